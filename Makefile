@@ -1,0 +1,38 @@
+# Every target sets up what it needs; `make help` lists them.
+.DEFAULT_GOAL := help
+.PHONY: setup demo test check format bench lock help
+
+PY := .venv/bin/python
+STAMP := .venv/.set-up
+
+setup: $(STAMP) ## make the virtual environment (needs python3 >= 3.11)
+
+$(STAMP): requirements/dev.txt requirements/installer.txt tools/setup.sh
+	@tools/setup.sh
+	@touch $(STAMP)
+
+demo: $(STAMP) ## two phone calls with the local voices: no key, no outside service
+	$(PY) -m vocalized demo
+
+test: $(STAMP) ## all tests
+	$(PY) -m pytest -q
+
+check: $(STAMP) ## format, lint, types, import contracts
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	.venv/bin/lint-imports
+
+format: $(STAMP) ## put the code into its standard form
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+bench: $(STAMP) ## load benchmarks against pipecat; writes docs/performance.md
+	@tools/setup.sh bench
+	$(PY) -m benchmarks run
+
+lock: $(STAMP) ## write requirements/*.txt anew from pyproject.toml
+	@tools/lock.sh
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -1,0 +1,1 @@
+"""The media program: carries the calls."""

@@ -1,0 +1,1 @@
+"""Numbers only: G.711, resampling, frames, files."""

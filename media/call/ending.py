@@ -1,0 +1,48 @@
+"""How a call that we end comes to its end: last words are played out, then the line is closed, and it is bounded."""
+
+from collections.abc import Callable
+
+from media.call.line import Line
+from shared.events import EndReason
+
+# Last words that never finish playing do not keep the line open for longer than this.
+LONGEST_GOODBYE_MS = 20_000.0
+
+
+class Ending:
+    """At most one ending per call; the first reason stands unless a goodbye was interrupted."""
+
+    def __init__(self, line: Line, clock: Callable[[], float]) -> None:
+        self._line = line
+        self._clock = clock
+        self._since = 0.0
+        self._closed = False
+        self.reason: EndReason | None = None
+        self.detail = ""
+
+    def begin(self, reason: EndReason, detail: str, *, after_words: bool) -> None:
+        """The call is to end: now, or when the agent's current words have been played out."""
+        if self.reason is None:
+            self.reason, self.detail, self._since = reason, detail, self._clock()
+        if not after_words:
+            self._close()
+
+    def agent_over(self) -> None:
+        """The agent's words were played out."""
+        if self.reason is not None:
+            self._close()
+
+    def forget_goodbye(self) -> None:
+        """The caller interrupted the agent's goodbye: the conversation goes on."""
+        if self.reason == "agent_hangup" and not self._closed:
+            self.reason, self.detail = None, ""
+
+    def tick(self, now: float) -> None:
+        """Closes the line when the last words take too long."""
+        if self.reason is not None and now - self._since > LONGEST_GOODBYE_MS:
+            self._close()
+
+    def _close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._line.hang_up()

@@ -1,0 +1,172 @@
+"""One agent utterance in the making: words from the model, clauses to the voice, audio to the ledger, tools between."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+from media.call.playback import Playback
+from media.call.sentences import Sentences
+from media.call.tools import ToolError, Tools
+from media.call.transcript import Handle, Transcript
+from media.call.usage import Counter
+from media.call.utterance import Utterance
+from media.providers.ports import Ask, Speak, Think, ToolCall, Words
+from shared.events import Event, ToolRan
+
+# The model may call tools this often before it has to answer.
+MOST_ROUNDS = 5
+TOOL_TIMEOUT_S = 60.0
+# Said when a model answers with nothing at all, so that the caller never waits for an answer that isn't coming.
+NOTHING_SAID = "I'm sorry, could you say that again?"
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """What a reply needs to be thought and spoken; made once per call."""
+
+    think: Think
+    speak: Speak
+    playback: Playback
+    transcript: Transcript
+    tools: Tools
+    usage: Counter
+    system: str
+    language: str
+    goodbye: str
+    clock: Callable[[], float]
+    emit: Callable[[Event], None]
+    audible: Callable[[], None]
+
+
+@dataclass(slots=True)
+class Stages:
+    """When the stages of a reply were reached, in ms of the call's clock; 0 = not yet."""
+
+    first_word: float = 0.0
+    first_audio: float = 0.0
+
+
+@dataclass(slots=True)
+class _Part:
+    entry: Handle
+    text: str = ""
+
+
+@dataclass(slots=True)
+class Reply:
+    """One utterance of the agent. `fixed` text is spoken as it is (greeting, nudge), otherwise the model is asked."""
+
+    speaker: Speaker
+    utterance: Utterance
+    fixed: str = ""
+    stages: Stages = field(default_factory=Stages)
+    _parts: list[_Part] = field(default_factory=list)
+
+    async def run(self) -> None:
+        """Speaks until all audio has been handed to the ledger. Raises ProviderError; cancelling stops everything."""
+        speaker = self.speaker
+        text = self._text()
+        spoken = speaker.speak.stream(text, speaker.language)
+        try:
+            async for piece in spoken:
+                if not self.stages.first_audio:
+                    self.stages.first_audio = speaker.clock()
+                speaker.usage.tts_ms += len(piece.audio) / 8
+                speaker.playback.receive(piece, speaker.clock())
+                speaker.audible()
+        finally:
+            await _aclose(spoken)
+            await _aclose(text)
+        speaker.playback.complete(speaker.clock())
+
+    def cut(self, heard: str) -> None:
+        """Only so much was heard: the transcript is cut to it, part by part."""
+        words = heard.split()
+        for part in self._parts:
+            mine = len(part.text.split())
+            part.entry.now(" ".join(words[:mine]))
+            words = words[mine:]
+
+    async def _text(self) -> AsyncIterator[str]:
+        """Everything that is to be spoken, piece by piece; an empty piece asks the voice to speak what it has."""
+        speaker = self.speaker
+        if self.fixed:
+            yield self._say(self._part(), self.fixed)
+            return
+        for _ in range(MOST_ROUNDS):
+            calls: list[ToolCall] = []
+            part = self._part()
+            async for piece in self._round(part, calls):
+                yield piece
+            if not calls:
+                break
+            yield ""
+            part.entry.called(tuple(calls))
+            for call in calls:
+                await self._run_tool(call)
+            if all(call.name == "end_call" for call in calls):
+                if not self.utterance.text.strip():
+                    yield self._say(self._part(), speaker.goodbye)
+                return
+        if not self.utterance.text.strip():
+            yield self._say(self._part(), NOTHING_SAID)
+
+    async def _round(self, part: _Part, calls: list[ToolCall]) -> AsyncIterator[str]:
+        """One request to the model."""
+        speaker = self.speaker
+        splitter = Sentences()
+        speaker.usage.llm_requests += 1
+        ask = Ask(speaker.system, speaker.transcript.messages(), speaker.tools.specs, speaker.language)
+        events = speaker.think.stream(ask)
+        try:
+            async for event in events:
+                if isinstance(event, Words):
+                    self.stages.first_word = self.stages.first_word or speaker.clock()
+                    pieces = [event.text] if speaker.speak.streams_text else splitter.feed(event.text)
+                    for piece in pieces:
+                        yield self._say(part, piece)
+                elif isinstance(event, ToolCall):
+                    calls.append(event)
+                else:
+                    speaker.usage.tokens(event)
+        finally:
+            await _aclose(events)
+        for piece in splitter.flush():
+            yield self._say(part, piece)
+
+    def _part(self) -> _Part:
+        part = _Part(self.speaker.transcript.agent(""))
+        self._parts.append(part)
+        return part
+
+    def _say(self, part: _Part, piece: str) -> str:
+        if self.utterance.text and not self.utterance.text[-1].isspace() and not part.text:
+            piece = " " + piece
+        part.text += piece
+        part.entry.now(part.text)
+        self.utterance.plan(piece)
+        self.speaker.usage.tts_characters += len(piece)
+        return piece
+
+    async def _run_tool(self, call: ToolCall) -> None:
+        speaker = self.speaker
+        began = speaker.clock()
+        ok = True
+        try:
+            async with asyncio.timeout(TOOL_TIMEOUT_S):
+                result = await speaker.tools.run(call)
+        except ToolError as error:
+            ok, result = False, str(error)
+        except TimeoutError:
+            ok, result = False, f"{call.name} took too long"
+        speaker.transcript.tool(call, result)
+        told = "" if speaker.tools.is_secret(call.name) else result
+        took = round(speaker.clock() - began)
+        speaker.emit(ToolRan(self.utterance.turn, call.name, ok, told, took))
+
+
+async def _aclose(stream: AsyncIterator[object]) -> None:
+    """Closes an async generator at once, so that its connection is given back without waiting for the collector."""
+    close = getattr(stream, "aclose", None)
+    if close is not None:
+        await close()

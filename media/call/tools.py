@@ -1,0 +1,96 @@
+"""The tools that a model may call during a call: hang up, and collect digits from the keypad."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from media.call.digits import Digits
+from media.providers.ports import ToolCall, ToolSpec
+
+
+class ToolError(Exception):
+    """A tool could not be run; the message goes back to the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool: what the model is told of it, and what runs. The result is text for the model."""
+
+    spec: ToolSpec
+    run: Callable[[bytes], Awaitable[str]]
+    secret: bool = False  # the result is not told in events (keys may be a card number or a PIN)
+
+
+class Tools:
+    """The tools of one call, by name."""
+
+    def __init__(self, tools: Mapping[str, Tool]) -> None:
+        self._tools = dict(tools)
+
+    @property
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """What the model is offered."""
+        return tuple(tool.spec for tool in self._tools.values())
+
+    def is_secret(self, name: str) -> bool:
+        """The result of this tool must not appear in events."""
+        return name in self._tools and self._tools[name].secret
+
+    async def run(self, call: ToolCall) -> str:
+        """Runs a tool. Raises ToolError for an unknown tool or arguments that do not fit."""
+        tool = self._tools.get(call.name)
+        if tool is None:
+            raise ToolError(f"there is no tool named {call.name}")
+        try:
+            return await tool.run(call.arguments.encode() or b"{}")
+        except msgspec.MsgspecError as error:
+            raise ToolError(f"arguments of {call.name}: {error}") from error
+
+
+class _EndCall(Struct):
+    reason: str = ""
+
+
+def end_call(end: Callable[[], None]) -> Tool:
+    """Hangs up after everything said so far was played out."""
+
+    async def run(arguments: bytes) -> str:
+        msgspec.json.decode(arguments, type=_EndCall)
+        end()
+        return "The call ends when your last words have been played."
+
+    parameters = {
+        "type": "object",
+        "properties": {"reason": {"type": "string", "description": "Why the conversation is over."}},
+    }
+    description = "Hang up. Say goodbye in the same answer; it is played out before the line closes."
+    return Tool(ToolSpec("end_call", description, parameters), run)
+
+
+class _CollectDigits(Struct):
+    max_digits: Annotated[int, Meta(ge=1, le=64)] = 16
+    terminator: Annotated[str, Meta(pattern=r"^[0-9*#]?$")] = "#"
+    timeout_s: Annotated[float, Meta(ge=1, le=60)] = 8.0
+
+
+def collect_digits(digits: Digits, clock: Callable[[], float]) -> Tool:
+    """Waits for keys pressed on the phone."""
+
+    async def run(arguments: bytes) -> str:
+        ask = msgspec.json.decode(arguments, type=_CollectDigits)
+        keys = await digits.collect(ask.max_digits, ask.terminator, ask.timeout_s * 1000, clock())
+        return f"The caller pressed: {keys}" if keys else "The caller pressed nothing."
+
+    parameters: dict[str, Any] = {
+        "type": "object",
+        "properties": {
+            "max_digits": {"type": "integer", "minimum": 1, "maximum": 64},
+            "terminator": {"type": "string", "description": "Key that ends the input, usually #."},
+            "timeout_s": {"type": "number", "description": "Seconds without a key before giving up."},
+        },
+    }
+    description = "Wait for the caller to press keys on the phone. Ask for them in the same answer."
+    return Tool(ToolSpec("collect_digits", description, parameters), run, secret=True)

@@ -1,0 +1,58 @@
+"""The conversation as it was heard: what the model remembers and what the record shows, from one source."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from media.providers.ports import Message, ToolCall
+
+
+@dataclass(slots=True)
+class _Entry:
+    message: Message
+
+
+class Transcript:
+    """Grows by caller turns, agent utterances and tool results.
+
+    An agent's entry holds the planned words while the utterance sounds and is cut to the heard words when it ends.
+    """
+
+    def __init__(self, entries: Sequence[Message] = ()) -> None:
+        self._entries = [_Entry(message) for message in entries]
+
+    def caller(self, text: str) -> "Handle":
+        """The caller's turn was taken; returns the handle that corrects it when the caller goes on after all."""
+        return self._add(Message("user", text))
+
+    def agent(self, text: str) -> "Handle":
+        """The agent speaks; returns the handle that cuts it to what was heard."""
+        return self._add(Message("assistant", text))
+
+    def tool(self, call: ToolCall, result: str) -> None:
+        """A tool answered."""
+        self._entries.append(_Entry(Message("tool", result, tool_call_id=call.id)))
+
+    def messages(self) -> list[Message]:
+        """For the model: entries of which nothing was heard (and that called no tool) are left out."""
+        messages = (entry.message for entry in self._entries)
+        return [message for message in messages if message.text.strip() or message.tool_calls]
+
+    def _add(self, message: Message) -> "Handle":
+        entry = _Entry(message)
+        self._entries.append(entry)
+        return Handle(entry)
+
+
+class Handle:
+    """One entry of the transcript that may still change."""
+
+    def __init__(self, entry: _Entry) -> None:
+        self._entry = entry
+
+    def now(self, text: str) -> None:
+        """Replaces the text: more was said or planned, or only so much was heard."""
+        self._entry.message = replace(self._entry.message, text=text)
+
+    def called(self, tool_calls: tuple[ToolCall, ...]) -> None:
+        """The model called tools at the end of this utterance."""
+        self._entry.message = replace(self._entry.message, tool_calls=tool_calls)

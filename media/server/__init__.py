@@ -1,0 +1,1 @@
+"""The media server: accepts carrier sockets and gives each a call."""

@@ -1,0 +1,116 @@
+"""The HTTP side of a worker: carrier sockets, health, metrics, and in stand-alone mode the calls' events."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+from aiohttp import web
+
+from media.server.connection import Connection
+from media.server.limits import Limits
+from media.server.metrics import CONTENT_TYPE, Metrics
+from media.server.sinks import Folder
+from media.server.worker import Worker
+from media.telephony.browser import BrowserCodec
+from media.telephony.telnyx import TelnyxCodec
+from media.telephony.twilio import TwilioCodec
+from media.telephony.wire import Codec
+from shared.ids import new_id
+
+# How often a follower's file is looked at, and how long it is followed at most after the call's last event.
+FOLLOW_EVERY_S = 0.05
+FOLLOW_LIMIT_S = 4 * 3600.0
+LAST_EVENT = b'"type":"call.ended"'
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class App:
+    """Routes of one worker."""
+
+    def __init__(self, worker: Worker, limits: Limits, metrics: Metrics, folder: Folder) -> None:
+        self._worker = worker
+        self._limits = limits
+        self._metrics = metrics
+        self._folder = folder
+
+    def build(self, *, stand_alone: bool) -> web.Application:
+        """The application; `stand_alone` adds the events of calls, which control gives out otherwise."""
+        app = web.Application(client_max_size=self._limits.max_message_bytes)
+        size = self._limits.max_message_bytes
+        app.add_routes(
+            [
+                web.get("/media/twilio", self._socket("twilio", lambda: TwilioCodec(max_message_bytes=size))),
+                web.get("/media/telnyx", self._socket("telnyx", lambda: TelnyxCodec(max_message_bytes=size))),
+                web.get("/media/browser", self._socket("browser", lambda: BrowserCodec(new_id(), size))),
+                web.get("/healthz", self._alive),
+                web.get("/readyz", self._ready),
+                web.get("/metrics", self._tell_metrics),
+            ]
+        )
+        if stand_alone:
+            app.add_routes([web.get("/calls/{stream_id}/events", self._follow)])
+        return app
+
+    def _socket(self, carrier: str, codec: Callable[[], Codec]) -> Handler:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            reason = "draining" if self._worker.draining else "full" if self._worker.full else ""
+            if reason:
+                self._metrics.refused.labels(reason).inc()
+                return web.Response(status=503, text=reason, headers={"Retry-After": "5"})
+            # No compression: it costs more than it saves on 20 ms frames. No heartbeat: frames are the heartbeat.
+            socket = web.WebSocketResponse(compress=False, max_msg_size=self._limits.max_message_bytes)
+            await socket.prepare(request)
+            await self._worker.serve(Connection(socket, request, codec(), self._limits), carrier)
+            return socket
+
+        return handle
+
+    async def _alive(self, request: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def _ready(self, request: web.Request) -> web.Response:
+        ready = not (self._worker.draining or self._worker.full)
+        state = "draining" if self._worker.draining else "full" if self._worker.full else "ready"
+        return web.json_response({"status": state}, status=200 if ready else 503)
+
+    async def _tell_metrics(self, request: web.Request) -> web.Response:
+        return web.Response(body=self._metrics.render(), headers={"Content-Type": CONTENT_TYPE})
+
+    async def _follow(self, request: web.Request) -> web.StreamResponse:
+        index = self._folder.stream(request.match_info["stream_id"])
+        call_id = await asyncio.to_thread(_read_text, index) if index else None
+        if call_id is None:
+            return web.json_response({"error": {"code": "unknown_stream"}}, status=404)
+        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+        await response.prepare(request)
+        async for lines in _tail(self._folder.events(call_id)):
+            await response.write(lines)
+        return response
+
+
+def _read_text(path: Path) -> str | None:
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return None
+
+
+async def _tail(path: Path) -> AsyncIterator[bytes]:
+    """Whole lines of a growing file, until the call's last event. The file may belong to another worker."""
+    offset, rest = 0, b""
+    for _ in range(round(FOLLOW_LIMIT_S / FOLLOW_EVERY_S)):
+        chunk = await asyncio.to_thread(_read_from, path, offset)
+        offset += len(chunk)
+        whole, newline, rest = (rest + chunk).rpartition(b"\n")
+        if newline:
+            yield whole + newline
+        if LAST_EVENT in whole:
+            return
+        await asyncio.sleep(FOLLOW_EVERY_S)
+
+
+def _read_from(path: Path, offset: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(offset)
+        return file.read()

@@ -1,0 +1,48 @@
+"""What Prometheus is told. Nothing here is touched on the frame path: frames are counted by the calls and added up."""
+
+import os
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+LATENCY_BUCKETS_S = (0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0)
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Metrics:
+    """The worker's metrics. With several workers, PROMETHEUS_MULTIPROC_DIR makes every worker answer for all."""
+
+    def __init__(self) -> None:
+        registry = self.registry = CollectorRegistry()
+        self.calls_active = Gauge(
+            "vocalized_media_calls_active", "Calls running now", registry=registry, multiprocess_mode="livesum"
+        )
+        self.draining = Gauge(
+            "vocalized_media_draining", "1 while draining", registry=registry, multiprocess_mode="livemax"
+        )
+        self.latency = Histogram(
+            "vocalized_media_answer_seconds",
+            "End of caller speech to first agent audio, by stage",
+            ["stage"],
+            registry=registry,
+            buckets=LATENCY_BUCKETS_S,
+        )
+        self.calls = self._counter("calls", "Calls ended", "carrier", "end_reason")
+        self.refused = self._counter("refused", "Streams refused", "reason")
+        self.wire_errors = self._counter("wire_errors", "Protocol errors", "code")
+        self.messages = self._counter("messages", "Carrier messages received")
+        self.interruptions = self._counter("interruptions", "Turns taken by the caller")
+        self.resumed = self._counter("false_interruptions", "Interruptions taken back")
+        self.failovers = self._counter("failovers", "Providers that failed", "kind", "provider")
+
+    def render(self) -> bytes:
+        """The text exposition."""
+        folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+        if not folder:
+            return generate_latest(self.registry)
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # prometheus_client leaves it untyped
+        return generate_latest(registry)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"vocalized_media_{name}", text, labels, registry=self.registry)

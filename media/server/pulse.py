@@ -1,0 +1,55 @@
+"""The worker's heartbeat: one timer for all calls instead of several per call."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+PERIOD_S = 0.02
+# Every call is ticked once in this many beats, its neighbours in other beats, so that no beat is long.
+SLOTS = 12
+SWEEP_BEATS = 50
+
+
+class Pulse:
+    """Every 20 ms: `judge()`; a twelfth of the members is ticked; once a second `sweep()`."""
+
+    def __init__(self, judge: Callable[[], object], sweep: Callable[[], None]) -> None:
+        self._judge = judge
+        self._sweep = sweep
+        self._slots: list[dict[object, Callable[[], None]]] = [{} for _ in range(SLOTS)]
+        self._beat = 0
+        self._next = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begins to beat on the running loop."""
+        loop = asyncio.get_running_loop()
+        self._next = loop.time() + PERIOD_S
+        self._timer = loop.call_at(self._next, self._on_beat, loop)
+
+    def stop(self) -> None:
+        """Stops beating."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def add(self, key: object, tick: Callable[[], None]) -> None:
+        """Ticks a member about four times a second."""
+        min(self._slots, key=len)[key] = tick
+
+    def remove(self, key: object) -> None:
+        """No longer ticks it; unknown keys are ignored."""
+        for slot in self._slots:
+            slot.pop(key, None)
+
+    def _on_beat(self, loop: asyncio.AbstractEventLoop) -> None:
+        # A late beat is not made up for: the next one comes a full period after now.
+        self._next = max(self._next + PERIOD_S, loop.time())
+        self._timer = loop.call_at(self._next, self._on_beat, loop)
+        self._beat += 1
+        self._judge()
+        self._run(tuple(self._slots[self._beat % SLOTS].values()))
+        if self._beat % SWEEP_BEATS == 0:
+            self._sweep()
+
+    def _run(self, ticks: Iterable[Callable[[], None]]) -> None:
+        for tick in ticks:
+            tick()

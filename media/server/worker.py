@@ -1,0 +1,221 @@
+"""One event loop's calls: puts streams through, keeps the pulse, drains."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import structlog
+
+from media.audio.transcode import Transcoder
+from media.call.call import Call, Parts
+from media.call.hints import Hints
+from media.call.journal import Journal, Sink
+from media.call.recording import Recorder
+from media.providers.factory import Factory
+from media.server.connection import Connection, Refused
+from media.server.limits import Limits
+from media.server.metrics import Metrics
+from media.server.plans import NoPlan, PlanSource
+from media.server.pulse import Pulse
+from media.server.sinks import FileSink, Folder
+from media.telephony.wire import Started
+from media.turn.vad import VadEngine
+from shared import events
+from shared.events import CallStarted, Envelope
+from shared.ids import new_id
+from shared.plan import CallPlan
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What a worker's calls share. `judge` is smart-turn's opinion (slow, runs on `pool`), None when it is not there."""
+
+    limits: Limits
+    plans: PlanSource
+    providers: Factory
+    engine: VadEngine
+    folder: Folder
+    disk: Executor
+    pool: Executor
+    metrics: Metrics
+    judge: Callable[[bytes], float] | None = None
+
+
+class Worker:
+    """Implements `Operator` for its connections."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._connections: set[Connection] = set()
+        self._pulse = Pulse(resources.engine.run, self._sweep)
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.draining = False
+
+    @property
+    def full(self) -> bool:
+        """No room for another call."""
+        return len(self._connections) >= self._resources.limits.max_calls
+
+    def start(self) -> None:
+        """Begins to tick; on the running loop."""
+        self._pulse.start()
+
+    async def serve(self, connection: Connection, carrier: str) -> None:
+        """Runs a socket to its end."""
+        self._connections.add(connection)
+        self._idle.clear()
+        self._resources.metrics.calls_active.inc()
+        try:
+            await connection.run(_Desk(self, carrier))
+        finally:
+            self._pulse.remove(connection)
+            self._connections.discard(connection)
+            self._resources.metrics.calls_active.dec()
+            self._resources.metrics.messages.inc(connection.messages)
+            if not self._connections:
+                self._idle.set()
+
+    async def drain(self) -> None:
+        """No new calls; running calls finish, within the limit; then they are ended."""
+        self.draining = True
+        self._resources.metrics.draining.set(1)
+        try:
+            async with asyncio.timeout(self._resources.limits.drain_timeout_s):
+                await self._idle.wait()
+        except TimeoutError:
+            log.warning("drain.timeout", calls=len(self._connections))
+            for connection in tuple(self._connections):
+                connection.shut("media_lost", "the server is shutting down")
+            await self._last_wait()
+        self._pulse.stop()
+
+    async def connect(self, started: Started, connection: Connection, carrier: str) -> Call:
+        """Makes the call of a stream. Raises Refused."""
+        resources = self._resources
+        if self.draining:
+            raise Refused("draining")
+        try:
+            plan = await resources.plans.claim(started)
+        except NoPlan as error:
+            resources.metrics.refused.labels("no_plan").inc()
+            raise Refused(str(error)) from error
+        call = self._assemble(plan, started, connection, carrier)
+        self._pulse.add(connection, call.tick)
+        return call
+
+    def wire_error(self, code: str) -> None:
+        """Counts a protocol error."""
+        self._resources.metrics.wire_errors.labels(code).inc()
+
+    def _assemble(self, plan: CallPlan, started: Started, connection: Connection, carrier: str) -> Call:
+        """The media path of one call, put together in one place."""
+        resources = self._resources
+        call_id = plan.call_id or new_id()
+        sink = _Observed(FileSink(resources.folder, call_id, resources.disk), resources.metrics, carrier)
+        journal = Journal(call_id, sink)
+        transcoder = Transcoder(started.encoding, started.sample_rate)
+        connection.from_ulaw = transcoder.from_ulaw
+        providers = resources.providers.build(plan, journal.emit)
+        smart = resources.judge is not None and plan.turn.smart_turn
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        track = resources.engine.track()
+        connection.on_end = lambda: resources.engine.release(track)
+        journal.emit(
+            CallStarted(
+                carrier,  # type: ignore[arg-type]  # one of the three names that the routes give
+                started.carrier_call_id,
+                started.stream_id,
+                plan.agent.name,
+                started.caller,
+                started.called,
+            )
+        )
+        return Call(
+            Parts(
+                plan=plan,
+                line=connection,
+                hear=providers.hear,
+                think=providers.think,
+                speak=providers.speak,
+                track=track,
+                journal=journal,
+                clock=lambda: (loop.time() - began) * 1000.0,
+                transcoder=transcoder,
+                recorder=Recorder(resources.folder.recording(call_id), resources.disk) if plan.recording else None,
+                hints=Hints(resources.judge, resources.pool) if smart and resources.judge else None,
+            )
+        )
+
+    def _sweep(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for connection in tuple(self._connections):
+            connection.sweep(now)
+
+    async def _last_wait(self) -> None:
+        """Ended calls get as long as a stuck socket may take, and no longer."""
+        try:
+            async with asyncio.timeout(2 * self._resources.limits.send_timeout_s):
+                await self._idle.wait()
+        except TimeoutError:
+            log.error("drain.stuck", calls=len(self._connections))
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """The worker, for the sockets of one carrier."""
+
+    worker: Worker
+    carrier: str
+
+    async def connect(self, started: Started, connection: Connection) -> Call:
+        return await self.worker.connect(started, connection, self.carrier)
+
+    def wire_error(self, code: str) -> None:
+        self.worker.wire_error(code)
+
+
+class _Observed:
+    """A sink that counts on the way what Prometheus wants to know."""
+
+    def __init__(self, sink: Sink, metrics: Metrics, carrier: str) -> None:
+        self._sink = sink
+        self._metrics = metrics
+        self._carrier = carrier
+
+    def write(self, envelope: Envelope) -> None:
+        self._count(envelope.call_id, envelope.event)
+        self._sink.write(envelope)
+
+    def close(self) -> None:
+        self._sink.close()
+
+    def _count(self, call_id: str, event: events.Event) -> None:
+        metrics = self._metrics
+        match event:
+            case events.TurnLatency():
+                self._time(event)
+            case events.Interrupted():
+                metrics.interruptions.inc()
+            case events.Resumed():
+                metrics.resumed.inc()
+            case events.ProviderFailed(kind=kind, provider=provider):
+                metrics.failovers.labels(kind, provider).inc()
+            case events.CallEnded(end_reason=reason):
+                metrics.calls.labels(self._carrier, reason).inc()
+                log.info("call.ended", call_id=call_id, end_reason=reason)
+
+    def _time(self, event: events.TurnLatency) -> None:
+        stages = {
+            "total": event.total_ms,
+            "endpoint": event.endpoint_ms,
+            "stt": event.stt_ms,
+            "llm_first_token": event.llm_first_token_ms,
+            "tts_first_byte": event.tts_first_byte_ms,
+        }
+        for stage, ms in stages.items():
+            self._metrics.latency.labels(stage).observe(ms / 1000)

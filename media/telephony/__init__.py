@@ -1,0 +1,1 @@
+"""Carrier wire protocols as pure codecs."""

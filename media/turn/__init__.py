@@ -1,0 +1,1 @@
+"""Who speaks, clocked by received audio."""

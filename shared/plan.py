@@ -1,0 +1,106 @@
+"""CallPlan: everything that media must know to run one call; written by control (or a file), read by media."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+Ms = Annotated[int, Meta(ge=0, le=600_000)]
+Seconds = Annotated[int, Meta(ge=0, le=86_400)]
+
+
+class PlanError(ValueError):
+    """The plan cannot be used; the message names the field."""
+
+
+class AgentPlan(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who answers. An empty greeting means that the agent waits for the caller.
+
+    prompt: the system prompt; the local receptionist reads its facts from it, one per line or sentence.
+    fallback_number: E.164 number for "let me speak to a person"; empty means that a message is taken instead.
+    """
+
+    name: Annotated[str, Meta(min_length=1, max_length=200)] = "Front desk"
+    greeting: Annotated[str, Meta(max_length=2_000)] = ""
+    prompt: Annotated[str, Meta(max_length=100_000)] = ""
+    language: Annotated[str, Meta(min_length=2, max_length=20)] = "en"
+    goodbye: Annotated[str, Meta(max_length=500)] = "Goodbye."
+    fallback_number: Annotated[str, Meta(max_length=20)] = ""
+
+
+class ProviderPlan(Struct, frozen=True, forbid_unknown_fields=True):
+    """One provider of a fallback chain; `options` are that provider's own and are checked by it."""
+
+    provider: Annotated[str, Meta(min_length=1, max_length=60)]
+    options: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class TurnPlan(Struct, frozen=True, forbid_unknown_fields=True):
+    """Turn-taking. Silence is counted from the true end of the caller's speech.
+
+    silence_ms: silence that ends the caller's turn when nothing else is known.
+    adaptive: shorten it after a finished sentence, lengthen it while digits, an e-mail or a message are being given.
+    barge_in: the caller may interrupt.
+    min_words: words (backchannels not counted) that make an interruption.
+    smart_turn: ask the smart-turn model at each pause (about 45 ms of a core each).
+    """
+
+    silence_ms: Annotated[int, Meta(ge=100, le=5_000)] = 600
+    adaptive: bool = True
+    barge_in: bool = True
+    min_words: Annotated[int, Meta(ge=1, le=10)] = 1
+    smart_turn: bool = False
+
+
+class LimitsPlan(Struct, frozen=True, forbid_unknown_fields=True):
+    """When a call is nudged or ended. Zero turns a limit off.
+
+    idle_nudge_s: silence of both sides, counted from played audio, after which the agent asks whether the caller is there.
+    silence_s: silence of both sides after which the call ends.
+    reply_s: longest wait for the first audio of a reply before the agent apologises (and the next provider is tried).
+    """
+
+    max_duration_s: Seconds = 3_600
+    idle_nudge_s: Seconds = 10
+    silence_s: Seconds = 30
+    reply_s: Annotated[float, Meta(ge=0, le=60)] = 8.0
+
+
+class CallPlan(Struct, frozen=True, forbid_unknown_fields=True):
+    """One call's plan. Each provider list is a fallback chain, first choice first."""
+
+    agent: AgentPlan
+    stt: Annotated[list[ProviderPlan], Meta(min_length=1, max_length=8)]
+    llm: Annotated[list[ProviderPlan], Meta(min_length=1, max_length=8)]
+    tts: Annotated[list[ProviderPlan], Meta(min_length=1, max_length=8)]
+    turn: TurnPlan = TurnPlan()
+    limits: LimitsPlan = LimitsPlan()
+    tools: tuple[str, ...] = ("end_call", "collect_digits")
+    recording: bool = False
+    call_id: str = ""
+    workspace_id: str = ""
+    agent_id: str = ""
+
+
+def decode_plan(text: str | bytes) -> CallPlan:
+    """Reads a plan from JSON. Raises PlanError naming the field at fault."""
+    try:
+        return msgspec.json.decode(text, type=CallPlan)
+    except msgspec.MsgspecError as error:
+        raise PlanError(f"plan: {error}") from error
+
+
+def read_plan(path: Path) -> CallPlan:
+    """Reads a plan file. Raises PlanError naming the file and the field at fault."""
+    try:
+        return decode_plan(path.read_bytes())
+    except OSError as error:
+        raise PlanError(f"plan file {path}: {error.strerror}") from error
+    except PlanError as error:
+        raise PlanError(f"{path}: {error}") from error
+
+
+def encode_plan(plan: CallPlan) -> bytes:
+    """Writes a plan as JSON."""
+    return msgspec.json.encode(plan)
