@@ -26,7 +26,7 @@ class MediaSettings(BaseSettings):
     media_receive_timeout_s: float = Field(10.0, gt=0, le=300, description="Seconds without any carrier message.")
     media_send_timeout_s: float = Field(5.0, gt=0, le=60, description="Seconds a socket may refuse data.")
     media_max_outbox_bytes: int = Field(4_000_000, ge=100_000, description="Bytes waiting for one socket.")
-    media_drain_timeout_s: float = Field(3_600.0, ge=0, le=14_400, description="Seconds that calls may go on after SIGTERM.")
+    media_drain_timeout_s: float = Field(3_600.0, ge=0, le=14_400, description="Seconds calls may go on after SIGTERM.")
     local_engine_socket: str = Field("", description="Socket of a running local speech engine; empty starts one.")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
 

@@ -28,7 +28,7 @@ class _Event(Struct, frozen=True, tag_field="type"):
     """Base of the table; the tag in JSON is `type`."""
 
 
-class CallStarted(_Event, tag="call.started"):
+class CallStarted(_Event, frozen=True, tag="call.started"):
     """The carrier's stream began."""
 
     carrier: Literal["twilio", "telnyx", "browser"]
@@ -39,7 +39,7 @@ class CallStarted(_Event, tag="call.started"):
     called: str = ""
 
 
-class CallerSaid(_Event, tag="caller.said"):
+class CallerSaid(_Event, frozen=True, tag="caller.said"):
     """The caller's turn as recognised; start and end are the true start and end of the sound."""
 
     turn: int
@@ -48,7 +48,7 @@ class CallerSaid(_Event, tag="caller.said"):
     end_ms: int
 
 
-class AgentSaid(_Event, tag="agent.said"):
+class AgentSaid(_Event, frozen=True, tag="agent.said"):
     """What the caller heard of one agent utterance. `planned` is what would have been said without interruption.
 
     turn: the caller's turn that it answers, 0 for the greeting.
@@ -62,7 +62,7 @@ class AgentSaid(_Event, tag="agent.said"):
     planned: str = ""
 
 
-class TurnLatency(_Event, tag="turn.latency"):
+class TurnLatency(_Event, frozen=True, tag="turn.latency"):
     """Caller-perceived latency of one answer and its split; the parts add up to `total_ms`.
 
     total: true end of caller speech to first agent audio sent to the carrier. endpoint: to the decision that the
@@ -78,7 +78,7 @@ class TurnLatency(_Event, tag="turn.latency"):
     tts_first_byte_ms: int
 
 
-class Interrupted(_Event, tag="turn.interrupted"):
+class Interrupted(_Event, frozen=True, tag="turn.interrupted"):
     """The caller took the floor: `speech_ms` is when the caller's speech began, `cleared_ms` when the agent was cut."""
 
     turn: int
@@ -86,21 +86,21 @@ class Interrupted(_Event, tag="turn.interrupted"):
     cleared_ms: int
 
 
-class Resumed(_Event, tag="turn.resumed"):
+class Resumed(_Event, frozen=True, tag="turn.resumed"):
     """A false interruption (cough, "uh-huh"): the agent went on where it had been cut."""
 
     turn: int
     at_ms: int
 
 
-class DigitPressed(_Event, tag="call.dtmf"):
+class DigitPressed(_Event, frozen=True, tag="call.dtmf"):
     """A key was pressed. The digit itself is told only where it is not being collected in secret."""
 
     at_ms: int
     digit: str
 
 
-class ToolRan(_Event, tag="tool.ran"):
+class ToolRan(_Event, frozen=True, tag="tool.ran"):
     """A tool was run by the model."""
 
     turn: int
@@ -110,13 +110,13 @@ class ToolRan(_Event, tag="tool.ran"):
     took_ms: int
 
 
-class Nudged(_Event, tag="call.nudged"):
+class Nudged(_Event, frozen=True, tag="call.nudged"):
     """Nobody spoke for the agent's idle limit, so the agent asked."""
 
     at_ms: int
 
 
-class ProviderFailed(_Event, tag="provider.failed"):
+class ProviderFailed(_Event, frozen=True, tag="provider.failed"):
     """A provider failed and the next of the chain (or nobody, when `next` is empty) took over."""
 
     kind: Literal["stt", "llm", "tts"]
@@ -125,7 +125,7 @@ class ProviderFailed(_Event, tag="provider.failed"):
     next: str = ""
 
 
-class RecordingReady(_Event, tag="recording.ready"):
+class RecordingReady(_Event, frozen=True, tag="recording.ready"):
     """The stereo recording (caller left, agent right, as heard) is complete."""
 
     path: str
@@ -145,7 +145,7 @@ class Usage(Struct, frozen=True):
     heard_ms: int = 0
 
 
-class CallEnded(_Event, tag="call.ended"):
+class CallEnded(_Event, frozen=True, tag="call.ended"):
     """The last event of every call."""
 
     status: Status

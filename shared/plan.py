@@ -56,7 +56,7 @@ class TurnPlan(Struct, frozen=True, forbid_unknown_fields=True):
 class LimitsPlan(Struct, frozen=True, forbid_unknown_fields=True):
     """When a call is nudged or ended. Zero turns a limit off.
 
-    idle_nudge_s: silence of both sides, counted from played audio, after which the agent asks whether the caller is there.
+    idle_nudge_s: silence of both sides, counted from played audio, after which the agent asks if the caller is there.
     silence_s: silence of both sides after which the call ends.
     reply_s: longest wait for the first audio of a reply before the agent apologises (and the next provider is tried).
     """

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 from media.call.reply import Reply, Speaker, Stages
@@ -57,13 +58,18 @@ class Agent:
         """An utterance is being made or heard."""
         return self._reply is not None
 
+    @property
+    def sounding(self) -> bool:
+        """The utterance's audio has begun to go to the caller."""
+        return self._reply is not None and self._sounded_at is not None
+
     def say(self, text: str, turn: int) -> None:
         """Speaks a fixed text."""
         self._begin(Utterance(turn), text, None)
 
     def answer(self, turn: int, asked: TurnClock) -> None:
         """Lets the model answer the conversation so far."""
-        self._begin(Utterance(turn), "", asked)
+        self._begin(Utterance(turn), None, asked)
 
     def hold(self) -> None:
         """Silences the agent at once; it may go on."""
@@ -96,6 +102,7 @@ class Agent:
         if self._asked:
             self._tell_latency(self._asked, self._reply.stages, now)
         self._listener.agent_audible(self._reply.utterance)
+        self._tell_length()
 
     def check(self) -> None:
         """Concludes the utterance when it was made and heard to its end."""
@@ -113,7 +120,7 @@ class Agent:
         if task:
             await asyncio.gather(task, return_exceptions=True)
 
-    def _begin(self, utterance: Utterance, fixed: str, asked: TurnClock | None) -> None:
+    def _begin(self, utterance: Utterance, fixed: str | None, asked: TurnClock | None) -> None:
         self.interrupt()
         self._asked, self._sounded_at = asked, None
         self._speaker.playback.begin(utterance, self._speaker.clock())
@@ -132,8 +139,13 @@ class Agent:
         elif error is not None:
             self._listener.agent_crashed(error)
         else:
-            self._listener.agent_known(utterance, self._speaker.playback.left_ms(self._speaker.clock()))
+            self._tell_length()
             self.check()
+
+    def _tell_length(self) -> None:
+        if self._reply and self.sounding and self._task and self._task.done():
+            left = self._speaker.playback.left_ms(self._speaker.clock())
+            self._listener.agent_known(self._reply.utterance, left)
 
     def _conclude(self, *, interrupted: bool) -> None:
         reply, now = self._reply, self._speaker.clock()
@@ -155,6 +167,6 @@ class Agent:
         first_word = stages.first_word or sounded
         points = [asked.ended, asked.due, asked.decided, first_word, sounded]
         rounded = [round(point - asked.ended) for point in points]
-        parts = [later - earlier for earlier, later in zip(rounded, rounded[1:], strict=False)]
+        parts = [later - earlier for earlier, later in pairwise(rounded)]
         turn = self._reply.utterance.turn if self._reply else 0
         self._speaker.emit(TurnLatency(turn, rounded[-1], *parts))

@@ -99,6 +99,7 @@ class Call:
         self._ear = Ear(parts.hear, plan.agent.language, self._on_heard)
         self._ending = Ending(parts.line, self._clock)
         self._turn = 0
+        self._ear_turn = 0
         self._taken: Handle | None = None
         self._said: events.CallerSaid | None = None
         self._turn_started: float | None = None
@@ -112,8 +113,7 @@ class Call:
     def begin(self) -> None:
         """The line is open: the greeting is said, or the agent waits for the caller."""
         if self._parts.plan.agent.greeting:
-            self._floor.agent_thinking(self._audio_ms)
-            self._agent.say(self._parts.plan.agent.greeting, 0)
+            self._say(self._parts.plan.agent.greeting)
 
     def on_audio(self, payload: bytes) -> None:
         """Caller audio in the stream's encoding, any length."""
@@ -174,8 +174,7 @@ class Call:
 
     def agent_known(self, utterance: Utterance, left_ms: float) -> None:
         """How long the utterance will sound is known."""
-        if utterance.audio:
-            self._tell_floor(utterance, self._audio_ms + round(left_ms))
+        self._tell_floor(utterance, self._audio_ms + round(left_ms))
 
     def agent_over(self, utterance: Utterance) -> None:
         """The utterance was heard to its end: the caller's turn, or the end of the call."""
@@ -235,12 +234,18 @@ class Call:
                 case Hold():
                     self._hold()
                 case Resume():
-                    self._emit(events.Resumed(self._turn, round(self._clock())))
-                    self._agent.resume()
+                    self._resume()
                 case Interrupted():
                     self._interrupted()
                 case NothingSaid(interrupted=interrupted):
                     self._nothing_said(interrupted)
+        self._tell_ear()
+
+    def _tell_ear(self) -> None:
+        """The recogniser starts afresh whenever the floor has taken a turn for good."""
+        if self._floor.turn != self._ear_turn:
+            self._ear_turn = self._floor.turn
+            self._ear.next_turn()
 
     def _caller_started(self) -> None:
         self._watchdog.caller_spoke(self._clock())
@@ -261,9 +266,15 @@ class Call:
         self._agent.hold()
         self._caller_started()
 
+    def _resume(self) -> None:
+        if self._said is None:
+            self._turn_started = None
+        self._emit(events.Resumed(self._turn, round(self._clock())))
+        self._agent.resume()
+
     def _interrupted(self) -> None:
         started = self._wall(self._parts.track.onset_ms)
-        sounding = self._agent.busy and self._taken is None
+        sounding = self._agent.sounding
         self._agent.interrupt()
         self._ending.forget_goodbye()
         self._watchdog.reply_over()
@@ -273,7 +284,6 @@ class Call:
 
     def _nothing_said(self, interrupted: bool) -> None:
         self._turn_started = None
-        self._ear.next_turn()
         if interrupted and not self._ending.reason:
             self._say(NOT_UNDERSTOOD)
 
@@ -290,20 +300,19 @@ class Call:
             self._taken.now(text)
         started = self._turn_started if self._turn_started is not None else ended
         self._said = events.CallerSaid(self._turn, text, round(started), round(ended))
-        self._floor.agent_thinking(self._audio_ms)
         self._watchdog.reply_asked(decided)
         self._agent.answer(self._turn, TurnClock(ended, due, decided))
+        self._obey(self._floor.agent_thinking(self._audio_ms))
 
     def _commit(self) -> None:
         if self._said is None:
             return
         self._emit(self._said)
         self._said = self._taken = self._turn_started = None
-        self._ear.next_turn()
 
     def _say(self, text: str) -> None:
-        self._floor.agent_thinking(self._audio_ms)
         self._agent.say(text, self._turn)
+        self._obey(self._floor.agent_thinking(self._audio_ms))
 
     def _tell_floor(self, utterance: Utterance, ends_ms: int | None) -> None:
         text = utterance.text.strip()

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 # Keys pressed without being asked for become a turn after this pause.
 GATHER_MS = 1_500.0
+# A terminator that follows so soon on the last digit asked for belongs to them.
+STRAY_MS = 3_000.0
 
 
 @dataclass(slots=True)
@@ -24,6 +26,7 @@ class Digits:
     def __init__(self) -> None:
         self._keys = ""
         self._last = 0.0
+        self._stray = ""
         self._collection: _Collection | None = None
 
     @property
@@ -34,17 +37,23 @@ class Digits:
     async def collect(self, most: int, terminator: str, timeout_ms: float, now: float) -> str:
         """Waits for up to `most` digits, the terminator key, or `timeout_ms` without a key (returns what was pressed).
 
-        Keys pressed before the asking count (type-ahead)."""
+        Keys pressed before the asking count (type-ahead). When it is given up, what was pressed is forgotten: it may be
+        a card number or a PIN, and may not turn up as the caller's words."""
         future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._collection = _Collection(most, terminator, timeout_ms, future, now + timeout_ms)
+        collection = self._collection = _Collection(most, terminator, timeout_ms, future, now + timeout_ms)
         self._check()
         try:
             return await future
         finally:
-            self._collection = None
+            if self._collection is collection:
+                self._collection = None
+                self._keys = ""
 
     def press(self, digit: str, now: float) -> None:
         """A key was pressed."""
+        stray, self._stray = self._stray, ""
+        if digit == stray and now - self._last < STRAY_MS:
+            return
         self._keys += digit
         self._last = now
         if self._collection:
@@ -73,11 +82,14 @@ class Digits:
         collection = self._collection
         if collection is None:
             return
-        keys, found, _ = self._keys.partition(collection.terminator) if collection.terminator else (self._keys, "", "")
+        end = collection.terminator
+        keys, found, _ = self._keys.partition(end) if end else (self._keys, "", "")
         if found or len(keys) >= collection.most:
             self._give(keys[: collection.most])
+            self._stray = "" if found else end
 
     def _give(self, keys: str) -> None:
+        collection, self._collection = self._collection, None
         self._keys = ""
-        if self._collection and not self._collection.done.done():
-            self._collection.done.set_result(keys)
+        if collection and not collection.done.done():
+            collection.done.set_result(keys)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from enum import Enum, auto
 
 from media.providers.ports import Hear, HearFailed, HearSession, HearSink, ProviderError
 
@@ -9,14 +10,21 @@ from media.providers.ports import Hear, HearFailed, HearSession, HearSink, Provi
 MOST_WAITING = 1_500
 
 
+class _Told(Enum):
+    STARTED = auto()
+    NEXT_TURN = auto()
+
+
 class Ear:
     """A HearSession that exists at once; what happens before the real one is open is kept and played back to it."""
 
     def __init__(self, hear: Hear, language: str, sink: HearSink) -> None:
         self._sink = sink
+        self._name = hear.name
         self._session: HearSession | None = None
-        self._waiting: deque[bytes | int | None] = deque(maxlen=MOST_WAITING)
+        self._waiting: deque[bytes | int | _Told] = deque(maxlen=MOST_WAITING)
         self._opening = asyncio.create_task(self._open(hear, language))
+        self._opening.add_done_callback(self._tell_fault)
 
     def push(self, ulaw: bytes) -> None:
         """Caller audio (mu-law 8 kHz), on the frame path."""
@@ -29,6 +37,8 @@ class Ear:
         """The caller began to speak."""
         if self._session is not None:
             self._session.started()
+        else:
+            self._waiting.append(_Told.STARTED)
 
     def finalise(self, token: int) -> None:
         """Asks for the text of the turn so far; answered by a final Transcript with this token."""
@@ -42,7 +52,7 @@ class Ear:
         if self._session is not None:
             self._session.next_turn()
         else:
-            self._waiting.append(None)
+            self._waiting.append(_Told.NEXT_TURN)
 
     async def close(self) -> None:
         """Ends the session, or the attempt to open it."""
@@ -62,11 +72,21 @@ class Ear:
         self._waiting.clear()
         self._session = session
 
+    def _tell_fault(self, opening: asyncio.Task[None]) -> None:
+        """A fault of ours must not leave a call that hears nothing and says nothing of it."""
+        error = None if opening.cancelled() else opening.exception()
+        if error is not None:
+            fault = ProviderError(self._name, f"internal fault: {type(error).__name__}", retryable=False)
+            opening.get_loop().call_exception_handler({"message": "the ear crashed", "exception": error})
+            self._sink(HearFailed(fault))
 
-def _replay(session: HearSession, item: bytes | int | None) -> None:
+
+def _replay(session: HearSession, item: bytes | int | _Told) -> None:
     if isinstance(item, bytes):
         session.push(item)
-    elif item is None:
-        session.next_turn()
-    else:
+    elif isinstance(item, int):
         session.finalise(item)
+    elif item is _Told.STARTED:
+        session.started()
+    else:
+        session.next_turn()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from media.call.line import Line
 from shared.events import EndReason
 
-# Last words that never finish playing do not keep the line open for longer than this.
+# Last words that never come, or whose end is never told, do not keep the line open for longer than this.
 LONGEST_GOODBYE_MS = 20_000.0
 
 
@@ -37,8 +37,10 @@ class Ending:
         if self.reason == "agent_hangup" and not self._closed:
             self.reason, self.detail = None, ""
 
-    def tick(self, now: float) -> None:
-        """Closes the line when the last words take too long."""
+    def tick(self, now: float, sounding: bool = False) -> None:
+        """Closes the line when the last words take too long; while the agent is `sounding`, they are on their way."""
+        if sounding:
+            self._since = now
         if self.reason is not None and now - self._since > LONGEST_GOODBYE_MS:
             self._close()
 

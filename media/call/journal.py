@@ -30,12 +30,17 @@ class Journal:
         self._sink = sink
         self._stamp = stamp
         self._seq = 0
+        self._closed = False
 
     def emit(self, event: Event) -> None:
-        """The next event."""
+        """The next event; nothing comes after the end, whoever is late."""
+        if self._closed:
+            return
         self._seq += 1
         self._sink.write(Envelope(self.call_id, self._seq, self._stamp(), event))
 
     def close(self) -> None:
         """The call is over."""
-        self._sink.close()
+        if not self._closed:
+            self._closed = True
+            self._sink.close()

@@ -52,6 +52,7 @@ class Playback:
 
     def begin(self, utterance: Utterance, now: float) -> None:
         """Another utterance takes the line; what is left of the one before is dropped."""
+        self._settle(now)
         if not self.finished(now):
             self.drop(now)
         self._generation += 1
@@ -62,10 +63,10 @@ class Playback:
         self._rewind(0.0, now)
 
     def receive(self, spoken: Spoken, now: float) -> None:
-        """Sends the next audio of the utterance, or keeps it back while the agent is held."""
+        """Sends the next audio of the utterance; keeps it back while the agent is held, for good once it is dropped."""
         assert self.utterance is not None, "begin() comes first"
         self.utterance.receive(spoken.audio, spoken.words)
-        if not self.held:
+        if not self.held and not self._dropped:
             self._send(now)
 
     def complete(self, now: float) -> None:
@@ -80,10 +81,12 @@ class Playback:
         if self.held:
             return
         self._settle(now)
-        if self._marks or self._sent > self._taken:
+        if self._sent > self._proven:
             self._line.clear()
         self._generation += 1
         self._marks.clear()
+        # What was sent and not heard is gone: while held, time adds nothing to what the caller heard.
+        self._rewind(self._taken, now)
         self.held = True
 
     def resume(self, now: float) -> None:
@@ -104,7 +107,6 @@ class Playback:
         self.hold(now)
         self.held = False
         self._dropped = True
-        self._sent = self._marked = self._taken
 
     # --- from the carrier ---
 
@@ -115,6 +117,7 @@ class Playback:
         mark = ""
         while mark != name:
             mark, position = self._marks.popleft()
+        self._proven = position
         self._base = (position, now)
         self._settle(now)
 
@@ -152,12 +155,13 @@ class Playback:
     # --- inside ---
 
     def _rewind(self, position: float, now: float) -> None:
-        self._sent = self._marked = self._taken = position
+        self._sent = self._marked = self._taken = self._proven = position
         self._base = (position, now)
 
     def _send(self, now: float) -> None:
         assert self.utterance is not None
-        if self.silent(now):
+        if self._position(now) >= self._sent:
+            # The carrier has run dry, whether or not the last mark is back yet: this audio sounds from now on.
             self._settle(now)
             self._base = (self._sent, now)
         audio = self.utterance.audio
@@ -184,8 +188,9 @@ class Playback:
 
     def _position(self, now: float) -> float:
         at, time = self._base
-        position = min(self._sent, at + max(0.0, now - time))
-        if self._marks and now - time > self._marks[0][1] - at + OVERDUE_MS:
+        passed = max(0.0, now - time)
+        position = min(self._sent, at + passed)
+        if self._waiting(now) and passed > self._marks[0][1] - at + OVERDUE_MS:
             position = min(position, self._marks[0][1])
         return max(position, self._taken)
 

@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+import structlog
 
 from media.audio import mulaw
-from media.audio.wav import WavWriter
+from media.audio.wav import WavError, WavWriter
 from media.call.playback import HeardAudio
+
+log = structlog.get_logger()
 
 BYTES_PER_MS = 8
 SILENCE = b"\xff"
@@ -29,18 +32,34 @@ class StereoMix:
         self._left = bytearray()
         self._right = bytearray()
         self._taken_ms = 0.0
+        self._filling = range(0)  # where the latest filling lies in the left leg
 
     @property
     def caller_ms(self) -> float:
         """Where the caller's leg ends on the call's clock."""
         return self._taken_ms + len(self._left) / BYTES_PER_MS
 
+    @property
+    def end_ms(self) -> float:
+        """Where the longer leg ends on the call's clock."""
+        return self._taken_ms + max(len(self._left), len(self._right)) / BYTES_PER_MS
+
     def caller(self, ulaw: bytes, now: float) -> None:
-        """The next caller audio, received at `now`; a hole that the carrier left is filled with silence."""
+        """The next caller audio, received at `now`; a hole that the carrier left is filled with silence.
+
+        Audio that was only late comes in a burst behind the hole and would push the caller's leg ahead of the clock:
+        then the filling is taken out again as far as needed."""
         missing = now - len(ulaw) / BYTES_PER_MS - self.caller_ms
         if missing > GAP_MS:
+            start = len(self._left)
             self._left += SILENCE * round(missing * BYTES_PER_MS)
+            self._filling = range(start, len(self._left))
         self._left += ulaw
+        surplus = min(len(self._filling), round((self.caller_ms - now) * BYTES_PER_MS))
+        if surplus > 0:
+            start, stop = self._filling.start, self._filling.stop - surplus
+            del self._left[start : start + surplus]
+            self._filling = range(start, stop)
 
     def agent(self, pieces: Iterable[HeardAudio]) -> None:
         """Agent audio as it was heard."""
@@ -57,6 +76,7 @@ class StereoMix:
             return b""
         left, right = _cut(self._left, size), _cut(self._right, size)
         self._taken_ms += size / BYTES_PER_MS
+        self._filling = range(max(0, self._filling.start - size), max(0, self._filling.stop - size))
         both = np.empty((size, 2), dtype="<i2")
         both[:, 0] = np.frombuffer(mulaw.decode(left), dtype="<i2")
         both[:, 1] = np.frombuffer(mulaw.decode(right), dtype="<i2")
@@ -78,7 +98,7 @@ class Recorder:
         self._disk = disk
         self._file: BinaryIO | None = None
         self._writer: WavWriter | None = None
-        self._duration_ms = 0.0
+        self._broken = False
 
     def caller(self, ulaw: bytes, now: float) -> None:
         """Caller audio, on the frame path."""
@@ -87,25 +107,37 @@ class Recorder:
     def flush(self, heard: Iterable[HeardAudio], now: float, *, last: bool = False) -> None:
         """Hands what is settled to the disk thread; the file is whole and playable after each flush."""
         self._mix.agent(heard)
-        upto = now if last else now - SETTLE_MS
-        pcm = self._mix.take(upto)
+        pcm = self._mix.take(max(now, self._mix.end_ms) if last else now - SETTLE_MS)
         if pcm:
-            self._duration_ms = upto
             self._disk.submit(self._write, pcm)
 
     def close(self) -> int:
-        """Ends the file; returns its length in ms. Waits for the disk thread, so call it off the event loop."""
-        self._disk.submit(self._close).result()
-        return round(self._duration_ms)
+        """Ends the file; returns its length in ms, 0 when nothing could be written. Waits for the disk thread, so call
+        it off the event loop."""
+        return self._disk.submit(self._close).result()
 
     def _write(self, pcm: bytes) -> None:
+        """Appends. A disk that fails ends the recording, never the call: what was written before stays playable."""
+        if self._broken:
+            return
+        try:
+            self._append(pcm)
+        except (OSError, WavError) as error:
+            self._broken = True
+            log.error("recording.broken", path=str(self.path), error=str(error))
+
+    def _append(self, pcm: bytes) -> None:
         if self._writer is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("wb")
-            self._writer = WavWriter(self._file, SAMPLE_RATE, 2)
+            self._writer = WavWriter(self._file, 2, SAMPLE_RATE)
         self._writer.write(pcm)
-        self._writer.flush()
+        self._writer.sync()
 
-    def _close(self) -> None:
-        if self._file is not None:
-            self._file.close()
+    def _close(self) -> int:
+        try:
+            if self._file is not None:
+                self._file.close()
+        except OSError as error:
+            log.error("recording.broken", path=str(self.path), error=str(error))
+        return self._writer.frames * 1000 // SAMPLE_RATE if self._writer else 0

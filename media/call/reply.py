@@ -9,8 +9,10 @@ from media.call.sentences import Sentences
 from media.call.tools import ToolError, Tools
 from media.call.transcript import Handle, Transcript
 from media.call.usage import Counter
-from media.call.utterance import Utterance
-from media.providers.ports import Ask, Speak, Think, ToolCall, Words
+from media.call.utterance import BYTES_PER_MS, Utterance
+from media.providers import tokens
+from media.providers.closing import close_stream
+from media.providers.ports import Ask, Speak, Spoken, Think, ThinkEvent, TokenUsage, ToolCall, Words
 from shared.events import Event, ToolRan
 
 # The model may call tools this often before it has to answer.
@@ -54,11 +56,11 @@ class _Part:
 
 @dataclass(slots=True)
 class Reply:
-    """One utterance of the agent. `fixed` text is spoken as it is (greeting, nudge), otherwise the model is asked."""
+    """One utterance of the agent. `fixed` text is spoken as it is (greeting, nudge); None = the model is asked."""
 
     speaker: Speaker
     utterance: Utterance
-    fixed: str = ""
+    fixed: str | None = None
     stages: Stages = field(default_factory=Stages)
     _parts: list[_Part] = field(default_factory=list)
 
@@ -69,14 +71,10 @@ class Reply:
         spoken = speaker.speak.stream(text, speaker.language)
         try:
             async for piece in spoken:
-                if not self.stages.first_audio:
-                    self.stages.first_audio = speaker.clock()
-                speaker.usage.tts_ms += len(piece.audio) / 8
-                speaker.playback.receive(piece, speaker.clock())
-                speaker.audible()
+                self._take(piece)
         finally:
-            await _aclose(spoken)
-            await _aclose(text)
+            await close_stream(spoken)
+            await close_stream(text)
         speaker.playback.complete(speaker.clock())
 
     def cut(self, heard: str) -> None:
@@ -87,10 +85,20 @@ class Reply:
             part.entry.now(" ".join(words[:mine]))
             words = words[mine:]
 
+    def _take(self, spoken: Spoken) -> None:
+        """Audio from the voice goes to the caller."""
+        speaker = self.speaker
+        now = speaker.clock()
+        speaker.playback.receive(spoken, now)
+        if not spoken.audio:
+            return
+        self.stages.first_audio = self.stages.first_audio or now
+        speaker.usage.tts_ms += len(spoken.audio) / BYTES_PER_MS
+        speaker.audible()
+
     async def _text(self) -> AsyncIterator[str]:
         """Everything that is to be spoken, piece by piece; an empty piece asks the voice to speak what it has."""
-        speaker = self.speaker
-        if self.fixed:
+        if self.fixed is not None:
             yield self._say(self._part(), self.fixed)
             return
         for _ in range(MOST_ROUNDS):
@@ -102,13 +110,12 @@ class Reply:
                 break
             yield ""
             part.entry.called(tuple(calls))
-            for call in calls:
-                await self._run_tool(call)
-            if all(call.name == "end_call" for call in calls):
+            done = [await self._run_tool(call) for call in calls]
+            if all(done) and all(call.name == "end_call" for call in calls):
                 if not self.utterance.text.strip():
-                    yield self._say(self._part(), speaker.goodbye)
+                    yield self._say(self._part(), self.speaker.goodbye)
                 return
-        if not self.utterance.text.strip():
+        if not part.text.strip():
             yield self._say(self._part(), NOTHING_SAID)
 
     async def _round(self, part: _Part, calls: list[ToolCall]) -> AsyncIterator[str]:
@@ -117,20 +124,24 @@ class Reply:
         splitter = Sentences()
         speaker.usage.llm_requests += 1
         ask = Ask(speaker.system, speaker.transcript.messages(), speaker.tools.specs, speaker.language)
+        written, counted = "", False
         events = speaker.think.stream(ask)
         try:
             async for event in events:
-                if isinstance(event, Words):
+                written += _written(event)
+                if isinstance(event, Words) and event.text:
                     self.stages.first_word = self.stages.first_word or speaker.clock()
-                    pieces = [event.text] if speaker.speak.streams_text else splitter.feed(event.text)
-                    for piece in pieces:
+                    for piece in [event.text] if speaker.speak.streams_text else splitter.feed(event.text):
                         yield self._say(part, piece)
                 elif isinstance(event, ToolCall):
                     calls.append(event)
-                else:
+                elif isinstance(event, TokenUsage):
                     speaker.usage.tokens(event)
+                    counted = True
         finally:
-            await _aclose(events)
+            await close_stream(events)
+            if not counted:
+                speaker.usage.tokens(tokens.estimate(ask, written))
         for piece in splitter.flush():
             yield self._say(part, piece)
 
@@ -148,7 +159,8 @@ class Reply:
         self.speaker.usage.tts_characters += len(piece)
         return piece
 
-    async def _run_tool(self, call: ToolCall) -> None:
+    async def _run_tool(self, call: ToolCall) -> bool:
+        """Runs a tool and writes its answer down; False when it could not be run."""
         speaker = self.speaker
         began = speaker.clock()
         ok = True
@@ -163,10 +175,15 @@ class Reply:
         told = "" if speaker.tools.is_secret(call.name) else result
         took = round(speaker.clock() - began)
         speaker.emit(ToolRan(self.utterance.turn, call.name, ok, told, took))
+        return ok
 
 
-async def _aclose(stream: AsyncIterator[object]) -> None:
-    """Closes an async generator at once, so that its connection is given back without waiting for the collector."""
-    close = getattr(stream, "aclose", None)
-    if close is not None:
-        await close()
+def _written(event: ThinkEvent) -> str:
+    """What the model wrote, for an estimate of its tokens."""
+    match event:
+        case Words(text=text):
+            return text
+        case ToolCall(name=name, arguments=arguments):
+            return name + arguments
+        case _:
+            return ""

@@ -6,17 +6,28 @@ import re
 SHORTEST = 12
 # A clause may end a piece while the caller is still waiting for the first sound, or when the sentence grows too long.
 LONGEST = 160
+# Words without any punctuation are cut between two of them, the first piece sooner; without blanks, anywhere.
+FIRST_LONGEST = 80
+UNBROKEN = 2 * LONGEST
 
-_SENTENCE_END = re.compile(r"[.!?…]+[\"')\]]*\s+")
-_CLAUSE_END = re.compile(r"[,;:\u2013\u2014][\"')\]]*\s+|\n+")
+# Ends as Latin, Arabic and Indian scripts write them need a blank behind them; those of Chinese and Japanese don't.
+_CLOSING = r"[\"'\u201d\u2019)\]]*"
+_SENTENCE_END = re.compile(rf"[.!?…\u061f\u0964]+{_CLOSING}\s+|[\u3002\uff01\uff1f]+[\u300d\u300f\uff09]*\s*|\n+")
+_CLAUSE_END = re.compile(rf"[,;:\u060c\u061b\u2013\u2014]{_CLOSING}\s+|[\uff0c\u3001\uff1b\uff1a]\s*")
+_BLANK = re.compile(r"\s+")
+# What a full stop behind it does not end: titles, places, months, single letters (initials, "a.m.", "U.S."), and
+# ordinals or list numbers ("1. First", "am 3. Oktober"); longer numbers do end sentences ("Your code is 4417.").
 _ABBREVIATION = re.compile(
-    r"(?:^|\s)(?:mr|mrs|ms|dr|prof|st|ave|blvd|rd|no|vs|etc|inc|ltd|co|jr|sr|approx|ext|a\.m|p\.m|e\.g|i\.e|[a-z])\.\s+$",
+    r"(?:^|[\s(\"'])(?:"
+    r"mr|mrs|ms|mx|dr|prof|rev|hon|sr|jr|st|mt|ft|ave|blvd|rd|ln|hwy|apt|dept|no|nr|vs|etc|inc|ltd|co|corp|est|approx|"
+    r"ext|tel|max|min|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|(?:[a-z]\.)*[a-z]|\d{1,2}"
+    r")\.\s+$",
     re.IGNORECASE,
 )
 
 
 class Sentences:
-    """Streaming splitter: feed deltas, take pieces; the pieces joined are exactly the text fed."""
+    """Streaming splitter: feed deltas, take pieces; joined they are the text fed (but for blanks at its very end)."""
 
     def __init__(self) -> None:
         self._text = ""
@@ -42,7 +53,7 @@ class Sentences:
         if sentence and not self._first:
             return sentence
         clause = self._first_end(_CLAUSE_END) if self._first or len(self._text) > LONGEST else 0
-        return min((end for end in (sentence, clause) if end), default=0)
+        return min((end for end in (sentence, clause) if end), default=0) or self._forced_end()
 
     def _first_end(self, pattern: re.Pattern[str]) -> int:
         """Index behind the first boundary that leaves a piece worth speaking; 0 when there is none yet."""
@@ -53,3 +64,12 @@ class Sentences:
             if match.group().strip() in ("?", "!") and piece.strip():
                 return match.end()
         return 0
+
+    def _forced_end(self) -> int:
+        """Index behind the last blank of a text that has gone on for too long without a boundary; 0 before that."""
+        if len(self._text) <= (FIRST_LONGEST if self._first else LONGEST):
+            return 0
+        blanks = [match.end() for match in _BLANK.finditer(self._text) if self._text[: match.end()].strip()]
+        if blanks:
+            return blanks[-1]
+        return UNBROKEN if len(self._text) > UNBROKEN else 0

@@ -45,7 +45,7 @@ class Tools:
         if tool is None:
             raise ToolError(f"there is no tool named {call.name}")
         try:
-            return await tool.run(call.arguments.encode() or b"{}")
+            return await tool.run(call.arguments.encode("utf-8", "replace").strip() or b"{}")
         except msgspec.MsgspecError as error:
             raise ToolError(f"arguments of {call.name}: {error}") from error
 
@@ -80,7 +80,7 @@ def collect_digits(digits: Digits, clock: Callable[[], float]) -> Tool:
     """Waits for keys pressed on the phone."""
 
     async def run(arguments: bytes) -> str:
-        ask = msgspec.json.decode(arguments, type=_CollectDigits)
+        ask = msgspec.json.decode(arguments, type=_CollectDigits, strict=False)  # models write numbers as strings, too
         keys = await digits.collect(ask.max_digits, ask.terminator, ask.timeout_s * 1000, clock())
         return f"The caller pressed: {keys}" if keys else "The caller pressed nothing."
 

@@ -1,9 +1,12 @@
 """The conversation as it was heard: what the model remembers and what the record shows, from one source."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from media.providers.ports import Message, ToolCall
+
+# What the model is told of a tool that was given up before it answered.
+GIVEN_UP = "No result: it was given up before it was done."
 
 
 @dataclass(slots=True)
@@ -33,14 +36,32 @@ class Transcript:
         self._entries.append(_Entry(Message("tool", result, tool_call_id=call.id)))
 
     def messages(self) -> list[Message]:
-        """For the model: entries of which nothing was heard (and that called no tool) are left out."""
+        """For the model: entries of which nothing was heard (and that called no tool) are left out.
+
+        Every tool call has its result right behind it, as model vendors demand, also one that was cut short."""
         messages = (entry.message for entry in self._entries)
-        return [message for message in messages if message.text.strip() or message.tool_calls]
+        return list(_answered(m for m in messages if m.text.strip() or m.tool_calls or m.role == "tool"))
 
     def _add(self, message: Message) -> "Handle":
         entry = _Entry(message)
         self._entries.append(entry)
         return Handle(entry)
+
+
+def _answered(messages: Iterable[Message]) -> Iterator[Message]:
+    open_calls: list[str] = []
+    for message in messages:
+        if message.role != "tool":
+            yield from _given_up(open_calls)
+            open_calls = [call.id for call in message.tool_calls]
+        elif message.tool_call_id in open_calls:
+            open_calls.remove(message.tool_call_id)
+        yield message
+    yield from _given_up(open_calls)
+
+
+def _given_up(call_ids: Iterable[str]) -> Iterator[Message]:
+    return (Message("tool", GIVEN_UP, tool_call_id=call_id) for call_id in call_ids)
 
 
 class Handle:

@@ -44,10 +44,11 @@ class Utterance:
 
     def heard_text(self, heard_ms: float) -> str:
         """The words that sounded in the first `heard_ms` of the utterance; the whole text when all of it did."""
+        if heard_ms <= 0:
+            return ""
         if self.complete and heard_ms >= self.audio_ms - 1:
             return self.text.strip()
-        heard = [word for word in self.timeline() if _is_heard(word, heard_ms)]
-        return _original(self.text, len(heard), heard)
+        return _original(self.text, [word.text for word in self.timeline() if _is_heard(word, heard_ms)])
 
     def resume_point(self, heard_ms: float) -> float:
         """Where to go on after a false interruption: the start of the first word not (fully) heard."""
@@ -78,9 +79,21 @@ def _is_heard(word: TimedWord, heard_ms: float) -> bool:
     return heard_ms >= word.start_ms + HEARD_SHARE * (word.end_ms - word.start_ms)
 
 
-def _original(text: str, count: int, heard: list[TimedWord]) -> str:
-    """The first `count` words as the model wrote them; a voice may split words its own way, then its words are used."""
-    tokens = text.split()
-    if [word.text.strip() for word in heard] == tokens[:count]:
-        return " ".join(tokens[:count])
-    return " ".join(word.text.strip() for word in heard)
+def _original(text: str, heard: list[str]) -> str:
+    """The heard words as the model wrote them. A voice may split and punctuate them its own way, so letters are
+    compared; where it says something else ("3" as "three"), its words are used."""
+    said = _letters("".join(heard))
+    if not _letters(text).startswith(said):
+        return " ".join(word.strip() for word in heard)
+    tokens, at = [], 0
+    for token in text.split():
+        end = at + len(_letters(token))
+        if at == len(said) or end > len(said):
+            break
+        tokens.append(token)
+        at = end
+    return " ".join(tokens)
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text.casefold()))

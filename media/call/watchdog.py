@@ -50,8 +50,8 @@ class Watchdog:
         if limits.max_duration_s and now >= limits.max_duration_s * 1000:
             self._ending = True
             return Alarm.TOO_LONG
-        if self._asked_at is not None:
-            return self._no_reply(now)
+        if self._asked_at is not None and limits.reply_s:
+            return self._no_reply(now, self._asked_at)
         quiet = now - self._quiet_since
         if limits.silence_s and quiet >= limits.silence_s * 1000:
             self._ending = True
@@ -61,9 +61,8 @@ class Watchdog:
             return Alarm.NUDGE
         return None
 
-    def _no_reply(self, now: float) -> Alarm | None:
-        limit = self._limits.reply_s
-        if not limit or self._asked_at is None or now - self._asked_at < limit * 1000:
+    def _no_reply(self, now: float, asked_at: float) -> Alarm | None:
+        if now - asked_at < self._limits.reply_s * 1000:
             return None
         self._asked_at = None
         return Alarm.NO_REPLY

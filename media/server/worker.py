@@ -22,7 +22,7 @@ from media.server.sinks import FileSink, Folder
 from media.telephony.wire import Started
 from media.turn.vad import VadEngine
 from shared import events
-from shared.events import CallStarted, Envelope
+from shared.events import CallStarted, EndReason, Envelope
 from shared.ids import new_id
 from shared.plan import CallPlan
 
@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What a worker's calls share. `judge` is smart-turn's opinion (slow, runs on `pool`), None when it is not there."""
+    """What a worker's calls share. `judge` is smart-turn's opinion (slow, runs on `pool`), None when it is off."""
 
     limits: Limits
     plans: PlanSource
@@ -88,10 +88,14 @@ class Worker:
                 await self._idle.wait()
         except TimeoutError:
             log.warning("drain.timeout", calls=len(self._connections))
-            for connection in tuple(self._connections):
-                connection.shut("media_lost", "the server is shutting down")
+            self.shut("media_lost", "the server is shutting down")
             await self._last_wait()
         self._pulse.stop()
+
+    def shut(self, reason: EndReason, detail: str) -> None:
+        """Ends all calls."""
+        for connection in tuple(self._connections):
+            connection.shut(reason, detail)
 
     async def connect(self, started: Started, connection: Connection, carrier: str) -> Call:
         """Makes the call of a stream. Raises Refused."""

@@ -42,7 +42,7 @@ def test_a_turn_is_answered_and_its_latency_adds_up() -> None:
         (latency,) = stage.of(TurnLatency)
         parts = (latency.endpoint_ms, latency.stt_ms, latency.llm_first_token_ms, latency.tts_first_byte_ms)
         assert sum(parts) == latency.total_ms
-        # 400 ms of silence, 200 + 10 ms for the first word, 80 ms for the first audio; the text came within the silence.
+        # 400 ms of silence, 200 + 10 ms for the first word, 80 ms for the first audio; the text came in the meantime.
         assert 690 <= latency.total_ms <= 730
         assert latency.stt_ms == 0
 

@@ -1,0 +1,18 @@
+"""G.711 mu-law, the phone network's 8-bit code in North America and Japan, to and from 16-bit little-endian."""
+
+from typing import Final
+
+from media.audio.pcm import audioop
+
+SILENCE: Final = b"\xff"  # the code of sample 0
+RATE: Final = 8000  # samples, and bytes of mu-law, a second
+
+
+def decode(ulaw: bytes) -> bytes:
+    """One byte becomes one 16-bit sample, within +-32124."""
+    return audioop.ulaw2lin(ulaw, 2)
+
+
+def encode(pcm: bytes) -> bytes:
+    """One 16-bit sample becomes one byte. The length must be even (audioop.error otherwise)."""
+    return audioop.lin2ulaw(pcm, 2)

@@ -1,0 +1,67 @@
+"""What the tests of the two carriers share: messages changed at a path, the order of events, and fuzzed messages."""
+
+import copy
+import json
+from typing import Any
+
+from hypothesis import strategies as st
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def changed(message: dict[str, Any], path: str, value: object) -> dict[str, Any]:
+    """A copy in which the field at the dotted path has another value."""
+    copied, inner, last = _copy(message, path)
+    inner[last] = value
+    return copied
+
+
+def without(message: dict[str, Any], path: str) -> dict[str, Any]:
+    """A copy that lacks the field at the dotted path."""
+    copied, inner, last = _copy(message, path)
+    del inner[last]
+    return copied
+
+
+def _copy(message: dict[str, Any], path: str) -> tuple[dict[str, Any], dict[str, Any], str]:
+    """The copy, the object in it that holds the path's last field, and that field's name."""
+    copied = copy.deepcopy(message)
+    *parents, last = path.split(".")
+    inner = copied
+    for parent in parents:
+        inner = inner[parent]
+    return copied, inner, last
+
+
+def allowed(names: list[str]) -> int:
+    """How many of these events a stream may have, by the plain reading of the fact sheet."""
+    stage = "new"
+    for place, name in enumerate(names):
+        if name == "connected" and stage == "new":
+            stage = "connected"
+        elif name == "start" and stage in ("new", "connected"):
+            stage = "running"
+        elif name == "stop" and stage == "running":
+            stage = "over"
+        elif name == "error" and stage != "over":
+            pass
+        elif name not in ("media", "dtmf", "mark") or stage != "running":
+            return place
+    return len(names)
+
+
+def fuzzed(events: list[dict[str, Any]]) -> st.SearchStrategy[str | bytes]:
+    """Good messages, good ones with one field replaced, any JSON, any text, any bytes."""
+    paths = [
+        (message, path)
+        for message in events
+        for key, value in message.items()
+        for path in [key, *(f"{key}.{inner}" for inner in (value if isinstance(value, dict) else ()))]
+    ]
+    good = st.sampled_from(events).map(json.dumps)
+    bad = st.builds(lambda place, value: json.dumps(changed(place[0], place[1], value)), st.sampled_from(paths), JSON)
+    return good | bad | JSON.map(json.dumps) | st.text() | st.binary()

@@ -1,0 +1,346 @@
+"""Telnyx's messages, as its page "Stream call media over WebSocket" gives them."""
+
+import base64
+import json
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from media.telephony.telnyx import TelnyxCodec
+from media.telephony.wire import (
+    Clear,
+    Encoding,
+    Heard,
+    Inbound,
+    Mark,
+    Marked,
+    Outbound,
+    Play,
+    Pressed,
+    Started,
+    Stopped,
+    Trouble,
+    WireError,
+)
+from tests.media.telephony.messages import allowed, changed, fuzzed, without
+
+STREAM = "32DE0DEA-53CB-4B21-89A4-9E1819C043BC"
+CALL = "v3:T02llQxIyaRkhfRKxgAP8nY511EhFLizdvdUKJiSw8d6A9BborherQ"
+FRAME = bytes(range(160))
+
+CONNECTED = {"event": "connected", "version": "1.0.0"}
+START = {
+    "event": "start",
+    "sequence_number": "1",
+    "start": {
+        "user_id": "3E6F995F-85F7-4705-9741-53B116D28237",
+        "call_control_id": CALL,
+        "call_session_id": "ff55a038-6f5d-11ef-9692-02420aeffb1f",
+        "from": "+13122010094",
+        "to": "+13122123456",
+        "tags": ["TAG1"],
+        "client_state": "aGF2ZSBhIG5pY2UgZGF5ID1d",
+        "media_format": {"encoding": "PCMU", "sample_rate": 8000, "channels": 1},
+    },
+    "stream_id": STREAM,
+}
+MEDIA = {
+    "event": "media",
+    "sequence_number": "4",
+    "media": {"track": "inbound", "chunk": "1", "timestamp": "5", "payload": base64.b64encode(FRAME).decode()},
+    "stream_id": STREAM,
+}
+DTMF = {
+    "event": "dtmf",
+    "stream_id": STREAM,
+    "occurred_at": "2026-11-24T10:00:00.000000Z",
+    "sequence_number": "5",
+    "dtmf": {"digit": "1"},
+}
+MARK = {"event": "mark", "sequence_number": "6", "stream_id": STREAM, "mark": {"name": "my label"}}
+STOP = {
+    "event": "stop",
+    "sequence_number": "7",
+    "stop": {"user_id": "3E6F995F-85F7-4705-9741-53B116D28237", "call_control_id": CALL},
+    "stream_id": STREAM,
+}
+ERROR = {
+    "event": "error",
+    "stream_id": STREAM,
+    "payload": {"code": 100003, "title": "malformed_frame", "detail": "The frame is malformed."},
+}
+EVENTS: list[dict[str, Any]] = [CONNECTED, START, MEDIA, DTMF, MARK, STOP, ERROR]
+
+
+def form(encoding: str, sample_rate: int | str, channels: int = 1) -> dict[str, Any]:
+    """A start with this format."""
+    media_format = {"encoding": encoding, "sample_rate": sample_rate, "channels": channels}
+    return changed(START, "start.media_format", media_format)
+
+
+def media(chunk: int | str, payload: bytes = FRAME) -> dict[str, Any]:
+    """A frame by its number, 20 ms after the one before."""
+    coded = base64.b64encode(payload).decode()
+    part = {"track": "inbound", "chunk": str(chunk), "timestamp": str(20 * int(chunk)), "payload": coded}
+    return changed(MEDIA, "media", part)
+
+
+def receive(codec: TelnyxCodec, message: object) -> list[Inbound]:
+    return list(codec.receive(json.dumps(message)))
+
+
+def started(start: dict[str, Any] = START, **settings: Any) -> TelnyxCodec:
+    codec = TelnyxCodec(**settings)
+    receive(codec, CONNECTED)
+    receive(codec, start)
+    return codec
+
+
+def refusal(codec: TelnyxCodec, message: object) -> WireError:
+    with pytest.raises(WireError) as caught:
+        receive(codec, message)
+    return caught.value
+
+
+def test_a_whole_stream() -> None:
+    codec = TelnyxCodec()
+    assert receive(codec, CONNECTED) == []
+    assert receive(codec, START) == [
+        Started(
+            stream_id=STREAM,
+            carrier_call_id=CALL,
+            encoding=Encoding.PCMU,
+            sample_rate=8000,
+            account_id="3E6F995F-85F7-4705-9741-53B116D28237",
+            caller="+13122010094",
+            called="+13122123456",
+        )
+    ]
+    assert receive(codec, MEDIA) == [Heard(FRAME, 5)]
+    assert receive(codec, DTMF) == [Pressed("1")]
+    assert receive(codec, MARK) == [Marked("my label")]
+    assert receive(codec, ERROR) == [Trouble(100003, "malformed_frame", "The frame is malformed.")]
+    assert receive(codec, STOP) == [Stopped()]
+    assert (codec.heard, codec.ignored) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "sample_rate", "read"),
+    [
+        ("PCMU", 8000, Encoding.PCMU),
+        ("PCMA", "8000", Encoding.PCMA),
+        ("L16", 16000, Encoding.L16),
+        ("L16", 8000, Encoding.L16),
+    ],
+)
+def test_the_formats_we_speak(encoding: str, sample_rate: int | str, read: Encoding) -> None:
+    (event,) = receive(TelnyxCodec(), form(encoding, sample_rate))
+    assert isinstance(event, Started)
+    assert (event.encoding, event.sample_rate) == (read, int(sample_rate))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "sample_rate", "channels"),
+    [
+        ("G722", 8000, 1),
+        ("OPUS", 16000, 1),
+        ("AMR-WB", 16000, 1),
+        ("pcmu", 8000, 1),
+        ("PCMU", 16000, 1),
+        ("PCMA", 16000, 1),
+        ("L16", 48000, 1),
+        ("PCMU", 8000, 2),
+    ],
+)
+def test_the_formats_we_do_not_speak(encoding: str, sample_rate: int, channels: int) -> None:
+    error = refusal(TelnyxCodec(), form(encoding, sample_rate, channels))
+    assert (error.code, error.field) == ("bad_format", "start.media_format")
+    assert encoding in error.detail
+
+
+@pytest.mark.parametrize(
+    "params", [{"token": "t0", "lang": "en"}, [{"name": "token", "value": "t0"}, {"name": "lang", "value": "en"}]]
+)
+def test_custom_parameters_as_an_object_or_as_pairs(params: object) -> None:
+    (event,) = receive(TelnyxCodec(), changed(START, "start.custom_parameters", params))
+    assert isinstance(event, Started)
+    assert event.params == {"token": "t0", "lang": "en"}
+
+
+@pytest.mark.parametrize("field", ["user_id", "from", "to", "client_state", "tags"])
+def test_start_may_lack_or_null_what_we_can_do_without(field: str) -> None:
+    for start in (without(START, f"start.{field}"), changed(START, f"start.{field}", None)):
+        (event,) = receive(TelnyxCodec(), start)
+        assert isinstance(event, Started)
+        assert event.carrier_call_id == CALL
+
+
+def test_the_outbound_track_is_ignored_and_makes_no_gap() -> None:
+    codec = started()
+    assert receive(codec, media(1)) == [Heard(FRAME, 20)]
+    assert receive(codec, changed(media(1), "media.track", "outbound")) == []
+    assert receive(codec, media(2)) == [Heard(FRAME, 40)]
+    assert (codec.heard, codec.ignored, codec.jitter.duplicates) == (2, 1, 0)
+
+
+def test_frames_come_out_in_order() -> None:
+    codec = started()
+    times = [event.at_ms for chunk in (1, 3, 2, 5, 4, 6) for event in receive(codec, media(chunk))]  # type: ignore[union-attr]
+    assert times == [20, 40, 60, 80, 100, 120]
+    assert (codec.heard, codec.jitter.lost) == (6, 0)
+
+
+def test_a_duplicate_and_a_lost_frame() -> None:
+    codec = started(reorder_frames=2)
+    out = [len(receive(codec, media(chunk))) for chunk in (1, 1, 3, 4, 5, 2)]
+    assert out == [1, 0, 0, 0, 3, 0]
+    assert (codec.jitter.duplicates, codec.jitter.lost, codec.jitter.late) == (1, 1, 1)
+
+
+def test_stop_brings_out_what_is_held() -> None:
+    codec = started()
+    assert receive(codec, media(1)) == [Heard(FRAME, 20)]
+    assert receive(codec, media(3)) == []
+    assert receive(codec, STOP) == [Heard(FRAME, 60), Stopped()]
+    assert (codec.heard, codec.jitter.lost) == (2, 1)
+
+
+@pytest.mark.parametrize(("order", "wire"), [("little", b"\x01\x00\x02\x7f"), ("big", b"\x00\x01\x7f\x02")])
+def test_linear_audio_is_little_endian_inside(order: str, wire: bytes) -> None:
+    codec = started(form("L16", 16000), l16_order=order)
+    assert receive(codec, media(1, wire)) == [Heard(b"\x01\x00\x02\x7f", 20)]
+    said = json.loads(codec.say(Play(b"\x01\x00\x02\x7f")))
+    assert base64.b64decode(said["media"]["payload"]) == wire
+
+
+def test_half_a_sample_is_refused() -> None:
+    error = refusal(started(form("L16", 16000)), media(1, b"\x00\x01\x02"))
+    assert (error.code, error.field) == ("bad_format", "media.payload")
+    assert receive(started(), media(1, b"\x00\x01\x02")) == [Heard(b"\x00\x01\x02", 20)]
+
+
+def test_a_complaint_before_start() -> None:
+    codec = TelnyxCodec()
+    bare = {"event": "error", "payload": {"code": "100005"}}
+    assert receive(codec, bare) == [Trouble(100005, "", "")]
+    assert receive(codec, CONNECTED) == []
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "field"),
+    [
+        (without(START, "start.call_control_id"), "missing_field", "start.call_control_id"),
+        (without(START, "start.media_format"), "missing_field", "start.media_format"),
+        (without(START, "stream_id"), "missing_field", "stream_id"),
+        (changed(START, "start.from", 5), "bad_type", "start.from"),
+        (
+            changed(START, "start.custom_parameters", [{"name": "a"}]),
+            "missing_field",
+            "start.custom_parameters[0].value",
+        ),
+        (changed(START, "start.custom_parameters", {"a": "x" * 500}), "bad_params", "start.custom_parameters"),
+        (changed(START, "start.custom_parameters", "a=b"), "bad_type", "start.custom_parameters"),
+    ],
+)
+def test_a_start_that_is_refused(message: dict[str, Any], code: str, field: str) -> None:
+    error = refusal(TelnyxCodec(), message)
+    assert (error.code, error.field) == (code, field)
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "field"),
+    [
+        ({"event": "recording", "stream_id": STREAM}, "unknown_event", "event"),
+        (without(MEDIA, "media.chunk"), "missing_field", "media.chunk"),
+        (without(MEDIA, "media.payload"), "missing_field", "media.payload"),
+        (changed(MEDIA, "media.chunk", "first"), "bad_type", "media.chunk"),
+        (changed(MEDIA, "media.payload", "AA"), "bad_base64", "media.payload"),
+        (changed(MEDIA, "stream_id", "other"), "wrong_stream", ""),
+        (changed(DTMF, "stream_id", "other"), "wrong_stream", ""),
+        (changed(MARK, "stream_id", "other"), "wrong_stream", ""),
+        (changed(STOP, "stream_id", "other"), "wrong_stream", ""),
+        (changed(ERROR, "stream_id", "other"), "wrong_stream", ""),
+        (changed(ERROR, "payload.code", "bad"), "bad_type", "payload.code"),
+        (changed(DTMF, "dtmf.digit", ""), "bad_type", "dtmf.digit"),
+        (START, "out_of_order", "event"),
+        (CONNECTED, "out_of_order", "event"),
+    ],
+)
+def test_a_message_in_a_call_that_is_refused(message: dict[str, Any], code: str, field: str) -> None:
+    error = refusal(started(), message)
+    assert (error.code, error.field) == (code, field)
+
+
+def test_messages_that_are_no_json_text() -> None:
+    for message, code in ((b"\x00\x01", "binary_message"), ("}", "not_json"), (" " * 65537, "too_large")):
+        with pytest.raises(WireError) as caught:
+            started().receive(message)
+        assert caught.value.code == code
+
+
+def test_after_an_error_or_stop_the_codec_is_dead() -> None:
+    broken, stopped = started(), started()
+    refusal(broken, changed(MEDIA, "media.payload", "?"))
+    receive(stopped, STOP)
+    for codec in (broken, stopped):
+        for message in EVENTS:
+            assert refusal(codec, message).code == "out_of_order"
+        with pytest.raises(WireError, match="out_of_order"):
+            codec.say(Clear())
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (Play(FRAME), {"event": "media", "media": {"payload": base64.b64encode(FRAME).decode()}}),
+        (Mark("reply-1"), {"event": "mark", "mark": {"name": "reply-1"}}),
+        (Mark('ü"\\'), {"event": "mark", "mark": {"name": 'ü"\\'}}),
+        (Clear(), {"event": "clear"}),
+    ],
+)
+def test_what_is_said(command: Outbound, message: dict[str, Any]) -> None:
+    codec = TelnyxCodec()
+    receive(codec, CONNECTED)
+    with pytest.raises(WireError, match="out_of_order"):
+        codec.say(command)
+    receive(codec, START)
+    text = codec.say(command)
+    assert isinstance(text, str)
+    assert json.loads(text) == message
+
+
+@given(st.lists(st.sampled_from(EVENTS), max_size=12))
+def test_any_order_of_events(messages: list[dict[str, Any]]) -> None:
+    codec = TelnyxCodec()
+    good = allowed([message["event"] for message in messages])
+    for message in messages[:good]:
+        receive(codec, message)
+    for message in messages[good:]:
+        assert refusal(codec, message).code == "out_of_order"
+
+
+@given(st.permutations(range(1, 7)))
+def test_any_arrival_of_a_few_frames_loses_none(chunks: list[int]) -> None:
+    codec = started()
+    events = [event for chunk in chunks for event in receive(codec, media(chunk, bytes([chunk])))]
+    events += receive(codec, STOP)
+    assert events == [*(Heard(bytes([chunk]), 20 * chunk) for chunk in range(1, 7)), Stopped()]
+
+
+@given(
+    st.lists(fuzzed(EVENTS), max_size=8), st.sampled_from([form("PCMU", 8000), form("PCMA", 8000), form("L16", 16000)])
+)
+def test_only_wire_errors_escape(messages: list[str | bytes], start: dict[str, Any]) -> None:
+    codec = started(start)
+    dead = False
+    for message in messages:
+        try:
+            events = codec.receive(message)
+        except WireError:
+            dead = True
+        else:
+            assert not dead
+            assert all(isinstance(event, get_args(Inbound)) for event in events)
+            dead = Stopped() in events

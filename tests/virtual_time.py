@@ -1,0 +1,110 @@
+"""An event loop whose clock jumps to the next timer, so that timed code runs at once and always the same."""
+
+import asyncio
+import selectors
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor, wait
+from typing import Any, TypeVar, TypeVarTuple, Unpack
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+# Virtual seconds after which a run is taken to wait for something that never comes (a heartbeat keeps it going).
+LIMIT_S = 3_600.0
+# Real seconds that work on a thread may take.
+THREAD_LIMIT_S = 20.0
+
+
+class Deadlock(AssertionError):
+    """Nothing can happen any more, or not within the limit, and the run is not over; tells who waits where."""
+
+
+class Unhandled(AssertionError):
+    """Something failed where nobody was waiting for it (a callback, a task that was let go); its cause is chained."""
+
+
+def run_virtual(main: Coroutine[Any, Any, T], *, limit_s: float = LIMIT_S) -> T:
+    """Runs a coroutine in virtual time, from 0.0 s. No sockets: whatever waits for the outside world is a deadlock.
+
+    Work for threads is done while the clock stands still. Raises Deadlock, and Unhandled unless the coroutine sets an
+    exception handler of its own; tasks that are left over are cancelled.
+    """
+    loop = VirtualLoop(limit_s)
+    with asyncio.Runner(debug=True, loop_factory=lambda: loop) as runner:
+        result = runner.run(main)
+    loop.raise_fault()
+    return result
+
+
+def clock_ms() -> float:
+    """The running loop's clock, in ms."""
+    return asyncio.get_running_loop().time() * 1000.0
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """The loop behind `run_virtual`."""
+
+    def __init__(self, limit_s: float = LIMIT_S) -> None:
+        self._now = 0.0
+        self._limit_s = limit_s
+        self._threads = ThreadPoolExecutor(1)
+        self.fault: Mapping[str, Any] | None = None  # the first failure that nobody was waiting for
+        super().__init__(_Jumping(self._jump))
+        self.set_exception_handler(_keep_fault)
+
+    def time(self) -> float:
+        """Virtual seconds since the loop was made."""
+        return self._now
+
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: *Ts
+    ) -> asyncio.Future[T]:
+        """Does the work at once, on a thread of the executor, while everything else waits."""
+        work = (executor or self._threads).submit(func, *args)
+        if wait([work], timeout=THREAD_LIMIT_S).not_done:
+            raise Deadlock(f"{func!r} did not return")
+        return asyncio.wrap_future(work, loop=self)
+
+    def close(self) -> None:
+        """Closes the loop and its thread."""
+        super().close()
+        self._threads.shutdown()
+
+    def raise_fault(self) -> None:
+        """Raises Unhandled when something failed unseen."""
+        if self.fault is not None:
+            raise Unhandled(str(self.fault["message"])) from self.fault.get("exception")
+
+    def _jump(self, seconds: float | None) -> None:
+        if seconds is None:
+            raise Deadlock(f"at {self._now:g} s nothing can happen any more; waiting: {self._waiting()}")
+        self._now += seconds
+        if self._now > self._limit_s:
+            raise Deadlock(f"not over after {self._limit_s:g} s; waiting: {self._waiting()}")
+
+    def _waiting(self) -> str:
+        places = []
+        for task in asyncio.all_tasks(self):
+            frames = task.get_stack(limit=1)
+            place = f" at {frames[-1].f_code.co_filename}:{frames[-1].f_lineno}" if frames else ""
+            places.append(f"{getattr(task.get_coro(), '__qualname__', task.get_name())}{place}")
+        return ", ".join(sorted(places)) or "nobody"
+
+
+class _Jumping(selectors.DefaultSelector):
+    """A selector that never sleeps: where it would, it tells for how long (None: for ever)."""
+
+    def __init__(self, jump: Callable[[float | None], None]) -> None:
+        super().__init__()
+        self._jump = jump
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(0)
+        if not ready and (timeout is None or timeout > 0):
+            self._jump(timeout)
+        return ready
+
+
+def _keep_fault(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    assert isinstance(loop, VirtualLoop)
+    loop.fault = loop.fault or context
