@@ -28,7 +28,6 @@ format: $(STAMP) ## put the code into its standard form
 	$(PY) -m ruff check --fix .
 
 bench: $(STAMP) ## load benchmarks against pipecat; writes docs/performance.md
-	@tools/setup.sh bench
 	$(PY) -m benchmarks run
 
 lock: $(STAMP) ## write requirements/*.txt anew from pyproject.toml

@@ -39,6 +39,9 @@ def _run(arguments: argparse.Namespace, settings: MediaSettings, plan: CallPlan,
     options = Options(host, arguments.port, plan, state, _limits(settings), engine, arguments.shared_port)
     try:
         run_worker(options)
+    except PlanError as error:
+        print(f"media: {error}", file=sys.stderr)
+        return 2
     except OSError as error:
         print(f"media: cannot listen on {host}:{arguments.port}: {error.strerror}", file=sys.stderr)
         return 1

@@ -186,5 +186,5 @@ def encode_event(envelope: Envelope) -> bytes:
 
 
 def decode_event(line: bytes | str) -> Envelope:
-    """Reads an event. Raises msgspec.ValidationError naming the field at fault."""
+    """Reads an event. Raises msgspec.DecodeError; its kind ValidationError names the field at fault."""
     return msgspec.json.decode(line, type=Envelope)

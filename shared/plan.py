@@ -1,7 +1,8 @@
 """CallPlan: everything that media must know to run one call; written by control (or a file), read by media."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 from msgspec import Meta, Struct
@@ -11,7 +12,7 @@ Seconds = Annotated[int, Meta(ge=0, le=86_400)]
 
 
 class PlanError(ValueError):
-    """The plan cannot be used; the message names the field."""
+    """The plan cannot be used; the message names every field at fault."""
 
 
 class AgentPlan(Struct, frozen=True, forbid_unknown_fields=True):
@@ -84,15 +85,18 @@ class CallPlan(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def decode_plan(text: str | bytes) -> CallPlan:
-    """Reads a plan from JSON. Raises PlanError naming the field at fault."""
+    """Reads a plan from JSON. Raises PlanError naming every field at fault."""
     try:
         return msgspec.json.decode(text, type=CallPlan)
+    except msgspec.ValidationError as error:
+        faults = "; ".join(_faults(msgspec.json.decode(text), CallPlan, ""))
+        raise PlanError(f"plan: {faults or error}") from error
     except msgspec.MsgspecError as error:
         raise PlanError(f"plan: {error}") from error
 
 
 def read_plan(path: Path) -> CallPlan:
-    """Reads a plan file. Raises PlanError naming the file and the field at fault."""
+    """Reads a plan file. Raises PlanError naming the file and every field at fault."""
     try:
         return decode_plan(path.read_bytes())
     except OSError as error:
@@ -104,3 +108,30 @@ def read_plan(path: Path) -> CallPlan:
 def encode_plan(plan: CallPlan) -> bytes:
     """Writes a plan as JSON."""
     return msgspec.json.encode(plan)
+
+
+def _faults(raw: Any, kind: Any, at: str) -> Iterator[str]:
+    """Every fault of a decoded value that is to be of that type; msgspec by itself stops at the first."""
+    within = list(_faults_within(raw, get_args(kind)[0] if get_origin(kind) is Annotated else kind, at))
+    if within:
+        yield from within
+        return
+    try:
+        msgspec.convert(raw, kind)
+    except msgspec.ValidationError as error:
+        yield f"{at}: {error}" if at else str(error)
+
+
+def _faults_within(raw: Any, kind: Any, at: str) -> Iterator[str]:
+    if isinstance(raw, dict) and isinstance(kind, type) and issubclass(kind, Struct):
+        fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+        for name in sorted(raw.keys() - fields.keys()):
+            yield f"{at}.{name}: unknown field".lstrip(".")
+        for name, field in fields.items():
+            if name in raw:
+                yield from _faults(raw[name], field.type, f"{at}.{name}".lstrip("."))
+            elif field.required:
+                yield f"{at}.{name}: missing".lstrip(".")
+    elif isinstance(raw, list) and get_origin(kind) is list:
+        for index, item in enumerate(raw):
+            yield from _faults(item, get_args(kind)[0], f"{at}[{index}]")

@@ -50,6 +50,8 @@ class Agent:
         self._listener = listener
         self._reply: Reply | None = None
         self._task: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()  # also those that were given up and are still closing
+        self._closed = False
         self._asked: TurnClock | None = None
         self._sounded_at: float | None = None
 
@@ -96,12 +98,15 @@ class Agent:
 
     def audible(self) -> None:
         """Audio of the utterance went to the caller."""
-        if self._reply is None or self._sounded_at is not None or self._speaker.playback.held:
+        reply = self._reply
+        if reply is None or self._sounded_at is not None or self._speaker.playback.held:
             return
         self._sounded_at = now = self._speaker.clock()
+        self._listener.agent_audible(reply.utterance)
+        if self._reply is not reply:
+            return  # the floor was not free: the listener has interrupted it
         if self._asked:
-            self._tell_latency(self._asked, self._reply.stages, now)
-        self._listener.agent_audible(self._reply.utterance)
+            self._tell_latency(self._asked, reply.stages, now)
         self._tell_length()
 
     def check(self) -> None:
@@ -114,30 +119,39 @@ class Agent:
             self._listener.agent_over(utterance)
 
     async def close(self) -> None:
-        """The call is over: stops whatever runs."""
-        task = self._task
+        """The call is over: stops whatever runs; nothing is said after that."""
+        self._closed = True
         self.interrupt()
-        if task:
-            await asyncio.gather(task, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _begin(self, utterance: Utterance, fixed: str | None, asked: TurnClock | None) -> None:
         self.interrupt()
+        if self._closed:
+            return
         self._asked, self._sounded_at = asked, None
         self._speaker.playback.begin(utterance, self._speaker.clock())
         self._reply = Reply(self._speaker, utterance, fixed)
         self._task = asyncio.create_task(self._reply.run())
+        self._tasks.add(self._task)
         self._task.add_done_callback(self._made)
 
     def _made(self, task: asyncio.Task[None]) -> None:
-        if task is not self._task or task.cancelled() or self._reply is None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, ProviderError):
+            self._listener.agent_crashed(error)
+        elif task is self._task and not task.cancelled():
+            self._finish(error)
+
+    def _finish(self, error: ProviderError | None) -> None:
+        """All audio is there, or no provider could go on. What fails after it was given up does not matter any more."""
+        if self._reply is None:
             return
-        error, utterance = task.exception(), self._reply.utterance
-        if isinstance(error, ProviderError):
+        utterance = self._reply.utterance
+        if error is not None:
             self._speaker.playback.drop(self._speaker.clock())
             self._conclude(interrupted=True)
             self._listener.agent_failed(utterance, error)
-        elif error is not None:
-            self._listener.agent_crashed(error)
         else:
             self._tell_length()
             self.check()
@@ -153,14 +167,12 @@ class Agent:
             return
         self._reply = None
         playback, utterance = self._speaker.playback, reply.utterance
-        heard = playback.heard_text(now)
-        cut = heard != utterance.text.strip()
-        if cut:
-            reply.cut(heard)
+        heard, planned = playback.heard_text(now), utterance.text.strip()
+        reply.cut(heard)
         self._speaker.usage.heard_ms += playback.heard_ms(now)
         if heard and self._sounded_at is not None:
-            planned = utterance.text.strip() if cut else ""
-            said = AgentSaid(utterance.turn, heard, round(self._sounded_at), round(now), interrupted, planned)
+            unsaid = planned if heard != planned else ""
+            said = AgentSaid(utterance.turn, heard, round(self._sounded_at), round(now), interrupted, unsaid)
             self._speaker.emit(said)
 
     def _tell_latency(self, asked: TurnClock, stages: Stages, sounded: float) -> None:

@@ -1,7 +1,8 @@
 """One agent utterance in the making: words from the model, clauses to the voice, audio to the ledger, tools between."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from media.call.playback import Playback
@@ -12,7 +13,7 @@ from media.call.usage import Counter
 from media.call.utterance import BYTES_PER_MS, Utterance
 from media.providers import tokens
 from media.providers.closing import close_stream
-from media.providers.ports import Ask, Speak, Spoken, Think, ThinkEvent, TokenUsage, ToolCall, Words
+from media.providers.ports import Ask, ProviderError, Speak, Spoken, Think, ThinkEvent, TokenUsage, ToolCall, Words
 from shared.events import Event, ToolRan
 
 # The model may call tools this often before it has to answer.
@@ -63,6 +64,7 @@ class Reply:
     fixed: str | None = None
     stages: Stages = field(default_factory=Stages)
     _parts: list[_Part] = field(default_factory=list)
+    _over: bool = False
 
     async def run(self) -> None:
         """Speaks until all audio has been handed to the ledger. Raises ProviderError; cancelling stops everything."""
@@ -78,7 +80,11 @@ class Reply:
         speaker.playback.complete(speaker.clock())
 
     def cut(self, heard: str) -> None:
-        """Only so much was heard: the transcript is cut to it, part by part."""
+        """The utterance is over and so much of it was heard: the transcript is cut to it, part by part, and nothing of
+        this reply is written down any more, although its last words and tools may still be on their way."""
+        self._over = True
+        if heard == self.utterance.text.strip():
+            return
         words = heard.split()
         for part in self._parts:
             mine = len(part.text.split())
@@ -104,9 +110,10 @@ class Reply:
         for _ in range(MOST_ROUNDS):
             calls: list[ToolCall] = []
             part = self._part()
-            async for piece in self._round(part, calls):
-                yield piece
-            if not calls:
+            async with aclosing(self._round(part, calls)) as pieces:
+                async for piece in pieces:
+                    yield piece
+            if not calls or self._over:
                 break
             yield ""
             part.entry.called(tuple(calls))
@@ -115,10 +122,10 @@ class Reply:
                 if not self.utterance.text.strip():
                     yield self._say(self._part(), self.speaker.goodbye)
                 return
-        if not part.text.strip():
+        if not part.text.strip() and not self._over:
             yield self._say(self._part(), NOTHING_SAID)
 
-    async def _round(self, part: _Part, calls: list[ToolCall]) -> AsyncIterator[str]:
+    async def _round(self, part: _Part, calls: list[ToolCall]) -> AsyncGenerator[str, None]:
         """One request to the model."""
         speaker = self.speaker
         splitter = Sentences()
@@ -128,6 +135,8 @@ class Reply:
         events = speaker.think.stream(ask)
         try:
             async for event in events:
+                if self._over:
+                    return
                 written += _written(event)
                 if isinstance(event, Words) and event.text:
                     self.stages.first_word = self.stages.first_word or speaker.clock()
@@ -138,6 +147,9 @@ class Reply:
                 elif isinstance(event, TokenUsage):
                     speaker.usage.tokens(event)
                     counted = True
+        except ProviderError:
+            counted = counted or not written  # a request that brought nothing is not paid for
+            raise
         finally:
             await close_stream(events)
             if not counted:
@@ -151,7 +163,8 @@ class Reply:
         return part
 
     def _say(self, part: _Part, piece: str) -> str:
-        if self.utterance.text and not self.utterance.text[-1].isspace() and not part.text:
+        joins = piece[:1].strip() and not part.text and self.utterance.text[-1:].strip()
+        if joins:
             piece = " " + piece
         part.text += piece
         part.entry.now(part.text)

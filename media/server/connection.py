@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 import structlog
-from aiohttp import WSMsgType, web
+from aiohttp import WebSocketError, WSMessage, WSMsgType, web
 
 from media.call.call import Call
 from media.server.limits import Limits
@@ -129,8 +129,7 @@ class Connection:
         while True:
             message = await socket.receive()
             if message.type is not WSMsgType.TEXT and message.type is not WSMsgType.BINARY:
-                self._note_close(message.type)
-                return
+                return self._note_close(message)
             self.messages += 1
             self._last_message = time()
             for event in codec.receive(message.data):
@@ -156,11 +155,13 @@ class Connection:
                 return False
         return True
 
-    def _note_close(self, kind: WSMsgType) -> None:
-        if kind is WSMsgType.ERROR and self._reason == "caller_hangup":
+    def _note_close(self, message: WSMessage) -> None:
+        """The socket is closed: by either side, or by aiohttp because a frame broke the WebSocket protocol."""
+        if message.type is WSMsgType.ERROR and self._reason == "caller_hangup":
+            if isinstance(message.data, WebSocketError):
+                code = "too_large" if message.data.code == TOO_BIG else "bad_frame"
+                raise WireError(code, str(message.data))
             self._reason, self._detail = "carrier_error", "the socket broke"
-        if self._socket.close_code == TOO_BIG:
-            self._reason, self._detail = "carrier_error", "too_large: message over the limit"
 
     async def _write(self) -> None:
         try:

@@ -38,9 +38,10 @@ class Outbox:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            if self._size > self._max_bytes:
-                raise SocketStuck(f"{self._size} bytes are waiting to be sent")
             while self._queue:
+                # Looked at before each message: a socket that takes a little now and then must not hide a flood.
+                if self._size > self._max_bytes:
+                    raise SocketStuck(f"{self._size} bytes are waiting to be sent")
                 await self._send(self._queue.popleft())
             if self._closing:
                 return

@@ -1,7 +1,7 @@
 """The worker's heartbeat: one timer for all calls instead of several per call."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 PERIOD_S = 0.02
 # Every call is ticked once in this many beats, its neighbours in other beats, so that no beat is long.
@@ -41,15 +41,21 @@ class Pulse:
             slot.pop(key, None)
 
     def _on_beat(self, loop: asyncio.AbstractEventLoop) -> None:
-        # A late beat is not made up for: the next one comes a full period after now.
-        self._next = max(self._next + PERIOD_S, loop.time())
+        # Beats that were missed are not made up for: the next one comes a full period after now.
+        self._next += PERIOD_S
+        if self._next <= loop.time():
+            self._next = loop.time() + PERIOD_S
         self._timer = loop.call_at(self._next, self._on_beat, loop)
         self._beat += 1
-        self._judge()
-        self._run(tuple(self._slots[self._beat % SLOTS].values()))
+        # Each tick is a callback of its own: one that fails is told to the loop and spares its neighbours.
+        slot = self._slots[self._beat % SLOTS]
+        for key in slot:
+            loop.call_soon(self._tick, slot, key)
         if self._beat % SWEEP_BEATS == 0:
-            self._sweep()
+            loop.call_soon(self._sweep)
+        self._judge()
 
-    def _run(self, ticks: Iterable[Callable[[], None]]) -> None:
-        for tick in ticks:
+    def _tick(self, slot: dict[object, Callable[[], None]], key: object) -> None:
+        tick = slot.get(key)
+        if tick is not None:
             tick()

@@ -1,8 +1,11 @@
 """Runs one worker: loop, server, signals."""
 
 import asyncio
+import gc
 import signal
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +20,8 @@ from media.server.metrics import Metrics
 from media.server.plans import OnePlan
 from media.server.sinks import Folder
 from media.server.worker import Resources, Worker
-from media.turn.smart import SmartTurn
-from media.turn.vad import VadEngine, silero_path
+from media.turn.model import SILERO, SMART_TURN, pipecat_file
+from media.turn.vad import VadEngine
 from shared.plan import CallPlan
 
 log = structlog.get_logger()
@@ -52,22 +55,47 @@ async def _serve(options: Options) -> None:
     metrics = Metrics()
     # One thread each: files are written in order, and smart-turn never takes more than one core.
     with ThreadPoolExecutor(1, "disk") as disk, ThreadPoolExecutor(1, "smart-turn") as pool:
-        async with ClientSession() as session:
+        async with ClientSession() as session, _factory(session, options) as providers:
             worker = Worker(
                 Resources(
                     limits=options.limits,
                     plans=OnePlan(options.plan),
-                    providers=Factory(session, engine_socket=options.engine_socket),
-                    engine=VadEngine(silero_path()),
+                    providers=providers,
+                    engine=VadEngine(pipecat_file(SILERO)),
                     folder=folder,
                     disk=disk,
                     pool=pool,
                     metrics=metrics,
-                    judge=SmartTurn().finished if options.plan.turn.smart_turn else None,
+                    judge=_smart_turn() if options.plan.turn.smart_turn else None,
                 )
             )
             app = App(worker, options.limits, metrics, folder).build(stand_alone=True)
             await _listen(app, worker, options, stop)
+
+
+@asynccontextmanager
+async def _factory(session: ClientSession, options: Options) -> AsyncIterator[Factory]:
+    """Raises PlanError for a plan whose providers cannot be made."""
+    factory = Factory(session, engine_socket=options.engine_socket)
+    factory.check(options.plan)
+    try:
+        yield factory
+    finally:
+        await factory.close()
+
+
+def _smart_turn() -> Callable[[bytes], float]:
+    from media.turn.smart import SmartTurn  # 139 MB that only a plan with smart_turn pays for
+
+    return SmartTurn(pipecat_file(SMART_TURN)).finished
+
+
+def _calm_collector() -> None:
+    """What was loaded stays for good, and calls make few cycles: a full collection over hundreds of calls would stop
+    them all for tens of milliseconds, so it is made rare instead of often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
 
 
 async def _listen(app: web.Application, worker: Worker, options: Options, stop: asyncio.Event) -> None:
@@ -76,6 +104,7 @@ async def _listen(app: web.Application, worker: Worker, options: Options, stop: 
     site = web.TCPSite(runner, options.host, options.port, reuse_port=options.shared_port or None, backlog=1_024)
     await site.start()
     worker.start()
+    _calm_collector()
     log.info("media.ready", host=options.host, port=options.port)
     await stop.wait()
     log.info("media.draining")

@@ -5,7 +5,11 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import BinaryIO
 
+import structlog
+
 from shared.events import CallStarted, Envelope, encode_event
+
+log = structlog.get_logger()
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.:-]{0,127}")
 
@@ -52,6 +56,12 @@ class FileSink:
         self._disk.submit(self._close)
 
     def _append(self, envelope: Envelope) -> None:
+        try:
+            self._write(envelope)
+        except OSError as error:  # nobody waits for this work, so that it has to speak up by itself
+            log.error("event.lost", call_id=envelope.call_id, seq=envelope.seq, error=str(error))
+
+    def _write(self, envelope: Envelope) -> None:
         if self._file is None:
             self._file = self._folder.events(self._call_id).open("ab", buffering=0)
         if isinstance(envelope.event, CallStarted):

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 
 import structlog
+from prometheus_client.multiprocess import mark_process_dead
 
 log = structlog.get_logger()
 
@@ -23,6 +24,7 @@ class Supervisor:
         self._environment = environment
         self._workers: dict[int, subprocess.Popen[bytes]] = {}
         self._stopping = False
+        self._told: set[int] = set()  # pids of the workers that know of the latest stop signal
 
     def run(self, wait: Callable[[float], None] = time.sleep) -> int:
         """Runs until a stop signal came and every worker has drained; 0 when all ended well."""
@@ -33,6 +35,8 @@ class Supervisor:
         failed = 0
         while self._workers:
             wait(0.1)
+            if self._stopping:
+                self._tell()
             failed += self._reap(wait)
         return 1 if failed else 0
 
@@ -46,15 +50,29 @@ class Supervisor:
             if code is None:
                 continue
             del self._workers[index]
+            self._forget(worker.pid)
             if self._stopping:
                 failed += code != 0
-            else:
-                log.error("worker.died", worker=index, code=code)
-                wait(RESTART_EVERY_S)
+                continue
+            log.error("worker.died", worker=index, code=code)
+            wait(RESTART_EVERY_S)
+            if not self._stopping:  # the signal may have come while waiting
                 self._start(index)
         return failed
 
-    def _on_signal(self, signum: int, frame: object) -> None:
-        self._stopping = True
+    def _forget(self, pid: int) -> None:
+        """Its calls must not stay in the metrics for ever."""
+        folder = self._environment.get("PROMETHEUS_MULTIPROC_DIR")
+        if folder:
+            mark_process_dead(pid, folder)  # type: ignore[no-untyped-call]  # prometheus_client leaves it untyped
+
+    def _tell(self) -> None:
         for worker in self._workers.values():
-            worker.send_signal(signal.SIGTERM)
+            if worker.pid not in self._told:
+                self._told.add(worker.pid)
+                worker.send_signal(signal.SIGTERM)
+
+    def _on_signal(self, signum: int, frame: object) -> None:
+        # Told by the loop, not here: a worker that is just being started would be missed. Each signal is passed on.
+        self._stopping = True
+        self._told.clear()

@@ -56,6 +56,11 @@ class Worker:
         self.draining = False
 
     @property
+    def connections(self) -> tuple[Connection, ...]:
+        """The sockets that are open now."""
+        return tuple(self._connections)
+
+    @property
     def full(self) -> bool:
         """No room for another call."""
         return len(self._connections) >= self._resources.limits.max_calls
@@ -94,14 +99,12 @@ class Worker:
 
     def shut(self, reason: EndReason, detail: str) -> None:
         """Ends all calls."""
-        for connection in tuple(self._connections):
+        for connection in self.connections:
             connection.shut(reason, detail)
 
     async def connect(self, started: Started, connection: Connection, carrier: str) -> Call:
         """Makes the call of a stream. Raises Refused."""
         resources = self._resources
-        if self.draining:
-            raise Refused("draining")
         try:
             plan = await resources.plans.claim(started)
         except NoPlan as error:
@@ -157,7 +160,7 @@ class Worker:
 
     def _sweep(self) -> None:
         now = asyncio.get_running_loop().time()
-        for connection in tuple(self._connections):
+        for connection in self.connections:
             connection.sweep(now)
 
     async def _last_wait(self) -> None:

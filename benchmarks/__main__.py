@@ -1,0 +1,135 @@
+"""`python -m benchmarks run` measures all servers; `load` measures any one; `report` draws up an earlier run again."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+
+from benchmarks.caller import Manner
+from benchmarks.campaign import BARGE_AFTER_S, Bench, Campaign, Course, Record, machine, summary
+from benchmarks.clip import load_phrase
+from benchmarks.load import LoadPlan, run_load
+from benchmarks.meter import Meter
+from benchmarks.report import verdicts, write
+from benchmarks.results import LoadResult
+from benchmarks.server import LEAN, OURS, ROOT, STOCK, NotReady
+
+CLIP = ROOT / "config" / "samples" / "jfk.flac"
+DOCS = ROOT / "docs"
+UNFINISHED, FINISHED = 1, 5  # phrases of the clip
+
+app = typer.Typer(
+    help="Loads of simulated callers over the Twilio media-stream protocol.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+console = Console(soft_wrap=True, highlight=False)
+
+Clip = Annotated[Path, typer.Option(help="Recording of which the callers speak a phrase.")]
+Folder = Annotated[Path, typer.Option(help="Folder for performance.md and performance.png.")]
+
+
+@app.command()
+def run(
+    calls: Annotated[int, typer.Option(help="Calls of our own server's load.")] = 400,
+    seconds: Annotated[float, typer.Option(help="Measured seconds of our own server's load.")] = 60.0,
+    quick: Annotated[bool, typer.Option(help="Fewer steps and shorter windows, for a first look.")] = False,
+    only: Annotated[list[str] | None, typer.Option(help="ours, lean, stock; may be repeated.")] = None,
+    server_core: Annotated[int, typer.Option(help="The core that the server is pinned to.")] = 1,
+    load_core: Annotated[int, typer.Option(help="The core that the load generator is pinned to.")] = 0,
+    clip: Clip = CLIP,
+    out: Folder = DOCS,
+    json: Annotated[Path | None, typer.Option(help="Keep all figures in this file.")] = None,
+) -> None:
+    """Measure our media server and plain pipecat with the same load; write the table and the plot."""
+    if not {server_core, load_core} <= os.sched_getaffinity(0) or server_core == load_core:
+        raise typer.BadParameter("the server and the load need a core each")
+    phrase, finished = load_phrase(clip, UNFINISHED), load_phrase(clip, FINISHED)
+    os.sched_setaffinity(0, {load_core})
+    bench = Bench(phrase, finished, server_core, console.print)
+    chosen = [course for course in courses(calls, seconds, quick) if not only or course.contender.name in only]
+    records = [record for course in chosen if (record := _record(bench, course))]
+    campaign = Campaign(machine(), records, (phrase.start_ms, phrase.end_ms), Manner(1).cycle_s)
+    if json:
+        json.write_bytes(msgspec.json.encode(campaign))
+    if records:
+        _conclude(campaign, out)
+    sys.exit(0 if len(records) == len(chosen) else 1)
+
+
+def _record(bench: Bench, course: Course) -> Record | None:
+    """None for a server that does not start: the others are measured all the same."""
+    try:
+        return bench.record(course)
+    except NotReady as error:
+        console.print(f"{course.contender.title}: {error}", markup=False)
+        return None
+
+
+def courses(calls: int, seconds: float, quick: bool) -> list[Course]:
+    """What each server goes through."""
+    if quick:
+        short = min(seconds, 15.0)
+        return [
+            Course(OURS, (calls,), short, barge=min(calls, 100)),
+            Course(LEAN, (10, 30), short, barge=10),
+            Course(STOCK, (4, 8), short, barge=4),
+        ]
+    return [
+        Course(OURS, (calls,), seconds, barge=min(calls, 100)),
+        Course(LEAN, (10, 20, 30, 40, 50, 60), 30.0, barge=20),
+        Course(STOCK, (4, 8, 14, 20, 30), 30.0, barge=8, finished=4),
+    ]
+
+
+@app.command()
+def load(
+    url: Annotated[str, typer.Option(help="A media socket that speaks Twilio's protocol (ws://…).")],
+    calls: int = 50,
+    seconds: float = 30.0,
+    barge_in: Annotated[bool, typer.Option(help="Interrupt every second answer.")] = False,
+    pid: Annotated[int | None, typer.Option(help="The server's process, to read its cost.")] = None,
+    core: Annotated[int, typer.Option(help="The core that it runs on.")] = 1,
+    phrase: Annotated[int, typer.Option(help="Which phrase of the clip the callers speak.")] = UNFINISHED,
+    clip: Clip = CLIP,
+    json: Annotated[Path | None, typer.Option(help="Keep all figures in this file.")] = None,
+) -> None:
+    """Measure one server that already runs."""
+    speech = load_phrase(clip, phrase)
+    manner = Manner(len(speech.frames), barge_after_s=BARGE_AFTER_S if barge_in else None)
+    meter = Meter(pid, core) if pid else None
+    result = run_load(LoadPlan(url, calls, seconds, speech, manner), meter)
+    _print_load(result)
+    if json:
+        json.write_bytes(msgspec.json.encode(result))
+    sys.exit(0 if result.whole else 1)
+
+
+@app.command()
+def report(figures: Path, out: Folder = DOCS) -> None:
+    """Write the table and the plot from the figures of an earlier run."""
+    _conclude(msgspec.json.decode(figures.read_bytes(), type=Campaign), out)
+
+
+def _print_load(result: LoadResult) -> None:
+    console.print(summary(result))
+    if result.yields or result.unyielded:
+        times = result.interruption
+        console.print(
+            f"interruptions: {times.count} yielded, p50 {times.p50:.0f} p95 {times.p95:.0f} "
+            f"worst {times.worst:.0f} ms; {result.unyielded} not yielded"
+        )
+
+
+def _conclude(campaign: Campaign, out: Path) -> None:
+    console.print(f"wrote {write(campaign, out)}")
+    for demand, outcome in verdicts(campaign):
+        console.print(f"{outcome:8} {demand.what}: {demand.words}")
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,140 @@
+"""One simulated phone line: the socket between a caller and the server under test."""
+
+import asyncio
+import base64
+import os
+from collections.abc import Callable
+from enum import Enum
+from time import perf_counter
+from typing import cast
+from urllib.parse import urlsplit
+
+import msgspec
+
+from benchmarks import frames, twilio
+from benchmarks.caller import Caller
+from benchmarks.clip import SILENCE, Phrase
+
+
+class Fate(Enum):
+    """What became of a line."""
+
+    DIALLING = "dialling"
+    UP = "up"
+    REFUSED = "refused"
+    LOST = "lost"
+    HUNG_UP = "hung up"
+
+
+class Line(asyncio.Protocol):
+    """Sends one frame at each `beat`; takes the server's audio, marks and clears as they come."""
+
+    def __init__(
+        self,
+        url: str,
+        number: int,
+        phrase: Phrase,
+        caller: Caller,
+        on_up: Callable[["Line"], None],
+        clock: Callable[[], float] = perf_counter,
+    ) -> None:
+        self.fate = Fate.DIALLING
+        self.errors = 0  # messages that Twilio would not have understood
+        self.caller = caller
+        self._url = urlsplit(url)
+        self._stream = twilio.Stream(number)
+        self._phrase = phrase.frames
+        self._on_up = on_up
+        self._clock = clock
+        self._key = base64.b64encode(os.urandom(16)).decode()
+        self._opening: frames.Opening | None = frames.Opening(self._key)
+        self._inbox = frames.Inbox()
+        self._transport: asyncio.WriteTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's is one, but does not inherit from it
+        self._transport.write(frames.request(self._url.netloc, self._url.path or "/", self._key))
+
+    def data_received(self, data: bytes) -> None:
+        now = self._clock()
+        try:
+            if self._opening is not None:
+                data = self._open(self._opening, data)
+            for opcode, payload in self._inbox.feed(data):
+                self._message(now, opcode, payload)
+        except frames.FrameError:
+            self._fail()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._fail()
+
+    def beat(self, now: float) -> None:
+        """20 ms have passed: sends the caller's next frame, and the marks of what has been played since."""
+        index = self.caller.tick(now)
+        self._send(self._stream.media(SILENCE if index is None else self._phrase[index]))
+        for name in self.caller.played(now):
+            self._send(self._stream.mark(name))
+
+    def hang_up(self) -> None:
+        """Ends the call as Twilio does: a stop message, then the closing of the socket."""
+        if self.fate is Fate.UP:
+            self._send(self._stream.stop())
+            self._write(frames.control(frames.CLOSE, (1000).to_bytes(2)))
+            self.fate = Fate.HUNG_UP
+        if self._transport is not None:
+            self._transport.close()
+
+    def _open(self, opening: frames.Opening, data: bytes) -> bytes:
+        rest = opening.feed(data)
+        if rest is None:
+            return b""
+        self._opening = None
+        self._send(twilio.CONNECTED)
+        self._send(self._stream.start())
+        self.fate = Fate.UP
+        self._on_up(self)
+        return rest
+
+    def _message(self, now: float, opcode: int, payload: bytes) -> None:
+        if opcode == frames.TEXT:
+            self._said(now, payload)
+        elif opcode == frames.PING:
+            self._write(frames.control(frames.PONG, payload))
+        elif opcode == frames.CLOSE:
+            self._fail()
+
+    def _said(self, now: float, payload: bytes) -> None:
+        try:
+            said = twilio.parse(payload)
+        except msgspec.DecodeError:
+            self.errors += 1
+            return
+        if said.stream_sid != self._stream.stream_sid:
+            self.errors += 1
+        elif said.event == "media" and said.media is not None:
+            self._audio(now, said.media.payload)
+        elif said.event == "mark" and said.mark is not None:
+            self.caller.mark(now, said.mark.name)
+        elif said.event == "clear":
+            for name in self.caller.clear(now):
+                self._send(self._stream.mark(name))
+        else:
+            self.errors += 1
+
+    def _audio(self, now: float, ulaw: bytes) -> None:
+        self.caller.heard(now, len(ulaw), audible=twilio.audible(ulaw))
+
+    def _fail(self) -> None:
+        if self.fate is Fate.UP:
+            self.fate = Fate.LOST
+        elif self.fate is Fate.DIALLING:
+            self.fate = Fate.REFUSED
+        if self._transport is not None:
+            self._transport.close()
+
+    def _send(self, message: bytes) -> None:
+        self._write(frames.text(message))
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)

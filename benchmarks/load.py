@@ -1,0 +1,151 @@
+"""The load: N callers ring up, talk for a measured window, and hang up."""
+
+import asyncio
+import gc
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import perf_counter
+from urllib.parse import urlsplit
+
+import msgspec
+import uvloop
+
+from benchmarks.caller import Caller, Manner
+from benchmarks.clip import Phrase
+from benchmarks.line import Fate, Line
+from benchmarks.meter import CpuReading, Meter
+from benchmarks.pacer import Pacer
+from benchmarks.results import LoadResult, in_window, judge, server_use
+
+FEW = 2  # calls that are up before memory is read for the first time
+GOODBYE_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class LoadPlan:
+    """seconds: the measured window. per_second: how many calls ring up in a second. settle_s: all calls are up
+    this long before the window begins. dial_s: a call that is not up by then is refused."""
+
+    url: str
+    calls: int
+    seconds: float
+    phrase: Phrase
+    manner: Manner
+    per_second: float = 40.0
+    settle_s: float = 8.0
+    dial_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    start: float
+    end: float
+    lags: list[float]
+    generator: float  # seconds of processor time
+    cpu: tuple[CpuReading, CpuReading] | None
+
+
+def run_load(plan: LoadPlan, meter: Meter | None = None) -> LoadResult:
+    """Blocks until the load is over. With a meter, the result has the server's cost. Needs a running server."""
+    with _no_collections():
+        return uvloop.run(_Load(plan, meter).run())
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """The generator makes no cycles worth collecting, and a pause for it would count against the server."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+class _Load:
+    def __init__(self, plan: LoadPlan, meter: Meter | None) -> None:
+        self._plan = plan
+        self._meter = meter
+        self._pacer = Pacer()
+        self._lines: list[Line] = []
+
+    async def run(self) -> LoadResult:
+        plan = self._plan
+        self._pacer.start()
+        few = min(FEW, plan.calls)
+        await self._dial(range(few))
+        await asyncio.sleep(plan.manner.cycle_s if self._meter else 0)
+        memory_few = await self._memory()
+        await self._dial(range(few, plan.calls))
+        await asyncio.sleep(plan.settle_s)
+        window = await self._measure()
+        memory_all = await self._memory()
+        await asyncio.sleep(plan.manner.patience_s)
+        result = self._result(window, few, (memory_few, memory_all))
+        await self._hang_up()
+        return result
+
+    async def _dial(self, numbers: range) -> None:
+        started = perf_counter()
+        dialling = []
+        for count, number in enumerate(numbers):
+            await asyncio.sleep(max(0.0, started + count / self._plan.per_second - perf_counter()))
+            dialling.append(asyncio.create_task(self._connect(self._line(number))))
+        await asyncio.gather(*dialling)
+
+    def _line(self, number: int) -> Line:
+        # The callers' first words are spread evenly over one cycle, by a step that visits every part of it early.
+        share = number * 0.618034 % 1.0
+        caller = Caller(self._plan.manner, perf_counter() + 0.5 + share * self._plan.manner.cycle_s)
+        line = Line(self._plan.url, number, self._plan.phrase, caller, lambda up: self._pacer.join(up.beat))
+        self._lines.append(line)
+        return line
+
+    async def _connect(self, line: Line) -> None:
+        url, loop = urlsplit(self._plan.url), asyncio.get_running_loop()
+        opening = loop.create_connection(lambda: line, url.hostname or "127.0.0.1", url.port or 80)
+        deadline = perf_counter() + self._plan.dial_s
+        try:
+            await asyncio.wait_for(opening, self._plan.dial_s)
+        except (OSError, TimeoutError):
+            line.fate = Fate.REFUSED
+        while line.fate is Fate.DIALLING and perf_counter() < deadline:  # noqa: ASYNC110  a poll costs less than 400 events
+            await asyncio.sleep(0.02)
+
+    async def _measure(self) -> _Window:
+        before = self._meter.cpu() if self._meter else None
+        first_lag = len(self._pacer.lags)
+        start, own = perf_counter(), time.process_time()
+        await asyncio.sleep(self._plan.seconds)
+        end, own = perf_counter(), time.process_time() - own
+        lags = self._pacer.lags[first_lag:]
+        after = self._meter.cpu() if self._meter else None
+        return _Window(start, end, lags, own, (before, after) if before and after else None)
+
+    async def _memory(self) -> float:
+        # In a thread: the kernel walks the server's pages, for milliseconds.
+        return await asyncio.to_thread(self._meter.memory) if self._meter else 0.0
+
+    def _result(self, window: _Window, few: int, memory: tuple[float, float]) -> LoadResult:
+        turns = [turn for line in self._lines for turn in in_window(line.caller.turns, window.start, window.end)]
+        seconds = window.end - window.start
+        result = judge(
+            turns,
+            [line.fate for line in self._lines],
+            sum(line.errors for line in self._lines),
+            seconds,
+            window.lags,
+            window.generator / seconds,
+        )
+        if window.cpu is None:
+            return result
+        use = server_use(*window.cpu, calls=len(self._lines), few=few, memory=memory)
+        return msgspec.structs.replace(result, server=use)
+
+    async def _hang_up(self) -> None:
+        for line in self._lines:
+            line.hang_up()
+        self._pacer.stop()
+        await asyncio.sleep(GOODBYE_S)

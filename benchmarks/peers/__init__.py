@@ -1,0 +1,1 @@
+"""Other servers to measure beside ours, set up as their own documentation says."""

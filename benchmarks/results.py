@@ -1,0 +1,149 @@
+"""The figures of one load, and how they are made from the callers' turns."""
+
+from collections.abc import Iterable, Sequence
+from math import ceil
+
+import msgspec
+
+from benchmarks.caller import Turn
+from benchmarks.line import Fate
+from benchmarks.meter import CpuReading
+
+LAG_MS = 10.0  # half a frame: beyond this the generator, not the server, may have been late
+GENERATOR_SHARE = 0.9
+OTHERS_SHARE = 0.25  # of the server's core: beyond this the figures are not the server's
+
+
+class Spread(msgspec.Struct, frozen=True):
+    """Milliseconds; nearest-rank percentiles."""
+
+    count: int
+    p50: float
+    p95: float
+    p99: float
+    worst: float
+
+
+class ServerUse(msgspec.Struct, frozen=True):
+    """What the server cost in the measured window.
+
+    cpu_ms: processor time per call and second. share: of the core's time, by the server. others: by other processes,
+    stolen: taken by the machine's host. memory: MB with few calls and with all; per_call: MB per further call.
+    """
+
+    cpu_ms: float
+    share: float
+    others: float
+    stolen: float
+    memory_few: float
+    memory_all: float
+    per_call: float
+
+
+class LoadResult(msgspec.Struct, frozen=True):
+    """One load. Turns are those whose speech ended within the measured window of `seconds`.
+
+    errors: messages that Twilio would not have understood. latencies: ms from the last speech frame to the first
+    audible agent audio, of each answered turn. yields: ms from an interruption's first speech frame to `clear`.
+    unyielded: interruptions without a `clear`. lag: how late the generator's own frames were; generator: its share
+    of a core.
+    """
+
+    calls: int
+    seconds: float
+    refused: int
+    lost: int
+    errors: int
+    turns: int
+    unanswered: int
+    cut_in: int
+    underruns: int
+    longest_gap_ms: float
+    latencies: list[float]
+    yields: list[float]
+    unyielded: int
+    lag: Spread
+    generator: float
+    server: ServerUse | None = None
+
+    @property
+    def latency(self) -> Spread:
+        """Of the answers."""
+        return spread(self.latencies)
+
+    @property
+    def interruption(self) -> Spread:
+        """Of the interruptions that were yielded to."""
+        return spread(self.yields)
+
+    @property
+    def void(self) -> bool:
+        """The generator was too busy, or the server's core too little its own, for the figures to mean anything."""
+        disturbed = self.server is not None and self.server.others + self.server.stolen > OTHERS_SHARE
+        return disturbed or self.lag.p99 > LAG_MS or self.generator > GENERATOR_SHARE
+
+    @property
+    def whole(self) -> bool:
+        """Every call was kept, every turn answered, every answer played without a hole."""
+        return not (self.refused or self.lost or self.errors or self.unanswered or self.underruns)
+
+
+def spread(values: Iterable[float]) -> Spread:
+    """Of no values: all zero."""
+    ordered = sorted(values)
+    if not ordered:
+        return Spread(0, 0.0, 0.0, 0.0, 0.0)
+    return Spread(len(ordered), *(_rank(ordered, share) for share in (0.50, 0.95, 0.99, 1.0)))
+
+
+def _rank(ordered: Sequence[float], share: float) -> float:
+    return ordered[max(0, ceil(share * len(ordered)) - 1)]
+
+
+def in_window(turns: Iterable[Turn], start: float, end: float) -> list[Turn]:
+    """The turns whose speech ended within the window."""
+    return [turn for turn in turns if turn.ended is not None and start <= turn.ended < end]
+
+
+def judge(
+    turns: Sequence[Turn], fates: Sequence[Fate], errors: int, seconds: float, lags: Iterable[float], generator: float
+) -> LoadResult:
+    """All but the server's use."""
+    gaps = [gap for turn in turns for gap in turn.gaps]
+    interruptions = [turn for turn in turns if turn.interrupts]
+    return LoadResult(
+        calls=len(fates),
+        seconds=seconds,
+        refused=sum(fate in (Fate.REFUSED, Fate.DIALLING) for fate in fates),
+        lost=fates.count(Fate.LOST),
+        errors=errors,
+        turns=len(turns),
+        unanswered=sum(turn.answered is None for turn in turns),
+        cut_in=sum(turn.cut_in for turn in turns),
+        underruns=len(gaps),
+        longest_gap_ms=max(gaps, default=0.0) * 1000,
+        latencies=_ms((turn.ended, turn.answered) for turn in turns),
+        yields=_ms((turn.began, turn.cleared) for turn in interruptions),
+        unyielded=sum(turn.cleared is None for turn in interruptions),
+        lag=spread(lag * 1000 for lag in lags),
+        generator=generator,
+    )
+
+
+def _ms(spans: Iterable[tuple[float | None, float | None]]) -> list[float]:
+    return [round((end - start) * 1000, 2) for start, end in spans if start is not None and end is not None]
+
+
+def server_use(before: CpuReading, after: CpuReading, calls: int, few: int, memory: tuple[float, float]) -> ServerUse:
+    """From the readings at the window's ends, and the memory in MB with `few` calls and with all of them."""
+    seconds = after.at - before.at
+    used = after.used - before.used
+    return ServerUse(
+        cpu_ms=used * 1000 / seconds / calls,
+        share=used / seconds,
+        others=max(0.0, after.core_busy - before.core_busy - used) / seconds,
+        stolen=(after.core_stolen - before.core_stolen) / seconds,
+        memory_few=memory[0],
+        memory_all=memory[1],
+        per_call=(memory[1] - memory[0]) / max(1, calls - few),
+    )

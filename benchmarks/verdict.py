@@ -1,0 +1,92 @@
+"""What the design demands of our media server, and whether a run shows it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from benchmarks.campaign import Record
+from benchmarks.delays import read_delays
+from benchmarks.results import LoadResult, spread
+
+Verdict = Literal["PASS", "MISS", "VOID", "not run"]
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """One row of the table: `figure` reads it from a server's record, None where it was not measured."""
+
+    what: str
+    unit: str
+    limit: float
+    at_least: bool
+    figure: Callable[[Record], float | None]
+    load: Callable[[Record], LoadResult | None]
+
+    def met(self, value: float) -> bool:
+        """Whether the value satisfies the demand."""
+        return value >= self.limit if self.at_least else value <= self.limit
+
+    @property
+    def words(self) -> str:
+        """The demand as it stands in the table."""
+        return f"{'≥' if self.at_least else '≤'} {self.limit:g} {self.unit}".rstrip()
+
+
+def overhead(latency_ms: float) -> float:
+    """Milliseconds over the silence and the stand-ins' own delays."""
+    return latency_ms - read_delays().given
+
+
+def verdict(demand: Demand, record: Record | None) -> Verdict:
+    """On our own server."""
+    load = demand.load(record) if record else None
+    value = demand.figure(record) if record else None
+    if load is None or value is None:
+        return "not run"
+    if load.void:
+        return "VOID"
+    return "PASS" if demand.met(value) else "MISS"
+
+
+def _best(record: Record) -> LoadResult | None:
+    return record.best
+
+
+def _last(record: Record) -> LoadResult | None:
+    return record.loads[-1]
+
+
+def _barge(record: Record) -> LoadResult | None:
+    return record.barge
+
+
+def _cpu(record: Record) -> float | None:
+    return record.best.server.cpu_ms if record.best.server else None
+
+
+def _memory(record: Record) -> float | None:
+    return record.best.server.per_call if record.best.server else None
+
+
+def _overhead_p95(record: Record) -> float | None:
+    return overhead(record.best.latency.p95) if record.best.latencies else None
+
+
+def _held(record: Record) -> float | None:
+    return float(record.held or 0)
+
+
+def _yield_p95(record: Record) -> float | None:
+    """An interruption without a `clear` counts as endless."""
+    if record.barge is None or not (record.barge.yields or record.barge.unyielded):
+        return None
+    return spread([*record.barge.yields, *([float("inf")] * record.barge.unyielded)]).p95
+
+
+DEMANDS = (
+    Demand("CPU per call-second", "ms", 2.0, False, _cpu, _best),
+    Demand("calls on one core, no loss, no underrun", "", 400, True, _held, _last),
+    Demand("memory per further call", "MB", 0.4, False, _memory, _best),
+    Demand("answer latency over silence and stand-ins, p95", "ms", 60, False, _overhead_p95, _best),
+    Demand("barge-in: first speech frame to `clear`, p95", "ms", 300, False, _yield_p95, _barge),
+)

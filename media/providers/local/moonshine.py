@@ -1,0 +1,169 @@
+"""The Moonshine speech model: samples in, the likeliest text out, by a small beam search over its decoder."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from media.providers.local import models
+
+Floats = NDArray[np.float32]
+
+RATE: Final = 16_000  # samples a second, the model's own
+# Wider beams cost time for each further one; beyond two, nothing was gained on telephone speech.
+BEAMS: Final = 2
+# Nobody speaks faster than this; what is longer is the model gone astray.
+TOKENS_A_SECOND: Final = 10
+SPARE_TOKENS: Final = 8
+
+_START, _END = 1, 2
+_LAYERS, _HEADS, _HEAD_SIZE = 6, 8, 36
+# Over and over the same few tokens: the model found no way out (as it does on music).
+_LONGEST_LOOP, _LOOPS = 8, 6
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """What the model makes of a sound. log_prob: mean over its tokens (0 = certain). looped: cut off in a loop."""
+
+    text: str
+    log_prob: float
+    looped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Beam:
+    """tokens without the start token; score: sum of their log probabilities."""
+
+    tokens: tuple[int, ...]
+    score: float
+
+    @property
+    def mean(self) -> float:
+        return self.score / max(1, len(self.tokens))
+
+    @property
+    def looped(self) -> bool:
+        return is_loop(self.tokens)
+
+
+class Moonshine:
+    """The model, loaded. Not thread-safe. Raises ModelError when a file is missing or wrong."""
+
+    def __init__(self) -> None:
+        self._encoder = models.open_session(models.read(models.ENCODER))
+        self._decoder = models.open_session(models.read(models.DECODER))
+        self._tokens = read_tokens(models.read(models.TOKENS))
+        self._cached = [item.name for item in self._decoder.get_outputs()[1:]]
+
+    def transcribe(self, samples: Floats) -> Hypothesis:
+        """The text of 0.1 to 30 s of speech: mono, RATE, full scale 1."""
+        sound = samples[np.newaxis].astype(np.float32)
+        mask = np.ones(sound.shape, np.int64)
+        (hidden,) = self._encoder.run(None, {"input_values": sound, "attention_mask": mask})
+        limit = int(len(samples) / RATE * TOKENS_A_SECOND) + SPARE_TOKENS
+        best = self._search(_Sound(hidden, mask), limit)
+        text = b"".join(self._tokens[token] for token in best.tokens if token != _END)
+        return Hypothesis(_readable(text), best.mean, best.looped)
+
+    def _search(self, sound: "_Sound", limit: int) -> _Beam:
+        """The beam with the best mean log probability among those that ended, or were cut off."""
+        beams, ended = [_Beam((), 0.0)], list[_Beam]()
+        cache: Mapping[str, Floats] = _empty_cache()
+        for step in range(limit):
+            last = [beam.tokens[-1] if beam.tokens else _START for beam in beams]
+            logits, fresh = self._step(sound, last, cache, first=step == 0)
+            candidates = _expand(beams, _log_softmax(logits))
+            ended += [beam for beam, _ in candidates[:BEAMS] if beam.tokens[-1] == _END]
+            going = [(beam, parent) for beam, parent in candidates if beam.tokens[-1] != _END][:BEAMS]
+            beams = [beam for beam, _ in going]
+            if len(ended) >= BEAMS or any(beam.mean >= beams[0].mean for beam in ended) or beams[0].looped:
+                break
+            cache = _follow(cache, fresh, [parent for _, parent in going])
+        return max(ended or beams, key=lambda beam: beam.mean)
+
+    def _step(
+        self, sound: "_Sound", last: Sequence[int], cache: Mapping[str, Floats], *, first: bool
+    ) -> tuple[Floats, dict[str, Floats]]:
+        """One more token for each beam: logits of shape (beams, tokens), and the cache's new entries."""
+        beams = len(last)
+        feed: dict[str, Any] = {
+            "input_ids": np.array([[token] for token in last]),
+            "encoder_hidden_states": np.repeat(sound.hidden, beams, axis=0),
+            "encoder_attention_mask": np.repeat(sound.mask, beams, axis=0),
+            "use_cache_branch": np.array([not first]),
+            **cache,
+        }
+        logits, *present = self._decoder.run(None, feed)
+        named = zip(self._cached, present, strict=True)
+        # After the first step the encoder's part of the cache comes back empty: it does not change.
+        fresh = {name.replace("present", "past_key_values"): value for name, value in named}
+        return logits[:, -1], {name: value for name, value in fresh.items() if first or ".decoder." in name}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sound:
+    """hidden: (1, frames, 288), what the encoder heard; mask: (1, samples), all ones."""
+
+    hidden: Floats
+    mask: NDArray[np.int64]
+
+
+def read_tokens(data: bytes) -> list[bytes]:
+    """The vocabulary: per token its length (one byte, or two from 128 on: 128 + low seven bits, high bits), its bytes.
+
+    Format: found in the package's own file; a space is written as U+2581 there."""
+    tokens, at = [], 0
+    while at < len(data):
+        length = data[at]
+        at += 1
+        if length >= 128:
+            length += (data[at] - 1) * 128
+            at += 1
+        tokens.append(data[at : at + length].replace("\u2581".encode(), b" "))
+        at += length
+    return tokens
+
+
+def _empty_cache() -> dict[str, Floats]:
+    nothing = np.zeros((1, _HEADS, 0, _HEAD_SIZE), np.float32)
+    sides = ("decoder", "encoder")
+    keys = [f"{layer}.{side}.{half}" for layer in range(_LAYERS) for side in sides for half in ("key", "value")]
+    return {f"past_key_values.{key}": nothing for key in keys}
+
+
+def _follow(cache: Mapping[str, Floats], fresh: Mapping[str, Floats], parents: Sequence[int]) -> dict[str, Floats]:
+    """The cache for the next step's beams: each one's past is its parent's."""
+    kept = {name: value[: len(parents)] for name, value in cache.items() if ".encoder." in name}
+    following = {**kept, **{name: value[parents] for name, value in fresh.items()}}
+    return {name: np.ascontiguousarray(value) for name, value in following.items()}
+
+
+def _log_softmax(logits: Floats) -> Floats:
+    above = logits - logits.max(axis=-1, keepdims=True)
+    probable: Floats = above - np.log(np.exp(above).sum(axis=-1, keepdims=True))
+    return probable
+
+
+def _expand(beams: Sequence[_Beam], log_probs: Floats) -> list[tuple[_Beam, int]]:
+    """Every beam with each of its likeliest next tokens, best first, and the index of the beam that it came from."""
+    grown = []
+    for parent, (beam, row) in enumerate(zip(beams, log_probs, strict=True)):
+        for token in np.argpartition(row, -BEAMS - 1)[-BEAMS - 1 :]:
+            grown.append((_Beam((*beam.tokens, int(token)), beam.score + float(row[token])), parent))
+    return sorted(grown, key=lambda entry: entry[0].score, reverse=True)
+
+
+def is_loop(tokens: Sequence[int]) -> bool:
+    """Whether they end with the same few tokens, so many times that no one speaks so."""
+    return any(_repeats(tokens[-period * _LOOPS :], period) for period in range(1, _LONGEST_LOOP + 1))
+
+
+def _repeats(tail: Sequence[int], period: int) -> bool:
+    return len(tail) == period * _LOOPS and all(tail[index] == tail[index % period] for index in range(len(tail)))
+
+
+def _readable(text: bytes) -> str:
+    return " ".join(text.decode(errors="ignore").split())

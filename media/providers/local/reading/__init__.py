@@ -1,0 +1,1 @@
+"""How what is written is said: one file for each kind of expression."""

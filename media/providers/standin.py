@@ -1,0 +1,264 @@
+"""Providers with fixed delays that otherwise behave like streaming vendors, for benchmarks and tests of fallback."""
+
+import asyncio
+import math
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Annotated, Final, Literal
+
+import numpy as np
+from msgspec import Meta, Struct
+
+from media.audio import mulaw
+from media.providers import tokens
+from media.providers.ports import (
+    Ask,
+    HearFailed,
+    HearSession,
+    HearSink,
+    ProviderError,
+    Spoken,
+    ThinkEvent,
+    TimedWord,
+    Transcript,
+    Words,
+)
+
+NAME: Final = "standin"
+BYTES_PER_MS: Final = 8
+# Vendors make speech faster than it is spoken.
+SPEED: Final = 4.0
+
+Ms = Annotated[int, Meta(ge=0, le=600_000)]
+# When to fail, so that fallback can be tried: at once, after a part was delivered, or by never answering.
+Fail = Literal["", "open", "midway", "silent"]
+
+
+class HearOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """final_ms: from `finalise` to the final text. text: what every turn is heard as."""
+
+    final_ms: Ms = 100
+    text: str = ""
+    fail: Fail = ""
+
+
+class ThinkOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """first_token_ms: from the request to the first word. token_ms: from word to word. text: the reply, always."""
+
+    first_token_ms: Ms = 200
+    token_ms: Ms = 10
+    text: str = "Thank you for calling."
+    fail: Fail = ""
+
+
+class SpeakOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """first_byte_ms: from the first text to the first audio. audio_ms: length of the whole speech, however long the
+    text. chunk_ms: length of each piece."""
+
+    first_byte_ms: Ms = 80
+    audio_ms: Annotated[int, Meta(ge=20, le=600_000)] = 2500
+    chunk_ms: Annotated[int, Meta(ge=20, le=10_000)] = 200
+    fail: Fail = ""
+
+
+class StandinHear:
+    """A recogniser that hears the same text in every turn in which the caller spoke."""
+
+    name = NAME
+
+    def __init__(self, options: HearOptions) -> None:
+        self._options = options
+
+    async def open(self, language: str, sink: HearSink) -> HearSession:
+        """Opens at once."""
+        if self._options.fail == "open":
+            raise ProviderError(NAME, "told to fail")
+        return _HearSession(self._options, sink)
+
+
+class _HearSession:
+    def __init__(self, options: HearOptions, sink: HearSink) -> None:
+        self._options = options
+        self._sink = sink
+        self._loop = asyncio.get_running_loop()
+        self._spoke = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    def push(self, ulaw: bytes) -> None:
+        """What the audio holds makes no difference."""
+
+    def started(self) -> None:
+        self._spoke = True
+
+    def finalise(self, token: int) -> None:
+        self._cancel()
+        if self._options.fail != "silent":
+            self._timer = self._loop.call_later(self._options.final_ms / 1000, self._answer, token)
+
+    def next_turn(self) -> None:
+        self._spoke = False
+        self._cancel()
+
+    async def close(self) -> None:
+        self._cancel()
+
+    def _cancel(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _answer(self, token: int) -> None:
+        self._timer = None
+        if self._options.fail == "midway":
+            self._sink(HearFailed(ProviderError(NAME, "told to fail")))
+        else:
+            self._sink(Transcript(self._options.text if self._spoke else "", final=True, token=token))
+
+
+class StandinThink:
+    """A language model that says the same in every reply, word by word."""
+
+    name = NAME
+
+    def __init__(self, options: ThinkOptions) -> None:
+        self._options = options
+        self._words = re.findall(r"\s*\S+\s*", options.text)
+
+    async def stream(self, ask: Ask) -> AsyncIterator[ThinkEvent]:
+        """Streams the words on a fixed schedule that does not drift."""
+        options, loop = self._options, asyncio.get_running_loop()
+        if options.fail == "open":
+            raise ProviderError(NAME, "told to fail")
+        if options.fail == "silent":
+            await loop.create_future()
+        due = loop.time() + options.first_token_ms / 1000
+        for index, word in enumerate(self._words):
+            if options.fail == "midway" and index >= len(self._words) / 2:
+                raise ProviderError(NAME, "told to fail")
+            await _sleep_until(loop, due)
+            yield Words(word)
+            due += options.token_ms / 1000
+        yield tokens.estimate(ask, options.text)
+
+
+class StandinSpeak:
+    """A voice whose speech always has the same length; its words share the audio by their length.
+
+    pattern: mu-law audio, repeated as often as needed; made once by `speech_pattern` and shared by all calls.
+    """
+
+    name = NAME
+    streams_text = True
+    times_words = True
+
+    def __init__(self, options: SpeakOptions, pattern: bytes) -> None:
+        self._options = options
+        self._pattern = pattern
+
+    async def stream(self, text: AsyncIterator[str], language: str) -> AsyncIterator[Spoken]:
+        """Speaks faster than real time; the last piece waits for the end of the text."""
+        if self._options.fail == "open":
+            raise ProviderError(NAME, "told to fail")
+        script = _Script(text)
+        try:
+            await script.begun.wait()
+            if script.speakable:
+                async with aclosing(self._speech(script)) as speech:
+                    async for spoken in speech:
+                        yield spoken
+            script.check()
+        finally:
+            await script.close()
+
+    async def _speech(self, script: "_Script") -> AsyncGenerator[Spoken, None]:
+        options, loop = self._options, asyncio.get_running_loop()
+        if options.fail == "silent":
+            await loop.create_future()
+        due = loop.time() + options.first_byte_ms / 1000
+        for start in range(0, options.audio_ms, options.chunk_ms):
+            if options.fail == "midway" and start >= options.audio_ms / 2:
+                raise ProviderError(NAME, "told to fail")
+            end = min(start + options.chunk_ms, options.audio_ms)
+            await _sleep_until(loop, due)
+            if end == options.audio_ms:
+                await script.ended.wait()
+            yield Spoken(self._audio(start, end), script.spread(start, end, options.audio_ms))
+            due += options.chunk_ms / 1000 / SPEED
+
+    def _audio(self, start_ms: int, end_ms: int) -> bytes:
+        at = start_ms * BYTES_PER_MS % len(self._pattern)
+        audio = self._pattern[at : at + (end_ms - start_ms) * BYTES_PER_MS]
+        while len(audio) < (end_ms - start_ms) * BYTES_PER_MS:
+            audio += self._pattern[: (end_ms - start_ms) * BYTES_PER_MS - len(audio)]
+        return audio
+
+
+@dataclass(slots=True)
+class _Script:
+    """The text of one speech, read as it comes by a task of its own, so that the audio keeps its schedule."""
+
+    text: AsyncIterator[str]
+    words: list[str] = field(default_factory=list)
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    speakable: bool = False
+    at_ms: float = 0.0
+    _partial: str = ""
+    _reader: "asyncio.Task[None]" = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._reader = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        try:
+            async for piece in self.text:
+                self._take(piece)
+        finally:
+            self._take(" ")
+            self.begun.set()
+            self.ended.set()
+
+    def _take(self, piece: str) -> None:
+        """Words are known to be whole by the space behind them."""
+        *whole, self._partial = re.split(r"\s+", self._partial + piece)
+        self.words.extend(filter(None, whole))
+        if self.words or self._partial:
+            self.speakable = True
+            self.begun.set()
+
+    def spread(self, start_ms: int, end_ms: int, audio_ms: int) -> tuple[TimedWord, ...]:
+        """Takes the words that begin in this piece, if those known so far share the rest of the audio."""
+        timed = []
+        pace = (audio_ms - self.at_ms) / max(1, sum(len(word) + 1 for word in self.words))
+        while self.words and (self.at_ms < end_ms or end_ms == audio_ms):
+            word = self.words.pop(0)
+            until = min(self.at_ms + (len(word) + 1) * pace, audio_ms)
+            timed.append(TimedWord(word, self.at_ms, until))
+            self.at_ms = until
+        return tuple(timed)
+
+    def check(self) -> None:
+        """Raises whatever ended the text early."""
+        if self._reader.done():
+            self._reader.result()
+
+    async def close(self) -> None:
+        """Stops reading."""
+        self._reader.cancel()
+        await asyncio.gather(self._reader, return_exceptions=True)
+
+
+def speech_pattern(ms: int = 2000) -> bytes:
+    """Quiet mu-law audio with the rhythm of speech: a 140 Hz buzz in four syllables a second, about -32 dBFS."""
+    at = np.arange(ms * BYTES_PER_MS) / mulaw.RATE
+    buzz = sum(np.sin(2 * math.pi * 140 * harmonic * at) / harmonic for harmonic in range(1, 9))
+    pcm = 900 * buzz * np.sin(2 * math.pi * 2 * at) ** 2
+    return mulaw.encode(pcm.astype("<i2").tobytes())
+
+
+async def _sleep_until(loop: asyncio.AbstractEventLoop, due: float) -> None:
+    left = due - loop.time()
+    if left > 0:
+        await asyncio.sleep(left)

@@ -1,0 +1,46 @@
+"""The neural models of this room: files that other packages ship, opened for one thread and no surprises."""
+
+import importlib.util
+from pathlib import Path
+
+import onnxruntime  # type: ignore[import-untyped]  # ships no types
+from onnxruntime.capi import onnxruntime_pybind11_state as faults  # type: ignore[import-untyped]
+
+SILERO = Path("audio/vad/data/silero_vad.onnx")
+SMART_TURN = Path("audio/turn/smart_turn/data/smart-turn-v3.2-cpu.onnx")
+
+# What the runtime raises for a file that is no (usable) model; they have no common base but Exception.
+_FAULTS = (faults.NoSuchFile, faults.InvalidProtobuf, faults.InvalidGraph, faults.InvalidArgument, faults.Fail)
+
+
+class ModelError(Exception):
+    """A model file is missing or not the model that this room knows; the message names the file."""
+
+
+def pipecat_file(name: Path) -> Path:
+    """A data file of the installed pipecat package (SILERO, SMART_TURN), found without importing it.
+
+    Raises ModelError when the package or the file is missing."""
+    spec = importlib.util.find_spec("pipecat")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        path = Path(folder) / name
+        if path.is_file():
+            return path
+    raise ModelError(f"pipecat/{name}: not found; install the dependency group `media`")
+
+
+def open_session(path: Path, inputs: set[str], threads: int) -> onnxruntime.InferenceSession:
+    """Opens an ONNX model on the CPU. Raises ModelError when it cannot be read or takes other inputs than `inputs`."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # A thread that spins while it waits takes a core from the calls.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except _FAULTS as error:
+        raise ModelError(f"{path.name}: {error}") from error
+    if (found := {item.name for item in session.get_inputs()}) != inputs:
+        raise ModelError(f"{path.name}: takes {sorted(found)}, expected {sorted(inputs)}")
+    return session

@@ -1,0 +1,215 @@
+"""From the judge's opinion of each window to speech: when it truly began, whether it goes on, when it truly ended."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+WINDOW_MS = 32
+BLOCK_MS = 8
+# Levels are dB of full scale; nothing below this is told apart.
+SILENCE_DB = -90.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """Thresholds of speech, measured on phone-band speech in silence and noise.
+
+    gate_mode: webrtcvad's aggressiveness 0-3. gate_hang_ms: the judge goes on this long after the gate shut.
+    preroll_frames: 20 ms frames from before the gate opened that the judge hears first.
+    doubt, most, enough: probabilities over `doubt` add up, no window for more than `most`, until they are `enough`:
+        two windows of clear speech, or more of a hesitant start. Noise stays under `doubt`.
+    end, end_windows: so many windows under this probability, or without a loud sound, end speech. Ending too soon is
+        harmless, because a turn's silence counts from `last_voice_ms` and speech goes on with the next window.
+    below_speech_db, above_noise_db: how far under the speech level, and at least over the noise, sound is still voice.
+    least_db, below_usual_db: no speech begins under this level, or so far under the caller's usual one: that is
+        somebody else in the room.
+    """
+
+    gate_mode: int = 3
+    gate_hang_ms: int = 200
+    preroll_frames: int = 5
+    doubt: float = 0.15
+    most: float = 0.45
+    enough: float = 0.7
+    end: float = 0.35
+    end_windows: int = 2
+    below_speech_db: float = 28.0
+    above_noise_db: float = 6.0
+    judge_lag_ms: int = 96
+    clean_db: float = 36.0
+    far_windows: int = 10
+    far_back: int = 2
+    chatter_windows: int = 20
+    least_db: float = -55.0
+    below_usual_db: float = 10.0
+
+
+# How fast levels are learned, as the share of the difference taken over per window (32 ms) or as dB per window.
+_SPEECH_UP, _SPEECH_DOWN = 0.5, 0.05
+_NOISE_UP, _NOISE_DOWN = 0.2, 0.5
+_USUAL_UP, _USUAL_DOWN = 0.25, 0.004
+_LOW_UP_DB = 0.3
+_CHATTER_LASTS = 600
+_SURE, _NO_SPEECH = 0.5, 0.2
+
+
+class Voice:
+    """One caller's speech, fed with 32 ms windows. Times in ms of the caller's audio.
+
+    speaking: the caller speaks now. last_voice_ms: end of the latest sound that was clearly speech (0 before any).
+    onset_ms: when the current or last speech began. voiced_ms: how much of it was voice so far.
+    """
+
+    __slots__ = (
+        "_before",
+        "_begin",
+        "_chatter",
+        "_end",
+        "_evidence",
+        "_far",
+        "_is_new",
+        "_low",
+        "_misses",
+        "_near_end",
+        "_noise",
+        "_soft",
+        "_speech",
+        "_tuning",
+        "_usual",
+        "_voiced",
+        "last_voice_ms",
+        "onset_ms",
+        "speaking",
+        "voiced_ms",
+    )
+
+    def __init__(self, tuning: Tuning) -> None:
+        self._tuning = tuning
+        self.speaking = False
+        self.last_voice_ms = self.onset_ms = self.voiced_ms = 0
+        self._evidence = 0.0
+        self._chatter = self._soft = 0
+        self._misses = self._far = 0
+        self._begin = self._end = self._near_end = self._voiced = 0
+        self._speech = self._noise = self._low = self._usual = SILENCE_DB
+        self._before: Sequence[float] = ()
+        self._is_new = True
+
+    def opened(self) -> None:
+        """Sound after silence: the level of the noise is learned afresh from the next window."""
+        self._before = ()
+        self._is_new = True
+
+    def shut(self) -> None:
+        """Silence: speech is over, or what there was of it was too short to count."""
+        self.speaking = False
+        self._evidence = 0.0
+        self._misses = 0
+
+    def judged(self, start_ms: int, probability: float, levels: Sequence[float]) -> None:
+        """Takes the next window: where it starts, the judge's probability of speech, the levels of its 8 ms blocks."""
+        top = max(levels)
+        self._learn(probability, top, min(levels))
+        if self.speaking:
+            self._go_on(start_ms, probability, levels, top)
+        else:
+            self._gather(start_ms, 0.0 if self._is_far(top) else probability, levels)
+        self._before = levels
+
+    def _gather(self, start_ms: int, probability: float, levels: Sequence[float]) -> None:
+        """No speech yet: evidence adds up until there is enough of it, and is forgotten where there is none."""
+        tuning = self._tuning
+        evidence = self._evidence + min(tuning.most, probability - tuning.doubt)
+        if evidence <= 0:
+            self._evidence = 0.0
+            return
+        if not self._evidence:
+            self._begin = self._find_begin(start_ms, levels)
+            self._voiced = 0
+        self._evidence = evidence
+        self._voiced += WINDOW_MS
+        self._find_end(start_ms, levels)
+        if evidence >= tuning.enough:
+            self.speaking = True
+            self._misses = self._far = 0
+            self._near_end = self._end
+            self.onset_ms, self.last_voice_ms, self.voiced_ms = self._begin, self._end, self._voiced
+
+    def _go_on(self, start_ms: int, probability: float, levels: Sequence[float], top: float) -> None:
+        """Speech, until the judge or the level says for some windows that it is over."""
+        tuning = self._tuning
+        is_loud = self._find_end(start_ms, levels)
+        if probability >= _SURE:
+            self._end = max(self._end, start_ms + WINDOW_MS - tuning.judge_lag_ms)
+        self.last_voice_ms = self._end
+        if probability >= tuning.end and (is_loud or not self._is_clean()):
+            self._misses = 0
+            self.voiced_ms += WINDOW_MS
+        else:
+            self._misses += 1
+        if self._is_far(top):
+            self._far += 1
+        else:
+            self._far = max(0, self._far - tuning.far_back)
+            if self._far == 0:
+                self._near_end = self._end
+        if self._misses >= tuning.end_windows:
+            self.shut()
+        elif self._far >= tuning.far_windows:
+            self.last_voice_ms = self._near_end
+            self.shut()
+
+    def _find_begin(self, start_ms: int, levels: Sequence[float]) -> int:
+        """The first loud block of the run that leads up to the end of this window, from the window before on."""
+        loud = self._loud()
+        both = [*self._before, *levels]
+        at = len(both)
+        while at > 0 and both[at - 1] >= loud:
+            at -= 1
+        return start_ms + (min(at, len(both) - 1) - len(self._before)) * BLOCK_MS
+
+    def _find_end(self, start_ms: int, levels: Sequence[float]) -> bool:
+        """Moves the end of the voice to the last loud block; False when there is none."""
+        loud = self._loud()
+        for at in range(len(levels), 0, -1):
+            if levels[at - 1] >= loud:
+                self._end = start_ms + at * BLOCK_MS
+                return True
+        return False
+
+    def _loud(self) -> float:
+        return max(self._speech - self._tuning.below_speech_db, self._noise + self._tuning.above_noise_db)
+
+    def _is_clean(self) -> bool:
+        """Whether there is so little other sound that a level tells speech from its end."""
+        return self._usual - self._low >= self._tuning.clean_db
+
+    def _is_far(self, top: float) -> bool:
+        """Whether a sound is too soft to be the caller's: somebody else's in the room, the judge cannot tell."""
+        if top < self._tuning.least_db:
+            return True
+        return self._chatter > 0 and self._is_soft(top)
+
+    def _notice_chatter(self, probability: float, top: float) -> None:
+        """Soft speech that goes on and on is not the caller's; it is then expected for a while."""
+        if probability >= self._tuning.end and self._is_soft(top):
+            self._soft += 1
+            if self._soft >= self._tuning.chatter_windows:
+                self._chatter = _CHATTER_LASTS
+        else:
+            self._soft = max(0, self._soft - self._tuning.far_back)
+            self._chatter = max(0, self._chatter - 1)
+
+    def _is_soft(self, top: float) -> bool:
+        return top < self._usual - self._tuning.below_usual_db and not self._is_clean()
+
+    def _learn(self, probability: float, top: float, bottom: float) -> None:
+        if self._is_new:
+            self._is_new = False
+            self._noise = self._low = bottom
+        self._low = min(self._low + _LOW_UP_DB, bottom)
+        self._notice_chatter(probability, top)
+        if probability < _NO_SPEECH:
+            self._noise += (top - self._noise) * (_NOISE_UP if top > self._noise else _NOISE_DOWN)
+        elif probability >= _SURE:
+            self._speech += (top - self._speech) * (_SPEECH_UP if top > self._speech else _SPEECH_DOWN)
+            self._usual += (top - self._usual) * (_USUAL_UP if top > self._usual else _USUAL_DOWN)

@@ -1,0 +1,137 @@
+"""A simulated line against a server on the loopback; the beats and the clock are virtual."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+from aiohttp import WSCloseCode, web
+from aiohttp.test_utils import TestServer
+
+from benchmarks.caller import Caller, Manner
+from benchmarks.clip import Phrase
+from benchmarks.line import Fate, Line
+from tests.benchmarks.parrot import ParrotServer
+
+PHRASE = Phrase((b"AAAA", b"BBBB", b"CCCC"), 0, 60)
+
+
+@dataclass
+class Rig:
+    """One line to one server."""
+
+    line: Line
+    caller: Caller
+    ups: list[Line] = field(default_factory=list)
+    now: float = 0.0
+
+    def beats(self, count: int) -> None:
+        for _ in range(count):
+            self.now = round(self.now + 0.02, 3)
+            self.line.beat(self.now)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110  the line under test has no event to wait for
+            await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def dial(app: web.Application, manner: Manner) -> AsyncIterator[Rig]:
+    async with TestServer(app) as server:
+        assert server.port is not None
+        caller = Caller(manner, first_turn_at=0.0)
+        url = f"ws://{server.host}:{server.port}/media/twilio"
+        line = Line(url, 1, PHRASE, caller, lambda up: made.ups.append(up), lambda: made.now)
+        made = Rig(line, caller)
+        await asyncio.get_running_loop().create_connection(lambda: line, server.host, server.port)
+        await until(lambda: line.fate is not Fate.DIALLING)
+        yield made
+        line.hang_up()
+
+
+@pytest.fixture
+def server() -> ParrotServer:
+    return ParrotServer(silence_frames=2)
+
+
+@pytest.fixture
+async def rig(server: ParrotServer) -> AsyncIterator[Rig]:
+    async with dial(server.app, Manner(phrase_frames=3, cycle_s=60.0, barge_after_s=0.5)) as made:
+        yield made
+
+
+async def test_a_turn_is_answered_and_its_mark_comes_back_when_played(server: ParrotServer, rig: Rig) -> None:
+    assert rig.ups == [rig.line]
+    rig.beats(5)
+    await until(lambda: rig.caller.turns[0].answered)
+    assert (rig.caller.turns[0].ended, rig.caller.turns[0].answered) == (0.06, 0.1)
+    await until(lambda: server.parrots[0].said == 6)
+    await asyncio.sleep(0)
+    assert server.parrots[0].marks == []
+    await until(lambda: rig.caller.pending_marks == 1)
+    rig.now = 1.09
+    rig.beats(1)
+    await until(lambda: server.parrots[0].marks == ["end"])
+
+
+async def test_an_interruption_is_yielded_to(server: ParrotServer, rig: Rig) -> None:
+    rig.beats(5)
+    await until(lambda: rig.caller.pending_marks == 1)
+    rig.now = 0.6
+    rig.beats(1)
+    await until(lambda: rig.caller.turns[1].cleared)
+    assert (rig.caller.turns[1].began, rig.caller.turns[1].cleared) == (0.62, 0.62)
+    await until(lambda: server.parrots[0].marks == ["end"])
+
+
+async def test_hanging_up_says_stop(server: ParrotServer, rig: Rig) -> None:
+    rig.line.hang_up()
+    await until(lambda: server.parrots[0].stopped)
+    assert rig.line.fate is Fate.HUNG_UP
+
+
+@asynccontextmanager
+async def other(handler: Callable[[web.WebSocketResponse], object]) -> AsyncIterator[Rig]:
+    async def call(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        result = handler(socket)
+        assert asyncio.iscoroutine(result)
+        await result
+        async for _ in socket:
+            pass
+        return socket
+
+    app = web.Application()
+    app.router.add_get("/media/twilio", call)
+    async with dial(app, Manner(phrase_frames=3)) as made:
+        yield made
+
+
+async def test_a_call_that_the_server_ends_is_lost() -> None:
+    async with other(lambda socket: socket.close(code=WSCloseCode.OK)) as rig:
+        await until(lambda: rig.line.fate is Fate.LOST)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "no json",
+        '{"event":"media","streamSid":"MZother","media":{"payload":"AAAA"}}',
+        f'{{"event":"unheard","streamSid":"MZ{1:032x}"}}',
+        f'{{"event":"media","streamSid":"MZ{1:032x}"}}',
+    ],
+)
+async def test_what_twilio_would_not_understand_is_counted(message: str) -> None:
+    async with other(lambda socket: socket.send_str(message)) as rig:
+        await until(lambda: rig.line.errors == 1)
+        assert rig.line.fate is Fate.UP
+
+
+async def test_a_server_without_that_path_refuses() -> None:
+    async with dial(web.Application(), Manner(phrase_frames=3)) as rig:
+        assert rig.line.fate is Fate.REFUSED
+        assert rig.ups == []

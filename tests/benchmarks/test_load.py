@@ -1,0 +1,60 @@
+"""A whole small load against a trivial server in real time: only what happened is asserted, never how fast."""
+
+import asyncio
+import gc
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+from aiohttp import web
+
+from benchmarks.caller import Manner
+from benchmarks.clip import Phrase
+from benchmarks.load import LoadPlan, run_load
+from tests.benchmarks.parrot import ParrotServer
+
+PHRASE = Phrase((b"AAAA",) * 3, 0, 60)
+MANNER = Manner(phrase_frames=3, cycle_s=0.1, rest_s=0.0, patience_s=0.2)
+
+
+@pytest.fixture
+def parrots() -> Iterator[tuple[ParrotServer, str]]:
+    """A server in a thread of its own, and its address."""
+    server, loop = ParrotServer(silence_frames=2), asyncio.new_event_loop()
+    listener = socket.create_server(("127.0.0.1", 0))
+    runner = web.AppRunner(server.app, shutdown_timeout=0.1)
+
+    async def serve() -> None:
+        await runner.setup()
+        await web.SockSite(runner, listener).start()
+
+    loop.run_until_complete(serve())
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    yield server, f"ws://127.0.0.1:{listener.getsockname()[1]}/media/twilio"
+    asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result()
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+def test_all_callers_talk_and_hang_up(parrots: tuple[ParrotServer, str]) -> None:
+    server, url = parrots
+    plan = LoadPlan(url, 3, 1.5, PHRASE, MANNER, per_second=1000.0, settle_s=0.0)
+    result = run_load(plan)
+    assert (result.calls, result.lost, result.refused, result.errors) == (3, 0, 0, 0)
+    assert result.turns > 0
+    assert result.lag.count > 0
+    assert result.server is None
+    assert len(server.parrots) == 3
+    assert all(parrot.stopped for parrot in server.parrots)
+    assert gc.isenabled()
+
+
+def test_calls_that_nobody_takes_are_refused() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"ws://127.0.0.1:{closed.getsockname()[1]}/media/twilio"
+        result = run_load(LoadPlan(url, 2, 0.1, PHRASE, MANNER, settle_s=0.0))
+    assert (result.calls, result.refused, result.turns) == (2, 2, 0)

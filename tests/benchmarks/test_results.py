@@ -1,0 +1,64 @@
+"""The figures of a load, from the callers' turns."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.caller import Turn
+from benchmarks.line import Fate
+from benchmarks.meter import CpuReading
+from benchmarks.results import in_window, judge, server_use, spread
+
+
+def test_nearest_rank() -> None:
+    whole = spread(range(1, 101))
+    assert (whole.count, whole.p50, whole.p95, whole.p99, whole.worst) == (100, 50, 95, 99, 100)
+    assert spread([7.0]).p50 == 7.0
+    assert spread([]).count == 0
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=1))
+def test_percentiles_are_members_in_order(values: list[float]) -> None:
+    whole = spread(values)
+    assert min(values) <= whole.p50 <= whole.p95 <= whole.p99 <= whole.worst == max(values)
+    assert {whole.p50, whole.p95, whole.p99} <= set(values)
+
+
+def test_turns_count_by_the_end_of_their_speech() -> None:
+    turns = [Turn(began=1.0, ended=ended) for ended in (1.9, 2.0, 3.99, 4.0, None)]
+    assert [turn.ended for turn in in_window(turns, 2.0, 4.0)] == [2.0, 3.99]
+
+
+def test_judgement() -> None:
+    turns = [
+        Turn(began=0.0, ended=1.0, answered=1.75, gaps=[0.1, 0.3]),
+        Turn(began=2.0, ended=3.0, cut_in=True),
+        Turn(began=4.0, ended=5.0, answered=5.8, interrupts=True, cleared=4.2),
+        Turn(began=6.0, ended=7.0, interrupts=True),
+    ]
+    fates = [Fate.UP, Fate.LOST, Fate.REFUSED, Fate.DIALLING]
+    result = judge(turns, fates, errors=5, seconds=10.0, lags=[0.001, 0.002], generator=0.25)
+    assert (result.calls, result.lost, result.refused, result.errors) == (4, 1, 2, 5)
+    assert (result.turns, result.unanswered, result.cut_in, result.underruns) == (4, 2, 1, 2)
+    assert result.longest_gap_ms == pytest.approx(300)
+    assert result.latencies == [750, 800]
+    assert (result.yields, result.unyielded) == ([200], 1)
+    assert (result.lag.p50, result.lag.worst) == (1.0, 2.0)
+
+
+@pytest.mark.parametrize("fate", [Fate.LOST, Fate.REFUSED, Fate.DIALLING])
+def test_a_load_that_lost_a_call_is_not_whole(fate: Fate) -> None:
+    turns = [Turn(began=0.0, ended=1.0, answered=1.8)]
+    assert judge(turns, [Fate.UP], 0, 1.0, [], 0.1).whole
+    assert not judge(turns, [Fate.UP, fate], 0, 1.0, [], 0.1).whole
+
+
+def test_the_servers_use() -> None:
+    before = CpuReading(at=100.0, used=5.0, core_busy=50.0, core_stolen=1.0)
+    after = CpuReading(at=110.0, used=9.0, core_busy=55.5, core_stolen=1.2)
+    use = server_use(before, after, calls=400, few=2, memory=(100.0, 259.2))
+    assert use.cpu_ms == pytest.approx(1.0)
+    assert use.share == pytest.approx(0.4)
+    assert use.others == pytest.approx(0.15)
+    assert use.stolen == pytest.approx(0.02)
+    assert use.per_call == pytest.approx(0.4)

@@ -1,0 +1,36 @@
+"""A server under test: pinned, waited for, stopped."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from benchmarks.server import Contender, NotReady, running
+
+HEALTHY = """
+import http.server, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if self.path == "/healthz" else 404)
+        self.end_headers()
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+def test_it_runs_on_its_core_and_is_stopped(tmp_path: Path) -> None:
+    own = os.sched_getaffinity(0)
+    core = max(own)
+    with running(Contender("x", "x", ("-c", HEALTHY, "{port}"), "/media"), core, tmp_path / "log") as server:
+        assert os.sched_getaffinity(server.pid) == {core}
+        assert os.sched_getaffinity(0) == own
+        assert server.url.startswith("ws://127.0.0.1:")
+        assert server.url.endswith("/media")
+    with pytest.raises(ProcessLookupError):
+        os.kill(server.pid, 0)
+
+
+def test_a_server_that_ends_early_is_told_with_its_log(tmp_path: Path) -> None:
+    core = min(os.sched_getaffinity(0))
+    broken = Contender("x", "x", ("-c", "raise SystemExit('no plan')"), "/media")
+    with pytest.raises(NotReady, match="no plan"), running(broken, core, tmp_path / "log"):
+        pass

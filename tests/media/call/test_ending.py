@@ -1,0 +1,116 @@
+"""How a call ends: last words first, the first reason stands, and never without bound."""
+
+from media.call.ending import LONGEST_GOODBYE_MS, Ending
+
+
+class Phone:
+    """A line that can only be hung up, and the call's clock."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.hung_up = 0
+
+    def play(self, ulaw: bytes) -> None:
+        raise AssertionError
+
+    def mark(self, name: str) -> None:
+        raise AssertionError
+
+    def clear(self) -> None:
+        raise AssertionError
+
+    def hang_up(self) -> None:
+        self.hung_up += 1
+
+
+def made() -> tuple[Ending, Phone]:
+    phone = Phone()
+    return Ending(phone, lambda: phone.now), phone
+
+
+def test_waits_for_the_last_words() -> None:
+    ending, phone = made()
+    ending.begin("agent_hangup", "", after_words=True)
+    ending.tick(5_000)
+    assert phone.hung_up == 0
+    ending.agent_over()
+    assert phone.hung_up == 1
+
+
+def test_or_does_not_wait() -> None:
+    ending, phone = made()
+    ending.begin("provider_error", "acme", after_words=False)
+    assert (phone.hung_up, ending.reason, ending.detail) == (1, "provider_error", "acme")
+
+
+def test_the_end_of_an_utterance_alone_ends_nothing() -> None:
+    ending, phone = made()
+    ending.agent_over()
+    ending.tick(1e9)
+    assert phone.hung_up == 0
+    assert ending.reason is None
+
+
+def test_the_first_reason_stands() -> None:
+    ending, phone = made()
+    ending.begin("silence", "a", after_words=True)
+    ending.begin("provider_error", "b", after_words=False)
+    assert (ending.reason, ending.detail, phone.hung_up) == ("silence", "a", 1)
+
+
+def test_hangs_up_once() -> None:
+    ending, phone = made()
+    ending.begin("silence", "", after_words=False)
+    ending.begin("silence", "", after_words=False)
+    ending.agent_over()
+    ending.tick(1e9)
+    assert phone.hung_up == 1
+
+
+def test_last_words_that_never_come_are_not_waited_for_for_ever() -> None:
+    ending, phone = made()
+    phone.now = 1_000
+    ending.begin("silence", "", after_words=True)
+    ending.tick(1_000 + LONGEST_GOODBYE_MS)
+    assert phone.hung_up == 0
+    ending.tick(1_001 + LONGEST_GOODBYE_MS)
+    assert phone.hung_up == 1
+
+
+def test_long_last_words_are_played_out() -> None:
+    ending, phone = made()
+    ending.begin("agent_hangup", "", after_words=True)
+    for now in range(0, 60_000, 250):
+        ending.tick(now, sounding=True)
+    assert phone.hung_up == 0
+    ending.tick(60_000 + LONGEST_GOODBYE_MS)
+    assert phone.hung_up == 1
+
+
+def test_a_goodbye_that_the_caller_interrupts_is_taken_back() -> None:
+    ending, phone = made()
+    ending.begin("agent_hangup", "done", after_words=True)
+    ending.forget_goodbye()
+    assert (ending.reason, ending.detail) == (None, "")
+    ending.agent_over()
+    assert phone.hung_up == 0
+    phone.now = 50_000
+    ending.begin("max_duration", "", after_words=True)
+    ending.tick(50_001)
+    assert (ending.reason, phone.hung_up) == ("max_duration", 0)
+
+
+def test_no_other_ending_is_taken_back() -> None:
+    ending, phone = made()
+    ending.begin("max_duration", "", after_words=True)
+    ending.forget_goodbye()
+    assert ending.reason == "max_duration"
+    ending.agent_over()
+    assert phone.hung_up == 1
+
+
+def test_a_line_that_is_closed_stays_closed() -> None:
+    ending, phone = made()
+    ending.begin("agent_hangup", "", after_words=False)
+    ending.forget_goodbye()
+    assert (ending.reason, phone.hung_up) == ("agent_hangup", 1)

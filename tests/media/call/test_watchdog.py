@@ -1,0 +1,129 @@
+"""Silence and length of a call: each alarm once, silence from what was played, nobody waits for ever."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from media.call.watchdog import Alarm, Watchdog
+from shared.plan import LimitsPlan
+
+
+def watchdog(max_duration_s: int = 0, idle_nudge_s: int = 0, silence_s: int = 0, reply_s: float = 0) -> Watchdog:
+    return Watchdog(
+        LimitsPlan(max_duration_s=max_duration_s, idle_nudge_s=idle_nudge_s, silence_s=silence_s, reply_s=reply_s)
+    )
+
+
+def alarms(dog: Watchdog, start: int, end: int) -> list[tuple[int, Alarm]]:
+    """What a tick every 250 ms gives in [start, end)."""
+    return [(now, alarm) for now in range(start, end, 250) if (alarm := dog.tick(now))]
+
+
+def test_nudges_once_then_ends_after_the_silence() -> None:
+    dog = watchdog(idle_nudge_s=10, silence_s=30)
+    assert alarms(dog, 0, 60_000) == [(10_000, Alarm.NUDGE), (30_000, Alarm.SILENCE)]
+
+
+def test_silence_counts_from_the_agents_last_audible_sound() -> None:
+    dog = watchdog(idle_nudge_s=10, silence_s=30)
+    assert alarms(dog, 0, 9_000) == []
+    dog.agent_heard(9_000)
+    assert alarms(dog, 9_000, 60_000) == [(19_000, Alarm.NUDGE), (39_000, Alarm.SILENCE)]
+
+
+def test_the_nudge_itself_is_no_reason_for_another_one() -> None:
+    dog = watchdog(idle_nudge_s=10, silence_s=30)
+    assert alarms(dog, 0, 10_250) == [(10_000, Alarm.NUDGE)]
+    dog.agent_heard(11_000)
+    assert alarms(dog, 11_000, 60_000) == [(41_000, Alarm.SILENCE)]
+
+
+def test_a_caller_who_spoke_may_be_nudged_again() -> None:
+    dog = watchdog(idle_nudge_s=10)
+    assert alarms(dog, 0, 12_000) == [(10_000, Alarm.NUDGE)]
+    dog.caller_spoke(12_000)
+    assert alarms(dog, 12_000, 60_000) == [(22_000, Alarm.NUDGE)]
+
+
+def test_the_longest_duration_ends_the_call_once_whatever_goes_on() -> None:
+    dog = watchdog(max_duration_s=60, idle_nudge_s=10, silence_s=30)
+    for now in range(0, 60_000, 250):
+        dog.caller_spoke(now)
+        assert dog.tick(now) is None
+    assert alarms(dog, 60_000, 200_000) == [(60_000, Alarm.TOO_LONG)]
+
+
+def test_an_answer_that_does_not_come_is_missed_once() -> None:
+    dog = watchdog(idle_nudge_s=10, silence_s=30, reply_s=8)
+    dog.caller_spoke(1_000)
+    dog.reply_asked(2_000)
+    assert alarms(dog, 2_000, 10_750) == [(10_000, Alarm.NO_REPLY)]
+
+
+def test_while_an_answer_is_due_nobody_is_asked_whether_they_are_there() -> None:
+    dog = watchdog(idle_nudge_s=5, silence_s=7, reply_s=20)
+    dog.reply_asked(0)
+    assert alarms(dog, 0, 19_000) == []
+
+
+def test_an_answer_that_sounds_or_is_given_up_is_not_missed() -> None:
+    for settle in (lambda dog: dog.agent_heard(3_000), lambda dog: dog.reply_over()):
+        dog = watchdog(reply_s=8)
+        dog.reply_asked(0)
+        settle(dog)
+        assert alarms(dog, 3_000, 60_000) == []
+
+
+def test_without_a_limit_for_answers_the_silence_still_ends_the_call() -> None:
+    dog = watchdog(silence_s=30)
+    dog.reply_asked(0)
+    assert alarms(dog, 0, 60_000) == [(30_000, Alarm.SILENCE)]
+
+
+def test_zero_turns_every_limit_off() -> None:
+    dog = watchdog()
+    dog.reply_asked(0)
+    assert alarms(dog, 0, 200_000) == []
+
+
+@pytest.mark.parametrize("what", ["max_duration_s", "silence_s"])
+def test_nothing_comes_after_the_alarm_that_ends_the_call(what: str) -> None:
+    dog = watchdog(**{what: 10}, reply_s=5, idle_nudge_s=12)
+    assert len(alarms(dog, 0, 11_000)) == 1
+    dog.caller_spoke(11_000)
+    dog.reply_asked(11_000)
+    assert alarms(dog, 11_000, 200_000) == []
+
+
+_doings = st.sampled_from(["caller", "heard", "asked", "over", "nothing"])
+
+
+@given(st.lists(st.tuples(st.integers(50, 4_000), _doings), max_size=80))
+def test_nobody_hears_nothing_for_longer_than_the_limits_say(course: list[tuple[int, str]]) -> None:
+    """Between any two things that happen, an alarm comes after 8 s of waiting or 10 s of silence at the latest."""
+    dog = watchdog(idle_nudge_s=10, silence_s=30, reply_s=8)
+    now, last, asked, ended = 0, 0, None, False
+    for pause, doing in course:
+        now += pause
+        match doing:
+            case "caller":
+                dog.caller_spoke(now)
+                last = now
+            case "heard":
+                dog.agent_heard(now)
+                last, asked = now, None
+            case "asked":
+                dog.reply_asked(now)
+                asked = now
+            case "over":
+                dog.reply_over()
+                asked = None
+        alarm = dog.tick(now)
+        if ended:
+            assert alarm is None
+        elif asked is not None:
+            assert (alarm is Alarm.NO_REPLY) == (now - asked >= 8_000)
+            asked = None if alarm else asked
+        else:
+            assert (alarm is Alarm.SILENCE) == (now - last >= 30_000)
+            ended = alarm is Alarm.SILENCE

@@ -1,0 +1,147 @@
+"""Questions as callers put them, and as a small recogniser hears them, against the facts of the plan that ships."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from media.providers.receptionist.facts import Fact, facts_of
+from media.providers.receptionist.retrieval import Index, telling
+from media.providers.receptionist.text import words
+from tests.media.providers.receptionist.conversation import PLAN, Conversation
+
+OPEN = "We are open Monday to Thursday"
+CLOSED = "We are closed on Saturday and Sunday"
+ADDRESS = "Our address is 214 Harbor Street"
+PARKING = "Parking is free for patients"
+BUS = "The number 12 bus"
+CHECKUP = "A check-up with cleaning costs"
+FILLING = "A filling costs between"
+INSURANCE = "We accept most dental insurance plans"
+PAYMENT = "You can pay by credit card"
+EMERGENCY = "For a dental emergency"
+CANCEL = "Appointments can be cancelled or moved"
+NEW = "New patients should come 15 minutes early"
+DOCTORS = "Our dentists are Doctor Maria Evans"
+CHILDREN = "We treat children from the age of 3"
+ACCESS = "The practice is on the ground floor"
+
+QUESTIONS = [
+    ("What are your opening hours?", OPEN),
+    ("What are your hours", OPEN),
+    ("When are you open?", OPEN),
+    ("Hi, I was just wondering what time you open on Tuesday.", OPEN),
+    ("What time do you close?", OPEN),
+    ("Are you open on Wednesday", OPEN),
+    ("when do you clothes on friday", OPEN),
+    ("what are you're opening ours", OPEN),
+    ("Are you open on Saturday?", CLOSED),
+    ("Do you work weekends?", CLOSED),
+    ("is it open on sunday morning", CLOSED),
+    ("What's your address?", ADDRESS),
+    ("Where are you located?", ADDRESS),
+    ("can you tell me where you are", ADDRESS),
+    ("whats the adress please", ADDRESS),
+    ("How do I find you? What street is it?", ADDRESS),
+    ("Is there parking?", PARKING),
+    ("Where can I park my car?", PARKING),
+    ("do you have a parting garage", PARKING),
+    ("Where can I put my car?", PARKING),
+    ("Is parking free", PARKING),
+    ("Can I get there by bus?", BUS),
+    ("which bus stops near you", BUS),
+    ("How much is a cleaning?", CHECKUP),
+    ("What does a checkup cost?", CHECKUP),
+    ("what's the price of an x-ray", CHECKUP),
+    ("How much do you charge for a filling?", FILLING),
+    ("what's the prize for teeth whitening", FILLING),
+    ("Do you take my insurance?", INSURANCE),
+    ("Do you accept Cigna?", INSURANCE),
+    ("i have delta dental is that okay", INSURANCE),
+    ("How can I pay?", PAYMENT),
+    ("Do you take credit cards?", PAYMENT),
+    ("can i pay in installments", PAYMENT),
+    ("I have a terrible toothache!", EMERGENCY),
+    ("my tooth is broken what should i do", EMERGENCY),
+    ("It's an emergency.", EMERGENCY),
+    ("What is your cancellation policy?", CANCEL),
+    ("Do I have to pay if I cancel?", CANCEL),
+    ("what should i bring as a new patient", NEW),
+    ("I'm a new patient, do I need to come early?", NEW),
+    ("Who are the dentists?", DOCTORS),
+    ("what are the names of your doctors", DOCTORS),
+    ("Do you see kids?", CHILDREN),
+    ("can I bring my daughter", CHILDREN),
+    ("Is it wheelchair accessible?", ACCESS),
+    ("are there any stairs", ACCESS),
+]
+
+UNKNOWN = [
+    "What's the weather like today?",
+    "Who won the game last night?",
+    "Can you recommend a good restaurant?",
+    "What is the meaning of life?",
+    "do you sell lawn mowers",
+    "is the pope catholic",
+]
+
+
+@pytest.mark.parametrize(("question", "answer"), QUESTIONS)
+def test_a_question_is_answered_by_its_fact(question: str, answer: str) -> None:
+    assert Conversation().say(question).text.startswith(answer)
+
+
+@pytest.mark.parametrize("question", UNKNOWN)
+def test_what_no_fact_tells_is_not_made_up(question: str) -> None:
+    reply = Conversation().say(question).text
+    assert reply == "I'm afraid I don't know that. Shall I take a message?"
+
+
+def test_two_questions_in_one_get_two_answers() -> None:
+    reply = Conversation().say("Where are you located and is there any parking?").text
+    assert ADDRESS in reply
+    assert PARKING in reply
+
+
+@pytest.mark.parametrize(
+    ("turns", "answer"),
+    [
+        (("What are your opening hours?", "And on Saturday?"), CLOSED),
+        (("Are you open on Monday?", "What about Sunday?"), CLOSED),
+        (("How much is a cleaning?", "And a filling?"), FILLING),
+        (("Do you have parking?", "How about the price for whitening?"), FILLING),
+    ],
+)
+def test_a_question_may_lean_on_the_one_before(turns: tuple[str, ...], answer: str) -> None:
+    assert Conversation().talk(*turns).text.startswith(answer)
+
+
+def test_rare_words_weigh_more_than_common_ones() -> None:
+    index = Index(facts_of("The red door is for guests. The red gate is for staff. The red bell is for deliveries."))
+    (fact,) = index.search(telling(words("Where is the red bell?"))).facts
+    assert fact.say == "The red bell is for deliveries."
+
+
+def test_a_word_that_was_misheard_is_met_by_what_it_nearly_is_or_by_its_meaning() -> None:
+    index = Index(facts_of("You find us at 5 Mill Lane. Vegetarian dishes are on every menu."))
+    (fact,) = index.search(telling(words("vegeterian food"))).facts
+    assert fact.say.startswith("Vegetarian")
+    (fact,) = index.search(telling(words("whats the adress"))).facts
+    assert fact.say.startswith("You find us")
+
+
+def test_no_facts_no_answer() -> None:
+    assert Index([]).search(("parking",)).facts == ()
+
+
+@given(st.lists(st.builds(Fact, st.text(), st.text()), max_size=6), st.lists(st.text(max_size=12), max_size=8))
+def test_any_words_can_be_looked_up(facts: list[Fact], question: list[str]) -> None:
+    found = Index(facts).search(question, question[:2], double=True)
+    assert 0 <= found.share <= 1 + 1e-9
+    assert len(found.facts) <= 2
+
+
+def test_the_plan_s_prompt_is_read_as_facts() -> None:
+    facts = [fact.say for fact in facts_of(PLAN.agent.prompt)]
+    assert len(facts) == 15
+    assert facts[0].startswith(OPEN)
+    assert facts[-1].startswith(ACCESS)

@@ -1,0 +1,132 @@
+"""From a plan's lists to chains; whatever is wrong with a plan is named by its field."""
+
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+
+from media.providers.factory import Factory, Providers
+from media.providers.ports import Ask, HearEvent, Message, Transcript, Words
+from shared.events import ProviderFailed
+from shared.plan import CallPlan, PlanError, ProviderPlan, decode_plan, read_plan
+from tests.media.providers.virtual import run
+
+PLANS = Path(__file__).parents[3] / "config" / "plans"
+
+
+def plan(**lists: list[dict[str, Any]]) -> CallPlan:
+    standin = [{"provider": "standin"}]
+    return decode_plan(msgspec.json.encode({"agent": {}, **dict.fromkeys(("stt", "llm", "tts"), standin), **lists}))
+
+
+class Bench:
+    """Builds one plan's providers and tries them."""
+
+    def __init__(self, chosen: CallPlan) -> None:
+        self.plan = chosen
+        self.failed: list[ProviderFailed] = []
+
+    async def build(self, **options: Any) -> Providers:
+        async with aiohttp.ClientSession() as http:
+            factory = Factory(http, **options)
+            factory.check(self.plan)
+            providers = factory.build(self.plan, self.failed.append)
+            await factory.close()
+            return providers
+
+    async def words(self) -> str:
+        providers = await self.build()
+        events = providers.think.stream(Ask("", [Message("user", "Hello.")]))
+        return "".join([event.text async for event in events if isinstance(event, Words)])
+
+
+@pytest.mark.parametrize(
+    ("lists", "message"),
+    [
+        (
+            {"stt": [{"provider": "deepgramm"}]},
+            r"plan: stt\[0\]\.provider: there is no 'deepgramm', only standin, local",
+        ),
+        ({"llm": [{"provider": "standin"}, {"provider": "local"}]}, r"plan: llm\[1\]\.provider: there is no 'local'"),
+        ({"tts": [{"provider": "receptionist"}]}, r"plan: tts\[0\]\.provider: there is no 'receptionist'"),
+        ({"stt": [{"provider": "standin", "options": {"finalms": 1}}]}, r"plan: stt\[0\]\.options: .*finalms"),
+        ({"tts": [{"provider": "standin", "options": {"chunk_ms": -1}}]}, r"plan: tts\[0\]\.options: .*chunk_ms"),
+        ({"llm": [{"provider": "receptionist", "options": {"model": "x"}}]}, r"plan: llm\[0\]\.options: .*model"),
+        ({"llm": [{"provider": "openai"}]}, r"plan: llm\[0\]\.options: .*model"),
+        ({"tts": [{"provider": "local"}]}, r"plan: tts\[0\]\.provider: no local speech engine is running"),
+    ],
+)
+def test_a_fault_is_named_by_its_field(lists: dict[str, list[dict[str, Any]]], message: str) -> None:
+    with pytest.raises(PlanError, match=message):
+        run(Bench(plan(**lists)).build())
+
+
+def test_a_key_is_never_in_the_message() -> None:
+    options = {"model": "x", "api_key": "sk-secret", "base_url": "sk-secret", "temperature": "sk-secret"}
+    with pytest.raises(PlanError) as raised:
+        run(Bench(plan(llm=[{"provider": "openai", "options": options}])).build())
+    assert "sk-secret" not in str(raised.value)
+
+
+def test_the_shipped_standin_plan_works() -> None:
+    async def main() -> None:
+        bench = Bench(read_plan(PLANS / "standin.json"))
+        assert await bench.words() == "Thank you for calling, I can certainly help you with that today."
+        providers = await bench.build()
+        events: list[HearEvent] = []
+        session = await providers.hear.open("en", events.append)
+        session.started()
+        session.finalise(1)
+        audio = b"".join([spoken.audio async for spoken in providers.speak.stream(_text("Thank you."), "en")])
+        await session.close()
+        assert events == [Transcript("and so my fellow americans", True, 1)]
+        assert len(audio) == 2500 * 8
+        assert (providers.speak.streams_text, providers.speak.times_words) == (True, True)
+
+    run(main())
+
+
+def test_the_list_is_the_fallback_order_and_failures_are_told() -> None:
+    options = {"text": "I am the second.", "fail": ""}
+    bench = Bench(
+        plan(
+            llm=[{"provider": "standin", "options": {"fail": "open"}}, {"provider": "standin", "options": options}],
+        )
+    )
+    assert run(bench.words()) == "I am the second."
+    assert bench.failed == [ProviderFailed("llm", "standin", "told to fail", "standin")]
+
+
+def test_all_calls_share_one_receptionist() -> None:
+    async def main() -> None:
+        async with aiohttp.ClientSession() as http:
+            factory = Factory(http)
+            first, second = (factory._thinks["receptionist"]({}) for _ in range(2))
+            assert first is second
+
+    run(main())
+
+
+def test_the_shipped_local_plan_can_be_built_where_an_engine_is_told() -> None:
+    pytest.importorskip("media.providers.local.hear")
+    chosen = read_plan(PLANS / "local.json")
+    providers = run(Bench(chosen).build(engine_socket="/nonexistent/engine.sock"))
+    assert (providers.hear.name, providers.think.name, providers.speak.name) == ("local", "receptionist", "local")
+    assert chosen.recording
+    assert chosen.stt == [ProviderPlan("local")]
+
+
+def test_the_local_room_is_imported_only_when_a_plan_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("media.providers.local")]:
+        monkeypatch.delitem(sys.modules, name)
+    run(Bench(read_plan(PLANS / "standin.json")).build())
+    assert not any(name.startswith("media.providers.local") for name in sys.modules)
+
+
+async def _text(*pieces: str) -> AsyncIterator[str]:
+    for piece in pieces:
+        yield piece

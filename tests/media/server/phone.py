@@ -1,0 +1,108 @@
+"""A Twilio media stream's far side for socket tests: sends what it is told, keeps what it gets.
+
+A call's turns are clocked by the audio it receives, so audio may come faster than real time, though not so fast that
+the judge of voices, who looks every 20 ms, cannot keep up."""
+
+import asyncio
+import base64
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
+
+STREAM = "MZ0123456789abcdef0123456789abcdef"
+SILENCE = b"\xff" * 160
+FRAME_EVERY_S = 0.005  # four times real time
+
+
+def start_message(stream: str = STREAM) -> dict[str, Any]:
+    """Twilio's start, as in its documentation."""
+    start = {
+        "accountSid": "AC0123456789abcdef0123456789abcdef",
+        "streamSid": stream,
+        "callSid": "CA0123456789abcdef0123456789abcdef",
+        "tracks": ["inbound"],
+        "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1},
+        "customParameters": {},
+    }
+    return {"event": "start", "sequenceNumber": "1", "streamSid": stream, "start": start}
+
+
+@dataclass
+class Phone:
+    """One stream. `audio` is what the agent sent, `events` every message's event name in order."""
+
+    socket: ClientWebSocketResponse
+    stream: str = STREAM
+    audio: bytearray = field(default_factory=bytearray)
+    events: list[str] = field(default_factory=list)
+    marks: list[str] = field(default_factory=list)
+    close_code: int | None = None
+    _sent: int = 0
+    _reader: asyncio.Task[None] | None = None
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @classmethod
+    async def dial(cls, session: ClientSession, url: str, stream: str = STREAM) -> "Phone":
+        """Opens the socket and starts the stream."""
+        phone = cls(await session.ws_connect(url), stream)
+        phone._reader = asyncio.create_task(phone._read())
+        await phone.send({"event": "connected", "protocol": "Call", "version": "1.0.0"})
+        await phone.send(start_message(stream))
+        return phone
+
+    async def send(self, message: dict[str, Any] | str) -> None:
+        """Sends one message."""
+        await self.socket.send_str(message if isinstance(message, str) else json.dumps(message))
+
+    async def speak(self, ulaw: bytes) -> None:
+        """Sends caller audio in frames of 20 ms."""
+        loop = asyncio.get_running_loop()
+        begun, before = loop.time(), self._sent
+        for at in range(0, len(ulaw), 160):
+            self._sent += 1
+            media = {
+                "track": "inbound",
+                "chunk": str(self._sent),
+                "timestamp": str(self._sent * 20),
+                "payload": base64.b64encode(ulaw[at : at + 160].ljust(160, b"\xff")).decode(),
+            }
+            message = {"event": "media", "sequenceNumber": str(self._sent + 1), "streamSid": self.stream}
+            await self.send({**message, "media": media})
+            await asyncio.sleep(max(0.0, begun + (self._sent - before) * FRAME_EVERY_S - loop.time()))
+
+    async def pause(self, ms: int) -> None:
+        """Sends silence."""
+        await self.speak(SILENCE * (ms // 20))
+
+    async def until(self, event: str, seconds: float = 10.0) -> None:
+        """Waits for a message of that kind (or "closed")."""
+        async with asyncio.timeout(seconds):
+            while event not in self.events:
+                self._news.clear()
+                await self._news.wait()
+
+    async def hang_up(self) -> None:
+        """Sends stop and closes."""
+        stop = {"accountSid": "AC0123456789abcdef0123456789abcdef", "callSid": "CA0123456789abcdef0123456789abcdef"}
+        message = {"event": "stop", "sequenceNumber": "9", "streamSid": self.stream, "stop": stop}
+        if not self.socket.closed:
+            await self.send(message)
+        await self.until("closed")
+
+    async def _read(self) -> None:
+        async for message in self.socket:
+            if message.type is WSMsgType.TEXT:
+                self._take(json.loads(message.data))
+        self.close_code = self.socket.close_code
+        self.events.append("closed")
+        self._news.set()
+
+    def _take(self, message: dict[str, Any]) -> None:
+        if message["event"] == "media":
+            self.audio += base64.b64decode(message["media"]["payload"])
+        if message["event"] == "mark":
+            self.marks.append(message["mark"]["name"])
+        self.events.append(message["event"])
+        self._news.set()

@@ -1,0 +1,121 @@
+"""One socket and its call, over a real WebSocket."""
+
+import asyncio
+import json
+from contextlib import suppress
+
+import pytest
+
+from media.server.limits import Limits
+from shared.events import AgentSaid, CallEnded, CallerSaid, CallStarted, Event, decode_event
+from tests.media.server.conftest import Desk, fewer
+from tests.media.server.phone import STREAM, start_message
+
+MEDIA = {"track": "inbound", "chunk": "1", "timestamp": "0", "payload": "AAAA"}
+
+
+async def events_of(desk: Desk, stream: str = STREAM) -> list[Event]:
+    """The call's events as the stand-alone server gives them out, until the last one."""
+    async with asyncio.timeout(10), desk.session.get(f"{desk.url}/calls/{stream}/events") as response:
+        assert response.status == 200
+        return [decode_event(line).event async for line in response.content]
+
+
+async def test_a_caller_is_heard_and_answered(desk: Desk, speech: bytes) -> None:
+    phone = await desk.dial()
+    await phone.speak(speech)
+    await phone.pause(800)
+    await phone.until("mark")
+    await phone.until("media")
+    async with asyncio.timeout(5):
+        while len(phone.audio) < 600 * 8:
+            await asyncio.sleep(0.01)
+    await phone.hang_up()
+    started, said, *_, ended = await events_of(desk)
+    assert isinstance(started, CallStarted) and started.stream_id == STREAM and started.carrier == "twilio"
+    assert isinstance(ended, CallEnded) and (ended.status, ended.end_reason) == ("completed", "caller_hangup")
+    assert isinstance(said, CallerSaid) and said.text == "and so my fellow americans"
+
+
+async def test_the_answer_is_recorded_as_heard_when_marks_come_back(desk: Desk, speech: bytes) -> None:
+    phone = await desk.dial()
+    await phone.speak(speech)
+    await phone.pause(800)
+    async with asyncio.timeout(5):
+        while len(phone.audio) < 600 * 8 or phone.events[-1] != "mark":
+            await asyncio.sleep(0.01)
+    for name in phone.marks:
+        await phone.send({"event": "mark", "sequenceNumber": "5", "streamSid": STREAM, "mark": {"name": name}})
+    await phone.pause(40)
+    await phone.hang_up()
+    (said,) = [event for event in await events_of(desk) if isinstance(event, AgentSaid)]
+    assert said.text == "Thank you for calling." and not said.interrupted
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "close"),
+    [
+        ("no json", "not_json", 1002),
+        (json.dumps({"event": "party"}), "unknown_event", 1002),
+        (json.dumps({"event": "media", "streamSid": STREAM, "media": {**MEDIA, "payload": "*"}}), "bad_base64", 1002),
+        (json.dumps({"event": "media", "streamSid": "other", "media": MEDIA}), "wrong_stream", 1002),
+        (json.dumps(start_message()), "out_of_order", 1002),
+    ],
+)
+async def test_a_bad_message_ends_its_call_only(desk: Desk, message: str, code: str, close: int) -> None:
+    other = await desk.dial("MZother")
+    phone = await desk.dial()
+    await phone.send(message)
+    await phone.until("closed")
+    assert phone.close_code == close
+    assert desk.count("vocalized_media_wire_errors_total", code=code) == 1
+    ended = (await events_of(desk))[-1]
+    assert isinstance(ended, CallEnded) and ended.end_reason == "carrier_error" and code in ended.detail
+    await other.pause(100)
+    assert not other.socket.closed
+    await other.hang_up()
+
+
+async def test_an_oversized_message_closes_the_socket(desk: Desk) -> None:
+    phone = await desk.dial()
+    # The server closes before it has read all of it: the client may notice while it still writes.
+    with suppress(ConnectionError):
+        await phone.send("x" * 10_000_000)
+    await phone.until("closed")
+    ended = (await events_of(desk))[-1]
+    assert isinstance(ended, CallEnded) and "too_large" in ended.detail
+
+
+async def test_a_socket_that_never_starts_is_dropped(desk: Desk) -> None:
+    socket = await desk.session.ws_connect(desk.url + "/media/twilio")
+    await socket.send_str(json.dumps({"event": "connected", "protocol": "Call", "version": "1.0.0"}))
+    async with asyncio.timeout(5):
+        await socket.receive()
+    assert socket.closed
+
+
+async def test_a_stream_that_goes_silent_is_dropped(desk: Desk) -> None:
+    phone = await desk.dial()
+    await phone.pause(100)
+    await phone.until("closed")
+    ended = (await events_of(desk))[-1]
+    assert isinstance(ended, CallEnded)
+    assert ended.end_reason == "carrier_error" and "nothing received" in ended.detail
+
+
+class TestFlood:
+    """A socket that sends too much."""
+
+    @pytest.fixture
+    def limits(self, limits: Limits) -> Limits:
+        return fewer(limits, max_messages_per_s=200)
+
+    async def test_is_dropped(self, desk: Desk) -> None:
+        phone = await desk.dial()
+        mark = {"event": "mark", "sequenceNumber": "5", "streamSid": STREAM, "mark": {"name": "none"}}
+        with suppress(ConnectionError):
+            while not phone.socket.closed:
+                await phone.send(mark)
+        await phone.until("closed")
+        ended = (await events_of(desk))[-1]
+        assert isinstance(ended, CallEnded) and "too many" in ended.detail

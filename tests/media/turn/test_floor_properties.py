@@ -1,0 +1,195 @@
+"""The promises of turn-taking, whatever callers, recognisers and agents do: a random call, obeyed as a call would."""
+
+import itertools
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from media.turn.endpoint import Expect, Rules
+from media.turn.floor import (
+    CallerDone,
+    CallerPaused,
+    CallerStarted,
+    Decision,
+    Floor,
+    Hold,
+    Interrupted,
+    NothingSaid,
+    Resume,
+    State,
+)
+from media.turn.words import without_nods, words
+
+STEP = 20
+NODS = ("uh-huh", "okay", "yeah", "right")
+AGENT_STATES = (State.THINKING, State.SPEAKING, State.HELD)
+
+
+class RandomCall(RuleBasedStateMachine):
+    """A caller who says numbered words and nods, a recogniser that may be late or mute, and an agent."""
+
+    @initialize(
+        silence=st.sampled_from((200, 400, 700, 1_500)),
+        adaptive=st.booleans(),
+        barge_in=st.booleans(),
+        min_words=st.integers(1, 3),
+    )
+    def begin(self, silence: int, adaptive: bool, barge_in: bool, min_words: int) -> None:
+        self.plan = Rules(silence_ms=silence, adaptive=adaptive, barge_in=barge_in, min_words=min_words)
+        self.floor = Floor(self.plan)
+        self.t = self.voice = self.held_since = 0
+        self.numbers = itertools.count()
+        self.said: list[str] = []  # what the recogniser has of the uncommitted turn
+        self.asked: dict[int, str] = {}  # what it had when it was asked, per token of this turn
+        self.turn = self.token = 0
+        self.final: set[str] = set()  # words that must be answered one day
+        self.answered: set[str] = set()
+        self.open: set[str] = set()  # words whose answer is not audible yet
+        self.replying = self.audible = self.held = False
+
+    # --- the call obeys ---
+
+    def obey(self, decisions: tuple[Decision, ...]) -> None:
+        for decision in decisions:
+            assert decision.t == self.t
+            self.obey_one(decision)
+        if self.floor.turn != self.turn:
+            self.turn = self.floor.turn
+            self.said.clear()
+            self.asked.clear()
+
+    def obey_one(self, decision: Decision) -> None:
+        match decision:
+            case CallerPaused(token=token):
+                assert token == self.token + 1
+                self.token = token
+                self.asked[token] = " ".join(self.said)
+            case CallerDone(text=text, end_ms=end_ms, due_ms=due_ms):
+                assert not self.replying, "two replies at once"
+                assert text.strip() and end_ms <= due_ms <= self.t
+                self.open = set(words(text))
+                self.final |= self.open
+                self.answered |= self.open
+                self.replying, self.audible = True, False
+            case Hold():
+                assert self.replying and not self.held and self.plan.barge_in
+                self.held, self.held_since = True, self.t
+            case Resume():
+                assert self.held
+                self.held = False
+            case Interrupted():
+                assert self.replying
+                if not self.audible:
+                    self.answered -= self.open
+                self.replying = self.held = False
+            case CallerStarted() | NothingSaid():
+                assert not self.replying
+
+    # --- the caller ---
+
+    def frames(self, count: int, speaking: bool) -> None:
+        for _ in range(count):
+            self.t += STEP
+            self.voice = self.t if speaking else self.voice
+            self.obey(self.floor.frame(self.t, speaking, self.voice))
+
+    def word(self, nod: str) -> str:
+        return nod or f"w{next(self.numbers)}"
+
+    @rule(count=st.integers(1, 80), nods=st.lists(st.sampled_from(("", *NODS)), max_size=4))
+    def speak(self, count: int, nods: list[str]) -> None:
+        self.frames(count, speaking=True)
+        self.said += [self.word(nod) for nod in nods]
+
+    @rule(count=st.integers(1, 80))
+    def be_silent(self, count: int) -> None:
+        self.frames(count, speaking=False)
+
+    @rule(nod=st.sampled_from(("", *NODS)))
+    def speak_too_softly_for_the_detector(self, nod: str) -> None:
+        self.said.append(self.word(nod))
+
+    @rule()
+    def press_a_key(self) -> None:
+        self.obey(self.floor.dtmf(self.t, "5"))
+
+    # --- the recogniser ---
+
+    def recognise(self, final: bool, token: int | None, text: str | None = None) -> None:
+        text = " ".join(self.said) if text is None else text
+        if final:
+            self.final.update(without_nods(words(text)))
+        self.obey(self.floor.transcript(self.t, text, final, token))
+
+    @rule()
+    def partial_text(self) -> None:
+        self.recognise(False, None)
+
+    @rule()
+    def final_text(self) -> None:
+        self.recognise(True, self.token)
+
+    @rule(back=st.integers(1, 3))
+    def final_text_for_an_older_pause(self, back: int) -> None:
+        if (text := self.asked.get(self.token - back)) is not None:
+            self.recognise(True, self.token - back, text)
+
+    @rule()
+    def final_text_of_its_own_accord(self) -> None:
+        self.recognise(True, None)
+
+    @rule(finished=st.floats(0, 1), back=st.integers(0, 1))
+    def smart_turn_hint(self, finished: float, back: int) -> None:
+        self.obey(self.floor.hint(self.t, self.token - back, finished))
+
+    # --- the agent ---
+
+    @precondition(lambda self: not self.replying)
+    @rule()
+    def agent_nudges(self) -> None:
+        self.replying, self.audible = True, False
+        self.open = set()
+        self.obey(self.floor.agent_thinking(self.t))
+
+    @precondition(lambda self: self.replying and not self.held)
+    @rule(expect=st.sampled_from(Expect), asks=st.booleans(), left=st.none() | st.integers(-500, 3_000))
+    def agent_sounds(self, expect: Expect, asks: bool, left: int | None) -> None:
+        self.audible = True
+        self.obey(self.floor.agent_speaking(self.t, expect, asks, None if left is None else self.t + left))
+
+    @precondition(lambda self: self.replying)
+    @rule()
+    def agent_finishes(self) -> None:
+        self.replying = self.held = False
+        self.obey(self.floor.agent_done(self.t))
+
+    # --- the promises ---
+
+    @invariant()
+    def the_floor_and_the_call_agree_who_speaks(self) -> None:
+        assert (self.floor.state in AGENT_STATES) == self.replying
+        assert (self.floor.state is State.HELD) == self.held
+
+    @invariant()
+    def a_hold_does_not_last(self) -> None:
+        longest = self.plan.held_max_ms + self.plan.resume_wait_ms + 2 * STEP
+        assert not self.held or self.t - self.held_since <= longest
+
+    def teardown(self) -> None:
+        if not hasattr(self, "floor"):
+            return
+        for _ in range(20):
+            if self.replying:
+                self.agent_finishes()
+            self.frames(100, speaking=False)
+            if self.floor.state is State.PAUSED:
+                self.recognise(True, self.token)
+            if self.floor.state is State.LISTENING:
+                break
+        assert self.floor.state is State.LISTENING, "the floor never comes back"
+        assert self.final <= self.answered, f"lost: {self.final - self.answered}"
+
+
+RandomCall.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None, derandomize=True)
+TestRandomCall = RandomCall.TestCase

@@ -1,0 +1,185 @@
+"""A caller who follows a script, in virtual time: frames out, the agent's audio in, no clock but the line's."""
+
+from dataclasses import dataclass, field
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simulator.carrier.caller import Caller
+from simulator.carrier.mulaw import FRAME, FRAME_MS, SILENT_FRAME
+from simulator.carrier.playout import PlayOut
+from simulator.carrier.prepare import Performance
+from simulator.carrier.script import After, AfterAgent, BargeIn, Ending, When
+from tests.simulator.scripted_agent import tone
+
+
+def speech(ms: int, when: When, label: str = "talk", tail_ms: int = 0) -> Performance:
+    """A turn that speaks for `ms` and then carries `tail_ms` of its own silence."""
+    sound = tone(ms)
+    frames = [sound[at : at + FRAME] for at in range(0, len(sound), FRAME)]
+    return Performance(label, when, (*frames, *(SILENT_FRAME,) * (tail_ms // FRAME_MS)), range(0, ms // FRAME_MS))
+
+
+@dataclass
+class Line:
+    """The line between a caller and agent audio that comes at set moments; `clears` are moments at which it's cut."""
+
+    caller: Caller
+    audio: dict[int, int] = field(default_factory=dict)
+    clears: tuple[int, ...] = ()
+    playout: PlayOut = field(default_factory=PlayOut)
+    sent: list[bytes] = field(default_factory=list)
+    digits: dict[int, str] = field(default_factory=dict)
+    held: list[int] = field(default_factory=list)
+    hung_up_ms: int | None = None
+
+    def run(self, limit_ms: int = 120_000) -> "Line":
+        at_ms = 0
+        while at_ms < limit_ms and self.hung_up_ms is None:
+            step = self.caller.tick(at_ms, self.playout.advance(FRAME).audio)
+            self.sent.append(step.frame)
+            self.digits.update({at_ms: step.digits} if step.digits else {})
+            self.held += [at_ms] if step.hold else []
+            self.hung_up_ms = at_ms if step.hang_up else None
+            self._agent(at_ms + 10)
+            at_ms += FRAME_MS
+        return self
+
+    def _agent(self, now: int) -> None:
+        if now in self.clears:
+            self.playout.clear()
+            self.caller.cleared(now)
+        if now in self.audio:
+            payload = tone(self.audio[now])
+            begins = self.playout.play(payload)
+            self.caller.arrived(payload, now, begins / 8)
+
+    def speaks(self) -> list[int]:
+        """The moments in ms at which the caller begins to sound."""
+        loud = [frame != SILENT_FRAME for frame in self.sent]
+        return [n * FRAME_MS for n, on in enumerate(loud) if on and not (n and loud[n - 1])]
+
+
+def test_the_caller_waits_for_the_greeting_to_end_and_then_for_silence() -> None:
+    line = Line(Caller([speech(500, AfterAgent(600, 3_000))]), audio={110: 1_000}).run()
+    assert line.speaks() == [1_720]  # sounds from 120 to 1120
+
+
+def test_pauses_within_an_answer_are_not_its_end() -> None:
+    line = Line(Caller([speech(500, AfterAgent(600, 3_000))]), audio={110: 1_000, 1_610: 1_000}).run()
+    assert line.speaks() == [3_220]
+
+
+def test_an_agent_that_says_nothing_is_spoken_to_after_a_while() -> None:
+    line = Line(Caller([speech(500, AfterAgent(600, 3_000)), speech(200, AfterAgent(600, 4_000))])).run()
+    assert line.speaks() == [3_000, 3_480 + 4_000]
+
+
+def test_the_line_never_stops_sending() -> None:
+    line = Line(Caller([speech(500, AfterAgent(600, 3_000))])).run()
+    assert {len(frame) for frame in line.sent} == {FRAME}
+    assert line.hung_up_ms == (len(line.sent) - 1) * FRAME_MS
+
+
+def test_perceived_latency_runs_from_the_last_speech_frame_not_from_the_clips_end() -> None:
+    caller = Caller([speech(500, After(0), tail_ms=400)])
+    Line(caller, audio={730: 600}).run()
+    (report,) = caller.reports
+    assert (report.speech_began_ms, report.speech_ended_ms) == (0, 480)
+    assert (report.answer_arrived_ms, report.answer_heard_ms) == (730, 740)
+    assert report.latency_ms == 250
+
+
+def test_barge_in_begins_at_the_chosen_moment_of_the_answer() -> None:
+    caller = Caller([speech(500, After(0)), speech(800, BargeIn(700))])
+    line = Line(caller, audio={1_010: 5_000, 3_610: 400}, clears=(2_010,)).run()
+    assert line.speaks() == [0, 1_720]  # sounds from 1020
+    first, second = caller.reports
+    assert first.latency_ms == 530
+    assert second.barge_in_ms == 2_010 - 1_720
+    assert second.latency_ms == 3_610 - 2_500
+
+
+def test_an_answer_shorter_than_the_barge_in_moment_is_waited_out() -> None:
+    line = Line(Caller([speech(500, After(0)), speech(500, BargeIn(3_000))]), audio={1_010: 400}).run()
+    assert line.speaks() == [0, 2_020]  # 600 ms after the answer's end at 1420
+
+
+def test_after_counts_from_the_last_turns_end_whatever_the_agent_does() -> None:
+    line = Line(Caller([speech(500, After(200)), speech(500, After(300))]), audio={10: 5_000}).run()
+    assert line.speaks() == [200, 680 + 300]
+
+
+def test_keys_go_out_one_by_one_and_the_answer_to_them_is_measured() -> None:
+    keys = Performance("keys 12", After(0), (SILENT_FRAME,) * 10, range(0, 6), {0: "1", 5: "2"})
+    caller = Caller([keys])
+    assert Line(caller, audio={410: 400}).run().digits == {0: "1", 100: "2"}
+    assert caller.reports[0].latency_ms == 310
+
+
+def test_held_frames_are_marked() -> None:
+    made = speech(200, After(0))
+    line = Line(Caller([Performance("x", After(0), made.frames, made.sounds, {}, range(2, 5))])).run()
+    assert line.held == [40, 60, 80]
+
+
+def test_a_rest_says_nothing_and_what_was_heard_before_it_still_counts() -> None:
+    rest = Performance("rest", AfterAgent(600, 3_000), (SILENT_FRAME,) * 50)
+    caller = Caller([speech(500, After(0)), rest, speech(500, AfterAgent(600, 9_000))])
+    line = Line(caller, audio={1_010: 400}).run()
+    assert line.speaks() == [0, 2_020 + 1_000]
+    assert len(caller.reports) == 2
+
+
+def test_a_hang_up_ends_the_call_at_its_moment() -> None:
+    caller = Caller([speech(500, After(0)), Performance("hang-up", BargeIn(300), hangs_up=True)])
+    assert Line(caller, audio={1_010: 5_000}).run().hung_up_ms == 1_320
+
+
+def test_after_the_last_turn_the_caller_hears_the_answer_out() -> None:
+    ending = Ending(quiet_ms=1_500, timeout_ms=5_000)
+    heard = Line(Caller([speech(500, After(0))], ending), audio={1_010: 2_000, 3_610: 400}).run()
+    assert heard.hung_up_ms == 4_020 + 1_500
+    assert Line(Caller([speech(500, After(0))], ending)).run().hung_up_ms == 480 + 5_000
+
+
+def test_an_agent_that_never_stops_is_hung_up_on() -> None:
+    caller = Caller([speech(500, After(0))], Ending(longest_ms=20_000))
+    assert Line(caller, audio={1_010: 90_000}).run().hung_up_ms == 20_480
+
+
+def test_done_tells_that_every_turn_was_played() -> None:
+    caller = Caller([speech(100, After(0))])
+    assert not caller.done
+    Line(caller).run()
+    assert caller.done
+
+
+whens = st.one_of(
+    st.builds(AfterAgent, st.integers(0, 1_500), st.integers(0, 4_000)),
+    st.builds(BargeIn, st.integers(0, 1_500), st.integers(0, 4_000)),
+    st.builds(After, st.integers(0, 2_000)),
+)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 20), whens), max_size=4),
+    st.dictionaries(st.integers(0, 400).map(lambda n: n * 20 + 10), st.integers(20, 900), max_size=8),
+    st.lists(st.integers(0, 400).map(lambda n: n * 20 + 10), max_size=3),
+)
+def test_every_turn_is_played_once_in_order_and_the_call_always_ends(
+    turns: list[tuple[int, When]], audio: dict[int, int], clears: list[int]
+) -> None:
+    performances = [speech(frames * FRAME_MS, when, str(n)) for n, (frames, when) in enumerate(turns)]
+    caller = Caller(performances, Ending(500, 3_000, 5_000))
+    line = Line(caller, audio, tuple(clears)).run()
+    assert line.hung_up_ms is not None
+    assert [report.label for report in caller.reports] == [str(n) for n in range(len(turns))]
+    assert b"".join(frame for frame in line.sent if frame != SILENT_FRAME) == b"".join(
+        frame for performance in performances for frame in performance.frames
+    )
+    for report, following in zip(caller.reports, caller.reports[1:], strict=False):
+        assert report.speech_ended_ms is not None and following.speech_began_ms is not None
+        assert report.speech_ended_ms < following.speech_began_ms
+        assert report.latency_ms is None or report.latency_ms > 0

@@ -1,0 +1,29 @@
+"""The generic top-level names resolve to this repository, whatever is installed beside it."""
+
+import importlib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+OURS = ("media", "control", "shared", "config", "simulator", "vocalized", "benchmarks", "tests")
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_the_name_is_ours(name: str) -> None:
+    module = importlib.import_module(name)
+    assert module.__file__ is not None, f"{name} has no __init__.py: an installed package of that name would win"
+    assert Path(module.__file__).is_relative_to(ROOT)
+
+
+def test_no_installed_package_claims_a_program() -> None:
+    # gruut does install a `tests` package; ours wins because it is a package too and the root comes first.
+    assert not set(OURS) - {"tests"} & set(packages_distributions())
+
+
+def test_the_locks_record_no_download_host() -> None:
+    locks = list((ROOT / "requirements").glob("*.txt"))
+    assert locks
+    for lock in locks:
+        assert "://" not in lock.read_text(), f"{lock.name} names a host"

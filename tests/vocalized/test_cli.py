@@ -1,0 +1,79 @@
+"""The command line: help, flags and exit codes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from vocalized import call as call_module
+from vocalized.call import CallOptions
+from vocalized.cli import ROOT, app
+
+runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"})
+
+
+@pytest.mark.parametrize("command", [[], ["call"], ["demo"], ["doctor"]])
+def test_each_command_explains_itself(command: list[str]) -> None:
+    outcome = runner.invoke(app, [*command, "--help"])
+    assert outcome.exit_code == 0
+    assert len(outcome.output.splitlines()) > 5
+
+
+def test_the_help_names_all_commands() -> None:
+    output = runner.invoke(app, ["--help"]).output
+    assert all(command in output for command in ("call", "demo", "bench", "doctor"))
+
+
+def test_flags_become_turns_in_the_order_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[CallOptions] = []
+
+    async def run_call(options: CallOptions, show: object) -> int:
+        seen.append(options)
+        return 7
+
+    monkeypatch.setattr(call_module, "run_call", run_call)
+    words = "call --media ws://h/m --say one --audio a.wav --say two --record o.wav --json --timeout 9"
+    assert runner.invoke(app, words.split()).exit_code == 7
+    turns = [("say", "one"), ("audio", "a.wav"), ("say", "two")]
+    assert seen == [CallOptions("ws://h/m", turns, False, Path("o.wav"), True, 9.0)]
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ("call", "--media"),
+        ("call --media nonsense --say x", "--media"),
+        ("call --media ws://h/m", "--mic"),
+        ("call --media ws://h/m --audio /nowhere.wav", "--audio"),
+        ("call --media ws://h/m --say x --timeout 0", "--timeout"),
+        ("call --to +14155550100 --say x", "--to"),
+        ("dance", "dance"),
+    ],
+)
+def test_a_bad_command_line_names_the_flag_and_exits_with_2(words: str, named: str) -> None:
+    outcome = runner.invoke(app, words.split())
+    assert outcome.exit_code == 2
+    assert named in outcome.output
+    assert "Traceback" not in outcome.output
+
+
+def test_bench_hands_everything_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[list[str], Path]] = []
+
+    def run(command: list[str], cwd: Path) -> subprocess.CompletedProcess[bytes]:
+        seen.append((command, cwd))
+        return subprocess.CompletedProcess(command, 3)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    assert runner.invoke(app, ["bench", "--calls", "5", "--help"]).exit_code == 3
+    assert seen == [([sys.executable, "-m", "benchmarks", "--calls", "5", "--help"], ROOT)]
+
+
+def test_without_its_packages_the_front_door_says_what_to_do() -> None:
+    script = "import sys, runpy; sys.modules['typer'] = None; runpy.run_module('vocalized', run_name='__main__')"
+    outcome = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    assert outcome.returncode == 1
+    assert outcome.stderr.startswith("vocalized: the package `typer")
+    assert "make setup" in outcome.stderr

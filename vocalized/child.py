@@ -1,0 +1,106 @@
+"""A media server as a child of this process: started, waited for, and never left behind."""
+
+import asyncio
+import ctypes
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import aiohttp
+
+_READY_S = 180.0
+_STOP_S = 15.0
+_PR_SET_PDEATHSIG = 1
+
+
+class ServerFailed(RuntimeError):
+    """The server did not start; the message holds the end of its log."""
+
+
+def free_port() -> int:
+    """A TCP port on which nobody listens at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def media_command(port: int, plan: Path, state: Path) -> list[str]:
+    """The command line of a lone media server."""
+    return [sys.executable, "-m", "media", "--port", str(port), "--plan", str(plan), "--state", str(state)]
+
+
+@asynccontextmanager
+async def running_server(
+    command: Sequence[str], folder: Path, port: int, log: Path, *, ready_s: float = _READY_S
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Runs a server in `folder` for as long as the block lasts; it is ready when the block begins.
+
+    What it prints goes to the file `log`. It gets SIGTERM at the end, and also when this process dies; then whatever
+    of it is left is killed. Raises ServerFailed.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *command, cwd=folder, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
+            start_new_session=True, preexec_fn=_die_with_parent(),
+        )  # fmt: skip
+    try:
+        await _until_ready(process, port, log, ready_s)
+        yield process
+    finally:
+        await _stop(process)
+
+
+async def _until_ready(process: asyncio.subprocess.Process, port: int, log: Path, ready_s: float) -> None:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + ready_s
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
+        while not await _answers(session, f"http://127.0.0.1:{port}/readyz"):
+            if process.returncode is not None:
+                raise ServerFailed(f"the media server ended with code {process.returncode}:\n{_tail(log)}")
+            if loop.time() > deadline:
+                raise ServerFailed(f"the media server was not ready after {ready_s:g} s:\n{_tail(log)}")
+            await asyncio.sleep(0.1)
+
+
+async def _answers(session: aiohttp.ClientSession, url: str) -> bool:
+    try:
+        async with session.get(url) as response:
+            return response.status == 200
+    except (aiohttp.ClientError, TimeoutError):
+        return False
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    """In order first; the group (its own, for the child leads a session) is killed in any case."""
+    if process.returncode is None:
+        process.terminate()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), _STOP_S)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
+
+
+def _die_with_parent() -> Callable[[], None] | None:
+    """What the child does before it becomes the server: asks the kernel for SIGTERM when its parent dies."""
+    if sys.platform != "linux":
+        return None
+    libc, parent = ctypes.CDLL(None), os.getpid()
+
+    def ask() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return ask
+
+
+def _tail(log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines()
+    return "\n".join(lines[-15:]) or "(it printed nothing)"

@@ -1,0 +1,98 @@
+"""The commands of the front door; each only reads its flags and hands over.
+
+What a command needs is imported when it runs, so that `doctor` and `--help` work where packages are missing.
+"""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from vocalized.order import OrderedCommand, in_order
+
+app = typer.Typer(
+    name="python -m vocalized",
+    help="Vocalized: agents on the phone. Commands to try it, call it, measure it and check this machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+
+Media = Annotated[str, typer.Option(metavar="URL", help="Media socket to call: ws://HOST:PORT/media/twilio.")]
+Audio = Annotated[list[Path] | None, typer.Option(metavar="FILE", help="A turn: play this recording.")]
+Say = Annotated[list[str] | None, typer.Option(metavar="TEXT", help="A turn: say this with the local voice.")]
+Mic = Annotated[bool, typer.Option("--mic", help="Talk yourself, by this machine's microphone; Ctrl-C hangs up.")]
+Record = Annotated[Path | None, typer.Option(metavar="OUT.wav", help="Write both sides: caller left, agent right.")]
+Json = Annotated[bool, typer.Option("--json", help="Last line on stdout: the outcome as one JSON object.")]
+Timeout = Annotated[float, typer.Option(metavar="S", min=1, help="Longest call, in seconds.")]
+State = Annotated[Path, typer.Option(metavar="DIR", help="Where recordings, events and pictures go.")]
+
+
+@app.command(cls=OrderedCommand)
+def call(
+    ctx: typer.Context,
+    media: Media,
+    audio: Audio = None,
+    say: Say = None,
+    mic: Mic = False,
+    record: Record = None,
+    as_json: Json = False,
+    timeout: Timeout = 600.0,
+) -> None:
+    """Phones an agent and prints what both sides say.
+
+    A simulated caller opens the media socket as a carrier would; words and latency appear as they come.
+
+    --audio and --say may be given several times, in any order: one turn each. A turn begins when the agent has
+    finished speaking; after the answer to the last one the caller hangs up. Exit code 0: the call was completed.
+    --to NUMBER, which phones an agent of the running stack, comes together with that stack.
+    """
+    from vocalized.call import CallOptions, UsageFault, run_call
+    from vocalized.show import Show
+
+    turns = in_order(ctx, {"audio": [str(path) for path in audio or []], "say": say or []})
+    show = Show(Console(stderr=as_json, highlight=False))
+    try:
+        code = asyncio.run(run_call(CallOptions(media, turns, mic, record, as_json, timeout), show))
+    except UsageFault as fault:
+        raise typer.BadParameter(fault.reason, param_hint=f"'{fault.flag}'") from fault
+    raise typer.Exit(code)
+
+
+@app.command()
+def demo(state: State = ROOT / "var" / "demo") -> None:
+    """Two calls to an agent on this machine.
+
+    Starts a media server with the local recogniser, voice and receptionist: nothing leaves the machine. In the first
+    call a human recording leaves a message, which the agent reads back; in the second a caller asks three questions
+    and interrupts one answer. Stereo recordings and a picture of each are saved. Exit code 0: both were completed,
+    and the message is recognised again in the recording of what the caller heard.
+    """
+    from vocalized.demo import run_demo
+    from vocalized.show import Show
+
+    raise typer.Exit(asyncio.run(run_demo(ROOT, state.resolve(), Show(Console(highlight=False)))))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def bench(ctx: typer.Context) -> None:
+    """Measures load and latency: python -m benchmarks."""
+    raise typer.Exit(subprocess.run([sys.executable, "-m", "benchmarks", *ctx.args], cwd=ROOT).returncode)
+
+
+@app.command()
+def doctor() -> None:
+    """Says what this machine lacks.
+
+    Looks at interpreter, packages, model files, ports and disk. Exit code 1: something that is needed is missing.
+    """
+    from vocalized.doctor import examine, report
+
+    raise typer.Exit(report(examine(ROOT), Console(highlight=False)))

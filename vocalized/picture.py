@@ -1,0 +1,186 @@
+"""A picture of a call: the caller's wave above, the agent's below, with words, waits and cuts, in rows like a score."""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+RATE = 8_000
+WIDTH_PX = 1_600
+ROW_S = 12.0
+
+_DPI = 100
+_ROW_IN = 2.4
+_HEAD_IN = 0.8
+_FOOT_IN = 0.45
+_SIDE = 0.055  # of the width, left for the legs' names
+_POINTS_PER_S = 200
+_CHARACTERS_PER_S = 16.5  # that fit beside each other in this font at this width
+_NARROWEST = 16  # characters
+_COLOURS = {"caller": "#1d5fa8", "agent": "#2c7a3f"}
+_GREY = "#808080"
+_RED = "#c0392b"
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """Words and when they sounded; `unheard` is what was planned and then cut off."""
+
+    who: Literal["caller", "agent"]
+    start_ms: float
+    end_ms: float
+    text: str
+    unheard: str = ""
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """The silence between the caller's last sound and the agent's first: the latency, and its parts in words."""
+
+    start_ms: float
+    total_ms: float
+    parts: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallPicture:
+    """All that is drawn. `legs` are 16-bit samples of shape (n, 2) at 8 kHz, caller first."""
+
+    title: str
+    subtitle: str
+    legs: NDArray[np.int16]
+    utterances: Sequence[Utterance]
+    waits: Sequence[Wait]
+
+
+def draw(picture: CallPicture, path: Path) -> None:
+    """Writes a PNG 1600 px wide, as high as the call is long. Raises OSError."""
+    seconds = max(1.0, len(picture.legs) / RATE)
+    rows = int(np.ceil(seconds / ROW_S))
+    height = _HEAD_IN + rows * _ROW_IN + _FOOT_IN
+    figure = Figure(figsize=(WIDTH_PX / _DPI, height), dpi=_DPI, facecolor="white")
+    figure.text(_SIDE, 1 - 0.30 / height, picture.title, fontsize=15, fontweight="bold", va="center")
+    figure.text(_SIDE, 1 - 0.58 / height, picture.subtitle, fontsize=10, color=_GREY, va="center")
+    for row in range(rows):
+        bottom = 1 - (_HEAD_IN + (row + 1) * _ROW_IN) / height
+        axes = figure.add_axes((_SIDE, bottom, 0.985 - _SIDE, _ROW_IN * 0.93 / height))
+        _row(axes, picture, row * ROW_S, seconds)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, format="png")
+
+
+def _row(axes: Axes, picture: CallPicture, start_s: float, seconds: float) -> None:
+    axes.set_xlim(start_s, start_s + ROW_S)
+    axes.set_ylim(-3.8, 3.8)
+    axes.set_yticks([])
+    axes.set_xticks(np.arange(start_s, start_s + ROW_S + 0.1, 1.0))
+    axes.tick_params(axis="x", labelsize=8, colors=_GREY, length=2, pad=2)
+    for side in ("top", "left", "right"):
+        axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set_color("#d0d0d0")
+    for who, middle, column in (("caller", 1.0, 0), ("agent", -1.0, 1)):
+        axes.text(-0.008, middle, who, transform=axes.get_yaxis_transform(), ha="right", va="center", fontsize=11,
+                  fontweight="bold", color=_COLOURS[who])  # fmt: skip
+        _wave(axes, picture.legs[:, column], start_s, middle, _COLOURS[who])
+    if start_s + ROW_S > seconds:
+        axes.axvspan(seconds, start_s + ROW_S, color="#f4f4f4", lw=0)
+    for text in _words_in(picture.utterances, start_s):
+        axes.text(text.at_s, text.y, text.words, fontsize=9, va=text.align, color=text.colour, linespacing=1.15)
+    for utterance in picture.utterances:
+        if utterance.cut and start_s <= utterance.end_ms / 1_000 < start_s + ROW_S:
+            axes.plot([utterance.end_ms / 1_000] * 2, [-1.9, 1.9], color=_RED, lw=1.2, ls=(0, (4, 2)))
+    for wait in picture.waits:
+        _wait(axes, wait, start_s, start_s + ROW_S)
+
+
+def _wave(axes: Axes, samples: NDArray[np.int16], start_s: float, middle: float, colour: str) -> None:
+    piece = samples[int(start_s * RATE) : int((start_s + ROW_S) * RATE)].astype(np.float32) / 32_768
+    step = RATE // _POINTS_PER_S
+    whole = piece[: len(piece) // step * step].reshape(-1, step)
+    if not len(whole):
+        return
+    time = start_s + np.arange(len(whole)) / _POINTS_PER_S
+    # The square root makes soft consonants visible beside loud vowels.
+    high, low = np.sqrt(np.clip(whole.max(axis=1), 0, 1)), np.sqrt(np.clip(-whole.min(axis=1), 0, 1))
+    axes.axhline(middle, color="#e4e4e4", lw=0.8, zorder=0)
+    axes.fill_between(time, middle - 0.8 * low, middle + 0.8 * high, color=colour, lw=0, alpha=0.85)
+
+
+def _wait(axes: Axes, wait: Wait, row_start_s: float, row_end_s: float) -> None:
+    """A wait that crosses the end of a row is drawn in both and named in the first."""
+    start, end = wait.start_ms / 1_000, (wait.start_ms + wait.total_ms) / 1_000
+    if end < row_start_s or start >= row_end_s:
+        return
+    axes.plot([start, start], [0.0, 1.0], color=_RED, lw=1)
+    axes.plot([end, end], [-1.0, 0.0], color=_RED, lw=1)
+    axes.plot([start, end], [0.0, 0.0], color=_RED, lw=2)
+    if start >= row_start_s:
+        _name(axes, wait, start, end, row_end_s)
+
+
+def _name(axes: Axes, wait: Wait, start: float, end: float, row_end_s: float) -> None:
+    """The figures stand behind the wait, or before it where the row ends."""
+    label = f"{wait.total_ms:,.0f} ms"
+    fits = end + 3.0 < row_end_s
+    at, align = (end + 0.06, "left") if fits else (start - 0.06, "right")
+    axes.text(at, 0.0, label, fontsize=9, fontweight="bold", color=_RED, va="center", ha=align)
+    if wait.parts:
+        gap = len(label) * 0.075
+        axes.text(at + (gap if fits else -gap), 0.0, wait.parts, fontsize=8, color=_GREY, va="center", ha=align)
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """A block of words placed in a row."""
+
+    at_s: float
+    y: float
+    words: str
+    align: Literal["top", "bottom"]
+    colour: str
+
+
+def _words_in(utterances: Sequence[Utterance], start_s: float) -> Iterator[_Block]:
+    """The words that sound in a row, wrapped to the room up to the same side's next words."""
+    for who in ("caller", "agent"):
+        side = [utterance for utterance in utterances if utterance.who == who]
+        limits = [following.start_ms / 1_000 for following in side[1:]]
+        for number, utterance in enumerate(side):
+            limit = limits[number] if number < len(limits) else start_s + ROW_S
+            yield from _blocks(utterance, start_s, min(limit, start_s + ROW_S))
+
+
+def _blocks(utterance: Utterance, start_s: float, limit_s: float) -> Iterator[_Block]:
+    share = [word for word, at_s in _timed(utterance) if start_s <= at_s < start_s + ROW_S]
+    if not share:
+        return
+    at_s = max(start_s, utterance.start_ms / 1_000)
+    end_s = min(start_s + ROW_S, utterance.end_ms / 1_000)
+    room = min(max(end_s - at_s, _NARROWEST / _CHARACTERS_PER_S), max(limit_s - at_s, 0.5))
+    ends_here = utterance.end_ms / 1_000 <= start_s + ROW_S
+    words = " ".join(share)
+    if ends_here and utterance.unheard:
+        words += f" — [unheard: {utterance.unheard}]"
+    wrapped = textwrap.fill(words, max(_NARROWEST, int(room * _CHARACTERS_PER_S)), max_lines=4, placeholder=" …")
+    colour = _COLOURS[utterance.who]
+    if utterance.who == "caller":
+        yield _Block(at_s, 1.95, wrapped, "bottom", colour)
+    else:
+        yield _Block(at_s, -1.95, wrapped, "top", colour)
+
+
+def _timed(utterance: Utterance) -> Iterator[tuple[str, float]]:
+    """Each word with a guess at when it sounds: letters take equally long."""
+    words = utterance.text.split()
+    lengths = np.cumsum([0, *(len(word) + 1 for word in words)])
+    span = utterance.end_ms - utterance.start_ms
+    for word, (before, _) in zip(words, pairwise(lengths), strict=True):
+        yield word, (utterance.start_ms + span * before / max(1, lengths[-1])) / 1_000

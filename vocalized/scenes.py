@@ -1,0 +1,50 @@
+"""The demonstration's two calls, turn by turn."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from simulator.carrier.script import AfterAgent, BargeIn, Ending, Play, Say, Script, Turn
+
+PLAN = Path("config/plans/local.json")
+SAMPLE = Path("config/samples/jfk.flac")
+SAMPLE_WORDS = (
+    "And so my fellow Americans, ask not what your country can do for you, ask what you can do for your country."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One call. name: its files' stem. message: words that the agent must read back, if any."""
+
+    name: str
+    title: str
+    script: Script
+    message: str = ""
+    limit_s: float = 120.0
+
+
+def scenes(root: Path) -> list[Scene]:
+    """Both calls; `root` is where the sample recording's path begins."""
+    return [_message(root), _questions()]
+
+
+def _message(root: Path) -> Scene:
+    turns = (
+        Turn(Say("Hello, I would like to leave a message."), AfterAgent(patience_ms=6_000)),
+        Turn(Play(root / SAMPLE)),
+        Turn(Say("Yes, that is right.")),
+        Turn(Say("No, that's all. Goodbye.")),
+    )
+    title = "Call 1: a human recording leaves a message, and the agent reads it back"
+    return Scene("call-1", title, Script(turns, Ending(quiet_ms=4_000)), SAMPLE_WORDS)
+
+
+def _questions() -> Scene:
+    turns = (
+        Turn(Say("What are your opening hours?"), AfterAgent(patience_ms=6_000)),
+        Turn(Say("Sorry, where are you located?"), BargeIn(1_500)),
+        Turn(Say("Do you treat children?")),
+        Turn(Say("Thank you. Goodbye.")),
+    )
+    title = "Call 2: three questions, one answer interrupted, and the agent hangs up"
+    return Scene("call-2", title, Script(turns, Ending(quiet_ms=4_000)))

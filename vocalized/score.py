@@ -1,0 +1,47 @@
+"""Makes a call ready to be drawn: from both legs and the server's events to words, waits and cuts."""
+
+from statistics import median
+
+from shared.events import AgentSaid, TurnLatency
+from simulator.carrier.legs import Legs
+from vocalized.picture import CallPicture, Utterance, Wait
+from vocalized.transcript import Transcript, TurnWords
+
+
+def picture_of(title: str, legs: Legs, transcript: Transcript) -> CallPicture:
+    """Everything in the time of the call."""
+    utterances = [_agent(said) for said in transcript.greeting]
+    waits = []
+    for turn in transcript.turns:
+        utterances += _turn(turn)
+        if turn.said and turn.latency:
+            waits.append(Wait(turn.said.end_ms, turn.latency.total_ms, _parts(turn.latency)))
+    utterances.sort(key=lambda utterance: utterance.start_ms)
+    return CallPicture(title, _subtitle(legs, transcript, waits), legs.stereo(), utterances, waits)
+
+
+def _turn(turn: TurnWords) -> list[Utterance]:
+    said = turn.said
+    spoken = [Utterance("caller", said.start_ms, said.end_ms, said.text)] if said else []
+    return spoken + [_agent(answer) for answer in turn.answers]
+
+
+def _agent(said: AgentSaid) -> Utterance:
+    unheard = said.planned.removeprefix(said.text).strip() if said.interrupted else ""
+    return Utterance("agent", said.start_ms, said.end_ms, said.text, unheard, said.interrupted)
+
+
+def _parts(latency: TurnLatency) -> str:
+    return (
+        f"{latency.endpoint_ms:,} end of turn + {latency.stt_ms:,} recogniser + "
+        f"{latency.llm_first_token_ms:,} first word + {latency.tts_first_byte_ms:,} first sound"
+    )
+
+
+def _subtitle(legs: Legs, transcript: Transcript, waits: list[Wait]) -> str:
+    parts = [f"{legs.duration_ms / 1_000:.1f} s", f"{len(transcript.turns)} turns of the caller"]
+    if waits:
+        parts.append(f"answered after {median(wait.total_ms for wait in waits):,.0f} ms (median)")
+    if transcript.interrupted:
+        parts.append(f"{len(transcript.interrupted)} interrupted")
+    return " · ".join([*parts, "caller above, agent below as the caller heard it"])

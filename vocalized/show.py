@@ -1,0 +1,129 @@
+"""A call on the screen as it goes: both sides' words, the latency split, and what the caller's own clock says."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from shared.events import (
+    AgentSaid,
+    CallEnded,
+    CallerSaid,
+    DigitPressed,
+    Envelope,
+    Interrupted,
+    Nudged,
+    ProviderFailed,
+    Resumed,
+    ToolRan,
+    TurnLatency,
+)
+from simulator.carrier.caller import TurnReport
+from simulator.carrier.dial import CallRecord
+
+_SPLIT = (
+    ("end of turn", "endpoint_ms"),
+    ("recogniser", "stt_ms"),
+    ("first word", "llm_first_token_ms"),
+    ("first sound", "tts_first_byte_ms"),
+)
+
+
+class Show:
+    """Writes to one console (stdout, or stderr when stdout is for a program)."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    def note(self, text: str) -> None:
+        """A remark beside the conversation."""
+        self._print(Text(text, style="dim"))
+
+    def warn(self, text: str) -> None:
+        """Something that the reader should know."""
+        self._print(Text(f"warning: {text}", style="yellow"))
+
+    def error(self, text: str) -> None:
+        """Why it did not work."""
+        self._print(Text(f"error: {text}", style="bold red"))
+
+    def event(self, envelope: Envelope) -> None:
+        """One event of the call."""
+        line = line_of(envelope)
+        if line is not None:
+            self._print(line)
+
+    def perceived(self, record: CallRecord, reports: Sequence[TurnReport]) -> None:
+        """What the caller's side measured by itself."""
+        if any(report.latency_ms is not None for report in reports):
+            self.console.print(_perceived_table(reports))
+        for fault in record.faults[:5]:
+            self.warn(f"the server broke the carrier's protocol at {fault.at_ms / 1_000:.1f} s: {fault.detail}")
+
+    def _print(self, text: Text) -> None:
+        """Lines are not broken: a terminal does that better, and a file must hold paths whole."""
+        self.console.print(text, soft_wrap=True)
+
+
+def line_of(envelope: Envelope) -> Text | None:
+    """An event as a line, None for those that say nothing to a reader."""
+    match envelope.event:
+        case CallerSaid(text=text, start_ms=start_ms):
+            return _said(start_ms, "caller", "cyan", text)
+        case AgentSaid() as said:
+            return _agent(said)
+        case TurnLatency() as latency:
+            return _latency(latency)
+        case Interrupted(cleared_ms=cleared, speech_ms=speech):
+            return _aside(f"interrupted: cut {cleared - speech} ms after the caller began to speak")
+        case Resumed():
+            return _aside("not meant as an interruption: the agent goes on")
+        case Nudged():
+            return _aside("silence: the agent asks")
+        case DigitPressed(digit=digit):
+            return _aside(f"key {digit or '(secret)'}")
+        case ToolRan(name=name, ok=ok, took_ms=took_ms):
+            return _aside(f"tool {name}: {'done' if ok else 'failed'} in {took_ms} ms")
+        case ProviderFailed(kind=kind, provider=provider, reason=reason, next=following):
+            return _aside(f"{kind} {provider} failed ({reason}); {following or 'nobody'} takes over", "yellow")
+        case CallEnded(status=status, end_reason=reason, duration_ms=duration_ms):
+            return _aside(f"{status} ({reason.replace('_', ' ')}) after {duration_ms / 1_000:.1f} s")
+    return None
+
+
+def _said(start_ms: int, who: str, style: str, text: str) -> Text:
+    return Text.assemble((f"{start_ms / 1_000:7.1f} s  ", "dim"), (f"{who:6}  ", f"bold {style}"), (text, style))
+
+
+def _agent(said: AgentSaid) -> Text:
+    line = _said(said.start_ms, "agent", "green", said.text)
+    unheard = said.planned.removeprefix(said.text).strip() if said.interrupted else ""
+    if said.interrupted:
+        line.append(" — ", "bold red")
+        line.append(unheard, "dim strike")
+    return line
+
+
+def _latency(latency: TurnLatency) -> Text:
+    parts = " + ".join(f"{getattr(latency, name):,} {what}" for what, name in _SPLIT)
+    return _aside(f"answered after {latency.total_ms:,} ms = {parts}")
+
+
+def _aside(text: str, style: str = "dim") -> Text:
+    return Text(f"{'':19}{text}", style=style)
+
+
+def _perceived_table(reports: Sequence[TurnReport]) -> Table:
+    table = Table(title="as the caller perceived it", title_justify="left", title_style="dim", box=None)
+    table.add_column("turn")
+    table.add_column("answer after", justify="right")
+    table.add_column("agent cut after", justify="right")
+    for report in reports:
+        label = report.label if len(report.label) <= 60 else f"…{report.label[-59:]}"
+        table.add_row(Text(label), _ms(report.latency_ms), _ms(report.barge_in_ms))
+    return table
+
+
+def _ms(value: float | None) -> str:
+    return "" if value is None else f"{value:,.0f} ms"
