@@ -24,6 +24,7 @@ _SIDE = 0.055  # of the width, left for the legs' names
 _POINTS_PER_S = 200
 _CHARACTERS_PER_S = 16.5  # that fit beside each other in this font at this width
 _NARROWEST = 16  # characters
+_MOST_LINES = 3
 _COLOURS = {"caller": "#1d5fa8", "agent": "#2c7a3f"}
 _GREY = "#808080"
 _RED = "#c0392b"
@@ -43,11 +44,11 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """The silence between the caller's last sound and the agent's first: the latency, and its parts in words."""
+    """The silence between the caller's last sound and the agent's first: the latency, and a line for each part."""
 
     start_ms: float
     total_ms: float
-    parts: str = ""
+    parts: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def _row(axes: Axes, picture: CallPicture, start_s: float, seconds: float) -> No
         if utterance.cut and start_s <= utterance.end_ms / 1_000 < start_s + ROW_S:
             axes.plot([utterance.end_ms / 1_000] * 2, [-1.9, 1.9], color=_RED, lw=1.2, ls=(0, (4, 2)))
     for wait in picture.waits:
-        _wait(axes, wait, start_s, start_s + ROW_S)
+        _wait(axes, wait, start_s)
 
 
 def _wave(axes: Axes, samples: NDArray[np.int16], start_s: float, middle: float, colour: str) -> None:
@@ -114,27 +115,22 @@ def _wave(axes: Axes, samples: NDArray[np.int16], start_s: float, middle: float,
     axes.fill_between(time, middle - 0.8 * low, middle + 0.8 * high, color=colour, lw=0, alpha=0.85)
 
 
-def _wait(axes: Axes, wait: Wait, row_start_s: float, row_end_s: float) -> None:
-    """A wait that crosses the end of a row is drawn in both and named in the first."""
+def _wait(axes: Axes, wait: Wait, row_start_s: float) -> None:
+    """A bar between the legs. One that crosses the end of a row is drawn in both, and named where more of it lies."""
+    row_end_s = row_start_s + ROW_S
     start, end = wait.start_ms / 1_000, (wait.start_ms + wait.total_ms) / 1_000
-    if end < row_start_s or start >= row_end_s:
+    if end <= row_start_s or start >= row_end_s:
         return
     axes.plot([start, start], [0.0, 1.0], color=_RED, lw=1)
     axes.plot([end, end], [-1.0, 0.0], color=_RED, lw=1)
     axes.plot([start, end], [0.0, 0.0], color=_RED, lw=2)
-    if start >= row_start_s:
-        _name(axes, wait, start, end, row_end_s)
-
-
-def _name(axes: Axes, wait: Wait, start: float, end: float, row_end_s: float) -> None:
-    """The figures stand behind the wait, or before it where the row ends."""
-    label = f"{wait.total_ms:,.0f} ms"
-    fits = end + 3.0 < row_end_s
-    at, align = (end + 0.06, "left") if fits else (start - 0.06, "right")
-    axes.text(at, 0.0, label, fontsize=9, fontweight="bold", color=_RED, va="center", ha=align)
-    if wait.parts:
-        gap = len(label) * 0.075
-        axes.text(at + (gap if fits else -gap), 0.0, wait.parts, fontsize=8, color=_GREY, va="center", ha=align)
+    left, right = max(start, row_start_s), min(end, row_end_s)
+    if right - left >= (end - start) / 2:
+        middle = min((left + right) / 2, row_end_s - 0.5)
+        label = f"{wait.total_ms:,.0f} ms"
+        axes.text(middle, 0.12, label, fontsize=9, fontweight="bold", color=_RED, va="bottom", ha="center")
+        parts = "\n".join(wait.parts)
+        axes.text(middle, -0.15, parts, fontsize=7, color=_GREY, va="top", ha="center", linespacing=1.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +160,12 @@ def _blocks(utterance: Utterance, start_s: float, limit_s: float) -> Iterator[_B
         return
     at_s = max(start_s, utterance.start_ms / 1_000)
     end_s = min(start_s + ROW_S, utterance.end_ms / 1_000)
-    room = min(max(end_s - at_s, _NARROWEST / _CHARACTERS_PER_S), max(limit_s - at_s, 0.5))
-    ends_here = utterance.end_ms / 1_000 <= start_s + ROW_S
     words = " ".join(share)
-    if ends_here and utterance.unheard:
+    if utterance.unheard and utterance.end_ms / 1_000 <= start_s + ROW_S:
         words += f" — [unheard: {utterance.unheard}]"
-    wrapped = textwrap.fill(words, max(_NARROWEST, int(room * _CHARACTERS_PER_S)), max_lines=4, placeholder=" …")
+    wanted = max(end_s - at_s, len(words) / _MOST_LINES / _CHARACTERS_PER_S)
+    room = int(min(wanted, limit_s - at_s) * _CHARACTERS_PER_S)
+    wrapped = textwrap.fill(words, max(_NARROWEST, room), max_lines=_MOST_LINES, placeholder=" …")
     colour = _COLOURS[utterance.who]
     if utterance.who == "caller":
         yield _Block(at_s, 1.95, wrapped, "bottom", colour)

@@ -33,7 +33,7 @@ def _message(root: Path) -> Scene:
         Turn(Say("Hello, I would like to leave a message."), AfterAgent(patience_ms=6_000)),
         Turn(Play(root / SAMPLE)),
         Turn(Say("Yes, that is right.")),
-        Turn(Say("No, that's all. Goodbye.")),
+        Turn(Say("No, okay, goodbye.")),
     )
     title = "Call 1: a human recording leaves a message, and the agent reads it back"
     return Scene("call-1", title, Script(turns, Ending(quiet_ms=4_000)), SAMPLE_WORDS)
@@ -43,8 +43,8 @@ def _questions() -> Scene:
     turns = (
         Turn(Say("What are your opening hours?"), AfterAgent(patience_ms=6_000)),
         Turn(Say("Sorry, where are you located?"), BargeIn(1_500)),
-        Turn(Say("Do you treat children?")),
-        Turn(Say("Thank you. Goodbye.")),
+        Turn(Say("Can I bring my children?")),
+        Turn(Say("Okay, goodbye.")),
     )
     title = "Call 2: three questions, one answer interrupted, and the agent hangs up"
     return Scene("call-2", title, Script(turns, Ending(quiet_ms=4_000)))

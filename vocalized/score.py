@@ -31,10 +31,12 @@ def _agent(said: AgentSaid) -> Utterance:
     return Utterance("agent", said.start_ms, said.end_ms, said.text, unheard, said.interrupted)
 
 
-def _parts(latency: TurnLatency) -> str:
+def _parts(latency: TurnLatency) -> tuple[str, ...]:
     return (
-        f"{latency.endpoint_ms:,} end of turn + {latency.stt_ms:,} recogniser + "
-        f"{latency.llm_first_token_ms:,} first word + {latency.tts_first_byte_ms:,} first sound"
+        f"{latency.endpoint_ms:,} end of turn",
+        f"{latency.stt_ms:,} recogniser",
+        f"{latency.llm_first_token_ms:,} first word",
+        f"{latency.tts_first_byte_ms:,} first sound",
     )
 
 

@@ -127,11 +127,11 @@ class Call:
 
     def on_digit(self, digit: str) -> None:
         """A key was pressed."""
-        now = self._clock()
-        self._emit(events.DigitPressed(round(now), "" if self._digits.collecting else digit))
+        now, asked_for = self._clock(), self._digits.collecting
+        self._emit(events.DigitPressed(round(now), "" if asked_for else digit))
         self._watchdog.caller_spoke(now)
         self._digits.press(digit, now)
-        if not self._digits.collecting:
+        if not asked_for:
             self._obey(self._floor.dtmf(self._audio_ms, digit))
 
     def tick(self) -> None:

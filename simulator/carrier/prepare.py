@@ -75,7 +75,7 @@ def label_of(act: Act) -> str:
         case Play(Clip()):
             return "a clip"
         case Play(path):
-            return str(path)
+            return Path(str(path)).name
         case Say(text):
             return text
         case Press(digits):

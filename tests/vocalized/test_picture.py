@@ -31,14 +31,14 @@ TALK = [
 
 @pytest.mark.parametrize(("seconds", "rows"), [(0.0, 1), (5.0, 1), (12.0, 1), (12.1, 2), (40.0, 4)])
 def test_it_is_1600_px_wide_and_a_row_higher_every_twelve_seconds(seconds: float, rows: int, tmp_path: Path) -> None:
-    draw(picture(seconds, TALK, [Wait(14_000, 1_000, "640 end of turn")]), tmp_path / "new" / "call.png")
+    draw(picture(seconds, TALK, [Wait(14_000, 1_000, ["640 end of turn"])]), tmp_path / "new" / "call.png")
     assert size_of(tmp_path / "new" / "call.png") == (1_600, 125 + 240 * rows)
 
 
 def test_words_waits_and_cuts_leave_their_marks(tmp_path: Path) -> None:
     draw(picture(20.0, [], []), tmp_path / "bare.png")
     draw(picture(20.0, TALK, []), tmp_path / "words.png")
-    draw(picture(20.0, TALK, [Wait(11_500, 1_000, "640 end of turn")]), tmp_path / "waits.png")
+    draw(picture(20.0, TALK, [Wait(11_500, 1_000, ["640 end of turn"])]), tmp_path / "waits.png")
     assert len({(tmp_path / f"{name}.png").read_bytes() for name in ("bare", "words", "waits")}) == 3
 
 

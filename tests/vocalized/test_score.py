@@ -17,8 +17,8 @@ def test_a_call_is_drawn_from_what_was_heard() -> None:
     assert "6.0 s · 2 turns of the caller · answered after 525 ms (median)" in made.subtitle
     assert made.legs.shape == (48_000, 2)
     assert made.waits == [
-        Wait(1_520, 520, "400 end of turn + 60 recogniser + 20 first word + 40 first sound"),
-        Wait(4_160, 530, "410 end of turn + 60 recogniser + 20 first word + 40 first sound"),
+        Wait(1_520, 520, ("400 end of turn", "60 recogniser", "20 first word", "40 first sound")),
+        Wait(4_160, 530, ("410 end of turn", "60 recogniser", "20 first word", "40 first sound")),
     ]
     assert made.utterances[0] == Utterance("agent", 0, 400, "Hello, this is the front desk.")
     assert made.utterances[3] == Utterance("agent", 2_440, 2_840, "What shall I write", "down for you?", True)

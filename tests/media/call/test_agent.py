@@ -1,6 +1,7 @@
 """The agent: one utterance at a time, what was heard of it, and who is told; in virtual time."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -8,11 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.call.agent import Agent, TurnClock
-from media.call.reply import Speaker
 from media.call.tools import Tool
 from media.call.transcript import GIVEN_UP
 from media.call.utterance import Utterance
-from media.providers.ports import ProviderError, ToolCall, ToolSpec, Words
+from media.providers.ports import ProviderError, Spoken, ToolCall, ToolSpec, Words
 from shared.events import AgentSaid, TurnLatency
 from tests.media.call.fakes import MS_PER_CHARACTER, Model, Stage, Step, Voice, words
 from tests.virtual_time import clock_ms, run_virtual
@@ -147,8 +147,8 @@ def test_how_long_is_left_is_known_once_all_audio_is_there() -> None:
 
     desk = run_virtual(scenario())
     assert [what for what, _ in desk.told] == ["audible", "known", "over"]
-    assert desk.told[1][1] == 500  # 400 ms for the model, 100 ms for the voice
-    assert desk.left_ms == [pytest.approx(25 * MS_PER_CHARACTER - 400)]
+    assert desk.told[1][1] == 600  # 400 ms for the model, 100 ms for the voice, twice
+    assert desk.left_ms == [pytest.approx(25 * MS_PER_CHARACTER - 500)]
 
 
 def test_an_utterance_without_sound_is_over_and_nobody_heard_it() -> None:
@@ -160,18 +160,18 @@ def test_an_utterance_without_sound_is_over_and_nobody_heard_it() -> None:
         await asyncio.sleep(1)
         return desk
 
-    assert run_virtual(scenario()).told == [("over", 0)]
+    assert run_virtual(scenario()).told == [("over", 100)]
     assert stage.events == []
     assert stage.said() == []
 
 
 def test_words_that_never_sounded_are_not_remembered() -> None:
     class Mute(Voice):
-        async def stream(self, text, language):  # type: ignore[no-untyped-def]
+        async def stream(self, text: AsyncIterator[str], language: str) -> AsyncIterator[Spoken]:
             async for _ in text:
                 pass
-            for spoken in ():
-                yield spoken
+            for nothing in list[Spoken]():
+                yield nothing
 
     stage = Stage(voice=Mute())
 
@@ -375,7 +375,7 @@ def test_with_nothing_to_say_hold_resume_and_interrupt_do_nothing() -> None:
 
 def test_a_provider_that_fails_in_the_middle_leaves_what_was_heard() -> None:
     error = ProviderError("model", "broke")
-    stage = Stage(Model([Words("We are open from nine. "), 0.72, error]))
+    stage = Stage(Model([Words("We are open from nine. "), 0.62, error]))
 
     async def scenario() -> Desk:
         desk = Desk(stage)
@@ -394,11 +394,11 @@ def test_a_provider_that_fails_in_the_middle_leaves_what_was_heard() -> None:
 
 def test_a_provider_that_fails_after_it_was_given_up_is_no_news() -> None:
     class Late(Voice):
-        async def stream(self, text, language):  # type: ignore[no-untyped-def]
+        async def stream(self, text: AsyncIterator[str], language: str) -> AsyncIterator[Spoken]:
             try:
                 async for _ in text:
                     await asyncio.sleep(60)
-                yield None
+                yield Spoken(b"")
             finally:
                 raise ProviderError("voice", "also broke while closing")
 
@@ -449,11 +449,11 @@ def test_closing_waits_for_replies_that_were_given_up_before() -> None:
     closed: list[float] = []
 
     class Slow(Voice):
-        async def stream(self, text, language):  # type: ignore[no-untyped-def]
+        async def stream(self, text: AsyncIterator[str], language: str) -> AsyncIterator[Spoken]:
             try:
                 async for _ in text:
                     await asyncio.sleep(60)
-                yield None
+                yield Spoken(b"")
             finally:
                 await asyncio.sleep(0.5)
                 closed.append(clock_ms())
@@ -470,7 +470,3 @@ def test_closing_waits_for_replies_that_were_given_up_before() -> None:
         assert len(closed) == 2
 
     run_virtual(scenario())
-
-
-def test_the_speaker_is_all_that_an_agent_needs() -> None:
-    assert Speaker.__slots__

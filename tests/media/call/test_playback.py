@@ -108,7 +108,7 @@ _delays = st.lists(st.integers(0, LONGEST_DELAY_MS), min_size=1, max_size=8)
 
 
 def play(bench: Bench, steps: Sequence[Step]) -> None:
-    """Runs the course and then waits for the end; a hold lasts for its milliseconds, and the voice goes on meanwhile."""
+    """Runs the course, then waits for the end; a hold lasts for its milliseconds, and the voice goes on meanwhile."""
     bench.say(80)
     for what, ms in steps:
         if what == "say":

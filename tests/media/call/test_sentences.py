@@ -121,7 +121,24 @@ def test_nothing_makes_nothing() -> None:
 
 
 _words = st.sampled_from(
-    ["Hello", "Dr.", "9 a.m.", "3.50", "well,", "so;", "no!", "what?", "…", "\n", "yes. ", "x" * 90, "—", "(it)", '"hm."', "。"]
+    [
+        "Hello",
+        "Dr.",
+        "9 a.m.",
+        "3.50",
+        "well,",
+        "so;",
+        "no!",
+        "what?",
+        "…",
+        "\n",
+        "yes. ",
+        "x" * 90,
+        "—",
+        "(it)",
+        '"hm."',
+        "。",
+    ]
 )
 
 

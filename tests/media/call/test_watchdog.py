@@ -67,11 +67,12 @@ def test_while_an_answer_is_due_nobody_is_asked_whether_they_are_there() -> None
 
 
 def test_an_answer_that_sounds_or_is_given_up_is_not_missed() -> None:
-    for settle in (lambda dog: dog.agent_heard(3_000), lambda dog: dog.reply_over()):
-        dog = watchdog(reply_s=8)
-        dog.reply_asked(0)
-        settle(dog)
-        assert alarms(dog, 3_000, 60_000) == []
+    sounds, given_up = watchdog(reply_s=8), watchdog(reply_s=8)
+    sounds.reply_asked(0)
+    sounds.agent_heard(3_000)
+    given_up.reply_asked(0)
+    given_up.reply_over()
+    assert alarms(sounds, 3_000, 60_000) == alarms(given_up, 3_000, 60_000) == []
 
 
 def test_without_a_limit_for_answers_the_silence_still_ends_the_call() -> None:

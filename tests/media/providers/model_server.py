@@ -20,7 +20,7 @@ def main() -> None:
     params.warmup = False
     params.n_ctx = 1024
     params.n_parallel = 1
-    params.cpuparams.n_threads = 2
+    params.cpuparams.n_threads = 1
     server = xllamacpp.Server(params)
     print(server.listening_address, flush=True)
     sys.stdin.read()

@@ -79,7 +79,7 @@ def test_labels_say_what_a_turn_does() -> None:
     acts: list[Act] = [Play(CLIP), Play(JFK), Say("hello"), Press("12"), Rest(40), HangUp()]
     assert [label_of(act) for act in acts] == [
         "a clip",
-        str(JFK),
+        "jfk.flac",
         "hello",
         "keys 12",
         "silence of 40 ms",
