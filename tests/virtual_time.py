@@ -65,6 +65,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             raise Deadlock(f"{func!r} did not return")
         return asyncio.wrap_future(work, loop=self)
 
+    def advance(self, seconds: float) -> None:
+        """Time passes in which nothing can run: for code that blocks the loop."""
+        self._now += seconds
+
     def close(self) -> None:
         """Closes the loop and its thread."""
         super().close()

@@ -130,7 +130,8 @@ def _wait(axes: Axes, wait: Wait, row_start_s: float) -> None:
         label = f"{wait.total_ms:,.0f} ms"
         axes.text(middle, 0.12, label, fontsize=9, fontweight="bold", color=_RED, va="bottom", ha="center")
         parts = "\n".join(wait.parts)
-        axes.text(middle, -0.15, parts, fontsize=7, color=_GREY, va="top", ha="center", linespacing=1.1)
+        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.5}
+        axes.text(middle, -0.15, parts, fontsize=7, color=_GREY, va="top", ha="center", linespacing=1.1, bbox=box)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +167,8 @@ def _blocks(utterance: Utterance, start_s: float, limit_s: float) -> Iterator[_B
     wanted = max(end_s - at_s, len(words) / _MOST_LINES / _CHARACTERS_PER_S)
     room = int(min(wanted, limit_s - at_s) * _CHARACTERS_PER_S)
     wrapped = textwrap.fill(words, max(_NARROWEST, room), max_lines=_MOST_LINES, placeholder=" …")
+    width_s = max(map(len, wrapped.splitlines())) / _CHARACTERS_PER_S
+    at_s = max(start_s, min(at_s, start_s + ROW_S - width_s))
     colour = _COLOURS[utterance.who]
     if utterance.who == "caller":
         yield _Block(at_s, 1.95, wrapped, "bottom", colour)

@@ -20,6 +20,9 @@ __all__ = ["Expect", "Rules", "asks", "expectation", "is_unfinished", "silence_f
 
 LEAST_MS = 200
 _SHORT_SHARE, _SHORT_FLOOR_MS = 0.7, 250
+# Recognisers put a full stop behind nearly everything that is followed by a pause, also behind "Hello." and half
+# sentences; a question mark they have to hear. So a full stop shortens less, and only behind a few words.
+_STATEMENT_SHARE, _STATEMENT_WORDS = 0.85, 3
 _LONG_SHARE = 1.75
 _DICTATION_MS = 1_400
 _MESSAGE_MS = 1_500
@@ -76,13 +79,22 @@ def _by_words(text: str, expect: Expect, base: int) -> float:
     if expect is Expect.YES_NO and " ".join(spoken) in _YES_NO:
         return _short(base)
     wait = max(base * _LONG_SHARE if is_unfinished(text) else base, _patience(text, spoken, expect))
-    if wait == base and expect is not Expect.MESSAGE and _is_sentence(text, spoken):
-        return _short(base)
+    if wait == base and expect is not Expect.MESSAGE:
+        return _after_sentence(text, spoken, base)
     return wait
 
 
-def _short(base: int) -> float:
-    return min(base, max(base * _SHORT_SHARE, _SHORT_FLOOR_MS))
+def _after_sentence(text: str, spoken: list[str], base: int) -> float:
+    end = text.rstrip()[-1:] if spoken else ""
+    if end == "?":
+        return _short(base)
+    if end in (".", "!") and len(spoken) >= _STATEMENT_WORDS:
+        return _short(base, _STATEMENT_SHARE)
+    return base
+
+
+def _short(base: int, share: float = _SHORT_SHARE) -> float:
+    return min(base, max(base * share, _SHORT_FLOOR_MS))
 
 
 def _hinted(silence: float, base: int, hint: float | None) -> float:
@@ -133,10 +145,6 @@ def is_unfinished(text: str) -> bool:
     if tail.endswith(_BROKEN_OFF):
         return True
     return any(spoken[-1] in last and not tail.endswith(closing) for last, closing in _GO_ON)
-
-
-def _is_sentence(text: str, spoken: list[str]) -> bool:
-    return text.rstrip().endswith((".", "?", "!")) and bool(spoken)
 
 
 def _patience(text: str, spoken: list[str], expect: Expect) -> int:

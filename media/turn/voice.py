@@ -35,10 +35,10 @@ class Tuning:
     below_speech_db: float = 28.0
     above_noise_db: float = 6.0
     judge_lag_ms: int = 96
-    clean_db: float = 36.0
-    far_windows: int = 10
+    clean_db: float = 40.0
+    far_windows: int = 8
     far_back: int = 2
-    chatter_windows: int = 20
+    chatter_windows: int = 15
     least_db: float = -55.0
     below_usual_db: float = 10.0
 

@@ -19,7 +19,8 @@ class TurnReport:
 
     speech_began_ms, speech_ended_ms: when the first and the last frame with speech were sent.
     answer_arrived_ms: the agent's first audible audio after that came to the carrier; answer_heard_ms: it sounded.
-    cleared_ms: the first time since the speech began that the agent's side cleared the play-out buffer.
+    over_agent: the agent was speaking when the speech began.
+    cleared_ms: the first time since then that the agent's side cleared the play-out buffer.
     """
 
     label: str
@@ -28,6 +29,7 @@ class TurnReport:
     speech_ended_ms: int | None = None
     answer_arrived_ms: float | None = None
     answer_heard_ms: float | None = None
+    over_agent: bool = False
     cleared_ms: float | None = None
 
     @property
@@ -39,8 +41,8 @@ class TurnReport:
 
     @property
     def barge_in_ms(self) -> float | None:
-        """First speech frame to the moment at which the agent's audio was cut."""
-        if self.speech_began_ms is None or self.cleared_ms is None:
+        """First speech frame to the moment at which the agent, who was speaking, was cut."""
+        if self.speech_began_ms is None or self.cleared_ms is None or not self.over_agent:
             return None
         return self.cleared_ms - self.speech_began_ms
 
@@ -104,6 +106,7 @@ class Caller:
         playing.at += 1
         if made.sounds and at == made.sounds.start:
             playing.report.speech_began_ms = at_ms
+            playing.report.over_agent = self._ear.hears(at_ms)
         if made.sounds and at == made.sounds.stop - 1:
             playing.report.speech_ended_ms = at_ms
             self._ear.listen(at_ms)

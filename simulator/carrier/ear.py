@@ -48,6 +48,10 @@ class Ear:
         if self.heard_ms is not None and self.heard_ms >= at_ms:
             self.arrived_ms = self.heard_ms = None
 
+    def hears(self, at_ms: float) -> bool:
+        """Whether agent audio sounds at this moment, or is queued to."""
+        return self._sounds_until > at_ms
+
     def quiet_ms(self, at_ms: float) -> float | None:
         """For how long the agent has been silent after answering; 0 while it speaks, None before it did."""
         if self.heard_ms is not None and at_ms >= self.heard_ms:

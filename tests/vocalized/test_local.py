@@ -12,6 +12,7 @@ from vocalized.readback import RATE, words_of
 from vocalized.voice import VoiceError
 
 
+@pytest.mark.speech
 def test_what_the_voice_says_the_recogniser_hears() -> None:
     voice, recognise = load_voice(), load_recogniser()
     pcm = voice("Hello, I would like to leave a message. Thank you.")

@@ -61,7 +61,7 @@ def test_each_event_has_its_line(event: Event, words: list[str]) -> None:
 
 def test_what_the_caller_measured_and_what_the_server_did_wrong_is_told() -> None:
     out = io.StringIO()
-    report = TurnReport("hello [x]", 0, 0, 480, 1_010.4, 1_020.0, 230.0)
+    report = TurnReport("hello [x]", 0, 0, 480, 1_010.4, 1_020.0, True, 230.0)
     record = CallRecord(
         Identity("A", "C", "M"), StreamEnd("caller"), Legs(), (Fault(1_500.0, "bad_json", "no JSON"),), 0, 0
     )

@@ -20,16 +20,26 @@ def test_without_punctuation_the_silence_is_the_plan_s(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["I want to book a table.", "What time do you open?", "No!", "What is it for?", "I think so.", "I am."]
+    ("text", "silence"),
+    [
+        ("I want to book a table.", 510),
+        ("What time do you open?", 420),
+        ("What is it for?", 420),
+        ("Why?", 420),
+        ("I think so.", 510),
+        # Recognisers end nearly everything with a full stop: behind a word or two it says nothing.
+        ("Hello.", 600),
+        ("I am.", 600),
+    ],
 )
-def test_a_finished_sentence_is_answered_sooner(text: str) -> None:
-    assert wait(text) == 420
+def test_a_finished_sentence_is_answered_sooner(text: str, silence: int) -> None:
+    assert wait(text) == silence
 
 
 def test_never_sooner_than_the_floor_nor_later_than_the_plan() -> None:
-    assert silence_for("Hello.", Expect.REPLY, Rules(silence_ms=300), None) == 250
-    assert silence_for("Hello.", Expect.REPLY, Rules(silence_ms=220), None) == 220
-    assert silence_for("Hello.", Expect.REPLY, Rules(silence_ms=100), None) == 200
+    assert silence_for("Hello?", Expect.REPLY, Rules(silence_ms=300), None) == 250
+    assert silence_for("Hello?", Expect.REPLY, Rules(silence_ms=220), None) == 220
+    assert silence_for("Hello?", Expect.REPLY, Rules(silence_ms=100), None) == 200
 
 
 @pytest.mark.parametrize(
@@ -47,9 +57,9 @@ def test_an_unfinished_sentence_gets_more_time(text: str) -> None:
         ("It's 415.", 1400),
         ("four one five and", 1400),
         ("415 555 0123", 600),
-        ("four one five five five five oh one double two.", 420),
+        ("four one five five five five oh one double two.", 510),
         ("sure, one second", 1400),
-        ("I don't have one.", 420),
+        ("I don't have one.", 510),
         ("What do you need it for?", 420),
     ],
 )
@@ -68,8 +78,8 @@ def test_a_code_is_complete_with_four_digits() -> None:
         ("john dot", 1400),
         ("It's john.", 1400),
         ("john at example dot com", 600),
-        ("john@example.com.", 420),
-        ("No, I don't.", 420),
+        ("john@example.com.", 510),
+        ("No, I don't.", 510),
     ],
 )
 def test_an_email_is_waited_for_until_it_is_whole(text: str, silence: int) -> None:
@@ -78,7 +88,7 @@ def test_an_email_is_waited_for_until_it_is_whole(text: str, silence: int) -> No
 
 def test_spelling() -> None:
     assert wait("s m i", Expect.SPELLING) == 1400
-    assert wait("It's Smith.", Expect.SPELLING) == 420
+    assert wait("It's Smith.", Expect.SPELLING) == 600
 
 
 def test_a_message_may_have_pauses_until_it_is_said_to_be_all() -> None:
@@ -101,7 +111,7 @@ def test_a_number_that_was_not_asked_for() -> None:
 
 
 def test_the_hint_doubts_and_consents_but_never_cuts_a_dictation_short() -> None:
-    assert wait("Hello there.", hint=0.1) == 600
+    assert wait("Hello, are you there?", hint=0.1) == 600
     assert wait("hello there", hint=0.1) == 900
     assert wait("hello there", hint=0.5) == 600
     assert wait("hello there", hint=0.95) == 510

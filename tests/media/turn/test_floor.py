@@ -147,8 +147,8 @@ def test_noise_gives_nothing_said() -> None:
 
 
 def test_a_finished_sentence_ends_the_turn_sooner_and_a_broken_off_one_later() -> None:
-    call = scene(adaptive=True, silence_ms=600).speech(400).silence(200).text("I want a table.").silence(220)
-    assert call.log[-1] == CallerDone(820, 400, "I want a table.", 820)
+    call = scene(adaptive=True, silence_ms=600).speech(400).silence(200).text("Can I have a table?").silence(220)
+    assert call.log[-1] == CallerDone(820, 400, "Can I have a table?", 820)
     call = scene(adaptive=True, silence_ms=600).speech(400).silence(200).text("I want a").silence(840)
     assert "CallerDone" not in call.kinds()
     assert isinstance(call.silence(20).log[-1], CallerDone)

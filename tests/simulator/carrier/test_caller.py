@@ -100,6 +100,12 @@ def test_barge_in_begins_at_the_chosen_moment_of_the_answer() -> None:
     assert second.latency_ms == 3_610 - 2_500
 
 
+def test_only_an_agent_that_was_speaking_can_be_barged_in_on() -> None:
+    caller = Caller([speech(2_000, After(0))])
+    Line(caller, audio={1_010: 800}, clears=(1_210,)).run()
+    assert (caller.reports[0].cleared_ms, caller.reports[0].barge_in_ms) == (1_210, None)
+
+
 def test_an_answer_shorter_than_the_barge_in_moment_is_waited_out() -> None:
     line = Line(Caller([speech(500, After(0)), speech(500, BargeIn(3_000))]), audio={1_010: 400}).run()
     assert line.speaks() == [0, 2_020]  # 600 ms after the answer's end at 1420
