@@ -11,6 +11,9 @@ SAMPLE_WORDS = (
     "And so my fellow Americans, ask not what your country can do for you, ask what you can do for your country."
 )
 
+# Without a comma: the local voice makes a pause of 350 ms of it, which a quick agent takes for the end of the turn.
+GOODBYE = "Okay goodbye."
+
 
 @dataclass(frozen=True, slots=True)
 class Scene:
@@ -33,7 +36,7 @@ def _message(root: Path) -> Scene:
         Turn(Say("Hello, I would like to leave a message."), AfterAgent(patience_ms=6_000)),
         Turn(Play(root / SAMPLE)),
         Turn(Say("Yes, that is right.")),
-        Turn(Say("No, okay, goodbye.")),
+        Turn(Say(GOODBYE)),
     )
     title = "Call 1: a human recording leaves a message, and the agent reads it back"
     return Scene("call-1", title, Script(turns, Ending(quiet_ms=4_000)), SAMPLE_WORDS)
@@ -42,9 +45,9 @@ def _message(root: Path) -> Scene:
 def _questions() -> Scene:
     turns = (
         Turn(Say("What are your opening hours?"), AfterAgent(patience_ms=6_000)),
-        Turn(Say("Sorry, where are you located?"), BargeIn(1_500)),
+        Turn(Say("And where are you located?"), BargeIn(1_500)),
         Turn(Say("Can I bring my children?")),
-        Turn(Say("Okay, goodbye.")),
+        Turn(Say(GOODBYE)),
     )
     title = "Call 2: three questions, one answer interrupted, and the agent hangs up"
     return Scene("call-2", title, Script(turns, Ending(quiet_ms=4_000)))

@@ -76,7 +76,8 @@ def line_of(envelope: Envelope) -> Text | None:
         case TurnLatency() as latency:
             return _latency(latency)
         case Interrupted(cleared_ms=cleared, speech_ms=speech):
-            return _aside(f"interrupted: cut {cleared - speech} ms after the caller began to speak")
+            after = f": cut {cleared - speech} ms after the caller began to speak" if cleared >= speech else ""
+            return _aside(f"interrupted{after}")
         case Resumed():
             return _aside("not meant as an interruption: the agent goes on")
         case Nudged():

@@ -103,7 +103,7 @@ class Call:
         self._taken: Handle | None = None
         self._said: events.CallerSaid | None = None
         self._turn_started: float | None = None
-        self._held_at = 0.0
+        self._held_at = self._overlap_at = 0.0
         self._failures = 0
         self._flushed = 0.0
         self._last_words: asyncio.Future[str] | None = None
@@ -262,7 +262,7 @@ class Call:
         self._answer(done.text, self._wall(done.end_ms), self._wall(done.due_ms), self._clock())
 
     def _hold(self) -> None:
-        self._held_at = self._clock()
+        self._held_at, self._overlap_at = self._clock(), self._wall(self._parts.track.onset_ms)
         self._agent.hold()
         self._caller_started()
 
@@ -273,8 +273,7 @@ class Call:
         self._agent.resume()
 
     def _interrupted(self) -> None:
-        started = self._wall(self._parts.track.onset_ms)
-        sounding = self._agent.sounding
+        started, sounding = self._overlap_at, self._agent.sounding
         self._agent.interrupt()
         self._ending.forget_goodbye()
         self._watchdog.reply_over()

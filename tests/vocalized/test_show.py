@@ -43,6 +43,7 @@ def line(event: Event) -> str:
         (AgentSaid(1, "We are open", 0, 9, True, "We are open until six."), ["We are open", "—", "until six."]),
         (TurnLatency(1, 1_030, 640, 180, 2, 208), ["1,030 ms", "640 end of turn", "180 recogniser", "208 first sound"]),
         (Interrupted(1, 5_000, 5_180), ["180 ms after the caller began"]),
+        (Interrupted(1, 5_000, 4_000), ["interrupted"]),
         (Resumed(1, 5_000), ["goes on"]),
         (Nudged(9_000), ["silence"]),
         (DigitPressed(9_000, "5"), ["key 5"]),
