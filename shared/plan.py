@@ -87,10 +87,10 @@ class CallPlan(Struct, frozen=True, forbid_unknown_fields=True):
 def decode_plan(text: str | bytes) -> CallPlan:
     """Reads a plan from JSON. Raises PlanError naming every field at fault."""
     try:
-        return msgspec.json.decode(text, type=CallPlan)
+        raw = msgspec.json.decode(text)
+        return msgspec.convert(raw, CallPlan)
     except msgspec.ValidationError as error:
-        faults = "; ".join(_faults(msgspec.json.decode(text), CallPlan, ""))
-        raise PlanError(f"plan: {faults or error}") from error
+        raise PlanError(f"plan: {'; '.join(_faults(raw, CallPlan, ''))}") from error
     except msgspec.MsgspecError as error:
         raise PlanError(f"plan: {error}") from error
 

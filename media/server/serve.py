@@ -91,11 +91,11 @@ def _smart_turn() -> Callable[[bytes], float]:
 
 
 def _calm_collector() -> None:
-    """What was loaded stays for good, and calls make few cycles: a full collection over hundreds of calls would stop
-    them all for tens of milliseconds, so it is made rare instead of often."""
+    """What was loaded at the start stays for good: the collector need not look at it again and again, and looks at the
+    rest less often than it would by itself."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 50, 100)
+    gc.set_threshold(5_000, 10, 10)
 
 
 async def _listen(app: web.Application, worker: Worker, options: Options, stop: asyncio.Event) -> None:

@@ -20,8 +20,13 @@ class Tuning:
     end, end_windows: so many windows under this probability, or without a loud sound, end speech. Ending too soon is
         harmless, because a turn's silence counts from `last_voice_ms` and speech goes on with the next window.
     below_speech_db, above_noise_db: how far under the speech level, and at least over the noise, sound is still voice.
-    least_db, below_usual_db: no speech begins under this level, or so far under the caller's usual one: that is
-        somebody else in the room.
+    judge_lag_ms: how long the judge goes on believing in speech after its end. In noise its belief, less this, tells
+        the end, because there the levels do not.
+    clean_db: so much between the caller's usual level and the softest sound means that levels can be trusted.
+    least_db: nothing softer begins speech.
+    below_usual_db, chatter_windows, far_windows, far_back: speech so far under the caller's usual level, in a place
+        that is not clean and for so many windows, is other people's. Once that is known, such sound begins no speech and
+        so many windows of it end the caller's; a window near the usual level takes `far_back` of them back.
     """
 
     gate_mode: int = 3
@@ -36,19 +41,22 @@ class Tuning:
     above_noise_db: float = 6.0
     judge_lag_ms: int = 96
     clean_db: float = 40.0
-    far_windows: int = 8
-    far_back: int = 2
-    chatter_windows: int = 15
     least_db: float = -55.0
     below_usual_db: float = 10.0
+    chatter_windows: int = 15
+    far_windows: int = 8
+    far_back: int = 2
 
 
 # How fast levels are learned, as the share of the difference taken over per window (32 ms) or as dB per window.
 _SPEECH_UP, _SPEECH_DOWN = 0.5, 0.05
 _NOISE_UP, _NOISE_DOWN = 0.2, 0.5
-_USUAL_UP, _USUAL_DOWN = 0.25, 0.004
+_USUAL_UP, _USUAL_DOWN, _USUAL_LEAK_DB = 0.25, 0.001, 0.01
 _LOW_UP_DB = 0.3
+# Windows for which chatter in the room is expected after it was noticed.
 _CHATTER_LASTS = 600
+# Speech that begins again so soon is the same stretch of speech.
+_SAME_MS = 250
 _SURE, _NO_SPEECH = 0.5, 0.2
 
 
@@ -110,10 +118,13 @@ class Voice:
         top = max(levels)
         self._learn(probability, top, min(levels))
         if self.speaking:
-            self._go_on(start_ms, probability, levels, top)
+            self._go_on(start_ms, probability, levels)
+            self._watch_distance(top)
         else:
             self._gather(start_ms, 0.0 if self._is_far(top) else probability, levels)
         self._before = levels
+
+    # --- beginning ---
 
     def _gather(self, start_ms: int, probability: float, levels: Sequence[float]) -> None:
         """No speech yet: evidence adds up until there is enough of it, and is forgotten where there is none."""
@@ -129,34 +140,16 @@ class Voice:
         self._voiced += WINDOW_MS
         self._find_end(start_ms, levels)
         if evidence >= tuning.enough:
-            self.speaking = True
-            self._misses = self._far = 0
-            self._near_end = self._end
-            self.onset_ms, self.last_voice_ms, self.voiced_ms = self._begin, self._end, self._voiced
+            self._start()
 
-    def _go_on(self, start_ms: int, probability: float, levels: Sequence[float], top: float) -> None:
-        """Speech, until the judge or the level says for some windows that it is over."""
-        tuning = self._tuning
-        is_loud = self._find_end(start_ms, levels)
-        if probability >= _SURE:
-            self._end = max(self._end, start_ms + WINDOW_MS - tuning.judge_lag_ms)
-        self.last_voice_ms = self._end
-        if probability >= tuning.end and (is_loud or not self._is_clean()):
-            self._misses = 0
-            self.voiced_ms += WINDOW_MS
-        else:
-            self._misses += 1
-        if self._is_far(top):
-            self._far += 1
-        else:
-            self._far = max(0, self._far - tuning.far_back)
-            if self._far == 0:
-                self._near_end = self._end
-        if self._misses >= tuning.end_windows:
-            self.shut()
-        elif self._far >= tuning.far_windows:
-            self.last_voice_ms = self._near_end
-            self.shut()
+    def _start(self) -> None:
+        if self._begin - self.last_voice_ms > _SAME_MS or not self.last_voice_ms:
+            self.onset_ms = self._begin
+            self.voiced_ms = 0
+        self.voiced_ms += self._voiced
+        self.speaking = True
+        self._misses = self._far = 0
+        self._near_end = self.last_voice_ms = self._end
 
     def _find_begin(self, start_ms: int, levels: Sequence[float]) -> int:
         """The first loud block of the run that leads up to the end of this window, from the window before on."""
@@ -167,6 +160,35 @@ class Voice:
             at -= 1
         return start_ms + (min(at, len(both) - 1) - len(self._before)) * BLOCK_MS
 
+    # --- ending ---
+
+    def _go_on(self, start_ms: int, probability: float, levels: Sequence[float]) -> None:
+        """Speech, until the judge or the level says for some windows that it is over."""
+        tuning = self._tuning
+        is_loud = self._find_end(start_ms, levels)
+        if probability >= _SURE:
+            self._end = max(self._end, start_ms + WINDOW_MS - tuning.judge_lag_ms)
+        self.last_voice_ms = self._end
+        if probability >= tuning.end and (is_loud or not self._is_clean()):
+            self._misses = 0
+            self.voiced_ms += WINDOW_MS
+            return
+        self._misses += 1
+        if self._misses >= tuning.end_windows:
+            self.shut()
+
+    def _watch_distance(self, top: float) -> None:
+        """Speech is over as well, and was where the caller was last near, when only others go on."""
+        if not self._is_far(top):
+            self._far = max(0, self._far - self._tuning.far_back)
+            if not self._far:
+                self._near_end = self._end
+            return
+        self._far += 1
+        if self._far >= self._tuning.far_windows:
+            self.last_voice_ms = self._near_end
+            self.shut()
+
     def _find_end(self, start_ms: int, levels: Sequence[float]) -> bool:
         """Moves the end of the voice to the last loud block; False when there is none."""
         loud = self._loud()
@@ -176,6 +198,8 @@ class Voice:
                 return True
         return False
 
+    # --- levels ---
+
     def _loud(self) -> float:
         return max(self._speech - self._tuning.below_speech_db, self._noise + self._tuning.above_noise_db)
 
@@ -184,20 +208,8 @@ class Voice:
         return self._usual - self._low >= self._tuning.clean_db
 
     def _is_far(self, top: float) -> bool:
-        """Whether a sound is too soft to be the caller's: somebody else's in the room, the judge cannot tell."""
-        if top < self._tuning.least_db:
-            return True
-        return self._chatter > 0 and self._is_soft(top)
-
-    def _notice_chatter(self, probability: float, top: float) -> None:
-        """Soft speech that goes on and on is not the caller's; it is then expected for a while."""
-        if probability >= self._tuning.end and self._is_soft(top):
-            self._soft += 1
-            if self._soft >= self._tuning.chatter_windows:
-                self._chatter = _CHATTER_LASTS
-        else:
-            self._soft = max(0, self._soft - self._tuning.far_back)
-            self._chatter = max(0, self._chatter - 1)
+        """Whether a sound is too soft to be the caller's: somebody else's in the room, which the judge cannot tell."""
+        return top < self._tuning.least_db or (self._chatter > 0 and self._is_soft(top))
 
     def _is_soft(self, top: float) -> bool:
         return top < self._usual - self._tuning.below_usual_db and not self._is_clean()
@@ -207,9 +219,27 @@ class Voice:
             self._is_new = False
             self._noise = self._low = bottom
         self._low = min(self._low + _LOW_UP_DB, bottom)
-        self._notice_chatter(probability, top)
+        is_soft = self._is_soft(top)
+        self._notice_chatter(is_soft and probability >= self._tuning.end)
         if probability < _NO_SPEECH:
             self._noise += (top - self._noise) * (_NOISE_UP if top > self._noise else _NOISE_DOWN)
         elif probability >= _SURE:
             self._speech += (top - self._speech) * (_SPEECH_UP if top > self._speech else _SPEECH_DOWN)
+            self._learn_usual(top, is_soft)
+
+    def _learn_usual(self, top: float, is_soft: bool) -> None:
+        """The caller's usual level follows the peaks, and gives way slowly to speech that is always soft."""
+        if is_soft:
+            self._usual -= _USUAL_LEAK_DB
+        else:
             self._usual += (top - self._usual) * (_USUAL_UP if top > self._usual else _USUAL_DOWN)
+
+    def _notice_chatter(self, is_soft_speech: bool) -> None:
+        """Soft speech that goes on and on is not the caller's; it is then expected for a while."""
+        if is_soft_speech:
+            self._soft += 1
+            if self._soft >= self._tuning.chatter_windows:
+                self._chatter = _CHATTER_LASTS
+        else:
+            self._soft = max(0, self._soft - self._tuning.far_back)
+            self._chatter = max(0, self._chatter - 1)

@@ -12,12 +12,12 @@ AUDIBLE_DBFS = -48.0
 
 _BLOCK = RATE // 100  # 10 ms: how finely the ends of speech are told
 _FLOOR_DBFS = -120.0
-_SEED_BELOW_DB = 15.0  # a loud block is at most this far below the loudest ones
+_SEED_BELOW_DB = 12.0  # a loud block is at most this far below the loudest ones
 _TAIL_BELOW_DB = 32.0  # a soft ending is at most this far below them
 _ABOVE_NOISE_DB = 12.0  # above the softest moments
 _CLEAR_OF_NOISE_DB = 19.0
 _CLOSURE = 12  # blocks; the silence of a closed mouth before the "t" of "right"
-_LONGEST_TAIL = 50  # blocks; the longest soft ending ("...ss") after the last voiced sound
+_LONGEST_TAIL = 30  # blocks; the longest soft ending ("...ss") after the last voiced sound
 _SHORTEST_VOICE = 2  # blocks
 _PITCH_LAGS = slice(RATE // 400, RATE // 70)
 _VOICED = 0.5

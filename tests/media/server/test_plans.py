@@ -1,7 +1,7 @@
 """Where plans come from."""
 
 from media.server.plans import OnePlan
-from media.telephony.wire import Started
+from media.telephony.wire import Encoding, Started
 from shared.plan import decode_plan
 from tests.media.server.conftest import PLAN
 from tests.virtual_time import run_virtual
@@ -9,5 +9,5 @@ from tests.virtual_time import run_virtual
 
 def test_stand_alone_every_stream_gets_the_same_plan() -> None:
     plan = decode_plan(PLAN)
-    started = Started("MZ1", "CA1", "PCMU", 8_000)
+    started = Started("MZ1", "CA1", Encoding("PCMU"), 8_000)
     assert run_virtual(OnePlan(plan).claim(started)) is plan

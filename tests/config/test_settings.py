@@ -1,0 +1,85 @@
+"""Settings of the media program from the environment; one error for all faults."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from config.settings import PREFIX, MediaSettings, SettingsError, media_settings
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.upper().startswith(PREFIX):
+            monkeypatch.delenv(name)
+
+
+def test_without_any_variable_the_defaults_hold() -> None:
+    settings = media_settings()
+    assert settings.media_host == "127.0.0.1"
+    assert settings.media_state == Path("var/media")
+    assert settings.media_max_calls == 1_000
+    assert settings.log_level == "info"
+
+
+def test_every_setting_is_a_variable_with_its_meaning() -> None:
+    assert all(field.description for field in MediaSettings.model_fields.values())
+
+
+def test_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOCALIZED_MEDIA_HOST", "0.0.0.0")
+    monkeypatch.setenv("VOCALIZED_MEDIA_STATE", "/srv/calls")
+    monkeypatch.setenv("VOCALIZED_MEDIA_DRAIN_TIMEOUT_S", "12.5")
+    monkeypatch.setenv("VOCALIZED_MEDIA_MAX_CALLS", "7")
+    settings = media_settings()
+    assert settings.media_host == "0.0.0.0"
+    assert settings.media_state == Path("/srv/calls")
+    assert settings.media_drain_timeout_s == 12.5
+    assert settings.media_max_calls == 7
+
+
+def test_is_read_when_asked_for_and_not_when_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOCALIZED_MEDIA_MAX_CALLS", "1")
+    assert media_settings().media_max_calls == 1
+    monkeypatch.setenv("VOCALIZED_MEDIA_MAX_CALLS", "2")
+    assert media_settings().media_max_calls == 2
+
+
+def test_other_programs_variables_do_not_disturb(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOCALIZED_DATABASE_URL", "postgresql://localhost")
+    monkeypatch.setenv("MEDIA_MAX_CALLS", "not ours")
+    assert media_settings().media_max_calls == 1_000
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MEDIA_MAX_CALLS", "0"),
+        ("MEDIA_MAX_CALLS", "many"),
+        ("MEDIA_MAX_CALLS", ""),
+        ("MEDIA_START_TIMEOUT_S", "0"),
+        ("MEDIA_RECEIVE_TIMEOUT_S", "-1"),
+        ("MEDIA_DRAIN_TIMEOUT_S", "nan"),
+        ("MEDIA_SEND_TIMEOUT_S", "inf"),
+        ("MEDIA_MAX_MESSAGE_BYTES", "1.5"),
+        ("LOG_LEVEL", "loud"),
+    ],
+)
+def test_a_fault_is_told_by_the_variables_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(PREFIX + name, value)
+    with pytest.raises(SettingsError, match=f"^settings: VOCALIZED_{name}: [^;]+$"):
+        media_settings()
+
+
+def test_one_error_lists_all_faults_and_no_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    faulty = ("MEDIA_MAX_CALLS", "MEDIA_MAX_MESSAGES_PER_S", "MEDIA_SEND_TIMEOUT_S", "LOG_LEVEL")
+    for name in faulty:
+        monkeypatch.setenv(PREFIX + name, "s3cret")
+    with pytest.raises(SettingsError) as caught:
+        media_settings()
+    message = str(caught.value)
+    assert [part.split(":")[0] for part in message.removeprefix("settings: ").split("; ")] == [
+        PREFIX + name for name in faulty
+    ]
+    assert "s3cret" not in message
