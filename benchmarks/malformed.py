@@ -1,4 +1,4 @@
-"""`python -m benchmarks.malformed`: thousands of sessions that break the protocol, beside one call that must not notice.
+"""`python -m benchmarks.malformed`: thousands of sessions that break the protocol, beside a call that must not notice.
 
 Starts the media server, holds one healthy call for the whole run, and opens malformed sessions of many kinds, some at
 once. Tells whether the server survived, whether its memory stayed flat, and whether the healthy call was disturbed.

@@ -16,6 +16,7 @@ RATE = 8_000
 WIDTH_PX = 1_600
 ROW_S = 12.0
 
+_SHORTEST_ROW_S = 1.0
 _DPI = 100
 _ROW_IN = 2.4
 _HEAD_IN = 0.8
@@ -64,25 +65,43 @@ class CallPicture:
 
 def draw(picture: CallPicture, path: Path) -> None:
     """Writes a PNG 1600 px wide, as high as the call is long. Raises OSError."""
-    seconds = max(1.0, len(picture.legs) / RATE)
-    rows = int(np.ceil(seconds / ROW_S))
-    height = _HEAD_IN + rows * _ROW_IN + _FOOT_IN
+    seconds = len(picture.legs) / RATE
+    rows = rows_of(seconds)
+    height = _HEAD_IN + len(rows) * _ROW_IN + _FOOT_IN
     figure = Figure(figsize=(WIDTH_PX / _DPI, height), dpi=_DPI, facecolor="white")
     figure.text(_SIDE, 1 - 0.30 / height, picture.title, fontsize=15, fontweight="bold", va="center")
     figure.text(_SIDE, 1 - 0.58 / height, picture.subtitle, fontsize=10, color=_GREY, va="center")
-    for row in range(rows):
-        bottom = 1 - (_HEAD_IN + (row + 1) * _ROW_IN) / height
+    for number, row in enumerate(rows, 1):
+        bottom = 1 - (_HEAD_IN + number * _ROW_IN) / height
         axes = figure.add_axes((_SIDE, bottom, 0.985 - _SIDE, _ROW_IN * 0.93 / height))
-        _row(axes, picture, row * ROW_S, seconds)
+        _draw_row(axes, picture, row, seconds)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, format="png")
 
 
-def _row(axes: Axes, picture: CallPicture, start_s: float, seconds: float) -> None:
-    axes.set_xlim(start_s, start_s + ROW_S)
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The part of the call that one row shows."""
+
+    start_s: float
+    end_s: float
+
+    def __contains__(self, moment_ms: float) -> bool:
+        return self.start_s <= moment_ms / 1_000 < self.end_s
+
+
+def rows_of(seconds: float) -> list[Row]:
+    """Rows of 12 s; a rest of less than a second is not worth a row, so then all are a little longer."""
+    count = max(1, int(np.ceil((seconds - _SHORTEST_ROW_S) / ROW_S)))
+    each = max(ROW_S, seconds / count)
+    return [Row(number * each, (number + 1) * each) for number in range(count)]
+
+
+def _draw_row(axes: Axes, picture: CallPicture, row: Row, seconds: float) -> None:
+    axes.set_xlim(row.start_s, row.end_s)
     axes.set_ylim(-3.8, 3.8)
     axes.set_yticks([])
-    axes.set_xticks(np.arange(start_s, start_s + ROW_S + 0.1, 1.0))
+    axes.set_xticks(np.arange(np.ceil(row.start_s), row.end_s + 0.01, 1.0))
     axes.tick_params(axis="x", labelsize=8, colors=_GREY, length=2, pad=2)
     for side in ("top", "left", "right"):
         axes.spines[side].set_visible(False)
@@ -90,43 +109,42 @@ def _row(axes: Axes, picture: CallPicture, start_s: float, seconds: float) -> No
     for who, middle, column in (("caller", 1.0, 0), ("agent", -1.0, 1)):
         axes.text(-0.008, middle, who, transform=axes.get_yaxis_transform(), ha="right", va="center", fontsize=11,
                   fontweight="bold", color=_COLOURS[who])  # fmt: skip
-        _wave(axes, picture.legs[:, column], start_s, middle, _COLOURS[who])
-    if start_s + ROW_S > seconds:
-        axes.axvspan(seconds, start_s + ROW_S, color="#f4f4f4", lw=0)
-    for text in _words_in(picture.utterances, start_s):
+        _wave(axes, picture.legs[:, column], row, middle, _COLOURS[who])
+    if row.end_s > seconds:
+        axes.axvspan(seconds, row.end_s, color="#f4f4f4", lw=0)
+    for text in _words_in(picture.utterances, row):
         axes.text(text.at_s, text.y, text.words, fontsize=9, va=text.align, color=text.colour, linespacing=1.15)
     for utterance in picture.utterances:
-        if utterance.cut and start_s <= utterance.end_ms / 1_000 < start_s + ROW_S:
+        if utterance.cut and utterance.end_ms in row:
             axes.plot([utterance.end_ms / 1_000] * 2, [-1.9, 1.9], color=_RED, lw=1.2, ls=(0, (4, 2)))
     for wait in picture.waits:
-        _wait(axes, wait, start_s)
+        _wait(axes, wait, row)
 
 
-def _wave(axes: Axes, samples: NDArray[np.int16], start_s: float, middle: float, colour: str) -> None:
-    piece = samples[int(start_s * RATE) : int((start_s + ROW_S) * RATE)].astype(np.float32) / 32_768
+def _wave(axes: Axes, samples: NDArray[np.int16], row: Row, middle: float, colour: str) -> None:
+    piece = samples[int(row.start_s * RATE) : int(row.end_s * RATE)].astype(np.float32) / 32_768
     step = RATE // _POINTS_PER_S
     whole = piece[: len(piece) // step * step].reshape(-1, step)
     if not len(whole):
         return
-    time = start_s + np.arange(len(whole)) / _POINTS_PER_S
+    time = row.start_s + np.arange(len(whole)) / _POINTS_PER_S
     # The square root makes soft consonants visible beside loud vowels.
     high, low = np.sqrt(np.clip(whole.max(axis=1), 0, 1)), np.sqrt(np.clip(-whole.min(axis=1), 0, 1))
     axes.axhline(middle, color="#e4e4e4", lw=0.8, zorder=0)
     axes.fill_between(time, middle - 0.8 * low, middle + 0.8 * high, color=colour, lw=0, alpha=0.85)
 
 
-def _wait(axes: Axes, wait: Wait, row_start_s: float) -> None:
+def _wait(axes: Axes, wait: Wait, row: Row) -> None:
     """A bar between the legs. One that crosses the end of a row is drawn in both, and named where more of it lies."""
-    row_end_s = row_start_s + ROW_S
     start, end = wait.start_ms / 1_000, (wait.start_ms + wait.total_ms) / 1_000
-    if end <= row_start_s or start >= row_end_s:
+    if end <= row.start_s or start >= row.end_s:
         return
     axes.plot([start, start], [0.0, 1.0], color=_RED, lw=1)
     axes.plot([end, end], [-1.0, 0.0], color=_RED, lw=1)
     axes.plot([start, end], [0.0, 0.0], color=_RED, lw=2)
-    left, right = max(start, row_start_s), min(end, row_end_s)
+    left, right = max(start, row.start_s), min(end, row.end_s)
     if right - left >= (end - start) / 2:
-        middle = min((left + right) / 2, row_end_s - 0.5)
+        middle = min((left + right) / 2, row.end_s - 0.5)
         label = f"{wait.total_ms:,.0f} ms"
         axes.text(middle, 0.12, label, fontsize=9, fontweight="bold", color=_RED, va="bottom", ha="center")
         parts = "\n".join(wait.parts)
@@ -145,30 +163,30 @@ class _Block:
     colour: str
 
 
-def _words_in(utterances: Sequence[Utterance], start_s: float) -> Iterator[_Block]:
+def _words_in(utterances: Sequence[Utterance], row: Row) -> Iterator[_Block]:
     """The words that sound in a row, wrapped to the room up to the same side's next words."""
     for who in ("caller", "agent"):
         side = [utterance for utterance in utterances if utterance.who == who]
         limits = [following.start_ms / 1_000 for following in side[1:]]
         for number, utterance in enumerate(side):
-            limit = limits[number] if number < len(limits) else start_s + ROW_S
-            yield from _blocks(utterance, start_s, min(limit, start_s + ROW_S))
+            limit = limits[number] if number < len(limits) else row.end_s
+            yield from _blocks(utterance, row, min(limit, row.end_s))
 
 
-def _blocks(utterance: Utterance, start_s: float, limit_s: float) -> Iterator[_Block]:
-    share = [word for word, at_s in _timed(utterance) if start_s <= at_s < start_s + ROW_S]
+def _blocks(utterance: Utterance, row: Row, limit_s: float) -> Iterator[_Block]:
+    share = [word for word, at_ms in _timed(utterance) if at_ms in row]
     if not share:
         return
-    at_s = max(start_s, utterance.start_ms / 1_000)
-    end_s = min(start_s + ROW_S, utterance.end_ms / 1_000)
+    at_s = max(row.start_s, utterance.start_ms / 1_000)
+    end_s = min(row.end_s, utterance.end_ms / 1_000)
     words = " ".join(share)
-    if utterance.unheard and utterance.end_ms / 1_000 <= start_s + ROW_S:
+    if utterance.unheard and utterance.end_ms / 1_000 <= row.end_s:
         words += f" — [unheard: {utterance.unheard}]"
     wanted = max(end_s - at_s, len(words) / _MOST_LINES / _CHARACTERS_PER_S)
     room = int(min(wanted, limit_s - at_s) * _CHARACTERS_PER_S)
     wrapped = textwrap.fill(words, max(_NARROWEST, room), max_lines=_MOST_LINES, placeholder=" …")
     width_s = max(map(len, wrapped.splitlines())) / _CHARACTERS_PER_S
-    at_s = max(start_s, min(at_s, start_s + ROW_S - width_s))
+    at_s = max(row.start_s, min(at_s, row.end_s - width_s))
     colour = _COLOURS[utterance.who]
     if utterance.who == "caller":
         yield _Block(at_s, 1.95, wrapped, "bottom", colour)
@@ -177,9 +195,9 @@ def _blocks(utterance: Utterance, start_s: float, limit_s: float) -> Iterator[_B
 
 
 def _timed(utterance: Utterance) -> Iterator[tuple[str, float]]:
-    """Each word with a guess at when it sounds: letters take equally long."""
+    """Each word with a guess at when it sounds, in ms: letters take equally long."""
     words = utterance.text.split()
     lengths = np.cumsum([0, *(len(word) + 1 for word in words)])
     span = utterance.end_ms - utterance.start_ms
     for word, (before, _) in zip(words, pairwise(lengths), strict=True):
-        yield word, (utterance.start_ms + span * before / max(1, lengths[-1])) / 1_000
+        yield word, utterance.start_ms + span * before / max(1, lengths[-1])

@@ -10,25 +10,30 @@ from vocalized.transcript import Transcript, TurnWords
 
 def picture_of(title: str, legs: Legs, transcript: Transcript) -> CallPicture:
     """Everything in the time of the call."""
-    utterances = [_agent(said) for said in transcript.greeting]
+    cuts = [cut.cleared_ms for cut in transcript.interrupted]
+    utterances = [_agent(said, cuts) for said in transcript.greeting]
     waits = []
     for turn in transcript.turns:
-        utterances += _turn(turn)
+        utterances += _turn(turn, cuts)
         if turn.said and turn.latency:
             waits.append(Wait(turn.said.end_ms, turn.latency.total_ms, _parts(turn.latency)))
     utterances.sort(key=lambda utterance: utterance.start_ms)
     return CallPicture(title, _subtitle(legs, transcript, waits), legs.stereo(), utterances, waits)
 
 
-def _turn(turn: TurnWords) -> list[Utterance]:
+def _turn(turn: TurnWords, cuts: list[int]) -> list[Utterance]:
     said = turn.said
     spoken = [Utterance("caller", said.start_ms, said.end_ms, said.text)] if said else []
-    return spoken + [_agent(answer) for answer in turn.answers]
+    return spoken + [_agent(answer, cuts) for answer in turn.answers]
 
 
-def _agent(said: AgentSaid) -> Utterance:
-    unheard = said.planned.removeprefix(said.text).strip() if said.interrupted else ""
-    return Utterance("agent", said.start_ms, said.end_ms, said.text, unheard, said.interrupted)
+def _agent(said: AgentSaid, cuts: list[int]) -> Utterance:
+    """The sound stopped when it was cleared, which is before it was certain that the caller interrupts."""
+    if not said.interrupted:
+        return Utterance("agent", said.start_ms, said.end_ms, said.text)
+    end_ms = min((cut for cut in cuts if said.start_ms < cut <= said.end_ms), default=said.end_ms)
+    unheard = said.planned.removeprefix(said.text).strip()
+    return Utterance("agent", said.start_ms, end_ms, said.text, unheard, True)
 
 
 def _parts(latency: TurnLatency) -> tuple[str, ...]:

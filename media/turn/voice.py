@@ -25,8 +25,8 @@ class Tuning:
     clean_db: so much between the caller's usual level and the softest sound means that levels can be trusted.
     least_db: nothing softer begins speech.
     below_usual_db, chatter_windows, far_windows, far_back: speech so far under the caller's usual level, in a place
-        that is not clean and for so many windows, is other people's. Once that is known, such sound begins no speech and
-        so many windows of it end the caller's; a window near the usual level takes `far_back` of them back.
+        that is not clean and for so many windows, is other people's. Once that is known, such sound begins no speech,
+        and so many windows of it end the caller's; a window near the usual level takes `far_back` of them back.
     """
 
     gate_mode: int = 3
@@ -179,13 +179,13 @@ class Voice:
 
     def _watch_distance(self, top: float) -> None:
         """Speech is over as well, and was where the caller was last near, when only others go on."""
-        if not self._is_far(top):
+        if not self._is_soft(top):
             self._far = max(0, self._far - self._tuning.far_back)
             if not self._far:
                 self._near_end = self._end
             return
         self._far += 1
-        if self._far >= self._tuning.far_windows:
+        if self._chatter and self._far >= self._tuning.far_windows:
             self.last_voice_ms = self._near_end
             self.shut()
 
@@ -217,7 +217,8 @@ class Voice:
     def _learn(self, probability: float, top: float, bottom: float) -> None:
         if self._is_new:
             self._is_new = False
-            self._noise = self._low = bottom
+            self._low = bottom
+            self._noise = bottom if probability < _SURE else SILENCE_DB
         self._low = min(self._low + _LOW_UP_DB, bottom)
         is_soft = self._is_soft(top)
         self._notice_chatter(is_soft and probability >= self._tuning.end)

@@ -88,7 +88,7 @@ def test_a_field_of_a_newer_version_is_read_over() -> None:
         ('{"type": "call.nudged", "at_ms": "5"}', r"\$\.event\.at_ms"),
         ('{"type": "call.unheard_of"}', r"call\.unheard_of"),
         ('{"type": "provider.failed", "kind": "vad", "provider": "a", "reason": "b"}', r"'vad'.*\$\.event\.kind"),
-        ("[", "malformed|truncated"),
+        ("", "malformed"),
     ],
 )
 def test_what_is_no_event_is_refused_by_field(event: str, expected: str) -> None:

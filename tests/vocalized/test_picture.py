@@ -1,12 +1,15 @@
 """The picture of a call."""
 
 import struct
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from vocalized.picture import RATE, CallPicture, Utterance, Wait, draw
+from vocalized.picture import RATE, CallPicture, Utterance, Wait, draw, rows_of
 
 
 def size_of(path: Path) -> tuple[int, int]:
@@ -29,10 +32,19 @@ TALK = [
 ]
 
 
-@pytest.mark.parametrize(("seconds", "rows"), [(0.0, 1), (5.0, 1), (12.0, 1), (12.1, 2), (40.0, 4)])
+@pytest.mark.parametrize(("seconds", "rows"), [(0.0, 1), (5.0, 1), (12.9, 1), (13.1, 2), (36.2, 3), (40.0, 4)])
 def test_it_is_1600_px_wide_and_a_row_higher_every_twelve_seconds(seconds: float, rows: int, tmp_path: Path) -> None:
     draw(picture(seconds, TALK, [Wait(14_000, 1_000, ["640 end of turn"])]), tmp_path / "new" / "call.png")
     assert size_of(tmp_path / "new" / "call.png") == (1_600, 125 + 240 * rows)
+
+
+@settings(deadline=None)
+@given(st.floats(0, 500))
+def test_the_rows_cover_the_call_without_gaps(seconds: float) -> None:
+    rows = rows_of(seconds)
+    assert rows[0].start_s == 0 and rows[-1].end_s >= seconds - 1e-6
+    assert all(before.end_s == after.start_s for before, after in pairwise(rows))
+    assert all(12.0 <= row.end_s - row.start_s <= 13.01 for row in rows)
 
 
 def test_words_waits_and_cuts_leave_their_marks(tmp_path: Path) -> None:

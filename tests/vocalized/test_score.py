@@ -1,10 +1,19 @@
 """Events become a picture's words, waits and cuts."""
 
+from shared.events import AgentSaid, Envelope, Interrupted
 from simulator.carrier.legs import Legs
 from tests.vocalized.telling import envelopes
 from vocalized.picture import Utterance, Wait
 from vocalized.score import picture_of
 from vocalized.transcript import Transcript
+
+
+def test_a_cut_is_drawn_where_the_sound_stopped() -> None:
+    transcript = Transcript()
+    transcript.add(Envelope("c", 1, "", AgentSaid(0, "We are", 1_000, 3_000, True, "We are open.")))
+    transcript.add(Envelope("c", 2, "", Interrupted(0, 1_900, 2_000)))
+    (utterance,) = picture_of("", Legs(), transcript).utterances
+    assert (utterance.end_ms, utterance.unheard, utterance.cut) == (2_000, "open.", True)
 
 
 def test_a_call_is_drawn_from_what_was_heard() -> None:
