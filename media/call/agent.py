@@ -172,7 +172,8 @@ class Agent:
         self._speaker.usage.heard_ms += playback.heard_ms(now)
         if heard and self._sounded_at is not None:
             unsaid = planned if heard != planned else ""
-            said = AgentSaid(utterance.turn, heard, round(self._sounded_at), round(now), interrupted, unsaid)
+            ended = playback.silenced_at if interrupted else now
+            said = AgentSaid(utterance.turn, heard, round(self._sounded_at), round(ended), interrupted, unsaid)
             self._speaker.emit(said)
 
     def _tell_latency(self, asked: TurnClock, stages: Stages, sounded: float) -> None:

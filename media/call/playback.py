@@ -44,6 +44,7 @@ class Playback:
         self._mark_count = 0
         self.utterance: Utterance | None = None
         self.held = False
+        self.silenced_at = 0.0  # when it was last held, on the call's clock
         self._dropped = False
         self._rewind(0.0, 0.0)
         self._heard = 0.0
@@ -88,6 +89,7 @@ class Playback:
         # What was sent and not heard is gone: while held, time adds nothing to what the caller heard.
         self._rewind(self._taken, now)
         self.held = True
+        self.silenced_at = now
 
     def resume(self, now: float) -> None:
         """Goes on after `hold`, from the start of the first word that was not fully heard."""

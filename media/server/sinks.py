@@ -71,7 +71,9 @@ class FileSink:
     def _index(self, stream_id: str) -> None:
         path = self._folder.stream(stream_id)
         if path is not None:
-            path.write_text(self._call_id)
+            whole = path.with_name(f".{self._call_id}")  # a reader must not find an entry that is still empty
+            whole.write_text(self._call_id)
+            whole.replace(path)
 
     def _close(self) -> None:
         if self._file is not None:

@@ -1,5 +1,6 @@
 """From the judge's opinion of each window to speech: when it truly began, whether it goes on, when it truly ended."""
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -57,6 +58,8 @@ _LOW_UP_DB = 0.3
 _CHATTER_LASTS = 600
 # Speech that begins again so soon is the same stretch of speech.
 _SAME_MS = 250
+# After speech, so many windows without any tell the noise; the end is then looked for in so many.
+_QUIET_WINDOWS, _RECENT_WINDOWS = 2, 16
 _SURE, _NO_SPEECH = 0.5, 0.2
 
 
@@ -75,10 +78,13 @@ class Voice:
         "_evidence",
         "_far",
         "_is_new",
+        "_judged_end",
         "_low",
         "_misses",
         "_near_end",
         "_noise",
+        "_quiet",
+        "_recent",
         "_soft",
         "_speech",
         "_tuning",
@@ -100,6 +106,9 @@ class Voice:
         self._begin = self._end = self._near_end = self._voiced = 0
         self._speech = self._noise = self._low = self._usual = SILENCE_DB
         self._before: Sequence[float] = ()
+        self._recent: deque[tuple[int, Sequence[float]]] = deque(maxlen=_RECENT_WINDOWS)
+        self._judged_end = 0
+        self._quiet = _QUIET_WINDOWS
         self._is_new = True
 
     def opened(self) -> None:
@@ -116,12 +125,14 @@ class Voice:
     def judged(self, start_ms: int, probability: float, levels: Sequence[float]) -> None:
         """Takes the next window: where it starts, the judge's probability of speech, the levels of its 8 ms blocks."""
         top = max(levels)
+        self._recent.append((start_ms, levels))
         self._learn(probability, top, min(levels))
         if self.speaking:
             self._go_on(start_ms, probability, levels)
             self._watch_distance(top)
         else:
             self._gather(start_ms, 0.0 if self._is_far(top) else probability, levels)
+            self._correct_end(probability)
         self._before = levels
 
     # --- beginning ---
@@ -138,7 +149,8 @@ class Voice:
             self._voiced = 0
         self._evidence = evidence
         self._voiced += WINDOW_MS
-        self._find_end(start_ms, levels)
+        if not self._find_end(start_ms, levels):
+            self._end = start_ms + WINDOW_MS
         if evidence >= tuning.enough:
             self._start()
 
@@ -150,6 +162,8 @@ class Voice:
         self.speaking = True
         self._misses = self._far = 0
         self._near_end = self.last_voice_ms = self._end
+        self._judged_end = 0
+        self._quiet = _QUIET_WINDOWS
 
     def _find_begin(self, start_ms: int, levels: Sequence[float]) -> int:
         """The first loud block of the run that leads up to the end of this window, from the window before on."""
@@ -167,7 +181,8 @@ class Voice:
         tuning = self._tuning
         is_loud = self._find_end(start_ms, levels)
         if probability >= _SURE:
-            self._end = max(self._end, start_ms + WINDOW_MS - tuning.judge_lag_ms)
+            self._judged_end = start_ms + WINDOW_MS - tuning.judge_lag_ms
+        self._end = max(self._end, self._judged_end)
         self.last_voice_ms = self._end
         if probability >= tuning.end and (is_loud or not self._is_clean()):
             self._misses = 0
@@ -176,6 +191,21 @@ class Voice:
         self._misses += 1
         if self._misses >= tuning.end_windows:
             self.shut()
+            self._quiet = 0
+
+    def _correct_end(self, probability: float) -> None:
+        """The first windows after speech tell how loud the noise is, and so which of the last sounds were voice."""
+        if self._quiet >= _QUIET_WINDOWS:
+            return
+        self._quiet = self._quiet + 1 if probability < _NO_SPEECH else 0
+        if self._quiet < _QUIET_WINDOWS:
+            return
+        recent = list(self._recent)
+        after = [level for _, levels in recent[-_QUIET_WINDOWS:] for level in levels]
+        loud = max(self._loud(), sum(after) / len(after) + self._tuning.above_noise_db)
+        ends = (_last_loud(start_ms, levels, loud) for start_ms, levels in recent)
+        end = max((end for end in ends if end is not None), default=0)
+        self.last_voice_ms = min(self.last_voice_ms, max(end, self._judged_end))
 
     def _watch_distance(self, top: float) -> None:
         """Speech is over as well, and was where the caller was last near, when only others go on."""
@@ -191,12 +221,10 @@ class Voice:
 
     def _find_end(self, start_ms: int, levels: Sequence[float]) -> bool:
         """Moves the end of the voice to the last loud block; False when there is none."""
-        loud = self._loud()
-        for at in range(len(levels), 0, -1):
-            if levels[at - 1] >= loud:
-                self._end = start_ms + at * BLOCK_MS
-                return True
-        return False
+        end = _last_loud(start_ms, levels, self._loud())
+        if end is not None:
+            self._end = end
+        return end is not None
 
     # --- levels ---
 
@@ -244,3 +272,11 @@ class Voice:
         else:
             self._soft = max(0, self._soft - self._tuning.far_back)
             self._chatter = max(0, self._chatter - 1)
+
+
+def _last_loud(start_ms: int, levels: Sequence[float], loud: float) -> int | None:
+    """Where the last block of a window ends that is as loud as that."""
+    for at in range(len(levels), 0, -1):
+        if levels[at - 1] >= loud:
+            return start_ms + at * BLOCK_MS
+    return None

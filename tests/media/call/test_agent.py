@@ -349,7 +349,7 @@ def test_an_interruption_in_a_hold_counts_from_the_hold() -> None:
         desk.agent.interrupt()
 
     run_virtual(scenario())
-    assert [event.text for event in said(stage)] == ["We are"]
+    assert said(stage) == [AgentSaid(0, "We are", 100, 450, True, "We are open from nine.")]
     assert stage.wire.clears == 1
 
 
@@ -446,16 +446,18 @@ def test_closing_stops_everything_and_nothing_is_said_after_it() -> None:
 
 
 def test_closing_waits_for_replies_that_were_given_up_before() -> None:
+    takes_s = [0.9, 0.1]
     closed: list[float] = []
 
     class Slow(Voice):
         async def stream(self, text: AsyncIterator[str], language: str) -> AsyncIterator[Spoken]:
+            seconds = takes_s.pop(0)
             try:
                 async for _ in text:
                     await asyncio.sleep(60)
                 yield Spoken(b"")
             finally:
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(seconds)
                 closed.append(clock_ms())
 
     stage = Stage(voice=Slow())

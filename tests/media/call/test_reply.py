@@ -366,6 +366,23 @@ def test_nothing_is_written_down_after_the_cut(chained: bool) -> None:
     assert stage.model.closed == 1
 
 
+@each_way
+def test_a_tool_that_was_asked_for_before_the_cut_is_not_begun_after_it(chained: bool) -> None:
+    stage = Stage(Model([Words("We are open from nine. "), LOOK_UP, 0.5], "Well."), tools=look_up(), chained=chained)
+
+    async def scenario() -> None:
+        reply = start(stage)
+        task = asyncio.create_task(reply.run())
+        await asyncio.sleep(0.4)
+        reply.cut("We are")
+        await asyncio.sleep(3)
+        await stop(task)
+
+    run_virtual(scenario())
+    assert stage.transcript.messages() == [Message("assistant", "We are")]
+    assert stage.events == []
+
+
 # --- usage ---
 
 

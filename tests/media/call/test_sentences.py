@@ -22,9 +22,10 @@ def test_the_first_clause_comes_as_soon_as_it_is_complete() -> None:
     assert sentences.feed(" how") == ["Thanks for calling, "]
 
 
-def test_later_pieces_are_whole_sentences() -> None:
+@pytest.mark.parametrize("size", [1, 3, 1_000])
+def test_later_pieces_are_whole_sentences(size: int) -> None:
     text = "Thanks for calling, this is Anna. We are open today, tomorrow, and on Friday. Which day suits you?"
-    assert split(text) == [
+    assert split(text, size) == [
         "Thanks for calling, ",
         "this is Anna. ",
         "We are open today, tomorrow, and on Friday. ",

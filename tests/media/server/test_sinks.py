@@ -50,6 +50,24 @@ def test_a_call_can_be_found_by_its_stream(folder: Folder, disk: ThreadPoolExecu
     assert path.read_text() == "call-1"
 
 
+def test_an_index_entry_appears_whole(
+    folder: Folder, disk: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody may look for the stream at any moment."""
+    seen: list[bool] = []
+    write_text = Path.write_text
+
+    def slowly(self: Path, data: str) -> int:
+        self.touch()
+        seen.append((folder.state / "streams" / "MZ1").exists())
+        return write_text(self, data)
+
+    monkeypatch.setattr(Path, "write_text", slowly)
+    write(folder, disk, CallStarted("twilio", "CA1", "MZ1", "Front desk"))
+    assert seen == [False]
+    assert [path.name for path in (folder.state / "streams").iterdir()] == ["MZ1"]
+
+
 @pytest.mark.parametrize(
     "stream_id", ["../calls/x", "/etc/passwd", "..", ".hidden", "", "a/b", "a\\b", "a b", "x" * 129]
 )

@@ -1,0 +1,206 @@
+"""Voice activity on real speech at phone band, in silence and in noise; all noise is seeded."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import soundfile  # type: ignore[import-untyped]  # ships no types
+import soxr  # type: ignore[import-untyped]  # ships no types
+import webrtcvad  # type: ignore[import-untyped]  # ships no types
+
+from media.audio import mulaw
+from media.turn.model import SILERO, pipecat_file
+from media.turn.vad import VadEngine, VoiceTrack
+
+CLIP = Path(__file__).parents[3] / "config/samples/jfk.flac"
+Wave = npt.NDArray[np.float64]
+RATE = 8_000
+SILENT_FRAME = bytes(320)
+
+
+@pytest.fixture(scope="module")
+def speech() -> Wave:
+    """Eleven seconds of a speech of 1961 at 8 kHz: the first phrase lasts from 0.3 to 2.1 s, then 1.1 s of pause."""
+    wave, rate = soundfile.read(CLIP, always_2d=True)
+    resampled: Wave = soxr.resample(wave.mean(axis=1), rate, RATE)
+    return resampled
+
+
+@pytest.fixture
+def engine() -> VadEngine:
+    return VadEngine(pipecat_file(SILERO))
+
+
+def silence(ms: int) -> Wave:
+    return np.zeros(ms * RATE // 1_000)
+
+
+def noise(ms: int, level: float, seed: int, *, colour: float = 0.0) -> Wave:
+    """Noise of the given RMS; its power falls with frequency to the power of `colour` (0 white, 1 pink)."""
+    count = ms * RATE // 1_000
+    spectrum = np.fft.rfft(np.random.default_rng(seed).normal(size=count))
+    spectrum /= np.maximum(np.arange(len(spectrum)), 1) ** (colour / 2)
+    wave: Wave = np.fft.irfft(spectrum, count)
+    scaled: Wave = wave * (level / wave.std())
+    return scaled
+
+
+def frames(wave: Wave) -> list[bytes]:
+    """20 ms frames as they come off a phone line."""
+    pcm = mulaw.decode(mulaw.encode((np.clip(wave, -1, 1) * 32_767).astype("<i2").tobytes()))
+    return [pcm[start : start + 320] for start in range(0, len(pcm) - 319, 320)]
+
+
+def listen(engine: VadEngine, track: VoiceTrack, wave: Wave) -> list[tuple[bool, int]]:
+    """Whether the caller speaks, and the end of the voice, after each frame, with the ticker after each."""
+    heard = []
+    for frame in frames(wave):
+        track.push(frame)
+        engine.run()
+        heard.append((track.speaking, track.last_voice_ms))
+    return heard
+
+
+def first_ms(heard: list[tuple[bool, int]]) -> int:
+    return 20 * ([speaking for speaking, _ in heard].index(True) + 1)
+
+
+def starts(heard: list[tuple[bool, int]]) -> int:
+    flags = [False, *(speaking for speaking, _ in heard)]
+    return sum(after and not before for before, after in itertools.pairwise(flags))
+
+
+# --- real speech ---
+
+
+def test_the_first_phrase_is_found_with_its_pause(engine: VadEngine, speech: Wave) -> None:
+    track = engine.track()
+    heard = listen(engine, track, speech[: 3_100 * 8])
+    assert 300 <= first_ms(heard) <= 500
+    assert not heard[-1][0]
+    assert 2_000 <= track.last_voice_ms <= 2_250
+    assert track.voiced_ms > 800 and abs(track.onset_ms - 320) <= 30
+
+
+@pytest.mark.parametrize("cut_ms", [900, 1_400, 1_800, 4_200, 5_000, 6_500, 8_700, 10_000])
+def test_the_true_end_is_known_to_a_few_ms_and_speech_ends_at_once(
+    engine: VadEngine, speech: Wave, cut_ms: int
+) -> None:
+    heard = listen(engine, engine.track(), np.concatenate([speech[: cut_ms * 8], silence(600)]))
+    end = heard[-1][1]
+    loud = np.abs(speech[: cut_ms * 8]) > 0.02
+    true_end = (np.flatnonzero(loud)[-1] + 1) / 8
+    assert abs(end - true_end) <= 20
+    last = 20 * max(at for at, (speaking, _) in enumerate(heard) if speaking)
+    assert last - true_end <= 140
+
+
+@pytest.mark.parametrize("colour", [0.0, 1.0])
+@pytest.mark.parametrize("snr_db", [20, 15, 10])
+def test_speech_is_found_in_noise_and_noise_is_no_speech(
+    engine: VadEngine, speech: Wave, colour: float, snr_db: int
+) -> None:
+    phrase = speech[300 * 8 : 2_100 * 8]
+    level = float(np.sqrt((phrase**2).mean())) * 10 ** (-snr_db / 20)
+    wave = np.concatenate([silence(2_000), phrase, silence(2_000)])
+    heard = listen(engine, engine.track(), wave + noise(len(wave) // 8, level, 7, colour=colour))
+    assert 2_000 < first_ms(heard) <= 2_260
+    assert not heard[-1][0]
+    assert abs(heard[-1][1] - 3_800) <= 200
+
+
+# --- what is no speech ---
+
+
+@pytest.mark.parametrize("colour", [0.0, 1.0])
+@pytest.mark.parametrize("level_db", [-55, -40, -25])
+def test_noise_alone_is_never_speech(engine: VadEngine, colour: float, level_db: int) -> None:
+    wave = noise(12_000, 10 ** (level_db / 20), 11, colour=colour)
+    assert starts(listen(engine, engine.track(), wave)) == 0
+
+
+def test_keys_tones_and_clicks_are_never_speech(engine: VadEngine) -> None:
+    time = np.arange(200 * 8) / RATE
+    key = 0.2 * (np.sin(2 * np.pi * 770 * time) + np.sin(2 * np.pi * 1_336 * time))
+    ring = 0.1 * np.sin(2 * np.pi * 440 * np.arange(1_500 * 8) / RATE)
+    click = noise(20, 0.3, 3) * np.exp(-np.arange(160) / 30)
+    parts = [key, silence(150), key, silence(150), ring, silence(300), click, silence(200), click, silence(500)]
+    assert starts(listen(engine, engine.track(), np.concatenate(parts * 4))) == 0
+
+
+def test_silence_costs_the_judge_nothing(engine: VadEngine) -> None:
+    track = engine.track()
+    for _ in range(200):
+        track.push(SILENT_FRAME)
+    assert engine.pending == 0 and engine.run() == 0
+    assert track.now_ms == 4_000 and not track.speaking and track.last_voice_ms == 0
+
+
+# --- the engine ---
+
+
+def test_callers_in_one_batch_are_judged_as_if_alone(speech: Wave) -> None:
+    waves = [speech[at * 8 : (at + 3_000) * 8] for at in (0, 700, 3_000, 5_200, 8_000)]
+    alone = []
+    for wave in waves:
+        engine = VadEngine(pipecat_file(SILERO))
+        alone.append(listen(engine, engine.track(), wave))
+    together = VadEngine(pipecat_file(SILERO), max_batch=3)
+    tracks = [together.track() for _ in waves]
+    heard: list[list[tuple[bool, int]]] = [[] for _ in waves]
+    for at in zip(*[frames(wave) for wave in waves], strict=True):
+        for track, frame in zip(tracks, at, strict=True):
+            track.push(frame)
+        together.run()
+        for track, log in zip(tracks, heard, strict=True):
+            log.append((track.speaking, track.last_voice_ms))
+    assert heard == alone
+
+
+def test_a_late_ticker_judges_everything_in_order(engine: VadEngine, speech: Wave) -> None:
+    prompt, late = engine.track(), engine.track()
+    pieces = frames(speech[: 1_600 * 8])
+    for frame in pieces:
+        prompt.push(frame)
+        engine.run()
+    for frame in pieces:
+        late.push(frame)
+    pending = engine.pending
+    assert pending > 20 and engine.run() == pending and engine.pending == 0
+    assert (late.onset_ms, late.last_voice_ms) == (prompt.onset_ms, prompt.last_voice_ms)
+
+
+def test_slots_grow_and_are_used_again(speech: Wave) -> None:
+    engine = VadEngine(pipecat_file(SILERO), max_batch=2)
+    tracks = [engine.track() for _ in range(9)]
+    assert len({track.slot for track in tracks}) == 9
+    for track in tracks:
+        for frame in frames(speech[: 900 * 8]):
+            track.push(frame)
+    engine.release(tracks[0])
+    judged = engine.run()
+    assert judged > 8 * 10 and not tracks[0].speaking and all(track.speaking for track in tracks[1:])
+    again = engine.track()
+    assert again.slot == tracks[0].slot
+    assert first_ms(listen(engine, again, speech[: 1_500 * 8])) <= 500
+
+
+def test_a_gate_that_shuts_and_opens_between_ticks_leaves_one_place_in_the_queue(
+    engine: VadEngine, speech: Wave
+) -> None:
+    track = engine.track()
+    for _ in range(3):
+        for frame in [*frames(speech[500 * 8 : 900 * 8]), *[SILENT_FRAME] * 30]:
+            track.push(frame)
+    for frame in frames(speech[500 * 8 : 900 * 8]):
+        track.push(frame)
+    assert len(engine.waiting) == 1
+    engine.run()
+    assert track.speaking and track.last_voice_ms > track.now_ms - 60
+
+
+def test_frames_have_20_ms(engine: VadEngine) -> None:
+    with pytest.raises(webrtcvad.Error):
+        engine.track().push(bytes(100))
