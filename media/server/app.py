@@ -59,7 +59,9 @@ class App:
                 self._metrics.refused.labels(reason).inc()
                 return web.Response(status=503, text=reason, headers={"Retry-After": "5"})
             # No compression: it costs more than it saves on 20 ms frames. No heartbeat: frames are the heartbeat.
-            socket = web.WebSocketResponse(compress=False, max_msg_size=self._limits.max_message_bytes)
+            # Text stays bytes: the codec reads JSON from bytes.
+            size = self._limits.max_message_bytes
+            socket = web.WebSocketResponse(compress=False, max_msg_size=size, decode_text=False)
             await socket.prepare(request)
             await self._worker.serve(Connection(socket, request, codec(), self._limits), carrier)
             return socket

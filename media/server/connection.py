@@ -127,14 +127,15 @@ class Connection:
             self._outbox.put(self._codec.say(command))
 
     async def _read(self, operator: Operator) -> None:
-        socket, codec, time = self._socket, self._codec, self._loop.time
+        receive, codec, time = self._socket.receive, self._codec, self._loop.time
         while True:
-            message = await socket.receive()
-            if message.type is not WSMsgType.TEXT and message.type is not WSMsgType.BINARY:
+            message = await receive()
+            kind = message.type
+            if kind is not WSMsgType.TEXT and kind is not WSMsgType.BINARY:
                 return self._note_close(message)
             self.messages += 1
             self._last_message = time()
-            for event in codec.receive(message.data):
+            for event in codec.receive(message.data, kind is WSMsgType.TEXT):
                 if type(event) is Heard and self.call is not None:
                     self.call.on_audio(event.payload)
                 elif not await self._take(event, operator):
@@ -197,4 +198,3 @@ class Connection:
         self.on_end()
         writer.cancel()
         await asyncio.gather(writer, return_exceptions=True)
-

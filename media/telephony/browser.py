@@ -69,11 +69,11 @@ class BrowserCodec:
         self._sample_rate = _RATES[0]
         self._samples = 0  # heard so far: the stream's clock
 
-    def receive(self, message: str | bytes) -> Sequence[Inbound]:
+    def receive(self, message: str | bytes, is_text: bool = False) -> Sequence[Inbound]:
         """Reads one message. Raises WireError, after which every further message is refused too."""
         try:
-            if isinstance(message, str):
-                return (self._control(self._reader.read(message)),)
+            if is_text or isinstance(message, str):
+                return (self._control(self._reader.read(message, is_text)),)
             return (self._audio(message),)
         except WireError:
             self._session.close()

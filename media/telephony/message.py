@@ -38,9 +38,11 @@ class Reader(Generic[Event]):
         self._decode = decoder.decode
         self._max_bytes = max_bytes
 
-    def read(self, message: str | bytes) -> Event:
-        """Raises WireError: binary_message, too_large, not_json, unknown_event, missing_field, bad_type, bad_base64."""
-        if not isinstance(message, str):
+    def read(self, message: str | bytes, is_text: bool = False) -> Event:
+        """`is_text`: these bytes came as a text message.
+
+        Raises WireError: binary_message, too_large, not_json, unknown_event, missing_field, bad_type, bad_base64."""
+        if not is_text and not isinstance(message, str):
             raise WireError("binary_message", "text was expected")
         check_size(message, self._max_bytes)
         try:

@@ -136,10 +136,10 @@ class TelnyxCodec:
         self._encoding = Encoding.PCMU
         self._swap = l16_order == "big"
 
-    def receive(self, message: str | bytes) -> Sequence[Inbound]:
+    def receive(self, message: str | bytes, is_text: bool = False) -> Sequence[Inbound]:
         """Reads one message. Raises WireError, after which every further message is refused too."""
         try:
-            event = self._reader.read(message)
+            event = self._reader.read(message, is_text)
             if isinstance(event, _Media):
                 return self._media(event)
             return self._control(event)

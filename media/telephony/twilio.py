@@ -103,10 +103,10 @@ class TwilioCodec:
         self._head = b""  # of every outgoing message, up to its own part
         self._play_head = b""
 
-    def receive(self, message: str | bytes) -> Sequence[Inbound]:
+    def receive(self, message: str | bytes, is_text: bool = False) -> Sequence[Inbound]:
         """Reads one message. Raises WireError, after which every further message is refused too."""
         try:
-            event = self._reader.read(message)
+            event = self._reader.read(message, is_text)
             if isinstance(event, _Media):
                 return self._media(event)
             return self._control(event)

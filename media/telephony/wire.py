@@ -128,8 +128,9 @@ class Codec(Protocol):
     `str` is a text message and `bytes` a binary one, both ways.
     """
 
-    def receive(self, message: str | bytes) -> Sequence[Inbound]:
-        """Reads one WebSocket message. Raises WireError; the codec is dead after that."""
+    def receive(self, message: str | bytes, is_text: bool = False) -> Sequence[Inbound]:
+        """Reads one WebSocket message: str is text, bytes are binary, unless `is_text` says that they are a text
+        message not decoded yet (which saves the decoding). Raises WireError; the codec is dead after that."""
 
     def say(self, command: Outbound) -> str | bytes:
         """Writes one command as a WebSocket message. Raises WireError when the stream is not running."""

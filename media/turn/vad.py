@@ -82,7 +82,7 @@ class VoiceTrack:
         return self.voice.voiced_ms
 
     def push(self, pcm: bytes) -> None:
-        """Takes one 20 ms frame: 320 bytes, 16-bit little-endian linear, 8 kHz. Other lengths raise webrtcvad.Error."""
+        """Takes one 20 ms frame: 320 bytes, 16-bit little-endian, 8 kHz. Other lengths raise the gate's own Error."""
         self.now_ms += FRAME_MS
         if self._gate(pcm, RATE):
             self._shut = 0

@@ -79,6 +79,7 @@ class Voice:
         "_far",
         "_is_new",
         "_judged_end",
+        "_just_ended",
         "_low",
         "_misses",
         "_near_end",
@@ -108,7 +109,8 @@ class Voice:
         self._before: Sequence[float] = ()
         self._recent: deque[tuple[int, Sequence[float]]] = deque(maxlen=_RECENT_WINDOWS)
         self._judged_end = 0
-        self._quiet = _QUIET_WINDOWS
+        self._quiet = 0
+        self._just_ended = False
         self._is_new = True
 
     def opened(self) -> None:
@@ -132,7 +134,9 @@ class Voice:
             self._watch_distance(top)
         else:
             self._gather(start_ms, 0.0 if self._is_far(top) else probability, levels)
-            self._correct_end(probability)
+        self._quiet = self._quiet + 1 if probability < _NO_SPEECH else 0
+        if self._just_ended and self._quiet >= _QUIET_WINDOWS:
+            self._correct_end()
         self._before = levels
 
     # --- beginning ---
@@ -163,7 +167,7 @@ class Voice:
         self._misses = self._far = 0
         self._near_end = self.last_voice_ms = self._end
         self._judged_end = 0
-        self._quiet = _QUIET_WINDOWS
+        self._just_ended = False
 
     def _find_begin(self, start_ms: int, levels: Sequence[float]) -> int:
         """The first loud block of the run that leads up to the end of this window, from the window before on."""
@@ -191,15 +195,11 @@ class Voice:
         self._misses += 1
         if self._misses >= tuning.end_windows:
             self.shut()
-            self._quiet = 0
+            self._just_ended = True
 
-    def _correct_end(self, probability: float) -> None:
+    def _correct_end(self) -> None:
         """The first windows after speech tell how loud the noise is, and so which of the last sounds were voice."""
-        if self._quiet >= _QUIET_WINDOWS:
-            return
-        self._quiet = self._quiet + 1 if probability < _NO_SPEECH else 0
-        if self._quiet < _QUIET_WINDOWS:
-            return
+        self._just_ended = False
         recent = list(self._recent)
         after = [level for _, levels in recent[-_QUIET_WINDOWS:] for level in levels]
         loud = max(self._loud(), sum(after) / len(after) + self._tuning.above_noise_db)

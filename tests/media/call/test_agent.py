@@ -2,85 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from media.call.agent import Agent, TurnClock
-from media.call.tools import Tool
-from media.call.transcript import GIVEN_UP
-from media.call.utterance import Utterance
-from media.providers.ports import ProviderError, Spoken, ToolCall, ToolSpec, Words
+from media.call.agent import TurnClock
+from media.providers.ports import ProviderError, Spoken, Words
 from shared.events import AgentSaid, TurnLatency
-from tests.media.call.fakes import MS_PER_CHARACTER, Model, Stage, Step, Voice, words
+from tests.media.call.desk import GREETING, Desk, interrupted, said, turn
+from tests.media.call.fakes import MS_PER_CHARACTER, Model, Stage, Voice, words
 from tests.virtual_time import clock_ms, run_virtual
-
-LOOK_UP = ToolCall("id1", "look_up", "{}")
-GREETING = "Hello and welcome."  # 19 characters with the gaps: 950 ms
-
-
-def look_up(seconds: float = 2.0) -> dict[str, Tool]:
-    async def found(arguments: bytes) -> str:
-        await asyncio.sleep(seconds)
-        return "found"
-
-    return {"look_up": Tool(ToolSpec("look_up", "Looks something up.", {}), found)}
-
-
-@dataclass
-class Desk:
-    """A stage with an agent on it. `told`: what the call hears of it, and when."""
-
-    stage: Stage
-    told: list[tuple[str, int]] = field(default_factory=list)
-    errors: list[BaseException] = field(default_factory=list)
-    left_ms: list[float] = field(default_factory=list)
-    refuses: bool = False  # interrupts as soon as it is audible, as a floor that is not free does
-    agent: Agent = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.agent = Agent(self.stage.speaker(), self)
-        self.stage.audible = self.agent.audible
-        self.stage.wire.on_mark = self._on_mark
-
-    def _on_mark(self, name: str) -> None:
-        self.stage.playback.marked(name, clock_ms())
-        self.agent.check()
-
-    def agent_audible(self, utterance: Utterance) -> None:
-        self._note("audible")
-        if self.refuses:
-            self.agent.interrupt()
-
-    def agent_known(self, utterance: Utterance, left_ms: float) -> None:
-        self._note("known")
-        self.left_ms.append(left_ms)
-
-    def agent_over(self, utterance: Utterance) -> None:
-        self._note("over")
-
-    def agent_failed(self, utterance: Utterance, error: ProviderError) -> None:
-        self._note("failed")
-        self.errors.append(error)
-
-    def agent_crashed(self, error: BaseException) -> None:
-        self._note("crashed")
-        self.errors.append(error)
-
-    def _note(self, what: str) -> None:
-        self.told.append((what, round(clock_ms())))
-
-
-def turn() -> TurnClock:
-    now = clock_ms()
-    return TurnClock(now - 500, now - 100, now)
-
-
-def said(stage: Stage) -> list[AgentSaid]:
-    return [event for event in stage.events if isinstance(event, AgentSaid)]
-
 
 # --- heard to the end ---
 
@@ -182,118 +112,6 @@ def test_words_that_never_sounded_are_not_remembered() -> None:
     run_virtual(scenario())
     assert stage.said() == []
     assert stage.events == []
-
-
-# --- interrupted ---
-
-
-def interrupted(stage: Stage, at_s: float) -> Desk:
-    """The answer to turn 1 is interrupted at that time."""
-
-    async def scenario() -> Desk:
-        desk = Desk(stage)
-        desk.agent.answer(1, turn())
-        await asyncio.sleep(at_s)
-        desk.agent.interrupt()
-        assert not desk.agent.busy
-        before = list(desk.told)
-        await asyncio.sleep(10)
-        assert desk.told == before
-        assert asyncio.all_tasks() == {asyncio.current_task()}
-        return desk
-
-    return run_virtual(scenario())
-
-
-@pytest.mark.parametrize("chained", [False, True], ids=["bare", "chained"])
-def test_an_interruption_keeps_the_words_that_were_heard(chained: bool) -> None:
-    stage = Stage(Model([Words("We are open from nine. "), None]), chained=chained)
-    desk = interrupted(stage, 0.1 + 0.62)  # "We are open" takes 600 ms
-    assert [what for what, _ in desk.told] == ["audible"]
-    assert said(stage) == [AgentSaid(1, "We are open", 100, 720, True, "We are open from nine.")]
-    assert stage.said() == ["We are open"]
-    assert stage.wire.clears == 1
-    assert (stage.model.closed, stage.voice.closed) == (1, 1)
-    assert stage.usage.heard_ms == pytest.approx(620)
-
-
-def test_an_interruption_before_the_first_sound_leaves_nothing() -> None:
-    stage = Stage(Model("We are open from nine."))
-    desk = interrupted(stage, 0.02)
-    assert desk.told == []
-    assert stage.events == []
-    assert stage.said() == []
-    assert stage.wire.clears == 0
-
-
-def test_what_was_heard_in_full_before_the_interruption_has_nothing_left_unsaid() -> None:
-    stage = Stage(Model([Words("One moment."), LOOK_UP]), tools=look_up(60))
-    interrupted(stage, 5)
-    assert said(stage) == [AgentSaid(1, "One moment.", 100, 5_000, True)]
-    assert [message.text for message in stage.transcript.messages()] == ["One moment.", GIVEN_UP]
-
-
-def test_the_next_utterance_interrupts_the_one_before() -> None:
-    stage = Stage()
-
-    async def scenario() -> Desk:
-        desk = Desk(stage)
-        desk.agent.say("One two three four five.", 0)
-        await asyncio.sleep(0.5)
-        desk.agent.say(GREETING, 1)
-        await asyncio.sleep(5)
-        return desk
-
-    desk = run_virtual(scenario())
-    assert [what for what, _ in desk.told] == ["audible", "known", "audible", "known", "over"]
-    assert [(event.text, event.interrupted) for event in said(stage)] == [("One two", True), (GREETING, False)]
-    assert stage.said() == ["One two", GREETING]
-
-
-def test_a_listener_may_interrupt_at_the_first_sound() -> None:
-    stage = Stage(Model("We are open from nine."))
-
-    async def scenario() -> Desk:
-        desk = Desk(stage, refuses=True)
-        desk.agent.answer(1, turn())
-        await asyncio.sleep(5)
-        return desk
-
-    desk = run_virtual(scenario())
-    assert [what for what, _ in desk.told] == ["audible"]
-    assert stage.events == []
-    assert stage.said() == []
-
-
-_parts = st.lists(
-    st.lists(st.sampled_from(["Well,", "yes.", "We", "can", "do", "that", "tomorrow.", "Ok!"]), min_size=1, max_size=8),
-    min_size=1,
-    max_size=3,
-)
-
-
-@settings(max_examples=60)
-@given(parts=_parts, at_ms=st.integers(0, 8_000), timed=st.booleans(), chained=st.booleans(), streams=st.booleans())
-def test_memory_record_and_ledger_agree_on_what_was_heard(
-    parts: list[list[str]], at_ms: int, timed: bool, chained: bool, streams: bool
-) -> None:
-    """Whenever it is interrupted: the event, the model's memory and the caller's ear hold the same words."""
-    scripts: list[list[Step]] = [[*words(" ".join(part)), LOOK_UP] for part in parts]
-    stage = Stage(Model(*scripts[:-1], scripts[-1][:-1]), tools=look_up(0.7), chained=chained)
-    stage.voice = Voice(times_words=timed, streams_text=streams)
-
-    async def scenario() -> None:
-        desk = Desk(stage)
-        desk.agent.answer(1, turn())
-        await asyncio.sleep(at_ms / 1_000)
-        desk.agent.interrupt()
-        await asyncio.sleep(5)
-
-    run_virtual(scenario())
-    heard = " ".join(event.text for event in said(stage)).split()
-    assert heard == " ".join(stage.said()).split()
-    assert heard == [word for part in parts for word in part][: len(heard)]
-    assert sum(len(word) + 1 for word in heard[:-1]) * MS_PER_CHARACTER <= at_ms
 
 
 # --- held ---

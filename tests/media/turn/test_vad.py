@@ -84,7 +84,7 @@ def test_the_first_phrase_is_found_with_its_pause(engine: VadEngine, speech: Wav
     assert track.voiced_ms > 800 and abs(track.onset_ms - 320) <= 30
 
 
-@pytest.mark.parametrize("cut_ms", [900, 1_400, 1_800, 4_200, 5_000, 6_500, 8_700, 10_000])
+@pytest.mark.parametrize("cut_ms", [900, 1_400, 1_800, 4_200, 5_700, 6_500, 8_700, 10_000])
 def test_the_true_end_is_known_to_a_few_ms_and_speech_ends_at_once(
     engine: VadEngine, speech: Wave, cut_ms: int
 ) -> None:
@@ -202,5 +202,5 @@ def test_a_gate_that_shuts_and_opens_between_ticks_leaves_one_place_in_the_queue
 
 
 def test_frames_have_20_ms(engine: VadEngine) -> None:
-    with pytest.raises(webrtcvad.Error):
+    with pytest.raises(webrtcvad._webrtcvad.Error):
         engine.track().push(bytes(100))

@@ -71,6 +71,17 @@ def test_in_noise_the_judge_tells_the_end() -> None:
     assert ear.voice.last_voice_ms == true_end + heard_on - Tuning().judge_lag_ms
 
 
+def test_the_noise_after_speech_corrects_an_end_that_the_noise_before_did_not_tell() -> None:
+    """A line that opens dead silent and then hisses: the hiss after the words looked like more of them."""
+    hiss = (-40.0, -39.0, -41.0, -40.0)
+    ear = Ear().hear(0.01, QUIET, 2).hear(0.95, (-12.0,) * 4, 20)
+    true_end = ear.at
+    ear.hear(0.9, hiss, 3).hear(0.4, hiss, 2)
+    assert ear.voice.speaking and ear.voice.last_voice_ms > true_end + 100
+    ear.hear(0.1, hiss, 2)
+    assert not ear.voice.speaking and ear.voice.last_voice_ms == true_end
+
+
 def test_silence_at_the_gate_ends_speech() -> None:
     ear = Ear().hear(0.95, LOUD, 5)
     ear.voice.shut()
