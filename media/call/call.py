@@ -24,7 +24,7 @@ from media.call.utterance import Utterance
 from media.call.watchdog import Alarm, Watchdog
 from media.providers.ports import Hear, HearEvent, HearFailed, ProviderError, Speak, Think
 from media.providers.ports import Transcript as Recognised
-from media.turn.endpoint import Rules, expectation
+from media.turn.endpoint import Rules, asks, expectation
 from media.turn.floor import (
     CallerDone,
     CallerPaused,
@@ -315,7 +315,7 @@ class Call:
 
     def _tell_floor(self, utterance: Utterance, ends_ms: int | None) -> None:
         text = utterance.text.strip()
-        self._obey(self._floor.agent_speaking(self._audio_ms, expectation(text), text.endswith("?"), ends_ms))
+        self._obey(self._floor.agent_speaking(self._audio_ms, expectation(text), asks(text), ends_ms))
 
     def _on_heard(self, event: HearEvent) -> None:
         match event:
@@ -354,6 +354,8 @@ class Call:
         self._ending.begin(reason, "", after_words=True)
         self._agent.interrupt()
         self._say(last_words)
+        if not self._agent.busy:  # the caller is speaking and did not let the agent begin
+            self._ending.agent_over()
 
     # --- the end ---
 

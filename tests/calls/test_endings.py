@@ -128,3 +128,13 @@ def test_usage_is_counted() -> None:
         assert usage.stt_ms > 2_000
 
     run_virtual(call())
+
+
+def test_the_longest_duration_ends_the_call_also_while_the_caller_speaks() -> None:
+    async def call() -> None:
+        stage = Stage(limits=LimitsPlan(max_duration_s=2, idle_nudge_s=0, silence_s=0))
+        await stage.say("on and on and on", 3_000)
+        assert stage.carrier.hung_up
+        assert (await stage.hang_up()).end_reason == "max_duration"
+
+    run_virtual(call())
