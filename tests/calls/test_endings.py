@@ -54,7 +54,8 @@ def test_a_caller_who_interrupts_the_goodbye_is_not_cut_off() -> None:
 
 def test_digits_are_collected_for_the_tool() -> None:
     async def call() -> None:
-        ask = [Words("Please enter your code."), ToolCall("1", "collect_digits", '{"max_digits": 4}')]
+        keypad = ToolCall("1", "collect_digits", '{"max_digits": 4}')
+        ask: list[Words | ToolCall] = [Words("Please enter your code."), keypad]
         stage = Stage(answers=[ask, "Thank you."])
         await stage.say("check my order", 700)
         await stage.until_quiet()

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-import soundfile
-import soxr
+import soundfile  # type: ignore[import-untyped]  # ships no types
+import soxr  # type: ignore[import-untyped]  # ships no types
 from aiohttp import ClientSession, web
 
 from media.audio import mulaw

@@ -83,6 +83,13 @@ class Phone:
                 self._news.clear()
                 await self._news.wait()
 
+    async def until_heard(self, ms: int, seconds: float = 5.0) -> None:
+        """Waits until that much agent audio has come, and the mark behind it."""
+        async with asyncio.timeout(seconds):
+            while len(self.audio) < ms * 8 or self.events[-1] != "mark":
+                self._news.clear()
+                await self._news.wait()
+
     async def hang_up(self) -> None:
         """Sends stop and closes."""
         stop = {"accountSid": "AC0123456789abcdef0123456789abcdef", "callSid": "CA0123456789abcdef0123456789abcdef"}

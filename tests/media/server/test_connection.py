@@ -25,11 +25,7 @@ async def test_a_caller_is_heard_and_answered(desk: Desk, speech: bytes) -> None
     phone = await desk.dial()
     await phone.speak(speech)
     await phone.pause(800)
-    await phone.until("mark")
-    await phone.until("media")
-    async with asyncio.timeout(5):
-        while len(phone.audio) < 600 * 8:
-            await asyncio.sleep(0.01)
+    await phone.until_heard(600)
     await phone.hang_up()
     started, said, *_, ended = await events_of(desk)
     assert isinstance(started, CallStarted) and started.stream_id == STREAM and started.carrier == "twilio"
@@ -41,9 +37,7 @@ async def test_the_answer_is_recorded_as_heard_when_marks_come_back(desk: Desk, 
     phone = await desk.dial()
     await phone.speak(speech)
     await phone.pause(800)
-    async with asyncio.timeout(5):
-        while len(phone.audio) < 600 * 8 or phone.events[-1] != "mark":
-            await asyncio.sleep(0.01)
+    await phone.until_heard(600)
     for name in phone.marks:
         await phone.send({"event": "mark", "sequenceNumber": "5", "streamSid": STREAM, "mark": {"name": name}})
     await phone.pause(40)
