@@ -95,7 +95,7 @@ def _calm_collector() -> None:
     rest less often than it would by itself."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 10, 10)
+    gc.set_threshold(20_000, 10, 100)
 
 
 async def _listen(app: web.Application, worker: Worker, options: Options, stop: asyncio.Event) -> None:
