@@ -1,19 +1,14 @@
 """One phone call: frames in, decisions of the floor obeyed, and an orderly end."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
 
 from media.audio import mulaw
 from media.audio.framer import Framer
-from media.audio.transcode import Transcoder
 from media.call.agent import Agent, TurnClock
 from media.call.digits import Digits
 from media.call.ear import Ear
 from media.call.ending import Ending
-from media.call.hints import Hints
-from media.call.journal import Journal
-from media.call.line import Line
+from media.call.parts import Parts
 from media.call.playback import Playback
 from media.call.recording import Recorder
 from media.call.reply import Speaker
@@ -22,7 +17,7 @@ from media.call.transcript import Handle, Transcript
 from media.call.usage import Counter
 from media.call.utterance import Utterance
 from media.call.watchdog import Alarm, Watchdog
-from media.providers.ports import Hear, HearEvent, HearFailed, ProviderError, Speak, Think
+from media.providers.ports import HearEvent, HearFailed, ProviderError
 from media.providers.ports import Transcript as Recognised
 from media.turn.endpoint import Rules, asks, expectation
 from media.turn.floor import (
@@ -37,9 +32,7 @@ from media.turn.floor import (
     Resume,
     State,
 )
-from media.turn.vad import VoiceTrack
 from shared import events
-from shared.plan import CallPlan
 
 FRAME_MS = 20
 NUDGE = "Are you still there?"
@@ -49,27 +42,6 @@ APOLOGY = "I'm sorry, I'm having some trouble. Could you say that again?"
 LAST_WORDS_S = 1.5
 # A recording is written in stretches of this length.
 FLUSH_MS = 1_000.0
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a call is made of; assembled once by the server.
-
-    clock: ms since the stream began, never going back. track: this caller's voice activity. recorder: None = not
-    recorded.
-    """
-
-    plan: CallPlan
-    line: Line
-    hear: Hear
-    think: Think
-    speak: Speak
-    track: VoiceTrack
-    journal: Journal
-    clock: Callable[[], float]
-    transcoder: Transcoder
-    recorder: Recorder | None = None
-    hints: Hints | None = None
 
 
 class Call:

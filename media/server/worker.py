@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import structlog
 
 from media.audio.transcode import Transcoder
-from media.call.call import Call, Parts
+from media.call.call import Call
 from media.call.hints import Hints
 from media.call.journal import Journal, Sink
+from media.call.parts import Parts
 from media.call.recording import Recorder
 from media.providers.factory import Factory
 from media.server.connection import Connection, Refused

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from media.audio.transcode import Transcoder
-from media.call.call import Call, Parts
+from media.call.call import Call
 from media.call.journal import Journal
+from media.call.parts import Parts
 from media.call.recording import Recorder
 from media.providers.ports import (
     Ask,
