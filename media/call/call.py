@@ -117,7 +117,7 @@ class Call:
         alarm = self._watchdog.tick(now)
         if alarm:
             self._on_alarm(alarm)
-        self._ending.tick(now)
+        self._ending.tick(now, not self._playback.silent(now))
         if self._parts.recorder and now - self._flushed >= FLUSH_MS:
             self._flushed = now
             self._parts.recorder.flush(self._playback.take_heard(now), now)
@@ -306,6 +306,8 @@ class Call:
             self._watchdog.caller_spoke(now)
         if self._agent.busy and not self._playback.silent(now):
             self._watchdog.agent_heard(now)
+        elif self._digits.collecting:  # the keypad has a time-out of its own
+            self._watchdog.caller_spoke(now)
 
     def _on_alarm(self, alarm: Alarm) -> None:
         match alarm:
@@ -351,7 +353,8 @@ class Call:
     async def _close_recording(self, recorder: Recorder, now: float) -> None:
         recorder.flush(self._playback.take_heard(now), now, last=True)
         duration = await asyncio.get_running_loop().run_in_executor(None, recorder.close)
-        self._emit(events.RecordingReady(str(recorder.path), duration))
+        if duration:
+            self._emit(events.RecordingReady(str(recorder.path), duration))
 
     # --- making ---
 

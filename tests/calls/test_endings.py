@@ -139,3 +139,27 @@ def test_the_longest_duration_ends_the_call_also_while_the_caller_speaks() -> No
         assert (await stage.hang_up()).end_reason == "max_duration"
 
     run_virtual(call())
+
+
+def test_waiting_for_keys_is_not_nudged() -> None:
+    async def call() -> None:
+        keypad = ToolCall("1", "collect_digits", '{"timeout_s": 8}')
+        answers: list[list[Words | ToolCall] | str] = [[Words("Your code please."), keypad], "Thank you."]
+        stage = Stage(answers=answers, limits=LimitsPlan(idle_nudge_s=3, silence_s=0))
+        await stage.say("check my order", 700)
+        await stage.until_quiet()
+        await stage.silence(6_000)
+        assert stage.of(Nudged) == []
+
+    run_virtual(call())
+
+
+def test_a_long_goodbye_is_played_to_its_end() -> None:
+    async def call() -> None:
+        stage = Stage(answers=[goodbye(" ".join(["word"] * 80))])  # 24 s of audio
+        await stage.say("bye", 400)
+        await stage.until_quiet(40_000)
+        assert stage.carrier.heard_words() == 80
+        assert stage.carrier.hung_up
+
+    run_virtual(call())
