@@ -158,6 +158,9 @@ def test_a_long_goodbye_is_played_to_its_end() -> None:
     async def call() -> None:
         stage = Stage(answers=[goodbye(" ".join(["word"] * 80))])  # 24 s of audio
         await stage.say("bye", 400)
+        await stage.until_sounding()
+        await stage.silence(22_000)
+        assert not stage.carrier.hung_up, "longer than a goodbye may hang, but it is still sounding"
         await stage.until_quiet(40_000)
         assert stage.carrier.heard_words() == 80
         assert stage.carrier.hung_up
