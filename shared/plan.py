@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 from msgspec import Meta, Struct
 
 Ms = Annotated[int, Meta(ge=0, le=600_000)]
+ToolName = Literal["end_call", "collect_digits"]
 Seconds = Annotated[int, Meta(ge=0, le=86_400)]
 
 
@@ -77,9 +78,9 @@ class CallPlan(Struct, frozen=True, forbid_unknown_fields=True):
     tts: Annotated[list[ProviderPlan], Meta(min_length=1, max_length=8)]
     turn: TurnPlan = TurnPlan()
     limits: LimitsPlan = LimitsPlan()
-    tools: tuple[str, ...] = ("end_call", "collect_digits")
+    tools: tuple[ToolName, ...] = ("end_call", "collect_digits")
     recording: bool = False
-    call_id: str = ""
+    call_id: Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{0,64}\Z")] = ""  # becomes part of file names
     workspace_id: str = ""
     agent_id: str = ""
 

@@ -304,10 +304,12 @@ class Call:
     def _note_activity(self, now: float) -> None:
         if self._floor.state in (State.CALLER, State.PAUSED):
             self._watchdog.caller_spoke(now)
-        if self._agent.busy and not self._playback.silent(now):
+        if not self._agent.busy:
+            return
+        if self._playback.silent(now):
+            self._watchdog.working(now)  # tools, keypad and providers have time-outs of their own
+        else:
             self._watchdog.agent_heard(now)
-        elif self._digits.collecting:  # the keypad has a time-out of its own
-            self._watchdog.caller_spoke(now)
 
     def _on_alarm(self, alarm: Alarm) -> None:
         match alarm:
@@ -373,7 +375,7 @@ class Call:
             speak=parts.speak,
             playback=self._playback,
             transcript=self._transcript,
-            tools=Tools({name: available[name] for name in plan.tools if name in available}),
+            tools=Tools({name: available[name] for name in plan.tools}),
             usage=self._usage,
             system=plan.agent.prompt,
             language=plan.agent.language,

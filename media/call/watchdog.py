@@ -34,6 +34,10 @@ class Watchdog:
         self._quiet_since = now
         self._asked_at = None
 
+    def working(self, now: float) -> None:
+        """The agent is at work without a sound (a tool, the keypad): that is no silence to ask about."""
+        self._quiet_since = now
+
     def reply_asked(self, now: float) -> None:
         """The caller's turn is over: an answer is due."""
         self._asked_at = now

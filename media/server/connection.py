@@ -104,6 +104,16 @@ class Connection:
         finally:
             await self._end(writer)
 
+    def tick(self) -> None:
+        """A few times a second: lets the call look at its clocks. A call that cannot is ended."""
+        if self.call is None or not self._live:
+            return
+        try:
+            self.call.tick()
+        except Exception as error:  # the same fault would come with every tick, and must not spare the call
+            log.exception("call.crashed")
+            self._abort(f"internal fault: {type(error).__name__}")
+
     def sweep(self, now: float) -> None:
         """About once a second: finds dead sockets and floods. `now` is the event loop's time in seconds."""
         limits = self._limits

@@ -112,7 +112,7 @@ class Worker:
             resources.metrics.refused.labels("no_plan").inc()
             raise Refused(str(error)) from error
         call = self._assemble(plan, started, connection, carrier)
-        self._pulse.add(connection, call.tick)
+        self._pulse.add(connection, connection.tick)
         return call
 
     def wire_error(self, code: str) -> None:

@@ -124,7 +124,7 @@ _plans = st.builds(
     turn=st.builds(TurnPlan, silence_ms=st.integers(100, 5_000), barge_in=st.booleans()),
     limits=st.builds(LimitsPlan, reply_s=st.floats(0, 60)),
     recording=st.booleans(),
-    call_id=st.text(max_size=36),
+    call_id=st.text("abcXYZ019_-", max_size=36),
 )
 
 
@@ -146,3 +146,14 @@ def test_the_error_names_the_file(tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_text('{"agent": 3}')
     with pytest.raises(PlanError, match=r"bad\.json: plan: agent: .*; stt: missing"):
         read(tmp_path / "bad.json")
+
+
+@pytest.mark.parametrize("call_id", ["../../etc/passwd", "a/b", "a.b", "x\n", "a" * 65])
+def test_a_call_id_that_is_no_plain_name_is_refused(call_id: str) -> None:
+    with pytest.raises(PlanError, match="call_id"):
+        decode_plan(json.dumps({**SMALLEST, "call_id": call_id}))
+
+
+def test_an_unknown_tool_is_refused() -> None:
+    with pytest.raises(PlanError, match="tools"):
+        decode_plan(json.dumps({**SMALLEST, "tools": ["end_call", "make_coffee"]}))

@@ -101,6 +101,25 @@ async def test_a_stream_that_goes_silent_is_dropped(desk: Desk) -> None:
     assert ended.end_reason == "carrier_error" and "nothing received" in ended.detail
 
 
+async def test_a_call_that_crashes_is_ended_and_its_neighbour_goes_on(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phone = await desk.dial()
+    await phone.pause(40)
+    (connection,) = desk.worker.connections
+    assert connection.call is not None
+    monkeypatch.setattr(connection.call, "tick", lambda: 1 / 0)
+    other = await desk.dial("MZother")
+    async with asyncio.timeout(5):
+        while "closed" not in phone.events:
+            await other.pause(40)
+    ended = (await events_of(desk))[-1]
+    assert isinstance(ended, CallEnded)
+    assert ended.end_reason == "carrier_error" and "ZeroDivisionError" in ended.detail
+    assert not other.socket.closed
+    await other.hang_up()
+
+
 class TestFlood:
     """A socket that sends too much."""
 
