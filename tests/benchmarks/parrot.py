@@ -7,6 +7,7 @@ import asyncio
 import base64
 import json
 import sys
+import threading
 from contextlib import suppress
 from typing import Any
 
@@ -72,6 +73,7 @@ class ParrotServer:
         self.parrots: list[Parrot] = []
         self.app = web.Application()
         self.app.router.add_get("/media/twilio", self._call)
+        self.over = threading.Semaphore(0)  # released once for each call that is over, for a test in another thread
         self._silence_frames = silence_frames
 
     async def _call(self, request: web.Request) -> web.WebSocketResponse:
@@ -79,9 +81,12 @@ class ParrotServer:
         await socket.prepare(request)
         parrot = Parrot(socket, self._silence_frames)
         self.parrots.append(parrot)
-        async for message in socket:
-            if message.type is WSMsgType.TEXT:
-                await parrot.receive(json.loads(message.data))
+        try:
+            async for message in socket:
+                if message.type is WSMsgType.TEXT:
+                    await parrot.receive(json.loads(message.data))
+        finally:
+            self.over.release()
         return socket
 
 
