@@ -1,0 +1,1 @@
+"""HTTP: routes with their least role, typed bodies and answers, one transaction per request."""

@@ -1,0 +1,103 @@
+"""A route's line, and what its handler's signature says about body, query, path and answer."""
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, get_type_hints
+from uuid import UUID
+
+from pydantic import BaseModel, TypeAdapter
+
+from control.http.access import Access
+from control.http.context import Context
+
+Handler = Callable[..., Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A rate limit. times: requests within `per_s` seconds, for each address and, where `account` names a field of the
+    body, for each value of it."""
+
+    name: str
+    times: int
+    per_s: int
+    account: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One endpoint. beyond_spec: documented as an addition to the spec. idempotent: honours Idempotency-Key."""
+
+    method: str
+    path: str
+    handler: Handler
+    access: Access
+    status: int = 200
+    idempotent: bool = False
+    limit: Limit | None = None
+    beyond_spec: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A handler's signature, read once. path: the handler's name of each path parameter, and its type.
+
+    workspaceId of a member's route is part of its context, and not handed on."""
+
+    body: type[BaseModel] | None
+    query: type[BaseModel] | None
+    path: tuple[tuple[str, str, TypeAdapter[Any]], ...]
+    answer: TypeAdapter[Any] | None
+    summary: str
+
+
+class BadRoute(TypeError):
+    """A handler's signature does not fit its route; found at start."""
+
+
+def shape(route: Route) -> Shape:
+    """Reads the handler's signature: `(context, body=…, query=…, <path parameters>) -> answer or None`.
+
+    Raises BadRoute."""
+    hints = get_type_hints(route.handler, include_extras=True)
+    names = list(inspect.signature(route.handler).parameters)
+    context = hints.get(names[0]) if names else None
+    if not (isinstance(context, type) and issubclass(context, Context)):
+        raise BadRoute(f"{route.method} {route.path}: the first parameter must be a Context")
+    answer = hints.get("return", type(None))
+    return Shape(
+        body=_model(route, hints, "body"),
+        query=_model(route, hints, "query"),
+        path=_path(route, hints, names),
+        answer=None if answer is type(None) else TypeAdapter(answer),
+        summary=(inspect.getdoc(route.handler) or "").strip(),
+    )
+
+
+def path_names(path: str) -> Sequence[str]:
+    """The parameters in a path, as the spec writes them."""
+    return re.findall(r"\{(\w+)\}", path)
+
+
+def snake(name: str) -> str:
+    """workspaceId becomes workspace_id."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def _model(route: Route, hints: dict[str, Any], name: str) -> type[BaseModel] | None:
+    kind = hints.get(name)
+    if kind is not None and not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+        raise BadRoute(f"{route.method} {route.path}: {name} must be a pydantic model")
+    return kind
+
+
+def _path(
+    route: Route, hints: dict[str, Any], names: Sequence[str]
+) -> tuple[tuple[str, str, TypeAdapter[Any]], ...]:
+    asked = set(names[1:]) - {"body", "query"}
+    there = {snake(name): name for name in path_names(route.path)}
+    if not asked <= there.keys():
+        raise BadRoute(f"{route.method} {route.path}: no such path parameters: {sorted(asked - there.keys())}")
+    return tuple((name, there[name], TypeAdapter(hints.get(name, UUID))) for name in sorted(asked))
