@@ -96,3 +96,18 @@ def doctor() -> None:
     from vocalized.doctor import examine, report
 
     raise typer.Exit(report(examine(ROOT), Console(highlight=False)))
+
+
+@app.command()
+def services(
+    state: Annotated[Path, typer.Option(metavar="DIR", help="Where their data is kept.")] = ROOT / "var" / "services",
+    as_json: Annotated[bool, typer.Option("--json", help="When ready, one line: database_url and redis_url.")] = False,
+    durable: Annotated[bool, typer.Option(help="Whether data survives a failure of the machine.")] = True,
+) -> None:
+    """PostgreSQL and Valkey on this machine.
+
+    Both listen on Unix sockets only and run until Ctrl-C or SIGTERM; what they hold is kept for the next time.
+    """
+    from vocalized.services.run import run_services
+
+    raise typer.Exit(run_services(state, durable=durable, as_json=as_json, console=Console(highlight=False)))

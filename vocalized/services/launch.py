@@ -1,0 +1,30 @@
+"""Becomes a server that dies with its parent, as another user where one is named.
+
+Run as a script and without our packages: `python -I -S launch.py SIGNAL PARENT UID GID COMMAND…`. A process of its own
+does in safety what `preexec_fn` would do between fork and exec of a program with threads.
+"""
+
+import ctypes
+import os
+import sys
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main(signal: int, parent: int, uid: int, gid: int, command: list[str]) -> None:
+    """Never returns. `signal` comes when the thread that started this process ends; a `uid` of -1 changes no user."""
+    if uid >= 0:
+        os.setgroups([])
+        os.setgid(gid)
+        os.setuid(uid)
+    if sys.platform == "linux":
+        # After setuid, for a change of user makes the kernel forget this wish.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal)
+    if os.getppid() != parent:
+        sys.exit(1)
+    os.umask(0o077)
+    os.execv(command[0], command)
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:5]), sys.argv[5:])  # type: ignore[arg-type]  # four numbers, then the rest

@@ -1,0 +1,171 @@
+"""An embedded PostgreSQL: on a Unix socket only, made at the first start, kept between starts."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from vocalized.services.account import Account, server_account, settle, unsettle
+from vocalized.services.binaries import postgres_programs
+from vocalized.services.child import Program, ServiceFailed, clean_environment, run_once, running
+from vocalized.services.folders import held, socket_folder
+from vocalized.services.thread import in_thread
+
+DATABASE = "vocalized"
+OWNER = "owner"
+
+_READY_S = 60.0
+_NO_CONNECTION = 2  # psql's exit code
+_ENDINGS = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 5.0))  # fast shutdown, then immediate shutdown
+
+# Sized for a machine that runs everything else as well.
+_SETTINGS = {
+    "listen_addresses": "",
+    "port": "5432",
+    "max_connections": "100",
+    "shared_buffers": "64MB",
+    "max_wal_size": "256MB",
+    "max_locks_per_transaction": "256",
+    "max_parallel_workers_per_gather": "0",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "io_method": "sync",
+    "jit": "off",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "logging_collector": "off",
+}
+_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+# The owner is no superuser, as with a hosted PostgreSQL: what the migrations do here, they may do there.
+_FOUND = f"""
+SELECT 'CREATE ROLE "{OWNER}" LOGIN CREATEDB CREATEROLE'
+WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{OWNER}') \\gexec
+SELECT 'CREATE DATABASE "{DATABASE}" OWNER "{OWNER}"'
+WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{DATABASE}') \\gexec
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Postgres:
+    """A running server. `url` is the database `vocalized` as its owner; `programs` has psql, pg_dump and the like."""
+
+    url: str
+    programs: Path
+    sockets: Path
+    process: subprocess.Popen[bytes]
+
+    def url_of(self, database: str) -> str:
+        """Another database of this server, as the owner."""
+        return _url(self.sockets, OWNER, database)
+
+    def create(self, database: str, *, template: str = "template1") -> str:
+        """Makes a database and returns its URL. A template is copied with its content; nobody may be connected to it.
+
+        Raises ServiceFailed.
+        """
+        self._command(f"CREATE DATABASE {_quoted(database)} TEMPLATE {_quoted(template)} STRATEGY FILE_COPY")
+        return self.url_of(database)
+
+    def drop(self, database: str) -> None:
+        """Removes a database and throws out who is connected to it."""
+        self._command(f"DROP DATABASE IF EXISTS {_quoted(database)} WITH (FORCE)")
+
+    def _command(self, sql: str) -> None:
+        done = _psql(self.programs, self.url_of("postgres"), sql)
+        if done.returncode:
+            raise ServiceFailed(f"psql: {done.stderr.strip()}")
+
+
+@contextmanager
+def serve_postgres(state: Path, *, durable: bool) -> Iterator[Postgres]:
+    """Runs PostgreSQL on `state`/postgres for as long as the block lasts; it takes connections when the block begins.
+
+    Not `durable`: quicker, and what was written may be lost or torn when the machine (not the program) fails. Leave
+    the block in the thread that entered it. Raises ServiceFailed, also when another process uses this state.
+    """
+    state.mkdir(parents=True, exist_ok=True)
+    state, account = state.resolve(), server_account()
+    with held(state / "postgres.lock") as lock, socket_folder(state, account) as sockets:
+        programs = postgres_programs(account)
+        data = _cluster(state, programs, lock, account)
+        _forget_dead_server(data, sockets)
+        command = [str(programs / "postgres"), "-D", str(data), "-k", str(sockets), *_flags(durable)]
+        program = Program(command, data, state / "postgres.log", lock, _ENDINGS, account)
+        with running(program) as process:
+            _until_ready(program, process, programs, sockets)
+            yield Postgres(_url(sockets, OWNER, DATABASE), programs, sockets, process)
+
+
+@asynccontextmanager
+async def running_postgres(state: Path, *, durable: bool) -> AsyncIterator[Postgres]:
+    """As `serve_postgres`, without blocking the loop."""
+    async with in_thread(serve_postgres(state, durable=durable)) as postgres:
+        yield postgres
+
+
+def _cluster(state: Path, programs: Path, lock: int, account: Account | None) -> Path:
+    """The data folder. It is made under another name first, so that a broken-off initdb is not taken for a database."""
+    data, new = state / "postgres", state / "postgres.new"
+    if not data.exists():
+        unsettle(new)
+        flags = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync", "--no-instructions"]
+        flags += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        folder = settle(new, account)
+        run_once([str(programs / "initdb"), "-D", str(folder), *flags], folder=folder, lock=lock, account=account)
+        new.rename(data)
+    return settle(data, account)
+
+
+def _forget_dead_server(data: Path, sockets: Path) -> None:
+    """Removes the notes of a server that was killed, whose number may be another process's by now.
+
+    We hold the lock, so no server of ours is left; a foreign one on the same data is told by its working folder.
+    """
+    note = data / "postmaster.pid"
+    if not note.exists():
+        return
+    number = note.read_text().split("\n", 1)[0]
+    try:
+        busy = Path(os.readlink(f"/proc/{number}/cwd")) == data
+    except OSError:
+        busy = False
+    if busy:
+        raise ServiceFailed(f"a PostgreSQL that is not ours (process {number}) runs on {data}")
+    for stale in (note, sockets / ".s.PGSQL.5432", sockets / ".s.PGSQL.5432.lock"):
+        stale.unlink(missing_ok=True)
+
+
+def _flags(durable: bool) -> list[str]:
+    settings = _SETTINGS if durable else _SETTINGS | _FORGETFUL
+    return [f"--{name}={value}" for name, value in settings.items()]
+
+
+def _until_ready(program: Program, process: subprocess.Popen[bytes], programs: Path, sockets: Path) -> None:
+    """It is ready when it lets us look after owner and database."""
+    deadline = time.monotonic() + _READY_S
+    url = _url(sockets, "postgres", "postgres")
+    while (done := _psql(programs, url, _FOUND)).returncode:
+        if process.poll() is not None:
+            raise ServiceFailed(f"PostgreSQL ended with code {process.returncode}:\n{program.tail()}")
+        if done.returncode != _NO_CONNECTION or time.monotonic() > deadline:
+            raise ServiceFailed(f"PostgreSQL was not ready: {done.stderr.strip()}\n{program.tail()}")
+        time.sleep(0.02)
+
+
+def _psql(programs: Path, url: str, sql: str) -> subprocess.CompletedProcess[str]:
+    command = [str(programs / "psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--dbname={url}"]
+    return subprocess.run(command, input=sql, env=clean_environment(), capture_output=True, text=True)
+
+
+def _url(sockets: Path, user: str, database: str) -> str:
+    return f"postgresql://{user}@/{quote(database, safe='')}?host={quote(str(sockets))}"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

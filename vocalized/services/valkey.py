@@ -1,0 +1,80 @@
+"""An embedded Valkey, which speaks Redis' protocol: on a Unix socket only."""
+
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from vocalized.services.binaries import valkey_program
+from vocalized.services.child import Program, ServiceFailed, running
+from vocalized.services.folders import held, socket_folder
+from vocalized.services.thread import in_thread
+
+_READY_S = 30.0
+_ENDINGS = ((signal.SIGTERM, 15.0),)
+
+
+@dataclass(frozen=True, slots=True)
+class Valkey:
+    """A running server."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+
+
+@contextmanager
+def serve_valkey(state: Path, *, durable: bool) -> Iterator[Valkey]:
+    """Runs Valkey on `state`/valkey for as long as the block lasts; it answers when the block begins.
+
+    `durable`: every write goes to a log on disk, synced once a second; else all is forgotten at the end. Leave the
+    block in the thread that entered it. Raises ServiceFailed, also when another process uses this state.
+    """
+    data = state / "valkey"
+    data.mkdir(parents=True, exist_ok=True)
+    state = state.resolve()
+    with held(state / "valkey.lock") as lock, socket_folder(state, None) as sockets:
+        path = sockets / "valkey.sock"
+        command = [str(valkey_program()), *_flags(path, durable)]
+        program = Program(command, data, state / "valkey.log", lock, _ENDINGS)
+        with running(program) as process:
+            _until_ready(program, process, path)
+            yield Valkey(f"unix://{quote(str(path))}", process)
+
+
+@asynccontextmanager
+async def running_valkey(state: Path, *, durable: bool) -> AsyncIterator[Valkey]:
+    """As `serve_valkey`, without blocking the loop."""
+    async with in_thread(serve_valkey(state, durable=durable)) as valkey:
+        yield valkey
+
+
+def _flags(path: Path, durable: bool) -> list[str]:
+    flags = ["--port", "0", "--unixsocket", str(path), "--unixsocketperm", "700", "--save", "", "--daemonize", "no"]
+    return [*flags, "--appendonly", "yes" if durable else "no", "--maxmemory-policy", "noeviction"]
+
+
+def _until_ready(program: Program, process: subprocess.Popen[bytes], path: Path) -> None:
+    deadline = time.monotonic() + _READY_S
+    while not _answers(path):
+        if process.poll() is not None:
+            raise ServiceFailed(f"Valkey ended with code {process.returncode}:\n{program.tail()}")
+        if time.monotonic() > deadline:
+            raise ServiceFailed(f"Valkey was not ready after {_READY_S:g} s:\n{program.tail()}")
+        time.sleep(0.01)
+
+
+def _answers(path: Path) -> bool:
+    """False also while it still reads its log: then it answers -LOADING."""
+    try:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(2)
+            client.connect(str(path))
+            client.sendall(b"PING\r\n")
+            return client.recv(64).startswith(b"+PONG")
+    except OSError:
+        return False
