@@ -1,0 +1,156 @@
+"""The pool against a real server: the role, what outlives a use of a connection, and every bound."""
+
+import asyncio
+import uuid
+from decimal import Decimal
+
+import asyncpg
+import pytest
+
+from control.db.pool import Pool, PoolExhausted, Timeouts, open_pool
+
+QUICK = Timeouts(connect=5, acquire=0.2, statement=0.2, command=10, idle_in_transaction=0.2)
+
+
+async def backend(connection: asyncpg.Connection) -> int:
+    number: int = await connection.fetchval("SELECT pg_backend_pid()")
+    return number
+
+
+async def test_every_connection_acts_as_the_programs_role_and_goes_on_to_after_its_release(database_url: str) -> None:
+    async with open_pool(database_url, size=1) as pool:
+        for _ in range(3):
+            async with pool.acquire() as connection:
+                assert await connection.fetchval("SELECT current_user") == "vocalized_app"
+
+
+async def test_the_role_is_bound_by_row_level_security(database_url: str) -> None:
+    async with open_pool(database_url, size=1) as pool, pool.acquire() as connection:
+        row = await connection.fetchrow(
+            "SELECT rolsuper, rolbypassrls, rolcanlogin FROM pg_roles WHERE rolname = current_user"
+        )
+        assert tuple(row) == (False, False, False)
+
+
+async def test_a_setting_of_one_transaction_is_unknown_to_the_next_on_the_same_connection(database_url: str) -> None:
+    async with open_pool(database_url, size=1) as pool:
+        async with pool.transaction() as connection:
+            first = await backend(connection)
+            await connection.execute("SELECT set_config('vocalized.workspace_id', $1, true)", str(uuid.uuid4()))
+            assert await connection.fetchval("SELECT current_setting('vocalized.workspace_id', true)")
+        async with pool.transaction() as connection:
+            assert await backend(connection) == first
+            assert not await connection.fetchval("SELECT current_setting('vocalized.workspace_id', true)")
+
+
+async def test_a_transaction_left_open_is_rolled_back_when_its_connection_comes_home(database_url: str) -> None:
+    async with open_pool(database_url, size=1) as pool:
+        async with pool.acquire() as connection:
+            await connection.execute("BEGIN")
+            await connection.execute("SELECT set_config('vocalized.workspace_id', 'left', true)")
+        async with pool.acquire() as connection:
+            assert not connection.is_in_transaction()
+            assert not await connection.fetchval("SELECT current_setting('vocalized.workspace_id', true)")
+
+
+async def test_a_transaction_is_committed_at_its_end_and_undone_by_an_error(empty_database_url: str) -> None:
+    async with open_pool(empty_database_url, size=1, role="owner") as pool:
+        async with pool.transaction() as connection:
+            await connection.execute("CREATE TABLE kept (n int)")
+        with pytest.raises(ZeroDivisionError):
+            async with pool.transaction() as connection:
+                await connection.execute("INSERT INTO kept VALUES (1)")
+                raise ZeroDivisionError
+        async with pool.acquire() as connection:
+            assert await connection.fetchval("SELECT count(*) FROM kept") == 0
+
+
+async def test_a_use_of_a_connection_costs_no_round_trip_of_the_pools_own(empty_database_url: str) -> None:
+    """The server's list of sessions keeps the last statement: a reset would stand there instead of ours."""
+    async with open_pool(empty_database_url, size=2, role="owner") as pool, pool.acquire() as watcher:
+        async with pool.acquire() as connection:
+            number = await backend(connection)
+            await connection.execute("SELECT 'mine'")
+        last = await watcher.fetchval("SELECT query FROM pg_stat_activity WHERE pid = $1", number)
+    assert last == "SELECT 'mine'"
+
+
+async def test_json_comes_and_goes_as_python_values_and_money_as_numbers(database_url: str) -> None:
+    value = {"price": Decimal("0.0085"), "tags": ["a", None], "on": True, "name": "Zoë"}
+    async with open_pool(database_url, size=1) as pool, pool.acquire() as connection:
+        for kind in ("json", "jsonb"):
+            assert await connection.fetchval(f"SELECT $1::{kind}", value) == value | {"price": 0.0085}
+            assert await connection.fetchval(f"SELECT $1::{kind} ->> 'price'", value) == "0.0085"
+
+
+async def test_a_slow_statement_is_ended_by_the_server_and_the_connection_stays_good(database_url: str) -> None:
+    async with open_pool(database_url, size=1, timeouts=QUICK) as pool:
+        async with pool.acquire() as connection:
+            first = await backend(connection)
+            with pytest.raises(asyncpg.QueryCanceledError, match="statement timeout"):
+                await connection.execute("SELECT pg_sleep(60)")
+        async with pool.acquire() as connection:
+            assert await backend(connection) == first
+
+
+async def test_a_command_without_an_answer_ends_after_its_own_bound(database_url: str) -> None:
+    timeouts = Timeouts(command=0.2, statement=60)
+    async with open_pool(database_url, size=1, timeouts=timeouts) as pool, pool.acquire() as connection:
+        with pytest.raises(TimeoutError):
+            await connection.execute("SELECT pg_sleep(60)")
+
+
+async def test_whoever_finds_no_connection_free_is_told_so_and_nothing_is_lost(database_url: str) -> None:
+    async with open_pool(database_url, size=1, timeouts=QUICK) as pool:
+        async with pool.acquire():
+            with pytest.raises(PoolExhausted, match=r"none of 1 database connections was free within 0\.2 s"):
+                async with pool.acquire():
+                    pass
+        async with pool.acquire() as connection:
+            assert await connection.fetchval("SELECT 1") == 1
+
+
+async def test_a_transaction_that_dawdles_is_ended_and_the_next_user_gets_a_new_connection(database_url: str) -> None:
+    async with open_pool(database_url, size=1, timeouts=QUICK) as pool:
+        with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
+            await _dawdle(pool)
+        async with pool.acquire() as connection:
+            assert await connection.fetchval("SELECT current_user") == "vocalized_app"
+
+
+async def _dawdle(pool: Pool) -> None:
+    async with pool.transaction() as connection:
+        gone = asyncio.Event()
+        connection.add_termination_listener(lambda _: gone.set())
+        async with asyncio.timeout(30):
+            await gone.wait()
+        await connection.execute("SELECT 1")
+
+
+async def test_connections_that_the_server_ended_are_replaced(database_url: str) -> None:
+    async with open_pool(database_url, size=1) as pool:
+        async with pool.acquire() as connection:
+            first = await backend(connection)
+        killer = await asyncpg.connect(database_url)
+        await killer.execute("SELECT pg_terminate_backend($1, 5000)", first)
+        await killer.close()
+        async with pool.acquire() as connection:
+            assert await backend(connection) != first
+            assert await connection.fetchval("SELECT current_user") == "vocalized_app"
+
+
+async def test_a_server_that_is_not_there_is_found_at_the_start(services_state: str) -> None:
+    with pytest.raises(OSError):
+        async with open_pool(f"postgresql://owner@/vocalized?host={services_state}/nowhere", size=1):
+            pass
+
+
+async def test_a_role_that_is_not_there_is_found_at_the_start(database_url: str) -> None:
+    with pytest.raises(asyncpg.InvalidParameterValueError, match="nonesuch"):
+        async with open_pool(database_url, size=1, role="nonesuch"):
+            pass
+
+
+async def test_the_server_knows_the_program_by_its_name(database_url: str) -> None:
+    async with open_pool(database_url, size=1, name="vocalized-worker") as pool, pool.acquire() as connection:
+        assert await connection.fetchval("SELECT current_setting('application_name')") == "vocalized-worker"
