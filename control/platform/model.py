@@ -1,0 +1,64 @@
+"""What the platform's tables hold, as values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """What a workspace pays for and how much it may have. monthly_fee, price_per_minute: in major units."""
+
+    tier_name: str
+    display_name: str
+    monthly_fee: Decimal
+    included_minutes: int
+    price_per_minute: Decimal
+    max_agents: int
+    max_members: int
+    max_phone_numbers: int
+    max_concurrent_calls: int
+    features: Mapping[str, Any]
+    is_available: bool
+    position: int
+    stripe_price_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting as it stands. updated_at: None while it was never stored."""
+
+    key: str
+    value: Any
+    description: str
+    updated_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One line of the audit log. actor: admin, user or system."""
+
+    id: UUID
+    at: datetime
+    actor: str
+    actor_id: UUID | None
+    actor_email: str | None
+    action: str
+    resource_type: str
+    resource_id: str
+    workspace_id: UUID | None
+    details: Mapping[str, Any]
+    request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LogFilter:
+    """Which lines of the audit log. since: first moment in; until: first moment out."""
+
+    admin_id: UUID | None = None
+    action: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None

@@ -1,0 +1,66 @@
+"""The settings that there are: for each key what it may be, what it is until somebody changes it, and what it means."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from shared.errors import Invalid
+
+Kind = Literal["boolean", "integer", "choice", "tier"]
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One key. least and most bound an integer; choices are those of a choice. A tier is the name of an offered one."""
+
+    key: str
+    kind: Kind
+    default: Any
+    description: str
+    least: int = 0
+    most: int = 0
+    choices: tuple[str, ...] = ()
+
+
+def _switch(key: str, default: bool, description: str) -> Spec:
+    return Spec(key, "boolean", default, description)
+
+
+def _number(key: str, default: int, least: int, most: int, description: str) -> Spec:
+    return Spec(key, "integer", default, description, least, most)
+
+
+_SPECS: Final = (
+    _switch("signup_enabled", True, "Whether people may sign up by themselves; invitations work all the same."),
+    _switch("admin_totp_required", False, "Whether staff must have a second factor to sign in."),
+    Spec("default_tier", "tier", "trial", "The tier of a new workspace."),
+    _number("trial_days", 14, 0, 365, "Days that a new workspace is on trial; 0 makes it active at once."),
+    Spec(
+        "trial_end_action", "choice", "suspend",
+        "What happens to a workspace whose trial is over: suspend it, or keep it on trial.",
+        choices=("suspend", "keep"),
+    ),
+    _number("deletion_grace_days", 30, 0, 365, "Days in which a deleted workspace can be restored."),
+    _number("invitation_days", 7, 1, 90, "Days that an invitation is good for."),
+    _number("max_workspaces_per_user", 10, 1, 1_000, "Workspaces that one user may own."),
+    _number("session_history_days", 30, 0, 365, "Days that sign-ins are remembered after they ended."),
+    _number("job_history_days", 14, 1, 365, "Days that the worker's log and its failed jobs are kept."),
+)  # fmt: skip
+
+REGISTRY: Final[Mapping[str, Spec]] = {spec.key: spec for spec in _SPECS}
+
+
+def check(spec: Spec, value: Any) -> None:
+    """Whether this may be the key's value, as far as that can be told without a database. Raises Invalid."""
+    match spec.kind:
+        case "boolean":
+            right, wanted = isinstance(value, bool), "true or false"
+        case "integer":
+            whole = isinstance(value, int) and not isinstance(value, bool)
+            right, wanted = whole and spec.least <= value <= spec.most, f"a whole number, {spec.least} to {spec.most}"
+        case "choice":
+            right, wanted = value in spec.choices, "one of " + ", ".join(spec.choices)
+        case "tier":
+            right, wanted = isinstance(value, str), "the name of a tier"
+    if not right:
+        raise Invalid(f"{spec.key} must be {wanted}.", param=spec.key, code="setting_invalid")
