@@ -1,6 +1,6 @@
 # Every target sets up what it needs; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: setup demo test check format bench lock help
+.PHONY: setup demo test check format bench lock schema help
 
 PY := .venv/bin/python
 STAMP := .venv/.set-up
@@ -32,6 +32,9 @@ bench: $(STAMP) ## load benchmarks against pipecat; writes docs/performance.md
 
 lock: $(STAMP) ## write requirements/*.txt anew from pyproject.toml
 	@tools/lock.sh
+
+schema: $(STAMP) ## write control/db/schema.sql anew from the migrations
+	$(PY) -m vocalized.services.schema
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -11,7 +11,8 @@ from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
 FOLDER = Path(__file__).with_name("migrations")
 SCHEMA = Path(__file__).with_name("schema.sql")
 
-_APPLYING = re.compile(r"^(?:Applying|Rolling back): (\S+)", re.MULTILINE)
+_BEGUN = re.compile(r"^(?:Applying|Rolling back): (\S+)", re.MULTILINE)
+_DONE = re.compile(r"^(?:Applied|Rolled back): (\S+)", re.MULTILINE)
 _ERROR = re.compile(r"^Error: (.*)", re.MULTILINE | re.DOTALL)
 # What differs from one server or run to the next: versions in comments, and the key that PostgreSQL 18 draws for psql.
 _NOISE = re.compile(r"^(?:\\(?:un)?restrict .*|-- Dumped (?:from|by) .*)\n", re.MULTILINE)
@@ -31,12 +32,12 @@ def migrate(url: str, *, folder: Path = FOLDER, lock_timeout_s: int = 60) -> lis
     Who migrates the same database at the same time is waited for, `lock_timeout_s` at most. Raises MigrationFailed.
     """
     flags = ["--migration-lock", f"--migration-lock-timeout={lock_timeout_s}s"]
-    return _APPLYING.findall(_dbmate(url, folder, [*flags, "migrate"]))
+    return _DONE.findall(_dbmate(url, folder, [*flags, "migrate"]))
 
 
 def roll_back(url: str, *, folder: Path = FOLDER) -> list[str]:
     """Takes back the newest migration; returns its name in a list. Raises MigrationFailed."""
-    return _APPLYING.findall(_dbmate(url, folder, ["rollback"]))
+    return _DONE.findall(_dbmate(url, folder, ["rollback"]))
 
 
 def dump(url: str, *, pg_dump: str | Path = "pg_dump", target: Path = SCHEMA) -> None:
@@ -72,7 +73,8 @@ def dbmate_url(url: str) -> str:
 def _dbmate(url: str, folder: Path, arguments: Sequence[str]) -> str:
     """The URL goes by the environment, for everybody may read the list of processes."""
     command = [str(_program()), "--env=VOCALIZED_DBMATE_URL", f"--migrations-dir={folder}", "--no-dump-schema"]
-    environment = os.environ | {"VOCALIZED_DBMATE_URL": dbmate_url(url)}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DBMATE_")}
+    environment["VOCALIZED_DBMATE_URL"] = dbmate_url(url)
     done = subprocess.run([*command, *arguments], env=environment, cwd=folder, capture_output=True, text=True)
     if done.returncode:
         raise _failure(done.stdout, done.stderr)
@@ -80,9 +82,10 @@ def _dbmate(url: str, folder: Path, arguments: Sequence[str]) -> str:
 
 
 def _failure(output: str, errors: str) -> MigrationFailed:
-    begun = _APPLYING.findall(output)
+    """dbmate names each file before and after it."""
+    unfinished = [name for name in _BEGUN.findall(output) if name not in _DONE.findall(output)]
     found = _ERROR.search(errors)
-    return MigrationFailed(begun[-1] if begun else None, (found[1] if found else errors or output).strip())
+    return MigrationFailed(unfinished[-1] if unfinished else None, (found[1] if found else errors or output).strip())
 
 
 def _program() -> Path:

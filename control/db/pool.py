@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]
 import msgspec
 
 ROLE = "vocalized_app"
@@ -38,7 +38,7 @@ class PoolExhausted(Exception):
         super().__init__(f"none of {size} database connections was free within {waited_s:g} s")
 
 
-class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg ships no types
+class Connection(asyncpg.Connection):  # type: ignore[misc]
     """One whose settings survive its release: the role stays, and all else that we set ends with its transaction."""
 
     __slots__ = ()
@@ -56,7 +56,7 @@ class Pool:
         self._size, self._timeouts = size, timeouts
 
     @asynccontextmanager
-    async def acquire(self) -> AsyncIterator[asyncpg.Connection]:
+    async def acquire(self) -> AsyncIterator[Connection]:
         """A connection for as long as the block lasts. Raises PoolExhausted."""
         try:
             connection = await self.driver.acquire(timeout=self._timeouts.acquire)
@@ -68,7 +68,7 @@ class Pool:
             await self.driver.release(connection)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[asyncpg.Connection]:
+    async def transaction(self) -> AsyncIterator[Connection]:
         """A connection in a transaction, committed at the end of the block unless that raises."""
         async with self.acquire() as connection, connection.transaction():
             yield connection
@@ -85,7 +85,7 @@ async def open_pool(
     end of the block connections in use get `timeouts.command` to come home.
     """
 
-    async def prepare(connection: asyncpg.Connection) -> None:
+    async def prepare(connection: Connection) -> None:
         await _prepare(connection, role, timeouts)
 
     driver = await asyncpg.create_pool(
@@ -98,7 +98,7 @@ async def open_pool(
         await _close(driver, timeouts.command)
 
 
-async def _prepare(connection: asyncpg.Connection, role: str, timeouts: Timeouts) -> None:
+async def _prepare(connection: Connection, role: str, timeouts: Timeouts) -> None:
     """Role and bounds in one round trip, as statements: a pooler between us and the server lets no others through."""
     await connection.execute(
         f'SET ROLE "{role}"; SET statement_timeout = {_ms(timeouts.statement)}; '

@@ -27,4 +27,5 @@ def main(signal: int, parent: int, uid: int, gid: int, command: list[str]) -> No
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:5]), sys.argv[5:])  # type: ignore[arg-type]  # four numbers, then the rest
+    death, starter, user, group = map(int, sys.argv[1:5])
+    main(death, starter, user, group, sys.argv[5:])

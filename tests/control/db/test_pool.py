@@ -3,16 +3,17 @@
 import asyncio
 import uuid
 from decimal import Decimal
+from pathlib import Path
 
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]
 import pytest
 
-from control.db.pool import Pool, PoolExhausted, Timeouts, open_pool
+from control.db.pool import Connection, Pool, PoolExhausted, Timeouts, open_pool
 
 QUICK = Timeouts(connect=5, acquire=0.2, statement=0.2, command=10, idle_in_transaction=0.2)
 
 
-async def backend(connection: asyncpg.Connection) -> int:
+async def backend(connection: Connection) -> int:
     number: int = await connection.fetchval("SELECT pg_backend_pid()")
     return number
 
@@ -139,7 +140,7 @@ async def test_connections_that_the_server_ended_are_replaced(database_url: str)
             assert await connection.fetchval("SELECT current_user") == "vocalized_app"
 
 
-async def test_a_server_that_is_not_there_is_found_at_the_start(services_state: str) -> None:
+async def test_a_server_that_is_not_there_is_found_at_the_start(services_state: Path) -> None:
     with pytest.raises(OSError):
         async with open_pool(f"postgresql://owner@/vocalized?host={services_state}/nowhere", size=1):
             pass

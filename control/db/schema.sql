@@ -1,0 +1,2469 @@
+--
+-- PostgreSQL database dump
+--
+
+SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+SET transaction_timeout = 0;
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+SELECT pg_catalog.set_config('search_path', '', false);
+SET check_function_bodies = false;
+SET xmloption = content;
+SET client_min_messages = warning;
+SET row_security = off;
+
+--
+-- Name: pg_trgm; Type: EXTENSION; Schema: -; Owner: -
+--
+
+CREATE EXTENSION IF NOT EXISTS pg_trgm WITH SCHEMA public;
+
+--
+-- Name: EXTENSION pg_trgm; Type: COMMENT; Schema: -; Owner: -
+--
+
+COMMENT ON EXTENSION pg_trgm IS 'text similarity measurement and index searching based on trigrams';
+
+--
+-- Name: authorise_admin(uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.authorise_admin(session uuid) RETURNS TABLE(admin_id uuid, email text, name text, role text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    RETURN QUERY
+        SELECT a.id, a.email, a.name, a.role
+        FROM sessions s JOIN admins a ON a.id = s.admin_id
+        WHERE s.id = session AND s.revoked_at IS NULL AND s.expires_at > now() AND a.is_active;
+    IF FOUND THEN
+        PERFORM enter_scope('platform', NULL, NULL);
+    END IF;
+END
+$$;
+
+--
+-- Name: authorise_user(uuid, uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.authorise_user(session uuid, workspace uuid, OUT user_id uuid, OUT email text, OUT name text, OUT is_verified boolean, OUT role text, OUT workspace_status text) RETURNS SETOF record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    SELECT u.id, u.email, u.name, u.email_verified_at IS NOT NULL, m.role, w.status
+        INTO user_id, email, name, is_verified, role, workspace_status
+        FROM sessions s
+        JOIN users u ON u.id = s.user_id
+        LEFT JOIN workspaces w ON w.id = workspace AND w.deleted_at IS NULL
+        LEFT JOIN workspace_members m ON m.workspace_id = w.id AND m.user_id = u.id
+        WHERE s.id = session AND s.revoked_at IS NULL AND s.expires_at > now() AND u.is_active;
+    IF FOUND THEN
+        PERFORM enter_scope(CASE WHEN role IS NULL THEN 'user' ELSE 'tenant' END,
+                            CASE WHEN role IS NULL THEN NULL ELSE workspace END, user_id);
+        RETURN NEXT;
+    END IF;
+END
+$$;
+
+--
+-- Name: current_person(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.current_person() RETURNS uuid
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (NULLIF(current_setting('vocalized.user_id'::text, true), ''::text))::uuid;
+
+--
+-- Name: current_scope(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.current_scope() RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN current_setting('vocalized.scope'::text, true);
+
+--
+-- Name: current_workspace(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.current_workspace() RETURNS uuid
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (NULLIF(current_setting('vocalized.workspace_id'::text, true), ''::text))::uuid;
+
+--
+-- Name: ensure_partitions(integer); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.ensure_partitions(months_ahead integer DEFAULT 2) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    parent text;
+    month date;
+    made integer := 0;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('ensure_partitions'));
+    FOREACH parent IN ARRAY ARRAY['call_events', 'usage_records'] LOOP
+        FOR ahead IN 0..months_ahead LOOP
+            month := (date_trunc('month', now() AT TIME ZONE 'UTC') + make_interval(months => ahead))::date;
+            IF to_regclass(format('%I', parent || to_char(month, '_YYYY_MM'))) IS NULL THEN
+                EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L)',
+                    parent || to_char(month, '_YYYY_MM'), parent,
+                    month::timestamp AT TIME ZONE 'UTC', (month + interval '1 month') AT TIME ZONE 'UTC');
+                -- The parent's policies do not hold for a partition that is asked by its own name: nobody may.
+                EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', parent || to_char(month, '_YYYY_MM'));
+                made := made + 1;
+            END IF;
+        END LOOP;
+    END LOOP;
+    RETURN made;
+END
+$$;
+
+--
+-- Name: enter_scope(text, uuid, uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.enter_scope(scope text, workspace uuid, person uuid) RETURNS void
+    LANGUAGE sql
+    AS $$
+    SELECT set_config('vocalized.scope', scope, true),
+           set_config('vocalized.workspace_id', coalesce(workspace::text, ''), true),
+           set_config('vocalized.user_id', coalesce(person::text, ''), true);
+$$;
+
+--
+-- Name: refuse_change(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.refuse_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END
+$$;
+
+SET default_tablespace = '';
+
+SET default_table_access_method = heap;
+
+--
+-- Name: admins; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.admins (
+    id uuid NOT NULL,
+    email text NOT NULL,
+    name text NOT NULL,
+    role text NOT NULL,
+    password_hash text NOT NULL,
+    totp_secret bytea,
+    totp_enabled_at timestamp with time zone,
+    totp_last_step bigint DEFAULT 0 NOT NULL,
+    failed_logins integer DEFAULT 0 NOT NULL,
+    locked_until timestamp with time zone,
+    is_active boolean DEFAULT true NOT NULL,
+    last_login_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT admins_email_check CHECK ((email = lower(email))),
+    CONSTRAINT admins_role_check CHECK ((role = ANY (ARRAY['super_admin'::text, 'support'::text, 'finance'::text, 'read_only'::text])))
+);
+
+--
+-- Name: agent_daily; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.agent_daily (
+    workspace_id uuid NOT NULL,
+    agent_id uuid NOT NULL,
+    day date NOT NULL,
+    calls integer NOT NULL,
+    completed integer NOT NULL,
+    seconds bigint NOT NULL
+);
+
+--
+-- Name: agent_templates; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.agent_templates (
+    id uuid NOT NULL,
+    slug text,
+    name text NOT NULL,
+    industry text,
+    description text DEFAULT ''::text NOT NULL,
+    default_config jsonb NOT NULL,
+    is_public boolean DEFAULT false NOT NULL,
+    created_by uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone
+);
+
+--
+-- Name: agent_totals; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.agent_totals (
+    agent_id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    calls bigint NOT NULL,
+    completed bigint NOT NULL,
+    seconds bigint NOT NULL
+);
+
+--
+-- Name: agent_versions; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.agent_versions (
+    agent_id uuid NOT NULL,
+    version integer NOT NULL,
+    workspace_id uuid NOT NULL,
+    name text NOT NULL,
+    config jsonb NOT NULL,
+    voice_provider text,
+    voice_config jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_by uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT agent_versions_version_check CHECK ((version >= 1))
+);
+
+--
+-- Name: agents; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.agents (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    name text NOT NULL,
+    status text DEFAULT 'draft'::text NOT NULL,
+    template_id uuid,
+    version integer DEFAULT 1 NOT NULL,
+    activated_at timestamp with time zone,
+    created_by uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT agents_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'live'::text, 'paused'::text])))
+);
+
+--
+-- Name: audit_log; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.audit_log (
+    id uuid NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    actor text NOT NULL,
+    actor_id uuid,
+    actor_email text,
+    action text NOT NULL,
+    resource_type text NOT NULL,
+    resource_id text NOT NULL,
+    workspace_id uuid,
+    details jsonb DEFAULT '{}'::jsonb NOT NULL,
+    request_id text,
+    address inet,
+    CONSTRAINT audit_log_actor_check CHECK ((actor = ANY (ARRAY['admin'::text, 'user'::text, 'system'::text])))
+);
+
+--
+-- Name: billing_periods; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.billing_periods (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    period_start timestamp with time zone NOT NULL,
+    period_end timestamp with time zone NOT NULL,
+    tier_name text NOT NULL,
+    subscription_fee numeric(12,2) NOT NULL,
+    usage_total numeric(18,9) DEFAULT 0 NOT NULL,
+    total_amount numeric(14,2) DEFAULT 0 NOT NULL,
+    status text NOT NULL,
+    closed_at timestamp with time zone,
+    CONSTRAINT billing_periods_check CHECK ((period_end > period_start)),
+    CONSTRAINT billing_periods_status_check CHECK ((status = ANY (ARRAY['open'::text, 'closing'::text, 'pending'::text, 'paid'::text, 'overdue'::text, 'void'::text])))
+);
+
+--
+-- Name: billing_settings; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.billing_settings (
+    workspace_id uuid NOT NULL,
+    usage_limit_monthly numeric(12,2),
+    alert_threshold_percentage integer DEFAULT 80 NOT NULL,
+    auto_pause_on_limit boolean DEFAULT false NOT NULL,
+    billing_email text,
+    stripe_payment_method_id text,
+    payment_method_last4 text,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT billing_settings_alert_threshold_percentage_check CHECK (((alert_threshold_percentage >= 1) AND (alert_threshold_percentage <= 100)))
+);
+
+--
+-- Name: call_events; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.call_events (
+    call_id uuid NOT NULL,
+    seq integer NOT NULL,
+    workspace_id uuid NOT NULL,
+    at timestamp with time zone NOT NULL,
+    event_type text NOT NULL,
+    event_data jsonb NOT NULL,
+    CONSTRAINT call_events_seq_check CHECK ((seq >= 0))
+)
+PARTITION BY RANGE (at);
+
+--
+-- Name: call_events_default; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.call_events_default (
+    call_id uuid CONSTRAINT call_events_call_id_not_null NOT NULL,
+    seq integer CONSTRAINT call_events_seq_not_null NOT NULL,
+    workspace_id uuid CONSTRAINT call_events_workspace_id_not_null NOT NULL,
+    at timestamp with time zone CONSTRAINT call_events_at_not_null NOT NULL,
+    event_type text CONSTRAINT call_events_event_type_not_null NOT NULL,
+    event_data jsonb CONSTRAINT call_events_event_data_not_null NOT NULL,
+    CONSTRAINT call_events_seq_check CHECK ((seq >= 0))
+);
+
+--
+-- Name: call_words; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.call_words (
+    call_id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    words jsonb NOT NULL
+);
+
+--
+-- Name: calls; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.calls (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    agent_id uuid,
+    agent_version integer,
+    phone_number_id uuid,
+    direction text NOT NULL,
+    is_test boolean DEFAULT false NOT NULL,
+    carrier text NOT NULL,
+    carrier_call_id text,
+    caller_number text,
+    called_number text,
+    status text NOT NULL,
+    end_reason text,
+    end_detail text,
+    media_node text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    started_at timestamp with time zone,
+    answered_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    duration_seconds integer DEFAULT 0 NOT NULL,
+    recording_key text,
+    recording_seconds numeric(10,3),
+    transcription text,
+    summary text,
+    sentiment text,
+    cost_total numeric(14,6) DEFAULT 0 NOT NULL,
+    details jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT calls_carrier_check CHECK ((carrier = ANY (ARRAY['twilio'::text, 'telnyx'::text, 'browser'::text, 'simulated'::text]))),
+    CONSTRAINT calls_direction_check CHECK ((direction = ANY (ARRAY['inbound'::text, 'outbound'::text]))),
+    CONSTRAINT calls_end_reason_check CHECK ((end_reason = ANY (ARRAY['caller_hangup'::text, 'agent_hangup'::text, 'transferred'::text, 'voicemail'::text, 'max_duration'::text, 'silence'::text, 'spend_limit'::text, 'admin'::text, 'carrier_error'::text, 'provider_error'::text, 'media_lost'::text]))),
+    CONSTRAINT calls_sentiment_check CHECK ((sentiment = ANY (ARRAY['positive'::text, 'neutral'::text, 'negative'::text]))),
+    CONSTRAINT calls_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'ringing'::text, 'in_progress'::text, 'completed'::text, 'failed'::text, 'busy'::text, 'no_answer'::text, 'canceled'::text])))
+);
+
+--
+-- Name: idempotency_keys; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.idempotency_keys (
+    scope text NOT NULL,
+    key text NOT NULL,
+    request_hash bytea NOT NULL,
+    status smallint NOT NULL,
+    answer bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+--
+-- Name: integration_sync_logs; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.integration_sync_logs (
+    id uuid NOT NULL,
+    integration_id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    sync_type text NOT NULL,
+    status text NOT NULL,
+    records_synced integer DEFAULT 0 NOT NULL,
+    error text,
+    started_at timestamp with time zone DEFAULT now() NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT integration_sync_logs_status_check CHECK ((status = ANY (ARRAY['running'::text, 'succeeded'::text, 'failed'::text])))
+);
+
+--
+-- Name: integration_types; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.integration_types (
+    type text NOT NULL,
+    name text NOT NULL,
+    description text DEFAULT ''::text NOT NULL,
+    auth_type text NOT NULL,
+    config jsonb DEFAULT '{}'::jsonb NOT NULL,
+    secrets bytea,
+    is_enabled boolean DEFAULT true NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT integration_types_auth_type_check CHECK ((auth_type = ANY (ARRAY['oauth2'::text, 'api_key'::text, 'webhook'::text, 'none'::text])))
+);
+
+--
+-- Name: integrations; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.integrations (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    integration_type text NOT NULL,
+    name text NOT NULL,
+    status text NOT NULL,
+    config jsonb DEFAULT '{}'::jsonb NOT NULL,
+    credentials bytea,
+    credentials_expire_at timestamp with time zone,
+    last_sync_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT integrations_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'connected'::text, 'error'::text, 'disconnected'::text])))
+);
+
+--
+-- Name: invitations; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.invitations (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    email text NOT NULL,
+    role text NOT NULL,
+    token_hash bytea NOT NULL,
+    invited_by uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    accepted_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    CONSTRAINT invitations_email_check CHECK ((email = lower(email))),
+    CONSTRAINT invitations_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'admin'::text, 'member'::text, 'viewer'::text])))
+);
+
+--
+-- Name: invoices; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.invoices (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    billing_period_id uuid,
+    stripe_invoice_id text,
+    amount numeric(14,2) NOT NULL,
+    currency text DEFAULT 'usd'::text NOT NULL,
+    status text NOT NULL,
+    period_start timestamp with time zone NOT NULL,
+    period_end timestamp with time zone NOT NULL,
+    invoice_pdf_url text,
+    due_at timestamp with time zone,
+    paid_at timestamp with time zone,
+    voided_at timestamp with time zone,
+    voided_why text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT invoices_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'pending'::text, 'paid'::text, 'overdue'::text, 'void'::text, 'uncollectible'::text])))
+);
+
+--
+-- Name: one_time_tokens; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.one_time_tokens (
+    token_hash bytea NOT NULL,
+    purpose text NOT NULL,
+    user_id uuid NOT NULL,
+    email text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone,
+    CONSTRAINT one_time_tokens_purpose_check CHECK ((purpose = ANY (ARRAY['verify_email'::text, 'reset_password'::text])))
+);
+
+--
+-- Name: phone_numbers; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.phone_numbers (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    phone_number text NOT NULL,
+    friendly_name text DEFAULT ''::text NOT NULL,
+    carrier text NOT NULL,
+    carrier_number_id text,
+    status text NOT NULL,
+    agent_id uuid,
+    country text,
+    capabilities jsonb DEFAULT '{}'::jsonb NOT NULL,
+    monthly_price numeric(12,4) DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    released_at timestamp with time zone,
+    CONSTRAINT phone_numbers_carrier_check CHECK ((carrier = ANY (ARRAY['twilio'::text, 'telnyx'::text, 'simulated'::text]))),
+    CONSTRAINT phone_numbers_phone_number_check CHECK ((phone_number ~ '^\+[1-9][0-9]{1,14}$'::text)),
+    CONSTRAINT phone_numbers_status_check CHECK ((status = ANY (ARRAY['buying'::text, 'active'::text, 'releasing'::text, 'released'::text, 'failed'::text])))
+);
+
+--
+-- Name: platform_daily; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.platform_daily (
+    day date NOT NULL,
+    calls integer NOT NULL,
+    seconds bigint NOT NULL,
+    price numeric(18,9) NOT NULL,
+    cost numeric(18,9) NOT NULL,
+    by_status jsonb NOT NULL,
+    by_direction jsonb NOT NULL,
+    by_carrier jsonb NOT NULL,
+    by_provider jsonb NOT NULL,
+    price_by_tier jsonb NOT NULL,
+    by_hour integer[] NOT NULL,
+    CONSTRAINT platform_daily_by_hour_check CHECK ((cardinality(by_hour) = 24))
+);
+
+--
+-- Name: providers; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.providers (
+    provider text NOT NULL,
+    is_enabled boolean DEFAULT true NOT NULL,
+    priority integer DEFAULT 100 NOT NULL,
+    cost_per_unit jsonb DEFAULT '{}'::jsonb NOT NULL,
+    config jsonb DEFAULT '{}'::jsonb NOT NULL,
+    api_key bytea,
+    health_status text DEFAULT 'unknown'::text NOT NULL,
+    latency_ms integer,
+    error_rate numeric(6,4),
+    last_check timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT providers_health_status_check CHECK ((health_status = ANY (ARRAY['unknown'::text, 'healthy'::text, 'degraded'::text, 'down'::text])))
+);
+
+--
+-- Name: refresh_tokens; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.refresh_tokens (
+    token_hash bytea NOT NULL,
+    session_id uuid NOT NULL,
+    issued_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone
+);
+
+--
+-- Name: rollup_dirty; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.rollup_dirty (
+    workspace_id uuid NOT NULL,
+    day date NOT NULL,
+    marked_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+--
+-- Name: schema_migrations; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.schema_migrations (
+    version character varying NOT NULL
+);
+
+--
+-- Name: sessions; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.sessions (
+    id uuid NOT NULL,
+    user_id uuid,
+    admin_id uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone,
+    revoked_why text,
+    address inet,
+    user_agent text,
+    CONSTRAINT sessions_check CHECK ((num_nonnulls(user_id, admin_id) = 1))
+);
+
+--
+-- Name: settings; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.settings (
+    key text NOT NULL,
+    value jsonb NOT NULL,
+    description text DEFAULT ''::text NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by uuid
+);
+
+--
+-- Name: tiers; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.tiers (
+    tier_name text NOT NULL,
+    display_name text NOT NULL,
+    monthly_fee numeric(12,2) NOT NULL,
+    included_minutes integer NOT NULL,
+    price_per_minute numeric(12,6) NOT NULL,
+    max_agents integer NOT NULL,
+    max_members integer NOT NULL,
+    max_phone_numbers integer NOT NULL,
+    max_concurrent_calls integer NOT NULL,
+    features jsonb DEFAULT '{}'::jsonb NOT NULL,
+    is_available boolean DEFAULT true NOT NULL,
+    "position" integer DEFAULT 0 NOT NULL,
+    stripe_price_id text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT tiers_included_minutes_check CHECK ((included_minutes >= 0)),
+    CONSTRAINT tiers_max_agents_check CHECK ((max_agents >= 0)),
+    CONSTRAINT tiers_max_concurrent_calls_check CHECK ((max_concurrent_calls >= 1)),
+    CONSTRAINT tiers_max_members_check CHECK ((max_members >= 1)),
+    CONSTRAINT tiers_max_phone_numbers_check CHECK ((max_phone_numbers >= 0)),
+    CONSTRAINT tiers_monthly_fee_check CHECK ((monthly_fee >= (0)::numeric)),
+    CONSTRAINT tiers_price_per_minute_check CHECK ((price_per_minute >= (0)::numeric)),
+    CONSTRAINT tiers_tier_name_check CHECK ((tier_name ~ '^[a-z][a-z0-9_]{0,39}$'::text))
+);
+
+--
+-- Name: usage_daily; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.usage_daily (
+    workspace_id uuid NOT NULL,
+    day date NOT NULL,
+    resource_type text NOT NULL,
+    provider text NOT NULL,
+    quantity numeric(18,6) NOT NULL,
+    calls integer NOT NULL,
+    cost numeric(18,9) NOT NULL,
+    price numeric(18,9) NOT NULL
+);
+
+--
+-- Name: usage_records; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.usage_records (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    call_id uuid,
+    agent_id uuid,
+    at timestamp with time zone NOT NULL,
+    resource_type text NOT NULL,
+    provider text DEFAULT ''::text NOT NULL,
+    quantity numeric(18,6) NOT NULL,
+    unit text NOT NULL,
+    cost numeric(18,9) NOT NULL,
+    price numeric(18,9) NOT NULL,
+    details jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT usage_records_resource_type_check CHECK ((resource_type = ANY (ARRAY['call_minutes'::text, 'telephony'::text, 'stt'::text, 'llm'::text, 'tts'::text, 'phone_number'::text, 'subscription'::text, 'storage'::text, 'credit'::text])))
+)
+PARTITION BY RANGE (at);
+
+--
+-- Name: usage_records_default; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.usage_records_default (
+    id uuid CONSTRAINT usage_records_id_not_null NOT NULL,
+    workspace_id uuid CONSTRAINT usage_records_workspace_id_not_null NOT NULL,
+    call_id uuid,
+    agent_id uuid,
+    at timestamp with time zone CONSTRAINT usage_records_at_not_null NOT NULL,
+    resource_type text CONSTRAINT usage_records_resource_type_not_null NOT NULL,
+    provider text DEFAULT ''::text CONSTRAINT usage_records_provider_not_null NOT NULL,
+    quantity numeric(18,6) CONSTRAINT usage_records_quantity_not_null NOT NULL,
+    unit text CONSTRAINT usage_records_unit_not_null NOT NULL,
+    cost numeric(18,9) CONSTRAINT usage_records_cost_not_null NOT NULL,
+    price numeric(18,9) CONSTRAINT usage_records_price_not_null NOT NULL,
+    details jsonb DEFAULT '{}'::jsonb CONSTRAINT usage_records_details_not_null NOT NULL,
+    CONSTRAINT usage_records_resource_type_check CHECK ((resource_type = ANY (ARRAY['call_minutes'::text, 'telephony'::text, 'stt'::text, 'llm'::text, 'tts'::text, 'phone_number'::text, 'subscription'::text, 'storage'::text, 'credit'::text])))
+);
+
+--
+-- Name: users; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.users (
+    id uuid NOT NULL,
+    email text NOT NULL,
+    name text NOT NULL,
+    password_hash text NOT NULL,
+    email_verified_at timestamp with time zone,
+    failed_logins integer DEFAULT 0 NOT NULL,
+    locked_until timestamp with time zone,
+    is_active boolean DEFAULT true NOT NULL,
+    last_login_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT users_email_check CHECK ((email = lower(email)))
+);
+
+--
+-- Name: voice_strategies; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.voice_strategies (
+    workspace_id uuid NOT NULL,
+    strategy text NOT NULL,
+    config jsonb DEFAULT '{}'::jsonb NOT NULL,
+    fallback_enabled boolean DEFAULT true NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+--
+-- Name: webhook_events; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.webhook_events (
+    source text NOT NULL,
+    event_id text NOT NULL,
+    event_type text NOT NULL,
+    payload jsonb NOT NULL,
+    received_at timestamp with time zone DEFAULT now() NOT NULL,
+    handled_at timestamp with time zone,
+    attempts integer DEFAULT 0 NOT NULL,
+    last_error text,
+    CONSTRAINT webhook_events_source_check CHECK ((source = ANY (ARRAY['stripe'::text, 'twilio'::text, 'telnyx'::text])))
+);
+
+--
+-- Name: workspace_changes; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.workspace_changes (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    status text NOT NULL,
+    tier_name text NOT NULL,
+    monthly_fee numeric(12,2) NOT NULL
+);
+
+--
+-- Name: workspace_daily; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.workspace_daily (
+    workspace_id uuid NOT NULL,
+    day date NOT NULL,
+    calls integer NOT NULL,
+    seconds bigint NOT NULL,
+    price numeric(18,9) NOT NULL,
+    cost numeric(18,9) NOT NULL,
+    by_status jsonb NOT NULL,
+    by_direction jsonb NOT NULL,
+    by_carrier jsonb NOT NULL,
+    by_hour integer[] NOT NULL,
+    CONSTRAINT workspace_daily_by_hour_check CHECK ((cardinality(by_hour) = 24))
+);
+
+--
+-- Name: workspace_members; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.workspace_members (
+    workspace_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    role text NOT NULL,
+    invited_by uuid,
+    joined_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT workspace_members_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'admin'::text, 'member'::text, 'viewer'::text])))
+);
+
+--
+-- Name: workspace_providers; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.workspace_providers (
+    workspace_id uuid NOT NULL,
+    provider text NOT NULL,
+    is_enabled boolean DEFAULT true NOT NULL,
+    uses_platform_key boolean DEFAULT true NOT NULL,
+    api_key bytea,
+    config jsonb DEFAULT '{}'::jsonb NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+--
+-- Name: workspace_totals; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.workspace_totals (
+    workspace_id uuid NOT NULL,
+    calls bigint NOT NULL,
+    seconds bigint NOT NULL,
+    price numeric(18,9) NOT NULL,
+    cost numeric(18,9) NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+--
+-- Name: workspaces; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.workspaces (
+    id uuid NOT NULL,
+    name text NOT NULL,
+    industry text,
+    timezone text DEFAULT 'UTC'::text NOT NULL,
+    status text NOT NULL,
+    status_before text,
+    tier_name text NOT NULL,
+    trial_ends_at timestamp with time zone,
+    suspended_at timestamp with time zone,
+    suspended_why text,
+    deleted_at timestamp with time zone,
+    purge_after timestamp with time zone,
+    settings jsonb DEFAULT '{}'::jsonb NOT NULL,
+    stripe_customer_id text,
+    stripe_subscription_id text,
+    created_by uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT workspaces_check CHECK (((deleted_at IS NULL) = (purge_after IS NULL))),
+    CONSTRAINT workspaces_status_before_check CHECK ((status_before = ANY (ARRAY['trial'::text, 'active'::text]))),
+    CONSTRAINT workspaces_status_check CHECK ((status = ANY (ARRAY['trial'::text, 'active'::text, 'suspended'::text])))
+);
+
+--
+-- Name: call_events_default; Type: TABLE ATTACH; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.call_events ATTACH PARTITION public.call_events_default DEFAULT;
+
+--
+-- Name: usage_records_default; Type: TABLE ATTACH; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.usage_records ATTACH PARTITION public.usage_records_default DEFAULT;
+
+--
+-- Data for Name: admins; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: agent_daily; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: agent_templates; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: agent_totals; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: agent_versions; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: agents; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: audit_log; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: billing_periods; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: billing_settings; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: call_events_default; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: call_words; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: calls; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: idempotency_keys; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: integration_sync_logs; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: integration_types; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: integrations; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: invitations; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: invoices; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: one_time_tokens; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: phone_numbers; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: platform_daily; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: providers; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: refresh_tokens; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: rollup_dirty; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: schema_migrations; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+INSERT INTO public.schema_migrations VALUES ('20261125000001');
+
+--
+-- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: settings; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: tiers; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: usage_daily; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: usage_records_default; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: users; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: voice_strategies; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: webhook_events; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: workspace_changes; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: workspace_daily; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: workspace_members; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: workspace_providers; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: workspace_totals; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: workspaces; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Name: admins admins_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.admins
+    ADD CONSTRAINT admins_pkey PRIMARY KEY (id);
+
+--
+-- Name: agent_daily agent_daily_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.agent_daily
+    ADD CONSTRAINT agent_daily_pkey PRIMARY KEY (workspace_id, agent_id, day);
+
+--
+-- Name: agent_templates agent_templates_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.agent_templates
+    ADD CONSTRAINT agent_templates_pkey PRIMARY KEY (id);
+
+--
+-- Name: agent_totals agent_totals_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.agent_totals
+    ADD CONSTRAINT agent_totals_pkey PRIMARY KEY (agent_id);
+
+--
+-- Name: agent_versions agent_versions_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.agent_versions
+    ADD CONSTRAINT agent_versions_pkey PRIMARY KEY (agent_id, version);
+
+--
+-- Name: agents agents_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.agents
+    ADD CONSTRAINT agents_pkey PRIMARY KEY (id);
+
+--
+-- Name: agents agents_workspace_id_id_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.agents
+    ADD CONSTRAINT agents_workspace_id_id_key UNIQUE (workspace_id, id);
+
+--
+-- Name: audit_log audit_log_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.audit_log
+    ADD CONSTRAINT audit_log_pkey PRIMARY KEY (id);
+
+--
+-- Name: billing_periods billing_periods_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.billing_periods
+    ADD CONSTRAINT billing_periods_pkey PRIMARY KEY (id);
+
+--
+-- Name: billing_periods billing_periods_workspace_id_period_start_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.billing_periods
+    ADD CONSTRAINT billing_periods_workspace_id_period_start_key UNIQUE (workspace_id, period_start);
+
+--
+-- Name: billing_settings billing_settings_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.billing_settings
+    ADD CONSTRAINT billing_settings_pkey PRIMARY KEY (workspace_id);
+
+--
+-- Name: call_events call_events_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.call_events
+    ADD CONSTRAINT call_events_pkey PRIMARY KEY (call_id, seq, at);
+
+--
+-- Name: call_events_default call_events_default_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.call_events_default
+    ADD CONSTRAINT call_events_default_pkey PRIMARY KEY (call_id, seq, at);
+
+--
+-- Name: call_words call_words_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.call_words
+    ADD CONSTRAINT call_words_pkey PRIMARY KEY (call_id);
+
+--
+-- Name: calls calls_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.calls
+    ADD CONSTRAINT calls_pkey PRIMARY KEY (id);
+
+--
+-- Name: idempotency_keys idempotency_keys_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.idempotency_keys
+    ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (scope, key);
+
+--
+-- Name: integration_sync_logs integration_sync_logs_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.integration_sync_logs
+    ADD CONSTRAINT integration_sync_logs_pkey PRIMARY KEY (id);
+
+--
+-- Name: integration_types integration_types_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.integration_types
+    ADD CONSTRAINT integration_types_pkey PRIMARY KEY (type);
+
+--
+-- Name: integrations integrations_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.integrations
+    ADD CONSTRAINT integrations_pkey PRIMARY KEY (id);
+
+--
+-- Name: invitations invitations_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.invitations
+    ADD CONSTRAINT invitations_pkey PRIMARY KEY (id);
+
+--
+-- Name: invoices invoices_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.invoices
+    ADD CONSTRAINT invoices_pkey PRIMARY KEY (id);
+
+--
+-- Name: one_time_tokens one_time_tokens_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.one_time_tokens
+    ADD CONSTRAINT one_time_tokens_pkey PRIMARY KEY (token_hash);
+
+--
+-- Name: phone_numbers phone_numbers_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.phone_numbers
+    ADD CONSTRAINT phone_numbers_pkey PRIMARY KEY (id);
+
+--
+-- Name: platform_daily platform_daily_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.platform_daily
+    ADD CONSTRAINT platform_daily_pkey PRIMARY KEY (day);
+
+--
+-- Name: providers providers_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.providers
+    ADD CONSTRAINT providers_pkey PRIMARY KEY (provider);
+
+--
+-- Name: refresh_tokens refresh_tokens_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.refresh_tokens
+    ADD CONSTRAINT refresh_tokens_pkey PRIMARY KEY (token_hash);
+
+--
+-- Name: rollup_dirty rollup_dirty_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.rollup_dirty
+    ADD CONSTRAINT rollup_dirty_pkey PRIMARY KEY (workspace_id, day);
+
+--
+-- Name: schema_migrations schema_migrations_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.schema_migrations
+    ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
+
+--
+-- Name: sessions sessions_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_pkey PRIMARY KEY (id);
+
+--
+-- Name: settings settings_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.settings
+    ADD CONSTRAINT settings_pkey PRIMARY KEY (key);
+
+--
+-- Name: tiers tiers_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.tiers
+    ADD CONSTRAINT tiers_pkey PRIMARY KEY (tier_name);
+
+--
+-- Name: usage_daily usage_daily_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.usage_daily
+    ADD CONSTRAINT usage_daily_pkey PRIMARY KEY (workspace_id, day, resource_type, provider);
+
+--
+-- Name: usage_records usage_records_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.usage_records
+    ADD CONSTRAINT usage_records_pkey PRIMARY KEY (id, at);
+
+--
+-- Name: usage_records_default usage_records_default_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.usage_records_default
+    ADD CONSTRAINT usage_records_default_pkey PRIMARY KEY (id, at);
+
+--
+-- Name: users users_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_pkey PRIMARY KEY (id);
+
+--
+-- Name: voice_strategies voice_strategies_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.voice_strategies
+    ADD CONSTRAINT voice_strategies_pkey PRIMARY KEY (workspace_id);
+
+--
+-- Name: webhook_events webhook_events_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.webhook_events
+    ADD CONSTRAINT webhook_events_pkey PRIMARY KEY (source, event_id);
+
+--
+-- Name: workspace_changes workspace_changes_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.workspace_changes
+    ADD CONSTRAINT workspace_changes_pkey PRIMARY KEY (id);
+
+--
+-- Name: workspace_daily workspace_daily_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.workspace_daily
+    ADD CONSTRAINT workspace_daily_pkey PRIMARY KEY (workspace_id, day);
+
+--
+-- Name: workspace_members workspace_members_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.workspace_members
+    ADD CONSTRAINT workspace_members_pkey PRIMARY KEY (workspace_id, user_id);
+
+--
+-- Name: workspace_providers workspace_providers_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.workspace_providers
+    ADD CONSTRAINT workspace_providers_pkey PRIMARY KEY (workspace_id, provider);
+
+--
+-- Name: workspace_totals workspace_totals_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.workspace_totals
+    ADD CONSTRAINT workspace_totals_pkey PRIMARY KEY (workspace_id);
+
+--
+-- Name: workspaces workspaces_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.workspaces
+    ADD CONSTRAINT workspaces_pkey PRIMARY KEY (id);
+
+--
+-- Name: admins_email; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX admins_email ON public.admins USING btree (email);
+
+--
+-- Name: agent_templates_industry; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX agent_templates_industry ON public.agent_templates USING btree (industry) WHERE ((deleted_at IS NULL) AND is_public);
+
+--
+-- Name: agent_templates_slug; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX agent_templates_slug ON public.agent_templates USING btree (slug) WHERE (slug IS NOT NULL);
+
+--
+-- Name: agents_live; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX agents_live ON public.agents USING btree (workspace_id) WHERE ((status = 'live'::text) AND (deleted_at IS NULL));
+
+--
+-- Name: agents_name; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX agents_name ON public.agents USING btree (workspace_id, lower(name)) WHERE (deleted_at IS NULL);
+
+--
+-- Name: agents_template; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX agents_template ON public.agents USING btree (template_id) WHERE (deleted_at IS NULL);
+
+--
+-- Name: agents_workspace; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX agents_workspace ON public.agents USING btree (workspace_id, created_at DESC) WHERE (deleted_at IS NULL);
+
+--
+-- Name: audit_log_action; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX audit_log_action ON public.audit_log USING btree (action, at DESC);
+
+--
+-- Name: audit_log_actor; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX audit_log_actor ON public.audit_log USING btree (actor_id, at DESC);
+
+--
+-- Name: audit_log_at; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX audit_log_at ON public.audit_log USING btree (at DESC, id DESC);
+
+--
+-- Name: audit_log_workspace; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX audit_log_workspace ON public.audit_log USING btree (workspace_id, at DESC) WHERE (workspace_id IS NOT NULL);
+
+--
+-- Name: calls_agent; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX calls_agent ON public.calls USING btree (workspace_id, agent_id, created_at DESC);
+
+--
+-- Name: calls_carrier; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX calls_carrier ON public.calls USING btree (carrier, carrier_call_id) WHERE (carrier_call_id IS NOT NULL);
+
+--
+-- Name: calls_created; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX calls_created ON public.calls USING btree (created_at DESC, id DESC);
+
+--
+-- Name: calls_open; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX calls_open ON public.calls USING btree (workspace_id, created_at) WHERE (status = ANY (ARRAY['queued'::text, 'ringing'::text, 'in_progress'::text]));
+
+--
+-- Name: calls_workspace; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX calls_workspace ON public.calls USING btree (workspace_id, created_at DESC, id DESC);
+
+--
+-- Name: idempotency_keys_created; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX idempotency_keys_created ON public.idempotency_keys USING btree (created_at);
+
+--
+-- Name: integration_sync_logs_integration; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX integration_sync_logs_integration ON public.integration_sync_logs USING btree (integration_id, started_at DESC);
+
+--
+-- Name: integrations_type; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX integrations_type ON public.integrations USING btree (integration_type);
+
+--
+-- Name: integrations_workspace; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX integrations_workspace ON public.integrations USING btree (workspace_id, created_at DESC);
+
+--
+-- Name: invitations_open; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX invitations_open ON public.invitations USING btree (workspace_id, email) WHERE ((accepted_at IS NULL) AND (revoked_at IS NULL));
+
+--
+-- Name: invitations_token; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX invitations_token ON public.invitations USING btree (token_hash);
+
+--
+-- Name: invoices_status; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX invoices_status ON public.invoices USING btree (status, period_start DESC);
+
+--
+-- Name: invoices_stripe; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX invoices_stripe ON public.invoices USING btree (stripe_invoice_id) WHERE (stripe_invoice_id IS NOT NULL);
+
+--
+-- Name: invoices_workspace; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX invoices_workspace ON public.invoices USING btree (workspace_id, period_start DESC);
+
+--
+-- Name: one_time_tokens_expiry; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX one_time_tokens_expiry ON public.one_time_tokens USING btree (expires_at);
+
+--
+-- Name: one_time_tokens_user; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX one_time_tokens_user ON public.one_time_tokens USING btree (user_id, purpose);
+
+--
+-- Name: phone_numbers_agent; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX phone_numbers_agent ON public.phone_numbers USING btree (agent_id) WHERE ((agent_id IS NOT NULL) AND (status = ANY (ARRAY['buying'::text, 'active'::text])));
+
+--
+-- Name: phone_numbers_number; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX phone_numbers_number ON public.phone_numbers USING btree (phone_number) WHERE (status = ANY (ARRAY['buying'::text, 'active'::text, 'releasing'::text]));
+
+--
+-- Name: phone_numbers_workspace; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX phone_numbers_workspace ON public.phone_numbers USING btree (workspace_id, created_at DESC);
+
+--
+-- Name: refresh_tokens_session; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX refresh_tokens_session ON public.refresh_tokens USING btree (session_id);
+
+--
+-- Name: sessions_admin; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX sessions_admin ON public.sessions USING btree (admin_id) WHERE (revoked_at IS NULL);
+
+--
+-- Name: sessions_expiry; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX sessions_expiry ON public.sessions USING btree (expires_at);
+
+--
+-- Name: sessions_user; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX sessions_user ON public.sessions USING btree (user_id) WHERE (revoked_at IS NULL);
+
+--
+-- Name: usage_daily_day; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX usage_daily_day ON public.usage_daily USING btree (day);
+
+--
+-- Name: usage_records_call; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX usage_records_call ON ONLY public.usage_records USING btree (call_id) WHERE (call_id IS NOT NULL);
+
+--
+-- Name: usage_records_default_call_id_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX usage_records_default_call_id_idx ON public.usage_records_default USING btree (call_id) WHERE (call_id IS NOT NULL);
+
+--
+-- Name: usage_records_workspace; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX usage_records_workspace ON ONLY public.usage_records USING btree (workspace_id, at);
+
+--
+-- Name: usage_records_default_workspace_id_at_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX usage_records_default_workspace_id_at_idx ON public.usage_records_default USING btree (workspace_id, at);
+
+--
+-- Name: users_created; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX users_created ON public.users USING btree (created_at DESC, id DESC);
+
+--
+-- Name: users_email; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX users_email ON public.users USING btree (email);
+
+--
+-- Name: users_search; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX users_search ON public.users USING gin (email public.gin_trgm_ops, name public.gin_trgm_ops);
+
+--
+-- Name: webhook_events_open; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX webhook_events_open ON public.webhook_events USING btree (received_at) WHERE (handled_at IS NULL);
+
+--
+-- Name: workspace_changes_at; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX workspace_changes_at ON public.workspace_changes USING btree (at);
+
+--
+-- Name: workspace_changes_workspace; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX workspace_changes_workspace ON public.workspace_changes USING btree (workspace_id, at DESC);
+
+--
+-- Name: workspace_daily_day; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX workspace_daily_day ON public.workspace_daily USING btree (day);
+
+--
+-- Name: workspace_members_owner; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX workspace_members_owner ON public.workspace_members USING btree (workspace_id, joined_at) WHERE (role = 'owner'::text);
+
+--
+-- Name: workspace_members_user; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX workspace_members_user ON public.workspace_members USING btree (user_id);
+
+--
+-- Name: workspaces_created; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX workspaces_created ON public.workspaces USING btree (created_at DESC, id DESC) WHERE (deleted_at IS NULL);
+
+--
+-- Name: workspaces_purge; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX workspaces_purge ON public.workspaces USING btree (purge_after) WHERE (purge_after IS NOT NULL);
+
+--
+-- Name: workspaces_search; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX workspaces_search ON public.workspaces USING gin (name public.gin_trgm_ops);
+
+--
+-- Name: workspaces_status; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX workspaces_status ON public.workspaces USING btree (status, created_at DESC) WHERE (deleted_at IS NULL);
+
+--
+-- Name: workspaces_stripe; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX workspaces_stripe ON public.workspaces USING btree (stripe_customer_id) WHERE (stripe_customer_id IS NOT NULL);
+
+--
+-- Name: workspaces_tier; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX workspaces_tier ON public.workspaces USING btree (tier_name);
+
+--
+-- Name: call_events_default_pkey; Type: INDEX ATTACH; Schema: public; Owner: -
+--
+
+ALTER INDEX public.call_events_pkey ATTACH PARTITION public.call_events_default_pkey;
+
+--
+-- Name: usage_records_default_call_id_idx; Type: INDEX ATTACH; Schema: public; Owner: -
+--
+
+ALTER INDEX public.usage_records_call ATTACH PARTITION public.usage_records_default_call_id_idx;
+
+--
+-- Name: usage_records_default_pkey; Type: INDEX ATTACH; Schema: public; Owner: -
+--
+
+ALTER INDEX public.usage_records_pkey ATTACH PARTITION public.usage_records_default_pkey;
+
+--
+-- Name: usage_records_default_workspace_id_at_idx; Type: INDEX ATTACH; Schema: public; Owner: -
+--
+
+ALTER INDEX public.usage_records_workspace ATTACH PARTITION public.usage_records_default_workspace_id_at_idx;
+
+--
+-- Name: agent_versions agent_versions_immutable; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER agent_versions_immutable BEFORE UPDATE ON public.agent_versions FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+--
+-- Name: audit_log audit_log_append_only; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER audit_log_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+--
+-- Name: usage_records usage_records_append_only; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER usage_records_append_only BEFORE DELETE OR UPDATE ON public.usage_records FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+--
+-- Name: agent_versions agent_versions_workspace_id_agent_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.agent_versions
+    ADD CONSTRAINT agent_versions_workspace_id_agent_id_fkey FOREIGN KEY (workspace_id, agent_id) REFERENCES public.agents(workspace_id, id) ON DELETE CASCADE;
+
+--
+-- Name: agents agents_template_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.agents
+    ADD CONSTRAINT agents_template_id_fkey FOREIGN KEY (template_id) REFERENCES public.agent_templates(id);
+
+--
+-- Name: agents agents_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.agents
+    ADD CONSTRAINT agents_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
+-- Name: billing_settings billing_settings_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.billing_settings
+    ADD CONSTRAINT billing_settings_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
+-- Name: call_words call_words_call_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.call_words
+    ADD CONSTRAINT call_words_call_id_fkey FOREIGN KEY (call_id) REFERENCES public.calls(id) ON DELETE CASCADE;
+
+--
+-- Name: calls calls_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.calls
+    ADD CONSTRAINT calls_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
+-- Name: integration_sync_logs integration_sync_logs_integration_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.integration_sync_logs
+    ADD CONSTRAINT integration_sync_logs_integration_id_fkey FOREIGN KEY (integration_id) REFERENCES public.integrations(id) ON DELETE CASCADE;
+
+--
+-- Name: integrations integrations_integration_type_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.integrations
+    ADD CONSTRAINT integrations_integration_type_fkey FOREIGN KEY (integration_type) REFERENCES public.integration_types(type);
+
+--
+-- Name: integrations integrations_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.integrations
+    ADD CONSTRAINT integrations_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
+-- Name: invitations invitations_invited_by_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.invitations
+    ADD CONSTRAINT invitations_invited_by_fkey FOREIGN KEY (invited_by) REFERENCES public.users(id) ON DELETE SET NULL;
+
+--
+-- Name: invitations invitations_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.invitations
+    ADD CONSTRAINT invitations_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
+-- Name: invoices invoices_billing_period_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.invoices
+    ADD CONSTRAINT invoices_billing_period_id_fkey FOREIGN KEY (billing_period_id) REFERENCES public.billing_periods(id);
+
+--
+-- Name: one_time_tokens one_time_tokens_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.one_time_tokens
+    ADD CONSTRAINT one_time_tokens_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+--
+-- Name: phone_numbers phone_numbers_workspace_id_agent_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.phone_numbers
+    ADD CONSTRAINT phone_numbers_workspace_id_agent_id_fkey FOREIGN KEY (workspace_id, agent_id) REFERENCES public.agents(workspace_id, id) ON DELETE SET NULL (agent_id);
+
+--
+-- Name: phone_numbers phone_numbers_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.phone_numbers
+    ADD CONSTRAINT phone_numbers_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
+-- Name: refresh_tokens refresh_tokens_session_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.refresh_tokens
+    ADD CONSTRAINT refresh_tokens_session_id_fkey FOREIGN KEY (session_id) REFERENCES public.sessions(id) ON DELETE CASCADE;
+
+--
+-- Name: sessions sessions_admin_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_admin_id_fkey FOREIGN KEY (admin_id) REFERENCES public.admins(id) ON DELETE CASCADE;
+
+--
+-- Name: sessions sessions_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+--
+-- Name: voice_strategies voice_strategies_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.voice_strategies
+    ADD CONSTRAINT voice_strategies_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
+-- Name: workspace_members workspace_members_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.workspace_members
+    ADD CONSTRAINT workspace_members_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+--
+-- Name: workspace_members workspace_members_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.workspace_members
+    ADD CONSTRAINT workspace_members_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
+-- Name: workspace_providers workspace_providers_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.workspace_providers
+    ADD CONSTRAINT workspace_providers_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
+-- Name: workspaces workspaces_tier_name_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.workspaces
+    ADD CONSTRAINT workspaces_tier_name_fkey FOREIGN KEY (tier_name) REFERENCES public.tiers(tier_name);
+
+--
+-- Name: agent_daily; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.agent_daily ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: agent_totals; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.agent_totals ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: agent_versions; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.agent_versions ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: agents; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.agents ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: audit_log appends; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY appends ON public.audit_log FOR INSERT WITH CHECK (true);
+
+--
+-- Name: audit_log; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.audit_log ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: billing_periods; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.billing_periods ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: billing_settings; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.billing_settings ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: call_events; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.call_events ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: call_events_default; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.call_events_default ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: call_words; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.call_words ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: calls; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.calls ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: integration_sync_logs; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.integration_sync_logs ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: integrations; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.integrations ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: invitations; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.invitations ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: invoices; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.invoices ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: phone_numbers; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.phone_numbers ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: platform_daily platform; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY platform ON public.platform_daily USING ((public.current_scope() = 'platform'::text));
+
+--
+-- Name: platform_daily; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.platform_daily ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: audit_log reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY reads ON public.audit_log FOR SELECT USING (((public.current_scope() = 'platform'::text) OR (workspace_id = public.current_workspace())));
+
+--
+-- Name: rollup_dirty; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.rollup_dirty ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: agent_daily tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.agent_daily USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: agent_totals tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.agent_totals USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: agent_versions tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.agent_versions USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: agents tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.agents USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: billing_periods tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.billing_periods USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: billing_settings tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.billing_settings USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: call_events tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.call_events USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: call_events_default tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.call_events_default USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: call_words tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.call_words USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: calls tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.calls USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: integration_sync_logs tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.integration_sync_logs USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: integrations tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.integrations USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: invitations tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.invitations USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: invoices tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.invoices USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: phone_numbers tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.phone_numbers USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: rollup_dirty tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.rollup_dirty USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: usage_daily tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.usage_daily USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: usage_records tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.usage_records USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: usage_records_default tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.usage_records_default USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: voice_strategies tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.voice_strategies USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: workspace_changes tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.workspace_changes USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: workspace_daily tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.workspace_daily USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: workspace_members tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.workspace_members USING (((workspace_id = public.current_workspace()) OR (user_id = public.current_person()) OR (public.current_scope() = 'platform'::text))) WITH CHECK (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: workspace_providers tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.workspace_providers USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: workspace_totals tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.workspace_totals USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: workspaces tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.workspaces USING (((id = public.current_workspace()) OR (public.current_scope() = 'platform'::text) OR (id IN ( SELECT m.workspace_id
+   FROM public.workspace_members m
+  WHERE (m.user_id = public.current_person()))))) WITH CHECK (((id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: usage_daily; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.usage_daily ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: usage_records; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.usage_records ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: usage_records_default; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.usage_records_default ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: voice_strategies; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.voice_strategies ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: workspace_changes; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.workspace_changes ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: workspace_daily; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.workspace_daily ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: workspace_members; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.workspace_members ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: workspace_providers; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.workspace_providers ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: workspace_totals; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.workspace_totals ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: workspaces; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.workspaces ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: SCHEMA public; Type: ACL; Schema: -; Owner: -
+--
+
+GRANT USAGE ON SCHEMA public TO vocalized_app;
+
+--
+-- Name: TABLE admins; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.admins TO vocalized_app;
+
+--
+-- Name: TABLE agent_daily; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.agent_daily TO vocalized_app;
+
+--
+-- Name: TABLE agent_templates; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.agent_templates TO vocalized_app;
+
+--
+-- Name: TABLE agent_totals; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.agent_totals TO vocalized_app;
+
+--
+-- Name: TABLE agent_versions; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT ON TABLE public.agent_versions TO vocalized_app;
+
+--
+-- Name: TABLE agents; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.agents TO vocalized_app;
+
+--
+-- Name: TABLE audit_log; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT ON TABLE public.audit_log TO vocalized_app;
+
+--
+-- Name: TABLE billing_periods; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.billing_periods TO vocalized_app;
+
+--
+-- Name: TABLE billing_settings; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.billing_settings TO vocalized_app;
+
+--
+-- Name: TABLE call_events; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.call_events TO vocalized_app;
+
+--
+-- Name: TABLE call_events_default; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.call_events_default TO vocalized_app;
+
+--
+-- Name: TABLE call_words; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.call_words TO vocalized_app;
+
+--
+-- Name: TABLE calls; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.calls TO vocalized_app;
+
+--
+-- Name: TABLE idempotency_keys; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency_keys TO vocalized_app;
+
+--
+-- Name: TABLE integration_sync_logs; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.integration_sync_logs TO vocalized_app;
+
+--
+-- Name: TABLE integration_types; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.integration_types TO vocalized_app;
+
+--
+-- Name: TABLE integrations; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.integrations TO vocalized_app;
+
+--
+-- Name: TABLE invitations; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invitations TO vocalized_app;
+
+--
+-- Name: TABLE invoices; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoices TO vocalized_app;
+
+--
+-- Name: TABLE one_time_tokens; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.one_time_tokens TO vocalized_app;
+
+--
+-- Name: TABLE phone_numbers; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.phone_numbers TO vocalized_app;
+
+--
+-- Name: TABLE platform_daily; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.platform_daily TO vocalized_app;
+
+--
+-- Name: TABLE providers; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.providers TO vocalized_app;
+
+--
+-- Name: TABLE refresh_tokens; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.refresh_tokens TO vocalized_app;
+
+--
+-- Name: TABLE rollup_dirty; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.rollup_dirty TO vocalized_app;
+
+--
+-- Name: TABLE sessions; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sessions TO vocalized_app;
+
+--
+-- Name: TABLE settings; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.settings TO vocalized_app;
+
+--
+-- Name: TABLE tiers; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.tiers TO vocalized_app;
+
+--
+-- Name: TABLE usage_daily; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_daily TO vocalized_app;
+
+--
+-- Name: TABLE usage_records; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT ON TABLE public.usage_records TO vocalized_app;
+
+--
+-- Name: TABLE usage_records_default; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT ON TABLE public.usage_records_default TO vocalized_app;
+
+--
+-- Name: TABLE users; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.users TO vocalized_app;
+
+--
+-- Name: TABLE voice_strategies; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.voice_strategies TO vocalized_app;
+
+--
+-- Name: TABLE webhook_events; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.webhook_events TO vocalized_app;
+
+--
+-- Name: TABLE workspace_changes; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.workspace_changes TO vocalized_app;
+
+--
+-- Name: TABLE workspace_daily; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.workspace_daily TO vocalized_app;
+
+--
+-- Name: TABLE workspace_members; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.workspace_members TO vocalized_app;
+
+--
+-- Name: TABLE workspace_providers; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.workspace_providers TO vocalized_app;
+
+--
+-- Name: TABLE workspace_totals; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.workspace_totals TO vocalized_app;
+
+--
+-- Name: TABLE workspaces; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.workspaces TO vocalized_app;
+
+--
+-- Name: DEFAULT PRIVILEGES FOR SEQUENCES; Type: DEFAULT ACL; Schema: public; Owner: -
+--
+
+ALTER DEFAULT PRIVILEGES FOR ROLE owner IN SCHEMA public GRANT SELECT,USAGE ON SEQUENCES TO vocalized_app;
+
+--
+-- Name: DEFAULT PRIVILEGES FOR TABLES; Type: DEFAULT ACL; Schema: public; Owner: -
+--
+
+ALTER DEFAULT PRIVILEGES FOR ROLE owner IN SCHEMA public GRANT SELECT,INSERT,DELETE,UPDATE ON TABLES TO vocalized_app;
+
+--
+-- PostgreSQL database dump complete
+--
