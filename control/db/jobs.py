@@ -1,4 +1,4 @@
-"""Background jobs in PostgreSQL (pgqueuer): asked for in the transaction that needs them, so that both stand or fall."""
+"""Background jobs in PostgreSQL (pgqueuer): asked for in the transaction that needs them, to stand or fall with it."""
 
 from datetime import timedelta
 from typing import Final
@@ -7,7 +7,7 @@ from pgqueuer.adapters.persistence.qb import QueryQueueBuilder
 
 from control.db.pool import Connection
 
-# pgqueuer's own statement, without its client: that writes JSON as text, which our connections' codec would quote again.
+# pgqueuer's own statement without its client, which hands JSON over as text: our connections' codec would quote it again.
 _ENQUEUE: Final = QueryQueueBuilder().build_enqueue_query("raise")
 _USUAL_PRIORITY: Final = 0
 
