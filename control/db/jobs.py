@@ -7,7 +7,7 @@ from pgqueuer.adapters.persistence.qb import QueryQueueBuilder
 
 from control.db.pool import Connection
 
-# pgqueuer's own statement without its client, which hands JSON over as text: our connections' codec would quote it again.
+# The statement of pgqueuer without its client, which hands JSON over as text: our codec would quote that again.
 _ENQUEUE: Final = QueryQueueBuilder().build_enqueue_query("raise")
 _USUAL_PRIORITY: Final = 0
 

@@ -60,7 +60,7 @@ def require_room(before: Tier, after: Tier, use: TierUse) -> None:
         new = getattr(after, name)
         if new < getattr(before, name) and use.over[name]:
             raise Conflict(
-                f"{name} cannot be {new}: {use.over[name]} of this tier's workspaces use more, {use.most[name]} at most.",
+                f"{name} cannot be {new}: {use.over[name]} of this tier's workspaces use more, up to {use.most[name]}.",
                 param=name,
                 code="tier_in_use",
             )
