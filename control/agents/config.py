@@ -1,0 +1,165 @@
+"""AgentConfig: what an agent says and does; its JSON Schema is published, and `plan.py` turns it into a call's plan."""
+
+from functools import cache
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from control.agents.phone import callable_number
+from shared.plan import ToolName
+
+SCHEMA_ID: Final = "/schemas/agent-config.json"
+# What a database and a phone line can both carry: PostgreSQL takes no NUL.
+PLAIN: Final = r"^[^\u0000]*$"
+FACT_NAME: Final = r"^[a-z][a-z0-9_]{0,39}$"
+LANGUAGE: Final = r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$"
+E164: Final = r"^(\+[1-9][0-9]{6,14})?$"
+MOST_CHOICES: Final = 7  # a plan's chain holds eight: one place is kept for the agent's voice_provider
+SAFE_INTEGER: Final = 2**53 - 1
+
+FactName = Annotated[str, StringConstraints(pattern=FACT_NAME)]
+Provider = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+OptionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
+OptionText = Annotated[str, StringConstraints(max_length=2_000, pattern=PLAIN)]
+Whole = Annotated[int, Field(ge=-SAFE_INTEGER, le=SAFE_INTEGER)]
+Real = Annotated[float, Field(allow_inf_nan=False, ge=-1e15, le=1e15)]
+Option = bool | Whole | Real | OptionText | Annotated[list[OptionText], Field(max_length=100)]
+Options = Annotated[dict[OptionName, Option], Field(max_length=30)]
+
+
+class Part(BaseModel):
+    """Base of the config and its parts: no conversion of types, no unknown field."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Choice(Part):
+    """One provider of a fallback chain."""
+
+    provider: Provider = Field(description="Name in the provider catalogue.")
+    options: Options = Field(
+        {}, description="The provider's own options, such as model or voice; the catalogue tells which may be set."
+    )
+
+
+Chain = Annotated[list[Choice], Field(max_length=MOST_CHOICES)]
+
+
+class Speech(Part):
+    """Who hears, thinks and speaks. Each list is a fallback chain, first choice first; an empty one means the
+    workspace's and then the platform's default."""
+
+    stt: Chain = Field([], description="Speech to text: 0 to 7 providers.")
+    llm: Chain = Field([], description="Language model: 0 to 7 providers.")
+    tts: Chain = Field([], description="Text to speech: 0 to 7 providers; the agent's voice_provider goes before them.")
+
+
+class Turn(Part):
+    """Turn-taking."""
+
+    silence_ms: int = Field(
+        600, ge=100, le=5_000,
+        description="Milliseconds of silence, from the true end of the caller's speech, that end the caller's turn.",
+    )  # fmt: skip
+    adaptive: bool = Field(
+        True,
+        description="Shorten that silence after a finished sentence; lengthen it while digits or an e-mail are given.",
+    )
+    barge_in: bool = Field(True, description="The caller may interrupt the agent.")
+    min_words: int = Field(1, ge=1, le=10, description="Words that make an interruption; 'mm-hm' does not count.")
+    smart_turn: bool = Field(False, description="Ask a model at each pause whether the caller is done.")
+
+
+class Limits(Part):
+    """When a call is nudged or ended; 0 turns a limit off."""
+
+    max_duration_s: int = Field(3_600, ge=0, le=86_400, description="Longest call, seconds.")
+    idle_nudge_s: int = Field(
+        10, ge=0, le=86_400, description="Seconds of silence on both sides after which the agent asks who is there."
+    )
+    silence_s: int = Field(30, ge=0, le=86_400, description="Seconds of silence on both sides that end the call.")
+    reply_s: float = Field(
+        8.0, ge=0, le=60, allow_inf_nan=False,
+        description="Longest wait, seconds, for a reply's first audio before the agent apologises.",
+    )  # fmt: skip
+
+
+class Recording(Part):
+    """Whether calls are recorded, and how callers consent to it: a recording without consent is refused."""
+
+    enabled: bool = Field(False, description="Record calls.")
+    consent: Literal["none", "announced", "given_otherwise"] = Field(
+        "none",
+        description="announced: the agent says `announcement` before its greeting. "
+        "given_otherwise: callers have consented before, as `statement` tells.",
+    )
+    announcement: str = Field(
+        "", max_length=500, pattern=PLAIN,
+        description="Said at the start of a recorded call; up to 500 characters; may hold {placeholders}.",
+    )  # fmt: skip
+    statement: str = Field(
+        "", max_length=1_000, pattern=PLAIN,
+        description="Where and how callers gave their consent; up to 1000 characters; kept with the version as proof.",
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _consented(self) -> "Recording":
+        if self.enabled and self.consent == "none":
+            raise ValueError("recording needs consent: announced (with an announcement), or given_otherwise")
+        if self.enabled and self.consent == "announced" and not self.announcement.strip():
+            raise ValueError("consent by announcement needs the announcement's text")
+        if self.enabled and self.consent == "given_otherwise" and not self.statement.strip():
+            raise ValueError("consent that is given otherwise needs a statement of where and how")
+        return self
+
+
+class AgentConfig(Part):
+    """What an agent says and does. Texts may hold {placeholders}, filled from `facts` when a call begins."""
+
+    prompt: str = Field(
+        "", max_length=30_000, pattern=PLAIN,
+        description="Instructions and facts for the language model; up to 30,000 characters.",
+    )  # fmt: skip
+    greeting: str = Field(
+        "", max_length=1_400, pattern=PLAIN,
+        description="The agent's first words, up to 1,400 characters; empty: the agent waits for the caller.",
+    )  # fmt: skip
+    language: str = Field("en", max_length=20, pattern=LANGUAGE, description="BCP 47 tag, such as en or pt-BR.")
+    goodbye: str = Field(
+        "Goodbye.", max_length=400, pattern=PLAIN,
+        description="The agent's last words when it ends a call; up to 400 characters.",
+    )  # fmt: skip
+    facts: dict[FactName, Annotated[str, StringConstraints(min_length=1, max_length=4_000, pattern=PLAIN)]] = Field(
+        {}, max_length=100,
+        description="What the {placeholders} of prompt, greeting, goodbye and announcement stand for; up to 100.",
+    )  # fmt: skip
+    speech: Speech = Field(Speech(), description="Providers; left out, the defaults.")
+    voices: dict[Provider, Options] = Field(
+        {}, max_length=8,
+        description="Options of each voice provider, used whenever it speaks for this agent, as first choice or as "
+        "fallback: so that a fallback sounds alike.",
+    )  # fmt: skip
+    turn: Turn = Field(Turn(), description="Turn-taking.")
+    tools: list[ToolName] = Field(
+        ["end_call", "collect_digits"], max_length=2, description="What the agent may do besides talking."
+    )
+    limits: Limits = Field(Limits(), description="When a call is nudged or ended.")
+    recording: Recording = Field(Recording(), description="Recording and consent.")
+    fallback_number: Annotated[str, AfterValidator(callable_number)] = Field(
+        "", pattern=E164,
+        description="E.164 number for callers who want a person; empty: a message is taken instead.",
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _each_tool_once(self) -> "AgentConfig":
+        if len(set(self.tools)) != len(self.tools):
+            raise ValueError("tools: each one once")
+        return self
+
+
+@cache
+def json_schema() -> dict[str, Any]:
+    """The published JSON Schema (draft 2020-12). It tells shapes and bounds; that recording needs consent and that the
+    fallback number can be dialled is told in words, and checked on top."""
+    schema = AgentConfig.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA_ID, **schema}

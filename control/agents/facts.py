@@ -1,0 +1,40 @@
+"""Placeholders in an agent's texts, such as {business_name}, and the facts that fill them."""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from control.agents.config import AgentConfig
+
+PLACEHOLDER: Final = re.compile(r"\{([a-z][a-z0-9_]{0,39})\}")
+
+
+def fill(text: str, facts: Mapping[str, str]) -> str:
+    """The text with its placeholders filled, once: a fact that holds braces is not looked into. Unknown ones stay."""
+    return PLACEHOLDER.sub(lambda found: facts.get(found[1], found[0]), text)
+
+
+def texts(config: AgentConfig) -> dict[str, str]:
+    """The texts that may hold placeholders and are said or thought, by their field's name."""
+    announcement = config.recording.announcement if announces(config) else ""
+    return {
+        "greeting": config.greeting,
+        "prompt": config.prompt,
+        "goodbye": config.goodbye,
+        "recording.announcement": announcement,
+    }
+
+
+def announces(config: AgentConfig) -> bool:
+    """Whether the caller is told of the recording."""
+    return config.recording.enabled and config.recording.consent == "announced"
+
+
+def placeholders(config: AgentConfig) -> tuple[str, ...]:
+    """All placeholders, in the order of their first mention."""
+    return tuple(dict.fromkeys(found[1] for text in texts(config).values() for found in PLACEHOLDER.finditer(text)))
+
+
+def missing(config: AgentConfig) -> tuple[str, ...]:
+    """The placeholders without a fact."""
+    return tuple(name for name in placeholders(config) if not config.facts.get(name, "").strip())

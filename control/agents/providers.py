@@ -1,0 +1,70 @@
+"""Which providers an agent may name, and which of them could take part in a call today."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+Kind = Literal["stt", "llm", "tts"]
+KINDS: Final[tuple[Kind, ...]] = ("stt", "llm", "tts")
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A provider of the catalogue as one workspace sees it. Whether there are keys is known here, never the keys.
+
+    kinds: what it can do. config: the platform's options by kind. options: what an agent may set, by kind.
+    priority: the lower, the earlier in a default chain. allowed: the workspace has not turned it off.
+    uses_platform_key: false where the workspace brings its own.
+    """
+
+    provider: str
+    kinds: Sequence[str]
+    is_enabled: bool
+    priority: int
+    needs_key: bool
+    for_tests: bool
+    config: Mapping[str, Any]
+    options: Mapping[str, Sequence[str]]
+    platform_key: bool
+    allowed: bool = True
+    uses_platform_key: bool = True
+    own_key: bool = False
+
+    def defaults(self, kind: Kind) -> Mapping[str, Any]:
+        """The platform's options for this kind."""
+        given = self.config.get(kind)
+        return given if isinstance(given, Mapping) else {}
+
+
+class Offers:
+    """All of a workspace's, in the order of default chains. standins: those made for tests may be used."""
+
+    def __init__(self, offers: Iterable[Offer], *, standins: bool = False) -> None:
+        self._all = {offer.provider: offer for offer in sorted(offers, key=lambda o: (o.priority, o.provider))}
+        self._standins = standins
+
+    def get(self, provider: str) -> Offer | None:
+        """One by its name."""
+        return self._all.get(provider)
+
+    def fault(self, provider: str, kind: Kind) -> str:
+        """Why it cannot do this in a call today; empty if it can."""
+        offer = self._all.get(provider)
+        if offer is None or kind not in offer.kinds:
+            return f"there is no {kind} provider {provider!r}"
+        if not offer.is_enabled:
+            return f"{provider} is not in service"
+        if not offer.allowed:
+            return f"{provider} is turned off in this workspace"
+        if offer.for_tests and not self._standins:
+            return f"{provider} is for tests only"
+        if offer.needs_key and not (offer.platform_key if offer.uses_platform_key else offer.own_key):
+            return f"{provider} has no key"
+        return ""
+
+    def defaults(self, kind: Kind) -> list[str]:
+        """The chain of an agent that names none: all that could serve, but never a stand-in for the real thing."""
+        return [
+            name for name, offer in self._all.items()
+            if kind in offer.kinds and not offer.for_tests and not self.fault(name, kind)
+        ]  # fmt: skip
