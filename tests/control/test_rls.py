@@ -1,0 +1,168 @@
+"""Row-level security, the second wall: raw queries in a wrong tenant's scope see and change nothing."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from control.db.pool import Pool, Timeouts, open_pool
+from control.db.scope import enter_platform, enter_user, enter_workspace
+from shared.ids import new_id
+
+# Tables of a workspace, each with a statement that puts one row of workspace $1 (and its agent $2) into it.
+ROWS = {
+    "workspace_members": "",  # made with the tenant
+    "agents": "",
+    "agent_versions": "INSERT INTO agent_versions (agent_id, version, workspace_id, name, config) "
+    "VALUES ($2, 1, $1, 'A', '{}')",
+    "invitations": "INSERT INTO invitations (id, workspace_id, email, role, token_hash, expires_at) "
+    "VALUES ($2, $1, 'a@example.com', 'member', $2::uuid::text::bytea, now())",
+    "workspace_changes": "INSERT INTO workspace_changes (id, workspace_id, status, tier_name, monthly_fee) "
+    "VALUES ($2, $1, 'trial', 't', 0)",
+    "phone_numbers": "INSERT INTO phone_numbers (id, workspace_id, phone_number, carrier, status) "
+    "VALUES ($2, $1, '+1' || (1000000000 + abs(hashtext($2::uuid::text)) % 1000000000), 'twilio', 'active')",
+    "calls": "INSERT INTO calls (id, workspace_id, direction, carrier, status) "
+    "VALUES ($2, $1, 'inbound', 'twilio', 'completed')",
+    "call_words": "INSERT INTO call_words (call_id, workspace_id, words) VALUES ($2, $1, '[]')",
+    "call_events": "INSERT INTO call_events (call_id, seq, workspace_id, at, event_type, event_data) "
+    "VALUES ($2, 0, $1, now(), 'x', '{}')",
+    "usage_records": "INSERT INTO usage_records (id, workspace_id, at, resource_type, quantity, unit, cost, price) "
+    "VALUES ($2, $1, now(), 'stt', 1, 's', 1, 1)",
+    "workspace_totals": "INSERT INTO workspace_totals (workspace_id, calls, seconds, price, cost) "
+    "SELECT $1, 1, 1, 1, 1 WHERE $2::uuid IS NOT NULL",
+    "agent_totals": "INSERT INTO agent_totals (agent_id, workspace_id, calls, completed, seconds) "
+    "VALUES ($2, $1, 1, 1, 1)",
+    "workspace_providers": "INSERT INTO workspace_providers (workspace_id, provider) VALUES ($1, $2::uuid::text)",
+    "voice_strategies": "INSERT INTO voice_strategies (workspace_id, strategy) VALUES ($1, $2::uuid::text)",
+    "billing_settings": "INSERT INTO billing_settings (workspace_id, billing_email) VALUES ($1, $2::uuid::text)",
+    "invoices": "INSERT INTO invoices (id, workspace_id, amount, status, period_start, period_end) "
+    "VALUES ($2, $1, 1, 'paid', now(), now())",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A workspace, its owner and its agent."""
+
+    workspace_id: UUID
+    user_id: UUID
+    agent_id: UUID
+
+
+@pytest.fixture
+async def owner(fresh_database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection of the database's owner, whom no policy binds."""
+    connection = await asyncpg.connect(fresh_database_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def pool(fresh_database_url: str) -> AsyncIterator[Pool]:
+    """Connections as the programs have them."""
+    async with open_pool(fresh_database_url, size=1, timeouts=Timeouts()) as pool:
+        yield pool
+
+
+async def _tenant(owner: asyncpg.Connection) -> Tenant:
+    tenant = Tenant(UUID(new_id()), UUID(new_id()), UUID(new_id()))
+    await owner.execute(
+        "INSERT INTO tiers (tier_name, display_name, monthly_fee, included_minutes, price_per_minute, max_agents, "
+        "max_members, max_phone_numbers, max_concurrent_calls) VALUES ('t', 'T', 0, 0, 0, 1, 1, 1, 1) "
+        "ON CONFLICT DO NOTHING"
+    )
+    await owner.execute(
+        "INSERT INTO users (id, email, name, password_hash) VALUES ($1::uuid, $1::uuid::text || '@example.com', 'U', 'x')",
+        tenant.user_id,
+    )
+    await owner.execute(
+        "INSERT INTO workspaces (id, name, status, tier_name) VALUES ($1, 'W', 'trial', 't')", tenant.workspace_id
+    )
+    await owner.execute(
+        "INSERT INTO workspace_members (workspace_id, user_id, role) VALUES ($1, $2, 'owner')",
+        tenant.workspace_id,
+        tenant.user_id,
+    )
+    await owner.execute(
+        "INSERT INTO agents (id, workspace_id, name) VALUES ($1, $2, 'A')", tenant.agent_id, tenant.workspace_id
+    )
+    for statement in filter(None, ROWS.values()):
+        await owner.execute(statement, tenant.workspace_id, tenant.agent_id)
+    return tenant
+
+
+async def test_a_raw_query_in_another_tenants_scope_sees_and_changes_nothing(
+    owner: asyncpg.Connection, pool: Pool
+) -> None:
+    mine, theirs = await _tenant(owner), await _tenant(owner)
+    async with pool.transaction() as db:
+        await enter_workspace(db, mine.workspace_id, mine.user_id)
+        for table in ROWS:
+            count = f"SELECT count(*) FROM {table} WHERE workspace_id = $1"
+            assert await db.fetchval(count, mine.workspace_id) == 1, table
+            assert await db.fetchval(count, theirs.workspace_id) == 0, table
+            assert await db.fetchval(f"SELECT count(*) FROM {table}") == 1, table
+        for table in ("agents", "calls", "invoices", "workspace_members"):
+            moved = await db.execute(f"DELETE FROM {table} WHERE workspace_id = $1", theirs.workspace_id)
+            assert moved == "DELETE 0", table
+
+
+async def test_nothing_can_be_written_into_another_tenants_workspace(owner: asyncpg.Connection, pool: Pool) -> None:
+    mine, theirs = await _tenant(owner), await _tenant(owner)
+    async with pool.acquire() as db:
+        for table, statement in ROWS.items():
+            if not statement:
+                continue
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                async with db.transaction():
+                    await enter_workspace(db, mine.workspace_id, mine.user_id)
+                    await db.execute(statement, theirs.workspace_id, UUID(new_id()))
+                    pytest.fail(f"{table} took a row of another workspace")
+
+
+async def test_without_a_scope_no_tenant_is_seen(owner: asyncpg.Connection, pool: Pool) -> None:
+    tenant = await _tenant(owner)
+    async with pool.acquire() as db:
+        for table in (*ROWS, "workspaces"):
+            assert await db.fetchval(f"SELECT count(*) FROM {table}") == 0, table
+        async with db.transaction():
+            await enter_platform(db)
+            assert await db.fetchval("SELECT count(*) FROM workspaces") == 1
+        assert await db.fetchval("SELECT count(*) FROM workspaces") == 0, "the scope outlived its transaction"
+        async with db.transaction():
+            await enter_user(db, tenant.user_id)
+            assert await db.fetchval("SELECT id FROM workspaces") == tenant.workspace_id
+            assert await db.fetchval("SELECT count(*) FROM agents") == 0
+
+
+async def test_every_table_with_a_workspace_is_behind_the_wall(owner: asyncpg.Connection) -> None:
+    await owner.execute("SELECT ensure_partitions()")
+    open_tables = await owner.fetch(
+        """
+        SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+        WHERE a.attname = 'workspace_id' AND c.relkind IN ('r', 'p') AND NOT c.relrowsecurity
+          AND c.relnamespace = 'public'::regnamespace AND c.relname <> 'audit_log'
+        """
+    )
+    assert open_tables == []
+
+
+async def test_what_is_proof_or_money_is_only_appended_to(owner: asyncpg.Connection, pool: Pool) -> None:
+    tenant = await _tenant(owner)
+    statements = (
+        "UPDATE usage_records SET price = 0",
+        "DELETE FROM usage_records",
+        "UPDATE audit_log SET action = 'x'",
+        "DELETE FROM audit_log",
+        "UPDATE agent_versions SET name = 'x'",
+    )
+    for statement in statements:
+        with pytest.raises(asyncpg.RestrictViolationError):
+            await owner.execute(statement)
+        async with pool.acquire() as db:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                async with db.transaction():
+                    await enter_workspace(db, tenant.workspace_id)
+                    await db.execute(statement)

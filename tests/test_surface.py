@@ -1,0 +1,96 @@
+"""The spec and the route tables, both ways: every endpoint of a built section is there with its query, body and answer,
+and every route is in the spec or among the additions that docs/api.md lists."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from control.api.admin.routes import ROUTES as ADMIN
+from control.api.client.routes import ROUTES as CLIENT
+from control.http.access import Kind
+from control.http.openapi import answer_schema, body_schema, query_names
+
+ROOT = Path(__file__).parent
+SPEC: list[dict[str, Any]] = json.loads((ROOT / "spec" / "api_surface.json").read_text())
+ADDITIONS = ROOT.parent / "docs" / "api.md"
+BUILT = {
+    "Admin Authentication",
+    "Platform Dashboard",
+    "Workspace Management (Admin)",
+    "User Management (Admin)",
+    "Agent Templates Management (Admin)",
+    "System Configuration (Admin)",
+    "Audit Logs (Admin)",
+    "Client Authentication",
+    "Workspace Management (Client)",
+    "Agent Templates (Client)",
+    "Voice Agents (Client)",
+}
+# Comes with the phone network.
+LATER = {("POST", "/workspaces/{workspaceId}/agents/{agentId}/test")}
+ROUTES = {(route.method, route.path): route for route in (*ADMIN, *CLIENT)}
+DUE = [entry for entry in SPEC if entry["section"] in BUILT and (entry["method"], entry["path"]) not in LATER]
+
+
+def _id(entry: dict[str, Any]) -> str:
+    return f"{entry['method']} {entry['path']}"
+
+
+@pytest.mark.parametrize("entry", DUE, ids=_id)
+def test_an_endpoint_of_the_spec_is_there_as_the_spec_says(entry: dict[str, Any]) -> None:
+    route = ROUTES.get((entry["method"], entry["path"]))
+    assert route is not None, "no such route"
+    assert not route.beyond_spec
+    asked = set(re.findall(r"[?&](\w+)=", entry["query"] or ""))
+    assert asked <= query_names(route)
+    if isinstance(entry["body"], dict):
+        assert set(entry["body"]) <= set(body_schema(route).get("properties", {}))
+    if isinstance(entry["returns"], dict):
+        missing = list(_missing(entry["returns"], answer_schema(route), answer_schema(route), ""))
+        assert not missing, f"the answer lacks {missing}"
+
+
+def test_no_route_is_unknown_to_spec_and_documents() -> None:
+    spec = {(entry["method"], entry["path"]) for entry in SPEC}
+    beyond = {key for key, route in ROUTES.items() if route.beyond_spec}
+    listed = set(re.findall(r"^\| `([A-Z]+) (/\S*)` \|", ADDITIONS.read_text(), re.MULTILINE))
+    assert not {key for key in ROUTES if key not in spec} - beyond, "neither in the spec nor marked as an addition"
+    assert not beyond & spec, "marked as an addition, but in the spec"
+    assert beyond == listed, "docs/api.md lists other additions than there are"
+
+
+def test_audiences_and_roles_agree_with_the_paths() -> None:
+    for (_, path), route in ROUTES.items():
+        if path.startswith("/admin/") and path != "/admin/auth/login" and path != "/admin/auth/refresh":
+            assert route.access.kind is Kind.ADMIN, path
+        if path.startswith("/workspaces/{workspaceId}"):
+            assert route.access.kind is Kind.MEMBER, path
+
+
+def _missing(wanted: Any, schema: dict[str, Any], root: dict[str, Any], at: str) -> Iterator[str]:
+    """Fields of the spec's answer that the schema does not promise."""
+    schema = _resolved(schema, root)
+    if isinstance(wanted, list):
+        yield from _missing(wanted[0], schema.get("items", {}), root, f"{at}[]")
+    elif isinstance(wanted, dict):
+        properties = schema.get("properties", {})
+        for name, part in wanted.items():
+            if name == "...":
+                continue
+            if name not in properties:
+                yield f"{at}.{name}".lstrip(".")
+            else:
+                yield from _missing(part, properties[name], root, f"{at}.{name}".lstrip("."))
+
+
+def _resolved(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
+    """Without references and without the null of an optional."""
+    if "$ref" in schema:
+        return _resolved(root["$defs"][schema["$ref"].rpartition("/")[2]], root)
+    choices = [choice for choice in schema.get("anyOf", []) if choice.get("type") != "null"]
+    return _resolved(choices[0], root) if choices else schema
+
