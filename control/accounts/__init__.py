@@ -1,0 +1,1 @@
+"""Who may sign in: users, the platform's staff, their passwords, sessions and letters."""

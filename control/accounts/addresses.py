@@ -1,0 +1,30 @@
+"""E-mail addresses in one spelling: ASCII, lower case. Whether mail arrives is found out by sending it."""
+
+from typing import Annotated, Final
+
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, WithJsonSchema
+
+LONGEST: Final = 254
+
+
+def normal_address(text: str) -> str:
+    """The address as it is stored and compared. Raises ValueError."""
+    try:
+        # Names of a company's own network are addresses too.
+        found = validate_email(
+            text.strip(), check_deliverability=False, allow_smtputf8=False, globally_deliverable=False
+        )
+    except EmailNotValidError as error:
+        raise ValueError(str(error)) from None
+    address = found.ascii_email
+    if address is None:
+        raise ValueError("The address cannot be written in ASCII.")
+    return address.lower()
+
+
+Address = Annotated[
+    str,
+    AfterValidator(normal_address),
+    WithJsonSchema({"type": "string", "format": "email", "maxLength": LONGEST, "examples": ["ada@example.com"]}),
+]

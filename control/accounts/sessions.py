@@ -1,0 +1,101 @@
+"""Sessions: begun by a sign-in, kept alive by refresh tokens that rotate, ended at once."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import UUID
+
+from control.accounts import store_sessions
+from control.accounts.access_tokens import AccessTokens, Audience
+from control.accounts.policy import SessionPolicy
+from control.accounts.store_sessions import NewSession, Presented
+from control.accounts.tokens import fresh, token_hash
+from control.db.pool import Connection
+from control.platform.audit import Actor, Change, record
+from shared.errors import Unauthorised
+from shared.ids import new_id
+
+
+class Origin(Protocol):
+    """Where a request came from; what the HTTP layer notes of it."""
+
+    @property
+    def request_id(self) -> str: ...
+    @property
+    def address(self) -> str: ...
+    @property
+    def user_agent(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """expires_in: seconds that `token` is good for."""
+
+    token: str
+    refresh_token: str
+    expires_in: int
+
+
+class Sessions:
+    """The sessions of one audience. grace_s: how long a used refresh token is taken again."""
+
+    def __init__(self, audience: Audience, tokens: AccessTokens, policy: SessionPolicy, grace_s: int = 0) -> None:
+        self._audience = audience
+        self._tokens = tokens
+        self._policy = policy
+        self._grace = timedelta(seconds=grace_s)
+
+    async def begin(self, db: Connection, owner_id: UUID, origin: Origin, now: datetime) -> Tokens:
+        """A new session with its first tokens."""
+        token, ends = fresh(), now + timedelta(seconds=self._policy.longest_s)
+        session = NewSession(
+            UUID(new_id()), owner_id, token.hash, self._idle_end(now, ends), ends, origin.address, origin.user_agent
+        )
+        await store_sessions.insert(db, self._audience, session, now)
+        return self._issue(session.id, token.text, now)
+
+    async def refresh(self, db: Connection, refresh_token: str, origin: Origin, now: datetime) -> Tokens:
+        """The next tokens; this one is used up. Raises Unauthorised; a token used before ends its session."""
+        presented = token_hash(refresh_token)
+        used = await store_sessions.use_refresh(db, self._audience, presented, now)
+        session_id, ends = used or await self._second_use(db, presented, origin, now)
+        token = fresh()
+        await store_sessions.insert_refresh(db, token.hash, session_id, now, self._idle_end(now, ends))
+        return self._issue(session_id, token.text, now)
+
+    async def end(self, db: Connection, session_id: UUID, now: datetime, why: str = "signed out") -> None:
+        """Its access tokens fail from the next request on."""
+        await store_sessions.revoke(db, session_id, why, now)
+
+    async def end_all(self, db: Connection, owner_id: UUID, why: str, now: datetime) -> None:
+        """All sessions of somebody."""
+        await store_sessions.revoke_all(db, self._audience, owner_id, why, now)
+
+    async def _second_use(
+        self, db: Connection, presented: bytes, origin: Origin, now: datetime
+    ) -> tuple[UUID, datetime]:
+        found = await store_sessions.find_refresh(db, self._audience, presented, now)
+        if found is None or found.is_over or found.used_at is None:
+            raise Unauthorised("This sign-in is over.", code="session_over")
+        if now - found.used_at < self._grace:
+            return found.session_id, found.session_expires_at
+        await self._stolen(db, found, origin, now)
+        raise Unauthorised(
+            "This refresh token was used before; its sign-in was ended.", code="refresh_token_reused", keeps=True
+        )
+
+    async def _stolen(self, db: Connection, found: Presented, origin: Origin, now: datetime) -> None:
+        """Two hold the same token, and nobody knows which of them is the owner: neither goes on."""
+        await store_sessions.revoke(db, found.session_id, "refresh token used twice", now)
+        actor = Actor(self._audience, found.owner_id, found.email, origin.request_id, origin.address)
+        change = Change(
+            "session.revoke", "session", str(found.session_id), reason="a refresh token was used a second time"
+        )
+        await record(db, actor, change)
+
+    def _idle_end(self, now: datetime, ends: datetime) -> datetime:
+        return min(now + timedelta(seconds=self._policy.idle_s), ends)
+
+    def _issue(self, session_id: UUID, refresh_token: str, now: datetime) -> Tokens:
+        access = self._tokens.issue(self._audience, session_id, now)
+        return Tokens(access, refresh_token, self._tokens.lifetime_s)

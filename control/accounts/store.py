@@ -1,0 +1,169 @@
+"""SQL of users and of their one-time tokens."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from control.db.pool import Connection
+
+Purpose = Literal["verify_email", "reset_password"]
+
+_COLUMNS = "id, email, name, email_verified_at IS NOT NULL AS is_verified, is_active, created_at, last_login_at"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody with an account."""
+
+    id: UUID
+    email: str
+    name: str
+    is_verified: bool
+    is_active: bool
+    created_at: datetime
+    last_login: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A user, and what their password is checked against."""
+
+    user: User
+    password_hash: str
+
+
+async def insert(
+    db: Connection,
+    user_id: UUID,
+    email: str,
+    name: str,
+    password_hash: str,
+    verified_at: datetime | None,
+    now: datetime,
+) -> User | None:
+    """None when the address is taken; a sign-up with it that is under way is waited for."""
+    row = await db.fetchrow(
+        f"""
+        INSERT INTO users (id, email, name, password_hash, email_verified_at, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $6)
+        ON CONFLICT (email) DO NOTHING
+        RETURNING {_COLUMNS}
+        """,
+        user_id, email, name, password_hash, verified_at, now,
+    )  # fmt: skip
+    return _user(row) if row else None
+
+
+async def find(db: Connection, user_id: UUID) -> User | None:
+    """By id."""
+    row = await db.fetchrow(f"SELECT {_COLUMNS} FROM users WHERE id = $1", user_id)
+    return _user(row) if row else None
+
+
+async def lock(db: Connection, user_id: UUID) -> User | None:
+    """By id, held until the transaction ends."""
+    row = await db.fetchrow(f"SELECT {_COLUMNS} FROM users WHERE id = $1 FOR NO KEY UPDATE", user_id)
+    return _user(row) if row else None
+
+
+async def find_by_email(db: Connection, email: str) -> User | None:
+    """By address."""
+    row = await db.fetchrow(f"SELECT {_COLUMNS} FROM users WHERE email = $1", email)
+    return _user(row) if row else None
+
+
+async def find_credentials(db: Connection, email: str) -> Credentials | None:
+    """By address, with the password's hash."""
+    row = await db.fetchrow(f"SELECT {_COLUMNS}, password_hash FROM users WHERE email = $1", email)
+    return Credentials(_user(row), row["password_hash"]) if row else None
+
+
+async def set_password(db: Connection, user_id: UUID, password_hash: str, now: datetime) -> None:
+    """Another hash: of a new password, or of the same one with new parameters."""
+    await db.execute("UPDATE users SET password_hash = $2, updated_at = $3 WHERE id = $1", user_id, password_hash, now)
+
+
+async def set_verified(db: Connection, user_id: UUID, email: str, now: datetime) -> None:
+    """The address is theirs, if it is still the account's."""
+    await db.execute(
+        """
+        UPDATE users SET email_verified_at = $3, updated_at = $3
+        WHERE id = $1 AND email = $2 AND email_verified_at IS NULL
+        """,
+        user_id, email, now,
+    )  # fmt: skip
+
+
+async def update(db: Connection, user_id: UUID, name: str, is_active: bool, now: datetime) -> None:
+    """What the staff may change."""
+    await db.execute(
+        "UPDATE users SET name = $2, is_active = $3, updated_at = $4 WHERE id = $1", user_id, name, is_active, now
+    )
+
+
+async def delete(db: Connection, user_id: UUID) -> None:
+    """With their sessions, tokens and memberships."""
+    await db.execute("DELETE FROM users WHERE id = $1", user_id)
+
+
+async def page(db: Connection, pattern: str | None, limit: int, offset: int) -> tuple[User, ...]:
+    """Newest first. pattern: for ILIKE, over address and name; the trigram index serves it."""
+    rows = await db.fetch(
+        f"""
+        SELECT {_COLUMNS} FROM users
+        WHERE $1::text IS NULL OR email ILIKE $1 OR name ILIKE $1
+        ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3
+        """,
+        pattern, limit, offset,
+    )  # fmt: skip
+    return tuple(_user(row) for row in rows)
+
+
+async def count(db: Connection, pattern: str | None) -> int:
+    """How many `page` is a part of."""
+    total: int = await db.fetchval(
+        "SELECT count(*) FROM users WHERE $1::text IS NULL OR email ILIKE $1 OR name ILIKE $1", pattern
+    )
+    return total
+
+
+async def insert_token(
+    db: Connection, token: bytes, purpose: Purpose, user: User, now: datetime, expires_at: datetime
+) -> None:
+    """A one-time token instead of all older ones of its purpose; the user's row must be locked."""
+    await drop_tokens(db, user.id, purpose)
+    await db.execute(
+        """
+        INSERT INTO one_time_tokens (token_hash, purpose, user_id, email, created_at, expires_at)
+        VALUES ($1, $2, $3, $4, $5, $6)
+        """,
+        token, purpose, user.id, user.email, now, expires_at,
+    )  # fmt: skip
+
+
+async def drop_tokens(db: Connection, user_id: UUID, purpose: Purpose) -> None:
+    """Voids the open ones; a used one stays until it expires."""
+    await db.execute(
+        "DELETE FROM one_time_tokens WHERE user_id = $1 AND purpose = $2 AND used_at IS NULL", user_id, purpose
+    )
+
+
+async def use_token(db: Connection, token: bytes, purpose: Purpose, now: datetime) -> tuple[UUID, str] | None:
+    """User and address of a token that is good now; of two uses at once only one gets it."""
+    row = await db.fetchrow(
+        """
+        UPDATE one_time_tokens SET used_at = $3
+        WHERE token_hash = $1 AND purpose = $2 AND used_at IS NULL AND expires_at > $3
+        RETURNING user_id, email
+        """,
+        token, purpose, now,
+    )  # fmt: skip
+    return (row["user_id"], row["email"]) if row else None
+
+
+def _user(row: Any) -> User:
+    return User(
+        row["id"], row["email"], row["name"], row["is_verified"], row["is_active"], row["created_at"],
+        row["last_login_at"],
+    )  # fmt: skip

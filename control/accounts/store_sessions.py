@@ -1,0 +1,169 @@
+"""SQL of sessions, their refresh tokens, and failed sign-ins."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from control.accounts.access_tokens import Audience
+from control.db.pool import Connection
+
+# Whose sessions: the column that refers to them, and their table.
+_OWNERS: Final[dict[Audience, tuple[str, str]]] = {"user": ("user_id", "users"), "admin": ("admin_id", "admins")}
+
+
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """A sign-in about to be written down. token: the first refresh token's hash."""
+
+    id: UUID
+    owner_id: UUID
+    token: bytes
+    token_expires_at: datetime
+    expires_at: datetime
+    address: str
+    user_agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """A refresh token that could not be used, and whose it is. is_over: its session is, or its owner may not sign in."""
+
+    session_id: UUID
+    session_expires_at: datetime
+    used_at: datetime | None
+    is_over: bool
+    owner_id: UUID
+    email: str
+
+
+async def insert(db: Connection, audience: Audience, session: NewSession, now: datetime) -> None:
+    """Session, first refresh token and the owner's last sign-in, in one round trip."""
+    column, table = _OWNERS[audience]
+    await db.execute(
+        f"""
+        WITH owner AS (UPDATE {table} SET last_login_at = $8 WHERE id = $2), session AS (
+            INSERT INTO sessions (id, {column}, created_at, expires_at, address, user_agent)
+            VALUES ($1, $2, $8, $5, $6, $7))
+        INSERT INTO refresh_tokens (token_hash, session_id, issued_at, expires_at) VALUES ($3, $1, $8, $4)
+        """,
+        session.id, session.owner_id, session.token, session.token_expires_at, session.expires_at,
+        session.address or None, session.user_agent, now,
+    )  # fmt: skip
+
+
+async def use_refresh(db: Connection, audience: Audience, token: bytes, now: datetime) -> tuple[UUID, datetime] | None:
+    """Session and its end, for a token that is good now; of two uses at once only one gets it."""
+    column, table = _OWNERS[audience]
+    row = await db.fetchrow(
+        f"""
+        UPDATE refresh_tokens t SET used_at = $2
+        FROM sessions s JOIN {table} o ON o.id = s.{column}
+        WHERE t.token_hash = $1 AND t.used_at IS NULL AND t.expires_at > $2
+          AND s.id = t.session_id AND s.revoked_at IS NULL AND s.expires_at > $2 AND o.is_active
+        RETURNING s.id, s.expires_at
+        """,
+        token, now,
+    )  # fmt: skip
+    return (row["id"], row["expires_at"]) if row else None
+
+
+async def find_refresh(db: Connection, audience: Audience, token: bytes, now: datetime) -> Presented | None:
+    """Why `use_refresh` found nothing."""
+    column, table = _OWNERS[audience]
+    row = await db.fetchrow(
+        f"""
+        SELECT s.id, s.expires_at, t.used_at, o.id AS owner_id, o.email,
+               s.revoked_at IS NOT NULL OR s.expires_at <= $2 OR NOT o.is_active AS is_over
+        FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id JOIN {table} o ON o.id = s.{column}
+        WHERE t.token_hash = $1
+        """,
+        token, now,
+    )  # fmt: skip
+    if row is None:
+        return None
+    return Presented(row["id"], row["expires_at"], row["used_at"], row["is_over"], row["owner_id"], row["email"])
+
+
+async def insert_refresh(db: Connection, token: bytes, session_id: UUID, now: datetime, expires_at: datetime) -> None:
+    """The next of a session's family."""
+    await db.execute(
+        "INSERT INTO refresh_tokens (token_hash, session_id, issued_at, expires_at) VALUES ($1, $2, $3, $4)",
+        token, session_id, now, expires_at,
+    )  # fmt: skip
+
+
+async def revoke(db: Connection, session_id: UUID, why: str, now: datetime) -> None:
+    """Ends one session."""
+    await db.execute(
+        "UPDATE sessions SET revoked_at = $3, revoked_why = $2 WHERE id = $1 AND revoked_at IS NULL",
+        session_id, why, now,
+    )  # fmt: skip
+
+
+async def revoke_all(db: Connection, audience: Audience, owner_id: UUID, why: str, now: datetime) -> None:
+    """Ends all sessions of somebody."""
+    column, _ = _OWNERS[audience]
+    await db.execute(
+        f"UPDATE sessions SET revoked_at = $3, revoked_why = $2 WHERE {column} = $1 AND revoked_at IS NULL",
+        owner_id, why, now,
+    )  # fmt: skip
+
+
+async def locked_until(db: Connection, audience: Audience, address: bytes) -> tuple[bool, datetime | None]:
+    """Whether failures of this address are on record, and until when it has to wait."""
+    row = await db.fetchrow(
+        "SELECT locked_until FROM failed_sign_ins WHERE audience = $1 AND address_hash = $2", audience, address
+    )
+    return (True, row["locked_until"]) if row else (False, None)
+
+
+async def count_failure(db: Connection, audience: Audience, address: bytes, now: datetime, forget: datetime) -> int:
+    """Failures in a row, with this one. forget: those whose last is older count no more."""
+    failures: int = await db.fetchval(
+        """
+        INSERT INTO failed_sign_ins AS f (audience, address_hash, failures, last_at) VALUES ($1, $2, 1, $3)
+        ON CONFLICT (audience, address_hash) DO UPDATE
+            SET failures = CASE WHEN f.last_at < $4 THEN 1 ELSE f.failures + 1 END, last_at = $3
+        RETURNING failures
+        """,
+        audience, address, now, forget,
+    )  # fmt: skip
+    return failures
+
+
+async def lock_address(db: Connection, audience: Audience, address: bytes, until: datetime) -> None:
+    """No password of this address is looked at before."""
+    await db.execute(
+        "UPDATE failed_sign_ins SET locked_until = $3 WHERE audience = $1 AND address_hash = $2",
+        audience, address, until,
+    )  # fmt: skip
+
+
+async def forget_failures(db: Connection, audience: Audience, address: bytes) -> None:
+    """A clean slate."""
+    await db.execute("DELETE FROM failed_sign_ins WHERE audience = $1 AND address_hash = $2", audience, address)
+
+
+async def purge(db: Connection, now: datetime, forget: datetime, most: int) -> int:
+    """Deletes what is over, at most `most` rows of each kind; how many in all."""
+    return sum(
+        [
+            await _purge(db, "sessions", "id", "expires_at", now, most),
+            await _purge(db, "refresh_tokens", "token_hash", "expires_at", now, most),
+            await _purge(db, "one_time_tokens", "token_hash", "expires_at", now, most),
+            await _purge(db, "failed_sign_ins", "(audience, address_hash)", "last_at", forget, most),
+        ]
+    )
+
+
+async def _purge(db: Connection, table: str, key: str, column: str, before: datetime, most: int) -> int:
+    columns = key.strip("()")
+    done: Any = await db.execute(
+        f"""
+        DELETE FROM {table} WHERE {key} IN (
+            SELECT {columns} FROM {table} WHERE {column} < $1 ORDER BY {column} LIMIT $2 FOR UPDATE SKIP LOCKED)
+        """,
+        before, most,
+    )  # fmt: skip
+    return int(str(done).rpartition(" ")[2])
