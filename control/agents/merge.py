@@ -7,8 +7,8 @@ from typing import Any
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """`base` with `over` laid on it; both stay as they are.
 
-    Objects are merged, field by field and however deep; a null takes a field away, so that its default holds; everything
-    else, lists too, replaces what was there.
+    Objects are merged, field by field and however deep; a null takes a field away, so that its default holds;
+    everything else, lists too, replaces what was there.
     """
     merged = dict(base)
     for name, value in over.items():

@@ -121,9 +121,9 @@ class Edit:
 
     name: str | None = None
     config: Config | None = None
-    voice_provider: str | None | UnsetType = UNSET
+    voice_provider: str | UnsetType | None = UNSET
     voice_config: Config | None = None
-    phone_number_id: UUID | None | UnsetType = UNSET
+    phone_number_id: UUID | UnsetType | None = UNSET
     expected_version: int | None = None
 
 

@@ -23,11 +23,11 @@ from shared.ids import new_id
 class Agents:
     """Every method works within the request's transaction and the scope of its workspace."""
 
-    def __init__(self, *, workspaces: Workspaces, policy: AgentPolicy = AgentPolicy()) -> None:
+    def __init__(self, *, workspaces: Workspaces, policy: AgentPolicy) -> None:
         self._workspaces = workspaces
         self._policy = policy
 
-    async def list(
+    async def find(
         self, db: Connection, workspace_id: UUID, *, status: str | None, search: str | None, offset: int, limit: int
     ) -> tuple[list[Listed], int]:
         """A page, newest first, and how many there are in all. search: a part of the name."""
@@ -48,7 +48,8 @@ class Agents:
             raise _name_taken(content.name)
         await store_versions.insert_version(db, Version(workspace_id, agent_id, 1, content, actor.id, now))
         if draft.phone_number_id is not None:
-            await _claim_number(db, workspace_id, agent_id, draft.phone_number_id)
+            await _require_free(db, workspace_id, draft.phone_number_id)
+            await store.assign_number(db, workspace_id, draft.phone_number_id, agent_id)
         return await self.get(db, workspace_id, agent_id)
 
     async def update(
@@ -196,7 +197,8 @@ def _first_edit(draft: Draft) -> Edit:
     return Edit(draft.name, draft.config, draft.voice_provider, draft.voice_config)
 
 
-async def _claim_number(db: Connection, workspace_id: UUID, agent_id: UUID, number_id: UUID) -> None:
+async def _require_free(db: Connection, workspace_id: UUID, number_id: UUID) -> None:
+    """The number is held until the transaction ends."""
     found = await store.lock_number(db, workspace_id, number_id)
     if found is None:
         raise Invalid("There is no such phone number.", code="number_not_found", param="phone_number_id")
@@ -205,18 +207,20 @@ async def _claim_number(db: Connection, workspace_id: UUID, agent_id: UUID, numb
         raise Conflict(
             f"This phone number is {number.status}, not active.", code="number_inactive", param="phone_number_id"
         )
-    if holder not in (None, agent_id):
+    if holder is not None:
         raise Conflict("Another agent answers this phone number.", code="number_taken", param="phone_number_id")
-    await store.assign_number(db, workspace_id, number_id, agent_id)
 
 
 async def _change_number(db: Connection, before: Agent, edit: Edit) -> None:
-    current = before.number.id if before.number else None
-    if edit.phone_number_id is UNSET or edit.phone_number_id == current:
+    """The new one is locked before the old one is let go: two agents that swap are refused, not deadlocked."""
+    wanted = edit.phone_number_id
+    if wanted is UNSET or wanted == (before.number.id if before.number else None):
         return
+    if wanted is not None:
+        await _require_free(db, before.workspace_id, wanted)
     await store.free_number(db, before.workspace_id, before.id)
-    if edit.phone_number_id is not None:
-        await _claim_number(db, before.workspace_id, before.id, edit.phone_number_id)
+    if wanted is not None:
+        await store.assign_number(db, before.workspace_id, wanted, before.id)
 
 
 async def _change_status(db: Connection, agent: Agent, status: str, actor: Actor) -> Agent:
