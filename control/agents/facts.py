@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
+
+from pydantic import ValidationError
 
 from control.agents.config import AgentConfig
 
@@ -38,3 +40,20 @@ def placeholders(config: AgentConfig) -> tuple[str, ...]:
 def missing(config: AgentConfig) -> tuple[str, ...]:
     """The placeholders without a fact."""
     return tuple(name for name in placeholders(config) if not config.facts.get(name, "").strip())
+
+
+def missing_of(stored: Mapping[str, Any]) -> tuple[str, ...]:
+    """The same for a config as stored; nothing can be told of one that an older schema allowed."""
+    try:
+        return missing(AgentConfig.model_validate(stored))
+    except ValidationError:
+        return ()
+
+
+def preview(default_config: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """What an agent made from a template's config begins with, and the facts that it needs."""
+    try:
+        config = AgentConfig.model_validate(default_config)
+    except ValidationError:
+        return dict(default_config), ()
+    return config.model_dump(), missing(config)

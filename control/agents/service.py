@@ -79,11 +79,12 @@ class Agents:
         return found
 
     async def restore(
-        self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, version: int, edit: Edit, now: datetime
-    ) -> Agent:
-        """Makes an old version's content the newest version; nothing if it is in force as it is. The content must be
-        valid today. Raises as `update`; of `edit`, only expected_version counts."""
-        before = await _locked(db, workspace_id, agent_id, edit.expected_version)
+        self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, version: int,
+        expected_version: int | None, now: datetime,
+    ) -> Agent:  # fmt: skip
+        """Makes an old version's content the newest version; nothing if it is what is in force. The content must be
+        valid today. Raises as `update`."""
+        before = await _locked(db, workspace_id, agent_id, expected_version)
         old = await self.version(db, workspace_id, agent_id, version)
         content = await self._content(db, workspace_id, old.content, Edit())
         return await self._put_in_force(db, before, content, Edit(), actor, now)

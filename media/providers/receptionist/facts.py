@@ -7,6 +7,8 @@ from typing import Final
 # A prompt beyond this is cut: the receptionist is made for a page of facts, not for a book.
 MOST_FACTS: Final = 2_000
 
+# Under this heading stand the facts; what comes before it is for the agent alone.
+_HEADING: Final = re.compile(r"^[ \t#*]*facts:[ \t*]*$", re.IGNORECASE | re.MULTILINE)
 _BULLET: Final = re.compile(r"^\s*(?:[-*\u2022\u2013]|\d{1,2}[.)])\s+")
 _SENTENCE: Final = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]?[A-Z0-9])")
 _ABBREVIATION: Final = re.compile(
@@ -38,10 +40,13 @@ class Fact:
 
 
 def facts_of(prompt: str) -> list[Fact]:
-    """Every sentence that tells something, in order; instructions to the agent and headings are left out."""
+    """Every sentence that tells something, in order; instructions to the agent and headings are left out.
+
+    A prompt with a line "Facts:" has its facts below it and nowhere else.
+    """
     facts: list[Fact] = []
     question = ""
-    for line in prompt.splitlines():
+    for line in _HEADING.split(prompt, maxsplit=1)[-1].splitlines():
         line = _BULLET.sub("", line).replace("**", "").strip()
         if line[:2].lower() == "q:":
             question = line[2:].strip()

@@ -26,6 +26,18 @@ def test_instructions_headings_and_bullets_are_no_facts() -> None:
     ]
 
 
+def test_what_stands_before_the_heading_of_facts_is_for_the_agent_alone() -> None:
+    prompt = (
+        "Reception of Oak Hotel.\n- For a room, ask for the dates. Read them back.\n\n## Facts:\n- Rooms have a view."
+    )
+    assert said(prompt) == ["Rooms have a view."]
+    assert said("Reception desk.\n- Facts: see below\nRooms have a view.") == [
+        "Reception desk.",
+        "Facts: see below",
+        "Rooms have a view.",
+    ]
+
+
 def test_sentences_part_but_not_at_abbreviations() -> None:
     prompt = "Dr. Smith works until 5 p.m. Fridays only. St. Mary's is next door. We are at 5 Elm St. in Salem."
     assert said(prompt) == [

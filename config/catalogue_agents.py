@@ -1,0 +1,67 @@
+"""The providers and agent templates that the product ships with, read and checked."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from config.catalogue import DATA
+
+Kind = Literal["stt", "llm", "tts"]
+
+
+class _Shipped(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Price(_Shipped):
+    """List price in US dollars, pay as you go. Speech to text has `price` per minute, text to speech per thousand
+    characters; language models have `input`, `cached_input` and `output` per million tokens."""
+
+    unit: Literal["minute", "thousand_characters", "million_tokens"]
+    price: Decimal | None = Field(None, ge=0)
+    input: Decimal | None = Field(None, ge=0)
+    cached_input: Decimal | None = Field(None, ge=0)
+    output: Decimal | None = Field(None, ge=0)
+
+
+class ShippedProvider(_Shipped):
+    """One provider. is_enabled, priority, cost_per_unit and config are first values, which staff may change.
+
+    cost_per_unit: by kind, then by model; the model "*" stands for all others. config: default options by kind.
+    options: what an agent may set, by kind. Never an address or a key: they would send the platform's key elsewhere.
+    """
+
+    provider: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")
+    display_name: str = Field(min_length=1)
+    kinds: tuple[Kind, ...] = Field(min_length=1)
+    needs_key: bool
+    for_tests: bool = False
+    options: dict[Kind, tuple[str, ...]] = {}
+    is_enabled: bool
+    priority: int = Field(ge=0)
+    cost_per_unit: dict[Kind, dict[str, Price]] = {}
+    config: dict[Kind, dict[str, Any]] = {}
+
+
+class ShippedTemplate(_Shipped):
+    """One template. What its default_config may hold, `control/agents/config.py` knows."""
+
+    slug: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
+    name: str = Field(min_length=1, max_length=200)
+    industry: str | None = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
+    description: str = Field(min_length=1, max_length=2_000)
+    default_config: dict[str, Any]
+
+
+def shipped_providers(folder: Path = DATA) -> tuple[dict[str, Any], ...]:
+    """The catalogue, each provider by the names of its columns. Raises OSError, pydantic.ValidationError."""
+    read = TypeAdapter(list[ShippedProvider]).validate_json((folder / "providers.json").read_bytes())
+    return tuple(provider.model_dump(exclude_none=True) for provider in read)
+
+
+def shipped_templates(folder: Path = DATA) -> tuple[dict[str, Any], ...]:
+    """One file a template, in the order of their names. Raises as `shipped_providers`."""
+    files = sorted((folder / "templates").glob("*.json"))
+    return tuple(ShippedTemplate.model_validate_json(file.read_bytes()).model_dump() for file in files)
