@@ -27,8 +27,9 @@ format: $(STAMP) ## put the code into its standard form
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-bench: $(STAMP) ## load benchmarks against pipecat; writes docs/performance.md
+bench: $(STAMP) ## load benchmarks against pipecat and FastAPI; writes docs/performance.md and docs/api-performance.md
 	$(PY) -m benchmarks run
+	$(PY) -m benchmarks api
 
 lock: $(STAMP) ## write requirements/*.txt anew from pyproject.toml
 	@tools/lock.sh

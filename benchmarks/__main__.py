@@ -110,6 +110,23 @@ def load(
 
 
 @app.command()
+def api(
+    seconds: Annotated[float, typer.Option(help="Measured seconds of each endpoint.")] = 15.0,
+    server_core: Annotated[int, typer.Option(help="The core that the server is pinned to.")] = 1,
+    load_core: Annotated[int, typer.Option(help="The core of the generator, PostgreSQL and Valkey.")] = 0,
+    out: Annotated[Path, typer.Option(help="Folder for api-performance.md.")] = DOCS,
+) -> None:
+    """Measure the control API and the same endpoints in FastAPI and SQLAlchemy with the same requests."""
+    from benchmarks.api import campaign, report
+
+    os.sched_setaffinity(0, {load_core})
+    figures = campaign.run(campaign.Cores(server_core, load_core), seconds, console.print)
+    console.print(f"wrote {report.write(figures, machine(), seconds, out)}")
+    for endpoint, times, good in report.verdict(figures):
+        console.print(f"{'PASS' if good else 'MISS':8} {endpoint}: {times:.2f} times the peer's requests per core")
+
+
+@app.command()
 def report(figures: Path, out: Folder = DOCS) -> None:
     """Write the table and the plot from the figures of an earlier run."""
     _conclude(msgspec.json.decode(figures.read_bytes(), type=Campaign), out)

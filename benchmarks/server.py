@@ -59,14 +59,14 @@ class Running:
 @contextmanager
 def running(contender: Contender, core: int, log: Path) -> Iterator[Running]:
     """The server pinned to `core` until the block ends, then stopped by SIGTERM. Raises NotReady."""
-    port = _free_port()
+    port = free_port()
     with log.open("wb") as output:
         process = _start(contender, port, core, output.fileno())
         try:
-            _wait_healthy(process, port, log)
+            wait_healthy(process, port, log)
             yield Running(process.pid, f"ws://127.0.0.1:{port}{contender.path}")
         finally:
-            _stop(process)
+            stop(process)
 
 
 def _start(contender: Contender, port: int, core: int, output: int) -> subprocess.Popen[bytes]:
@@ -79,7 +79,7 @@ def _start(contender: Contender, port: int, core: int, output: int) -> subproces
         os.sched_setaffinity(0, own)
 
 
-def _wait_healthy(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def wait_healthy(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline and process.poll() is None:
         if _healthy(port):
@@ -96,7 +96,7 @@ def _healthy(port: int) -> bool:
         return False
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
         process.wait(STOP_S)
@@ -105,7 +105,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

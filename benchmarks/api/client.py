@@ -1,4 +1,4 @@
-"""A closed loop of HTTP requests over keep-alive connections: as cheap as can be, so that the server is what is measured."""
+"""A closed loop of HTTP requests over keep-alive connections, as cheap as can be: the server is what is measured."""
 
 import asyncio
 from collections.abc import Sequence
@@ -16,9 +16,7 @@ class Ask:
     expect: int = 200
 
 
-def ask(
-    method: str, path: str, *, token: str = "", body: bytes = b"", expect: int = 200, extra: str = ""
-) -> Ask:
+def ask(method: str, path: str, *, token: str = "", body: bytes = b"", expect: int = 200, extra: str = "") -> Ask:
     """Writes a request."""
     lines = [f"{method} {path} HTTP/1.1", "Host: localhost", "Accept: application/json"]
     lines += [f"Authorization: Bearer {token}"] if token else []

@@ -131,9 +131,7 @@ async def database(request: Request) -> AsyncIterator[AsyncSession]:
 Database = Annotated[AsyncSession, Depends(database)]
 
 
-async def current_user(
-    db: Database, credentials: Annotated[HTTPAuthorizationCredentials, Depends(bearer)]
-) -> User:
+async def current_user(db: Database, credentials: Annotated[HTTPAuthorizationCredentials, Depends(bearer)]) -> User:
     """The user of a session that is still alive."""
     try:
         claims = jwt.decode(credentials.credentials, SECRET, algorithms=["HS256"])
@@ -151,9 +149,7 @@ async def current_user(
     return user
 
 
-async def membership(
-    workspace_id: uuid.UUID, db: Database, user: Annotated[User, Depends(current_user)]
-) -> Member:
+async def membership(workspace_id: uuid.UUID, db: Database, user: Annotated[User, Depends(current_user)]) -> Member:
     """The caller's membership of the workspace in the path."""
     statement = (
         select(Member)

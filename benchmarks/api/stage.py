@@ -1,0 +1,166 @@
+"""Services, our API and the peer as processes, and the same data for both, made through our API."""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg  # type: ignore[import-untyped]  # ships no types
+
+from benchmarks.server import ROOT, NotReady, free_port, stop, wait_healthy
+
+PASSWORD = "correct horse battery staple"
+EMAIL = "bench@example.com"
+AGENTS = 12
+# What a real installation keeps and a closed loop from one address would run into.
+UNLIMITED = {"VOCALIZED_RATE_LIMITS": "off"}
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """URLs of the embedded PostgreSQL (as its owner) and Valkey."""
+
+    database_url: str
+    redis_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server under test. pid: of its first process."""
+
+    pid: int
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """What the requests are about."""
+
+    workspace_id: str
+    agent_id: str
+
+
+@contextmanager
+def services(state: Path) -> Iterator[Services]:
+    """PostgreSQL and Valkey until the block ends. Raises NotReady."""
+    command = [sys.executable, "-m", "vocalized", "services", "--state", str(state), "--json", "--no-durable"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            if not line:
+                raise NotReady("the embedded services did not start")
+            yield Services(**json.loads(line))
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def settings(services: Services, hash_cost: Mapping[str, str]) -> dict[str, str]:
+    """The environment of our API."""
+    return {
+        **os.environ,
+        "VOCALIZED_DATABASE_URL": services.database_url,
+        "VOCALIZED_REDIS_URL": services.redis_url,
+        "VOCALIZED_SECRET_KEYS": "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=",
+        "VOCALIZED_PUBLIC_URL": "http://localhost",
+        "VOCALIZED_SMTP_URL": "file:///dev/null",
+        "VOCALIZED_LOG_LEVEL": "warning",
+        **UNLIMITED,
+        **hash_cost,
+    }
+
+
+@contextmanager
+def ours(environment: Mapping[str, str], core: int, log: Path) -> Iterator[Server]:
+    """Our API on one core."""
+    _run([sys.executable, "-m", "control", "migrate"], environment)
+    port = free_port()
+    with _pinned([sys.executable, "-m", "control", "api", "--port", str(port)], environment, core, port, log) as server:
+        yield server
+
+
+@contextmanager
+def peer(services: Services, core: int, log: Path) -> Iterator[Server]:
+    """The FastAPI and SQLAlchemy one on one core."""
+    port = free_port()
+    url = services.database_url.replace("postgresql://", "postgresql+asyncpg://", 1)
+    command = [sys.executable, "-m", "benchmarks.api.peer", "--port", str(port), "--database", url]
+    with _pinned(command, os.environ, core, port, log) as server:
+        yield server
+
+
+async def make_data(services: Services, port: int) -> Data:
+    """A customer with a workspace and its agents, over our API; the tier's limit is out of the way."""
+    database = await asyncpg.connect(services.database_url)
+    try:
+        await database.execute("UPDATE tiers SET max_agents = 1000")
+        token = call(port, "POST", "/auth/signup", {"email": EMAIL, "password": PASSWORD, "name": "Bench"})["token"]
+        body = {"name": "Bench", "industry": "dental", "timezone": "UTC"}
+        workspace = call(port, "POST", "/workspaces", body, token)["workspace"]["id"]
+        templates = call(port, "GET", "/templates", None)["templates"]
+        made = [
+            call(
+                port,
+                "POST",
+                f"/workspaces/{workspace}/agents",
+                {"name": f"Agent {index}", "template_id": templates[index % len(templates)]["id"]},
+                token,
+            )
+            for index in range(AGENTS)
+        ]
+        await database.execute("ANALYZE")
+    finally:
+        await database.close()
+    return Data(workspace, made[0]["agent"]["id"])
+
+
+def sign_in(port: int) -> str:
+    """A token of that server."""
+    token: str = call(port, "POST", "/auth/login", {"email": EMAIL, "password": PASSWORD})["token"]
+    return token
+
+
+def call(port: int, method: str, path: str, body: Mapping[str, Any] | None, token: str = "") -> dict[str, Any]:
+    """One request; raises NotReady with the server's answer when it is no success."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}{path}",
+        method=method,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {}),
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            found: dict[str, Any] = json.loads(answer.read() or b"{}")
+            return found
+    except urllib.error.HTTPError as error:
+        raise NotReady(f"{method} {path}: {error.code} {error.read()[:500]!r}") from error
+
+
+@contextmanager
+def _pinned(command: list[str], environment: Mapping[str, str], core: int, port: int, log: Path) -> Iterator[Server]:
+    own = os.sched_getaffinity(0)
+    with log.open("wb") as output:
+        os.sched_setaffinity(0, {core})  # a child inherits it
+        try:
+            process = subprocess.Popen(command, cwd=ROOT, env=dict(environment), stdout=output, stderr=output)
+        finally:
+            os.sched_setaffinity(0, own)
+        try:
+            wait_healthy(process, port, log)
+            yield Server(process.pid, port)
+        finally:
+            stop(process)
+
+
+def _run(command: list[str], environment: Mapping[str, str]) -> None:
+    done = subprocess.run(command, cwd=ROOT, env=dict(environment), capture_output=True, text=True)
+    if done.returncode:
+        raise NotReady(f"{' '.join(command[1:])} failed:\n{done.stdout}{done.stderr}")
