@@ -27,7 +27,7 @@ class NewSession:
 
 @dataclass(frozen=True, slots=True)
 class Presented:
-    """A refresh token that could not be used, and whose it is. is_over: its session is, or its owner may not sign in."""
+    """A refresh token that could not be used, and whose it is. is_over: its session is, or its owner may not act."""
 
     session_id: UUID
     session_expires_at: datetime

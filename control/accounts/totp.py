@@ -18,7 +18,7 @@ def new_secret() -> str:
 
 def uri(secret: str, email: str, issuer: str) -> str:
     """What an app's QR code holds."""
-    return pyotp.TOTP(secret).provisioning_uri(email, issuer)
+    return pyotp.TOTP(secret).provisioning_uri(name=email, issuer_name=issuer)
 
 
 def code(secret: str, now: datetime) -> str:
