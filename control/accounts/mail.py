@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass, field
 from email.message import EmailMessage
+from email.policy import default as USUAL
 from email.utils import formatdate
 from typing import Final, Protocol
 from urllib.parse import quote
@@ -15,6 +16,8 @@ from shared.secrets import Sealer
 
 JOB: Final = "mail.send"
 _PURPOSE: Final = "mail"
+# So that a link stays on one line, unencoded: a mail in a folder is read with a text editor.
+_WIDE: Final = USUAL.clone(max_line_length=500)
 
 
 class MailFault(Exception):
@@ -77,7 +80,7 @@ class Postman:
         await self._gateway.send(self._message(mail))
 
     def _message(self, mail: Mail) -> EmailMessage:
-        message = EmailMessage()
+        message = EmailMessage(_WIDE)
         message["From"] = self._sender
         message["To"] = mail.to
         message["Subject"] = mail.subject

@@ -4,7 +4,6 @@ import asyncio
 import ssl
 from dataclasses import dataclass
 from email.message import EmailMessage
-from email.policy import SMTP as WIRE
 from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
@@ -73,7 +72,7 @@ class MailFolder:
     async def send(self, message: EmailMessage) -> None:
         """Raises MailUnavailable."""
         try:
-            await asyncio.to_thread(self._write, message.as_bytes(policy=WIRE))
+            await asyncio.to_thread(self._write, message.as_bytes())
         except OSError as error:
             raise MailUnavailable(f"the mail folder cannot be written: {type(error).__name__}") from None
 

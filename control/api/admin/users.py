@@ -22,7 +22,7 @@ class UsersQuery(PageQuery):
 
 
 class UserChange(Body):
-    """What is left out stays as it is."""
+    """What is left out or null stays as it is."""
 
     name: Name | None = None
     is_active: bool | None = None
