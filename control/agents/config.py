@@ -161,5 +161,15 @@ class AgentConfig(Part):
 def json_schema() -> dict[str, Any]:
     """The published JSON Schema (draft 2020-12). It tells shapes and bounds; that recording needs consent and that the
     fallback number can be dialled is told in words, and checked on top."""
-    schema = AgentConfig.model_json_schema()
+    schema: dict[str, Any] = _closed(AgentConfig.model_json_schema())
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA_ID, **schema}
+
+
+def _closed(schema: Any) -> Any:
+    """With no other names allowed where names have a pattern, as validation has it."""
+    if isinstance(schema, list):
+        return [_closed(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {name: _closed(part) for name, part in schema.items()}
+    return {**closed, "additionalProperties": False} if "patternProperties" in closed else closed

@@ -20,7 +20,8 @@ def callable_number(text: str) -> str:
         number = phonenumbers.parse(text)
     except phonenumbers.NumberParseException as error:
         raise ValueError(f"not a phone number: {error}") from None
-    if not phonenumbers.is_possible_number(number):
+    # A local number would pass for possible; whoever dials from another network does not reach it.
+    if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         raise ValueError("not a possible phone number of its country")
     if phonenumbers.number_type(number) in REFUSED:
         raise ValueError("premium-rate and shared-cost numbers are not dialled")

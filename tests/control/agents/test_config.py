@@ -1,0 +1,126 @@
+"""The config's bounds, and that the published JSON Schema tells the same."""
+
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from hypothesis import given
+from pydantic import BaseModel, ValidationError
+
+from control.agents.config import AgentConfig, json_schema
+from control.agents.merge import merge
+from tests.control.agents.strategies import configs
+
+SCHEMA = jsonschema_rs.validator_for(json_schema())
+
+
+@given(configs)
+def test_what_the_schema_allows_is_taken_and_written_whole(config: dict[str, Any]) -> None:
+    assert SCHEMA.is_valid(config)
+    written = AgentConfig.model_validate(config).model_dump()
+    assert SCHEMA.is_valid(written)
+    assert AgentConfig.model_validate(written).model_dump() == written
+    assert merge(written, config) == written
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"prompt": "x" * 30_001},
+        {"prompt": "a\0b"},
+        {"prompt": None},
+        {"prompt": 3},
+        {"greeting": "x" * 1_401},
+        {"goodbye": "x" * 401},
+        {"language": "english"},
+        {"language": "EN"},
+        {"facts": {"Business": "x"}},
+        {"facts": {"city": ""}},
+        {"facts": {"city": "x" * 4_001}},
+        {"facts": {f"f{n}": "x" for n in range(101)}},
+        {"speech": {"stt": [{"provider": "a"}] * 8}},
+        {"speech": {"stt": [{"provider": "A b"}]}},
+        {"speech": {"stt": [{"options": {}}]}},
+        {"speech": {"vad": []}},
+        {"speech": {"llm": [{"provider": "a", "options": {"x": {"deep": 1}}}]}},
+        {"speech": {"llm": [{"provider": "a", "options": {"x": None}}]}},
+        {"speech": {"llm": [{"provider": "a", "options": {"x": 2**53}}]}},
+        {"speech": {"llm": [{"provider": "a", "options": {f"o{n}": 1 for n in range(31)}}]}},
+        {"voices": {f"v{n}": {} for n in range(9)}},
+        {"turn": {"silence_ms": 99}},
+        {"turn": {"silence_ms": 5_001}},
+        {"turn": {"silence_ms": "600"}},
+        {"turn": {"silence_ms": 600.5}},
+        {"turn": {"min_words": 0}},
+        {"turn": {"min_words": 11}},
+        {"turn": {"barge_in": "yes"}},
+        {"turn": {"nonsense": 1}},
+        {"tools": ["transfer"]},
+        {"tools": ["end_call", "end_call", "end_call"]},
+        {"limits": {"max_duration_s": -1}},
+        {"limits": {"max_duration_s": 86_401}},
+        {"limits": {"reply_s": 60.5}},
+        {"recording": True},
+        {"recording": {"consent": "maybe"}},
+        {"recording": {"announcement": "x" * 501}},
+        {"recording": {"statement": "x" * 1_001}},
+        {"fallback_number": "0301234567"},
+        {"fallback_number": "+1 415 555 2671"},
+        {"nonsense": 1},
+    ],
+    ids=str,
+)
+def test_what_is_out_of_bounds_is_refused_by_both(config: dict[str, Any]) -> None:
+    assert not SCHEMA.is_valid(config)
+    with pytest.raises(ValidationError):
+        AgentConfig.model_validate(config)
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({"recording": {"enabled": True}}, "needs consent"),
+        ({"recording": {"enabled": True, "consent": "announced", "announcement": "  "}}, "announcement's text"),
+        ({"recording": {"enabled": True, "consent": "given_otherwise"}}, "statement of where"),
+        ({"tools": ["end_call", "end_call"]}, "each one once"),
+        ({"fallback_number": "+12345678"}, "not a possible phone number"),
+        ({"fallback_number": "+999123456789"}, "not a phone number"),
+        ({"fallback_number": "+19005550123"}, "premium-rate"),
+        ({"fallback_number": "+449098790000"}, "premium-rate"),
+    ],
+)
+def test_what_a_schema_cannot_say_is_checked_on_top(config: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        AgentConfig.model_validate(config)
+
+
+@pytest.mark.parametrize("literal", [float("nan"), float("inf")])
+def test_numbers_that_json_has_none_of_are_refused(literal: float) -> None:
+    with pytest.raises(ValidationError):
+        AgentConfig.model_validate({"limits": {"reply_s": literal}})
+    with pytest.raises(ValidationError):
+        AgentConfig.model_validate({"voices": {"a": {"speed": literal}}})
+
+
+def test_true_and_false_stay_what_they_are_among_numbers() -> None:
+    config = AgentConfig.model_validate({"voices": {"a": {"x": True, "y": 1, "z": 1.0}}})
+    assert [type(value) for value in config.voices["a"].values()] == [bool, int, float]
+
+
+def test_every_field_is_described() -> None:
+    for model in _models(AgentConfig):
+        for name, field in model.model_fields.items():
+            assert field.description, f"{model.__name__}.{name}"
+
+
+def _models(model: type[BaseModel]) -> list[type[BaseModel]]:
+    found = [model]
+    for field in model.model_fields.values():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            found += _models(field.annotation)
+    return found
+
+
+def test_the_schema_names_itself() -> None:
+    assert json_schema()["$id"] == "/schemas/agent-config.json"
+    assert json_schema()["$schema"].endswith("2020-12/schema")
