@@ -126,7 +126,8 @@ tallies AS (
 hours AS (
     SELECT day, array_agg(calls ORDER BY hour) AS by_hour
     FROM (
-        SELECT day, hour, sum(calls)::integer AS calls FROM daily, unnest(by_hour) WITH ORDINALITY AS h (calls, hour)
+        SELECT day, hour, sum(h.calls)::integer AS calls
+        FROM daily, unnest(daily.by_hour) WITH ORDINALITY AS h (calls, hour)
         GROUP BY 1, 2
     ) one
     GROUP BY 1

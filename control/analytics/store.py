@@ -74,7 +74,7 @@ async def count_churn(db: Connection, began: datetime, now: datetime) -> tuple[i
     """Workspaces that were active at `began`, and those of them that are not active at `now`."""
     row = await db.fetchrow(
         """
-        WITH then AS (
+        WITH earlier AS (
             SELECT DISTINCT ON (workspace_id) workspace_id, status FROM workspace_changes
             WHERE at < $1 ORDER BY workspace_id, at DESC, id DESC
         ),
@@ -83,8 +83,8 @@ async def count_churn(db: Connection, began: datetime, now: datetime) -> tuple[i
             WHERE at >= $1 AND at <= $2 ORDER BY workspace_id, at DESC, id DESC
         )
         SELECT count(*) AS before, count(*) FILTER (WHERE since.status <> 'active') AS lost
-        FROM then LEFT JOIN since USING (workspace_id)
-        WHERE then.status = 'active'
+        FROM earlier LEFT JOIN since USING (workspace_id)
+        WHERE earlier.status = 'active'
         """,
         began,
         now,
@@ -108,7 +108,7 @@ async def select_usage(db: Connection, first: date) -> Usage:
     )
     hours = await db.fetch(
         """
-        SELECT hour, sum(calls)::bigint AS calls
+        SELECT hour, sum(h.calls)::bigint AS calls
         FROM platform_daily, unnest(by_hour) WITH ORDINALITY AS h (calls, hour)
         WHERE day >= $1 GROUP BY 1 ORDER BY 1
         """,

@@ -1,5 +1,6 @@
 """The settings that there are: for each key what it may be, what it is until somebody changes it, and what it means."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -7,6 +8,9 @@ from typing import Any, Final, Literal
 from shared.errors import Invalid
 
 Kind = Literal["boolean", "integer", "choice", "tier"]
+
+
+_TIER_NAME: Final = r"[a-z][a-z0-9_]{0,39}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ def check(spec: Spec, value: Any) -> None:
         case "choice":
             right, wanted = value in spec.choices, "one of " + ", ".join(spec.choices)
         case "tier":
-            right, wanted = isinstance(value, str), "the name of a tier"
+            right = isinstance(value, str) and re.fullmatch(_TIER_NAME, value) is not None
+            wanted = "the name of a tier"
     if not right:
         raise Invalid(f"{spec.key} must be {wanted}.", param=spec.key, code="setting_invalid")

@@ -44,16 +44,20 @@ class Platform:
         if value == before and type(value) is type(before):
             return
         if spec.kind == "tier":
-            await self._require_offered(db, key, value)
+            await self.offered(db, value, key)
         await store.upsert_setting(db, key, value, spec.description, actor.id)
         await record(db, actor, Change("setting.update", "setting", key, before={key: before}, after={key: value}))
 
-    async def _require_offered(self, db: Connection, key: str, name: str) -> None:
+    async def offered(self, db: Connection, name: str, param: str) -> Tier:
+        """A tier that may be chosen, held until the transaction ends.
+
+        Raises Invalid (code tier_unknown) and Conflict (code tier_unavailable), which name `param`."""
         tier = await store.select_tier(db, name, lock="SHARE")
         if tier is None:
-            raise Invalid(f"There is no tier named {name!r}.", param=key, code="tier_unknown")
+            raise Invalid(f"There is no tier named {name!r}.", param=param, code="tier_unknown")
         if not tier.is_available:
-            raise Conflict(f"The tier {name!r} is not offered.", param=key, code="tier_unavailable")
+            raise Conflict(f"The tier {name!r} is not offered.", param=param, code="tier_unavailable")
+        return tier
 
     async def tier(self, db: Connection, name: str) -> Tier:
         """Raises Missing (code tier_not_found)."""

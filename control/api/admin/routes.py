@@ -1,0 +1,6 @@
+"""All routes of the admin API: each noun's lines, put together."""
+
+from control.api.admin import auth, config, dashboard, logs, users
+from control.http.route import Route
+
+ROUTES: tuple[Route, ...] = (*auth.ROUTES, *users.ROUTES, *dashboard.ROUTES, *config.ROUTES, *logs.ROUTES)

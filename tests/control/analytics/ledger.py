@@ -1,0 +1,157 @@
+"""What roll-ups must say, computed from the single rows in Python: slow, plain, and without a line of their SQL."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import asyncpg
+
+Row = Any
+Table = dict[Any, Any]
+
+TABLES = ("workspace_daily", "agent_daily", "usage_daily", "workspace_totals", "agent_totals", "platform_daily")
+
+
+async def expected(db: asyncpg.Connection) -> dict[str, Table]:
+    """Each roll-up table as {key: {column: value}}."""
+    calls = [row for row in await db.fetch("SELECT * FROM calls") if not row["is_test"]]
+    tests = {row["id"] for row in await db.fetch("SELECT id FROM calls WHERE is_test")}
+    usage = list(await db.fetch("SELECT * FROM usage_records"))
+    tiers = {row["id"]: row["tier_name"] for row in await db.fetch("SELECT id, tier_name FROM workspaces")}
+    workspace_days = _workspace_days(calls, usage, tests)
+    agents = _agents(calls, lambda call: (call["workspace_id"], call["agent_id"], day_of(call["created_at"])))
+    return {
+        "workspace_daily": workspace_days,
+        "agent_daily": agents,
+        "usage_daily": _usage_days(usage),
+        "workspace_totals": _totals(workspace_days),
+        "agent_totals": _agents(calls, lambda call: call["agent_id"]),
+        "platform_daily": _platform_days(workspace_days, tiers),
+    }
+
+
+async def actual(db: asyncpg.Connection) -> dict[str, Table]:
+    """The roll-up tables as they are, in the same form."""
+    keys = {
+        "workspace_daily": ("workspace_id", "day"),
+        "agent_daily": ("workspace_id", "agent_id", "day"),
+        "usage_daily": ("workspace_id", "day", "resource_type", "provider"),
+        "workspace_totals": ("workspace_id",),
+        "agent_totals": ("agent_id",),
+        "platform_daily": ("day",),
+    }
+    tables = {}
+    for name, key in keys.items():
+        rows = [dict(row) for row in await db.fetch(f"SELECT * FROM {name}")]
+        tables[name] = {_key(row, key): _rest(row, key) for row in rows}
+    # A workspace whose calls all went keeps a row of zeros.
+    tables["workspace_totals"] = {key: row for key, row in tables["workspace_totals"].items() if any(row.values())}
+    return tables
+
+
+def day_of(moment: datetime) -> date:
+    """In UTC."""
+    return moment.astimezone(UTC).date()
+
+
+def _key(row: Row, names: tuple[str, ...]) -> Hashable:
+    values = tuple(row[name] for name in names)
+    return values[0] if len(values) == 1 else values
+
+
+def _rest(row: Row, key: tuple[str, ...]) -> dict[str, Any]:
+    left_out = {*key, "updated_at"}
+    if key == ("agent_id",):
+        left_out.add("workspace_id")
+    return {name: value for name, value in row.items() if name not in left_out}
+
+
+def _grouped(rows: Iterable[Row], key: Callable[[Row], Hashable]) -> dict[Any, list[Row]]:
+    groups: dict[Any, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[key(row)].append(row)
+    return groups
+
+
+def _workspace_days(calls: list[Row], usage: list[Row], tests: set[Any]) -> Table:
+    by_calls = _grouped(calls, lambda call: (call["workspace_id"], day_of(call["created_at"])))
+    by_usage = _grouped(usage, lambda one: (one["workspace_id"], day_of(one["at"])))
+    return {
+        key: _workspace_day(by_calls.get(key, []), by_usage.get(key, []), tests)
+        for key in by_calls.keys() | by_usage.keys()
+    }
+
+
+def _workspace_day(calls: list[Row], usage: list[Row], tests: set[Any]) -> dict[str, Any]:
+    hours = Counter(call["created_at"].astimezone(UTC).hour for call in calls)
+    used = {
+        (one["provider"], one["call_id"])
+        for one in usage
+        if one["provider"] and one["call_id"] is not None and one["call_id"] not in tests
+    }
+    return {
+        "calls": len(calls),
+        "seconds": sum(call["duration_seconds"] for call in calls),
+        "price": sum((one["price"] for one in usage), Decimal()),
+        "cost": sum((one["cost"] for one in usage), Decimal()),
+        "by_status": dict(Counter(call["status"] for call in calls)),
+        "by_direction": dict(Counter(call["direction"] for call in calls)),
+        "by_carrier": dict(Counter(call["carrier"] for call in calls)),
+        "by_provider": dict(Counter(provider for provider, _ in used)),
+        "by_hour": [hours[hour] for hour in range(24)],
+    }
+
+
+def _agents(calls: list[Row], key: Callable[[Row], Hashable]) -> Table:
+    groups = _grouped((call for call in calls if call["agent_id"] is not None), key)
+    return {
+        group: {
+            "calls": len(rows),
+            "completed": sum(row["status"] == "completed" for row in rows),
+            "seconds": sum(row["duration_seconds"] for row in rows),
+        }
+        for group, rows in groups.items()
+    }
+
+
+def _usage_days(usage: list[Row]) -> Table:
+    groups = _grouped(
+        usage, lambda one: (one["workspace_id"], day_of(one["at"]), one["resource_type"], one["provider"])
+    )
+    return {
+        key: {
+            "quantity": sum(row["quantity"] for row in rows),
+            "calls": len({row["call_id"] for row in rows} - {None}),
+            "cost": sum(row["cost"] for row in rows),
+            "price": sum(row["price"] for row in rows),
+        }
+        for key, rows in groups.items()
+    }
+
+
+def _totals(workspace_days: Table) -> Table:
+    groups = _grouped(workspace_days.items(), lambda item: item[0][0])
+    names = ("calls", "seconds", "price", "cost")
+    sums = {key: {name: sum(day[name] for _, day in items) for name in names} for key, items in groups.items()}
+    return {key: row for key, row in sums.items() if any(row.values())}
+
+
+def _platform_days(workspace_days: Table, tiers: dict[Any, str]) -> Table:
+    groups = _grouped(workspace_days.items(), lambda item: item[0][1])
+    return {day: _platform_day([(tiers[key[0]], row) for key, row in items]) for day, items in groups.items()}
+
+
+def _platform_day(items: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
+    rows = [row for _, row in items]
+    by_tier: dict[str, Decimal] = defaultdict(Decimal)
+    for tier, row in items:
+        by_tier[tier] += row["price"]
+    tallies = ("by_status", "by_direction", "by_carrier", "by_provider")
+    return {
+        **{name: sum(row[name] for row in rows) for name in ("calls", "seconds", "price", "cost")},
+        **{name: dict(sum((Counter(row[name]) for row in rows), Counter())) for name in tallies},
+        "price_by_tier": dict(by_tier),
+        "by_hour": [sum(row["by_hour"][hour] for row in rows) for hour in range(24)],
+    }
