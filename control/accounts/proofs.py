@@ -58,6 +58,10 @@ class Proofs:
             raise _invalid()
         await store.set_verified(db, *used, now)
 
+    async def confirm(self, db: Connection, user_id: UUID, email: str, now: datetime) -> None:
+        """The address is theirs: they came with the token of a letter that another room sent to it."""
+        await store.set_verified(db, user_id, email, now)
+
     async def forgot_password(self, db: Connection, email: str) -> None:
         """Asks the worker to look the account up and write to it.
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Literal
 from uuid import UUID
 
+from control.platform.model import Tier
 from control.workspaces.roles import Role
 
 Status = Literal["trial", "active", "suspended"]
@@ -99,6 +100,15 @@ class Use:
     members: int
     invitations: int
     phone_numbers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """What a workspace pays for and what it took of it. minutes: of calls in this calendar month (UTC)."""
+
+    tier: Tier
+    use: Use
+    minutes: float
 
 
 @dataclass(frozen=True, slots=True)
