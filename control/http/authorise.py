@@ -1,4 +1,4 @@
-"""Who asks: the bearer token's session, looked up in the request's own transaction, so that a sign-out holds at once."""
+"""Who asks: the token's session, looked up in the request's own transaction, so that a sign-out holds at once."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,10 +36,8 @@ class Authoriser:
         audience = "admin" if access.kind is Kind.ADMIN else "user"
         return Claim(self._tokens.read(token.strip(), audience, now))
 
-    async def admit(self, access: Access, claim: Claim | None, request: web.Request, context: Context) -> Context:
+    async def admit(self, access: Access, claim: Claim, request: web.Request, context: Context) -> Context:
         """Looks the session up and sets the transaction's scope. Raises Unauthorised, Forbidden, Missing."""
-        if claim is None:
-            return context
         if access.kind is Kind.ADMIN:
             return await _admin(access, claim, context)
         if access.kind is Kind.USER:
@@ -54,7 +52,7 @@ class Authoriser:
             case AdminContext(admin_id=admin_id):
                 who = f"admin:{admin_id}"
             case _:
-                who = f"open:{context.origin.address}"
+                raise TypeError("nobody is signed in, so no key is anybody's")
         return f"{who} {route.method} {route.path}"
 
 

@@ -18,4 +18,4 @@ ShortText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2
 class Body(BaseModel):
     """Base of every request body; an unknown field is an error that names it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

@@ -1,37 +1,39 @@
 """One request's walk: body read, transaction begun, caller authorised, input checked, handler run, answer written."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from aiohttp import web
-from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from control.db.pool import Connection, Pool
-from control.http.authorise import Authoriser
+from control.http.access import Kind
+from control.http.authorise import Authoriser, Claim
 from control.http.context import Context, Services
-from control.http.faults import invalid
+from control.http.given import body_of, path_value, query_of
 from control.http.idempotency import Replay, request_hash
 from control.http.limits import Limits
-from control.http.request import origin_of, read_body
+from control.http.metrics import HttpMetrics
+from control.http.page import Query
+from control.http.request import CALLER, origin_of, read_body
 from control.http.route import Route, Shape, shape
-from shared.errors import Malformed, Missing, Problem
+from control.http.transaction import in_transaction
 
-JSON = "application/json"
+JSON_HEADERS = {"Content-Type": "application/json"}
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What all endpoints share."""
+    """What all endpoints share. body_timeout_s: seconds that a body may take to come."""
 
     pool: Pool
     services: Services
     authoriser: Authoriser
     limits: Limits
+    metrics: HttpMetrics
     clock: Callable[[], datetime]
-    max_body_bytes: int
+    body_timeout_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,17 @@ class Answer:
 
     status: int
     body: bytes
+
+
+@dataclass(slots=True)
+class Asked:
+    """What came in. given: the handler's arguments, None until the input has been checked."""
+
+    request: web.Request
+    raw: bytes
+    claim: Claim | None
+    now: datetime
+    given: dict[str, Any] | None = None
 
 
 class Endpoint:
@@ -51,90 +64,74 @@ class Endpoint:
         self._parts = parts
 
     async def __call__(self, request: web.Request) -> web.Response:
-        parts, route = self._parts, self.route
-        origin = origin_of(request)
-        raw = await read_body(request, parts.max_body_bytes)
-        if route.limit is not None:
-            await parts.limits.of_address(route.limit, origin.address)
-        claim = parts.authoriser.claim(route.access, request, parts.clock())
-        async with _transaction(parts.pool) as db:
-            context = Context(db, parts.services, origin, parts.clock())
-            context = await parts.authoriser.admit(route.access, claim, request, context)
-            answer = await self._answer(request, raw, context)
-        return web.Response(status=answer.status, body=answer.body or None, content_type=JSON if answer.body else None)
+        parts = self._parts
+        asked = await self._ask(request)
+        if self.route.access.kind is Kind.OPEN:
+            # Others are told what is wrong with their input only after it is known that they may ask at all.
+            asked.given = self._given(asked)
+        await self._limit(asked)
+        answer = await in_transaction(parts.pool, lambda db: self._work(asked, db), parts.metrics.repeats.inc)
+        if not answer.body:
+            return web.Response(status=answer.status)
+        return web.Response(status=answer.status, body=answer.body, headers=JSON_HEADERS)
 
-    async def _answer(self, request: web.Request, raw: bytes, context: Context) -> Answer:
-        key = request.headers.get("Idempotency-Key", "")
-        if not (self.route.idempotent and key):
-            return await self._run(request, raw, context)
-        replay = Replay(context.db, self._parts.authoriser.scope_of(context, self.route), key)
-        stored = await replay.find(request_hash(request.path, raw))
+    async def _ask(self, request: web.Request) -> Asked:
+        """Raises Unauthorised before a body is waited for."""
+        parts = self._parts
+        now = parts.clock()
+        claim = parts.authoriser.claim(self.route.access, request, now)
+        raw = b"" if self.shape.body is None else await read_body(request, parts.body_timeout_s)
+        return Asked(request, raw, claim, now)
+
+    async def _limit(self, asked: Asked) -> None:
+        limit = self.route.limit
+        if limit is None:
+            return
+        account = None
+        if limit.account and asked.given is not None:
+            account = str(getattr(asked.given["body"], limit.account))
+        await self._parts.limits.check(limit, origin_of(asked.request).address, account)
+
+    async def _work(self, asked: Asked, db: Connection) -> Answer:
+        """The part inside the transaction; may be done twice."""
+        parts, request = self._parts, asked.request
+        context = Context(db, parts.services, origin_of(request), asked.now)
+        if asked.claim is not None:
+            context = await parts.authoriser.admit(self.route.access, asked.claim, request, context)
+            request[CALLER] = context
+        if not (self.route.idempotent and "Idempotency-Key" in request.headers):
+            return await self._run(asked, context)
+        return await self._replayed(asked, context)
+
+    async def _replayed(self, asked: Asked, context: Context) -> Answer:
+        request = asked.request
+        scope = self._parts.authoriser.scope_of(context, self.route)
+        replay = Replay(context.db, scope, request.headers["Idempotency-Key"])
+        stored = await replay.find(request_hash(request.path_qs, asked.raw))
         if stored is not None:
             return Answer(stored.status, stored.body)
-        answer = await self._run(request, raw, context)
+        answer = await self._run(asked, context)
         await replay.keep(answer.status, answer.body)
         return answer
 
-    async def _run(self, request: web.Request, raw: bytes, context: Context) -> Answer:
-        given = await self._given(request, raw)
-        result = await self.route.handler(context, **given)
+    async def _run(self, asked: Asked, context: Context) -> Answer:
+        if asked.given is None:
+            asked.given = self._given(asked)
+        result = await self.route.handler(context, **asked.given)
         if self.shape.answer is None:
             return Answer(204, b"")
         return Answer(self.route.status, self.shape.answer.dump_json(result))
 
-    async def _given(self, request: web.Request, raw: bytes) -> dict[str, Any]:
-        """The handler's arguments. Raises Malformed, Missing, Invalid, TooMany."""
+    def _given(self, asked: Asked) -> dict[str, Any]:
+        """The handler's arguments. Raises Malformed, Missing, Invalid."""
+        request = asked.request
         given: dict[str, Any] = {}
         for name, spelt, kind in self.shape.path:
-            given[name] = _path_value(kind, request.match_info[spelt])
+            given[name] = path_value(kind, request.match_info[spelt])
         if self.shape.query is not None:
-            given["query"] = _query(self.shape.query, request)
+            given["query"] = query_of(self.shape.query, request)
+        elif request.query_string:
+            query_of(Query, request)  # which has no parameters: names the one that is too many
         if self.shape.body is not None:
-            body = given["body"] = _body(self.shape.body, raw)
-            limit = self.route.limit
-            if limit is not None and limit.account:
-                await self._parts.limits.of_account(limit, str(getattr(body, limit.account)))
+            given["body"] = body_of(self.shape.body, asked.raw)
         return given
-
-
-@asynccontextmanager
-async def _transaction(pool: Pool) -> AsyncIterator[Connection]:
-    """One request, one transaction: committed when the handler returns, or raises a Problem that keeps."""
-    async with pool.connection() as db:
-        await db.execute("BEGIN")
-        try:
-            yield db
-        except Problem as problem:
-            await db.execute("COMMIT" if problem.keeps else "ROLLBACK")
-            raise
-        except BaseException:
-            await db.execute("ROLLBACK")
-            raise
-        await db.execute("COMMIT")
-
-
-def _path_value(kind: TypeAdapter[Any], text: str) -> Any:
-    """An id that cannot be one is simply not there."""
-    try:
-        return kind.validate_strings(text)
-    except ValidationError:
-        raise Missing("There is nothing at this address.") from None
-
-
-def _query(kind: type[BaseModel], request: web.Request) -> BaseModel:
-    given = request.query
-    doubled = next((name for name in given if len(given.getall(name)) > 1), None)
-    if doubled is not None:
-        raise Malformed(f"The query names {doubled} more than once.", code="repeated_parameter")
-    try:
-        return kind.model_validate_strings(dict(given))
-    except ValidationError as error:
-        raise invalid(error) from None
-
-
-def _body(kind: type[BaseModel], raw: bytes) -> BaseModel:
-    try:
-        return kind.model_validate_json(raw or b"{}")
-    except ValidationError as error:
-        raise invalid(error) from None
-

@@ -30,8 +30,8 @@ class Replay:
     """One request's dealings with its key. scope: whose key it is, and of which route."""
 
     def __init__(self, db: Connection, scope: str, key: str) -> None:
-        if len(key) > LONGEST:
-            raise Invalid(f"An Idempotency-Key has {LONGEST} characters at most.", param="Idempotency-Key")
+        if not (0 < len(key) <= LONGEST and key.isascii() and key.isprintable()):
+            raise Invalid(f"An Idempotency-Key is 1 to {LONGEST} characters of ASCII.", param="Idempotency-Key")
         self._db = db
         self._scope = scope
         self._key = key
@@ -55,7 +55,9 @@ class Replay:
             return None
         if row["request_hash"] != request:
             raise Invalid(
-                "This Idempotency-Key was used for another request.", code="idempotency_mismatch", param="Idempotency-Key"
+                "This Idempotency-Key was used for another request.",
+                code="idempotency_mismatch",
+                param="Idempotency-Key",
             )
         return Stored(row["status"], row["answer"])
 

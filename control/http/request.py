@@ -1,11 +1,15 @@
 """What is read off a request before anybody is asked who sends it."""
 
+import asyncio
+
 from aiohttp import web
 
-from control.http.context import Origin
+from control.http.context import Context, Origin
 from shared.errors import Malformed, Problem
 
 ORIGIN = web.RequestKey("origin", Origin)
+# Who asked, once that is known: for the access log.
+CALLER = web.RequestKey("caller", Context)
 MOST_AGENT = 300
 
 
@@ -15,22 +19,45 @@ class TooLarge(Problem):
     status, type, default_code = 413, "invalid_request", "too_large"
 
 
+class TooSlow(Problem):
+    """The body did not come within the time a body may take."""
+
+    status, type, default_code = 408, "invalid_request", "too_slow"
+
+
+class NotJson(Problem):
+    """The body is something else, by its own word."""
+
+    status, type, default_code = 415, "invalid_request", "not_json"
+
+
 def origin_of(request: web.Request) -> Origin:
     """Where the request comes from; noted by the outermost middleware."""
     return request[ORIGIN]
 
 
-async def read_body(request: web.Request, most: int) -> bytes:
-    """The whole body. Raises TooLarge, and Malformed for a body that is no JSON by its own word."""
-    if not request.can_read_body:
+async def read_body(request: web.Request, timeout_s: float) -> bytes:
+    """The whole body, of the application's `client_max_size` bytes at most. Raises TooLarge, TooSlow, NotJson and
+    Malformed."""
+    if not request.body_exists:
         return b""
+    # A body that doesn't say what it is counts as JSON, and is found out when it isn't.
     if request.content_type not in ("application/json", "application/octet-stream"):
-        raise Malformed("The body must be application/json.", code="not_json")
-    if (request.content_length or 0) > most:
-        raise TooLarge(f"The body may have {most} bytes at most.")
-    raw = await request.content.read(most + 1)
-    while len(raw) <= most and not request.content.at_eof():
-        raw += await request.content.read(most + 1 - len(raw))
-    if len(raw) > most:
-        raise TooLarge(f"The body may have {most} bytes at most.")
-    return raw
+        raise NotJson("The body must be application/json.")
+    if (request.content_length or 0) > request.client_max_size:
+        raise _too_large(request)
+    try:
+        if request.content.is_eof():
+            return await request.read()
+        async with asyncio.timeout(timeout_s):
+            return await request.read()
+    except TimeoutError:
+        raise TooSlow(f"The body did not come within {timeout_s:g} s.") from None
+    except web.HTTPRequestEntityTooLarge:
+        raise _too_large(request) from None
+    except (web.RequestPayloadError, ConnectionError):
+        raise Malformed("The body broke off or is badly encoded.", code="broken_body") from None
+
+
+def _too_large(request: web.Request) -> TooLarge:
+    return TooLarge(f"The body may have {request.client_max_size} bytes at most.")

@@ -4,21 +4,24 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, get_type_hints
 from uuid import UUID
 
 from pydantic import BaseModel, TypeAdapter
 
-from control.http.access import Access
+from control.http.access import Access, Kind
 from control.http.context import Context
 
 Handler = Callable[..., Awaitable[object]]
+# The handler's name of a path parameter, the path's own, and its type.
+PathPart = tuple[str, str, TypeAdapter[Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
     """A rate limit. times: requests within `per_s` seconds, for each address and, where `account` names a field of the
-    body, for each value of it."""
+    body (of open routes only), for each value of it. A setting may change the figures by the limit's name."""
 
     name: str
     times: int
@@ -48,7 +51,7 @@ class Shape:
 
     body: type[BaseModel] | None
     query: type[BaseModel] | None
-    path: tuple[tuple[str, str, TypeAdapter[Any]], ...]
+    path: tuple[PathPart, ...]
     answer: TypeAdapter[Any] | None
     summary: str
 
@@ -57,18 +60,27 @@ class BadRoute(TypeError):
     """A handler's signature does not fit its route; found at start."""
 
 
+@cache
 def shape(route: Route) -> Shape:
     """Reads the handler's signature: `(context, body=…, query=…, <path parameters>) -> answer or None`.
 
     Raises BadRoute."""
+    _check(route)
     hints = get_type_hints(route.handler, include_extras=True)
     names = list(inspect.signature(route.handler).parameters)
     context = hints.get(names[0]) if names else None
     if not (isinstance(context, type) and issubclass(context, Context)):
         raise BadRoute(f"{route.method} {route.path}: the first parameter must be a Context")
     answer = hints.get("return", type(None))
+    body = _model(route, hints, "body")
+    if (
+        route.limit is not None
+        and route.limit.account
+        and (body is None or route.limit.account not in body.model_fields)
+    ):
+        raise BadRoute(f"{route.method} {route.path}: the body has no field {route.limit.account} to limit by")
     return Shape(
-        body=_model(route, hints, "body"),
+        body=body,
         query=_model(route, hints, "query"),
         path=_path(route, hints, names),
         answer=None if answer is type(None) else TypeAdapter(answer),
@@ -86,6 +98,16 @@ def snake(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
+def _check(route: Route) -> None:
+    where, kind = f"{route.method} {route.path}", route.access.kind
+    if kind is Kind.MEMBER and "workspaceId" not in path_names(route.path):
+        raise BadRoute(f"{where}: a member's route needs {{workspaceId}}")
+    if kind is Kind.OPEN and route.idempotent:
+        raise BadRoute(f"{where}: a stored answer would be given to whoever has the key and no sign-in")
+    if kind is not Kind.OPEN and route.limit is not None and route.limit.account:
+        raise BadRoute(f"{where}: an account's limit is for those who aren't signed in")
+
+
 def _model(route: Route, hints: dict[str, Any], name: str) -> type[BaseModel] | None:
     kind = hints.get(name)
     if kind is not None and not (isinstance(kind, type) and issubclass(kind, BaseModel)):
@@ -93,9 +115,7 @@ def _model(route: Route, hints: dict[str, Any], name: str) -> type[BaseModel] | 
     return kind
 
 
-def _path(
-    route: Route, hints: dict[str, Any], names: Sequence[str]
-) -> tuple[tuple[str, str, TypeAdapter[Any]], ...]:
+def _path(route: Route, hints: dict[str, Any], names: Sequence[str]) -> tuple[PathPart, ...]:
     asked = set(names[1:]) - {"body", "query"}
     there = {snake(name): name for name in path_names(route.path)}
     if not asked <= there.keys():

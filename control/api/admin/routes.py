@@ -1,6 +1,13 @@
 """All routes of the admin API: each noun's lines, put together."""
 
-from control.api.admin import auth, config, dashboard, logs, users
+from control.api.admin import auth, config, dashboard, logs, users, workspaces
 from control.http.route import Route
 
-ROUTES: tuple[Route, ...] = (*auth.ROUTES, *users.ROUTES, *dashboard.ROUTES, *config.ROUTES, *logs.ROUTES)
+ROUTES: tuple[Route, ...] = (
+    *auth.ROUTES,
+    *users.ROUTES,
+    *dashboard.ROUTES,
+    *config.ROUTES,
+    *logs.ROUTES,
+    *workspaces.ROUTES,
+)

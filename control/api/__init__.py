@@ -1,0 +1,1 @@
+"""The API's routes: thin handlers that ask the rooms."""

@@ -1,0 +1,1 @@
+"""What the platform's staff call, through the admin portal."""

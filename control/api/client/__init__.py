@@ -1,0 +1,1 @@
+"""What customers' programs and the client portal call."""

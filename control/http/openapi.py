@@ -1,0 +1,263 @@
+"""The OpenAPI 3.1 document, from the very types and route lines that validate: there is no second copy to drift."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import JsonSchemaMode
+
+from control.http.access import WORKSPACE_ROLES, Kind
+from control.http.route import PathPart, Route, Shape, path_names, shape
+
+Schema = dict[str, Any]
+_Input = tuple[str, JsonSchemaMode, TypeAdapter[Any]]
+
+REF = "#/components/schemas/{model}"
+ERROR_TEXT = {
+    400: "The request cannot be read.",
+    401: "No valid sign-in.",
+    403: "Signed in, but may not.",
+    404: "Not there, or not for the one who asks.",
+    408: "The body did not come in time.",
+    409: "At odds with what is there.",
+    413: "The body is too long.",
+    415: "The body is not JSON.",
+    422: "A field is wrong; `param` names it.",
+    429: "Too often; `Retry-After` tells the seconds to wait.",
+    500: "A fault of ours.",
+    503: "Something that is needed is away; worth another try.",
+}
+_TEXT_OR_NULL = {"anyOf": [{"type": "string"}, {"type": "null"}]}
+ERROR_SCHEMA: Schema = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["type", "code", "message", "param", "request_id"],
+            "properties": {
+                "type": {"type": "string", "description": "The kind of error.", "examples": ["invalid_request"]},
+                "code": {"type": "string", "description": "Stable, for programs.", "examples": ["invalid"]},
+                "message": {"type": "string", "description": "For people."},
+                "param": _TEXT_OR_NULL
+                | {"description": "The field at fault, dotted.", "examples": ["config.greeting"]},
+                "request_id": {"type": "string", "format": "uuid", "description": "As in X-Request-Id."},
+            },
+        }
+    },
+}
+
+
+def document(routes: Iterable[Route], *, version: str, public_url: str) -> Schema:
+    """The whole API."""
+    shaped = [(route, shape(route)) for route in routes]
+    schemas, components = _schemas(shaped)
+    paths: dict[str, Schema] = {}
+    for route, its in shaped:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, its, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Vocalized", "version": version, "description": "Phone agents for businesses."},
+        "servers": [{"url": public_url}],
+        "tags": [{"name": name} for name in dict.fromkeys(tag(route) for route, _ in shaped)],
+        "paths": paths,
+        "components": {
+            "schemas": components | {"Error": ERROR_SCHEMA},
+            "securitySchemes": {
+                "user": _bearer("The token of a user's sign-in (POST /auth/login)."),
+                "admin": _bearer("The token of a staff member's sign-in (POST /admin/auth/login)."),
+            },
+        },
+    }
+
+
+def query_names(route: Route) -> set[str]:
+    """The parameters that a route's query takes."""
+    query = shape(route).query
+    return set(query.model_fields) if query is not None else set()
+
+
+def body_schema(route: Route) -> Schema:
+    """The JSON Schema of a route's body, with its `$defs`; empty without a body."""
+    body = shape(route).body
+    return body.model_json_schema() if body is not None else {}
+
+
+def answer_schema(route: Route) -> Schema:
+    """The JSON Schema of a route's answer, with its `$defs`; empty for 204."""
+    answer = shape(route).answer
+    return answer.json_schema(mode="serialization") if answer is not None else {}
+
+
+def tag(route: Route) -> str:
+    """The section that a route stands in: "Admin: workspaces", "Agents"."""
+    parts = [part for part in route.path.split("/") if part and not part.startswith("{")]
+    if parts[0] == "admin":
+        return f"Admin: {parts[1]}"
+    noun = parts[1] if parts[0] == "workspaces" and len(parts) > 1 and parts[1] in _NOUNS else parts[0]
+    return noun.capitalize()
+
+
+# What stands under a workspace in paths and is a section of its own.
+_NOUNS = frozenset(
+    {"agents", "members", "invitations", "numbers", "calls", "integrations", "billing", "analytics", "voice"}
+)
+
+
+def _key(route: Route, part: str) -> str:
+    return f"{route.method} {route.path} {part}"
+
+
+def _schemas(shaped: list[tuple[Route, Shape]]) -> tuple[dict[str, Schema], dict[str, Schema]]:
+    """The schema of each part of each route by its key, and all the named types that they lean on."""
+    inputs: list[_Input] = []
+    for route, its in shaped:
+        if its.body is not None:
+            inputs.append((_key(route, "body"), "validation", TypeAdapter(its.body)))
+        if its.query is not None:
+            inputs.append((_key(route, "query"), "validation", TypeAdapter(its.query)))
+        if its.answer is not None:
+            inputs.append((_key(route, "answer"), "serialization", its.answer))
+        inputs += [(_key(route, f"path {spelt}"), "validation", kind) for _, spelt, kind in its.path]
+    made, definitions = TypeAdapter.json_schemas(inputs, ref_template=REF)
+    return {key: schema for (key, _), schema in made.items()}, definitions.get("$defs", {})
+
+
+def _operation(route: Route, its: Shape, schemas: dict[str, Schema]) -> Schema:
+    summary, _, rest = its.summary.partition("\n")
+    operation: Schema = {
+        "operationId": operation_id(route),
+        "tags": [tag(route)],
+        "summary": summary.rstrip("."),
+        "parameters": [*_path_parameters(route, its, schemas), *_query_parameters(route, its), *_headers(route)],
+        "responses": _responses(route, its, schemas),
+        "security": _security(route),
+    }
+    if rest.strip():
+        operation["description"] = rest.strip()
+    if route.access.roles:
+        operation["x-roles"] = _roles(route)
+    if its.body is not None:
+        operation["requestBody"] = {"required": True, "content": _json(schemas[_key(route, "body")])}
+    return operation
+
+
+def operation_id(route: Route) -> str:
+    """The handler's name, with its side where both have one of that name."""
+    name = getattr(route.handler, "__name__", "")
+    return f"admin_{name}" if route.path.startswith("/admin/") and not name.startswith("admin_") else name
+
+
+def _path_parameters(route: Route, its: Shape, schemas: dict[str, Schema]) -> list[Schema]:
+    typed = {spelt for _, spelt, _ in its.path}
+    return [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": schemas[_key(route, f"path {name}")] if name in typed else {"type": "string", "format": "uuid"},
+        }
+        for name in path_names(route.path)
+    ]
+
+
+def _query_parameters(route: Route, its: Shape) -> list[Schema]:
+    if its.query is None:
+        return []
+    return [_query_parameter(its.query, name) for name in its.query.model_fields]
+
+
+def _query_parameter(query: type[BaseModel], name: str) -> Schema:
+    whole = query.model_json_schema(ref_template=REF)
+    field = query.model_fields[name]
+    spelt = field.alias or name
+    schema = {key: value for key, value in whole["properties"][spelt].items() if key != "title"}
+    parameter: Schema = {
+        "name": spelt,
+        "in": "query",
+        "required": field.is_required(),
+        "schema": _inlined(schema, whole),
+    }
+    if "description" in schema:
+        parameter["description"] = schema["description"]
+    return parameter
+
+
+def _inlined(schema: Any, whole: Schema) -> Any:
+    """A parameter's schema without references: enumerations are short."""
+    if isinstance(schema, list):
+        return [_inlined(part, whole) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _inlined(whole["$defs"][schema["$ref"].rpartition("/")[2]], whole)
+    return {key: _inlined(part, whole) for key, part in schema.items()}
+
+
+def _headers(route: Route) -> list[Schema]:
+    if not route.idempotent:
+        return []
+    return [
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": False,
+            "description": "A repeat under the same key gets the first request's answer.",
+            "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
+        }
+    ]
+
+
+def _responses(route: Route, its: Shape, schemas: dict[str, Schema]) -> Schema:
+    if its.answer is None:
+        responses: Schema = {"204": {"description": "Done."}}
+    else:
+        responses = {
+            str(route.status): {"description": "Done.", "content": _json(schemas[_key(route, "answer")])},
+        }
+    for status in statuses(route, its.path, its.body is not None):
+        responses[str(status)] = {
+            "description": ERROR_TEXT[status],
+            "content": _json({"$ref": "#/components/schemas/Error"}),
+        }
+    return responses
+
+
+def statuses(route: Route, path: tuple[PathPart, ...], has_body: bool) -> list[int]:
+    """The errors that a route can answer with."""
+    kind = route.access.kind
+    found = {400, 409, 422, 500, 503}
+    if kind is not Kind.OPEN:
+        found |= {401}
+    if kind is not Kind.USER:
+        found |= {403}
+    if path or kind is not Kind.USER:
+        found |= {404}
+    if has_body:
+        found |= {408, 413, 415}
+    # An open route may be limited by address or, inside, by the account's lock-out.
+    if route.limit is not None or kind is Kind.OPEN:
+        found |= {429}
+    return sorted(found)
+
+
+def _security(route: Route) -> list[dict[str, list[str]]]:
+    kind = route.access.kind
+    if kind is Kind.OPEN:
+        return []
+    return [{"admin" if kind is Kind.ADMIN else "user": []}]
+
+
+def _roles(route: Route) -> list[str]:
+    """From most to least, so that the last one of a member's route is the least."""
+    if route.access.kind is Kind.MEMBER:
+        return [role for role in WORKSPACE_ROLES if role in route.access.roles]
+    return sorted(route.access.roles, key=lambda role: (role != "super_admin", role))
+
+
+def _json(schema: Schema) -> Schema:
+    return {"application/json": {"schema": schema}}
+
+
+def _bearer(description: str) -> Schema:
+    return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": description}

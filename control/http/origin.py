@@ -1,0 +1,64 @@
+"""Where a request comes from: the peer, or whom a trusted proxy names."""
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from aiohttp import web
+
+from control.http.context import Origin
+from control.http.request import MOST_AGENT
+
+Network = IPv4Network | IPv6Network
+Address = IPv4Address | IPv6Address
+
+# The peer of a Unix socket has no address: it is on this machine.
+LOCAL = "127.0.0.1"
+
+
+class Origins:
+    """Reads X-Forwarded-For from the right, through the proxies that are trusted, to the first that is not.
+
+    What stands further left is the caller's own word and worth nothing.
+    """
+
+    def __init__(self, trusted: Sequence[str] = ()) -> None:
+        """`trusted`: networks of our proxies, "10.0.0.0/8". Raises ValueError."""
+        self._trusted: tuple[Network, ...] = tuple(ip_network(text) for text in trusted)
+
+    def of(self, request: web.Request, request_id: str) -> Origin:
+        """The origin as handlers, logs and limits know it."""
+        agent = request.headers.get("User-Agent", "")[:MOST_AGENT]
+        if not agent.isascii():
+            agent = agent.encode("utf-8", "replace").decode()
+        return Origin(request_id, self._address(request), agent.replace("\0", ""))
+
+    def _address(self, request: web.Request) -> str:
+        peer = request.remote or LOCAL
+        if not self._trusted:
+            return peer
+        hops = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
+        address = peer
+        while hops and self._trusts(address):
+            named = _parsed(hops.pop())
+            if named is None:
+                break
+            address = str(named)
+        return address
+
+    def _trusts(self, text: str) -> bool:
+        address = _parsed(text)
+        return address is not None and any(address in network for network in self._trusted)
+
+
+def _parsed(text: str) -> Address | None:
+    """Without the port that some proxies add."""
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address

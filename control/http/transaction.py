@@ -1,0 +1,77 @@
+"""One request, one transaction; repeated once when it collided with another one."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import asyncpg  # type: ignore[import-untyped]
+import structlog
+
+from control.db.pool import Connection, Pool, PoolExhausted
+from control.http.faults import COLLISIONS
+from shared.errors import Problem, Unavailable
+
+T = TypeVar("T")
+log = structlog.get_logger()
+
+
+async def in_transaction(pool: Pool, work: Callable[[Connection], Awaitable[T]], repeated: Callable[[], None]) -> T:
+    """What `work` returns, committed. Rolled back when it raises, unless that is a Problem that keeps.
+
+    All that a request changes is in the database (mails and the like are jobs there), so a transaction that PostgreSQL
+    gave up as a deadlock's victim can be done again from the start. Once: who collides twice is told to come back.
+    """
+    try:
+        return await _once(pool, work)
+    except COLLISIONS:
+        repeated()
+        return await _once(pool, work)
+
+
+async def _once(pool: Pool, work: Callable[[Connection], Awaitable[T]]) -> T:
+    async with _connection(pool) as db:
+        transaction = db.transaction()
+        await transaction.start()
+        try:
+            result = await work(db)
+        except Problem as problem:
+            await (transaction.commit() if problem.keeps else transaction.rollback())
+            raise
+        except BaseException:
+            await _give_up(db, transaction)
+            raise
+        await transaction.commit()
+        return result
+
+
+@asynccontextmanager
+async def _connection(pool: Pool) -> AsyncIterator[Connection]:
+    """Raises Unavailable when none is to be had, and when the one at hand was lost during its use."""
+    taken = False
+    try:
+        async with pool.acquire() as db:
+            taken = True
+            try:
+                yield db
+            except asyncpg.InterfaceError as error:
+                if db.is_closed():
+                    raise _away(error) from error
+                raise
+    except (PoolExhausted, OSError, asyncpg.PostgresError, TimeoutError) as error:
+        if taken:
+            raise
+        raise _away(error) from error
+
+
+async def _give_up(db: Connection, transaction: asyncpg.transaction.Transaction) -> None:
+    """A connection that cannot even roll back is thrown away, with all it had begun."""
+    try:
+        if not db.is_closed():
+            await transaction.rollback()
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        db.terminate()
+
+
+def _away(error: Exception) -> Unavailable:
+    log.warning("database.away", error=type(error).__name__)
+    return Unavailable("The database is busy or away. Try again in a moment.")
