@@ -1,6 +1,13 @@
 """All routes of the client API: each noun's lines, put together."""
 
-from control.api.client import auth, invitations, members, workspaces
+from control.api.client import agents, auth, invitations, members, templates, workspaces
 from control.http.route import Route
 
-ROUTES: tuple[Route, ...] = (*auth.ROUTES, *invitations.ROUTES, *members.ROUTES, *workspaces.ROUTES)
+ROUTES: tuple[Route, ...] = (
+    *auth.ROUTES,
+    *workspaces.ROUTES,
+    *members.ROUTES,
+    *invitations.ROUTES,
+    *templates.ROUTES,
+    *agents.ROUTES,
+)
