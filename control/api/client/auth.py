@@ -13,7 +13,7 @@ from control.http.access import OPEN, USER
 from control.http.body import Body, Name
 from control.http.context import Context, UserContext
 from control.http.route import Limit, Route
-from control.workspaces.service import Membership
+from control.workspaces.model import Membership
 
 # Longer than any token that we hand out, shorter than what would hurt to hash.
 TokenText = Annotated[str, Field(min_length=1, max_length=200)]
@@ -114,7 +114,7 @@ async def log_in(context: Context, body: SignIn) -> SignedIn:
     accounts = context.services.accounts
     done = await accounts.sign_in(context.db, body.email, body.password, context.origin, context.now)
     workspaces = await context.services.workspaces.of_user(context.db, done.user.id)
-    return SignedIn(*_told(done.tokens), _me(done.user), workspaces)
+    return signed_in(done.user, done.tokens, workspaces)
 
 
 async def refresh(context: Context, body: RefreshToken) -> Session:
@@ -152,6 +152,11 @@ async def forgot_password(context: Context, body: Forgotten) -> None:
 async def reset_password(context: Context, body: NewPassword) -> None:
     """Sets a new password by the token of a letter, and signs the user out everywhere."""
     await context.services.accounts.proofs.reset_password(context.db, body.token, body.new_password, context.now)
+
+
+def signed_in(user: User, tokens: Tokens, workspaces: list[Membership]) -> SignedIn:
+    """As the API tells it."""
+    return SignedIn(*_told(tokens), _me(user), workspaces)
 
 
 def _me(user: User) -> Me:
