@@ -38,7 +38,8 @@ class Choice(Part):
 
     provider: Provider = Field(description="Name in the provider catalogue.")
     options: Options = Field(
-        {}, description="The provider's own options, such as model or voice; the catalogue tells which may be set."
+        default={},
+        description="The provider's own options, such as model or voice; the catalogue tells which may be set.",
     )
 
 
@@ -49,37 +50,46 @@ class Speech(Part):
     """Who hears, thinks and speaks. Each list is a fallback chain, first choice first; an empty one means the
     workspace's and then the platform's default."""
 
-    stt: Chain = Field([], description="Speech to text: 0 to 7 providers.")
-    llm: Chain = Field([], description="Language model: 0 to 7 providers.")
-    tts: Chain = Field([], description="Text to speech: 0 to 7 providers; the agent's voice_provider goes before them.")
+    stt: Chain = Field(default=[], description="Speech to text: 0 to 7 providers.")
+    llm: Chain = Field(default=[], description="Language model: 0 to 7 providers.")
+    tts: Chain = Field(
+        default=[], description="Text to speech: 0 to 7 providers; the agent's voice_provider goes before them."
+    )
 
 
 class Turn(Part):
     """Turn-taking."""
 
     silence_ms: int = Field(
-        600, ge=100, le=5_000,
+        default=600, ge=100, le=5_000,
         description="Milliseconds of silence, from the true end of the caller's speech, that end the caller's turn.",
     )  # fmt: skip
     adaptive: bool = Field(
-        True,
+        default=True,
         description="Shorten that silence after a finished sentence; lengthen it while digits or an e-mail are given.",
     )
-    barge_in: bool = Field(True, description="The caller may interrupt the agent.")
-    min_words: int = Field(1, ge=1, le=10, description="Words that make an interruption; 'mm-hm' does not count.")
-    smart_turn: bool = Field(False, description="Ask a model at each pause whether the caller is done.")
+    barge_in: bool = Field(default=True, description="The caller may interrupt the agent.")
+    min_words: int = Field(
+        default=1, ge=1, le=10, description="Words that make an interruption; 'mm-hm' does not count."
+    )
+    smart_turn: bool = Field(default=False, description="Ask a model at each pause whether the caller is done.")
 
 
 class Limits(Part):
     """When a call is nudged or ended; 0 turns a limit off."""
 
-    max_duration_s: int = Field(3_600, ge=0, le=86_400, description="Longest call, seconds.")
+    max_duration_s: int = Field(default=3_600, ge=0, le=86_400, description="Longest call, seconds.")
     idle_nudge_s: int = Field(
-        10, ge=0, le=86_400, description="Seconds of silence on both sides after which the agent asks who is there."
+        default=10,
+        ge=0,
+        le=86_400,
+        description="Seconds of silence on both sides after which the agent asks who is there.",
     )
-    silence_s: int = Field(30, ge=0, le=86_400, description="Seconds of silence on both sides that end the call.")
+    silence_s: int = Field(
+        default=30, ge=0, le=86_400, description="Seconds of silence on both sides that end the call."
+    )
     reply_s: float = Field(
-        8.0, ge=0, le=60, allow_inf_nan=False,
+        default=8.0, ge=0, le=60, allow_inf_nan=False,
         description="Longest wait, seconds, for a reply's first audio before the agent apologises.",
     )  # fmt: skip
 
@@ -87,18 +97,18 @@ class Limits(Part):
 class Recording(Part):
     """Whether calls are recorded, and how callers consent to it: a recording without consent is refused."""
 
-    enabled: bool = Field(False, description="Record calls.")
+    enabled: bool = Field(default=False, description="Record calls.")
     consent: Literal["none", "announced", "given_otherwise"] = Field(
-        "none",
+        default="none",
         description="announced: the agent says `announcement` before its greeting. "
         "given_otherwise: callers have consented before, as `statement` tells.",
     )
     announcement: str = Field(
-        "", max_length=500, pattern=PLAIN,
+        default="", max_length=500, pattern=PLAIN,
         description="Said at the start of a recorded call; up to 500 characters; may hold {placeholders}.",
     )  # fmt: skip
     statement: str = Field(
-        "", max_length=1_000, pattern=PLAIN,
+        default="", max_length=1_000, pattern=PLAIN,
         description="Where and how callers gave their consent; up to 1000 characters; kept with the version as proof.",
     )  # fmt: skip
 
@@ -117,36 +127,36 @@ class AgentConfig(Part):
     """What an agent says and does. Texts may hold {placeholders}, filled from `facts` when a call begins."""
 
     prompt: str = Field(
-        "", max_length=30_000, pattern=PLAIN,
+        default="", max_length=30_000, pattern=PLAIN,
         description="Instructions and facts for the language model; up to 30,000 characters.",
     )  # fmt: skip
     greeting: str = Field(
-        "", max_length=1_400, pattern=PLAIN,
+        default="", max_length=1_400, pattern=PLAIN,
         description="The agent's first words, up to 1,400 characters; empty: the agent waits for the caller.",
     )  # fmt: skip
-    language: str = Field("en", max_length=20, pattern=LANGUAGE, description="BCP 47 tag, such as en or pt-BR.")
+    language: str = Field(default="en", max_length=20, pattern=LANGUAGE, description="BCP 47 tag, such as en or pt-BR.")
     goodbye: str = Field(
-        "Goodbye.", max_length=400, pattern=PLAIN,
+        default="Goodbye.", max_length=400, pattern=PLAIN,
         description="The agent's last words when it ends a call; up to 400 characters.",
     )  # fmt: skip
     facts: dict[FactName, Annotated[str, StringConstraints(min_length=1, max_length=4_000, pattern=PLAIN)]] = Field(
-        {}, max_length=100,
+        default={}, max_length=100,
         description="What the {placeholders} of prompt, greeting, goodbye and announcement stand for; up to 100.",
     )  # fmt: skip
-    speech: Speech = Field(Speech(), description="Providers; left out, the defaults.")
+    speech: Speech = Field(default=Speech(), description="Providers; left out, the defaults.")
     voices: dict[Provider, Options] = Field(
-        {}, max_length=8,
+        default={}, max_length=8,
         description="Options of each voice provider, used whenever it speaks for this agent, as first choice or as "
         "fallback: so that a fallback sounds alike.",
     )  # fmt: skip
-    turn: Turn = Field(Turn(), description="Turn-taking.")
+    turn: Turn = Field(default=Turn(), description="Turn-taking.")
     tools: list[ToolName] = Field(
-        ["end_call", "collect_digits"], max_length=2, description="What the agent may do besides talking."
+        default=["end_call", "collect_digits"], max_length=2, description="What the agent may do besides talking."
     )
-    limits: Limits = Field(Limits(), description="When a call is nudged or ended.")
-    recording: Recording = Field(Recording(), description="Recording and consent.")
+    limits: Limits = Field(default=Limits(), description="When a call is nudged or ended.")
+    recording: Recording = Field(default=Recording(), description="Recording and consent.")
     fallback_number: Annotated[str, AfterValidator(callable_number)] = Field(
-        "", pattern=E164,
+        default="", pattern=E164,
         description="E.164 number for callers who want a person; empty: a message is taken instead.",
     )  # fmt: skip
 

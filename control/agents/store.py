@@ -3,7 +3,7 @@
 from typing import Any, Final
 from uuid import UUID
 
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]
 
 from control.agents.model import Agent, Content, Listed, Number, Stats
 from control.db.pool import Connection
