@@ -121,7 +121,7 @@ class Agents:
         await record(db, actor, Change("agent.delete", "agent", str(agent_id), workspace_id, before=before))
 
     async def _require_room(self, db: Connection, workspace_id: UUID) -> None:
-        most = (await self._workspaces.limits(db, workspace_id)).max_agents
+        most = (await self._workspaces.limits(db, workspace_id, hold=True)).max_agents
         await store.lock_agents(db, workspace_id)
         if await store.count_agents(db, workspace_id) >= most:
             raise Conflict(f"This workspace's tier allows {most} agents.", code="agent_limit")
