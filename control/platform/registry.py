@@ -47,7 +47,6 @@ _SPECS: Final = (
     _number("deletion_grace_days", 30, 0, 365, "Days in which a deleted workspace can be restored."),
     _number("invitation_days", 7, 1, 90, "Days that an invitation is good for."),
     _number("max_workspaces_per_user", 10, 1, 1_000, "Workspaces that one user may own."),
-    _number("session_history_days", 30, 0, 365, "Days that sign-ins are remembered after they ended."),
     _number("job_history_days", 14, 1, 365, "Days that the worker's log and its failed jobs are kept."),
 )  # fmt: skip
 
