@@ -41,6 +41,8 @@ class Sealer:
 
     def open(self, sealed: bytes, purpose: str) -> bytes:
         """What was sealed. Raises Unsealable."""
+        if len(sealed) < _HEAD_BYTES:
+            raise Unsealable("too short")
         head, body = sealed[:_HEAD_BYTES], sealed[_HEAD_BYTES:]
         mark = head[len(_VERSION) : len(_VERSION) + _MARK_BYTES]
         for key, ours in zip(self._keys, self._marks, strict=True):

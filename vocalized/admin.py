@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]
 from rich.console import Console
 
 from control.accounts.addresses import normal_address

@@ -11,10 +11,7 @@ LONGEST: Final = 254
 def normal_address(text: str) -> str:
     """The address as it is stored and compared. Raises ValueError."""
     try:
-        # Names of a company's own network are addresses too.
-        found = validate_email(
-            text.strip(), check_deliverability=False, allow_smtputf8=False, globally_deliverable=False
-        )
+        found = validate_email(text.strip(), check_deliverability=False, allow_smtputf8=False, strict=True)
     except EmailNotValidError as error:
         raise ValueError(str(error)) from None
     address = found.ascii_email

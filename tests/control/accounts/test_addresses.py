@@ -1,0 +1,40 @@
+"""E-mail addresses in one spelling."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from control.accounts.addresses import Address, normal_address
+
+ADDRESS = TypeAdapter(Address)
+
+
+@pytest.mark.parametrize(
+    ("given_as", "normal"),
+    [
+        (" Ada@Example.COM ", "ada@example.com"),
+        ("ada+news@example.com", "ada+news@example.com"),
+        ("ada@bücher.example", "ada@xn--bcher-kva.example"),
+    ],
+)
+def test_an_address_has_one_spelling(given_as: str, normal: str) -> None:
+    assert ADDRESS.validate_python(given_as) == normal
+    assert normal_address(normal) == normal
+
+
+@pytest.mark.parametrize("text", ["", "ada", "ada@", "@example.com", "a b@example.com", "a@b@c.d", "ä@example.com",
+                                  "Ada <ada@example.com>", "x" * 65 + "@example.com", "a\n@example.com",
+    "root@localhost"])  # fmt: skip
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(ValidationError):
+        ADDRESS.validate_python(text)
+
+
+@given(st.text(max_size=60))
+def test_anything_is_an_address_or_a_value_error(text: str) -> None:
+    try:
+        found = normal_address(text)
+    except ValueError:
+        return
+    assert found == found.lower() and found.isascii() and normal_address(found) == found

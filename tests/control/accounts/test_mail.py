@@ -1,0 +1,244 @@
+"""Mail from a transaction to a real SMTP server or a folder; and what happens when that fails."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.message import EmailMessage, Message
+from email.policy import default
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, LoginPassword
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from control.accounts import mail
+from control.accounts.mail import Mail, Mailer, MailRefused, MailUnavailable, Postman
+from control.accounts.mail_gateways import MailFolder, SmtpGateway, SmtpServer, open_gateway
+from control.db.pool import open_pool
+from shared.secrets import Sealer, Unsealable
+
+SENDER = "Vocalized <no-reply@vocalized.example>"
+sealer = Sealer([b"k" * 32])
+
+
+@dataclass
+class Mailbox:
+    """What the far side does and got: an answer per step, and the mails taken."""
+
+    rcpt: str = "250 OK"
+    data: str = "250 OK"
+    taken: list[Message] = field(default_factory=list)
+    encrypted: list[bool] = field(default_factory=list)
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
+        envelope.rcpt_tos.append(address)
+        return self.rcpt
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        self.taken.append(message_from_bytes(envelope.content, policy=default))
+        self.encrypted.append(session.ssl is not None)
+        return self.data
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A server's own, and who trusts it."""
+
+    server: ssl.SSLContext
+    trust: ssl.SSLContext
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    folder = tmp_path_factory.mktemp("tls")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / "server.pem"
+    file.write_bytes(
+        made.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(file)
+    return Certificate(server, ssl.create_default_context(cafile=str(file)))
+
+
+Serve = Callable[..., int]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Starts a mail server on a free port, which it returns."""
+    running: list[Controller] = []
+
+    def start(box: Mailbox, **options: Any) -> int:
+        controller = Controller(box, hostname="127.0.0.1", port=0, **options)
+        controller.start()
+        running.append(controller)
+        port: int = controller.server.sockets[0].getsockname()[1]
+        return port
+
+    yield start
+    for controller in running:
+        controller.stop()
+
+
+def letter() -> EmailMessage:
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = SENDER, "ada@example.com", "Hello"
+    message.set_content("text\n")
+    return message
+
+
+async def test_a_mail_travels_from_a_transaction_to_the_server(database_url: str, serve: Serve) -> None:
+    box, mailer = Mailbox(), Mailer(sealer, "https://app.example/")
+    sent = Mail("ada@example.com", "Grüße", f"Open {mailer.link('/verify', 'a/b')}\n", "<p>Open</p>")
+    async with open_pool(database_url, size=1) as pool:
+        async with pool.transaction() as db:
+            await mailer.send(db, sent)
+        async with pool.transaction() as db:
+            payload = await db.fetchval("DELETE FROM pgqueuer WHERE entrypoint = $1 RETURNING payload", mail.JOB)
+    assert b"ada@example.com" not in payload
+    gateway = open_gateway(f"smtp://127.0.0.1:{serve(box)}?tls=off")
+    await Postman(sealer, gateway, SENDER).deliver(payload)
+    await Postman(sealer, gateway, SENDER).deliver(payload)
+    first, again = box.taken
+    assert isinstance(first, EmailMessage)
+    assert (first["To"], first["From"], first["Subject"]) == ("ada@example.com", SENDER, "Grüße")
+    body = first.get_body(("plain",))
+    assert body is not None and "https://app.example/verify#token=a%2Fb" in body.get_content()
+    assert first["Message-ID"] == again["Message-ID"] == f"<{sent.id}@vocalized.example>"
+
+
+async def test_a_mail_of_a_transaction_that_fails_is_never_sent(database_url: str) -> None:
+    async with open_pool(database_url, size=1) as pool:
+        with pytest.raises(RuntimeError):
+            async with pool.transaction() as db:
+                await Mailer(sealer, "https://app.example").send(db, Mail("a@example.com", "x", "x"))
+                raise RuntimeError
+        async with pool.transaction() as db:
+            assert await db.fetchval("SELECT count(*) FROM pgqueuer WHERE entrypoint = $1", mail.JOB) == 0
+
+
+async def test_a_payload_of_other_keys_is_refused(tmp_path: Path) -> None:
+    postman = Postman(Sealer([b"x" * 32]), MailFolder(tmp_path), SENDER)
+    with pytest.raises(Unsealable):
+        await postman.deliver(sealer.seal(b"{}", "mail"))
+
+
+async def test_starttls_and_a_password(certificate: Certificate, serve: Serve) -> None:
+    def authenticate(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
+        right = isinstance(data, LoginPassword) and (data.login, data.password) == (b"mailer", b"se:cret")
+        return AuthResult(success=right, handled=True)
+
+    box = Mailbox()
+    port = serve(box, tls_context=certificate.server, authenticator=authenticate, auth_required=True)
+    url = f"smtp://mailer:{{}}@127.0.0.1:{port}"
+    await open_gateway(url.format("se%3Acret"), trust=certificate.trust).send(letter())
+    assert box.encrypted == [True]
+    with pytest.raises(MailUnavailable) as fault:
+        await open_gateway(url.format("wrong"), trust=certificate.trust).send(letter())
+    assert "sign-in" in str(fault.value) and "wrong" not in str(fault.value)
+
+
+async def test_tls_from_the_first_byte(certificate: Certificate, serve: Serve) -> None:
+    box = Mailbox()
+    port = serve(box, ssl_context=certificate.server)
+    await open_gateway(f"smtps://127.0.0.1:{port}", trust=certificate.trust).send(letter())
+    assert len(box.taken) == 1
+
+
+async def test_a_server_without_tls_or_with_an_unknown_certificate_gets_nothing(
+    certificate: Certificate, serve: Serve
+) -> None:
+    plain, foreign = Mailbox(), Mailbox()
+    for gateway in (
+        open_gateway(f"smtp://127.0.0.1:{serve(plain)}"),
+        open_gateway(f"smtp://127.0.0.1:{serve(foreign, tls_context=certificate.server)}"),
+    ):
+        with pytest.raises(MailUnavailable):
+            await gateway.send(letter())
+    assert plain.taken == foreign.taken == []
+
+
+@pytest.mark.parametrize(
+    ("box", "fault"),
+    [
+        (Mailbox(rcpt="550 no such user"), MailRefused),
+        (Mailbox(rcpt="451 try later"), MailUnavailable),
+        (Mailbox(data="554 spam"), MailRefused),
+        (Mailbox(data="452 full"), MailUnavailable),
+    ],
+)
+async def test_no_for_ever_and_no_for_now_differ(box: Mailbox, fault: type[Exception], serve: Serve) -> None:
+    with pytest.raises(fault) as raised:
+        await open_gateway(f"smtp://127.0.0.1:{serve(box)}?tls=off").send(letter())
+    assert "ada@" not in str(raised.value)
+
+
+@asynccontextmanager
+async def silent_server() -> AsyncIterator[int]:
+    """Takes connections and says nothing."""
+    server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def test_a_silent_server_and_an_absent_one_are_unavailable() -> None:
+    async with silent_server() as port:
+        with pytest.raises(MailUnavailable):
+            await SmtpGateway(SmtpServer("127.0.0.1", port, "off"), timeout_s=0.2).send(letter())
+    with pytest.raises(MailUnavailable):
+        await SmtpGateway(SmtpServer("127.0.0.1", port, "off"), timeout_s=1).send(letter())
+
+
+async def test_a_folder_gets_one_private_file_a_mail(tmp_path: Path) -> None:
+    gateway = open_gateway((tmp_path / "a b").as_uri())
+    for _ in range(2):
+        await gateway.send(letter())
+    files = sorted((tmp_path / "a b").iterdir())
+    assert [file.suffix for file in files] == [".eml", ".eml"]
+    assert files[0].stat().st_mode & 0o777 == 0o600
+    assert message_from_bytes(files[0].read_bytes(), policy=default)["To"] == "ada@example.com"
+
+
+async def test_a_link_stays_whole_in_the_file(tmp_path: Path) -> None:
+    link = Mailer(sealer, "https://a-rather-long-host-name.of-the-portal.example").link("/verify-email", "t" * 43)
+    message = Postman(sealer, MailFolder(tmp_path), SENDER)._message(Mail("a@example.com", "x", f"{link}\n"))
+    await MailFolder(tmp_path).send(message)
+    assert link in next(tmp_path.glob("*.eml")).read_text()
+
+
+async def test_a_folder_that_cannot_be_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(MailUnavailable):
+        await MailFolder(tmp_path / "file").send(letter())
+
+
+@pytest.mark.parametrize("url", ["", "http://x", "smtp://", "file://", "smtp://h?tls=maybe", "smtp://u:p@h?tls=off"])
+def test_bad_urls_are_refused(url: str) -> None:
+    with pytest.raises(ValueError):
+        open_gateway(url)
+
+
+def test_a_url_tells_everything() -> None:
+    gateway = open_gateway("smtps://u%40x:p%2F@mail.example")
+    assert isinstance(gateway, SmtpGateway)
+    assert gateway._server == SmtpServer("mail.example", 465, "on", "u@x", "p/")
