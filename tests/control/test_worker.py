@@ -57,8 +57,8 @@ async def running(worker: Worker) -> AsyncIterator[None]:
 async def until(condition: Callable[[], Awaitable[Any]]) -> Any:
     """Asks until the answer is a true one, and returns it."""
     async with asyncio.timeout(30):
-        while not (answer := await condition()):
-            await asyncio.sleep(0)  # noqa: ASYNC110 -- what is waited for happens in the database
+        while not (answer := await condition()):  # noqa: ASYNC110 -- the database can't set an event
+            await asyncio.sleep(0)
     return answer
 
 
@@ -181,6 +181,32 @@ async def test_what_a_job_raises_is_kept_by_its_kind_alone(
     told = capfd.readouterr()
     assert "ann@" not in told.out + told.err
     assert "ValueError" in told.out + told.err
+
+
+async def test_jobs_go_on_after_all_connections_were_cut(pool: Pool, fresh_database_url: str) -> None:
+    taken: list[bytes] = []
+
+    async def note(payload: bytes) -> None:
+        taken.append(payload)
+
+    async def put(payload: bytes) -> None:
+        async with pool.transaction() as db:
+            await enqueue(db, "note", payload)
+
+        async def done() -> bool:
+            return payload in taken
+
+        await until(done)
+
+    async with running(a_worker(pool, fresh_database_url, note=note)):
+        await put(b"1")
+        async with pool.transaction() as db:
+            await db.execute("SET LOCAL ROLE owner")
+            await db.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE application_name = 'vocalized-jobs' AND datname = current_database()"
+            )
+        await put(b"2")
 
 
 class Counting:

@@ -231,21 +231,6 @@ async def test_a_lost_database_is_told(pool: Pool, postgres: Postgres, fresh_dat
         await asyncio.wait_for(worker, 60)
 
 
-async def test_jobs_are_done_after_the_connections_were_cut(pool: Pool, fresh_database_url: str) -> None:
-    notes = Notes()
-    await put(pool, b"1")
-    async with working(fresh_database_url, notes):
-        await notes.until(1)
-        async with pool.acquire() as db:
-            await db.execute("RESET ROLE")
-            await db.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE application_name = 'vocalized-jobs' AND datname = current_database()"
-            )
-        await put(pool, b"2")
-        await notes.until(2)
-
-
 async def test_no_database_at_all() -> None:
     with pytest.raises(QueueLost):
         await work_off("postgresql://nobody@/x?host=/nowhere", {}, SOON, asyncio.Event())

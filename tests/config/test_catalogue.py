@@ -1,0 +1,47 @@
+"""The shipped price list and first settings fit what the platform knows of them."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from config.catalogue import shipped_settings, shipped_tiers
+from control.platform.model import Tier
+from control.platform.registry import REGISTRY, check
+
+
+def test_every_setting_has_a_first_value_that_it_may_have() -> None:
+    shipped = shipped_settings()
+    assert shipped.keys() == REGISTRY.keys()
+    for key, value in shipped.items():
+        check(REGISTRY[key], value)
+
+
+def test_defaults_are_what_their_keys_may_be() -> None:
+    for spec in REGISTRY.values():
+        check(spec, spec.default)
+        assert spec.description.endswith(".")
+
+
+def test_new_workspaces_get_a_tier_of_the_price_list() -> None:
+    offered = {tier["tier_name"] for tier in shipped_tiers() if tier["is_available"]}
+    assert shipped_settings()["default_tier"] in offered
+    assert REGISTRY["default_tier"].default in offered
+
+
+def test_who_pays_more_gets_more_and_cheaper_minutes() -> None:
+    tiers = [Tier(**tier) for tier in shipped_tiers()]
+    assert [tier.position for tier in tiers] == sorted(tier.position for tier in tiers)
+    for less, more in pairwise(tiers):
+        assert more.monthly_fee > less.monthly_fee
+        assert more.price_per_minute < less.price_per_minute
+        for limit in ("included_minutes", "max_agents", "max_members", "max_phone_numbers", "max_concurrent_calls"):
+            assert getattr(more, limit) > getattr(less, limit)
+        assert more.features.keys() == less.features.keys()
+
+
+def test_a_tier_with_a_field_too_many_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "tiers.json").write_text('[{"tier_name": "a", "colour": "red"}]')
+    with pytest.raises(ValidationError, match="colour"):
+        shipped_tiers(tmp_path)

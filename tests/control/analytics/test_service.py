@@ -1,0 +1,155 @@
+"""The dashboards' figures: what counts, and in which period."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+
+from control.analytics.model import Usage
+from control.analytics.periods import Period, first_day
+from control.analytics.rollup import mark_all
+from control.analytics.service import Analytics
+from control.db.pool import Connection
+from control.db.scope import enter_platform
+from tests.control.analytics.scenes import AGENTS, START, WORKSPACES, Scene, put_call, put_usage, scene
+
+ONE, TWO = WORKSPACES
+NOW = START + timedelta(days=40, hours=13)  # a Friday, 2026-04-10
+analytics = Analytics()
+
+
+@pytest.fixture
+async def stage(database_url: str) -> AsyncIterator[Scene]:
+    async with scene(database_url) as made:
+        yield made
+
+
+@pytest.fixture
+async def db(stage: Scene) -> AsyncIterator[Connection]:
+    async with stage.pool.transaction() as connection:
+        await enter_platform(connection)
+        yield connection
+
+
+@pytest.mark.parametrize(
+    ("period", "today", "first"),
+    [
+        ("day", date(2026, 4, 10), date(2026, 4, 10)),
+        ("week", date(2026, 4, 10), date(2026, 4, 6)),
+        ("week", date(2026, 4, 6), date(2026, 4, 6)),
+        ("week", date(2026, 1, 1), date(2025, 12, 29)),
+        ("month", date(2026, 4, 10), date(2026, 4, 1)),
+        ("quarter", date(2026, 4, 10), date(2026, 4, 1)),
+        ("quarter", date(2026, 12, 31), date(2026, 10, 1)),
+        ("quarter", date(2026, 3, 31), date(2026, 1, 1)),
+        ("year", date(2026, 4, 10), date(2026, 1, 1)),
+    ],
+)
+def test_periods_begin_with_the_calendar(period: Period, today: date, first: date) -> None:
+    assert first_day(period, today) == first
+
+
+async def call(stage: Scene, at: timedelta, *, price: int = 0, workspace: int = 0, seconds: int = 60) -> None:
+    """A call at NOW + at, with its price, rolled up."""
+    async with stage.pool.transaction() as db:
+        await enter_platform(db)
+        moment, tenant = NOW + at - START, WORKSPACES[workspace]
+        made, day = await put_call(db, tenant, at=moment, duration_seconds=seconds)
+        days = [day, await put_usage(db, tenant, made, at=moment, price=Decimal(price))]
+        await mark_all(db, days)
+    await stage.drain()
+
+
+async def change(db: Connection, workspace: int, at: datetime, status: str) -> None:
+    await db.execute(
+        "INSERT INTO workspace_changes (id, workspace_id, at, status, tier_name, monthly_fee) "
+        "VALUES ($1, $2, $3, $4, 'starter', 49)",
+        uuid4(), WORKSPACES[workspace] if workspace < 2 else uuid4(), at, status,
+    )  # fmt: skip
+
+
+class TestOverview:
+    async def test_a_platform_without_anything(self, stage: Scene, db: Connection) -> None:
+        await db.execute("DELETE FROM workspaces")
+        told = await analytics.overview(db, NOW)
+        assert (told.workspaces, told.active_workspaces, told.calls_today, told.calls_month) == (0, 0, 0, 0)
+        assert (told.revenue_month, told.mrr, told.live_agents) == (0, 0, 0)
+        assert told.providers_by_health == {"healthy": 0, "degraded": 0, "down": 0, "unknown": 0}
+
+    async def test_calls_of_today_and_of_this_month(self, stage: Scene, db: Connection) -> None:
+        await call(stage, timedelta(0), price=1)
+        await call(stage, timedelta(days=-9, hours=-12), price=10)  # the first of the month
+        await call(stage, timedelta(days=-10), price=100)
+        told = await analytics.overview(db, NOW)
+        assert (told.calls_today, told.calls_month, told.revenue_month) == (1, 2, 11)
+
+    async def test_mrr_is_what_active_workspaces_pay(self, stage: Scene, db: Connection) -> None:
+        assert (await analytics.overview(db, NOW)).mrr == 49 + 99
+        await db.execute("UPDATE workspaces SET status = 'trial' WHERE id = $1", ONE)
+        told = await analytics.overview(db, NOW)
+        assert (told.workspaces, told.active_workspaces, told.mrr) == (2, 1, 99)
+        await db.execute("UPDATE workspaces SET deleted_at = now(), purge_after = now() WHERE id = $1", TWO)
+        told = await analytics.overview(db, NOW)
+        assert (told.workspaces, told.active_workspaces, told.mrr) == (1, 0, 0)
+
+    async def test_only_live_agents_of_running_workspaces(self, stage: Scene, db: Connection) -> None:
+        for workspace in WORKSPACES:
+            for agent, status in zip(AGENTS[workspace], ("live", "paused"), strict=True):
+                await db.execute(
+                    "INSERT INTO agents (id, workspace_id, name, status) VALUES ($1, $2, $3, $4)",
+                    agent, workspace, status, status,
+                )  # fmt: skip
+        assert (await analytics.overview(db, NOW)).live_agents == 2
+        await db.execute("UPDATE workspaces SET status = 'suspended' WHERE id = $1", ONE)
+        assert (await analytics.overview(db, NOW)).live_agents == 1
+
+    async def test_enabled_providers_by_health(self, stage: Scene, db: Connection) -> None:
+        for name, health, enabled in (("a", "healthy", True), ("b", "down", True), ("c", "down", False)):
+            await db.execute(
+                "INSERT INTO providers (provider, health_status, is_enabled) VALUES ($1, $2, $3)", name, health, enabled
+            )
+        told = await analytics.overview(db, NOW)
+        assert told.providers_by_health == {"healthy": 1, "degraded": 0, "down": 1, "unknown": 0}
+
+
+class TestRevenue:
+    async def test_by_period_and_tier(self, stage: Scene, db: Connection) -> None:
+        await call(stage, timedelta(0), price=1)
+        await call(stage, timedelta(days=-3), price=20, workspace=1)
+        await call(stage, timedelta(days=-20), price=300)
+        month, year = await analytics.revenue(db, "month", NOW), await analytics.revenue(db, "year", NOW)
+        assert (month.total, month.by_tier) == (21, {"growth": 20, "starter": 1})
+        assert (year.total, year.by_tier) == (321, {"starter": 301, "growth": 20})
+        assert (year.mrr, year.arr) == (148, 148 * 12)
+
+    async def test_churn_is_the_share_of_the_active_that_are_not_any_more(self, stage: Scene, db: Connection) -> None:
+        began = datetime(2026, 4, 1, tzinfo=UTC)
+        assert (await analytics.revenue(db, "month", NOW)).churn_rate == 0
+        for workspace in (0, 1):
+            await change(db, workspace, began - timedelta(days=1), "active")
+        await change(db, 2, began - timedelta(days=1), "trial")
+        await change(db, 3, began, "active")  # not there at the beginning
+        assert (await analytics.revenue(db, "month", NOW)).churn_rate == 0
+        await change(db, 0, began, "suspended")
+        assert (await analytics.revenue(db, "month", NOW)).churn_rate == 0.5
+        await change(db, 1, NOW, "deleted")
+        await change(db, 0, NOW - timedelta(days=1), "active")
+        await change(db, 0, NOW + timedelta(seconds=1), "suspended")  # after the moment asked about
+        assert (await analytics.revenue(db, "month", NOW)).churn_rate == 0.5
+
+
+class TestUsage:
+    async def test_nothing(self, stage: Scene, db: Connection) -> None:
+        assert await analytics.usage(db, "month", NOW) == Usage(0, 0, {}, (0,) * 24)
+        assert (await analytics.usage(db, "month", NOW)).average_seconds == 0
+
+    async def test_calls_minutes_providers_and_hours(self, stage: Scene, db: Connection) -> None:
+        await call(stage, timedelta(0), seconds=100)
+        await call(stage, timedelta(days=-1), seconds=50, workspace=1)
+        await call(stage, timedelta(days=-4, hours=2), seconds=30)
+        day, week = await analytics.usage(db, "day", NOW), await analytics.usage(db, "week", NOW)
+        assert (day.calls, day.seconds, day.by_provider) == (1, 100, {"deepgram": 1})
+        assert (week.calls, week.minutes, week.average_seconds) == (3, 3.0, 60.0)
+        assert (week.by_hour[13], week.by_hour[15]) == (2, 1)
