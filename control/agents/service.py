@@ -16,7 +16,7 @@ from control.agents.readiness import Reason, reasons, refusal
 from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record
 from control.workspaces.service import Workspaces
-from shared.errors import Conflict, Invalid, Missing, Problem
+from shared.errors import Conflict, Invalid, Missing
 from shared.ids import new_id
 
 
@@ -40,25 +40,28 @@ class Agents:
 
     async def create(self, db: Connection, workspace_id: UUID, actor: Actor, draft: Draft, now: datetime) -> Agent:
         """A draft at version 1; the given config is laid over the template's. Raises Conflict (codes agent_limit,
-        name_taken, number_taken, number_inactive) and Invalid, which names the field."""
+        name_taken, number_taken, number_inactive, workspace_suspended) and Invalid, which names the field."""
+        await self._require_open(db, workspace_id)
         await self._require_room(db, workspace_id)
         content = await self._content(db, workspace_id, await _base(db, draft.template_id), _first_edit(draft))
-        agent_id = UUID(new_id())
-        if not await store.insert_agent(db, workspace_id, agent_id, content.name, draft.template_id, actor.id):
+        first = Version(workspace_id, UUID(new_id()), 1, content, actor.id, now)
+        if not await store.insert_agent(db, first, draft.template_id):
             raise _name_taken(content.name)
-        await store_versions.insert_version(db, Version(workspace_id, agent_id, 1, content, actor.id, now))
+        await store_versions.insert_version(db, first)
         if draft.phone_number_id is not None:
             await _require_free(db, workspace_id, draft.phone_number_id)
-            await store.assign_number(db, workspace_id, draft.phone_number_id, agent_id)
-        return await self.get(db, workspace_id, agent_id)
+            await store.assign_number(db, workspace_id, draft.phone_number_id, first.agent_id)
+        return await self.get(db, workspace_id, first.agent_id)
 
     async def update(
         self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, edit: Edit, now: datetime
     ) -> Agent:
         """What really changes makes a new version, in force at once. A live agent stays able to answer.
 
-        Raises Missing, Invalid, and Conflict (codes version_mismatch, name_taken, cannot_answer, number_…).
+        Raises Missing, Invalid, and Conflict (codes version_mismatch, name_taken, cannot_answer, number_…,
+        workspace_suspended).
         """
+        await self._require_open(db, workspace_id)
         before = await _locked(db, workspace_id, agent_id, edit.expected_version)
         content = await self._content(db, workspace_id, before.content, edit)
         return await self._put_in_force(db, before, content, edit, actor, now)
@@ -84,45 +87,57 @@ class Agents:
     ) -> Agent:  # fmt: skip
         """Makes an old version's content the newest version; nothing if it is what is in force. The content must be
         valid today. Raises as `update`."""
+        await self._require_open(db, workspace_id)
         before = await _locked(db, workspace_id, agent_id, expected_version)
         old = await self.version(db, workspace_id, agent_id, version)
         content = await self._content(db, workspace_id, old.content, Edit())
         return await self._put_in_force(db, before, content, Edit(), actor, now)
 
-    async def activate(self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID) -> Agent:
+    async def activate(self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, now: datetime) -> Agent:
         """Makes it answer its number. Raises Missing, and Conflict (code cannot_answer) that tells all that is in the
         way."""
-        await store.lock_agents(db, workspace_id)
+        most = await self._hold_limit(db, workspace_id)
         agent = await _locked(db, workspace_id, agent_id)
         if agent.status == "live":
             return agent
-        found = await self._workspace_reasons(db, workspace_id)
+        found = await self._workspace_reasons(db, workspace_id, most)
         found += reasons(_version(agent), agent.number, await self._offers(db, workspace_id))
         if found:
             raise refusal(found)
-        return await _change_status(db, agent, "live", actor)
+        return await _change_status(db, agent, "live", actor, now)
 
-    async def pause(self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID) -> Agent:
+    async def pause(self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, now: datetime) -> Agent:
         """Lets it answer no more calls; those under way go on. Raises Missing, Conflict (code not_live) for a draft."""
         agent = await _locked(db, workspace_id, agent_id)
         if agent.status == "draft":
             raise Conflict("A draft answers no calls: there is nothing to pause.", code="not_live")
-        return agent if agent.status == "paused" else await _change_status(db, agent, "paused", actor)
+        return agent if agent.status == "paused" else await _change_status(db, agent, "paused", actor, now)
 
-    async def delete(self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID) -> None:
+    async def delete(self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, now: datetime) -> None:
         """Hides it for good and frees its number. A live one is paused first, so that no number falls silent by one
         wrong request. Raises Missing, Conflict (code agent_live)."""
         agent = await _locked(db, workspace_id, agent_id)
         if agent.status == "live":
             raise Conflict("This agent is live: pause it before you delete it.", code="agent_live")
         await store.free_number(db, workspace_id, agent_id)
-        await store.delete_agent(db, workspace_id, agent_id)
+        await store.delete_agent(db, workspace_id, agent_id, now)
         before = {"name": agent.content.name, "status": agent.status}
         await record(db, actor, Change("agent.delete", "agent", str(agent_id), workspace_id, before=before))
 
-    async def _require_room(self, db: Connection, workspace_id: UUID) -> None:
-        most = (await self._workspaces.limits(db, workspace_id, hold=True)).max_agents
+    async def _require_open(self, db: Connection, workspace_id: UUID) -> None:
+        if (await self._workspaces.get(db, workspace_id)).status == "suspended":
+            raise Conflict("This workspace is suspended: nothing in it can be changed.", code="workspace_suspended")
+
+    async def _hold_limit(self, db: Connection, workspace_id: UUID) -> int:
+        """How many agents there may be. Until the transaction ends, nobody else adds one and the tier stays.
+
+        Tier before agents, everywhere: the other way round, a change of tier in between could deadlock."""
+        tier = await self._workspaces.limits(db, workspace_id, hold=True)
         await store.lock_agents(db, workspace_id)
+        return tier.max_agents
+
+    async def _require_room(self, db: Connection, workspace_id: UUID) -> None:
+        most = await self._hold_limit(db, workspace_id)
         if await store.count_agents(db, workspace_id) >= most:
             raise Conflict(f"This workspace's tier allows {most} agents.", code="agent_limit")
 
@@ -144,7 +159,7 @@ class Agents:
         if content != before.content:
             version = Version(before.workspace_id, before.id, before.version + 1, content, actor.id, now)
             await store_versions.insert_version(db, version)
-            if not await store.update_version(db, before.workspace_id, before.id, version.version, content.name):
+            if not await store.update_version(db, version):
                 raise _name_taken(content.name)
         await _change_number(db, before, edit)
         after = await self.get(db, before.workspace_id, before.id)
@@ -160,13 +175,12 @@ class Agents:
         if new:
             raise refusal(new)
 
-    async def _workspace_reasons(self, db: Connection, workspace_id: UUID) -> list[Reason]:
+    async def _workspace_reasons(self, db: Connection, workspace_id: UUID, most: int) -> list[Reason]:
         found = []
         try:
             await self._workspaces.require_running(db, workspace_id)
-        except Problem as problem:
-            found.append(Reason("workspace", problem.message))
-        most = (await self._workspaces.limits(db, workspace_id)).max_agents
+        except Conflict as conflict:
+            found.append(Reason("workspace", conflict.message))
         if await store.count_agents(db, workspace_id, live=True) >= most:
             found.append(Reason("workspace", f"its tier allows {most} live agents"))
         return found
@@ -224,8 +238,8 @@ async def _change_number(db: Connection, before: Agent, edit: Edit) -> None:
         await store.assign_number(db, before.workspace_id, wanted, before.id)
 
 
-async def _change_status(db: Connection, agent: Agent, status: str, actor: Actor) -> Agent:
-    await store.update_status(db, agent.workspace_id, agent.id, status)
+async def _change_status(db: Connection, agent: Agent, status: str, actor: Actor, now: datetime) -> Agent:
+    await store.update_status(db, agent.workspace_id, agent.id, status, now)
     action = "agent.activate" if status == "live" else "agent.pause"
     before, after = {"status": agent.status}, {"status": status, "version": agent.version}
     change = Change(action, "agent", str(agent.id), agent.workspace_id, before=before, after=after)

@@ -1,11 +1,12 @@
 """All SQL of agents and of the number that each one answers."""
 
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 import asyncpg  # type: ignore[import-untyped]
 
-from control.agents.model import Agent, Content, Listed, Number, Stats
+from control.agents.model import Agent, Content, Listed, Number, Stats, Version
 from control.db.pool import Connection
 
 _AGENT: Final = """
@@ -86,59 +87,62 @@ async def count_matching(db: Connection, workspace_id: UUID, status: str | None,
     return total
 
 
-async def insert_agent(
-    db: Connection, workspace_id: UUID, agent_id: UUID, name: str, template_id: UUID | None, user_id: UUID | None
-) -> bool:
-    """A draft at version 1, which is written next. False: the name is taken."""
+async def insert_agent(db: Connection, version: Version, template_id: UUID | None) -> bool:
+    """A draft at its first version, which is written next. False: the name is taken."""
     status = await db.execute(
         """
-        INSERT INTO agents (id, workspace_id, name, template_id, created_by) VALUES ($1, $2, $3, $4, $5)
+        INSERT INTO agents (id, workspace_id, name, template_id, created_by, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $6)
         ON CONFLICT (workspace_id, lower(name)) WHERE deleted_at IS NULL DO NOTHING
         """,
-        agent_id,
-        workspace_id,
-        name,
+        version.agent_id,
+        version.workspace_id,
+        version.content.name,
         template_id,
-        user_id,
+        version.created_by,
+        version.created_at,
     )
     return bool(status == "INSERT 0 1")
 
 
-async def update_version(db: Connection, workspace_id: UUID, agent_id: UUID, version: int, name: str) -> bool:
+async def update_version(db: Connection, version: Version) -> bool:
     """Puts a version in force. False: another agent has the name; nothing more can be done in this transaction."""
     try:
         await db.execute(
-            "UPDATE agents SET version = $3, name = $4, updated_at = now() WHERE workspace_id = $1 AND id = $2",
-            workspace_id,
-            agent_id,
-            version,
-            name,
+            "UPDATE agents SET version = $3, name = $4, updated_at = $5 WHERE workspace_id = $1 AND id = $2",
+            version.workspace_id,
+            version.agent_id,
+            version.version,
+            version.content.name,
+            version.created_at,
         )
     except asyncpg.UniqueViolationError:
         return False
     return True
 
 
-async def update_status(db: Connection, workspace_id: UUID, agent_id: UUID, status: str) -> None:
+async def update_status(db: Connection, workspace_id: UUID, agent_id: UUID, status: str, now: datetime) -> None:
     """Sets it; `activated_at` is the last time that it went live."""
     await db.execute(
         """
-        UPDATE agents SET status = $3, updated_at = now(),
-               activated_at = CASE WHEN $3 = 'live' THEN now() ELSE activated_at END
+        UPDATE agents SET status = $3, updated_at = $4,
+               activated_at = CASE WHEN $3 = 'live' THEN $4 ELSE activated_at END
         WHERE workspace_id = $1 AND id = $2
         """,
         workspace_id,
         agent_id,
         status,
+        now,
     )
 
 
-async def delete_agent(db: Connection, workspace_id: UUID, agent_id: UUID) -> None:
+async def delete_agent(db: Connection, workspace_id: UUID, agent_id: UUID, now: datetime) -> None:
     """Hides it for good; calls and versions go on telling of it."""
     await db.execute(
-        "UPDATE agents SET deleted_at = now(), updated_at = now() WHERE workspace_id = $1 AND id = $2",
+        "UPDATE agents SET deleted_at = $3, updated_at = $3 WHERE workspace_id = $1 AND id = $2",
         workspace_id,
         agent_id,
+        now,
     )
 
 

@@ -1,6 +1,7 @@
 """All SQL of agent templates."""
 
 from dataclasses import fields
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -97,6 +98,6 @@ async def update_template(db: Connection, template: Template) -> None:
     )
 
 
-async def delete_template(db: Connection, template_id: UUID) -> None:
+async def delete_template(db: Connection, template_id: UUID, now: datetime) -> None:
     """Hides it; agents that started from it go on, and go on naming it."""
-    await db.execute("UPDATE agent_templates SET deleted_at = now(), updated_at = now() WHERE id = $1", template_id)
+    await db.execute("UPDATE agent_templates SET deleted_at = $2, updated_at = $2 WHERE id = $1", template_id, now)

@@ -82,13 +82,13 @@ class Templates:
         await record(db, actor, _update(before, after))
         return after
 
-    async def delete(self, db: Connection, actor: Actor, template_id: UUID) -> None:
+    async def delete(self, db: Connection, actor: Actor, template_id: UUID, now: datetime) -> None:
         """No agent starts from it any more; those that did keep their own config, so one in use may go too.
         Raises Missing."""
         template = await store_templates.select_template(db, template_id, lock=True)
         if template is None:
             raise _no_such_template()
-        await store_templates.delete_template(db, template_id)
+        await store_templates.delete_template(db, template_id, now)
         await record(db, actor, Change("template.delete", "template", str(template_id), before=_told(template)))
 
 

@@ -116,7 +116,7 @@ async def update_template(context: AdminContext, template_id: UUID, body: Templa
 
 async def delete_template(context: AdminContext, template_id: UUID) -> None:
     """Deletes a template; agents made from it go on."""
-    await context.services.templates.delete(context.db, context.actor, template_id)
+    await context.services.templates.delete(context.db, context.actor, template_id, context.now)
 
 
 def _line(template: Template) -> TemplateLine:

@@ -113,19 +113,19 @@ async def update_agent(context: MemberContext, agent_id: UUID, body: AgentChange
 
 async def delete_agent(context: MemberContext, agent_id: UUID) -> None:
     """Deletes an agent that is not live, and frees its number."""
-    await context.services.agents.delete(context.db, context.workspace_id, context.actor, agent_id)
+    await context.services.agents.delete(context.db, context.workspace_id, context.actor, agent_id, context.now)
 
 
 async def activate_agent(context: MemberContext, agent_id: UUID) -> StatusAnswer:
     """Makes an agent answer its number, if it really can; else tells everything that is in the way."""
     agents = context.services.agents
-    return status_answer(await agents.activate(context.db, context.workspace_id, context.actor, agent_id))
+    return status_answer(await agents.activate(context.db, context.workspace_id, context.actor, agent_id, context.now))
 
 
 async def pause_agent(context: MemberContext, agent_id: UUID) -> StatusAnswer:
     """Lets an agent answer no more calls; those under way go on."""
     agents = context.services.agents
-    return status_answer(await agents.pause(context.db, context.workspace_id, context.actor, agent_id))
+    return status_answer(await agents.pause(context.db, context.workspace_id, context.actor, agent_id, context.now))
 
 
 async def list_versions(context: MemberContext, agent_id: UUID, query: PageQuery) -> VersionList:
