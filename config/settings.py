@@ -1,15 +1,62 @@
 """Settings from the environment (prefix VOCALIZED_), read once by each program's `__main__`."""
 
+import re
+from ipaddress import ip_network
 from pathlib import Path
+from typing import Annotated, Any, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "VOCALIZED_"
+LOCAL_URL = "http://127.0.0.1:8080"
+
+Read = TypeVar("Read", bound=BaseSettings)
 
 
 class SettingsError(ValueError):
     """Settings that cannot be used; the message lists every fault with the variable's name."""
+
+
+def _list(value: Any) -> Any:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _figures(value: Any) -> Any:
+    """login=20/60,signup=5/3600"""
+    if not isinstance(value, str):
+        return value
+    found = [re.fullmatch(r"([\w-]+)=(\d+)/(\d+)", part) for part in _list(value)]
+    if None in found:
+        raise ValueError("limits are written name=times/seconds, separated by commas")
+    return {match[1]: (int(match[2]), int(match[3])) for match in found if match}
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ip_network(text))
+    except ValueError:
+        raise ValueError("must be a network like 10.0.0.0/8") from None
+
+
+def _web_url(text: str) -> str:
+    if urlsplit(text).scheme not in ("http", "https") or not urlsplit(text).hostname:
+        raise ValueError("must be an http or https URL")
+    return text.rstrip("/")
+
+
+def _origin(text: str) -> str:
+    if urlsplit(_web_url(text)).path or text.endswith("/"):
+        raise ValueError("an origin is scheme, host and port, without a path")
+    return text
+
+
+WebUrl = Annotated[str, AfterValidator(_web_url)]
+Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], NoDecode, BeforeValidator(_list)]
+Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_list)]
+Positive = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Figures = Annotated[dict[str, tuple[Positive, Positive]], NoDecode, BeforeValidator(_figures)]
 
 
 class MediaSettings(BaseSettings):
@@ -31,10 +78,92 @@ class MediaSettings(BaseSettings):
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
 
 
+class DatabaseSettings(BaseSettings):
+    """What `python -m control migrate` needs."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", hide_input_in_errors=True)
+
+    database_url: SecretStr = Field(
+        description="PostgreSQL: postgresql://user:password@host:port/database, or …@/database?host=/folder."
+    )
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
+
+
+class ControlSettings(DatabaseSettings):
+    """Settings of the control program: the API and the worker. A limit's figure holds for each process."""
+
+    redis_url: SecretStr = Field(description="Redis: redis://host:port/0, rediss://… or unix:///socket.")
+    secret_keys: SecretStr = Field(
+        description="Keys that seal secrets and sign tokens: base64url of 32 bytes each, separated by commas; the "
+        "first one seals, all of them open."
+    )
+    public_url: WebUrl = Field(LOCAL_URL, description="Where the world reaches the API.")
+    portal_url: WebUrl | None = Field(None, description="The client portal, for links in mails; else the public URL.")
+    smtp_url: SecretStr = Field(
+        SecretStr("smtp://localhost:25?tls=off"),
+        description="Where mails go: smtps://user:password@host, smtp://host:587 (STARTTLS) or file:///folder.",
+    )
+    mail_from: str = Field("Vocalized <no-reply@vocalized.app>", min_length=3, description="From address of mails.")
+    standin_providers: bool = Field(False, description="Whether providers made for tests may answer calls.")
+
+    control_host: str = Field("127.0.0.1", description="Address that the API listens on.")
+    trusted_proxies: Networks = Field((), description="Networks of our proxies, whose X-Forwarded-For is believed.")
+    cors_origins: Origins = Field((), description="Origins of web pages that may call the API.")
+    max_body_bytes: int = Field(1_048_576, ge=1_024, le=67_108_864, description="Longest body of a request, bytes.")
+    body_timeout_s: float = Field(15.0, gt=0, le=300, description="Seconds that a body may take to come.")
+    keepalive_timeout_s: float = Field(75.0, gt=0, le=3_600, description="Seconds that an idle connection stays open.")
+    control_drain_timeout_s: float = Field(
+        20.0, ge=0, le=600, description="Seconds that requests may go on after SIGTERM."
+    )
+    rate_limits: Figures = Field({}, description="Other figures for limits: name=times/seconds, separated by commas.")
+
+    database_pool_size: int = Field(16, ge=1, le=500, description="Connections to PostgreSQL.")
+    database_connect_timeout_s: float = Field(5.0, gt=0, le=60, description="Seconds to make a connection.")
+    database_acquire_timeout_s: float = Field(2.0, gt=0, le=60, description="Seconds to wait for a free connection.")
+    database_statement_timeout_s: float = Field(10.0, gt=0, le=600, description="Seconds that a statement may take.")
+    database_idle_timeout_s: float = Field(
+        30.0, gt=0, le=600, description="Seconds that a transaction may do nothing before the server ends it."
+    )
+    redis_timeout_s: float = Field(
+        0.25, gt=0, le=10, description="Seconds that Redis may take; then it is done without."
+    )
+
+    access_token_s: int = Field(600, ge=10, le=3_600, description="Seconds that an access token is good for.")
+    session_idle_s: int = Field(
+        14 * 86_400, ge=60, description="Seconds that a user's refresh token waits for its use."
+    )
+    session_longest_s: int = Field(90 * 86_400, ge=60, description="Seconds after which a user signs in again.")
+    admin_session_idle_s: int = Field(3_600, ge=60, description="Seconds that an admin's refresh token waits.")
+    admin_session_longest_s: int = Field(12 * 3_600, ge=60, description="Seconds after which an admin signs in again.")
+    refresh_grace_s: int = Field(0, ge=0, le=60, description="Seconds that a used refresh token is taken again.")
+    sign_in_free_failures: int = Field(5, ge=1, le=100, description="Wrong passwords before an address has to wait.")
+    sign_in_longest_wait_s: int = Field(
+        900, ge=2, le=86_400, description="Longest wait after wrong passwords, seconds."
+    )
+    password_passes: int = Field(2, ge=1, le=100, description="argon2id's passes over its memory.")
+    password_memory_kib: int = Field(19_456, ge=8, le=4_194_304, description="argon2id's memory for a hash, KiB.")
+    password_workers: int = Field(2, ge=1, le=64, description="Passwords hashed at once.")
+    password_waiting: int = Field(64, ge=1, le=10_000, description="Requests that may wait for a password's hash.")
+
+
 def media_settings() -> MediaSettings:
     """Reads the environment. Raises SettingsError that lists all faults at once."""
+    return _read(MediaSettings)
+
+
+def database_settings() -> DatabaseSettings:
+    """As `media_settings`."""
+    return _read(DatabaseSettings)
+
+
+def control_settings() -> ControlSettings:
+    """As `media_settings`."""
+    return _read(ControlSettings)
+
+
+def _read(kind: type[Read]) -> Read:
     try:
-        return MediaSettings()  # type: ignore[call-arg]  # every field has a default
+        return kind()
     except ValidationError as error:
         faults = [f"{PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()]
-        raise SettingsError("settings: " + "; ".join(faults)) from error
+        raise SettingsError("settings: " + "; ".join(dict.fromkeys(faults))) from error

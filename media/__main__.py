@@ -11,9 +11,9 @@ from pathlib import Path
 from config.settings import MediaSettings, SettingsError, media_settings
 from media.server.limits import Limits
 from media.server.serve import Options, run_worker
-from media.server.supervisor import Supervisor
 from shared.logs import configure_logs
 from shared.plan import CallPlan, PlanError, read_plan
+from shared.supervisor import Supervisor
 
 
 def main(argv: Sequence[str] | None = None) -> int:

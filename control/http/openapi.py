@@ -74,7 +74,8 @@ def document(routes: Iterable[Route], *, version: str, public_url: str) -> Schem
 def query_names(route: Route) -> set[str]:
     """The parameters that a route's query takes."""
     query = shape(route).query
-    return set(query.model_fields) if query is not None else set()
+    fields = query.model_fields if query is not None else {}
+    return {field.alias or name for name, field in fields.items()}
 
 
 def body_schema(route: Route) -> Schema:

@@ -61,7 +61,7 @@ class Supervisor:
         return failed
 
     def _forget(self, pid: int) -> None:
-        """Its calls must not stay in the metrics for ever."""
+        """What it was doing must not stay in the metrics for ever."""
         folder = self._environment.get("PROMETHEUS_MULTIPROC_DIR")
         if folder:
             mark_process_dead(pid, folder)  # type: ignore[no-untyped-call]  # prometheus_client leaves it untyped

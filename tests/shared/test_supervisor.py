@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from media.server.supervisor import RESTART_EVERY_S, Supervisor
+from shared.supervisor import RESTART_EVERY_S, Supervisor
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +46,7 @@ class House:
         self.waited: list[float] = []
         self.environments: list[Mapping[str, str]] = []
         self._at = at
-        monkeypatch.setattr("media.server.supervisor.subprocess.Popen", self._start)
+        monkeypatch.setattr("shared.supervisor.subprocess.Popen", self._start)
 
     def run(self, count: int = 2, environment: dict[str, str] | None = None) -> int:
         return Supervisor(["serve"], count, environment or {}).run(self._wait)
@@ -119,7 +119,7 @@ def test_a_signal_while_a_worker_is_being_started_reaches_it(monkeypatch: pytest
             signal.raise_signal(signal.SIGTERM)
         return start(command, env)
 
-    monkeypatch.setattr("media.server.supervisor.subprocess.Popen", interrupted)
+    monkeypatch.setattr("shared.supervisor.subprocess.Popen", interrupted)
     assert house.run() == 0
     assert [worker.signals for worker in house.workers[1:]] == [[signal.SIGTERM]] * 2
 
@@ -131,7 +131,7 @@ def test_every_signal_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
             self.code = 0 if len(self.signals) == 2 else None
 
     house = House(monkeypatch, {2: stop, 6: stop})
-    monkeypatch.setattr("tests.media.server.test_supervisor.Worker", Stubborn)
+    monkeypatch.setattr("tests.shared.test_supervisor.Worker", Stubborn)
     assert house.run() == 0
     assert [worker.signals for worker in house.workers] == [[signal.SIGTERM] * 2] * 2
 

@@ -1,0 +1,225 @@
+"""Starts the control program: `api`, `worker` or `migrate`; settings in, parts made."""
+
+import argparse
+import asyncio
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+import asyncpg  # type: ignore[import-untyped]
+import uvloop
+
+from config.catalogue import shipped_settings, shipped_tiers
+from config.catalogue_agents import shipped_providers, shipped_templates
+from config.settings import ControlSettings, SettingsError, control_settings, database_settings
+from control.accounts.mail_gateways import open_gateway
+from control.accounts.policy import AccountPolicy, HashPolicy, LockPolicy, SessionPolicy
+from control.agents.model import AgentPolicy
+from control.agents.seed import seed_providers, seed_templates
+from control.app import HttpOptions, Options, opened
+from control.db.migrate import MigrationFailed, migrate
+from control.db.pool import Timeouts, open_pool
+from control.db.scope import enter_platform
+from control.http.route import BadRoute
+from control.http.serve import Listen, serve, stop_signal
+from control.http.wiring import Policies
+from control.platform.seed import seed_platform
+from control.worker import WorkerOptions, run_worker
+from shared.errors import Problem
+from shared.logs import configure_logs
+from shared.secrets import parse_keys
+from shared.supervisor import Supervisor
+
+# A command the server doesn't answer at all ends so many seconds after the server should have ended it itself.
+PATIENCE_S = 5.0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Returns the exit code: 0 after a clean stop, 2 for bad arguments or settings, 1 for what is not there."""
+    arguments = _parser().parse_args(argv)
+    command: Callable[[argparse.Namespace], int] = arguments.command
+    try:
+        return command(arguments)
+    except (SettingsError, BadRoute) as error:
+        return _failed(error, 2)
+    except (MigrationFailed, Problem) as error:
+        return _failed(error, 1)
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        return _failed(f"{type(error).__name__}: {error}", 1)
+
+
+def _failed(what: object, code: int) -> int:
+    print(f"control: {what}", file=sys.stderr)
+    return code
+
+
+def _api(arguments: argparse.Namespace) -> int:
+    settings = control_settings()
+    options = control_options(settings)
+    configure_logs(settings.log_level)
+    if arguments.workers > 1:
+        return _supervise(arguments)
+    listen = Listen(
+        host=arguments.host or settings.control_host,
+        port=arguments.port,
+        shared_port=arguments.shared_port,
+        keepalive_s=settings.keepalive_timeout_s,
+        drain_s=settings.control_drain_timeout_s,
+    )
+    uvloop.run(_serve_api(options, listen))
+    return 0
+
+
+async def _serve_api(options: Options, listen: Listen) -> None:
+    stop = stop_signal()
+    async with opened(options) as app:
+        await serve(app, listen, stop)
+
+
+def _supervise(arguments: argparse.Namespace) -> int:
+    command = [sys.executable, "-m", "control", "api", "--port", str(arguments.port), "--shared-port"]
+    command += ["--host", arguments.host] if arguments.host else []
+    with tempfile.TemporaryDirectory(prefix="vocalized-metrics-") as metrics:
+        return Supervisor(command, arguments.workers, {"PROMETHEUS_MULTIPROC_DIR": metrics}).run()
+
+
+def _worker(arguments: argparse.Namespace) -> int:
+    settings = control_settings()
+    options = worker_options(settings, arguments.host or settings.control_host, arguments.port)
+    configure_logs(settings.log_level)
+    uvloop.run(_run_worker(options))
+    return 0
+
+
+async def _run_worker(options: WorkerOptions) -> None:
+    await run_worker(options, stop_signal())
+
+
+def _migrate(arguments: argparse.Namespace) -> int:
+    settings = database_settings()
+    configure_logs(settings.log_level)
+    url = settings.database_url.get_secret_value()
+    applied = migrate(url)
+    asyncio.run(_fill(url))
+    print("\n".join([f"applied {name}" for name in applied] or ["nothing to apply"]))
+    return 0
+
+
+async def _fill(url: str) -> None:
+    """Partitions for the months to come, and what the product ships with."""
+    async with open_pool(url, size=1, name="vocalized-migrate") as pool, pool.transaction() as db:
+        await enter_platform(db)
+        await db.execute("SELECT ensure_partitions()")
+        await seed_platform(db, shipped_tiers(), shipped_settings())
+        await seed_providers(db, shipped_providers())
+        await seed_templates(db, shipped_templates(), datetime.now(UTC))
+
+
+def control_options(settings: ControlSettings) -> Options:
+    """Each part of the API handed its slice. Raises SettingsError."""
+    return Options(
+        database_url=settings.database_url.get_secret_value(),
+        redis_url=settings.redis_url.get_secret_value(),
+        secret_keys=_keys(settings),
+        http=HttpOptions(
+            public_url=settings.public_url,
+            trusted_proxies=settings.trusted_proxies,
+            cors_origins=settings.cors_origins,
+            max_body_bytes=settings.max_body_bytes,
+            body_timeout_s=settings.body_timeout_s,
+            redis_timeout_s=settings.redis_timeout_s,
+            limits=settings.rate_limits,
+        ),
+        policies=_policies(settings),
+        pool_size=settings.database_pool_size,
+        timeouts=_timeouts(settings),
+    )
+
+
+def worker_options(settings: ControlSettings, host: str, port: int) -> WorkerOptions:
+    """The worker's slice. Raises SettingsError."""
+    mail_url = settings.smtp_url.get_secret_value()
+    try:
+        open_gateway(mail_url)
+    except ValueError as error:
+        raise SettingsError(f"settings: VOCALIZED_SMTP_URL: {error}") from None
+    return WorkerOptions(
+        database_url=settings.database_url.get_secret_value(),
+        secret_keys=_keys(settings),
+        policies=_policies(settings),
+        mail_url=mail_url,
+        mail_from=settings.mail_from,
+        host=host,
+        port=port,
+        timeouts=_timeouts(settings),
+    )
+
+
+def _keys(settings: ControlSettings) -> tuple[bytes, ...]:
+    try:
+        return parse_keys(settings.secret_keys.get_secret_value())
+    except ValueError as error:
+        raise SettingsError(f"settings: VOCALIZED_SECRET_KEYS: {error}") from None
+
+
+def _policies(settings: ControlSettings) -> Policies:
+    return Policies(
+        links=settings.portal_url or settings.public_url,
+        accounts=AccountPolicy(
+            user=SessionPolicy(settings.session_idle_s, settings.session_longest_s),
+            admin=SessionPolicy(settings.admin_session_idle_s, settings.admin_session_longest_s),
+            lock=LockPolicy(settings.sign_in_free_failures, settings.sign_in_longest_wait_s),
+            refresh_grace_s=settings.refresh_grace_s,
+        ),
+        hashing=HashPolicy(
+            time_cost=settings.password_passes,
+            memory_kib=settings.password_memory_kib,
+            workers=settings.password_workers,
+            waiting=settings.password_waiting,
+        ),
+        agents=AgentPolicy(standins=settings.standin_providers),
+        access_token_s=settings.access_token_s,
+    )
+
+
+def _timeouts(settings: ControlSettings) -> Timeouts:
+    return Timeouts(
+        connect=settings.database_connect_timeout_s,
+        acquire=settings.database_acquire_timeout_s,
+        statement=settings.database_statement_timeout_s,
+        command=settings.database_statement_timeout_s + PATIENCE_S,
+        idle_in_transaction=settings.database_idle_timeout_s,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m control", description="The control program: settings by VOCALIZED_…."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    api = commands.add_parser("api", help="serve the admin and client API")
+    api.add_argument("--host", default="", help="address to listen on (VOCALIZED_CONTROL_HOST, 127.0.0.1)")
+    api.add_argument("--port", type=int, default=8080, help="port to listen on")
+    api.add_argument("--workers", type=_count, default=1, help="processes, one event loop each")
+    api.add_argument("--shared-port", action="store_true", help=argparse.SUPPRESS)
+    api.set_defaults(command=_api)
+    worker = commands.add_parser("worker", help="do what was asked for in the background, and what is due by the clock")
+    worker.add_argument("--host", default="", help="address of /healthz and /metrics (VOCALIZED_CONTROL_HOST)")
+    worker.add_argument("--port", type=int, default=8081, help="port of /healthz and /metrics")
+    worker.set_defaults(command=_worker)
+    apply = commands.add_parser("migrate", help="bring the database up to date")
+    apply.set_defaults(command=_migrate)
+    return parser
+
+
+def _count(text: str) -> int:
+    number, most = int(text), 4 * (os.cpu_count() or 16)
+    if not 1 <= number <= most:
+        raise argparse.ArgumentTypeError(f"{number} is not between 1 and {most}")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())
