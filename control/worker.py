@@ -17,6 +17,7 @@ from control.accounts.mail import JOB as MAIL
 from control.accounts.mail import MailRefused, Postman
 from control.accounts.mail_gateways import open_gateway
 from control.accounts.passwords import Passwords
+from control.accounts.proofs import RECOVER_JOB as RECOVER
 from control.accounts.service import Accounts
 from control.analytics.rollup import mark_everything, roll_up
 from control.db.jobs import Handler, JobFailed, QueueLost, Retries, count_jobs, forget, work_off
@@ -204,6 +205,19 @@ def deliver_by(postman: Postman) -> Handler:
     return run
 
 
+def recover_by(pool: Pool, accounts: Accounts) -> Handler:
+    """Writes to whoever forgot their password, if the address has an account."""
+
+    async def run(payload: bytes) -> None:
+        try:
+            async with pool.transaction() as db:
+                await accounts.proofs.recover(db, payload, _now())
+        except Unsealable as error:
+            raise JobFailed(type(error).__name__, for_good=True) from None
+
+    return run
+
+
 def rebuild_by(pool: Pool) -> Handler:
     """Has all roll-ups made anew, by marking every day."""
 
@@ -243,7 +257,11 @@ async def opened(options: WorkerOptions) -> AsyncIterator[Worker]:
         with closing(Passwords(options.policies.hashing)) as passwords:
             rooms = make_services(sealer, options.policies, passwords)
             duties = make_duties(rooms.platform, rooms.accounts, rooms.workspaces)
-            handlers = {MAIL: deliver_by(postman), REBUILD: rebuild_by(pool)}
+            handlers = {
+                MAIL: deliver_by(postman),
+                RECOVER: recover_by(pool, rooms.accounts),
+                REBUILD: rebuild_by(pool),
+            }
             work = Work(handlers, duties, options.retries)
             yield Worker(pool=pool, database_url=options.database_url, work=work)
 
