@@ -1,0 +1,156 @@
+"""Two requests at once: versions, names, numbers and limits hold all the same."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+from control.agents.model import Agent, Edit
+from control.db.pool import Connection, Pool
+from control.http.context import Services
+from shared.errors import Conflict, Missing
+from tests.control.agents.conftest import NOW, Scene, acting, make_scene
+
+AT_ONCE = 6
+
+
+async def made(pool: Pool, services: Services) -> Scene:
+    """A committed workspace; its own connection is given back."""
+    async with pool.transaction() as db:
+        return await make_scene(db, services)
+
+
+async def in_scene(pool: Pool, scene: Scene, work: Callable[[Scene], Awaitable[Any]]) -> Any:
+    """Something done in a transaction of its own."""
+    async with acting(pool, scene) as db:
+        return await work(replace(scene, db=db))
+
+
+async def at_once(
+    pool: Pool, scene: Scene, *works: Callable[[Scene], Awaitable[Any]]
+) -> tuple[list[Any], list[Conflict]]:
+    """All of it, each in a transaction of its own that begins before any of them works; what came of it."""
+    ready = asyncio.Barrier(len(works))
+
+    async def one(work: Callable[[Scene], Awaitable[Any]]) -> Any:
+        async with acting(pool, scene) as db:
+            await ready.wait()
+            return await work(replace(scene, db=db))
+
+    results = await asyncio.gather(*(one(work) for work in works), return_exceptions=True)
+    unexpected = [
+        result for result in results if isinstance(result, BaseException) and not isinstance(result, Conflict)
+    ]
+    assert not unexpected
+    return (
+        [result for result in results if not isinstance(result, Conflict)],
+        [result for result in results if isinstance(result, Conflict)],
+    )
+
+
+def editing(agent_id: Any, **edit: Any) -> Callable[[Scene], Awaitable[Agent]]:
+    async def work(scene: Scene) -> Agent:
+        agents = scene.services.agents
+        return await agents.update(scene.db, scene.workspace_id, scene.actor, agent_id, Edit(**edit), NOW)
+
+    return work
+
+
+async def versions(db: Connection) -> list[int]:
+    rows = await db.fetch("SELECT version FROM agent_versions ORDER BY version")
+    return [row["version"] for row in rows]
+
+
+async def test_edits_at_once_never_share_a_version_and_none_is_lost(pool: Pool, services: Services) -> None:
+    scene = await made(pool, services)
+    agent = await in_scene(pool, scene, lambda s: s.agent())
+    facts = [{f"fact{n}": "x"} for n in range(AT_ONCE)]
+    done, refused = await at_once(pool, scene, *(editing(agent.id, config={"facts": fact}) for fact in facts))
+    assert (sorted(after.version for after in done), refused) == ([2, 3, 4, 5, 6, 7], [])
+    after = await in_scene(pool, scene, lambda s: services.agents.get(s.db, s.workspace_id, agent.id))
+    assert (after.version, len(after.content.config["facts"])) == (7, AT_ONCE)
+    async with acting(pool, scene) as db:
+        assert await versions(db) == [1, 2, 3, 4, 5, 6, 7]
+
+
+async def test_of_edits_that_expect_the_same_version_one_wins(pool: Pool, services: Services) -> None:
+    scene = await made(pool, services)
+    agent = await in_scene(pool, scene, lambda s: s.agent())
+    edits = (editing(agent.id, config={"greeting": f"Hi {n}."}, expected_version=1) for n in range(AT_ONCE))
+    done, refused = await at_once(pool, scene, *edits)
+    assert [after.version for after in done] == [2]
+    assert {problem.code for problem in refused} == {"version_mismatch"}
+
+
+async def test_agents_made_at_once_keep_within_the_tier(pool: Pool, services: Services) -> None:
+    scene = await made(pool, services)
+    makers = [(lambda s, n=n: s.agent(f"Desk {n}")) for n in range(AT_ONCE)]
+    done, refused = await at_once(pool, scene, *makers)
+    assert len(done) == 2
+    assert {problem.code for problem in refused} == {"agent_limit"}
+
+
+async def test_of_agents_made_at_once_under_one_name_one_is_there(pool: Pool, services: Services) -> None:
+    scene = await made(pool, services)
+    async with pool.transaction() as db:
+        await db.execute("UPDATE tiers SET max_agents = 50")
+    done, refused = await at_once(pool, scene, *[lambda s: s.agent("Desk")] * AT_ONCE)
+    assert len(done) == 1
+    assert {problem.code for problem in refused} == {"name_taken"}
+
+
+async def test_of_agents_that_want_one_number_at_once_one_gets_it(pool: Pool, services: Services) -> None:
+    scene = await made(pool, services)
+    first, second = [await in_scene(pool, scene, lambda s, n=n: s.agent(n)) for n in ("A", "B")]
+    number = await in_scene(pool, scene, lambda s: s.number())
+    done, refused = await at_once(
+        pool, scene, editing(first.id, phone_number_id=number), editing(second.id, phone_number_id=number)
+    )
+    assert [after.number.id for after in done] == [number]
+    assert [problem.code for problem in refused] == ["number_taken"]
+
+
+async def test_agents_that_swap_their_numbers_at_once_do_not_wait_for_each_other(
+    pool: Pool, services: Services
+) -> None:
+    scene = await made(pool, services)
+    numbers = [await in_scene(pool, scene, lambda s: s.number()) for _ in range(2)]
+    first, second = [
+        await in_scene(pool, scene, lambda s, n=n: s.agent(f"Desk {n}", phone_number_id=numbers[n])) for n in range(2)
+    ]
+    _, refused = await at_once(
+        pool, scene, editing(first.id, phone_number_id=numbers[1]), editing(second.id, phone_number_id=numbers[0])
+    )
+    assert [problem.code for problem in refused] == ["number_taken", "number_taken"]
+
+
+async def test_agents_activated_at_once_keep_within_the_tier(pool: Pool, services: Services) -> None:
+    scene = await made(pool, services)
+
+    async def ready(s: Scene, name: str) -> Agent:
+        return await s.agent(name, phone_number_id=await s.number())
+
+    agents = [await in_scene(pool, scene, lambda s, n=n: ready(s, n)) for n in ("A", "B")]
+    async with pool.transaction() as db:
+        await db.execute("UPDATE tiers SET max_agents = 1")
+    works = [(lambda s, a=a: services.agents.activate(s.db, s.workspace_id, s.actor, a.id, NOW)) for a in agents]
+    done, refused = await at_once(pool, scene, *works)
+    assert [after.status for after in done] == ["live"]
+    assert [problem.code for problem in refused] == ["cannot_answer"]
+
+
+async def test_an_agent_deleted_and_changed_at_once_ends_deleted(pool: Pool, services: Services) -> None:
+    scene = await made(pool, services)
+    agent = await in_scene(pool, scene, lambda s: s.agent())
+
+    async def delete(s: Scene) -> None:
+        await services.agents.delete(s.db, s.workspace_id, s.actor, agent.id, NOW)
+
+    changed, deleted = await asyncio.gather(
+        in_scene(pool, scene, editing(agent.id, name="New")), in_scene(pool, scene, delete), return_exceptions=True
+    )
+    assert deleted is None
+    assert isinstance(changed, Agent | Missing)
+    async with acting(pool, scene) as db:
+        assert await db.fetchval("SELECT deleted_at IS NOT NULL FROM agents WHERE id = $1", agent.id)
+        assert await versions(db) in ([1], [1, 2])
