@@ -5,8 +5,8 @@ from datetime import datetime
 from uuid import UUID
 
 from control.accounts import store
+from control.accounts.model import User
 from control.accounts.sessions import Sessions
-from control.accounts.store import User
 from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record
 from shared.errors import Missing

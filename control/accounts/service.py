@@ -10,12 +10,12 @@ from control.accounts.admins import AdminAccounts
 from control.accounts.directory import Directory
 from control.accounts.gate import Gate
 from control.accounts.mail import Mailer
+from control.accounts.model import User
 from control.accounts.password_rules import require_good
 from control.accounts.passwords import Passwords
 from control.accounts.policy import AccountPolicy
 from control.accounts.proofs import Proofs
 from control.accounts.sessions import Origin, Sessions, Tokens
-from control.accounts.store import User
 from control.db.pool import Connection
 from control.db.scope import enter_user
 from control.platform.service import Platform

@@ -5,24 +5,12 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from control.accounts.model import User
 from control.db.pool import Connection
 
 Purpose = Literal["verify_email", "reset_password"]
 
 _COLUMNS = "id, email, name, email_verified_at IS NOT NULL AS is_verified, is_active, created_at, last_login_at"
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """Somebody with an account."""
-
-    id: UUID
-    email: str
-    name: str
-    is_verified: bool
-    is_active: bool
-    created_at: datetime
-    last_login: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

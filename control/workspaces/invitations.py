@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from control.accounts.mail import Mailer
+from control.accounts.model import User
 from control.accounts.service import Accounts, SignedIn
 from control.accounts.sessions import Origin
-from control.accounts.store import User
 from control.accounts.tokens import fresh, token_hash
 from control.db.pool import Connection
 from control.db.scope import enter_platform, enter_workspace

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from control.accounts.store import User
+from control.accounts.model import User
 from control.http.access import ANY_ADMIN, admin
 from control.http.body import Body, Name
 from control.http.context import AdminContext

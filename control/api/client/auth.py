@@ -7,8 +7,8 @@ from uuid import UUID
 from pydantic import Field
 
 from control.accounts.addresses import Address
+from control.accounts.model import User
 from control.accounts.sessions import Tokens
-from control.accounts.store import User
 from control.http.access import OPEN, USER
 from control.http.body import Body, Name
 from control.http.context import Context, UserContext
