@@ -28,9 +28,9 @@ async def delete_calls(db: Connection, workspace_id: UUID, most: int) -> int:
     """Some calls with their words and events; how many. Figures and money stay: they name nobody."""
     total: int = await db.fetchval(
         """
-        WITH some AS (SELECT id FROM calls WHERE workspace_id = $1 LIMIT $2),
-        told AS (DELETE FROM call_events WHERE workspace_id = $1 AND call_id IN (SELECT id FROM some)),
-        gone AS (DELETE FROM calls WHERE workspace_id = $1 AND id IN (SELECT id FROM some) RETURNING 1)
+        WITH batch AS (SELECT id FROM calls WHERE workspace_id = $1 LIMIT $2),
+        told AS (DELETE FROM call_events WHERE workspace_id = $1 AND call_id IN (SELECT id FROM batch)),
+        gone AS (DELETE FROM calls WHERE workspace_id = $1 AND id IN (SELECT id FROM batch) RETURNING 1)
         SELECT count(*) FROM gone
         """,
         workspace_id, most,
