@@ -225,20 +225,16 @@ def _responses(route: Route, its: Shape, schemas: dict[str, Schema]) -> Schema:
 
 
 def statuses(route: Route, path: tuple[PathPart, ...], has_body: bool) -> list[int]:
-    """The errors that a route can answer with."""
+    """The errors that a route can answer with. 401 and 429 are for all: open routes take passwords and tokens, too, and
+    whoever checks one, a second factor's code included, locks out who guesses."""
     kind = route.access.kind
-    found = {400, 409, 422, 500, 503}
-    if kind is not Kind.OPEN:
-        found |= {401}
+    found = {400, 401, 409, 422, 429, 500, 503}
     if kind is not Kind.USER:
         found |= {403}
     if path or kind is not Kind.USER:
         found |= {404}
     if has_body:
         found |= {408, 413, 415}
-    # An open route may be limited by address or, inside, by the account's lock-out.
-    if route.limit is not None or kind is Kind.OPEN:
-        found |= {429}
     return sorted(found)
 
 
