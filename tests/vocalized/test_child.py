@@ -41,12 +41,12 @@ def gone(pid: int) -> bool:
 
 
 def writers(log: Path) -> set[int]:
-    """The processes that have a log open: a server has, from its first moment on, whatever it has done yet."""
+    """The processes that print into a log: a server does from its first moment on, whatever it has done yet."""
     found = set()
-    for entry in Path("/proc").glob("[0-9]*/fd/*"):
+    for pid in filter(str.isdigit, os.listdir("/proc")):
         with suppress(OSError):  # it went away meanwhile, or is not ours
-            if entry.readlink() == log:
-                found.add(int(entry.parts[2]))
+            if Path("/proc", pid, "fd", "1").readlink() == log:
+                found.add(int(pid))
     return found
 
 
