@@ -12,7 +12,7 @@ Ts = TypeVarTuple("Ts")
 # Virtual seconds after which a run is taken to wait for something that never comes (a heartbeat keeps it going).
 LIMIT_S = 3_600.0
 # Real seconds that work on a thread may take.
-THREAD_LIMIT_S = 20.0
+THREAD_LIMIT_S = 60.0
 
 
 class Deadlock(AssertionError):

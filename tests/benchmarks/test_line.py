@@ -33,7 +33,7 @@ class Rig:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110  the line under test has no event to wait for
             await asyncio.sleep(0)
 

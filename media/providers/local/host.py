@@ -23,7 +23,7 @@ from media.providers.local.service import Service
 ROOT: Final = Path(__file__).resolve().parents[3]
 READY: Final = "ready"
 _PR_SET_PDEATHSIG: Final = 1  # prctl(2)
-_STOP_S: Final = 5.0
+_STOP_S: Final = 10.0
 
 
 class HostError(Exception):

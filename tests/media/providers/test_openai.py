@@ -118,8 +118,9 @@ async def test_comments_are_passed_over_but_are_no_sign_of_life() -> None:
     comments: list[Step] = [b": PROCESSING\n\n"]
     events, _ = await ask((CHUNKED, [*comments, *HELLO, *comments, *END]))
     assert events[:2] == [Words("Hel"), Words("lo.")]
-    ticking: list[Step] = [step for _ in range(100) for step in (b": PROCESSING\n\n", 0.01)]
-    came, error = await broken((CHUNKED, ticking), first_token_s=0.1)
+    # Time enough for a busy machine to bring the head of the answer; the comments go on for ten times as long.
+    ticking: list[Step] = [step for _ in range(1_000) for step in (b": PROCESSING\n\n", 0.01)]
+    came, error = await broken((CHUNKED, ticking), first_token_s=1.0)
     assert (came, type(error), error.reason) == ([], ProviderSlow, "no token came in time")
 
 
@@ -236,7 +237,7 @@ async def test_closing_the_stream_closes_the_connection() -> None:
         stream = model(server, http).stream(ASK)
         assert await anext(stream) == Words("Hello, ")
         await close_stream(stream)
-        await asyncio.wait_for(server.gone.wait(), 5.0)
+        await asyncio.wait_for(server.gone.wait(), 60.0)
 
 
 async def test_cancelling_a_wait_closes_the_connection() -> None:
@@ -251,10 +252,12 @@ async def test_cancelling_a_wait_closes_the_connection() -> None:
         await asyncio.sleep(0)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
-        await asyncio.wait_for(server.gone.wait(), 5.0)
+        await asyncio.wait_for(server.gone.wait(), 60.0)
 
 
-async def test_the_connection_is_used_again_for_the_next_turn() -> None:
+async def test_the_connection_is_used_again_for_the_next_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The end of an answer is read within this time, or else the connection is given up: a busy machine gets longer.
+    monkeypatch.setattr("media.providers.openai.DRAIN_S", 60.0)
     async with sse_server((CHUNKED, [*HELLO, *END])) as server, aiohttp.ClientSession() as http:
         think = model(server, http)
         for _ in range(3):

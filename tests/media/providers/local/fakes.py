@@ -29,5 +29,5 @@ class GatedEngine:
 
     def _work(self, what: str) -> None:
         self.begun.release()
-        assert self.gate.wait(10)
+        assert self.gate.wait(60)
         self.done.append(what)

@@ -26,7 +26,7 @@ async def serving(path: Path, engine: GatedEngine, capacity: int = 8) -> AsyncIt
 
 
 @asynccontextmanager
-async def listening(path: Path, serve: Serve, answer_s: float = 10.0) -> AsyncIterator[EngineClient]:
+async def listening(path: Path, serve: Serve, answer_s: float = 60.0) -> AsyncIterator[EngineClient]:
     server = await asyncio.start_unix_server(serve, path)
     client = EngineClient(path, answer_s=answer_s)
     try:

@@ -89,8 +89,8 @@ def test_a_lane_has_room_again_when_work_is_done_or_cancelled() -> None:
     waiting.cancel()
     last = lane.submit(lambda: gate.transcribe(b"d", 1))
     gate.gate.set()
-    assert running.result(10).text == "heard a at 1"
-    assert last.result(10).text == "heard d at 1"
+    assert running.result(60).text == "heard a at 1"
+    assert last.result(60).text == "heard d at 1"
     lane.close()
 
 
