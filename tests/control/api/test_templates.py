@@ -1,0 +1,43 @@
+"""/templates: what customers see of agent templates."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.control.api import Api, running_api
+
+
+@pytest.fixture
+async def api(fresh_database_url: str, valkey_url: str) -> AsyncIterator[Api]:
+    async with running_api(fresh_database_url, valkey_url) as running:
+        yield running
+
+
+async def test_customers_browse_the_public_templates(api: Api) -> None:
+    ann = await api.sign_up()
+    listed = await ann.get("/templates")
+    assert listed.body["total"] >= 8
+    assert all(line.keys() == {"id", "name", "industry", "description"} for line in listed.body["templates"])
+    found = (await ann.get("/templates", params={"industry": "legal"})).body["templates"]
+    assert [line["name"] for line in found] == ["Law firm intake"]
+    one = (await ann.get(f"/templates/{found[0]['id']}")).body["template"]
+    assert one["preview_config"]["turn"]["silence_ms"] == 800
+    assert "You are the receptionist of {business_name}" in one["preview_config"]["prompt"]
+    assert one["facts_needed"][0] == "business_name"
+
+
+async def test_a_sign_in_is_needed_and_ids_are_checked(api: Api) -> None:
+    assert (await api.nobody.get("/templates")).status == 401
+    ann = await api.sign_up()
+    for path in ("/templates/x", "/templates/00000000-0000-7000-8000-000000000000"):
+        assert (await ann.get(path)).status == 404
+    assert (await ann.get("/templates", params={"industry": "De ntal"})).param == "industry"
+
+
+async def test_a_template_that_is_not_public_is_not_there(api: Api) -> None:
+    ann = await api.sign_up()
+    found = (await ann.get("/templates", params={"industry": "hotel"})).body["templates"]
+    boss = await api.admin("support")
+    assert (await boss.put(f"/admin/templates/{found[0]['id']}", {"is_public": False})).status == 200
+    assert (await ann.get(f"/templates/{found[0]['id']}")).status == 404
+    assert (await ann.get("/templates", params={"industry": "hotel"})).body["templates"] == []
