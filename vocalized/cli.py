@@ -7,7 +7,7 @@ import asyncio
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -111,3 +111,39 @@ def services(
     from vocalized.services.run import run_services
 
     raise typer.Exit(run_services(state, durable=durable, as_json=as_json, console=Console(highlight=False)))
+
+
+admin_app = typer.Typer(help="The platform's staff.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(admin_app, name="admin")
+
+
+@admin_app.callback()
+def admin() -> None:
+    """The platform's staff."""
+
+
+@admin_app.command("create")
+def admin_create(
+    email: Annotated[str, typer.Option(metavar="ADDRESS", help="Signs in with it.")],
+    role: Annotated[
+        Literal["super_admin", "support", "finance", "read_only"], typer.Option(help="What they may do.")
+    ] = "super_admin",
+    name: Annotated[str, typer.Option(help="Shown to others; else the address up to the @.")] = "",
+    ask: Annotated[bool, typer.Option("--ask", help="Ask for the password instead of making one up.")] = False,
+    database_url: Annotated[
+        str, typer.Option(envvar="VOCALIZED_DATABASE_URL", show_envvar=True, help="PostgreSQL of the platform.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Makes somebody an admin of the platform.
+
+    Without --ask a password is made up and printed, this once. Exit code 1: nobody was made one, and why.
+    """
+    from vocalized.admin import AdminFault, AdminOptions, create_admin
+
+    options = AdminOptions(database_url, email, role, name, ask, as_json)
+    try:
+        asyncio.run(create_admin(options, Console(highlight=False)))
+    except AdminFault as fault:
+        Console(stderr=True, highlight=False).print(str(fault), markup=False)
+        raise typer.Exit(1) from None
