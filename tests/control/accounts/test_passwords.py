@@ -1,6 +1,7 @@
 """Hashing off the loop, with a bounded queue."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -70,3 +71,17 @@ async def test_the_loop_goes_on_while_hashes_are_made() -> None:
 def test_the_wait_doubles_up_to_a_bound() -> None:
     policy = LockPolicy(free_failures=3, longest_s=60)
     assert [policy.wait_s(failures) for failures in (0, 3, 4, 5, 6, 7, 8, 9, 10_000)] == [0, 0, 2, 4, 8, 16, 32, 60, 60]
+
+
+async def test_nobodys_password_costs_as_much_as_somebodys() -> None:
+    hasher = Passwords(HashPolicy(time_cost=2, memory_kib=16_384, workers=1))
+    kept = await hasher.hash("correct horse")
+
+    async def cost(known: str | None) -> float:
+        begun = time.process_time()
+        for _ in range(5):
+            assert not (await hasher.check(known, "wrong")).right
+        return time.process_time() - begun
+
+    assert 0.5 < await cost(None) / await cost(kept) < 2
+    hasher.close()
