@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from control.agents.model import Agent, Edit
 from control.db.pool import Connection, Pool
@@ -56,6 +57,20 @@ def editing(agent_id: Any, **edit: Any) -> Callable[[Scene], Awaitable[Agent]]:
     return work
 
 
+def making(name: str, number: UUID | None = None) -> Callable[[Scene], Awaitable[Agent]]:
+    async def work(scene: Scene) -> Agent:
+        return await scene.agent(name, phone_number_id=number)
+
+    return work
+
+
+def activating(agent_id: UUID) -> Callable[[Scene], Awaitable[Agent]]:
+    async def work(scene: Scene) -> Agent:
+        return await scene.services.agents.activate(scene.db, scene.workspace_id, scene.actor, agent_id, NOW)
+
+    return work
+
+
 async def versions(db: Connection) -> list[int]:
     rows = await db.fetch("SELECT version FROM agent_versions ORDER BY version")
     return [row["version"] for row in rows]
@@ -84,8 +99,7 @@ async def test_of_edits_that_expect_the_same_version_one_wins(pool: Pool, servic
 
 async def test_agents_made_at_once_keep_within_the_tier(pool: Pool, services: Services) -> None:
     scene = await made(pool, services)
-    makers = [(lambda s, n=n: s.agent(f"Desk {n}")) for n in range(AT_ONCE)]
-    done, refused = await at_once(pool, scene, *makers)
+    done, refused = await at_once(pool, scene, *(making(f"Desk {n}") for n in range(AT_ONCE)))
     assert len(done) == 2
     assert {problem.code for problem in refused} == {"agent_limit"}
 
@@ -94,14 +108,14 @@ async def test_of_agents_made_at_once_under_one_name_one_is_there(pool: Pool, se
     scene = await made(pool, services)
     async with pool.transaction() as db:
         await db.execute("UPDATE tiers SET max_agents = 50")
-    done, refused = await at_once(pool, scene, *[lambda s: s.agent("Desk")] * AT_ONCE)
+    done, refused = await at_once(pool, scene, *(making("Desk") for _ in range(AT_ONCE)))
     assert len(done) == 1
     assert {problem.code for problem in refused} == {"name_taken"}
 
 
 async def test_of_agents_that_want_one_number_at_once_one_gets_it(pool: Pool, services: Services) -> None:
     scene = await made(pool, services)
-    first, second = [await in_scene(pool, scene, lambda s, n=n: s.agent(n)) for n in ("A", "B")]
+    first, second = [await in_scene(pool, scene, making(name)) for name in ("A", "B")]
     number = await in_scene(pool, scene, lambda s: s.number())
     done, refused = await at_once(
         pool, scene, editing(first.id, phone_number_id=number), editing(second.id, phone_number_id=number)
@@ -115,9 +129,7 @@ async def test_agents_that_swap_their_numbers_at_once_do_not_wait_for_each_other
 ) -> None:
     scene = await made(pool, services)
     numbers = [await in_scene(pool, scene, lambda s: s.number()) for _ in range(2)]
-    first, second = [
-        await in_scene(pool, scene, lambda s, n=n: s.agent(f"Desk {n}", phone_number_id=numbers[n])) for n in range(2)
-    ]
+    first, second = [await in_scene(pool, scene, making(f"Desk {n}", numbers[n])) for n in range(2)]
     _, refused = await at_once(
         pool, scene, editing(first.id, phone_number_id=numbers[1]), editing(second.id, phone_number_id=numbers[0])
     )
@@ -126,15 +138,11 @@ async def test_agents_that_swap_their_numbers_at_once_do_not_wait_for_each_other
 
 async def test_agents_activated_at_once_keep_within_the_tier(pool: Pool, services: Services) -> None:
     scene = await made(pool, services)
-
-    async def ready(s: Scene, name: str) -> Agent:
-        return await s.agent(name, phone_number_id=await s.number())
-
-    agents = [await in_scene(pool, scene, lambda s, n=n: ready(s, n)) for n in ("A", "B")]
+    numbers = [await in_scene(pool, scene, lambda s: s.number()) for _ in range(2)]
+    agents = [await in_scene(pool, scene, making(f"Desk {n}", numbers[n])) for n in range(2)]
     async with pool.transaction() as db:
         await db.execute("UPDATE tiers SET max_agents = 1")
-    works = [(lambda s, a=a: services.agents.activate(s.db, s.workspace_id, s.actor, a.id, NOW)) for a in agents]
-    done, refused = await at_once(pool, scene, *works)
+    done, refused = await at_once(pool, scene, *(activating(agent.id) for agent in agents))
     assert [after.status for after in done] == ["live"]
     assert [problem.code for problem in refused] == ["cannot_answer"]
 
@@ -143,14 +151,14 @@ async def test_an_agent_deleted_and_changed_at_once_ends_deleted(pool: Pool, ser
     scene = await made(pool, services)
     agent = await in_scene(pool, scene, lambda s: s.agent())
 
-    async def delete(s: Scene) -> None:
+    async def delete(s: Scene) -> str:
         await services.agents.delete(s.db, s.workspace_id, s.actor, agent.id, NOW)
+        return "deleted"
 
-    changed, deleted = await asyncio.gather(
-        in_scene(pool, scene, editing(agent.id, name="New")), in_scene(pool, scene, delete), return_exceptions=True
-    )
-    assert deleted is None
-    assert isinstance(changed, Agent | Missing)
+    works = (in_scene(pool, scene, editing(agent.id, name="New")), in_scene(pool, scene, delete))
+    outcome: list[Any] = await asyncio.gather(*works, return_exceptions=True)
+    assert isinstance(outcome[0], Agent | Missing)
+    assert outcome[1] == "deleted"
     async with acting(pool, scene) as db:
         assert await db.fetchval("SELECT deleted_at IS NOT NULL FROM agents WHERE id = $1", agent.id)
         assert await versions(db) in ([1], [1, 2])

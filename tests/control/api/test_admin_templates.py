@@ -68,7 +68,7 @@ async def test_what_is_wrong_is_named(api: Api, change: dict[str, object], param
 
 async def test_who_may_read_may_not_write(api: Api) -> None:
     for role in ("finance", "read_only"):
-        reader = await api.admin(role)  # type: ignore[arg-type]
+        reader = await api.admin(role)
         listed = await reader.get(TEMPLATES, params={"limit": "1"})
         assert listed.status == 200
         one = f"{TEMPLATES}/{listed.body['templates'][0]['id']}"
