@@ -60,10 +60,10 @@ class Stage:
         """One request's transaction: a Problem that keeps is committed."""
         return await in_transaction(self.pool, work, lambda: None)
 
-    async def sign_up(self, email: str = "", now: datetime = NOW) -> SignedIn:
+    async def sign_up(self, email: str = "", password: str = PASSWORD) -> SignedIn:
         """Somebody new."""
         address = email or someone()
-        return await self.ask(lambda db: self.accounts.sign_up(db, address, "Ada Lovelace", PASSWORD, Here(), now))
+        return await self.ask(lambda db: self.accounts.sign_up(db, address, "Ada Lovelace", password, Here(), NOW))
 
     async def sign_in(self, email: str, password: str = PASSWORD, now: datetime = NOW) -> SignedIn:
         """With the password that `sign_up` gave, unless told otherwise."""

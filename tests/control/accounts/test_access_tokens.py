@@ -64,7 +64,7 @@ def test_claims_of_another_kind_are_refused(change: dict[str, object]) -> None:
 def test_an_unsigned_token_and_one_without_a_key_are_refused() -> None:
     claims = jwt.decode(tokens.issue("user", uuid4(), NOW), options={"verify_signature": False})
     kid = jwt.get_unverified_header(tokens.issue("user", uuid4(), NOW))["kid"]
-    assert refusal(tokens, jwt.encode(claims, None, algorithm="none", headers={"kid": kid})) == "token_invalid"
+    assert refusal(tokens, jwt.encode(claims, "", algorithm="none", headers={"kid": kid})) == "token_invalid"
     assert refusal(tokens, jwt.encode(claims, OLD, algorithm="HS256")) == "token_invalid"
     assert refusal(tokens, jwt.encode(claims, OLD, algorithm="HS256", headers={"kid": "0"})) == "token_invalid"
 

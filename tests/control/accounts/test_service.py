@@ -10,7 +10,7 @@ from control.accounts.service import SignedIn
 from control.platform.audit import Actor
 from control.platform.service import Platform
 from shared.errors import Conflict, Forbidden, Invalid, TooMany, Unauthorised
-from tests.control.accounts.stage import NOW, PASSWORD, Here, Stage, someone, stage
+from tests.control.accounts.stage import NOW, PASSWORD, Stage, someone, stage
 
 SYSTEM = Actor("system")
 
@@ -46,7 +46,7 @@ async def test_of_two_sign_ups_at_once_with_one_address_one_wins(on: Stage) -> N
 @pytest.mark.parametrize("password", ["short", "x" * 129, "Password 123", "1q2w3e4r5t", "ada LOVELACE"])
 async def test_weak_passwords_are_refused_by_name(on: Stage, password: str) -> None:
     with pytest.raises(Invalid) as fault:
-        await on.ask(lambda db: on.accounts.sign_up(db, someone(), "Ada Lovelace", password, Here(), NOW))
+        await on.sign_up(password=password)
     assert (fault.value.code, fault.value.param) == ("weak_password", "password")
 
 
@@ -54,7 +54,7 @@ async def test_the_address_is_no_password(on: Stage) -> None:
     email = someone()
     for password in (email, email.partition("@")[0]):
         with pytest.raises(Invalid):
-            await on.ask(lambda db, tried=password: on.accounts.sign_up(db, email, "Ada", tried, Here(), NOW))
+            await on.sign_up(email, password)
 
 
 async def test_sign_up_can_be_closed_while_sign_in_goes_on(on: Stage) -> None:

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 
+from control.http.access import AdminRole
 from tests.control.api import PASSWORD, Api, running_api
 
 
@@ -60,7 +61,8 @@ async def test_a_change_is_told_in_the_log_and_signs_out(api: Api) -> None:
 
 async def test_only_some_may_change_and_fewer_delete(api: Api) -> None:
     ann = await api.sign_up()
-    for role, change, delete in (("read_only", 403, 403), ("finance", 403, 403), ("support", 200, 403)):
+    expected: list[tuple[AdminRole, int, int]] = [("read_only", 403, 403), ("finance", 403, 403), ("support", 200, 403)]
+    for role, change, delete in expected:
         clerk = await api.admin(role)
         assert (await clerk.put(f"/admin/users/{ann.id}", {"name": "Ann"})).status == change
         assert (await clerk.delete(f"/admin/users/{ann.id}")).status == delete
