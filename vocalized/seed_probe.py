@@ -1,0 +1,133 @@
+"""Asks every list and overview of a running API again and again, and tells how long the answers took."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from statistics import quantiles
+from typing import Any, Final
+
+from aiohttp import ClientSession
+from rich.console import Console
+from rich.table import Table
+
+MOST_MS: Final = 50.0
+_TIMES: Final = 200
+_WARMING: Final = 5
+
+
+class ProbeFailed(Exception):
+    """An answer that is no success."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One endpoint. paths: asked in turn, so that caches don't tell a fairy tale. token: whose."""
+
+    name: str
+    token: str
+    paths: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Milliseconds from the request to the whole answer."""
+
+    name: str
+    p50: float
+    p95: float
+    worst: float
+
+
+async def sign_in(client: ClientSession, url: str, path: str, email: str, password: str) -> str:
+    """The access token. Raises ProbeFailed."""
+    async with client.post(url + path, json={"email": email, "password": password}) as answer:
+        if answer.status != 200:
+            raise ProbeFailed(f"POST {path}: {answer.status} {await answer.text()}")
+        token: str = (await answer.json())["token"]
+        return token
+
+
+async def get(client: ClientSession, url: str, token: str, path: str) -> Any:
+    """The answer's JSON. Raises ProbeFailed."""
+    async with client.get(url + path, headers={"Authorization": f"Bearer {token}"}) as answer:
+        if answer.status != 200:
+            raise ProbeFailed(f"GET {path}: {answer.status} {await answer.text()}")
+        return await answer.json()
+
+
+async def measure(client: ClientSession, url: str, probe: Probe) -> Figures:
+    """One after the other, on a warm server. Raises ProbeFailed."""
+    paths = cycle(probe.paths)
+    for _ in range(_WARMING):
+        await get(client, url, probe.token, next(paths))
+    times = [await _timed(client, url, probe.token, next(paths)) for _ in range(_TIMES)]
+    cuts = quantiles(times, n=20)
+    return Figures(probe.name, cuts[9], cuts[18], max(times))
+
+
+async def _timed(client: ClientSession, url: str, token: str, path: str) -> float:
+    began = time.perf_counter()
+    await get(client, url, token, path)
+    return (time.perf_counter() - began) * 1_000
+
+
+def show(figures: Sequence[Figures], console: Console) -> bool:
+    """Prints the table; whether all were quick enough."""
+    table = Table("endpoint", *(f"{name} ms" for name in ("p50", "p95", "max")), box=None)
+    for one in figures:
+        mark = "" if one.p95 <= MOST_MS else " !"
+        table.add_row(one.name, f"{one.p50:.1f}", f"{one.p95:.1f}{mark}", f"{one.worst:.1f}")
+    console.print(table)
+    slow = [one.name for one in figures if one.p95 > MOST_MS]
+    console.print(f"p95 above {MOST_MS:g} ms: {', '.join(slow)}" if slow else f"all p95 at most {MOST_MS:g} ms")
+    return not slow
+
+
+def admin_probes(token: str, workspaces: Sequence[str], users: Sequence[str], actor: str) -> list[Probe]:
+    """Of the staff's API."""
+
+    def probe(path: str, *queries: str) -> Probe:
+        return Probe(
+            f"GET {path}{queries[0] if len(queries) == 1 else ''}", token, [path + one for one in queries or [""]]
+        )
+
+    def pages(most: int) -> list[str]:
+        return [f"?page={page}" for page in range(1, most)]
+
+    named = [f"?search={name}" for name in ("dental", "No. 77", "hotel no", "user300@", "ann")]
+    return [
+        probe("/admin/dashboard/overview"),
+        *(probe("/admin/dashboard/revenue", f"?period={one}") for one in ("month", "quarter", "year")),
+        *(probe("/admin/dashboard/usage", f"?period={one}") for one in ("day", "week", "month")),
+        probe("/admin/workspaces", *pages(20)),
+        probe("/admin/workspaces", "?limit=200"),
+        probe("/admin/workspaces", "?status=suspended"),
+        Probe("GET /admin/workspaces?search=…", token, [f"/admin/workspaces{one}" for one in named]),
+        Probe("GET /admin/workspaces/{workspaceId}", token, [f"/admin/workspaces/{one}" for one in workspaces]),
+        probe("/admin/users", *pages(60)),
+        Probe("GET /admin/users?search=…", token, [f"/admin/users{one}" for one in named]),
+        Probe("GET /admin/users/{userId}", token, [f"/admin/users/{one}" for one in users]),
+        probe("/admin/templates"),
+        probe("/admin/config/settings"),
+        probe("/admin/config/tiers"),
+        probe("/admin/logs/activity", *pages(50)),
+        probe("/admin/logs/activity", "?action=agent.update"),
+        probe("/admin/logs/activity", f"?admin_id={actor}"),
+        probe("/admin/logs/activity", "?page=1000&limit=200"),
+    ]
+
+
+def client_probes(token: str, workspace: str, agents: Sequence[str]) -> list[Probe]:
+    """Of the busiest workspace's owner."""
+    here = f"/workspaces/{workspace}"
+    lists = [Probe(f"GET /workspaces/{{workspaceId}}{name}", token, [here + name])
+             for name in ("", "/members", "/invitations", "/agents", "/agents?status=live")]  # fmt: skip
+    return [
+        Probe("GET /auth/me", token, ["/auth/me"]),
+        Probe("GET /workspaces", token, ["/workspaces"]),
+        *lists,
+        Probe("GET …/agents/{agentId}", token, [f"{here}/agents/{agent}" for agent in agents]),
+        Probe("GET …/agents/{agentId}/versions", token, [f"{here}/agents/{agent}/versions" for agent in agents]),
+        Probe("GET /templates", token, ["/templates"]),
+    ]
