@@ -1,4 +1,4 @@
-"""A media server as a child of this process: started, waited for, and never left behind."""
+"""A server of ours as a child of this process: started, waited for, and never left behind."""
 
 import asyncio
 import ctypes
@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -36,35 +36,44 @@ def media_command(port: int, plan: Path, state: Path) -> list[str]:
 
 @asynccontextmanager
 async def running_server(
-    command: Sequence[str], folder: Path, port: int, log: Path, *, ready_s: float = _READY_S
+    command: Sequence[str],
+    folder: Path,
+    port: int,
+    log: Path,
+    *,
+    ready_s: float = _READY_S,
+    name: str = "media server",
+    probe: str = "/readyz",
+    environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """Runs a server in `folder` for as long as the block lasts; it is ready when the block begins.
 
-    What it prints goes to the file `log`. It gets SIGTERM at the end, and also when this process dies; then whatever
+    `name` is what errors call it, `probe` answers 200 when it is ready; without an `environment` it gets ours. What it
+    prints goes to the file `log`. It gets SIGTERM at the end, and also when this process dies; then whatever
     of it is left is killed. Raises ServerFailed.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
-            *command, cwd=folder, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
+            *command, cwd=folder, env=environment, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
             start_new_session=True, preexec_fn=_die_with_parent(),
         )  # fmt: skip
     try:
-        await _until_ready(process, port, log, ready_s)
+        await _until_ready(process, name, f"http://127.0.0.1:{port}{probe}", log, ready_s)
         yield process
     finally:
         await _stop(process)
 
 
-async def _until_ready(process: asyncio.subprocess.Process, port: int, log: Path, ready_s: float) -> None:
+async def _until_ready(process: asyncio.subprocess.Process, name: str, url: str, log: Path, ready_s: float) -> None:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + ready_s
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
-        while not await _answers(session, f"http://127.0.0.1:{port}/readyz"):
+        while not await _answers(session, url):
             if process.returncode is not None:
-                raise ServerFailed(f"the media server ended with code {process.returncode}:\n{_tail(log)}")
+                raise ServerFailed(f"the {name} ended with code {process.returncode}:\n{_tail(log)}")
             if loop.time() > deadline:
-                raise ServerFailed(f"the media server was not ready after {ready_s:g} s:\n{_tail(log)}")
+                raise ServerFailed(f"the {name} was not ready after {ready_s:g} s:\n{_tail(log)}")
             await asyncio.sleep(0.1)
 
 

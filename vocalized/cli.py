@@ -99,6 +99,25 @@ def doctor() -> None:
 
 
 @app.command()
+def up(
+    state: Annotated[Path, typer.Option(metavar="DIR", help="Where everything is kept.")] = ROOT / "var" / "up",
+    control_port: Annotated[
+        int, typer.Option(metavar="N", min=0, max=65_535, help="Of the API; 0: a free one.")
+    ] = 8081,
+    as_json: Annotated[bool, typer.Option("--json", help="When ready, one line with addresses and sign-ins.")] = False,
+) -> None:
+    """The platform on this machine, in the foreground.
+
+    PostgreSQL, Valkey, the control API and its worker, with an admin, a customer, a workspace and an agent. State is
+    kept between runs; mails become files in DIR/mail. Ctrl-C or SIGTERM stops all of it, exit code 0.
+    """
+    from vocalized.up import UpOptions, run_up
+
+    console = Console(stderr=as_json, highlight=False)
+    raise typer.Exit(asyncio.run(run_up(ROOT, UpOptions(state, control_port, as_json), console)))
+
+
+@app.command()
 def services(
     state: Annotated[Path, typer.Option(metavar="DIR", help="Where their data is kept.")] = ROOT / "var" / "services",
     as_json: Annotated[bool, typer.Option("--json", help="When ready, one line: database_url and redis_url.")] = False,
@@ -111,6 +130,26 @@ def services(
     from vocalized.services.run import run_services
 
     raise typer.Exit(run_services(state, durable=durable, as_json=as_json, console=Console(highlight=False)))
+
+
+@app.command("seed-load")
+def seed_load(
+    state: Annotated[Path, typer.Option(metavar="DIR", help="Where its data is kept.")] = ROOT / "var" / "seed-load",
+    database_url: Annotated[str, typer.Option(metavar="URL", help="An empty PostgreSQL to fill instead.")] = "",
+    workspaces: Annotated[int, typer.Option(metavar="N", min=10, help="How many workspaces.")] = 1_000,
+    calls: Annotated[int, typer.Option(metavar="N", min=1_000, help="How many calls.")] = 1_000_000,
+) -> None:
+    """Fills a database and measures the API's lists.
+
+    Made workspaces, users, agents, 90 days of calls and their ledger, with all roll-ups; then every list and overview
+    is asked 200 times over HTTP. A database that was filled before is only measured. Exit code 1: some p95 is above
+    50 ms.
+    """
+    from vocalized.seed_load import SeedOptions, run_seed_load
+    from vocalized.seed_rows import Amounts
+
+    options = SeedOptions(state, database_url, Amounts(workspaces, calls))
+    raise typer.Exit(asyncio.run(run_seed_load(ROOT, options, Console(highlight=False))))
 
 
 admin_app = typer.Typer(help="The platform's staff.", no_args_is_help=True, rich_markup_mode=None)
