@@ -1,28 +1,20 @@
-"""The HTTP side of a worker: carrier sockets, health, metrics, and in stand-alone mode the calls' events."""
+"""The HTTP side of a worker: health, metrics, and in stand-alone mode the calls' events."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from aiohttp import web
 
-from media.server.connection import Connection
 from media.server.limits import Limits
 from media.server.metrics import CONTENT_TYPE, Metrics
 from media.server.sinks import Folder
 from media.server.worker import Worker
-from media.telephony.browser import BrowserCodec
-from media.telephony.telnyx import TelnyxCodec
-from media.telephony.twilio import TwilioCodec
-from media.telephony.wire import Codec
-from shared.ids import new_id
 
 # How often a follower's file is looked at, and how long it is followed at most after the call's last event.
 FOLLOW_EVERY_S = 0.05
 FOLLOW_LIMIT_S = 4 * 3600.0
 LAST_EVENT = b'"type":"call.ended"'
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class App:
@@ -37,12 +29,9 @@ class App:
     def build(self, *, stand_alone: bool) -> web.Application:
         """The application; `stand_alone` adds the events of calls, which control gives out otherwise."""
         app = web.Application(client_max_size=self._limits.max_message_bytes)
-        size = self._limits.max_message_bytes
+        app.on_response_prepare.append(_one_request)
         app.add_routes(
             [
-                web.get("/media/twilio", self._socket("twilio", lambda: TwilioCodec(max_message_bytes=size))),
-                web.get("/media/telnyx", self._socket("telnyx", lambda: TelnyxCodec(max_message_bytes=size))),
-                web.get("/media/browser", self._socket("browser", lambda: BrowserCodec(new_id(), size))),
                 web.get("/healthz", self._alive),
                 web.get("/readyz", self._ready),
                 web.get("/metrics", self._tell_metrics),
@@ -51,22 +40,6 @@ class App:
         if stand_alone:
             app.add_routes([web.get("/calls/{stream_id}/events", self._follow)])
         return app
-
-    def _socket(self, carrier: str, codec: Callable[[], Codec]) -> Handler:
-        async def handle(request: web.Request) -> web.StreamResponse:
-            reason = "draining" if self._worker.draining else "full" if self._worker.full else ""
-            if reason:
-                self._metrics.refused.labels(reason).inc()
-                return web.Response(status=503, text=reason, headers={"Retry-After": "5"})
-            # No compression: it costs more than it saves on 20 ms frames. No heartbeat: frames are the heartbeat.
-            # Text stays bytes: the codec reads JSON from bytes.
-            size = self._limits.max_message_bytes
-            socket = web.WebSocketResponse(compress=False, max_msg_size=size, decode_text=False)
-            await socket.prepare(request)
-            await self._worker.serve(Connection(socket, request, codec(), self._limits), carrier)
-            return socket
-
-        return handle
 
     async def _alive(self, request: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})
@@ -89,6 +62,12 @@ class App:
         async for lines in _tail(self._folder.events(call_id)):
             await response.write(lines)
         return response
+
+
+async def _one_request(request: web.Request, response: web.StreamResponse) -> None:
+    """The front looks at a connection's first request only: a carrier's upgrade must not come as the second."""
+    response.force_close()
+    response.headers["Connection"] = "close"
 
 
 def _read_text(path: Path) -> str | None:

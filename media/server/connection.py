@@ -5,11 +5,11 @@ from collections.abc import Callable
 from typing import Protocol
 
 import structlog
-from aiohttp import WebSocketError, WSMessage, WSMsgType, web
 
 from media.call.call import Call
+from media.server.frames import CloseCode, FrameError
 from media.server.limits import Limits
-from media.server.outbox import Outbox, SocketStuck
+from media.server.websocket import WebSocket
 from media.telephony.wire import (
     Clear,
     Codec,
@@ -29,9 +29,7 @@ from shared.events import EndReason
 
 log = structlog.get_logger()
 
-# WebSocket close codes (RFC 6455 section 7.4.1).
-NORMAL, PROTOCOL_ERROR, POLICY, TOO_BIG, INTERNAL = 1000, 1002, 1008, 1009, 1011
-CODES = {"too_large": TOO_BIG, "binary_message": 1003}
+CODES = {"too_large": CloseCode.TOO_BIG, "binary_message": CloseCode.UNSUPPORTED}
 
 
 class Operator(Protocol):
@@ -49,19 +47,25 @@ class Refused(Exception):
 
 
 class Connection:
-    """Implements `Line` for its call. Ends the call exactly once, whichever side goes first."""
+    """Implements `Line` for its call and `Receiver` for its socket. Ends the call once, whichever side goes first.
 
-    def __init__(self, socket: web.WebSocketResponse, request: web.Request, codec: Codec, limits: Limits) -> None:
+    Frames are handled as they come. Only what takes time runs in a task (`run`): claiming the plan, while frames wait
+    in the kernel, and the end.
+    """
+
+    def __init__(self, socket: WebSocket, codec: Codec, limits: Limits) -> None:
+        loop = asyncio.get_running_loop()
         self._socket = socket
-        self._request = request
         self._codec = codec
         self._limits = limits
-        self._outbox = Outbox(socket, send_timeout_s=limits.send_timeout_s, max_bytes=limits.max_outbox_bytes)
-        self._loop = asyncio.get_running_loop()
-        self._opened = self._last_message = self._swept = self._loop.time()
+        self._time = loop.time
+        self._opened = self._last_message = self._swept = loop.time()
         self._counted = 0
         self._reason: EndReason = "caller_hangup"
         self._detail = ""
+        self._started: asyncio.Future[Started | None] = loop.create_future()  # None: over before it started
+        self._over: asyncio.Future[Exception | None] = loop.create_future()
+        self._held: list[tuple[bytes, bool]] = []  # came in one chunk with the start, while the plan is being claimed
         self.from_ulaw: Callable[[bytes], bytes] = bytes
         self.on_end: Callable[[], None] = lambda: None
         self.messages = 0
@@ -71,7 +75,7 @@ class Connection:
     # --- Line ---
 
     def play(self, ulaw: bytes) -> None:
-        """Queues agent audio."""
+        """Sends agent audio."""
         self._put(Play(self.from_ulaw(ulaw)))
 
     def mark(self, name: str) -> None:
@@ -83,26 +87,48 @@ class Connection:
         self._put(Clear())
 
     def hang_up(self) -> None:
-        """Closes after what is queued."""
-        self._outbox.close()
+        """Closes after what was sent."""
+        self._socket.close(CloseCode.NORMAL, "")
+        self._end(None)
+
+    # --- Receiver ---
+
+    def on_message(self, payload: bytes, is_text: bool) -> None:
+        """The frame path."""
+        self.messages += 1
+        self._last_message = self._time()
+        if self._live and self.call is None and self._started.done():
+            self._held.append((payload, is_text))
+        else:
+            self._receive(payload, is_text)
+
+    def on_fault(self, error: FrameError) -> None:
+        """The far side broke the WebSocket protocol."""
+        code = "too_large" if error.close_code is CloseCode.TOO_BIG else "bad_frame"
+        self._end(WireError(code, str(error)))
+
+    def on_closed(self, broke: bool) -> None:
+        """The far side is gone."""
+        if broke and self._reason == "caller_hangup":
+            self._reason, self._detail = "carrier_error", "the socket broke"
+        self._end(None)
 
     # --- running ---
 
     async def run(self, operator: Operator) -> None:
         """Serves the socket until either side ends, then the call is finished."""
-        writer = asyncio.create_task(self._write())
         try:
-            await self._read(operator)
+            await self._serve(operator)
         except WireError as error:
             operator.wire_error(error.code)
-            await self._close(CODES.get(error.code, PROTOCOL_ERROR), str(error))
+            self._refuse(CODES.get(error.code, CloseCode.PROTOCOL_ERROR), str(error))
         except Refused as error:
-            await self._close(POLICY, str(error))
+            self._refuse(CloseCode.POLICY, str(error))
         except Exception as error:  # a fault of ours ends this call only, and is told with its traceback
             log.exception("call.crashed")
-            await self._close(INTERNAL, f"internal fault: {type(error).__name__}")
+            self._refuse(CloseCode.INTERNAL, f"internal fault: {type(error).__name__}")
         finally:
-            await self._end(writer)
+            await self._finish()
 
     def tick(self) -> None:
         """A few times a second: lets the call look at its clocks. A call that cannot is ended."""
@@ -119,7 +145,9 @@ class Connection:
         limits = self._limits
         # On a busy machine the sweep may be late, and what was held up comes in a burst: that is no flood.
         allowed = limits.max_messages_per_s * max(1.0, now - self._swept)
-        if self.call is None and now - self._opened > limits.start_timeout_s:
+        if self._socket.stuck_since(now) > limits.send_timeout_s:
+            self._abort(f"took no data for {limits.send_timeout_s:g} s")
+        elif self.call is None and now - self._opened > limits.start_timeout_s:
             self._abort("no start message in time")
         elif self.call is not None and now - self._last_message > limits.receive_timeout_s:
             self._abort(f"nothing received for {limits.receive_timeout_s:g} s")
@@ -130,34 +158,47 @@ class Connection:
     def shut(self, reason: EndReason, detail: str) -> None:
         """Ends the call from our side."""
         self._reason, self._detail = reason, detail
-        self._outbox.close()
+        self.hang_up()
 
     def _put(self, command: Outbound) -> None:
-        if self._live:
-            self._outbox.put(self._codec.say(command))
+        if not self._live:
+            return
+        self._socket.send(self._codec.say(command))
+        if self._socket.waiting > self._limits.max_outbox_bytes:
+            self._abort(f"{self._socket.waiting} bytes are waiting to be sent")
 
-    async def _read(self, operator: Operator) -> None:
-        receive, codec, time = self._socket.receive, self._codec, self._loop.time
-        while True:
-            message = await receive()
-            kind = message.type
-            if kind is not WSMsgType.TEXT and kind is not WSMsgType.BINARY:
-                return self._note_close(message)
-            self.messages += 1
-            self._last_message = time()
-            for event in codec.receive(message.data, kind is WSMsgType.TEXT):
+    async def _serve(self, operator: Operator) -> None:
+        started = await self._started
+        if started is not None:
+            self.call = await operator.connect(started, self)
+            self.call.begin()
+            for payload, is_text in self._held:
+                self._receive(payload, is_text)
+            self._held.clear()
+            self._socket.resume()
+        error = await self._over
+        if error is not None:
+            raise error
+
+    def _receive(self, payload: bytes, is_text: bool) -> None:
+        if not self._live:
+            return
+        try:
+            for event in self._codec.receive(payload, is_text):
                 if type(event) is Heard and self.call is not None:
                     self.call.on_audio(event.payload)
-                elif not await self._take(event, operator):
-                    return
+                else:
+                    self._take(event)
+        except Exception as error:  # `run` tells it: a protocol error, or a fault of ours, ends this call only
+            self._end(error)
 
-    async def _take(self, event: Inbound, operator: Operator) -> bool:
-        """Handles everything but audio; False ends the call."""
+    def _take(self, event: Inbound) -> None:
+        """Handles everything but audio."""
         call = self.call
         match event:
             case Started():
-                self.call = await operator.connect(event, self)
-                self.call.begin()
+                self._socket.pause()
+                self._started.set_result(event)
             case Marked(name=name) if call:
                 call.on_mark(name)
             case Pressed(digit=digit) if call:
@@ -165,46 +206,32 @@ class Connection:
             case Trouble(code=code, title=title):
                 log.warning("carrier.trouble", code=code, title=title)
             case Stopped():
-                return False
-        return True
-
-    def _note_close(self, message: WSMessage) -> None:
-        """The socket is closed: by either side, or by aiohttp because a frame broke the WebSocket protocol."""
-        if message.type is WSMsgType.ERROR and self._reason == "caller_hangup":
-            if isinstance(message.data, WebSocketError):
-                code = "too_large" if message.data.code == TOO_BIG else "bad_frame"
-                raise WireError(code, str(message.data))
-            self._reason, self._detail = "carrier_error", "the socket broke"
-
-    async def _write(self) -> None:
-        try:
-            await self._outbox.run()
-            await self._socket.close(code=NORMAL)
-        except SocketStuck as error:
-            self._abort(str(error))
-        except ConnectionError:
-            self._abort("the socket broke while sending")
+                self._end(None)
 
     def _abort(self, detail: str) -> None:
         """Ends a socket that cannot be closed politely."""
         self._reason, self._detail = "carrier_error", detail
-        if self._request.transport is not None:
-            self._request.transport.abort()
+        self._socket.abort()
+        self._end(None)
 
-    async def _close(self, code: int, detail: str) -> None:
+    def _refuse(self, code: CloseCode, detail: str) -> None:
         self._reason, self._detail = "carrier_error", detail
-        try:
-            async with asyncio.timeout(self._limits.send_timeout_s):
-                # A close reason holds at most 123 bytes (RFC 6455 section 5.5).
-                await self._socket.close(code=code, message=detail.encode()[:123])
-        except TimeoutError:
-            self._abort(detail)
+        self._socket.close(code, detail)
 
-    async def _end(self, writer: asyncio.Task[None]) -> None:
+    def _end(self, error: Exception | None) -> None:
+        """Wakes `run`, which ends the call; the first to come says why."""
         self._live = False
-        self._outbox.close()
-        if self.call is not None:
-            await self.call.finish(self._reason, self._detail)
-        self.on_end()
-        writer.cancel()
-        await asyncio.gather(writer, return_exceptions=True)
+        if not self._over.done():
+            self._over.set_result(error)
+        if not self._started.done():
+            self._started.set_result(None)
+
+    async def _finish(self) -> None:
+        self._live = False
+        try:
+            if self.call is not None:
+                await self.call.finish(self._reason, self._detail)
+        finally:
+            self.on_end()
+            self._socket.close(CloseCode.NORMAL, "")
+            await self._socket.gone(self._limits.send_timeout_s)

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import structlog
 import uvloop
-from aiohttp import ClientSession, web
+from aiohttp import ClientSession
 
 from media.providers.factory import Factory
 from media.server.app import App
+from media.server.front import House, opened
 from media.server.limits import Limits
 from media.server.metrics import Metrics
 from media.server.plans import OnePlan
@@ -70,7 +71,7 @@ async def _serve(options: Options) -> None:
                 )
             )
             app = App(worker, options.limits, metrics, folder).build(stand_alone=True)
-            await _listen(app, worker, options, stop)
+            await _listen(House(worker, options.limits, metrics, app), options, stop)
 
 
 @asynccontextmanager
@@ -98,16 +99,12 @@ def _calm_collector() -> None:
     gc.set_threshold(20_000, 10, 100)
 
 
-async def _listen(app: web.Application, worker: Worker, options: Options, stop: asyncio.Event) -> None:
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
-    await runner.setup()
-    site = web.TCPSite(runner, options.host, options.port, reuse_port=options.shared_port or None, backlog=1_024)
-    await site.start()
-    worker.start()
-    _calm_collector()
-    log.info("media.ready", host=options.host, port=options.port)
-    await stop.wait()
-    log.info("media.draining")
-    await worker.drain()
-    await runner.cleanup()
+async def _listen(house: House, options: Options, stop: asyncio.Event) -> None:
+    async with opened(house, options.host, options.port, shared_port=options.shared_port):
+        house.worker.start()
+        _calm_collector()
+        log.info("media.ready", host=options.host, port=options.port)
+        await stop.wait()
+        log.info("media.draining")
+        await house.worker.drain()
     log.info("media.stopped")

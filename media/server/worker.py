@@ -50,7 +50,7 @@ class Worker:
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
-        self._connections: set[Connection] = set()
+        self._connections: dict[Connection, asyncio.Task[None]] = {}
         self._pulse = Pulse(resources.engine.run, self._sweep)
         self._idle = asyncio.Event()
         self._idle.set()
@@ -70,16 +70,18 @@ class Worker:
         """Begins to tick; on the running loop."""
         self._pulse.start()
 
-    async def serve(self, connection: Connection, carrier: str) -> None:
-        """Runs a socket to its end."""
-        self._connections.add(connection)
+    def serve(self, connection: Connection, carrier: str) -> None:
+        """Begins to run a socket, to its end."""
+        self._connections[connection] = asyncio.create_task(self._run(connection, carrier))
         self._idle.clear()
         self._resources.metrics.calls_active.inc()
+
+    async def _run(self, connection: Connection, carrier: str) -> None:
         try:
             await connection.run(_Desk(self, carrier))
         finally:
             self._pulse.remove(connection)
-            self._connections.discard(connection)
+            del self._connections[connection]
             self._resources.metrics.calls_active.dec()
             self._resources.metrics.messages.inc(connection.messages)
             if not self._connections:

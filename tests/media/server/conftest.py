@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 import soundfile  # type: ignore[import-untyped]  # ships no types
 import soxr  # type: ignore[import-untyped]  # ships no types
-from aiohttp import ClientSession, web
+from aiohttp import ClientSession
 
 from media.audio import mulaw
 from media.providers.factory import Factory
 from media.server.app import App
+from media.server.front import House, opened
 from media.server.limits import Limits
 from media.server.metrics import Metrics
-from media.server.plans import OnePlan
+from media.server.plans import OnePlan, PlanSource
 from media.server.sinks import Folder
 from media.server.worker import Resources, Worker
 from media.turn.model import SILERO, pipecat_file
@@ -65,7 +66,13 @@ def plan() -> CallPlan:
 
 
 @pytest.fixture
-async def desk(limits: Limits, plan: CallPlan, tmp_path: Path) -> AsyncIterator[Desk]:
+def plans(plan: CallPlan) -> PlanSource:
+    """Where plans come from."""
+    return OnePlan(plan)
+
+
+@pytest.fixture
+async def desk(limits: Limits, plans: PlanSource, tmp_path: Path) -> AsyncIterator[Desk]:
     """The worker, serving."""
     folder, metrics = Folder(tmp_path), Metrics()
     folder.prepare()
@@ -73,18 +80,14 @@ async def desk(limits: Limits, plan: CallPlan, tmp_path: Path) -> AsyncIterator[
         async with ClientSession() as session:
             engine = VadEngine(pipecat_file(SILERO))
             providers = Factory(session)
-            worker = Worker(Resources(limits, OnePlan(plan), providers, engine, folder, disk, pool, metrics))
-            runner = web.AppRunner(App(worker, limits, metrics, folder).build(stand_alone=True))
-            await runner.setup()
-            site = web.TCPSite(runner, "127.0.0.1", 0)
-            await site.start()
-            worker.start()
-            url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-            yield Desk(worker, metrics, folder, session, url)
-            worker.shut("admin", "test over")
-            async with asyncio.timeout(5):
-                await worker.drain()
-            await runner.cleanup()
+            worker = Worker(Resources(limits, plans, providers, engine, folder, disk, pool, metrics))
+            house = House(worker, limits, metrics, App(worker, limits, metrics, folder).build(stand_alone=True))
+            async with opened(house, "127.0.0.1", 0) as port:
+                worker.start()
+                yield Desk(worker, metrics, folder, session, f"http://127.0.0.1:{port}")
+                worker.shut("admin", "test over")
+                async with asyncio.timeout(5):
+                    await worker.drain()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,113 @@
+"""Frames of the WebSocket protocol, written by another implementation and read by ours, and back."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from websockets.client import ClientProtocol
+from websockets.frames import Close, Frame, Opcode
+from websockets.protocol import State
+from websockets.uri import parse_uri
+
+from media.server.frames import BINARY, CLOSE, PING, PONG, TEXT, CloseCode, FrameReader, Message, close_frame, frame
+
+LIMIT = 70_000
+
+
+def masked(opcode: int, payload: bytes, *, final: bool = True) -> bytes:
+    """A client's frame."""
+    return Frame(Opcode(opcode), payload, fin=final).serialize(mask=True)
+
+
+def compressed(payload: bytes) -> bytes:
+    """A text frame with the bit of an extension that was not agreed upon."""
+    first, *rest = masked(TEXT, payload)
+    return bytes((first | 0x40, *rest))
+
+
+def read(*chunks: bytes, limit: int = LIMIT) -> tuple[list[Message], FrameReader]:
+    reader = FrameReader(limit)
+    return [message for chunk in chunks for message in reader.feed(chunk)], reader
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 400, 65_535, 65_536, LIMIT])
+@pytest.mark.parametrize("opcode", [TEXT, BINARY])
+def test_messages_of_all_lengths(size: int, opcode: int) -> None:
+    payload = bytes(index % 251 for index in range(size))
+    messages, reader = read(masked(opcode, payload))
+    assert messages == [(opcode, payload)] and reader.fault is None
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([TEXT, BINARY, PING, PONG]), st.binary(max_size=125)), max_size=8),
+    st.lists(st.integers(min_value=0, max_value=800), max_size=8),
+)
+def test_the_way_in_which_bytes_arrive_makes_no_difference(messages: list[Message], cuts: list[int]) -> None:
+    wire = b"".join(masked(opcode, payload) for opcode, payload in messages)
+    marks = [0, *sorted(min(cut, len(wire)) for cut in cuts), len(wire)]
+    chunks = [wire[start:end] for start, end in itertools.pairwise(marks)]
+    found, reader = read(*chunks)
+    assert found == messages and reader.fault is None
+
+
+@given(st.lists(st.binary(max_size=300), min_size=2, max_size=6), st.sampled_from([TEXT, BINARY]))
+def test_fragments_are_put_together_around_control_frames(parts: list[bytes], opcode: int) -> None:
+    wire = b""
+    for index, part in enumerate(parts):
+        wire += masked(0 if index else opcode, part, final=index == len(parts) - 1) + masked(PING, b"?")
+    found, reader = read(wire, masked(opcode, b"x" * 200))
+    others = [message for message in found if message[0] != PING]
+    assert others == [(opcode, b"".join(parts)), (opcode, b"x" * 200)] and reader.fault is None
+    assert found.count((PING, b"?")) == len(parts)
+
+
+FAULTS = {
+    "a reserved bit": compressed(b"x" * 200),
+    "no mask": Frame(Opcode.TEXT, b"x" * 200).serialize(mask=False),
+    "an unknown opcode": b"\x83\x81\x00\x00\x00\x00x",
+    "a long ping": b"\x89\xfe\x00\x7e" + bytes(4 + 126),
+    "a ping in fragments": b"\x09\x80\x00\x00\x00\x00",
+    "a continuation of nothing": masked(0, b"x"),
+    "a message within another": masked(TEXT, b"x", final=False) + masked(TEXT, b"y" * 200),
+    "a close code of one byte": masked(CLOSE, b"\x03"),
+    "a close code that may not be sent": masked(CLOSE, (1006).to_bytes(2, "big")),
+    "a close reason that is no text": masked(CLOSE, (1000).to_bytes(2, "big") + b"\xff"),
+}
+
+
+@pytest.mark.parametrize("wire", FAULTS.values(), ids=FAULTS)
+def test_a_fault_keeps_what_came_before_and_throws_away_the_rest(wire: bytes) -> None:
+    good = masked(TEXT, b"g" * 200)
+    found, reader = read(good + wire + good)
+    assert reader.fault is not None and reader.fault.close_code is CloseCode.PROTOCOL_ERROR
+    assert found == [(TEXT, b"g" * 200)]
+    assert reader.feed(good) == []
+
+
+def test_a_long_message_is_refused_by_its_head() -> None:
+    wire = masked(TEXT, b"x" * 301)
+    found, reader = read(wire[:12], limit=300)
+    assert found == [] and reader.fault is not None and reader.fault.close_code is CloseCode.TOO_BIG
+
+
+def test_a_long_message_is_refused_in_one_chunk_too() -> None:
+    _, reader = read(masked(TEXT, b"x" * 301), limit=300)
+    assert reader.fault is not None and reader.fault.close_code is CloseCode.TOO_BIG
+
+
+def test_fragments_share_one_bound() -> None:
+    _, reader = read(masked(TEXT, b"x" * 200, final=False), masked(0, b"x" * 100), limit=300)
+    assert reader.fault is None
+    _, reader = read(masked(TEXT, b"x" * 200, final=False), masked(0, b"x" * 101), limit=300)
+    assert reader.fault is not None and reader.fault.close_code is CloseCode.TOO_BIG
+
+
+@pytest.mark.parametrize("size", [0, 125, 126, 65_535, 65_536])
+def test_what_we_write_is_read_by_others(size: int) -> None:
+    client = ClientProtocol(parse_uri("ws://localhost/"), state=State.OPEN)
+    client.receive_data(frame(TEXT, b"x" * size) + frame(BINARY, b"\x00") + close_frame(1008, "ä" * 100))
+    text, binary, close = client.events_received()
+    assert isinstance(text, Frame) and (text.opcode, bytes(text.data)) == (Opcode.TEXT, b"x" * size)
+    assert isinstance(binary, Frame) and (binary.opcode, bytes(binary.data)) == (Opcode.BINARY, b"\x00")
+    assert isinstance(close, Frame) and Close.parse(close.data) == Close(1008, "ä" * 61)
