@@ -1,6 +1,6 @@
 # Every target sets up what it needs; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: setup demo test check format bench lock schema help
+.PHONY: setup demo test check format bench seed-load lock schema help
 
 PY := .venv/bin/python
 STAMP := .venv/.set-up
@@ -31,6 +31,9 @@ bench: $(STAMP) ## load benchmarks against pipecat and FastAPI; writes docs/perf
 	$(PY) -m benchmarks run
 	$(PY) -m benchmarks api
 
+seed-load: $(STAMP) ## 1,000 workspaces and 1,000,000 calls in a database; the time of every list and overview
+	$(PY) -m vocalized seed-load
+
 lock: $(STAMP) ## write requirements/*.txt anew from pyproject.toml
 	@tools/lock.sh
 
@@ -38,4 +41,4 @@ schema: $(STAMP) ## write control/db/schema.sql anew from the migrations
 	$(PY) -m vocalized.services.schema
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

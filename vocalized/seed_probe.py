@@ -113,8 +113,9 @@ def admin_probes(token: str, workspaces: Sequence[str], users: Sequence[str], ac
         probe("/admin/config/tiers"),
         probe("/admin/logs/activity", *pages(50)),
         probe("/admin/logs/activity", "?action=agent.update"),
-        probe("/admin/logs/activity", f"?admin_id={actor}"),
-        probe("/admin/logs/activity", "?page=1000&limit=200"),
+        Probe("GET /admin/logs/activity?admin_id=…", token, [f"/admin/logs/activity?admin_id={actor}"]),
+        probe("/admin/logs/activity", "?page=50&limit=200"),
+        probe("/admin/logs/activity", "?from=2020-01-01&action=agent.pause&page=200"),
     ]
 
 

@@ -1225,6 +1225,7 @@ INSERT INTO public.schema_migrations VALUES ('20261125000002');
 INSERT INTO public.schema_migrations VALUES ('20261125000003');
 INSERT INTO public.schema_migrations VALUES ('20261125000004');
 INSERT INTO public.schema_migrations VALUES ('20261125000005');
+INSERT INTO public.schema_migrations VALUES ('20261125000006');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -2384,7 +2385,7 @@ ALTER TABLE public.phone_numbers ENABLE ROW LEVEL SECURITY;
 -- Name: platform_daily platform; Type: POLICY; Schema: public; Owner: -
 --
 
-CREATE POLICY platform ON public.platform_daily USING ((public.current_scope() = 'platform'::text));
+CREATE POLICY platform ON public.platform_daily USING (( SELECT (public.current_scope() = 'platform'::text)));
 
 --
 -- Name: platform_daily; Type: ROW SECURITY; Schema: public; Owner: -
@@ -2396,7 +2397,7 @@ ALTER TABLE public.platform_daily ENABLE ROW LEVEL SECURITY;
 -- Name: audit_log reads; Type: POLICY; Schema: public; Owner: -
 --
 
-CREATE POLICY reads ON public.audit_log FOR SELECT USING (((public.current_scope() = 'platform'::text) OR (workspace_id = public.current_workspace())));
+CREATE POLICY reads ON public.audit_log FOR SELECT USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: rollup_dirty; Type: ROW SECURITY; Schema: public; Owner: -
@@ -2408,159 +2409,159 @@ ALTER TABLE public.rollup_dirty ENABLE ROW LEVEL SECURITY;
 -- Name: agent_daily tenant; Type: POLICY; Schema: public; Owner: -
 --
 
-CREATE POLICY tenant ON public.agent_daily USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+CREATE POLICY tenant ON public.agent_daily USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: agent_totals tenant; Type: POLICY; Schema: public; Owner: -
 --
 
-CREATE POLICY tenant ON public.agent_totals USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+CREATE POLICY tenant ON public.agent_totals USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: agent_versions tenant; Type: POLICY; Schema: public; Owner: -
 --
 
-CREATE POLICY tenant ON public.agent_versions USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+CREATE POLICY tenant ON public.agent_versions USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: agents tenant; Type: POLICY; Schema: public; Owner: -
 --
 
-CREATE POLICY tenant ON public.agents USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+CREATE POLICY tenant ON public.agents USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: billing_periods tenant; Type: POLICY; Schema: public; Owner: -
 --
 
-CREATE POLICY tenant ON public.billing_periods USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+CREATE POLICY tenant ON public.billing_periods USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: billing_settings tenant; Type: POLICY; Schema: public; Owner: -
 --
 
-CREATE POLICY tenant ON public.billing_settings USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+CREATE POLICY tenant ON public.billing_settings USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: call_events tenant; Type: POLICY; Schema: public; Owner: -
 --
 
-CREATE POLICY tenant ON public.call_events USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+CREATE POLICY tenant ON public.call_events USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: call_events_default tenant; Type: POLICY; Schema: public; Owner: -
 --
 
-CREATE POLICY tenant ON public.call_events_default USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+CREATE POLICY tenant ON public.call_events_default USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: call_words tenant; Type: POLICY; Schema: public; Owner: -
 --
 
-CREATE POLICY tenant ON public.call_words USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+CREATE POLICY tenant ON public.call_words USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: calls tenant; Type: POLICY; Schema: public; Owner: -
 --
 
-CREATE POLICY tenant ON public.calls USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+CREATE POLICY tenant ON public.calls USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: integration_sync_logs tenant; Type: POLICY; Schema: public; Owner: -
 --
 
-CREATE POLICY tenant ON public.integration_sync_logs USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+CREATE POLICY tenant ON public.integration_sync_logs USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: integrations tenant; Type: POLICY; Schema: public; Owner: -
 --
 
-CREATE POLICY tenant ON public.integrations USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+CREATE POLICY tenant ON public.integrations USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: invitations tenant; Type: POLICY; Schema: public; Owner: -
 --
 
-CREATE POLICY tenant ON public.invitations USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+CREATE POLICY tenant ON public.invitations USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: invoices tenant; Type: POLICY; Schema: public; Owner: -
 --
 
-CREATE POLICY tenant ON public.invoices USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+CREATE POLICY tenant ON public.invoices USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: phone_numbers tenant; Type: POLICY; Schema: public; Owner: -
 --
 
-CREATE POLICY tenant ON public.phone_numbers USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+CREATE POLICY tenant ON public.phone_numbers USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: rollup_dirty tenant; Type: POLICY; Schema: public; Owner: -
 --
 
-CREATE POLICY tenant ON public.rollup_dirty USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+CREATE POLICY tenant ON public.rollup_dirty USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: usage_daily tenant; Type: POLICY; Schema: public; Owner: -
 --
 
-CREATE POLICY tenant ON public.usage_daily USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+CREATE POLICY tenant ON public.usage_daily USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: usage_records tenant; Type: POLICY; Schema: public; Owner: -
 --
 
-CREATE POLICY tenant ON public.usage_records USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+CREATE POLICY tenant ON public.usage_records USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: usage_records_default tenant; Type: POLICY; Schema: public; Owner: -
 --
 
-CREATE POLICY tenant ON public.usage_records_default USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+CREATE POLICY tenant ON public.usage_records_default USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: voice_strategies tenant; Type: POLICY; Schema: public; Owner: -
 --
 
-CREATE POLICY tenant ON public.voice_strategies USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+CREATE POLICY tenant ON public.voice_strategies USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: workspace_changes tenant; Type: POLICY; Schema: public; Owner: -
 --
 
-CREATE POLICY tenant ON public.workspace_changes USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+CREATE POLICY tenant ON public.workspace_changes USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: workspace_daily tenant; Type: POLICY; Schema: public; Owner: -
 --
 
-CREATE POLICY tenant ON public.workspace_daily USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+CREATE POLICY tenant ON public.workspace_daily USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: workspace_members tenant; Type: POLICY; Schema: public; Owner: -
 --
 
-CREATE POLICY tenant ON public.workspace_members USING (((workspace_id = public.current_workspace()) OR (user_id = public.current_person()) OR (public.current_scope() = 'platform'::text))) WITH CHECK (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+CREATE POLICY tenant ON public.workspace_members USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace)) OR (user_id = ( SELECT public.current_person() AS current_person)))) WITH CHECK ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: workspace_providers tenant; Type: POLICY; Schema: public; Owner: -
 --
 
-CREATE POLICY tenant ON public.workspace_providers USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+CREATE POLICY tenant ON public.workspace_providers USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: workspace_totals tenant; Type: POLICY; Schema: public; Owner: -
 --
 
-CREATE POLICY tenant ON public.workspace_totals USING (((workspace_id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+CREATE POLICY tenant ON public.workspace_totals USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: workspaces tenant; Type: POLICY; Schema: public; Owner: -
 --
 
-CREATE POLICY tenant ON public.workspaces USING (((id = public.current_workspace()) OR (public.current_scope() = 'platform'::text) OR (id IN ( SELECT m.workspace_id
+CREATE POLICY tenant ON public.workspaces USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (id = ( SELECT public.current_workspace() AS current_workspace)) OR (id IN ( SELECT m.workspace_id
    FROM public.workspace_members m
-  WHERE (m.user_id = public.current_person()))))) WITH CHECK (((id = public.current_workspace()) OR (public.current_scope() = 'platform'::text)));
+  WHERE (m.user_id = ( SELECT public.current_person() AS current_person)))))) WITH CHECK ((( SELECT (public.current_scope() = 'platform'::text)) OR (id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: usage_daily; Type: ROW SECURITY; Schema: public; Owner: -

@@ -1,7 +1,7 @@
 """The platform's own rules: settings, tiers, and who may read the audit log."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from control.db.pool import Connection
 from control.platform import store
@@ -10,6 +10,8 @@ from control.platform.model import LogEntry, LogFilter, Setting, Tier
 from control.platform.registry import REGISTRY, check
 from control.platform.tier_changes import NewTier, TierChange, require_room
 from shared.errors import Conflict, Invalid, Missing
+
+LOG_DEPTH: Final = 10_000
 
 
 class Platform:
@@ -97,8 +99,16 @@ class Platform:
         return after
 
     async def log(self, db: Connection, wanted: LogFilter, *, offset: int, limit: int) -> tuple[list[LogEntry], int]:
-        """A page of the audit log, newest first, and how many lines the filter matches in all."""
-        return await store.select_log(db, wanted, offset, limit), await store.count_log(db, wanted)
+        """A page of the audit log, newest first, and how many lines the filter matches, of which LOG_DEPTH are counted.
+
+        The log only grows, and counting or passing over all of it would take longer and longer: what lies deeper is
+        asked for by its time. Raises Invalid (code too_deep).
+        """
+        if offset + limit > LOG_DEPTH:
+            raise Invalid(
+                f"Pages reach {LOG_DEPTH} lines deep: narrow the list by from and to.", param="page", code="too_deep"
+            )
+        return await store.select_log(db, wanted, offset, limit), await store.count_log(db, wanted, LOG_DEPTH)
 
 
 def _tier_update(before: Tier, after: Tier) -> Change:

@@ -134,10 +134,14 @@ async def select_log(db: Connection, wanted: LogFilter, offset: int, limit: int)
     return [LogEntry(**row) for row in rows]
 
 
-async def count_log(db: Connection, wanted: LogFilter) -> int:
-    """How many lines there are of what is wanted."""
+async def count_log(db: Connection, wanted: LogFilter, most: int) -> int:
+    """How many lines there are of what is wanted; no more than `most` are counted."""
     where, values = _log_where(wanted)
-    return int(await db.fetchval(f"SELECT count(*) FROM audit_log {where}", *values))
+    return int(
+        await db.fetchval(
+            f"SELECT count(*) FROM (SELECT FROM audit_log {where} LIMIT ${len(values) + 1}) AS found", *values, most
+        )
+    )
 
 
 def _log_where(wanted: LogFilter) -> tuple[str, list[Any]]:

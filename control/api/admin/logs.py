@@ -56,7 +56,8 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True)
 class LogPage:
-    """A page of the log, newest first."""
+    """A page of the log, newest first. total: no more than 10,000 lines are counted; what lies deeper is asked for by
+    its time."""
 
     logs: list[LogLine]
     total: int

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]
 
 from control.analytics.rollup import Day, mark_all, roll_up
 from control.db.pool import Connection, Pool, open_pool

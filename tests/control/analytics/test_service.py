@@ -75,7 +75,7 @@ class TestOverview:
         await db.execute("DELETE FROM workspaces")
         told = await analytics.overview(db, NOW)
         assert (told.workspaces, told.active_workspaces, told.calls_today, told.calls_month) == (0, 0, 0, 0)
-        assert (told.revenue_month, told.mrr, told.live_agents) == (0, 0, 0)
+        assert (told.revenue_month, told.mrr, told.live_agents) == (Decimal(0), Decimal(0), 0)
         assert told.providers_by_health == {"healthy": 0, "degraded": 0, "down": 0, "unknown": 0}
 
     async def test_calls_of_today_and_of_this_month(self, stage: Scene, db: Connection) -> None:
@@ -83,16 +83,16 @@ class TestOverview:
         await call(stage, timedelta(days=-9, hours=-12), price=10)  # the first of the month
         await call(stage, timedelta(days=-10), price=100)
         told = await analytics.overview(db, NOW)
-        assert (told.calls_today, told.calls_month, told.revenue_month) == (1, 2, 11)
+        assert (told.calls_today, told.calls_month, told.revenue_month) == (1, 2, Decimal(11))
 
     async def test_mrr_is_what_active_workspaces_pay(self, stage: Scene, db: Connection) -> None:
         assert (await analytics.overview(db, NOW)).mrr == 49 + 99
         await db.execute("UPDATE workspaces SET status = 'trial' WHERE id = $1", ONE)
         told = await analytics.overview(db, NOW)
-        assert (told.workspaces, told.active_workspaces, told.mrr) == (2, 1, 99)
+        assert (told.workspaces, told.active_workspaces, told.mrr) == (2, 1, Decimal(99))
         await db.execute("UPDATE workspaces SET deleted_at = now(), purge_after = now() WHERE id = $1", TWO)
         told = await analytics.overview(db, NOW)
-        assert (told.workspaces, told.active_workspaces, told.mrr) == (1, 0, 0)
+        assert (told.workspaces, told.active_workspaces, told.mrr) == (1, 0, Decimal(0))
 
     async def test_only_live_agents_of_running_workspaces(self, stage: Scene, db: Connection) -> None:
         for workspace in WORKSPACES:
@@ -120,9 +120,9 @@ class TestRevenue:
         await call(stage, timedelta(days=-3), price=20, workspace=1)
         await call(stage, timedelta(days=-20), price=300)
         month, year = await analytics.revenue(db, "month", NOW), await analytics.revenue(db, "year", NOW)
-        assert (month.total, month.by_tier) == (21, {"growth": 20, "starter": 1})
-        assert (year.total, year.by_tier) == (321, {"starter": 301, "growth": 20})
-        assert (year.mrr, year.arr) == (148, 148 * 12)
+        assert (month.total, month.by_tier) == (Decimal(21), {"growth": Decimal(20), "starter": Decimal(1)})
+        assert (year.total, year.by_tier) == (Decimal(321), {"starter": Decimal(301), "growth": Decimal(20)})
+        assert (year.mrr, year.arr) == (Decimal(148), Decimal(148 * 12))
 
     async def test_churn_is_the_share_of_the_active_that_are_not_any_more(self, stage: Scene, db: Connection) -> None:
         began = datetime(2026, 4, 1, tzinfo=UTC)

@@ -54,6 +54,13 @@ async def test_newest_first_and_in_pages(api: Api) -> None:
     assert await asked(boss, page=9) == []
 
 
+async def test_what_lies_deep_is_asked_for_by_its_time(api: Api) -> None:
+    boss = await api.admin()
+    assert await asked(boss, page=50, limit=200) == []
+    reply = await boss.get(PATH, params={"page": "51", "limit": "200"})
+    assert (reply.status, reply.code, reply.param) == (422, "too_deep", "page")
+
+
 async def test_filters_alone_and_together(api: Api) -> None:
     boss = await api.admin()
     assert await asked(boss, admin_id=ADA) == days(5, 3, 1)
