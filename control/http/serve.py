@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import signal
 from dataclasses import dataclass
 
@@ -35,17 +36,38 @@ def stop_signal() -> asyncio.Event:
     return stop
 
 
-async def serve(app: web.Application, listen: Listen, stop: asyncio.Event) -> None:
-    """Returns when `stop` is set and the requests then running are answered, or `drain_s` is over. Raises OSError when
-    the port is taken."""
-    runner = web.AppRunner(
+class _WireLog(logging.Handler):
+    """What aiohttp tells of requests that are no HTTP and the like: its kind alone, for the text holds their bytes."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        log.warning("http.wire", fault=type(error).__name__ if error else record.funcName)
+
+
+def _wire_logger() -> logging.Logger:
+    logger = logging.getLogger("control.http.wire")
+    logger.propagate = False
+    logger.handlers[:] = [_WireLog(logging.WARNING)]
+    return logger
+
+
+def make_runner(app: web.Application, listen: Listen) -> web.AppRunner:
+    """aiohttp's, without its own access log and signals."""
+    return web.AppRunner(
         app,
         access_log=None,
+        logger=_wire_logger(),
         handle_signals=False,
         shutdown_timeout=listen.drain_s,
         keepalive_timeout=listen.keepalive_s,
         lingering_time=LINGER_S,
     )
+
+
+async def serve(app: web.Application, listen: Listen, stop: asyncio.Event) -> None:
+    """Returns when `stop` is set and the requests then running are answered, or `drain_s` is over. Raises OSError when
+    the port is taken."""
+    runner = make_runner(app, listen)
     await runner.setup()
     try:
         site = web.TCPSite(runner, listen.host, listen.port, reuse_port=listen.shared_port or None, backlog=BACKLOG)

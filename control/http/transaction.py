@@ -54,7 +54,7 @@ async def _connection(pool: Pool) -> AsyncIterator[Connection]:
             try:
                 yield db
             except asyncpg.InterfaceError as error:
-                if db.is_closed():
+                if _is_lost(db):
                     raise _away(error) from error
                 raise
     except (PoolExhausted, OSError, asyncpg.PostgresError, TimeoutError) as error:
@@ -65,11 +65,21 @@ async def _connection(pool: Pool) -> AsyncIterator[Connection]:
 
 async def _give_up(db: Connection, transaction: asyncpg.transaction.Transaction) -> None:
     """A connection that cannot even roll back is thrown away, with all it had begun."""
+    if _is_lost(db):
+        return
     try:
-        if not db.is_closed():
-            await transaction.rollback()
+        await transaction.rollback()
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
-        db.terminate()
+        if not _is_lost(db):
+            db.terminate()
+
+
+def _is_lost(db: Connection) -> bool:
+    """asyncpg takes a connection that the server ended out of our hands: then it answers no question at all."""
+    try:
+        return bool(db.is_closed())
+    except asyncpg.InterfaceError:
+        return True
 
 
 def _away(error: Exception) -> Unavailable:

@@ -32,6 +32,7 @@ from control.db.pool import Connection, Timeouts, open_pool
 from control.db.scope import enter_platform
 from control.http.access import AdminRole, WorkspaceRole
 from control.http.route import Route
+from control.http.serve import Listen, make_runner
 from control.http.wiring import Policies
 from control.platform.seed import seed_platform
 
@@ -220,7 +221,7 @@ async def running_api(
 
 @asynccontextmanager
 async def _listening(app: web.Application) -> AsyncIterator[str]:
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=5.0)
+    runner = make_runner(app, Listen("127.0.0.1", 0, drain_s=5.0))
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
