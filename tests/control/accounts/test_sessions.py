@@ -104,3 +104,10 @@ async def test_an_unknown_token_and_one_of_the_other_audience_are_refused_unused
     with pytest.raises(Unauthorised):
         await on.ask(lambda db: on.accounts.admins.refresh(db, token, Here(), NOW))
     assert (await refreshed(on, token)).token
+
+
+async def test_nothing_is_refreshed_for_who_may_not_sign_in(on: Stage) -> None:
+    done = await on.sign_up()
+    async with on.pool.transaction() as db:
+        await db.execute("UPDATE users SET is_active = false WHERE id = $1", done.user.id)
+    assert await refused(on, done.tokens.refresh_token) == "session_over"
