@@ -1,6 +1,6 @@
 """The OpenAPI 3.1 document, from the very types and route lines that validate: there is no second copy to drift."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
@@ -52,10 +52,11 @@ def document(routes: Iterable[Route], *, version: str, public_url: str) -> Schem
     """The whole API."""
     shaped = [(route, shape(route)) for route in routes]
     schemas, components = _schemas(shaped)
+    names = short_names(components)
     paths: dict[str, Schema] = {}
     for route, its in shaped:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, its, schemas)
-    return {
+    told: Schema = {
         "openapi": "3.1.0",
         "info": {"title": "Vocalized", "version": version, "description": "Phone agents for businesses."},
         "servers": [{"url": public_url}],
@@ -69,6 +70,30 @@ def document(routes: Iterable[Route], *, version: str, public_url: str) -> Schem
             },
         },
     }
+    return _renamed(told, names)
+
+
+def short_names(components: Iterable[str]) -> dict[str, str]:
+    """pydantic tells types of one name apart by their modules; here the staff's are told from the customers'."""
+    names: dict[str, str] = {}
+    for long in sorted(name for name in components if "__" in name):
+        module, _, name = long.rpartition("__")
+        short = f"Admin{name}" if "__admin__" in module else name
+        if short not in names.values() and short not in components:
+            names[long] = short
+    return names
+
+
+def _renamed(part: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(part, list):
+        return [_renamed(item, names) for item in part]
+    if not isinstance(part, dict):
+        return part
+    told = {names.get(name, name): _renamed(value, names) for name, value in part.items()}
+    if isinstance(told.get("$ref"), str):
+        prefix, _, name = told["$ref"].rpartition("/")
+        told["$ref"] = f"{prefix}/{names.get(name, name)}"
+    return told
 
 
 def query_names(route: Route) -> set[str]:
@@ -115,8 +140,6 @@ def _schemas(shaped: list[tuple[Route, Shape]]) -> tuple[dict[str, Schema], dict
     for route, its in shaped:
         if its.body is not None:
             inputs.append((_key(route, "body"), "validation", TypeAdapter(its.body)))
-        if its.query is not None:
-            inputs.append((_key(route, "query"), "validation", TypeAdapter(its.query)))
         if its.answer is not None:
             inputs.append((_key(route, "answer"), "serialization", its.answer))
         inputs += [(_key(route, f"path {spelt}"), "validation", kind) for _, spelt, kind in its.path]
@@ -172,16 +195,20 @@ def _query_parameter(query: type[BaseModel], name: str) -> Schema:
     whole = query.model_json_schema(ref_template=REF)
     field = query.model_fields[name]
     spelt = field.alias or name
-    schema = {key: value for key, value in whole["properties"][spelt].items() if key != "title"}
-    parameter: Schema = {
-        "name": spelt,
-        "in": "query",
-        "required": field.is_required(),
-        "schema": _inlined(schema, whole),
-    }
-    if "description" in schema:
-        parameter["description"] = schema["description"]
-    return parameter
+    schema: Schema = _given(_inlined(whole["properties"][spelt], whole))
+    description = schema.pop("description", "")
+    parameter: Schema = {"name": spelt, "in": "query", "required": field.is_required(), "schema": schema}
+    return parameter | ({"description": description} if description else {})
+
+
+def _given(schema: Schema) -> Schema:
+    """Of a parameter that is there: null is how our types say that it is not."""
+    told = {key: value for key, value in schema.items() if key != "title" and not (key == "default" and value is None)}
+    choices = [choice for choice in told.get("anyOf", []) if choice != {"type": "null"}]
+    if len(choices) == 1:
+        del told["anyOf"]
+        return choices[0] | told
+    return told | ({"anyOf": choices} if choices else {})
 
 
 def _inlined(schema: Any, whole: Schema) -> Any:
