@@ -66,7 +66,7 @@ async def _run(root: Path, options: SeedOptions, console: Console, running: Asyn
     environment = _environment(state, url, valkey.url, port)
     await _migrate(root, environment)
     password = secrets.token_urlsafe(12)
-    await _fill(url, options.amounts, password, console)
+    await fill(url, options.amounts, password, console)
     command = [sys.executable, "-m", "control", "api", "--port", str(port)]
     await running.enter_async_context(
         running_server(command, root, port, state / "api.log", name="control api", environment=environment)
@@ -94,8 +94,10 @@ async def _migrate(root: Path, environment: Mapping[str, str]) -> None:
         raise ServerFailed(f"the migration failed:\n{output.decode(errors='replace').strip()}")
 
 
-async def _fill(url: str, amounts: Amounts, password: str, console: Console) -> None:
-    """Rows, roll-ups and an admin; a database that is full of our rows already only gets the password."""
+async def fill(url: str, amounts: Amounts, password: str, console: Console) -> None:
+    """Rows, roll-ups and an admin; a database that is full of our rows already only gets the password.
+
+    Raises SeedFault when it holds somebody else's, or when the roll-ups don't say what the ledger says."""
     async with _owner(url) as db:
         with closing(Passwords(HashPolicy())) as passwords:
             hashed = await passwords.hash(password)
