@@ -46,7 +46,7 @@ async def create_admin(options: AdminOptions, console: Console) -> None:
     try:
         email = normal_address(options.email)
         new = NewAdmin(email, options.name or email.partition("@")[0], options.role, password)
-        admin = await _hire(options.database_url, new)
+        admin = await hire_into(options.database_url, new)
     except (Problem, ValueError) as problem:
         raise AdminFault(str(problem)) from None
     except (OSError, TimeoutError, asyncpg.PostgresError) as error:
@@ -54,7 +54,8 @@ async def create_admin(options: AdminOptions, console: Console) -> None:
     _tell(admin, None if options.ask else password, options.as_json, console)
 
 
-async def _hire(url: str, new: NewAdmin) -> Admin:
+async def hire_into(url: str, new: NewAdmin) -> Admin:
+    """Makes an admin in this database. Raises as `control.accounts.hiring.hire` does, and what the driver raises."""
     passwords = Passwords(HashPolicy(workers=1))
     try:
         async with open_pool(url, size=1, name="vocalized-admin") as pool, pool.transaction() as db:
