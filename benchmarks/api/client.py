@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
+from typing import cast
 
 HEAD_END = b"\r\n\r\n"
+PATIENCE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,7 @@ class Talker(asyncio.Protocol):
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
         self._send()
 
     def data_received(self, data: bytes) -> None:
@@ -107,5 +108,6 @@ async def talk(port: int, asks: Sequence[Ask], *, connections: int, seconds: flo
             port,
         )
         talkers.append(talker)
-    await asyncio.gather(*(talker.over for talker in talkers))
+    async with asyncio.timeout(warm_s + seconds + PATIENCE_S):
+        await asyncio.gather(*(talker.over for talker in talkers))
     return [Round(talker.latencies, talker.wrong) for talker in talkers]

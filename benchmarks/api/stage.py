@@ -16,11 +16,11 @@ import asyncpg  # type: ignore[import-untyped]  # ships no types
 
 from benchmarks.server import ROOT, NotReady, free_port, stop, wait_healthy
 
-PASSWORD = "correct horse battery staple"
+PASSWORD = "plum tractor 48 violin"
 EMAIL = "bench@example.com"
 AGENTS = 12
 # What a real installation keeps and a closed loop from one address would run into.
-UNLIMITED = {"VOCALIZED_RATE_LIMITS": "off"}
+UNLIMITED = {"VOCALIZED_RATE_LIMITS": "login=1000000/1,signup=1000000/1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ async def make_data(services: Services, port: int) -> Data:
         token = call(port, "POST", "/auth/signup", {"email": EMAIL, "password": PASSWORD, "name": "Bench"})["token"]
         body = {"name": "Bench", "industry": "dental", "timezone": "UTC"}
         workspace = call(port, "POST", "/workspaces", body, token)["workspace"]["id"]
-        templates = call(port, "GET", "/templates", None)["templates"]
+        templates = call(port, "GET", "/templates", None, token)["templates"]
         made = [
             call(
                 port,
