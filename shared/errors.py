@@ -1,14 +1,14 @@
 """What the API answers when it cannot do what was asked: each error knows its status, code and sentence.
 
-    Problem
-     ├─ Malformed      400  the request itself cannot be read
-     ├─ Unauthorised   401  nobody, or nobody any more
-     ├─ Forbidden      403  known, but may not
-     ├─ Missing        404  not there, or not for the one who asks
-     ├─ Conflict       409  at odds with what is there
-     ├─ Invalid        422  a field is wrong; `param` names it
-     ├─ TooMany        429  slow down; `retry_after_s` tells for how long
-     └─ Unavailable    503  something that is needed is away
+Problem
+ ├─ Malformed      400  the request itself cannot be read
+ ├─ Unauthorised   401  nobody, or nobody any more
+ ├─ Forbidden      403  known, but may not
+ ├─ Missing        404  not there, or not for the one who asks
+ ├─ Conflict       409  at odds with what is there
+ ├─ Invalid        422  a field is wrong; `param` names it
+ ├─ TooMany        429  slow down; `retry_after_s` tells for how long
+ └─ Unavailable    503  something that is needed is away
 """
 
 from typing import ClassVar

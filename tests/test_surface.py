@@ -94,4 +94,3 @@ def _resolved(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
         return _resolved(root["$defs"][schema["$ref"].rpartition("/")[2]], root)
     choices = [choice for choice in schema.get("anyOf", []) if choice.get("type") != "null"]
     return _resolved(choices[0], root) if choices else schema
-

@@ -13,7 +13,9 @@ from control.agents.config import AgentConfig
 from control.agents.facts import fill, placeholders
 from media.providers.receptionist.facts import business_of, facts_of
 
-SECRET = re.compile(r"api_?key|url|host|endpoint|address|secret|password|authorization|header|proxy|extra", re.IGNORECASE)
+SECRET = re.compile(
+    r"api_?key|url|host|endpoint|address|secret|password|authorization|header|proxy|extra", re.IGNORECASE
+)
 TEMPLATES = {template["slug"]: template for template in shipped_templates()}
 PROVIDERS = {provider["provider"]: provider for provider in shipped_providers()}
 
