@@ -33,7 +33,7 @@ def _path(route: Route, workspace_id: str = "") -> str:
 
 
 async def _ask(caller: Caller, route: Route, workspace_id: str = "") -> Reply:
-    body = {} if route.method in ("POST", "PUT", "DELETE") else None
+    body: dict[str, str] | None = {} if route.method in ("POST", "PUT", "DELETE") else None
     return await caller.ask(route.method, _path(route, workspace_id), body)
 
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from uuid import UUID
 
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]  # ships no types
 import pytest
 
 from control.db.pool import Pool, Timeouts, open_pool
@@ -74,7 +74,8 @@ async def _tenant(owner: asyncpg.Connection) -> Tenant:
         "ON CONFLICT DO NOTHING"
     )
     await owner.execute(
-        "INSERT INTO users (id, email, name, password_hash) VALUES ($1::uuid, $1::uuid::text || '@example.com', 'U', 'x')",
+        "INSERT INTO users (id, email, name, password_hash) "
+        "VALUES ($1::uuid, $1::uuid::text || '@example.com', 'U', 'x')",
         tenant.user_id,
     )
     await owner.execute(

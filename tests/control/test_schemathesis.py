@@ -1,9 +1,10 @@
-"""Requests made from /openapi.json itself, fair and foul: no answer is a fault of ours, each is as the document says."""
+"""Requests made from /openapi.json itself, fair and foul: no answer is a fault of ours, each is as documented."""
 
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import schemathesis
@@ -18,6 +19,7 @@ from schemathesis.specs.openapi.checks import (
 
 from control.app import ROUTES
 from control.http.access import Kind
+from control.http.route import Route
 from tests.control.running import Api, running_api
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -78,7 +80,7 @@ async def _world(api: Api, loop: asyncio.AbstractEventLoop) -> World:
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
-def test_answers_are_no_faults_and_as_the_document_says(world: World, route) -> None:  # type: ignore[no-untyped-def]
+def test_answers_are_no_faults_and_as_the_document_says(world: World, route: Route) -> None:
     schema = schemathesis.openapi.from_url(f"{world.url}/openapi.json")
     operation = schema[route.path][route.method]
     token = world.admin if route.access.kind is Kind.ADMIN else world.user
@@ -87,7 +89,7 @@ def test_answers_are_no_faults_and_as_the_document_says(world: World, route) -> 
 
     @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), database=None)
     @given(case=operation.as_strategy())
-    def ask(case: Case) -> None:
+    def ask(case: "Case[Any]") -> None:
         ours = world.spare if route.path.startswith("/admin") or route.method == "DELETE" else world.workspace_id
         for name, value in (("workspaceId", ours), ("agentId", world.agent_id)):
             if name in case.path_parameters:

@@ -69,7 +69,12 @@ def test_operations_have_ids_of_their_own_and_say_what_they_do() -> None:
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
 def test_security_and_roles_are_those_of_the_routes_line(route: Route) -> None:
     told = operation(DOCUMENT, route)
-    scheme = {Kind.OPEN: [], Kind.USER: [{"user": []}], Kind.MEMBER: [{"user": []}], Kind.ADMIN: [{"admin": []}]}
+    scheme: dict[Kind, list[dict[str, list[str]]]] = {
+        Kind.OPEN: [],
+        Kind.USER: [{"user": []}],
+        Kind.MEMBER: [{"user": []}],
+        Kind.ADMIN: [{"admin": []}],
+    }
     assert told["security"] == scheme[route.access.kind]
     assert set(told.get("x-roles", [])) == route.access.roles
     assert [one["name"] for one in told["parameters"] if one["in"] == "path"] == list(path_names(route.path))

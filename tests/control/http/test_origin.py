@@ -27,7 +27,7 @@ class _Transport:
 
 def address(peer: str, *forwarded: str, trusted: Sequence[str] = TRUSTED) -> str:
     headers = CIMultiDict([("X-Forwarded-For", text) for text in forwarded])
-    request = make_mocked_request("GET", "/", headers=headers, transport=_Transport(peer))  # type: ignore[arg-type]
+    request = make_mocked_request("GET", "/", headers=headers, transport=_Transport(peer))
     return Origins(trusted).of(request, "id").address
 
 
