@@ -23,7 +23,7 @@ from control.db.migrate import MigrationFailed, migrate
 from control.db.pool import Timeouts, open_pool
 from control.db.scope import enter_platform
 from control.http.route import BadRoute
-from control.http.serve import Listen, serve, stop_signal
+from control.http.serve import Listen, calm_collector, serve, stop_signal
 from control.http.wiring import Policies
 from control.platform.seed import seed_platform
 from control.worker import WorkerOptions, run_worker
@@ -75,6 +75,7 @@ def _api(arguments: argparse.Namespace) -> int:
 async def _serve_api(options: Options, listen: Listen) -> None:
     stop = stop_signal()
     async with opened(options) as app:
+        calm_collector()
         await serve(app, listen, stop)
 
 

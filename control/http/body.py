@@ -1,7 +1,7 @@
 """Types that bodies and answers are made of."""
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer, StringConstraints, WithJsonSchema
 
@@ -11,7 +11,9 @@ Money = Annotated[
     PlainSerializer(float, return_type=float, when_used="json"),
     WithJsonSchema({"type": "number"}, mode="serialization"),
 ]
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+# Names stand in letters to others and in lists: one line.
+ONE_LINE: Final = r"^[^\u0000-\u001f\u007f]*$"
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=ONE_LINE)]
 ShortText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)]
 
 

@@ -70,7 +70,8 @@ def document(routes: Iterable[Route], *, version: str, public_url: str) -> Schem
             },
         },
     }
-    return _renamed(told, names)
+    renamed: Schema = _renamed(told, names)
+    return renamed
 
 
 def short_names(components: Iterable[str]) -> dict[str, str]:
@@ -204,7 +205,7 @@ def _query_parameter(query: type[BaseModel], name: str) -> Schema:
 def _given(schema: Schema) -> Schema:
     """Of a parameter that is there: null is how our types say that it is not."""
     told = {key: value for key, value in schema.items() if key != "title" and not (key == "default" and value is None)}
-    choices = [choice for choice in told.get("anyOf", []) if choice != {"type": "null"}]
+    choices: list[Schema] = [choice for choice in told.get("anyOf", []) if choice != {"type": "null"}]
     if len(choices) == 1:
         del told["anyOf"]
         return choices[0] | told

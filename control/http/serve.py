@@ -72,7 +72,6 @@ async def serve(app: web.Application, listen: Listen, stop: asyncio.Event) -> No
     try:
         site = web.TCPSite(runner, listen.host, listen.port, reuse_port=listen.shared_port or None, backlog=BACKLOG)
         await site.start()
-        calm_collector()
         log.info("control.ready", host=listen.host, port=runner.addresses[0][1])
         await stop.wait()
         log.info("control.draining")

@@ -1,0 +1,92 @@
+"""Settings of the control program from the environment."""
+
+import os
+
+import pytest
+
+from config.settings import PREFIX, ControlSettings, SettingsError, control_settings, database_settings
+
+NEEDED = {"DATABASE_URL": "postgresql://a:s3cret@b/c", "REDIS_URL": "redis://b", "SECRET_KEYS": "s3cret"}
+
+
+@pytest.fixture(autouse=True)
+def _needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.upper().startswith(PREFIX):
+            monkeypatch.delenv(name)
+    for name, value in NEEDED.items():
+        monkeypatch.setenv(PREFIX + name, value)
+
+
+def test_only_what_nobody_can_guess_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert control_settings().control_host == "127.0.0.1"
+    for name in NEEDED:
+        monkeypatch.delenv(PREFIX + name)
+    with pytest.raises(SettingsError) as caught:
+        control_settings()
+    assert [part.split(":")[0] for part in str(caught.value).removeprefix("settings: ").split("; ")] == [
+        PREFIX + name for name in NEEDED
+    ]
+
+
+def test_migrate_needs_the_database_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VOCALIZED_SECRET_KEYS")
+    assert database_settings().database_url.get_secret_value() == NEEDED["DATABASE_URL"]
+
+
+def test_every_setting_is_a_variable_with_its_meaning() -> None:
+    assert all(field.description for field in ControlSettings.model_fields.values())
+
+
+def test_every_time_and_size_says_its_unit() -> None:
+    for name, field in ControlSettings.model_fields.items():
+        told = (field.description or "").lower()
+        if name.endswith("_s"):
+            assert "second" in told or "refresh token waits" in told, name
+        if name.endswith("_bytes"):
+            assert "bytes" in told, name
+        if name.endswith("_kib"):
+            assert "kib" in told, name
+
+
+def test_secrets_do_not_show() -> None:
+    assert "s3cret" not in repr(control_settings())
+
+
+def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOCALIZED_CORS_ORIGINS", "https://a.example, http://localhost:3000")
+    monkeypatch.setenv("VOCALIZED_TRUSTED_PROXIES", "10.0.0.0/8,fd00::/8")
+    monkeypatch.setenv("VOCALIZED_RATE_LIMITS", "login=5/60, admin-login=3/60")
+    settings = control_settings()
+    assert settings.cors_origins == ("https://a.example", "http://localhost:3000")
+    assert settings.trusted_proxies == ("10.0.0.0/8", "fd00::/8")
+    assert settings.rate_limits == {"login": (5, 60), "admin-login": (3, 60)}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CORS_ORIGINS", "*"),
+        ("CORS_ORIGINS", "https://a.example/path"),
+        ("CORS_ORIGINS", "https://a.example/"),
+        ("TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("TRUSTED_PROXIES", "everybody"),
+        ("RATE_LIMITS", "login=5"),
+        ("RATE_LIMITS", "login=0/60"),
+        ("RATE_LIMITS", "login"),
+        ("PUBLIC_URL", "ftp://a.example"),
+        ("PUBLIC_URL", "a.example"),
+        ("DATABASE_POOL_SIZE", "0"),
+        ("BODY_TIMEOUT_S", "inf"),
+        ("ACCESS_TOKEN_S", "86400"),
+    ],
+)
+def test_a_fault_is_told_by_the_variables_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(PREFIX + name, value)
+    with pytest.raises(SettingsError, match=f"^settings: VOCALIZED_{name}: [^;]+$"):
+        control_settings()
+
+
+def test_a_url_loses_the_slash_that_would_double_in_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOCALIZED_PUBLIC_URL", "https://api.example.com/")
+    assert control_settings().public_url == "https://api.example.com"

@@ -1,0 +1,134 @@
+"""Listening, and the end: running requests are answered, new ones are not taken, and nothing is waited for too long."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+from aiohttp import ClientConnectionError, ClientConnectorError, ClientSession, web
+
+from control.http.serve import Listen, serve
+
+LISTEN = Listen("127.0.0.1", 0, keepalive_s=0.3, drain_s=5)
+
+
+Served = tuple[int, asyncio.Task[None], asyncio.Event]
+
+
+class Slow:
+    """An application whose only answer waits."""
+
+    def __init__(self) -> None:
+        self.reached, self.opened = asyncio.Event(), asyncio.Event()
+        self.app = web.Application()
+        self.app.router.add_get("/", self._answer)
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        self.reached.set()
+        await self.opened.wait()
+        return web.Response(text="done")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@asynccontextmanager
+async def served(
+    app: web.Application, listen: Listen = LISTEN
+) -> AsyncIterator[tuple[int, asyncio.Task[None], asyncio.Event]]:
+    listen, stop = replace(listen, port=free_port()), asyncio.Event()
+    task = asyncio.create_task(serve(app, listen, stop))
+    await until_open(listen.port)
+    yield listen.port, task, stop
+    stop.set()
+    await task
+
+
+async def until_open(port: int) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.01)
+            else:
+                writer.close()
+                await writer.wait_closed()
+                return
+
+
+async def get(port: int) -> str:
+    async with ClientSession() as session, session.get(f"http://127.0.0.1:{port}/") as response:
+        return await response.text()
+
+
+async def test_a_running_request_is_answered_and_no_new_one_is_taken() -> None:
+    slow = Slow()
+    async with served(slow.app) as (port, task, stop):
+        running = asyncio.create_task(get(port))
+        await slow.reached.wait()
+        stop.set()
+        with pytest.raises(ClientConnectorError):
+            async with asyncio.timeout(20):
+                while True:
+                    async with ClientSession() as session, session.head(f"http://127.0.0.1:{port}/x"):
+                        pass
+        assert not task.done()
+        slow.opened.set()
+        assert await running == "done"
+        async with asyncio.timeout(20):
+            await task
+
+
+async def test_a_request_that_does_not_end_is_not_waited_for_for_ever() -> None:
+    slow = Slow()
+    async with served(slow.app, replace(LISTEN, drain_s=0.2)) as (port, task, stop):
+        running = asyncio.create_task(get(port))
+        await slow.reached.wait()
+        stop.set()
+        async with asyncio.timeout(20):
+            await task
+        with pytest.raises(ClientConnectionError):
+            await running
+
+
+async def test_an_idle_connection_does_not_hold_the_end_up() -> None:
+    slow = Slow()
+    slow.opened.set()
+    async with served(slow.app, replace(LISTEN, keepalive_s=3_600)) as (port, task, stop):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await reader.readuntil(b"done")
+        stop.set()
+        async with asyncio.timeout(3):
+            await task
+        writer.close()
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: x\r\n"])
+async def test_a_head_that_does_not_come_is_not_waited_for(sent: bytes) -> None:
+    slow = Slow()
+    async with served(slow.app) as (port, _, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(sent)
+        async with asyncio.timeout(20):
+            assert await reader.read() == b""
+        writer.close()
+
+
+async def test_workers_share_a_port_only_when_told_to() -> None:
+    shared = replace(LISTEN, port=free_port(), shared_port=True)
+    stop = asyncio.Event()
+    stop.set()
+    async with asyncio.TaskGroup() as group:
+        for _ in range(2):
+            group.create_task(serve(web.Application(), shared, stop))
+    async with served(web.Application()) as (port, _, _):
+        with pytest.raises(OSError):
+            await serve(web.Application(), replace(LISTEN, port=port), stop)

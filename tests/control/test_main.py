@@ -1,0 +1,189 @@
+"""`python -m control` as a process: its commands, its exit codes, and what it says about faults."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import asyncpg  # type: ignore[import-untyped]
+import pytest
+
+from config.settings import PREFIX
+from control.__main__ import main
+from shared.secrets import new_key
+from vocalized.services.postgres import Postgres
+
+ROOT = Path(__file__).parents[2]
+KEY = new_key()
+
+
+def environment(**settings: str) -> dict[str, str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    return clean | {PREFIX + name: value for name, value in settings.items()}
+
+
+def run(*arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "control", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment(**settings), capture_output=True, text=True, timeout=120)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running(*arguments: str, port: int, log: Path, **settings: str) -> Iterator["subprocess.Popen[bytes]"]:
+    command = [sys.executable, "-m", "control", *arguments, "--port", str(port)]
+    with log.open("wb") as file:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment(**settings), stderr=file)
+        try:
+            _until_alive(process, port, log)
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _until_alive(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+    for _ in range(1_200):
+        assert process.poll() is None, log.read_text()
+        try:
+            assert get(port, "/healthz") is not None
+        except urllib.error.URLError:
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError(log.read_text())
+
+
+def get(port: int, path: str) -> bytes:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as response:
+        body: bytes = response.read()
+        return body
+
+
+@pytest.fixture(scope="module")
+def settings(database_url: str, valkey_url: str) -> dict[str, str]:
+    return {"DATABASE_URL": database_url, "REDIS_URL": valkey_url, "SECRET_KEYS": KEY}
+
+
+async def test_migrate_makes_a_database_that_the_programs_can_use_and_may_be_run_again(postgres: Postgres) -> None:
+    url = postgres.create("to_migrate")
+    try:
+        first, again = run("migrate", DATABASE_URL=url), run("migrate", DATABASE_URL=url)
+        assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
+        assert first.stdout.startswith("applied 20261125000001_foundation.sql\n")
+        assert again.stdout == "nothing to apply\n"
+        connection = await asyncpg.connect(url)
+        try:
+            for table in ("tiers", "settings", "providers", "agent_templates"):
+                assert await connection.fetchval(f"SELECT count(*) FROM {table}") > 2, table
+            ready = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'usage_records'::regclass"
+            assert await connection.fetchval(ready) >= 3
+        finally:
+            await connection.close()
+    finally:
+        postgres.drop("to_migrate")
+
+
+def test_the_api_serves_and_ends_well_on_sigterm(settings: dict[str, str], tmp_path: Path) -> None:
+    port, log = free_port(), tmp_path / "log"
+    with running("api", port=port, log=log, **settings) as process:
+        assert json.loads(get(port, "/readyz"))["status"] == "ready"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    events = [json.loads(line)["event"] for line in log.read_text().splitlines()]
+    assert events[0] == "control.ready" and events[-2:] == ["control.draining", "control.stopped"]
+
+
+def test_workers_share_the_port_and_answer_for_all_in_metrics(settings: dict[str, str], tmp_path: Path) -> None:
+    port, log = free_port(), tmp_path / "log"
+    with running("api", "--workers", "2", port=port, log=log, **settings) as process:
+        for _ in range(20):
+            get(port, "/readyz")
+        counted = [line for line in get(port, "/metrics").decode().splitlines() if 'route="/readyz"' in line]
+        assert 'vocalized_control_requests_total{method="GET",route="/readyz",status="2xx"} 20.0' in counted
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    assert log.read_text().count("control.ready") == 2
+
+
+def test_the_worker_works_and_ends_well_on_sigterm(settings: dict[str, str], tmp_path: Path) -> None:
+    port, mail = free_port(), (tmp_path / "mail").as_uri()
+    with running("worker", port=port, log=tmp_path / "log", SMTP_URL=mail, **settings) as process:
+        assert json.loads(get(port, "/healthz"))["status"] == "ok"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+
+
+def faulty(monkeypatch: pytest.MonkeyPatch, *arguments: str, **settings: str) -> int:
+    """In this process: faults of the settings are found before anything is begun."""
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        monkeypatch.delenv(name)
+    for name, value in settings.items():
+        monkeypatch.setenv(PREFIX + name, value)
+    return main(arguments)
+
+
+def test_one_error_lists_all_faults_of_the_settings(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert faulty(monkeypatch, "api", CORS_ORIGINS="https://a.example/path", RATE_LIMITS="login=5") == 2
+    told = capsys.readouterr().err
+    for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEYS", "CORS_ORIGINS", "RATE_LIMITS"):
+        assert f"VOCALIZED_{name}: " in told
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "value"),
+    [
+        ("api", "SECRET_KEYS", "s3cret"),
+        ("worker", "SECRET_KEYS", "s3cret"),
+        ("worker", "SMTP_URL", "http://a:s3cret@b"),
+    ],
+)
+def test_a_secret_that_cannot_be_used_is_not_shown(
+    settings: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    name: str,
+    value: str,
+) -> None:
+    assert faulty(monkeypatch, command, **settings | {name: value}) == 2
+    told = capsys.readouterr().err
+    assert f"VOCALIZED_{name}" in told and "s3cret" not in told
+
+
+def test_an_unknown_limit_is_told(settings: dict[str, str]) -> None:
+    told = run("api", **settings | {"RATE_LIMITS": "lgoin=5/60"})
+    assert (told.returncode, "lgoin" in told.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("command", ["api", "worker", "migrate"])
+def test_a_database_that_is_not_there_is_told_in_one_line(
+    settings: dict[str, str], tmp_path: Path, command: str
+) -> None:
+    nowhere = f"postgresql://owner:s3cret@/vocalized?host={tmp_path}"
+    told = run(command, **settings | {"DATABASE_URL": nowhere})
+    assert told.returncode == 1
+    assert told.stderr.startswith("control: ") and "Traceback" not in told.stderr and "s3cret" not in told.stderr
+
+
+def test_a_taken_port_is_told(settings: dict[str, str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        told = run("api", "--port", str(taken.getsockname()[1]), **settings)
+    assert told.returncode == 1 and "in use" in told.stderr
