@@ -6,10 +6,14 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, WithJsonSchema
 
 LONGEST: Final = 254
+# Longer ones are not looked at: reading a megabyte takes a second, and what is then told of its faults is longer still.
+_LONGEST_GIVEN: Final = 1_000
 
 
 def normal_address(text: str) -> str:
     """The address as it is stored and compared. Raises ValueError."""
+    if len(text) > _LONGEST_GIVEN:
+        raise ValueError(f"An address has {LONGEST} characters at most.")
     try:
         found = validate_email(text.strip(), check_deliverability=False, allow_smtputf8=False, strict=True)
     except EmailNotValidError as error:

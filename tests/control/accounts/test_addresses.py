@@ -31,6 +31,13 @@ def test_what_is_no_address_is_refused(text: str) -> None:
         ADDRESS.validate_python(text)
 
 
+@pytest.mark.parametrize("part", ['"', "é", "a\u0301", "("])
+def test_a_text_of_a_megabyte_is_refused_unread(part: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        ADDRESS.validate_python(part * (1_000_000 // len(part)) + "@example.com")
+    assert refused.value.errors()[0]["msg"] == "Value error, An address has 254 characters at most."
+
+
 @given(st.text(max_size=60))
 def test_anything_is_an_address_or_a_value_error(text: str) -> None:
     try:
