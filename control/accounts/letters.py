@@ -1,14 +1,17 @@
-"""What we write to people about their accounts."""
+"""What we write to people about their accounts.
+
+As long as an address is not confirmed, its account's name may be a stranger's words: it stands in no letter to it.
+"""
 
 from control.accounts.mail import Mail
 
 
-def verify_letter(to: str, name: str, link: str, hours: int) -> Mail:
+def verify_letter(to: str, link: str, hours: int) -> Mail:
     """Asks whether the address is theirs."""
     return Mail(
         to,
         "Confirm your e-mail address",
-        f"""Hello {name},
+        f"""Hello,
 
 please confirm that this address is yours by opening this link within {hours} hours:
 
@@ -19,12 +22,12 @@ If you did not sign up for Vocalized, you need do nothing.
     )
 
 
-def reset_letter(to: str, name: str, link: str, minutes: int) -> Mail:
+def reset_letter(to: str, link: str, minutes: int) -> Mail:
     """Leads to a new password."""
     return Mail(
         to,
         "Choose a new password",
-        f"""Hello {name},
+        f"""Hello,
 
 somebody, probably you, asked for a new password for Vocalized. Open this link within {minutes} minutes to choose one:
 

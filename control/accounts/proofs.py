@@ -49,7 +49,7 @@ class Proofs:
         token, good_for = fresh(), timedelta(seconds=self._policy.verify_s)
         await store.insert_token(db, token.hash, "verify_email", user, now, now + good_for)
         link = self._mailer.link("/verify-email", token.text)
-        await self._mailer.send(db, verify_letter(user.email, user.name, link, self._policy.verify_s // 3600))
+        await self._mailer.send(db, verify_letter(user.email, link, self._policy.verify_s // 3600))
 
     async def verify_email(self, db: Connection, token: str, now: datetime) -> None:
         """The address is theirs. Raises Invalid (token_invalid)."""
@@ -77,7 +77,7 @@ class Proofs:
         token, good_for = fresh(), timedelta(seconds=self._policy.reset_s)
         await store.insert_token(db, token.hash, "reset_password", user, now, now + good_for)
         link = self._mailer.link("/reset-password", token.text)
-        await self._mailer.send(db, reset_letter(user.email, user.name, link, self._policy.reset_s // 60))
+        await self._mailer.send(db, reset_letter(user.email, link, self._policy.reset_s // 60))
 
     async def reset_password(self, db: Connection, token: str, password: str, now: datetime) -> None:
         """Another password; all sessions end. Raises Invalid (token_invalid; weak_password, after which the token is

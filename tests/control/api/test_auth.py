@@ -86,6 +86,7 @@ async def test_a_sign_up_answers_as_the_spec_says_and_signs_in(api: Api) -> None
         ({"password": "password123"}, "password"),
         ({"password": "x" * 129}, "password"),
         ({"name": " "}, "name"),
+        ({"name": "Ann\n\nYou have won: https://example.com"}, "name"),
         ({"colour": "red"}, "colour"),
     ],
 )
@@ -94,6 +95,13 @@ async def test_a_bad_sign_up_names_the_field(api: Api, change: dict[str, str], p
     reply = await api.nobody.post("/auth/signup", given)
     assert (reply.status, reply.param) == (422, param)
     assert PASSWORD.encode() not in reply.raw
+
+
+async def test_a_strangers_words_come_in_no_letter_to_an_address_that_is_not_confirmed(api: Api, mail: Path) -> None:
+    victim = await api.sign_up(name="You have won: https://example.com", verified=False)
+    assert (await api.nobody.post("/auth/forgot-password", {"email": victim.email})).status == 204
+    for subject in ("Confirm your e-mail address", "Choose a new password"):
+        assert "won" not in await letter(mail, victim.email, subject)
 
 
 async def test_a_sign_in_tells_the_workspaces(api: Api) -> None:
