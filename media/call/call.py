@@ -60,7 +60,8 @@ class Call:
                 adaptive=plan.turn.adaptive,
                 barge_in=plan.turn.barge_in,
                 min_words=plan.turn.min_words,
-            )
+            ),
+            parts.clock,
         )
         self._digits = Digits()
         self._watchdog = Watchdog(plan.limits)

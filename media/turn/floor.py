@@ -12,6 +12,7 @@ without having been (`agent_done`), or with NothingSaid: `turn` moves, and the r
 Until then the text is cumulative.
 """
 
+from collections.abc import Callable
 from enum import Enum, auto
 
 from media.turn.decisions import (
@@ -62,11 +63,13 @@ class State(Enum):
 class Floor:
     """The floor of one call. `t` is ms of received caller audio and never goes back.
 
+    clock: ms of real time. Audio that was held up comes faster than that, and a recogniser is given its time in both.
     turn: how many caller turns were committed.
     """
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, clock: Callable[[], float] | None = None) -> None:
         self._rules = rules
+        self._clock = clock
         self._pause_ms = min(rules.pause_ms, max(rules.silence_ms, 0) // 2)
         self.state = State.LISTENING
         self.turn = 0
@@ -79,6 +82,7 @@ class Floor:
         self._said = Said()
         self._token = 0
         self._asked = _NEVER
+        self._asked_clock = 0.0
         self._answered = False
         self._hint: float | None = None
         self._need = rules.silence_ms
@@ -216,6 +220,7 @@ class Floor:
             self.state = State.PAUSED
         self._token += 1
         self._asked = t
+        self._asked_clock = self._clock() if self._clock else 0.0
         self._answered = False
         self._hint = None
         self._need = silence_for(self._said.text, self._expect, self._rules, None)
@@ -231,9 +236,14 @@ class Floor:
     def _finish_if_due(self, t: int) -> Decisions:
         if t - max(self._voice, self._unseen) < self._need or self._speaking:
             return NOTHING
-        if not self._answered and t - self._asked < self._rules.text_wait_ms:
+        if not self._answered and self._waited(t) < self._rules.text_wait_ms:
             return NOTHING
         return self._finish(t)
+
+    def _waited(self, t: int) -> float:
+        """For how long the final text has been asked for."""
+        waited = t - self._asked
+        return min(waited, self._clock() - self._asked_clock) if self._clock else waited
 
     def _finish(self, t: int) -> Decisions:
         end = max(self._voice, self._unseen)

@@ -23,12 +23,22 @@ BLOCKS = WINDOW_MS // BLOCK_MS
 CONTEXT = 32
 STATE = 128
 FULL_SCALE = 32_768.0
+# More windows of one caller do not wait for the next run. The gate's opening brings three, a beat at most two.
+MOST_BEHIND = 6
+# So many may be judged ahead of a run: alone, each costs four times what it does in a batch, and where all callers are
+# behind, because the loop was, that would keep the loop behind.
+MOST_AHEAD = 256
 
 Floats = npt.NDArray[np.float32]
 
 
 class VoiceTrack:
-    """One caller's voice activity; made by `VadEngine.track`. Times in ms of the audio pushed so far."""
+    """One caller's voice activity; made by `VadEngine.track`. Times in ms of the audio pushed so far.
+
+    Windows wait for the engine's next run, but those of a burst do not (the loop or the carrier was held up): once more
+    than MOST_BEHIND wait they are judged at once, and so is each one after them until that run, because whoever looks
+    at every frame must see speech that begins and ends within the burst. Nothing is dropped unjudged.
+    """
 
     __slots__ = (
         "_buffer",
@@ -39,6 +49,7 @@ class VoiceTrack:
         "_preroll",
         "_shut",
         "is_waiting",
+        "most_behind",
         "now_ms",
         "slot",
         "voice",
@@ -60,6 +71,7 @@ class VoiceTrack:
         self.windows: deque[bytes] = deque()
         self.window_ms = 0
         self.is_waiting = False
+        self.most_behind = MOST_BEHIND
 
     @property
     def speaking(self) -> bool:
@@ -109,8 +121,9 @@ class VoiceTrack:
 
     def _close(self) -> None:
         self._is_open = False
-        self._buffer.clear()
-        self.windows.clear()
+        self._buffer.clear()  # less than a window, of what the gate took for silence
+        if self.windows:
+            self._engine.catch_up(self)
         self.voice.shut()
 
     def _cut(self) -> None:
@@ -122,6 +135,9 @@ class VoiceTrack:
         for start in range(0, whole, WINDOW_BYTES):
             self.windows.append(bytes(self._buffer[start : start + WINDOW_BYTES]))
         del self._buffer[:whole]
+        if len(self.windows) > self.most_behind:
+            self.most_behind = 0
+            self._engine.hurry(self)
 
 
 class VadEngine:
@@ -138,6 +154,7 @@ class VadEngine:
         self._states = np.zeros((2, 0, STATE), dtype=np.float32)
         self._contexts = np.zeros((0, CONTEXT), dtype=np.float32)
         self._free: list[int] = []
+        self._ahead = 0
         self.waiting: deque[VoiceTrack] = deque()
 
     @property
@@ -159,7 +176,7 @@ class VadEngine:
 
     def run(self) -> int:
         """Judges every window pending, in batches of at most one window per caller, and returns how many there were."""
-        judged = 0
+        judged = self._ahead = 0
         while self.waiting:
             batch = [self.waiting.popleft() for _ in range(min(len(self.waiting), self._max_batch))]
             busy = [track for track in batch if track.windows]
@@ -168,8 +185,20 @@ class VadEngine:
                 judged += len(busy)
             for track in batch:
                 track.is_waiting = bool(track.windows)
+                track.most_behind = MOST_BEHIND
             self.waiting.extend(track for track in busy if track.windows)
         return judged
+
+    def hurry(self, track: VoiceTrack) -> None:
+        """Judges what one caller has pending ahead of the next run, unless that was done for too many already."""
+        if self._ahead < MOST_AHEAD:
+            self._ahead += len(track.windows)
+            self.catch_up(track)
+
+    def catch_up(self, track: VoiceTrack) -> None:
+        """Judges what one caller has pending."""
+        while track.windows:
+            self._judge([track])
 
     def forget(self, slot: int) -> None:
         """Begins afresh with this caller: a state that has seen long silence is slow to believe in speech."""

@@ -22,6 +22,7 @@ from media.providers.ports import (
     Transcript,
     Words,
 )
+from media.turn.vad import VoiceTrack
 from shared.events import CallEnded, Envelope, Event
 from shared.plan import AgentPlan, CallPlan, LimitsPlan, ProviderPlan, TurnPlan
 
@@ -208,6 +209,7 @@ class Stage:
         turn: TurnPlan | None = None,
         limits: LimitsPlan | None = None,
         recorder: Recorder | None = None,
+        track: VoiceTrack | None = None,
     ) -> None:
         standin = [ProviderPlan("scripted")]
         self.plan = CallPlan(
@@ -218,7 +220,7 @@ class Stage:
             turn=turn or TurnPlan(silence_ms=400),
             limits=limits or LimitsPlan(),
         )
-        self.track, self.hear, self.model, self.voice = Track(), Recogniser(), Model(answers), Voice()
+        self.script, self.hear, self.model, self.voice = Track(), Recogniser(), Model(answers), Voice()
         self.carrier, self.notes = Carrier(), Notes()
         loop = asyncio.get_running_loop()
         self._began = loop.time()
@@ -229,7 +231,7 @@ class Stage:
                 hear=self.hear,
                 think=self.model,
                 speak=self.voice,
-                track=self.track,  # type: ignore[arg-type]  # a track with a script instead of a detector
+                track=track or self.script,  # type: ignore[arg-type]  # a script in the place of a detector
                 journal=Journal("call", self.notes, lambda: "2026-11-24T00:00:00.000Z"),
                 clock=self.now,
                 transcoder=Transcoder("PCMU", 8_000),
@@ -253,6 +255,14 @@ class Stage:
         self.hear.text = f"{self.hear.text} {text}".strip()
         for _ in range(ms // FRAME_MS):
             await self._frame(voice=True)
+
+    async def burst(self, ulaw: bytes, text: str) -> None:
+        """Audio of the caller's that is held up on its way until all of it has been spoken, and then comes at once."""
+        self.hear.text = f"{self.hear.text} {text}".strip()
+        for _ in range(0, len(ulaw), len(SILENCE)):
+            await self._pace()
+        for start in range(0, len(ulaw), len(SILENCE)):
+            self.call.on_audio(ulaw[start : start + len(SILENCE)])
 
     async def until_quiet(self, most_ms: int = 20_000) -> None:
         """Until the agent has begun to speak and ended."""
@@ -283,6 +293,14 @@ class Stage:
         return [event for event in self.notes.events if isinstance(event, kind)]
 
     async def _frame(self, *, voice: bool) -> None:
+        await self._pace()
+        self.script.voice = voice
+        self.call.on_audio(VOICE if voice else SILENCE)
+        if self._frames % 12 == 0:
+            self.call.tick()
+
+    async def _pace(self) -> None:
+        """The next 20 ms, in which the carrier plays on."""
         self._frames += 1
         target = self._began + self._frames * FRAME_MS / 1000
         loop = asyncio.get_running_loop()
@@ -290,7 +308,3 @@ class Stage:
         self.carrier.step()
         while self.carrier.marks:
             self.call.on_mark(self.carrier.marks.pop(0))
-        self.track.voice = voice
-        self.call.on_audio(VOICE if voice else SILENCE)
-        if self._frames % 12 == 0:
-            self.call.tick()
