@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+import msgspec
 from pydantic import TypeAdapter, ValidationError
 
 from control.agents.config import AgentConfig, Options
@@ -11,23 +12,28 @@ from control.agents.providers import KINDS, Kind, Offers
 from shared.errors import Invalid
 
 MOST_TOLD: Final = 5
+MOST_BYTES: Final = 262_144  # of a config as JSON
 _OPTIONS: Final[TypeAdapter[dict[str, Any]]] = TypeAdapter(Options)
 
 
 def parse_config(raw: Mapping[str, Any], at: str = "config") -> AgentConfig:
     """Raises Invalid; `param` names the first field at fault, below `at`."""
     try:
-        return AgentConfig.model_validate(dict(raw))
+        config = AgentConfig.model_validate(dict(raw))
     except ValidationError as error:
         raise _invalid(error, at) from None
+    _require_short(config.model_dump(), at)
+    return config
 
 
 def parse_options(raw: Mapping[str, Any], at: str) -> dict[str, Any]:
     """Raises Invalid like `parse_config`."""
     try:
-        return _OPTIONS.validate_python(dict(raw), strict=True)
+        options = _OPTIONS.validate_python(dict(raw), strict=True)
     except ValidationError as error:
         raise _invalid(error, at) from None
+    _require_short(options, at)
+    return options
 
 
 def require_known(content: Content, config: AgentConfig, offers: Offers, at: str = "config") -> None:
@@ -66,6 +72,12 @@ def _faults(
             yield f"{provider} takes no such option; an agent may set {', '.join(may) or 'none'}", f"{below}.{option}"
 
 
+def _require_short(value: Mapping[str, Any], at: str) -> None:
+    """Every version keeps all of it, and patch after patch could lay a megabyte on what is there. Raises Invalid."""
+    if len(msgspec.json.encode(value)) > MOST_BYTES:
+        raise Invalid(f"{at} has more than {MOST_BYTES // 1024} KiB.", param=at, code="too_long")
+
+
 def _invalid(error: ValidationError, at: str) -> Invalid:
     faults = [(_name(fault["loc"], at), fault["msg"]) for fault in error.errors(include_url=False)]
     told = "; ".join(f"{name}: {message}" for name, message in faults[:MOST_TOLD])
@@ -74,4 +86,5 @@ def _invalid(error: ValidationError, at: str) -> Invalid:
 
 
 def _name(path: tuple[int | str, ...], at: str) -> str:
-    return ".".join((at, *(str(part) for part in path)))
+    """Without the mark that pydantic puts behind a name which may not be one."""
+    return ".".join((at, *(str(part) for part in path if part != "[key]")))

@@ -112,9 +112,12 @@ async def test_versions_over_http(api: Api) -> None:
         ({"name": "A", "template_id": "x"}, "template_id"),
         ({"name": "A", "config": []}, "config"),
         ({"name": "A", "config": {"prompt": "a\0"}}, "config.prompt"),
-        ({"name": "A", "config": {"facts": {"a\0": "x"}}}, "config.facts.a\0.[key]"),
+        ({"name": "A", "config": {"facts": {"a\0": "x"}}}, "config.facts.a\0"),
         ({"name": "A", "config": {"turn": {"silence_ms": "600"}}}, "config.turn.silence_ms"),
         ({"name": "A", "config": {"limits": {"max_duration_s": 10**30}}}, "config.limits.max_duration_s"),
+        ({"name": "A", "config": {"voices": {"deepgram": {"model": {}}}}}, "config.voices.deepgram.model"),
+        ({"name": "A", "voice_provider": "deepgram", "voice_config": {"model": [1]}}, "voice_config.model"),
+        ({"name": "A", "voice_provider": "deepgram", "voice_config": {"Model": 1}}, "voice_config.Model"),
         ({"name": "A", "voice_provider": "nobody"}, "voice_provider"),
         ({"name": "A", "phone_number_id": str(UUID(int=7))}, "phone_number_id"),
     ],
@@ -125,6 +128,20 @@ async def test_what_is_wrong_is_named_and_nothing_is_made(api: Api, body: dict[s
     refused = await ann.post(agents, body)
     assert (refused.status, refused.param) == (422, param)
     assert (await ann.get(agents)).body["total"] == 0
+
+
+async def test_patch_after_patch_makes_no_endless_config(api: Api) -> None:
+    ann, agents = await owned(api)
+    one = f"{agents}/{(await ann.post(agents, {'name': 'A'})).body['agent']['id']}"
+    terms = ["x" * 2_000] * 100
+    long = {"provider": "deepgram", "options": {"keyterm": terms}}
+    assert (await ann.put(one, {"config": {"speech": {"stt": [long]}}})).status == 200
+    refused = await ann.put(one, {"config": {"facts": {f"fact_{n}": "x" * 4_000 for n in range(20)}}})
+    assert (refused.status, refused.code, refused.param) == (422, "too_long", "config")
+    voice = {"voice_provider": "deepgram", "voice_config": {"model": terms, "other": terms}}
+    refused = await ann.put(one, voice)
+    assert (refused.status, refused.code, refused.param) == (422, "too_long", "voice_config")
+    assert (await ann.get(one)).body["agent"]["version"] == 2
 
 
 async def test_names_and_limits_are_conflicts(api: Api) -> None:
