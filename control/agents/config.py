@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from control.agents.phone import callable_number
+from control.platform.one_fault import OneFault
 from shared.plan import ToolName
 
 SCHEMA_ID: Final = "/schemas/agent-config.json"
@@ -23,7 +24,10 @@ OptionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,59}$")
 OptionText = Annotated[str, StringConstraints(max_length=2_000, pattern=PLAIN)]
 Whole = Annotated[int, Field(ge=-SAFE_INTEGER, le=SAFE_INTEGER)]
 Real = Annotated[float, Field(allow_inf_nan=False, ge=-1e15, le=1e15)]
-Option = bool | Whole | Real | OptionText | Annotated[list[OptionText], Field(max_length=100)]
+Option = Annotated[
+    bool | Whole | Real | OptionText | Annotated[list[OptionText], Field(max_length=100)],
+    OneFault("true, false, a number, a text of up to 2,000 characters or a list of up to 100 such texts"),
+]
 Options = Annotated[dict[OptionName, Option], Field(max_length=30)]
 
 

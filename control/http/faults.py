@@ -63,4 +63,5 @@ def of_aiohttp(error: web.HTTPException) -> Problem:
 
 
 def _name(path: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in path) or "body"
+    """Without the mark that pydantic puts behind a name which may not be one."""
+    return ".".join(str(part) for part in path if part != "[key]") or "body"

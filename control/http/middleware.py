@@ -92,8 +92,8 @@ def answer(problem: Problem, request_id: str) -> web.Response:
     told = {
         "type": problem.type,
         "code": problem.code,
-        "message": problem.message,
-        "param": problem.param,
+        "message": _short(problem.message, MOST_MESSAGE),
+        "param": problem.param and _short(problem.param, MOST_PARAM),
         "request_id": request_id,
     }
     response = web.Response(status=problem.status, body=msgspec.json.encode({"error": told}), content_type=JSON)
@@ -114,6 +114,12 @@ def template(request: web.Request) -> str:
 
 
 JSON = "application/json"
+# Sentences may hold what was sent: an error is not to be as long as a body.
+MOST_MESSAGE, MOST_PARAM = 2_000, 200
+
+
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _converted(error: web.HTTPException, request_id: str) -> web.StreamResponse:

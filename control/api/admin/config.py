@@ -13,6 +13,7 @@ from control.http.body import Body, Money
 from control.http.context import AdminContext
 from control.http.route import Route
 from control.platform.model import Tier
+from control.platform.one_fault import OneFault
 from control.platform.tier_changes import NewTier, TierChange
 from shared.errors import Invalid
 
@@ -35,9 +36,13 @@ Position = Annotated[int, Field(ge=-_COUNT, le=_COUNT, description="In the price
 StripeId = Annotated[str, StringConstraints(pattern=r"^price_[A-Za-z0-9_]{1,200}$")]
 _Text = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\u0000]*$")]
 _Number = Annotated[int, Field(ge=-_WHOLE, le=_WHOLE)] | Annotated[float, Field(ge=-_WHOLE, le=_WHOLE)]
+_Feature = Annotated[
+    bool | _Number | _Text | list[_Text],
+    OneFault("true, false, null, a number, a text of up to 500 characters or a list of such texts"),
+]
 _FeatureName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Features = Annotated[
-    dict[_FeatureName, bool | _Number | _Text | list[_Text] | None],
+    dict[_FeatureName, _Feature | None],
     Field(max_length=100, description="What the tier holds beyond its limits, by name."),
 ]
 

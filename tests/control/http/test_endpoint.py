@@ -60,6 +60,12 @@ async def test_what_was_sent_is_not_sent_back_in_an_error(api: Api) -> None:
     assert reply.status == 422 and "4711" not in reply.raw.decode()
 
 
+async def test_a_fault_is_told_shorter_than_the_body_that_has_it(api: Api) -> None:
+    reply = await api.nobody.post("/try/echo", {"text": "a", "x" * 3_500: 1})
+    assert (reply.status, reply.code) == (422, "invalid")
+    assert (reply.param or "").startswith("xxx") and len(reply.raw) < 3_000
+
+
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
 async def test_a_body_that_says_it_is_something_else_is_refused(api: Api, kind: str) -> None:
     reply = await api.nobody.post("/try/echo", data=b'{"text": "a"}', headers={"Content-Type": kind})
