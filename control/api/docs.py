@@ -26,7 +26,7 @@ PAGE: Final = """<!DOCTYPE html>
 </html>
 """
 START: Final = """SwaggerUIBundle({
-  url: "/docs/document.json", dom_id: "#ui", deepLinking: true, docExpansion: "none", filter: true,
+  url: "/docs/document.json", dom_id: "#ui", deepLinking: true, docExpansion: "list", filter: true,
   tagsSorter: "alpha", validatorUrl: null
 });
 """

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from control.accounts.access_tokens import AccessTokens
+from control.accounts.access_tokens import KEY_PURPOSE, AccessTokens
 from control.accounts.mail import Mailer
 from control.accounts.passwords import Passwords
 from control.accounts.policy import AccountPolicy, HashPolicy
@@ -15,8 +15,6 @@ from control.http.context import Services
 from control.platform.service import Platform
 from control.workspaces.service import Workspaces
 from shared.secrets import Sealer
-
-TOKENS = "access tokens"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +30,7 @@ class Policies:
 
 def make_tokens(sealer: Sealer, policies: Policies) -> AccessTokens:
     """Their keys are derived from the secret keys, and rotate with them."""
-    return AccessTokens(sealer.derive(TOKENS), policies.access_token_s)
+    return AccessTokens(sealer.derive(KEY_PURPOSE), policies.access_token_s)
 
 
 def make_services(sealer: Sealer, policies: Policies, passwords: Passwords) -> Services:
