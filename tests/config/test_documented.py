@@ -1,0 +1,55 @@
+"""The tables of settings in the documents: each setting with its default, unit and meaning, and no other."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+from config.settings import PREFIX, ControlSettings, MediaSettings
+
+DOCS = Path(__file__).parents[2] / "docs"
+UNITS = {"_s": "s", "_bytes": "bytes", "_kib": "KiB"}
+
+
+def default(field: FieldInfo) -> str:
+    value: Any = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
+    if field.is_required():
+        return "required"
+    if value in (None, "", (), {}):
+        return "none"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def unit(name: str) -> str:
+    return next((unit for end, unit in UNITS.items() if name.endswith(end)), "")
+
+
+def variable(name: str) -> str:
+    return f"`{PREFIX}{name.upper()}`"
+
+
+@pytest.mark.parametrize("name", ControlSettings.model_fields)
+def test_a_setting_of_control_is_documented(name: str) -> None:
+    field = ControlSettings.model_fields[name]
+    line = f"| {variable(name)} | {default(field)} | {unit(name)} | {field.description} |".replace("|  |", "| |")
+    assert line in (DOCS / "control.md").read_text().splitlines()
+
+
+@pytest.mark.parametrize("name", MediaSettings.model_fields)
+def test_a_setting_of_media_is_documented(name: str) -> None:
+    field = MediaSettings.model_fields[name]
+    line = f"| {variable(name)} | {default(field)} | {field.description} |"
+    assert line in (DOCS / "media-server.md").read_text().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("document", "settings"), [("control.md", ControlSettings), ("media-server.md", MediaSettings)]
+)
+def test_no_variable_is_documented_that_nobody_reads(
+    document: str, settings: type[ControlSettings] | type[MediaSettings]
+) -> None:
+    named = set(re.findall(rf"^\| (`{PREFIX}\w+`) \|", (DOCS / document).read_text(), re.MULTILINE))
+    assert named == {variable(name) for name in settings.model_fields}
