@@ -40,6 +40,8 @@ PASSWORD = "plum tractor 48 violin"
 KEY = bytes(range(32))
 # argon2's least: a test signs many people up.
 CHEAP = HashPolicy(time_cost=1, memory_kib=8, parallelism=1)
+# A loaded machine must not fail a test.
+PATIENT = Timeouts(connect=30, acquire=30, statement=30, command=60)
 _numbers = count(1)
 
 
@@ -211,7 +213,7 @@ async def running_api(
             access_token_s=access_token_s,
         ),
         pool_size=pool_size,
-        timeouts=timeouts or Timeouts(),
+        timeouts=timeouts or PATIENT,
     )
     async with open_pool(database_url, size=1, role="owner") as owners, owners.acquire() as owner:
         await _seed(owner)
