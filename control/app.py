@@ -26,6 +26,7 @@ from control.http.middleware import Edge
 from control.http.openapi import document
 from control.http.origin import Origins
 from control.http.route import BadRoute, Route
+from control.http.turnstile import Turnstile
 from control.http.wiring import Policies, make_services, make_tokens
 from shared.secrets import Sealer
 
@@ -77,13 +78,15 @@ async def opened(options: Options, routes: Sequence[Route] = ROUTES) -> AsyncIte
 
 def parts(options: Options, pool: Pool, redis: Redis, sealer: Sealer, passwords: Passwords) -> Parts:
     """What all endpoints share."""
-    metrics, http = HttpMetrics(), options.http
+    metrics, http, hashing = HttpMetrics(), options.http, options.policies.hashing
     return Parts(
         pool=pool,
         services=make_services(sealer, options.policies, passwords),
         authoriser=Authoriser(make_tokens(sealer, options.policies)),
         limits=Limits(redis, metrics, timeout_s=http.redis_timeout_s, changed=http.limits),
         metrics=metrics,
+        # A few more than are hashed at once, for what they do around it; never more than half the pool.
+        turnstile=Turnstile(min(2 * hashing.workers, max(options.pool_size // 2, 1)), hashing.waiting),
         clock=_now,
         body_timeout_s=http.body_timeout_s,
     )

@@ -19,6 +19,7 @@ from control.http.page import Query
 from control.http.request import CALLER, origin_of, read_body
 from control.http.route import Route, Shape, shape
 from control.http.transaction import in_transaction
+from control.http.turnstile import Turnstile
 
 JSON_HEADERS = {"Content-Type": "application/json"}
 
@@ -32,6 +33,7 @@ class Parts:
     authoriser: Authoriser
     limits: Limits
     metrics: HttpMetrics
+    turnstile: Turnstile
     clock: Callable[[], datetime]
     body_timeout_s: float
 
@@ -64,13 +66,16 @@ class Endpoint:
         self._parts = parts
 
     async def __call__(self, request: web.Request) -> web.Response:
-        parts = self._parts
         asked = await self._ask(request)
         if self.route.access.kind is Kind.OPEN:
             # Others are told what is wrong with their input only after it is known that they may ask at all.
             asked.given = self._given(asked)
         await self._limit(asked)
-        answer = await in_transaction(parts.pool, lambda db: self._work(asked, db), parts.metrics.repeats.inc)
+        if self.route.hashes:
+            async with self._parts.turnstile.passed():
+                answer = await self._transacted(asked)
+        else:
+            answer = await self._transacted(asked)
         if not answer.body:
             return web.Response(status=answer.status)
         return web.Response(status=answer.status, body=answer.body, headers=JSON_HEADERS)
@@ -91,6 +96,10 @@ class Endpoint:
         if limit.account and asked.given is not None:
             account = str(getattr(asked.given["body"], limit.account))
         await self._parts.limits.check(limit, origin_of(asked.request).address, account)
+
+    async def _transacted(self, asked: Asked) -> Answer:
+        parts = self._parts
+        return await in_transaction(parts.pool, lambda db: self._work(asked, db), parts.metrics.repeats.inc)
 
     async def _work(self, asked: Asked, db: Connection) -> Answer:
         """The part inside the transaction; may be done twice."""

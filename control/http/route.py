@@ -31,7 +31,8 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One endpoint. beyond_spec: documented as an addition to the spec. idempotent: honours Idempotency-Key."""
+    """One endpoint. beyond_spec: documented as an addition to the spec. idempotent: honours Idempotency-Key. hashes:
+    checks or makes a password, which takes long: goes through the turnstile before it takes a connection."""
 
     method: str
     path: str
@@ -40,6 +41,7 @@ class Route:
     status: int = 200
     idempotent: bool = False
     limit: Limit | None = None
+    hashes: bool = False
     beyond_spec: bool = False
 
 

@@ -143,13 +143,13 @@ def _told(tokens: Tokens) -> tuple[str, str, int]:
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("POST", "/admin/auth/login", log_in, OPEN, limit=Limit("admin-login", 20, 60, account="email")),
+    Route("POST", "/admin/auth/login", log_in, OPEN, limit=Limit("admin-login", 20, 60, account="email"), hashes=True),
     Route("POST", "/admin/auth/logout", log_out, ANY_ADMIN),
     Route("GET", "/admin/auth/me", me, ANY_ADMIN),
     Route("POST", "/admin/auth/refresh", refresh, OPEN, limit=Limit("admin-refresh", 120, 60)),
     Route(
         "POST", "/admin/auth/totp/enrol", enrol_totp, OPEN, limit=Limit("admin-enrol", 10, 60, account="email"),
-        beyond_spec=True,
+        hashes=True, beyond_spec=True,
     ),
     Route("POST", "/admin/auth/totp", begin_totp, ANY_ADMIN, beyond_spec=True),
     Route("POST", "/admin/auth/totp/confirm", confirm_totp, ANY_ADMIN, beyond_spec=True),

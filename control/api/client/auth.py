@@ -168,8 +168,10 @@ def _told(tokens: Tokens) -> tuple[str, str, int]:
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("POST", "/auth/signup", sign_up, OPEN, status=201, limit=Limit("signup", 20, 3600, account="email")),
-    Route("POST", "/auth/login", log_in, OPEN, limit=Limit("login", 20, 60, account="email")),
+    Route(
+        "POST", "/auth/signup", sign_up, OPEN, status=201, limit=Limit("signup", 20, 3600, account="email"), hashes=True
+    ),
+    Route("POST", "/auth/login", log_in, OPEN, limit=Limit("login", 20, 60, account="email"), hashes=True),
     Route("POST", "/auth/refresh", refresh, OPEN, limit=Limit("refresh", 120, 60), beyond_spec=True),
     Route("POST", "/auth/logout", log_out, USER),
     Route("GET", "/auth/me", me, USER),
@@ -179,5 +181,5 @@ ROUTES: tuple[Route, ...] = (
         beyond_spec=True,
     ),
     Route("POST", "/auth/forgot-password", forgot_password, OPEN, limit=Limit("forgot", 5, 3600, account="email")),
-    Route("POST", "/auth/reset-password", reset_password, OPEN, limit=Limit("reset-password", 20, 60)),
+    Route("POST", "/auth/reset-password", reset_password, OPEN, limit=Limit("reset-password", 20, 60), hashes=True),
 )  # fmt: skip

@@ -113,6 +113,6 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "POST", "/invitations/signup", sign_up_invited, OPEN, status=201, limit=Limit("invited-signup", 20, 3600),
-        beyond_spec=True,
+        hashes=True, beyond_spec=True,
     ),
 )  # fmt: skip

@@ -86,7 +86,8 @@ async def test_a_tier_from_its_making_to_its_change(api: Api) -> None:
         ({"display_name": "a\0"}, "display_name"), ({"monthly_fee": -1}, "monthly_fee"),
         ({"monthly_fee": 1.005}, "monthly_fee"), ({"monthly_fee": 1e30}, "monthly_fee"),
         ({"max_agents": 2**40}, "max_agents"), ({"max_members": 0}, "max_members"), ({"colour": 1}, "colour"),
-        ({"features": []}, "features"), ({"features": {"A": 1}}, "features.A"), ({"features": {"a": {"b": 1}}}, "features.a"),
+        ({"features": []}, "features"), ({"features": {"A": 1}}, "features.A"),
+        ({"features": {"a": {"b": 1}}}, "features.a"),
     ],
 )  # fmt: skip
 async def test_a_wrong_field_is_named(api: Api, change: dict[str, Any], param: str) -> None:

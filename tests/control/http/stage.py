@@ -189,4 +189,5 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/try/collide", collide, OPEN),
     Route("GET", "/try/sleep", sleep, OPEN),
     Route("POST", "/try/guess", guess, OPEN, limit=Limit("guess", 3, 60, account="text")),
+    Route("GET", "/try/hash", wait, OPEN, hashes=True),
 )
