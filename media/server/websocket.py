@@ -85,6 +85,7 @@ class WebSocket(asyncio.Protocol):
         if not self._closing:
             self._closing = True
             self._write(close_frame(code, reason))
+            self.resume()  # their close, or that they are gone, must be seen
 
     def abort(self) -> None:
         """Drops the connection at once."""

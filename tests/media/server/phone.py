@@ -1,11 +1,12 @@
 """A Twilio media stream's far side for socket tests: sends what it is told, keeps what it gets.
 
-A call's turns are clocked by the audio it receives, so audio may come faster than real time, though not so fast that
-the judge of voices, who looks every 20 ms, cannot keep up."""
+A call's turns are clocked by the audio it receives, so audio may come faster than real time."""
 
 import asyncio
 import base64
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,8 @@ from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 STREAM = "MZ0123456789abcdef0123456789abcdef"
 SILENCE = b"\xff" * 160
 FRAME_EVERY_S = 0.005  # four times real time
+# For whatever must come: a loaded machine may take long, and only a fault never ends.
+PATIENCE_S = 60.0
 
 
 def start_message(stream: str = STREAM) -> dict[str, Any]:
@@ -31,13 +34,16 @@ def start_message(stream: str = STREAM) -> dict[str, Any]:
 
 @dataclass
 class Phone:
-    """One stream. `audio` is what the agent sent, `events` every message's event name in order."""
+    """One stream. `audio` is what the agent sent, `events` every message's event name in order.
+
+    returns_marks: as a carrier does, though at once, as if the audio before them had been heard.
+    """
 
     socket: ClientWebSocketResponse
     stream: str = STREAM
+    returns_marks: bool = False
     audio: bytearray = field(default_factory=bytearray)
     events: list[str] = field(default_factory=list)
-    marks: list[str] = field(default_factory=list)
     close_code: int | None = None
     _sent: int = 0
     _reader: asyncio.Task[None] | None = None
@@ -58,8 +64,6 @@ class Phone:
 
     async def speak(self, ulaw: bytes) -> None:
         """Sends caller audio in frames of 20 ms."""
-        loop = asyncio.get_running_loop()
-        begun, before = loop.time(), self._sent
         for at in range(0, len(ulaw), 160):
             self._sent += 1
             media = {
@@ -70,22 +74,33 @@ class Phone:
             }
             message = {"event": "media", "sequenceNumber": str(self._sent + 1), "streamSid": self.stream}
             await self.send({**message, "media": media})
-            await asyncio.sleep(max(0.0, begun + (self._sent - before) * FRAME_EVERY_S - loop.time()))
+            await asyncio.sleep(FRAME_EVERY_S)  # after a stall the rest must not come in a burst
 
     async def pause(self, ms: int) -> None:
         """Sends silence."""
         await self.speak(SILENCE * (ms // 20))
 
-    async def until(self, event: str, seconds: float = 10.0) -> None:
+    @asynccontextmanager
+    async def going_on(self) -> AsyncIterator[None]:
+        """Sends silence until left or cut off, for a phone is never without a word."""
+        sending = asyncio.create_task(self._go_on())
+        try:
+            yield
+        finally:
+            sending.cancel()
+            with suppress(asyncio.CancelledError, ConnectionError):
+                await sending
+
+    async def until(self, event: str) -> None:
         """Waits for a message of that kind (or "closed")."""
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(PATIENCE_S):
             while event not in self.events:
                 self._news.clear()
                 await self._news.wait()
 
-    async def until_heard(self, ms: int, seconds: float = 5.0) -> None:
-        """Waits until that much agent audio has come, and the mark behind it."""
-        async with asyncio.timeout(seconds):
+    async def until_heard(self, ms: int) -> None:
+        """Sends silence until that much agent audio has come, and the mark behind it."""
+        async with asyncio.timeout(PATIENCE_S), self.going_on():
             while len(self.audio) < ms * 8 or self.events[-1] != "mark":
                 self._news.clear()
                 await self._news.wait()
@@ -101,15 +116,19 @@ class Phone:
     async def _read(self) -> None:
         async for message in self.socket:
             if message.type is WSMsgType.TEXT:
-                self._take(json.loads(message.data))
+                await self._take(json.loads(message.data))
         self.close_code = self.socket.close_code
         self.events.append("closed")
         self._news.set()
 
-    def _take(self, message: dict[str, Any]) -> None:
+    async def _go_on(self) -> None:
+        while True:
+            await self.pause(20)
+
+    async def _take(self, message: dict[str, Any]) -> None:
         if message["event"] == "media":
             self.audio += base64.b64decode(message["media"]["payload"])
-        if message["event"] == "mark":
-            self.marks.append(message["mark"]["name"])
+        if message["event"] == "mark" and self.returns_marks:
+            await self.send({**message, "sequenceNumber": "5"})
         self.events.append(message["event"])
         self._news.set()

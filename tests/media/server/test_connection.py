@@ -2,25 +2,34 @@
 
 import asyncio
 import json
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import aclosing, suppress
 
 import pytest
 
 from media.server.limits import Limits
 from shared.events import AgentSaid, CallEnded, CallerSaid, CallStarted, Event, decode_event
-from tests.media.server.conftest import Desk, fewer
-from tests.media.server.phone import STREAM, start_message
+from shared.plan import CallPlan, decode_plan
+from tests.media.server.conftest import PLAN, Desk, fewer
+from tests.media.server.phone import PATIENCE_S, STREAM, start_message
 
 MEDIA = {"track": "inbound", "chunk": "1", "timestamp": "0", "payload": "AAAA"}
 
 
 async def events_of(desk: Desk, stream: str = STREAM) -> list[Event]:
     """The call's events as the stand-alone server gives them out, until the last one."""
-    async with asyncio.timeout(10):
+    return [event async for event in follow(desk, stream)]
+
+
+async def follow(desk: Desk, stream: str = STREAM) -> AsyncIterator[Event]:
+    """The call's events as they happen."""
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             async with desk.session.get(f"{desk.url}/calls/{stream}/events") as response:
                 if response.status == 200:
-                    return [decode_event(line).event async for line in response.content]
+                    async for line in response.content:
+                        yield decode_event(line).event
+                    return
                 # The disk thread has not written the index yet.
                 assert response.status == 404
 
@@ -37,17 +46,24 @@ async def test_a_caller_is_heard_and_answered(desk: Desk, speech: bytes) -> None
     assert isinstance(said, CallerSaid) and said.text == "and so my fellow americans"
 
 
-async def test_the_answer_is_recorded_as_heard_when_marks_come_back(desk: Desk, speech: bytes) -> None:
-    phone = await desk.dial()
-    await phone.speak(speech)
-    await phone.pause(800)
-    await phone.until_heard(600)
-    for name in phone.marks:
-        await phone.send({"event": "mark", "sequenceNumber": "5", "streamSid": STREAM, "mark": {"name": name}})
-    await phone.pause(40)
-    await phone.hang_up()
-    (said,) = [event for event in await events_of(desk) if isinstance(event, AgentSaid)]
-    assert said.text == "Thank you for calling." and not said.interrupted
+class TestMarks:
+    """An answer of ten seconds that a carrier says was heard at once."""
+
+    @pytest.fixture
+    def plan(self) -> CallPlan:
+        short, long = b'"audio_ms": 600, "chunk_ms": 200', b'"audio_ms": 10000, "chunk_ms": 10000'
+        assert short in PLAN
+        return decode_plan(PLAN.replace(short, long))
+
+    async def test_the_answer_is_recorded_as_heard_when_they_come_back(self, desk: Desk, speech: bytes) -> None:
+        phone = await desk.dial()
+        phone.returns_marks = True
+        await phone.speak(speech)
+        async with phone.going_on(), aclosing(follow(desk)) as events:
+            said = await anext(event async for event in events if isinstance(event, AgentSaid))
+        assert said.text == "Thank you for calling." and not said.interrupted
+        assert said.end_ms - said.start_ms < 10_000, "without marks it would be heard at the pace of a clock"
+        await phone.hang_up()
 
 
 @pytest.mark.parametrize(
@@ -62,12 +78,13 @@ async def test_the_answer_is_recorded_as_heard_when_marks_come_back(desk: Desk, 
 )
 async def test_a_bad_message_ends_its_call_only(desk: Desk, message: str, code: str, close: int) -> None:
     other = await desk.dial("MZother")
-    phone = await desk.dial()
-    await phone.send(message)
-    await phone.until("closed")
-    assert phone.close_code == close
-    assert desk.count("vocalized_media_wire_errors_total", code=code) == 1
-    ended = (await events_of(desk))[-1]
+    async with other.going_on():
+        phone = await desk.dial()
+        await phone.send(message)
+        await phone.until("closed")
+        assert phone.close_code == close
+        assert desk.count("vocalized_media_wire_errors_total", code=code) == 1
+        ended = (await events_of(desk))[-1]
     assert isinstance(ended, CallEnded) and ended.end_reason == "carrier_error" and code in ended.detail
     await other.pause(100)
     assert not other.socket.closed
@@ -84,21 +101,26 @@ async def test_an_oversized_message_closes_the_socket(desk: Desk) -> None:
     assert isinstance(ended, CallEnded) and "too_large" in ended.detail
 
 
-async def test_a_socket_that_never_starts_is_dropped(desk: Desk) -> None:
-    socket = await desk.session.ws_connect(desk.url + "/media/twilio")
-    await socket.send_str(json.dumps({"event": "connected", "protocol": "Call", "version": "1.0.0"}))
-    async with asyncio.timeout(5):
-        await socket.receive()
-    assert socket.closed
+class TestSilent:
+    """A socket that says nothing, or nothing more."""
 
+    @pytest.fixture
+    def limits(self, limits: Limits) -> Limits:
+        return fewer(limits, start_timeout_s=0.5, receive_timeout_s=0.5)
 
-async def test_a_stream_that_goes_silent_is_dropped(desk: Desk) -> None:
-    phone = await desk.dial()
-    await phone.pause(100)
-    await phone.until("closed")
-    ended = (await events_of(desk))[-1]
-    assert isinstance(ended, CallEnded)
-    assert ended.end_reason == "carrier_error" and "nothing received" in ended.detail
+    async def test_is_dropped_before_the_start(self, desk: Desk) -> None:
+        socket = await desk.session.ws_connect(desk.url + "/media/twilio")
+        await socket.send_str(json.dumps({"event": "connected", "protocol": "Call", "version": "1.0.0"}))
+        async with asyncio.timeout(PATIENCE_S):
+            await socket.receive()
+        assert socket.closed
+
+    async def test_is_dropped_during_the_call(self, desk: Desk) -> None:
+        phone = await desk.dial()
+        await phone.until("closed")
+        ended = (await events_of(desk))[-1]
+        assert isinstance(ended, CallEnded)
+        assert ended.end_reason == "carrier_error" and "nothing received" in ended.detail
 
 
 async def test_a_call_that_crashes_is_ended_and_its_neighbour_goes_on(
@@ -110,9 +132,8 @@ async def test_a_call_that_crashes_is_ended_and_its_neighbour_goes_on(
     assert connection.call is not None
     monkeypatch.setattr(connection.call, "tick", lambda: 1 / 0)
     other = await desk.dial("MZother")
-    async with asyncio.timeout(5):
-        while "closed" not in phone.events:
-            await other.pause(40)
+    async with phone.going_on(), other.going_on():
+        await phone.until("closed")
     ended = (await events_of(desk))[-1]
     assert isinstance(ended, CallEnded)
     assert ended.end_reason == "carrier_error" and "ZeroDivisionError" in ended.detail
@@ -131,8 +152,10 @@ class TestFlood:
         phone = await desk.dial()
         mark = {"event": "mark", "sequenceNumber": "5", "streamSid": STREAM, "mark": {"name": "none"}}
         with suppress(ConnectionError):
-            while not phone.socket.closed:
-                await phone.send(mark)
+            async with asyncio.timeout(PATIENCE_S):
+                while not phone.socket.closed:
+                    await phone.send(mark)
+                    await asyncio.sleep(0)
         await phone.until("closed")
         ended = (await events_of(desk))[-1]
         assert isinstance(ended, CallEnded) and "too many" in ended.detail

@@ -14,7 +14,7 @@ from media.telephony.wire import Started
 from shared.events import DigitPressed
 from shared.plan import CallPlan
 from tests.media.server.conftest import Desk, fewer
-from tests.media.server.phone import STREAM, start_message
+from tests.media.server.phone import PATIENCE_S, STREAM, start_message
 from tests.media.server.test_connection import events_of
 from tests.media.server.test_frames import compressed, masked
 
@@ -34,7 +34,7 @@ async def talk(desk: Desk, *chunks: bytes, until: bytes = b"\r\n\r\n") -> tuple[
         writer.write(chunk)
         await writer.drain()
         await asyncio.sleep(0)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         try:
             return await reader.readuntil(until), writer
         except asyncio.IncompleteReadError as error:

@@ -9,6 +9,7 @@ import pytest
 
 from media.server.frames import CloseCode, FrameError
 from media.server.websocket import WebSocket
+from tests.media.server.phone import PATIENCE_S
 from tests.media.server.test_frames import masked
 
 
@@ -29,7 +30,7 @@ class Listener:
         self._note("broke" if broke else "closed")
 
     async def until(self, what: str) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while what not in self.told:
                 self.news.clear()
                 await self.news.wait()
@@ -51,7 +52,7 @@ class Line:
         await asyncio.get_running_loop().sock_sendall(self.far, data)
 
     async def read(self, size: int) -> bytes:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             return await asyncio.get_running_loop().sock_recv(self.far, size)
 
 
@@ -87,9 +88,17 @@ async def test_our_close_goes_out_last_and_once_and_waits_for_theirs(line: Line)
     line.ours.send("later")
     assert await line.read(100) == b"\x81\x04last\x88\x02\x03\xe8"
     await line.write(masked(1, b"dropped") + masked(8, b"\x03\xe8"))
-    await line.ours.gone(5)
+    await line.ours.gone(PATIENCE_S)
     assert await line.read(100) == b""
     assert line.listener.told == []
+
+
+async def test_their_close_is_seen_though_the_socket_was_paused(line: Line) -> None:
+    line.ours.pause()
+    line.ours.close(CloseCode.POLICY, "")
+    await line.write(masked(8, b"\x03\xf0"))
+    assert await line.read(100) == b"\x88\x02\x03\xf0"
+    assert await line.read(100) == b""
 
 
 async def test_a_far_side_that_does_not_close_is_dropped(line: Line) -> None:
@@ -105,7 +114,7 @@ async def test_a_fault_is_told_once_and_what_follows_is_thrown_away(line: Line) 
     line.ours.close(CloseCode.PROTOCOL_ERROR, "bad_frame")
     await line.write(masked(1, b"more") * 100)
     line.far.close()
-    await line.ours.gone(5)
+    await line.ours.gone(PATIENCE_S)
     assert line.listener.told == ["text b'good'", "fault 1002"]
 
 

@@ -8,7 +8,7 @@ from aiohttp import WSServerHandshakeError
 from media.server.limits import Limits
 from shared.events import CallEnded
 from tests.media.server.conftest import Desk, fewer
-from tests.media.server.phone import Phone
+from tests.media.server.phone import PATIENCE_S
 from tests.media.server.test_connection import events_of
 
 
@@ -41,29 +41,23 @@ class TestFull:
             await desk.dial("MZother")
         assert desk.count("vocalized_media_refused_total", reason="full") == 1
         await phone.hang_up()
+        await desk.until_idle()
         phone = await desk.dial("MZthird")
         await phone.hang_up()
 
 
-async def talk(phone: Phone, stop: asyncio.Event) -> None:
-    while not stop.is_set():
-        await phone.pause(100)
-
-
 async def test_draining_refuses_new_calls_and_lets_running_ones_finish(desk: Desk) -> None:
-    phone, stop = await desk.dial(), asyncio.Event()
-    talking = asyncio.create_task(talk(phone, stop))
-    draining = asyncio.create_task(desk.worker.drain())
-    await asyncio.sleep(0)
-    assert await status(desk, "/readyz") == 503
-    assert await status(desk, "/healthz") == 200
-    with pytest.raises(WSServerHandshakeError, match="503"):
-        await desk.dial("MZother")
-    assert not draining.done()
-    stop.set()
-    await talking
+    phone = await desk.dial()
+    async with phone.going_on():
+        draining = asyncio.create_task(desk.worker.drain())
+        await asyncio.sleep(0)
+        assert await status(desk, "/readyz") == 503
+        assert await status(desk, "/healthz") == 200
+        with pytest.raises(WSServerHandshakeError, match="503"):
+            await desk.dial("MZother")
+        assert not draining.done()
     await phone.hang_up()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await draining
     ended = (await events_of(desk))[-1]
     assert isinstance(ended, CallEnded) and ended.end_reason == "caller_hangup"
@@ -77,12 +71,9 @@ class TestShortDrain:
         return fewer(limits, drain_timeout_s=0.2)
 
     async def test_ends_the_calls_that_remain(self, desk: Desk) -> None:
-        phone, stop = await desk.dial(), asyncio.Event()
-        talking = asyncio.create_task(talk(phone, stop))
-        async with asyncio.timeout(5):
+        phone = await desk.dial()
+        async with phone.going_on(), asyncio.timeout(PATIENCE_S):
             await desk.worker.drain()
-        stop.set()
-        await asyncio.gather(talking, return_exceptions=True)
         await phone.until("closed")
         ended = (await events_of(desk))[-1]
         assert isinstance(ended, CallEnded) and ended.end_reason == "media_lost"
@@ -103,7 +94,7 @@ class TestStuckSocket:
         assert response.connection is not None and isinstance(response.connection.transport, asyncio.ReadTransport)
         response.connection.transport.pause_reading()
         other = await desk.dial("MZother")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while desk.count("vocalized_media_calls_total", carrier="twilio", end_reason="carrier_error") == 0:
                 connection.play(b"\x00" * 100_000)
                 await other.pause(40)
