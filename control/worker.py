@@ -101,23 +101,28 @@ class Worker:
             if now - self._beats.get(duty.name, now) > timedelta(seconds=3 * duty.every_s + 60)
         ]
 
-    async def once(self, duty: Duty) -> None:
-        """A duty, until there is no more of it."""
-        done = duty.batch
-        while done >= duty.batch:
-            with self.metrics.seconds.labels(duty.name).time():
-                async with self._pool.transaction() as db:
-                    await enter_platform(db)
-                    done = await duty.run(db, self._clock())
-            self.metrics.done.labels(duty.name).inc(done)
+    async def once(self, duty: Duty, stop: asyncio.Event | None = None) -> None:
+        """A duty, round by round, until there is no more of it or `stop` is set."""
+        while await self._round(duty) >= duty.batch:
+            if stop is not None and stop.is_set():
+                return
+
+    async def _round(self, duty: Duty) -> int:
+        with self.metrics.seconds.labels(duty.name).time():
+            async with self._pool.transaction() as db:
+                await enter_platform(db)
+                done = await duty.run(db, self._clock())
+        self.metrics.done.labels(duty.name).inc(done)
+        # Also where there is more: who works off a long backlog is not late.
         self._beats[duty.name] = self._clock()
         self.metrics.last.labels(duty.name).set(self._clock().timestamp())
+        return done
 
     async def _repeat(self, duty: Duty, stop: asyncio.Event) -> None:
         self._beats.setdefault(duty.name, self._clock())
         while not stop.is_set():
             try:
-                await self.once(duty)
+                await self.once(duty, stop)
             except Exception as error:  # one duty's fault must not end the others, nor this one's next run
                 self.metrics.failed.labels(duty.name).inc()
                 log.error("worker.duty_broke_off", duty=duty.name, **_told(error))

@@ -260,6 +260,23 @@ async def test_a_stop_waits_for_the_running_duty(pool: Pool, fresh_database_url:
     assert len(done) == 1
 
 
+async def test_a_backlog_is_no_lateness_and_does_not_hold_up_the_end(pool: Pool, fresh_database_url: str) -> None:
+    hours = [NOON]
+    stop, runs = asyncio.Event(), []
+
+    async def endless(db: Connection, now: datetime) -> int:
+        runs.append(worker.late(hours[0]))
+        hours[0] += timedelta(seconds=60)
+        if len(runs) == 5:
+            stop.set()
+        return 1
+
+    worker = a_worker(pool, fresh_database_url, Duty("endless", 1, endless, 1), clock=lambda: hours[0])
+    async with asyncio.timeout(30):
+        await worker.run(stop)
+    assert runs == [[]] * 5
+
+
 async def test_an_overdue_duty_is_told(pool: Pool, fresh_database_url: str) -> None:
     hours = iter([NOON, NOON, NOON])
     worker = a_worker(pool, fresh_database_url, Duty("d", 10, Counting(), 1), clock=lambda: next(hours))
