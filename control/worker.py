@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from control.http.wiring import Policies, make_services
 from control.platform.expiry import remove_old_answers
 from control.platform.service import Platform
 from control.workspaces.service import Workspaces
+from shared.logs import told
 from shared.secrets import Sealer, Unsealable
 
 REBUILD: Final = "rollups.rebuild"
@@ -125,7 +125,7 @@ class Worker:
                 await self.once(duty, stop)
             except Exception as error:  # one duty's fault must not end the others, nor this one's next run
                 self.metrics.failed.labels(duty.name).inc()
-                log.error("worker.duty_broke_off", duty=duty.name, **_told(error))
+                log.error("worker.duty_broke_off", duty=duty.name, **told(error))
             # Workers that were started together shall not all come at once.
             await _pause(duty.every_s * random.uniform(0.8, 1.2), stop)
 
@@ -147,7 +147,7 @@ class Worker:
                 raise
             except Exception as error:  # a job's fault is the job's
                 self.metrics.jobs.labels(name, "failed").inc()
-                log.warning("worker.job_failed", job=name, **_told(error))
+                log.warning("worker.job_failed", job=name, **told(error))
                 raise JobFailed(type(error).__name__) from None
             self.metrics.jobs.labels(name, "done").inc()
 
@@ -300,12 +300,6 @@ async def status_served(worker: Worker, host: str, port: int) -> AsyncIterator[i
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
-
-
-def _told(error: Exception) -> dict[str, str]:
-    """Kind and place of a fault. Not its text: that of a database's error holds the values of a row."""
-    frames = [one for one in traceback.extract_tb(error.__traceback__) if "site-packages" not in one.filename]
-    return {"fault": type(error).__name__, "at": " < ".join(f"{one.name}:{one.lineno}" for one in frames[:-6:-1])}
 
 
 async def _pause(seconds: float, stop: asyncio.Event) -> None:

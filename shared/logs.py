@@ -2,8 +2,21 @@
 
 import logging
 import sys
+import traceback
+from pathlib import Path
+from typing import Final
 
 import structlog
+
+# Places told of a fault, the innermost first.
+_PLACES: Final = 8
+
+
+def told(error: BaseException) -> dict[str, str]:
+    """Kind and places of a fault, for a log line. Not its text: a database error's holds the values of a row."""
+    frames = [one for one in traceback.extract_tb(error.__traceback__) if "site-packages" not in one.filename]
+    places = (f"{Path(one.filename).stem}.{one.name}:{one.lineno}" for one in reversed(frames[-_PLACES:]))
+    return {"fault": type(error).__name__, "at": " < ".join(places)}
 
 
 def configure_logs(level: str = "info") -> None:

@@ -18,6 +18,7 @@ from control.http.origin import Origins
 from control.http.request import CALLER, ORIGIN
 from shared.errors import Problem, TooMany, Unavailable
 from shared.ids import new_id
+from shared.logs import told
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 TRY_AGAIN_S = 1
@@ -89,14 +90,14 @@ class Edge:
 
 def answer(problem: Problem, request_id: str) -> web.Response:
     """A Problem as the API tells it."""
-    told = {
+    body = {
         "type": problem.type,
         "code": problem.code,
         "message": _short(problem.message, MOST_MESSAGE),
         "param": problem.param and _short(problem.param, MOST_PARAM),
         "request_id": request_id,
     }
-    response = web.Response(status=problem.status, body=msgspec.json.encode({"error": told}), content_type=JSON)
+    response = web.Response(status=problem.status, body=msgspec.json.encode({"error": body}), content_type=JSON)
     match problem:
         case TooMany(retry_after_s=seconds):
             response.headers["Retry-After"] = str(seconds)
@@ -132,10 +133,10 @@ def _converted(error: web.HTTPException, request_id: str) -> web.StreamResponse:
 
 
 def _surprise(error: Exception, request_id: str) -> web.Response:
-    """Nothing from inside is told; the log has it under the same request id."""
+    """Nothing from inside is told; the log has the place under the same request id."""
     problem = of_database(error)
     if problem is None:
-        log.error("http.crash", request_id=request_id, exc_info=error)
+        log.error("http.crash", request_id=request_id, **told(error))
         problem = Problem("Something went wrong on our side.")
     elif isinstance(problem, Unavailable):
         log.warning("http.unavailable", request_id=request_id, error=type(error).__name__)
