@@ -254,11 +254,10 @@ def _responses(route: Route, its: Shape, schemas: dict[str, Schema]) -> Schema:
 
 def statuses(route: Route, path: tuple[PathPart, ...], has_body: bool) -> list[int]:
     """The errors that a route can answer with. 401 and 429 are for all: open routes take passwords and tokens, too, and
-    whoever checks one, a second factor's code included, locks out who guesses."""
+    whoever checks one, a second factor's code included, locks out who guesses. So is 403: a role is not the only thing
+    that somebody may lack."""
     kind = route.access.kind
-    found = {400, 401, 409, 422, 429, 500, 503}
-    if kind is not Kind.USER:
-        found |= {403}
+    found = {400, 401, 403, 409, 422, 429, 500, 503}
     if path or kind is not Kind.USER:
         found |= {404}
     if has_body:

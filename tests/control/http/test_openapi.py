@@ -51,6 +51,10 @@ def test_every_reference_leads_somewhere_and_every_component_is_used() -> None:
     assert used == DOCUMENT["components"]["schemas"].keys()
 
 
+def test_an_invitation_to_another_address_is_a_documented_refusal() -> None:
+    assert "403" in DOCUMENT["paths"]["/invitations/accept"]["post"]["responses"]
+
+
 def test_names_are_short_and_told_apart_by_audience() -> None:
     assert not [name for name in DOCUMENT["components"]["schemas"] if "__" in name]
     assert short_names({"control__api__admin__a__View", "control__api__client__a__View", "AdminView"}) == {
