@@ -159,13 +159,18 @@ async def insert_marks(db: Connection, workspaces: Sequence[UUID], days: Sequenc
 
 
 async def insert_all_marks(db: Connection) -> int:
-    """Marks every day that is told of anywhere; returns how many days are marked now."""
+    """Marks every day that is told of anywhere; returns how many days are marked now. But for workspaces that are
+    purged, or about to be: nothing but their figures is left to tell of their calls."""
     status = await db.execute(
         """
         INSERT INTO rollup_dirty (workspace_id, day)
-        SELECT workspace_id, (created_at AT TIME ZONE 'UTC')::date FROM calls
-        UNION SELECT workspace_id, (at AT TIME ZONE 'UTC')::date FROM usage_records
-        UNION SELECT workspace_id, day FROM workspace_daily
+        SELECT told.workspace_id, told.day
+        FROM (
+            SELECT workspace_id, (created_at AT TIME ZONE 'UTC')::date AS day FROM calls
+            UNION SELECT workspace_id, (at AT TIME ZONE 'UTC')::date FROM usage_records
+            UNION SELECT workspace_id, day FROM workspace_daily
+        ) told
+        JOIN workspaces w ON w.id = told.workspace_id AND (w.purge_after IS NULL OR w.purge_after > now())
         ORDER BY 1, 2
         ON CONFLICT (workspace_id, day) DO UPDATE SET marked_at = rollup_dirty.marked_at
         """

@@ -237,6 +237,25 @@ async def test_a_day_that_lost_all_its_calls_has_no_figures(database_url: str) -
         assert await stage.owner.fetchval("SELECT count(*) FROM platform_daily") == 0
 
 
+async def test_a_rebuild_keeps_the_figures_of_a_workspace_that_is_purged(database_url: str) -> None:
+    async with scene(database_url) as stage:
+        async with stage.pool.transaction() as db:
+            await put_usage(db, ONE, await put_marked_call(db, ONE))
+        await stage.drain()
+        figures = "SELECT calls, seconds, price FROM platform_daily"
+        before = await stage.owner.fetch(figures)
+        assert [row["calls"] for row in before] == [1]
+        await stage.owner.execute("DELETE FROM calls")
+        await stage.owner.execute("UPDATE workspaces SET deleted_at = now(), purge_after = now() WHERE id = $1", ONE)
+        for _ in ("while it is purged", "afterwards"):
+            async with stage.pool.transaction() as db:
+                await enter_platform(db)
+                assert await mark_everything(db) == 0
+            await stage.drain()
+            assert await stage.owner.fetch(figures) == before
+            await stage.owner.execute("DELETE FROM workspaces WHERE id = $1", ONE)
+
+
 async def test_marks_are_taken_in_order_and_in_bounded_numbers(database_url: str) -> None:
     async with scene(database_url) as stage:
         async with stage.pool.transaction() as db:
