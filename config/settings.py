@@ -52,9 +52,33 @@ def _origin(text: str) -> str:
     return text
 
 
+def _server_url(schemes: tuple[str, ...]) -> AfterValidator:
+    """The faults that a driver would tell by a traceback, or in the middle of a night. Tells nothing of the URL."""
+
+    def check(secret: SecretStr) -> SecretStr:
+        parts = urlsplit(secret.get_secret_value())
+        if parts.scheme not in schemes:
+            raise ValueError(f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+        for host in parts.netloc.rpartition("@")[2].split(","):
+            if not re.fullmatch(r"(\[[^\]]*\]|[^:\[\]]*)(:[0-9]{1,5})?", host):
+                raise ValueError("a host is a name or an address, and a port is a number")
+        return secret
+
+    return AfterValidator(check)
+
+
+def _mailbox(text: str) -> str:
+    if not re.fullmatch(r"[^<>,\r\n]*<[^\s<>@,]+@[^\s<>@,]+>|[^\s<>@,]+@[^\s<>@,]+", text):
+        raise ValueError("must be an address like no-reply@example.com or Name <no-reply@example.com>")
+    return text
+
+
 WebUrl = Annotated[str, AfterValidator(_web_url)]
 Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], NoDecode, BeforeValidator(_list)]
 Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_list)]
+DatabaseUrl = Annotated[SecretStr, _server_url(("postgresql", "postgres"))]
+RedisUrl = Annotated[SecretStr, _server_url(("redis", "rediss", "unix"))]
+Mailbox = Annotated[str, AfterValidator(_mailbox)]
 Positive = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Figures = Annotated[dict[str, tuple[Positive, Positive]], NoDecode, BeforeValidator(_figures)]
 
@@ -83,7 +107,7 @@ class DatabaseSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", hide_input_in_errors=True)
 
-    database_url: SecretStr = Field(
+    database_url: DatabaseUrl = Field(
         description="PostgreSQL: postgresql://user:password@host:port/database, or …@/database?host=/folder."
     )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
@@ -92,7 +116,7 @@ class DatabaseSettings(BaseSettings):
 class ControlSettings(DatabaseSettings):
     """Settings of the control program: the API and the worker. A limit's figure holds for each process."""
 
-    redis_url: SecretStr = Field(description="Redis: redis://host:port/0, rediss://… or unix:///socket.")
+    redis_url: RedisUrl = Field(description="Redis: redis://host:port/0, rediss://… or unix:///socket.")
     secret_keys: SecretStr = Field(
         description="Keys that seal secrets and sign tokens: base64url of 32 bytes each, separated by commas; the "
         "first one seals, all of them open."
@@ -103,7 +127,7 @@ class ControlSettings(DatabaseSettings):
         SecretStr("smtp://localhost:25?tls=off"),
         description="Where mails go: smtps://user:password@host, smtp://host:587 (STARTTLS) or file:///folder.",
     )
-    mail_from: str = Field("Vocalized <no-reply@vocalized.app>", min_length=3, description="From address of mails.")
+    mail_from: Mailbox = Field("Vocalized <no-reply@vocalized.app>", description="From address of mails.")
     standin_providers: bool = Field(False, description="Whether providers made for tests may answer calls.")
 
     control_host: str = Field("127.0.0.1", description="Address that the API listens on.")

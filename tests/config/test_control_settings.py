@@ -79,12 +79,36 @@ def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
         ("DATABASE_POOL_SIZE", "0"),
         ("BODY_TIMEOUT_S", "inf"),
         ("ACCESS_TOKEN_S", "86400"),
+        ("DATABASE_URL", "mysql://a:s3cret@b/c"),
+        ("DATABASE_URL", "postgresql://a:s3cret@b:port/c"),
+        ("REDIS_URL", "s3cret:6379"),
+        ("REDIS_URL", "redis://:s3cret@b:port/0"),
+        ("MAIL_FROM", "nobody"),
+        ("MAIL_FROM", "a@example.com, b@example.com"),
+        ("MAIL_FROM", "A\nBcc: b@example.com <a@example.com>"),
     ],
 )
 def test_a_fault_is_told_by_the_variables_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(PREFIX + name, value)
-    with pytest.raises(SettingsError, match=f"^settings: VOCALIZED_{name}: [^;]+$"):
+    with pytest.raises(SettingsError, match=f"^settings: VOCALIZED_{name}: [^;]+$") as caught:
         control_settings()
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "postgresql://a:p%40ss@b:5432,[::1]:5433/c?sslmode=require"),
+        ("DATABASE_URL", "postgresql://a@/c?host=/run/postgresql"),
+        ("REDIS_URL", "unix:///run/redis.sock?db=1"),
+        ("REDIS_URL", "rediss://:pass@b:6380/0"),
+        ("MAIL_FROM", "no-reply@example.com"),
+        ("MAIL_FROM", '"Front Desk" <no-reply@example.com>'),
+    ],
+)
+def test_what_the_drivers_take_is_taken(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(PREFIX + name, value)
+    control_settings()
 
 
 def test_a_url_loses_the_slash_that_would_double_in_links(monkeypatch: pytest.MonkeyPatch) -> None:
