@@ -11,7 +11,7 @@ from control.http.access import USER, member
 from control.http.body import Body
 from control.http.context import MemberContext, UserContext
 from control.http.page import MOST
-from control.http.route import Route
+from control.http.route import Limit, Route
 from control.workspaces.model import Member, Membership, NewWorkspace, Status, Subscription, Workspace
 from control.workspaces.roles import Role
 
@@ -167,9 +167,13 @@ def _subscription(found: Subscription) -> SubscriptionView:
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("POST", WORKSPACES, create_workspace, USER, status=201, idempotent=True),
+    # One that is deleted leaves a place, but its row stays until the grace period is over.
+    Route(
+        "POST", WORKSPACES, create_workspace, USER, status=201, idempotent=True,
+        limit=Limit("create-workspace", 30, 3600),
+    ),
     Route("GET", WORKSPACES, list_workspaces, USER),
     Route("GET", WORKSPACE, get_workspace, member("viewer")),
     Route("PUT", WORKSPACE, update_workspace, member("admin")),
     Route("DELETE", WORKSPACE, delete_workspace, member("owner")),
-)
+)  # fmt: skip

@@ -113,3 +113,11 @@ async def test_a_suspended_workspace_is_read_only(api: Api) -> None:
     assert shown.body["workspace"]["status"] == "suspended"
     assert b"secret of the staff" not in shown.raw
     assert (await ann.put(f"/workspaces/{workspace_id}", {"name": "B"})).code == "workspace_suspended"
+
+
+async def test_who_makes_and_deletes_workspaces_again_and_again_has_to_wait(database_url: str, valkey_url: str) -> None:
+    async with running_api(database_url, valkey_url, limits={"create-workspace": (2, 3600)}) as api:
+        ann = await api.sign_up()
+        for _ in range(2):
+            assert (await ann.delete(f"/workspaces/{await ann.workspace()}")).status == 204
+        assert (await ann.post("/workspaces", {"name": "A"})).code == "too_many_requests"
