@@ -48,6 +48,8 @@ class Directory:
         before = await self._lock(db, user_id)
         name = before.name if name is None else name
         is_active = before.is_active if is_active is None else is_active
+        if (name, is_active) == (before.name, before.is_active):
+            return before
         await store.update(db, user_id, name, is_active, now)
         if not is_active:
             await self._sessions.end_all(db, user_id, "deactivated", now)

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 
+from control.db.scope import enter_platform
 from control.platform.audit import Actor
 from control.platform.model import LogFilter
 from control.platform.service import Platform
@@ -60,6 +61,15 @@ async def test_a_deactivated_user_is_out_at_once_and_may_come_back(on: Stage) ->
     with pytest.raises(Unauthorised):
         await on.ask(lambda db: on.accounts.refresh(db, done.tokens.refresh_token, Here(), NOW))
     assert (await on.sign_in(done.user.email)).user.name == "Ada King"
+
+
+async def test_what_changes_nothing_is_not_logged(on: Stage) -> None:
+    user = (await on.sign_up()).user
+    await on.ask(lambda db: on.accounts.directory.change(db, ADMIN, user.id, NOW, name=user.name, is_active=True))
+    async with on.pool.transaction() as db:
+        await enter_platform(db)
+        entries, _ = await Platform().log(db, LogFilter(action="user.update"), offset=0, limit=50)
+    assert str(user.id) not in {entry.resource_id for entry in entries}
 
 
 async def test_a_deleted_user_is_gone_and_the_log_tells(on: Stage) -> None:
