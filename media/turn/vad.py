@@ -144,7 +144,7 @@ class VadEngine:
     """The judge of all callers of one worker; not thread-safe. Raises ModelError when the model cannot be opened."""
 
     def __init__(
-        self, model_path: Path, *, max_batch: int = 64, threads: int = 1, tuning: Tuning | None = None
+        self, model_path: Path, *, max_batch: int = 256, threads: int = 1, tuning: Tuning | None = None
     ) -> None:
         self._session = open_session(model_path, {"input", "state", "sr"}, threads)
         self._tuning = tuning or Tuning()
