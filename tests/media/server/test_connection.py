@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 
 import pytest
@@ -21,7 +21,7 @@ async def events_of(desk: Desk, stream: str = STREAM) -> list[Event]:
     return [event async for event in follow(desk, stream)]
 
 
-async def follow(desk: Desk, stream: str = STREAM) -> AsyncIterator[Event]:
+async def follow(desk: Desk, stream: str = STREAM) -> AsyncGenerator[Event, None]:
     """The call's events as they happen."""
     async with asyncio.timeout(PATIENCE_S):
         while True:
