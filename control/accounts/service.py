@@ -78,19 +78,24 @@ class Accounts:
         return user
 
     async def sign_in(self, db: Connection, email: str, password: str, origin: Origin, now: datetime) -> SignedIn:
-        """A session. Raises Unauthorised (invalid_credentials, whatever is wrong), TooMany (sign_in_locked)."""
+        """A session. Raises Unauthorised (invalid_credentials, whatever is wrong; session_over when the account changed
+        meanwhile), TooMany (sign_in_locked)."""
         found = await store.find_credentials(db, email)
         known = found.password_hash if found and found.user.is_active else None
         verdict = await self._gate.check(db, "user", email, known, password, now)
         assert found is not None  # nobody's password is never right
         await self._gate.passed(db, "user", email, now)
+        tokens = await self.start_session(db, found.user.id, origin, now, found.password_hash)
         if verdict.stale:
             await store.set_password(db, found.user.id, await self._passwords.hash(password), now)
-        return SignedIn(found.user, await self.start_session(db, found.user.id, origin, now))
+        return SignedIn(found.user, tokens)
 
-    async def start_session(self, db: Connection, user_id: UUID, origin: Origin, now: datetime) -> Tokens:
-        """Tokens of a new session; the transaction goes on in the user's scope."""
-        tokens = await self._sessions.begin(db, user_id, origin, now)
+    async def start_session(
+        self, db: Connection, user_id: UUID, origin: Origin, now: datetime, known: str | None = None
+    ) -> Tokens:
+        """Tokens of a new session; the transaction goes on in the user's scope. known: the hash that their password
+        was checked against. Raises Unauthorised (session_over) when the account changed meanwhile."""
+        tokens = await self._sessions.begin(db, user_id, origin, now, known)
         await enter_user(db, user_id)
         return tokens
 

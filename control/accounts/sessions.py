@@ -45,13 +45,17 @@ class Sessions:
         self._policy = policy
         self._grace = timedelta(seconds=grace_s)
 
-    async def begin(self, db: Connection, owner_id: UUID, origin: Origin, now: datetime) -> Tokens:
-        """A new session with its first tokens."""
+    async def begin(
+        self, db: Connection, owner_id: UUID, origin: Origin, now: datetime, known: str | None = None
+    ) -> Tokens:
+        """A new session with its first tokens. known: the hash that the password was checked against, which takes
+        long enough for the account to change. Raises Unauthorised (session_over) when it did."""
         token, ends = fresh(), now + timedelta(seconds=self._policy.longest_s)
         session = NewSession(
             UUID(new_id()), owner_id, token.hash, self._idle_end(now, ends), ends, origin.address, origin.user_agent
         )
-        await store_sessions.insert(db, self._audience, session, now)
+        if not await store_sessions.insert(db, self._audience, session, now, known):
+            raise Unauthorised("The account was changed at this moment; sign in again.", code="session_over")
         return self._issue(session.id, token.text, now)
 
     async def refresh(self, db: Connection, refresh_token: str, origin: Origin, now: datetime) -> Tokens:

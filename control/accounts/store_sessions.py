@@ -37,19 +37,28 @@ class Presented:
     email: str
 
 
-async def insert(db: Connection, audience: Audience, session: NewSession, now: datetime) -> None:
-    """Session, first refresh token and the owner's last sign-in, in one round trip."""
+async def insert(db: Connection, audience: Audience, session: NewSession, now: datetime, known: str | None) -> bool:
+    """Session, first refresh token and the owner's last sign-in, in one round trip.
+
+    False: the owner is gone, may not act, or has another password's hash than `known` by now. The owner's row is held
+    from here on."""
     column, table = _OWNERS[audience]
-    await db.execute(
+    done: Any = await db.execute(
         f"""
-        WITH owner AS (UPDATE {table} SET last_login_at = $8 WHERE id = $2), session AS (
+        WITH owner AS (
+            UPDATE {table} SET last_login_at = $8
+            WHERE id = $2 AND is_active AND ($9::text IS NULL OR password_hash = $9) RETURNING id
+        ),
+        session AS (
             INSERT INTO sessions (id, {column}, created_at, expires_at, address, user_agent)
-            VALUES ($1, $2, $8, $5, $6, $7))
-        INSERT INTO refresh_tokens (token_hash, session_id, issued_at, expires_at) VALUES ($3, $1, $8, $4)
+            SELECT $1, id, $8, $5, $6, $7 FROM owner RETURNING id
+        )
+        INSERT INTO refresh_tokens (token_hash, session_id, issued_at, expires_at) SELECT $3, id, $8, $4 FROM session
         """,
         session.id, session.owner_id, session.token, session.token_expires_at, session.expires_at,
-        session.address or None, session.user_agent, now,
+        session.address or None, session.user_agent, now, known,
     )  # fmt: skip
+    return bool(done == "INSERT 0 1")
 
 
 async def use_refresh(db: Connection, audience: Audience, token: bytes, now: datetime) -> tuple[UUID, datetime] | None:

@@ -111,3 +111,26 @@ async def test_nothing_is_refreshed_for_who_may_not_sign_in(on: Stage) -> None:
     async with on.pool.transaction() as db:
         await db.execute("UPDATE users SET is_active = false WHERE id = $1", done.user.id)
     assert await refused(on, done.tokens.refresh_token) == "session_over"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DELETE FROM users WHERE id = $1",
+        "UPDATE users SET password_hash = 'of another password' WHERE id = $1",
+        "UPDATE users SET is_active = false WHERE id = $1",
+    ],
+)
+async def test_a_sign_in_during_which_the_account_changes_leads_nowhere(on: Stage, change: str) -> None:
+    user = (await on.sign_up()).user
+    sessions = "SELECT count(*) FROM sessions WHERE user_id = $1"
+    async with on.pool.transaction() as db:
+        await db.execute(change, user.id)
+        begun = asyncio.create_task(on.sign_in(user.email))
+        while not await db.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            assert not begun.done()
+    with pytest.raises(Unauthorised) as refused:
+        await begun
+    assert refused.value.code == "session_over"
+    async with on.pool.acquire() as db:
+        assert await db.fetchval(sessions, user.id) == (0 if change.startswith("DELETE") else 1)
