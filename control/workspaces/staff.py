@@ -54,7 +54,7 @@ class Staff:
         return await put(db, actor, "workspace.update", before, after, now)
 
     async def suspend(self, db: Connection, actor: Actor, workspace_id: UUID, reason: str, now: datetime) -> Workspace:
-        """Its agents answer no calls from now on; its members can read. Raises Missing."""
+        """Its agents answer no calls from now on; its members make and change nothing in it. Raises Missing."""
         before = await held(db, workspace_id)
         after = status.suspended(before, reason, now)
         return await put(db, actor, "workspace.suspend", before, after, now, reason)

@@ -177,7 +177,8 @@ async def delete_workspace(context: AdminContext, workspace_id: UUID) -> None:
 
 
 async def suspend_workspace(context: AdminContext, workspace_id: UUID, body: Suspension) -> WorkspaceAnswer:
-    """Suspends a workspace: its agents answer no calls, its members can only read."""
+    """Suspends a workspace: its agents answer no calls; its members can read, pause, delete and leave, but make and
+    change neither agents nor the workspace, and invite nobody."""
     staff = context.services.workspaces.staff
     return _answer(await staff.suspend(context.db, context.actor, workspace_id, body.reason, context.now))
 
