@@ -123,6 +123,8 @@ class Agent:
         self._closed = True
         self.interrupt()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._task = None
+        del self._speaker, self._listener  # they hold the call, which holds this: it must go without the collector
 
     def _begin(self, utterance: Utterance, fixed: str | None, asked: TurnClock | None) -> None:
         self.interrupt()

@@ -60,6 +60,8 @@ class Ear:
         await asyncio.gather(self._opening, return_exceptions=True)
         if self._session is not None:
             await self._session.close()
+        del self._opening, self._sink  # they hold the call, which holds this: it must go without the collector
+        self._session = None
 
     async def _open(self, hear: Hear, language: str) -> None:
         try:
@@ -67,6 +69,9 @@ class Ear:
         except ProviderError as error:
             self._sink(HearFailed(error))
             return
+        except asyncio.CancelledError as error:
+            # A time-out's frame holds the task, which holds the error: the call must go without the collector.
+            raise error.with_traceback(None) from None
         for item in self._waiting:
             _replay(session, item)
         self._waiting.clear()

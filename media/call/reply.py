@@ -74,6 +74,9 @@ class Reply:
         try:
             async for piece in spoken:
                 self._take(piece)
+        except (asyncio.CancelledError, ProviderError) as error:
+            # A time-out's frame holds the task, which holds the error: the call must go without the collector.
+            raise error.with_traceback(None) from error.__cause__
         finally:
             await close_stream(spoken)
             await close_stream(text)

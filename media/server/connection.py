@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
@@ -46,6 +47,16 @@ class Refused(Exception):
     """The stream gets no call; the message says why (shown to the carrier)."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """Why a socket is closed, without the exception, whose frames would hold the connection. `wire`: its code, if the
+    far side broke the protocol."""
+
+    close_code: CloseCode
+    detail: str
+    wire: str = ""
+
+
 class Connection:
     """Implements `Line` for its call and `Receiver` for its socket. Ends the call once, whichever side goes first.
 
@@ -64,7 +75,8 @@ class Connection:
         self._reason: EndReason = "caller_hangup"
         self._detail = ""
         self._started: asyncio.Future[Started | None] = loop.create_future()  # None: over before it started
-        self._over: asyncio.Future[Exception | None] = loop.create_future()
+        self._over: asyncio.Future[_Fault | None] = loop.create_future()
+        self._claim: asyncio.Timeout | None = None  # while the plan is being claimed
         self._held: list[tuple[bytes, bool]] = []  # came in one chunk with the start, while the plan is being claimed
         self.from_ulaw: Callable[[bytes], bytes] = bytes
         self.on_end: Callable[[], None] = lambda: None
@@ -105,7 +117,7 @@ class Connection:
     def on_fault(self, error: FrameError) -> None:
         """The far side broke the WebSocket protocol."""
         code = "too_large" if error.close_code is CloseCode.TOO_BIG else "bad_frame"
-        self._end(WireError(code, str(error)))
+        self._end(_wire_fault(WireError(code, str(error))))
 
     def on_closed(self, broke: bool) -> None:
         """The far side is gone."""
@@ -118,10 +130,11 @@ class Connection:
     async def run(self, operator: Operator) -> None:
         """Serves the socket until either side ends, then the call is finished."""
         try:
-            await self._serve(operator)
-        except WireError as error:
-            operator.wire_error(error.code)
-            self._refuse(CODES.get(error.code, CloseCode.PROTOCOL_ERROR), str(error))
+            fault = await self._serve(operator)
+            if fault is not None:
+                self._refuse(fault.close_code, fault.detail)
+                if fault.wire:
+                    operator.wire_error(fault.wire)
         except Refused as error:
             self._refuse(CloseCode.POLICY, str(error))
         except Exception as error:  # a fault of ours ends this call only, and is told with its traceback
@@ -148,7 +161,7 @@ class Connection:
         if self._socket.stuck_since(now) > limits.send_timeout_s:
             self._abort(f"took no data for {limits.send_timeout_s:g} s")
         elif self.call is None and now - self._opened > limits.start_timeout_s:
-            self._abort("no start message in time")
+            self._abort("no plan in time" if self._started.done() else "no start message in time")
         elif self.call is not None and now - self._last_message > limits.receive_timeout_s:
             self._abort(f"nothing received for {limits.receive_timeout_s:g} s")
         elif self.messages - self._counted > allowed:
@@ -167,18 +180,29 @@ class Connection:
         if self._socket.waiting > self._limits.max_outbox_bytes:
             self._abort(f"{self._socket.waiting} bytes are waiting to be sent")
 
-    async def _serve(self, operator: Operator) -> None:
+    async def _serve(self, operator: Operator) -> _Fault | None:
         started = await self._started
         if started is not None:
-            self.call = await operator.connect(started, self)
+            await self._connect(operator, started)
+        if self.call is not None and self._live:
             self.call.begin()
             for payload, is_text in self._held:
                 self._receive(payload, is_text)
             self._held.clear()
             self._socket.resume()
-        error = await self._over
-        if error is not None:
-            raise error
+        return await self._over
+
+    async def _connect(self, operator: Operator, started: Started) -> None:
+        """Claims the plan; gives up when the socket's end comes first."""
+        self._claim = claim = asyncio.timeout(None)
+        try:
+            async with claim:
+                self.call = await operator.connect(started, self)
+        except TimeoutError:
+            if not claim.expired():
+                raise  # somebody else's time-out
+        finally:
+            self._claim = None
 
     def _receive(self, payload: bytes, is_text: bool) -> None:
         if not self._live:
@@ -189,8 +213,11 @@ class Connection:
                     self.call.on_audio(event.payload)
                 else:
                     self._take(event)
-        except Exception as error:  # `run` tells it: a protocol error, or a fault of ours, ends this call only
-            self._end(error)
+        except WireError as error:
+            self._end(_wire_fault(error))
+        except Exception as error:  # a fault of ours ends this call only, and is told with its traceback
+            log.exception("call.crashed")
+            self._end(_Fault(CloseCode.INTERNAL, f"internal fault: {type(error).__name__}"))
 
     def _take(self, event: Inbound) -> None:
         """Handles everything but audio."""
@@ -218,11 +245,13 @@ class Connection:
         self._reason, self._detail = "carrier_error", detail
         self._socket.close(code, detail)
 
-    def _end(self, error: Exception | None) -> None:
+    def _end(self, fault: _Fault | None) -> None:
         """Wakes `run`, which ends the call; the first to come says why."""
         self._live = False
         if not self._over.done():
-            self._over.set_result(error)
+            self._over.set_result(fault)
+            if self._claim is not None:
+                self._claim.reschedule(0.0)
         if not self._started.done():
             self._started.set_result(None)
 
@@ -232,6 +261,11 @@ class Connection:
             if self.call is not None:
                 await self.call.finish(self._reason, self._detail)
         finally:
+            self.call = None  # it holds this line: both must go without the collector
             self.on_end()
             self._socket.close(CloseCode.NORMAL, "")
             await self._socket.gone(self._limits.send_timeout_s)
+
+
+def _wire_fault(error: WireError) -> _Fault:
+    return _Fault(CODES.get(error.code, CloseCode.PROTOCOL_ERROR), str(error), error.code)

@@ -72,7 +72,7 @@ class FrameReader:
                 self._take(data[at], payload, messages)
                 at = start + size
         except FrameError as fault:
-            self.fault = fault
+            self.fault = fault.with_traceback(None)  # its frames hold this reader
         if self.fault is None:
             self._rest = data[at:]
         return messages

@@ -122,6 +122,7 @@ class Front(asyncio.Protocol):
             codec = self._house.codec(path)
             response = self._respond(handshake, request) if codec else handshake.reject(404, "404: Not Found\n")
             handshake.send_response(response)
+        handshake.parser.close()  # it holds the handshake, which holds it: both must go without the collector
         # Some of what cannot be read as a request is left without an answer by the handshake.
         self._transport.write(b"".join(handshake.data_to_send()) or BAD_REQUEST)
         if codec is None or handshake.state is not State.OPEN:

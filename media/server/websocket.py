@@ -120,6 +120,7 @@ class WebSocket(asyncio.Protocol):
         if not self._lost.done():
             self._lost.set_result(None)
         self._tell(broke=exc is not None)
+        del self.receiver  # it holds this socket: both must go without the collector
 
     def _control(self, opcode: int, payload: bytes) -> None:
         if opcode == PING and not self._closing:

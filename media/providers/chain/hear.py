@@ -117,8 +117,9 @@ class _Session:
         if self._switching is not None:
             self._switching.cancel()
             await asyncio.gather(self._switching, return_exceptions=True)
-        if self._session is not None:
-            await bounded(self._session.close())
+        session, self._session = self._session, None
+        if session is not None:
+            await bounded(session.close())
 
     def heard(self, tap: _Tap, event: HearEvent) -> None:
         """An event of a recogniser; those of one that was left don't count, nor of one that is only being opened."""
