@@ -1,7 +1,8 @@
 """The HTTP side of a worker: health, metrics, and in stand-alone mode the calls' events."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from pathlib import Path
 
 from aiohttp import web
@@ -58,9 +59,19 @@ class App:
         if call_id is None:
             return web.json_response({"error": {"code": "unknown_stream"}}, status=404)
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
-        await response.prepare(request)
-        async for lines in _tail(self._folder.events(call_id)):
-            await response.write(lines)
+        try:
+            await response.prepare(request)
+            async with aclosing(_tail(self._folder.events(call_id))) as tail:
+                async for lines in tail:
+                    if request.transport is None:
+                        break  # the follower left
+                    async with asyncio.timeout(self._limits.send_timeout_s):
+                        await response.write(lines)
+        except ConnectionResetError:
+            pass  # it left just now
+        except TimeoutError:
+            if request.transport is not None:
+                request.transport.abort()
         return response
 
 
@@ -77,15 +88,14 @@ def _read_text(path: Path) -> str | None:
         return None
 
 
-async def _tail(path: Path) -> AsyncIterator[bytes]:
-    """Whole lines of a growing file, until the call's last event. The file may belong to another worker."""
+async def _tail(path: Path) -> AsyncGenerator[bytes, None]:
+    """Whole lines of a growing file (now and then none), until the call's last event. It may be another worker's."""
     offset, rest = 0, b""
     for _ in range(round(FOLLOW_LIMIT_S / FOLLOW_EVERY_S)):
         chunk = await asyncio.to_thread(_read_from, path, offset)
         offset += len(chunk)
         whole, newline, rest = (rest + chunk).rpartition(b"\n")
-        if newline:
-            yield whole + newline
+        yield whole + newline
         if LAST_EVENT in whole:
             return
         await asyncio.sleep(FOLLOW_EVERY_S)

@@ -117,11 +117,11 @@ class Connection:
     def on_fault(self, error: FrameError) -> None:
         """The far side broke the WebSocket protocol."""
         code = "too_large" if error.close_code is CloseCode.TOO_BIG else "bad_frame"
-        self._end(_wire_fault(WireError(code, str(error))))
+        self._end(_Fault(error.close_code, f"{code}: {error}", code))
 
     def on_closed(self, broke: bool) -> None:
         """The far side is gone."""
-        if broke and self._reason == "caller_hangup":
+        if broke and self._live:
             self._reason, self._detail = "carrier_error", "the socket broke"
         self._end(None)
 
@@ -155,7 +155,9 @@ class Connection:
 
     def sweep(self, now: float) -> None:
         """About once a second: finds dead sockets and floods. `now` is the event loop's time in seconds."""
-        limits = self._limits
+        if not self._live:
+            return  # the end has time limits of its own
+        limits, received = self._limits, self.messages + self._socket.others
         # On a busy machine the sweep may be late, and what was held up comes in a burst: that is no flood.
         allowed = limits.max_messages_per_s * max(1.0, now - self._swept)
         if self._socket.stuck_since(now) > limits.send_timeout_s:
@@ -164,14 +166,15 @@ class Connection:
             self._abort("no plan in time" if self._started.done() else "no start message in time")
         elif self.call is not None and now - self._last_message > limits.receive_timeout_s:
             self._abort(f"nothing received for {limits.receive_timeout_s:g} s")
-        elif self.messages - self._counted > allowed:
+        elif received - self._counted > allowed:
             self._abort("too many messages")
-        self._counted, self._swept = self.messages, now
+        self._counted, self._swept = received, now
 
     def shut(self, reason: EndReason, detail: str) -> None:
-        """Ends the call from our side."""
-        self._reason, self._detail = reason, detail
-        self.hang_up()
+        """Ends the call from our side, unless it is ending."""
+        if self._live:
+            self._reason, self._detail = reason, detail
+            self.hang_up()
 
     def _put(self, command: Outbound) -> None:
         if not self._live:

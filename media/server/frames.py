@@ -16,6 +16,7 @@ class CloseCode(IntEnum):
     NORMAL = 1000
     PROTOCOL_ERROR = 1002
     UNSUPPORTED = 1003
+    NO_TEXT = 1007
     POLICY = 1008
     TOO_BIG = 1009
     INTERNAL = 1011
@@ -40,7 +41,8 @@ class FrameReader:
     """Cuts a client's bytes into messages and puts fragmented ones together. No extension is spoken.
 
     `fault` is set when the bytes broke the protocol: what came before is still given out, what follows is thrown away.
-    At most one message of `max_bytes` and one chunk are held.
+    At most one message of `max_bytes` and one chunk are held. `others`: frames so far that were no message of text or
+    bytes by themselves, for whoever looks out for floods.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -49,14 +51,17 @@ class FrameReader:
         self._opcode = CONTINUATION  # of the fragmented message that is under way
         self._fragments = bytearray()
         self.fault: FrameError | None = None
+        self.others = 0
 
     def feed(self, data: bytes) -> Sequence[Message]:
         """Takes the next bytes; returns the messages that are whole now."""
-        # Nearly every chunk is one final, masked text frame of 126 to 65535 bytes: it is taken without detours.
+        # Nearly every chunk is one final, masked text frame of 126 to 65535 bytes of ASCII, taken without detours.
         if not self._rest and data.startswith(b"\x81\xfe") and len(data) > 8 and self._opcode == CONTINUATION:
             size = data[2] << 8 | data[3]
             if size == len(data) - 8 and size <= self._max_bytes and self.fault is None:
-                return ((TEXT, _unmask(data[4:8], data[8:])),)
+                payload = _unmask(data[4:8], data[8:])
+                if payload.isascii():
+                    return ((TEXT, payload),)
         return self._cut(data)
 
     def _cut(self, data: bytes) -> Sequence[Message]:
@@ -113,15 +118,20 @@ class FrameReader:
         opcode, final = first & 0x0F, first & 0x80
         if opcode == CLOSE:
             _check_close(payload)
-        if opcode > BINARY or (final and self._opcode == CONTINUATION):
-            messages.append((opcode, payload))
-        else:
+        if opcode <= BINARY and not (final and self._opcode == CONTINUATION):
+            self.others += 1
             self._opcode = self._opcode or opcode
             self._fragments += payload
-            if final:
-                messages.append((self._opcode, bytes(self._fragments)))
-                self._opcode = CONTINUATION
-                self._fragments.clear()
+            if not final:
+                return
+            opcode, payload = self._opcode, bytes(self._fragments)
+            self._opcode = CONTINUATION
+            self._fragments.clear()
+        elif opcode > BINARY:
+            self.others += 1
+        if opcode == TEXT:
+            _check_text(payload, CloseCode.NO_TEXT, "a text message that is no text")
+        messages.append((opcode, payload))
 
 
 def frame(opcode: int, payload: bytes) -> bytes:
@@ -153,7 +163,12 @@ def _check_close(payload: bytes) -> None:
         return
     if len(payload) == 1 or int.from_bytes(payload[:2], "big") not in _CLOSE_CODES:
         raise FrameError(CloseCode.PROTOCOL_ERROR, "a close frame without a valid code")
+    _check_text(payload[2:], CloseCode.PROTOCOL_ERROR, "a close reason that is no text")
+
+
+def _check_text(payload: bytes, close_code: CloseCode, detail: str) -> None:
+    """Raises FrameError unless the payload is UTF-8 (section 8.1)."""
     try:
-        payload[2:].decode()
+        payload.decode()
     except UnicodeDecodeError:
-        raise FrameError(CloseCode.PROTOCOL_ERROR, "a close reason that is no text") from None
+        raise FrameError(close_code, detail) from None

@@ -101,15 +101,16 @@ class Front(asyncio.Protocol):
         if self._transport.is_closing():
             return
         self._bytes += data
-        if not self._bytes.startswith(MEDIA[: len(self._bytes)]):
+        head, end, rest = self._bytes.partition(END_OF_HEAD)
+        if len(head) > MAX_HEAD_BYTES:
+            self._transport.abort()
+        elif end and head.startswith(MEDIA):
+            self._open(head + end, rest)
+        elif end:
+            # Not before its head is whole, for aiohttp waits for that without a limit.
             http = self._http()
             http.connection_made(self._transport)
             self._hand_to(http, self._bytes)
-        elif END_OF_HEAD in self._bytes:
-            head, _, rest = self._bytes.partition(END_OF_HEAD)
-            self._open(head + END_OF_HEAD, rest)
-        elif len(self._bytes) > MAX_HEAD_BYTES:
-            self._transport.abort()
 
     def _open(self, head: bytes, rest: bytes) -> None:
         handshake = ServerProtocol()

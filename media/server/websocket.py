@@ -27,7 +27,11 @@ class Receiver(Protocol):
         """The far side broke the WebSocket protocol: nothing more will come."""
 
     def on_closed(self, broke: bool) -> None:
-        """The far side closed or is gone; `broke`: not in good order."""
+        """The far side closed or is gone; `broke`: without a close frame."""
+
+
+# A far side that sends pings and takes no answers: behind so much, a ping is not answered (section 5.5.3 allows it).
+MOST_BEFORE_PONG = 65_536
 
 
 class WebSocket(asyncio.Protocol):
@@ -46,6 +50,11 @@ class WebSocket(asyncio.Protocol):
         self._closing = False  # our close frame is out
         self._told = False  # the receiver knows of the end
         self._lost = asyncio.get_running_loop().create_future()
+
+    @property
+    def others(self) -> int:
+        """Frames that came and were no message of their own: pings and the like, fragments."""
+        return self._reader.others
 
     @property
     def waiting(self) -> int:
@@ -119,11 +128,11 @@ class WebSocket(asyncio.Protocol):
         self._closing = True
         if not self._lost.done():
             self._lost.set_result(None)
-        self._tell(broke=exc is not None)
+        self._tell(broke=True)
         del self.receiver  # it holds this socket: both must go without the collector
 
     def _control(self, opcode: int, payload: bytes) -> None:
-        if opcode == PING and not self._closing:
+        if opcode == PING and not self._closing and self.waiting <= MOST_BEFORE_PONG:
             self._write(frame(PONG, payload))
         elif opcode == CLOSE:
             if not self._closing:

@@ -101,6 +101,25 @@ async def test_an_oversized_message_closes_the_socket(desk: Desk) -> None:
     assert isinstance(ended, CallEnded) and "too_large" in ended.detail
 
 
+def answering() -> int:
+    """HTTP requests that are being answered."""
+    names = [getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks()]
+    return names.count("RequestHandler.start")
+
+
+async def test_a_follower_who_leaves_is_not_waited_for(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    phone = await desk.dial()
+    async with phone.going_on(), aclosing(follow(desk)) as events:
+        assert isinstance(await anext(events), CallStarted)
+        assert answering() == 1
+        await events.aclose()
+        async with asyncio.timeout(PATIENCE_S):
+            while answering():  # noqa: ASYNC110  # the server tells nobody
+                await asyncio.sleep(0.01)
+    await phone.hang_up()
+    assert caplog.records == []
+
+
 class TestSilent:
     """A socket that says nothing, or nothing more."""
 

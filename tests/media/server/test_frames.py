@@ -34,13 +34,17 @@ def read(*chunks: bytes, limit: int = LIMIT) -> tuple[list[Message], FrameReader
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 400, 65_535, 65_536, LIMIT])
 @pytest.mark.parametrize("opcode", [TEXT, BINARY])
 def test_messages_of_all_lengths(size: int, opcode: int) -> None:
-    payload = bytes(index % 251 for index in range(size))
+    payload = bytes(index % (128 if opcode == TEXT else 251) for index in range(size))
     messages, reader = read(masked(opcode, payload))
     assert messages == [(opcode, payload)] and reader.fault is None
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from([TEXT, BINARY, PING, PONG]), st.binary(max_size=125)), max_size=8),
+    st.lists(
+        st.tuples(st.sampled_from([BINARY, PING, PONG]), st.binary(max_size=125))
+        | st.tuples(st.just(TEXT), st.text(max_size=300).map(str.encode)),
+        max_size=8,
+    ),
     st.lists(st.integers(min_value=0, max_value=800), max_size=8),
 )
 def test_the_way_in_which_bytes_arrive_makes_no_difference(messages: list[Message], cuts: list[int]) -> None:
@@ -51,15 +55,28 @@ def test_the_way_in_which_bytes_arrive_makes_no_difference(messages: list[Messag
     assert found == messages and reader.fault is None
 
 
-@given(st.lists(st.binary(max_size=300), min_size=2, max_size=6), st.sampled_from([TEXT, BINARY]))
-def test_fragments_are_put_together_around_control_frames(parts: list[bytes], opcode: int) -> None:
-    wire = b""
+@given(st.text(max_size=600), st.lists(st.integers(min_value=0, max_value=900), min_size=1, max_size=5))
+def test_fragments_are_put_together_around_control_frames(text: str, cuts: list[int]) -> None:
+    """Cut anywhere, also within a character."""
+    whole, opcode, wire = text.encode(), TEXT, b""
+    marks = [0, *sorted(min(cut, len(whole)) for cut in cuts), len(whole)]
+    parts = [whole[start:end] for start, end in itertools.pairwise(marks)]
     for index, part in enumerate(parts):
         wire += masked(0 if index else opcode, part, final=index == len(parts) - 1) + masked(PING, b"?")
     found, reader = read(wire, masked(opcode, b"x" * 200))
     others = [message for message in found if message[0] != PING]
     assert others == [(opcode, b"".join(parts)), (opcode, b"x" * 200)] and reader.fault is None
     assert found.count((PING, b"?")) == len(parts)
+    assert reader.others == 2 * len(parts)
+
+
+@pytest.mark.parametrize("size", [2, 200])
+def test_text_is_utf_8_and_bytes_need_not_be(size: int) -> None:
+    payload = b"a" * (size - 1) + b"\xff"
+    for wire in (masked(TEXT, payload), masked(TEXT, payload[:-1], final=False) + masked(0, payload[-1:])):
+        found, reader = read(wire)
+        assert found == [] and reader.fault is not None and reader.fault.close_code is CloseCode.NO_TEXT
+    assert read(masked(BINARY, payload))[0] == [(BINARY, payload)]
 
 
 FAULTS = {

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
@@ -11,7 +12,7 @@ from media.server import front
 from media.server.limits import Limits
 from media.server.plans import NoPlan
 from media.telephony.wire import Started
-from shared.events import DigitPressed
+from shared.events import CallEnded, DigitPressed
 from shared.plan import CallPlan
 from tests.media.server.conftest import Desk, fewer
 from tests.media.server.phone import PATIENCE_S, STREAM, start_message
@@ -95,10 +96,11 @@ async def test_an_http_connection_serves_one_request(desk: Desk) -> None:
     writer.close()
 
 
-async def test_a_head_without_end_is_cut_off(desk: Desk) -> None:
-    answer, writer = await talk(
-        desk, b"GET /media/twilio HTTP/1.1\r\nX: " + b"x" * front.MAX_HEAD_BYTES, until=b"never"
-    )
+@pytest.mark.parametrize("path", [b"/media/twilio", b"/healthz"])
+@pytest.mark.parametrize("end", [b"", b"\r\n\r\n"])
+async def test_a_head_that_is_too_long_is_cut_off(desk: Desk, path: bytes, end: bytes) -> None:
+    head = b"GET " + path + b" HTTP/1.1\r\nX: " + b"x" * front.MAX_HEAD_BYTES + end
+    answer, writer = await talk(desk, head, until=b"never")
     assert answer == b""
     writer.close()
 
@@ -110,7 +112,7 @@ class TestSlowHead:
     def limits(self, limits: Limits) -> Limits:
         return fewer(limits, start_timeout_s=0.1)
 
-    @pytest.mark.parametrize("said", [b"", b"GET /me"])
+    @pytest.mark.parametrize("said", [b"", b"GET /me", b"GET /media/twilio HTTP/1.1\r\nX", b"POST / HTTP/1.1\r\nX"])
     async def test_is_cut_off(self, desk: Desk, said: bytes) -> None:
         answer, writer = await talk(desk, said, until=b"never")
         assert answer == b""
@@ -133,6 +135,62 @@ async def test_fragments_make_one_message(desk: Desk) -> None:
     answer, writer = await talk(desk, UPGRADE, wire, until=b"unknown_event")
     assert answer.endswith(b"\x03\xeaunknown_event")
     writer.close()
+
+
+async def test_leaving_without_a_close_is_no_hang_up(desk: Desk) -> None:
+    _, writer = await talk(desk, UPGRADE + masked(1, json.dumps(start_message()).encode()))
+    writer.close()
+    ended = (await events_of(desk))[-1]
+    assert isinstance(ended, CallEnded) and (ended.end_reason, ended.detail) == ("carrier_error", "the socket broke")
+
+
+class TestFlood:
+    """A far side that sends frames which are no messages."""
+
+    @pytest.fixture
+    def limits(self, limits: Limits) -> Limits:
+        return fewer(limits, max_messages_per_s=200)
+
+    @pytest.mark.parametrize(
+        ("first", "more"),
+        [(b"", masked(9, b"")), (masked(1, b"", final=False), masked(0, b"", final=False))],
+        ids=["pings", "fragments"],
+    )
+    async def test_is_dropped(self, desk: Desk, first: bytes, more: bytes) -> None:
+        _, writer = await talk(desk, UPGRADE + masked(1, json.dumps(start_message()).encode()) + first)
+        with suppress(ConnectionError):
+            async with asyncio.timeout(PATIENCE_S):
+                while not writer.is_closing():
+                    writer.write(more * 10)
+                    await writer.drain()
+                    await asyncio.sleep(0)
+        ended = (await events_of(desk))[-1]
+        assert isinstance(ended, CallEnded) and "too many" in ended.detail
+
+
+class TestShortStart:
+    """A worker on which a socket has to start at once."""
+
+    @pytest.fixture
+    def limits(self, limits: Limits) -> Limits:
+        return fewer(limits, start_timeout_s=0.2)
+
+    async def test_a_call_that_ends_later_is_left_to_end_in_order(self, desk: Desk) -> None:
+        _, writer = await talk(desk, UPGRADE + masked(1, json.dumps(start_message()).encode()))
+        await asyncio.sleep(0.3)
+        (connection,) = desk.worker.connections
+        connection.shut("admin", "over")
+        async with asyncio.timeout(PATIENCE_S):
+            while connection.call is not None:  # noqa: ASYNC110  # until only the far side's close is missing
+                await asyncio.sleep(0)
+        connection.sweep(asyncio.get_running_loop().time())
+        await asyncio.sleep(0.05)
+        assert not writer.is_closing() and desk.worker.connections
+        writer.write(masked(8, b"\x03\xe8"))
+        await desk.until_idle()
+        ended = (await events_of(desk))[-1]
+        assert isinstance(ended, CallEnded) and (ended.end_reason, ended.detail) == ("admin", "over")
+        writer.close()
 
 
 @dataclass
@@ -176,6 +234,15 @@ class TestSlowPlan:
         writer.write(pressed("5") + masked(8, b""))
         events = await events_of(desk)
         assert [event.digit for event in events if isinstance(event, DigitPressed)] == ["1", "2", "3", "4", "5"]
+        writer.close()
+
+    async def test_the_plan_of_a_socket_that_is_over_is_not_waited_for(self, desk: Desk, plans: SlowPlans) -> None:
+        _, writer = await talk(desk, UPGRADE + masked(1, json.dumps(start_message()).encode()))
+        await plans.asked.wait()
+        desk.worker.shut("media_lost", "over")
+        writer.write(masked(8, b"\x03\xe8"))
+        await desk.until_idle()
+        assert desk.folder.events("").parent.exists() and not list(desk.folder.events("").parent.iterdir())
         writer.close()
 
     async def test_a_stream_without_plan_is_refused_with_the_reason(self, desk: Desk, plans: SlowPlans) -> None:

@@ -120,7 +120,21 @@ async def test_a_fault_is_told_once_and_what_follows_is_thrown_away(line: Line) 
 
 async def test_leaving_without_a_word_is_told(line: Line) -> None:
     line.far.close()
+    await line.listener.until("broke")
+
+
+async def test_a_close_frame_is_good_order(line: Line) -> None:
+    await line.write(masked(8, b""))
     await line.listener.until("closed")
+    assert line.listener.told == ["closed"]
+
+
+async def test_pings_of_a_far_side_that_takes_no_answers_fill_no_memory(line: Line) -> None:
+    line.ours.send(b"x" * 10_000_000)
+    waiting = line.ours.waiting
+    await line.write(masked(9, b"?" * 100) * 1_000 + masked(1, b"hi"))
+    await line.listener.until("text b'hi'")
+    assert line.ours.waiting <= waiting and line.ours.others == 1_000
 
 
 async def test_a_paused_socket_is_read_later(line: Line) -> None:
