@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -30,7 +29,7 @@ from control.worker import WorkerOptions, run_worker
 from shared.errors import Problem
 from shared.logs import configure_logs
 from shared.secrets import parse_keys
-from shared.supervisor import Supervisor
+from shared.supervisor import Supervisor, worker_count
 
 # A command the server doesn't answer at all ends so many seconds after the server should have ended it itself.
 PATIENCE_S = 5.0
@@ -203,7 +202,7 @@ def _parser() -> argparse.ArgumentParser:
     api = commands.add_parser("api", help="serve the admin and client API")
     api.add_argument("--host", default="", help="address to listen on (VOCALIZED_CONTROL_HOST, 127.0.0.1)")
     api.add_argument("--port", type=int, default=8080, help="port to listen on")
-    api.add_argument("--workers", type=_count, default=1, help="processes, one event loop each")
+    api.add_argument("--workers", type=worker_count, default=1, help="processes, one event loop each")
     api.add_argument("--shared-port", action="store_true", help=argparse.SUPPRESS)
     api.set_defaults(command=_api)
     worker = commands.add_parser("worker", help="do what was asked for in the background, and what is due by the clock")
@@ -213,13 +212,6 @@ def _parser() -> argparse.ArgumentParser:
     apply = commands.add_parser("migrate", help="bring the database up to date")
     apply.set_defaults(command=_migrate)
     return parser
-
-
-def _count(text: str) -> int:
-    number, most = int(text), 4 * (os.cpu_count() or 16)
-    if not 1 <= number <= most:
-        raise argparse.ArgumentTypeError(f"{number} is not between 1 and {most}")
-    return number
 
 
 if __name__ == "__main__":

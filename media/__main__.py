@@ -1,7 +1,6 @@
 """Starts the media program: settings in, parts made, server run."""
 
 import argparse
-import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from media.server.limits import Limits
 from media.server.serve import Options, run_worker
 from shared.logs import configure_logs
 from shared.plan import CallPlan, PlanError, read_plan
-from shared.supervisor import Supervisor
+from shared.supervisor import Supervisor, worker_count
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -88,18 +87,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, required=True, help="port to listen on")
     parser.add_argument("--plan", type=Path, required=True, help="plan file that every stream gets")
     parser.add_argument("--host", default="", help="address to listen on (VOCALIZED_MEDIA_HOST, 127.0.0.1)")
-    parser.add_argument("--workers", type=_count, default=1, help="processes, one event loop each")
+    parser.add_argument("--workers", type=worker_count, default=1, help="processes, one event loop each")
     parser.add_argument("--state", type=Path, help="folder for events and recordings (VOCALIZED_MEDIA_STATE)")
     parser.add_argument("--engine", default="", help="socket of a running local speech engine")
     parser.add_argument("--shared-port", action="store_true", help=argparse.SUPPRESS)
     return parser
-
-
-def _count(text: str) -> int:
-    number, most = int(text), 4 * (os.cpu_count() or 16)
-    if not 1 <= number <= most:
-        raise argparse.ArgumentTypeError(f"{number} is not between 1 and {most}")
-    return number
 
 
 if __name__ == "__main__":

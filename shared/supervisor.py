@@ -1,5 +1,6 @@
 """Several workers on one port: starts them, passes the stop signal on, replaces one that died."""
 
+import argparse
 import os
 import signal
 import subprocess
@@ -13,6 +14,14 @@ log = structlog.get_logger()
 
 # A worker that dies within this time of its start is not replaced more often than that.
 RESTART_EVERY_S = 1.0
+
+
+def worker_count(text: str) -> int:
+    """The value of `--workers`: at least 1, at most four a core. Raises what argparse turns into its own message."""
+    number, most = int(text), 4 * (os.cpu_count() or 16)
+    if not 1 <= number <= most:
+        raise argparse.ArgumentTypeError(f"{number} is not between 1 and {most}")
+    return number
 
 
 class Supervisor:

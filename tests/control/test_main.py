@@ -19,6 +19,7 @@ import pytest
 from config.settings import PREFIX
 from control.__main__ import main
 from shared.secrets import new_key
+from vocalized.child import free_port
 from vocalized.services.postgres import Postgres
 
 ROOT = Path(__file__).parents[2]
@@ -33,13 +34,6 @@ def environment(**settings: str) -> dict[str, str]:
 def run(*arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "control", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment(**settings), capture_output=True, text=True, timeout=120)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

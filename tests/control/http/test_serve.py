@@ -1,7 +1,6 @@
 """Listening, and the end: running requests are answered, new ones are not taken, and nothing is waited for too long."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -10,6 +9,7 @@ import pytest
 from aiohttp import ClientConnectionError, ClientConnectorError, ClientSession, web
 
 from control.http.serve import Listen, serve
+from vocalized.child import free_port
 
 LISTEN = Listen("127.0.0.1", 0, keepalive_s=0.3, drain_s=5)
 
@@ -29,13 +29,6 @@ class Slow:
         self.reached.set()
         await self.opened.wait()
         return web.Response(text="done")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @asynccontextmanager
