@@ -3,7 +3,7 @@
 import re
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
@@ -73,11 +73,38 @@ def _mailbox(text: str) -> str:
     return text
 
 
+def _socket_url(text: str) -> str:
+    if text and (urlsplit(text).scheme not in ("ws", "wss") or not urlsplit(text).hostname or urlsplit(text).query):
+        raise ValueError("must be a ws or wss URL without a query")
+    return text.rstrip("/")
+
+
+def _storage_url(text: str) -> str:
+    parts = urlsplit(text)
+    if not (parts.scheme == "file" and parts.path.startswith("/")) and not (parts.scheme == "s3" and parts.netloc):
+        raise ValueError("must be file:///folder or s3://bucket/prefix?endpoint=…&region=…")
+    return text
+
+
+def _tokens(value: Any) -> Any:
+    """AC1=token,AC2=token; an account that is listed twice has two that are good, as while they rotate."""
+    if not isinstance(value, str):
+        return value
+    if any("=" not in part for part in _list(value)):
+        raise ValueError("tokens are written account=token, separated by commas")
+    return [tuple(part.split("=", 1)) for part in _list(value)]
+
+
 WebUrl = Annotated[str, AfterValidator(_web_url)]
 Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], NoDecode, BeforeValidator(_list)]
 Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_list)]
 DatabaseUrl = Annotated[SecretStr, _server_url(("postgresql", "postgres"))]
 RedisUrl = Annotated[SecretStr, _server_url(("redis", "rediss", "unix"))]
+SocketUrl = Annotated[str, AfterValidator(_socket_url)]
+SocketUrls = Annotated[tuple[SocketUrl, ...], NoDecode, BeforeValidator(_list)]
+StorageUrl = Annotated[str, AfterValidator(_storage_url)]
+Tokens = Annotated[tuple[tuple[str, SecretStr], ...], NoDecode, BeforeValidator(_tokens)]
+Secrets = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_list)]
 Mailbox = Annotated[str, AfterValidator(_mailbox)]
 Positive = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Figures = Annotated[dict[str, tuple[Positive, Positive]], NoDecode, BeforeValidator(_figures)]
@@ -99,6 +126,29 @@ class MediaSettings(BaseSettings):
     media_max_outbox_bytes: int = Field(4_000_000, ge=100_000, description="Bytes waiting for one socket.")
     media_drain_timeout_s: float = Field(3_600.0, ge=0, le=14_400, description="Seconds calls may go on after SIGTERM.")
     local_engine_socket: str = Field("", description="Socket of a running local speech engine; empty starts one.")
+    media_public_url: SocketUrl = Field(
+        "", description="Base of this node's sockets as carriers reach it, like wss://media-1.example.com; empty tells "
+        "the address that it listens on."
+    )  # fmt: skip
+    media_node: str = Field("", pattern=r"^[\w.-]{0,64}$", description="Name of this node; empty makes one up.")
+    media_heartbeat_s: float = Field(1.0, gt=0, le=3, description="Seconds between two signs of life of a node.")
+    media_bus_timeout_s: float = Field(2.0, gt=0, le=30, description="Seconds that Redis may take to answer.")
+    media_spool_max_bytes: int = Field(
+        268_435_456, ge=1_048_576, description="Bytes of events kept on disk while Redis is away."
+    )
+    redis_url: SecretStr = Field(
+        SecretStr(""), description="Redis, where plans come from and events go to; not needed with --plan."
+    )
+    secret_keys: SecretStr = Field(SecretStr(""), description="Keys that open plans, the same as control's.")
+    storage_url: str = Field(
+        "", description="Where recordings go: file:///folder or s3://bucket?endpoint=…; as control's."
+    )
+    twilio_auth_tokens: Tokens = Field(
+        (), description="Twilio's account=token pairs, separated by commas: signatures on media sockets are checked."
+    )
+    media_require_signature: bool = Field(
+        False, description="Whether a Twilio media socket without a signature is refused; a wrong one always is."
+    )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
 
 
@@ -129,6 +179,39 @@ class ControlSettings(DatabaseSettings):
     )
     mail_from: Mailbox = Field("Vocalized <no-reply@vocalized.app>", description="From address of mails.")
     standin_providers: bool = Field(False, description="Whether providers made for tests may answer calls.")
+
+    storage_url: StorageUrl = Field(
+        "file:///var/lib/vocalized/objects",
+        description="Where recordings are kept: file:///folder or s3://bucket/prefix?endpoint=…&region=….",
+    )
+    webhook_url: WebUrl | None = Field(None, description="Where carriers reach the webhooks; else the public URL.")
+    media_urls: SocketUrls = Field(
+        (), description="Media nodes' addresses that calls may be led to; empty trusts every node in Redis."
+    )
+    twilio_account_sid: str = Field("", description="Twilio's account for numbers and outbound calls.")
+    twilio_auth_tokens: Tokens = Field(
+        (),
+        description="Twilio's account=token pairs, separated by commas; the account's first one signs in, all verify.",
+    )
+    twilio_api_url: WebUrl = Field("https://api.twilio.com", description="Twilio's REST API.")
+    twilio_require_signature: bool = Field(True, description="Whether webhooks of Twilio must be signed.")
+    telnyx_api_key: SecretStr = Field(SecretStr(""), description="Telnyx's API key.")
+    telnyx_public_keys: Secrets = Field((), description="Telnyx's public keys, base64, separated by commas.")
+    telnyx_connection_id: str = Field("", description="Telnyx's Call Control application for numbers and calls.")
+    telnyx_api_url: WebUrl = Field("https://api.telnyx.com/v2", description="Telnyx's REST API.")
+    carrier_timeout_s: float = Field(5.0, gt=0, le=30, description="Seconds that a carrier's API may take.")
+    default_carrier: Literal["", "twilio", "telnyx"] = Field(
+        "", description="Whose numbers are bought; empty takes the first that is set up."
+    )
+    carrier_recordings: Literal["ours", "carrier", "both"] = Field(
+        "ours", description="Who records calls: we do, the carrier does (fetched and kept by us), or both do."
+    )
+    carrier_recordings_deleted: bool = Field(
+        True, description="Whether a carrier's recording is deleted there once it is kept by us."
+    )
+    resume_apology: str = Field(
+        "Sorry, we were cut off for a moment.", description="What the agent says when a call goes on after a loss."
+    )
 
     control_host: str = Field("127.0.0.1", description="Address that the API listens on.")
     trusted_proxies: Networks = Field((), description="Networks of our proxies, whose X-Forwarded-For is believed.")

@@ -39,6 +39,23 @@ class CallStarted(_Event, frozen=True, tag="call.started"):
     called: str = ""
 
 
+class CallResumed(_Event, frozen=True, tag="call.resumed"):
+    """The call goes on in another media stream, its node or socket was lost. lost_ms: since the last checkpoint."""
+
+    at_ms: int
+    lost_ms: int
+    leg: int
+    stream_id: str
+
+
+class Commanded(_Event, frozen=True, tag="call.commanded"):
+    """Somebody had something done to the call from outside (see shared/bus/commands)."""
+
+    at_ms: int
+    command: str
+    command_id: str
+
+
 class CallerSaid(_Event, frozen=True, tag="caller.said"):
     """The caller's turn as recognised; start and end are the true start and end of the sound."""
 
@@ -126,10 +143,14 @@ class ProviderFailed(_Event, frozen=True, tag="provider.failed"):
 
 
 class RecordingReady(_Event, frozen=True, tag="recording.ready"):
-    """The stereo recording (caller left, agent right, as heard) is complete."""
+    """The stereo recording (caller left, agent right, as heard) of one media stream is complete.
+
+    path: the file, or its key in object storage. duration_ms: from the start of the call, also for a later stream.
+    """
 
     path: str
     duration_ms: int
+    leg: int = 0
 
 
 class Usage(Struct, frozen=True):
@@ -157,6 +178,8 @@ class CallEnded(_Event, frozen=True, tag="call.ended"):
 
 Event = (
     CallStarted
+    | CallResumed
+    | Commanded
     | CallerSaid
     | AgentSaid
     | TurnLatency
@@ -171,8 +194,15 @@ Event = (
 )
 
 
+# Every media stream of a call numbers its events in a range of its own: what a lost node still had sent stays unique.
+SEQ_PER_LEG = 100_000
+
+
 class Envelope(Struct, frozen=True):
-    """One event on its way: `(call_id, seq)` is its identity, seq counts from 1; `at` is ISO 8601 UTC."""
+    """One event on its way: `(call_id, seq)` is its identity; `at` is ISO 8601 UTC.
+
+    seq counts from 1, in the call's later streams from `leg * SEQ_PER_LEG + 1`.
+    """
 
     call_id: str
     seq: int

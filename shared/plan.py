@@ -7,8 +7,10 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import msgspec
 from msgspec import Meta, Struct
 
+from shared.events import Usage
+
 Ms = Annotated[int, Meta(ge=0, le=600_000)]
-ToolName = Literal["end_call", "collect_digits"]
+ToolName = Literal["end_call", "collect_digits", "transfer"]
 Seconds = Annotated[int, Meta(ge=0, le=86_400)]
 
 
@@ -69,8 +71,37 @@ class LimitsPlan(Struct, frozen=True, forbid_unknown_fields=True):
     reply_s: Annotated[float, Meta(ge=0, le=60)] = 8.0
 
 
+class HeardMessage(Struct, frozen=True, forbid_unknown_fields=True):
+    """One entry of a conversation as it was heard. calls: (id, name, arguments) of the tools that an assistant called;
+    call_id: the call that a tool's result answers."""
+
+    role: Literal["user", "assistant", "tool"]
+    text: str
+    calls: list[tuple[str, str, str]] = []
+    call_id: str = ""
+
+
+class Resume(Struct, frozen=True, forbid_unknown_fields=True):
+    """A call that goes on after its media node or socket was lost.
+
+    messages: the conversation up to the last checkpoint. turn: the caller's turns so far. usage: what was consumed
+    until then. began_ms: Unix time in ms of the first stream's start: the call's clock goes on from there. lost_ms:
+    Unix time in ms of the last checkpoint.
+    """
+
+    messages: list[HeardMessage]
+    turn: Annotated[int, Meta(ge=0)]
+    usage: Usage
+    began_ms: Annotated[int, Meta(ge=0)]
+    lost_ms: Annotated[int, Meta(ge=0)]
+
+
 class CallPlan(Struct, frozen=True, forbid_unknown_fields=True):
-    """One call's plan. Each provider list is a fallback chain, first choice first."""
+    """One call's plan. Each provider list is a fallback chain, first choice first.
+
+    leg: which media stream of the call this is, from 0; every one has its own range of event numbers. resume: what a
+    later one goes on from.
+    """
 
     agent: AgentPlan
     stt: Annotated[list[ProviderPlan], Meta(min_length=1, max_length=8)]
@@ -83,6 +114,8 @@ class CallPlan(Struct, frozen=True, forbid_unknown_fields=True):
     call_id: Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{0,64}\Z")] = ""  # becomes part of file names
     workspace_id: str = ""
     agent_id: str = ""
+    leg: Annotated[int, Meta(ge=0, le=20)] = 0
+    resume: Resume | None = None
 
 
 def decode_plan(text: str | bytes) -> CallPlan:

@@ -14,6 +14,8 @@ KINDS = get_args(Event)
 # The keys that control, the desk and whoever reads the files know the events by.
 NAMES = {
     "call.started",
+    "call.resumed",
+    "call.commanded",
     "caller.said",
     "agent.said",
     "turn.latency",

@@ -1,0 +1,1 @@
+"""Phone calls: admitted, handed to media, written down as their events come."""

@@ -1,0 +1,94 @@
+"""Calls as values: what rings, who is let in and who is not, and what the records hold."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from shared.events import EndReason, Status
+from shared.plan import CallPlan
+
+CarrierName = Literal["twilio", "telnyx"]
+Direction = Literal["inbound", "outbound"]
+# Statuses that a call never leaves.
+FINAL: frozenset[Status] = frozenset({"completed", "failed", "busy", "no_answer", "canceled"})
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """A call that reached one of our numbers. caller: E.164, or whatever the carrier tells ("anonymous", a SIP URI)."""
+
+    carrier: CarrierName
+    carrier_call_id: str
+    caller: str
+    called: str
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A call that is answered: hand the plan over (control/calls/handover.py). leg: of the plan; above 0 it goes on
+    after a loss. longest_s: the agent's limit of the call's duration."""
+
+    call_id: UUID
+    workspace_id: UUID
+    carrier: CarrierName
+    carrier_call_id: str
+    plan: CallPlan
+    leg: int = 0
+    longest_s: int = 3_600
+    records_at_carrier: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A call that is not answered by an agent. words: what the caller is told, in `language`.
+
+    why: unknown_number (no such number of ours, or without a live agent), suspended, over_limit (the workspace's
+    concurrent calls), all_busy (no room on any media node, or Redis away), unusable (the agent's plan cannot be made).
+    """
+
+    why: Literal["unknown_number", "suspended", "over_limit", "all_busy", "unusable"]
+    words: str
+    language: str = "en"
+    call_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """A call whose conversation came to its end: what is to be done with the line. number: for a transfer, E.164;
+    caller: the number to show then."""
+
+    then: Literal["hang_up", "transfer"]
+    number: str = ""
+    caller: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a carrier tells about a call's state. call_id: ours, where the webhook carries it. sequence: the carrier's,
+    if it numbers. duration_s: connected seconds. answered_by: of answering-machine detection."""
+
+    carrier: CarrierName
+    carrier_call_id: str
+    status: Status | None
+    at: datetime
+    call_id: UUID | None = None
+    end_reason: EndReason | None = None
+    duration_s: int | None = None
+    sequence: int | None = None
+    answered_by: Literal["", "human", "machine", "fax", "unknown"] = ""
+    details: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierRecording:
+    """A recording that a carrier has made. url: where it is fetched, without a sign-in of ours in it."""
+
+    carrier: CarrierName
+    carrier_call_id: str
+    recording_id: str
+    url: str
+    duration_s: int | None
+    channels: int
+    call_id: UUID | None = None

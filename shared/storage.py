@@ -1,0 +1,110 @@
+"""Objects (recordings) in a folder or in S3-compatible storage, behind one URL:
+
+file:///var/lib/vocalized/objects
+s3://bucket/prefix?endpoint=https://…&region=auto     keys from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import obstore
+from obstore.exceptions import BaseError, NotFoundError
+from obstore.store import LocalStore, S3Store
+
+if TYPE_CHECKING:
+    from obstore.store import S3Config
+
+_CHUNK: Final = 256 * 1024
+_OPTIONS: Final = frozenset({"endpoint", "region", "virtual_hosted"})
+
+
+class StorageAway(Exception):
+    """Storage cannot be reached, or refused; the message holds neither keys nor names."""
+
+
+class NoObject(Exception):
+    """There is no object under this key."""
+
+
+class Storage:
+    """All methods raise StorageAway. Keys are paths like `recordings/<workspace>/<call>.wav`."""
+
+    def __init__(self, url: str, *, timeout_s: float = 30.0) -> None:
+        """Raises ValueError for a URL that is neither of both."""
+        self._store = _open(url, timeout_s)
+
+    async def put(self, key: str, source: bytes | Path) -> None:
+        """Writes an object, replacing what was there; large files are sent in parts."""
+        async with _told():
+            await obstore.put_async(self._store, key, source)
+
+    async def get(self, key: str) -> bytes:
+        """The whole object. Raises NoObject."""
+        async with _told():
+            return bytes(await (await obstore.get_async(self._store, key)).bytes_async())
+
+    async def size(self, key: str) -> int:
+        """Bytes. Raises NoObject."""
+        async with _told():
+            return int((await obstore.head_async(self._store, key))["size"])
+
+    async def read(self, key: str, start: int, length: int) -> bytes:
+        """A stretch of an object. Raises NoObject."""
+        async with _told():
+            return bytes(await obstore.get_range_async(self._store, key, start=start, length=length))
+
+    async def chunks(self, key: str) -> AsyncIterator[bytes]:
+        """The object piece by piece. Raises NoObject before the first."""
+        async with _told():
+            found = await obstore.get_async(self._store, key)
+            async for chunk in found.stream(min_chunk_size=_CHUNK):
+                yield bytes(chunk)
+
+    async def delete(self, key: str) -> None:
+        """Nothing happens for a key that is not there."""
+        try:
+            async with _told():
+                await obstore.delete_async(self._store, key)
+        except NoObject:
+            pass
+
+    async def link(self, key: str, seconds: int) -> str | None:
+        """A URL that is good for so long and needs no sign-in; None where storage cannot make one (a folder)."""
+        if not isinstance(self._store, S3Store):
+            return None
+        async with _told():
+            return str(await obstore.sign_async(self._store, "GET", key, timedelta(seconds=seconds)))
+
+
+@asynccontextmanager
+async def _told() -> AsyncIterator[None]:
+    try:
+        yield
+    except (NotFoundError, FileNotFoundError):
+        raise NoObject from None
+    except (BaseError, OSError, TimeoutError) as error:
+        raise StorageAway(type(error).__name__) from None
+
+
+def _open(url: str, timeout_s: float) -> LocalStore | S3Store:
+    parts = urlsplit(url)
+    if parts.scheme == "file" and parts.path.startswith("/") and not parts.netloc:
+        return LocalStore(unquote(parts.path), mkdir=True, automatic_cleanup=False)
+    options = dict(parse_qsl(parts.query))
+    if parts.scheme != "s3" or not parts.netloc or options.keys() - _OPTIONS:
+        raise ValueError("must be file:///folder or s3://bucket/prefix?endpoint=…&region=…")
+    endpoint = options.get("endpoint", "")
+    config: S3Config = {"endpoint": endpoint} if endpoint else {}
+    return S3Store(
+        parts.netloc,
+        prefix=parts.path.strip("/") or None,
+        region=options.get("region", "auto"),
+        virtual_hosted_style_request=options.get("virtual_hosted") == "true",
+        client_options={"allow_http": endpoint.startswith("http:"), "timeout": f"{timeout_s:g}s"},
+        retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=timeout_s)},
+        config=config,
+    )

@@ -1,0 +1,17 @@
+"""A connection to a real Valkey that each test finds empty."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio import Redis
+
+from shared.bus.client import bus_client
+
+
+@pytest.fixture
+async def redis(valkey_url: str) -> AsyncIterator[Redis]:
+    """Bounded as in the programs; blocking reads must ask for less."""
+    client = bus_client(valkey_url, 5.0)
+    await client.flushall()
+    yield client
+    await client.aclose()

@@ -1,0 +1,38 @@
+"""Events wait in the stream until they were written down, whoever died meanwhile."""
+
+from redis.asyncio import Redis
+
+from shared.bus.events import EventStream
+
+LINES = [b'{"n":%d}' % n for n in range(5)]
+
+
+async def test_they_come_in_order_and_leave_when_done(redis: Redis) -> None:
+    stream = EventStream(redis)
+    await stream.append(LINES)
+    await stream.prepare()
+    await stream.prepare()
+    entries = await stream.read("one", 100, 0.01)
+    assert [entry.line for entry in entries] == LINES
+    assert await stream.read("one", 100, 0.01) == []
+    await stream.done([entry.id for entry in entries])
+    assert await stream.length() == 0
+    assert await stream.reclaim("one", 100, 0.0) == []
+
+
+async def test_what_a_dead_consumer_took_is_taken_over(redis: Redis) -> None:
+    stream = EventStream(redis)
+    await stream.prepare()
+    await stream.append(LINES)
+    assert len(await stream.read("dead", 3, 0.01)) == 3
+    assert await stream.reclaim("heir", 100, 60.0) == []
+    assert [entry.line for entry in await stream.reclaim("heir", 100, 0.0)] == LINES[:3]
+    assert [entry.line for entry in await stream.read("heir", 100, 0.01)] == LINES[3:]
+
+
+async def test_two_consumers_share_without_overlap(redis: Redis) -> None:
+    stream = EventStream(redis)
+    await stream.prepare()
+    await stream.append(LINES)
+    first, second = await stream.read("a", 2, 0.01), await stream.read("b", 100, 0.01)
+    assert [entry.line for entry in (*first, *second)] == LINES

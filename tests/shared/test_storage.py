@@ -1,0 +1,84 @@
+"""Objects in a folder and in S3, through one door; a door that is shut says so."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shared.storage import NoObject, Storage, StorageAway
+
+KEY = "recordings/w/c.wav"
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    return Storage((tmp_path / "objects").as_uri())
+
+
+async def test_what_was_put_comes_back(storage: Storage, tmp_path: Path) -> None:
+    await storage.put(KEY, b"RIFF1")
+    assert await storage.get(KEY) == b"RIFF1"
+    assert await storage.size(KEY) == 5
+    assert await storage.read(KEY, 1, 3) == b"IFF"
+    file = tmp_path / "long.wav"
+    file.write_bytes(b"x" * 600_000)
+    await storage.put(KEY, file)
+    pieces = [chunk async for chunk in storage.chunks(KEY)]
+    assert len(pieces) > 1
+    assert b"".join(pieces) == b"x" * 600_000
+    assert await storage.link(KEY, 60) is None
+
+
+async def test_what_is_not_there_is_told_as_such(storage: Storage) -> None:
+    for ask in (storage.get(KEY), storage.size(KEY), storage.read(KEY, 0, 1)):
+        with pytest.raises(NoObject):
+            await ask
+    with pytest.raises(NoObject):
+        async for _ in storage.chunks(KEY):
+            pass
+    await storage.delete(KEY)
+
+
+async def test_what_was_deleted_is_gone(storage: Storage) -> None:
+    await storage.put(KEY, b"1")
+    await storage.delete(KEY)
+    with pytest.raises(NoObject):
+        await storage.get(KEY)
+
+
+async def test_a_key_cannot_leave_the_folder(storage: Storage, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("s")
+    with pytest.raises((NoObject, StorageAway, ValueError)):
+        await storage.get("../secret")
+
+
+async def test_a_folder_that_cannot_be_written_is_storage_away(tmp_path: Path) -> None:
+    storage = Storage((tmp_path / "objects").as_uri())
+    (tmp_path / "objects" / "recordings").write_text("a file where a folder is wanted")
+    with pytest.raises(StorageAway):
+        await storage.put(KEY, b"1")
+
+
+@pytest.fixture
+def keys(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "id")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    yield
+
+
+@pytest.mark.usefixtures("keys")
+async def test_s3_makes_links_and_says_when_it_is_away() -> None:
+    storage = Storage("s3://bucket/calls?endpoint=http://127.0.0.1:9&region=auto", timeout_s=1.0)
+    link = await storage.link(KEY, 60)
+    assert link is not None
+    assert link.startswith("http://127.0.0.1:9/bucket/calls/recordings/w/c.wav?")
+    with pytest.raises(StorageAway):
+        await storage.get(KEY)
+
+
+@pytest.mark.parametrize(
+    "url", ["", "http://x/y", "file://host/folder", "file:relative", "s3://", "s3://bucket?endpoint=http://x&key=1"]
+)
+def test_another_url_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="must be file"):
+        Storage(url)

@@ -1,0 +1,80 @@
+"""The public vectors, and what Twilio and proxies differ in."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.twilio_signature import is_signed, sign
+
+VECTORS: list[dict[str, Any]] = json.loads((Path(__file__).parents[1] / "spec" / "vectors.json").read_text())["vectors"]
+TWILIO = [vector for vector in VECTORS if vector["provider"] == "twilio" and "url" in vector]
+GOOD = [vector for vector in TWILIO if "expected" in vector]
+BAD = [vector for vector in TWILIO if "signature_to_reject" in vector]
+FORM = "https://mycompany.com/myapp.php?foo=1&bar=2"
+FIELDS = [("CallSid", "CA1234567890ABCDE"), ("To", "+18005551212")]
+
+
+def fields(vector: dict[str, Any]) -> list[tuple[str, str]]:
+    return [
+        (name, one)
+        for name, value in (vector.get("params") or {}).items()
+        for one in (value if isinstance(value, list) else [value])
+    ]
+
+
+def signed(vector: dict[str, Any], given: str, *, token: str = "", url: str = "") -> bool:
+    body = vector["raw_body"].encode() if "raw_body" in vector else None
+    tokens = [token or vector["auth_token"]]
+    return is_signed(tokens, url or vector["url"], given, fields=fields(vector), body=body)
+
+
+@pytest.mark.parametrize("vector", GOOD, ids=[vector["id"] for vector in GOOD])
+def test_a_public_vector(vector: dict[str, Any]) -> None:
+    assert signed(vector, vector["expected"])
+    assert not signed(vector, vector["expected"], token="other")
+    assert not signed(vector, vector["expected"], url=vector["url"] + "x")
+
+
+@pytest.mark.parametrize("vector", BAD, ids=[vector["id"] for vector in BAD])
+def test_a_public_vector_that_is_to_be_refused(vector: dict[str, Any]) -> None:
+    assert not signed(vector, vector["signature_to_reject"])
+
+
+@pytest.mark.parametrize(
+    ("signed", "asked"),
+    [
+        ("https://h.example/p", "https://h.example:443/p"),
+        ("https://h.example:443/p", "https://h.example/p"),
+        ("wss://h.example/media/twilio", "wss://h.example:443/media/twilio"),
+        ("http://u:p@h.example/p", "http://u:p@h.example:80/p"),
+        ("https://[::1]/p", "https://[::1]:443/p"),
+    ],
+)
+def test_the_usual_port_makes_no_difference(signed: str, asked: str) -> None:
+    assert is_signed(["t"], asked, sign("t", signed, FIELDS), fields=FIELDS)
+
+
+def test_another_port_does() -> None:
+    assert not is_signed(["t"], "https://h:8443/p", sign("t", "https://h/p"))
+    assert not is_signed(["t"], "https://h:99999999/p", sign("t", "https://h/p"))
+
+
+def test_an_old_and_a_new_token_are_good_while_they_rotate() -> None:
+    assert is_signed(["new", "old"], FORM, sign("old", FORM, FIELDS), fields=FIELDS)
+    assert not is_signed([], FORM, sign("old", FORM, FIELDS), fields=FIELDS)
+
+
+@pytest.mark.parametrize("given", ["", "x", "ÄÖ", "\ud800"])
+def test_rubbish_is_no_signature(given: str) -> None:
+    assert not is_signed(["t"], FORM, given, fields=FIELDS)
+
+
+def test_a_changed_json_body_is_refused() -> None:
+    body = b'{"a":1}'
+    url = f"https://h/p?bodySHA256={hashlib.sha256(body).hexdigest()}"
+    assert is_signed(["t"], url, sign("t", url), body=body)
+    assert not is_signed(["t"], url, sign("t", url), body=body + b" ")
+    assert not is_signed(["t"], "https://h/p", sign("t", "https://h/p"), body=body)
