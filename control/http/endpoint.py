@@ -11,6 +11,7 @@ from control.db.pool import Connection, Pool
 from control.http.access import Kind
 from control.http.authorise import Authoriser, Claim
 from control.http.context import Context, Services
+from control.http.file import FileAnswer, respond
 from control.http.given import body_of, path_value, query_of
 from control.http.idempotency import Replay, request_hash
 from control.http.limits import Limits
@@ -40,10 +41,11 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status and the bytes of a JSON body; empty for 204."""
+    """A status and the bytes of a JSON body; empty for 204. Or a file, which is read after the transaction."""
 
     status: int
     body: bytes
+    file: FileAnswer | None = None
 
 
 @dataclass(slots=True)
@@ -76,6 +78,8 @@ class Endpoint:
                 answer = await self._transacted(asked)
         else:
             answer = await self._transacted(asked)
+        if answer.file is not None:
+            return respond(request, answer.file)
         if not answer.body:
             return web.Response(status=answer.status)
         return web.Response(status=answer.status, body=answer.body, headers=JSON_HEADERS)
@@ -127,6 +131,8 @@ class Endpoint:
         if asked.given is None:
             asked.given = self._given(asked)
         result = await self.route.handler(context, **asked.given)
+        if isinstance(result, FileAnswer):
+            return Answer(200, b"", result)
         if self.shape.answer is None:
             return Answer(204, b"")
         return Answer(self.route.status, self.shape.answer.dump_json(result))

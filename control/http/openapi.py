@@ -238,8 +238,17 @@ def _headers(route: Route) -> list[Schema]:
 
 
 def _responses(route: Route, its: Shape, schemas: dict[str, Schema]) -> Schema:
-    if its.answer is None:
-        responses: Schema = {"204": {"description": "Done."}}
+    responses: Schema
+    if its.file:
+        binary = {"schema": {"type": "string", "format": "binary"}}
+        responses = {
+            "200": {"description": "The file.", "content": {"audio/wav": binary}},
+            "206": {"description": "The stretch that was asked for.", "content": {"audio/wav": binary}},
+            "302": {"description": "Where the file lies, for a moment."},
+            "416": {"description": "The range lies outside of the file."},
+        }
+    elif its.answer is None:
+        responses = {"204": {"description": "Done."}}
     else:
         responses = {
             str(route.status): {"description": "Done.", "content": _json(schemas[_key(route, "answer")])},

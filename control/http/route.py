@@ -12,6 +12,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from control.http.access import Access, Kind
 from control.http.context import Context
+from control.http.file import FileAnswer
 
 Handler = Callable[..., Awaitable[object]]
 # The handler's name of a path parameter, the path's own, and its type.
@@ -49,13 +50,14 @@ class Route:
 class Shape:
     """A handler's signature, read once. path: the handler's name of each path parameter, and its type.
 
-    workspaceId of a member's route is part of its context, and not handed on."""
+    workspaceId of a member's route is part of its context, and not handed on. file: the answer is a FileAnswer."""
 
     body: type[BaseModel] | None
     query: type[BaseModel] | None
     path: tuple[PathPart, ...]
     answer: TypeAdapter[Any] | None
     summary: str
+    file: bool = False
 
 
 class BadRoute(TypeError):
@@ -85,8 +87,9 @@ def shape(route: Route) -> Shape:
         body=body,
         query=_model(route, hints, "query"),
         path=_path(route, hints, names),
-        answer=None if answer is type(None) else TypeAdapter(answer),
+        answer=None if answer in (type(None), FileAnswer) else TypeAdapter(answer),
         summary=(inspect.getdoc(route.handler) or "").strip(),
+        file=answer is FileAnswer,
     )
 
 
@@ -106,6 +109,8 @@ def _check(route: Route) -> None:
         raise BadRoute(f"{where}: a member's route needs {{workspaceId}}")
     if kind is Kind.OPEN and route.idempotent:
         raise BadRoute(f"{where}: a stored answer would be given to whoever has the key and no sign-in")
+    if route.idempotent and get_type_hints(route.handler).get("return") is FileAnswer:
+        raise BadRoute(f"{where}: a file is no answer that can be stored")
     if kind is not Kind.OPEN and route.limit is not None and route.limit.account:
         raise BadRoute(f"{where}: an account's limit is for those who aren't signed in")
 
