@@ -730,6 +730,7 @@ CREATE TABLE public.phone_numbers (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     released_at timestamp with time zone,
+    status_detail text,
     CONSTRAINT phone_numbers_carrier_check CHECK ((carrier = ANY (ARRAY['twilio'::text, 'telnyx'::text, 'simulated'::text]))),
     CONSTRAINT phone_numbers_phone_number_check CHECK ((phone_number ~ '^\+[1-9][0-9]{1,14}$'::text)),
     CONSTRAINT phone_numbers_status_check CHECK ((status = ANY (ARRAY['buying'::text, 'active'::text, 'releasing'::text, 'released'::text, 'failed'::text])))
@@ -1226,6 +1227,9 @@ INSERT INTO public.schema_migrations VALUES ('20261125000003');
 INSERT INTO public.schema_migrations VALUES ('20261125000004');
 INSERT INTO public.schema_migrations VALUES ('20261125000005');
 INSERT INTO public.schema_migrations VALUES ('20261125000006');
+INSERT INTO public.schema_migrations VALUES ('20261125000007');
+INSERT INTO public.schema_migrations VALUES ('20261125000008');
+INSERT INTO public.schema_migrations VALUES ('20261125000009');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -1741,6 +1745,18 @@ CREATE INDEX calls_created ON public.calls USING btree (created_at DESC, id DESC
 CREATE INDEX calls_open ON public.calls USING btree (workspace_id, created_at) WHERE (status = ANY (ARRAY['queued'::text, 'ringing'::text, 'in_progress'::text]));
 
 --
+-- Name: calls_outbound; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX calls_outbound ON public.calls USING btree (workspace_id, created_at DESC) INCLUDE (called_number, duration_seconds) WHERE (direction = 'outbound'::text);
+
+--
+-- Name: calls_status; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX calls_status ON public.calls USING btree (workspace_id, status, created_at DESC, id DESC);
+
+--
 -- Name: calls_workspace; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -1909,6 +1925,12 @@ CREATE UNIQUE INDEX phone_numbers_agent ON public.phone_numbers USING btree (age
 CREATE UNIQUE INDEX phone_numbers_number ON public.phone_numbers USING btree (phone_number) WHERE (status = ANY (ARRAY['buying'::text, 'active'::text, 'releasing'::text]));
 
 --
+-- Name: phone_numbers_pending; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX phone_numbers_pending ON public.phone_numbers USING btree (updated_at) WHERE (status = ANY (ARRAY['buying'::text, 'releasing'::text]));
+
+--
 -- Name: phone_numbers_workspace; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -1997,6 +2019,12 @@ CREATE UNIQUE INDEX users_email ON public.users USING btree (email);
 --
 
 CREATE INDEX users_search ON public.users USING gin (email public.gin_trgm_ops, name public.gin_trgm_ops);
+
+--
+-- Name: webhook_events_leg; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX webhook_events_leg ON public.webhook_events USING btree (((payload #>> '{data,payload,call_leg_id}'::text[]))) WHERE ((source = 'telnyx'::text) AND (event_type = 'call.initiated'::text));
 
 --
 -- Name: webhook_events_open; Type: INDEX; Schema: public; Owner: -

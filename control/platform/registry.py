@@ -47,6 +47,20 @@ _SPECS: Final = (
     _number("deletion_grace_days", 30, 0, 365, "Days in which a deleted workspace can be restored."),
     _number("invitation_days", 7, 1, 90, "Days that an invitation is good for."),
     _number("max_workspaces_per_user", 10, 1, 1_000, "Workspaces that one user may own."),
+    _number("outbound_calls_per_minute", 30, 1, 10_000, "Outbound calls that a workspace may place within a minute."),
+    _number("outbound_calls_per_day", 1_000, 1, 1_000_000, "Outbound calls that a workspace may place within 24 hours."),
+    _number(
+        "outbound_repeats_per_day", 10, 1, 1_000,
+        "Calls that a workspace may place to the same number within 24 hours.",
+    ),
+    _number(
+        "outbound_minutes_per_day", 600, 1, 1_000_000,
+        "Connected minutes of outbound calls within 24 hours, after which a workspace places no more.",
+    ),
+    _number(
+        "trial_test_calls_per_day", 20, 0, 1_000, "Test calls that a workspace on trial may place within 24 hours."
+    ),
+    _number("outbound_ring_s", 45, 10, 120, "Seconds that an outbound call rings."),
     _number("job_history_days", 14, 1, 365, "Days that the worker's log and its failed jobs are kept."),
 )  # fmt: skip
 

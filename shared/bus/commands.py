@@ -12,6 +12,8 @@ from shared.events import EndReason
 
 KEEP: Final = 1_000
 ANSWER_TTL_S: Final = 120
+# Each process is a node of its own name: what was left for one that is gone goes by itself.
+STREAM_TTL_S: Final = 86_400
 DONE: Final = "done"
 _LOOK_S: Final = 0.02
 _FIELD: Final = b"c"
@@ -56,10 +58,10 @@ class Commands:
 
     async def post(self, node_id: str, order: Order) -> None:
         """To the node that has the call."""
-        async with told():
-            await self._redis.xadd(
-                _stream(node_id), {_FIELD: msgspec.json.encode(order)}, maxlen=KEEP, approximate=True
-            )
+        async with told(), self._redis.pipeline(transaction=True) as pipe:
+            pipe.xadd(_stream(node_id), {_FIELD: msgspec.json.encode(order)}, maxlen=KEEP, approximate=True)
+            pipe.expire(_stream(node_id), STREAM_TTL_S)
+            await pipe.execute()
 
     async def read(self, node_id: str, after: str, wait_s: float) -> tuple[str, list[Order]]:
         """Orders after the position, and the new position; "0" is the beginning. Unreadable ones are passed over."""

@@ -62,4 +62,9 @@ def test_a_migration_goes_both_ways_and_waits_for_no_lock_for_long(path: Path) -
     assert not head.strip()
     for section in (up, down):
         statements = [line for line in section.splitlines() if line.strip() and not line.startswith("--")]
-        assert re.fullmatch(r"SET (LOCAL )?lock_timeout = '\d+m?s';", statements[0])
+        if "transaction:false" in path.read_text():
+            # An index made beside the writers holds nobody up, and is alone: two statements would be a transaction.
+            assert re.match(r"(CREATE|DROP) INDEX CONCURRENTLY ", statements[0])
+            assert section.count(";") == 1
+        else:
+            assert re.fullmatch(r"SET (LOCAL )?lock_timeout = '\d+m?s';", statements[0])

@@ -16,6 +16,7 @@ async def test_a_node_reads_its_own_in_order(redis: Redis) -> None:
     for order in ORDERS:
         await commands.post("n1", order)
     await commands.post("n2", ORDERS[0])
+    assert 0 < await redis.ttl("vocalized:commands:{n2}") <= 86_400
     after, found = await commands.read("n1", "0", 0.01)
     assert found == ORDERS
     assert await commands.read("n1", after, 0.01) == (after, [])
