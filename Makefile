@@ -1,6 +1,6 @@
 # Every target sets up what it needs; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: setup demo test check format bench seed-load lock schema help
+.PHONY: setup demo test check format bench rehearse seed-load lock schema help
 
 PY := .venv/bin/python
 STAMP := .venv/.set-up
@@ -30,6 +30,9 @@ format: $(STAMP) ## put the code into its standard form
 bench: $(STAMP) ## load benchmarks against pipecat and FastAPI; writes docs/performance.md and docs/api-performance.md
 	$(PY) -m benchmarks run
 	$(PY) -m benchmarks api
+
+rehearse: $(STAMP) ## 200 calls through the whole stack, then outages and a killed node; writes docs/stack.md
+	$(PY) -m vocalized.rehearse
 
 seed-load: $(STAMP) ## 1,000 workspaces and 1,000,000 calls in a database; the time of every list and overview
 	$(PY) -m vocalized seed-load

@@ -185,6 +185,7 @@ class ControlSettings(DatabaseSettings):
         description="Where recordings are kept: file:///folder or s3://bucket/prefix?endpoint=…&region=….",
     )
     webhook_url: WebUrl | None = Field(None, description="Where carriers reach the webhooks; else the public URL.")
+    bus_timeout_s: float = Field(1.0, gt=0, le=10, description="Seconds that the bus (Redis) may take to answer.")
     media_urls: SocketUrls = Field(
         (), description="Media nodes' addresses that calls may be led to; empty trusts every node in Redis."
     )

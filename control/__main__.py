@@ -18,13 +18,17 @@ from control.accounts.policy import AccountPolicy, HashPolicy, LockPolicy, Sessi
 from control.agents.model import AgentPolicy
 from control.agents.seed import seed_providers, seed_templates
 from control.app import HttpOptions, Options, opened
+from control.calls.policy import CallPolicy
+from control.carriers.book import CarrierOptions
 from control.db.migrate import MigrationFailed, migrate
 from control.db.pool import Timeouts, open_pool
 from control.db.scope import enter_platform
+from control.http.outside import OutsideOptions
 from control.http.route import BadRoute
 from control.http.serve import Listen, calm_collector, serve, stop_signal
 from control.http.wiring import Policies
 from control.platform.seed import seed_platform
+from control.webhooks.options import WebhookOptions
 from control.worker import WorkerOptions, run_worker
 from shared.errors import Problem
 from shared.logs import configure_logs
@@ -133,6 +137,8 @@ def control_options(settings: ControlSettings) -> Options:
             limits=settings.rate_limits,
         ),
         policies=_policies(settings),
+        outside=_outside(settings),
+        webhooks=_webhooks(settings),
         pool_size=settings.database_pool_size,
         timeouts=_timeouts(settings),
     )
@@ -151,6 +157,8 @@ def worker_options(settings: ControlSettings, host: str, port: int) -> WorkerOpt
         policies=_policies(settings),
         mail_url=mail_url,
         mail_from=settings.mail_from,
+        outside=_outside(settings),
+        carrier_recordings_deleted=settings.carrier_recordings_deleted,
         host=host,
         port=port,
         timeouts=_timeouts(settings),
@@ -180,7 +188,44 @@ def _policies(settings: ControlSettings) -> Policies:
             waiting=settings.password_waiting,
         ),
         agents=AgentPolicy(standins=settings.standin_providers),
+        calls=CallPolicy(recordings=settings.carrier_recordings, apology=settings.resume_apology),
         access_token_s=settings.access_token_s,
+    )
+
+
+def _outside(settings: ControlSettings) -> OutsideOptions:
+    """Raises SettingsError for a carrier that is only half set up."""
+    sid, tokens = settings.twilio_account_sid, dict(reversed(settings.twilio_auth_tokens))
+    if sid and sid not in tokens:
+        raise SettingsError(f"settings: VOCALIZED_TWILIO_AUTH_TOKENS: no token for the account {sid}")
+    if settings.telnyx_api_key.get_secret_value() and not settings.telnyx_connection_id:
+        raise SettingsError("settings: VOCALIZED_TELNYX_CONNECTION_ID: needed beside VOCALIZED_TELNYX_API_KEY")
+    return OutsideOptions(
+        redis_url=settings.redis_url.get_secret_value(),
+        storage_url=settings.storage_url,
+        bus_timeout_s=settings.bus_timeout_s,
+        media_urls=settings.media_urls,
+        carriers=CarrierOptions(
+            webhook_url=settings.webhook_url or settings.public_url,
+            twilio_account_sid=sid,
+            twilio_token=tokens[sid].get_secret_value() if sid else "",
+            twilio_api_url=settings.twilio_api_url,
+            telnyx_api_key=settings.telnyx_api_key.get_secret_value(),
+            telnyx_connection_id=settings.telnyx_connection_id,
+            telnyx_api_url=settings.telnyx_api_url,
+            timeout_s=settings.carrier_timeout_s,
+            default=settings.default_carrier,
+            record=settings.carrier_recordings,
+        ),
+    )
+
+
+def _webhooks(settings: ControlSettings) -> WebhookOptions:
+    return WebhookOptions(
+        url=settings.webhook_url or settings.public_url,
+        twilio_tokens=[(account, token.get_secret_value()) for account, token in settings.twilio_auth_tokens],
+        telnyx_public_keys=settings.telnyx_public_keys,
+        require_twilio_signature=settings.twilio_require_signature,
     )
 
 

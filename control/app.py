@@ -25,9 +25,12 @@ from control.http.metrics import HttpMetrics
 from control.http.middleware import Edge
 from control.http.openapi import document
 from control.http.origin import Origins
+from control.http.outside import Outside, OutsideOptions, opened_outside
 from control.http.route import BadRoute, Route
 from control.http.turnstile import Turnstile
 from control.http.wiring import Policies, make_services, make_tokens
+from control.webhooks.options import WebhookOptions
+from control.webhooks.routes import WEBHOOK_ROUTES, Webhooks
 from shared.secrets import Sealer
 
 VERSION = "0.1.0"
@@ -56,6 +59,8 @@ class Options:
     secret_keys: Sequence[bytes]
     http: HttpOptions
     policies: Policies
+    outside: OutsideOptions
+    webhooks: WebhookOptions
     pool_size: int = 16
     timeouts: Timeouts = field(default_factory=Timeouts)
 
@@ -71,17 +76,23 @@ async def opened(options: Options, routes: Sequence[Route] = ROUTES) -> AsyncIte
         redis = redis_client(options.redis_url, options.http.redis_timeout_s)
         try:
             with closing(Passwords(options.policies.hashing)) as passwords:
-                yield build(parts(options, pool, redis, sealer, passwords), options.http, redis, routes)
+                async with opened_outside(options.outside, sealer) as outside:
+                    shared = parts(options, pool, redis, sealer, passwords, outside)
+                    webhooks = Webhooks(pool, shared.services, options.webhooks, registry=shared.metrics.registry)
+                    try:
+                        yield build(shared, options.http, redis, routes, webhooks)
+                    finally:
+                        await webhooks.close()
         finally:
             await redis.aclose()
 
 
-def parts(options: Options, pool: Pool, redis: Redis, sealer: Sealer, passwords: Passwords) -> Parts:
+def parts(options: Options, pool: Pool, redis: Redis, sealer: Sealer, passwords: Passwords, outside: Outside) -> Parts:
     """What all endpoints share."""
     metrics, http, hashing = HttpMetrics(), options.http, options.policies.hashing
     return Parts(
         pool=pool,
-        services=make_services(sealer, options.policies, passwords),
+        services=make_services(sealer, options.policies, passwords, outside),
         authoriser=Authoriser(make_tokens(sealer, options.policies)),
         limits=Limits(redis, metrics, timeout_s=http.redis_timeout_s, changed=http.limits),
         metrics=metrics,
@@ -92,7 +103,9 @@ def parts(options: Options, pool: Pool, redis: Redis, sealer: Sealer, passwords:
     )
 
 
-def build(shared: Parts, http: HttpOptions, redis: Redis, routes: Sequence[Route] = ROUTES) -> web.Application:
+def build(
+    shared: Parts, http: HttpOptions, redis: Redis, routes: Sequence[Route], webhooks: Webhooks
+) -> web.Application:
     """The application. Raises BadRoute, and ValueError for networks that are none."""
     _check_limits(http.limits or {}, routes)
     edge = Edge(
@@ -101,7 +114,8 @@ def build(shared: Parts, http: HttpOptions, redis: Redis, routes: Sequence[Route
     app = web.Application(middlewares=[edge.middleware()], client_max_size=http.max_body_bytes)
     for route in routes:
         app.router.add_route(route.method, route.path, Endpoint(route, shared).__call__)
-    describe = partial(document, routes, version=VERSION, public_url=http.public_url)
+    webhooks.add_to(app.router)
+    describe = partial(document, routes, WEBHOOK_ROUTES, version=VERSION, public_url=http.public_url)
     System(shared.pool, redis, shared.metrics, describe).add_to(app.router)
     return app
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 import structlog
@@ -19,18 +20,35 @@ from control.accounts.passwords import Passwords
 from control.accounts.proofs import RECOVER_JOB as RECOVER
 from control.accounts.service import Accounts
 from control.analytics.rollup import mark_everything, roll_up
+from control.calls.reaper import reap
+from control.calls.sink import consume
+from control.calls.work import (
+    FETCH,
+    HANG_UP,
+    JOIN,
+    PLACE,
+    fetch_recording_by,
+    hang_up_by,
+    join_recordings_by,
+    place_by,
+)
 from control.db.jobs import Handler, JobFailed, QueueLost, Retries, count_jobs, forget, work_off
 from control.db.pool import Connection, Pool, Timeouts, open_pool
 from control.db.scope import enter_platform
+from control.http.context import Services
 from control.http.metrics import CONTENT_TYPE
+from control.http.outside import OutsideOptions, opened_outside
 from control.http.wiring import Policies, make_services
+from control.numbers.work import BUY, RELEASE, buy_by, release_by
 from control.platform.expiry import remove_old_answers
-from control.platform.service import Platform
-from control.workspaces.service import Workspaces
+from control.webhooks.later import finish_open
+from control.webhooks.later import purge as purge_webhooks
+from shared.bus.client import bus_client
 from shared.logs import told
 from shared.secrets import Sealer, Unsealable
 
 REBUILD: Final = "rollups.rebuild"
+SINK_TIMEOUT_S: Final = 10.0
 
 log = structlog.get_logger()
 
@@ -44,6 +62,31 @@ class Duty:
     every_s: float
     run: Callable[[Connection, datetime], Awaitable[int]]
     batch: int
+
+    async def act(self, pool: Pool, now: datetime) -> int:
+        """One round."""
+        async with pool.transaction() as db:
+            await enter_platform(db)
+            return await self.run(db, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """A duty that also goes out (to the bus, to a carrier): it takes and ends its transactions itself."""
+
+    name: str
+    every_s: float
+    run: Callable[[Pool, datetime], Awaitable[int]]
+    batch: int
+
+    async def act(self, pool: Pool, now: datetime) -> int:
+        """One round."""
+        return await self.run(pool, now)
+
+
+Due = Duty | Errand
+# Runs beside jobs and duties until the event is set; never raises.
+Companion = Callable[[asyncio.Event], Awaitable[None]]
 
 
 class WorkerMetrics:
@@ -71,7 +114,8 @@ class Work:
     """All that a worker does."""
 
     handlers: Mapping[str, Handler]
-    duties: Sequence[Duty]
+    duties: Sequence[Due]
+    companions: Sequence[Companion] = ()
     retries: Retries = field(default_factory=Retries)
 
 
@@ -90,6 +134,8 @@ class Worker:
         """Until `stop` is set; jobs and duties then running are finished. A database that goes away is waited for."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._jobs(stop))
+            for companion in self._work.companions:
+                tasks.create_task(_accompanied(companion, stop))
             for duty in (*self._work.duties, Duty("queue", 15, self.count_queue, 1 << 30)):
                 tasks.create_task(self._repeat(duty, stop))
 
@@ -101,24 +147,22 @@ class Worker:
             if now - self._beats.get(duty.name, now) > timedelta(seconds=3 * duty.every_s + 60)
         ]
 
-    async def once(self, duty: Duty, stop: asyncio.Event | None = None) -> None:
+    async def once(self, duty: Due, stop: asyncio.Event | None = None) -> None:
         """A duty, round by round, until there is no more of it or `stop` is set."""
         while await self._round(duty) >= duty.batch:
             if stop is not None and stop.is_set():
                 return
 
-    async def _round(self, duty: Duty) -> int:
+    async def _round(self, duty: Due) -> int:
         with self.metrics.seconds.labels(duty.name).time():
-            async with self._pool.transaction() as db:
-                await enter_platform(db)
-                done = await duty.run(db, self._clock())
+            done = await duty.act(self._pool, self._clock())
         self.metrics.done.labels(duty.name).inc(done)
         # Also where there is more: who works off a long backlog is not late.
         self._beats[duty.name] = self._clock()
         self.metrics.last.labels(duty.name).set(self._clock().timestamp())
         return done
 
-    async def _repeat(self, duty: Duty, stop: asyncio.Event) -> None:
+    async def _repeat(self, duty: Due, stop: asyncio.Event) -> None:
         self._beats.setdefault(duty.name, self._clock())
         while not stop.is_set():
             try:
@@ -163,8 +207,9 @@ class Worker:
         return 0
 
 
-def make_duties(platform: Platform, accounts: Accounts, workspaces: Workspaces) -> tuple[Duty, ...]:
+def make_duties(rooms: Services) -> tuple[Due, ...]:
     """What is due by the clock, with the size of one transaction."""
+    platform, accounts, workspaces = rooms.platform, rooms.accounts, rooms.workspaces
 
     async def rollups(db: Connection, _: datetime) -> int:
         return await roll_up(db, 200)
@@ -187,6 +232,21 @@ def make_duties(platform: Platform, accounts: Accounts, workspaces: Workspaces) 
     async def trials(db: Connection, now: datetime) -> int:
         return await workspaces.staff.end_trials(db, now, 50)
 
+    async def numbers(db: Connection, now: datetime) -> int:
+        return await rooms.numbers.reconcile(db, now, 50)
+
+    async def doomed_numbers(db: Connection, now: datetime) -> int:
+        return await rooms.numbers.release_doomed(db, now, 10)
+
+    async def lost_calls(pool: Pool, now: datetime) -> int:
+        return await reap(pool, rooms.handover, now)
+
+    async def webhooks(pool: Pool, now: datetime) -> int:
+        return await finish_open(pool, rooms, now, 50)
+
+    async def old_webhooks(db: Connection, now: datetime) -> int:
+        return await purge_webhooks(db, now, 1_000)
+
     return (
         Duty("rollups", 2, rollups, 200),
         Duty("partitions", 3_600, partitions, 1 << 30),
@@ -195,6 +255,11 @@ def make_duties(platform: Platform, accounts: Accounts, workspaces: Workspaces) 
         Duty("jobs", 3_600, jobs, 1_000),
         Duty("deleted_workspaces", 600, deleted_workspaces, 1),
         Duty("trials", 300, trials, 50),
+        Duty("numbers", 60, numbers, 50),
+        Duty("doomed_numbers", 600, doomed_numbers, 10),
+        Errand("lost_calls", 10, lost_calls, 1 << 30),
+        Errand("webhooks", 5, webhooks, 50),
+        Duty("old_webhooks", 3_600, old_webhooks, 1_000),
     )
 
 
@@ -234,6 +299,19 @@ def rebuild_by(pool: Pool) -> Handler:
     return run
 
 
+def make_call_handlers(pool: Pool, rooms: Services, *, delete_at_carrier: bool) -> dict[str, Handler]:
+    """Jobs of numbers and calls."""
+    carriers = rooms.carriers
+    return {
+        BUY: buy_by(pool, rooms.numbers, carriers),
+        RELEASE: release_by(pool, rooms.numbers, carriers),
+        PLACE: place_by(pool, rooms.calls, carriers),
+        HANG_UP: hang_up_by(pool, carriers, rooms.handover),
+        FETCH: fetch_recording_by(pool, rooms.calls, carriers, rooms.storage, delete=delete_at_carrier),
+        JOIN: join_recordings_by(pool, rooms.storage),
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
     """Everything that a worker is made of. host, port: of /healthz and /metrics; port 0 takes a free one."""
@@ -243,6 +321,8 @@ class WorkerOptions:
     policies: Policies
     mail_url: str
     mail_from: str
+    outside: OutsideOptions
+    carrier_recordings_deleted: bool = True
     host: str = "127.0.0.1"
     port: int = 0
     pool_size: int = 4
@@ -260,15 +340,21 @@ async def opened(options: WorkerOptions) -> AsyncIterator[Worker]:
         options.database_url, size=options.pool_size, timeouts=options.timeouts, name="vocalized-worker"
     ) as pool:
         with closing(Passwords(options.policies.hashing)) as passwords:
-            rooms = make_services(sealer, options.policies, passwords)
-            duties = make_duties(rooms.platform, rooms.accounts, rooms.workspaces)
-            handlers = {
-                MAIL: deliver_by(postman),
-                RECOVER: recover_by(pool, rooms.accounts),
-                REBUILD: rebuild_by(pool),
-            }
-            work = Work(handlers, duties, options.retries)
-            yield Worker(pool=pool, database_url=options.database_url, work=work)
+            async with opened_outside(options.outside, sealer) as outside:
+                rooms = make_services(sealer, options.policies, passwords, outside)
+                handlers = {
+                    MAIL: deliver_by(postman),
+                    RECOVER: recover_by(pool, rooms.accounts),
+                    REBUILD: rebuild_by(pool),
+                    **make_call_handlers(pool, rooms, delete_at_carrier=options.carrier_recordings_deleted),
+                }
+                # Its reads wait for events: longer than others may wait for an answer.
+                reader = bus_client(options.outside.redis_url, SINK_TIMEOUT_S)
+                try:
+                    work = Work(handlers, make_duties(rooms), [partial(consume, pool, reader)], options.retries)
+                    yield Worker(pool=pool, database_url=options.database_url, work=work)
+                finally:
+                    await reader.aclose()
 
 
 async def run_worker(options: WorkerOptions, stop: asyncio.Event) -> None:
@@ -300,6 +386,16 @@ async def status_served(worker: Worker, host: str, port: int) -> AsyncIterator[i
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
+
+
+async def _accompanied(companion: Companion, stop: asyncio.Event) -> None:
+    """One companion's fault must not end the worker, nor be the end of the companion."""
+    while not stop.is_set():
+        try:
+            await companion(stop)
+        except Exception as error:
+            log.error("worker.companion_broke_off", **told(error))
+            await _pause(1.0, stop)
 
 
 async def _pause(seconds: float, stop: asyncio.Event) -> None:

@@ -5,13 +5,17 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from config.settings import MediaSettings, SettingsError, media_settings
+from config.settings import PREFIX, MediaSettings, SettingsError, media_settings
 from media.server.limits import Limits
-from media.server.serve import Options, run_worker
+from media.server.serve import BusOptions, Options, run_worker
 from shared.logs import configure_logs
 from shared.plan import CallPlan, PlanError, read_plan
+from shared.secrets import parse_keys
+from shared.storage import Storage
 from shared.supervisor import Supervisor, worker_count
 
 
@@ -20,7 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         settings = media_settings()
-        plan = read_plan(arguments.plan)
+        plan = read_plan(arguments.plan) if arguments.plan else None
+        options = _options(arguments, settings, plan)
     except (SettingsError, PlanError) as error:
         print(f"media: {error}", file=sys.stderr)
         return 2
@@ -29,37 +34,85 @@ def main(argv: Sequence[str] | None = None) -> int:
         engine = arguments.engine or settings.local_engine_socket or _start_engine(plan, stack)
         if arguments.workers > 1:
             return _supervise(arguments, engine, stack)
-        return _run(arguments, settings, plan, engine)
+        return _run(replace(options, engine_socket=engine))
 
 
-def _run(arguments: argparse.Namespace, settings: MediaSettings, plan: CallPlan, engine: str) -> int:
-    host = arguments.host or settings.media_host
-    state = arguments.state or settings.media_state
-    options = Options(host, arguments.port, plan, state, _limits(settings), engine, arguments.shared_port)
+def _run(options: Options) -> int:
     try:
         run_worker(options)
     except PlanError as error:
         print(f"media: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"media: cannot listen on {host}:{arguments.port}: {error.strerror}", file=sys.stderr)
+        place = f"keep {error.filename}" if error.filename else f"listen on {options.host}:{options.port}"
+        print(f"media: cannot {place}: {error.strerror}", file=sys.stderr)
         return 1
     return 0
 
 
+def _options(arguments: argparse.Namespace, settings: MediaSettings, plan: CallPlan | None) -> Options:
+    """Raises SettingsError."""
+    tokens = tuple(token.get_secret_value() for _, token in settings.twilio_auth_tokens)
+    faults = [] if tokens or not settings.media_require_signature else [("TWILIO_AUTH_TOKENS", "nothing to check with")]
+    bus = None if plan is not None else _bus(settings, faults)
+    if faults:
+        raise SettingsError("settings: " + "; ".join(f"{PREFIX}{name}: {fault}" for name, fault in faults))
+    return Options(
+        host=arguments.host or settings.media_host,
+        port=arguments.port,
+        state=arguments.state or settings.media_state,
+        limits=_limits(settings),
+        plan=plan,
+        bus=bus,
+        public_url=settings.media_public_url,
+        signing_tokens=tokens,
+        require_signature=settings.media_require_signature,
+        shared_port=arguments.shared_port,
+    )
+
+
+def _bus(settings: MediaSettings, faults: list[tuple[str, str]]) -> BusOptions | None:
+    """None with the faults noted."""
+    redis_url, known = settings.redis_url.get_secret_value(), len(faults)
+    if not redis_url:
+        faults.append(("REDIS_URL", "needed without --plan"))
+    elif urlsplit(redis_url).scheme not in ("redis", "rediss", "unix"):
+        faults.append(("REDIS_URL", "must begin with redis:// or rediss:// or unix://"))
+    try:
+        keys = parse_keys(settings.secret_keys.get_secret_value())
+    except ValueError as error:
+        faults.append(("SECRET_KEYS", str(error)))
+    try:
+        _ = settings.storage_url and Storage(settings.storage_url)
+    except ValueError as error:
+        faults.append(("STORAGE_URL", str(error)))
+    if len(faults) > known:
+        return None
+    return BusOptions(
+        redis_url=redis_url,
+        secret_keys=keys,
+        storage_url=settings.storage_url,
+        name=settings.media_node,
+        beat_s=settings.media_heartbeat_s,
+        timeout_s=settings.media_bus_timeout_s,
+        spool_max_bytes=settings.media_spool_max_bytes,
+    )
+
+
 def _supervise(arguments: argparse.Namespace, engine: str, stack: ExitStack) -> int:
     metrics = stack.enter_context(tempfile.TemporaryDirectory(prefix="vocalized-metrics-"))
-    command = [sys.executable, "-m", "media", "--port", str(arguments.port), "--plan", str(arguments.plan)]
-    command += ["--shared-port"]
+    command = [sys.executable, "-m", "media", "--port", str(arguments.port), "--shared-port"]
+    command += ["--plan", str(arguments.plan)] if arguments.plan else []
     command += ["--host", arguments.host] if arguments.host else []
     command += ["--state", str(arguments.state)] if arguments.state else []
     command += ["--engine", engine] if engine else []
     return Supervisor(command, arguments.workers, {"PROMETHEUS_MULTIPROC_DIR": metrics}).run()
 
 
-def _start_engine(plan: CallPlan, stack: ExitStack) -> str:
-    """Starts the machine's local speech engine when the plan needs it; returns its socket."""
-    if not any(choice.provider == "local" for choice in [*plan.stt, *plan.tts]):
+def _start_engine(plan: CallPlan | None, stack: ExitStack) -> str:
+    """Starts the machine's local speech engine when the plan needs it; returns its socket. On the bus nobody knows yet
+    whether any will: there it is started by others."""
+    if plan is None or not any(choice.provider == "local" for choice in [*plan.stt, *plan.tts]):
         return ""
     from media.providers.local.host import running_host  # the models' packages are optional
 
@@ -85,7 +138,7 @@ def _limits(settings: MediaSettings) -> Limits:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m media", description="Carries phone calls: the media server.")
     parser.add_argument("--port", type=int, required=True, help="port to listen on")
-    parser.add_argument("--plan", type=Path, required=True, help="plan file that every stream gets")
+    parser.add_argument("--plan", type=Path, help="plan file that every stream gets; without it, plans come from Redis")
     parser.add_argument("--host", default="", help="address to listen on (VOCALIZED_MEDIA_HOST, 127.0.0.1)")
     parser.add_argument("--workers", type=worker_count, default=1, help="processes, one event loop each")
     parser.add_argument("--state", type=Path, help="folder for events and recordings (VOCALIZED_MEDIA_STATE)")

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -46,11 +46,31 @@ async def running_server(
     probe: str = "/readyz",
     environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Runs a server in `folder` for as long as the block lasts; it is ready when the block begins.
+    """As `running_child`, for a server that is ready when it answers 200 to `probe` on this port."""
+    url = f"http://127.0.0.1:{port}{probe}"
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
+        child = running_child(
+            command, folder, log, lambda: _answers(session, url), ready_s=ready_s, name=name, environment=environment
+        )
+        async with child as process:
+            yield process
 
-    `name` is what errors call it, `probe` answers 200 when it is ready; without an `environment` it gets ours. What it
-    prints goes to the file `log`. It gets SIGTERM at the end, and also when this process dies; then whatever
-    of it is left is killed. Raises ServerFailed.
+
+@asynccontextmanager
+async def running_child(
+    command: Sequence[str],
+    folder: Path,
+    log: Path,
+    ready: Callable[[], Awaitable[bool]],
+    *,
+    ready_s: float = _READY_S,
+    name: str,
+    environment: Mapping[str, str] | None = None,
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Runs a server in `folder` for as long as the block lasts; `ready` has said so when the block begins.
+
+    `name` is what errors call it; without an `environment` it gets ours. What it prints goes to the file `log`. It gets
+    SIGTERM at the end, and also when this process dies; then whatever of it is left is killed. Raises ServerFailed.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
@@ -59,22 +79,23 @@ async def running_server(
             start_new_session=True, preexec_fn=_die_with_parent(),
         )  # fmt: skip
     try:
-        await _until_ready(process, name, f"http://127.0.0.1:{port}{probe}", log, ready_s)
+        await _until_ready(process, name, ready, log, ready_s)
         yield process
     finally:
         await _stop(process)
 
 
-async def _until_ready(process: asyncio.subprocess.Process, name: str, url: str, log: Path, ready_s: float) -> None:
+async def _until_ready(
+    process: asyncio.subprocess.Process, name: str, ready: Callable[[], Awaitable[bool]], log: Path, ready_s: float
+) -> None:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + ready_s
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
-        while not await _answers(session, url):
-            if process.returncode is not None:
-                raise ServerFailed(f"the {name} ended with code {process.returncode}:\n{_tail(log)}")
-            if loop.time() > deadline:
-                raise ServerFailed(f"the {name} was not ready after {ready_s:g} s:\n{_tail(log)}")
-            await asyncio.sleep(0.1)
+    while not await ready():
+        if process.returncode is not None:
+            raise ServerFailed(f"the {name} ended with code {process.returncode}:\n{_tail(log)}")
+        if loop.time() > deadline:
+            raise ServerFailed(f"the {name} was not ready after {ready_s:g} s:\n{_tail(log)}")
+        await asyncio.sleep(0.1)
 
 
 async def _answers(session: aiohttp.ClientSession, url: str) -> bool:

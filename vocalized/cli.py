@@ -25,34 +25,38 @@ app = typer.Typer(
 
 ROOT = Path(__file__).resolve().parent.parent
 
-Media = Annotated[str, typer.Option(metavar="URL", help="Media socket to call: ws://HOST:PORT/media/twilio.")]
+To = Annotated[str, typer.Option(metavar="NUMBER", help="Number of the running platform: +1…, as `up` tells it.")]
+Media = Annotated[str, typer.Option(metavar="URL", help="A lone media server's socket: ws://HOST:PORT/media/twilio.")]
 Audio = Annotated[list[Path] | None, typer.Option(metavar="FILE", help="A turn: play this recording.")]
 Say = Annotated[list[str] | None, typer.Option(metavar="TEXT", help="A turn: say this with the local voice.")]
 Mic = Annotated[bool, typer.Option("--mic", help="Talk yourself, by this machine's microphone; Ctrl-C hangs up.")]
 Record = Annotated[Path | None, typer.Option(metavar="OUT.wav", help="Write both sides: caller left, agent right.")]
 Json = Annotated[bool, typer.Option("--json", help="Last line on stdout: the outcome as one JSON object.")]
 Timeout = Annotated[float, typer.Option(metavar="S", min=1, help="Longest call, in seconds.")]
-State = Annotated[Path, typer.Option(metavar="DIR", help="Where recordings, events and pictures go.")]
+State = Annotated[Path, typer.Option(metavar="DIR", help="Where recordings, pictures and the platform's state go.")]
+UP = ROOT / "var" / "up"
 
 
 @app.command(cls=OrderedCommand)
 def call(
     ctx: typer.Context,
-    media: Media,
+    to: To = "",
+    media: Media = "",
     audio: Audio = None,
     say: Say = None,
     mic: Mic = False,
     record: Record = None,
     as_json: Json = False,
     timeout: Timeout = 600.0,
+    state: Annotated[Path, typer.Option(metavar="DIR", help="State of the platform that --to phones.")] = UP,
 ) -> None:
     """Phones an agent and prints what both sides say.
 
-    A simulated caller opens the media socket as a carrier would; words and latency appear as they come.
+    With --to a simulated caller phones a number of the platform that `up` runs, through the simulated carrier; words
+    and latency come from the API. With --media it opens a media server's socket as a carrier would.
 
     --audio and --say may be given several times, in any order: one turn each. A turn begins when the agent has
     finished speaking; after the answer to the last one the caller hangs up. Exit code 0: the call was completed.
-    --to NUMBER, which phones an agent of the running stack, comes together with that stack.
     """
     from vocalized.call import CallOptions, UsageFault, run_call
     from vocalized.show import Show
@@ -60,7 +64,8 @@ def call(
     turns = in_order(ctx, {"audio": [str(path) for path in audio or []], "say": say or []})
     show = Show(Console(stderr=as_json, highlight=False))
     try:
-        code = asyncio.run(run_call(CallOptions(media, turns, mic, record, as_json, timeout), show))
+        options = CallOptions(media, turns, mic, record, as_json, timeout, to, state)
+        code = asyncio.run(run_call(options, show))
     except UsageFault as fault:
         raise typer.BadParameter(fault.reason, param_hint=f"'{fault.flag}'") from fault
     raise typer.Exit(code)
@@ -70,10 +75,11 @@ def call(
 def demo(state: State = ROOT / "var" / "demo") -> None:
     """Two calls to an agent on this machine.
 
-    Starts a media server with the local recogniser, voice and receptionist: nothing leaves the machine. In the first
-    call a human recording leaves a message, which the agent reads back; in the second a caller asks three questions
-    and interrupts one answer. Stereo recordings and a picture of each are saved. Exit code 0: both were completed,
-    and the message is recognised again in the recording of what the caller heard.
+    Starts the platform with a simulated carrier and the local recogniser, voice and receptionist: nothing leaves the
+    machine. In the first call a human recording leaves a message, which the agent reads back; in the second a caller
+    asks three questions and interrupts one answer. What was said is read from the API's record. Stereo recordings and
+    a picture of each are saved. Exit code 0: both were completed, and the message is recognised again in the recording
+    of what the caller heard.
     """
     from vocalized.demo import run_demo
     from vocalized.show import Show
@@ -91,7 +97,8 @@ def bench(ctx: typer.Context) -> None:
 def doctor() -> None:
     """Says what this machine lacks.
 
-    Looks at interpreter, packages, model files, ports and disk. Exit code 1: something that is needed is missing.
+    Looks at interpreter, packages, model files, servers, ports, memory, disk and the carriers' settings, each with what
+    to do about it. Exit code 1: something that is needed is missing.
     """
     from vocalized.doctor import examine, report
 
@@ -100,21 +107,30 @@ def doctor() -> None:
 
 @app.command()
 def up(
-    state: Annotated[Path, typer.Option(metavar="DIR", help="Where everything is kept.")] = ROOT / "var" / "up",
+    state: Annotated[Path, typer.Option(metavar="DIR", help="Where everything is kept.")] = UP,
     control_port: Annotated[
         int, typer.Option(metavar="N", min=0, max=65_535, help="Of the API; 0: a free one.")
     ] = 8081,
+    media_port: Annotated[
+        int, typer.Option(metavar="N", min=0, max=65_535, help="Of the first media node; others follow. 0: free ones.")
+    ] = 8083,
+    carrier_port: Annotated[
+        int, typer.Option(metavar="N", min=0, max=65_535, help="Of the simulated carriers; 0: a free one.")
+    ] = 8082,
+    media_nodes: Annotated[int, typer.Option(metavar="K", min=1, max=16, help="How many media nodes.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="When ready, one line with addresses and sign-ins.")] = False,
 ) -> None:
     """The platform on this machine, in the foreground.
 
-    PostgreSQL, Valkey, the control API and its worker, with an admin, a customer, a workspace and an agent. State is
-    kept between runs; mails become files in DIR/mail. Ctrl-C or SIGTERM stops all of it, exit code 0.
+    PostgreSQL, Valkey, the API and its worker, media nodes with local speech, and a simulated Twilio and Telnyx; with
+    an admin, a customer, a workspace and a live agent behind a phone number, which `call --to` phones. A carrier whose
+    VOCALIZED_TWILIO_… or VOCALIZED_TELNYX_… is set is the real one. State is kept between runs; mails become files in
+    DIR/mail. Ctrl-C or SIGTERM stops all of it, exit code 0.
     """
     from vocalized.up import UpOptions, run_up
 
-    console = Console(stderr=as_json, highlight=False)
-    raise typer.Exit(asyncio.run(run_up(ROOT, UpOptions(state, control_port, as_json), console)))
+    options = UpOptions(state, control_port, media_port, carrier_port, media_nodes, as_json)
+    raise typer.Exit(asyncio.run(run_up(ROOT, options, Console(stderr=as_json, highlight=False))))
 
 
 @app.command()

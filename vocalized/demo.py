@@ -1,8 +1,8 @@
-"""`vocalized demo`: a media server with the local voices, two calls to it, and what is left of them to hear and see."""
+"""`vocalized demo`: the whole platform, two calls to its agent, and what is left of them to hear and see."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,48 +12,74 @@ from rich.text import Text
 from simulator.carrier.caller import Caller
 from simulator.carrier.clip import ClipError
 from simulator.carrier.dial import CannotConnect
-from simulator.carrier.pace import Pace
+from simulator.carrier.handset import Refused
 from simulator.carrier.prepare import Performance, Voice, prepare
-from vocalized.child import ServerFailed, free_port, media_command, running_server
+from vocalized.addresses import Addresses
+from vocalized.child import ServerFailed
 from vocalized.keepsakes import Keepsakes
 from vocalized.local import load_recogniser, load_voice
-from vocalized.phone import place
+from vocalized.phone import Conversation
 from vocalized.readback import Recognise, read_back, right_leg
 from vocalized.result import call_result
-from vocalized.scenes import PLAN, Scene, scenes
+from vocalized.ring import ring
+from vocalized.scenes import Scene, scenes
+from vocalized.services.child import ServiceFailed
 from vocalized.show import Show
+from vocalized.stack import running_stack
+from vocalized.up import UpOptions, choose_ports, first_addresses
 from vocalized.voice import CallerVoice, VoiceError
 
 # Two recognitions and a synthesis lie between the caller's words and those found: each loses some.
 ENOUGH = 0.6
 
+# Places a scene's call for its caller and carries it to its end.
+Dial = Callable[[Scene, Caller, Show], Awaitable[Conversation]]
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a demonstration is made of. serve: runs a media server and gives its socket's URL."""
+    """What a demonstration is made of. serve: runs an agent somewhere, and gives what phones it."""
 
-    serve: Callable[[], AbstractAsyncContextManager[str]]
+    serve: Callable[[Show], AbstractAsyncContextManager[Dial]]
     scenes: Sequence[Scene]
     voice: Voice
     load_recogniser: Callable[[], Recognise]
     keepsakes: Keepsakes
-    pace: Callable[[], Pace] | None = None
 
 
 async def run_demo(root: Path, state: Path, show: Show) -> int:
     """The whole demonstration with the real parts, its files in `state`; returns the exit code."""
-    voice, keepsakes = CallerVoice(load_voice), Keepsakes(state, root)
-    parts = Parts(lambda: local_server(root, state), scenes(root), voice, load_recogniser, keepsakes)
+    voice, keepsakes = CallerVoice(load_voice), Keepsakes(state)
+    parts = Parts(
+        lambda show: platform(root, state / "platform", show), scenes(root), voice, load_recogniser, keepsakes
+    )
     return await demonstrate(parts, show)
 
 
 @asynccontextmanager
-async def local_server(root: Path, folder: Path) -> AsyncIterator[str]:
-    """`python -m media` with the local voices as a child. Raises ServerFailed."""
-    port = free_port()
-    command = media_command(port, root / PLAN, folder / "server")
-    async with running_server(command, root, port, folder / "server.log"):
-        yield f"ws://127.0.0.1:{port}/media/twilio"
+async def platform(root: Path, state: Path, show: Show) -> AsyncIterator[Dial]:
+    """All of `vocalized up`, at free ports. Raises ServerFailed and ServiceFailed."""
+    async with running_stack(root, state, choose_ports(UpOptions(state))) as stack:
+        addresses = await first_addresses(root, stack)
+        _tell(addresses, show)
+
+        async def dial(scene: Scene, caller: Caller, show: Show) -> Conversation:
+            try:
+                return await ring(addresses, addresses.number, caller, show, limit_s=scene.limit_s)
+            except Refused as refused:
+                raise ServerFailed(f"the call was not answered: {refused.reason}; see the logs in {state}") from refused
+
+        yield dial
+
+
+def _tell(addresses: Addresses, show: Show) -> None:
+    """Raises ServerFailed when there is no number to phone."""
+    if not addresses.number:
+        raise ServerFailed(
+            "the demonstration needs a simulated carrier: unset VOCALIZED_TWILIO_… or VOCALIZED_TELNYX_…"
+        )
+    show.note(f"the platform is ready: API {addresses.control}, media {addresses.media}, carrier {addresses.carrier}")
+    show.note(f"the agent answers {addresses.number}")
 
 
 async def demonstrate(parts: Parts, show: Show) -> int:
@@ -62,7 +88,7 @@ async def demonstrate(parts: Parts, show: Show) -> int:
     try:
         good = await _calls(parts, show)
         good = await _check(parts, show) and good
-    except (ServerFailed, VoiceError, ClipError, CannotConnect, OSError) as error:
+    except (ServerFailed, ServiceFailed, VoiceError, ClipError, CannotConnect, OSError) as error:
         show.error(str(error))
         return 1
     show.note(f"\n{time.monotonic() - began:.0f} s in all")
@@ -71,13 +97,12 @@ async def demonstrate(parts: Parts, show: Show) -> int:
 
 async def _calls(parts: Parts, show: Show) -> bool:
     async with AsyncExitStack() as running:
-        with show.console.status("loading the recogniser and the voice, starting the media server"):
+        with show.console.status("loading the recogniser and the voice, starting the platform"):
             preparing = asyncio.create_task(_prepared(parts))
             running.push_async_callback(_drop, preparing)
-            url = await running.enter_async_context(parts.serve())
+            dial = await running.enter_async_context(parts.serve(show))
             ready = await preparing
-        show.note(f"media server ready at {url}")
-        return all([await _play(parts, url, *pair, show) for pair in zip(parts.scenes, ready, strict=True)])
+        return all([await _play(parts, dial, *pair, show) for pair in zip(parts.scenes, ready, strict=True)])
 
 
 async def _prepared(parts: Parts) -> list[tuple[Performance, ...]]:
@@ -90,12 +115,11 @@ async def _drop(task: asyncio.Task[list[tuple[Performance, ...]]]) -> None:
         await task
 
 
-async def _play(parts: Parts, url: str, scene: Scene, ready: Sequence[Performance], show: Show) -> bool:
+async def _play(parts: Parts, dial: Dial, scene: Scene, ready: Sequence[Performance], show: Show) -> bool:
     """One call: shown as it goes, saved and drawn; tells whether it took its proper course."""
     show.console.print(Text(f"\n{scene.title}\n", style="bold"))
     caller = Caller(ready, scene.script.ending)
-    pace = parts.pace() if parts.pace else None
-    conversation = await place(url, caller, show, pace=pace, limit_s=scene.limit_s)
+    conversation = await dial(scene, caller, show)
     show.perceived(conversation.record, caller.reports)
     for what, path in await asyncio.to_thread(parts.keepsakes.save, scene, conversation):
         show.note(f"  {what:24} {path}")

@@ -5,8 +5,7 @@ import shutil
 import socket
 import sys
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,29 +13,22 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from vocalized import doctor_platform
+from vocalized.findings import Check, Finding
+
 OLDEST, NEWEST = (3, 11), (3, 13)
 GROUP = "local"
 _NEEDED_MB = 200
 _MARKS = {True: ("ok", "green"), False: ("missing", "bold red")}
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at. `remedy` says what to do when it is not there."""
-
-    what: str
-    ok: bool
-    detail: str
-    remedy: str = ""
-    needed: bool = True
-
-
-Check = Callable[[Path], Iterator[Finding]]
-
-
 def examine(root: Path) -> list[Finding]:
-    """Everything that the demo and the media server need, then what is merely useful."""
-    checks: tuple[Check, ...] = (_interpreter, _packages, _files, _models, _ports, _disk, _microphone)
+    """Everything that media server, demo and platform need, then what is merely useful."""
+    checks: tuple[Check, ...] = (
+        _interpreter, _packages, _files, _models, _ports, _disk,
+        doctor_platform.programs, doctor_platform.memory, doctor_platform.folder, doctor_platform.carriers,
+        doctor_platform.ports, _microphone,
+    )  # fmt: skip
     return [finding for check in checks for finding in check(root)]
 
 

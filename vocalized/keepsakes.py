@@ -1,6 +1,5 @@
 """What is left of a demonstration's calls: both recordings and a picture of each."""
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +11,9 @@ from vocalized.score import picture_of
 
 @dataclass(frozen=True, slots=True)
 class Keepsakes:
-    """Files in `folder`, named after the scene. root: where the server's own paths begin."""
+    """Files in `folder`, named after the scene."""
 
     folder: Path
-    root: Path
 
     def recording(self, scene: Scene) -> Path:
         """The recording that the caller's side made."""
@@ -28,8 +26,8 @@ class Keepsakes:
         legs.write_wav(self.recording(scene))
         draw(picture_of(scene.title, legs, transcript), picture)
         saved = [("the caller's recording", self.recording(scene)), ("picture", picture)]
-        if transcript.recording:
+        if conversation.recording is not None:
             servers = self.folder / f"{scene.name}-server.wav"
-            shutil.copyfile(self.root / transcript.recording, servers)
-            saved.insert(1, ("the server's recording", servers))
+            servers.write_bytes(conversation.recording)
+            saved.insert(1, ("the platform's recording", servers))
         return saved

@@ -19,10 +19,15 @@ _LAST_WORDS_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A call that took place, and its words as far as the server told them."""
+    """A call that took place, and its words as far as the server told them.
+
+    recording: the server's own, a WAV file's bytes, where it gives one out; recording_url: where that is.
+    """
 
     record: CallRecord
     transcript: Transcript
+    recording: bytes | None = None
+    recording_url: str = ""
 
 
 def carrier_of(url: str) -> Carrier:

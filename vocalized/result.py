@@ -7,7 +7,10 @@ from simulator.carrier.dial import CallRecord
 from simulator.carrier.stream import StreamEnd
 from vocalized.transcript import Transcript, TurnWords
 
-_REASONS = {"caller": "caller_hangup", "agent": "agent_hangup", "broken": "media_lost", "limit": "max_duration"}
+_REASONS = {
+    "caller": "caller_hangup", "agent": "agent_hangup", "broken": "media_lost", "limit": "max_duration",
+    "network": "agent_hangup",
+}  # fmt: skip
 
 
 class LatencyResult(Struct, frozen=True):
@@ -57,9 +60,9 @@ def call_result(record: CallRecord, transcript: Transcript, recording: str | Non
     )
 
 
-def failed_result() -> CallResult:
-    """The outcome of a call that did not come about."""
-    return CallResult("", "failed", "carrier_error", 0.0, [], None)
+def failed_result(status: str = "failed") -> CallResult:
+    """The outcome of a call that did not come about. status: busy or no_answer where the carrier said so."""
+    return CallResult("", status if status in ("busy", "no_answer") else "failed", "carrier_error", 0.0, [], None)
 
 
 def to_json(result: CallResult) -> str:

@@ -155,7 +155,9 @@ class AgentConfig(Part):
     )  # fmt: skip
     turn: Turn = Field(default=Turn(), description="Turn-taking.")
     tools: list[ToolName] = Field(
-        default=["end_call", "collect_digits"], max_length=2, description="What the agent may do besides talking."
+        default=["end_call", "collect_digits", "transfer"],
+        max_length=3,
+        description="What the agent may do besides talking; transfer needs a fallback_number.",
     )
     limits: Limits = Field(default=Limits(), description="When a call is nudged or ended.")
     recording: Recording = Field(default=Recording(), description="Recording and consent.")

@@ -8,6 +8,7 @@ from uuid import UUID
 from msgspec import UNSET
 
 from control.agents import store, store_providers, store_templates, store_versions
+from control.agents.answering import Answering
 from control.agents.check import parse_config, parse_options, require_known
 from control.agents.merge import merge
 from control.agents.model import Agent, AgentPolicy, Content, Draft, Edit, Listed, Version, VersionLine
@@ -18,6 +19,7 @@ from control.platform.audit import Actor, Change, record
 from control.workspaces.service import Workspaces
 from shared.errors import Conflict, Invalid, Missing
 from shared.ids import new_id
+from shared.secrets import Sealer
 
 
 class Agents:
@@ -26,6 +28,10 @@ class Agents:
     def __init__(self, *, workspaces: Workspaces, policy: AgentPolicy) -> None:
         self._workspaces = workspaces
         self._policy = policy
+
+    def answering(self, sealer: Sealer) -> Answering:
+        """For whoever leads calls to agents. sealer: opens the providers' keys."""
+        return Answering(self._policy, sealer)
 
     async def find(
         self, db: Connection, workspace_id: UUID, *, status: str | None, search: str | None, offset: int, limit: int

@@ -25,15 +25,14 @@ class Day:
 async def mark(db: Connection, workspace_id: UUID, day: date) -> None:
     """Has this day made anew after the caller's transaction, which the mark is part of.
 
-    Holds the mark until that transaction ends: others that mark the same day wait, so mark last.
-    """
+    Nobody waits for a mark."""
     await mark_all(db, [Day(workspace_id, day)])
 
 
 async def mark_all(db: Connection, days: Iterable[Day]) -> None:
-    """Marks several days, in an order that keeps two who do so from waiting for each other for ever."""
-    ordered = sorted(set(days), key=lambda one: (one.workspace_id.int, one.day))
-    await store.insert_marks(db, [one.workspace_id for one in ordered], [one.day for one in ordered])
+    """Marks several days."""
+    once = list(dict.fromkeys(days))
+    await store.insert_marks(db, [one.workspace_id for one in once], [one.day for one in once])
 
 
 async def mark_everything(db: Connection) -> int:
@@ -44,13 +43,14 @@ async def mark_everything(db: Connection) -> int:
 async def roll_up(db: Connection, most: int) -> int:
     """Makes up to `most` marked days anew, in the caller's transaction (platform scope); returns how many.
 
-    Several workers may do so at once: they take different marks, and only the sums over days and workspaces, made
-    last, wait for one another.
+    Several workers may do so at once: they take different marks, and wait for one another where these are of the same
+    day, and in the sums over days and workspaces, made last.
     """
     taken = await store.delete_marks(db, most)
     if not taken:
         return 0
     workspaces, days = [workspace for workspace, _ in taken], [day for _, day in taken]
+    await store.lock_days(db, workspaces, days)
     await store.make_workspace_days(db, workspaces, days)
     await store.make_agent_days(db, workspaces, days)
     await store.make_usage_days(db, workspaces, days)

@@ -145,13 +145,12 @@ FROM sums JOIN tallies USING (day) JOIN hours USING (day)
 
 
 async def insert_marks(db: Connection, workspaces: Sequence[UUID], days: Sequence[date]) -> None:
-    """Marks days. One that is marked already is written again: only so does a worker that runs now pass it over, which
-    would otherwise take the mark without seeing what this transaction has written."""
+    """Marks days. Each mark is a row of its own, which a worker sees only together with what its transaction wrote, and
+    for which nobody waits."""
     await db.execute(
         """
         INSERT INTO rollup_dirty (workspace_id, day)
         SELECT workspace_id, day FROM unnest($1::uuid[], $2::date[]) AS asked (workspace_id, day)
-        ON CONFLICT (workspace_id, day) DO UPDATE SET marked_at = rollup_dirty.marked_at
         """,
         workspaces,
         days,
@@ -172,25 +171,42 @@ async def insert_all_marks(db: Connection) -> int:
         ) told
         JOIN workspaces w ON w.id = told.workspace_id AND (w.purge_after IS NULL OR w.purge_after > now())
         ORDER BY 1, 2
-        ON CONFLICT (workspace_id, day) DO UPDATE SET marked_at = rollup_dirty.marked_at
         """
     )
     return int(status.split()[-1])
 
 
 async def delete_marks(db: Connection, most: int) -> list[tuple[UUID, date]]:
-    """Takes marks that nobody else is at, the longest-waiting first."""
+    """Takes all marks of up to `most` days, the longest-waiting first, but for those that somebody else is at; the days,
+    in order. Whoever takes marks of the same day at once waits in `lock_days`."""
     rows = await db.fetch(
         """
-        DELETE FROM rollup_dirty d USING (
-            SELECT workspace_id, day FROM rollup_dirty ORDER BY marked_at, day LIMIT $1 FOR UPDATE SKIP LOCKED
-        ) oldest
-        WHERE d.workspace_id = oldest.workspace_id AND d.day = oldest.day
-        RETURNING d.workspace_id, d.day
+        WITH days AS (
+            SELECT workspace_id, day FROM rollup_dirty GROUP BY 1, 2 ORDER BY min(id) LIMIT $1
+        ), taken AS (
+            SELECT id FROM rollup_dirty JOIN days USING (workspace_id, day) FOR UPDATE OF rollup_dirty SKIP LOCKED
+        ), gone AS (
+            DELETE FROM rollup_dirty WHERE id IN (SELECT id FROM taken) RETURNING workspace_id, day
+        )
+        SELECT DISTINCT workspace_id, day FROM gone ORDER BY 1, 2
         """,
         most,
     )
     return [(row["workspace_id"], row["day"]) for row in rows]
+
+
+async def lock_days(db: Connection, workspaces: Sequence[UUID], days: Sequence[date]) -> None:
+    """Until the transaction ends nobody else makes these days; all lock in the same order."""
+    await db.execute(
+        """
+        SELECT pg_advisory_xact_lock(key) FROM (
+            SELECT DISTINCT hashtextextended('rollup ' || workspace_id || ' ' || day, 0) AS key
+            FROM unnest($1::uuid[], $2::date[]) AS asked (workspace_id, day) ORDER BY 1 OFFSET 0
+        ) keys
+        """,
+        workspaces,
+        days,
+    )
 
 
 async def make_workspace_days(db: Connection, workspaces: Sequence[UUID], days: Sequence[date]) -> None:

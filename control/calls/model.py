@@ -11,6 +11,8 @@ from shared.plan import CallPlan
 
 CarrierName = Literal["twilio", "telnyx"]
 Direction = Literal["inbound", "outbound"]
+# Why a call is not answered by an agent; see Refused.
+Why = Literal["unknown_number", "suspended", "over_limit", "all_busy", "unusable"]
 # Statuses that a call never leaves.
 FINAL: frozenset[Status] = frozenset({"completed", "failed", "busy", "no_answer", "canceled"})
 
@@ -48,7 +50,7 @@ class Refused:
     concurrent calls), all_busy (no room on any media node, or Redis away), unusable (the agent's plan cannot be made).
     """
 
-    why: Literal["unknown_number", "suspended", "over_limit", "all_busy", "unusable"]
+    why: Why
     words: str
     language: str = "en"
     call_id: UUID | None = None
@@ -92,3 +94,24 @@ class CarrierRecording:
     duration_s: int | None
     channels: int
     call_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A call that is not over, or has been so for a moment (status tells), as decisions on going on need it.
+
+    leg: of its last media stream, on the node media_node (empty before it is noted). began_at: when it was answered."""
+
+    call_id: UUID
+    workspace_id: UUID
+    agent_id: UUID | None
+    agent_version: int | None
+    leg: int
+    caller: str
+    called: str
+    direction: Direction
+    status: Status
+    carrier: CarrierName
+    carrier_call_id: str
+    media_node: str = ""
+    began_at: datetime | None = None

@@ -800,7 +800,21 @@ CREATE TABLE public.refresh_tokens (
 CREATE TABLE public.rollup_dirty (
     workspace_id uuid NOT NULL,
     day date NOT NULL,
-    marked_at timestamp with time zone DEFAULT now() NOT NULL
+    marked_at timestamp with time zone DEFAULT now() NOT NULL,
+    id bigint NOT NULL
+);
+
+--
+-- Name: rollup_dirty_id_seq; Type: SEQUENCE; Schema: public; Owner: -
+--
+
+ALTER TABLE public.rollup_dirty ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.rollup_dirty_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 --
@@ -1230,6 +1244,7 @@ INSERT INTO public.schema_migrations VALUES ('20261125000006');
 INSERT INTO public.schema_migrations VALUES ('20261125000007');
 INSERT INTO public.schema_migrations VALUES ('20261125000008');
 INSERT INTO public.schema_migrations VALUES ('20261125000009');
+INSERT INTO public.schema_migrations VALUES ('20261125000010');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -1310,6 +1325,12 @@ SELECT pg_catalog.setval('public.pgqueuer_schedules_id_seq', 1, false);
 --
 
 SELECT pg_catalog.setval('public.pgqueuer_statistics_id_seq', 1, false);
+
+--
+-- Name: rollup_dirty_id_seq; Type: SEQUENCE SET; Schema: public; Owner: -
+--
+
+SELECT pg_catalog.setval('public.rollup_dirty_id_seq', 1, false);
 
 --
 -- Name: admins admins_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -1540,7 +1561,7 @@ ALTER TABLE ONLY public.refresh_tokens
 --
 
 ALTER TABLE ONLY public.rollup_dirty
-    ADD CONSTRAINT rollup_dirty_pkey PRIMARY KEY (workspace_id, day);
+    ADD CONSTRAINT rollup_dirty_pkey PRIMARY KEY (id);
 
 --
 -- Name: schema_migrations schema_migrations_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -1949,10 +1970,10 @@ CREATE INDEX refresh_tokens_expiry ON public.refresh_tokens USING btree (expires
 CREATE INDEX refresh_tokens_session ON public.refresh_tokens USING btree (session_id);
 
 --
--- Name: rollup_dirty_order; Type: INDEX; Schema: public; Owner: -
+-- Name: rollup_dirty_day; Type: INDEX; Schema: public; Owner: -
 --
 
-CREATE INDEX rollup_dirty_order ON public.rollup_dirty USING btree (marked_at, day);
+CREATE INDEX rollup_dirty_day ON public.rollup_dirty USING btree (workspace_id, day);
 
 --
 -- Name: sessions_admin; Type: INDEX; Schema: public; Owner: -
@@ -2860,6 +2881,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.refresh_tokens TO vocalized_ap
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.rollup_dirty TO vocalized_app;
+
+--
+-- Name: SEQUENCE rollup_dirty_id_seq; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,USAGE ON SEQUENCE public.rollup_dirty_id_seq TO vocalized_app;
 
 --
 -- Name: TABLE sessions; Type: ACL; Schema: public; Owner: -

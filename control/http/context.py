@@ -8,16 +8,21 @@ from control.accounts.service import Accounts
 from control.agents.service import Agents
 from control.agents.templates import Templates
 from control.analytics.service import Analytics
+from control.calls.handover import Handover
+from control.calls.service import Calls
+from control.carriers.book import Carriers
 from control.db.pool import Connection
 from control.http.access import AdminRole, WorkspaceRole
+from control.numbers.service import Numbers
 from control.platform.audit import Actor
 from control.platform.service import Platform
 from control.workspaces.service import Workspaces
+from shared.storage import Storage
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The domain rooms; stateless, made once in `control/app.py`."""
+    """The domain rooms, which hold no state, and the doors to what lies outside; made once a program."""
 
     accounts: Accounts
     workspaces: Workspaces
@@ -25,6 +30,11 @@ class Services:
     templates: Templates
     platform: Platform
     analytics: Analytics
+    numbers: Numbers
+    calls: Calls
+    carriers: Carriers
+    handover: Handover
+    storage: Storage
 
 
 @dataclass(frozen=True, slots=True)

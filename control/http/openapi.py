@@ -1,7 +1,7 @@
 """The OpenAPI 3.1 document, from the very types and route lines that validate: there is no second copy to drift."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
@@ -48,14 +48,26 @@ ERROR_SCHEMA: Schema = {
 }
 
 
-def document(routes: Iterable[Route], *, version: str, public_url: str) -> Schema:
-    """The whole API."""
+class Notice(Protocol):
+    """An address that somebody's machines post to in a format of their own, and what for."""
+
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def summary(self) -> str: ...
+
+
+def document(routes: Iterable[Route], notices: Iterable[Notice] = (), *, version: str, public_url: str) -> Schema:
+    """The whole API. notices: addresses beside it, which check their callers' signatures."""
     shaped = [(route, shape(route)) for route in routes]
     schemas, components = _schemas(shaped)
     names = short_names(components)
     paths: dict[str, Schema] = {}
     for route, its in shaped:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, its, schemas)
+    for notice in notices:
+        paths[notice.path] = {"post": _notice(notice)}
     told: Schema = {
         "openapi": "3.1.0",
         "info": {"title": "Vocalized", "version": version, "description": "Phone agents for businesses."},
@@ -165,6 +177,29 @@ def _operation(route: Route, its: Shape, schemas: dict[str, Schema]) -> Schema:
     if its.body is not None:
         operation["requestBody"] = {"required": True, "content": _json(schemas[_key(route, "body")])}
     return operation
+
+
+def _notice(notice: Notice) -> Schema:
+    texts = {status: ERROR_TEXT[status] for status in (400, 408, 413, 415, 422, 500, 503)}
+    texts[403] = "Not signed by the one whose message it says it is."
+    error = _json({"$ref": "#/components/schemas/Error"})
+    return {
+        "tags": ["Webhooks"],
+        "operationId": notice.path.strip("/").replace("/", "_"),
+        "summary": notice.summary,
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/x-www-form-urlencoded": {"schema": {"type": "object"}},
+                "application/json": {"schema": {"type": "object"}},
+            },
+        },
+        "responses": {
+            "200": {"description": "Taken; where the sender wants instructions, with them."},
+            "204": {"description": "Taken."},
+            **{str(status): {"description": text, "content": error} for status, text in sorted(texts.items())},
+        },
+    }
 
 
 def operation_id(route: Route) -> str:

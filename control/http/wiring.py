@@ -11,7 +11,11 @@ from control.agents.model import AgentPolicy
 from control.agents.service import Agents
 from control.agents.templates import Templates
 from control.analytics.service import Analytics
+from control.calls.policy import CallPolicy
+from control.calls.service import Calls
 from control.http.context import Services
+from control.http.outside import Outside
+from control.numbers.service import Numbers
 from control.platform.service import Platform
 from control.workspaces.service import Workspaces
 from shared.secrets import Sealer
@@ -25,6 +29,7 @@ class Policies:
     accounts: AccountPolicy = field(default_factory=AccountPolicy)
     hashing: HashPolicy = field(default_factory=HashPolicy)
     agents: AgentPolicy = field(default_factory=AgentPolicy)
+    calls: CallPolicy = field(default_factory=CallPolicy)
     access_token_s: int = 600
 
 
@@ -33,7 +38,7 @@ def make_tokens(sealer: Sealer, policies: Policies) -> AccessTokens:
     return AccessTokens(sealer.derive(KEY_PURPOSE), policies.access_token_s)
 
 
-def make_services(sealer: Sealer, policies: Policies, passwords: Passwords) -> Services:
+def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outside: Outside) -> Services:
     """`passwords` has threads: whoever made it closes it."""
     platform = Platform()
     mailer = Mailer(sealer, policies.links)
@@ -47,4 +52,16 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords) -> S
     )
     workspaces = Workspaces(accounts=accounts, platform=platform, mailer=mailer)
     agents = Agents(workspaces=workspaces, policy=policies.agents)
-    return Services(accounts, workspaces, agents, Templates(), platform, Analytics())
+    return Services(
+        accounts=accounts,
+        workspaces=workspaces,
+        agents=agents,
+        templates=Templates(),
+        platform=platform,
+        analytics=Analytics(),
+        numbers=Numbers(workspaces=workspaces, agents=agents, platform=platform),
+        calls=Calls(workspaces=workspaces, agents=agents, platform=platform, policy=policies.calls, sealer=sealer),
+        carriers=outside.carriers,
+        handover=outside.handover,
+        storage=outside.storage,
+    )

@@ -79,6 +79,15 @@ class WavWriter:
         self._file.write(pcm)
         self.data_bytes += len(pcm)
 
+    def silence(self, frames: int) -> None:
+        """Appends zeros, as a hole in the file. Raises WavError too_long."""
+        size = frames * 2 * self._channels
+        if self.data_bytes + size > _MAX_DATA_BYTES:
+            raise WavError("too_long", "a WAV file holds at most 4 GiB")
+        self.data_bytes += size
+        self._file.truncate(HEADER_BYTES + self.data_bytes)
+        self._file.seek(HEADER_BYTES + self.data_bytes)
+
     def sync(self) -> None:
         """Makes the header right and flushes the file; writing may go on."""
         self._file.seek(0)

@@ -65,9 +65,9 @@ class Agent:
         """The utterance's audio has begun to go to the caller."""
         return self._reply is not None and self._sounded_at is not None
 
-    def say(self, text: str, turn: int) -> None:
-        """Speaks a fixed text."""
-        self._begin(Utterance(turn), text, None)
+    def say(self, text: str, turn: int, *, aside: bool = False) -> None:
+        """Speaks a fixed text; as an `aside`, the model is not to know of it."""
+        self._begin(Utterance(turn), text, None, aside=aside)
 
     def answer(self, turn: int, asked: TurnClock) -> None:
         """Lets the model answer the conversation so far."""
@@ -126,13 +126,13 @@ class Agent:
         self._task = None
         del self._speaker, self._listener  # they hold the call, which holds this: it must go without the collector
 
-    def _begin(self, utterance: Utterance, fixed: str | None, asked: TurnClock | None) -> None:
+    def _begin(self, utterance: Utterance, fixed: str | None, asked: TurnClock | None, *, aside: bool = False) -> None:
         self.interrupt()
         if self._closed:
             return
         self._asked, self._sounded_at = asked, None
         self._speaker.playback.begin(utterance, self._speaker.clock())
-        self._reply = Reply(self._speaker, utterance, fixed)
+        self._reply = Reply(self._speaker, utterance, fixed, aside)
         self._task = asyncio.create_task(self._reply.run())
         self._tasks.add(self._task)
         self._task.add_done_callback(self._made)

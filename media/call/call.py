@@ -1,6 +1,8 @@
 """One phone call: frames in, decisions of the floor obeyed, and an orderly end."""
 
 import asyncio
+from collections import deque
+from collections.abc import Collection
 
 from media.audio import mulaw
 from media.audio.framer import Framer
@@ -8,11 +10,12 @@ from media.call.agent import Agent, TurnClock
 from media.call.digits import Digits
 from media.call.ear import Ear
 from media.call.ending import Ending
+from media.call.memory import Memory, remembered, unanswered, untold, written
 from media.call.parts import Parts
 from media.call.playback import Playback
 from media.call.recording import Recorder
 from media.call.reply import Speaker
-from media.call.tools import Tool, Tools, collect_digits, end_call
+from media.call.tools import Tool, Tools, collect_digits, end_call, transfer
 from media.call.transcript import Handle, Transcript
 from media.call.usage import Counter
 from media.call.utterance import Utterance
@@ -33,6 +36,7 @@ from media.turn.floor import (
     State,
 )
 from shared import events
+from shared.plan import Resume as Lost
 
 FRAME_MS = 20
 NUDGE = "Are you still there?"
@@ -64,29 +68,38 @@ class Call:
             parts.clock,
         )
         self._digits = Digits()
-        self._watchdog = Watchdog(plan.limits)
-        self._usage = Counter()
-        self._transcript = Transcript()
+        lost = self._lost = plan.resume
+        self._watchdog = Watchdog(plan.limits, parts.clock())
+        self._usage = Counter.going_on(lost.usage if lost else events.Usage())
+        self._stt_before_ms = self._usage.stt_ms
+        self._transcript = Transcript(remembered(lost.messages if lost else []))
         self._playback = Playback(parts.line, keep_heard=parts.recorder is not None)
         self._agent = Agent(self._speaker(), self)
         self._ear = Ear(parts.hear, plan.agent.language, self._on_heard)
         self._ending = Ending(parts.line, self._clock)
-        self._turn = 0
+        self._turn = lost.turn if lost else 0
         self._ear_turn = 0
+        self._owes_answer = False  # to what the caller said before the call was lost
+        self._wishes: deque[str] = deque()  # words from outside that wait for the floor
         self._taken: Handle | None = None
         self._said: events.CallerSaid | None = None
         self._turn_started: float | None = None
         self._held_at = self._overlap_at = 0.0
         self._failures = 0
-        self._flushed = 0.0
+        self._flushed = parts.clock()
         self._last_words: asyncio.Future[str] | None = None
 
     # --- from the carrier ---
 
     def begin(self) -> None:
-        """The line is open: the greeting is said, or the agent waits for the caller."""
-        if self._parts.plan.agent.greeting:
-            self._say(self._parts.plan.agent.greeting)
+        """The line is open: the greeting is said, or the agent waits for the caller. A call that was lost goes on with
+        the greeting as an apology, then with the answer that is owed."""
+        greeting = self._parts.plan.agent.greeting
+        if self._lost is not None:
+            self._pick_up(self._lost)
+        if greeting:
+            self._say(greeting, aside=self._owes_answer)
+        self._run_errands()
 
     def on_audio(self, payload: bytes) -> None:
         """Caller audio in the stream's encoding, any length."""
@@ -119,6 +132,7 @@ class Call:
         if alarm:
             self._on_alarm(alarm)
         self._ending.tick(now, not self._playback.silent(now))
+        self._run_errands()
         if self._parts.recorder and now - self._flushed >= FLUSH_MS:
             self._flushed = now
             self._parts.recorder.flush(self._playback.take_heard(now), now)
@@ -131,12 +145,51 @@ class Call:
         await self._ear.close()
         if self._parts.recorder:
             await self._close_recording(self._parts.recorder, now)
-        self._usage.stt_ms = self._audio_ms
         reason = self._ending.reason or reason
         status: events.Status = "failed" if reason in ("carrier_error", "provider_error", "media_lost") else "completed"
         detail = self._ending.detail or detail
-        self._emit(events.CallEnded(status, reason, detail, round(now), self._usage.total(round(now))))
+        self._emit(events.CallEnded(status, reason, detail, round(now), self._consumed(now)))
         self._parts.journal.close()
+
+    # --- from outside ---
+
+    @property
+    def ending(self) -> Ending:
+        """Whether and why the call comes to its end by itself."""
+        return self._ending
+
+    @property
+    def elapsed_ms(self) -> float:
+        """The call's clock."""
+        return self._clock()
+
+    def note(self, event: events.Event) -> None:
+        """Writes an event down that somebody else knows of."""
+        self._emit(event)
+
+    def memory(self) -> Memory:
+        """What another node needs to go on with this call."""
+        now = self._clock()
+        told = self._turn - (self._said is not None)
+        return Memory(written(self._transcript.settled()), told, self._consumed(now), round(now))
+
+    def say(self, text: str) -> None:
+        """The agent says this as soon as nobody speaks."""
+        self._wishes.append(text)
+        self._run_errands()
+
+    def end(self, reason: events.EndReason, *, polite: bool) -> None:
+        """Ends the call: at once, or after a goodbye."""
+        if polite:
+            self._end(reason, self._parts.plan.agent.goodbye)
+        else:
+            self._ending.begin(reason, "", after_words=False)
+
+    def transfer(self, number: str, words: str) -> None:
+        """Puts the caller through, after `words` if there are any."""
+        self._ending.transfer(number, after_words=bool(words))
+        if words:
+            self._say_last(words)
 
     # --- from the agent ---
 
@@ -158,6 +211,7 @@ class Call:
         self._watchdog.reply_over()
         self._ending.agent_over()
         self._obey(self._floor.agent_done(self._audio_ms))
+        self._run_errands()
 
     def agent_failed(self, utterance: Utterance, error: ProviderError) -> None:
         """No provider of a chain could go on: apologise once, then end the call rather than leave it silent."""
@@ -248,7 +302,7 @@ class Call:
     def _interrupted(self) -> None:
         started, sounding = self._overlap_at, self._agent.sounding
         self._agent.interrupt()
-        self._ending.forget_goodbye()
+        self._ending.interrupted()
         self._watchdog.reply_over()
         if sounding:
             self._turn_started = started
@@ -272,8 +326,13 @@ class Call:
             self._taken.now(text)
         started = self._turn_started if self._turn_started is not None else ended
         self._said = events.CallerSaid(self._turn, text, round(started), round(ended))
-        self._watchdog.reply_asked(decided)
-        self._agent.answer(self._turn, TurnClock(ended, due, decided))
+        self._owes_answer = False  # whatever was owed is answered with this
+        self._parts.heard()
+        self._reply(TurnClock(ended, due, decided))
+
+    def _reply(self, asked: TurnClock) -> None:
+        self._watchdog.reply_asked(asked.decided)
+        self._agent.answer(self._turn, asked)
         self._obey(self._floor.agent_thinking(self._audio_ms))
 
     def _commit(self) -> None:
@@ -282,8 +341,27 @@ class Call:
         self._emit(self._said)
         self._said = self._taken = self._turn_started = None
 
-    def _say(self, text: str) -> None:
-        self._agent.say(text, self._turn)
+    def _pick_up(self, lost: Lost) -> None:
+        last = unanswered(lost)
+        self._owes_answer = last is not None
+        if last is not None and untold(lost):
+            self._turn += 1
+            at = max(0, lost.lost_ms - lost.began_ms)
+            self._emit(events.CallerSaid(self._turn, last, at, at))
+
+    def _run_errands(self) -> None:
+        """What the agent has to say by itself, once nobody speaks."""
+        if self._agent.busy or self._ending.reason or self._floor.state is not State.LISTENING:
+            return
+        if self._owes_answer:
+            self._owes_answer = False
+            now = self._clock()
+            self._reply(TurnClock(now, now, now))
+        elif self._wishes:
+            self._say(self._wishes.popleft())
+
+    def _say(self, text: str, *, aside: bool = False) -> None:
+        self._agent.say(text, self._turn, aside=aside)
         self._obey(self._floor.agent_thinking(self._audio_ms))
 
     def _tell_floor(self, utterance: Utterance, ends_ms: int | None) -> None:
@@ -329,8 +407,11 @@ class Call:
 
     def _end(self, reason: events.EndReason, last_words: str) -> None:
         self._ending.begin(reason, "", after_words=True)
+        self._say_last(last_words)
+
+    def _say_last(self, words: str) -> None:
         self._agent.interrupt()
-        self._say(last_words)
+        self._say(words)
         if not self._agent.busy:  # the caller is speaking and did not let the agent begin
             self._ending.agent_over()
 
@@ -357,7 +438,12 @@ class Call:
         recorder.flush(self._playback.take_heard(now), now, last=True)
         duration = await asyncio.get_running_loop().run_in_executor(None, recorder.close)
         if duration:
-            self._emit(events.RecordingReady(str(recorder.path), duration))
+            journal, leg = self._parts.journal, self._parts.plan.leg
+
+            def kept(place: str) -> None:
+                journal.emit(events.RecordingReady(place, duration, leg), late=True)
+
+            await self._parts.archive.keep(recorder.path, kept)
 
     # --- making ---
 
@@ -365,18 +451,27 @@ class Call:
         """A moment of the audio clock on the call's clock."""
         return self._clock() - (self._audio_ms - audio_ms)
 
-    def _speaker(self) -> Speaker:
-        parts, plan = self._parts, self._parts.plan
+    def _consumed(self, now: float) -> events.Usage:
+        self._usage.stt_ms = self._stt_before_ms + self._audio_ms
+        return self._usage.total(round(now))
+
+    def _tools(self, names: Collection[str], person: str) -> Tools:
         available: dict[str, Tool] = {
             "end_call": end_call(lambda: self._ending.begin("agent_hangup", "", after_words=True)),
             "collect_digits": collect_digits(self._digits, self._clock),
         }
+        if person:
+            available["transfer"] = transfer(lambda: self._ending.transfer(person, after_words=True))
+        return Tools({name: available[name] for name in names if name in available})
+
+    def _speaker(self) -> Speaker:
+        parts, plan = self._parts, self._parts.plan
         return Speaker(
             think=parts.think,
             speak=parts.speak,
             playback=self._playback,
             transcript=self._transcript,
-            tools=Tools({name: available[name] for name in plan.tools}),
+            tools=self._tools(plan.tools, plan.agent.fallback_number),
             usage=self._usage,
             system=plan.agent.prompt,
             language=plan.agent.language,

@@ -19,6 +19,7 @@ class Ending:
         self._closed = False
         self.reason: EndReason | None = None
         self.detail = ""
+        self.number = ""  # whom the caller is put through to (E.164)
 
     def begin(self, reason: EndReason, detail: str, *, after_words: bool) -> None:
         """The call is to end: now, or when the agent's current words have been played out."""
@@ -26,6 +27,19 @@ class Ending:
             self.reason, self.detail, self._since = reason, detail, self._clock()
         if not after_words:
             self._close()
+
+    def transfer(self, number: str, *, after_words: bool) -> None:
+        """The caller is to be put through; whoever ends the line does it."""
+        if self.reason is None:
+            self.number = number
+        self.begin("transferred", "", after_words=after_words)
+
+    def interrupted(self) -> None:
+        """The caller spoke over the last words: the agent's own goodbye is forgotten; what was decided elsewhere is
+        done at once."""
+        self.forget_goodbye()
+        if self.reason != "silence":
+            self.agent_over()
 
     def agent_over(self) -> None:
         """The agent's words were played out."""

@@ -1,10 +1,10 @@
-"""The call's events: numbered from 1, stamped, handed to a sink."""
+"""The call's events: numbered, stamped, handed to a sink."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
-from shared.events import Envelope, Event
+from shared.events import SEQ_PER_LEG, Envelope, Event
 
 
 class Sink(Protocol):
@@ -14,7 +14,7 @@ class Sink(Protocol):
         """Takes an event; never blocks."""
 
     def close(self) -> None:
-        """No more events of this call will come."""
+        """The call is over: no more events of it will come, but for late ones."""
 
 
 def utc_now() -> str:
@@ -23,18 +23,19 @@ def utc_now() -> str:
 
 
 class Journal:
-    """Numbers one call's events; `(call_id, seq)` is an event's identity."""
+    """Numbers one call's events, each stream's in a range of its own; `(call_id, seq)` is an event's identity."""
 
-    def __init__(self, call_id: str, sink: Sink, stamp: Callable[[], str] = utc_now) -> None:
+    def __init__(self, call_id: str, sink: Sink, stamp: Callable[[], str] = utc_now, *, leg: int = 0) -> None:
         self.call_id = call_id
         self._sink = sink
         self._stamp = stamp
-        self._seq = 0
+        self._seq = leg * SEQ_PER_LEG
         self._closed = False
 
-    def emit(self, event: Event) -> None:
-        """The next event; nothing comes after the end, whoever is late."""
-        if self._closed:
+    def emit(self, event: Event, *, late: bool = False) -> None:
+        """The next event. Nothing comes after the end, whoever is late, unless it may be: what is `late` is news that
+        the record must have (a recording that took long to be stored)."""
+        if self._closed and not late:
             return
         self._seq += 1
         self._sink.write(Envelope(self.call_id, self._seq, self._stamp(), event))

@@ -1,9 +1,9 @@
 """The stereo recording, caller left and agent right as heard, mixed on the call's clock and written while it runs."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import numpy as np
 import structlog
@@ -28,10 +28,11 @@ GAP_MS = 200.0
 class StereoMix:
     """Two mu-law legs on one clock; pure. `take` gives 16-bit stereo PCM in order, each moment once."""
 
-    def __init__(self) -> None:
+    def __init__(self, start_ms: float = 0.0) -> None:
+        """start_ms: where both legs begin on the call's clock."""
         self._left = bytearray()
         self._right = bytearray()
-        self._taken_ms = 0.0
+        self._taken_ms = start_ms
         self._filling = range(0)  # where the latest filling lies in the left leg
 
     @property
@@ -89,12 +90,33 @@ def _cut(leg: bytearray, size: int) -> bytes:
     return taken + SILENCE * (size - len(taken))
 
 
-class Recorder:
-    """Writes one call's mix to a WAV file. File work runs on `disk` (one thread), never on the event loop."""
+class Archive(Protocol):
+    """Where recordings go once they are complete."""
 
-    def __init__(self, path: Path, disk: Executor) -> None:
+    async def keep(self, path: Path, kept: Callable[[str], None]) -> None:
+        """Takes a finished file. Tells where it is kept: before this returns, later (even after the call), or never
+        when it stays where only this machine finds it."""
+
+
+class OnDisk:
+    """An archive: files stay where they are."""
+
+    async def keep(self, path: Path, kept: Callable[[str], None]) -> None:
+        """Tells the file's path."""
+        kept(str(path))
+
+
+class Recorder:
+    """Writes one call's mix to a WAV file. File work runs on `disk` (one thread), never on the event loop.
+
+    start_ms: where this stream began on the call's clock; the file is silent up to there, so that a call's recordings
+    lie on one time line.
+    """
+
+    def __init__(self, path: Path, disk: Executor, start_ms: float = 0.0) -> None:
         self.path = path
-        self._mix = StereoMix()
+        self._mix = StereoMix(start_ms)
+        self._start_ms = start_ms
         self._disk = disk
         self._file: BinaryIO | None = None
         self._writer: WavWriter | None = None
@@ -131,6 +153,7 @@ class Recorder:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("wb")
             self._writer = WavWriter(self._file, 2, SAMPLE_RATE)
+            self._writer.silence(round(self._start_ms * BYTES_PER_MS))
         self._writer.write(pcm)
         self._writer.sync()
 

@@ -1,7 +1,7 @@
 """One agent utterance in the making: words from the model, clauses to the voice, audio to the ledger, tools between."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -21,6 +21,10 @@ MOST_ROUNDS = 5
 TOOL_TIMEOUT_S = 60.0
 # Said when a model answers with nothing at all, so that the caller never waits for an answer that isn't coming.
 NOTHING_SAID = "I'm sorry, could you say that again?"
+# Said when the model puts the caller through without a word.
+ONE_MOMENT = "One moment, please."
+# After these the line closes: the model is not asked for more.
+LAST_TOOLS = frozenset({"end_call", "transfer"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +61,15 @@ class _Part:
 
 @dataclass(slots=True)
 class Reply:
-    """One utterance of the agent. `fixed` text is spoken as it is (greeting, nudge); None = the model is asked."""
+    """One utterance of the agent. `fixed` text is spoken as it is (greeting, nudge); None = the model is asked.
+
+    aside: the words are no part of the conversation.
+    """
 
     speaker: Speaker
     utterance: Utterance
     fixed: str | None = None
+    aside: bool = False
     stages: Stages = field(default_factory=Stages)
     _parts: list[_Part] = field(default_factory=list)
     _over: bool = False
@@ -86,6 +94,8 @@ class Reply:
         """The utterance is over and so much of it was heard: the transcript is cut to it, part by part, and nothing of
         this reply is written down any more, although its last words and tools may still be on their way."""
         self._over = True
+        for part in self._parts:
+            part.entry.settle()
         if heard == self.utterance.text.strip():
             return
         words = heard.split()
@@ -121,9 +131,9 @@ class Reply:
             yield ""
             part.entry.called(tuple(calls))
             done = [await self._run_tool(call) for call in calls]
-            if all(done) and all(call.name == "end_call" for call in calls):
+            if all(done) and all(call.name in LAST_TOOLS for call in calls):
                 if not self.utterance.text.strip():
-                    yield self._say(self._part(), self.speaker.goodbye)
+                    yield self._say(self._part(), self._last_words(calls))
                 return
         if not part.text.strip() and not self._over:
             yield self._say(self._part(), NOTHING_SAID)
@@ -160,8 +170,12 @@ class Reply:
         for piece in splitter.flush():
             yield self._say(part, piece)
 
+    def _last_words(self, calls: Sequence[ToolCall]) -> str:
+        return ONE_MOMENT if any(call.name == "transfer" for call in calls) else self.speaker.goodbye
+
     def _part(self) -> _Part:
-        part = _Part(self.speaker.transcript.agent(""))
+        transcript = self.speaker.transcript
+        part = _Part(transcript.aside() if self.aside else transcript.agent(""))
         self._parts.append(part)
         return part
 

@@ -1,4 +1,4 @@
-"""The tools that a model may call during a call: hang up, and collect digits from the keypad."""
+"""The tools that a model may call during a call: hang up, put the caller through, collect digits from the keypad."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -68,6 +68,26 @@ def end_call(end: Callable[[], None]) -> Tool:
     }
     description = "Hang up. Say goodbye in the same answer; it is played out before the line closes."
     return Tool(ToolSpec("end_call", description, parameters), run)
+
+
+class _Transfer(Struct):
+    reason: str = ""
+
+
+def transfer(put_through: Callable[[], None]) -> Tool:
+    """Puts the caller through to a person after everything said so far was played out."""
+
+    async def run(arguments: bytes) -> str:
+        msgspec.json.decode(arguments, type=_Transfer)
+        put_through()
+        return "The caller is put through when your last words have been played."
+
+    parameters = {
+        "type": "object",
+        "properties": {"reason": {"type": "string", "description": "What the caller wants from a person."}},
+    }
+    description = "Put the caller through to a person. Say so in the same answer; it is played out first."
+    return Tool(ToolSpec("transfer", description, parameters), run)
 
 
 class _CollectDigits(Struct):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from media.providers.ports import Message, ToolCall
 
@@ -12,6 +13,7 @@ GIVEN_UP = "No result: it was given up before it was done."
 @dataclass(slots=True)
 class _Entry:
     message: Message
+    open: bool = False  # of an utterance that is still under way
 
 
 class Transcript:
@@ -29,7 +31,11 @@ class Transcript:
 
     def agent(self, text: str) -> "Handle":
         """The agent speaks; returns the handle that cuts it to what was heard."""
-        return self._add(Message("assistant", text))
+        return self._add(Message("assistant", text), open=True)
+
+    def aside(self) -> "Handle":
+        """The agent speaks words that are no part of the conversation and that the model is not to know of."""
+        return Handle(_Entry(Message("assistant", "")))
 
     def tool(self, call: ToolCall, result: str) -> None:
         """A tool answered."""
@@ -39,13 +45,21 @@ class Transcript:
         """For the model: entries of which nothing was heard (and that called no tool) are left out.
 
         Every tool call has its result right behind it, as model vendors demand, also one that was cut short."""
-        messages = (entry.message for entry in self._entries)
-        return list(_answered(m for m in messages if m.text.strip() or m.tool_calls or m.role == "tool"))
+        return _told(self._entries)
 
-    def _add(self, message: Message) -> "Handle":
-        entry = _Entry(message)
+    def settled(self) -> list[Message]:
+        """As `messages`, up to the utterance that is under way: of that nobody knows yet what will be heard."""
+        return _told(takewhile(lambda entry: not entry.open, self._entries))
+
+    def _add(self, message: Message, *, open: bool = False) -> "Handle":
+        entry = _Entry(message, open)
         self._entries.append(entry)
         return Handle(entry)
+
+
+def _told(entries: Iterable[_Entry]) -> list[Message]:
+    messages = (entry.message for entry in entries)
+    return list(_answered(m for m in messages if m.text.strip() or m.tool_calls or m.role == "tool"))
 
 
 def _answered(messages: Iterable[Message]) -> Iterator[Message]:
@@ -73,6 +87,10 @@ class Handle:
     def now(self, text: str) -> None:
         """Replaces the text: more was said or planned, or only so much was heard."""
         self._entry.message = replace(self._entry.message, text=text)
+
+    def settle(self) -> None:
+        """Its utterance is over: the text stands."""
+        self._entry.open = False
 
     def called(self, tool_calls: tuple[ToolCall, ...]) -> None:
         """The model called tools at the end of this utterance."""

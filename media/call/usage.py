@@ -18,6 +18,19 @@ class Counter:
     tts_ms: float = 0.0
     heard_ms: float = 0.0
 
+    @classmethod
+    def going_on(cls, usage: Usage) -> "Counter":
+        """Counts on from what the call consumed before."""
+        return cls(
+            usage.stt_ms,
+            usage.llm_requests,
+            usage.llm_prompt_tokens,
+            usage.llm_completion_tokens,
+            usage.tts_characters,
+            usage.tts_ms,
+            usage.heard_ms,
+        )
+
     def tokens(self, usage: TokenUsage) -> None:
         """One model request was counted by its provider (or estimated)."""
         self.llm_prompt_tokens += usage.prompt

@@ -17,9 +17,9 @@ class Alarm(Enum):
 class Watchdog:
     """Counts silence of both sides from *played* audio, and the call's length. Times in ms of the call's clock."""
 
-    def __init__(self, limits: LimitsPlan) -> None:
+    def __init__(self, limits: LimitsPlan, now: float = 0.0) -> None:
         self._limits = limits
-        self._quiet_since = 0.0
+        self._quiet_since = now
         self._asked_at: float | None = None
         self._nudged = False
         self._ending = False

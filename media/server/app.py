@@ -1,7 +1,7 @@
 """The HTTP side of a worker: health, metrics, and in stand-alone mode the calls' events."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from pathlib import Path
 
@@ -21,11 +21,20 @@ LAST_EVENT = b'"type":"call.ended"'
 class App:
     """Routes of one worker."""
 
-    def __init__(self, worker: Worker, limits: Limits, metrics: Metrics, folder: Folder) -> None:
+    def __init__(
+        self,
+        worker: Worker,
+        limits: Limits,
+        metrics: Metrics,
+        folder: Folder,
+        away: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """away: whether the bus, where plans come from, cannot be reached."""
         self._worker = worker
         self._limits = limits
         self._metrics = metrics
         self._folder = folder
+        self._away = away
 
     def build(self, *, stand_alone: bool) -> web.Application:
         """The application; `stand_alone` adds the events of calls, which control gives out otherwise."""
@@ -46,9 +55,9 @@ class App:
         return web.json_response({"status": "ok"})
 
     async def _ready(self, request: web.Request) -> web.Response:
-        ready = not (self._worker.draining or self._worker.full)
-        state = "draining" if self._worker.draining else "full" if self._worker.full else "ready"
-        return web.json_response({"status": state}, status=200 if ready else 503)
+        worker = self._worker
+        state = "draining" if worker.draining else "full" if worker.full else "no_bus" if self._away() else "ready"
+        return web.json_response({"status": state}, status=200 if state == "ready" else 503)
 
     async def _tell_metrics(self, request: web.Request) -> web.Response:
         return web.Response(body=self._metrics.render(), headers={"Content-Type": CONTENT_TYPE})

@@ -1,7 +1,7 @@
 """One carrier socket and its call: the shell around codec and call."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -46,6 +46,10 @@ class Operator(Protocol):
 class Refused(Exception):
     """The stream gets no call; the message says why (shown to the carrier)."""
 
+    def __init__(self, why: str, close_code: CloseCode = CloseCode.POLICY) -> None:
+        super().__init__(why)
+        self.close_code = close_code
+
 
 @dataclass(frozen=True, slots=True)
 class _Fault:
@@ -80,6 +84,7 @@ class Connection:
         self._held: list[tuple[bytes, bool]] = []  # came in one chunk with the start, while the plan is being claimed
         self.from_ulaw: Callable[[bytes], bytes] = bytes
         self.on_end: Callable[[], None] = lambda: None
+        self.on_left: Callable[[EndReason, str], Awaitable[None]] | None = None
         self.messages = 0
         self._live = True  # the stream can still take commands
         self.call: Call | None = None
@@ -99,8 +104,7 @@ class Connection:
         self._put(Clear())
 
     def hang_up(self) -> None:
-        """Closes after what was sent."""
-        self._socket.close(CloseCode.NORMAL, "")
+        """Closes after what was sent, and after the word for whoever leads the line on."""
         self._end(None)
 
     # --- Receiver ---
@@ -136,7 +140,7 @@ class Connection:
                 if fault.wire:
                     operator.wire_error(fault.wire)
         except Refused as error:
-            self._refuse(CloseCode.POLICY, str(error))
+            self._refuse(error.close_code, str(error))
         except Exception as error:  # a fault of ours ends this call only, and is told with its traceback
             log.exception("call.crashed")
             self._refuse(CloseCode.INTERNAL, f"internal fault: {type(error).__name__}")
@@ -262,12 +266,20 @@ class Connection:
         self._live = False
         try:
             if self.call is not None:
+                await self._leave(self.call)
+                self._socket.close(CloseCode.NORMAL, "")
                 await self.call.finish(self._reason, self._detail)
         finally:
-            self.call = None  # it holds this line: both must go without the collector
+            self.call = self.on_left = None  # they hold this line: all must go without the collector
             self.on_end()
             self._socket.close(CloseCode.NORMAL, "")
             await self._socket.gone(self._limits.send_timeout_s)
+
+    async def _leave(self, call: Call) -> None:
+        """Gives the word on: the carrier asks what to do with the line as soon as the socket is closed."""
+        if self.on_left is not None:
+            ending = call.ending
+            await self.on_left(ending.reason or self._reason, ending.number)
 
 
 def _wire_fault(error: WireError) -> _Fault:

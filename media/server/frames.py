@@ -20,6 +20,7 @@ class CloseCode(IntEnum):
     POLICY = 1008
     TOO_BIG = 1009
     INTERNAL = 1011
+    TRY_AGAIN = 1013
 
 
 # What a far side may send as the reason of its close; 3000 to 4999 are free (section 7.4.2 and the IANA registry).
@@ -58,7 +59,7 @@ class FrameReader:
         # Nearly every chunk is one final, masked text frame of 126 to 65535 bytes of ASCII, taken without detours.
         if not self._rest and data.startswith(b"\x81\xfe") and len(data) > 8 and self._opcode == CONTINUATION:
             size = data[2] << 8 | data[3]
-            if size == len(data) - 8 and size <= self._max_bytes and self.fault is None:
+            if size == len(data) - 8 and 126 <= size <= self._max_bytes and self.fault is None:
                 payload = _unmask(data[4:8], data[8:])
                 if payload.isascii():
                     return ((TEXT, payload),)
@@ -94,6 +95,8 @@ class FrameReader:
             if have < 2 + wide:
                 return None
             size = int.from_bytes(data[at + 2 : at + 2 + wide], "big")
+            if size < 126 or (wide == 8 and size < 65_536):
+                raise FrameError(CloseCode.PROTOCOL_ERROR, "a length that is not written in the shortest way")
         if size + len(self._fragments) > self._max_bytes and data[at] & 0x08 == 0:
             raise FrameError(CloseCode.TOO_BIG, f"more than {self._max_bytes} bytes in one message")
         start = at + 2 + wide + 4

@@ -5,7 +5,8 @@ every frame (docs/decisions/0006). The `websockets` package judges their handsha
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+import re
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, cast
@@ -18,6 +19,8 @@ from websockets.server import ServerProtocol
 from media.server.connection import Connection
 from media.server.limits import Limits
 from media.server.metrics import Metrics
+from media.server.plans import Door
+from media.server.signature import Signatures
 from media.server.websocket import WebSocket
 from media.server.worker import Worker
 from media.telephony.browser import BrowserCodec
@@ -29,6 +32,7 @@ from shared.ids import new_id
 MEDIA: Final = b"GET /media/"
 END_OF_HEAD: Final = b"\r\n\r\n"
 MAX_HEAD_BYTES: Final = 16_384
+_PATH: Final = re.compile(r"/media/(twilio|telnyx|browser)(?:/([A-Za-z0-9_-]{1,128}))?")
 BAD_REQUEST: Final = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -40,20 +44,34 @@ class House:
     limits: Limits
     metrics: Metrics
     app: web.Application
+    signatures: Signatures | None = None
 
     def refusal(self) -> str:
         """Why no further call is taken; empty when it is."""
         return "draining" if self.worker.draining else "full" if self.worker.full else ""
 
-    def codec(self, path: str) -> Callable[[], Codec] | None:
-        """The codec of a carrier's path."""
+    def forgery(self, carrier: str, request: Request) -> str:
+        """Why a request does not come from the carrier, as far as it signs; empty when it may."""
+        if self.signatures is None or carrier != "twilio":
+            return ""
+        return self.signatures.fault(request.path, request.headers.get_all("X-Twilio-Signature"))
+
+    def codec(self, carrier: str) -> Codec:
+        """A carrier's."""
         size = self.limits.max_message_bytes
-        codecs: Mapping[str, Callable[[], Codec]] = {
-            "/media/twilio": lambda: TwilioCodec(max_message_bytes=size),
-            "/media/telnyx": lambda: TelnyxCodec(max_message_bytes=size),
-            "/media/browser": lambda: BrowserCodec(new_id(), size),
-        }
-        return codecs.get(path)
+        match carrier:
+            case "twilio":
+                return TwilioCodec(max_message_bytes=size)
+            case "telnyx":
+                return TelnyxCodec(max_message_bytes=size)
+            case _:
+                return BrowserCodec(new_id(), size)
+
+
+def door_of(path: str) -> Door | None:
+    """/media/<carrier>, or /media/<carrier>/<token>."""
+    match = _PATH.fullmatch(path)
+    return Door(match[1], match[2] or "") if match else None
 
 
 @asynccontextmanager
@@ -116,27 +134,30 @@ class Front(asyncio.Protocol):
         handshake = ServerProtocol()
         handshake.receive_data(head)
         events = handshake.events_received()
-        codec = None
+        door = None
         if events:
             request = cast(Request, events[0])
-            path = request.path.partition("?")[0]
-            codec = self._house.codec(path)
-            response = self._respond(handshake, request) if codec else handshake.reject(404, "404: Not Found\n")
+            door = door_of(request.path.partition("?")[0])
+            response = self._respond(handshake, request, door) if door else handshake.reject(404, "404: Not Found\n")
             handshake.send_response(response)
         handshake.parser.close()  # it holds the handshake, which holds it: both must go without the collector
         # Some of what cannot be read as a request is left without an answer by the handshake.
         self._transport.write(b"".join(handshake.data_to_send()) or BAD_REQUEST)
-        if codec is None or handshake.state is not State.OPEN:
+        if door is None or handshake.state is not State.OPEN:
             self._transport.close()
             return
         limits = self._house.limits
         socket = WebSocket(self._transport, limits.max_message_bytes)
-        connection = socket.receiver = Connection(socket, codec(), limits)
-        self._house.worker.serve(connection, path.rpartition("/")[2])
+        connection = socket.receiver = Connection(socket, self._house.codec(door.carrier), limits)
+        self._house.worker.serve(connection, door)
         self._hand_to(socket, rest)
 
-    def _respond(self, handshake: ServerProtocol, request: Request) -> Response:
-        response, reason = handshake.accept(request), self._house.refusal()
+    def _respond(self, handshake: ServerProtocol, request: Request, door: Door) -> Response:
+        forgery, reason = self._house.forgery(door.carrier, request), self._house.refusal()
+        if forgery:
+            self._house.metrics.refused.labels(forgery).inc()
+            return handshake.reject(403, f"403: {forgery}\n")
+        response = handshake.accept(request)
         if response.status_code == 101 and reason:
             self._house.metrics.refused.labels(reason).inc()
             response = handshake.reject(503, reason)

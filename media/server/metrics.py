@@ -33,6 +33,14 @@ class Metrics:
         self.messages = self._counter("messages", "Carrier messages received")
         self.interruptions = self._counter("interruptions", "Turns taken by the caller")
         self.resumed = self._counter("false_interruptions", "Interruptions taken back")
+        self.bus_up = Gauge(
+            "vocalized_media_bus_up", "1 while Redis answers", registry=registry, multiprocess_mode="livemin"
+        )
+        self.bus_failures = self._counter("bus_failures", "Times that Redis did not answer", "part")
+        self.events_sent = self._counter("events_sent", "Events that Redis took")
+        self.events_spooled = self._counter("events_spooled", "Events that went to the disk first")
+        self.events_lost = self._counter("events_lost", "Events for which neither memory nor disk had room")
+        self.recordings = self._counter("recordings", "Recordings on their way to storage", "outcome")
         self.failovers = self._counter("failovers", "Providers that failed", "kind", "provider")
 
     def render(self) -> bytes:

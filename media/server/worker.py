@@ -1,6 +1,7 @@
 """One event loop's calls: puts streams through, keeps the pulse, drains."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -15,17 +16,18 @@ from media.call.parts import Parts
 from media.call.recording import Recorder
 from media.providers.factory import Factory
 from media.server.connection import Connection, Refused
+from media.server.frames import CloseCode
+from media.server.keeper import Keeper, Record
 from media.server.limits import Limits
 from media.server.metrics import Metrics
-from media.server.plans import NoPlan, PlanSource
+from media.server.plans import Door, NoPlan, PlanSource
 from media.server.pulse import Pulse
-from media.server.sinks import FileSink, Folder
 from media.telephony.wire import Started
 from media.turn.vad import VadEngine
 from shared import events
-from shared.events import CallStarted, EndReason, Envelope
+from shared.events import CallEnded, CallResumed, CallStarted, EndReason, Envelope, Usage
 from shared.ids import new_id
-from shared.plan import CallPlan
+from shared.plan import CallPlan, PlanError
 
 log = structlog.get_logger()
 
@@ -38,7 +40,7 @@ class Resources:
     plans: PlanSource
     providers: Factory
     engine: VadEngine
-    folder: Folder
+    keeper: Keeper
     disk: Executor
     pool: Executor
     metrics: Metrics
@@ -70,15 +72,15 @@ class Worker:
         """Begins to tick; on the running loop."""
         self._pulse.start()
 
-    def serve(self, connection: Connection, carrier: str) -> None:
+    def serve(self, connection: Connection, door: Door) -> None:
         """Begins to run a socket, to its end."""
-        self._connections[connection] = asyncio.create_task(self._run(connection, carrier))
+        self._connections[connection] = asyncio.create_task(self._run(connection, door))
         self._idle.clear()
         self._resources.metrics.calls_active.inc()
 
-    async def _run(self, connection: Connection, carrier: str) -> None:
+    async def _run(self, connection: Connection, door: Door) -> None:
         try:
-            await connection.run(_Desk(self, carrier))
+            await connection.run(_Desk(self, door))
         finally:
             self._pulse.remove(connection)
             del self._connections[connection]
@@ -105,15 +107,29 @@ class Worker:
         for connection in self.connections:
             connection.shut(reason, detail)
 
-    async def connect(self, started: Started, connection: Connection, carrier: str) -> Call:
+    async def connect(self, started: Started, connection: Connection, door: Door) -> Call:
         """Makes the call of a stream. Raises Refused."""
         resources = self._resources
         try:
-            plan = await resources.plans.claim(started)
+            plan = await resources.plans.claim(started, door)
         except NoPlan as error:
-            resources.metrics.refused.labels("no_plan").inc()
-            raise Refused(str(error)) from error
-        call = self._assemble(plan, started, connection, carrier)
+            resources.metrics.refused.labels(error.code).inc()
+            raise Refused(str(error), CloseCode.TRY_AGAIN if error.again else CloseCode.POLICY) from error
+        call_id = plan.call_id or new_id()
+        record = resources.keeper.open(plan, call_id)
+        journal = Journal(call_id, _Observed(record, resources.metrics, door.carrier), leg=plan.leg)
+        clock = _clock_of(plan)
+        journal.emit(_beginning(plan, started, door, clock()))
+        try:
+            call = self._assemble(plan, started, connection, record, journal, clock)
+        except Exception as error:  # whatever it is: a call that was begun in the records must also end there
+            _give_up(journal, error, clock())
+            if isinstance(error, PlanError):
+                resources.metrics.refused.labels("bad_plan").inc()
+                raise Refused(str(error)) from error
+            raise
+        record.joined(call)
+        connection.on_left = record.left
         self._pulse.add(connection, connection.tick)
         return call
 
@@ -121,30 +137,23 @@ class Worker:
         """Counts a protocol error."""
         self._resources.metrics.wire_errors.labels(code).inc()
 
-    def _assemble(self, plan: CallPlan, started: Started, connection: Connection, carrier: str) -> Call:
+    def _assemble(
+        self,
+        plan: CallPlan,
+        started: Started,
+        connection: Connection,
+        record: Record,
+        journal: Journal,
+        clock: Callable[[], float],
+    ) -> Call:
         """The media path of one call, put together in one place."""
         resources = self._resources
-        call_id = plan.call_id or new_id()
-        sink = _Observed(FileSink(resources.folder, call_id, resources.disk), resources.metrics, carrier)
-        journal = Journal(call_id, sink)
         transcoder = Transcoder(started.encoding, started.sample_rate)
         connection.from_ulaw = transcoder.from_ulaw
         providers = resources.providers.build(plan, journal.emit)
         smart = resources.judge is not None and plan.turn.smart_turn
-        loop = asyncio.get_running_loop()
-        began = loop.time()
         track = resources.engine.track()
         connection.on_end = lambda: resources.engine.release(track)
-        journal.emit(
-            CallStarted(
-                carrier,  # type: ignore[arg-type]  # one of the three names that the routes give
-                started.carrier_call_id,
-                started.stream_id,
-                plan.agent.name,
-                started.caller,
-                started.called,
-            )
-        )
         return Call(
             Parts(
                 plan=plan,
@@ -154,10 +163,12 @@ class Worker:
                 speak=providers.speak,
                 track=track,
                 journal=journal,
-                clock=lambda: (loop.time() - began) * 1000.0,
+                clock=clock,
                 transcoder=transcoder,
-                recorder=Recorder(resources.folder.recording(call_id), resources.disk) if plan.recording else None,
+                recorder=Recorder(record.recording, resources.disk, clock()) if plan.recording else None,
                 hints=Hints(resources.judge, resources.pool) if smart and resources.judge else None,
+                archive=record.archive,
+                heard=record.heard,
             )
         )
 
@@ -177,16 +188,46 @@ class Worker:
 
 @dataclass(frozen=True, slots=True)
 class _Desk:
-    """The worker, for the sockets of one carrier."""
+    """The worker, for a socket that came by one path."""
 
     worker: Worker
-    carrier: str
+    door: Door
 
     async def connect(self, started: Started, connection: Connection) -> Call:
-        return await self.worker.connect(started, connection, self.carrier)
+        return await self.worker.connect(started, connection, self.door)
 
     def wire_error(self, code: str) -> None:
         self.worker.wire_error(code)
+
+
+def _clock_of(plan: CallPlan) -> Callable[[], float]:
+    """Ms since the call's first stream began."""
+    loop = asyncio.get_running_loop()
+    before = max(0.0, time.time() * 1000 - plan.resume.began_ms) if plan.resume else 0.0
+    began = loop.time() - before / 1000
+    return lambda: (loop.time() - began) * 1000.0
+
+
+def _beginning(plan: CallPlan, started: Started, door: Door, now: float) -> CallStarted | CallResumed:
+    if plan.leg:
+        lost_ms = max(0, round(time.time() * 1000) - plan.resume.lost_ms) if plan.resume else 0
+        return CallResumed(round(now), lost_ms, plan.leg, started.stream_id)
+    return CallStarted(
+        door.carrier,  # type: ignore[arg-type]  # one of the three names that the routes give
+        started.carrier_call_id,
+        started.stream_id,
+        plan.agent.name,
+        started.caller,
+        started.called,
+    )
+
+
+def _give_up(journal: Journal, error: Exception, now: float) -> None:
+    unusable = isinstance(error, PlanError)
+    reason: EndReason = "provider_error" if unusable else "carrier_error"
+    detail = str(error) if unusable else f"internal fault: {type(error).__name__}"
+    journal.emit(CallEnded("failed", reason, detail, round(now), Usage()))
+    journal.close()
 
 
 class _Observed:

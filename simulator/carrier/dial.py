@@ -17,6 +17,7 @@ from simulator.carrier.twilio import TwilioShape
 from simulator.carrier.wire import Identity, Shape
 
 Carrier = Literal["twilio", "telnyx"]
+NoSocket = Literal["timeout", "refused", "handshake", "broken"]
 
 _CONNECT_S = 10.0
 _CLOSE_S = 2.0
@@ -27,7 +28,13 @@ class BadUrl(ValueError):
 
 
 class CannotConnect(ConnectionError):
-    """No media socket was opened; the message says why."""
+    """No media socket was opened; the message says why, `kind` how: nothing came in time, nobody was there, the answer
+    was no WebSocket (its status in `status`), or the connection broke."""
+
+    def __init__(self, message: str, kind: NoSocket = "refused", status: int = 0) -> None:
+        super().__init__(message)
+        self.kind: NoSocket = kind
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +96,10 @@ async def connect(
         async with asyncio.timeout(_CONNECT_S):
             return AiohttpSocket(await session.ws_connect(url, headers=headers, timeout=closing, max_msg_size=0))
     except TimeoutError as error:
-        raise CannotConnect(f"{url} did not answer within {_CONNECT_S:g} s") from error
+        raise CannotConnect(f"{url} did not answer within {_CONNECT_S:g} s", "timeout") from error
     except aiohttp.WSServerHandshakeError as error:
-        raise CannotConnect(f"{url} answered {error.status} {error.message} instead of a WebSocket") from error
+        text = f"{url} answered {error.status} {error.message} instead of a WebSocket"
+        raise CannotConnect(text, "handshake", error.status) from error
     except aiohttp.ClientConnectorDNSError as error:
         raise CannotConnect(f"there is no host by the name in {url}") from error
     except aiohttp.ClientConnectorError as error:
@@ -100,7 +108,7 @@ async def connect(
     except aiohttp.InvalidURL as error:
         raise BadUrl(f"{url!r} is not a URL") from error
     except (aiohttp.ClientError, OSError) as error:
-        raise CannotConnect(f"{url}: {str(error) or type(error).__name__}") from error
+        raise CannotConnect(f"{url}: {str(error) or type(error).__name__}", "broken") from error
 
 
 class AiohttpSocket:

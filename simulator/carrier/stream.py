@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -65,10 +66,10 @@ class Party(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StreamEnd:
-    """How it ended: the caller hung up, the agent's side closed the socket in order, the connection broke, or the
-    limit was reached. `code` is the socket's close code, 0 where there is none."""
+    """How it ended: the caller hung up, the agent's side closed the socket in order, the connection broke, the limit
+    was reached, or the network took it off the line. `code` is the socket's close code, 0 where there is none."""
 
-    by: Literal["caller", "agent", "broken", "limit"]
+    by: Literal["caller", "agent", "broken", "limit", "network"]
     code: int = 0
     detail: str = ""
 
@@ -89,96 +90,81 @@ class _Held:
     at_ms: int
 
 
-class MediaStream:
-    """Runs one stream over a socket until somebody ends it.
+class Exchange:
+    """The messages of one stream over its socket, on a beat that somebody else keeps.
 
-    legs: both sides' audio so far. faults: what the agent's side did wrong. marks, clears: how many it sent.
+    A beat is `sound`, then the party's tick, then `push`; `listen` runs beside it. `end` is how the stream ended (the
+    first who says so is right) and `ended` is set with it. party: told what arrives, in ms of `now_ms`; origin_ms: when
+    the stream's first frame was heard, on that clock. faults: what the agent's side did wrong. marks, clears: how many
+    it sent.
     """
 
     def __init__(
-        self,
-        socket: Socket,
-        shape: Shape,
-        party: Party,
-        pace: Pace,
-        *,
-        limit_s: float = 3_600.0,
-        send_limit_s: float = 5.0,
+        self, socket: Socket, shape: Shape, party: Party, now_ms: Callable[[], float], *, send_limit_s: float = 5.0
     ) -> None:
-        self.legs = Legs()
         self.faults: list[Fault] = []
         self.marks = 0
         self.clears = 0
-        self._socket, self._shape, self._party, self._pace = socket, shape, party, pace
-        self._limit_ms = limit_s * 1_000
+        self.end: StreamEnd | None = None
+        self.ended = asyncio.Event()
+        self.origin_ms = 0.0
+        self._socket, self._shape, self._party, self._now_ms = socket, shape, party, now_ms
         self._send_limit_s = send_limit_s
         self._playout = PlayOut()
+        self._passed: tuple[str, ...] = ()
         self._held: deque[_Held] = deque()
-        self._origin = pace.now()
-        self._end: StreamEnd | None = None
+        self._number = 0
 
-    def hang_up(self) -> None:
-        """The network ends the stream at the next beat, as when the call is ended from outside."""
-        self._end = self._end or StreamEnd("caller")
+    def finish(self, end: StreamEnd) -> None:
+        """The stream is over, unless it was already."""
+        self.end = self.end or end
+        self.ended.set()
 
-    async def run(self) -> StreamEnd:
-        """Says connected and start, then carries the call to its end and closes the socket."""
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                reader = tasks.create_task(self._listen())
-                await self._talk()
-                reader.cancel()
-        finally:
-            await self._socket.close()
-        return self._end or StreamEnd("broken")
+    def broke(self, error: SocketClosed) -> None:
+        """The socket would not take a message."""
+        self.finish(StreamEnd("broken", self._socket.close_code or 0, str(error)))
 
-    async def _talk(self) -> None:
-        try:
-            await self._send(self._shape.connected())
-            await self._send(self._shape.start())
-            self._origin = self._pace.now()
-            await self._beat()
-            if self._end is not None and self._end.by in ("caller", "limit"):
-                await self._send(self._shape.stop())
-        except SocketClosed as error:
-            self._end = self._end or StreamEnd("broken", self._socket.close_code or 0, str(error))
+    async def begin(self) -> None:
+        """Says connected and start. Raises SocketClosed."""
+        await self._send(self._shape.connected())
+        await self._send(self._shape.start())
 
-    async def _beat(self) -> None:
-        """20 ms frames by an absolute clock: a late frame doesn't delay those after it."""
-        number = 0
-        while self._end is None:
-            await self._pace.until(self._origin + number * FRAME_MS / 1_000)
-            if self._end is None:
-                await self._frame(number)
-            number += 1
-
-    async def _frame(self, number: int) -> None:
-        at_ms = number * FRAME_MS
+    def sound(self) -> bytes:
+        """The next 20 ms that the party hears."""
         stretch = self._playout.advance(FRAME)
-        step = self._party.tick(at_ms, stretch.audio)
-        self.legs.add(step.frame, stretch.audio)
-        for name in stretch.marks:
+        self._passed = stretch.marks
+        return stretch.audio
+
+    async def push(self, step: Step) -> None:
+        """Sends the marks that were passed and what the party did. Raises SocketClosed."""
+        for name in self._passed:
             await self._send(self._shape.mark(name))
-        self._held.append(_Held(step.frame, number + 1, at_ms))
+        at_ms = self._number * FRAME_MS
+        self._number += 1
+        self._held.append(_Held(step.frame, self._number, at_ms))
         while self._held and not step.hold:
             held = self._held.popleft()
             await self._send(self._shape.media(held.payload, held.chunk, held.at_ms))
         for digit in step.digits:
             await self._send(self._shape.dtmf(digit))
-        if step.hang_up:
-            self._end = StreamEnd("caller")
-        elif at_ms >= self._limit_ms:
-            self._end = StreamEnd("limit", 0, f"not over after {self._limit_ms / 1_000:g} s")
 
-    async def _listen(self) -> None:
+    async def stop(self) -> None:
+        """Says that the stream is over. Raises SocketClosed."""
+        await self._send(self._shape.stop())
+
+    async def listen(self) -> None:
+        """Takes what the agent's side sends until the socket ends."""
         while (message := await self._socket.receive()) is not None:
             try:
                 await self._take(message)
             except SocketClosed as error:
-                self._end = self._end or StreamEnd("broken", self._socket.close_code or 0, str(error))
-                return
+                return self.broke(error)
         code = self._socket.close_code or 1006
-        self._end = self._end or StreamEnd("agent" if code in _ORDERLY else "broken", code)
+        self.finish(StreamEnd("agent" if code in _ORDERLY else "broken", code))
+
+    async def close(self) -> None:
+        """Closes the socket; idempotent."""
+        await self._socket.close()
 
     async def _take(self, message: str | bytes) -> None:
         try:
@@ -189,7 +175,7 @@ class MediaStream:
         match command:
             case Audio(payload):
                 begins = self._playout.play(payload)
-                self._party.arrived(payload, at_ms, begins * 1_000 / RATE)
+                self._party.arrived(payload, at_ms, self.origin_ms + begins * 1_000 / RATE)
             case MarkRequest(name):
                 self.marks += 1
                 for passed in self._playout.mark(name):
@@ -208,12 +194,94 @@ class MediaStream:
         if answer is not None:
             await self._send(answer)
 
-    def _now_ms(self) -> float:
-        return (self._pace.now() - self._origin) * 1_000
-
     async def _send(self, text: str) -> None:
         try:
             async with asyncio.timeout(self._send_limit_s):
                 await self._socket.send(text)
         except TimeoutError as error:
             raise SocketClosed(f"the agent's side took nothing for {self._send_limit_s:g} s") from error
+
+
+class MediaStream:
+    """Runs one stream over a socket until somebody ends it: a call that is nothing but its stream.
+
+    legs: both sides' audio so far. faults: what the agent's side did wrong. marks, clears: how many it sent.
+    """
+
+    def __init__(
+        self,
+        socket: Socket,
+        shape: Shape,
+        party: Party,
+        pace: Pace,
+        *,
+        limit_s: float = 3_600.0,
+        send_limit_s: float = 5.0,
+    ) -> None:
+        self.legs = Legs()
+        self._party, self._pace = party, pace
+        self._limit_ms = limit_s * 1_000
+        self._origin = pace.now()
+        self._exchange = Exchange(socket, shape, party, self._now_ms, send_limit_s=send_limit_s)
+
+    @property
+    def faults(self) -> list[Fault]:
+        """What the agent's side did wrong."""
+        return self._exchange.faults
+
+    @property
+    def marks(self) -> int:
+        """How many marks it asked for."""
+        return self._exchange.marks
+
+    @property
+    def clears(self) -> int:
+        """How often it cleared the buffer."""
+        return self._exchange.clears
+
+    def hang_up(self) -> None:
+        """The network ends the stream at the next beat, as when the call is ended from outside."""
+        self._exchange.finish(StreamEnd("caller"))
+
+    async def run(self) -> StreamEnd:
+        """Says connected and start, then carries the call to its end and closes the socket."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                reader = tasks.create_task(self._exchange.listen())
+                await self._talk()
+                reader.cancel()
+        finally:
+            await self._exchange.close()
+        return self._exchange.end or StreamEnd("broken")
+
+    async def _talk(self) -> None:
+        try:
+            await self._exchange.begin()
+            self._origin = self._pace.now()
+            await self._beat()
+            if self._exchange.end is not None and self._exchange.end.by in ("caller", "limit"):
+                await self._exchange.stop()
+        except SocketClosed as error:
+            self._exchange.broke(error)
+
+    async def _beat(self) -> None:
+        """20 ms frames by an absolute clock: a late frame doesn't delay those after it."""
+        number = 0
+        while self._exchange.end is None:
+            await self._pace.until(self._origin + number * FRAME_MS / 1_000)
+            if self._exchange.end is None:
+                await self._frame(number * FRAME_MS)
+            number += 1
+
+    async def _frame(self, at_ms: int) -> None:
+        heard = self._exchange.sound()
+        step = self._party.tick(at_ms, heard)
+        self.legs.add(step.frame, heard)
+        await self._exchange.push(step)
+        if step.hang_up:
+            self._exchange.finish(StreamEnd("caller"))
+        elif at_ms >= self._limit_ms:
+            self._exchange.finish(StreamEnd("limit", 0, f"not over after {self._limit_ms / 1_000:g} s"))
+
+    def _now_ms(self) -> float:
+        return (self._pace.now() - self._origin) * 1_000

@@ -24,7 +24,7 @@ from media.providers.ports import (
 )
 from media.turn.vad import VoiceTrack
 from shared.events import CallEnded, Envelope, Event
-from shared.plan import AgentPlan, CallPlan, LimitsPlan, ProviderPlan, TurnPlan
+from shared.plan import AgentPlan, CallPlan, LimitsPlan, ProviderPlan, Resume, TurnPlan
 
 T = TypeVar("T")
 FRAME_MS = 20
@@ -210,20 +210,30 @@ class Stage:
         limits: LimitsPlan | None = None,
         recorder: Recorder | None = None,
         track: VoiceTrack | None = None,
+        person: str = "",
+        resume: Resume | None = None,
+        before_ms: float = 0.0,
     ) -> None:
+        """person: the number that callers are put through to. resume: what the call goes on from, so long after it
+        began."""
         standin = [ProviderPlan("scripted")]
         self.plan = CallPlan(
-            agent=AgentPlan(greeting=greeting, prompt="Be brief."),
+            agent=AgentPlan(greeting=greeting, prompt="Be brief.", fallback_number=person),
             stt=standin,
             llm=standin,
             tts=standin,
             turn=turn or TurnPlan(silence_ms=400),
             limits=limits or LimitsPlan(),
+            tools=("end_call", "collect_digits", "transfer"),
+            leg=1 if resume else 0,
+            resume=resume,
         )
+        self.turns_taken = 0
         self.script, self.hear, self.model, self.voice = Track(), Recogniser(), Model(answers), Voice()
         self.carrier, self.notes = Carrier(), Notes()
         loop = asyncio.get_running_loop()
         self._began = loop.time()
+        self._before_ms = before_ms
         self.call = Call(
             Parts(
                 plan=self.plan,
@@ -232,10 +242,11 @@ class Stage:
                 think=self.model,
                 speak=self.voice,
                 track=track or self.script,  # type: ignore[arg-type]  # a script in the place of a detector
-                journal=Journal("call", self.notes, lambda: "2026-11-24T00:00:00.000Z"),
+                journal=Journal("call", self.notes, lambda: "2026-11-24T00:00:00.000Z", leg=self.plan.leg),
                 clock=self.now,
                 transcoder=Transcoder("PCMU", 8_000),
                 recorder=recorder,
+                heard=self._note_turn,
             )
         )
         self._frames = 0
@@ -243,7 +254,7 @@ class Stage:
 
     def now(self) -> float:
         """Ms since the call began."""
-        return (asyncio.get_running_loop().time() - self._began) * 1000.0
+        return self._before_ms + (asyncio.get_running_loop().time() - self._began) * 1000.0
 
     async def silence(self, ms: int) -> None:
         """The caller says nothing."""
@@ -291,6 +302,9 @@ class Stage:
     def of(self, kind: type[T]) -> list[T]:
         """The events of a kind."""
         return [event for event in self.notes.events if isinstance(event, kind)]
+
+    def _note_turn(self) -> None:
+        self.turns_taken += 1
 
     async def _frame(self, *, voice: bool) -> None:
         await self._pace()

@@ -11,9 +11,11 @@ async with running_api(database_url, valkey_url) as api:
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID
 
@@ -28,13 +30,21 @@ from control.accounts.policy import AccountPolicy, HashPolicy
 from control.agents.model import AgentPolicy
 from control.agents.seed import seed_providers, seed_templates
 from control.app import ROUTES, HttpOptions, Options, limit_names, opened
+from control.calls.handover import Handover
+from control.carriers.book import CarrierOptions, Carriers
 from control.db.pool import Connection, Timeouts, open_pool
 from control.db.scope import enter_platform
 from control.http.access import AdminRole, WorkspaceRole
+from control.http.outside import Outside, OutsideOptions
 from control.http.route import Route
 from control.http.serve import Listen, make_runner
 from control.http.wiring import Policies
 from control.platform.seed import seed_platform
+from control.webhooks.options import WebhookOptions
+from shared.bus.client import bus_client
+from shared.secrets import Sealer
+from shared.storage import Storage
+from vocalized.child import free_port
 
 PASSWORD = "plum tractor 48 violin"
 KEY = bytes(range(32))
@@ -131,11 +141,12 @@ class Staff(Caller):
 @dataclass(slots=True)
 class Api:
     """The running API. owner: a connection as the database's owner, whom row-level security does not bind, for what
-    no endpoint does and for looking behind the scenes; one statement at a time."""
+    no endpoint does and for looking behind the scenes; one statement at a time. objects: where recordings are kept."""
 
     url: str
     client: ClientSession
     owner: Connection
+    objects: Path = Path()
     nobody: Caller = field(init=False)
 
     def __post_init__(self) -> None:
@@ -195,39 +206,60 @@ async def running_api(
     access_token_s: int = 600,
     pool_size: int = 8,
     timeouts: Timeouts | None = None,
+    carriers: CarrierOptions | None = None,
+    webhooks: WebhookOptions | None = None,
+    port: int = 0,
     **http: Any,
 ) -> AsyncIterator[Api]:
     """The API until the block ends. limits: by name, (times, seconds); all others never bite. http: further fields of
-    control.app.HttpOptions (cors_origins, max_body_bytes, ...). The shipped tiers and the rest are in the database."""
+    control.app.HttpOptions (cors_origins, max_body_bytes, ...). The shipped tiers and the rest are in the database.
+    carriers: none is set up unless said. webhooks: with an empty `url`, it is the API's own."""
+    port = port or free_port()
+    url = f"http://127.0.0.1:{port}"
     wide = {name: (1_000_000, 1) for name in limit_names(routes)}
-    options = Options(
-        database_url=database_url,
-        redis_url=valkey_url,
-        secret_keys=[KEY],
-        http=HttpOptions(**({"public_url": "http://127.0.0.1"} | http), limits=wide | dict(limits or {})),
-        policies=Policies(
-            links="https://app.example.com",
-            accounts=accounts or AccountPolicy(),
-            hashing=CHEAP,
-            agents=AgentPolicy(standins=True),
-            access_token_s=access_token_s,
-        ),
-        pool_size=pool_size,
-        timeouts=timeouts or PATIENT,
-    )
-    async with open_pool(database_url, size=1, role="owner") as owners, owners.acquire() as owner:
-        await _seed(owner)
-        async with opened(options, routes) as app, _listening(app) as url, ClientSession() as client:
-            yield Api(url, client, owner)
+    with TemporaryDirectory(prefix="vocalized-objects-") as folder:
+        objects = Path(folder)
+        options = Options(
+            database_url=database_url,
+            redis_url=valkey_url,
+            secret_keys=[KEY],
+            http=HttpOptions(**({"public_url": "http://127.0.0.1"} | http), limits=wide | dict(limits or {})),
+            policies=Policies(
+                links="https://app.example.com",
+                accounts=accounts or AccountPolicy(),
+                hashing=CHEAP,
+                agents=AgentPolicy(standins=True),
+                access_token_s=access_token_s,
+            ),
+            outside=OutsideOptions(valkey_url, objects.as_uri(), carriers or CarrierOptions(url), bus_timeout_s=30.0),
+            webhooks=replace(webhooks, url=webhooks.url or url) if webhooks else WebhookOptions(url),
+            pool_size=pool_size,
+            timeouts=timeouts or PATIENT,
+        )
+        async with open_pool(database_url, size=1, role="owner") as owners, owners.acquire() as owner:
+            await _seed(owner)
+            async with opened(options, routes) as app, _listening(app, port), ClientSession() as client:
+                yield Api(url, client, owner, objects)
+
+
+def nowhere(folder: Path) -> Outside:
+    """The doors for rooms without an API: nobody is behind them but a folder."""
+    bus = bus_client("redis://127.0.0.1:9", 1.0)
+    return Outside(bus, Handover(bus, Sealer([KEY])), Carriers({}), Storage(folder.as_uri()))
+
+
+def outside_options(valkey_url: str, folder: Path) -> OutsideOptions:
+    """For a worker: Valkey, a folder for recordings, no carrier."""
+    return OutsideOptions(valkey_url, folder.as_uri(), CarrierOptions("http://127.0.0.1"))
 
 
 @asynccontextmanager
-async def _listening(app: web.Application) -> AsyncIterator[str]:
-    runner = make_runner(app, Listen("127.0.0.1", 0, drain_s=5.0))
+async def _listening(app: web.Application, port: int) -> AsyncIterator[None]:
+    runner = make_runner(app, Listen("127.0.0.1", port, drain_s=5.0))
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        yield
     finally:
         await runner.cleanup()
 

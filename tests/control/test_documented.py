@@ -10,7 +10,7 @@ from control.http.wiring import Policies, make_services
 from control.platform.registry import REGISTRY
 from control.worker import WorkerMetrics, make_duties
 from shared.secrets import Sealer
-from tests.control.running import CHEAP, KEY
+from tests.control.running import CHEAP, KEY, nowhere
 
 TEXT = (Path(__file__).parents[2] / "docs" / "control.md").read_text()
 
@@ -36,13 +36,10 @@ def test_every_setting_of_the_staff_stands_with_what_it_is_at_first() -> None:
     assert table("setting", "at first", "meaning") == told
 
 
-def test_every_duty_stands_with_its_pause() -> None:
+def test_every_duty_stands_with_its_pause(tmp_path: Path) -> None:
     with closing(Passwords(CHEAP)) as passwords:
-        rooms = make_services(Sealer([KEY]), Policies(links="http://127.0.0.1"), passwords)
-    told = {
-        (f"`{duty.name}`", f"{duty.every_s:g}")
-        for duty in make_duties(rooms.platform, rooms.accounts, rooms.workspaces)
-    }
+        rooms = make_services(Sealer([KEY]), Policies(links="http://127.0.0.1"), passwords, nowhere(tmp_path))
+    told = {(f"`{duty.name}`", f"{duty.every_s:g}") for duty in make_duties(rooms)}
     told |= {("`queue`", "15")}  # the worker's own
     assert {row[:2] for row in table("duty", "every s", "what")} == told
 

@@ -22,6 +22,7 @@ from control.http.wiring import Policies
 from control.platform.seed import seed_platform
 from control.worker import REBUILD, Duty, Work, Worker, WorkerOptions, opened, run_worker, status_served
 from shared.secrets import Sealer
+from tests.control.running import outside_options
 
 KEY = bytes(range(32))
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -39,7 +40,9 @@ async def pool(fresh_database_url: str) -> AsyncIterator[Pool]:
 
 
 def options(url: str, mails: Path) -> WorkerOptions:
-    return WorkerOptions(url, [KEY], POLICIES, mails.as_uri(), "Vocalized <no-reply@example.com>", retries=SOON)
+    sender = "Vocalized <no-reply@example.com>"
+    outside = outside_options("redis://127.0.0.1:9", mails / "objects")
+    return WorkerOptions(url, [KEY], POLICIES, mails.as_uri(), sender, outside, retries=SOON)
 
 
 @asynccontextmanager

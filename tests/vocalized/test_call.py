@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 
+import msgspec
 import pytest
 import soundfile  # type: ignore[import-untyped]  # ships no types
 from rich.console import Console
@@ -17,6 +18,8 @@ from simulator.carrier.mulaw import decode
 from tests.simulator.agent_server import AgentServer
 from tests.simulator.scripted_agent import ScriptedAgent, tone
 from tests.vocalized.telling import CALL_ID, tell
+from tests.vocalized.test_addresses import TOLD
+from vocalized.addresses import write_addresses
 from vocalized.call import CallOptions, UsageFault, run_call
 from vocalized.show import Show
 
@@ -130,9 +133,35 @@ async def test_a_recording_that_cannot_be_written_is_an_error_after_a_call_that_
     assert "error: --record:" in screen.text
 
 
+async def test_a_platform_that_does_not_run_is_told(
+    screen: Screen, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = CallOptions(to="+14155550123", turns=[("say", "hello")], as_json=True, state=tmp_path)
+    assert await run_call(options, screen, voice=voice) == 1
+    assert f"error: --to: no platform runs on {tmp_path}: start one with `vocalized up`" in screen.text
+    assert json.loads(capsys.readouterr().out)["status"] == "failed"
+
+
+async def test_a_platform_with_real_carriers_only_cannot_be_phoned_from_here(screen: Screen, tmp_path: Path) -> None:
+    write_addresses(tmp_path, msgspec.structs.replace(TOLD, carrier=""))
+    options = CallOptions(to="+14155550123", turns=[("say", "hello")], state=tmp_path)
+    assert await run_call(options, screen, voice=voice) == 1
+    assert "with a real phone" in screen.text
+
+
+async def test_a_platform_that_went_away_without_a_word_is_told(screen: Screen, tmp_path: Path) -> None:
+    write_addresses(tmp_path, msgspec.structs.replace(TOLD, carrier="http://127.0.0.1:1"))
+    options = CallOptions(to="+14155550123", turns=[("say", "hello")], state=tmp_path)
+    assert await run_call(options, screen, voice=voice) == 1
+    assert "error: --to: no phone network answers at http://127.0.0.1:1" in screen.text
+
+
 @pytest.mark.parametrize(
     ("options", "flag", "reason"),
     [
+        (CallOptions(turns=[("say", "x")]), "--to", "either --to or --media"),
+        (CallOptions("ws://h/m", [("say", "x")], to="+14155550123"), "--to", "either --to or --media"),
+        (CallOptions(to="415 555", turns=[("say", "x")]), "--to", "no number"),
         (CallOptions("http://host/", [("say", "x")]), "--media", "ws://"),
         (CallOptions("ws://h/m?x=1", [("say", "x")]), "--media", "query string"),
         (CallOptions("ws://h/m"), "--mic", "at least one"),

@@ -14,7 +14,7 @@ from vocalized.cli import ROOT, app
 runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"})
 
 
-@pytest.mark.parametrize("command", [[], ["call"], ["demo"], ["doctor"]])
+@pytest.mark.parametrize("command", [[], ["call"], ["demo"], ["doctor"], ["up"]])
 def test_each_command_explains_itself(command: list[str]) -> None:
     outcome = runner.invoke(app, [*command, "--help"])
     assert outcome.exit_code == 0
@@ -37,18 +37,32 @@ def test_flags_become_turns_in_the_order_typed(monkeypatch: pytest.MonkeyPatch) 
     words = "call --media ws://h/m --say one --audio a.wav --say two --record o.wav --json --timeout 9"
     assert runner.invoke(app, words.split()).exit_code == 7
     turns = [("say", "one"), ("audio", "a.wav"), ("say", "two")]
-    assert seen == [CallOptions("ws://h/m", turns, False, Path("o.wav"), True, 9.0)]
+    assert seen == [CallOptions("ws://h/m", turns, False, Path("o.wav"), True, 9.0, "", ROOT / "var" / "up")]
+
+
+def test_a_number_is_phoned_on_the_platform_of_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[CallOptions] = []
+
+    async def run_call(options: CallOptions, show: object) -> int:
+        seen.append(options)
+        return 0
+
+    monkeypatch.setattr(call_module, "run_call", run_call)
+    assert runner.invoke(app, ["call", "--to", "+14155550123", "--say", "one", "--state", "other"]).exit_code == 0
+    assert [(one.to, one.media, one.state) for one in seen] == [("+14155550123", "", Path("other"))]
 
 
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        ("call", "--media"),
+        ("call", "--to"),
+        ("call --to +14155550123 --media ws://h/m --say x", "--to"),
+        ("call --to 555-0100 --say x", "--to"),
         ("call --media nonsense --say x", "--media"),
         ("call --media ws://h/m", "--mic"),
         ("call --media ws://h/m --audio /nowhere.wav", "--audio"),
         ("call --media ws://h/m --say x --timeout 0", "--timeout"),
-        ("call --to +14155550100 --say x", "--to"),
+        ("up --media-nodes 0", "--media-nodes"),
         ("dance", "dance"),
     ],
 )

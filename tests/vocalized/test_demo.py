@@ -1,8 +1,9 @@
-"""The demonstration with a scripted agent in place of the media server."""
+"""The demonstration with a scripted agent in place of the platform."""
 
 import wave
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from rich.console import Console
 from media.providers.ports import Ask, Message, ToolCall, ToolSpec, Words
 from media.providers.receptionist.brain import Receptionist
 from shared.plan import read_plan
+from simulator.carrier.caller import Caller
 from simulator.carrier.mulaw import decode
 from simulator.carrier.prepare import prepare
 from simulator.carrier.script import AfterAgent, BargeIn, Ending, Play, Say, Script, Turn
@@ -21,8 +23,9 @@ from tests.simulator.scripted_agent import ScriptedAgent, tone
 from tests.vocalized.telling import tell
 from vocalized.child import ServerFailed
 from vocalized.cli import ROOT
-from vocalized.demo import Parts, demonstrate
+from vocalized.demo import Dial, Parts, demonstrate
 from vocalized.keepsakes import Keepsakes
+from vocalized.phone import Conversation, place
 from vocalized.scenes import PLAN, SAMPLE, SAMPLE_WORDS, Scene, scenes
 from vocalized.show import Show
 from vocalized.voice import VoiceError
@@ -41,23 +44,22 @@ class Stage:
     """A server whose agents tell the same events for each call, and a recogniser that hears what it's told to."""
 
     def __init__(self, folder: Path, heard: str = MESSAGE, **agent: int) -> None:
-        self.paces: list[LockStep] = []
         self.server = AgentServer(lambda: ScriptedAgent(**agent), events=tell)  # type: ignore[arg-type]
         self.out = StringIO()
         self.folder = folder
+        (folder / "demo").mkdir()
         self.heard = heard
-        recording = folder / "var" / "recordings" / "x.wav"  # where the events say that it is
-        recording.parent.mkdir(parents=True)
-        recording.write_bytes(b"the server's")
-
-    def pace(self) -> LockStep:
-        self.server.pace = LockStep()
-        return self.server.pace
 
     @asynccontextmanager
-    async def serve(self) -> AsyncIterator[str]:
+    async def serve(self, show: Show) -> AsyncIterator[Dial]:
         async with self.server.running():
-            yield f"{self.server.url}/media/twilio"
+            yield self.dial
+
+    async def dial(self, scene: Scene, caller: Caller, show: Show) -> Conversation:
+        self.server.pace = LockStep()
+        url = f"{self.server.url}/media/twilio"
+        conversation = await place(url, caller, show, pace=self.server.pace, limit_s=scene.limit_s)
+        return replace(conversation, recording=b"the platform's")
 
     async def run(self, **changes: object) -> int:
         parts = {
@@ -65,8 +67,7 @@ class Stage:
             "scenes": [LEAVES, ASKS],
             "voice": voice,
             "load_recogniser": lambda: lambda pcm: self.heard,
-            "keepsakes": Keepsakes(self.folder / "demo", self.folder),
-            "pace": self.pace,
+            "keepsakes": Keepsakes(self.folder / "demo"),
         }
         show = Show(Console(file=self.out, width=200))
         return await demonstrate(Parts(**{**parts, **changes}), show)  # type: ignore[arg-type]
@@ -84,7 +85,7 @@ async def test_both_calls_are_placed_shown_and_kept(tmp_path: Path) -> None:
     with wave.open(str(tmp_path / "demo" / "call-1.wav")) as file:
         samples = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").reshape(-1, 2)
     assert (np.abs(samples).max(axis=0) > 10_000).all()
-    assert (tmp_path / "demo" / "call-1-server.wav").read_bytes() == b"the server's"
+    assert (tmp_path / "demo" / "call-1-server.wav").read_bytes() == b"the platform's"
 
 
 async def test_a_message_that_is_not_read_back_fails_the_demonstration(tmp_path: Path) -> None:
@@ -101,9 +102,9 @@ async def test_a_call_that_ends_too_early_fails_it(tmp_path: Path) -> None:
 
 async def test_a_server_that_does_not_start_fails_it_with_its_reason(tmp_path: Path) -> None:
     @asynccontextmanager
-    async def broken() -> AsyncIterator[str]:
+    async def broken(show: Show) -> AsyncIterator[Dial]:
         raise ServerFailed("no such plan")
-        yield ""
+        yield stage.dial
 
     stage = Stage(tmp_path)
     assert await stage.run(serve=broken) == 1

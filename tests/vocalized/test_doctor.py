@@ -13,7 +13,8 @@ from rich.console import Console
 
 from vocalized import local
 from vocalized.cli import ROOT
-from vocalized.doctor import Finding, examine, report, requirements
+from vocalized.doctor import examine, report, requirements
+from vocalized.findings import Finding
 
 
 def findings(root: Path = ROOT) -> dict[str, Finding]:
@@ -24,7 +25,8 @@ def test_every_point_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "faulty_models", lambda: [])
     found = findings()
     assert list(found) == [
-        "interpreter", "packages", "plan", "sample recording", "model files", "ports", "disk", "microphone",
+        "interpreter", "packages", "plan", "sample recording", "model files", "ports", "disk", "servers", "memory",
+        "state folder", "Twilio", "Telnyx", "ports of up", "microphone",
     ]  # fmt: skip
     assert found["interpreter"].ok and found["ports"].ok and found["sample recording"].ok
     assert not found["microphone"].needed

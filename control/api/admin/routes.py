@@ -1,6 +1,6 @@
 """All routes of the admin API: each noun's lines, put together."""
 
-from control.api.admin import auth, config, dashboard, logs, templates, users, workspaces
+from control.api.admin import auth, calls, config, dashboard, logs, templates, users, workspaces
 from control.http.route import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -11,4 +11,5 @@ ROUTES: tuple[Route, ...] = (
     *logs.ROUTES,
     *workspaces.ROUTES,
     *templates.ROUTES,
+    *calls.ROUTES,
 )

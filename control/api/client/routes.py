@@ -1,6 +1,6 @@
 """All routes of the client API: each noun's lines, put together."""
 
-from control.api.client import agents, auth, invitations, members, templates, workspaces
+from control.api.client import agents, auth, calls, invitations, members, templates, workspaces
 from control.http.route import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -10,4 +10,5 @@ ROUTES: tuple[Route, ...] = (
     *invitations.ROUTES,
     *templates.ROUTES,
     *agents.ROUTES,
+    *calls.ROUTES,
 )

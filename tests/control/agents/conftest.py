@@ -25,6 +25,7 @@ from control.platform.seed import seed_platform
 from control.workspaces.model import NewWorkspace
 from shared.ids import new_id
 from shared.secrets import Sealer
+from tests.control.running import nowhere
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _numbers = count(10_000_000)
@@ -66,11 +67,14 @@ class Scene:
 
 
 @pytest.fixture(scope="session")
-def services() -> Iterator[Services]:
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     """The rooms; stand-ins are for tests, and here they may not be used."""
     with closing(Passwords(HashPolicy(time_cost=1, memory_kib=8, parallelism=1))) as passwords:
         yield make_services(
-            Sealer([bytes(32)]), Policies(links="https://app.example.com", agents=AgentPolicy()), passwords
+            Sealer([bytes(32)]),
+            Policies(links="https://app.example.com", agents=AgentPolicy()),
+            passwords,
+            nowhere(tmp_path_factory.mktemp("objects")),
         )
 
 

@@ -75,6 +75,7 @@ def test_a_field_that_the_plan_has_and_the_config_forgets_would_be_seen() -> Non
     agent = {"name", "greeting", "prompt", "language", "goodbye", "fallback_number"}
     assert set(CallPlan.__struct_fields__) == {
         "agent", "stt", "llm", "tts", "turn", "limits", "tools", "recording", "call_id", "workspace_id", "agent_id",
+        "leg", "resume",  # of calls that go on after a loss: control/calls says them
     }  # fmt: skip
     plan = plan_of({"turn": {}, "limits": {}})
     assert set(plan.agent.__struct_fields__) == agent

@@ -10,7 +10,7 @@ import pytest
 from control.http.wiring import Policies
 from control.worker import WorkerOptions, run_worker
 from tests.control.api import PASSWORD, Api, Person, running_api
-from tests.control.running import CHEAP, KEY
+from tests.control.running import CHEAP, KEY, outside_options
 
 NEW = "violin 48 tractor plum"
 
@@ -22,7 +22,7 @@ async def api(database_url: str, valkey_url: str) -> AsyncIterator[Api]:
 
 
 @pytest.fixture
-async def mail(api: Api, database_url: str, tmp_path: Path) -> AsyncIterator[Path]:
+async def mail(api: Api, database_url: str, valkey_url: str, tmp_path: Path) -> AsyncIterator[Path]:
     """A worker that runs, and the folder that it fills."""
     options = WorkerOptions(
         database_url,
@@ -30,6 +30,7 @@ async def mail(api: Api, database_url: str, tmp_path: Path) -> AsyncIterator[Pat
         Policies(links="https://app.example.com", hashing=CHEAP),
         tmp_path.as_uri(),
         "us@example.com",
+        outside_options(valkey_url, tmp_path / "objects"),
     )
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:

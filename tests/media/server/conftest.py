@@ -15,6 +15,7 @@ from media.audio import mulaw
 from media.providers.factory import Factory
 from media.server.app import App
 from media.server.front import House, opened
+from media.server.keeper import FolderKeeper
 from media.server.limits import Limits
 from media.server.metrics import Metrics
 from media.server.plans import OnePlan, PlanSource
@@ -86,7 +87,8 @@ async def desk(limits: Limits, plans: PlanSource, tmp_path: Path) -> AsyncIterat
         async with ClientSession() as session:
             engine = VadEngine(pipecat_file(SILERO))
             providers = Factory(session)
-            worker = Worker(Resources(limits, plans, providers, engine, folder, disk, pool, metrics))
+            keeper = FolderKeeper(folder, disk)
+            worker = Worker(Resources(limits, plans, providers, engine, keeper, disk, pool, metrics))
             house = House(worker, limits, metrics, App(worker, limits, metrics, folder).build(stand_alone=True))
             async with opened(house, "127.0.0.1", 0) as port:
                 worker.start()

@@ -13,21 +13,22 @@ from typing import Any
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 
 STREAM = "MZ0123456789abcdef0123456789abcdef"
+CALL = "CA0123456789abcdef0123456789abcdef"
 SILENCE = b"\xff" * 160
 FRAME_EVERY_S = 0.005  # four times real time
 # For whatever must come: a loaded machine may take long, and only a fault never ends.
 PATIENCE_S = 60.0
 
 
-def start_message(stream: str = STREAM) -> dict[str, Any]:
+def start_message(stream: str = STREAM, call: str = CALL, token: str = "") -> dict[str, Any]:
     """Twilio's start, as in its documentation."""
     start = {
         "accountSid": "AC0123456789abcdef0123456789abcdef",
         "streamSid": stream,
-        "callSid": "CA0123456789abcdef0123456789abcdef",
+        "callSid": call,
         "tracks": ["inbound"],
         "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1},
-        "customParameters": {},
+        "customParameters": {"token": token} if token else {},
     }
     return {"event": "start", "sequenceNumber": "1", "streamSid": stream, "start": start}
 
@@ -50,13 +51,26 @@ class Phone:
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     @classmethod
-    async def dial(cls, session: ClientSession, url: str, stream: str = STREAM) -> "Phone":
+    async def dial(
+        cls,
+        session: ClientSession,
+        url: str,
+        stream: str = STREAM,
+        *,
+        call: str = CALL,
+        token: str = "",
+        returns_marks: bool = False,
+    ) -> "Phone":
         """Opens the socket and starts the stream."""
-        phone = cls(await session.ws_connect(url), stream)
-        phone._reader = asyncio.create_task(phone._read())
-        await phone.send({"event": "connected", "protocol": "Call", "version": "1.0.0"})
-        await phone.send(start_message(stream))
+        phone = cls(await session.ws_connect(url), stream, returns_marks)
+        await phone.begin(call, token)
         return phone
+
+    async def begin(self, call: str = CALL, token: str = "") -> None:
+        """Starts the stream."""
+        self._reader = asyncio.create_task(self._read())
+        await self.send({"event": "connected", "protocol": "Call", "version": "1.0.0"})
+        await self.send(start_message(self.stream, call, token))
 
     async def send(self, message: dict[str, Any] | str) -> None:
         """Sends one message."""

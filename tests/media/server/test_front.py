@@ -10,7 +10,7 @@ import pytest
 
 from media.server import front
 from media.server.limits import Limits
-from media.server.plans import NoPlan
+from media.server.plans import Door, NoPlan
 from media.telephony.wire import Started
 from shared.events import CallEnded, DigitPressed
 from shared.plan import CallPlan
@@ -202,7 +202,7 @@ class SlowPlans:
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     reason: str = ""
 
-    async def claim(self, started: Started) -> CallPlan:
+    async def claim(self, started: Started, door: Door) -> CallPlan:
         self.asked.set()
         await self.ready.wait()
         if self.reason:

@@ -1,0 +1,72 @@
+"""Which numbers outbound calls may go to: the guard against toll fraud, as far as a number alone tells. Pure."""
+
+import re
+from collections.abc import Collection
+from typing import Final
+
+import phonenumbers
+from phonenumbers import PhoneNumberType
+
+from shared.errors import Invalid
+
+# Where calls may go besides the countries of the workspace's own numbers.
+ALWAYS: Final = frozenset({"US", "CA"})
+# Kinds that cost about what an ordinary call costs. Premium-rate and shared-cost numbers, personal numbers (a known
+# trick), pagers and whatever nobody knows are not called.
+ORDINARY: Final = frozenset({
+    PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE,
+    PhoneNumberType.TOLL_FREE, PhoneNumberType.VOIP, PhoneNumberType.UAN,
+})  # fmt: skip
+PARAM: Final = "phone_number_to_call"
+# Kept free for films and tests: they reach nobody, and cost nothing.
+_FICTION: Final = {"US": re.compile(r"\+1555\d{7}|\+1[2-9]\d{2}55501\d{2}"), "GB": re.compile(r"\+447700900\d{3}")}
+
+
+def destination(text: str, param: str = PARAM) -> tuple[str, str]:
+    """The number in E.164 and its country (ISO 3166, two letters). Raises Invalid (codes number_invalid,
+    number_refused)."""
+    if not re.fullmatch(r"\+[1-9][0-9]{6,14}", text):
+        raise _invalid(param, "must be a number in E.164, like +14155550100")
+    for country, fiction in _FICTION.items():
+        if fiction.fullmatch(text):
+            return text, country
+    try:
+        number = phonenumbers.parse(text)
+    except phonenumbers.NumberParseException:
+        raise _invalid(param, "is no phone number") from None
+    if not phonenumbers.is_valid_number(number):
+        raise _invalid(param, "is no phone number of its country")
+    country = phonenumbers.region_code_for_number(number) or ""
+    if len(country) != 2:
+        # Satellite phones and the like: codes without a country.
+        raise _refused(param, "Numbers without a country, such as those of satellite phones, are not called.")
+    if phonenumbers.number_type(number) not in ORDINARY:
+        raise _refused(param, "Premium-rate, shared-cost and personal numbers are not called.")
+    return text, country
+
+
+def require_allowed(country: str, own: Collection[str], chosen: Collection[str], param: str = PARAM) -> None:
+    """chosen: the countries that were set for the workspace; without them those of its own numbers and ALWAYS. Raises
+    Invalid (code country_not_allowed)."""
+    allowed = set(chosen) if chosen else ALWAYS | set(own)
+    if country not in allowed:
+        listed = ", ".join(sorted(allowed))
+        raise Invalid(
+            f"This workspace does not call {country}; it may call {listed}.", code="country_not_allowed", param=param
+        )
+
+
+def country_of(number: str) -> str | None:
+    """Where one of our own numbers stands; None when it cannot be told."""
+    try:
+        return destination(number)[1]
+    except Invalid:
+        return None
+
+
+def _invalid(param: str, what: str) -> Invalid:
+    return Invalid(f"{param} {what}.", code="number_invalid", param=param)
+
+
+def _refused(param: str, why: str) -> Invalid:
+    return Invalid(why, code="number_refused", param=param)

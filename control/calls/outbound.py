@@ -1,0 +1,161 @@
+"""Outbound and test calls: everything that must be right before one is placed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from control.agents.answering import Answering, Ready
+from control.calls import store, store_outbound
+from control.calls.destinations import PARAM, country_of, destination, require_allowed
+from control.calls.store_outbound import Line, Placed
+from control.db.jobs import enqueue
+from control.db.pool import Connection
+from control.platform.audit import Actor, Change, record
+from control.platform.service import Platform
+from control.workspaces.service import Workspaces
+from shared.errors import Conflict, Invalid, Missing, TooMany
+from shared.ids import new_id
+from shared.plan import PlanError
+
+PLACE: Final = "calls.place"
+# The platform's settings, and what holds while one of them is not in its registry.
+LIMITS: Final[Mapping[str, int]] = {
+    "outbound_calls_per_minute": 30,
+    "outbound_calls_per_day": 1_000,
+    "outbound_repeats_per_day": 10,
+    "outbound_minutes_per_day": 600,
+    "trial_test_calls_per_day": 20,
+    "outbound_ring_s": 45,
+}
+MINUTE_S: Final = 60
+DAY_S: Final = 86_400
+
+
+class PlaceJob(msgspec.Struct, frozen=True):
+    """The payload of a job for one call."""
+
+    call_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A call that somebody wants to be placed."""
+
+    workspace_id: UUID
+    agent_id: UUID
+    number: str
+    is_test: bool
+
+
+class Outbound:
+    """Within the request's transaction, in the workspace's scope."""
+
+    def __init__(self, workspaces: Workspaces, answering: Answering, platform: Platform) -> None:
+        self._workspaces, self._answering, self._platform = workspaces, answering, platform
+
+    async def place(self, db: Connection, actor: Actor, wish: Wish, now: datetime) -> UUID:
+        """Notes the call, and asks for the job that dials it. Raises as Calls.place does."""
+        number, country = destination(wish.number)
+        await self._workspaces.require_running(db, wish.workspace_id)
+        ready = _found(await self._answering.by_agent(db, wish.workspace_id, wish.agent_id))
+        call_id = UUID(new_id())
+        _require_able(ready, wish, str(call_id))
+        line = await _line(db, wish, number, country, ready)
+        await self._require_room(db, wish, number, ready, now)
+        version = ready.version.version if ready.version else None
+        await store.insert_queued(
+            db,
+            store.NewCall(
+                call_id, wish.workspace_id, wish.agent_id, version, line.id, "outbound", wish.is_test, line.carrier,
+                None, line.phone_number, number, now,
+            ),
+        )  # fmt: skip
+        await enqueue(db, PLACE, msgspec.json.encode(PlaceJob(call_id)))
+        action = "call.test" if wish.is_test else "call.place"
+        after = {"agent_id": str(wish.agent_id), "country": country}
+        await record(db, actor, Change(action, "call", str(call_id), wish.workspace_id, after=after))
+        return call_id
+
+    async def transferable(self, db: Connection, workspace_id: UUID, number: str) -> str:
+        """The number itself. Raises Invalid (codes as of `place`)."""
+        country = destination(number, "number")[1]
+        ready = await self._answering.by_agent(db, workspace_id, None)
+        if ready is None:
+            raise Missing("There is no such workspace.", code="workspace_not_found")
+        _require_country(country, await store_outbound.select_lines(db, workspace_id, None), ready, "number")
+        return number
+
+    async def limits(self, db: Connection) -> dict[str, int]:
+        """By name, as the staff set them."""
+        stored: dict[str, Any] = {one.key: one.value for one in await self._platform.settings(db)}
+        return {name: int(stored.get(name, usual)) for name, usual in LIMITS.items()}
+
+    async def _require_room(self, db: Connection, wish: Wish, number: str, ready: Ready, now: datetime) -> None:
+        limits = await self.limits(db)
+        await store.lock_workspace(db, wish.workspace_id)
+        placed = await store_outbound.count_placed(db, wish.workspace_id, number, now)
+        _require_within(placed, limits)
+        if ready.is_trial and wish.is_test and placed.tests >= limits["trial_test_calls_per_day"]:
+            raise _too_many("trial_test_limit", "test calls a day while on trial", limits["trial_test_calls_per_day"])
+        if placed.open >= ready.most_calls:
+            raise Conflict(
+                f"This workspace's tier allows {ready.most_calls} calls at the same time.", code="call_limit"
+            )
+
+
+def _require_within(placed: Placed, limits: Mapping[str, int]) -> None:
+    """Raises TooMany."""
+    if placed.minute >= limits["outbound_calls_per_minute"]:
+        most = limits["outbound_calls_per_minute"]
+        raise _too_many("outbound_rate", "outbound calls a minute", most, MINUTE_S)
+    if placed.day >= limits["outbound_calls_per_day"]:
+        raise _too_many("outbound_daily_limit", "outbound calls a day", limits["outbound_calls_per_day"])
+    if placed.same >= limits["outbound_repeats_per_day"]:
+        raise _too_many("outbound_repeat_limit", "calls a day to one number", limits["outbound_repeats_per_day"])
+    if placed.seconds >= 60 * limits["outbound_minutes_per_day"]:
+        raise _too_many("outbound_minutes_limit", "connected minutes a day", limits["outbound_minutes_per_day"])
+
+
+def _require_able(ready: Ready, wish: Wish, call_id: str) -> None:
+    """A test call may be placed by an agent that is not live yet. Raises Conflict."""
+    if not wish.is_test and not ready.is_live:
+        raise Conflict("This agent is not live: activate it first, or place a test call.", code="agent_not_live")
+    if not wish.is_test and not ready.features.get("outbound_calls", False):
+        raise Conflict("This workspace's tier has no outbound calls; test calls are.", code="outbound_not_in_tier")
+    try:
+        ready.plan(call_id)
+    except PlanError as error:
+        told = str(error).removeprefix("plan: ")
+        raise Conflict(f"This agent cannot talk: {told}.", code="cannot_answer") from None
+
+
+async def _line(db: Connection, wish: Wish, number: str, country: str, ready: Ready) -> Line:
+    """The number to call from. Raises Conflict, Invalid."""
+    lines = await store_outbound.select_lines(db, wish.workspace_id, wish.agent_id)
+    if not lines:
+        raise Conflict("This workspace has no active phone number to call from.", code="no_number")
+    if any(line.phone_number == number for line in lines):
+        raise Invalid("This is a number of the workspace itself.", code="number_is_own", param=PARAM)
+    _require_country(country, lines, ready, PARAM)
+    return lines[0]
+
+
+def _require_country(country: str, lines: Sequence[Line], ready: Ready, param: str) -> None:
+    own = {line.country or country_of(line.phone_number) or "" for line in lines}
+    chosen = ready.settings.get("outbound_countries", ())
+    named = [one for one in chosen if isinstance(one, str)] if isinstance(chosen, list) else ()
+    require_allowed(country, own, named, param)
+
+
+def _found(ready: Ready | None) -> Ready:
+    if ready is None or ready.agent_id is None:
+        raise Missing("There is no such agent.", code="agent_not_found")
+    return ready
+
+
+def _too_many(code: str, what: str, most: int, wait_s: int = DAY_S) -> TooMany:
+    return TooMany(f"No more than {most} {what}.", code=code, retry_after_s=wait_s)

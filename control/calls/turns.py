@@ -1,0 +1,48 @@
+"""A call's conversation turn by turn, made from its events. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+LATENCY: Final = ("total_ms", "endpoint_ms", "stt_ms", "llm_first_token_ms", "tts_first_byte_ms")
+
+
+@dataclass(slots=True)
+class Turn:
+    """What the caller said and what was heard of the answer. turn: 0 is the greeting. Times in ms since the call began;
+    latency_ms: as the caller perceived it, in parts; None for a turn without an answer."""
+
+    turn: int
+    caller: str = ""
+    agent: str = ""
+    start_ms: int | None = None
+    interrupted: bool = False
+    latency_ms: dict[str, int] | None = None
+    tools: list[str] = field(default_factory=list)
+
+
+def turns_of(events: Iterable[Mapping[str, Any]]) -> list[Turn]:
+    """events: data of events, their type in it, in the order of their numbers."""
+    turns: dict[int, Turn] = {}
+    for event in events:
+        number = event.get("turn")
+        if not isinstance(number, int):
+            continue
+        turn = turns.setdefault(number, Turn(number))
+        match event["type"]:
+            case "caller.said":
+                turn.caller = _joined(turn.caller, event["text"])
+                turn.start_ms = event["start_ms"]
+            case "agent.said":
+                turn.agent = _joined(turn.agent, event["text"])
+                turn.interrupted = turn.interrupted or event.get("interrupted", False)
+                turn.start_ms = event["start_ms"] if turn.start_ms is None else turn.start_ms
+            case "turn.latency":
+                turn.latency_ms = {name.removesuffix("_ms"): event[name] for name in LATENCY}
+            case "tool.ran":
+                turn.tools.append(event["name"])
+    return [turns[number] for number in sorted(turns)]
+
+
+def _joined(before: str, more: str) -> str:
+    return f"{before} {more}".strip()

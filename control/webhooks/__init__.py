@@ -1,0 +1,1 @@
+"""What carriers tell us: verified, stored once, answered in their language."""

@@ -1,0 +1,72 @@
+"""Webhooks whose effect is still missing: a duty of the worker; and those that are old go."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from control.db.pool import Connection, Pool
+from control.webhooks.leading import Leading
+from control.webhooks.metrics import WebhookMetrics
+from control.webhooks.options import WebhookOptions
+from control.webhooks.ports import Rooms
+from control.webhooks.store import MOST_ATTEMPTS, Left, claim_open, give_up, note_failure, remove_old
+from control.webhooks.telnyx import TelnyxCalls
+from control.webhooks.twilio_notes import TwilioNotes
+from shared.errors import Unavailable
+from shared.logs import told
+
+# They are records of what carriers told, and hold numbers of people: no longer than disputes need.
+KEPT: Final = timedelta(days=30)
+log = structlog.get_logger()
+
+
+async def finish_open(pool: Pool, services: Rooms, now: datetime, most: int = 50) -> int:
+    """Tries up to `most` open events whose time has come; returns how many it tried. One that failed so often that it
+    never will be done is closed with its last fault. Not within a transaction: carriers are asked. Several workers may
+    do so at once. Raises Unavailable without a database."""
+    # Nothing here answers a carrier, so that no address and no key is needed.
+    options = WebhookOptions("")
+    leading = Leading(pool, services, WebhookMetrics(), options.connect_s)
+    telnyx = TelnyxCalls(leading, over_wait_s=options.over_wait_s, commands_s=options.commands_s)
+    notes = TwilioNotes(leading)
+    found = await leading.transact(lambda db: claim_open(db, now, most))
+    for left in found:
+        try:
+            await _finish(left, telnyx, notes, now)
+        except Unavailable:
+            raise
+        except Exception as error:  # one event's fault is not the next one's
+            fault = type(error).__name__
+            log.error("webhook.broke_off", carrier=left.event.source, kind=left.event.event_type, **told(error))
+            await _note(leading, left, fault)
+        if left.attempts >= MOST_ATTEMPTS:
+            await _give_up(leading, left, now)
+    return len(found)
+
+
+async def purge(db: Connection, now: datetime, most: int) -> int:
+    """Removes up to `most` old webhooks; returns how many. Within a duty's transaction."""
+    return await remove_old(db, now - KEPT, most)
+
+
+async def _finish(left: Left, telnyx: TelnyxCalls, notes: TwilioNotes, now: datetime) -> None:
+    if left.event.source == "telnyx":
+        await telnyx.finish(left.event, left.received_at, now)
+    else:
+        await notes.finish(left.event, now)
+
+
+async def _note(leading: Leading, left: Left, fault: str) -> None:
+    event = left.event
+    await leading.transact(lambda db: note_failure(db, event.source, event.event_id, fault))
+
+
+async def _give_up(leading: Leading, left: Left, now: datetime) -> None:
+    event = left.event
+
+    async def close(db: Connection) -> bool:
+        return await give_up(db, event.source, event.event_id, now)
+
+    if await leading.transact(close):
+        log.error("webhook.given_up", carrier=event.source, kind=event.event_type)

@@ -1,0 +1,179 @@
+"""The addresses that carriers ask; what they say goes to the carrier's part."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import structlog
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from control.db.pool import Pool
+from control.http.faults import of_database
+from control.webhooks.background import Background
+from control.webhooks.inbox import Inbox
+from control.webhooks.leading import Leading
+from control.webhooks.metrics import WebhookMetrics
+from control.webhooks.options import WebhookOptions
+from control.webhooks.ports import Rooms
+from control.webhooks.signatures import TelnyxKeys, TwilioTokens
+from control.webhooks.telnyx import Step, TelnyxCalls
+from control.webhooks.telnyx_event import KNOWN, Event
+from control.webhooks.twilio import CONTINUE, TwilioCalls
+from control.webhooks.twilio_form import Form, Kind
+from control.webhooks.twilio_notes import TwilioNotes, kind_of_status
+from shared.errors import Problem, Unavailable
+from shared.logs import told
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookRoute:
+    """An address beside the API's, for its documents and tests."""
+
+    method: str
+    path: str
+    summary: str
+    beyond_spec: bool = False
+
+
+INBOUND: Final = "/webhooks/calls/inbound"
+STATUS: Final = "/webhooks/calls/status"
+RECORDING: Final = "/webhooks/calls/recording"
+WEBHOOK_ROUTES: Final = (
+    WebhookRoute("POST", INBOUND, "A carrier has a call for us, or one of ours was picked up."),
+    WebhookRoute("POST", STATUS, "A carrier tells how a call is doing."),
+    WebhookRoute("POST", RECORDING, "A carrier has a recording of a call."),
+    WebhookRoute("POST", CONTINUE, "Twilio asks what comes after a media stream.", beyond_spec=True),
+)
+
+
+class Webhooks:
+    """Twilio and Telnyx are told apart by their signatures. Telnyx may send any event to any of the addresses."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        services: Rooms,
+        options: WebhookOptions,
+        *,
+        registry: CollectorRegistry | None = None,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
+        """registry: the API's, for our figures. Raises ValueError for a public key that is none."""
+        self._options, self._clock = options, clock or _now
+        self._metrics = WebhookMetrics(registry)
+        self._inbox = Inbox(
+            options,
+            TwilioTokens(options.twilio_tokens, required=options.require_twilio_signature),
+            TelnyxKeys(options.telnyx_public_keys),
+            self._metrics,
+        )
+        leading = Leading(pool, services, self._metrics, options.connect_s)
+        # Longer than the commands may take: what they came to is written down afterwards.
+        self._background = Background(longest_s=options.commands_s + 4)
+        self._twilio = TwilioCalls(leading, options, self._background)
+        self._notes = TwilioNotes(leading)
+        self._telnyx = TelnyxCalls(leading, over_wait_s=options.over_wait_s, commands_s=options.commands_s)
+
+    def add_to(self, router: web.UrlDispatcher) -> None:
+        """Beside the routes of the API, behind the same edge."""
+        for path, handler in (
+            (INBOUND, self.inbound),
+            (STATUS, self.status),
+            (RECORDING, self.recording),
+            (CONTINUE, self.continued),
+        ):
+            router.add_post(path, handler)
+
+    async def close(self) -> None:
+        """Before the pool closes: what goes on in the background is waited for, some seconds at most."""
+        await self._background.close()
+
+    async def inbound(self, request: web.Request) -> web.Response:
+        """Twilio's is answered with TwiML, whatever happens on our side."""
+        now = self._clock()
+        said = await self._inbox.read(request, now)
+        if isinstance(said, Event):
+            return await self._take_event(said, now)
+        return self._twiml("inbound", await self._twilio.arrived(said, now))
+
+    async def continued(self, request: web.Request) -> web.Response:
+        """As `inbound`."""
+        now = self._clock()
+        said = await self._inbox.read(request, now)
+        if isinstance(said, Event):
+            return await self._take_event(said, now)
+        return self._twiml("continue", await self._twilio.went_on(said, now))
+
+    async def status(self, request: web.Request) -> web.Response:
+        """States of calls, and the word of answering-machine detection."""
+        now = self._clock()
+        said = await self._inbox.read(request, now)
+        if isinstance(said, Event):
+            return await self._take_event(said, now)
+        return await self._take_note(kind_of_status(said), said, now)
+
+    async def recording(self, request: web.Request) -> web.Response:
+        """Recordings that the carrier made."""
+        now = self._clock()
+        said = await self._inbox.read(request, now)
+        if isinstance(said, Event):
+            return await self._take_event(said, now)
+        return await self._take_note("recording", said, now)
+
+    async def _take_note(self, kind: Kind, form: Form, now: datetime) -> web.Response:
+        try:
+            async with asyncio.timeout(self._options.deadline_s):
+                outcome: str = await self._notes.take(kind, form, now)
+        except Exception as error:  # Twilio does not send it again: it is kept, and looked at later
+            _require_ours(error, "twilio", kind)
+            await self._notes.keep_open(kind, form, now)
+            outcome = "broken"
+        self._metrics.taken.labels("twilio", kind, outcome).inc()
+        return web.Response(status=204)
+
+    async def _take_event(self, event: Event, now: datetime) -> web.Response:
+        if event.type not in KNOWN or not event.is_usable:
+            self._metrics.taken.labels("telnyx", "other", "passed_over").inc()
+            return web.Response(status=200)
+        outcome, step = await self._store_event(event, now)
+        self._metrics.taken.labels("telnyx", event.type, outcome).inc()
+        if step is not None:
+            task = self._background.start(event.type, self._carry_out(event, step, now))
+            if task is not None:
+                await asyncio.wait({task}, timeout=self._options.inline_s)
+        return web.Response(status=200)
+
+    async def _store_event(self, event: Event, now: datetime) -> tuple[str, Step | None]:
+        try:
+            async with asyncio.timeout(self._options.deadline_s):
+                return await self._telnyx.take(event, now)
+        except Exception as error:  # sent again, it would only break again: it is kept, and looked at later
+            _require_ours(error, "telnyx", event.type)
+            if event.type == "call.recording.saved":
+                # Its address is not kept, so that it has to come again.
+                raise Unavailable("Something went wrong on our side. Send it again.") from error
+            await self._telnyx.keep_open(event, now)
+            return "broken", None
+
+    async def _carry_out(self, event: Event, step: Step, now: datetime) -> None:
+        await self._telnyx.carry_out(event, step, now)
+
+    def _twiml(self, kind: Kind, text: str) -> web.Response:
+        self._metrics.taken.labels("twilio", kind, "answered").inc()
+        return web.Response(text=text, content_type="text/xml", charset="utf-8")
+
+
+def _require_ours(error: Exception, carrier: str, kind: str) -> None:
+    """Logs a fault of our program's. What is the database's, or somebody's who is told, goes on: 503 at the edge."""
+    if isinstance(error, Problem) or isinstance(of_database(error), Unavailable):
+        raise error
+    log.error("webhook.broke_off", carrier=carrier, kind=kind, **told(error))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,162 @@
+"""Twilio's calls: each request for instructions is answered with TwiML, whatever happens on our side."""
+
+import asyncio
+from collections.abc import Awaitable, Collection
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from control.calls.handover import Stream
+from control.calls.model import FINAL, Admitted, Open, Refused
+from control.calls.words import busy
+from control.db.pool import Connection
+from control.webhooks import twilio_form as forms
+from control.webhooks import twiml
+from control.webhooks.background import Background
+from control.webhooks.leading import Leading, lost_nodes, shown_number
+from control.webhooks.options import WebhookOptions
+from control.webhooks.ports import Recorder
+from control.webhooks.store import keep
+from control.webhooks.twilio_form import Form
+from control.webhooks.words import locale, not_reached
+from shared.bus.checkpoints import Over
+from shared.bus.client import BusAway
+from shared.logs import told
+
+CONTINUE: Final = "/webhooks/calls/continue"
+_REACHED: Final = frozenset({"completed", "answered"})
+log = structlog.get_logger()
+
+
+class TwilioCalls:
+    """Each method is given a verified form."""
+
+    def __init__(self, leading: Leading, options: WebhookOptions, background: Background) -> None:
+        self._leading, self._options, self._background = leading, options, background
+        self._rooms = leading.rooms
+
+    async def arrived(self, form: Form, now: datetime) -> str:
+        """A call wants instructions for the first time: one to a number of ours, or one of ours that was picked up."""
+        return await self._answer("outbound" if form.is_outbound else "inbound", self._arrived(form, now), form)
+
+    async def went_on(self, form: Form, now: datetime) -> str:
+        """The media stream is over, or the number that the caller was put through to: what comes next?"""
+        return await self._answer("continue", self._went_on(form, now), form)
+
+    async def _answer(self, kind: str, work: Awaitable[str], form: Form) -> str:
+        try:
+            async with asyncio.timeout(self._options.deadline_s):
+                return await work
+        except Exception as error:  # on the other side is a caller, who is told so in words and not by a dead line
+            log.error("webhook.apologised", carrier="twilio", kind=kind, **told(error))
+            self._leading.metrics.apologies.labels("twilio").inc()
+            return twiml.say_and_hang_up(self._options.apology, "en-US")
+
+    async def _arrived(self, form: Form, now: datetime) -> str:
+        outcome, is_new = await self._leading.transact(lambda db: self._admit(db, form, now))
+        answer = await self._led(outcome, now, answered=form.is_outbound)
+        if is_new and not form.is_outbound and isinstance(outcome, Admitted) and outcome.records_at_carrier:
+            self._background.start("record", self._record(outcome))
+        return answer
+
+    async def _admit(self, db: Connection, form: Form, now: datetime) -> tuple[Admitted | Refused, bool]:
+        """Also for a request that came before: the same call again, and a new ticket if it is not over."""
+        kind: forms.Kind = "answered" if form.is_outbound else "inbound"
+        is_new = await keep(db, forms.stored(kind, form), now, handled=True) == "new"
+        if form.is_outbound:
+            return await self._rooms.calls.answered(db, "twilio", form.sid, form.call_id, now), is_new
+        return await self._rooms.calls.arrive(db, forms.ring(form), now), is_new
+
+    async def _led(
+        self, outcome: Admitted | Refused, now: datetime, exclude: Collection[str] = (), *, answered: bool
+    ) -> str:
+        if isinstance(outcome, Refused):
+            return self._refusal(outcome, answered=answered)
+        stream = await self._leading.stream(outcome, exclude)
+        if isinstance(stream, Refused):
+            # Afterwards: who waits is the caller.
+            self._background.start("refuse", self._leading.note_refused(stream, now))
+            return self._refusal(stream, answered=answered)
+        self._background.start("connected", self._note_connected(outcome, stream))
+        action = self._action(outcome.call_id, outcome.leg, outcome.plan.agent.language)
+        return twiml.connect(f"{stream.url}/media/twilio", stream.token, action)
+
+    async def _note_connected(self, admitted: Admitted, stream: Stream) -> None:
+        """After the answer: when this is lost, the next leg merely does not know which node it is not to be led to."""
+        await self._leading.transact(lambda db: self._rooms.calls.connected(db, admitted, stream.node_id))
+
+    async def _record(self, admitted: Admitted) -> None:
+        """A call that came in can be recorded by Twilio only once our answer has put it in progress."""
+        await asyncio.sleep(self._options.record_after_s)
+        twilio = self._rooms.carriers.get("twilio")
+        if isinstance(twilio, Recorder):
+            await twilio.record(admitted.carrier_call_id, str(admitted.call_id))
+
+    def _refusal(self, refused: Refused, *, answered: bool) -> str:
+        if refused.why == "all_busy" and self._options.busy_tone and not answered:
+            return twiml.reject_busy()
+        return twiml.say_and_hang_up(refused.words, locale(refused.language))
+
+    def _action(self, call_id: UUID, leg: int, language: str) -> str:
+        """The language comes along, so that words need no look-up when something is away."""
+        return f"{self._options.url}{CONTINUE}?call={call_id}&leg={leg}&language={locale(language)}"
+
+    async def _went_on(self, form: Form, now: datetime) -> str:
+        if form["DialCallStatus"]:
+            return await self._dialled(form, now)
+        open_call = await self._leading.transact(lambda db: self._look(db, form, now))
+        if form.is_over:
+            return twiml.hang_up()
+        over = await self._over(open_call, form)
+        if over is not None:
+            return self._finished(open_call, form, over)
+        if open_call is None or open_call.status in FINAL:
+            return twiml.hang_up()
+        return await self._resumed(open_call, form, now)
+
+    async def _look(self, db: Connection, form: Form, now: datetime) -> Open | None:
+        await keep(db, forms.stored("continue", form), now, handled=True)
+        if form.is_over:
+            await self._rooms.calls.progress(db, forms.progress(form, now), now)
+        return await self._rooms.calls.go_on(db, "twilio", form.sid, now)
+
+    async def _over(self, open_call: Open | None, form: Form) -> Over | None:
+        """Of a call that is written down as over already, the word is there, or never comes."""
+        try:
+            if open_call is not None:
+                wait_s = 0 if open_call.status in FINAL else self._options.over_wait_s
+                return await self._rooms.handover.decide(open_call.call_id, open_call.media_node, wait_s)
+            if form.call_id is not None:
+                return await self._rooms.handover.decide(form.call_id, None, 0)
+        except BusAway:
+            log.warning("webhook.bus_away", carrier="twilio")
+        return None
+
+    def _finished(self, open_call: Open | None, form: Form, over: Over) -> str:
+        if over.then != "transfer" or not over.number:
+            return twiml.hang_up()
+        outbound = form["Direction"].startswith("outbound")
+        # Without the row, Twilio shows what it would by itself: the caller of the call.
+        shown = "" if open_call is None else shown_number(open_call, caller_may_show=True)
+        if not shown and outbound:
+            shown = form["From"]
+        action = f"{self._options.url}{CONTINUE}?call={form.call_id or ''}&leg={form.leg}&language={form.language}"
+        return twiml.dial(over.number, shown, action)
+
+    async def _resumed(self, open_call: Open, form: Form, now: datetime) -> str:
+        outcome = await self._leading.resume(open_call, now)
+        if isinstance(outcome, Refused):
+            if outcome.why == "all_busy":
+                outcome = busy(form.language, open_call.call_id)
+            self._background.start("refuse", self._leading.note_refused(outcome, now))
+            return self._refusal(outcome, answered=True)
+        return await self._led(outcome, now, lost_nodes(open_call), answered=True)
+
+    async def _dialled(self, form: Form, now: datetime) -> str:
+        """Whoever was called has hung up, or never answered."""
+        await self._leading.transact(lambda db: keep(db, forms.stored("continue", form), now, handled=True))
+        if form.is_over or form["DialCallStatus"] in _REACHED:
+            return twiml.hang_up()
+        return twiml.say_and_hang_up(not_reached(form.language), locale(form.language))

@@ -1,0 +1,190 @@
+"""A person's phone in another process than the network: the client's end of the handset socket.
+
+Protocol. `GET /network/handset?from=+1…&to=+1…` phones; `?answer=+1…` waits for one call. The network sends JSON text
+(ringing, answered, refused, arrived, cleared, ended) and binary frames: 160 bytes of mu-law are the next 20 ms heard.
+The phone answers each binary frame with one of its own, its next 20 ms; and may send digits, hold (the next frame is
+held back by the line), hang_up, answer and reject.
+"""
+
+import asyncio
+import json
+from base64 import b64decode
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+import aiohttp
+
+from simulator.carrier.dial import CallRecord, CannotConnect
+from simulator.carrier.legs import Legs
+from simulator.carrier.stream import Party, StreamEnd
+from simulator.carrier.wire import Identity
+
+_CONNECT_S = 10.0
+_CLOSE_S = 2.0
+_LAST_WORD_S = 10.0
+
+
+class Refused(Exception):
+    """The call was not answered: "busy", "rejected", "failed", "no_answer", "unknown_number", "not_called"…"""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+async def phone(
+    session: aiohttp.ClientSession,
+    base_url: str,
+    *,
+    caller: str,
+    called: str,
+    party: Party,
+    limit_s: float = 3_600.0,
+) -> CallRecord:
+    """Phones a number of the network at `base_url` (http://…) and carries the call to its end.
+
+    identity.call is the carrier's id of the call, identity.account its name; legs are as they were at this phone.
+    Raises CannotConnect and Refused.
+    """
+    socket = await _open(session, base_url, {"from": caller, "to": called})
+    return await _Call(socket, party, Identity("", "", "", caller, called), limit_s).run()
+
+
+async def answer_phone(
+    session: aiohttp.ClientSession,
+    base_url: str,
+    number: str,
+    party: Party,
+    *,
+    limit_s: float = 3_600.0,
+    wait_s: float = 60.0,
+    ready: asyncio.Event | None = None,
+    reject: bool = False,
+) -> CallRecord:
+    """Waits to be called at `number` and carries that call to its end. ready: set when the phone can be called.
+
+    Raises CannotConnect, and Refused: nobody called within `wait_s` ("not_called"), they gave up, or `reject`.
+    """
+    socket = await _open(session, base_url, {"answer": number})
+    if ready is not None:
+        ready.set()
+    call = _Call(socket, party, Identity("", "", "", "", number), limit_s, wait_s, "reject" if reject else "answer")
+    return await call.run()
+
+
+class _Call:
+    """One call on an open socket."""
+
+    def __init__(
+        self,
+        socket: aiohttp.ClientWebSocketResponse,
+        party: Party,
+        identity: Identity,
+        limit_s: float,
+        wait_s: float | None = None,
+        decision: str = "",
+    ) -> None:
+        self._socket, self._party, self._identity = socket, party, identity
+        self._limit_ms = limit_s * 1_000
+        self._wait_s, self._decision = wait_s, decision
+        self._legs = Legs()
+        self._clears = 0
+        self._hung_up = False
+        self._limited = False
+        self._end: StreamEnd | None = None
+
+    async def run(self) -> CallRecord:
+        """To the end."""
+        try:
+            await self._carry()
+        finally:
+            await self._socket.close()
+        code = self._socket.close_code or 1006
+        end = self._end or StreamEnd("caller" if self._hung_up else "broken", code)
+        if self._limited:
+            end = StreamEnd("limit", 0, f"not over after {self._limit_ms / 1_000:g} s")
+        return CallRecord(self._identity, end, self._legs, (), 0, self._clears)
+
+    async def _carry(self) -> None:
+        patience_s = self._wait_s
+        while self._end is None:
+            try:
+                async with asyncio.timeout(_LAST_WORD_S if self._hung_up else patience_s):
+                    message = await self._socket.receive()
+            except TimeoutError:
+                if self._hung_up:
+                    return
+                raise Refused("not_called") from None
+            patience_s = None
+            try:
+                if message.type is aiohttp.WSMsgType.BINARY:
+                    await self._frame(message.data)
+                elif message.type is aiohttp.WSMsgType.TEXT:
+                    await self._take(json.loads(message.data))
+                else:
+                    return
+            except (ConnectionError, aiohttp.ClientError):
+                return
+
+    async def _frame(self, heard: bytes) -> None:
+        if self._hung_up:
+            return
+        at_ms = self._legs.duration_ms
+        step = self._party.tick(at_ms, heard)
+        self._legs.add(step.frame, heard)
+        if step.hold:
+            await self._say(event="hold")
+        if step.digits:
+            await self._say(event="digits", digits=step.digits)
+        await self._socket.send_bytes(step.frame)
+        self._limited = at_ms >= self._limit_ms
+        if step.hang_up or self._limited:
+            self._hung_up = True
+            await self._say(event="hang_up")
+
+    async def _take(self, message: Mapping[str, object]) -> None:
+        match message:
+            case {"event": "ringing"}:
+                await self._rings(message)
+            case {"event": "refused", "reason": str(reason)}:
+                raise Refused(reason)
+            case {"event": "arrived", "at_ms": int() | float() as at, "begins_ms": int() | float() as begins}:
+                self._party.arrived(b64decode(str(message.get("payload", ""))), float(at), float(begins))
+            case {"event": "cleared", "at_ms": int() | float() as at}:
+                self._clears += 1
+                self._party.cleared(float(at))
+            case {"event": "ended", "by": "caller" | "agent" | "network" | "broken" | "limit" as by}:
+                self._end = StreamEnd(by)
+
+    async def _rings(self, message: Mapping[str, object]) -> None:
+        self._identity = Identity(
+            str(message.get("carrier", "")),
+            str(message.get("call_id", "")),
+            "",
+            str(message.get("from", "")),
+            str(message.get("to", "")),
+        )
+        if self._decision:
+            await self._say(event=self._decision)
+        if self._decision == "reject":
+            raise Refused("rejected")
+
+    async def _say(self, **message: object) -> None:
+        await self._socket.send_str(json.dumps(message))
+
+
+async def _open(
+    session: aiohttp.ClientSession, base_url: str, query: Mapping[str, str]
+) -> aiohttp.ClientWebSocketResponse:
+    url = f"{base_url.rstrip('/')}/network/handset?{urlencode(query)}"
+    closing = aiohttp.ClientWSTimeout(ws_close=_CLOSE_S)
+    try:
+        async with asyncio.timeout(_CONNECT_S):
+            return await session.ws_connect(url, timeout=closing, max_msg_size=0)
+    except TimeoutError as error:
+        raise CannotConnect(f"the phone network at {base_url} did not answer", "timeout") from error
+    except aiohttp.WSServerHandshakeError as error:
+        text = f"the phone network at {base_url} answered {error.status}"
+        raise CannotConnect(text, "handshake", error.status) from error
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        raise CannotConnect(f"no phone network answers at {base_url}") from error

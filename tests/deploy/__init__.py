@@ -1,0 +1,1 @@
+"""Tests; the images, compose and Kubernetes manifests."""

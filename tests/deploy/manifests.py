@@ -1,0 +1,41 @@
+"""YAML as data, and which settings the programs know."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from config.settings import PREFIX, ControlSettings, MediaSettings
+
+ROOT = Path(__file__).resolve().parents[2]
+DEPLOY = ROOT / "deploy"
+KUBERNETES = DEPLOY / "kubernetes"
+# What object storage reads by itself.
+_STORAGE_KEYS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+
+Manifest = dict[str, Any]
+
+
+def known(program: str) -> set[str]:
+    """The variables that a program reads."""
+    fields = (MediaSettings if program == "media" else ControlSettings).model_fields
+    return {f"{PREFIX}{name.upper()}" for name in fields} | _STORAGE_KEYS
+
+
+def manifests(path: Path) -> list[Manifest]:
+    """All documents of a file."""
+    found: list[Manifest] = list(yaml.safe_load_all(path.read_text()))
+    return found
+
+
+def all_manifests() -> Iterator[tuple[str, Manifest]]:
+    """Each of Kubernetes's with the name of its file."""
+    for path in sorted(KUBERNETES.glob("*.yaml")):
+        for manifest in manifests(path):
+            yield path.name, manifest
+
+
+def of_kind(*kinds: str) -> list[Manifest]:
+    """Those of these kinds."""
+    return [manifest for _, manifest in all_manifests() if manifest["kind"] in kinds]

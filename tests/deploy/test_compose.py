@@ -1,0 +1,96 @@
+"""compose.yaml and its example of settings: what they name is there, and each part knows no more than it needs."""
+
+import re
+from typing import Any
+
+from config.settings import ControlSettings
+from tests.deploy.dockerfile import read_dockerfile
+from tests.deploy.manifests import DEPLOY, ROOT, known, manifests
+from vocalized.cli import ROOT as ROOT_OF_FRONT_DOOR
+
+(COMPOSE,) = manifests(DEPLOY / "compose.yaml")
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = {"migrate": "control", "api": "control", "worker": "control", "media-1": "media", "media-2": "media"}
+
+
+def example() -> dict[str, str]:
+    return dict(re.findall(r"^(\w+)=(.*)$", (DEPLOY / "example.env").read_text(), re.MULTILINE))
+
+
+def test_all_parts_are_there() -> None:
+    assert OURS.keys() | {"postgres", "redis", "objects", "bucket", "proxy"} == SERVICES.keys()
+    assert ROOT == ROOT_OF_FRONT_DOOR
+
+
+def test_our_parts_are_built_from_our_dockerfiles_and_start_as_their_programs_do() -> None:
+    for name, program in OURS.items():
+        build = SERVICES[name]["build"]
+        assert (DEPLOY / build["context"]).resolve() == ROOT
+        assert build["dockerfile"] == f"Dockerfile.{program}"
+        assert SERVICES[name]["read_only"] is True and SERVICES[name]["tmpfs"] == ["/tmp"]
+    assert SERVICES["api"]["command"] == ["api", "--port", "8080"]
+    # The image's health check asks this port.
+    assert SERVICES["worker"]["command"] == ["worker", "--port", "8080"]
+    assert SERVICES["migrate"]["healthcheck"] == {"disable": True}
+
+
+def test_every_setting_in_the_example_is_one() -> None:
+    settings = {name for name in example() if name.startswith("VOCALIZED_")}
+    assert settings and settings <= known("control") | known("media")
+    required = {
+        f"VOCALIZED_{name.upper()}" for name, field in ControlSettings.model_fields.items() if field.is_required()
+    }
+    assert required <= settings
+
+
+def test_every_variable_that_is_filled_in_stands_in_the_example() -> None:
+    used = set(re.findall(r"(?<!\$)\$\{(\w+)", (DEPLOY / "compose.yaml").read_text()))
+    assert used and used <= example().keys()
+    assert (
+        set(re.findall(r"\{\$(\w+)\}", (DEPLOY / "Caddyfile").read_text())) == SERVICES["proxy"]["environment"].keys()
+    )
+
+
+def test_a_media_node_gets_its_settings_and_no_others() -> None:
+    for name in ("media-1", "media-2"):
+        node = SERVICES[name]
+        assert "env_file" not in node
+        given = node["environment"]
+        assert given.keys() <= known("media")
+        assert {"VOCALIZED_REDIS_URL", "VOCALIZED_SECRET_KEYS", "VOCALIZED_STORAGE_URL"} <= given.keys()
+        assert given["VOCALIZED_MEDIA_PUBLIC_URL"].endswith(f"/{name}")
+        assert node["volumes"] == [f"{name}:/var/lib/vocalized"]
+
+
+def test_the_proxy_leads_each_nodes_address_to_that_node() -> None:
+    text = (DEPLOY / "Caddyfile").read_text()
+    for name in ("media-1", "media-2"):
+        assert f"^/{name}/media/(twilio|telnyx|browser)(/|$)" in text
+        assert f"uri strip_prefix /{name}\n\t\treverse_proxy {name}:8080" in text
+
+
+def test_what_a_part_waits_for_is_there_and_can_tell() -> None:
+    for name, service in SERVICES.items():
+        for other, wanted in service.get("depends_on", {}).items():
+            if wanted["condition"] == "service_healthy":
+                images_own = other in OURS and read_dockerfile(ROOT / f"Dockerfile.{OURS[other]}")[-1].all(
+                    "HEALTHCHECK"
+                )
+                assert images_own or "healthcheck" in SERVICES[other], f"{name} waits for {other}"
+    volumes = {volume.split(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
+    assert {volume for volume in volumes if not volume.startswith(".")} == COMPOSE["volumes"].keys()
+
+
+def test_calls_may_end_before_their_node_does() -> None:
+    longest = int(SERVICES["media-1"]["stop_grace_period"].removesuffix("s"))
+    assert longest > 3_600 and SERVICES["proxy"]["stop_grace_period"] == f"{longest}s"
+
+
+def test_no_value_is_a_real_secret() -> None:
+    for name, value in example().items():
+        if re.search(r"KEYS?$|PASSWORD|TOKENS|SECRET", name):
+            assert value == "" or "MADE-UP" in value, name
+
+
+def test_filled_in_settings_stay_out_of_the_repository() -> None:
+    assert ".env" in (DEPLOY / ".gitignore").read_text().splitlines()

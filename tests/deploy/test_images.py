@@ -1,0 +1,142 @@
+"""The Dockerfiles: what they copy is enough and no more, and they say what an orchestrator needs to know.
+
+`python -m tests.deploy.build` runs their steps with the packages downloaded anew.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.build import PROGRAMS, copy_rooms
+from tests.deploy.dockerfile import Stage, Step, read_dockerfile
+from tests.deploy.manifests import ROOT, known
+
+# Runs a program as if only the packages of its lock were installed: all others raise ModuleNotFoundError.
+_WITHOUT = """
+import runpy, sys
+strangers = set({strangers!r})
+class Wall:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in strangers:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Wall())
+sys.argv[1:] = {arguments!r}
+runpy.run_module({program!r}, run_name="__main__", alter_sys=True)
+"""
+
+
+def image(program: str) -> Stage:
+    return read_dockerfile(ROOT / f"Dockerfile.{program}")[-1]
+
+
+def strangers(program: str) -> list[str]:
+    """Top-level names of installed packages that the program's lock does not hold."""
+    lock = (ROOT / "requirements" / f"{program}.txt").read_text()
+    locked = {_plain(name) for name in re.findall(r"^([\w.-]+)==", lock, re.MULTILINE)}
+    found = packages_distributions()
+    return [name for name, owners in found.items() if not any(_plain(owner) in locked for owner in owners)]
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def run(program: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    script = _WITHOUT.format(strangers=strangers(program), program=program, arguments=list(arguments))
+    return subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, env={"PATH": "/usr/bin:/bin"},
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("program", "commands"),
+    [
+        ("media", [["--help"]]),
+        ("control", [["--help"], ["api", "--help"], ["worker", "--help"], ["migrate", "--help"]]),
+    ],
+)
+def test_the_rooms_that_are_copied_and_the_packages_that_are_locked_are_enough(
+    program: str, commands: list[list[str]], tmp_path: Path
+) -> None:
+    app = copy_rooms(program, tmp_path)
+    for command in commands:
+        done = run(program, app, *command)
+        assert done.returncode == 0, done.stderr
+        assert "usage:" in done.stdout
+
+
+def test_a_room_that_is_missing_would_be_noticed(tmp_path: Path) -> None:
+    app = copy_rooms("media", tmp_path)
+    shutil.rmtree(app / "shared")
+    done = run("media", app, "--help")
+    assert done.returncode == 1 and "shared" in done.stderr
+
+
+def test_a_package_that_is_not_locked_would_be_noticed(tmp_path: Path) -> None:
+    assert {"asyncpg", "twilio", "pytest"} <= set(strangers("media"))
+    assert {"numpy", "onnxruntime", "pytest"} <= set(strangers("control"))
+    (tmp_path / "media").mkdir()
+    (tmp_path / "media" / "__main__.py").write_text("import asyncpg")
+    done = run("media", tmp_path, "--help")
+    assert done.returncode == 1 and "asyncpg" in done.stderr
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_an_image_holds_its_own_rooms_and_no_more(program: str) -> None:
+    copied = [step.paths[0].strip("/") for step in image(program).all("COPY") if "from" not in step.flags]
+    assert sorted(copied) == sorted(["config", "shared", program])
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_packages_are_installed_as_they_are_locked_and_not_resolved(program: str) -> None:
+    first, last = read_dockerfile(ROOT / f"Dockerfile.{program}")
+    assert first.base == last.base == "python:3.12-slim"
+    (install,) = [step.rest for step in first.all("RUN") if "install --" in step.rest and "uninstall" not in step.rest]
+    assert "--no-deps --require-hashes -r /build/requirements.txt" in install
+    assert first.all("COPY") == [Step("COPY", f"requirements/{program}.txt /build/requirements.txt")]
+    assert [step.rest for step in last.all("COPY") if "from" in step.flags] == ["--from=packages /opt/venv /opt/venv"]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_it_runs_as_nobody_in_particular_and_says_how_it_ends(program: str) -> None:
+    made = image(program)
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", made.last("USER"))
+    assert made.last("STOPSIGNAL") == "SIGTERM"
+    assert made.command("ENTRYPOINT") == ["python", "-m", program]
+    assert [step.word for step in made.steps].index("USER") > max(
+        number for number, step in enumerate(made.steps) if step.word in ("COPY", "RUN")
+    )
+    assert made.environment["PYTHONDONTWRITEBYTECODE"] == "1"  # the root file system may be read-only
+    assert {name for name in made.environment if name.startswith("VOCALIZED_")} <= known(program)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_health_check_asks_the_port_that_is_listened_on_and_fails_without_an_answer(program: str) -> None:
+    made = image(program)
+    health, port = made.command("HEALTHCHECK"), made.last("EXPOSE")
+    assert f":{port}/healthz" in health[-1] and port in made.command("CMD")
+    compile(health[-1], "HEALTHCHECK", "exec")
+    nobody = health[-1].replace(f":{port}/", ":1/")
+    assert subprocess.run([sys.executable, "-c", nobody], capture_output=True, timeout=30).returncode == 1
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_what_is_copied_is_not_ignored(program: str) -> None:
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    rules = [line for line in lines if line and not line.startswith("#")]
+    assert rules[0] == "*"
+    allowed = {rule[1:] for rule in rules if rule.startswith("!")}
+    sources = {
+        step.paths[0].strip("/")
+        for stage in read_dockerfile(ROOT / f"Dockerfile.{program}")
+        for step in stage.all("COPY")
+        if "from" not in step.flags
+    }
+    assert sources <= allowed
+    assert all((ROOT / name).exists() for name in allowed)

@@ -1,0 +1,199 @@
+"""Kubernetes's manifests: what they name is there, and our promises of draining and least rights hold."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from media.server.metrics import Metrics
+from tests.deploy.dockerfile import read_dockerfile
+from tests.deploy.manifests import KUBERNETES, ROOT, Manifest, all_manifests, known, manifests, of_kind
+
+RUNNING = of_kind("Deployment", "StatefulSet", "Job")
+OURS = [one for one in RUNNING if one["metadata"]["name"] != "router"]
+NAMES = {(one["kind"], one["metadata"]["name"]) for _, one in all_manifests()}
+
+
+def pod(manifest: Manifest) -> dict[str, Any]:
+    spec: dict[str, Any] = manifest["spec"]["template"]["spec"]
+    return spec
+
+
+def container(manifest: Manifest) -> dict[str, Any]:
+    (only,) = pod(manifest)["containers"]
+    found: dict[str, Any] = only
+    return found
+
+
+def program(manifest: Manifest) -> str:
+    found = re.fullmatch(r"vocalized-(media|control):\d+\.\d+\.\d+", container(manifest)["image"])
+    assert found
+    return found[1]
+
+
+def find(kind: str, name: str) -> Manifest:
+    (found,) = [one for one in of_kind(kind) if one["metadata"]["name"] == name]
+    return found
+
+
+def name_of(manifest: Manifest) -> str:
+    return f"{manifest['kind']}/{manifest['metadata']['name']}"
+
+
+def test_all_are_ours_and_told_of_in_the_readme() -> None:
+    readme = (KUBERNETES / "README.md").read_text()
+    for file, manifest in all_manifests():
+        assert file in readme
+        assert manifest["apiVersion"] and manifest["metadata"]["name"]
+        if manifest["kind"] != "Namespace":
+            assert manifest["metadata"]["namespace"] == "vocalized", file
+    assert {file for file in re.findall(r"[\w.-]+\.yaml", readme)} == {path.name for path in KUBERNETES.glob("*.yaml")}
+
+
+@pytest.mark.parametrize("manifest", RUNNING, ids=name_of)
+def test_it_runs_with_least_rights(manifest: Manifest) -> None:
+    """As the namespace's pod security standard "restricted" demands, and with a root file system nobody writes to."""
+    spec, own = pod(manifest), container(manifest)
+    assert spec["automountServiceAccountToken"] is False
+    assert spec["securityContext"]["runAsNonRoot"] is True and spec["securityContext"]["runAsUser"] > 0
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert own["securityContext"] == {
+        "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
+    }  # fmt: skip
+    assert {"name": "tmp", "mountPath": "/tmp"} in own["volumeMounts"]
+    claims = {claim["metadata"]["name"] for claim in manifest["spec"].get("volumeClaimTemplates", [])}
+    assert {mount["name"] for mount in own["volumeMounts"]} == {volume["name"] for volume in spec["volumes"]} | claims
+    assert own["resources"]["requests"].keys() == {"cpu", "memory"} and "memory" in own["resources"]["limits"]
+
+
+@pytest.mark.parametrize("manifest", OURS, ids=name_of)
+def test_it_starts_what_the_image_holds_as_the_images_user(manifest: Manifest) -> None:
+    image = read_dockerfile(ROOT / f"Dockerfile.{program(manifest)}")[-1]
+    assert image.last("USER") == "{runAsUser}:{runAsGroup}".format(**pod(manifest)["securityContext"])
+    if manifest["kind"] != "Job":
+        assert container(manifest)["args"][-2:] == ["--port", "8080"]
+        assert [port["containerPort"] for port in container(manifest)["ports"]] == [8080]
+
+
+def variables(manifest: Manifest) -> Iterator[str]:
+    own = container(manifest)
+    for source in own.get("envFrom", []):
+        ((kind, reference),) = source.items()
+        keys = _keys({"configMapRef": "ConfigMap", "secretRef": "Secret"}[kind], reference["name"])
+        # One set of settings for all parts of control; those of media are in it, and are not read there.
+        yield from keys & known("control")
+    for variable in own.get("env", []):
+        yield variable["name"]
+        for kind, reference in variable.get("valueFrom", {}).items():
+            if kind != "fieldRef":
+                kinds = {"configMapKeyRef": "ConfigMap", "secretKeyRef": "Secret"}
+                assert reference["key"] in _keys(kinds[kind], reference["name"])
+
+
+def _keys(kind: str, name: str) -> set[str]:
+    found = find(kind, name)
+    held: dict[str, str] = found.get("data") or found.get("stringData") or {}
+    return set(held)
+
+
+@pytest.mark.parametrize("manifest", OURS, ids=name_of)
+def test_its_settings_are_ones_that_it_reads(manifest: Manifest) -> None:
+    given = list(variables(manifest))
+    assert given and set(given) <= known(program(manifest))
+
+
+def test_every_setting_is_known_to_somebody() -> None:
+    given = _keys("ConfigMap", "vocalized") | _keys("Secret", "vocalized")
+    assert given <= known("control") | known("media")
+
+
+def test_media_knows_no_database_and_no_key_that_spends_money() -> None:
+    given = set(variables(find("StatefulSet", "media")))
+    assert {"VOCALIZED_REDIS_URL", "VOCALIZED_SECRET_KEYS", "VOCALIZED_MEDIA_PUBLIC_URL"} <= given
+    assert not {"VOCALIZED_DATABASE_URL", "VOCALIZED_TELNYX_API_KEY", "VOCALIZED_SMTP_URL"} & given
+
+
+def test_what_serves_is_probed_where_the_program_answers() -> None:
+    for manifest in OURS:
+        if manifest["kind"] == "Job":
+            continue
+        own = container(manifest)
+        paths = {kind: own[kind].get("httpGet", {}).get("path") for kind in ("startupProbe", "readinessProbe")}
+        worker = manifest["metadata"]["name"] == "worker"  # has no /readyz
+        assert paths == {"startupProbe": "/healthz", "readinessProbe": "/healthz" if worker else "/readyz"}
+        assert "livenessProbe" in own
+
+
+def test_a_node_may_drain_for_as_long_as_its_settings_say() -> None:
+    drain = float(find("ConfigMap", "vocalized")["data"]["VOCALIZED_MEDIA_DRAIN_TIMEOUT_S"])
+    media = pod(find("StatefulSet", "media"))
+    assert media["terminationGracePeriodSeconds"] >= drain + 60
+    assert container(find("StatefulSet", "media"))["lifecycle"]["preStop"]
+    router = find("ConfigMap", "router")["data"]["nginx.conf"]
+    assert f"worker_shutdown_timeout {drain:.0f}s;" in router
+    assert pod(find("Deployment", "router"))["terminationGracePeriodSeconds"] >= drain + 60
+
+
+def test_a_pods_address_is_one_that_the_router_leads_to_it() -> None:
+    (address,) = [
+        variable["value"]
+        for variable in container(find("StatefulSet", "media"))["env"]
+        if variable["name"] == "VOCALIZED_MEDIA_PUBLIC_URL"
+    ]
+    conf = find("ConfigMap", "router")["data"]["nginx.conf"]
+    pattern = re.search(r"location ~ (\S+) \{", conf)
+    assert pattern
+    path = address.removeprefix("wss://media.example.com").replace("$(VOCALIZED_MEDIA_NODE)", "media-3")
+    for socket in ("/media/twilio", "/media/telnyx/some-token_1"):
+        found = re.fullmatch(pattern[1], path + socket)
+        assert found and (found[1], found[2]) == ("media-3", socket)
+    for other in ("/metrics", "/media-3/metrics", "/media-3/calls/x/events", "/other-3/media/twilio"):
+        assert re.fullmatch(pattern[1], other) is None
+    assert "http://$1.media.vocalized.svc" in conf
+    headless = find("Service", "media")
+    assert headless["spec"]["clusterIP"] == "None" and headless["spec"]["publishNotReadyAddresses"] is True
+    assert find("StatefulSet", "media")["spec"]["serviceName"] == "media"
+
+
+def test_services_and_budgets_select_pods_that_exist() -> None:
+    labels = [one["spec"]["template"]["metadata"]["labels"] for one in RUNNING]
+    for one in of_kind("Service", "PodDisruptionBudget"):
+        selector = one["spec"]["selector"]
+        wanted = selector.get("matchLabels", selector)
+        assert any(wanted.items() <= given.items() for given in labels), name_of(one)
+    for one in of_kind("Deployment", "StatefulSet"):
+        wanted = one["spec"]["selector"]["matchLabels"]
+        assert wanted.items() <= one["spec"]["template"]["metadata"]["labels"].items()
+        assert ("PodDisruptionBudget", one["metadata"]["name"]) in NAMES
+    for one in of_kind("Ingress"):
+        for rule in one["spec"]["rules"]:
+            for path in rule["http"]["paths"]:
+                assert ("Service", path["backend"]["service"]["name"]) in NAMES
+
+
+@pytest.mark.parametrize("kind", ["HorizontalPodAutoscaler", "ScaledObject"])
+def test_nodes_are_added_by_a_figure_that_media_tells(kind: str) -> None:
+    (scaler,) = of_kind(kind)
+    target = scaler["spec"]["scaleTargetRef"]
+    assert (target["kind"], target["name"]) in NAMES
+    (metric,) = set(re.findall(r"vocalized_media_\w+", str(scaler["spec"])))
+    assert f"# TYPE {metric} gauge" in Metrics().render().decode()
+    full = int(find("ConfigMap", "vocalized")["data"]["VOCALIZED_MEDIA_MAX_CALLS"])
+    (target_calls,) = {
+        int(number) for number in re.findall(r"(?:averageValue|threshold)': '(\d+)'", str(scaler["spec"]))
+    }
+    assert target_calls < full
+
+
+def test_from_outside_only_the_ingress_gets_in() -> None:
+    policies = {one["metadata"]["name"]: one["spec"] for one in of_kind("NetworkPolicy")}
+    assert policies["nobody"] == {"podSelector": {}, "policyTypes": ["Ingress"]}
+    assert "api" in str(policies["from-the-ingress"]) and "'media'" not in str(policies["from-the-ingress"])
+    allowed = {port["port"] for rule in policies["media-outwards"]["egress"] for port in rule["ports"]}
+    assert 5432 not in allowed
+
+
+def test_the_pattern_of_the_secret_holds_none() -> None:
+    (secret,) = manifests(KUBERNETES / "secrets.example.yaml")
+    assert all(re.search(r"[A-Z]{3,}|^0$", value) for value in secret["stringData"].values())

@@ -1,0 +1,227 @@
+"""`python -m media` on the bus as processes: killed, drained, several on one port, badly set up."""
+
+import asyncio
+import base64
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
+
+import pytest
+from aiohttp import ClientError, ClientSession
+from redis.asyncio import Redis
+
+from media.audio.wav import read_wav
+from shared.bus.client import bus_client
+from shared.bus.events import STREAM as EVENTS
+from shared.bus.nodes import Nodes, NodeState
+from shared.bus.tickets import Ticket, Tickets
+from shared.events import CallEnded, CallerSaid, Envelope, RecordingReady, decode_event
+from shared.plan import CallPlan
+from tests.media.server.bus.conftest import WORKSPACE, call_plan
+from tests.media.server.bus.station import SEALER, envelopes, until
+from tests.media.server.conftest import PLAN
+from tests.media.server.phone import CALL, PATIENCE_S, Phone
+from vocalized.child import free_port
+from vocalized.services.valkey import running_valkey
+
+ROOT = Path(__file__).parents[4]
+KEY = base64.urlsafe_b64encode(bytes(32)).decode()
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A short path, so that Redis' socket lies there after every start."""
+    folder = Path(mkdtemp(prefix="vocalized-tests-", dir="/tmp"))
+    yield folder
+    rmtree(folder)
+
+
+@pytest.fixture
+def plan() -> CallPlan:
+    return call_plan(PLAN, (b'"recording": false', b'"recording": true'))
+
+
+def environment(**settings: str) -> Mapping[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("VOCALIZED_")}
+    return {**kept, **{f"VOCALIZED_{name}": value for name, value in settings.items()}}
+
+
+class Media:
+    """A server's process."""
+
+    def __init__(self, process: asyncio.subprocess.Process, port: int, session: ClientSession) -> None:
+        self.process, self._session = process, session
+        self.url = f"http://127.0.0.1:{port}"
+
+    async def ready(self) -> bool:
+        try:
+            async with self._session.get(self.url + "/readyz") as response:
+                return response.status == 200
+        except ClientError:
+            assert self.process.returncode is None, "it ended before it was ready"
+            return False
+
+    async def dial(self, redis: Redis, plan: CallPlan) -> Phone:
+        token = await Tickets(redis, SEALER).issue(Ticket("twilio", CALL, plan))
+        return await Phone.dial(self._session, self.url + "/media/twilio", token=token, returns_marks=True)
+
+    async def ended(self) -> int:
+        async with asyncio.timeout(PATIENCE_S):
+            return await self.process.wait()
+
+
+@asynccontextmanager
+async def media(redis_url: str, state: Path, *arguments: str, **settings: str) -> AsyncIterator[Media]:
+    """A server that is ready; killed at the end unless it has ended."""
+    port = free_port()
+    command = [sys.executable, "-m", "media", "--port", str(port), "--state", str(state), *arguments]
+    known = {"REDIS_URL": redis_url, "SECRET_KEYS": KEY, "STORAGE_URL": (state / "objects").as_uri()}
+    env = environment(**known, MEDIA_NODE="box", MEDIA_BUS_TIMEOUT_S="1", **settings)
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=env)
+    try:
+        async with ClientSession() as session:
+            server = Media(process, port, session)
+            await until(server.ready)
+            yield server
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+@asynccontextmanager
+async def redis_at(url: str) -> AsyncIterator[Redis]:
+    redis = bus_client(url, 5.0)
+    yield redis
+    await redis.aclose()
+
+
+async def seen(redis: Redis, kind: type[object], count: int = 1) -> list[Envelope]:
+    async def look() -> list[Envelope]:
+        found = [envelope for envelope in await envelopes(redis) if isinstance(envelope.event, kind)]
+        return found if len(found) >= count else []
+
+    return await until(look)
+
+
+async def ask(phone: Phone, speech: bytes) -> None:
+    await phone.speak(speech)
+    await phone.pause(1_500)
+
+
+async def test_a_killed_process_leaves_what_the_next_one_sends(
+    place: Path, tmp_path: Path, plan: CallPlan, speech: bytes
+) -> None:
+    """Redis away, then kill -9: events are on disk, the recording is; the next start sends and stores both."""
+    async with running_valkey(place, durable=True) as valkey:
+        url = valkey.url
+        async with redis_at(url) as redis, media(url, tmp_path) as server:
+            phone = await server.dial(redis, plan)
+            await ask(phone, speech)
+            await seen(redis, CallerSaid)
+            (before,) = await Nodes(redis).all()
+            assert before.node_id.startswith("box-") and before.url == server.url.replace("http", "ws")
+            valkey.process.terminate()
+            valkey.process.wait()
+            await ask(phone, speech)
+            await until(lambda: spooled(tmp_path))
+            server.process.kill()
+            assert await server.ended() == -signal.SIGKILL
+            await phone.until("closed")
+    assert not list((tmp_path / "objects").rglob("*.wav"))
+    async with running_valkey(place, durable=True), redis_at(url) as redis, media(url, tmp_path) as server:
+        (ready,) = await seen(redis, RecordingReady)
+        found = await envelopes(redis)
+        said = [envelope.seq for envelope in found if isinstance(envelope.event, CallerSaid)]
+        assert len(said) == 2
+        numbers = [envelope.seq for envelope in found]
+        assert numbers == [*range(1, len(found)), 99_000]
+        assert isinstance(ready.event, RecordingReady)
+        assert ready.event.path == f"recordings/{WORKSPACE}/{plan.call_id}-0.wav"
+        wav = read_wav((tmp_path / "objects" / ready.event.path).read_bytes())
+        assert abs(wav.seconds * 1000 - ready.event.duration_ms) < 1 and wav.samples.any()
+        await until(lambda: only(tmp_path / "spool", 1))
+        server.process.terminate()
+        assert await server.ended() == 0
+    assert list((tmp_path / "spool").iterdir()) == []
+
+
+async def spooled(state: Path) -> bool:
+    lines = [line for path in (state / "spool").glob("*/events.jsonl") for line in path.read_bytes().splitlines()]
+    return any(isinstance(decode_event(line).event, CallerSaid) for line in lines)
+
+
+async def only(folder: Path, count: int) -> bool:
+    return len(list(folder.iterdir())) == count
+
+
+async def test_a_drain_is_told_at_once_and_ends_with_everything_sent(
+    redis_url: str, tmp_path: Path, plan: CallPlan, speech: bytes
+) -> None:
+    async with redis_at(redis_url) as redis, media(redis_url, tmp_path, MEDIA_HEARTBEAT_S="3") as server:
+        phone = await server.dial(redis, plan)
+        await ask(phone, speech)
+        async with phone.going_on():
+            await seen(redis, CallerSaid)
+            server.process.terminate()
+
+            async def draining() -> list[NodeState]:
+                return [node for node in await Nodes(redis).all() if node.draining]
+
+            async with asyncio.timeout(2.0):  # less than a heartbeat
+                (node,) = await until(draining)
+            assert node.calls == 1
+            assert await Nodes(redis).place() is None
+            assert server.process.returncode is None and not phone.socket.closed
+        await phone.hang_up()
+        assert await server.ended() == 0
+        (ended,) = await seen(redis, CallEnded)
+        assert isinstance(ended.event, CallEnded) and ended.event.end_reason == "caller_hangup"
+        assert await Nodes(redis).all() == []
+        assert list((tmp_path / "spool").iterdir()) == []
+
+
+async def test_several_workers_are_a_node_each(redis_url: str, tmp_path: Path, plan: CallPlan) -> None:
+    async with redis_at(redis_url) as redis, media(redis_url, tmp_path, "--workers", "2") as server:
+
+        async def both() -> list[NodeState]:
+            found = await Nodes(redis).all()
+            return found if len(found) == 2 else []
+
+        nodes = await until(both)
+        assert {node.url for node in nodes} == {server.url.replace("http", "ws")}
+        phone = await server.dial(redis, plan)
+        await phone.pause(40)
+        await phone.hang_up()
+        await seen(redis, CallEnded)
+        server.process.terminate()
+        assert await server.ended() == 0
+        assert await Nodes(redis).all() == [] and (await redis.xlen(EVENTS)) >= 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({}, ["VOCALIZED_REDIS_URL", "VOCALIZED_SECRET_KEYS"]),
+        ({"REDIS_URL": "http://secret@host"}, ["VOCALIZED_REDIS_URL", "VOCALIZED_SECRET_KEYS"]),
+        ({"REDIS_URL": "redis://h", "SECRET_KEYS": "secret"}, ["VOCALIZED_SECRET_KEYS"]),
+        ({"REDIS_URL": "redis://h", "SECRET_KEYS": KEY, "STORAGE_URL": "ftp://secret"}, ["VOCALIZED_STORAGE_URL"]),
+        (
+            {"REDIS_URL": "redis://h", "SECRET_KEYS": KEY, "MEDIA_REQUIRE_SIGNATURE": "true"},
+            ["VOCALIZED_TWILIO_AUTH_TOKENS"],
+        ),
+    ],
+)
+def test_what_is_missing_or_wrong_is_named_and_nothing_secret_told(settings: dict[str, str], named: list[str]) -> None:
+    command = [sys.executable, "-m", "media", "--port", "1"]
+    done = subprocess.run(command, cwd=ROOT, env=environment(**settings), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert re.findall(r"VOCALIZED_\w+", done.stderr) == named
+    assert "secret" not in done.stderr and "Traceback" not in done.stderr

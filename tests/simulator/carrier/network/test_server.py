@@ -1,0 +1,291 @@
+"""The network as a server and as a program: handsets, subscribers, config, state over a restart, a clean end."""
+
+import asyncio
+import json
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp.test_utils import TestServer
+
+from simulator.carrier.dial import CannotConnect
+from simulator.carrier.handset import Refused, answer_phone, phone
+from simulator.carrier.network.config import ConfigError, make_config, read_config
+from simulator.carrier.network.hooks import Faults
+from simulator.carrier.network.people import Listener, tone
+from simulator.carrier.network.server import Network, opened
+from simulator.carrier.pace import RealTime
+from tests.simulator.carrier.network.stage import (
+    ACCOUNT,
+    LIMIT_S,
+    NUMBER,
+    PERSON,
+    SPEED,
+    TOKEN,
+    Customer,
+    answering,
+    chatty,
+    connect,
+)
+from tests.simulator.scripted_agent import ScriptedAgent, loud
+
+SEED = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+
+
+@asynccontextmanager
+async def served(customer: Customer) -> AsyncIterator[tuple[Network, aiohttp.ClientSession, str]]:
+    """The whole network on a socket."""
+    config = make_config(
+        {
+            "twilio": {"account_sid": ACCOUNT, "auth_token": TOKEN},
+            "telnyx": {
+                "api_key": "KEY",
+                "signing_key": SEED,
+                "connection_id": "1",
+                "webhook_url": f"{customer.url}/telnyx",
+            },
+            "numbers": [{"carrier": "twilio", "phone_number": NUMBER, "voice_url": f"{customer.url}/voice"}],
+        }
+    )
+    async with (
+        opened(config, pace=lambda: RealTime(SPEED)) as network,
+        TestServer(network.app, host="127.0.0.1") as server,
+        aiohttp.ClientSession() as session,
+        asyncio.timeout(LIMIT_S),
+    ):
+        yield network, session, f"http://127.0.0.1:{server.port}"
+
+
+async def test_a_handset_phones_an_agent_and_hears_it() -> None:
+    async with Customer().running() as customer, served(customer) as (network, session, url):
+        customer.documents["/voice"] = [connect(customer)]
+        caller = chatty()
+        record = await phone(session, url, caller=PERSON, called=NUMBER, party=caller)
+        assert record.end.by == "caller"
+        assert network.twilio is not None
+        assert record.identity.call in network.twilio.ledger.calls
+        (report,) = caller.reports
+        assert report.latency_ms is not None and report.answer_heard_ms is not None
+        assert loud(bytes(record.legs.agent)) and loud(bytes(record.legs.caller))
+        assert customer.agents[0].played == ["greeting", "answer 1"]
+
+
+async def test_a_handset_is_told_when_the_agents_side_hung_up() -> None:
+    async with Customer().running() as customer, served(customer) as (_, session, url):
+        customer.documents["/voice"] = [connect(customer)]
+        customer.make = lambda: ScriptedAgent(greeting_ms=0, closing=True)
+        record = await phone(session, url, caller=PERSON, called=NUMBER, party=Listener())
+        assert record.end.by == "agent"
+
+
+async def test_a_handset_that_is_gone_puts_the_phone_down() -> None:
+    async with Customer().running() as customer, served(customer) as (network, session, url):
+        customer.documents["/voice"] = [connect(customer)]
+        async with session.ws_connect(f"{url}/network/handset?from=%2B12125550123&to=%2B14155550100") as handset:
+            while not customer.agents or not customer.agents[0].start:
+                await handset.receive()
+        await customer.until(lambda: customer.agents[0].stopped)
+        assert network.twilio is not None
+
+
+async def test_keys_of_a_handset_reach_the_agent() -> None:
+    async with Customer().running() as customer, served(customer) as (_, session, url):
+        customer.documents["/voice"] = [connect(customer)]
+        async with session.ws_connect(f"{url}/network/handset?from=%2B12125550123&to=%2B14155550100") as handset:
+            while not customer.agents or not customer.agents[0].start:
+                await handset.receive()
+            await handset.send_str('{"event":"digits","digits":"4x2#"}')
+            while not customer.agents or customer.agents[0].digits != "42#":
+                await handset.receive()
+            await handset.send_str('{"event":"hang_up"}')
+            async for message in handset:
+                if message.type is aiohttp.WSMsgType.TEXT and "ended" in message.data:
+                    assert json.loads(message.data) == {"event": "ended", "by": "caller"}
+                    break
+            else:
+                pytest.fail("no end was told")
+
+
+async def test_a_call_that_is_not_answered_is_refused() -> None:
+    async with Customer().running() as customer, served(customer) as (_, session, url):
+        with pytest.raises(Refused, match="unknown_number"):
+            await phone(session, url, caller=PERSON, called="+14155559999", party=Listener())
+        customer.documents["/voice"] = ['<Response><Reject reason="busy"/></Response>']
+        with pytest.raises(Refused, match="busy"):
+            await phone(session, url, caller=PERSON, called=NUMBER, party=Listener())
+
+
+async def test_nothing_answers_where_no_network_is() -> None:
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(CannotConnect):
+            await phone(session, "http://127.0.0.1:1", caller=PERSON, called=NUMBER, party=Listener())
+
+
+async def test_a_handset_waits_to_be_called_and_both_hear_each_other() -> None:
+    async with Customer().running() as customer, served(customer) as (network, session, url):
+        ready = asyncio.Event()
+        waiting = asyncio.create_task(answer_phone(session, url, PERSON, Listener(tone(600, 500.0)), ready=ready))
+        await ready.wait()
+        reached = await network.world.reach(NUMBER, PERSON, carrier="twilio", call_id="CA1")
+        await reached.line.play(tone(400, 700.0))
+        reached.line.hang_up()
+        record = await waiting
+        assert (record.end.by, record.identity.call) == ("network", "CA1")
+        assert loud(bytes(record.legs.agent)) and loud(bytes(reached.line.legs.caller))
+        await reached.line.closed()
+
+
+async def test_a_handset_that_rejects_or_is_not_called() -> None:
+    async with Customer().running() as customer, served(customer) as (network, session, url):
+        ready = asyncio.Event()
+        waiting = asyncio.create_task(answer_phone(session, url, PERSON, Listener(), ready=ready, reject=True))
+        await ready.wait()
+        with pytest.raises(Exception, match="rejected"):
+            await network.world.reach(NUMBER, PERSON)
+        with pytest.raises(Refused, match="rejected"):
+            await waiting
+        with pytest.raises(Refused, match="not_called"):
+            await answer_phone(session, url, PERSON, Listener(), wait_s=0.05)
+
+
+async def test_subscribers_and_calls_are_seen_over_http(tmp_path: Path) -> None:
+    async with Customer().running() as customer, served(customer) as (network, session, url):
+        async with session.put(f"{url}/network/subscribers/+12125550999", json={"behaviour": "busy"}) as answer:
+            assert answer.status == 204
+        with pytest.raises(Exception, match="busy"):
+            await network.world.reach(NUMBER, "+12125550999")
+        bads: list[object] = [{"behaviour": "sings"}, {"ring_ms": -1}, {"say": str(tmp_path / "none.wav")}, []]
+        for bad in bads:
+            async with session.put(f"{url}/network/subscribers/+1", json=bad) as answer:
+                assert answer.status == 400
+        network.world.subscribers[PERSON] = answering()
+        reached = await network.world.reach(NUMBER, PERSON)
+        async with session.get(f"{url}/network/calls") as answer:
+            calls = (await answer.json())["calls"]
+        assert [call["state"] for call in calls] == ["busy", "in_progress"]
+        reached.line.hang_up()
+        async with session.get(f"{url}/network/handset?from=1") as answer:
+            assert answer.status == 400
+        async with session.get(f"{url}/healthz") as answer:
+            assert answer.status == 200
+
+
+async def test_what_goes_wrong_is_set_over_http() -> None:
+    async with Customer().running() as customer, served(customer) as (network, session, url):
+        told = {"duplicate": True, "shuffle_s": 0.5, "twilio_rest": [503], "telnyx_lost": [500]}
+        async with session.put(f"{url}/network/faults", json=told) as answer:
+            assert answer.status == 204
+        assert network.hooks.faults == Faults(duplicate=True, shuffle_s=0.5)
+        assert network.twilio is not None and network.telnyx is not None
+        assert (list(network.twilio.fail_next), list(network.telnyx.lose_next)) == ([503], [500])
+        bads: list[object] = [{"twilio_rest": [200]}, {"delay_s": -1}, {"drop_first": 1}, {"other": 1}, 7]
+        for bad in bads:
+            async with session.put(f"{url}/network/faults", json=bad) as answer:
+                assert answer.status == 400
+        async with session.put(f"{url}/network/faults", json={}) as answer:
+            assert answer.status == 204
+        assert network.hooks.faults == Faults() and not network.twilio.fail_next
+
+
+def test_a_config_that_cannot_be_used_names_its_field(tmp_path: Path) -> None:
+    bad: list[tuple[dict[str, object], str]] = [
+        ({"twilio": {"account_sid": "AC1"}}, "twilio.auth_token"),
+        ({"twilio": []}, "twilio must be"),
+        ({"telnyx": {"api_key": "K"}}, "telnyx.signing_key"),
+        ({"numbers": [{"carrier": "bell", "phone_number": "+1"}]}, r"numbers\[0\].carrier"),
+        ({"numbers": {}}, "numbers must"),
+        ({"default": "sings"}, "default"),
+        ({"surprise": 1}, "surprise"),
+        ({"twilio": {"account_sid": "A", "auth_token": "T", "calls_per_second": 0}}, "calls_per_second"),
+    ]
+    for told, named in bad:
+        with pytest.raises(ConfigError, match=named):
+            make_config(told)
+    (tmp_path / "c.json").write_text("{")
+    with pytest.raises(ConfigError, match="no JSON"):
+        read_config(tmp_path / "c.json")
+
+
+class Program:
+    """`python -m simulator.carrier.network` as a child."""
+
+    def __init__(self, folder: Path, told: dict[str, object]) -> None:
+        self.folder = folder
+        (folder / "network.json").write_text(json.dumps(told))
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[str]:
+        arguments = ["--port", str(self.port), "--config", str(self.folder / "network.json")]
+        child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "simulator.carrier.network",
+            *arguments,
+            "--state",
+            str(self.folder / "state"),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        assert child.stdout is not None
+        async with asyncio.timeout(LIMIT_S):
+            assert b"listening" in await child.stdout.readline()
+            yield f"http://127.0.0.1:{self.port}"
+            child.send_signal(signal.SIGTERM)
+            assert await child.wait() == 0
+
+
+async def test_the_program_keeps_its_numbers_over_a_restart_and_ends_in_order(tmp_path: Path) -> None:
+    program = Program(tmp_path, {"twilio": {"account_sid": ACCOUNT, "auth_token": TOKEN}})
+    auth = {"Authorization": aiohttp.encode_basic_auth(ACCOUNT, TOKEN)}
+    path = f"/2010-04-01/Accounts/{ACCOUNT}/IncomingPhoneNumbers.json"
+    async with aiohttp.ClientSession(headers=auth) as session:
+        async with program.running() as url:
+            fields = {"PhoneNumber": NUMBER, "VoiceUrl": "http://127.0.0.1:1/voice"}
+            async with session.post(url + path, data=fields) as answer:
+                assert answer.status == 201
+        async with program.running() as url, session.get(url + path) as answer:
+            (number,) = (await answer.json())["incoming_phone_numbers"]
+            assert (number["phone_number"], number["voice_url"]) == (NUMBER, "http://127.0.0.1:1/voice")
+
+
+async def test_the_program_ends_in_order_in_the_middle_of_calls(tmp_path: Path) -> None:
+    async with Customer().running() as customer, aiohttp.ClientSession() as session:
+        numbers = [{"carrier": "twilio", "phone_number": NUMBER, "voice_url": f"{customer.url}/voice"}]
+        account = {"account_sid": ACCOUNT, "auth_token": TOKEN}
+        program = Program(tmp_path, {"twilio": account, "numbers": numbers, "default": "answer"})
+        customer.documents["/voice"] = [connect(customer)]
+        auth = {"Authorization": aiohttp.encode_basic_auth(ACCOUNT, TOKEN)}
+        async with program.running() as url:
+            fields = {"To": PERSON, "From": NUMBER, "Url": f"{customer.url}/voice"}
+            path = f"/2010-04-01/Accounts/{ACCOUNT}/Calls.json"
+            async with session.post(url + path, data=fields, headers=auth) as answer:
+                assert answer.status == 201
+            calling = asyncio.create_task(phone(session, url, caller=PERSON, called=NUMBER, party=Listener()))
+            await customer.until(lambda: sum(bool(agent.start) for agent in customer.agents) == 2)
+        assert (await calling).end.by in ("caller", "network", "broken")
+        await customer.until(lambda: all(agent.stopped for agent in customer.agents))
+
+
+async def test_the_program_says_what_is_wrong_with_its_config(tmp_path: Path) -> None:
+    program = Program(tmp_path, {"twilio": {}})
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "simulator.carrier.network",
+        "--port",
+        str(program.port),
+        "--config",
+        str(tmp_path / "network.json"),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(LIMIT_S):
+        _, errors = await child.communicate()
+    assert child.returncode == 2
+    assert errors.decode() == "network: twilio.account_sid must be a non-empty string\n"

