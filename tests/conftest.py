@@ -4,7 +4,6 @@ fresh database per module.
 Servers start with the first test that asks. The fixtures are plain functions, tied to no test's event loop.
 """
 
-
 import shutil
 import socket
 from collections.abc import Iterator

@@ -177,16 +177,18 @@ async def insert_all_marks(db: Connection) -> int:
 
 
 async def delete_marks(db: Connection, most: int) -> list[tuple[UUID, date]]:
-    """Takes all marks of up to `most` days, the longest-waiting first, but for those that somebody else is at; the days,
-    in order. Whoever takes marks of the same day at once waits in `lock_days`."""
+    """Takes the `most` longest-waiting marks that nobody else is at, and all others of the same days; the days, in
+    order. Whoever takes marks of the same day at once waits in `lock_days`."""
     rows = await db.fetch(
         """
-        WITH days AS (
-            SELECT workspace_id, day FROM rollup_dirty GROUP BY 1, 2 ORDER BY min(id) LIMIT $1
-        ), taken AS (
-            SELECT id FROM rollup_dirty JOIN days USING (workspace_id, day) FOR UPDATE OF rollup_dirty SKIP LOCKED
+        WITH oldest AS (
+            SELECT id, workspace_id, day FROM rollup_dirty ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED
+        ), same AS (
+            SELECT id FROM rollup_dirty WHERE (workspace_id, day) IN (SELECT workspace_id, day FROM oldest)
+            FOR UPDATE SKIP LOCKED
         ), gone AS (
-            DELETE FROM rollup_dirty WHERE id IN (SELECT id FROM taken) RETURNING workspace_id, day
+            DELETE FROM rollup_dirty WHERE id IN (SELECT id FROM oldest UNION ALL SELECT id FROM same)
+            RETURNING workspace_id, day
         )
         SELECT DISTINCT workspace_id, day FROM gone ORDER BY 1, 2
         """,

@@ -19,7 +19,7 @@ ORDINARY: Final = frozenset({
 })  # fmt: skip
 PARAM: Final = "phone_number_to_call"
 # Kept free for films and tests: they reach nobody, and cost nothing.
-_FICTION: Final = {"US": re.compile(r"\+1555\d{7}|\+1[2-9]\d{2}55501\d{2}"), "GB": re.compile(r"\+447700900\d{3}")}
+_FICTION: Final = re.compile(r"\+1555\d{7}|\+1(?P<area>[2-9]\d{2})55501\d{2}|\+447700900\d{3}")
 
 
 def destination(text: str, param: str = PARAM) -> tuple[str, str]:
@@ -27,9 +27,8 @@ def destination(text: str, param: str = PARAM) -> tuple[str, str]:
     number_refused)."""
     if not re.fullmatch(r"\+[1-9][0-9]{6,14}", text):
         raise _invalid(param, "must be a number in E.164, like +14155550100")
-    for country, fiction in _FICTION.items():
-        if fiction.fullmatch(text):
-            return text, country
+    if fiction := _FICTION.fullmatch(text):
+        return text, _country_of_fiction(fiction)
     try:
         number = phonenumbers.parse(text)
     except phonenumbers.NumberParseException:
@@ -62,6 +61,14 @@ def country_of(number: str) -> str | None:
         return destination(number)[1]
     except Invalid:
         return None
+
+
+def _country_of_fiction(fiction: re.Match[str]) -> str:
+    """In North America by the area code, as an ordinary number of it tells."""
+    if fiction[0].startswith("+44"):
+        return "GB"
+    ordinary = phonenumbers.parse(f"+1{fiction['area'] or 212}2340101")
+    return phonenumbers.region_code_for_number(ordinary) or "US"
 
 
 def _invalid(param: str, what: str) -> Invalid:

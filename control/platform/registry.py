@@ -48,7 +48,10 @@ _SPECS: Final = (
     _number("invitation_days", 7, 1, 90, "Days that an invitation is good for."),
     _number("max_workspaces_per_user", 10, 1, 1_000, "Workspaces that one user may own."),
     _number("outbound_calls_per_minute", 30, 1, 10_000, "Outbound calls that a workspace may place within a minute."),
-    _number("outbound_calls_per_day", 1_000, 1, 1_000_000, "Outbound calls that a workspace may place within 24 hours."),
+    _number(
+        "outbound_calls_per_day", 1_000, 1, 1_000_000,
+        "Outbound calls that a workspace may place within 24 hours.",
+    ),
     _number(
         "outbound_repeats_per_day", 10, 1, 1_000,
         "Calls that a workspace may place to the same number within 24 hours.",

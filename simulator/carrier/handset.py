@@ -9,7 +9,7 @@ held back by the line), hang_up, answer and reject.
 import asyncio
 import json
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import urlencode
 
 import aiohttp
@@ -40,14 +40,15 @@ async def phone(
     called: str,
     party: Party,
     limit_s: float = 3_600.0,
+    on_ringing: Callable[[Identity], None] | None = None,
 ) -> CallRecord:
     """Phones a number of the network at `base_url` (http://…) and carries the call to its end.
 
     identity.call is the carrier's id of the call, identity.account its name; legs are as they were at this phone.
-    Raises CannotConnect and Refused.
+    on_ringing: told the identity as soon as the network has it. Raises CannotConnect and Refused.
     """
     socket = await _open(session, base_url, {"from": caller, "to": called})
-    return await _Call(socket, party, Identity("", "", "", caller, called), limit_s).run()
+    return await _Call(socket, party, Identity("", "", "", caller, called), limit_s, on_ringing=on_ringing).run()
 
 
 async def answer_phone(
@@ -83,10 +84,12 @@ class _Call:
         limit_s: float,
         wait_s: float | None = None,
         decision: str = "",
+        on_ringing: Callable[[Identity], None] | None = None,
     ) -> None:
         self._socket, self._party, self._identity = socket, party, identity
         self._limit_ms = limit_s * 1_000
         self._wait_s, self._decision = wait_s, decision
+        self._on_ringing = on_ringing
         self._legs = Legs()
         self._clears = 0
         self._hung_up = False
@@ -164,6 +167,8 @@ class _Call:
             str(message.get("from", "")),
             str(message.get("to", "")),
         )
+        if self._on_ringing is not None:
+            self._on_ringing(self._identity)
         if self._decision:
             await self._say(event=self._decision)
         if self._decision == "reject":

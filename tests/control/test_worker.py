@@ -66,7 +66,7 @@ async def until(condition: Callable[[], Awaitable[Any]]) -> Any:
 
 
 def a_worker(pool: Pool, url: str, *duties: Duty, clock: Callable[[], datetime] | None = None, **jobs: Any) -> Worker:
-    return Worker(pool=pool, database_url=url, work=Work(jobs, duties, SOON), clock=clock)
+    return Worker(pool=pool, database_url=url, work=Work(jobs, duties, retries=SOON), clock=clock)
 
 
 async def test_mails_and_roll_ups_from_end_to_end(pool: Pool, fresh_database_url: str, tmp_path: Path) -> None:

@@ -29,7 +29,10 @@ def test_every_metric_is_told_by_a_program() -> None:
 
 
 def test_every_path_of_the_api_is_one() -> None:
-    there = {re.sub(r"\{\w+\}", "{}", route.path) for route in (*ROUTES, *WEBHOOK_ROUTES)}
+    there = {
+        re.sub(r"\{\w+\}", "{}", path)
+        for path in (*(route.path for route in ROUTES), *(notice.path for notice in WEBHOOK_ROUTES))
+    }
     named = {
         (method, re.sub(r"\{\w+\}", "{}", path))
         for method, path in re.findall(r"(GET|POST|PUT|DELETE) (?:…)?(/[\w/{}-]+)", GUIDE)

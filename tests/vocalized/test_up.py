@@ -15,9 +15,10 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from shared.plan import read_plan
 from tests.vocalized.services.conftest import temporary_state
 from tests.vocalized.services.processes import gone, linux_only
-from vocalized.first_accounts import Accounts, SignIn, first_accounts
+from vocalized.first_accounts import Accounts, SignIn, Wanted, first_accounts
 
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = "first-accounts.json"
@@ -127,7 +128,14 @@ async def test_accounts_once_made_are_left_alone(tmp_path: Path) -> None:
     """Whatever became of their passwords, nobody is asked: there is no API here, and no database."""
     made = Accounts(SignIn("a@example.com", "one"), SignIn("b@example.com", "two"), "workspace", "agent")
     (tmp_path / KEPT).write_bytes(msgspec.json.encode(made))
-    assert await first_accounts(tmp_path, "http://127.0.0.1:1", "postgresql://nobody@127.0.0.1:1/none", None) == made
+    wanted = Wanted(
+        "http://127.0.0.1:1",
+        "postgresql://nobody@127.0.0.1:1/none",
+        None,
+        (),
+        read_plan(ROOT / "config" / "plans" / "local.json"),
+    )
+    assert await first_accounts(tmp_path, wanted) == made
 
 
 def test_a_port_that_is_taken_is_said_before_anything_starts(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`python -m vocalized.rehearse [SCENE…]`: plays the scenes and prints what was found; docs/stack.md if all were played."""
+"""`python -m vocalized.rehearse [SCENE…]`: plays scenes, prints what was found; all together write docs/stack.md."""
 
 import sys
 import time

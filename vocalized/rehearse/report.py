@@ -9,9 +9,9 @@ from vocalized.rehearse.scenes import Row
 _HEAD = """# The whole stack under load and under loss
 
 Written by `make rehearse`. PostgreSQL, Valkey, the API, the worker and the media nodes ran as processes of their own,
-with stand-in providers (text after 100 ms, first word after 200 ms, first sound after 80 ms); the simulated phone network and
-all callers ran in one more process on the same machine. Callers spoke a human recording, one half over Twilio's
-protocol and the other over Telnyx's, with signed webhooks. What is demanded stands beside what was found.
+with stand-in providers (text after 100 ms, first word after 200 ms, first sound after 80 ms); the simulated phone
+network and all callers ran in one more process on the same machine. Callers spoke a human recording, one half over
+Twilio's protocol and the other over Telnyx's, with signed webhooks. What is demanded stands beside what was found.
 """
 
 

@@ -141,31 +141,30 @@ def test_roll_ups_equal_the_ledger(rollup_url: str, lanes: list[list[Write]]) ->
     asyncio.run(_everything(rollup_url, lanes))
 
 
-async def test_a_worker_passes_over_what_is_being_written(database_url: str) -> None:
+async def test_nobody_waits_for_a_mark_and_each_is_worked_off(database_url: str) -> None:
     async with scene(database_url) as stage:
+        await _write_call(stage.pool)
         async with stage.pool.transaction() as db:
             await put_marked_call(db, ONE)
-        async with stage.pool.transaction() as db:
-            await put_marked_call(db, ONE)
-            assert await stage.round() == 0, "the mark was there before, but belongs to whoever writes again"
+            await _write_call(stage.pool)
+            assert await stage.round() == 1, "the marks of what is written, not of what is being written"
         assert await stage.round() == 1
         await stage.check()
 
 
 async def test_who_marks_what_a_worker_has_taken_is_not_lost(database_url: str) -> None:
     async with scene(database_url) as stage:
-        async with stage.pool.transaction() as db:
-            await put_marked_call(db, ONE)
+        await _write_call(stage.pool)
         async with stage.pool.acquire() as working:
             transaction = working.transaction()
             await transaction.start()
             await enter_platform(working)
             assert await roll_up(working, 3) == 1
-            writing = asyncio.create_task(_write_call(stage.pool))
+            await _write_call(stage.pool)
+            other = asyncio.create_task(stage.round())
             await stage.until_somebody_waits()
             await transaction.commit()
-        await writing
-        assert await stage.round() == 1
+        assert await other == 1, "the other worker made the day again, after the first"
         await stage.check()
 
 

@@ -19,8 +19,8 @@ def test_ordinary_numbers(number: str, country: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "number", ["", "2125550123", "+0123456789", "+1212555012", "+12125550123x", "+1999", "+99912345678", "+1 2125550123",
-               "+12125550123;ext=1", "\u0661\u0662\u0663", "+4420794601"],
+    "number", ["", "2125550123", "+0123456789", "+1212555012", "+12125550123x", "+1999", "+99912345678",
+               "+1 2125550123", "+12125550123;ext=1", "\u0661\u0662\u0663", "+4420794601"],
 )  # fmt: skip
 def test_what_is_no_number(number: str) -> None:
     with pytest.raises(Invalid) as raised:

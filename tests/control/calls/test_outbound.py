@@ -270,13 +270,16 @@ def hanging(house: House) -> Handler:
     return hang_up_by(house.pool, house.services.carriers, house.handover)
 
 
-def hang_up(reason: str = "admin", call_id: UUID = UUID(int=9)) -> bytes:
+NINE = UUID(int=9)
+
+
+def hang_up(reason: str = "admin", call_id: UUID = NINE) -> bytes:
     return msgspec.json.encode(HangUp(call_id, "twilio", "CA9", reason))
 
 
 async def test_media_ends_a_call_where_it_has_it(house: House) -> None:
     await LiveCalls(house.redis).beat([LiveCall(str(UUID(int=9)), "w", "node-h", 0, 0)])
-    ending = asyncio.create_task(hanging(house)(hang_up("voicemail")))
+    ending = asyncio.ensure_future(hanging(house)(hang_up("voicemail")))
     _, orders = await Commands(house.redis).read("node-h", "0", 4.0)
     assert orders[0].command == EndCall("voicemail")
     await Commands(house.redis).answer(orders[0].id, DONE)

@@ -232,9 +232,7 @@ async def _call(db: Any, workspace_id: UUID) -> None:
         "VALUES ($1, $2, $1, now(), 'stt', 1, 's', 1, 1)",
         call_id, workspace_id,
     )  # fmt: skip
-    await db.execute(
-        "INSERT INTO rollup_dirty (workspace_id, day) VALUES ($1, '2026-11-25') ON CONFLICT DO NOTHING", workspace_id
-    )
+    await db.execute("INSERT INTO rollup_dirty (workspace_id, day) VALUES ($1, '2026-11-25')", workspace_id)
 
 
 async def _daily(db: Any, workspace_id: UUID, day: Any, seconds: int) -> None:

@@ -153,7 +153,7 @@ class TestFailingStorage:
 
 
 async def gone(path: Path) -> bool:
-    return not path.exists()
+    return not await asyncio.to_thread(path.exists)
 
 
 async def tried(store: Store, times: int) -> bool:
