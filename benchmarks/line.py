@@ -76,11 +76,21 @@ class Line(asyncio.Protocol):
             self._send(self._stream.mark(name))
 
     def hang_up(self) -> None:
-        """Ends the call as Twilio does: a stop message, then the closing of the socket."""
-        if self.fate is Fate.UP:
-            self._send(self._stream.stop())
-            self._write(frames.control(frames.CLOSE, (1000).to_bytes(2)))
-            self.fate = Fate.HUNG_UP
+        """Ends the call as Twilio does: a stop message, then the closing of the socket, which the server ends.
+
+        A socket that is closed at once while something unread lies in it is reset, and takes the stop message with it.
+        """
+        if self.fate is not Fate.UP:
+            self.close()
+            return
+        self._send(self._stream.stop())
+        self._write(frames.control(frames.CLOSE, (1000).to_bytes(2)))
+        self.fate = Fate.HUNG_UP
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write_eof()
+
+    def close(self) -> None:
+        """Closes the socket, whatever the server does."""
         if self._transport is not None:
             self._transport.close()
 

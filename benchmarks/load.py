@@ -149,3 +149,5 @@ class _Load:
             line.hang_up()
         self._pacer.stop()
         await asyncio.sleep(GOODBYE_S)
+        for line in self._lines:
+            line.close()

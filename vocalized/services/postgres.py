@@ -18,6 +18,7 @@ from vocalized.services.thread import in_thread
 
 DATABASE = "vocalized"
 OWNER = "owner"
+SUPERUSER = "postgres"
 
 _READY_S = 60.0
 _NO_CONNECTION = 2  # psql's exit code
@@ -74,10 +75,11 @@ class Postgres:
 
     def drop(self, database: str) -> None:
         """Removes a database and throws out who is connected to it."""
-        self._command(f"DROP DATABASE IF EXISTS {_quoted(database)} WITH (FORCE)")
+        # As the superuser: only that one may throw out an autovacuum that happens to be at work there.
+        self._command(f"DROP DATABASE IF EXISTS {_quoted(database)} WITH (FORCE)", SUPERUSER)
 
-    def _command(self, sql: str) -> None:
-        done = _psql(self.programs, self.url_of("postgres"), sql)
+    def _command(self, sql: str, user: str = OWNER) -> None:
+        done = _psql(self.programs, _url(self.sockets, user, "postgres"), sql)
         if done.returncode:
             raise ServiceFailed(f"psql: {done.stderr.strip()}")
 
@@ -114,7 +116,7 @@ def _cluster(state: Path, programs: Path, lock: int, account: Account | None) ->
     data, new = state / "postgres", state / "postgres.new"
     if not data.exists():
         unsettle(new)
-        flags = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync", "--no-instructions"]
+        flags = [f"--username={SUPERUSER}", "--auth=trust", "--encoding=UTF8", "--no-sync", "--no-instructions"]
         flags += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         folder = settle(new, account)
         run_once([str(programs / "initdb"), "-D", str(folder), *flags], folder=folder, lock=lock, account=account)
@@ -149,7 +151,7 @@ def _flags(durable: bool) -> list[str]:
 def _until_ready(program: Program, process: subprocess.Popen[bytes], programs: Path, sockets: Path) -> None:
     """It is ready when it lets us look after owner and database."""
     deadline = time.monotonic() + _READY_S
-    url = _url(sockets, "postgres", "postgres")
+    url = _url(sockets, SUPERUSER, "postgres")
     while (done := _psql(programs, url, _FOUND)).returncode:
         if process.poll() is not None:
             raise ServiceFailed(f"PostgreSQL ended with code {process.returncode}:\n{program.tail()}")

@@ -1,6 +1,6 @@
 """All routes of the client API: each noun's lines, put together."""
 
-from control.api.client import agents, auth, calls, invitations, members, templates, workspaces
+from control.api.client import agents, auth, calls, invitations, members, numbers, templates, workspaces
 from control.http.route import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -10,5 +10,6 @@ ROUTES: tuple[Route, ...] = (
     *invitations.ROUTES,
     *templates.ROUTES,
     *agents.ROUTES,
+    *numbers.ROUTES,
     *calls.ROUTES,
 )
