@@ -61,6 +61,8 @@ class TelnyxGateway:
             api_key=options.api_key, base_url=options.api_url, http_client=http, max_retries=0,
             timeout=options.timeout_s,
         )  # fmt: skip
+        # The SDK imports its resources when one is first used, for more than two seconds: not while a caller waits.
+        self._calls = self._sdk.calls.actions
 
     # --- Numbers --------------------------------------------------------------------------------------------------
 
@@ -137,18 +139,18 @@ class TelnyxGateway:
 
     async def hang_up(self, carrier_call_id: str) -> None:
         """Ends a call; one that is over is no error."""
-        await self._unless_gone(lambda: self._sdk.calls.actions.hangup(carrier_call_id))
+        await self._unless_gone(lambda: self._calls.hangup(carrier_call_id))
 
     async def answer(self, carrier_call_id: str, command_id: str) -> None:
         """Takes a ringing call, and has it recorded if Telnyx records."""
         asked = cast(ActionAnswerParams, {"command_id": command_id} | recording_form(self._options))
-        await self._ask(lambda: self._sdk.calls.actions.answer(carrier_call_id, **asked))
+        await self._ask(lambda: self._calls.answer(carrier_call_id, **asked))
 
     async def start_stream(self, carrier_call_id: str, url: str, command_id: str) -> None:
         """Connects an answered call with a media socket, both ways, PCMU. Left to the defaults, we would be sent the
         call's own codec, and what we send would be taken for MP3."""
         await self._ask(
-            lambda: self._sdk.calls.actions.start_streaming(
+            lambda: self._calls.start_streaming(
                 carrier_call_id,
                 stream_url=url,
                 stream_track="inbound_track",
@@ -163,7 +165,7 @@ class TelnyxGateway:
     async def reject(self, carrier_call_id: str, cause: Literal["busy", "rejected"], command_id: str) -> None:
         """Refuses a ringing call."""
         await self._ask(
-            lambda: self._sdk.calls.actions.reject(carrier_call_id, cause=_CAUSES[cause], command_id=command_id)
+            lambda: self._calls.reject(carrier_call_id, cause=_CAUSES[cause], command_id=command_id)
         )
 
     async def speak(self, carrier_call_id: str, words: str, language: str, command_id: str) -> None:
@@ -174,13 +176,13 @@ class TelnyxGateway:
             "language": cast(Any, _spoken(language)),
             "command_id": command_id,
         }
-        await self._ask(lambda: self._sdk.calls.actions.speak(carrier_call_id, **asked))
+        await self._ask(lambda: self._calls.speak(carrier_call_id, **asked))
 
     async def transfer(self, carrier_call_id: str, number: str, caller: str, command_id: str) -> None:
         """Puts the caller through. The other leg's webhooks carry the state "transfer:" and this call's id."""
         state = client_state(f"transfer:{carrier_call_id}")
         await self._ask(
-            lambda: self._sdk.calls.actions.transfer(
+            lambda: self._calls.transfer(
                 carrier_call_id, to=number, from_=caller, target_leg_client_state=state, command_id=command_id
             )
         )
