@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import msgspec
+
 
 class ProtocolFault(Exception):
     """The agent's side sent something that the protocol does not allow. `code` is stable, `detail` says what."""
@@ -123,7 +125,7 @@ def read_command(body: Mapping[str, Any]) -> Command:
 
 def write(message: Mapping[str, Any]) -> str:
     """A message as JSON text."""
-    return json.dumps(message, separators=(",", ":"))
+    return msgspec.json.encode(message).decode()
 
 
 def base64_text(payload: bytes) -> str:
