@@ -81,6 +81,7 @@ def _environment(state: Path, database_url: str, redis_url: str, port: int) -> d
         "VOCALIZED_SECRET_KEYS": b64encode(secrets.token_bytes(32)).decode(),
         "VOCALIZED_PUBLIC_URL": f"http://127.0.0.1:{port}",
         "VOCALIZED_SMTP_URL": (state / "mail").as_uri(),
+        "VOCALIZED_STORAGE_URL": (state / "objects").as_uri(),
     }
 
 
@@ -160,11 +161,12 @@ async def _measure(url: str, database_url: str, password: str, console: Console)
             """
         )
         agents = await _ids(db, f"agents WHERE workspace_id = '{busiest}'")
+        calls = await _ids(db, f"calls WHERE workspace_id = '{busiest}'")
         workspaces, users = await _ids(db, "workspaces"), await _ids(db, "users")
         admin = await sign_in(client, url, "/admin/auth/login", _ADMIN, password)
         owner = await sign_in(client, url, "/auth/login", email, password)
-        probes = admin_probes(admin, [busiest, *workspaces], users, await _busiest_actor(db))
-        probes += client_probes(owner, busiest, agents)
+        probes = admin_probes(admin, [busiest, *workspaces], users, calls, await _busiest_actor(db))
+        probes += client_probes(owner, busiest, agents, calls)
         figures = []
         with console.status("measuring") as status:
             for probe in probes:

@@ -84,7 +84,9 @@ def show(figures: Sequence[Figures], console: Console) -> bool:
     return not slow
 
 
-def admin_probes(token: str, workspaces: Sequence[str], users: Sequence[str], actor: str) -> list[Probe]:
+def admin_probes(
+    token: str, workspaces: Sequence[str], users: Sequence[str], calls: Sequence[str], actor: str
+) -> list[Probe]:
     """Of the staff's API."""
 
     def probe(path: str, *queries: str) -> Probe:
@@ -116,14 +118,21 @@ def admin_probes(token: str, workspaces: Sequence[str], users: Sequence[str], ac
         Probe("GET /admin/logs/activity?admin_id=…", token, [f"/admin/logs/activity?admin_id={actor}"]),
         probe("/admin/logs/activity", "?page=50&limit=200"),
         probe("/admin/logs/activity", "?from=2020-01-01&action=agent.pause&page=200"),
+        probe("/admin/calls", *pages(50)),
+        probe("/admin/calls", "?page=500&limit=200"),
+        probe("/admin/calls", "?status=no_answer"),
+        Probe("GET /admin/calls?workspace_id=…", token, [f"/admin/calls?workspace_id={one}" for one in workspaces]),
+        probe("/admin/calls/live"),
+        Probe("GET /admin/calls/{callId}", token, [f"/admin/calls/{one}" for one in calls]),
     ]
 
 
-def client_probes(token: str, workspace: str, agents: Sequence[str]) -> list[Probe]:
+def client_probes(token: str, workspace: str, agents: Sequence[str], calls: Sequence[str]) -> list[Probe]:
     """Of the busiest workspace's owner."""
     here = f"/workspaces/{workspace}"
     lists = [Probe(f"GET /workspaces/{{workspaceId}}{name}", token, [here + name])
-             for name in ("", "/members", "/invitations", "/agents", "/agents?status=live")]  # fmt: skip
+             for name in ("", "/members", "/invitations", "/agents", "/agents?status=live", "/phone-numbers",
+                          "/calls", "/calls?page=50", "/calls?status=no_answer", "/calls/live")]  # fmt: skip
     return [
         Probe("GET /auth/me", token, ["/auth/me"]),
         Probe("GET /workspaces", token, ["/workspaces"]),
@@ -131,4 +140,9 @@ def client_probes(token: str, workspace: str, agents: Sequence[str]) -> list[Pro
         Probe("GET …/agents/{agentId}", token, [f"{here}/agents/{agent}" for agent in agents]),
         Probe("GET …/agents/{agentId}/versions", token, [f"{here}/agents/{agent}/versions" for agent in agents]),
         Probe("GET /templates", token, ["/templates"]),
+        Probe("GET …/calls?agent_id=…", token, [f"{here}/calls?agent_id={agent}" for agent in agents]),
+        *(
+            Probe(f"GET …/calls/{{callId}}{part}", token, [f"{here}/calls/{call}{part}" for call in calls])
+            for part in ("", "/transcription", "/events")
+        ),
     ]

@@ -61,6 +61,7 @@ class State:
 
 def answered(state: State, at: datetime) -> State:
     """The line is open. Of several words on when, the earliest stands."""
+    at = max(at, state.created_at)  # a carrier that tells whole seconds seems to have been there before
     status: Status = state.status if state.is_final else "in_progress"
     return replace(
         state, status=status, answered_at=_first(state.answered_at, at), started_at=_first(state.started_at, at)

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, cast
 
+import structlog
 from aiohttp import web
 from websockets.http11 import Request, Response
 from websockets.protocol import State
@@ -28,6 +29,8 @@ from media.telephony.telnyx import TelnyxCodec
 from media.telephony.twilio import TwilioCodec
 from media.telephony.wire import Codec
 from shared.ids import new_id
+
+log = structlog.get_logger()
 
 MEDIA: Final = b"GET /media/"
 END_OF_HEAD: Final = b"\r\n\r\n"
@@ -156,6 +159,7 @@ class Front(asyncio.Protocol):
         forgery, reason = self._house.forgery(door.carrier, request), self._house.refusal()
         if forgery:
             self._house.metrics.refused.labels(forgery).inc()
+            log.warning("socket.refused", reason=forgery, carrier=door.carrier)
             return handshake.reject(403, f"403: {forgery}\n")
         response = handshake.accept(request)
         if response.status_code == 101 and reason:

@@ -114,6 +114,7 @@ class Worker:
             plan = await resources.plans.claim(started, door)
         except NoPlan as error:
             resources.metrics.refused.labels(error.code).inc()
+            log.warning("stream.refused", reason=error.code, carrier=door.carrier)
             raise Refused(str(error), CloseCode.TRY_AGAIN if error.again else CloseCode.POLICY) from error
         call_id = plan.call_id or new_id()
         record = resources.keeper.open(plan, call_id)

@@ -116,7 +116,10 @@ async def open_desk(
     await hire_into(database_url, NewAdmin("staff@example.com", "Staff", "super_admin", PASSWORD))
     told = await admin.ask("POST", "/admin/auth/login", {"email": "staff@example.com", "password": PASSWORD})
     admin.token = told["token"]
-    limits = {"max_concurrent_calls": 10_000, "max_agents": 100, "max_phone_numbers": 100}
+    limits = {
+        "max_concurrent_calls": 10_000, "max_agents": 100, "max_phone_numbers": 100,
+        "features": {"recording_days": 7, "outbound_calls": True},
+    }  # fmt: skip
     await admin.ask("PUT", "/admin/config/tiers/trial", limits)
     await admin.ask(
         "PUT", "/admin/config/settings", {"settings": [{"key": key, "value": value} for key, value in GENEROUS.items()]}

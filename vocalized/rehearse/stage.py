@@ -79,12 +79,13 @@ class Shape:
 
 @dataclass(slots=True)
 class Stage:
-    """What stands. url: of the API."""
+    """What stands. url: of the API. config: of the network, with the carriers' secrets."""
 
     root: Path
     folder: Path
     url: str
     desk: Desk
+    config: NetworkConfig
     network: Network
     postgres: Service[Postgres]
     valkey: Service[Valkey]
@@ -108,7 +109,8 @@ async def staged(root: Path, folder: Path, shape: Shape) -> AsyncIterator[Stage]
         seed_bytes = secrets.token_bytes(32)
         token = secrets.token_hex(16)
         environment = _environment(folder, database.url, redis.url, url, network_url, seed_bytes, token)
-        network = await stack.enter_async_context(_network(url, network_url, ports[1], seed_bytes, token))
+        config = _network_config(url, network_url, seed_bytes, token)
+        network = await stack.enter_async_context(_network(config, ports[1]))
         await _migrated(root, environment)
         api = _control("api", ports[0], "/readyz", environment, folder)
         worker = _control("worker", ports[2], "/healthz", environment, folder)
@@ -117,7 +119,7 @@ async def staged(root: Path, folder: Path, shape: Shape) -> AsyncIterator[Stage]
             await child.start(root)
             stack.push_async_callback(child.stop)
         desk = await open_desk(session, url, database.url, NUMBERS, recorded=shape.recorded)
-        yield Stage(root, folder, url, desk, network, postgres, valkey, api, worker, nodes)
+        yield Stage(root, folder, url, desk, config, network, postgres, valkey, api, worker, nodes)
 
 
 async def _migrated(root: Path, environment: Mapping[str, str]) -> None:
@@ -143,9 +145,8 @@ def _node(number: int, port: int, environment: Mapping[str, str], folder: Path) 
     return Child(name, command, port, "/readyz", own, folder)
 
 
-@asynccontextmanager
-async def _network(url: str, network_url: str, port: int, seed_bytes: bytes, token: str) -> AsyncIterator[Network]:
-    config = NetworkConfig(
+def _network_config(url: str, network_url: str, seed_bytes: bytes, token: str) -> NetworkConfig:
+    return NetworkConfig(
         public_url=network_url,
         twilio=TwilioConfig(_ACCOUNT, token, network_url),
         telnyx=TelnyxConfig(
@@ -160,6 +161,10 @@ async def _network(url: str, network_url: str, port: int, seed_bytes: bytes, tok
             SeededNumber("telnyx", NUMBERS["telnyx"]),
         ),
     )
+
+
+@asynccontextmanager
+async def _network(config: NetworkConfig, port: int) -> AsyncIterator[Network]:
     async with opened(config) as network:
         runner = web.AppRunner(network.app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()
