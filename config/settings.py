@@ -118,6 +118,9 @@ class MediaSettings(BaseSettings):
     media_host: str = Field("127.0.0.1", description="Address that the media server listens on.")
     media_state: Path = Field(Path("var/media"), description="Folder for events and recordings in stand-alone mode.")
     media_max_calls: int = Field(1_000, ge=1, le=100_000, description="Calls at once per worker.")
+    media_max_waiting: int = Field(
+        1_000, ge=1, le=100_000, description="Sockets at once per worker that have brought no call yet."
+    )
     media_max_message_bytes: int = Field(65_536, ge=1_024, le=4_194_304, description="Longest carrier message, bytes.")
     media_max_messages_per_s: int = Field(1_000, ge=100, description="Messages of one socket within a second.")
     media_start_timeout_s: float = Field(5.0, gt=0, le=60, description="Seconds a socket has to bring its start.")
@@ -125,7 +128,9 @@ class MediaSettings(BaseSettings):
     media_send_timeout_s: float = Field(5.0, gt=0, le=60, description="Seconds a socket may refuse data.")
     media_max_outbox_bytes: int = Field(4_000_000, ge=100_000, description="Bytes waiting for one socket.")
     media_drain_timeout_s: float = Field(3_600.0, ge=0, le=14_400, description="Seconds calls may go on after SIGTERM.")
-    local_engine_socket: str = Field("", description="Socket of a running local speech engine; empty starts one.")
+    local_engine_socket: str = Field(
+        "", description="Socket of a running local speech engine; empty starts one where the plan of --plan needs it."
+    )
     media_public_url: SocketUrl = Field(
         "", description="Base of this node's sockets as carriers reach it, like wss://media-1.example.com; empty tells "
         "the address that it listens on."
@@ -182,7 +187,8 @@ class ControlSettings(DatabaseSettings):
 
     storage_url: StorageUrl = Field(
         "file:///var/lib/vocalized/objects",
-        description="Where recordings are kept: file:///folder or s3://bucket/prefix?endpoint=…&region=….",
+        description="Where recordings are kept: file:///folder or s3://bucket/prefix?endpoint=…&region=…; with "
+        "&links=true browsers fetch them there, at public_endpoint=… if there is one, else from the API.",
     )
     webhook_url: WebUrl | None = Field(None, description="Where carriers reach the webhooks; else the public URL.")
     bus_timeout_s: float = Field(1.0, gt=0, le=10, description="Seconds that the bus (Redis) may take to answer.")

@@ -20,8 +20,9 @@ from control.accounts.passwords import Passwords
 from control.accounts.proofs import RECOVER_JOB as RECOVER
 from control.accounts.service import Accounts
 from control.analytics.rollup import mark_everything, roll_up
+from control.calls.metrics import EventFigures
 from control.calls.reaper import reap
-from control.calls.sink import consume
+from control.calls.sink import Counts, consume
 from control.calls.work import (
     FETCH,
     HANG_UP,
@@ -32,7 +33,7 @@ from control.calls.work import (
     join_recordings_by,
     place_by,
 )
-from control.db.jobs import Handler, JobFailed, QueueLost, Retries, count_jobs, forget, work_off
+from control.db.jobs import Care, Handler, JobFailed, QueueLost, Retries, count_jobs, forget, work_off
 from control.db.pool import Connection, Pool, Timeouts, open_pool
 from control.db.scope import enter_platform
 from control.http.context import Services
@@ -43,12 +44,15 @@ from control.numbers.work import BUY, RELEASE, buy_by, release_by
 from control.platform.expiry import remove_old_answers
 from control.webhooks.later import finish_open
 from control.webhooks.later import purge as purge_webhooks
+from control.webhooks.metrics import WebhookMetrics
 from shared.bus.client import bus_client
 from shared.logs import told
 from shared.secrets import Sealer, Unsealable
 
 REBUILD: Final = "rollups.rebuild"
 SINK_TIMEOUT_S: Final = 10.0
+# A recording may have hundreds of megabytes: longer than all tries of the download, and then it is put into storage.
+CARES: Final = {FETCH: Care(timeout_s=900.0, at_once=2)}
 
 log = structlog.get_logger()
 
@@ -90,10 +94,12 @@ Companion = Callable[[asyncio.Event], Awaitable[None]]
 
 
 class WorkerMetrics:
-    """What Prometheus is told, and when each duty was last done."""
+    """What Prometheus is told, and when each duty was last done. events: for the sink to count in."""
 
     def __init__(self) -> None:
         registry = self.registry = CollectorRegistry()
+        self.events = Counts()
+        registry.register(EventFigures(self.events))
         self.jobs = Counter("vocalized_worker_jobs", "Tries of jobs", ["job", "outcome"], registry=registry)
         self.done = Counter("vocalized_worker_duty_rows", "Rows that a duty did", ["duty"], registry=registry)
         self.failed = Counter("vocalized_worker_duty_failures", "Runs that broke off", ["duty"], registry=registry)
@@ -117,15 +123,23 @@ class Work:
     duties: Sequence[Due]
     companions: Sequence[Companion] = ()
     retries: Retries = field(default_factory=Retries)
+    cares: Mapping[str, Care] = field(default_factory=dict)
 
 
 class Worker:
-    """Does the work until told to stop. pool: for the duties; database_url: for the jobs' own connections."""
+    """Does the work until told to stop. pool: for the duties; database_url: for the jobs' own connections; metrics:
+    those that the work counts in, if it does."""
 
     def __init__(
-        self, *, pool: Pool, database_url: str, work: Work, clock: Callable[[], datetime] | None = None
+        self,
+        *,
+        pool: Pool,
+        database_url: str,
+        work: Work,
+        clock: Callable[[], datetime] | None = None,
+        metrics: WorkerMetrics | None = None,
     ) -> None:
-        self.metrics = WorkerMetrics()
+        self.metrics = metrics if metrics is not None else WorkerMetrics()
         self._pool, self._url, self._work = pool, database_url, work
         self._clock = clock or _now
         self._beats: dict[str, datetime] = {}
@@ -177,7 +191,7 @@ class Worker:
         handlers = {name: self._counted(name, handler) for name, handler in self._work.handlers.items()}
         while not stop.is_set():
             try:
-                await work_off(self._url, handlers, self._work.retries, stop)
+                await work_off(self._url, handlers, self._work.retries, stop, self._work.cares)
             except QueueLost as lost:
                 log.warning("worker.queue_lost", fault=str(lost))
                 await _pause(self._work.retries.look_every_s, stop)
@@ -207,8 +221,8 @@ class Worker:
         return 0
 
 
-def make_duties(rooms: Services) -> tuple[Due, ...]:
-    """What is due by the clock, with the size of one transaction."""
+def make_duties(rooms: Services, hooks: WebhookMetrics | None = None) -> tuple[Due, ...]:
+    """What is due by the clock, with the size of one transaction. hooks: counts webhooks that are finished late."""
     platform, accounts, workspaces = rooms.platform, rooms.accounts, rooms.workspaces
 
     async def rollups(db: Connection, _: datetime) -> int:
@@ -242,7 +256,7 @@ def make_duties(rooms: Services) -> tuple[Due, ...]:
         return await reap(pool, rooms.handover, now)
 
     async def webhooks(pool: Pool, now: datetime) -> int:
-        return await finish_open(pool, rooms, now, 50)
+        return await finish_open(pool, rooms, now, 50, hooks)
 
     async def old_webhooks(db: Connection, now: datetime) -> int:
         return await purge_webhooks(db, now, 1_000)
@@ -351,8 +365,11 @@ async def opened(options: WorkerOptions) -> AsyncIterator[Worker]:
                 # Its reads wait for events: longer than others may wait for an answer.
                 reader = bus_client(options.outside.redis_url, SINK_TIMEOUT_S)
                 try:
-                    work = Work(handlers, make_duties(rooms), [partial(consume, pool, reader)], options.retries)
-                    yield Worker(pool=pool, database_url=options.database_url, work=work)
+                    metrics = WorkerMetrics()
+                    duties = make_duties(rooms, WebhookMetrics(metrics.registry))
+                    sink = partial(consume, pool, reader, rooms.handover.forget, counts=metrics.events)
+                    work = Work(handlers, duties, [sink], options.retries, CARES)
+                    yield Worker(pool=pool, database_url=options.database_url, work=work, metrics=metrics)
                 finally:
                     await reader.aclose()
 

@@ -125,6 +125,7 @@ def _start_engine(plan: CallPlan | None, stack: ExitStack) -> str:
 def _limits(settings: MediaSettings) -> Limits:
     return Limits(
         max_calls=settings.media_max_calls,
+        max_waiting=settings.media_max_waiting,
         max_message_bytes=settings.media_max_message_bytes,
         max_messages_per_s=settings.media_max_messages_per_s,
         start_timeout_s=settings.media_start_timeout_s,

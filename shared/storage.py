@@ -2,14 +2,17 @@
 
 file:///var/lib/vocalized/objects
 s3://bucket/prefix?endpoint=https://…&region=auto     keys from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
+
+With links=true, storage makes links by which browsers fetch objects themselves: at its endpoint, or where that is a
+name of an inner network at public_endpoint=https://….
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 import obstore
 from obstore.exceptions import BaseError, NotFoundError
@@ -19,7 +22,8 @@ if TYPE_CHECKING:
     from obstore.store import S3Config
 
 _CHUNK: Final = 256 * 1024
-_OPTIONS: Final = frozenset({"endpoint", "region", "virtual_hosted"})
+_OPTIONS: Final = frozenset({"endpoint", "region", "virtual_hosted", "links", "public_endpoint"})
+_FORM: Final = "must be file:///folder or s3://bucket/prefix?endpoint=…&region=…&links=true"
 
 
 class StorageAway(Exception):
@@ -35,7 +39,7 @@ class Storage:
 
     def __init__(self, url: str, *, timeout_s: float = 30.0) -> None:
         """Raises ValueError for a URL that is neither of both."""
-        self._store = _open(url, timeout_s)
+        self._store, self._signer = _open(url, timeout_s)
 
     async def put(self, key: str, source: bytes | Path) -> None:
         """Writes an object, replacing what was there; large files are sent in parts."""
@@ -73,11 +77,12 @@ class Storage:
             pass
 
     async def link(self, key: str, seconds: int) -> str | None:
-        """A URL that is good for so long and needs no sign-in; None where storage cannot make one (a folder)."""
-        if not isinstance(self._store, S3Store):
+        """A URL that is good for so long and needs no sign-in; None where storage makes none: a folder never does, S3
+        only when its own URL asks for it, for it may be known by its name to us alone."""
+        if self._signer is None:
             return None
         async with _told():
-            return str(await obstore.sign_async(self._store, "GET", key, timedelta(seconds=seconds)))
+            return str(await obstore.sign_async(self._signer, "GET", key, timedelta(seconds=seconds)))
 
 
 @asynccontextmanager
@@ -90,14 +95,24 @@ async def _told() -> AsyncIterator[None]:
         raise StorageAway(type(error).__name__) from None
 
 
-def _open(url: str, timeout_s: float) -> LocalStore | S3Store:
+def _open(url: str, timeout_s: float) -> tuple[LocalStore | S3Store, S3Store | None]:
+    """The store, and the one that signs links, if any."""
     parts = urlsplit(url)
     if parts.scheme == "file" and parts.path.startswith("/") and not parts.netloc:
-        return LocalStore(unquote(parts.path), mkdir=True, automatic_cleanup=False)
+        return LocalStore(unquote(parts.path), mkdir=True, automatic_cleanup=False), None
     options = dict(parse_qsl(parts.query))
-    if parts.scheme != "s3" or not parts.netloc or options.keys() - _OPTIONS:
-        raise ValueError("must be file:///folder or s3://bucket/prefix?endpoint=…&region=…")
-    endpoint = options.get("endpoint", "")
+    links, public = options.get("links", "false"), options.get("public_endpoint", "")
+    if parts.scheme != "s3" or not parts.netloc or options.keys() - _OPTIONS or links not in ("true", "false"):
+        raise ValueError(_FORM)
+    if public and links == "false":
+        raise ValueError("public_endpoint is for links: links=true is missing")
+    store = _s3(parts, options, options.get("endpoint", ""), timeout_s)
+    if links == "false":
+        return store, None
+    return store, _s3(parts, options, public, timeout_s) if public else store
+
+
+def _s3(parts: SplitResult, options: Mapping[str, str], endpoint: str, timeout_s: float) -> S3Store:
     config: S3Config = {"endpoint": endpoint} if endpoint else {}
     return S3Store(
         parts.netloc,

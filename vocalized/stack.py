@@ -26,6 +26,7 @@ from vocalized.surroundings import Ports, Stores, network_settings, node_setting
 Ended = Callable[[], int | None]
 
 _NETWORK = "network.json"
+_NODE = "media-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,17 @@ class Stack:
     parts: Mapping[str, Ended]
 
     @property
+    def ended(self) -> list[str]:
+        """The names of parts that have ended by themselves."""
+        return [name for name, ended in self.parts.items() if ended() is not None]
+
+    @property
     def dead(self) -> str | None:
-        """The name of a part that has ended by itself."""
-        return next((name for name, ended in self.parts.items() if ended() is not None), None)
+        """The name of a part that has ended, and without which the platform is none: not so a media node while another
+        one runs, which takes over its calls."""
+        ended = self.ended
+        nodes = {name for name in self.parts if name.startswith(_NODE)}
+        return next((name for name in ended if name not in nodes or nodes <= set(ended)), None)
 
 
 @asynccontextmanager
@@ -117,8 +126,8 @@ class _Start:
         """The nodes, each with a folder of its own."""
         await _together([
             self._server(
-                running, f"media-{number}", port, node_settings(settings, port),
-                ["media", "--state", str(self.state / f"media-{number}")],
+                running, f"{_NODE}{number}", port, node_settings(settings, port),
+                ["media", "--state", str(self.state / f"{_NODE}{number}")],
             )
             for number, port in enumerate(self.ports.media, 1)
         ])  # fmt: skip

@@ -40,7 +40,7 @@ class UpOptions:
 
 
 async def run_up(root: Path, options: UpOptions, console: Console) -> int:
-    """Until SIGINT or SIGTERM: exit code 0. When a part does not start, or ends by itself: 1."""
+    """Until SIGINT or SIGTERM: exit code 0. When a part does not start, or ends by itself and nobody replaces it: 1."""
     running = asyncio.create_task(_run(root, options, console))
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, _once(running.cancel))
@@ -77,12 +77,21 @@ async def _run(root: Path, options: UpOptions, console: Console) -> str:
             try:
                 status.stop()
                 _announce(addresses, options.as_json, console)
-                while True:
-                    if (dead := stack.dead) is not None:
-                        return dead
-                    await asyncio.sleep(_LOOK_S)
+                return await _until_dead(stack)
             finally:
                 forget_addresses(state)
+
+
+async def _until_dead(stack: Stack) -> str:
+    """The name of a part without which nothing goes on; one that others replace is told of."""
+    told: set[str] = set()
+    while (dead := stack.dead) is None:
+        for name in stack.ended:
+            if name not in told:
+                told.add(name)
+                print(f"vocalized up: {name} ended by itself; its calls go on at the others", file=sys.stderr)
+        await asyncio.sleep(_LOOK_S)
+    return dead
 
 
 async def first_addresses(root: Path, stack: Stack) -> Addresses:

@@ -2,7 +2,7 @@
 
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from control.agents import store_answering
 from control.agents.model import AgentPolicy, Content, Status, Version
 from control.agents.plan import to_plan
 from control.agents.providers import Offer, Offers
+from control.agents.transfers import Reach, reach_of, without_refused
 from control.db.pool import Connection
 from shared.plan import CallPlan, PlanError, ProviderPlan
 from shared.secrets import Sealer, Unsealable
@@ -23,7 +24,8 @@ KEY_OPTION: Final = "api_key"
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Who would answer. agent_id, version: None without an agent. most_calls: at once, by the workspace's tier.
+    """Who would answer. agent_id, version: None without an agent. most_calls: at once, by the workspace's tier. reach:
+    where the workspace's calls may go, the agent's transfers too.
 
     may_run: the workspace is neither suspended nor deleted nor without a confirmed owner.
     """
@@ -34,7 +36,7 @@ class Ready:
     is_trial: bool
     most_calls: int
     features: Mapping[str, Any]
-    settings: Mapping[str, Any]
+    reach: Reach
     agent_id: UUID | None
     agent_status: Status | None
     version: Version | None
@@ -55,7 +57,8 @@ class Ready:
         return given if isinstance(given, str) and given else "en"
 
     def plan(self, call_id: str) -> CallPlan:
-        """A call's plan, with keys. Raises PlanError: without an agent, or one that cannot answer."""
+        """A call's plan, with keys, and without a fallback number that is not allowed (any more). Raises PlanError:
+        without an agent, or one that cannot answer."""
         if self.version is None:
             raise PlanError("plan: there is no agent")
         keys = self._keys()
@@ -63,7 +66,7 @@ class Ready:
             (offer for offer in self.offers if not offer.needs_key or offer.provider in keys), standins=self.standins
         )
         try:
-            plan = to_plan(self.version, usable, call_id=call_id)
+            plan = to_plan(_allowed(self.version, self.reach), usable, call_id=call_id)
         except ValueError as error:  # also a config that an older schema allowed
             raise PlanError(str(error)) from error
         return msgspec.structs.replace(
@@ -90,9 +93,9 @@ class Answering:
     def __init__(self, policy: AgentPolicy, sealer: Sealer) -> None:
         self._policy, self._sealer = policy, sealer
 
-    async def by_number(self, db: Connection, number: str) -> Ready | None:
-        """None when it is no active number of ours. Needs platform scope."""
-        row = await store_answering.select_by_number(db, number)
+    async def by_number(self, db: Connection, number: str, carrier: str) -> Ready | None:
+        """None when it is no active number of ours at this carrier. Needs platform scope."""
+        row = await store_answering.select_by_number(db, number, carrier)
         return None if row is None else self._ready(row)
 
     async def by_agent(
@@ -112,7 +115,7 @@ class Answering:
             is_trial=row["workspace_status"] == "trial",
             most_calls=row["max_concurrent_calls"],
             features=row["features"],
-            settings=row["settings"],
+            reach=reach_of(row),
             agent_id=row["agent_id"],
             agent_status=row["agent_status"],
             version=_version(row),
@@ -128,6 +131,11 @@ def _version(row: Any) -> Version | None:
         return None
     content = Content(row["name"], row["config"], row["voice_provider"], row["voice_config"])
     return Version(row["workspace_id"], row["agent_id"], row["version"], content, None, row["created_at"])
+
+
+def _allowed(version: Version, reach: Reach) -> Version:
+    content = version.content
+    return replace(version, content=replace(content, config=without_refused(content.config, reach)))
 
 
 def _keyed(chain: list[ProviderPlan], keys: Mapping[str, str]) -> list[ProviderPlan]:

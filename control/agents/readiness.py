@@ -10,6 +10,7 @@ from control.agents.facts import missing
 from control.agents.model import Content, Number, Version
 from control.agents.plan import chain, to_plan, wanted
 from control.agents.providers import KINDS, Kind, Offers
+from control.agents.transfers import PARAM, Reach, fault_of
 from shared.errors import Conflict
 from shared.plan import PlanError
 
@@ -22,9 +23,9 @@ class Reason:
     message: str
 
 
-def reasons(version: Version, number: Number | None, offers: Offers) -> list[Reason]:
-    """What of the agent itself stands in the way; the workspace is not looked at."""
-    found = list(_content_reasons(version, offers))
+def reasons(version: Version, number: Number | None, offers: Offers, reach: Reach) -> list[Reason]:
+    """What of the agent itself stands in the way; the workspace is not looked at, but for where its calls may go."""
+    found = list(_content_reasons(version, offers, reach))
     if number is None:
         found.append(Reason("phone_number_id", "it has no phone number"))
     elif number.status != "active":
@@ -38,7 +39,7 @@ def refusal(found: Sequence[Reason]) -> Conflict:
     return Conflict(f"This agent cannot answer calls: {told}.", code="cannot_answer", param=found[0].param)
 
 
-def _content_reasons(version: Version, offers: Offers) -> Iterator[Reason]:
+def _content_reasons(version: Version, offers: Offers, reach: Reach) -> Iterator[Reason]:
     try:
         config = AgentConfig.model_validate(version.content.config)
     except ValidationError as error:
@@ -49,6 +50,8 @@ def _content_reasons(version: Version, offers: Offers) -> Iterator[Reason]:
         yield Reason("config.prompt", "it has neither prompt nor greeting")
     for name in missing(config):
         yield Reason(f"config.facts.{name}", "its texts need this fact")
+    if refused := fault_of(config.fallback_number, reach):
+        yield Reason(PARAM, refused.message)
     silent = [kind for kind in KINDS if not chain(version.content, config, kind, offers)]
     for kind in silent:
         yield Reason(f"config.speech.{kind}", _why(version.content, config, kind, offers))

@@ -7,13 +7,14 @@ from uuid import UUID
 
 from msgspec import UNSET
 
-from control.agents import store, store_providers, store_templates, store_versions
+from control.agents import store, store_answering, store_providers, store_templates, store_versions
 from control.agents.answering import Answering
 from control.agents.check import parse_config, parse_options, require_known
 from control.agents.merge import merge
 from control.agents.model import Agent, AgentPolicy, Content, Draft, Edit, Listed, Version, VersionLine
 from control.agents.providers import Offers
 from control.agents.readiness import Reason, reasons, refusal
+from control.agents.transfers import Reach, fallback_of, reach_of, require_not_ours
 from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record
 from control.workspaces.service import Workspaces
@@ -69,7 +70,7 @@ class Agents:
         """
         await self._require_open(db, workspace_id)
         before = await _locked(db, workspace_id, agent_id, edit.expected_version)
-        content = await self._content(db, workspace_id, before.content, edit)
+        content = await self._content(db, workspace_id, before.content, edit, fallback_of(before.content.config))
         return await self._put_in_force(db, before, content, edit, actor, now)
 
     async def versions(
@@ -96,7 +97,7 @@ class Agents:
         await self._require_open(db, workspace_id)
         before = await _locked(db, workspace_id, agent_id, expected_version)
         old = await self.version(db, workspace_id, agent_id, version)
-        content = await self._content(db, workspace_id, old.content, Edit())
+        content = await self._content(db, workspace_id, old.content, Edit(), fallback_of(before.content.config))
         return await self._put_in_force(db, before, content, Edit(), actor, now)
 
     async def activate(self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, now: datetime) -> Agent:
@@ -107,7 +108,8 @@ class Agents:
         if agent.status == "live":
             return agent
         found = await self._workspace_reasons(db, workspace_id, most)
-        found += reasons(_version(agent), agent.number, await self._offers(db, workspace_id))
+        reach = await _reach(db, agent)
+        found += reasons(_version(agent), agent.number, await self._offers(db, workspace_id), reach)
         if found:
             raise refusal(found)
         return await _change_status(db, agent, "live", actor, now)
@@ -150,13 +152,18 @@ class Agents:
     async def _offers(self, db: Connection, workspace_id: UUID) -> Offers:
         return Offers(await store_providers.select_offers(db, workspace_id), standins=self._policy.standins)
 
-    async def _content(self, db: Connection, workspace_id: UUID, base: Content, edit: Edit) -> Content:
-        """The edit laid over what is there, checked. Raises Invalid."""
+    async def _content(
+        self, db: Connection, workspace_id: UUID, base: Content, edit: Edit, fallback: str = ""
+    ) -> Content:
+        """The edit laid over what is there, checked. fallback: the number in force, which is not looked at again.
+        Raises Invalid."""
         config = parse_config(merge(base.config, edit.config or {}))
         provider = base.voice_provider if edit.voice_provider is UNSET else edit.voice_provider
         voice = parse_options(merge(base.voice_config, edit.voice_config or {}), "voice_config")
         content = Content(edit.name or base.name, config.model_dump(), provider, voice)
         require_known(content, config, await self._offers(db, workspace_id))
+        if config.fallback_number not in ("", fallback):
+            require_not_ours(reach_of(await store_answering.select_reach(db, workspace_id, config.fallback_number)))
         return content
 
     async def _put_in_force(
@@ -176,8 +183,9 @@ class Agents:
     async def _require_no_worse(self, db: Connection, before: Agent, after: Agent) -> None:
         """What was in the way already (a provider gone since) keeps nobody from mending something else."""
         offers = await self._offers(db, before.workspace_id)
-        known = reasons(_version(before), before.number, offers)
-        new = [reason for reason in reasons(_version(after), after.number, offers) if reason not in known]
+        known = reasons(_version(before), before.number, offers, await _reach(db, before))
+        now = reasons(_version(after), after.number, offers, await _reach(db, after))
+        new = [reason for reason in now if reason not in known]
         if new:
             raise refusal(new)
 
@@ -201,6 +209,11 @@ async def _locked(db: Connection, workspace_id: UUID, agent_id: UUID, expected: 
             param="expected_version",
         )
     return agent
+
+
+async def _reach(db: Connection, agent: Agent) -> Reach:
+    number = fallback_of(agent.content.config)
+    return reach_of(await store_answering.select_reach(db, agent.workspace_id, number))
 
 
 async def _base(db: Connection, template_id: UUID | None) -> Content:

@@ -5,13 +5,22 @@ from uuid import UUID
 
 from control.db.pool import Connection
 
-_ANSWERING: Final = """
+# Where the numbers of a workspace `w` are that it may call from: their countries, themselves where none is noted.
+_HOMES: Final = """
+    ARRAY(SELECT DISTINCT coalesce(n.country, n.phone_number) FROM phone_numbers n
+          WHERE n.workspace_id = w.id AND n.status = 'active' AND n.carrier IN ('twilio', 'telnyx')) AS homes
+"""
+_OURS: Final = """
+    EXISTS (SELECT FROM phone_numbers n
+            WHERE n.phone_number = {number} AND n.status IN ('buying', 'active', 'releasing')) AS is_ours
+"""
+_ANSWERING: Final = f"""
     SELECT x.workspace_id, x.number_id, w.status AS workspace_status, w.deleted_at IS NOT NULL AS is_deleted,
            EXISTS (SELECT FROM workspace_members m JOIN users u ON u.id = m.user_id
                    WHERE m.workspace_id = w.id AND m.role = 'owner' AND u.email_verified_at IS NOT NULL) AS is_verified,
            t.max_concurrent_calls, t.features, w.settings,
            a.id AS agent_id, a.status AS agent_status, v.version, v.name, v.config, v.voice_provider, v.voice_config,
-           v.created_at,
+           v.created_at, {_HOMES}, {_OURS.format(number="v.config->>'fallback_number'")},
            (SELECT coalesce(jsonb_agg(jsonb_build_object(
                 'provider', p.provider, 'kinds', p.kinds, 'is_enabled', p.is_enabled, 'priority', p.priority,
                 'needs_key', p.needs_key, 'for_tests', p.for_tests, 'config', p.config, 'options', p.options,
@@ -29,7 +38,7 @@ _ANSWERING: Final = """
 """
 _BY_NUMBER: Final = f"""
     WITH target AS (SELECT id AS number_id, workspace_id, agent_id, NULL::integer AS version
-                    FROM phone_numbers WHERE phone_number = $1 AND status = 'active')
+                    FROM phone_numbers WHERE phone_number = $1 AND carrier = $2 AND status = 'active')
     {_ANSWERING}
 """
 _BY_AGENT: Final = f"""
@@ -39,11 +48,21 @@ _BY_AGENT: Final = f"""
 """
 
 
-async def select_by_number(db: Connection, number: str) -> Any:
-    """Who answers this number; None for one that is not active. Needs platform scope: it finds the workspace."""
-    return await db.fetchrow(_BY_NUMBER, number)
+async def select_by_number(db: Connection, number: str, carrier: str) -> Any:
+    """Who answers this number; None for one that is not active, or not at this carrier. Needs platform scope: it finds
+    the workspace."""
+    return await db.fetchrow(_BY_NUMBER, number, carrier)
 
 
 async def select_by_agent(db: Connection, workspace_id: UUID, agent_id: UUID | None, version: int | None) -> Any:
     """The same for an agent; version: None takes the one in force."""
     return await db.fetchrow(_BY_AGENT, workspace_id, agent_id, version)
+
+
+async def select_reach(db: Connection, workspace_id: UUID, number: str) -> Any:
+    """Where a workspace's calls may go, and whether this number is one of ours that the scope sees."""
+    return await db.fetchrow(
+        f"SELECT w.settings, {_HOMES}, {_OURS.format(number='$2')} FROM workspaces w WHERE w.id = $1",
+        workspace_id,
+        number,
+    )

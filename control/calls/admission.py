@@ -43,11 +43,22 @@ def resumed_plan(
 
 
 def refusal_of(state: State, why: Why, now: datetime) -> State:
-    """Written down; nothing for a call that is over."""
+    """Written down; nothing for a call that is over. One whose agent had talked already was lost, and one about which
+    nothing is known stays open: its end is for media, the carrier or the reaper to tell."""
     if state.is_final:
         return state
+    if why == "cut_off":
+        lost = {"reason": "media_lost", "at": now.isoformat()}
+        return state if "lost" in state.details else state.noted(lost=lost)
+    if state.status == "in_progress" and _was_led(state):
+        return closed(state, "failed", "media_lost", why, now, "control").noted(refused=why)
     status: Any = "busy" if why in ("all_busy", "over_limit") else "failed"
     return closed(state, status, None, why, now, "control").noted(refused=why)
+
+
+def _was_led(state: State) -> bool:
+    """To a media node. Telnyx's calls are in progress before one is looked for."""
+    return bool(state.media_node or state.details.get("leg"))
 
 
 def _ms(moment: datetime) -> int:

@@ -63,16 +63,16 @@ class Handover:
             raise NoRoom("bus_away") from away
         return Stream(node.url, token, node.node_id)
 
-    async def decide(self, call_id: UUID, node_id: str | None, wait_s: float) -> Over | None:
+    async def decide(self, call_id: UUID, node_id: str | None, wait_s: float, *, leg: int = 0) -> Over | None:
         """Whether the conversation came to its end, and what then; None: it was lost and is to go on elsewhere.
 
         Media tells so before it closes the socket, but the carrier's word may be faster: waits up to `wait_s` for it,
-        unless the node that had the call is gone already.
+        unless the node that had the call is gone already. node_id, leg: see `holder`.
         """
         loop = asyncio.get_running_loop()
         until = loop.time() + wait_s
         over = await self._checkpoints.ended(str(call_id))
-        if over is None and node_id and not await self._is_alive(node_id):
+        if over is None and node_id and not await self._is_alive(await self.holder(call_id, node_id, leg)):
             # Once more: it may have told just before it went.
             return await self._checkpoints.ended(str(call_id))
         while over is None and loop.time() < until:
@@ -80,13 +80,28 @@ class Handover:
             over = await self._checkpoints.ended(str(call_id))
         return over
 
+    async def holder(self, call_id: UUID, node_id: str, leg: int) -> str:
+        """The node that has, or had, the call's stream `leg`. node_id: the one that it was led to. Of several behind
+        one address, the carrier's socket may have come to another: the sign of life and the checkpoint tell."""
+        (call,) = await self._live.get([str(call_id)])
+        if call is not None and call.leg == leg:
+            return call.node_id
+        kept = await self._checkpoints.get(str(call_id))
+        return kept.node_id if kept is not None and kept.leg == leg else node_id
+
+    async def is_carried(self, call_id: UUID, leg: int) -> bool:
+        """Whether a node that is alive tells of the call's stream `leg`."""
+        (call,) = await self._live.get([str(call_id)])
+        return call is not None and call.leg == leg and await self._is_alive(call.node_id)
+
     async def checkpoint(self, call_id: UUID) -> Checkpoint | None:
         """What the call goes on from; None without one."""
         return await self._checkpoints.get(str(call_id))
 
-    async def forget(self, call_id: UUID) -> None:
-        """The call is over: its conversation leaves the bus."""
-        await self._checkpoints.forget(str(call_id))
+    async def forget(self, call_ids: Sequence[UUID]) -> None:
+        """These calls' ends are written down: their conversations leave the bus. The word that they were over stays for
+        a while, for the carrier may ask only now."""
+        await self._checkpoints.forget([str(call_id) for call_id in call_ids])
 
     async def command(self, call_id: UUID, command: Command, wait_s: float) -> str | None:
         """Has something done to a running call: shared.bus.commands.DONE or why not; None when its node did not answer

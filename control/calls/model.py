@@ -12,7 +12,7 @@ from shared.plan import CallPlan
 CarrierName = Literal["twilio", "telnyx"]
 Direction = Literal["inbound", "outbound"]
 # Why a call is not answered by an agent; see Refused.
-Why = Literal["unknown_number", "suspended", "over_limit", "all_busy", "unusable"]
+Why = Literal["unknown_number", "suspended", "over_limit", "all_busy", "unusable", "cut_off"]
 # Statuses that a call never leaves.
 FINAL: frozenset[Status] = frozenset({"completed", "failed", "busy", "no_answer", "canceled"})
 
@@ -47,7 +47,8 @@ class Refused:
     """A call that is not answered by an agent. words: what the caller is told, in `language`.
 
     why: unknown_number (no such number of ours, or without a live agent), suspended, over_limit (the workspace's
-    concurrent calls), all_busy (no room on any media node, or Redis away), unusable (the agent's plan cannot be made).
+    concurrent calls), all_busy (no room on any media node, or Redis away), unusable (the agent's plan cannot be made),
+    cut_off (its stream is over, and Redis away: nobody can tell what comes next).
     """
 
     why: Why
@@ -85,7 +86,8 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class CarrierRecording:
-    """A recording that a carrier has made. url: where it is fetched, without a sign-in of ours in it."""
+    """A recording that a carrier has made. url: where it is fetched, without a sign-in of ours in it. leg_id: the
+    carrier's id of the call's leg, by which it can be looked for; of these three, some may be empty."""
 
     carrier: CarrierName
     carrier_call_id: str
@@ -94,13 +96,16 @@ class CarrierRecording:
     duration_s: int | None
     channels: int
     call_id: UUID | None = None
+    leg_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Open:
     """A call that is not over, or has been so for a moment (status tells), as decisions on going on need it.
 
-    leg: of its last media stream, on the node media_node (empty before it is noted). began_at: when it was answered."""
+    leg: of its last media stream, which was led to the node media_node (empty before it is noted; whose it became, see
+    Handover.holder). began_at: when it was answered. end_reason: of one that is over. stream: by which the end of that
+    stream is known, where its carrier tells it and it was noted."""
 
     call_id: UUID
     workspace_id: UUID
@@ -115,3 +120,5 @@ class Open:
     carrier_call_id: str
     media_node: str = ""
     began_at: datetime | None = None
+    end_reason: EndReason | None = None
+    stream: str = ""

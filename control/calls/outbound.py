@@ -1,6 +1,6 @@
 """Outbound and test calls: everything that must be right before one is placed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -9,8 +9,9 @@ from uuid import UUID
 import msgspec
 
 from control.agents.answering import Answering, Ready
+from control.agents.destinations import PARAM, destination, require_allowed
 from control.calls import store, store_outbound
-from control.calls.destinations import PARAM, country_of, destination, require_allowed
+from control.calls.policy import LONGEST_S, TRANSFER_S
 from control.calls.store_outbound import Line, Placed
 from control.db.jobs import enqueue
 from control.db.pool import Connection
@@ -29,10 +30,14 @@ LIMITS: Final[Mapping[str, int]] = {
     "outbound_repeats_per_day": 10,
     "outbound_minutes_per_day": 600,
     "trial_test_calls_per_day": 20,
+    "test_calls_per_day": 100,
+    "test_call_minutes": 10,
     "outbound_ring_s": 45,
 }
 MINUTE_S: Final = 60
 DAY_S: Final = 86_400
+# Media ends a call that lasts too long, with a goodbye; the carrier only one that media did not.
+GOODBYE_S: Final = 60
 
 
 class PlaceJob(msgspec.Struct, frozen=True):
@@ -81,13 +86,36 @@ class Outbound:
         return call_id
 
     async def transferable(self, db: Connection, workspace_id: UUID, number: str) -> str:
-        """The number itself. Raises Invalid (codes as of `place`)."""
+        """The number itself. Raises Invalid (codes as of `place`; number_is_own: two agents could hand a caller to each
+        other without end)."""
         country = destination(number, "number")[1]
         ready = await self._answering.by_agent(db, workspace_id, None)
         if ready is None:
             raise Missing("There is no such workspace.", code="workspace_not_found")
-        _require_country(country, await store_outbound.select_lines(db, workspace_id, None), ready, "number")
+        _require_country(country, ready, "number")
+        if await store_outbound.is_ours(db, number):
+            raise Invalid("This is a number of the workspace itself.", code="number_is_own", param="number")
         return number
+
+    async def longest_s(self, db: Connection, row: store.Row, now: datetime) -> int:
+        """Seconds after which the carrier ends a call: what its agent allows, and then a transfer; of a test call what
+        the staff allow. No more than what is left of the day's minutes, but one at least."""
+        limits, its = await self.limits(db), row.state
+        placed = await store_outbound.count_placed(db, its.workspace_id, row.called, now)
+        ready = await self._answering.by_agent(db, its.workspace_id, row.agent_id, row.agent_version)
+        bounds = [_longest_of(ready, str(its.id)), 60 * limits["outbound_minutes_per_day"] - placed.seconds]
+        if its.is_test:
+            bounds.append(60 * limits["test_call_minutes"])
+        return max(MINUTE_S, min(bounds))
+
+    async def records(self, db: Connection, row: store.Row) -> bool:
+        """Whether a call's agent has its calls recorded; not one that cannot talk."""
+        its = row.state
+        ready = await self._answering.by_agent(db, its.workspace_id, row.agent_id, row.agent_version)
+        try:
+            return ready is not None and ready.plan(str(its.id)).recording
+        except PlanError:
+            return False
 
     async def limits(self, db: Connection) -> dict[str, int]:
         """By name, as the staff set them."""
@@ -99,8 +127,8 @@ class Outbound:
         await store.lock_workspace(db, wish.workspace_id)
         placed = await store_outbound.count_placed(db, wish.workspace_id, number, now)
         _require_within(placed, limits)
-        if ready.is_trial and wish.is_test and placed.tests >= limits["trial_test_calls_per_day"]:
-            raise _too_many("trial_test_limit", "test calls a day while on trial", limits["trial_test_calls_per_day"])
+        if wish.is_test:
+            _require_tests(placed, limits, ready)
         if placed.open >= ready.most_calls:
             raise Conflict(
                 f"This workspace's tier allows {ready.most_calls} calls at the same time.", code="call_limit"
@@ -118,6 +146,22 @@ def _require_within(placed: Placed, limits: Mapping[str, int]) -> None:
         raise _too_many("outbound_repeat_limit", "calls a day to one number", limits["outbound_repeats_per_day"])
     if placed.seconds >= 60 * limits["outbound_minutes_per_day"]:
         raise _too_many("outbound_minutes_limit", "connected minutes a day", limits["outbound_minutes_per_day"])
+
+
+def _require_tests(placed: Placed, limits: Mapping[str, int], ready: Ready) -> None:
+    """Raises TooMany."""
+    if ready.is_trial and placed.tests >= limits["trial_test_calls_per_day"]:
+        raise _too_many("trial_test_limit", "test calls a day while on trial", limits["trial_test_calls_per_day"])
+    if not ready.is_trial and placed.tests >= limits["test_calls_per_day"]:
+        raise _too_many("test_limit", "test calls a day", limits["test_calls_per_day"])
+
+
+def _longest_of(ready: Ready | None, call_id: str) -> int:
+    try:
+        most = ready.plan(call_id).limits.max_duration_s if ready is not None else 0
+    except PlanError:
+        most = 0
+    return min(most + GOODBYE_S + TRANSFER_S, LONGEST_S) if most else LONGEST_S
 
 
 def _require_able(ready: Ready, wish: Wish, call_id: str) -> None:
@@ -140,15 +184,12 @@ async def _line(db: Connection, wish: Wish, number: str, country: str, ready: Re
         raise Conflict("This workspace has no active phone number to call from.", code="no_number")
     if any(line.phone_number == number for line in lines):
         raise Invalid("This is a number of the workspace itself.", code="number_is_own", param=PARAM)
-    _require_country(country, lines, ready, PARAM)
+    _require_country(country, ready, PARAM)
     return lines[0]
 
 
-def _require_country(country: str, lines: Sequence[Line], ready: Ready, param: str) -> None:
-    own = {line.country or country_of(line.phone_number) or "" for line in lines}
-    chosen = ready.settings.get("outbound_countries", ())
-    named = [one for one in chosen if isinstance(one, str)] if isinstance(chosen, list) else ()
-    require_allowed(country, own, named, param)
+def _require_country(country: str, ready: Ready, param: str) -> None:
+    require_allowed(country, ready.reach.own, ready.reach.chosen, param)
 
 
 def _found(ready: Ready | None) -> Ready:

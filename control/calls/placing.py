@@ -1,5 +1,6 @@
 """An outbound call's way to its carrier, written down before and after the request so that none is dialled twice."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -9,7 +10,6 @@ from control.analytics.rollup import mark
 from control.calls import state, store
 from control.calls.model import CarrierName
 from control.calls.outbound import Outbound
-from control.calls.policy import LONGEST_S
 from control.calls.state import State
 from control.carriers.model import Dial
 from control.db.pool import Connection
@@ -47,7 +47,11 @@ class Placing:
         if placing_at is None:
             await store.update_states(db, [its.noted(placing_at=now.isoformat())])
         ring_s = (await self._outbound.limits(db))["outbound_ring_s"]
-        dial = Dial(str(call_id), row.caller, row.called, ring_s, LONGEST_S, detect_machine=not its.is_test)
+        longest_s = await self._outbound.longest_s(db, row, now)
+        record = await self._outbound.records(db, row)
+        dial = Dial(
+            str(call_id), row.caller, row.called, ring_s, longest_s, detect_machine=not its.is_test, record=record
+        )  # fmt: skip
         since = now if placing_at is None else datetime.fromisoformat(placing_at).astimezone(UTC)
         return Order("telnyx" if its.carrier == "telnyx" else "twilio", dial, since, placing_at is not None)
 
@@ -65,6 +69,18 @@ class Placing:
             its = replace(its, carrier_call_id=carrier_call_id, started_at=its.started_at or now)
             await store.update_states(db, [its])
         return not its.is_final
+
+    async def found(
+        self, db: Connection, call_id: UUID, carrier_call_ids: Sequence[str], now: datetime
+    ) -> tuple[str, bool] | None:
+        """Of those of the carrier's calls that may be this one, notes the first that is no other call of ours. Its id,
+        and whether it is still wanted, as `placed` tells; None without one."""
+        carrier = await store.carrier_of(db, call_id)
+        for one in carrier_call_ids:
+            other = await store.select_call(db, carrier, one)
+            if other is None or other.state.id == call_id:
+                return one, await self.placed(db, call_id, one, now)
+        return None
 
     async def failed(self, db: Connection, call_id: UUID, detail: str, now: datetime) -> None:
         """The carrier will not, or nobody knows whether it did. detail: a code of ours or the carrier's."""

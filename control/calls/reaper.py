@@ -6,6 +6,7 @@ longer than any call may be, is closed whatever Redis says.
 """
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -47,7 +48,8 @@ log = structlog.get_logger()
 
 async def reap(pool: Pool, handover: Handover, now: datetime) -> int:
     """Looks at all open calls once; returns how many were closed. Safe to run several times at once."""
-    done, after = 0, None
+    after: UUID | None = None
+    done = 0
     while True:
         calls = await _open(pool, now, after)
         if not calls:
@@ -56,7 +58,10 @@ async def reap(pool: Pool, handover: Handover, now: datetime) -> int:
             live: Collection[UUID] | None = await handover.live([call.id for call in calls])
         except BusAway:
             live = None
-        done += await _judge(pool, calls, live, now)
+        ended = await _judge(pool, calls, live, now)
+        with suppress(BusAway):  # then they fade by themselves
+            await handover.forget(ended)
+        done += len(ended)
         after = calls[-1].id
     if done:
         log.warning("calls.reaped", count=done)
@@ -107,11 +112,11 @@ async def _open(pool: Pool, now: datetime, after: UUID | None) -> list[State]:
         return await store_reaper.select_open(db, now - GRACE, after, BATCH)
 
 
-async def _judge(pool: Pool, calls: Sequence[State], live: Collection[UUID] | None, now: datetime) -> int:
-    """Only those about which something is to be written are held, and looked at anew."""
+async def _judge(pool: Pool, calls: Sequence[State], live: Collection[UUID] | None, now: datetime) -> list[UUID]:
+    """Those that were closed. Only those about which something is to be written are held, and looked at anew."""
     suspects = [call.id for call in calls if judged(call, _is_live(call, live), now) != call]
     if not suspects:
-        return 0
+        return []
     async with pool.transaction() as db:
         await enter_platform(db)
         held = (await store.lock_states(db, suspects)).values()
@@ -119,7 +124,7 @@ async def _judge(pool: Pool, calls: Sequence[State], live: Collection[UUID] | No
         await store.update_states(db, [new for _, new in changed])
         ended = [new for _, new in changed if new.is_final]
         await _finish(db, ended)
-    return len(ended)
+    return [call.id for call in ended]
 
 
 async def _finish(db: Connection, ended: Sequence[State]) -> None:

@@ -31,6 +31,8 @@ from shared.plan import PlanError
 from shared.secrets import Sealer
 
 HANG_UP: Final = "calls.hang_up"
+# No reason that media knows: the carrier is asked at once.
+BY_CARRIER: Final = "by_carrier"
 FETCH: Final = "calls.fetch_recording"
 # The carrier may ask what comes next after the call has been written down as over: for so long it is told.
 JUST_OVER: Final = timedelta(seconds=60)
@@ -72,7 +74,7 @@ class Calls:
         Number, agent, workspace, its open calls (counted under a lock, so that the last place is given once), row,
         plan. A known number's refusal leaves a row for the customer to see; a repeated one is told again.
         """
-        ready = await self._answering.by_number(db, ring.called)
+        ready = await self._answering.by_number(db, ring.called, ring.carrier)
         if ready is None:
             return refused("unknown_number", "en")
         await store.lock_workspace(db, ready.workspace_id)
@@ -116,7 +118,7 @@ class Calls:
         return Open(
             its.id, its.workspace_id, row.agent_id, row.agent_version, its.details.get("leg", 0), row.caller,
             row.called, its.direction, its.status, carrier, carrier_call_id, its.media_node or "",
-            its.answered_at or its.started_at,
+            its.answered_at or its.started_at, its.end_reason, _stream(its),
         )  # fmt: skip
 
     async def resume(
@@ -138,9 +140,14 @@ class Calls:
         plan = resumed_plan(plan, self._policy, leg, checkpoint, open_call.began_at or now, now)
         return admitted(open_call.carrier, open_call.carrier_call_id, open_call.call_id, ready, plan, self._policy)
 
-    async def connected(self, db: Connection, made: Admitted, node_id: str) -> None:
-        """Notes which media node was given the call's stream."""
-        await store.note_node(db, made.call_id, made.leg, node_id)
+    async def cut_off(self, db: Connection, open_call: Open) -> Refused:
+        """What a caller is told when nobody can tell whether the call is to go on, in the agent's language."""
+        ready = await self._answering.by_agent(db, open_call.workspace_id, open_call.agent_id, open_call.agent_version)
+        return refused("cut_off", ready.language if ready else "en", open_call.call_id)
+
+    async def connected(self, db: Connection, made: Admitted, node_id: str, stream: str = "") -> None:
+        """Notes which media node the call's stream was led to. stream: by which its end is known (Telnyx)."""
+        await store.note_node(db, made.call_id, made.leg, node_id, stream)
 
     async def refuse(self, db: Connection, call_id: UUID, told: Refused, now: datetime) -> None:
         """It went wrong after the row was made: no media node, or Redis away."""
@@ -162,15 +169,17 @@ class Calls:
         await self._write(db, before, after)
 
     async def carrier_recording(self, db: Connection, recording: CarrierRecording, now: datetime) -> None:
-        """A carrier's recording is there: has it fetched, once."""
+        """A carrier's recording is there: has it fetched, once. A call may have several, each with an id of its own."""
         row = await store.lock_call(db, recording.carrier, recording.carrier_call_id, recording.call_id)
-        if row is None or row.state.details.get("carrier_recording", {}).get("id") == recording.recording_id:
+        known = row.state.details.get("carrier_recordings", {}) if row is not None else {}
+        if row is None or recording.recording_id in known:
             return
         told = {
             "id": recording.recording_id, "url": recording.url, "duration_s": recording.duration_s,
-            "channels": recording.channels,
+            "channels": recording.channels, "leg": recording.leg_id, "place": len(known),
         }  # fmt: skip
-        await self._write(db, row.state, row.state.noted(carrier_recording=told))
+        after = row.state.noted(carrier_recordings={**known, recording.recording_id: told})
+        await self._write(db, row.state, after)
         await enqueue(db, FETCH, msgspec.json.encode(Fetch(row.state.id, recording.recording_id)))
 
     async def place(
@@ -181,7 +190,7 @@ class Calls:
         Raises Invalid (codes number_invalid, number_refused, country_not_allowed, number_is_own), Missing
         (agent_not_found), Conflict (agent_not_live, outbound_not_in_tier, cannot_answer, no_number, call_limit,
         workspace_suspended, owner_unverified), TooMany (outbound_rate, outbound_daily_limit, outbound_repeat_limit,
-        outbound_minutes_limit, trial_test_limit).
+        outbound_minutes_limit, trial_test_limit, test_limit).
         """
         return await self._outbound.place(db, actor, Wish(workspace_id, agent_id, number, test), now)
 
@@ -231,6 +240,12 @@ def _why(its: State) -> Why:
     """Why a call that is over is not let in again: as it was refused, if it was."""
     why: Why = its.details.get("refused", "unusable")
     return why
+
+
+def _stream(its: State) -> str:
+    """Of the leg that the call is in."""
+    leg = its.details.get("leg", 0)
+    return next((one.get("stream", "") for one in reversed(its.details.get("legs", ())) if one["leg"] == leg), "")
 
 
 def _day(its: State) -> date:

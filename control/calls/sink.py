@@ -9,9 +9,10 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 import asyncpg  # type: ignore[import-untyped]
 import structlog
@@ -68,20 +69,35 @@ class Pace:
     unknown_s: float = UNKNOWN_S
 
 
+# Told the calls that are over and written down; raises BusAway.
+Forget = Callable[[Sequence[UUID]], Awaitable[None]]
+
+
 async def consume(
-    pool: Pool, redis: Redis, stop: asyncio.Event, *, counts: Counts | None = None, pace: Pace = Pace()
+    pool: Pool,
+    redis: Redis,
+    forget: Forget,
+    stop: asyncio.Event,
+    *,
+    counts: Counts | None = None,
+    pace: Pace = Pace(),
 ) -> None:
     """Until `stop` is set; what was read by then is written first. Several processes may do so at once.
 
-    redis: its timeout must be longer than `pace.wait_s`.
+    redis: its timeout must be longer than `pace.wait_s`. forget: takes calls' conversations off the bus; called after
+    the commit, and again for an event that comes again.
     """
-    sink = _Sink(pool, redis, stop, counts if counts is not None else Counts(), pace)
+    sink = _Sink(pool, redis, forget, stop, counts if counts is not None else Counts(), pace)
     await sink.run()
 
 
 class _Sink:
-    def __init__(self, pool: Pool, redis: Redis, stop: asyncio.Event, counts: Counts, pace: Pace) -> None:
+    def __init__(
+        self, pool: Pool, redis: Redis, forget: Forget, stop: asyncio.Event, counts: Counts, pace: Pace
+    ) -> None:
         self._pool, self._redis, self._stop, self._counts, self._pace = pool, redis, stop, counts, pace
+        self._forget = forget
+        self._over: list[UUID] = []  # to be forgotten
         self._stream = EventStream(redis)
         self._name = f"{socket.gethostname()}-{os.getpid()}-{id(self):x}"
         self._reclaim_at = 0.0
@@ -123,7 +139,11 @@ class _Sink:
             except Unreadable as fault:
                 await self._set_aside(entry, str(fault))
                 done.append(entry.id)
+        self._over.clear()
         done += await self._written(readable)
+        if self._over:
+            # Before the events are taken off the stream: while the bus is away, they come again.
+            await self._forget(self._over)
         if done:
             await self._stream.done(done)
 
@@ -155,6 +175,7 @@ class _Sink:
             await enter_platform(db)
             self._reached = True
             written = await write(db, events)
+        self._over += written.over
         waiting = {entry for entry in written.unknown if _age_s(entry) < self._pace.unknown_s}
         given_up = len(written.unknown) - len(waiting)
         self._counts.written += written.fresh

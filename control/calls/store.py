@@ -11,6 +11,14 @@ from control.calls.state import State
 from control.db.pool import Connection
 
 OPEN: Final = "('queued', 'ringing', 'in_progress')"
+# How many a workspace has: those that are not over, and those whose caller was put through while the carrier has not
+# told their end. The latter began within the longest call and the longest transfer.
+COUNT_OPEN: Final = f"""
+    ((SELECT count(*) FROM calls WHERE workspace_id = {{workspace}} AND status IN {OPEN})
+     + (SELECT count(*) FROM calls WHERE workspace_id = {{workspace}} AND end_reason = 'transferred'
+        AND created_at > {{now}}::timestamptz - interval '6 hours'
+        AND (details->'put_through'->>'until')::timestamptz > {{now}}::timestamptz))
+"""
 COLUMNS: Final = ", ".join(field.name for field in fields(State))
 # What `update_states` writes, with the types of its columns.
 _WRITTEN: Final = {
@@ -61,7 +69,7 @@ _INSERT: Final = f"""
     WITH here AS (SELECT {_ROW} FROM calls WHERE carrier = $8 AND carrier_call_id = $9),
     let AS (
         SELECT coalesce($13::text, CASE WHEN $14::integer <= (
-            SELECT count(*) FROM calls WHERE workspace_id = $2 AND status IN {OPEN}) THEN 'over_limit' END) AS refused
+            {COUNT_OPEN.format(workspace="$2", now="$12")}) THEN 'over_limit' END) AS refused
     ),
     made AS (
         INSERT INTO calls (id, workspace_id, agent_id, agent_version, phone_number_id, direction, is_test, carrier,
@@ -178,18 +186,20 @@ async def next_leg(db: Connection, call_id: UUID) -> int:
     return -1 if leg is None else int(leg)
 
 
-async def note_node(db: Connection, call_id: UUID, leg: int, node_id: str) -> None:
-    """Which media node has the call's stream."""
+async def note_node(db: Connection, call_id: UUID, leg: int, node_id: str, stream: str = "") -> None:
+    """Which media node has the call's stream. stream: by which its end is known."""
     await db.execute(
         """
         UPDATE calls SET media_node = $3, details = jsonb_set(
             details, '{legs}', coalesce(details->'legs', '[]')
-            || jsonb_build_array(jsonb_build_object('leg', $2::integer, 'node_id', $3::text, 'at', now())))
+            || jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
+                'leg', $2::integer, 'node_id', $3::text, 'at', now(), 'stream', nullif($4::text, '')))))
         WHERE id = $1
         """,
         call_id,
         leg,
         node_id,
+        stream,
     )
 
 

@@ -12,6 +12,8 @@ _WORDS: Final[dict[str, dict[Why, str]]] = {
         "over_limit": "Sorry, all our lines are busy at the moment. Please call again in a few minutes. Goodbye.",
         "all_busy": "Sorry, all our lines are busy at the moment. Please call again in a few minutes. Goodbye.",
         "unusable": "Sorry, we cannot take your call at the moment. Please try again later. Goodbye.",
+        "cut_off": "Sorry, this call cannot go on at the moment. If you still need us, please call again in a few "
+        "minutes. Goodbye.",
     },
     "de": {
         "unknown_number": "Leider ist diese Nummer zurzeit nicht erreichbar. Auf Wiederhören.",
@@ -23,6 +25,8 @@ _WORDS: Final[dict[str, dict[Why, str]]] = {
         "Auf Wiederhören.",
         "unusable": "Leider können wir Ihren Anruf zurzeit nicht annehmen. Bitte versuchen Sie es später noch einmal. "
         "Auf Wiederhören.",
+        "cut_off": "Leider kann dieses Gespräch zurzeit nicht weitergehen. Wenn Sie uns noch brauchen, rufen Sie bitte "
+        "in einigen Minuten noch einmal an. Auf Wiederhören.",
     },
     "es": {
         "unknown_number": "Lo sentimos, este número no está disponible en este momento. Adiós.",
@@ -30,6 +34,8 @@ _WORDS: Final[dict[str, dict[Why, str]]] = {
         "over_limit": "Lo sentimos, todas las líneas están ocupadas. Vuelva a llamar en unos minutos. Adiós.",
         "all_busy": "Lo sentimos, todas las líneas están ocupadas. Vuelva a llamar en unos minutos. Adiós.",
         "unusable": "Lo sentimos, no podemos atender su llamada en este momento. Inténtelo más tarde. Adiós.",
+        "cut_off": "Lo sentimos, esta llamada no puede continuar en este momento. Si aún nos necesita, vuelva a llamar "
+        "en unos minutos. Adiós.",
     },
     "fr": {
         "unknown_number": "Désolé, ce numéro n'est pas en service pour le moment. Au revoir.",
@@ -39,6 +45,8 @@ _WORDS: Final[dict[str, dict[Why, str]]] = {
         "all_busy": "Désolé, toutes nos lignes sont occupées. Veuillez rappeler dans quelques minutes. Au revoir.",
         "unusable": "Désolé, nous ne pouvons pas prendre votre appel pour le moment. Veuillez réessayer plus tard. "
         "Au revoir.",
+        "cut_off": "Désolé, cet appel ne peut pas continuer pour le moment. Si vous avez encore besoin de nous, "
+        "veuillez rappeler dans quelques minutes. Au revoir.",
     },
 }  # fmt: skip
 _APOLOGIES: Final = {

@@ -1,10 +1,11 @@
 """The jobs of calls: each may run twice, and be broken off anywhere."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, Final, Protocol, TypeVar
+from tempfile import NamedTemporaryFile, TemporaryDirectory
+from typing import IO, Any, Final, Protocol, TypeVar, runtime_checkable
 from uuid import UUID
 
 import msgspec
@@ -15,7 +16,6 @@ from control.calls.handover import Handover, NotLive
 from control.calls.joining import NotJoinable, join
 from control.calls.model import CarrierName
 from control.calls.outbound import PLACE, PlaceJob
-from control.calls.placing import Order
 from control.calls.service import FETCH, HANG_UP, Calls, Fetch, HangUp
 from control.calls.state import State, recordings_of
 from control.calls.writing import JOIN, Join
@@ -33,8 +33,6 @@ __all__ = [
 
 # Media is asked first to end a call, so that the record tells the reason; the carrier if it does not answer.
 ASK_S: Final = 2.0
-# Four hours of 8 kHz stereo with 16 bits, and a head.
-MOST_BYTES: Final = 4 * 3600 * 32_000 + 4_096
 
 log = structlog.get_logger()
 J = TypeVar("J")
@@ -45,6 +43,14 @@ class Gateways(Protocol):
 
     def get(self, name: CarrierName) -> Carrier:
         """Raises CarrierRefused."""
+
+
+@runtime_checkable
+class FindsRecordings(Protocol):
+    """A carrier that may tell of a recording without its id (Telnyx)."""
+
+    async def find_recording(self, call_leg_id: str) -> str | None:
+        """Its id. Raises CarrierRefused and CarrierAway."""
 
 
 def place_by(pool: Pool, calls: Calls, carriers: Gateways) -> Handler:
@@ -59,24 +65,20 @@ def place_by(pool: Pool, calls: Calls, carriers: Gateways) -> Handler:
             return
         try:
             carrier = carriers.get(order.carrier)
-            placed = await _dialled(carrier, order)
+            if order.is_repeat:
+                await _look(pool, calls, carrier, call_id, await carrier.find_dialled(order.dial, order.since))
+                return
+            placed = await carrier.dial(order.dial)
         except CarrierRefused as refusal:
             await _failed(pool, calls, call_id, refusal.code)
             return
         except CarrierAway as away:
             raise JobFailed(f"carrier away: {away.code}") from None
-        if placed is None:
-            # It may have been dialled without our knowing: never again. Should it ring all the same, its webhooks are
-            # answered with a refusal.
-            await _failed(pool, calls, call_id, "not_confirmed")
-            return
         async with pool.transaction() as db:
             await enter_platform(db)
             is_wanted = await calls.placing.placed(db, call_id, placed.carrier_call_id, _now())
-        if not is_wanted and not order.is_repeat:
+        if not is_wanted:
             await _hang_up(carrier, placed.carrier_call_id)
-        elif not is_wanted:
-            await _failed(pool, calls, call_id, "not_confirmed")
 
     return run
 
@@ -102,26 +104,24 @@ def hang_up_by(pool: Pool, carriers: Gateways, handover: Handover) -> Handler:
 def fetch_recording_by(
     pool: Pool, calls: Calls, carriers: Gateways, storage: Storage, *, delete: bool = True
 ) -> Handler:
-    """Keeps a carrier's recording in our storage. delete: removes it at the carrier then."""
+    """Keeps a carrier's recording in our storage. delete: removes it at the carrier then, which takes its id: one that
+    the webhook did not tell is looked for."""
 
     async def run(payload: bytes) -> None:
         job = _payload(payload, Fetch)
         its = await _state(pool, job.call_id)
-        told: Any = its.details.get("carrier_recording") if its else None
-        if its is None or not told or told["id"] != job.recording_id:
+        told: Any = its.details.get("carrier_recordings", {}).get(job.recording_id) if its else None
+        if its is None or not told:
             return
         carrier = _carrier(carriers, its)
-        key = told.get("key")
+        key, recording = told.get("key"), told["id"] or told.get("found", "")
+        if not recording and (key is None or delete):
+            recording = await _found(carrier, told.get("leg", ""))
         if key is None:
-            key = await _kept(carrier, storage, its, told["url"] or told["id"])
-            await _noted(pool, its.id, key, told["duration_s"])
+            key = await _kept(carrier, storage, its, recording, told)
+            await _noted(pool, its.id, job.recording_id, {"key": key, "found": recording}, told["duration_s"])
         if delete:
-            try:
-                await carrier.delete_recording(job.recording_id)
-            except CarrierRefused as refusal:
-                raise JobFailed(f"refused: {refusal.code}", for_good=True) from None
-            except CarrierAway as away:
-                raise JobFailed(f"carrier away: {away.code}") from None
+            await _deleted(carrier, recording)
 
     return run
 
@@ -156,11 +156,17 @@ def join_recordings_by(pool: Pool, storage: Storage) -> Handler:
     return run
 
 
-async def _dialled(carrier: Carrier, order: Order) -> Placed | None:
-    """None: it was tried before, and the carrier knows of no such call. Raises CarrierRefused, CarrierAway."""
-    if order.is_repeat:
-        return await carrier.find_dialled(order.dial, order.since)
-    return await carrier.dial(order.dial)
+async def _look(pool: Pool, calls: Calls, carrier: Carrier, call_id: UUID, found: Sequence[Placed]) -> None:
+    """It was tried before: one of these may be it. If none is, it may have been dialled without our knowing: never
+    again. Should it ring all the same, its webhooks are answered with a refusal."""
+    ids = [one.carrier_call_id for one in found]
+    async with pool.transaction() as db:
+        await enter_platform(db)
+        its = await calls.placing.found(db, call_id, ids, _now())
+    if its is None:
+        await _failed(pool, calls, call_id, "not_confirmed")
+    elif not its[1]:
+        await _hang_up(carrier, its[0])
 
 
 async def _failed(pool: Pool, calls: Calls, call_id: UUID, detail: str) -> None:
@@ -186,35 +192,77 @@ async def _ended_by_media(handover: Handover, job: HangUp) -> bool:
         return False
 
 
-async def _kept(carrier: Carrier, storage: Storage, its: State, recording: str) -> str:
+async def _found(carrier: Carrier, leg_id: str) -> str:
+    """The id of a recording of which none was told; empty while nobody knows it."""
+    if not leg_id or not isinstance(carrier, FindsRecordings):
+        return ""
     try:
-        audio = await carrier.fetch_recording(recording)
+        return await carrier.find_recording(leg_id) or ""
+    except (CarrierRefused, CarrierAway) as fault:
+        log.warning("recording.not_found", carrier=fault.carrier, code=fault.code)
+        return ""
+
+
+async def _fetch(carrier: Carrier, recording: str, url: str, into: IO[bytes]) -> None:
+    """By its id, for which the carrier makes a fresh address. The one that was told holds for ten minutes at Telnyx: it
+    does where there is no id, or where that leads nowhere yet."""
+    code = "unknown"
+    for one in dict.fromkeys(name for name in (recording, url) if name):
+        try:
+            return await carrier.fetch_recording(one, into)
+        except CarrierRefused as refusal:
+            code = refusal.code
+        except CarrierAway as away:
+            raise JobFailed(f"carrier away: {away.code}") from None
+    # Without an id it may be found by the next try.
+    raise JobFailed(f"refused: {code}", for_good=bool(recording))
+
+
+async def _deleted(carrier: Carrier, recording: str) -> None:
+    if not recording:
+        raise JobFailed("recording not found")
+    try:
+        await carrier.delete_recording(recording)
     except CarrierRefused as refusal:
         raise JobFailed(f"refused: {refusal.code}", for_good=True) from None
     except CarrierAway as away:
         raise JobFailed(f"carrier away: {away.code}") from None
-    if not 0 < len(audio) <= MOST_BYTES:
-        raise JobFailed(f"recording of {len(audio)} bytes", for_good=True)
-    kind = "wav" if audio[:4] == b"RIFF" else "mp3"
-    key = f"{recordings_of(its.workspace_id)}{its.id}-carrier.{kind}"
+
+
+async def _kept(carrier: Carrier, storage: Storage, its: State, recording: str, told: Mapping[str, Any]) -> str:
+    """By way of a file, for it may have hundreds of megabytes. The call's first is named as if it were the only one."""
+    which = f"-{told['place'] + 1}" if told["place"] else ""
     try:
-        await storage.put(key, audio)
+        with NamedTemporaryFile(prefix="vocalized-fetch-") as file:
+            await _fetch(carrier, recording, told["url"], file.file)
+            file.flush()
+            size = file.tell()
+            if size == 0:
+                raise JobFailed("recording of 0 bytes", for_good=True)
+            file.seek(0)
+            kind = "wav" if file.read(4) == b"RIFF" else "mp3"
+            key = f"{recordings_of(its.workspace_id)}{its.id}-carrier{which}.{kind}"
+            await storage.put(key, Path(file.name))
     except StorageAway as fault:
         raise JobFailed(f"storage: {fault}") from None
+    except OSError as fault:
+        raise JobFailed(type(fault).__name__) from None
     return key
 
 
-async def _noted(pool: Pool, call_id: UUID, key: str, seconds: int | None) -> None:
-    """Ours, where we recorded too, stays the call's recording."""
+async def _noted(pool: Pool, call_id: UUID, recording_id: str, kept: Mapping[str, str], seconds: int | None) -> None:
+    """Ours, where we recorded too, stays the call's recording; of the carrier's, the one that is kept first."""
     async with pool.transaction() as db:
         await enter_platform(db)
         row = await store.lock_one(db, call_id)
         if row is None:
             return
         its = row.state
-        after = its.noted(carrier_recording={**its.details.get("carrier_recording", {}), "key": key})
+        known: Mapping[str, Any] = its.details.get("carrier_recordings", {})
+        one = {**known.get(recording_id, {}), **kept}
+        after = its.noted(carrier_recordings={**known, recording_id: one})
         if its.recording_key is None:
-            after = replace(after, recording_key=key, recording_seconds=seconds)
+            after = replace(after, recording_key=kept["key"], recording_seconds=seconds)
         await store.update_states(db, [after])
 
 

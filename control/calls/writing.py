@@ -1,7 +1,7 @@
 """A batch of media's events written down in one transaction: each event once, whatever comes twice."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -12,15 +12,19 @@ import msgspec
 from control.analytics.rollup import Day, mark_all
 from control.calls import store, store_events
 from control.calls.applying import Fresh, applied
+from control.calls.service import BY_CARRIER, HANG_UP, HangUp
 from control.calls.state import State
 from control.calls.store_events import EventRow
 from control.db.jobs import enqueue
 from control.db.pool import Connection
-from shared.events import AgentSaid, CallerSaid, Envelope, decode_event
+from shared.events import AgentSaid, CallEnded, CallerSaid, Envelope, decode_event
 
 JOIN: Final = "calls.join_recordings"
 # Recordings of several streams come one after the other: they are joined when no more are likely to come.
 JOIN_AFTER_S: Final = 5.0
+# Telnyx keeps a call up when its stream ends, until we are told of that and hang up. Should that word be lost, the call
+# is ended all the same, so long after media's.
+HANG_UP_AFTER_S: Final = 10.0
 _MOST_SEQ: Final = 2**31 - 1
 
 
@@ -48,10 +52,12 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """fresh: events that were new. unknown: entries of calls that there are not."""
+    """fresh: events that were new. unknown: entries of calls that there are not. over: calls whose media has told its
+    last, and that have a final state, now or since before."""
 
     fresh: int
     unknown: Sequence[str]
+    over: Sequence[UUID] = ()
 
 
 def read(entry: str, line: bytes) -> Told:
@@ -80,12 +86,17 @@ async def write(db: Connection, told: Sequence[Told]) -> Written:
         return Written(0, unknown)
     rows = [_row(one, before[one.call_id].workspace_id) for one in known.values()]
     fresh = [known[key] for key in await store_events.insert_events(db, rows)]
-    if fresh:
-        await _apply(db, before, fresh)
-    return Written(len(fresh), unknown)
+    after = await _apply(db, before, fresh) if fresh else before
+    return Written(len(fresh), unknown, _over(known.values(), after))
 
 
-async def _apply(db: Connection, before: dict[UUID, State], fresh: Iterable[Told]) -> None:
+def _over(told: Iterable[Told], after: Mapping[UUID, State]) -> Sequence[UUID]:
+    ended = {one.call_id for one in told if isinstance(one.envelope.event, CallEnded)}
+    return [call_id for call_id in ended if after[call_id].is_final]
+
+
+async def _apply(db: Connection, before: Mapping[UUID, State], fresh: Iterable[Told]) -> Mapping[UUID, State]:
+    """The calls afterwards."""
     by_call: dict[UUID, list[Told]] = defaultdict(list)
     for one in fresh:
         by_call[one.call_id].append(one)
@@ -102,6 +113,7 @@ async def _apply(db: Connection, before: dict[UUID, State], fresh: Iterable[Told
     await store_events.upsert_words(db, spoken)
     await store.update_states(db, [new for _, new in changed])
     await _have_joined(db, changed)
+    await _have_hung_up(db, changed)
     counted = [
         Day(new.workspace_id, new.created_at.astimezone(UTC).date())
         for old, new in changed
@@ -109,6 +121,7 @@ async def _apply(db: Connection, before: dict[UUID, State], fresh: Iterable[Told
     ]
     if counted:
         await mark_all(db, counted)
+    return {**before, **{new.id: new for _, new in changed}}
 
 
 async def _have_joined(db: Connection, changed: Iterable[tuple[State, State]]) -> None:
@@ -116,6 +129,15 @@ async def _have_joined(db: Connection, changed: Iterable[tuple[State, State]]) -
         recordings = new.details.get("recordings", ())
         if len(recordings) > 1 and recordings != old.details.get("recordings"):
             await enqueue(db, JOIN, msgspec.json.encode(Join(new.id)), delay_s=JOIN_AFTER_S)
+
+
+async def _have_hung_up(db: Connection, changed: Iterable[tuple[State, State]]) -> None:
+    """Not those whose caller was put through: they are on the line still."""
+    for old, new in changed:
+        over = new.is_final and not old.is_final and new.end_reason != "transferred"
+        if over and new.carrier == "telnyx" and new.carrier_call_id is not None:
+            job = HangUp(new.id, "telnyx", new.carrier_call_id, BY_CARRIER)
+            await enqueue(db, HANG_UP, msgspec.json.encode(job), delay_s=HANG_UP_AFTER_S)
 
 
 def _row(one: Told, workspace_id: UUID) -> EventRow:

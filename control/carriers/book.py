@@ -43,6 +43,15 @@ class Priced(Protocol):
         """In US dollars; None when it does not tell. Raises CarrierAway."""
 
 
+@runtime_checkable
+class Ordering(Protocol):
+    """A carrier at which numbers are ordered, and whose numbers need not have the reference of their order."""
+
+    async def ordered(self, reference: str) -> Literal["pending", "success"] | None:
+        """How the order under this reference stands; None without one that has not failed. Raises CarrierRefused and
+        CarrierAway."""
+
+
 class Carriers:
     """Those that are set up. default: whose numbers are bought; None: the first that is set up."""
 

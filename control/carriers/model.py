@@ -1,10 +1,10 @@
 """What a carrier is asked and what it answers, the same for all of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal, Protocol
+from typing import IO, Literal, Protocol
 
 CarrierName = Literal["twilio", "telnyx"]
 
@@ -53,7 +53,8 @@ class Owned:
 
 @dataclass(frozen=True, slots=True)
 class Dial:
-    """A call that is to be placed. call_id: ours; comes back with every webhook of it. Times in seconds."""
+    """A call that is to be placed. call_id: ours; comes back with every webhook of it. Times in seconds. record: its
+    agent has calls recorded; the carrier does so if it is the one who records."""
 
     call_id: str
     caller: str
@@ -61,6 +62,7 @@ class Dial:
     ring_s: int = 45
     longest_s: int = 14_400
     detect_machine: bool = False
+    record: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +96,16 @@ class Carrier(Protocol):
     async def dial(self, order: Dial) -> Placed:
         """Places a call whose webhooks come to us."""
 
-    async def find_dialled(self, order: Dial, since: datetime) -> Placed | None:
-        """A call with these two numbers placed at or after `since` that we have not noted; None without one, or where
-        the carrier cannot tell."""
+    async def find_dialled(self, order: Dial, since: datetime) -> Sequence[Placed]:
+        """Calls with these two numbers placed at or after `since`, oldest first, other calls of ours among them; none
+        where the carrier cannot tell."""
 
     async def hang_up(self, carrier_call_id: str) -> None:
         """Ends a call; one that is over is no error."""
 
-    async def fetch_recording(self, recording: str) -> bytes:
-        """The audio of a carrier's recording: its id, or the URL that a webhook told."""
+    async def fetch_recording(self, recording: str, into: IO[bytes]) -> None:
+        """Writes the audio of a carrier's recording into an open file, in place of what is there. recording: its id, or
+        the URL that a webhook told. It may have hundreds of megabytes, and take minutes. Raises OSError too."""
 
     async def delete_recording(self, recording: str) -> None:
         """Removes it at the carrier; one that is gone is no error."""
@@ -111,8 +114,8 @@ class Carrier(Protocol):
 class CallControl(Protocol):
     """A carrier whose calls are steered by commands (Telnyx). command_id: repeats of it are ignored by the carrier."""
 
-    async def answer(self, carrier_call_id: str, command_id: str) -> None:
-        """Takes a ringing call."""
+    async def answer(self, carrier_call_id: str, command_id: str, *, record: bool) -> None:
+        """Takes a ringing call. record: its agent has calls recorded; see Dial."""
 
     async def start_stream(self, carrier_call_id: str, url: str, command_id: str) -> None:
         """Connects an answered call with a media socket, both ways, PCMU."""
@@ -123,5 +126,5 @@ class CallControl(Protocol):
     async def speak(self, carrier_call_id: str, words: str, language: str, command_id: str) -> None:
         """Says something by the carrier's own voice."""
 
-    async def transfer(self, carrier_call_id: str, number: str, caller: str, command_id: str) -> None:
-        """Puts the caller through."""
+    async def transfer(self, carrier_call_id: str, number: str, caller: str, command_id: str, *, limit_s: int) -> None:
+        """Puts the caller through, for so many seconds at most."""

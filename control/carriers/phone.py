@@ -17,6 +17,14 @@ def kind_of(phone_number: str) -> Kind:
         return "local"
 
 
+def is_valid(phone_number: str) -> bool:
+    """Whether it is an E.164 number that its country gives out."""
+    try:
+        return phone_number.startswith("+") and phonenumbers.is_valid_number(phonenumbers.parse(phone_number))
+    except phonenumbers.NumberParseException:
+        return False
+
+
 def country_prefix(country: str) -> str:
     """The digits before a country's numbers, such as 49; empty for a country that has none."""
     code: int = phonenumbers.country_code_for_region(country)

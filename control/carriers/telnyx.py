@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final, Literal, TypeVar, cast, get_args, get_type_hints
+from typing import IO, Any, Final, Literal, TypeVar, cast, get_args, get_type_hints
 
 import httpx
 import telnyx
@@ -34,7 +34,7 @@ from control.carriers.telnyx_forms import (
     recording_form,
     text,
 )
-from control.carriers.tries import connection_fault, download, tried
+from control.carriers.tries import DOWNLOAD_S, connection_fault, download, tried
 
 T = TypeVar("T")
 
@@ -47,7 +47,6 @@ LANGUAGES: Final[tuple[str, ...]] = get_args(get_type_hints(ActionSpeakParams)["
 # An order is decided a moment after it is placed: how long that is waited for, and how often it is asked about.
 _ORDER_S: Final = 20.0
 _ORDER_PAUSE_S: Final = 0.3
-_DOWNLOAD_S: Final = 25.0
 
 
 class TelnyxGateway:
@@ -111,6 +110,11 @@ class TelnyxGateway:
         except TimeoutError:
             raise CarrierAway(NAME, "order_pending", "the order is still being worked on") from None
 
+    async def ordered(self, reference: str) -> Literal["pending", "success"] | None:
+        """How an order that was placed under this reference stands; None without one that has not failed."""
+        found = await self._order_under(reference)
+        return None if found is None else found[1]
+
     async def configure(self, owned: Owned) -> None:
         """Has its calls reach us; may be repeated. Where our webhooks are is told by the connection."""
         await self._ask(
@@ -133,17 +137,17 @@ class TelnyxGateway:
         told = await self._ask(lambda: self._sdk.calls.dial(**asked))
         return Placed(text(told.data.call_control_id if told.data is not None else None))
 
-    async def find_dialled(self, order: Dial, since: datetime) -> Placed | None:
+    async def find_dialled(self, order: Dial, since: datetime) -> list[Placed]:
         """Telnyx lists no calls; its webhooks tell the call_id."""
-        return None
+        return []
 
     async def hang_up(self, carrier_call_id: str) -> None:
         """Ends a call; one that is over is no error."""
         await self._unless_gone(lambda: self._calls.hangup(carrier_call_id))
 
-    async def answer(self, carrier_call_id: str, command_id: str) -> None:
-        """Takes a ringing call, and has it recorded if Telnyx records."""
-        asked = cast(ActionAnswerParams, {"command_id": command_id} | recording_form(self._options))
+    async def answer(self, carrier_call_id: str, command_id: str, *, record: bool) -> None:
+        """Takes a ringing call, and has it recorded if that is wanted and Telnyx records."""
+        asked = cast(ActionAnswerParams, {"command_id": command_id} | recording_form(self._options, wanted=record))
         await self._ask(lambda: self._calls.answer(carrier_call_id, **asked))
 
     async def start_stream(self, carrier_call_id: str, url: str, command_id: str) -> None:
@@ -164,9 +168,7 @@ class TelnyxGateway:
 
     async def reject(self, carrier_call_id: str, cause: Literal["busy", "rejected"], command_id: str) -> None:
         """Refuses a ringing call."""
-        await self._ask(
-            lambda: self._calls.reject(carrier_call_id, cause=_CAUSES[cause], command_id=command_id)
-        )
+        await self._ask(lambda: self._calls.reject(carrier_call_id, cause=_CAUSES[cause], command_id=command_id))
 
     async def speak(self, carrier_call_id: str, words: str, language: str, command_id: str) -> None:
         """Says something by Telnyx's own voice, up to 3,000 characters; in English where it has not that language."""
@@ -178,22 +180,29 @@ class TelnyxGateway:
         }
         await self._ask(lambda: self._calls.speak(carrier_call_id, **asked))
 
-    async def transfer(self, carrier_call_id: str, number: str, caller: str, command_id: str) -> None:
-        """Puts the caller through. The other leg's webhooks carry the state "transfer:" and this call's id."""
+    async def transfer(self, carrier_call_id: str, number: str, caller: str, command_id: str, *, limit_s: int) -> None:
+        """Puts the caller through. The other leg's webhooks carry the state "transfer:" and this call's id.
+
+        limit_s: 30 to 14,400, of the other leg; without one Telnyx lets it last four hours."""
         state = client_state(f"transfer:{carrier_call_id}")
         await self._ask(
             lambda: self._calls.transfer(
-                carrier_call_id, to=number, from_=caller, target_leg_client_state=state, command_id=command_id
+                carrier_call_id,
+                to=number,
+                from_=caller,
+                target_leg_client_state=state,
+                command_id=command_id,
+                time_limit_secs=limit_s,
             )
         )
 
     # --- Recordings -----------------------------------------------------------------------------------------------
 
-    async def fetch_recording(self, recording: str) -> bytes:
+    async def fetch_recording(self, recording: str, into: IO[bytes]) -> None:
         """recording: its id, or the URL that a webhook told, which holds for ten minutes."""
         url = recording if "://" in recording else await self._recording_url(recording)
         # Such a URL signs in by itself, at a host that our key is no business of.
-        return await tried(lambda: download(self._http, NAME, url), NAME, timeout_s=_DOWNLOAD_S, repeatable=True)
+        await tried(lambda: download(self._http, NAME, url, into), NAME, timeout_s=DOWNLOAD_S, repeatable=True)
 
     async def delete_recording(self, recording: str) -> None:
         """By id only: Raises CarrierRefused (code bad_recording) for a URL, which names none."""
@@ -230,10 +239,9 @@ class TelnyxGateway:
 
     async def _ordered(self, phone_number: str, reference: str) -> tuple[str, str]:
         """An order's id and status: one that was placed before, if it has not failed, else a new one."""
-        page = await self._ask(lambda: self._sdk.number_orders.list(filter={"customer_reference": reference}))
-        for order in page.data or []:
-            if order.customer_reference == reference and order.status in ("pending", "success"):
-                return text(order.id), order.status
+        found = await self._order_under(reference)
+        if found is not None:
+            return found
         told = await self._ask(
             lambda: self._sdk.number_orders.create(
                 phone_numbers=[{"phone_number": phone_number}],
@@ -243,6 +251,14 @@ class TelnyxGateway:
             repeatable=False,
         )
         return (text(told.data.id), told.data.status or "pending") if told.data is not None else (text(None), "")
+
+    async def _order_under(self, reference: str) -> tuple[str, Literal["pending", "success"]] | None:
+        """The id and status of one that was placed before and has not failed."""
+        page = await self._ask(lambda: self._sdk.number_orders.list(filter={"customer_reference": reference}))
+        for order in page.data or []:
+            if order.customer_reference == reference and order.status in ("pending", "success"):
+                return text(order.id), order.status
+        return None
 
     async def _order_status(self, order_id: str) -> str:
         told = await self._ask(lambda: self._sdk.number_orders.retrieve(order_id))

@@ -11,6 +11,8 @@ NAME: Final[CarrierName] = "telnyx"
 # No such thing, no such call.
 GONE: Final = frozenset({"10005", "90015"})
 _OVER: Final = frozenset({"90018"})
+# The call has a media stream already; there may be one only.
+STREAMS: Final = frozenset({"90045"})
 _LONGEST_CALL_S: Final = 14_400
 
 
@@ -41,12 +43,12 @@ def call_form(options: TelnyxOptions, order: Dial) -> dict[str, object]:
     }
     if order.detect_machine:
         asked["answering_machine_detection"] = "detect"
-    return asked | recording_form(options)
+    return asked | recording_form(options, wanted=order.record)
 
 
-def recording_form(options: TelnyxOptions) -> dict[str, object]:
-    """Of a call that is dialled or answered."""
-    if not options.records:
+def recording_form(options: TelnyxOptions, *, wanted: bool) -> dict[str, object]:
+    """Of a call that is dialled or answered. wanted: its agent has calls recorded."""
+    if not (options.records and wanted):
         return {}
     return {"record": "record-from-answer", "record_channels": "dual", "record_format": "wav"}
 

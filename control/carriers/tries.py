@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from typing import IO, Final, TypeVar
 
 import httpx
 
@@ -16,7 +16,11 @@ T = TypeVar("T")
 PAUSES: Final = (0.1, 0.4)
 # All tries of one question together take as long as so many that run into their timeout.
 _BUDGET: Final = 2.0
-LARGEST_RECORDING: Final = 512 * 1024 * 1024
+# Four hours of 8 kHz stereo with 16 bits, and a head.
+LARGEST_RECORDING: Final = 4 * 3600 * 32_000 + 4_096
+# Seconds of one try of a download.
+DOWNLOAD_S: Final = 240.0
+_CHUNK: Final = 256 * 1024
 
 # Below this they write each URL and body, in which numbers stand.
 for _name in ("httpx", "httpcore", "telnyx", "twilio"):
@@ -56,25 +60,28 @@ def away_by_status(carrier: str, status: int) -> CarrierAway | None:
     return None
 
 
-async def download(http: httpx.AsyncClient, carrier: str, url: str, *, auth: tuple[str, str] | None = None) -> bytes:
-    """A file, up to LARGEST_RECORDING. Redirects are followed; `auth` goes to the first host only.
+async def download(
+    http: httpx.AsyncClient, carrier: str, url: str, into: IO[bytes], *, auth: tuple[str, str] | None = None
+) -> None:
+    """Writes a file of up to LARGEST_RECORDING into an open one, whatever an earlier try left there. Redirects are
+    followed; `auth` goes to the first host only.
 
-    Raises CarrierRefused and CarrierAway."""
-    parts: list[bytes] = []
+    Raises CarrierRefused and CarrierAway, and OSError when there is no room for it."""
+    into.seek(0)
+    into.truncate()
     size = 0
     try:
         async with http.stream("GET", url, auth=auth, follow_redirects=True) as response:
             _require_good(carrier, response.status_code)
-            async for part in response.aiter_bytes():
+            async for part in response.aiter_bytes(_CHUNK):
                 size += len(part)
                 if size > LARGEST_RECORDING:
                     raise CarrierRefused(carrier, "too_large", "the recording is too large")
-                parts.append(part)
+                into.write(part)
     except httpx.HTTPError as error:
         raise connection_fault(carrier, error) from None
     except httpx.InvalidURL:
         raise CarrierRefused(carrier, "bad_url", "the recording's address is none") from None
-    return b"".join(parts)
 
 
 def _require_good(carrier: str, status: int) -> None:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final, TypeVar
+from typing import IO, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -29,7 +29,7 @@ from control.carriers.model import (
     Placed,
 )
 from control.carriers.phone import Kind, country_prefix, kind_of
-from control.carriers.tries import connection_fault, download, tried
+from control.carriers.tries import DOWNLOAD_S, connection_fault, download, tried
 from control.carriers.twilio_forms import (
     MISSING,
     NAME,
@@ -51,7 +51,6 @@ T = TypeVar("T")
 # The number types of the pricing API.
 _PRICED_AS: Final[Mapping[Kind, str]] = {"local": "local", "mobile": "mobile", "toll_free": "toll free"}
 _PRICES_HOLD: Final = timedelta(hours=1)
-_DOWNLOAD_S: Final = 25.0
 
 
 class TwilioGateway:
@@ -116,15 +115,14 @@ class TwilioGateway:
         row = await self._ask(lambda: self._sdk.calls.create_async(**call_form(self._options, order)), repeatable=False)
         return Placed(text(row.sid))
 
-    async def find_dialled(self, order: Dial, since: datetime) -> Placed | None:
-        """The newest such call of ours; Twilio tells times in whole seconds."""
+    async def find_dialled(self, order: Dial, since: datetime) -> list[Placed]:
+        """Such calls that we placed; Twilio tells times in whole seconds."""
         rows = await self._ask(
             lambda: self._sdk.calls.list_async(to=order.called, from_=order.caller, limit=50, page_size=50)
         )
         floor = since.astimezone(UTC).replace(microsecond=0)
         ours = [row for row in rows if row.direction == "outbound-api" and moment(row.date_created) >= floor]
-        newest = max(ours, key=lambda row: moment(row.date_created), default=None)
-        return None if newest is None else Placed(text(newest.sid))
+        return [Placed(text(row.sid)) for row in sorted(ours, key=lambda row: moment(row.date_created))]
 
     async def hang_up(self, carrier_call_id: str) -> None:
         """Ends a call, ringing or answered; one that is over is no error."""
@@ -138,15 +136,16 @@ class TwilioGateway:
                 lambda: self._sdk.calls(carrier_call_id).recordings.create_async(**form), repeatable=False
             )
 
-    async def fetch_recording(self, recording: str) -> bytes:
+    async def fetch_recording(self, recording: str, into: IO[bytes]) -> None:
         """As WAV: both sides where Twilio has them apart. recording: its id, or any URL with it."""
         url = f"{self._recordings()}/{recording_sid(recording)}.wav"
         try:
-            return await self._download(f"{url}?RequestedChannels=2")
+            await self._download(f"{url}?RequestedChannels=2", into)
         except CarrierRefused as refused:
-            if refused.code != "400":  # that is: there is one channel only
+            if refused.code != "400":
                 raise
-        return await self._download(url)
+            # There is one channel only.
+            await self._download(url, into)
 
     async def delete_recording(self, recording: str) -> None:
         """Removes it; one that is gone is no error."""
@@ -203,10 +202,10 @@ class TwilioGateway:
     def _recordings(self) -> str:
         return f"{self._options.api_url}/2010-04-01/Accounts/{self._options.account_sid}/Recordings"
 
-    async def _download(self, url: str) -> bytes:
+    async def _download(self, url: str, into: IO[bytes]) -> None:
         auth = (self._options.account_sid, self._options.token)
-        return await tried(
-            lambda: download(self._http, NAME, url, auth=auth), NAME, timeout_s=_DOWNLOAD_S, repeatable=True
+        await tried(
+            lambda: download(self._http, NAME, url, into, auth=auth), NAME, timeout_s=DOWNLOAD_S, repeatable=True
         )
 
 

@@ -16,6 +16,10 @@ MISSING: Final = frozenset({"20404", "404"})
 # Not (or no longer) to be had; the call is over.
 _TAKEN: Final = frozenset({"21422", "21452"})
 _OVER: Final = frozenset({"21220"})
+# Twilio asks once more when it could not connect, and otherwise not at all. What it tells without waiting for an answer
+# is to come again after a fault or silence of ours, up to three times (docs: webhooks-connection-overrides; the
+# fragment is no part of what is asked and signed).
+AGAIN: Final = "#rc=3&rp=5xx,ct,rt"
 _WHY: Final = {
     "20003": "the carrier does not accept our sign-in",
     "21422": "the number is not to be had",
@@ -44,12 +48,15 @@ class TwilioOptions:
 
 
 def number_webhooks(options: TwilioOptions) -> dict[str, str]:
-    """Of a number, when it is called."""
+    """Of a number, when it is called. When our answer did not come or could not be carried out, the same address is
+    asked once more: a call that was let in before is led on."""
     base = f"{options.webhook_url}/webhooks/calls"
     return {
         "voice_url": f"{base}/inbound",
         "voice_method": "POST",
-        "status_callback": f"{base}/status",
+        "voice_fallback_url": f"{base}/inbound",
+        "voice_fallback_method": "POST",
+        "status_callback": f"{base}/status{AGAIN}",
         "status_callback_method": "POST",
     }
 
@@ -57,12 +64,15 @@ def number_webhooks(options: TwilioOptions) -> dict[str, str]:
 def call_form(options: TwilioOptions, order: Dial) -> dict[str, object]:
     """Of a call that is to be placed, with its webhooks."""
     base = f"{options.webhook_url}/webhooks/calls"
-    status = f"{base}/status?call={order.call_id}"
+    status = f"{base}/status?call={order.call_id}{AGAIN}"
+    answered = f"{base}/inbound?call={order.call_id}"
     asked: dict[str, object] = {
         "to": order.called,
         "from_": order.caller,
-        "url": f"{base}/inbound?call={order.call_id}",
+        "url": answered,
         "method": "POST",
+        "fallback_url": answered,
+        "fallback_method": "POST",
         "status_callback": status,
         "status_callback_method": "POST",
         "status_callback_event": ["initiated", "ringing", "answered", "completed"],
@@ -73,7 +83,7 @@ def call_form(options: TwilioOptions, order: Dial) -> dict[str, object]:
         # Not before the agent may speak: the verdict comes while it does.
         asked |= {"machine_detection": "Enable", "async_amd": "true"}
         asked |= {"async_amd_status_callback": status, "async_amd_status_callback_method": "POST"}
-    if options.records:
+    if options.records and order.record:
         asked |= {"record": True} | recording_form(options, order.call_id)
     return asked
 
@@ -84,7 +94,7 @@ def recording_form(options: TwilioOptions, call_id: str) -> dict[str, object]:
         "recording_channels": "dual",
         "recording_track": "both",
         "trim": "do-not-trim",
-        "recording_status_callback": f"{options.webhook_url}/webhooks/calls/recording?call={call_id}",
+        "recording_status_callback": f"{options.webhook_url}/webhooks/calls/recording?call={call_id}{AGAIN}",
         "recording_status_callback_method": "POST",
     }
 

@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 import asyncpg  # type: ignore[import-untyped]
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgPoolDriver
@@ -29,6 +30,10 @@ _STATEMENTS: Final = QueryQueueBuilder()
 # The statement of pgqueuer without its client, which hands JSON over as text: our codec would quote that again.
 _ENQUEUE: Final = _STATEMENTS.build_enqueue_query("raise")
 _REQUEUE: Final = _STATEMENTS.build_requeue_jobs_query()
+_TAKEN: Final = """
+    SELECT count(*) AS taken FROM pgqueuer_log WHERE job_id = $1 AND status = 'picked' AND id > (
+        SELECT coalesce(max(id), 0) FROM pgqueuer_log WHERE job_id = $1 AND status = 'queued')
+"""
 _USUAL_PRIORITY: Final = 0
 _CONNECTIONS: Final = 4  # one of them listens
 _BATCH: Final = 10
@@ -69,6 +74,16 @@ class Retries:
 
 
 @dataclass(frozen=True, slots=True)
+class Care:
+    """What holds for jobs of one name that are heavy. timeout_s: in place of the usual limit. at_once: by all workers
+    together. deaths: after so many workers that died at it, one after the other, it has failed for good."""
+
+    timeout_s: float
+    at_once: int
+    deaths: int = 3
+
+
+@dataclass(frozen=True, slots=True)
 class JobCount:
     """Jobs in the queue. status: queued, picked or failed. oldest: when the first of them was asked for."""
 
@@ -87,14 +102,21 @@ async def enqueue(db: Connection, job: str, payload: bytes, *, delay_s: float = 
     await db.execute(_ENQUEUE, [_USUAL_PRIORITY], [job], [payload], [timedelta(seconds=delay_s)], [None], [None])
 
 
-async def work_off(url: str, handlers: Mapping[str, Handler], retries: Retries, stop: asyncio.Event) -> None:
+async def work_off(
+    url: str,
+    handlers: Mapping[str, Handler],
+    retries: Retries,
+    stop: asyncio.Event,
+    cares: Mapping[str, Care] | None = None,
+) -> None:
     """Does jobs as they come, each by the handler of its name, until `stop` is set; those begun are finished first.
+    cares: by name, for those that are heavy; the same in all processes.
 
     A handler raises JobFailed when it failed. Several processes may do so at once. Raises QueueLost.
     """
     try:
         async with _driver(url) as driver:
-            await _work_off(driver, handlers, retries, stop)
+            await _work_off(driver, handlers, retries, stop, cares or {})
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, FailingListenerError) as error:
         raise QueueLost(type(error).__name__) from error
 
@@ -135,13 +157,18 @@ async def forget(db: Connection, before: datetime, most: int) -> int:
 class _Attempt(EntrypointExecutor):
     """One try of a job, bounded in time. What it raises is what pgqueuer stores and logs: our reason, nothing more."""
 
-    def __init__(self, parameters: EntrypointExecutorParameters, retries: Retries) -> None:
+    def __init__(
+        self, parameters: EntrypointExecutorParameters, retries: Retries, driver: AsyncpgPoolDriver, care: Care | None
+    ) -> None:
         super().__init__(parameters)
-        self._retries = retries
+        self._retries, self._driver, self._care = retries, driver, care
+        self._timeout_s = retries.timeout_s if care is None else care.timeout_s
 
     async def execute(self, job: Job, context: Context) -> None:
+        if self._care is not None and await self._deaths(job) >= self._care.deaths:
+            raise JobFailed("its workers died")
         try:
-            async with asyncio.timeout(self._retries.timeout_s):
+            async with asyncio.timeout(self._timeout_s):
                 await super().execute(job, context)
         except TimeoutError:
             failure = JobFailed("timeout")
@@ -154,14 +181,30 @@ class _Attempt(EntrypointExecutor):
             raise JobFailed(failure.reason)
         raise RetryRequested(timedelta(seconds=self._retries.wait_s(failures)), failure.reason)
 
+    async def _deaths(self, job: Job) -> int:
+        """How often it was taken since it was last put into the queue, but for this time: none of them came to an end,
+        of which pgqueuer itself keeps no count."""
+        row: Any
+        (row,) = await self._driver.fetch(_TAKEN, job.id)
+        return int(row["taken"]) - 1
+
 
 async def _work_off(
-    driver: AsyncpgPoolDriver, handlers: Mapping[str, Handler], retries: Retries, stop: asyncio.Event
+    driver: AsyncpgPoolDriver,
+    handlers: Mapping[str, Handler],
+    retries: Retries,
+    stop: asyncio.Event,
+    cares: Mapping[str, Care],
 ) -> None:
     manager = QueueManager(Queries(driver))
     for name, handler in handlers.items():
+        care = cares.get(name)
         manager.entrypoint(
-            name, accepts_context=False, on_failure="hold", executor_factory=lambda given: _Attempt(given, retries)
+            name,
+            concurrency_limit=0 if care is None else care.at_once,
+            accepts_context=False,
+            on_failure="hold",
+            executor_factory=partial(_Attempt, retries=retries, driver=driver, care=care),
         )(_taking_payload(handler))
     # Its own event is set by the manager too, when its listener fails.
     stopping = asyncio.create_task(_pass_on(stop, manager.shutdown))

@@ -1245,6 +1245,7 @@ INSERT INTO public.schema_migrations VALUES ('20261125000007');
 INSERT INTO public.schema_migrations VALUES ('20261125000008');
 INSERT INTO public.schema_migrations VALUES ('20261125000009');
 INSERT INTO public.schema_migrations VALUES ('20261125000010');
+INSERT INTO public.schema_migrations VALUES ('20261125000011');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -1770,6 +1771,12 @@ CREATE INDEX calls_open ON public.calls USING btree (workspace_id, created_at) W
 --
 
 CREATE INDEX calls_outbound ON public.calls USING btree (workspace_id, created_at DESC) INCLUDE (called_number, duration_seconds) WHERE (direction = 'outbound'::text);
+
+--
+-- Name: calls_put_through; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX calls_put_through ON public.calls USING btree (workspace_id, created_at DESC) WHERE (end_reason = 'transferred'::text);
 
 --
 -- Name: calls_status; Type: INDEX; Schema: public; Owner: -

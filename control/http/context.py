@@ -17,6 +17,7 @@ from control.numbers.service import Numbers
 from control.platform.audit import Actor
 from control.platform.service import Platform
 from control.workspaces.service import Workspaces
+from shared.bus.notes import Notes
 from shared.storage import Storage
 
 
@@ -35,6 +36,7 @@ class Services:
     carriers: Carriers
     handover: Handover
     storage: Storage
+    notes: Notes
 
 
 @dataclass(frozen=True, slots=True)

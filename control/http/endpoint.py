@@ -1,4 +1,5 @@
-"""One request's walk: body read, transaction begun, caller authorised, input checked, handler run, answer written."""
+"""One request's walk: body read, transaction begun, caller authorised, input checked, handler run, answer written (or
+had from elsewhere, once the transaction is over)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from aiohttp import web
 
 from control.db.pool import Connection, Pool
 from control.http.access import Kind
+from control.http.after import After
 from control.http.authorise import Authoriser, Claim
 from control.http.context import Context, Services
 from control.http.file import FileAnswer, respond
@@ -41,11 +43,13 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status and the bytes of a JSON body; empty for 204. Or a file, which is read after the transaction."""
+    """A status and the bytes of a JSON body; empty for 204. Or a file, or what makes the answer: both for after the
+    transaction."""
 
     status: int
     body: bytes
     file: FileAnswer | None = None
+    after: After[Any] | None = None
 
 
 @dataclass(slots=True)
@@ -78,6 +82,8 @@ class Endpoint:
                 answer = await self._transacted(asked)
         else:
             answer = await self._transacted(asked)
+        if answer.after is not None:
+            answer = self._written(await answer.after.work())
         if answer.file is not None:
             return respond(request, answer.file)
         if not answer.body:
@@ -131,6 +137,10 @@ class Endpoint:
         if asked.given is None:
             asked.given = self._given(asked)
         result = await self.route.handler(context, **asked.given)
+        return Answer(self.route.status, b"", after=result) if isinstance(result, After) else self._written(result)
+
+    def _written(self, result: object) -> Answer:
+        """By its type."""
         if isinstance(result, FileAnswer):
             return Answer(200, b"", result)
         if self.shape.answer is None:

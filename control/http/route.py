@@ -5,12 +5,13 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 from pydantic import BaseModel, TypeAdapter
 
 from control.http.access import Access, Kind
+from control.http.after import After
 from control.http.context import Context
 from control.http.file import FileAnswer
 
@@ -50,7 +51,8 @@ class Route:
 class Shape:
     """A handler's signature, read once. path: the handler's name of each path parameter, and its type.
 
-    workspaceId of a member's route is part of its context, and not handed on. file: the answer is a FileAnswer."""
+    workspaceId of a member's route is part of its context, and not handed on. answer: None for 204 and for a file.
+    file: the answer is a FileAnswer."""
 
     body: type[BaseModel] | None
     query: type[BaseModel] | None
@@ -66,16 +68,15 @@ class BadRoute(TypeError):
 
 @cache
 def shape(route: Route) -> Shape:
-    """Reads the handler's signature: `(context, body=…, query=…, <path parameters>) -> answer or None`.
-
-    Raises BadRoute."""
+    """Reads the handler's signature: `(context, body=…, query=…, <path parameters>) -> answer or None`, where an
+    answer that comes after the transaction is described by what comes. Raises BadRoute."""
     _check(route)
     hints = get_type_hints(route.handler, include_extras=True)
     names = list(inspect.signature(route.handler).parameters)
     context = hints.get(names[0]) if names else None
     if not (isinstance(context, type) and issubclass(context, Context)):
         raise BadRoute(f"{route.method} {route.path}: the first parameter must be a Context")
-    answer = hints.get("return", type(None))
+    answer = _answer(hints)
     body = _model(route, hints, "body")
     if (
         route.limit is not None
@@ -109,10 +110,23 @@ def _check(route: Route) -> None:
         raise BadRoute(f"{where}: a member's route needs {{workspaceId}}")
     if kind is Kind.OPEN and route.idempotent:
         raise BadRoute(f"{where}: a stored answer would be given to whoever has the key and no sign-in")
-    if route.idempotent and get_type_hints(route.handler).get("return") is FileAnswer:
-        raise BadRoute(f"{where}: a file is no answer that can be stored")
+    if route.idempotent:
+        _check_storable(route, where)
     if kind is not Kind.OPEN and route.limit is not None and route.limit.account:
         raise BadRoute(f"{where}: an account's limit is for those who aren't signed in")
+
+
+def _check_storable(route: Route, where: str) -> None:
+    told = get_type_hints(route.handler).get("return")
+    if told is FileAnswer:
+        raise BadRoute(f"{where}: a file is no answer that can be stored")
+    if get_origin(told) is After:
+        raise BadRoute(f"{where}: an answer that comes after the transaction cannot be stored in it")
+
+
+def _answer(hints: dict[str, Any]) -> Any:
+    told = hints.get("return", type(None))
+    return get_args(told)[0] if get_origin(told) is After else told
 
 
 def _model(route: Route, hints: dict[str, Any], name: str) -> type[BaseModel] | None:

@@ -18,6 +18,7 @@ from control.http.outside import Outside
 from control.numbers.service import Numbers
 from control.platform.service import Platform
 from control.workspaces.service import Workspaces
+from shared.bus.notes import Notes
 from shared.secrets import Sealer
 
 
@@ -64,4 +65,5 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         carriers=outside.carriers,
         handover=outside.handover,
         storage=outside.storage,
+        notes=Notes(outside.bus, sealer),
     )

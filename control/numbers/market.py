@@ -8,7 +8,7 @@ from shared.errors import Unavailable
 
 # Numbers go quickly: what is older is not shown.
 _HOLDS_S: Final = 5.0
-# Each question in the air holds the connections of those who wait for it.
+# Questions in the air; further ones are asked for patience.
 _AT_ONCE: Final = 4
 _LARGEST: Final = 50
 

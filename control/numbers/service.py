@@ -17,13 +17,14 @@ from control.numbers.plan import country_of
 from control.platform.audit import Actor, Change, record
 from control.platform.service import Platform
 from control.workspaces.service import Workspaces
-from shared.errors import Conflict, Missing
+from shared.errors import Conflict, Missing, TooMany
 from shared.ids import new_id
 
 BUY: Final = "numbers.buy"
 RELEASE: Final = "numbers.release"
 # What has not moved for so long has lost its job.
 STUCK: Final = timedelta(minutes=5)
+DAY: Final = timedelta(days=1)
 _SYSTEM: Final = Actor("system")
 
 
@@ -32,7 +33,7 @@ class Numbers:
     in the platform's. market: what can be bought."""
 
     def __init__(self, *, workspaces: Workspaces, agents: Agents, platform: Platform) -> None:
-        self._workspaces, self._agents = workspaces, agents
+        self._workspaces, self._agents, self._platform = workspaces, agents, platform
         self.market = Market()
 
     async def find(
@@ -49,11 +50,11 @@ class Numbers:
     async def buy(self, db: Connection, workspace_id: UUID, actor: Actor, wanted: Wanted, now: datetime) -> Number:
         """A number with status buying; a job does the rest.
 
-        Raises Invalid (code phone_number_invalid) and Conflict (codes number_taken, number_limit, workspace_suspended,
-        owner_unverified)."""
+        Raises Invalid (code phone_number_invalid), Conflict (codes number_taken, number_limit, workspace_suspended,
+        owner_unverified) and TooMany (code number_daily_limit)."""
         country = country_of(wanted.phone_number)
         await self._workspaces.require_running(db, workspace_id)
-        await self._require_room(db, workspace_id)
+        await self._require_room(db, workspace_id, now)
         number = _new(workspace_id, wanted, country, now)
         if not await store.insert_number(db, number):
             raise Conflict("This number is taken.", code="number_taken", param="phone_number")
@@ -78,7 +79,8 @@ class Numbers:
         return await self.get(db, workspace_id, number_id)
 
     async def release(self, db: Connection, workspace_id: UUID, actor: Actor, number_id: UUID, now: datetime) -> None:
-        """Has it given back, by a job; no agent answers it any more. One whose purchase failed goes at once.
+        """Has it given back, by a job; no agent answers it any more. One whose purchase failed goes at once; one whose
+        purchase does not come to an end may be given up.
 
         Raises Missing and Conflict (codes number_in_use, number_buying)."""
         agent_id = (await self.get(db, workspace_id, number_id)).agent_id
@@ -91,7 +93,7 @@ class Numbers:
             await store.update_released(db, workspace_id, number_id, now)
             await _note_release(db, actor, number)
             return
-        if number.status == "buying":
+        if number.status == "buying" and now - number.created_at < STUCK:
             raise Conflict("This number is still being bought.", code="number_buying")
         await self._require_idle(db, number, agent_id)
         await self._let_go(db, actor, number, now)
@@ -131,6 +133,10 @@ class Numbers:
         """Notes what a number that is being bought will cost a month."""
         await store.update_price(db, number.workspace_id, number.id, price)
 
+    async def highest_price(self, db: Connection) -> int:
+        """US dollars a month; what costs more is not bought."""
+        return int(await self._platform.setting(db, "number_highest_monthly_price"))
+
     async def bought(self, db: Connection, number: Number, owned: Owned, now: datetime) -> bool:
         """Makes it active. False: nobody wants it any more."""
         return await store.update_bought(
@@ -145,12 +151,21 @@ class Numbers:
         """Ends a release."""
         await store.update_released(db, number.workspace_id, number.id, now)
 
-    async def _require_room(self, db: Connection, workspace_id: UUID) -> None:
-        """Tier before numbers, as everywhere: a change of tier in between could deadlock."""
+    async def _require_room(self, db: Connection, workspace_id: UUID, now: datetime) -> None:
+        """Tier before numbers, as everywhere: a change of tier in between could deadlock.
+
+        One that is being given back keeps its place, and purchases of a day are counted: each costs a month's price,
+        however soon it is given back."""
         tier = await self._workspaces.limits(db, workspace_id, hold=True)
         await store.lock_numbers(db, workspace_id)
         if await store.count_held(db, workspace_id) >= tier.max_phone_numbers:
             raise Conflict(f"This workspace's tier allows {tier.max_phone_numbers} phone numbers.", code="number_limit")
+        most = await self._platform.setting(db, "number_purchases_per_day")
+        if await store.count_purchases(db, workspace_id, now - DAY) >= most:
+            raise TooMany(
+                f"No more than {most} phone numbers are bought within a day.", code="number_daily_limit",
+                retry_after_s=int(DAY.total_seconds()),
+            )  # fmt: skip
 
     async def _require_idle(self, db: Connection, number: Number, locked_agent: UUID | None) -> None:
         if number.agent_id is None:

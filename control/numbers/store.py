@@ -66,7 +66,21 @@ async def lock_numbers(db: Connection, workspace_id: UUID) -> None:
 async def count_held(db: Connection, workspace_id: UUID) -> int:
     """Those that count against the tier."""
     total: int = await db.fetchval(
-        "SELECT count(*) FROM phone_numbers WHERE workspace_id = $1 AND status IN ('buying', 'active')", workspace_id
+        "SELECT count(*) FROM phone_numbers WHERE workspace_id = $1 AND status IN ('buying', 'active', 'releasing')",
+        workspace_id,
+    )
+    return total
+
+
+async def count_purchases(db: Connection, workspace_id: UUID, since: datetime) -> int:
+    """Purchases begun since then; not those that came to nothing."""
+    total: int = await db.fetchval(
+        """
+        SELECT count(*) FROM phone_numbers WHERE workspace_id = $1 AND created_at > $2
+        AND (status IN ('buying', 'active', 'releasing') OR carrier_number_id IS NOT NULL)
+        """,
+        workspace_id,
+        since,
     )
     return total
 

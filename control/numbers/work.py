@@ -5,18 +5,20 @@ one finds what was done: a number that the carrier has under our reference is ad
 """
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from uuid import UUID
 
 import structlog
 
-from control.carriers.book import Carriers, Priced
-from control.carriers.model import Carrier, CarrierFault, CarrierRefused, Owned
+from control.carriers.book import Carriers, Ordering, Priced
+from control.carriers.model import Carrier, CarrierAway, CarrierFault, CarrierRefused, Owned
 from control.db.jobs import Handler, JobFailed
 from control.db.pool import Pool
 from control.db.scope import enter_platform
 from control.numbers.model import Number
-from control.numbers.service import BUY, RELEASE, Numbers
+from control.numbers.service import BUY, RELEASE, STUCK, Numbers
 
 __all__ = ["BUY", "RELEASE", "buy_by", "release_by"]
 
@@ -68,10 +70,10 @@ class _Desk:
             await self._give_back(carrier, ours)
             return
         if ours is None:
-            await self._note_price(carrier, number)
+            if await self._is_too_dear(number, await self._priced(carrier, number)):
+                return
             ours = await self._bought(carrier, number)
-        if ours is not None:
-            await carrier.configure(ours)
+        if ours is not None and await self._works(carrier, number, ours):
             await self._settle(carrier, number, ours)
 
     async def release(self, number_id: UUID) -> None:
@@ -83,7 +85,7 @@ class _Desk:
             if number.carrier_number_id is not None:
                 await carrier.release(number.carrier_number_id)
             else:  # its purchase was not finished, or not even begun
-                await self._give_back(carrier, await _ours(carrier, number))
+                await self._give_back(carrier, await _ours_soon(carrier, number))
         async with self._pool.transaction() as db:
             await enter_platform(db)
             await self._numbers.released(db, number, _now())
@@ -93,15 +95,30 @@ class _Desk:
             await enter_platform(db)
             return await self._numbers.resume(db, number_id)
 
-    async def _note_price(self, carrier: Carrier, number: Number) -> None:
-        """Before it is bought: a number that is ours is no longer in the carrier's price list."""
+    async def _priced(self, carrier: Carrier, number: Number) -> Decimal:
+        """Noted before it is bought: a number that is ours is no longer in the carrier's price list. 0 where that does
+        not tell."""
         if number.monthly_price or number.country is None or not isinstance(carrier, Priced):
-            return
+            return number.monthly_price
         price = await carrier.monthly_price(number.phone_number, number.country)
-        if price is not None:
-            async with self._pool.transaction() as db:
-                await enter_platform(db)
-                await self._numbers.priced(db, number, price)
+        if price is None:
+            return number.monthly_price
+        async with self._pool.transaction() as db:
+            await enter_platform(db)
+            await self._numbers.priced(db, number, price)
+        return price
+
+    async def _is_too_dear(self, number: Number, price: Decimal) -> bool:
+        """Such a purchase is given up, which is noted."""
+        async with self._pool.transaction() as db:
+            await enter_platform(db)
+            highest = await self._numbers.highest_price(db)
+            if price <= highest:
+                return False
+            why = f"It costs {price:.2f} US dollars a month; up to {highest} are paid."
+            await self._numbers.failed(db, number, why, _now())
+        log.info("numbers.too_dear", carrier=number.carrier)
+        return True
 
     async def _bought(self, carrier: Carrier, number: Number) -> Owned | None:
         """None: it is not to be had, which is noted."""
@@ -113,6 +130,17 @@ class _Desk:
             if ours is None:
                 await self._fail(number, refused)
             return ours
+
+    async def _works(self, carrier: Carrier, number: Number, ours: Owned) -> bool:
+        """Whether its calls reach us. A carrier that will not have them do so gets the number back; noted first, so
+        that whoever finds it so finishes that."""
+        try:
+            await carrier.configure(ours)
+        except CarrierRefused as refused:
+            await self._fail(number, refused)
+            await self._give_back(carrier, ours)
+            return False
+        return True
 
     async def _fail(self, number: Number, refused: CarrierRefused) -> None:
         log.info("numbers.refused", carrier=refused.carrier, code=refused.code)
@@ -137,9 +165,24 @@ class _Desk:
 
 
 async def _ours(carrier: Carrier, number: Number) -> Owned | None:
-    """The carrier's number, if it was bought for this row."""
-    found = await carrier.owned(number.phone_number)
-    return found if found is not None and found.reference == str(number.id) else None
+    """The carrier's number, if it was bought for this row. One without any reference may have been ordered under it."""
+    found, reference = await carrier.owned(number.phone_number), str(number.id)
+    if found is None or found.reference == reference:
+        return found
+    if not found.reference and isinstance(carrier, Ordering) and await carrier.ordered(reference) == "success":
+        return replace(found, reference=reference)
+    return None
+
+
+async def _ours_soon(carrier: Carrier, number: Number) -> Owned | None:
+    """The same; raises CarrierAway while it may still come: it would be paid for, and nobody would know it."""
+    order = await carrier.ordered(str(number.id)) if isinstance(carrier, Ordering) else None
+    ours = await _ours(carrier, number)
+    # It shows a moment after the order succeeded; later, it was given back since.
+    is_due = order == "success" and _now() - number.created_at < STUCK
+    if ours is None and (order == "pending" or is_due):
+        raise CarrierAway(carrier.name, "order_pending", "the order is still being worked on")
+    return ours
 
 
 def _number_id(payload: bytes) -> UUID:

@@ -58,12 +58,24 @@ _SPECS: Final = (
     ),
     _number(
         "outbound_minutes_per_day", 600, 1, 1_000_000,
-        "Connected minutes of outbound calls within 24 hours, after which a workspace places no more.",
+        "Minutes of outbound calls and of callers put through within 24 hours, after which no call is placed.",
     ),
     _number(
         "trial_test_calls_per_day", 20, 0, 1_000, "Test calls that a workspace on trial may place within 24 hours."
     ),
+    _number(
+        "test_calls_per_day", 100, 0, 10_000, "The same for a workspace that is not on trial."
+    ),
+    _number("test_call_minutes", 10, 1, 240, "Longest test call, minutes."),
     _number("outbound_ring_s", 45, 10, 120, "Seconds that an outbound call rings."),
+    _number(
+        "number_purchases_per_day", 10, 0, 10_000,
+        "Phone numbers that a workspace may buy within 24 hours, those given back since included.",
+    ),
+    _number(
+        "number_highest_monthly_price", 10, 1, 10_000,
+        "US dollars a month; phone numbers that cost more are not bought.",
+    ),
     _number("job_history_days", 14, 1, 365, "Days that the worker's log and its failed jobs are kept."),
 )  # fmt: skip
 

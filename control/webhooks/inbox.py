@@ -93,7 +93,7 @@ def _form_pairs(body: bytes) -> list[tuple[str, str]]:
 def _json_pairs(body: bytes) -> list[tuple[str, str]]:
     try:
         document = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):  # nested too deeply
         raise Malformed("The body is not valid JSON.", code="not_json") from None
     found: Mapping[str, object] = document if isinstance(document, dict) else {}
     return [(name, value) for name, value in found.items() if isinstance(value, str)]

@@ -10,6 +10,7 @@ from control.webhooks.leading import Leading
 from control.webhooks.metrics import WebhookMetrics
 from control.webhooks.options import WebhookOptions
 from control.webhooks.ports import Rooms
+from control.webhooks.shelf import Shelf
 from control.webhooks.store import MOST_ATTEMPTS, Left, claim_open, give_up, note_failure, remove_old
 from control.webhooks.telnyx import TelnyxCalls
 from control.webhooks.twilio_notes import TwilioNotes
@@ -21,15 +22,19 @@ KEPT: Final = timedelta(days=30)
 log = structlog.get_logger()
 
 
-async def finish_open(pool: Pool, services: Rooms, now: datetime, most: int = 50) -> int:
+async def finish_open(
+    pool: Pool, services: Rooms, now: datetime, most: int = 50, metrics: WebhookMetrics | None = None
+) -> int:
     """Tries up to `most` open events whose time has come; returns how many it tried. One that failed so often that it
     never will be done is closed with its last fault. Not within a transaction: carriers are asked. Several workers may
-    do so at once. Raises Unavailable without a database."""
+    do so at once. metrics: where what follows is counted. Raises Unavailable without a database."""
     # Nothing here answers a carrier, so that no address and no key is needed.
     options = WebhookOptions("")
-    leading = Leading(pool, services, WebhookMetrics(), options.connect_s)
+    leading = Leading(pool, services, metrics or WebhookMetrics(), options.connect_s)
     telnyx = TelnyxCalls(leading, over_wait_s=options.over_wait_s, commands_s=options.commands_s)
     notes = TwilioNotes(leading)
+    # What was told while the database was away comes first.
+    await Shelf(leading, options.connect_s).empty()
     found = await leading.transact(lambda db: claim_open(db, now, most))
     for left in found:
         try:

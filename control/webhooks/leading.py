@@ -9,8 +9,9 @@ from typing import TypeVar
 import structlog
 
 from control.calls.handover import NoRoom, Stream
-from control.calls.model import Admitted, Open, Refused
-from control.calls.words import busy
+from control.calls.model import FINAL, Admitted, Open, Refused
+from control.calls.words import busy, refused
+from control.carriers.phone import is_valid
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 from control.http.transaction import in_transaction
@@ -41,7 +42,8 @@ class Leading:
         return await in_transaction(self.pool, scoped, self.metrics.repeats.inc)
 
     async def stream(self, admitted: Admitted, exclude: Collection[str] = ()) -> Stream | Refused:
-        """Where the carrier is led, or what the caller is told: there is no room, or Redis is away or slow."""
+        """Where the carrier is led, or what the caller is told: there is no room, or Redis is away or slow. Of a call
+        that had its agent nothing is known then, see `cut_off`."""
         why = "too_slow"
         try:
             async with asyncio.timeout(self.connect_s):
@@ -51,38 +53,52 @@ class Leading:
         except TimeoutError:
             pass
         log.warning("webhook.no_room", why=why, call_id=str(admitted.call_id), leg=admitted.leg)
-        return busy(admitted.plan.agent.language, admitted.call_id)
+        language = admitted.plan.agent.language
+        if admitted.leg > 0 and why != "no_node":
+            return refused("cut_off", language, admitted.call_id)
+        return busy(language, admitted.call_id)
 
-    async def resume(self, open_call: Open, now: datetime) -> Admitted | Refused:
-        """The next leg's plan, from the last checkpoint."""
+    async def resume(self, open_call: Open, now: datetime) -> tuple[Admitted | Refused, Collection[str]]:
+        """The next leg's plan, from the last checkpoint; and ids of nodes that it had better not be led to."""
+        call_id, handover = open_call.call_id, self.rooms.handover
         try:
             async with asyncio.timeout(self.connect_s):
-                checkpoint = await self.rooms.handover.checkpoint(open_call.call_id)
+                checkpoint = await handover.checkpoint(call_id)
+                lost = await handover.holder(call_id, open_call.media_node, open_call.leg)
         except (BusAway, TimeoutError):
-            return busy("en", open_call.call_id)
+            return await self._cut_off(open_call), ()
         outcome = await self.transact(lambda db: self.rooms.calls.resume(db, open_call, checkpoint, now))
         if isinstance(outcome, Admitted):
             log.info("webhook.resumed", carrier=outcome.carrier, call_id=str(outcome.call_id), leg=outcome.leg)
             self.metrics.resumed.labels(outcome.carrier).inc()
-        return outcome
+        return outcome, (lost,) if lost else ()
 
-    async def note_refused(self, refused: Refused, now: datetime) -> None:
+    async def cut_off(self, open_call: Open | None) -> Refused | None:
+        """A stream is over and Redis away. Whether the conversation was at its end, and whom the caller was to be put
+        through to, nobody knows: so neither can be done. What the caller is told before the line is hung up; None for
+        one who expects nothing any more. Written down, this is no end: media's own word comes when Redis does."""
+        if open_call is None or (open_call.status in FINAL and open_call.end_reason != "transferred"):
+            return None
+        return await self._cut_off(open_call)
+
+    async def _cut_off(self, open_call: Open) -> Refused:
+        call_id, leg = str(open_call.call_id), open_call.leg
+        log.warning("webhook.bus_away", carrier=open_call.carrier, call_id=call_id, leg=leg)
+        return await self.transact(lambda db: self.rooms.calls.cut_off(db, open_call))
+
+    async def note_refused(self, outcome: Refused, now: datetime) -> None:
         """Writes down that an admitted call could not be carried."""
-        if refused.call_id is not None:
-            call_id = refused.call_id
-            await self.transact(lambda db: self.rooms.calls.refuse(db, call_id, refused, now))
-
-
-def lost_nodes(open_call: Open) -> Collection[str]:
-    """Those that the next leg had better not be led to."""
-    return (open_call.media_node,) if open_call.media_node else ()
+        if outcome.call_id is not None:
+            call_id = outcome.call_id
+            await self.transact(lambda db: self.rooms.calls.refuse(db, call_id, outcome, now))
 
 
 def shown_number(open_call: Open, *, caller_may_show: bool) -> str:
     """The number that a transfer shows: of the two that the call has, ours; or the caller's own, so that whoever is
-    called sees who phones, where the carrier lets that be shown and there is one."""
+    called sees who phones, where the carrier lets that be shown and there is one: who withholds it comes as "anonymous"
+    or as what its letters are on a telephone's keys, +266696687."""
     ours = open_call.called if open_call.direction == "inbound" else open_call.caller
     theirs = open_call.caller
-    if caller_may_show and open_call.direction == "inbound" and theirs.startswith("+") and theirs[1:].isdigit():
+    if caller_may_show and open_call.direction == "inbound" and is_valid(theirs):
         return theirs
     return ours

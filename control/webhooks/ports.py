@@ -5,6 +5,7 @@ from typing import Protocol, runtime_checkable
 from control.calls.handover import Handover
 from control.calls.service import Calls
 from control.carriers.book import Carriers
+from shared.bus.notes import Notes
 
 
 @runtime_checkable
@@ -29,3 +30,7 @@ class Rooms(Protocol):
     @property
     def carriers(self) -> Carriers:
         """The gateways, for Telnyx's commands."""
+
+    @property
+    def notes(self) -> Notes:
+        """Where words are put by while the database is away."""

@@ -18,11 +18,12 @@ from control.webhooks.leading import Leading
 from control.webhooks.metrics import WebhookMetrics
 from control.webhooks.options import WebhookOptions
 from control.webhooks.ports import Rooms
+from control.webhooks.shelf import Shelf
 from control.webhooks.signatures import TelnyxKeys, TwilioTokens
 from control.webhooks.telnyx import Step, TelnyxCalls
 from control.webhooks.telnyx_event import KNOWN, Event
 from control.webhooks.twilio import CONTINUE, TwilioCalls
-from control.webhooks.twilio_form import Form, Kind
+from control.webhooks.twilio_form import Form, Kind, stored
 from control.webhooks.twilio_notes import TwilioNotes, kind_of_status
 from shared.errors import Problem, Unavailable
 from shared.logs import told
@@ -77,6 +78,7 @@ class Webhooks:
         self._background = Background(longest_s=options.commands_s + 4)
         self._twilio = TwilioCalls(leading, options, self._background)
         self._notes = TwilioNotes(leading)
+        self._shelf = Shelf(leading, options.connect_s)
         self._telnyx = TelnyxCalls(leading, over_wait_s=options.over_wait_s, commands_s=options.commands_s)
 
     def add_to(self, router: web.UrlDispatcher) -> None:
@@ -127,14 +129,23 @@ class Webhooks:
 
     async def _take_note(self, kind: Kind, form: Form, now: datetime) -> web.Response:
         try:
-            async with asyncio.timeout(self._options.deadline_s):
-                outcome: str = await self._notes.take(kind, form, now)
-        except Exception as error:  # Twilio does not send it again: it is kept, and looked at later
-            _require_ours(error, "twilio", kind)
-            await self._notes.keep_open(kind, form, now)
-            outcome = "broken"
+            outcome = await self._noted(kind, form, now)
+        except Exception as error:
+            if not _is_away(error) or not await self._shelf.put(stored(kind, form), now):
+                raise
+            log.warning("webhook.put_by", carrier="twilio", kind=kind)
+            outcome = "put_by"
         self._metrics.taken.labels("twilio", kind, outcome).inc()
         return web.Response(status=204)
+
+    async def _noted(self, kind: Kind, form: Form, now: datetime) -> str:
+        async with asyncio.timeout(self._options.deadline_s):
+            try:
+                return await self._notes.take(kind, form, now)
+            except Exception as error:  # sent again, it would only break again: it is kept, and looked at later
+                _require_ours(error, "twilio", kind)
+                await self._notes.keep_open(kind, form, now)
+                return "broken"
 
     async def _take_event(self, event: Event, now: datetime) -> web.Response:
         if event.type not in KNOWN or not event.is_usable:
@@ -170,9 +181,13 @@ class Webhooks:
 
 def _require_ours(error: Exception, carrier: str, kind: str) -> None:
     """Logs a fault of our program's. What is the database's, or somebody's who is told, goes on: 503 at the edge."""
-    if isinstance(error, Problem) or isinstance(of_database(error), Unavailable):
+    if isinstance(error, Problem) or _is_away(error):
         raise error
     log.error("webhook.broke_off", carrier=carrier, kind=kind, **told(error))
+
+
+def _is_away(error: Exception) -> bool:
+    return isinstance(error, Unavailable) or isinstance(of_database(error), Unavailable)
 
 
 def _now() -> datetime:

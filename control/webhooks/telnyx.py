@@ -127,6 +127,7 @@ class TelnyxCalls:
         if event.is_outbound:
             if event.call_id is None:
                 return None  # not one that we placed
+            await self._calls.progress(db, events.state(event, "in_progress"), now)
             outcome = await self._calls.answered(db, "telnyx", event.call, event.call_id, now)
         else:
             await self._calls.progress(db, events.state(event, "in_progress"), now)

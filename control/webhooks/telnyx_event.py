@@ -101,7 +101,7 @@ def read_event(body: bytes, call: str, now: datetime) -> Event:
         data = document["data"]
         given = data["payload"] if data.get("payload") is not None else {}
         event_id, event_type = data["id"], data["event_type"]
-    except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
+    except (msgspec.DecodeError, RecursionError, KeyError, TypeError, AttributeError):
         raise Malformed("This is no event of Telnyx.") from None
     if not (isinstance(given, dict) and isinstance(event_id, str) and isinstance(event_type, str) and event_id):
         raise Malformed("This is no event of Telnyx.")
@@ -163,12 +163,14 @@ def note(event: Event, **details: Any) -> Progress:
 
 
 def recording(event: Event, call: str) -> CarrierRecording | None:
-    """call: the call_control_id, which the event itself may lack. None when nothing tells where it is to be had."""
+    """call: the call_control_id, which the event itself may lack. None when nothing tells where it is to be had.
+    Telnyx's type of this event has no recording_id: without one, it is asked for by the leg."""
     urls = event.payload.get("recording_urls")
     found = {kind: url for kind, url in urls.items() if isinstance(url, str)} if isinstance(urls, dict) else {}
     # Addresses are good for ten minutes; the id is good for longer, but not every payload has it.
     where = found.get("wav") or found.get("mp3") or event["recording_id"]
-    if not where or not (call or event.call_id):
+    leg_id = event["call_leg_id"]
+    if not (where or leg_id) or not (call or event.call_id):
         return None
     return CarrierRecording(
         "telnyx",
@@ -178,6 +180,7 @@ def recording(event: Event, call: str) -> CarrierRecording | None:
         _seconds(event["recording_started_at"], event["recording_ended_at"]),
         2 if event["channels"] == "dual" else 1,
         call_id=event.call_id,
+        leg_id=leg_id,
     )
 
 
@@ -188,8 +191,11 @@ def _identity(event_id: str, event_type: str, payload: Mapping[str, Any]) -> str
         return event_id[:_LONGEST]
     params = payload.get("stream_params")
     url = payload.get("stream_url") or (params.get("stream_url") if isinstance(params, dict) else None)
-    if not isinstance(url, str) or not url:
-        return event_id[:_LONGEST]
+    return stream_of(url) if isinstance(url, str) and url else event_id[:_LONGEST]
+
+
+def stream_of(url: str) -> str:
+    """By which a stream's end counts as one, where its address is told."""
     return f"stream:{sha256(url.encode('utf-8', 'replace')).hexdigest()[:40]}"
 
 

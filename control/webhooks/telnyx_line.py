@@ -7,13 +7,16 @@ from typing import Final, Literal
 import structlog
 
 from control.calls.model import FINAL, Admitted, Open, Refused
+from control.calls.policy import TRANSFER_S
 from control.calls.words import busy
 from control.carriers.book import Steered
 from control.carriers.model import CarrierRefused
+from control.carriers.telnyx_forms import STREAMS
 from control.db.pool import Connection
-from control.webhooks.leading import Leading, lost_nodes, shown_number
-from control.webhooks.telnyx_event import Event
+from control.webhooks.leading import Leading, shown_number
+from control.webhooks.telnyx_event import Event, stream_of
 from control.webhooks.words import locale, not_reached
+from shared.bus.client import BusAway
 
 # What is written down together with the word that the event was handled.
 Effect = Callable[[Connection], Awaitable[None]]
@@ -32,7 +35,8 @@ class TelnyxLine:
     async def take(self, event: Event, outcome: Admitted | Refused) -> None:
         """A ringing call is answered, or refused by a tone."""
         if isinstance(outcome, Admitted) or outcome.why in _SPOKEN:
-            await self._telnyx.answer(event.call, event.command_id("answer"))
+            record = isinstance(outcome, Admitted) and outcome.records_at_carrier
+            await self._telnyx.answer(event.call, event.command_id("answer"), record=record)
         else:
             cause: Literal["busy", "rejected"] = "rejected" if outcome.why == "unknown_number" else "busy"
             await self._telnyx.reject(event.call, cause, event.command_id("reject"))
@@ -52,9 +56,13 @@ class TelnyxLine:
         except CarrierRefused as refused:
             if refused.over:
                 raise
+            if refused.code in STREAMS:
+                # Another word on the same loss was quicker, and the call has its agent again.
+                log.info("webhook.streams_already", call_id=str(outcome.call_id), leg=outcome.leg)
+                return None
             log.error("webhook.command_refused", carrier="telnyx", kind=event.type, code=refused.code)
             return await self._excuse(event, busy(outcome.plan.agent.language, outcome.call_id), now)
-        return lambda db: self._rooms.calls.connected(db, outcome, node_id)
+        return lambda db: self._rooms.calls.connected(db, outcome, node_id, stream_of(url))
 
     async def after_stream(self, event: Event, open_call: Open | None, now: datetime) -> Effect | None:
         """Telnyx keeps a call up when its stream ends: it is ended, put through, or led to another node."""
@@ -62,19 +70,26 @@ class TelnyxLine:
             await self.hang_up(event.call)
             return None
         is_final = open_call.status in FINAL
-        over = await self._rooms.handover.decide(
-            open_call.call_id, open_call.media_node, 0 if is_final else self._over_wait_s
-        )
+        wait_s = 0 if is_final else self._over_wait_s
+        try:
+            over = await self._rooms.handover.decide(open_call.call_id, open_call.media_node, wait_s, leg=open_call.leg)
+        except BusAway:
+            return await self._cut_off(event, open_call, now)
         if over is not None and over.then == "transfer" and over.number:
             # Telnyx shows numbers of ours only, unless the caller's was verified.
             shown = shown_number(open_call, caller_may_show=False)
-            await self._telnyx.transfer(event.call, over.number, shown, event.command_id("transfer"))
+            command = event.command_id("transfer")
+            await self._telnyx.transfer(event.call, over.number, shown, command, limit_s=TRANSFER_S)
             return None
         if over is not None or is_final:
             await self.hang_up(event.call)
             return None
-        outcome = await self._leading.resume(open_call, now)
-        return await self.lead(event, outcome, now, lost_nodes(open_call))
+        if event.id != open_call.stream and await self._is_carried(open_call):
+            # The end of an earlier stream, told once more: the call has gone on since.
+            log.info("webhook.old_stream", call_id=str(open_call.call_id), leg=open_call.leg)
+            return None
+        outcome, lost = await self._leading.resume(open_call, now)
+        return await self.lead(event, outcome, now, lost)
 
     async def end_if_alone(self, event: Event, open_call: Open | None) -> None:
         """Too long after what should have led somewhere: whoever is left on the line is let go, unless it did."""
@@ -89,6 +104,20 @@ class TelnyxLine:
     async def tell_not_reached(self, event: Event) -> None:
         """The caller could not be put through and is still on the line."""
         await self._telnyx.speak(event.transfer_of, not_reached("en"), locale("en"), event.command_id("not_reached"))
+
+    async def _is_carried(self, open_call: Open) -> bool:
+        """False while Redis is away."""
+        try:
+            return await self._rooms.handover.is_carried(open_call.call_id, open_call.leg)
+        except BusAway:
+            return False
+
+    async def _cut_off(self, event: Event, open_call: Open, now: datetime) -> Effect | None:
+        outcome = await self._leading.cut_off(open_call)
+        if outcome is not None:
+            return await self._excuse(event, outcome, now)
+        await self.hang_up(event.call)
+        return None
 
     async def _excuse(self, event: Event, refused: Refused, now: datetime) -> Effect | None:
         """Words, after which `call.speak.ended` has us hang up."""

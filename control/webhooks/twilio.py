@@ -10,12 +10,12 @@ import structlog
 
 from control.calls.handover import Stream
 from control.calls.model import FINAL, Admitted, Open, Refused
-from control.calls.words import busy
+from control.calls.policy import TRANSFER_S
 from control.db.pool import Connection
 from control.webhooks import twilio_form as forms
 from control.webhooks import twiml
 from control.webhooks.background import Background
-from control.webhooks.leading import Leading, lost_nodes, shown_number
+from control.webhooks.leading import Leading, shown_number
 from control.webhooks.options import WebhookOptions
 from control.webhooks.ports import Recorder
 from control.webhooks.store import keep
@@ -109,12 +109,19 @@ class TwilioCalls:
         open_call = await self._leading.transact(lambda db: self._look(db, form, now))
         if form.is_over:
             return twiml.hang_up()
-        over = await self._over(open_call, form)
+        try:
+            over = await self._over(open_call, form)
+        except BusAway:
+            refused = await self._leading.cut_off(open_call)
+            return twiml.hang_up() if refused is None else self._let_go(refused, now)
         if over is not None:
             return self._finished(open_call, form, over)
         if open_call is None or open_call.status in FINAL:
             return twiml.hang_up()
-        return await self._resumed(open_call, form, now)
+        outcome, lost = await self._leading.resume(open_call, now)
+        if isinstance(outcome, Refused):
+            return self._let_go(outcome, now)
+        return await self._led(outcome, now, lost, answered=True)
 
     async def _look(self, db: Connection, form: Form, now: datetime) -> Open | None:
         await keep(db, forms.stored("continue", form), now, handled=True)
@@ -123,16 +130,12 @@ class TwilioCalls:
         return await self._rooms.calls.go_on(db, "twilio", form.sid, now)
 
     async def _over(self, open_call: Open | None, form: Form) -> Over | None:
-        """Of a call that is written down as over already, the word is there, or never comes."""
-        try:
-            if open_call is not None:
-                wait_s = 0 if open_call.status in FINAL else self._options.over_wait_s
-                return await self._rooms.handover.decide(open_call.call_id, open_call.media_node, wait_s)
-            if form.call_id is not None:
-                return await self._rooms.handover.decide(form.call_id, None, 0)
-        except BusAway:
-            log.warning("webhook.bus_away", carrier="twilio")
-        return None
+        """Of a call that is written down as over already, the word is there, or never comes. Raises BusAway."""
+        decide = self._rooms.handover.decide
+        if open_call is not None:
+            wait_s = 0 if open_call.status in FINAL else self._options.over_wait_s
+            return await decide(open_call.call_id, open_call.media_node, wait_s, leg=open_call.leg)
+        return None if form.call_id is None else await decide(form.call_id, None, 0)
 
     def _finished(self, open_call: Open | None, form: Form, over: Over) -> str:
         if over.then != "transfer" or not over.number:
@@ -143,16 +146,12 @@ class TwilioCalls:
         if not shown and outbound:
             shown = form["From"]
         action = f"{self._options.url}{CONTINUE}?call={form.call_id or ''}&leg={form.leg}&language={form.language}"
-        return twiml.dial(over.number, shown, action)
+        return twiml.dial(over.number, shown, action, TRANSFER_S)
 
-    async def _resumed(self, open_call: Open, form: Form, now: datetime) -> str:
-        outcome = await self._leading.resume(open_call, now)
-        if isinstance(outcome, Refused):
-            if outcome.why == "all_busy":
-                outcome = busy(form.language, open_call.call_id)
-            self._background.start("refuse", self._leading.note_refused(outcome, now))
-            return self._refusal(outcome, answered=True)
-        return await self._led(outcome, now, lost_nodes(open_call), answered=True)
+    def _let_go(self, refused: Refused, now: datetime) -> str:
+        """Words. Written down afterwards: who waits is the caller."""
+        self._background.start("refuse", self._leading.note_refused(refused, now))
+        return self._refusal(refused, answered=True)
 
     async def _dialled(self, form: Form, now: datetime) -> str:
         """Whoever was called has hung up, or never answered."""

@@ -34,12 +34,12 @@ def reject_busy() -> str:
     return _response('<Reject reason="busy"/>')
 
 
-def dial(number: str, caller: str, action: str) -> str:
-    """The caller is put through. caller: the number to show, which must be one of the call's own or ours; empty leaves
-    it to Twilio. action: asked when that is over."""
+def dial(number: str, caller: str, action: str, limit_s: int) -> str:
+    """The caller is put through, for `limit_s` seconds at most. caller: the number to show, which must be one of the
+    call's own or ours; empty leaves it to Twilio. action: asked when that is over."""
     shown = f" callerId={_quoted(caller)}" if caller else ""
     return _response(
-        f'<Dial{shown} timeout="{DIAL_S}" action={_quoted(action)} method="POST">'
+        f'<Dial{shown} timeout="{DIAL_S}" timeLimit="{limit_s}" action={_quoted(action)} method="POST">'
         f"<Number>{escape(_clean(number))}</Number></Dial>"
     )
 

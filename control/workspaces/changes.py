@@ -14,7 +14,7 @@ from shared.ids import new_id
 
 _TOLD: Final = (
     "name", "industry", "timezone", "status", "tier_name", "trial_ends_at", "suspended_why", "deleted_at",
-    "purge_after",
+    "purge_after", "outbound_countries",
 )  # fmt: skip
 
 

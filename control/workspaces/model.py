@@ -1,9 +1,10 @@
 """What the workspaces' tables hold, as values."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from control.platform.model import Tier
@@ -14,7 +15,8 @@ Status = Literal["trial", "active", "suspended"]
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """One of them. status_before: what a suspended one goes back to. purge_after: set with deleted_at."""
+    """One of them. status_before: what a suspended one goes back to. purge_after: set with deleted_at. settings: what
+    was set for this one alone."""
 
     id: UUID
     name: str
@@ -30,6 +32,12 @@ class Workspace:
     purge_after: datetime | None
     created_at: datetime
     updated_at: datetime
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def outbound_countries(self) -> Sequence[str]:
+        """See `outbound_countries`."""
+        return outbound_countries(self.settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,3 +150,9 @@ class Line:
     deleted_at: datetime | None
     total_calls: int
     total_revenue: Decimal
+
+
+def outbound_countries(settings: Mapping[str, Any]) -> Sequence[str]:
+    """The only countries that a workspace's calls may go to (ISO 3166, two letters); empty where none were set."""
+    chosen = settings.get("outbound_countries")
+    return [one for one in chosen if isinstance(one, str)] if isinstance(chosen, list) else []

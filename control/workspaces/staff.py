@@ -1,5 +1,6 @@
 """What the staff sees of workspaces and may do to them: needs platform scope; every change is in the audit log."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -9,6 +10,7 @@ from control.platform.audit import Actor
 from control.platform.service import Platform
 from control.workspaces import status, store, store_members, store_staff
 from control.workspaces.changes import found, held, put
+from control.workspaces.countries import require_countries
 from control.workspaces.model import Line, Member, Stats, Status, Wanted, Workspace
 from control.workspaces.tiers import require_fit
 from shared.errors import Conflict
@@ -21,6 +23,7 @@ class Edit:
     name: str | None = None
     status: Status | None = None
     tier_name: str | None = None
+    outbound_countries: Sequence[str] | None = None
 
 
 class Staff:
@@ -46,11 +49,11 @@ class Staff:
         return await store_staff.select_stats(db, workspace_id)
 
     async def update(self, db: Connection, actor: Actor, workspace_id: UUID, edit: Edit, now: datetime) -> Workspace:
-        """All of it or nothing. Raises Missing, Invalid (tier_unknown), Conflict (tier_unavailable, tier_too_small,
-        trials_off)."""
+        """All of it or nothing. Raises Missing, Invalid (tier_unknown, country_unknown), Conflict (tier_unavailable,
+        tier_too_small, trials_off)."""
         before = await self._held_for(db, workspace_id, edit.tier_name, "subscription_tier", now)
         after = replace(before, name=edit.name or before.name, tier_name=edit.tier_name or before.tier_name)
-        after = await self._with_status(db, after, edit.status, now)
+        after = _with_countries(await self._with_status(db, after, edit.status, now), edit.outbound_countries)
         return await put(db, actor, "workspace.update", before, after, now)
 
     async def suspend(self, db: Connection, actor: Actor, workspace_id: UUID, reason: str, now: datetime) -> Workspace:
@@ -120,6 +123,15 @@ class Staff:
                 if not days:
                     raise Conflict("There are no trials: the setting trial_days is 0.", code="trials_off")
                 return status.on_trial(workspace, now + timedelta(days=days))
+
+
+def _with_countries(workspace: Workspace, chosen: Sequence[str] | None) -> Workspace:
+    """An empty list: what holds without one."""
+    if chosen is None:
+        return workspace
+    require_countries(chosen, "outbound_countries")
+    settings = {name: value for name, value in workspace.settings.items() if name != "outbound_countries"}
+    return replace(workspace, settings=settings | ({"outbound_countries": sorted(set(chosen))} if chosen else {}))
 
 
 async def delete(db: Connection, platform: Platform, actor: Actor, workspace_id: UUID, now: datetime) -> None:

@@ -89,6 +89,11 @@ class Connection:
         self._live = True  # the stream can still take commands
         self.call: Call | None = None
 
+    @property
+    def claiming(self) -> bool:
+        """Its start is here, and its plan is being claimed."""
+        return self._live and self._started.done() and self.call is None
+
     # --- Line ---
 
     def play(self, ulaw: bytes) -> None:
@@ -179,6 +184,10 @@ class Connection:
         if self._live:
             self._reason, self._detail = reason, detail
             self.hang_up()
+
+    def make_way(self) -> None:
+        """Drops a socket without a call, for one that may bring some."""
+        self._abort("made way for another socket")
 
     def _put(self, command: Outbound) -> None:
         if not self._live:

@@ -41,21 +41,27 @@ BAD_REQUEST: Final = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """What lies behind the port: carriers' sockets for the worker, all else for the application."""
+    """What lies behind the port: carriers' sockets for the worker, all else for the application. led: by control, which
+    gives a token to each stream; Twilio's brings it with its start, where alone Twilio gives parameters."""
 
     worker: Worker
     limits: Limits
     metrics: Metrics
     app: web.Application
     signatures: Signatures | None = None
+    led: bool = False
 
     def refusal(self) -> str:
-        """Why no further call is taken; empty when it is."""
-        return "draining" if self.worker.draining else "full" if self.worker.full else ""
+        """Why no further socket is taken; empty when it is."""
+        worker = self.worker
+        return "draining" if worker.draining else "full" if worker.full else "crowded" if worker.crowded else ""
 
-    def forgery(self, carrier: str, request: Request) -> str:
-        """Why a request does not come from the carrier, as far as it signs; empty when it may."""
-        if self.signatures is None or carrier != "twilio":
+    def forgery(self, door: Door, request: Request) -> str:
+        """Why a request does not come from a carrier that was led here, as far as can be told from its head; empty when
+        it may."""
+        if door.carrier != "twilio":
+            return "no_token" if self.led and not door.token else ""
+        if self.signatures is None:
             return ""
         return self.signatures.fault(request.path, request.headers.get_all("X-Twilio-Signature"))
 
@@ -156,7 +162,7 @@ class Front(asyncio.Protocol):
         self._hand_to(socket, rest)
 
     def _respond(self, handshake: ServerProtocol, request: Request, door: Door) -> Response:
-        forgery, reason = self._house.forgery(door.carrier, request), self._house.refusal()
+        forgery, reason = self._house.forgery(door, request), self._house.refusal()
         if forgery:
             self._house.metrics.refused.labels(forgery).inc()
             log.warning("socket.refused", reason=forgery, carrier=door.carrier)

@@ -8,6 +8,7 @@ class Limits:
     """Limits of one worker process.
 
     max_calls: calls at once; further streams are refused with 503.
+    max_waiting: sockets at once that have no call yet; a full node's callers may all come at once from a lost one.
     max_message_bytes: longest WebSocket message from a carrier.
     max_messages_per_s: messages of one socket within any second.
     start_timeout_s: a socket must bring its `start` within this time.
@@ -18,6 +19,7 @@ class Limits:
     """
 
     max_calls: int = 1_000
+    max_waiting: int = 1_000
     max_message_bytes: int = 65_536
     max_messages_per_s: int = 1_000
     start_timeout_s: float = 5.0

@@ -1,6 +1,7 @@
 """What Prometheus is told. Nothing here is touched on the frame path: frames are counted by the calls and added up."""
 
 import os
+from functools import cached_property
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -16,6 +17,9 @@ class Metrics:
         registry = self.registry = CollectorRegistry()
         self.calls_active = Gauge(
             "vocalized_media_calls_active", "Calls running now", registry=registry, multiprocess_mode="livesum"
+        )
+        self.waiting = Gauge(
+            "vocalized_media_waiting", "Sockets without a call yet", registry=registry, multiprocess_mode="livesum"
         )
         self.draining = Gauge(
             "vocalized_media_draining", "1 while draining", registry=registry, multiprocess_mode="livemax"
@@ -33,15 +37,19 @@ class Metrics:
         self.messages = self._counter("messages", "Carrier messages received")
         self.interruptions = self._counter("interruptions", "Turns taken by the caller")
         self.resumed = self._counter("false_interruptions", "Interruptions taken back")
-        self.bus_up = Gauge(
-            "vocalized_media_bus_up", "1 while Redis answers", registry=registry, multiprocess_mode="livemin"
-        )
         self.bus_failures = self._counter("bus_failures", "Times that Redis did not answer", "part")
         self.events_sent = self._counter("events_sent", "Events that Redis took")
         self.events_spooled = self._counter("events_spooled", "Events that went to the disk first")
         self.events_lost = self._counter("events_lost", "Events for which neither memory nor disk had room")
         self.recordings = self._counter("recordings", "Recordings on their way to storage", "outcome")
         self.failovers = self._counter("failovers", "Providers that failed", "kind", "provider")
+
+    @cached_property
+    def bus_up(self) -> Gauge:
+        """Told from a node's first word on: stand-alone, no alarm on a Redis that is away may ring."""
+        return Gauge(
+            "vocalized_media_bus_up", "1 while Redis answers", registry=self.registry, multiprocess_mode="livemin"
+        )
 
     def render(self) -> bytes:
         """The text exposition."""

@@ -125,7 +125,8 @@ async def _serve(options: Options) -> None:
             app = App(worker, options.limits, metrics, folder, lambda: node is not None and node.health.away)
             signatures = Signatures(options.url, options.signing_tokens, options.require_signature)
             routes = app.build(stand_alone=node is None)
-            await _listen(House(worker, options.limits, metrics, routes, signatures), options, node, stop)
+            house = House(worker, options.limits, metrics, routes, signatures, led=node is not None)
+            await _listen(house, options, node, stop)
 
 
 @asynccontextmanager
@@ -211,7 +212,7 @@ async def _listen(house: House, options: Options, node: Node | None, stop: async
     async with opened(house, options.host, options.port, shared_port=options.shared_port):
         worker.start()
         if node is not None:
-            node.start(lambda: len(worker.connections))
+            node.start(lambda: worker.calls)
         _calm_collector()
         log.info("media.ready", host=options.host, port=options.port)
         await stop.wait()

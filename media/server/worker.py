@@ -19,6 +19,7 @@ from media.server.connection import Connection, Refused
 from media.server.frames import CloseCode
 from media.server.keeper import Keeper, Record
 from media.server.limits import Limits
+from media.server.lobby import Lobby
 from media.server.metrics import Metrics
 from media.server.plans import Door, NoPlan, PlanSource
 from media.server.pulse import Pulse
@@ -53,6 +54,8 @@ class Worker:
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
         self._connections: dict[Connection, asyncio.Task[None]] = {}
+        self._lobby = Lobby(resources.limits.max_waiting, resources.metrics)
+        self._calls: set[Connection] = set()  # those that have claimed a plan
         self._pulse = Pulse(resources.engine.run, self._sweep)
         self._idle = asyncio.Event()
         self._idle.set()
@@ -64,9 +67,19 @@ class Worker:
         return tuple(self._connections)
 
     @property
+    def calls(self) -> int:
+        """How many of them have a call: this node's load."""
+        return len(self._calls)
+
+    @property
     def full(self) -> bool:
         """No room for another call."""
-        return len(self._connections) >= self._resources.limits.max_calls
+        return len(self._calls) >= self._resources.limits.max_calls
+
+    @property
+    def crowded(self) -> bool:
+        """No room for another socket, though there may be for a call."""
+        return self._lobby.crowded
 
     def start(self) -> None:
         """Begins to tick; on the running loop."""
@@ -74,9 +87,9 @@ class Worker:
 
     def serve(self, connection: Connection, door: Door) -> None:
         """Begins to run a socket, to its end."""
+        self._lobby.enter(connection)
         self._connections[connection] = asyncio.create_task(self._run(connection, door))
         self._idle.clear()
-        self._resources.metrics.calls_active.inc()
 
     async def _run(self, connection: Connection, door: Door) -> None:
         try:
@@ -84,7 +97,10 @@ class Worker:
         finally:
             self._pulse.remove(connection)
             del self._connections[connection]
-            self._resources.metrics.calls_active.dec()
+            self._lobby.leave(connection)
+            if connection in self._calls:
+                self._calls.remove(connection)
+                self._resources.metrics.calls_active.dec()
             self._resources.metrics.messages.inc(connection.messages)
             if not self._connections:
                 self._idle.set()
@@ -97,7 +113,7 @@ class Worker:
             async with asyncio.timeout(self._resources.limits.drain_timeout_s):
                 await self._idle.wait()
         except TimeoutError:
-            log.warning("drain.timeout", calls=len(self._connections))
+            log.warning("drain.timeout", calls=self.calls)
             self.shut("media_lost", "the server is shutting down")
             await self._last_wait()
         self._pulse.stop()
@@ -110,12 +126,10 @@ class Worker:
     async def connect(self, started: Started, connection: Connection, door: Door) -> Call:
         """Makes the call of a stream. Raises Refused."""
         resources = self._resources
-        try:
-            plan = await resources.plans.claim(started, door)
-        except NoPlan as error:
-            resources.metrics.refused.labels(error.code).inc()
-            log.warning("stream.refused", reason=error.code, carrier=door.carrier)
-            raise Refused(str(error), CloseCode.TRY_AGAIN if error.again else CloseCode.POLICY) from error
+        plan = await self._claim(started, door)
+        self._lobby.leave(connection)
+        self._calls.add(connection)
+        resources.metrics.calls_active.inc()
         call_id = plan.call_id or new_id()
         record = resources.keeper.open(plan, call_id)
         journal = Journal(call_id, _Observed(record, resources.metrics, door.carrier), leg=plan.leg)
@@ -137,6 +151,17 @@ class Worker:
     def wire_error(self, code: str) -> None:
         """Counts a protocol error."""
         self._resources.metrics.wire_errors.labels(code).inc()
+
+    async def _claim(self, started: Started, door: Door) -> CallPlan:
+        """Raises Refused."""
+        try:
+            if self.full:  # since the socket was opened; the ticket stays good
+                raise NoPlan("no plan: no room for another call", "full", again=True)
+            return await self._resources.plans.claim(started, door)
+        except NoPlan as error:
+            self._resources.metrics.refused.labels(error.code).inc()
+            log.warning("stream.refused", reason=error.code, carrier=door.carrier)
+            raise Refused(str(error), CloseCode.TRY_AGAIN if error.again else CloseCode.POLICY) from error
 
     def _assemble(
         self,

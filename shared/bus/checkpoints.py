@@ -1,5 +1,6 @@
 """What a call needs to go on elsewhere: its conversation after each turn, and the word that it was over."""
 
+from collections.abc import Sequence
 from typing import Any, Final, Literal
 
 import msgspec
@@ -60,10 +61,14 @@ class Checkpoints:
         except (Unsealable, msgspec.DecodeError):
             return None
 
-    async def forget(self, call_id: str) -> None:
-        """The call is over and written down."""
-        async with told():
-            await self._redis.delete(_key(call_id))
+    async def forget(self, call_ids: Sequence[str]) -> None:
+        """These calls are over and written down; the word that they were so stays for its time."""
+        if not call_ids:
+            return
+        async with told(), self._redis.pipeline(transaction=False) as pipe:
+            for call_id in call_ids:
+                pipe.delete(_key(call_id))
+            await pipe.execute()
 
     async def end(self, call_id: str, over: Over) -> None:
         """Told by media before it closes the socket: the carrier is not to be led back."""

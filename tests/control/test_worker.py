@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from control.db.scope import enter_platform
 from control.http.wiring import Policies
 from control.platform.seed import seed_platform
 from control.worker import REBUILD, Duty, Work, Worker, WorkerOptions, opened, run_worker, status_served
+from shared.bus.client import bus_client
+from shared.bus.events import EventStream
 from shared.secrets import Sealer
 from tests.control.running import outside_options
 
@@ -124,6 +127,36 @@ async def all_done(worker: Worker) -> str:
     text = worker.metrics.render().decode()
     names = ("rollups", "partitions", "sign_ins", "answers", "jobs", "deleted_workspaces", "trials", "queue")
     return text if all(f'vocalized_worker_duty_last{{duty="{name}"}}' in text for name in names) else ""
+
+
+async def test_what_becomes_of_events_is_told(
+    pool: Pool, fresh_database_url: str, valkey_url: str, tmp_path: Path
+) -> None:
+    redis = bus_client(valkey_url, 5.0)
+    await redis.flushall()
+    await EventStream(redis).append([b"no event", b"nor this"])
+    await redis.aclose()
+    usual = options(fresh_database_url, tmp_path)
+    bus = replace(usual.outside, redis_url=valkey_url)
+
+    async def set_aside() -> str:
+        text = worker.metrics.render().decode()
+        return text if 'vocalized_worker_events_total{outcome="set_aside"} 2.0' in text else ""
+
+    async with opened(replace(usual, outside=bus)) as worker, running(worker):
+        text = await until(set_aside)
+    assert 'vocalized_worker_events_total{outcome="written"} 0.0' in text
+    assert "# TYPE vocalized_control_webhook_resumed_total counter" in text
+
+
+async def test_how_often_events_waited_is_told(pool: Pool, fresh_database_url: str, tmp_path: Path) -> None:
+    async def waited() -> bool:
+        return "vocalized_worker_event_pauses_total 0.0" not in worker.metrics.render().decode()
+
+    async with opened(options(fresh_database_url, tmp_path)) as worker:
+        assert not await waited()
+        async with running(worker):
+            assert await until(waited)
 
 
 async def test_a_trial_that_is_over_is_suspended_and_a_deleted_workspace_purged(

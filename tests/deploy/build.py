@@ -1,8 +1,9 @@
-"""Builds the images without a container engine: `python -m tests.deploy.build [media|control]`.
+"""Builds the images without a container engine: `python -m tests.deploy.build [media|control|speech]`.
 
 Runs each Dockerfile's very RUN and COPY steps, in empty folders instead of empty file systems, with this interpreter in
 place of the base image's; then the image's program answers --help, from its own rooms and packages only. Downloads
-what the locked requirements name. Exit code 1: a step failed; its output is above.
+what the locked requirements name. "speech" is media's image with the packages of local speech; it must say a sentence
+and understand it. Exit code 1: a step failed; its output is above.
 """
 
 import os
@@ -18,17 +19,40 @@ from tests.deploy.dockerfile import Stage, Step, read_dockerfile
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = ("media", "control")
 # What our Dockerfiles name from the root on; each stands below the stage's own folder here.
-_PLACES = ("/opt/venv", "/app", "/build", "/var/lib/vocalized")
+_PLACES = ("/opt/venv", "/app", "/build", "/var/lib/vocalized", "/var/lib/speech")
+# Images that are another's with build arguments.
+VARIANTS: Mapping[str, tuple[str, Mapping[str, str]]] = {"speech": ("media", {"PACKAGES": "local"})}
+_TALK = """
+import asyncio, sys
+from pathlib import Path
+from media.providers.local.client import EngineClient
+from media.providers.local.host import running_host
+
+async def talk(path):
+    client = EngineClient(path)
+    speech = await client.synthesise("Good morning, how can I help you?")
+    print((await client.transcribe(speech.pcm, 8_000)).text)
+    await client.close()
+
+with running_host(Path(sys.argv[1])):
+    asyncio.run(talk(Path(sys.argv[1])))
+"""
 
 
 class StepFailed(Exception):
     """A step of a Dockerfile did not work; the message names it."""
 
 
-def build(program: str, folder: Path) -> Path:
-    """Builds Dockerfile.<program> below `folder`; returns the image's folder. Raises StepFailed."""
+def stages_of(name: str) -> list[Stage]:
+    """Of an image: a program's, or a variant of it."""
+    program, arguments = VARIANTS.get(name, (name, {}))
+    return read_dockerfile(ROOT / f"Dockerfile.{program}", arguments)
+
+
+def build(name: str, folder: Path) -> Path:
+    """Builds an image below `folder`; returns the image's folder. Raises StepFailed."""
     made: dict[str, Path] = {}
-    for number, stage in enumerate(read_dockerfile(ROOT / f"Dockerfile.{program}")):
+    for number, stage in enumerate(stages_of(name)):
         place = made[stage.name] = folder / f"stage-{number}"
         place.mkdir(parents=True)
         workdir = "/"
@@ -54,12 +78,20 @@ def copy_rooms(program: str, folder: Path) -> Path:
 
 def start(image: Path, stage: Stage, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs the image's entry point with these arguments, from its own folders."""
-    entry = stage.command("ENTRYPOINT")
+    return _python(image, stage, *stage.command("ENTRYPOINT")[1:], *arguments)
+
+
+def talk(image: Path, stage: Stage) -> subprocess.CompletedProcess[str]:
+    """Has the speech engine in an image say a sentence and understand it; its words come out."""
+    return _python(image, stage, "-c", _TALK, str(_inside(image, "/var/lib/speech/engine.sock")))
+
+
+def _python(image: Path, stage: Stage, *arguments: str) -> subprocess.CompletedProcess[str]:
     python = _inside(image, "/opt/venv/bin/python")
     environment = {"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(
-        [str(python), *entry[1:], *arguments], cwd=_inside(image, stage.last("WORKDIR")), env=environment,
-        capture_output=True, text=True, timeout=120,
+        [str(python), *arguments], cwd=_inside(image, stage.last("WORKDIR")), env=environment,
+        capture_output=True, text=True, timeout=300,
     )  # fmt: skip
 
 
@@ -97,19 +129,20 @@ def _inside(place: Path, path: str) -> Path:
 
 
 def main() -> int:
-    """Builds what the command line names, or both."""
-    for program in sys.argv[1:] or PROGRAMS:
-        with TemporaryDirectory(prefix=f"vocalized-image-{program}-") as folder:
+    """Builds what the command line names, or all."""
+    for name in sys.argv[1:] or (*PROGRAMS, *VARIANTS):
+        with TemporaryDirectory(prefix=f"vocalized-image-{name}-") as folder:
             try:
-                image = build(program, Path(folder))
+                image = build(name, Path(folder))
             except StepFailed as failed:
-                print(f"{program}: {failed}", file=sys.stderr)
+                print(f"{name}: {failed}", file=sys.stderr)
                 return 1
-            done = start(image, read_dockerfile(ROOT / f"Dockerfile.{program}")[-1], "--help")
-            print(done.stdout + done.stderr)
-            if done.returncode:
+            last = stages_of(name)[-1]
+            done = [start(image, last, "--help"), *([talk(image, last)] if name == "speech" else [])]
+            print("".join(one.stdout + one.stderr for one in done))
+            if any(one.returncode for one in done) or not all(one.stdout for one in done):
                 return 1
-            print(f"{program}: built, and it answers --help\n")
+            print(f"{name}: built, and it answers\n")
     return 0
 
 

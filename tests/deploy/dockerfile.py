@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,17 +52,26 @@ class Stage:
         return dict(pair for step in self.all("ENV") for pair in re.findall(r"(\w+)=(\S+)", step.rest))
 
 
-def read_dockerfile(path: Path) -> list[Stage]:
-    """Its stages, the image itself last."""
+def read_dockerfile(path: Path, arguments: Mapping[str, str] | None = None) -> list[Stage]:
+    """Its stages, the image itself last. arguments: build arguments; others have what their ARG says, in its stage."""
     stages: list[Stage] = []
+    given: dict[str, str] = {}
     for step in _steps(path.read_text()):
         if step.word == "FROM":
             base, _, name = step.rest.partition(" AS ")
             stages.append(Stage(name, base, ()))
+            given = {}
+        elif step.word == "ARG":
+            name, _, value = step.rest.partition("=")
+            given[name] = (arguments or {}).get(name, value)
         else:
             last = stages.pop()
-            stages.append(Stage(last.name, last.base, (*last.steps, step)))
+            stages.append(Stage(last.name, last.base, (*last.steps, _filled_in(step, given))))
     return stages
+
+
+def _filled_in(step: Step, given: Mapping[str, str]) -> Step:
+    return Step(step.word, re.sub(r"\$\{(\w+)\}", lambda found: given.get(found[1], found[0]), step.rest))
 
 
 def _steps(text: str) -> Iterator[Step]:

@@ -1,6 +1,12 @@
 """compose.yaml and its example of settings: what they name is there, and each part knows no more than it needs."""
 
+import json
 import re
+import socket
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from config.settings import ControlSettings
@@ -10,7 +16,7 @@ from vocalized.cli import ROOT as ROOT_OF_FRONT_DOOR
 
 (COMPOSE,) = manifests(DEPLOY / "compose.yaml")
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = {"migrate": "control", "api": "control", "worker": "control", "media-1": "media", "media-2": "media"}
+OURS = dict.fromkeys(("migrate", "api", "worker"), "control") | dict.fromkeys(("media-1", "media-2", "speech"), "media")
 
 
 def example() -> dict[str, str]:
@@ -59,7 +65,47 @@ def test_a_media_node_gets_its_settings_and_no_others() -> None:
         assert given.keys() <= known("media")
         assert {"VOCALIZED_REDIS_URL", "VOCALIZED_SECRET_KEYS", "VOCALIZED_STORAGE_URL"} <= given.keys()
         assert given["VOCALIZED_MEDIA_PUBLIC_URL"].endswith(f"/{name}")
-        assert node["volumes"] == [f"{name}:/var/lib/vocalized"]
+        assert node["volumes"] == [f"{name}:/var/lib/vocalized", "speech:/var/lib/speech"]
+
+
+def test_a_media_node_can_neither_sign_in_at_a_carrier_nor_read_recordings() -> None:
+    owner = SERVICES["objects"]["environment"]
+    for name in ("media-1", "media-2"):
+        given = SERVICES[name]["environment"]
+        assert not {key for key in given if re.search("TWILIO|TELNYX|SMTP|DATABASE", key)}
+        for key in ("MINIO_ROOT_USER", "MINIO_ROOT_PASSWORD"):
+            assert owner[key] not in given.values()
+        assert given["AWS_ACCESS_KEY_ID"] == SERVICES["bucket"]["environment"]["MEDIA_STORAGE_USER"]
+    (rights,) = json.loads((DEPLOY / "storage-media.json").read_text())["Statement"]
+    assert rights["Effect"] == "Allow" and set(rights["Action"]) == {"s3:PutObject", "s3:AbortMultipartUpload"}
+    bucket = example()["VOCALIZED_STORAGE_URL"].removeprefix("s3://").partition("?")[0]
+    assert rights["Resource"] == [f"arn:aws:s3:::{bucket}/*"]
+    (made,) = SERVICES["bucket"]["command"]
+    mounted = SERVICES["bucket"]["volumes"][0].split(":")
+    assert (DEPLOY / mounted[0]).exists() and f"policy create ours media {mounted[1]} " in made
+
+
+def test_recordings_are_not_linked_to_a_name_that_only_we_know() -> None:
+    url = example()["VOCALIZED_STORAGE_URL"]
+    assert "endpoint=http://objects:9000" in url and "links=true" not in url
+
+
+def test_nodes_and_the_speech_engine_meet_at_one_socket(tmp_path: Path) -> None:
+    speech, (flag, path) = SERVICES["speech"], SERVICES["speech"]["command"]
+    assert speech["entrypoint"][:2] == ["python", "-m"] and find_spec(speech["entrypoint"][2])
+    assert flag == "--socket" and speech["build"]["args"] == {"PACKAGES": "local"}
+    place = str(Path(path).parent)
+    assert f"mkdir -p {place} && chown 10001:10001 {place}" in (ROOT / "Dockerfile.media").read_text()
+    for name in ("media-1", "media-2", "speech"):
+        assert f"speech:{place}" in SERVICES[name]["volumes"]
+    assert SERVICES["media-1"]["environment"]["VOCALIZED_LOCAL_ENGINE_SOCKET"] == path
+    check = speech["healthcheck"]["test"][-1].replace(path, str(tmp_path / "s"))
+    assert check != speech["healthcheck"]["test"][-1]
+    assert subprocess.run([sys.executable, "-c", check], capture_output=True, timeout=30).returncode == 1
+    with socket.socket(socket.AF_UNIX) as engine:
+        engine.bind(str(tmp_path / "s"))
+        engine.listen()
+        assert subprocess.run([sys.executable, "-c", check], timeout=30).returncode == 0
 
 
 def test_the_proxy_leads_each_nodes_address_to_that_node() -> None:

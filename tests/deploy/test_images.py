@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.build import PROGRAMS, copy_rooms
+from tests.deploy.build import PROGRAMS, copy_rooms, stages_of
 from tests.deploy.dockerfile import Stage, Step, read_dockerfile
 from tests.deploy.manifests import ROOT, known
 
@@ -46,8 +46,13 @@ def _plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def run(program: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    script = _WITHOUT.format(strangers=strangers(program), program=program, arguments=list(arguments))
+def run(
+    program: str, folder: Path, *arguments: str, packages: str = "", module: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """packages: of another lock than the program's. module: what is run, if not the program."""
+    script = _WITHOUT.format(
+        strangers=strangers(packages or program), program=module or program, arguments=list(arguments)
+    )
     return subprocess.run(
         [sys.executable, "-c", script], cwd=folder, env={"PATH": "/usr/bin:/bin"},
         capture_output=True, text=True, timeout=120,
@@ -69,6 +74,25 @@ def test_the_rooms_that_are_copied_and_the_packages_that_are_locked_are_enough(
         done = run(program, app, *command)
         assert done.returncode == 0, done.stderr
         assert "usage:" in done.stdout
+
+
+def test_nodes_reach_the_speech_engine_without_its_packages(tmp_path: Path) -> None:
+    app = copy_rooms("media", tmp_path)
+    (app / "reach.py").write_text("import media.providers.local.client, media.providers.local.hear\n"
+                                  "import media.providers.local.speak")  # fmt: skip
+    done = run("media", app, module="reach")
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_speech_engine_finds_its_packages_in_the_image_that_is_made_for_it(tmp_path: Path) -> None:
+    """The models' own too, which are looked for when it starts: `python -m tests.deploy.build speech` has it talk."""
+    app = copy_rooms("media", tmp_path)
+    (app / "engines.py").write_text("import media.providers.local.engines")
+    assert run("media", app, module="engines").returncode == 1
+    done = run("media", app, packages="local", module="engines")
+    assert done.returncode == 0, done.stderr
+    first, _ = stages_of("speech")
+    assert first.all("COPY") == [Step("COPY", "requirements/local.txt /build/requirements.txt")]
 
 
 def test_a_room_that_is_missing_would_be_noticed(tmp_path: Path) -> None:
@@ -126,7 +150,7 @@ def test_the_health_check_asks_the_port_that_is_listened_on_and_fails_without_an
     assert subprocess.run([sys.executable, "-c", nobody], capture_output=True, timeout=30).returncode == 1
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("program", [*PROGRAMS, "speech"])
 def test_what_is_copied_is_not_ignored(program: str) -> None:
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     rules = [line for line in lines if line and not line.startswith("#")]
@@ -134,7 +158,7 @@ def test_what_is_copied_is_not_ignored(program: str) -> None:
     allowed = {rule[1:] for rule in rules if rule.startswith("!")}
     sources = {
         step.paths[0].strip("/")
-        for stage in read_dockerfile(ROOT / f"Dockerfile.{program}")
+        for stage in stages_of(program)
         for step in stage.all("COPY")
         if "from" not in step.flags
     }

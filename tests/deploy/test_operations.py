@@ -56,6 +56,21 @@ def test_sections_that_are_referred_to_are_there() -> None:
         assert section in titles, section
 
 
+def test_all_ways_of_upgrading_keep_its_order() -> None:
+    """A node refuses a plan with a field that it does not know, and a worker sets such an event aside."""
+    section = GUIDE.partition("\n## Upgrade\n")[2].partition("\n## ")[0]
+    order = [
+        word.lower().removesuffix("s") for word in re.findall(r"^\d\. (?:.*\b(?=migrate))?(\w+)", section, re.MULTILINE)
+    ]
+    assert order == ["migrate", "worker", "media", "api"]
+    compose = re.findall(r"^platform (?:run --rm|up --detach --no-deps) (\w+)", section, re.MULTILINE)
+    assert [name for name in dict.fromkeys(compose) if name != "speech"] == order
+    files = [
+        name for line in README.splitlines() if line.startswith("kubectl") for name in re.findall(r"(\w+)\.yaml", line)
+    ]
+    assert [name for name in files if name in order] == order
+
+
 def _anchor(title: str) -> str:
     return re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
 

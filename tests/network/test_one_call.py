@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import pytest_asyncio
-import soundfile
+import soundfile  # type: ignore[import-untyped]  # ships no types
 
 from simulator.carrier.network.world import Subscriber
 from simulator.carrier.prepare import Performance

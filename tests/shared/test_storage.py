@@ -67,18 +67,43 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("keys")
-async def test_s3_makes_links_and_says_when_it_is_away() -> None:
+async def test_s3_says_when_it_is_away() -> None:
     storage = Storage("s3://bucket/calls?endpoint=http://127.0.0.1:9&region=auto", timeout_s=1.0)
-    link = await storage.link(KEY, 60)
-    assert link is not None
-    assert link.startswith("http://127.0.0.1:9/bucket/calls/recordings/w/c.wav?")
     with pytest.raises(StorageAway):
         await storage.get(KEY)
 
 
+@pytest.mark.usefixtures("keys")
+@pytest.mark.parametrize("more", ["", "&links=false"])
+async def test_s3_makes_no_links_unasked_for_its_name_may_be_an_inner_one(more: str) -> None:
+    assert await Storage(f"s3://recordings?endpoint=http://objects:9000&region=us-east-1{more}").link(KEY, 60) is None
+
+
+@pytest.mark.usefixtures("keys")
 @pytest.mark.parametrize(
-    "url", ["", "http://x/y", "file://host/folder", "file:relative", "s3://", "s3://bucket?endpoint=http://x&key=1"]
+    ("more", "where"),
+    [("", "http://127.0.0.1:9"), ("&public_endpoint=https://objects.example.com", "https://objects.example.com")],
 )
+async def test_s3_makes_links_when_asked_for(more: str, where: str) -> None:
+    storage = Storage(f"s3://bucket/calls?endpoint=http://127.0.0.1:9&region=auto&links=true{more}", timeout_s=1.0)
+    link = await storage.link(KEY, 60)
+    assert link is not None and link.startswith(f"{where}/bucket/calls/recordings/w/c.wav?")
+    with pytest.raises(StorageAway):  # the door for our own reading stays the inner one
+        await storage.get(KEY)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "", "http://x/y", "file://host/folder", "file:relative", "s3://", "s3://bucket?endpoint=http://x&key=1",
+        "s3://bucket?links=yes",
+    ],
+)  # fmt: skip
 def test_another_url_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="must be file"):
         Storage(url)
+
+
+def test_a_public_name_without_links_is_no_setting() -> None:
+    with pytest.raises(ValueError, match="links=true"):
+        Storage("s3://bucket?public_endpoint=https://objects.example.com")

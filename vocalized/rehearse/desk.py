@@ -147,6 +147,7 @@ GENEROUS = {
     "outbound_repeats_per_day": 1_000,
     "outbound_minutes_per_day": 1_000_000,
     "trial_test_calls_per_day": 1_000,
+    "test_calls_per_day": 10_000,
 }
 
 

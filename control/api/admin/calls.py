@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from control.calls.listed import CallLine, Filter
 from control.calls.model import Direction
@@ -14,23 +14,13 @@ from control.calls.turns import Turn
 from control.http.access import admin
 from control.http.body import Money
 from control.http.context import AdminContext
-from control.http.page import PageQuery
+from control.http.page import Moment, PageQuery
 from control.http.route import Route
 from shared.events import EndReason, Status
 
 CALLS = "/admin/calls"
 # Callers' numbers and words are the customers': finance has no need of them.
 READERS = admin("support", "read_only")
-
-
-def _in_utc(moment: datetime) -> datetime:
-    """Without a zone it is UTC. Bounded, for a moment near the end of a datetime's range has no UTC."""
-    if not 1900 <= moment.year <= 9000:
-        raise ValueError("must lie between the years 1900 and 9000")
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-Moment = Annotated[datetime, AfterValidator(_in_utc)]
 
 
 class AdminCallsQuery(PageQuery):

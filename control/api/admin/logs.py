@@ -2,27 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from control.http.access import ANY_ADMIN
 from control.http.context import AdminContext
-from control.http.page import PageQuery
+from control.http.page import Moment, PageQuery
 from control.http.route import Route
 from control.platform.model import LogEntry, LogFilter
 
-
-def _in_utc(moment: datetime) -> datetime:
-    """Without a zone it is UTC. Bounded, for a moment near the end of a datetime's range has no UTC."""
-    if not 1900 <= moment.year <= 9000:
-        raise ValueError("must lie between the years 1900 and 9000")
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-Moment = Annotated[datetime, AfterValidator(_in_utc)]
 Action = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.]{0,99}$")]
 
 

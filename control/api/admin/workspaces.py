@@ -1,5 +1,6 @@
 """Workspaces, as the staff sees and changes them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
@@ -24,6 +25,7 @@ WorkspaceName = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=_ONE_LINE)
 ]
 TierName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000)]
 
 
@@ -47,6 +49,11 @@ class WorkspaceEdit(Body):
         default_factory=lambda: "active", description="Another status; one that is set on trial gets a new trial."
     )
     subscription_tier: TierName = Field("", description="A tier on offer into which the workspace fits.")
+    outbound_countries: list[Country] = Field(
+        default_factory=list, max_length=300,
+        description="The only countries that its calls may go to (ISO 3166); an empty list: those of its own numbers, "
+        "the United States and Canada.",
+    )  # fmt: skip
 
 
 class Suspension(Body):
@@ -90,7 +97,7 @@ class WorkspaceList:
 @dataclass(frozen=True, slots=True)
 class WorkspaceView:
     """A workspace. status_before: what a suspended one goes back to. purge_after: until then a deleted one can be
-    restored."""
+    restored. outbound_countries: the only ones that its calls may go to; empty where none were set."""
 
     id: UUID
     name: str
@@ -99,6 +106,7 @@ class WorkspaceView:
     status: Status
     status_before: Status | None
     subscription_tier: str
+    outbound_countries: Sequence[str]
     trial_ends_at: datetime | None
     suspended_at: datetime | None
     suspended_why: str | None
@@ -164,9 +172,9 @@ async def get_workspace(context: AdminContext, workspace_id: UUID) -> WorkspaceD
 
 
 async def update_workspace(context: AdminContext, workspace_id: UUID, body: WorkspaceEdit) -> WorkspaceAnswer:
-    """Changes name, status or tier; all of it or nothing."""
+    """Changes name, status, tier or the countries that calls may go to; all of it or nothing."""
     given = body.model_dump(exclude_unset=True)
-    edit = Edit(given.get("name"), given.get("status"), given.get("subscription_tier"))
+    edit = Edit(given.get("name"), given.get("status"), given.get("subscription_tier"), given.get("outbound_countries"))
     staff = context.services.workspaces.staff
     return _answer(await staff.update(context.db, context.actor, workspace_id, edit, context.now))
 
@@ -211,8 +219,8 @@ def _line(line: Line) -> WorkspaceLine:
 def _view(found: Workspace) -> WorkspaceView:
     return WorkspaceView(
         found.id, found.name, found.industry, found.timezone, found.status, found.status_before, found.tier_name,
-        found.trial_ends_at, found.suspended_at, found.suspended_why, found.deleted_at, found.purge_after,
-        found.created_at, found.updated_at,
+        found.outbound_countries, found.trial_ends_at, found.suspended_at, found.suspended_why, found.deleted_at,
+        found.purge_after, found.created_at, found.updated_at,
     )  # fmt: skip
 
 

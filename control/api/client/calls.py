@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from control.api.client.agents import AGENT
 from control.api.client.call_views import (
@@ -21,22 +21,23 @@ from control.api.client.call_views import (
     live_call,
     transcription,
 )
-from control.calls.handover import NotLive
+from control.calls.handover import Handover, NotLive
 from control.calls.joining import stretch
 from control.calls.listed import Filter
 from control.calls.model import Direction
 from control.http.access import member
+from control.http.after import After
 from control.http.body import Body
 from control.http.context import MemberContext
 from control.http.file import FileAnswer
-from control.http.page import PageQuery, Query
+from control.http.page import Moment, PageQuery, Query
 from control.http.route import Route
 from control.platform.audit import Change, record
 from shared.bus.client import BusAway
 from shared.bus.commands import DONE, Command, EndCall, SayWords, TransferCall
 from shared.errors import Conflict, Missing, Unavailable
 from shared.events import Status
-from shared.storage import NoObject, StorageAway
+from shared.storage import NoObject, Storage, StorageAway
 
 CALLS = "/workspaces/{workspaceId}/calls"
 CALL = f"{CALLS}/{{callId}}"
@@ -50,16 +51,6 @@ PhoneNumber = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$", 
 Spoken = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1_000, pattern=r"^[^\u0000]*$")
 ]
-
-
-def _in_utc(moment: datetime) -> datetime:
-    """Without a zone it is UTC. Bounded, for a moment near the end of a datetime's range has no UTC."""
-    if not 1900 <= moment.year <= 9000:
-        raise ValueError("must lie between the years 1900 and 9000")
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-Moment = Annotated[datetime, AfterValidator(_in_utc)]
 
 
 class CallsQuery(PageQuery):
@@ -157,27 +148,13 @@ async def get_call(context: MemberContext, call_id: UUID) -> CallAnswer:
     return call_answer(call, f"/workspaces/{context.workspace_id}/calls/{call_id}/recording")
 
 
-async def get_recording(context: MemberContext, call_id: UUID) -> FileAnswer:
+async def get_recording(context: MemberContext, call_id: UUID) -> After[FileAnswer]:
     """The call's recording, caller left and agent right."""
     call = await context.services.calls.records.find(context.db, context.workspace_id, call_id)
     key = call.recording_key
     if key is None:
         raise Missing("This call has no recording.", code="no_recording")
-    storage = context.services.storage
-
-    def read(start: int, length: int) -> AsyncIterator[bytes]:
-        return stretch(storage, key, start, length)
-
-    kind = "audio/mpeg" if key.endswith(".mp3") else "audio/wav"
-    name = f"{call_id}.{key.rpartition('.')[2]}"
-    try:
-        async with asyncio.timeout(STORAGE_S):
-            link = await storage.link(key, LINK_S)
-            return FileAnswer(name, kind, 0 if link else await storage.size(key), read, link or "")
-    except NoObject:
-        raise Missing("This call's recording is not there any more.", code="no_recording") from None
-    except (StorageAway, TimeoutError):
-        raise Unavailable("Recordings cannot be reached. Try again in a moment.", code="storage_away") from None
+    return After(partial(_recording, context.services.storage, key, f"{call_id}.{key.rpartition('.')[2]}"))
 
 
 async def get_transcription(context: MemberContext, call_id: UUID) -> Transcription:
@@ -216,28 +193,33 @@ async def place_test(context: MemberContext, agent_id: UUID, body: TestCall) -> 
     )
 
 
-async def end_call(context: MemberContext, call_id: UUID, body: Ending) -> Done:
+async def end_call(context: MemberContext, call_id: UUID, body: Ending) -> After[Done]:
     """Ends a running call."""
     return await _command(context, call_id, "call.end", EndCall("admin", body.polite))
 
 
-async def say_words(context: MemberContext, call_id: UUID, body: Saying) -> Done:
+async def say_words(context: MemberContext, call_id: UUID, body: Saying) -> After[Done]:
     """Has the agent say something as soon as it is its turn."""
     return await _command(context, call_id, "call.say", SayWords(body.text))
 
 
-async def transfer_call(context: MemberContext, call_id: UUID, body: Transfer) -> Done:
+async def transfer_call(context: MemberContext, call_id: UUID, body: Transfer) -> After[Done]:
     """Puts the caller of a running call through to somebody else."""
     number = await context.services.calls.transferable(context.db, context.workspace_id, body.number)
     return await _command(context, call_id, "call.transfer", TransferCall(number))
 
 
-async def _command(context: MemberContext, call_id: UUID, action: str, command: Command) -> Done:
-    """Raises Missing, Conflict (codes call_not_live, command_refused), Unavailable."""
+async def _command(context: MemberContext, call_id: UUID, action: str, command: Command) -> After[Done]:
+    """Noted in the audit log, whatever comes of it. Raises Missing."""
     await context.services.calls.records.find(context.db, context.workspace_id, call_id)
     await record(context.db, context.actor, Change(action, "call", str(call_id), context.workspace_id))
+    return After(partial(_carry_out, context.services.handover, call_id, command))
+
+
+async def _carry_out(handover: Handover, call_id: UUID, command: Command) -> Done:
+    """Raises Conflict (codes call_not_live, command_refused), Unavailable (bus_away, no_answer)."""
     try:
-        outcome = await context.services.handover.command(call_id, command, COMMAND_S)
+        outcome = await handover.command(call_id, command, COMMAND_S)
     except NotLive:
         raise Conflict("This call is not running.", code="call_not_live") from None
     except BusAway:
@@ -247,6 +229,23 @@ async def _command(context: MemberContext, call_id: UUID, action: str, command: 
     if outcome != DONE:
         raise Conflict(f"This cannot be done now: {outcome}.", code="command_refused")
     return Done(outcome)
+
+
+async def _recording(storage: Storage, key: str, name: str) -> FileAnswer:
+    """A link to it where storage makes some, else what it takes to read it here. Raises Missing, Unavailable."""
+
+    def read(start: int, length: int) -> AsyncIterator[bytes]:
+        return stretch(storage, key, start, length)
+
+    kind = "audio/mpeg" if key.endswith(".mp3") else "audio/wav"
+    try:
+        async with asyncio.timeout(STORAGE_S):
+            link = await storage.link(key, LINK_S)
+            return FileAnswer(name, kind, 0 if link else await storage.size(key), read, link or "")
+    except NoObject:
+        raise Missing("This call's recording is not there any more.", code="no_recording") from None
+    except (StorageAway, TimeoutError):
+        raise Unavailable("Recordings cannot be reached. Try again in a moment.", code="storage_away") from None
 
 
 ROUTES: tuple[Route, ...] = (

@@ -3,24 +3,28 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from control.carriers.model import Available
+from control.carriers.book import Carriers
+from control.carriers.model import Available, Carrier, CarrierName, CarrierRefused
 from control.http.access import member
+from control.http.after import After
 from control.http.body import ONE_LINE, Body, Money
 from control.http.context import MemberContext
 from control.http.page import PageQuery, Query
 from control.http.route import Limit, Route
 from control.numbers.model import Number, Status, Wanted
 from control.numbers.plan import E164, require_area
+from shared.errors import Invalid
 
 NUMBERS = "/workspaces/{workspaceId}/phone-numbers"
 NUMBER = f"{NUMBERS}/{{numberId}}"
 
 FriendlyName = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=ONE_LINE)]
+_CARRIER: Final = "Whose numbers; the platform's usual carrier unless said."
 
 
 class NumbersQuery(PageQuery):
@@ -34,6 +38,7 @@ class AvailableQuery(Query):
 
     area_code: str | None = Field(None, pattern=r"^[0-9]{2,5}$", description="Area code, without a leading 0.")
     country: str = Field("US", pattern=r"^[A-Z]{2}$", description="ISO 3166 code of the country.")
+    carrier: CarrierName | None = Field(None, description=_CARRIER)
     limit: int = Field(20, ge=1, le=50, description="How many at most.")
 
 
@@ -41,6 +46,7 @@ class NewNumber(Body):
     """A number that is to be bought."""
 
     phone_number: str = Field(pattern=E164, description="As GET …/available told it.")
+    carrier: CarrierName | None = Field(None, description=_CARRIER)
     friendly_name: FriendlyName = ""
 
 
@@ -58,6 +64,7 @@ class NumberView:
     id: UUID
     phone_number: str
     friendly_name: str
+    carrier: str
     status: Status
     status_detail: str | None
     agent_id: UUID | None
@@ -112,18 +119,22 @@ async def list_numbers(context: MemberContext, query: NumbersQuery) -> NumberLis
     return NumberList([_view(one) for one in numbers], total, query.page, query.limit)
 
 
-async def available_numbers(context: MemberContext, query: AvailableQuery) -> AvailableList:
+async def available_numbers(context: MemberContext, query: AvailableQuery) -> After[AvailableList]:
     """Numbers that can be bought, as the carrier tells."""
     area_code = query.area_code or ""
     require_area(query.country, area_code)
-    carrier, market = context.services.carriers.default, context.services.numbers.market
-    found = await market.available(carrier, query.country, area_code, query.limit)
-    return AvailableList([_available(one) for one in found])
+    carrier, market = _carrier(context.services.carriers, query.carrier), context.services.numbers.market
+
+    async def ask() -> AvailableList:
+        found = await market.available(carrier, query.country, area_code, query.limit)
+        return AvailableList([_available(one) for one in found])
+
+    return After(ask)
 
 
 async def buy_number(context: MemberContext, body: NewNumber) -> NumberAnswer:
     """Buys a number. The answer's status is buying; a moment later it is active, or failed with the reason."""
-    carrier = context.services.carriers.default.name
+    carrier = _carrier(context.services.carriers, body.carrier).name
     number = await context.services.numbers.buy(
         context.db,
         context.workspace_id,
@@ -147,11 +158,21 @@ async def release_number(context: MemberContext, number_id: UUID) -> None:
     await context.services.numbers.release(context.db, context.workspace_id, context.actor, number_id, context.now)
 
 
+def _carrier(carriers: Carriers, name: CarrierName | None) -> Carrier:
+    """Raises Invalid (code carrier_not_set_up), Unavailable (no_carrier)."""
+    if name is None:
+        return carriers.default
+    try:
+        return carriers.get(name)
+    except CarrierRefused:
+        raise Invalid("This carrier is not set up.", code="carrier_not_set_up", param="carrier") from None
+
+
 def _view(number: Number) -> NumberView:
     return NumberView(
-        number.id, number.phone_number, number.friendly_name, number.status, number.status_detail, number.agent_id,
-        number.agent_name, number.country, _flags(number.capabilities), number.monthly_price, number.created_at,
-        number.updated_at, number.released_at,
+        number.id, number.phone_number, number.friendly_name, number.carrier, number.status, number.status_detail,
+        number.agent_id, number.agent_name, number.country, _flags(number.capabilities), number.monthly_price,
+        number.created_at, number.updated_at, number.released_at,
     )  # fmt: skip
 
 

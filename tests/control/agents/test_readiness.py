@@ -7,10 +7,12 @@ from uuid import UUID
 from control.agents.model import Content, Number, Version
 from control.agents.providers import Offers
 from control.agents.readiness import reasons, refusal
+from control.agents.transfers import Reach
 from tests.control.agents.strategies import offer
 
 NUMBER = Number(UUID(int=9), "+14155552671", "Main", "active")
 READY = {"greeting": "Hello."}
+NOWHERE = Reach((), (), False)
 
 
 def found(
@@ -19,7 +21,7 @@ def found(
     version = Version(
         UUID(int=1), UUID(int=2), 1, Content("A", config, voice, {}), None, datetime(2026, 1, 1, tzinfo=UTC)
     )
-    told = reasons(version, number, offers if offers is not None else Offers([offer("alpha")]))
+    told = reasons(version, number, offers if offers is not None else Offers([offer("alpha")]), NOWHERE)
     return [(reason.param, reason.message) for reason in told]
 
 
@@ -66,7 +68,7 @@ def test_facts_that_make_a_text_too_long_stand_in_the_way() -> None:
 
 def test_the_refusal_names_the_first_field_and_tells_them_all() -> None:
     version = Version(UUID(int=1), UUID(int=2), 1, Content("A", {}, None, {}), None, datetime(2026, 1, 1, tzinfo=UTC))
-    problem = refusal(reasons(version, None, Offers([offer("alpha")])))
+    problem = refusal(reasons(version, None, Offers([offer("alpha")]), NOWHERE))
     assert (problem.status, problem.code, problem.param) == (409, "cannot_answer", "config.prompt")
     assert "neither prompt nor greeting" in problem.message
     assert "no phone number" in problem.message

@@ -103,6 +103,30 @@ async def test_an_update_changes_only_what_is_told(api: Api) -> None:
     assert [row["action"] for row in await log(api, at.rpartition("/")[2])] == ["workspace.update"] * 2
 
 
+async def test_the_countries_that_calls_may_go_to_are_set(api: Api) -> None:
+    ann, boss = await api.sign_up(), await api.admin("support")
+    workspace_id = await ann.workspace()
+    at = f"/admin/workspaces/{workspace_id}"
+    assert (await boss.get(at)).body["workspace"]["outbound_countries"] == []
+    await api.owner.execute("UPDATE workspaces SET settings = $2 WHERE id = $1", UUID(workspace_id), {"other": 1})
+    for wanted, param in (
+        (["GB", "QX"], "outbound_countries"), (["gb"], "outbound_countries.0"), ("GB", "outbound_countries"),
+        (None, "outbound_countries"),
+    ):  # fmt: skip
+        refused = await boss.put(at, {"outbound_countries": wanted, "name": "Other"})
+        assert (refused.status, refused.param) == (422, param)
+    for wanted, told in ((["GB", "DE", "GB"], ["DE", "GB"]), (["DE", "GB"], ["DE", "GB"]), ([], [])):
+        changed = await boss.put(at, {"outbound_countries": wanted})
+        assert (changed.status, changed.body["workspace"]["outbound_countries"]) == (200, told)
+        assert (await boss.put(at, {"name": "Acme"})).body["workspace"]["outbound_countries"] == told
+    assert [row["details"] for row in await log(api, workspace_id) if "name" not in row["details"]["after"]] == [
+        {"before": {"outbound_countries": []}, "after": {"outbound_countries": ["DE", "GB"]}},
+        {"before": {"outbound_countries": ["DE", "GB"]}, "after": {"outbound_countries": []}},
+    ]
+    assert await api.owner.fetchval("SELECT settings FROM workspaces WHERE id = $1", UUID(workspace_id)) == {"other": 1}
+    assert (await (await api.admin("finance")).put(at, {"outbound_countries": []})).code == "role"
+
+
 async def test_a_deleted_workspace_can_be_seen_and_restored(api: Api) -> None:
     ann, boss = await api.sign_up(), await api.admin()
     workspace_id = await ann.workspace()

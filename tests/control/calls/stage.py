@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 from uuid import UUID
 
 from redis.asyncio import Redis
@@ -91,7 +91,9 @@ class House:
             await enter_workspace(db, shop.workspace_id, shop.actor.id)
             return await work(db)
 
-    async def shop(self, *, tier: str = "growth", live: bool = True, **config: Any) -> Shop:
+    async def shop(
+        self, *, tier: str = "growth", live: bool = True, carrier: CarrierName = "twilio", **config: Any
+    ) -> Shop:
         """A new one."""
         place = next(_numbers)
         number_id, number = UUID(new_id()), f"+1415555{place:04}"
@@ -110,8 +112,8 @@ class House:
         await self.staff(
             lambda db: db.execute(
                 "INSERT INTO phone_numbers (id, workspace_id, phone_number, carrier, status, country) "
-                "VALUES ($1, $2, $3, 'twilio', 'active', 'US')",
-                number_id, workspace_id, number,
+                "VALUES ($1, $2, $3, $4, 'active', 'US')",
+                number_id, workspace_id, number, carrier,
             )
         )  # fmt: skip
         shop = Shop(workspace_id, actor, UUID(int=0), number_id, number)
@@ -181,7 +183,7 @@ class Gateway:
     fetched: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     answers: dict[str, Exception] = field(default_factory=dict)
-    found: Placed | None = None
+    found: list[Placed] = field(default_factory=list)
     audio: bytes = b"RIFF"
 
     async def dial(self, order: Dial) -> Placed:
@@ -189,7 +191,7 @@ class Gateway:
         self._answer("dial")
         return Placed(f"CA-{order.call_id}")
 
-    async def find_dialled(self, order: Dial, since: datetime) -> Placed | None:
+    async def find_dialled(self, order: Dial, since: datetime) -> list[Placed]:
         self._answer("find_dialled")
         return self.found
 
@@ -197,10 +199,10 @@ class Gateway:
         self.hung_up.append(carrier_call_id)
         self._answer("hang_up")
 
-    async def fetch_recording(self, recording: str) -> bytes:
+    async def fetch_recording(self, recording: str, into: IO[bytes]) -> None:
         self.fetched.append(recording)
         self._answer("fetch_recording")
-        return self.audio
+        into.write(self.audio)
 
     async def delete_recording(self, recording: str) -> None:
         self.deleted.append(recording)

@@ -106,12 +106,40 @@ async def test_a_node_that_is_gone_is_not_waited_for(house: House) -> None:
         assert await house.handover.decide(CALL, "gone", 60.0) is None
 
 
+@pytest.mark.parametrize("teller", ["live", "checkpoint"])
+async def test_the_node_that_has_the_call_is_waited_for_not_the_one_it_was_led_to(house: House, teller: str) -> None:
+    """Of several behind one address: the one that was noted is gone, the one with the call is about to tell."""
+    await house.node("node-2")
+    if teller == "live":
+        await LiveCalls(house.redis).beat([LiveCall(str(CALL), "w", "node-2", 1, 1_000)])
+    else:
+        await Checkpoints(house.redis, SEALER).put(Checkpoint(str(CALL), "node-2", 1, [], 0, Usage(), 1, 2))
+    deciding = asyncio.create_task(house.handover.decide(CALL, "node-1", 10.0, leg=1))
+    done, _ = await asyncio.wait({deciding}, timeout=0.3)
+    assert not done
+    over = Over(1, "agent_hangup")
+    await Checkpoints(house.redis, SEALER).end(str(CALL), over)
+    assert await asyncio.wait_for(deciding, 5) == over
+
+
+async def test_what_an_earlier_stream_told_is_no_word_on_the_later_one(house: House) -> None:
+    await LiveCalls(house.redis).beat([LiveCall(str(CALL), "w", "node-2", 0, 1_000)])
+    await Checkpoints(house.redis, SEALER).put(Checkpoint(str(CALL), "node-2", 0, [], 0, Usage(), 1, 2))
+    assert await house.handover.holder(CALL, "node-3", 1) == "node-3"
+    assert await house.handover.holder(CALL, "node-3", 0) == "node-2"
+
+
 async def test_checkpoints(house: House) -> None:
     kept = Checkpoint(str(CALL), "node-1", 0, [], 0, Usage(), 1, 2)
     await Checkpoints(house.redis, SEALER).put(kept)
     assert await house.handover.checkpoint(CALL) == kept
-    await house.handover.forget(CALL)
-    assert await house.handover.checkpoint(CALL) is None
+    over = Over(0, "agent_hangup")
+    await Checkpoints(house.redis, SEALER).end(str(CALL), over)
+    for _ in range(2):
+        await house.handover.forget([CALL, UUID(int=2)])
+        assert await house.handover.checkpoint(CALL) is None
+        assert await house.handover.decide(CALL, None, 0.0) == over, "the carrier has yet to ask"
+    await house.handover.forget([])
 
 
 async def test_commands_reach_the_node_that_has_the_call(house: House) -> None:
@@ -134,7 +162,7 @@ async def test_commands_reach_the_node_that_has_the_call(house: House) -> None:
 
 async def test_redis_away(nowhere: Handover) -> None:
     for asked in (
-        nowhere.decide(CALL, "n", 1.0), nowhere.checkpoint(CALL), nowhere.forget(CALL),
+        nowhere.decide(CALL, "n", 1.0), nowhere.checkpoint(CALL), nowhere.forget([CALL]),
         nowhere.command(CALL, EndCall(), 1.0), nowhere.live([CALL]),
     ):  # fmt: skip
         with pytest.raises(BusAway):

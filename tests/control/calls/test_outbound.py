@@ -16,7 +16,7 @@ from control.db.jobs import Handler, JobFailed
 from shared.bus.commands import DONE, Commands, EndCall
 from shared.bus.live import LiveCall, LiveCalls
 from shared.errors import Conflict, Invalid, Missing, Problem, TooMany
-from tests.control.calls.stage import STAFF, Gateway, House, Shop, away, later, refusal
+from tests.control.calls.stage import NOW, STAFF, Gateway, House, Shop, away, later, refusal
 
 SOMEBODY = "+12125550123"
 
@@ -125,6 +125,29 @@ async def test_how_long_they_talk(house: House) -> None:
     await house.place(shop, SOMEBODY, at=later(86_401))
 
 
+async def test_test_calls_of_those_who_pay_are_counted_too(house: House) -> None:
+    shop = await house.shop()
+    await house.staff(lambda db: db.execute("UPDATE workspaces SET status = 'active' WHERE id = $1", shop.workspace_id))
+    await setting(house, test_calls_per_day=1)
+    try:
+        await house.place(shop, SOMEBODY, test=True)
+        assert await refused(house, shop, test=True) == (TooMany, "test_limit")
+        await house.place(shop, SOMEBODY)
+        assert await house.place(shop, SOMEBODY, test=True, at=later(86_401))
+    finally:
+        await setting(house, test_calls_per_day=100)
+
+
+async def test_how_long_they_talk_counts_while_they_do(house: House) -> None:
+    shop = await house.shop()
+    call_id = await house.place(shop, SOMEBODY)
+    await house.staff(
+        lambda db: db.execute("UPDATE calls SET status = 'in_progress', answered_at = $2 WHERE id = $1", call_id, NOW)
+    )
+    await house.place(shop, SOMEBODY, at=later(35_999))
+    assert await refused(house, shop, at=later(36_000)) == (TooMany, "outbound_minutes_limit")
+
+
 async def test_the_last_place_is_given_once(house: House) -> None:
     shop = await house.shop(tier="starter")  # five at once
     answers = await asyncio.gather(
@@ -180,6 +203,35 @@ async def test_a_test_call_talks_to_machines_too(house: House) -> None:
     assert not house.gateway.dialled[0].detect_machine
 
 
+async def test_a_call_lasts_as_long_as_its_agent_allows_and_then_a_transfer(house: House) -> None:
+    _, payload = await job(house, await house.shop(limits={"max_duration_s": 300}))
+    await placing(house)(payload)
+    assert house.gateway.dialled[-1].longest_s == 300 + 60 + 3_600
+    _, payload = await job(house, await house.shop(limits={"max_duration_s": 0}))
+    await placing(house)(payload)
+    assert house.gateway.dialled[-1].longest_s == 14_400
+
+
+async def test_a_test_call_lasts_as_long_as_the_staff_allow(house: House) -> None:
+    _, payload = await job(house, await house.shop(), test=True)
+    await placing(house)(payload)
+    assert house.gateway.dialled[-1].longest_s == 600
+
+
+@pytest.mark.parametrize(("used_s", "longest_s"), [(35_000, 1_000), (35_990, 60), (35_000 - 7_000, 7_260)])
+async def test_a_call_lasts_no_longer_than_what_is_left_of_the_day(house: House, used_s: int, longest_s: int) -> None:
+    shop = await house.shop()
+    before, _ = await job(house, shop)
+    await house.staff(
+        lambda db: db.execute(
+            "UPDATE calls SET status = 'completed', duration_seconds = $2 WHERE id = $1", before, used_s
+        )
+    )
+    _, payload = await job(house, shop)
+    await placing(house)(payload)
+    assert house.gateway.dialled[-1].longest_s == longest_s
+
+
 async def test_two_workers_at_once_dial_once(house: House) -> None:
     call_id, payload = await job(house, await house.shop())
     await asyncio.gather(*(placing(house)(payload) for _ in range(5)), return_exceptions=True)
@@ -207,7 +259,7 @@ async def test_nobody_knows_whether_it_was_dialled(house: House) -> None:
     with pytest.raises(JobFailed):
         await placing(house)(payload)
     del house.gateway.answers["find_dialled"]
-    house.gateway.found = Placed("CA-found")
+    house.gateway.found = [Placed("CA-found")]
     await placing(house)(payload)
     assert len(house.gateway.dialled) == 1
     assert (await house.row(call_id))["carrier_call_id"] == "CA-found"
@@ -232,9 +284,30 @@ async def test_what_is_found_may_be_another_call_of_ours(house: House) -> None:
     house.gateway.answers["dial"] = away()
     with pytest.raises(JobFailed):
         await placing(house)(payload)
-    house.gateway.found = Placed(f"CA-{house.gateway.dialled[0].call_id}")
+    house.gateway.found = [Placed(f"CA-{house.gateway.dialled[0].call_id}")]
     await placing(house)(payload)
     assert (await house.row(call_id))["end_detail"] == "not_confirmed"
+
+
+async def test_of_what_is_found_the_one_that_is_no_other_call_of_ours_is_it(house: House) -> None:
+    shop = await house.shop()
+    _, first = await job(house, shop)
+    await placing(house)(first)
+    call_id, payload = await job(house, shop)
+    house.gateway.answers["dial"] = away()
+    with pytest.raises(JobFailed):
+        await placing(house)(payload)
+    house.gateway.found = [Placed(f"CA-{house.gateway.dialled[0].call_id}"), Placed("CA-mine")]
+    await placing(house)(payload)
+    assert (await house.row(call_id))["carrier_call_id"] == "CA-mine"
+
+
+@pytest.mark.parametrize("consented", [True, False])
+async def test_the_carrier_records_only_what_the_agent_has_recorded(house: House, consented: bool) -> None:
+    recording = {"enabled": True, "consent": "given_otherwise", "statement": "In the contract."} if consented else {}
+    _, payload = await job(house, await house.shop(recording=recording))
+    await placing(house)(payload)
+    assert house.gateway.dialled[-1].record is consented
 
 
 async def test_it_was_answered_before_the_job_came_back(house: House) -> None:

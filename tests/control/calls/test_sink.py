@@ -14,9 +14,12 @@ import msgspec
 import pytest
 
 from control.analytics.rollup import roll_up
-from control.calls.model import Admitted, Progress
+from control.calls.model import Admitted, CarrierName, Progress
+from control.calls.service import HANG_UP
 from control.calls.sink import ASIDE, Counts, Pace, consume
+from control.calls.work import hang_up_by
 from control.calls.writing import JOIN, Join, read, write
+from control.carriers.book import Carriers
 from shared.bus.client import bus_client
 from shared.bus.events import STREAM, EventStream
 from shared.events import (
@@ -25,6 +28,7 @@ from shared.events import (
     CallerSaid,
     CallResumed,
     CallStarted,
+    EndReason,
     Envelope,
     Event,
     RecordingReady,
@@ -32,7 +36,7 @@ from shared.events import (
     encode_event,
 )
 from shared.ids import new_id
-from tests.control.calls.stage import NOW, House, Shop, later
+from tests.control.calls.stage import NOW, Gateway, House, Shop, later
 
 QUICK = Pace(batch=100, wait_s=0.02, pause_s=0.05, idle_s=0.2, unknown_s=0.0)
 BEGAN = datetime(2026, 11, 25, 12, 0, 1, tzinfo=UTC)
@@ -60,7 +64,7 @@ def conversation(call: Admitted, *, ms: int = 12_000) -> list[bytes]:
 async def sinking(house: House, pace: Pace = QUICK) -> AsyncIterator[Counts]:
     """The consumer, until the block ends."""
     stop, counts = asyncio.Event(), Counts()
-    task = asyncio.create_task(consume(house.pool, house.redis, stop, counts=counts, pace=pace))
+    task = asyncio.create_task(consume(house.pool, house.redis, house.handover.forget, stop, counts=counts, pace=pace))
     try:
         yield counts
     finally:
@@ -163,12 +167,12 @@ async def test_the_carriers_word_may_be_faster(house: House) -> None:
     told = Progress("twilio", call.carrier_call_id, "completed", later(14), duration_s=14)
     await house.staff(lambda db: house.calls.progress(db, told, later(14)))
     lines = conversation(call)
-    lines[-1] = line(call.call_id, 6, CallEnded("completed", "transferred", "", 12_000, Usage()), 12)
+    lines[-1] = line(call.call_id, 6, CallEnded("completed", "silence", "", 12_000, Usage()), 12)
     async with sinking(house):
         await tell(house, lines)
         await drained(house)
     row = await house.row(call.call_id)
-    assert (row["status"], row["end_reason"], row["duration_seconds"]) == ("completed", "transferred", 12)
+    assert (row["status"], row["end_reason"], row["duration_seconds"]) == ("completed", "silence", 12)
     assert row["details"]["carrier"]["duration_s"] == 14
 
 
@@ -262,7 +266,7 @@ async def locked_out(url: str) -> AsyncIterator[None]:
 async def test_redis_away_is_waited_for(house: House) -> None:
     stop, counts = asyncio.Event(), Counts()
     gone = bus_client("redis://127.0.0.1:9", 1.0)
-    task = asyncio.create_task(consume(house.pool, gone, stop, counts=counts, pace=QUICK))
+    task = asyncio.create_task(consume(house.pool, gone, house.handover.forget, stop, counts=counts, pace=QUICK))
     await until(lambda: counts.pauses > 2)
     stop.set()
     await asyncio.wait_for(task, 10)
@@ -329,3 +333,44 @@ async def test_a_test_call_is_not_counted(house: House) -> None:
         )
     )
     assert counted == 0
+
+
+@pytest.mark.parametrize(
+    ("carrier", "reason", "hung_up"),
+    [("telnyx", "agent_hangup", True), ("telnyx", "transferred", False), ("telnyx", "carrier_error", False),
+     ("twilio", "agent_hangup", False)],
+)  # fmt: skip
+async def test_telnyx_is_told_to_hang_up_once_media_has_ended_a_call(
+    house: House, carrier: CarrierName, reason: EndReason, hung_up: bool
+) -> None:
+    """Should the word that its stream is over get lost, nobody else would."""
+    shop = await house.shop(carrier=carrier)
+    name = f"hang-up-{carrier}-{reason}"
+    made = await house.ring(shop, name, carrier=carrier)
+    assert isinstance(made, Admitted)
+    told = read("1-1", line(made.call_id, 9, CallEnded("completed", reason, "", 9_000, Usage()), 9))
+    for _ in range(2):
+        await house.staff(lambda db: write(db, [told]))
+    jobs = await house.staff(
+        lambda db: db.fetch(
+            "SELECT payload, execute_after > now() + interval '5 seconds' AS waits FROM pgqueuer WHERE entrypoint = $1",
+            HANG_UP,
+        )
+    )
+    mine = [row for row in jobs if name.encode() in row["payload"]]
+    assert [row["waits"] for row in mine] == [True] * hung_up
+    for row in mine:
+        gateway = Gateway("telnyx")
+        await hang_up_by(house.pool, Carriers({"telnyx": gateway}), house.handover)(row["payload"])
+        assert gateway.hung_up == [name]
+
+
+async def test_a_call_that_telnyx_has_ended_need_not_be_hung_up(house: House) -> None:
+    shop = await house.shop(carrier="telnyx")
+    made = await house.ring(shop, "hung-up-already", carrier="telnyx")
+    assert isinstance(made, Admitted)
+    over = Progress("telnyx", "hung-up-already", "completed", later(9))
+    await house.staff(lambda db: house.calls.progress(db, over, later(9)))
+    told = read("1-1", line(made.call_id, 9, CallEnded("completed", "caller_hangup", "", 9_000, Usage()), 9))
+    await house.staff(lambda db: write(db, [told]))
+    assert not [job for job in await house.jobs(HANG_UP) if b"hung-up-already" in job]

@@ -84,13 +84,33 @@ def test_a_final_status_is_never_left(words: list[Any]) -> None:
 
 def test_media_knows_best_why_and_how_long() -> None:
     its = state.progressed(call(), told("completed", 35, duration_s=34))
-    its = state.media_ended(its, ended("transferred"), at(31))
-    assert (its.status, its.end_reason, its.duration_seconds) == ("completed", "transferred", 30)
-    other = state.progressed(
-        state.media_ended(call(), ended("transferred"), at(31)), told("completed", 35, duration_s=34)
-    )
-    assert (other.status, other.end_reason, other.duration_seconds) == ("completed", "transferred", 30)
+    its = state.media_ended(its, ended("silence"), at(31))
+    assert (its.status, its.end_reason, its.duration_seconds) == ("completed", "silence", 30)
+    other = state.progressed(state.media_ended(call(), ended("silence"), at(31)), told("completed", 35, duration_s=34))
+    assert (other.status, other.end_reason, other.duration_seconds) == ("completed", "silence", 30)
     assert other.details["carrier"]["duration_s"] == 34
+
+
+@pytest.mark.parametrize("duration_s", [934, None])  # Telnyx tells none
+@pytest.mark.parametrize("media_first", [True, False])
+def test_how_long_a_caller_was_put_through_the_carrier_knows(duration_s: int | None, media_first: bool) -> None:
+    its, over = call(status="in_progress", answered_at=at(1)), told("completed", 935, duration_s=duration_s)
+    if media_first:
+        its = state.media_ended(its, ended("transferred"), at(31))
+        assert (its.status, its.duration_seconds) == ("completed", 30)
+        assert its.details["put_through"] == {"talked_s": 30, "until": at(31 + 3_660).isoformat()}
+        its = state.progressed(its, over)
+    else:
+        its = state.media_ended(state.progressed(its, over), ended("transferred"), at(31))
+    for _ in range(2):  # told again, it changes nothing
+        assert (its.status, its.end_reason, its.duration_seconds) == ("completed", "transferred", 934)
+        assert (its.ended_at, its.details["put_through"]) == (at(935), {"talked_s": 30})
+        its = state.progressed(its, over)
+
+
+def test_a_carriers_shorter_word_on_a_caller_put_through_does_not_count() -> None:
+    its = state.media_ended(call(status="in_progress", answered_at=at(1)), ended("transferred"), at(31))
+    assert state.progressed(its, told("completed", 32, duration_s=3)).duration_seconds == 30
 
 
 def test_what_we_decided_stays() -> None:
@@ -112,6 +132,33 @@ def test_nobody_spoke() -> None:
     assert state.progressed(call(), told("completed", 9, duration_s=0)).status == "canceled"
     assert state.progressed(call(direction="outbound"), told("completed", 9, duration_s=0)).status == "no_answer"
     assert state.progressed(call(), told("completed", 9)).status == "completed"
+
+
+def test_nobody_answered_a_call_whose_carrier_tells_no_durations() -> None:
+    over = Progress("telnyx", "v3:1", "completed", at(9))
+    assert state.progressed(call(carrier="telnyx"), over).status == "canceled"
+    assert state.progressed(call(carrier="telnyx", direction="outbound"), over).status == "no_answer"
+    its = state.progressed(call(carrier="telnyx", answered_at=at(2)), over)
+    assert (its.status, its.duration_seconds) == ("completed", 7)
+
+
+def test_an_answer_that_is_told_later_corrects_that_whoever_tells_it() -> None:
+    over, answer = Progress("telnyx", "v3:1", "completed", at(9)), Progress("telnyx", "v3:1", "in_progress", at(2))
+    its = state.progressed(state.progressed(call(carrier="telnyx"), over), answer)
+    assert (its.status, its.duration_seconds, its.ended_at) == ("completed", 7, at(9))
+    assert state.progressed(state.progressed(its, answer), over) == its
+    started = Fresh(1, at(2), CallStarted("telnyx", "v3:1", "S1", "Desk"))
+    gone = Fresh(2, at(8), ended("silence", ms=6_000))
+    for order in ((started, gone), (gone, started)):
+        its = state.progressed(call(carrier="telnyx"), over)
+        for event in order:
+            its, _ = applied(its, [], [event])
+        assert (its.status, its.end_reason, its.duration_seconds) == ("completed", "silence", 6)
+
+
+def test_no_answer_changes_what_we_decided() -> None:
+    its = state.closed(call(carrier="telnyx"), "failed", "carrier_error", "not_placed", at(5), "control")
+    assert state.progressed(its, Progress("telnyx", "v3:1", "in_progress", at(2))).status == "failed"
 
 
 def test_late_words_of_a_carrier_that_numbers_them_don_t_replace_newer_ones() -> None:

@@ -4,6 +4,7 @@ from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from decimal import Decimal
+from io import BytesIO
 from traceback import format_exception
 
 import pytest
@@ -32,14 +33,14 @@ METHODS: dict[str, Asking] = {
     "release": lambda gateway: gateway.release("1"),
     "dial": lambda gateway: gateway.dial(ORDER),
     "hang_up": lambda gateway: gateway.hang_up(CALL),
-    "fetch_recording": lambda gateway: gateway.fetch_recording(RECORDING),
+    "fetch_recording": lambda gateway: gateway.fetch_recording(RECORDING, BytesIO()),
     "delete_recording": lambda gateway: gateway.delete_recording(RECORDING),
     "find_recording": lambda gateway: gateway.find_recording("leg-with-one"),
-    "answer": lambda gateway: gateway.answer(CALL, COMMAND),
+    "answer": lambda gateway: gateway.answer(CALL, COMMAND, record=True),
     "start_stream": lambda gateway: gateway.start_stream(CALL, "wss://media.example.com/media/telnyx/t", COMMAND),
     "reject": lambda gateway: gateway.reject(CALL, "busy", COMMAND),
     "speak": lambda gateway: gateway.speak(CALL, "Sorry.", "en-US", COMMAND),
-    "transfer": lambda gateway: gateway.transfer(CALL, NUMBER, "+14155550100", COMMAND),
+    "transfer": lambda gateway: gateway.transfer(CALL, NUMBER, "+14155550100", COMMAND, limit_s=60),
 }
 
 
@@ -166,7 +167,7 @@ async def test_release_twice_is_no_error(telnyx: TelnyxGateway, telnyx_peer: Tel
 
 
 async def test_a_call_is_placed_with_its_webhook_and_state(telnyx_peer: TelnyxPeer) -> None:
-    order = Dial(CALL_ID, ORDER.caller, ORDER.called, ring_s=2, longest_s=90_000, detect_machine=True)
+    order = Dial(CALL_ID, ORDER.caller, ORDER.called, ring_s=2, longest_s=90_000, detect_machine=True, record=True)
     async with open_telnyx(telnyx_options(telnyx_peer.url, records=True)) as gateway:
         assert await gateway.dial(order) == Placed(telnyx_peer.dialled[CALL_ID])
     assert telnyx_peer.asked[0].sent == {
@@ -191,12 +192,12 @@ async def test_a_call_that_was_not_heard_of_is_placed_once(telnyx: TelnyxGateway
     assert await telnyx.dial(ORDER) == Placed(telnyx_peer.dialled[CALL_ID])
     assert len(telnyx_peer.asked) == 2 and len(telnyx_peer.dialled) == 1
     assert "record" not in telnyx_peer.asked[0].sent
-    assert await telnyx.find_dialled(ORDER, SINCE) is None
+    assert await telnyx.find_dialled(ORDER, SINCE) == []
 
 
 async def test_a_command_for_a_call_that_is_over_says_so(telnyx: TelnyxGateway) -> None:
     with pytest.raises(CarrierRefused) as caught:
-        await telnyx.answer(ENDED, COMMAND)
+        await telnyx.answer(ENDED, COMMAND, record=False)
     assert (caught.value.code, caught.value.over) == ("90018", True)
     await telnyx.hang_up(ENDED)
 
@@ -215,12 +216,17 @@ async def test_a_stream_goes_both_ways_in_pcmu(telnyx: TelnyxGateway, telnyx_pee
     }
 
 
-async def test_answering_records_where_telnyx_records(telnyx: TelnyxGateway, telnyx_peer: TelnyxPeer) -> None:
-    await telnyx.answer(CALL, COMMAND)
+async def test_answering_records_where_telnyx_records_and_the_agent_has_it(
+    telnyx: TelnyxGateway, telnyx_peer: TelnyxPeer
+) -> None:
+    await telnyx.answer(CALL, COMMAND, record=True)
     async with open_telnyx(telnyx_options(telnyx_peer.url, records=True)) as gateway:
-        await gateway.answer(CALL, COMMAND)
-    plain, recorded = (one.sent for one in telnyx_peer.asked)
-    assert plain == {"command_id": COMMAND}
+        await gateway.answer(CALL, COMMAND, record=False)
+        await gateway.answer(CALL, COMMAND, record=True)
+        await gateway.dial(ORDER)
+    plain, unwanted, recorded, dialled = (one.sent for one in telnyx_peer.asked)
+    assert plain == unwanted == {"command_id": COMMAND}
+    assert "record" not in dialled
     assert recorded == plain | {
         "record": "record-from-answer",
         "record_channels": "dual",
@@ -232,7 +238,7 @@ async def test_commands_say_what_they_are_told(telnyx: TelnyxGateway, telnyx_pee
     await telnyx.reject(CALL, "busy", COMMAND)
     await telnyx.reject(CALL, "rejected", COMMAND)
     await telnyx.speak(CALL, "w" * 4_000, "en-US", COMMAND)
-    await telnyx.transfer(CALL, NUMBER, "+14155550100", COMMAND)
+    await telnyx.transfer(CALL, NUMBER, "+14155550100", COMMAND, limit_s=3_600)
     busy, rejected, spoken, transferred = (one.sent for one in telnyx_peer.asked)
     assert (busy["cause"], rejected["cause"]) == ("USER_BUSY", "CALL_REJECTED")
     assert (len(spoken["payload"]), spoken["language"], spoken["voice"]) == (3_000, "en-US", "female")
@@ -241,6 +247,7 @@ async def test_commands_say_what_they_are_told(telnyx: TelnyxGateway, telnyx_pee
         "from": "+14155550100",
         "target_leg_client_state": b64encode(f"transfer:{CALL}".encode()).decode(),
         "command_id": COMMAND,
+        "time_limit_secs": 3_600,
     }
 
 
@@ -256,11 +263,13 @@ async def test_languages_are_spoken_as_near_as_possible(
 
 
 async def test_recordings_come_by_id_and_by_url(telnyx: TelnyxGateway, telnyx_peer: TelnyxPeer) -> None:
-    assert await telnyx.fetch_recording(RECORDING) == WAV
-    assert await telnyx.fetch_recording(f"{telnyx_peer.url}/storage/one.wav") == WAV
+    for where in (RECORDING, f"{telnyx_peer.url}/storage/one.wav"):
+        file = BytesIO(b"what an earlier try left, and longer than the recording" * 100)
+        await telnyx.fetch_recording(where, file)
+        assert file.getvalue() == WAV
     assert "Authorization" not in telnyx_peer.asked[-1].headers, "the key is for Telnyx only"
     with pytest.raises(CarrierRefused) as caught:
-        await telnyx.fetch_recording(f"{telnyx_peer.url}/storage/expired.wav")
+        await telnyx.fetch_recording(f"{telnyx_peer.url}/storage/expired.wav", BytesIO())
     assert caught.value.code == "403"
 
 

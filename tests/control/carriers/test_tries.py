@@ -2,10 +2,16 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from io import BytesIO
 
+import httpx
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
+from control.carriers import tries
 from control.carriers.model import CarrierAway, CarrierRefused
 from control.carriers.telnyx import TelnyxGateway
 from control.carriers.tries import PAUSES, NotDone, tried
@@ -73,3 +79,29 @@ async def test_no_log_tells_a_number(
             await gateway.buy("+14155550123", "reference")
     assert "it is on" in caplog.text
     assert "4155550123" not in caplog.text
+
+
+async def test_a_recording_that_is_too_large_is_not_written_on_and_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tries, "LARGEST_RECORDING", 1_000_000)
+    file = BytesIO()
+    async with _endless() as url, httpx.AsyncClient() as http:
+        with pytest.raises(CarrierRefused) as caught:
+            await tries.download(http, "twilio", url, file)
+    assert caught.value.code == "too_large"
+    assert len(file.getvalue()) <= 1_000_000
+
+
+@asynccontextmanager
+async def _endless() -> AsyncIterator[str]:
+    async def serve(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        with suppress(ConnectionError):
+            while True:
+                await response.write(bytes(65_536))
+        return response
+
+    app = web.Application()
+    app.router.add_get("/", serve)
+    async with TestServer(app, host="127.0.0.1") as server:
+        yield str(server.make_url("/"))

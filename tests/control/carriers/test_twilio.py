@@ -2,8 +2,10 @@
 
 import socket
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from io import BytesIO
 from traceback import format_exception
 
 import pytest
@@ -31,10 +33,16 @@ METHODS: dict[str, Asking] = {
     "find_dialled": lambda gateway: gateway.find_dialled(ORDER, SINCE),
     "hang_up": lambda gateway: gateway.hang_up("CA1"),
     "record": lambda gateway: gateway.record("CA1", ORDER.call_id),
-    "fetch_recording": lambda gateway: gateway.fetch_recording(RECORDING),
+    "fetch_recording": lambda gateway: gateway.fetch_recording(RECORDING, BytesIO()),
     "delete_recording": lambda gateway: gateway.delete_recording(RECORDING),
 }
 ONCE_ONLY = ("buy", "dial", "record")
+
+
+async def fetched(gateway: TwilioGateway, recording: str) -> bytes:
+    file = BytesIO()
+    await gateway.fetch_recording(recording, file)
+    return file.getvalue()
 
 
 def closed_port() -> str:
@@ -155,7 +163,9 @@ async def test_buying_sets_webhooks_and_keeps_our_reference(twilio: TwilioGatewa
         "FriendlyName": [REFERENCE],
         "VoiceUrl": ["https://hooks.example.com/webhooks/calls/inbound"],
         "VoiceMethod": ["POST"],
-        "StatusCallback": ["https://hooks.example.com/webhooks/calls/status"],
+        "VoiceFallbackUrl": ["https://hooks.example.com/webhooks/calls/inbound"],
+        "VoiceFallbackMethod": ["POST"],
+        "StatusCallback": ["https://hooks.example.com/webhooks/calls/status#rc=3&rp=5xx,ct,rt"],
         "StatusCallbackMethod": ["POST"],
     }
     await twilio.configure(owned)
@@ -173,7 +183,7 @@ async def test_release_twice_is_no_error(twilio: TwilioGateway, twilio_peer: Twi
 
 
 async def test_a_call_is_placed_with_all_its_webhooks(twilio_peer: TwilioPeer) -> None:
-    order = Dial(ORDER.call_id, ORDER.caller, ORDER.called, ring_s=30, longest_s=900, detect_machine=True)
+    order = Dial(ORDER.call_id, ORDER.caller, ORDER.called, ring_s=30, longest_s=900, detect_machine=True, record=True)
     async with open_twilio(twilio_options(twilio_peer.url, records=True)) as gateway:
         placed = await gateway.dial(order)
     base = "https://hooks.example.com/webhooks/calls"
@@ -183,20 +193,22 @@ async def test_a_call_is_placed_with_all_its_webhooks(twilio_peer: TwilioPeer) -
         "From": [order.caller],
         "Url": [f"{base}/inbound?call={order.call_id}"],
         "Method": ["POST"],
-        "StatusCallback": [f"{base}/status?call={order.call_id}"],
+        "FallbackUrl": [f"{base}/inbound?call={order.call_id}"],
+        "FallbackMethod": ["POST"],
+        "StatusCallback": [f"{base}/status?call={order.call_id}#rc=3&rp=5xx,ct,rt"],
         "StatusCallbackMethod": ["POST"],
         "StatusCallbackEvent": ["initiated", "ringing", "answered", "completed"],
         "Timeout": ["30"],
         "TimeLimit": ["900"],
         "MachineDetection": ["Enable"],
         "AsyncAmd": ["true"],
-        "AsyncAmdStatusCallback": [f"{base}/status?call={order.call_id}"],
+        "AsyncAmdStatusCallback": [f"{base}/status?call={order.call_id}#rc=3&rp=5xx,ct,rt"],
         "AsyncAmdStatusCallbackMethod": ["POST"],
         "Record": ["true"],
         "RecordingChannels": ["dual"],
         "RecordingTrack": ["both"],
         "Trim": ["do-not-trim"],
-        "RecordingStatusCallback": [f"{base}/recording?call={order.call_id}"],
+        "RecordingStatusCallback": [f"{base}/recording?call={order.call_id}#rc=3&rp=5xx,ct,rt"],
         "RecordingStatusCallbackMethod": ["POST"],
     }
 
@@ -206,15 +218,30 @@ async def test_a_plain_call_is_neither_recorded_nor_listened_to(twilio: TwilioGa
     assert not {"Record", "MachineDetection", "AsyncAmd"} & twilio_peer.asked[0].sent.keys()
 
 
+@pytest.mark.parametrize(("records", "record"), [(True, False), (False, True)])
+async def test_only_who_consented_is_recorded_and_only_where_twilio_records(
+    twilio_peer: TwilioPeer, records: bool, record: bool
+) -> None:
+    async with open_twilio(twilio_options(twilio_peer.url, records=records)) as gateway:
+        await gateway.dial(replace(ORDER, record=record))
+    assert not [name for name in twilio_peer.asked[0].sent if name.startswith("Record")]
+
+
 async def test_a_dialled_call_is_found_again(twilio: TwilioGateway, twilio_peer: TwilioPeer) -> None:
     twilio_peer.fail("drop", after=True)
     with pytest.raises(CarrierAway):
         await twilio.dial(ORDER)
     # Twilio's clock has no fractions: the call was created in the second of `since`.
-    assert await twilio.find_dialled(ORDER, SINCE) == Placed(twilio_peer.calls[0]["sid"])
-    assert await twilio.find_dialled(ORDER, SINCE.replace(second=6)) is None
-    twilio_peer.calls[0]["direction"] = "inbound"
-    assert await twilio.find_dialled(ORDER, SINCE) is None
+    first = Placed(twilio_peer.calls[0]["sid"])
+    assert await twilio.find_dialled(ORDER, SINCE) == [first]
+    assert await twilio.find_dialled(ORDER, SINCE.replace(second=6)) == []
+    # Twilio lists the newest first.
+    second = {"sid": "CA-2", "date_created": "Tue, 24 Nov 2026 10:00:06 +0000"}
+    twilio_peer.calls.insert(0, twilio_peer.calls[0] | second)
+    assert await twilio.find_dialled(ORDER, SINCE) == [first, Placed("CA-2")]
+    for call in twilio_peer.calls:
+        call["direction"] = "inbound"
+    assert await twilio.find_dialled(ORDER, SINCE) == []
 
 
 async def test_hanging_up_a_call_that_is_over_is_no_error(twilio: TwilioGateway, twilio_peer: TwilioPeer) -> None:
@@ -238,19 +265,19 @@ async def test_recording_starts_only_where_twilio_records(twilio: TwilioGateway,
 async def test_recordings_come_with_both_sides_where_there_are_two(
     twilio: TwilioGateway, twilio_peer: TwilioPeer
 ) -> None:
-    assert await twilio.fetch_recording(RECORDING) == WAV
+    assert await fetched(twilio, RECORDING) == WAV
     assert twilio_peer.asked[0].query == {"RequestedChannels": "2"}
     twilio_peer.dual = False
-    assert await twilio.fetch_recording(RECORDING) == WAV
+    assert await fetched(twilio, RECORDING) == WAV
     assert len(twilio_peer.asked) == 3
 
 
 async def test_a_recordings_url_leads_to_our_carrier_whatever_host_it_names(
     twilio: TwilioGateway, twilio_peer: TwilioPeer
 ) -> None:
-    assert await twilio.fetch_recording(f"https://evil.example/Accounts/{SID}/Recordings/{RECORDING}") == WAV
+    assert await fetched(twilio, f"https://evil.example/Accounts/{SID}/Recordings/{RECORDING}") == WAV
     with pytest.raises(CarrierRefused) as caught:
-        await twilio.fetch_recording("https://evil.example/secret")
+        await fetched(twilio, "https://evil.example/secret")
     assert caught.value.code == "bad_recording"
     assert len(twilio_peer.asked) == 1
 

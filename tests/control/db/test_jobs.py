@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from control.db.jobs import (
+    Care,
     Handler,
     JobFailed,
     QueueLost,
@@ -33,10 +35,13 @@ async def pool(fresh_database_url: str) -> AsyncIterator[Pool]:
 
 
 @asynccontextmanager
-async def working(url: str, handler: Handler, retries: Retries = SOON) -> AsyncIterator[asyncio.Event]:
+async def working(
+    url: str, handler: Handler, retries: Retries = SOON, care: Care | None = None
+) -> AsyncIterator[asyncio.Event]:
     """A worker of the job "note", stopped gracefully at the end of the block."""
     stop = asyncio.Event()
-    task = asyncio.create_task(work_off(url, {"note": handler}, retries, stop))
+    cares = {} if care is None else {"note": care}
+    task = asyncio.create_task(work_off(url, {"note": handler}, retries, stop, cares))
     try:
         yield stop
     finally:
@@ -251,3 +256,56 @@ async def test_what_is_old_is_forgotten_a_bounded_number_at_a_time(pool: Pool) -
 @pytest.mark.parametrize(("failures", "wait"), [(1, 5), (2, 10), (3, 20), (10, 2560), (11, 3600), (5000, 3600)])
 def test_waits_double_up_to_a_bound(failures: int, wait: float) -> None:
     assert Retries().wait_s(failures) == wait
+
+
+async def test_heavy_jobs_take_turns_and_have_a_limit_of_their_own(pool: Pool, fresh_database_url: str) -> None:
+    inside, most = 0, 0
+    notes = Notes()
+
+    async def slow(payload: bytes) -> None:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        await asyncio.sleep(0.1)  # longer than the usual limit
+        inside -= 1
+        await notes(payload)
+
+    await put(pool, *(bytes([number]) for number in range(4)))
+    short = Retries(attempts=1, timeout_s=0.05, look_every_s=0.05)
+    care = Care(timeout_s=20, at_once=1)
+    async with (
+        working(fresh_database_url, slow, short, care),
+        working(fresh_database_url, slow, short, care),
+    ):
+        await notes.until(4)
+    assert most == 1
+
+
+async def test_a_job_that_kills_its_workers_is_given_up(pool: Pool, fresh_database_url: str) -> None:
+    notes = Notes()
+    await put(pool, b"poison")
+    # So often it was taken, by workers of which nothing was heard again.
+    await _taken(pool, 3)
+    async with working(fresh_database_url, notes, replace(SOON, lost_after_s=0.1), Care(20, 1, deaths=3)):
+        await until(lambda: _is_failed(pool))
+    assert notes.taken == []
+    async with pool.transaction() as db:
+        assert await retry_failed(db, "note") == 1
+    async with working(fresh_database_url, notes, SOON, Care(20, 1, deaths=3)):
+        await notes.until(1)
+
+
+async def _taken(pool: Pool, times: int) -> None:
+    async with pool.transaction() as db:
+        for _ in range(times):
+            await db.execute(
+                "WITH taken AS (UPDATE pgqueuer SET status = 'picked', heartbeat = now() - interval '1 hour', "
+                "queue_manager_id = gen_random_uuid() RETURNING id, entrypoint, priority) "
+                "INSERT INTO pgqueuer_log (job_id, status, entrypoint, priority) "
+                "SELECT id, 'picked', entrypoint, priority FROM taken"
+            )
+
+
+async def _is_failed(pool: Pool) -> bool:
+    async with pool.transaction() as db:
+        return any(one.status == "failed" for one in await count_jobs(db))

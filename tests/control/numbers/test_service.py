@@ -4,11 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from control.db.pool import Pool
+from control.db.pool import Connection, Pool
 from control.http.context import Services
 from control.numbers.model import Wanted
 from control.numbers.service import BUY, RELEASE, STUCK, payload_of
-from shared.errors import Conflict, Invalid, Missing
+from control.platform.audit import Actor
+from shared.errors import Conflict, Invalid, Missing, TooMany
 from tests.control.numbers.conftest import NOW, Scene, make_scene
 
 ONE, TWO, THREE = "+14155550101", "+14155550102", "+442071838750"
@@ -65,6 +66,25 @@ async def test_a_tier_allows_so_many_numbers(scene: Scene) -> None:
         await scene.buy(THREE)
     assert caught.value.code == "number_limit"
     await scene.release(first)
+    with pytest.raises(Conflict) as caught:
+        await scene.buy(THREE)
+    assert caught.value.code == "number_limit", "while it is given back, it costs money still"
+    await scene.have(first, "released")
+    await scene.buy(THREE)
+
+
+async def test_so_many_numbers_are_bought_a_day_however_soon_they_are_given_back(scene: Scene) -> None:
+    async def change(db: Connection) -> None:
+        await scene.services.platform.change_settings(db, Actor("system"), {"number_purchases_per_day": 2})
+
+    await scene.all_of(change)
+    await scene.have(await scene.buy(ONE), "released", carrier_number_id="PN1")
+    await scene.have(await scene.buy(TWO), "failed")  # never bought
+    await scene.have(await scene.buy(TWO), "released", carrier_number_id="PN2")
+    with pytest.raises(TooMany) as caught:
+        await scene.buy(THREE)
+    assert (caught.value.code, caught.value.retry_after_s) == ("number_daily_limit", 86_400)
+    await scene.run("UPDATE phone_numbers SET created_at = created_at - interval '1 day'")
     await scene.buy(THREE)
 
 
@@ -155,6 +175,14 @@ async def test_a_number_that_is_being_bought_is_not_released(scene: Scene) -> No
     with pytest.raises(Conflict) as caught:
         await scene.release(number)
     assert caught.value.code == "number_buying"
+
+
+async def test_a_purchase_that_comes_to_no_end_can_be_given_up(scene: Scene) -> None:
+    number = await scene.buy(ONE)
+    await scene.run("UPDATE phone_numbers SET created_at = created_at - interval '6 minutes'")
+    await scene.release(number)
+    assert (await scene.get(number)).status == "releasing"
+    assert (await scene.jobs())[-1] == (RELEASE, payload_of(number.id))
 
 
 async def test_a_failed_purchase_goes_at_once(scene: Scene) -> None:

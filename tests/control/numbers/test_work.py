@@ -15,6 +15,7 @@ from control.db.pool import Connection
 from control.numbers.model import Number
 from control.numbers.service import BUY, RELEASE, payload_of
 from control.numbers.work import buy_by, release_by
+from control.platform.audit import Actor
 from tests.control.carriers.telnyx_peer import TelnyxPeer
 from tests.control.carriers.twilio_peer import BASE, TwilioPeer
 from tests.control.numbers.conftest import NOW, Scene, carrier_options
@@ -130,6 +131,21 @@ async def test_a_number_that_is_not_to_be_had_says_so(name: str, scene: Scene, b
     await buy(payload_of(number.id))
     after = await scene.get(number)
     assert (after.status, after.status_detail) == ("failed", "The number is not to be had any more.")
+
+
+@both
+async def test_a_number_that_costs_too_much_is_not_bought(name: str, scene: Scene, buy: Handler, peers: Peers) -> None:
+    async def change(db: Connection) -> None:
+        await scene.services.platform.change_settings(db, Actor("system"), {"number_highest_monthly_price": 1})
+
+    await scene.all_of(change)
+    number = await scene.buy(ONE, name)
+    await buy(payload_of(number.id))
+    after = await scene.get(number)
+    price = {"twilio": "1.10", "telnyx": "1.05"}[name]
+    told = f"It costs {price} US dollars a month; up to 1 are paid."
+    assert (after.status, after.status_detail) == ("failed", told)
+    assert not peers[name].requests(PURCHASE[name])
 
 
 @both

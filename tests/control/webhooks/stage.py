@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlencode
 from uuid import UUID
 from xml.etree import ElementTree
@@ -49,6 +49,7 @@ from control.workspaces.model import NewWorkspace
 from control.workspaces.service import Workspaces
 from shared.bus.client import bus_client
 from shared.bus.nodes import Nodes, NodeState
+from shared.bus.notes import Notes
 from shared.ids import new_id
 from shared.secrets import Sealer
 from tests.control.accounts.stage import Stage as Accounts
@@ -90,6 +91,7 @@ class Rooms:
     calls: Calls
     handover: Handover
     carriers: Carriers
+    notes: Notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,8 @@ class Reply:
 
 @dataclass(slots=True)
 class World:
-    """The running webhooks, a workspace with a live agent and its number, and both carriers."""
+    """The running webhooks, a workspace with live agents, one with a number at Twilio and one at Telnyx, and both
+    carriers."""
 
     url: str
     client: ClientSession
@@ -155,6 +158,7 @@ class World:
     workspace_id: UUID
     agent_id: UUID
     number: str
+    telnyx_number: str
     clock: Callable[[], datetime]
     nodes: dict[str, NodeState] = field(default_factory=dict)
 
@@ -194,7 +198,7 @@ class World:
         **payload: Any,
     ) -> Reply:
         """A signed event."""
-        given = {"call_control_id": call, "client_state": None, "from": CALLER, "to": self.number} | payload
+        given = {"call_control_id": call, "client_state": None, "from": CALLER, "to": self.telnyx_number} | payload
         body = self.event(kind, event_id or new_id(), given)
         return await self.sent(body, path=path, seed=seed, at=at)
 
@@ -295,6 +299,7 @@ async def running(
     *,
     redis_timeout_s: float = 5.0,
     clock: Callable[[], datetime] | None = None,
+    recordings: Literal["ours", "carrier", "both"] = "ours",
     **options: Any,
 ) -> AsyncIterator[World]:
     """A world of its own: a new workspace, and no media node. options: of WebhookOptions."""
@@ -304,15 +309,16 @@ async def running(
         accounts_stage(database_url) as accounts,
         open_pool(database_url, size=1, role="owner") as owners,
         served_exchange() as (exchange, telnyx_url),
-        open_carriers(CarrierOptions(PUBLIC, telnyx_api_key=API_KEY, telnyx_api_url=telnyx_url)) as carriers,
+        open_carriers(
+            CarrierOptions(PUBLIC, telnyx_api_key=API_KEY, telnyx_api_url=telnyx_url, record=recordings)
+        ) as carriers,
         owners.acquire() as owner,
         ClientSession() as client,
     ):
         try:
-            rooms = _rooms(accounts, redis, carriers)
-            async with _world(
-                accounts, owner, rooms, exchange, redis, client, clock, replace(OPTIONS, **options)
-            ) as world:
+            rooms = _rooms(accounts, redis, carriers, CallPolicy(recordings=recordings))
+            made = replace(OPTIONS, **options)
+            async with _world(accounts, owner, rooms, exchange, redis, client, clock, made) as world:
                 yield world
         finally:
             await redis.aclose()
@@ -320,30 +326,23 @@ async def running(
 
 @asynccontextmanager
 async def _world(
-    accounts: Accounts,
-    owner: Connection,
-    rooms: Rooms,
-    exchange: Exchange,
-    redis: Redis,
-    client: ClientSession,
-    clock: Callable[[], datetime],
-    options: WebhookOptions,
-) -> AsyncIterator[World]:
+    accounts: Accounts, owner: Connection, rooms: Rooms, exchange: Exchange, redis: Redis, client: ClientSession,
+    clock: Callable[[], datetime], options: WebhookOptions,
+) -> AsyncIterator[World]:  # fmt: skip
     registry = CollectorRegistry()
     hooks = Webhooks(accounts.pool, rooms, options, registry=registry, clock=clock)
-    workspace_id, agent_id, number = await _live_agent(accounts)
+    workspace_id, agent_id, numbers = await _live_agents(accounts)
     async with _listening(hooks) as url:
         yield World(
-            url, client, accounts, owner, rooms, redis, exchange, hooks, registry, workspace_id, agent_id, number, clock
-        )
+            url, client, accounts, owner, rooms, redis, exchange, hooks, registry, workspace_id, agent_id, *numbers,
+            clock,
+        )  # fmt: skip
 
 
-def _rooms(accounts: Accounts, redis: Redis, carriers: Carriers) -> Rooms:
+def _rooms(accounts: Accounts, redis: Redis, carriers: Carriers, policy: CallPolicy) -> Rooms:
     workspaces, agents = _domain(accounts)
-    calls = Calls(
-        workspaces=workspaces, agents=agents, platform=Platform(), policy=CallPolicy(), sealer=accounts.sealer
-    )
-    return Rooms(calls, Handover(redis, accounts.sealer), carriers)
+    calls = Calls(workspaces=workspaces, agents=agents, platform=Platform(), policy=policy, sealer=accounts.sealer)
+    return Rooms(calls, Handover(redis, accounts.sealer), carriers, Notes(redis, accounts.sealer))
 
 
 def _domain(accounts: Accounts) -> tuple[Workspaces, Agents]:
@@ -352,9 +351,10 @@ def _domain(accounts: Accounts) -> tuple[Workspaces, Agents]:
     return workspaces, Agents(workspaces=workspaces, policy=AgentPolicy(standins=True))
 
 
-async def _live_agent(accounts: Accounts) -> tuple[UUID, UUID, str]:
+async def _live_agents(accounts: Accounts) -> tuple[UUID, UUID, tuple[str, str]]:
+    """Their workspace, the one with a number at Twilio, and the numbers at Twilio and Telnyx."""
     workspaces, agents = _domain(accounts)
-    now, number_id, number = datetime.now(UTC), UUID(new_id()), f"+1415{next(_numbers)}"
+    now, numbers, agent_ids = datetime.now(UTC), [], []
     async with accounts.pool.transaction() as db:
         await enter_platform(db)
         if not await db.fetchval("SELECT EXISTS (SELECT FROM tiers)"):
@@ -364,15 +364,20 @@ async def _live_agent(accounts: Accounts) -> tuple[UUID, UUID, str]:
         user = await accounts.accounts.create_user(db, someone(), "Ann", "plum tractor 48 violin", True, now)
         actor = Actor("user", user.id, user.email)
         made = await workspaces.create(db, actor, user.id, NewWorkspace("Acme", None, "UTC"), now)
-        await db.execute(
-            "INSERT INTO phone_numbers (id, workspace_id, phone_number, friendly_name, carrier, status) "
-            "VALUES ($1, $2, $3, 'Main', 'twilio', 'active')",
-            number_id, made.id, number,
-        )  # fmt: skip
-        draft = Draft("Desk", config={"greeting": "Hello.", "language": "en"}, phone_number_id=number_id)
-        agent = await agents.create(db, made.id, actor, draft, now)
-        await agents.activate(db, made.id, actor, agent.id, now)
-    return made.id, agent.id, number
+        await db.execute("UPDATE tiers SET max_agents = 10")
+        for carrier in ("twilio", "telnyx"):
+            number_id, number = UUID(new_id()), f"+1415{next(_numbers)}"
+            await db.execute(
+                "INSERT INTO phone_numbers (id, workspace_id, phone_number, friendly_name, carrier, status) "
+                "VALUES ($1, $2, $3, 'Main', $4, 'active')",
+                number_id, made.id, number, carrier,
+            )  # fmt: skip
+            draft = Draft(f"{carrier} desk", config={"greeting": "Hello.", "language": "en"}, phone_number_id=number_id)
+            agent = await agents.create(db, made.id, actor, draft, now)
+            await agents.activate(db, made.id, actor, agent.id, now)
+            numbers.append(number)
+            agent_ids.append(agent.id)
+    return made.id, agent_ids[0], (numbers[0], numbers[1])
 
 
 @asynccontextmanager

@@ -1,10 +1,14 @@
 """What comes after a media stream at Twilio: the end, another number, or another node."""
 
+from typing import Any
 from uuid import UUID
+
+import pytest
 
 from control.calls.model import Progress
 from control.db.scope import enter_platform
 from shared.bus.checkpoints import Checkpoint, Checkpoints, Over
+from shared.bus.live import LiveCall, LiveCalls
 from shared.bus.tickets import Tickets
 from shared.events import Usage
 from shared.plan import HeardMessage
@@ -49,17 +53,20 @@ async def test_a_transfer_dials_and_says_so_when_nobody_answers(world: World) ->
     assert reply.verbs == ["Dial"]
     dial = reply.xml[0]
     assert (dial.findtext("Number"), dial.attrib["callerId"]) == (HUMAN, CALLER)
+    assert dial.attrib["timeLimit"] == "3600"
     then = dial.attrib["action"].removeprefix("https://hooks.example.com")
     assert (await asks(world, then, "CB2", DialCallStatus="completed")).verbs == ["Hangup"]
     failed = await asks(world, then, "CB2", DialCallStatus="no-answer")
     assert failed.verbs == ["Say", "Hangup"]
 
 
-async def test_a_transfer_shows_our_number_when_the_caller_hides_theirs(world: World) -> None:
-    reply = await world.rings("CB3", From="anonymous")
-    call_id = (await world.row("CB3"))["id"]
+@pytest.mark.parametrize("hidden", ["anonymous", "+266696687", "+7378742833", "sip:ann@example.com"])
+async def test_a_transfer_shows_our_number_when_the_caller_hides_theirs(world: World, hidden: str) -> None:
+    sid = f"CB3-{hidden}"
+    reply = await world.rings(sid, From=hidden)
+    call_id = (await world.row(sid))["id"]
     await checkpoints(world).end(str(call_id), Over(0, "transferred", "transfer", HUMAN))
-    dial = (await asks(world, reply.action, "CB3", From="anonymous")).xml[0]
+    dial = (await asks(world, reply.action, sid, From=hidden)).xml[0]
     assert dial.attrib["callerId"] == world.number
 
 
@@ -112,6 +119,34 @@ async def test_a_lost_call_without_any_node_ends_in_words(world: World) -> None:
         return (await world.row("CB8"))["status"] in ("busy", "failed", "completed")
 
     await world.until(closed)
+
+
+async def test_one_that_was_answered_is_written_down_as_lost(world: World) -> None:
+    action, call_id = await begun(world, "CB13")
+    await world.sql("UPDATE calls SET status = 'in_progress', answered_at = now() WHERE id = $1", call_id)
+    await world.lose("m1")
+    assert (await asks(world, action, "CB13")).verbs == ["Say", "Hangup"]
+
+    async def closed() -> Any:
+        row = await world.row("CB13")
+        return row if row["ended_at"] else None
+
+    row = await world.until(closed)
+    assert (row["status"], row["end_reason"], row["end_detail"]) == ("failed", "media_lost", "all_busy")
+
+
+@pytest.mark.parametrize("teller", ["live", "checkpoint"])
+async def test_the_node_that_had_the_call_may_be_another_than_the_one_it_was_led_to(world: World, teller: str) -> None:
+    """Nodes of one machine share an address: whose socket it became, media tells."""
+    sid = f"CB14-{teller}"
+    action, call_id = await begun(world, sid)
+    await world.node("m2", url=SPARE)
+    if teller == "live":
+        await LiveCalls(world.redis).beat([LiveCall(str(call_id), str(world.workspace_id), "m2", 0, 1_000)])
+    else:
+        await checkpoints(world).put(Checkpoint(str(call_id), "m2", 0, [], 0, Usage(), 1_000, 2_000))
+    await world.node("m1", calls=50)
+    assert (await asks(world, action, sid)).stream == f"{NODE}/media/twilio"
 
 
 async def test_a_call_goes_on_so_often_at_most(world: World) -> None:

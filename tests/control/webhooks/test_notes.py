@@ -70,7 +70,7 @@ async def test_a_recording_is_fetched_once(world: World) -> None:
     }  # fmt: skip
     for _ in range(3):
         assert (await world.twilio(RECORDING, fields)).status == 204
-    told = (await world.row("CD6"))["details"]["carrier_recording"]
+    told = (await world.row("CD6"))["details"]["carrier_recordings"]["RE1"]
     assert (told["id"], told["channels"], told["duration_s"]) == ("RE1", 2, 12)
     jobs = await world.owner.fetch("SELECT 1 FROM pgqueuer WHERE entrypoint = 'calls.fetch_recording'")
     assert len(jobs) == 1
@@ -118,3 +118,11 @@ async def test_only_what_is_known_is_kept(world: World) -> None:
     form = event["payload"]["form"]
     assert form["From"] == CALLER
     assert not {"CallToken", "FromCity", "X"} & form.keys()
+
+
+async def test_two_recordings_of_a_call_are_both_fetched(world: World) -> None:
+    await world.rings("CDA1B")
+    fields = {"CallSid": "CDA1B", "RecordingStatus": "completed", "RecordingUrl": "https://api.twilio.com/x"}
+    for name in ("RE1", "RE2", "RE1"):
+        await world.twilio(RECORDING, fields | {"RecordingSid": name})
+    assert (await world.row("CDA1B"))["details"]["carrier_recordings"].keys() == {"RE1", "RE2"}

@@ -234,6 +234,17 @@ async def test_escapes_in_the_address_are_signed_as_they_stand() -> None:
             assert response.status == 200
 
 
+@pytest.mark.parametrize("body", [b"[" * 60_000, b'{"data":' + b"[" * 60_000, b"{" * 60_000], ids=["[", "data", "{"])
+async def test_what_is_nested_too_deeply_is_malformed(body: bytes) -> None:
+    now = datetime.now(UTC)
+    options = WebhookOptions(PUBLIC, twilio_tokens=((ACCOUNT, TOKEN),), telnyx_public_keys=(public_key(),))
+    async with door(options, now) as there:
+        headers = {"Content-Type": JSON}
+        assert await there.knock("/", body, headers | {"X-Twilio-Signature": "x"}) == (400, "not_json")
+        assert await there.knock("/", body, headers) == (403, "bad_signature")
+        assert await there.knock("/", body, headers | telnyx_headers(body, now)) == (400, "malformed")
+
+
 async def test_what_no_carrier_sends_is_refused() -> None:
     options = WebhookOptions(PUBLIC, telnyx_public_keys=(public_key(),), body_timeout_s=0.3)
     now = datetime.now(UTC)

@@ -5,8 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from control.webhooks.later import finish_open, purge
+from control.webhooks.metrics import WebhookMetrics
 from control.webhooks.store import MOST_ATTEMPTS
 from shared.bus.checkpoints import Checkpoints, Over
 from shared.bus.live import LiveCall, LiveCalls
@@ -251,7 +253,8 @@ async def test_a_transfer(world: World) -> None:
     await world.telnyx("streaming.stopped", "v3:e3")
     asked = world.exchange.taken[0]
     assert (asked.action, asked.call) == ("transfer", "v3:e3")
-    assert (asked.body["to"], asked.body["from"]) == (HUMAN, world.number)
+    assert (asked.body["to"], asked.body["from"]) == (HUMAN, world.telnyx_number)
+    assert asked.body["time_limit_secs"] == 3_600
     # The other leg is no call of ours, and when nobody answers there, the caller is told.
     leg: dict[str, Any] = {"client_state": asked.body["target_leg_client_state"], "direction": "outgoing"}
     await world.telnyx("call.initiated", "v3:leg", **leg)
@@ -298,6 +301,18 @@ async def test_a_stream_that_failed_and_stopped_was_lost_once(world: World) -> N
     assert world.figure("vocalized_control_webhook_resumed_total", carrier="telnyx") == 2
 
 
+async def test_what_is_finished_later_is_counted_there(world: World) -> None:
+    await answered(world, "v3:e8")
+    world.exchange.down.add("streaming_start")
+    await world.telnyx("streaming.stopped", "v3:e8")
+    await world.until(lambda: _has_failed(world))
+    world.exchange.down.clear()
+    registry = CollectorRegistry()
+    now = world.clock() + timedelta(seconds=6)
+    assert await finish_open(world.pool, world.rooms, now, 50, WebhookMetrics(registry)) == 1
+    assert registry.get_sample_value("vocalized_control_webhook_resumed_total", {"carrier": "telnyx"}) == 1
+
+
 async def test_a_call_that_runs_is_not_hung_up_for_being_late(world: World) -> None:
     await answered(world, "v3:e7")
     world.exchange.down.add("streaming_start")
@@ -316,6 +331,8 @@ async def test_a_lost_call_without_any_node_ends_in_words(world: World) -> None:
     await world.lose("m1")
     await world.telnyx("streaming.failed", "v3:e5")
     assert world.exchange.actions == ["speak"]
+    row = await world.row("v3:e5")
+    assert (row["status"], row["end_reason"], row["end_detail"]) == ("failed", "media_lost", "all_busy")
 
 
 # --- states ---
@@ -402,9 +419,17 @@ async def test_a_recording_is_found_by_its_leg(world: World) -> None:
         "recording_started_at": "2026-11-24T10:00:00Z", "recording_ended_at": "2026-11-24T10:00:42Z",
     }  # fmt: skip
     await world.sent(world.event("call.recording.saved", new_id(), payload))
-    told = (await world.row("v3:g5"))["details"]["carrier_recording"]
+    told = (await world.row("v3:g5"))["details"]["carrier_recordings"][""]
     assert (told["url"], told["channels"], told["duration_s"]) == ("https://s3/x.wav", 2, 42)
+    assert (told["id"], told["leg"]) == ("", "leg-5"), "the id is to be asked for by the leg"
     assert "secret" not in str(await world.events())
+
+
+async def test_a_recording_whose_address_is_not_told_can_be_asked_for_by_its_leg(world: World) -> None:
+    await world.incoming("v3:g7", call_leg_id="leg-7")
+    await world.sent(world.event("call.recording.saved", new_id(), {"call_leg_id": "leg-7"}))
+    told = (await world.row("v3:g7"))["details"]["carrier_recordings"][""]
+    assert (told["id"], told["url"], told["leg"]) == ("", "", "leg-7")
 
 
 async def test_what_nothing_follows_from_is_not_kept(world: World) -> None:

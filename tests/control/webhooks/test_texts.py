@@ -25,7 +25,7 @@ def test_twiml_is_well_formed_whatever_is_in_it(first: str, second: str, third: 
     for text in (
         twiml.connect(first, second, third),
         twiml.say_and_hang_up(first, second),
-        twiml.dial(first, second, third),
+        twiml.dial(first, second, third, 60),
     ):
         ElementTree.fromstring(text)
 
@@ -37,7 +37,7 @@ def test_words_come_through_as_they_are(words: str) -> None:
 
 
 def test_nothing_gets_out_of_its_place() -> None:
-    root = ElementTree.fromstring(twiml.dial('+1"/><Say>x</Say>', '"><Hangup/>', "a&b"))
+    root = ElementTree.fromstring(twiml.dial('+1"/><Say>x</Say>', '"><Hangup/>', "a&b", 60))
     assert [element.tag for element in root.iter()] == ["Response", "Dial", "Number"]
     root = ElementTree.fromstring(twiml.connect("wss://a/?x=1&y=\"'<", '"/><Stream url="wss://evil"/>', "<"))
     assert [element.tag for element in root.iter()] == ["Response", "Connect", "Stream", "Parameter"]

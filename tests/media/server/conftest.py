@@ -55,6 +55,12 @@ class Desk:
             while self.worker.connections:  # noqa: ASYNC110  # the worker tells nobody, and need not
                 await asyncio.sleep(0.002)
 
+    async def until_calls(self, number: int) -> None:
+        """Waits until so many sockets have their call."""
+        async with asyncio.timeout(PATIENCE_S):
+            while self.worker.calls != number:  # noqa: ASYNC110  # the worker tells nobody, and need not
+                await asyncio.sleep(0.002)
+
     def count(self, name: str, **labels: str) -> float:
         """A metric's value."""
         return self.metrics.registry.get_sample_value(name, labels) or 0.0

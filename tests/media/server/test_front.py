@@ -216,7 +216,11 @@ def pressed(digit: str) -> bytes:
 
 
 class TestSlowPlan:
-    """A plan that has to be fetched from somewhere."""
+    """A plan that has to be fetched from somewhere, while two may wait."""
+
+    @pytest.fixture
+    def limits(self, limits: Limits) -> Limits:
+        return fewer(limits, max_waiting=2)
 
     @pytest.fixture
     def plans(self, plan: CallPlan) -> SlowPlans:
@@ -244,6 +248,18 @@ class TestSlowPlan:
         await desk.until_idle()
         assert desk.folder.events("").parent.exists() and not list(desk.folder.events("").parent.iterdir())
         writer.close()
+
+    async def test_who_waits_for_a_plan_makes_no_way(self, desk: Desk, plans: SlowPlans) -> None:
+        start = masked(1, json.dumps(start_message()).encode())
+        waiting = [await talk(desk, UPGRADE + start) for _ in range(2)]
+        await plans.asked.wait()
+        answer, writer = await talk(desk, UPGRADE, until=b"never")
+        assert answer.startswith(b"HTTP/1.1 503") and b"Retry-After: 5\r\n" in answer and answer.endswith(b"crowded")
+        assert desk.count("vocalized_media_refused_total", reason="crowded") == 1
+        plans.ready.set()
+        await desk.until_calls(2)
+        for _, caller in (*waiting, (answer, writer)):
+            caller.close()
 
     async def test_a_stream_without_plan_is_refused_with_the_reason(self, desk: Desk, plans: SlowPlans) -> None:
         plans.reason = "no such number"

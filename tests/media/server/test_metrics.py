@@ -34,6 +34,14 @@ def test_renders_what_was_counted() -> None:
         assert found["vocalized_media_answer_seconds_bucket", labels] == (1 if bucket >= 0.45 else 0)
 
 
+def test_only_a_node_on_the_bus_tells_of_it() -> None:
+    """Or an alarm on nodes that have lost Redis would ring for those that never had one."""
+    metrics = Metrics()
+    assert "vocalized_media_bus_up" not in metrics.render().decode()
+    metrics.bus_up.set(0)
+    assert samples(metrics.render())["vocalized_media_bus_up", frozenset()] == 0
+
+
 def test_two_workers_in_one_process_do_not_mix() -> None:
     first, second = Metrics(), Metrics()
     first.calls_active.inc()

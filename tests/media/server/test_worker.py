@@ -3,12 +3,13 @@
 import asyncio
 
 import pytest
-from aiohttp import WSServerHandshakeError
+from aiohttp import WSMsgType, WSServerHandshakeError
 
+from media.server.frames import CloseCode
 from media.server.limits import Limits
 from shared.events import CallEnded
 from tests.media.server.conftest import Desk, fewer
-from tests.media.server.phone import PATIENCE_S
+from tests.media.server.phone import PATIENCE_S, Phone
 from tests.media.server.test_connection import events_of
 
 
@@ -21,10 +22,13 @@ async def test_health_and_metrics_answer(desk: Desk) -> None:
     assert await status(desk, "/healthz") == 200
     assert await status(desk, "/readyz") == 200
     phone = await desk.dial()
+    await desk.until_calls(1)
     async with desk.session.get(desk.url + "/metrics") as response:
         text = await response.text()
-    assert "vocalized_media_calls_active 1.0" in text
+    assert "vocalized_media_calls_active 1.0" in text and "vocalized_media_waiting 0.0" in text
     await phone.hang_up()
+    await desk.until_idle()
+    assert desk.count("vocalized_media_calls_active") == 0
 
 
 class TestFull:
@@ -36,6 +40,7 @@ class TestFull:
 
     async def test_refuses_the_second(self, desk: Desk) -> None:
         phone = await desk.dial()
+        await desk.until_calls(1)
         assert await status(desk, "/readyz") == 503
         with pytest.raises(WSServerHandshakeError, match="503"):
             await desk.dial("MZother")
@@ -43,6 +48,51 @@ class TestFull:
         await phone.hang_up()
         await desk.until_idle()
         phone = await desk.dial("MZthird")
+        await phone.hang_up()
+
+    async def test_is_not_filled_by_sockets_that_bring_no_call(self, desk: Desk) -> None:
+        silent = [await desk.session.ws_connect(desk.url + "/media/twilio") for _ in range(5)]
+        assert await status(desk, "/readyz") == 200
+        assert desk.count("vocalized_media_calls_active") == 0 and desk.count("vocalized_media_waiting") == 5
+        phone = await desk.dial()
+        await desk.until_calls(1)
+        await phone.hang_up()
+        for socket in silent:
+            assert not socket.closed
+            await socket.close()
+
+    async def test_has_room_for_the_first_of_two_that_start(self, desk: Desk) -> None:
+        """Both were let in while there was room."""
+        phone, late = [
+            Phone(await desk.session.ws_connect(desk.url + "/media/twilio"), name) for name in ("MZ1", "MZ2")
+        ]
+        await phone.begin()
+        await desk.until_calls(1)
+        await late.begin()
+        await late.until("closed")
+        assert late.close_code == CloseCode.TRY_AGAIN and desk.worker.calls == 1
+        assert desk.count("vocalized_media_refused_total", reason="full") == 1
+        await phone.hang_up()
+
+
+class TestLobby:
+    """A worker in which two may wait."""
+
+    @pytest.fixture
+    def limits(self, limits: Limits) -> Limits:
+        return fewer(limits, max_waiting=2)
+
+    async def test_the_longest_silent_makes_way(self, desk: Desk) -> None:
+        first, second = [Phone(await desk.session.ws_connect(desk.url + "/media/twilio"), name) for name in "12"]
+        for number, name in enumerate(("MZ3", "MZ4"), 1):
+            phone = await desk.dial(name)
+            await desk.until_calls(number)
+            assert desk.count("vocalized_media_refused_total", reason="made_way") == 1
+            assert desk.count("vocalized_media_waiting") == 1
+        assert (await first.socket.receive()).type in (WSMsgType.CLOSED, WSMsgType.CLOSE, WSMsgType.ERROR)
+        await second.begin()
+        await desk.until_calls(3)
+        await second.hang_up()
         await phone.hang_up()
 
 

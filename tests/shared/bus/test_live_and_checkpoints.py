@@ -31,7 +31,7 @@ async def test_a_checkpoint_comes_back_whole_and_is_kept_sealed(redis: Redis) ->
     assert await points.get("c1") == POINT
     assert "4000" not in str(await redis.get("vocalized:checkpoint:{c1}"))
     assert await Checkpoints(redis, Sealer([b"\x02" * 32])).get("c1") is None
-    await points.forget("c1")
+    await points.forget(["c1", "c2"])
     assert await points.get("c1") is None
 
 

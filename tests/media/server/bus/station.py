@@ -144,9 +144,9 @@ async def running_station(
             engine, providers = VadEngine(pipecat_file(SILERO)), Factory(session)
             worker = Worker(Resources(limits, node.plans, providers, engine, node.keeper, disk, pool, metrics))
             app = App(worker, limits, metrics, folder, lambda: node.health.away).build(stand_alone=False)
-            async with opened(House(worker, limits, metrics, app, signatures), "127.0.0.1", 0) as port:
+            async with opened(House(worker, limits, metrics, app, signatures, led=True), "127.0.0.1", 0) as port:
                 worker.start()
-                node.start(lambda: len(worker.connections))
+                node.start(lambda: worker.calls)
                 yield Station(worker, node, metrics, own, session, f"http://127.0.0.1:{port}", state)
                 node.drain()
                 worker.shut("media_lost", "test over")

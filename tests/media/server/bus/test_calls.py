@@ -6,12 +6,13 @@ import pytest
 from aiohttp import WSMsgType, WSServerHandshakeError
 
 from media.server.limits import Limits
+from shared.bus.nodes import Nodes, NodeState
 from shared.events import AgentSaid, CallEnded, CallerSaid, CallStarted
 from shared.plan import CallPlan
 from tests.media.server.bus.conftest import call_plan
 from tests.media.server.bus.station import NODE, Station, until
 from tests.media.server.conftest import PLAN, fewer
-from tests.media.server.phone import CALL, STREAM
+from tests.media.server.phone import CALL, STREAM, Phone, start_message
 
 
 async def test_a_call_is_told_from_its_start_to_its_end(station: Station, plan: CallPlan, speech: bytes) -> None:
@@ -123,10 +124,73 @@ class TestTokens:
         assert (await socket.receive()).type is WSMsgType.CLOSE
         assert (await station.until_event(CallEnded)).end_reason == "caller_hangup"
 
+    async def test_may_be_the_path_of_a_browser(self, station: Station, plan: CallPlan) -> None:
+        token = await station.ticket(plan, "browser", "")
+        socket = await station.session.ws_connect(f"{station.url}/media/browser/{token}")
+        await socket.send_str('{"event": "start", "format": {"encoding": "pcm_s16le", "sample_rate": 16000}}')
+        assert (await station.until_event(CallStarted)).carrier == "browser"
+        await socket.send_str('{"event": "stop"}')
+        assert (await station.until_event(CallEnded)).end_reason == "caller_hangup"
+
     @pytest.mark.parametrize("path", ["/media/telnyx/", "/media/telnyx/a/b", "/media/telnyx/a.b", "/media/x/a"])
     async def test_no_other_path_is_a_door(self, station: Station, path: str) -> None:
         with pytest.raises(WSServerHandshakeError, match="404"):
             await station.session.ws_connect(station.url + path)
+
+
+class TestStrangers:
+    """A node for one call, in front of which one may wait."""
+
+    @pytest.fixture
+    def limits(self, limits: Limits) -> Limits:
+        return fewer(limits, max_calls=1, max_waiting=1)
+
+    async def test_keep_no_call_of_controls_out(self, station: Station, plan: CallPlan) -> None:
+        """Neither those who are silent, nor those who are refused and do not leave, nor for who tells of the load."""
+        silent = await station.session.ws_connect(station.url + "/media/twilio")
+        forger = await station.session.ws_connect(station.url + "/media/twilio")
+        assert (await silent.receive()).type in (WSMsgType.CLOSED, WSMsgType.CLOSE, WSMsgType.ERROR)
+        await forger.send_str('{"event": "connected", "protocol": "Call", "version": "1.0.0"}')
+        await forger.send_str(json.dumps(start_message(token="A" * 32)))
+        await until(lambda: counted(station, "ticket_unknown"))
+        node = await until(lambda: told(station, 0))
+        assert await Nodes(station.redis).place() == node
+        phone = await station.dial(plan)
+        await station.until_event(CallStarted)
+        await until(lambda: told(station, 1))
+        assert await Nodes(station.redis).place() is None
+        await phone.hang_up()
+
+
+class TestOnePlace:
+    """A node for one call."""
+
+    @pytest.fixture
+    def limits(self, limits: Limits) -> Limits:
+        return fewer(limits, max_calls=1)
+
+    async def test_a_ticket_that_finds_no_room_stays_good(self, station: Station, plan: CallPlan) -> None:
+        late = Phone(await station.session.ws_connect(station.url + "/media/twilio"))
+        phone = await station.dial(plan)
+        await station.until_event(CallStarted)
+        token = await station.ticket(call_plan())
+        await late.begin(token=token)
+        await late.until("closed")
+        assert late.close_code == 1013
+        await phone.hang_up()
+        await until(lambda: told(station, 0))
+        phone = await station.knock(token)
+        await until(lambda: told(station, 1))
+        await phone.hang_up()
+
+
+async def counted(station: Station, reason: str) -> bool:
+    return station.count("vocalized_media_refused_total", reason=reason) == 1
+
+
+async def told(station: Station, calls: int) -> NodeState | None:
+    """The node, once it tells of so many calls."""
+    return next((node for node in await Nodes(station.redis).all() if node.calls == calls), None)
 
 
 async def test_a_plan_that_cannot_be_carried_out_is_told_and_the_stream_refused(station: Station) -> None:

@@ -47,5 +47,13 @@ async def test_none_is_refused_when_it_is_required(station: Station) -> None:
     with pytest.raises(WSServerHandshakeError, match="403"):
         await station.session.ws_connect(station.url + "/media/twilio")
     assert station.count("vocalized_media_refused_total", reason="unsigned") == 1
-    socket = await station.session.ws_connect(station.url + "/media/telnyx")  # which signs nothing
+    socket = await station.session.ws_connect(station.url + "/media/telnyx/token")  # which signs nothing
     await socket.close()
+
+
+@pytest.mark.parametrize("carrier", ["telnyx", "browser"])
+async def test_who_brings_the_token_in_the_path_is_refused_without(station: Station, carrier: str) -> None:
+    with pytest.raises(WSServerHandshakeError, match="403"):
+        await station.session.ws_connect(f"{station.url}/media/{carrier}")
+    assert station.count("vocalized_media_refused_total", reason="no_token") == 1
+    assert station.worker.connections == ()

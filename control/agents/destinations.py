@@ -1,4 +1,5 @@
-"""Which numbers outbound calls may go to: the guard against toll fraud, as far as a number alone tells. Pure."""
+"""Which numbers calls may go to, placed or put through: the guard against toll fraud, as far as a number alone tells.
+Pure."""
 
 import re
 from collections.abc import Collection
@@ -18,8 +19,11 @@ ORDINARY: Final = frozenset({
     PhoneNumberType.TOLL_FREE, PhoneNumberType.VOIP, PhoneNumberType.UAN,
 })  # fmt: skip
 PARAM: Final = "phone_number_to_call"
-# Kept free for films and tests: they reach nobody, and cost nothing.
+# Kept free for films and tests: they reach nobody, and cost nothing, where ordinary numbers of their area are called.
 _FICTION: Final = re.compile(r"\+1555\d{7}|\+1(?P<area>[2-9]\d{2})55501\d{2}|\+447700900\d{3}")
+# North America's premium exchange, in every area; the tables take it for an ordinary one.
+_PREMIUM: Final = re.compile(r"\+1\d{3}976\d{4}")
+_DEAR: Final = "Premium-rate, shared-cost and personal numbers are not called."
 
 
 def destination(text: str, param: str = PARAM) -> tuple[str, str]:
@@ -27,10 +31,10 @@ def destination(text: str, param: str = PARAM) -> tuple[str, str]:
     number_refused)."""
     if not re.fullmatch(r"\+[1-9][0-9]{6,14}", text):
         raise _invalid(param, "must be a number in E.164, like +14155550100")
-    if fiction := _FICTION.fullmatch(text):
-        return text, _country_of_fiction(fiction)
+    if _PREMIUM.fullmatch(text):
+        raise _refused(param, _DEAR)
     try:
-        number = phonenumbers.parse(text)
+        number = phonenumbers.parse(_ordinary(text))
     except phonenumbers.NumberParseException:
         raise _invalid(param, "is no phone number") from None
     if not phonenumbers.is_valid_number(number):
@@ -40,7 +44,7 @@ def destination(text: str, param: str = PARAM) -> tuple[str, str]:
         # Satellite phones and the like: codes without a country.
         raise _refused(param, "Numbers without a country, such as those of satellite phones, are not called.")
     if phonenumbers.number_type(number) not in ORDINARY:
-        raise _refused(param, "Premium-rate, shared-cost and personal numbers are not called.")
+        raise _refused(param, _DEAR)
     return text, country
 
 
@@ -63,12 +67,12 @@ def country_of(number: str) -> str | None:
         return None
 
 
-def _country_of_fiction(fiction: re.Match[str]) -> str:
-    """In North America by the area code, as an ordinary number of it tells."""
-    if fiction[0].startswith("+44"):
-        return "GB"
-    ordinary = phonenumbers.parse(f"+1{fiction['area'] or 212}2340101")
-    return phonenumbers.region_code_for_number(ordinary) or "US"
+def _ordinary(number: str) -> str:
+    """The number itself; for one of fiction, which the tables don't know, one of the same area that they do."""
+    fiction = _FICTION.fullmatch(number)
+    if fiction is None:
+        return number
+    return "+447400123456" if number.startswith("+44") else f"+1{fiction['area'] or 212}2340101"
 
 
 def _invalid(param: str, what: str) -> Invalid:

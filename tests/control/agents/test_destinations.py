@@ -2,7 +2,7 @@
 
 import pytest
 
-from control.calls.destinations import country_of, destination, require_allowed
+from control.agents.destinations import country_of, destination, require_allowed
 from shared.errors import Invalid
 
 
@@ -32,6 +32,11 @@ def test_what_is_no_number(number: str) -> None:
     "number",
     [
         "+19005551234",  # premium rate, US
+        "+19005550100",  # the same, although it looks like fiction
+        "+12129761234",  # North America's premium exchange
+        "+14169761234",
+        "+15559761234",
+        "+15005550100",  # personal number, US
         "+449098790123",  # premium rate, GB
         "+448431234567",  # shared cost, GB
         "+447012345678",  # personal number, GB
