@@ -11,7 +11,7 @@ from control.carriers.telnyx import open_telnyx
 from control.carriers.telnyx_forms import TelnyxOptions
 from control.carriers.twilio import open_twilio
 from control.carriers.twilio_forms import TwilioOptions
-from shared.errors import Unavailable
+from shared.errors import Conflict
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +68,10 @@ class Carriers:
 
     @property
     def default(self) -> Carrier:
-        """Raises Unavailable (code no_carrier)."""
+        """Raises Conflict (code no_carrier)."""
         carrier = None if self._default is None else self._by_name.get(self._default)
         if carrier is None:
-            raise Unavailable("No phone carrier is set up.", code="no_carrier")
+            raise Conflict("No phone carrier is set up.", code="no_carrier")
         return carrier
 
     @property

@@ -8,7 +8,8 @@ from control.app import ROUTES
 from control.http.metrics import HttpMetrics
 from control.http.wiring import Policies, make_services
 from control.platform.registry import REGISTRY
-from control.worker import WorkerMetrics, make_duties
+from control.worker import make_duties
+from control.working import WorkerMetrics
 from shared.secrets import Sealer
 from tests.control.running import CHEAP, KEY, nowhere
 

@@ -21,7 +21,8 @@ from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform
 from control.http.wiring import Policies
 from control.platform.seed import seed_platform
-from control.worker import REBUILD, Duty, Work, Worker, WorkerOptions, opened, run_worker, status_served
+from control.worker import REBUILD, WorkerOptions, opened, run_worker
+from control.working import Duty, Work, Worker, status_served
 from shared.bus.client import bus_client
 from shared.bus.events import EventStream
 from shared.secrets import Sealer

@@ -92,7 +92,10 @@ async def test_a_platform_is_made_kept_and_ended_in_order() -> None:
         kept = json.loads((state / KEPT).read_text())
         with started(state) as process:
             told = ready_line(process)
-            assert told.keys() == {"control", "admin", "user", "workspace_id", "agent_id"}
+            assert told.keys() == {
+                "control", "media", "carrier", "admin", "user", "workspace_id", "agent_id", "number", "telnyx_number",
+                "media_nodes",
+            }  # fmt: skip
             assert (told["admin"], told["user"]) == (kept["admin"], kept["user"])
             user, admin = await sign_in(told, "user"), await sign_in(told, "admin")
             assert user["user"]["is_verified"] and admin["admin"]["role"] == "super_admin"

@@ -159,7 +159,7 @@ async def release_number(context: MemberContext, number_id: UUID) -> None:
 
 
 def _carrier(carriers: Carriers, name: CarrierName | None) -> Carrier:
-    """Raises Invalid (code carrier_not_set_up), Unavailable (no_carrier)."""
+    """Raises Invalid (code carrier_not_set_up), Conflict (no_carrier)."""
     if name is None:
         return carriers.default
     try:

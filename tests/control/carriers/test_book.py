@@ -4,7 +4,7 @@ import pytest
 
 from control.carriers.book import CarrierOptions, Carriers, Priced, open_carriers
 from control.carriers.model import CarrierRefused
-from shared.errors import Unavailable
+from shared.errors import Conflict
 
 HOOKS = "https://hooks.example.com/"
 TWILIO = {"twilio_account_sid": "AC1", "twilio_token": "t"}
@@ -13,7 +13,7 @@ TELNYX = {"telnyx_api_key": "KEY", "telnyx_connection_id": "1"}
 
 async def test_nothing_set_up_is_told_when_it_is_needed() -> None:
     async with open_carriers(CarrierOptions(HOOKS)) as carriers:
-        with pytest.raises(Unavailable) as missing:
+        with pytest.raises(Conflict) as missing:
             _ = carriers.default
         assert missing.value.code == "no_carrier"
         with pytest.raises(CarrierRefused) as refused:
@@ -43,7 +43,7 @@ async def test_the_default_is_what_was_said_or_the_first(given: dict[str, str], 
 async def test_a_default_that_is_not_set_up_is_no_carrier() -> None:
     options = CarrierOptions(HOOKS, "AC1", "t", default="telnyx")
     async with open_carriers(options) as carriers:
-        with pytest.raises(Unavailable):
+        with pytest.raises(Conflict):
             _ = carriers.default
 
 
