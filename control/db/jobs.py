@@ -93,6 +93,12 @@ class JobCount:
     oldest: datetime
 
 
+# asyncpg also takes a connection that was cut in the middle of a query for a fault of its own.
+_LOST: Final = (
+    OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, FailingListenerError,
+)  # fmt: skip
+
+
 async def enqueue(db: Connection, job: str, payload: bytes, *, delay_s: float = 0) -> None:
     """Asks for a job as part of the caller's transaction: a worker sees it when that commits, never when it rolls back.
 
@@ -117,7 +123,7 @@ async def work_off(
     try:
         async with _driver(url) as driver:
             await _work_off(driver, handlers, retries, stop, cares or {})
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, FailingListenerError) as error:
+    except _LOST as error:
         raise QueueLost(type(error).__name__) from error
 
 
