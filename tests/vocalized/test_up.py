@@ -27,6 +27,7 @@ KEPT = "first-accounts.json"
 @contextmanager
 def started(state: Path, *flags: str) -> Iterator["subprocess.Popen[str]"]:
     command = [sys.executable, "-m", "vocalized", "up", "--state", str(state), "--json"]
+    command += ["--carrier-port", "0", "--media-port", "0"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("VOCALIZED_")}
     with subprocess.Popen(
         [*command, *(flags or ("--control-port", "0"))], cwd=ROOT, env=environment,
@@ -110,13 +111,17 @@ async def test_a_platform_is_made_kept_and_ended_in_order() -> None:
 
         with started(state) as process:
             again = ready_line(process)
-            assert again | {"control": ""} == told | {"control": ""}
+            assert without_addresses(again) == without_addresses(told)
             assert await agent_name(again, (await sign_in(again, "user"))["token"]) == "Front desk"
             valkey = next(number for number in descendants(process.pid) if b"valkey" in _command(number))
             os.kill(valkey, signal.SIGKILL)
             _, errors = process.communicate(timeout=60)
             assert process.returncode == 1
             assert errors == f"vocalized up: valkey ended by itself; see valkey.log in {state}\n"
+
+
+def without_addresses(told: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in told.items() if name not in ("control", "media", "carrier", "media_nodes")}
 
 
 def _log(path: Path) -> str:
