@@ -26,14 +26,15 @@ _OPEN: Final = "c.status IN ('queued', 'ringing', 'in_progress')"
 
 
 async def select_calls(db: Connection, wanted: Filter, offset: int, limit: int) -> list[CallLine]:
-    """A page, newest first. What the page shows is joined to its rows alone."""
+    """A page, newest first. Its rows are found by the index, and only they are read: what lies before a deep page is
+    not."""
     where, values = _where(wanted)
     rows = await db.fetch(
         f"""
         SELECT {_LINE} FROM (
-            SELECT * FROM calls c WHERE {where} ORDER BY c.created_at DESC, c.id DESC
+            SELECT c.id FROM calls c WHERE {where} ORDER BY c.created_at DESC, c.id DESC
             LIMIT ${len(values) + 1} OFFSET ${len(values) + 2}
-        ) c {_JOINED} ORDER BY c.created_at DESC, c.id DESC
+        ) page JOIN calls c ON c.id = page.id {_JOINED} ORDER BY c.created_at DESC, c.id DESC
         """,
         *values,
         limit,

@@ -1246,6 +1246,8 @@ INSERT INTO public.schema_migrations VALUES ('20261125000008');
 INSERT INTO public.schema_migrations VALUES ('20261125000009');
 INSERT INTO public.schema_migrations VALUES ('20261125000010');
 INSERT INTO public.schema_migrations VALUES ('20261125000011');
+INSERT INTO public.schema_migrations VALUES ('20261125000012');
+INSERT INTO public.schema_migrations VALUES ('20261125000013');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -1755,10 +1757,10 @@ CREATE INDEX calls_agent ON public.calls USING btree (workspace_id, agent_id, cr
 CREATE UNIQUE INDEX calls_carrier ON public.calls USING btree (carrier, carrier_call_id) WHERE (carrier_call_id IS NOT NULL);
 
 --
--- Name: calls_created; Type: INDEX; Schema: public; Owner: -
+-- Name: calls_newest; Type: INDEX; Schema: public; Owner: -
 --
 
-CREATE INDEX calls_created ON public.calls USING btree (created_at DESC, id DESC);
+CREATE INDEX calls_newest ON public.calls USING btree (created_at DESC, id DESC) INCLUDE (workspace_id);
 
 --
 -- Name: calls_open; Type: INDEX; Schema: public; Owner: -
