@@ -34,6 +34,22 @@ def media_command(port: int, plan: Path, state: Path) -> list[str]:
     return [sys.executable, "-m", "media", "--port", str(port), "--plan", str(plan), "--state", str(state)]
 
 
+async def migrated(folder: Path, environment: Mapping[str, str]) -> None:
+    """Brings the database of this environment up to date. Raises ServerFailed with what the command said."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "control", "migrate", cwd=folder, env=dict(environment), start_new_session=True,
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    try:
+        output, _ = await process.communicate()
+    finally:
+        if process.returncode is None:  # we are told to stop; PostgreSQL takes back what was not finished
+            os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+    if process.returncode:
+        raise ServerFailed(f"the migration failed:\n{output.decode(errors='replace').strip()}")
+
+
 @asynccontextmanager
 async def running_server(
     command: Sequence[str],

@@ -1,11 +1,10 @@
 """`vocalized seed-load`: a database as full as a busy platform's, its roll-ups, and how quick the API's lists are."""
 
-import asyncio
 import secrets
 import sys
 import time
 from base64 import b64encode
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,7 +21,7 @@ from control.accounts.policy import HashPolicy
 from control.analytics.rollup import mark_everything, roll_up
 from control.db.pool import Timeouts, open_pool
 from control.db.scope import enter_platform
-from vocalized.child import ServerFailed, free_port, running_server
+from vocalized.child import ServerFailed, free_port, migrated, running_server
 from vocalized.seed_probe import ProbeFailed, admin_probes, client_probes, measure, show, sign_in
 from vocalized.seed_rows import Amounts, put_rows
 from vocalized.services.child import ServiceFailed
@@ -64,7 +63,7 @@ async def _run(root: Path, options: SeedOptions, console: Console, running: Asyn
     valkey = await running.enter_async_context(running_valkey(state, durable=False))
     port = free_port()
     environment = _environment(state, url, valkey.url, port)
-    await _migrate(root, environment)
+    await migrated(root, environment)
     password = secrets.token_urlsafe(12)
     await fill(url, options.amounts, password, console)
     command = [sys.executable, "-m", "control", "api", "--port", str(port)]
@@ -83,16 +82,6 @@ def _environment(state: Path, database_url: str, redis_url: str, port: int) -> d
         "VOCALIZED_SMTP_URL": (state / "mail").as_uri(),
         "VOCALIZED_STORAGE_URL": (state / "objects").as_uri(),
     }
-
-
-async def _migrate(root: Path, environment: Mapping[str, str]) -> None:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "control", "migrate", cwd=root, env=dict(environment),
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
-    output, _ = await process.communicate()
-    if process.returncode:
-        raise ServerFailed(f"the migration failed:\n{output.decode(errors='replace').strip()}")
 
 
 async def fill(url: str, amounts: Amounts, password: str, console: Console) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,7 +12,7 @@ from typing import Any
 import msgspec
 
 from vocalized.carrier_keys import CarrierKeys, carrier_keys
-from vocalized.child import ServerFailed, running_child, running_server
+from vocalized.child import migrated, running_child, running_server
 from vocalized.number_urls import point_numbers_here
 from vocalized.secret_file import write_secret
 from vocalized.services.folders import socket_folder
@@ -64,7 +63,7 @@ async def running_stack(root: Path, state: Path, ports: Ports) -> AsyncIterator[
     async with AsyncExitStack() as stores, AsyncExitStack() as control, AsyncExitStack() as media:
         there = await start.stores(stores)
         settings = program_settings(state, ports, there, keys)
-        await start.migration(settings)
+        await migrated(root, settings)
         async with AsyncExitStack() as carrier:
             rooms = (
                 start.control(control, settings),
@@ -99,21 +98,6 @@ class _Start:
 
         await _together([postgres(), valkey(), self._engine(running, engine)])
         return Stores(urls["postgres"], urls["valkey"], engine)
-
-    async def migration(self, settings: Mapping[str, str]) -> None:
-        """Brings the database up to date. Raises ServerFailed with what the command said."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "control", "migrate", cwd=self.root, env=dict(settings), start_new_session=True,
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
-        try:
-            output, _ = await process.communicate()
-        finally:
-            if process.returncode is None:  # we are told to stop; PostgreSQL takes back what was not finished
-                os.killpg(process.pid, signal.SIGKILL)
-                await process.wait()
-        if process.returncode:
-            raise ServerFailed(f"the migration failed:\n{output.decode(errors='replace').strip()}")
 
     async def control(self, running: AsyncExitStack, settings: Mapping[str, str]) -> None:
         """The API and the worker."""

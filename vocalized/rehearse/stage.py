@@ -4,7 +4,6 @@ phone network in this one, where its callers are.
 What can be done to it: stop and start a service, kill a node or the worker, have everybody phone at once.
 """
 
-import asyncio
 import base64
 import os
 import secrets
@@ -24,7 +23,7 @@ from simulator.carrier.network.config import NetworkConfig, SeededNumber
 from simulator.carrier.network.server import Network, opened
 from simulator.carrier.network.telnyx_side.config import TelnyxConfig
 from simulator.carrier.network.twilio_side.model import TwilioConfig
-from vocalized.child import ServerFailed, free_port, running_server
+from vocalized.child import free_port, migrated, running_server
 from vocalized.rehearse.desk import Desk, open_desk
 from vocalized.rehearse.service import Service
 from vocalized.services.postgres import Postgres, running_postgres
@@ -111,7 +110,7 @@ async def staged(root: Path, folder: Path, shape: Shape) -> AsyncIterator[Stage]
         environment = _environment(folder, database.url, redis.url, url, network_url, seed_bytes, token)
         config = _network_config(url, network_url, seed_bytes, token)
         network = await stack.enter_async_context(_network(config, ports[1]))
-        await _migrated(root, environment)
+        await migrated(root, environment)
         api = _control("api", ports[0], "/readyz", environment, folder)
         worker = _control("worker", ports[2], "/healthz", environment, folder)
         nodes = [_node(number, port, environment, folder) for number, port in enumerate(ports[3:])]
@@ -120,17 +119,6 @@ async def staged(root: Path, folder: Path, shape: Shape) -> AsyncIterator[Stage]
             stack.push_async_callback(child.stop)
         desk = await open_desk(session, url, database.url, NUMBERS, recorded=shape.recorded)
         yield Stage(root, folder, url, desk, config, network, postgres, valkey, api, worker, nodes)
-
-
-async def _migrated(root: Path, environment: Mapping[str, str]) -> None:
-    """The tables, and what the product ships with. Raises ServerFailed."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "control", "migrate", cwd=root, env=dict(environment),
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
-    output, _ = await process.communicate()
-    if process.returncode:
-        raise ServerFailed(f"the migration failed:\n{output.decode(errors='replace')}")
 
 
 def _control(name: str, port: int, probe: str, environment: Mapping[str, str], folder: Path) -> Child:
