@@ -44,6 +44,12 @@ async def read_body(request: web.Request, timeout_s: float) -> bytes:
     # A body that doesn't say what it is counts as JSON, and is found out when it isn't.
     if request.content_type not in ("application/json", "application/octet-stream"):
         raise NotJson("The body must be application/json.")
+    return await read_whole(request, timeout_s)
+
+
+async def read_whole(request: web.Request, timeout_s: float) -> bytes:
+    """The body, whatever it is, of the application's `client_max_size` bytes at most. Raises TooLarge, TooSlow and
+    Malformed."""
     if (request.content_length or 0) > request.client_max_size:
         raise _too_large(request)
     try:
