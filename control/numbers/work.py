@@ -5,6 +5,7 @@ one finds what was done: a number that the carrier has under our reference is ad
 """
 
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -30,24 +31,18 @@ log = structlog.get_logger()
 
 def buy_by(pool: Pool, numbers: Numbers, carriers: Carriers) -> Handler:
     """Buys a number, or finishes what another worker began. Payload: JSON, number_id."""
-    desk = _Desk(pool, numbers, carriers)
-
-    async def run(payload: bytes) -> None:
-        try:
-            await desk.buy(_number_id(payload))
-        except CarrierFault as fault:
-            raise JobFailed(f"{fault.carrier}: {fault.code}") from None
-
-    return run
+    return _job(_Desk(pool, numbers, carriers).buy)
 
 
 def release_by(pool: Pool, numbers: Numbers, carriers: Carriers) -> Handler:
     """Gives a number back. Payload: JSON, number_id."""
-    desk = _Desk(pool, numbers, carriers)
+    return _job(_Desk(pool, numbers, carriers).release)
 
+
+def _job(act: Callable[[UUID], Awaitable[None]]) -> Handler:
     async def run(payload: bytes) -> None:
         try:
-            await desk.release(_number_id(payload))
+            await act(_number_id(payload))
         except CarrierFault as fault:
             raise JobFailed(f"{fault.carrier}: {fault.code}") from None
 
