@@ -44,16 +44,9 @@ async def twilio() -> AsyncIterator[SlowTwilio]:
 
 
 @pytest.fixture
-async def telnyx() -> AsyncIterator[TelnyxPeer]:
-    peer = TelnyxPeer()
-    async with peer.serving():
-        yield peer
-
-
-@pytest.fixture
-def carriers(twilio: SlowTwilio, telnyx: TelnyxPeer) -> CarrierOptions:
+def carriers(twilio: SlowTwilio, telnyx_peer: TelnyxPeer) -> CarrierOptions:
     """Both; Twilio is the usual one."""
-    return carrier_options(twilio.url, telnyx.url)
+    return carrier_options(twilio.url, telnyx_peer.url)
 
 
 @pytest.fixture
@@ -137,17 +130,17 @@ async def test_a_number_is_told_with_its_carrier(shop: Shop) -> None:
 
 
 async def test_a_search_asks_the_usual_carrier_or_the_one_that_is_named(
-    shop: Shop, twilio: SlowTwilio, telnyx: TelnyxPeer
+    shop: Shop, twilio: SlowTwilio, telnyx_peer: TelnyxPeer
 ) -> None:
     usual = await shop.search(area_code="415", limit="1")
     assert usual.body["available"] == [
         {"phone_number": "+14155550100", "locality": "San Francisco", "region": "CA", "price": 1.1}
     ]
-    assert (len(twilio.requests(SEARCH)), telnyx.asked) == (1, [])
+    assert (len(twilio.requests(SEARCH)), telnyx_peer.asked) == (1, [])
     assert (await shop.search(area_code="415", limit="1", carrier="twilio")).body == usual.body
     named = await shop.search(area_code="415", limit="2", carrier="telnyx")
     assert [one["price"] for one in named.body["available"]] == [1.05, 1.05]
-    assert len(twilio.requests(SEARCH)) == 1 and len(telnyx.requests("GET /v2/available_phone_numbers")) == 1
+    assert len(twilio.requests(SEARCH)) == 1 and len(telnyx_peer.requests("GET /v2/available_phone_numbers")) == 1
     assert (await shop.search(area_code="415", limit="2", carrier="nobody")).param == "carrier"
 
 
@@ -193,7 +186,7 @@ async def test_nobodys_request_waits_for_a_slow_carrier(
 
 
 async def test_a_carrier_that_is_not_set_up_is_a_fault_of_the_request(
-    fresh_database_url: str, valkey_url: str, carriers: CarrierOptions, telnyx: TelnyxPeer
+    fresh_database_url: str, valkey_url: str, carriers: CarrierOptions, telnyx_peer: TelnyxPeer
 ) -> None:
     alone = replace(carriers, telnyx_api_key="")
     async with running_api(fresh_database_url, valkey_url, carriers=alone) as api:
@@ -203,7 +196,7 @@ async def test_a_carrier_that_is_not_set_up_is_a_fault_of_the_request(
             assert (reply.status, reply.code, reply.param) == (422, "carrier_not_set_up", "carrier")
         assert (await shop.ann.get(shop.numbers)).body["total"] == 0
         assert (await shop.search()).status == 200
-    assert not telnyx.asked
+    assert not telnyx_peer.asked
 
 
 # --- buying ---

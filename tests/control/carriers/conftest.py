@@ -25,20 +25,6 @@ def telnyx_options(url: str, *, timeout_s: float = PATIENT_S, records: bool = Fa
 
 
 @pytest.fixture
-async def twilio_peer() -> AsyncIterator[TwilioPeer]:
-    peer = TwilioPeer()
-    async with peer.serving():
-        yield peer
-
-
-@pytest.fixture
-async def telnyx_peer() -> AsyncIterator[TelnyxPeer]:
-    peer = TelnyxPeer()
-    async with peer.serving():
-        yield peer
-
-
-@pytest.fixture
 async def twilio(twilio_peer: TwilioPeer) -> AsyncIterator[TwilioGateway]:
     async with open_twilio(twilio_options(twilio_peer.url)) as gateway:
         yield gateway

@@ -138,20 +138,6 @@ async def owner(fresh_database_url: str) -> AsyncIterator[Connection]:
 
 
 @pytest.fixture
-async def twilio_peer() -> AsyncIterator[TwilioPeer]:
-    peer = TwilioPeer()
-    async with peer.serving():
-        yield peer
-
-
-@pytest.fixture
-async def telnyx_peer() -> AsyncIterator[TelnyxPeer]:
-    peer = TelnyxPeer()
-    async with peer.serving():
-        yield peer
-
-
-@pytest.fixture
 async def carriers(twilio_peer: TwilioPeer, telnyx_peer: TelnyxPeer) -> AsyncIterator[Carriers]:
     """Both carriers, Twilio by default."""
     async with open_carriers(carrier_options(twilio_peer.url, telnyx_peer.url)) as carriers:

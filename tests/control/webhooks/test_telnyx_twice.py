@@ -7,7 +7,7 @@ import pytest
 from shared.bus.live import LiveCall, LiveCalls
 from shared.ids import new_id
 from tests.control.webhooks.stage import NODE, World, client_state, running
-from tests.control.webhooks.test_telnyx import OVER, SPARE, _all_handled, answered
+from tests.control.webhooks.telnyx_steps import OVER, SPARE, all_handled, answered
 
 STREAMS = "90045"
 
@@ -30,7 +30,7 @@ async def test_the_end_of_an_old_stream_told_again_ends_nothing(world: World) ->
     await world.telnyx("streaming.stopped", "v3:e9")
     await world.telnyx("streaming.stopped", "v3:e9", stream_url=f"{NODE}/media/telnyx/the-old-one")
     assert world.exchange.actions == []
-    assert ((await world.row("v3:e9"))["status"], await _all_handled(world)) == ("in_progress", True)
+    assert ((await world.row("v3:e9"))["status"], await all_handled(world)) == ("in_progress", True)
 
 
 async def test_the_end_of_the_present_stream_is_believed_whatever_its_node_tells(world: World) -> None:
@@ -57,7 +57,7 @@ async def test_a_call_that_streams_already_is_left_alone(world: World) -> None:
     await world.telnyx("streaming.stopped", "v3:e12")
     assert [asked.action for asked in world.exchange.tried[2:]] == ["streaming_start"]
     assert world.exchange.actions == []
-    assert ((await world.row("v3:e12"))["status"], await _all_handled(world)) == ("in_progress", True)
+    assert ((await world.row("v3:e12"))["status"], await all_handled(world)) == ("in_progress", True)
 
 
 async def test_what_nobody_answered_is_not_completed(world: World) -> None:
