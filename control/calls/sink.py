@@ -19,6 +19,7 @@ import structlog
 from redis.asyncio import Redis
 
 from control.calls.writing import Told, Unreadable, read, write
+from control.db.away import AWAY
 from control.db.pool import Pool, PoolExhausted
 from control.db.scope import enter_platform
 from shared.bus.client import PREFIX, BusAway, told
@@ -38,9 +39,7 @@ IDLE_S: Final = 30.0
 UNKNOWN_S: Final = 120.0
 # The database is away, or this transaction collided with another: the same again later may well do.
 _LATER: Final = (
-    OSError, TimeoutError, PoolExhausted, asyncpg.InterfaceError, asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError, asyncpg.InsufficientResourcesError, asyncpg.LockNotAvailableError,
-    asyncpg.TransactionRollbackError, asyncpg.IdleInTransactionSessionTimeoutError, asyncpg.ReadOnlySQLTransactionError,
+    OSError, TimeoutError, PoolExhausted, asyncpg.InterfaceError, asyncpg.TransactionRollbackError, *AWAY,
 )  # fmt: skip
 
 log = structlog.get_logger()

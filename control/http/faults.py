@@ -6,6 +6,7 @@ import asyncpg  # type: ignore[import-untyped]
 from aiohttp import web
 from pydantic import ValidationError
 
+from control.db.away import AWAY
 from control.db.pool import PoolExhausted
 from shared.errors import Invalid, Malformed, Missing, Problem, Unavailable
 
@@ -13,14 +14,6 @@ MOST_TOLD = 5
 
 # The same transaction, tried again, may well pass.
 COLLISIONS: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
-# The server is away, stopping, full, or ended the statement because it took too long.
-_AWAY: Final = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.IdleInTransactionSessionTimeoutError,
-)
 # PostgreSQL's text knows no NUL, which JSON and URLs do.
 _NUL: Final = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
 
@@ -46,7 +39,7 @@ def of_database(error: Exception) -> Problem | None:
     """What PostgreSQL or the way to it says, if that is no fault of our program."""
     if isinstance(error, _NUL):
         return Invalid("Text may not hold the character NUL.", code="nul")
-    if isinstance(error, (PoolExhausted, TimeoutError, ConnectionError, *_AWAY, *COLLISIONS)):
+    if isinstance(error, (PoolExhausted, TimeoutError, ConnectionError, *AWAY, *COLLISIONS)):
         return Unavailable("The database is busy or away. Try again in a moment.")
     return None
 
