@@ -71,14 +71,19 @@ class Handover:
         """
         loop = asyncio.get_running_loop()
         until = loop.time() + wait_s
-        over = await self._checkpoints.ended(str(call_id))
+        over = await self._ended(call_id, leg)
         if over is None and node_id and not await self._is_alive(await self.holder(call_id, node_id, leg)):
             # Once more: it may have told just before it went.
-            return await self._checkpoints.ended(str(call_id))
+            return await self._ended(call_id, leg)
         while over is None and loop.time() < until:
             await asyncio.sleep(_LOOK_S)
-            over = await self._checkpoints.ended(str(call_id))
+            over = await self._ended(call_id, leg)
         return over
+
+    async def _ended(self, call_id: UUID, leg: int) -> Over | None:
+        """A word about an earlier stream, which came too late for that one, says nothing of this one."""
+        over = await self._checkpoints.ended(str(call_id))
+        return over if over is not None and over.leg >= leg else None
 
     async def holder(self, call_id: UUID, node_id: str, leg: int) -> str:
         """The node that has, or had, the call's stream `leg`. node_id: the one that it was led to. Of several behind

@@ -1,14 +1,14 @@
 """What a call needs to go on elsewhere: its conversation after each turn, and the word that it was over."""
 
 from collections.abc import Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 from redis.asyncio import Redis
 
 from shared.bus.client import PREFIX, told
-from shared.events import EndReason, Usage
+from shared.events import Usage
 from shared.plan import HeardMessage
 from shared.secrets import Sealer, Unsealable
 
@@ -32,11 +32,10 @@ class Checkpoint(Struct, frozen=True):
 
 
 class Over(Struct, frozen=True):
-    """The call's conversation came to its end, and what the carrier is to do with the line then. number: E.164."""
+    """The call's conversation came to its end in its stream `leg`. number: whom the caller is put through to then,
+    E.164; the carrier hangs up without one."""
 
     leg: int
-    end_reason: EndReason
-    then: Literal["hang_up", "transfer"] = "hang_up"
     number: str = ""
 
 

@@ -14,13 +14,11 @@ TTL_S: Final = 12
 
 
 class LiveCall(Struct, frozen=True):
-    """A call on a node. node_id: whose command stream reaches it. leg: see CallPlan. elapsed_ms: the call's clock."""
+    """A call on a node. node_id: whose command stream reaches it. leg: see CallPlan."""
 
     call_id: str
-    workspace_id: str
     node_id: str
     leg: int
-    elapsed_ms: int
 
 
 class LiveCalls:

@@ -52,7 +52,7 @@ class BusRecord:
 
     def __init__(self, desks: Desks, plan: CallPlan, call_id: str) -> None:
         self._desks = desks
-        self._workspace_id, self._leg = plan.workspace_id, plan.leg
+        self._leg = plan.leg
         self._began_ms = plan.resume.began_ms if plan.resume else round(time.time() * 1000)
         self.call_id = call_id
         self.call: Call | None = None
@@ -83,11 +83,7 @@ class BusRecord:
         """Puts the word on the bus that the call is over, or, when only its stream is, what it needs to go on."""
         desks = self._desks
         desks.roster.remove(self)
-        if reason in LOST:
-            word = desks.saver.last(self)
-        else:
-            over = Over(self._leg, reason, "transfer", number) if number else Over(self._leg, reason)
-            word = desks.saver.over(self.call_id, over)
+        word = desks.saver.last(self) if reason in LOST else desks.saver.over(self.call_id, Over(self._leg, number))
         self.call = None
         await asyncio.wait({word}, timeout=WORD_S)
 
@@ -113,5 +109,4 @@ class BusRecord:
         """The sign of life; None once the stream is over."""
         if self.call is None:
             return None
-        elapsed = round(self.call.elapsed_ms)
-        return LiveCall(self.call_id, self._workspace_id, self._desks.node_id, self._leg, elapsed)
+        return LiveCall(self.call_id, self._desks.node_id, self._leg)

@@ -140,7 +140,7 @@ async def node_with(
             for order in orders:
                 await take(order)
 
-    await LiveCalls(redis).beat([LiveCall(call_id, new_id(), name, 0, 1_000)])
+    await LiveCalls(redis).beat([LiveCall(call_id, name, 0)])
     listening = asyncio.create_task(listen())
     try:
         yield node

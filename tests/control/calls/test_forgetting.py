@@ -16,7 +16,7 @@ from shared.events import CallEnded, CallStarted, EndReason, Status, Usage
 from tests.control.calls.stage import NOW, SEALER, House, later
 from tests.control.calls.test_sink import QUICK, conversation, drained, line, sinking, tell, until
 
-OVER = Over(0, "agent_hangup")
+OVER = Over(0)
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +57,7 @@ async def test_a_stream_that_was_lost_is_not_the_end_unless_it_is(
     call = await talking(house)
     if status is not None:
         told = Progress("twilio", call.carrier_call_id, status, later(9))
-        await house.staff(lambda db: house.calls.progress(db, told, later(9)))
+        await house.staff(lambda db: house.calls.progress(db, told))
     reason: EndReason = "carrier_error"
     async with sinking(house):
         await tell(house, [line(call.call_id, 5, CallEnded("failed", reason, "", 9_000, Usage()), 9)])
@@ -104,7 +104,7 @@ async def test_nothing_is_asked_for_events_in_between(house: House) -> None:
 async def test_with_a_call_that_nobody_held_any_more(house: House) -> None:
     call, ringing = await talking(house), await talking(house)
     told = Progress("twilio", call.carrier_call_id, "in_progress", NOW)
-    await house.staff(lambda db: house.calls.progress(db, told, NOW))
+    await house.staff(lambda db: house.calls.progress(db, told))
     now = NOW + timedelta(minutes=1)
     await reap(house.pool, house.handover, now)
     assert await is_kept(house, call)

@@ -81,7 +81,7 @@ async def test_only_nodes_that_are_listed_are_trusted(house: House) -> None:
 
 async def test_a_conversation_that_is_over(house: House) -> None:
     await house.node()
-    over = Over(0, "transferred", "transfer", "+12125550123")
+    over = Over(0, "+12125550123")
     await Checkpoints(house.redis, SEALER).end(str(CALL), over)
     assert await house.handover.decide(CALL, "node-1", 0.0) == over
 
@@ -90,7 +90,7 @@ async def test_the_carriers_word_may_be_faster_than_medias(house: House) -> None
     await house.node()
     deciding = asyncio.create_task(house.handover.decide(CALL, "node-1", 10.0))
     await asyncio.sleep(0)
-    over = Over(0, "agent_hangup")
+    over = Over(0)
     await Checkpoints(house.redis, SEALER).end(str(CALL), over)
     assert await asyncio.wait_for(deciding, 5) == over
 
@@ -111,29 +111,37 @@ async def test_the_node_that_has_the_call_is_waited_for_not_the_one_it_was_led_t
     """Of several behind one address: the one that was noted is gone, the one with the call is about to tell."""
     await house.node("node-2")
     if teller == "live":
-        await LiveCalls(house.redis).beat([LiveCall(str(CALL), "w", "node-2", 1, 1_000)])
+        await LiveCalls(house.redis).beat([LiveCall(str(CALL), "node-2", 1)])
     else:
         await Checkpoints(house.redis, SEALER).put(Checkpoint(str(CALL), "node-2", 1, [], 0, Usage(), 1, 2))
     deciding = asyncio.create_task(house.handover.decide(CALL, "node-1", 10.0, leg=1))
     done, _ = await asyncio.wait({deciding}, timeout=0.3)
     assert not done
-    over = Over(1, "agent_hangup")
+    over = Over(1)
     await Checkpoints(house.redis, SEALER).end(str(CALL), over)
     assert await asyncio.wait_for(deciding, 5) == over
 
 
 async def test_what_an_earlier_stream_told_is_no_word_on_the_later_one(house: House) -> None:
-    await LiveCalls(house.redis).beat([LiveCall(str(CALL), "w", "node-2", 0, 1_000)])
+    await LiveCalls(house.redis).beat([LiveCall(str(CALL), "node-2", 0)])
     await Checkpoints(house.redis, SEALER).put(Checkpoint(str(CALL), "node-2", 0, [], 0, Usage(), 1, 2))
     assert await house.handover.holder(CALL, "node-3", 1) == "node-3"
     assert await house.handover.holder(CALL, "node-3", 0) == "node-2"
+
+
+async def test_a_late_word_on_an_earlier_stream_does_not_end_the_later_one(house: House) -> None:
+    await house.node("node-2")
+    await Checkpoints(house.redis, SEALER).end(str(CALL), Over(0))
+    assert await house.handover.decide(CALL, "node-2", 0.05, leg=1) is None
+    await Checkpoints(house.redis, SEALER).end(str(CALL), Over(1))
+    assert await house.handover.decide(CALL, "node-2", 0.05, leg=1) == Over(1)
 
 
 async def test_checkpoints(house: House) -> None:
     kept = Checkpoint(str(CALL), "node-1", 0, [], 0, Usage(), 1, 2)
     await Checkpoints(house.redis, SEALER).put(kept)
     assert await house.handover.checkpoint(CALL) == kept
-    over = Over(0, "agent_hangup")
+    over = Over(0)
     await Checkpoints(house.redis, SEALER).end(str(CALL), over)
     for _ in range(2):
         await house.handover.forget([CALL, UUID(int=2)])
@@ -145,7 +153,7 @@ async def test_checkpoints(house: House) -> None:
 async def test_commands_reach_the_node_that_has_the_call(house: House) -> None:
     with pytest.raises(NotLive):
         await house.handover.command(CALL, EndCall(), 0.1)
-    await LiveCalls(house.redis).beat([LiveCall(str(CALL), "w", "node-7", 0, 1_000)])
+    await LiveCalls(house.redis).beat([LiveCall(str(CALL), "node-7", 0)])
     assert set(await house.handover.live([CALL, UUID(int=2)])) == {CALL}
     assert await house.handover.command(CALL, EndCall(), 0.05) is None
     commands = Commands(house.redis)

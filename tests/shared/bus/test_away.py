@@ -22,9 +22,9 @@ ASKED: dict[str, Callable[[Redis], Awaitable[object]]] = {
     "beat": lambda redis: Nodes(redis).beat(NodeState("n", "ws://n", 0, 1)),
     "append": lambda redis: EventStream(redis).append([b"{}"]),
     "prepare": lambda redis: EventStream(redis).prepare(),
-    "live": lambda redis: LiveCalls(redis).beat([LiveCall("c", "w", "n", 0, 0)]),
+    "live": lambda redis: LiveCalls(redis).beat([LiveCall("c", "n", 0)]),
     "checkpoint": lambda redis: Checkpoints(redis, SEALER).get("c"),
-    "over": lambda redis: Checkpoints(redis, SEALER).end("c", Over(0, "admin")),
+    "over": lambda redis: Checkpoints(redis, SEALER).end("c", Over(0)),
     "post": lambda redis: Commands(redis).post("n", Order("1", "c", EndCall())),
     "outcome": lambda redis: Commands(redis).outcome("1", 1.0),
 }

@@ -8,14 +8,14 @@ from shared.events import Usage
 from shared.plan import HeardMessage
 from shared.secrets import Sealer
 
-CALL = LiveCall("c1", "w1", "n1", 0, 1_500)
+CALL = LiveCall("c1", "n1", 0)
 SAID = [HeardMessage("user", "my card is 4000"), HeardMessage("assistant", "", [("t1", "end_call", "{}")])]
 POINT = Checkpoint("c1", "n1", 1, SAID, 3, Usage(call_ms=5), 1_000, 2_000)
 
 
 async def test_live_calls_are_found_until_they_are_gone(redis: Redis) -> None:
     live = LiveCalls(redis)
-    await live.beat([CALL, LiveCall("c2", "w1", "n1", 0, 0)])
+    await live.beat([CALL, LiveCall("c2", "n1", 0)])
     assert [one and one.call_id for one in await live.get(["c2", "none", "c1"])] == ["c2", None, "c1"]
     assert TTL_S - 2 < await redis.ttl("vocalized:live:{c1}") <= TTL_S
     await live.gone("c1")
@@ -38,6 +38,6 @@ async def test_a_checkpoint_comes_back_whole_and_is_kept_sealed(redis: Redis) ->
 async def test_the_word_that_it_is_over_stands(redis: Redis) -> None:
     points = Checkpoints(redis, Sealer([bytes(32)]))
     assert await points.ended("c1") is None
-    over = Over(1, "transferred", "transfer", "+14155550100")
+    over = Over(1, "+14155550100")
     await points.end("c1", over)
     assert await points.ended("c1") == over

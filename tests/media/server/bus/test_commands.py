@@ -26,7 +26,7 @@ async def test_words_are_said_once_however_often_they_are_ordered(station: Stati
     told = [(event.command, event.command_id) for event in events if isinstance(event, Commanded)]
     assert told == [("say", "order-1"), ("end", "order-2")]
     over = await station.over(plan.call_id)
-    assert over is not None and (over.end_reason, over.then) == ("admin", "hang_up")
+    assert over is not None and over.number == ""
 
 
 async def test_a_polite_end_is_played_out(station: Station, plan: CallPlan) -> None:
@@ -49,8 +49,7 @@ async def test_a_transfer_leaves_word_before_the_socket_is_closed(station: Stati
         assert await station.order(plan.call_id, TransferCall("+14155550100", "One moment.")) == DONE
         await phone.until("closed")
         over = await station.over(plan.call_id)
-    assert over is not None
-    assert (over.end_reason, over.then, over.number) == ("transferred", "transfer", "+14155550100")
+    assert over is not None and over.number == "+14155550100"
     assert (await station.until_event(CallEnded)).end_reason == "transferred"
 
 
@@ -78,5 +77,5 @@ async def test_the_receptionist_puts_callers_through(station: Station, speech: b
     async with phone.going_on():
         await phone.until("closed")
     over = await station.over(plan.call_id)
-    assert over is not None and (over.then, over.number) == ("transfer", "+14155550100")
+    assert over is not None and over.number == "+14155550100"
     assert "put you through" in (await station.until_event(AgentSaid)).text

@@ -47,7 +47,8 @@ async def test_it_apologises_and_answers_what_was_asked(station: Station, plan: 
 
         said = await until(answered)
     live = await station.live(plan.call_id)
-    assert live is not None and live.leg == 1 and live.elapsed_ms >= resumed.at_ms
+    assert live is not None and live.leg == 1
+    assert said[-1].start_ms >= resumed.at_ms
     await again.hang_up()
 
     async def second_end() -> bool:
