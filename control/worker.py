@@ -152,7 +152,7 @@ def make_call_handlers(pool: Pool, rooms: Services, *, delete_at_carrier: bool) 
         RELEASE: release_by(pool, rooms.numbers, carriers),
         PLACE: place_by(pool, rooms.calls, carriers),
         HANG_UP: hang_up_by(pool, carriers, rooms.handover),
-        FETCH: fetch_recording_by(pool, rooms.calls, carriers, rooms.storage, delete=delete_at_carrier),
+        FETCH: fetch_recording_by(pool, carriers, rooms.storage, delete=delete_at_carrier),
         JOIN: join_recordings_by(pool, rooms.storage),
     }
 

@@ -105,6 +105,10 @@ class Answering:
         row = await store_answering.select_by_agent(db, workspace_id, agent_id, version)
         return None if row is None else self._ready(row)
 
+    async def reach(self, db: Connection, workspace_id: UUID, number: str) -> Reach:
+        """Where a workspace's callers may be put through to, this number among it. The workspace must be there."""
+        return reach_of(await store_answering.select_reach(db, workspace_id, number))
+
     def _ready(self, row: Any) -> Ready:
         offers = [{**offer} for offer in row["offers"]]
         sealed = {offer["provider"]: offer.pop("sealed") for offer in offers}

@@ -183,8 +183,11 @@ class Agents:
     async def _require_no_worse(self, db: Connection, before: Agent, after: Agent) -> None:
         """What was in the way already (a provider gone since) keeps nobody from mending something else."""
         offers = await self._offers(db, before.workspace_id)
-        known = reasons(_version(before), before.number, offers, await _reach(db, before))
-        now = reasons(_version(after), after.number, offers, await _reach(db, after))
+        reach = await _reach(db, before)
+        known = reasons(_version(before), before.number, offers, reach)
+        if fallback_of(after.content.config) != fallback_of(before.content.config) or after.number != before.number:
+            reach = await _reach(db, after)
+        now = reasons(_version(after), after.number, offers, reach)
         new = [reason for reason in now if reason not in known]
         if new:
             raise refusal(new)

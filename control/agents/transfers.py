@@ -35,13 +35,13 @@ def require_not_ours(reach: Reach, param: str = PARAM) -> None:
         raise Invalid("This is one of the numbers that agents answer here.", code="number_is_own", param=param)
 
 
-def fault_of(number: str, reach: Reach) -> Invalid | None:
+def fault_of(number: str, reach: Reach, param: str = PARAM) -> Invalid | None:
     """Why nobody is put through to this number; None for one that is allowed, or empty."""
     if not number:
         return None
     try:
-        require_allowed(destination(number, PARAM)[1], reach.own, reach.chosen, PARAM)
-        require_not_ours(reach)
+        require_allowed(destination(number, param)[1], reach.own, reach.chosen, param)
+        require_not_ours(reach, param)
     except Invalid as fault:
         return fault
     return None

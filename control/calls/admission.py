@@ -7,10 +7,11 @@ from uuid import UUID
 import msgspec
 
 from control.agents.answering import Ready
-from control.calls.model import Admitted, CarrierName, Why
-from control.calls.policy import LONGEST_S, CallPolicy
+from control.calls.model import Admitted, Why
+from control.calls.policy import CallPolicy
 from control.calls.state import State, closed
 from control.calls.words import apology
+from control.carriers.model import CarrierName
 from shared.bus.checkpoints import Checkpoint
 from shared.events import Usage
 from shared.plan import CallPlan, Resume
@@ -24,7 +25,6 @@ def admitted(
         call_id, ready.workspace_id, carrier, carrier_call_id,
         msgspec.structs.replace(plan, recording=plan.recording and policy.recordings != "carrier"),
         plan.leg,
-        min(plan.limits.max_duration_s or LONGEST_S, LONGEST_S),
         records_at_carrier=plan.recording and policy.recordings != "ours",
     )  # fmt: skip
 

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from control.carriers.model import CarrierName
 from shared.events import EndReason, Status
 from shared.plan import CallPlan
 
-CarrierName = Literal["twilio", "telnyx"]
 Direction = Literal["inbound", "outbound"]
 # Why a call is not answered by an agent; see Refused.
 Why = Literal["unknown_number", "suspended", "over_limit", "all_busy", "unusable", "cut_off"]
@@ -30,7 +30,7 @@ class Ring:
 @dataclass(frozen=True, slots=True)
 class Admitted:
     """A call that is answered: hand the plan over (control/calls/handover.py). leg: of the plan; above 0 it goes on
-    after a loss. longest_s: the agent's limit of the call's duration."""
+    after a loss."""
 
     call_id: UUID
     workspace_id: UUID
@@ -38,7 +38,6 @@ class Admitted:
     carrier_call_id: str
     plan: CallPlan
     leg: int = 0
-    longest_s: int = 3_600
     records_at_carrier: bool = False
 
 
@@ -55,16 +54,6 @@ class Refused:
     words: str
     language: str = "en"
     call_id: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Over:
-    """A call whose conversation came to its end: what is to be done with the line. number: for a transfer, E.164;
-    caller: the number to show then."""
-
-    then: Literal["hang_up", "transfer"]
-    number: str = ""
-    caller: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +83,6 @@ class CarrierRecording:
     recording_id: str
     url: str
     duration_s: int | None
-    channels: int
     call_id: UUID | None = None
     leg_id: str = ""
 

@@ -10,6 +10,7 @@ import msgspec
 
 from control.agents.answering import Answering, Ready
 from control.agents.destinations import PARAM, destination, require_allowed
+from control.agents.transfers import fault_of
 from control.calls import store, store_outbound
 from control.calls.policy import LONGEST_S, TRANSFER_S
 from control.calls.store_outbound import Line, Placed
@@ -20,20 +21,14 @@ from control.platform.service import Platform
 from control.workspaces.service import Workspaces
 from shared.errors import Conflict, Invalid, Missing, TooMany
 from shared.ids import new_id
-from shared.plan import PlanError
+from shared.plan import CallPlan, PlanError
 
 PLACE: Final = "calls.place"
-# The platform's settings, and what holds while one of them is not in its registry.
-LIMITS: Final[Mapping[str, int]] = {
-    "outbound_calls_per_minute": 30,
-    "outbound_calls_per_day": 1_000,
-    "outbound_repeats_per_day": 10,
-    "outbound_minutes_per_day": 600,
-    "trial_test_calls_per_day": 20,
-    "test_calls_per_day": 100,
-    "test_call_minutes": 10,
-    "outbound_ring_s": 45,
-}
+# The platform's settings that bound calls.
+LIMITS: Final = (
+    "outbound_calls_per_minute", "outbound_calls_per_day", "outbound_repeats_per_day", "outbound_minutes_per_day",
+    "trial_test_calls_per_day", "test_calls_per_day", "test_call_minutes", "outbound_ring_s",
+)  # fmt: skip
 MINUTE_S: Final = 60
 DAY_S: Final = 86_400
 # Media ends a call that lasts too long, with a goodbye; the carrier only one that media did not.
@@ -54,6 +49,17 @@ class Wish:
     agent_id: UUID
     number: str
     is_test: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """ring_s: how long it rings. longest_s: after which the carrier ends it: what its agent allows, and then a
+    transfer; of a test call what the staff allow; no more than what is left of the day's minutes, but one at least.
+    record: its agent has calls recorded, and can talk."""
+
+    ring_s: int
+    longest_s: int
+    record: bool
 
 
 class Outbound:
@@ -88,42 +94,29 @@ class Outbound:
     async def transferable(self, db: Connection, workspace_id: UUID, number: str) -> str:
         """The number itself. Raises Invalid (codes as of `place`; number_is_own: two agents could hand a caller to each
         other without end)."""
-        country = destination(number, "number")[1]
-        ready = await self._answering.by_agent(db, workspace_id, None)
-        if ready is None:
-            raise Missing("There is no such workspace.", code="workspace_not_found")
-        _require_country(country, ready, "number")
-        if await store_outbound.is_ours(db, number):
-            raise Invalid("This is a number of the workspace itself.", code="number_is_own", param="number")
+        fault = fault_of(number, await self._answering.reach(db, workspace_id, number), "number")
+        if fault is not None:
+            raise fault
         return number
 
-    async def longest_s(self, db: Connection, row: store.Row, now: datetime) -> int:
-        """Seconds after which the carrier ends a call: what its agent allows, and then a transfer; of a test call what
-        the staff allow. No more than what is left of the day's minutes, but one at least."""
-        limits, its = await self.limits(db), row.state
+    async def terms(self, db: Connection, row: store.Row, now: datetime) -> Terms:
+        """How a call is placed that was noted."""
+        limits, its = await self._limits(db), row.state
         placed = await store_outbound.count_placed(db, its.workspace_id, row.called, now)
         ready = await self._answering.by_agent(db, its.workspace_id, row.agent_id, row.agent_version)
-        bounds = [_longest_of(ready, str(its.id)), 60 * limits["outbound_minutes_per_day"] - placed.seconds]
+        plan = _plan_of(ready, str(its.id))
+        bounds = [_longest_of(plan), MINUTE_S * limits["outbound_minutes_per_day"] - placed.seconds]
         if its.is_test:
-            bounds.append(60 * limits["test_call_minutes"])
-        return max(MINUTE_S, min(bounds))
+            bounds.append(MINUTE_S * limits["test_call_minutes"])
+        return Terms(limits["outbound_ring_s"], max(MINUTE_S, min(bounds)), plan is not None and plan.recording)
 
-    async def records(self, db: Connection, row: store.Row) -> bool:
-        """Whether a call's agent has its calls recorded; not one that cannot talk."""
-        its = row.state
-        ready = await self._answering.by_agent(db, its.workspace_id, row.agent_id, row.agent_version)
-        try:
-            return ready is not None and ready.plan(str(its.id)).recording
-        except PlanError:
-            return False
-
-    async def limits(self, db: Connection) -> dict[str, int]:
+    async def _limits(self, db: Connection) -> dict[str, int]:
         """By name, as the staff set them."""
         stored: dict[str, Any] = {one.key: one.value for one in await self._platform.settings(db)}
-        return {name: int(stored.get(name, usual)) for name, usual in LIMITS.items()}
+        return {name: int(stored[name]) for name in LIMITS}
 
     async def _require_room(self, db: Connection, wish: Wish, number: str, ready: Ready, now: datetime) -> None:
-        limits = await self.limits(db)
+        limits = await self._limits(db)
         await store.lock_workspace(db, wish.workspace_id)
         placed = await store_outbound.count_placed(db, wish.workspace_id, number, now)
         _require_within(placed, limits)
@@ -156,11 +149,16 @@ def _require_tests(placed: Placed, limits: Mapping[str, int], ready: Ready) -> N
         raise _too_many("test_limit", "test calls a day", limits["test_calls_per_day"])
 
 
-def _longest_of(ready: Ready | None, call_id: str) -> int:
+def _plan_of(ready: Ready | None, call_id: str) -> CallPlan | None:
+    """None of an agent that cannot talk (any more)."""
     try:
-        most = ready.plan(call_id).limits.max_duration_s if ready is not None else 0
+        return ready.plan(call_id) if ready is not None else None
     except PlanError:
-        most = 0
+        return None
+
+
+def _longest_of(plan: CallPlan | None) -> int:
+    most = plan.limits.max_duration_s if plan is not None else 0
     return min(most + GOODBYE_S + TRANSFER_S, LONGEST_S) if most else LONGEST_S
 
 
@@ -184,12 +182,8 @@ async def _line(db: Connection, wish: Wish, number: str, country: str, ready: Re
         raise Conflict("This workspace has no active phone number to call from.", code="no_number")
     if any(line.phone_number == number for line in lines):
         raise Invalid("This is a number of the workspace itself.", code="number_is_own", param=PARAM)
-    _require_country(country, ready, PARAM)
+    require_allowed(country, ready.reach.own, ready.reach.chosen)
     return lines[0]
-
-
-def _require_country(country: str, ready: Ready, param: str) -> None:
-    require_allowed(country, ready.reach.own, ready.reach.chosen, param)
 
 
 def _found(ready: Ready | None) -> Ready:

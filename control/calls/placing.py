@@ -6,12 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from control.analytics.rollup import mark
 from control.calls import state, store
-from control.calls.model import CarrierName
 from control.calls.outbound import Outbound
+from control.calls.putting import put
 from control.calls.state import State
-from control.carriers.model import Dial
+from control.carriers.model import CarrierName, Dial
 from control.db.pool import Connection
 
 # A call that could not be placed for so long is no longer wanted.
@@ -46,23 +45,22 @@ class Placing:
             return None
         if placing_at is None:
             await store.update_states(db, [its.noted(placing_at=now.isoformat())])
-        ring_s = (await self._outbound.limits(db))["outbound_ring_s"]
-        longest_s = await self._outbound.longest_s(db, row, now)
-        record = await self._outbound.records(db, row)
+        carrier: CarrierName = "telnyx" if its.carrier == "telnyx" else "twilio"
+        if placing_at is not None:  # it is only looked for
+            since = datetime.fromisoformat(placing_at).astimezone(UTC)
+            return Order(carrier, Dial(str(call_id), row.caller, row.called), since, True)
+        terms = await self._outbound.terms(db, row, now)
         dial = Dial(
-            str(call_id), row.caller, row.called, ring_s, longest_s, detect_machine=not its.is_test, record=record
+            str(call_id), row.caller, row.called, terms.ring_s, terms.longest_s, detect_machine=not its.is_test,
+            record=terms.record,
         )  # fmt: skip
-        since = now if placing_at is None else datetime.fromisoformat(placing_at).astimezone(UTC)
-        return Order("telnyx" if its.carrier == "telnyx" else "twilio", dial, since, placing_at is not None)
+        return Order(carrier, dial, now, False)
 
     async def placed(self, db: Connection, call_id: UUID, carrier_call_id: str, now: datetime) -> bool:
         """Notes the carrier's id. False: it belongs to another call of ours, or this one is over by now and is to be
         hung up."""
-        other = await store.select_call(db, await store.carrier_of(db, call_id), carrier_call_id)
-        if other is not None and other.state.id != call_id:
-            return False
         row = await store.lock_one(db, call_id)
-        if row is None:
+        if row is None or await _is_anothers(db, row.state, carrier_call_id):
             return False
         its = row.state
         if its.carrier_call_id is None:
@@ -75,10 +73,9 @@ class Placing:
     ) -> tuple[str, bool] | None:
         """Of those of the carrier's calls that may be this one, notes the first that is no other call of ours. Its id,
         and whether it is still wanted, as `placed` tells; None without one."""
-        carrier = await store.carrier_of(db, call_id)
-        for one in carrier_call_ids:
-            other = await store.select_call(db, carrier, one)
-            if other is None or other.state.id == call_id:
+        row = await store.lock_one(db, call_id)
+        for one in carrier_call_ids if row is not None else ():
+            if row is not None and not await _is_anothers(db, row.state, one):
                 return one, await self.placed(db, call_id, one, now)
         return None
 
@@ -89,7 +86,9 @@ class Placing:
             await self._close(db, row.state, detail, now)
 
     async def _close(self, db: Connection, its: State, detail: str, now: datetime) -> None:
-        if its.is_final:
-            return
-        await store.update_states(db, [state.closed(its, "failed", "carrier_error", detail, now, "control")])
-        await mark(db, its.workspace_id, its.created_at.astimezone(UTC).date())
+        await put(db, [(its, state.closed(its, "failed", "carrier_error", detail, now, "control"))])
+
+
+async def _is_anothers(db: Connection, its: State, carrier_call_id: str) -> bool:
+    other = await store.select_call(db, its.carrier, carrier_call_id)
+    return other is not None and other.state.id != its.id

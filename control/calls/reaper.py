@@ -8,22 +8,19 @@ longer than any call may be, is closed whatever Redis says.
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-import msgspec
 import structlog
 
-from control.analytics.rollup import Day, mark_all
 from control.calls import store, store_reaper
 from control.calls.handover import Handover
-from control.calls.model import CarrierName
+from control.calls.hanging import hang_up
 from control.calls.policy import LONGEST_S
-from control.calls.service import HANG_UP, HangUp
+from control.calls.putting import put
 from control.calls.state import State, closed
-from control.db.jobs import enqueue
-from control.db.pool import Connection, Pool
+from control.db.pool import Pool
 from control.db.scope import enter_platform
 from shared.bus.client import BusAway
 
@@ -41,7 +38,6 @@ LONGEST_RINGING: Final = timedelta(minutes=3)
 LONGEST_RINGING_UNSEEN: Final = timedelta(minutes=30)
 LONGEST: Final = timedelta(seconds=LONGEST_S + 600)
 BATCH: Final = 500
-_CARRIERS: Final[dict[str, CarrierName]] = {"twilio": "twilio", "telnyx": "telnyx"}
 
 log = structlog.get_logger()
 
@@ -121,20 +117,11 @@ async def _judge(pool: Pool, calls: Sequence[State], live: Collection[UUID] | No
         await enter_platform(db)
         held = (await store.lock_states(db, suspects)).values()
         changed = [(old, new) for old in held if (new := judged(old, _is_live(old, live), now)) != old]
-        await store.update_states(db, [new for _, new in changed])
+        await put(db, changed)
         ended = [new for _, new in changed if new.is_final]
-        await _finish(db, ended)
+        for call in ended:
+            await hang_up(db, call, "media_lost")
     return [call.id for call in ended]
-
-
-async def _finish(db: Connection, ended: Sequence[State]) -> None:
-    for call in ended:
-        carrier = _CARRIERS.get(call.carrier)
-        if carrier is not None and call.carrier_call_id is not None:
-            job = HangUp(call.id, carrier, call.carrier_call_id, "media_lost")
-            await enqueue(db, HANG_UP, msgspec.json.encode(job))
-    if ended:
-        await mark_all(db, [Day(call.workspace_id, call.created_at.astimezone(UTC).date()) for call in ended])
 
 
 def _is_live(call: State, live: Collection[UUID] | None) -> bool | None:

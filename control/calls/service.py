@@ -1,7 +1,7 @@
 """The rules of calls: who is let in, what their states are, and when they go on after a loss."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -12,14 +12,17 @@ from control.agents.service import Agents
 from control.analytics.rollup import mark
 from control.calls import state, store
 from control.calls.admission import admitted, refusal_of, resumed_plan
-from control.calls.model import Admitted, CarrierName, CarrierRecording, Open, Progress, Refused, Ring, Why
+from control.calls.hanging import hang_up
+from control.calls.model import Admitted, CarrierRecording, Open, Progress, Refused, Ring, Why
 from control.calls.outbound import Outbound, Wish
 from control.calls.placing import Placing
 from control.calls.policy import MOST_LEGS, CallPolicy
+from control.calls.putting import day_of, put
 from control.calls.records import Records
 from control.calls.state import State
 from control.calls.store import NewCall, Row
 from control.calls.words import refused
+from control.carriers.model import CarrierName
 from control.db.jobs import enqueue
 from control.db.pool import Connection
 from control.platform.audit import Actor
@@ -30,25 +33,14 @@ from shared.ids import new_id
 from shared.plan import PlanError
 from shared.secrets import Sealer
 
-HANG_UP: Final = "calls.hang_up"
-# No reason that media knows: the carrier is asked at once.
-BY_CARRIER: Final = "by_carrier"
 FETCH: Final = "calls.fetch_recording"
 # The carrier may ask what comes next after the call has been written down as over: for so long it is told.
 JUST_OVER: Final = timedelta(seconds=60)
 
 
-class HangUp(msgspec.Struct, frozen=True):
-    """The payload of a job that ends a call. reason: for the record, where media can still be asked to end it."""
-
-    call_id: UUID
-    carrier: CarrierName
-    carrier_call_id: str
-    reason: str = "admin"
-
-
 class Fetch(msgspec.Struct, frozen=True):
-    """The payload of a job that fetches a carrier's recording; where it lies is noted in the call's row."""
+    """The payload of a job that fetches a carrier's recording; where it lies is noted in the call's row. recording_id:
+    by which it is noted there, the leg's where the carrier told none of its own."""
 
     call_id: UUID
     recording_id: str
@@ -82,7 +74,7 @@ class Calls:
         if row is None:
             return refused("unusable", ready.language)
         if row.is_new:
-            await mark(db, row.state.workspace_id, _day(row.state))
+            await mark(db, row.state.workspace_id, day_of(row.state))
         if row.state.is_final:
             return refused(_why(row.state), ready.language, row.state.id)
         if not row.is_new:
@@ -101,7 +93,7 @@ class Calls:
         if row.state.is_final or ready is None:
             return refused(_why(row.state), ready.language if ready else "en", row.state.id)
         picked_up = state.answered(replace(row.state, carrier_call_id=carrier_call_id), now)
-        await self._write(db, row.state, picked_up)
+        await put(db, [(row.state, picked_up)])
         row = replace(row, state=picked_up)
         if not ready.may_run:
             gone = refused("suspended", ready.language, row.state.id)
@@ -153,9 +145,9 @@ class Calls:
         """It went wrong after the row was made: no media node, or Redis away."""
         row = await store.lock_one(db, call_id)
         if row is not None:
-            await self._write(db, row.state, refusal_of(row.state, told.why, now))
+            await put(db, [(row.state, refusal_of(row.state, told.why, now))])
 
-    async def progress(self, db: Connection, progress: Progress, now: datetime) -> None:
+    async def progress(self, db: Connection, progress: Progress) -> None:
         """What the carrier tells. Late, repeated and disordered words are harmless, unknown calls are passed over."""
         row = await store.lock_call(db, progress.carrier, progress.carrier_call_id, progress.call_id)
         if row is None:
@@ -164,23 +156,24 @@ class Calls:
         after = state.progressed(replace(before, carrier_call_id=progress.carrier_call_id), progress)
         if progress.answered_by in ("machine", "fax") and self._ends_machines(before):
             after = after.noted(end_meant="voicemail")
-            job = HangUp(before.id, progress.carrier, progress.carrier_call_id, "voicemail")
-            await enqueue(db, HANG_UP, msgspec.json.encode(job))
-        await self._write(db, before, after)
+            await hang_up(db, after, "voicemail")
+        await put(db, [(before, after)])
 
-    async def carrier_recording(self, db: Connection, recording: CarrierRecording, now: datetime) -> None:
-        """A carrier's recording is there: has it fetched, once. A call may have several, each with an id of its own."""
+    async def carrier_recording(self, db: Connection, recording: CarrierRecording) -> None:
+        """A carrier's recording is there: has it fetched, once. A call may have several, each with an id of its own, or
+        at least a leg."""
+        name = recording.recording_id or recording.leg_id
         row = await store.lock_call(db, recording.carrier, recording.carrier_call_id, recording.call_id)
         known = row.state.details.get("carrier_recordings", {}) if row is not None else {}
-        if row is None or recording.recording_id in known:
+        if row is None or name in known:
             return
         told = {
             "id": recording.recording_id, "url": recording.url, "duration_s": recording.duration_s,
-            "channels": recording.channels, "leg": recording.leg_id, "place": len(known),
+            "leg": recording.leg_id, "place": len(known),
         }  # fmt: skip
-        after = row.state.noted(carrier_recordings={**known, recording.recording_id: told})
-        await self._write(db, row.state, after)
-        await enqueue(db, FETCH, msgspec.json.encode(Fetch(row.state.id, recording.recording_id)))
+        after = row.state.noted(carrier_recordings={**known, name: told})
+        await put(db, [(row.state, after)])
+        await enqueue(db, FETCH, msgspec.json.encode(Fetch(row.state.id, name)))
 
     async def place(
         self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, number: str, test: bool, now: datetime
@@ -210,14 +203,6 @@ class Calls:
         carrier: CarrierName = "telnyx" if its.carrier == "telnyx" else "twilio"
         return admitted(carrier, its.carrier_call_id or "", its.id, ready, plan, self._policy)
 
-    async def _write(self, db: Connection, before: State, after: State) -> None:
-        """Last in a transaction: it marks the day."""
-        if after == before:
-            return
-        await store.update_states(db, [after])
-        if (after.status, after.duration_seconds) != (before.status, before.duration_seconds):
-            await mark(db, after.workspace_id, _day(after))
-
     @staticmethod
     def _ends_machines(its: State) -> bool:
         return its.direction == "outbound" and not its.is_test and not its.is_final and "end_meant" not in its.details
@@ -246,7 +231,3 @@ def _stream(its: State) -> str:
     """Of the leg that the call is in."""
     leg = its.details.get("leg", 0)
     return next((one.get("stream", "") for one in reversed(its.details.get("legs", ())) if one["leg"] == leg), "")
-
-
-def _day(its: State) -> date:
-    return its.created_at.astimezone(UTC).date()

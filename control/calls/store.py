@@ -146,12 +146,6 @@ async def select_call(db: Connection, carrier: str, carrier_call_id: str) -> Row
     return None if row is None else _row(row)
 
 
-async def carrier_of(db: Connection, call_id: UUID) -> str:
-    """Whose call it is; empty for one that there is not."""
-    carrier = await db.fetchval("SELECT carrier FROM calls WHERE id = $1", call_id)
-    return str(carrier or "")
-
-
 async def lock_states(db: Connection, call_ids: Iterable[UUID]) -> dict[UUID, State]:
     """Those that there are; held, in an order that keeps two who do so from waiting for each other for ever."""
     rows = await db.fetch(

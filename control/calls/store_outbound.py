@@ -72,13 +72,3 @@ async def select_lines(db: Connection, workspace_id: UUID, agent_id: UUID | None
 async def count_placed(db: Connection, workspace_id: UUID, number: str, now: datetime) -> Placed:
     """The workspace must be locked, or two would count the same."""
     return Placed(**await db.fetchrow(_PLACED, workspace_id, number, now))
-
-
-async def is_ours(db: Connection, number: str) -> bool:
-    """Whether a workspace that the scope sees has this number."""
-    found: bool = await db.fetchval(
-        "SELECT EXISTS (SELECT FROM phone_numbers WHERE phone_number = $1 "
-        "AND status IN ('buying', 'active', 'releasing'))",
-        number,
-    )
-    return found

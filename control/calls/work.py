@@ -13,10 +13,10 @@ import structlog
 
 from control.calls import store
 from control.calls.handover import Handover, NotLive
+from control.calls.hanging import HANG_UP, HangUp
 from control.calls.joining import NotJoinable, join
-from control.calls.model import CarrierName
 from control.calls.outbound import PLACE, PlaceJob
-from control.calls.service import FETCH, HANG_UP, Calls, Fetch, HangUp
+from control.calls.service import FETCH, Calls, Fetch
 from control.calls.state import State, recordings_of
 from control.calls.writing import JOIN, Join
 from control.carriers.model import Carrier, CarrierAway, CarrierRefused, Placed
@@ -25,6 +25,7 @@ from control.db.pool import Pool
 from control.db.scope import enter_platform
 from shared.bus.client import BusAway
 from shared.bus.commands import DONE, EndCall
+from shared.events import EndReason
 from shared.storage import NoObject, Storage, StorageAway
 
 __all__ = [
@@ -41,7 +42,7 @@ J = TypeVar("J")
 class Gateways(Protocol):
     """The carriers that are set up."""
 
-    def get(self, name: CarrierName) -> Carrier:
+    def get(self, name: str) -> Carrier:
         """Raises CarrierRefused."""
 
 
@@ -88,7 +89,10 @@ def hang_up_by(pool: Pool, carriers: Gateways, handover: Handover) -> Handler:
 
     async def run(payload: bytes) -> None:
         job = _payload(payload, HangUp)
-        if await _ended_by_media(handover, job):
+        if job.reason is None:
+            if await _is_told_over(pool, job.call_id):
+                return
+        elif await _ended_by_media(handover, job.call_id, job.reason):
             return
         try:
             await carriers.get(job.carrier).hang_up(job.carrier_call_id)
@@ -101,9 +105,7 @@ def hang_up_by(pool: Pool, carriers: Gateways, handover: Handover) -> Handler:
     return run
 
 
-def fetch_recording_by(
-    pool: Pool, calls: Calls, carriers: Gateways, storage: Storage, *, delete: bool = True
-) -> Handler:
+def fetch_recording_by(pool: Pool, carriers: Gateways, storage: Storage, *, delete: bool = True) -> Handler:
     """Keeps a carrier's recording in our storage. delete: removes it at the carrier then, which takes its id: one that
     the webhook did not tell is looked for."""
 
@@ -183,13 +185,17 @@ async def _hang_up(carrier: Carrier, carrier_call_id: str) -> None:
         log.warning("call.not_hung_up", carrier=fault.carrier, code=fault.code)
 
 
-async def _ended_by_media(handover: Handover, job: HangUp) -> bool:
-    """The reason is media's to tell only where it is one of the record's."""
+async def _ended_by_media(handover: Handover, call_id: UUID, reason: EndReason) -> bool:
     try:
-        command = msgspec.convert({"reason": job.reason}, EndCall)
-        return await handover.command(job.call_id, command, ASK_S) == DONE
-    except (NotLive, BusAway, msgspec.ValidationError):
+        return await handover.command(call_id, EndCall(reason), ASK_S) == DONE
+    except (NotLive, BusAway):
         return False
+
+
+async def _is_told_over(pool: Pool, call_id: UUID) -> bool:
+    """Whether the carrier has told the call's end by now, which Telnyx does with its cause."""
+    its = await _state(pool, call_id)
+    return its is None or "cause" in its.details.get("carrier", {})
 
 
 async def _found(carrier: Carrier, leg_id: str) -> str:
@@ -275,7 +281,7 @@ async def _state(pool: Pool, call_id: UUID) -> State | None:
 
 def _carrier(carriers: Gateways, its: State) -> Carrier:
     try:
-        return carriers.get("telnyx" if its.carrier == "telnyx" else "twilio")
+        return carriers.get(its.carrier)
     except CarrierRefused as refusal:
         raise JobFailed(f"refused: {refusal.code}", for_good=True) from None
 

@@ -9,10 +9,10 @@ from uuid import UUID
 
 import msgspec
 
-from control.analytics.rollup import Day, mark_all
 from control.calls import store, store_events
 from control.calls.applying import Fresh, applied
-from control.calls.service import BY_CARRIER, HANG_UP, HangUp
+from control.calls.hanging import hang_up
+from control.calls.putting import put
 from control.calls.state import State
 from control.calls.store_events import EventRow
 from control.db.jobs import enqueue
@@ -111,16 +111,9 @@ async def _apply(db: Connection, before: Mapping[UUID, State], fresh: Iterable[T
         if new != old:
             changed.append((old, new))
     await store_events.upsert_words(db, spoken)
-    await store.update_states(db, [new for _, new in changed])
+    await put(db, changed)
     await _have_joined(db, changed)
     await _have_hung_up(db, changed)
-    counted = [
-        Day(new.workspace_id, new.created_at.astimezone(UTC).date())
-        for old, new in changed
-        if (old.status, old.duration_seconds) != (new.status, new.duration_seconds)
-    ]
-    if counted:
-        await mark_all(db, counted)
     return {**before, **{new.id: new for _, new in changed}}
 
 
@@ -135,9 +128,8 @@ async def _have_hung_up(db: Connection, changed: Iterable[tuple[State, State]]) 
     """Not those whose caller was put through: they are on the line still."""
     for old, new in changed:
         over = new.is_final and not old.is_final and new.end_reason != "transferred"
-        if over and new.carrier == "telnyx" and new.carrier_call_id is not None:
-            job = HangUp(new.id, "telnyx", new.carrier_call_id, BY_CARRIER)
-            await enqueue(db, HANG_UP, msgspec.json.encode(job), delay_s=HANG_UP_AFTER_S)
+        if over and new.carrier == "telnyx":
+            await hang_up(db, new, None, delay_s=HANG_UP_AFTER_S)
 
 
 def _row(one: Told, workspace_id: UUID) -> EventRow:

@@ -19,11 +19,11 @@ from control.accounts.policy import HashPolicy
 from control.agents.model import Agent, AgentPolicy, Draft
 from control.agents.seed import seed_providers, seed_templates
 from control.calls.handover import Handover
-from control.calls.model import Admitted, CarrierName, Refused, Ring
+from control.calls.model import Admitted, Refused, Ring
 from control.calls.policy import CallPolicy
 from control.calls.service import Calls
 from control.carriers.book import Carriers
-from control.carriers.model import Available, CarrierAway, CarrierRefused, Dial, Owned, Placed
+from control.carriers.model import Available, CarrierAway, CarrierName, CarrierRefused, Dial, Owned, Placed
 from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform, enter_user, enter_workspace
 from control.http.context import Services

@@ -7,16 +7,17 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from control.calls.hanging import HangUp
 from control.calls.model import Admitted
 from control.calls.outbound import PLACE, PlaceJob
-from control.calls.service import HANG_UP, HangUp
 from control.calls.work import hang_up_by, place_by
 from control.carriers.model import Placed
 from control.db.jobs import Handler, JobFailed
 from shared.bus.commands import DONE, Commands, EndCall
 from shared.bus.live import LiveCall, LiveCalls
 from shared.errors import Conflict, Invalid, Missing, Problem, TooMany
-from tests.control.calls.stage import NOW, STAFF, Gateway, House, Shop, away, later, refusal
+from shared.events import EndReason
+from tests.control.calls.stage import NOW, STAFF, House, Shop, away, later, refusal
 
 SOMEBODY = "+12125550123"
 
@@ -102,7 +103,7 @@ async def test_the_trial_tier_has_test_calls_only_and_few(house: House) -> None:
 )
 async def test_how_many_calls(house: House, key: str, code: str, passes_s: int) -> None:
     shop = await house.shop()
-    before = (await house.staff(house.calls._outbound.limits))[key]
+    before = (await house.staff(house.calls._outbound._limits))[key]
     await setting(house, **{key: 2})
     try:
         await house.place(shop, SOMEBODY)
@@ -346,12 +347,12 @@ def hanging(house: House) -> Handler:
 NINE = UUID(int=9)
 
 
-def hang_up(reason: str = "admin", call_id: UUID = NINE) -> bytes:
+def hang_up(reason: EndReason = "admin", call_id: UUID = NINE) -> bytes:
     return msgspec.json.encode(HangUp(call_id, "twilio", "CA9", reason))
 
 
 async def test_media_ends_a_call_where_it_has_it(house: House) -> None:
-    await LiveCalls(house.redis).beat([LiveCall(str(UUID(int=9)), "w", "node-h", 0, 0)])
+    await LiveCalls(house.redis).beat([LiveCall(str(UUID(int=9)), "node-h", 0)])
     ending = asyncio.ensure_future(hanging(house)(hang_up("voicemail")))
     _, orders = await Commands(house.redis).read("node-h", "0", 4.0)
     assert orders[0].command == EndCall("voicemail")
@@ -374,11 +375,3 @@ async def test_else_the_carrier_does(house: House) -> None:
     with pytest.raises(JobFailed) as failed:
         await hanging(house)(hang_up(call_id=UUID(int=10)))
     assert failed.value.for_good
-
-
-def test_the_gateway_is_a_whole_carrier() -> None:
-    from control.carriers.model import Carrier
-
-    carrier: Carrier = Gateway()
-    assert carrier.name == "twilio"
-    assert HANG_UP == "calls.hang_up"

@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from control.agents.model import Edit
+from control.calls.hanging import HANG_UP, HangUp
 from control.calls.model import Admitted, CarrierRecording, Open, Progress, Refused
 from control.calls.policy import MOST_LEGS
-from control.calls.service import FETCH, HANG_UP, Fetch, HangUp
+from control.calls.service import FETCH, Fetch
 from shared.bus.checkpoints import Checkpoint
 from shared.events import Status, Usage
 from shared.plan import HeardMessage
@@ -19,7 +20,7 @@ from tests.control.calls.stage import NOW, House, Shop, later
 
 async def say(house: House, name: str, status: Status | None, seconds: float = 0, **given: Any) -> None:
     progress = Progress("twilio", name, status, later(seconds), **given)
-    await house.staff(lambda db: house.calls.progress(db, progress, later(seconds)))
+    await house.staff(lambda db: house.calls.progress(db, progress))
 
 
 async def outbound(house: House, shop: Shop, name: str) -> UUID:
@@ -123,9 +124,9 @@ async def test_a_person_who_answers_is_not(house: House) -> None:
 async def test_a_recording_is_fetched_once(house: House) -> None:
     shop = await house.shop()
     call = await house.admitted(shop, "CA-recorded")
-    told = CarrierRecording("twilio", "CA-recorded", "RE1", "https://api.example.com/RE1", 30, 2)
+    told = CarrierRecording("twilio", "CA-recorded", "RE1", "https://api.example.com/RE1", 30)
     for _ in range(3):
-        await house.staff(lambda db: house.calls.carrier_recording(db, told, NOW))
+        await house.staff(lambda db: house.calls.carrier_recording(db, told))
     jobs = [msgspec.json.decode(job, type=Fetch) for job in await house.jobs(FETCH)]
     assert [job for job in jobs if job.call_id == call.call_id] == [Fetch(call.call_id, "RE1")]
 

@@ -72,7 +72,7 @@ async def put_through(house: House, shop: Shop, direction: str) -> tuple[UUID, s
         await house.staff(lambda db: house.calls.placing.placed(db, call_id, name, NOW))
 
     async def over(db: Connection) -> None:
-        await house.calls.progress(db, Progress("twilio", name, "in_progress", NOW), NOW)
+        await house.calls.progress(db, Progress("twilio", name, "in_progress", NOW))
         its = (await store.lock_states(db, [call_id]))[call_id]
         event = CallEnded("completed", "transferred", "", 60_000, Usage(call_ms=60_000))
         await store.update_states(db, [media_ended(its, event, later(60))])
@@ -84,4 +84,4 @@ async def put_through(house: House, shop: Shop, direction: str) -> tuple[UUID, s
 async def say(house: House, name: str, seconds: float, **given: Any) -> None:
     """The carrier tells the end."""
     progress = Progress("twilio", name, "completed", later(seconds), **given)
-    await house.staff(lambda db: house.calls.progress(db, progress, later(seconds)))
+    await house.staff(lambda db: house.calls.progress(db, progress))

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from control.calls.model import CarrierRecording, Ring
-from control.calls.service import Fetch
+from control.calls.service import FETCH, Fetch
 from control.calls.work import fetch_recording_by
 from control.carriers.book import Carriers
 from control.carriers.model import CarrierAway, CarrierName, CarrierRefused
@@ -47,8 +47,8 @@ async def told(house: House, name: str, recording_id: str, url: str = URL, leg: 
     shop = await house.shop(carrier="telnyx")
     ring = Ring("telnyx", name, "+14155550100", shop.number)
     await house.staff(lambda db: house.calls.arrive(db, ring, NOW))
-    recording = CarrierRecording("telnyx", name, recording_id, url, 30, 2, leg_id=leg)
-    await house.staff(lambda db: house.calls.carrier_recording(db, recording, NOW))
+    recording = CarrierRecording("telnyx", name, recording_id, url, 30, leg_id=leg)
+    await house.staff(lambda db: house.calls.carrier_recording(db, recording))
     row = await house.staff(lambda db: db.fetchrow("SELECT id FROM calls WHERE carrier_call_id = $1", name))
     call_id: UUID = row["id"]
     return call_id
@@ -56,10 +56,11 @@ async def told(house: House, name: str, recording_id: str, url: str = URL, leg: 
 
 def job(house: House, telnyx: Telnyx, *, delete: bool = True, storage: Storage | None = None) -> Handler:
     carriers = Carriers({"telnyx": telnyx})
-    return fetch_recording_by(house.pool, house.calls, carriers, storage or house.storage, delete=delete)
+    return fetch_recording_by(house.pool, carriers, storage or house.storage, delete=delete)
 
 
-def payload(call_id: UUID, recording_id: str = "") -> bytes:
+def payload(call_id: UUID, recording_id: str = "leg-1") -> bytes:
+    """recording_id: the leg's, of one that was told without an id."""
     return msgspec.json.encode(Fetch(call_id, recording_id))
 
 
@@ -112,7 +113,7 @@ async def test_one_that_is_not_to_be_deleted_needs_no_id(house: House) -> None:
 async def test_an_address_that_is_no_longer_good_is_asked_for_anew(house: House, recording_id: str) -> None:
     telnyx = Telnyx(known={"leg-1": "R4"}, expired=True)
     call_id = await told(house, f"v3:r4{recording_id}", recording_id)
-    await job(house, telnyx)(payload(call_id, recording_id))
+    await job(house, telnyx)(payload(call_id, recording_id or "leg-1"))
     await check(house, call_id)
     assert telnyx.deleted == ["R4"]
 
@@ -162,8 +163,8 @@ async def test_a_carrier_that_is_away_is_asked_again(house: House) -> None:
 async def test_each_of_a_calls_recordings_is_kept_and_deleted(house: House) -> None:
     telnyx = Telnyx(audio=b"RIFF one")
     call_id = await told(house, "v3:r9", "R9")
-    second = CarrierRecording("telnyx", "v3:r9", "R10", URL, 12, 2, leg_id="leg-1")
-    await house.staff(lambda db: house.calls.carrier_recording(db, second, NOW))
+    second = CarrierRecording("telnyx", "v3:r9", "R10", URL, 12, leg_id="leg-1")
+    await house.staff(lambda db: house.calls.carrier_recording(db, second))
     run = job(house, telnyx)
     await run(payload(call_id, "R9"))
     telnyx.audio = b"RIFF two"
@@ -175,6 +176,34 @@ async def test_each_of_a_calls_recordings_is_kept_and_deleted(house: House) -> N
     assert keys == {"R9": f"{base}.wav", "R10": f"{base}-2.wav"}
     assert [await house.storage.get(key) for key in keys.values()] == [b"RIFF one", b"RIFF two"]
     assert telnyx.deleted == ["R9", "R10"]
+
+
+async def test_of_two_legs_each_has_its_recording_although_no_ids_are_told(house: House) -> None:
+    telnyx = Telnyx(known={"leg-1": "R13", "leg-2": "R14"})
+    call_id = await told(house, "v3:r13", "")
+    for _ in range(2):
+        second = CarrierRecording("telnyx", "v3:r13", "", URL, 12, leg_id="leg-2")
+        await house.staff(lambda db: house.calls.carrier_recording(db, second))
+    jobs = [msgspec.json.decode(job, type=Fetch) for job in await house.jobs(FETCH)]
+    assert [one.recording_id for one in jobs if one.call_id == call_id] == ["leg-1", "leg-2"]
+    for leg in ("leg-1", "leg-2"):
+        await job(house, telnyx)(payload(call_id, leg))
+    assert (telnyx.fetched, telnyx.deleted) == (["R13", "R14"], ["R13", "R14"])
+
+
+async def test_one_that_was_noted_without_any_name_is_still_fetched(house: House) -> None:
+    """As rows of earlier versions have it."""
+    telnyx = Telnyx(known={"leg-1": "R15"})
+    call_id = await told(house, "v3:r15", "")
+    old = {"": {"id": "", "url": URL, "duration_s": 30, "channels": 2, "leg": "leg-1", "place": 0}}
+    await house.staff(
+        lambda db: db.execute(
+            "UPDATE calls SET details = jsonb_set(details, '{carrier_recordings}', $2) WHERE id = $1", call_id, old
+        )
+    )
+    await job(house, telnyx)(payload(call_id, ""))
+    await check(house, call_id)
+    assert telnyx.deleted == ["R15"]
 
 
 async def test_one_without_a_sound_is_given_up(house: House) -> None:

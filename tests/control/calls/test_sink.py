@@ -14,12 +14,13 @@ import msgspec
 import pytest
 
 from control.analytics.rollup import roll_up
-from control.calls.model import Admitted, CarrierName, Progress
-from control.calls.service import HANG_UP
+from control.calls.hanging import HANG_UP
+from control.calls.model import Admitted, Progress
 from control.calls.sink import ASIDE, Counts, Pace, consume
 from control.calls.work import hang_up_by
 from control.calls.writing import JOIN, Join, read, write
 from control.carriers.book import Carriers
+from control.carriers.model import CarrierName
 from shared.bus.client import bus_client
 from shared.bus.events import STREAM, EventStream
 from shared.events import (
@@ -165,7 +166,7 @@ async def test_a_number_that_comes_again_with_another_time_counts_once(house: Ho
 async def test_the_carriers_word_may_be_faster(house: House) -> None:
     _, call = await a_call(house)
     told = Progress("twilio", call.carrier_call_id, "completed", later(14), duration_s=14)
-    await house.staff(lambda db: house.calls.progress(db, told, later(14)))
+    await house.staff(lambda db: house.calls.progress(db, told))
     lines = conversation(call)
     lines[-1] = line(call.call_id, 6, CallEnded("completed", "silence", "", 12_000, Usage()), 12)
     async with sinking(house):
@@ -365,12 +366,26 @@ async def test_telnyx_is_told_to_hang_up_once_media_has_ended_a_call(
         assert gateway.hung_up == [name]
 
 
+async def test_the_carriers_own_word_in_between_saves_the_request(house: House) -> None:
+    shop = await house.shop(carrier="telnyx")
+    made = await house.ring(shop, "told-in-between", carrier="telnyx")
+    assert isinstance(made, Admitted)
+    told = read("1-1", line(made.call_id, 9, CallEnded("completed", "agent_hangup", "", 9_000, Usage()), 9))
+    await house.staff(lambda db: write(db, [told]))
+    (job,) = [job for job in await house.jobs(HANG_UP) if b"told-in-between" in job]
+    over = Progress("telnyx", "told-in-between", "completed", later(9), details={"cause": "normal_clearing"})
+    await house.staff(lambda db: house.calls.progress(db, over))
+    gateway = Gateway("telnyx")
+    await hang_up_by(house.pool, Carriers({"telnyx": gateway}), house.handover)(job)
+    assert gateway.hung_up == []
+
+
 async def test_a_call_that_telnyx_has_ended_need_not_be_hung_up(house: House) -> None:
     shop = await house.shop(carrier="telnyx")
     made = await house.ring(shop, "hung-up-already", carrier="telnyx")
     assert isinstance(made, Admitted)
     over = Progress("telnyx", "hung-up-already", "completed", later(9))
-    await house.staff(lambda db: house.calls.progress(db, over, later(9)))
+    await house.staff(lambda db: house.calls.progress(db, over))
     told = read("1-1", line(made.call_id, 9, CallEnded("completed", "caller_hangup", "", 9_000, Usage()), 9))
     await house.staff(lambda db: write(db, [told]))
     assert not [job for job in await house.jobs(HANG_UP) if b"hung-up-already" in job]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from control.carriers.book import CarrierOptions, Carriers, Priced, open_carriers
+from control.carriers.book import CarrierOptions, Priced, open_carriers
 from control.carriers.model import CarrierRefused
 from shared.errors import Conflict
 
@@ -45,8 +45,3 @@ async def test_a_default_that_is_not_set_up_is_no_carrier() -> None:
     async with open_carriers(options) as carriers:
         with pytest.raises(Conflict):
             _ = carriers.default
-
-
-def test_a_book_may_be_made_by_hand() -> None:
-    with pytest.raises(CarrierRefused):
-        Carriers({}, None).get("simulated")
