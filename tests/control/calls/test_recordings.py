@@ -181,8 +181,8 @@ async def test_each_of_a_calls_recordings_is_kept_and_deleted(house: House) -> N
 async def test_of_two_legs_each_has_its_recording_although_no_ids_are_told(house: House) -> None:
     telnyx = Telnyx(known={"leg-1": "R13", "leg-2": "R14"})
     call_id = await told(house, "v3:r13", "")
+    second = CarrierRecording("telnyx", "v3:r13", "", URL, 12, leg_id="leg-2")
     for _ in range(2):
-        second = CarrierRecording("telnyx", "v3:r13", "", URL, 12, leg_id="leg-2")
         await house.staff(lambda db: house.calls.carrier_recording(db, second))
     jobs = [msgspec.json.decode(job, type=Fetch) for job in await house.jobs(FETCH)]
     assert [one.recording_id for one in jobs if one.call_id == call_id] == ["leg-1", "leg-2"]
