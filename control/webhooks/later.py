@@ -1,6 +1,9 @@
 """Webhooks whose effect is still missing: a duty of the worker; and those that are old go."""
 
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 import structlog
@@ -19,15 +22,18 @@ from shared.logs import told
 
 # They are records of what carriers told, and hold numbers of people: no longer than disputes need.
 KEPT: Final = timedelta(days=30)
+# While a carrier is away each event waits as long as it may: one by one, the duty would come too late.
+_AT_ONCE: Final = 10
 log = structlog.get_logger()
 
 
 async def finish_open(
     pool: Pool, services: Rooms, now: datetime, most: int = 50, metrics: WebhookMetrics | None = None
 ) -> int:
-    """Tries up to `most` open events whose time has come; returns how many it tried. One that failed so often that it
-    never will be done is closed with its last fault. Not within a transaction: carriers are asked. Several workers may
-    do so at once. metrics: where what follows is counted. Raises Unavailable without a database."""
+    """Tries up to `most` open events whose time has come, some at once; returns how many it tried. One that failed so
+    often that it never will be done is closed with its last fault. Not within a transaction: carriers are asked.
+    Several workers may do so at once. metrics: where what follows is counted. Raises Unavailable without a database:
+    the rest waits for its next time then."""
     # Nothing here answers a carrier, so that no address and no key is needed.
     options = WebhookOptions("")
     leading = Leading(pool, services, metrics or WebhookMetrics(), options.connect_s)
@@ -36,23 +42,40 @@ async def finish_open(
     # What was told while the database was away comes first.
     await Shelf(leading, options.connect_s).empty()
     found = await leading.transact(lambda db: claim_open(db, now, most))
-    for left in found:
-        try:
-            await _finish(left, telnyx, notes, now)
-        except Unavailable:
-            raise
-        except Exception as error:  # one event's fault is not the next one's
-            fault = type(error).__name__
-            log.error("webhook.broke_off", carrier=left.event.source, kind=left.event.event_type, **told(error))
-            await _note(leading, left, fault)
-        if left.attempts >= MOST_ATTEMPTS:
-            await _give_up(leading, left, now)
+    await _each(found, partial(_try, leading, telnyx, notes, now))
     return len(found)
 
 
 async def purge(db: Connection, now: datetime, most: int) -> int:
     """Removes up to `most` old webhooks; returns how many. Within a duty's transaction."""
     return await remove_old(db, now - KEPT, most)
+
+
+async def _each(found: Sequence[Left], work: Callable[[Left], Awaitable[None]]) -> None:
+    """The oldest first. Whoever meets a fault stops; the others end what they are at."""
+    waiting = iter(found)
+
+    async def take() -> None:
+        for left in waiting:
+            await work(left)
+
+    ends = await asyncio.gather(*(take() for _ in range(_AT_ONCE)), return_exceptions=True)
+    for fault in ends:
+        if fault is not None:
+            raise fault
+
+
+async def _try(leading: Leading, telnyx: TelnyxCalls, notes: TwilioNotes, now: datetime, left: Left) -> None:
+    try:
+        await _finish(left, telnyx, notes, now)
+    except Unavailable:
+        raise
+    except Exception as error:  # one event's fault is not the next one's
+        fault = type(error).__name__
+        log.error("webhook.broke_off", carrier=left.event.source, kind=left.event.event_type, **told(error))
+        await _note(leading, left, fault)
+    if left.attempts >= MOST_ATTEMPTS:
+        await _give_up(leading, left, now)
 
 
 async def _finish(left: Left, telnyx: TelnyxCalls, notes: TwilioNotes, now: datetime) -> None:

@@ -15,8 +15,7 @@ class WebhookOptions:
     inline_s: Telnyx wants its answer within 2 s; commands that take longer go on without it. commands_s: for all that
     one event leads to, the wait for the conversation's end included; what is not done by then is left for later.
     record_after_s: after the answer, when Twilio is told to record a call that came in (where it is to record at all).
-    busy_tone: whether a caller for whom there is no room hears the busy tone in place of words. apology: said in
-    English when anything of ours broke.
+    apology: said in English when anything of ours broke.
     """
 
     url: str
@@ -30,5 +29,4 @@ class WebhookOptions:
     commands_s: float = 4.0
     record_after_s: float = 1.0
     body_timeout_s: float = 5.0
-    busy_tone: bool = False
     apology: str = "Sorry, something went wrong on our side. Please call again in a moment. Goodbye."

@@ -1,7 +1,7 @@
 """The addresses that carriers ask; what they say goes to the carrier's part."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -11,10 +11,9 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from control.db.pool import Pool
-from control.http.faults import of_database
 from control.webhooks.background import Background
 from control.webhooks.inbox import Inbox
-from control.webhooks.leading import Leading
+from control.webhooks.leading import Leading, is_away
 from control.webhooks.metrics import WebhookMetrics
 from control.webhooks.options import WebhookOptions
 from control.webhooks.ports import Rooms
@@ -28,6 +27,7 @@ from control.webhooks.twilio_notes import TwilioNotes, kind_of_status
 from shared.errors import Problem, Unavailable
 from shared.logs import told
 
+OfTwilio = Callable[[Form, datetime], Awaitable[web.Response]]
 log = structlog.get_logger()
 
 
@@ -84,54 +84,48 @@ class Webhooks:
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Beside the routes of the API, behind the same edge."""
         for path, handler in (
-            (INBOUND, self.inbound),
-            (STATUS, self.status),
-            (RECORDING, self.recording),
-            (CONTINUE, self.continued),
+            (INBOUND, self._inbound),
+            (STATUS, self._status),
+            (RECORDING, self._recording),
+            (CONTINUE, self._continued),
         ):
-            router.add_post(path, handler)
+            router.add_post(path, self._read_for(handler))
 
     async def close(self) -> None:
         """Before the pool closes: what goes on in the background is waited for, some seconds at most."""
         await self._background.close()
 
-    async def inbound(self, request: web.Request) -> web.Response:
-        """Twilio's is answered with TwiML, whatever happens on our side."""
-        now = self._clock()
-        said = await self._inbox.read(request, now)
-        if isinstance(said, Event):
-            return await self._take_event(said, now)
-        return self._twiml("inbound", await self._twilio.arrived(said, now))
+    def _read_for(self, twilio: OfTwilio) -> Callable[[web.Request], Awaitable[web.Response]]:
+        """A handler of an address: Telnyx's events are the same at all of them, `twilio` answers Twilio's form."""
 
-    async def continued(self, request: web.Request) -> web.Response:
-        """As `inbound`."""
-        now = self._clock()
-        said = await self._inbox.read(request, now)
-        if isinstance(said, Event):
-            return await self._take_event(said, now)
-        return self._twiml("continue", await self._twilio.went_on(said, now))
+        async def handle(request: web.Request) -> web.Response:
+            now = self._clock()
+            said = await self._inbox.read(request, now)
+            return await (self._take_event(said, now) if isinstance(said, Event) else twilio(said, now))
 
-    async def status(self, request: web.Request) -> web.Response:
+        return handle
+
+    async def _inbound(self, form: Form, now: datetime) -> web.Response:
+        """Answered with TwiML, whatever happens on our side."""
+        return self._twiml("inbound", await self._twilio.arrived(form, now))
+
+    async def _continued(self, form: Form, now: datetime) -> web.Response:
+        """As `_inbound`."""
+        return self._twiml("continue", await self._twilio.went_on(form, now))
+
+    async def _status(self, form: Form, now: datetime) -> web.Response:
         """States of calls, and the word of answering-machine detection."""
-        now = self._clock()
-        said = await self._inbox.read(request, now)
-        if isinstance(said, Event):
-            return await self._take_event(said, now)
-        return await self._take_note(kind_of_status(said), said, now)
+        return await self._take_note(kind_of_status(form), form, now)
 
-    async def recording(self, request: web.Request) -> web.Response:
+    async def _recording(self, form: Form, now: datetime) -> web.Response:
         """Recordings that the carrier made."""
-        now = self._clock()
-        said = await self._inbox.read(request, now)
-        if isinstance(said, Event):
-            return await self._take_event(said, now)
-        return await self._take_note("recording", said, now)
+        return await self._take_note("recording", form, now)
 
     async def _take_note(self, kind: Kind, form: Form, now: datetime) -> web.Response:
         try:
             outcome = await self._noted(kind, form, now)
         except Exception as error:
-            if not _is_away(error) or not await self._shelf.put(stored(kind, form), now):
+            if not is_away(error) or not await self._shelf.put(stored(kind, form), now):
                 raise
             log.warning("webhook.put_by", carrier="twilio", kind=kind)
             outcome = "put_by"
@@ -154,7 +148,7 @@ class Webhooks:
         outcome, step = await self._store_event(event, now)
         self._metrics.taken.labels("telnyx", event.type, outcome).inc()
         if step is not None:
-            task = self._background.start(event.type, self._carry_out(event, step, now))
+            task = self._background.start(event.type, self._telnyx.carry_out(event, step, now))
             if task is not None:
                 await asyncio.wait({task}, timeout=self._options.inline_s)
         return web.Response(status=200)
@@ -171,9 +165,6 @@ class Webhooks:
             await self._telnyx.keep_open(event, now)
             return "broken", None
 
-    async def _carry_out(self, event: Event, step: Step, now: datetime) -> None:
-        await self._telnyx.carry_out(event, step, now)
-
     def _twiml(self, kind: Kind, text: str) -> web.Response:
         self._metrics.taken.labels("twilio", kind, "answered").inc()
         return web.Response(text=text, content_type="text/xml", charset="utf-8")
@@ -181,13 +172,9 @@ class Webhooks:
 
 def _require_ours(error: Exception, carrier: str, kind: str) -> None:
     """Logs a fault of our program's. What is the database's, or somebody's who is told, goes on: 503 at the edge."""
-    if isinstance(error, Problem) or _is_away(error):
+    if isinstance(error, Problem) or is_away(error):
         raise error
     log.error("webhook.broke_off", carrier=carrier, kind=kind, **told(error))
-
-
-def _is_away(error: Exception) -> bool:
-    return isinstance(error, Unavailable) or isinstance(of_database(error), Unavailable)
 
 
 def _now() -> datetime:

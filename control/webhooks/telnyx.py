@@ -12,6 +12,7 @@ from typing import Final
 
 import structlog
 
+from control.calls.model import Refused
 from control.carriers.model import CarrierAway, CarrierRefused
 from control.db.pool import Connection
 from control.webhooks import telnyx_event as events
@@ -68,9 +69,9 @@ class TelnyxCalls:
         """Something of ours broke: for later."""
         await self._leading.transact(lambda db: keep(db, events.stored(event), now, handled=False))
 
-    async def carry_out(self, event: Event, step: Step, now: datetime) -> bool:
-        """Whether the event is done with. What Telnyx refuses it will refuse for ever; what did not reach it, or not
-        in time, stays open."""
+    async def carry_out(self, event: Event, step: Step, now: datetime) -> None:
+        """What Telnyx refuses it will refuse for ever, and is done with; what did not reach it, or not in time, stays
+        open."""
         try:
             async with asyncio.timeout(self._commands_s):
                 effect, error = await step(), None
@@ -80,17 +81,17 @@ class TelnyxCalls:
                 log.error("webhook.command_refused", carrier="telnyx", kind=event.type, code=refused.code)
         except (CarrierAway, BusAway, Unavailable, TimeoutError) as fault:
             await self._left_open(event, type(fault).__name__)
-            return False
+            return
         await self._leading.transact(lambda db: self._done(db, event, effect, error, now))
-        return True
 
-    async def finish(self, stored: Stored, received_at: datetime, now: datetime) -> bool:
-        """One that was left open, as far as it still makes sense; whether it is done with."""
+    async def finish(self, stored: Stored, received_at: datetime, now: datetime) -> None:
+        """One that was left open, as far as it still makes sense."""
         event = events.restored(stored.payload, received_at)
         late = event.type in _STEERING and now - received_at > _TOO_LATE
         begin = self._given_up if late else None
         step = await self._leading.transact(lambda db: self._begun(db, event, now, begin))
-        return step is None or await self.carry_out(event, step, now)
+        if step is not None:
+            await self.carry_out(event, step, now)
 
     async def _begun(self, db: Connection, event: Event, now: datetime, begin: Begin | None = None) -> Step | None:
         if event.transfer_of:
@@ -117,20 +118,19 @@ class TelnyxCalls:
 
     async def _initiated(self, db: Connection, event: Event, now: datetime) -> Step | None:
         if event.is_outbound:
-            await self._calls.progress(db, events.state(event, "ringing"), now)
+            await self._calls.progress(db, events.state(event, "ringing"))
             return None
         outcome = await self._calls.arrive(db, events.ring(event), now)
         return partial(self._line.take, event, outcome)
 
     async def _answered(self, db: Connection, event: Event, now: datetime) -> Step | None:
         """Now there is a line: the agent gets it. Only now, for a ticket is good for a minute."""
-        if event.is_outbound:
-            if event.call_id is None:
-                return None  # not one that we placed
-            await self._calls.progress(db, events.state(event, "in_progress"), now)
-            outcome = await self._calls.answered(db, "telnyx", event.call, event.call_id, now)
-        else:
-            await self._calls.progress(db, events.state(event, "in_progress"), now)
+        if event.is_outbound and event.call_id is None:
+            return None  # not one that we placed
+        await self._calls.progress(db, events.state(event, "in_progress"))
+        outcome = await self._calls.answered(db, "telnyx", event.call, event.call_id, now)
+        if isinstance(outcome, Refused) and outcome.call_id is None and not event.is_outbound:
+            # Nothing is written down of its ringing: it arrives only now.
             outcome = await self._calls.arrive(db, events.ring(event), now)
         return partial(self._line.lead, event, outcome, now)
 
@@ -153,20 +153,20 @@ class TelnyxCalls:
         return partial(self._line.tell_not_reached, event)
 
     async def _hung_up(self, db: Connection, event: Event, now: datetime) -> Step | None:
-        await self._calls.progress(db, events.hung_up(event), now)
+        await self._calls.progress(db, events.hung_up(event))
         return None
 
     async def _machine(self, db: Connection, event: Event, now: datetime) -> Step | None:
-        await self._calls.progress(db, events.machine(event), now)
+        await self._calls.progress(db, events.machine(event))
         return None
 
     async def _bridged(self, db: Connection, event: Event, now: datetime) -> Step | None:
-        await self._calls.progress(db, events.note(event, bridged_at=event.at.isoformat()), now)
+        await self._calls.progress(db, events.note(event, bridged_at=event.at.isoformat()))
         return None
 
     async def _cost(self, db: Connection, event: Event, now: datetime) -> Step | None:
         cost = {"total": event["total_cost"], "parts": event.payload.get("cost_parts")}
-        await self._calls.progress(db, events.note(event, cost=cost), now)
+        await self._calls.progress(db, events.note(event, cost=cost))
         return None
 
     async def _recorded(self, db: Connection, event: Event, now: datetime) -> Step | None:
@@ -175,9 +175,9 @@ class TelnyxCalls:
         if recording is None:
             log.warning("webhook.recording_unknown", carrier="telnyx")
         else:
-            await self._calls.carrier_recording(db, recording, now)
+            await self._calls.carrier_recording(db, recording)
         return None
 
     async def _not_recorded(self, db: Connection, event: Event, now: datetime) -> Step | None:
-        await self._calls.progress(db, events.note(event, recording="error", error=event["reason"]), now)
+        await self._calls.progress(db, events.note(event, recording="error", error=event["reason"]))
         return None

@@ -4,7 +4,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final, Literal
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -12,6 +12,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import msgspec
 
 from control.calls.model import CarrierRecording, Progress, Ring
+from control.webhooks.fields import moment_of, noted, uuid_of
 from control.webhooks.store import Stored
 from shared.errors import Malformed
 from shared.events import EndReason, Status
@@ -35,7 +36,6 @@ _KEPT: Final = frozenset(
 )  # fmt: skip
 _TRANSFER: Final = "transfer:"
 _LONGEST: Final = 500
-_MOST_APART: Final = timedelta(days=1)
 _CAUSES: Final[Mapping[str, Status]] = {
     "normal_clearing": "completed",
     "time_limit": "completed",
@@ -144,7 +144,7 @@ def hung_up(event: Event) -> Progress:
         event.at,
         call_id=event.call_id,
         end_reason=_end_reason(event, cause, status),
-        details=_details(status=event.type, cause=cause, source=event["hangup_source"], sip=event["sip_hangup_cause"]),
+        details=noted(status=event.type, cause=cause, source=event["hangup_source"], sip=event["sip_hangup_cause"]),
     )
 
 
@@ -178,7 +178,6 @@ def recording(event: Event, call: str) -> CarrierRecording | None:
         event["recording_id"],
         where,
         _seconds(event["recording_started_at"], event["recording_ended_at"]),
-        2 if event["channels"] == "dual" else 1,
         call_id=event.call_id,
         leg_id=leg_id,
     )
@@ -205,7 +204,7 @@ def _event(event_id: str, event_type: str, at: datetime, payload: Mapping[str, A
         return Event(event_id, event_type, at, None, state_text.removeprefix(_TRANSFER), payload)
     # The URL is handed down to legs that are not the call itself, the state is not: it rules where there is one.
     ours = state_text if "client_state" in payload else call
-    return Event(event_id, event_type, at, _uuid(ours), "", payload)
+    return Event(event_id, event_type, at, uuid_of(ours), "", payload)
 
 
 def _end_reason(event: Event, cause: str, status: Status) -> EndReason | None:
@@ -227,13 +226,11 @@ def _unpacked(client_state: object) -> str:
 
 
 def _moment(text: object, now: datetime) -> datetime:
+    """ISO 8601; now, where that is missing or cannot be."""
     try:
-        told = datetime.fromisoformat(text) if isinstance(text, str) else now
+        return moment_of(datetime.fromisoformat(text), now) if isinstance(text, str) else now
     except ValueError:
         return now
-    if told.tzinfo is None or abs(told - now) > _MOST_APART:
-        return now
-    return min(told, now)
 
 
 def _clean(value: Any) -> Any:
@@ -249,15 +246,4 @@ def _seconds(begun: str, ended: str) -> int | None:
     try:
         return max(0, round((datetime.fromisoformat(ended) - datetime.fromisoformat(begun)).total_seconds()))
     except (ValueError, TypeError):
-        return None
-
-
-def _details(**told: str) -> dict[str, str]:
-    return {name: value for name, value in told.items() if value}
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text) if text else None
-    except ValueError:
         return None

@@ -75,7 +75,7 @@ class TelnyxLine:
             over = await self._rooms.handover.decide(open_call.call_id, open_call.media_node, wait_s, leg=open_call.leg)
         except BusAway:
             return await self._cut_off(event, open_call, now)
-        if over is not None and over.then == "transfer" and over.number:
+        if over is not None and over.number:
             # Telnyx shows numbers of ours only, unless the caller's was verified.
             shown = shown_number(open_call, caller_may_show=False)
             command = event.command_id("transfer")

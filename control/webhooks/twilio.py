@@ -15,7 +15,7 @@ from control.db.pool import Connection
 from control.webhooks import twilio_form as forms
 from control.webhooks import twiml
 from control.webhooks.background import Background
-from control.webhooks.leading import Leading, shown_number
+from control.webhooks.leading import Leading, is_away, shown_number
 from control.webhooks.options import WebhookOptions
 from control.webhooks.ports import Recorder
 from control.webhooks.store import keep
@@ -39,13 +39,13 @@ class TwilioCalls:
 
     async def arrived(self, form: Form, now: datetime) -> str:
         """A call wants instructions for the first time: one to a number of ours, or one of ours that was picked up."""
-        return await self._answer("outbound" if form.is_outbound else "inbound", self._arrived(form, now), form)
+        return await self._answer("outbound" if form.is_outbound else "inbound", self._arrived(form, now))
 
     async def went_on(self, form: Form, now: datetime) -> str:
         """The media stream is over, or the number that the caller was put through to: what comes next?"""
-        return await self._answer("continue", self._went_on(form, now), form)
+        return await self._answer("continue", self._went_on(form, now))
 
-    async def _answer(self, kind: str, work: Awaitable[str], form: Form) -> str:
+    async def _answer(self, kind: str, work: Awaitable[str]) -> str:
         try:
             async with asyncio.timeout(self._options.deadline_s):
                 return await work
@@ -56,7 +56,7 @@ class TwilioCalls:
 
     async def _arrived(self, form: Form, now: datetime) -> str:
         outcome, is_new = await self._leading.transact(lambda db: self._admit(db, form, now))
-        answer = await self._led(outcome, now, answered=form.is_outbound)
+        answer = await self._led(outcome, now)
         if is_new and not form.is_outbound and isinstance(outcome, Admitted) and outcome.records_at_carrier:
             self._background.start("record", self._record(outcome))
         return answer
@@ -69,16 +69,12 @@ class TwilioCalls:
             return await self._rooms.calls.answered(db, "twilio", form.sid, form.call_id, now), is_new
         return await self._rooms.calls.arrive(db, forms.ring(form), now), is_new
 
-    async def _led(
-        self, outcome: Admitted | Refused, now: datetime, exclude: Collection[str] = (), *, answered: bool
-    ) -> str:
+    async def _led(self, outcome: Admitted | Refused, now: datetime, exclude: Collection[str] = ()) -> str:
         if isinstance(outcome, Refused):
-            return self._refusal(outcome, answered=answered)
+            return _refusal(outcome)
         stream = await self._leading.stream(outcome, exclude)
         if isinstance(stream, Refused):
-            # Afterwards: who waits is the caller.
-            self._background.start("refuse", self._leading.note_refused(stream, now))
-            return self._refusal(stream, answered=answered)
+            return self._let_go(stream, now)
         self._background.start("connected", self._note_connected(outcome, stream))
         action = self._action(outcome.call_id, outcome.leg, outcome.plan.agent.language)
         return twiml.connect(f"{stream.url}/media/twilio", stream.token, action)
@@ -94,39 +90,39 @@ class TwilioCalls:
         if isinstance(twilio, Recorder):
             await twilio.record(admitted.carrier_call_id, str(admitted.call_id))
 
-    def _refusal(self, refused: Refused, *, answered: bool) -> str:
-        if refused.why == "all_busy" and self._options.busy_tone and not answered:
-            return twiml.reject_busy()
-        return twiml.say_and_hang_up(refused.words, locale(refused.language))
-
     def _action(self, call_id: UUID, leg: int, language: str) -> str:
         """The language comes along, so that words need no look-up when something is away."""
         return f"{self._options.url}{CONTINUE}?call={call_id}&leg={leg}&language={locale(language)}"
 
     async def _went_on(self, form: Form, now: datetime) -> str:
         if form["DialCallStatus"]:
-            return await self._dialled(form, now)
-        open_call = await self._leading.transact(lambda db: self._look(db, form, now))
+            return self._dialled(form, now)
+        try:
+            open_call = await self._leading.transact(lambda db: self._look(db, form, now))
+        except Exception as error:
+            if not is_away(error):
+                raise
+            return await self._by_word(form, error)
         if form.is_over:
             return twiml.hang_up()
         try:
             over = await self._over(open_call, form)
         except BusAway:
-            refused = await self._leading.cut_off(open_call)
+            refused = await self._leading.cut_off(open_call, form.language)
             return twiml.hang_up() if refused is None else self._let_go(refused, now)
         if over is not None:
             return self._finished(open_call, form, over)
         if open_call is None or open_call.status in FINAL:
             return twiml.hang_up()
-        outcome, lost = await self._leading.resume(open_call, now)
+        outcome, lost = await self._leading.resume(open_call, now, form.language)
         if isinstance(outcome, Refused):
             return self._let_go(outcome, now)
-        return await self._led(outcome, now, lost, answered=True)
+        return await self._led(outcome, now, lost)
 
     async def _look(self, db: Connection, form: Form, now: datetime) -> Open | None:
         await keep(db, forms.stored("continue", form), now, handled=True)
         if form.is_over:
-            await self._rooms.calls.progress(db, forms.progress(form, now), now)
+            await self._rooms.calls.progress(db, forms.progress(form, now))
         return await self._rooms.calls.go_on(db, "twilio", form.sid, now)
 
     async def _over(self, open_call: Open | None, form: Form) -> Over | None:
@@ -135,10 +131,25 @@ class TwilioCalls:
         if open_call is not None:
             wait_s = 0 if open_call.status in FINAL else self._options.over_wait_s
             return await decide(open_call.call_id, open_call.media_node, wait_s, leg=open_call.leg)
-        return None if form.call_id is None else await decide(form.call_id, None, 0)
+        return None if form.call_id is None else await decide(form.call_id, None, 0, leg=form.leg)
+
+    async def _by_word(self, form: Form, away: Exception) -> str:
+        """Without the database. The address that we gave Twilio names the call, and of one whose conversation came to
+        its end media's word lies on the bus. Raises `away` where there is none: whether such a call goes on, only the
+        database can tell."""
+        if form.is_over:
+            return twiml.hang_up()
+        over = None
+        if form.call_id is not None:
+            wait_s = self._options.over_wait_s
+            over = await self._rooms.handover.decide(form.call_id, None, wait_s, leg=form.leg)
+        if over is None:
+            raise away
+        log.warning("webhook.by_word", carrier="twilio", call_id=str(form.call_id), leg=form.leg)
+        return self._finished(None, form, over)
 
     def _finished(self, open_call: Open | None, form: Form, over: Over) -> str:
-        if over.then != "transfer" or not over.number:
+        if not over.number:
             return twiml.hang_up()
         outbound = form["Direction"].startswith("outbound")
         # Without the row, Twilio shows what it would by itself: the caller of the call.
@@ -151,11 +162,18 @@ class TwilioCalls:
     def _let_go(self, refused: Refused, now: datetime) -> str:
         """Words. Written down afterwards: who waits is the caller."""
         self._background.start("refuse", self._leading.note_refused(refused, now))
-        return self._refusal(refused, answered=True)
+        return _refusal(refused)
 
-    async def _dialled(self, form: Form, now: datetime) -> str:
-        """Whoever was called has hung up, or never answered."""
-        await self._leading.transact(lambda db: keep(db, forms.stored("continue", form), now, handled=True))
+    def _dialled(self, form: Form, now: datetime) -> str:
+        """Whoever was called has hung up, or never answered. Nothing here needs the database: it is kept afterwards."""
+        self._background.start("dialled", self._kept(form, now))
         if form.is_over or form["DialCallStatus"] in _REACHED:
             return twiml.hang_up()
         return twiml.say_and_hang_up(not_reached(form.language), locale(form.language))
+
+    async def _kept(self, form: Form, now: datetime) -> None:
+        await self._leading.transact(lambda db: keep(db, forms.stored("continue", form), now, handled=True))
+
+
+def _refusal(refused: Refused) -> str:
+    return twiml.say_and_hang_up(refused.words, locale(refused.language))

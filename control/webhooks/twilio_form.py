@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
 from control.calls.model import FINAL, CarrierRecording, Progress, Ring
+from control.webhooks.fields import moment_of, noted, uuid_of
 from control.webhooks.store import Stored
 from shared.events import Status
 
@@ -33,7 +34,6 @@ _KEPT: Final = frozenset(
     }
 )  # fmt: skip
 _LONGEST: Final = 500
-_MOST_APART: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def read_form(fields: Mapping[str, str], query: Mapping[str, str]) -> Form:
     leg = query.get("leg", "")
     return Form(
         {name: value[:_LONGEST].replace("\0", "") for name, value in fields.items() if name in _KEPT},
-        _uuid(query.get("call", "")),
+        uuid_of(query.get("call", "")),
         int(leg) if leg.isdecimal() and len(leg) < 4 else 0,
         query.get("language", "")[:20] or "en",
     )
@@ -89,7 +89,7 @@ def stored(kind: Kind, form: Form) -> Stored:
 
 def restored(payload: Mapping[str, Any]) -> Form:
     """The form of a stored event."""
-    return Form(payload["form"], _uuid(payload["call"]), payload["leg"])
+    return Form(payload["form"], uuid_of(payload["call"]), payload["leg"])
 
 
 def ring(form: Form) -> Ring:
@@ -109,7 +109,7 @@ def progress(form: Form, now: datetime) -> Progress:
         end_reason="carrier_error" if status == "failed" else None,
         duration_s=_whole(duration),
         sequence=_whole(form["SequenceNumber"]),
-        details=_details(status=form["CallStatus"], sip=form["SipResponseCode"], error=form["ErrorCode"]),
+        details=noted(status=form["CallStatus"], sip=form["SipResponseCode"], error=form["ErrorCode"]),
     )
 
 
@@ -130,7 +130,7 @@ def machine(form: Form, now: datetime) -> Progress:
         now,
         call_id=form.call_id,
         answered_by=found,
-        details=_details(answered_by=answered_by, detection_ms=form["MachineDetectionDuration"]),
+        details=noted(answered_by=answered_by, detection_ms=form["MachineDetectionDuration"]),
     )
 
 
@@ -144,7 +144,6 @@ def recording(form: Form) -> CarrierRecording | None:
         form["RecordingSid"],
         form["RecordingUrl"],
         _whole(form["RecordingDuration"]),
-        2 if form["RecordingChannels"] == "2" else 1,
         call_id=form.call_id,
     )
 
@@ -157,7 +156,7 @@ def no_recording(form: Form, now: datetime) -> Progress:
         None,
         now,
         call_id=form.call_id,
-        details=_details(recording=form["RecordingStatus"], error=form["ErrorCode"]),
+        details=noted(recording=form["RecordingStatus"], error=form["ErrorCode"]),
     )
 
 
@@ -175,24 +174,10 @@ def _identity(kind: Kind, form: Form) -> str:
 def _moment(text: str, now: datetime) -> datetime:
     """RFC 2822; now, where that is missing or cannot be."""
     try:
-        told = parsedate_to_datetime(text)
+        return moment_of(parsedate_to_datetime(text), now)
     except ValueError:
         return now
-    if told.tzinfo is None or abs(told - now) > _MOST_APART:
-        return now
-    return min(told, now)
-
-
-def _details(**told: str) -> dict[str, str]:
-    return {name: value for name, value in told.items() if value}
 
 
 def _whole(text: str) -> int | None:
     return int(text) if text.isdecimal() and len(text) < 10 else None
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text) if text else None
-    except ValueError:
-        return None

@@ -37,15 +37,15 @@ class TwilioNotes:
         calls = self._leading.rooms.calls
         match event.event_type:
             case "status":
-                await calls.progress(db, forms.progress(form, now), now)
+                await calls.progress(db, forms.progress(form, now))
             case "amd":
-                await calls.progress(db, forms.machine(form, now), now)
+                await calls.progress(db, forms.machine(form, now))
             case "recording":
                 recording = forms.recording(form)
                 if recording is not None:
-                    await calls.carrier_recording(db, recording, now)
+                    await calls.carrier_recording(db, recording)
                 elif form["RecordingStatus"] == "absent":
-                    await calls.progress(db, forms.no_recording(form, now), now)
+                    await calls.progress(db, forms.no_recording(form, now))
             case _:
                 pass  # a request for instructions: nobody waits for them any more
 

@@ -29,11 +29,6 @@ def hang_up() -> str:
     return _response("<Hangup/>")
 
 
-def reject_busy() -> str:
-    """The busy tone; only for a call that has not been answered, and it costs nothing."""
-    return _response('<Reject reason="busy"/>')
-
-
 def dial(number: str, caller: str, action: str, limit_s: int) -> str:
     """The caller is put through, for `limit_s` seconds at most. caller: the number to show, which must be one of the
     call's own or ours; empty leaves it to Twilio. action: asked when that is over."""

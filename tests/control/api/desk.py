@@ -148,5 +148,5 @@ async def node_with(
         over.set()  # the driver may swallow a task's cancellation
         node.may_answer.set()
         await listening
-        await LiveCalls(redis).gone(call_id)
+        await LiveCalls(redis).gone([call_id])
         await redis.aclose()

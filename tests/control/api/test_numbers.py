@@ -2,21 +2,30 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 from aiohttp import web
 
-from control.carriers.book import CarrierOptions
-from control.db.pool import Timeouts
+from control.accounts.passwords import Passwords
+from control.carriers.book import CarrierOptions, open_carriers
+from control.db.jobs import Handler
+from control.db.pool import Timeouts, open_pool
+from control.http.wiring import Policies, make_services
+from control.numbers.service import payload_of
+from control.numbers.work import buy_by, release_by
 from shared.ids import new_id
+from shared.secrets import Sealer
 from tests.control.api import Api, Person, Reply, running_api
 from tests.control.carriers.peer import How
 from tests.control.carriers.telnyx_peer import TelnyxPeer
 from tests.control.carriers.twilio_peer import BASE, TwilioPeer
 from tests.control.numbers.conftest import carrier_options
+from tests.control.running import CHEAP, KEY, nowhere
 
 NUMBER, OTHER = "+14155550123", "+14155550124"
 SEARCH = f"GET {BASE}/AvailablePhoneNumbers"
@@ -96,6 +105,23 @@ async def shop(api: Api) -> Shop:
     return await make_shop(api)
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a worker would do."""
+
+    buy: Handler
+    release: Handler
+
+
+@pytest.fixture
+async def work(api: Api, fresh_database_url: str, carriers: CarrierOptions, tmp_path: Path) -> AsyncIterator[Work]:
+    policies = Policies(links="https://app.example.com")
+    with closing(Passwords(CHEAP)) as passwords:
+        numbers = make_services(Sealer([KEY]), policies, passwords, nowhere(tmp_path)).numbers
+        async with open_pool(fresh_database_url, size=2) as pool, open_carriers(carriers) as gateways:
+            yield Work(buy_by(pool, numbers, gateways), release_by(pool, numbers, gateways))
+
+
 # --- the list ---
 
 
@@ -138,10 +164,34 @@ async def test_a_search_asks_the_usual_carrier_or_the_one_that_is_named(
     ]
     assert (len(twilio.requests(SEARCH)), telnyx_peer.asked) == (1, [])
     assert (await shop.search(area_code="415", limit="1", carrier="twilio")).body == usual.body
+    assert len((await shop.search(area_code="415", country="US")).body["available"]) == 20
+    assert "/US/Local" in twilio.asked[0].path
     named = await shop.search(area_code="415", limit="2", carrier="telnyx")
     assert [one["price"] for one in named.body["available"]] == [1.05, 1.05]
     assert len(twilio.requests(SEARCH)) == 1 and len(telnyx_peer.requests("GET /v2/available_phone_numbers")) == 1
     assert (await shop.search(area_code="415", limit="2", carrier="nobody")).param == "carrier"
+
+
+@pytest.mark.parametrize(
+    ("query", "param"),
+    [
+        ({"area_code": "1"}, "area_code"),
+        ({"area_code": "123456"}, "area_code"),
+        ({"area_code": "4a5"}, "area_code"),
+        ({"area_code": "41"}, "area_code"),
+        ({"country": "us"}, "country"),
+        ({"country": "QX"}, "country"),
+        ({"limit": "51"}, "limit"),
+        ({"area": "415"}, "area"),
+    ],
+    ids=str,
+)
+async def test_a_search_that_makes_no_sense_names_its_fault(
+    shop: Shop, twilio: SlowTwilio, query: dict[str, str], param: str
+) -> None:
+    reply = await shop.search(**query)
+    assert (reply.status, reply.param) == (422, param)
+    assert not twilio.asked
 
 
 @pytest.mark.parametrize(
@@ -199,6 +249,14 @@ async def test_a_carrier_that_is_not_set_up_is_a_fault_of_the_request(
     assert not telnyx_peer.asked
 
 
+async def test_without_any_carrier_nothing_is_sold(fresh_database_url: str, valkey_url: str) -> None:
+    async with running_api(fresh_database_url, valkey_url) as api:
+        shop = await make_shop(api)
+        for reply in (await shop.search(), await shop.ann.post(shop.numbers, {"phone_number": NUMBER})):
+            assert (reply.status, reply.code) == (409, "no_carrier")
+        assert (await shop.ann.get(shop.numbers)).body == {"phone_numbers": [], "total": 0, "page": 1, "limit": 50}
+
+
 # --- buying ---
 
 
@@ -217,8 +275,10 @@ async def test_a_number_is_bought_at_the_carrier_that_is_named(shop: Shop) -> No
     [
         ({}, "phone_number"),
         ({"phone_number": "14155550123"}, "phone_number"),
+        ({"phone_number": "+1415555"}, "phone_number"),
         ({"phone_number": NUMBER, "carrier": "nobody"}, "carrier"),
         ({"phone_number": NUMBER, "friendly_name": "x" * 201}, "friendly_name"),
+        ({"phone_number": NUMBER, "friendly_name": "a\nb"}, "friendly_name"),
         ({"phone_number": NUMBER, "price": 1}, "price"),
     ],
     ids=str,
@@ -227,6 +287,12 @@ async def test_a_wrong_order_names_its_fault(shop: Shop, body: dict[str, Any], p
     reply = await shop.ann.post(shop.numbers, body)
     assert (reply.status, reply.param) == (422, param)
     assert (await shop.ann.get(shop.numbers)).body["total"] == 0
+
+
+async def test_a_failed_purchase_tells_its_reason(shop: Shop, work: Work) -> None:
+    await work.buy(payload_of(UUID(await shop.buy("+14155559999"))))
+    (told,) = (await shop.ann.get(shop.numbers)).body["phone_numbers"]
+    assert (told["status"], told["status_detail"]) == ("failed", "The number is not to be had any more.")
 
 
 async def test_a_repeat_under_one_key_buys_once(shop: Shop) -> None:
@@ -254,6 +320,26 @@ async def test_the_tier_bounds_how_many_also_at_once(shop: Shop) -> None:
 
 
 # --- names, and giving back ---
+
+
+async def test_a_numbers_life(shop: Shop, work: Work, twilio: SlowTwilio) -> None:
+    number_id = await shop.buy(friendly_name=" Main ")
+    await work.buy(payload_of(UUID(number_id)))
+    (told,) = (await shop.ann.get(shop.numbers)).body["phone_numbers"]
+    assert (told["id"], told["friendly_name"]) == (number_id, "Main")
+    assert (told["status"], told["status_detail"], told["monthly_price"]) == ("active", None, 1.1)
+    assert told["capabilities"]["voice"] is True
+    assert twilio.numbers
+    at = f"{shop.numbers}/{number_id}"
+    assert (await shop.ann.put(at, {"friendly_name": "Desk"})).body["phone_number"]["friendly_name"] == "Desk"
+    gone = await shop.ann.delete(at)
+    assert (gone.status, gone.raw) == (204, b"")
+    assert (await shop.ann.get(shop.numbers, params={"status": "releasing"})).body["total"] == 1
+    await work.release(payload_of(UUID(number_id)))
+    assert (await shop.ann.get(shop.numbers)).body["total"] == 0
+    (told,) = (await shop.ann.get(shop.numbers, params={"status": "released"})).body["phone_numbers"]
+    assert told["released_at"] is not None
+    assert not twilio.numbers
 
 
 async def test_a_number_is_renamed(shop: Shop) -> None:
@@ -296,6 +382,7 @@ async def test_roles_and_other_peoples_numbers(shop: Shop) -> None:
     at, workspace_id = await shop.have(number_id, "active"), shop.numbers.split("/")[2]
     viewer, member = await api.member(workspace_id, "viewer"), await api.member(workspace_id, "member")
     order = {"phone_number": OTHER}
+    assert (await api.nobody.get(shop.numbers)).status == 401
     assert (await viewer.get(shop.numbers)).status == 200
     assert (await viewer.get(f"{shop.numbers}/available")).status == 200
     assert (await viewer.put(at, {"friendly_name": "x"})).code == "role"

@@ -359,7 +359,7 @@ async def test_media_ends_a_call_where_it_has_it(house: House) -> None:
     await Commands(house.redis).answer(orders[0].id, DONE)
     await asyncio.wait_for(ending, 5)
     assert not house.gateway.hung_up
-    await LiveCalls(house.redis).gone(str(UUID(int=9)))
+    await LiveCalls(house.redis).gone([str(UUID(int=9))])
 
 
 async def test_else_the_carrier_does(house: House) -> None:

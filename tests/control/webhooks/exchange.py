@@ -25,7 +25,7 @@ class Exchange:
     """taken: commands that were carried out, in order; one whose command_id is known is passed over, as Telnyx does.
 
     tried: all that came. down: actions answered with 503. refuses: actions answered with 422, and the error's code.
-    held: actions that wait for the test.
+    held: actions that wait for the test. most: how many were being answered at once.
     """
 
     taken: list[Asked] = field(default_factory=list)
@@ -33,6 +33,8 @@ class Exchange:
     down: set[str] = field(default_factory=set)
     refuses: dict[str, str] = field(default_factory=dict)
     held: dict[str, asyncio.Event] = field(default_factory=dict)
+    most: int = 0
+    _now: int = 0
 
     @property
     def actions(self) -> list[str]:
@@ -45,8 +47,11 @@ class Exchange:
             return web.json_response({"errors": [{"code": "10009", "title": "Authentication failed"}]}, status=401)
         asked = Asked(request.match_info["action"], request.match_info["call"], await request.json())
         self.tried.append(asked)
+        self._now += 1
+        self.most = max(self.most, self._now)
         if asked.action in self.held:
             await self.held[asked.action].wait()
+        self._now -= 1
         if asked.action in self.down:
             return web.json_response({"errors": [{"code": "10007", "title": "Unavailable"}]}, status=503)
         if asked.action in self.refuses:

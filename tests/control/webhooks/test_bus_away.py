@@ -113,16 +113,25 @@ async def test_who_cannot_be_put_through_is_told_so(world: World, blind: World) 
 
 
 async def test_the_agents_language_is_spoken(world: World, blind: World) -> None:
-    action, call_id = await talking(world, "CG4")
+    """As Twilio's request carries it."""
+    action, _ = await talking(world, "CG4")
+    german = action.replace("language=en-US", "language=de-DE")
+    assert "Auf Wiederhören" in (await asks(blind, german, "CG4")).said
+    assert await noted(world, "CG4")
+
+
+async def test_the_agents_language_is_spoken_at_telnyx(world: World, blind: World) -> None:
+    """Whose request carries none."""
+    call_id = await talking_at_telnyx(world, "v3:bus-german")
     await world.sql(
         "INSERT INTO agent_versions (agent_id, version, workspace_id, name, config, voice_provider, voice_config) "
         "SELECT agent_id, 2, workspace_id, name, jsonb_set(config, '{language}', to_jsonb('de'::text)), "
         "voice_provider, voice_config FROM agent_versions WHERE agent_id = $1 AND version = 1",
-        world.agent_id,
+        (await world.row("v3:bus-german"))["agent_id"],
     )
     await world.sql("UPDATE calls SET agent_version = 2 WHERE id = $1", call_id)
-    assert "Auf Wiederhören" in (await asks(blind, action, "CG4")).said
-    assert (await noted(world, "CG4"))["id"] == call_id
+    await blind.telnyx("streaming.stopped", "v3:bus-german")
+    assert "Auf Wiederhören" in blind.exchange.taken[0].body["payload"]
 
 
 async def test_redis_may_go_away_while_the_call_is_led_back(world: World, blind: World) -> None:

@@ -7,8 +7,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 from control.webhooks.later import finish_open
+from shared.bus.checkpoints import Over
 from shared.bus.notes import STREAM, Notes
-from tests.control.webhooks.stage import World, running, sealer_of
+from tests.control.webhooks.stage import PUBLIC, World, running, sealer_of
+from tests.control.webhooks.test_continue import HUMAN, asks, begun, checkpoints
 from tests.control.webhooks.test_notes import RECORDING, STATUS, tells
 
 
@@ -91,6 +93,36 @@ async def test_a_note_that_nobody_can_read_keeps_no_other(world: World) -> None:
     await finish_open(world.pool, world.rooms, world.clock() + timedelta(seconds=6), 10)
     assert (await world.row("CDA4"))["status"] == "completed"
     assert await world.redis.xlen(STREAM) == 0
+
+
+async def test_a_conversation_that_was_over_ends_the_call_all_the_same(world: World) -> None:
+    action, call_id = await begun(world, "CDA6")
+    await checkpoints(world).end(str(call_id), Over(0))
+    async with database_away(world):
+        assert (await asks(world, action, "CDA6")).verbs == ["Hangup"]
+        assert (await asks(world, action, "CDA6", CallStatus="completed")).verbs == ["Hangup"]
+
+
+async def test_a_transfer_is_carried_out_all_the_same(world: World) -> None:
+    action, call_id = await begun(world, "CDA7")
+    await checkpoints(world).end(str(call_id), Over(0, HUMAN))
+    async with database_away(world):
+        reply = await asks(world, action, "CDA7")
+        assert (reply.verbs, reply.xml[0].findtext("Number")) == (["Dial"], HUMAN)
+        then = reply.xml[0].attrib["action"].removeprefix(PUBLIC)
+        assert (await asks(world, then, "CDA7", DialCallStatus="completed")).verbs == ["Hangup"]
+        assert "nobody could take" in (await asks(world, then, "CDA7", DialCallStatus="busy")).said
+
+
+async def test_without_medias_word_about_this_stream_there_is_an_apology(world: World) -> None:
+    action, call_id = await begun(world, "CDA8")
+    async with database_away(world):
+        assert "our side" in (await asks(world, action, "CDA8")).said
+        assert "our side" in (await asks(world, "/webhooks/calls/continue", "CDA8")).said
+    await checkpoints(world).end(str(call_id), Over(0))
+    async with database_away(world):
+        assert "our side" in (await asks(world, action.replace("leg=0", "leg=1"), "CDA8")).said
+    assert (await asks(world, action, "CDA8")).verbs == ["Hangup"]
 
 
 async def test_the_duty_does_its_other_work_without_redis(database_url: str) -> None:

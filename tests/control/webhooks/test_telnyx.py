@@ -2,11 +2,15 @@
 
 import asyncio
 
+import pytest
+
+from control.webhooks.leading import is_away
 from control.webhooks.store import MOST_ATTEMPTS
 from shared.bus.tickets import Tickets
 from shared.ids import new_id
 from tests.control.webhooks.stage import CALLER, NODE, World, running, sealer_of
 from tests.control.webhooks.telnyx_steps import OVER, REFUSED, all_handled, has_failed, later
+from tests.control.webhooks.test_database_away import database_away
 
 
 async def test_a_call_is_answered_then_led_to_media(world: World) -> None:
@@ -168,6 +172,43 @@ async def test_two_workers_do_not_finish_the_same_event(world: World) -> None:
     world.exchange.tried.clear()
     assert sorted(await asyncio.gather(later(world), later(world))) == [0, 1]
     assert len(world.exchange.tried) == 1
+
+
+async def test_many_are_finished_ten_at_once(world: World) -> None:
+    """One by one, a Telnyx that does not answer would hold up the worker for minutes."""
+    world.exchange.down.add("hangup")
+    for number in range(25):
+        await world.telnyx("call.speak.ended", f"v3:h{number}")
+    await world.until(lambda: has_failed(world))
+    world.exchange.down.clear()
+    world.exchange.tried.clear()
+    held = world.exchange.held["hangup"] = asyncio.Event()
+    finishing = asyncio.create_task(later(world))
+    await world.until(lambda: len(world.exchange.tried) == 10)
+    held.set()
+    assert await finishing == 25
+    assert (world.exchange.most, len(world.exchange.taken)) == (10, 25)
+    assert await all_handled(world)
+
+
+async def test_a_database_that_goes_away_meanwhile_ends_the_round(world: World) -> None:
+    world.exchange.down.add("hangup")
+    for number in range(25):
+        await world.telnyx("call.speak.ended", f"v3:i{number}")
+    await world.until(lambda: has_failed(world))
+    world.exchange.down.clear()
+    world.exchange.tried.clear()
+    held = world.exchange.held["hangup"] = asyncio.Event()
+    finishing = asyncio.create_task(later(world))
+    await world.until(lambda: len(world.exchange.tried) == 10)
+    async with database_away(world):
+        held.set()
+        with pytest.raises(Exception) as raised:
+            await finishing
+        assert is_away(raised.value)
+    assert len(world.exchange.tried) == 10
+    assert await later(world, 60) == 25
+    assert await all_handled(world)
 
 
 async def test_what_breaks_inside_is_kept_for_later(world: World) -> None:

@@ -19,7 +19,7 @@ from tests.control.webhooks.telnyx_steps import HUMAN, SPARE, all_handled, answe
 async def test_the_end_of_a_conversation_hangs_up(world: World) -> None:
     await answered(world, "v3:e1")
     call_id = (await world.row("v3:e1"))["id"]
-    await _checkpoints(world).end(str(call_id), Over(0, "agent_hangup"))
+    await _checkpoints(world).end(str(call_id), Over(0))
     await world.telnyx("streaming.stopped", "v3:e1")
     assert [(one.action, one.call) for one in world.exchange.taken] == [("hangup", "v3:e1")]
 
@@ -34,7 +34,7 @@ async def test_a_call_that_is_written_down_as_over_is_hung_up_all_the_same(world
 async def test_a_transfer(world: World) -> None:
     await answered(world, "v3:e3")
     call_id = (await world.row("v3:e3"))["id"]
-    await _checkpoints(world).end(str(call_id), Over(0, "transferred", "transfer", HUMAN))
+    await _checkpoints(world).end(str(call_id), Over(0, HUMAN))
     await world.sql("UPDATE calls SET status = 'completed', ended_at = now() WHERE carrier_call_id = 'v3:e3'")
     await world.telnyx("streaming.stopped", "v3:e3")
     asked = world.exchange.taken[0]
@@ -105,7 +105,7 @@ async def test_a_call_that_runs_is_not_hung_up_for_being_late(world: World) -> N
     await world.telnyx("streaming.stopped", "v3:e7")
     await world.until(lambda: has_failed(world))
     row = await world.row("v3:e7")
-    live = LiveCall(str(row["id"]), str(world.workspace_id), "m1", 1, 1_000)
+    live = LiveCall(str(row["id"]), "m1", 1)
     await LiveCalls(world.redis).beat([live])
     assert await later(world, 61) == 1
     assert world.exchange.actions == []

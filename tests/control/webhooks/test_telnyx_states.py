@@ -1,10 +1,12 @@
 """What Telnyx tells of calls' states, in whatever order, and what is noted of it."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from control.calls.store import lock_workspace
 from control.webhooks.later import purge
 from shared.ids import new_id
 from tests.control.webhooks.stage import CALLER, World, client_state
@@ -67,6 +69,33 @@ async def test_the_address_tells_the_call_where_the_state_is_missing(world: Worl
     assert world.exchange.taken == []
 
 
+async def test_an_answered_call_waits_for_no_other_of_its_workspace(world: World) -> None:
+    """It was let in when it rang: nothing is counted once more."""
+    await world.incoming("v3:g8")
+    async with world.pool.transaction() as db:
+        await lock_workspace(db, world.workspace_id)
+        async with asyncio.timeout(10):
+            await world.telnyx("call.answered", "v3:g8", direction="incoming")
+    assert world.exchange.actions == ["answer", "streaming_start"]
+
+
+async def test_a_call_whose_workspace_was_suspended_while_it_rang_gets_words(world: World) -> None:
+    await world.incoming("v3:g9")
+    await world.sql("UPDATE workspaces SET status = 'suspended' WHERE id = $1", world.workspace_id)
+    await world.telnyx("call.answered", "v3:g9", direction="incoming")
+    assert world.exchange.actions == ["answer", "speak"]
+    row = await world.row("v3:g9")
+    assert (row["status"], row["details"]["refused"]) == ("failed", "suspended")
+
+
+async def test_a_call_of_whose_ringing_nothing_is_written_down_arrives_when_it_is_answered(world: World) -> None:
+    await world.telnyx("call.answered", "v3:g10", direction="incoming")
+    assert world.exchange.actions == ["streaming_start"]
+    assert (await world.row("v3:g10"))["media_node"] == "m1"
+    await world.telnyx("call.answered", "v3:g11", direction="incoming", to="+14155559999")
+    assert world.exchange.actions == ["streaming_start", "speak"]
+
+
 async def test_an_outgoing_call_that_is_not_ours_is_left_alone(world: World) -> None:
     await world.telnyx("call.initiated", "v3:g3", direction="outgoing")
     await world.telnyx("call.answered", "v3:g3", direction="outgoing")
@@ -92,8 +121,8 @@ async def test_a_recording_is_found_by_its_leg(world: World) -> None:
         "recording_started_at": "2026-11-24T10:00:00Z", "recording_ended_at": "2026-11-24T10:00:42Z",
     }  # fmt: skip
     await world.sent(world.event("call.recording.saved", new_id(), payload))
-    told = (await world.row("v3:g5"))["details"]["carrier_recordings"][""]
-    assert (told["url"], told["channels"], told["duration_s"]) == ("https://s3/x.wav", 2, 42)
+    told = (await world.row("v3:g5"))["details"]["carrier_recordings"]["leg-5"]
+    assert (told["url"], told["duration_s"]) == ("https://s3/x.wav", 42)
     assert (told["id"], told["leg"]) == ("", "leg-5"), "the id is to be asked for by the leg"
     assert "secret" not in str(await world.events())
 
@@ -101,7 +130,7 @@ async def test_a_recording_is_found_by_its_leg(world: World) -> None:
 async def test_a_recording_whose_address_is_not_told_can_be_asked_for_by_its_leg(world: World) -> None:
     await world.incoming("v3:g7", call_leg_id="leg-7")
     await world.sent(world.event("call.recording.saved", new_id(), {"call_leg_id": "leg-7"}))
-    told = (await world.row("v3:g7"))["details"]["carrier_recordings"][""]
+    told = (await world.row("v3:g7"))["details"]["carrier_recordings"]["leg-7"]
     assert (told["id"], told["url"], told["leg"]) == ("", "", "leg-7")
 
 

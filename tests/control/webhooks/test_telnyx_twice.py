@@ -21,7 +21,7 @@ async def goes_on(world: World, call: str) -> str:
     assert world.exchange.actions == ["streaming_start"]
     url: str = world.exchange.taken.pop().body["stream_url"]
     row = await world.row(call)
-    await LiveCalls(world.redis).beat([LiveCall(str(row["id"]), str(world.workspace_id), "m2", 1, 1_000)])
+    await LiveCalls(world.redis).beat([LiveCall(str(row["id"]), "m2", 1)])
     return url
 
 

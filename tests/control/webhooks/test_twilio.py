@@ -70,13 +70,6 @@ async def test_no_room_on_any_node(world: World) -> None:
     await world.until(lambda: _has_status(world, "CA6", "busy"))
 
 
-async def test_the_busy_tone_where_it_is_wanted(database_url: str, valkey_url: str) -> None:
-    async with running(database_url, valkey_url, busy_tone=True) as world:
-        await world.node(calls=100)
-        reply = await world.rings("CA7")
-        assert reply.verbs == ["Reject"]
-
-
 async def test_redis_away_gives_polite_words(database_url: str) -> None:
     async with running(database_url, NOWHERE) as world:
         reply = await world.rings("CA8")
