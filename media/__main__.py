@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from config.settings import PREFIX, MediaSettings, SettingsError, media_settings
 from media.server.limits import Limits
@@ -15,7 +14,7 @@ from media.server.serve import BusOptions, Options, run_worker
 from shared.logs import configure_logs
 from shared.plan import CallPlan, PlanError, read_plan
 from shared.secrets import parse_keys
-from shared.storage import Storage
+from shared.storage import check_storage_url
 from shared.supervisor import Supervisor, worker_count
 
 
@@ -76,14 +75,13 @@ def _bus(settings: MediaSettings, faults: list[tuple[str, str]]) -> BusOptions |
     redis_url, known = settings.redis_url.get_secret_value(), len(faults)
     if not redis_url:
         faults.append(("REDIS_URL", "needed without --plan"))
-    elif urlsplit(redis_url).scheme not in ("redis", "rediss", "unix"):
-        faults.append(("REDIS_URL", "must begin with redis:// or rediss:// or unix://"))
     try:
         keys = parse_keys(settings.secret_keys.get_secret_value())
     except ValueError as error:
         faults.append(("SECRET_KEYS", str(error)))
     try:
-        _ = settings.storage_url and Storage(settings.storage_url)
+        if settings.storage_url:
+            check_storage_url(settings.storage_url)
     except ValueError as error:
         faults.append(("STORAGE_URL", str(error)))
     if len(faults) > known:

@@ -102,6 +102,16 @@ class WavWriter:
         return riff + _head(b"fmt ", len(form)) + form + _head(b"data", self.data_bytes)
 
 
+def told_ms(file: BinaryIO) -> int:
+    """How long a file of WavWriter's is by what its header tells: what lies behind that is not known to be whole. 0 for
+    one whose header is not whole itself."""
+    header = file.read(HEADER_BYTES)
+    if len(header) < HEADER_BYTES:
+        return 0
+    bytes_per_s, data_bytes = (int.from_bytes(header[at : at + 4], "little") for at in (28, 40))
+    return data_bytes * 1000 // bytes_per_s if bytes_per_s else 0
+
+
 def interleave(left: bytes, right: bytes) -> bytes:
     """Two 16-bit mono pieces of the same length as stereo. Raises audioop.error when the lengths differ."""
     return audioop.add(audioop.tostereo(left, 2, 1, 0), audioop.tostereo(right, 2, 0, 1), 2)

@@ -2,21 +2,21 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Collection
 
 from media.audio import mulaw
 from media.audio.framer import Framer
 from media.call.agent import Agent, TurnClock
 from media.call.digits import Digits
-from media.call.ear import Ear
+from media.call.ear import LAST_WORDS_S, Ear
 from media.call.ending import Ending
-from media.call.memory import Memory, remembered, unanswered, untold, written
+from media.call.memory import Memory, remembered, written
 from media.call.parts import Parts
 from media.call.playback import Playback
-from media.call.recording import Recorder
 from media.call.reply import Speaker
-from media.call.tools import Tool, Tools, collect_digits, end_call, transfer
-from media.call.transcript import Handle, Transcript
+from media.call.tape import Tape
+from media.call.tools import offered
+from media.call.transcript import Transcript
+from media.call.turns import Turns
 from media.call.usage import Counter
 from media.call.utterance import Utterance
 from media.call.watchdog import Alarm, Watchdog
@@ -36,16 +36,11 @@ from media.turn.floor import (
     State,
 )
 from shared import events
-from shared.plan import Resume as Lost
 
 FRAME_MS = 20
 NUDGE = "Are you still there?"
 NOT_UNDERSTOOD = "Sorry, I didn't catch that."
 APOLOGY = "I'm sorry, I'm having some trouble. Could you say that again?"
-# How long the last words of a caller who hung up may take to be recognised.
-LAST_WORDS_S = 1.5
-# A recording is written in stretches of this length.
-FLUSH_MS = 1_000.0
 
 
 class Call:
@@ -58,36 +53,24 @@ class Call:
         self._emit = parts.journal.emit
         self._framer = Framer()
         self._audio_ms = 0
-        self._floor = Floor(
-            Rules(
-                silence_ms=plan.turn.silence_ms,
-                adaptive=plan.turn.adaptive,
-                barge_in=plan.turn.barge_in,
-                min_words=plan.turn.min_words,
-            ),
-            parts.clock,
-        )
+        turn = plan.turn
+        rules = Rules(turn.silence_ms, adaptive=turn.adaptive, barge_in=turn.barge_in, min_words=turn.min_words)
+        self._floor = Floor(rules, parts.clock)
         self._digits = Digits()
         lost = self._lost = plan.resume
         self._watchdog = Watchdog(plan.limits, parts.clock())
         self._usage = Counter.going_on(lost.usage if lost else events.Usage())
-        self._stt_before_ms = self._usage.stt_ms
         self._transcript = Transcript(remembered(lost.messages if lost else []))
+        self._turns = Turns(self._transcript, self._emit, lost.turn if lost else 0)
         self._playback = Playback(parts.line, keep_heard=parts.recorder is not None)
+        self._tape = Tape(parts, self._playback)
+        self._ending = Ending(parts.line, self._clock)
         self._agent = Agent(self._speaker(), self)
         self._ear = Ear(parts.hear, plan.agent.language, self._on_heard)
-        self._ending = Ending(parts.line, self._clock)
-        self._turn = lost.turn if lost else 0
-        self._ear_turn = 0
         self._owes_answer = False  # to what the caller said before the call was lost
         self._wishes: deque[str] = deque()  # words from outside that wait for the floor
-        self._taken: Handle | None = None
-        self._said: events.CallerSaid | None = None
-        self._turn_started: float | None = None
         self._held_at = self._overlap_at = 0.0
         self._failures = 0
-        self._flushed = parts.clock()
-        self._last_words: asyncio.Future[str] | None = None
 
     # --- from the carrier ---
 
@@ -96,7 +79,7 @@ class Call:
         the greeting as an apology, then with the answer that is owed."""
         greeting = self._parts.plan.agent.greeting
         if self._lost is not None:
-            self._pick_up(self._lost)
+            self._owes_answer = self._turns.pick_up(self._lost)
         if greeting:
             self._say(greeting, aside=self._owes_answer)
         self._run_errands()
@@ -133,9 +116,7 @@ class Call:
             self._on_alarm(alarm)
         self._ending.tick(now, not self._playback.silent(now))
         self._run_errands()
-        if self._parts.recorder and now - self._flushed >= FLUSH_MS:
-            self._flushed = now
-            self._parts.recorder.flush(self._playback.take_heard(now), now)
+        self._tape.tick(now)
 
     async def finish(self, reason: events.EndReason, detail: str = "") -> None:
         """The line is closed: whatever was said is kept, everything is given back, the record is closed."""
@@ -143,8 +124,7 @@ class Call:
         await self._agent.close()
         await self._take_last_words()
         await self._ear.close()
-        if self._parts.recorder:
-            await self._close_recording(self._parts.recorder, now)
+        await self._tape.close(now)
         reason = self._ending.reason or reason
         status: events.Status = "failed" if reason in ("carrier_error", "provider_error", "media_lost") else "completed"
         detail = self._ending.detail or detail
@@ -170,8 +150,7 @@ class Call:
     def memory(self) -> Memory:
         """What another node needs to go on with this call."""
         now = self._clock()
-        told = self._turn - (self._said is not None)
-        return Memory(written(self._transcript.settled()), told, self._consumed(now), round(now))
+        return Memory(written(self._transcript.settled()), self._turns.told, self._consumed(now), round(now))
 
     def say(self, text: str) -> None:
         """The agent says this as soon as nobody speaks."""
@@ -195,7 +174,7 @@ class Call:
 
     def agent_audible(self, utterance: Utterance) -> None:
         """The answer began to sound: the caller's turn is taken for good."""
-        self._commit()
+        self._turns.commit()
         self._tell_floor(utterance, None)
 
     def agent_known(self, utterance: Utterance, left_ms: float) -> None:
@@ -204,7 +183,7 @@ class Call:
 
     def agent_over(self, utterance: Utterance) -> None:
         """The utterance was heard to its end: the caller's turn, or the end of the call."""
-        self._commit()
+        self._turns.commit()
         if utterance.audio:
             self._failures = 0
         self._watchdog.agent_heard(self._clock())
@@ -216,7 +195,7 @@ class Call:
     def agent_failed(self, utterance: Utterance, error: ProviderError) -> None:
         """No provider of a chain could go on: apologise once, then end the call rather than leave it silent."""
         self._failures += 1
-        self._commit()
+        self._turns.commit()
         self._watchdog.reply_over()
         self._obey(self._floor.agent_done(self._audio_ms))
         if self._failures > 1 or self._ending.reason:
@@ -227,8 +206,7 @@ class Call:
     def agent_crashed(self, error: BaseException) -> None:
         """A fault of ours: closes this call only."""
         self._ending.begin("provider_error", f"internal fault: {type(error).__name__}", after_words=False)
-        loop = asyncio.get_running_loop()
-        loop.call_exception_handler({"message": "a reply crashed", "exception": error})
+        asyncio.get_running_loop().call_exception_handler({"message": "a reply crashed", "exception": error})
 
     # --- the frame path ---
 
@@ -257,7 +235,8 @@ class Call:
                 case CallerPaused(token=token):
                     self._caller_paused(token)
                 case CallerDone():
-                    self._caller_done(decision)
+                    ended, due = self._wall(decision.end_ms), self._wall(decision.due_ms)
+                    self._answer(decision.text, ended, due, self._clock())
                 case Hold():
                     self._hold()
                 case Resume():
@@ -266,27 +245,17 @@ class Call:
                     self._interrupted()
                 case NothingSaid(interrupted=interrupted):
                     self._nothing_said(interrupted)
-        self._tell_ear()
-
-    def _tell_ear(self) -> None:
-        """The recogniser starts afresh whenever the floor has taken a turn for good."""
-        if self._floor.turn != self._ear_turn:
-            self._ear_turn = self._floor.turn
-            self._ear.next_turn()
+        self._ear.follow(self._floor.turn)
 
     def _caller_started(self) -> None:
         self._watchdog.caller_spoke(self._clock())
         self._ear.started()
-        if self._turn_started is None:
-            self._turn_started = self._wall(self._parts.track.onset_ms)
+        self._turns.began(self._wall(self._parts.track.onset_ms))
 
     def _caller_paused(self, token: int) -> None:
         self._ear.finalise(token)
         if self._parts.hints is not None:
             self._parts.hints.ask(lambda finished: self._obey(self._floor.hint(self._audio_ms, token, finished)))
-
-    def _caller_done(self, done: CallerDone) -> None:
-        self._answer(done.text, self._wall(done.end_ms), self._wall(done.due_ms), self._clock())
 
     def _hold(self) -> None:
         self._held_at, self._overlap_at = self._clock(), self._wall(self._parts.track.onset_ms)
@@ -294,9 +263,8 @@ class Call:
         self._caller_started()
 
     def _resume(self) -> None:
-        if self._said is None:
-            self._turn_started = None
-        self._emit(events.Resumed(self._turn, round(self._clock())))
+        self._turns.resumed()
+        self._emit(events.Resumed(self._turns.number, round(self._clock())))
         self._agent.resume()
 
     def _interrupted(self) -> None:
@@ -305,11 +273,11 @@ class Call:
         self._ending.interrupted()
         self._watchdog.reply_over()
         if sounding:
-            self._turn_started = started
-            self._emit(events.Interrupted(self._turn, round(started), round(self._held_at)))
+            self._turns.began_over(started)
+            self._emit(events.Interrupted(self._turns.number, round(started), round(self._held_at)))
 
     def _nothing_said(self, interrupted: bool) -> None:
-        self._turn_started = None
+        self._turns.nothing()
         if interrupted and not self._ending.reason:
             self._say(NOT_UNDERSTOOD)
 
@@ -319,35 +287,15 @@ class Call:
         """The caller's turn is over (or goes on where it was taken too early): let the model answer."""
         if self._ending.reason:
             return
-        if self._taken is None:
-            self._turn += 1
-            self._taken = self._transcript.caller(text)
-        else:
-            self._taken.now(text)
-        started = self._turn_started if self._turn_started is not None else ended
-        self._said = events.CallerSaid(self._turn, text, round(started), round(ended))
+        self._turns.take(text, ended)
         self._owes_answer = False  # whatever was owed is answered with this
         self._parts.heard()
         self._reply(TurnClock(ended, due, decided))
 
     def _reply(self, asked: TurnClock) -> None:
         self._watchdog.reply_asked(asked.decided)
-        self._agent.answer(self._turn, asked)
+        self._agent.answer(self._turns.number, asked)
         self._obey(self._floor.agent_thinking(self._audio_ms))
-
-    def _commit(self) -> None:
-        if self._said is None:
-            return
-        self._emit(self._said)
-        self._said = self._taken = self._turn_started = None
-
-    def _pick_up(self, lost: Lost) -> None:
-        last = unanswered(lost)
-        self._owes_answer = last is not None
-        if last is not None and untold(lost):
-            self._turn += 1
-            at = max(0, lost.lost_ms - lost.began_ms)
-            self._emit(events.CallerSaid(self._turn, last, at, at))
 
     def _run_errands(self) -> None:
         """What the agent has to say by itself, once nobody speaks."""
@@ -361,7 +309,7 @@ class Call:
             self._say(self._wishes.popleft())
 
     def _say(self, text: str, *, aside: bool = False) -> None:
-        self._agent.say(text, self._turn, aside=aside)
+        self._agent.say(text, self._turns.number, aside=aside)
         self._obey(self._floor.agent_thinking(self._audio_ms))
 
     def _tell_floor(self, utterance: Utterance, ends_ms: int | None) -> None:
@@ -371,8 +319,6 @@ class Call:
     def _on_heard(self, event: HearEvent) -> None:
         match event:
             case Recognised(text=text, final=final, token=token):
-                if self._last_words is not None and final and not self._last_words.done():
-                    self._last_words.set_result(text)
                 self._obey(self._floor.transcript(self._audio_ms, text, final, token))
             case HearFailed(error=error):
                 self._ending.begin("provider_error", error.provider, after_words=True)
@@ -401,7 +347,7 @@ class Call:
                 self._end("max_duration", self._parts.plan.agent.goodbye)
             case Alarm.NO_REPLY:
                 self._agent.interrupt()
-                self._commit()
+                self._turns.commit()
                 self._obey(self._floor.agent_done(self._audio_ms))
                 self._say(APOLOGY)
 
@@ -419,31 +365,12 @@ class Call:
 
     async def _take_last_words(self) -> None:
         """A caller who hangs up while speaking has still said something."""
-        if self._said is not None:
-            self._commit()
+        if self._turns.pending:
+            self._turns.commit()
         elif self._floor.state in (State.CALLER, State.PAUSED, State.HELD):
-            self._last_words = asyncio.get_running_loop().create_future()
-            self._ear.finalise(LAST_TOKEN)
-            try:
-                async with asyncio.timeout(LAST_WORDS_S):
-                    text = await self._last_words
-            except TimeoutError:
-                return
+            text = await self._ear.last_words(LAST_WORDS_S)
             if text.strip():
-                started = self._turn_started if self._turn_started is not None else self._clock()
-                ended = self._wall(self._parts.track.last_voice_ms)
-                self._emit(events.CallerSaid(self._turn + 1, text, round(started), round(ended)))
-
-    async def _close_recording(self, recorder: Recorder, now: float) -> None:
-        recorder.flush(self._playback.take_heard(now), now, last=True)
-        duration = await asyncio.get_running_loop().run_in_executor(None, recorder.close)
-        if duration:
-            journal, leg = self._parts.journal, self._parts.plan.leg
-
-            def kept(place: str) -> None:
-                journal.emit(events.RecordingReady(place, duration, leg), late=True)
-
-            await self._parts.archive.keep(recorder.path, kept)
+                self._turns.last(text, self._clock(), self._wall(self._parts.track.last_voice_ms))
 
     # --- making ---
 
@@ -452,17 +379,7 @@ class Call:
         return self._clock() - (self._audio_ms - audio_ms)
 
     def _consumed(self, now: float) -> events.Usage:
-        self._usage.stt_ms = self._stt_before_ms + self._audio_ms
-        return self._usage.total(round(now))
-
-    def _tools(self, names: Collection[str], person: str) -> Tools:
-        available: dict[str, Tool] = {
-            "end_call": end_call(lambda: self._ending.begin("agent_hangup", "", after_words=True)),
-            "collect_digits": collect_digits(self._digits, self._clock),
-        }
-        if person:
-            available["transfer"] = transfer(lambda: self._ending.transfer(person, after_words=True))
-        return Tools({name: available[name] for name in names if name in available})
+        return self._usage.total(round(now), self._audio_ms)
 
     def _speaker(self) -> Speaker:
         parts, plan = self._parts, self._parts.plan
@@ -471,7 +388,7 @@ class Call:
             speak=parts.speak,
             playback=self._playback,
             transcript=self._transcript,
-            tools=self._tools(plan.tools, plan.agent.fallback_number),
+            tools=offered(plan, self._ending, self._digits, self._clock),
             usage=self._usage,
             system=plan.agent.prompt,
             language=plan.agent.language,
@@ -480,6 +397,3 @@ class Call:
             emit=self._emit,
             audible=lambda: self._agent.audible(),
         )
-
-
-LAST_TOKEN = 1_000_000_000

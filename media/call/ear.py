@@ -4,10 +4,13 @@ import asyncio
 from collections import deque
 from enum import Enum, auto
 
-from media.providers.ports import Hear, HearFailed, HearSession, HearSink, ProviderError
+from media.providers.ports import Hear, HearEvent, HearFailed, HearSession, HearSink, ProviderError, Transcript
 
 # Frames kept until the recogniser's session is open: 30 s of 20 ms frames.
 MOST_WAITING = 1_500
+# How long the last words of a caller who hung up may take to be recognised.
+LAST_WORDS_S = 1.5
+LAST_TOKEN = 1_000_000_000
 
 
 class _Told(Enum):
@@ -23,6 +26,8 @@ class Ear:
         self._name = hear.name
         self._session: HearSession | None = None
         self._waiting: deque[bytes | int | _Told] = deque(maxlen=MOST_WAITING)
+        self._turn = 0
+        self._last_words: asyncio.Future[str] | None = None
         self._opening = asyncio.create_task(self._open(hear, language))
         self._opening.add_done_callback(self._tell_fault)
 
@@ -54,6 +59,23 @@ class Ear:
         else:
             self._waiting.append(_Told.NEXT_TURN)
 
+    def follow(self, turn: int) -> None:
+        """So many turns were taken for good: the recogniser starts afresh with each."""
+        if turn != self._turn:
+            self._turn = turn
+            self.next_turn()
+
+    async def last_words(self, within_s: float) -> str:
+        """The text of the turn that the call's end cut off; empty when it does not come in time. It is given to whoever
+        asks here alone, and no final text is told after that."""
+        self._last_words = asyncio.get_running_loop().create_future()
+        self.finalise(LAST_TOKEN)
+        try:
+            async with asyncio.timeout(within_s):
+                return await self._last_words
+        except TimeoutError:
+            return ""
+
     async def close(self) -> None:
         """Ends the session, or the attempt to open it."""
         self._opening.cancel()
@@ -65,7 +87,7 @@ class Ear:
 
     async def _open(self, hear: Hear, language: str) -> None:
         try:
-            session = await hear.open(language, self._sink)
+            session = await hear.open(language, self._hear)
         except ProviderError as error:
             self._sink(HearFailed(error))
             return
@@ -76,6 +98,12 @@ class Ear:
             _replay(session, item)
         self._waiting.clear()
         self._session = session
+
+    def _hear(self, event: HearEvent) -> None:
+        if self._last_words is None or not isinstance(event, Transcript) or not event.final:
+            self._sink(event)
+        elif not self._last_words.done():
+            self._last_words.set_result(event.text)
 
     def _tell_fault(self, opening: asyncio.Task[None]) -> None:
         """A fault of ours must not leave a call that hears nothing and says nothing of it."""

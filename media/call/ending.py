@@ -1,12 +1,15 @@
 """How a call that we end comes to its end: last words are played out, then the line is closed, and it is bounded."""
 
 from collections.abc import Callable
+from typing import Final
 
 from media.call.line import Line
 from shared.events import EndReason
 
 # Last words that never come, or whose end is never told, do not keep the line open for longer than this.
 LONGEST_GOODBYE_MS = 20_000.0
+# The agent's own endings: a caller who speaks over their goodbye has more to say, and the conversation goes on.
+_TAKEN_BACK: Final[frozenset[EndReason]] = frozenset({"agent_hangup", "silence"})
 
 
 class Ending:
@@ -35,21 +38,16 @@ class Ending:
         self.begin("transferred", "", after_words=after_words)
 
     def interrupted(self) -> None:
-        """The caller spoke over the last words: the agent's own goodbye is forgotten; what was decided elsewhere is
-        done at once."""
-        self.forget_goodbye()
-        if self.reason != "silence":
-            self.agent_over()
+        """The caller spoke over the last words: a goodbye of the agent's own, or for silence, is taken back; what was
+        decided elsewhere is done at once."""
+        if self.reason in _TAKEN_BACK and not self._closed:
+            self.reason, self.detail = None, ""
+        self.agent_over()
 
     def agent_over(self) -> None:
         """The agent's words were played out."""
         if self.reason is not None:
             self._close()
-
-    def forget_goodbye(self) -> None:
-        """The caller interrupted the agent's goodbye: the conversation goes on."""
-        if self.reason == "agent_hangup" and not self._closed:
-            self.reason, self.detail = None, ""
 
     def tick(self, now: float, sounding: bool = False) -> None:
         """Closes the line when the last words take too long; while the agent is `sounding`, they are on their way."""

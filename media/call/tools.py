@@ -8,7 +8,9 @@ import msgspec
 from msgspec import Meta, Struct
 
 from media.call.digits import Digits
+from media.call.ending import Ending
 from media.providers.ports import ToolCall, ToolSpec
+from shared.plan import CallPlan
 
 
 class ToolError(Exception):
@@ -114,3 +116,15 @@ def collect_digits(digits: Digits, clock: Callable[[], float]) -> Tool:
     }
     description = "Wait for the caller to press keys on the phone. Ask for them in the same answer."
     return Tool(ToolSpec("collect_digits", description, parameters), run, secret=True)
+
+
+def offered(plan: CallPlan, ending: Ending, digits: Digits, clock: Callable[[], float]) -> Tools:
+    """Those that a call's plan wants; none puts the caller through where nobody is named."""
+    available = {
+        "end_call": end_call(lambda: ending.begin("agent_hangup", "", after_words=True)),
+        "collect_digits": collect_digits(digits, clock),
+    }
+    person = plan.agent.fallback_number
+    if person:
+        available["transfer"] = transfer(lambda: ending.transfer(person, after_words=True))
+    return Tools({name: available[name] for name in plan.tools if name in available})

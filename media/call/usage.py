@@ -8,7 +8,7 @@ from shared.events import Usage
 
 @dataclass(slots=True)
 class Counter:
-    """Running totals of one call, in the units that providers bill."""
+    """Running totals of one call, in the units that providers bill. stt_ms: of the streams before this one."""
 
     stt_ms: int = 0
     llm_requests: int = 0
@@ -36,11 +36,11 @@ class Counter:
         self.llm_prompt_tokens += usage.prompt
         self.llm_completion_tokens += usage.completion
 
-    def total(self, call_ms: int) -> Usage:
-        """The totals of a call of that length."""
+    def total(self, call_ms: int, audio_ms: int) -> Usage:
+        """The totals of a call of that length, in whose stream so much caller audio was received."""
         return Usage(
             call_ms=call_ms,
-            stt_ms=self.stt_ms,
+            stt_ms=self.stt_ms + audio_ms,
             llm_requests=self.llm_requests,
             llm_prompt_tokens=self.llm_prompt_tokens,
             llm_completion_tokens=self.llm_completion_tokens,

@@ -22,12 +22,13 @@ class Watchdog:
         self._quiet_since = now
         self._asked_at: float | None = None
         self._nudged = False
-        self._ending = False
+        self._given_up = False  # after the silence, until the caller speaks
+        self._too_long = False
 
     def caller_spoke(self, now: float) -> None:
-        """The caller made a sound: the silence starts anew, and the agent may nudge again later."""
+        """The caller made a sound: the silence starts anew, and the agent may nudge and say goodbye again later."""
         self._quiet_since = now
-        self._nudged = False
+        self._nudged = self._given_up = False
 
     def agent_heard(self, now: float) -> None:
         """Agent audio sounded at the caller until now."""
@@ -49,16 +50,16 @@ class Watchdog:
     def tick(self, now: float) -> Alarm | None:
         """What is due now; each alarm is given once until something happens."""
         limits = self._limits
-        if self._ending:
+        if self._too_long or self._given_up:
             return None
         if limits.max_duration_s and now >= limits.max_duration_s * 1000:
-            self._ending = True
+            self._too_long = True
             return Alarm.TOO_LONG
         if self._asked_at is not None and limits.reply_s:
             return self._no_reply(now, self._asked_at)
         quiet = now - self._quiet_since
         if limits.silence_s and quiet >= limits.silence_s * 1000:
-            self._ending = True
+            self._given_up = True
             return Alarm.SILENCE
         if limits.idle_nudge_s and quiet >= limits.idle_nudge_s * 1000 and not self._nudged:
             self._nudged = True

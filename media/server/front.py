@@ -48,7 +48,7 @@ class House:
     limits: Limits
     metrics: Metrics
     app: web.Application
-    signatures: Signatures | None = None
+    signatures: Signatures
     led: bool = False
 
     def refusal(self) -> str:
@@ -61,8 +61,6 @@ class House:
         it may."""
         if door.carrier != "twilio":
             return "no_token" if self.led and not door.token else ""
-        if self.signatures is None:
-            return ""
         return self.signatures.fault(request.path, request.headers.get_all("X-Twilio-Signature"))
 
     def codec(self, carrier: str) -> Codec:

@@ -28,7 +28,7 @@ class LiveCalls:
         self._redis = redis
 
     async def beat(self, calls: Sequence[LiveCall]) -> None:
-        """All calls of a node, in one go."""
+        """Calls of a node, in one go."""
         if not calls:
             return
         async with told(), self._redis.pipeline(transaction=False) as pipe:
@@ -36,10 +36,14 @@ class LiveCalls:
                 pipe.set(_key(call.call_id), msgspec.json.encode(call), ex=TTL_S)
             await pipe.execute()
 
-    async def gone(self, call_id: str) -> None:
-        """The call left its node."""
-        async with told():
-            await self._redis.delete(_key(call_id))
+    async def gone(self, call_ids: Sequence[str]) -> None:
+        """The calls left their node; in one go."""
+        if not call_ids:
+            return
+        async with told(), self._redis.pipeline(transaction=False) as pipe:
+            for call_id in call_ids:
+                pipe.delete(_key(call_id))
+            await pipe.execute()
 
     async def get(self, call_ids: Sequence[str]) -> list[LiveCall | None]:
         """In the order asked for; None for those that no node tells of."""

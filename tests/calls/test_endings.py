@@ -1,7 +1,7 @@
 """Whole calls: tools, limits and how a call ends."""
 
 from media.providers.ports import ToolCall, Words
-from shared.events import AgentSaid, CallerSaid, Nudged, ToolRan
+from shared.events import AgentSaid, CallerSaid, Interrupted, Nudged, Resumed, ToolRan
 from shared.plan import LimitsPlan
 from tests.calls.stage import Stage
 from tests.virtual_time import run_virtual
@@ -48,6 +48,42 @@ def test_a_caller_who_interrupts_the_goodbye_is_not_cut_off() -> None:
         await stage.until_quiet()
         assert not stage.carrier.hung_up
         assert [said.text for said in stage.of(CallerSaid)][-1] == "wait one more thing"
+
+    run_virtual(call())
+
+
+def test_a_caller_who_speaks_over_the_goodbye_after_a_silence_is_answered() -> None:
+    async def call() -> None:
+        limits = LimitsPlan(idle_nudge_s=0, silence_s=3, reply_s=8)
+        stage = Stage(answers=["At nine.", "On Monday."], limits=limits)
+        await stage.until_sounding()
+        await stage.say("wait when do you open", 1_200)
+        await stage.until_quiet()
+        assert not stage.carrier.hung_up
+        assert [said.text for said in stage.of(CallerSaid)] == ["wait when do you open"]
+        assert [said.text for said in stage.of(AgentSaid)][-1] == "At nine."
+        await stage.say("and when do you close", 1_000)
+        await stage.until_quiet()
+        assert [said.text for said in stage.of(AgentSaid)][-1] == "On Monday."
+        silent_at = stage.now()
+        await stage.until_sounding()  # the silence counts anew, and ends the call this time
+        assert 2_900 <= stage.now() - silent_at <= 3_800
+        await stage.until_quiet()
+        assert stage.carrier.hung_up
+        assert (await stage.hang_up()).end_reason == "silence"
+
+    run_virtual(call())
+
+
+def test_a_sound_over_the_goodbye_after_a_silence_changes_nothing() -> None:
+    async def call() -> None:
+        stage = Stage(limits=LimitsPlan(idle_nudge_s=0, silence_s=3))
+        await stage.until_sounding()
+        await stage.say("", 200)
+        await stage.until_quiet()
+        assert stage.of(Resumed) and not stage.of(Interrupted)
+        assert stage.carrier.hung_up
+        assert (await stage.hang_up()).end_reason == "silence"
 
     run_virtual(call())
 

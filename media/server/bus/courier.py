@@ -2,13 +2,14 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from itertools import islice
-from typing import Final, TypeVar, TypeVarTuple, Unpack
+from typing import Final
 
 import structlog
 
+from media.server.bus.disk import on_disk
 from media.server.bus.health import forever, stopped, woken
 from media.server.bus.spool import EventFile
 from media.server.metrics import Metrics
@@ -16,9 +17,6 @@ from shared.bus.client import BusAway
 from shared.bus.events import EventStream
 
 log = structlog.get_logger()
-
-T = TypeVar("T")
-Ts = TypeVarTuple("Ts")
 
 BATCH: Final = 500
 # Events of all calls gather for so long; a batch costs hardly more than one.
@@ -106,10 +104,10 @@ class Courier:
     async def _send_spooled(self) -> None:
         """What is on disk, until all of it is gone; what comes meanwhile queues up behind it."""
         while self._file.waiting:
-            lines = await self._on_disk(self._file.head, BATCH)
+            lines = await on_disk(self._disk, self._file.head, BATCH)
             if lines and not await self._send(lines, None):
                 return
-            await self._on_disk(self._file.done, lines)
+            await on_disk(self._disk, self._file.done, lines)
             self._moved.set()
             if self._waiting:
                 await self._spill()
@@ -131,7 +129,7 @@ class Courier:
         """From memory to the disk. A disk that fails leaves it in memory; one that is full loses the newest."""
         lines = list(self._waiting)
         try:
-            taken = await self._on_disk(self._file.add, lines)
+            taken = await on_disk(self._disk, self._file.add, lines)
         except OSError as error:
             log.error("spool.broken", error=error.strerror)
             return
@@ -146,6 +144,3 @@ class Courier:
             self._waiting.popleft()
         self._safe += count
         self._moved.set()
-
-    async def _on_disk(self, work: Callable[[Unpack[Ts]], T], *arguments: *Ts) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._disk, work, *arguments)

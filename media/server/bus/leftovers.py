@@ -2,34 +2,32 @@
 
 import asyncio
 import re
-from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 import structlog
 
-from media.audio.wav import HEADER_BYTES
+from media.audio.wav import told_ms
 from media.call.journal import utc_now
-from media.call.recording import SAMPLE_RATE
 from media.server.bus.courier import BATCH, Courier
+from media.server.bus.disk import on_disk
 from media.server.bus.health import forever, stopped
 from media.server.bus.spool import EventFile, NodeFolder, abandoned
 from media.server.bus.uploads import Uploads
 from media.server.metrics import Metrics
+from shared.bus.client import BusAway
 from shared.bus.events import EventStream
 from shared.events import SEQ_PER_LEG, Envelope, RecordingReady, encode_event
 from shared.storage import StorageAway
 
 log = structlog.get_logger()
 
-T = TypeVar("T")
 # A process may die while others run.
 EVERY_S: Final = 15.0
 # In the range of the lost stream, far behind whatever it told itself.
 SEQ: Final = 99_000
 _NAME: Final = re.compile(r"(.+)-(\d+)")
-_BYTES_PER_FRAME: Final = 4
 
 
 class Leftovers:
@@ -51,34 +49,47 @@ class Leftovers:
         await stopped(self._task)
 
     async def sweep(self) -> None:
-        """Settles all that nobody owns. Raises BusAway, and OSError."""
-        for path in await self._on_disk(lambda: abandoned(self._spool)):
-            folder = await self._on_disk(lambda path=path: NodeFolder.take(path))  # type: ignore[misc]
-            if folder is None:
-                continue
+        """Settles all that nobody owns; a folder that cannot be used is told of and holds no other one up. Raises
+        BusAway, and OSError when the spool itself cannot be used."""
+        for path in await on_disk(self._disk, abandoned, self._spool):
             try:
-                await self._settle(folder)
-            finally:
-                await asyncio.shield(self._on_disk(folder.release))
+                await self._take_over(path)
+            except OSError as error:
+                log.error("leftovers.broken", folder=path.name, error=error.strerror, again_s=EVERY_S)
 
     async def _step(self) -> None:
-        await self.sweep()
+        """Whatever it meets, the next one comes no sooner: other desks have told it already, or the log has."""
+        try:
+            await self.sweep()
+        except BusAway:
+            self._metrics.bus_failures.labels("leftovers").inc()
+        except OSError as error:
+            log.error("leftovers.broken", folder=self._spool.name, error=error.strerror, again_s=EVERY_S)
         await asyncio.sleep(EVERY_S)
 
+    async def _take_over(self, path: Path) -> None:
+        folder = await on_disk(self._disk, NodeFolder.take, path)
+        if folder is None:
+            return
+        try:
+            await self._settle(folder)
+        finally:
+            await asyncio.shield(on_disk(self._disk, folder.release))
+
     async def _settle(self, folder: NodeFolder) -> None:
-        file = EventFile(folder.events, 0)
+        file = await on_disk(self._disk, EventFile, folder.events, 0)
         while file.waiting:
-            lines = await self._on_disk(lambda: file.head(BATCH))
+            lines = await on_disk(self._disk, file.head, BATCH)
             await self._stream.append(lines)
-            await self._on_disk(lambda lines=lines: file.done(lines))  # type: ignore[misc]
+            await on_disk(self._disk, file.done, lines)
             self._metrics.events_sent.inc(len(lines))
-        for path in await self._on_disk(lambda: list(folder.recordings())):
+        for path in await on_disk(self._disk, lambda: list(folder.recordings())):
             await self._store(path)
 
     async def _store(self, path: Path) -> None:
-        name, duration = _NAME.fullmatch(path.stem), await self._on_disk(lambda: _duration_ms(path))
+        name, duration = _NAME.fullmatch(path.stem), await on_disk(self._disk, _duration_ms, path)
         if name is None or not duration:
-            await self._on_disk(path.unlink)
+            await on_disk(self._disk, path.unlink)
             return
         call_id, leg = name[1], int(name[2])
 
@@ -92,14 +103,7 @@ class Leftovers:
             self._metrics.recordings.labels("failed").inc()
             log.warning("recording.not_stored", error=str(error), again_s=EVERY_S)
 
-    async def _on_disk(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._disk, work)
-
 
 def _duration_ms(path: Path) -> int:
-    """By what its header tells; what was written behind that is not known to be whole."""
     with path.open("rb") as file:
-        header = file.read(HEADER_BYTES)
-    if len(header) < HEADER_BYTES:
-        return 0
-    return int.from_bytes(header[-4:], "little") // _BYTES_PER_FRAME * 1000 // SAMPLE_RATE
+        return told_ms(file)

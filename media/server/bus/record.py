@@ -56,7 +56,7 @@ class BusRecord:
         self._began_ms = plan.resume.began_ms if plan.resume else round(time.time() * 1000)
         self.call_id = call_id
         self.call: Call | None = None
-        self.recording: Path = desks.uploads.place(desks.folder, plan.workspace_id, call_id, plan.leg)
+        self.recording: Path = desks.folder.recording(plan.workspace_id, call_id, plan.leg)
         self.archive: Archive = desks.uploads
 
     # --- Record ---

@@ -1,13 +1,18 @@
 """The calls of a node: signs of life, and who is reached by a command."""
 
 import asyncio
-from typing import Protocol
+from collections.abc import Sequence
+from itertools import islice
+from typing import Final, Protocol
 
 from media.call.call import Call
 from media.server.bus.health import forever, stopped, woken
 from media.server.metrics import Metrics
 from shared.bus.client import BusAway
 from shared.bus.live import BEAT_S, LiveCall, LiveCalls
+
+# Calls that are told of in one go: more at once would hold up the frames of all of them.
+AT_ONCE: Final = 100
 
 
 class Listed(Protocol):
@@ -73,12 +78,21 @@ class Roster:
         now = asyncio.get_running_loop().time()
         due = now >= self._next
         call_ids = list(self._calls if due else self._new)
-        await self._live.beat([alive for call_id in call_ids if (alive := self._calls[call_id].alive())])
-        for call_id in call_ids:
-            self._new.pop(call_id, None)
+        for start in range(0, len(call_ids), AT_ONCE):
+            await self._beat(call_ids[start : start + AT_ONCE])
         if due:
             self._next = now + BEAT_S
         while self._gone:
-            call_id = next(iter(self._gone))
-            await self._live.gone(call_id)
-            self._gone.pop(call_id, None)
+            gone = list(islice(self._gone, AT_ONCE))
+            await self._live.gone(gone)
+            for call_id in gone:
+                self._gone.pop(call_id, None)
+            await asyncio.sleep(0)
+
+    async def _beat(self, call_ids: Sequence[str]) -> None:
+        """Some of those that were up a moment ago, and a turn for others."""
+        records = [self._calls[call_id] for call_id in call_ids if call_id in self._calls]
+        await self._live.beat([alive for record in records if (alive := record.alive())])
+        for call_id in call_ids:
+            self._new.pop(call_id, None)
+        await asyncio.sleep(0)

@@ -7,11 +7,13 @@ STATE/spool/<node id>/  lock          held by the process that owns the folder; 
 
 import fcntl
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 _CHUNK: Final = 262_144
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class NodeFolder:
@@ -52,22 +54,28 @@ class NodeFolder:
         """The file of events."""
         return self.path / "events.jsonl"
 
-    def recording(self, workspace_id: str, name: str) -> Path:
-        """Where a recording is written."""
-        return self.path / "recordings" / workspace_id / f"{name}.wav"
+    def recording(self, workspace_id: str, call_id: str, leg: int) -> Path:
+        """Where a stream's recording is written; its key follows from that alone."""
+        workspace = workspace_id if _PLAIN.fullmatch(workspace_id) else "none"
+        return self.path / "recordings" / workspace / f"{call_id}-{leg}.wav"
 
     def recordings(self) -> Iterator[Path]:
         """All recordings that are still here."""
         yield from sorted((self.path / "recordings").glob("*/*.wav"))
 
     def release(self) -> None:
-        """Gives it up; it goes when nothing is left in it."""
-        if not self.events.exists() and not any(self.recordings()):
-            for folder in (*(self.path / "recordings").glob("*"), self.path / "recordings"):
-                folder.rmdir()
-            (self.path / "lock").unlink()
-            self.path.rmdir()
-        os.close(self._lock)
+        """Gives it up; it goes when nothing is left in it. Raises OSError when it cannot go, given up all the same."""
+        try:
+            if not self.events.exists() and not any(self.recordings()):
+                self._remove()
+        finally:
+            os.close(self._lock)
+
+    def _remove(self) -> None:
+        for folder in (*(self.path / "recordings").glob("*"), self.path / "recordings"):
+            folder.rmdir()
+        (self.path / "lock").unlink()
+        self.path.rmdir()
 
 
 def abandoned(spool: Path) -> list[Path]:

@@ -1,7 +1,6 @@
 """Recordings on their way to storage: from disk, again and again, told once they are there."""
 
 import asyncio
-import re
 from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Final
 import structlog
 
 from media.server.bus.courier import Courier
-from media.server.bus.spool import NodeFolder
+from media.server.bus.disk import on_disk
 from media.server.metrics import Metrics
 from shared.storage import Storage, StorageAway
 
@@ -21,7 +20,6 @@ AT_ONCE: Final = 4
 PATIENCE_S: Final = 3.0
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 60.0
-_PLAIN: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class Uploads:
@@ -35,11 +33,6 @@ class Uploads:
         self._gate = asyncio.Semaphore(AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def place(self, folder: NodeFolder, workspace_id: str, call_id: str, leg: int) -> Path:
-        """Where a stream's recording is written; its key follows from that alone."""
-        plain = _PLAIN.fullmatch(workspace_id)
-        return folder.recording(workspace_id if plain else "none", f"{call_id}-{leg}")
-
     async def keep(self, path: Path, kept: Callable[[str], None]) -> None:
         """Stores a finished recording; waits for it a moment, then lets it go on by itself."""
         task = asyncio.create_task(self._keep(path, kept))
@@ -50,14 +43,14 @@ class Uploads:
     async def store(self, path: Path, kept: Callable[[str], None]) -> None:
         """Stores one, tells it, and removes the file once the word is safe. Raises StorageAway."""
         if self._storage is None:
-            await self._on_disk(lambda: path.replace(_made(self._shelf) / path.name))
+            await on_disk(self._disk, _shelved, path, self._shelf)
             return
         key = f"recordings/{path.parent.name}/{path.name}"
         await self._storage.put(key, path)
         kept(key)
         self._metrics.recordings.labels("stored").inc()
         await self._courier.safe()
-        await self._on_disk(path.unlink)
+        await on_disk(self._disk, path.unlink)
 
     async def close(self, within_s: float) -> None:
         """Waits for those on their way, at most so long; the rest is found by whoever starts next."""
@@ -84,10 +77,7 @@ class Uploads:
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
-    async def _on_disk(self, work: Callable[[], object]) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._disk, work)
 
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def _shelved(path: Path, shelf: Path) -> None:
+    shelf.mkdir(parents=True, exist_ok=True)
+    path.replace(shelf / path.name)

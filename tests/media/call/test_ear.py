@@ -135,6 +135,52 @@ def test_a_fault_of_ours_does_not_leave_a_deaf_call() -> None:
     assert isinstance(faults[0]["exception"], ZeroDivisionError)
 
 
+class Slow(Recogniser):
+    """Has its final text a second after it was asked for one."""
+
+    def finalise(self, token: int) -> None:
+        super().finalise(token)
+        assert self.sink is not None
+        asyncio.get_running_loop().call_later(1.0, self.sink, Transcript("good bye", final=True, token=token))
+
+
+def last_words(within_s: float) -> tuple[str, list[HearEvent]]:
+    """What is given, and what the sink is told from then on."""
+    heard = list[HearEvent]()
+
+    async def scenario() -> str:
+        ear = Ear(Slow(opens_after_s=0.1), "en", heard.append)
+        await asyncio.sleep(0.2)
+        text = await ear.last_words(within_s)
+        await asyncio.sleep(2)
+        await ear.close()
+        return text
+
+    return run_virtual(scenario()), heard
+
+
+def test_last_words_are_given_to_whoever_asks_for_them_alone() -> None:
+    assert last_words(1.5) == ("good bye", [])
+
+
+def test_last_words_that_come_too_late_are_no_words() -> None:
+    assert last_words(0.5) == ("", [])
+
+
+def test_the_recogniser_starts_afresh_with_each_turn_that_was_taken() -> None:
+    recogniser = Recogniser(opens_after_s=0.0)
+
+    async def scenario() -> None:
+        ear = Ear(recogniser, "en", lambda event: None)
+        await asyncio.sleep(0.1)
+        for turn in (0, 1, 1, 2):
+            ear.follow(turn)
+        await ear.close()
+
+    run_virtual(scenario())
+    assert recogniser.told == ["next", "next", "closed"]
+
+
 def test_closing_gives_up_the_attempt_to_open() -> None:
     recogniser, heard = Recogniser(), list[HearEvent]()
 

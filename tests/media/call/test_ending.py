@@ -1,6 +1,9 @@
 """How a call ends: last words first, the first reason stands, and never without bound."""
 
+import pytest
+
 from media.call.ending import LONGEST_GOODBYE_MS, Ending
+from shared.events import EndReason
 
 
 class Phone:
@@ -87,10 +90,11 @@ def test_long_last_words_are_played_out() -> None:
     assert phone.hung_up == 1
 
 
-def test_a_goodbye_that_the_caller_interrupts_is_taken_back() -> None:
+@pytest.mark.parametrize("reason", ["agent_hangup", "silence"])
+def test_a_goodbye_that_the_caller_interrupts_is_taken_back(reason: EndReason) -> None:
     ending, phone = made()
-    ending.begin("agent_hangup", "done", after_words=True)
-    ending.forget_goodbye()
+    ending.begin(reason, "done", after_words=True)
+    ending.interrupted()
     assert (ending.reason, ending.detail) == (None, "")
     ending.agent_over()
     assert phone.hung_up == 0
@@ -100,17 +104,16 @@ def test_a_goodbye_that_the_caller_interrupts_is_taken_back() -> None:
     assert (ending.reason, phone.hung_up) == ("max_duration", 0)
 
 
-def test_no_other_ending_is_taken_back() -> None:
+@pytest.mark.parametrize("reason", ["max_duration", "admin", "transferred", "provider_error"])
+def test_any_other_ending_is_done_at_once(reason: EndReason) -> None:
     ending, phone = made()
-    ending.begin("max_duration", "", after_words=True)
-    ending.forget_goodbye()
-    assert ending.reason == "max_duration"
-    ending.agent_over()
-    assert phone.hung_up == 1
+    ending.begin(reason, "", after_words=True)
+    ending.interrupted()
+    assert (ending.reason, phone.hung_up) == (reason, 1)
 
 
 def test_a_line_that_is_closed_stays_closed() -> None:
     ending, phone = made()
     ending.begin("agent_hangup", "", after_words=False)
-    ending.forget_goodbye()
+    ending.interrupted()
     assert (ending.reason, phone.hung_up) == ("agent_hangup", 1)

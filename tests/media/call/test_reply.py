@@ -96,7 +96,7 @@ def test_counts_what_was_asked_and_spoken() -> None:
         tools=look_up(),
     )
     make(stage)
-    usage = stage.usage.total(0)
+    usage = stage.usage.total(0, 0)
     assert usage.llm_requests == 2
     assert (usage.llm_prompt_tokens, usage.llm_completion_tokens) == (220, 11)
     assert usage.tts_characters == len("One moment. Done.")
@@ -114,7 +114,7 @@ def test_a_request_that_is_given_up_is_paid_for_by_estimate(chained: bool) -> No
         await stop(task)
 
     run_virtual(scenario())
-    usage = stage.usage.total(0)
+    usage = stage.usage.total(0, 0)
     assert 100 <= usage.llm_prompt_tokens <= 120
     assert 10 <= usage.llm_completion_tokens <= 12
 
@@ -123,5 +123,5 @@ def test_a_request_that_was_refused_costs_nothing() -> None:
     stage = Stage(Model([ProviderError("model", "busy")]))
     with pytest.raises(ProviderError):
         make(stage)
-    assert stage.usage.total(0).llm_prompt_tokens == 0
-    assert stage.usage.total(0).llm_requests == 1
+    assert stage.usage.total(0, 0).llm_prompt_tokens == 0
+    assert stage.usage.total(0, 0).llm_requests == 1

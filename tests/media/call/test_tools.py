@@ -5,8 +5,11 @@ import asyncio
 import pytest
 
 from media.call.digits import Digits
-from media.call.tools import Tool, ToolError, Tools, collect_digits, end_call
+from media.call.ending import Ending
+from media.call.tools import Tool, ToolError, Tools, collect_digits, end_call, offered
 from media.providers.ports import ToolCall, ToolSpec
+from shared.plan import AgentPlan, CallPlan, ToolName
+from tests.calls.stage import Carrier
 from tests.virtual_time import clock_ms, run_virtual
 
 
@@ -92,3 +95,32 @@ def test_any_tool_can_be_added() -> None:
         return arguments.decode()
 
     assert run(Tool(ToolSpec("echo", "", {}), echo), '{"a": 1}') == '{"a": 1}'
+
+
+def given(tools: tuple[ToolName, ...], person: str) -> tuple[Tools, Ending]:
+    ending = Ending(Carrier(), lambda: 0.0)
+    agent = AgentPlan(greeting="", prompt="", fallback_number=person)
+    return offered(CallPlan(agent=agent, stt=[], llm=[], tts=[], tools=tools), ending, Digits(), lambda: 0.0), ending
+
+
+@pytest.mark.parametrize(
+    ("wanted", "person", "names"),
+    [
+        (("end_call", "transfer"), "+14155550100", ["end_call", "transfer"]),
+        (("end_call", "transfer", "collect_digits"), "", ["end_call", "collect_digits"]),
+        ((), "+14155550100", []),
+    ],
+)
+def test_a_plan_gets_what_it_wants_and_what_there_is(
+    wanted: tuple[ToolName, ...], person: str, names: list[str]
+) -> None:
+    assert [spec.name for spec in given(wanted, person)[0].specs] == names
+
+
+@pytest.mark.parametrize(
+    ("name", "reason", "number"), [("end_call", "agent_hangup", ""), ("transfer", "transferred", "+14155550100")]
+)
+def test_what_a_plan_gets_leads_to_the_calls_end(name: ToolName, reason: str, number: str) -> None:
+    tools, ending = given((name,), "+14155550100")
+    run_virtual(tools.run(ToolCall("id", name, "{}")))
+    assert (ending.reason, ending.number) == (reason, number)

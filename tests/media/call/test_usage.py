@@ -10,8 +10,8 @@ def test_totals_are_rounded_once_at_the_end() -> None:
     for _ in range(3):
         counter.tts_ms += 0.375
         counter.heard_ms += 0.25
-    assert counter.total(5_000) == Usage(
-        call_ms=5_000, stt_ms=4_000, llm_requests=2, tts_characters=30, tts_ms=1, heard_ms=1
+    assert counter.total(5_000, 1_500) == Usage(
+        call_ms=5_000, stt_ms=5_500, llm_requests=2, tts_characters=30, tts_ms=1, heard_ms=1
     )
 
 
@@ -19,5 +19,5 @@ def test_tokens_add_up_estimated_or_not() -> None:
     counter = Counter()
     counter.tokens(TokenUsage(100, 7))
     counter.tokens(TokenUsage(120, 9, estimated=True))
-    total = counter.total(0)
+    total = counter.total(0, 0)
     assert (total.llm_prompt_tokens, total.llm_completion_tokens) == (220, 16)

@@ -91,9 +91,26 @@ def test_zero_turns_every_limit_off() -> None:
 def test_nothing_comes_after_the_alarm_that_ends_the_call(what: str) -> None:
     dog = watchdog(**{what: 10}, reply_s=5, idle_nudge_s=12)
     assert len(alarms(dog, 0, 11_000)) == 1
+    dog.agent_heard(11_000)
+    dog.reply_asked(11_000)
+    assert alarms(dog, 11_000, 200_000) == []
+
+
+def test_the_longest_duration_stays_the_end_whatever_the_caller_says() -> None:
+    dog = watchdog(max_duration_s=10, silence_s=20, reply_s=5, idle_nudge_s=12)
+    assert alarms(dog, 0, 11_000) == [(10_000, Alarm.TOO_LONG)]
     dog.caller_spoke(11_000)
     dog.reply_asked(11_000)
     assert alarms(dog, 11_000, 200_000) == []
+
+
+def test_a_caller_who_speaks_after_the_silence_is_a_caller_as_before() -> None:
+    dog = watchdog(silence_s=10, reply_s=5)
+    assert alarms(dog, 0, 11_000) == [(10_000, Alarm.SILENCE)]
+    dog.caller_spoke(11_000)
+    dog.reply_asked(12_000)
+    assert alarms(dog, 12_000, 20_000) == [(17_000, Alarm.NO_REPLY)]
+    assert alarms(dog, 20_000, 200_000) == [(21_000, Alarm.SILENCE)]
 
 
 _doings = st.sampled_from(["caller", "heard", "asked", "over", "nothing"])
@@ -109,7 +126,7 @@ def test_nobody_hears_nothing_for_longer_than_the_limits_say(course: list[tuple[
         match doing:
             case "caller":
                 dog.caller_spoke(now)
-                last = now
+                last, ended = now, False
             case "heard":
                 dog.agent_heard(now)
                 last, asked = now, None

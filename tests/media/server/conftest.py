@@ -24,7 +24,7 @@ from media.server.worker import Resources, Worker
 from media.turn.model import SILERO, pipecat_file
 from media.turn.vad import VadEngine
 from shared.plan import CallPlan, decode_plan
-from tests.media.server.phone import PATIENCE_S, STREAM, Phone
+from tests.media.server.phone import PATIENCE_S, STREAM, UNSIGNED, Phone
 
 SAMPLE = Path(__file__).parents[3] / "config" / "samples" / "jfk.flac"
 PLAN = b"""{
@@ -95,7 +95,9 @@ async def desk(limits: Limits, plans: PlanSource, tmp_path: Path) -> AsyncIterat
             providers = Factory(session)
             keeper = FolderKeeper(folder, disk)
             worker = Worker(Resources(limits, plans, providers, engine, keeper, disk, pool, metrics))
-            house = House(worker, limits, metrics, App(worker, limits, metrics, folder).build(stand_alone=True))
+            house = House(
+                worker, limits, metrics, App(worker, limits, metrics, folder).build(stand_alone=True), UNSIGNED
+            )
             async with opened(house, "127.0.0.1", 0) as port:
                 worker.start()
                 yield Desk(worker, metrics, folder, session, f"http://127.0.0.1:{port}")

@@ -12,10 +12,14 @@ from typing import Any
 
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 
+from media.server.signature import Signatures
+
 STREAM = "MZ0123456789abcdef0123456789abcdef"
 CALL = "CA0123456789abcdef0123456789abcdef"
 SILENCE = b"\xff" * 160
 FRAME_EVERY_S = 0.005  # four times real time
+# Upgrades without a signature are welcome.
+UNSIGNED = Signatures("ws://media.test", ())
 # For whatever must come: a loaded machine may take long, and only a fault never ends.
 PATIENCE_S = 60.0
 

@@ -18,9 +18,10 @@ async def test_live_calls_are_found_until_they_are_gone(redis: Redis) -> None:
     await live.beat([CALL, LiveCall("c2", "n1", 0)])
     assert [one and one.call_id for one in await live.get(["c2", "none", "c1"])] == ["c2", None, "c1"]
     assert TTL_S - 2 < await redis.ttl("vocalized:live:{c1}") <= TTL_S
-    await live.gone("c1")
-    assert await live.get(["c1"]) == [None]
+    await live.gone(["c1", "none", "c2"])
+    assert await live.get(["c1", "c2"]) == [None, None]
     await live.beat([])
+    await live.gone([])
     assert await live.get([]) == []
 
 

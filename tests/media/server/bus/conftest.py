@@ -13,6 +13,7 @@ from shared.plan import CallPlan, decode_plan
 from shared.storage import Storage
 from tests.media.server.bus.station import LIMITS, Station, running_station
 from tests.media.server.conftest import PLAN
+from tests.media.server.phone import UNSIGNED
 
 WORKSPACE = "0193-workspace"
 
@@ -39,14 +40,14 @@ def storage(tmp_path: Path) -> Storage | None:
 
 
 @pytest.fixture
-def signatures() -> Signatures | None:
-    """None: they are not looked at."""
-    return None
+def signatures() -> Signatures:
+    """Of no account: an upgrade needs none."""
+    return UNSIGNED
 
 
 @pytest.fixture
 async def station(
-    redis_url: str, tmp_path: Path, limits: Limits, storage: Storage | None, signatures: Signatures | None
+    redis_url: str, tmp_path: Path, limits: Limits, storage: Storage | None, signatures: Signatures
 ) -> AsyncIterator[Station]:
     """The node, serving."""
     async with running_station(

@@ -32,7 +32,7 @@ from shared.events import Envelope, Event, decode_event
 from shared.plan import CallPlan
 from shared.secrets import Sealer
 from shared.storage import Storage
-from tests.media.server.phone import CALL, PATIENCE_S, STREAM, Phone
+from tests.media.server.phone import CALL, PATIENCE_S, STREAM, UNSIGNED, Phone
 
 T = TypeVar("T")
 SEALER = Sealer([bytes(32)])
@@ -129,7 +129,7 @@ async def running_station(
     limits: Limits = LIMITS,
     storage: Storage | None = None,
     node_id: str = NODE,
-    signatures: Signatures | None = None,
+    signatures: Signatures = UNSIGNED,
     timeout_s: float = 1.0,
     spool_max_bytes: int = 10_000_000,
 ) -> AsyncIterator[Station]:

@@ -100,7 +100,7 @@ class TestFolders:
 
     def test_stays_with_what_is_left_in_it(self, tmp_path: Path) -> None:
         mine = NodeFolder.make(tmp_path, "node-1")
-        recording = mine.recording("workspace", "call-0")
+        recording = mine.recording("workspace", "call", 0)
         recording.parent.mkdir()
         recording.write_bytes(b"x")
         mine.release()
