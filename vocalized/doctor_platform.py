@@ -2,13 +2,13 @@
 
 import os
 import re
-import socket
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from vocalized.findings import Finding
+from vocalized.ports import port_fault
 
 # PostgreSQL, Valkey, the API, its worker, a media node, the speech engine and the phone network, while a call goes on.
 NEEDED_MB = 1_500
@@ -62,7 +62,7 @@ def programs(root: Path) -> Iterator[Finding]:
 
 def ports(root: Path) -> Iterator[Finding]:
     """A port that is taken is no lack: `up` may be running, and takes others when told."""
-    taken = [f"{port} ({flag})" for flag, port in PORTS.items() if not _free(port)]
+    taken = [f"{port} ({flag})" for flag, port in PORTS.items() if port_fault(port)]
     yield Finding(
         "ports of up",
         not taken,
@@ -87,17 +87,18 @@ def memory(root: Path) -> Iterator[Finding]:
 def folder(root: Path) -> Iterator[Finding]:
     """Where `up` and `demo` keep their state."""
     state = root / "var"
-    nearest = state if state.exists() else root
+    writable = os.access(state if state.exists() else root, os.W_OK | os.X_OK)
     yield Finding(
         "state folder",
-        os.access(nearest, os.W_OK | os.X_OK),
-        f"{state} {'can' if os.access(nearest, os.W_OK | os.X_OK) else 'cannot'} be written",
+        writable,
+        f"{state} {'can' if writable else 'cannot'} be written",
         "give `up` and `demo` another folder by --state, or make this one yours",
     )
 
 
 def carriers(root: Path) -> Iterator[Finding]:
     """None set: simulated. Some set: the rest is missing, and no call would come."""
+    unreachable = _unreachable()
     for carrier in CARRIERS:
         present = [name for name in carrier.variables if os.environ.get(name)]
         if not present:
@@ -105,7 +106,7 @@ def carriers(root: Path) -> Iterator[Finding]:
             continue
         absent = [name for name in carrier.variables if name not in present]
         faults = [f"not set: {', '.join(absent)}"] if absent else []
-        faults += [_unreachable()] if _unreachable() else []
+        faults += [unreachable] if unreachable else []
         remedy = carrier.where if absent else "a tunnel or proxy with a certificate gives this machine such an address"
         yield Finding(carrier.name, not faults, "; ".join(faults) or "the real one: settings are whole", remedy)
 
@@ -115,13 +116,3 @@ def _unreachable() -> str:
     if parts.scheme == "https" and parts.hostname:
         return ""
     return f"{_WEBHOOKS} is no https address, where the carrier's webhooks would come to"
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True

@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
+from control.calls.model import FINAL
 from shared.events import CallEnded, Envelope, decode_event
 from vocalized.api import Api, ApiFault, Json
 from vocalized.first_accounts import SignIn
 from vocalized.follow import NoEvents
 
-_FINAL = frozenset({"completed", "failed", "busy", "no_answer", "canceled"})
 # A media stream that ended so may be gone on with by another node.
 _MAY_RESUME = frozenset({"carrier_error", "media_lost"})
 _LOOK_S = 0.25
@@ -54,7 +54,7 @@ class CallWatch:
                 quiet_s = 0.0
                 continue
             await asyncio.sleep(_LOOK_S)
-            if (await self.outcome())["status"] in _FINAL:
+            if (await self.outcome())["status"] in FINAL:
                 quiet_s += _LOOK_S
         raise NoEvents("the call is over, and its last events did not come to the API")
 

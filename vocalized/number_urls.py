@@ -13,34 +13,38 @@ from vocalized.child import ServerFailed
 _REQUEST_S = 10.0
 _MOST = 1_000
 # By what the carrier calls them: in its answers, and in what it is told.
-_URLS = {"voice_url": "VoiceUrl", "status_callback": "StatusCallback"}
+_URLS = {"voice_url": "VoiceUrl", "voice_fallback_url": "VoiceFallbackUrl", "status_callback": "StatusCallback"}
 
 
 async def point_numbers_here(carrier_url: str, account_sid: str, token: str, webhook_url: str) -> int:
     """Tells every number whose webhooks are elsewhere; returns how many there were. Raises ServerFailed."""
     numbers = f"/2010-04-01/Accounts/{account_sid}/IncomingPhoneNumbers"
-    timeout, auth = aiohttp.ClientTimeout(total=_REQUEST_S), aiohttp.BasicAuth(account_sid, token)
+    timeout = aiohttp.ClientTimeout(total=_REQUEST_S)
+    headers = {"Authorization": aiohttp.encode_basic_auth(account_sid, token)}
     told = 0
     try:
-        async with aiohttp.ClientSession(carrier_url, auth=auth, timeout=timeout, raise_for_status=True) as session:
+        async with aiohttp.ClientSession(
+            carrier_url, headers=headers, timeout=timeout, raise_for_status=True
+        ) as session:
             async with session.get(f"{numbers}.json", params={"PageSize": _MOST}) as response:
                 found = (await response.json())["incoming_phone_numbers"]
             for number in found:
                 changed = _elsewhere(number, webhook_url)
                 if changed:
-                    await session.post(f"{numbers}/{number['sid']}.json", data=changed)
-                    told += 1
+                    async with session.post(f"{numbers}/{number['sid']}.json", data=changed):
+                        told += 1
     except (aiohttp.ClientError, TimeoutError, KeyError, ValueError) as error:
         raise ServerFailed(f"the carrier's numbers could not be pointed here: {error}; see carrier.log") from error
     return told
 
 
 def _elsewhere(number: Mapping[str, str | None], webhook_url: str) -> dict[str, str]:
-    """What must be changed; a number without any address is somebody's own affair."""
+    """What must be changed; a number without any address is somebody's own affair. What follows the host stays: a
+    fragment says how often Twilio asks again."""
     changed = {}
     for kept, name in _URLS.items():
         parts = urlsplit(number.get(kept) or "")
-        wanted = f"{webhook_url}{parts.path}"
+        wanted = webhook_url + parts._replace(scheme="", netloc="").geturl()
         if parts.netloc and number.get(kept) != wanted:
             changed[name] = wanted
     return changed

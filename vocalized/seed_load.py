@@ -21,8 +21,9 @@ from control.accounts.policy import HashPolicy
 from control.analytics.rollup import mark_everything, roll_up
 from control.db.pool import Timeouts, open_pool
 from control.db.scope import enter_platform
+from vocalized.api import Api, ApiFault
 from vocalized.child import ServerFailed, free_port, migrated, running_server
-from vocalized.seed_probe import ProbeFailed, admin_probes, client_probes, measure, show, sign_in
+from vocalized.seed_probe import ProbeFailed, admin_probes, client_probes, measure, show
 from vocalized.seed_rows import Amounts, put_rows
 from vocalized.services.child import ServiceFailed
 from vocalized.services.postgres import running_postgres
@@ -51,7 +52,7 @@ async def run_seed_load(root: Path, options: SeedOptions, console: Console) -> i
     try:
         async with AsyncExitStack() as running:
             return 0 if await _run(root, options, console, running) else 1
-    except (SeedFault, ProbeFailed, ServiceFailed, ServerFailed, OSError, asyncpg.PostgresError) as error:
+    except (SeedFault, ProbeFailed, ApiFault, ServiceFailed, ServerFailed, OSError, asyncpg.PostgresError) as error:
         print(f"vocalized seed-load: {error}", file=sys.stderr)
         return 1
 
@@ -152,8 +153,9 @@ async def _measure(url: str, database_url: str, password: str, console: Console)
         agents = await _ids(db, f"agents WHERE workspace_id = '{busiest}'")
         calls = await _ids(db, f"calls WHERE workspace_id = '{busiest}'")
         workspaces, users = await _ids(db, "workspaces"), await _ids(db, "users")
-        admin = await sign_in(client, url, "/admin/auth/login", _ADMIN, password)
-        owner = await sign_in(client, url, "/auth/login", email, password)
+        api = Api(client, url)
+        admin = (await api.sign_in(_ADMIN, password, staff=True))["token"]
+        owner = (await api.sign_in(email, password))["token"]
         probes = admin_probes(admin, [busiest, *workspaces], users, calls, await _busiest_actor(db))
         probes += client_probes(owner, busiest, agents, calls)
         figures = []

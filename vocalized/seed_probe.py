@@ -39,17 +39,8 @@ class Figures:
     worst: float
 
 
-async def sign_in(client: ClientSession, url: str, path: str, email: str, password: str) -> str:
-    """The access token. Raises ProbeFailed."""
-    async with client.post(url + path, json={"email": email, "password": password}) as answer:
-        if answer.status != 200:
-            raise ProbeFailed(f"POST {path}: {answer.status} {await answer.text()}")
-        token: str = (await answer.json())["token"]
-        return token
-
-
 async def get(client: ClientSession, url: str, token: str, path: str) -> Any:
-    """The answer's JSON. Raises ProbeFailed."""
+    """The answer's JSON, with nothing around the request that would be measured too. Raises ProbeFailed."""
     async with client.get(url + path, headers={"Authorization": f"Bearer {token}"}) as answer:
         if answer.status != 200:
             raise ProbeFailed(f"GET {path}: {answer.status} {await answer.text()}")

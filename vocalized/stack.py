@@ -54,18 +54,19 @@ class Stack:
 
 @asynccontextmanager
 async def running_stack(root: Path, state: Path, ports: Ports) -> AsyncIterator[Stack]:
-    """Everything is ready when the block begins. At its end the carrier goes, then media, control and the stores.
+    """Everything is ready when the block begins. At its end the carrier goes, then media, control, the speech engine
+    and the stores.
 
     Raises ServerFailed and ServiceFailed.
     """
     await asyncio.to_thread(state.mkdir, parents=True, exist_ok=True)
     start, keys = _Start(root, state, ports), carrier_keys(state)
-    async with AsyncExitStack() as stores, AsyncExitStack() as control, AsyncExitStack() as media:
+    async with AsyncExitStack() as stores, AsyncExitStack() as engine, AsyncExitStack() as control:
         there = await start.stores(stores)
         settings = program_settings(state, ports, there, keys)
-        await migrated(root, settings)
-        async with AsyncExitStack() as carrier:
+        async with AsyncExitStack() as media, AsyncExitStack() as carrier:
             rooms = (
+                start.engine(engine, there.engine),
                 start.control(control, settings),
                 start.media(media, settings),
                 start.carrier(carrier, settings, keys),
@@ -84,9 +85,9 @@ class _Start:
     parts: dict[str, Ended] = field(default_factory=dict)
 
     async def stores(self, running: AsyncExitStack) -> Stores:
-        """And the speech engine, which serves all nodes and takes longest to load."""
+        """PostgreSQL and Valkey, and where the speech engine is going to listen."""
         folder = await running.enter_async_context(in_thread(socket_folder(self.state, None)))
-        engine, urls = folder / "engine.sock", dict[str, str]()
+        urls = dict[str, str]()
 
         async def postgres() -> None:
             server = await running.enter_async_context(running_postgres(self.state, durable=True))
@@ -96,11 +97,19 @@ class _Start:
             server = await running.enter_async_context(running_valkey(self.state, durable=True))
             self.parts["valkey"], urls["valkey"] = server.process.poll, server.url
 
-        await _together([postgres(), valkey(), self._engine(running, engine)])
-        return Stores(urls["postgres"], urls["valkey"], engine)
+        await _together([postgres(), valkey()])
+        return Stores(urls["postgres"], urls["valkey"], folder / "engine.sock")
+
+    async def engine(self, running: AsyncExitStack, path: Path) -> None:
+        """The local speech engine, which serves all nodes."""
+        command = [sys.executable, "-m", "media.providers.local.host", "--socket", str(path)]
+        log = self.state / "engine.log"
+        child = running_child(command, self.root, log, lambda: _listens(path), name="speech engine")
+        self._note("engine", await running.enter_async_context(child))
 
     async def control(self, running: AsyncExitStack, settings: Mapping[str, str]) -> None:
-        """The API and the worker."""
+        """The database brought up to date, then the API and the worker."""
+        await migrated(self.root, settings)
         await _together([
             self._server(running, "api", self.ports.control, settings, ["control", "api"]),
             self._server(running, "worker", self.ports.worker, settings, ["control", "worker"], probe="/healthz"),
@@ -120,7 +129,7 @@ class _Start:
         """The phone network; nothing when the user has set up all carriers for real."""
         if not simulated():
             return
-        told = network_settings(self.ports, keys, settings["VOCALIZED_WEBHOOK_URL"])
+        told = network_settings(self.ports, keys, settings["VOCALIZED_WEBHOOK_URL"], simulated())
         path = self.state / _NETWORK
         write_secret(path, msgspec.json.encode(told))
         arguments = ["simulator.carrier.network", "--config", str(path), "--state", str(self.state / "carrier")]
@@ -128,12 +137,6 @@ class _Start:
         if "twilio" in simulated():
             url = settings["VOCALIZED_WEBHOOK_URL"].rstrip("/")
             await point_numbers_here(self.ports.carrier_url, keys.account_sid, keys.auth_token, url)
-
-    async def _engine(self, running: AsyncExitStack, path: Path) -> None:
-        command = [sys.executable, "-m", "media.providers.local.host", "--socket", str(path)]
-        log = self.state / "engine.log"
-        child = running_child(command, self.root, log, lambda: _listens(path), name="speech engine")
-        self._note("engine", await running.enter_async_context(child))
 
     async def _server(
         self, running: AsyncExitStack, name: str, port: int, environment: Mapping[str, str], arguments: list[str],

@@ -62,7 +62,7 @@ def simulated() -> tuple[CarrierName, ...]:
 def program_settings(state: Path, ports: Ports, stores: Stores, keys: CarrierKeys) -> dict[str, str]:
     """The environment of control and media. What the user has set stands, but for the stores."""
     return {
-        **_usual(state, ports, keys),
+        **usual_settings(state, ports, keys, simulated()),
         **os.environ,
         "VOCALIZED_DATABASE_URL": stores.database_url,
         "VOCALIZED_REDIS_URL": stores.redis_url,
@@ -70,35 +70,8 @@ def program_settings(state: Path, ports: Ports, stores: Stores, keys: CarrierKey
     }
 
 
-def node_settings(settings: Mapping[str, str], port: int) -> dict[str, str]:
-    """Of one media node. It knows no database and no key that spends money at a carrier."""
-    hidden = ("VOCALIZED_DATABASE_URL", "VOCALIZED_SMTP_URL", "VOCALIZED_TELNYX_API_KEY")
-    kept = {name: value for name, value in settings.items() if name not in hidden}
-    return {"VOCALIZED_MEDIA_PUBLIC_URL": f"ws://127.0.0.1:{port}", **kept}
-
-
-def network_settings(ports: Ports, keys: CarrierKeys, webhook_url: str) -> dict[str, object]:
-    """What the phone network is started with."""
-    parts: dict[CarrierName, dict[str, str]] = {
-        "twilio": {"account_sid": keys.account_sid, "auth_token": keys.auth_token},
-        "telnyx": {
-            "api_key": keys.api_key,
-            "signing_key": keys.signing_seed,
-            "connection_id": keys.connection_id,
-            "webhook_url": f"{webhook_url}/webhooks/calls/inbound",
-        },
-    }
-    return {"public_url": ports.carrier_url, "numbers": []} | {name: parts[name] for name in simulated()}
-
-
-def mail_folder(state: Path, settings: Mapping[str, str]) -> Path | None:
-    """Where mails arrive; None when the user has them sent."""
-    folder = state / _MAIL
-    return folder if settings["VOCALIZED_SMTP_URL"] == folder.as_uri() else None
-
-
-def _usual(state: Path, ports: Ports, keys: CarrierKeys) -> dict[str, str]:
-    there = simulated()
+def usual_settings(state: Path, ports: Ports, keys: CarrierKeys, carriers: Sequence[CarrierName]) -> dict[str, str]:
+    """All but the stores, where the user has set nothing; these carriers are simulated."""
     usual = {
         "VOCALIZED_SECRET_KEYS": _secret_key(state / _KEYS),
         "VOCALIZED_PUBLIC_URL": ports.control_url,
@@ -108,18 +81,47 @@ def _usual(state: Path, ports: Ports, keys: CarrierKeys) -> dict[str, str]:
         "VOCALIZED_STANDIN_PROVIDERS": "true",
         "VOCALIZED_MEDIA_DRAIN_TIMEOUT_S": _DRAIN_S,
     }
-    if there:
-        usual["VOCALIZED_DEFAULT_CARRIER"] = there[0]
-    if "twilio" in there:
+    if carriers:
+        usual["VOCALIZED_DEFAULT_CARRIER"] = carriers[0]
+    if "twilio" in carriers:
         usual["VOCALIZED_TWILIO_ACCOUNT_SID"] = keys.account_sid
         usual["VOCALIZED_TWILIO_AUTH_TOKENS"] = f"{keys.account_sid}={keys.auth_token}"
         usual["VOCALIZED_TWILIO_API_URL"] = ports.carrier_url
-    if "telnyx" in there:
+    if "telnyx" in carriers:
         usual["VOCALIZED_TELNYX_API_KEY"] = keys.api_key
         usual["VOCALIZED_TELNYX_PUBLIC_KEYS"] = keys.public_key
         usual["VOCALIZED_TELNYX_CONNECTION_ID"] = keys.connection_id
         usual["VOCALIZED_TELNYX_API_URL"] = f"{ports.carrier_url}/v2"
     return usual
+
+
+def node_settings(settings: Mapping[str, str], port: int) -> dict[str, str]:
+    """Of one media node. It knows no database and no key that spends money at a carrier."""
+    hidden = ("VOCALIZED_DATABASE_URL", "VOCALIZED_SMTP_URL", "VOCALIZED_TELNYX_API_KEY")
+    kept = {name: value for name, value in settings.items() if name not in hidden}
+    return {"VOCALIZED_MEDIA_PUBLIC_URL": f"ws://127.0.0.1:{port}", **kept}
+
+
+def network_settings(
+    ports: Ports, keys: CarrierKeys, webhook_url: str, carriers: Sequence[CarrierName]
+) -> dict[str, object]:
+    """What the phone network is started with; it simulates these carriers."""
+    parts: dict[CarrierName, dict[str, str]] = {
+        "twilio": {"account_sid": keys.account_sid, "auth_token": keys.auth_token},
+        "telnyx": {
+            "api_key": keys.api_key,
+            "signing_key": keys.signing_seed,
+            "connection_id": keys.connection_id,
+            "webhook_url": f"{webhook_url}/webhooks/calls/inbound",
+        },
+    }
+    return {"public_url": ports.carrier_url, "numbers": []} | {name: parts[name] for name in carriers}
+
+
+def mail_folder(state: Path, settings: Mapping[str, str]) -> Path | None:
+    """Where mails arrive; None when the user has them sent."""
+    folder = state / _MAIL
+    return folder if settings["VOCALIZED_SMTP_URL"] == folder.as_uri() else None
 
 
 def _secret_key(path: Path) -> str:

@@ -6,7 +6,6 @@ made through the API itself, as a customer would make theirs.
 
 import asyncio
 import signal
-import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from shared.plan import read_plan
 from vocalized.addresses import Addresses, forget_addresses, write_addresses
 from vocalized.child import ServerFailed, free_port
 from vocalized.first_accounts import Accounts, Wanted, first_accounts
+from vocalized.ports import port_fault
 from vocalized.scenes import PLAN
 from vocalized.services.child import ServiceFailed
 from vocalized.stack import Stack, running_stack
@@ -132,13 +132,8 @@ def choose_ports(options: UpOptions) -> Ports:
 
 
 def _checked(port: int, flag: str) -> int:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except (OSError, OverflowError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "there is no such port"
-            raise ServerFailed(f"port {port} cannot be used: {reason}; {flag} takes another") from None
+    if fault := port_fault(port):
+        raise ServerFailed(f"port {port} cannot be used: {fault}; {flag} takes another")
     return port
 
 

@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import quote
 
+from control.calls.model import FINAL
 from vocalized.rehearse.stage import Stage
 
-FINAL: Final = frozenset({"completed", "failed", "busy", "no_answer", "canceled"})
 PATIENCE_S: Final = 60.0
 _SEQS: Final = "SELECT seq, event_type FROM call_events WHERE call_id::text = $1 ORDER BY seq"
 
@@ -29,10 +30,10 @@ class Record:
 
 async def call_id_of(stage: Stage, carrier_call_id: str) -> str:
     """Ours, of a call that the carrier knows under this id."""
-    path = f"{stage.desk.path}/calls"
+    path = f"{stage.desk.path}/calls?carrier_call_id={quote(carrier_call_id, safe='')}"
     async with asyncio.timeout(PATIENCE_S):
         while True:
-            found = (await stage.desk.user.ask("GET", path, carrier_call_id=carrier_call_id))["calls"]
+            found = (await stage.desk.user.ask("GET", path))["calls"]
             if found:
                 break
             await asyncio.sleep(0.05)

@@ -84,7 +84,7 @@ async def test_a_stale_or_forged_event_of_telnyx_is_refused(stage: Stage, sessio
                 "payload": {
                     "call_control_id": "v3:forged", "call_leg_id": "l", "call_session_id": "s", "direction": "incoming",
                     "from": CALLER, "to": stage.desk.agents["telnyx"].number, "state": "parked",
-                    "connection_id": "1494404757140276705",
+                    "connection_id": stage.config.telnyx.connection_id,
                 },
             }
         }
@@ -118,6 +118,7 @@ async def test_a_webhook_that_comes_again_changes_nothing(stage: Stage, session:
 async def test_a_socket_that_nobody_asked_for_gets_no_call(
     path: str, stage: Stage, session: aiohttp.ClientSession
 ) -> None:
+    assert stage.config.twilio is not None
     before = len(refusals(stage, "media-0", "stream.refused"))
     call, url = "CA" + "2" * 32, f"ws://127.0.0.1:{stage.nodes[0].port}{path}"
     start = (
@@ -126,8 +127,9 @@ async def test_a_socket_that_nobody_asked_for_gets_no_call(
                 "encoding": "PCMU", "sample_rate": 8000, "channels": 1}, "user_id": "u", "from": "", "to": ""}}
         if "telnyx" in path
         else {"event": "start", "sequenceNumber": "1", "streamSid": "MZ" + "0" * 32, "start": {
-            "streamSid": "MZ" + "0" * 32, "accountSid": "AC" + "5" * 32, "callSid": call, "tracks": ["inbound"],
-            "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1}, "customParameters": {}}}
+            "streamSid": "MZ" + "0" * 32, "accountSid": stage.config.twilio.account_sid, "callSid": call,
+            "tracks": ["inbound"], "customParameters": {},
+            "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1}}}
     )  # fmt: skip
     async with asyncio.timeout(10), session.ws_connect(url) as socket:
         await socket.send_json({"event": "connected", "protocol": "Call", "version": "1.0.0"})

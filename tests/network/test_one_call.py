@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 import soundfile  # type: ignore[import-untyped]  # ships no types
 
+from media.server.bus.leftovers import SEQ as LEFT_BEHIND
 from simulator.carrier.network.world import Subscriber
 from simulator.carrier.prepare import Performance
 from tests.network.conftest import ROOT, TURNS
@@ -82,7 +83,7 @@ async def test_every_event_once_and_in_order(case: Case, played: Mapping[Case, P
     seqs = [seq for seq, _ in record.rows]
     assert len(seqs) == len(set(seqs)) == len(record.events)
     assert [event["seq"] for event in record.events] == seqs
-    of_the_stream = [seq for seq in seqs if seq < 99_000]
+    of_the_stream = [seq for seq in seqs if seq < LEFT_BEHIND]
     assert of_the_stream == list(range(1, len(of_the_stream) + 1))
     types = [kind for _, kind in record.rows]
     assert types[0] == "call.started"

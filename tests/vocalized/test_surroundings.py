@@ -102,7 +102,7 @@ def test_a_carrier_that_the_user_has_set_up_is_the_real_one(
         monkeypatch.setenv(variable, "theirs")
     assert simulated() == left
     settings = program_settings(tmp_path, PORTS, STORES, keys)
-    network = make_config(network_settings(PORTS, keys, "http://127.0.0.1:8081"))
+    network = make_config(network_settings(PORTS, keys, "http://127.0.0.1:8081", simulated()))
     assert settings["VOCALIZED_DEFAULT_CARRIER"] == left[0]
     for name, side in (("twilio", network.twilio), ("telnyx", network.telnyx)):
         assert (side is not None) == (name in left)
@@ -120,7 +120,7 @@ def test_without_a_simulated_carrier_none_is_chosen(
 
 
 def test_both_sides_of_a_carrier_know_the_same_keys(tmp_path: Path, keys: CarrierKeys) -> None:
-    network = make_config(network_settings(PORTS, keys, "http://127.0.0.1:8081"))
+    network = make_config(network_settings(PORTS, keys, "http://127.0.0.1:8081", simulated()))
     settings = program_settings(tmp_path, PORTS, STORES, keys)
     assert network.twilio and network.telnyx
     told = f"{network.twilio.account_sid}={network.twilio.auth_token}"

@@ -1,7 +1,6 @@
 """The customer's and the staff's side of a rehearsal: accounts, an agent on each carrier's number, and questions to the
 API."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +12,10 @@ import asyncpg  # type: ignore[import-untyped]
 from control.accounts.hiring import NewAdmin
 from shared.ids import new_id
 from vocalized.admin import hire_into
+from vocalized.api import Api
+from vocalized.surroundings import CarrierName
 
 PASSWORD = "plum tractor 48 violin"
-REQUEST_S = 30.0
 # Whose greeting is heard at once, and whose answers take what real providers take.
 SPEECH = {
     "stt": [{"provider": "standin", "options": {"final_ms": 100, "text": "and so my fellow americans"}}],
@@ -41,10 +41,6 @@ CONFIG = {
 RECORDED = {"enabled": True, "consent": "given_otherwise", "statement": "The callers are programs."}
 
 
-class ApiRefused(RuntimeError):
-    """The API answered with an error; the message holds it."""
-
-
 @dataclass(frozen=True, slots=True)
 class Agent:
     """An agent that answers a number."""
@@ -54,41 +50,13 @@ class Agent:
     carrier: str
 
 
-class Client:
-    """Asks the API as somebody who has signed in."""
-
-    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
-        self._session, self._url = session, url
-        self.token = ""
-
-    async def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None, **params: str) -> Any:
-        """The decoded answer. Raises ApiRefused."""
-        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        timeout = aiohttp.ClientTimeout(total=REQUEST_S)
-        async with self._session.request(
-            method, self._url + path, json=body, headers=headers, params=params, timeout=timeout
-        ) as response:
-            text = await response.text()
-            if response.status >= 300:
-                raise ApiRefused(f"{method} {path}: {response.status} {text}")
-            return json.loads(text) if text else None
-
-    async def fetch(self, path: str) -> bytes:
-        """A file. Raises ApiRefused."""
-        headers = {"Authorization": f"Bearer {self.token}"}
-        async with self._session.get(self._url + path, headers=headers) as response:
-            if response.status != 200:
-                raise ApiRefused(f"GET {path}: {response.status}")
-            return await response.read()
-
-
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """One workspace with its owner and agents, and a member of the staff. owner: the database's owner, to look behind
-    the scenes."""
+    """One workspace with its owner and agents, and a member of the staff. database_url: of the database's owner, to
+    look behind the scenes."""
 
-    user: Client
-    admin: Client
+    user: Api
+    admin: Api
     workspace_id: str
     agents: Mapping[str, Agent]
     database_url: str
@@ -109,13 +77,12 @@ class Desk:
 
 
 async def open_desk(
-    session: aiohttp.ClientSession, url: str, database_url: str, numbers: Mapping[str, str], *, recorded: bool
+    session: aiohttp.ClientSession, url: str, database_url: str, numbers: Mapping[CarrierName, str], *, recorded: bool
 ) -> Desk:
     """Accounts, a workspace whose tier allows everything, and a live agent for each carrier's number."""
-    user, admin = Client(session, url), Client(session, url)
+    user, admin = Api(session, url), Api(session, url)
     await hire_into(database_url, NewAdmin("staff@example.com", "Staff", "super_admin", PASSWORD))
-    told = await admin.ask("POST", "/admin/auth/login", {"email": "staff@example.com", "password": PASSWORD})
-    admin.token = told["token"]
+    await admin.sign_in("staff@example.com", PASSWORD, staff=True)
     limits = {
         "max_concurrent_calls": 10_000, "max_agents": 100, "max_phone_numbers": 100,
         "features": {"recording_days": 7, "outbound_calls": True},
@@ -132,7 +99,7 @@ async def open_desk(
         body = {"name": "Rehearsal", "industry": "dental", "timezone": "UTC"}
         workspace_id = (await user.ask("POST", "/workspaces", body))["workspace"]["id"]
         await connection.execute("UPDATE workspaces SET status = 'active'")
-        agents = {
+        agents: dict[str, Agent] = {
             carrier: await _agent(user, connection, workspace_id, carrier, number, recorded=recorded)
             for carrier, number in numbers.items()
         }
@@ -151,9 +118,7 @@ GENEROUS = {
 }
 
 
-async def _agent(
-    user: Client, connection: Any, workspace_id: str, carrier: str, number: str, *, recorded: bool
-) -> Agent:
+async def _agent(user: Api, connection: Any, workspace_id: str, carrier: str, number: str, *, recorded: bool) -> Agent:
     """The number is the carrier's already (see stage.py): here it is only written down."""
     config = {**CONFIG, "recording": RECORDED} if recorded else CONFIG
     path = f"/workspaces/{workspace_id}/agents"

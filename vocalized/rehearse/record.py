@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from control.calls.model import FINAL
+from media.server.bus.leftovers import SEQ as LEFT_BEHIND
+from shared.events import SEQ_PER_LEG
 from vocalized.rehearse.callers import Guest
 from vocalized.rehearse.desk import Desk
 
@@ -18,8 +21,6 @@ SELECT call_id::text AS call_id, array_agg(seq ORDER BY seq) AS seqs,
        count(*) FILTER (WHERE event_type = 'call.resumed') AS resumed
 FROM call_events WHERE call_id = ANY($1::uuid[]) GROUP BY call_id
 """
-SEQ_PER_LEG = 100_000
-ORPHANED = 99_000  # what a later start told for a process that was killed
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,8 @@ async def written(desk: Desk, guests: Sequence[Guest]) -> dict[str, Written]:
 
 def open_still(records: dict[str, Written], guests: Sequence[Guest]) -> list[str]:
     """Calls that are not in the record, or whose end isn't."""
-    final = {"completed", "failed", "busy", "no_answer", "canceled"}
     return [
-        guest.call_id for guest in guests if guest.call_id not in records or records[guest.call_id].status not in final
+        guest.call_id for guest in guests if guest.call_id not in records or records[guest.call_id].status not in FINAL
     ]
 
 
@@ -73,10 +73,12 @@ def _doubles(seqs: list[int]) -> list[str]:
 
 
 def _gaps(seqs: list[int]) -> list[str]:
-    """Within a leg numbers are counted up; a leg that was killed just ends."""
+    """Within a leg numbers are counted up; a leg that was killed just ends, and a later start tells what it left."""
     found = []
     for leg in sorted({seq // SEQ_PER_LEG for seq in seqs}):
-        own = sorted({seq % SEQ_PER_LEG for seq in seqs if seq // SEQ_PER_LEG == leg and seq % SEQ_PER_LEG < ORPHANED})
+        own = sorted(
+            {seq % SEQ_PER_LEG for seq in seqs if seq // SEQ_PER_LEG == leg and seq % SEQ_PER_LEG < LEFT_BEHIND}
+        )
         missing = sorted(set(range(1, own[-1] + 1)) - set(own)) if own else []
         found += [f"event {leg * SEQ_PER_LEG + number} missing" for number in missing[:3]]
     return found

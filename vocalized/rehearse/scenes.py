@@ -124,7 +124,7 @@ async def outages(stage: Stage, words: Sequence[Performance], *, calls: int = 20
     await stage.worker.stop()
     await asyncio.sleep(3.0)
     together = sum(not task.done() for task in tasks)
-    await stage.worker.start(stage.root)
+    await stage.worker.start()
     await asyncio.gather(*tasks)
     rows = judged(guests, await settled(stage, guests))
     return [Row("calls that went on through all of it", str(calls), str(together), together == calls), *rows]

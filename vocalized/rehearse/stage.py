@@ -4,68 +4,29 @@ phone network in this one, where its callers are.
 What can be done to it: stop and start a service, kill a node or the worker, have everybody phone at once.
 """
 
-import base64
 import os
-import secrets
-import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 import aiohttp
 from aiohttp import web
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from shared.secrets import new_key
-from simulator.carrier.network.config import NetworkConfig, SeededNumber
+from simulator.carrier.network.config import NetworkConfig, SeededNumber, make_config
 from simulator.carrier.network.server import Network, opened
-from simulator.carrier.network.telnyx_side.config import TelnyxConfig
-from simulator.carrier.network.twilio_side.model import TwilioConfig
-from vocalized.child import free_port, migrated, running_server
+from vocalized.carrier_keys import CarrierKeys, carrier_keys
+from vocalized.child import migrated, running_server
 from vocalized.rehearse.desk import Desk, open_desk
-from vocalized.rehearse.service import Service
+from vocalized.rehearse.service import Program, Service
 from vocalized.services.postgres import Postgres, running_postgres
 from vocalized.services.valkey import Valkey, running_valkey
+from vocalized.surroundings import CarrierName, Ports, network_settings, node_settings, usual_settings
+from vocalized.up import UpOptions, choose_ports
 
-NUMBERS = {"twilio": "+14155550100", "telnyx": "+12125550100"}
-_ACCOUNT, _API_KEY, _CONNECTION = "AC" + "5" * 32, "KEY-rehearsal", "1494404757140276705"
-
-
-@dataclass(slots=True)
-class Child:
-    """A program of ours as a process; started again under the same name."""
-
-    name: str
-    command: list[str]
-    port: int
-    probe: str
-    environment: Mapping[str, str]
-    folder: Path
-    _stack: AsyncExitStack | None = None
-    pid: int = 0
-
-    async def start(self, root: Path) -> None:
-        """Returns when it is ready. Raises ServerFailed."""
-        self._stack = AsyncExitStack()
-        process = await self._stack.enter_async_context(
-            running_server(
-                self.command, root, self.port, self.folder / f"{self.name}.log", name=self.name, probe=self.probe,
-                environment=self.environment,
-            )
-        )  # fmt: skip
-        self.pid = process.pid
-
-    def kill(self) -> None:
-        """As a machine that is switched off."""
-        os.kill(self.pid, signal.SIGKILL)
-
-    async def stop(self) -> None:
-        """In order, if it still runs."""
-        stack, self._stack = self._stack, None
-        if stack is not None:
-            await stack.aclose()
+NUMBERS: Final[Mapping[CarrierName, str]] = {"twilio": "+14155550100", "telnyx": "+12125550100"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +41,6 @@ class Shape:
 class Stage:
     """What stands. url: of the API. config: of the network, with the carriers' secrets."""
 
-    root: Path
     folder: Path
     url: str
     desk: Desk
@@ -88,9 +48,8 @@ class Stage:
     network: Network
     postgres: Service[Postgres]
     valkey: Service[Valkey]
-    api: Child
-    worker: Child
-    nodes: list[Child] = field(default_factory=list)
+    worker: Program
+    nodes: list[Program] = field(default_factory=list)
 
 
 @asynccontextmanager
@@ -103,56 +62,61 @@ async def staged(root: Path, folder: Path, shape: Shape) -> AsyncIterator[Stage]
         database, redis = await postgres.start(), await valkey.start()
         stack.push_async_callback(postgres.stop)
         stack.push_async_callback(valkey.stop)
-        ports = [free_port() for _ in range(3 + shape.nodes)]
-        url, network_url = f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}"
-        seed_bytes = secrets.token_bytes(32)
-        token = secrets.token_hex(16)
-        environment = _environment(folder, database.url, redis.url, url, network_url, seed_bytes, token)
-        config = _network_config(url, network_url, seed_bytes, token)
-        network = await stack.enter_async_context(_network(config, ports[1]))
+        ports, keys = choose_ports(UpOptions(folder, media_nodes=shape.nodes)), carrier_keys(folder)
+        environment = _environment(folder, database.url, redis.url, ports, keys)
+        config = _network_config(ports, keys)
+        network = await stack.enter_async_context(phone_network(config, ports.carrier))
         await migrated(root, environment)
-        api = _control("api", ports[0], "/readyz", environment, folder)
-        worker = _control("worker", ports[2], "/healthz", environment, folder)
-        nodes = [_node(number, port, environment, folder) for number, port in enumerate(ports[3:])]
-        for child in (api, worker, *nodes):
-            await child.start(root)
-            stack.push_async_callback(child.stop)
-        desk = await open_desk(session, url, database.url, NUMBERS, recorded=shape.recorded)
-        yield Stage(root, folder, url, desk, config, network, postgres, valkey, api, worker, nodes)
+        programs = _Programs(root, folder, environment)
+        api = programs.control("api", ports.control, "/readyz")
+        worker = programs.control("worker", ports.worker, "/healthz")
+        nodes = [programs.node(number, port) for number, port in enumerate(ports.media)]
+        for program in (api, worker, *nodes):
+            await program.start()
+            stack.push_async_callback(program.stop)
+        desk = await open_desk(session, ports.control_url, database.url, NUMBERS, recorded=shape.recorded)
+        yield Stage(folder, ports.control_url, desk, config, network, postgres, valkey, worker, nodes)
 
 
-def _control(name: str, port: int, probe: str, environment: Mapping[str, str], folder: Path) -> Child:
-    command = [sys.executable, "-m", "control", name, "--port", str(port)]
-    return Child(name, command, port, probe, environment, folder)
+@dataclass(frozen=True, slots=True)
+class _Programs:
+    """Makes programs of ours, whose logs have their names."""
+
+    root: Path
+    folder: Path
+    environment: Mapping[str, str]
+
+    def control(self, name: str, port: int, probe: str) -> Program:
+        return self._program(name, ["control", name], port, probe, self.environment)
+
+    def node(self, number: int, port: int) -> Program:
+        name = f"media-{number}"
+        own = node_settings(self.environment, port) | {"VOCALIZED_MEDIA_NODE": name}
+        return self._program(name, ["media", "--state", str(self.folder / name)], port, "/readyz", own)
+
+    def _program(
+        self, name: str, arguments: list[str], port: int, probe: str, environment: Mapping[str, str]
+    ) -> Program:
+        command = [sys.executable, "-m", *arguments, "--port", str(port)]
+        log = self.folder / f"{name}.log"
+        return Program(
+            lambda: running_server(command, self.root, port, log, name=name, probe=probe, environment=environment), port
+        )
 
 
-def _node(number: int, port: int, environment: Mapping[str, str], folder: Path) -> Child:
-    name = f"media-{number}"
-    command = [sys.executable, "-m", "media", "--port", str(port), "--state", str(folder / name)]
-    own = {**environment, "VOCALIZED_MEDIA_NODE": name, "VOCALIZED_MEDIA_PUBLIC_URL": f"ws://127.0.0.1:{port}"}
-    return Child(name, command, port, "/readyz", own, folder)
-
-
-def _network_config(url: str, network_url: str, seed_bytes: bytes, token: str) -> NetworkConfig:
-    return NetworkConfig(
-        public_url=network_url,
-        twilio=TwilioConfig(_ACCOUNT, token, network_url),
-        telnyx=TelnyxConfig(
-            api_key=_API_KEY,
-            signing_key=base64.b64encode(seed_bytes).decode(),
-            connection_id=_CONNECTION,
-            webhook_url=f"{url}/webhooks/calls/inbound",
-            public_url=network_url,
-        ),
-        numbers=(
-            SeededNumber("twilio", NUMBERS["twilio"], f"{url}/webhooks/calls/inbound", f"{url}/webhooks/calls/status"),
-            SeededNumber("telnyx", NUMBERS["telnyx"]),
-        ),
+def _network_config(ports: Ports, keys: CarrierKeys) -> NetworkConfig:
+    url = ports.control_url
+    config = make_config(network_settings(ports, keys, url, tuple(NUMBERS)))
+    numbers = (
+        SeededNumber("twilio", NUMBERS["twilio"], f"{url}/webhooks/calls/inbound", f"{url}/webhooks/calls/status"),
+        SeededNumber("telnyx", NUMBERS["telnyx"]),
     )
+    return replace(config, numbers=numbers)
 
 
 @asynccontextmanager
-async def _network(config: NetworkConfig, port: int) -> AsyncIterator[Network]:
+async def phone_network(config: NetworkConfig, port: int) -> AsyncIterator[Network]:
+    """Both carriers, in this process."""
     async with opened(config) as network:
         runner = web.AppRunner(network.app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()
@@ -163,29 +127,15 @@ async def _network(config: NetworkConfig, port: int) -> AsyncIterator[Network]:
             await runner.cleanup()
 
 
-def _environment(
-    folder: Path, database_url: str, redis_url: str, url: str, network_url: str, seed_bytes: bytes, token: str
-) -> dict[str, str]:
-    public = Ed25519PrivateKey.from_private_bytes(seed_bytes).public_key().public_bytes_raw()
-    ours = {
-        "DATABASE_URL": database_url,
-        "REDIS_URL": redis_url,
-        "SECRET_KEYS": new_key(),
-        "STORAGE_URL": (folder / "objects").as_uri(),
-        "SMTP_URL": (folder / "mail").as_uri(),
-        "PUBLIC_URL": url,
-        "STANDIN_PROVIDERS": "true",
-        "TWILIO_ACCOUNT_SID": _ACCOUNT,
-        "TWILIO_AUTH_TOKENS": f"{_ACCOUNT}={token}",
-        "TWILIO_API_URL": network_url,
-        "TELNYX_API_KEY": _API_KEY,
-        "TELNYX_PUBLIC_KEYS": base64.b64encode(public).decode(),
-        "TELNYX_CONNECTION_ID": _CONNECTION,
-        "TELNYX_API_URL": f"{network_url}/v2",
-        "PASSWORD_PASSES": "1",
-        "PASSWORD_MEMORY_KIB": "8",
-        "LOG_LEVEL": "warning",
-        "MEDIA_DRAIN_TIMEOUT_S": "5",
-    }
+def _environment(folder: Path, database_url: str, redis_url: str, ports: Ports, keys: CarrierKeys) -> dict[str, str]:
+    """As if the user had set nothing."""
     foreign = {name: value for name, value in os.environ.items() if not name.startswith("VOCALIZED_")}
-    return foreign | {f"VOCALIZED_{name}": value for name, value in ours.items()}
+    return {
+        **foreign,
+        **usual_settings(folder, ports, keys, tuple(NUMBERS)),
+        "VOCALIZED_DATABASE_URL": database_url,
+        "VOCALIZED_REDIS_URL": redis_url,
+        "VOCALIZED_PASSWORD_PASSES": "1",
+        "VOCALIZED_PASSWORD_MEMORY_KIB": "8",
+        "VOCALIZED_LOG_LEVEL": "warning",
+    }
