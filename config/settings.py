@@ -52,10 +52,13 @@ def _origin(text: str) -> str:
     return text
 
 
-def _server_url(schemes: tuple[str, ...]) -> AfterValidator:
-    """The faults that a driver would tell by a traceback, or in the middle of a night. Tells nothing of the URL."""
+def _server_url(schemes: tuple[str, ...], *, optional: bool = False) -> AfterValidator:
+    """The faults that a driver would tell by a traceback, or in the middle of a night. Tells nothing of the URL.
+    optional: whether empty means that there is none."""
 
     def check(secret: SecretStr) -> SecretStr:
+        if optional and not secret:
+            return secret
         parts = urlsplit(secret.get_secret_value())
         if parts.scheme not in schemes:
             raise ValueError(f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
@@ -80,6 +83,9 @@ def _socket_url(text: str) -> str:
 
 
 def _storage_url(text: str) -> str:
+    """Empty, where there is none. What stands behind the bucket is looked at where storage is opened."""
+    if not text:
+        return text
     parts = urlsplit(text)
     if not (parts.scheme == "file" and parts.path.startswith("/")) and not (parts.scheme == "s3" and parts.netloc):
         raise ValueError("must be file:///folder or s3://bucket/prefix?endpoint=…&region=…")
@@ -100,6 +106,7 @@ Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], NoDec
 Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_list)]
 DatabaseUrl = Annotated[SecretStr, _server_url(("postgresql", "postgres"))]
 RedisUrl = Annotated[SecretStr, _server_url(("redis", "rediss", "unix"))]
+OptionalRedisUrl = Annotated[SecretStr, _server_url(("redis", "rediss", "unix"), optional=True)]
 SocketUrl = Annotated[str, AfterValidator(_socket_url)]
 SocketUrls = Annotated[tuple[SocketUrl, ...], NoDecode, BeforeValidator(_list)]
 StorageUrl = Annotated[str, AfterValidator(_storage_url)]
@@ -141,11 +148,11 @@ class MediaSettings(BaseSettings):
     media_spool_max_bytes: int = Field(
         268_435_456, ge=1_048_576, description="Bytes of events kept on disk while Redis is away."
     )
-    redis_url: SecretStr = Field(
+    redis_url: OptionalRedisUrl = Field(
         SecretStr(""), description="Redis, where plans come from and events go to; not needed with --plan."
     )
     secret_keys: SecretStr = Field(SecretStr(""), description="Keys that open plans, the same as control's.")
-    storage_url: str = Field(
+    storage_url: StorageUrl = Field(
         "", description="Where recordings go: file:///folder or s3://bucket?endpoint=…; as control's."
     )
     twilio_auth_tokens: Tokens = Field(

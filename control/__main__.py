@@ -6,13 +6,14 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import asyncpg  # type: ignore[import-untyped]
 import uvloop
 
 from config.catalogue import shipped_settings, shipped_tiers
 from config.catalogue_agents import shipped_providers, shipped_templates
-from config.settings import ControlSettings, SettingsError, control_settings, database_settings
+from config.settings import PREFIX, ControlSettings, SettingsError, control_settings, database_settings
 from control.accounts.mail_gateways import open_gateway
 from control.accounts.policy import AccountPolicy, HashPolicy, LockPolicy, SessionPolicy
 from control.agents.model import AgentPolicy
@@ -29,14 +30,17 @@ from control.http.serve import Listen, calm_collector, serve, stop_signal
 from control.http.wiring import Policies
 from control.platform.seed import seed_platform
 from control.webhooks.options import WebhookOptions
+from control.webhooks.signatures import TelnyxKeys
 from control.worker import WorkerOptions, run_worker
 from shared.errors import Problem
 from shared.logs import configure_logs
 from shared.secrets import parse_keys
+from shared.storage import check_storage_url
 from shared.supervisor import Supervisor, worker_count
 
 # A command the server doesn't answer at all ends so many seconds after the server should have ended it itself.
 PATIENCE_S = 5.0
+T = TypeVar("T")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -147,10 +151,7 @@ def control_options(settings: ControlSettings) -> Options:
 def worker_options(settings: ControlSettings, host: str, port: int) -> WorkerOptions:
     """The worker's slice. Raises SettingsError."""
     mail_url = settings.smtp_url.get_secret_value()
-    try:
-        open_gateway(mail_url)
-    except ValueError as error:
-        raise SettingsError(f"settings: VOCALIZED_SMTP_URL: {error}") from None
+    _checked("SMTP_URL", lambda: open_gateway(mail_url))
     return WorkerOptions(
         database_url=settings.database_url.get_secret_value(),
         secret_keys=_keys(settings),
@@ -165,11 +166,16 @@ def worker_options(settings: ControlSettings, host: str, port: int) -> WorkerOpt
     )
 
 
-def _keys(settings: ControlSettings) -> tuple[bytes, ...]:
+def _checked(name: str, use: Callable[[], T]) -> T:
+    """What the setting is good for, told now instead of when it is first used. Raises SettingsError."""
     try:
-        return parse_keys(settings.secret_keys.get_secret_value())
+        return use()
     except ValueError as error:
-        raise SettingsError(f"settings: VOCALIZED_SECRET_KEYS: {error}") from None
+        raise SettingsError(f"settings: {PREFIX}{name}: {error}") from None
+
+
+def _keys(settings: ControlSettings) -> tuple[bytes, ...]:
+    return _checked("SECRET_KEYS", lambda: parse_keys(settings.secret_keys.get_secret_value()))
 
 
 def _policies(settings: ControlSettings) -> Policies:
@@ -194,7 +200,8 @@ def _policies(settings: ControlSettings) -> Policies:
 
 
 def _outside(settings: ControlSettings) -> OutsideOptions:
-    """Raises SettingsError for a carrier that is only half set up."""
+    """Raises SettingsError for a carrier that is only half set up, and for storage that cannot be."""
+    _checked("STORAGE_URL", lambda: check_storage_url(settings.storage_url))
     sid, tokens = settings.twilio_account_sid, dict(reversed(settings.twilio_auth_tokens))
     if sid and sid not in tokens:
         raise SettingsError(f"settings: VOCALIZED_TWILIO_AUTH_TOKENS: no token for the account {sid}")
@@ -221,6 +228,8 @@ def _outside(settings: ControlSettings) -> OutsideOptions:
 
 
 def _webhooks(settings: ControlSettings) -> WebhookOptions:
+    """Raises SettingsError."""
+    _checked("TELNYX_PUBLIC_KEYS", lambda: TelnyxKeys(settings.telnyx_public_keys))
     return WebhookOptions(
         url=settings.webhook_url or settings.public_url,
         twilio_tokens=[(account, token.get_secret_value()) for account, token in settings.twilio_auth_tokens],

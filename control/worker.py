@@ -54,8 +54,10 @@ log = structlog.get_logger()
 
 def make_duties(rooms: Services, hooks: WebhookMetrics | None = None) -> tuple[Due, ...]:
     """What is due by the clock, with the size of one transaction. hooks: counts webhooks that are finished late."""
-    platform, accounts, workspaces = rooms.platform, rooms.accounts, rooms.workspaces
+    return (*_housekeeping(rooms), *_of_customers(rooms), *_of_calls(rooms, hooks))
 
+
+def _housekeeping(rooms: Services) -> tuple[Due, ...]:
     async def rollups(db: Connection, _: datetime) -> int:
         return await roll_up(db, 200)
 
@@ -63,19 +65,30 @@ def make_duties(rooms: Services, hooks: WebhookMetrics | None = None) -> tuple[D
         return int(await db.fetchval("SELECT ensure_partitions()"))
 
     async def sign_ins(db: Connection, now: datetime) -> int:
-        return await accounts.purge(db, now, 1_000)
+        return await rooms.accounts.purge(db, now, 1_000)
 
     async def answers(db: Connection, now: datetime) -> int:
         return await remove_old_answers(db, now, 1_000)
 
     async def jobs(db: Connection, now: datetime) -> int:
-        return await forget(db, now - timedelta(days=await platform.setting(db, "job_history_days")), 1_000)
+        kept = timedelta(days=await rooms.platform.setting(db, "job_history_days"))
+        return await forget(db, now - kept, 1_000)
 
+    return (
+        Duty("rollups", 2, rollups, 200),
+        Duty("partitions", 3_600, partitions, 1 << 30),
+        Duty("sign_ins", 600, sign_ins, 1_000),
+        Duty("answers", 600, answers, 1_000),
+        Duty("jobs", 3_600, jobs, 1_000),
+    )
+
+
+def _of_customers(rooms: Services) -> tuple[Due, ...]:
     async def deleted_workspaces(db: Connection, now: datetime) -> int:
-        return await workspaces.purge_due(db, now, 10)
+        return await rooms.workspaces.purge_due(db, now, 10)
 
     async def trials(db: Connection, now: datetime) -> int:
-        return await workspaces.staff.end_trials(db, now, 50)
+        return await rooms.workspaces.staff.end_trials(db, now, 50)
 
     async def numbers(db: Connection, now: datetime) -> int:
         return await rooms.numbers.reconcile(db, now, 50)
@@ -83,6 +96,15 @@ def make_duties(rooms: Services, hooks: WebhookMetrics | None = None) -> tuple[D
     async def doomed_numbers(db: Connection, now: datetime) -> int:
         return await rooms.numbers.release_doomed(db, now, 10)
 
+    return (
+        Duty("deleted_workspaces", 600, deleted_workspaces, 1),
+        Duty("trials", 300, trials, 50),
+        Duty("numbers", 60, numbers, 50),
+        Duty("doomed_numbers", 600, doomed_numbers, 10),
+    )
+
+
+def _of_calls(rooms: Services, hooks: WebhookMetrics | None) -> tuple[Due, ...]:
     async def lost_calls(pool: Pool, now: datetime) -> int:
         return await reap(pool, rooms.handover, now)
 
@@ -93,15 +115,6 @@ def make_duties(rooms: Services, hooks: WebhookMetrics | None = None) -> tuple[D
         return await purge_webhooks(db, now, 1_000)
 
     return (
-        Duty("rollups", 2, rollups, 200),
-        Duty("partitions", 3_600, partitions, 1 << 30),
-        Duty("sign_ins", 600, sign_ins, 1_000),
-        Duty("answers", 600, answers, 1_000),
-        Duty("jobs", 3_600, jobs, 1_000),
-        Duty("deleted_workspaces", 600, deleted_workspaces, 1),
-        Duty("trials", 300, trials, 50),
-        Duty("numbers", 60, numbers, 50),
-        Duty("doomed_numbers", 600, doomed_numbers, 10),
         Errand("lost_calls", 10, lost_calls, 1 << 30),
         Errand("webhooks", 5, webhooks, 50),
         Duty("old_webhooks", 3_600, old_webhooks, 1_000),

@@ -21,7 +21,6 @@ from obstore.store import LocalStore, S3Store
 if TYPE_CHECKING:
     from obstore.store import S3Config
 
-_CHUNK: Final = 256 * 1024
 _OPTIONS: Final = frozenset({"endpoint", "region", "virtual_hosted", "links", "public_endpoint"})
 _FORM: Final = "must be file:///folder or s3://bucket/prefix?endpoint=…&region=…&links=true"
 
@@ -61,13 +60,6 @@ class Storage:
         async with _told():
             return bytes(await obstore.get_range_async(self._store, key, start=start, length=length))
 
-    async def chunks(self, key: str) -> AsyncIterator[bytes]:
-        """The object piece by piece. Raises NoObject before the first."""
-        async with _told():
-            found = await obstore.get_async(self._store, key)
-            async for chunk in found.stream(min_chunk_size=_CHUNK):
-                yield bytes(chunk)
-
     async def delete(self, key: str) -> None:
         """Nothing happens for a key that is not there."""
         try:
@@ -95,20 +87,34 @@ async def _told() -> AsyncIterator[None]:
         raise StorageAway(type(error).__name__) from None
 
 
-def _open(url: str, timeout_s: float) -> tuple[LocalStore | S3Store, S3Store | None]:
-    """The store, and the one that signs links, if any."""
+def check_storage_url(url: str) -> None:
+    """Raises ValueError for a URL that a Storage cannot be made of. Opens nothing and makes no folder."""
     parts = urlsplit(url)
-    if parts.scheme == "file" and parts.path.startswith("/") and not parts.netloc:
-        return LocalStore(unquote(parts.path), mkdir=True, automatic_cleanup=False), None
+    if _is_folder(parts):
+        return
     options = dict(parse_qsl(parts.query))
-    links, public = options.get("links", "false"), options.get("public_endpoint", "")
+    links = options.get("links", "false")
     if parts.scheme != "s3" or not parts.netloc or options.keys() - _OPTIONS or links not in ("true", "false"):
         raise ValueError(_FORM)
-    if public and links == "false":
+    if links == "false" and options.get("public_endpoint"):
         raise ValueError("public_endpoint is for links: links=true is missing")
+
+
+def _is_folder(parts: SplitResult) -> bool:
+    return parts.scheme == "file" and parts.path.startswith("/") and not parts.netloc
+
+
+def _open(url: str, timeout_s: float) -> tuple[LocalStore | S3Store, S3Store | None]:
+    """The store, and the one that signs links, if any."""
+    check_storage_url(url)
+    parts = urlsplit(url)
+    if _is_folder(parts):
+        return LocalStore(unquote(parts.path), mkdir=True, automatic_cleanup=False), None
+    options = dict(parse_qsl(parts.query))
     store = _s3(parts, options, options.get("endpoint", ""), timeout_s)
-    if links == "false":
+    if options.get("links", "false") == "false":
         return store, None
+    public = options.get("public_endpoint", "")
     return store, _s3(parts, options, public, timeout_s) if public else store
 
 

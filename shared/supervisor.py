@@ -14,6 +14,8 @@ log = structlog.get_logger()
 
 # A worker that dies within this time of its start is not replaced more often than that.
 RESTART_EVERY_S = 1.0
+# A worker minds the stop signal once it has begun: one that ends by it had nothing to bring to an end.
+_ENDED_WELL = (0, -signal.SIGTERM)
 
 
 def worker_count(text: str) -> int:
@@ -61,7 +63,7 @@ class Supervisor:
             del self._workers[index]
             self._forget(worker.pid)
             if self._stopping:
-                failed += code != 0
+                failed += code not in _ENDED_WELL
                 continue
             log.error("worker.died", worker=index, code=code)
             wait(RESTART_EVERY_S)

@@ -64,6 +64,10 @@ def test_other_programs_variables_do_not_disturb(monkeypatch: pytest.MonkeyPatch
         ("MEDIA_SEND_TIMEOUT_S", "inf"),
         ("MEDIA_MAX_MESSAGE_BYTES", "1.5"),
         ("LOG_LEVEL", "loud"),
+        ("REDIS_URL", "redis://h:port"),
+        ("REDIS_URL", "h:6379"),
+        ("STORAGE_URL", "http://h/folder"),
+        ("STORAGE_URL", "s3://"),
     ],
 )
 def test_a_fault_is_told_by_the_variables_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

@@ -104,6 +104,8 @@ def test_the_api_serves_and_ends_well_on_sigterm(settings: dict[str, str], tmp_p
 def test_workers_share_the_port_and_answer_for_all_in_metrics(settings: dict[str, str], tmp_path: Path) -> None:
     port, log = free_port(), tmp_path / "log"
     with running("api", "--workers", "2", port=port, log=log, **settings) as process:
+        while log.read_text().count("control.ready") < 2:
+            time.sleep(0.05)
         for _ in range(20):
             get(port, "/readyz")
         counted = [line for line in get(port, "/metrics").decode().splitlines() if 'route="/readyz"' in line]
@@ -145,9 +147,13 @@ def test_one_error_lists_all_faults_of_the_settings(
         ("api", "SECRET_KEYS", "s3cret"),
         ("worker", "SECRET_KEYS", "s3cret"),
         ("worker", "SMTP_URL", "http://a:s3cret@b"),
+        ("api", "TELNYX_PUBLIC_KEYS", "s3cret"),
+        ("api", "STORAGE_URL", "s3://bucket?public_endpoint=https://s3cret"),
+        ("worker", "STORAGE_URL", "s3://bucket?secret=s3cret"),
+        ("api", "STORAGE_URL", ""),
     ],
 )
-def test_a_secret_that_cannot_be_used_is_not_shown(
+def test_a_setting_that_cannot_be_used_is_named_and_not_shown(
     settings: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
