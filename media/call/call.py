@@ -352,8 +352,10 @@ class Call:
                 self._say(APOLOGY)
 
     def _end(self, reason: events.EndReason, last_words: str) -> None:
+        is_leaving = self._ending.reason is not None and self._agent.busy
         self._ending.begin(reason, "", after_words=True)
-        self._say_last(last_words)
+        if not is_leaving:  # who says goodbye already need not say it twice
+            self._say_last(last_words)
 
     def _say_last(self, words: str) -> None:
         self._agent.interrupt()

@@ -75,6 +75,34 @@ def test_a_caller_who_speaks_over_the_goodbye_after_a_silence_is_answered() -> N
     run_virtual(call())
 
 
+def test_the_longest_duration_that_passes_during_a_goodbye_is_the_end() -> None:
+    async def call() -> None:
+        stage = Stage(answers=["At nine."], limits=LimitsPlan(idle_nudge_s=0, silence_s=3, max_duration_s=4))
+        await stage.until_sounding()
+        assert stage.now() < 4_000
+        await stage.say("wait when do you open", 1_500)
+        await stage.silence(1_000)
+        assert stage.carrier.hung_up
+        assert (await stage.hang_up()).end_reason == "max_duration"
+
+    run_virtual(call())
+
+
+def test_an_end_from_outside_during_a_goodbye_holds_and_no_goodbye_is_said_twice() -> None:
+    async def call() -> None:
+        stage = Stage(answers=[goodbye("goodbye and have a very nice day"), "Of course."])
+        await stage.say("bye", 400)
+        await stage.until_sounding()
+        await stage.silence(300)
+        stage.call.end("admin", polite=True)
+        await stage.until_quiet()
+        assert stage.carrier.hung_up
+        assert [said.text for said in stage.of(AgentSaid)] == ["goodbye and have a very nice day"]
+        assert (await stage.hang_up()).end_reason == "admin"
+
+    run_virtual(call())
+
+
 def test_a_sound_over_the_goodbye_after_a_silence_changes_nothing() -> None:
     async def call() -> None:
         stage = Stage(limits=LimitsPlan(idle_nudge_s=0, silence_s=3))

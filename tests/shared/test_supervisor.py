@@ -85,21 +85,34 @@ def test_passes_a_stop_signal_on_once_and_waits_for_all(
     assert [worker.signals for worker in house.workers] == [[signal.SIGTERM]] * 3
 
 
-def test_a_worker_that_ends_badly_while_stopping_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def badly(house: House) -> None:
-        house.workers[1].exits_with = 3
+@pytest.mark.parametrize(
+    ("code", "result"),
+    [
+        (3, 1),
+        (-signal.SIGKILL, 1),
+        (-signal.SIGTERM, 0),  # it was stopped before it minded the signal
+    ],
+)
+def test_a_worker_that_ends_badly_while_stopping_is_told(
+    monkeypatch: pytest.MonkeyPatch, code: int, result: int
+) -> None:
+    def stopped(house: House) -> None:
+        house.workers[1].exits_with = code
         stop(house)
 
-    assert House(monkeypatch, {2: badly}).run() == 1
+    house = House(monkeypatch, {2: stopped})
+    assert house.run() == result
+    assert len(house.workers) == 2
 
 
-def test_a_worker_that_died_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    house = House(monkeypatch, {2: die(0), 5: stop})
+@pytest.mark.parametrize("code", [-signal.SIGKILL, -signal.SIGTERM])
+def test_a_worker_that_died_is_replaced(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    house = House(monkeypatch, {2: die(0, code), 5: stop})
     with capture_logs() as logs:
         assert house.run() == 0
     assert len(house.workers) == 3
     assert house.waited.count(RESTART_EVERY_S) == 1
-    assert [(entry["event"], entry["code"]) for entry in logs] == [("worker.died", -9)]
+    assert [(entry["event"], entry["code"]) for entry in logs] == [("worker.died", code)]
     assert house.workers[2].signals == [signal.SIGTERM]
 
 

@@ -55,16 +55,17 @@ class Leftovers:
             try:
                 await self._take_over(path)
             except OSError as error:
-                log.error("leftovers.broken", folder=path.name, error=error.strerror, again_s=EVERY_S)
+                _tell(path, error)
 
     async def _step(self) -> None:
-        """Whatever it meets, the next one comes no sooner: other desks have told it already, or the log has."""
+        """For a bus that is away, or a disk that fails, the next one comes no sooner: other desks have told it already,
+        or the log has. Raises what is a fault of ours."""
         try:
             await self.sweep()
         except BusAway:
             self._metrics.bus_failures.labels("leftovers").inc()
         except OSError as error:
-            log.error("leftovers.broken", folder=self._spool.name, error=error.strerror, again_s=EVERY_S)
+            _tell(self._spool, error)
         await asyncio.sleep(EVERY_S)
 
     async def _take_over(self, path: Path) -> None:
@@ -74,7 +75,14 @@ class Leftovers:
         try:
             await self._settle(folder)
         finally:
-            await asyncio.shield(on_disk(self._disk, folder.release))
+            await asyncio.shield(self._give_up(folder))
+
+    async def _give_up(self, folder: NodeFolder) -> None:
+        """Tells by itself when the folder cannot go: how settling ended is for the caller, and must not be hidden."""
+        try:
+            await on_disk(self._disk, folder.release)
+        except OSError as error:
+            _tell(folder.path, error)
 
     async def _settle(self, folder: NodeFolder) -> None:
         file = await on_disk(self._disk, EventFile, folder.events, 0)
@@ -102,6 +110,10 @@ class Leftovers:
         except StorageAway as error:
             self._metrics.recordings.labels("failed").inc()
             log.warning("recording.not_stored", error=str(error), again_s=EVERY_S)
+
+
+def _tell(path: Path, error: OSError) -> None:
+    log.error("leftovers.broken", folder=path.name, error=error.strerror, again_s=EVERY_S)
 
 
 def _duration_ms(path: Path) -> int:

@@ -53,7 +53,9 @@ class Orders:
         call = self._roster.find(order.call_id)
         if call is None:
             return UNKNOWN_CALL
-        if call.ending.reason is not None:
+        ending = call.ending
+        # A goodbye that the caller may take back keeps nobody from ending the call for good.
+        if ending.is_settled or (ending.reason is not None and isinstance(order.command, SayWords)):
             return ENDING
         return _carry_out(call, order)
 

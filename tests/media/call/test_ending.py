@@ -61,6 +61,36 @@ def test_the_first_reason_stands() -> None:
     assert (ending.reason, ending.detail, phone.hung_up) == ("silence", "a", 1)
 
 
+@pytest.mark.parametrize("goodbye", ["agent_hangup", "silence"])
+@pytest.mark.parametrize("reason", ["max_duration", "spend_limit", "admin"])
+def test_whatever_else_is_decided_during_a_goodbye_holds(goodbye: EndReason, reason: EndReason) -> None:
+    ending, phone = made()
+    ending.begin(goodbye, "a", after_words=True)
+    assert not ending.is_settled
+    ending.begin(reason, "b", after_words=True)
+    assert (ending.reason, ending.detail, ending.is_settled, phone.hung_up) == (reason, "b", True, 0)
+    ending.begin("silence", "", after_words=True)
+    ending.transfer("+14155550100", after_words=True)
+    ending.interrupted()
+    assert (ending.reason, ending.number, phone.hung_up) == (reason, "", 1)
+
+
+def test_a_goodbye_becomes_a_transfer() -> None:
+    ending, phone = made()
+    ending.begin("agent_hangup", "", after_words=True)
+    ending.transfer("+14155550100", after_words=True)
+    ending.agent_over()
+    ending.transfer("+14155550111", after_words=True)
+    assert (ending.reason, ending.number, phone.hung_up) == ("transferred", "+14155550100", 1)
+
+
+def test_nothing_is_decided_once_the_line_is_closed() -> None:
+    ending, _ = made()
+    ending.begin("agent_hangup", "", after_words=False)
+    ending.begin("max_duration", "", after_words=True)
+    assert (ending.reason, ending.is_settled) == ("agent_hangup", True)
+
+
 def test_hangs_up_once() -> None:
     ending, phone = made()
     ending.begin("silence", "", after_words=False)

@@ -42,6 +42,18 @@ async def test_a_polite_end_is_played_out(station: Station, plan: CallPlan) -> N
     assert (await station.until_event(CallEnded)).end_reason == "spend_limit"
 
 
+async def test_a_goodbye_of_the_agents_own_keeps_nobody_from_ending_the_call(station: Station, plan: CallPlan) -> None:
+    phone = await station.dial(plan, returns_marks=True)
+    async with phone.going_on():
+        await station.until_event(CallStarted)
+        assert await station.order(plan.call_id, EndCall("silence", polite=True)) == DONE
+        assert await station.order(plan.call_id, SayWords("Wait!"), "order-2") == ENDING
+        assert await station.order(plan.call_id, EndCall("spend_limit", polite=True), "order-3") == DONE
+        assert await station.order(plan.call_id, EndCall("admin"), "order-4") == ENDING
+        await phone.until("closed")
+    assert (await station.until_event(CallEnded)).end_reason == "spend_limit"
+
+
 async def test_a_transfer_leaves_word_before_the_socket_is_closed(station: Station, plan: CallPlan) -> None:
     phone = await station.dial(plan, returns_marks=True)
     async with phone.going_on():

@@ -110,6 +110,18 @@ class TestFolders:
         heir.release()
         assert list(tmp_path.iterdir()) == []
 
+    def test_is_given_up_although_it_cannot_go(self, tmp_path: Path) -> None:
+        mine = NodeFolder.make(tmp_path, "node-1")
+        stranger = mine.path / "recordings" / "notes.txt"
+        stranger.touch()
+        with pytest.raises(OSError):
+            mine.release()
+        heir = NodeFolder.take(mine.path)
+        assert heir is not None
+        stranger.unlink()
+        heir.release()
+        assert list(tmp_path.iterdir()) == []
+
     def test_is_free_when_its_process_dies(self, tmp_path: Path) -> None:
         code = (
             "import os, pathlib, sys; from media.server.bus.spool import NodeFolder as N;"
