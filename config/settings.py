@@ -123,7 +123,11 @@ class MediaSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
 
     media_host: str = Field("127.0.0.1", description="Address that the media server listens on.")
-    media_state: Path = Field(Path("var/media"), description="Folder for events and recordings in stand-alone mode.")
+    media_state: Path = Field(
+        Path("var/media"),
+        description="Folder of events and recordings (led by control, of those on their way); it must outlive "
+        "the process.",
+    )
     media_max_calls: int = Field(1_000, ge=1, le=100_000, description="Calls at once per worker.")
     media_max_waiting: int = Field(
         1_000, ge=1, le=100_000, description="Sockets at once per worker that have brought no call yet."
@@ -142,7 +146,7 @@ class MediaSettings(BaseSettings):
         "", description="Base of this node's sockets as carriers reach it, like wss://media-1.example.com; empty tells "
         "the address that it listens on."
     )  # fmt: skip
-    media_node: str = Field("", pattern=r"^[\w.-]{0,64}$", description="Name of this node; empty makes one up.")
+    media_node: str = Field("", pattern=r"^[\w.-]{0,64}$", description="Name of this node; empty takes the machine's.")
     media_heartbeat_s: float = Field(1.0, gt=0, le=3, description="Seconds between two signs of life of a node.")
     media_bus_timeout_s: float = Field(2.0, gt=0, le=30, description="Seconds that Redis may take to answer.")
     media_spool_max_bytes: int = Field(
@@ -224,10 +228,11 @@ class ControlSettings(DatabaseSettings):
         True, description="Whether a carrier's recording is deleted there once it is kept by us."
     )
     resume_apology: str = Field(
-        "Sorry, we were cut off for a moment.", description="What the agent says when a call goes on after a loss."
+        "Sorry, we were cut off for a moment.",
+        description="What an English agent says when a call goes on after a loss.",
     )
 
-    control_host: str = Field("127.0.0.1", description="Address that the API listens on.")
+    control_host: str = Field("127.0.0.1", description="Address that API and worker listen on.")
     trusted_proxies: Networks = Field((), description="Networks of our proxies, whose X-Forwarded-For is believed.")
     cors_origins: Origins = Field((), description="Origins of web pages that may call the API.")
     max_body_bytes: int = Field(1_048_576, ge=1_024, le=67_108_864, description="Longest body of a request, bytes.")
@@ -238,7 +243,7 @@ class ControlSettings(DatabaseSettings):
     )
     rate_limits: Figures = Field({}, description="Other figures for limits: name=times/seconds, separated by commas.")
 
-    database_pool_size: int = Field(16, ge=1, le=500, description="Connections to PostgreSQL.")
+    database_pool_size: int = Field(16, ge=1, le=500, description="Connections to PostgreSQL of an API process.")
     database_connect_timeout_s: float = Field(5.0, gt=0, le=60, description="Seconds to make a connection.")
     database_acquire_timeout_s: float = Field(2.0, gt=0, le=60, description="Seconds to wait for a free connection.")
     database_statement_timeout_s: float = Field(10.0, gt=0, le=600, description="Seconds that a statement may take.")

@@ -1,1 +1,1 @@
-"""The control program (admin and client API, webhooks, worker): comes with the issues that build it."""
+"""The control program: the API of customers and staff, carriers' webhooks, and the worker."""

@@ -84,8 +84,8 @@ class Calls:
     async def answered(
         self, db: Connection, carrier: CarrierName, carrier_call_id: str, call_id: UUID | None, now: datetime
     ) -> Admitted | Refused:
-        """A call that we placed was picked up. call_id: ours, as the webhook tells it; a call of the carrier that is
-        not the row's own claims nothing."""
+        """A call was picked up: one that we placed, or at Telnyx one that came in. call_id: ours, as the
+        webhook tells it; a call of the carrier that is not the row's own claims nothing."""
         row = await store.lock_call(db, carrier, carrier_call_id, call_id)
         if row is None:
             return refused("unknown_number", "en")

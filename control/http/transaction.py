@@ -1,8 +1,9 @@
 """One request, one transaction; repeated once when it collided with another one."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import asyncpg  # type: ignore[import-untyped]
 import structlog
@@ -10,6 +11,8 @@ import structlog
 from control.db.pool import Connection, Pool, PoolExhausted
 from control.http.faults import COLLISIONS
 from shared.errors import Problem, Unavailable
+
+ROLLBACK_S: Final = 0.5
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -31,8 +34,8 @@ async def in_transaction(pool: Pool, work: Callable[[Connection], Awaitable[T]],
 async def _once(pool: Pool, work: Callable[[Connection], Awaitable[T]]) -> T:
     async with _connection(pool) as db:
         transaction = db.transaction()
-        await transaction.start()
         try:
+            await transaction.start()
             result = await work(db)
         except Problem as problem:
             await (transaction.commit() if problem.keeps else transaction.rollback())
@@ -64,11 +67,13 @@ async def _connection(pool: Pool) -> AsyncIterator[Connection]:
 
 
 async def _give_up(db: Connection, transaction: asyncpg.transaction.Transaction) -> None:
-    """A connection that cannot even roll back is thrown away, with all it had begun."""
+    """A connection that cannot even roll back is thrown away, with all it had begun; one whose server says nothing at
+    all, too: whoever is here may have a caller on the line."""
     if _is_lost(db):
         return
     try:
-        await transaction.rollback()
+        async with asyncio.timeout(ROLLBACK_S):
+            await transaction.rollback()
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
         if not _is_lost(db):
             db.terminate()

@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 
 from control.db.pool import Connection, Pool
+from control.webhooks import telnyx_event, twilio_form
 from control.webhooks.leading import Leading
 from control.webhooks.metrics import WebhookMetrics
 from control.webhooks.options import WebhookOptions
@@ -42,7 +43,7 @@ async def finish_open(
     # What was told while the database was away comes first.
     await Shelf(leading, options.connect_s).empty()
     found = await leading.transact(lambda db: claim_open(db, now, most))
-    await _each(found, partial(_try, leading, telnyx, notes, now))
+    await _each(_by_call(found), partial(_try, leading, telnyx, notes, now))
     return len(found)
 
 
@@ -51,13 +52,31 @@ async def purge(db: Connection, now: datetime, most: int) -> int:
     return await remove_old(db, now - KEPT, most)
 
 
-async def _each(found: Sequence[Left], work: Callable[[Left], Awaitable[None]]) -> None:
-    """The oldest first. Whoever meets a fault stops; the others end what they are at."""
-    waiting = iter(found)
+def _by_call(found: Sequence[Left]) -> list[list[Left]]:
+    """What was told of one call is to be done in the order it was told; a call that rang is written down before its
+    end is."""
+    calls: dict[str, list[Left]] = {}
+    for left in found:
+        calls.setdefault(_call(left), []).append(left)
+    return list(calls.values())
+
+
+def _call(left: Left) -> str:
+    """The carrier's id; what tells of none is by itself."""
+    payload = left.event.payload
+    telnyx = left.event.source == "telnyx"
+    call = telnyx_event.restored(payload, left.received_at).call if telnyx else twilio_form.restored(payload).sid
+    return call or left.event.event_id
+
+
+async def _each(calls: Sequence[Sequence[Left]], work: Callable[[Left], Awaitable[None]]) -> None:
+    """Some calls at once, the oldest first. Who meets a fault takes no more; when all are at their end it is raised."""
+    waiting = iter(calls)
 
     async def take() -> None:
-        for left in waiting:
-            await work(left)
+        for call in waiting:
+            for left in call:
+                await work(left)
 
     ends = await asyncio.gather(*(take() for _ in range(_AT_ONCE)), return_exceptions=True)
     for fault in ends:

@@ -98,7 +98,8 @@ class TwilioCalls:
         if form["DialCallStatus"]:
             return self._dialled(form, now)
         try:
-            open_call = await self._leading.transact(lambda db: self._look(db, form, now))
+            async with asyncio.timeout(self._options.look_s):
+                open_call = await self._leading.transact(lambda db: self._look(db, form, now))
         except Exception as error:
             if not is_away(error):
                 raise

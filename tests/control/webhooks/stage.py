@@ -15,7 +15,6 @@ from itertools import count
 from typing import Any, Literal
 from urllib.parse import urlencode
 from uuid import UUID
-from xml.etree import ElementTree
 
 from aiohttp import ClientSession, web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -56,8 +55,8 @@ from tests.control.accounts.stage import Stage as Accounts
 from tests.control.accounts.stage import someone
 from tests.control.accounts.stage import stage as accounts_stage
 from tests.control.webhooks.exchange import API_KEY, Exchange, served_exchange
+from tests.control.webhooks.reply import PUBLIC, Reply
 
-PUBLIC = "https://hooks.example.com"
 ACCOUNT, TOKEN = "AC" + "a" * 32, "main-token-0123456789"
 SUBACCOUNT, SUBTOKEN = "AC" + "b" * 32, "sub-token-0123456789"
 SEED = bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
@@ -79,6 +78,7 @@ OPTIONS = WebhookOptions(
     # A loaded machine must not fail a test; those about slowness set their own.
     deadline_s=20,
     connect_s=10,
+    look_s=20,
     inline_s=20,
     commands_s=20,
 )
@@ -92,53 +92,6 @@ class Rooms:
     handover: Handover
     carriers: Carriers
     notes: Notes
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer."""
-
-    status: int
-    text: str
-    content_type: str
-
-    @property
-    def xml(self) -> ElementTree.Element:
-        """The TwiML; an assertion fails when it is none."""
-        assert (self.status, self.content_type) == (200, "text/xml"), (self.status, self.text)
-        return ElementTree.fromstring(self.text)
-
-    @property
-    def verbs(self) -> list[str]:
-        """Names of TwiML's verbs, in order."""
-        return [verb.tag for verb in self.xml]
-
-    @property
-    def said(self) -> str:
-        """The words of `<Say>`."""
-        return self.xml.findtext("Say") or ""
-
-    @property
-    def stream(self) -> str:
-        """The URL of `<Stream>`."""
-        found = self.xml.find("Connect/Stream")
-        assert found is not None, self.text
-        return found.attrib["url"]
-
-    @property
-    def ticket(self) -> str:
-        """The token for media."""
-        found = self.xml.find("Connect/Stream/Parameter")
-        assert found is not None and found.attrib["name"] == "token", self.text
-        return found.attrib["value"]
-
-    @property
-    def action(self) -> str:
-        """Where Twilio asks what comes next, without the host."""
-        found = self.xml.find("Connect")
-        assert found is not None, self.text
-        assert found.attrib["action"].startswith(PUBLIC), found.attrib
-        return found.attrib["action"].removeprefix(PUBLIC)
 
 
 @dataclass(slots=True)

@@ -17,7 +17,8 @@ from control.webhooks.leading import Leading
 from control.webhooks.metrics import WebhookMetrics
 from shared.events import CallEnded, CallStarted, EndReason, Envelope, Event, Usage, encode_event
 from tests.control.webhooks.deaf import deaf_redis
-from tests.control.webhooks.stage import Reply, World, running
+from tests.control.webhooks.reply import Reply
+from tests.control.webhooks.stage import World, running
 from tests.control.webhooks.test_continue import asks, begun
 
 STATUS = "/webhooks/calls/status"

@@ -12,7 +12,8 @@ from shared.bus.live import LiveCall, LiveCalls
 from shared.bus.tickets import Tickets
 from shared.events import Usage
 from shared.plan import HeardMessage
-from tests.control.webhooks.stage import CALLER, NODE, Reply, World, sealer_of
+from tests.control.webhooks.reply import Reply
+from tests.control.webhooks.stage import CALLER, NODE, World, sealer_of
 
 SPARE = "wss://media-2.example.com"
 HUMAN = "+14155557777"

@@ -6,10 +6,13 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 
+from control.db.pool import Timeouts
 from control.webhooks.later import finish_open
 from shared.bus.checkpoints import Over
 from shared.bus.notes import STREAM, Notes
-from tests.control.webhooks.stage import PUBLIC, World, running, sealer_of
+from tests.control.relay import relayed
+from tests.control.webhooks.reply import PUBLIC
+from tests.control.webhooks.stage import World, running, sealer_of
 from tests.control.webhooks.test_continue import HUMAN, asks, begun, checkpoints
 from tests.control.webhooks.test_notes import RECORDING, STATUS, tells
 
@@ -112,6 +115,17 @@ async def test_a_transfer_is_carried_out_all_the_same(world: World) -> None:
         then = reply.xml[0].attrib["action"].removeprefix(PUBLIC)
         assert (await asks(world, then, "CDA7", DialCallStatus="completed")).verbs == ["Hangup"]
         assert "nobody could take" in (await asks(world, then, "CDA7", DialCallStatus="busy")).said
+
+
+async def test_a_database_that_is_silent_holds_no_caller(database_url: str, valkey_url: str) -> None:
+    async with relayed(database_url) as (url, relay), running(url, valkey_url, look_s=0.3) as world:
+        action, call_id = await begun(world, "CDA9")
+        await checkpoints(world).end(str(call_id), Over(0, HUMAN))
+        relay.freeze()
+        async with asyncio.timeout(Timeouts().command / 2):
+            reply = await asks(world, action, "CDA9")
+        relay.thaw()
+        assert (reply.verbs, reply.xml[0].findtext("Number")) == (["Dial"], HUMAN)
 
 
 async def test_without_medias_word_about_this_stream_there_is_an_apology(world: World) -> None:

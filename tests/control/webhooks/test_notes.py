@@ -4,7 +4,8 @@ import asyncio
 from datetime import timedelta
 
 from control.webhooks.later import finish_open
-from tests.control.webhooks.stage import CALLER, Reply, World
+from tests.control.webhooks.reply import Reply
+from tests.control.webhooks.stage import CALLER, World
 
 STATUS, RECORDING = "/webhooks/calls/status", "/webhooks/calls/recording"
 

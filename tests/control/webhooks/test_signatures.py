@@ -25,9 +25,9 @@ from control.webhooks.metrics import WebhookMetrics
 from control.webhooks.options import WebhookOptions
 from control.webhooks.signatures import BadSignature, TelnyxKeys, TwilioTokens
 from control.webhooks.telnyx_event import Event
+from tests.control.webhooks.reply import PUBLIC
 from tests.control.webhooks.stage import (
     ACCOUNT,
-    PUBLIC,
     SEED,
     SUBACCOUNT,
     SUBTOKEN,

@@ -191,6 +191,20 @@ async def test_many_are_finished_ten_at_once(world: World) -> None:
     assert await all_handled(world)
 
 
+async def test_what_was_told_of_one_call_is_done_in_order(world: World) -> None:
+    """The call that rang is written down before its end is, although many are worked on at once."""
+    await world.sql("ALTER TABLE calls RENAME TO calls_gone")
+    try:
+        for number in range(8):
+            await world.incoming(f"v3:o{number}")
+            await world.telnyx("call.hangup", f"v3:o{number}", hangup_cause="originator_cancel")
+    finally:
+        await world.sql("ALTER TABLE calls_gone RENAME TO calls")
+    assert await later(world) == 16
+    for number in range(8):
+        assert (await world.row(f"v3:o{number}"))["status"] == "canceled"
+
+
 async def test_a_database_that_goes_away_meanwhile_ends_the_round(world: World) -> None:
     world.exchange.down.add("hangup")
     for number in range(25):

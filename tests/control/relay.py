@@ -1,0 +1,63 @@
+"""A way to PostgreSQL that can be frozen: nothing comes through, and nobody is told, as when a machine stops."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import parse_qs, urlsplit
+
+
+class Relay:
+    """Between a program and the server's socket."""
+
+    def __init__(self, socket: str) -> None:
+        self._socket = socket
+        self._flows = asyncio.Event()
+        self._flows.set()
+        self._pumps: set[asyncio.Task[None]] = set()
+
+    def freeze(self) -> None:
+        """What is sent from now on is kept, in both directions."""
+        self._flows.clear()
+
+    def thaw(self) -> None:
+        """All of it comes through."""
+        self._flows.set()
+
+    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, until either side closes it."""
+        theirs, server = await asyncio.open_unix_connection(self._socket)
+        for source, sink in ((reader, server), (theirs, writer)):
+            pump = asyncio.create_task(self._pump(source, sink))
+            self._pumps.add(pump)
+            pump.add_done_callback(self._pumps.discard)
+
+    async def close(self) -> None:
+        """Cuts what is left."""
+        pumps = list(self._pumps)
+        for pump in pumps:
+            pump.cancel()
+        await asyncio.gather(*pumps, return_exceptions=True)
+
+    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        try:
+            while data := await source.read(65_536):
+                await self._flows.wait()
+                sink.write(data)
+        except OSError:
+            pass  # the other side is gone: so is this one
+        finally:
+            sink.close()
+
+
+@asynccontextmanager
+async def relayed(database_url: str) -> AsyncIterator[tuple[str, Relay]]:
+    """The same database by way of a relay; the URL and the relay."""
+    parts = urlsplit(database_url)
+    relay = Relay(f"{parse_qs(parts.query)['host'][0]}/.s.PGSQL.5432")
+    server = await asyncio.start_server(relay.connected, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    try:
+        yield f"postgresql://{parts.username}@127.0.0.1:{port}{parts.path}", relay
+    finally:
+        server.close()
+        await relay.close()
