@@ -44,4 +44,4 @@ schema: $(STAMP) ## write control/db/schema.sql anew from the migrations
 	$(PY) -m vocalized.services.schema
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -15,7 +15,8 @@ NEEDED_MB = 1_500
 # Those of `up`, unless it is told others.
 PORTS: Mapping[str, int] = {"--control-port": 8081, "--carrier-port": 8082, "--media-port": 8083}
 
-_WEBHOOKS = "VOCALIZED_WEBHOOK_URL"
+# Where a real carrier comes to, by which scheme.
+_ADDRESSES: Mapping[str, str] = {"VOCALIZED_WEBHOOK_URL": "https", "VOCALIZED_MEDIA_PUBLIC_URL": "wss"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +107,15 @@ def carriers(root: Path) -> Iterator[Finding]:
             continue
         absent = [name for name in carrier.variables if name not in present]
         faults = [f"not set: {', '.join(absent)}"] if absent else []
-        faults += [unreachable] if unreachable else []
-        remedy = carrier.where if absent else "a tunnel or proxy with a certificate gives this machine such an address"
+        faults += unreachable
+        remedy = carrier.where if absent else "a tunnel or proxy with a certificate gives this machine such addresses"
         yield Finding(carrier.name, not faults, "; ".join(faults) or "the real one: settings are whole", remedy)
 
 
-def _unreachable() -> str:
-    parts = urlsplit(os.environ.get(_WEBHOOKS, ""))
-    if parts.scheme == "https" and parts.hostname:
-        return ""
-    return f"{_WEBHOOKS} is no https address, where the carrier's webhooks would come to"
+def _unreachable() -> list[str]:
+    faults = []
+    for name, scheme in _ADDRESSES.items():
+        parts = urlsplit(os.environ.get(name, ""))
+        if parts.scheme != scheme or not parts.hostname:
+            faults.append(f"{name} is no {scheme} address, where the carrier would come to")
+    return faults

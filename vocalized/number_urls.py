@@ -4,7 +4,6 @@ Telnyx's numbers need nothing: their application's one address is told to the ne
 """
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -12,6 +11,7 @@ from vocalized.child import ServerFailed
 
 _REQUEST_S = 10.0
 _MOST = 1_000
+_OURS = "/webhooks/calls/"
 # By what the carrier calls them: in its answers, and in what it is told.
 _URLS = {"voice_url": "VoiceUrl", "voice_fallback_url": "VoiceFallbackUrl", "status_callback": "StatusCallback"}
 
@@ -39,12 +39,13 @@ async def point_numbers_here(carrier_url: str, account_sid: str, token: str, web
 
 
 def _elsewhere(number: Mapping[str, str | None], webhook_url: str) -> dict[str, str]:
-    """What must be changed; a number without any address is somebody's own affair. What follows the host stays: a
-    fragment says how often Twilio asks again."""
+    """What must be changed; an address that is none of our webhooks is somebody's own affair. What follows our base
+    stays: a fragment says how often Twilio asks again."""
     changed = {}
     for kept, name in _URLS.items():
-        parts = urlsplit(number.get(kept) or "")
-        wanted = webhook_url + parts._replace(scheme="", netloc="").geturl()
-        if parts.netloc and number.get(kept) != wanted:
+        address = number.get(kept) or ""
+        _, ours, rest = address.partition(_OURS)
+        wanted = f"{webhook_url}{ours}{rest}"
+        if ours and address != wanted:
             changed[name] = wanted
     return changed

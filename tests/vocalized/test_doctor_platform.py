@@ -12,10 +12,15 @@ from vocalized.services import binaries
 from vocalized.services.child import ServiceFailed
 from vocalized.up import UpOptions
 
+REACHED = {
+    "VOCALIZED_WEBHOOK_URL": "https://tunnel.example.com",
+    "VOCALIZED_MEDIA_PUBLIC_URL": "wss://media.example.com",
+}
+
 
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (*(name for carrier in CARRIERS for name in carrier.variables), "VOCALIZED_WEBHOOK_URL"):
+    for name in (*(name for carrier in CARRIERS for name in carrier.variables), *REACHED):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -31,7 +36,8 @@ def test_a_carrier_that_is_half_set_up_is_told_with_what_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VOCALIZED_TELNYX_API_KEY", "KEY1")
-    monkeypatch.setenv("VOCALIZED_WEBHOOK_URL", "https://tunnel.example.com")
+    for name, address in REACHED.items():
+        monkeypatch.setenv(name, address)
     found = carrier("Telnyx", tmp_path)
     assert not found.ok and found.needed
     assert found.detail == "not set: VOCALIZED_TELNYX_PUBLIC_KEYS, VOCALIZED_TELNYX_CONNECTION_ID"
@@ -39,12 +45,13 @@ def test_a_carrier_that_is_half_set_up_is_told_with_what_is_missing(
     assert carrier("Twilio", tmp_path).ok
 
 
-def test_a_real_carrier_needs_an_address_that_it_can_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_real_carrier_needs_addresses_that_it_can_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VOCALIZED_TWILIO_ACCOUNT_SID", "AC1")
     monkeypatch.setenv("VOCALIZED_TWILIO_AUTH_TOKENS", "AC1=secret")
-    found = carrier("Twilio", tmp_path)
-    assert not found.ok and "VOCALIZED_WEBHOOK_URL" in found.detail and "tunnel" in found.remedy
-    monkeypatch.setenv("VOCALIZED_WEBHOOK_URL", "https://tunnel.example.com")
+    for name, address in REACHED.items():
+        found = carrier("Twilio", tmp_path)
+        assert not found.ok and name in found.detail and "tunnel" in found.remedy
+        monkeypatch.setenv(name, address)
     assert carrier("Twilio", tmp_path) == Finding(
         "Twilio", True, "the real one: settings are whole", carrier("Twilio", tmp_path).remedy
     )

@@ -56,19 +56,19 @@ async def test_all_addresses_are_of_today_and_nothing_behind_the_host_is_lost(
         VoiceFallbackUrl=f"{HOOKS}/inbound?again=1",
         StatusCallback=f"{HOOKS}/status#rc=3&rp=5xx,ct,rt",
     )
-    nobodys = await bought(twilio)
+    nobodys = await bought(twilio, VoiceUrl="https://other.example/voice")
     told = [
-        await point_numbers_here(PORTS.carrier_url, keys.account_sid, keys.auth_token, "http://now.example")
+        await point_numbers_here(PORTS.carrier_url, keys.account_sid, keys.auth_token, "http://now.example/behind")
         for _ in range(2)
     ]
     assert told == [1, 0]
-    here = "http://now.example/webhooks/calls"
+    here = "http://now.example/behind/webhooks/calls"
     assert await urls_of(twilio, ours) == (
         f"{here}/inbound",
         f"{here}/inbound?again=1",
         f"{here}/status#rc=3&rp=5xx,ct,rt",
     )
-    assert await urls_of(twilio, nobodys) == ("", "", "")
+    assert await urls_of(twilio, nobodys) == ("https://other.example/voice", "", "")
 
 
 async def test_a_carrier_that_does_not_answer_is_told_of(keys: CarrierKeys) -> None:
