@@ -33,7 +33,7 @@ fi
 echo "setup: installing requirements/$set_name.txt"
 # uv is several times faster; where it cannot be had or fails, pip does the same from the same hashes.
 if .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements/installer.txt &&
-    .venv/bin/python -m uv pip install -q --python .venv/bin/python --no-deps --require-hashes -r "requirements/$set_name.txt"; then
+    .venv/bin/python -m uv pip install -q --compile-bytecode --python .venv/bin/python --no-deps --require-hashes -r "requirements/$set_name.txt"; then
     exit 0
 fi
 echo "setup: uv did not do it, trying pip"
