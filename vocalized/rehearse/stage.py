@@ -15,6 +15,8 @@ from typing import Final
 import aiohttp
 from aiohttp import web
 
+from shared.bus.client import bus_client
+from shared.bus.events import EventStream
 from simulator.carrier.network.config import NetworkConfig, SeededNumber, make_config
 from simulator.carrier.network.server import Network, opened
 from vocalized.carrier_keys import CarrierKeys, carrier_keys
@@ -26,6 +28,7 @@ from vocalized.services.valkey import Valkey, running_valkey
 from vocalized.surroundings import CarrierName, Ports, network_settings, node_settings, usual_settings
 from vocalized.up import UpOptions, choose_ports
 
+BUS_S: Final = 5.0
 NUMBERS: Final[Mapping[CarrierName, str]] = {"twilio": "+14155550100", "telnyx": "+12125550100"}
 
 
@@ -39,10 +42,12 @@ class Shape:
 
 @dataclass(slots=True)
 class Stage:
-    """What stands. url: of the API. config: of the network, with the carriers' secrets."""
+    """What stands. url: of the API. bus: the stream on which media's events wait. config: of the network, with the
+    carriers' secrets."""
 
     folder: Path
     url: str
+    bus: EventStream
     desk: Desk
     config: NetworkConfig
     network: Network
@@ -63,6 +68,7 @@ async def staged(root: Path, folder: Path, shape: Shape) -> AsyncIterator[Stage]
         stack.push_async_callback(postgres.stop)
         redis = await valkey.start()
         stack.push_async_callback(valkey.stop)
+        bus = await stack.enter_async_context(bus_client(redis.url, BUS_S))
         ports, keys = choose_ports(UpOptions(folder, media_nodes=shape.nodes)), carrier_keys(folder)
         environment = _environment(folder, database.url, redis.url, ports, keys)
         config = _network_config(ports, keys)
@@ -76,7 +82,7 @@ async def staged(root: Path, folder: Path, shape: Shape) -> AsyncIterator[Stage]
             await program.start()
             stack.push_async_callback(program.stop)
         desk = await open_desk(session, ports.control_url, database.url, NUMBERS, recorded=shape.recorded)
-        yield Stage(folder, ports.control_url, desk, config, network, postgres, valkey, worker, nodes)
+        yield Stage(folder, ports.control_url, EventStream(bus), desk, config, network, postgres, valkey, worker, nodes)
 
 
 @dataclass(frozen=True, slots=True)
