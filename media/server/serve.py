@@ -113,7 +113,7 @@ async def _serve(options: Options) -> None:
                     limits=options.limits,
                     plans=ways.plans,
                     providers=providers,
-                    engine=VadEngine(pipecat_file(SILERO)),
+                    engine=VadEngine(SILERO),
                     keeper=ways.keeper,
                     disk=disk,
                     pool=pool,

@@ -1,4 +1,4 @@
-"""The neural models of this room: files that other packages ship, opened for one thread and no surprises."""
+"""The neural models of this room, opened for one thread and no surprises."""
 
 import importlib.util
 from pathlib import Path
@@ -6,7 +6,9 @@ from pathlib import Path
 import onnxruntime  # type: ignore[import-untyped]  # ships no types
 from onnxruntime.capi import onnxruntime_pybind11_state as faults  # type: ignore[import-untyped]
 
-SILERO = Path("audio/vad/data/silero_vad.onnx")
+# Silero's for 8 kHz, flattened by tools/flat_silero.py (docs/decisions/0015-a-flat-voice-detector.md).
+SILERO = Path(__file__).parent / "data" / "silero_8k.onnx"
+# In pipecat.
 SMART_TURN = Path("audio/turn/smart_turn/data/smart-turn-v3.2-cpu.onnx")
 
 # What the runtime raises for a file that is no (usable) model; they have no common base but Exception.
@@ -18,7 +20,7 @@ class ModelError(Exception):
 
 
 def pipecat_file(name: Path) -> Path:
-    """A data file of the installed pipecat package (SILERO, SMART_TURN), found without importing it.
+    """A data file of the installed pipecat package (SMART_TURN), found without importing it.
 
     Raises ModelError when the package or the file is missing."""
     spec = importlib.util.find_spec("pipecat")

@@ -1,6 +1,6 @@
 """Voice activity: a cheap gate for every frame, and one batched judge, for all callers, of what the gate lets through.
 
-The gate (webrtcvad) takes about 2 us a frame and lets noise through; the judge (Silero) is right and costs ten times
+The gate (webrtcvad) takes about 2 us a frame and lets noise through; the judge (Silero) is right and costs many times
 that. So silence costs the gate only, and where there is sound the windows of all callers share one run of the model.
 """
 
@@ -146,10 +146,9 @@ class VadEngine:
     def __init__(
         self, model_path: Path, *, max_batch: int = 256, threads: int = 1, tuning: Tuning | None = None
     ) -> None:
-        self._session = open_session(model_path, {"input", "state", "sr"}, threads)
+        self._session = open_session(model_path, {"input", "state"}, threads)
         self._tuning = tuning or Tuning()
         self._max_batch = max_batch
-        self._rate = np.array(RATE, dtype=np.int64)
         self._input = np.zeros((max_batch, CONTEXT + WINDOW), dtype=np.float32)
         self._states = np.zeros((2, 0, STATE), dtype=np.float32)
         self._contexts = np.zeros((0, CONTEXT), dtype=np.float32)
@@ -212,9 +211,7 @@ class VadEngine:
         raw = np.frombuffer(b"".join([track.windows.popleft() for track in batch]), dtype="<i2")
         np.divide(raw.reshape(count, WINDOW), FULL_SCALE, out=samples[:, CONTEXT:], casting="unsafe")
         samples[:, :CONTEXT] = self._contexts[slots]
-        probabilities, states = self._session.run(
-            None, {"input": samples, "state": self._states[:, slots], "sr": self._rate}
-        )
+        probabilities, states = self._session.run(None, {"input": samples, "state": self._states[:, slots]})
         self._states[:, slots] = states
         self._contexts[slots] = samples[:, -CONTEXT:]
         levels = _levels(samples[:, CONTEXT:])

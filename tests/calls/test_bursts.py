@@ -8,7 +8,7 @@ import soxr  # type: ignore[import-untyped]  # ships no types
 
 from media.audio import mulaw
 from media.server.pulse import Pulse
-from media.turn.model import SILERO, pipecat_file
+from media.turn.model import SILERO
 from media.turn.vad import VadEngine
 from shared.events import AgentSaid, CallerSaid
 from tests.calls.stage import SILENCE, Stage
@@ -30,7 +30,7 @@ def phrase() -> bytes:
 )
 def test_speech_that_comes_at_once_is_a_turn_and_answered(phrase: bytes, spoken_ms: int, silence_ms: int) -> None:
     async def call() -> None:
-        engine = VadEngine(pipecat_file(SILERO))
+        engine = VadEngine(SILERO)
         pulse = Pulse(engine.run, lambda: None)
         stage = Stage(answers=["Of course."], track=engine.track())
         pulse.start()

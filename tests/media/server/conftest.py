@@ -21,7 +21,7 @@ from media.server.metrics import Metrics
 from media.server.plans import OnePlan, PlanSource
 from media.server.sinks import Folder
 from media.server.worker import Resources, Worker
-from media.turn.model import SILERO, pipecat_file
+from media.turn.model import SILERO
 from media.turn.vad import VadEngine
 from shared.plan import CallPlan, decode_plan
 from tests.media.server.phone import PATIENCE_S, STREAM, UNSIGNED, Phone
@@ -91,7 +91,7 @@ async def desk(limits: Limits, plans: PlanSource, tmp_path: Path) -> AsyncIterat
     folder.prepare()
     with ThreadPoolExecutor(1) as disk, ThreadPoolExecutor(1) as pool:
         async with ClientSession() as session:
-            engine = VadEngine(pipecat_file(SILERO))
+            engine = VadEngine(SILERO)
             providers = Factory(session)
             keeper = FolderKeeper(folder, disk)
             worker = Worker(Resources(limits, plans, providers, engine, keeper, disk, pool, metrics))

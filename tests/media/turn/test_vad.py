@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from media.audio import mulaw
-from media.turn.model import SILERO, pipecat_file
+from media.turn.model import SILERO
 from media.turn.vad import FRAME_MS, MOST_BEHIND, VadEngine, VoiceTrack
 from media.turn.voice import WINDOW_MS
 
@@ -33,7 +33,7 @@ def speech() -> Wave:
 
 @pytest.fixture
 def engine() -> VadEngine:
-    return VadEngine(pipecat_file(SILERO))
+    return VadEngine(SILERO)
 
 
 def silence(ms: int) -> Wave:
@@ -152,9 +152,9 @@ def test_callers_in_one_batch_are_judged_as_if_alone(speech: Wave) -> None:
     waves = [speech[at * 8 : (at + 3_000) * 8] for at in (0, 700, 3_000, 5_200, 8_000)]
     alone = []
     for wave in waves:
-        engine = VadEngine(pipecat_file(SILERO))
+        engine = VadEngine(SILERO)
         alone.append(listen(engine, engine.track(), wave))
-    together = VadEngine(pipecat_file(SILERO), max_batch=3)
+    together = VadEngine(SILERO, max_batch=3)
     tracks = [together.track() for _ in waves]
     heard: list[list[tuple[bool, int]]] = [[] for _ in waves]
     for at in zip(*[frames(wave) for wave in waves], strict=True):
@@ -167,7 +167,7 @@ def test_callers_in_one_batch_are_judged_as_if_alone(speech: Wave) -> None:
 
 
 def test_slots_grow_and_are_used_again(speech: Wave) -> None:
-    engine = VadEngine(pipecat_file(SILERO), max_batch=2)
+    engine = VadEngine(SILERO, max_batch=2)
     tracks = [engine.track() for _ in range(9)]
     assert len({track.slot for track in tracks}) == 9
     for track in tracks:
@@ -209,7 +209,7 @@ def phrases(speech: Wave) -> list[bytes]:
 
 def listen_in_bursts(pieces: list[bytes], bursts: list[int]) -> tuple[VoiceTrack, list[tuple[bool, int]]]:
     """As `listen`, but the ticker comes only behind each burst of so many frames; the last one is cut or stretched."""
-    engine = VadEngine(pipecat_file(SILERO))
+    engine = VadEngine(SILERO)
     track, heard = engine.track(), []
     ends = {*itertools.accumulate(bursts), len(pieces)}
     for at, piece in enumerate(pieces, 1):
@@ -227,7 +227,7 @@ def listen_in_bursts(pieces: list[bytes], bursts: list[int]) -> tuple[VoiceTrack
 @example(bursts=[25] * 9)
 @example(bursts=[50] * 5)
 def test_the_same_speech_in_bursts_of_any_size(phrases: list[bytes], bursts: list[int]) -> None:
-    engine = VadEngine(pipecat_file(SILERO))
+    engine = VadEngine(SILERO)
     prompt = engine.track()
     heard = listen_to_frames(engine, prompt, phrases)
     assert starts(heard) >= 2

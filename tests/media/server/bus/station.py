@@ -20,7 +20,7 @@ from media.server.metrics import Metrics
 from media.server.signature import Signatures
 from media.server.sinks import Folder
 from media.server.worker import Resources, Worker
-from media.turn.model import SILERO, pipecat_file
+from media.turn.model import SILERO
 from media.turn.vad import VadEngine
 from shared.bus.checkpoints import Checkpoint, Checkpoints, Over
 from shared.bus.client import bus_client
@@ -141,7 +141,7 @@ async def running_station(
         async with ClientSession() as session:
             options = NodeOptions(node_id, "ws://media.test", limits.max_calls, state, 0.1, timeout_s, spool_max_bytes)
             node = Node(options, Means(redis, SEALER, storage, disk, metrics))
-            engine, providers = VadEngine(pipecat_file(SILERO)), Factory(session)
+            engine, providers = VadEngine(SILERO), Factory(session)
             worker = Worker(Resources(limits, node.plans, providers, engine, node.keeper, disk, pool, metrics))
             app = App(worker, limits, metrics, folder, lambda: node.health.away).build(stand_alone=False)
             async with opened(House(worker, limits, metrics, app, signatures, led=True), "127.0.0.1", 0) as port:
