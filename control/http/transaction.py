@@ -13,6 +13,7 @@ from control.http.faults import COLLISIONS
 from shared.errors import Problem, Unavailable
 
 ROLLBACK_S: Final = 0.5
+YIELD_S: Final = 0.05
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -28,6 +29,8 @@ async def in_transaction(pool: Pool, work: Callable[[Connection], Awaitable[T]],
         return await _once(pool, work)
     except COLLISIONS:
         repeated()
+        # The other one wakes up now: who comes back at once may take its row from under it, and both stand as before.
+        await asyncio.sleep(YIELD_S)
         return await _once(pool, work)
 
 
