@@ -63,6 +63,11 @@ async def _connection(pool: Pool) -> AsyncIterator[Connection]:
                 if _is_lost(db):
                     raise _away(error) from error
                 raise
+            except asyncpg.InternalClientError as error:
+                # The driver is in the midst of what it was just told: that the server ends the connection.
+                if not _is_lost(db):
+                    db.terminate()
+                raise _away(error) from error
     except (PoolExhausted, OSError, asyncpg.PostgresError, TimeoutError) as error:
         if taken:
             raise

@@ -8,6 +8,7 @@ import pytest
 
 from control.db.pool import Connection, Timeouts, open_pool
 from control.http.transaction import in_transaction
+from shared.errors import Unavailable
 from tests.control.relay import relayed
 
 # A server that is silent is waited for that long where nothing bounds it sooner: longer than a test takes.
@@ -67,3 +68,14 @@ async def test_what_postgresql_refuses_is_rolled_back(database_url: str) -> None
             return await db.fetchval("SELECT to_regclass('half_done')")
 
         assert await in_transaction(pool, there, lambda: None) is None
+
+
+async def test_a_driver_out_of_step_with_its_server_is_a_database_that_is_away(database_url: str) -> None:
+    async with open_pool(database_url, size=1) as pool:
+
+        async def out_of_step(db: Connection) -> Any:
+            raise asyncpg.InternalClientError("cannot switch to state; another operation is in progress")
+
+        with pytest.raises(Unavailable):
+            await in_transaction(pool, out_of_step, lambda: None)
+        assert await in_transaction(pool, one, lambda: None) == 1
