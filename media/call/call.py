@@ -160,7 +160,7 @@ class Call:
     def end(self, reason: events.EndReason, *, polite: bool) -> None:
         """Ends the call: at once, or after a goodbye."""
         if polite:
-            self._end(reason, self._parts.plan.agent.goodbye)
+            self._end(reason)
         else:
             self._ending.begin(reason, "", after_words=False)
 
@@ -341,21 +341,19 @@ class Call:
             case Alarm.NUDGE:
                 self._emit(events.Nudged(round(self._clock())))
                 self._say(NUDGE)
-            case Alarm.SILENCE:
-                self._end("silence", self._parts.plan.agent.goodbye)
-            case Alarm.TOO_LONG:
-                self._end("max_duration", self._parts.plan.agent.goodbye)
+            case Alarm.SILENCE | Alarm.TOO_LONG:
+                self._end("silence" if alarm is Alarm.SILENCE else "max_duration")
             case Alarm.NO_REPLY:
                 self._agent.interrupt()
                 self._turns.commit()
                 self._obey(self._floor.agent_done(self._audio_ms))
                 self._say(APOLOGY)
 
-    def _end(self, reason: events.EndReason, last_words: str) -> None:
+    def _end(self, reason: events.EndReason) -> None:
         is_leaving = self._ending.reason is not None and self._agent.busy
         self._ending.begin(reason, "", after_words=True)
         if not is_leaving:  # who says goodbye already need not say it twice
-            self._say_last(last_words)
+            self._say_last(self._parts.plan.agent.goodbye)
 
     def _say_last(self, words: str) -> None:
         self._agent.interrupt()

@@ -174,17 +174,23 @@ async def test_two_workers_do_not_finish_the_same_event(world: World) -> None:
     assert len(world.exchange.tried) == 1
 
 
-async def test_many_are_finished_ten_at_once(world: World) -> None:
-    """One by one, a Telnyx that does not answer would hold up the worker for minutes."""
+async def ten_of_many(world: World, name: str) -> tuple[asyncio.Task[int], asyncio.Event]:
+    """Of 25 calls that were not hung up, ten are at it again, and wait for the event."""
     world.exchange.down.add("hangup")
     for number in range(25):
-        await world.telnyx("call.speak.ended", f"v3:h{number}")
+        await world.telnyx("call.speak.ended", f"{name}{number}")
     await world.until(lambda: has_failed(world))
     world.exchange.down.clear()
     world.exchange.tried.clear()
     held = world.exchange.held["hangup"] = asyncio.Event()
     finishing = asyncio.create_task(later(world))
     await world.until(lambda: len(world.exchange.tried) == 10)
+    return finishing, held
+
+
+async def test_many_are_finished_ten_at_once(world: World) -> None:
+    """One by one, a Telnyx that does not answer would hold up the worker for minutes."""
+    finishing, held = await ten_of_many(world, "v3:h")
     held.set()
     assert await finishing == 25
     assert (world.exchange.most, len(world.exchange.taken)) == (10, 25)
@@ -207,15 +213,7 @@ async def test_what_was_told_of_one_call_is_done_in_order(world: World) -> None:
 
 
 async def test_a_database_that_goes_away_meanwhile_ends_the_round(world: World) -> None:
-    world.exchange.down.add("hangup")
-    for number in range(25):
-        await world.telnyx("call.speak.ended", f"v3:i{number}")
-    await world.until(lambda: has_failed(world))
-    world.exchange.down.clear()
-    world.exchange.tried.clear()
-    held = world.exchange.held["hangup"] = asyncio.Event()
-    finishing = asyncio.create_task(later(world))
-    await world.until(lambda: len(world.exchange.tried) == 10)
+    finishing, held = await ten_of_many(world, "v3:i")
     async with database_away(world):
         held.set()
         with pytest.raises(Exception) as raised:
