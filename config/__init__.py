@@ -1,1 +1,1 @@
-"""What may be said from outside: settings, and the data that the product ships with."""
+"""Configuration: settings from the environment, and the data that the product ships with."""

@@ -1,4 +1,4 @@
-"""The data that the product ships with, read and checked: the price list and the first settings."""
+"""Data that the product ships with, validated: the price list and the initial settings."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -10,7 +10,7 @@ DATA = Path(__file__).with_name("data")
 
 
 class ShippedTier(BaseModel):
-    """One tier of the price list; money in major units, written as text so that no digit is lost."""
+    """One tier of the price list; money in major units, as decimal text so that no digit is lost."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -29,11 +29,11 @@ class ShippedTier(BaseModel):
 
 
 def shipped_tiers(folder: Path = DATA) -> tuple[dict[str, Any], ...]:
-    """The price list, each tier by the names of its columns. Raises OSError, pydantic.ValidationError."""
+    """The price list, each tier by column names. Raises OSError, pydantic.ValidationError."""
     read = TypeAdapter(list[ShippedTier]).validate_json((folder / "tiers.json").read_bytes())
     return tuple(tier.model_dump() for tier in read)
 
 
 def shipped_settings(folder: Path = DATA) -> dict[str, Any]:
-    """First values by key; what each key may be, `control/platform/registry.py` knows. Raises as `shipped_tiers`."""
+    """Initial values by key, which `control/platform/registry.py` validates. Raises as `shipped_tiers`."""
     return TypeAdapter(dict[str, Any]).validate_json((folder / "settings.json").read_bytes())

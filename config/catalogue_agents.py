@@ -1,4 +1,4 @@
-"""The providers and agent templates that the product ships with, read and checked."""
+"""Providers and agent templates that the product ships with, validated."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -27,10 +27,10 @@ class Price(_Shipped):
 
 
 class ShippedProvider(_Shipped):
-    """One provider. is_enabled, priority, cost_per_unit and config are first values, which staff may change.
+    """One provider. is_enabled, priority, cost_per_unit and config are initial values, which staff may change.
 
     cost_per_unit: by kind, then by model; the model "*" stands for all others. config: default options by kind.
-    options: what an agent may set, by kind. Never an address or a key: they would send the platform's key elsewhere.
+    options: those that an agent may set, by kind. Never a URL or a key, which would send the platform's key elsewhere.
     """
 
     provider: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")
@@ -46,7 +46,7 @@ class ShippedProvider(_Shipped):
 
 
 class ShippedTemplate(_Shipped):
-    """One template. What its default_config may hold, `control/agents/config.py` knows."""
+    """One template. `control/agents/config.py` validates its default_config."""
 
     slug: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
     name: str = Field(min_length=1, max_length=200)
@@ -56,12 +56,12 @@ class ShippedTemplate(_Shipped):
 
 
 def shipped_providers(folder: Path = DATA) -> tuple[dict[str, Any], ...]:
-    """The catalogue, each provider by the names of its columns. Raises OSError, pydantic.ValidationError."""
+    """The catalogue, each provider by column names. Raises OSError, pydantic.ValidationError."""
     read = TypeAdapter(list[ShippedProvider]).validate_json((folder / "providers.json").read_bytes())
     return tuple(provider.model_dump(exclude_none=True) for provider in read)
 
 
 def shipped_templates(folder: Path = DATA) -> tuple[dict[str, Any], ...]:
-    """One file a template, in the order of their names. Raises as `shipped_providers`."""
+    """The templates, one per file, in the order of file names. Raises as `shipped_providers`."""
     files = sorted((folder / "templates").glob("*.json"))
     return tuple(ShippedTemplate.model_validate_json(file.read_bytes()).model_dump() for file in files)

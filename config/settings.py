@@ -16,7 +16,7 @@ Read = TypeVar("Read", bound=BaseSettings)
 
 
 class SettingsError(ValueError):
-    """Settings that cannot be used; the message lists every fault with the variable's name."""
+    """Invalid settings; the message lists every error with the variable's name."""
 
 
 def _list(value: Any) -> Any:
@@ -53,8 +53,8 @@ def _origin(text: str) -> str:
 
 
 def _server_url(schemes: tuple[str, ...], *, optional: bool = False) -> AfterValidator:
-    """The faults that a driver would tell by a traceback, or in the middle of a night. Tells nothing of the URL.
-    optional: whether empty means that there is none."""
+    """Finds errors that the driver would report only by a traceback, or only when it connects. The message contains
+    nothing of the URL. optional: an empty value means that there is none."""
 
     def check(secret: SecretStr) -> SecretStr:
         if optional and not secret:
@@ -83,7 +83,7 @@ def _socket_url(text: str) -> str:
 
 
 def _storage_url(text: str) -> str:
-    """Empty, where there is none. What stands behind the bucket is looked at where storage is opened."""
+    """Empty means that there is no storage. The query is validated when the storage is opened."""
     if not text:
         return text
     parts = urlsplit(text)
@@ -93,7 +93,7 @@ def _storage_url(text: str) -> str:
 
 
 def _tokens(value: Any) -> Any:
-    """AC1=token,AC2=token; an account that is listed twice has two that are good, as while they rotate."""
+    """AC1=token,AC2=token; an account may be listed twice, while its tokens rotate."""
     if not isinstance(value, str):
         return value
     if any("=" not in part for part in _list(value)):
@@ -125,51 +125,54 @@ class MediaSettings(BaseSettings):
     media_host: str = Field("127.0.0.1", description="Address that the media server listens on.")
     media_state: Path = Field(
         Path("var/media"),
-        description="Folder of events and recordings (led by control, of those on their way); it must outlive "
-        "the process.",
+        description="Folder of events and recordings (with control: of those not sent yet); it must outlive the "
+        "process.",
     )
-    media_max_calls: int = Field(1_000, ge=1, le=100_000, description="Calls at once per worker.")
-    media_max_waiting: int = Field(
-        1_000, ge=1, le=100_000, description="Sockets at once per worker that have brought no call yet."
-    )
+    media_max_calls: int = Field(1_000, ge=1, le=100_000, description="Concurrent calls per worker.")
+    media_max_waiting: int = Field(1_000, ge=1, le=100_000, description="Concurrent sockets without a call per worker.")
     media_max_message_bytes: int = Field(65_536, ge=1_024, le=4_194_304, description="Longest carrier message, bytes.")
-    media_max_messages_per_s: int = Field(1_000, ge=100, description="Messages of one socket within a second.")
-    media_start_timeout_s: float = Field(5.0, gt=0, le=60, description="Seconds a socket has to bring its start.")
+    media_max_messages_per_s: int = Field(1_000, ge=100, description="Messages of one socket per second.")
+    media_start_timeout_s: float = Field(5.0, gt=0, le=60, description="Seconds in which a socket must send its start.")
     media_receive_timeout_s: float = Field(10.0, gt=0, le=300, description="Seconds without any carrier message.")
-    media_send_timeout_s: float = Field(5.0, gt=0, le=60, description="Seconds a socket may refuse data.")
-    media_max_outbox_bytes: int = Field(4_000_000, ge=100_000, description="Bytes waiting for one socket.")
-    media_drain_timeout_s: float = Field(3_600.0, ge=0, le=14_400, description="Seconds calls may go on after SIGTERM.")
+    media_send_timeout_s: float = Field(5.0, gt=0, le=60, description="Seconds for which a socket may accept no data.")
+    media_max_outbox_bytes: int = Field(4_000_000, ge=100_000, description="Bytes queued for one socket.")
+    media_drain_timeout_s: float = Field(
+        3_600.0, ge=0, le=14_400, description="Seconds for which calls may continue after SIGTERM."
+    )
     local_engine_socket: str = Field(
         "", description="Socket of a running local speech engine; empty starts one where the plan of --plan needs it."
     )
     media_public_url: SocketUrl = Field(
-        "", description="Base of this node's sockets as carriers reach it, like wss://media-1.example.com; empty tells "
-        "the address that it listens on."
-    )  # fmt: skip
-    media_node: str = Field("", pattern=r"^[\w.-]{0,64}$", description="Name of this node; empty takes the machine's.")
-    media_heartbeat_s: float = Field(1.0, gt=0, le=3, description="Seconds between two signs of life of a node.")
-    media_bus_timeout_s: float = Field(2.0, gt=0, le=30, description="Seconds that Redis may take to answer.")
+        "",
+        description="Base of this node's sockets as carriers reach it, like wss://media-1.example.com; empty "
+        "means the address that it listens on.",
+    )
+    media_node: str = Field(
+        "", pattern=r"^[\w.-]{0,64}$", description="Name of this node; empty means the machine's name."
+    )
+    media_heartbeat_s: float = Field(1.0, gt=0, le=3, description="Seconds between two heartbeats of a node.")
+    media_bus_timeout_s: float = Field(2.0, gt=0, le=30, description="Timeout of Redis, in seconds.")
     media_spool_max_bytes: int = Field(
-        268_435_456, ge=1_048_576, description="Bytes of events kept on disk while Redis is away."
+        268_435_456, ge=1_048_576, description="Limit of events on disk while Redis is unavailable, in bytes."
     )
     redis_url: OptionalRedisUrl = Field(
         SecretStr(""), description="Redis, where plans come from and events go to; not needed with --plan."
     )
     secret_keys: SecretStr = Field(SecretStr(""), description="Keys that open plans, the same as control's.")
     storage_url: StorageUrl = Field(
-        "", description="Where recordings go: file:///folder or s3://bucket?endpoint=…; as control's."
+        "", description="Storage of recordings: file:///folder or s3://bucket?endpoint=…; the same as control's."
     )
     twilio_auth_tokens: Tokens = Field(
-        (), description="Twilio's account=token pairs, separated by commas: signatures on media sockets are checked."
+        (), description="Twilio's account=token pairs, separated by commas: signatures of media sockets are verified."
     )
     media_require_signature: bool = Field(
-        False, description="Whether a Twilio media socket without a signature is refused; a wrong one always is."
+        False, description="Whether a Twilio media socket without a signature is refused; a wrong signature always is."
     )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
 
 
 class DatabaseSettings(BaseSettings):
-    """What `python -m control migrate` needs."""
+    """Settings of `python -m control migrate`."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", hide_input_in_errors=True)
 
@@ -180,100 +183,117 @@ class DatabaseSettings(BaseSettings):
 
 
 class ControlSettings(DatabaseSettings):
-    """Settings of the control program: the API and the worker. A limit's figure holds for each process."""
+    """Settings of the control program: the API and the worker. Limits apply to each process."""
 
     redis_url: RedisUrl = Field(description="Redis: redis://host:port/0, rediss://… or unix:///socket.")
     secret_keys: SecretStr = Field(
         description="Keys that seal secrets and sign tokens: base64url of 32 bytes each, separated by commas; the "
         "first one seals, all of them open."
     )
-    public_url: WebUrl = Field(LOCAL_URL, description="Where the world reaches the API.")
-    portal_url: WebUrl | None = Field(None, description="The client portal, for links in mails; else the public URL.")
+    public_url: WebUrl = Field(LOCAL_URL, description="Public URL of the API.")
+    portal_url: WebUrl | None = Field(
+        None, description="URL of the client portal, for links in e-mails; default: the public URL."
+    )
     smtp_url: SecretStr = Field(
         SecretStr("smtp://localhost:25?tls=off"),
-        description="Where mails go: smtps://user:password@host, smtp://host:587 (STARTTLS) or file:///folder.",
+        description="Mail server: smtps://user:password@host, smtp://host:587 (STARTTLS) or file:///folder.",
     )
-    mail_from: Mailbox = Field("Vocalized <no-reply@vocalized.app>", description="From address of mails.")
-    standin_providers: bool = Field(False, description="Whether providers made for tests may answer calls.")
+    mail_from: Mailbox = Field("Vocalized <no-reply@vocalized.app>", description="From address of e-mails.")
+    standin_providers: bool = Field(False, description="Whether test providers may answer calls.")
 
     storage_url: StorageUrl = Field(
         "file:///var/lib/vocalized/objects",
-        description="Where recordings are kept: file:///folder or s3://bucket/prefix?endpoint=…&region=…; with "
-        "&links=true browsers fetch them there, at public_endpoint=… if there is one, else from the API.",
+        description="Storage of recordings: file:///folder or s3://bucket/prefix?endpoint=…&region=…; with "
+        "&links=true browsers fetch them there, at public_endpoint=… if there is one, otherwise from the API.",
     )
-    webhook_url: WebUrl | None = Field(None, description="Where carriers reach the webhooks; else the public URL.")
-    bus_timeout_s: float = Field(1.0, gt=0, le=10, description="Seconds that the bus (Redis) may take to answer.")
+    webhook_url: WebUrl | None = Field(
+        None, description="URL at which carriers reach the webhooks; default: the public URL."
+    )
+    bus_timeout_s: float = Field(1.0, gt=0, le=10, description="Timeout of the bus (Redis), in seconds.")
     media_urls: SocketUrls = Field(
-        (), description="Media nodes' addresses that calls may be led to; empty trusts every node in Redis."
+        (), description="URLs of the media nodes that calls may be routed to; empty allows every node in Redis."
     )
     twilio_account_sid: str = Field("", description="Twilio's account for numbers and outbound calls.")
     twilio_auth_tokens: Tokens = Field(
         (),
-        description="Twilio's account=token pairs, separated by commas; the account's first one signs in, all verify.",
+        description="Twilio's account=token pairs, separated by commas; an account's first token signs in, all "
+        "tokens verify.",
     )
     twilio_api_url: WebUrl = Field("https://api.twilio.com", description="Twilio's REST API.")
-    twilio_require_signature: bool = Field(True, description="Whether webhooks of Twilio must be signed.")
+    twilio_require_signature: bool = Field(True, description="Whether Twilio's webhooks must be signed.")
     telnyx_api_key: SecretStr = Field(SecretStr(""), description="Telnyx's API key.")
     telnyx_public_keys: Secrets = Field((), description="Telnyx's public keys, base64, separated by commas.")
     telnyx_connection_id: str = Field("", description="Telnyx's Call Control application for numbers and calls.")
     telnyx_api_url: WebUrl = Field("https://api.telnyx.com/v2", description="Telnyx's REST API.")
-    carrier_timeout_s: float = Field(5.0, gt=0, le=30, description="Seconds that a carrier's API may take.")
+    carrier_timeout_s: float = Field(5.0, gt=0, le=30, description="Timeout of a carrier's API, in seconds.")
     default_carrier: Literal["", "twilio", "telnyx"] = Field(
-        "", description="Whose numbers are bought; empty takes the first that is set up."
+        "", description="Carrier of which numbers are bought; empty means the first that is configured."
     )
     carrier_recordings: Literal["ours", "carrier", "both"] = Field(
-        "ours", description="Who records calls: we do, the carrier does (fetched and kept by us), or both do."
+        "ours", description="Who records calls: we do, the carrier does (we fetch and store its recording), or both do."
     )
     carrier_recordings_deleted: bool = Field(
-        True, description="Whether a carrier's recording is deleted there once it is kept by us."
+        True, description="Whether a carrier's recording is deleted there once we have stored it."
     )
     resume_apology: str = Field(
         "Sorry, we were cut off for a moment.",
-        description="What an English agent says when a call goes on after a loss.",
+        description="What an English agent says when a call is resumed after a loss.",
     )
 
     control_host: str = Field("127.0.0.1", description="Address that API and worker listen on.")
-    trusted_proxies: Networks = Field((), description="Networks of our proxies, whose X-Forwarded-For is believed.")
+    trusted_proxies: Networks = Field((), description="Networks of our proxies, whose X-Forwarded-For is trusted.")
     cors_origins: Origins = Field((), description="Origins of web pages that may call the API.")
-    max_body_bytes: int = Field(1_048_576, ge=1_024, le=67_108_864, description="Longest body of a request, bytes.")
-    body_timeout_s: float = Field(15.0, gt=0, le=300, description="Seconds that a body may take to come.")
+    max_body_bytes: int = Field(1_048_576, ge=1_024, le=67_108_864, description="Longest request body, in bytes.")
+    body_timeout_s: float = Field(15.0, gt=0, le=300, description="Timeout of receiving a request body, in seconds.")
     keepalive_timeout_s: float = Field(75.0, gt=0, le=3_600, description="Seconds that an idle connection stays open.")
     control_drain_timeout_s: float = Field(
-        20.0, ge=0, le=600, description="Seconds that requests may go on after SIGTERM."
+        20.0, ge=0, le=600, description="Seconds for which requests may continue after SIGTERM."
     )
-    rate_limits: Figures = Field({}, description="Other figures for limits: name=times/seconds, separated by commas.")
+    rate_limits: Figures = Field({}, description="Overrides of rate limits: name=times/seconds, separated by commas.")
 
-    database_pool_size: int = Field(16, ge=1, le=500, description="Connections to PostgreSQL of an API process.")
-    database_connect_timeout_s: float = Field(5.0, gt=0, le=60, description="Seconds to make a connection.")
-    database_acquire_timeout_s: float = Field(2.0, gt=0, le=60, description="Seconds to wait for a free connection.")
-    database_statement_timeout_s: float = Field(10.0, gt=0, le=600, description="Seconds that a statement may take.")
+    database_pool_size: int = Field(16, ge=1, le=500, description="Connections to PostgreSQL per API process.")
+    database_connect_timeout_s: float = Field(
+        5.0, gt=0, le=60, description="Timeout of opening a connection, in seconds."
+    )
+    database_acquire_timeout_s: float = Field(
+        2.0, gt=0, le=60, description="Timeout of waiting for a free connection, in seconds."
+    )
+    database_statement_timeout_s: float = Field(10.0, gt=0, le=600, description="Timeout of a statement, in seconds.")
     database_idle_timeout_s: float = Field(
-        30.0, gt=0, le=600, description="Seconds that a transaction may do nothing before the server ends it."
+        30.0, gt=0, le=600, description="Seconds after which the server ends an idle transaction."
     )
     redis_timeout_s: float = Field(
-        0.25, gt=0, le=10, description="Seconds that Redis may take; then it is done without."
+        0.25, gt=0, le=10, description="Timeout of Redis, in seconds; the request then continues without it."
     )
 
-    access_token_s: int = Field(600, ge=10, le=3_600, description="Seconds that an access token is good for.")
+    access_token_s: int = Field(600, ge=10, le=3_600, description="Lifetime of an access token, in seconds.")
     session_idle_s: int = Field(
-        14 * 86_400, ge=60, description="Seconds that a user's refresh token waits for its use."
+        14 * 86_400, ge=60, description="Seconds after which a user's unused refresh token expires."
     )
-    session_longest_s: int = Field(90 * 86_400, ge=60, description="Seconds after which a user signs in again.")
-    admin_session_idle_s: int = Field(3_600, ge=60, description="Seconds that an admin's refresh token waits.")
-    admin_session_longest_s: int = Field(12 * 3_600, ge=60, description="Seconds after which an admin signs in again.")
-    refresh_grace_s: int = Field(0, ge=0, le=60, description="Seconds that a used refresh token is taken again.")
-    sign_in_free_failures: int = Field(5, ge=1, le=100, description="Wrong passwords before an address has to wait.")
+    session_longest_s: int = Field(90 * 86_400, ge=60, description="Seconds after which a user must sign in again.")
+    admin_session_idle_s: int = Field(
+        3_600, ge=60, description="Seconds after which an admin's unused refresh token expires."
+    )
+    admin_session_longest_s: int = Field(
+        12 * 3_600, ge=60, description="Seconds after which an admin must sign in again."
+    )
+    refresh_grace_s: int = Field(
+        0, ge=0, le=60, description="Seconds for which a used refresh token is still accepted."
+    )
+    sign_in_free_failures: int = Field(
+        5, ge=1, le=100, description="Wrong passwords after which an address has to wait."
+    )
     sign_in_longest_wait_s: int = Field(
         900, ge=2, le=86_400, description="Longest wait after wrong passwords, seconds."
     )
-    password_passes: int = Field(2, ge=1, le=100, description="argon2id's passes over its memory.")
-    password_memory_kib: int = Field(19_456, ge=8, le=4_194_304, description="argon2id's memory for a hash, KiB.")
-    password_workers: int = Field(2, ge=1, le=64, description="Passwords hashed at once.")
-    password_waiting: int = Field(64, ge=1, le=10_000, description="Requests that may wait for a password's hash.")
+    password_passes: int = Field(2, ge=1, le=100, description="Passes of argon2id over its memory.")
+    password_memory_kib: int = Field(19_456, ge=8, le=4_194_304, description="Memory of argon2id per hash, in KiB.")
+    password_workers: int = Field(2, ge=1, le=64, description="Concurrent password hashes.")
+    password_waiting: int = Field(64, ge=1, le=10_000, description="Requests that may wait for a password hash.")
 
 
 def media_settings() -> MediaSettings:
-    """Reads the environment. Raises SettingsError that lists all faults at once."""
+    """Reads the environment. Raises SettingsError, which lists all errors."""
     return _read(MediaSettings)
 
 
@@ -291,5 +311,5 @@ def _read(kind: type[Read]) -> Read:
     try:
         return kind()
     except ValidationError as error:
-        faults = [f"{PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()]
-        raise SettingsError("settings: " + "; ".join(dict.fromkeys(faults))) from error
+        errors = [f"{PREFIX}{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors()]
+        raise SettingsError("settings: " + "; ".join(dict.fromkeys(errors))) from error

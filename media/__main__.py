@@ -1,4 +1,4 @@
-"""Starts the media program: settings in, parts made, server run."""
+"""The command line of the media program: reads settings and runs the server."""
 
 import argparse
 import sys
@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from config.settings import PREFIX, MediaSettings, SettingsError, media_settings
-from media.server.limits import Limits
-from media.server.serve import BusOptions, Options, run_worker
+from media.server.limits import WorkerLimits
+from media.server.worker_process import WorkerBusOptions, WorkerOptions, run_worker
 from shared.logs import configure_logs
 from shared.plan import CallPlan, PlanError, read_plan
 from shared.secrets import parse_keys
@@ -36,27 +36,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run(replace(options, engine_socket=engine))
 
 
-def _run(options: Options) -> int:
+def _run(options: WorkerOptions) -> int:
     try:
         run_worker(options)
     except PlanError as error:
         print(f"media: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        place = f"keep {error.filename}" if error.filename else f"listen on {options.host}:{options.port}"
+        place = f"open {error.filename}" if error.filename else f"listen on {options.host}:{options.port}"
         print(f"media: cannot {place}: {error.strerror}", file=sys.stderr)
         return 1
     return 0
 
 
-def _options(arguments: argparse.Namespace, settings: MediaSettings, plan: CallPlan | None) -> Options:
+def _options(arguments: argparse.Namespace, settings: MediaSettings, plan: CallPlan | None) -> WorkerOptions:
     """Raises SettingsError."""
     tokens = tuple(token.get_secret_value() for _, token in settings.twilio_auth_tokens)
     faults = [] if tokens or not settings.media_require_signature else [("TWILIO_AUTH_TOKENS", "nothing to check with")]
     bus = None if plan is not None else _bus(settings, faults)
     if faults:
         raise SettingsError("settings: " + "; ".join(f"{PREFIX}{name}: {fault}" for name, fault in faults))
-    return Options(
+    return WorkerOptions(
         host=arguments.host or settings.media_host,
         port=arguments.port,
         state=arguments.state or settings.media_state,
@@ -70,8 +70,8 @@ def _options(arguments: argparse.Namespace, settings: MediaSettings, plan: CallP
     )
 
 
-def _bus(settings: MediaSettings, faults: list[tuple[str, str]]) -> BusOptions | None:
-    """None with the faults noted."""
+def _bus(settings: MediaSettings, faults: list[tuple[str, str]]) -> WorkerBusOptions | None:
+    """Adds setting errors to `faults` and returns None if there are any."""
     redis_url, known = settings.redis_url.get_secret_value(), len(faults)
     if not redis_url:
         faults.append(("REDIS_URL", "needed without --plan"))
@@ -86,7 +86,7 @@ def _bus(settings: MediaSettings, faults: list[tuple[str, str]]) -> BusOptions |
         faults.append(("STORAGE_URL", str(error)))
     if len(faults) > known:
         return None
-    return BusOptions(
+    return WorkerBusOptions(
         redis_url=redis_url,
         secret_keys=keys,
         storage_url=settings.storage_url,
@@ -108,22 +108,22 @@ def _supervise(arguments: argparse.Namespace, engine: str, stack: ExitStack) -> 
 
 
 def _start_engine(plan: CallPlan | None, stack: ExitStack) -> str:
-    """Starts the machine's local speech engine when the plan needs it; returns its socket. On the bus nobody knows yet
-    whether any will: there it is started by others."""
+    """Starts the local speech engine when the plan needs it; returns its socket, or "". Without a plan it is
+    here: the engine is then started separately."""
     if plan is None or not any(choice.provider == "local" for choice in [*plan.stt, *plan.tts]):
         return ""
-    from media.providers.local.host import running_host  # the models' packages are optional
+    from media.providers.local.host import running_engine  # the models' packages are optional
 
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="vocalized-engine-"))
     path = Path(folder) / "engine.sock"
-    stack.enter_context(running_host(path))
+    stack.enter_context(running_engine(path))
     return str(path)
 
 
-def _limits(settings: MediaSettings) -> Limits:
-    return Limits(
+def _limits(settings: MediaSettings) -> WorkerLimits:
+    return WorkerLimits(
         max_calls=settings.media_max_calls,
-        max_waiting=settings.media_max_waiting,
+        max_pending=settings.media_max_waiting,
         max_message_bytes=settings.media_max_message_bytes,
         max_messages_per_s=settings.media_max_messages_per_s,
         start_timeout_s=settings.media_start_timeout_s,

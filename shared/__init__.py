@@ -1,1 +1,1 @@
-"""What both programs must agree on."""
+"""What media and control have in common: plans, events, errors, secrets, storage, and the bus between them."""

@@ -1,40 +1,40 @@
-"""What the API answers when it cannot do what was asked: each error knows its status, code and sentence.
+"""Errors that the API answers with. Each has an HTTP status, a stable code and a message.
 
 Problem
- ├─ Malformed      400  the request itself cannot be read
- ├─ Unauthorised   401  nobody, or nobody any more
- ├─ Forbidden      403  known, but may not
- ├─ Missing        404  not there, or not for the one who asks
- ├─ Conflict       409  at odds with what is there
- ├─ Invalid        422  a field is wrong; `param` names it
- ├─ TooMany        429  slow down; `retry_after_s` tells for how long
- └─ Unavailable    503  something that is needed is away
+ ├─ Malformed        400  the request cannot be parsed
+ ├─ Unauthorised     401  no valid sign-in
+ ├─ Forbidden        403  signed in, but not allowed
+ ├─ NotFound         404  does not exist, or belongs to somebody else
+ ├─ Conflict         409  contradicts the present state
+ ├─ Invalid          422  a field is invalid; `param` names it
+ ├─ TooManyRequests  429  rate limit; retry after `retry_after_s`
+ └─ Unavailable      503  a dependency cannot be reached
 """
 
 from typing import ClassVar
 
 
 class Problem(Exception):
-    """An answer that is no success. The message is shown to whoever asked: nothing secret, nothing internal.
+    """An error answer. The message is shown to the client, so it holds nothing secret and nothing internal.
 
-    code: stable, for programs. param: the field at fault, dotted ("config.greeting"). keeps: what was written so far
-    is committed all the same (a failed sign-in that is counted, a family of tokens that is revoked).
+    code: stable, for programs. param: the invalid field, dotted ("config.greeting"). commits: the transaction is
+    committed in spite of the error (a failed sign-in that is counted, a family of tokens that is revoked).
     """
 
     status: ClassVar[int] = 500
     type: ClassVar[str] = "api_error"
     default_code: ClassVar[str] = "internal"
 
-    def __init__(self, message: str, *, code: str = "", param: str | None = None, keeps: bool = False) -> None:
+    def __init__(self, message: str, *, code: str = "", param: str | None = None, commits: bool = False) -> None:
         super().__init__(message)
         self.message = message
         self.code = code or self.default_code
         self.param = param
-        self.keeps = keeps
+        self.commits = commits
 
 
 class Malformed(Problem):
-    """The request cannot be read."""
+    """The request cannot be parsed."""
 
     status, type, default_code = 400, "invalid_request", "malformed"
 
@@ -46,40 +46,40 @@ class Unauthorised(Problem):
 
 
 class Forbidden(Problem):
-    """Signed in, but may not."""
+    """Signed in, but not allowed."""
 
     status, type, default_code = 403, "permission", "forbidden"
 
 
-class Missing(Problem):
-    """Not there; somebody else's counts as not there."""
+class NotFound(Problem):
+    """Does not exist; what belongs to somebody else is answered the same way."""
 
     status, type, default_code = 404, "not_found", "not_found"
 
 
 class Conflict(Problem):
-    """At odds with what is there."""
+    """Contradicts the present state."""
 
     status, type, default_code = 409, "conflict", "conflict"
 
 
 class Invalid(Problem):
-    """A field is wrong."""
+    """A field is invalid."""
 
     status, type, default_code = 422, "invalid_request", "invalid"
 
 
-class TooMany(Problem):
-    """Too often."""
+class TooManyRequests(Problem):
+    """A rate limit is exceeded."""
 
     status, type, default_code = 429, "rate_limit", "too_many_requests"
 
-    def __init__(self, message: str, *, retry_after_s: int, code: str = "", keeps: bool = False) -> None:
-        super().__init__(message, code=code, keeps=keeps)
+    def __init__(self, message: str, *, retry_after_s: int, code: str = "", commits: bool = False) -> None:
+        super().__init__(message, code=code, commits=commits)
         self.retry_after_s = retry_after_s
 
 
 class Unavailable(Problem):
-    """Something that is needed is away; worth another try."""
+    """A dependency cannot be reached; the client may retry."""
 
     status, type, default_code = 503, "unavailable", "unavailable"

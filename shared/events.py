@@ -1,6 +1,6 @@
-"""What media tells about a call: one typed table of events, numbered per call, both ways to JSON.
+"""The events of a call, which media publishes: one type each, numbered per call, encoded as JSON.
 
-Times named `*_ms` are milliseconds since the call's first message on the media socket; texts are what was *heard*.
+Times named `*_ms` are milliseconds since the call's first message on the media socket. Texts are what was *heard*.
 """
 
 from typing import Literal
@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-Status = Literal["queued", "ringing", "in_progress", "completed", "failed", "busy", "no_answer", "canceled"]
+CallStatus = Literal["queued", "ringing", "in_progress", "completed", "failed", "busy", "no_answer", "canceled"]
 EndReason = Literal[
     "caller_hangup",
     "agent_hangup",
@@ -25,11 +25,11 @@ EndReason = Literal[
 
 
 class _Event(Struct, frozen=True, tag_field="type"):
-    """Base of the table; the tag in JSON is `type`."""
+    """Base of all events; the tag in JSON is `type`."""
 
 
 class CallStarted(_Event, frozen=True, tag="call.started"):
-    """The carrier's stream began."""
+    """The carrier's media stream started."""
 
     carrier: Literal["twilio", "telnyx", "browser"]
     carrier_call_id: str
@@ -40,7 +40,8 @@ class CallStarted(_Event, frozen=True, tag="call.started"):
 
 
 class CallResumed(_Event, frozen=True, tag="call.resumed"):
-    """The call goes on in another media stream, its node or socket was lost. lost_ms: since the last checkpoint."""
+    """The call was resumed in another media stream, because its node or socket was lost. lost_ms: time since the last
+    checkpoint."""
 
     at_ms: int
     lost_ms: int
@@ -48,8 +49,8 @@ class CallResumed(_Event, frozen=True, tag="call.resumed"):
     stream_id: str
 
 
-class Commanded(_Event, frozen=True, tag="call.commanded"):
-    """Somebody had something done to the call from outside (see shared/bus/commands)."""
+class CallCommanded(_Event, frozen=True, tag="call.commanded"):
+    """A command from outside was carried out (see shared/bus/commands.py)."""
 
     at_ms: int
     command: str
@@ -57,7 +58,7 @@ class Commanded(_Event, frozen=True, tag="call.commanded"):
 
 
 class CallerSaid(_Event, frozen=True, tag="caller.said"):
-    """The caller's turn as recognised; start and end are the true start and end of the sound."""
+    """The caller's turn as recognised; start_ms and end_ms are the true start and end of the speech."""
 
     turn: int
     text: str
@@ -66,9 +67,9 @@ class CallerSaid(_Event, frozen=True, tag="caller.said"):
 
 
 class AgentSaid(_Event, frozen=True, tag="agent.said"):
-    """What the caller heard of one agent utterance. `planned` is what would have been said without interruption.
+    """What the caller heard of one agent utterance. planned: the whole text that the interruption cut short.
 
-    turn: the caller's turn that it answers, 0 for the greeting.
+    turn: the caller's turn that it answers; 0 for the greeting.
     """
 
     turn: int
@@ -80,11 +81,11 @@ class AgentSaid(_Event, frozen=True, tag="agent.said"):
 
 
 class TurnLatency(_Event, frozen=True, tag="turn.latency"):
-    """Caller-perceived latency of one answer and its split; the parts add up to `total_ms`.
+    """Latency of one answer as the caller perceives it, and its parts, which add up to `total_ms`.
 
-    total: true end of caller speech to first agent audio sent to the carrier. endpoint: to the decision that the
-    turn is over. stt: further wait for the final text. llm_first_token: text to the model's first word.
-    tts_first_byte: first word to first audio.
+    total: true end of the caller's speech to the first agent audio sent to the carrier. endpoint: to the decision that
+    the turn has ended. stt: further wait for the final text. llm_first_token: text to the model's first token.
+    tts_first_byte: first token to first audio.
     """
 
     turn: int
@@ -95,30 +96,30 @@ class TurnLatency(_Event, frozen=True, tag="turn.latency"):
     tts_first_byte_ms: int
 
 
-class Interrupted(_Event, frozen=True, tag="turn.interrupted"):
-    """The caller took the floor: `speech_ms` is when the caller's speech began, `cleared_ms` when the agent was cut."""
+class TurnInterrupted(_Event, frozen=True, tag="turn.interrupted"):
+    """The caller interrupted the agent. speech_ms: start of the caller's speech. cleared_ms: end of the agent's."""
 
     turn: int
     speech_ms: int
     cleared_ms: int
 
 
-class Resumed(_Event, frozen=True, tag="turn.resumed"):
-    """A false interruption (cough, "uh-huh"): the agent went on where it had been cut."""
+class TurnResumed(_Event, frozen=True, tag="turn.resumed"):
+    """A false interruption (cough, "uh-huh"): the agent resumed where it had been cut off."""
 
     turn: int
     at_ms: int
 
 
 class DigitPressed(_Event, frozen=True, tag="call.dtmf"):
-    """A key was pressed. The digit itself is told only where it is not being collected in secret."""
+    """A key was pressed. The digit itself is published only while no secret digits are collected."""
 
     at_ms: int
     digit: str
 
 
 class ToolRan(_Event, frozen=True, tag="tool.ran"):
-    """A tool was run by the model."""
+    """The model called a tool."""
 
     turn: int
     name: str
@@ -127,14 +128,14 @@ class ToolRan(_Event, frozen=True, tag="tool.ran"):
     took_ms: int
 
 
-class Nudged(_Event, frozen=True, tag="call.nudged"):
-    """Nobody spoke for the agent's idle limit, so the agent asked."""
+class CallNudged(_Event, frozen=True, tag="call.nudged"):
+    """Nobody spoke for the agent's idle limit, so the agent asked whether the caller is there."""
 
     at_ms: int
 
 
 class ProviderFailed(_Event, frozen=True, tag="provider.failed"):
-    """A provider failed and the next of the chain (or nobody, when `next` is empty) took over."""
+    """A provider failed. next: the provider of the chain that took over; empty when there is none left."""
 
     kind: Literal["stt", "llm", "tts"]
     provider: str
@@ -145,7 +146,7 @@ class ProviderFailed(_Event, frozen=True, tag="provider.failed"):
 class RecordingReady(_Event, frozen=True, tag="recording.ready"):
     """The stereo recording (caller left, agent right, as heard) of one media stream is complete.
 
-    path: the file, or its key in object storage. duration_ms: from the start of the call, also for a later stream.
+    path: the file, or its key in object storage. duration_ms: from the start of the call, for a later stream too.
     """
 
     path: str
@@ -153,8 +154,8 @@ class RecordingReady(_Event, frozen=True, tag="recording.ready"):
     leg: int = 0
 
 
-class Usage(Struct, frozen=True):
-    """What the call consumed, per kind; the input of every price."""
+class CallUsage(Struct, frozen=True):
+    """What the call consumed, per kind. Every price is calculated from it."""
 
     call_ms: int = 0
     stt_ms: int = 0
@@ -169,39 +170,40 @@ class Usage(Struct, frozen=True):
 class CallEnded(_Event, frozen=True, tag="call.ended"):
     """The last event of every call."""
 
-    status: Status
+    status: CallStatus
     end_reason: EndReason
     detail: str
     duration_ms: int
-    usage: Usage
+    usage: CallUsage
 
 
 Event = (
     CallStarted
     | CallResumed
-    | Commanded
+    | CallCommanded
     | CallerSaid
     | AgentSaid
     | TurnLatency
-    | Interrupted
-    | Resumed
+    | TurnInterrupted
+    | TurnResumed
     | DigitPressed
     | ToolRan
-    | Nudged
+    | CallNudged
     | ProviderFailed
     | RecordingReady
     | CallEnded
 )
 
 
-# Every media stream of a call numbers its events in a range of its own: what a lost node still had sent stays unique.
+# Every media stream of a call numbers its events in its own range, so that events which a lost node sent late stay
+# unique.
 SEQ_PER_LEG = 100_000
 
 
-class Envelope(Struct, frozen=True):
-    """One event on its way: `(call_id, seq)` is its identity; `at` is ISO 8601 UTC.
+class EventEnvelope(Struct, frozen=True):
+    """One event in transport. `(call_id, seq)` identifies it; `at` is ISO 8601 UTC.
 
-    seq counts from 1, in the call's later streams from `leg * SEQ_PER_LEG + 1`.
+    seq counts from 1, and in the call's later streams from `leg * SEQ_PER_LEG + 1`.
     """
 
     call_id: str
@@ -210,11 +212,11 @@ class Envelope(Struct, frozen=True):
     event: Event
 
 
-def encode_event(envelope: Envelope) -> bytes:
-    """Writes an event as one line of JSON, without the line end."""
+def encode_event(envelope: EventEnvelope) -> bytes:
+    """Encodes an event as one line of JSON, without the line end."""
     return msgspec.json.encode(envelope)
 
 
-def decode_event(line: bytes | str) -> Envelope:
-    """Reads an event. Raises msgspec.DecodeError; its kind ValidationError names the field at fault."""
-    return msgspec.json.decode(line, type=Envelope)
+def decode_event(line: bytes | str) -> EventEnvelope:
+    """Decodes an event. Raises msgspec.DecodeError; its subclass ValidationError names the invalid field."""
+    return msgspec.json.decode(line, type=EventEnvelope)

@@ -1,4 +1,4 @@
-"""Ids: UUIDv7 (RFC 9562), so that they sort by time."""
+"""Ids are UUIDv7 (RFC 9562, section 5.7), so that they sort by time."""
 
 import os
 import time

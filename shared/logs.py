@@ -1,4 +1,4 @@
-"""Logs: one JSON object per line on stderr. Personal data and secrets never go into a log."""
+"""Logs are JSON objects, one per line, on stderr. Personal data and secrets are never logged."""
 
 import logging
 import sys
@@ -8,19 +8,19 @@ from typing import Final
 
 import structlog
 
-# Places told of a fault, the innermost first.
-_PLACES: Final = 8
+# Stack frames logged with an error, the innermost first.
+_FRAMES: Final = 8
 
 
-def told(error: BaseException) -> dict[str, str]:
-    """Kind and places of a fault, for a log line. Not its text: a database error's holds the values of a row."""
-    frames = [one for one in traceback.extract_tb(error.__traceback__) if "site-packages" not in one.filename]
-    places = (f"{Path(one.filename).stem}.{one.name}:{one.lineno}" for one in reversed(frames[-_PLACES:]))
+def error_fields(error: BaseException) -> dict[str, str]:
+    """Log fields of an exception: class and stack. The text is left out: a database error's holds values of a row."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "site-packages" not in frame.filename]
+    places = (f"{Path(frame.filename).stem}.{frame.name}:{frame.lineno}" for frame in reversed(frames[-_FRAMES:]))
     return {"fault": type(error).__name__, "at": " < ".join(places)}
 
 
 def configure_logs(level: str = "info") -> None:
-    """Sets structlog up for this process; `level` is debug, info, warning or error."""
+    """Configures structlog for this process. level: debug, info, warning or error."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -1,4 +1,4 @@
-"""CallPlan: everything that media must know to run one call; written by control (or a file), read by media."""
+"""CallPlan: everything that media needs to run one call. Control (or a file) writes it, media reads it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import msgspec
 from msgspec import Meta, Struct
 
-from shared.events import Usage
+from shared.events import CallUsage
 
 Ms = Annotated[int, Meta(ge=0, le=600_000)]
 ToolName = Literal["end_call", "collect_digits", "transfer"]
@@ -15,14 +15,14 @@ Seconds = Annotated[int, Meta(ge=0, le=86_400)]
 
 
 class PlanError(ValueError):
-    """The plan cannot be used; the message names every field at fault."""
+    """The plan is invalid; the message names every invalid field."""
 
 
 class AgentPlan(Struct, frozen=True, forbid_unknown_fields=True):
-    """Who answers. An empty greeting means that the agent waits for the caller.
+    """The agent that answers. With an empty greeting, the agent waits for the caller to speak.
 
     prompt: the system prompt; the local receptionist reads its facts from it, one per line or sentence.
-    fallback_number: E.164 number for "let me speak to a person"; empty means that a message is taken instead.
+    fallback_number: E.164 number for "let me speak to a person"; if it is empty, the agent takes a message instead.
     """
 
     name: Annotated[str, Meta(min_length=1, max_length=200)] = "Front desk"
@@ -34,7 +34,7 @@ class AgentPlan(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ProviderPlan(Struct, frozen=True, forbid_unknown_fields=True):
-    """One provider of a fallback chain; `options` are that provider's own and are checked by it."""
+    """One provider of a fallback chain. options: specific to the provider, which checks them."""
 
     provider: Annotated[str, Meta(min_length=1, max_length=60)]
     options: dict[str, Any] = msgspec.field(default_factory=dict)
@@ -44,7 +44,7 @@ class TurnPlan(Struct, frozen=True, forbid_unknown_fields=True):
     """Turn-taking. Silence is counted from the true end of the caller's speech.
 
     silence_ms: silence that ends the caller's turn when nothing else is known.
-    adaptive: shorten it after a finished sentence, lengthen it while digits, an e-mail or a message are being given.
+    adaptive: shorten it after a finished sentence; lengthen it while digits, an e-mail address or a message is given.
     barge_in: the caller may interrupt.
     min_words: words (backchannels not counted) that make an interruption.
     smart_turn: ask the smart-turn model at each pause (about 45 ms of a core each).
@@ -58,7 +58,7 @@ class TurnPlan(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LimitsPlan(Struct, frozen=True, forbid_unknown_fields=True):
-    """When a call is nudged or ended. Zero turns a limit off.
+    """Time limits of a call. Zero turns a limit off.
 
     idle_nudge_s: silence of both sides, counted from played audio, after which the agent asks if the caller is there.
     silence_s: silence of both sides after which the call ends.
@@ -72,8 +72,8 @@ class LimitsPlan(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class HeardMessage(Struct, frozen=True, forbid_unknown_fields=True):
-    """One entry of a conversation as it was heard. calls: (id, name, arguments) of the tools that an assistant called;
-    call_id: the call that a tool's result answers."""
+    """One message of a conversation as it was heard. calls: (id, name, arguments) of the assistant's tool calls.
+    call_id: the tool call that a result belongs to."""
 
     role: Literal["user", "assistant", "tool"]
     text: str
@@ -81,17 +81,17 @@ class HeardMessage(Struct, frozen=True, forbid_unknown_fields=True):
     call_id: str = ""
 
 
-class Resume(Struct, frozen=True, forbid_unknown_fields=True):
-    """A call that goes on after its media node or socket was lost.
+class ResumePoint(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a call is resumed after its media node or socket was lost.
 
-    messages: the conversation up to the last checkpoint. turn: the caller's turns so far. usage: what was consumed
-    until then. began_ms: Unix time in ms of the first stream's start: the call's clock goes on from there. lost_ms:
-    Unix time in ms of the last checkpoint.
+    messages: the conversation up to the last checkpoint. turn: number of the caller's turns so far. usage: consumption
+    until then. began_ms: Unix time in ms of the first stream's start, the zero of the call's clock. lost_ms: Unix time
+    in ms of the last checkpoint.
     """
 
     messages: list[HeardMessage]
     turn: Annotated[int, Meta(ge=0)]
-    usage: Usage
+    usage: CallUsage
     began_ms: Annotated[int, Meta(ge=0)]
     lost_ms: Annotated[int, Meta(ge=0)]
 
@@ -99,8 +99,8 @@ class Resume(Struct, frozen=True, forbid_unknown_fields=True):
 class CallPlan(Struct, frozen=True, forbid_unknown_fields=True):
     """One call's plan. Each provider list is a fallback chain, first choice first.
 
-    leg: which media stream of the call this is, from 0; every one has its own range of event numbers. resume: what a
-    later one goes on from.
+    leg: which media stream of the call this is, from 0; each has its own range of event numbers. resume: the state that
+    a later stream starts from.
     """
 
     agent: AgentPlan
@@ -115,22 +115,22 @@ class CallPlan(Struct, frozen=True, forbid_unknown_fields=True):
     workspace_id: str = ""
     agent_id: str = ""
     leg: Annotated[int, Meta(ge=0, le=20)] = 0
-    resume: Resume | None = None
+    resume: ResumePoint | None = None
 
 
 def decode_plan(text: str | bytes) -> CallPlan:
-    """Reads a plan from JSON. Raises PlanError naming every field at fault."""
+    """Decodes a plan from JSON. Raises PlanError, which names every invalid field."""
     try:
         raw = msgspec.json.decode(text)
         return msgspec.convert(raw, CallPlan)
     except msgspec.ValidationError as error:
-        raise PlanError(f"plan: {'; '.join(_faults(raw, CallPlan, ''))}") from error
+        raise PlanError(f"plan: {'; '.join(_errors(raw, CallPlan, ''))}") from error
     except msgspec.MsgspecError as error:
         raise PlanError(f"plan: {error}") from error
 
 
 def read_plan(path: Path) -> CallPlan:
-    """Reads a plan file. Raises PlanError naming the file and every field at fault."""
+    """Reads a plan file. Raises PlanError, which names the file and every invalid field."""
     try:
         return decode_plan(path.read_bytes())
     except OSError as error:
@@ -140,15 +140,15 @@ def read_plan(path: Path) -> CallPlan:
 
 
 def encode_plan(plan: CallPlan) -> bytes:
-    """Writes a plan as JSON."""
+    """Encodes a plan as JSON."""
     return msgspec.json.encode(plan)
 
 
-def _faults(raw: Any, kind: Any, at: str) -> Iterator[str]:
-    """Every fault of a decoded value that is to be of that type; msgspec by itself stops at the first."""
-    within = list(_faults_within(raw, get_args(kind)[0] if get_origin(kind) is Annotated else kind, at))
-    if within:
-        yield from within
+def _errors(raw: Any, kind: Any, at: str) -> Iterator[str]:
+    """All errors of a decoded value against a type; msgspec reports only the first."""
+    nested = list(_nested_errors(raw, get_args(kind)[0] if get_origin(kind) is Annotated else kind, at))
+    if nested:
+        yield from nested
         return
     try:
         msgspec.convert(raw, kind)
@@ -156,16 +156,16 @@ def _faults(raw: Any, kind: Any, at: str) -> Iterator[str]:
         yield f"{at}: {error}" if at else str(error)
 
 
-def _faults_within(raw: Any, kind: Any, at: str) -> Iterator[str]:
+def _nested_errors(raw: Any, kind: Any, at: str) -> Iterator[str]:
     if isinstance(raw, dict) and isinstance(kind, type) and issubclass(kind, Struct):
         fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
         for name in sorted(raw.keys() - fields.keys()):
             yield f"{at}.{name}: unknown field".lstrip(".")
         for name, field in fields.items():
             if name in raw:
-                yield from _faults(raw[name], field.type, f"{at}.{name}".lstrip("."))
+                yield from _errors(raw[name], field.type, f"{at}.{name}".lstrip("."))
             elif field.required:
                 yield f"{at}.{name}: missing".lstrip(".")
     elif isinstance(raw, list) and get_origin(kind) is list:
         for index, item in enumerate(raw):
-            yield from _faults(item, get_args(kind)[0], f"{at}[{index}]")
+            yield from _errors(item, get_args(kind)[0], f"{at}[{index}]")

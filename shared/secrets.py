@@ -1,7 +1,7 @@
-"""Secrets at rest: sealed with AES-256-GCM under keys that rotate; and keys for other uses, derived from those.
+"""Encryption of secrets at rest with AES-256-GCM under rotating keys, and derivation of keys for other uses.
 
-A sealed value is `version (1 byte) | key's mark (4) | nonce (12) | ciphertext and tag`. Every purpose has a key of its
-own, so that what was sealed for one is refused for another.
+A sealed value is `version (1 byte) | key id (4) | nonce (12) | ciphertext and tag`. Every purpose has its own derived
+key, so that a value sealed for one purpose cannot be opened for another.
 """
 
 import os
@@ -15,60 +15,60 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 KEY_BYTES = 32
 _VERSION = b"\x01"
-_MARK_BYTES = 4
+_KEY_ID_BYTES = 4
 _NONCE_BYTES = 12
-_HEAD_BYTES = len(_VERSION) + _MARK_BYTES + _NONCE_BYTES
+_HEAD_BYTES = len(_VERSION) + _KEY_ID_BYTES + _NONCE_BYTES
 
 
-class Unsealable(ValueError):
-    """Not sealed by us for this purpose, changed since, or sealed with a key that is no longer listed."""
+class UnsealError(ValueError):
+    """The value was not sealed by us for this purpose, was changed, or its key is no longer configured."""
 
 
 class Sealer:
-    """Seals with the first key and opens with all. keys: 32 bytes each; a new one is put in front of the old ones."""
+    """Seals with the first key and opens with any. keys: 32 bytes each; a new key goes in front of the old ones."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         if not keys or any(len(key) != KEY_BYTES for key in keys):
             raise ValueError(f"secret keys: at least one is needed, of {KEY_BYTES} bytes each")
         self._keys = tuple(keys)
-        self._marks = tuple(_expand(key, "mark", _MARK_BYTES) for key in keys)
+        self._key_ids = tuple(_expand(key, "mark", _KEY_ID_BYTES) for key in keys)
         self._ciphers: dict[tuple[bytes, str], AESGCM] = {}
 
     def seal(self, plain: bytes, purpose: str) -> bytes:
-        """A value that only this purpose opens again; different each time."""
-        head = _VERSION + self._marks[0] + os.urandom(_NONCE_BYTES)
+        """Encrypts. The result differs each time, and `open` needs the same purpose."""
+        head = _VERSION + self._key_ids[0] + os.urandom(_NONCE_BYTES)
         return head + self._cipher(self._keys[0], purpose).encrypt(head[-_NONCE_BYTES:], plain, head)
 
     def open(self, sealed: bytes, purpose: str) -> bytes:
-        """What was sealed. Raises Unsealable."""
+        """Decrypts. Raises UnsealError."""
         if len(sealed) < _HEAD_BYTES:
-            raise Unsealable("too short")
+            raise UnsealError("too short")
         head, body = sealed[:_HEAD_BYTES], sealed[_HEAD_BYTES:]
-        mark = head[len(_VERSION) : len(_VERSION) + _MARK_BYTES]
-        for key, ours in zip(self._keys, self._marks, strict=True):
-            if ours == mark:
+        key_id = head[len(_VERSION) : len(_VERSION) + _KEY_ID_BYTES]
+        for key, own_id in zip(self._keys, self._key_ids, strict=True):
+            if own_id == key_id:
                 return self._open(key, purpose, head, body)
-        raise Unsealable("sealed with a key that is not listed")
+        raise UnsealError("sealed with a key that is not listed")
 
     def derive(self, purpose: str) -> tuple[bytes, ...]:
-        """A key of 32 bytes for something else, one for each of ours in their order."""
+        """Derives keys of 32 bytes for another use, one from each of our keys, in their order."""
         return tuple(_expand(key, f"derive {purpose}", KEY_BYTES) for key in self._keys)
 
     def _open(self, key: bytes, purpose: str, head: bytes, body: bytes) -> bytes:
         try:
             return self._cipher(key, purpose).decrypt(head[-_NONCE_BYTES:], body, head)
         except InvalidTag:
-            raise Unsealable("changed since it was sealed, or sealed for another purpose") from None
+            raise UnsealError("changed since it was sealed, or sealed for another purpose") from None
 
     def _cipher(self, key: bytes, purpose: str) -> AESGCM:
-        found = self._ciphers.get((key, purpose))
-        if found is None:
-            found = self._ciphers[key, purpose] = AESGCM(_expand(key, f"seal {purpose}", KEY_BYTES))
-        return found
+        cipher = self._ciphers.get((key, purpose))
+        if cipher is None:
+            cipher = self._ciphers[key, purpose] = AESGCM(_expand(key, f"seal {purpose}", KEY_BYTES))
+        return cipher
 
 
 def parse_keys(text: str) -> tuple[bytes, ...]:
-    """Keys as a setting holds them: base64url, separated by commas. Raises ValueError, which tells no key."""
+    """Parses the setting: base64url keys separated by commas. Raises ValueError, whose message contains no key."""
     keys = tuple(_parse(number, part.strip()) for number, part in enumerate(text.split(","), 1) if part.strip())
     if not keys:
         raise ValueError("at least one key is needed")
@@ -78,7 +78,7 @@ def parse_keys(text: str) -> tuple[bytes, ...]:
 
 
 def new_key() -> str:
-    """A fresh key, as `parse_keys` reads it."""
+    """A random key in the form that `parse_keys` expects."""
     return urlsafe_b64encode(os.urandom(KEY_BYTES)).decode().rstrip("=")
 
 

@@ -3,8 +3,8 @@
 file:///var/lib/vocalized/objects
 s3://bucket/prefix?endpoint=https://…&region=auto     keys from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
 
-With links=true, storage makes links by which browsers fetch objects themselves: at its endpoint, or where that is a
-name of an inner network at public_endpoint=https://….
+With links=true, storage signs links with which browsers fetch objects directly: at its endpoint, or, where that is a
+name of an internal network, at public_endpoint=https://….
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -25,70 +25,70 @@ _OPTIONS: Final = frozenset({"endpoint", "region", "virtual_hosted", "links", "p
 _FORM: Final = "must be file:///folder or s3://bucket/prefix?endpoint=…&region=…&links=true"
 
 
-class StorageAway(Exception):
-    """Storage cannot be reached, or refused; the message holds neither keys nor names."""
+class StorageUnavailable(Exception):
+    """Storage cannot be reached, or refused the request; the message holds neither keys nor names."""
 
 
-class NoObject(Exception):
+class ObjectNotFound(Exception):
     """There is no object under this key."""
 
 
 class Storage:
-    """All methods raise StorageAway. Keys are paths like `recordings/<workspace>/<call>.wav`."""
+    """All methods raise StorageUnavailable. Keys are paths like `recordings/<workspace>/<call>.wav`."""
 
     def __init__(self, url: str, *, timeout_s: float = 30.0) -> None:
-        """Raises ValueError for a URL that is neither of both."""
+        """Raises ValueError for a URL that is neither file:// nor s3://."""
         self._store, self._signer = _open(url, timeout_s)
 
     async def put(self, key: str, source: bytes | Path) -> None:
-        """Writes an object, replacing what was there; large files are sent in parts."""
-        async with _told():
+        """Writes an object, or replaces it; large files are sent in parts."""
+        async with _map_storage_error():
             await obstore.put_async(self._store, key, source)
 
     async def get(self, key: str) -> bytes:
-        """The whole object. Raises NoObject."""
-        async with _told():
+        """The whole object. Raises ObjectNotFound."""
+        async with _map_storage_error():
             return bytes(await (await obstore.get_async(self._store, key)).bytes_async())
 
     async def size(self, key: str) -> int:
-        """Bytes. Raises NoObject."""
-        async with _told():
+        """The object's size in bytes. Raises ObjectNotFound."""
+        async with _map_storage_error():
             return int((await obstore.head_async(self._store, key))["size"])
 
     async def read(self, key: str, start: int, length: int) -> bytes:
-        """A stretch of an object. Raises NoObject."""
-        async with _told():
+        """`length` bytes of an object from `start` on. Raises ObjectNotFound."""
+        async with _map_storage_error():
             return bytes(await obstore.get_range_async(self._store, key, start=start, length=length))
 
     async def delete(self, key: str) -> None:
-        """Nothing happens for a key that is not there."""
+        """Deletes an object, if it exists."""
         try:
-            async with _told():
+            async with _map_storage_error():
                 await obstore.delete_async(self._store, key)
-        except NoObject:
+        except ObjectNotFound:
             pass
 
     async def link(self, key: str, seconds: int) -> str | None:
-        """A URL that is good for so long and needs no sign-in; None where storage makes none: a folder never does, S3
-        only when its own URL asks for it, for it may be known by its name to us alone."""
+        """A signed URL that is valid for `seconds`. None for a folder, and for S3 without links=true, because a browser
+        may not be able to resolve the endpoint's name."""
         if self._signer is None:
             return None
-        async with _told():
+        async with _map_storage_error():
             return str(await obstore.sign_async(self._signer, "GET", key, timedelta(seconds=seconds)))
 
 
 @asynccontextmanager
-async def _told() -> AsyncIterator[None]:
+async def _map_storage_error() -> AsyncIterator[None]:
     try:
         yield
     except (NotFoundError, FileNotFoundError):
-        raise NoObject from None
+        raise ObjectNotFound from None
     except (BaseError, OSError, TimeoutError) as error:
-        raise StorageAway(type(error).__name__) from None
+        raise StorageUnavailable(type(error).__name__) from None
 
 
 def check_storage_url(url: str) -> None:
-    """Raises ValueError for a URL that a Storage cannot be made of. Opens nothing and makes no folder."""
+    """Raises ValueError for a URL that is no storage URL. Opens nothing and creates no folder."""
     parts = urlsplit(url)
     if _is_folder(parts):
         return
@@ -105,7 +105,7 @@ def _is_folder(parts: SplitResult) -> bool:
 
 
 def _open(url: str, timeout_s: float) -> tuple[LocalStore | S3Store, S3Store | None]:
-    """The store, and the one that signs links, if any."""
+    """Returns the store, and the store that signs links, if any."""
     check_storage_url(url)
     parts = urlsplit(url)
     if _is_folder(parts):

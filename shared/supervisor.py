@@ -1,4 +1,4 @@
-"""Several workers on one port: starts them, passes the stop signal on, replaces one that died."""
+"""Supervisor of several worker processes on one port: starts them, forwards the stop signal, replaces one that died."""
 
 import argparse
 import os
@@ -12,14 +12,14 @@ from prometheus_client.multiprocess import mark_process_dead
 
 log = structlog.get_logger()
 
-# A worker that dies within this time of its start is not replaced more often than that.
+# Wait before a worker that died is replaced, so that one that dies at its start is not restarted in a tight loop.
 RESTART_EVERY_S = 1.0
-# A worker minds the stop signal once it has begun: one that ends by it had nothing to bring to an end.
-_ENDED_WELL = (0, -signal.SIGTERM)
+# A worker handles the stop signal once it has started, so one that was killed by it had no calls to finish.
+_CLEAN_EXITS = (0, -signal.SIGTERM)
 
 
 def worker_count(text: str) -> int:
-    """The value of `--workers`: at least 1, at most four a core. Raises what argparse turns into its own message."""
+    """Parses `--workers`: at least 1, at most four per core. Raises ArgumentTypeError for argparse to report."""
     number, most = int(text), 4 * (os.cpu_count() or 16)
     if not 1 <= number <= most:
         raise argparse.ArgumentTypeError(f"{number} is not between 1 and {most}")
@@ -27,7 +27,7 @@ def worker_count(text: str) -> int:
 
 
 class Supervisor:
-    """Parent of the workers. Each worker is a process of its own, so it has its own loop, heap and GIL."""
+    """Parent of the workers. Each worker is a separate process, so it has its own loop, heap and GIL."""
 
     def __init__(self, command: Sequence[str], count: int, environment: dict[str, str]) -> None:
         self._command = list(command)
@@ -35,10 +35,10 @@ class Supervisor:
         self._environment = environment
         self._workers: dict[int, subprocess.Popen[bytes]] = {}
         self._stopping = False
-        self._told: set[int] = set()  # pids of the workers that know of the latest stop signal
+        self._signalled: set[int] = set()  # pids of the workers that got the latest stop signal
 
     def run(self, wait: Callable[[float], None] = time.sleep) -> int:
-        """Runs until a stop signal came and every worker has drained; 0 when all ended well."""
+        """Runs until a stop signal came and every worker has drained. Returns 0 when all exited cleanly."""
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, self._on_signal)
         for index in range(self._count):
@@ -47,7 +47,7 @@ class Supervisor:
         while self._workers:
             wait(0.1)
             if self._stopping:
-                self._tell()
+                self._forward_signal()
             failed += self._reap(wait)
         return 1 if failed else 0
 
@@ -61,9 +61,9 @@ class Supervisor:
             if code is None:
                 continue
             del self._workers[index]
-            self._forget(worker.pid)
+            self._clear_gauges(worker.pid)
             if self._stopping:
-                failed += code not in _ENDED_WELL
+                failed += code not in _CLEAN_EXITS
                 continue
             log.error("worker.died", worker=index, code=code)
             wait(RESTART_EVERY_S)
@@ -71,19 +71,19 @@ class Supervisor:
                 self._start(index)
         return failed
 
-    def _forget(self, pid: int) -> None:
-        """What it was doing must not stay in the metrics for ever."""
+    def _clear_gauges(self, pid: int) -> None:
+        """Removes the live gauges of a dead worker from the metrics."""
         folder = self._environment.get("PROMETHEUS_MULTIPROC_DIR")
         if folder:
             mark_process_dead(pid, folder)  # type: ignore[no-untyped-call]  # prometheus_client leaves it untyped
 
-    def _tell(self) -> None:
+    def _forward_signal(self) -> None:
         for worker in self._workers.values():
-            if worker.pid not in self._told:
-                self._told.add(worker.pid)
+            if worker.pid not in self._signalled:
+                self._signalled.add(worker.pid)
                 worker.send_signal(signal.SIGTERM)
 
     def _on_signal(self, signum: int, frame: object) -> None:
-        # Told by the loop, not here: a worker that is just being started would be missed. Each signal is passed on.
+        # The loop forwards it, because a worker that is just starting would be missed here. Every signal is forwarded.
         self._stopping = True
-        self._told.clear()
+        self._signalled.clear()

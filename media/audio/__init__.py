@@ -1,1 +1,1 @@
-"""Numbers only: G.711, resampling, frames, files."""
+"""Audio formats without I/O on the network: G.711, resampling, framing, WAV files."""

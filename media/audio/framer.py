@@ -1,21 +1,22 @@
-"""Cuts a stream of mu-law of any chunk sizes into the 20 ms frames that the phone network plays."""
+"""Splits mu-law chunks of any size into the 20 ms frames of the phone network."""
 
 from collections.abc import Sequence
 from typing import Final
 
-from media.audio.mulaw import SILENCE
+from media.audio.mulaw import BYTES_PER_MS, SILENCE
 
-FRAME: Final = 160  # bytes of mu-law in 20 ms
+FRAME_MS: Final = 20
+FRAME: Final = BYTES_PER_MS * FRAME_MS  # bytes of mu-law
 
 
 class Framer:
-    """Holds back less than one frame."""
+    """Buffers less than one frame."""
 
     def __init__(self) -> None:
         self._rest = b""
 
     def push(self, chunk: bytes) -> Sequence[bytes]:
-        """Returns the whole frames that are there now; a chunk of one frame on an even boundary as it is."""
+        """Returns the complete frames; a chunk of exactly one frame is returned as it is when nothing is buffered."""
         if len(chunk) == FRAME and not self._rest:
             return (chunk,)
         audio = self._rest + chunk
@@ -24,10 +25,10 @@ class Framer:
         return [audio[at : at + FRAME] for at in range(0, cut, FRAME)]
 
     def flush(self) -> Sequence[bytes]:
-        """Returns the last, short frame filled up with silence, or nothing."""
+        """Returns the buffered rest as one frame padded with silence, or nothing."""
         rest, self._rest = self._rest, b""
         return (rest.ljust(FRAME, SILENCE),) if rest else ()
 
     def clear(self) -> None:
-        """Forgets what is held back."""
+        """Discards the buffered rest."""
         self._rest = b""

@@ -6,6 +6,7 @@ from media.audio.pcm import audioop
 
 SILENCE: Final = b"\xff"  # the code of sample 0
 RATE: Final = 8000  # samples, and bytes of mu-law, a second
+BYTES_PER_MS: Final = RATE // 1000
 
 
 def decode(ulaw: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""The C routines for 16-bit little-endian samples, imported once, and whole samples out of any chunks."""
+"""16-bit little-endian samples: the C routines of audioop, and chunks of any size cut into whole samples."""
 
 import sys
 import warnings
@@ -10,7 +10,7 @@ with warnings.catch_warnings():
 
 __all__ = ["WholeSamples", "audioop", "swap_bytes"]
 
-# audioop takes samples in the machine's own order, and all that is linear here is little-endian.
+# audioop takes samples in the machine's byte order, and all linear samples here are little-endian.
 if sys.byteorder != "little":
     raise ImportError("this program runs on little-endian machines only")
 
@@ -21,13 +21,13 @@ def swap_bytes(pcm: bytes) -> bytes:
 
 
 class WholeSamples:
-    """Keeps a chunk's odd last byte for the next one."""
+    """Buffers a chunk's odd last byte until the next chunk."""
 
     def __init__(self) -> None:
         self._odd = b""
 
     def push(self, chunk: bytes) -> bytes:
-        """Returns the whole samples that are there now."""
+        """Returns the complete samples."""
         if not self._odd and len(chunk) % 2 == 0:
             return chunk
         pcm = self._odd + chunk

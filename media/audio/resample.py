@@ -1,7 +1,7 @@
-"""Between 8 kHz and its multiples, for the live path: 2 ms of delay and no more.
+"""Resampling between 8 kHz and its multiples for the live path, with a delay of 2 ms.
 
 A linear-phase FIR low-pass (windowed sinc) by phases: flat within 0.1 dB up to 3.4 kHz, 60 dB down from 4.4 kHz,
-so that nothing folds into the telephone band. (soxr's streaming mode holds audio back for 64 ms and more.)
+so that nothing aliases into the telephone band. (soxr's streaming mode delays audio by 64 ms and more.)
 """
 
 from functools import lru_cache
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from media.audio.pcm import WholeSamples
 
 DELAY_MS: Final = 2
-_CUTOFF: Final = 3900 / 8000  # of 8 kHz: between the telephone band's end and its mirror
+_CUTOFF: Final = 3900 / 8000  # of 8 kHz: between the end of the telephone band and its alias
 _KAISER_BETA: Final = 6.0  # 63 dB
 
 Samples = NDArray[np.float32]
 
 
 class Decimator:
-    """`factor` x 8 kHz down to 8 kHz, any chunk sizes (how the input is cut changes a rounding at most)."""
+    """`factor` x 8 kHz down to 8 kHz, any chunk sizes (the chunk sizes change the rounding at most)."""
 
     def __init__(self, factor: int) -> None:
         self._taps = _low_pass(factor)
@@ -31,37 +31,37 @@ class Decimator:
 
     def process(self, pcm: bytes) -> bytes:
         """16-bit little-endian mono in and out; the output is DELAY_MS behind."""
-        heard = np.concatenate((self._past, _samples(self._whole.push(pcm))))
-        fresh = len(heard) - len(self._past)
+        samples = np.concatenate((self._past, _samples(self._whole.push(pcm))))
+        fresh = len(samples) - len(self._past)
         if not fresh:
             return b""
-        low = np.correlate(heard, self._taps, "valid")[self._skip :: self._factor]
+        low = np.correlate(samples, self._taps, "valid")[self._skip :: self._factor]
         self._skip = (self._skip - fresh) % self._factor
-        self._past = heard[fresh:].copy()
+        self._past = samples[fresh:].copy()
         return _pcm(low)
 
 
 class Interpolator:
-    """8 kHz up to `factor` x 8 kHz, any chunk sizes (how the input is cut changes a rounding at most)."""
+    """8 kHz up to `factor` x 8 kHz, any chunk sizes (the chunk sizes change the rounding at most)."""
 
     def __init__(self, factor: int) -> None:
         taps = _low_pass(factor)
         padded = np.concatenate((taps, np.zeros(-len(taps) % factor, np.float32))) * np.float32(factor)
-        # correlate() reads taps forwards in time, hence each phase is turned round
+        # correlate() does not reverse the taps, so each phase is reversed here
         self._phases = [np.ascontiguousarray(padded[phase::factor][::-1]) for phase in range(factor)]
         self._whole = WholeSamples()
         self._past = np.zeros(len(self._phases[0]) - 1, np.float32)
 
     def process(self, pcm: bytes) -> bytes:
         """16-bit little-endian mono in and out; the output is DELAY_MS behind."""
-        heard = np.concatenate((self._past, _samples(self._whole.push(pcm))))
-        fresh = len(heard) - len(self._past)
+        samples = np.concatenate((self._past, _samples(self._whole.push(pcm))))
+        fresh = len(samples) - len(self._past)
         if not fresh:
             return b""
         full = np.empty((fresh, len(self._phases)), np.float32)
         for phase, taps in enumerate(self._phases):
-            full[:, phase] = np.correlate(heard, taps, "valid")
-        self._past = heard[fresh:].copy()
+            full[:, phase] = np.correlate(samples, taps, "valid")
+        self._past = samples[fresh:].copy()
         return _pcm(full)
 
 
@@ -80,5 +80,5 @@ def _samples(pcm: bytes) -> Samples:
 
 
 def _pcm(samples: Samples) -> bytes:
-    """Rounds, and clips what overshoots."""
+    """Rounds and clips to 16 bits."""
     return np.rint(samples).clip(-32768, 32767).astype("<i2").tobytes()

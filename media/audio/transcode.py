@@ -1,4 +1,4 @@
-"""Between a stream's encoding and the mu-law that the call works in."""
+"""Conversion between a stream's encoding and the call's mu-law."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ class Transcoder:
     """One stream's two directions, each with its own state: audio must pass through in order.
 
     `encoding` is "PCMU", "PCMA" (both 8 kHz) or "L16" (little-endian; 8, 16, 24, 32 or 48 kHz).
-    At PCMU both are the identity. L16 above 8 kHz is 2 ms late each way, and the number of samples is kept.
+    For PCMU both return their input. L16 above 8 kHz is delayed by 2 ms each way; the number of samples is kept.
     Raises ValueError for other formats.
     """
 
@@ -34,7 +34,7 @@ def _conversions(encoding: str, sample_rate: int) -> tuple[Conversion, Conversio
             return lambda pcm: mulaw.encode(whole.push(pcm)), mulaw.decode
         case "L16", 16000 | 24000 | 32000 | 48000:
             return _resampled(sample_rate // mulaw.RATE)
-    raise ValueError(f"no way between {encoding} at {sample_rate} Hz and mu-law")
+    raise ValueError(f"cannot convert between {encoding} at {sample_rate} Hz and mu-law")
 
 
 def _resampled(factor: int) -> tuple[Conversion, Conversion]:

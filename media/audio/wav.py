@@ -1,7 +1,7 @@
-"""WAV files: a writer that is readable at every moment of a call, and a reader of what people send.
+"""WAV files: a writer whose file is readable at every moment of a call, and a reader for uploaded files.
 
 Errors:
-    WavError    a file that is no WAV, is broken, or holds audio that we do not read
+    WavError    a file that is not a WAV file, is broken, or has an unsupported format
 """
 
 import struct
@@ -19,7 +19,7 @@ HEADER_BYTES: Final = 44
 _MAX_DATA_BYTES: Final = 0xFFFFFFFF - 36  # the sizes in the header have 32 bits
 
 _PCM, _FLOAT, _ALAW, _ULAW, _EXTENSIBLE = 0x0001, 0x0003, 0x0006, 0x0007, 0xFFFE
-_GUID_TAIL: Final = bytes.fromhex("000000001000800000aa00389b71")  # of every extensible format that is a plain one
+_GUID_TAIL: Final = bytes.fromhex("000000001000800000aa00389b71")  # of the extensible formats that equal a plain one
 
 Samples = NDArray[np.float32]
 
@@ -54,8 +54,8 @@ class Wav:
 class WavWriter:
     """Writes 16-bit PCM into a seekable binary file that it does not own.
 
-    After each `sync` the header tells exactly what was written until then, so that a crash loses only what came
-    after the latest one.
+    After each `sync` the header covers exactly what was written until then, so that a crash loses only what was
+    written after the latest one.
     """
 
     def __init__(self, file: BinaryIO, channels: int, sample_rate: int = mulaw.RATE) -> None:
@@ -79,8 +79,8 @@ class WavWriter:
         self._file.write(pcm)
         self.data_bytes += len(pcm)
 
-    def silence(self, frames: int) -> None:
-        """Appends zeros, as a hole in the file. Raises WavError too_long."""
+    def write_silence(self, frames: int) -> None:
+        """Appends zeros, as a hole of a sparse file. Raises WavError too_long."""
         size = frames * 2 * self._channels
         if self.data_bytes + size > _MAX_DATA_BYTES:
             raise WavError("too_long", "a WAV file holds at most 4 GiB")
@@ -89,7 +89,7 @@ class WavWriter:
         self._file.seek(HEADER_BYTES + self.data_bytes)
 
     def sync(self) -> None:
-        """Makes the header right and flushes the file; writing may go on."""
+        """Updates the header and flushes the file; writing may continue."""
         self._file.seek(0)
         self._file.write(self._header())
         self._file.seek(HEADER_BYTES + self.data_bytes)
@@ -102,9 +102,8 @@ class WavWriter:
         return riff + _head(b"fmt ", len(form)) + form + _head(b"data", self.data_bytes)
 
 
-def told_ms(file: BinaryIO) -> int:
-    """How long a file of WavWriter's is by what its header tells: what lies behind that is not known to be whole. 0 for
-    one whose header is not whole itself."""
+def header_duration_ms(file: BinaryIO) -> int:
+    """Duration of a file of WavWriter by its header, because data beyond that may be incomplete; 0 for a cut header."""
     header = file.read(HEADER_BYTES)
     if len(header) < HEADER_BYTES:
         return 0
@@ -120,7 +119,7 @@ def interleave(left: bytes, right: bytes) -> bytes:
 def read_wav(data: bytes) -> Wav:
     """Reads PCM of 8, 16, 24 or 32 bits, floats of 32 or 64 bits, mu-law and A-law, any rate and channels.
 
-    A file that breaks off, or whose data size was never filled in, is read as far as it goes. Raises WavError.
+    A truncated file, or one whose data size was never filled in, is read to its end. Raises WavError.
     """
     if len(data) < 12 or data[:4] != b"RIFF" or data[8:12] != b"WAVE":
         raise WavError("not_wav", "the file does not start with a RIFF header of the type WAVE")
@@ -194,7 +193,7 @@ def _widened(data: bytes) -> bytes:
 
 
 def _bounded(data: bytes, kind: str) -> Samples:
-    """Floats within +-1; what is no number becomes silence."""
+    """Floats within +-1; NaN becomes silence."""
     floats = np.nan_to_num(np.frombuffer(data, kind), nan=0.0)
     bounded: Samples = floats.clip(-1.0, 1.0).astype(np.float32)
     return bounded

@@ -1,17 +1,18 @@
-"""The play-out ledger: what was sent to the carrier, and how much of it the caller has heard.
+"""Playback of agent audio: what was sent to the carrier, and how much of it the caller has heard.
 
-Pure: times are handed in, in ms of the call's wall clock. The carrier buffers and plays at real time; marks tell what
-was played. Between two marks the position is extrapolated. A mark that comes back after a `clear` proves nothing
-(Twilio and Telnyx return every pending mark then), so each mark carries the generation of the buffer that it was put
-into, and marks of an older generation are ignored.
+Pure: times are parameters, in ms on the call's clock. The carrier buffers and plays in real time; marks show what was
+played. Between two marks the position is extrapolated. A mark that comes back after a `clear` proves nothing (Twilio
+and Telnyx return every pending mark then), so each mark carries the generation of the buffer that it was put into, and
+marks of an older generation are ignored.
 """
 
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable
 
-from media.call.line import Line
-from media.call.utterance import BYTES_PER_MS, Utterance
-from media.providers.ports import Spoken
+from media.audio.mulaw import BYTES_PER_MS
+from media.call.media_stream import MediaStream
+from media.call.utterance import Utterance
+from media.providers.ports import SpeechChunk
 
 # A mark at least this often, so that the position is never extrapolated for long.
 MARK_EVERY_MS = 200
@@ -21,39 +22,37 @@ OVERDUE_MS = 400.0
 LOST_MARK_MS = 2_000.0
 
 
-@dataclass(frozen=True, slots=True)
-class HeardAudio:
-    """A stretch of agent audio (mu-law 8 kHz) that the caller heard, from `at_ms` on the call's clock."""
-
-    at_ms: float
-    audio: bytes
+# Called with audio (mu-law, 8 kHz) and the time of its beginning, in ms on the call's clock.
+AudioReader = Callable[[bytes, float], None]
 
 
 class Playback:
-    """The ledger of one call: one utterance at a time, positions in ms of that utterance's audio.
+    """Tracks one utterance at a time; positions are in ms of its audio.
 
-    `_base` pairs a position with the time at which it was, by a mark or by reckoning, played.
+    heard_readers: called with each stretch of agent audio that the caller has heard, in order, each moment once;
+    without a reader nothing is copied. held: the agent is silenced and may be resumed. silenced_at: time of the last
+    hold.
+    `_base` pairs a position with the time at which it was played, known by a mark or extrapolated.
     """
 
-    def __init__(self, line: Line, *, keep_heard: bool = False) -> None:
-        self._line = line
-        self._keep_heard = keep_heard
-        self._kept: list[HeardAudio] = []
+    def __init__(self, stream: MediaStream) -> None:
+        self._stream = stream
+        self.heard_readers: tuple[AudioReader, ...] = ()
         self._marks: deque[tuple[str, float]] = deque()
         self._generation = 0
         self._mark_count = 0
         self.utterance: Utterance | None = None
         self.held = False
-        self.silenced_at = 0.0  # when it was last held, on the call's clock
+        self.silenced_at = 0.0
         self._dropped = False
+        self._settled = self._heard = 0.0
         self._rewind(0.0, 0.0)
-        self._heard = 0.0
 
-    # --- towards the caller ---
+    # --- to the carrier ---
 
     def begin(self, utterance: Utterance, now: float) -> None:
-        """Another utterance takes the line; what is left of the one before is dropped."""
-        self._settle(now)
+        """Starts an utterance; what is left of the one before is dropped."""
+        self.settle(now)
         if not self.finished(now):
             self.drop(now)
         self._generation += 1
@@ -63,57 +62,57 @@ class Playback:
         self._heard = 0.0
         self._rewind(0.0, now)
 
-    def receive(self, spoken: Spoken, now: float) -> None:
-        """Sends the next audio of the utterance; keeps it back while the agent is held, for good once it is dropped."""
+    def receive(self, spoken: SpeechChunk, now: float) -> None:
+        """Stores the next audio of the utterance; sends it unless the agent is held or the utterance was dropped."""
         assert self.utterance is not None, "begin() comes first"
         self.utterance.receive(spoken.audio, spoken.words)
         if not self.held and not self._dropped:
             self._send(now)
 
     def complete(self, now: float) -> None:
-        """The utterance has all its audio; its end gets a mark, so that it is known exactly."""
+        """The utterance has all its audio. Puts a mark at its end, so that the end is known exactly."""
         assert self.utterance is not None, "begin() comes first"
         self.utterance.complete = True
         if not self.held:
-            self._put_last_mark()
+            self._put_end_mark()
 
     def hold(self, now: float) -> None:
-        """Silences the agent at once; what the caller has not heard is kept."""
+        """Silences the agent at once. Audio that the caller has not heard stays for `resume`."""
         if self.held:
             return
-        self._settle(now)
+        self.settle(now)
         if self._sent > self._proven:
-            self._line.clear()
+            self._stream.clear()
         self._generation += 1
         self._marks.clear()
-        # What was sent and not heard is gone: while held, time adds nothing to what the caller heard.
-        self._rewind(self._taken, now)
+        # The carrier has dropped what was not heard: while held, time adds nothing to what the caller heard.
+        self._rewind(self._settled, now)
         self.held = True
         self.silenced_at = now
 
     def resume(self, now: float) -> None:
-        """Goes on after `hold`, from the start of the first word that was not fully heard."""
+        """Continues after `hold`, from the start of the first word that was not fully heard."""
         if not self.held:
             return
         self.held = False
         utterance = self.utterance
         if utterance is None:
             return
-        self._rewind(utterance.resume_point(self._taken), now)
+        self._rewind(utterance.resume_point(self._settled), now)
         self._send(now)
         if utterance.complete:
-            self._put_last_mark()
+            self._put_end_mark()
 
     def drop(self, now: float) -> None:
-        """Silences the agent for good: an interruption. The ledger keeps how much was heard."""
+        """Silences the agent for good, on an interruption. What was heard can still be read."""
         self.hold(now)
         self.held = False
         self._dropped = True
 
     # --- from the carrier ---
 
-    def marked(self, name: str, now: float) -> None:
-        """A mark came back; one of an older generation, or an unknown one, is ignored."""
+    def on_mark(self, name: str, now: float) -> None:
+        """A mark came back; unknown ones and those of an older generation are ignored."""
         if not any(name == mark for mark, _ in self._marks):
             return
         mark = ""
@@ -121,13 +120,13 @@ class Playback:
             mark, position = self._marks.popleft()
         self._proven = position
         self._base = (position, now)
-        self._settle(now)
+        self.settle(now)
 
-    # --- questions ---
+    # --- position ---
 
     def heard_ms(self, now: float) -> float:
         """How much of the utterance the caller has heard, in ms of its audio."""
-        self._settle(now)
+        self.settle(now)
         return self._heard
 
     def heard_text(self, now: float) -> str:
@@ -139,39 +138,43 @@ class Playback:
         return 0.0 if self.utterance is None else self.utterance.audio_ms - self._position(now)
 
     def silent(self, now: float) -> bool:
-        """Nothing is sounding at the carrier, as far as marks tell."""
-        return not self._waiting(now) and self._position(now) >= self._sent
+        """Whether the carrier is playing nothing, as far as marks show."""
+        return not self._awaits_mark(now) and self._position(now) >= self._sent
 
     def finished(self, now: float) -> bool:
-        """The utterance is complete and was played to its end (or dropped)."""
+        """Whether the utterance is complete and was played to its end, or was dropped."""
         if self.utterance is None or self._dropped:
             return True
         return self.utterance.complete and not self.held and self.silent(now)
 
-    def take_heard(self, now: float) -> list[HeardAudio]:
-        """What was heard since the last asking (empty unless the ledger was made with `keep_heard`)."""
-        self._settle(now)
-        kept, self._kept = self._kept, []
-        return kept
+    def settle(self, now: float) -> None:
+        """Accounts for what was heard up to now, and hands it to the readers."""
+        position = self._position(now)
+        if position <= self._settled:
+            return
+        if self.heard_readers:
+            self._hand_out(self._settled, position)
+        self._settled = position
+        self._heard = max(self._heard, position)
 
     # --- inside ---
 
     def _rewind(self, position: float, now: float) -> None:
-        self._sent = self._marked = self._taken = self._proven = position
+        self._sent = self._marked = self._settled = self._proven = position
         self._base = (position, now)
 
     def _send(self, now: float) -> None:
         assert self.utterance is not None
         if self._position(now) >= self._sent:
-            # The carrier has run dry, whether or not the last mark is back yet: this audio sounds from now on.
-            self._settle(now)
+            # The carrier has nothing left to play, whether or not the last mark is back: this audio sounds from now on.
+            self.settle(now)
             self._base = (self._sent, now)
         audio = self.utterance.audio
         start = round(self._sent * BYTES_PER_MS)
         while start < len(audio):
             room = max(1, round((self._marked + MARK_EVERY_MS) * BYTES_PER_MS) - start)
             part = bytes(audio[start : start + room])
-            self._line.play(part)
+            self._stream.play(part)
             start += len(part)
             self._sent = start / BYTES_PER_MS
             if self._sent - self._marked >= MARK_EVERY_MS:
@@ -182,9 +185,9 @@ class Playback:
         name = f"{self._generation}.{self._mark_count}"
         self._marks.append((name, self._sent))
         self._marked = self._sent
-        self._line.mark(name)
+        self._stream.mark(name)
 
-    def _put_last_mark(self) -> None:
+    def _put_end_mark(self) -> None:
         if self._sent > self._marked:
             self._put_mark()
 
@@ -192,28 +195,20 @@ class Playback:
         at, time = self._base
         passed = max(0.0, now - time)
         position = min(self._sent, at + passed)
-        if self._waiting(now) and passed > self._marks[0][1] - at + OVERDUE_MS:
+        if self._awaits_mark(now) and passed > self._marks[0][1] - at + OVERDUE_MS:
             position = min(position, self._marks[0][1])
-        return max(position, self._taken)
+        return max(position, self._settled)
 
-    def _waiting(self, now: float) -> bool:
-        """The last mark is still out, and not for so long that it must be lost."""
+    def _awaits_mark(self, now: float) -> bool:
+        """Whether the last mark is still out, and not for so long that it must be lost."""
         if not self._marks:
             return False
         at, time = self._base
         return now - time < self._marks[-1][1] - at + LOST_MARK_MS
 
-    def _settle(self, now: float) -> None:
-        position = self._position(now)
-        if position <= self._taken:
-            return
-        if self._keep_heard:
-            self._keep(self._taken, position)
-        self._taken = position
-        self._heard = max(self._heard, position)
-
-    def _keep(self, start: float, end: float) -> None:
+    def _hand_out(self, start: float, end: float) -> None:
         assert self.utterance is not None
         at, time = self._base
         audio = bytes(self.utterance.audio[round(start * BYTES_PER_MS) : round(end * BYTES_PER_MS)])
-        self._kept.append(HeardAudio(time + start - at, audio))
+        for read in self.heard_readers:
+            read(audio, time + start - at)

@@ -1,6 +1,6 @@
-"""The stereo recording, caller left and agent right as heard, mixed on the call's clock and written while it runs."""
+"""The stereo recording of a call: caller left, agent right as heard, mixed on the call's clock, written as it runs."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -9,151 +9,143 @@ import numpy as np
 import structlog
 
 from media.audio import mulaw
+from media.audio.mulaw import BYTES_PER_MS, RATE, SILENCE
 from media.audio.wav import WavError, WavWriter
-from media.call.playback import HeardAudio
 
 log = structlog.get_logger()
 
-BYTES_PER_MS = 8
-SILENCE = b"\xff"
-SAMPLE_RATE = 8_000
-# The newest stretch is kept back: a mark may still correct what was heard in it.
+# The newest stretch is not written yet: a mark may still correct what was heard in it.
 SETTLE_MS = 500.0
-# The agent's pieces follow one another without a seam as long as the clock agrees within this.
+# Agent audio is joined without a gap as long as the clock agrees within this.
 SEAM_MS = 60.0
-# The caller's leg is padded when the carrier sent nothing for longer than this.
+# The caller's channel is filled with silence when the carrier sent nothing for longer than this.
 GAP_MS = 200.0
 
 
 class StereoMix:
-    """Two mu-law legs on one clock; pure. `take` gives 16-bit stereo PCM in order, each moment once."""
+    """Two mu-law channels on one clock; pure. `take` returns 16-bit stereo PCM in order, each moment once."""
 
     def __init__(self, start_ms: float = 0.0) -> None:
-        """start_ms: where both legs begin on the call's clock."""
+        """start_ms: where both channels begin on the call's clock."""
         self._left = bytearray()
         self._right = bytearray()
         self._taken_ms = start_ms
-        self._filling = range(0)  # where the latest filling lies in the left leg
+        self._padding = range(0)  # where the latest inserted silence lies in the left channel
 
     @property
     def caller_ms(self) -> float:
-        """Where the caller's leg ends on the call's clock."""
+        """Where the caller's channel ends on the call's clock."""
         return self._taken_ms + len(self._left) / BYTES_PER_MS
 
     @property
     def end_ms(self) -> float:
-        """Where the longer leg ends on the call's clock."""
+        """Where the longer channel ends on the call's clock."""
         return self._taken_ms + max(len(self._left), len(self._right)) / BYTES_PER_MS
 
-    def caller(self, ulaw: bytes, now: float) -> None:
-        """The next caller audio, received at `now`; a hole that the carrier left is filled with silence.
+    def add_caller(self, ulaw: bytes, now: float) -> None:
+        """Appends caller audio received at `now`; a gap that the carrier left is filled with silence.
 
-        Audio that was only late comes in a burst behind the hole and would push the caller's leg ahead of the clock:
-        then the filling is taken out again as far as needed."""
+        Audio that was only late comes in a burst after the gap and would push the caller's channel ahead of the clock:
+        the inserted silence is then removed as far as needed."""
         missing = now - len(ulaw) / BYTES_PER_MS - self.caller_ms
         if missing > GAP_MS:
             start = len(self._left)
             self._left += SILENCE * round(missing * BYTES_PER_MS)
-            self._filling = range(start, len(self._left))
+            self._padding = range(start, len(self._left))
         self._left += ulaw
-        surplus = min(len(self._filling), round((self.caller_ms - now) * BYTES_PER_MS))
+        surplus = min(len(self._padding), round((self.caller_ms - now) * BYTES_PER_MS))
         if surplus > 0:
-            start, stop = self._filling.start, self._filling.stop - surplus
+            start, stop = self._padding.start, self._padding.stop - surplus
             del self._left[start : start + surplus]
-            self._filling = range(start, stop)
+            self._padding = range(start, stop)
 
-    def agent(self, pieces: Iterable[HeardAudio]) -> None:
-        """Agent audio as it was heard."""
-        for piece in pieces:
-            gap = piece.at_ms - self._taken_ms - len(self._right) / BYTES_PER_MS
-            if gap > SEAM_MS:
-                self._right += SILENCE * round(gap * BYTES_PER_MS)
-            self._right += piece.audio
+    def add_agent(self, ulaw: bytes, at_ms: float) -> None:
+        """Appends agent audio that the caller heard from `at_ms` on."""
+        gap_ms = at_ms - self._taken_ms - len(self._right) / BYTES_PER_MS
+        if gap_ms > SEAM_MS:
+            self._right += SILENCE * round(gap_ms * BYTES_PER_MS)
+        self._right += ulaw
 
     def take(self, upto_ms: float) -> bytes:
-        """Interleaved 16-bit PCM of everything up to that moment that was not taken before."""
+        """Returns interleaved 16-bit PCM of everything up to that moment that was not taken before."""
         size = round((upto_ms - self._taken_ms) * BYTES_PER_MS)
         if size <= 0:
             return b""
         left, right = _cut(self._left, size), _cut(self._right, size)
         self._taken_ms += size / BYTES_PER_MS
-        self._filling = range(max(0, self._filling.start - size), max(0, self._filling.stop - size))
+        self._padding = range(max(0, self._padding.start - size), max(0, self._padding.stop - size))
         both = np.empty((size, 2), dtype="<i2")
         both[:, 0] = np.frombuffer(mulaw.decode(left), dtype="<i2")
         both[:, 1] = np.frombuffer(mulaw.decode(right), dtype="<i2")
         return both.tobytes()
 
 
-def _cut(leg: bytearray, size: int) -> bytes:
-    taken = bytes(leg[:size])
-    del leg[:size]
+def _cut(channel: bytearray, size: int) -> bytes:
+    taken = bytes(channel[:size])
+    del channel[:size]
     return taken + SILENCE * (size - len(taken))
 
 
-class Archive(Protocol):
-    """Where recordings go once they are complete."""
+class RecordingArchive(Protocol):
+    """Stores recordings once they are complete."""
 
-    async def keep(self, path: Path, kept: Callable[[str], None]) -> None:
-        """Takes a finished file. Tells where it is kept: before this returns, later (even after the call), or never
-        when it stays where only this machine finds it."""
-
-
-class OnDisk:
-    """An archive: files stay where they are."""
-
-    async def keep(self, path: Path, kept: Callable[[str], None]) -> None:
-        """Tells the file's path."""
-        kept(str(path))
+    async def store(self, path: Path, on_stored: Callable[[str], None]) -> None:
+        """Takes a finished file and calls `on_stored` with its location: before this returns, later (even after the
+        call), or never if the file stays where only this machine finds it."""
 
 
-class Recorder:
+class LocalArchive:
+    """Leaves files where they are."""
+
+    async def store(self, path: Path, on_stored: Callable[[str], None]) -> None:
+        """Reports the file's path."""
+        on_stored(str(path))
+
+
+class RecordingWriter:
     """Writes one call's mix to a WAV file. File work runs on `disk` (one thread), never on the event loop.
 
-    start_ms: where this stream began on the call's clock; the file is silent up to there, so that a call's recordings
-    lie on one time line.
+    start_ms: where this stream began on the call's clock; the file is silent up to there, so that all recordings of a
+    call have the same time line. add_caller, add_agent: take audio, as in `StereoMix`.
     """
 
     def __init__(self, path: Path, disk: Executor, start_ms: float = 0.0) -> None:
         self.path = path
-        self._mix = StereoMix(start_ms)
+        self._mix = mix = StereoMix(start_ms)
+        self.add_caller, self.add_agent = mix.add_caller, mix.add_agent
         self._start_ms = start_ms
         self._disk = disk
         self._file: BinaryIO | None = None
         self._writer: WavWriter | None = None
-        self._broken = False
+        self._failed = False
 
-    def caller(self, ulaw: bytes, now: float) -> None:
-        """Caller audio, on the frame path."""
-        self._mix.caller(ulaw, now)
-
-    def flush(self, heard: Iterable[HeardAudio], now: float, *, last: bool = False) -> None:
-        """Hands what is settled to the disk thread; the file is whole and playable after each flush."""
-        self._mix.agent(heard)
+    def flush(self, now: float, *, last: bool = False) -> None:
+        """Gives the disk thread what can no longer change; the file is whole and playable after each flush."""
         pcm = self._mix.take(max(now, self._mix.end_ms) if last else now - SETTLE_MS)
         if pcm:
             self._disk.submit(self._write, pcm)
 
     def close(self) -> int:
-        """Ends the file; returns its length in ms, 0 when nothing could be written. Waits for the disk thread, so call
-        it off the event loop."""
+        """Ends the file; returns its length in ms, 0 if nothing could be written. Waits for the disk thread, so it must
+        not be called on the event loop."""
         return self._disk.submit(self._close).result()
 
     def _write(self, pcm: bytes) -> None:
         """Appends. A disk that fails ends the recording, never the call: what was written before stays playable."""
-        if self._broken:
+        if self._failed:
             return
         try:
             self._append(pcm)
         except (OSError, WavError) as error:
-            self._broken = True
-            log.error("recording.broken", path=str(self.path), error=str(error))
+            self._failed = True
+            log.error("recording.failed", path=str(self.path), error=str(error))
 
     def _append(self, pcm: bytes) -> None:
         if self._writer is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("wb")
-            self._writer = WavWriter(self._file, 2, SAMPLE_RATE)
-            self._writer.silence(round(self._start_ms * BYTES_PER_MS))
+            self._writer = WavWriter(self._file, 2, RATE)
+            self._writer.write_silence(round(self._start_ms * BYTES_PER_MS))
         self._writer.write(pcm)
         self._writer.sync()
 
@@ -162,5 +154,5 @@ class Recorder:
             if self._file is not None:
                 self._file.close()
         except OSError as error:
-            log.error("recording.broken", path=str(self.path), error=str(error))
-        return self._writer.frames * 1000 // SAMPLE_RATE if self._writer else 0
+            log.error("recording.failed", path=str(self.path), error=str(error))
+        return self._writer.frames * 1000 // RATE if self._writer else 0

@@ -1,53 +1,65 @@
-"""One agent utterance in the making: words from the model, clauses to the voice, audio to the ledger, tools between."""
+"""Makes one agent utterance: text from the model, clauses to the voice, audio to the playback, tools in between."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
+from media.audio.mulaw import BYTES_PER_MS
 from media.call.playback import Playback
-from media.call.sentences import Sentences
+from media.call.sentences import SentenceSplitter
 from media.call.tools import ToolError, Tools
-from media.call.transcript import Handle, Transcript
-from media.call.usage import Counter
-from media.call.utterance import BYTES_PER_MS, Utterance
-from media.providers import tokens
-from media.providers.closing import close_stream
-from media.providers.ports import Ask, ProviderError, Speak, Spoken, Think, ThinkEvent, TokenUsage, ToolCall, Words
+from media.call.transcript import Transcript, TranscriptEntry
+from media.call.usage import UsageCounter
+from media.call.utterance import Utterance
+from media.providers import token_estimate
+from media.providers.cleanup import close_stream
+from media.providers.ports import (
+    ChatRequest,
+    LanguageModel,
+    LanguageModelEvent,
+    ProviderError,
+    SpeechChunk,
+    TextDelta,
+    TextToSpeech,
+    TokenUsage,
+    ToolCall,
+)
 from shared.events import Event, ToolRan
+from shared.refcycles import without_frames
 
 # The model may call tools this often before it has to answer.
 MOST_ROUNDS = 5
 TOOL_TIMEOUT_S = 60.0
 # Said when a model answers with nothing at all, so that the caller never waits for an answer that isn't coming.
 NOTHING_SAID = "I'm sorry, could you say that again?"
-# Said when the model puts the caller through without a word.
+# Said when the model transfers the caller without a word.
 ONE_MOMENT = "One moment, please."
 # After these the line closes: the model is not asked for more.
 LAST_TOOLS = frozenset({"end_call", "transfer"})
 
 
 @dataclass(frozen=True, slots=True)
-class Speaker:
-    """What a reply needs to be thought and spoken; made once per call."""
+class ReplyServices:
+    """What every reply of a call uses. clock: ms on the call's clock. on_audio_sent: called whenever audio was sent."""
 
-    think: Think
-    speak: Speak
+    llm: LanguageModel
+    tts: TextToSpeech
     playback: Playback
     transcript: Transcript
     tools: Tools
-    usage: Counter
+    usage: UsageCounter
     system: str
     language: str
     goodbye: str
     clock: Callable[[], float]
     emit: Callable[[Event], None]
-    audible: Callable[[], None]
+    on_audio_sent: Callable[[], None]
 
 
 @dataclass(slots=True)
-class Stages:
-    """When the stages of a reply were reached, in ms of the call's clock; 0 = not yet."""
+class ReplyTimes:
+    """When the stages of a reply were reached, in ms on the call's clock; 0 = not yet."""
 
     first_word: float = 0.0
     first_audio: float = 0.0
@@ -55,110 +67,111 @@ class Stages:
 
 @dataclass(slots=True)
 class _Part:
-    entry: Handle
+    """The words of one request to the model, as a transcript entry."""
+
+    entry: TranscriptEntry
     text: str = ""
 
 
 @dataclass(slots=True)
 class Reply:
-    """One utterance of the agent. `fixed` text is spoken as it is (greeting, nudge); None = the model is asked.
+    """One utterance of the agent.
 
-    aside: the words are no part of the conversation.
+    fixed: spoken as it is (greeting, nudge); None = the model is asked. in_transcript: the model will know the words.
     """
 
-    speaker: Speaker
+    services: ReplyServices
     utterance: Utterance
     fixed: str | None = None
-    aside: bool = False
-    stages: Stages = field(default_factory=Stages)
+    in_transcript: bool = True
+    times: ReplyTimes = field(default_factory=ReplyTimes)
     _parts: list[_Part] = field(default_factory=list)
-    _over: bool = False
+    _concluded: bool = False
 
     async def run(self) -> None:
-        """Speaks until all audio has been handed to the ledger. Raises ProviderError; cancelling stops everything."""
-        speaker = self.speaker
+        """Speaks until all audio was given to the playback. Raises ProviderError; cancelling stops everything."""
+        services = self.services
         text = self._text()
-        spoken = speaker.speak.stream(text, speaker.language)
+        speech = services.tts.stream(text, services.language)
         try:
-            async for piece in spoken:
-                self._take(piece)
+            async for chunk in speech:
+                self._play(chunk)
         except (asyncio.CancelledError, ProviderError) as error:
-            # A time-out's frame holds the task, which holds the error: the call must go without the collector.
-            raise error.with_traceback(None) from error.__cause__
+            raise without_frames(error) from error.__cause__
         finally:
-            await close_stream(spoken)
+            await close_stream(speech)
             await close_stream(text)
-        speaker.playback.complete(speaker.clock())
+        services.playback.complete(services.clock())
 
     def cut(self, heard: str) -> None:
-        """The utterance is over and so much of it was heard: the transcript is cut to it, part by part, and nothing of
-        this reply is written down any more, although its last words and tools may still be on their way."""
-        self._over = True
+        """Cuts the transcript, part by part, to what was heard once the utterance is over. Nothing of this reply gets
+        into the transcript any more, although its last words and tools may still be on their way."""
+        self._concluded = True
         for part in self._parts:
-            part.entry.settle()
+            part.entry.close()
         if heard == self.utterance.text.strip():
             return
         words = heard.split()
         for part in self._parts:
-            mine = len(part.text.split())
-            part.entry.now(" ".join(words[:mine]))
-            words = words[mine:]
+            count = len(part.text.split())
+            part.entry.set_text(" ".join(words[:count]))
+            words = words[count:]
 
-    def _take(self, spoken: Spoken) -> None:
-        """Audio from the voice goes to the caller."""
-        speaker = self.speaker
-        now = speaker.clock()
-        speaker.playback.receive(spoken, now)
-        if not spoken.audio:
+    def _play(self, chunk: SpeechChunk) -> None:
+        """Gives audio from the voice to the playback."""
+        services = self.services
+        now = services.clock()
+        services.playback.receive(chunk, now)
+        if not chunk.audio:
             return
-        self.stages.first_audio = self.stages.first_audio or now
-        speaker.usage.tts_ms += len(spoken.audio) / BYTES_PER_MS
-        speaker.audible()
+        self.times.first_audio = self.times.first_audio or now
+        services.usage.tts_ms += len(chunk.audio) / BYTES_PER_MS
+        services.on_audio_sent()
 
     async def _text(self) -> AsyncIterator[str]:
-        """Everything that is to be spoken, piece by piece; an empty piece asks the voice to speak what it has."""
+        """Yields everything that is to be spoken; an empty piece asks the voice to speak what it has."""
         if self.fixed is not None:
-            yield self._say(self._part(), self.fixed)
+            yield self._add_words(self._new_part(), self.fixed)
             return
         for _ in range(MOST_ROUNDS):
             calls: list[ToolCall] = []
-            part = self._part()
-            async with aclosing(self._round(part, calls)) as pieces:
+            part = self._new_part()
+            async with aclosing(self._request(part, calls)) as pieces:
                 async for piece in pieces:
                     yield piece
-            if not calls or self._over:
+            if not calls or self._concluded:
                 break
             yield ""
-            part.entry.called(tuple(calls))
+            part.entry.set_tool_calls(tuple(calls))
             done = [await self._run_tool(call) for call in calls]
             if all(done) and all(call.name in LAST_TOOLS for call in calls):
                 if not self.utterance.text.strip():
-                    yield self._say(self._part(), self._last_words(calls))
+                    yield self._add_words(self._new_part(), self._last_words(calls))
                 return
-        if not part.text.strip() and not self._over:
-            yield self._say(self._part(), NOTHING_SAID)
+        if not part.text.strip() and not self._concluded:
+            yield self._add_words(self._new_part(), NOTHING_SAID)
 
-    async def _round(self, part: _Part, calls: list[ToolCall]) -> AsyncGenerator[str, None]:
-        """One request to the model."""
-        speaker = self.speaker
-        splitter = Sentences()
-        speaker.usage.llm_requests += 1
-        ask = Ask(speaker.system, speaker.transcript.messages(), speaker.tools.specs, speaker.language)
+    async def _request(self, part: _Part, calls: list[ToolCall]) -> AsyncGenerator[str, None]:
+        """Makes one request to the model: yields its words in speakable pieces, appends its tool calls to `calls`."""
+        services = self.services
+        splitter = SentenceSplitter()
+        services.usage.llm_requests += 1
+        request = ChatRequest(services.system, services.transcript.messages(), services.tools.specs, services.language)
         written, counted = "", False
-        events = speaker.think.stream(ask)
+        events = services.llm.stream(request)
         try:
             async for event in events:
-                if self._over:
+                if self._concluded:
                     return
                 written += _written(event)
-                if isinstance(event, Words) and event.text:
-                    self.stages.first_word = self.stages.first_word or speaker.clock()
-                    for piece in [event.text] if speaker.speak.streams_text else splitter.feed(event.text):
-                        yield self._say(part, piece)
+                if isinstance(event, TextDelta) and event.text:
+                    self.times.first_word = self.times.first_word or services.clock()
+                    for piece in [event.text] if services.tts.streams_text else splitter.feed(event.text):
+                        yield self._add_words(part, piece)
                 elif isinstance(event, ToolCall):
                     calls.append(event)
                 elif isinstance(event, TokenUsage):
-                    speaker.usage.tokens(event)
+                    services.usage.add_tokens(event)
                     counted = True
         except ProviderError:
             counted = counted or not written  # a request that brought nothing is not paid for
@@ -166,52 +179,53 @@ class Reply:
         finally:
             await close_stream(events)
             if not counted:
-                speaker.usage.tokens(tokens.estimate(ask, written))
+                services.usage.add_tokens(token_estimate.estimate_tokens(request, written))
         for piece in splitter.flush():
-            yield self._say(part, piece)
+            yield self._add_words(part, piece)
 
     def _last_words(self, calls: Sequence[ToolCall]) -> str:
-        return ONE_MOMENT if any(call.name == "transfer" for call in calls) else self.speaker.goodbye
+        return ONE_MOMENT if any(call.name == "transfer" for call in calls) else self.services.goodbye
 
-    def _part(self) -> _Part:
-        transcript = self.speaker.transcript
-        part = _Part(transcript.aside() if self.aside else transcript.agent(""))
+    def _new_part(self) -> _Part:
+        transcript = self.services.transcript
+        part = _Part(transcript.add_agent("") if self.in_transcript else transcript.detached_entry())
         self._parts.append(part)
         return part
 
-    def _say(self, part: _Part, piece: str) -> str:
+    def _add_words(self, part: _Part, piece: str) -> str:
+        """Plans words to be spoken; returns them, with a blank between two parts."""
         joins = piece[:1].strip() and not part.text and self.utterance.text[-1:].strip()
         if joins:
             piece = " " + piece
         part.text += piece
-        part.entry.now(part.text)
+        part.entry.set_text(part.text)
         self.utterance.plan(piece)
-        self.speaker.usage.tts_characters += len(piece)
+        self.services.usage.tts_characters += len(piece)
         return piece
 
     async def _run_tool(self, call: ToolCall) -> bool:
-        """Runs a tool and writes its answer down; False when it could not be run."""
-        speaker = self.speaker
-        began = speaker.clock()
+        """Runs a tool and puts its answer into the transcript; returns False if it could not be run."""
+        services = self.services
+        began = services.clock()
         ok = True
         try:
             async with asyncio.timeout(TOOL_TIMEOUT_S):
-                result = await speaker.tools.run(call)
+                result = await services.tools.run(call)
         except ToolError as error:
             ok, result = False, str(error)
         except TimeoutError:
             ok, result = False, f"{call.name} took too long"
-        speaker.transcript.tool(call, result)
-        told = "" if speaker.tools.is_secret(call.name) else result
-        took = round(speaker.clock() - began)
-        speaker.emit(ToolRan(self.utterance.turn, call.name, ok, told, took))
+        services.transcript.add_tool_result(call, result)
+        public_result = "" if services.tools.is_secret(call.name) else result
+        took_ms = round(services.clock() - began)
+        services.emit(ToolRan(self.utterance.turn, call.name, ok, public_result, took_ms))
         return ok
 
 
-def _written(event: ThinkEvent) -> str:
+def _written(event: LanguageModelEvent) -> str:
     """What the model wrote, for an estimate of its tokens."""
     match event:
-        case Words(text=text):
+        case TextDelta(text=text):
             return text
         case ToolCall(name=name, arguments=arguments):
             return name + arguments

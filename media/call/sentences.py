@@ -26,15 +26,15 @@ _ABBREVIATION = re.compile(
 )
 
 
-class Sentences:
-    """Streaming splitter: feed deltas, take pieces; joined they are the text fed (but for blanks at its very end)."""
+class SentenceSplitter:
+    """Streaming splitter: takes text deltas, returns pieces; joined they are the text but for blanks at its end."""
 
     def __init__(self) -> None:
         self._text = ""
         self._first = True
 
     def feed(self, delta: str) -> list[str]:
-        """Takes the next words; returns the pieces that are complete (an end is known only by what follows it)."""
+        """Takes the next words; returns the complete pieces (an end is known only by what follows it)."""
         self._text += delta
         pieces = []
         while end := self._end():
@@ -44,7 +44,7 @@ class Sentences:
         return pieces
 
     def flush(self) -> list[str]:
-        """The rest, when no more words will come."""
+        """Returns the rest when no more words will come."""
         rest, self._text = self._text, ""
         return [rest] if rest.strip() else []
 
@@ -56,7 +56,7 @@ class Sentences:
         return min((end for end in (sentence, clause) if end), default=0) or self._forced_end()
 
     def _first_end(self, pattern: re.Pattern[str]) -> int:
-        """Index behind the first boundary that leaves a piece worth speaking; 0 when there is none yet."""
+        """Index after the first boundary that leaves a piece long enough to speak; 0 if there is none yet."""
         for match in pattern.finditer(self._text):
             piece = self._text[: match.end()]
             if len(piece.strip()) >= SHORTEST and not _ABBREVIATION.search(piece):
@@ -66,7 +66,7 @@ class Sentences:
         return 0
 
     def _forced_end(self) -> int:
-        """Index behind the last blank of a text that has gone on for too long without a boundary; 0 before that."""
+        """Index after the last blank of a text that is too long without a boundary; 0 before that."""
         if len(self._text) <= (FIRST_LONGEST if self._first else LONGEST):
             return 0
         blanks = [match.end() for match in _BLANK.finditer(self._text) if self._text[: match.end()].strip()]

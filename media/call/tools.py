@@ -1,4 +1,4 @@
-"""The tools that a model may call during a call: hang up, put the caller through, collect digits from the keypad."""
+"""The tools that a model may use during a call: hang up, transfer the caller, collect digits from the keypad."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from media.call.digits import Digits
-from media.call.ending import Ending
+from media.call.digits import DigitCollector
+from media.call.termination import CallTermination
 from media.providers.ports import ToolCall, ToolSpec
 from shared.plan import CallPlan
 
@@ -19,11 +19,11 @@ class ToolError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool: what the model is told of it, and what runs. The result is text for the model."""
+    """A tool: its description for the model, and what runs. The result is text for the model."""
 
     spec: ToolSpec
     run: Callable[[bytes], Awaitable[str]]
-    secret: bool = False  # the result is not told in events (keys may be a card number or a PIN)
+    secret: bool = False  # the result is left out of events (digits may be a card number or a PIN)
 
 
 class Tools:
@@ -34,11 +34,11 @@ class Tools:
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
-        """What the model is offered."""
+        """The descriptions for the model."""
         return tuple(tool.spec for tool in self._tools.values())
 
     def is_secret(self, name: str) -> bool:
-        """The result of this tool must not appear in events."""
+        """Whether the result of this tool must not appear in events."""
         return name in self._tools and self._tools[name].secret
 
     async def run(self, call: ToolCall) -> str:
@@ -76,12 +76,12 @@ class _Transfer(Struct):
     reason: str = ""
 
 
-def transfer(put_through: Callable[[], None]) -> Tool:
-    """Puts the caller through to a person after everything said so far was played out."""
+def transfer(start_transfer: Callable[[], None]) -> Tool:
+    """Transfers the caller to a person after everything said so far was played out."""
 
     async def run(arguments: bytes) -> str:
         msgspec.json.decode(arguments, type=_Transfer)
-        put_through()
+        start_transfer()
         return "The caller is put through when your last words have been played."
 
     parameters = {
@@ -98,7 +98,7 @@ class _CollectDigits(Struct):
     timeout_s: Annotated[float, Meta(ge=1, le=60)] = 8.0
 
 
-def collect_digits(digits: Digits, clock: Callable[[], float]) -> Tool:
+def collect_digits(digits: DigitCollector, clock: Callable[[], float]) -> Tool:
     """Waits for keys pressed on the phone."""
 
     async def run(arguments: bytes) -> str:
@@ -118,13 +118,15 @@ def collect_digits(digits: Digits, clock: Callable[[], float]) -> Tool:
     return Tool(ToolSpec("collect_digits", description, parameters), run, secret=True)
 
 
-def offered(plan: CallPlan, ending: Ending, digits: Digits, clock: Callable[[], float]) -> Tools:
-    """Those that a call's plan wants; none puts the caller through where nobody is named."""
+def make_tools(
+    plan: CallPlan, termination: CallTermination, digits: DigitCollector, clock: Callable[[], float]
+) -> Tools:
+    """Makes the tools that the plan names; `transfer` only if the plan has a number for it."""
     available = {
-        "end_call": end_call(lambda: ending.begin("agent_hangup", "", after_words=True)),
+        "end_call": end_call(lambda: termination.begin("agent_hangup", "", after_speech=True)),
         "collect_digits": collect_digits(digits, clock),
     }
-    person = plan.agent.fallback_number
-    if person:
-        available["transfer"] = transfer(lambda: ending.transfer(person, after_words=True))
+    number = plan.agent.fallback_number
+    if number:
+        available["transfer"] = transfer(lambda: termination.transfer(number, after_speech=True))
     return Tools({name: available[name] for name in plan.tools if name in available})

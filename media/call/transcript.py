@@ -1,4 +1,4 @@
-"""The conversation as it was heard: what the model remembers and what the record shows, from one source."""
+"""The conversation as it was heard, from which the model's messages and checkpoints are made."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -6,14 +6,28 @@ from itertools import takewhile
 
 from media.providers.ports import Message, ToolCall
 
-# What the model is told of a tool that was given up before it answered.
-GIVEN_UP = "No result: it was given up before it was done."
+# The result that the model gets for a tool that was cancelled before it answered.
+CANCELLED_RESULT = "No result: it was given up before it was done."
 
 
 @dataclass(slots=True)
-class _Entry:
+class TranscriptEntry:
+    """One entry of the transcript. is_open: its utterance is still under way."""
+
     message: Message
-    open: bool = False  # of an utterance that is still under way
+    is_open: bool = False
+
+    def set_text(self, text: str) -> None:
+        """Replaces the text: more was said or planned, or only so much was heard."""
+        self.message = replace(self.message, text=text)
+
+    def set_tool_calls(self, tool_calls: tuple[ToolCall, ...]) -> None:
+        """The model called tools at the end of this utterance."""
+        self.message = replace(self.message, tool_calls=tool_calls)
+
+    def close(self) -> None:
+        """Marks the utterance as ended."""
+        self.is_open = False
 
 
 class Transcript:
@@ -22,76 +36,57 @@ class Transcript:
     An agent's entry holds the planned words while the utterance sounds and is cut to the heard words when it ends.
     """
 
-    def __init__(self, entries: Sequence[Message] = ()) -> None:
-        self._entries = [_Entry(message) for message in entries]
+    def __init__(self, messages: Sequence[Message] = ()) -> None:
+        self._entries = [TranscriptEntry(message) for message in messages]
 
-    def caller(self, text: str) -> "Handle":
-        """The caller's turn was taken; returns the handle that corrects it when the caller goes on after all."""
-        return self._add(Message("user", text))
+    def add_caller(self, text: str) -> TranscriptEntry:
+        """Adds a caller's turn; returns its entry, which is corrected if the caller goes on after all."""
+        return self._add(TranscriptEntry(Message("user", text)))
 
-    def agent(self, text: str) -> "Handle":
-        """The agent speaks; returns the handle that cuts it to what was heard."""
-        return self._add(Message("assistant", text), open=True)
+    def add_agent(self, text: str) -> TranscriptEntry:
+        """Adds an agent's utterance; returns its entry, which is cut to what was heard."""
+        return self._add(TranscriptEntry(Message("assistant", text), is_open=True))
 
-    def aside(self) -> "Handle":
-        """The agent speaks words that are no part of the conversation and that the model is not to know of."""
-        return Handle(_Entry(Message("assistant", "")))
+    def add_tool_result(self, call: ToolCall, result: str) -> None:
+        """Adds a tool's answer."""
+        self._add(TranscriptEntry(Message("tool", result, tool_call_id=call.id)))
 
-    def tool(self, call: ToolCall, result: str) -> None:
-        """A tool answered."""
-        self._entries.append(_Entry(Message("tool", result, tool_call_id=call.id)))
+    @staticmethod
+    def detached_entry() -> TranscriptEntry:
+        """Returns an agent's entry that is no part of the transcript: the model will not know of these words."""
+        return TranscriptEntry(Message("assistant", ""))
 
     def messages(self) -> list[Message]:
-        """For the model: entries of which nothing was heard (and that called no tool) are left out.
+        """Returns the messages for the model, without entries of which nothing was heard (and that called no tool).
 
-        Every tool call has its result right behind it, as model vendors demand, also one that was cut short."""
-        return _told(self._entries)
+        Every tool call is followed by its result, as model vendors demand, also one that was cancelled."""
+        return _for_model(self._entries)
 
     def settled(self) -> list[Message]:
-        """As `messages`, up to the utterance that is under way: of that nobody knows yet what will be heard."""
-        return _told(takewhile(lambda entry: not entry.open, self._entries))
+        """Returns `messages` up to the utterance under way, because nobody knows yet what will be heard of that."""
+        return _for_model(takewhile(lambda entry: not entry.is_open, self._entries))
 
-    def _add(self, message: Message, *, open: bool = False) -> "Handle":
-        entry = _Entry(message, open)
+    def _add(self, entry: TranscriptEntry) -> TranscriptEntry:
         self._entries.append(entry)
-        return Handle(entry)
+        return entry
 
 
-def _told(entries: Iterable[_Entry]) -> list[Message]:
+def _for_model(entries: Iterable[TranscriptEntry]) -> list[Message]:
     messages = (entry.message for entry in entries)
-    return list(_answered(m for m in messages if m.text.strip() or m.tool_calls or m.role == "tool"))
+    return list(_with_tool_results(m for m in messages if m.text.strip() or m.tool_calls or m.role == "tool"))
 
 
-def _answered(messages: Iterable[Message]) -> Iterator[Message]:
+def _with_tool_results(messages: Iterable[Message]) -> Iterator[Message]:
     open_calls: list[str] = []
     for message in messages:
         if message.role != "tool":
-            yield from _given_up(open_calls)
+            yield from _cancelled(open_calls)
             open_calls = [call.id for call in message.tool_calls]
         elif message.tool_call_id in open_calls:
             open_calls.remove(message.tool_call_id)
         yield message
-    yield from _given_up(open_calls)
+    yield from _cancelled(open_calls)
 
 
-def _given_up(call_ids: Iterable[str]) -> Iterator[Message]:
-    return (Message("tool", GIVEN_UP, tool_call_id=call_id) for call_id in call_ids)
-
-
-class Handle:
-    """One entry of the transcript that may still change."""
-
-    def __init__(self, entry: _Entry) -> None:
-        self._entry = entry
-
-    def now(self, text: str) -> None:
-        """Replaces the text: more was said or planned, or only so much was heard."""
-        self._entry.message = replace(self._entry.message, text=text)
-
-    def settle(self) -> None:
-        """Its utterance is over: the text stands."""
-        self._entry.open = False
-
-    def called(self, tool_calls: tuple[ToolCall, ...]) -> None:
-        """The model called tools at the end of this utterance."""
-        self._entry.message = replace(self._entry.message, tool_calls=tool_calls)
+def _cancelled(call_ids: Iterable[str]) -> Iterator[Message]:
+    return (Message("tool", CANCELLED_RESULT, tool_call_id=call_id) for call_id in call_ids)

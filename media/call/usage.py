@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from media.providers.ports import TokenUsage
-from shared.events import Usage
+from shared.events import CallUsage
 
 
 @dataclass(slots=True)
-class Counter:
+class UsageCounter:
     """Running totals of one call, in the units that providers bill. stt_ms: of the streams before this one."""
 
     stt_ms: int = 0
@@ -19,26 +19,26 @@ class Counter:
     heard_ms: float = 0.0
 
     @classmethod
-    def going_on(cls, usage: Usage) -> "Counter":
-        """Counts on from what the call consumed before."""
+    def continued(cls, usage: CallUsage) -> "UsageCounter":
+        """Makes a counter that continues from what the call consumed before."""
         return cls(
-            usage.stt_ms,
-            usage.llm_requests,
-            usage.llm_prompt_tokens,
-            usage.llm_completion_tokens,
-            usage.tts_characters,
-            usage.tts_ms,
-            usage.heard_ms,
+            stt_ms=usage.stt_ms,
+            llm_requests=usage.llm_requests,
+            llm_prompt_tokens=usage.llm_prompt_tokens,
+            llm_completion_tokens=usage.llm_completion_tokens,
+            tts_characters=usage.tts_characters,
+            tts_ms=usage.tts_ms,
+            heard_ms=usage.heard_ms,
         )
 
-    def tokens(self, usage: TokenUsage) -> None:
-        """One model request was counted by its provider (or estimated)."""
+    def add_tokens(self, usage: TokenUsage) -> None:
+        """Adds one model request, counted by its provider or estimated."""
         self.llm_prompt_tokens += usage.prompt
         self.llm_completion_tokens += usage.completion
 
-    def total(self, call_ms: int, audio_ms: int) -> Usage:
-        """The totals of a call of that length, in whose stream so much caller audio was received."""
-        return Usage(
+    def total(self, call_ms: int, audio_ms: int) -> CallUsage:
+        """Returns the totals. call_ms: length of the call. audio_ms: caller audio received on this stream."""
+        return CallUsage(
             call_ms=call_ms,
             stt_ms=self.stt_ms + audio_ms,
             llm_requests=self.llm_requests,

@@ -1,4 +1,4 @@
-"""When a call has been silent or long enough: pure, ticked with the call's clock."""
+"""Limits on a call's silence and length. Pure; times are in ms on the call's clock."""
 
 from enum import Enum, auto
 
@@ -6,7 +6,7 @@ from shared.plan import LimitsPlan
 
 
 class Alarm(Enum):
-    """What the watchdog asks for."""
+    """A limit that was reached."""
 
     NUDGE = auto()  # ask whether the caller is still there
     SILENCE = auto()  # say goodbye and end
@@ -15,59 +15,59 @@ class Alarm(Enum):
 
 
 class Watchdog:
-    """Counts silence of both sides from *played* audio, and the call's length. Times in ms of the call's clock."""
+    """Measures the silence of both sides, from *played* audio, and the call's length."""
 
     def __init__(self, limits: LimitsPlan, now: float = 0.0) -> None:
         self._limits = limits
-        self._quiet_since = now
-        self._asked_at: float | None = None
+        self._silent_since = now
+        self._reply_due_since: float | None = None
         self._nudged = False
-        self._given_up = False  # after the silence, until the caller speaks
+        self._goodbye_said = False  # after the silence, until the caller speaks
         self._too_long = False
 
     def caller_spoke(self, now: float) -> None:
-        """The caller made a sound: the silence starts anew, and the agent may nudge and say goodbye again later."""
-        self._quiet_since = now
-        self._nudged = self._given_up = False
+        """The caller made a sound: silence counts from now, and the agent may nudge and say goodbye again later."""
+        self._silent_since = now
+        self._nudged = self._goodbye_said = False
 
     def agent_heard(self, now: float) -> None:
-        """Agent audio sounded at the caller until now."""
-        self._quiet_since = now
-        self._asked_at = None
+        """The caller heard agent audio until now."""
+        self._silent_since = now
+        self._reply_due_since = None
 
     def working(self, now: float) -> None:
-        """The agent is at work without a sound (a tool, the keypad): that is no silence to ask about."""
-        self._quiet_since = now
+        """The agent works without a sound (a tool, the keypad): that does not count as silence."""
+        self._silent_since = now
 
     def reply_asked(self, now: float) -> None:
-        """The caller's turn is over: an answer is due."""
-        self._asked_at = now
+        """The caller's turn is over and an answer is due."""
+        self._reply_due_since = now
 
     def reply_over(self) -> None:
-        """The answer is over, or is no longer due."""
-        self._asked_at = None
+        """The answer is over or no longer due."""
+        self._reply_due_since = None
 
     def tick(self, now: float) -> Alarm | None:
-        """What is due now; each alarm is given once until something happens."""
+        """Returns the limit that is reached now; each is returned once until something happens."""
         limits = self._limits
-        if self._too_long or self._given_up:
+        if self._too_long or self._goodbye_said:
             return None
         if limits.max_duration_s and now >= limits.max_duration_s * 1000:
             self._too_long = True
             return Alarm.TOO_LONG
-        if self._asked_at is not None and limits.reply_s:
-            return self._no_reply(now, self._asked_at)
-        quiet = now - self._quiet_since
-        if limits.silence_s and quiet >= limits.silence_s * 1000:
-            self._given_up = True
+        if self._reply_due_since is not None and limits.reply_s:
+            return self._no_reply(now, self._reply_due_since)
+        silent_ms = now - self._silent_since
+        if limits.silence_s and silent_ms >= limits.silence_s * 1000:
+            self._goodbye_said = True
             return Alarm.SILENCE
-        if limits.idle_nudge_s and quiet >= limits.idle_nudge_s * 1000 and not self._nudged:
+        if limits.idle_nudge_s and silent_ms >= limits.idle_nudge_s * 1000 and not self._nudged:
             self._nudged = True
             return Alarm.NUDGE
         return None
 
-    def _no_reply(self, now: float, asked_at: float) -> Alarm | None:
-        if now - asked_at < self._limits.reply_s * 1000:
+    def _no_reply(self, now: float, due_since: float) -> Alarm | None:
+        if now - due_since < self._limits.reply_s * 1000:
             return None
-        self._asked_at = None
+        self._reply_due_since = None
         return Alarm.NO_REPLY

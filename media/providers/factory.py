@@ -1,4 +1,4 @@
-"""Makes a call's providers from its plan: each list becomes a fallback chain."""
+"""Builds a call's providers from its plan: each list becomes a fallback chain."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,112 +9,118 @@ import msgspec
 from aiohttp import ClientSession
 from msgspec import Struct
 
+from media.providers.chain.candidates import OnProviderFailed
 from media.providers.chain.deadlines import Deadlines
-from media.providers.chain.hear import HearChain
-from media.providers.chain.roster import OnFailed
-from media.providers.chain.speak import SpeakChain
-from media.providers.chain.think import ThinkChain
-from media.providers.openai import OpenAiOptions, OpenAiThink
-from media.providers.ports import Hear, Speak, Think
-from media.providers.receptionist.brain import Receptionist
+from media.providers.chain.llm import LanguageModelChain
+from media.providers.chain.stt import SpeechToTextChain
+from media.providers.chain.tts import TextToSpeechChain
+from media.providers.openai import OpenAiLanguageModel, OpenAiOptions
+from media.providers.ports import LanguageModel, SpeechToText, TextToSpeech
+from media.providers.receptionist.llm import ReceptionistLanguageModel
 from media.providers.standin import (
-    HearOptions,
-    SpeakOptions,
-    StandinHear,
-    StandinSpeak,
-    StandinThink,
-    ThinkOptions,
-    speech_pattern,
+    StandinLanguageModel,
+    StandinLanguageModelOptions,
+    StandinSpeechToText,
+    StandinSpeechToTextOptions,
+    StandinTextToSpeech,
+    StandinTextToSpeechOptions,
+    make_speech_pattern,
 )
 from shared.plan import CallPlan, PlanError, ProviderPlan
 
 P = TypeVar("P")
-Make = Callable[[dict[str, Any]], P]
+MakeProvider = Callable[[dict[str, Any]], P]
 Options = TypeVar("Options", bound=Struct)
 
 
 @dataclass(frozen=True, slots=True)
 class Providers:
-    """One call's ear, brain and voice."""
+    """One call's providers, each a fallback chain."""
 
-    hear: Hear
-    think: Think
-    speak: Speak
-
-
-class NoOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """For providers that take none."""
+    stt: SpeechToText
+    llm: LanguageModel
+    tts: TextToSpeech
 
 
-class Factory:
-    """One per event loop; holds what all its calls share. The HTTP session is the caller's to close.
+class EmptyOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """Options of providers that take none."""
 
-    engine_socket: where the local speech engine listens; empty where there is none, then no plan may name "local".
+
+class ProviderFactory:
+    """One per event loop; holds what all its calls share. The caller closes the HTTP session.
+
+    engine_socket: path at which the local speech engine listens; "" where there is none: then "local" is refused.
     """
 
     def __init__(self, http: ClientSession, *, engine_socket: str = "", deadlines: Deadlines | None = None) -> None:
         self._http = http
         self._engine_socket = engine_socket
         self._deadlines = deadlines or Deadlines()
-        self._pattern = speech_pattern()
-        self._receptionist = Receptionist()
-        self._engine: Any = None  # the client of the local engine, once a plan has asked for it
-        self._hears: dict[str, Make[Hear]] = {"standin": self._standin_hear, "local": self._local_hear}
-        self._thinks: dict[str, Make[Think]] = {
-            "standin": self._standin_think,
-            "receptionist": self._receptionist_think,
-            "openai": self._openai_think,
+        self._pattern = make_speech_pattern()
+        self._receptionist = ReceptionistLanguageModel()
+        self._engine: Any = None  # the EngineClient, once a plan named "local"
+        self._stt_makers: dict[str, MakeProvider[SpeechToText]] = {
+            "standin": self._standin_stt,
+            "local": self._local_stt,
         }
-        self._speaks: dict[str, Make[Speak]] = {"standin": self._standin_speak, "local": self._local_speak}
+        self._llm_makers: dict[str, MakeProvider[LanguageModel]] = {
+            "standin": self._standin_llm,
+            "receptionist": self._receptionist_llm,
+            "openai": self._openai_llm,
+        }
+        self._tts_makers: dict[str, MakeProvider[TextToSpeech]] = {
+            "standin": self._standin_tts,
+            "local": self._local_tts,
+        }
 
-    def build(self, plan: CallPlan, on_failed: OnFailed) -> Providers:
-        """Raises PlanError naming the field, for an unknown provider or options that it does not take."""
+    def build(self, plan: CallPlan, on_failed: OnProviderFailed) -> Providers:
+        """Raises PlanError with the field's name for an unknown provider or for options that it does not take."""
         return Providers(
-            HearChain(_made("stt", plan.stt, self._hears), on_failed, self._deadlines),
-            ThinkChain(_made("llm", plan.llm, self._thinks), on_failed, self._deadlines),
-            SpeakChain(_made("tts", plan.tts, self._speaks), on_failed, self._deadlines),
+            SpeechToTextChain(_make_all("stt", plan.stt, self._stt_makers), on_failed, self._deadlines),
+            LanguageModelChain(_make_all("llm", plan.llm, self._llm_makers), on_failed, self._deadlines),
+            TextToSpeechChain(_make_all("tts", plan.tts, self._tts_makers), on_failed, self._deadlines),
         )
 
     def check(self, plan: CallPlan) -> None:
-        """Raises PlanError now for what `build` would refuse later; opens nothing."""
+        """Raises PlanError as `build` would; opens nothing."""
         self.build(plan, lambda failed: None)
 
     async def close(self) -> None:
-        """Gives back what the factory opened itself."""
+        """Closes the connection to the local engine."""
         if self._engine is not None:
             await self._engine.close()
 
-    def _standin_hear(self, options: dict[str, Any]) -> Hear:
-        return StandinHear(_options(options, HearOptions))
+    def _standin_stt(self, options: dict[str, Any]) -> SpeechToText:
+        return StandinSpeechToText(_options(options, StandinSpeechToTextOptions))
 
-    def _standin_think(self, options: dict[str, Any]) -> Think:
-        return StandinThink(_options(options, ThinkOptions))
+    def _standin_llm(self, options: dict[str, Any]) -> LanguageModel:
+        return StandinLanguageModel(_options(options, StandinLanguageModelOptions))
 
-    def _standin_speak(self, options: dict[str, Any]) -> Speak:
-        return StandinSpeak(_options(options, SpeakOptions), self._pattern)
+    def _standin_tts(self, options: dict[str, Any]) -> TextToSpeech:
+        return StandinTextToSpeech(_options(options, StandinTextToSpeechOptions), self._pattern)
 
-    def _receptionist_think(self, options: dict[str, Any]) -> Think:
-        _options(options, NoOptions)
+    def _receptionist_llm(self, options: dict[str, Any]) -> LanguageModel:
+        _options(options, EmptyOptions)
         return self._receptionist
 
-    def _openai_think(self, options: dict[str, Any]) -> Think:
-        return OpenAiThink(_options(options, OpenAiOptions), self._http)
+    def _openai_llm(self, options: dict[str, Any]) -> LanguageModel:
+        return OpenAiLanguageModel(_options(options, OpenAiOptions), self._http)
 
-    def _local_hear(self, options: dict[str, Any]) -> Hear:
-        _options(options, NoOptions)
-        from media.providers.local.hear import LocalHear  # with the room's packages, which are optional
+    def _local_stt(self, options: dict[str, Any]) -> SpeechToText:
+        _options(options, EmptyOptions)
+        from media.providers.local.stt import LocalSpeechToText  # its packages are optional
 
-        return LocalHear(self._local_engine())
+        return LocalSpeechToText(self._engine_client())
 
-    def _local_speak(self, options: dict[str, Any]) -> Speak:
-        _options(options, NoOptions)
-        from media.providers.local.speak import LocalSpeak
+    def _local_tts(self, options: dict[str, Any]) -> TextToSpeech:
+        _options(options, EmptyOptions)
+        from media.providers.local.tts import LocalTextToSpeech
 
-        return LocalSpeak(self._local_engine())
+        return LocalTextToSpeech(self._engine_client())
 
-    def _local_engine(self) -> Any:
+    def _engine_client(self) -> Any:
         if not self._engine_socket:
-            raise _Unusable("provider: no local speech engine is running")
+            raise _ProviderUnusable("provider: no local speech engine is running")
         if self._engine is None:
             from media.providers.local.client import EngineClient
 
@@ -122,25 +128,25 @@ class Factory:
         return self._engine
 
 
-class _Unusable(ValueError):
-    """A choice that cannot be made; begins with the field."""
+class _ProviderUnusable(ValueError):
+    """A provider that cannot be made; the message begins with the field."""
 
 
 def _options(options: dict[str, Any], kind: type[Options]) -> Options:
     try:
         return msgspec.convert(options, kind)
     except msgspec.ValidationError as error:
-        raise _Unusable(f"options: {error}") from error
+        raise _ProviderUnusable(f"options: {error}") from error
 
 
-def _made(field: str, choices: Sequence[ProviderPlan], makers: Mapping[str, Make[P]]) -> list[P]:
+def _make_all(field: str, choices: Sequence[ProviderPlan], makers: Mapping[str, MakeProvider[P]]) -> list[P]:
     made = []
     for index, choice in enumerate(choices):
         try:
             make = makers.get(choice.provider)
             if make is None:
-                raise _Unusable(f"provider: there is no {choice.provider!r}, only {', '.join(makers)}")
+                raise _ProviderUnusable(f"provider: there is no {choice.provider!r}, only {', '.join(makers)}")
             made.append(make(choice.options))
-        except _Unusable as error:
+        except _ProviderUnusable as error:
             raise PlanError(f"plan: {field}[{index}].{error}") from error
     return made

@@ -8,14 +8,14 @@ from typing import Annotated, Any, Final, TypeVar
 import aiohttp
 from msgspec import Meta, Struct
 
-from media.providers.openai_wire import Reply, chat, functions, refusal
-from media.providers.ports import Ask, ProviderError, ProviderSlow, ThinkEvent
+from media.providers.openai_wire import StreamedReply, make_http_error, make_messages, make_tools
+from media.providers.ports import ChatRequest, LanguageModelEvent, ProviderError, ProviderSlow
 from media.providers.sse import SseError, SseParser
 
 NAME: Final = "openai"
-# The end of the response usually comes with its last event; waiting for it keeps the connection for the next turn.
+# The response usually ends with its last event; reading up to its end keeps the connection for the next turn.
 DRAIN_S: Final = 0.2
-LONGEST_REFUSAL: Final = 64_000
+MAX_ERROR_BYTES: Final = 64_000
 
 T = TypeVar("T")
 Seconds = Annotated[float, Meta(gt=0, le=120)]
@@ -24,9 +24,9 @@ Seconds = Annotated[float, Meta(gt=0, le=120)]
 class OpenAiOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """base_url: up to and including the version ("https://api.openai.com/v1"). api_key: empty for servers without keys.
 
-    max_tokens is called max_completion_tokens by reasoning models; set the one that the model takes.
+    Reasoning models name max_tokens max_completion_tokens; set the one that the model takes.
     extra: further fields of the request's body, as the vendor names them.
-    connect_s, first_token_s (from the request), idle_s (between tokens): then ProviderSlow.
+    connect_s, first_token_s (from the request), idle_s (between tokens): limits, beyond which ProviderSlow is raised.
     """
 
     model: Annotated[str, Meta(min_length=1)]
@@ -42,8 +42,8 @@ class OpenAiOptions(Struct, frozen=True, forbid_unknown_fields=True):
     idle_s: Seconds = 10.0
 
 
-class OpenAiThink:
-    """Think over HTTP. The session is the caller's: it pools connections for all calls of the process."""
+class OpenAiLanguageModel:
+    """LanguageModel over HTTP. The caller owns the HTTP session, which pools the connections of all calls."""
 
     name = NAME
 
@@ -52,96 +52,96 @@ class OpenAiThink:
         self._http = http
         self._url = options.base_url.rstrip("/") + "/chat/completions"
 
-    async def stream(self, ask: Ask) -> AsyncIterator[ThinkEvent]:
+    async def stream(self, request: ChatRequest) -> AsyncIterator[LanguageModelEvent]:
         """Streams one reply; tool calls come whole, at its end. Raises ProviderError.
 
-        When the stream breaks after the model began, the tokens spent are told as an estimate before the error.
+        When the stream breaks after the model began, an estimate of the tokens spent comes before the error.
         """
-        reply = Reply(NAME)
+        reply = StreamedReply(NAME)
         deadline = asyncio.get_running_loop().time() + self._options.first_token_s
-        response = await self._post(ask, deadline)
+        response = await self._post(request, deadline)
         events = self._events(response, reply, deadline)
         try:
             async with aclosing(events):
                 async for event in events:
                     yield event
-            for event in reply.finish(ask):
+            for event in reply.finish(request):
                 yield event
             await _drain(response)
         except ProviderError:
-            if reply.alive:
-                yield reply.spent(ask)
+            if reply.has_begun:
+                yield reply.usage(request)
             raise
         finally:
             response.close()
 
     async def _events(
-        self, response: aiohttp.ClientResponse, reply: Reply, deadline: float
-    ) -> AsyncGenerator[ThinkEvent, None]:
+        self, response: aiohttp.ClientResponse, reply: StreamedReply, deadline: float
+    ) -> AsyncGenerator[LanguageModelEvent, None]:
         parser = SseParser()
         while not reply.done:
             chunk = await _within(deadline, response.content.readany(), "no token came in time")
             for data in _payloads(parser, chunk):
-                for event in reply.take(data):
+                for event in reply.feed(data):
                     yield event
             if not chunk:
                 return
-            if reply.alive:
+            if reply.has_begun:
                 deadline = asyncio.get_running_loop().time() + self._options.idle_s
 
-    async def _post(self, ask: Ask, deadline: float) -> aiohttp.ClientResponse:
-        response = await _within(deadline, self._request(ask), "no answer came in time")
+    async def _post(self, request: ChatRequest, deadline: float) -> aiohttp.ClientResponse:
+        response = await _within(deadline, self._request(request), "no answer came in time")
         if response.status == 200 and response.content_type == "text/event-stream":
             return response
         try:
             if response.status == 200:
                 raise ProviderError(NAME, f"answered with {response.content_type}, no event stream", retryable=False)
-            body = await _within(deadline, response.content.read(LONGEST_REFUSAL), "no answer came in time")
-            raise refusal(NAME, response.status, body)
+            body = await _within(deadline, response.content.read(MAX_ERROR_BYTES), "no answer came in time")
+            raise make_http_error(NAME, response.status, body)
         finally:
             response.close()
 
-    async def _request(self, ask: Ask) -> aiohttp.ClientResponse:
+    async def _request(self, request: ChatRequest) -> aiohttp.ClientResponse:
         options = self._options
         headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}
         if options.api_key:
             headers["Authorization"] = f"Bearer {options.api_key}"
         timeout = aiohttp.ClientTimeout(total=None, connect=options.connect_s)
         return await self._http.post(
-            self._url, json=self._body(ask), headers=headers, timeout=timeout, allow_redirects=False
+            self._url, json=self._body(request), headers=headers, timeout=timeout, allow_redirects=False
         )
 
-    def _body(self, ask: Ask) -> dict[str, Any]:
+    def _body(self, request: ChatRequest) -> dict[str, Any]:
         options = self._options
         optional = {
             "temperature": options.temperature,
             "max_tokens": options.max_tokens,
             "max_completion_tokens": options.max_completion_tokens,
             "reasoning_effort": options.reasoning_effort,
-            "tools": functions(ask.tools) or None,
+            "tools": make_tools(request.tools) or None,
         }
-        given = {name: value for name, value in optional.items() if value is not None}
+        set_fields = {name: value for name, value in optional.items() if value is not None}
         fixed = {"stream": True, "stream_options": {"include_usage": True}}
-        return {"model": options.model, "messages": chat(ask), **given, **options.extra, **fixed}
+        return {"model": options.model, "messages": make_messages(request), **set_fields, **options.extra, **fixed}
 
 
 def _payloads(parser: SseParser, chunk: bytes) -> list[bytes]:
-    """The data of the events that are complete now; an empty chunk is the end of the stream."""
+    """Returns the data of the events that are complete now; an empty chunk ends the stream."""
     try:
         return parser.feed(chunk) if chunk else parser.end()
     except SseError as error:
         raise ProviderError(NAME, str(error)) from error
 
 
-async def _within(deadline: float, waiting: Awaitable[T], late: str) -> T:
-    """Waits until `deadline` (the loop's clock). Raises ProviderError for whatever the network does."""
+async def _within(deadline: float, waiting: Awaitable[T], timeout_reason: str) -> T:
+    """Awaits until `deadline` (the loop's clock). Maps every network error to ProviderError."""
     try:
         async with asyncio.timeout_at(deadline):
             return await waiting
     except aiohttp.ServerTimeoutError as error:
         raise ProviderSlow(NAME, "no connection in time") from error
     except TimeoutError as error:
-        raise ProviderSlow(NAME, late) from error
+        raise ProviderSlow(NAME, timeout_reason) from error
     except aiohttp.ClientPayloadError as error:
         raise ProviderError(NAME, "the stream was cut") from error
     except aiohttp.ClientError as error:
@@ -154,4 +154,4 @@ async def _drain(response: aiohttp.ClientResponse) -> None:
             while await response.content.readany():
                 pass
     except (TimeoutError, aiohttp.ClientError):
-        return  # the reply is complete all the same; the connection is just not used again
+        return  # the reply is complete; only the connection is not reused

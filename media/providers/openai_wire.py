@@ -1,4 +1,4 @@
-"""OpenAI's chat completions as data: the request's body, and a reply read from its streamed chunks; no socket."""
+"""OpenAI's chat completions as data: the request's body, and a reply parsed from its streamed chunks; no I/O."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -7,22 +7,22 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from media.providers import tokens
+from media.providers import token_estimate
 from media.providers.ports import (
-    Ask,
+    ChatRequest,
+    LanguageModelEvent,
     Message,
     ProviderBusy,
     ProviderError,
     ProviderSlow,
-    ThinkEvent,
+    TextDelta,
     TokenUsage,
     ToolCall,
     ToolSpec,
-    Words,
 )
 
 DONE: Final = b"[DONE]"
-# Told to the model where a call was interrupted before its tool answered: the API wants a result for every call.
+# Sent where a reply was interrupted before its tool answered: the API wants a result for every tool call.
 NO_RESULT: Final = "No result: the call was interrupted."
 
 _IDENTIFIER: Final = re.compile(r"[A-Za-z0-9_.\-]{1,60}")
@@ -32,17 +32,17 @@ _BUSY_CODES: Final = ("rate_limit_exceeded", "rate_limit_error", "overloaded_err
 # --- the request ----------------------------------------------------------------------------------------------------
 
 
-def chat(ask: Ask) -> list[dict[str, Any]]:
-    """The conversation in the API's own shape; every tool call gets a result, even if it never had one."""
-    messages = [{"role": "system", "content": ask.system}] if ask.system else []
-    results = {message.tool_call_id: message.text for message in ask.messages if message.role == "tool"}
-    for message in ask.messages:
+def make_messages(request: ChatRequest) -> list[dict[str, Any]]:
+    """The conversation in the API's shape; a tool call without a result gets NO_RESULT."""
+    messages = [{"role": "system", "content": request.system}] if request.system else []
+    results = {message.tool_call_id: message.text for message in request.messages if message.role == "tool"}
+    for message in request.messages:
         messages.extend(_entries(message, results))
     return messages
 
 
-def functions(tools: Sequence[ToolSpec]) -> list[dict[str, Any]]:
-    """The tools in the API's own shape."""
+def make_tools(tools: Sequence[ToolSpec]) -> list[dict[str, Any]]:
+    """The tools in the API's shape."""
     return [{"type": "function", "function": _function(tool)} for tool in tools]
 
 
@@ -69,32 +69,32 @@ def _call(call: ToolCall) -> dict[str, Any]:
 # --- errors ---------------------------------------------------------------------------------------------------------
 
 
-class ErrorBody(Struct):
-    """What vendors put under `error`. Their `message` may quote the key or the caller, so it is never passed on."""
+class VendorError(Struct):
+    """What vendors put under `error`. Their `message` is dropped, because it may quote the key or the caller."""
 
     code: str | int | None = None
     type: str | None = None
 
 
 class _Envelope(Struct):
-    error: ErrorBody | str | None = None
+    error: VendorError | str | None = None
 
 
-def refusal(provider: str, status: int, body: bytes) -> ProviderError:
-    """The error for an HTTP status that isn't 200."""
+def make_http_error(provider: str, status: int, body: bytes) -> ProviderError:
+    """Maps an HTTP status other than 200 to our error."""
     try:
         error = msgspec.json.decode(body, type=_Envelope).error
     except msgspec.MsgspecError:
         error = None
-    return _error(provider, status, error if isinstance(error, ErrorBody) else ErrorBody())
+    return _map_error(provider, status, error if isinstance(error, VendorError) else VendorError())
 
 
-def _error(provider: str, status: int, error: ErrorBody) -> ProviderError:
+def _map_error(provider: str, status: int, error: VendorError) -> ProviderError:
     code = _identifier(error.code) or _identifier(error.type)
     reason = f"HTTP {status} {code}".strip() if status else f"error in the stream {code}".strip()
-    broke = code == "insufficient_quota"
+    quota_used_up = code == "insufficient_quota"
     if status in (429, 503, 529) or code in _BUSY_CODES:
-        return ProviderBusy(provider, reason, retryable=not broke)
+        return ProviderBusy(provider, reason, retryable=not quota_used_up)
     if status in (408, 504):
         return ProviderSlow(provider, reason)
     return ProviderError(provider, reason, retryable=status >= 500 or not status)
@@ -141,12 +141,12 @@ class _Groq(Struct):
 class _Chunk(Struct):
     choices: list[_Choice] = []
     usage: _Usage | None = None
-    error: ErrorBody | str | None = None
+    error: VendorError | str | None = None
     x_groq: _Groq | None = None
 
 
-class Reply:
-    """One reply, chunk by chunk. alive: the model has begun. done: the stream said that it is complete."""
+class StreamedReply:
+    """One reply, chunk by chunk. has_begun: the model has begun. done: the stream was marked as complete."""
 
     def __init__(self, provider: str) -> None:
         self._provider = provider
@@ -155,11 +155,11 @@ class Reply:
         self._calls: dict[int, tuple[list[str], list[str], list[str]]] = {}  # id, name, arguments, in pieces
         self._usage: TokenUsage | None = None
         self._finish = ""
-        self.alive = False
+        self.has_begun = False
         self.done = False
 
-    def take(self, data: bytes) -> list[ThinkEvent]:
-        """The data of the next event; returns what can be told at once. Raises ProviderError, also for its errors."""
+    def feed(self, data: bytes) -> list[LanguageModelEvent]:
+        """Takes the data of one event; returns what it holds. Raises ProviderError, also for an error in the data."""
         if data.strip() == DONE:
             self.done = True
             return []
@@ -169,47 +169,47 @@ class Reply:
             self._usage = TokenUsage(usage.prompt_tokens, usage.completion_tokens)
         return self._choice(chunk.choices[0]) if chunk.choices else []
 
-    def finish(self, ask: Ask) -> list[ThinkEvent]:
-        """The stream ended: tool calls, whole, and usage. Raises ProviderError when it ended before its end."""
+    def finish(self, request: ChatRequest) -> list[LanguageModelEvent]:
+        """Ends the reply; returns its tool calls and its usage. Raises ProviderError when the stream was cut."""
         if not (self.done or self._finish):
             raise ProviderError(self._provider, "the stream was cut")
         if self._calls and self._finish == "length":
             raise ProviderError(self._provider, "a tool call was cut at the token limit")
-        calls = [self._whole(index) for index in sorted(self._calls)]
-        return [*calls, self._usage or self.spent(ask)]
+        calls = [self._tool_call(index) for index in sorted(self._calls)]
+        return [*calls, self._usage or self.usage(request)]
 
-    def spent(self, ask: Ask) -> TokenUsage:
-        """What the request is likely to have cost, when the stream did not tell."""
+    def usage(self, request: ChatRequest) -> TokenUsage:
+        """The usage that the stream reported, or an estimate."""
         arguments = ("".join(arguments) for _, _, arguments in self._calls.values())
-        return self._usage or tokens.estimate(ask, "".join(self._text) + "".join(arguments))
+        return self._usage or token_estimate.estimate_tokens(request, "".join(self._text) + "".join(arguments))
 
     def _decode(self, data: bytes) -> _Chunk:
         try:
             chunk = self._decoder.decode(data)
         except msgspec.MsgspecError as error:
             raise ProviderError(self._provider, "an unreadable chunk") from error
-        fault = chunk.error or (chunk.x_groq.error if chunk.x_groq else None)
-        if fault:
-            body = fault if isinstance(fault, ErrorBody) else ErrorBody()
-            raise _error(self._provider, body.code if isinstance(body.code, int) else 0, body)
+        found = chunk.error or (chunk.x_groq.error if chunk.x_groq else None)
+        if found:
+            body = found if isinstance(found, VendorError) else VendorError()
+            raise _map_error(self._provider, body.code if isinstance(body.code, int) else 0, body)
         return chunk
 
-    def _choice(self, choice: _Choice) -> list[ThinkEvent]:
+    def _choice(self, choice: _Choice) -> list[LanguageModelEvent]:
         self._finish = choice.finish_reason or self._finish
         if self._finish == "error":
             raise ProviderError(self._provider, "error in the stream")
         delta = choice.delta or _Delta()
         for fragment in delta.tool_calls or []:
             self._collect(fragment)
-        return self._say(delta)
+        return self._text_delta(delta)
 
-    def _say(self, delta: _Delta) -> list[ThinkEvent]:
+    def _text_delta(self, delta: _Delta) -> list[LanguageModelEvent]:
         if delta.content:
             self._text.append(delta.content)
-        elif not delta.tool_calls or self.alive:
+        elif not delta.tool_calls or self.has_begun:
             return []
-        self.alive = True
-        return [Words(delta.content or "")]  # empty: a tool call has begun, and that is all that can be told
+        self.has_begun = True
+        return [TextDelta(delta.content or "")]  # empty when a tool call has begun
 
     def _collect(self, fragment: _Fragment) -> None:
         ids, names, arguments = self._calls.setdefault(fragment.index, ([], [], []))
@@ -221,7 +221,7 @@ class Reply:
         if function.arguments:
             arguments.append(function.arguments)
 
-    def _whole(self, index: int) -> ToolCall:
+    def _tool_call(self, index: int) -> ToolCall:
         ids, names, arguments = self._calls[index]
         if not names:
             raise ProviderError(self._provider, "a tool call without a name")

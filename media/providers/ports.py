@@ -1,9 +1,9 @@
-"""The three ports behind which every provider stands: Hear (speech to text), Think (language model), Speak (voice).
+"""The three ports that providers implement: SpeechToText, LanguageModel and TextToSpeech.
 
 All audio at the ports is G.711 mu-law, 8 kHz, mono (1 byte = 0.125 ms), as the phone network carries it.
 
 Errors:
-    ProviderError       any failure of a provider; `retryable` tells whether the same request may be tried again
+    ProviderError       any failure of a provider; `retryable`: whether the same request may be tried again
     ├── ProviderBusy    a quota or queue is full: try another provider at once
     └── ProviderSlow    a deadline passed
 """
@@ -31,16 +31,16 @@ class ProviderSlow(ProviderError):
     """The provider missed a deadline."""
 
 
-# --- Hear ---------------------------------------------------------------------------------------------------------
+# --- SpeechToText -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Transcript:
-    """What the recogniser makes of the caller's current turn.
+class RecognisedText:
+    """One result of a recogniser for the caller's current turn.
 
     text: the whole turn so far (cumulative, replaces what came before), never a delta.
     final: the recogniser will not change this text unless more audio is pushed.
-    token: the `finalise` request that this answers, or None when the recogniser spoke up by itself.
+    token: the `finalise` request that this answers, or None for a result that was not asked for.
     """
 
     text: str
@@ -49,18 +49,19 @@ class Transcript:
 
 
 @dataclass(frozen=True, slots=True)
-class HearFailed:
-    """The session is dead; nothing more will come from it."""
+class SpeechToTextFailed:
+    """The session failed; no more events follow."""
 
     error: ProviderError
 
 
-HearEvent = Transcript | HearFailed
-HearSink = Callable[[HearEvent], None]
+SpeechToTextEvent = RecognisedText | SpeechToTextFailed
+SpeechToTextSink = Callable[[SpeechToTextEvent], None]
 
 
-class HearSession(Protocol):
-    """One caller's ear. `push`, `started`, `finalise` and `next_turn` run on the frame path: they never block or raise.
+class SpeechToTextSession(Protocol):
+    """One caller's session. `push`, `started`, `finalise` and `next_turn` run on the frame path: they never block or
+    raise.
 
     Events go to the sink given at `open`, always on the event loop of the call.
     """
@@ -69,32 +70,32 @@ class HearSession(Protocol):
         """Takes the next piece of caller audio (usually 160 bytes = 20 ms); silence is pushed too."""
 
     def started(self) -> None:
-        """The caller began to speak a moment ago: audio older than about 500 ms can be dropped by a one-shot
-        recogniser. Called again when the caller goes on after a pause within the same turn: then nothing is dropped."""
+        """The caller began to speak a moment ago: a one-shot recogniser may drop audio older than about 500 ms.
+        Called again when the caller continues after a pause within the same turn: then nothing is dropped."""
 
     def finalise(self, token: int) -> None:
         """Asks for the final text of all audio pushed so far in this turn.
 
-        Answered by one `Transcript(final=True, token=token)` (text may be empty), unless a later `finalise` or
-        `next_turn` makes it stale or the session fails. Speculative: the caller may well go on speaking."""
+        Answered by one `RecognisedText(final=True, token=token)` (text may be empty), unless a later `finalise` or
+        `next_turn` makes it stale or the session fails. Speculative: the caller may go on speaking."""
 
     def next_turn(self) -> None:
-        """The current turn's text has been taken; later text starts afresh."""
+        """The current turn's text has been taken; later text belongs to the next turn."""
 
     async def close(self) -> None:
-        """Ends the session; idempotent; no event comes after it returns."""
+        """Ends the session; idempotent; no event follows after it returns."""
 
 
-class Hear(Protocol):
+class SpeechToText(Protocol):
     """A speech recogniser."""
 
     name: str
 
-    async def open(self, language: str, sink: HearSink) -> HearSession:
+    async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
         """Opens a session. Raises ProviderError when the provider cannot be reached."""
 
 
-# --- Think --------------------------------------------------------------------------------------------------------
+# --- LanguageModel ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ class ToolSpec:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """The model wants a tool run; `arguments` is the raw JSON text as the model wrote it."""
+    """The model calls a tool; `arguments` is the raw JSON text as the model wrote it."""
 
     id: str
     name: str
@@ -117,7 +118,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One entry of the conversation as the model remembers it. Assistant text is what the caller *heard*.
+    """One entry of the conversation. Assistant text is what the caller *heard*.
 
     role "tool": `text` is the result and `tool_call_id` names the call that it answers.
     """
@@ -129,7 +130,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class ChatRequest:
     """One request for a reply."""
 
     system: str
@@ -138,19 +139,19 @@ class Ask:
     language: str = "en"
 
 
-# Last user message of an Ask whose reply was begun by another provider: the assistant message before it is what the
-# caller has been told so far, and the reply has to go on from there (fallback in mid-answer).
-GO_ON: Final = (
+# Last user message of a ChatRequest whose reply another provider began (fallback in mid-reply): the assistant message
+# before it is what the caller heard so far, and the reply has to continue from there.
+CONTINUE_PROMPT: Final = (
     "[The line broke in the middle of your last message. Continue it from exactly where it stops, "
     "without repeating or commenting on any of it.]"
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class TextDelta:
     """The next piece of the reply's text, spaces included, exactly as streamed.
 
-    An empty text is a sign of life (the model has begun, for instance with a tool call) and is nothing to be spoken.
+    An empty text only shows that the model has begun (for instance with a tool call); it is not spoken.
     """
 
     text: str
@@ -158,33 +159,33 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class TokenUsage:
-    """Tokens of one request, as the provider counts them or (estimated=True) as we do."""
+    """Tokens of one request, as counted by the provider or (estimated=True) estimated by us."""
 
     prompt: int
     completion: int
     estimated: bool = False
 
 
-ThinkEvent = Words | ToolCall | TokenUsage
+LanguageModelEvent = TextDelta | ToolCall | TokenUsage
 
 
-class Think(Protocol):
-    """A language model, or anything that answers like one."""
+class LanguageModel(Protocol):
+    """A language model, or anything that answers as one."""
 
     name: str
 
-    def stream(self, ask: Ask) -> AsyncIterator[ThinkEvent]:
+    def stream(self, request: ChatRequest) -> AsyncIterator[LanguageModelEvent]:
         """Streams the reply. Closing the iterator cancels the request. Raises ProviderError.
 
-        TokenUsage may come more than once (add them up); none comes when the stream is closed early: estimate then."""
+        TokenUsage may come more than once (add them up). None comes when the stream is closed early: estimate it."""
 
 
-# --- Speak --------------------------------------------------------------------------------------------------------
+# --- TextToSpeech -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class TimedWord:
-    """A word of the reply and when it sounds, in ms from the first audio of the same `Speak.stream`."""
+    """A word of the reply and when it sounds, in ms from the stream's first audio."""
 
     text: str
     start_ms: float
@@ -192,17 +193,17 @@ class TimedWord:
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
-    """A piece of speech: mu-law 8 kHz audio, and the words known to begin in it (empty where the voice tells none)."""
+class SpeechChunk:
+    """A piece of speech: mu-law 8 kHz audio, and the words known to begin in it (none where the voice times none)."""
 
     audio: bytes
     words: tuple[TimedWord, ...] = field(default=())
 
 
-class Speak(Protocol):
+class TextToSpeech(Protocol):
     """A voice.
 
-    streams_text: True when the voice takes words as they come from the model; False when each item of `text` must be
+    streams_text: True when the voice accepts words as they come from the model; False when each item of `text` must be
     a whole clause or sentence.
     times_words: True when every word comes with its timing.
     """
@@ -211,7 +212,7 @@ class Speak(Protocol):
     streams_text: bool
     times_words: bool
 
-    def stream(self, text: AsyncIterator[str], language: str) -> AsyncIterator[Spoken]:
+    def stream(self, text: AsyncIterator[str], language: str) -> AsyncIterator[SpeechChunk]:
         """Speaks the text as it arrives and ends after the last audio. An empty item asks the voice to speak what it
         has so far (more may follow much later). Closing the iterator cancels. Audio may come faster than real time.
         Raises ProviderError."""

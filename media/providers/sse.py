@@ -1,16 +1,16 @@
-"""Server-sent events as pure text handling: bytes in, the data of whole events out (WHATWG HTML, section 9.2)."""
+"""Parser of server-sent events: bytes in, the data of complete events out; pure (WHATWG HTML, section 9.2)."""
 
 from typing import Final
 
-LONGEST_EVENT: Final = 1_000_000
+MAX_EVENT_BYTES: Final = 1_000_000
 
 
 class SseError(ValueError):
-    """The stream is no sequence of events of a sane size."""
+    """An event of the stream is too large."""
 
 
 class SseParser:
-    """Feed it what the socket gives. Comments, event names, ids and retry times are passed over."""
+    """Takes chunks of any size. Comments, event names, ids and retry times are ignored."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -20,12 +20,12 @@ class SseParser:
     def feed(self, chunk: bytes) -> list[bytes]:
         """Returns the data of every event that is complete now. Raises SseError for one above a megabyte."""
         *lines, self._rest = (self._rest + chunk).split(b"\n")
-        self._bound(len(self._rest))
+        self._check_size(len(self._rest))
         events = [self._line(line.removesuffix(b"\r")) for line in lines]
         return [event for event in events if event is not None]
 
     def end(self) -> list[bytes]:
-        """The stream ended; many servers leave out the blank line behind their last event."""
+        """Ends the stream and returns its last event; many servers omit the blank line behind it."""
         return self.feed(b"\n\n")
 
     def _line(self, line: bytes) -> bytes | None:
@@ -40,8 +40,8 @@ class SseParser:
         if name == b"data":
             self._data.append(value.removeprefix(b" "))
             self._size += len(value)
-            self._bound(self._size)
+            self._check_size(self._size)
 
-    def _bound(self, size: int) -> None:
-        if size > LONGEST_EVENT:
+    def _check_size(self, size: int) -> None:
+        if size > MAX_EVENT_BYTES:
             raise SseError("an event of more than a megabyte")

@@ -1,4 +1,4 @@
-"""Providers with fixed delays that otherwise behave like streaming vendors, for benchmarks and tests of fallback."""
+"""Stand-in providers with fixed delays that behave like streaming vendors, for benchmarks and tests of fallback."""
 
 import asyncio
 import math
@@ -12,40 +12,41 @@ import numpy as np
 from msgspec import Meta, Struct
 
 from media.audio import mulaw
-from media.providers import tokens
+from media.audio.mulaw import BYTES_PER_MS
+from media.providers import token_estimate
 from media.providers.ports import (
-    Ask,
-    HearFailed,
-    HearSession,
-    HearSink,
+    ChatRequest,
+    LanguageModelEvent,
     ProviderError,
-    Spoken,
-    ThinkEvent,
+    RecognisedText,
+    SpeechChunk,
+    SpeechToTextFailed,
+    SpeechToTextSession,
+    SpeechToTextSink,
+    TextDelta,
     TimedWord,
-    Transcript,
-    Words,
 )
+from media.providers.word_timing import spread_words, timing_length
 
 NAME: Final = "standin"
-BYTES_PER_MS: Final = 8
-# Vendors make speech faster than it is spoken.
+# Vendors produce speech faster than it is spoken.
 SPEED: Final = 4.0
 
 Ms = Annotated[int, Meta(ge=0, le=600_000)]
-# When to fail, so that fallback can be tried: at once, after a part was delivered, or by never answering.
+# When to fail, so that fallback can be tested: at once, after half was delivered, or by never answering.
 Fail = Literal["", "open", "midway", "silent"]
 
 
-class HearOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """final_ms: from `finalise` to the final text. text: what every turn is heard as."""
+class StandinSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """final_ms: from `finalise` to the final text. text: the result for every turn."""
 
     final_ms: Ms = 100
     text: str = ""
     fail: Fail = ""
 
 
-class ThinkOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """first_token_ms: from the request to the first word. token_ms: from word to word. text: the reply, always."""
+class StandinLanguageModelOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """first_token_ms: from the request to the first word. token_ms: from word to word. text: every reply."""
 
     first_token_ms: Ms = 200
     token_ms: Ms = 10
@@ -53,7 +54,7 @@ class ThinkOptions(Struct, frozen=True, forbid_unknown_fields=True):
     fail: Fail = ""
 
 
-class SpeakOptions(Struct, frozen=True, forbid_unknown_fields=True):
+class StandinTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """first_byte_ms: from the first text to the first audio. audio_ms: length of the whole speech, however long the
     text. chunk_ms: length of each piece."""
 
@@ -63,23 +64,23 @@ class SpeakOptions(Struct, frozen=True, forbid_unknown_fields=True):
     fail: Fail = ""
 
 
-class StandinHear:
-    """A recogniser that hears the same text in every turn in which the caller spoke."""
+class StandinSpeechToText:
+    """A recogniser with the same result for every turn in which the caller spoke."""
 
     name = NAME
 
-    def __init__(self, options: HearOptions) -> None:
+    def __init__(self, options: StandinSpeechToTextOptions) -> None:
         self._options = options
 
-    async def open(self, language: str, sink: HearSink) -> HearSession:
+    async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
         """Opens at once."""
         if self._options.fail == "open":
-            raise ProviderError(NAME, "told to fail")
-        return _HearSession(self._options, sink)
+            raise ProviderError(NAME, "configured to fail")
+        return _StandinSession(self._options, sink)
 
 
-class _HearSession:
-    def __init__(self, options: HearOptions, sink: HearSink) -> None:
+class _StandinSession:
+    def __init__(self, options: StandinSpeechToTextOptions, sink: SpeechToTextSink) -> None:
         self._options = options
         self._sink = sink
         self._loop = asyncio.get_running_loop()
@@ -87,7 +88,7 @@ class _HearSession:
         self._timer: asyncio.TimerHandle | None = None
 
     def push(self, ulaw: bytes) -> None:
-        """What the audio holds makes no difference."""
+        """Ignores the audio."""
 
     def started(self) -> None:
         self._spoke = True
@@ -112,79 +113,79 @@ class _HearSession:
     def _answer(self, token: int) -> None:
         self._timer = None
         if self._options.fail == "midway":
-            self._sink(HearFailed(ProviderError(NAME, "told to fail")))
+            self._sink(SpeechToTextFailed(ProviderError(NAME, "configured to fail")))
         else:
-            self._sink(Transcript(self._options.text if self._spoke else "", final=True, token=token))
+            self._sink(RecognisedText(self._options.text if self._spoke else "", final=True, token=token))
 
 
-class StandinThink:
-    """A language model that says the same in every reply, word by word."""
+class StandinLanguageModel:
+    """A language model with the same reply to every request, streamed word by word."""
 
     name = NAME
 
-    def __init__(self, options: ThinkOptions) -> None:
+    def __init__(self, options: StandinLanguageModelOptions) -> None:
         self._options = options
         self._words = re.findall(r"\s*\S+\s*", options.text)
 
-    async def stream(self, ask: Ask) -> AsyncIterator[ThinkEvent]:
-        """Streams the words on a fixed schedule that does not drift."""
+    async def stream(self, request: ChatRequest) -> AsyncIterator[LanguageModelEvent]:
+        """Streams the words on a fixed schedule, without drift."""
         options, loop = self._options, asyncio.get_running_loop()
         if options.fail == "open":
-            raise ProviderError(NAME, "told to fail")
+            raise ProviderError(NAME, "configured to fail")
         if options.fail == "silent":
             await loop.create_future()
         due = loop.time() + options.first_token_ms / 1000
         for index, word in enumerate(self._words):
             if options.fail == "midway" and index >= len(self._words) / 2:
-                raise ProviderError(NAME, "told to fail")
+                raise ProviderError(NAME, "configured to fail")
             await _sleep_until(loop, due)
-            yield Words(word)
+            yield TextDelta(word)
             due += options.token_ms / 1000
-        yield tokens.estimate(ask, options.text)
+        yield token_estimate.estimate_tokens(request, options.text)
 
 
-class StandinSpeak:
-    """A voice whose speech always has the same length; its words share the audio by their length.
+class StandinTextToSpeech:
+    """A voice whose speech always has the same length, which its words share by their own lengths.
 
-    pattern: mu-law audio, repeated as often as needed; made once by `speech_pattern` and shared by all calls.
+    pattern: mu-law audio, repeated as often as needed; made once by `make_speech_pattern` and shared by all calls.
     """
 
     name = NAME
     streams_text = True
     times_words = True
 
-    def __init__(self, options: SpeakOptions, pattern: bytes) -> None:
+    def __init__(self, options: StandinTextToSpeechOptions, pattern: bytes) -> None:
         self._options = options
         self._pattern = pattern
 
-    async def stream(self, text: AsyncIterator[str], language: str) -> AsyncIterator[Spoken]:
+    async def stream(self, text: AsyncIterator[str], language: str) -> AsyncIterator[SpeechChunk]:
         """Speaks faster than real time; the last piece waits for the end of the text."""
         if self._options.fail == "open":
-            raise ProviderError(NAME, "told to fail")
-        script = _Script(text)
+            raise ProviderError(NAME, "configured to fail")
+        speech_text = _SpeechText(text)
         try:
-            await script.begun.wait()
-            if script.speakable:
-                async with aclosing(self._speech(script)) as speech:
-                    async for spoken in speech:
-                        yield spoken
-            script.check()
+            await speech_text.begun.wait()
+            if speech_text.speakable:
+                async with aclosing(self._speech(speech_text)) as speech:
+                    async for chunk in speech:
+                        yield chunk
+            speech_text.raise_source_error()
         finally:
-            await script.close()
+            await speech_text.close()
 
-    async def _speech(self, script: "_Script") -> AsyncGenerator[Spoken, None]:
+    async def _speech(self, speech_text: "_SpeechText") -> AsyncGenerator[SpeechChunk, None]:
         options, loop = self._options, asyncio.get_running_loop()
         if options.fail == "silent":
             await loop.create_future()
         due = loop.time() + options.first_byte_ms / 1000
         for start in range(0, options.audio_ms, options.chunk_ms):
             if options.fail == "midway" and start >= options.audio_ms / 2:
-                raise ProviderError(NAME, "told to fail")
+                raise ProviderError(NAME, "configured to fail")
             end = min(start + options.chunk_ms, options.audio_ms)
             await _sleep_until(loop, due)
             if end == options.audio_ms:
-                await script.ended.wait()
-            yield Spoken(self._audio(start, end), script.spread(start, end, options.audio_ms))
+                await speech_text.ended.wait()
+            yield SpeechChunk(self._audio(start, end), speech_text.take_words(end, options.audio_ms))
             due += options.chunk_ms / 1000 / SPEED
 
     def _audio(self, start_ms: int, end_ms: int) -> bytes:
@@ -196,8 +197,8 @@ class StandinSpeak:
 
 
 @dataclass(slots=True)
-class _Script:
-    """The text of one speech, read as it comes by a task of its own, so that the audio keeps its schedule."""
+class _SpeechText:
+    """The text of one speech, read by its own task, so that the audio keeps its schedule."""
 
     text: AsyncIterator[str]
     words: list[str] = field(default_factory=list)
@@ -214,33 +215,32 @@ class _Script:
     async def _read(self) -> None:
         try:
             async for piece in self.text:
-                self._take(piece)
+                self._add(piece)
         finally:
-            self._take(" ")
+            self._add(" ")
             self.begun.set()
             self.ended.set()
 
-    def _take(self, piece: str) -> None:
-        """Words are known to be whole by the space behind them."""
+    def _add(self, piece: str) -> None:
+        """Adds text; a word is complete when a space follows it."""
         *whole, self._partial = re.split(r"\s+", self._partial + piece)
         self.words.extend(filter(None, whole))
         if self.words or self._partial:
             self.speakable = True
             self.begun.set()
 
-    def spread(self, start_ms: int, end_ms: int, audio_ms: int) -> tuple[TimedWord, ...]:
-        """Takes the words that begin in this piece, if those known so far share the rest of the audio."""
-        timed = []
-        pace = (audio_ms - self.at_ms) / max(1, sum(len(word) + 1 for word in self.words))
-        while self.words and (self.at_ms < end_ms or end_ms == audio_ms):
-            word = self.words.pop(0)
-            until = min(self.at_ms + (len(word) + 1) * pace, audio_ms)
-            timed.append(TimedWord(word, self.at_ms, until))
-            self.at_ms = until
-        return tuple(timed)
+    def take_words(self, end_ms: int, audio_ms: int) -> tuple[TimedWord, ...]:
+        """Removes and returns the words that begin in this piece, if all known words share the rest of the audio."""
+        pace = (audio_ms - self.at_ms) / max(1, timing_length(self.words))
+        timed = spread_words(self.words, self.at_ms, pace)
+        count = len(timed) if end_ms == audio_ms else sum(word.start_ms < end_ms for word in timed)
+        del self.words[:count]
+        if count:
+            self.at_ms = min(timed[count - 1].end_ms, audio_ms)
+        return tuple(timed[:count])
 
-    def check(self) -> None:
-        """Raises whatever ended the text early."""
+    def raise_source_error(self) -> None:
+        """Raises the error that ended the text early, if any."""
         if self._reader.done():
             self._reader.result()
 
@@ -250,7 +250,7 @@ class _Script:
         await asyncio.gather(self._reader, return_exceptions=True)
 
 
-def speech_pattern(ms: int = 2000) -> bytes:
+def make_speech_pattern(ms: int = 2000) -> bytes:
     """Quiet mu-law audio with the rhythm of speech: a 140 Hz buzz in four syllables a second, about -32 dBFS."""
     at = np.arange(ms * BYTES_PER_MS) / mulaw.RATE
     buzz = sum(np.sin(2 * math.pi * 140 * harmonic * at) / harmonic for harmonic in range(1, 9))

@@ -1,4 +1,4 @@
-"""The HTTP side of a worker: health, metrics, and in stand-alone mode the calls' events."""
+"""The HTTP endpoints of a worker: health, metrics, and in stand-alone mode the events of calls."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -7,44 +7,44 @@ from pathlib import Path
 
 from aiohttp import web
 
-from media.server.limits import Limits
+from media.server.limits import WorkerLimits
 from media.server.metrics import CONTENT_TYPE, Metrics
-from media.server.sinks import Folder
+from media.server.sinks import StateFolder
 from media.server.worker import Worker
 
-# How often a follower's file is looked at, and how long it is followed at most after the call's last event.
+# How often the file of a followed call is read, and how long a call is followed at most.
 FOLLOW_EVERY_S = 0.05
 FOLLOW_LIMIT_S = 4 * 3600.0
 LAST_EVENT = b'"type":"call.ended"'
 
 
-class App:
-    """Routes of one worker."""
+class HttpEndpoints:
+    """The HTTP routes of one worker."""
 
     def __init__(
         self,
         worker: Worker,
-        limits: Limits,
+        limits: WorkerLimits,
         metrics: Metrics,
-        folder: Folder,
-        away: Callable[[], bool] = lambda: False,
+        folder: StateFolder,
+        bus_unavailable: Callable[[], bool] = lambda: False,
     ) -> None:
-        """away: whether the bus, where plans come from, cannot be reached."""
+        """bus_unavailable: whether the bus, which plans come from, cannot be reached."""
         self._worker = worker
         self._limits = limits
         self._metrics = metrics
         self._folder = folder
-        self._away = away
+        self._bus_unavailable = bus_unavailable
 
     def build(self, *, stand_alone: bool) -> web.Application:
-        """The application; `stand_alone` adds the events of calls, which control gives out otherwise."""
+        """The application. stand_alone: adds the events of calls, which control serves otherwise."""
         app = web.Application(client_max_size=self._limits.max_message_bytes)
         app.on_response_prepare.append(_one_request)
         app.add_routes(
             [
                 web.get("/healthz", self._alive),
                 web.get("/readyz", self._ready),
-                web.get("/metrics", self._tell_metrics),
+                web.get("/metrics", self._get_metrics),
             ]
         )
         if stand_alone:
@@ -56,10 +56,18 @@ class App:
 
     async def _ready(self, request: web.Request) -> web.Response:
         worker = self._worker
-        state = "draining" if worker.draining else "full" if worker.full else "no_bus" if self._away() else "ready"
+        state = (
+            "draining"
+            if worker.is_draining
+            else "full"
+            if worker.is_full
+            else "no_bus"
+            if self._bus_unavailable()
+            else "ready"
+        )
         return web.json_response({"status": state}, status=200 if state == "ready" else 503)
 
-    async def _tell_metrics(self, request: web.Request) -> web.Response:
+    async def _get_metrics(self, request: web.Request) -> web.Response:
         return web.Response(body=self._metrics.render(), headers={"Content-Type": CONTENT_TYPE})
 
     async def _follow(self, request: web.Request) -> web.StreamResponse:
@@ -73,11 +81,11 @@ class App:
             async with aclosing(_tail(self._folder.events(call_id))) as tail:
                 async for lines in tail:
                     if request.transport is None:
-                        break  # the follower left
+                        break  # the client has disconnected
                     async with asyncio.timeout(self._limits.send_timeout_s):
                         await response.write(lines)
         except ConnectionResetError:
-            pass  # it left just now
+            pass  # the client has just disconnected
         except TimeoutError:
             if request.transport is not None:
                 request.transport.abort()
@@ -85,7 +93,8 @@ class App:
 
 
 async def _one_request(request: web.Request, response: web.StreamResponse) -> None:
-    """The front looks at a connection's first request only: a carrier's upgrade must not come as the second."""
+    """Closes after each answer: only the first request of a connection is dispatched, so a carrier's upgrade must not
+    come as the second."""
     response.force_close()
     response.headers["Connection"] = "close"
 
@@ -98,7 +107,7 @@ def _read_text(path: Path) -> str | None:
 
 
 async def _tail(path: Path) -> AsyncGenerator[bytes, None]:
-    """Whole lines of a growing file (now and then none), until the call's last event. It may be another worker's."""
+    """Yields whole lines of a growing file, or b"", until the call's last event. Another worker may write the file."""
     offset, rest = 0, b""
     for _ in range(round(FOLLOW_LIMIT_S / FOLLOW_EVERY_S)):
         chunk = await asyncio.to_thread(_read_from, path, offset)

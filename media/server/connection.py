@@ -1,4 +1,4 @@
-"""One carrier socket and its call: the shell around codec and call."""
+"""One carrier socket and its call: connects WebSocket, codec and call, and ends them together."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,124 +9,145 @@ import structlog
 
 from media.call.call import Call
 from media.server.frames import CloseCode, FrameError
-from media.server.limits import Limits
+from media.server.limits import WorkerLimits
 from media.server.websocket import WebSocket
-from media.telephony.wire import (
+from media.telephony.codec import (
+    CarrierReportedError,
     Clear,
     Codec,
-    Heard,
-    Inbound,
+    DigitReceived,
+    InboundAudio,
+    InboundEvent,
     Mark,
-    Marked,
-    Outbound,
+    MarkReached,
+    MediaProtocolError,
+    OutboundCommand,
     Play,
-    Pressed,
-    Started,
-    Stopped,
-    Trouble,
-    WireError,
+    StreamStarted,
+    StreamStopped,
 )
 from shared.events import EndReason
+from shared.refcycles import break_cycle
 
 log = structlog.get_logger()
 
 CODES = {"too_large": CloseCode.TOO_BIG, "binary_message": CloseCode.UNSUPPORTED}
 
 
-class Operator(Protocol):
-    """Puts calls through: the worker, as a connection sees it."""
+@dataclass(frozen=True, slots=True)
+class AttachedCall:
+    """A call and what its connection needs for it.
 
-    async def connect(self, started: Started, connection: "Connection") -> Call:
-        """Makes the call of a stream that has started. Raises Refused."""
+    encode: converts the call's audio (mu-law, 8 kHz) to the stream's encoding. on_stream_end: awaited before the socket
+    is closed, with the reason and the number that the caller is transferred to ("" for nowhere), because the carrier
+    asks for its next step as soon as the socket is closed. release: called at the very end, frees what the call used.
+    """
 
-    def wire_error(self, code: str) -> None:
-        """A protocol error was seen."""
+    call: Call
+    encode: Callable[[bytes], bytes]
+    on_stream_end: Callable[[EndReason, str], Awaitable[None]]
+    release: Callable[[], None]
 
 
-class Refused(Exception):
+class CallConnector(Protocol):
+    """Makes calls for connections; implemented by the worker."""
+
+    async def connect(self, started: StreamStarted, connection: "StreamConnection") -> AttachedCall:
+        """Makes the call of a stream that has started. Raises StreamRefused."""
+
+    def count_protocol_error(self, code: str) -> None:
+        """The carrier broke the media protocol or WebSocket's."""
+
+
+class StreamRefused(Exception):
     """The stream gets no call; the message says why (shown to the carrier)."""
 
-    def __init__(self, why: str, close_code: CloseCode = CloseCode.POLICY) -> None:
-        super().__init__(why)
+    def __init__(self, reason: str, close_code: CloseCode = CloseCode.POLICY) -> None:
+        super().__init__(reason)
         self.close_code = close_code
 
 
 @dataclass(frozen=True, slots=True)
-class _Fault:
-    """Why a socket is closed, without the exception, whose frames would hold the connection. `wire`: its code, if the
-    far side broke the protocol."""
+class _Failure:
+    """Why a socket is closed, without the exception, whose frames would hold the connection.
+
+    protocol_error: its code, if the far side broke the protocol."""
 
     close_code: CloseCode
     detail: str
-    wire: str = ""
+    protocol_error: str = ""
 
 
-class Connection:
-    """Implements `Line` for its call and `Receiver` for its socket. Ends the call once, whichever side goes first.
+class StreamConnection:
+    """Implements `MediaStream` for its call and `Receiver` for its socket. Ends the call once, whichever side is first.
 
     Frames are handled as they come. Only what takes time runs in a task (`run`): claiming the plan, while frames wait
-    in the kernel, and the end.
+    in the kernel, and the end. messages: received so far.
     """
 
-    def __init__(self, socket: WebSocket, codec: Codec, limits: Limits) -> None:
+    _attached: AttachedCall | None = None  # from the call's set-up until its end
+
+    def __init__(self, socket: WebSocket, codec: Codec, limits: WorkerLimits) -> None:
         loop = asyncio.get_running_loop()
         self._socket = socket
         self._codec = codec
         self._limits = limits
         self._time = loop.time
-        self._opened = self._last_message = self._swept = loop.time()
-        self._counted = 0
+        self._opened = self._last_message = self._last_check = loop.time()
+        self._checked_messages = 0
         self._reason: EndReason = "caller_hangup"
         self._detail = ""
-        self._started: asyncio.Future[Started | None] = loop.create_future()  # None: over before it started
-        self._over: asyncio.Future[_Fault | None] = loop.create_future()
+        self._started: asyncio.Future[StreamStarted | None] = loop.create_future()  # None: ended before it started
+        self._ended: asyncio.Future[_Failure | None] = loop.create_future()
         self._claim: asyncio.Timeout | None = None  # while the plan is being claimed
-        self._held: list[tuple[bytes, bool]] = []  # came in one chunk with the start, while the plan is being claimed
-        self.from_ulaw: Callable[[bytes], bytes] = bytes
-        self.on_end: Callable[[], None] = lambda: None
-        self.on_left: Callable[[EndReason, str], Awaitable[None]] | None = None
-        self.messages = 0
+        self._early: list[tuple[bytes, bool]] = []  # came in one chunk with the start, while the plan is being claimed
         self._live = True  # the stream can still take commands
-        self.call: Call | None = None
+        self.messages = 0
 
     @property
-    def claiming(self) -> bool:
-        """Its start is here, and its plan is being claimed."""
-        return self._live and self._started.done() and self.call is None
+    def call(self) -> Call | None:
+        """The call, once its plan was claimed and until it has ended."""
+        return self._attached.call if self._attached is not None else None
 
-    # --- Line ---
+    @property
+    def is_claiming_plan(self) -> bool:
+        """The stream has started and its plan is being claimed."""
+        return self._live and self._started.done() and self._attached is None
+
+    # --- MediaStream ---
 
     def play(self, ulaw: bytes) -> None:
         """Sends agent audio."""
-        self._put(Play(self.from_ulaw(ulaw)))
+        if self._attached is not None:
+            self._send(Play(self._attached.encode(ulaw)))
 
     def mark(self, name: str) -> None:
         """Asks for a mark."""
-        self._put(Mark(name))
+        self._send(Mark(name))
 
     def clear(self) -> None:
         """Empties the carrier's buffer."""
-        self._put(Clear())
+        self._send(Clear())
 
     def hang_up(self) -> None:
-        """Closes after what was sent, and after the word for whoever leads the line on."""
+        """Closes the socket after what was sent, once the outcome of the stream is published."""
         self._end(None)
 
     # --- Receiver ---
 
     def on_message(self, payload: bytes, is_text: bool) -> None:
-        """The frame path."""
+        """Takes a message; the frame path."""
         self.messages += 1
         self._last_message = self._time()
-        if self._live and self.call is None and self._started.done():
-            self._held.append((payload, is_text))
+        if self._live and self._attached is None and self._started.done():
+            self._early.append((payload, is_text))
         else:
             self._receive(payload, is_text)
 
     def on_fault(self, error: FrameError) -> None:
         """The far side broke the WebSocket protocol."""
         code = "too_large" if error.close_code is CloseCode.TOO_BIG else "bad_frame"
-        self._end(_Fault(error.close_code, f"{code}: {error}", code))
+        self._end(_Failure(error.close_code, f"{code}: {error}", code))
 
     def on_closed(self, broke: bool) -> None:
         """The far side is gone."""
@@ -136,84 +157,85 @@ class Connection:
 
     # --- running ---
 
-    async def run(self, operator: Operator) -> None:
-        """Serves the socket until either side ends, then the call is finished."""
+    async def run(self, connector: CallConnector) -> None:
+        """Serves the socket until either side ends, then finishes the call."""
         try:
-            fault = await self._serve(operator)
-            if fault is not None:
-                self._refuse(fault.close_code, fault.detail)
-                if fault.wire:
-                    operator.wire_error(fault.wire)
-        except Refused as error:
+            failure = await self._serve(connector)
+            if failure is not None:
+                self._refuse(failure.close_code, failure.detail)
+                if failure.protocol_error:
+                    connector.count_protocol_error(failure.protocol_error)
+        except StreamRefused as error:
             self._refuse(error.close_code, str(error))
-        except Exception as error:  # a fault of ours ends this call only, and is told with its traceback
+        except Exception as error:  # an internal error ends only this call; the traceback is logged
             log.exception("call.crashed")
             self._refuse(CloseCode.INTERNAL, f"internal fault: {type(error).__name__}")
         finally:
             await self._finish()
 
     def tick(self) -> None:
-        """A few times a second: lets the call look at its clocks. A call that cannot is ended."""
-        if self.call is None or not self._live:
+        """Lets the call check what depends on time; called about four times a second."""
+        if self._attached is None or not self._live:
             return
         try:
-            self.call.tick()
-        except Exception as error:  # the same fault would come with every tick, and must not spare the call
+            self._attached.call.tick()
+        except Exception as error:  # the same error would come with every tick: it ends the call
             log.exception("call.crashed")
             self._abort(f"internal fault: {type(error).__name__}")
 
-    def sweep(self, now: float) -> None:
-        """About once a second: finds dead sockets and floods. `now` is the event loop's time in seconds."""
+    def check_limits(self, now: float) -> None:
+        """Aborts dead sockets and floods; called about once a second. `now` is the event loop's time in seconds."""
         if not self._live:
             return  # the end has time limits of its own
-        limits, received = self._limits, self.messages + self._socket.others
-        # On a busy machine the sweep may be late, and what was held up comes in a burst: that is no flood.
-        allowed = limits.max_messages_per_s * max(1.0, now - self._swept)
-        if self._socket.stuck_since(now) > limits.send_timeout_s:
+        limits, received = self._limits, self.messages + self._socket.other_frames
+        # On a busy machine the check may be late, and what was held up comes in a burst: that is no flood.
+        allowed = limits.max_messages_per_s * max(1.0, now - self._last_check)
+        has_call = self._attached is not None
+        if self._socket.stalled_for(now) > limits.send_timeout_s:
             self._abort(f"took no data for {limits.send_timeout_s:g} s")
-        elif self.call is None and now - self._opened > limits.start_timeout_s:
+        elif not has_call and now - self._opened > limits.start_timeout_s:
             self._abort("no plan in time" if self._started.done() else "no start message in time")
-        elif self.call is not None and now - self._last_message > limits.receive_timeout_s:
+        elif has_call and now - self._last_message > limits.receive_timeout_s:
             self._abort(f"nothing received for {limits.receive_timeout_s:g} s")
-        elif received - self._counted > allowed:
+        elif received - self._checked_messages > allowed:
             self._abort("too many messages")
-        self._counted, self._swept = received, now
+        self._checked_messages, self._last_check = received, now
 
-    def shut(self, reason: EndReason, detail: str) -> None:
+    def end_call(self, reason: EndReason, detail: str) -> None:
         """Ends the call from our side, unless it is ending."""
         if self._live:
             self._reason, self._detail = reason, detail
             self.hang_up()
 
-    def make_way(self) -> None:
+    def evict(self) -> None:
         """Drops a socket without a call, for one that may bring some."""
         self._abort("made way for another socket")
 
-    def _put(self, command: Outbound) -> None:
+    def _send(self, command: OutboundCommand) -> None:
         if not self._live:
             return
-        self._socket.send(self._codec.say(command))
-        if self._socket.waiting > self._limits.max_outbox_bytes:
-            self._abort(f"{self._socket.waiting} bytes are waiting to be sent")
+        self._socket.send(self._codec.encode(command))
+        if self._socket.unsent_bytes > self._limits.max_outbox_bytes:
+            self._abort(f"{self._socket.unsent_bytes} bytes are waiting to be sent")
 
-    async def _serve(self, operator: Operator) -> _Fault | None:
+    async def _serve(self, connector: CallConnector) -> _Failure | None:
         started = await self._started
         if started is not None:
-            await self._connect(operator, started)
-        if self.call is not None and self._live:
-            self.call.begin()
-            for payload, is_text in self._held:
+            await self._connect(connector, started)
+        if self._attached is not None and self._live:
+            self._attached.call.begin()
+            for payload, is_text in self._early:
                 self._receive(payload, is_text)
-            self._held.clear()
+            self._early.clear()
             self._socket.resume()
-        return await self._over
+        return await self._ended
 
-    async def _connect(self, operator: Operator, started: Started) -> None:
-        """Claims the plan; gives up when the socket's end comes first."""
+    async def _connect(self, connector: CallConnector, started: StreamStarted) -> None:
+        """Claims the plan; stops when the socket's end comes first."""
         self._claim = claim = asyncio.timeout(None)
         try:
             async with claim:
-                self.call = await operator.connect(started, self)
+                self._attached = await connector.connect(started, self)
         except TimeoutError:
             if not claim.expired():
                 raise  # somebody else's time-out
@@ -225,30 +247,30 @@ class Connection:
             return
         try:
             for event in self._codec.receive(payload, is_text):
-                if type(event) is Heard and self.call is not None:
-                    self.call.on_audio(event.payload)
+                if type(event) is InboundAudio and self._attached is not None:
+                    self._attached.call.on_audio(event.payload)
                 else:
-                    self._take(event)
-        except WireError as error:
-            self._end(_wire_fault(error))
-        except Exception as error:  # a fault of ours ends this call only, and is told with its traceback
+                    self._handle(event)
+        except MediaProtocolError as error:
+            self._end(_protocol_failure(error))
+        except Exception as error:  # an internal error ends only this call; the traceback is logged
             log.exception("call.crashed")
-            self._end(_Fault(CloseCode.INTERNAL, f"internal fault: {type(error).__name__}"))
+            self._end(_Failure(CloseCode.INTERNAL, f"internal fault: {type(error).__name__}"))
 
-    def _take(self, event: Inbound) -> None:
+    def _handle(self, event: InboundEvent) -> None:
         """Handles everything but audio."""
         call = self.call
         match event:
-            case Started():
+            case StreamStarted():
                 self._socket.pause()
                 self._started.set_result(event)
-            case Marked(name=name) if call:
+            case MarkReached(name=name) if call:
                 call.on_mark(name)
-            case Pressed(digit=digit) if call:
+            case DigitReceived(digit=digit) if call:
                 call.on_digit(digit)
-            case Trouble(code=code, title=title):
-                log.warning("carrier.trouble", code=code, title=title)
-            case Stopped():
+            case CarrierReportedError(code=code, title=title):
+                log.warning("carrier.error_reported", code=code, title=title)
+            case StreamStopped():
                 self._end(None)
 
     def _abort(self, detail: str) -> None:
@@ -261,11 +283,11 @@ class Connection:
         self._reason, self._detail = "carrier_error", detail
         self._socket.close(code, detail)
 
-    def _end(self, fault: _Fault | None) -> None:
-        """Wakes `run`, which ends the call; the first to come says why."""
+    def _end(self, failure: _Failure | None) -> None:
+        """Wakes `run`, which ends the call; the first caller decides why."""
         self._live = False
-        if not self._over.done():
-            self._over.set_result(fault)
+        if not self._ended.done():
+            self._ended.set_result(failure)
             if self._claim is not None:
                 self._claim.reschedule(0.0)
         if not self._started.done():
@@ -274,22 +296,22 @@ class Connection:
     async def _finish(self) -> None:
         self._live = False
         try:
-            if self.call is not None:
-                await self._leave(self.call)
-                self._socket.close(CloseCode.NORMAL, "")
-                await self.call.finish(self._reason, self._detail)
+            if self._attached is not None:
+                await self._finish_call(self._attached)
         finally:
-            self.call = self.on_left = None  # they hold this line: all must go without the collector
-            self.on_end()
             self._socket.close(CloseCode.NORMAL, "")
-            await self._socket.gone(self._limits.send_timeout_s)
+            await self._socket.wait_closed(self._limits.send_timeout_s)
 
-    async def _leave(self, call: Call) -> None:
-        """Gives the word on: the carrier asks what to do with the line as soon as the socket is closed."""
-        if self.on_left is not None:
-            ending = call.ending
-            await self.on_left(ending.reason or self._reason, ending.number)
+    async def _finish_call(self, attached: AttachedCall) -> None:
+        termination = attached.call.termination
+        try:
+            await attached.on_stream_end(termination.reason or self._reason, termination.transfer_number)
+            self._socket.close(CloseCode.NORMAL, "")
+            await attached.call.finish(self._reason, self._detail)
+        finally:
+            break_cycle(self, "_attached")  # the call holds its stream, which is this connection
+            attached.release()
 
 
-def _wire_fault(error: WireError) -> _Fault:
-    return _Fault(CODES.get(error.code, CloseCode.PROTOCOL_ERROR), str(error), error.code)
+def _protocol_failure(error: MediaProtocolError) -> _Failure:
+    return _Failure(CODES.get(error.code, CloseCode.PROTOCOL_ERROR), str(error), error.code)

@@ -1,13 +1,15 @@
-"""WebSocket frames (RFC 6455), the server's side, without the socket: bytes in, messages out, and back."""
+"""WebSocket frames (RFC 6455), server side, without I/O: bytes to messages, and messages to bytes."""
 
 from collections.abc import Sequence
 from enum import IntEnum
 from typing import Final
 
+from shared.refcycles import without_frames
+
 # Opcodes (section 5.2) and close codes (section 7.4.1).
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
-MOST_CONTROL_BYTES: Final = 125  # section 5.5
-MOST_REASON_BYTES: Final = 123
+MAX_CONTROL_BYTES: Final = 125  # section 5.5
+MAX_REASON_BYTES: Final = 123
 
 
 class CloseCode(IntEnum):
@@ -23,7 +25,7 @@ class CloseCode(IntEnum):
     TRY_AGAIN = 1013
 
 
-# What a far side may send as the reason of its close; 3000 to 4999 are free (section 7.4.2 and the IANA registry).
+# The close codes that a peer may send; 3000 to 4999 are free for use (section 7.4.2 and the IANA registry).
 _CLOSE_CODES: Final = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)})
 
 Message = tuple[int, bytes]
@@ -31,7 +33,7 @@ Message = tuple[int, bytes]
 
 
 class FrameError(Exception):
-    """The bytes break the WebSocket protocol, or the message is too long."""
+    """The bytes violate the WebSocket protocol, or the message is too long."""
 
     def __init__(self, close_code: CloseCode, detail: str) -> None:
         super().__init__(detail)
@@ -39,24 +41,24 @@ class FrameError(Exception):
 
 
 class FrameReader:
-    """Cuts a client's bytes into messages and puts fragmented ones together. No extension is spoken.
+    """Splits a client's bytes into messages and joins fragments. No extension is supported.
 
-    `fault` is set when the bytes broke the protocol: what came before is still given out, what follows is thrown away.
-    At most one message of `max_bytes` and one chunk are held. `others`: frames so far that were no message of text or
-    bytes by themselves, for whoever looks out for floods.
+    fault: set when the bytes violate the protocol; messages before that are still returned, what follows is discarded.
+    At most one message of `max_bytes` and one chunk are buffered. other_frames: number of control frames and fragments
+    so far, to detect floods.
     """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._rest = b""
-        self._opcode = CONTINUATION  # of the fragmented message that is under way
+        self._opcode = CONTINUATION  # of the fragmented message being received
         self._fragments = bytearray()
         self.fault: FrameError | None = None
-        self.others = 0
+        self.other_frames = 0
 
     def feed(self, data: bytes) -> Sequence[Message]:
-        """Takes the next bytes; returns the messages that are whole now."""
-        # Nearly every chunk is one final, masked text frame of 126 to 65535 bytes of ASCII, taken without detours.
+        """Takes the next bytes; returns the messages that are complete now."""
+        # Nearly every chunk is one final, masked text frame of 126 to 65535 bytes of ASCII, which takes this fast path.
         if not self._rest and data.startswith(b"\x81\xfe") and len(data) > 8 and self._opcode == CONTINUATION:
             size = data[2] << 8 | data[3]
             if size == len(data) - 8 and 126 <= size <= self._max_bytes and self.fault is None:
@@ -75,16 +77,16 @@ class FrameReader:
                 if len(data) < start + size:
                     break
                 payload = _unmask(data[start - 4 : start], data[start : start + size])
-                self._take(data[at], payload, messages)
+                self._accept(data[at], payload, messages)
                 at = start + size
         except FrameError as fault:
-            self.fault = fault.with_traceback(None)  # its frames hold this reader
+            self.fault = without_frames(fault)  # its frames hold this reader
         if self.fault is None:
             self._rest = data[at:]
         return messages
 
     def _head(self, data: bytes, at: int) -> tuple[int, int] | None:
-        """Where the payload begins and its length; None while the head is not there in full. Raises FrameError."""
+        """Offset and length of the payload; None while the header is incomplete. Raises FrameError."""
         have = len(data) - at
         if have < 2:
             return None
@@ -96,33 +98,33 @@ class FrameReader:
                 return None
             size = int.from_bytes(data[at + 2 : at + 2 + wide], "big")
             if size < 126 or (wide == 8 and size < 65_536):
-                raise FrameError(CloseCode.PROTOCOL_ERROR, "a length that is not written in the shortest way")
+                raise FrameError(CloseCode.PROTOCOL_ERROR, "a length that is not in its shortest form")
         if size + len(self._fragments) > self._max_bytes and data[at] & 0x08 == 0:
             raise FrameError(CloseCode.TOO_BIG, f"more than {self._max_bytes} bytes in one message")
         start = at + 2 + wide + 4
         return (start, size) if len(data) >= start else None
 
     def _check(self, first: int, second: int, size: int) -> None:
-        """Raises FrameError for a frame that may not come, or not now."""
+        """Raises FrameError for a frame that is not allowed, or not now (sections 5.2, 5.4 and 5.5)."""
         opcode, final = first & 0x0F, first & 0x80
         if first & 0x70:
             raise FrameError(CloseCode.PROTOCOL_ERROR, "a reserved bit is set")
         if not second & 0x80:
             raise FrameError(CloseCode.PROTOCOL_ERROR, "a frame without mask")
         if opcode in (CLOSE, PING, PONG):
-            if not final or size > MOST_CONTROL_BYTES:
+            if not final or size > MAX_CONTROL_BYTES:
                 raise FrameError(CloseCode.PROTOCOL_ERROR, "a control frame in fragments or too long")
         elif opcode not in (CONTINUATION, TEXT, BINARY):
             raise FrameError(CloseCode.PROTOCOL_ERROR, f"unknown opcode {opcode}")
         elif (opcode == CONTINUATION) == (self._opcode == CONTINUATION):
             raise FrameError(CloseCode.PROTOCOL_ERROR, "fragments out of order")
 
-    def _take(self, first: int, payload: bytes, messages: list[Message]) -> None:
+    def _accept(self, first: int, payload: bytes, messages: list[Message]) -> None:
         opcode, final = first & 0x0F, first & 0x80
         if opcode == CLOSE:
             _check_close(payload)
         if opcode <= BINARY and not (final and self._opcode == CONTINUATION):
-            self.others += 1
+            self.other_frames += 1
             self._opcode = self._opcode or opcode
             self._fragments += payload
             if not final:
@@ -131,14 +133,14 @@ class FrameReader:
             self._opcode = CONTINUATION
             self._fragments.clear()
         elif opcode > BINARY:
-            self.others += 1
+            self.other_frames += 1
         if opcode == TEXT:
             _check_text(payload, CloseCode.NO_TEXT, "a text message that is no text")
         messages.append((opcode, payload))
 
 
-def frame(opcode: int, payload: bytes) -> bytes:
-    """One whole frame, as a server sends it."""
+def encode_frame(opcode: int, payload: bytes) -> bytes:
+    """Encodes one final, unmasked frame."""
     size = len(payload)
     first = 0x80 | opcode
     if size < 126:
@@ -148,10 +150,10 @@ def frame(opcode: int, payload: bytes) -> bytes:
     return bytes((first, 127)) + size.to_bytes(8, "big") + payload
 
 
-def close_frame(code: int, reason: str) -> bytes:
-    """A close frame; the reason is cut to what fits, between two characters."""
-    text = reason.encode()[:MOST_REASON_BYTES].decode("utf-8", "ignore")
-    return frame(CLOSE, code.to_bytes(2, "big") + text.encode())
+def encode_close(code: int, reason: str) -> bytes:
+    """Encodes a close frame; the reason is cut to what fits, between two characters."""
+    text = reason.encode()[:MAX_REASON_BYTES].decode("utf-8", "ignore")
+    return encode_frame(CLOSE, code.to_bytes(2, "big") + text.encode())
 
 
 def _unmask(mask: bytes, payload: bytes) -> bytes:
@@ -161,7 +163,7 @@ def _unmask(mask: bytes, payload: bytes) -> bytes:
 
 
 def _check_close(payload: bytes) -> None:
-    """Raises FrameError unless the payload is empty, or a code that may be sent and text."""
+    """Raises FrameError unless the payload is empty, or an allowed code and text (section 5.5.1)."""
     if not payload:
         return
     if len(payload) == 1 or int.from_bytes(payload[:2], "big") not in _CLOSE_CODES:

@@ -1,4 +1,4 @@
-"""What Prometheus is told. Nothing here is touched on the frame path: frames are counted by the calls and added up."""
+"""Prometheus metrics. None is updated on the frame path: calls count their frames, and add the sum at their end."""
 
 import os
 from functools import cached_property
@@ -11,14 +11,14 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Metrics:
-    """The worker's metrics. With several workers, PROMETHEUS_MULTIPROC_DIR makes every worker answer for all."""
+    """The worker's metrics. With PROMETHEUS_MULTIPROC_DIR, each of several workers answers with the metrics of all."""
 
     def __init__(self) -> None:
         registry = self.registry = CollectorRegistry()
         self.calls_active = Gauge(
             "vocalized_media_calls_active", "Calls running now", registry=registry, multiprocess_mode="livesum"
         )
-        self.waiting = Gauge(
+        self.pending_sockets = Gauge(
             "vocalized_media_waiting", "Sockets without a call yet", registry=registry, multiprocess_mode="livesum"
         )
         self.draining = Gauge(
@@ -36,7 +36,7 @@ class Metrics:
         self.wire_errors = self._counter("wire_errors", "Protocol errors", "code")
         self.messages = self._counter("messages", "Carrier messages received")
         self.interruptions = self._counter("interruptions", "Turns taken by the caller")
-        self.resumed = self._counter("false_interruptions", "Interruptions taken back")
+        self.false_interruptions = self._counter("false_interruptions", "Interruptions taken back")
         self.bus_failures = self._counter("bus_failures", "Times that Redis did not answer", "part")
         self.events_sent = self._counter("events_sent", "Events that Redis took")
         self.events_spooled = self._counter("events_spooled", "Events that went to the disk first")
@@ -46,13 +46,13 @@ class Metrics:
 
     @cached_property
     def bus_up(self) -> Gauge:
-        """Told from a node's first word on: stand-alone, no alarm on a Redis that is away may ring."""
+        """Created with the first heartbeat, so that in stand-alone mode no alert about Redis fires."""
         return Gauge(
             "vocalized_media_bus_up", "1 while Redis answers", registry=self.registry, multiprocess_mode="livemin"
         )
 
     def render(self) -> bytes:
-        """The text exposition."""
+        """The metrics in Prometheus' text format."""
         folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
         if not folder:
             return generate_latest(self.registry)

@@ -1,42 +1,42 @@
-"""Where a stream's plan comes from."""
+"""Sources of a stream's plan."""
 
 from dataclasses import dataclass
 from typing import Protocol
 
-from media.telephony.wire import Started
+from media.telephony.codec import StreamStarted
 from shared.plan import CallPlan
 
 
-class NoPlan(Exception):
-    """This stream has no plan: it is refused with this reason, shown to the carrier. code: for the metric. again: it
-    may have one later."""
+class PlanRefused(Exception):
+    """The stream gets no plan and is refused. The reason is shown to the carrier. code: metric label. retryable: a
+    later attempt may succeed."""
 
-    def __init__(self, reason: str, code: str = "no_plan", *, again: bool = False) -> None:
+    def __init__(self, reason: str, code: str = "no_plan", *, retryable: bool = False) -> None:
         super().__init__(reason)
-        self.code, self.again = code, again
+        self.code, self.retryable = code, retryable
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
-    """By which path a stream came. carrier: "twilio", "telnyx" or "browser". token: the path's last part, if any."""
+class SocketRoute:
+    """The path of a socket. carrier: "twilio", "telnyx" or "browser". token: the path's last part, or empty."""
 
     carrier: str
     token: str = ""
 
 
 class PlanSource(Protocol):
-    """Gives each stream its plan."""
+    """Looks up the plan of a stream."""
 
-    async def claim(self, started: Started, door: Door) -> CallPlan:
-        """The plan of the stream. Raises NoPlan."""
+    async def claim(self, started: StreamStarted, route: SocketRoute) -> CallPlan:
+        """The plan of the stream. Raises PlanRefused."""
 
 
-class OnePlan:
+class SinglePlan:
     """Stand-alone mode: every stream gets the same plan."""
 
     def __init__(self, plan: CallPlan) -> None:
         self._plan = plan
 
-    async def claim(self, started: Started, door: Door) -> CallPlan:
-        """The plan, whatever the stream."""
+    async def claim(self, started: StreamStarted, route: SocketRoute) -> CallPlan:
+        """The plan, for every stream."""
         return self._plan

@@ -1,4 +1,4 @@
-"""One WebSocket after its handshake: messages in and out without a task, a queue or a future for any of them."""
+"""One WebSocket after its handshake: messages in and out without a task, a queue or a future per message."""
 
 import asyncio
 from typing import Protocol
@@ -12,32 +12,34 @@ from media.server.frames import (
     CloseCode,
     FrameError,
     FrameReader,
-    close_frame,
-    frame,
+    encode_close,
+    encode_frame,
 )
+from shared.refcycles import break_cycle
 
 
 class Receiver(Protocol):
-    """Who listens to a socket. Never called after `on_closed`."""
+    """Callbacks of a socket. None is called after `on_closed`."""
 
     def on_message(self, payload: bytes, is_text: bool) -> None:
-        """A message came."""
+        """A message was received."""
 
     def on_fault(self, error: FrameError) -> None:
-        """The far side broke the WebSocket protocol: nothing more will come."""
+        """The peer violated the WebSocket protocol; no further callback follows."""
 
     def on_closed(self, broke: bool) -> None:
-        """The far side closed or is gone; `broke`: without a close frame."""
+        """The peer closed the connection. broke: without a close frame."""
 
 
-# A far side that sends pings and takes no answers: behind so much, a ping is not answered (section 5.5.3 allows it).
-MOST_BEFORE_PONG = 65_536
+# Limit of unsent bytes above which a ping is not answered, against a peer that sends pings and reads nothing (RFC 6455,
+# section 5.5.3: only the latest ping has to be answered).
+MAX_UNSENT_BEFORE_PONG = 65_536
 
 
 class WebSocket(asyncio.Protocol):
     """Reads, writes and closes. What cannot be written at once waits in the transport's buffer.
 
-    `receiver` is set by whoever makes it, before the first byte.
+    receiver: set by the creator, before the first byte.
     """
 
     receiver: Receiver
@@ -46,33 +48,36 @@ class WebSocket(asyncio.Protocol):
         self._transport = transport
         self._reader = FrameReader(max_message_bytes)
         self._written = 0
-        self._flushed = (-1, 0.0)  # how many bytes had left at the latest look, and since when it has been so many
-        self._closing = False  # our close frame is out
-        self._told = False  # the receiver knows of the end
+        self._flushed = (
+            -1,
+            0.0,
+        )  # number of bytes sent at the latest check, and the time since which it has not changed
+        self._closing = False  # our close frame was sent
+        self._end_reported = False  # no further callback
         self._lost = asyncio.get_running_loop().create_future()
 
     @property
-    def others(self) -> int:
-        """Frames that came and were no message of their own: pings and the like, fragments."""
-        return self._reader.others
+    def other_frames(self) -> int:
+        """Number of control frames and fragments received."""
+        return self._reader.other_frames
 
     @property
-    def waiting(self) -> int:
-        """Bytes that the far side has not taken yet."""
+    def unsent_bytes(self) -> int:
+        """Bytes in the transport's buffer."""
         return self._transport.get_write_buffer_size()
 
     def send(self, message: str | bytes) -> None:
-        """Sends text as str, binary as bytes; nothing after a close."""
+        """Sends str as a text message, bytes as a binary one; nothing after a close."""
         if self._closing:
             return
         if isinstance(message, str):
-            self._write(frame(TEXT, message.encode()))
+            self._write(encode_frame(TEXT, message.encode()))
         else:
-            self._write(frame(BINARY, message))
+            self._write(encode_frame(BINARY, message))
 
-    def stuck_since(self, now: float) -> float:
-        """Seconds for which the far side has taken nothing although something waits, as far as these looks tell."""
-        waiting = self.waiting
+    def stalled_for(self, now: float) -> float:
+        """Seconds for which the peer has accepted nothing while bytes are waiting, measured between calls of this."""
+        waiting = self.unsent_bytes
         flushed, since = self._flushed
         if not waiting or self._written - waiting != flushed:
             self._flushed = (self._written - waiting, now)
@@ -80,28 +85,28 @@ class WebSocket(asyncio.Protocol):
         return now - since
 
     def pause(self) -> None:
-        """Leaves what comes in the kernel's buffer."""
+        """Stops reading; data stays in the kernel's buffer."""
         self._transport.pause_reading()
 
     def resume(self) -> None:
-        """Reads on."""
+        """Resumes reading."""
         if not self._transport.is_closing():
             self._transport.resume_reading()
 
     def close(self, code: CloseCode, reason: str) -> None:
-        """Begins to close, after everything sent so far; messages that still come are thrown away."""
-        self._told = True
+        """Starts the closing handshake after everything sent so far; further messages are discarded."""
+        self._end_reported = True
         if not self._closing:
             self._closing = True
-            self._write(close_frame(code, reason))
-            self.resume()  # their close, or that they are gone, must be seen
+            self._write(encode_close(code, reason))
+            self.resume()  # to receive the peer's close frame or end of file
 
     def abort(self) -> None:
         """Drops the connection at once."""
         self._transport.abort()
 
-    async def gone(self, within_s: float) -> None:
-        """Waits until the connection is down; drops it when the far side does not close in time."""
+    async def wait_closed(self, within_s: float) -> None:
+        """Waits until the connection is closed; aborts it when the peer does not close in time."""
         try:
             async with asyncio.timeout(within_s):
                 await asyncio.shield(self._lost)
@@ -111,39 +116,39 @@ class WebSocket(asyncio.Protocol):
     # --- asyncio.Protocol ---
 
     def data_received(self, data: bytes) -> None:
-        """Bytes came."""
+        """Bytes were received."""
         reader = self._reader
         for opcode, payload in reader.feed(data):
             if opcode <= BINARY:
-                if not self._told:
+                if not self._end_reported:
                     self.receiver.on_message(payload, opcode == TEXT)
             else:
                 self._control(opcode, payload)
-        if reader.fault is not None and not self._told:
-            self._told = True
+        if reader.fault is not None and not self._end_reported:
+            self._end_reported = True
             self.receiver.on_fault(reader.fault)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is down."""
+        """The connection was closed."""
         self._closing = True
         if not self._lost.done():
             self._lost.set_result(None)
-        self._tell(broke=True)
-        del self.receiver  # it holds this socket: both must go without the collector
+        self._report_closed(broke=True)
+        break_cycle(self, "receiver")
 
     def _control(self, opcode: int, payload: bytes) -> None:
-        if opcode == PING and not self._closing and self.waiting <= MOST_BEFORE_PONG:
-            self._write(frame(PONG, payload))
+        if opcode == PING and not self._closing and self.unsent_bytes <= MAX_UNSENT_BEFORE_PONG:
+            self._write(encode_frame(PONG, payload))
         elif opcode == CLOSE:
             if not self._closing:
                 self._closing = True
-                self._write(frame(CLOSE, payload[:2]))
+                self._write(encode_frame(CLOSE, payload[:2]))
             self._transport.close()
-            self._tell(broke=False)
+            self._report_closed(broke=False)
 
-    def _tell(self, broke: bool) -> None:
-        if not self._told:
-            self._told = True
+    def _report_closed(self, broke: bool) -> None:
+        if not self._end_reported:
+            self._end_reported = True
             self.receiver.on_closed(broke)
 
     def _write(self, data: bytes) -> None:

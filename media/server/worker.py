@@ -1,32 +1,33 @@
-"""One event loop's calls: puts streams through, keeps the pulse, drains."""
+"""Runs one event loop's calls: makes them, ticks them, drains."""
 
 import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import structlog
 
 from media.audio.transcode import Transcoder
 from media.call.call import Call
-from media.call.hints import Hints
-from media.call.journal import Journal, Sink
-from media.call.parts import Parts
-from media.call.recording import Recorder
-from media.providers.factory import Factory
-from media.server.connection import Connection, Refused
+from media.call.components import CallComponents
+from media.call.event_emitter import EventEmitter, EventSink
+from media.call.recording import RecordingWriter
+from media.call.turn_hints import TurnHints
+from media.providers.factory import ProviderFactory
+from media.server.call_records import CallRecord, CallRecordStore
+from media.server.connection import AttachedCall, StreamConnection, StreamRefused
 from media.server.frames import CloseCode
-from media.server.keeper import Keeper, Record
-from media.server.limits import Limits
-from media.server.lobby import Lobby
+from media.server.limits import WorkerLimits
 from media.server.metrics import Metrics
-from media.server.plans import Door, NoPlan, PlanSource
-from media.server.pulse import Pulse
-from media.telephony.wire import Started
+from media.server.pending import PendingSockets
+from media.server.plans import PlanRefused, PlanSource, SocketRoute
+from media.server.ticker import CallTicker
+from media.telephony.codec import StreamStarted
 from media.turn.vad import VadEngine
 from shared import events
-from shared.events import CallEnded, CallResumed, CallStarted, EndReason, Envelope, Usage
+from shared.events import CallEnded, CallResumed, CallStarted, CallUsage, EndReason, EventEnvelope
 from shared.ids import new_id
 from shared.plan import CallPlan, PlanError
 
@@ -34,70 +35,74 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Resources:
-    """What a worker's calls share. `judge` is smart-turn's opinion (slow, runs on `pool`), None when it is off."""
+class WorkerResources:
+    """What a worker's calls share.
 
-    limits: Limits
+    disk: one thread for file work. pool: for models. smart_turn: maps 16-bit 8 kHz PCM to 0..1 = finished, about 45 ms
+    of CPU, runs on `pool`; None when it is off.
+    """
+
+    limits: WorkerLimits
     plans: PlanSource
-    providers: Factory
-    engine: VadEngine
-    keeper: Keeper
+    providers: ProviderFactory
+    vad: VadEngine
+    records: CallRecordStore
     disk: Executor
     pool: Executor
     metrics: Metrics
-    judge: Callable[[bytes], float] | None = None
+    smart_turn: Callable[[bytes], float] | None = None
 
 
 class Worker:
-    """Implements `Operator` for its connections."""
+    """Runs the calls of one event loop."""
 
-    def __init__(self, resources: Resources) -> None:
+    def __init__(self, resources: WorkerResources) -> None:
         self._resources = resources
-        self._connections: dict[Connection, asyncio.Task[None]] = {}
-        self._lobby = Lobby(resources.limits.max_waiting, resources.metrics)
-        self._calls: set[Connection] = set()  # those that have claimed a plan
-        self._pulse = Pulse(resources.engine.run, self._sweep)
+        self._connections: dict[StreamConnection, asyncio.Task[None]] = {}
+        self._pending = PendingSockets(resources.limits.max_pending, resources.metrics)
+        self._calls: set[StreamConnection] = set()  # those that have claimed a plan
+        self._ticker = CallTicker(resources.vad.run, self._check_limits)
         self._idle = asyncio.Event()
         self._idle.set()
-        self.draining = False
+        self.is_draining = False
 
     @property
-    def connections(self) -> tuple[Connection, ...]:
+    def connections(self) -> tuple[StreamConnection, ...]:
         """The sockets that are open now."""
         return tuple(self._connections)
 
     @property
-    def calls(self) -> int:
+    def call_count(self) -> int:
         """How many of them have a call: this node's load."""
         return len(self._calls)
 
     @property
-    def full(self) -> bool:
+    def is_full(self) -> bool:
         """No room for another call."""
         return len(self._calls) >= self._resources.limits.max_calls
 
     @property
-    def crowded(self) -> bool:
-        """No room for another socket, though there may be for a call."""
-        return self._lobby.crowded
+    def is_pending_full(self) -> bool:
+        """No room for another socket, though there may be room for a call."""
+        return self._pending.is_full
 
     def start(self) -> None:
-        """Begins to tick; on the running loop."""
-        self._pulse.start()
+        """Starts the ticker on the running loop."""
+        self._ticker.start()
 
-    def serve(self, connection: Connection, door: Door) -> None:
-        """Begins to run a socket, to its end."""
-        self._lobby.enter(connection)
-        self._connections[connection] = asyncio.create_task(self._run(connection, door))
+    def serve(self, connection: StreamConnection, route: SocketRoute) -> None:
+        """Starts a task that runs a socket to its end."""
+        self._pending.add(connection)
+        self._connections[connection] = asyncio.create_task(self._run(connection, route))
         self._idle.clear()
 
-    async def _run(self, connection: Connection, door: Door) -> None:
+    async def _run(self, connection: StreamConnection, route: SocketRoute) -> None:
         try:
-            await connection.run(_Desk(self, door))
+            await connection.run(_RouteConnector(self, route))
         finally:
-            self._pulse.remove(connection)
+            self._ticker.remove(connection)
             del self._connections[connection]
-            self._lobby.leave(connection)
+            self._pending.remove(connection)
             if connection in self._calls:
                 self._calls.remove(connection)
                 self._resources.metrics.calls_active.dec()
@@ -106,105 +111,105 @@ class Worker:
                 self._idle.set()
 
     async def drain(self) -> None:
-        """No new calls; running calls finish, within the limit; then they are ended."""
-        self.draining = True
+        """Accepts no new calls and waits for the running ones, within the limit; then ends them."""
+        self.is_draining = True
         self._resources.metrics.draining.set(1)
         try:
             async with asyncio.timeout(self._resources.limits.drain_timeout_s):
                 await self._idle.wait()
         except TimeoutError:
-            log.warning("drain.timeout", calls=self.calls)
-            self.shut("media_lost", "the server is shutting down")
-            await self._last_wait()
-        self._pulse.stop()
+            log.warning("drain.timed_out", calls=self.call_count)
+            self.end_calls("media_lost", "the server is shutting down")
+            await self._wait_for_ended_calls()
+        self._ticker.stop()
 
-    def shut(self, reason: EndReason, detail: str) -> None:
+    def end_calls(self, reason: EndReason, detail: str) -> None:
         """Ends all calls."""
         for connection in self.connections:
-            connection.shut(reason, detail)
+            connection.end_call(reason, detail)
 
-    async def connect(self, started: Started, connection: Connection, door: Door) -> Call:
-        """Makes the call of a stream. Raises Refused."""
+    async def connect(self, started: StreamStarted, connection: StreamConnection, route: SocketRoute) -> AttachedCall:
+        """Claims the plan of a stream and makes its call. Raises StreamRefused."""
         resources = self._resources
-        plan = await self._claim(started, door)
-        self._lobby.leave(connection)
+        plan = await self._claim(started, route)
+        self._pending.remove(connection)
         self._calls.add(connection)
         resources.metrics.calls_active.inc()
         call_id = plan.call_id or new_id()
-        record = resources.keeper.open(plan, call_id)
-        journal = Journal(call_id, _Observed(record, resources.metrics, door.carrier), leg=plan.leg)
-        clock = _clock_of(plan)
-        journal.emit(_beginning(plan, started, door, clock()))
+        record = resources.records.open(plan, call_id)
+        emitter = EventEmitter(call_id, _CountingSink(record, resources.metrics, route.carrier), leg=plan.leg)
+        clock = _call_clock(plan)
+        emitter.emit(_first_event(plan, started, route, clock()))
         try:
-            call = self._assemble(plan, started, connection, record, journal, clock)
-        except Exception as error:  # whatever it is: a call that was begun in the records must also end there
-            _give_up(journal, error, clock())
+            attached = self._assemble(plan, started, connection, record, emitter, clock)
+        except Exception as error:  # a call that has begun in the records must also end there, whatever happened
+            _emit_failure(emitter, error, clock())
             if isinstance(error, PlanError):
                 resources.metrics.refused.labels("bad_plan").inc()
-                raise Refused(str(error)) from error
+                raise StreamRefused(str(error)) from error
             raise
-        record.joined(call)
-        connection.on_left = record.left
-        self._pulse.add(connection, connection.tick)
-        return call
+        record.attach(attached.call)
+        self._ticker.add(connection, connection.tick)
+        return attached
 
-    def wire_error(self, code: str) -> None:
+    def count_protocol_error(self, code: str) -> None:
         """Counts a protocol error."""
         self._resources.metrics.wire_errors.labels(code).inc()
 
-    async def _claim(self, started: Started, door: Door) -> CallPlan:
-        """Raises Refused."""
+    async def _claim(self, started: StreamStarted, route: SocketRoute) -> CallPlan:
+        """Raises StreamRefused."""
         try:
-            if self.full:  # since the socket was opened; the ticket stays good
-                raise NoPlan("no plan: no room for another call", "full", again=True)
-            return await self._resources.plans.claim(started, door)
-        except NoPlan as error:
+            if self.is_full:  # since the socket was opened; the ticket stays good
+                raise PlanRefused("no plan: no room for another call", "full", retryable=True)
+            return await self._resources.plans.claim(started, route)
+        except PlanRefused as error:
             self._resources.metrics.refused.labels(error.code).inc()
-            log.warning("stream.refused", reason=error.code, carrier=door.carrier)
-            raise Refused(str(error), CloseCode.TRY_AGAIN if error.again else CloseCode.POLICY) from error
+            log.warning("stream.refused", reason=error.code, carrier=route.carrier)
+            raise StreamRefused(str(error), CloseCode.TRY_AGAIN if error.retryable else CloseCode.POLICY) from error
 
     def _assemble(
         self,
         plan: CallPlan,
-        started: Started,
-        connection: Connection,
-        record: Record,
-        journal: Journal,
+        started: StreamStarted,
+        connection: StreamConnection,
+        record: CallRecord,
+        emitter: EventEmitter,
         clock: Callable[[], float],
-    ) -> Call:
-        """The media path of one call, put together in one place."""
+    ) -> AttachedCall:
+        """Puts the media path of one call together."""
         resources = self._resources
         transcoder = Transcoder(started.encoding, started.sample_rate)
-        connection.from_ulaw = transcoder.from_ulaw
-        providers = resources.providers.build(plan, journal.emit)
-        smart = resources.judge is not None and plan.turn.smart_turn
-        track = resources.engine.track()
-        connection.on_end = lambda: resources.engine.release(track)
-        return Call(
-            Parts(
-                plan=plan,
-                line=connection,
-                hear=providers.hear,
-                think=providers.think,
-                speak=providers.speak,
-                track=track,
-                journal=journal,
-                clock=clock,
-                transcoder=transcoder,
-                recorder=Recorder(record.recording, resources.disk, clock()) if plan.recording else None,
-                hints=Hints(resources.judge, resources.pool) if smart and resources.judge else None,
-                archive=record.archive,
-                heard=record.heard,
+        providers = resources.providers.build(plan, emitter.emit)
+        smart_turn = resources.smart_turn if plan.turn.smart_turn else None
+        with ExitStack() as undo:
+            track = resources.vad.track()
+            undo.callback(resources.vad.release, track)
+            call = Call(
+                CallComponents(
+                    plan=plan,
+                    stream=connection,
+                    stt=providers.stt,
+                    llm=providers.llm,
+                    tts=providers.tts,
+                    track=track,
+                    emitter=emitter,
+                    clock=clock,
+                    transcoder=transcoder,
+                    recorder=RecordingWriter(record.recording, resources.disk, clock()) if plan.recording else None,
+                    hints=TurnHints(smart_turn, resources.pool) if smart_turn else None,
+                    archive=record.archive,
+                    on_turn_taken=record.conversation_changed,
+                )
             )
-        )
+            return AttachedCall(call, transcoder.from_ulaw, record.stream_ended, release=undo.pop_all().close)
 
-    def _sweep(self) -> None:
+    def _check_limits(self) -> None:
         now = asyncio.get_running_loop().time()
         for connection in self.connections:
-            connection.sweep(now)
+            connection.check_limits(now)
 
-    async def _last_wait(self) -> None:
-        """Ended calls get as long as a stuck socket may take, and no longer."""
+    async def _wait_for_ended_calls(self) -> None:
+        """Waits as long as a stuck socket may take, and no longer."""
         try:
             async with asyncio.timeout(2 * self._resources.limits.send_timeout_s):
                 await self._idle.wait()
@@ -213,33 +218,33 @@ class Worker:
 
 
 @dataclass(frozen=True, slots=True)
-class _Desk:
-    """The worker, for a socket that came by one path."""
+class _RouteConnector:
+    """The worker's `CallConnector` for a socket that came by one route."""
 
     worker: Worker
-    door: Door
+    route: SocketRoute
 
-    async def connect(self, started: Started, connection: Connection) -> Call:
-        return await self.worker.connect(started, connection, self.door)
+    async def connect(self, started: StreamStarted, connection: StreamConnection) -> AttachedCall:
+        return await self.worker.connect(started, connection, self.route)
 
-    def wire_error(self, code: str) -> None:
-        self.worker.wire_error(code)
-
-
-def _clock_of(plan: CallPlan) -> Callable[[], float]:
-    """Ms since the call's first stream began."""
-    loop = asyncio.get_running_loop()
-    before = max(0.0, time.time() * 1000 - plan.resume.began_ms) if plan.resume else 0.0
-    began = loop.time() - before / 1000
-    return lambda: (loop.time() - began) * 1000.0
+    def count_protocol_error(self, code: str) -> None:
+        self.worker.count_protocol_error(code)
 
 
-def _beginning(plan: CallPlan, started: Started, door: Door, now: float) -> CallStarted | CallResumed:
+def _call_clock(plan: CallPlan) -> Callable[[], float]:
+    """Returns a clock of ms since the call's first stream began."""
+    time_s = asyncio.get_running_loop().time
+    before_ms = max(0.0, time.time() * 1000 - plan.resume.began_ms) if plan.resume else 0.0
+    began_s = time_s() - before_ms / 1000
+    return lambda: (time_s() - began_s) * 1000.0
+
+
+def _first_event(plan: CallPlan, started: StreamStarted, route: SocketRoute, now: float) -> CallStarted | CallResumed:
     if plan.leg:
         lost_ms = max(0, round(time.time() * 1000) - plan.resume.lost_ms) if plan.resume else 0
         return CallResumed(round(now), lost_ms, plan.leg, started.stream_id)
     return CallStarted(
-        door.carrier,  # type: ignore[arg-type]  # one of the three names that the routes give
+        route.carrier,  # type: ignore[arg-type]  # one of the three names that the routes give
         started.carrier_call_id,
         started.stream_id,
         plan.agent.name,
@@ -248,23 +253,23 @@ def _beginning(plan: CallPlan, started: Started, door: Door, now: float) -> Call
     )
 
 
-def _give_up(journal: Journal, error: Exception, now: float) -> None:
-    unusable = isinstance(error, PlanError)
-    reason: EndReason = "provider_error" if unusable else "carrier_error"
-    detail = str(error) if unusable else f"internal fault: {type(error).__name__}"
-    journal.emit(CallEnded("failed", reason, detail, round(now), Usage()))
-    journal.close()
+def _emit_failure(emitter: EventEmitter, error: Exception, now: float) -> None:
+    is_bad_plan = isinstance(error, PlanError)
+    reason: EndReason = "provider_error" if is_bad_plan else "carrier_error"
+    detail = str(error) if is_bad_plan else f"internal fault: {type(error).__name__}"
+    emitter.emit(CallEnded("failed", reason, detail, round(now), CallUsage()))
+    emitter.close()
 
 
-class _Observed:
-    """A sink that counts on the way what Prometheus wants to know."""
+class _CountingSink:
+    """Counts events for the metrics on their way to the sink."""
 
-    def __init__(self, sink: Sink, metrics: Metrics, carrier: str) -> None:
+    def __init__(self, sink: EventSink, metrics: Metrics, carrier: str) -> None:
         self._sink = sink
         self._metrics = metrics
         self._carrier = carrier
 
-    def write(self, envelope: Envelope) -> None:
+    def write(self, envelope: EventEnvelope) -> None:
         self._count(envelope.call_id, envelope.event)
         self._sink.write(envelope)
 
@@ -275,18 +280,18 @@ class _Observed:
         metrics = self._metrics
         match event:
             case events.TurnLatency():
-                self._time(event)
-            case events.Interrupted():
+                self._observe_latency(event)
+            case events.TurnInterrupted():
                 metrics.interruptions.inc()
-            case events.Resumed():
-                metrics.resumed.inc()
+            case events.TurnResumed():
+                metrics.false_interruptions.inc()
             case events.ProviderFailed(kind=kind, provider=provider):
                 metrics.failovers.labels(kind, provider).inc()
             case events.CallEnded(end_reason=reason):
                 metrics.calls.labels(self._carrier, reason).inc()
                 log.info("call.ended", call_id=call_id, end_reason=reason)
 
-    def _time(self, event: events.TurnLatency) -> None:
+    def _observe_latency(self, event: events.TurnLatency) -> None:
         stages = {
             "total": event.total_ms,
             "endpoint": event.endpoint_ms,

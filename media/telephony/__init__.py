@@ -1,1 +1,1 @@
-"""Carrier wire protocols as pure codecs."""
+"""The media protocols of the carriers and the browser, as codecs without I/O."""

@@ -1,6 +1,6 @@
 """Our own protocol for test calls from a browser: JSON text messages, audio as binary ones.
 
-The protocol is written down in docs/browser-socket.md.
+The protocol is documented in docs/browser-socket.md.
 """
 
 from collections.abc import Sequence
@@ -8,22 +8,22 @@ from typing import Final
 
 import msgspec
 
-from media.telephony.message import MAX_MESSAGE_BYTES, Count, Digit, Reader, check_params, check_size
-from media.telephony.session import Session
-from media.telephony.wire import (
+from media.telephony.codec import (
     Clear,
+    DigitReceived,
     Encoding,
-    Heard,
-    Inbound,
+    InboundAudio,
+    InboundEvent,
     Mark,
-    Marked,
-    Outbound,
+    MarkReached,
+    MediaProtocolError,
+    OutboundCommand,
     Play,
-    Pressed,
-    Started,
-    Stopped,
-    WireError,
+    StreamStarted,
+    StreamStopped,
 )
+from media.telephony.json_messages import MAX_MESSAGE_BYTES, Count, Digit, JsonReader, check_params, check_size
+from media.telephony.session import StreamSession
 
 
 class _Event(msgspec.Struct, tag_field="event", gc=False):
@@ -35,52 +35,52 @@ class _Format(msgspec.Struct, gc=False):
     sample_rate: Count  # Hz
 
 
-class _Start(_Event, tag="start"):
+class _StartMessage(_Event, tag="start"):
     format: _Format
     params: dict[str, str] = {}
 
 
-class _Dtmf(_Event, tag="dtmf"):
+class _DtmfMessage(_Event, tag="dtmf"):
     digit: Digit
 
 
-class _Mark(_Event, tag="mark"):
+class _MarkMessage(_Event, tag="mark"):
     name: str
 
 
-class _Stop(_Event, tag="stop"):
+class _StopMessage(_Event, tag="stop"):
     pass
 
 
-_Said = _Start | _Dtmf | _Mark | _Stop
-_DECODER: Final = msgspec.json.Decoder(_Said)
+_Message = _StartMessage | _DtmfMessage | _MarkMessage | _StopMessage
+_DECODER: Final = msgspec.json.Decoder(_Message)
 _RATES: Final = (8000, 16000)  # Hz
 
 
 class BrowserCodec:
-    """The server's side of `wire.Codec` for a browser; `call_id`, chosen by us, serves as both of the stream's ids."""
+    """The `Codec` for a browser. call_id: chosen by us; it is both the stream id and the carrier's call id."""
 
     def __init__(self, call_id: str, max_message_bytes: int = MAX_MESSAGE_BYTES) -> None:
-        self.heard = 0  # audio messages passed on
+        self.accepted = 0  # audio messages passed on
         self._call_id = call_id
         self._max_bytes = max_message_bytes
-        self._session = Session()
-        self._reader: Reader[_Said] = Reader(_DECODER, max_message_bytes)
+        self._session = StreamSession()
+        self._reader: JsonReader[_Message] = JsonReader(_DECODER, max_message_bytes)
         self._sample_rate = _RATES[0]
-        self._samples = 0  # heard so far: the stream's clock
+        self._samples = 0  # received so far: the stream's clock
 
-    def receive(self, message: str | bytes, is_text: bool = False) -> Sequence[Inbound]:
-        """Reads one message. Raises WireError, after which every further message is refused too."""
+    def receive(self, message: str | bytes, is_text: bool = False) -> Sequence[InboundEvent]:
+        """Decodes one message. Raises MediaProtocolError, after which every further message is refused too."""
         try:
             if is_text or isinstance(message, str):
                 return (self._control(self._reader.read(message, is_text)),)
             return (self._audio(message),)
-        except WireError:
+        except MediaProtocolError:
             self._session.close()
             raise
 
-    def say(self, command: Outbound) -> str | bytes:
-        """Writes audio as bytes, the rest as text. Raises WireError out_of_order unless the stream runs."""
+    def encode(self, command: OutboundCommand) -> str | bytes:
+        """Encodes audio as bytes, the rest as text. Raises MediaProtocolError out_of_order unless the stream runs."""
         self._session.check("a command", self._call_id)
         if isinstance(command, Play):
             return command.payload
@@ -89,36 +89,36 @@ class BrowserCodec:
         assert isinstance(command, Clear)
         return '{"event":"clear"}'
 
-    def _audio(self, payload: bytes) -> Heard:
+    def _audio(self, payload: bytes) -> InboundAudio:
         self._session.check("audio", self._call_id)
         check_size(payload, self._max_bytes)
         if len(payload) % 2:
-            raise WireError("bad_format", "an audio message ends in half a sample")
+            raise MediaProtocolError("bad_format", "an audio message ends in half a sample")
         at_ms = self._samples * 1000 // self._sample_rate
         self._samples += len(payload) // 2
-        self.heard += 1
-        return Heard(payload, at_ms)
+        self.accepted += 1
+        return InboundAudio(payload, at_ms)
 
-    def _control(self, event: _Said) -> Inbound:
-        if isinstance(event, _Start):
+    def _control(self, event: _Message) -> InboundEvent:
+        if isinstance(event, _StartMessage):
             return self._start(event)
         self._session.check("a message", self._call_id)
         match event:
-            case _Dtmf(digit=digit):
-                return Pressed(digit)
-            case _Mark(name=name):
-                return Marked(name)
-            case _Stop():
+            case _DtmfMessage(digit=digit):
+                return DigitReceived(digit)
+            case _MarkMessage(name=name):
+                return MarkReached(name)
+            case _StopMessage():
                 self._session.close()
-                return Stopped()
+                return StreamStopped()
 
-    def _start(self, event: _Start) -> Started:
+    def _start(self, event: _StartMessage) -> StreamStarted:
         self._session.start(self._call_id)
         if event.format.encoding != "pcm_s16le" or event.format.sample_rate not in _RATES:
-            said = f"{event.format.encoding[:40]} at {event.format.sample_rate} Hz"
-            raise WireError("bad_format", said, "format")
+            declared = f"{event.format.encoding[:40]} at {event.format.sample_rate} Hz"
+            raise MediaProtocolError("bad_format", declared, "format")
         self._sample_rate = event.format.sample_rate
-        return Started(
+        return StreamStarted(
             stream_id=self._call_id,
             carrier_call_id=self._call_id,
             encoding=Encoding.L16,

@@ -1,57 +1,57 @@
-"""How far a stream has come: connected, start, its running, stop. Every codec keeps one."""
+"""The state of a media stream: connected, running, closed. Every codec has one."""
 
 from enum import StrEnum
 
-from media.telephony.wire import WireError
+from media.telephony.codec import MediaProtocolError
 
 
-class Stage(StrEnum):
+class StreamStage(StrEnum):
     """The stages of a stream, in their order."""
 
     NEW = "new"
     CONNECTED = "connected"
     RUNNING = "running"
-    OVER = "over"
+    CLOSED = "closed"
 
 
-class Session:
-    """Refuses events that come out of order or belong to another stream.
+class StreamSession:
+    """Refuses events that are out of order or belong to another stream.
 
-    `stream_id` is set only while the stream runs, so that comparing it is the whole check of a media frame.
+    stream_id: set only while the stream runs, so that a media frame needs no check but comparing it.
     """
 
     def __init__(self) -> None:
-        self.stage = Stage.NEW
+        self.stage = StreamStage.NEW
         self.stream_id: str | None = None
 
     def connect(self) -> None:
-        """Notes `connected`: at most once, before `start`; not required, for it tells nothing that we use."""
-        self._require("connected", Stage.NEW)
-        self.stage = Stage.CONNECTED
+        """Accepts `connected`: at most once, before `start`; optional, because we use nothing of it."""
+        self._require("connected", StreamStage.NEW)
+        self.stage = StreamStage.CONNECTED
 
     def start(self, stream_id: str) -> None:
-        """Notes `start`: once."""
-        self._require("start", Stage.NEW, Stage.CONNECTED)
-        self.stage = Stage.RUNNING
+        """Accepts `start`: once."""
+        self._require("start", StreamStage.NEW, StreamStage.CONNECTED)
+        self.stage = StreamStage.RUNNING
         self.stream_id = stream_id
 
     def check(self, event: str, stream_id: str) -> None:
-        """Raises WireError unless the stream runs (out_of_order) and has this id (wrong_stream)."""
-        self._require(event, Stage.RUNNING)
+        """Raises MediaProtocolError unless the stream runs (out_of_order) and has this id (wrong_stream)."""
+        self._require(event, StreamStage.RUNNING)
         if stream_id != self.stream_id:
-            raise WireError("wrong_stream", f"{event} of another stream than the one started")
+            raise MediaProtocolError("wrong_stream", f"{event} of another stream than the one started")
 
     def check_open(self, event: str, stream_id: str | None) -> None:
-        """Raises WireError when the stream is over, or runs under another id than the one given, if one is."""
-        self._require(event, Stage.NEW, Stage.CONNECTED, Stage.RUNNING)
+        """Raises MediaProtocolError when the stream is closed, or runs and has another id. None matches any stream."""
+        self._require(event, StreamStage.NEW, StreamStage.CONNECTED, StreamStage.RUNNING)
         if self.stream_id is not None and stream_id is not None:
             self.check(event, stream_id)
 
     def close(self) -> None:
-        """Ends the stream, by `stop` or by an error: nothing may come after it."""
-        self.stage = Stage.OVER
+        """Ends the stream, after `stop` or an error: no event is accepted after it."""
+        self.stage = StreamStage.CLOSED
         self.stream_id = None
 
-    def _require(self, event: str, *stages: Stage) -> None:
+    def _require(self, event: str, *stages: StreamStage) -> None:
         if self.stage not in stages:
-            raise WireError("out_of_order", f"{event} while the stream is {self.stage}", "event")
+            raise MediaProtocolError("out_of_order", f"{event} while the stream is {self.stage}", "event")

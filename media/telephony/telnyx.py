@@ -10,31 +10,38 @@ from typing import Final, Literal
 import msgspec
 
 from media.audio.pcm import swap_bytes
-from media.telephony.jitter import JitterBuffer
-from media.telephony.message import MAX_MESSAGE_BYTES, Count, DtmfPart, Id, MarkPart, Reader, check_params
-from media.telephony.session import Session
-from media.telephony.wire import (
-    Clear,
-    Encoding,
-    Heard,
-    Inbound,
-    Mark,
-    Marked,
-    Outbound,
-    Play,
-    Pressed,
-    Started,
-    Stopped,
-    Trouble,
-    WireError,
+from media.telephony.carrier_messages import (
+    MEDIA_END,
+    DtmfPart,
+    MarkPart,
+    encode_control,
+    format_error,
+    media_start,
+    read_digit,
+    read_mark,
+    require_running,
 )
+from media.telephony.codec import (
+    CarrierReportedError,
+    Encoding,
+    InboundAudio,
+    InboundEvent,
+    MediaProtocolError,
+    OutboundCommand,
+    Play,
+    StreamStarted,
+    StreamStopped,
+)
+from media.telephony.jitter import JitterBuffer
+from media.telephony.json_messages import MAX_MESSAGE_BYTES, Count, Id, JsonReader, check_params
+from media.telephony.session import StreamSession
 
 
 class _Event(msgspec.Struct, tag_field="event", gc=False):
-    """A message; fields that we do not use are not declared, hence not checked."""
+    """A message. Fields that we do not use are not declared, so they are not validated."""
 
 
-class _Connected(_Event, tag="connected"):
+class _ConnectedMessage(_Event, tag="connected"):
     pass
 
 
@@ -55,11 +62,11 @@ class _StartPart(msgspec.Struct, gc=False):
     user_id: str | None = None
     caller: str | None = msgspec.field(name="from", default=None)
     called: str | None = msgspec.field(name="to", default=None)
-    # The commands take a list of pairs; in what shape `start` gives them back is not documented.
+    # The commands take a list of pairs; the shape in which `start` returns them is not documented.
     custom_parameters: dict[str, str] | list[_Param] | None = None
 
 
-class _Start(_Event, tag="start"):
+class _StartMessage(_Event, tag="start"):
     stream_id: Id
     start: _StartPart
 
@@ -71,40 +78,43 @@ class _MediaPart(msgspec.Struct, gc=False):
     payload: bytes  # of the RTP packet, without its header
 
 
-class _Media(_Event, tag="media"):
+class _MediaMessage(_Event, tag="media"):
     stream_id: str
     media: _MediaPart
 
 
-class _Dtmf(_Event, tag="dtmf"):
+class _DtmfMessage(_Event, tag="dtmf"):
     stream_id: str
     dtmf: DtmfPart
 
 
-class _Mark(_Event, tag="mark"):
+class _MarkMessage(_Event, tag="mark"):
     stream_id: str
     mark: MarkPart
 
 
-class _Stop(_Event, tag="stop"):
+class _StopMessage(_Event, tag="stop"):
     stream_id: str
 
 
-class _TroublePart(msgspec.Struct, gc=False):
+class _ErrorPart(msgspec.Struct, gc=False):
     code: Count
     title: str = ""
     detail: str = ""
 
 
-class _Trouble(_Event, tag="error"):
-    payload: _TroublePart
+class _ErrorMessage(_Event, tag="error"):
+    payload: _ErrorPart
     stream_id: str | None = None
 
 
-_Said = _Connected | _Start | _Media | _Dtmf | _Mark | _Stop | _Trouble
-_DECODER: Final = msgspec.json.Decoder(_Said, strict=False)
+_Message = (
+    _ConnectedMessage | _StartMessage | _MediaMessage | _DtmfMessage | _MarkMessage | _StopMessage | _ErrorMessage
+)
+_DECODER: Final = msgspec.json.Decoder(_Message, strict=False)
+_MEDIA_START: Final = media_start()  # Telnyx's outgoing messages do not name the stream
 
-# Telnyx pairs L16 with 16 kHz; streams that declare 8 kHz have been seen, and what is declared is what is meant.
+# Telnyx pairs L16 with 16 kHz; streams that declare 8 kHz have been seen, and the declared rate is the true one.
 _FORMATS: Final = {
     ("PCMU", 8000): Encoding.PCMU,
     ("PCMA", 8000): Encoding.PCMA,
@@ -114,12 +124,12 @@ _FORMATS: Final = {
 
 
 class TelnyxCodec:
-    """Telnyx's side of `wire.Codec`.
+    """The `Codec` for Telnyx.
 
-    Only the inbound track is passed on, put in order by its chunk numbers (Telnyx does not promise their order).
-    Whoever starts the stream must ask for the same codec both ways, `stream_codec` and `stream_bidirectional_codec`,
-    for `start` declares only the one that we receive. Neither Telnyx's documents nor public agents agree on the byte
-    order of L16: `l16_order` is that of the socket; the payloads of Heard and Play are little-endian either way.
+    Only the inbound track is passed on, sorted by its chunk numbers (Telnyx does not promise their order). The command
+    that starts the stream must request the same codec both ways, `stream_codec` and `stream_bidirectional_codec`,
+    because `start` declares only the one that we receive. Telnyx's documents and public agents disagree about the byte
+    order of L16: `l16_order` is that of the socket; the payloads of InboundAudio and Play are always little-endian.
     """
 
     def __init__(
@@ -128,39 +138,36 @@ class TelnyxCodec:
         reorder_frames: int = 5,
         l16_order: Literal["little", "big"] = "little",
     ) -> None:
-        self.heard = 0  # media messages passed on
+        self.accepted = 0  # media messages passed on
         self.ignored = 0  # media messages of the other track
         self.jitter = JitterBuffer(reorder_frames)
-        self._session = Session()
-        self._reader: Reader[_Said] = Reader(_DECODER, max_message_bytes)
+        self._session = StreamSession()
+        self._reader: JsonReader[_Message] = JsonReader(_DECODER, max_message_bytes)
         self._encoding = Encoding.PCMU
         self._swap = l16_order == "big"
 
-    def receive(self, message: str | bytes, is_text: bool = False) -> Sequence[Inbound]:
-        """Reads one message. Raises WireError, after which every further message is refused too."""
+    def receive(self, message: str | bytes, is_text: bool = False) -> Sequence[InboundEvent]:
+        """Decodes one message. Raises MediaProtocolError, after which every further message is refused too."""
         try:
             event = self._reader.read(message, is_text)
-            if isinstance(event, _Media):
+            if isinstance(event, _MediaMessage):
                 return self._media(event)
             return self._control(event)
-        except WireError:
+        except MediaProtocolError:
             self._session.close()
             raise
 
-    def say(self, command: Outbound) -> str:
-        """Writes one command as a text message. Raises WireError out_of_order unless the stream runs."""
+    def encode(self, command: OutboundCommand) -> str:
+        """Encodes one command as a text message. Raises MediaProtocolError out_of_order unless the stream runs."""
         if self._session.stream_id is None:
-            raise WireError("out_of_order", f"nothing can be said while the stream is {self._session.stage}")
+            require_running(self._session)
         if isinstance(command, Play):
             payload = self._linear(command.payload) if self._encoding is Encoding.L16 else command.payload
             audio = b2a_base64(payload, newline=False)
-            return (b'{"event":"media","media":{"payload":"' + audio + b'"}}').decode("ascii")
-        if isinstance(command, Mark):
-            return (b'{"event":"mark","mark":{"name":' + msgspec.json.encode(command.name) + b"}}").decode()
-        assert isinstance(command, Clear)
-        return '{"event":"clear"}'
+            return (_MEDIA_START + audio + MEDIA_END).decode("ascii")
+        return encode_control(command)
 
-    def _media(self, event: _Media) -> Sequence[Inbound]:
+    def _media(self, event: _MediaMessage) -> Sequence[InboundEvent]:
         if event.stream_id != self._session.stream_id:
             self._session.check("media", event.stream_id)
         media = event.media
@@ -168,35 +175,35 @@ class TelnyxCodec:
             self.ignored += 1
             return ()
         payload = media.payload if self._encoding is not Encoding.L16 else self._linear(media.payload)
-        frames = self.jitter.push(media.chunk, Heard(payload, media.timestamp))
-        self.heard += len(frames)
+        frames = self.jitter.push(media.chunk, InboundAudio(payload, media.timestamp))
+        self.accepted += len(frames)
         return frames
 
-    def _control(self, event: _Connected | _Start | _Dtmf | _Mark | _Stop | _Trouble) -> Sequence[Inbound]:
+    def _control(
+        self, event: _ConnectedMessage | _StartMessage | _DtmfMessage | _MarkMessage | _StopMessage | _ErrorMessage
+    ) -> Sequence[InboundEvent]:
         match event:
-            case _Connected():
+            case _ConnectedMessage():
                 self._session.connect()
                 return ()
-            case _Start():
+            case _StartMessage():
                 return (self._start(event),)
-            case _Dtmf():
-                self._session.check("dtmf", event.stream_id)
-                return (Pressed(event.dtmf.digit),)
-            case _Mark():
-                self._session.check("mark", event.stream_id)
-                return (Marked(event.mark.name),)
-            case _Stop():
+            case _DtmfMessage():
+                return (read_digit(self._session, event.stream_id, event.dtmf),)
+            case _MarkMessage():
+                return (read_mark(self._session, event.stream_id, event.mark),)
+            case _StopMessage():
                 self._session.check("stop", event.stream_id)
                 return self._stop()
-            case _Trouble():
+            case _ErrorMessage():
                 self._session.check_open("error", event.stream_id)
-                return (Trouble(event.payload.code, event.payload.title, event.payload.detail),)
+                return (CarrierReportedError(event.payload.code, event.payload.title, event.payload.detail),)
 
-    def _start(self, event: _Start) -> Started:
+    def _start(self, event: _StartMessage) -> StreamStarted:
         self._session.start(event.stream_id)
         start = event.start
         self._encoding = _encoding(start.media_format)
-        return Started(
+        return StreamStarted(
             stream_id=event.stream_id,
             carrier_call_id=start.call_control_id,
             encoding=self._encoding,
@@ -207,26 +214,25 @@ class TelnyxCodec:
             params=check_params(_params(start), "start.custom_parameters"),
         )
 
-    def _stop(self) -> Sequence[Inbound]:
-        """The frames still held for a missing one come out before the end."""
+    def _stop(self) -> Sequence[InboundEvent]:
+        """Returns the frames that were waiting for a missing one, then the end."""
         self._session.close()
         frames = self.jitter.flush()
-        self.heard += len(frames)
-        return (*frames, Stopped())
+        self.accepted += len(frames)
+        return (*frames, StreamStopped())
 
     def _linear(self, payload: bytes) -> bytes:
-        """L16 to or from the socket's byte order. Raises WireError bad_format for half a sample."""
+        """Converts L16 to or from the socket's byte order. Raises MediaProtocolError bad_format for half a sample."""
         if len(payload) % 2:
-            raise WireError("bad_format", "L16 audio ends in half a sample", "media.payload")
+            raise MediaProtocolError("bad_format", "L16 audio ends in half a sample", "media.payload")
         return swap_bytes(payload) if self._swap else payload
 
 
 def _encoding(form: _Format) -> Encoding:
-    """Raises WireError bad_format for what we do not speak (G722, OPUS, AMR-WB, other rates, stereo)."""
+    """Raises MediaProtocolError bad_format for unsupported formats (G722, OPUS, AMR-WB, other rates, stereo)."""
     encoding = _FORMATS.get((form.encoding, form.sample_rate))
     if encoding is None or form.channels != 1:
-        said = f"{form.encoding[:40]} at {form.sample_rate} Hz with {form.channels} channels"
-        raise WireError("bad_format", said, "start.media_format")
+        raise format_error(form.encoding, form.sample_rate, form.channels, "start.media_format")
     return encoding
 
 

@@ -9,22 +9,29 @@ from typing import Final
 
 import msgspec
 
-from media.telephony.message import MAX_MESSAGE_BYTES, Count, DtmfPart, Id, MarkPart, Reader, check_params
-from media.telephony.session import Session
-from media.telephony.wire import (
-    Clear,
-    Encoding,
-    Heard,
-    Inbound,
-    Mark,
-    Marked,
-    Outbound,
-    Play,
-    Pressed,
-    Started,
-    Stopped,
-    WireError,
+from media.telephony.carrier_messages import (
+    MEDIA_END,
+    DtmfPart,
+    MarkPart,
+    encode_control,
+    format_error,
+    media_start,
+    read_digit,
+    read_mark,
+    require_running,
 )
+from media.telephony.codec import (
+    Encoding,
+    InboundAudio,
+    InboundEvent,
+    MediaProtocolError,
+    OutboundCommand,
+    Play,
+    StreamStarted,
+    StreamStopped,
+)
+from media.telephony.json_messages import MAX_MESSAGE_BYTES, Count, Id, JsonReader, check_params
+from media.telephony.session import StreamSession
 
 
 class _Part(msgspec.Struct, rename="camel", gc=False):
@@ -32,10 +39,10 @@ class _Part(msgspec.Struct, rename="camel", gc=False):
 
 
 class _Event(msgspec.Struct, tag_field="event", rename="camel", gc=False):
-    """A message; fields that we do not use are not declared, hence not checked."""
+    """A message. Fields that we do not use are not declared, so they are not validated."""
 
 
-class _Connected(_Event, tag="connected"):
+class _ConnectedMessage(_Event, tag="connected"):
     pass
 
 
@@ -54,7 +61,7 @@ class _StartPart(_Part):
     custom_parameters: dict[str, str] | None = None
 
 
-class _Start(_Event, tag="start"):
+class _StartMessage(_Event, tag="start"):
     stream_sid: Id
     start: _StartPart
 
@@ -65,104 +72,100 @@ class _MediaPart(_Part):
     payload: bytes
 
 
-class _Media(_Event, tag="media"):
+class _MediaMessage(_Event, tag="media"):
     stream_sid: str
     media: _MediaPart
 
 
-class _Dtmf(_Event, tag="dtmf"):
+class _DtmfMessage(_Event, tag="dtmf"):
     stream_sid: str
     dtmf: DtmfPart
 
 
-class _Mark(_Event, tag="mark"):
+class _MarkMessage(_Event, tag="mark"):
     stream_sid: str
     mark: MarkPart
 
 
-class _Stop(_Event, tag="stop"):
+class _StopMessage(_Event, tag="stop"):
     stream_sid: str
 
 
-_Said = _Connected | _Start | _Media | _Dtmf | _Mark | _Stop
-_DECODER: Final = msgspec.json.Decoder(_Said, strict=False)
+_Message = _ConnectedMessage | _StartMessage | _MediaMessage | _DtmfMessage | _MarkMessage | _StopMessage
+_DECODER: Final = msgspec.json.Decoder(_Message, strict=False)
 
 
 class TwilioCodec:
-    """Twilio's side of `wire.Codec`.
+    """The `Codec` for Twilio.
 
     Only the inbound track is passed on. Outgoing audio is raw mu-law: a WAV header would be heard as noise. A mark
-    that comes back does not prove that its audio was heard, for `clear` returns every pending mark.
+    that comes back does not prove that its audio was played, because `clear` returns every pending mark.
     """
 
     def __init__(self, max_message_bytes: int = MAX_MESSAGE_BYTES) -> None:
-        self.heard = 0  # media messages passed on
+        self.accepted = 0  # media messages passed on
         self.ignored = 0  # media messages of the other track
-        self._session = Session()
-        self._reader: Reader[_Said] = Reader(_DECODER, max_message_bytes)
-        self._head = b""  # of every outgoing message, up to its own part
-        self._play_head = b""
+        self._session = StreamSession()
+        self._reader: JsonReader[_Message] = JsonReader(_DECODER, max_message_bytes)
+        self._stream = b""  # the stream's field in every outgoing message
+        self._media_start = b""
 
-    def receive(self, message: str | bytes, is_text: bool = False) -> Sequence[Inbound]:
-        """Reads one message. Raises WireError, after which every further message is refused too."""
+    def receive(self, message: str | bytes, is_text: bool = False) -> Sequence[InboundEvent]:
+        """Decodes one message. Raises MediaProtocolError, after which every further message is refused too."""
         try:
             event = self._reader.read(message, is_text)
-            if isinstance(event, _Media):
+            if isinstance(event, _MediaMessage):
                 return self._media(event)
             return self._control(event)
-        except WireError:
+        except MediaProtocolError:
             self._session.close()
             raise
 
-    def say(self, command: Outbound) -> str:
-        """Writes one command as a text message. Raises WireError out_of_order unless the stream runs."""
+    def encode(self, command: OutboundCommand) -> str:
+        """Encodes one command as a text message. Raises MediaProtocolError out_of_order unless the stream runs."""
         if self._session.stream_id is None:
-            raise WireError("out_of_order", f"nothing can be said while the stream is {self._session.stage}")
+            require_running(self._session)
         if isinstance(command, Play):
-            return (self._play_head + b2a_base64(command.payload, newline=False) + b'"}}').decode("ascii")
-        if isinstance(command, Mark):
-            name = msgspec.json.encode(command.name)
-            return (b'{"event":"mark"' + self._head + b',"mark":{"name":' + name + b"}}").decode()
-        assert isinstance(command, Clear)
-        return (b'{"event":"clear"' + self._head + b"}").decode()
+            return (self._media_start + b2a_base64(command.payload, newline=False) + MEDIA_END).decode("ascii")
+        return encode_control(command, self._stream)
 
-    def _media(self, event: _Media) -> Sequence[Inbound]:
+    def _media(self, event: _MediaMessage) -> Sequence[InboundEvent]:
         if event.stream_sid != self._session.stream_id:
             self._session.check("media", event.stream_sid)
         media = event.media
         if media.track != "inbound":
             self.ignored += 1
             return ()
-        self.heard += 1
-        return (Heard(media.payload, media.timestamp),)
+        self.accepted += 1
+        return (InboundAudio(media.payload, media.timestamp),)
 
-    def _control(self, event: _Connected | _Start | _Dtmf | _Mark | _Stop) -> Sequence[Inbound]:
+    def _control(
+        self, event: _ConnectedMessage | _StartMessage | _DtmfMessage | _MarkMessage | _StopMessage
+    ) -> Sequence[InboundEvent]:
         match event:
-            case _Connected():
+            case _ConnectedMessage():
                 self._session.connect()
                 return ()
-            case _Start():
+            case _StartMessage():
                 return (self._start(event),)
-            case _Dtmf():
-                self._session.check("dtmf", event.stream_sid)
-                return (Pressed(event.dtmf.digit),)
-            case _Mark():
-                self._session.check("mark", event.stream_sid)
-                return (Marked(event.mark.name),)
-            case _Stop():
+            case _DtmfMessage():
+                return (read_digit(self._session, event.stream_sid, event.dtmf),)
+            case _MarkMessage():
+                return (read_mark(self._session, event.stream_sid, event.mark),)
+            case _StopMessage():
                 self._session.check("stop", event.stream_sid)
                 self._session.close()
-                return (Stopped(),)
+                return (StreamStopped(),)
 
-    def _start(self, event: _Start) -> Started:
+    def _start(self, event: _StartMessage) -> StreamStarted:
         self._session.start(event.stream_sid)
         start = event.start
         if start.stream_sid != event.stream_sid:
-            raise WireError("wrong_stream", "two stream ids in one start", "start.streamSid")
+            raise MediaProtocolError("wrong_stream", "two stream ids in one start", "start.streamSid")
         _check_format(start)
-        self._head = b',"streamSid":' + msgspec.json.encode(event.stream_sid)
-        self._play_head = b'{"event":"media"' + self._head + b',"media":{"payload":"'
-        return Started(
+        self._stream = b',"streamSid":' + msgspec.json.encode(event.stream_sid)
+        self._media_start = media_start(self._stream)
+        return StreamStarted(
             stream_id=event.stream_sid,
             carrier_call_id=start.call_sid,
             encoding=Encoding.PCMU,
@@ -173,10 +176,9 @@ class TwilioCodec:
 
 
 def _check_format(start: _StartPart) -> None:
-    """Raises WireError bad_format unless the caller's voice comes as mono mu-law at 8 kHz."""
+    """Raises MediaProtocolError bad_format unless the caller's audio is mono mu-law at 8 kHz."""
     form = start.media_format
     if (form.encoding, form.sample_rate, form.channels) != ("audio/x-mulaw", 8000, 1):
-        said = f"{form.encoding[:40]} at {form.sample_rate} Hz with {form.channels} channels"
-        raise WireError("bad_format", said, "start.mediaFormat")
+        raise format_error(form.encoding, form.sample_rate, form.channels, "start.mediaFormat")
     if "inbound" not in start.tracks:
-        raise WireError("bad_format", "the stream carries no inbound track", "start.tracks")
+        raise MediaProtocolError("bad_format", "the stream carries no inbound track", "start.tracks")

@@ -1,11 +1,11 @@
-"""What the floor decides. Times in ms of the call's audio clock."""
+"""Decisions of the floor. Times are in ms on the call's audio clock."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class CallerStarted:
-    """The caller began to speak and has the floor. `again`: goes on after a pause within the same turn."""
+    """The caller began to speak and has the floor. `again`: after a pause within the same turn."""
 
     t: int
     again: bool = False
@@ -13,7 +13,7 @@ class CallerStarted:
 
 @dataclass(frozen=True, slots=True)
 class CallerPaused:
-    """The caller may have finished: ask the recogniser for the final text under this token (and smart-turn for a hint).
+    """The caller may have finished: request the final text under this token (and a hint from smart-turn).
 
     Tokens count up over the call; a new one makes every older one stale.
     """
@@ -24,10 +24,10 @@ class CallerPaused:
 
 @dataclass(frozen=True, slots=True)
 class CallerDone:
-    """The turn is over: answer it. The agent has the floor from here, `agent_thinking` need not be told.
+    """The turn is over: answer it. The agent has the floor from here, without `agent_thinking`.
 
     end_ms: the true end of the caller's speech. text: the whole turn, also what an interrupted reply was to answer.
-    due_ms: when the silence was long enough; what `t` is later than that was spent waiting for the text.
+    due_ms: when the silence was long enough; the time from there to `t` was spent waiting for the text.
     """
 
     t: int
@@ -40,7 +40,7 @@ class CallerDone:
 class NothingSaid:
     """Speech ended without words, or without any that needs an answer; back to listening.
 
-    interrupted: that noise had cost the agent its reply, so the call should take it up again.
+    interrupted: the noise had interrupted the agent, so the call should say something.
     """
 
     t: int
@@ -48,24 +48,24 @@ class NothingSaid:
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
-    """The caller speaks over the agent: fall silent at once, keep what was not heard, tell the recogniser."""
+class HoldAgent:
+    """The caller speaks over the agent: silence it at once, keep what was not heard, notify the recogniser."""
 
     t: int
 
 
 @dataclass(frozen=True, slots=True)
-class Resume:
-    """It was nothing, or a backchannel: go on where the agent was held."""
+class ResumeAgent:
+    """It was nothing, or a backchannel: continue where the agent was held."""
 
     t: int
 
 
 @dataclass(frozen=True, slots=True)
-class Interrupted:
-    """The caller took the floor: give up the reply that is under way or held."""
+class InterruptAgent:
+    """The caller took the floor: cancel the reply that is under way or held."""
 
     t: int
 
 
-Decision = CallerStarted | CallerPaused | CallerDone | NothingSaid | Hold | Resume | Interrupted
+Decision = CallerStarted | CallerPaused | CallerDone | NothingSaid | HoldAgent | ResumeAgent | InterruptAgent

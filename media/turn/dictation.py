@@ -1,15 +1,15 @@
-"""Digits, e-mail addresses and spelled letters in the words of a recogniser: how far has the dictation come?"""
+"""Digits, e-mail addresses and spelled letters in recognised words, and whether a dictation is complete."""
 
 import re
 
-from media.turn.words import listed
+from media.turn.backchannels import phrase_set
 
 # Digits that a dictated number must have before it can be complete.
 WHOLE_NUMBER = {"digits": 10, "code": 4}
 
-_UNITS = listed("zero|oh|o|nought|one|two|three|four|five|six|seven|eight|nine")
-_TEENS = listed("ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen")
-_TENS = listed("twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety")
+_UNITS = phrase_set("zero|oh|o|nought|one|two|three|four|five|six|seven|eight|nine")
+_TEENS = phrase_set("ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen")
+_TENS = phrase_set("twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety")
 _REPEATS = {"double": 1, "triple": 2}
 _ZEROS = {"hundred": 2, "thousand": 3}
 _TAIL_DIGITS = 3
@@ -19,7 +19,7 @@ _SPOKEN_EMAIL = re.compile(r"\b(at|@)\s.+(\bdot\s+|\.)[a-z]{2,}[.!?]?\s*$", re.I
 
 
 def digit_count(spoken: list[str]) -> int:
-    """Digits in a list of words (from `words.words`): "four", "oh", "double two", "eight hundred", "555" all count."""
+    """Counts the digits in a list of words (from `split_words`): "four", "oh", "double two", "eight hundred", "555"."""
     return sum(_digits(word, before) for before, word in zip(["", *spoken], spoken, strict=False))
 
 

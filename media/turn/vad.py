@@ -1,7 +1,8 @@
-"""Voice activity: a cheap gate for every frame, and one batched judge, for all callers, of what the gate lets through.
+"""Voice activity: a cheap gate for every frame, and one batched model for all callers behind the gate.
 
-The gate (webrtcvad) takes about 2 us a frame and lets noise through; the judge (Silero) is right and costs many times
-that. So silence costs the gate only, and where there is sound the windows of all callers share one run of the model.
+The gate (webrtcvad) takes about 2 us a frame and lets noise through; the model (Silero) is accurate and costs many
+times that. So silence costs the gate only, and where there is sound the windows of all callers share one run of the
+model.
 """
 
 from collections import deque
@@ -11,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import webrtcvad  # type: ignore[import-untyped]  # ships no types
 
-from media.turn.model import open_session
-from media.turn.voice import BLOCK_MS, WINDOW_MS, Tuning, Voice
+from media.audio.framer import FRAME_MS
+from media.audio.mulaw import RATE
+from media.turn.onnx_models import open_session
+from media.turn.speech_detector import BLOCK_MS, WINDOW_MS, SpeechDetector, VadTuning
 
-RATE = 8_000
-FRAME_MS = 20
 WINDOW = WINDOW_MS * RATE // 1_000
 WINDOW_BYTES = 2 * WINDOW
 BLOCKS = WINDOW_MS // BLOCK_MS
@@ -23,11 +24,11 @@ BLOCKS = WINDOW_MS // BLOCK_MS
 CONTEXT = 32
 STATE = 128
 FULL_SCALE = 32_768.0
-# More windows of one caller do not wait for the next run. The gate's opening brings three, a beat at most two.
-MOST_BEHIND = 6
-# So many may be judged ahead of a run: alone, each costs four times what it does in a batch, and where all callers are
-# behind, because the loop was, that would keep the loop behind.
-MOST_AHEAD = 256
+# More windows of one caller do not wait for the next run. The gate's opening brings three, a period at most two.
+MAX_WAITING = 6
+# So many may run early: alone, each window costs four times what it does in a batch, and if all callers are behind
+# because the event loop was blocked, that would keep it behind.
+MAX_EARLY = 256
 
 Floats = npt.NDArray[np.float32]
 
@@ -35,9 +36,9 @@ Floats = npt.NDArray[np.float32]
 class VoiceTrack:
     """One caller's voice activity; made by `VadEngine.track`. Times in ms of the audio pushed so far.
 
-    Windows wait for the engine's next run, but those of a burst do not (the loop or the carrier was held up): once more
-    than MOST_BEHIND wait they are judged at once, and so is each one after them until that run, because whoever looks
-    at every frame must see speech that begins and ends within the burst. Nothing is dropped unjudged.
+    Windows wait for the engine's next run, but not those of a burst (the loop or the carrier was delayed): once more
+    than MAX_WAITING wait they run at once, and so does each one after them until the next run, because speech that
+    begins and ends within the burst must be seen at its frames. No window is dropped.
     """
 
     __slots__ = (
@@ -49,15 +50,15 @@ class VoiceTrack:
         "_preroll",
         "_shut",
         "is_waiting",
-        "most_behind",
+        "max_waiting",
         "now_ms",
         "slot",
-        "voice",
+        "speech",
         "window_ms",
         "windows",
     )
 
-    def __init__(self, engine: "VadEngine", slot: int, tuning: Tuning) -> None:
+    def __init__(self, engine: "VadEngine", slot: int, tuning: VadTuning) -> None:
         self._engine = engine
         self._gate = webrtcvad.Vad(tuning.gate_mode).is_speech
         self._hang = tuning.gate_hang_ms
@@ -67,34 +68,34 @@ class VoiceTrack:
         self._shut = 0
         self.now_ms = 0
         self.slot = slot
-        self.voice = Voice(tuning)
+        self.speech = SpeechDetector(tuning)
         self.windows: deque[bytes] = deque()
         self.window_ms = 0
         self.is_waiting = False
-        self.most_behind = MOST_BEHIND
+        self.max_waiting = MAX_WAITING
 
     @property
     def speaking(self) -> bool:
-        """The caller is speaking now."""
-        return self.voice.speaking
+        """Whether the caller is speaking now."""
+        return self.speech.speaking
 
     @property
     def last_voice_ms(self) -> int:
-        """The true end of the latest voiced sound, hangover taken off; 0 before any."""
-        return self.voice.last_voice_ms
+        """The true end of the latest voiced sound, without hangover; 0 before any."""
+        return self.speech.last_voice_ms
 
     @property
     def onset_ms(self) -> int:
         """The true start of the current or last speech."""
-        return self.voice.onset_ms
+        return self.speech.onset_ms
 
     @property
     def voiced_ms(self) -> int:
         """How much of the current or last speech was voice."""
-        return self.voice.voiced_ms
+        return self.speech.voiced_ms
 
     def push(self, pcm: bytes) -> None:
-        """Takes one 20 ms frame: 320 bytes, 16-bit little-endian, 8 kHz. Other lengths raise the gate's own Error."""
+        """Takes one 20 ms frame: 320 bytes, 16-bit little-endian, 8 kHz. Other lengths raise webrtcvad's Error."""
         self.now_ms += FRAME_MS
         if self._gate(pcm, RATE):
             self._shut = 0
@@ -116,18 +117,18 @@ class VoiceTrack:
         self._buffer += b"".join(self._preroll)
         self.window_ms = self.now_ms - FRAME_MS - FRAME_MS * len(self._preroll)
         self._preroll.clear()
-        self.voice.opened()
-        self._engine.forget(self.slot)
+        self.speech.on_gate_open()
+        self._engine.reset_state(self.slot)
 
     def _close(self) -> None:
         self._is_open = False
-        self._buffer.clear()  # less than a window, of what the gate took for silence
+        self._buffer.clear()  # less than a window, which the gate took for silence
         if self.windows:
-            self._engine.catch_up(self)
-        self.voice.shut()
+            self._engine.run_track(self)
+        self.speech.on_gate_shut()
 
     def _cut(self) -> None:
-        """Hands every whole window in the buffer to the judge."""
+        """Queues every whole window of the buffer for the model."""
         whole = len(self._buffer) - len(self._buffer) % WINDOW_BYTES
         if not self.is_waiting:
             self.is_waiting = True
@@ -135,76 +136,76 @@ class VoiceTrack:
         for start in range(0, whole, WINDOW_BYTES):
             self.windows.append(bytes(self._buffer[start : start + WINDOW_BYTES]))
         del self._buffer[:whole]
-        if len(self.windows) > self.most_behind:
-            self.most_behind = 0
-            self._engine.hurry(self)
+        if len(self.windows) > self.max_waiting:
+            self.max_waiting = 0
+            self._engine.run_early(self)
 
 
 class VadEngine:
-    """The judge of all callers of one worker; not thread-safe. Raises ModelError when the model cannot be opened."""
+    """The model for all callers of one worker; not thread-safe. Raises ModelError when the model cannot be opened."""
 
     def __init__(
-        self, model_path: Path, *, max_batch: int = 256, threads: int = 1, tuning: Tuning | None = None
+        self, model_path: Path, *, max_batch: int = 256, threads: int = 1, tuning: VadTuning | None = None
     ) -> None:
         self._session = open_session(model_path, {"input", "state"}, threads)
-        self._tuning = tuning or Tuning()
+        self._tuning = tuning or VadTuning()
         self._max_batch = max_batch
         self._input = np.zeros((max_batch, CONTEXT + WINDOW), dtype=np.float32)
         self._states = np.zeros((2, 0, STATE), dtype=np.float32)
         self._contexts = np.zeros((0, CONTEXT), dtype=np.float32)
         self._free: list[int] = []
-        self._ahead = 0
+        self._early = 0
         self.waiting: deque[VoiceTrack] = deque()
 
     @property
     def pending(self) -> int:
-        """Windows that wait for `run`."""
+        """How many windows wait for `run`."""
         return sum(len(track.windows) for track in self.waiting)
 
     def track(self) -> VoiceTrack:
-        """A new caller."""
+        """Makes the track of a new caller."""
         if not self._free:
             self._grow()
         slot = self._free.pop()
         return VoiceTrack(self, slot, self._tuning)
 
     def release(self, track: VoiceTrack) -> None:
-        """The caller is gone; the track must not be pushed to any more."""
+        """Frees the track of a caller who is gone; it must not be pushed to any more."""
         track.windows.clear()
         self._free.append(track.slot)
 
     def run(self) -> int:
-        """Judges every window pending, in batches of at most one window per caller, and returns how many there were."""
-        judged = self._ahead = 0
+        """Runs every waiting window, in batches of at most one window per caller; returns how many there were."""
+        count = self._early = 0
         while self.waiting:
             batch = [self.waiting.popleft() for _ in range(min(len(self.waiting), self._max_batch))]
             busy = [track for track in batch if track.windows]
             if busy:
-                self._judge(busy)
-                judged += len(busy)
+                self._run_batch(busy)
+                count += len(busy)
             for track in batch:
                 track.is_waiting = bool(track.windows)
-                track.most_behind = MOST_BEHIND
+                track.max_waiting = MAX_WAITING
             self.waiting.extend(track for track in busy if track.windows)
-        return judged
+        return count
 
-    def hurry(self, track: VoiceTrack) -> None:
-        """Judges what one caller has pending ahead of the next run, unless that was done for too many already."""
-        if self._ahead < MOST_AHEAD:
-            self._ahead += len(track.windows)
-            self.catch_up(track)
+    def run_early(self, track: VoiceTrack) -> None:
+        """Runs the waiting windows of one caller before the next run, unless too many ran early already."""
+        if self._early < MAX_EARLY:
+            self._early += len(track.windows)
+            self.run_track(track)
 
-    def catch_up(self, track: VoiceTrack) -> None:
-        """Judges what one caller has pending."""
+    def run_track(self, track: VoiceTrack) -> None:
+        """Runs the waiting windows of one caller."""
         while track.windows:
-            self._judge([track])
+            self._run_batch([track])
 
-    def forget(self, slot: int) -> None:
-        """Begins afresh with this caller: a state that has seen long silence is slow to believe in speech."""
+    def reset_state(self, slot: int) -> None:
+        """Resets the model's state for a caller: after long silence it is slow to detect speech."""
         self._states[:, slot] = 0
         self._contexts[slot] = 0
 
-    def _judge(self, batch: list[VoiceTrack]) -> None:
+    def _run_batch(self, batch: list[VoiceTrack]) -> None:
         count = len(batch)
         slots = [track.slot for track in batch]
         samples = self._input[:count]
@@ -216,7 +217,7 @@ class VadEngine:
         self._contexts[slots] = samples[:, -CONTEXT:]
         levels = _levels(samples[:, CONTEXT:])
         for track, probability, blocks in zip(batch, probabilities[:, 0].tolist(), levels, strict=True):
-            track.voice.judged(track.window_ms, probability, blocks)
+            track.speech.add_window(track.window_ms, probability, blocks)
             track.window_ms += WINDOW_MS
 
     def _grow(self) -> None:

@@ -1,1 +1,1 @@
-"""What both programs share while calls run, in Redis: plans, nodes, live calls, events, checkpoints, commands."""
+"""What the media servers and control share in Redis: tickets, nodes, live calls, events, checkpoints, commands."""

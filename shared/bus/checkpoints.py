@@ -1,4 +1,4 @@
-"""What a call needs to go on elsewhere: its conversation after each turn, and the word that it was over."""
+"""What a call needs to be resumed on another node: its conversation after each turn, and how its stream ended."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -7,83 +7,79 @@ import msgspec
 from msgspec import Struct
 from redis.asyncio import Redis
 
-from shared.bus.client import PREFIX, told
-from shared.events import Usage
+from shared.bus.client import delete_keys, map_redis_error, redis_key
+from shared.events import CallUsage
 from shared.plan import HeardMessage
-from shared.secrets import Sealer, Unsealable
+from shared.secrets import Sealer, UnsealError
 
 PURPOSE: Final = "checkpoint"
 TTL_S: Final = 4 * 3600 + 600
-OVER_TTL_S: Final = 3600
+OUTCOME_TTL_S: Final = 3600
 
 
 class Checkpoint(Struct, frozen=True):
-    """messages: the conversation as heard. turn: the caller's turns so far. began_ms, at_ms: Unix time in ms of the
-    call's first stream and of this checkpoint. node_id: who wrote it."""
+    """messages: the conversation as heard. turn: number of the caller's turns so far. began_ms, at_ms: Unix time in ms
+    of the call's first stream and of this checkpoint. node_id: the node that wrote it."""
 
     call_id: str
     node_id: str
     leg: int
     messages: list[HeardMessage]
     turn: int
-    usage: Usage
+    usage: CallUsage
     began_ms: int
     at_ms: int
 
 
-class Over(Struct, frozen=True):
-    """The call's conversation came to its end in its stream `leg`. number: whom the caller is put through to then,
-    E.164; the carrier hangs up without one."""
+class StreamOutcome(Struct, frozen=True):
+    """The call's conversation ended in its stream `leg`. number: where the caller is transferred to, E.164; when it is
+    empty, the carrier hangs up."""
 
     leg: int
     number: str = ""
 
 
 class Checkpoints:
-    """Kept sealed. All methods raise BusAway."""
+    """Checkpoints are stored sealed. All methods raise BusUnavailable."""
 
     def __init__(self, redis: Redis, sealer: Sealer) -> None:
         self._redis, self._sealer = redis, sealer
 
     async def put(self, checkpoint: Checkpoint) -> None:
-        """Replaces the call's last one."""
+        """Replaces the call's previous checkpoint."""
         sealed = self._sealer.seal(msgspec.json.encode(checkpoint), PURPOSE)
-        async with told():
-            await self._redis.set(_key(checkpoint.call_id), sealed, ex=TTL_S)
+        async with map_redis_error():
+            await self._redis.set(_checkpoint_key(checkpoint.call_id), sealed, ex=TTL_S)
 
     async def get(self, call_id: str) -> Checkpoint | None:
-        """None for a call that never had one, or whose cannot be read any more."""
-        async with told():
-            sealed: Any = await self._redis.get(_key(call_id))
+        """None for a call that has no checkpoint, or one that cannot be decoded."""
+        async with map_redis_error():
+            sealed: Any = await self._redis.get(_checkpoint_key(call_id))
         try:
             return msgspec.json.decode(self._sealer.open(sealed, PURPOSE), type=Checkpoint) if sealed else None
-        except (Unsealable, msgspec.DecodeError):
+        except (UnsealError, msgspec.DecodeError):
             return None
 
-    async def forget(self, call_ids: Sequence[str]) -> None:
-        """These calls are over and written down; the word that they were so stays for its time."""
-        if not call_ids:
-            return
-        async with told(), self._redis.pipeline(transaction=False) as pipe:
-            for call_id in call_ids:
-                pipe.delete(_key(call_id))
-            await pipe.execute()
+    async def delete(self, call_ids: Sequence[str]) -> None:
+        """Deletes the checkpoints of calls that have ended and are stored. Their outcomes stay until they expire."""
+        if call_ids:
+            await delete_keys(self._redis, map(_checkpoint_key, call_ids))
 
-    async def end(self, call_id: str, over: Over) -> None:
-        """Told by media before it closes the socket: the carrier is not to be led back."""
-        async with told():
-            await self._redis.set(_over(call_id), msgspec.json.encode(over), ex=OVER_TTL_S)
+    async def put_outcome(self, call_id: str, outcome: StreamOutcome) -> None:
+        """Media calls this before it closes the socket, so that the carrier is not routed to media again."""
+        async with map_redis_error():
+            await self._redis.set(_outcome_key(call_id), msgspec.json.encode(outcome), ex=OUTCOME_TTL_S)
 
-    async def ended(self, call_id: str) -> Over | None:
-        """Whether the conversation came to its end."""
-        async with told():
-            text = await self._redis.get(_over(call_id))
-        return msgspec.json.decode(text, type=Over) if text else None
+    async def get_outcome(self, call_id: str) -> StreamOutcome | None:
+        """None while the conversation has not ended."""
+        async with map_redis_error():
+            text = await self._redis.get(_outcome_key(call_id))
+        return msgspec.json.decode(text, type=StreamOutcome) if text else None
 
 
-def _key(call_id: str) -> str:
-    return f"{PREFIX}checkpoint:{{{call_id}}}"
+def _checkpoint_key(call_id: str) -> str:
+    return redis_key("checkpoint", call_id)
 
 
-def _over(call_id: str) -> str:
-    return f"{PREFIX}over:{{{call_id}}}"
+def _outcome_key(call_id: str) -> str:
+    return redis_key("over", call_id)

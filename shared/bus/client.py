@@ -1,6 +1,6 @@
-"""The connection to Redis: every wait bounded, every failure one error."""
+"""The connection to Redis: every wait is bounded, and every failure is one error."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -12,12 +12,12 @@ from redis.exceptions import RedisError
 PREFIX: Final = "vocalized:"
 
 
-class BusAway(Exception):
+class BusUnavailable(Exception):
     """Redis cannot be reached, or did not answer in time; the message holds no data."""
 
 
 def bus_client(url: str, timeout_s: float, *, connections: int = 64) -> Redis:
-    """A client whose every wait is bounded; one repeat, for a connection that ended while nobody used it.
+    """A client whose every wait is bounded; it retries once, because an idle connection may have been closed.
 
     Commands that block on purpose (`XREAD BLOCK`) must block for less than `timeout_s`.
     """
@@ -31,9 +31,22 @@ def bus_client(url: str, timeout_s: float, *, connections: int = 64) -> Redis:
 
 
 @asynccontextmanager
-async def told() -> AsyncIterator[None]:
-    """Turns what the driver raises into BusAway."""
+async def map_redis_error() -> AsyncIterator[None]:
+    """Raises BusUnavailable in place of what the driver raises."""
     try:
         yield
     except (RedisError, OSError, TimeoutError) as error:
-        raise BusAway(type(error).__name__) from error
+        raise BusUnavailable(type(error).__name__) from error
+
+
+def redis_key(kind: str, name: str) -> str:
+    """The key of one object. Its name is the hash tag, so that a cluster keeps the keys of one object together."""
+    return f"{PREFIX}{kind}:{{{name}}}"
+
+
+async def delete_keys(redis: Redis, keys: Iterable[str]) -> None:
+    """Deletes keys of any cluster slots in one round trip. Raises BusUnavailable."""
+    async with map_redis_error(), redis.pipeline(transaction=False) as pipe:
+        for key in keys:
+            pipe.delete(key)
+        await pipe.execute()

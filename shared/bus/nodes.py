@@ -1,4 +1,4 @@
-"""Which media nodes there are, and which one takes the next call. A node is one event loop of a media server."""
+"""Registry of the media nodes, and the choice of one for the next call. A node is one event loop of a media server."""
 
 from collections.abc import Collection
 from typing import Final
@@ -7,14 +7,15 @@ import msgspec
 from msgspec import Struct
 from redis.asyncio import Redis
 
-from shared.bus.client import PREFIX, told
+from shared.bus.client import PREFIX, map_redis_error
 
 BEAT_S: Final = 1.0
 STALE_S: Final = 3.5
-_NODES: Final = f"{PREFIX}{{nodes}}:states"
+_STATES: Final = f"{PREFIX}{{nodes}}:states"
 _SEEN: Final = f"{PREFIX}{{nodes}}:seen"
-_PLACED: Final = f"{PREFIX}{{nodes}}:placed"
-# A beat tells the true load: what was placed before it counts no more. Times are the server's, so clocks don't matter.
+_ASSIGNED: Final = f"{PREFIX}{{nodes}}:placed"
+# A heartbeat reports the true load, so calls assigned before it are no longer added to it. All times are Redis's own,
+# so that the clocks of the machines don't matter.
 _BEAT: Final = """
 local t = redis.call('TIME')
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
@@ -41,7 +42,7 @@ return out
 
 class NodeState(Struct, frozen=True):
     """url: base of the node's sockets as carriers reach it, like wss://media-1.example.com. calls, capacity: of this
-    event loop. draining: takes no new calls."""
+    event loop. draining: accepts no new calls."""
 
     node_id: str
     url: str
@@ -50,51 +51,52 @@ class NodeState(Struct, frozen=True):
     draining: bool = False
 
 
-class Nodes:
-    """The registry. All methods raise BusAway."""
+class NodeRegistry:
+    """All methods raise BusUnavailable."""
 
     def __init__(self, redis: Redis, *, allowed: Collection[str] = (), stale_s: float = STALE_S) -> None:
-        """allowed: the only addresses that calls are led to; empty trusts every node."""
+        """allowed: the only URLs that calls are routed to; empty allows every node. stale_s: age of the last heartbeat
+        after which a node counts as dead."""
         self._redis, self._allowed, self._stale_s = redis, frozenset(allowed), stale_s
         self._beat = redis.register_script(_BEAT)
         self._fresh = redis.register_script(_FRESH)
 
-    async def beat(self, state: NodeState) -> None:
-        """Told every BEAT_S by the node itself."""
-        async with told():
-            await self._beat(keys=[_NODES, _SEEN, _PLACED], args=[state.node_id, msgspec.json.encode(state)])
+    async def heartbeat(self, state: NodeState) -> None:
+        """Called by the node itself, every BEAT_S."""
+        async with map_redis_error():
+            await self._beat(keys=[_STATES, _SEEN, _ASSIGNED], args=[state.node_id, msgspec.json.encode(state)])
 
-    async def leave(self, node_id: str) -> None:
-        """The node is gone for good."""
-        async with told(), self._redis.pipeline(transaction=True) as pipe:
-            for key in (_NODES, _SEEN, _PLACED):
+    async def remove(self, node_id: str) -> None:
+        """Removes a node that has shut down."""
+        async with map_redis_error(), self._redis.pipeline(transaction=True) as pipe:
+            for key in (_STATES, _SEEN, _ASSIGNED):
                 pipe.hdel(key, node_id)
             await pipe.execute()
 
-    async def all(self) -> list[NodeState]:
-        """Those that are alive."""
+    async def list_alive(self) -> list[NodeState]:
+        """Nodes with a recent heartbeat."""
         return [state for state, _ in await self._alive()]
 
-    async def place(self, exclude: Collection[str] = ()) -> NodeState | None:
-        """The node for the next call: the least loaded that has room and is not excluded by its id; None without one.
+    async def choose(self, exclude: Collection[str] = ()) -> NodeState | None:
+        """The least loaded node that has capacity for a call and whose id is not excluded; None if there is none.
 
-        Calls placed since the node's last beat count as its load, so that a burst is spread.
+        Calls assigned since the node's last heartbeat count as its load, so that a burst is spread.
         """
-        open_ones = [
-            ((state.calls + placed) / max(state.capacity, 1), state)
-            for state, placed in await self._alive()
-            if state.node_id not in exclude and not state.draining and state.calls + placed < state.capacity
+        candidates = [
+            ((state.calls + assigned) / max(state.capacity, 1), state)
+            for state, assigned in await self._alive()
+            if state.node_id not in exclude and not state.draining and state.calls + assigned < state.capacity
         ]
-        if not open_ones:
+        if not candidates:
             return None
-        _, best = min(open_ones, key=lambda one: (one[0], one[1].node_id))
-        async with told():
-            await self._redis.hincrby(_PLACED, best.node_id, 1)
+        _, best = min(candidates, key=lambda candidate: (candidate[0], candidate[1].node_id))
+        async with map_redis_error():
+            await self._redis.hincrby(_ASSIGNED, best.node_id, 1)
         return best
 
     async def _alive(self) -> list[tuple[NodeState, int]]:
-        async with told():
-            found = await self._fresh(keys=[_NODES, _SEEN, _PLACED], args=[self._stale_s])
+        async with map_redis_error():
+            found = await self._fresh(keys=[_STATES, _SEEN, _ASSIGNED], args=[self._stale_s])
         states = [msgspec.json.decode(text, type=NodeState) for text in found[::2]]
         alive = zip(states, map(int, found[1::2]), strict=True)
-        return [(state, placed) for state, placed in alive if not self._allowed or state.url in self._allowed]
+        return [(state, assigned) for state, assigned in alive if not self._allowed or state.url in self._allowed]

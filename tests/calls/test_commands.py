@@ -1,158 +1,160 @@
-"""What is done to a call from outside, and putting callers through."""
+"""Commands to a call from outside, and transfers."""
 
 import pytest
 
-from media.providers.ports import Message, ToolCall, Words
+from media.providers.ports import Message, TextDelta, ToolCall
 from shared.events import AgentSaid, ToolRan
-from tests.calls.stage import Stage
+from tests.calls.scripted_call import ScriptedCall
 from tests.virtual_time import run_virtual
 
-PERSON = "+14155550100"
+TRANSFER_NUMBER = "+14155550100"
 
 
-def put_through(text: str) -> list[Words | ToolCall]:
+def transfer_answer(text: str) -> list[TextDelta | ToolCall]:
     call = ToolCall("1", "transfer", '{"reason": "a person, please"}')
-    return [Words(text), call] if text else [call]
+    return [TextDelta(text), call] if text else [call]
 
 
 @pytest.mark.parametrize(
     ("text", "said"), [("I'll put you through.", "I'll put you through."), ("", "One moment, please.")]
 )
-def test_the_model_puts_a_caller_through_after_its_words(text: str, said: str) -> None:
+def test_model_transfers_the_caller_after_its_words(text: str, said: str) -> None:
     async def call() -> None:
-        stage = Stage(answers=[put_through(text)], person=PERSON)
-        await stage.say("let me speak to a person", 900)
-        await stage.until_sounding()
-        assert not stage.carrier.hung_up
-        await stage.until_quiet()
-        assert stage.carrier.hung_up
-        assert [event.text for event in stage.of(AgentSaid)] == [said]
-        assert stage.call.ending.number == PERSON
-        assert len(stage.model.asked) == 1, "nothing more is asked of the model"
-        (tool,) = stage.of(ToolRan)
+        scripted = ScriptedCall(answers=[transfer_answer(text)], transfer_number=TRANSFER_NUMBER)
+        await scripted.say("let me speak to a person", 900)
+        await scripted.wait_until_sounding()
+        assert not scripted.carrier.hung_up
+        await scripted.listen_until_quiet()
+        assert scripted.carrier.hung_up
+        assert [event.text for event in scripted.events_of(AgentSaid)] == [said]
+        assert scripted.call.termination.transfer_number == TRANSFER_NUMBER
+        assert len(scripted.model.requests) == 1, "no request follows the transfer"
+        (tool,) = scripted.events_of(ToolRan)
         assert (tool.name, tool.ok) == ("transfer", True)
-        ended = await stage.hang_up()
+        ended = await scripted.hang_up()
         assert (ended.status, ended.end_reason) == ("completed", "transferred")
 
     run_virtual(call())
 
 
-def test_without_a_number_nobody_is_put_through() -> None:
+def test_no_transfer_without_a_number() -> None:
     async def call() -> None:
-        stage = Stage(answers=["I can take a message."])
-        await stage.say("let me speak to a person", 900)
-        await stage.until_quiet()
-        (ask,) = stage.model.asked
-        assert [tool.name for tool in ask.tools] == ["end_call", "collect_digits"]
+        scripted = ScriptedCall(answers=["I can take a message."])
+        await scripted.say("let me speak to a person", 900)
+        await scripted.listen_until_quiet()
+        (request,) = scripted.model.requests
+        assert [tool.name for tool in request.tools] == ["end_call", "collect_digits"]
 
     run_virtual(call())
 
 
-def test_a_caller_who_speaks_over_it_is_put_through_at_once() -> None:
+def test_caller_who_speaks_over_the_announcement_is_transferred_at_once() -> None:
     async def call() -> None:
-        stage = Stage(answers=[put_through("I'll put you through to a colleague now.")], person=PERSON)
-        await stage.say("let me speak to a person", 900)
-        await stage.until_sounding()
-        await stage.silence(600)
-        await stage.say("thank you very much", 1_200)
-        await stage.silence(1_000)
-        assert stage.carrier.hung_up and stage.call.ending.number == PERSON
-        assert (await stage.hang_up()).end_reason == "transferred"
+        scripted = ScriptedCall(
+            answers=[transfer_answer("I'll put you through to a colleague now.")], transfer_number=TRANSFER_NUMBER
+        )
+        await scripted.say("let me speak to a person", 900)
+        await scripted.wait_until_sounding()
+        await scripted.silence(600)
+        await scripted.say("thank you very much", 1_200)
+        await scripted.silence(1_000)
+        assert scripted.carrier.hung_up and scripted.call.termination.transfer_number == TRANSFER_NUMBER
+        assert (await scripted.hang_up()).end_reason == "transferred"
 
     run_virtual(call())
 
 
-def test_a_transfer_from_outside_says_its_words_first() -> None:
+def test_transfer_command_plays_its_announcement_first() -> None:
     async def call() -> None:
-        stage = Stage(greeting=" ".join(["word"] * 20))
-        await stage.until_sounding()
-        await stage.silence(400)
-        stage.call.transfer("+14155550101", "A colleague takes over.")
-        assert not stage.carrier.hung_up
-        await stage.silence(400)
-        await stage.until_quiet()
-        assert stage.carrier.hung_up and stage.call.ending.number == "+14155550101"
-        first, last = stage.of(AgentSaid)
+        scripted = ScriptedCall(greeting=" ".join(["word"] * 20))
+        await scripted.wait_until_sounding()
+        await scripted.silence(400)
+        scripted.call.transfer("+14155550101", "A colleague takes over.")
+        assert not scripted.carrier.hung_up
+        await scripted.silence(400)
+        await scripted.listen_until_quiet()
+        assert scripted.carrier.hung_up and scripted.call.termination.transfer_number == "+14155550101"
+        first, last = scripted.events_of(AgentSaid)
         assert first.interrupted and (last.text, last.interrupted) == ("A colleague takes over.", False)
-        assert (await stage.hang_up()).end_reason == "transferred"
+        assert (await scripted.hang_up()).end_reason == "transferred"
 
     run_virtual(call())
 
 
-def test_a_transfer_without_words_is_done_at_once() -> None:
+def test_transfer_command_without_announcement_is_immediate() -> None:
     async def call() -> None:
-        stage = Stage()
-        await stage.silence(200)
-        stage.call.transfer("+14155550101", "")
-        assert stage.carrier.hung_up
-        assert (await stage.hang_up()).end_reason == "transferred"
+        scripted = ScriptedCall()
+        await scripted.silence(200)
+        scripted.call.transfer("+14155550101", "")
+        assert scripted.carrier.hung_up
+        assert (await scripted.hang_up()).end_reason == "transferred"
 
     run_virtual(call())
 
 
 def test_a_polite_end_says_goodbye_first() -> None:
     async def call() -> None:
-        stage = Stage()
-        await stage.silence(200)
-        stage.call.end("admin", polite=True)
-        assert not stage.carrier.hung_up
-        await stage.until_quiet()
-        assert stage.carrier.hung_up
-        assert [said.text for said in stage.of(AgentSaid)] == ["Goodbye."]
-        assert (await stage.hang_up()).end_reason == "admin"
+        scripted = ScriptedCall()
+        await scripted.silence(200)
+        scripted.call.end("admin", polite=True)
+        assert not scripted.carrier.hung_up
+        await scripted.listen_until_quiet()
+        assert scripted.carrier.hung_up
+        assert [said.text for said in scripted.events_of(AgentSaid)] == ["Goodbye."]
+        assert (await scripted.hang_up()).end_reason == "admin"
 
     run_virtual(call())
 
 
-def test_an_end_that_is_not_polite_is_at_once() -> None:
+def test_impolite_end_is_immediate() -> None:
     async def call() -> None:
-        stage = Stage(greeting=" ".join(["word"] * 20))
-        await stage.until_sounding()
-        stage.call.end("spend_limit", polite=False)
-        assert stage.carrier.hung_up
-        assert (await stage.hang_up()).end_reason == "spend_limit"
+        scripted = ScriptedCall(greeting=" ".join(["word"] * 20))
+        await scripted.wait_until_sounding()
+        scripted.call.end("spend_limit", polite=False)
+        assert scripted.carrier.hung_up
+        assert (await scripted.hang_up()).end_reason == "spend_limit"
 
     run_virtual(call())
 
 
-def test_words_wait_for_the_agents_own_to_end() -> None:
+def test_text_from_outside_waits_for_the_agent() -> None:
     async def call() -> None:
-        stage = Stage(greeting="hello and welcome")
-        await stage.until_sounding()
-        stage.call.say("We close early today.")
-        stage.call.say("Sorry for that.")
-        await stage.silence(5_000)
-        said = stage.of(AgentSaid)
+        scripted = ScriptedCall(greeting="hello and welcome")
+        await scripted.wait_until_sounding()
+        scripted.call.say("We close early today.")
+        scripted.call.say("Sorry for that.")
+        await scripted.silence(5_000)
+        said = scripted.events_of(AgentSaid)
         assert [event.text for event in said] == ["hello and welcome", "We close early today.", "Sorry for that."]
         assert not any(event.interrupted for event in said)
 
     run_virtual(call())
 
 
-def test_words_wait_for_the_caller_and_the_answer_to_them() -> None:
+def test_text_from_outside_waits_for_the_caller_and_the_answer() -> None:
     async def call() -> None:
-        stage = Stage(answers=["At nine.", "Yes."])
-        await stage.say("when do you", 600)
-        stage.call.say("We close early today.")
-        await stage.say("open tomorrow", 600)
-        await stage.silence(4_000)
-        assert [said.text for said in stage.of(AgentSaid)] == ["At nine.", "We close early today."]
-        await stage.say("thanks", 400)
-        await stage.until_quiet()
-        heard = stage.model.asked[-1].messages
-        assert Message("assistant", "We close early today.") in heard, "the model knows what it has said"
+        scripted = ScriptedCall(answers=["At nine.", "Yes."])
+        await scripted.say("when do you", 600)
+        scripted.call.say("We close early today.")
+        await scripted.say("open tomorrow", 600)
+        await scripted.silence(4_000)
+        assert [said.text for said in scripted.events_of(AgentSaid)] == ["At nine.", "We close early today."]
+        await scripted.say("thanks", 400)
+        await scripted.listen_until_quiet()
+        heard = scripted.model.requests[-1].messages
+        assert Message("assistant", "We close early today.") in heard, "the model gets the text as its own"
 
     run_virtual(call())
 
 
-def test_words_are_not_said_into_an_ending() -> None:
+def test_text_is_not_said_once_the_call_is_ending() -> None:
     async def call() -> None:
-        stage = Stage()
-        await stage.silence(200)
-        stage.call.end("admin", polite=True)
-        stage.call.say("One more thing.")
-        await stage.until_quiet()
-        await stage.silence(1_000)
-        assert [said.text for said in stage.of(AgentSaid)] == ["Goodbye."]
+        scripted = ScriptedCall()
+        await scripted.silence(200)
+        scripted.call.end("admin", polite=True)
+        scripted.call.say("One more thing.")
+        await scripted.listen_until_quiet()
+        await scripted.silence(1_000)
+        assert [said.text for said in scripted.events_of(AgentSaid)] == ["Goodbye."]
 
     run_virtual(call())

@@ -1,8 +1,8 @@
-"""A call that goes on after its node was lost: an apology, the answer that is owed, and one clock for all of it."""
+"""Calls resumed after their node was lost: an apology, the answer that is due, and one clock for both streams."""
 
-from shared.events import SEQ_PER_LEG, AgentSaid, CallerSaid, Usage
-from shared.plan import HeardMessage, LimitsPlan, Resume
-from tests.calls.stage import Stage
+from shared.events import SEQ_PER_LEG, AgentSaid, CallerSaid, CallUsage
+from shared.plan import HeardMessage, LimitsPlan, ResumePoint
+from tests.calls.scripted_call import ScriptedCall
 from tests.virtual_time import run_virtual
 
 APOLOGY = "Sorry we were cut off"
@@ -11,102 +11,110 @@ ANSWERED = HeardMessage("assistant", "At nine.")
 BEGAN_MS = 1_764_000_000_000
 
 
-def lost(*messages: HeardMessage, turn: int, usage: Usage | None = None) -> Resume:
-    """Lost a minute after the call began."""
-    return Resume(list(messages), turn, usage or Usage(), BEGAN_MS, BEGAN_MS + 60_000)
+def resume_point(*messages: HeardMessage, turn: int, usage: CallUsage | None = None) -> ResumePoint:
+    """Returns the state of a call that was lost a minute after it began."""
+    return ResumePoint(list(messages), turn, usage or CallUsage(), BEGAN_MS, BEGAN_MS + 60_000)
 
 
 def test_an_open_question_is_answered_right_after_the_apology() -> None:
     async def call() -> None:
-        stage = Stage(greeting=APOLOGY, answers=["At nine."], resume=lost(ASKED, turn=1), before_ms=65_000)
-        await stage.until_quiet()
-        await stage.until_quiet()
-        assert [(said.text, said.turn) for said in stage.of(AgentSaid)] == [(APOLOGY, 1), ("At nine.", 1)]
-        (ask,) = stage.model.asked
-        assert [(message.role, message.text) for message in ask.messages] == [("user", "when do you open")]
-        assert stage.of(CallerSaid) == [], "an event told it before the node was lost"
+        scripted = ScriptedCall(
+            greeting=APOLOGY, answers=["At nine."], resume=resume_point(ASKED, turn=1), before_ms=65_000
+        )
+        await scripted.listen_until_quiet()
+        await scripted.listen_until_quiet()
+        assert [(said.text, said.turn) for said in scripted.events_of(AgentSaid)] == [(APOLOGY, 1), ("At nine.", 1)]
+        (request,) = scripted.model.requests
+        assert [(message.role, message.text) for message in request.messages] == [("user", "when do you open")]
+        assert scripted.events_of(CallerSaid) == [], "an event reported it before the node was lost"
 
     run_virtual(call())
 
 
-def test_a_question_that_no_event_told_is_told_now() -> None:
+def test_unreported_question_is_reported_on_resume() -> None:
     async def call() -> None:
-        stage = Stage(greeting=APOLOGY, answers=["At nine."], resume=lost(ASKED, turn=0), before_ms=65_000)
-        await stage.until_quiet()
-        await stage.until_quiet()
-        (said,) = stage.of(CallerSaid)
+        scripted = ScriptedCall(
+            greeting=APOLOGY, answers=["At nine."], resume=resume_point(ASKED, turn=0), before_ms=65_000
+        )
+        await scripted.listen_until_quiet()
+        await scripted.listen_until_quiet()
+        (said,) = scripted.events_of(CallerSaid)
         assert said == CallerSaid(1, "when do you open", 60_000, 60_000)
-        assert stage.of(AgentSaid)[-1].turn == 1
+        assert scripted.events_of(AgentSaid)[-1].turn == 1
 
     run_virtual(call())
 
 
 def test_without_an_open_question_the_agent_apologises_and_listens() -> None:
     async def call() -> None:
-        stage = Stage(greeting=APOLOGY, answers=["On Monday."], resume=lost(ASKED, ANSWERED, turn=1), before_ms=65_000)
-        await stage.until_quiet()
-        await stage.silence(2_000)
-        assert stage.model.asked == []
-        await stage.say("and on sunday", 600)
-        await stage.until_quiet()
-        heard = [message.text for message in stage.model.asked[0].messages]
+        scripted = ScriptedCall(
+            greeting=APOLOGY, answers=["On Monday."], resume=resume_point(ASKED, ANSWERED, turn=1), before_ms=65_000
+        )
+        await scripted.listen_until_quiet()
+        await scripted.silence(2_000)
+        assert scripted.model.requests == []
+        await scripted.say("and on sunday", 600)
+        await scripted.listen_until_quiet()
+        heard = [message.text for message in scripted.model.requests[0].messages]
         assert heard == ["when do you open", "At nine.", APOLOGY, "and on sunday"]
-        assert [said.turn for said in stage.of(CallerSaid)] == [2]
+        assert [said.turn for said in scripted.events_of(CallerSaid)] == [2]
 
     run_virtual(call())
 
 
 def test_a_caller_who_speaks_over_the_apology_is_answered_at_once() -> None:
     async def call() -> None:
-        resume = lost(ASKED, turn=1)
-        stage = Stage(greeting=APOLOGY, answers=["At nine."], resume=resume, before_ms=65_000)
-        await stage.until_sounding()
-        await stage.silence(400)
-        await stage.say("hello are you there", 900)
-        await stage.until_quiet()
-        await stage.silence(3_000)
-        (ask,) = stage.model.asked
-        assert [message.text for message in ask.messages] == ["when do you open", "hello are you there"]
-        assert [said.text for said in stage.of(AgentSaid)][-1] == "At nine."
+        resume = resume_point(ASKED, turn=1)
+        scripted = ScriptedCall(greeting=APOLOGY, answers=["At nine."], resume=resume, before_ms=65_000)
+        await scripted.wait_until_sounding()
+        await scripted.silence(400)
+        await scripted.say("hello are you there", 900)
+        await scripted.listen_until_quiet()
+        await scripted.silence(3_000)
+        (request,) = scripted.model.requests
+        assert [message.text for message in request.messages] == ["when do you open", "hello are you there"]
+        assert [said.text for said in scripted.events_of(AgentSaid)][-1] == "At nine."
 
     run_virtual(call())
 
 
-def test_without_a_checkpoint_there_is_an_apology_and_no_more() -> None:
+def test_call_without_a_checkpoint_only_apologises() -> None:
     async def call() -> None:
-        stage = Stage(greeting=APOLOGY, resume=lost(turn=0), before_ms=5_000)
-        await stage.until_quiet()
-        await stage.silence(2_000)
-        assert [said.text for said in stage.of(AgentSaid)] == [APOLOGY]
-        assert stage.model.asked == []
+        scripted = ScriptedCall(greeting=APOLOGY, resume=resume_point(turn=0), before_ms=5_000)
+        await scripted.listen_until_quiet()
+        await scripted.silence(2_000)
+        assert [said.text for said in scripted.events_of(AgentSaid)] == [APOLOGY]
+        assert scripted.model.requests == []
 
     run_virtual(call())
 
 
 def test_without_an_apology_the_answer_comes_at_once() -> None:
     async def call() -> None:
-        stage = Stage(answers=["At nine."], resume=lost(ASKED, turn=1), before_ms=65_000)
-        await stage.until_quiet()
-        assert [said.text for said in stage.of(AgentSaid)] == ["At nine."]
+        scripted = ScriptedCall(answers=["At nine."], resume=resume_point(ASKED, turn=1), before_ms=65_000)
+        await scripted.listen_until_quiet()
+        assert [said.text for said in scripted.events_of(AgentSaid)] == ["At nine."]
 
     run_virtual(call())
 
 
-def test_clock_usage_and_numbers_go_on() -> None:
+def test_clock_usage_and_turn_numbers_continue() -> None:
     async def call() -> None:
-        used = Usage(call_ms=60_000, stt_ms=60_000, llm_requests=3, tts_characters=90, tts_ms=9_000, heard_ms=8_000)
-        stage = Stage(greeting=APOLOGY, resume=lost(ASKED, ANSWERED, turn=1, usage=used), before_ms=65_000)
-        await stage.until_quiet()
-        said = stage.of(AgentSaid)[0]
+        used = CallUsage(call_ms=60_000, stt_ms=60_000, llm_requests=3, tts_characters=90, tts_ms=9_000, heard_ms=8_000)
+        scripted = ScriptedCall(
+            greeting=APOLOGY, resume=resume_point(ASKED, ANSWERED, turn=1, usage=used), before_ms=65_000
+        )
+        await scripted.listen_until_quiet()
+        said = scripted.events_of(AgentSaid)[0]
         assert 65_000 <= said.start_ms < 66_000
-        await stage.say("and on sunday", 600)
-        await stage.until_quiet()
-        ended = await stage.hang_up()
+        await scripted.say("and on sunday", 600)
+        await scripted.listen_until_quiet()
+        ended = await scripted.hang_up()
         assert 67_000 < ended.duration_ms < 72_000 and ended.usage.call_ms == ended.duration_ms
         assert ended.usage.llm_requests == 4
         assert ended.usage.stt_ms == 60_000 + ended.duration_ms - 65_000
         assert ended.usage.tts_ms == 9_000 + 7 * 300 and ended.usage.heard_ms == 8_000 + 7 * 300
-        numbers = [envelope.seq for envelope in stage.notes.envelopes]
+        numbers = [envelope.seq for envelope in scripted.events.envelopes]
         assert numbers == [SEQ_PER_LEG + 1 + at for at in range(len(numbers))]
 
     run_virtual(call())
@@ -115,48 +123,55 @@ def test_clock_usage_and_numbers_go_on() -> None:
 def test_silence_is_counted_from_the_new_stream_and_length_from_the_first() -> None:
     async def call() -> None:
         limits = LimitsPlan(max_duration_s=70, idle_nudge_s=0, silence_s=30)
-        stage = Stage(greeting=APOLOGY, resume=lost(ASKED, ANSWERED, turn=1), before_ms=65_000, limits=limits)
-        await stage.until_quiet()
-        await stage.silence(2_500)
-        assert stage.call.ending.reason is None
-        await stage.silence(1_500)
-        assert stage.call.ending.reason == "max_duration"
+        scripted = ScriptedCall(
+            greeting=APOLOGY, resume=resume_point(ASKED, ANSWERED, turn=1), before_ms=65_000, limits=limits
+        )
+        await scripted.listen_until_quiet()
+        await scripted.silence(2_500)
+        assert scripted.call.termination.reason is None
+        await scripted.silence(1_500)
+        assert scripted.call.termination.reason == "max_duration"
 
     run_virtual(call())
 
 
-def test_what_is_remembered_can_be_gone_on_from() -> None:
-    """A memory taken while the agent answers ends with the question, and a call that goes on from it answers it."""
+def test_snapshot_can_be_resumed_from() -> None:
+    """A snapshot taken while the agent answers ends with the question, and the resumed call answers it."""
 
     async def call() -> None:
-        stage = Stage(greeting="Hello.", answers=["We open at nine every day"])
-        await stage.until_quiet()
-        await stage.say("when do you open", 700)
-        await stage.until_sounding()
-        await stage.silence(600)
-        assert stage.turns_taken == 1
-        memory = stage.call.memory()
-        assert [(m.role, m.text) for m in memory.messages] == [("assistant", "Hello."), ("user", "when do you open")]
-        assert memory.turn == 1
-        resume = Resume(memory.messages, memory.turn, memory.usage, BEGAN_MS, BEGAN_MS + memory.at_ms)
-        after = Stage(greeting=APOLOGY, answers=["At nine."], resume=resume, before_ms=memory.at_ms + 3_000)
-        await after.until_quiet()
-        await after.until_quiet()
-        assert [said.text for said in after.of(AgentSaid)] == [APOLOGY, "At nine."]
-        assert after.of(CallerSaid) == []
+        scripted = ScriptedCall(greeting="Hello.", answers=["We open at nine every day"])
+        await scripted.listen_until_quiet()
+        await scripted.say("when do you open", 700)
+        await scripted.wait_until_sounding()
+        await scripted.silence(600)
+        assert scripted.turns_taken == 1
+        snapshot = scripted.call.snapshot()
+        assert [(message.role, message.text) for message in snapshot.messages] == [
+            ("assistant", "Hello."),
+            ("user", "when do you open"),
+        ]
+        assert snapshot.reported_turns == 1
+        resume = ResumePoint(
+            snapshot.messages, snapshot.reported_turns, snapshot.usage, BEGAN_MS, BEGAN_MS + snapshot.at_ms
+        )
+        after = ScriptedCall(greeting=APOLOGY, answers=["At nine."], resume=resume, before_ms=snapshot.at_ms + 3_000)
+        await after.listen_until_quiet()
+        await after.listen_until_quiet()
+        assert [said.text for said in after.events_of(AgentSaid)] == [APOLOGY, "At nine."]
+        assert after.events_of(CallerSaid) == []
 
     run_virtual(call())
 
 
-def test_what_was_heard_of_an_interrupted_answer_is_remembered() -> None:
+def test_snapshot_has_what_was_heard_of_an_interrupted_answer() -> None:
     async def call() -> None:
-        stage = Stage(answers=["one two three four five six seven eight", "Yes."])
-        await stage.say("count for me", 700)
-        await stage.until_sounding()
-        await stage.silence(640)
-        await stage.say("stop it please", 900)
-        await stage.until_quiet()
-        first, said, second, yes = stage.call.memory().messages
+        scripted = ScriptedCall(answers=["one two three four five six seven eight", "Yes."])
+        await scripted.say("count for me", 700)
+        await scripted.wait_until_sounding()
+        await scripted.silence(640)
+        await scripted.say("stop it please", 900)
+        await scripted.listen_until_quiet()
+        first, said, second, yes = scripted.call.snapshot().messages
         assert (first.text, second.text, yes.text.strip()) == ("count for me", "stop it please", "Yes.")
         assert 1 <= len(said.text.split()) < 8 and "one two three four five six".startswith(said.text)
 

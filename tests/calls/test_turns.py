@@ -1,9 +1,9 @@
-"""Whole calls: turns, answers, interruptions, and what is remembered of them."""
+"""Whole calls: turns, answers, interruptions, and what the model gets of them."""
 
 from media.providers.ports import ProviderError
-from shared.events import AgentSaid, CallerSaid, Interrupted, Resumed, TurnLatency
+from shared.events import AgentSaid, CallerSaid, TurnInterrupted, TurnLatency, TurnResumed
 from shared.plan import TurnPlan
-from tests.calls.stage import WORD_MS, Stage
+from tests.calls.scripted_call import WORD_MS, ScriptedCall
 from tests.virtual_time import run_virtual
 
 LONG = "one two three four five six seven eight nine ten eleven twelve"
@@ -11,35 +11,35 @@ LONG = "one two three four five six seven eight nine ten eleven twelve"
 
 def test_the_greeting_is_heard_before_anything_else() -> None:
     async def call() -> None:
-        stage = Stage(greeting="Hello, front desk.")
-        await stage.until_quiet()
-        assert [said.text for said in stage.of(AgentSaid)] == ["Hello, front desk."]
-        assert stage.of(AgentSaid)[0].turn == 0
-        assert stage.carrier.heard_words() == 3
+        scripted = ScriptedCall(greeting="Hello, front desk.")
+        await scripted.listen_until_quiet()
+        assert [said.text for said in scripted.events_of(AgentSaid)] == ["Hello, front desk."]
+        assert scripted.events_of(AgentSaid)[0].turn == 0
+        assert scripted.carrier.heard_words() == 3
 
     run_virtual(call())
 
 
 def test_without_a_greeting_the_agent_waits() -> None:
     async def call() -> None:
-        stage = Stage()
-        await stage.silence(3_000)
-        assert stage.notes.events == []
+        scripted = ScriptedCall()
+        await scripted.silence(3_000)
+        assert scripted.events.events == []
 
     run_virtual(call())
 
 
 def test_a_turn_is_answered_and_its_latency_adds_up() -> None:
     async def call() -> None:
-        stage = Stage(answers=["We open at nine."])
-        await stage.silence(500)
-        await stage.say("when do you open", 1_000)
-        await stage.until_quiet()
-        (said,) = stage.of(CallerSaid)
+        scripted = ScriptedCall(answers=["We open at nine."])
+        await scripted.silence(500)
+        await scripted.say("when do you open", 1_000)
+        await scripted.listen_until_quiet()
+        (said,) = scripted.events_of(CallerSaid)
         assert (said.turn, said.text) == (1, "when do you open")
         assert abs(said.start_ms - 500) <= 40 and abs(said.end_ms - 1_500) <= 40
-        assert [answer.text for answer in stage.of(AgentSaid)] == ["We open at nine."]
-        (latency,) = stage.of(TurnLatency)
+        assert [answer.text for answer in scripted.events_of(AgentSaid)] == ["We open at nine."]
+        (latency,) = scripted.events_of(TurnLatency)
         parts = (latency.endpoint_ms, latency.stt_ms, latency.llm_first_token_ms, latency.tts_first_byte_ms)
         assert sum(parts) == latency.total_ms
         # 400 ms of silence, 200 + 10 ms for the first word, 80 ms for the first audio; the text came in the meantime.
@@ -49,42 +49,42 @@ def test_a_turn_is_answered_and_its_latency_adds_up() -> None:
     run_virtual(call())
 
 
-def test_the_model_is_asked_with_the_conversation_as_heard() -> None:
+def test_model_request_contains_the_conversation_as_heard() -> None:
     async def call() -> None:
-        stage = Stage(greeting="Hello there.", answers=["Nine to five.", "Yes."])
-        await stage.until_quiet()
-        await stage.say("opening hours please", 900)
-        await stage.until_quiet()
-        await stage.say("on fridays too", 900)
-        await stage.until_quiet()
-        roles = [(message.role, message.text) for message in stage.model.asked[-1].messages]
+        scripted = ScriptedCall(greeting="Hello there.", answers=["Nine to five.", "Yes."])
+        await scripted.listen_until_quiet()
+        await scripted.say("opening hours please", 900)
+        await scripted.listen_until_quiet()
+        await scripted.say("on fridays too", 900)
+        await scripted.listen_until_quiet()
+        roles = [(message.role, message.text) for message in scripted.model.requests[-1].messages]
         assert roles == [
             ("assistant", "Hello there."),
             ("user", "opening hours please"),
             ("assistant", "Nine to five. "),
             ("user", "on fridays too"),
         ]
-        assert stage.model.asked[-1].system == "Be brief."
+        assert scripted.model.requests[-1].system == "Be brief."
 
     run_virtual(call())
 
 
 def test_an_interruption_cuts_the_agent_at_the_word_heard() -> None:
     async def call() -> None:
-        stage = Stage(answers=[LONG, "Sure."])
-        await stage.say("tell me everything", 900)
-        await stage.until_sounding()
-        await stage.silence(4 * WORD_MS)
-        await stage.say("stop please", 600)
-        await stage.until_quiet()
-        cut, _ = stage.of(AgentSaid)
-        heard = stage.carrier.heard_words() - 1  # without "Sure."
+        scripted = ScriptedCall(answers=[LONG, "Sure."])
+        await scripted.say("tell me everything", 900)
+        await scripted.wait_until_sounding()
+        await scripted.silence(4 * WORD_MS)
+        await scripted.say("stop please", 600)
+        await scripted.listen_until_quiet()
+        cut, _ = scripted.events_of(AgentSaid)
+        heard = scripted.carrier.heard_words() - 1  # without "Sure."
         assert cut.interrupted and cut.planned == LONG
         assert cut.text == " ".join(LONG.split()[:heard])
         assert 4 <= heard <= 5
-        (interruption,) = stage.of(Interrupted)
+        (interruption,) = scripted.events_of(TurnInterrupted)
         assert interruption.cleared_ms - interruption.speech_ms <= 60
-        remembered = [message.text for message in stage.model.asked[-1].messages]
+        remembered = [message.text for message in scripted.model.requests[-1].messages]
         assert remembered == ["tell me everything", cut.text, "stop please"]
 
     run_virtual(call())
@@ -92,105 +92,109 @@ def test_an_interruption_cuts_the_agent_at_the_word_heard() -> None:
 
 def test_a_backchannel_does_not_stop_the_agent() -> None:
     async def call() -> None:
-        stage = Stage(answers=[LONG])
-        await stage.say("tell me everything", 900)
-        await stage.until_sounding()
-        await stage.silence(3 * WORD_MS)
-        await stage.say("uh-huh", 300)
-        await stage.silence(600)
-        await stage.until_quiet()
-        (said,) = stage.of(AgentSaid)
+        scripted = ScriptedCall(answers=[LONG])
+        await scripted.say("tell me everything", 900)
+        await scripted.wait_until_sounding()
+        await scripted.silence(3 * WORD_MS)
+        await scripted.say("uh-huh", 300)
+        await scripted.silence(600)
+        await scripted.listen_until_quiet()
+        (said,) = scripted.events_of(AgentSaid)
         assert said.text == LONG and not said.interrupted
-        assert len(stage.of(Resumed)) == 1 and stage.of(Interrupted) == []
-        assert len(stage.of(CallerSaid)) == 1
-        # The word that was cut is said again from its start, and nothing else.
-        assert 12 <= stage.carrier.heard_words() <= 13
+        assert len(scripted.events_of(TurnResumed)) == 1 and scripted.events_of(TurnInterrupted) == []
+        assert len(scripted.events_of(CallerSaid)) == 1
+        # Only the word that was cut is repeated.
+        assert 12 <= scripted.carrier.heard_words() <= 13
 
     run_virtual(call())
 
 
 def test_a_cough_does_not_stop_the_agent() -> None:
     async def call() -> None:
-        stage = Stage(answers=[LONG])
-        await stage.say("tell me everything", 900)
-        await stage.until_sounding()
-        await stage.silence(2 * WORD_MS)
-        await stage.say("", 200)
-        await stage.silence(800)
-        await stage.until_quiet()
-        assert [said.text for said in stage.of(AgentSaid)] == [LONG]
+        scripted = ScriptedCall(answers=[LONG])
+        await scripted.say("tell me everything", 900)
+        await scripted.wait_until_sounding()
+        await scripted.silence(2 * WORD_MS)
+        await scripted.say("", 200)
+        await scripted.silence(800)
+        await scripted.listen_until_quiet()
+        assert [said.text for said in scripted.events_of(AgentSaid)] == [LONG]
 
     run_virtual(call())
 
 
-def test_a_caller_who_goes_on_after_a_pause_is_answered_once() -> None:
+def test_caller_who_continues_after_a_pause_is_answered_once() -> None:
     async def call() -> None:
-        stage = Stage(answers=["Too early.", "Here is your answer."])
-        await stage.say("I have a question", 900)
-        await stage.silence(460)  # the turn counts as over, and the model is already asked
-        await stage.say("about your prices", 900)
-        await stage.until_quiet()
-        (said,) = stage.of(CallerSaid)
+        scripted = ScriptedCall(answers=["Too early.", "Here is your answer."])
+        await scripted.say("I have a question", 900)
+        await scripted.silence(460)  # the turn has ended, and the model has got its request
+        await scripted.say("about your prices", 900)
+        await scripted.listen_until_quiet()
+        (said,) = scripted.events_of(CallerSaid)
         assert said.text == "I have a question about your prices"
-        assert [message.text for message in stage.model.asked[-1].messages] == ["I have a question about your prices"]
-        assert [answer.text for answer in stage.of(AgentSaid)] == ["Here is your answer."]
+        assert [message.text for message in scripted.model.requests[-1].messages] == [
+            "I have a question about your prices"
+        ]
+        assert [answer.text for answer in scripted.events_of(AgentSaid)] == ["Here is your answer."]
 
     run_virtual(call())
 
 
-def test_without_barge_in_the_agent_speaks_on_and_the_words_are_kept() -> None:
+def test_words_over_an_agent_without_barge_in_become_a_turn() -> None:
     async def call() -> None:
-        stage = Stage(answers=["one two three four", "Yes."], turn=TurnPlan(silence_ms=400, barge_in=False))
-        await stage.say("hello", 500)
-        await stage.until_sounding()
-        await stage.say("another question", 700)
-        await stage.until_quiet()
-        await stage.until_quiet()
-        assert [said.text for said in stage.of(AgentSaid)] == ["one two three four", "Yes."]
-        assert [said.text for said in stage.of(CallerSaid)] == ["hello", "another question"]
+        scripted = ScriptedCall(answers=["one two three four", "Yes."], turn=TurnPlan(silence_ms=400, barge_in=False))
+        await scripted.say("hello", 500)
+        await scripted.wait_until_sounding()
+        await scripted.say("another question", 700)
+        await scripted.listen_until_quiet()
+        await scripted.listen_until_quiet()
+        assert [said.text for said in scripted.events_of(AgentSaid)] == ["one two three four", "Yes."]
+        assert [said.text for said in scripted.events_of(CallerSaid)] == ["hello", "another question"]
 
     run_virtual(call())
 
 
-def test_a_model_that_fails_is_excused_once_then_the_call_ends() -> None:
+def test_model_error_causes_one_apology_and_then_ends_the_call() -> None:
     async def call() -> None:
         broken = ProviderError("scripted", "down")
-        stage = Stage(answers=[broken, broken])
-        await stage.say("hello", 500)
-        await stage.until_quiet()
-        assert stage.of(AgentSaid)[0].text.startswith("I'm sorry")
-        await stage.say("hello again", 500)
-        await stage.until_quiet()
-        assert not stage.carrier.hung_up, "a spoken apology counts as being able to speak"
-        stage.voice.broken = True
-        await stage.say("still there", 500)
-        await stage.silence(2_000)
-        assert stage.carrier.hung_up
-        ended = await stage.hang_up()
+        scripted = ScriptedCall(answers=[broken, broken])
+        await scripted.say("hello", 500)
+        await scripted.listen_until_quiet()
+        assert scripted.events_of(AgentSaid)[0].text.startswith("I'm sorry")
+        await scripted.say("hello again", 500)
+        await scripted.listen_until_quiet()
+        assert not scripted.carrier.hung_up, "after a spoken apology the call continues"
+        scripted.voice.broken = True
+        await scripted.say("still there", 500)
+        await scripted.silence(2_000)
+        assert scripted.carrier.hung_up
+        ended = await scripted.hang_up()
         assert (ended.status, ended.end_reason) == ("failed", "provider_error")
 
     run_virtual(call())
 
 
-def test_the_last_words_of_a_caller_who_hangs_up_are_kept() -> None:
+def test_last_words_of_a_caller_who_hangs_up_are_reported() -> None:
     async def call() -> None:
-        stage = Stage()
-        await stage.say("please call me back", 700)
-        ended = await stage.hang_up()
-        assert [said.text for said in stage.of(CallerSaid)] == ["please call me back"]
+        scripted = ScriptedCall()
+        await scripted.say("please call me back", 700)
+        ended = await scripted.hang_up()
+        assert [said.text for said in scripted.events_of(CallerSaid)] == ["please call me back"]
         assert (ended.status, ended.end_reason) == ("completed", "caller_hangup")
-        assert stage.notes.closed
+        assert scripted.events.closed
 
     run_virtual(call())
 
 
 def test_events_are_numbered_without_a_gap() -> None:
     async def call() -> None:
-        stage = Stage(greeting="Hello.", answers=["Yes."])
-        await stage.until_quiet()
-        await stage.say("hello", 500)
-        await stage.until_quiet()
-        await stage.hang_up()
-        assert [envelope.seq for envelope in stage.notes.envelopes] == list(range(1, len(stage.notes.events) + 1))
+        scripted = ScriptedCall(greeting="Hello.", answers=["Yes."])
+        await scripted.listen_until_quiet()
+        await scripted.say("hello", 500)
+        await scripted.listen_until_quiet()
+        await scripted.hang_up()
+        assert [envelope.seq for envelope in scripted.events.envelopes] == list(
+            range(1, len(scripted.events.events) + 1)
+        )
 
     run_virtual(call())

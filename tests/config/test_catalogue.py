@@ -1,4 +1,4 @@
-"""The shipped price list and first settings fit what the platform knows of them."""
+"""The shipped price list and initial settings are valid for the platform."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -8,29 +8,29 @@ from pydantic import ValidationError
 
 from config.catalogue import shipped_settings, shipped_tiers
 from control.platform.model import Tier
-from control.platform.registry import REGISTRY, check
+from control.platform.registry import REGISTRY, check_setting
 
 
-def test_every_setting_has_a_first_value_that_it_may_have() -> None:
+def test_every_setting_has_a_valid_initial_value() -> None:
     shipped = shipped_settings()
     assert shipped.keys() == REGISTRY.keys()
     for key, value in shipped.items():
-        check(REGISTRY[key], value)
+        check_setting(REGISTRY[key], value)
 
 
-def test_defaults_are_what_their_keys_may_be() -> None:
+def test_defaults_are_valid() -> None:
     for spec in REGISTRY.values():
-        check(spec, spec.default)
+        check_setting(spec, spec.default)
         assert spec.description.endswith(".")
 
 
-def test_new_workspaces_get_a_tier_of_the_price_list() -> None:
+def test_default_tier_is_in_the_price_list() -> None:
     offered = {tier["tier_name"] for tier in shipped_tiers() if tier["is_available"]}
     assert shipped_settings()["default_tier"] in offered
     assert REGISTRY["default_tier"].default in offered
 
 
-def test_who_pays_more_gets_more_and_cheaper_minutes() -> None:
+def test_higher_tiers_have_more_and_cheaper_minutes() -> None:
     tiers = [Tier(**tier) for tier in shipped_tiers()]
     assert [tier.position for tier in tiers] == sorted(tier.position for tier in tiers)
     for less, more in pairwise(tiers):
@@ -41,7 +41,7 @@ def test_who_pays_more_gets_more_and_cheaper_minutes() -> None:
         assert more.features.keys() == less.features.keys()
 
 
-def test_a_tier_with_a_field_too_many_is_refused(tmp_path: Path) -> None:
+def test_unknown_field_of_a_tier_is_refused(tmp_path: Path) -> None:
     (tmp_path / "tiers.json").write_text('[{"tier_name": "a", "colour": "red"}]')
     with pytest.raises(ValidationError, match="colour"):
         shipped_tiers(tmp_path)

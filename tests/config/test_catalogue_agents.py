@@ -1,4 +1,4 @@
-"""The shipped providers and templates are what the programs can use."""
+"""The shipped providers and templates can be used by the programs."""
 
 import json
 import re
@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from config.catalogue_agents import shipped_providers, shipped_templates
 from control.agents.config import AgentConfig
-from control.agents.facts import fill, placeholders
-from media.providers.receptionist.facts import business_of, facts_of
+from control.agents.facts import fill_placeholders, find_placeholders
+from media.providers.receptionist.facts import extract_business_name, extract_facts
 
 SECRET = re.compile(
     r"api_?key|url|host|endpoint|address|secret|password|authorization|header|proxy|extra", re.IGNORECASE
@@ -22,50 +22,53 @@ PROVIDERS = {provider["provider"]: provider for provider in shipped_providers()}
 
 @pytest.fixture(params=sorted(TEMPLATES))
 def template(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """One after the other."""
+    """Each template in turn."""
     return TEMPLATES[request.param]
 
 
-def test_there_is_one_for_each_of_the_usual_trades() -> None:
+def test_usual_industries_have_a_template() -> None:
     industries = {template["industry"] for template in TEMPLATES.values()}
-    assert {
-        "dental", "restaurant", "legal", "real_estate", "home_services", "beauty", "hotel", "medical", "support",
-    } <= industries  # fmt: skip
+    usual = "dental restaurant legal real_estate home_services beauty hotel medical support"
+    assert set(usual.split()) <= industries
 
 
-def test_a_template_is_a_config_that_greets_and_names_the_business(template: dict[str, Any]) -> None:
+def test_template_is_a_valid_config_with_greeting_and_business_name(template: dict[str, Any]) -> None:
     config = AgentConfig.model_validate(template["default_config"])
-    assert placeholders(config)[0] == "business_name"
-    assert "automated" in config.greeting, "callers are told that no person speaks"
-    assert not config.facts, "placeholders are for the customer to fill"
+    assert find_placeholders(config)[0] == "business_name"
+    assert "automated" in config.greeting, "the greeting must say that no person speaks"
+    assert not config.facts, "the customer fills the placeholders"
     assert not config.recording.enabled, "recording is the customer's decision"
 
 
-def test_every_brace_of_a_template_is_a_placeholder(template: dict[str, Any]) -> None:
+def test_braces_of_a_template_are_placeholders(template: dict[str, Any]) -> None:
     config = AgentConfig.model_validate(template["default_config"])
-    filled = fill(config.prompt + config.greeting + config.goodbye, dict.fromkeys(placeholders(config), "X"))
+    filled = fill_placeholders(
+        config.prompt + config.greeting + config.goodbye, dict.fromkeys(find_placeholders(config), "X")
+    )
     assert "{" not in filled
     assert "}" not in filled
 
 
-def test_the_local_receptionist_knows_the_business_and_says_nothing_but_facts(template: dict[str, Any]) -> None:
+def test_local_receptionist_answers_with_facts_of_the_template(template: dict[str, Any]) -> None:
     config = AgentConfig.model_validate(template["default_config"])
-    facts = {name: f"the {name.replace('_', ' ')}" for name in placeholders(config)} | {"business_name": "Oak House"}
-    prompt = fill(config.prompt, facts)
+    facts = {name: f"the {name.replace('_', ' ')}" for name in find_placeholders(config)} | {
+        "business_name": "Oak House"
+    }
+    prompt = fill_placeholders(config.prompt, facts)
     below = prompt.partition("Facts:\n")[2].splitlines()
-    assert [f"- {fact.say}" for fact in facts_of(prompt)] == below
+    assert [f"- {fact.sentence}" for fact in extract_facts(prompt)] == below
     assert len(below) >= 5
-    assert business_of(prompt).startswith("Oak House")
+    assert extract_business_name(prompt).startswith("Oak House")
 
 
-def test_no_option_that_an_agent_may_set_leads_elsewhere_or_holds_a_secret() -> None:
+def test_agents_cannot_set_urls_or_secrets() -> None:
     for name, provider in PROVIDERS.items():
         for kind, options in provider["options"].items():
             assert kind in provider["kinds"], name
             assert not [option for option in options if SECRET.search(option)], name
 
 
-def test_defaults_and_prices_are_of_kinds_that_the_provider_has() -> None:
+def test_defaults_and_prices_match_the_providers_kinds() -> None:
     for name, provider in PROVIDERS.items():
         for part in ("config", "cost_per_unit"):
             assert set(provider[part]) <= set(provider["kinds"]), name
@@ -74,15 +77,17 @@ def test_defaults_and_prices_are_of_kinds_that_the_provider_has() -> None:
             assert "*" in prices, f"{name}: a model without a price of its own"
 
 
-def test_without_any_key_this_machine_can_still_answer() -> None:
-    served = {
-        kind for provider in PROVIDERS.values() for kind in provider["kinds"]
+def test_local_providers_need_no_key() -> None:
+    local = [
+        provider
+        for provider in PROVIDERS.values()
         if provider["is_enabled"] and not provider["needs_key"] and not provider["for_tests"]
-    }  # fmt: skip
+    ]
+    served = {kind for provider in local for kind in provider["kinds"]}
     assert served == {"stt", "llm", "tts"}
 
 
-def test_a_fault_in_the_data_names_the_field(tmp_path: Path) -> None:
+def test_error_in_the_data_names_the_field(tmp_path: Path) -> None:
     (tmp_path / "templates").mkdir()
     broken = {**TEMPLATES["dental_front_desk"], "industry": "Dental Practice"}
     (tmp_path / "templates" / "a.json").write_text(json.dumps(broken))

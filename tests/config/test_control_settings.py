@@ -18,7 +18,7 @@ def _needed(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(PREFIX + name, value)
 
 
-def test_only_what_nobody_can_guess_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_required_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     assert control_settings().control_host == "127.0.0.1"
     for name in NEEDED:
         monkeypatch.delenv(PREFIX + name)
@@ -29,27 +29,27 @@ def test_only_what_nobody_can_guess_is_needed(monkeypatch: pytest.MonkeyPatch) -
     ]
 
 
-def test_migrate_needs_the_database_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_migrate_needs_only_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("VOCALIZED_SECRET_KEYS")
     assert database_settings().database_url.get_secret_value() == NEEDED["DATABASE_URL"]
 
 
-def test_every_setting_is_a_variable_with_its_meaning() -> None:
+def test_every_setting_has_a_description() -> None:
     assert all(field.description for field in ControlSettings.model_fields.values())
 
 
-def test_every_time_and_size_says_its_unit() -> None:
+def test_times_and_sizes_name_their_unit() -> None:
     for name, field in ControlSettings.model_fields.items():
-        told = (field.description or "").lower()
+        description = (field.description or "").lower()
         if name.endswith("_s"):
-            assert "second" in told or "refresh token waits" in told, name
+            assert "second" in description or "refresh token waits" in description, name
         if name.endswith("_bytes"):
-            assert "bytes" in told, name
+            assert "bytes" in description, name
         if name.endswith("_kib"):
-            assert "kib" in told, name
+            assert "kib" in description, name
 
 
-def test_secrets_do_not_show() -> None:
+def test_repr_holds_no_secrets() -> None:
     assert "s3cret" not in repr(control_settings())
 
 
@@ -88,7 +88,7 @@ def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
         ("MAIL_FROM", "A\nBcc: b@example.com <a@example.com>"),
     ],
 )
-def test_a_fault_is_told_by_the_variables_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_error_names_the_variable(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(PREFIX + name, value)
     with pytest.raises(SettingsError, match=f"^settings: VOCALIZED_{name}: [^;]+$") as caught:
         control_settings()
@@ -106,11 +106,11 @@ def test_a_fault_is_told_by_the_variables_name(monkeypatch: pytest.MonkeyPatch, 
         ("MAIL_FROM", '"Front Desk" <no-reply@example.com>'),
     ],
 )
-def test_what_the_drivers_take_is_taken(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_urls_of_the_drivers_are_accepted(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(PREFIX + name, value)
     control_settings()
 
 
-def test_a_url_loses_the_slash_that_would_double_in_links(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trailing_slash_of_a_url_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VOCALIZED_PUBLIC_URL", "https://api.example.com/")
     assert control_settings().public_url == "https://api.example.com"

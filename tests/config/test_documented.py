@@ -1,4 +1,4 @@
-"""The tables of settings in the documents: each setting with its default, unit and meaning, and no other."""
+"""The documents list every setting with its default, unit and description, and no others."""
 
 import re
 from pathlib import Path
@@ -32,14 +32,14 @@ def variable(name: str) -> str:
 
 
 @pytest.mark.parametrize("name", ControlSettings.model_fields)
-def test_a_setting_of_control_is_documented(name: str) -> None:
+def test_control_setting_is_documented(name: str) -> None:
     field = ControlSettings.model_fields[name]
     line = f"| {variable(name)} | {default(field)} | {unit(name)} | {field.description} |".replace("|  |", "| |")
     assert line in (DOCS / "control.md").read_text().splitlines()
 
 
 @pytest.mark.parametrize("name", MediaSettings.model_fields)
-def test_a_setting_of_media_is_documented(name: str) -> None:
+def test_media_setting_is_documented(name: str) -> None:
     field = MediaSettings.model_fields[name]
     line = f"| {variable(name)} | {default(field)} | {field.description} |"
     assert line in (DOCS / "media-server.md").read_text().splitlines()
@@ -48,7 +48,7 @@ def test_a_setting_of_media_is_documented(name: str) -> None:
 @pytest.mark.parametrize(
     ("document", "settings"), [("control.md", ControlSettings), ("media-server.md", MediaSettings)]
 )
-def test_no_variable_is_documented_that_nobody_reads(
+def test_only_existing_settings_are_documented(
     document: str, settings: type[ControlSettings] | type[MediaSettings]
 ) -> None:
     named = set(re.findall(rf"^\| (`{PREFIX}\w+`) \|", (DOCS / document).read_text(), re.MULTILINE))

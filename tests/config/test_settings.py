@@ -1,4 +1,4 @@
-"""Settings of the media program from the environment; one error for all faults."""
+"""Settings of the media program from the environment; one error lists all invalid ones."""
 
 import os
 from pathlib import Path
@@ -15,7 +15,7 @@ def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-def test_without_any_variable_the_defaults_hold() -> None:
+def test_defaults() -> None:
     settings = media_settings()
     assert settings.media_host == "127.0.0.1"
     assert settings.media_state == Path("var/media")
@@ -23,11 +23,11 @@ def test_without_any_variable_the_defaults_hold() -> None:
     assert settings.log_level == "info"
 
 
-def test_every_setting_is_a_variable_with_its_meaning() -> None:
+def test_every_setting_has_a_description() -> None:
     assert all(field.description for field in MediaSettings.model_fields.values())
 
 
-def test_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VOCALIZED_MEDIA_HOST", "0.0.0.0")
     monkeypatch.setenv("VOCALIZED_MEDIA_STATE", "/srv/calls")
     monkeypatch.setenv("VOCALIZED_MEDIA_DRAIN_TIMEOUT_S", "12.5")
@@ -39,14 +39,14 @@ def test_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.media_max_calls == 7
 
 
-def test_is_read_when_asked_for_and_not_when_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_is_not_read_on_import(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VOCALIZED_MEDIA_MAX_CALLS", "1")
     assert media_settings().media_max_calls == 1
     monkeypatch.setenv("VOCALIZED_MEDIA_MAX_CALLS", "2")
     assert media_settings().media_max_calls == 2
 
 
-def test_other_programs_variables_do_not_disturb(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_of_other_programs_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VOCALIZED_DATABASE_URL", "postgresql://localhost")
     monkeypatch.setenv("MEDIA_MAX_CALLS", "not ours")
     assert media_settings().media_max_calls == 1_000
@@ -70,13 +70,13 @@ def test_other_programs_variables_do_not_disturb(monkeypatch: pytest.MonkeyPatch
         ("STORAGE_URL", "s3://"),
     ],
 )
-def test_a_fault_is_told_by_the_variables_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_error_names_the_variable(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(PREFIX + name, value)
     with pytest.raises(SettingsError, match=f"^settings: VOCALIZED_{name}: [^;]+$"):
         media_settings()
 
 
-def test_one_error_lists_all_faults_and_no_values(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_lists_all_variables_and_no_values(monkeypatch: pytest.MonkeyPatch) -> None:
     faulty = ("MEDIA_MAX_CALLS", "MEDIA_MAX_MESSAGES_PER_S", "MEDIA_SEND_TIMEOUT_S", "LOG_LEVEL")
     for name in faulty:
         monkeypatch.setenv(PREFIX + name, "s3cret")

@@ -1,4 +1,4 @@
-"""The table of events: every one of them to JSON and back, under names that may not drift."""
+"""The events of a call: encoding of each, and names that must not change."""
 
 import json
 from typing import get_args
@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.events import AgentSaid, CallEnded, Envelope, Event, Nudged, Usage, decode_event, encode_event
+from shared.events import AgentSaid, CallEnded, CallNudged, CallUsage, Event, EventEnvelope, decode_event, encode_event
 
 KINDS = get_args(Event)
-# The keys that control, the desk and whoever reads the files know the events by.
+# The type tags, which control, the API and readers of the files depend on.
 NAMES = {
     "call.started",
     "call.resumed",
@@ -40,29 +40,29 @@ def any_of(kind: type[msgspec.Struct]) -> st.SearchStrategy[msgspec.Struct]:
     return st.builds(kind, **strategies)
 
 
-def test_the_names_of_the_events() -> None:
+def test_event_type_tags() -> None:
     assert {kind.__struct_config__.tag for kind in KINDS} == NAMES
     assert all(kind.__struct_config__.tag_field == "type" for kind in KINDS)
 
 
-def test_every_event_says_what_it_means() -> None:
+def test_every_event_has_a_docstring() -> None:
     assert all(kind.__doc__ for kind in KINDS)
 
 
 @given(data=st.data())
-def test_every_event_reads_as_it_was_written(data: st.DataObject) -> None:
+def test_every_event_survives_a_round_trip(data: st.DataObject) -> None:
     for kind in KINDS:
         event = data.draw(any_of(kind))
-        envelope = Envelope("0199", 7, "2026-11-24T10:00:00.000Z", event)  # type: ignore[arg-type]  # one of the kinds
+        envelope = EventEnvelope("0199", 7, "2026-11-24T10:00:00.000Z", event)  # type: ignore[arg-type]  # one of the kinds
         line = encode_event(envelope)
         assert b"\n" not in line
         assert decode_event(line) == envelope
         assert type(decode_event(line).event) is kind
 
 
-def test_an_event_as_others_see_it() -> None:
+def test_encoded_event() -> None:
     event = AgentSaid(1, "We are", 100, 800, interrupted=True, planned="We are open.")
-    assert json.loads(encode_event(Envelope("0199", 3, "2026-11-24T10:00:00.000Z", event))) == {
+    assert json.loads(encode_event(EventEnvelope("0199", 3, "2026-11-24T10:00:00.000Z", event))) == {
         "call_id": "0199",
         "seq": 3,
         "at": "2026-11-24T10:00:00.000Z",
@@ -78,9 +78,9 @@ def test_an_event_as_others_see_it() -> None:
     }
 
 
-def test_a_field_of_a_newer_version_is_read_over() -> None:
+def test_unknown_fields_are_ignored() -> None:
     line = '{"call_id": "a", "seq": 1, "at": "", "event": {"type": "call.nudged", "at_ms": 5, "mood": "calm"}}'
-    assert decode_event(line) == Envelope("a", 1, "", Nudged(5))
+    assert decode_event(line) == EventEnvelope("a", 1, "", CallNudged(5))
 
 
 @pytest.mark.parametrize(
@@ -93,11 +93,11 @@ def test_a_field_of_a_newer_version_is_read_over() -> None:
         ("", "malformed"),
     ],
 )
-def test_what_is_no_event_is_refused_by_field(event: str, expected: str) -> None:
+def test_error_names_the_invalid_field(event: str, expected: str) -> None:
     with pytest.raises(msgspec.DecodeError, match=expected):
         decode_event(f'{{"call_id": "a", "seq": 1, "at": "", "event": {event}}}')
 
 
-def test_usage_counts_from_nothing() -> None:
-    ended = CallEnded("completed", "caller_hangup", "", 1_000, Usage())
-    assert msgspec.to_builtins(ended)["usage"] == dict.fromkeys(msgspec.structs.asdict(Usage()), 0)
+def test_usage_starts_at_zero() -> None:
+    ended = CallEnded("completed", "caller_hangup", "", 1_000, CallUsage())
+    assert msgspec.to_builtins(ended)["usage"] == dict.fromkeys(msgspec.structs.asdict(CallUsage()), 0)

@@ -1,4 +1,4 @@
-"""Logs: one JSON object per line, from the level asked for."""
+"""Logs: one JSON object per line, from the configured level on."""
 
 import json
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def test_one_object_per_line_on_stderr(capsys: pytest.CaptureFixture[str]) -> No
     assert entry == {"event": "media.ready", "level": "info", "port": 8_080, "note": "two\nlines"}
 
 
-def test_tells_the_traceback_of_a_fault(capsys: pytest.CaptureFixture[str]) -> None:
+def test_exception_is_logged_with_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs()
     try:
         raise ZeroDivisionError
@@ -40,7 +40,7 @@ def test_tells_the_traceback_of_a_fault(capsys: pytest.CaptureFixture[str]) -> N
 
 
 @pytest.mark.parametrize(("level", "expected"), [("debug", 4), ("info", 3), ("warning", 2), ("error", 1)])
-def test_what_is_below_the_level_is_left_out(level: str, expected: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lower_levels_are_not_logged(level: str, expected: int, capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs(level)
     log = structlog.get_logger()
     for method in (log.debug, log.info, log.warning, log.error):

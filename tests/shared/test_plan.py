@@ -1,4 +1,4 @@
-"""The plan: what a file may say, what it means when it says nothing, and one error for all its faults."""
+"""The call plan: its fields, its defaults, and one error for all invalid fields."""
 
 import json
 from pathlib import Path
@@ -29,7 +29,7 @@ def fault(**changes: object) -> str:
     return str(caught.value)
 
 
-def test_a_plan_file_as_the_design_shows_it() -> None:
+def test_plan_file() -> None:
     plan = decode_plan(
         """{"agent": {"name": "Front desk", "greeting": "", "prompt": "Be kind.", "language": "en"},
             "stt": [{"provider": "standin", "options": {"final_ms": 100, "text": "and so"}}],
@@ -43,7 +43,7 @@ def test_a_plan_file_as_the_design_shows_it() -> None:
     assert not plan.recording
 
 
-def test_what_is_left_out_has_its_default() -> None:
+def test_defaults() -> None:
     plan = decode()
     assert (plan.agent, plan.turn, plan.limits) == (AgentPlan(), TurnPlan(), LimitsPlan())
     assert tuple(plan.tools) == ("end_call", "collect_digits")
@@ -77,13 +77,13 @@ def test_providers_keep_their_order() -> None:
         ({"recoding": True}, "recoding: unknown field"),
     ],
 )
-def test_the_error_names_the_field(changes: dict[str, object], expected: str) -> None:
+def test_error_names_the_field(changes: dict[str, object], expected: str) -> None:
     message = fault(**changes)
     assert message.startswith(f"plan: {expected}")
     assert ";" not in message
 
 
-def test_one_error_names_all_faults() -> None:
+def test_error_names_all_invalid_fields() -> None:
     message = fault(
         agent={"name": "", "languages": "en"},
         stt=[{"provider": "a"}, {"options": {}}],
@@ -98,19 +98,19 @@ def test_one_error_names_all_faults() -> None:
     assert len(message.split("; ")) == 7
 
 
-def test_all_that_is_missing_is_named() -> None:
+def test_error_names_all_missing_fields() -> None:
     with pytest.raises(PlanError, match="agent: missing; stt: missing; llm: missing; tts: missing"):
         decode_plan("{}")
 
 
 @pytest.mark.parametrize("text", ["", "{", b"\xff\xfe\x00", "[]", "null", "3", '{"agent": {}} trailing'])
-def test_what_is_no_plan_at_all_is_refused(text: str | bytes) -> None:
+def test_invalid_json_is_refused(text: str | bytes) -> None:
     with pytest.raises(PlanError, match=r"^plan: \S"):
         decode_plan(text)
 
 
-def test_values_do_not_get_into_the_error() -> None:
-    """Options hold keys."""
+def test_error_holds_no_values() -> None:
+    """Options may hold API keys."""
     message = fault(llm=[{"provider": "a", "options": "sk-secret"}], agent={"prompt": ["my secret"]})
     assert "secret" not in message
 
@@ -129,16 +129,16 @@ _plans = st.builds(
 
 
 @given(_plans)
-def test_a_plan_that_is_written_reads_the_same(plan: CallPlan) -> None:
+def test_plan_survives_a_round_trip(plan: CallPlan) -> None:
     assert decode_plan(encode_plan(plan)) == plan
 
 
-def test_reads_a_file(tmp_path: Path) -> None:
+def test_plan_is_read_from_a_file(tmp_path: Path) -> None:
     (tmp_path / "plan.json").write_text(json.dumps(SMALLEST))
     assert read(tmp_path / "plan.json") == decode()
 
 
-def test_the_error_names_the_file(tmp_path: Path) -> None:
+def test_error_names_the_file(tmp_path: Path) -> None:
     with pytest.raises(PlanError, match=r"nothing\.json: No such file"):
         read(tmp_path / "nothing.json")
     with pytest.raises(PlanError, match="Is a directory"):
@@ -149,11 +149,11 @@ def test_the_error_names_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("call_id", ["../../etc/passwd", "a/b", "a.b", "x\n", "a" * 65])
-def test_a_call_id_that_is_no_plain_name_is_refused(call_id: str) -> None:
+def test_unsafe_call_id_is_refused(call_id: str) -> None:
     with pytest.raises(PlanError, match="call_id"):
         decode_plan(json.dumps({**SMALLEST, "call_id": call_id}))
 
 
-def test_an_unknown_tool_is_refused() -> None:
+def test_unknown_tool_is_refused() -> None:
     with pytest.raises(PlanError, match="tools"):
         decode_plan(json.dumps({**SMALLEST, "tools": ["end_call", "make_coffee"]}))

@@ -1,11 +1,11 @@
-"""Objects in a folder and in S3, through one door; a door that is shut says so."""
+"""Object storage in a folder and in S3, and its errors."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from shared.storage import NoObject, Storage, StorageAway, check_storage_url
+from shared.storage import ObjectNotFound, Storage, StorageUnavailable, check_storage_url
 
 KEY = "recordings/w/c.wav"
 
@@ -15,7 +15,7 @@ def storage(tmp_path: Path) -> Storage:
     return Storage((tmp_path / "objects").as_uri())
 
 
-async def test_what_was_put_comes_back(storage: Storage, tmp_path: Path) -> None:
+async def test_object_is_stored_and_read(storage: Storage, tmp_path: Path) -> None:
     await storage.put(KEY, b"RIFF1")
     assert await storage.get(KEY) == b"RIFF1"
     assert await storage.size(KEY) == 5
@@ -27,30 +27,30 @@ async def test_what_was_put_comes_back(storage: Storage, tmp_path: Path) -> None
     assert await storage.link(KEY, 60) is None
 
 
-async def test_what_is_not_there_is_told_as_such(storage: Storage) -> None:
+async def test_missing_object_is_reported(storage: Storage) -> None:
     for ask in (storage.get(KEY), storage.size(KEY), storage.read(KEY, 0, 1)):
-        with pytest.raises(NoObject):
+        with pytest.raises(ObjectNotFound):
             await ask
     await storage.delete(KEY)
 
 
-async def test_what_was_deleted_is_gone(storage: Storage) -> None:
+async def test_object_is_deleted(storage: Storage) -> None:
     await storage.put(KEY, b"1")
     await storage.delete(KEY)
-    with pytest.raises(NoObject):
+    with pytest.raises(ObjectNotFound):
         await storage.get(KEY)
 
 
-async def test_a_key_cannot_leave_the_folder(storage: Storage, tmp_path: Path) -> None:
+async def test_key_cannot_leave_the_folder(storage: Storage, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("s")
-    with pytest.raises((NoObject, StorageAway, ValueError)):
+    with pytest.raises((ObjectNotFound, StorageUnavailable, ValueError)):
         await storage.get("../secret")
 
 
-async def test_a_folder_that_cannot_be_written_is_storage_away(tmp_path: Path) -> None:
+async def test_unwritable_folder_is_storage_unavailable(tmp_path: Path) -> None:
     storage = Storage((tmp_path / "objects").as_uri())
     (tmp_path / "objects" / "recordings").write_text("a file where a folder is wanted")
-    with pytest.raises(StorageAway):
+    with pytest.raises(StorageUnavailable):
         await storage.put(KEY, b"1")
 
 
@@ -62,15 +62,15 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("keys")
-async def test_s3_says_when_it_is_away() -> None:
+async def test_unreachable_s3_is_storage_unavailable() -> None:
     storage = Storage("s3://bucket/calls?endpoint=http://127.0.0.1:9&region=auto", timeout_s=1.0)
-    with pytest.raises(StorageAway):
+    with pytest.raises(StorageUnavailable):
         await storage.get(KEY)
 
 
 @pytest.mark.usefixtures("keys")
 @pytest.mark.parametrize("more", ["", "&links=false"])
-async def test_s3_makes_no_links_unasked_for_its_name_may_be_an_inner_one(more: str) -> None:
+async def test_s3_signs_no_links_by_default(more: str) -> None:
     assert await Storage(f"s3://recordings?endpoint=http://objects:9000&region=us-east-1{more}").link(KEY, 60) is None
 
 
@@ -79,34 +79,39 @@ async def test_s3_makes_no_links_unasked_for_its_name_may_be_an_inner_one(more: 
     ("more", "where"),
     [("", "http://127.0.0.1:9"), ("&public_endpoint=https://objects.example.com", "https://objects.example.com")],
 )
-async def test_s3_makes_links_when_asked_for(more: str, where: str) -> None:
+async def test_s3_signs_links_with_links_true(more: str, where: str) -> None:
     storage = Storage(f"s3://bucket/calls?endpoint=http://127.0.0.1:9&region=auto&links=true{more}", timeout_s=1.0)
     link = await storage.link(KEY, 60)
     assert link is not None and link.startswith(f"{where}/bucket/calls/recordings/w/c.wav?")
-    with pytest.raises(StorageAway):  # the door for our own reading stays the inner one
+    with pytest.raises(StorageUnavailable):  # objects are read from the inner endpoint
         await storage.get(KEY)
 
 
 @pytest.mark.parametrize(
     "url",
     [
-        "", "http://x/y", "file://host/folder", "file:relative", "s3://", "s3://bucket?endpoint=http://x&key=1",
+        "",
+        "http://x/y",
+        "file://host/folder",
+        "file:relative",
+        "s3://",
+        "s3://bucket?endpoint=http://x&key=1",
         "s3://bucket?links=yes",
     ],
-)  # fmt: skip
-def test_another_url_is_refused(url: str) -> None:
+)
+def test_invalid_url_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="must be file"):
         Storage(url)
     with pytest.raises(ValueError, match="must be file"):
         check_storage_url(url)
 
 
-def test_a_url_is_checked_without_making_anything(tmp_path: Path) -> None:
+def test_checking_a_url_creates_nothing(tmp_path: Path) -> None:
     check_storage_url((tmp_path / "objects").as_uri())
     check_storage_url("s3://bucket/prefix?endpoint=http://x&links=true&public_endpoint=https://y")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_public_name_without_links_is_no_setting() -> None:
+def test_public_endpoint_needs_links() -> None:
     with pytest.raises(ValueError, match="links=true"):
         Storage("s3://bucket?public_endpoint=https://objects.example.com")

@@ -1,4 +1,4 @@
-"""The parent of the workers: replaces the dead, passes the signal on to everyone, and ends when all have."""
+"""The supervisor replaces dead workers, forwards the stop signal, and exits after all workers."""
 
 import signal
 import subprocess
@@ -14,15 +14,15 @@ from shared.supervisor import RESTART_EVERY_S, Supervisor
 
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
-    """The signal handlers as they were before."""
+    """Restores the signal handlers."""
     before = {signum: signal.getsignal(signum) for signum in (signal.SIGTERM, signal.SIGINT)}
     yield
     for signum, handler in before.items():
         signal.signal(signum, handler)
 
 
-class Worker:
-    """A process that runs until it is told to stop or dies."""
+class FakeProcess:
+    """A worker process that runs until it is signalled or killed."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -38,11 +38,11 @@ class Worker:
         self.code = self.exits_with
 
 
-class House:
-    """Stands in for the operating system: `at[n]` happens in the n-th wait."""
+class FakeSystem:
+    """Replaces process creation and waiting; `at[n]` is called in the n-th wait."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, at: Mapping[int, Callable[["House"], None]]) -> None:
-        self.workers: list[Worker] = []
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, at: Mapping[int, Callable[["FakeSystem"], None]]) -> None:
+        self.workers: list[FakeProcess] = []
         self.waited: list[float] = []
         self.environments: list[Mapping[str, str]] = []
         self._at = at
@@ -51,38 +51,36 @@ class House:
     def run(self, count: int = 2, environment: dict[str, str] | None = None) -> int:
         return Supervisor(["serve"], count, environment or {}).run(self._wait)
 
-    def _start(self, command: list[str], env: Mapping[str, str]) -> Worker:
+    def _start(self, command: list[str], env: Mapping[str, str]) -> FakeProcess:
         assert command == ["serve"]
-        self.workers.append(Worker(pid=100 + len(self.workers)))
+        self.workers.append(FakeProcess(pid=100 + len(self.workers)))
         self.environments.append(env)
         return self.workers[-1]
 
     def _wait(self, seconds: float) -> None:
         self.waited.append(seconds)
-        assert len(self.waited) < 50, "never ends"
-        happens = self._at.get(len(self.waited))
-        if happens:
-            happens(self)
+        assert len(self.waited) < 50, "the supervisor does not end"
+        action = self._at.get(len(self.waited))
+        if action:
+            action(self)
 
 
-def stop(house: House) -> None:
+def send_sigterm(system: FakeSystem) -> None:
     signal.raise_signal(signal.SIGTERM)
 
 
-def die(number: int, code: int = -9) -> Callable[[House], None]:
-    def happen(house: House) -> None:
-        house.workers[number].code = code
+def kill_worker(number: int, code: int = -9) -> Callable[[FakeSystem], None]:
+    def set_exit_code(system: FakeSystem) -> None:
+        system.workers[number].code = code
 
-    return happen
+    return set_exit_code
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
-def test_passes_a_stop_signal_on_once_and_waits_for_all(
-    monkeypatch: pytest.MonkeyPatch, signum: signal.Signals
-) -> None:
-    house = House(monkeypatch, {3: lambda house: signal.raise_signal(signum)})
-    assert house.run(3) == 0
-    assert [worker.signals for worker in house.workers] == [[signal.SIGTERM]] * 3
+def test_stop_signal_is_forwarded_once_to_all(monkeypatch: pytest.MonkeyPatch, signum: signal.Signals) -> None:
+    system = FakeSystem(monkeypatch, {3: lambda system: signal.raise_signal(signum)})
+    assert system.run(3) == 0
+    assert [worker.signals for worker in system.workers] == [[signal.SIGTERM]] * 3
 
 
 @pytest.mark.parametrize(
@@ -90,101 +88,99 @@ def test_passes_a_stop_signal_on_once_and_waits_for_all(
     [
         (3, 1),
         (-signal.SIGKILL, 1),
-        (-signal.SIGTERM, 0),  # it was stopped before it minded the signal
+        (-signal.SIGTERM, 0),  # it was killed before it handled the signal
     ],
 )
-def test_a_worker_that_ends_badly_while_stopping_is_told(
-    monkeypatch: pytest.MonkeyPatch, code: int, result: int
-) -> None:
-    def stopped(house: House) -> None:
-        house.workers[1].exits_with = code
-        stop(house)
+def test_failed_exit_while_stopping_is_returned(monkeypatch: pytest.MonkeyPatch, code: int, result: int) -> None:
+    def stop_with_failure(system: FakeSystem) -> None:
+        system.workers[1].exits_with = code
+        send_sigterm(system)
 
-    house = House(monkeypatch, {2: stopped})
-    assert house.run() == result
-    assert len(house.workers) == 2
+    system = FakeSystem(monkeypatch, {2: stop_with_failure})
+    assert system.run() == result
+    assert len(system.workers) == 2
 
 
 @pytest.mark.parametrize("code", [-signal.SIGKILL, -signal.SIGTERM])
-def test_a_worker_that_died_is_replaced(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
-    house = House(monkeypatch, {2: die(0, code), 5: stop})
+def test_dead_worker_is_replaced(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    system = FakeSystem(monkeypatch, {2: kill_worker(0, code), 5: send_sigterm})
     with capture_logs() as logs:
-        assert house.run() == 0
-    assert len(house.workers) == 3
-    assert house.waited.count(RESTART_EVERY_S) == 1
+        assert system.run() == 0
+    assert len(system.workers) == 3
+    assert system.waited.count(RESTART_EVERY_S) == 1
     assert [(entry["event"], entry["code"]) for entry in logs] == [("worker.died", code)]
-    assert house.workers[2].signals == [signal.SIGTERM]
+    assert system.workers[2].signals == [signal.SIGTERM]
 
 
-def test_a_signal_while_waiting_to_replace_a_worker_starts_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker started after the signal would never hear of it, and the parent would wait for it for ever."""
-    house = House(monkeypatch, {2: die(0), 3: stop})
-    assert house.run() == 0
-    assert len(house.workers) == 2
+def test_signal_during_the_restart_wait_starts_no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker started after the signal would never get it, and the supervisor would wait for ever."""
+    system = FakeSystem(monkeypatch, {2: kill_worker(0), 3: send_sigterm})
+    assert system.run() == 0
+    assert len(system.workers) == 2
 
 
-def test_a_signal_while_a_worker_is_being_started_reaches_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    house = House(monkeypatch, {2: die(0)})
-    start = house._start
+def test_signal_during_a_start_reaches_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    system = FakeSystem(monkeypatch, {2: kill_worker(0)})
+    start = system._start
 
-    def interrupted(command: list[str], env: Mapping[str, str]) -> Worker:
-        if len(house.workers) == 2:
+    def start_during_signal(command: list[str], env: Mapping[str, str]) -> FakeProcess:
+        if len(system.workers) == 2:
             signal.raise_signal(signal.SIGTERM)
         return start(command, env)
 
-    monkeypatch.setattr("shared.supervisor.subprocess.Popen", interrupted)
-    assert house.run() == 0
-    assert [worker.signals for worker in house.workers[1:]] == [[signal.SIGTERM]] * 2
+    monkeypatch.setattr("shared.supervisor.subprocess.Popen", start_during_signal)
+    assert system.run() == 0
+    assert [worker.signals for worker in system.workers[1:]] == [[signal.SIGTERM]] * 2
 
 
-def test_every_signal_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Stubborn(Worker):
+def test_every_signal_is_forwarded(monkeypatch: pytest.MonkeyPatch) -> None:
+    class EndsAtSecondSignal(FakeProcess):
         def send_signal(self, signum: int) -> None:
             self.signals.append(signum)
             self.code = 0 if len(self.signals) == 2 else None
 
-    house = House(monkeypatch, {2: stop, 6: stop})
-    monkeypatch.setattr("tests.shared.test_supervisor.Worker", Stubborn)
-    assert house.run() == 0
-    assert [worker.signals for worker in house.workers] == [[signal.SIGTERM] * 2] * 2
+    system = FakeSystem(monkeypatch, {2: send_sigterm, 6: send_sigterm})
+    monkeypatch.setattr("tests.shared.test_supervisor.FakeProcess", EndsAtSecondSignal)
+    assert system.run() == 0
+    assert [worker.signals for worker in system.workers] == [[signal.SIGTERM] * 2] * 2
 
 
 def test_workers_get_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VOCALIZED_TEST", "inherited")
-    house = House(monkeypatch, {1: stop})
-    house.run(1, {"PROMETHEUS_MULTIPROC_DIR": "somewhere"})
-    assert house.environments[0]["VOCALIZED_TEST"] == "inherited"
-    assert house.environments[0]["PROMETHEUS_MULTIPROC_DIR"] == "somewhere"
+    system = FakeSystem(monkeypatch, {1: send_sigterm})
+    system.run(1, {"PROMETHEUS_MULTIPROC_DIR": "somewhere"})
+    assert system.environments[0]["VOCALIZED_TEST"] == "inherited"
+    assert system.environments[0]["PROMETHEUS_MULTIPROC_DIR"] == "somewhere"
 
 
-def test_the_calls_of_a_dead_worker_leave_the_metrics(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_gauges_of_a_dead_worker_are_removed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("gauge_livesum_100.db", "gauge_livesum_101.db", "counter_100.db"):
         (tmp_path / name).write_bytes(b"")
     left: list[str] = []
 
-    def look(house: House) -> None:
+    def look(system: FakeSystem) -> None:
         left.extend(sorted(path.name for path in tmp_path.iterdir()))
-        stop(house)
+        send_sigterm(system)
 
-    house = House(monkeypatch, {2: die(0), 4: look})
-    house.run(2, {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)})
+    system = FakeSystem(monkeypatch, {2: kill_worker(0), 4: look})
+    system.run(2, {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)})
     assert left == ["counter_100.db", "gauge_livesum_101.db"]
 
 
 def test_with_real_processes(tmp_path: Path) -> None:
-    """Each worker says that it is ready, then ends well at SIGTERM."""
+    """Each worker reports that it is ready, then exits cleanly at SIGTERM."""
     code = (
         "import os, pathlib, signal, sys\n"
         "signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\n"
         f"pathlib.Path({str(tmp_path)!r}, str(os.getpid())).touch()\n"
         "signal.pause()\n"
     )
-    told = False
+    stopped = False
 
     def wait(seconds: float) -> None:
-        nonlocal told
-        if not told and len(list(tmp_path.iterdir())) == 2:
-            told = True
+        nonlocal stopped
+        if not stopped and len(list(tmp_path.iterdir())) == 2:
+            stopped = True
             signal.raise_signal(signal.SIGTERM)
         subprocess.run([sys.executable, "-S", "-c", ""], check=True)  # gives the workers some time
 

@@ -1,4 +1,4 @@
-"""The public vectors, and what Twilio and proxies differ in."""
+"""Public test vectors, and the differences between Twilio and proxies."""
 
 import hashlib
 import json
@@ -25,21 +25,21 @@ def fields(vector: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def signed(vector: dict[str, Any], given: str, *, token: str = "", url: str = "") -> bool:
+def signed(vector: dict[str, Any], signature: str, *, token: str = "", url: str = "") -> bool:
     body = vector["raw_body"].encode() if "raw_body" in vector else None
     tokens = [token or vector["auth_token"]]
-    return is_signed(tokens, url or vector["url"], given, fields=fields(vector), body=body)
+    return is_signed(tokens, url or vector["url"], signature, fields=fields(vector), body=body)
 
 
 @pytest.mark.parametrize("vector", GOOD, ids=[vector["id"] for vector in GOOD])
-def test_a_public_vector(vector: dict[str, Any]) -> None:
+def test_public_vectors(vector: dict[str, Any]) -> None:
     assert signed(vector, vector["expected"])
     assert not signed(vector, vector["expected"], token="other")
     assert not signed(vector, vector["expected"], url=vector["url"] + "x")
 
 
 @pytest.mark.parametrize("vector", BAD, ids=[vector["id"] for vector in BAD])
-def test_a_public_vector_that_is_to_be_refused(vector: dict[str, Any]) -> None:
+def test_refused_public_vectors(vector: dict[str, Any]) -> None:
     assert not signed(vector, vector["signature_to_reject"])
 
 
@@ -53,26 +53,26 @@ def test_a_public_vector_that_is_to_be_refused(vector: dict[str, Any]) -> None:
         ("https://[::1]/p", "https://[::1]:443/p"),
     ],
 )
-def test_the_usual_port_makes_no_difference(signed: str, asked: str) -> None:
+def test_default_port_makes_no_difference(signed: str, asked: str) -> None:
     assert is_signed(["t"], asked, sign("t", signed, FIELDS), fields=FIELDS)
 
 
-def test_another_port_does() -> None:
+def test_other_ports_differ() -> None:
     assert not is_signed(["t"], "https://h:8443/p", sign("t", "https://h/p"))
     assert not is_signed(["t"], "https://h:99999999/p", sign("t", "https://h/p"))
 
 
-def test_an_old_and_a_new_token_are_good_while_they_rotate() -> None:
+def test_any_of_several_tokens_is_accepted() -> None:
     assert is_signed(["new", "old"], FORM, sign("old", FORM, FIELDS), fields=FIELDS)
     assert not is_signed([], FORM, sign("old", FORM, FIELDS), fields=FIELDS)
 
 
-@pytest.mark.parametrize("given", ["", "x", "ÄÖ", "\ud800"])
-def test_rubbish_is_no_signature(given: str) -> None:
-    assert not is_signed(["t"], FORM, given, fields=FIELDS)
+@pytest.mark.parametrize("signature", ["", "x", "ÄÖ", "\ud800"])
+def test_invalid_signature_is_refused(signature: str) -> None:
+    assert not is_signed(["t"], FORM, signature, fields=FIELDS)
 
 
-def test_a_changed_json_body_is_refused() -> None:
+def test_changed_json_body_is_refused() -> None:
     body = b'{"a":1}'
     url = f"https://h/p?bodySHA256={hashlib.sha256(body).hexdigest()}"
     assert is_signed(["t"], url, sign("t", url), body=body)

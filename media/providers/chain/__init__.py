@@ -1,1 +1,1 @@
-"""Fallback over a list of providers, for each port: the next one goes on where the failed one stopped."""
+"""Fallback over a list of providers, for each port: the next provider continues where the failed one stopped."""

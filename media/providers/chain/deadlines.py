@@ -1,4 +1,4 @@
-"""How long a provider may take before slow counts as down."""
+"""How long a provider may take before it counts as failed."""
 
 from dataclasses import dataclass, replace
 
@@ -12,8 +12,8 @@ class Deadlines:
     first_token_s: from a request to the model's first sign of life.
     token_s: between two events of a model.
     audio_s: from the text that a voice can begin with (and from each piece of audio, while text is left) to its audio.
-    last_s: at least so long for the last one that is left: late is better than never.
-    rest_s: a provider that failed is the last choice for so long; then it is the first choice again.
+    last_s: the least deadline for the last provider that is left, because a late answer is better than none.
+    demotion_s: how long a provider that failed is tried last; then it is back at its place in the order.
     """
 
     open_s: float = 3.0
@@ -22,10 +22,10 @@ class Deadlines:
     token_s: float = 4.0
     audio_s: float = 2.0
     last_s: float = 8.0
-    rest_s: float = 30.0
+    demotion_s: float = 30.0
 
-    def of(self, *, last: bool) -> "Deadlines":
-        """The deadlines of a provider, by whether it is the last one that is left."""
+    def for_attempt(self, *, last: bool) -> "Deadlines":
+        """The deadlines of one attempt. last: no other provider is left."""
         if not last:
             return self
         first_token_s, token_s, audio_s = (

@@ -1,1 +1,1 @@
-"""Speech on this machine: a recogniser and a voice in one process of their own, behind the ports Hear and Speak."""
+"""Speech on this machine: a recogniser and a voice in one process of their own, behind the ports SpeechToText and TextToSpeech."""

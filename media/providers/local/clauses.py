@@ -1,41 +1,41 @@
-"""Cuts a text into clauses, so that the first one sounds while the next one is still being made."""
+"""Splits a text into clauses, so that the first one is played while the next one is synthesised."""
 
 from typing import Final
 
-from media.providers.local.normalise import read_out
+from media.providers.local.normaliser import normalise
 
-# Characters: an opening clause may be short, for an early first sound; later ones carry the melody better when longer.
-SHORTEST_FIRST: Final = 12
-SHORTEST_LATER: Final = 40
-# Without any punctuation, a text is cut here: a voice that takes everything at once would let the caller wait.
-LONGEST: Final = 120
+# Characters: the first clause may be short, for early audio; later ones are longer, for better intonation.
+MIN_FIRST: Final = 12
+MIN_LATER: Final = 40
+# A text without punctuation is cut at this length, because one long synthesis would let the caller wait.
+MAX_LENGTH: Final = 120
 
 
-def clauses(text: str) -> list[str]:
-    """The clauses; joined, they are the text. Text without any word gives none."""
-    cut: list[str] = []
-    clause, words = "", False
-    for reading in read_out(text):
-        clause += reading.written
-        words = words or bool(reading.spoken)
-        if words and _ends(clause, reading.stop, first=not cut):
-            cut.append(clause)
-            clause, words = "", False
-    if words:
-        cut.append(clause)
-    elif cut:
-        cut[-1] += clause
-    return cut
+def split_clauses(text: str) -> list[str]:
+    """Returns the clauses, whose concatenation is the text; none for a text without words."""
+    parts: list[str] = []
+    clause, has_words = "", False
+    for word in normalise(text):
+        clause += word.written
+        has_words = has_words or bool(word.spoken)
+        if has_words and _ends(clause, word.stop, first=not parts):
+            parts.append(clause)
+            clause, has_words = "", False
+    if has_words:
+        parts.append(clause)
+    elif parts:
+        parts[-1] += clause
+    return parts
 
 
 def pause_ms(clause: str) -> int:
-    """The silence behind a clause, before the next one."""
-    stop = next((reading.stop for reading in reversed(read_out(clause)) if reading.stop), "")
+    """The silence between a clause and the next one."""
+    stop = next((word.stop for word in reversed(normalise(clause)) if word.stop), "")
     return {"": 40, ",": 120}.get(stop, 250)
 
 
 def _ends(clause: str, stop: str, *, first: bool) -> bool:
     if stop in (".", "!", "?"):
         return True
-    shortest = SHORTEST_FIRST if first else SHORTEST_LATER
-    return len(clause) >= (shortest if stop else LONGEST)
+    shortest = MIN_FIRST if first else MIN_LATER
+    return len(clause) >= (shortest if stop else MAX_LENGTH)

@@ -1,4 +1,4 @@
-"""Talks to the engine process, for all calls of one event loop."""
+"""Client of the engine process, shared by all calls of one event loop."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,85 +6,85 @@ from itertools import count
 from pathlib import Path
 from typing import Final, TypeVar
 
-from media.providers.local.speech import Speech, Transcript
+from media.providers.local.speech import Recognition, SynthesisedSpeech
 from media.providers.local.wire import (
-    Answer,
     Cancel,
-    Refused,
-    Request,
+    EngineAnswer,
+    EngineProtocolError,
+    EngineRefusal,
+    EngineRequest,
     Synthesise,
     Synthesised,
     Transcribe,
     Transcribed,
-    WireError,
-    answers,
-    pack,
-    receive,
+    encode_message,
+    make_answer_decoder,
+    receive_message,
 )
 from media.providers.ports import ProviderBusy, ProviderError, ProviderSlow
 
 NAME: Final = "local"
-T = TypeVar("T", bound=Answer)
+T = TypeVar("T", bound=EngineAnswer)
 
 
-def english_only(language: str) -> None:
-    """Raises ProviderError for any other language: the engines know only one."""
+def require_english(language: str) -> None:
+    """Raises ProviderError for a language other than English, the only one of the engines."""
     if language.partition("-")[0].lower() != "en":
-        raise ProviderError(NAME, f"knows no {language}", retryable=False)
+        raise ProviderError(NAME, f"language {language} is not supported", retryable=False)
 
 
 class EngineClient:
-    """One connection, opened when it is first needed and again after it broke.
+    """One connection, opened at the first request and again after it broke.
 
-    All methods raise ProviderError; ProviderBusy for a full queue, ProviderSlow for a limit that passed. A request
-    that is cancelled is taken out of the engine's queue."""
+    All methods raise ProviderError; ProviderBusy for a full queue, ProviderSlow for a deadline that passed. A request
+    that is cancelled is removed from the engine's queue."""
 
     def __init__(self, path: Path, *, connect_s: float = 2.0, answer_s: float = 20.0) -> None:
         self._path = path
         self._connect_s = connect_s
         self._answer_s = answer_s
         self._ids = count(1)
-        self._waiting: dict[int, asyncio.Future[Answer]] = {}
+        self._pending: dict[int, asyncio.Future[EngineAnswer]] = {}
         self._writer: asyncio.StreamWriter | None = None
         self._listener: asyncio.Task[None] | None = None
-        self._opening = asyncio.Lock()
+        self._connect_lock = asyncio.Lock()
 
-    async def transcribe(self, pcm: bytes, sample_rate: int) -> Transcript:
-        """The words of one utterance: 16-bit little-endian mono, up to 60 s."""
-        return (await self._ask(lambda number: Transcribe(number, pcm, sample_rate), Transcribed)).transcript
+    async def transcribe(self, pcm: bytes, sample_rate: int) -> Recognition:
+        """Transcribes one utterance: 16-bit little-endian mono, up to 60 s."""
+        return (await self._request(lambda number: Transcribe(number, pcm, sample_rate), Transcribed)).transcript
 
-    async def synthesise(self, text: str) -> Speech:
+    async def synthesise(self, text: str) -> SynthesisedSpeech:
         """Speaks a clause or a short sentence."""
-        return (await self._ask(lambda number: Synthesise(number, text), Synthesised)).speech
+        return (await self._request(lambda number: Synthesise(number, text), Synthesised)).speech
 
     async def connect(self) -> None:
-        """Makes sure that there is a connection."""
-        await self._connected()
+        """Opens the connection, unless it is open."""
+        await self._ensure_connected()
 
     async def close(self) -> None:
-        """Closes the connection; what waits for an answer gets an error."""
+        """Closes the connection; pending requests fail."""
         if self._listener is not None:
             self._listener.cancel()
             await asyncio.gather(self._listener, return_exceptions=True)
 
-    async def _ask(self, make: Callable[[int], Request], expected: type[T]) -> T:
+    async def _request(self, make: Callable[[int], EngineRequest], expected: type[T]) -> T:
         number = next(self._ids)
-        message = _packed(make(number))
-        writer = await self._connected()
-        answer = self._waiting[number] = asyncio.get_running_loop().create_future()
+        message = _encode(make(number))
+        writer = await self._ensure_connected()
+        answer = self._pending[number] = asyncio.get_running_loop().create_future()
         try:
             writer.write(message)
             async with asyncio.timeout(self._answer_s):
-                return _unwrap(await answer, expected)
+                return _require_answer(await answer, expected)
         except TimeoutError as error:
             raise ProviderSlow(NAME, f"no answer within {self._answer_s:g} s") from error
         finally:
-            del self._waiting[number]
+            del self._pending[number]
             if not writer.is_closing() and (answer.cancelled() or not answer.done()):
-                writer.write(pack(Cancel(number)))
+                writer.write(encode_message(Cancel(number)))
 
-    async def _connected(self) -> asyncio.StreamWriter:
-        async with self._opening:
+    async def _ensure_connected(self) -> asyncio.StreamWriter:
+        async with self._connect_lock:
             if self._writer is not None:
                 return self._writer
             try:
@@ -98,34 +98,34 @@ class EngineClient:
             return self._writer
 
     async def _listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        reason, decoder = "the speech engine closed the connection", answers()
+        reason, decoder = "the speech engine closed the connection", make_answer_decoder()
         try:
-            while (answer := await receive(reader, decoder)) is not None:
-                waiting = self._waiting.get(answer.id)
-                if waiting is not None and not waiting.done():
-                    waiting.set_result(answer)
-        except (WireError, OSError) as error:
+            while (answer := await receive_message(reader, decoder)) is not None:
+                future = self._pending.get(answer.id)
+                if future is not None and not future.done():
+                    future.set_result(answer)
+        except (EngineProtocolError, OSError) as error:
             reason = f"the connection to the speech engine broke: {type(error).__name__}"
         finally:
             self._writer = None
             writer.close()
-            for waiting in self._waiting.values():
-                if not waiting.done():
-                    waiting.set_exception(ProviderError(NAME, reason))
+            for future in self._pending.values():
+                if not future.done():
+                    future.set_exception(ProviderError(NAME, reason))
 
 
-def _packed(request: Request) -> bytes:
+def _encode(request: EngineRequest) -> bytes:
     try:
-        return pack(request)
-    except WireError as error:
+        return encode_message(request)
+    except EngineProtocolError as error:
         raise ProviderError(NAME, str(error), retryable=False) from error
 
 
-def _unwrap(answer: Answer, expected: type[T]) -> T:
+def _require_answer(answer: EngineAnswer, expected: type[T]) -> T:
     if isinstance(answer, expected):
         return answer
-    if isinstance(answer, Refused):
+    if isinstance(answer, EngineRefusal):
         if answer.kind == "busy":
             raise ProviderBusy(NAME, answer.reason)
         raise ProviderError(NAME, answer.reason, retryable=answer.kind == "failed")
-    raise ProviderError(NAME, "an answer to another question")
+    raise ProviderError(NAME, "an answer of the wrong type")

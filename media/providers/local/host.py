@@ -1,7 +1,7 @@
-"""The engine process: both engines loaded once for the machine (`python -m media.providers.local.host --socket PATH`).
+"""The engine process: both models loaded once for the machine (`python -m media.providers.local.host --socket PATH`).
 
 Errors:
-    HostError   the engine process did not start; the message says why
+    EngineStartError   the engine process did not start; the message holds the reason
 """
 
 import argparse
@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from media.providers.local.service import Service
+from media.providers.local.service import EngineService
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 READY: Final = "ready"
@@ -26,15 +26,15 @@ _PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 _STOP_S: Final = 10.0
 
 
-class HostError(Exception):
-    """The engine process did not start; the message says why."""
+class EngineStartError(Exception):
+    """The engine process did not start; the message holds the reason."""
 
 
 @contextmanager
-def running_host(path: Path, timeout_s: float = 120.0) -> Iterator[int]:
-    """Runs the engine process as a child that listens at `path`; gives its process id. It ends with its parent.
+def running_engine(path: Path, timeout_s: float = 120.0) -> Iterator[int]:
+    """Runs the engine process as a child that listens at `path`; yields its process id. The child ends with its parent.
 
-    Raises HostError when it is not ready in time (the first start of a machine reads 150 MB from disk)."""
+    Raises EngineStartError when it is not ready in time (the first start of a machine reads 150 MB from disk)."""
     command = [sys.executable, "-m", "media.providers.local.host", "--socket", str(path.resolve()), "--child"]
     process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
@@ -52,26 +52,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     if arguments.child:
         _die_with_parent()
-    from media.providers.local.engines import ModelError, load  # heavy; parents of this process don't need them
+    # Imported late, because parents of this process do not need the models.
+    from media.providers.local.engine_loader import SpeechModelError, load_engines
 
     try:
-        asyncio.run(_serve(load(), arguments.socket, arguments.child))
+        asyncio.run(_serve(load_engines(), arguments.socket, arguments.child))
         arguments.socket.unlink(missing_ok=True)
-    except (ModelError, OSError) as error:
+    except (SpeechModelError, OSError) as error:
         print(error, flush=True)
         return 1
     return 0
 
 
-async def _serve(service: Service, path: Path, child: bool) -> None:
+async def _serve(service: EngineService, path: Path, child: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     if child:
-        loop.add_reader(sys.stdin, _on_input, loop, stop)
+        loop.add_reader(sys.stdin, _on_stdin, loop, stop)
     _remove_stale(path)
-    before = os.umask(0o177)  # nobody else may listen to what callers say
+    before = os.umask(0o177)  # only this user may connect: the socket carries callers' speech
     try:
         server = await asyncio.start_unix_server(service.serve, path)
     finally:
@@ -82,20 +83,20 @@ async def _serve(service: Service, path: Path, child: bool) -> None:
     await service.close()
 
 
-def _on_input(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+def _on_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
     if not os.read(sys.stdin.fileno(), 4096):
         loop.remove_reader(sys.stdin)
         stop.set()
 
 
 def _die_with_parent() -> None:
-    """On Linux even a parent that is killed takes this process along; elsewhere the closed standard input tells."""
+    """Ends this process when its parent is killed (Linux only; elsewhere the closed standard input ends it)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _remove_stale(path: Path) -> None:
-    """A socket that nobody listens at any more is in the way. Raises OSError when somebody does."""
+    """Removes a socket file without a listener. Raises OSError when a process listens at it."""
     import socket
 
     with socket.socket(socket.AF_UNIX) as probe:
@@ -114,13 +115,13 @@ def _await_ready(process: "subprocess.Popen[bytes]", timeout_s: float) -> None:
     line, deadline = b"", time.monotonic() + timeout_s
     while not line.endswith(b"\n"):
         if not select.select([process.stdout], [], [], max(0.0, deadline - time.monotonic()))[0]:
-            raise HostError(f"the speech engine is not ready after {timeout_s:g} s")
+            raise EngineStartError(f"the speech engine is not ready after {timeout_s:g} s")
         byte = os.read(process.stdout.fileno(), 4096)
         if not byte:
-            raise HostError(f"the speech engine ended with exit code {process.wait()}")
+            raise EngineStartError(f"the speech engine ended with exit code {process.wait()}")
         line += byte
-    if (said := line.decode().strip()) != READY:
-        raise HostError(said)
+    if (reply := line.decode().strip()) != READY:
+        raise EngineStartError(reply)
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:

@@ -1,9 +1,9 @@
-"""The model files that installed packages ship: found without importing the package, and known by their SHA-256.
+"""Model files of installed packages: found without importing the package, and verified by their SHA-256.
 
 Errors:
-    ModelError          a model cannot be used; the message names its file
+    SpeechModelError    a model cannot be used; the message names its file
     ├── ModelMissing    the package or its file is not installed
-    └── ModelCorrupt    the file is not the one that this program knows
+    └── ModelCorrupt    the file's SHA-256 is not the expected one
 """
 
 import hashlib
@@ -15,16 +15,16 @@ from typing import Final
 import onnxruntime  # type: ignore[import-untyped]  # ships no types
 
 
-class ModelError(Exception):
+class SpeechModelError(Exception):
     """A model cannot be used; the message names its file."""
 
 
-class ModelMissing(ModelError):
+class ModelMissing(SpeechModelError):
     """The package or its file is not installed."""
 
 
-class ModelCorrupt(ModelError):
-    """The file is not the one that this program knows."""
+class ModelCorrupt(SpeechModelError):
+    """The file's SHA-256 is not the expected one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,11 @@ class ModelFile:
 
     @property
     def name(self) -> str:
-        """How messages call it."""
+        """The name used in messages."""
         return f"{self.package}/{self.path}"
 
 
-# Moonshine tiny for English, int8 (MIT): the last release of the package that holds it.
+# Moonshine tiny for English, int8 (MIT), from the last release of the package that contains it.
 ENCODER: Final = ModelFile(
     "moonshine_voice",
     "assets/tiny-en/encoder_model.ort",
@@ -74,15 +74,15 @@ LEXICON: Final = ModelFile(
     "espeak/lexicon.db",
     "005c394695a04e235a7879f15dbefe02bd11c38fab951ed75d874699be3fedc0",
 )
-GUESSER: Final = ModelFile(
+G2P_MODEL: Final = ModelFile(
     "gruut_lang_en",
     "espeak/g2p/model.crf",
     "7225328c421beacb90634a8cfcc489a55838a15615b6ba937a2490579489ded7",
 )
 
 
-def read(file: ModelFile) -> bytes:
-    """The file's bytes. Raises ModelMissing and ModelCorrupt."""
+def read_model_file(file: ModelFile) -> bytes:
+    """Returns the file's bytes. Raises ModelMissing and ModelCorrupt."""
     try:
         data = _find(file).read_bytes()
     except OSError as error:
@@ -93,7 +93,7 @@ def read(file: ModelFile) -> bytes:
 
 
 def open_session(model: bytes) -> onnxruntime.InferenceSession:
-    """A model that was read, ready to run on one thread of the CPU."""
+    """Opens a session that runs the model on one CPU thread."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1

@@ -1,4 +1,4 @@
-"""The Moonshine speech model: samples in, the likeliest text out, by a small beam search over its decoder."""
+"""The Moonshine speech model: finds the likeliest text of samples by a small beam search over its decoder."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,21 +12,21 @@ from media.providers.local import models
 Floats = NDArray[np.float32]
 
 RATE: Final = 16_000  # samples a second, the model's own
-# Wider beams cost time for each further one; beyond two, nothing was gained on telephone speech.
+# Each further beam costs time; more than two gained nothing on telephone speech.
 BEAMS: Final = 2
-# Nobody speaks faster than this; what is longer is the model gone astray.
+# Nobody speaks faster than this; a longer output is an error of the model.
 TOKENS_A_SECOND: Final = 10
 SPARE_TOKENS: Final = 8
 
 _START, _END = 1, 2
 _LAYERS, _HEADS, _HEAD_SIZE = 6, 8, 36
-# Over and over the same few tokens: the model found no way out (as it does on music).
+# The same few tokens repeated so often that the model is in a loop (as on music).
 _LONGEST_LOOP, _LOOPS = 8, 6
 
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """What the model makes of a sound. log_prob: mean over its tokens (0 = certain). looped: cut off in a loop."""
+    """The model's text for a sound. log_prob: mean over its tokens (0 = certain). looped: it ended in a loop."""
 
     text: str
     log_prob: float
@@ -50,26 +50,26 @@ class _Beam:
 
 
 class Moonshine:
-    """The model, loaded. Not thread-safe. Raises ModelError when a file is missing or wrong."""
+    """Loads the model when constructed. Not thread-safe. Raises SpeechModelError when a file is missing or wrong."""
 
     def __init__(self) -> None:
-        self._encoder = models.open_session(models.read(models.ENCODER))
-        self._decoder = models.open_session(models.read(models.DECODER))
-        self._tokens = read_tokens(models.read(models.TOKENS))
+        self._encoder = models.open_session(models.read_model_file(models.ENCODER))
+        self._decoder = models.open_session(models.read_model_file(models.DECODER))
+        self._tokens = read_tokens(models.read_model_file(models.TOKENS))
         self._cached = [item.name for item in self._decoder.get_outputs()[1:]]
 
     def transcribe(self, samples: Floats) -> Hypothesis:
-        """The text of 0.1 to 30 s of speech: mono, RATE, full scale 1."""
+        """Transcribes 0.1 to 30 s of speech: mono, at RATE, full scale 1."""
         sound = samples[np.newaxis].astype(np.float32)
         mask = np.ones(sound.shape, np.int64)
         (hidden,) = self._encoder.run(None, {"input_values": sound, "attention_mask": mask})
         limit = int(len(samples) / RATE * TOKENS_A_SECOND) + SPARE_TOKENS
-        best = self._search(_Sound(hidden, mask), limit)
+        best = self._search(_EncodedSound(hidden, mask), limit)
         text = b"".join(self._tokens[token] for token in best.tokens if token != _END)
-        return Hypothesis(_readable(text), best.mean, best.looped)
+        return Hypothesis(_decode_text(text), best.mean, best.looped)
 
-    def _search(self, sound: "_Sound", limit: int) -> _Beam:
-        """The beam with the best mean log probability among those that ended, or were cut off."""
+    def _search(self, sound: "_EncodedSound", limit: int) -> _Beam:
+        """Returns the beam with the best mean log probability among those that ended or reached the limit."""
         beams, ended = [_Beam((), 0.0)], list[_Beam]()
         cache: Mapping[str, Floats] = _empty_cache()
         for step in range(limit):
@@ -77,17 +77,17 @@ class Moonshine:
             logits, fresh = self._step(sound, last, cache, first=step == 0)
             candidates = _expand(beams, _log_softmax(logits))
             ended += [beam for beam, _ in candidates[:BEAMS] if beam.tokens[-1] == _END]
-            going = [(beam, parent) for beam, parent in candidates if beam.tokens[-1] != _END][:BEAMS]
-            beams = [beam for beam, _ in going]
+            unfinished = [(beam, parent) for beam, parent in candidates if beam.tokens[-1] != _END][:BEAMS]
+            beams = [beam for beam, _ in unfinished]
             if len(ended) >= BEAMS or any(beam.mean >= beams[0].mean for beam in ended) or beams[0].looped:
                 break
-            cache = _follow(cache, fresh, [parent for _, parent in going])
+            cache = _select_parents(cache, fresh, [parent for _, parent in unfinished])
         return max(ended or beams, key=lambda beam: beam.mean)
 
     def _step(
-        self, sound: "_Sound", last: Sequence[int], cache: Mapping[str, Floats], *, first: bool
+        self, sound: "_EncodedSound", last: Sequence[int], cache: Mapping[str, Floats], *, first: bool
     ) -> tuple[Floats, dict[str, Floats]]:
-        """One more token for each beam: logits of shape (beams, tokens), and the cache's new entries."""
+        """Decodes one more token for each beam: logits of shape (beams, tokens), and the cache's new entries."""
         beams = len(last)
         feed: dict[str, Any] = {
             "input_ids": np.array([[token] for token in last]),
@@ -98,23 +98,24 @@ class Moonshine:
         }
         logits, *present = self._decoder.run(None, feed)
         named = zip(self._cached, present, strict=True)
-        # After the first step the encoder's part of the cache comes back empty: it does not change.
+        # After the first step the encoder's part of the cache, which does not change, is returned empty.
         fresh = {name.replace("present", "past_key_values"): value for name, value in named}
         return logits[:, -1], {name: value for name, value in fresh.items() if first or ".decoder." in name}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Sound:
-    """hidden: (1, frames, 288), what the encoder heard; mask: (1, samples), all ones."""
+class _EncodedSound:
+    """hidden: the encoder's output, (1, frames, 288); mask: (1, samples), all ones."""
 
     hidden: Floats
     mask: NDArray[np.int64]
 
 
 def read_tokens(data: bytes) -> list[bytes]:
-    """The vocabulary: per token its length (one byte, or two from 128 on: 128 + low seven bits, high bits), its bytes.
+    """Parses the vocabulary: per token its length and its bytes.
 
-    Format: found in the package's own file; a space is written as U+2581 there."""
+    A length is one byte, or two from 128 on: 128 + low seven bits, high bits.
+    The format was found in the package's file, in which a space is written as U+2581."""
     tokens, at = [], 0
     while at < len(data):
         length = data[at]
@@ -134,10 +135,12 @@ def _empty_cache() -> dict[str, Floats]:
     return {f"past_key_values.{key}": nothing for key in keys}
 
 
-def _follow(cache: Mapping[str, Floats], fresh: Mapping[str, Floats], parents: Sequence[int]) -> dict[str, Floats]:
-    """The cache for the next step's beams: each one's past is its parent's."""
-    kept = {name: value[: len(parents)] for name, value in cache.items() if ".encoder." in name}
-    following = {**kept, **{name: value[parents] for name, value in fresh.items()}}
+def _select_parents(
+    cache: Mapping[str, Floats], fresh: Mapping[str, Floats], parents: Sequence[int]
+) -> dict[str, Floats]:
+    """The cache for the next step's beams: each beam continues its parent's entries."""
+    encoder_part = {name: value[: len(parents)] for name, value in cache.items() if ".encoder." in name}
+    following = {**encoder_part, **{name: value[parents] for name, value in fresh.items()}}
     return {name: np.ascontiguousarray(value) for name, value in following.items()}
 
 
@@ -148,7 +151,7 @@ def _log_softmax(logits: Floats) -> Floats:
 
 
 def _expand(beams: Sequence[_Beam], log_probs: Floats) -> list[tuple[_Beam, int]]:
-    """Every beam with each of its likeliest next tokens, best first, and the index of the beam that it came from."""
+    """Every beam with each of its likeliest next tokens, best first, and the index of its parent beam."""
     grown = []
     for parent, (beam, row) in enumerate(zip(beams, log_probs, strict=True)):
         for token in np.argpartition(row, -BEAMS - 1)[-BEAMS - 1 :]:
@@ -157,7 +160,7 @@ def _expand(beams: Sequence[_Beam], log_probs: Floats) -> list[tuple[_Beam, int]
 
 
 def is_loop(tokens: Sequence[int]) -> bool:
-    """Whether they end with the same few tokens, so many times that no one speaks so."""
+    """Whether the tokens end with the same few tokens, repeated more often than anybody speaks."""
     return any(_repeats(tokens[-period * _LOOPS :], period) for period in range(1, _LONGEST_LOOP + 1))
 
 
@@ -165,5 +168,5 @@ def _repeats(tail: Sequence[int], period: int) -> bool:
     return len(tail) == period * _LOOPS and all(tail[index] == tail[index % period] for index in range(len(tail)))
 
 
-def _readable(text: bytes) -> str:
+def _decode_text(text: bytes) -> str:
     return " ".join(text.decode(errors="ignore").split())

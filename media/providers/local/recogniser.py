@@ -1,4 +1,4 @@
-"""The recogniser: a whole utterance of telephone speech in, its words out, and nothing out of noise."""
+"""The recogniser: transcribes a whole utterance of telephone speech; noise gives no text."""
 
 import re
 from typing import Final, Protocol
@@ -7,67 +7,67 @@ import numpy as np
 import soxr  # type: ignore[import-untyped]  # ships no types
 
 from media.providers.local.moonshine import RATE, Floats, Hypothesis, Moonshine
-from media.providers.local.speech import Transcript
+from media.providers.local.speech import Recognition
 
-# Louder than this (dB of full scale) must the loudest frames be to hold a voice.
+# Audio whose loudest frames are below this level (dB of full scale) holds no voice.
 SILENCE_DB: Final = -52.0
-# Below this mean log probability a token, telephone speech was never recognised rightly.
-LEAST_LOG_PROB: Final = -1.0
-# The model hears best at this level, with a moment of silence around the speech.
+# Below this mean log probability per token, telephone speech was never recognised correctly.
+MIN_LOG_PROB: Final = -1.0
+# The model recognises best at this level, with this much silence around the speech.
 LEVEL_DB: Final = -20.0
 MARGIN_S: Final = 0.3
-# Longer speech is cut at its quietest moment: what the model takes at once, it takes well up to here.
-LONGEST_S: Final = 15.0
+# Longer speech is cut at its quietest moment; up to this length the model transcribes well at once.
+MAX_PIECE_S: Final = 15.0
 
 _FRAME: Final = RATE // 50  # 20 ms
-# Quieter than the loudest frames by this much is no part of the speech.
+# Frames at the edges that are quieter than the loudest ones by this much are not part of the speech.
 _EDGE_DB: Final = 38.0
-# What the model makes of noise, tones, breath and coughs, found by trying. It means nothing as a whole turn.
-_NOTHING: Final = re.compile(
+# The model's output for noise, tones, breath and coughs, found by experiment; dropped if it is the whole text.
+_NOISE_OUTPUT: Final = re.compile(
     r"(?:you|thank you for watching|(?:(?:ah|uh|um|hm+|er|oh)\W+)*(?:ah|uh|um|hm+|er)|\W*)\W*", re.IGNORECASE
 )
-# The model learnt from old books too.
+# Spellings from the old books in the model's training data.
 _OLD_SPELLING: Final = re.compile(r"\b(good|to)-(bye|day|morrow|night)\b", re.IGNORECASE)
 
 
-class Model(Protocol):
-    """Speech of up to LONGEST_S to text."""
+class RecogniserModel(Protocol):
+    """A model for speech of up to MAX_PIECE_S."""
 
     def transcribe(self, samples: Floats) -> Hypothesis:
-        """Mono, RATE, full scale 1."""
+        """Transcribes mono samples at RATE, full scale 1."""
 
 
 class Recogniser:
-    """Loads the model when made. Not thread-safe. Raises ModelError when a model file is missing or wrong."""
+    """Loads the model when constructed; not thread-safe. Raises SpeechModelError for a missing or wrong model file."""
 
-    def __init__(self, model: Model | None = None) -> None:
+    def __init__(self, model: RecogniserModel | None = None) -> None:
         self._model = model or Moonshine()
 
-    def transcribe(self, pcm: bytes, sample_rate: int) -> Transcript:
-        """The words of one utterance: 16-bit little-endian mono, any length.
+    def transcribe(self, pcm: bytes, sample_rate: int) -> Recognition:
+        """Transcribes one utterance: 16-bit little-endian mono, any length.
 
         Raises ValueError for half a sample or a sample rate that is not between 8 and 48 kHz."""
         speech = _speech(_samples(pcm, sample_rate))
         if not len(speech):
-            return Transcript("", 0.0)
-        heard = [self._hear(piece) for piece in pieces(speech)]
-        said = [hypothesis for hypothesis in heard if hypothesis.text]
-        if not said:
-            return Transcript("", 0.0)
-        sure = float(np.exp(np.mean([hypothesis.log_prob for hypothesis in said])))
-        return Transcript(" ".join(hypothesis.text for hypothesis in said), sure)
+            return Recognition("", 0.0)
+        hypotheses = [self._transcribe_piece(piece) for piece in split_pieces(speech)]
+        recognised = [hypothesis for hypothesis in hypotheses if hypothesis.text]
+        if not recognised:
+            return Recognition("", 0.0)
+        confidence = float(np.exp(np.mean([hypothesis.log_prob for hypothesis in recognised])))
+        return Recognition(" ".join(hypothesis.text for hypothesis in recognised), confidence)
 
-    def _hear(self, piece: Floats) -> Hypothesis:
+    def _transcribe_piece(self, piece: Floats) -> Hypothesis:
         margin = np.zeros(int(MARGIN_S * RATE), np.float32)
         hypothesis = self._model.transcribe(np.concatenate((margin, piece, margin)))
         text = _OLD_SPELLING.sub(r"\1\2", hypothesis.text.replace("♪", "").strip())
-        doubtful = hypothesis.looped or hypothesis.log_prob < LEAST_LOG_PROB
-        return Hypothesis("" if doubtful or _NOTHING.fullmatch(text) else text, hypothesis.log_prob)
+        unreliable = hypothesis.looped or hypothesis.log_prob < MIN_LOG_PROB
+        return Hypothesis("" if unreliable or _NOISE_OUTPUT.fullmatch(text) else text, hypothesis.log_prob)
 
 
-def pieces(speech: Floats) -> list[Floats]:
-    """Speech in pieces of at most LONGEST_S, each cut where the second half of that is quietest (RATE)."""
-    longest = int(LONGEST_S * RATE)
+def split_pieces(speech: Floats) -> list[Floats]:
+    """Speech in pieces of at most MAX_PIECE_S, each cut where the second half of that is quietest (RATE)."""
+    longest = int(MAX_PIECE_S * RATE)
     cut = []
     while len(speech) > longest:
         half = longest // 2
@@ -92,14 +92,14 @@ def _samples(pcm: bytes, sample_rate: int) -> Floats:
 
 
 def _speech(samples: Floats) -> Floats:
-    """The part that may hold speech, at the level that the model likes; empty when all is silent."""
+    """Returns the part that may hold speech, scaled to LEVEL_DB; empty when all is silent."""
     energy = _energy(samples)
     loud = float(np.quantile(energy, 0.95)) if len(energy) else 0.0
     if loud < 10 ** (SILENCE_DB / 10):
         return samples[:0]
-    spoken = np.flatnonzero(energy > loud * 10 ** (-_EDGE_DB / 10))
+    loud_frames = np.flatnonzero(energy > loud * 10 ** (-_EDGE_DB / 10))
     margin = int(0.2 * RATE)
-    speech = samples[max(0, spoken[0] * _FRAME - margin) : (spoken[-1] + 1) * _FRAME + margin]
+    speech = samples[max(0, loud_frames[0] * _FRAME - margin) : (loud_frames[-1] + 1) * _FRAME + margin]
     level = float(energy[energy > loud * 10 ** (-26 / 10)].mean())
     scaled: Floats = speech * np.float32(np.sqrt(10 ** (LEVEL_DB / 10) / level))
     return scaled

@@ -1,21 +1,23 @@
-"""What the engines give: transcripts, and speech with the time of every word."""
+"""Results of the engines: recognised text, and speech with word timings."""
 
 from dataclasses import dataclass
 from typing import Final
 
-PHONE_RATE: Final = 8_000  # samples a second
+from media.audio import mulaw
+
+PHONE_RATE: Final = mulaw.RATE  # samples a second
 
 
 @dataclass(frozen=True, slots=True)
-class Transcript:
-    """What was said, empty when nothing was. confidence: 0 to 1, the geometric mean probability of its tokens."""
+class Recognition:
+    """text: "" when nothing was recognised. confidence: 0 to 1, the geometric mean probability of its tokens."""
 
     text: str
     confidence: float
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class WordTiming:
     """A written word with its white space, and when it sounds, in ms from the start of the speech."""
 
     text: str
@@ -24,11 +26,11 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
-class Speech:
+class SynthesisedSpeech:
     """pcm: 16-bit little-endian mono at PHONE_RATE. words: all of the text, in order; joined, they are the text."""
 
     pcm: bytes
-    words: tuple[Word, ...]
+    words: tuple[WordTiming, ...]
 
     @property
     def ms(self) -> float:

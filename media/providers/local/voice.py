@@ -1,4 +1,4 @@
-"""The voice: a text in, telephone speech and the time of every written word out."""
+"""The voice: synthesises telephone speech with the timing of every written word."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,70 +7,70 @@ from typing import Final, Protocol
 import numpy as np
 import soxr  # type: ignore[import-untyped]  # ships no types
 
-from media.providers.local.lexicon import Lexicon
-from media.providers.local.normalise import PAUSE, Reading, read_out
-from media.providers.local.speech import PHONE_RATE, Speech, Word
+from media.providers.local.normaliser import PAUSE, SpokenWord, normalise
+from media.providers.local.pronunciation import PronunciationLexicon
+from media.providers.local.speech import PHONE_RATE, SynthesisedSpeech, WordTiming
 from media.providers.local.vits import RATE, Floats, Sound, Vits
 
-# Speech at the usual level of a telephone network (ITU-T P.56 measures about -20 dB), its peaks below clipping.
+# RMS level usual in telephone networks (about -20 dB by ITU-T P.56), and the highest peak, below clipping.
 LEVEL: Final = 0.1
 PEAK: Final = 0.85
-# Silence that is kept before and behind the speech.
+# Silence kept before and behind the speech.
 EDGE_MS: Final = 20
 _FADE_MS: Final = 5
 _QUIET: Final = 0.004  # of full scale
 
 
 class Pronouncer(Protocol):
-    """Words to phonemes."""
+    """Converts words to phonemes."""
 
     def phonemes(self, words: Sequence[str]) -> list[str]:
         """One string of phonemes for each word."""
 
 
-class Speaker(Protocol):
-    """Phonemes to sound."""
+class VoiceModel(Protocol):
+    """Converts phonemes to sound."""
 
-    def speak(self, phonemes: Sequence[str]) -> Sound:
-        """The sound, and where in it each phoneme is."""
+    def synthesise(self, phonemes: Sequence[str]) -> Sound:
+        """Returns the sound and the position of each phoneme in it."""
 
 
 class Voice:
-    """Loads its models when made. Not thread-safe. Raises ModelError when a model file is missing or wrong."""
+    """Loads its models when constructed; not thread-safe. Raises SpeechModelError for a missing or wrong model file."""
 
-    def __init__(self, pronouncer: Pronouncer | None = None, speaker: Speaker | None = None) -> None:
-        self._pronouncer = pronouncer or Lexicon()
-        self._speaker = speaker or Vits()
+    def __init__(self, pronouncer: Pronouncer | None = None, model: VoiceModel | None = None) -> None:
+        self._pronouncer = pronouncer or PronunciationLexicon()
+        self._model = model or Vits()
 
-    def synthesise(self, text: str) -> Speech:
-        """Speaks a clause or a short sentence (a longer text takes long). No sound for a text without words."""
-        readings = read_out(text)
-        line = _Line.of(readings, self._pronouncer)
+    def synthesise(self, text: str) -> SynthesisedSpeech:
+        """Speaks a clause or a short sentence (the time grows with the text). A text without words gives no sound."""
+        words = normalise(text)
+        line = _PhonemeLine.of(words, self._pronouncer)
         if not line.spans:
-            return Speech(b"", _silent(text, readings))
-        sound = self._speaker.speak(line.phonemes)
+            return SynthesisedSpeech(b"", _untimed(text, words))
+        sound = self._model.synthesise(line.phonemes)
         first, last = _bounds(sound, line)
-        return Speech(_telephone(sound.samples[first:last]), _timed(readings, line, sound.edges, first))
+        return SynthesisedSpeech(_to_telephone(sound.samples[first:last]), _time_words(words, line, sound.edges, first))
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
-    """phonemes: all that is to be spoken. spans: for each reading that sounds, which of them are its (from, to)."""
+class _PhonemeLine:
+    """phonemes: of the whole text. spans: by index of each word that sounds, the (start, end) of its phonemes."""
 
     phonemes: list[str]
     spans: dict[int, tuple[int, int]]
 
     @classmethod
-    def of(cls, readings: Sequence[Reading], pronouncer: Pronouncer) -> "_Line":
-        spoken = [word for reading in readings for word in reading.spoken if word != PAUSE]
+    def of(cls, words: Sequence[SpokenWord], pronouncer: Pronouncer) -> "_PhonemeLine":
+        spoken = [item for word in words for item in word.spoken if item != PAUSE]
         sounds = iter(pronouncer.phonemes(spoken))
         line = cls([], {})
-        for index, reading in enumerate(readings):
-            line._add(index, reading, ["" if word == PAUSE else next(sounds) for word in reading.spoken])
-        line._close(".")  # without a close, the model swallows the last sound
+        for index, word in enumerate(words):
+            line._add(index, word, ["" if item == PAUSE else next(sounds) for item in word.spoken])
+        line._close(".")  # without a closing mark, the model drops the last sound
         return line
 
-    def _add(self, index: int, reading: Reading, sounds: Sequence[str]) -> None:
+    def _add(self, index: int, word: SpokenWord, sounds: Sequence[str]) -> None:
         for sound in sounds:
             if not sound:
                 self._close(",")
@@ -79,38 +79,40 @@ class _Line:
             start = self.spans[index][0] if index in self.spans else len(self.phonemes)
             self.phonemes.extend(sound)
             self.spans[index] = start, len(self.phonemes)
-        self._close(reading.stop)
+        self._close(word.stop)
 
     def _close(self, mark: str) -> None:
         if mark and self.phonemes and self.phonemes[-1] not in ".!?,":
             self.phonemes.append(mark)
 
 
-def _silent(text: str, readings: Sequence[Reading]) -> tuple[Word, ...]:
-    if not readings:
-        return (Word(text, 0.0, 0.0),) if text else ()
-    return tuple(Word(reading.written, 0.0, 0.0) for reading in readings)
+def _untimed(text: str, words: Sequence[SpokenWord]) -> tuple[WordTiming, ...]:
+    if not words:
+        return (WordTiming(text, 0.0, 0.0),) if text else ()
+    return tuple(WordTiming(word.written, 0.0, 0.0) for word in words)
 
 
-def _timed(readings: Sequence[Reading], line: "_Line", edges: Sequence[int], first: int) -> tuple[Word, ...]:
-    """When each written word sounds; one without any sound takes no time where the one before it ended."""
-    words, at = [], 0.0
-    for index, reading in enumerate(readings):
+def _time_words(
+    words: Sequence[SpokenWord], line: "_PhonemeLine", edges: Sequence[int], first: int
+) -> tuple[WordTiming, ...]:
+    """The timing of each written word; a silent word has no length and starts where the one before it ended."""
+    timings, at = [], 0.0
+    for index, word in enumerate(words):
         start = at
         if index in line.spans:
             begin, end = line.spans[index]
             start = max(at, _ms(edges[begin] - first))
             at = max(start, _ms(edges[end] - first))
-        words.append(Word(reading.written, start, at))
-    return tuple(words)
+        timings.append(WordTiming(word.written, start, at))
+    return tuple(timings)
 
 
 def _ms(samples: int) -> float:
     return samples / RATE * 1_000
 
 
-def _bounds(sound: Sound, line: _Line) -> tuple[int, int]:
-    """Where the speech begins and ends in the sound, without the silence that the model puts around it."""
+def _bounds(sound: Sound, line: _PhonemeLine) -> tuple[int, int]:
+    """First and last sample of the speech, without the silence that the model adds around it."""
     loud = np.flatnonzero(np.abs(sound.samples) > _QUIET)
     edge = EDGE_MS * RATE // 1_000
     last_word = sound.edges[max(end for _, end in line.spans.values())]
@@ -119,8 +121,8 @@ def _bounds(sound: Sound, line: _Line) -> tuple[int, int]:
     return first, last
 
 
-def _telephone(samples: Floats) -> bytes:
-    """At PHONE_RATE and telephone level, faded at both ends."""
+def _to_telephone(samples: Floats) -> bytes:
+    """Resamples to PHONE_RATE, scales to telephone level and fades both ends."""
     low: Floats = soxr.resample(samples, RATE, PHONE_RATE)
     peak = float(np.abs(low).max()) if len(low) else 0.0
     if peak:

@@ -1,7 +1,7 @@
-"""What the engine process and its clients say to each other: length-prefixed msgpack over a Unix socket.
+"""Messages between the engine process and its clients: length-prefixed msgpack over a Unix socket.
 
 Errors:
-    WireError   the other side does not speak this protocol
+    EngineProtocolError   a message that is too large or not of this protocol
 """
 
 import asyncio
@@ -11,20 +11,20 @@ from typing import Final, Literal, TypeVar
 import msgspec
 from msgspec import Struct
 
-from media.providers.local.speech import Speech, Transcript
+from media.providers.local.speech import Recognition, SynthesisedSpeech
 
-# Bytes of one message: a minute of speech at 48 kHz fits.
-LARGEST: Final = 8 * 1024 * 1024
+# Enough for a minute of speech at 48 kHz.
+MAX_MESSAGE_BYTES: Final = 8 * 1024 * 1024
 _LENGTH: Final = struct.Struct("!I")
 _ENCODER: Final = msgspec.msgpack.Encoder()
 
 
-class WireError(Exception):
-    """The other side does not speak this protocol."""
+class EngineProtocolError(Exception):
+    """A message that is too large or not of this protocol."""
 
 
 class Transcribe(Struct, frozen=True, tag=True):
-    """Asks for the words of an utterance. pcm: 16-bit little-endian mono."""
+    """Requests the text of an utterance. pcm: 16-bit little-endian mono."""
 
     id: int
     pcm: bytes
@@ -32,14 +32,14 @@ class Transcribe(Struct, frozen=True, tag=True):
 
 
 class Synthesise(Struct, frozen=True, tag=True):
-    """Asks for a text to be spoken."""
+    """Requests the speech of a text."""
 
     id: int
     text: str
 
 
 class Cancel(Struct, frozen=True, tag=True):
-    """The answer to this request is no longer wanted."""
+    """Cancels the request with this id."""
 
     id: int
 
@@ -48,55 +48,55 @@ class Transcribed(Struct, frozen=True, tag=True):
     """Answers Transcribe."""
 
     id: int
-    transcript: Transcript
+    transcript: Recognition
 
 
 class Synthesised(Struct, frozen=True, tag=True):
     """Answers Synthesise."""
 
     id: int
-    speech: Speech
+    speech: SynthesisedSpeech
 
 
-class Refused(Struct, frozen=True, tag=True):
-    """busy: the queue is full. bad: the request makes no sense. failed: the engine failed at it."""
+class EngineRefusal(Struct, frozen=True, tag="Refused"):  # the tag that older programs know
+    """busy: the queue is full. bad: the request is invalid. failed: the engine failed."""
 
     id: int
     kind: Literal["busy", "bad", "failed"]
     reason: str
 
 
-Request = Transcribe | Synthesise | Cancel
-Answer = Transcribed | Synthesised | Refused
+EngineRequest = Transcribe | Synthesise | Cancel
+EngineAnswer = Transcribed | Synthesised | EngineRefusal
 T = TypeVar("T")
 
 
-def pack(message: Request | Answer) -> bytes:
-    """A message as it goes over the socket. Raises WireError when it is too large."""
+def encode_message(message: EngineRequest | EngineAnswer) -> bytes:
+    """Encodes a message with its length. Raises EngineProtocolError when it is too large."""
     body = _ENCODER.encode(message)
-    if len(body) > LARGEST:
-        raise WireError(f"a message of {len(body)} bytes")
+    if len(body) > MAX_MESSAGE_BYTES:
+        raise EngineProtocolError(f"a message of {len(body)} bytes")
     return _LENGTH.pack(len(body)) + body
 
 
-def requests() -> msgspec.msgpack.Decoder[Request]:
-    """For `receive` on the engine's side."""
-    return msgspec.msgpack.Decoder(Request)
+def make_request_decoder() -> msgspec.msgpack.Decoder[EngineRequest]:
+    """The decoder for `receive_message` in the engine process."""
+    return msgspec.msgpack.Decoder(EngineRequest)
 
 
-def answers() -> msgspec.msgpack.Decoder[Answer]:
-    """For `receive` on a client's side."""
-    return msgspec.msgpack.Decoder(Answer)
+def make_answer_decoder() -> msgspec.msgpack.Decoder[EngineAnswer]:
+    """The decoder for `receive_message` in a client."""
+    return msgspec.msgpack.Decoder(EngineAnswer)
 
 
-async def receive(reader: asyncio.StreamReader, decoder: msgspec.msgpack.Decoder[T]) -> T | None:
-    """The next message, None when the other side has closed. Raises WireError and OSError."""
+async def receive_message(reader: asyncio.StreamReader, decoder: msgspec.msgpack.Decoder[T]) -> T | None:
+    """Reads the next message, None when the other side has closed. Raises EngineProtocolError and OSError."""
     try:
         (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
-        if length > LARGEST:
-            raise WireError(f"a message of {length} bytes")
+        if length > MAX_MESSAGE_BYTES:
+            raise EngineProtocolError(f"a message of {length} bytes")
         return decoder.decode(await reader.readexactly(length))
     except asyncio.IncompleteReadError:
         return None
     except msgspec.DecodeError as error:
-        raise WireError(str(error)) from error
+        raise EngineProtocolError(str(error)) from error

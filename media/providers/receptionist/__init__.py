@@ -1,6 +1,6 @@
-"""A deterministic receptionist behind the Think port: rules and word lists, plainly no language model.
+"""A deterministic receptionist that implements LanguageModel by rules and word lists.
 
 It answers from the agent's own facts by lexical retrieval, takes a message and reads it back, notes the wish for an
-appointment, hands over to a person and says goodbye. English only. It never invents: what it says is either one of
+appointment, transfers to a person and says goodbye. English only. It never invents: what it says is either one of
 its fixed phrases, a sentence of the prompt, or the caller's own words.
 """

@@ -1,24 +1,31 @@
-"""One step of the conversation: what the caller said, after what was asked, leads to the next words. Pure."""
+"""One step of the dialogue: the state, the question last heard and the caller's turn give the next reply. Pure."""
 
 from collections.abc import Callable, Set
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from media.providers.receptionist import phrases, taking
-from media.providers.receptionist.facts import business_of, facts_of
-from media.providers.receptionist.intent import Utterance
-from media.providers.receptionist.retrieval import Found, Index, telling
+from media.providers.receptionist import intake, phrases
+from media.providers.receptionist.dialogue_state import (
+    DialogueState,
+    Question,
+    ReadBack,
+    ReceptionistReply,
+    heard_question,
+    repeat_text,
+)
+from media.providers.receptionist.facts import extract_business_name, extract_facts
+from media.providers.receptionist.intake import Step
+from media.providers.receptionist.intent import CallerUtterance
+from media.providers.receptionist.retrieval import FactIndex, FactMatch, content_words
 from media.providers.receptionist.rules import Intent
-from media.providers.receptionist.state import Asks, Noted, Reply, State, again, asked
-from media.providers.receptionist.taking import Step
 
-# A statement of so many words, greetings not counted, is taken for a message when nothing else fits.
+# A statement of this many words, without greetings, becomes a message when no rule applies.
 STATEMENT_WORDS: Final = 4
-# While a message is awaited, a longer utterance is the message whatever it sounds like.
+# While a message is expected, a longer utterance is the message, whatever its intent.
 ASIDE_WORDS: Final = 9
-# So many words of the last questions are remembered for one that leans on them.
-MOST_TOPIC: Final = 8
+# Words of the last questions that are kept for a follow-up question.
+MAX_TOPIC_WORDS: Final = 8
 
 _SMALL_TALK: Final = {
     Intent.ROBOT: phrases.ROBOT,
@@ -33,181 +40,183 @@ _ASIDES: Final = frozenset(
         *(Intent.ROBOT, Intent.WHO, Intent.HOW_ARE_YOU),
     ]
 )
-_TAKING: Final = {
-    Asks.MESSAGE: taking.on_message,
-    Asks.CONFIRM: taking.on_confirm,
-    Asks.CONTACT: taking.on_contact,
-    Asks.SLOTS: taking.on_slots,
+_HANDLERS: Final = {
+    Question.MESSAGE: intake.handle_message,
+    Question.CONFIRM: intake.handle_confirmation,
+    Question.CONTACT: intake.handle_contact,
+    Question.SLOTS: intake.handle_slots,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Knowledge:
-    """What one agent's prompt tells."""
+class PromptKnowledge:
+    """The facts and the business name of one agent's prompt."""
 
-    index: Index
-    business: str
+    index: FactIndex
+    business_name: str
 
     @classmethod
-    def of(cls, prompt: str) -> "Knowledge":
-        """Reads a prompt. Takes some milliseconds for a page of facts: keep the result."""
-        return cls(Index(facts_of(prompt)), business_of(prompt))
+    def from_prompt(cls, prompt: str) -> "PromptKnowledge":
+        """Parses a prompt. Takes some milliseconds for a page of facts: cache the result."""
+        return cls(FactIndex(extract_facts(prompt)), extract_business_name(prompt))
 
 
 class Dialogue:
-    """Steps through a conversation. tools: the names of those that may be called."""
+    """The dialogue with one agent's knowledge. tools: names of the tools that may be called."""
 
-    def __init__(self, knowledge: Knowledge, tools: Set[str]) -> None:
+    def __init__(self, knowledge: PromptKnowledge, tools: Set[str]) -> None:
         self._knowledge = knowledge
         self._tools = tools
 
-    def step(self, state: State, heard: str, said: str) -> Step:
-        """heard: what the caller heard since the last turn. said: the caller's turn."""
-        utterance = Utterance(" ".join(said.split()))
-        was_asked = asked(state.last, heard)
-        if again(state.last, heard) != state.last.text:
-            state = replace(state, loose="")  # somebody else has answered that
+    def step(self, state: DialogueState, heard: str, said: str) -> Step:
+        """Answers one turn. heard: the text that the caller heard since the last turn. said: the caller's turn."""
+        utterance = CallerUtterance(" ".join(said.split()))
+        question = heard_question(state.last, heard)
+        if repeat_text(state.last, heard) != state.last.text:
+            state = replace(state, unplaced="")  # another provider's reply was heard
         if utterance.intent is Intent.UNCLEAR:
-            state, reply = self._unclear(state, was_asked)
-        elif utterance.intent is Intent.REPEAT and (before := again(state.last, heard)):
-            reply = Reply(before, was_asked)
+            state, reply = self._unclear(state, question)
+        elif utterance.intent is Intent.REPEAT and (before := repeat_text(state.last, heard)):
+            reply = ReceptionistReply(before, question)
         else:
-            loose = state.loose
-            state, reply = self._understood(replace(state, unclear=0), was_asked, utterance)
-            if state.loose == loose:
-                state = replace(state, loose="")
+            unplaced = state.unplaced
+            state, reply = self._understood(replace(state, unclear_turns=0), question, utterance)
+            if state.unplaced == unplaced:
+                state = replace(state, unplaced="")
         return replace(state, last=reply), reply
 
-    def greet(self) -> Reply:
-        """Nobody has said anything yet."""
-        return Reply(f"Hello. {phrases.this_is(self._knowledge.business)} {phrases.HELP}")
+    def greeting(self) -> ReceptionistReply:
+        """The reply to an empty conversation."""
+        return ReceptionistReply(f"Hello. {phrases.this_is(self._knowledge.business_name)} {phrases.HELP}")
 
-    def _understood(self, state: State, was_asked: Asks, utterance: Utterance) -> Step:
-        take = _TAKING.get(was_asked)
-        if take is None or (was_asked is Asks.CONFIRM and not _is_taking(state)):
-            return self._open(state, was_asked, utterance)
-        if was_asked is Asks.CONFIRM and utterance.yes and len(Utterance(utterance.rest).core) < 2:
-            return self._goodbye(state) if "bye" in utterance.words else take(state, utterance)
+    def _understood(self, state: DialogueState, question: Question, utterance: CallerUtterance) -> Step:
+        handle = _HANDLERS.get(question)
+        if handle is None or (question is Question.CONFIRM and not _has_unconfirmed(state)):
+            return self._without_intake(state, question, utterance)
+        if question is Question.CONFIRM and utterance.yes and len(CallerUtterance(utterance.rest).core) < 2:
+            return self._goodbye(state) if "bye" in utterance.words else handle(state, utterance)
         if self._is_aside(utterance):
-            return self._known(state, was_asked, utterance) or take(state, utterance)
-        return self._aside_question(state, was_asked, utterance) or take(state, utterance)
+            return self._by_intent(state, question, utterance) or handle(state, utterance)
+        return self._aside_question(state, question, utterance) or handle(state, utterance)
 
-    def _is_aside(self, utterance: Utterance) -> bool:
+    def _is_aside(self, utterance: CallerUtterance) -> bool:
         return utterance.intent in _ASIDES and len(utterance.words) <= ASIDE_WORDS
 
-    def _aside_question(self, state: State, was_asked: Asks, utterance: Utterance) -> Step | None:
-        """A question that the facts answer, while something else is being taken down."""
+    def _aside_question(self, state: DialogueState, question: Question, utterance: CallerUtterance) -> Step | None:
+        """Answers a question from the facts while something is being noted; None if it is not such a question."""
         if not utterance.is_question or utterance.yes or utterance.no or len(utterance.words) > ASIDE_WORDS:
             return None
         if utterance.intent not in (Intent.OTHER, Intent.CHANGE):
             return None
         answered = self._answer(state, utterance)
-        return (answered[0], self._and_ask(answered[1].text, state, was_asked)) if answered else None
+        return (answered[0], self._then_ask(answered[1].text, state, question)) if answered else None
 
-    def _open(self, state: State, was_asked: Asks, utterance: Utterance) -> Step:
-        """Nothing is being taken down; the caller may have been offered something."""
-        if was_asked in (Asks.OFFER, Asks.ELSE) and (utterance.yes or utterance.no):
+    def _without_intake(self, state: DialogueState, question: Question, utterance: CallerUtterance) -> Step:
+        """Answers while nothing is being noted; an offer may be open."""
+        if question in (Question.OFFER, Question.ELSE) and (utterance.yes or utterance.no):
             if utterance.intent is Intent.OTHER and not utterance.rest:
-                return self._decided(state, was_asked, yes=utterance.yes)
+                return self._answer_offer(state, question, yes=utterance.yes)
             if utterance.rest:
-                utterance = Utterance(utterance.rest)
-        return self._known(state, was_asked, utterance) or self._other(state, was_asked, utterance)
+                utterance = CallerUtterance(utterance.rest)
+        return self._by_intent(state, question, utterance) or self._by_facts_or_message(state, question, utterance)
 
-    def _decided(self, state: State, was_asked: Asks, *, yes: bool) -> Step:
-        if was_asked is Asks.OFFER:
-            return (state, Reply(phrases.TAKE_MESSAGE, Asks.MESSAGE)) if yes else taking.dropped(state)
-        return (state, Reply(phrases.HELP)) if yes else self._goodbye(state)
+    def _answer_offer(self, state: DialogueState, question: Question, *, yes: bool) -> Step:
+        if question is Question.OFFER:
+            return (state, ReceptionistReply(phrases.TAKE_MESSAGE, Question.MESSAGE)) if yes else intake.discard(state)
+        return (state, ReceptionistReply(phrases.HELP)) if yes else self._goodbye(state)
 
-    def _known(self, state: State, was_asked: Asks, utterance: Utterance) -> Step | None:
-        """What is done whenever the caller says it."""
+    def _by_intent(self, state: DialogueState, question: Question, utterance: CallerUtterance) -> Step | None:
+        """Answers an intent that a rule handles in any state; None for another intent."""
         intent = utterance.intent
         if intent in _SMALL_TALK:
-            return state, self._and_ask(_SMALL_TALK[intent], state, was_asked)
+            return state, self._then_ask(_SMALL_TALK[intent], state, question)
         if intent is Intent.WAIT:
-            return state, Reply(phrases.TAKE_YOUR_TIME, was_asked)
+            return state, ReceptionistReply(phrases.TAKE_YOUR_TIME, question)
         if intent is Intent.WHO:
-            return state, self._and_ask(phrases.this_is(self._knowledge.business), state, was_asked)
+            return state, self._then_ask(phrases.this_is(self._knowledge.business_name), state, question)
         handlers: dict[Intent, Callable[[], Step]] = {
             Intent.GOODBYE: lambda: self._goodbye(state),
             Intent.PERSON: lambda: self._person(state),
-            Intent.THANKS: lambda: (state, Reply(phrases.THANKS, Asks.ELSE)),
-            Intent.NEVER_MIND: lambda: taking.dropped(state),
-            Intent.MESSAGE: lambda: taking.message(state, utterance),
+            Intent.THANKS: lambda: (state, ReceptionistReply(phrases.THANKS, Question.ELSE)),
+            Intent.NEVER_MIND: lambda: intake.discard(state),
+            Intent.MESSAGE: lambda: intake.start_message(state, utterance),
             Intent.CHANGE: lambda: self._change(state, utterance),
-            Intent.APPOINTMENT: lambda: taking.appointment(state, utterance),
+            Intent.APPOINTMENT: lambda: intake.start_appointment(state, utterance),
         }
         return handlers[intent]() if intent in handlers else None
 
-    def _other(self, state: State, was_asked: Asks, utterance: Utterance) -> Step:
-        """No rule knows it: a question to the facts, or something to be passed on."""
+    def _by_facts_or_message(self, state: DialogueState, question: Question, utterance: CallerUtterance) -> Step:
+        """Answers what no rule handles: by the facts, or as a message."""
         answered = self._answer(state, utterance)
         if answered:
             return answered
         if (utterance.yes or utterance.no) and not utterance.rest:
-            return state, Reply(phrases.HELP) if utterance.yes else Reply(phrases.ELSE, Asks.ELSE)
+            reply = ReceptionistReply(phrases.HELP)
+            return state, reply if utterance.yes else ReceptionistReply(phrases.ELSE, Question.ELSE)
         is_statement = not utterance.is_question and len(utterance.core) >= STATEMENT_WORDS
         if is_statement or utterance.is_long:
-            goes_on = was_asked is not Asks.OFFER or state.last.text == phrases.DONT_UNDERSTAND
-            said = f"{state.loose} {utterance.said}".strip() if goes_on else utterance.said
-            return taking.read_back(replace(state, loose=""), said, before=phrases.TAKE_STATEMENT)
+            continues = question is not Question.OFFER or state.last.text == phrases.DONT_UNDERSTAND
+            said = f"{state.unplaced} {utterance.text}".strip() if continues else utterance.text
+            return intake.read_back(replace(state, unplaced=""), said, before=phrases.TAKE_STATEMENT)
         text = phrases.DONT_KNOW if utterance.is_question else phrases.DONT_UNDERSTAND
-        return replace(state, loose=utterance.said), Reply(text, Asks.OFFER)
+        return replace(state, unplaced=utterance.text), ReceptionistReply(text, Question.OFFER)
 
-    def _answer(self, state: State, utterance: Utterance) -> Step | None:
-        """The facts that answer, if any do. A question may lean on the one before it."""
-        question = telling(utterance.words)
-        search = partial(self._knowledge.index.search, question, double=utterance.is_double)
-        leans = utterance.leans_back or len(question) == 1
-        found = Found() if utterance.leans_back else search(asked=utterance.is_question)
-        if not found.facts and leans:
-            found = search(state.topic, asked=True)
-        if not found.facts:
+    def _answer(self, state: DialogueState, utterance: CallerUtterance) -> Step | None:
+        """Answers from the facts; None if none fits. A follow-up is searched with the question before it."""
+        search_words = content_words(utterance.words)
+        search = partial(self._knowledge.index.search, search_words, two_questions=utterance.is_double)
+        is_follow_up = utterance.is_follow_up or len(search_words) == 1
+        match = FactMatch() if utterance.is_follow_up else search(is_question=utterance.is_question)
+        if not match.facts and is_follow_up:
+            match = search(state.topic, is_question=True)
+        if not match.facts:
             return None
-        text = " ".join(_closed(fact.say) for fact in found.facts)
-        topic = (*question, *(state.topic if utterance.leans_back else ()))
-        return replace(state, topic=topic[:MOST_TOPIC]), Reply(text)
+        text = " ".join(_with_full_stop(fact.sentence) for fact in match.facts)
+        topic = (*search_words, *(state.topic if utterance.is_follow_up else ()))
+        return replace(state, topic=topic[:MAX_TOPIC_WORDS]), ReceptionistReply(text)
 
-    def _change(self, state: State, utterance: Utterance) -> Step:
-        """An appointment is to be moved or cancelled: nothing that can be done here, so it is passed on."""
+    def _change(self, state: DialogueState, utterance: CallerUtterance) -> Step:
+        """A change of an appointment cannot be made here: answers from the facts, or takes it as a message."""
         answered = self._answer(state, utterance) if utterance.is_question else None
         if answered:
-            return answered[0], Reply(f"{answered[1].text} {phrases.OFFER}", Asks.OFFER)
-        return taking.read_back(state, utterance.said, before=phrases.TAKE_STATEMENT)
+            return answered[0], ReceptionistReply(f"{answered[1].text} {phrases.OFFER}", Question.OFFER)
+        return intake.read_back(state, utterance.text, before=phrases.TAKE_STATEMENT)
 
-    def _person(self, state: State) -> Step:
+    def _person(self, state: DialogueState) -> Step:
         if "transfer" in self._tools:
-            return state, Reply(phrases.TRANSFER, tool="transfer")
-        return state, Reply(phrases.NO_PERSON, Asks.MESSAGE)
+            return state, ReceptionistReply(phrases.TRANSFER, tool="transfer")
+        return state, ReceptionistReply(phrases.NO_PERSON, Question.MESSAGE)
 
-    def _goodbye(self, state: State) -> Step:
-        text = f"{phrases.PASSED_ON} {phrases.GOODBYE}" if _is_taking(state) else phrases.GOODBYE
-        return State(), Reply(text, tool="end_call" if "end_call" in self._tools else "")
+    def _goodbye(self, state: DialogueState) -> Step:
+        text = f"{phrases.PASSED_ON} {phrases.GOODBYE}" if _has_unconfirmed(state) else phrases.GOODBYE
+        return DialogueState(), ReceptionistReply(text, tool="end_call" if "end_call" in self._tools else "")
 
-    def _unclear(self, state: State, was_asked: Asks) -> Step:
-        text = phrases.UNCLEAR[min(state.unclear, len(phrases.UNCLEAR) - 1)]
-        gives_up = state.unclear >= len(phrases.UNCLEAR) - 1
-        return replace(state, unclear=state.unclear + 1), Reply(text, Asks.MESSAGE if gives_up else was_asked)
+    def _unclear(self, state: DialogueState, question: Question) -> Step:
+        text = phrases.UNCLEAR[min(state.unclear_turns, len(phrases.UNCLEAR) - 1)]
+        is_last_try = state.unclear_turns >= len(phrases.UNCLEAR) - 1
+        reply = ReceptionistReply(text, Question.MESSAGE if is_last_try else question)
+        return replace(state, unclear_turns=state.unclear_turns + 1), reply
 
-    def _and_ask(self, text: str, state: State, was_asked: Asks) -> Reply:
-        """The answer to an aside, and then the question that is still open."""
+    def _then_ask(self, text: str, state: DialogueState, question: Question) -> ReceptionistReply:
+        """The reply to an aside, followed by the question that is still open."""
         slots = state.slots
         questions = {
-            Asks.NOTHING: phrases.HELP,
-            Asks.MESSAGE: phrases.STILL_MESSAGE,
-            Asks.CONFIRM: phrases.STILL_RIGHT,
-            Asks.CONTACT: phrases.CONTACT,
-            Asks.SLOTS: phrases.ask_slot(slots.day, slots.time) if slots else phrases.DAY_AND_TIME,
-            Asks.OFFER: phrases.OFFER,
-            Asks.ELSE: phrases.ELSE,
+            Question.NOTHING: phrases.HELP,
+            Question.MESSAGE: phrases.STILL_MESSAGE,
+            Question.CONFIRM: phrases.STILL_RIGHT,
+            Question.CONTACT: phrases.CONTACT,
+            Question.SLOTS: phrases.ask_slot(slots.day, slots.time) if slots else phrases.DAY_AND_TIME,
+            Question.OFFER: phrases.OFFER,
+            Question.ELSE: phrases.ELSE,
         }
-        return Reply(f"{text} {questions[was_asked]}", was_asked)
+        return ReceptionistReply(f"{text} {questions[question]}", question)
 
 
-def _is_taking(state: State) -> bool:
-    """Something was noted that isn't settled."""
-    is_contact = state.confirming is Noted.CONTACT and bool(state.contact)
+def _has_unconfirmed(state: DialogueState) -> bool:
+    """Whether something was noted that is not confirmed yet."""
+    is_contact = state.confirming is ReadBack.CONTACT and bool(state.contact)
     return bool(state.draft) or is_contact or (state.slots is not None and bool(state.slots.day and state.slots.time))
 
 
-def _closed(sentence: str) -> str:
+def _with_full_stop(sentence: str) -> str:
     return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."

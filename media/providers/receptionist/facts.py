@@ -1,13 +1,13 @@
-"""The facts that an agent's prompt holds, sentence by sentence, and the name of the business."""
+"""Extracts the facts of an agent's prompt, sentence by sentence, and the name of the business."""
 
 import re
 from dataclasses import dataclass
 from typing import Final
 
-# A prompt beyond this is cut: the receptionist is made for a page of facts, not for a book.
-MOST_FACTS: Final = 2_000
+# Further facts of a prompt are ignored: the receptionist is made for a page of facts.
+MAX_FACTS: Final = 2_000
 
-# Under this heading stand the facts; what comes before it is for the agent alone.
+# Facts stand below this heading; text before it is for the agent alone.
 _HEADING: Final = re.compile(r"^[ \t#*]*facts:[ \t*]*$", re.IGNORECASE | re.MULTILINE)
 _BULLET: Final = re.compile(r"^\s*(?:[-*\u2022\u2013]|\d{1,2}[.)])\s+")
 _SENTENCE: Final = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]?[A-Z0-9])")
@@ -33,16 +33,16 @@ _NAMED: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """say: what is said. about: what a question is compared with (the question of a Q and A pair, too)."""
+    """sentence: what is said. search_text: what a question is compared with (with the question of a Q and A pair)."""
 
-    say: str
-    about: str
+    sentence: str
+    search_text: str
 
 
-def facts_of(prompt: str) -> list[Fact]:
-    """Every sentence that tells something, in order; instructions to the agent and headings are left out.
+def extract_facts(prompt: str) -> list[Fact]:
+    """Returns every sentence that states something, in order, without instructions to the agent and headings.
 
-    A prompt with a line "Facts:" has its facts below it and nowhere else.
+    In a prompt with a line "Facts:", only the text below it has facts.
     """
     facts: list[Fact] = []
     question = ""
@@ -55,24 +55,24 @@ def facts_of(prompt: str) -> list[Fact]:
             question = ""
         elif not line.startswith("#") and not line.endswith(":"):
             _add(facts, line)
-    return [fact for fact in facts if any(map(str.isalnum, fact.say))][:MOST_FACTS]
+    return [fact for fact in facts if any(map(str.isalnum, fact.sentence))][:MAX_FACTS]
 
 
-def business_of(prompt: str) -> str:
-    """The name of the business, as in "You are the receptionist of Bright Smile Dental"; "" when it isn't told."""
+def extract_business_name(prompt: str) -> str:
+    """The name of the business, as in "You are the receptionist of Bright Smile Dental"; "" when it is not given."""
     match = _NAMED.search(prompt)
     return re.split(r"\s+(?:in|who|which|and|where|that)\s", match["name"])[0].strip()[:80] if match else ""
 
 
 def _add(facts: list[Fact], line: str) -> None:
-    """The sentences of one line; one that refers back ("It is free.") belongs to the fact before it."""
+    """Adds the sentences of one line; one that refers back ("It is free.") is joined to the fact before it."""
     first = len(facts)
     for sentence in _sentences(line):
         if _INSTRUCTION.match(sentence):
             continue
         if _REFERS_BACK.match(sentence) and len(facts) > first:
-            say = f"{facts[-1].say} {sentence}"
-            facts[-1] = Fact(say, say)
+            sentences = f"{facts[-1].sentence} {sentence}"
+            facts[-1] = Fact(sentences, sentences)
         else:
             facts.append(Fact(sentence, sentence))
 

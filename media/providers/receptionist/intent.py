@@ -1,19 +1,18 @@
-"""What the caller's words do: agree, refuse, ask, greet, leave, or want something that the receptionist knows of."""
+"""Classifies the caller's words: agree, refuse, ask, greet, say goodbye, or one of the other intents of the rules."""
 
 import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from media.providers.receptionist.lexicon import RULE_WORDS
 from media.providers.receptionist.rules import (
     AGREES,
     ASKING,
     COURTESY,
     FAREWELL,
+    FOLLOW_UP,
     GREETING,
     HESITATION,
-    LEANS,
     NO,
     NOT_APPOINTMENT,
     QUESTION,
@@ -21,23 +20,24 @@ from media.providers.receptionist.rules import (
     YES,
     Intent,
 )
-from media.providers.receptionist.text import nearest, words
+from media.providers.receptionist.vocabulary import RULE_WORDS
+from media.providers.receptionist.word_forms import find_nearest, split_words
 
-# More than this is never looked at; the caller's words themselves are kept whole.
-MOST_CHARACTERS: Final = 3_000
+# Only this much is classified; the caller's words are stored whole.
+MAX_CHARACTERS: Final = 3_000
 LONG_WORDS: Final = 12
 
 
 @dataclass(frozen=True)
-class Utterance:
-    """One turn of the caller. said: the words as recognised, verbatim, whitespace evened."""
+class CallerUtterance:
+    """One turn of the caller. text: the words as recognised, with single spaces."""
 
-    said: str
+    text: str
 
     @cached_property
     def words(self) -> tuple[str, ...]:
-        """Lower-case words; those that are nearly a word of the rules are taken for it."""
-        return tuple(_meant(word) for word in words(self.said[:MOST_CHARACTERS]))
+        """Lower-case words; those that are nearly a word of the rules are replaced by it."""
+        return tuple(_correct_word(word) for word in split_words(self.text[:MAX_CHARACTERS]))
 
     @cached_property
     def line(self) -> str:
@@ -52,58 +52,58 @@ class Utterance:
 
     @cached_property
     def intent(self) -> Intent:
-        """What the utterance does as a whole."""
+        """The intent of the whole utterance."""
         if not any(word not in HESITATION for word in self.words):
             return Intent.UNCLEAR
-        for intent, most, rule in RULES:
-            if len(self.words) <= most and rule.search(self.line) and not self._is_about_appointments(intent):
+        for intent, max_words, rule in RULES:
+            if len(self.words) <= max_words and rule.search(self.line) and not self._is_about_appointments(intent):
                 return intent
         return self._courtesy()
 
     @cached_property
     def is_question(self) -> bool:
-        """It asks for something."""
-        marked = self.said.rstrip().endswith("?") and not self.is_long  # recognisers are free with question marks
+        """Whether it asks something."""
+        marked = self.text.rstrip().endswith("?") and not self.is_long  # recognisers often add question marks
         return marked or bool(QUESTION.match(self.line) or ASKING.search(self.line))
 
     @property
     def is_long(self) -> bool:
-        """More than a receptionist is asked in one sentence."""
+        """Whether it is longer than a question to a receptionist."""
         return len(self.words) > LONG_WORDS
 
     @cached_property
     def is_double(self) -> bool:
-        """It may ask for two things at once."""
+        """Whether it may ask for two things at once."""
         return not {"and", "also", "plus"}.isdisjoint(self.words[1:])
 
     @cached_property
-    def leans_back(self) -> bool:
-        """It can only be understood together with the question before ("and on Sunday?")."""
-        return bool(LEANS.match(self.line))
+    def is_follow_up(self) -> bool:
+        """Whether it can only be understood with the question before it ("and on Sunday?")."""
+        return bool(FOLLOW_UP.match(self.line))
 
     @cached_property
     def yes(self) -> bool:
-        """It agrees (perhaps with more behind it)."""
+        """Whether it agrees (perhaps with more behind it)."""
         return not self.no and bool(YES.match(self.line))
 
     @cached_property
     def no(self) -> bool:
-        """It refuses or contradicts (perhaps with more behind it)."""
+        """Whether it refuses or contradicts (perhaps with more behind it)."""
         return not AGREES.match(self.line) and bool(NO.match(self.line))
 
     @cached_property
-    def leaves(self) -> bool:
-        """It says goodbye (perhaps with more before it)."""
+    def says_goodbye(self) -> bool:
+        """Whether it says goodbye (perhaps with more before it)."""
         return bool(FAREWELL.search(self.line))
 
     @cached_property
     def rest(self) -> str:
-        """What comes behind the yes or no, verbatim; courtesies alone don't count."""
+        """The text behind the yes or no, verbatim; "" for courtesies alone."""
         match = NO.match(self.line) if self.no else YES.match(self.line)
         count = len(match.group().split()) if match else 0
-        starts = [found.start() for found in re.finditer(r"\S*\w\S*", self.said)]
-        behind = self.said[starts[count] :].lstrip(" ,.;:!") if count < len(starts) else ""
-        return behind if Utterance(behind).core else ""
+        starts = [found.start() for found in re.finditer(r"\S*\w\S*", self.text)]
+        behind = self.text[starts[count] :].lstrip(" ,.;:!") if count < len(starts) else ""
+        return behind if CallerUtterance(behind).core else ""
 
     def _is_about_appointments(self, intent: Intent) -> bool:
         return intent is Intent.APPOINTMENT and bool(NOT_APPOINTMENT.search(self.line))
@@ -111,7 +111,7 @@ class Utterance:
     def _courtesy(self) -> Intent:
         if self.core and self.core not in (("no",), ("yes",), ("no", "no"), ("yes", "yes")):
             return Intent.OTHER
-        if self.leaves:
+        if self.says_goodbye:
             return Intent.GOODBYE
         if self.yes or self.no:
             return Intent.OTHER
@@ -120,5 +120,5 @@ class Utterance:
         return Intent.HELLO if re.search(rf"\b(?:{GREETING})\b", self.line) else Intent.OTHER
 
 
-def _meant(word: str) -> str:
-    return word if word in RULE_WORDS else nearest(word, RULE_WORDS) or word
+def _correct_word(word: str) -> str:
+    return word if word in RULE_WORDS else find_nearest(word, RULE_WORDS) or word

@@ -1,4 +1,4 @@
-"""Everything that the receptionist says of itself, short and made to be spoken."""
+"""The receptionist's fixed phrases, short and made to be spoken."""
 
 from typing import Final
 
@@ -44,12 +44,12 @@ LISTENING: Final = "Go ahead, please."
 
 
 def this_is(business: str) -> str:
-    """Who answers, honestly."""
+    """Says who answers."""
     return f"This is the automated receptionist of {business}." if business else "This is the automated receptionist."
 
 
 def read_back(words: str, recipient: str = "") -> str:
-    """The caller's own words, and the question whether they are right. recipient: "for Doctor Evans"."""
+    """Reads the caller's words back and asks whether they are right. recipient: "for Doctor Evans"."""
     words = words.strip().rstrip(",;:.").rstrip()
     stop = "" if words.endswith(("!", "?")) else "."
     have = f"I have, {recipient}:" if recipient else "I have:"
@@ -57,12 +57,12 @@ def read_back(words: str, recipient: str = "") -> str:
 
 
 def appointment(day: str, time: str) -> str:
-    """The wish for an appointment, and the question whether it is right."""
+    """Reads the appointment back and asks whether it is right."""
     return f"I have: an appointment {day} {time}. {RIGHT}"
 
 
 def ask_slot(day: str, time: str) -> str:
-    """Asks for what is missing of day and time."""
+    """Asks for the missing day or time."""
     if day:
         return f"And at what time {day}?"
     return f"And on which day, {time}?" if time else DAY_AND_TIME

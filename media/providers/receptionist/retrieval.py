@@ -1,4 +1,4 @@
-"""Finds the fact that answers a question: stems and shared meanings, rare words weigh more (IDF), with a threshold."""
+"""Finds the fact that answers a question: by stems and concepts, rare words weighing more (IDF), above a threshold."""
 
 import math
 import re
@@ -7,30 +7,31 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from media.providers.english import WEEKDAYS
 from media.providers.receptionist.facts import Fact
-from media.providers.receptionist.lexicon import CONCEPTS_OF, STOP_WORDS, WEEKDAYS
-from media.providers.receptionist.text import nearest, stem, words
+from media.providers.receptionist.vocabulary import CONCEPTS_OF, STOP_WORDS
+from media.providers.receptionist.word_forms import find_nearest, split_words, stem
 
-# How well a word is met: by itself, by another of the same meaning, by one that it nearly is.
+# Quality of a word's match (1 for the word itself): with a word of the same concept, with a similar word.
 SAME_MEANING: Final = 0.8
-NEARLY: Final = 0.7
-# A word of the question that no fact knows weighs this much of a rare one: callers use many words.
-UNKNOWN: Final = 0.6
-# The share of the question's weight that a fact must meet, if it was asked as a question, and if it was not.
-ASKED: Final = 0.34
-TOLD: Final = 0.5
-# A second fact is added when it meets this share of the question that the first one does not.
-SECOND: Final = 0.3
-# Words of the question before, for one that leans on it ("and on Sunday?").
-CONTEXT: Final = 0.6
+SIMILAR_WORD: Final = 0.7
+# A word of the question that is in no fact has this share of the rarest word's weight, since callers use many words.
+UNKNOWN_WEIGHT: Final = 0.6
+# The least share of the weight that a fact must match, for a question and for a statement.
+MIN_SHARE_QUESTION: Final = 0.34
+MIN_SHARE_STATEMENT: Final = 0.5
+# A second fact is added when it matches at least this share of the weight, in words that the first does not match.
+MIN_SHARE_SECOND: Final = 0.3
+# Weight of the words of the question before, for a follow-up ("and on Sunday?").
+CONTEXT_WEIGHT: Final = 0.6
 
-# The day that is asked for matters more than the hour, "where" less than what is looked for, and pain most of all.
+# Weights: a weekday counts more than an hour, "where" less than the thing searched, an emergency most.
 _EMPHASIS: Final = (
     dict.fromkeys(WEEKDAYS, 2.0)
     | {"where": 0.6, "when": 0.6, "time": 0.6}
     | {word: 2.0 for word, concepts in CONCEPTS_OF.items() if "#emergency" in concepts}
 )
-# "24 hours before" tells nothing about opening hours.
+# "24 hours before" is not about opening hours.
 _DURATION: Final = re.compile(
     r"\b(?:\d+|an|one|two|three|four|twelve|twenty[ -]four|forty[ -]eight)[ -](?:hours?|times?)\b"
 )
@@ -39,19 +40,19 @@ _DAYS: Final = re.compile(rf"{_DAY}s?\s*(?:to|through|thru|till|until|[-\u2013])
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The facts that answer, at most two, and the share of the question's weight that the best one meets."""
+class FactMatch:
+    """The facts that answer, at most two, and the share of the question's weight that the best one matches."""
 
     facts: tuple[Fact, ...] = ()
     share: float = 0.0
 
 
-class Index:
-    """The facts of one agent, ready to be searched. Immutable once made, so that all calls share it."""
+class FactIndex:
+    """A search index of one agent's facts; immutable, shared by all calls."""
 
     def __init__(self, facts: Sequence[Fact]) -> None:
         self._facts = facts
-        self._terms = [_fact_terms(fact.about) for fact in facts]
+        self._terms = [_fact_terms(fact.search_text) for fact in facts]
         counts = Counter(term for terms in self._terms for term in terms)
         self._idf = {term: math.log(1 + len(facts) / count) for term, count in counts.items()}
         self._rarest = math.log(1 + len(facts)) if facts else 1.0
@@ -59,79 +60,84 @@ class Index:
         self._meanings = tuple(word for word, concepts in CONCEPTS_OF.items() if not counts.keys().isdisjoint(concepts))
 
     def search(
-        self, question: Sequence[str], context: Sequence[str] = (), *, asked: bool = True, double: bool = False
-    ) -> Found:
-        """Looks up the words of a question.
+        self,
+        question: Sequence[str],
+        context: Sequence[str] = (),
+        *,
+        is_question: bool = True,
+        two_questions: bool = False,
+    ) -> FactMatch:
+        """Searches the facts for the words of a question.
 
-        context: the words of the question before, if this one leans on it. asked: it is put as a question, so that
-        less has to agree. double: it asks for two things, so that a second fact may be added.
+        context: the words of the question before, if this one is a follow-up. is_question: a lower share has to match.
+        two_questions: it asks for two things, so that a second fact may be added.
         """
-        weighted = self._weigh(question, 1.0) | self._weigh(set(context) - set(question), CONTEXT)
+        weighted = self._weigh(question, 1.0) | self._weigh(set(context) - set(question), CONTEXT_WEIGHT)
         total = sum(weight for weight, _ in weighted.values())
         if not total:
-            return Found()
-        first, met = self._best(weighted)
-        share = self._worth(weighted, met) / total
-        if share < (ASKED if asked else TOLD):
-            return Found(share=share)
-        left = {word: term for word, term in weighted.items() if word not in met} if double else {}
+            return FactMatch()
+        first, matched = self._best(weighted)
+        share = self._score(weighted, matched) / total
+        if share < (MIN_SHARE_QUESTION if is_question else MIN_SHARE_STATEMENT):
+            return FactMatch(share=share)
+        left = {word: term for word, term in weighted.items() if word not in matched} if two_questions else {}
         second, also = self._best(left)
-        more = second != first and self._worth(left, also) / total >= SECOND
-        return Found((self._facts[first], self._facts[second]) if more else (self._facts[first],), share)
+        more = second != first and self._score(left, also) / total >= MIN_SHARE_SECOND
+        return FactMatch((self._facts[first], self._facts[second]) if more else (self._facts[first],), share)
 
     def _weigh(self, question: Iterable[str], scale: float) -> dict[str, tuple[float, dict[str, float]]]:
-        """Each word that tells something, with its weight and the terms that meet it, by how well they do."""
+        """Each content word with its weight and its matching terms, which have a quality."""
         weighted = {}
         for word in dict.fromkeys(question):
             if word not in STOP_WORDS:
-                meets = self._meets(word)
-                weight = max((self._idf[term] for term in meets), default=UNKNOWN * self._rarest)
-                weighted[word] = (weight * scale * _EMPHASIS.get(word, 1.0), meets)
+                matching = self._match_terms(word)
+                weight = max((self._idf[term] for term in matching), default=UNKNOWN_WEIGHT * self._rarest)
+                weighted[word] = (weight * scale * _EMPHASIS.get(word, 1.0), matching)
         return weighted
 
-    def _meets(self, word: str) -> dict[str, float]:
-        meets = dict.fromkeys(CONCEPTS_OF.get(word, ()), SAME_MEANING) | {stem(word): 1.0}
-        known = {term: quality for term, quality in meets.items() if term in self._idf}
-        return known or self._nearly_meets(word)
+    def _match_terms(self, word: str) -> dict[str, float]:
+        matching = dict.fromkeys(CONCEPTS_OF.get(word, ()), SAME_MEANING) | {stem(word): 1.0}
+        known = {term: quality for term, quality in matching.items() if term in self._idf}
+        return known or self._match_similar(word)
 
-    def _nearly_meets(self, word: str) -> dict[str, float]:
-        """For a word that no fact knows: what it may have been before the recogniser heard it."""
-        if near := nearest(stem(word), self._stems):
-            return {near: NEARLY}
-        concepts = CONCEPTS_OF.get(nearest(word, self._meanings), ())
-        return {concept: NEARLY * SAME_MEANING for concept in concepts if concept in self._idf}
+    def _match_similar(self, word: str) -> dict[str, float]:
+        """Similar terms for a word that is in no fact and may be misrecognised."""
+        if near := find_nearest(stem(word), self._stems):
+            return {near: SIMILAR_WORD}
+        concepts = CONCEPTS_OF.get(find_nearest(word, self._meanings), ())
+        return {concept: SIMILAR_WORD * SAME_MEANING for concept in concepts if concept in self._idf}
 
     def _best(self, weighted: dict[str, tuple[float, dict[str, float]]]) -> tuple[int, dict[str, float]]:
-        """The fact that meets most (the earlier of equals), and how well it meets each word that it meets."""
-        best, best_met, best_worth = 0, {}, -1.0
+        """The best fact (the earlier of equals), and the quality of each word that it matches."""
+        best, best_matched, best_score = 0, {}, -1.0
         for index, terms in enumerate(self._terms):
-            met = {
-                word: max(quality for term, quality in meets.items() if term in terms)
-                for word, (_, meets) in weighted.items()
-                if not terms.isdisjoint(meets)
+            matched = {
+                word: max(quality for term, quality in matching.items() if term in terms)
+                for word, (_, matching) in weighted.items()
+                if not terms.isdisjoint(matching)
             }
-            worth = self._worth(weighted, met)
-            if worth > best_worth + 1e-9:
-                best, best_met, best_worth = index, met, worth
-        return best, best_met
+            score = self._score(weighted, matched)
+            if score > best_score + 1e-9:
+                best, best_matched, best_score = index, matched, score
+        return best, best_matched
 
-    def _worth(self, weighted: dict[str, tuple[float, dict[str, float]]], met: dict[str, float]) -> float:
-        return sum(weighted[word][0] * quality for word, quality in met.items())
+    def _score(self, weighted: dict[str, tuple[float, dict[str, float]]], matched: dict[str, float]) -> float:
+        return sum(weighted[word][0] * quality for word, quality in matched.items())
 
 
-def telling(question: Iterable[str]) -> tuple[str, ...]:
-    """The words that a search goes by."""
+def content_words(question: Iterable[str]) -> tuple[str, ...]:
+    """The words of a question that a search uses, without stop words."""
     return tuple(word for word in dict.fromkeys(question) if word not in STOP_WORDS)
 
 
 def _fact_terms(text: str) -> frozenset[str]:
-    spoken = [word for word in words(_DURATION.sub(" ", text.lower())) if word not in STOP_WORDS]
+    spoken = [word for word in split_words(_DURATION.sub(" ", text.lower())) if word not in STOP_WORDS]
     spoken += _days_between(text.lower())
     return frozenset(map(stem, spoken)).union(*(CONCEPTS_OF.get(word, ()) for word in spoken))
 
 
 def _days_between(text: str) -> list[str]:
-    """A fact about "Monday to Friday" is one about Tuesday, too."""
+    """All days of a range, so that a fact about "Monday to Friday" matches Tuesday."""
     days: list[str] = []
     for first, last in _DAYS.findall(text):
         start, end = WEEKDAYS.index(first), WEEKDAYS.index(last)

@@ -1,14 +1,14 @@
-"""The patterns by which the receptionist tells what an utterance does; all on lower-case words in one line."""
+"""The patterns of the receptionist's intents; all match lower-case words in one line."""
 
 import re
 from enum import Enum, auto
 from typing import Final
 
-from media.providers.receptionist.lexicon import listed
+from media.providers.english import word_list
 
 
 class Intent(Enum):
-    """What an utterance does as a whole. OTHER: whatever no rule knows, that is a question or a statement."""
+    """The intent of an utterance. OTHER: no rule matches; a question or a statement."""
 
     UNCLEAR = auto()
     GOODBYE = auto()
@@ -29,7 +29,7 @@ class Intent(Enum):
     OTHER = auto()
 
 
-def _all(*patterns: str) -> re.Pattern[str]:
+def _any_of(*patterns: str) -> re.Pattern[str]:
     return re.compile(r"\b(?:" + "|".join(patterns) + r")\b")
 
 
@@ -37,12 +37,12 @@ _PEOPLE: Final = (
     r"(?:person|human|human being|someone|somebody|representative|operator|agent|manager|staff|receptionist|doctor|dr"
     r"|dentist|owner|boss|nurse|hygienist|colleague|assistant|people|team|office)"
 )
-# In the order in which they are tried. The number: the most words that such an utterance has.
+# In the order in which they are tried: intent, the most words of such an utterance, pattern.
 RULES: Final = (
     (
         Intent.NEVER_MIND,
         9,
-        _all(
+        _any_of(
             r"never ?mind|forget (?:it|that|about it)|cancel that|no message|don't bother|leave it|scrap that",
             r"(?:don't|do not) (?:want|need) to leave",
         ),
@@ -50,7 +50,7 @@ RULES: Final = (
     (
         Intent.REPEAT,
         8,
-        _all(
+        _any_of(
             r"(?:repeat|say|come) (?:that |it |this |them )?(?:again|one more time|once more)",
             r"(?:please |can you |could you )repeat(?: that| it| yourself)?|repeat (?:that|it)(?: please)?",
             r"^repeat$|^(?:i'm )?(?:sorry|pardon)(?: me)?$|^what$|^again(?: please)?$|^excuse me$",
@@ -61,7 +61,7 @@ RULES: Final = (
     (
         Intent.ROBOT,
         12,
-        _all(
+        _any_of(
             r"(?:are|is) (?:you|this|that|it|i)(?: \w+)* (?:a |an )?"
             r"(?:real|robot|machine|computer|human|ai|bot|recording|person|program)",
             r"(?:talking|speaking) (?:to|with) (?:a|an) (?:robot|machine|computer|ai|bot|real|human|recording)",
@@ -71,7 +71,7 @@ RULES: Final = (
     (
         Intent.MESSAGE,
         400,
-        _all(
+        _any_of(
             rf"(?:tell|let|inform|remind|ask) (?:him|her|them|mr|mrs|ms|miss|(?:the |your |my )?{_PEOPLE})",
             r"(?:leave|take|pass on|pass along|give|record|send|have|got|deliver) (?:\w+ ){0,4}?messages?",
             r"message (?:for|to)|pass (?:on|along|this|that|it)|return my call|ring me back",
@@ -81,7 +81,7 @@ RULES: Final = (
     (
         Intent.PERSON,
         25,
-        _all(
+        _any_of(
             rf"(?:speak|talk|connect|put|transfer|get|forward)(?: me| us)?(?: on| over| through)? (?:to|with)"
             rf" (?:\w+ ){{0,3}}?{_PEOPLE}",
             rf"(?:get|give|want|need|reach) (?:me )?(?:a|an|the|your|some|another) (?:\w+ )?{_PEOPLE}(?: please)?$",
@@ -90,12 +90,12 @@ RULES: Final = (
             rf"^is (?:there )?(?:a |an |the )?{_PEOPLE} (?:there|available|around|in)",
         ),
     ),
-    (Intent.WAIT, 7, _all(r"wait|hold on|hang on|one moment|just a moment|one second|just a second|a minute")),
-    (Intent.THERE, 6, _all(r"are you (?:still )?there|can you hear me|anybody there|is (?:anyone|anybody) there")),
+    (Intent.WAIT, 7, _any_of(r"wait|hold on|hang on|one moment|just a moment|one second|just a second|a minute")),
+    (Intent.THERE, 6, _any_of(r"are you (?:still )?there|can you hear me|anybody there|is (?:anyone|anybody) there")),
     (
         Intent.WHO,
         9,
-        _all(
+        _any_of(
             r"who (?:are you|is this|is that|am i (?:speaking|talking) (?:to|with)|is (?:speaking|there))|who's this",
             r"what(?:'s| is) your name|what (?:company|business|office|place|number) is this",
             r"who did i (?:call|reach)|have i reached",
@@ -104,17 +104,17 @@ RULES: Final = (
     (
         Intent.HOW_ARE_YOU,
         9,
-        _all(r"how (?:are|do) you(?: doing| today| feel\w*)*$|how's it going|how is it going|how are things"),
+        _any_of(r"how (?:are|do) you(?: doing| today| feel\w*)*$|how's it going|how is it going|how are things"),
     ),
     (
         Intent.ABILITIES,
         10,
-        _all(r"what (?:can|do) you do|how can you help|what can i (?:ask|say)|can you help(?: me)?$|^help$"),
+        _any_of(r"what (?:can|do) you do|how can you help|what can i (?:ask|say)|can you help(?: me)?$|^help$"),
     ),
     (
         Intent.CHANGE,
         400,
-        _all(
+        _any_of(
             r"(?:cancel|reschedule|move|change|postpone|miss|push back) (?:\w+ ){0,3}?appointments?",
             r"(?:cannot|can't|won't|not able to|unable to) (?:make it|come|keep (?:my|the|our) appointment)",
         ),
@@ -122,7 +122,7 @@ RULES: Final = (
     (
         Intent.APPOINTMENT,
         400,
-        _all(
+        _any_of(
             r"(?:book|make|schedule|get|set up|arrange|want|need|like|fix) (?:(?!my|our|the)\w+ ){0,5}?"
             r"(?:appointments?|reservation|booking|slot)",
             r"(?:can|could|may) (?:i|we) (?:have|get) (?:an|a) (?:\w+ ){0,2}?(?:appointment|reservation|slot)",
@@ -132,18 +132,18 @@ RULES: Final = (
         ),
     ),
 )
-NOT_APPOINTMENT: Final = _all(
+NOT_APPOINTMENT: Final = _any_of(
     r"do (?:i|we|you) need|howmuch|costs?|price|cancel|reschedule|without an?|policy|how (?:do|can|long)|have to"
 )
 
-HESITATION: Final = frozenset(listed("um uh er erm hm hmm mm mhm ah oh eh huh mmm uhm"))
+HESITATION: Final = frozenset(word_list("um uh er erm hm hmm mm mhm ah oh eh huh mmm uhm"))
 GREETING: Final = r"(?:hello|hi|hey)(?: there)?|howdy|good (?:morning|afternoon|evening|day)"
-COURTESY: Final = _all(
+COURTESY: Final = _any_of(
     rf"{GREETING}|please|okay|alright|all right|well|great|perfect|wonderful|cool|nice|good|fine|so|right|cheers",
     r"thank you(?: (?:so|very) much| for (?:your|the) \w+| a lot)?|thanks(?: a lot| so much| very much)?|um|uh|er",
     r"that (?:helps|helped)(?: a lot)?|sir|ma'am|madam",
 )
-FAREWELL: Final = _all(
+FAREWELL: Final = _any_of(
     r"good ?bye?|bye|see you(?: later| soon| then| tomorrow)?|talk to you (?:later|soon)|take care|so long|good night",
     r"have a (?:nice|good|great|lovely|wonderful) (?:day|one|evening|afternoon|weekend|night)",
     r"(?:no )?(?:i think )?(?:that's|that is|that was|that'll be|that will be|that would be|this is)"
@@ -151,17 +151,17 @@ FAREWELL: Final = _all(
     r"nothing else|nothing more|(?:i'm|we're) (?:done|good|all set)|hang up|end (?:the|this) call",
 )
 
-_LEAD: Final = r"^(?:(?:oh|um|uh|well|sorry|but|actually) )*"
+_LEAD_IN: Final = r"^(?:(?:oh|um|uh|well|sorry|but|actually) )*"
 _WRONG: Final = r"(?:not|wrong|incorrect)(?: (?:quite|right|correct|it|true|what i said))*"
 NO: Final = re.compile(
-    _LEAD
+    _LEAD_IN
     + r"(?:(?:no(?! (?:one|problem|worries|idea|matter|longer)\b)|not (?:quite|exactly|really|right|correct|at all|yet)"
     rf"|wrong|incorrect|negative|that's {_WRONG}|that is {_WRONG}|it's {_WRONG}|it isn't(?: right| correct)?"
     r"|that isn't(?: right| correct| it)?|i (?:don't|do not) (?:think so|want (?:to|that|it))|i'd rather not|rather not"
     r"|you (?:already )?have it)\b ?)+"
 )
 YES: Final = re.compile(
-    _LEAD
+    _LEAD_IN
     + r"(?:(?:yes|correct|right(?! (?:now|away|after|before|here|there))|exactly|sure|absolutely|definitely|of course"
     r"|okay|please do|please$|perfect|great|fine|good(?! (?:morning|afternoon|evening|day|bye|night))|indeed|true"
     r"|no (?:no )?(?:that's|that is|it's) (?:right|correct|fine|good|perfect)|no problem|no worries|very good"
@@ -177,8 +177,8 @@ QUESTION: Final = re.compile(
     r"(?:what|what's|when|where|where's|who|who's|which|why|how|how's|howmuch|is|are|do|does|did|can|could|will|would"
     r"|have|has|may|should|am)\b(?!')"
 )
-ASKING: Final = _all(
+ASKING: Final = _any_of(
     r"(?:wanted|want|like) to (?:know|ask)|tell me|wondering|do you (?:have|take|accept|offer|know)|howmuch|any idea",
     r"what time|question about|information (?:on|about)",
 )
-LEANS: Final = re.compile(r"^(?:and|what about|how about|or)\b")
+FOLLOW_UP: Final = re.compile(r"^(?:and|what about|how about|or)\b")

@@ -1,14 +1,14 @@
-"""A day and a time out of the caller's words, in the caller's words."""
+"""Finds a day and a time in the caller's words."""
 
 import re
 from dataclasses import dataclass
 from typing import Final
 
-from media.providers.receptionist.lexicon import MONTHS, WEEKDAYS, listed
+from media.providers.english import MONTHS, WEEKDAYS, word_list
 
-_NUMBERS: Final = listed("one two three four five six seven eight nine ten eleven twelve")
-_TAKE_AT: Final = (*_NUMBERS, *listed("half quarter a noon midday lunchtime"))
-_ORDINALS: Final = listed(
+_NUMBERS: Final = word_list("one two three four five six seven eight nine ten eleven twelve")
+_AT_WORDS: Final = (*_NUMBERS, *word_list("half quarter a noon midday lunchtime"))
+_ORDINALS: Final = word_list(
     "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth "
     "fifteenth sixteenth seventeenth eighteenth nineteenth twentieth thirtieth"
 )
@@ -38,25 +38,25 @@ _BARE: Final = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Slots:
-    """What is known of the appointment; each is said as it is ("on Tuesday", "at three pm"), "" when it isn't known."""
+class AppointmentSlots:
+    """Day and time of the appointment as phrases ("on Tuesday", "at three pm"), "" while unknown."""
 
     day: str = ""
     time: str = ""
 
-    def with_more(self, other: "Slots") -> "Slots":
-        """What was heard last counts."""
-        return Slots(other.day or self.day, other.time or self.time)
+    def updated_with(self, other: "AppointmentSlots") -> "AppointmentSlots":
+        """Returns the slots with those that `other` has."""
+        return AppointmentSlots(other.day or self.day, other.time or self.time)
 
 
-def slots_in(line: str, *, time_asked: bool = False) -> Slots:
+def find_slots(line: str, *, time_asked: bool = False) -> AppointmentSlots:
     """Finds day and time in a line of lower-case words. time_asked: a number alone is a time."""
     day = _DAY.search(line)
     rest = _DAY.sub(" , ", line)
     time = _EXACT.search(rest) or _LOOSE.search(rest)
     bare = _BARE.match(rest.strip()) if time_asked and not time else None
     found = time.group() if time else bare.group(1) if bare else ""
-    return Slots(_day(day.group()) if day else "", _time(found))
+    return AppointmentSlots(_day(day.group()) if day else "", _time(found))
 
 
 def _day(words: str) -> str:
@@ -73,13 +73,5 @@ def _time(words: str) -> str:
         return ""
     if words.split()[0] in ("morning", "afternoon", "evening"):
         return f"in the {words}"
-    takes_at = words[0].isdigit() or words.split()[0] in (
-        *_NUMBERS,
-        "half",
-        "quarter",
-        "a",
-        "noon",
-        "midday",
-        "lunchtime",
-    )
-    return f"at {words}" if takes_at else words
+    needs_at = words[0].isdigit() or words.split()[0] in _AT_WORDS
+    return f"at {words}" if needs_at else words

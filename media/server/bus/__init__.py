@@ -1,1 +1,1 @@
-"""The worker as a node on the bus: plans come from there, what calls tell goes there, whatever is away meanwhile."""
+"""The worker as a node on the bus: plans come from it; events, checkpoints and recordings go to it or wait on disk."""

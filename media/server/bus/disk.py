@@ -1,4 +1,4 @@
-"""File work of the bus' desks, off the event loop."""
+"""File operations of a node, off the event loop."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,6 +9,6 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 
-async def on_disk(disk: Executor, work: Callable[[Unpack[Ts]], T], *arguments: *Ts) -> T:
-    """Runs it on the disk's thread, behind what was asked for before. Raises what it raises."""
-    return await asyncio.get_running_loop().run_in_executor(disk, work, *arguments)
+async def run_on_disk(disk: Executor, operation: Callable[[Unpack[Ts]], T], *arguments: *Ts) -> T:
+    """Runs an operation on the disk thread, in the order of the calls. Raises what the operation raises."""
+    return await asyncio.get_running_loop().run_in_executor(disk, operation, *arguments)

@@ -1,4 +1,4 @@
-"""A worker as a node: all its desks at the bus, from its first sign of life to its leave."""
+"""A worker as a node of the bus: its services, from its first heartbeat until it leaves."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,40 +11,41 @@ from typing import Final
 import structlog
 from redis.asyncio import Redis
 
-from media.server.bus.checkpoints import Saver
-from media.server.bus.courier import Courier
-from media.server.bus.health import Health, forever, stopped, woken
-from media.server.bus.leftovers import Leftovers
-from media.server.bus.orders import Orders
-from media.server.bus.record import BusKeeper, Desks
-from media.server.bus.roster import Roster
+from media.server.bus.call_heartbeats import CallHeartbeats
+from media.server.bus.call_records import BusCallRecordStore, RecordServices
+from media.server.bus.checkpoints import CheckpointWriter
+from media.server.bus.commands import CommandConsumer
+from media.server.bus.health import BusHealth
+from media.server.bus.publisher import EventPublisher
+from media.server.bus.recovery import SpoolRecovery
 from media.server.bus.spool import EventFile, NodeFolder
+from media.server.bus.tasks import cancel_and_wait, run_forever, wait_and_clear
 from media.server.bus.tickets import TicketPlans
-from media.server.bus.uploads import Uploads
+from media.server.bus.uploads import RecordingUploads
 from media.server.metrics import Metrics
 from shared.bus.checkpoints import Checkpoints
-from shared.bus.client import BusAway
-from shared.bus.commands import Commands
+from shared.bus.client import BusUnavailable
+from shared.bus.commands import CommandStream
 from shared.bus.events import EventStream
 from shared.bus.live import LiveCalls
-from shared.bus.nodes import Nodes, NodeState
+from shared.bus.nodes import NodeRegistry, NodeState
 from shared.bus.tickets import Tickets
 from shared.secrets import Sealer
 from shared.storage import Storage
 
 log = structlog.get_logger()
 
-# Claims and last words on their way to Redis at once; the client has 64 connections.
+# Claims and final writes that may use Redis at once; the client has 64 connections.
 AT_ONCE: Final = 24
 LEAVE_S: Final = 2.0
-# What calls have left at the end of a process gets so long to reach Redis and storage; the rest stays on disk.
+# At the end of a process, events and recordings get this long to reach Redis and storage; the rest stays on disk.
 FLUSH_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class NodeOptions:
-    """node_id: of this process alone. url: base of its sockets as carriers reach it. capacity: calls. state: folder.
-    bus_timeout_s: the Redis client's."""
+    """node_id: unique to this process. url: base of its sockets as carriers reach it. capacity: calls. state: folder.
+    bus_timeout_s: timeout of the Redis client."""
 
     node_id: str
     url: str
@@ -56,8 +57,8 @@ class NodeOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
-    """What a node works with; whoever made them closes them."""
+class NodeResources:
+    """What a node uses; the creator closes them."""
 
     redis: Redis
     sealer: Sealer = field(repr=False)
@@ -66,54 +67,64 @@ class Means:
     metrics: Metrics
 
 
-class Node:
-    """Made on the running loop. Raises OSError when the state folder cannot be used."""
+class NodeServices:
+    """All services of one node. Created on the running loop. Raises OSError when the state folder cannot be used."""
 
-    def __init__(self, options: NodeOptions, means: Means) -> None:
-        self._options, self._nodes = options, Nodes(means.redis)
+    def __init__(self, options: NodeOptions, resources: NodeResources) -> None:
+        redis = resources.redis
+        self._options, self._nodes = options, NodeRegistry(redis)
         self._calls: Callable[[], int] = lambda: 0
         self._draining = False
-        self._hurry = asyncio.Event()
-        self._beats: asyncio.Task[None] | None = None
-        self._metrics = metrics = means.metrics
-        self.health = Health(metrics)
+        self._beat_now = asyncio.Event()
+        self._beat_task: asyncio.Task[None] | None = None
+        self._metrics = metrics = resources.metrics
+        self.health = BusHealth(metrics)
         gate, spool = asyncio.Semaphore(AT_ONCE), options.state / "spool"
-        self._folder = NodeFolder.make(spool, options.node_id)
-        stream = EventStream(means.redis)
+        self._folder = NodeFolder.create(spool, options.node_id)
+        stream = EventStream(redis)
         file = EventFile(self._folder.events, options.spool_max_bytes)
-        self._courier = Courier(stream, file, means.disk, metrics)
-        self._saver = Saver(Checkpoints(means.redis, means.sealer), gate, metrics)
-        self._roster = Roster(LiveCalls(means.redis), metrics)
-        self._uploads = Uploads(means.storage, options.state / "recordings", self._courier, means.disk, metrics)
-        self._leftovers = Leftovers(spool, stream, self._courier, self._uploads, means.disk, metrics)
+        disk, recordings = resources.disk, options.state / "recordings"
+        self._publisher = EventPublisher(stream, file, disk, metrics)
+        self._checkpoints = CheckpointWriter(Checkpoints(redis, resources.sealer), gate, metrics)
+        self._heartbeats = CallHeartbeats(LiveCalls(redis), metrics)
+        self._uploads = RecordingUploads(resources.storage, recordings, self._publisher, disk, metrics)
+        self._recovery = SpoolRecovery(spool, stream, self._publisher, self._uploads, disk, metrics)
         wait_s = min(1.0, options.bus_timeout_s / 2)
-        self._orders = Orders(Commands(means.redis), options.node_id, self._roster, metrics, wait_s)
-        desks = Desks(options.node_id, self._folder, self._courier, self._saver, self._roster, self._uploads)
-        self.keeper = BusKeeper(desks)
-        self.plans = TicketPlans(Tickets(means.redis, means.sealer), gate)
+        self._commands = CommandConsumer(CommandStream(redis), options.node_id, self._heartbeats, metrics, wait_s)
+        self.records = BusCallRecordStore(
+            RecordServices(
+                node_id=options.node_id,
+                folder=self._folder,
+                publisher=self._publisher,
+                checkpoints=self._checkpoints,
+                heartbeats=self._heartbeats,
+                uploads=self._uploads,
+            )
+        )
+        self.plans = TicketPlans(Tickets(redis, resources.sealer), gate)
 
     def start(self, calls: Callable[[], int]) -> None:
-        """Begins, once sockets are listened for. calls: how many there are."""
+        """Starts all tasks; called once the sockets are open. calls: returns the number of calls."""
         self._calls = calls
-        for desk in (self._courier, self._saver, self._roster, self._orders, self._leftovers):
-            desk.start()
-        self._beats = asyncio.create_task(forever("beats", self._beat, self._metrics))
-        log.info("node.up", node=self._options.node_id)
+        for service in (self._publisher, self._checkpoints, self._heartbeats, self._commands, self._recovery):
+            service.start()
+        self._beat_task = asyncio.create_task(run_forever("beats", self._beat, self._metrics))
+        log.info("node.started", node=self._options.node_id)
 
     def drain(self) -> None:
-        """No further call is to be led here; told at once."""
+        """Reports at once that no further call may be routed here."""
         self._draining = True
-        self._hurry.set()
+        self._beat_now.set()
 
     async def close(self) -> None:
-        """After the last call: sends and stores what is left, within bounds, and leaves."""
-        await self._leftovers.close()
-        await self._orders.close()
-        await self._roster.close(LEAVE_S)
-        await self._saver.close(LEAVE_S)
+        """After the last call: sends events and stores recordings, within time limits, and leaves the registry."""
+        await self._recovery.close()
+        await self._commands.close()
+        await self._heartbeats.close(LEAVE_S)
+        await self._checkpoints.close(LEAVE_S)
         await self._uploads.close(FLUSH_S)
-        if not await self._courier.close(FLUSH_S):
-            log.warning("node.left_events", node=self._options.node_id)
+        if not await self._publisher.close(FLUSH_S):
+            log.warning("node.events_unsent", node=self._options.node_id)
         await self._leave()
         self._folder.release()
 
@@ -121,15 +132,15 @@ class Node:
         options = self._options
         state = NodeState(options.node_id, options.url, self._calls(), options.capacity, self._draining)
         try:
-            await self._nodes.beat(state)
-        except BusAway as error:
-            self.health.down(str(error))
+            await self._nodes.heartbeat(state)
+        except BusUnavailable as error:
+            self.health.report_down(str(error))
             raise
-        self.health.up()
-        await woken(self._hurry, options.beat_s)
+        self.health.report_up()
+        await wait_and_clear(self._beat_now, options.beat_s)
 
     async def _leave(self) -> None:
-        await stopped(self._beats)
-        with suppress(BusAway, TimeoutError):
+        await cancel_and_wait(self._beat_task)
+        with suppress(BusUnavailable, TimeoutError):
             async with asyncio.timeout(LEAVE_S):
-                await self._nodes.leave(self._options.node_id)
+                await self._nodes.remove(self._options.node_id)

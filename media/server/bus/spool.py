@@ -1,7 +1,7 @@
-"""What a process has not got rid of yet, on disk: it outlives the process, and the next one finds it.
+"""What a process has not sent yet, on disk: it outlives the process, and another one recovers it.
 
-STATE/spool/<node id>/  lock          held by the process that owns the folder; goes with it
-                        events.jsonl  events that Redis did not take, oldest first
+STATE/spool/<node id>/  lock          flock of the process that owns the folder; released when it dies
+                        events.jsonl  events that Redis has not accepted, oldest first
                         recordings/<workspace id>/<call id>-<leg>.wav
 """
 
@@ -17,15 +17,15 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class NodeFolder:
-    """One process' folder. File work: call it off the event loop where it matters."""
+    """The folder of one process. All methods block on file operations."""
 
     def __init__(self, path: Path, lock: int) -> None:
         self.path, self._lock = path, lock
 
     @classmethod
-    def make(cls, spool: Path, node_id: str) -> "NodeFolder":
-        """A folder of one's own. It appears with its lock held, for others look for folders without an owner. Raises
-        OSError."""
+    def create(cls, spool: Path, node_id: str) -> "NodeFolder":
+        """Creates a folder. It is renamed into place with its lock held, because others look for folders without an
+        owner. Raises OSError."""
         hidden, path = spool / f".{node_id}", spool / node_id
         (hidden / "recordings").mkdir(parents=True)
         lock = os.open(hidden / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -34,8 +34,8 @@ class NodeFolder:
         return cls(path, lock)
 
     @classmethod
-    def take(cls, path: Path) -> "NodeFolder | None":
-        """A folder whose process is dead; None while somebody has it, or when it is gone."""
+    def take_over(cls, path: Path) -> "NodeFolder | None":
+        """Locks the folder of a dead process; None when it is locked by another process or was removed."""
         try:
             lock = os.open(path / "lock", os.O_RDWR | os.O_CLOEXEC)
         except (FileNotFoundError, NotADirectoryError):
@@ -55,16 +55,17 @@ class NodeFolder:
         return self.path / "events.jsonl"
 
     def recording(self, workspace_id: str, call_id: str, leg: int) -> Path:
-        """Where a stream's recording is written; its key follows from that alone."""
+        """The path of a stream's recording; its key in storage is derived from it."""
         workspace = workspace_id if _PLAIN.fullmatch(workspace_id) else "none"
         return self.path / "recordings" / workspace / f"{call_id}-{leg}.wav"
 
     def recordings(self) -> Iterator[Path]:
-        """All recordings that are still here."""
+        """All recordings that are still in the folder."""
         yield from sorted((self.path / "recordings").glob("*/*.wav"))
 
     def release(self) -> None:
-        """Gives it up; it goes when nothing is left in it. Raises OSError when it cannot go, given up all the same."""
+        """Unlocks the folder and removes it if nothing is left in it. Raises OSError when it cannot be removed; it is
+        unlocked then too."""
         try:
             if not self.events.exists() and not any(self.recordings()):
                 self._remove()
@@ -78,8 +79,8 @@ class NodeFolder:
         self.path.rmdir()
 
 
-def abandoned(spool: Path) -> list[Path]:
-    """Folders that may have no owner any more, by name."""
+def list_folders(spool: Path) -> list[Path]:
+    """All node folders, by name; those of dead processes can be taken over."""
     try:
         return sorted(path for path in spool.iterdir() if not path.name.startswith("."))
     except FileNotFoundError:
@@ -87,55 +88,55 @@ def abandoned(spool: Path) -> list[Path]:
 
 
 class EventFile:
-    """Lines on disk, oldest first. One thread at a time."""
+    """Queue of lines in a file. One thread at a time."""
 
     def __init__(self, path: Path, max_bytes: int) -> None:
         self._path, self._max_bytes = path, max_bytes
-        self._start = 0  # of what has not been sent
+        self._start = 0  # offset of the first unsent line
         self._end = path.stat().st_size if path.exists() else 0
 
     @property
-    def waiting(self) -> bool:
-        """Something is to be sent."""
+    def has_unsent(self) -> bool:
+        """Whether there are lines to be sent."""
         return self._start < self._end
 
-    def add(self, lines: Sequence[bytes]) -> int:
-        """Appends; returns how many lines had room. Raises OSError, then none was added."""
+    def append(self, lines: Sequence[bytes]) -> int:
+        """Appends lines up to the size limit; returns how many. Raises OSError, and appends none then."""
         room, data = self._max_bytes - self._end, bytearray()
-        taken = 0
+        count = 0
         for line in lines:
             if len(data) + len(line) + 1 > room:
                 break
             data += line + b"\n"
-            taken += 1
-        if taken:
-            self._append(bytes(data))
-        return taken
+            count += 1
+        if count:
+            self._write(bytes(data))
+        return count
 
-    def head(self, most: int) -> list[bytes]:
-        """The oldest lines. One that was cut off by a crash is not among them. Raises OSError."""
+    def read_oldest(self, most: int) -> list[bytes]:
+        """The oldest lines, at most `most`. A line that was cut off by a crash is skipped. Raises OSError."""
         with self._path.open("rb") as file:
             file.seek(self._start)
             data = file.read(_CHUNK)
             while b"\n" not in data and (more := file.read(_CHUNK)):
                 data += more
         if b"\n" not in data:
-            self._end = self._start  # a line without its end, and nothing after it
+            self._end = self._start  # only a line that was cut off is left
         return data.split(b"\n")[:-1][:most]
 
-    def done(self, lines: Sequence[bytes]) -> None:
-        """The oldest lines, as `head` gave them, were sent. Raises OSError."""
+    def remove_oldest(self, lines: Sequence[bytes]) -> None:
+        """Removes the oldest lines, as `read_oldest` returned them. Raises OSError."""
         self._start += sum(len(line) + 1 for line in lines)
-        if not self.waiting:
+        if not self.has_unsent:
             self._path.unlink(missing_ok=True)
             self._start = self._end = 0
 
-    def _append(self, data: bytes) -> None:
+    def _write(self, data: bytes) -> None:
         with self._path.open("ab", buffering=0) as file:
             try:
                 written = file.write(data)
                 if written != len(data):
-                    raise OSError("the disk took a part only")
+                    raise OSError("the disk wrote only a part")
             except OSError:
                 file.truncate(self._end)
                 raise

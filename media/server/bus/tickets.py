@@ -1,38 +1,38 @@
-"""Plans from the bus: a stream brings a token that is good once, for its call."""
+"""Plans from the bus: a stream brings a token that its call can claim once."""
 
 import asyncio
 from typing import Final, cast
 
-from media.server.plans import Door, NoPlan
-from media.telephony.wire import Started
-from shared.bus.client import BusAway
-from shared.bus.tickets import Carrier, NoTicket, Tickets
+from media.server.plans import PlanRefused, SocketRoute
+from media.telephony.codec import StreamStarted
+from shared.bus.client import BusUnavailable
+from shared.bus.tickets import Carrier, TicketRefused, Tickets
 from shared.plan import CallPlan
 
 PARAM: Final = "token"
 
 
 class TicketPlans:
-    """The token is the path's last part, or the parameter `token` of the stream's start."""
+    """The token is the last part of the path, or the parameter `token` of the stream's start."""
 
     def __init__(self, tickets: Tickets, gate: asyncio.Semaphore) -> None:
-        """gate: how many may ask at once."""
+        """gate: limits how many claims run at once."""
         self._tickets, self._gate = tickets, gate
 
-    async def claim(self, started: Started, door: Door) -> CallPlan:
-        """The plan of the stream. Raises NoPlan, which tells no token."""
-        token = door.token or started.params.get(PARAM, "")
+    async def claim(self, started: StreamStarted, route: SocketRoute) -> CallPlan:
+        """The plan of the stream. Raises PlanRefused, whose message holds no token."""
+        token = route.token or started.params.get(PARAM, "")
         if not token:
-            raise NoPlan("no plan: the stream brings no token", "no_token")
+            raise PlanRefused("no plan: the stream brings no token", "no_token")
         try:
             async with self._gate:
-                return await self._tickets.claim(token, cast(Carrier, door.carrier), _call_id(started, door))
-        except NoTicket as error:
-            raise NoPlan(str(error), f"ticket_{error.reason}") from None
-        except BusAway:
-            raise NoPlan("no plan: the bus is away", "bus_away", again=True) from None
+                return await self._tickets.claim(token, cast(Carrier, route.carrier), _call_id(started, route))
+        except TicketRefused as error:
+            raise PlanRefused(str(error), f"ticket_{error.reason}") from None
+        except BusUnavailable:
+            raise PlanRefused("no plan: the bus is unavailable", "bus_away", retryable=True) from None
 
 
-def _call_id(started: Started, door: Door) -> str:
-    """A browser's call has no id of a carrier's: its ticket is bound to none."""
-    return "" if door.carrier == "browser" else started.carrier_call_id
+def _call_id(started: StreamStarted, route: SocketRoute) -> str:
+    """Empty for a browser: its call has no carrier's id, and its ticket is bound to none."""
+    return "" if route.carrier == "browser" else started.carrier_call_id

@@ -1,4 +1,4 @@
-"""Recordings on their way to storage: from disk, again and again, told once they are there."""
+"""Uploads recordings from disk to storage, with retries, and reports them once they are stored."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,52 +8,59 @@ from typing import Final
 
 import structlog
 
-from media.server.bus.courier import Courier
-from media.server.bus.disk import on_disk
+from media.server.bus.disk import run_on_disk
+from media.server.bus.publisher import EventPublisher
 from media.server.metrics import Metrics
-from shared.storage import Storage, StorageAway
+from shared.recording_keys import recordings_prefix
+from shared.storage import Storage, StorageUnavailable
 
 log = structlog.get_logger()
 
 AT_ONCE: Final = 4
-# How long the end of a call waits for its recording to be stored; then that is told after the end.
-PATIENCE_S: Final = 3.0
+# How long the end of a call waits for its recording to be stored; otherwise it is reported after the call's end.
+WAIT_S: Final = 3.0
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 60.0
 
 
-class Uploads:
-    """An `Archive`. Without a storage, recordings stay on this machine, in `shelf`, and nobody is told."""
+class RecordingUploads:
+    """A `RecordingArchive`. Without a storage, recordings are moved to `local_folder` and not reported."""
 
     def __init__(
-        self, storage: Storage | None, shelf: Path, courier: Courier, disk: Executor, metrics: Metrics
+        self,
+        storage: Storage | None,
+        local_folder: Path,
+        publisher: EventPublisher,
+        disk: Executor,
+        metrics: Metrics,
     ) -> None:
-        self._storage, self._shelf, self._courier = storage, shelf, courier
+        self._storage, self._local_folder, self._publisher = storage, local_folder, publisher
         self._disk, self._metrics = disk, metrics
         self._gate = asyncio.Semaphore(AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def keep(self, path: Path, kept: Callable[[str], None]) -> None:
-        """Stores a finished recording; waits for it a moment, then lets it go on by itself."""
-        task = asyncio.create_task(self._keep(path, kept))
+    async def store(self, path: Path, on_stored: Callable[[str], None]) -> None:
+        """Starts to store a finished recording and waits at most WAIT_S for it; `on_stored` gets its key."""
+        task = asyncio.create_task(self._upload_with_retries(path, on_stored))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        await asyncio.wait({task}, timeout=PATIENCE_S)
+        await asyncio.wait({task}, timeout=WAIT_S)
 
-    async def store(self, path: Path, kept: Callable[[str], None]) -> None:
-        """Stores one, tells it, and removes the file once the word is safe. Raises StorageAway."""
+    async def upload(self, path: Path, on_stored: Callable[[str], None]) -> None:
+        """Stores a recording, reports its key, and removes the file once the event is durable. Raises
+        StorageUnavailable, OSError."""
         if self._storage is None:
-            await on_disk(self._disk, _shelved, path, self._shelf)
+            await run_on_disk(self._disk, _move, path, self._local_folder)
             return
-        key = f"recordings/{path.parent.name}/{path.name}"
+        key = recordings_prefix(path.parent.name) + path.name
         await self._storage.put(key, path)
-        kept(key)
+        on_stored(key)
         self._metrics.recordings.labels("stored").inc()
-        await self._courier.safe()
-        await on_disk(self._disk, path.unlink)
+        await self._publisher.wait_durable()
+        await run_on_disk(self._disk, path.unlink)
 
     async def close(self, within_s: float) -> None:
-        """Waits for those on their way, at most so long; the rest is found by whoever starts next."""
+        """Waits at most `within_s` for running uploads; the next process finds the rest."""
         tasks = set(self._tasks)
         if not tasks:
             return
@@ -62,15 +69,15 @@ class Uploads:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
 
-    async def _keep(self, path: Path, kept: Callable[[str], None]) -> None:
+    async def _upload_with_retries(self, path: Path, on_stored: Callable[[str], None]) -> None:
         pause_s = FIRST_PAUSE_S
         while True:
             try:
                 async with self._gate:
-                    return await self.store(path, kept)
-            except StorageAway as error:
+                    return await self.upload(path, on_stored)
+            except StorageUnavailable as error:
                 self._metrics.recordings.labels("failed").inc()
-                log.warning("recording.not_stored", error=str(error), again_s=pause_s)
+                log.warning("recording.upload_failed", error=str(error), retry_s=pause_s)
             except OSError as error:
                 log.error("recording.lost", error=error.strerror)
                 return
@@ -78,6 +85,6 @@ class Uploads:
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
 
-def _shelved(path: Path, shelf: Path) -> None:
-    shelf.mkdir(parents=True, exist_ok=True)
-    path.replace(shelf / path.name)
+def _move(path: Path, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    path.replace(folder / path.name)

@@ -1,4 +1,4 @@
-"""G.711 A-law, all codes, and its way to mu-law."""
+"""G.711 A-law, all codes, and its conversion to mu-law."""
 
 import struct
 
@@ -32,11 +32,11 @@ def test_known_values() -> None:
     assert samples(alaw.decode(alaw.SILENCE)) == (8,)
 
 
-def test_every_code_comes_back() -> None:
+def test_every_code_survives_a_round_trip() -> None:
     assert alaw.encode(alaw.decode(CODES)) == CODES
 
 
-def test_the_way_to_mu_law_is_the_way_over_linear() -> None:
+def test_conversion_to_mu_law_equals_conversion_through_linear() -> None:
     assert alaw.to_ulaw(CODES) == mulaw.encode(alaw.decode(CODES))
     assert alaw.from_ulaw(CODES) == alaw.encode(mulaw.decode(CODES))
 
@@ -46,8 +46,8 @@ def test_silence_stays_silent() -> None:
     assert abs(samples(mulaw.decode(alaw.to_ulaw(alaw.SILENCE)))[0]) <= 8
 
 
-def test_between_the_laws_little_is_lost() -> None:
-    """Each step of the way costs at most half an interval of the coarser law: a sixteenth of the value."""
+def test_conversion_between_the_laws_loses_little() -> None:
+    """Each conversion loses at most half an interval of the coarser law: a sixteenth of the value."""
     for there, before, after in (
         (alaw.to_ulaw, alaw.decode, mulaw.decode),
         (alaw.from_ulaw, mulaw.decode, alaw.decode),

@@ -31,7 +31,7 @@ def test_known_values() -> None:
     assert mulaw.decode(mulaw.SILENCE) == b"\x00\x00"
 
 
-def test_every_code_comes_back_but_minus_zero() -> None:
+def test_every_code_but_minus_zero_survives_a_round_trip() -> None:
     assert mulaw.encode(mulaw.decode(CODES)) == CODES.replace(b"\x7f", b"\xff")
 
 
@@ -40,7 +40,7 @@ def test_overload_is_clipped() -> None:
 
 
 @given(st.integers(-32124, 32124))
-def test_any_sample_comes_back_within_half_an_interval(sample: int) -> None:
+def test_any_sample_survives_within_half_an_interval(sample: int) -> None:
     (back,) = samples(mulaw.decode(mulaw.encode(struct.pack("<h", sample))))
     half_interval = max(4, (abs(sample) + 132) // 32)
     assert abs(back - sample) <= half_interval + 4

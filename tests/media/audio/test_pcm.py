@@ -1,4 +1,4 @@
-"""Whole samples, and the import of the C routines."""
+"""Whole samples of any chunks, and the import of the C routines."""
 
 import subprocess
 import sys
@@ -15,13 +15,13 @@ def test_swapping_twice_changes_nothing() -> None:
     assert swap_bytes(swap_bytes(b"\x01\x02")) == b"\x01\x02"
 
 
-def test_an_even_chunk_is_handed_on_as_it_is() -> None:
+def test_an_even_chunk_is_returned_as_it_is() -> None:
     chunk = bytes(320)
     assert WholeSamples().push(chunk) is chunk
 
 
 @given(st.lists(st.binary(max_size=9)))
-def test_whole_samples_out_of_any_chunks(chunks: list[bytes]) -> None:
+def test_whole_samples_are_cut_from_any_chunks(chunks: list[bytes]) -> None:
     whole = WholeSamples()
     out = [whole.push(chunk) for chunk in chunks]
     data = b"".join(chunks)
@@ -29,13 +29,13 @@ def test_whole_samples_out_of_any_chunks(chunks: list[bytes]) -> None:
     assert b"".join(out) == data[: len(data) & ~1]
 
 
-def test_importing_warns_of_nothing() -> None:
-    """In a fresh interpreter, for in this one the module is imported already."""
+def test_import_raises_no_warning() -> None:
+    """In a new interpreter, because in this one the module is already imported."""
     subprocess.run([sys.executable, "-W", "error", "-c", "import media.audio.pcm"], check=True)
 
 
 def test_only_that_one_warning_is_silenced(tmp_path: Path) -> None:
-    """Neither another one of the import itself nor any afterwards."""
+    """Other warnings, during the import and after it, are shown."""
     (tmp_path / "audioop.py").write_text("import warnings; warnings.warn('of the import', DeprecationWarning)")
     after = "import media.audio.pcm, warnings; warnings.warn('afterwards', DeprecationWarning)"
     for path, script, warning in ((tmp_path, "import media.audio.pcm", b"of the import"), ("", after, b"afterwards")):

@@ -1,4 +1,4 @@
-"""The live resamplers, by tones and by how their input is cut."""
+"""The live resamplers, with tones and with any chunk sizes."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -46,7 +46,7 @@ def test_the_telephone_band_passes_down(factor: int, hertz: int) -> None:
 
 @pytest.mark.parametrize("factor", FACTORS)
 @pytest.mark.parametrize("hertz", [4450, 4600, 5000, 6000, 7000, 7900])
-def test_nothing_folds_down_into_the_telephone_band(factor: int, hertz: int) -> None:
+def test_nothing_aliases_into_the_telephone_band(factor: int, hertz: int) -> None:
     rate = factor * SECOND
     assert level(Decimator(factor).process(tone(hertz, rate)), SECOND) < -60
 
@@ -93,7 +93,7 @@ def test_a_constant_keeps_its_level_and_the_lengths_their_ratio(factor: int) -> 
     assert np.all(np.abs(signal(up)[40 * factor :] - 1234) <= 2)
 
 
-def test_nothing_in_nothing_out() -> None:
+def test_no_input_gives_no_output() -> None:
     for resampler in (Decimator(2), Interpolator(2)):
         assert resampler.process(b"") == b""
         assert resampler.process(b"\x01") == b""
@@ -106,7 +106,7 @@ def cut_up(process: Callable[[bytes], bytes], data: bytes, cuts: list[int]) -> b
 
 
 @given(st.lists(st.integers(0, 2000), max_size=12), st.sampled_from(FACTORS), st.integers(0, 2000))
-def test_any_cutting_gives_the_same_sound(cuts: list[int], factor: int, length: int) -> None:
+def test_chunk_sizes_do_not_change_the_sound(cuts: list[int], factor: int, length: int) -> None:
     data = np.random.default_rng(length).integers(0, 256, length, np.uint8).tobytes()
     for whole, cut in ((Decimator(factor), Decimator(factor)), (Interpolator(factor), Interpolator(factor))):
         expected, out = signal(whole.process(data)), signal(cut_up(cut.process, data, cuts))

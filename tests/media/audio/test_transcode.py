@@ -1,4 +1,4 @@
-"""Streams' encodings to mu-law and back."""
+"""Conversion between streams' encodings and mu-law."""
 
 import numpy as np
 import pytest
@@ -11,13 +11,13 @@ from media.audio.transcode import Transcoder
 CODES = bytes(range(256))
 
 
-def test_mu_law_is_not_even_copied() -> None:
+def test_mu_law_is_passed_without_a_copy() -> None:
     transcoder = Transcoder("PCMU", 8000)
     assert transcoder.to_ulaw(CODES) is CODES
     assert transcoder.from_ulaw(CODES) is CODES
 
 
-def test_a_law() -> None:
+def test_a_law_is_converted() -> None:
     transcoder = Transcoder("PCMA", 8000)
     assert transcoder.to_ulaw(CODES) == alaw.to_ulaw(CODES)
     assert transcoder.from_ulaw(CODES) == alaw.from_ulaw(CODES)
@@ -64,7 +64,7 @@ def test_other_formats_are_refused(encoding: str, rate: int) -> None:
 @given(
     st.lists(st.binary(max_size=500)), st.sampled_from([("PCMU", 8000), ("PCMA", 8000), ("L16", 8000), ("L16", 16000)])
 )
-def test_any_chunks_go_both_ways(chunks: list[bytes], form: tuple[str, int]) -> None:
+def test_any_chunks_are_converted_both_ways(chunks: list[bytes], form: tuple[str, int]) -> None:
     encoding, rate = form
     transcoder = Transcoder(encoding, rate)
     inward = b"".join(transcoder.to_ulaw(chunk) for chunk in chunks)

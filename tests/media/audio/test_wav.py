@@ -1,4 +1,4 @@
-"""WAV files written during a call, and read from anywhere."""
+"""WAV files: written during a call, and read from any source."""
 
 import io
 import struct
@@ -38,7 +38,7 @@ def code(data: bytes) -> str:
 # the writer
 
 
-def test_a_stereo_file_as_others_read_it() -> None:
+def test_a_stereo_file_is_read_by_other_readers() -> None:
     file = io.BytesIO()
     writer = WavWriter(file, channels=2)
     left, right = struct.pack("<3h", 1, 2, 3), struct.pack("<3h", -1, -2, -3)
@@ -50,7 +50,7 @@ def test_a_stereo_file_as_others_read_it() -> None:
         assert struct.unpack("<6h", reader.readframes(3)) == (1, -1, 2, -2, 3, -3)
 
 
-def test_the_header_is_right_at_every_sync_and_writing_goes_on() -> None:
+def test_the_header_is_right_at_every_sync_and_writing_continues() -> None:
     file = io.BytesIO()
     writer = WavWriter(file, channels=1, sample_rate=16000)
     for count in range(1, 4):
@@ -81,7 +81,7 @@ def test_parts_of_frames_are_refused() -> None:
         WavWriter(io.BytesIO(), channels=2).write(bytes(6))
 
 
-def test_what_the_header_cannot_count_is_refused() -> None:
+def test_more_data_than_the_header_can_count_is_refused() -> None:
     writer = WavWriter(io.BytesIO(), channels=1)
     writer.data_bytes = 0xFFFFFFFF - 36 - 1
     with pytest.raises(WavError, match="too_long"):
@@ -94,7 +94,7 @@ def test_interleaving_unequal_legs_is_refused() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(-32768, 32767), st.integers(-32768, 32767)), max_size=50))
-def test_what_is_written_is_read(frames: list[tuple[int, int]]) -> None:
+def test_written_files_are_read(frames: list[tuple[int, int]]) -> None:
     file = io.BytesIO()
     writer = WavWriter(file, channels=2)
     left, right = (struct.pack(f"<{len(frames)}h", *leg) for leg in (zip(*frames, strict=True) if frames else ((), ())))
@@ -122,7 +122,7 @@ def test_what_is_written_is_read(frames: list[tuple[int, int]]) -> None:
 )
 @pytest.mark.parametrize("kind", ["WAV", "WAVEX"])
 @pytest.mark.parametrize("channels", [1, 2])
-def test_files_that_libsndfile_writes(subtype: str, tolerance: float, kind: str, channels: int) -> None:
+def test_files_written_by_libsndfile_are_read(subtype: str, tolerance: float, kind: str, channels: int) -> None:
     file = io.BytesIO()
     sound = np.column_stack([RAMP, -RAMP])[:, :channels]
     soundfile.write(file, sound, 22050, subtype, format=kind)
@@ -145,7 +145,7 @@ def test_full_scale() -> None:
     assert read_wav(wav_bytes(form(bits=24), b"\x00\x00\x80\x00\x00\x40")).samples.ravel().tolist() == [-1.0, 0.5]
 
 
-def test_other_chunks_are_passed_over_also_odd_ones() -> None:
+def test_other_chunks_are_ignored_also_odd_ones() -> None:
     odd = b"LIST" + struct.pack("<I", 3) + b"abc\x00"
     assert len(read_wav(wav_bytes(form(), bytes(20), extra=odd)).samples) == 10
 
@@ -155,7 +155,7 @@ def test_a_size_beyond_the_end_means_up_to_the_end(size: int) -> None:
     assert len(read_wav(wav_bytes(form(), bytes(21), size=size)).samples) == 10
 
 
-def test_floats_that_are_none_become_silence_and_loud_ones_full_scale() -> None:
+def test_nan_becomes_silence_and_loud_floats_are_clipped() -> None:
     data = struct.pack("<5d", float("nan"), float("inf"), -1e300, 0.25, float("-inf"))
     assert read_wav(wav_bytes(form(3, bits=64), data)).samples.ravel().tolist() == [0.0, 1.0, -1.0, 0.25, -1.0]
 
@@ -180,7 +180,7 @@ def test_floats_that_are_none_become_silence_and_loud_ones_full_scale() -> None:
         (wav_bytes(form(tag=0xFFFE) + bytes(24), b""), "unsupported"),
     ],
 )
-def test_what_is_no_readable_wav(data: bytes, expected: str) -> None:
+def test_unreadable_files_raise_their_error(data: bytes, expected: str) -> None:
     assert code(data) == expected
 
 
@@ -191,7 +191,7 @@ def test_what_is_no_readable_wav(data: bytes, expected: str) -> None:
     st.sampled_from([0, 4, 8, 16, 24, 32, 64]),
     st.binary(max_size=60),
 )
-def test_only_wav_errors_escape(data: bytes, tag: int, channels: int, bits: int, junk: bytes) -> None:
+def test_only_wav_errors_are_raised(data: bytes, tag: int, channels: int, bits: int, junk: bytes) -> None:
     good = wav_bytes(form(tag, channels, 8000, bits), data)
     for file in (good, good[: len(junk)] + junk, b"RIFF\x00\x00\x00\x00WAVE" + junk, junk):
         try:

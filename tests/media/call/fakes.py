@@ -1,39 +1,47 @@
-"""Stand-ins for what surrounds a reply: a model and a voice that follow a script, and a carrier, in virtual time."""
+"""Fakes of what a reply uses, in virtual time: a language model, a voice and a media stream."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
 from media.call.playback import Playback
-from media.call.reply import Speaker
+from media.call.reply import ReplyServices
 from media.call.tools import Tool, Tools
 from media.call.transcript import Transcript
-from media.call.usage import Counter
+from media.call.usage import UsageCounter
 from media.providers.chain.deadlines import Deadlines
-from media.providers.chain.speak import SpeakChain
-from media.providers.ports import Ask, ProviderError, Speak, Spoken, ThinkEvent, TimedWord, Words
+from media.providers.chain.tts import TextToSpeechChain
+from media.providers.ports import (
+    ChatRequest,
+    LanguageModelEvent,
+    ProviderError,
+    SpeechChunk,
+    TextDelta,
+    TextToSpeech,
+    TimedWord,
+)
 from shared.events import Event
 from tests.virtual_time import clock_ms
 
 BYTES_PER_MS = 8
 MS_PER_CHARACTER = 50
 
-# A pause in seconds, an event, a failure, or None: nothing ever again.
-Step = float | ThinkEvent | BaseException | None
+# A pause in seconds, an event, an error to raise, or None: waits for ever.
+Step = float | LanguageModelEvent | BaseException | None
 
 
-class Model:
-    """A Think that answers each request with the next script."""
+class FakeModel:
+    """A LanguageModel that answers each request with the next script."""
 
     name = "model"
 
     def __init__(self, *scripts: Sequence[Step] | str) -> None:
         self._scripts = iter(scripts)
-        self.asks: list[Ask] = []
+        self.requests: list[ChatRequest] = []
         self.closed = 0
 
-    async def stream(self, ask: Ask) -> AsyncIterator[ThinkEvent]:
-        self.asks.append(ask)
+    async def stream(self, request: ChatRequest) -> AsyncIterator[LanguageModelEvent]:
+        self.requests.append(request)
         try:
             script = next(self._scripts)
             for step in words(script) if isinstance(script, str) else script:
@@ -50,15 +58,18 @@ class Model:
 
 
 def words(text: str) -> list[Step]:
-    """A model that writes a word every 10 ms."""
+    """Returns a script that writes a word every 10 ms."""
     steps: list[Step] = []
     for word in text.split(" "):
-        steps += [0.01, Words((" " if steps else "") + word)]
+        steps += [0.01, TextDelta((" " if steps else "") + word)]
     return steps
 
 
-class Voice:
-    """A Speak that needs `first_s` for each piece and then delivers it at once, every character 50 ms long."""
+class FakeVoice:
+    """A TextToSpeech that waits `first_s` for each piece, then delivers all of its audio: 50 ms for each character.
+
+    fails_at: index of the piece at which it raises ProviderError.
+    """
 
     name = "voice"
 
@@ -66,18 +77,18 @@ class Voice:
         self.streams_text = streams_text
         self.times_words = times_words
         self.first_s = first_s
-        self.fails_at: int | None = None  # the piece at which it fails
+        self.fails_at: int | None = None
         self.pieces: list[str] = []
         self.closed = 0
 
-    async def stream(self, text: AsyncIterator[str], language: str) -> AsyncIterator[Spoken]:
+    async def stream(self, text: AsyncIterator[str], language: str) -> AsyncIterator[SpeechChunk]:
         at = 0.0
         try:
             async for piece in text:
                 self.pieces.append(piece)
                 await asyncio.sleep(self.first_s)
                 if self.fails_at is not None and len(self.pieces) > self.fails_at:
-                    raise ProviderError(self.name, "told to fail")
+                    raise ProviderError(self.name, "scripted failure")
                 if piece.strip():
                     spoken = speech(piece, at, timed=self.times_words)
                     at += len(spoken.audio) / BYTES_PER_MS
@@ -86,25 +97,25 @@ class Voice:
             self.closed += 1
 
 
-def speech(text: str, at_ms: float, *, timed: bool = True) -> Spoken:
-    """A text spoken at the pace of all fakes, from that moment of the utterance on."""
+def speech(text: str, at_ms: float, *, timed: bool = True) -> SpeechChunk:
+    """Returns a text's audio at 50 ms a character, with word timings that begin at `at_ms`."""
     timings = []
     for word in text.split():
         end_ms = at_ms + (len(word) + 1) * MS_PER_CHARACTER
         timings.append(TimedWord(word, at_ms, end_ms))
         at_ms = end_ms
     length = sum(len(word) + 1 for word in text.split()) * MS_PER_CHARACTER
-    return Spoken(bytes(length * BYTES_PER_MS), tuple(timings) if timed else ())
+    return SpeechChunk(bytes(length * BYTES_PER_MS), tuple(timings) if timed else ())
 
 
-class Wire:
-    """A carrier without delays: plays at real time, returns marks when their place is reached or all is cleared."""
+class FakeMediaStream:
+    """A MediaStream without delays: plays in real time; returns a mark when it is reached, and all marks on `clear`."""
 
     def __init__(self) -> None:
         self.on_mark: Callable[[str], None] = lambda name: None
         self.clears = 0
         self.sent_ms = 0.0
-        self._free_at = 0.0  # seconds of the loop's clock
+        self._free_at = 0.0  # when all audio is played, in seconds of the loop's clock
         self._marks: dict[str, asyncio.TimerHandle] = {}
 
     def play(self, ulaw: bytes) -> None:
@@ -131,29 +142,29 @@ class Wire:
 
 
 @dataclass
-class Stage:
-    """Everything around one agent."""
+class ReplyFakes:
+    """What one agent or reply uses. chained: the voice is in a TextToSpeechChain, which reads the text in a task."""
 
-    model: Model = field(default_factory=Model)
-    voice: Voice = field(default_factory=Voice)
+    model: FakeModel = field(default_factory=FakeModel)
+    voice: FakeVoice = field(default_factory=FakeVoice)
     tools: dict[str, Tool] = field(default_factory=dict)
-    chained: bool = False  # the voice stands behind a fallback chain, which reads the text in a task of its own
+    chained: bool = False
     goodbye: str = "Goodbye."
-    wire: Wire = field(default_factory=Wire)
+    media_stream: FakeMediaStream = field(default_factory=FakeMediaStream)
     transcript: Transcript = field(default_factory=Transcript)
-    usage: Counter = field(default_factory=Counter)
+    usage: UsageCounter = field(default_factory=UsageCounter)
     events: list[Event] = field(default_factory=list)
-    audible: Callable[[], None] = lambda: None
+    on_audio_sent: Callable[[], None] = lambda: None
     playback: Playback = field(init=False)
 
     def __post_init__(self) -> None:
-        self.playback = Playback(self.wire)
+        self.playback = Playback(self.media_stream)
 
-    def speaker(self) -> Speaker:
-        """To be made while the loop runs."""
-        return Speaker(
-            think=self.model,
-            speak=self._speak(),
+    def reply_services(self) -> ReplyServices:
+        """Call this on the running loop."""
+        return ReplyServices(
+            llm=self.model,
+            tts=self._speak(),
             playback=self.playback,
             transcript=self.transcript,
             tools=Tools(self.tools),
@@ -163,13 +174,13 @@ class Stage:
             goodbye=self.goodbye,
             clock=clock_ms,
             emit=self.events.append,
-            audible=lambda: self.audible(),
+            on_audio_sent=lambda: self.on_audio_sent(),
         )
 
     def said(self) -> list[str]:
-        """The agent's words in the transcript, entry by entry."""
+        """The texts of the agent's transcript entries."""
         return [message.text for message in self.transcript.messages() if message.role == "assistant"]
 
-    def _speak(self) -> Speak:
-        patient = Deadlines(audio_s=1_000)
-        return SpeakChain([self.voice], lambda failed: None, patient) if self.chained else self.voice
+    def _speak(self) -> TextToSpeech:
+        deadlines = Deadlines(audio_s=1_000)
+        return TextToSpeechChain([self.voice], lambda failed: None, deadlines) if self.chained else self.voice

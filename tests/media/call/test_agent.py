@@ -1,292 +1,292 @@
-"""The agent: one utterance at a time, what was heard of it, and who is told; in virtual time."""
+"""The agent in virtual time: one utterance at a time, what was heard of it, and its notifications."""
 
 import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 
-from media.call.agent import TurnClock
-from media.providers.ports import ProviderError, Spoken, Words
+from media.call.agent import TurnTimes
+from media.providers.ports import ProviderError, SpeechChunk, TextDelta
 from shared.events import AgentSaid, TurnLatency
-from tests.media.call.desk import GREETING, Desk, interrupted, said, turn
-from tests.media.call.fakes import MS_PER_CHARACTER, Model, Stage, Voice, words
+from tests.media.call.agent_harness import GREETING, AgentHarness, answer_interrupted_at, said, turn
+from tests.media.call.fakes import MS_PER_CHARACTER, FakeModel, FakeVoice, ReplyFakes, words
 from tests.virtual_time import clock_ms, run_virtual
 
 # --- heard to the end ---
 
 
-def test_an_utterance_from_its_first_sound_to_its_last() -> None:
-    stage = Stage()
+def test_utterance_is_reported_audible_and_finished() -> None:
+    fakes = ReplyFakes()
 
-    async def scenario() -> Desk:
-        desk = Desk(stage)
-        desk.agent.say(GREETING, 0)
-        assert desk.agent.busy
-        assert not desk.agent.sounding
+    async def scenario() -> AgentHarness:
+        harness = AgentHarness(fakes)
+        harness.agent.say(GREETING, 0)
+        assert harness.agent.is_busy
+        assert not harness.agent.is_audible
         await asyncio.sleep(0.5)
-        assert desk.agent.sounding
+        assert harness.agent.is_audible
         await asyncio.sleep(5)
-        assert not desk.agent.busy
-        assert not desk.agent.sounding
-        return desk
+        assert not harness.agent.is_busy
+        assert not harness.agent.is_audible
+        return harness
 
-    desk = run_virtual(scenario())
-    assert desk.told == [("audible", 100), ("known", 100), ("over", 1_050)]
-    assert desk.left_ms == [950]
-    assert stage.events == [AgentSaid(0, GREETING, 100, 1_050)]
-    assert stage.usage.heard_ms == 950
+    harness = run_virtual(scenario())
+    assert harness.notifications == [("audible", 100), ("length_known", 100), ("finished", 1_050)]
+    assert harness.left_ms == [950]
+    assert fakes.events == [AgentSaid(0, GREETING, 100, 1_050)]
+    assert fakes.usage.heard_ms == 950
 
 
-def test_an_answer_tells_its_latency_and_the_stages_add_up() -> None:
-    stage = Stage(Model([0.25, Words("Yes, we are open.")]))
+def test_answer_reports_its_latency_and_the_stages_add_up() -> None:
+    fakes = ReplyFakes(FakeModel([0.25, TextDelta("Yes, we are open.")]))
 
     async def scenario() -> None:
-        desk = Desk(stage)
+        harness = AgentHarness(fakes)
         await asyncio.sleep(1)
-        desk.agent.answer(4, TurnClock(ended=399.6, due=800.0, decided=1_000.0))
+        harness.agent.answer(4, TurnTimes(ended=399.6, due=800.0, decided=1_000.0))
         await asyncio.sleep(5)
 
     run_virtual(scenario())
-    (latency,) = [event for event in stage.events if isinstance(event, TurnLatency)]
+    (latency,) = [event for event in fakes.events if isinstance(event, TurnLatency)]
     assert latency == TurnLatency(4, 950, 400, 200, 250, 100)
     assert latency.total_ms == sum(
         (latency.endpoint_ms, latency.stt_ms, latency.llm_first_token_ms, latency.tts_first_byte_ms)
     )
-    assert stage.events.index(latency) < stage.events.index(said(stage)[0])
+    assert fakes.events.index(latency) < fakes.events.index(said(fakes)[0])
 
 
 def test_a_fixed_text_has_no_latency() -> None:
-    stage = Stage()
+    fakes = ReplyFakes()
 
     async def scenario() -> None:
-        Desk(stage).agent.say(GREETING, 0)
+        AgentHarness(fakes).agent.say(GREETING, 0)
         await asyncio.sleep(5)
 
     run_virtual(scenario())
-    assert not [event for event in stage.events if isinstance(event, TurnLatency)]
+    assert not [event for event in fakes.events if isinstance(event, TurnLatency)]
 
 
-def test_how_long_is_left_is_known_once_all_audio_is_there() -> None:
-    stage = Stage(Model([Words("Let me have a look. "), 0.4, Words("Yes.")]))
+def test_remaining_length_is_reported_once_all_audio_is_received() -> None:
+    fakes = ReplyFakes(FakeModel([TextDelta("Let me have a look. "), 0.4, TextDelta("Yes.")]))
 
-    async def scenario() -> Desk:
-        desk = Desk(stage)
-        desk.agent.answer(1, turn())
+    async def scenario() -> AgentHarness:
+        harness = AgentHarness(fakes)
+        harness.agent.answer(1, turn())
         await asyncio.sleep(5)
-        return desk
+        return harness
 
-    desk = run_virtual(scenario())
-    assert [what for what, _ in desk.told] == ["audible", "known", "over"]
-    assert desk.told[1][1] == 600  # 400 ms for the model, 100 ms for the voice, twice
-    assert desk.left_ms == [pytest.approx(25 * MS_PER_CHARACTER - 500)]
+    harness = run_virtual(scenario())
+    assert [what for what, _ in harness.notifications] == ["audible", "length_known", "finished"]
+    assert harness.notifications[1][1] == 600  # 400 ms for the model, 100 ms for the voice, twice
+    assert harness.left_ms == [pytest.approx(25 * MS_PER_CHARACTER - 500)]
 
 
-def test_an_utterance_without_sound_is_over_and_nobody_heard_it() -> None:
-    stage = Stage()
+def test_utterance_without_audio_finishes_unheard() -> None:
+    fakes = ReplyFakes()
 
-    async def scenario() -> Desk:
-        desk = Desk(stage)
-        desk.agent.say("", 2)
+    async def scenario() -> AgentHarness:
+        harness = AgentHarness(fakes)
+        harness.agent.say("", 2)
         await asyncio.sleep(1)
-        return desk
+        return harness
 
-    assert run_virtual(scenario()).told == [("over", 100)]
-    assert stage.events == []
-    assert stage.said() == []
+    assert run_virtual(scenario()).notifications == [("finished", 100)]
+    assert fakes.events == []
+    assert fakes.said() == []
 
 
-def test_words_that_never_sounded_are_not_remembered() -> None:
-    class Mute(Voice):
-        async def stream(self, text: AsyncIterator[str], language: str) -> AsyncIterator[Spoken]:
+def test_words_that_never_sounded_are_not_in_the_transcript() -> None:
+    class SilentVoice(FakeVoice):
+        async def stream(self, text: AsyncIterator[str], language: str) -> AsyncIterator[SpeechChunk]:
             async for _ in text:
                 pass
-            for nothing in list[Spoken]():
-                yield nothing
+            for chunk in list[SpeechChunk]():
+                yield chunk
 
-    stage = Stage(voice=Mute())
+    fakes = ReplyFakes(voice=SilentVoice())
 
     async def scenario() -> None:
-        Desk(stage).agent.say(GREETING, 0)
+        AgentHarness(fakes).agent.say(GREETING, 0)
         await asyncio.sleep(1)
 
     run_virtual(scenario())
-    assert stage.said() == []
-    assert stage.events == []
+    assert fakes.said() == []
+    assert fakes.events == []
 
 
 # --- held ---
 
 
-def test_a_hold_delays_the_rest_and_loses_none_of_it() -> None:
-    stage = Stage()
+def test_hold_delays_the_rest_of_an_utterance_and_loses_nothing() -> None:
+    fakes = ReplyFakes()
 
-    async def scenario() -> Desk:
-        desk = Desk(stage)
-        desk.agent.say("We are open from nine.", 0)
+    async def scenario() -> AgentHarness:
+        harness = AgentHarness(fakes)
+        harness.agent.say("We are open from nine.", 0)
         await asyncio.sleep(0.1 + 0.45)  # in the middle of "open"
-        desk.agent.hold()
+        harness.agent.hold()
         await asyncio.sleep(2)
-        assert desk.agent.busy
-        desk.agent.resume()
+        assert harness.agent.is_busy
+        harness.agent.resume()
         await asyncio.sleep(5)
-        return desk
+        return harness
 
-    desk = run_virtual(scenario())
-    assert [what for what, _ in desk.told] == ["audible", "known", "over"]
-    assert desk.told[-1][1] == 100 + 450 + 2_000 + (1_150 - 350)
-    assert stage.events == [AgentSaid(0, "We are open from nine.", 100, desk.told[-1][1])]
-    assert stage.wire.clears == 1
+    harness = run_virtual(scenario())
+    assert [what for what, _ in harness.notifications] == ["audible", "length_known", "finished"]
+    assert harness.notifications[-1][1] == 100 + 450 + 2_000 + (1_150 - 350)
+    assert fakes.events == [AgentSaid(0, "We are open from nine.", 100, harness.notifications[-1][1])]
+    assert fakes.media_stream.clears == 1
 
 
-def test_what_comes_in_a_hold_is_audible_after_it() -> None:
-    stage = Stage()
+def test_audio_received_during_a_hold_is_audible_after_it() -> None:
+    fakes = ReplyFakes()
 
-    async def scenario() -> Desk:
-        desk = Desk(stage)
-        desk.agent.say(GREETING, 0)
-        desk.agent.hold()
+    async def scenario() -> AgentHarness:
+        harness = AgentHarness(fakes)
+        harness.agent.say(GREETING, 0)
+        harness.agent.hold()
         await asyncio.sleep(3)
-        assert desk.told == []
-        assert desk.agent.busy
-        desk.agent.resume()
+        assert harness.notifications == []
+        assert harness.agent.is_busy
+        harness.agent.resume()
         await asyncio.sleep(3)
-        return desk
+        return harness
 
-    assert run_virtual(scenario()).told == [("audible", 3_000), ("known", 3_000), ("over", 3_950)]
+    assert run_virtual(scenario()).notifications == [("audible", 3_000), ("length_known", 3_000), ("finished", 3_950)]
 
 
-def test_an_interruption_in_a_hold_counts_from_the_hold() -> None:
-    stage = Stage()
+def test_interruption_during_a_hold_counts_from_the_hold() -> None:
+    fakes = ReplyFakes()
 
     async def scenario() -> None:
-        desk = Desk(stage)
-        desk.agent.say("We are open from nine.", 0)
+        harness = AgentHarness(fakes)
+        harness.agent.say("We are open from nine.", 0)
         await asyncio.sleep(0.1 + 0.35)
-        desk.agent.hold()
+        harness.agent.hold()
         await asyncio.sleep(3)
-        desk.agent.interrupt()
+        harness.agent.interrupt()
 
     run_virtual(scenario())
-    assert said(stage) == [AgentSaid(0, "We are", 100, 450, True, "We are open from nine.")]
-    assert stage.wire.clears == 1
+    assert said(fakes) == [AgentSaid(0, "We are", 100, 450, True, "We are open from nine.")]
+    assert fakes.media_stream.clears == 1
 
 
-def test_with_nothing_to_say_hold_resume_and_interrupt_do_nothing() -> None:
-    stage = Stage()
+def test_hold_resume_and_interrupt_without_an_utterance_do_nothing() -> None:
+    fakes = ReplyFakes()
 
-    async def scenario() -> Desk:
-        desk = Desk(stage)
-        desk.agent.hold()
-        desk.agent.resume()
-        desk.agent.interrupt()
-        desk.agent.check()
-        desk.agent.audible()
-        await desk.agent.close()
-        return desk
+    async def scenario() -> AgentHarness:
+        harness = AgentHarness(fakes)
+        harness.agent.hold()
+        harness.agent.resume()
+        harness.agent.interrupt()
+        harness.agent.check_finished()
+        harness.agent.on_audio_sent()
+        await harness.agent.close()
+        return harness
 
-    assert run_virtual(scenario()).told == []
-    assert (stage.wire.clears, stage.events) == (0, [])
+    assert run_virtual(scenario()).notifications == []
+    assert (fakes.media_stream.clears, fakes.events) == (0, [])
 
 
 # --- failed ---
 
 
-def test_a_provider_that_fails_in_the_middle_leaves_what_was_heard() -> None:
+def test_provider_failure_keeps_the_words_that_were_heard() -> None:
     error = ProviderError("model", "broke")
-    stage = Stage(Model([Words("We are open from nine. "), 0.62, error]))
+    fakes = ReplyFakes(FakeModel([TextDelta("We are open from nine. "), 0.62, error]))
 
-    async def scenario() -> Desk:
-        desk = Desk(stage)
-        desk.agent.answer(1, turn())
+    async def scenario() -> AgentHarness:
+        harness = AgentHarness(fakes)
+        harness.agent.answer(1, turn())
         await asyncio.sleep(5)
-        assert not desk.agent.busy
-        return desk
+        assert not harness.agent.is_busy
+        return harness
 
-    desk = run_virtual(scenario())
-    assert desk.told == [("audible", 100), ("failed", 720)]
-    assert desk.errors == [error]
-    assert said(stage) == [AgentSaid(1, "We are open", 100, 720, True, "We are open from nine.")]
-    assert stage.said() == ["We are open"]
-    assert stage.wire.clears == 1
+    harness = run_virtual(scenario())
+    assert harness.notifications == [("audible", 100), ("failed", 720)]
+    assert harness.errors == [error]
+    assert said(fakes) == [AgentSaid(1, "We are open", 100, 720, True, "We are open from nine.")]
+    assert fakes.said() == ["We are open"]
+    assert fakes.media_stream.clears == 1
 
 
-def test_a_provider_that_fails_after_it_was_given_up_is_no_news() -> None:
-    class Late(Voice):
-        async def stream(self, text: AsyncIterator[str], language: str) -> AsyncIterator[Spoken]:
+def test_provider_error_after_an_interruption_is_not_reported() -> None:
+    class FailingVoice(FakeVoice):
+        async def stream(self, text: AsyncIterator[str], language: str) -> AsyncIterator[SpeechChunk]:
             try:
                 async for _ in text:
                     await asyncio.sleep(60)
-                yield Spoken(b"")
+                yield SpeechChunk(b"")
             finally:
                 raise ProviderError("voice", "also broke while closing")
 
-    stage = Stage(Model(words("We are open.")), voice=Late())
-    assert interrupted(stage, 1).told == []
+    fakes = ReplyFakes(FakeModel(words("We are open.")), voice=FailingVoice())
+    assert answer_interrupted_at(fakes, 1).notifications == []
 
 
-def test_a_fault_of_ours_is_told_as_such() -> None:
-    stage = Stage(Model([Words("Well, "), ZeroDivisionError()]))
+def test_internal_error_is_reported_as_a_crash() -> None:
+    fakes = ReplyFakes(FakeModel([TextDelta("Well, "), ZeroDivisionError()]))
 
-    async def scenario() -> Desk:
-        desk = Desk(stage)
-        desk.agent.answer(1, turn())
+    async def scenario() -> AgentHarness:
+        harness = AgentHarness(fakes)
+        harness.agent.answer(1, turn())
         await asyncio.sleep(5)
-        await desk.agent.close()
-        return desk
+        await harness.agent.close()
+        return harness
 
-    desk = run_virtual(scenario())
-    assert [what for what, _ in desk.told] == ["crashed"]
-    assert isinstance(desk.errors[0], ZeroDivisionError)
+    harness = run_virtual(scenario())
+    assert [what for what, _ in harness.notifications] == ["crashed"]
+    assert isinstance(harness.errors[0], ZeroDivisionError)
 
 
 # --- closed ---
 
 
-def test_closing_stops_everything_and_nothing_is_said_after_it() -> None:
-    stage = Stage(Model([Words("We are open from nine. "), None], "Late."))
+def test_nothing_is_said_after_closing() -> None:
+    fakes = ReplyFakes(FakeModel([TextDelta("We are open from nine. "), None], "Late."))
 
-    async def scenario() -> Desk:
-        desk = Desk(stage)
-        desk.agent.answer(1, turn())
+    async def scenario() -> AgentHarness:
+        harness = AgentHarness(fakes)
+        harness.agent.answer(1, turn())
         await asyncio.sleep(0.72)
-        await desk.agent.close()
+        await harness.agent.close()
         assert asyncio.all_tasks() == {asyncio.current_task()}
-        assert (stage.model.closed, stage.voice.closed) == (1, 1)
-        desk.agent.answer(2, turn())
-        desk.agent.say(GREETING, 2)
+        assert (fakes.model.closed, fakes.voice.closed) == (1, 1)
+        harness.agent.answer(2, turn())
+        harness.agent.say(GREETING, 2)
         await asyncio.sleep(5)
-        return desk
+        return harness
 
-    desk = run_virtual(scenario())
-    assert [what for what, _ in desk.told] == ["audible"]
-    assert [event.text for event in said(stage)] == ["We are open"]
-    assert len(stage.model.asks) == 1
+    harness = run_virtual(scenario())
+    assert [what for what, _ in harness.notifications] == ["audible"]
+    assert [event.text for event in said(fakes)] == ["We are open"]
+    assert len(fakes.model.requests) == 1
 
 
-def test_closing_waits_for_replies_that_were_given_up_before() -> None:
-    takes_s = [0.9, 0.1]
+def test_closing_waits_for_cancelled_replies() -> None:
+    closing_s = [0.9, 0.1]
     closed: list[float] = []
 
-    class Slow(Voice):
-        async def stream(self, text: AsyncIterator[str], language: str) -> AsyncIterator[Spoken]:
-            seconds = takes_s.pop(0)
+    class SlowVoice(FakeVoice):
+        async def stream(self, text: AsyncIterator[str], language: str) -> AsyncIterator[SpeechChunk]:
+            seconds = closing_s.pop(0)
             try:
                 async for _ in text:
                     await asyncio.sleep(60)
-                yield Spoken(b"")
+                yield SpeechChunk(b"")
             finally:
                 await asyncio.sleep(seconds)
                 closed.append(clock_ms())
 
-    stage = Stage(voice=Slow())
+    fakes = ReplyFakes(voice=SlowVoice())
 
     async def scenario() -> None:
-        desk = Desk(stage)
-        desk.agent.say("One.", 0)
+        harness = AgentHarness(fakes)
+        harness.agent.say("One.", 0)
         await asyncio.sleep(0.1)
-        desk.agent.say("Two.", 0)
+        harness.agent.say("Two.", 0)
         await asyncio.sleep(0.1)
-        await desk.agent.close()
+        await harness.agent.close()
         assert len(closed) == 2
 
     run_virtual(scenario())

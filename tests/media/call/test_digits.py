@@ -1,17 +1,17 @@
-"""The keypad: asked for and unasked for, type-ahead, time-outs, and keys that must not be told."""
+"""Digits: requested and unrequested, type-ahead, time-outs, and digits that must not be published."""
 
 import asyncio
 from contextlib import suppress
 
-from media.call.digits import GATHER_MS, STRAY_MS, Digits
+from media.call.digits import GATHER_MS, TERMINATOR_MS, DigitCollector
 from tests.virtual_time import run_virtual
 
 
 def collect(
-    keys: str, most: int = 16, terminator: str = "#", *, ahead: str = "", digits: Digits | None = None
+    keys: str, most: int = 16, terminator: str = "#", *, ahead: str = "", digits: DigitCollector | None = None
 ) -> str | None:
-    """Asks for digits and presses keys, one every 100 ms; None when that did not satisfy it."""
-    pad = digits or Digits()
+    """Asks for digits and presses a key every 100 ms; returns None if the collection has not ended then."""
+    pad = digits or DigitCollector()
 
     async def scenario() -> str | None:
         for key in ahead:
@@ -31,12 +31,12 @@ def collect(
     return run_virtual(scenario())
 
 
-def test_ends_with_the_last_digit_asked_for() -> None:
+def test_collection_ends_with_the_last_requested_digit() -> None:
     assert collect("12", most=3) is None
     assert collect("123", most=3) == "123"
 
 
-def test_ends_with_the_terminator_which_does_not_count() -> None:
+def test_collection_ends_with_the_terminator_which_is_not_returned() -> None:
     assert collect("12#") == "12"
     assert collect("#") == ""
 
@@ -45,37 +45,37 @@ def test_without_a_terminator_every_key_counts() -> None:
     assert collect("1#*2", most=4, terminator="") == "1#*2"
 
 
-def test_keys_pressed_before_the_asking_count() -> None:
+def test_digits_pressed_before_the_request_count() -> None:
     assert collect("", ahead="12#") == "12"
     assert collect("3#", ahead="12") == "123"
     assert collect("", most=2, ahead="123") == "12"
 
 
-def test_a_terminator_pressed_out_of_habit_is_swallowed() -> None:
-    pad = Digits()
+def test_terminator_after_the_last_requested_digit_is_ignored() -> None:
+    pad = DigitCollector()
     assert collect("1234", most=4, digits=pad) == "1234"
-    pad.press("#", 400 + STRAY_MS - 1)
-    assert pad.tick(400 + STRAY_MS + GATHER_MS, agent_silent=True) == ""
+    pad.press("#", 400 + TERMINATOR_MS - 1)
+    assert pad.tick(400 + TERMINATOR_MS + GATHER_MS, agent_silent=True) == ""
 
 
-def test_a_terminator_much_later_is_a_key_like_any_other() -> None:
-    pad = Digits()
+def test_later_terminator_is_an_ordinary_key() -> None:
+    pad = DigitCollector()
     assert collect("1234", most=4, digits=pad) == "1234"
-    pad.press("#", 400 + STRAY_MS)
-    assert pad.tick(400 + STRAY_MS + GATHER_MS, agent_silent=True) == "#"
+    pad.press("#", 400 + TERMINATOR_MS)
+    assert pad.tick(400 + TERMINATOR_MS + GATHER_MS, agent_silent=True) == "#"
 
 
-def test_only_the_terminator_is_swallowed_and_only_once() -> None:
-    pad = Digits()
+def test_only_one_terminator_is_ignored() -> None:
+    pad = DigitCollector()
     assert collect("1234", most=4, digits=pad) == "1234"
     pad.press("5", 500)
     pad.press("#", 600)
     assert pad.tick(600 + GATHER_MS, agent_silent=True) == "5#"
 
 
-def waiting(steps: list[tuple[float, str]], talking_until: float = 0) -> tuple[str | None, float]:
-    """Collects with a time-out of 2 s; the result and when it came, ticking every 100 ms."""
-    pad = Digits()
+def collect_timed(steps: list[tuple[float, str]], agent_speaks_until: float = 0) -> tuple[str | None, float]:
+    """Collects with a time-out of 2 s and a tick every 100 ms; returns the result and its time in ms."""
+    pad = DigitCollector()
 
     async def scenario() -> tuple[str | None, float]:
         task = asyncio.create_task(pad.collect(8, "#", 2_000, 0))
@@ -83,7 +83,7 @@ def waiting(steps: list[tuple[float, str]], talking_until: float = 0) -> tuple[s
             for at, key in steps:
                 if at == moment:
                     pad.press(key, moment)
-            pad.tick(moment, agent_silent=moment >= talking_until)
+            pad.tick(moment, agent_silent=moment >= agent_speaks_until)
             await asyncio.sleep(0)
             await asyncio.sleep(0)
             if task.done():
@@ -93,52 +93,52 @@ def waiting(steps: list[tuple[float, str]], talking_until: float = 0) -> tuple[s
     return run_virtual(scenario())
 
 
-def test_gives_up_after_the_time_out_with_what_was_pressed() -> None:
-    assert waiting([]) == ("", 2_000)
-    assert waiting([(500, "1"), (1_500, "2")]) == ("12", 3_500)
+def test_time_out_returns_what_was_pressed() -> None:
+    assert collect_timed([]) == ("", 2_000)
+    assert collect_timed([(500, "1"), (1_500, "2")]) == ("12", 3_500)
 
 
-def test_time_does_not_run_while_the_agent_speaks() -> None:
-    assert waiting([], talking_until=4_000) == ("", 5_900)
+def test_timeout_does_not_run_while_the_agent_speaks() -> None:
+    assert collect_timed([], agent_speaks_until=4_000) == ("", 5_900)
 
 
-def test_keys_that_nobody_asked_for_become_a_turn_after_a_pause() -> None:
-    pad = Digits()
+def test_unrequested_digits_become_a_turn_after_a_pause() -> None:
+    pad = DigitCollector()
     pad.press("1", 1_000)
     pad.press("2", 2_000)
-    assert not pad.collecting
+    assert not pad.is_collecting
     assert pad.tick(2_000 + GATHER_MS - 1, agent_silent=False) == ""
     assert pad.tick(2_000 + GATHER_MS, agent_silent=False) == "12"
     assert pad.tick(9_000, agent_silent=True) == ""
 
 
-def test_keys_of_a_collection_that_was_given_up_are_forgotten() -> None:
-    """They may be a card number: they must not turn up as the caller's words."""
-    pad = Digits()
+def test_digits_of_a_cancelled_collection_are_dropped() -> None:
+    """They may be a card number, so they must not become the caller's words."""
+    pad = DigitCollector()
     assert collect("4111", digits=pad) is None
-    assert not pad.collecting
+    assert not pad.is_collecting
     assert pad.tick(100_000, agent_silent=True) == ""
 
 
-def test_is_collecting_until_the_answer_is_there() -> None:
-    pad = Digits()
+def test_is_collecting_until_the_digits_are_complete() -> None:
+    pad = DigitCollector()
 
     async def scenario() -> list[bool]:
-        seen = [pad.collecting]
+        seen = [pad.is_collecting]
         task = asyncio.create_task(pad.collect(2, "#", 8_000, 0))
         await asyncio.sleep(0)
-        seen.append(pad.collecting)
+        seen.append(pad.is_collecting)
         pad.press("1", 10)
-        seen.append(pad.collecting)
+        seen.append(pad.is_collecting)
         pad.press("2", 20)
-        seen.append(pad.collecting)
+        seen.append(pad.is_collecting)
         assert await task == "12"
         return seen
 
     assert run_virtual(scenario()) == [False, True, True, False]
 
 
-def test_can_be_asked_again_at_once() -> None:
-    pad = Digits()
+def test_second_collection_can_follow_at_once() -> None:
+    pad = DigitCollector()
     assert collect("12#", digits=pad) == "12"
     assert collect("34#", digits=pad) == "34"

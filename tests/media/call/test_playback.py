@@ -1,86 +1,86 @@
-"""The ledger: what proves that something was heard, carriers in trouble, hold, resume and drop."""
+"""Playback: marks, stalled carriers, hold, resume and drop."""
 
 import pytest
 
 from media.call.playback import LOST_MARK_MS, MARK_EVERY_MS, Playback
 from media.call.utterance import Utterance
-from media.providers.ports import Spoken
-from tests.media.call.bench import STEP_MS, Bench, sound
-from tests.media.call.carrier import BYTES_PER_MS, Carrier, stretches
+from media.providers.ports import SpeechChunk
+from tests.media.call.playback_harness import STEP_MS, PlaybackHarness, sound
+from tests.media.call.simulated_carrier import BYTES_PER_MS, SimulatedCarrier, played_stretches
 
 # --- marks ---
 
 
-def test_without_delay_the_ledger_is_exact() -> None:
-    bench = Bench(Carrier())
-    bench.say(1_000)
-    bench.wait(345)
-    assert bench.heard == pytest.approx(345, abs=STEP_MS)
+def test_heard_ms_is_exact_without_delays() -> None:
+    harness = PlaybackHarness(SimulatedCarrier())
+    harness.say(1_000)
+    harness.wait(345)
+    assert harness.heard == pytest.approx(345, abs=STEP_MS)
 
 
-def test_marks_after_a_clear_prove_nothing() -> None:
-    bench = Bench(Carrier([40], [40]))
-    bench.say(3_000)
-    bench.complete()
-    bench.wait(500)
-    bench.ledger.drop(bench.carrier.now)
-    heard = bench.heard
-    bench.wait(1_000)
-    assert bench.carrier.clears == 1
-    assert bench.heard == heard == pytest.approx(500, abs=2 * 40 + STEP_MS)
+def test_marks_returned_after_a_clear_are_ignored() -> None:
+    harness = PlaybackHarness(SimulatedCarrier([40], [40]))
+    harness.say(3_000)
+    harness.complete()
+    harness.wait(500)
+    harness.playback.drop(harness.carrier.now)
+    heard = harness.heard
+    harness.wait(1_000)
+    assert harness.carrier.clears == 1
+    assert harness.heard == heard == pytest.approx(500, abs=2 * 40 + STEP_MS)
 
 
-def test_marks_of_the_last_utterance_do_not_move_the_next_one() -> None:
-    bench = Bench(Carrier([100], [100]))
-    bench.say(2_000)
-    bench.complete()
-    bench.wait(300)
-    bench.begin()
-    bench.say(2_000)
-    bench.wait(250)
-    assert bench.heard <= 250
-    played = len(bench.carrier.runs[-1].audio) / BYTES_PER_MS
-    assert bench.heard <= played + 100 + STEP_MS
+def test_marks_of_the_previous_utterance_are_ignored() -> None:
+    harness = PlaybackHarness(SimulatedCarrier([100], [100]))
+    harness.say(2_000)
+    harness.complete()
+    harness.wait(300)
+    harness.begin()
+    harness.say(2_000)
+    harness.wait(250)
+    assert harness.heard <= 250
+    played = len(harness.carrier.runs[-1].audio) / BYTES_PER_MS
+    assert harness.heard <= played + 100 + STEP_MS
 
 
 def test_an_unknown_mark_is_ignored() -> None:
-    bench = Bench(Carrier())
-    bench.say(1_000)
-    bench.ledger.marked("somebody else's", 5_000)
-    assert bench.ledger.heard_ms(100) == 100
+    harness = PlaybackHarness(SimulatedCarrier())
+    harness.say(1_000)
+    harness.playback.on_mark("unknown", 5_000)
+    assert harness.playback.heard_ms(100) == 100
 
 
-def test_a_lost_mark_is_covered_by_the_next_one() -> None:
+def test_next_mark_replaces_a_lost_one() -> None:
     sent: list[str] = []
 
-    class Wire(Carrier):
+    class RecordingCarrier(SimulatedCarrier):
         def mark(self, name: str) -> None:
             sent.append(name)
 
-    ledger = Playback(Wire())
-    ledger.begin(Utterance(1), 0)
-    ledger.receive(Spoken(sound(600)), 0)
-    ledger.marked(sent[2], 640)
-    assert ledger.heard_ms(640) == 600
-    ledger.marked(sent[0], 650)  # late, and of no more use
-    assert ledger.heard_ms(660) == 600
+    playback = Playback(RecordingCarrier())
+    playback.begin(Utterance(1), 0)
+    playback.receive(SpeechChunk(sound(600)), 0)
+    playback.on_mark(sent[2], 640)
+    assert playback.heard_ms(640) == 600
+    playback.on_mark(sent[0], 650)  # late: ignored
+    assert playback.heard_ms(660) == 600
 
 
-def test_a_mark_at_least_every_so_often_and_at_the_end() -> None:
+def test_marks_are_sent_every_200_ms_and_at_the_end() -> None:
     lengths: list[int] = []
 
-    class Wire(Carrier):
+    class RecordingCarrier(SimulatedCarrier):
         def play(self, ulaw: bytes) -> None:
             lengths.append(len(ulaw))
 
         def mark(self, name: str) -> None:
             lengths.append(0)
 
-    ledger = Playback(Wire())
-    ledger.begin(Utterance(1), 0)
+    playback = Playback(RecordingCarrier())
+    playback.begin(Utterance(1), 0)
     for _ in range(10):
-        ledger.receive(Spoken(sound(70)), 0)
-    ledger.complete(0)
+        playback.receive(SpeechChunk(sound(70)), 0)
+    playback.complete(0)
     since, total = 0, 0
     for length in lengths:
         since = since + length if length else 0
@@ -90,236 +90,241 @@ def test_a_mark_at_least_every_so_often_and_at_the_end() -> None:
     assert total == 700 * BYTES_PER_MS
 
 
-def test_audio_that_comes_when_the_carrier_ran_dry_counts_from_then_on() -> None:
-    """Also while the last mark is still on its way back: the gap between two chunks is no listening time."""
-    bench = Bench(Carrier([0], [150]))
-    bench.say(200)
-    bench.wait(300)
-    bench.say(200)
-    assert bench.heard == pytest.approx(200, abs=STEP_MS)
-    bench.wait(100)
-    assert 250 - STEP_MS <= bench.heard <= 300 + STEP_MS  # the mark that came meanwhile was 150 ms old
+def test_audio_after_an_underrun_counts_from_its_arrival() -> None:
+    """The gap between two chunks is not heard, also while the last mark is still on its way back."""
+    harness = PlaybackHarness(SimulatedCarrier([0], [150]))
+    harness.say(200)
+    harness.wait(300)
+    harness.say(200)
+    assert harness.heard == pytest.approx(200, abs=STEP_MS)
+    harness.wait(100)
+    assert 250 - STEP_MS <= harness.heard <= 300 + STEP_MS  # the mark that was returned meanwhile was 150 ms late
 
 
-# --- a carrier in trouble ---
+# --- carriers that stall or return no marks ---
 
 
-def test_a_stalled_carrier_is_not_believed_for_long() -> None:
-    bench = Bench(Carrier([20], [20]))
-    bench.say(5_000)
-    bench.wait(1_000)
-    bench.carrier.stalled = True
-    bench.wait(3_000)
-    assert bench.heard <= 1_000 + 200 + 400  # the mark that is due, and how long it is waited for
-    bench.carrier.stalled = False
-    bench.complete()
-    bench.wait_until_finished()
-    assert bench.carrier.now >= 8_000
-    assert bench.heard == 5_000
+def test_extrapolation_stops_when_the_carrier_stalls() -> None:
+    harness = PlaybackHarness(SimulatedCarrier([20], [20]))
+    harness.say(5_000)
+    harness.wait(1_000)
+    harness.carrier.stalled = True
+    harness.wait(3_000)
+    assert harness.heard <= 1_000 + 200 + 400  # up to the mark that is due, plus OVERDUE_MS
+    harness.carrier.stalled = False
+    harness.complete()
+    harness.wait_until_finished()
+    assert harness.carrier.now >= 8_000
+    assert harness.heard == 5_000
 
 
-def test_a_carrier_that_returns_no_marks_does_not_hang_the_call() -> None:
-    bench = Bench(Carrier())
-    bench.carrier.deaf = True
-    bench.say(3_000)
-    bench.complete()
-    bench.wait(3_000)
-    assert not bench.ledger.finished(bench.carrier.now)
-    bench.wait_until_finished()
-    assert bench.carrier.now == pytest.approx(3_000 + LOST_MARK_MS, abs=STEP_MS)
-    assert bench.heard == 3_000
+def test_utterance_finishes_without_marks_after_a_time_limit() -> None:
+    harness = PlaybackHarness(SimulatedCarrier())
+    harness.carrier.returns_no_marks = True
+    harness.say(3_000)
+    harness.complete()
+    harness.wait(3_000)
+    assert not harness.playback.finished(harness.carrier.now)
+    harness.wait_until_finished()
+    assert harness.carrier.now == pytest.approx(3_000 + LOST_MARK_MS, abs=STEP_MS)
+    assert harness.heard == 3_000
 
 
-def test_is_silent_only_when_the_last_mark_is_back() -> None:
-    bench = Bench(Carrier([100], [100]))
-    bench.say(400)
-    bench.complete()
-    bench.wait(590)
-    assert not bench.ledger.silent(bench.carrier.now)
-    bench.wait(20)
-    assert bench.ledger.silent(bench.carrier.now)
-    assert bench.ledger.finished(bench.carrier.now)
+def test_silent_only_after_the_last_mark() -> None:
+    harness = PlaybackHarness(SimulatedCarrier([100], [100]))
+    harness.say(400)
+    harness.complete()
+    harness.wait(590)
+    assert not harness.playback.silent(harness.carrier.now)
+    harness.wait(20)
+    assert harness.playback.silent(harness.carrier.now)
+    assert harness.playback.finished(harness.carrier.now)
 
 
 # --- hold, resume, drop ---
 
 
-def test_time_in_a_hold_is_not_heard() -> None:
-    bench = Bench(Carrier())
-    bench.say(2_000)
-    bench.wait(500)
-    bench.hold()
-    bench.wait(1_000)
-    assert bench.heard == pytest.approx(500, abs=STEP_MS)
-    assert len(bench.take()) == pytest.approx(500 * BYTES_PER_MS, abs=STEP_MS * BYTES_PER_MS)
-    assert bench.ledger.silent(bench.carrier.now)
-    assert not bench.ledger.finished(bench.carrier.now)
+def test_nothing_is_heard_during_a_hold() -> None:
+    harness = PlaybackHarness(SimulatedCarrier())
+    harness.say(2_000)
+    harness.wait(500)
+    harness.hold()
+    harness.wait(1_000)
+    assert harness.heard == pytest.approx(500, abs=STEP_MS)
+    assert len(harness.all_heard_audio()) == pytest.approx(500 * BYTES_PER_MS, abs=STEP_MS * BYTES_PER_MS)
+    assert harness.playback.silent(harness.carrier.now)
+    assert not harness.playback.finished(harness.carrier.now)
 
 
-def test_resumes_at_the_start_of_the_cut_word() -> None:
-    bench = Bench(Carrier())
-    bench.say(2_000)
-    bench.complete()
-    bench.wait(1_000)  # in the middle of w3
-    bench.hold()
-    bench.wait(100)
-    bench.resume()
-    bench.wait_until_finished()
-    first, second = stretches(bench.carrier, bench.audio)
+def test_resume_starts_at_the_beginning_of_the_cut_word() -> None:
+    harness = PlaybackHarness(SimulatedCarrier())
+    harness.say(2_000)
+    harness.complete()
+    harness.wait(1_000)  # in the middle of w3
+    harness.hold()
+    harness.wait(100)
+    harness.resume()
+    harness.wait_until_finished()
+    first, second = played_stretches(harness.carrier, harness.audio)
     assert first.end / BYTES_PER_MS == pytest.approx(1_000, abs=STEP_MS)
     assert second.start == 900 * BYTES_PER_MS
-    assert second.end == len(bench.audio)
-    assert bench.take() == bench.audio[: first.end] + bench.audio[second.start :]
+    assert second.end == len(harness.audio)
+    assert harness.all_heard_audio() == harness.audio[: first.end] + harness.audio[second.start :]
 
 
-def test_heard_never_goes_back_when_the_cut_word_is_said_again() -> None:
-    bench = Bench(Carrier())
-    bench.say(2_000)
-    bench.wait(1_000)
-    bench.hold()
-    bench.resume()
-    bench.wait(50)
-    assert bench.heard == pytest.approx(1_000, abs=STEP_MS)
-    assert bench.ledger.left_ms(bench.carrier.now) == pytest.approx(2_000 - 950, abs=STEP_MS)
+def test_heard_ms_does_not_decrease_when_the_cut_word_is_repeated() -> None:
+    harness = PlaybackHarness(SimulatedCarrier())
+    harness.say(2_000)
+    harness.wait(1_000)
+    harness.hold()
+    harness.resume()
+    harness.wait(50)
+    assert harness.heard == pytest.approx(1_000, abs=STEP_MS)
+    assert harness.playback.left_ms(harness.carrier.now) == pytest.approx(2_000 - 950, abs=STEP_MS)
 
 
-def test_audio_that_comes_in_a_hold_waits() -> None:
-    bench = Bench(Carrier())
-    bench.hold()
-    bench.say(300)
-    bench.complete()
-    bench.wait(500)
-    assert not bench.carrier.runs[-1].pieces
-    assert bench.carrier.clears == 0  # nothing was there to be cleared
-    bench.resume()
-    bench.wait_until_finished()
-    assert bench.carrier.runs[-1].audio == bench.audio
+def test_audio_received_during_a_hold_is_sent_on_resume() -> None:
+    harness = PlaybackHarness(SimulatedCarrier())
+    harness.hold()
+    harness.say(300)
+    harness.complete()
+    harness.wait(500)
+    assert not harness.carrier.runs[-1].pieces
+    assert harness.carrier.clears == 0  # no audio had been sent
+    harness.resume()
+    harness.wait_until_finished()
+    assert harness.carrier.runs[-1].audio == harness.audio
 
 
-def test_holding_twice_and_resuming_twice_changes_nothing() -> None:
-    bench = Bench(Carrier())
-    bench.say(1_000)
-    bench.complete()
-    bench.wait(450)
-    bench.hold()
-    bench.hold()
-    bench.resume()
-    bench.resume()
-    bench.wait_until_finished()
-    assert bench.carrier.clears == 1
-    assert [len(found.positions) for found in stretches(bench.carrier, bench.audio)] == [450, 700]
+def test_hold_and_resume_are_idempotent() -> None:
+    harness = PlaybackHarness(SimulatedCarrier())
+    harness.say(1_000)
+    harness.complete()
+    harness.wait(450)
+    harness.hold()
+    harness.hold()
+    harness.resume()
+    harness.resume()
+    harness.wait_until_finished()
+    assert harness.carrier.clears == 1
+    assert [len(stretch.positions) for stretch in played_stretches(harness.carrier, harness.audio)] == [450, 700]
 
 
-def test_a_drop_is_for_good() -> None:
-    bench = Bench(Carrier())
-    bench.say(1_000)
-    bench.wait(300)
-    bench.ledger.drop(bench.carrier.now)
-    bench.say(1_000)  # the voice had not noticed yet
-    bench.complete()
-    bench.wait(500)
-    assert bench.ledger.finished(bench.carrier.now)
-    assert len(bench.carrier.runs) == 2
-    assert not bench.carrier.runs[-1].pieces
-    assert bench.heard == pytest.approx(300, abs=STEP_MS)
+def test_dropped_utterance_is_never_resumed() -> None:
+    harness = PlaybackHarness(SimulatedCarrier())
+    harness.say(1_000)
+    harness.wait(300)
+    harness.playback.drop(harness.carrier.now)
+    harness.say(1_000)  # the voice still delivers audio
+    harness.complete()
+    harness.wait(500)
+    assert harness.playback.finished(harness.carrier.now)
+    assert len(harness.carrier.runs) == 2
+    assert not harness.carrier.runs[-1].pieces
+    assert harness.heard == pytest.approx(300, abs=STEP_MS)
 
 
-def test_a_drop_in_a_hold_clears_once() -> None:
-    bench = Bench(Carrier())
-    bench.say(1_000)
-    bench.wait(300)
-    bench.hold()
-    bench.wait(200)
-    bench.ledger.drop(bench.carrier.now)
-    assert bench.carrier.clears == 1
-    assert bench.heard == pytest.approx(300, abs=STEP_MS)
+def test_drop_during_a_hold_does_not_clear_again() -> None:
+    harness = PlaybackHarness(SimulatedCarrier())
+    harness.say(1_000)
+    harness.wait(300)
+    harness.hold()
+    harness.wait(200)
+    harness.playback.drop(harness.carrier.now)
+    assert harness.carrier.clears == 1
+    assert harness.heard == pytest.approx(300, abs=STEP_MS)
 
 
-def test_the_carrier_is_cleared_although_all_should_have_been_played() -> None:
-    """A tail without a mark may still be in the carrier's buffer: only a mark proves that it is not."""
-    bench = Bench(Carrier([150], [0]))
-    bench.say(100)
-    bench.wait(120)
-    bench.hold()
-    assert bench.carrier.clears == 1
+def test_hold_clears_the_carrier_when_no_mark_proves_the_end() -> None:
+    """Audio without a mark behind it may still be in the carrier's buffer."""
+    harness = PlaybackHarness(SimulatedCarrier([150], [0]))
+    harness.say(100)
+    harness.wait(120)
+    harness.hold()
+    assert harness.carrier.clears == 1
 
 
-def test_nothing_is_cleared_when_marks_prove_that_all_was_played() -> None:
-    bench = Bench(Carrier())
-    bench.say(100)
-    bench.complete()
-    bench.wait_until_finished()
-    bench.ledger.drop(bench.carrier.now)
-    assert bench.carrier.clears == 0
+def test_drop_does_not_clear_when_marks_prove_the_end() -> None:
+    harness = PlaybackHarness(SimulatedCarrier())
+    harness.say(100)
+    harness.complete()
+    harness.wait_until_finished()
+    harness.playback.drop(harness.carrier.now)
+    assert harness.carrier.clears == 0
 
 
-def test_the_next_utterance_drops_what_is_left() -> None:
-    bench = Bench(Carrier())
-    bench.say(1_000)
-    bench.wait(300)
-    bench.begin()
-    assert bench.carrier.clears == 1
-    assert bench.heard == 0
-    assert len(bench.take()) == pytest.approx(300 * BYTES_PER_MS, abs=STEP_MS * BYTES_PER_MS)
+def test_next_utterance_drops_the_rest_of_the_current_one() -> None:
+    harness = PlaybackHarness(SimulatedCarrier())
+    harness.say(1_000)
+    harness.wait(300)
+    harness.begin()
+    assert harness.carrier.clears == 1
+    assert harness.heard == 0
+    assert len(harness.all_heard_audio()) == pytest.approx(300 * BYTES_PER_MS, abs=STEP_MS * BYTES_PER_MS)
 
 
-def test_the_end_of_a_finished_utterance_is_kept_when_the_next_begins() -> None:
-    bench = Bench(Carrier())
-    bench.say(500)
-    bench.complete()
-    while not bench.ledger.finished(bench.carrier.now):
-        for name in bench.carrier.step():
-            bench.ledger.marked(name, bench.carrier.now)
-    whole = bench.audio
-    bench.begin()
-    assert bench.carrier.clears == 0
-    assert bench.take() == whole
+def test_end_of_an_utterance_is_reported_as_heard_when_the_next_begins() -> None:
+    harness = PlaybackHarness(SimulatedCarrier())
+    harness.say(500)
+    harness.complete()
+    while not harness.playback.finished(harness.carrier.now):
+        for name in harness.carrier.step():
+            harness.playback.on_mark(name, harness.carrier.now)
+    whole = harness.audio
+    harness.begin()
+    assert harness.carrier.clears == 0
+    assert harness.all_heard_audio() == whole
 
 
-def test_the_end_is_kept_although_its_mark_was_lost() -> None:
-    bench = Bench(Carrier())
-    bench.carrier.deaf = True
-    bench.say(500)
-    bench.complete()
-    while not bench.ledger.finished(bench.carrier.now):
-        bench.carrier.step()
-    whole = bench.audio
-    bench.begin()
-    assert bench.take() == whole
+def test_end_of_an_utterance_is_reported_as_heard_without_its_mark() -> None:
+    harness = PlaybackHarness(SimulatedCarrier())
+    harness.carrier.returns_no_marks = True
+    harness.say(500)
+    harness.complete()
+    while not harness.playback.finished(harness.carrier.now):
+        harness.carrier.step()
+    whole = harness.audio
+    harness.begin()
+    assert harness.all_heard_audio() == whole
 
 
-def test_what_is_left_never_grows_again() -> None:
-    """Also when a mark tells that the carrier is behind what was reckoned."""
-    bench = Bench(Carrier([0], [150]))
-    bench.say(1_000)
-    bench.wait(340)
-    assert bench.ledger.left_ms(bench.carrier.now) == 660
-    bench.wait(10)  # the mark at 200 ms comes, 150 ms late
-    assert bench.ledger.left_ms(bench.carrier.now) == 660
+def test_left_ms_never_increases() -> None:
+    """Also when a mark shows that the carrier is behind the extrapolated position."""
+    harness = PlaybackHarness(SimulatedCarrier([0], [150]))
+    harness.say(1_000)
+    harness.wait(340)
+    assert harness.playback.left_ms(harness.carrier.now) == 660
+    harness.wait(10)  # the mark at 200 ms returns, 150 ms late
+    assert harness.playback.left_ms(harness.carrier.now) == 660
 
 
-def test_an_utterance_without_audio_is_finished_and_unheard() -> None:
-    bench = Bench(Carrier())
-    bench.utterance.plan("...")
-    assert not bench.ledger.finished(0)
-    bench.complete()
-    assert bench.ledger.finished(0)
-    assert bench.ledger.heard_text(0) == ""
+def test_utterance_without_audio_finishes_unheard() -> None:
+    harness = PlaybackHarness(SimulatedCarrier())
+    harness.utterance.plan("...")
+    assert not harness.playback.finished(0)
+    harness.complete()
+    assert harness.playback.finished(0)
+    assert harness.playback.heard_text(0) == ""
 
 
-def test_before_the_first_utterance_all_is_quiet() -> None:
-    ledger = Playback(Carrier(), keep_heard=True)
-    ledger.hold(10)
-    ledger.resume(20)
-    assert ledger.finished(30)
-    assert ledger.silent(30)
-    assert (ledger.heard_ms(30), ledger.heard_text(30), ledger.left_ms(30)) == (0, "", 0)
-    assert ledger.take_heard(30) == []
+def test_playback_is_silent_before_the_first_utterance() -> None:
+    playback, heard_audio = Playback(SimulatedCarrier()), list[bytes]()
+    playback.heard_readers = (lambda audio, at_ms: heard_audio.append(audio),)
+    playback.hold(10)
+    playback.resume(20)
+    assert playback.finished(30)
+    assert playback.silent(30)
+    assert (playback.heard_ms(30), playback.heard_text(30), playback.left_ms(30)) == (0, "", 0)
+    assert heard_audio == []
 
 
-def test_nothing_is_kept_unless_asked_for() -> None:
-    ledger = Playback(Carrier())
-    ledger.begin(Utterance(1), 0)
-    ledger.receive(Spoken(sound(100)), 0)
-    assert ledger.heard_ms(100) == 100
-    assert ledger.take_heard(100) == []
+def test_reader_gets_only_audio_heard_while_it_is_set() -> None:
+    playback, heard_audio = Playback(SimulatedCarrier()), list[tuple[bytes, float]]()
+    playback.begin(Utterance(1), 0)
+    playback.receive(SpeechChunk(sound(100)), 0)
+    assert playback.heard_ms(40) == 40
+    playback.heard_readers = (lambda audio, at_ms: heard_audio.append((audio, at_ms)),)
+    assert playback.heard_ms(70) == 70
+    playback.heard_readers = ()
+    assert playback.heard_ms(100) == 100
+    assert heard_audio == [(sound(70)[320:], 40)]

@@ -1,4 +1,4 @@
-"""The recording: two legs on one clock, nothing lost, playable at every moment, and never a danger to the call."""
+"""The recording: two channels on one clock, nothing lost, playable after each flush; its errors do not end the call."""
 
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from media.audio import mulaw
+from media.audio.mulaw import BYTES_PER_MS, SILENCE
 from media.audio.wav import read_wav
-from media.call.playback import HeardAudio
-from media.call.recording import BYTES_PER_MS, GAP_MS, SEAM_MS, SETTLE_MS, SILENCE, Recorder, StereoMix
+from media.call.recording import GAP_MS, SEAM_MS, SETTLE_MS, RecordingWriter, StereoMix
 
 
 def sound(byte: int, ms: int) -> bytes:
     return bytes([byte]) * (ms * BYTES_PER_MS)
 
 
-def legs(pcm: bytes) -> tuple[bytes, bytes]:
-    """The two legs of interleaved PCM as mu-law again (the test's codes survive the round trip)."""
+def channels(pcm: bytes) -> tuple[bytes, bytes]:
+    """Returns the two channels of interleaved PCM as mu-law (the codes that the tests use survive the round trip)."""
     both = np.frombuffer(pcm, "<i2").reshape(-1, 2)
     return mulaw.encode(both[:, 0].tobytes()), mulaw.encode(both[:, 1].tobytes())
 
@@ -31,48 +31,48 @@ def quiet(ms: float) -> bytes:
     return SILENCE * round(ms * BYTES_PER_MS)
 
 
-# --- the caller's leg ---
+# --- the caller's channel ---
 
 
-def test_the_caller_is_left_and_the_agent_right() -> None:
+def test_caller_is_left_and_agent_right() -> None:
     mix = StereoMix()
-    mix.caller(sound(0x10, 100), 100)
-    mix.agent([HeardAudio(0, sound(0x20, 40))])
-    assert legs(mix.take(100)) == (sound(0x10, 100), sound(0x20, 40) + quiet(60))
+    mix.add_caller(sound(0x10, 100), 100)
+    mix.add_agent(sound(0x20, 40), 0)
+    assert channels(mix.take(100)) == (sound(0x10, 100), sound(0x20, 40) + quiet(60))
 
 
-def test_a_hole_that_the_carrier_left_is_silence() -> None:
+def test_gap_in_the_caller_audio_is_silence() -> None:
     mix = StereoMix()
-    mix.caller(sound(0x10, 20), 20)
-    mix.caller(sound(0x11, 20), 1_020)
-    assert legs(mix.take(1_020))[0] == sound(0x10, 20) + quiet(980) + sound(0x11, 20)
+    mix.add_caller(sound(0x10, 20), 20)
+    mix.add_caller(sound(0x11, 20), 1_020)
+    assert channels(mix.take(1_020))[0] == sound(0x10, 20) + quiet(980) + sound(0x11, 20)
 
 
-def test_jitter_makes_no_hole() -> None:
+def test_jitter_makes_no_gap() -> None:
     mix = StereoMix()
     for number in range(10):
-        mix.caller(sound(number + 1, 20), 20 * (number + 1) + (GAP_MS - 1 if number % 3 == 1 else 0))
-    assert legs(mix.take(200))[0] == b"".join(sound(number + 1, 20) for number in range(10))
+        mix.add_caller(sound(number + 1, 20), 20 * (number + 1) + (GAP_MS - 1 if number % 3 == 1 else 0))
+    assert channels(mix.take(200))[0] == b"".join(sound(number + 1, 20) for number in range(10))
 
 
-def test_audio_that_was_only_late_stays_in_its_place() -> None:
-    """The network stalls for a second and then delivers everything at once: there never was a hole."""
+def test_inserted_silence_is_removed_when_the_audio_was_only_late() -> None:
+    """The network stalls for a second and then delivers everything at once."""
     mix = StereoMix()
-    mix.caller(sound(0x10, 20), 20)
+    mix.add_caller(sound(0x10, 20), 20)
     for number in range(50):
-        mix.caller(sound(number, 20), 1_020 + number / 10)
-    left = legs(mix.take(mix.end_ms))[0]
+        mix.add_caller(sound(number, 20), 1_020 + number / 10)
+    left = channels(mix.take(mix.end_ms))[0]
     assert left.endswith(b"".join(sound(number, 20) for number in range(50)))
     assert len(left) / BYTES_PER_MS == pytest.approx(1_025, abs=5)
 
 
-def test_a_hole_that_was_taken_already_can_not_be_closed() -> None:
+def test_silence_that_was_already_taken_is_not_removed() -> None:
     mix = StereoMix()
-    mix.caller(sound(0x10, 20), 20)
-    mix.caller(sound(0x11, 20), 1_020)
+    mix.add_caller(sound(0x10, 20), 20)
+    mix.add_caller(sound(0x11, 20), 1_020)
     taken = mix.take(500)
-    mix.caller(sound(0x12, 980), 1_025)
-    left = legs(taken + mix.take(mix.end_ms))[0]
+    mix.add_caller(sound(0x12, 980), 1_025)
+    left = channels(taken + mix.take(mix.end_ms))[0]
     assert left.endswith(sound(0x11, 20) + sound(0x12, 980))
     assert left.startswith(sound(0x10, 20) + quiet(480))
 
@@ -81,59 +81,61 @@ def test_a_hole_that_was_taken_already_can_not_be_closed() -> None:
     frames=st.lists(st.tuples(st.integers(0, 900), st.booleans()), min_size=1, max_size=60),
     takes=st.sets(st.integers(0, 59)),
 )
-def test_every_byte_of_the_caller_is_there_and_never_ahead_of_the_clock(
+def test_caller_channel_loses_nothing_and_is_never_ahead_of_the_clock(
     frames: list[tuple[int, bool]], takes: set[int]
 ) -> None:
-    """Frames come 20 ms apart, or after a stall in a burst; what matters is that none is lost and order is kept."""
+    """Frames come 20 ms apart, or in a burst after a stall."""
     mix, now, sent, left = StereoMix(), 0.0, 0, b""
     for number, (pause, stalled) in enumerate(frames):
         now = max(now, 20 * (number + 1)) + (pause if stalled else 0)
-        mix.caller(sound(number + 1, 20), now)
+        mix.add_caller(sound(number + 1, 20), now)
         sent += 20
         if number in takes:
-            left += legs(mix.take(now - SETTLE_MS))[0]
-    left += legs(mix.take(max(now, mix.end_ms)))[0]
+            left += channels(mix.take(now - SETTLE_MS))[0]
+    left += channels(mix.take(max(now, mix.end_ms)))[0]
     assert left.replace(SILENCE, b"") == b"".join(sound(number + 1, 20) for number in range(len(frames)))
     if not takes:
         assert len(left) / BYTES_PER_MS <= now + 1
 
 
-# --- the agent's leg ---
+# --- the agent's channel ---
 
 
-def test_the_agent_lies_where_it_was_heard() -> None:
+def test_agent_audio_is_placed_where_it_was_heard() -> None:
     mix = StereoMix()
-    mix.agent([HeardAudio(300, sound(0x20, 100)), HeardAudio(700, sound(0x21, 100))])
-    assert legs(mix.take(900))[1] == quiet(300) + sound(0x20, 100) + quiet(300) + sound(0x21, 100) + quiet(100)
+    mix.add_agent(sound(0x20, 100), 300)
+    mix.add_agent(sound(0x21, 100), 700)
+    assert channels(mix.take(900))[1] == quiet(300) + sound(0x20, 100) + quiet(300) + sound(0x21, 100) + quiet(100)
 
 
-def test_pieces_of_one_sound_have_no_seam() -> None:
+def test_consecutive_agent_audio_is_joined_without_a_gap() -> None:
     mix = StereoMix()
-    mix.agent([HeardAudio(0, sound(0x20, 100)), HeardAudio(100 + SEAM_MS, sound(0x21, 100))])
-    mix.agent([HeardAudio(150, sound(0x22, 100))])
-    assert legs(mix.take(300))[1] == sound(0x20, 100) + sound(0x21, 100) + sound(0x22, 100)
+    mix.add_agent(sound(0x20, 100), 0)
+    mix.add_agent(sound(0x21, 100), 100 + SEAM_MS)
+    mix.add_agent(sound(0x22, 100), 150)
+    assert channels(mix.take(300))[1] == sound(0x20, 100) + sound(0x21, 100) + sound(0x22, 100)
 
 
 @given(
     pieces=st.lists(st.tuples(st.integers(0, 400), st.integers(1, 300)), max_size=30),
     every=st.integers(1, 7),
 )
-def test_every_byte_of_the_agent_is_there_once_however_it_is_taken(pieces: list[tuple[int, int]], every: int) -> None:
+def test_agent_channel_holds_every_byte_once_whenever_it_is_taken(pieces: list[tuple[int, int]], every: int) -> None:
     mix, now, right, expected = StereoMix(), 0.0, b"", b""
     for number, (pause, ms) in enumerate(pieces):
         audio = sound(number + 1, ms)
-        mix.agent([HeardAudio(now + pause, audio)])
+        mix.add_agent(audio, now + pause)
         expected += audio
         now += pause + ms
         if number % every == 0:
-            right += legs(mix.take(now - SETTLE_MS))[1]
-    right += legs(mix.take(max(now, mix.end_ms)))[1]
+            right += channels(mix.take(now - SETTLE_MS))[1]
+    right += channels(mix.take(max(now, mix.end_ms)))[1]
     assert right.replace(SILENCE, b"") == expected
 
 
-def test_each_moment_is_taken_once() -> None:
+def test_each_millisecond_is_taken_once() -> None:
     mix = StereoMix()
-    mix.caller(sound(0x10, 100), 100)
+    mix.add_caller(sound(0x10, 100), 100)
     assert len(mix.take(60.4)) + len(mix.take(100)) == 100 * BYTES_PER_MS * 4
     assert mix.take(100) == mix.take(40) == b""
 
@@ -141,8 +143,8 @@ def test_each_moment_is_taken_once() -> None:
 # --- the file ---
 
 
-class OneThread(Executor):
-    """Does the work at once and counts it."""
+class ImmediateExecutor(Executor):
+    """Runs each job in `submit` and counts them."""
 
     def __init__(self) -> None:
         self.jobs = 0
@@ -160,48 +162,50 @@ def disk() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
-def test_the_file_holds_both_legs_to_the_last_moment(tmp_path: Path, disk: ThreadPoolExecutor) -> None:
-    recorder = Recorder(tmp_path / "calls" / "a.wav", disk)
+def test_file_contains_both_channels_to_their_end(tmp_path: Path, disk: ThreadPoolExecutor) -> None:
+    recorder = RecordingWriter(tmp_path / "calls" / "a.wav", disk)
     for number in range(100):
-        recorder.caller(sound(0x10, 20), 20 * (number + 1))
-    recorder.flush([HeardAudio(500, sound(0x20, 300))], 1_000)
-    recorder.flush([HeardAudio(1_900, sound(0x21, 110))], 2_000, last=True)
+        recorder.add_caller(sound(0x10, 20), 20 * (number + 1))
+    recorder.add_agent(sound(0x20, 300), 500)
+    recorder.flush(1_000)
+    recorder.add_agent(sound(0x21, 110), 1_900)
+    recorder.flush(2_000, last=True)
     assert recorder.close() == 2_010
     wav = read_wav(recorder.path.read_bytes())
     assert (wav.sample_rate, wav.samples.shape) == (8_000, (2_010 * 8, 2))
     pcm = (wav.samples * 32_768).astype("<i2").tobytes()
-    left, right = legs(pcm)
+    left, right = channels(pcm)
     assert left == sound(0x10, 2_000) + quiet(10)
     assert right == quiet(500) + sound(0x20, 300) + quiet(1_100) + sound(0x21, 110)
 
 
 def test_the_file_can_be_played_after_each_flush(tmp_path: Path) -> None:
-    recorder = Recorder(tmp_path / "a.wav", OneThread())
+    recorder = RecordingWriter(tmp_path / "a.wav", ImmediateExecutor())
     for second in (1, 2, 3):
-        recorder.caller(sound(0x10, 1_000), second * 1_000)
-        recorder.flush([], second * 1_000)
+        recorder.add_caller(sound(0x10, 1_000), second * 1_000)
+        recorder.flush(second * 1_000)
         assert read_wav(recorder.path.read_bytes()).seconds == second - SETTLE_MS / 1_000
     recorder.close()
 
 
-def test_nothing_settled_is_no_work_for_the_disk(tmp_path: Path) -> None:
-    disk = OneThread()
-    recorder = Recorder(tmp_path / "a.wav", disk)
-    recorder.caller(sound(0x10, 200), 200)
-    recorder.flush([], SETTLE_MS)
+def test_disk_is_not_used_before_audio_is_settled(tmp_path: Path) -> None:
+    disk = ImmediateExecutor()
+    recorder = RecordingWriter(tmp_path / "a.wav", disk)
+    recorder.add_caller(sound(0x10, 200), 200)
+    recorder.flush(SETTLE_MS)
     assert disk.jobs == 0
 
 
-def test_a_recording_of_nothing_has_no_length(tmp_path: Path, disk: ThreadPoolExecutor) -> None:
-    assert Recorder(tmp_path / "a.wav", disk).close() == 0
+def test_empty_recording_has_length_zero(tmp_path: Path, disk: ThreadPoolExecutor) -> None:
+    assert RecordingWriter(tmp_path / "a.wav", disk).close() == 0
 
 
-def test_a_disk_that_fails_costs_the_recording_and_not_the_call(tmp_path: Path, disk: ThreadPoolExecutor) -> None:
+def test_disk_error_ends_the_recording_and_not_the_call(tmp_path: Path, disk: ThreadPoolExecutor) -> None:
     (tmp_path / "file").write_bytes(b"")
-    recorder = Recorder(tmp_path / "file" / "a.wav", disk)
+    recorder = RecordingWriter(tmp_path / "file" / "a.wav", disk)
     with capture_logs() as logs:
         for second in (1, 2, 3):
-            recorder.caller(sound(0x10, 1_000), second * 1_000)
-            recorder.flush([], second * 1_000)
+            recorder.add_caller(sound(0x10, 1_000), second * 1_000)
+            recorder.flush(second * 1_000)
         assert recorder.close() == 0
-    assert [entry["event"] for entry in logs] == ["recording.broken"]
+    assert [entry["event"] for entry in logs] == ["recording.failed"]

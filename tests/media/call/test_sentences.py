@@ -1,4 +1,4 @@
-"""The splitter: nothing lost, the first clause early, no cut inside an abbreviation, no endless hold."""
+"""The splitter: no text lost, the first clause early, no cut in an abbreviation, a limit on buffered text."""
 
 import random
 
@@ -6,18 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.call.sentences import FIRST_LONGEST, LONGEST, UNBROKEN, Sentences
+from media.call.sentences import FIRST_LONGEST, LONGEST, UNBROKEN, SentenceSplitter
 
 
 def split(text: str, size: int = 3) -> list[str]:
-    """The pieces of a text that comes in chunks of that size."""
-    sentences = Sentences()
+    """Returns the pieces of a text that is fed in chunks of `size` characters."""
+    sentences = SentenceSplitter()
     pieces = [piece for at in range(0, len(text), size) for piece in sentences.feed(text[at : at + size])]
     return pieces + sentences.flush()
 
 
-def test_the_first_clause_comes_as_soon_as_it_is_complete() -> None:
-    sentences = Sentences()
+def test_first_clause_is_returned_as_soon_as_it_is_complete() -> None:
+    sentences = SentenceSplitter()
     assert sentences.feed("Thanks for calling,") == []
     assert sentences.feed(" how") == ["Thanks for calling, "]
 
@@ -33,12 +33,12 @@ def test_later_pieces_are_whole_sentences(size: int) -> None:
     ]
 
 
-def test_a_start_too_short_to_sound_natural_waits_for_more() -> None:
+def test_very_short_first_clause_is_joined_with_the_next() -> None:
     assert split("Well, yes, of course, we can.")[0] == "Well, yes, of course, "
     assert split("Ok. We can do that.") == ["Ok. We can do that."]
 
 
-def test_a_short_question_or_cry_stands_alone() -> None:
+def test_short_question_or_exclamation_is_a_piece() -> None:
     assert split("Sure! Let me look that up.") == ["Sure! ", "Let me look that up."]
     assert split("Who? I can't find that name.") == ["Who? ", "I can't find that name."]
 
@@ -80,7 +80,7 @@ def test_list_numbers_stay_with_their_items() -> None:
     ]
 
 
-def test_a_long_number_does_end_a_sentence() -> None:
+def test_long_number_may_end_a_sentence() -> None:
     assert split("Your code is 4417. Please write it down.") == ["Your code is 4417. ", "Please write it down."]
 
 
@@ -89,15 +89,15 @@ def test_quotes_and_brackets_belong_to_the_sentence_before() -> None:
     assert split("It is late (very late!) Call tomorrow then.")[0] == "It is late (very late!) "
 
 
-def test_other_scripts_have_their_own_ends() -> None:
+def test_sentence_ends_of_other_scripts_are_known() -> None:
     japanese = "はい、承知しました。確認いたしますので、少々お待ちください。それではまた。"
     assert len(split(japanese)) > 1
     assert len(split("आपका स्वागत है हमारे यहाँ। मैं आपकी मदद करूँगी।")) == 2
     assert len(split("هل يمكنني مساعدتك اليوم؟ نحن هنا من أجلك.")) == 2
 
 
-def test_words_without_punctuation_are_not_held_for_ever() -> None:
-    sentences = Sentences()
+def test_words_without_punctuation_are_cut() -> None:
+    sentences = SentenceSplitter()
     waiting, longest_wait = "", 0
     for index in range(200):
         word = f"word{index} "
@@ -112,11 +112,11 @@ def test_words_without_punctuation_are_not_held_for_ever() -> None:
     assert longest_wait <= LONGEST
 
 
-def test_text_without_blanks_is_not_held_for_ever() -> None:
+def test_text_without_spaces_is_cut() -> None:
     assert [len(piece) for piece in split("x" * 1_000)] == [UNBROKEN] * 3 + [1_000 - 3 * UNBROKEN]
 
 
-def test_nothing_makes_nothing() -> None:
+def test_empty_text_makes_no_piece() -> None:
     assert split("") == []
     assert split(" \n ") == []
 
@@ -146,7 +146,7 @@ _words = st.sampled_from(
 @given(words=st.lists(st.one_of(_words, st.text(max_size=8)), max_size=60), seed=st.integers(0, 2**16))
 def test_pieces_joined_are_the_text_however_it_is_chunked(words: list[str], seed: int) -> None:
     text, chance = " ".join(words), random.Random(seed)
-    sentences, pieces, at = Sentences(), [], 0
+    sentences, pieces, at = SentenceSplitter(), [], 0
     while at < len(text):
         size = chance.choice((1, 2, 5, 30, 400))
         pieces += sentences.feed(text[at : at + size])

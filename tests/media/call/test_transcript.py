@@ -1,9 +1,9 @@
-"""The conversation: what the model is told is what was heard, and every tool call has its answer."""
+"""The transcript: the model gets what was heard, and every tool call has its result."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.call.transcript import GIVEN_UP, Transcript
+from media.call.transcript import CANCELLED_RESULT, Transcript
 from media.providers.ports import Message, ToolCall
 
 
@@ -11,11 +11,11 @@ def call(number: int) -> ToolCall:
     return ToolCall(f"id{number}", "look_up", "{}")
 
 
-def test_tells_turns_in_order() -> None:
+def test_messages_are_in_order() -> None:
     transcript = Transcript()
-    transcript.agent("Hello.")
-    transcript.caller("Are you open?")
-    transcript.agent("Yes.")
+    transcript.add_agent("Hello.")
+    transcript.add_caller("Are you open?")
+    transcript.add_agent("Yes.")
     assert transcript.messages() == [
         Message("assistant", "Hello."),
         Message("user", "Are you open?"),
@@ -25,30 +25,30 @@ def test_tells_turns_in_order() -> None:
 
 def test_an_utterance_is_cut_to_what_was_heard() -> None:
     transcript = Transcript()
-    said = transcript.agent("We are open from nine to five.")
-    said.now("We are open")
+    said = transcript.add_agent("We are open from nine to five.")
+    said.set_text("We are open")
     assert transcript.messages() == [Message("assistant", "We are open")]
 
 
-def test_what_nobody_heard_was_not_said() -> None:
+def test_unheard_utterances_are_left_out() -> None:
     transcript = Transcript()
-    transcript.caller("Hello?")
-    transcript.agent("Welcome!").now("")
-    transcript.agent(" \n")
+    transcript.add_caller("Hello?")
+    transcript.add_agent("Welcome!").set_text("")
+    transcript.add_agent(" \n")
     assert transcript.messages() == [Message("user", "Hello?")]
 
 
-def test_a_turn_is_corrected_when_the_caller_goes_on() -> None:
+def test_turn_is_corrected_when_the_caller_continues() -> None:
     transcript = Transcript()
-    turn = transcript.caller("I want")
-    turn.now("I want a table for two.")
+    turn = transcript.add_caller("I want")
+    turn.set_text("I want a table for two.")
     assert transcript.messages() == [Message("user", "I want a table for two.")]
 
 
-def test_a_tool_call_is_told_although_nothing_was_heard_with_it() -> None:
+def test_tool_call_is_included_although_nothing_was_heard_with_it() -> None:
     transcript = Transcript()
-    transcript.agent("").called((call(1),))
-    transcript.tool(call(1), "42")
+    transcript.add_agent("").set_tool_calls((call(1),))
+    transcript.add_tool_result(call(1), "42")
     assert transcript.messages() == [
         Message("assistant", "", tool_calls=(call(1),)),
         Message("tool", "42", tool_call_id="id1"),
@@ -57,50 +57,50 @@ def test_a_tool_call_is_told_although_nothing_was_heard_with_it() -> None:
 
 def test_an_empty_result_is_still_a_result() -> None:
     transcript = Transcript()
-    transcript.agent("").called((call(1),))
-    transcript.tool(call(1), "")
+    transcript.add_agent("").set_tool_calls((call(1),))
+    transcript.add_tool_result(call(1), "")
     assert transcript.messages()[1] == Message("tool", "", tool_call_id="id1")
 
 
-def test_a_tool_that_was_given_up_is_answered_for() -> None:
-    """Vendors refuse a conversation in which a tool call has no result right behind it."""
+def test_cancelled_tool_has_a_result() -> None:
+    """Vendors refuse a conversation in which a tool call has no result directly after it."""
     transcript = Transcript()
-    transcript.agent("One moment.").called((call(1), call(2)))
-    transcript.tool(call(1), "42")
-    transcript.caller("Never mind.")
+    transcript.add_agent("One moment.").set_tool_calls((call(1), call(2)))
+    transcript.add_tool_result(call(1), "42")
+    transcript.add_caller("Never mind.")
     assert transcript.messages() == [
         Message("assistant", "One moment.", tool_calls=(call(1), call(2))),
         Message("tool", "42", tool_call_id="id1"),
-        Message("tool", GIVEN_UP, tool_call_id="id2"),
+        Message("tool", CANCELLED_RESULT, tool_call_id="id2"),
         Message("user", "Never mind."),
     ]
 
 
-def test_ids_that_a_vendor_uses_again_are_not_mixed_up() -> None:
+def test_repeated_call_ids_are_not_mixed_up() -> None:
     transcript = Transcript()
-    transcript.agent("").called((call(1),))
-    transcript.tool(call(1), "first")
-    transcript.agent("").called((call(1),))
-    transcript.caller("Stop.")
-    assert [message.text for message in transcript.messages() if message.role == "tool"] == ["first", GIVEN_UP]
+    transcript.add_agent("").set_tool_calls((call(1),))
+    transcript.add_tool_result(call(1), "first")
+    transcript.add_agent("").set_tool_calls((call(1),))
+    transcript.add_caller("Stop.")
+    assert [message.text for message in transcript.messages() if message.role == "tool"] == ["first", CANCELLED_RESULT]
 
 
-def test_goes_on_from_an_earlier_conversation() -> None:
+def test_continues_an_earlier_conversation() -> None:
     before = [Message("user", "Hello?"), Message("assistant", "Hi.")]
     transcript = Transcript(before)
-    transcript.caller("Bye.")
+    transcript.add_caller("Bye.")
     assert transcript.messages() == [*before, Message("user", "Bye.")]
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.text("a ", max_size=2)), max_size=12))
-def test_every_call_has_exactly_one_result_right_behind_it(rounds: list[tuple[int, int, str]]) -> None:
+def test_every_tool_call_is_followed_by_exactly_one_result(rounds: list[tuple[int, int, str]]) -> None:
     transcript = Transcript()
     for asked, answered, text in rounds:
         calls = tuple(map(call, range(asked)))
-        transcript.agent(text).called(calls)
+        transcript.add_agent(text).set_tool_calls(calls)
         for tool in calls[:answered]:
-            transcript.tool(tool, "result")
-        transcript.caller(text)
+            transcript.add_tool_result(tool, "result")
+        transcript.add_caller(text)
     messages = transcript.messages()
     at = 0
     while at < len(messages):

@@ -1,11 +1,13 @@
-"""Which words were heard after so many milliseconds, and where to go on after a cut."""
+"""Which words were heard after a given time, and where speech resumes after a cut."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.call.utterance import BYTES_PER_MS, TYPICAL_MS_PER_CHARACTER, Utterance
+from media.audio.mulaw import BYTES_PER_MS
+from media.call.utterance import Utterance
 from media.providers.ports import TimedWord
+from media.providers.word_timing import TYPICAL_MS_PER_CHARACTER
 
 
 def spoken(text: str, ms: int, *words: TimedWord, complete: bool = True) -> Utterance:
@@ -19,12 +21,12 @@ def timed(*texts: str, each_ms: int = 400) -> tuple[TimedWord, ...]:
     return tuple(TimedWord(text, at * each_ms, (at + 1) * each_ms) for at, text in enumerate(texts))
 
 
-def test_everything_is_the_text_exactly_as_it_was_written() -> None:
+def test_text_heard_to_its_end_is_returned_exactly_as_written() -> None:
     utterance = spoken("Hello,  Dr. Smith.\nGood day! ", 1_600, *timed("hello", "doctor", "smith", "good"))
     assert utterance.heard_text(1_600) == "Hello,  Dr. Smith.\nGood day!"
 
 
-def test_words_count_once_most_of_them_has_sounded() -> None:
+def test_word_counts_as_heard_once_most_of_it_has_sounded() -> None:
     utterance = spoken("We are open now.", 1_600, *timed("We", "are", "open", "now."))
     assert utterance.heard_text(0) == ""
     assert utterance.heard_text(239) == ""
@@ -33,14 +35,14 @@ def test_words_count_once_most_of_them_has_sounded() -> None:
     assert utterance.heard_text(1_041) == "We are open"
 
 
-def test_the_voices_words_are_shown_as_the_model_wrote_them() -> None:
+def test_heard_words_are_as_the_model_wrote_them() -> None:
     utterance = spoken("Well, I can't - sorry!", 2_400, *timed("well", "i", "ca", "n't", "sorry"))
     assert utterance.heard_text(300) == "Well,"
-    assert utterance.heard_text(1_100) == "Well, I"  # half of "can't" is not yet "can't"
+    assert utterance.heard_text(1_100) == "Well, I"  # only half of "can't" has sounded
     assert utterance.heard_text(1_600) == "Well, I can't"
 
 
-def test_a_voice_that_says_it_otherwise_is_quoted() -> None:
+def test_differing_words_of_the_voice_are_used() -> None:
     utterance = spoken("It costs $3.50 today.", 2_800, *timed("it", "costs", "three", "dollars", "fifty", "today"))
     assert utterance.heard_text(850) == "It costs"
     assert utterance.heard_text(1_600) == "it costs three dollars"
@@ -52,7 +54,7 @@ def test_without_timings_words_share_the_audio_by_their_length() -> None:
     assert utterance.heard_text(1_300) == "one two three"
 
 
-def test_until_the_length_is_known_a_typical_pace_is_taken() -> None:
+def test_typical_pace_is_assumed_until_the_length_is_known() -> None:
     utterance = spoken("one two three four", 5_000, complete=False)
     assert utterance.heard_text(8 * TYPICAL_MS_PER_CHARACTER) == "one two"
 
@@ -62,7 +64,7 @@ def test_text_without_any_audio_was_not_heard() -> None:
     assert spoken("Hello there.", 0).heard_text(0) == ""
 
 
-def test_goes_on_at_the_start_of_the_cut_word() -> None:
+def test_resume_point_is_the_start_of_the_cut_word() -> None:
     utterance = spoken("We are open now.", 1_600, *timed("We", "are", "open", "now."))
     assert utterance.resume_point(0) == 0
     assert utterance.resume_point(799) == 400
@@ -70,12 +72,12 @@ def test_goes_on_at_the_start_of_the_cut_word() -> None:
     assert utterance.resume_point(1_600) == 1_600
 
 
-def test_goes_on_in_a_pause_between_words_where_it_was_cut() -> None:
+def test_resume_point_in_a_pause_is_the_cut_itself() -> None:
     utterance = spoken("One. Two.", 2_000, TimedWord("One.", 0, 500), TimedWord("Two.", 1_500, 2_000))
     assert utterance.resume_point(900) == 900
 
 
-def test_goes_on_where_it_was_cut_when_nothing_is_known_of_the_words() -> None:
+def test_resume_point_without_words_is_the_cut_itself() -> None:
     assert spoken("", 1_000).resume_point(700) == 700
 
 
@@ -84,10 +86,12 @@ def test_goes_on_where_it_was_cut_when_nothing_is_known_of_the_words() -> None:
     each_ms=st.integers(1, 500),
     first=st.integers(0, 7_000),
     more=st.integers(0, 500),
-    told=st.booleans(),
+    has_timings=st.booleans(),
 )
-def test_heard_text_is_a_growing_beginning(texts: list[str], each_ms: int, first: int, more: int, told: bool) -> None:
-    words = timed(*texts, each_ms=each_ms) if told else ()
+def test_heard_text_is_a_growing_prefix(
+    texts: list[str], each_ms: int, first: int, more: int, has_timings: bool
+) -> None:
+    words = timed(*texts, each_ms=each_ms) if has_timings else ()
     utterance = spoken(" ".join(texts), each_ms * len(texts), *words)
     earlier, later = utterance.heard_text(first), utterance.heard_text(first + more)
     assert later.startswith(earlier)
@@ -96,5 +100,5 @@ def test_heard_text_is_a_growing_beginning(texts: list[str], each_ms: int, first
     assert utterance.heard_text(utterance.audio_ms + 1) == utterance.text
 
 
-def test_the_length_is_that_of_the_audio() -> None:
+def test_audio_ms_is_the_length_of_the_audio() -> None:
     assert spoken("Hi", 250).audio_ms == pytest.approx(250)

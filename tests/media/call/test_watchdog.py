@@ -1,4 +1,4 @@
-"""Silence and length of a call: each alarm once, silence from what was played, nobody waits for ever."""
+"""Limits on silence and length of a call: each alarm comes once; silence counts from played audio."""
 
 import pytest
 from hypothesis import given
@@ -15,11 +15,11 @@ def watchdog(max_duration_s: int = 0, idle_nudge_s: int = 0, silence_s: int = 0,
 
 
 def alarms(dog: Watchdog, start: int, end: int) -> list[tuple[int, Alarm]]:
-    """What a tick every 250 ms gives in [start, end)."""
+    """Returns the alarms in [start, end) with a tick every 250 ms."""
     return [(now, alarm) for now in range(start, end, 250) if (alarm := dog.tick(now))]
 
 
-def test_nudges_once_then_ends_after_the_silence() -> None:
+def test_nudge_comes_once_and_then_the_silence_limit() -> None:
     dog = watchdog(idle_nudge_s=10, silence_s=30)
     assert alarms(dog, 0, 60_000) == [(10_000, Alarm.NUDGE), (30_000, Alarm.SILENCE)]
 
@@ -31,7 +31,7 @@ def test_silence_counts_from_the_agents_last_audible_sound() -> None:
     assert alarms(dog, 9_000, 60_000) == [(19_000, Alarm.NUDGE), (39_000, Alarm.SILENCE)]
 
 
-def test_the_nudge_itself_is_no_reason_for_another_one() -> None:
+def test_nudge_is_not_followed_by_another_one() -> None:
     dog = watchdog(idle_nudge_s=10, silence_s=30)
     assert alarms(dog, 0, 10_250) == [(10_000, Alarm.NUDGE)]
     dog.agent_heard(11_000)
@@ -45,7 +45,7 @@ def test_a_caller_who_spoke_may_be_nudged_again() -> None:
     assert alarms(dog, 12_000, 60_000) == [(22_000, Alarm.NUDGE)]
 
 
-def test_the_longest_duration_ends_the_call_once_whatever_goes_on() -> None:
+def test_duration_limit_is_reported_once_while_the_caller_speaks() -> None:
     dog = watchdog(max_duration_s=60, idle_nudge_s=10, silence_s=30)
     for now in range(0, 60_000, 250):
         dog.caller_spoke(now)
@@ -53,29 +53,29 @@ def test_the_longest_duration_ends_the_call_once_whatever_goes_on() -> None:
     assert alarms(dog, 60_000, 200_000) == [(60_000, Alarm.TOO_LONG)]
 
 
-def test_an_answer_that_does_not_come_is_missed_once() -> None:
+def test_missing_answer_is_reported_once() -> None:
     dog = watchdog(idle_nudge_s=10, silence_s=30, reply_s=8)
     dog.caller_spoke(1_000)
     dog.reply_asked(2_000)
     assert alarms(dog, 2_000, 10_750) == [(10_000, Alarm.NO_REPLY)]
 
 
-def test_while_an_answer_is_due_nobody_is_asked_whether_they_are_there() -> None:
+def test_no_nudge_while_an_answer_is_due() -> None:
     dog = watchdog(idle_nudge_s=5, silence_s=7, reply_s=20)
     dog.reply_asked(0)
     assert alarms(dog, 0, 19_000) == []
 
 
-def test_an_answer_that_sounds_or_is_given_up_is_not_missed() -> None:
-    sounds, given_up = watchdog(reply_s=8), watchdog(reply_s=8)
-    sounds.reply_asked(0)
-    sounds.agent_heard(3_000)
-    given_up.reply_asked(0)
-    given_up.reply_over()
-    assert alarms(sounds, 3_000, 60_000) == alarms(given_up, 3_000, 60_000) == []
+def test_heard_or_cancelled_answer_is_not_reported_missing() -> None:
+    heard, cancelled = watchdog(reply_s=8), watchdog(reply_s=8)
+    heard.reply_asked(0)
+    heard.agent_heard(3_000)
+    cancelled.reply_asked(0)
+    cancelled.reply_over()
+    assert alarms(heard, 3_000, 60_000) == alarms(cancelled, 3_000, 60_000) == []
 
 
-def test_without_a_limit_for_answers_the_silence_still_ends_the_call() -> None:
+def test_silence_limit_applies_without_an_answer_limit() -> None:
     dog = watchdog(silence_s=30)
     dog.reply_asked(0)
     assert alarms(dog, 0, 60_000) == [(30_000, Alarm.SILENCE)]
@@ -96,7 +96,7 @@ def test_nothing_comes_after_the_alarm_that_ends_the_call(what: str) -> None:
     assert alarms(dog, 11_000, 200_000) == []
 
 
-def test_the_longest_duration_stays_the_end_whatever_the_caller_says() -> None:
+def test_duration_limit_is_final_when_the_caller_speaks() -> None:
     dog = watchdog(max_duration_s=10, silence_s=20, reply_s=5, idle_nudge_s=12)
     assert alarms(dog, 0, 11_000) == [(10_000, Alarm.TOO_LONG)]
     dog.caller_spoke(11_000)
@@ -104,7 +104,7 @@ def test_the_longest_duration_stays_the_end_whatever_the_caller_says() -> None:
     assert alarms(dog, 11_000, 200_000) == []
 
 
-def test_a_caller_who_speaks_after_the_silence_is_a_caller_as_before() -> None:
+def test_limits_start_again_when_the_caller_speaks_after_the_silence() -> None:
     dog = watchdog(silence_s=10, reply_s=5)
     assert alarms(dog, 0, 11_000) == [(10_000, Alarm.SILENCE)]
     dog.caller_spoke(11_000)
@@ -113,17 +113,17 @@ def test_a_caller_who_speaks_after_the_silence_is_a_caller_as_before() -> None:
     assert alarms(dog, 20_000, 200_000) == [(21_000, Alarm.SILENCE)]
 
 
-_doings = st.sampled_from(["caller", "heard", "asked", "over", "nothing"])
+_actions = st.sampled_from(["caller", "heard", "asked", "over", "nothing"])
 
 
-@given(st.lists(st.tuples(st.integers(50, 4_000), _doings), max_size=80))
-def test_nobody_hears_nothing_for_longer_than_the_limits_say(course: list[tuple[int, str]]) -> None:
-    """Between any two things that happen, an alarm comes after 8 s of waiting or 10 s of silence at the latest."""
+@given(st.lists(st.tuples(st.integers(50, 4_000), _actions), max_size=80))
+def test_silence_never_exceeds_the_limits(steps: list[tuple[int, str]]) -> None:
+    """An alarm comes at the first tick after 8 s without the answer, or after 30 s of silence, and never before."""
     dog = watchdog(idle_nudge_s=10, silence_s=30, reply_s=8)
     now, last, asked, ended = 0, 0, None, False
-    for pause, doing in course:
+    for pause, action in steps:
         now += pause
-        match doing:
+        match action:
             case "caller":
                 dog.caller_spoke(now)
                 last, ended = now, False

@@ -1,30 +1,30 @@
-"""Scripted providers behind the ports: each does exactly what its script says, and records what was done to it."""
+"""Scripted providers: each follows its script and records how it is used."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
 from media.providers.ports import (
-    Ask,
-    HearEvent,
-    HearSession,
-    HearSink,
+    ChatRequest,
+    LanguageModelEvent,
     ProviderError,
-    Spoken,
-    ThinkEvent,
-    Transcript,
-    Words,
+    RecognisedText,
+    SpeechChunk,
+    SpeechToTextEvent,
+    SpeechToTextSession,
+    SpeechToTextSink,
+    TextDelta,
 )
 
-Step = ThinkEvent | Spoken | ProviderError | float | None  # seconds to wait; None: for ever
+Step = LanguageModelEvent | SpeechChunk | ProviderError | float | None  # float: seconds to wait; None: waits for ever
 
 
-def words(text: str) -> list[Words]:
-    """One Words for each word, its space behind it."""
-    return [Words(word + " ") for word in text.split()]
+def text_deltas(text: str) -> list[TextDelta]:
+    """One TextDelta for each word, with a space behind it."""
+    return [TextDelta(word + " ") for word in text.split()]
 
 
-async def _play(steps: Sequence[Step]) -> AsyncIterator[ThinkEvent | Spoken]:
+async def _play(steps: Sequence[Step]) -> AsyncIterator[LanguageModelEvent | SpeechChunk]:
     for step in steps:
         if step is None:
             await asyncio.get_running_loop().create_future()
@@ -36,27 +36,27 @@ async def _play(steps: Sequence[Step]) -> AsyncIterator[ThinkEvent | Spoken]:
             yield step
 
 
-class FakeThink:
-    """Plays one script per request; the last one again and again."""
+class FakeLanguageModel:
+    """Plays one script per request, and the last one for all further requests."""
 
     def __init__(self, name: str, *scripts: Sequence[Step]) -> None:
         self.name = name
-        self.asked: list[Ask] = []
+        self.requests: list[ChatRequest] = []
         self.closed = 0
         self._scripts = scripts
 
-    async def stream(self, ask: Ask) -> AsyncIterator[ThinkEvent]:
-        self.asked.append(ask)
-        steps = self._scripts[min(len(self.asked), len(self._scripts)) - 1]
+    async def stream(self, request: ChatRequest) -> AsyncIterator[LanguageModelEvent]:
+        self.requests.append(request)
+        steps = self._scripts[min(len(self.requests), len(self._scripts)) - 1]
         try:
             async for step in _play(steps):
-                assert not isinstance(step, Spoken)
+                assert not isinstance(step, SpeechChunk)
                 yield step
         finally:
             self.closed += 1
 
 
-class FakeSpeak:
+class FakeTextToSpeech:
     """Reads the whole text, or `reads` pieces of it, then plays its script."""
 
     def __init__(
@@ -65,33 +65,33 @@ class FakeSpeak:
         self.name = name
         self.times_words = times_words
         self.streams_text = streams_text
-        self.given: list[str] = []
+        self.texts: list[str] = []
         self.closed = 0
         self._steps = steps
         self._reads = reads
 
-    async def stream(self, text: AsyncIterator[str], language: str) -> AsyncIterator[Spoken]:
-        self.given.append("")
+    async def stream(self, text: AsyncIterator[str], language: str) -> AsyncIterator[SpeechChunk]:
+        self.texts.append("")
         count = 0
         try:
             while self._reads is None or count < self._reads:
                 try:
-                    self.given[-1] += await anext(text)
+                    self.texts[-1] += await anext(text)
                 except StopAsyncIteration:
                     break
                 count += 1
             async for step in _play(self._steps):
-                assert isinstance(step, Spoken)
+                assert isinstance(step, SpeechChunk)
                 yield step
         finally:
             self.closed += 1
 
 
 @dataclass
-class FakeEar:
-    """A recogniser's session: keeps what it was given, in order, and says what the test tells it to."""
+class FakeSpeechToTextSession:
+    """A recogniser's session: records its calls in order; the test sends events through `sink`."""
 
-    sink: HearSink
+    sink: SpeechToTextSink
     log: list[str | bytes | int] = field(default_factory=list)
     closed: bool = False
 
@@ -115,25 +115,25 @@ class FakeEar:
         return b"".join(item for item in self.log if isinstance(item, bytes))
 
 
-class FakeHear:
-    """Opens FakeEars; `errors` are raised by the first so many openings, `delay` seconds pass in each."""
+class FakeSpeechToText:
+    """Opens fake sessions after `delay` seconds; the first calls of `open` raise `errors`, one each."""
 
     def __init__(self, name: str, *errors: ProviderError, delay: float = 0.0) -> None:
         self.name = name
-        self.ears: list[FakeEar] = []
+        self.sessions: list[FakeSpeechToTextSession] = []
         self.opened = 0
         self._errors = list(errors)
         self._delay = delay
 
-    async def open(self, language: str, sink: HearSink) -> HearSession:
+    async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
         self.opened += 1
         await asyncio.sleep(self._delay)
         if self._errors:
             raise self._errors.pop(0)
-        self.ears.append(FakeEar(sink))
-        return self.ears[-1]
+        self.sessions.append(FakeSpeechToTextSession(sink))
+        return self.sessions[-1]
 
 
-def texts(events: Sequence[HearEvent]) -> list[str]:
-    """The texts of the transcripts."""
-    return [event.text for event in events if isinstance(event, Transcript)]
+def texts(events: Sequence[SpeechToTextEvent]) -> list[str]:
+    """The texts of the recognised-text events."""
+    return [event.text for event in events if isinstance(event, RecognisedText)]

@@ -1,4 +1,4 @@
-"""A language model's server on a real socket that answers each request as its script says, faults included."""
+"""A language model's server on a real socket with scripted responses, failures included."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ Step = bytes | float | None  # bytes to send as one chunk, seconds to wait, or N
 
 @dataclass
 class Request:
-    """What the client sent."""
+    """One request of the client."""
 
     path: str
     headers: dict[str, str]
@@ -24,7 +24,7 @@ class Request:
 
 @dataclass
 class SseServer:
-    """Plays one script per request, the last one again and again."""
+    """Plays one script per request, and the last one for all further requests."""
 
     scripts: Sequence[tuple[str, Sequence[Step]]]
     url: str = ""

@@ -1,4 +1,4 @@
-"""From a plan's lists to chains; whatever is wrong with a plan is named by its field."""
+"""Building chains from a plan's lists; an error names the plan's field."""
 
 import sys
 from collections.abc import AsyncIterator
@@ -9,8 +9,8 @@ import aiohttp
 import msgspec
 import pytest
 
-from media.providers.factory import Factory, Providers
-from media.providers.ports import Ask, HearEvent, Message, Transcript, Words
+from media.providers.factory import ProviderFactory, Providers
+from media.providers.ports import ChatRequest, Message, RecognisedText, SpeechToTextEvent, TextDelta
 from shared.events import ProviderFailed
 from shared.plan import CallPlan, PlanError, ProviderPlan, decode_plan, read_plan
 from tests.media.providers.virtual import run
@@ -23,7 +23,7 @@ def plan(**lists: list[dict[str, Any]]) -> CallPlan:
     return decode_plan(msgspec.json.encode({"agent": {}, **dict.fromkeys(("stt", "llm", "tts"), standin), **lists}))
 
 
-class Bench:
+class FactoryHarness:
     """Builds one plan's providers and tries them."""
 
     def __init__(self, chosen: CallPlan) -> None:
@@ -32,7 +32,7 @@ class Bench:
 
     async def build(self, **options: Any) -> Providers:
         async with aiohttp.ClientSession() as http:
-            factory = Factory(http, **options)
+            factory = ProviderFactory(http, **options)
             factory.check(self.plan)
             providers = factory.build(self.plan, self.failed.append)
             await factory.close()
@@ -40,8 +40,8 @@ class Bench:
 
     async def words(self) -> str:
         providers = await self.build()
-        events = providers.think.stream(Ask("", [Message("user", "Hello.")]))
-        return "".join([event.text async for event in events if isinstance(event, Words)])
+        events = providers.llm.stream(ChatRequest("", [Message("user", "Hello.")]))
+        return "".join([event.text async for event in events if isinstance(event, TextDelta)])
 
 
 @pytest.mark.parametrize(
@@ -60,70 +60,70 @@ class Bench:
         ({"tts": [{"provider": "local"}]}, r"plan: tts\[0\]\.provider: no local speech engine is running"),
     ],
 )
-def test_a_fault_is_named_by_its_field(lists: dict[str, list[dict[str, Any]]], message: str) -> None:
+def test_a_plan_error_names_its_field(lists: dict[str, list[dict[str, Any]]], message: str) -> None:
     with pytest.raises(PlanError, match=message):
-        run(Bench(plan(**lists)).build())
+        run(FactoryHarness(plan(**lists)).build())
 
 
 def test_a_key_is_never_in_the_message() -> None:
     options = {"model": "x", "api_key": "sk-secret", "base_url": "sk-secret", "temperature": "sk-secret"}
     with pytest.raises(PlanError) as raised:
-        run(Bench(plan(llm=[{"provider": "openai", "options": options}])).build())
+        run(FactoryHarness(plan(llm=[{"provider": "openai", "options": options}])).build())
     assert "sk-secret" not in str(raised.value)
 
 
 def test_the_shipped_standin_plan_works() -> None:
     async def main() -> None:
-        bench = Bench(read_plan(PLANS / "standin.json"))
-        assert await bench.words() == "Thank you for calling, I can certainly help you with that today."
-        providers = await bench.build()
-        events: list[HearEvent] = []
-        session = await providers.hear.open("en", events.append)
+        harness = FactoryHarness(read_plan(PLANS / "standin.json"))
+        assert await harness.words() == "Thank you for calling, I can certainly help you with that today."
+        providers = await harness.build()
+        events: list[SpeechToTextEvent] = []
+        session = await providers.stt.open("en", events.append)
         session.started()
         session.finalise(1)
-        audio = b"".join([spoken.audio async for spoken in providers.speak.stream(_text("Thank you."), "en")])
+        audio = b"".join([spoken.audio async for spoken in providers.tts.stream(_text("Thank you."), "en")])
         await session.close()
-        assert events == [Transcript("and so my fellow americans", True, 1)]
+        assert events == [RecognisedText("and so my fellow americans", True, 1)]
         assert len(audio) == 2500 * 8
-        assert (providers.speak.streams_text, providers.speak.times_words) == (True, True)
+        assert (providers.tts.streams_text, providers.tts.times_words) == (True, True)
 
     run(main())
 
 
-def test_the_list_is_the_fallback_order_and_failures_are_told() -> None:
+def test_the_list_is_the_fallback_order_and_failures_are_reported() -> None:
     options = {"text": "I am the second.", "fail": ""}
-    bench = Bench(
+    harness = FactoryHarness(
         plan(
             llm=[{"provider": "standin", "options": {"fail": "open"}}, {"provider": "standin", "options": options}],
         )
     )
-    assert run(bench.words()) == "I am the second."
-    assert bench.failed == [ProviderFailed("llm", "standin", "told to fail", "standin")]
+    assert run(harness.words()) == "I am the second."
+    assert harness.failed == [ProviderFailed("llm", "standin", "configured to fail", "standin")]
 
 
 def test_all_calls_share_one_receptionist() -> None:
     async def main() -> None:
         async with aiohttp.ClientSession() as http:
-            factory = Factory(http)
-            first, second = (factory._thinks["receptionist"]({}) for _ in range(2))
+            factory = ProviderFactory(http)
+            first, second = (factory._llm_makers["receptionist"]({}) for _ in range(2))
             assert first is second
 
     run(main())
 
 
-def test_the_shipped_local_plan_can_be_built_where_an_engine_is_told() -> None:
-    pytest.importorskip("media.providers.local.hear")
+def test_the_shipped_local_plan_is_built_with_an_engine_socket() -> None:
+    pytest.importorskip("media.providers.local.stt")
     chosen = read_plan(PLANS / "local.json")
-    providers = run(Bench(chosen).build(engine_socket="/nonexistent/engine.sock"))
-    assert (providers.hear.name, providers.think.name, providers.speak.name) == ("local", "receptionist", "local")
+    providers = run(FactoryHarness(chosen).build(engine_socket="/nonexistent/engine.sock"))
+    assert (providers.stt.name, providers.llm.name, providers.tts.name) == ("local", "receptionist", "local")
     assert chosen.recording
     assert chosen.stt == [ProviderPlan("local")]
 
 
-def test_the_local_room_is_imported_only_when_a_plan_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_local_providers_are_imported_only_when_a_plan_names_them(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.startswith("media.providers.local")]:
         monkeypatch.delitem(sys.modules, name)
-    run(Bench(read_plan(PLANS / "standin.json")).build())
+    run(FactoryHarness(read_plan(PLANS / "standin.json")).build())
     assert not any(name.startswith("media.providers.local") for name in sys.modules)
 
 

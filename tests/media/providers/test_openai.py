@@ -1,4 +1,4 @@
-"""The OpenAI-compatible model against a scripted server on a real socket, with every fault that vendors show."""
+"""The OpenAI-compatible model against a scripted server on a real socket, with the failures that vendors show."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -8,53 +8,55 @@ import aiohttp
 import msgspec
 import pytest
 
-from media.providers.closing import close_stream
-from media.providers.openai import OpenAiOptions, OpenAiThink
+from media.providers.cleanup import close_stream
+from media.providers.openai import OpenAiLanguageModel, OpenAiOptions
 from media.providers.ports import (
-    Ask,
+    ChatRequest,
+    LanguageModelEvent,
     Message,
     ProviderBusy,
     ProviderError,
     ProviderSlow,
-    ThinkEvent,
+    TextDelta,
     TokenUsage,
     ToolCall,
     ToolSpec,
-    Words,
 )
 from tests.media.providers.sse_server import CHUNKED, DONE, OK, SseServer, Step, delta, event, sse_server, usage
 
 KEY = "sk-very-secret"
 TOOL = ToolSpec("transfer", "Transfers the call.", {"type": "object", "properties": {}})
-ASK = Ask("You are kind.", [Message("user", "Hello")], [TOOL])
+REQUEST = ChatRequest("You are kind.", [Message("user", "Hello")], [TOOL])
 HELLO = [delta(role="assistant", content=""), delta(content="Hel"), delta(content="lo."), delta("stop")]
 END: list[Step] = [usage(7, 2), DONE, b""]
 
 
-def model(server: SseServer, http: aiohttp.ClientSession, **options: Any) -> OpenAiThink:
+def model(server: SseServer, http: aiohttp.ClientSession, **options: Any) -> OpenAiLanguageModel:
     fields = {"model": "tiny", "base_url": server.url, "api_key": KEY, **options}
-    return OpenAiThink(msgspec.convert(fields, OpenAiOptions), http)
+    return OpenAiLanguageModel(msgspec.convert(fields, OpenAiOptions), http)
 
 
-async def ask(*scripts: tuple[str, Sequence[Step]], **options: Any) -> tuple[list[ThinkEvent], SseServer]:
+async def collect(*scripts: tuple[str, Sequence[Step]], **options: Any) -> tuple[list[LanguageModelEvent], SseServer]:
     async with sse_server(*scripts) as server, aiohttp.ClientSession() as http:
-        return [event async for event in model(server, http, **options).stream(ASK)], server
+        return [event async for event in model(server, http, **options).stream(REQUEST)], server
 
 
-async def broken(*scripts: tuple[str, Sequence[Step]], **options: Any) -> tuple[list[ThinkEvent], ProviderError]:
-    """What came before the error, and the error."""
-    came: list[ThinkEvent] = []
+async def broken(
+    *scripts: tuple[str, Sequence[Step]], **options: Any
+) -> tuple[list[LanguageModelEvent], ProviderError]:
+    """Returns the events before the error, and the error."""
+    events: list[LanguageModelEvent] = []
     async with sse_server(*scripts) as server, aiohttp.ClientSession() as http:
         with pytest.raises(ProviderError) as raised:
-            async for item in model(server, http, **options).stream(ASK):
-                came.append(item)
+            async for item in model(server, http, **options).stream(REQUEST):
+                events.append(item)
     assert KEY not in str(raised.value)
-    return came, raised.value
+    return events, raised.value
 
 
-async def test_words_are_streamed_and_usage_is_told() -> None:
-    events, server = await ask((CHUNKED, [*HELLO, *END]), temperature=0.5, extra={"seed": 1})
-    assert events == [Words("Hel"), Words("lo."), TokenUsage(7, 2)]
+async def test_words_are_streamed_and_usage_is_reported() -> None:
+    events, server = await collect((CHUNKED, [*HELLO, *END]), temperature=0.5, extra={"seed": 1})
+    assert events == [TextDelta("Hel"), TextDelta("lo."), TokenUsage(7, 2)]
     (request,) = server.requests
     assert request.path == "/v1/chat/completions"
     assert request.headers["authorization"] == f"Bearer {KEY}"
@@ -74,8 +76,8 @@ async def test_words_are_streamed_and_usage_is_told() -> None:
     }
 
 
-async def test_no_key_no_header() -> None:
-    _, server = await ask((CHUNKED, [*HELLO, *END]), api_key="")
+async def test_no_authorization_header_is_sent_without_a_key() -> None:
+    _, server = await collect((CHUNKED, [*HELLO, *END]), api_key="")
     assert "authorization" not in server.requests[0].headers
 
 
@@ -83,11 +85,11 @@ async def test_no_key_no_header() -> None:
 async def test_the_network_may_cut_the_stream_anywhere(size: int) -> None:
     stream = b"".join(filter(None, [*HELLO, usage(7, 2), DONE])).replace(b"\n", b"\r\n")
     pieces: list[Step] = [stream[at : at + size] for at in range(0, len(stream), size)]
-    events, _ = await ask((CHUNKED, [*pieces, b""]))
-    assert events == [Words("Hel"), Words("lo."), TokenUsage(7, 2)]
+    events, _ = await collect((CHUNKED, [*pieces, b""]))
+    assert events == [TextDelta("Hel"), TextDelta("lo."), TokenUsage(7, 2)]
 
 
-async def test_tool_calls_are_put_together_by_index_and_told_at_the_end() -> None:
+async def test_tool_calls_are_joined_by_index_and_sent_at_the_end() -> None:
     def fragment(index: int, arguments: str, **more: Any) -> dict[str, Any]:
         return {"index": index, **more, "function": {"arguments": arguments, **more.pop("function", {})}}
 
@@ -99,29 +101,29 @@ async def test_tool_calls_are_put_together_by_index_and_told_at_the_end() -> Non
         delta(tool_calls=[fragment(0, '"}')]),
         delta("tool_calls"),
     ]
-    events, _ = await ask((CHUNKED, [*steps, *END]))
+    events, _ = await collect((CHUNKED, [*steps, *END]))
     assert events == [
-        Words("One moment."),
+        TextDelta("One moment."),
         ToolCall("a", "transfer", '{"to": "Ann"}'),
         ToolCall("b", "book", '{"day": "Monday"}'),
         TokenUsage(7, 2),
     ]
 
 
-async def test_a_tool_call_without_words_shows_life_at_once() -> None:
+async def test_a_tool_call_without_words_gives_an_empty_delta_at_once() -> None:
     steps = [delta(tool_calls=[{"index": 0, "id": "a", "function": {"name": "end_call"}}]), delta("tool_calls")]
-    events, _ = await ask((CHUNKED, [*steps, *END]))
-    assert events == [Words(""), ToolCall("a", "end_call", "{}"), TokenUsage(7, 2)]
+    events, _ = await collect((CHUNKED, [*steps, *END]))
+    assert events == [TextDelta(""), ToolCall("a", "end_call", "{}"), TokenUsage(7, 2)]
 
 
-async def test_comments_are_passed_over_but_are_no_sign_of_life() -> None:
+async def test_comments_are_ignored_and_do_not_extend_deadlines() -> None:
     comments: list[Step] = [b": PROCESSING\n\n"]
-    events, _ = await ask((CHUNKED, [*comments, *HELLO, *comments, *END]))
-    assert events[:2] == [Words("Hel"), Words("lo.")]
-    # Time enough for a busy machine to bring the head of the answer; the comments go on for ten times as long.
+    events, _ = await collect((CHUNKED, [*comments, *HELLO, *comments, *END]))
+    assert events[:2] == [TextDelta("Hel"), TextDelta("lo.")]
+    # Long enough for a busy machine to send the head of the answer; comments follow for ten times as long.
     ticking: list[Step] = [step for _ in range(1_000) for step in (b": PROCESSING\n\n", 0.01)]
-    came, error = await broken((CHUNKED, ticking), first_token_s=1.0)
-    assert (came, type(error), error.reason) == ([], ProviderSlow, "no token came in time")
+    events, error = await broken((CHUNKED, ticking), first_token_s=1.0)
+    assert (events, type(error), error.reason) == ([], ProviderSlow, "no token came in time")
 
 
 @pytest.mark.parametrize(
@@ -146,11 +148,13 @@ async def test_comments_are_passed_over_but_are_no_sign_of_life() -> None:
         (302, {}, ProviderError, "HTTP 302", False),
     ],
 )
-async def test_refusals(status: int, body: Any, kind: type[ProviderError], reason: str, retryable: bool) -> None:
+async def test_error_responses_are_mapped(
+    status: int, body: Any, kind: type[ProviderError], reason: str, retryable: bool
+) -> None:
     text = b"<html>" if body is None else msgspec.json.encode(body)
     head = f"HTTP/1.1 {status} X\r\nLocation: /elsewhere\r\nContent-Type: x\r\nContent-Length: {len(text)}\r\n\r\n"
-    came, error = await broken((head, [text]))
-    assert came == []
+    events, error = await broken((head, [text]))
+    assert events == []
     assert (type(error), error.reason, error.retryable) == (kind, reason, retryable)
 
 
@@ -168,65 +172,67 @@ async def test_refusals(status: int, body: Any, kind: type[ProviderError], reaso
         ("x" * 1_000_001, ProviderError, "an event of more than a megabyte", True),
     ],
 )
-async def test_errors_in_mid_stream(fault: Any, kind: type[ProviderError], reason: str, retryable: bool) -> None:
-    """What was spent is told, as an estimate, before the error is raised."""
-    came, error = await broken((CHUNKED, [delta(content="Hello, ") + event(fault), None]))
-    assert came[0] == Words("Hello, ")
-    assert isinstance(came[1], TokenUsage)
-    assert came[1].estimated
+async def test_errors_in_the_stream_are_mapped(
+    fault: Any, kind: type[ProviderError], reason: str, retryable: bool
+) -> None:
+    """An estimate of the usage comes before the error."""
+    events, error = await broken((CHUNKED, [delta(content="Hello, ") + event(fault), None]))
+    assert events[0] == TextDelta("Hello, ")
+    assert isinstance(events[1], TokenUsage)
+    assert events[1].estimated
     assert (type(error), error.reason, error.retryable) == (kind, reason, retryable)
 
 
 @pytest.mark.parametrize("head", [CHUNKED, OK + "Content-Length: 9999\r\n\r\n", OK + "Connection: close\r\n\r\n"])
 async def test_a_cut_stream_is_an_error(head: str) -> None:
-    came, error = await broken((head, [delta(content="Hello, ")]))
-    assert came[0] == Words("Hello, ")
+    events, error = await broken((head, [delta(content="Hello, ")]))
+    assert events[0] == TextDelta("Hello, ")
     assert (type(error), error.reason) == (ProviderError, "the stream was cut")
 
 
-async def test_a_finish_reason_is_an_end_even_without_done() -> None:
-    events, _ = await ask((CHUNKED, [delta(content="Hello."), delta("stop"), b""]))
-    assert events[0] == Words("Hello.")
+async def test_a_finish_reason_ends_the_reply_without_done() -> None:
+    events, _ = await collect((CHUNKED, [delta(content="Hello."), delta("stop"), b""]))
+    assert events[0] == TextDelta("Hello.")
     assert isinstance(events[1], TokenUsage)
     assert events[1].estimated
 
 
 async def test_a_tool_call_cut_at_the_token_limit_is_no_tool_call() -> None:
     steps = [delta(tool_calls=[{"index": 0, "id": "a", "function": {"name": "book", "arguments": '{"da'}}])]
-    came, error = await broken((CHUNKED, [*steps, delta("length"), *END]))
-    assert not any(isinstance(event, ToolCall) for event in came)
+    events, error = await broken((CHUNKED, [*steps, delta("length"), *END]))
+    assert not any(isinstance(event, ToolCall) for event in events)
     assert error.reason == "a tool call was cut at the token limit"
 
 
-async def test_no_first_token_in_time() -> None:
+async def test_a_late_first_token_is_slow() -> None:
     for head in (CHUNKED, ""):
-        came, error = await broken((head, [None]), first_token_s=0.05)
-        assert (came, type(error)) == ([], ProviderSlow)
+        events, error = await broken((head, [None]), first_token_s=0.05)
+        assert (events, type(error)) == ([], ProviderSlow)
 
 
-async def test_a_stall_between_tokens() -> None:
-    came, error = await broken((CHUNKED, [delta(content="Hello, "), None]), idle_s=0.05)
-    assert came[0] == Words("Hello, ")
+async def test_a_stall_between_tokens_is_slow() -> None:
+    events, error = await broken((CHUNKED, [delta(content="Hello, "), None]), idle_s=0.05)
+    assert events[0] == TextDelta("Hello, ")
     assert type(error) is ProviderSlow
 
 
-async def test_nobody_listens() -> None:
+async def test_a_refused_connection_is_a_provider_error() -> None:
     async with sse_server((CHUNKED, [])) as server:
         pass
     async with aiohttp.ClientSession() as http:
         with pytest.raises(ProviderError, match="no connection: ClientConnectorError"):
-            await anext(model(server, http).stream(ASK))
+            await anext(model(server, http).stream(REQUEST))
 
 
-async def test_a_connection_that_is_never_made() -> None:
-    """A server that takes the connection and then says nothing to the TLS handshake."""
+async def test_a_connection_that_is_never_made_is_slow() -> None:
+    """A server that accepts the connection and never answers the TLS handshake."""
     async with sse_server((CHUNKED, [None])) as server, aiohttp.ClientSession() as http:
         url = server.url.replace("http:", "https:")
         with pytest.raises(ProviderSlow, match="no connection in time"):
-            await anext(model(server, http, base_url=url, connect_s=0.05).stream(ASK))
+            await anext(model(server, http, base_url=url, connect_s=0.05).stream(REQUEST))
 
 
-async def test_an_answer_that_is_no_event_stream() -> None:
+async def test_a_response_without_event_stream_is_a_provider_error() -> None:
     head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n"
     _, error = await broken((head, [b"{}"]))
     assert (error.reason, error.retryable) == ("answered with application/json, no event stream", False)
@@ -234,15 +240,15 @@ async def test_an_answer_that_is_no_event_stream() -> None:
 
 async def test_closing_the_stream_closes_the_connection() -> None:
     async with sse_server((CHUNKED, [delta(content="Hello, "), None])) as server, aiohttp.ClientSession() as http:
-        stream = model(server, http).stream(ASK)
-        assert await anext(stream) == Words("Hello, ")
+        stream = model(server, http).stream(REQUEST)
+        assert await anext(stream) == TextDelta("Hello, ")
         await close_stream(stream)
         await asyncio.wait_for(server.gone.wait(), 60.0)
 
 
 async def test_cancelling_a_wait_closes_the_connection() -> None:
     async with sse_server((CHUNKED, [delta(content="Hello, "), None])) as server, aiohttp.ClientSession() as http:
-        stream = model(server, http).stream(ASK)
+        stream = model(server, http).stream(REQUEST)
         await anext(stream)
 
         async def wait() -> None:
@@ -255,24 +261,24 @@ async def test_cancelling_a_wait_closes_the_connection() -> None:
         await asyncio.wait_for(server.gone.wait(), 60.0)
 
 
-async def test_the_connection_is_used_again_for_the_next_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_connection_is_reused_for_the_next_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     # The end of an answer is read within this time, or else the connection is given up: a busy machine gets longer.
     monkeypatch.setattr("media.providers.openai.DRAIN_S", 60.0)
     async with sse_server((CHUNKED, [*HELLO, *END])) as server, aiohttp.ClientSession() as http:
-        think = model(server, http)
+        llm = model(server, http)
         for _ in range(3):
-            assert await _text(think.stream(ASK)) == "Hello."
+            assert await _text(llm.stream(REQUEST)) == "Hello."
         assert (len(server.requests), server.connections) == (3, 1)
 
 
-async def _text(stream: AsyncIterator[ThinkEvent]) -> str:
-    return "".join([event.text async for event in stream if isinstance(event, Words)])
+async def _text(stream: AsyncIterator[LanguageModelEvent]) -> str:
+    return "".join([event.text async for event in stream if isinstance(event, TextDelta)])
 
 
 @pytest.mark.parametrize(
     ("options", "field"),
     [({}, "model"), ({"model": "x", "base_url": "ftp://x"}, "base_url"), ({"model": "x", "apikey": "k"}, "apikey")],
 )
-def test_options_at_fault_are_named(options: dict[str, Any], field: str) -> None:
+def test_invalid_options_are_named(options: dict[str, Any], field: str) -> None:
     with pytest.raises(msgspec.ValidationError, match=field):
         msgspec.convert(options, OpenAiOptions)

@@ -10,14 +10,14 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from media.providers.closing import close_stream
-from media.providers.openai import OpenAiOptions, OpenAiThink
-from media.providers.ports import GO_ON, Ask, Message, ProviderError, TokenUsage, ToolCall, Words
+from media.providers.cleanup import close_stream
+from media.providers.openai import OpenAiLanguageModel, OpenAiOptions
+from media.providers.ports import CONTINUE_PROMPT, ChatRequest, Message, ProviderError, TextDelta, TokenUsage, ToolCall
 
 SYSTEM = "You are a receptionist. Answer in one short sentence."
-LONG = Ask(SYSTEM, [Message("user", "Count slowly from one to five hundred, in words.")])
+LONG = ChatRequest(SYSTEM, [Message("user", "Count slowly from one to five hundred, in words.")])
 # Processing a prompt on a busy two-core machine takes its time; the deadlines are tested with the scripted server.
-PATIENCE_S = 60.0
+DEADLINE_S = 60.0
 
 pytestmark = pytest.mark.model
 
@@ -44,20 +44,20 @@ def server() -> Iterator[str]:
         process.terminate()
 
 
-def model(url: str, http: aiohttp.ClientSession, max_tokens: int) -> OpenAiThink:
+def model(url: str, http: aiohttp.ClientSession, max_tokens: int) -> OpenAiLanguageModel:
     options = OpenAiOptions(
         "any",
         f"{url}/v1",
         temperature=0.0,
         max_tokens=max_tokens,
         extra={"seed": 1},
-        first_token_s=PATIENCE_S,
-        idle_s=PATIENCE_S,
+        first_token_s=DEADLINE_S,
+        idle_s=DEADLINE_S,
     )
-    return OpenAiThink(options, http)
+    return OpenAiLanguageModel(options, http)
 
 
-async def test_words_come_one_after_the_other_and_usage_is_counted(server: str) -> None:
+async def test_words_are_streamed_and_usage_is_counted(server: str) -> None:
     messages = [
         Message("user", "Hello!"),
         Message("assistant", "Hello."),
@@ -65,10 +65,10 @@ async def test_words_come_one_after_the_other_and_usage_is_counted(server: str) 
         Message("user", "Go on, please, and leave none out."),
     ]
     async with aiohttp.ClientSession() as http:
-        events = [event async for event in model(server, http, 12).stream(Ask(SYSTEM, messages))]
+        events = [event async for event in model(server, http, 12).stream(ChatRequest(SYSTEM, messages))]
     *words, usage = events
     assert len(words) >= 3
-    assert all(isinstance(word, Words) for word in words)
+    assert all(isinstance(word, TextDelta) for word in words)
     assert isinstance(usage, TokenUsage)
     assert not usage.estimated
     assert 1 <= usage.completion <= 12
@@ -82,17 +82,17 @@ async def test_a_conversation_with_tools_and_a_continuation_is_accepted(server: 
         Message("assistant", "", (call,)),
         Message("tool", "nine to five", tool_call_id="c1"),
         Message("assistant", "On Monday we are open from"),
-        Message("user", GO_ON),
+        Message("user", CONTINUE_PROMPT),
     ]
     async with aiohttp.ClientSession() as http:
-        events = [event async for event in model(server, http, 6).stream(Ask(SYSTEM, messages))]
-    assert any(isinstance(event, Words) for event in events)
+        events = [event async for event in model(server, http, 6).stream(ChatRequest(SYSTEM, messages))]
+    assert any(isinstance(event, TextDelta) for event in events)
 
 
 async def test_closing_the_stream_stops_the_model(server: str) -> None:
     async with aiohttp.ClientSession() as http:
         stream = model(server, http, 500).stream(LONG)
-        assert isinstance(await anext(stream), Words)
+        assert isinstance(await anext(stream), TextDelta)
         assert await _busy(http, server)
         await close_stream(stream)
         async with asyncio.timeout(10.0):
@@ -100,10 +100,10 @@ async def test_closing_the_stream_stops_the_model(server: str) -> None:
                 await asyncio.sleep(0.05)
 
 
-async def test_what_the_server_refuses_is_a_provider_error(server: str) -> None:
+async def test_an_error_response_is_a_provider_error(server: str) -> None:
     async with aiohttp.ClientSession() as http:
         with pytest.raises(ProviderError, match="HTTP 400") as raised:
-            await anext(model(server, http, 5).stream(Ask("word " * 5000, [Message("user", "Hello")])))
+            await anext(model(server, http, 5).stream(ChatRequest("word " * 5000, [Message("user", "Hello")])))
     assert not raised.value.retryable
 
 

@@ -1,12 +1,12 @@
-"""The API's shapes, without a socket."""
+"""Requests and replies in the API's shape, without a socket."""
 
 import contextlib
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.providers.openai_wire import NO_RESULT, Reply, chat, refusal
-from media.providers.ports import Ask, Message, ProviderError, TokenUsage, ToolCall
+from media.providers.openai_wire import NO_RESULT, StreamedReply, make_http_error, make_messages
+from media.providers.ports import ChatRequest, Message, ProviderError, TokenUsage, ToolCall
 from tests.media.providers.sse_server import delta
 
 CALL = ToolCall("c1", "book", '{"day": "Monday"}')
@@ -22,7 +22,7 @@ def test_a_conversation_keeps_its_order_and_its_tools() -> None:
         Message("assistant", ""),
     ]
     function = {"name": "book", "arguments": CALL.arguments}
-    assert chat(Ask("Be kind.", messages)) == [
+    assert make_messages(ChatRequest("Be kind.", messages)) == [
         {"role": "system", "content": "Be kind."},
         {"role": "user", "content": "Book me"},
         {"role": "user", "content": "for Monday."},
@@ -42,18 +42,18 @@ def test_every_call_has_a_result_and_every_result_a_call() -> None:
         Message("tool", "whose?", tool_call_id="gone"),
         Message("user", "Hm"),
     ]
-    assistant, result, user = chat(Ask("", messages))
+    assistant, result, user = make_messages(ChatRequest("", messages))
     assert assistant["content"] is None
     assert result == {"role": "tool", "tool_call_id": "c1", "content": NO_RESULT}
     assert user["content"] == "Hm"
 
 
-def test_what_was_spent_is_the_provider_s_count_where_there_is_one() -> None:
-    reply = Reply("x")
-    reply.take(delta(content="Hello")[6:])
-    assert reply.spent(Ask("", [])) == TokenUsage(0, 2, estimated=True)
-    reply.take(b'{"choices": [], "x_groq": {"usage": {"prompt_tokens": 5, "completion_tokens": 6}}}')
-    assert reply.spent(Ask("", [])) == TokenUsage(5, 6)
+def test_usage_is_the_provider_s_count_where_it_sends_one() -> None:
+    reply = StreamedReply("x")
+    reply.feed(delta(content="Hello")[6:])
+    assert reply.usage(ChatRequest("", [])) == TokenUsage(0, 2, estimated=True)
+    reply.feed(b'{"choices": [], "x_groq": {"usage": {"prompt_tokens": 5, "completion_tokens": 6}}}')
+    assert reply.usage(ChatRequest("", [])) == TokenUsage(5, 6)
 
 
 CHUNKS = st.one_of(
@@ -76,15 +76,15 @@ CHUNKS = st.one_of(
 
 
 @given(st.lists(CHUNKS, max_size=8))
-def test_whatever_a_server_sends_it_is_events_or_a_provider_error(chunks: list[bytes]) -> None:
-    reply = Reply("x")
+def test_any_server_data_gives_events_or_a_provider_error(chunks: list[bytes]) -> None:
+    reply = StreamedReply("x")
     with contextlib.suppress(ProviderError):
         for chunk in chunks:
-            reply.take(chunk)
-        reply.finish(Ask("", []))
-    assert reply.spent(Ask("", [])).completion >= 0
+            reply.feed(chunk)
+        reply.finish(ChatRequest("", []))
+    assert reply.usage(ChatRequest("", [])).completion >= 0
 
 
 @given(st.integers(201, 599), st.binary(max_size=80))
-def test_whatever_a_server_refuses_with_is_a_provider_error(status: int, body: bytes) -> None:
-    assert refusal("x", status, body).reason.startswith(f"HTTP {status}")
+def test_any_error_response_gives_a_provider_error(status: int, body: bytes) -> None:
+    assert make_http_error("x", status, body).reason.startswith(f"HTTP {status}")

@@ -12,7 +12,7 @@ def parse(*chunks: bytes) -> list[bytes]:
     return [event for chunk in chunks for event in parser.feed(chunk)] + parser.end()
 
 
-def test_only_data_counts() -> None:
+def test_only_data_fields_are_used() -> None:
     stream = b": hello\n\nevent: x\nid: 1\nretry: 5\ndata: one\n\n\n\ndata:two\ndata: three\n\ndata\n\nnonsense\n\n"
     assert parse(stream) == [b"one", b"two\nthree", b""]
 
@@ -32,7 +32,7 @@ def test_size_is_bounded() -> None:
     st.lists(st.sampled_from([b"data: a\n", b"\n", b"\r\n", b": c\n", b"data:", b"x", b"\r", b"data: b\r\n"])),
     st.data(),
 )
-def test_where_the_stream_is_cut_makes_no_difference(parts: list[bytes], data: st.DataObject) -> None:
+def test_chunk_boundaries_make_no_difference(parts: list[bytes], data: st.DataObject) -> None:
     stream = b"".join(parts)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=5)))
     chunks = [stream[a:b] for a, b in zip([0, *cuts], [*cuts, len(stream)], strict=True)]

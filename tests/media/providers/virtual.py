@@ -1,4 +1,4 @@
-"""Virtual time for provider tests, strict about what is left behind."""
+"""Virtual time for provider tests, with a check for unfinished tasks."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Runs a coroutine in virtual time; fails if it leaves a task behind."""
+    """Runs a coroutine in virtual time; fails if a task is unfinished then."""
     return run_virtual(_checked(main))
 
 
@@ -23,6 +23,6 @@ async def _checked(main: Coroutine[Any, Any, T]) -> T:
     result = await main
     for _ in range(3):
         await asyncio.sleep(0)
-    left = asyncio.all_tasks() - {asyncio.current_task()}
-    assert not left, f"tasks left behind: {left}"
+    unfinished = asyncio.all_tasks() - {asyncio.current_task()}
+    assert not unfinished, f"unfinished tasks: {unfinished}"
     return result

@@ -1,4 +1,4 @@
-"""A media worker on a real port, with stand-in providers and small limits."""
+"""A media worker on a real port, with stand-in providers."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,23 +12,23 @@ import soxr  # type: ignore[import-untyped]  # ships no types
 from aiohttp import ClientSession
 
 from media.audio import mulaw
-from media.providers.factory import Factory
-from media.server.app import App
-from media.server.front import House, opened
-from media.server.keeper import FolderKeeper
-from media.server.limits import Limits
+from media.providers.factory import ProviderFactory
+from media.server.app import HttpEndpoints
+from media.server.call_records import FolderCallRecordStore
+from media.server.limits import WorkerLimits
+from media.server.listener import ListenerBackend, listen
 from media.server.metrics import Metrics
-from media.server.plans import OnePlan, PlanSource
-from media.server.sinks import Folder
-from media.server.worker import Resources, Worker
-from media.turn.model import SILERO
+from media.server.plans import PlanSource, SinglePlan
+from media.server.sinks import StateFolder
+from media.server.worker import Worker, WorkerResources
+from media.turn.onnx_models import SILERO
 from media.turn.vad import VadEngine
 from shared.plan import CallPlan, decode_plan
-from tests.media.server.phone import PATIENCE_S, STREAM, UNSIGNED, Phone
+from tests.media.server.phone import STREAM, UNSIGNED, WAIT_LIMIT_S, Phone
 
 SAMPLE = Path(__file__).parents[3] / "config" / "samples" / "jfk.flac"
 PLAN = b"""{
-  "agent": {"name": "Front desk", "greeting": "", "prompt": "Be kind.", "language": "en"},
+  "agent": {"name": "Front worker_setup", "greeting": "", "prompt": "Be kind.", "language": "en"},
   "stt": [{"provider": "standin", "options": {"final_ms": 10, "text": "and so my fellow americans"}}],
   "llm": [{"provider": "standin", "options": {"first_token_ms": 10, "token_ms": 1, "text": "Thank you for calling."}}],
   "tts": [{"provider": "standin", "options": {"first_byte_ms": 10, "audio_ms": 600, "chunk_ms": 200}}],
@@ -36,29 +36,29 @@ PLAN = b"""{
 
 
 @dataclass
-class Desk:
-    """A running worker, and how to phone it."""
+class WorkerSetup:
+    """A running worker, and how to call it."""
 
     worker: Worker
     metrics: Metrics
-    folder: Folder
+    folder: StateFolder
     session: ClientSession
     url: str
 
     async def dial(self, stream: str = STREAM) -> Phone:
-        """A caller on the line."""
+        """Starts a call."""
         return await Phone.dial(self.session, self.url + "/media/twilio", stream)
 
-    async def until_idle(self) -> None:
-        """Waits until the worker has done with every call."""
-        async with asyncio.timeout(PATIENCE_S):
-            while self.worker.connections:  # noqa: ASYNC110  # the worker tells nobody, and need not
+    async def wait_until_idle(self) -> None:
+        """Waits until the worker has no connection."""
+        async with asyncio.timeout(WAIT_LIMIT_S):
+            while self.worker.connections:  # noqa: ASYNC110  # there is no event to wait for
                 await asyncio.sleep(0.002)
 
-    async def until_calls(self, number: int) -> None:
-        """Waits until so many sockets have their call."""
-        async with asyncio.timeout(PATIENCE_S):
-            while self.worker.calls != number:  # noqa: ASYNC110  # the worker tells nobody, and need not
+    async def wait_for_calls(self, number: int) -> None:
+        """Waits until so many sockets have a call."""
+        async with asyncio.timeout(WAIT_LIMIT_S):
+            while self.worker.call_count != number:  # noqa: ASYNC110  # there is no event to wait for
                 await asyncio.sleep(0.002)
 
     def count(self, name: str, **labels: str) -> float:
@@ -67,9 +67,9 @@ class Desk:
 
 
 @pytest.fixture
-def limits() -> Limits:
-    """Limits that no test runs into by being slow; those that prove one of them make it short."""
-    return Limits(start_timeout_s=30.0, receive_timeout_s=30.0, send_timeout_s=10.0, drain_timeout_s=30.0)
+def limits() -> WorkerLimits:
+    """Limits that no slow test reaches; tests of a limit override it."""
+    return WorkerLimits(start_timeout_s=30.0, receive_timeout_s=30.0, send_timeout_s=10.0, drain_timeout_s=30.0)
 
 
 @pytest.fixture
@@ -80,29 +80,44 @@ def plan() -> CallPlan:
 
 @pytest.fixture
 def plans(plan: CallPlan) -> PlanSource:
-    """Where plans come from."""
-    return OnePlan(plan)
+    """The source of plans."""
+    return SinglePlan(plan)
 
 
 @pytest.fixture
-async def desk(limits: Limits, plans: PlanSource, tmp_path: Path) -> AsyncIterator[Desk]:
-    """The worker, serving."""
-    folder, metrics = Folder(tmp_path), Metrics()
+async def worker_setup(limits: WorkerLimits, plans: PlanSource, tmp_path: Path) -> AsyncIterator[WorkerSetup]:
+    """A serving worker."""
+    folder, metrics = StateFolder(tmp_path), Metrics()
     folder.prepare()
     with ThreadPoolExecutor(1) as disk, ThreadPoolExecutor(1) as pool:
         async with ClientSession() as session:
             engine = VadEngine(SILERO)
-            providers = Factory(session)
-            keeper = FolderKeeper(folder, disk)
-            worker = Worker(Resources(limits, plans, providers, engine, keeper, disk, pool, metrics))
-            house = House(
-                worker, limits, metrics, App(worker, limits, metrics, folder).build(stand_alone=True), UNSIGNED
+            providers = ProviderFactory(session)
+            records = FolderCallRecordStore(folder, disk)
+            worker = Worker(
+                WorkerResources(
+                    limits=limits,
+                    plans=plans,
+                    providers=providers,
+                    vad=engine,
+                    records=records,
+                    disk=disk,
+                    pool=pool,
+                    metrics=metrics,
+                )
             )
-            async with opened(house, "127.0.0.1", 0) as port:
+            backend = ListenerBackend(
+                worker,
+                limits,
+                metrics,
+                HttpEndpoints(worker, limits, metrics, folder).build(stand_alone=True),
+                UNSIGNED,
+            )
+            async with listen(backend, "127.0.0.1", 0) as port:
                 worker.start()
-                yield Desk(worker, metrics, folder, session, f"http://127.0.0.1:{port}")
-                worker.shut("admin", "test over")
-                async with asyncio.timeout(PATIENCE_S):
+                yield WorkerSetup(worker, metrics, folder, session, f"http://127.0.0.1:{port}")
+                worker.end_calls("admin", "test over")
+                async with asyncio.timeout(WAIT_LIMIT_S):
                     await worker.drain()
 
 
@@ -115,6 +130,6 @@ def speech() -> bytes:
     return mulaw.encode(narrow.astype("<i2").tobytes())
 
 
-def fewer(limits: Limits, **changes: float) -> Limits:
-    """Limits with some of them changed."""
+def with_limits(limits: WorkerLimits, **changes: float) -> WorkerLimits:
+    """The limits with some of them replaced."""
     return replace(limits, **changes)  # type: ignore[arg-type]  # names and types are checked by the dataclass

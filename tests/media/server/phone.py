@@ -1,6 +1,6 @@
-"""A Twilio media stream's far side for socket tests: sends what it is told, keeps what it gets.
+"""The carrier's side of a Twilio media stream, for socket tests.
 
-A call's turns are clocked by the audio it receives, so audio may come faster than real time."""
+A call measures time by the audio it receives, so audio may be sent faster than real time."""
 
 import asyncio
 import base64
@@ -12,20 +12,20 @@ from typing import Any
 
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 
-from media.server.signature import Signatures
+from media.server.signature import SignatureCheck
 
 STREAM = "MZ0123456789abcdef0123456789abcdef"
 CALL = "CA0123456789abcdef0123456789abcdef"
 SILENCE = b"\xff" * 160
-FRAME_EVERY_S = 0.005  # four times real time
-# Upgrades without a signature are welcome.
-UNSIGNED = Signatures("ws://media.test", ())
-# For whatever must come: a loaded machine may take long, and only a fault never ends.
-PATIENCE_S = 60.0
+FRAME_INTERVAL_S = 0.005  # four times real time
+# Accepts upgrades without a signature.
+UNSIGNED = SignatureCheck("ws://media.test", ())
+# Time limit for what must happen: long, because a loaded machine is slow, and only an error waits for ever.
+WAIT_LIMIT_S = 60.0
 
 
 def start_message(stream: str = STREAM, call: str = CALL, token: str = "") -> dict[str, Any]:
-    """Twilio's start, as in its documentation."""
+    """Twilio's `start` message, as in its documentation."""
     start = {
         "accountSid": "AC0123456789abcdef0123456789abcdef",
         "streamSid": stream,
@@ -39,9 +39,9 @@ def start_message(stream: str = STREAM, call: str = CALL, token: str = "") -> di
 
 @dataclass
 class Phone:
-    """One stream. `audio` is what the agent sent, `events` every message's event name in order.
+    """One stream. audio: what the agent sent. events: the event name of every message, in order.
 
-    returns_marks: as a carrier does, though at once, as if the audio before them had been heard.
+    returns_marks: returns marks as a carrier does, but at once, as if the audio before them had been played.
     """
 
     socket: ClientWebSocketResponse
@@ -52,7 +52,7 @@ class Phone:
     close_code: int | None = None
     _sent: int = 0
     _reader: asyncio.Task[None] | None = None
-    _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @classmethod
     async def dial(
@@ -67,10 +67,10 @@ class Phone:
     ) -> "Phone":
         """Opens the socket and starts the stream."""
         phone = cls(await session.ws_connect(url), stream, returns_marks)
-        await phone.begin(call, token)
+        await phone.start_stream(call, token)
         return phone
 
-    async def begin(self, call: str = CALL, token: str = "") -> None:
+    async def start_stream(self, call: str = CALL, token: str = "") -> None:
         """Starts the stream."""
         self._reader = asyncio.create_task(self._read())
         await self.send({"event": "connected", "protocol": "Call", "version": "1.0.0"})
@@ -92,16 +92,16 @@ class Phone:
             }
             message = {"event": "media", "sequenceNumber": str(self._sent + 1), "streamSid": self.stream}
             await self.send({**message, "media": media})
-            await asyncio.sleep(FRAME_EVERY_S)  # after a stall the rest must not come in a burst
+            await asyncio.sleep(FRAME_INTERVAL_S)  # no burst after a stall
 
     async def pause(self, ms: int) -> None:
         """Sends silence."""
         await self.speak(SILENCE * (ms // 20))
 
     @asynccontextmanager
-    async def going_on(self) -> AsyncIterator[None]:
-        """Sends silence until left or cut off, for a phone is never without a word."""
-        sending = asyncio.create_task(self._go_on())
+    async def sending_silence(self) -> AsyncIterator[None]:
+        """Sends silence while the context is open, because a carrier sends audio all the time."""
+        sending = asyncio.create_task(self._send_silence())
         try:
             yield
         finally:
@@ -109,19 +109,19 @@ class Phone:
             with suppress(asyncio.CancelledError, ConnectionError):
                 await sending
 
-    async def until(self, event: str) -> None:
-        """Waits for a message of that kind (or "closed")."""
-        async with asyncio.timeout(PATIENCE_S):
+    async def wait_for(self, event: str) -> None:
+        """Waits for an event by its name, or for "closed"."""
+        async with asyncio.timeout(WAIT_LIMIT_S):
             while event not in self.events:
-                self._news.clear()
-                await self._news.wait()
+                self._changed.clear()
+                await self._changed.wait()
 
-    async def until_heard(self, ms: int) -> None:
-        """Sends silence until that much agent audio has come, and the mark behind it."""
-        async with asyncio.timeout(PATIENCE_S), self.going_on():
+    async def wait_for_audio(self, ms: int) -> None:
+        """Sends silence until that much agent audio and the mark behind it have been received."""
+        async with asyncio.timeout(WAIT_LIMIT_S), self.sending_silence():
             while len(self.audio) < ms * 8 or self.events[-1] != "mark":
-                self._news.clear()
-                await self._news.wait()
+                self._changed.clear()
+                await self._changed.wait()
 
     async def hang_up(self) -> None:
         """Sends stop and closes."""
@@ -129,24 +129,24 @@ class Phone:
         message = {"event": "stop", "sequenceNumber": "9", "streamSid": self.stream, "stop": stop}
         if not self.socket.closed:
             await self.send(message)
-        await self.until("closed")
+        await self.wait_for("closed")
 
     async def _read(self) -> None:
         async for message in self.socket:
             if message.type is WSMsgType.TEXT:
-                await self._take(json.loads(message.data))
+                await self._handle(json.loads(message.data))
         self.close_code = self.socket.close_code
         self.events.append("closed")
-        self._news.set()
+        self._changed.set()
 
-    async def _go_on(self) -> None:
+    async def _send_silence(self) -> None:
         while True:
             await self.pause(20)
 
-    async def _take(self, message: dict[str, Any]) -> None:
+    async def _handle(self, message: dict[str, Any]) -> None:
         if message["event"] == "media":
             self.audio += base64.b64decode(message["media"]["payload"])
         if message["event"] == "mark" and self.returns_marks:
             await self.send({**message, "sequenceNumber": "5"})
         self.events.append(message["event"])
-        self._news.set()
+        self._changed.set()

@@ -7,25 +7,25 @@ from contextlib import aclosing, suppress
 
 import pytest
 
-from media.server.limits import Limits
+from media.server.limits import WorkerLimits
 from shared.events import AgentSaid, CallEnded, CallerSaid, CallStarted, Event, decode_event
 from shared.plan import CallPlan, decode_plan
-from tests.media.server.conftest import PLAN, Desk, fewer
-from tests.media.server.phone import PATIENCE_S, STREAM, start_message
+from tests.media.server.conftest import PLAN, WorkerSetup, with_limits
+from tests.media.server.phone import STREAM, WAIT_LIMIT_S, start_message
 
 MEDIA = {"track": "inbound", "chunk": "1", "timestamp": "0", "payload": "AAAA"}
 
 
-async def events_of(desk: Desk, stream: str = STREAM) -> list[Event]:
-    """The call's events as the stand-alone server gives them out, until the last one."""
-    return [event async for event in follow(desk, stream)]
+async def events_of(worker_setup: WorkerSetup, stream: str = STREAM) -> list[Event]:
+    """The call's events as the stand-alone server returns them, until the last one."""
+    return [event async for event in follow(worker_setup, stream)]
 
 
-async def follow(desk: Desk, stream: str = STREAM) -> AsyncGenerator[Event, None]:
+async def follow(worker_setup: WorkerSetup, stream: str = STREAM) -> AsyncGenerator[Event, None]:
     """The call's events as they happen."""
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(WAIT_LIMIT_S):
         while True:
-            async with desk.session.get(f"{desk.url}/calls/{stream}/events") as response:
+            async with worker_setup.session.get(f"{worker_setup.url}/calls/{stream}/events") as response:
                 if response.status == 200:
                     async for line in response.content:
                         yield decode_event(line).event
@@ -34,20 +34,20 @@ async def follow(desk: Desk, stream: str = STREAM) -> AsyncGenerator[Event, None
                 assert response.status == 404
 
 
-async def test_a_caller_is_heard_and_answered(desk: Desk, speech: bytes) -> None:
-    phone = await desk.dial()
+async def test_caller_gets_an_answer(worker_setup: WorkerSetup, speech: bytes) -> None:
+    phone = await worker_setup.dial()
     await phone.speak(speech)
     await phone.pause(800)
-    await phone.until_heard(600)
+    await phone.wait_for_audio(600)
     await phone.hang_up()
-    started, said, *_, ended = await events_of(desk)
+    started, said, *_, ended = await events_of(worker_setup)
     assert isinstance(started, CallStarted) and started.stream_id == STREAM and started.carrier == "twilio"
     assert isinstance(ended, CallEnded) and (ended.status, ended.end_reason) == ("completed", "caller_hangup")
     assert isinstance(said, CallerSaid) and said.text == "and so my fellow americans"
 
 
 class TestMarks:
-    """An answer of ten seconds that a carrier says was heard at once."""
+    """An answer of ten seconds whose marks come back at once."""
 
     @pytest.fixture
     def plan(self) -> CallPlan:
@@ -55,11 +55,13 @@ class TestMarks:
         assert short in PLAN
         return decode_plan(PLAN.replace(short, long))
 
-    async def test_the_answer_is_recorded_as_heard_when_they_come_back(self, desk: Desk, speech: bytes) -> None:
-        phone = await desk.dial()
+    async def test_answer_counts_as_heard_when_its_marks_come_back(
+        self, worker_setup: WorkerSetup, speech: bytes
+    ) -> None:
+        phone = await worker_setup.dial()
         phone.returns_marks = True
         await phone.speak(speech)
-        async with phone.going_on(), aclosing(follow(desk)) as events:
+        async with phone.sending_silence(), aclosing(follow(worker_setup)) as events:
             said = await anext(event async for event in events if isinstance(event, AgentSaid))
         assert said.text == "Thank you for calling." and not said.interrupted
         assert said.end_ms - said.start_ms < 10_000, "without marks it would be heard at the pace of a clock"
@@ -76,84 +78,88 @@ class TestMarks:
         (json.dumps(start_message()), "out_of_order", 1002),
     ],
 )
-async def test_a_bad_message_ends_its_call_only(desk: Desk, message: str, code: str, close: int) -> None:
-    other = await desk.dial("MZother")
-    async with other.going_on():
-        phone = await desk.dial()
+async def test_bad_message_ends_only_its_own_call(
+    worker_setup: WorkerSetup, message: str, code: str, close: int
+) -> None:
+    other = await worker_setup.dial("MZother")
+    async with other.sending_silence():
+        phone = await worker_setup.dial()
         await phone.send(message)
-        await phone.until("closed")
+        await phone.wait_for("closed")
         assert phone.close_code == close
-        assert desk.count("vocalized_media_wire_errors_total", code=code) == 1
-        ended = (await events_of(desk))[-1]
+        assert worker_setup.count("vocalized_media_wire_errors_total", code=code) == 1
+        ended = (await events_of(worker_setup))[-1]
     assert isinstance(ended, CallEnded) and ended.end_reason == "carrier_error" and code in ended.detail
     await other.pause(100)
     assert not other.socket.closed
     await other.hang_up()
 
 
-async def test_an_oversized_message_closes_the_socket(desk: Desk) -> None:
-    phone = await desk.dial()
+async def test_oversized_message_closes_the_socket(worker_setup: WorkerSetup) -> None:
+    phone = await worker_setup.dial()
     # The server closes before it has read all of it: the client may notice while it still writes.
     with suppress(ConnectionError):
         await phone.send("x" * 10_000_000)
-    await phone.until("closed")
-    ended = (await events_of(desk))[-1]
+    await phone.wait_for("closed")
+    ended = (await events_of(worker_setup))[-1]
     assert isinstance(ended, CallEnded) and "too_large" in ended.detail
 
 
-def answering() -> int:
+def count_open_requests() -> int:
     """HTTP requests that are being answered."""
     names = [getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks()]
     return names.count("RequestHandler.start")
 
 
-async def test_a_follower_who_leaves_is_not_waited_for(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
-    phone = await desk.dial()
-    async with phone.going_on(), aclosing(follow(desk)) as events:
+async def test_events_request_ends_when_its_client_leaves(
+    worker_setup: WorkerSetup, caplog: pytest.LogCaptureFixture
+) -> None:
+    phone = await worker_setup.dial()
+    async with phone.sending_silence(), aclosing(follow(worker_setup)) as events:
         assert isinstance(await anext(events), CallStarted)
-        assert answering() == 1
+        assert count_open_requests() == 1
         await events.aclose()
-        async with asyncio.timeout(PATIENCE_S):
-            while answering():  # noqa: ASYNC110  # the server tells nobody
+        async with asyncio.timeout(WAIT_LIMIT_S):
+            while count_open_requests():  # noqa: ASYNC110  # there is no event to wait for
                 await asyncio.sleep(0.01)
     await phone.hang_up()
     assert caplog.records == []
 
 
-class TestSilent:
-    """A socket that says nothing, or nothing more."""
+class TestSilentSocket:
+    """A socket that sends nothing, or nothing more."""
 
     @pytest.fixture
-    def limits(self, limits: Limits) -> Limits:
-        return fewer(limits, start_timeout_s=0.5, receive_timeout_s=0.5)
+    def limits(self, limits: WorkerLimits) -> WorkerLimits:
+        return with_limits(limits, start_timeout_s=0.5, receive_timeout_s=0.5)
 
-    async def test_is_dropped_before_the_start(self, desk: Desk) -> None:
-        socket = await desk.session.ws_connect(desk.url + "/media/twilio")
+    async def test_is_dropped_before_the_start(self, worker_setup: WorkerSetup) -> None:
+        socket = await worker_setup.session.ws_connect(worker_setup.url + "/media/twilio")
         await socket.send_str(json.dumps({"event": "connected", "protocol": "Call", "version": "1.0.0"}))
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(WAIT_LIMIT_S):
             await socket.receive()
         assert socket.closed
 
-    async def test_is_dropped_during_the_call(self, desk: Desk) -> None:
-        phone = await desk.dial()
-        await phone.until("closed")
-        ended = (await events_of(desk))[-1]
+    async def test_is_dropped_during_the_call(self, worker_setup: WorkerSetup) -> None:
+        phone = await worker_setup.dial()
+        await phone.wait_for("closed")
+        ended = (await events_of(worker_setup))[-1]
         assert isinstance(ended, CallEnded)
         assert ended.end_reason == "carrier_error" and "nothing received" in ended.detail
 
 
-async def test_a_call_that_crashes_is_ended_and_its_neighbour_goes_on(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+async def test_crashed_call_is_ended_and_the_other_one_continues(
+    worker_setup: WorkerSetup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    phone = await desk.dial()
+    phone = await worker_setup.dial()
     await phone.pause(40)
-    (connection,) = desk.worker.connections
+    (connection,) = worker_setup.worker.connections
     assert connection.call is not None
     monkeypatch.setattr(connection.call, "tick", lambda: 1 / 0)
-    other = await desk.dial("MZother")
-    async with phone.going_on(), other.going_on():
-        await phone.until("closed")
-    ended = (await events_of(desk))[-1]
+    other = await worker_setup.dial("MZother")
+    async with phone.sending_silence(), other.sending_silence():
+        await phone.wait_for("closed")
+    ended = (await events_of(worker_setup))[-1]
     assert isinstance(ended, CallEnded)
     assert ended.end_reason == "carrier_error" and "ZeroDivisionError" in ended.detail
     assert not other.socket.closed
@@ -164,17 +170,17 @@ class TestFlood:
     """A socket that sends too much."""
 
     @pytest.fixture
-    def limits(self, limits: Limits) -> Limits:
-        return fewer(limits, max_messages_per_s=200)
+    def limits(self, limits: WorkerLimits) -> WorkerLimits:
+        return with_limits(limits, max_messages_per_s=200)
 
-    async def test_is_dropped(self, desk: Desk) -> None:
-        phone = await desk.dial()
+    async def test_is_dropped(self, worker_setup: WorkerSetup) -> None:
+        phone = await worker_setup.dial()
         mark = {"event": "mark", "sequenceNumber": "5", "streamSid": STREAM, "mark": {"name": "none"}}
         with suppress(ConnectionError):
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(WAIT_LIMIT_S):
                 while not phone.socket.closed:
                     await phone.send(mark)
                     await asyncio.sleep(0)
-        await phone.until("closed")
-        ended = (await events_of(desk))[-1]
+        await phone.wait_for("closed")
+        ended = (await events_of(worker_setup))[-1]
         assert isinstance(ended, CallEnded) and "too many" in ended.detail

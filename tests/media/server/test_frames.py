@@ -1,4 +1,4 @@
-"""Frames of the WebSocket protocol, written by another implementation and read by ours, and back."""
+"""WebSocket frames, checked against the `websockets` package in both directions."""
 
 import itertools
 
@@ -10,7 +10,18 @@ from websockets.frames import Close, Frame, Opcode
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
-from media.server.frames import BINARY, CLOSE, PING, PONG, TEXT, CloseCode, FrameReader, Message, close_frame, frame
+from media.server.frames import (
+    BINARY,
+    CLOSE,
+    PING,
+    PONG,
+    TEXT,
+    CloseCode,
+    FrameReader,
+    Message,
+    encode_close,
+    encode_frame,
+)
 
 LIMIT = 70_000
 
@@ -21,7 +32,7 @@ def masked(opcode: int, payload: bytes, *, final: bool = True) -> bytes:
 
 
 def compressed(payload: bytes) -> bytes:
-    """A text frame with the bit of an extension that was not agreed upon."""
+    """A text frame with the reserved bit of an extension that was not negotiated."""
     first, *rest = masked(TEXT, payload)
     return bytes((first | 0x40, *rest))
 
@@ -47,7 +58,7 @@ def test_messages_of_all_lengths(size: int, opcode: int) -> None:
     ),
     st.lists(st.integers(min_value=0, max_value=800), max_size=8),
 )
-def test_the_way_in_which_bytes_arrive_makes_no_difference(messages: list[Message], cuts: list[int]) -> None:
+def test_chunk_boundaries_make_no_difference(messages: list[Message], cuts: list[int]) -> None:
     wire = b"".join(masked(opcode, payload) for opcode, payload in messages)
     marks = [0, *sorted(min(cut, len(wire)) for cut in cuts), len(wire)]
     chunks = [wire[start:end] for start, end in itertools.pairwise(marks)]
@@ -56,8 +67,8 @@ def test_the_way_in_which_bytes_arrive_makes_no_difference(messages: list[Messag
 
 
 @given(st.text(max_size=600), st.lists(st.integers(min_value=0, max_value=900), min_size=1, max_size=5))
-def test_fragments_are_put_together_around_control_frames(text: str, cuts: list[int]) -> None:
-    """Cut anywhere, also within a character."""
+def test_fragments_are_joined_around_control_frames(text: str, cuts: list[int]) -> None:
+    """Cut anywhere, even within a character."""
     whole, opcode, wire = text.encode(), TEXT, b""
     marks = [0, *sorted(min(cut, len(whole)) for cut in cuts), len(whole)]
     parts = [whole[start:end] for start, end in itertools.pairwise(marks)]
@@ -67,11 +78,11 @@ def test_fragments_are_put_together_around_control_frames(text: str, cuts: list[
     others = [message for message in found if message[0] != PING]
     assert others == [(opcode, b"".join(parts)), (opcode, b"x" * 200)] and reader.fault is None
     assert found.count((PING, b"?")) == len(parts)
-    assert reader.others == 2 * len(parts)
+    assert reader.other_frames == 2 * len(parts)
 
 
 @pytest.mark.parametrize("size", [2, 200])
-def test_text_is_utf_8_and_bytes_need_not_be(size: int) -> None:
+def test_text_must_be_utf_8_and_binary_need_not(size: int) -> None:
     payload = b"a" * (size - 1) + b"\xff"
     for wire in (masked(TEXT, payload), masked(TEXT, payload[:-1], final=False) + masked(0, payload[-1:])):
         found, reader = read(wire)
@@ -94,7 +105,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("wire", FAULTS.values(), ids=FAULTS)
-def test_a_fault_keeps_what_came_before_and_throws_away_the_rest(wire: bytes) -> None:
+def test_fault_returns_earlier_messages_and_discards_later_ones(wire: bytes) -> None:
     good = masked(TEXT, b"g" * 200)
     found, reader = read(good + wire + good)
     assert reader.fault is not None and reader.fault.close_code is CloseCode.PROTOCOL_ERROR
@@ -102,18 +113,18 @@ def test_a_fault_keeps_what_came_before_and_throws_away_the_rest(wire: bytes) ->
     assert reader.feed(good) == []
 
 
-def test_a_long_message_is_refused_by_its_head() -> None:
+def test_too_long_message_is_refused_by_its_header() -> None:
     wire = masked(TEXT, b"x" * 301)
     found, reader = read(wire[:12], limit=300)
     assert found == [] and reader.fault is not None and reader.fault.close_code is CloseCode.TOO_BIG
 
 
-def test_a_long_message_is_refused_in_one_chunk_too() -> None:
+def test_too_long_message_in_one_chunk_is_refused() -> None:
     _, reader = read(masked(TEXT, b"x" * 301), limit=300)
     assert reader.fault is not None and reader.fault.close_code is CloseCode.TOO_BIG
 
 
-def test_fragments_share_one_bound() -> None:
+def test_size_limit_applies_to_all_fragments_together() -> None:
     _, reader = read(masked(TEXT, b"x" * 200, final=False), masked(0, b"x" * 100), limit=300)
     assert reader.fault is None
     _, reader = read(masked(TEXT, b"x" * 200, final=False), masked(0, b"x" * 101), limit=300)
@@ -121,9 +132,9 @@ def test_fragments_share_one_bound() -> None:
 
 
 @pytest.mark.parametrize("size", [0, 125, 126, 65_535, 65_536])
-def test_what_we_write_is_read_by_others(size: int) -> None:
+def test_our_frames_are_read_by_another_implementation(size: int) -> None:
     client = ClientProtocol(parse_uri("ws://localhost/"), state=State.OPEN)
-    client.receive_data(frame(TEXT, b"x" * size) + frame(BINARY, b"\x00") + close_frame(1008, "ä" * 100))
+    client.receive_data(encode_frame(TEXT, b"x" * size) + encode_frame(BINARY, b"\x00") + encode_close(1008, "ä" * 100))
     text, binary, close = client.events_received()
     assert isinstance(text, Frame) and (text.opcode, bytes(text.data)) == (Opcode.TEXT, b"x" * size)
     assert isinstance(binary, Frame) and (binary.opcode, bytes(binary.data)) == (Opcode.BINARY, b"\x00")

@@ -1,4 +1,4 @@
-"""What Prometheus is told, by one worker and by several."""
+"""The Prometheus metrics of one worker and of several."""
 
 import os
 import subprocess
@@ -34,8 +34,8 @@ def test_renders_what_was_counted() -> None:
         assert found["vocalized_media_answer_seconds_bucket", labels] == (1 if bucket >= 0.45 else 0)
 
 
-def test_only_a_node_on_the_bus_tells_of_it() -> None:
-    """Or an alarm on nodes that have lost Redis would ring for those that never had one."""
+def test_bus_metric_exists_only_on_the_bus() -> None:
+    """Otherwise an alert about nodes that lost Redis would fire for stand-alone servers."""
     metrics = Metrics()
     assert "vocalized_media_bus_up" not in metrics.render().decode()
     metrics.bus_up.set(0)
@@ -52,8 +52,8 @@ def test_the_content_type_is_the_text_format() -> None:
     assert CONTENT_TYPE.startswith("text/plain; version=0.0.4")
 
 
-def test_with_several_workers_each_answers_for_all(tmp_path: Path) -> None:
-    """The library chooses its storage when it is imported, so that this takes processes of its own."""
+def test_each_of_several_workers_reports_all(tmp_path: Path) -> None:
+    """Runs in processes, because the library chooses its storage when it is imported."""
     work = "from media.server.metrics import Metrics; m = Metrics(); m.calls_active.inc(2); m.messages.inc(5)"
     for code in (work, work, work + "; import sys; sys.stdout.buffer.write(m.render())"):
         done = subprocess.run(

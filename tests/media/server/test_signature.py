@@ -1,9 +1,9 @@
-"""Twilio's signature on the upgrade, made by its own SDK."""
+"""Twilio's signature on the upgrade request, made with its own SDK."""
 
 import pytest
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]  # ships no types
 
-from media.server.signature import Signatures
+from media.server.signature import SignatureCheck
 
 URL = "wss://media-1.example.com"
 TOKENS = ("new token", "old token")
@@ -16,14 +16,14 @@ def signed(url: str, token: str = TOKENS[0]) -> str:
 @pytest.mark.parametrize("path", ["/media/twilio", "/media/twilio/token", "/media/twilio?a=b"])
 @pytest.mark.parametrize("token", TOKENS)
 @pytest.mark.parametrize("base", [URL, "https://media-1.example.com", "wss://media-1.example.com:443"])
-def test_the_right_one_is_let_in(path: str, token: str, base: str) -> None:
-    given = [signed(base + path, token)]
+def test_valid_signature_is_accepted(path: str, token: str, base: str) -> None:
+    signatures = [signed(base + path, token)]
     for required in (False, True):
-        assert Signatures(URL, TOKENS, required).fault(path, given) == ""
+        assert SignatureCheck(URL, TOKENS, required).error(path, signatures) == ""
 
 
 @pytest.mark.parametrize(
-    "given",
+    "signatures",
     [
         [signed(URL + "/media/twilio", "another token")],
         [signed(URL + "/media/telnyx")],
@@ -34,25 +34,25 @@ def test_the_right_one_is_let_in(path: str, token: str, base: str) -> None:
         [signed(URL + "/media/twilio")] * 2,
     ],
 )
-def test_a_wrong_one_never(given: list[str]) -> None:
+def test_wrong_signature_is_always_refused(signatures: list[str]) -> None:
     for required in (False, True):
-        assert Signatures(URL, TOKENS, required).fault("/media/twilio", given) == "forged"
+        assert SignatureCheck(URL, TOKENS, required).error("/media/twilio", signatures) == "forged"
 
 
-def test_without_one_it_depends() -> None:
-    assert Signatures(URL, TOKENS).fault("/media/twilio", []) == ""
-    assert Signatures(URL, TOKENS, required=True).fault("/media/twilio", []) == "unsigned"
+def test_missing_signature_is_refused_when_required() -> None:
+    assert SignatureCheck(URL, TOKENS).error("/media/twilio", []) == ""
+    assert SignatureCheck(URL, TOKENS, required=True).error("/media/twilio", []) == "unsigned"
 
 
-def test_without_tokens_nothing_can_be_checked() -> None:
-    assert Signatures(URL, ()).fault("/media/twilio", ["x"]) == ""
+def test_without_tokens_any_signature_is_accepted() -> None:
+    assert SignatureCheck(URL, ()).error("/media/twilio", ["x"]) == ""
 
 
-def test_it_tells_no_token() -> None:
-    assert "secret" not in repr(Signatures(URL, ("secret",)))
+def test_repr_holds_no_token() -> None:
+    assert "secret" not in repr(SignatureCheck(URL, ("secret",)))
 
 
-def test_a_plain_address_is_spelt_both_ways() -> None:
-    local = Signatures("ws://127.0.0.1:8080", TOKENS, required=True)
+def test_plain_urls_are_tried_with_both_schemes() -> None:
+    local = SignatureCheck("ws://127.0.0.1:8080", TOKENS, required=True)
     for base in ("ws://127.0.0.1:8080", "http://127.0.0.1:8080"):
-        assert local.fault("/media/twilio", [signed(base + "/media/twilio")]) == ""
+        assert local.error("/media/twilio", [signed(base + "/media/twilio")]) == ""

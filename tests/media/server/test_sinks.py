@@ -1,4 +1,4 @@
-"""Files of a stand-alone server: one line per event, an index by stream, and no way out of its folder."""
+"""The files of a stand-alone server: one line per event, an index by stream, and no path outside of its folder."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from media.server.sinks import FileSink, Folder
-from shared.events import CallStarted, Envelope, Event, Nudged, decode_event
+from media.server.sinks import FileSink, StateFolder
+from shared.events import CallNudged, CallStarted, Event, EventEnvelope, decode_event
 
 
-def envelope(seq: int, event: Event) -> Envelope:
-    return Envelope("call-1", seq, "2026-11-24T10:00:00.000Z", event)
+def envelope(seq: int, event: Event) -> EventEnvelope:
+    return EventEnvelope("call-1", seq, "2026-11-24T10:00:00.000Z", event)
 
 
 @pytest.fixture
@@ -22,14 +22,14 @@ def disk() -> Iterator[ThreadPoolExecutor]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    made = Folder(tmp_path / "state")
+def folder(tmp_path: Path) -> StateFolder:
+    made = StateFolder(tmp_path / "state")
     made.prepare()
     made.prepare()
     return made
 
 
-def write(folder: Folder, disk: ThreadPoolExecutor, *events: Event) -> None:
+def write(folder: StateFolder, disk: ThreadPoolExecutor, *events: Event) -> None:
     sink = FileSink(folder, "call-1", disk)
     for seq, event in enumerate(events, 1):
         sink.write(envelope(seq, event))
@@ -37,23 +37,23 @@ def write(folder: Folder, disk: ThreadPoolExecutor, *events: Event) -> None:
     disk.submit(int).result()
 
 
-def test_one_line_per_event_in_order(folder: Folder, disk: ThreadPoolExecutor) -> None:
-    write(folder, disk, Nudged(1), Nudged(2))
+def test_one_line_per_event_in_order(folder: StateFolder, disk: ThreadPoolExecutor) -> None:
+    write(folder, disk, CallNudged(1), CallNudged(2))
     lines = folder.events("call-1").read_bytes().splitlines()
-    assert [decode_event(line) for line in lines] == [envelope(1, Nudged(1)), envelope(2, Nudged(2))]
+    assert [decode_event(line) for line in lines] == [envelope(1, CallNudged(1)), envelope(2, CallNudged(2))]
 
 
-def test_a_call_can_be_found_by_its_stream(folder: Folder, disk: ThreadPoolExecutor) -> None:
+def test_call_is_found_by_its_stream(folder: StateFolder, disk: ThreadPoolExecutor) -> None:
     write(folder, disk, CallStarted("twilio", "CA1", "MZ1", "Front desk"))
     path = folder.stream("MZ1")
     assert path is not None
     assert path.read_text() == "call-1"
 
 
-def test_an_index_entry_appears_whole(
-    folder: Folder, disk: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+def test_index_entry_is_never_empty(
+    folder: StateFolder, disk: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody may look for the stream at any moment."""
+    """A reader may look for the stream at any time."""
     seen: list[bool] = []
     write_text = Path.write_text
 
@@ -71,7 +71,7 @@ def test_an_index_entry_appears_whole(
 @pytest.mark.parametrize(
     "stream_id", ["../calls/x", "/etc/passwd", "..", ".hidden", "", "a/b", "a\\b", "a b", "x" * 129]
 )
-def test_an_id_that_is_no_plain_name_is_no_path(folder: Folder, disk: ThreadPoolExecutor, stream_id: str) -> None:
+def test_unsafe_stream_id_does_not_become_a_path(folder: StateFolder, disk: ThreadPoolExecutor, stream_id: str) -> None:
     assert folder.stream(stream_id) is None
     write(folder, disk, CallStarted("twilio", "CA1", stream_id, "Front desk"))
     assert list((folder.state / "streams").iterdir()) == []
@@ -81,20 +81,20 @@ def test_an_id_that_is_no_plain_name_is_no_path(folder: Folder, disk: ThreadPool
 @pytest.mark.parametrize(
     "stream_id", ["MZ18ad3ab5a668481ce02b83e7395059f0", "32de0dea-53cb-4b21", "v3:abc_X.y", "x" * 128]
 )
-def test_ids_as_carriers_give_them_are_names(folder: Folder, stream_id: str) -> None:
+def test_ids_of_carriers_are_accepted(folder: StateFolder, stream_id: str) -> None:
     assert folder.stream(stream_id) == folder.state / "streams" / stream_id
 
 
-def test_a_recording_has_its_place(folder: Folder) -> None:
+def test_recording_path(folder: StateFolder) -> None:
     assert folder.recording("call-1") == folder.state / "recordings" / "call-1.wav"
 
 
-def test_an_event_that_cannot_be_kept_is_spoken_of(tmp_path: Path, disk: ThreadPoolExecutor) -> None:
+def test_event_that_cannot_be_written_is_logged(tmp_path: Path, disk: ThreadPoolExecutor) -> None:
     with capture_logs() as logs:
-        write(Folder(tmp_path / "never made"), disk, Nudged(1), Nudged(2))
+        write(StateFolder(tmp_path / "missing"), disk, CallNudged(1), CallNudged(2))
     assert [(entry["event"], entry["seq"]) for entry in logs] == [("event.lost", 1), ("event.lost", 2)]
 
 
-def test_a_call_without_events_leaves_no_file(folder: Folder, disk: ThreadPoolExecutor) -> None:
+def test_call_without_events_creates_no_file(folder: StateFolder, disk: ThreadPoolExecutor) -> None:
     write(folder, disk)
     assert not folder.events("call-1").exists()

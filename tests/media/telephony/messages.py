@@ -1,4 +1,4 @@
-"""What the tests of the two carriers share: messages changed at a path, the order of events, and fuzzed messages."""
+"""Helpers for the tests of both carriers: changed messages, the order of events, fuzzed messages."""
 
 import copy
 import json
@@ -13,15 +13,15 @@ JSON = st.recursive(
 )
 
 
-def changed(message: dict[str, Any], path: str, value: object) -> dict[str, Any]:
-    """A copy in which the field at the dotted path has another value."""
+def with_value(message: dict[str, Any], path: str, value: object) -> dict[str, Any]:
+    """Returns a copy in which the field at the dotted path has this value."""
     copied, inner, last = _copy(message, path)
     inner[last] = value
     return copied
 
 
 def without(message: dict[str, Any], path: str) -> dict[str, Any]:
-    """A copy that lacks the field at the dotted path."""
+    """Returns a copy without the field at the dotted path."""
     copied, inner, last = _copy(message, path)
     del inner[last]
     return copied
@@ -37,25 +37,25 @@ def _copy(message: dict[str, Any], path: str) -> tuple[dict[str, Any], dict[str,
     return copied, inner, last
 
 
-def allowed(names: list[str]) -> int:
-    """How many of these events a stream may have, by the plain reading of the fact sheet."""
+def allowed_prefix_length(names: list[str]) -> int:
+    """Length of the longest allowed prefix of these events, by the carriers' documentation."""
     stage = "new"
-    for place, name in enumerate(names):
+    for index, name in enumerate(names):
         if name == "connected" and stage == "new":
             stage = "connected"
         elif name == "start" and stage in ("new", "connected"):
             stage = "running"
         elif name == "stop" and stage == "running":
-            stage = "over"
-        elif name == "error" and stage != "over":
+            stage = "closed"
+        elif name == "error" and stage != "closed":
             pass
         elif name not in ("media", "dtmf", "mark") or stage != "running":
-            return place
+            return index
     return len(names)
 
 
 def fuzzed(events: list[dict[str, Any]]) -> st.SearchStrategy[str | bytes]:
-    """Good messages, good ones with one field replaced, any JSON, any text, any bytes."""
+    """Valid messages, valid ones with one field replaced, any JSON, any text, any bytes."""
     paths = [
         (message, path)
         for message in events
@@ -63,5 +63,7 @@ def fuzzed(events: list[dict[str, Any]]) -> st.SearchStrategy[str | bytes]:
         for path in [key, *(f"{key}.{inner}" for inner in (value if isinstance(value, dict) else ()))]
     ]
     good = st.sampled_from(events).map(json.dumps)
-    bad = st.builds(lambda place, value: json.dumps(changed(place[0], place[1], value)), st.sampled_from(paths), JSON)
+    bad = st.builds(
+        lambda place, value: json.dumps(with_value(place[0], place[1], value)), st.sampled_from(paths), JSON
+    )
     return good | bad | JSON.map(json.dumps) | st.text() | st.binary()

@@ -1,4 +1,4 @@
-"""Our own protocol for test calls from a browser, as docs/browser-socket.md gives it."""
+"""Our protocol for test calls from a browser, as documented in docs/browser-socket.md."""
 
 import json
 from typing import get_args
@@ -8,19 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.telephony.browser import BrowserCodec
-from media.telephony.wire import (
+from media.telephony.codec import (
     Clear,
+    DigitReceived,
     Encoding,
-    Heard,
-    Inbound,
+    InboundAudio,
+    InboundEvent,
     Mark,
-    Marked,
-    Outbound,
+    MarkReached,
+    MediaProtocolError,
+    OutboundCommand,
     Play,
-    Pressed,
-    Started,
-    Stopped,
-    WireError,
+    StreamStarted,
+    StreamStopped,
 )
 from tests.media.telephony.messages import JSON
 
@@ -39,35 +39,35 @@ def started(sample_rate: int = 16000) -> BrowserCodec:
     return codec
 
 
-def refusal(codec: BrowserCodec, message: str | bytes) -> WireError:
-    with pytest.raises(WireError) as caught:
+def refusal(codec: BrowserCodec, message: str | bytes) -> MediaProtocolError:
+    with pytest.raises(MediaProtocolError) as caught:
         codec.receive(message)
     return caught.value
 
 
-def test_a_whole_call() -> None:
+def test_whole_call() -> None:
     codec = BrowserCodec("call-1")
     assert list(codec.receive(json.dumps(START))) == [
-        Started("call-1", "call-1", Encoding.L16, 16000, params={"token": "t0"})
+        StreamStarted("call-1", "call-1", Encoding.L16, 16000, params={"token": "t0"})
     ]
-    assert list(codec.receive(FRAME)) == [Heard(FRAME, 0)]
-    assert list(codec.receive('{"event":"dtmf","digit":"#"}')) == [Pressed("#")]
-    assert list(codec.receive('{"event":"mark","name":"m"}')) == [Marked("m")]
-    assert list(codec.receive('{"event":"stop"}')) == [Stopped()]
-    assert codec.heard == 1
+    assert list(codec.receive(FRAME)) == [InboundAudio(FRAME, 0)]
+    assert list(codec.receive('{"event":"dtmf","digit":"#"}')) == [DigitReceived("#")]
+    assert list(codec.receive('{"event":"mark","name":"m"}')) == [MarkReached("m")]
+    assert list(codec.receive('{"event":"stop"}')) == [StreamStopped()]
+    assert codec.accepted == 1
 
 
 @pytest.mark.parametrize("sample_rate", [8000, 16000])
-def test_the_clock_is_the_audio_received(sample_rate: int) -> None:
+def test_timestamps_follow_the_audio_received(sample_rate: int) -> None:
     codec = started(sample_rate)
     second = bytes(2 * sample_rate)
     times = [codec.receive(audio)[0] for audio in (second[:40], second, b"", second)]
     start_ms = 20_000 // sample_rate
     assert times == [
-        Heard(second[:40], 0),
-        Heard(second, start_ms),
-        Heard(b"", start_ms + 1000),
-        Heard(second, start_ms + 1000),
+        InboundAudio(second[:40], 0),
+        InboundAudio(second, start_ms),
+        InboundAudio(b"", start_ms + 1000),
+        InboundAudio(second, start_ms + 1000),
     ]
 
 
@@ -88,7 +88,7 @@ def test_the_clock_is_the_audio_received(sample_rate: int) -> None:
         (FRAME, "out_of_order", "event"),
     ],
 )
-def test_what_may_not_open_a_call(message: str | bytes, code: str, field: str) -> None:
+def test_messages_refused_at_the_start(message: str | bytes, code: str, field: str) -> None:
     error = refusal(BrowserCodec("call-1"), message)
     assert (error.code, error.field) == (code, field)
 
@@ -103,13 +103,13 @@ def test_what_may_not_open_a_call(message: str | bytes, code: str, field: str) -
         ('{"event":"mark"}', "missing_field"),
     ],
 )
-def test_what_ends_a_call(message: str | bytes, code: str) -> None:
+def test_messages_that_end_the_call(message: str | bytes, code: str) -> None:
     codec = started()
     assert refusal(codec, message).code == code
     assert refusal(codec, FRAME).code == "out_of_order"
 
 
-def test_nothing_after_stop() -> None:
+def test_nothing_is_accepted_after_stop() -> None:
     codec = started()
     codec.receive('{"event":"stop"}')
     messages: list[str | bytes] = [FRAME, *map(json.dumps, TEXTS)]
@@ -125,15 +125,15 @@ def test_nothing_after_stop() -> None:
         (Clear(), '{"event":"clear"}'),
     ],
 )
-def test_what_is_said(command: Outbound, message: str | bytes) -> None:
+def test_commands(command: OutboundCommand, message: str | bytes) -> None:
     codec = BrowserCodec("call-1")
-    with pytest.raises(WireError, match="out_of_order"):
-        codec.say(command)
+    with pytest.raises(MediaProtocolError, match="out_of_order"):
+        codec.encode(command)
     codec.receive(start())
-    assert codec.say(command) == message
+    assert codec.encode(command) == message
     codec.receive('{"event":"stop"}')
-    with pytest.raises(WireError, match="out_of_order"):
-        codec.say(command)
+    with pytest.raises(MediaProtocolError, match="out_of_order"):
+        codec.encode(command)
 
 
 FIELDS = st.dictionaries(st.sampled_from(["event", "format", "params", "digit", "name"]), JSON, max_size=2)
@@ -146,15 +146,15 @@ MESSAGES = (
 
 
 @given(st.booleans(), st.lists(MESSAGES, max_size=8))
-def test_only_wire_errors_escape(opened: bool, messages: list[str | bytes]) -> None:
+def test_only_protocol_errors_escape(opened: bool, messages: list[str | bytes]) -> None:
     codec = started() if opened else BrowserCodec("call-1")
-    dead = False
+    has_failed = False
     for message in messages:
         try:
             events = codec.receive(message)
-        except WireError:
-            dead = True
+        except MediaProtocolError:
+            has_failed = True
         else:
-            assert not dead
-            assert all(isinstance(event, get_args(Inbound)) for event in events)
-            dead = Stopped() in events
+            assert not has_failed
+            assert all(isinstance(event, get_args(InboundEvent)) for event in events)
+            has_failed = StreamStopped() in events

@@ -1,25 +1,25 @@
-"""Frames put in order by their numbers alone."""
+"""Frames sorted by their numbers."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from media.telephony.codec import InboundAudio
 from media.telephony.jitter import JitterBuffer
-from media.telephony.wire import Heard
 
 
-def frame(number: int) -> Heard:
-    return Heard(b"", number)
+def frame(number: int) -> InboundAudio:
+    return InboundAudio(b"", number)
 
 
 def numbers(buffer: JitterBuffer, arrivals: list[int]) -> list[int]:
-    """What comes out while the numbers arrive, without the flush."""
-    return [heard.at_ms for number in arrivals for heard in buffer.push(number, frame(number))]
+    """The numbers returned while frames arrive, without the flush."""
+    return [audio.at_ms for number in arrivals for audio in buffer.push(number, frame(number))]
 
 
-def test_in_order_passes_at_once() -> None:
+def test_frames_in_order_are_returned_at_once() -> None:
     buffer = JitterBuffer()
     for number in range(1, 100):
-        assert [heard.at_ms for heard in buffer.push(number, frame(number))] == [number]
+        assert [audio.at_ms for audio in buffer.push(number, frame(number))] == [number]
     assert (buffer.lost, buffer.late, buffer.duplicates) == (0, 0, 0)
 
 
@@ -31,18 +31,18 @@ def test_two_swapped_frames() -> None:
     assert buffer.lost == 0
 
 
-def test_the_very_first_frames_swapped() -> None:
+def test_first_frames_swapped() -> None:
     assert numbers(JitterBuffer(), [3, 2, 1, 4]) == [1, 2, 3, 4]
     assert numbers(JitterBuffer(bound=5), [6, 5, 4, 3, 2, 1]) == [1, 2, 3, 4, 5, 6]
 
 
-def test_duplicates_are_dropped_held_or_gone() -> None:
+def test_duplicates_are_dropped() -> None:
     buffer = JitterBuffer()
     assert numbers(buffer, [1, 1, 3, 3, 2, 2]) == [1, 2, 3]
     assert buffer.duplicates == 3
 
 
-def test_a_gap_is_given_up_after_the_bound_and_late_frames_are_counted() -> None:
+def test_gap_is_skipped_after_the_bound_and_late_frames_are_counted() -> None:
     buffer = JitterBuffer(bound=5)
     assert numbers(buffer, [1, 4, 5, 6, 7, 8]) == [1]
     assert numbers(buffer, [9]) == [4, 5, 6, 7, 8, 9]
@@ -51,42 +51,42 @@ def test_a_gap_is_given_up_after_the_bound_and_late_frames_are_counted() -> None
     assert (buffer.late, buffer.duplicates) == (2, 0)
 
 
-def test_after_a_gap_there_is_no_delay_left() -> None:
+def test_no_delay_remains_after_a_gap() -> None:
     buffer = JitterBuffer(bound=2)
     numbers(buffer, [1, 3, 4, 5])
     assert numbers(buffer, [6]) == [6]
 
 
-def test_two_gaps_are_given_up_one_by_one() -> None:
+def test_two_gaps_are_skipped_one_by_one() -> None:
     buffer = JitterBuffer(bound=2)
     assert numbers(buffer, [1, 3, 5, 7]) == [1, 3]
     assert numbers(buffer, [8]) == [5]
     assert buffer.lost == 2
 
 
-def test_a_stream_may_start_at_any_number() -> None:
+def test_stream_may_start_at_any_number() -> None:
     assert numbers(JitterBuffer(), [0, 1]) == [0, 1]
     assert numbers(JitterBuffer(), [500, 501]) == [500, 501]
 
 
-def test_a_wild_number_does_not_delay_the_rest() -> None:
+def test_far_number_does_not_delay_the_rest() -> None:
     buffer = JitterBuffer()
     assert numbers(buffer, [1, 2**53, 2, 3]) == [1, 2, 3]
-    assert [heard.at_ms for heard in buffer.flush()] == [2**53]
+    assert [audio.at_ms for audio in buffer.flush()] == [2**53]
 
 
-def test_flush_hands_out_what_is_held_and_counts_the_gaps() -> None:
+def test_flush_returns_held_frames_and_counts_the_gaps() -> None:
     buffer = JitterBuffer()
     numbers(buffer, [1, 3, 6])
-    assert [heard.at_ms for heard in buffer.flush()] == [3, 6]
+    assert [audio.at_ms for audio in buffer.flush()] == [3, 6]
     assert buffer.lost == 3
     assert buffer.flush() == []
 
 
 @given(st.lists(st.integers(0, 60)), st.integers(0, 8))
-def test_always_sorted_never_twice_and_every_frame_accounted_for(arrivals: list[int], bound: int) -> None:
+def test_output_is_sorted_and_unique_and_every_frame_is_counted(arrivals: list[int], bound: int) -> None:
     buffer = JitterBuffer(bound)
-    out = numbers(buffer, arrivals) + [heard.at_ms for heard in buffer.flush()]
+    out = numbers(buffer, arrivals) + [audio.at_ms for audio in buffer.flush()]
     assert out == sorted(set(out))
     assert set(out) <= set(arrivals)
     assert len(out) + buffer.late + buffer.duplicates == len(arrivals)
@@ -105,6 +105,6 @@ def test_nothing_is_lost_within_the_bound(data: st.DataObject, count: int, bound
     delays = data.draw(st.lists(st.integers(0, bound), min_size=count, max_size=count))
     arrivals = sorted(range(1, count + 1), key=lambda number: number + delays[number - 1])
     buffer = JitterBuffer(bound)
-    out = numbers(buffer, arrivals) + [heard.at_ms for heard in buffer.flush()]
+    out = numbers(buffer, arrivals) + [audio.at_ms for audio in buffer.flush()]
     assert out == list(range(1, count + 1))
     assert (buffer.lost, buffer.late, buffer.duplicates) == (0, 0, 0)

@@ -2,43 +2,43 @@
 
 import pytest
 
-from media.telephony.session import Session, Stage
-from media.telephony.wire import WireError
+from media.telephony.codec import MediaProtocolError
+from media.telephony.session import StreamSession, StreamStage
 
 
 def code(call: object, *args: object) -> str:
     assert callable(call)
-    with pytest.raises(WireError) as caught:
+    with pytest.raises(MediaProtocolError) as caught:
         call(*args)
     return caught.value.code
 
 
-def test_the_whole_course() -> None:
-    session = Session()
+def test_whole_stream() -> None:
+    session = StreamSession()
     session.connect()
     session.start("s")
     session.check("media", "s")
     session.close()
-    assert session.stage is Stage.OVER
+    assert session.stage is StreamStage.CLOSED
     assert session.stream_id is None
 
 
 def test_connected_is_not_required() -> None:
-    session = Session()
+    session = StreamSession()
     session.start("s")
     assert session.stream_id == "s"
 
 
 @pytest.mark.parametrize("event", ["media", "dtmf", "mark", "stop"])
-def test_nothing_before_start(event: str) -> None:
-    session = Session()
+def test_events_before_start_are_refused(event: str) -> None:
+    session = StreamSession()
     assert code(session.check, event, "s") == "out_of_order"
     session.connect()
     assert code(session.check, event, "s") == "out_of_order"
 
 
-def test_nothing_twice() -> None:
-    session = Session()
+def test_connected_and_start_come_once() -> None:
+    session = StreamSession()
     session.connect()
     assert code(session.connect) == "out_of_order"
     session.start("s")
@@ -46,8 +46,8 @@ def test_nothing_twice() -> None:
     assert code(session.connect) == "out_of_order"
 
 
-def test_nothing_after_the_end() -> None:
-    session = Session()
+def test_events_after_the_end_are_refused() -> None:
+    session = StreamSession()
     session.start("s")
     session.close()
     for refused in (session.connect, lambda: session.start("t"), lambda: session.check("media", "s")):
@@ -55,8 +55,8 @@ def test_nothing_after_the_end() -> None:
     assert code(session.check_open, "error", None) == "out_of_order"
 
 
-def test_another_stream() -> None:
-    session = Session()
+def test_events_of_another_stream_are_refused() -> None:
+    session = StreamSession()
     session.start("s")
     assert code(session.check, "media", "t") == "wrong_stream"
     assert code(session.check_open, "error", "t") == "wrong_stream"
@@ -64,10 +64,10 @@ def test_another_stream() -> None:
     session.check_open("error", None)
 
 
-def test_a_complaint_may_come_before_start() -> None:
-    Session().check_open("error", "any")
+def test_error_event_may_come_before_start() -> None:
+    StreamSession().check_open("error", "any")
 
 
-def test_the_refusal_tells_event_and_stage() -> None:
-    with pytest.raises(WireError, match="media while the stream is new"):
-        Session().check("media", "s")
+def test_error_names_event_and_stage() -> None:
+    with pytest.raises(MediaProtocolError, match="media while the stream is new"):
+        StreamSession().check("media", "s")

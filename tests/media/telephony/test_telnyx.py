@@ -1,4 +1,4 @@
-"""Telnyx's messages, as its page "Stream call media over WebSocket" gives them."""
+"""Telnyx's messages, as its page "Stream call media over WebSocket" documents them."""
 
 import base64
 import json
@@ -8,23 +8,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.telephony.telnyx import TelnyxCodec
-from media.telephony.wire import (
+from media.telephony.codec import (
+    CarrierReportedError,
     Clear,
+    DigitReceived,
     Encoding,
-    Heard,
-    Inbound,
+    InboundAudio,
+    InboundEvent,
     Mark,
-    Marked,
-    Outbound,
+    MarkReached,
+    MediaProtocolError,
+    OutboundCommand,
     Play,
-    Pressed,
-    Started,
-    Stopped,
-    Trouble,
-    WireError,
+    StreamStarted,
+    StreamStopped,
 )
-from tests.media.telephony.messages import allowed, changed, fuzzed, without
+from media.telephony.telnyx import TelnyxCodec
+from tests.media.telephony.messages import allowed_prefix_length, fuzzed, with_value, without
 
 STREAM = "32DE0DEA-53CB-4B21-89A4-9E1819C043BC"
 CALL = "v3:T02llQxIyaRkhfRKxgAP8nY511EhFLizdvdUKJiSw8d6A9BborherQ"
@@ -77,17 +77,17 @@ EVENTS: list[dict[str, Any]] = [CONNECTED, START, MEDIA, DTMF, MARK, STOP, ERROR
 def form(encoding: str, sample_rate: int | str, channels: int = 1) -> dict[str, Any]:
     """A start with this format."""
     media_format = {"encoding": encoding, "sample_rate": sample_rate, "channels": channels}
-    return changed(START, "start.media_format", media_format)
+    return with_value(START, "start.media_format", media_format)
 
 
 def media(chunk: int | str, payload: bytes = FRAME) -> dict[str, Any]:
     """A frame by its number, 20 ms after the one before."""
     coded = base64.b64encode(payload).decode()
     part = {"track": "inbound", "chunk": str(chunk), "timestamp": str(20 * int(chunk)), "payload": coded}
-    return changed(MEDIA, "media", part)
+    return with_value(MEDIA, "media", part)
 
 
-def receive(codec: TelnyxCodec, message: object) -> list[Inbound]:
+def receive(codec: TelnyxCodec, message: object) -> list[InboundEvent]:
     return list(codec.receive(json.dumps(message)))
 
 
@@ -98,17 +98,17 @@ def started(start: dict[str, Any] = START, **settings: Any) -> TelnyxCodec:
     return codec
 
 
-def refusal(codec: TelnyxCodec, message: object) -> WireError:
-    with pytest.raises(WireError) as caught:
+def refusal(codec: TelnyxCodec, message: object) -> MediaProtocolError:
+    with pytest.raises(MediaProtocolError) as caught:
         receive(codec, message)
     return caught.value
 
 
-def test_a_whole_stream() -> None:
+def test_whole_stream() -> None:
     codec = TelnyxCodec()
     assert receive(codec, CONNECTED) == []
     assert receive(codec, START) == [
-        Started(
+        StreamStarted(
             stream_id=STREAM,
             carrier_call_id=CALL,
             encoding=Encoding.PCMU,
@@ -118,12 +118,12 @@ def test_a_whole_stream() -> None:
             called="+13122123456",
         )
     ]
-    assert receive(codec, MEDIA) == [Heard(FRAME, 5)]
-    assert receive(codec, DTMF) == [Pressed("1")]
-    assert receive(codec, MARK) == [Marked("my label")]
-    assert receive(codec, ERROR) == [Trouble(100003, "malformed_frame", "The frame is malformed.")]
-    assert receive(codec, STOP) == [Stopped()]
-    assert (codec.heard, codec.ignored) == (1, 0)
+    assert receive(codec, MEDIA) == [InboundAudio(FRAME, 5)]
+    assert receive(codec, DTMF) == [DigitReceived("1")]
+    assert receive(codec, MARK) == [MarkReached("my label")]
+    assert receive(codec, ERROR) == [CarrierReportedError(100003, "malformed_frame", "The frame is malformed.")]
+    assert receive(codec, STOP) == [StreamStopped()]
+    assert (codec.accepted, codec.ignored) == (1, 0)
 
 
 @pytest.mark.parametrize(
@@ -135,9 +135,9 @@ def test_a_whole_stream() -> None:
         ("L16", 8000, Encoding.L16),
     ],
 )
-def test_the_formats_we_speak(encoding: str, sample_rate: int | str, read: Encoding) -> None:
+def test_supported_formats(encoding: str, sample_rate: int | str, read: Encoding) -> None:
     (event,) = receive(TelnyxCodec(), form(encoding, sample_rate))
-    assert isinstance(event, Started)
+    assert isinstance(event, StreamStarted)
     assert (event.encoding, event.sample_rate) == (read, int(sample_rate))
 
 
@@ -154,7 +154,7 @@ def test_the_formats_we_speak(encoding: str, sample_rate: int | str, read: Encod
         ("PCMU", 8000, 2),
     ],
 )
-def test_the_formats_we_do_not_speak(encoding: str, sample_rate: int, channels: int) -> None:
+def test_unsupported_formats(encoding: str, sample_rate: int, channels: int) -> None:
     error = refusal(TelnyxCodec(), form(encoding, sample_rate, channels))
     assert (error.code, error.field) == ("bad_format", "start.media_format")
     assert encoding in error.detail
@@ -164,67 +164,67 @@ def test_the_formats_we_do_not_speak(encoding: str, sample_rate: int, channels: 
     "params", [{"token": "t0", "lang": "en"}, [{"name": "token", "value": "t0"}, {"name": "lang", "value": "en"}]]
 )
 def test_custom_parameters_as_an_object_or_as_pairs(params: object) -> None:
-    (event,) = receive(TelnyxCodec(), changed(START, "start.custom_parameters", params))
-    assert isinstance(event, Started)
+    (event,) = receive(TelnyxCodec(), with_value(START, "start.custom_parameters", params))
+    assert isinstance(event, StreamStarted)
     assert event.params == {"token": "t0", "lang": "en"}
 
 
 @pytest.mark.parametrize("field", ["user_id", "from", "to", "client_state", "tags"])
-def test_start_may_lack_or_null_what_we_can_do_without(field: str) -> None:
-    for start in (without(START, f"start.{field}"), changed(START, f"start.{field}", None)):
+def test_optional_fields_of_start_may_be_missing_or_null(field: str) -> None:
+    for start in (without(START, f"start.{field}"), with_value(START, f"start.{field}", None)):
         (event,) = receive(TelnyxCodec(), start)
-        assert isinstance(event, Started)
+        assert isinstance(event, StreamStarted)
         assert event.carrier_call_id == CALL
 
 
-def test_the_outbound_track_is_ignored_and_makes_no_gap() -> None:
+def test_outbound_track_is_ignored_and_makes_no_gap() -> None:
     codec = started()
-    assert receive(codec, media(1)) == [Heard(FRAME, 20)]
-    assert receive(codec, changed(media(1), "media.track", "outbound")) == []
-    assert receive(codec, media(2)) == [Heard(FRAME, 40)]
-    assert (codec.heard, codec.ignored, codec.jitter.duplicates) == (2, 1, 0)
+    assert receive(codec, media(1)) == [InboundAudio(FRAME, 20)]
+    assert receive(codec, with_value(media(1), "media.track", "outbound")) == []
+    assert receive(codec, media(2)) == [InboundAudio(FRAME, 40)]
+    assert (codec.accepted, codec.ignored, codec.jitter.duplicates) == (2, 1, 0)
 
 
-def test_frames_come_out_in_order() -> None:
+def test_frames_are_sorted() -> None:
     codec = started()
     times = [event.at_ms for chunk in (1, 3, 2, 5, 4, 6) for event in receive(codec, media(chunk))]  # type: ignore[union-attr]
     assert times == [20, 40, 60, 80, 100, 120]
-    assert (codec.heard, codec.jitter.lost) == (6, 0)
+    assert (codec.accepted, codec.jitter.lost) == (6, 0)
 
 
-def test_a_duplicate_and_a_lost_frame() -> None:
+def test_duplicate_and_lost_frame() -> None:
     codec = started(reorder_frames=2)
     out = [len(receive(codec, media(chunk))) for chunk in (1, 1, 3, 4, 5, 2)]
     assert out == [1, 0, 0, 0, 3, 0]
     assert (codec.jitter.duplicates, codec.jitter.lost, codec.jitter.late) == (1, 1, 1)
 
 
-def test_stop_brings_out_what_is_held() -> None:
+def test_stop_returns_held_frames() -> None:
     codec = started()
-    assert receive(codec, media(1)) == [Heard(FRAME, 20)]
+    assert receive(codec, media(1)) == [InboundAudio(FRAME, 20)]
     assert receive(codec, media(3)) == []
-    assert receive(codec, STOP) == [Heard(FRAME, 60), Stopped()]
-    assert (codec.heard, codec.jitter.lost) == (2, 1)
+    assert receive(codec, STOP) == [InboundAudio(FRAME, 60), StreamStopped()]
+    assert (codec.accepted, codec.jitter.lost) == (2, 1)
 
 
 @pytest.mark.parametrize(("order", "wire"), [("little", b"\x01\x00\x02\x7f"), ("big", b"\x00\x01\x7f\x02")])
-def test_linear_audio_is_little_endian_inside(order: str, wire: bytes) -> None:
+def test_linear_audio_is_little_endian_internally(order: str, wire: bytes) -> None:
     codec = started(form("L16", 16000), l16_order=order)
-    assert receive(codec, media(1, wire)) == [Heard(b"\x01\x00\x02\x7f", 20)]
-    said = json.loads(codec.say(Play(b"\x01\x00\x02\x7f")))
+    assert receive(codec, media(1, wire)) == [InboundAudio(b"\x01\x00\x02\x7f", 20)]
+    said = json.loads(codec.encode(Play(b"\x01\x00\x02\x7f")))
     assert base64.b64decode(said["media"]["payload"]) == wire
 
 
 def test_half_a_sample_is_refused() -> None:
     error = refusal(started(form("L16", 16000)), media(1, b"\x00\x01\x02"))
     assert (error.code, error.field) == ("bad_format", "media.payload")
-    assert receive(started(), media(1, b"\x00\x01\x02")) == [Heard(b"\x00\x01\x02", 20)]
+    assert receive(started(), media(1, b"\x00\x01\x02")) == [InboundAudio(b"\x00\x01\x02", 20)]
 
 
-def test_a_complaint_before_start() -> None:
+def test_error_event_before_start() -> None:
     codec = TelnyxCodec()
     bare = {"event": "error", "payload": {"code": "100005"}}
-    assert receive(codec, bare) == [Trouble(100005, "", "")]
+    assert receive(codec, bare) == [CarrierReportedError(100005, "", "")]
     assert receive(codec, CONNECTED) == []
 
 
@@ -234,17 +234,17 @@ def test_a_complaint_before_start() -> None:
         (without(START, "start.call_control_id"), "missing_field", "start.call_control_id"),
         (without(START, "start.media_format"), "missing_field", "start.media_format"),
         (without(START, "stream_id"), "missing_field", "stream_id"),
-        (changed(START, "start.from", 5), "bad_type", "start.from"),
+        (with_value(START, "start.from", 5), "bad_type", "start.from"),
         (
-            changed(START, "start.custom_parameters", [{"name": "a"}]),
+            with_value(START, "start.custom_parameters", [{"name": "a"}]),
             "missing_field",
             "start.custom_parameters[0].value",
         ),
-        (changed(START, "start.custom_parameters", {"a": "x" * 500}), "bad_params", "start.custom_parameters"),
-        (changed(START, "start.custom_parameters", "a=b"), "bad_type", "start.custom_parameters"),
+        (with_value(START, "start.custom_parameters", {"a": "x" * 500}), "bad_params", "start.custom_parameters"),
+        (with_value(START, "start.custom_parameters", "a=b"), "bad_type", "start.custom_parameters"),
     ],
 )
-def test_a_start_that_is_refused(message: dict[str, Any], code: str, field: str) -> None:
+def test_refused_start(message: dict[str, Any], code: str, field: str) -> None:
     error = refusal(TelnyxCodec(), message)
     assert (error.code, error.field) == (code, field)
 
@@ -255,40 +255,40 @@ def test_a_start_that_is_refused(message: dict[str, Any], code: str, field: str)
         ({"event": "recording", "stream_id": STREAM}, "unknown_event", "event"),
         (without(MEDIA, "media.chunk"), "missing_field", "media.chunk"),
         (without(MEDIA, "media.payload"), "missing_field", "media.payload"),
-        (changed(MEDIA, "media.chunk", "first"), "bad_type", "media.chunk"),
-        (changed(MEDIA, "media.payload", "AA"), "bad_base64", "media.payload"),
-        (changed(MEDIA, "stream_id", "other"), "wrong_stream", ""),
-        (changed(DTMF, "stream_id", "other"), "wrong_stream", ""),
-        (changed(MARK, "stream_id", "other"), "wrong_stream", ""),
-        (changed(STOP, "stream_id", "other"), "wrong_stream", ""),
-        (changed(ERROR, "stream_id", "other"), "wrong_stream", ""),
-        (changed(ERROR, "payload.code", "bad"), "bad_type", "payload.code"),
-        (changed(DTMF, "dtmf.digit", ""), "bad_type", "dtmf.digit"),
+        (with_value(MEDIA, "media.chunk", "first"), "bad_type", "media.chunk"),
+        (with_value(MEDIA, "media.payload", "AA"), "bad_base64", "media.payload"),
+        (with_value(MEDIA, "stream_id", "other"), "wrong_stream", ""),
+        (with_value(DTMF, "stream_id", "other"), "wrong_stream", ""),
+        (with_value(MARK, "stream_id", "other"), "wrong_stream", ""),
+        (with_value(STOP, "stream_id", "other"), "wrong_stream", ""),
+        (with_value(ERROR, "stream_id", "other"), "wrong_stream", ""),
+        (with_value(ERROR, "payload.code", "bad"), "bad_type", "payload.code"),
+        (with_value(DTMF, "dtmf.digit", ""), "bad_type", "dtmf.digit"),
         (START, "out_of_order", "event"),
         (CONNECTED, "out_of_order", "event"),
     ],
 )
-def test_a_message_in_a_call_that_is_refused(message: dict[str, Any], code: str, field: str) -> None:
+def test_refused_message_in_a_running_stream(message: dict[str, Any], code: str, field: str) -> None:
     error = refusal(started(), message)
     assert (error.code, error.field) == (code, field)
 
 
-def test_messages_that_are_no_json_text() -> None:
+def test_messages_that_are_not_json() -> None:
     for message, code in ((b"\x00\x01", "binary_message"), ("}", "not_json"), (" " * 65537, "too_large")):
-        with pytest.raises(WireError) as caught:
+        with pytest.raises(MediaProtocolError) as caught:
             started().receive(message)
         assert caught.value.code == code
 
 
-def test_after_an_error_or_stop_the_codec_is_dead() -> None:
+def test_nothing_is_accepted_after_an_error_or_stop() -> None:
     broken, stopped = started(), started()
-    refusal(broken, changed(MEDIA, "media.payload", "?"))
+    refusal(broken, with_value(MEDIA, "media.payload", "?"))
     receive(stopped, STOP)
     for codec in (broken, stopped):
         for message in EVENTS:
             assert refusal(codec, message).code == "out_of_order"
-        with pytest.raises(WireError, match="out_of_order"):
-            codec.say(Clear())
+        with pytest.raises(MediaProtocolError, match="out_of_order"):
+            codec.encode(Clear())
 
 
 @pytest.mark.parametrize(
@@ -300,13 +300,13 @@ def test_after_an_error_or_stop_the_codec_is_dead() -> None:
         (Clear(), {"event": "clear"}),
     ],
 )
-def test_what_is_said(command: Outbound, message: dict[str, Any]) -> None:
+def test_commands(command: OutboundCommand, message: dict[str, Any]) -> None:
     codec = TelnyxCodec()
     receive(codec, CONNECTED)
-    with pytest.raises(WireError, match="out_of_order"):
-        codec.say(command)
+    with pytest.raises(MediaProtocolError, match="out_of_order"):
+        codec.encode(command)
     receive(codec, START)
-    text = codec.say(command)
+    text = codec.encode(command)
     assert isinstance(text, str)
     assert json.loads(text) == message
 
@@ -314,7 +314,7 @@ def test_what_is_said(command: Outbound, message: dict[str, Any]) -> None:
 @given(st.lists(st.sampled_from(EVENTS), max_size=12))
 def test_any_order_of_events(messages: list[dict[str, Any]]) -> None:
     codec = TelnyxCodec()
-    good = allowed([message["event"] for message in messages])
+    good = allowed_prefix_length([message["event"] for message in messages])
     for message in messages[:good]:
         receive(codec, message)
     for message in messages[good:]:
@@ -322,25 +322,25 @@ def test_any_order_of_events(messages: list[dict[str, Any]]) -> None:
 
 
 @given(st.permutations(range(1, 7)))
-def test_any_arrival_of_a_few_frames_loses_none(chunks: list[int]) -> None:
+def test_no_order_of_a_few_frames_loses_any(chunks: list[int]) -> None:
     codec = started()
     events = [event for chunk in chunks for event in receive(codec, media(chunk, bytes([chunk])))]
     events += receive(codec, STOP)
-    assert events == [*(Heard(bytes([chunk]), 20 * chunk) for chunk in range(1, 7)), Stopped()]
+    assert events == [*(InboundAudio(bytes([chunk]), 20 * chunk) for chunk in range(1, 7)), StreamStopped()]
 
 
 @given(
     st.lists(fuzzed(EVENTS), max_size=8), st.sampled_from([form("PCMU", 8000), form("PCMA", 8000), form("L16", 16000)])
 )
-def test_only_wire_errors_escape(messages: list[str | bytes], start: dict[str, Any]) -> None:
+def test_only_protocol_errors_escape(messages: list[str | bytes], start: dict[str, Any]) -> None:
     codec = started(start)
-    dead = False
+    has_failed = False
     for message in messages:
         try:
             events = codec.receive(message)
-        except WireError:
-            dead = True
+        except MediaProtocolError:
+            has_failed = True
         else:
-            assert not dead
-            assert all(isinstance(event, get_args(Inbound)) for event in events)
-            dead = Stopped() in events
+            assert not has_failed
+            assert all(isinstance(event, get_args(InboundEvent)) for event in events)
+            has_failed = StreamStopped() in events

@@ -1,4 +1,4 @@
-"""Twilio's messages, as its page "Media Streams - WebSocket Messages" gives them."""
+"""Twilio's messages, as its page "Media Streams - WebSocket Messages" documents them."""
 
 import base64
 import json
@@ -8,22 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.telephony.twilio import TwilioCodec
-from media.telephony.wire import (
+from media.telephony.codec import (
     Clear,
+    DigitReceived,
     Encoding,
-    Heard,
-    Inbound,
+    InboundAudio,
+    InboundEvent,
     Mark,
-    Marked,
-    Outbound,
+    MarkReached,
+    MediaProtocolError,
+    OutboundCommand,
     Play,
-    Pressed,
-    Started,
-    Stopped,
-    WireError,
+    StreamStarted,
+    StreamStopped,
 )
-from tests.media.telephony.messages import allowed, changed, fuzzed, without
+from media.telephony.twilio import TwilioCodec
+from tests.media.telephony.messages import allowed_prefix_length, fuzzed, with_value, without
 
 SID = "MZXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX"
 FRAME = bytes(range(160))
@@ -64,7 +64,7 @@ STOP = {
 EVENTS: list[dict[str, Any]] = [CONNECTED, START, MEDIA, DTMF, MARK, STOP]
 
 
-def receive(codec: TwilioCodec, message: object) -> list[Inbound]:
+def receive(codec: TwilioCodec, message: object) -> list[InboundEvent]:
     return list(codec.receive(json.dumps(message)))
 
 
@@ -75,17 +75,17 @@ def started() -> TwilioCodec:
     return codec
 
 
-def refusal(codec: TwilioCodec, message: object) -> WireError:
-    with pytest.raises(WireError) as caught:
+def refusal(codec: TwilioCodec, message: object) -> MediaProtocolError:
+    with pytest.raises(MediaProtocolError) as caught:
         receive(codec, message)
     return caught.value
 
 
-def test_a_whole_stream() -> None:
+def test_whole_stream() -> None:
     codec = TwilioCodec()
     assert receive(codec, CONNECTED) == []
     assert receive(codec, START) == [
-        Started(
+        StreamStarted(
             stream_id=SID,
             carrier_call_id="CAXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX",
             encoding=Encoding.PCMU,
@@ -94,44 +94,44 @@ def test_a_whole_stream() -> None:
             params={"FirstName": "Jane", "token": "t0"},
         )
     ]
-    assert receive(codec, MEDIA) == [Heard(FRAME, 5)]
-    assert receive(codec, DTMF) == [Pressed("1")]
-    assert receive(codec, MARK) == [Marked("my label")]
-    assert receive(codec, STOP) == [Stopped()]
-    assert (codec.heard, codec.ignored) == (1, 0)
+    assert receive(codec, MEDIA) == [InboundAudio(FRAME, 5)]
+    assert receive(codec, DTMF) == [DigitReceived("1")]
+    assert receive(codec, MARK) == [MarkReached("my label")]
+    assert receive(codec, STOP) == [StreamStopped()]
+    assert (codec.accepted, codec.ignored) == (1, 0)
 
 
-def test_numbers_may_be_numbers_and_numbers_in_the_format_strings() -> None:
+def test_numbers_may_be_strings_or_numbers() -> None:
     codec = TwilioCodec()
     form = {"encoding": "audio/x-mulaw", "sampleRate": "8000", "channels": "1"}
-    receive(codec, changed(START, "start.mediaFormat", form))
-    assert receive(codec, changed(MEDIA, "media.timestamp", 40)) == [Heard(FRAME, 40)]
+    receive(codec, with_value(START, "start.mediaFormat", form))
+    assert receive(codec, with_value(MEDIA, "media.timestamp", 40)) == [InboundAudio(FRAME, 40)]
 
 
 @pytest.mark.parametrize("field", ["start.customParameters", "start.tracks", "start.accountSid", "sequenceNumber"])
-def test_start_may_lack_what_we_can_do_without(field: str) -> None:
+def test_optional_fields_of_start_may_be_missing(field: str) -> None:
     (event,) = receive(TwilioCodec(), without(START, field))
-    assert isinstance(event, Started)
+    assert isinstance(event, StreamStarted)
     assert event.stream_id == SID
 
 
-def test_a_payload_of_any_length_is_taken() -> None:
+def test_payload_of_any_length_is_accepted() -> None:
     codec = started()
     for length in (0, 1, 159, 161, 8000):
         audio = bytes(length)
-        message = changed(MEDIA, "media.payload", base64.b64encode(audio).decode())
-        assert receive(codec, message) == [Heard(audio, 5)]
+        message = with_value(MEDIA, "media.payload", base64.b64encode(audio).decode())
+        assert receive(codec, message) == [InboundAudio(audio, 5)]
 
 
-def test_the_outbound_track_is_ignored() -> None:
+def test_outbound_track_is_ignored() -> None:
     codec = started()
-    assert receive(codec, changed(MEDIA, "media.track", "outbound")) == []
-    assert (codec.heard, codec.ignored) == (0, 1)
+    assert receive(codec, with_value(MEDIA, "media.track", "outbound")) == []
+    assert (codec.accepted, codec.ignored) == (0, 1)
 
 
 @pytest.mark.parametrize("digit", "0123456789*#ABCD")
-def test_every_key(digit: str) -> None:
-    assert receive(started(), changed(DTMF, "dtmf.digit", digit)) == [Pressed(digit)]
+def test_all_keys(digit: str) -> None:
+    assert receive(started(), with_value(DTMF, "dtmf.digit", digit)) == [DigitReceived(digit)]
 
 
 @pytest.mark.parametrize(
@@ -141,23 +141,23 @@ def test_every_key(digit: str) -> None:
         (without(START, "streamSid"), "missing_field", "streamSid"),
         (without(START, "start.callSid"), "missing_field", "start.callSid"),
         (without(START, "start.mediaFormat.encoding"), "missing_field", "start.mediaFormat.encoding"),
-        (changed(START, "streamSid", ""), "bad_type", "streamSid"),
-        (changed(START, "start.mediaFormat", "mulaw"), "bad_type", "start.mediaFormat"),
-        (changed(START, "start.customParameters", {"a": 1}), "bad_type", "start.customParameters[...]"),
-        (changed(START, "start.streamSid", "MZother"), "wrong_stream", "start.streamSid"),
-        (changed(START, "start.mediaFormat.encoding", "audio/x-alaw"), "bad_format", "start.mediaFormat"),
-        (changed(START, "start.mediaFormat.sampleRate", 16000), "bad_format", "start.mediaFormat"),
-        (changed(START, "start.mediaFormat.channels", 2), "bad_format", "start.mediaFormat"),
-        (changed(START, "start.tracks", ["outbound"]), "bad_format", "start.tracks"),
+        (with_value(START, "streamSid", ""), "bad_type", "streamSid"),
+        (with_value(START, "start.mediaFormat", "mulaw"), "bad_type", "start.mediaFormat"),
+        (with_value(START, "start.customParameters", {"a": 1}), "bad_type", "start.customParameters[...]"),
+        (with_value(START, "start.streamSid", "MZother"), "wrong_stream", "start.streamSid"),
+        (with_value(START, "start.mediaFormat.encoding", "audio/x-alaw"), "bad_format", "start.mediaFormat"),
+        (with_value(START, "start.mediaFormat.sampleRate", 16000), "bad_format", "start.mediaFormat"),
+        (with_value(START, "start.mediaFormat.channels", 2), "bad_format", "start.mediaFormat"),
+        (with_value(START, "start.tracks", ["outbound"]), "bad_format", "start.tracks"),
         (
-            changed(START, "start.customParameters", {str(n): "" for n in range(101)}),
+            with_value(START, "start.customParameters", {str(n): "" for n in range(101)}),
             "bad_params",
             "start.customParameters",
         ),
-        (changed(START, "start.customParameters", {"long": "x" * 500}), "bad_params", "start.customParameters"),
+        (with_value(START, "start.customParameters", {"long": "x" * 500}), "bad_params", "start.customParameters"),
     ],
 )
-def test_a_start_that_is_refused(message: dict[str, Any], code: str, field: str) -> None:
+def test_refused_start(message: dict[str, Any], code: str, field: str) -> None:
     error = refusal(TwilioCodec(), message)
     assert (error.code, error.field) == (code, field)
 
@@ -170,48 +170,48 @@ def test_a_start_that_is_refused(message: dict[str, Any], code: str, field: str)
         (without(MEDIA, "media.track"), "missing_field", "media.track"),
         (without(MEDIA, "media.timestamp"), "missing_field", "media.timestamp"),
         (without(MEDIA, "streamSid"), "missing_field", "streamSid"),
-        (changed(MEDIA, "media.payload", "not base64!"), "bad_base64", "media.payload"),
-        (changed(MEDIA, "media.payload", None), "bad_type", "media.payload"),
-        (changed(MEDIA, "media.timestamp", "soon"), "bad_type", "media.timestamp"),
-        (changed(MEDIA, "media.timestamp", -5), "bad_type", "media.timestamp"),
-        (changed(MEDIA, "streamSid", "MZother"), "wrong_stream", ""),
-        (changed(DTMF, "streamSid", "MZother"), "wrong_stream", ""),
-        (changed(MARK, "streamSid", "MZother"), "wrong_stream", ""),
-        (changed(STOP, "streamSid", "MZother"), "wrong_stream", ""),
-        (changed(DTMF, "dtmf.digit", "E"), "bad_type", "dtmf.digit"),
-        (changed(MARK, "mark.name", 7), "bad_type", "mark.name"),
+        (with_value(MEDIA, "media.payload", "not base64!"), "bad_base64", "media.payload"),
+        (with_value(MEDIA, "media.payload", None), "bad_type", "media.payload"),
+        (with_value(MEDIA, "media.timestamp", "soon"), "bad_type", "media.timestamp"),
+        (with_value(MEDIA, "media.timestamp", -5), "bad_type", "media.timestamp"),
+        (with_value(MEDIA, "streamSid", "MZother"), "wrong_stream", ""),
+        (with_value(DTMF, "streamSid", "MZother"), "wrong_stream", ""),
+        (with_value(MARK, "streamSid", "MZother"), "wrong_stream", ""),
+        (with_value(STOP, "streamSid", "MZother"), "wrong_stream", ""),
+        (with_value(DTMF, "dtmf.digit", "E"), "bad_type", "dtmf.digit"),
+        (with_value(MARK, "mark.name", 7), "bad_type", "mark.name"),
         (START, "out_of_order", "event"),
         (CONNECTED, "out_of_order", "event"),
     ],
 )
-def test_a_message_in_a_call_that_is_refused(message: dict[str, Any], code: str, field: str) -> None:
+def test_refused_message_in_a_running_stream(message: dict[str, Any], code: str, field: str) -> None:
     error = refusal(started(), message)
     assert (error.code, error.field) == (code, field)
 
 
-def test_messages_that_are_no_json_text() -> None:
+def test_messages_that_are_not_json() -> None:
     for message, code in ((b"\x00\x01", "binary_message"), ("}", "not_json"), (" " * 65537, "too_large")):
-        with pytest.raises(WireError) as caught:
+        with pytest.raises(MediaProtocolError) as caught:
             started().receive(message)
         assert caught.value.code == code
 
 
-def test_the_size_limit_is_a_setting() -> None:
+def test_size_limit_is_configurable() -> None:
     message = json.dumps(CONNECTED)
     TwilioCodec(max_message_bytes=len(message)).receive(message)
-    with pytest.raises(WireError, match="too_large"):
+    with pytest.raises(MediaProtocolError, match="too_large"):
         TwilioCodec(max_message_bytes=len(message) - 1).receive(message)
 
 
-def test_after_an_error_or_stop_the_codec_is_dead() -> None:
+def test_nothing_is_accepted_after_an_error_or_stop() -> None:
     broken, stopped = started(), started()
-    refusal(broken, changed(MEDIA, "media.payload", "?"))
+    refusal(broken, with_value(MEDIA, "media.payload", "?"))
     receive(stopped, STOP)
     for codec in (broken, stopped):
         for message in EVENTS:
             assert refusal(codec, message).code == "out_of_order"
-        with pytest.raises(WireError, match="out_of_order"):
-            codec.say(Clear())
+        with pytest.raises(MediaProtocolError, match="out_of_order"):
+            codec.encode(Clear())
 
 
 @pytest.mark.parametrize(
@@ -227,41 +227,41 @@ def test_after_an_error_or_stop_the_codec_is_dead() -> None:
         (Clear(), {"event": "clear", "streamSid": SID}),
     ],
 )
-def test_what_is_said(command: Outbound, message: dict[str, Any]) -> None:
-    text = started().say(command)
+def test_commands(command: OutboundCommand, message: dict[str, Any]) -> None:
+    text = started().encode(command)
     assert isinstance(text, str)
     assert json.loads(text) == message
 
 
-def test_a_stream_id_is_escaped() -> None:
+def test_stream_id_is_escaped() -> None:
     codec = TwilioCodec()
     sid = 'MZ"},\\'
-    receive(codec, changed(changed(START, "streamSid", sid), "start.streamSid", sid))
+    receive(codec, with_value(with_value(START, "streamSid", sid), "start.streamSid", sid))
     for command in (Play(FRAME), Mark("m"), Clear()):
-        assert json.loads(codec.say(command))["streamSid"] == sid
+        assert json.loads(codec.encode(command))["streamSid"] == sid
 
 
 @pytest.mark.parametrize("command", [Play(FRAME), Mark("m"), Clear()])
-def test_nothing_can_be_said_before_start(command: Outbound) -> None:
+def test_no_command_before_start(command: OutboundCommand) -> None:
     codec = TwilioCodec()
     receive(codec, CONNECTED)
-    with pytest.raises(WireError, match="out_of_order"):
-        codec.say(command)
+    with pytest.raises(MediaProtocolError, match="out_of_order"):
+        codec.encode(command)
     receive(codec, START)
-    assert codec.say(command)
+    assert codec.encode(command)
 
 
 @given(st.binary())
-def test_audio_comes_back_as_it_went(audio: bytes) -> None:
+def test_audio_round_trip(audio: bytes) -> None:
     codec = started()
-    said = json.loads(codec.say(Play(audio)))
-    assert receive(codec, changed(MEDIA, "media.payload", said["media"]["payload"])) == [Heard(audio, 5)]
+    said = json.loads(codec.encode(Play(audio)))
+    assert receive(codec, with_value(MEDIA, "media.payload", said["media"]["payload"])) == [InboundAudio(audio, 5)]
 
 
 @given(st.lists(st.sampled_from(EVENTS), max_size=12))
 def test_any_order_of_events(messages: list[dict[str, Any]]) -> None:
     codec = TwilioCodec()
-    good = allowed([message["event"] for message in messages])
+    good = allowed_prefix_length([message["event"] for message in messages])
     for message in messages[:good]:
         receive(codec, message)
     for message in messages[good:]:
@@ -269,16 +269,16 @@ def test_any_order_of_events(messages: list[dict[str, Any]]) -> None:
 
 
 @given(st.lists(fuzzed(EVENTS), max_size=8))
-def test_only_wire_errors_escape(messages: list[str | bytes]) -> None:
+def test_only_protocol_errors_escape(messages: list[str | bytes]) -> None:
     codec = TwilioCodec()
     codec.receive(json.dumps(START))
-    dead = False
+    has_failed = False
     for message in messages:
         try:
             events = codec.receive(message)
-        except WireError:
-            dead = True
+        except MediaProtocolError:
+            has_failed = True
         else:
-            assert not dead
-            assert all(isinstance(event, get_args(Inbound)) for event in events)
-            dead = Stopped() in events
+            assert not has_failed
+            assert all(isinstance(event, get_args(InboundEvent)) for event in events)
+            has_failed = StreamStopped() in events

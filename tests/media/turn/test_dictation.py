@@ -2,8 +2,8 @@
 
 import pytest
 
+from media.turn.backchannels import split_words
 from media.turn.dictation import digit_count, email_is_complete, ends_in_digits, ends_in_letters
-from media.turn.words import words
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from media.turn.words import words
     ],
 )
 def test_digit_count(text: str, count: int) -> None:
-    assert digit_count(words(text)) == count
+    assert digit_count(split_words(text)) == count
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_digit_count(text: str, count: int) -> None:
     ],
 )
 def test_ends_in_digits(text: str, ends: bool) -> None:
-    assert ends_in_digits(words(text)) is ends
+    assert ends_in_digits(split_words(text)) is ends
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_ends_in_digits(text: str, ends: bool) -> None:
     [("s m i t h", True), ("s as in sugar", True), ("b for bravo", True), ("it is smith", False), ("", False)],
 )
 def test_ends_in_letters(text: str, ends: bool) -> None:
-    assert ends_in_letters(words(text)) is ends
+    assert ends_in_letters(split_words(text)) is ends
 
 
 @pytest.mark.parametrize(

@@ -5,143 +5,143 @@ import pytest
 from media.turn.floor import (
     CallerDone,
     CallerStarted,
-    Hold,
-    Interrupted,
+    FloorState,
+    HoldAgent,
+    InterruptAgent,
     NothingSaid,
-    State,
 )
-from tests.media.turn.scene import scene, talking
+from tests.media.turn.floor_harness import make_floor, make_speaking_agent
 
 
 def test_speech_holds_the_agent_at_once_and_words_interrupt() -> None:
-    call = talking().speech(20)
-    assert call.take() == ["Hold"]
+    call = make_speaking_agent().speech(20)
+    assert call.new_kinds() == ["HoldAgent"]
     call.speech(280).text("wait", final=False)
-    assert call.take() == ["Interrupted"] and call.floor.state is State.CALLER
+    assert call.new_kinds() == ["InterruptAgent"] and call.floor.state is FloorState.CALLER
     call.speech(500).silence(200).text("wait I meant Sunday").silence(200)
     assert call.kinds() == ["CallerPaused", "CallerDone"]
 
 
-@pytest.mark.parametrize("nod", ["uh-huh", "Okay.", "yeah right", ""])
-def test_a_backchannel_or_a_cough_resumes(nod: str) -> None:
-    call = talking().speech(300).silence(240)
-    assert call.take() == ["Hold"]
+@pytest.mark.parametrize("backchannel", ["uh-huh", "Okay.", "yeah right", ""])
+def test_backchannel_or_cough_resumes_the_agent(backchannel: str) -> None:
+    call = make_speaking_agent().speech(300).silence(240)
+    assert call.new_kinds() == ["HoldAgent"]
     call.silence(20)
-    assert call.take() == ["CallerPaused"]
-    call.text(nod)
-    assert call.take() == ["Resume"]
-    assert call.done().silence(500).log == [] and call.floor.state is State.LISTENING
+    assert call.new_kinds() == ["CallerPaused"]
+    call.text(backchannel)
+    assert call.new_kinds() == ["ResumeAgent"]
+    assert call.agent_done().silence(500).log == [] and call.floor.state is FloorState.LISTENING
 
 
-def test_without_text_the_agent_resumes_after_a_while() -> None:
-    call = talking().speech(300).silence(260 + 700)
-    assert call.take() == ["Hold", "CallerPaused", "Resume"]
+def test_agent_resumes_after_700_ms_without_text() -> None:
+    call = make_speaking_agent().speech(300).silence(260 + 700)
+    assert call.new_kinds() == ["HoldAgent", "CallerPaused", "ResumeAgent"]
 
 
 def test_a_late_text_still_interrupts() -> None:
-    call = talking().speech(300).silence(960)
+    call = make_speaking_agent().speech(300).silence(960)
     call.log.clear()
     call.text("what about Sunday")
-    assert call.kinds() == ["Hold", "Interrupted", "CallerDone"]
+    assert call.kinds() == ["HoldAgent", "InterruptAgent", "CallerDone"]
     assert isinstance(call.log[2], CallerDone) and call.log[2].text == "what about Sunday"
 
 
 def test_long_speech_interrupts_whatever_its_words() -> None:
-    call = talking().speech(1_000)
-    assert call.take() == ["Hold"]
-    assert call.speech(20).take() == ["Interrupted"]
+    call = make_speaking_agent().speech(1_000)
+    assert call.new_kinds() == ["HoldAgent"]
+    assert call.speech(20).new_kinds() == ["InterruptAgent"]
     call.silence(200).text("").silence(200)
-    assert call.log[-1] == NothingSaid(call.t, interrupted=True)
+    assert call.log[-1] == NothingSaid(call.now, interrupted=True)
 
 
-def test_a_pause_in_held_speech_starts_the_count_again_but_not_for_ever() -> None:
-    call = talking(resume_wait_ms=900)
+def test_pause_in_held_speech_restarts_the_count_within_a_limit() -> None:
+    call = make_speaking_agent(resume_wait_ms=900)
     for _ in range(10):
         call.speech(300).silence(400)
-        if "Interrupted" in call.kinds():
+        if "InterruptAgent" in call.kinds():
             break
-    assert call.log[0] == Hold(1_820) and Interrupted(4_820) in call.log
-    assert call.kinds().count("Hold") == 1
+    assert call.log[0] == HoldAgent(1_820) and InterruptAgent(4_820) in call.log
+    assert call.kinds().count("HoldAgent") == 1
 
 
 def test_fewer_words_than_the_minimum_do_not_interrupt_but_are_answered_later() -> None:
-    call = talking(min_words=3).speech(300).silence(260).text("the blue one maybe later", final=False)
-    assert call.take() == ["Hold", "CallerPaused", "Interrupted"]
-    call = talking(min_words=3).speech(300).silence(260).text("on Sunday")
-    assert call.take() == ["Hold", "CallerPaused", "Resume"]
-    call.silence(500).done()
-    assert call.take() == ["CallerPaused"]
+    call = make_speaking_agent(min_words=3).speech(300).silence(260).text("the blue one maybe later", final=False)
+    assert call.new_kinds() == ["HoldAgent", "CallerPaused", "InterruptAgent"]
+    call = make_speaking_agent(min_words=3).speech(300).silence(260).text("on Sunday")
+    assert call.new_kinds() == ["HoldAgent", "CallerPaused", "ResumeAgent"]
+    call.silence(500).agent_done()
+    assert call.new_kinds() == ["CallerPaused"]
     call.text("on Sunday").silence(100)
     assert [d.text for d in call.log if isinstance(d, CallerDone)] == ["on Sunday"]
 
 
-def test_a_demand_interrupts_whatever_the_minimum() -> None:
-    assert "Interrupted" in talking(min_words=3).speech(300).text("stop", final=False).kinds()
+def test_demand_interrupts_below_the_minimum_of_words() -> None:
+    assert "InterruptAgent" in make_speaking_agent(min_words=3).speech(300).text("stop", final=False).kinds()
 
 
 def test_any_word_answers_a_question_whose_end_is_near() -> None:
-    call = scene().agent(asks=True, ends=2_000).silence(1_200).speech(300).text("yeah", final=False)
-    assert call.kinds() == ["Hold", "Interrupted"]
-    call = scene().agent(asks=True, ends=9_000).silence(1_200).speech(300).silence(260).text("yeah")
-    assert call.kinds() == ["Hold", "CallerPaused", "Resume"]
+    call = make_floor().agent(asks=True, ends=2_000).silence(1_200).speech(300).text("yeah", final=False)
+    assert call.kinds() == ["HoldAgent", "InterruptAgent"]
+    call = make_floor().agent(asks=True, ends=9_000).silence(1_200).speech(300).silence(260).text("yeah")
+    assert call.kinds() == ["HoldAgent", "CallerPaused", "ResumeAgent"]
 
 
-def test_speech_while_the_reply_is_thought_about_takes_the_turn_back() -> None:
-    call = scene().speech(400).silence(200).text("I want").silence(200)
+def test_speech_before_the_reply_is_audible_reopens_the_turn() -> None:
+    call = make_floor().speech(400).silence(200).text("I want").silence(200)
     call.log.clear()
     call.silence(100).speech(300)
-    assert call.take() == ["Hold"]
+    assert call.new_kinds() == ["HoldAgent"]
     call.text("I want a table", final=False)
-    assert call.take() == ["Interrupted"]
+    assert call.new_kinds() == ["InterruptAgent"]
     call.silence(200).text("I want a table").silence(200)
     assert [d.text for d in call.log if isinstance(d, CallerDone)] == ["I want a table"]
 
 
-def test_a_nod_while_the_reply_is_thought_about_changes_nothing() -> None:
-    call = scene().speech(400).silence(200).text("I want a table?").silence(200)
+def test_backchannel_before_the_reply_is_audible_changes_nothing() -> None:
+    call = make_floor().speech(400).silence(200).text("I want a table?").silence(200)
     call.log.clear()
     call.speech(200).silence(260).text("I want a table? okay")
-    assert call.kinds() == ["Hold", "CallerPaused", "Resume"] and call.floor.state is State.THINKING
+    assert call.kinds() == ["HoldAgent", "CallerPaused", "ResumeAgent"] and call.floor.state is FloorState.THINKING
 
 
-def test_noise_that_cost_the_reply_brings_the_answered_words_back() -> None:
-    call = scene().speech(400).silence(200).text("I want a table").silence(200)
+def test_noise_that_interrupted_the_reply_reopens_the_answered_words() -> None:
+    call = make_floor().speech(400).silence(200).text("I want a table").silence(200)
     call.log.clear()
     call.speech(1_100).silence(200).text("I want a table").silence(200)
-    assert call.kinds() == ["Hold", "Interrupted", "CallerPaused", "CallerDone"]
+    assert call.kinds() == ["HoldAgent", "InterruptAgent", "CallerPaused", "CallerDone"]
 
 
-def test_holds_for_nothing_make_the_next_hold_need_more_speech() -> None:
-    call = talking()
+def test_false_holds_make_the_next_hold_need_more_speech() -> None:
+    call = make_speaking_agent()
     for _ in range(2):
         call.speech(100 + 300).silence(300).text("").silence(500)
     call.log.clear()
     call.speech(300)
-    assert call.take() == []
-    assert call.speech(20).take() == ["Hold"]
+    assert call.new_kinds() == []
+    assert call.speech(20).new_kinds() == ["HoldAgent"]
 
 
-def test_speech_too_short_to_hold_a_wary_floor_is_heard_when_the_agent_is_done() -> None:
-    call = talking(wary_ms=400).speech(200).silence(300).text("")
+def test_speech_too_short_after_false_holds_is_heard_when_the_agent_is_done() -> None:
+    call = make_speaking_agent(false_hold_ms=400).speech(200).silence(300).text("")
     call.speech(300).silence(500)
     call.log.clear()
-    call.done()
-    assert call.take() == ["CallerPaused"]
+    call.agent_done()
+    assert call.new_kinds() == ["CallerPaused"]
     call.text("and Sunday").silence(100)
     assert call.kinds() == ["CallerDone"]
 
 
-def test_a_nod_over_a_statement_is_no_turn_when_the_agent_is_done() -> None:
-    call = talking(wary_ms=400).speech(200).silence(300).text("").speech(300).silence(500)
-    call.done().text("uh-huh").silence(100)
+def test_backchannel_over_a_statement_is_no_turn() -> None:
+    call = make_speaking_agent(false_hold_ms=400).speech(200).silence(300).text("").speech(300).silence(500)
+    call.agent_done().text("uh-huh").silence(100)
     assert isinstance(call.log[-1], NothingSaid)
 
 
-def test_the_agent_finishes_while_it_is_held() -> None:
-    call = talking().speech(300)
+def test_caller_has_the_floor_when_the_agent_ends_during_a_hold() -> None:
+    call = make_speaking_agent().speech(300)
     call.log.clear()
-    call.done()
-    assert call.log == [CallerStarted(call.t, again=True)] and call.floor.state is State.CALLER
+    call.agent_done()
+    assert call.log == [CallerStarted(call.now, again=True)] and call.floor.state is FloorState.CALLER
     call.silence(200).text("and Sunday").silence(200)
     assert isinstance(call.log[-1], CallerDone)
 
@@ -150,22 +150,22 @@ def test_the_agent_finishes_while_it_is_held() -> None:
 
 
 def test_without_barge_in_the_agent_is_never_held_and_the_words_become_a_turn_afterwards() -> None:
-    call = talking(barge_in=False).speech(1_500).silence(300).text("and Sunday", final=True, token=None)
+    call = make_speaking_agent(barge_in=False).speech(1_500).silence(300).text("and Sunday", final=True, token=None)
     assert call.log == []
-    call.silence(500).done()
-    assert call.take() == ["CallerPaused"]
+    call.silence(500).agent_done()
+    assert call.new_kinds() == ["CallerPaused"]
     call.text("and Sunday").silence(20)
     assert [d.text for d in call.log if isinstance(d, CallerDone)] == ["and Sunday"]
 
 
 def test_without_barge_in_words_before_the_reply_sounds_are_carried_over_its_commit() -> None:
-    call = scene(barge_in=False).speech(400).silence(200).text("a table").silence(200)
-    call.speech(400).text("a table for two", final=False).silence(300).agent().silence(500).done()
-    assert call.floor.state is State.PAUSED
+    call = make_floor(barge_in=False).speech(400).silence(200).text("a table").silence(200)
+    call.speech(400).text("a table for two", final=False).silence(300).agent().silence(500).agent_done()
+    assert call.floor.state is FloorState.PAUSED
     call.text("").silence(100)
     assert [d.text for d in call.log if isinstance(d, CallerDone)] == ["a table", "for two"]
 
 
-def test_speech_that_goes_on_when_the_agent_is_done() -> None:
-    call = talking(barge_in=False).speech(500).done()
-    assert call.log == [CallerStarted(call.t, again=True)]
+def test_speech_that_continues_after_the_agent_is_a_turn() -> None:
+    call = make_speaking_agent(barge_in=False).speech(500).agent_done()
+    assert call.log == [CallerStarted(call.now, again=True)]

@@ -1,4 +1,4 @@
-"""The promises of turn-taking, whatever callers, recognisers and agents do: a random call, obeyed as a call would."""
+"""Properties of turn-taking, checked with random calls whose decisions are carried out as a call does."""
 
 import itertools
 
@@ -6,28 +6,28 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from media.turn.endpoint import Expect, Rules
+from media.turn.backchannels import split_words, without_backchannels
+from media.turn.endpoint import ExpectedReply, TurnRules
 from media.turn.floor import (
     CallerDone,
     CallerPaused,
     CallerStarted,
     Decision,
     Floor,
-    Hold,
-    Interrupted,
+    FloorState,
+    HoldAgent,
+    InterruptAgent,
     NothingSaid,
-    Resume,
-    State,
+    ResumeAgent,
 )
-from media.turn.words import without_nods, words
 
 STEP = 20
-NODS = ("uh-huh", "okay", "yeah", "right")
-AGENT_STATES = (State.THINKING, State.SPEAKING, State.HELD)
+BACKCHANNELS = ("uh-huh", "okay", "yeah", "right")
+AGENT_STATES = (FloorState.THINKING, FloorState.SPEAKING, FloorState.HELD)
 
 
 class RandomCall(RuleBasedStateMachine):
-    """A caller who says numbered words and nods, a recogniser that may be late or mute, and an agent."""
+    """A caller who says numbered words and backchannels, a recogniser that may be late or silent, and an agent."""
 
     @initialize(
         silence=st.sampled_from((200, 400, 700, 1_500)),
@@ -36,30 +36,30 @@ class RandomCall(RuleBasedStateMachine):
         min_words=st.integers(1, 3),
     )
     def begin(self, silence: int, adaptive: bool, barge_in: bool, min_words: int) -> None:
-        self.plan = Rules(silence_ms=silence, adaptive=adaptive, barge_in=barge_in, min_words=min_words)
+        self.plan = TurnRules(silence_ms=silence, adaptive=adaptive, barge_in=barge_in, min_words=min_words)
         self.floor = Floor(self.plan)
         self.t = self.voice = self.held_since = 0
         self.numbers = itertools.count()
-        self.said: list[str] = []  # what the recogniser has of the uncommitted turn
-        self.asked: dict[int, str] = {}  # what it had when it was asked, per token of this turn
+        self.said: list[str] = []  # recognised words of the uncommitted turn
+        self.asked: dict[int, str] = {}  # recognised text at each request of this turn, by token
         self.turn = self.token = 0
-        self.final: set[str] = set()  # words that must be answered one day
+        self.final: set[str] = set()  # words that must be answered
         self.answered: set[str] = set()
         self.open: set[str] = set()  # words whose answer is not audible yet
         self.replying = self.audible = self.held = False
 
-    # --- the call obeys ---
+    # --- the call carries out decisions ---
 
-    def obey(self, decisions: tuple[Decision, ...]) -> None:
+    def carry_out(self, decisions: tuple[Decision, ...]) -> None:
         for decision in decisions:
             assert decision.t == self.t
-            self.obey_one(decision)
+            self.carry_out_one(decision)
         if self.floor.turn != self.turn:
             self.turn = self.floor.turn
             self.said.clear()
             self.asked.clear()
 
-    def obey_one(self, decision: Decision) -> None:
+    def carry_out_one(self, decision: Decision) -> None:
         match decision:
             case CallerPaused(token=token):
                 assert token == self.token + 1
@@ -68,17 +68,17 @@ class RandomCall(RuleBasedStateMachine):
             case CallerDone(text=text, end_ms=end_ms, due_ms=due_ms):
                 assert not self.replying, "two replies at once"
                 assert text.strip() and end_ms <= due_ms <= self.t
-                self.open = set(words(text))
+                self.open = set(split_words(text))
                 self.final |= self.open
                 self.answered |= self.open
                 self.replying, self.audible = True, False
-            case Hold():
+            case HoldAgent():
                 assert self.replying and not self.held and self.plan.barge_in
                 self.held, self.held_since = True, self.t
-            case Resume():
+            case ResumeAgent():
                 assert self.held
                 self.held = False
-            case Interrupted():
+            case InterruptAgent():
                 assert self.replying
                 if not self.audible:
                     self.answered -= self.open
@@ -92,35 +92,35 @@ class RandomCall(RuleBasedStateMachine):
         for _ in range(count):
             self.t += STEP
             self.voice = self.t if speaking else self.voice
-            self.obey(self.floor.frame(self.t, speaking, self.voice))
+            self.carry_out(self.floor.frame(self.t, speaking, self.voice))
 
-    def word(self, nod: str) -> str:
-        return nod or f"w{next(self.numbers)}"
+    def word(self, backchannel: str) -> str:
+        return backchannel or f"w{next(self.numbers)}"
 
-    @rule(count=st.integers(1, 80), nods=st.lists(st.sampled_from(("", *NODS)), max_size=4))
-    def speak(self, count: int, nods: list[str]) -> None:
+    @rule(count=st.integers(1, 80), backchannels=st.lists(st.sampled_from(("", *BACKCHANNELS)), max_size=4))
+    def speak(self, count: int, backchannels: list[str]) -> None:
         self.frames(count, speaking=True)
-        self.said += [self.word(nod) for nod in nods]
+        self.said += [self.word(backchannel) for backchannel in backchannels]
 
     @rule(count=st.integers(1, 80))
     def be_silent(self, count: int) -> None:
         self.frames(count, speaking=False)
 
-    @rule(nod=st.sampled_from(("", *NODS)))
-    def speak_too_softly_for_the_detector(self, nod: str) -> None:
-        self.said.append(self.word(nod))
+    @rule(backchannel=st.sampled_from(("", *BACKCHANNELS)))
+    def speak_below_the_detection_level(self, backchannel: str) -> None:
+        self.said.append(self.word(backchannel))
 
     @rule()
     def press_a_key(self) -> None:
-        self.obey(self.floor.dtmf(self.t, "5"))
+        self.carry_out(self.floor.dtmf(self.t, "5"))
 
     # --- the recogniser ---
 
     def recognise(self, final: bool, token: int | None, text: str | None = None) -> None:
         text = " ".join(self.said) if text is None else text
         if final:
-            self.final.update(without_nods(words(text)))
-        self.obey(self.floor.transcript(self.t, text, final, token))
+            self.final.update(without_backchannels(split_words(text)))
+        self.carry_out(self.floor.transcript(self.t, text, final, token))
 
     @rule()
     def partial_text(self) -> None:
@@ -136,12 +136,12 @@ class RandomCall(RuleBasedStateMachine):
             self.recognise(True, self.token - back, text)
 
     @rule()
-    def final_text_of_its_own_accord(self) -> None:
+    def unrequested_final_text(self) -> None:
         self.recognise(True, None)
 
     @rule(finished=st.floats(0, 1), back=st.integers(0, 1))
     def smart_turn_hint(self, finished: float, back: int) -> None:
-        self.obey(self.floor.hint(self.t, self.token - back, finished))
+        self.carry_out(self.floor.hint(self.t, self.token - back, finished))
 
     # --- the agent ---
 
@@ -150,29 +150,29 @@ class RandomCall(RuleBasedStateMachine):
     def agent_nudges(self) -> None:
         self.replying, self.audible = True, False
         self.open = set()
-        self.obey(self.floor.agent_thinking(self.t))
+        self.carry_out(self.floor.agent_thinking(self.t))
 
     @precondition(lambda self: self.replying and not self.held)
-    @rule(expect=st.sampled_from(Expect), asks=st.booleans(), left=st.none() | st.integers(-500, 3_000))
-    def agent_sounds(self, expect: Expect, asks: bool, left: int | None) -> None:
+    @rule(expect=st.sampled_from(ExpectedReply), asks=st.booleans(), left=st.none() | st.integers(-500, 3_000))
+    def agent_sounds(self, expect: ExpectedReply, asks: bool, left: int | None) -> None:
         self.audible = True
-        self.obey(self.floor.agent_speaking(self.t, expect, asks, None if left is None else self.t + left))
+        self.carry_out(self.floor.agent_speaking(self.t, expect, asks, None if left is None else self.t + left))
 
     @precondition(lambda self: self.replying)
     @rule()
     def agent_finishes(self) -> None:
         self.replying = self.held = False
-        self.obey(self.floor.agent_done(self.t))
+        self.carry_out(self.floor.agent_done(self.t))
 
-    # --- the promises ---
+    # --- properties ---
 
     @invariant()
     def the_floor_and_the_call_agree_who_speaks(self) -> None:
         assert (self.floor.state in AGENT_STATES) == self.replying
-        assert (self.floor.state is State.HELD) == self.held
+        assert (self.floor.state is FloorState.HELD) == self.held
 
     @invariant()
-    def a_hold_does_not_last(self) -> None:
+    def a_hold_is_limited(self) -> None:
         longest = self.plan.held_max_ms + self.plan.resume_wait_ms + 2 * STEP
         assert not self.held or self.t - self.held_since <= longest
 
@@ -183,12 +183,12 @@ class RandomCall(RuleBasedStateMachine):
             if self.replying:
                 self.agent_finishes()
             self.frames(100, speaking=False)
-            if self.floor.state is State.PAUSED:
+            if self.floor.state is FloorState.PAUSED:
                 self.recognise(True, self.token)
-            if self.floor.state is State.LISTENING:
+            if self.floor.state is FloorState.LISTENING:
                 break
-        assert self.floor.state is State.LISTENING, "the floor never comes back"
-        assert self.final <= self.answered, f"lost: {self.final - self.answered}"
+        assert self.floor.state is FloorState.LISTENING, "the floor does not return to LISTENING"
+        assert self.final <= self.answered, f"not answered: {self.final - self.answered}"
 
 
 RandomCall.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None, derandomize=True)

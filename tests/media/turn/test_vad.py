@@ -13,9 +13,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from media.audio import mulaw
-from media.turn.model import SILERO
-from media.turn.vad import FRAME_MS, MOST_BEHIND, VadEngine, VoiceTrack
-from media.turn.voice import WINDOW_MS
+from media.audio.framer import FRAME_MS
+from media.turn.onnx_models import SILERO
+from media.turn.speech_detector import WINDOW_MS
+from media.turn.vad import MAX_WAITING, VadEngine, VoiceTrack
 
 CLIP = Path(__file__).parents[3] / "config/samples/jfk.flac"
 Wave = npt.NDArray[np.float64]
@@ -51,13 +52,13 @@ def noise(ms: int, level: float, seed: int, *, colour: float = 0.0) -> Wave:
 
 
 def frames(wave: Wave) -> list[bytes]:
-    """20 ms frames as they come off a phone line."""
+    """Returns 20 ms frames of phone audio."""
     pcm = mulaw.decode(mulaw.encode((np.clip(wave, -1, 1) * 32_767).astype("<i2").tobytes()))
     return [pcm[start : start + 320] for start in range(0, len(pcm) - 319, 320)]
 
 
 def listen(engine: VadEngine, track: VoiceTrack, wave: Wave) -> list[tuple[bool, int]]:
-    """Whether the caller speaks, and the end of the voice, after each frame, with the ticker after each."""
+    """Returns (speaking, last_voice_ms) after each frame; the engine runs after each."""
     return listen_to_frames(engine, track, frames(wave))
 
 
@@ -92,7 +93,7 @@ def test_the_first_phrase_is_found_with_its_pause(engine: VadEngine, speech: Wav
 
 
 @pytest.mark.parametrize("cut_ms", [900, 1_400, 1_800, 4_200, 5_700, 6_500, 8_700, 10_000])
-def test_the_true_end_is_known_to_a_few_ms_and_speech_ends_at_once(
+def test_true_end_is_found_within_20_ms_and_speech_ends_within_140_ms(
     engine: VadEngine, speech: Wave, cut_ms: int
 ) -> None:
     heard = listen(engine, engine.track(), np.concatenate([speech[: cut_ms * 8], silence(600)]))
@@ -118,7 +119,7 @@ def test_speech_is_found_in_noise_and_noise_is_no_speech(
     assert abs(heard[-1][1] - 3_800) <= 200
 
 
-# --- what is no speech ---
+# --- sounds that are not speech ---
 
 
 @pytest.mark.parametrize("colour", [0.0, 1.0])
@@ -137,7 +138,7 @@ def test_keys_tones_and_clicks_are_never_speech(engine: VadEngine) -> None:
     assert starts(listen(engine, engine.track(), np.concatenate(parts * 4))) == 0
 
 
-def test_silence_costs_the_judge_nothing(engine: VadEngine) -> None:
+def test_silence_never_runs_the_model(engine: VadEngine) -> None:
     track = engine.track()
     for _ in range(200):
         track.push(SILENT_FRAME)
@@ -148,7 +149,7 @@ def test_silence_costs_the_judge_nothing(engine: VadEngine) -> None:
 # --- the engine ---
 
 
-def test_callers_in_one_batch_are_judged_as_if_alone(speech: Wave) -> None:
+def test_batch_gives_each_caller_the_same_result_as_alone(speech: Wave) -> None:
     waves = [speech[at * 8 : (at + 3_000) * 8] for at in (0, 700, 3_000, 5_200, 8_000)]
     alone = []
     for wave in waves:
@@ -166,7 +167,7 @@ def test_callers_in_one_batch_are_judged_as_if_alone(speech: Wave) -> None:
     assert heard == alone
 
 
-def test_slots_grow_and_are_used_again(speech: Wave) -> None:
+def test_slots_grow_and_are_reused(speech: Wave) -> None:
     engine = VadEngine(SILERO, max_batch=2)
     tracks = [engine.track() for _ in range(9)]
     assert len({track.slot for track in tracks}) == 9
@@ -195,9 +196,9 @@ def test_a_gate_that_shuts_and_opens_between_ticks_leaves_one_place_in_the_queue
     assert track.speaking and track.last_voice_ms > track.now_ms - 60
 
 
-# --- bursts: the loop, or the carrier, was held up ---
+# --- bursts: the loop or the carrier was delayed ---
 
-MOST_LATE = (MOST_BEHIND + 1) * WINDOW_MS // FRAME_MS + 1
+MOST_LATE = (MAX_WAITING + 1) * WINDOW_MS // FRAME_MS + 1
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +209,7 @@ def phrases(speech: Wave) -> list[bytes]:
 
 
 def listen_in_bursts(pieces: list[bytes], bursts: list[int]) -> tuple[VoiceTrack, list[tuple[bool, int]]]:
-    """As `listen`, but the ticker comes only behind each burst of so many frames; the last one is cut or stretched."""
+    """As `listen`, but the engine runs only after each burst of so many frames; the rest is the last burst."""
     engine = VadEngine(SILERO)
     track, heard = engine.track(), []
     ends = {*itertools.accumulate(bursts), len(pieces)}
@@ -234,29 +235,29 @@ def test_the_same_speech_in_bursts_of_any_size(phrases: list[bytes], bursts: lis
     late, heard_late = listen_in_bursts(phrases, bursts)
     assert late.voiced_ms == prompt.voiced_ms > 200
     assert (late.onset_ms, late.last_voice_ms) == (prompt.onset_ms, prompt.last_voice_ms)
-    # Each frame is told what was true shortly before.
-    for at, told in enumerate(heard_late):
-        assert told in [(False, 0), *heard][max(0, at + 1 - MOST_LATE) : at + 2]
+    # At each frame, the detector shows a state from shortly before.
+    for at, seen in enumerate(heard_late):
+        assert seen in [(False, 0), *heard][max(0, at + 1 - MOST_LATE) : at + 2]
 
 
-def test_windows_of_a_beat_wait_for_it_and_those_of_a_burst_do_not(engine: VadEngine, speech: Wave) -> None:
+def test_windows_wait_for_the_run_but_not_those_of_a_burst(engine: VadEngine, speech: Wave) -> None:
     track = engine.track()
     pieces = frames(speech[500 * 8 : 2_000 * 8])
     waiting = []
     for piece in pieces[:30]:
         track.push(piece)
         waiting.append(engine.pending)
-    assert max(waiting[:10]) == MOST_BEHIND and set(waiting[-15:]) == {0}
+    assert max(waiting[:10]) == MAX_WAITING and set(waiting[-15:]) == {0}
     assert engine.run() == 0
-    for piece in pieces[30:35]:  # in time again
+    for piece in pieces[30:35]:  # no longer late
         track.push(piece)
     assert engine.run() == 3
 
 
-def test_in_time_the_batch_judges_all_but_what_shuts_the_gate(engine: VadEngine, phrases: list[bytes]) -> None:
+def test_batch_runs_all_windows_but_those_before_the_gate_shuts(engine: VadEngine, phrases: list[bytes]) -> None:
     prompt, paired = engine.track(), engine.track()
     judged = {1: 0, 2: 0}
-    for track, together in ((prompt, 1), (paired, 2)):  # a carrier may send two frames in one beat
+    for track, together in ((prompt, 1), (paired, 2)):  # a carrier may send two frames at once
         for at, piece in enumerate(phrases):
             track.push(piece)
             judged[together] += engine.run() if at % together == 0 else 0
@@ -277,8 +278,8 @@ def test_when_all_callers_are_behind_most_windows_wait_for_the_batch_and_none_is
             track.push(piece)
     prompt = engine.track()
     listen_to_frames(engine, prompt, phrases)
-    (told,) = {(track.onset_ms, track.last_voice_ms, track.voiced_ms) for track in tracks}
-    assert told[2] > 200 and told == (prompt.onset_ms, prompt.last_voice_ms, prompt.voiced_ms)
+    (seen,) = {(track.onset_ms, track.last_voice_ms, track.voiced_ms) for track in tracks}
+    assert seen[2] > 200 and seen == (prompt.onset_ms, prompt.last_voice_ms, prompt.voiced_ms)
 
 
 def test_frames_have_20_ms(engine: VadEngine) -> None:

@@ -1,4 +1,4 @@
-"""A connection to a real Valkey that each test finds empty."""
+"""A client of a real Valkey, empty for each test."""
 
 from collections.abc import AsyncIterator
 
@@ -10,7 +10,7 @@ from shared.bus.client import bus_client
 
 @pytest.fixture
 async def redis(valkey_url: str) -> AsyncIterator[Redis]:
-    """Bounded as in the programs; blocking reads must ask for less."""
+    """With a timeout as in the programs; blocking reads must wait for less."""
     client = bus_client(valkey_url, 5.0)
     await client.flushall()
     yield client

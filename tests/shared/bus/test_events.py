@@ -1,4 +1,4 @@
-"""Events wait in the stream until they were written down, whoever died meanwhile."""
+"""Events stay in the stream until they are removed, even if a consumer dies."""
 
 from redis.asyncio import Redis
 
@@ -7,22 +7,22 @@ from shared.bus.events import EventStream
 LINES = [b'{"n":%d}' % n for n in range(5)]
 
 
-async def test_they_come_in_order_and_leave_when_done(redis: Redis) -> None:
+async def test_events_are_read_in_order_and_removed(redis: Redis) -> None:
     stream = EventStream(redis)
     await stream.append(LINES)
-    await stream.prepare()
-    await stream.prepare()
+    await stream.create_group()
+    await stream.create_group()
     entries = await stream.read("one", 100, 0.01)
     assert [entry.line for entry in entries] == LINES
     assert await stream.read("one", 100, 0.01) == []
-    await stream.done([entry.id for entry in entries])
+    await stream.remove([entry.id for entry in entries])
     assert await stream.length() == 0
     assert await stream.reclaim("one", 100, 0.0) == []
 
 
-async def test_what_a_dead_consumer_took_is_taken_over(redis: Redis) -> None:
+async def test_entries_of_a_dead_consumer_are_reclaimed(redis: Redis) -> None:
     stream = EventStream(redis)
-    await stream.prepare()
+    await stream.create_group()
     await stream.append(LINES)
     assert len(await stream.read("dead", 3, 0.01)) == 3
     assert await stream.reclaim("heir", 100, 60.0) == []
@@ -30,9 +30,9 @@ async def test_what_a_dead_consumer_took_is_taken_over(redis: Redis) -> None:
     assert [entry.line for entry in await stream.read("heir", 100, 0.01)] == LINES[3:]
 
 
-async def test_two_consumers_share_without_overlap(redis: Redis) -> None:
+async def test_two_consumers_get_different_entries(redis: Redis) -> None:
     stream = EventStream(redis)
-    await stream.prepare()
+    await stream.create_group()
     await stream.append(LINES)
     first, second = await stream.read("a", 2, 0.01), await stream.read("b", 100, 0.01)
     assert [entry.line for entry in (*first, *second)] == LINES

@@ -1,44 +1,46 @@
-"""Signs of life that fade, conversations that outlive their node, and the word that a call was over."""
+"""Live calls, checkpoints and stream outcomes."""
 
 from redis.asyncio import Redis
 
-from shared.bus.checkpoints import Checkpoint, Checkpoints, Over
+from shared.bus.checkpoints import Checkpoint, Checkpoints, StreamOutcome
 from shared.bus.live import TTL_S, LiveCall, LiveCalls
-from shared.events import Usage
+from shared.events import CallUsage
 from shared.plan import HeardMessage
 from shared.secrets import Sealer
 
 CALL = LiveCall("c1", "n1", 0)
 SAID = [HeardMessage("user", "my card is 4000"), HeardMessage("assistant", "", [("t1", "end_call", "{}")])]
-POINT = Checkpoint("c1", "n1", 1, SAID, 3, Usage(call_ms=5), 1_000, 2_000)
+CHECKPOINT = Checkpoint(
+    call_id="c1", node_id="n1", leg=1, messages=SAID, turn=3, usage=CallUsage(call_ms=5), began_ms=1_000, at_ms=2_000
+)
 
 
-async def test_live_calls_are_found_until_they_are_gone(redis: Redis) -> None:
+async def test_live_calls_are_found_until_removed(redis: Redis) -> None:
     live = LiveCalls(redis)
-    await live.beat([CALL, LiveCall("c2", "n1", 0)])
-    assert [one and one.call_id for one in await live.get(["c2", "none", "c1"])] == ["c2", None, "c1"]
+    await live.refresh([CALL, LiveCall("c2", "n1", 0)])
+    assert [call and call.call_id for call in await live.get(["c2", "none", "c1"])] == ["c2", None, "c1"]
     assert TTL_S - 2 < await redis.ttl("vocalized:live:{c1}") <= TTL_S
-    await live.gone(["c1", "none", "c2"])
+    await live.remove(["c1", "none", "c2"])
     assert await live.get(["c1", "c2"]) == [None, None]
-    await live.beat([])
-    await live.gone([])
+    await live.refresh([])
+    await live.remove([])
     assert await live.get([]) == []
 
 
-async def test_a_checkpoint_comes_back_whole_and_is_kept_sealed(redis: Redis) -> None:
-    points = Checkpoints(redis, Sealer([bytes(32)]))
-    assert await points.get("c1") is None
-    await points.put(POINT)
-    assert await points.get("c1") == POINT
+async def test_checkpoint_is_stored_sealed(redis: Redis) -> None:
+    checkpoints = Checkpoints(redis, Sealer([bytes(32)]))
+    assert await checkpoints.get("c1") is None
+    await checkpoints.put(CHECKPOINT)
+    assert await checkpoints.get("c1") == CHECKPOINT
     assert "4000" not in str(await redis.get("vocalized:checkpoint:{c1}"))
     assert await Checkpoints(redis, Sealer([b"\x02" * 32])).get("c1") is None
-    await points.forget(["c1", "c2"])
-    assert await points.get("c1") is None
+    await checkpoints.delete(["c1", "c2"])
+    assert await checkpoints.get("c1") is None
 
 
-async def test_the_word_that_it_is_over_stands(redis: Redis) -> None:
-    points = Checkpoints(redis, Sealer([bytes(32)]))
-    assert await points.ended("c1") is None
-    over = Over(1, "+14155550100")
-    await points.end("c1", over)
-    assert await points.ended("c1") == over
+async def test_outcome_is_stored(redis: Redis) -> None:
+    checkpoints = Checkpoints(redis, Sealer([bytes(32)]))
+    assert await checkpoints.get_outcome("c1") is None
+    outcome = StreamOutcome(1, "+14155550100")
+    await checkpoints.put_outcome("c1", outcome)
+    assert await checkpoints.get_outcome("c1") == outcome

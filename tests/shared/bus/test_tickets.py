@@ -1,11 +1,11 @@
-"""A plan is claimed once, by the call that it was made for, and cannot be read on its way."""
+"""A plan is claimed once, by its call, and is stored sealed."""
 
 import asyncio
 
 import pytest
 from redis.asyncio import Redis
 
-from shared.bus.tickets import NoTicket, Ticket, Tickets
+from shared.bus.tickets import Ticket, TicketRefused, Tickets
 from shared.plan import AgentPlan, CallPlan, ProviderPlan
 from shared.secrets import Sealer
 
@@ -19,11 +19,11 @@ def tickets(redis: Redis) -> Tickets:
     return Tickets(redis, Sealer([bytes(32)]))
 
 
-async def test_the_call_gets_its_plan(tickets: Tickets) -> None:
+async def test_call_gets_its_plan(tickets: Tickets) -> None:
     assert await tickets.claim(await tickets.issue(TICKET), "twilio", "CA1") == PLAN
 
 
-async def test_only_the_first_of_many_claims_at_once_gets_it(tickets: Tickets) -> None:
+async def test_only_one_of_concurrent_claims_succeeds(tickets: Tickets) -> None:
     token = await tickets.issue(TICKET)
     claims = [tickets.claim(token, "twilio", "CA1") for _ in range(20)]
     found = await asyncio.gather(*claims, return_exceptions=True)
@@ -32,38 +32,38 @@ async def test_only_the_first_of_many_claims_at_once_gets_it(tickets: Tickets) -
 
 
 @pytest.mark.parametrize("call", [("twilio", "CA2"), ("telnyx", "CA1")])
-async def test_a_wrong_call_gets_nothing_and_burns_nothing(tickets: Tickets, call: tuple[str, str]) -> None:
+async def test_wrong_call_does_not_consume_the_ticket(tickets: Tickets, call: tuple[str, str]) -> None:
     token = await tickets.issue(TICKET)
-    with pytest.raises(NoTicket) as refused:
+    with pytest.raises(TicketRefused) as refused:
         await tickets.claim(token, *call)  # type: ignore[arg-type]
     assert refused.value.reason == "other_call"
     assert await tickets.claim(token, "twilio", "CA1") == PLAN
 
 
 @pytest.mark.parametrize("token", ["", "x", "../../etc", "a" * 5000, "{nodes}:seen"])
-async def test_a_token_that_nobody_issued_opens_nothing(tickets: Tickets, token: str) -> None:
-    with pytest.raises(NoTicket) as refused:
+async def test_unknown_token_is_refused(tickets: Tickets, token: str) -> None:
+    with pytest.raises(TicketRefused) as refused:
         await tickets.claim(token, "twilio", "CA1")
     assert refused.value.reason == "unknown"
 
 
-async def test_an_old_ticket_is_gone(tickets: Tickets, redis: Redis) -> None:
+async def test_ticket_expires(tickets: Tickets, redis: Redis) -> None:
     token = await tickets.issue(TICKET)
     (key,) = await redis.keys("*")
     assert 50 < await redis.ttl(key) <= 60
     await redis.pexpire(key, 0)
-    with pytest.raises(NoTicket):
+    with pytest.raises(TicketRefused):
         await tickets.claim(token, "twilio", "CA1")
 
 
-async def test_redis_never_sees_the_prompt(tickets: Tickets, redis: Redis) -> None:
+async def test_prompt_is_not_readable_in_redis(tickets: Tickets, redis: Redis) -> None:
     await tickets.issue(TICKET)
     (key,) = await redis.keys("*")
     assert b"4711" not in str(await redis.hgetall(key)).encode()
 
 
-async def test_another_installation_cannot_read_it(tickets: Tickets, redis: Redis) -> None:
+async def test_other_keys_cannot_open_the_plan(tickets: Tickets, redis: Redis) -> None:
     token = await tickets.issue(TICKET)
-    with pytest.raises(NoTicket) as refused:
+    with pytest.raises(TicketRefused) as refused:
         await Tickets(redis, Sealer([b"\x01" * 32])).claim(token, "twilio", "CA1")
     assert refused.value.reason == "unreadable"

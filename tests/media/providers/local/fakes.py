@@ -1,33 +1,33 @@
-"""Engines that do what the test says, at the moment the test says."""
+"""A fake engine whose work waits until the test opens its gate."""
 
 import threading
 
-from media.providers.local.speech import Speech, Transcript, Word
+from media.providers.local.speech import Recognition, SynthesisedSpeech, WordTiming
 
 
 class GatedEngine:
-    """Both engines at once: each request waits for the gate, and is remembered in the order of work."""
+    """Recogniser and voice: each request waits for the gate and is recorded in the order of work."""
 
     def __init__(self, *, open: bool = True) -> None:
         self.gate = threading.Event()
-        self.begun = threading.Semaphore(0)
+        self.started = threading.Semaphore(0)
         self.done: list[str] = []
         if open:
             self.gate.set()
 
-    def transcribe(self, pcm: bytes, sample_rate: int) -> Transcript:
+    def transcribe(self, pcm: bytes, sample_rate: int) -> Recognition:
         self._work(pcm.decode())
-        if pcm == b"senseless":
-            raise ValueError("no sense in this")
+        if pcm == b"invalid":
+            raise ValueError("invalid audio")
         if pcm == b"broken":
-            raise RuntimeError("a secret")
-        return Transcript(f"heard {pcm.decode()} at {sample_rate}", 0.9)
+            raise RuntimeError("private detail")
+        return Recognition(f"heard {pcm.decode()} at {sample_rate}", 0.9)
 
-    def synthesise(self, text: str) -> Speech:
+    def synthesise(self, text: str) -> SynthesisedSpeech:
         self._work(text)
-        return Speech(text.encode(), (Word(text, 1, 2),))
+        return SynthesisedSpeech(text.encode(), (WordTiming(text, 1, 2),))
 
     def _work(self, what: str) -> None:
-        self.begun.release()
+        self.started.release()
         assert self.gate.wait(60)
         self.done.append(what)

@@ -1,10 +1,10 @@
-"""Where a text is cut into clauses."""
+"""Where a text is split into clauses."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.providers.local.clauses import LONGEST, clauses, pause_ms
+from media.providers.local.clauses import MAX_LENGTH, pause_ms, split_clauses
 
 
 @pytest.mark.parametrize(
@@ -24,19 +24,19 @@ from media.providers.local.clauses import LONGEST, clauses, pause_ms
         ("", []),
     ],
 )
-def test_is_cut(text: str, cut: list[str]) -> None:
-    assert clauses(text) == cut
+def test_text_is_split(text: str, cut: list[str]) -> None:
+    assert split_clauses(text) == cut
 
 
-def test_a_text_without_punctuation_is_cut_too() -> None:
-    cut = clauses("word " * 100)
-    assert all(len(clause) <= LONGEST + len("word ") for clause in cut)
+def test_a_text_without_punctuation_is_split_too() -> None:
+    cut = split_clauses("word " * 100)
+    assert all(len(clause) <= MAX_LENGTH + len("word ") for clause in cut)
     assert len(cut) > 3
 
 
 @given(st.text(st.sampled_from("ab ,.!?'$5")))
 def test_clauses_are_the_whole_text(text: str) -> None:
-    cut = clauses(text)
+    cut = split_clauses(text)
     assert "".join(cut) == (text if cut else "")
 
 

@@ -14,13 +14,13 @@ def test_the_vocabulary_has_lengths_of_one_or_two_bytes() -> None:
 
 
 @pytest.mark.speech
-def test_recognises_a_human_voice(samples_folder: str) -> None:
+def test_a_human_voice_is_recognised(samples_folder: str) -> None:
     stereo, rate = soundfile.read(f"{samples_folder}/jfk.flac", dtype="float32")
     speech = soxr.resample(stereo.mean(axis=1), rate, RATE)
-    heard = Moonshine().transcribe(speech)
-    assert "ask not what your country can do for you" in heard.text.lower()
-    assert -0.3 < heard.log_prob <= 0
-    assert not heard.looped
+    hypothesis = Moonshine().transcribe(speech)
+    assert "ask not what your country can do for you" in hypothesis.text.lower()
+    assert -0.3 < hypothesis.log_prob <= 0
+    assert not hypothesis.looped
 
 
 @pytest.mark.parametrize(
@@ -35,5 +35,5 @@ def test_recognises_a_human_voice(samples_folder: str) -> None:
         (list(range(9)) * 6, False),
     ],
 )
-def test_the_same_over_and_over_is_a_loop(tokens: list[int], loops: bool) -> None:
+def test_repeated_tokens_are_a_loop(tokens: list[int], loops: bool) -> None:
     assert is_loop(tokens) == loops

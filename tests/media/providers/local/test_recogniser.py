@@ -1,4 +1,4 @@
-"""What the recogniser gives the model, and what it makes of the model's answers."""
+"""The recogniser: the input of its model, and the use of the model's output."""
 
 from collections.abc import Sequence
 
@@ -11,21 +11,21 @@ from hypothesis import strategies as st
 
 from media.audio import mulaw
 from media.providers.local.moonshine import RATE, Floats, Hypothesis
-from media.providers.local.recogniser import LEVEL_DB, LONGEST_S, MARGIN_S, Recogniser, pieces
+from media.providers.local.recogniser import LEVEL_DB, MARGIN_S, MAX_PIECE_S, Recogniser, split_pieces
 from media.providers.local.speech import PHONE_RATE
 
-SURE = -0.05
+CERTAIN = -0.05
 
 
 class FakeModel:
-    """Says what it is told to, and remembers what it was given."""
+    """Returns the given hypotheses and records its input."""
 
     def __init__(self, *answers: Hypothesis) -> None:
         self.answers = list(answers)
-        self.given: list[Floats] = []
+        self.inputs: list[Floats] = []
 
     def transcribe(self, samples: Floats) -> Hypothesis:
-        self.given.append(samples)
+        self.inputs.append(samples)
         return self.answers.pop(0)
 
 
@@ -39,25 +39,25 @@ def pcm(samples: Floats) -> bytes:
     return np.rint(samples * 32_767).clip(-32_768, 32_767).astype("<i2").tobytes()
 
 
-def phone(samples: Floats, rate: int) -> bytes:
-    """As the telephone network would carry it: 8 kHz, mu-law, and back to 16 bits."""
+def phone_audio(samples: Floats, rate: int) -> bytes:
+    """Audio as the telephone network carries it: 8 kHz mu-law, decoded to 16 bits."""
     return mulaw.decode(mulaw.encode(pcm(soxr.resample(samples, rate, PHONE_RATE))))
 
 
-def hear(answers: Sequence[Hypothesis], audio: bytes) -> str:
+def transcribe(answers: Sequence[Hypothesis], audio: bytes) -> str:
     return Recogniser(FakeModel(*answers)).transcribe(audio, PHONE_RATE).text
 
 
 @pytest.mark.parametrize("audio", [b"", pcm(tone(0.01)), pcm(tone(3, level=0.001)), bytes(48_000)])
-def test_silence_is_no_work_for_the_model(audio: bytes) -> None:
-    assert hear([], audio) == ""
+def test_silence_is_not_given_to_the_model(audio: bytes) -> None:
+    assert transcribe([], audio) == ""
 
 
 @pytest.mark.parametrize("rate", [8_000, 16_000, 44_100])
-def test_the_model_gets_its_own_rate_level_and_margin(rate: int) -> None:
-    model = FakeModel(Hypothesis("Yes.", SURE))
+def test_the_model_gets_its_rate_level_and_margin(rate: int) -> None:
+    model = FakeModel(Hypothesis("Yes.", CERTAIN))
     Recogniser(model).transcribe(pcm(np.concatenate((tone(2, 0, rate), tone(1, 0.02, rate), tone(3, 0, rate)))), rate)
-    (samples,) = model.given
+    (samples,) = model.inputs
     margin = int(MARGIN_S * RATE)
     assert not samples[:margin].any()
     assert not samples[-margin:].any()
@@ -69,23 +69,23 @@ def test_the_model_gets_its_own_rate_level_and_margin(rate: int) -> None:
 @pytest.mark.parametrize(
     ("answer", "text"),
     [
-        (Hypothesis("Yes, please.", SURE), "Yes, please."),
-        (Hypothesis("You", SURE), ""),
-        (Hypothesis("You know.", SURE), "You know."),
-        (Hypothesis("\u266a\u266a\u266a", SURE), ""),
-        (Hypothesis("\u266a La la \u266a", SURE), "La la"),
-        (Hypothesis("Thank you for watching!", SURE), ""),
-        (Hypothesis("Thank you.", SURE), "Thank you."),
-        (Hypothesis("Ah, ah, uh?", SURE), ""),
-        (Hypothesis("Uh-huh.", SURE), "Uh-huh."),
-        (Hypothesis("...", SURE), ""),
-        (Hypothesis("Two, two, two, two", SURE, looped=True), ""),
+        (Hypothesis("Yes, please.", CERTAIN), "Yes, please."),
+        (Hypothesis("You", CERTAIN), ""),
+        (Hypothesis("You know.", CERTAIN), "You know."),
+        (Hypothesis("\u266a\u266a\u266a", CERTAIN), ""),
+        (Hypothesis("\u266a La la \u266a", CERTAIN), "La la"),
+        (Hypothesis("Thank you for watching!", CERTAIN), ""),
+        (Hypothesis("Thank you.", CERTAIN), "Thank you."),
+        (Hypothesis("Ah, ah, uh?", CERTAIN), ""),
+        (Hypothesis("Uh-huh.", CERTAIN), "Uh-huh."),
+        (Hypothesis("...", CERTAIN), ""),
+        (Hypothesis("Two, two, two, two", CERTAIN, looped=True), ""),
         (Hypothesis("An old guess", -1.5), ""),
-        (Hypothesis("Good-bye till to-morrow.", SURE), "Goodbye till tomorrow."),
+        (Hypothesis("Good-bye till to-morrow.", CERTAIN), "Goodbye till tomorrow."),
     ],
 )
-def test_what_is_no_speech_is_no_text(answer: Hypothesis, text: str) -> None:
-    assert hear([answer], pcm(tone(1))) == text
+def test_noise_output_gives_no_text(answer: Hypothesis, text: str) -> None:
+    assert transcribe([answer], pcm(tone(1))) == text
 
 
 def test_confidence_is_the_tokens_mean_probability() -> None:
@@ -93,51 +93,51 @@ def test_confidence_is_the_tokens_mean_probability() -> None:
     assert Recogniser(model).transcribe(pcm(tone(1)), PHONE_RATE).confidence == pytest.approx(0.8)
 
 
-def test_long_speech_is_heard_in_pieces_and_joined() -> None:
+def test_long_speech_is_transcribed_in_pieces_and_joined() -> None:
     audio = pcm(np.concatenate([tone(10), tone(0.3, 0), tone(10), tone(0.3, 0), tone(5)]))
-    model = FakeModel(Hypothesis("One", SURE), Hypothesis("You", SURE), Hypothesis("three.", SURE))
+    model = FakeModel(Hypothesis("One", CERTAIN), Hypothesis("You", CERTAIN), Hypothesis("three.", CERTAIN))
     assert Recogniser(model).transcribe(audio, PHONE_RATE).text == "One three."
-    assert all(len(samples) / RATE < LONGEST_S + 1 for samples in model.given)
+    assert all(len(samples) / RATE < MAX_PIECE_S + 1 for samples in model.inputs)
 
 
 @given(st.integers(0, 40 * RATE), st.integers(0, 2**32 - 1))
 def test_pieces_are_the_whole_speech(length: int, seed: int) -> None:
     speech = np.random.default_rng(seed).standard_normal(length, np.float32)
-    cut = pieces(speech)
+    cut = split_pieces(speech)
     assert np.array_equal(np.concatenate(cut), speech)
-    assert all(len(piece) <= LONGEST_S * RATE for piece in cut)
-    assert all(len(piece) >= LONGEST_S * RATE / 2 for piece in cut[:-1])
+    assert all(len(piece) <= MAX_PIECE_S * RATE for piece in cut)
+    assert all(len(piece) >= MAX_PIECE_S * RATE / 2 for piece in cut[:-1])
 
 
 def test_a_piece_ends_where_it_is_quiet() -> None:
     speech = np.concatenate((tone(11, rate=RATE), tone(0.2, 0, RATE), tone(8, rate=RATE)))
-    first, _ = pieces(speech)
+    first, _ = split_pieces(speech)
     assert 11.0 < len(first) / RATE < 11.2
 
 
 @pytest.mark.parametrize(("audio", "rate"), [(b"\0", 8_000), (bytes(1_000), 7_999), (bytes(1_000), 96_000)])
-def test_senseless_audio_is_refused(audio: bytes, rate: int) -> None:
+def test_invalid_audio_is_refused(audio: bytes, rate: int) -> None:
     with pytest.raises(ValueError, match="sample"):
         Recogniser(FakeModel()).transcribe(audio, rate)
 
 
 @pytest.mark.speech
-def test_hears_a_human_over_the_telephone(recogniser: Recogniser, samples_folder: str) -> None:
+def test_human_speech_over_the_telephone_is_recognised(recogniser: Recogniser, samples_folder: str) -> None:
     stereo, rate = soundfile.read(f"{samples_folder}/jfk.flac", dtype="float32")
-    heard = recogniser.transcribe(phone(stereo.mean(axis=1), rate), PHONE_RATE)
-    assert "what your country can do for you, ask what you can do for your country" in heard.text.lower()
-    assert heard.confidence > 0.8
+    recognition = recogniser.transcribe(phone_audio(stereo.mean(axis=1), rate), PHONE_RATE)
+    assert "what your country can do for you, ask what you can do for your country" in recognition.text.lower()
+    assert recognition.confidence > 0.8
 
 
 @pytest.mark.speech
-def test_a_minute_of_speech_loses_nothing(recogniser: Recogniser, samples_folder: str) -> None:
+def test_minute_of_speech_is_transcribed_completely(recogniser: Recogniser, samples_folder: str) -> None:
     stereo, rate = soundfile.read(f"{samples_folder}/jfk.flac", dtype="float32")
-    heard = recogniser.transcribe(phone(stereo.mean(axis=1), rate) * 5, PHONE_RATE).text.lower()
-    assert heard.count("fellow american") == heard.count("for your country") == 5
+    recognition = recogniser.transcribe(phone_audio(stereo.mean(axis=1), rate) * 5, PHONE_RATE).text.lower()
+    assert recognition.count("fellow american") == recognition.count("for your country") == 5
 
 
 def noises() -> dict[str, Floats]:
-    """What reaches a telephone that is no speech; 8 kHz."""
+    """Sounds other than speech on a telephone line; 8 kHz."""
     random = np.random.default_rng(1)
     time = np.arange(3 * PHONE_RATE) / PHONE_RATE
     hiss = random.standard_normal(3 * PHONE_RATE).astype(np.float32)
@@ -159,5 +159,5 @@ def noises() -> dict[str, Floats]:
 
 @pytest.mark.speech
 @pytest.mark.parametrize("kind", sorted(noises()))
-def test_nothing_is_heard_in_noise(recogniser: Recogniser, kind: str) -> None:
-    assert recogniser.transcribe(phone(noises()[kind], PHONE_RATE), PHONE_RATE).text == ""
+def test_noise_gives_no_text(recogniser: Recogniser, kind: str) -> None:
+    assert recogniser.transcribe(phone_audio(noises()[kind], PHONE_RATE), PHONE_RATE).text == ""

@@ -1,44 +1,51 @@
-"""The service: one lane for each engine, first come, first served."""
+"""The engine service: one queue for each engine, in order of arrival."""
 
 import asyncio
 import logging
 
 import pytest
 
-from media.providers.local.service import LONGEST_PCM, LONGEST_TEXT, Busy, Lane, Remembering, Service
-from media.providers.local.speech import Transcript
-from media.providers.local.wire import Answer, Refused, Synthesise, Synthesised, Transcribe, Transcribed
+from media.providers.local.service import (
+    MAX_PCM_BYTES,
+    MAX_TEXT_LENGTH,
+    CachedVoice,
+    EngineQueue,
+    EngineService,
+    QueueFull,
+)
+from media.providers.local.speech import Recognition
+from media.providers.local.wire import EngineAnswer, EngineRefusal, Synthesise, Synthesised, Transcribe, Transcribed
 from tests.media.providers.local.fakes import GatedEngine
 
 
-async def ask(engine: GatedEngine, *requests: Transcribe | Synthesise, capacity: int = 8) -> list[Answer]:
-    service = Service(engine, engine, capacity)
+async def send(engine: GatedEngine, *requests: Transcribe | Synthesise, capacity: int = 8) -> list[EngineAnswer]:
+    service = EngineService(engine, engine, capacity)
     try:
         return list(await asyncio.gather(*(service.answer(request) for request in requests)))
     finally:
         await service.close()
 
 
-async def test_answers_carry_what_the_engines_give() -> None:
-    heard, spoken = await ask(GatedEngine(), Transcribe(1, b"a", 8_000), Synthesise(2, "b"))
-    assert heard == Transcribed(1, Transcript("heard a at 8000", 0.9))
+async def test_answers_carry_the_engines_results() -> None:
+    heard, spoken = await send(GatedEngine(), Transcribe(1, b"a", 8_000), Synthesise(2, "b"))
+    assert heard == Transcribed(1, Recognition("heard a at 8000", 0.9))
     assert isinstance(spoken, Synthesised)
     assert (spoken.id, spoken.speech.pcm) == (2, b"b")
 
 
-async def test_requests_are_done_in_the_order_in_which_they_came() -> None:
+async def test_requests_run_in_order_of_arrival() -> None:
     engine = GatedEngine()
-    await ask(engine, *(Transcribe(number, b"%d" % number, 8_000) for number in range(8)))
+    await send(engine, *(Transcribe(number, b"%d" % number, 8_000) for number in range(8)))
     assert engine.done == list("01234567")
 
 
-async def test_a_full_lane_is_busy_and_the_other_one_is_not() -> None:
+async def test_full_queue_refuses_while_the_other_accepts() -> None:
     engine = GatedEngine(open=False)
-    service = Service(engine, engine, capacity=2)
+    service = EngineService(engine, engine, capacity=2)
     waiting = [asyncio.create_task(service.answer(Transcribe(number, b"a", 8_000))) for number in range(2)]
     speaking = asyncio.create_task(service.answer(Synthesise(7, "b")))
     await asyncio.sleep(0)
-    assert await service.answer(Transcribe(3, b"c", 8_000)) == Refused(3, "busy", "the queue is full")
+    assert await service.answer(Transcribe(3, b"c", 8_000)) == EngineRefusal(3, "busy", "the queue is full")
     engine.gate.set()
     assert all(isinstance(answer, Transcribed) for answer in await asyncio.gather(*waiting))
     assert isinstance(await speaking, Synthesised)
@@ -46,14 +53,14 @@ async def test_a_full_lane_is_busy_and_the_other_one_is_not() -> None:
     await service.close()
 
 
-async def test_a_request_that_is_cancelled_before_its_turn_is_never_done() -> None:
+async def test_a_request_cancelled_before_its_turn_is_not_run() -> None:
     engine = GatedEngine(open=False)
-    service = Service(engine, engine)
+    service = EngineService(engine, engine)
     first, second, third = (
         asyncio.create_task(service.answer(Transcribe(number, name, 8_000)))
         for number, name in enumerate((b"a", b"b", b"c"))
     )
-    await asyncio.to_thread(engine.begun.acquire)
+    await asyncio.to_thread(engine.started.acquire)
     second.cancel()
     await asyncio.wait({second})
     engine.gate.set()
@@ -62,41 +69,41 @@ async def test_a_request_that_is_cancelled_before_its_turn_is_never_done() -> No
     await service.close()
 
 
-async def test_an_engines_error_is_an_answer_and_the_lane_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_engine_s_error_is_answered_and_the_queue_continues(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
-        answers = await ask(GatedEngine(), *(Transcribe(1, pcm, 8_000) for pcm in (b"senseless", b"broken", b"a")))
-    assert answers[0] == Refused(1, "bad", "no sense in this")
-    assert answers[1] == Refused(1, "failed", "RuntimeError")
+        answers = await send(GatedEngine(), *(Transcribe(1, pcm, 8_000) for pcm in (b"invalid", b"broken", b"a")))
+    assert answers[0] == EngineRefusal(1, "bad", "invalid audio")
+    assert answers[1] == EngineRefusal(1, "failed", "RuntimeError")
     assert isinstance(answers[2], Transcribed)
-    assert [record.message for record in caplog.records] == ["the speech engine failed"]
+    assert [record.message for record in caplog.records] == ["engine_request.failed"]
 
 
-async def test_requests_that_would_starve_the_others_are_refused() -> None:
-    audio, text = await ask(
-        GatedEngine(), Transcribe(1, bytes(LONGEST_PCM + 2), 8_000), Synthesise(2, "x" * (LONGEST_TEXT + 1))
+async def test_too_large_requests_are_refused() -> None:
+    audio, text = await send(
+        GatedEngine(), Transcribe(1, bytes(MAX_PCM_BYTES + 2), 8_000), Synthesise(2, "x" * (MAX_TEXT_LENGTH + 1))
     )
-    assert audio == Refused(1, "bad", "too much audio")
-    assert text == Refused(2, "bad", "too much text")
+    assert audio == EngineRefusal(1, "bad", "too much audio")
+    assert text == EngineRefusal(2, "bad", "too much text")
 
 
-def test_a_lane_has_room_again_when_work_is_done_or_cancelled() -> None:
-    gate = GatedEngine(open=False)
-    lane: Lane[Transcript] = Lane("test", capacity=2)
-    running = lane.submit(lambda: gate.transcribe(b"a", 1))
-    waiting = lane.submit(lambda: gate.transcribe(b"b", 1))
-    with pytest.raises(Busy):
-        lane.submit(lambda: gate.transcribe(b"c", 1))
+def test_queue_accepts_again_after_work_is_done_or_cancelled() -> None:
+    engine = GatedEngine(open=False)
+    queue: EngineQueue[Recognition] = EngineQueue("test", capacity=2)
+    running = queue.submit(lambda: engine.transcribe(b"a", 1))
+    waiting = queue.submit(lambda: engine.transcribe(b"b", 1))
+    with pytest.raises(QueueFull):
+        queue.submit(lambda: engine.transcribe(b"c", 1))
     waiting.cancel()
-    last = lane.submit(lambda: gate.transcribe(b"d", 1))
-    gate.gate.set()
+    last = queue.submit(lambda: engine.transcribe(b"d", 1))
+    engine.gate.set()
     assert running.result(60).text == "heard a at 1"
     assert last.result(60).text == "heard d at 1"
-    lane.close()
+    queue.close()
 
 
-def test_what_was_said_lately_is_remembered() -> None:
+def test_latest_speech_is_cached() -> None:
     engine = GatedEngine()
-    voice = Remembering(engine, most=2)
+    voice = CachedVoice(engine, size=2)
     for text in ("a", "b", "a", "c", "a", "b"):
         assert voice.synthesise(text).pcm == text.encode()
     assert engine.done == ["a", "b", "c", "b"]

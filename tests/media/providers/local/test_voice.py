@@ -1,4 +1,4 @@
-"""Speech, its level, and the time of every word."""
+"""The voice: speech, its level, and word timings."""
 
 import re
 from collections.abc import Sequence
@@ -7,28 +7,28 @@ import numpy as np
 import pytest
 
 from media.providers.local.recogniser import Recogniser
-from media.providers.local.speech import PHONE_RATE, Speech
+from media.providers.local.speech import PHONE_RATE, SynthesisedSpeech
 from media.providers.local.vits import HOP, RATE, Sound
 from media.providers.local.voice import EDGE_MS, PEAK, Voice
 
 HOP_MS = HOP / RATE * 1_000
 
 
-class Spelling:
-    """Every word sounds as it is written."""
+class LetterPronouncer:
+    """Returns each word as its own phonemes."""
 
     def phonemes(self, words: Sequence[str]) -> list[str]:
         return list(words)
 
 
-class Beeps:
+class ToneModel:
     """Every phoneme is a tone of ten frames (116 ms); spaces and marks are silent, one frame long."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.phonemes: list[str] = []
 
-    def speak(self, phonemes: Sequence[str]) -> Sound:
-        self.asked = list(phonemes)
+    def synthesise(self, phonemes: Sequence[str]) -> Sound:
+        self.phonemes = list(phonemes)
         frames = [10 if phoneme.isalpha() else 1 for phoneme in phonemes]
         ends = np.cumsum([2, *frames]) * HOP  # two frames of silence for the start mark
         loud = np.repeat([0, *(phoneme.isalpha() for phoneme in phonemes), 0], [2 * HOP, *np.diff(ends), 3 * HOP])
@@ -36,10 +36,10 @@ class Beeps:
         return Sound(wave.astype(np.float32), tuple(int(end) for end in ends))
 
 
-def speak(text: str) -> tuple[Speech, str]:
-    """The speech of a text, and the phonemes that were asked for."""
-    beeps = Beeps()
-    return Voice(Spelling(), beeps).synthesise(text), "".join(beeps.asked)
+def speak(text: str) -> tuple[SynthesisedSpeech, str]:
+    """Returns the speech of a text, and the phonemes given to the model."""
+    model = ToneModel()
+    return Voice(LetterPronouncer(), model).synthesise(text), "".join(model.phonemes)
 
 
 def test_words_are_timed_by_their_phonemes() -> None:
@@ -71,7 +71,7 @@ def test_groups_of_a_telephone_number_have_pauses_between() -> None:
     assert rest.start_ms - area.end_ms == pytest.approx(2 * HOP_MS, abs=0.1)
 
 
-def test_what_has_no_sound_takes_no_time() -> None:
+def test_silent_words_take_no_time() -> None:
     speech, _ = speak("\U0001f44d great \U0001f44d")
     thumb, great, last = speech.words
     assert (thumb.start_ms, thumb.end_ms) == (0, 0)
@@ -80,7 +80,7 @@ def test_what_has_no_sound_takes_no_time() -> None:
 
 @pytest.mark.parametrize("text", ["", "  ", "\u2026", "\U0001f44d"])
 def test_a_text_without_words_is_silent(text: str) -> None:
-    speech = Voice(Spelling(), Beeps()).synthesise(text)
+    speech = Voice(LetterPronouncer(), ToneModel()).synthesise(text)
     assert speech.pcm == b""
     assert "".join(word.text for word in speech.words) == text
 
@@ -115,15 +115,15 @@ def test_the_real_voice_speaks_every_word_in_order(voice: Voice, text: str) -> N
 
 
 @pytest.mark.speech
-def test_what_was_spoken_is_understood(voice: Voice, recogniser: Recogniser) -> None:
-    heard = recogniser.transcribe(voice.synthesise("Please hold on, I will check that for you.").pcm, PHONE_RATE)
-    assert re.sub("[,.]", "", heard.text.lower()) == "please hold on i will check that for you"
+def test_synthesised_speech_is_recognised(voice: Voice, recogniser: Recogniser) -> None:
+    recognition = recogniser.transcribe(voice.synthesise("Please hold on, I will check that for you.").pcm, PHONE_RATE)
+    assert re.sub("[,.]", "", recognition.text.lower()) == "please hold on i will check that for you"
 
 
 @pytest.mark.speech
-def test_cut_at_a_words_end_the_speech_ends_with_that_word(voice: Voice, recogniser: Recogniser) -> None:
+def test_speech_cut_at_a_word_s_end_ends_with_that_word(voice: Voice, recogniser: Recogniser) -> None:
     speech = voice.synthesise("We are open from Monday to Friday, and closed on Saturday.")
     for last in (4, 6, 9):
         samples = int(speech.words[last].end_ms * PHONE_RATE / 1_000)
-        heard = recogniser.transcribe(speech.pcm[: 2 * samples], PHONE_RATE).text.lower()
-        assert heard.replace(",", "").rstrip(".").split()[-1] == speech.words[last].text.lower().strip(" ,.")
+        recognition = recogniser.transcribe(speech.pcm[: 2 * samples], PHONE_RATE).text.lower()
+        assert recognition.replace(",", "").rstrip(".").split()[-1] == speech.words[last].text.lower().strip(" ,.")

@@ -6,32 +6,32 @@ import msgspec
 import pytest
 
 from media.providers.local import wire
-from media.providers.local.speech import Speech, Transcript, Word
+from media.providers.local.speech import Recognition, SynthesisedSpeech, WordTiming
 from media.providers.local.wire import (
-    Answer,
     Cancel,
-    Refused,
-    Request,
+    EngineAnswer,
+    EngineProtocolError,
+    EngineRefusal,
+    EngineRequest,
     Synthesise,
     Synthesised,
     Transcribe,
     Transcribed,
-    WireError,
-    pack,
-    receive,
+    encode_message,
+    receive_message,
 )
 
-MESSAGES: list[Request | Answer] = [
+MESSAGES: list[EngineRequest | EngineAnswer] = [
     Transcribe(1, b"\0\1", 8_000),
     Synthesise(2, "H\u00e9llo"),
     Cancel(3),
-    Transcribed(4, Transcript("yes", 0.5)),
-    Synthesised(5, Speech(b"\0\1", (Word("yes ", 0.5, 20),))),
-    Refused(6, "busy", "full"),
+    Transcribed(4, Recognition("yes", 0.5)),
+    Synthesised(5, SynthesisedSpeech(b"\0\1", (WordTiming("yes ", 0.5, 20),))),
+    EngineRefusal(6, "busy", "full"),
 ]
 
 
-def fed(data: bytes) -> asyncio.StreamReader:
+def reader_of(data: bytes) -> asyncio.StreamReader:
     reader = asyncio.StreamReader()
     reader.feed_data(data)
     reader.feed_eof()
@@ -39,39 +39,43 @@ def fed(data: bytes) -> asyncio.StreamReader:
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
-async def test_a_message_arrives_as_it_was(message: Request | Answer) -> None:
-    decoder: msgspec.msgpack.Decoder[Request | Answer] = msgspec.msgpack.Decoder(type(message))
-    reader = fed(pack(message) * 2)
-    assert (await receive(reader, decoder), await receive(reader, decoder)) == (message, message)
-    assert await receive(reader, decoder) is None
+async def test_a_message_arrives_unchanged(message: EngineRequest | EngineAnswer) -> None:
+    decoder: msgspec.msgpack.Decoder[EngineRequest | EngineAnswer] = msgspec.msgpack.Decoder(type(message))
+    reader = reader_of(encode_message(message) * 2)
+    assert (await receive_message(reader, decoder), await receive_message(reader, decoder)) == (message, message)
+    assert await receive_message(reader, decoder) is None
 
 
-async def test_each_side_takes_only_what_is_for_it() -> None:
-    with pytest.raises(WireError):
-        await receive(fed(pack(Refused(1, "bad", ""))), wire.requests())
-    with pytest.raises(WireError):
-        await receive(fed(pack(Cancel(1))), wire.answers())
+async def test_each_side_accepts_only_its_own_messages() -> None:
+    with pytest.raises(EngineProtocolError):
+        await receive_message(reader_of(encode_message(EngineRefusal(1, "bad", ""))), wire.make_request_decoder())
+    with pytest.raises(EngineProtocolError):
+        await receive_message(reader_of(encode_message(Cancel(1))), wire.make_answer_decoder())
 
 
-async def test_the_other_side_may_close_in_the_middle_of_a_message() -> None:
-    whole = pack(Cancel(1))
+async def test_a_close_within_a_message_is_the_end() -> None:
+    whole = encode_message(Cancel(1))
     for length in range(len(whole)):
-        assert await receive(fed(whole[:length]), wire.requests()) is None
+        assert await receive_message(reader_of(whole[:length]), wire.make_request_decoder()) is None
 
 
 async def test_a_message_that_is_too_large_is_not_read() -> None:
-    with pytest.raises(WireError, match="bytes"):
-        await receive(fed((wire.LARGEST + 1).to_bytes(4, "big")), wire.requests())
+    with pytest.raises(EngineProtocolError, match="bytes"):
+        await receive_message(reader_of((wire.MAX_MESSAGE_BYTES + 1).to_bytes(4, "big")), wire.make_request_decoder())
 
 
 def test_a_message_that_is_too_large_is_not_sent() -> None:
-    with pytest.raises(WireError, match="bytes"):
-        pack(Transcribe(1, bytes(wire.LARGEST), 8_000))
+    with pytest.raises(EngineProtocolError, match="bytes"):
+        encode_message(Transcribe(1, bytes(wire.MAX_MESSAGE_BYTES), 8_000))
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"\xc1", b"\x80", b"\x81\xa4type\xa6Cancel", b"\x93\x01\x02\x03", b"{}", b"\xff" * 40]
 )
-async def test_nonsense_is_refused(body: bytes) -> None:
-    with pytest.raises(WireError):
-        await receive(fed(len(body).to_bytes(4, "big") + body), wire.requests())
+async def test_invalid_messages_are_refused(body: bytes) -> None:
+    with pytest.raises(EngineProtocolError):
+        await receive_message(reader_of(len(body).to_bytes(4, "big") + body), wire.make_request_decoder())
+
+
+def test_tags_are_those_of_older_programs() -> None:
+    assert b"Refused" in encode_message(EngineRefusal(1, "busy", "full"))

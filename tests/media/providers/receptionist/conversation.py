@@ -1,12 +1,12 @@
-"""Talks with the receptionist turn by turn, as the call does: what it said becomes what was heard."""
+"""A conversation with the receptionist, turn by turn, in which its reply becomes the heard text."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from media.providers.ports import Ask, Message, ToolSpec
-from media.providers.receptionist.brain import Receptionist
-from media.providers.receptionist.state import Reply
+from media.providers.ports import ChatRequest, Message, ToolSpec
+from media.providers.receptionist.dialogue_state import ReceptionistReply
+from media.providers.receptionist.llm import ReceptionistLanguageModel
 from shared.plan import read_plan
 
 PLAN: Final = read_plan(Path(__file__).parents[4] / "config" / "plans" / "local.json")
@@ -26,23 +26,23 @@ class Conversation:
         self.messages = [Message("assistant", greeting)] if greeting else []
         self._tools = tools
         self._prompt = prompt
-        self._brain = Receptionist()
+        self._llm = ReceptionistLanguageModel()
 
     @property
-    def ask(self) -> Ask:
+    def request(self) -> ChatRequest:
         """The request for the next reply."""
-        return Ask(self._prompt, tuple(self.messages), self._tools)
+        return ChatRequest(self._prompt, tuple(self.messages), self._tools)
 
-    def say(self, *said: str, heard: str | None = None) -> Reply:
-        """The caller says something (in one or more messages); of the answer only `heard` is heard, if given."""
+    def say(self, *said: str, heard: str | None = None) -> ReceptionistReply:
+        """Sends one turn in one or more messages; heard: what the caller heard of the reply, by default all."""
         self.messages += [Message("user", text) for text in said]
-        reply = self._brain.reply(self.ask)
+        reply = self._llm.reply(self.request)
         text = reply.text if heard is None else heard
         if text:
             self.messages.append(Message("assistant", text))
         return reply
 
-    def talk(self, *turns: str) -> Reply:
-        """Several turns; returns the answer to the last."""
+    def talk(self, *turns: str) -> ReceptionistReply:
+        """Sends several turns; returns the reply to the last."""
         replies = [self.say(turn) for turn in turns]
         return replies[-1]

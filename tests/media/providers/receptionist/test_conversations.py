@@ -1,9 +1,9 @@
-"""Whole conversations with the receptionist, as a table of what is said and what the answer must be."""
+"""Whole conversations with the receptionist: what is said, and the expected replies."""
 
 import pytest
 
 from media.providers.receptionist import phrases
-from media.providers.receptionist.state import Asks
+from media.providers.receptionist.dialogue_state import Question
 from tests.media.providers.receptionist.conversation import TRANSFER, Conversation
 
 SPEECH = "And so, my fellow Americans, ask not what your country can do for you, ask what you can do for your country."
@@ -13,12 +13,12 @@ RIGHT = "Is that right?"
 # --- messages -------------------------------------------------------------------------------------------------------
 
 
-def test_somebody_who_simply_talks_is_read_back_verbatim() -> None:
+def test_a_statement_is_read_back_verbatim() -> None:
     reply = Conversation().say(SPEECH)
     assert reply.text == f"I can pass that on. I have: {SPEECH} Is that right?"
 
 
-def test_asked_for_a_message_anything_is_the_message() -> None:
+def test_any_answer_to_the_message_question_is_the_message() -> None:
     conversation = Conversation(
         greeting="Bright Harbor Dental. We are closed; please leave your message after the tone."
     )
@@ -33,14 +33,14 @@ def test_asked_for_a_message_anything_is_the_message() -> None:
         "Ask not what your country can do for you. Ask what you can do for your country.",
     ],
 )
-def test_however_the_recogniser_writes_it(heard_as: str) -> None:
+def test_requests_are_recognised_in_any_spelling(heard_as: str) -> None:
     reply = Conversation().say(heard_as).text
     assert heard_as.rstrip(".") in reply
     assert reply.endswith(RIGHT)
 
 
-def test_a_speech_that_comes_in_pieces_is_read_back_whole() -> None:
-    """The caller goes on while the agent already reads back: what was heard of that is cut."""
+def test_a_message_in_several_turns_is_read_back_whole() -> None:
+    """The caller goes on during the read-back, of which only a part is heard."""
     conversation = Conversation()
     conversation.say("And so, my fellow Americans,", heard="I can pass")
     conversation.say("ask not", heard="I have: And so, my fellow")
@@ -49,19 +49,19 @@ def test_a_speech_that_comes_in_pieces_is_read_back_whole() -> None:
     assert reply.text.endswith(f"{said} {RIGHT}")
 
 
-def test_pieces_of_which_nothing_was_answered_are_one_turn() -> None:
+def test_unanswered_turns_are_one_turn() -> None:
     reply = Conversation().say("And so, my fellow Americans,", "ask not what your country", "can do for you.").text
     assert "And so, my fellow Americans, ask not what your country can do for you. Is that right?" in reply
 
 
-def test_a_fragment_is_kept_for_the_message_that_it_begins() -> None:
+def test_a_fragment_is_added_to_the_message_after_it() -> None:
     conversation = Conversation()
     conversation.say("ask not", heard="I'm not")
     reply = conversation.say("what your country can do for you, ask what you can do for your country.").text
     assert "ask not what your country can do for you, ask what you can do for your country." in reply
 
 
-def test_a_message_with_everything() -> None:
+def test_a_whole_message_dialogue() -> None:
     conversation = Conversation()
     assert conversation.say("Can I leave a message?").text == phrases.TAKE_MESSAGE
     assert (
@@ -88,10 +88,10 @@ def test_a_message_with_everything() -> None:
         ("i need to cancel my apointment", "i need to cancel my apointment"),
     ],
 )
-def test_a_message_may_come_at_once(said: str, noted: str) -> None:
+def test_a_message_can_be_given_with_its_request(said: str, noted: str) -> None:
     reply = Conversation().say(said)
     assert reply.text.endswith(f"{noted}. {RIGHT}")
-    assert reply.asks is Asks.CONFIRM
+    assert reply.question is Question.CONFIRM
 
 
 @pytest.mark.parametrize(
@@ -115,13 +115,13 @@ def test_a_message_may_come_at_once(said: str, noted: str) -> None:
         ("hmm", phrases.UNCLEAR[0]),
     ],
 )
-def test_what_may_follow_a_read_back(answer: str, then: str) -> None:
+def test_answers_to_a_read_back(answer: str, then: str) -> None:
     conversation = Conversation()
     conversation.talk("Can I leave a message?", "I will be late on Tuesday.")
     assert conversation.say(answer).text == then
 
 
-def test_a_question_in_between_is_answered_and_the_message_not_forgotten() -> None:
+def test_a_question_during_a_message_is_answered_and_the_message_continues() -> None:
     conversation = Conversation()
     conversation.talk("Can I leave a message?", "I will be late on Tuesday.")
     reply = conversation.say("When do you close?")
@@ -130,7 +130,7 @@ def test_a_question_in_between_is_answered_and_the_message_not_forgotten() -> No
     assert conversation.say("Yes.").text == phrases.NOTED_CONTACT
 
 
-def test_name_and_number_may_come_one_by_one() -> None:
+def test_name_and_number_can_be_given_one_by_one() -> None:
     conversation = Conversation()
     conversation.talk("Can I leave a message?", "I will be late on Tuesday.", "Yes.")
     assert conversation.say("Anna Miller.").text == phrases.NUMBER
@@ -142,13 +142,13 @@ def test_name_and_number_may_come_one_by_one() -> None:
 
 
 @pytest.mark.parametrize("answer", ["No.", "I'd rather not.", "you already have it", "never mind", "no thank you"])
-def test_nobody_has_to_give_a_number(answer: str) -> None:
+def test_name_and_number_can_be_refused(answer: str) -> None:
     conversation = Conversation()
     conversation.talk("Can I leave a message?", "I will be late on Tuesday.", "Yes.")
     assert conversation.say(answer).text == phrases.NOTED
 
 
-def test_a_message_with_a_number_needs_no_other() -> None:
+def test_a_message_with_a_phone_number_asks_for_no_other() -> None:
     conversation = Conversation()
     conversation.talk("Please tell the doctor to call Anna at 4 1 5 5 5 5 0 1 0 0.")
     assert conversation.say("Yes.").text == phrases.NOTED
@@ -178,7 +178,7 @@ def test_day_and_time_are_asked_for_until_both_are_known(turns: tuple[str, ...],
     assert reply.text.endswith(f"{noted}. {RIGHT}")
 
 
-def test_an_appointment_with_everything() -> None:
+def test_a_whole_appointment_dialogue() -> None:
     conversation = Conversation()
     assert conversation.say("I'd like to make an appointment.").text == phrases.APPOINTMENT
     assert conversation.say("On Tuesday.").text == "And at what time on Tuesday?"
@@ -192,14 +192,14 @@ def test_an_appointment_with_everything() -> None:
     assert conversation.say("Yes.").text == phrases.NOTED
 
 
-def test_a_wish_that_cannot_be_understood_is_passed_on_in_the_caller_s_words() -> None:
+def test_an_appointment_without_day_and_time_is_noted_in_the_caller_s_words() -> None:
     conversation = Conversation()
     conversation.say("I'd like to make an appointment.")
     assert conversation.say("Whenever you have room.").text == phrases.APPOINTMENT_AGAIN
     assert "Whenever the doctor likes" in conversation.say("Whenever the doctor likes.").text
 
 
-def test_an_appointment_is_not_taken_for_a_question_about_one() -> None:
+def test_a_question_about_appointments_is_not_an_appointment() -> None:
     assert Conversation().say("How can I cancel an appointment?").text.startswith("Appointments can be cancelled")
     assert Conversation().say("I'd like an appointment.").text == phrases.APPOINTMENT
 
@@ -219,11 +219,11 @@ def test_an_appointment_is_not_taken_for_a_question_about_one() -> None:
         "is there a nurse available",
     ],
 )
-def test_whoever_wants_a_person_is_put_through_or_may_leave_a_message(said: str) -> None:
+def test_a_caller_who_wants_a_person_is_transferred_or_can_leave_a_message(said: str) -> None:
     reply = Conversation(tools=[TRANSFER]).say(said)
     assert (reply.text, reply.tool) == (phrases.TRANSFER, "transfer")
     reply = Conversation().say(said)
-    assert (reply.text, reply.tool, reply.asks) == (phrases.NO_PERSON, "", Asks.MESSAGE)
+    assert (reply.text, reply.tool, reply.question) == (phrases.NO_PERSON, "", Question.MESSAGE)
 
 
 @pytest.mark.parametrize(
@@ -272,14 +272,14 @@ def test_small_talk(said: str, answer: str) -> None:
     assert Conversation().say(said).text.startswith(answer)
 
 
-def test_small_talk_does_not_lose_the_thread() -> None:
+def test_small_talk_keeps_the_open_question() -> None:
     conversation = Conversation()
     conversation.talk("I'd like an appointment.", "On Tuesday.")
     assert conversation.say("Are you a robot?").text == f"{phrases.ROBOT} And at what time on Tuesday?"
     assert conversation.say("At three.").text == f"I have: an appointment on Tuesday at three. {RIGHT}"
 
 
-def test_an_offer_is_taken_up_or_not() -> None:
+def test_an_offer_is_accepted_or_refused() -> None:
     for said, then in [
         ("Yes please.", phrases.TAKE_MESSAGE),
         ("No thanks.", phrases.DROPPED),
@@ -297,7 +297,7 @@ def test_unclear_turns_lead_to_an_offer() -> None:
     assert conversation.say("I have lost a filling.").text == f"I have: I have lost a filling. {RIGHT}"
 
 
-def test_whatever_was_said_last_can_be_repeated() -> None:
+def test_the_last_reply_can_be_repeated() -> None:
     conversation = Conversation()
     assert "How can I help you?" in conversation.say("Sorry, what did you say?").text
     answer = conversation.say("What's your address?").text
@@ -306,6 +306,6 @@ def test_whatever_was_said_last_can_be_repeated() -> None:
     assert conversation.say("say that again please").text.startswith("We are open Monday to Thursday from 8")
 
 
-def test_a_long_question_that_no_fact_answers_is_passed_on() -> None:
+def test_a_long_question_without_a_fact_becomes_a_message() -> None:
     said = "Why did my neighbour's nephew get a purple toothbrush from you while mine was only a plain green one?"
     assert f"I have: {said} {RIGHT}" in Conversation().say(said).text

@@ -1,10 +1,10 @@
-"""Facts out of prompts as people write them."""
+"""Facts extracted from prompts."""
 
-from media.providers.receptionist.facts import business_of, facts_of
+from media.providers.receptionist.facts import extract_business_name, extract_facts
 
 
-def said(prompt: str) -> list[str]:
-    return [fact.say for fact in facts_of(prompt)]
+def sentences(prompt: str) -> list[str]:
+    return [fact.sentence for fact in extract_facts(prompt)]
 
 
 def test_instructions_headings_and_bullets_are_no_facts() -> None:
@@ -18,7 +18,7 @@ def test_instructions_headings_and_bullets_are_no_facts() -> None:
     2. Please bring an ID.
     Check-in: from 3 p.m. on
     ---"""
-    assert said(prompt) == [
+    assert sentences(prompt) == [
         "Breakfast is from 7 to 10.",
         "You can park behind the house.",
         "Please bring an ID.",
@@ -26,21 +26,21 @@ def test_instructions_headings_and_bullets_are_no_facts() -> None:
     ]
 
 
-def test_what_stands_before_the_heading_of_facts_is_for_the_agent_alone() -> None:
+def test_text_before_the_facts_heading_has_no_facts() -> None:
     prompt = (
         "Reception of Oak Hotel.\n- For a room, ask for the dates. Read them back.\n\n## Facts:\n- Rooms have a view."
     )
-    assert said(prompt) == ["Rooms have a view."]
-    assert said("Reception desk.\n- Facts: see below\nRooms have a view.") == [
+    assert sentences(prompt) == ["Rooms have a view."]
+    assert sentences("Reception desk.\n- Facts: see below\nRooms have a view.") == [
         "Reception desk.",
         "Facts: see below",
         "Rooms have a view.",
     ]
 
 
-def test_sentences_part_but_not_at_abbreviations() -> None:
+def test_sentences_are_split_but_not_at_abbreviations() -> None:
     prompt = "Dr. Smith works until 5 p.m. Fridays only. St. Mary's is next door. We are at 5 Elm St. in Salem."
-    assert said(prompt) == [
+    assert sentences(prompt) == [
         "Dr. Smith works until 5 p.m. Fridays only.",
         "St. Mary's is next door.",
         "We are at 5 Elm St. in Salem.",
@@ -48,20 +48,22 @@ def test_sentences_part_but_not_at_abbreviations() -> None:
 
 
 def test_a_sentence_that_refers_back_stays_with_its_fact() -> None:
-    assert said("Parking is behind the house. It is free for guests. The lift is broken.") == [
+    assert sentences("Parking is behind the house. It is free for guests. The lift is broken.") == [
         "Parking is behind the house. It is free for guests.",
         "The lift is broken.",
     ]
 
 
 def test_questions_and_answers_are_pairs() -> None:
-    (fact,) = facts_of("Q: Can I bring my dog?\nA: Small ones are welcome.\nA: stray")[:1]
-    assert fact.say == "Small ones are welcome."
-    assert "dog" in fact.about
+    (fact,) = extract_facts("Q: Can I bring my dog?\nA: Small ones are welcome.\nA: stray")[:1]
+    assert fact.sentence == "Small ones are welcome."
+    assert "dog" in fact.search_text
 
 
 def test_the_name_of_the_business() -> None:
-    assert business_of("You are the receptionist of Oak Hotel. Be polite.") == "Oak Hotel"
-    assert business_of("You are a friendly voice assistant for the Harbor Clinic, a clinic.") == "Harbor Clinic"
-    assert business_of("You are the front desk at Bob's Garage in Salem.") == "Bob's Garage"
-    assert business_of("Be polite.") == ""
+    assert extract_business_name("You are the receptionist of Oak Hotel. Be polite.") == "Oak Hotel"
+    assert (
+        extract_business_name("You are a friendly voice assistant for the Harbor Clinic, a clinic.") == "Harbor Clinic"
+    )
+    assert extract_business_name("You are the front desk at Bob's Garage in Salem.") == "Bob's Garage"
+    assert extract_business_name("Be polite.") == ""

@@ -1,12 +1,12 @@
-"""Questions as callers put them, and as a small recogniser hears them, against the facts of the plan that ships."""
+"""Questions of callers, also as misrecognised, searched in the facts of the shipped plan."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.providers.receptionist.facts import Fact, facts_of
-from media.providers.receptionist.retrieval import Index, telling
-from media.providers.receptionist.text import words
+from media.providers.receptionist.facts import Fact, extract_facts
+from media.providers.receptionist.retrieval import FactIndex, content_words
+from media.providers.receptionist.word_forms import split_words
 from tests.media.providers.receptionist.conversation import PLAN, Conversation
 
 OPEN = "We are open Monday to Thursday"
@@ -91,7 +91,7 @@ def test_a_question_is_answered_by_its_fact(question: str, answer: str) -> None:
 
 
 @pytest.mark.parametrize("question", UNKNOWN)
-def test_what_no_fact_tells_is_not_made_up(question: str) -> None:
+def test_a_question_without_a_fact_is_not_answered(question: str) -> None:
     reply = Conversation().say(question).text
     assert reply == "I'm afraid I don't know that. Shall I take a message?"
 
@@ -111,37 +111,39 @@ def test_two_questions_in_one_get_two_answers() -> None:
         (("Do you have parking?", "How about the price for whitening?"), FILLING),
     ],
 )
-def test_a_question_may_lean_on_the_one_before(turns: tuple[str, ...], answer: str) -> None:
+def test_a_follow_up_is_answered_with_the_question_before_it(turns: tuple[str, ...], answer: str) -> None:
     assert Conversation().talk(*turns).text.startswith(answer)
 
 
 def test_rare_words_weigh_more_than_common_ones() -> None:
-    index = Index(facts_of("The red door is for guests. The red gate is for staff. The red bell is for deliveries."))
-    (fact,) = index.search(telling(words("Where is the red bell?"))).facts
-    assert fact.say == "The red bell is for deliveries."
+    index = FactIndex(
+        extract_facts("The red door is for guests. The red gate is for staff. The red bell is for deliveries.")
+    )
+    (fact,) = index.search(content_words(split_words("Where is the red bell?"))).facts
+    assert fact.sentence == "The red bell is for deliveries."
 
 
-def test_a_word_that_was_misheard_is_met_by_what_it_nearly_is_or_by_its_meaning() -> None:
-    index = Index(facts_of("You find us at 5 Mill Lane. Vegetarian dishes are on every menu."))
-    (fact,) = index.search(telling(words("vegeterian food"))).facts
-    assert fact.say.startswith("Vegetarian")
-    (fact,) = index.search(telling(words("whats the adress"))).facts
-    assert fact.say.startswith("You find us")
+def test_a_misrecognised_word_matches_a_similar_word_or_its_concept() -> None:
+    index = FactIndex(extract_facts("You find us at 5 Mill Lane. Vegetarian dishes are on every menu."))
+    (fact,) = index.search(content_words(split_words("vegeterian food"))).facts
+    assert fact.sentence.startswith("Vegetarian")
+    (fact,) = index.search(content_words(split_words("whats the adress"))).facts
+    assert fact.sentence.startswith("You find us")
 
 
-def test_no_facts_no_answer() -> None:
-    assert Index([]).search(("parking",)).facts == ()
+def test_without_facts_there_is_no_answer() -> None:
+    assert FactIndex([]).search(("parking",)).facts == ()
 
 
 @given(st.lists(st.builds(Fact, st.text(), st.text()), max_size=6), st.lists(st.text(max_size=12), max_size=8))
-def test_any_words_can_be_looked_up(facts: list[Fact], question: list[str]) -> None:
-    found = Index(facts).search(question, question[:2], double=True)
+def test_any_words_can_be_searched(facts: list[Fact], question: list[str]) -> None:
+    found = FactIndex(facts).search(question, question[:2], two_questions=True)
     assert 0 <= found.share <= 1 + 1e-9
     assert len(found.facts) <= 2
 
 
 def test_the_plan_s_prompt_is_read_as_facts() -> None:
-    facts = [fact.say for fact in facts_of(PLAN.agent.prompt)]
+    facts = [fact.sentence for fact in extract_facts(PLAN.agent.prompt)]
     assert len(facts) == 15
     assert facts[0].startswith(OPEN)
     assert facts[-1].startswith(ACCESS)

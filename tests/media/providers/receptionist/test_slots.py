@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.providers.receptionist.slots import Slots, slots_in
-from media.providers.receptionist.text import words
+from media.providers.receptionist.slots import AppointmentSlots, find_slots
+from media.providers.receptionist.word_forms import split_words
 
 
 @pytest.mark.parametrize(
@@ -25,20 +25,22 @@ from media.providers.receptionist.text import words
         ("I have two kids and four cats", "", ""),
     ],
 )
-def test_found(said: str, day: str, time: str) -> None:
-    assert slots_in(" ".join(words(said))) == Slots(day, time)
+def test_day_and_time_are_found(said: str, day: str, time: str) -> None:
+    assert find_slots(" ".join(split_words(said))) == AppointmentSlots(day, time)
 
 
 def test_a_number_alone_is_a_time_only_when_a_time_was_asked_for() -> None:
-    assert slots_in("four") == Slots()
-    assert slots_in("um four please", time_asked=True) == Slots("", "at four")
-    assert slots_in("ten thirty", time_asked=True) == Slots("", "at ten thirty")
+    assert find_slots("four") == AppointmentSlots()
+    assert find_slots("um four please", time_asked=True) == AppointmentSlots("", "at four")
+    assert find_slots("ten thirty", time_asked=True) == AppointmentSlots("", "at ten thirty")
 
 
-def test_what_was_heard_last_counts() -> None:
-    assert Slots("on Monday", "at nine").with_more(Slots("", "at ten")) == Slots("on Monday", "at ten")
+def test_later_slots_replace_earlier_ones() -> None:
+    assert AppointmentSlots("on Monday", "at nine").updated_with(AppointmentSlots("", "at ten")) == AppointmentSlots(
+        "on Monday", "at ten"
+    )
 
 
 @given(st.text(max_size=80))
-def test_any_line_is_taken(line: str) -> None:
-    slots_in(line, time_asked=True)
+def test_any_line_is_accepted(line: str) -> None:
+    find_slots(line, time_asked=True)

@@ -1,81 +1,81 @@
-"""Commands reach a call over the bus: once each, answered, and told in its events."""
+"""Commands over the bus are carried out once, answered, and published as events."""
 
-from media.server.bus.orders import ENDING, UNKNOWN_CALL
-from shared.bus.commands import DONE, EndCall, SayWords, TransferCall
-from shared.events import AgentSaid, CallEnded, CallStarted, Commanded
+from media.server.bus.commands import ENDING, UNKNOWN_CALL
+from shared.bus.commands import DONE, EndCall, SayText, TransferCall
+from shared.events import AgentSaid, CallCommanded, CallEnded, CallStarted
 from shared.plan import CallPlan
 from tests.media.server.bus.conftest import call_plan
-from tests.media.server.bus.station import Station
 from tests.media.server.conftest import PLAN
+from tests.platform.bus_node import BusNode
 
 
-async def test_words_are_said_once_however_often_they_are_ordered(station: Station, plan: CallPlan) -> None:
-    phone = await station.dial(plan, returns_marks=True)
-    async with phone.going_on():
-        await station.until_event(CallStarted)
+async def test_repeated_command_is_carried_out_once(bus_node: BusNode, plan: CallPlan) -> None:
+    phone = await bus_node.dial(plan, returns_marks=True)
+    async with phone.sending_silence():
+        await bus_node.wait_for_event(CallStarted)
         for _ in range(3):
-            assert await station.order(plan.call_id, SayWords("We close early today.")) == DONE
-        said = await station.until_event(AgentSaid)
-        assert await station.order(plan.call_id, EndCall("admin"), "order-2") == DONE
-        await phone.until("closed")
+            assert await bus_node.send_command(plan.call_id, SayText("We close early today.")) == DONE
+        said = await bus_node.wait_for_event(AgentSaid)
+        assert await bus_node.send_command(plan.call_id, EndCall("admin"), "order-2") == DONE
+        await phone.wait_for("closed")
     assert said.text == "We close early today."
-    ended = await station.until_event(CallEnded)
+    ended = await bus_node.wait_for_event(CallEnded)
     assert ended.end_reason == "admin"
-    events = await station.events()
+    events = await bus_node.events()
     assert sum(isinstance(event, AgentSaid) for event in events) == 1
-    told = [(event.command, event.command_id) for event in events if isinstance(event, Commanded)]
-    assert told == [("say", "order-1"), ("end", "order-2")]
-    over = await station.over(plan.call_id)
-    assert over is not None and over.number == ""
+    reported = [(event.command, event.command_id) for event in events if isinstance(event, CallCommanded)]
+    assert reported == [("say", "order-1"), ("end", "order-2")]
+    outcome = await bus_node.outcome(plan.call_id)
+    assert outcome is not None and outcome.number == ""
 
 
-async def test_a_polite_end_is_played_out(station: Station, plan: CallPlan) -> None:
-    phone = await station.dial(plan, returns_marks=True)
-    async with phone.going_on():
-        await station.until_event(CallStarted)
-        assert await station.order(plan.call_id, EndCall("spend_limit", polite=True)) == DONE
-        assert await station.order(plan.call_id, SayWords("Wait!"), "order-2") == ENDING
-        await phone.until("closed")
+async def test_polite_end_plays_the_goodbye(bus_node: BusNode, plan: CallPlan) -> None:
+    phone = await bus_node.dial(plan, returns_marks=True)
+    async with phone.sending_silence():
+        await bus_node.wait_for_event(CallStarted)
+        assert await bus_node.send_command(plan.call_id, EndCall("spend_limit", polite=True)) == DONE
+        assert await bus_node.send_command(plan.call_id, SayText("Wait!"), "order-2") == ENDING
+        await phone.wait_for("closed")
     assert phone.close_code == 1000
     assert len(phone.audio) == 600 * 8
-    assert (await station.until_event(AgentSaid)).text == "Goodbye."
-    assert (await station.until_event(CallEnded)).end_reason == "spend_limit"
+    assert (await bus_node.wait_for_event(AgentSaid)).text == "Goodbye."
+    assert (await bus_node.wait_for_event(CallEnded)).end_reason == "spend_limit"
 
 
-async def test_a_goodbye_of_the_agents_own_keeps_nobody_from_ending_the_call(station: Station, plan: CallPlan) -> None:
-    phone = await station.dial(plan, returns_marks=True)
-    async with phone.going_on():
-        await station.until_event(CallStarted)
-        assert await station.order(plan.call_id, EndCall("silence", polite=True)) == DONE
-        assert await station.order(plan.call_id, SayWords("Wait!"), "order-2") == ENDING
-        assert await station.order(plan.call_id, EndCall("spend_limit", polite=True), "order-3") == DONE
-        assert await station.order(plan.call_id, EndCall("admin"), "order-4") == ENDING
-        await phone.until("closed")
-    assert (await station.until_event(CallEnded)).end_reason == "spend_limit"
+async def test_end_command_overrides_the_agents_goodbye(bus_node: BusNode, plan: CallPlan) -> None:
+    phone = await bus_node.dial(plan, returns_marks=True)
+    async with phone.sending_silence():
+        await bus_node.wait_for_event(CallStarted)
+        assert await bus_node.send_command(plan.call_id, EndCall("silence", polite=True)) == DONE
+        assert await bus_node.send_command(plan.call_id, SayText("Wait!"), "order-2") == ENDING
+        assert await bus_node.send_command(plan.call_id, EndCall("spend_limit", polite=True), "order-3") == DONE
+        assert await bus_node.send_command(plan.call_id, EndCall("admin"), "order-4") == ENDING
+        await phone.wait_for("closed")
+    assert (await bus_node.wait_for_event(CallEnded)).end_reason == "spend_limit"
 
 
-async def test_a_transfer_leaves_word_before_the_socket_is_closed(station: Station, plan: CallPlan) -> None:
-    phone = await station.dial(plan, returns_marks=True)
-    async with phone.going_on():
-        await station.until_event(CallStarted)
-        assert await station.order(plan.call_id, TransferCall("+14155550100", "One moment.")) == DONE
-        await phone.until("closed")
-        over = await station.over(plan.call_id)
-    assert over is not None and over.number == "+14155550100"
-    assert (await station.until_event(CallEnded)).end_reason == "transferred"
+async def test_transfer_outcome_is_stored_before_the_socket_closes(bus_node: BusNode, plan: CallPlan) -> None:
+    phone = await bus_node.dial(plan, returns_marks=True)
+    async with phone.sending_silence():
+        await bus_node.wait_for_event(CallStarted)
+        assert await bus_node.send_command(plan.call_id, TransferCall("+14155550100", "One moment.")) == DONE
+        await phone.wait_for("closed")
+        outcome = await bus_node.outcome(plan.call_id)
+    assert outcome is not None and outcome.number == "+14155550100"
+    assert (await bus_node.wait_for_event(CallEnded)).end_reason == "transferred"
 
 
-async def test_a_call_that_is_not_here_is_said_so(station: Station, plan: CallPlan) -> None:
-    assert await station.order("another", EndCall()) == UNKNOWN_CALL
-    phone = await station.dial(plan)
-    await station.until_event(CallStarted)
+async def test_unknown_call_is_answered(bus_node: BusNode, plan: CallPlan) -> None:
+    assert await bus_node.send_command("another", EndCall()) == UNKNOWN_CALL
+    phone = await bus_node.dial(plan)
+    await bus_node.wait_for_event(CallStarted)
     await phone.hang_up()
-    await station.until_event(CallEnded)
-    assert await station.order(plan.call_id, EndCall(), "order-2") == UNKNOWN_CALL
+    await bus_node.wait_for_event(CallEnded)
+    assert await bus_node.send_command(plan.call_id, EndCall(), "order-2") == UNKNOWN_CALL
 
 
-async def test_the_receptionist_puts_callers_through(station: Station, speech: bytes) -> None:
-    """The tool that the model asks for, from the caller's words to the word on the bus."""
+async def test_receptionist_transfers_callers(bus_node: BusNode, speech: bytes) -> None:
+    """From the caller's request, over the model's tool call, to the outcome on the bus."""
     llm = b'{"provider": "standin", "options": {"first_token_ms": 10, "token_ms": 1, "text": "Thank you for calling."}}'
     plan = call_plan(
         PLAN,
@@ -84,10 +84,10 @@ async def test_the_receptionist_puts_callers_through(station: Station, speech: b
         (b'"language": "en"', b'"language": "en", "fallback_number": "+14155550100"'),
         (b'"recording": false', b'"recording": false, "tools": ["end_call", "transfer"]'),
     )
-    phone = await station.dial(plan, returns_marks=True)
+    phone = await bus_node.dial(plan, returns_marks=True)
     await phone.speak(speech)
-    async with phone.going_on():
-        await phone.until("closed")
-    over = await station.over(plan.call_id)
-    assert over is not None and over.number == "+14155550100"
-    assert "put you through" in (await station.until_event(AgentSaid)).text
+    async with phone.sending_silence():
+        await phone.wait_for("closed")
+    outcome = await bus_node.outcome(plan.call_id)
+    assert outcome is not None and outcome.number == "+14155550100"
+    assert "put you through" in (await bus_node.wait_for_event(AgentSaid)).text

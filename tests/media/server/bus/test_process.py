@@ -1,4 +1,4 @@
-"""`python -m media` on the bus as processes: killed, drained, several on one port, badly set up."""
+"""`python -m media` on the bus as a process: killed, drained, with several workers, with wrong settings."""
 
 import asyncio
 import base64
@@ -20,24 +20,24 @@ from redis.asyncio import Redis
 from media.audio.wav import read_wav
 from shared.bus.client import bus_client
 from shared.bus.events import STREAM as EVENTS
-from shared.bus.nodes import Nodes, NodeState
+from shared.bus.nodes import NodeRegistry, NodeState
 from shared.bus.tickets import Ticket, Tickets
-from shared.events import CallEnded, CallerSaid, Envelope, RecordingReady, decode_event
+from shared.events import CallEnded, CallerSaid, EventEnvelope, RecordingReady, decode_event
 from shared.plan import CallPlan
 from tests.media.server.bus.conftest import WORKSPACE, call_plan
-from tests.media.server.bus.station import SEALER, envelopes, until
 from tests.media.server.conftest import PLAN
-from tests.media.server.phone import CALL, PATIENCE_S, Phone
-from vocalized.child import free_port
+from tests.media.server.phone import CALL, WAIT_LIMIT_S, Phone
+from tests.platform.bus_node import SEALER, envelopes, wait_until
 from vocalized.services.valkey import running_valkey
+from vocalized.stack.ports import free_port
 
 ROOT = Path(__file__).parents[4]
 KEY = base64.urlsafe_b64encode(bytes(32)).decode()
 
 
 @pytest.fixture
-def place() -> Iterator[Path]:
-    """A short path, so that Redis' socket lies there after every start."""
+def valkey_folder() -> Iterator[Path]:
+    """A short path, so that Valkey's socket has the same path after every start."""
     folder = Path(mkdtemp(prefix="vocalized-tests-", dir="/tmp"))
     yield folder
     rmtree(folder)
@@ -49,12 +49,12 @@ def plan() -> CallPlan:
 
 
 def environment(**settings: str) -> Mapping[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("VOCALIZED_")}
-    return {**kept, **{f"VOCALIZED_{name}": value for name, value in settings.items()}}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("VOCALIZED_")}
+    return {**inherited, **{f"VOCALIZED_{name}": value for name, value in settings.items()}}
 
 
-class Media:
-    """A server's process."""
+class MediaProcess:
+    """A media server process."""
 
     def __init__(self, process: asyncio.subprocess.Process, port: int, session: ClientSession) -> None:
         self.process, self._session = process, session
@@ -73,13 +73,13 @@ class Media:
         return await Phone.dial(self._session, self.url + "/media/twilio", token=token, returns_marks=True)
 
     async def ended(self) -> int:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(WAIT_LIMIT_S):
             return await self.process.wait()
 
 
 @asynccontextmanager
-async def media(redis_url: str, state: Path, *arguments: str, **settings: str) -> AsyncIterator[Media]:
-    """A server that is ready; killed at the end unless it has ended."""
+async def media(redis_url: str, state: Path, *arguments: str, **settings: str) -> AsyncIterator[MediaProcess]:
+    """A ready server; killed at the end unless it has exited."""
     port = free_port()
     command = [sys.executable, "-m", "media", "--port", str(port), "--state", str(state), *arguments]
     known = {"REDIS_URL": redis_url, "SECRET_KEYS": KEY, "STORAGE_URL": (state / "objects").as_uri()}
@@ -87,8 +87,8 @@ async def media(redis_url: str, state: Path, *arguments: str, **settings: str) -
     process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=env)
     try:
         async with ClientSession() as session:
-            server = Media(process, port, session)
-            await until(server.ready)
+            server = MediaProcess(process, port, session)
+            await wait_until(server.ready)
             yield server
     finally:
         if process.returncode is None:
@@ -103,12 +103,12 @@ async def redis_at(url: str) -> AsyncIterator[Redis]:
     await redis.aclose()
 
 
-async def seen(redis: Redis, kind: type[object], count: int = 1) -> list[Envelope]:
-    async def look() -> list[Envelope]:
+async def wait_for_events(redis: Redis, kind: type[object], count: int = 1) -> list[EventEnvelope]:
+    async def look() -> list[EventEnvelope]:
         found = [envelope for envelope in await envelopes(redis) if isinstance(envelope.event, kind)]
         return found if len(found) >= count else []
 
-    return await until(look)
+    return await wait_until(look)
 
 
 async def ask(phone: Phone, speech: bytes) -> None:
@@ -116,28 +116,28 @@ async def ask(phone: Phone, speech: bytes) -> None:
     await phone.pause(1_500)
 
 
-async def test_a_killed_process_leaves_what_the_next_one_sends(
-    place: Path, tmp_path: Path, plan: CallPlan, speech: bytes
+async def test_next_process_sends_what_a_killed_one_left(
+    valkey_folder: Path, tmp_path: Path, plan: CallPlan, speech: bytes
 ) -> None:
-    """Redis away, then kill -9: events are on disk, the recording is; the next start sends and stores both."""
-    async with running_valkey(place, durable=True) as valkey:
+    """kill -9 during an outage of Redis: events and recording are on disk; the next process sends and stores them."""
+    async with running_valkey(valkey_folder, durable=True) as valkey:
         url = valkey.url
         async with redis_at(url) as redis, media(url, tmp_path) as server:
             phone = await server.dial(redis, plan)
             await ask(phone, speech)
-            await seen(redis, CallerSaid)
-            (before,) = await Nodes(redis).all()
+            await wait_for_events(redis, CallerSaid)
+            (before,) = await NodeRegistry(redis).list_alive()
             assert before.node_id.startswith("box-") and before.url == server.url.replace("http", "ws")
             valkey.process.terminate()
             valkey.process.wait()
             await ask(phone, speech)
-            await until(lambda: spooled(tmp_path))
+            await wait_until(lambda: spooled(tmp_path))
             server.process.kill()
             assert await server.ended() == -signal.SIGKILL
-            await phone.until("closed")
+            await phone.wait_for("closed")
     assert not list((tmp_path / "objects").rglob("*.wav"))
-    async with running_valkey(place, durable=True), redis_at(url) as redis, media(url, tmp_path) as server:
-        (ready,) = await seen(redis, RecordingReady)
+    async with running_valkey(valkey_folder, durable=True), redis_at(url) as redis, media(url, tmp_path) as server:
+        (ready,) = await wait_for_events(redis, RecordingReady)
         found = await envelopes(redis)
         said = [envelope.seq for envelope in found if isinstance(envelope.event, CallerSaid)]
         assert len(said) == 2
@@ -147,7 +147,7 @@ async def test_a_killed_process_leaves_what_the_next_one_sends(
         assert ready.event.path == f"recordings/{WORKSPACE}/{plan.call_id}-0.wav"
         wav = read_wav((tmp_path / "objects" / ready.event.path).read_bytes())
         assert abs(wav.seconds * 1000 - ready.event.duration_ms) < 1 and wav.samples.any()
-        await until(lambda: only(tmp_path / "spool", 1))
+        await wait_until(lambda: only(tmp_path / "spool", 1))
         server.process.terminate()
         assert await server.ended() == 0
     assert list((tmp_path / "spool").iterdir()) == []
@@ -162,48 +162,48 @@ async def only(folder: Path, count: int) -> bool:
     return len(await asyncio.to_thread(os.listdir, folder)) == count
 
 
-async def test_a_drain_is_told_at_once_and_ends_with_everything_sent(
+async def test_drain_is_reported_at_once_and_ends_with_everything_sent(
     redis_url: str, tmp_path: Path, plan: CallPlan, speech: bytes
 ) -> None:
     async with redis_at(redis_url) as redis, media(redis_url, tmp_path, MEDIA_HEARTBEAT_S="3") as server:
         phone = await server.dial(redis, plan)
         await ask(phone, speech)
-        async with phone.going_on():
-            await seen(redis, CallerSaid)
+        async with phone.sending_silence():
+            await wait_for_events(redis, CallerSaid)
             server.process.terminate()
 
             async def draining() -> list[NodeState]:
-                return [node for node in await Nodes(redis).all() if node.draining]
+                return [node for node in await NodeRegistry(redis).list_alive() if node.draining]
 
             async with asyncio.timeout(2.0):  # less than a heartbeat
-                (node,) = await until(draining)
+                (node,) = await wait_until(draining)
             assert node.calls == 1
-            assert await Nodes(redis).place() is None
+            assert await NodeRegistry(redis).choose() is None
             assert server.process.returncode is None and not phone.socket.closed
         await phone.hang_up()
         assert await server.ended() == 0
-        (ended,) = await seen(redis, CallEnded)
+        (ended,) = await wait_for_events(redis, CallEnded)
         assert isinstance(ended.event, CallEnded) and ended.event.end_reason == "caller_hangup"
-        assert await Nodes(redis).all() == []
+        assert await NodeRegistry(redis).list_alive() == []
         assert list((tmp_path / "spool").iterdir()) == []
 
 
-async def test_several_workers_are_a_node_each(redis_url: str, tmp_path: Path, plan: CallPlan) -> None:
+async def test_each_worker_is_a_node(redis_url: str, tmp_path: Path, plan: CallPlan) -> None:
     async with redis_at(redis_url) as redis, media(redis_url, tmp_path, "--workers", "2") as server:
 
         async def both() -> list[NodeState]:
-            found = await Nodes(redis).all()
+            found = await NodeRegistry(redis).list_alive()
             return found if len(found) == 2 else []
 
-        nodes = await until(both)
+        nodes = await wait_until(both)
         assert {node.url for node in nodes} == {server.url.replace("http", "ws")}
         phone = await server.dial(redis, plan)
         await phone.pause(40)
         await phone.hang_up()
-        await seen(redis, CallEnded)
+        await wait_for_events(redis, CallEnded)
         server.process.terminate()
         assert await server.ended() == 0
-        assert await Nodes(redis).all() == [] and (await redis.xlen(EVENTS)) >= 2
+        assert await NodeRegistry(redis).list_alive() == [] and (await redis.xlen(EVENTS)) >= 2
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ async def test_several_workers_are_a_node_each(redis_url: str, tmp_path: Path, p
         ),
     ],
 )
-def test_what_is_missing_or_wrong_is_named_and_nothing_secret_told(settings: dict[str, str], named: list[str]) -> None:
+def test_invalid_settings_are_named_without_their_secrets(settings: dict[str, str], named: list[str]) -> None:
     command = [sys.executable, "-m", "media", "--port", "1"]
     done = subprocess.run(command, cwd=ROOT, env=environment(**settings), capture_output=True, text=True, timeout=60)
     assert done.returncode == 2

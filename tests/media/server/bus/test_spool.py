@@ -1,4 +1,4 @@
-"""Lines on disk in their order, and folders that one process owns until it dies."""
+"""The queue of lines on disk, and folders that a process owns until it dies."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.server.bus.spool import EventFile, NodeFolder, abandoned
+from media.server.bus.spool import EventFile, NodeFolder, list_folders
 
 LINES = [b'{"n":%d}' % n for n in range(10)]
 
@@ -18,122 +18,122 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "events.jsonl"
 
 
-def test_gives_out_the_oldest_until_all_are_sent(path: Path) -> None:
+def test_oldest_lines_are_read_until_all_are_removed(path: Path) -> None:
     file = EventFile(path, 10_000)
-    assert not file.waiting
-    assert file.add(LINES[:3]) == 3 and file.add(LINES[3:5]) == 2
-    assert file.head(2) == LINES[:2] == file.head(2)
-    file.done(LINES[:2])
-    file.add(LINES[5:6])
-    assert file.waiting and file.head(100) == LINES[2:6]
-    file.done(LINES[2:6])
-    assert not file.waiting and not path.exists()
-    assert file.add(LINES[:1]) == 1 and file.head(9) == LINES[:1]
+    assert not file.has_unsent
+    assert file.append(LINES[:3]) == 3 and file.append(LINES[3:5]) == 2
+    assert file.read_oldest(2) == LINES[:2] == file.read_oldest(2)
+    file.remove_oldest(LINES[:2])
+    file.append(LINES[5:6])
+    assert file.has_unsent and file.read_oldest(100) == LINES[2:6]
+    file.remove_oldest(LINES[2:6])
+    assert not file.has_unsent and not path.exists()
+    assert file.append(LINES[:1]) == 1 and file.read_oldest(9) == LINES[:1]
 
 
-def test_takes_no_more_than_it_may_and_none_in_the_place_of_an_older_one(path: Path) -> None:
+def test_size_limit_refuses_the_newest_lines(path: Path) -> None:
     file = EventFile(path, 2 * (len(LINES[0]) + 1) + 3)
-    assert file.add(LINES) == 2
-    assert file.add([b"x", b"yy"]) == 1
-    assert file.head(9) == [*LINES[:2], b"x"]
+    assert file.append(LINES) == 2
+    assert file.append([b"x", b"yy"]) == 1
+    assert file.read_oldest(9) == [*LINES[:2], b"x"]
 
 
-def test_another_process_goes_on_from_the_beginning(path: Path) -> None:
-    EventFile(path, 1_000).add(LINES)
+def test_another_process_reads_from_the_beginning(path: Path) -> None:
+    EventFile(path, 1_000).append(LINES)
     later = EventFile(path, 0)
-    assert later.waiting and later.head(100) == LINES
-    later.done(LINES)
+    assert later.has_unsent and later.read_oldest(100) == LINES
+    later.remove_oldest(LINES)
     assert not path.exists()
 
 
-def test_a_line_that_was_cut_off_is_left_out(path: Path) -> None:
+def test_truncated_line_is_skipped(path: Path) -> None:
     path.write_bytes(b"\n".join(LINES[:2]) + b'\n{"n":')
     file = EventFile(path, 0)
-    assert file.head(100) == LINES[:2]
-    file.done(LINES[:2])
-    assert file.head(100) == []
-    file.done([])
-    assert not file.waiting and not path.exists()
+    assert file.read_oldest(100) == LINES[:2]
+    file.remove_oldest(LINES[:2])
+    assert file.read_oldest(100) == []
+    file.remove_oldest([])
+    assert not file.has_unsent and not path.exists()
 
 
-def test_a_long_line_is_read_whole(path: Path) -> None:
+def test_long_line_is_read_completely(path: Path) -> None:
     long = b"x" * 600_000
     file = EventFile(path, 10_000_000)
-    file.add([long, b"y"])
-    assert file.head(2)[0] == long
+    file.append([long, b"y"])
+    assert file.read_oldest(2)[0] == long
 
 
-def test_a_disk_that_fails_takes_none(tmp_path: Path) -> None:
+def test_failing_disk_appends_nothing(tmp_path: Path) -> None:
     file = EventFile(tmp_path / "no folder" / "events.jsonl", 1_000)
     with pytest.raises(OSError):
-        file.add(LINES)
-    assert not file.waiting
+        file.append(LINES)
+    assert not file.has_unsent
 
 
 @given(st.lists(st.lists(st.binary(max_size=20).filter(lambda line: b"\n" not in line), max_size=5), max_size=10))
-def test_whatever_goes_in_comes_out_in_order(
+def test_lines_are_read_in_the_order_they_were_appended(
     tmp_path_factory: pytest.TempPathFactory, batches: list[list[bytes]]
 ) -> None:
     file, sent = EventFile(tmp_path_factory.mktemp("spool") / "events", 1_000_000), []
     for batch in batches:
-        file.add(batch)
-        if file.waiting:
-            lines = file.head(3)
-            file.done(lines)
+        file.append(batch)
+        if file.has_unsent:
+            lines = file.read_oldest(3)
+            file.remove_oldest(lines)
             sent += lines
-    while file.waiting:
-        lines = file.head(3)
-        file.done(lines)
+    while file.has_unsent:
+        lines = file.read_oldest(3)
+        file.remove_oldest(lines)
         sent += lines
     assert sent == [line for batch in batches for line in batch]
 
 
 class TestFolders:
-    """One owner at a time."""
+    """A folder has one owner at a time."""
 
-    def test_is_ones_own_until_it_is_released(self, tmp_path: Path) -> None:
-        mine = NodeFolder.make(tmp_path, "node-1")
-        assert abandoned(tmp_path) == [mine.path]
-        assert NodeFolder.take(mine.path) is None
-        mine.release()
-        assert abandoned(tmp_path) == [] and NodeFolder.take(mine.path) is None
+    def test_is_locked_until_it_is_released(self, tmp_path: Path) -> None:
+        own = NodeFolder.create(tmp_path, "node-1")
+        assert list_folders(tmp_path) == [own.path]
+        assert NodeFolder.take_over(own.path) is None
+        own.release()
+        assert list_folders(tmp_path) == [] and NodeFolder.take_over(own.path) is None
 
-    def test_stays_with_what_is_left_in_it(self, tmp_path: Path) -> None:
-        mine = NodeFolder.make(tmp_path, "node-1")
-        recording = mine.recording("workspace", "call", 0)
+    def test_stays_while_files_are_left_in_it(self, tmp_path: Path) -> None:
+        own = NodeFolder.create(tmp_path, "node-1")
+        recording = own.recording("workspace", "call", 0)
         recording.parent.mkdir()
         recording.write_bytes(b"x")
-        mine.release()
-        heir = NodeFolder.take(mine.path)
-        assert heir is not None and list(heir.recordings()) == [recording]
+        own.release()
+        taken_over = NodeFolder.take_over(own.path)
+        assert taken_over is not None and list(taken_over.recordings()) == [recording]
         recording.unlink()
-        heir.release()
+        taken_over.release()
         assert list(tmp_path.iterdir()) == []
 
-    def test_is_given_up_although_it_cannot_go(self, tmp_path: Path) -> None:
-        mine = NodeFolder.make(tmp_path, "node-1")
-        stranger = mine.path / "recordings" / "notes.txt"
-        stranger.touch()
+    def test_is_unlocked_even_if_it_cannot_be_removed(self, tmp_path: Path) -> None:
+        own = NodeFolder.create(tmp_path, "node-1")
+        foreign_file = own.path / "recordings" / "notes.txt"
+        foreign_file.touch()
         with pytest.raises(OSError):
-            mine.release()
-        heir = NodeFolder.take(mine.path)
-        assert heir is not None
-        stranger.unlink()
-        heir.release()
+            own.release()
+        taken_over = NodeFolder.take_over(own.path)
+        assert taken_over is not None
+        foreign_file.unlink()
+        taken_over.release()
         assert list(tmp_path.iterdir()) == []
 
-    def test_is_free_when_its_process_dies(self, tmp_path: Path) -> None:
+    def test_can_be_taken_over_when_its_process_dies(self, tmp_path: Path) -> None:
         code = (
             "import os, pathlib, sys; from media.server.bus.spool import NodeFolder as N;"
-            "f = N.make(pathlib.Path(sys.argv[1]), 'dead'); f.events.write_bytes(b'x'); os.kill(os.getpid(), 9)"
+            "f = N.create(pathlib.Path(sys.argv[1]), 'dead'); f.events.write_bytes(b'x'); os.kill(os.getpid(), 9)"
         )
         done = subprocess.run([sys.executable, "-c", code, str(tmp_path)])
         assert done.returncode == -9
-        heir = NodeFolder.take(tmp_path / "dead")
-        assert heir is not None
-        heir.release()
+        taken_over = NodeFolder.take_over(tmp_path / "dead")
+        assert taken_over is not None
+        taken_over.release()
 
-    def test_a_file_in_its_place_is_nobodys(self, tmp_path: Path) -> None:
+    def test_file_in_its_place_is_ignored(self, tmp_path: Path) -> None:
         (tmp_path / "notes.txt").write_text("x")
-        assert NodeFolder.take(tmp_path / "notes.txt") is None
-        assert abandoned(tmp_path / "never made") == []
+        assert NodeFolder.take_over(tmp_path / "notes.txt") is None
+        assert list_folders(tmp_path / "never made") == []

@@ -1,59 +1,59 @@
-"""Signatures at the socket itself: judged before the upgrade, and only where Twilio comes in."""
+"""Signatures of media sockets: checked before the upgrade, and only on Twilio's path."""
 
 import pytest
 from aiohttp import WSServerHandshakeError
 
-from media.server.signature import Signatures
+from media.server.signature import SignatureCheck
 from shared.events import CallStarted
 from shared.plan import CallPlan
 from shared.twilio_signature import sign
-from tests.media.server.bus.station import Station
 from tests.media.server.phone import Phone
+from tests.platform.bus_node import BusNode
 
 URL = "wss://media.test"
 TOKEN = "twilio token"
 
 
 @pytest.fixture
-def signatures(request: pytest.FixtureRequest) -> Signatures:
-    return Signatures(URL, (TOKEN,), required=bool(getattr(request, "param", False)))
+def signatures(request: pytest.FixtureRequest) -> SignatureCheck:
+    return SignatureCheck(URL, (TOKEN,), required=bool(getattr(request, "param", False)))
 
 
-async def test_the_right_one_is_let_in_by_the_header_and_the_path(station: Station, plan: CallPlan) -> None:
-    token = await station.ticket(plan)
+async def test_valid_signature_and_path_token_are_accepted(bus_node: BusNode, plan: CallPlan) -> None:
+    token = await bus_node.ticket(plan)
     headers = {"x-twilio-signature": sign(TOKEN, f"{URL}/media/twilio/{token}")}
-    socket = await station.session.ws_connect(f"{station.url}/media/twilio/{token}", headers=headers)
+    socket = await bus_node.session.ws_connect(f"{bus_node.url}/media/twilio/{token}", headers=headers)
     phone = Phone(socket)
-    await phone.begin()
-    await station.until_event(CallStarted)
+    await phone.start_stream()
+    await bus_node.wait_for_event(CallStarted)
     await phone.hang_up()
 
 
-async def test_a_wrong_one_is_refused_before_the_upgrade(station: Station) -> None:
+async def test_wrong_signature_is_refused_before_the_upgrade(bus_node: BusNode) -> None:
     with pytest.raises(WSServerHandshakeError, match="403"):
-        await station.session.ws_connect(station.url + "/media/twilio", headers={"X-Twilio-Signature": "wrong"})
-    assert station.count("vocalized_media_refused_total", reason="forged") == 1
-    assert station.worker.connections == ()
+        await bus_node.session.ws_connect(bus_node.url + "/media/twilio", headers={"X-Twilio-Signature": "wrong"})
+    assert bus_node.metric("vocalized_media_refused_total", reason="forged") == 1
+    assert bus_node.worker.connections == ()
 
 
-async def test_none_is_let_in_unless_it_is_required(station: Station, plan: CallPlan) -> None:
-    phone = await station.dial(plan)
-    await station.until_event(CallStarted)
+async def test_missing_signature_is_accepted_unless_required(bus_node: BusNode, plan: CallPlan) -> None:
+    phone = await bus_node.dial(plan)
+    await bus_node.wait_for_event(CallStarted)
     await phone.hang_up()
 
 
 @pytest.mark.parametrize("signatures", [True], indirect=True)
-async def test_none_is_refused_when_it_is_required(station: Station) -> None:
+async def test_missing_signature_is_refused_when_required(bus_node: BusNode) -> None:
     with pytest.raises(WSServerHandshakeError, match="403"):
-        await station.session.ws_connect(station.url + "/media/twilio")
-    assert station.count("vocalized_media_refused_total", reason="unsigned") == 1
-    socket = await station.session.ws_connect(station.url + "/media/telnyx/token")  # which signs nothing
+        await bus_node.session.ws_connect(bus_node.url + "/media/twilio")
+    assert bus_node.metric("vocalized_media_refused_total", reason="unsigned") == 1
+    socket = await bus_node.session.ws_connect(bus_node.url + "/media/telnyx/token")  # which signs nothing
     await socket.close()
 
 
 @pytest.mark.parametrize("carrier", ["telnyx", "browser"])
-async def test_who_brings_the_token_in_the_path_is_refused_without(station: Station, carrier: str) -> None:
+async def test_carrier_with_path_token_is_refused_without_it(bus_node: BusNode, carrier: str) -> None:
     with pytest.raises(WSServerHandshakeError, match="403"):
-        await station.session.ws_connect(f"{station.url}/media/{carrier}")
-    assert station.count("vocalized_media_refused_total", reason="no_token") == 1
-    assert station.worker.connections == ()
+        await bus_node.session.ws_connect(f"{bus_node.url}/media/{carrier}")
+    assert bus_node.metric("vocalized_media_refused_total", reason="no_token") == 1
+    assert bus_node.worker.connections == ()

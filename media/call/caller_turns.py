@@ -1,0 +1,83 @@
+"""The caller's turns: counted, put into the transcript when they end, reported once they can no longer change."""
+
+from collections.abc import Callable
+
+from media.call.snapshot import has_unreported_turn, unanswered_text
+from media.call.transcript import Transcript, TranscriptEntry
+from shared.events import CallerSaid, Event
+from shared.plan import ResumePoint
+
+
+class CallerTurns:
+    """The turns of one call. Times are in ms on the call's clock. number: of the latest turn, 0 before the first."""
+
+    def __init__(self, transcript: Transcript, emit: Callable[[Event], None], number: int = 0) -> None:
+        """number: how many turns were reported before this stream."""
+        self.number = number
+        self._transcript = transcript
+        self._emit = emit
+        self._began: float | None = None
+        self._entry: TranscriptEntry | None = None
+        self._pending: CallerSaid | None = None
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether a turn has ended that may still go on; it is not reported yet."""
+        return self._pending is not None
+
+    @property
+    def reported(self) -> int:
+        """How many turns were reported in events."""
+        return self.number - self.is_pending
+
+    def began(self, at: float) -> None:
+        """The caller began to speak, or goes on."""
+        if self._began is None:
+            self._began = at
+
+    def began_over_agent(self, at: float) -> None:
+        """The caller interrupted the agent: the turn began with the first sound over its words."""
+        self._began = at
+
+    def discard(self) -> None:
+        """There were no words in what sounded like speech."""
+        self._began = None
+
+    def discard_overlap(self) -> None:
+        """What sounded over the agent was no turn; one that is pending keeps its beginning."""
+        if self._pending is None:
+            self._began = None
+
+    def take(self, text: str, ended: float) -> None:
+        """A turn ended, or went on after it was ended too early. text: all its words so far."""
+        if self._entry is None:
+            self.number += 1
+            self._entry = self._transcript.add_caller(text)
+        else:
+            self._entry.set_text(text)
+        self._pending = self._event(self.number, text, ended, ended)
+
+    def commit(self) -> None:
+        """The pending turn, if any, can no longer change: reports it."""
+        if self._pending is None:
+            return
+        self._emit(self._pending)
+        self._pending = self._entry = self._began = None
+
+    def report_last_words(self, text: str, now: float, ended: float) -> None:
+        """Reports words that were spoken while the line was closed, which nobody will answer."""
+        self._emit(self._event(self.number + 1, text, now, ended))
+
+    def resume(self, point: ResumePoint) -> bool:
+        """Continues a call that was lost; returns whether the caller's last words are still to be answered."""
+        text = unanswered_text(point)
+        if text is not None and has_unreported_turn(point):
+            self.number += 1
+            at = max(0, point.lost_ms - point.began_ms)
+            self._emit(CallerSaid(self.number, text, at, at))
+        return text is not None
+
+    def _event(self, number: int, text: str, default_began: float, ended: float) -> CallerSaid:
+        """default_began: used if the beginning was not noticed."""
+        began = self._began if self._began is not None else default_began
+        return CallerSaid(number, text, round(began), round(ended))

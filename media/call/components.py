@@ -1,0 +1,37 @@
+"""What a call is made of."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from media.audio.transcode import Transcoder
+from media.call.event_emitter import EventEmitter
+from media.call.media_stream import MediaStream
+from media.call.recording import LocalArchive, RecordingArchive, RecordingWriter
+from media.call.turn_hints import TurnHints
+from media.providers.ports import LanguageModel, SpeechToText, TextToSpeech
+from media.turn.vad import VoiceTrack
+from shared.plan import CallPlan
+
+
+@dataclass(frozen=True, slots=True)
+class CallComponents:
+    """What a call is made of; put together once by the server.
+
+    track: this caller's voice activity. clock: ms since the call's first stream began, never going back. recorder: None
+    if the call is not recorded. hints: None without smart-turn. archive: stores the recording. on_turn_taken: called
+    when a turn of the caller's has ended and is about to be answered.
+    """
+
+    plan: CallPlan
+    stream: MediaStream
+    stt: SpeechToText
+    llm: LanguageModel
+    tts: TextToSpeech
+    track: VoiceTrack
+    emitter: EventEmitter
+    clock: Callable[[], float]
+    transcoder: Transcoder
+    recorder: RecordingWriter | None = None
+    hints: TurnHints | None = None
+    archive: RecordingArchive = field(default_factory=LocalArchive)
+    on_turn_taken: Callable[[], None] = lambda: None

@@ -1,0 +1,342 @@
+"""The conversation of a call: who has the floor, what the agent answers and says unasked, silence and time limits."""
+
+import asyncio
+from collections import deque
+
+from media.call.agent import Agent, TurnTimes
+from media.call.caller_turns import CallerTurns
+from media.call.clock import CallClock
+from media.call.components import CallComponents
+from media.call.digits import DigitCollector
+from media.call.playback import Playback
+from media.call.recogniser import LAST_WORDS_S, CallRecogniser
+from media.call.reply import ReplyServices
+from media.call.snapshot import to_model_messages
+from media.call.termination import CallTermination
+from media.call.tools import make_tools
+from media.call.transcript import Transcript
+from media.call.usage import UsageCounter
+from media.call.utterance import Utterance
+from media.call.watchdog import Alarm, Watchdog
+from media.providers.ports import ProviderError, RecognisedText, SpeechToTextEvent, SpeechToTextFailed
+from media.turn.endpoint import TurnRules, asks_caller, expected_reply
+from media.turn.floor import (
+    CallerDone,
+    CallerPaused,
+    CallerStarted,
+    Decision,
+    Floor,
+    FloorState,
+    HoldAgent,
+    InterruptAgent,
+    NothingSaid,
+    ResumeAgent,
+)
+from shared import events
+from shared.plan import TurnPlan
+
+NUDGE = "Are you still there?"
+NOT_UNDERSTOOD = "Sorry, I didn't catch that."
+APOLOGY = "I'm sorry, I'm having some trouble. Could you say that again?"
+CANNOT_HEAR = "I'm sorry, I cannot hear you at the moment. Please call again later."
+
+
+class Conversation:
+    """Carries out the floor's decisions and listens to the agent (`AgentListener`) and the recogniser.
+
+    All methods run on the event loop and return at once. floor: decides whose turn it is.
+    recogniser: reads caller audio. transcript: the text so far. turns: the caller's turns.
+    """
+
+    def __init__(
+        self,
+        components: CallComponents,
+        clock: CallClock,
+        playback: Playback,
+        termination: CallTermination,
+        usage: UsageCounter,
+    ) -> None:
+        plan = components.plan
+        self._components, self._clock, self._playback = components, clock, playback
+        self._termination = termination
+        self._emit = components.emitter.emit
+        self._digits = DigitCollector()
+        self._watchdog = Watchdog(plan.limits, clock.now())
+        self._queued_speech: deque[str] = deque()  # texts from outside that wait until nobody speaks
+        self._is_answer_due = False  # to what the caller said before the call was lost
+        self._held_at = self._overlap_at = 0.0
+        self._failed_replies = 0
+        self.floor = Floor(_turn_rules(plan.turn), clock.now)
+        self.transcript = Transcript(to_model_messages(plan.resume.messages if plan.resume else []))
+        self.turns = CallerTurns(self.transcript, self._emit, plan.resume.turn if plan.resume else 0)
+        self._agent = Agent(self._reply_services(usage), self)
+        self.recogniser = CallRecogniser(components.stt, plan.agent.language, self._on_recognised)
+
+    # --- the call's life ---
+
+    def begin(self) -> None:
+        """Says the greeting, or waits for the caller.
+
+        A resumed call begins with its greeting as an apology, which is no part of the transcript while the caller still
+        waits for an answer; that answer follows."""
+        plan = self._components.plan
+        if plan.resume is not None:
+            self._is_answer_due = self.turns.resume(plan.resume)
+        if plan.agent.greeting:
+            self._say(plan.agent.greeting, in_transcript=not self._is_answer_due)
+        self._speak_queued()
+
+    def tick(self, now: float) -> None:
+        """Checks silence, limits and keypad time-outs; called a few times a second."""
+        self._update_watchdog(now)
+        self._agent.check_finished()
+        keys = self._digits.tick(now, self._playback.silent(now))
+        if keys:
+            self._answer(f"(pressed on the keypad: {keys})", now, now, now)
+        alarm = self._watchdog.tick(now)
+        if alarm:
+            self._on_alarm(alarm)
+        self._termination.tick(now, not self._playback.silent(now))
+        self._speak_queued()
+
+    async def close(self) -> None:
+        """Stops the agent, waits up to `LAST_WORDS_S` for the text of an unfinished turn, ends the recogniser."""
+        await self._agent.close()
+        await self._report_last_words()
+        await self.recogniser.close()
+
+    # --- from the carrier ---
+
+    def on_played(self) -> None:
+        """A mark came back: the utterance may have been played to its end."""
+        self._agent.check_finished()
+
+    def on_digit(self, digit: str) -> None:
+        """A key was pressed. Digits that a tool collects are not put into the event: they may be a PIN."""
+        now, is_collecting = self._clock.now(), self._digits.is_collecting
+        self._emit(events.DigitPressed(round(now), "" if is_collecting else digit))
+        self._watchdog.caller_spoke(now)
+        self._digits.press(digit, now)
+        if not is_collecting:
+            self.apply(self.floor.dtmf(self._clock.audio_ms, digit))
+
+    # --- from outside ---
+
+    def say(self, text: str) -> None:
+        """The agent says this as soon as nobody speaks."""
+        self._queued_speech.append(text)
+        self._speak_queued()
+
+    def say_last(self, text: str) -> None:
+        """The agent says this at once, as the last words before the line is closed."""
+        self._agent.interrupt()
+        self._say(text)
+        if not self._agent.is_busy:  # the caller is speaking and did not let the agent begin
+            self._termination.agent_finished()
+
+    def end(self, reason: events.EndReason) -> None:
+        """Ends the call after a goodbye; if a goodbye is under way already, that one is enough."""
+        is_saying_goodbye = self._termination.reason is not None and self._agent.is_busy
+        self._termination.begin(reason, "", after_speech=True)
+        if not is_saying_goodbye:
+            self.say_last(self._components.plan.agent.goodbye)
+
+    # --- from the agent ---
+
+    def agent_audible(self, utterance: Utterance) -> None:
+        """The answer began to sound: the caller's turn can no longer change."""
+        self.turns.commit()
+        self._report_speech(utterance, None)
+
+    def agent_length_known(self, utterance: Utterance, left_ms: float) -> None:
+        """All audio of the utterance is there; `left_ms` of it are still to be played."""
+        self._report_speech(utterance, self._clock.audio_ms + round(left_ms))
+
+    def agent_finished(self, utterance: Utterance) -> None:
+        """The utterance was heard to its end: the caller's turn, or the end of the call."""
+        self.turns.commit()
+        if utterance.audio:
+            self._failed_replies = 0
+        self._watchdog.agent_heard(self._clock.now())
+        self._watchdog.reply_over()
+        self._termination.agent_finished()
+        self.apply(self.floor.agent_done(self._clock.audio_ms))
+        self._speak_queued()
+
+    def agent_failed(self, utterance: Utterance, error: ProviderError) -> None:
+        """No provider of a chain could go on: apologises once, then ends the call rather than leave it silent."""
+        self._failed_replies += 1
+        self.turns.commit()
+        self._watchdog.reply_over()
+        self.apply(self.floor.agent_done(self._clock.audio_ms))
+        if self._failed_replies > 1 or self._termination.reason:
+            self._termination.begin("provider_error", error.provider, after_speech=False)
+        else:
+            self._say(APOLOGY)
+
+    def agent_crashed(self, error: BaseException) -> None:
+        """An internal error ends only this call; the loop's exception handler logs the traceback."""
+        self._termination.begin("provider_error", f"internal fault: {type(error).__name__}", after_speech=False)
+        asyncio.get_running_loop().call_exception_handler({"message": "a reply crashed", "exception": error})
+
+    # --- decisions of the floor ---
+
+    def apply(self, decisions: tuple[Decision, ...]) -> None:
+        """Carries out what the floor decided."""
+        for decision in decisions:
+            match decision:
+                case CallerStarted():
+                    self._caller_started()
+                case CallerPaused(token=token):
+                    self._caller_paused(token)
+                case CallerDone():
+                    ended, due = self._clock.at_audio(decision.end_ms), self._clock.at_audio(decision.due_ms)
+                    self._answer(decision.text, ended, due, self._clock.now())
+                case HoldAgent():
+                    self._hold_agent()
+                case ResumeAgent():
+                    self._resume_agent()
+                case InterruptAgent():
+                    self._interrupt_agent()
+                case NothingSaid(interrupted=interrupted):
+                    self._nothing_said(interrupted)
+        self.recogniser.set_turn(self.floor.turn)
+
+    def _caller_started(self) -> None:
+        self._watchdog.caller_spoke(self._clock.now())
+        self.recogniser.started()
+        self.turns.began(self._clock.at_audio(self._components.track.onset_ms))
+
+    def _caller_paused(self, token: int) -> None:
+        self.recogniser.finalise(token)
+        if self._components.hints is not None:
+            self._components.hints.request(
+                lambda finished: self.apply(self.floor.hint(self._clock.audio_ms, token, finished))
+            )
+
+    def _hold_agent(self) -> None:
+        self._held_at = self._clock.now()
+        self._overlap_at = self._clock.at_audio(self._components.track.onset_ms)
+        self._agent.hold()
+        self._caller_started()
+
+    def _resume_agent(self) -> None:
+        self.turns.discard_overlap()
+        self._emit(events.TurnResumed(self.turns.number, round(self._clock.now())))
+        self._agent.resume()
+
+    def _interrupt_agent(self) -> None:
+        overlap_at, was_audible = self._overlap_at, self._agent.is_audible
+        self._agent.interrupt()
+        self._termination.interrupted()
+        self._watchdog.reply_over()
+        if was_audible:
+            self.turns.began_over_agent(overlap_at)
+            self._emit(events.TurnInterrupted(self.turns.number, round(overlap_at), round(self._held_at)))
+
+    def _nothing_said(self, interrupted: bool) -> None:
+        self.turns.discard()
+        if interrupted and not self._termination.reason:
+            self._say(NOT_UNDERSTOOD)
+
+    # --- what the agent says ---
+
+    def _answer(self, text: str, ended: float, due: float, decided: float) -> None:
+        """The caller's turn is over, or goes on where it was ended too early: lets the model answer."""
+        if self._termination.reason:
+            return
+        self.turns.take(text, ended)
+        self._is_answer_due = False  # this answer covers it
+        self._components.on_turn_taken()
+        self._reply(TurnTimes(ended, due, decided))
+
+    def _reply(self, times: TurnTimes) -> None:
+        self._watchdog.reply_asked(times.decided)
+        self._agent.answer(self.turns.number, times)
+        self.apply(self.floor.agent_thinking(self._clock.audio_ms))
+
+    def _speak_queued(self) -> None:
+        """Once nobody speaks: the answer that a resumed call owes the caller, then texts from outside."""
+        if self._agent.is_busy or self._termination.reason or self.floor.state is not FloorState.LISTENING:
+            return
+        if self._is_answer_due:
+            self._is_answer_due = False
+            now = self._clock.now()
+            self._reply(TurnTimes(now, now, now))
+        elif self._queued_speech:
+            self._say(self._queued_speech.popleft())
+
+    def _say(self, text: str, *, in_transcript: bool = True) -> None:
+        self._agent.say(text, self.turns.number, in_transcript=in_transcript)
+        self.apply(self.floor.agent_thinking(self._clock.audio_ms))
+
+    def _report_speech(self, utterance: Utterance, ends_ms: int | None) -> None:
+        """Tells the floor that the agent is audible, what it expects, and when it will end if that is known."""
+        text = utterance.text.strip()
+        self.apply(self.floor.agent_speaking(self._clock.audio_ms, expected_reply(text), asks_caller(text), ends_ms))
+
+    def _on_recognised(self, event: SpeechToTextEvent) -> None:
+        match event:
+            case RecognisedText(text=text, final=final, token=token):
+                self.apply(self.floor.transcript(self._clock.audio_ms, text, final, token))
+            case SpeechToTextFailed(error=error):
+                self._termination.begin("provider_error", error.provider, after_speech=True)
+                self._say(CANNOT_HEAR)
+
+    # --- limits ---
+
+    def _update_watchdog(self, now: float) -> None:
+        if self.floor.state in (FloorState.CALLER, FloorState.PAUSED):
+            self._watchdog.caller_spoke(now)
+        if not self._agent.is_busy:
+            return
+        if self._playback.silent(now):
+            self._watchdog.working(now)  # tools, keypad and providers have time-outs of their own
+        else:
+            self._watchdog.agent_heard(now)
+
+    def _on_alarm(self, alarm: Alarm) -> None:
+        match alarm:
+            case Alarm.NUDGE:
+                self._emit(events.CallNudged(round(self._clock.now())))
+                self._say(NUDGE)
+            case Alarm.SILENCE | Alarm.TOO_LONG:
+                self.end("silence" if alarm is Alarm.SILENCE else "max_duration")
+            case Alarm.NO_REPLY:
+                self._agent.interrupt()
+                self.turns.commit()
+                self.apply(self.floor.agent_done(self._clock.audio_ms))
+                self._say(APOLOGY)
+
+    # --- set-up and end ---
+
+    async def _report_last_words(self) -> None:
+        """A caller who hangs up while speaking has still said something."""
+        if self.turns.is_pending:
+            self.turns.commit()
+        elif self.floor.state in (FloorState.CALLER, FloorState.PAUSED, FloorState.HELD):
+            text = await self.recogniser.last_words(LAST_WORDS_S)
+            if text.strip():
+                ended = self._clock.at_audio(self._components.track.last_voice_ms)
+                self.turns.report_last_words(text, self._clock.now(), ended)
+
+    def _reply_services(self, usage: UsageCounter) -> ReplyServices:
+        components, plan = self._components, self._components.plan
+        return ReplyServices(
+            llm=components.llm,
+            tts=components.tts,
+            playback=self._playback,
+            transcript=self.transcript,
+            tools=make_tools(plan, self._termination, self._digits, self._clock.now),
+            usage=usage,
+            system=plan.agent.prompt,
+            language=plan.agent.language,
+            goodbye=plan.agent.goodbye,
+            clock=self._clock.now,
+            emit=self._emit,
+            on_audio_sent=lambda: self._agent.on_audio_sent(),
+        )
+
+
+def _turn_rules(turn: TurnPlan) -> TurnRules:
+    return TurnRules(turn.silence_ms, adaptive=turn.adaptive, barge_in=turn.barge_in, min_words=turn.min_words)

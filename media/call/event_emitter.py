@@ -1,0 +1,47 @@
+"""The call's events: numbered, given a time, handed to a sink."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Protocol
+
+from shared.events import SEQ_PER_LEG, Event, EventEnvelope
+
+
+class EventSink(Protocol):
+    """Where events go: a file, a stream on the bus."""
+
+    def write(self, envelope: EventEnvelope) -> None:
+        """Takes an event; never blocks."""
+
+    def close(self) -> None:
+        """The call is over: only late events may still come."""
+
+
+def utc_now() -> str:
+    """Returns the time in ISO 8601 with milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class EventEmitter:
+    """Numbers one call's events, each stream's in a range of its own; `(call_id, seq)` is an event's identity."""
+
+    def __init__(self, call_id: str, sink: EventSink, timestamp: Callable[[], str] = utc_now, *, leg: int = 0) -> None:
+        self.call_id = call_id
+        self._sink = sink
+        self._timestamp = timestamp
+        self._seq = leg * SEQ_PER_LEG
+        self._closed = False
+
+    def emit(self, event: Event, *, late: bool = False) -> None:
+        """Writes the next event. After the call's end only `late` ones are written, which the record must have (a
+        recording that took long to be stored)."""
+        if self._closed and not late:
+            return
+        self._seq += 1
+        self._sink.write(EventEnvelope(self.call_id, self._seq, self._timestamp(), event))
+
+    def close(self) -> None:
+        """The call is over; idempotent."""
+        if not self._closed:
+            self._closed = True
+            self._sink.close()

@@ -1,0 +1,138 @@
+"""The call's recogniser: takes caller audio from the first frame on, while its session is still being opened."""
+
+import asyncio
+from collections import deque
+from enum import Enum, auto
+
+from media.providers.ports import (
+    ProviderError,
+    RecognisedText,
+    SpeechToText,
+    SpeechToTextEvent,
+    SpeechToTextFailed,
+    SpeechToTextSession,
+    SpeechToTextSink,
+)
+from shared.refcycles import break_cycle, without_frames
+
+# Frames buffered until the session is open: 30 s of 20 ms frames.
+MOST_BUFFERED = 1_500
+# How long the last words of a caller who hung up may take to be recognised.
+LAST_WORDS_S = 1.5
+LAST_TOKEN = 1_000_000_000
+
+
+class _Marker(Enum):
+    """What happened between two frames."""
+
+    STARTED = auto()
+    NEXT_TURN = auto()
+
+
+class CallRecogniser:
+    """A speech-to-text session that can be used at once.
+
+    What comes before the provider's session is open is buffered, then replayed into it.
+    """
+
+    def __init__(self, stt: SpeechToText, language: str, sink: SpeechToTextSink) -> None:
+        self._sink = sink
+        self._name = stt.name
+        self._session: SpeechToTextSession | None = None
+        self._buffer: deque[bytes | int | _Marker] = deque(maxlen=MOST_BUFFERED)
+        self._turn = 0
+        self._last_words: asyncio.Future[str] | None = None
+        self._opening = asyncio.create_task(self._open(stt, language))
+        self._opening.add_done_callback(self._report_crash)
+
+    def push(self, ulaw: bytes) -> None:
+        """Takes caller audio (mu-law, 8 kHz), on the frame path."""
+        if self._session is not None:
+            self._session.push(ulaw)
+        else:
+            self._buffer.append(ulaw)
+
+    def started(self) -> None:
+        """The caller began to speak."""
+        if self._session is not None:
+            self._session.started()
+        else:
+            self._buffer.append(_Marker.STARTED)
+
+    def finalise(self, token: int) -> None:
+        """Asks for the text of the turn so far; answered by a final RecognisedText with this token."""
+        if self._session is not None:
+            self._session.finalise(token)
+        else:
+            self._buffer.append(token)
+
+    def next_turn(self) -> None:
+        """The turn's text has been used; later text starts afresh."""
+        if self._session is not None:
+            self._session.next_turn()
+        else:
+            self._buffer.append(_Marker.NEXT_TURN)
+
+    def set_turn(self, turn: int) -> None:
+        """So many turns are committed; with each new one the recogniser starts afresh."""
+        if turn != self._turn:
+            self._turn = turn
+            self.next_turn()
+
+    async def last_words(self, within_s: float) -> str:
+        """Returns the text of the turn that the call's end cut off; empty if it does not come in time. The sink gets no
+        final text from here on."""
+        self._last_words = asyncio.get_running_loop().create_future()
+        self.finalise(LAST_TOKEN)
+        try:
+            async with asyncio.timeout(within_s):
+                return await self._last_words
+        except TimeoutError:
+            return ""
+
+    async def close(self) -> None:
+        """Ends the session, or the attempt to open it."""
+        self._opening.cancel()
+        await asyncio.gather(self._opening, return_exceptions=True)
+        if self._session is not None:
+            await self._session.close()
+        break_cycle(self, "_opening", "_sink")
+        self._session = None
+
+    async def _open(self, stt: SpeechToText, language: str) -> None:
+        try:
+            session = await stt.open(language, self._on_event)
+        except ProviderError as error:
+            self._sink(SpeechToTextFailed(error))
+            return
+        except asyncio.CancelledError as error:
+            raise without_frames(error) from None
+        for item in self._buffer:
+            _replay(session, item)
+        self._buffer.clear()
+        self._session = session
+
+    def _on_event(self, event: SpeechToTextEvent) -> None:
+        if self._last_words is None or not isinstance(event, RecognisedText) or not event.final:
+            self._sink(event)
+        elif not self._last_words.done():
+            self._last_words.set_result(event.text)
+
+    def _report_crash(self, opening: asyncio.Task[None]) -> None:
+        """After an internal error the call must learn that nothing will be recognised."""
+        error = None if opening.cancelled() else opening.exception()
+        if error is not None:
+            failure = ProviderError(self._name, f"internal fault: {type(error).__name__}", retryable=False)
+            opening.get_loop().call_exception_handler({"message": "the recogniser crashed", "exception": error})
+            self._sink(SpeechToTextFailed(failure))
+
+
+def _replay(session: SpeechToTextSession, item: bytes | int | _Marker) -> None:
+    if isinstance(item, bytes):
+        session.push(item)
+    elif isinstance(item, int):
+        session.finalise(item)
+    elif item is _Marker.STARTED:
+        session.started()
+    else:
+        session.next_turn()

@@ -1,0 +1,54 @@
+"""What another node needs to go on with a call, and the conversation in the form that is stored for it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from media.providers.ports import Message, ToolCall
+from shared.events import CallUsage
+from shared.plan import HeardMessage, ResumePoint
+
+
+@dataclass(frozen=True, slots=True)
+class CallSnapshot:
+    """A call so far.
+
+    messages: as heard, without the utterance under way. reported_turns: the caller's turns that were reported in
+    events; one more may be in `messages`, heard and not answered yet. at_ms: on the call's clock.
+    """
+
+    messages: list[HeardMessage]
+    reported_turns: int
+    usage: CallUsage
+    at_ms: int
+
+
+def to_heard_messages(messages: Sequence[Message]) -> list[HeardMessage]:
+    """Converts the model's messages to those of a checkpoint."""
+    return [
+        HeardMessage(
+            message.role,
+            message.text,
+            [(call.id, call.name, call.arguments) for call in message.tool_calls],
+            message.tool_call_id,
+        )
+        for message in messages
+    ]
+
+
+def to_model_messages(messages: Sequence[HeardMessage]) -> list[Message]:
+    """Converts the messages of a checkpoint to the model's."""
+    return [
+        Message(message.role, message.text, tuple(ToolCall(*call) for call in message.calls), message.call_id)
+        for message in messages
+    ]
+
+
+def unanswered_text(point: ResumePoint) -> str | None:
+    """Returns the caller's last words if nobody has answered them."""
+    last = point.messages[-1] if point.messages else None
+    return last.text if last is not None and last.role == "user" else None
+
+
+def has_unreported_turn(point: ResumePoint) -> bool:
+    """Whether the call was lost before an event could report the caller's last turn."""
+    return sum(message.role == "user" for message in point.messages) > point.turn

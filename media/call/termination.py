@@ -1,0 +1,77 @@
+"""How a call is ended from our side: last words are played out, within a time limit, then the stream is closed."""
+
+from collections.abc import Callable
+from typing import Final
+
+from media.call.media_stream import MediaStream
+from shared.events import EndReason
+
+# The line is closed after this time if the last words, or the news of their end, never come.
+LONGEST_GOODBYE_MS = 20_000.0
+# The agent's own reasons: a caller who speaks over the goodbye has more to say, and the conversation continues.
+_REVOCABLE: Final[frozenset[EndReason]] = frozenset({"agent_hangup", "silence"})
+# These never replace another reason.
+_FIRST_ONLY: Final[frozenset[EndReason]] = _REVOCABLE | {"provider_error"}
+
+
+class CallTermination:
+    """Why and how a call ends; at most one ending per call.
+
+    The first reason stands, unless it is a goodbye that the caller may interrupt: a limit, or a decision from outside,
+    replaces it. reason: None while the call is not being ended. transfer_number: where the caller is transferred to
+    (E.164), "" for nowhere.
+    """
+
+    def __init__(self, stream: MediaStream, clock: Callable[[], float]) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._since = 0.0
+        self._closed = False
+        self.reason: EndReason | None = None
+        self.detail = ""
+        self.transfer_number = ""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the call ends whatever the caller says."""
+        return self._closed or (self.reason is not None and self.reason not in _REVOCABLE)
+
+    def begin(self, reason: EndReason, detail: str, *, after_speech: bool) -> None:
+        """Ends the call: at once, or when the agent's current words have been played out."""
+        if self._replaces(reason):
+            self.reason, self.detail, self._since = reason, detail, self._clock()
+        if not after_speech:
+            self._close()
+
+    def transfer(self, number: str, *, after_speech: bool) -> None:
+        """Ends the call in order to transfer the caller; control does so once the stream is over."""
+        if self._replaces("transferred"):
+            self.transfer_number = number
+        self.begin("transferred", "", after_speech=after_speech)
+
+    def interrupted(self) -> None:
+        """The caller spoke over the last words: a goodbye of the agent's own, or for silence, is revoked; what was
+        decided elsewhere is done at once."""
+        if not self.is_final:
+            self.reason, self.detail = None, ""
+        self.agent_finished()
+
+    def agent_finished(self) -> None:
+        """The agent's words were played out."""
+        if self.reason is not None:
+            self._close()
+
+    def tick(self, now: float, is_agent_sounding: bool = False) -> None:
+        """Closes the stream when the last words take too long; the time does not run while the agent is heard."""
+        if is_agent_sounding:
+            self._since = now
+        if self.reason is not None and now - self._since > LONGEST_GOODBYE_MS:
+            self._close()
+
+    def _replaces(self, reason: EndReason) -> bool:
+        return self.reason is None or (not self.is_final and reason not in _FIRST_ONLY)
+
+    def _close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._stream.hang_up()

@@ -1,0 +1,109 @@
+"""The providers of one chain in the order in which they are tried; reports every failure."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Generic, Literal, Protocol, TypeVar
+
+from media.providers.ports import ProviderBusy, ProviderError, ProviderSlow
+from shared.events import ProviderFailed
+
+OnProviderFailed = Callable[[ProviderFailed], None]
+ProviderKind = Literal["stt", "llm", "tts"]
+
+
+class NamedProvider(Protocol):
+    """What every provider has."""
+
+    name: str
+
+
+P = TypeVar("P", bound=NamedProvider)
+
+
+class Candidates(Generic[P]):
+    """Providers in order of preference; one that failed less than `demotion_s` seconds ago is tried last."""
+
+    def __init__(
+        self, kind: ProviderKind, providers: Sequence[P], on_failed: OnProviderFailed, demotion_s: float
+    ) -> None:
+        if not providers:
+            raise ValueError(f"{kind}: an empty chain")
+        self.providers = tuple(providers)
+        self._kind = kind
+        self._on_failed = on_failed
+        self._demotion_s = demotion_s
+        self._demoted_until = [0.0] * len(providers)
+
+    def new_attempts(self, start: int | None = None) -> "Attempts[P]":
+        """The attempts for one request: each provider at most once (a lone one may be tried again).
+
+        start: index of the provider that is in use already; it is tried first, and as the last resort once more.
+        """
+        now = asyncio.get_running_loop().time()
+        order = sorted(range(len(self.providers)), key=lambda index: self._demoted_until[index] > now)
+        if start is not None:
+            order.remove(start)
+            order = [start, *order, start]
+        elif len(order) == 1:
+            order *= 2
+        return Attempts(self, order)
+
+    def demote(self, index: int) -> None:
+        """Records that the provider failed just now: it is tried last for `demotion_s` seconds."""
+        self._demoted_until[index] = asyncio.get_running_loop().time() + self._demotion_s
+
+    def restore(self, index: int) -> None:
+        """Records that the provider did its work: it is back at its place in the order."""
+        self._demoted_until[index] = 0.0
+
+    def report_failure(self, error: ProviderError, index: int, following: int | None) -> None:
+        """Reports a failure; following: index of the provider that takes over, None when none does."""
+        name = "" if following is None else self.providers[following].name
+        self._on_failed(ProviderFailed(self._kind, self.providers[index].name, error.reason, name))
+
+
+class Attempts(Generic[P]):
+    """The attempts of one request, provider by provider."""
+
+    def __init__(self, candidates: Candidates[P], order: list[int]) -> None:
+        self._candidates = candidates
+        self._order = order
+
+    @property
+    def index(self) -> int:
+        """Index of the provider in use."""
+        return self._order[0]
+
+    @property
+    def current(self) -> P:
+        """The provider in use."""
+        return self._candidates.providers[self.index]
+
+    @property
+    def has_other(self) -> bool:
+        """Whether another provider is left to be tried."""
+        return any(index != self.index for index in self._order)
+
+    def succeed(self) -> None:
+        """Records that the provider in use did its work."""
+        self._candidates.restore(self.index)
+
+    def fail_over(self, error: ProviderError) -> None:
+        """Moves on to the next provider; raises the error when none is left."""
+        failed = self._order.pop(0)
+        self._candidates.demote(failed)
+        if self._order and self._order[0] == failed and not _worth_repeating(error):
+            self._order.pop(0)
+        self._candidates.report_failure(error, failed, self._order[0] if self._order else None)
+        if not self._order:
+            raise error
+
+    def give_up(self, error: ProviderError) -> None:
+        """Records a failure after which no other provider can help."""
+        self._candidates.demote(self.index)
+        self._candidates.report_failure(error, self.index, None)
+
+
+def _worth_repeating(error: ProviderError) -> bool:
+    """Whether the same provider may be tried again at once: not when it refused, was full, or missed a deadline."""
+    return error.retryable and not isinstance(error, ProviderBusy | ProviderSlow)

@@ -1,0 +1,58 @@
+"""The caller's audio that no final text covers yet, kept for replay to the next recogniser; bounded, pure."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from media.audio.mulaw import RATE
+
+# Most seconds kept once the caller speaks, and while no speech was detected (it may be too quiet for the detector).
+MAX_S: Final = 60
+MAX_QUIET_S: Final = 5
+# Replayed audio comes in pieces of 100 ms.
+PIECE: Final = RATE // 10
+
+
+class ReplayBuffer:
+    """Mu-law audio; positions count its bytes (8 per ms) since the beginning of the call."""
+
+    def __init__(self, max_s: float = MAX_S, max_quiet_s: float = MAX_QUIET_S) -> None:
+        self._max = int(max_s * RATE)
+        self._max_quiet = int(max_quiet_s * RATE)
+        self._audio = bytearray()
+        self._speech: int | None = None  # position at which speech was detected
+        self.end = 0
+
+    def push(self, ulaw: bytes) -> None:
+        """Appends the next audio."""
+        self._audio += ulaw
+        self.end += len(ulaw)
+        limit = self._max_quiet if self._speech is None else self._max
+        if len(self._audio) > limit + RATE:  # cut once a second, not with every frame
+            del self._audio[:-limit]
+
+    def mark_speech_start(self) -> None:
+        """Marks the present position as the one at which the caller's speech was detected."""
+        if self._speech is None:
+            self._speech = self.end
+
+    def discard_until(self, position: int) -> None:
+        """Discards the audio before `position`, whose text is final."""
+        beginning = self.end - len(self._audio)
+        if position > beginning:
+            del self._audio[: position - beginning]
+        if self._speech is not None and self._speech < position:
+            self._speech = None
+
+    def replay(self) -> Iterator[bytes | None]:
+        """The audio in pieces, with None where the caller's speech was detected."""
+        beginning = self.end - len(self._audio)
+        speech = None if self._speech is None else max(0, self._speech - beginning)
+        audio = bytes(self._audio)
+        yield from _pieces(audio[:speech])
+        if speech is not None:
+            yield None
+            yield from _pieces(audio[speech:])
+
+
+def _pieces(audio: bytes) -> Iterator[bytes]:
+    return (audio[at : at + PIECE] for at in range(0, len(audio), PIECE))

@@ -1,0 +1,203 @@
+"""Fallback between recognisers: audio that was not transcribed yet is replayed to the next one."""
+
+import asyncio
+from collections.abc import Sequence
+
+from media.providers.chain.candidates import Attempts, Candidates, OnProviderFailed
+from media.providers.chain.deadlines import Deadlines
+from media.providers.chain.replay_buffer import ReplayBuffer
+from media.providers.cleanup import close_within
+from media.providers.ports import (
+    ProviderError,
+    ProviderSlow,
+    RecognisedText,
+    SpeechToText,
+    SpeechToTextEvent,
+    SpeechToTextFailed,
+    SpeechToTextSession,
+    SpeechToTextSink,
+)
+
+
+class SpeechToTextChain:
+    """SpeechToText over a list of recognisers in order of preference."""
+
+    def __init__(
+        self, recognisers: Sequence[SpeechToText], on_failed: OnProviderFailed, deadlines: Deadlines | None = None
+    ) -> None:
+        self._deadlines = deadlines or Deadlines()
+        self._candidates: Candidates[SpeechToText] = Candidates(
+            "stt", recognisers, on_failed, self._deadlines.demotion_s
+        )
+        self.name = recognisers[0].name
+
+    async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
+        """Opens the first recogniser that can be reached. Raises the last ProviderError when none can."""
+        session = _Session(self._candidates, language, sink, self._deadlines)
+        await session.open(self._candidates.new_attempts())
+        session.mark_working()
+        return session
+
+
+class _SessionSink:
+    """The sink of one recogniser's session; the chain ignores its events once another recogniser took over."""
+
+    def __init__(self, session: "_Session") -> None:
+        self._session = session
+        self.error: ProviderError | None = None
+
+    def __call__(self, event: SpeechToTextEvent) -> None:
+        if isinstance(event, SpeechToTextFailed):
+            self.error = event.error
+        self._session.handle(self, event)
+
+
+class _Session:
+    """One caller's session. Each recogniser is tried at most once between two final texts."""
+
+    def __init__(
+        self, candidates: Candidates[SpeechToText], language: str, sink: SpeechToTextSink, deadlines: Deadlines
+    ) -> None:
+        self._candidates = candidates
+        self._language = language
+        self._sink = sink
+        self._deadlines = deadlines
+        self._loop = asyncio.get_running_loop()
+        self._buffer = ReplayBuffer()
+        self._session_sink: _SessionSink | None = None
+        self._attempts: Attempts[SpeechToText] | None = None
+        self._session: SpeechToTextSession | None = None  # None while another recogniser is being opened
+        self._switch_task: asyncio.Task[None] | None = None
+        self._earlier_text = ""  # this turn's text from recognisers that have failed since
+        self._final_text = ""  # this turn's text up to where the replay buffer begins
+        self._pending: tuple[int, int] | None = None  # token and position of the unanswered `finalise`
+        self._deadline: asyncio.TimerHandle | None = None
+
+    async def open(self, attempts: Attempts[SpeechToText]) -> None:
+        """Opens the next recogniser that can be reached. Raises ProviderError when none is left."""
+        self._attempts = attempts
+        while True:
+            sink = self._session_sink = _SessionSink(self)
+            try:
+                session = await self._open_session(attempts.current, sink)
+                break
+            except ProviderError as error:
+                attempts.fail_over(error)
+        self._session = session
+        self._replay(session)
+
+    def mark_working(self) -> None:
+        """Records that the recogniser in use did its work: when it fails, every recogniser may be tried again."""
+        if self._attempts:
+            self._attempts.succeed()
+            self._attempts = self._candidates.new_attempts(self._attempts.index)
+
+    def push(self, ulaw: bytes) -> None:
+        self._buffer.push(ulaw)
+        if self._session is not None:
+            self._session.push(ulaw)
+
+    def started(self) -> None:
+        self._buffer.mark_speech_start()
+        if self._session is not None:
+            self._session.started()
+
+    def finalise(self, token: int) -> None:
+        self._clear_pending()
+        self._pending = token, self._buffer.end
+        if self._session is not None:
+            self._session.finalise(token)
+            self._start_deadline()
+
+    def next_turn(self) -> None:
+        if self._pending:
+            self._buffer.discard_until(self._pending[1])
+        self._clear_pending()
+        self._earlier_text = self._final_text = ""
+        if self._session is not None:
+            self._session.next_turn()
+
+    async def close(self) -> None:
+        self._session_sink = None
+        self._clear_pending()
+        if self._switch_task is not None:
+            self._switch_task.cancel()
+            await asyncio.gather(self._switch_task, return_exceptions=True)
+        session, self._session = self._session, None
+        if session is not None:
+            await close_within(session.close())
+
+    def handle(self, sink: _SessionSink, event: SpeechToTextEvent) -> None:
+        """Handles a recogniser's event; ignores one that was replaced or is still being opened."""
+        if sink is not self._session_sink or self._session is None:
+            return
+        if isinstance(event, SpeechToTextFailed):
+            self._switch(event.error)
+            return
+        text = f"{self._earlier_text} {event.text}".strip() if self._earlier_text else event.text
+        if event.final and self._pending and event.token == self._pending[0]:
+            self._accept_final(text, self._pending[1])
+        self._sink(RecognisedText(text, event.final, event.token))
+
+    def _accept_final(self, text: str, position: int) -> None:
+        self._clear_pending()
+        self._final_text = text
+        self._buffer.discard_until(position)
+        self.mark_working()
+
+    def _clear_pending(self) -> None:
+        self._pending = None
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _start_deadline(self) -> None:
+        self._deadline = self._loop.call_later(self._deadlines.transcript_s, self._on_deadline)
+
+    def _on_deadline(self) -> None:
+        """Replaces a slow recogniser if another one is left; asking the same one again would only add to its work."""
+        self._deadline = None
+        if self._attempts and self._attempts.has_other and self._session is not None:
+            limit = self._deadlines.transcript_s
+            self._switch(ProviderSlow(self._attempts.current.name, f"no final text for {limit:g} s"))
+
+    def _switch(self, error: ProviderError) -> None:
+        failed, self._session = self._session, None
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._switch_task = asyncio.create_task(self._replace(error, failed))
+
+    async def _replace(self, error: ProviderError, failed: SpeechToTextSession | None) -> None:
+        attempts = self._attempts or self._candidates.new_attempts()
+        self._earlier_text = self._final_text
+        try:
+            attempts.fail_over(error)
+            await self.open(attempts)
+        except ProviderError as last:
+            self._sink(SpeechToTextFailed(last))
+        finally:
+            if failed is not None:
+                await close_within(failed.close())
+
+    async def _open_session(self, stt: SpeechToText, sink: _SessionSink) -> SpeechToTextSession:
+        """Opens a session. Raises ProviderError, also for a failure that the session reports while it opens."""
+        limit = self._deadlines.open_s
+        try:
+            async with asyncio.timeout(limit):
+                session = await stt.open(self._language, sink)
+        except TimeoutError as error:
+            raise ProviderSlow(stt.name, f"not open within {limit:g} s") from error
+        if sink.error is not None:
+            await close_within(session.close())
+            raise sink.error
+        return session
+
+    def _replay(self, session: SpeechToTextSession) -> None:
+        for piece in self._buffer.replay():
+            if piece is None:
+                session.started()
+            else:
+                session.push(piece)
+        if self._pending:
+            session.finalise(self._pending[0])
+            self._start_deadline()

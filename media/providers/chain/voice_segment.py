@@ -1,0 +1,65 @@
+"""What one voice delivered of a speech, and the timing of its words: reported by the voice, or estimated."""
+
+from media.audio.mulaw import BYTES_PER_MS
+from media.providers.chain.audio_deadline import is_speakable
+from media.providers.chain.text_buffer import TextBuffer, TextReader
+from media.providers.ports import ProviderError, SpeechChunk, TextToSpeech, TimedWord
+from media.providers.word_timing import count_spoken, spread_words, timing_length, word_starts
+
+
+class VoiceSegment:
+    """One voice's segment of a speech. pace: assumed ms per character where the voice reports no timings."""
+
+    def __init__(self, text: TextBuffer, start: int, voice: TextToSpeech, pace: float) -> None:
+        self._buffer = text
+        self._start = start
+        self._voice = voice
+        self._pace = pace
+        self.reader = TextReader(text, start)
+        self.audio_ms = 0.0
+        self.words: list[TimedWord] = []  # known so far, in ms from this voice's first audio
+
+    def add(self, chunk: SpeechChunk) -> list[TimedWord]:
+        """Adds audio; returns the words that begin in it."""
+        self.audio_ms += len(chunk.audio) / BYTES_PER_MS
+        words = list(chunk.words) if self._voice.times_words else self._estimated()
+        self.words.extend(words)
+        return words
+
+    def finish(self) -> list[TimedWord]:
+        """Ends the segment; returns the words not returned yet. Raises ProviderError when text or audio is missing."""
+        if not self.reader.finished:
+            raise ProviderError(self._voice.name, "stopped before the end of the text")
+        if not self.audio_ms and is_speakable(self._buffer.text[self._start :]):
+            raise ProviderError(self._voice.name, "no audio")
+        if self._voice.times_words:
+            return []
+        left = self._texts()[len(self.words) :]
+        share = (self.audio_ms - self._timed_ms()) / timing_length(left) if left else 0.0
+        return spread_words(left, self._timed_ms(), max(0.0, share))
+
+    def next_character(self) -> int:
+        """Offset of the first character that was not spoken."""
+        starts, texts = self._starts(), self._texts()
+        if self._voice.times_words and self.words:
+            count = count_spoken(texts, self.words, self.audio_ms)
+        else:
+            count = len(self.words) or len(self._estimated())
+        return starts[count] if count < len(starts) else self.reader.position
+
+    def measured_pace(self) -> float:
+        """Ms per character over the whole segment."""
+        return self.audio_ms / max(1, timing_length(self._texts()))
+
+    def _estimated(self) -> list[TimedWord]:
+        timed = spread_words(self._texts()[len(self.words) :], self._timed_ms(), self._pace)
+        return [word for word in timed if word.end_ms <= self.audio_ms]
+
+    def _timed_ms(self) -> float:
+        return self.words[-1].end_ms if self.words else 0.0
+
+    def _starts(self) -> list[int]:
+        return word_starts(self._buffer.text, self._start, self.reader.position)
+
+    def _texts(self) -> list[str]:
+        return self._buffer.text[self._start : self.reader.position].split()

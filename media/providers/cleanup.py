@@ -1,0 +1,23 @@
+"""Closes what a provider opened within a time limit, because a failed provider must not delay the next one."""
+
+import asyncio
+from collections.abc import Awaitable
+from contextlib import suppress
+
+from media.providers.ports import ProviderError
+
+CLOSE_TIMEOUT_S = 1.0
+
+
+async def close_stream(stream: object, limit_s: float = CLOSE_TIMEOUT_S) -> None:
+    """Closes an async generator (or whatever has `aclose`), which cancels the request behind it."""
+    close = getattr(stream, "aclose", None)
+    if close is not None:
+        await close_within(close(), limit_s)
+
+
+async def close_within(closing: Awaitable[object], limit_s: float = CLOSE_TIMEOUT_S) -> None:
+    """Awaits `closing` for at most `limit_s` seconds; ignores a timeout and ProviderError."""
+    with suppress(TimeoutError, ProviderError):
+        async with asyncio.timeout(limit_s):
+            await closing

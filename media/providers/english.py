@@ -1,0 +1,12 @@
+"""English word lists that several providers share."""
+
+from typing import Final
+
+
+def word_list(text: str) -> tuple[str, ...]:
+    """Splits words written in one string, for tables."""
+    return tuple(text.split())
+
+
+WEEKDAYS: Final = word_list("monday tuesday wednesday thursday friday saturday sunday")
+MONTHS: Final = word_list("january february march april may june july august september october november december")

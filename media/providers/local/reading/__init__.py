@@ -1,1 +1,0 @@
-"""How what is written is said: one file for each kind of expression."""

@@ -1,0 +1,1 @@
+"""How written expressions are said: one module for each kind."""

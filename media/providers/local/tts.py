@@ -1,0 +1,52 @@
+"""TextToSpeech by the local engine, clause by clause, so that the first one sounds early."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Final, Protocol
+
+from media.audio import mulaw
+from media.providers.local.clauses import pause_ms, split_clauses
+from media.providers.local.client import NAME, require_english
+from media.providers.local.speech import SynthesisedSpeech
+from media.providers.ports import SpeechChunk, TimedWord
+
+_MS: Final = mulaw.RATE // 1_000  # bytes
+
+
+class SynthesisEngine(Protocol):
+    """The part of EngineClient that speaks."""
+
+    async def synthesise(self, text: str) -> SynthesisedSpeech:
+        """Raises ProviderError."""
+
+
+class LocalTextToSpeech:
+    """The local engine's voice; English only."""
+
+    name = NAME
+    streams_text = False
+    times_words = True
+
+    def __init__(self, engine: SynthesisEngine) -> None:
+        self._engine = engine
+
+    async def stream(self, text: AsyncIterator[str], language: str) -> AsyncGenerator[SpeechChunk, None]:
+        """Speaks whole clauses or sentences. Raises ProviderError."""
+        require_english(language)
+        sent, pause = 0, 0
+        async for piece in text:
+            for clause in split_clauses(piece):
+                speech = await self._engine.synthesise(clause)
+                chunk = _chunk(speech, sent, pause)
+                if chunk.audio:
+                    yield chunk
+                    sent += len(chunk.audio)
+                    pause = pause_ms(clause)
+
+
+def _chunk(speech: SynthesisedSpeech, sent: int, pause: int) -> SpeechChunk:
+    """The clause's audio after a pause of `pause` ms; sent: bytes of audio before it."""
+    if not speech.pcm:
+        return SpeechChunk(b"")
+    at = sent / _MS + pause
+    words = tuple(TimedWord(word.text, at + word.start_ms, at + word.end_ms) for word in speech.words)
+    return SpeechChunk(mulaw.SILENCE * (pause * _MS) + mulaw.encode(speech.pcm), words)

@@ -1,0 +1,120 @@
+"""The receptionist as a LanguageModel: rebuilds the dialogue from the conversation and answers its last turn."""
+
+import re
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from media.providers.ports import (
+    CONTINUE_PROMPT,
+    ChatRequest,
+    LanguageModelEvent,
+    Message,
+    TextDelta,
+    TokenUsage,
+    ToolCall,
+    ToolSpec,
+)
+from media.providers.receptionist import phrases
+from media.providers.receptionist.dialogue import Dialogue, PromptKnowledge
+from media.providers.receptionist.dialogue_state import DialogueState, Question, ReceptionistReply
+
+NAME: Final = "receptionist"
+# Older messages do not change the next reply.
+MAX_MESSAGES: Final = 40
+# Prompts whose facts are cached; the least recently used is dropped.
+MAX_PROMPTS: Final = 64
+
+_FAILED: Final = re.compile(
+    r"\b(?:fail|error|busy|no answer|not|unavailable|unable|couldn't|can't|too long|no result)", re.I
+)
+
+
+class ReceptionistLanguageModel:
+    """Keeps no state of a call, so that a resumed call works and one instance serves all calls of a process."""
+
+    name = NAME
+
+    def __init__(self) -> None:
+        self._prompts: OrderedDict[str, PromptKnowledge] = OrderedDict()
+
+    async def stream(self, request: ChatRequest) -> AsyncIterator[LanguageModelEvent]:
+        """Streams the words without delay, then the tool call, if any. Uses no tokens, never fails, is never empty."""
+        reply = self.reply(request)
+        for word in re.findall(r"\S+\s*", reply.text):
+            yield TextDelta(word)
+        spec = next((tool for tool in request.tools if tool.name == reply.tool), None)
+        if spec:
+            yield ToolCall(f"call_{len(request.messages)}", spec.name, _arguments(spec, request.messages))
+        yield TokenUsage(0, 0)
+
+    def reply(self, request: ChatRequest) -> ReceptionistReply:
+        """The whole reply to the conversation."""
+        messages = _without_continuation(request.messages)[-MAX_MESSAGES:]
+        dialogue = Dialogue(self._knowledge(request.system), {tool.name for tool in request.tools})
+        if reply := _after_tool(messages):
+            return reply
+        state, answer = DialogueState(), dialogue.greeting()
+        for heard, said in _turns(messages):
+            state, answer = dialogue.step(state, heard, said)
+        caller_is_silent = messages and messages[-1].role == "assistant"
+        return ReceptionistReply(phrases.HELP) if caller_is_silent else answer
+
+    def _knowledge(self, prompt: str) -> PromptKnowledge:
+        knowledge = self._prompts.pop(prompt, None) or PromptKnowledge.from_prompt(prompt)
+        self._prompts[prompt] = knowledge
+        if len(self._prompts) > MAX_PROMPTS:
+            self._prompts.popitem(last=False)
+        return knowledge
+
+
+def _without_continuation(messages: Sequence[Message]) -> Sequence[Message]:
+    """Removes the request to continue another model's reply: the chain drops what the whole reply repeats."""
+    if len(messages) >= 2 and messages[-1].role == "user" and messages[-1].text == CONTINUE_PROMPT:
+        return messages[:-2]
+    return messages
+
+
+def _turns(messages: Sequence[Message]) -> Iterator[tuple[str, str]]:
+    """Yields (text heard by the caller, text then said by the caller); consecutive user messages are one turn."""
+    heard: list[str] = []
+    said: list[str] = []
+    for message in messages:
+        if message.role == "user":
+            said.append(message.text)
+        elif message.role == "assistant":
+            if said:
+                yield " ".join(heard), " ".join(said)
+                heard, said = [], []
+            heard.append(message.text)
+    if said:
+        yield " ".join(heard), " ".join(said)
+
+
+def _after_tool(messages: Sequence[Message]) -> ReceptionistReply | None:
+    """The reply after a tool's result; None after `end_call`, where only a further turn of the caller is answered."""
+    if not messages or messages[-1].role != "tool":
+        return None
+    result = messages[-1]
+    names = {call.id: call.name for message in messages for call in message.tool_calls}
+    name = names.get(result.tool_call_id, "")
+    if name == "end_call":
+        return None
+    if name == "transfer":
+        failed = _FAILED.search(result.text)
+        return (
+            ReceptionistReply(phrases.NOBODY_ANSWERED, Question.MESSAGE)
+            if failed
+            else ReceptionistReply(phrases.TRANSFERRING)
+        )
+    return ReceptionistReply(f"Thank you. {phrases.ELSE}", Question.ELSE)
+
+
+def _arguments(spec: ToolSpec, messages: Sequence[Message]) -> str:
+    """The tool's text arguments (a reason, a summary), filled with what the caller said last."""
+    properties: dict[str, Any] = dict(spec.parameters.get("properties", {}))
+    said = next((message.text for message in reversed(messages) if message.role == "user"), "")
+    wanted = ("reason", "summary", "message", "text")
+    return msgspec.json.encode({name: said for name in properties if name in wanted}).decode()

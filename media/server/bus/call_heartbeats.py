@@ -1,0 +1,98 @@
+"""Heartbeats of a node's calls on the bus, and the lookup of the call that a command is for."""
+
+import asyncio
+from collections.abc import Sequence
+from itertools import islice
+from typing import Final, Protocol
+
+from media.call.call import Call
+from media.server.bus.tasks import cancel_and_wait, run_forever, wait_and_clear
+from media.server.metrics import Metrics
+from shared.bus.client import BusUnavailable
+from shared.bus.live import BEAT_S, LiveCall, LiveCalls
+
+# Calls reported at once: more would delay the audio frames of all calls.
+BATCH: Final = 100
+
+
+class HeartbeatSource(Protocol):
+    """What the heartbeats need of a call's record."""
+
+    call_id: str
+    call: Call | None
+
+    def live_call(self) -> LiveCall | None:
+        """The call's entry on the bus; None once the stream has ended."""
+
+
+class CallHeartbeats:
+    """By call id. If a call was resumed on the same node, its later stream counts."""
+
+    def __init__(self, live: LiveCalls, metrics: Metrics) -> None:
+        self._live, self._metrics = live, metrics
+        self._calls: dict[str, HeartbeatSource] = {}
+        self._new: dict[str, None] = {}
+        self._removed: dict[str, None] = {}
+        self._next = 0.0  # when all are reported again, on the loop's clock
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Starts the task."""
+        self._task = asyncio.create_task(run_forever("live", self._step, self._metrics))
+
+    async def close(self, within_s: float) -> None:
+        """Stops the task and removes ended calls from the bus, within `within_s`."""
+        await cancel_and_wait(self._task)
+        try:
+            async with asyncio.timeout(within_s):
+                await self._report()
+        except (BusUnavailable, TimeoutError):
+            pass  # their entries expire
+
+    def add(self, record: HeartbeatSource) -> None:
+        """Adds a call that has started; it is reported at once."""
+        self._calls[record.call_id] = record
+        self._new[record.call_id] = None
+        self._removed.pop(record.call_id, None)
+        self._wake.set()
+
+    def remove(self, record: HeartbeatSource) -> None:
+        """Removes a call whose stream has ended."""
+        if self._calls.get(record.call_id) is record:
+            del self._calls[record.call_id]
+            self._new.pop(record.call_id, None)
+            self._removed[record.call_id] = None
+            self._wake.set()
+
+    def find(self, call_id: str) -> Call | None:
+        """A running call by its id."""
+        record = self._calls.get(call_id)
+        return record.call if record else None
+
+    async def _step(self) -> None:
+        await self._report()
+        await wait_and_clear(self._wake, max(0.0, self._next - asyncio.get_running_loop().time()))
+
+    async def _report(self) -> None:
+        now = asyncio.get_running_loop().time()
+        due = now >= self._next
+        call_ids = list(self._calls if due else self._new)
+        for start in range(0, len(call_ids), BATCH):
+            await self._refresh(call_ids[start : start + BATCH])
+        if due:
+            self._next = now + BEAT_S
+        while self._removed:
+            removed = list(islice(self._removed, BATCH))
+            await self._live.remove(removed)
+            for call_id in removed:
+                self._removed.pop(call_id, None)
+            await asyncio.sleep(0)
+
+    async def _refresh(self, call_ids: Sequence[str]) -> None:
+        """Reports a batch, without calls that have ended meanwhile, and yields to the event loop."""
+        records = [self._calls[call_id] for call_id in call_ids if call_id in self._calls]
+        await self._live.refresh([live for record in records if (live := record.live_call())])
+        for call_id in call_ids:
+            self._new.pop(call_id, None)
+        await asyncio.sleep(0)

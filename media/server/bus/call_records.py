@@ -1,0 +1,118 @@
+"""The record of one media stream in bus mode: its events, checkpoints, heartbeat and outcome."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from media.call.call import Call
+from media.call.recording import RecordingArchive
+from media.server.bus.call_heartbeats import CallHeartbeats
+from media.server.bus.checkpoints import CheckpointWriter
+from media.server.bus.publisher import EventPublisher
+from media.server.bus.spool import NodeFolder
+from media.server.bus.uploads import RecordingUploads
+from shared.bus.checkpoints import Checkpoint, StreamOutcome
+from shared.bus.live import LiveCall
+from shared.events import AgentSaid, CallerSaid, EndReason, EventEnvelope, encode_event
+from shared.plan import CallPlan
+from shared.refcycles import break_cycle
+
+# A stream that ended for one of these reasons was lost, and the call may be resumed in another one.
+LOST: Final[frozenset[EndReason]] = frozenset({"carrier_error", "media_lost"})
+# How long the closing of a socket may wait for Redis to store the outcome.
+OUTCOME_WAIT_S: Final = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class RecordServices:
+    """What the records of a node share."""
+
+    node_id: str
+    folder: NodeFolder
+    publisher: EventPublisher
+    checkpoints: CheckpointWriter
+    heartbeats: CallHeartbeats
+    uploads: RecordingUploads
+
+
+class BusCallRecordStore:
+    """The `CallRecordStore` of bus mode."""
+
+    def __init__(self, services: RecordServices) -> None:
+        self._services = services
+
+    def open(self, plan: CallPlan, call_id: str) -> "BusCallRecord":
+        """Opens the record of a stream that starts."""
+        return BusCallRecord(self._services, plan, call_id)
+
+
+class BusCallRecord:
+    """Refers to the call only while the stream runs, so that no reference cycle is left for the collector."""
+
+    call: Call | None = None
+
+    def __init__(self, services: RecordServices, plan: CallPlan, call_id: str) -> None:
+        self._services = services
+        self._leg = plan.leg
+        self._began_ms = plan.resume.began_ms if plan.resume else round(time.time() * 1000)
+        self.call_id = call_id
+        self.recording: Path = services.folder.recording(plan.workspace_id, call_id, plan.leg)
+        self.archive: RecordingArchive = services.uploads
+
+    # --- CallRecord ---
+
+    def write(self, envelope: EventEnvelope) -> None:
+        """Publishes an event; a new utterance schedules a checkpoint too."""
+        self._services.publisher.publish(encode_event(envelope))
+        if isinstance(envelope.event, CallerSaid | AgentSaid):
+            self.conversation_changed()
+
+    def close(self) -> None:
+        """Does nothing, because the recording's event may come later."""
+
+    def attach(self, call: Call) -> None:
+        """Lets commands from the bus reach the call."""
+        self.call = call
+        self._services.heartbeats.add(self)
+
+    def conversation_changed(self) -> None:
+        """Schedules a checkpoint."""
+        self._services.checkpoints.mark_changed(self)
+
+    async def stream_ended(self, reason: EndReason, number: str) -> None:
+        """Stores the outcome of the call; of a lost stream, the checkpoint to resume it from."""
+        services = self._services
+        services.heartbeats.remove(self)
+        if reason in LOST:
+            write = services.checkpoints.write_final(self)
+        else:
+            write = services.checkpoints.write_outcome(self.call_id, StreamOutcome(self._leg, number))
+        if self.call is not None:
+            break_cycle(self, "call")
+        await asyncio.wait({write}, timeout=OUTCOME_WAIT_S)
+
+    # --- CheckpointSource, HeartbeatSource ---
+
+    def checkpoint(self) -> Checkpoint | None:
+        """What another node needs to resume the call; None once the stream has ended."""
+        if self.call is None:
+            return None
+        snapshot = self.call.snapshot()
+        return Checkpoint(
+            call_id=self.call_id,
+            node_id=self._services.node_id,
+            leg=self._leg,
+            messages=snapshot.messages,
+            turn=snapshot.reported_turns,
+            usage=snapshot.usage,
+            began_ms=self._began_ms,
+            at_ms=self._began_ms + snapshot.at_ms,
+        )
+
+    def live_call(self) -> LiveCall | None:
+        """The call's entry on the bus; None once the stream has ended."""
+        if self.call is None:
+            return None
+        return LiveCall(self.call_id, self._services.node_id, self._leg)

@@ -1,0 +1,147 @@
+"""Sends events to Redis in order and in batches, off the frame path; while Redis is unavailable they wait on disk."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from itertools import islice
+from typing import Final
+
+import structlog
+
+from media.server.bus.disk import run_on_disk
+from media.server.bus.spool import EventFile
+from media.server.bus.tasks import cancel_and_wait, run_forever, wait_and_clear
+from media.server.metrics import Metrics
+from shared.bus.client import BusUnavailable
+from shared.bus.events import EventStream
+
+log = structlog.get_logger()
+
+BATCH: Final = 500
+# Events of all calls are collected for this long, because a batch costs hardly more than one event.
+LINGER_S: Final = 0.02
+# What Redis has not accepted within this time is spooled to disk first, because the process may die.
+SEND_TIMEOUT_S: Final = 0.5
+FIRST_PAUSE_S: Final = 0.2
+LONGEST_PAUSE_S: Final = 2.0
+# Limit of events in memory while neither Redis nor the disk accepts any; further ones are lost, and counted.
+MAX_WAITING: Final = 50_000
+
+
+class EventPublisher:
+    """One per event loop. `publish` and the task run on that loop; file work on `disk` (one thread)."""
+
+    def __init__(self, stream: EventStream, file: EventFile, disk: Executor, metrics: Metrics) -> None:
+        self._stream, self._file, self._disk, self._metrics = stream, file, disk, metrics
+        self._waiting: deque[bytes] = deque()
+        self._wake = asyncio.Event()
+        self._progress = asyncio.Event()
+        self._published = self._durable = 0  # numbers of events
+        self._pause_s = FIRST_PAUSE_S
+        self._next = 0.0  # when the next attempt is due, on the loop's clock
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Starts the task."""
+        self._task = asyncio.create_task(run_forever("events", self._step, self._metrics))
+
+    def publish(self, line: bytes) -> None:
+        """Queues an event as `encode_event` wrote it. Never blocks."""
+        if len(self._waiting) >= MAX_WAITING:
+            self._metrics.events_lost.inc()
+            return
+        self._waiting.append(line)
+        self._published += 1
+        self._wake.set()
+
+    async def wait_durable(self) -> None:
+        """Waits until everything published so far is in Redis or on disk, so that it outlives this process."""
+        published = self._published
+        while self._durable < published:
+            self._progress.clear()
+            await self._progress.wait()
+
+    async def close(self, within_s: float) -> bool:
+        """Sends the rest, within `within_s`; what was not sent stays on disk. Returns whether all was sent."""
+        try:
+            async with asyncio.timeout(within_s):
+                while self._file.has_unsent or self._durable < self._published:
+                    self._progress.clear()
+                    self._retry_soon()
+                    await wait_and_clear(self._progress, LONGEST_PAUSE_S)
+        except TimeoutError:
+            pass
+        await cancel_and_wait(self._task)
+        if self._waiting:
+            await self._spool()
+        return not self._file.has_unsent and not self._waiting
+
+    def _retry_soon(self) -> None:
+        self._next = min(self._next, asyncio.get_running_loop().time() + FIRST_PAUSE_S)
+        self._wake.set()
+
+    async def _step(self) -> None:
+        await wait_and_clear(self._wake, self._until_next() if self._file.has_unsent or self._waiting else None)
+        await asyncio.sleep(LINGER_S)
+        if self._waiting and (self._file.has_unsent or not await self._send_waiting()):
+            await self._spool()
+        if self._file.has_unsent and self._until_next() <= 0:
+            await self._send_spooled()
+
+    def _until_next(self) -> float:
+        return max(0.0, self._next - asyncio.get_running_loop().time())
+
+    async def _send_waiting(self) -> bool:
+        """Sends from memory. Returns False when Redis did not accept a batch in time."""
+        while self._waiting:
+            lines = list(islice(self._waiting, BATCH))
+            if not await self._send(lines, SEND_TIMEOUT_S):
+                return False
+            self._remove_waiting(len(lines))
+        return True
+
+    async def _send_spooled(self) -> None:
+        """Sends from disk until the file is empty; events published meanwhile are appended to the file."""
+        while self._file.has_unsent:
+            lines = await run_on_disk(self._disk, self._file.read_oldest, BATCH)
+            if lines and not await self._send(lines, None):
+                return
+            await run_on_disk(self._disk, self._file.remove_oldest, lines)
+            self._progress.set()
+            if self._waiting:
+                await self._spool()
+
+    async def _send(self, lines: Sequence[bytes], within_s: float | None) -> bool:
+        try:
+            async with asyncio.timeout(within_s):
+                await self._stream.append(lines)
+        except (BusUnavailable, TimeoutError):
+            self._metrics.bus_failures.labels("events").inc()
+            self._next = asyncio.get_running_loop().time() + self._pause_s
+            self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+            return False
+        self._pause_s = FIRST_PAUSE_S
+        self._metrics.events_sent.inc(len(lines))
+        return True
+
+    async def _spool(self) -> None:
+        """Moves events from memory to disk. When the disk fails, they stay in memory; when the file is full, the newest
+        are lost."""
+        lines = list(self._waiting)
+        try:
+            written = await run_on_disk(self._disk, self._file.append, lines)
+        except OSError as error:
+            log.error("spool.write_failed", error=error.strerror)
+            return
+        self._metrics.events_spooled.inc(written)
+        if written < len(lines):
+            self._metrics.events_lost.inc(len(lines) - written)
+            log.error("spool.overflowed", lost=len(lines) - written)
+        self._remove_waiting(len(lines))
+
+    def _remove_waiting(self, count: int) -> None:
+        for _ in range(count):
+            self._waiting.popleft()
+        self._durable += count
+        self._progress.set()

@@ -1,0 +1,127 @@
+"""Sends the events and stores the recordings that dead processes left in the spool."""
+
+import asyncio
+import re
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from media.audio.wav import header_duration_ms
+from media.call.event_emitter import utc_now
+from media.server.bus.disk import run_on_disk
+from media.server.bus.publisher import BATCH, EventPublisher
+from media.server.bus.spool import EventFile, NodeFolder, list_folders
+from media.server.bus.tasks import cancel_and_wait, run_forever
+from media.server.bus.uploads import RecordingUploads
+from media.server.metrics import Metrics
+from shared.bus.client import BusUnavailable
+from shared.bus.events import EventStream
+from shared.events import SEQ_PER_LEG, EventEnvelope, RecordingReady, encode_event
+from shared.storage import StorageUnavailable
+
+log = structlog.get_logger()
+
+# A process may die while others run.
+EVERY_S: Final = 15.0
+# Number of a recovered recording's event: in the range of the lost stream, far above those it used itself.
+SEQ: Final = 99_000
+_NAME: Final = re.compile(r"(.+)-(\d+)")
+
+
+class SpoolRecovery:
+    """Looks for abandoned folders at the start and every EVERY_S."""
+
+    def __init__(
+        self,
+        spool: Path,
+        stream: EventStream,
+        publisher: EventPublisher,
+        uploads: RecordingUploads,
+        disk: Executor,
+        metrics: Metrics,
+    ) -> None:
+        self._spool, self._stream, self._publisher, self._uploads = spool, stream, publisher, uploads
+        self._disk, self._metrics = disk, metrics
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Starts the task."""
+        self._task = asyncio.create_task(run_forever("leftovers", self._step, self._metrics))
+
+    async def close(self) -> None:
+        """Stops the task; what it did not finish is found again."""
+        await cancel_and_wait(self._task)
+
+    async def recover(self) -> None:
+        """Recovers all folders without an owner. A folder that cannot be used is logged and does not block the others.
+        Raises BusUnavailable, and OSError when the spool itself cannot be used."""
+        for path in await run_on_disk(self._disk, list_folders, self._spool):
+            try:
+                await self._recover_folder(path)
+            except OSError as error:
+                _log_failure(path, error)
+
+    async def _step(self) -> None:
+        """Waits EVERY_S after an unavailable bus or a failed disk too: the heartbeats or the log have reported it.
+        Raises internal errors."""
+        try:
+            await self.recover()
+        except BusUnavailable:
+            self._metrics.bus_failures.labels("leftovers").inc()
+        except OSError as error:
+            _log_failure(self._spool, error)
+        await asyncio.sleep(EVERY_S)
+
+    async def _recover_folder(self, path: Path) -> None:
+        folder = await run_on_disk(self._disk, NodeFolder.take_over, path)
+        if folder is None:
+            return
+        try:
+            await self._drain(folder)
+        finally:
+            await asyncio.shield(self._release(folder))
+
+    async def _release(self, folder: NodeFolder) -> None:
+        """Logs a failure instead of raising it, so that it does not hide an error of the recovery."""
+        try:
+            await run_on_disk(self._disk, folder.release)
+        except OSError as error:
+            _log_failure(folder.path, error)
+
+    async def _drain(self, folder: NodeFolder) -> None:
+        file = await run_on_disk(self._disk, EventFile, folder.events, 0)
+        while file.has_unsent:
+            lines = await run_on_disk(self._disk, file.read_oldest, BATCH)
+            await self._stream.append(lines)
+            await run_on_disk(self._disk, file.remove_oldest, lines)
+            self._metrics.events_sent.inc(len(lines))
+        for path in await run_on_disk(self._disk, lambda: list(folder.recordings())):
+            await self._upload(path)
+
+    async def _upload(self, path: Path) -> None:
+        name, duration = _NAME.fullmatch(path.stem), await run_on_disk(self._disk, _duration_ms, path)
+        if name is None or not duration:
+            await run_on_disk(self._disk, path.unlink)
+            return
+        call_id, leg = name[1], int(name[2])
+
+        def publish(key: str) -> None:
+            ready = RecordingReady(key, duration, leg)
+            self._publisher.publish(encode_event(EventEnvelope(call_id, leg * SEQ_PER_LEG + SEQ, utc_now(), ready)))
+
+        try:
+            await self._uploads.upload(path, publish)
+        except StorageUnavailable as error:
+            self._metrics.recordings.labels("failed").inc()
+            log.warning("recording.upload_failed", error=str(error), retry_s=EVERY_S)
+
+
+def _log_failure(path: Path, error: OSError) -> None:
+    log.error("spool.recovery_failed", folder=path.name, error=error.strerror, retry_s=EVERY_S)
+
+
+def _duration_ms(path: Path) -> int:
+    with path.open("rb") as file:
+        return header_duration_ms(file)

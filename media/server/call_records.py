@@ -1,0 +1,72 @@
+"""Where a call's events and recording go: what differs between stand-alone and bus mode."""
+
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Protocol
+
+from media.call.call import Call
+from media.call.event_emitter import EventSink
+from media.call.recording import LocalArchive, RecordingArchive
+from media.server.sinks import FileSink, StateFolder
+from shared.events import EndReason, EventEnvelope
+from shared.plan import CallPlan
+
+
+class CallRecord(EventSink, Protocol):
+    """The record of one media stream. recording: the file it is recorded to. archive: where the complete file goes."""
+
+    recording: Path
+    archive: RecordingArchive
+
+    def attach(self, call: Call) -> None:
+        """The call has started."""
+
+    def conversation_changed(self) -> None:
+        """A turn of the caller has ended and is about to be answered."""
+
+    async def stream_ended(self, reason: EndReason, number: str) -> None:
+        """The stream has ended. Called before the socket is closed, because the carrier then asks for its next step.
+        number: where the caller is transferred to; "" for no transfer."""
+
+
+class CallRecordStore(Protocol):
+    """Opens a record per stream."""
+
+    def open(self, plan: CallPlan, call_id: str) -> CallRecord:
+        """Opens the record of a stream that starts."""
+
+
+class FolderCallRecordStore:
+    """The store of stand-alone mode: everything stays in a folder."""
+
+    def __init__(self, folder: StateFolder, disk: Executor) -> None:
+        self._folder, self._disk = folder, disk
+
+    def open(self, plan: CallPlan, call_id: str) -> "FolderCallRecord":
+        """Opens the record of a stream that starts."""
+        return FolderCallRecord(self._folder.recording(call_id), FileSink(self._folder, call_id, self._disk))
+
+
+class FolderCallRecord:
+    """The files of one stream."""
+
+    def __init__(self, recording: Path, sink: FileSink) -> None:
+        self.recording, self._sink = recording, sink
+        self.archive: RecordingArchive = LocalArchive()
+
+    def write(self, envelope: EventEnvelope) -> None:
+        """Appends an event to the call's file."""
+        self._sink.write(envelope)
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._sink.close()
+
+    def attach(self, call: Call) -> None:
+        """Does nothing."""
+
+    def conversation_changed(self) -> None:
+        """Does nothing."""
+
+    async def stream_ended(self, reason: EndReason, number: str) -> None:
+        """Does nothing: stand-alone mode has no next step."""

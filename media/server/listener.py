@@ -1,0 +1,188 @@
+"""The listening port: reads the first request of a connection and hands it to aiohttp, or opens a carrier's WebSocket.
+
+Carrier sockets do not go through aiohttp because its WebSocket costs a future, a queue entry and a task's step for
+every frame (docs/decisions/0006). The `websockets` package validates their handshake.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final, cast
+
+import structlog
+from aiohttp import web
+from websockets.http11 import Request, Response
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+
+from media.server.connection import StreamConnection
+from media.server.limits import WorkerLimits
+from media.server.metrics import Metrics
+from media.server.plans import SocketRoute
+from media.server.signature import SignatureCheck
+from media.server.websocket import WebSocket
+from media.server.worker import Worker
+from media.telephony.browser import BrowserCodec
+from media.telephony.codec import Codec
+from media.telephony.telnyx import TelnyxCodec
+from media.telephony.twilio import TwilioCodec
+from shared.ids import new_id
+from shared.refcycles import break_cycle
+
+log = structlog.get_logger()
+
+MEDIA: Final = b"GET /media/"
+END_OF_HEAD: Final = b"\r\n\r\n"
+MAX_HEAD_BYTES: Final = 16_384
+_PATH: Final = re.compile(r"/media/(twilio|telnyx|browser)(?:/([A-Za-z0-9_-]{1,128}))?")
+BAD_REQUEST: Final = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerBackend:
+    """What the listener dispatches to: carriers' sockets go to the worker, all other requests to the application.
+
+    requires_token: whether streams need a token from control in their path. Twilio's carry it in their start message,
+    the only place where Twilio passes parameters."""
+
+    worker: Worker
+    limits: WorkerLimits
+    metrics: Metrics
+    app: web.Application
+    signatures: SignatureCheck
+    requires_token: bool = False
+
+    def capacity_error(self) -> str:
+        """Why no further socket is accepted ("draining", "full", "crowded"); empty when it is."""
+        worker = self.worker
+        if worker.is_draining:
+            return "draining"
+        if worker.is_full:
+            return "full"
+        return "crowded" if worker.is_pending_full else ""
+
+    def authentication_error(self, route: SocketRoute, request: Request) -> str:
+        """Why a request was not made by a carrier that was routed here, judged from its headers alone ("no_token",
+        "unsigned", "forged"); empty when it may have been."""
+        if route.carrier != "twilio":
+            return "no_token" if self.requires_token and not route.token else ""
+        return self.signatures.error(request.path, request.headers.get_all("X-Twilio-Signature"))
+
+    def codec(self, carrier: str) -> Codec:
+        """A new codec of a carrier."""
+        size = self.limits.max_message_bytes
+        match carrier:
+            case "twilio":
+                return TwilioCodec(max_message_bytes=size)
+            case "telnyx":
+                return TelnyxCodec(max_message_bytes=size)
+            case _:
+                return BrowserCodec(new_id(), size)
+
+
+def parse_route(path: str) -> SocketRoute | None:
+    """Parses /media/<carrier> or /media/<carrier>/<token>; None for other paths."""
+    match = _PATH.fullmatch(path)
+    return SocketRoute(match[1], match[2] or "") if match else None
+
+
+@asynccontextmanager
+async def listen(backend: ListenerBackend, host: str, port: int, *, shared_port: bool = False) -> AsyncIterator[int]:
+    """Listens while the context is open; yields the port (chosen by the system when 0). Raises OSError when it is in
+    use."""
+    runner = web.AppRunner(backend.app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+    await runner.setup()
+    http = runner.server
+    assert http is not None, "setup() makes it"
+    try:
+        server = await asyncio.get_running_loop().create_server(
+            lambda: ConnectionDispatcher(backend, http), host, port, reuse_port=shared_port or None, backlog=1_024
+        )
+        try:
+            yield server.sockets[0].getsockname()[1]
+        finally:
+            server.close()
+    finally:
+        await runner.cleanup()
+
+
+class ConnectionDispatcher(asyncio.Protocol):
+    """A connection until its first request is complete; it has `start_timeout_s` and `MAX_HEAD_BYTES` for that."""
+
+    _transport: asyncio.Transport
+    _timer: asyncio.TimerHandle
+
+    def __init__(self, backend: ListenerBackend, http: Callable[[], asyncio.Protocol]) -> None:
+        self._backend = backend
+        self._http = http
+        self._bytes = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A connection was accepted."""
+        self._transport = cast(asyncio.Transport, transport)
+        limit = self._backend.limits.start_timeout_s
+        self._timer = asyncio.get_running_loop().call_later(limit, self._transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection was closed before it was dispatched, or was refused."""
+        self._timer.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        """The first bytes were received."""
+        if self._transport.is_closing():
+            return
+        self._bytes += data
+        head, end, rest = self._bytes.partition(END_OF_HEAD)
+        if len(head) > MAX_HEAD_BYTES:
+            self._transport.abort()
+        elif end and head.startswith(MEDIA):
+            self._open(head + end, rest)
+        elif end:
+            # Only once the head is complete, because aiohttp waits for it without a time limit.
+            http = self._http()
+            http.connection_made(self._transport)
+            self._hand_to(http, self._bytes)
+
+    def _open(self, head: bytes, rest: bytes) -> None:
+        handshake = ServerProtocol()
+        handshake.receive_data(head)
+        events = handshake.events_received()
+        route = None
+        if events:
+            request = cast(Request, events[0])
+            route = parse_route(request.path.partition("?")[0])
+            response = self._respond(handshake, request, route) if route else handshake.reject(404, "404: Not Found\n")
+            handshake.send_response(response)
+        break_cycle(handshake, "parser")  # a generator, whose frame holds the handshake
+        # The handshake leaves some requests that it cannot parse without an answer.
+        self._transport.write(b"".join(handshake.data_to_send()) or BAD_REQUEST)
+        if route is None or handshake.state is not State.OPEN:
+            self._transport.close()
+            return
+        limits = self._backend.limits
+        socket = WebSocket(self._transport, limits.max_message_bytes)
+        connection = socket.receiver = StreamConnection(socket, self._backend.codec(route.carrier), limits)
+        self._backend.worker.serve(connection, route)
+        self._hand_to(socket, rest)
+
+    def _respond(self, handshake: ServerProtocol, request: Request, route: SocketRoute) -> Response:
+        error, reason = self._backend.authentication_error(route, request), self._backend.capacity_error()
+        if error:
+            self._backend.metrics.refused.labels(error).inc()
+            log.warning("socket.refused", reason=error, carrier=route.carrier)
+            return handshake.reject(403, f"403: {error}\n")
+        response = handshake.accept(request)
+        if response.status_code == 101 and reason:
+            self._backend.metrics.refused.labels(reason).inc()
+            response = handshake.reject(503, reason)
+            response.headers["Retry-After"] = "5"
+        return response
+
+    def _hand_to(self, protocol: asyncio.Protocol, rest: bytes) -> None:
+        self._timer.cancel()
+        self._bytes = b""
+        self._transport.set_protocol(protocol)
+        if rest:
+            protocol.data_received(rest)

@@ -1,0 +1,61 @@
+"""One timer for all calls of a worker, instead of several per call."""
+
+import asyncio
+from collections.abc import Callable
+
+PERIOD_S = 0.02
+# Every member is ticked once in this many periods, its neighbours in other periods, so that none takes long.
+SLOTS = 12
+CHECK_PERIODS = 50
+
+
+class CallTicker:
+    """Every 20 ms: calls `run_vad` and ticks a twelfth of the members. Once a second: calls `check_limits`."""
+
+    def __init__(self, run_vad: Callable[[], object], check_limits: Callable[[], None]) -> None:
+        self._run_vad = run_vad
+        self._check_limits = check_limits
+        self._slots: list[dict[object, Callable[[], None]]] = [{} for _ in range(SLOTS)]
+        self._period = 0
+        self._next = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Starts on the running loop."""
+        loop = asyncio.get_running_loop()
+        self._next = loop.time() + PERIOD_S
+        self._timer = loop.call_at(self._next, self._on_timer, loop)
+
+    def stop(self) -> None:
+        """Stops; harmless before the start."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def add(self, key: object, tick: Callable[[], None]) -> None:
+        """Calls `tick` about four times a second."""
+        min(self._slots, key=len)[key] = tick
+
+    def remove(self, key: object) -> None:
+        """Stops ticking a member; unknown keys are ignored."""
+        for slot in self._slots:
+            slot.pop(key, None)
+
+    def _on_timer(self, loop: asyncio.AbstractEventLoop) -> None:
+        # Missed periods are not made up for: the next one comes a full period after now.
+        self._next += PERIOD_S
+        if self._next <= loop.time():
+            self._next = loop.time() + PERIOD_S
+        self._timer = loop.call_at(self._next, self._on_timer, loop)
+        self._period += 1
+        # Each tick is a callback of its own: an exception goes to the loop's handler and does not reach its neighbours.
+        slot = self._slots[self._period % SLOTS]
+        for key in slot:
+            loop.call_soon(self._tick, slot, key)
+        if self._period % CHECK_PERIODS == 0:
+            loop.call_soon(self._check_limits)
+        self._run_vad()
+
+    def _tick(self, slot: dict[object, Callable[[], None]], key: object) -> None:
+        tick = slot.get(key)
+        if tick is not None:
+            tick()

@@ -1,0 +1,237 @@
+"""Runs one worker process: event loop, server, signals."""
+
+import asyncio
+import gc
+import secrets
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+import uvloop
+from aiohttp import ClientSession
+
+from media.providers.factory import ProviderFactory
+from media.server.app import HttpEndpoints
+from media.server.bus.node import NodeOptions, NodeResources, NodeServices
+from media.server.call_records import CallRecordStore, FolderCallRecordStore
+from media.server.limits import WorkerLimits
+from media.server.listener import ListenerBackend, listen
+from media.server.metrics import Metrics
+from media.server.plans import PlanSource, SinglePlan
+from media.server.signature import SignatureCheck
+from media.server.sinks import StateFolder
+from media.server.worker import Worker, WorkerResources
+from media.turn.onnx_models import SILERO, SMART_TURN, find_pipecat_file
+from media.turn.vad import VadEngine
+from shared.bus.client import bus_client
+from shared.plan import CallPlan
+from shared.secrets import Sealer
+from shared.storage import Storage
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerBusOptions:
+    """How a worker reaches control. secret_keys: control's, to open plans. storage_url: if empty, recordings stay on
+    this machine. name: prefix of the node id; if empty, the machine's name. beat_s: time between heartbeats.
+    timeout_s: of Redis."""
+
+    redis_url: str = field(repr=False)
+    secret_keys: tuple[bytes, ...] = field(repr=False)
+    storage_url: str = ""
+    name: str = ""
+    beat_s: float = 1.0
+    timeout_s: float = 2.0
+    spool_max_bytes: int = 268_435_456
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """How one worker runs: with one plan for every stream, or on the bus.
+
+    public_url: base of the sockets as carriers reach them; if empty, the address listened on. shared_port: other
+    workers listen on the same port (SO_REUSEPORT).
+    """
+
+    host: str
+    port: int
+    state: Path
+    limits: WorkerLimits
+    plan: CallPlan | None = None
+    bus: WorkerBusOptions | None = None
+    public_url: str = ""
+    signing_tokens: tuple[str, ...] = field(default=(), repr=False)
+    require_signature: bool = False
+    engine_socket: str = ""
+    shared_port: bool = False
+
+    @property
+    def url(self) -> str:
+        """Base of the sockets as carriers reach them."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url or f"ws://{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamBackend:
+    """Where plans come from, and where events and recordings go. node: None in stand-alone mode."""
+
+    plans: PlanSource
+    records: CallRecordStore
+    node: NodeServices | None = None
+
+
+def run_worker(options: WorkerOptions) -> None:
+    """Serves until SIGTERM or SIGINT, drains, returns. Raises OSError when the port is in use or the state folder
+    cannot be used, ValueError for an invalid storage URL."""
+    uvloop.run(_serve(options))
+
+
+async def _serve(options: WorkerOptions) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, stop.set)
+    folder = StateFolder(options.state)
+    folder.prepare()
+    metrics = Metrics()
+    # One thread each: files are written in order, and smart-turn never uses more than one core.
+    with ThreadPoolExecutor(1, "disk") as disk, ThreadPoolExecutor(1, "smart-turn") as pool:
+        async with (
+            ClientSession() as session,
+            _factory(session, options) as providers,
+            _stream_backend(options, folder, disk, metrics) as backend,
+        ):
+            resources = WorkerResources(
+                limits=options.limits,
+                plans=backend.plans,
+                providers=providers,
+                vad=VadEngine(SILERO),
+                records=backend.records,
+                disk=disk,
+                pool=pool,
+                metrics=metrics,
+                smart_turn=_judge(options.plan),
+            )
+            signatures = SignatureCheck(options.url, options.signing_tokens, options.require_signature)
+            listener = make_listener(resources, folder, signatures, backend.node)
+            shared = options.shared_port
+            async with running_listener(listener, backend.node, options.host, options.port, shared_port=shared):
+                _tune_collector()
+                log.info("media.ready", host=options.host, port=options.port)
+                await stop.wait()
+                log.info("media.draining")
+            log.info("media.stopped")
+
+
+def make_listener(
+    resources: WorkerResources, folder: StateFolder, signatures: SignatureCheck, node: NodeServices | None
+) -> ListenerBackend:
+    """The worker with its HTTP routes and the checks of its sockets; `node` in bus mode."""
+    worker, limits, metrics = Worker(resources), resources.limits, resources.metrics
+    app = HttpEndpoints(worker, limits, metrics, folder, lambda: node is not None and node.health.unavailable)
+    routes = app.build(stand_alone=node is None)
+    return ListenerBackend(worker, limits, metrics, routes, signatures, requires_token=node is not None)
+
+
+@asynccontextmanager
+async def running_listener(
+    listener: ListenerBackend, node: NodeServices | None, host: str, port: int, *, shared_port: bool = False
+) -> AsyncIterator[int]:
+    """Accepts calls while the block lasts, then drains. Yields the port. Raises OSError when the port is in use."""
+    worker = listener.worker
+    async with listen(listener, host, port, shared_port=shared_port) as bound:
+        worker.start()
+        if node is not None:
+            node.start(lambda: worker.call_count)
+        yield bound
+        if node is not None:
+            node.drain()
+        await worker.drain()
+
+
+@asynccontextmanager
+async def _stream_backend(
+    options: WorkerOptions, folder: StateFolder, disk: Executor, metrics: Metrics
+) -> AsyncIterator[StreamBackend]:
+    bus = options.bus
+    if options.plan is not None or bus is None:
+        assert options.plan is not None, "a plan, or the bus"
+        yield StreamBackend(SinglePlan(options.plan), FolderCallRecordStore(folder, disk))
+        return
+    storage = Storage(bus.storage_url) if bus.storage_url else None
+    redis = bus_client(bus.redis_url, bus.timeout_s)
+    try:
+        resources = NodeResources(redis, Sealer(bus.secret_keys), storage, disk, metrics)
+        node = NodeServices(_node_options(options, bus), resources)
+        try:
+            yield StreamBackend(node.plans, node.records, node)
+        finally:
+            await node.close()
+    finally:
+        await redis.aclose()
+
+
+def _node_options(options: WorkerOptions, bus: WorkerBusOptions) -> NodeOptions:
+    return NodeOptions(
+        # A restarted process is a new node, because the calls of the one before it are lost.
+        node_id=f"{bus.name or socket.gethostname()}-{secrets.token_hex(4)}",
+        url=options.url,
+        capacity=options.limits.max_calls,
+        state=options.state,
+        beat_s=bus.beat_s,
+        bus_timeout_s=bus.timeout_s,
+        spool_max_bytes=bus.spool_max_bytes,
+    )
+
+
+@asynccontextmanager
+async def _factory(session: ClientSession, options: WorkerOptions) -> AsyncIterator[ProviderFactory]:
+    """Raises PlanError for a plan whose providers cannot be created."""
+    factory = ProviderFactory(session, engine_socket=options.engine_socket)
+    if options.plan is not None:
+        factory.check(options.plan)
+    try:
+        yield factory
+    finally:
+        await factory.close()
+
+
+def _judge(plan: CallPlan | None) -> Callable[[bytes], float] | None:
+    """The smart-turn model, or None. It takes 139 MB, so it is loaded only for a plan that asks for it; on the bus,
+    plans are known only when calls come."""
+    if plan is None:
+        return _LazySmartTurn()
+    return _smart_turn() if plan.turn.smart_turn else None
+
+
+class _LazySmartTurn:
+    """Loads the model on the first call, in the calling thread."""
+
+    def __init__(self) -> None:
+        self._judge: Callable[[bytes], float] | None = None
+
+    def __call__(self, pcm: bytes) -> float:
+        if self._judge is None:
+            self._judge = _smart_turn()
+        return self._judge(pcm)
+
+
+def _smart_turn() -> Callable[[bytes], float]:
+    from media.turn.smart_turn import SmartTurn
+
+    return SmartTurn(find_pipecat_file(SMART_TURN)).finished
+
+
+def _tune_collector() -> None:
+    """Excludes objects loaded at the start, which live as long as the process, from garbage collection, and makes
+    collections rarer than the default."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 100)

@@ -1,0 +1,62 @@
+"""What Twilio's and Telnyx's media messages have in common; pure functions, shared by both codecs."""
+
+from typing import Final
+
+import msgspec
+
+from media.telephony.codec import Clear, DigitReceived, Mark, MarkReached, MediaProtocolError
+from media.telephony.json_messages import Digit
+from media.telephony.session import StreamSession
+
+# The end of a media message, behind the payload in base64.
+MEDIA_END: Final = b'"}}'
+
+
+class DtmfPart(msgspec.Struct, gc=False):
+    """The `dtmf` object of both carriers."""
+
+    digit: Digit
+
+
+class MarkPart(msgspec.Struct, gc=False):
+    """The `mark` object of both carriers."""
+
+    name: str
+
+
+def media_start(stream: bytes = b"") -> bytes:
+    """A media message up to its payload in base64. stream: the carrier's field for the stream, like `,"streamSid":"…"`;
+    empty for a carrier that takes none."""
+    return b'{"event":"media"' + stream + b',"media":{"payload":"'
+
+
+def encode_control(command: Mark | Clear, stream: bytes = b"") -> str:
+    """Encodes a mark or a clear; stream as in `media_start`."""
+    if isinstance(command, Mark):
+        name = msgspec.json.encode(command.name)
+        return (b'{"event":"mark"' + stream + b',"mark":{"name":' + name + b"}}").decode()
+    return (b'{"event":"clear"' + stream + b"}").decode()
+
+
+def require_running(session: StreamSession) -> None:
+    """Raises MediaProtocolError out_of_order for a command to a stream that does not run."""
+    if session.stream_id is None:
+        raise MediaProtocolError("out_of_order", f"no command may be sent while the stream is {session.stage}")
+
+
+def read_digit(session: StreamSession, stream_id: str, part: DtmfPart) -> DigitReceived:
+    """Raises MediaProtocolError unless the stream with this id runs."""
+    session.check("dtmf", stream_id)
+    return DigitReceived(part.digit)
+
+
+def read_mark(session: StreamSession, stream_id: str, part: MarkPart) -> MarkReached:
+    """Raises MediaProtocolError unless the stream with this id runs."""
+    session.check("mark", stream_id)
+    return MarkReached(part.name)
+
+
+def format_error(encoding: str, sample_rate: int, channels: int, field: str) -> MediaProtocolError:
+    """The error for a media format that we do not support."""
+    declared = f"{encoding[:40]} at {sample_rate} Hz with {channels} channels"
+    return MediaProtocolError("bad_format", declared, field)

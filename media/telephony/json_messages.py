@@ -1,0 +1,75 @@
+"""Decodes the JSON text messages of a media socket into typed events, and maps decoding errors."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+import msgspec
+
+from media.telephony.codec import MediaProtocolError
+
+MAX_MESSAGE_BYTES = 64 * 1024  # neither carrier documents a limit; a 20 ms frame has about 400 bytes
+MAX_PARAMS = 100
+MAX_PARAM_CHARACTERS = 499  # Twilio: name and value together stay under 500
+
+# Carriers send numbers as strings; the decoders accept either form (`strict=False`).
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
+Digit = Literal["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "#", "A", "B", "C", "D"]
+
+Event = TypeVar("Event")
+
+
+class JsonReader(Generic[Event]):
+    """Reader of one socket; its decoder (of a union of Structs tagged by `event`) may be shared by all sockets."""
+
+    def __init__(self, decoder: "msgspec.json.Decoder[Any]", max_bytes: int) -> None:
+        self._decode = decoder.decode
+        self._max_bytes = max_bytes
+
+    def read(self, message: str | bytes, is_text: bool = False) -> Event:
+        """is_text: the bytes are the undecoded content of a text message.
+
+        Raises MediaProtocolError: binary_message, too_large, not_json, unknown_event, missing_field, bad_type,
+        bad_base64."""
+        if not is_text and not isinstance(message, str):
+            raise MediaProtocolError("binary_message", "text was expected")
+        check_size(message, self._max_bytes)
+        try:
+            event: Event = self._decode(message)
+        except msgspec.ValidationError as error:
+            raise _protocol_error(str(error)) from None
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            raise MediaProtocolError("not_json", str(error)[:120]) from None
+        return event
+
+
+def check_size(message: str | bytes, max_bytes: int) -> None:
+    """Raises MediaProtocolError too_large above `max_bytes`; text is measured as UTF-8."""
+    size = len(message)
+    if isinstance(message, str) and size <= max_bytes and not message.isascii():
+        size = len(message.encode("utf-8", "surrogatepass"))
+    if size > max_bytes:
+        raise MediaProtocolError("too_large", f"{size} bytes, at most {max_bytes} are accepted")
+
+
+def check_params(params: Mapping[str, str], field: str) -> dict[str, str]:
+    """Copies custom parameters. Raises MediaProtocolError bad_params when they are too many or too long."""
+    if len(params) > MAX_PARAMS:
+        raise MediaProtocolError("bad_params", f"{len(params)} parameters, at most {MAX_PARAMS} are accepted", field)
+    if any(len(name) + len(value) > MAX_PARAM_CHARACTERS for name, value in params.items()):
+        raise MediaProtocolError("bad_params", f"a parameter of more than {MAX_PARAM_CHARACTERS} characters", field)
+    return dict(params)
+
+
+def _protocol_error(text: str) -> MediaProtocolError:
+    """Maps msgspec's message, "what is wrong - at `$.path`", to our error."""
+    what, _, path = text.rpartition(" - at `$") if " - at `$" in text else (text, "", "")
+    field = path.rstrip("`").lstrip(".")
+    if what.startswith("Object missing required field `"):
+        name = what.split("`")[1]
+        return MediaProtocolError("missing_field", "a required field is absent", f"{field}.{name}" if field else name)
+    if what.startswith("Invalid base64"):
+        return MediaProtocolError("bad_base64", "the payload is no base64", field)
+    if field == "event" and what.startswith("Invalid value"):
+        return MediaProtocolError("unknown_event", what.removeprefix("Invalid value ")[:60], field)
+    return MediaProtocolError("bad_type", what[:120], field)

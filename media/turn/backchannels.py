@@ -1,0 +1,52 @@
+"""The caller's words, and which of them are only backchannels ("uh-huh")."""
+
+import re
+
+_WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
+_LONGEST = 3
+
+
+def phrase_set(text: str) -> frozenset[str]:
+    """Splits a list written with bars: "a|b c" gives a, b c."""
+    return frozenset(text.split("|"))
+
+
+# Said to show that one listens, in normalised words. "no" and whatever asks for the floor must not be in here.
+_BACKCHANNELS = phrase_set(
+    "uh huh|uh uh huh|mm hmm|mm mm|mhm|mhmm|mm|mmm|hmm|hm|uhhuh|um|uh|er|ah|aha|oh|ooh|huh|ok|okay|k|kay|yeah|yea|"
+    "yah|yep|yup|ya|yes|right|all right|alright|sure|sure thing|i see|i know|i understand|got it|gotcha|good|great|"
+    "cool|nice|fine|perfect|exactly|absolutely|of course|true|that's right|sounds good|makes sense|go on|go ahead|"
+    "really|wow|no problem|no worries|sí|si|claro|vale|ajá|ja|genau|stimmt|oui|d'accord|ouais|certo"
+)
+# Said over the agent, these ask for the floor at once, however many words an interruption must otherwise have.
+_DEMANDS = phrase_set("no|nope|stop|wait|hold on|hang on|actually|excuse me|pardon|sorry|one moment|one second")
+
+
+def split_words(text: str) -> list[str]:
+    """Returns the words of a text, lower case, without punctuation: "Uh-huh, I'm in." gives uh, huh, i'm, in."""
+    return [word.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'") for word in _WORD.findall(text.lower())]
+
+
+def without_backchannels(spoken: list[str]) -> list[str]:
+    """Returns `spoken` (from `split_words`) without the backchannels."""
+    rest: list[str] = []
+    at = 0
+    while at < len(spoken):
+        length = _backchannel_length(spoken, at)
+        if not length:
+            rest.append(spoken[at])
+        at += length or 1
+    return rest
+
+
+def demands_floor(spoken: list[str]) -> bool:
+    """Whether `spoken` holds a word that asks the agent to stop ("wait", "no", "hold on")."""
+    return any(" ".join(spoken[at : at + length]) in _DEMANDS for at in range(len(spoken)) for length in (1, 2))
+
+
+def _backchannel_length(spoken: list[str], at: int) -> int:
+    """Number of words of the longest backchannel that begins at `at`; 0 if none does."""
+    for length in range(_LONGEST, 0, -1):
+        if " ".join(spoken[at : at + length]) in _BACKCHANNELS:
+            return length
+    return 0

@@ -1,0 +1,282 @@
+"""Turns the model's probability for each window into speech: when it truly began, whether it goes on, when it ended."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+WINDOW_MS = 32
+BLOCK_MS = 8
+# Levels are dB of full scale; lower ones count as this.
+SILENCE_DB = -90.0
+
+
+@dataclass(frozen=True, slots=True)
+class VadTuning:
+    """Thresholds of speech, measured on phone-band speech in silence and noise.
+
+    gate_mode: webrtcvad's aggressiveness 0-3. gate_hang_ms: the model still runs this long after the gate shut.
+    preroll_frames: 20 ms frames from before the gate opened that the model gets first.
+    threshold, most, enough: probabilities over `threshold` add up, no window for more than `most`, until they are
+        `enough`: two windows of clear speech, or more of a hesitant start. Noise stays under `threshold`.
+    end, end_windows: so many windows under this probability, or without a loud sound, end speech. Ending too soon is
+        harmless, because a turn's silence counts from `last_voice_ms` and speech goes on with the next window.
+    below_speech_db, above_noise_db: how far under the speech level, and at least over the noise, sound is still voice.
+    model_lag_ms: how long the model reports speech after its end. In noise the end is taken from the model, less
+        this, because the levels do not show it.
+    clean_db: with so much between the caller's usual level and the softest sound, levels can be trusted.
+    least_db: no softer sound begins speech.
+    below_usual_db, chatter_windows, far_windows, far_back: speech so far under the caller's usual level, in a place
+        that is not clean and for so many windows, is other people's. Once that is known, such sound begins no speech,
+        and so many windows of it end the caller's; a window near the usual level takes `far_back` of them back.
+    """
+
+    gate_mode: int = 3
+    gate_hang_ms: int = 200
+    preroll_frames: int = 5
+    threshold: float = 0.15
+    most: float = 0.45
+    enough: float = 0.7
+    end: float = 0.35
+    end_windows: int = 2
+    below_speech_db: float = 28.0
+    above_noise_db: float = 6.0
+    model_lag_ms: int = 96
+    clean_db: float = 40.0
+    least_db: float = -55.0
+    below_usual_db: float = 10.0
+    chatter_windows: int = 15
+    far_windows: int = 8
+    far_back: int = 2
+
+
+# How fast levels are learned, as the share of the difference taken over per window (32 ms) or as dB per window.
+_SPEECH_UP, _SPEECH_DOWN = 0.5, 0.05
+_NOISE_UP, _NOISE_DOWN = 0.2, 0.5
+_USUAL_UP, _USUAL_DOWN, _USUAL_LEAK_DB = 0.25, 0.001, 0.01
+_LOW_UP_DB = 0.3
+# Windows for which chatter in the room is expected after it was noticed.
+_CHATTER_LASTS = 600
+# Speech that begins again so soon is the same stretch of speech.
+_SAME_MS = 250
+# After speech, so many windows without any show the noise level; the end is then searched in the last so many.
+_QUIET_WINDOWS, _RECENT_WINDOWS = 2, 16
+_SURE, _NO_SPEECH = 0.5, 0.2
+
+
+class SpeechDetector:
+    """One caller's speech, fed with 32 ms windows. Times in ms of the caller's audio.
+
+    speaking: the caller speaks now. last_voice_ms: end of the latest sound that was clearly speech (0 before any).
+    onset_ms: when the current or last speech began. voiced_ms: how much of it was voice so far.
+    """
+
+    __slots__ = (
+        "_before",
+        "_begin",
+        "_chatter",
+        "_end",
+        "_evidence",
+        "_far",
+        "_is_new",
+        "_just_ended",
+        "_low",
+        "_misses",
+        "_model_end",
+        "_near_end",
+        "_noise",
+        "_quiet",
+        "_recent",
+        "_soft",
+        "_speech",
+        "_tuning",
+        "_usual",
+        "_voiced",
+        "last_voice_ms",
+        "onset_ms",
+        "speaking",
+        "voiced_ms",
+    )
+
+    def __init__(self, tuning: VadTuning) -> None:
+        self._tuning = tuning
+        self.speaking = False
+        self.last_voice_ms = self.onset_ms = self.voiced_ms = 0
+        self._evidence = 0.0
+        self._chatter = self._soft = 0
+        self._misses = self._far = 0
+        self._begin = self._end = self._near_end = self._voiced = 0
+        self._speech = self._noise = self._low = self._usual = SILENCE_DB
+        self._before: Sequence[float] = ()
+        self._recent: deque[tuple[int, Sequence[float]]] = deque(maxlen=_RECENT_WINDOWS)
+        self._model_end = 0
+        self._quiet = 0
+        self._just_ended = False
+        self._is_new = True
+
+    def on_gate_open(self) -> None:
+        """Sound after silence: the level of the noise is learned afresh from the next window."""
+        self._before = ()
+        self._is_new = True
+
+    def on_gate_shut(self) -> None:
+        """Silence: speech is over, or what there was of it was too short to count."""
+        self.speaking = False
+        self._evidence = 0.0
+        self._misses = 0
+
+    def add_window(self, start_ms: int, probability: float, levels: Sequence[float]) -> None:
+        """Takes the next window: where it starts, the model's probability of speech, the levels of its 8 ms blocks."""
+        top = max(levels)
+        self._recent.append((start_ms, levels))
+        self._learn(probability, top, min(levels))
+        if self.speaking:
+            self._continue(start_ms, probability, levels)
+            self._watch_distance(top)
+        else:
+            self._gather(start_ms, 0.0 if self._is_far(top) else probability, levels)
+        self._quiet = self._quiet + 1 if probability < _NO_SPEECH else 0
+        if self._just_ended and self._quiet >= _QUIET_WINDOWS:
+            self._correct_end()
+        self._before = levels
+
+    # --- beginning ---
+
+    def _gather(self, start_ms: int, probability: float, levels: Sequence[float]) -> None:
+        """No speech yet: evidence adds up until there is enough of it, and is dropped where there is none."""
+        tuning = self._tuning
+        evidence = self._evidence + min(tuning.most, probability - tuning.threshold)
+        if evidence <= 0:
+            self._evidence = 0.0
+            return
+        if not self._evidence:
+            self._begin = self._find_begin(start_ms, levels)
+            self._voiced = 0
+        self._evidence = evidence
+        self._voiced += WINDOW_MS
+        if not self._find_end(start_ms, levels):
+            self._end = start_ms + WINDOW_MS
+        if evidence >= tuning.enough:
+            self._start()
+
+    def _start(self) -> None:
+        if self._begin - self.last_voice_ms > _SAME_MS or not self.last_voice_ms:
+            self.onset_ms = self._begin
+            self.voiced_ms = 0
+        self.voiced_ms += self._voiced
+        self.speaking = True
+        self._misses = self._far = 0
+        self._near_end = self.last_voice_ms = self._end
+        self._model_end = 0
+        self._just_ended = False
+
+    def _find_begin(self, start_ms: int, levels: Sequence[float]) -> int:
+        """The first loud block of the run that leads up to the end of this window, from the window before on."""
+        loud = self._loud()
+        both = [*self._before, *levels]
+        at = len(both)
+        while at > 0 and both[at - 1] >= loud:
+            at -= 1
+        return start_ms + (min(at, len(both) - 1) - len(self._before)) * BLOCK_MS
+
+    # --- ending ---
+
+    def _continue(self, start_ms: int, probability: float, levels: Sequence[float]) -> None:
+        """During speech: ends it when the model or the level shows none for some windows."""
+        tuning = self._tuning
+        is_loud = self._find_end(start_ms, levels)
+        if probability >= _SURE:
+            self._model_end = start_ms + WINDOW_MS - tuning.model_lag_ms
+        self._end = max(self._end, self._model_end)
+        self.last_voice_ms = self._end
+        if probability >= tuning.end and (is_loud or not self._is_clean()):
+            self._misses = 0
+            self.voiced_ms += WINDOW_MS
+            return
+        self._misses += 1
+        if self._misses >= tuning.end_windows:
+            self.on_gate_shut()
+            self._just_ended = True
+
+    def _correct_end(self) -> None:
+        """The first windows after speech show how loud the noise is, and so which of the last sounds were voice."""
+        self._just_ended = False
+        recent = list(self._recent)
+        after = [level for _, levels in recent[-_QUIET_WINDOWS:] for level in levels]
+        loud = max(self._loud(), sum(after) / len(after) + self._tuning.above_noise_db)
+        ends = (_last_loud(start_ms, levels, loud) for start_ms, levels in recent)
+        end = max((end for end in ends if end is not None), default=0)
+        self.last_voice_ms = min(self.last_voice_ms, max(end, self._model_end))
+
+    def _watch_distance(self, top: float) -> None:
+        """Ends speech where the caller was last near, if only other people go on speaking."""
+        if not self._is_soft(top):
+            self._far = max(0, self._far - self._tuning.far_back)
+            if not self._far:
+                self._near_end = self._end
+            return
+        self._far += 1
+        if self._chatter and self._far >= self._tuning.far_windows:
+            self.last_voice_ms = self._near_end
+            self.on_gate_shut()
+
+    def _find_end(self, start_ms: int, levels: Sequence[float]) -> bool:
+        """Moves the end of the voice to the last loud block; False when there is none."""
+        end = _last_loud(start_ms, levels, self._loud())
+        if end is not None:
+            self._end = end
+        return end is not None
+
+    # --- levels ---
+
+    def _loud(self) -> float:
+        return max(self._speech - self._tuning.below_speech_db, self._noise + self._tuning.above_noise_db)
+
+    def _is_clean(self) -> bool:
+        """Whether there is so little other sound that the level shows the end of speech."""
+        return self._usual - self._low >= self._tuning.clean_db
+
+    def _is_far(self, top: float) -> bool:
+        """Whether a sound is too soft to be the caller's: it is somebody else, which the model cannot distinguish."""
+        return top < self._tuning.least_db or (self._chatter > 0 and self._is_soft(top))
+
+    def _is_soft(self, top: float) -> bool:
+        return top < self._usual - self._tuning.below_usual_db and not self._is_clean()
+
+    def _learn(self, probability: float, top: float, bottom: float) -> None:
+        if self._is_new:
+            self._is_new = False
+            self._low = bottom
+            self._noise = bottom if probability < _SURE else SILENCE_DB
+        self._low = min(self._low + _LOW_UP_DB, bottom)
+        is_soft = self._is_soft(top)
+        self._detect_chatter(is_soft and probability >= self._tuning.end)
+        if probability < _NO_SPEECH:
+            self._noise += (top - self._noise) * (_NOISE_UP if top > self._noise else _NOISE_DOWN)
+        elif probability >= _SURE:
+            self._speech += (top - self._speech) * (_SPEECH_UP if top > self._speech else _SPEECH_DOWN)
+            self._learn_usual(top, is_soft)
+
+    def _learn_usual(self, top: float, is_soft: bool) -> None:
+        """The caller's usual level follows the peaks, and gives way slowly to speech that is always soft."""
+        if is_soft:
+            self._usual -= _USUAL_LEAK_DB
+        else:
+            self._usual += (top - self._usual) * (_USUAL_UP if top > self._usual else _USUAL_DOWN)
+
+    def _detect_chatter(self, is_soft_speech: bool) -> None:
+        """Long soft speech is not the caller's; once noticed, it is expected for a while."""
+        if is_soft_speech:
+            self._soft += 1
+            if self._soft >= self._tuning.chatter_windows:
+                self._chatter = _CHATTER_LASTS
+        else:
+            self._soft = max(0, self._soft - self._tuning.far_back)
+            self._chatter = max(0, self._chatter - 1)
+
+
+def _last_loud(start_ms: int, levels: Sequence[float], loud: float) -> int | None:
+    """Where the last block of a window ends that is as loud as that."""
+    for at in range(len(levels), 0, -1):
+        if levels[at - 1] >= loud:
+            return start_ms + at * BLOCK_MS
+    return None

@@ -1,0 +1,63 @@
+"""The caller's uncommitted words: which of them are new, and whether they interrupt a speaking agent."""
+
+from media.turn.backchannels import demands_floor, split_words, without_backchannels
+
+
+class TurnText:
+    """The text of one turn so far. The recogniser replaces it as a whole; a count tells how many words are handled."""
+
+    def __init__(self) -> None:
+        self._carried = ""
+        self._text = ""
+        self._words: list[str] = []
+        self._handled = 0
+        self._handled_questions = 0
+
+    @property
+    def text(self) -> str:
+        """The whole turn, with words that were said before the last commit and never answered."""
+        return f"{self._carried} {self._text}".strip()
+
+    @property
+    def new_words(self) -> list[str]:
+        """The words that are not handled yet."""
+        return self._words[self._handled :]
+
+    @property
+    def needs_answer(self) -> bool:
+        """Whether anything new is more than a backchannel."""
+        return bool(without_backchannels(self.new_words))
+
+    def update(self, text: str) -> bool:
+        """Takes the recogniser's text; returns whether its words changed."""
+        before = self._words
+        self._text = text
+        self._words = split_words(self.text)
+        return self._words != before
+
+    def is_older(self, text: str) -> bool:
+        """Whether `text` has fewer words than are already known."""
+        return len(split_words(f"{self._carried} {text}")) < len(self._words)
+
+    def mark_handled(self) -> None:
+        """Everything so far was answered, or needs no answer."""
+        self._handled = len(self._words)
+        self._handled_questions = self.text.count("?")
+
+    def reopen(self) -> None:
+        """The answer was cancelled: everything so far needs one again."""
+        self._handled = self._handled_questions = 0
+
+    def commit(self) -> None:
+        """The recogniser starts afresh; words that nobody has answered are carried over."""
+        self._carried = " ".join(self.new_words) if self.needs_answer else ""
+        self._text = ""
+        self._words = split_words(self._carried)
+        self._handled = self._handled_questions = 0
+
+    def interrupts(self, min_words: int) -> bool:
+        """Whether the new words, said over the agent, ask for the floor: enough of them, a demand or a question."""
+        counted = without_backchannels(self.new_words)
+        if len(counted) >= min_words or demands_floor(counted):
+            return True
+        return bool(self.new_words) and self.text.count("?") > self._handled_questions

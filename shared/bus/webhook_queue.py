@@ -1,0 +1,64 @@
+"""Webhooks that arrived while the database was unavailable: one bounded stream of sealed entries, until they are
+stored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from redis.asyncio import Redis
+
+from shared.bus.client import PREFIX, map_redis_error
+from shared.secrets import Sealer, UnsealError
+
+STREAM: Final = f"{PREFIX}notes"
+PURPOSE: Final = "note"
+# Enough for some thousand calls. Further webhooks are refused, so that the carrier retries them and none is lost
+# silently.
+MAX_LENGTH: Final = 50_000
+_FIELD: Final = b"n"
+_PUT: Final = """
+if redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[1]) then return 0 end
+redis.call('XADD', KEYS[1], '*', ARGV[2], ARGV[3])
+return 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DeferredWebhook:
+    """id: of the stream entry. text: None when it cannot be unsealed."""
+
+    id: str
+    text: bytes | None
+
+
+class DeferredWebhooks:
+    """All methods raise BusUnavailable. most: the limit of entries."""
+
+    def __init__(self, redis: Redis, sealer: Sealer, *, most: int = MAX_LENGTH) -> None:
+        self._redis, self._sealer, self._most = redis, sealer, most
+        self._put = redis.register_script(_PUT)
+
+    async def add(self, text: bytes) -> bool:
+        """Appends a webhook; returns False when the limit is reached."""
+        sealed = self._sealer.seal(text, PURPOSE)
+        async with map_redis_error():
+            return bool(await self._put(keys=[STREAM], args=[self._most, _FIELD, sealed]))
+
+    async def oldest(self, most: int) -> list[DeferredWebhook]:
+        """Returns at most so many, in order, and leaves them in the stream."""
+        async with map_redis_error():
+            found: Any = await self._redis.xrange(STREAM, count=most)
+        return [DeferredWebhook(name.decode(), self._unseal(fields.get(_FIELD, b""))) for name, fields in found]
+
+    async def remove(self, ids: Sequence[str]) -> None:
+        """Deletes entries that are stored in the database."""
+        if not ids:
+            return
+        async with map_redis_error():
+            await self._redis.xdel(STREAM, *ids)
+
+    def _unseal(self, sealed: bytes) -> bytes | None:
+        try:
+            return self._sealer.open(sealed, PURPOSE)
+        except UnsealError:
+            return None

@@ -1,0 +1,330 @@
+"""A whole call in virtual time: the real call with scripted caller, carrier and providers."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from media.audio.transcode import Transcoder
+from media.call.call import Call
+from media.call.components import CallComponents
+from media.call.event_emitter import EventEmitter
+from media.call.recording import RecordingWriter
+from media.providers.ports import (
+    ChatRequest,
+    LanguageModelEvent,
+    ProviderError,
+    RecognisedText,
+    SpeechChunk,
+    SpeechToTextSession,
+    SpeechToTextSink,
+    TextDelta,
+    TimedWord,
+)
+from media.turn.vad import VoiceTrack
+from shared.events import CallEnded, Event, EventEnvelope
+from shared.plan import AgentPlan, CallPlan, LimitsPlan, ProviderPlan, ResumePoint, TurnPlan
+
+T = TypeVar("T")
+FRAME_MS = 20
+WORD_MS = 300
+SILENCE = b"\xff" * 160
+VOICE = b"\x20\xa0" * 80
+
+
+class ScriptedVoiceTrack:
+    """A voice track whose speech is set by the test. voice: the caller speaks in the next frame."""
+
+    def __init__(self) -> None:
+        self.speaking = False
+        self.last_voice_ms = 0
+        self.onset_ms = 0
+        self.voiced_ms = 0
+        self._ms = 0
+        self.voice = False
+        self.speech = self
+
+    def push(self, pcm: bytes) -> None:
+        self._ms += FRAME_MS
+        if self.voice and not self.speaking:
+            self.onset_ms = self._ms - FRAME_MS
+        if self.voice:
+            self.last_voice_ms = self._ms
+        self.speaking = self.voice
+
+
+class ScriptedRecogniser:
+    """A SpeechToText whose text is set by the test; the final text comes 100 ms after its request."""
+
+    name = "scripted"
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.sink: SpeechToTextSink | None = None
+        self.pushed = 0
+
+    async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
+        self.sink = sink
+        return self
+
+    def push(self, ulaw: bytes) -> None:
+        self.pushed += len(ulaw)
+
+    def started(self) -> None:
+        pass
+
+    def finalise(self, token: int) -> None:
+        asyncio.get_running_loop().call_later(0.1, self._answer, token)
+
+    def next_turn(self) -> None:
+        self.text = ""
+
+    async def close(self) -> None:
+        self.sink = None
+
+    def partial(self) -> None:
+        if self.sink:
+            self.sink(RecognisedText(self.text, final=False))
+
+    def _answer(self, token: int) -> None:
+        if self.sink:
+            self.sink(RecognisedText(self.text, final=True, token=token))
+
+
+class ScriptedModel:
+    """A LanguageModel that gives the scripted answers in order (raises those that are errors), then "I see."."""
+
+    name = "scripted"
+
+    def __init__(self, answers: Sequence[str | Sequence[LanguageModelEvent] | ProviderError] = ()) -> None:
+        self.answers = deque(answers)
+        self.requests: list[ChatRequest] = []
+
+    async def stream(self, ask: ChatRequest) -> AsyncIterator[LanguageModelEvent]:
+        self.requests.append(ask)
+        await asyncio.sleep(0.2)
+        answer = self.answers.popleft() if self.answers else "I see."
+        if isinstance(answer, ProviderError):
+            raise answer
+        events = [TextDelta(word + " ") for word in answer.split()] if isinstance(answer, str) else answer
+        for event in events:
+            await asyncio.sleep(0.01)
+            yield event
+
+
+class ScriptedVoice:
+    """A TextToSpeech in which every word takes 300 ms and has its timing."""
+
+    name = "scripted"
+    streams_text = True
+    times_words = True
+
+    def __init__(self) -> None:
+        self.broken = False
+
+    async def stream(self, text: AsyncIterator[str], language: str) -> AsyncIterator[SpeechChunk]:
+        at, begun = 0.0, False
+        async for piece in text:
+            for word in piece.split():
+                if self.broken:
+                    raise ProviderError("scripted", "no voice")
+                if not begun:
+                    await asyncio.sleep(0.08)
+                begun = True
+                yield SpeechChunk(b"\x30" * (WORD_MS * 8), (TimedWord(word, at, at + WORD_MS),))
+                at += WORD_MS
+
+
+@dataclass
+class ScriptedCarrier:
+    """A MediaStream that plays 20 ms of its buffer at each `step`. played: what the caller heard, with silence."""
+
+    queue: deque[bytes | str] = field(default_factory=deque)
+    played: bytearray = field(default_factory=bytearray)
+    clears: list[float] = field(default_factory=list)
+    hung_up: bool = False
+    marks: list[str] = field(default_factory=list)
+
+    def play(self, ulaw: bytes) -> None:
+        self.queue.append(ulaw)
+
+    def mark(self, name: str) -> None:
+        self.queue.append(name)
+
+    def clear(self) -> None:
+        self.clears.append(asyncio.get_running_loop().time())
+        self.marks += [item for item in self.queue if isinstance(item, str)]
+        self.queue.clear()
+
+    def hang_up(self) -> None:
+        self.hung_up = True
+
+    def step(self) -> None:
+        """Plays 20 ms."""
+        room = 160
+        while self.queue and (room or isinstance(self.queue[0], str)):
+            item = self.queue.popleft()
+            if isinstance(item, str):
+                self.marks.append(item)
+                continue
+            self.played += item[:room]
+            if len(item) > room:
+                self.queue.appendleft(item[room:])
+            room -= min(room, len(item))
+        self.played += b"\xff" * room
+
+    @property
+    def sounding(self) -> bool:
+        return any(isinstance(item, bytes) for item in self.queue)
+
+    def heard_words(self) -> int:
+        """How many words of agent audio were played, by their length."""
+        return round(sum(byte != 0xFF for byte in self.played) / (WORD_MS * 8))
+
+
+class EventRecorder:
+    """A sink in memory."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.envelopes: list[EventEnvelope] = []
+        self.closed = False
+
+    def write(self, envelope: EventEnvelope) -> None:
+        self.envelopes.append(envelope)
+        self.events.append(envelope.event)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class ScriptedCall:
+    """Runs one call: `await scripted.silence(ms)`, `await scripted.say(text, ms)`, and so on."""
+
+    def __init__(
+        self,
+        *,
+        greeting: str = "",
+        answers: Sequence[str | Sequence[LanguageModelEvent] | ProviderError] = (),
+        turn: TurnPlan | None = None,
+        limits: LimitsPlan | None = None,
+        recorder: RecordingWriter | None = None,
+        track: VoiceTrack | None = None,
+        transfer_number: str = "",
+        resume: ResumePoint | None = None,
+        before_ms: float = 0.0,
+    ) -> None:
+        """transfer_number: where callers are transferred to. resume: the state that the call is resumed from,
+        `before_ms` after its first stream began."""
+        standin = [ProviderPlan("scripted")]
+        self.plan = CallPlan(
+            agent=AgentPlan(greeting=greeting, prompt="Be brief.", fallback_number=transfer_number),
+            stt=standin,
+            llm=standin,
+            tts=standin,
+            turn=turn or TurnPlan(silence_ms=400),
+            limits=limits or LimitsPlan(),
+            tools=("end_call", "collect_digits", "transfer"),
+            leg=1 if resume else 0,
+            resume=resume,
+        )
+        self.turns_taken = 0
+        self.track, self.recogniser, self.model, self.voice = (
+            ScriptedVoiceTrack(),
+            ScriptedRecogniser(),
+            ScriptedModel(answers),
+            ScriptedVoice(),
+        )
+        self.carrier, self.events = ScriptedCarrier(), EventRecorder()
+        loop = asyncio.get_running_loop()
+        self._began = loop.time()
+        self._before_ms = before_ms
+        self.call = Call(
+            CallComponents(
+                plan=self.plan,
+                stream=self.carrier,
+                stt=self.recogniser,
+                llm=self.model,
+                tts=self.voice,
+                track=track or self.track,  # type: ignore[arg-type]  # instead of a detector
+                emitter=EventEmitter("call", self.events, lambda: "2026-11-24T00:00:00.000Z", leg=self.plan.leg),
+                clock=self.now,
+                transcoder=Transcoder("PCMU", 8_000),
+                recorder=recorder,
+                on_turn_taken=self._count_turn,
+            )
+        )
+        self._frames = 0
+        self.call.begin()
+
+    def now(self) -> float:
+        """Ms since the call began."""
+        return self._before_ms + (asyncio.get_running_loop().time() - self._began) * 1000.0
+
+    async def silence(self, ms: int) -> None:
+        """The caller says nothing."""
+        for _ in range(ms // FRAME_MS):
+            await self._frame(voice=False)
+
+    async def say(self, text: str, ms: int) -> None:
+        """The caller speaks; the recogniser will know the text."""
+        self.recogniser.text = f"{self.recogniser.text} {text}".strip()
+        for _ in range(ms // FRAME_MS):
+            await self._frame(voice=True)
+
+    async def burst(self, ulaw: bytes, text: str) -> None:
+        """Caller audio that is delayed until all of it was spoken, then arrives at once."""
+        self.recogniser.text = f"{self.recogniser.text} {text}".strip()
+        for _ in range(0, len(ulaw), len(SILENCE)):
+            await self._pace()
+        for start in range(0, len(ulaw), len(SILENCE)):
+            self.call.on_audio(ulaw[start : start + len(SILENCE)])
+
+    async def listen_until_quiet(self, most_ms: int = 20_000) -> None:
+        """Waits until the agent has begun to speak and is silent again; the caller is silent."""
+        await self.wait_until_sounding(most_ms)
+        for _ in range(most_ms // FRAME_MS):
+            await self._frame(voice=False)
+            if not self.carrier.sounding:
+                return await self.silence(40)
+        raise AssertionError("the agent does not stop")
+
+    async def wait_until_sounding(self, most_ms: int = 20_000) -> None:
+        """Waits until agent audio sounds; the caller is silent."""
+        for _ in range(most_ms // FRAME_MS):
+            if self.carrier.sounding:
+                return
+            await self._frame(voice=False)
+        raise AssertionError("the agent does not speak")
+
+    async def hang_up(self) -> CallEnded:
+        """The caller hangs up; returns the last event."""
+        await self.call.finish("caller_hangup")
+        last = self.events.events[-1]
+        assert isinstance(last, CallEnded)
+        return last
+
+    def events_of(self, kind: type[T]) -> list[T]:
+        """Returns the events of a type."""
+        return [event for event in self.events.events if isinstance(event, kind)]
+
+    def _count_turn(self) -> None:
+        self.turns_taken += 1
+
+    async def _frame(self, *, voice: bool) -> None:
+        await self._pace()
+        self.track.voice = voice
+        self.call.on_audio(VOICE if voice else SILENCE)
+        if self._frames % 12 == 0:
+            self.call.tick()
+
+    async def _pace(self) -> None:
+        """Waits for the next 20 ms and lets the carrier play them."""
+        self._frames += 1
+        target = self._began + self._frames * FRAME_MS / 1000
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(max(0.0, target - loop.time()))
+        self.carrier.step()
+        while self.carrier.marks:
+            self.call.on_mark(self.carrier.marks.pop(0))

@@ -1,0 +1,102 @@
+"""The caller's turns: counted once, corrected while they are pending, reported when they are committed."""
+
+from media.call.caller_turns import CallerTurns
+from media.call.transcript import Transcript
+from shared.events import CallerSaid, CallUsage, Event
+from shared.plan import HeardMessage, ResumePoint
+
+
+def make(number: int = 0) -> tuple[CallerTurns, Transcript, list[Event]]:
+    transcript, events = Transcript(), list[Event]()
+    return CallerTurns(transcript, events.append, number), transcript, events
+
+
+def words(transcript: Transcript) -> list[str]:
+    return [message.text for message in transcript.messages()]
+
+
+def test_turn_is_in_the_transcript_at_once_and_reported_on_commit() -> None:
+    turns, transcript, events = make()
+    turns.began(100)
+    turns.take("hello", 900)
+    assert (turns.number, turns.reported, turns.is_pending, words(transcript), events) == (1, 0, True, ["hello"], [])
+    turns.commit()
+    assert events == [CallerSaid(1, "hello", 100, 900)]
+    assert (turns.number, turns.reported, turns.is_pending) == (1, 1, False)
+    turns.commit()
+    assert len(events) == 1
+
+
+def test_continued_turn_keeps_its_first_start_time() -> None:
+    turns, transcript, events = make(4)
+    turns.began(100)
+    turns.take("hello", 900)
+    turns.began(1_200)
+    turns.take("hello there", 2_000)
+    turns.commit()
+    assert (turns.number, words(transcript)) == (5, ["hello there"])
+    assert events == [CallerSaid(5, "hello there", 100, 2_000)]
+
+
+def test_next_turn_has_its_own_start_time() -> None:
+    turns, _, events = make()
+    for began in (100, 5_000):
+        turns.began(began)
+        turns.take("hello", began + 500)
+        turns.commit()
+    assert events == [CallerSaid(1, "hello", 100, 600), CallerSaid(2, "hello", 5_000, 5_500)]
+
+
+def test_discarded_sound_sets_no_start_time() -> None:
+    turns, _, events = make()
+    turns.began(100)
+    turns.discard()
+    turns.began(2_000)
+    turns.discard_overlap()
+    turns.take("(pressed on the keypad: 2)", 3_000)
+    turns.commit()
+    assert events == [CallerSaid(1, "(pressed on the keypad: 2)", 3_000, 3_000)]
+
+
+def test_discarded_overlap_keeps_the_start_time_of_a_pending_turn() -> None:
+    turns, _, events = make()
+    turns.began(100)
+    turns.take("hello", 900)
+    turns.began(1_500)
+    turns.discard_overlap()
+    turns.take("hello again", 2_500)
+    turns.commit()
+    assert events == [CallerSaid(1, "hello again", 100, 2_500)]
+
+
+def test_interrupting_turn_starts_with_the_first_speech_over_the_agent() -> None:
+    turns, _, events = make()
+    turns.began(5_000)
+    turns.began_over_agent(4_200)
+    turns.take("wait", 5_600)
+    turns.commit()
+    assert events == [CallerSaid(1, "wait", 4_200, 5_600)]
+
+
+def test_last_words_are_a_separate_turn() -> None:
+    turns, _, events = make(2)
+    turns.report_last_words("hel", 1_000, 900)
+    turns.began(500)
+    turns.report_last_words("hello", 1_000, 900)
+    assert events == [CallerSaid(3, "hel", 1_000, 900), CallerSaid(3, "hello", 500, 900)]
+
+
+def resume_point(turn: int, *messages: HeardMessage) -> ResumePoint:
+    return ResumePoint(list(messages), turn, CallUsage(), 1_000_000, 1_060_000)
+
+
+def test_resume_continues_numbers_and_reports_an_unreported_turn() -> None:
+    asked, answered = HeardMessage("user", "when do you open"), HeardMessage("assistant", "At nine.")
+    for resume, number, answer_due, said in [
+        (resume_point(0), 0, False, []),
+        (resume_point(1, asked, answered), 1, False, []),
+        (resume_point(1, asked), 1, True, []),
+        (resume_point(0, asked), 1, True, [CallerSaid(1, "when do you open", 60_000, 60_000)]),
+    ]:
+        turns, _, events = make(resume.turn)
+        assert (turns.resume(resume), turns.number, events) == (answer_due, number, said)

@@ -1,0 +1,203 @@
+"""The call's recogniser: buffers audio while its session is being opened, and reports failures."""
+
+import asyncio
+
+from media.call.recogniser import MOST_BUFFERED, CallRecogniser
+from media.providers.ports import (
+    ProviderError,
+    RecognisedText,
+    SpeechToTextEvent,
+    SpeechToTextFailed,
+    SpeechToTextSession,
+    SpeechToTextSink,
+)
+from tests.virtual_time import run_virtual
+
+
+class Recogniser:
+    """A SpeechToText whose session opens after a while, or fails; records all calls."""
+
+    name = "fake"
+
+    def __init__(self, opens_after_s: float = 1.0, fails: BaseException | None = None) -> None:
+        self._opens_after_s = opens_after_s
+        self._fails = fails
+        self.calls: list[object] = []
+        self.language = ""
+        self.sink: SpeechToTextSink | None = None
+        self.cancelled = False
+
+    async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
+        self.language, self.sink = language, sink
+        try:
+            await asyncio.sleep(self._opens_after_s)
+        except asyncio.CancelledError:
+            self.cancelled = True
+            raise
+        if self._fails is not None:
+            raise self._fails
+        return self
+
+    def push(self, ulaw: bytes) -> None:
+        self.calls.append(ulaw)
+
+    def started(self) -> None:
+        self.calls.append("started")
+
+    def finalise(self, token: int) -> None:
+        self.calls.append(token)
+
+    def next_turn(self) -> None:
+        self.calls.append("next")
+
+    async def close(self) -> None:
+        self.calls.append("closed")
+
+
+def use_once(call_recogniser: CallRecogniser, number: int) -> list[object]:
+    """Calls each method once; returns the calls that the session should get."""
+    audio = bytes([number]) * 160
+    call_recogniser.push(audio)
+    call_recogniser.started()
+    call_recogniser.finalise(number)
+    call_recogniser.next_turn()
+    return [audio, "started", number, "next"]
+
+
+def test_calls_before_the_session_is_open_are_replayed_in_order() -> None:
+    recogniser = Recogniser()
+
+    async def scenario() -> None:
+        call_recogniser = CallRecogniser(recogniser, "de", lambda event: None)
+        expected = use_once(call_recogniser, 1)
+        await asyncio.sleep(0.9)
+        expected += use_once(call_recogniser, 2)
+        assert recogniser.calls == []
+        await asyncio.sleep(0.2)
+        assert recogniser.calls == expected
+        expected += use_once(call_recogniser, 3)
+        assert recogniser.calls == expected
+        await call_recogniser.close()
+        assert recogniser.calls == [*expected, "closed"]
+
+    run_virtual(scenario())
+    assert recogniser.language == "de"
+
+
+def test_newest_audio_is_buffered_when_opening_takes_too_long() -> None:
+    recogniser = Recogniser(opens_after_s=60)
+
+    async def scenario() -> None:
+        call_recogniser = CallRecogniser(recogniser, "en", lambda event: None)
+        for number in range(MOST_BUFFERED + 3):
+            call_recogniser.push(number.to_bytes(2, "big"))
+        await asyncio.sleep(61)
+        await call_recogniser.close()
+
+    run_virtual(scenario())
+    assert recogniser.calls[0] == (3).to_bytes(2, "big")
+    assert len(recogniser.calls) == MOST_BUFFERED + 1
+
+
+def test_events_go_to_the_sink() -> None:
+    recogniser, events = Recogniser(), list[SpeechToTextEvent]()
+
+    async def scenario() -> None:
+        call_recogniser = CallRecogniser(recogniser, "en", events.append)
+        await asyncio.sleep(2)
+        assert recogniser.sink is not None
+        recogniser.sink(RecognisedText("hello", final=False))
+        await call_recogniser.close()
+
+    run_virtual(scenario())
+    assert events == [RecognisedText("hello", final=False)]
+
+
+def test_unreachable_recogniser_is_reported_once() -> None:
+    error, events = ProviderError("fake", "refused"), list[SpeechToTextEvent]()
+
+    async def scenario() -> None:
+        call_recogniser = CallRecogniser(Recogniser(fails=error), "en", events.append)
+        await asyncio.sleep(2)
+        use_once(call_recogniser, 1)  # harmless
+        await call_recogniser.close()
+
+    run_virtual(scenario())
+    assert events == [SpeechToTextFailed(error)]
+
+
+def test_internal_error_while_opening_is_reported_as_failed() -> None:
+    events, contexts = list[SpeechToTextEvent](), list[dict[str, object]]()
+
+    async def scenario() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: contexts.append(context))
+        call_recogniser = CallRecogniser(Recogniser(fails=ZeroDivisionError()), "en", events.append)
+        await asyncio.sleep(2)
+        await call_recogniser.close()
+
+    run_virtual(scenario())
+    assert [isinstance(event, SpeechToTextFailed) and event.error.reason for event in events] == [
+        "internal fault: ZeroDivisionError"
+    ]
+    assert isinstance(contexts[0]["exception"], ZeroDivisionError)
+
+
+class SlowRecogniser(Recogniser):
+    """Returns its final text a second after it was requested."""
+
+    def finalise(self, token: int) -> None:
+        super().finalise(token)
+        assert self.sink is not None
+        asyncio.get_running_loop().call_later(1.0, self.sink, RecognisedText("good bye", final=True, token=token))
+
+
+def last_words(within_s: float) -> tuple[str, list[SpeechToTextEvent]]:
+    """Returns the last words, and the events that the sink got."""
+    events = list[SpeechToTextEvent]()
+
+    async def scenario() -> str:
+        call_recogniser = CallRecogniser(SlowRecogniser(opens_after_s=0.1), "en", events.append)
+        await asyncio.sleep(0.2)
+        text = await call_recogniser.last_words(within_s)
+        await asyncio.sleep(2)
+        await call_recogniser.close()
+        return text
+
+    return run_virtual(scenario()), events
+
+
+def test_last_words_do_not_go_to_the_sink() -> None:
+    assert last_words(1.5) == ("good bye", [])
+
+
+def test_last_words_that_come_too_late_are_empty() -> None:
+    assert last_words(0.5) == ("", [])
+
+
+def test_next_turn_is_called_once_for_each_committed_turn() -> None:
+    recogniser = Recogniser(opens_after_s=0.0)
+
+    async def scenario() -> None:
+        call_recogniser = CallRecogniser(recogniser, "en", lambda event: None)
+        await asyncio.sleep(0.1)
+        for turn in (0, 1, 1, 2):
+            call_recogniser.set_turn(turn)
+        await call_recogniser.close()
+
+    run_virtual(scenario())
+    assert recogniser.calls == ["next", "next", "closed"]
+
+
+def test_closing_cancels_the_attempt_to_open() -> None:
+    recogniser, events = Recogniser(), list[SpeechToTextEvent]()
+
+    async def scenario() -> None:
+        call_recogniser = CallRecogniser(recogniser, "en", events.append)
+        await asyncio.sleep(0.1)
+        await call_recogniser.close()
+        await asyncio.sleep(5)
+
+    run_virtual(scenario())
+    assert recogniser.cancelled
+    assert recogniser.calls == []
+    assert events == []

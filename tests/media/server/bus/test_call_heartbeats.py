@@ -1,0 +1,112 @@
+"""A node reports its calls in batches, so that many of them do not delay audio frames."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from redis.asyncio import Redis
+
+from media.call.call import Call
+from media.server.bus.call_heartbeats import CallHeartbeats
+from media.server.metrics import Metrics
+from shared.bus.client import bus_client
+from shared.bus.live import LiveCall, LiveCalls
+from tests.media.server.phone import WAIT_LIMIT_S
+from tests.platform.bus_node import NODE, wait_until
+
+# The batch size of the heartbeats, repeated here on purpose.
+BATCH = 100
+
+
+class FakeRecord:
+    """A call's record, which returns its entry even after it was removed."""
+
+    call: Call | None = None
+
+    def __init__(self, number: int) -> None:
+        self.call_id = f"call-{number}"
+
+    def live_call(self) -> LiveCall:
+        return LiveCall(self.call_id, NODE, 0)
+
+
+class RecordingLiveCalls(LiveCalls):
+    """Records the batches. after_batch: called after each refresh."""
+
+    def __init__(self, redis: Redis) -> None:
+        super().__init__(redis)
+        self.refreshed: list[list[str]] = []
+        self.removed: list[list[str]] = []
+        self.after_batch: Callable[[], None] = lambda: None
+
+    async def refresh(self, calls: Sequence[LiveCall]) -> None:
+        await super().refresh(calls)
+        if calls:
+            self.refreshed.append([call.call_id for call in calls])
+            self.after_batch()
+
+    async def remove(self, call_ids: Sequence[str]) -> None:
+        await super().remove(call_ids)
+        self.removed.append(list(call_ids))
+
+
+RECORDS = [FakeRecord(number) for number in range(2 * BATCH + 50)]
+CALL_IDS = [record.call_id for record in RECORDS]
+BATCHES = [CALL_IDS[:BATCH], CALL_IDS[BATCH : 2 * BATCH], CALL_IDS[2 * BATCH :]]
+
+
+@asynccontextmanager
+async def running_heartbeats(url: str) -> AsyncIterator[tuple[CallHeartbeats, RecordingLiveCalls]]:
+    """Heartbeats of RECORDS, not started yet."""
+    redis = bus_client(url, 5.0)
+    live = RecordingLiveCalls(redis)
+    heartbeats = CallHeartbeats(live, Metrics())
+    for record in RECORDS:
+        heartbeats.add(record)
+    yield heartbeats, live
+    await heartbeats.close(WAIT_LIMIT_S)
+    await redis.aclose()
+
+
+async def found_ids(live: LiveCalls) -> list[str]:
+    """Ids of the calls that are on the bus."""
+    return [call.call_id for call in await live.get(CALL_IDS) if call]
+
+
+async def test_many_calls_are_reported_in_batches(redis_url: str) -> None:
+    async with running_heartbeats(redis_url) as (heartbeats, live):
+        heartbeats.start()
+        await wait_until(lambda: all_reported(live))
+        assert live.refreshed[:3] == BATCHES
+        assert await found_ids(live) == CALL_IDS
+
+
+async def test_call_removed_between_batches_is_not_reported(redis_url: str) -> None:
+    """The round continues without it."""
+    async with running_heartbeats(redis_url) as (heartbeats, live):
+        ended = RECORDS[BATCH + 7]
+        live.after_batch = lambda: heartbeats.remove(ended)
+        heartbeats.start()
+        await wait_until(lambda: all_reported(live))
+        others = [call_id for call_id in CALL_IDS if call_id != ended.call_id]
+        await wait_until(lambda: equal(live.removed, [[ended.call_id]]))
+        first, second, third = BATCHES
+        assert live.refreshed[:3] == [first, [call_id for call_id in second if call_id != ended.call_id], third]
+        assert await found_ids(live) == others
+
+
+async def test_many_ended_calls_are_removed_in_batches(redis_url: str) -> None:
+    async with running_heartbeats(redis_url) as (heartbeats, live):
+        heartbeats.start()
+        await wait_until(lambda: all_reported(live))
+        for record in RECORDS:
+            heartbeats.remove(record)
+        await wait_until(lambda: equal(live.removed, BATCHES))
+        assert await found_ids(live) == []
+
+
+async def all_reported(live: RecordingLiveCalls) -> bool:
+    return len(live.refreshed) >= len(BATCHES)
+
+
+async def equal(found: list[list[str]], wanted: list[list[str]]) -> bool:
+    return found == wanted

@@ -1,0 +1,47 @@
+"""Without Redis, every operation raises BusUnavailable soon."""
+
+import socket
+from collections.abc import Awaitable, Callable
+
+import pytest
+from redis.asyncio import Redis
+
+from shared.bus.checkpoints import Checkpoints, StreamOutcome
+from shared.bus.client import BusUnavailable, bus_client
+from shared.bus.commands import CallCommand, CommandStream, EndCall
+from shared.bus.events import EventStream
+from shared.bus.live import LiveCall, LiveCalls
+from shared.bus.nodes import NodeRegistry, NodeState
+from shared.bus.tickets import Tickets
+from shared.secrets import Sealer
+
+SEALER = Sealer([bytes(32)])
+OPERATIONS: dict[str, Callable[[Redis], Awaitable[object]]] = {
+    "claim": lambda redis: Tickets(redis, SEALER).claim("t", "twilio", "c"),
+    "choose": lambda redis: NodeRegistry(redis).choose(),
+    "heartbeat": lambda redis: NodeRegistry(redis).heartbeat(NodeState("n", "ws://n", 0, 1)),
+    "append": lambda redis: EventStream(redis).append([b"{}"]),
+    "create_group": lambda redis: EventStream(redis).create_group(),
+    "live": lambda redis: LiveCalls(redis).refresh([LiveCall("c", "n", 0)]),
+    "checkpoint": lambda redis: Checkpoints(redis, SEALER).get("c"),
+    "put_outcome": lambda redis: Checkpoints(redis, SEALER).put_outcome("c", StreamOutcome(0)),
+    "send": lambda redis: CommandStream(redis).send("n", CallCommand("1", "c", EndCall())),
+    "wait_for_answer": lambda redis: CommandStream(redis).wait_for_answer("1", 1.0),
+}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_closed_port(name: str) -> None:
+    redis = bus_client("redis://127.0.0.1:9", 1.0)
+    with pytest.raises(BusUnavailable):
+        await OPERATIONS[name](redis)
+    await redis.aclose()
+
+
+@pytest.mark.parametrize("name", ["claim", "append"])
+async def test_server_that_does_not_answer(name: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        redis = bus_client(f"redis://127.0.0.1:{silent.getsockname()[1]}", 0.1)
+        with pytest.raises(BusUnavailable):
+            await OPERATIONS[name](redis)
+        await redis.aclose()

@@ -1,0 +1,149 @@
+"""Encoded values written by commit 2571e66 are decoded, and encoded again to the same bytes.
+
+Programs of both versions run side by side during a rolling upgrade, so Python names may change and these bytes may not.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from shared.bus import checkpoints, commands, events, live, nodes, tickets, webhook_queue
+from shared.bus.client import redis_key
+from shared.events import (
+    AgentSaid,
+    CallCommanded,
+    CallEnded,
+    CallerSaid,
+    CallNudged,
+    CallResumed,
+    CallStarted,
+    CallUsage,
+    DigitPressed,
+    Event,
+    EventEnvelope,
+    ProviderFailed,
+    RecordingReady,
+    ToolRan,
+    TurnInterrupted,
+    TurnLatency,
+    TurnResumed,
+)
+from shared.plan import AgentPlan, CallPlan, HeardMessage, LimitsPlan, ProviderPlan, ResumePoint, TurnPlan
+from shared.secrets import Sealer
+
+SAMPLES: dict[str, str] = json.loads((Path(__file__).parents[1] / "spec" / "wire_samples.json").read_text())
+USAGE = CallUsage(
+    call_ms=90_000,
+    stt_ms=41_000,
+    llm_requests=3,
+    llm_prompt_tokens=1_200,
+    llm_completion_tokens=150,
+    tts_characters=420,
+    tts_ms=30_000,
+    heard_ms=28_000,
+)
+EVENTS: dict[str, Event] = {
+    "CallStarted": CallStarted("twilio", "CA1", "MZ1", "Front desk", "+14155550100", "+14155550199"),
+    "CallResumed": CallResumed(at_ms=61_000, lost_ms=4_200, leg=1, stream_id="MZ2"),
+    "CallCommanded": CallCommanded(at_ms=500, command="say", command_id="cmd-1"),
+    "CallerSaid": CallerSaid(turn=1, text="hello — é", start_ms=100, end_ms=900),
+    "AgentSaid": AgentSaid(1, "Good mor", start_ms=1_000, end_ms=1_900, interrupted=True, planned="Good morning."),
+    "TurnLatency": TurnLatency(
+        turn=1, total_ms=810, endpoint_ms=400, stt_ms=10, llm_first_token_ms=250, tts_first_byte_ms=150
+    ),
+    "TurnInterrupted": TurnInterrupted(turn=2, speech_ms=2_000, cleared_ms=2_060),
+    "TurnResumed": TurnResumed(turn=2, at_ms=2_600),
+    "DigitPressed": DigitPressed(at_ms=700, digit="5"),
+    "ToolRan": ToolRan(turn=1, name="collect_digits", ok=True, result="123", took_ms=40),
+    "CallNudged": CallNudged(at_ms=10_000),
+    "ProviderFailed": ProviderFailed(kind="stt", provider="deepgram", reason="timeout", next="standin"),
+    "RecordingReady": RecordingReady(path="recordings/w/c-1.wav", duration_ms=90_000, leg=1),
+    "CallEnded": CallEnded("completed", "caller_hangup", "", 90_000, USAGE),
+}
+MESSAGES = [
+    HeardMessage("user", "hello"),
+    HeardMessage("assistant", "", calls=[("t1", "transfer", "{}")]),
+    HeardMessage("tool", "ok", call_id="t1"),
+]
+RESUME = ResumePoint(MESSAGES, turn=2, usage=USAGE, began_ms=1_764_000_000_000, lost_ms=1_764_000_060_000)
+PLAN = CallPlan(
+    agent=AgentPlan("Front desk", "Hello.", "Be kind.", "en", goodbye="Bye.", fallback_number="+14155550100"),
+    stt=[ProviderPlan("standin", {"final_ms": 10})],
+    llm=[ProviderPlan("standin")],
+    tts=[ProviderPlan("standin")],
+    turn=TurnPlan(silence_ms=500, adaptive=False, barge_in=True, min_words=2, smart_turn=True),
+    limits=LimitsPlan(max_duration_s=600, idle_nudge_s=5, silence_s=20, reply_s=4.0),
+    tools=("end_call", "transfer"),
+    recording=True,
+    call_id="0193-call",
+    workspace_id="0193-workspace",
+    agent_id="0193-agent",
+    leg=1,
+    resume=RESUME,
+)
+VALUES: dict[str, Any] = {
+    **{
+        f"event {name}": EventEnvelope("0193-call", 1, "2026-11-24T10:00:00.000Z", event)
+        for name, event in EVENTS.items()
+    },
+    "plan": PLAN,
+    "checkpoint": checkpoints.Checkpoint(
+        call_id="0193-call",
+        node_id="node-1",
+        leg=1,
+        messages=MESSAGES,
+        turn=2,
+        usage=USAGE,
+        began_ms=1_764_000_000_000,
+        at_ms=1_764_000_060_000,
+    ),
+    "outcome": checkpoints.StreamOutcome(leg=1, number="+14155550100"),
+    "live_call": live.LiveCall("0193-call", "node-1", leg=1),
+    "node_state": nodes.NodeState("node-1", "wss://media-1.example.com", calls=3, capacity=50, draining=True),
+    "command end": commands.CallCommand("cmd-1", "0193-call", commands.EndCall("spend_limit", polite=True)),
+    "command say": commands.CallCommand("cmd-2", "0193-call", commands.SayText("We close early.")),
+    "command transfer": commands.CallCommand(
+        "cmd-3", "0193-call", commands.TransferCall("+14155550100", words="One moment.")
+    ),
+}
+
+
+def test_every_sample_has_a_value() -> None:
+    assert VALUES.keys() == SAMPLES.keys() - {"sealed", "derived"}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_sample_is_decoded(name: str) -> None:
+    assert msgspec.json.decode(SAMPLES[name], type=type(VALUES[name])) == VALUES[name]
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_value_is_encoded_to_the_same_bytes(name: str) -> None:
+    assert msgspec.json.encode(VALUES[name]).decode() == SAMPLES[name]
+
+
+def test_sealed_sample_is_opened() -> None:
+    sealer = Sealer([bytes(32)])
+    assert sealer.open(bytes.fromhex(SAMPLES["sealed"]), tickets.PURPOSE) == b"a plan"
+    assert sealer.derive("x")[0].hex() == SAMPLES["derived"]
+
+
+def test_names_in_redis() -> None:
+    assert (events.STREAM, events.GROUP, webhook_queue.STREAM) == ("vocalized:events", "records", "vocalized:notes")
+    assert (webhook_queue.PURPOSE, checkpoints.PURPOSE, tickets.PURPOSE) == ("note", "checkpoint", "ticket")
+    assert [module._FIELD for module in (events, webhook_queue, commands)] == [b"e", b"n", b"c"]
+    assert redis_key("live", "x") == live._key("x") == "vocalized:live:{x}"
+    assert checkpoints._checkpoint_key("x") == "vocalized:checkpoint:{x}"
+    assert checkpoints._outcome_key("x") == "vocalized:over:{x}"
+    assert commands._stream_key("x") == "vocalized:commands:{x}"
+    assert commands._answer_key("x") == "vocalized:answer:{x}"
+    assert (nodes._STATES, nodes._SEEN, nodes._ASSIGNED) == (
+        "vocalized:{nodes}:states",
+        "vocalized:{nodes}:seen",
+        "vocalized:{nodes}:placed",
+    )
+    assert tickets._key("x") == "vocalized:ticket:x"
+    assert tickets._call_reference("twilio", "CA1") == "twilio:CA1"
