@@ -1,4 +1,4 @@
-"""Starts the control program: `api`, `worker` or `migrate`; settings in, parts made."""
+"""Starts the control program: `api`, `worker` or `migrate`. Turns settings into the options of each part."""
 
 import argparse
 import asyncio
@@ -14,51 +14,53 @@ import uvloop
 from config.catalogue import shipped_settings, shipped_tiers
 from config.catalogue_agents import shipped_providers, shipped_templates
 from config.settings import PREFIX, ControlSettings, SettingsError, control_settings, database_settings
-from control.accounts.mail_gateways import open_gateway
+from control.accounts.email_gateways import open_gateway
 from control.accounts.policy import AccountPolicy, HashPolicy, LockPolicy, SessionPolicy
 from control.agents.model import AgentPolicy
 from control.agents.seed import seed_providers, seed_templates
-from control.app import HttpOptions, Options, opened
+from control.app import ApiOptions, HttpOptions, open_app
 from control.calls.policy import CallPolicy
-from control.carriers.book import CarrierOptions
+from control.carriers.registry import CarrierOptions
 from control.db.migrate import MigrationFailed, migrate
+from control.db.partitions import ensure_partitions
 from control.db.pool import Timeouts, open_pool
 from control.db.scope import enter_platform
-from control.http.outside import OutsideOptions
-from control.http.route import BadRoute
-from control.http.serve import Listen, calm_collector, serve, stop_signal
-from control.http.wiring import Policies
+from control.http.route import InvalidRoute
+from control.http.server import ListenOptions, serve, stop_signal, tune_garbage_collector
+from control.outside import OutsideOptions
 from control.platform.seed import seed_platform
+from control.services import Policies
 from control.webhooks.options import WebhookOptions
-from control.webhooks.signatures import TelnyxKeys
-from control.worker import WorkerOptions, run_worker
+from control.webhooks.telnyx.signature import TelnyxKeys
+from control.worker import BackgroundWorkerOptions, run_worker
 from shared.errors import Problem
 from shared.logs import configure_logs
 from shared.secrets import parse_keys
 from shared.storage import check_storage_url
 from shared.supervisor import Supervisor, worker_count
 
-# A command the server doesn't answer at all ends so many seconds after the server should have ended it itself.
-PATIENCE_S = 5.0
+# A database command that gets no answer is given up so long after the server's own statement timeout.
+COMMAND_GRACE_S = 5.0
 T = TypeVar("T")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns the exit code: 0 after a clean stop, 2 for bad arguments or settings, 1 for what is not there."""
+    """Returns the exit code: 0 after a clean stop, 2 for invalid arguments or settings, 1 for an unreachable service or
+    a failed migration."""
     arguments = _parser().parse_args(argv)
     command: Callable[[argparse.Namespace], int] = arguments.command
     try:
         return command(arguments)
-    except (SettingsError, BadRoute) as error:
-        return _failed(error, 2)
+    except (SettingsError, InvalidRoute) as error:
+        return _print_error(error, 2)
     except (MigrationFailed, Problem) as error:
-        return _failed(error, 1)
+        return _print_error(error, 1)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        return _failed(f"{type(error).__name__}: {error}", 1)
+        return _print_error(f"{type(error).__name__}: {error}", 1)
 
 
-def _failed(what: object, code: int) -> int:
-    print(f"control: {what}", file=sys.stderr)
+def _print_error(error: object, code: int) -> int:
+    print(f"control: {error}", file=sys.stderr)
     return code
 
 
@@ -68,7 +70,7 @@ def _api(arguments: argparse.Namespace) -> int:
     configure_logs(settings.log_level)
     if arguments.workers > 1:
         return _supervise(arguments)
-    listen = Listen(
+    listen = ListenOptions(
         host=arguments.host or settings.control_host,
         port=arguments.port,
         shared_port=arguments.shared_port,
@@ -79,10 +81,10 @@ def _api(arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _serve_api(options: Options, listen: Listen) -> None:
+async def _serve_api(options: ApiOptions, listen: ListenOptions) -> None:
     stop = stop_signal()
-    async with opened(options) as app:
-        calm_collector()
+    async with open_app(options) as app:
+        tune_garbage_collector()
         await serve(app, listen, stop)
 
 
@@ -101,7 +103,7 @@ def _worker(arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _run_worker(options: WorkerOptions) -> None:
+async def _run_worker(options: BackgroundWorkerOptions) -> None:
     await run_worker(options, stop_signal())
 
 
@@ -110,24 +112,24 @@ def _migrate(arguments: argparse.Namespace) -> int:
     configure_logs(settings.log_level)
     url = settings.database_url.get_secret_value()
     applied = migrate(url)
-    asyncio.run(_fill(url))
+    asyncio.run(_seed(url))
     print("\n".join([f"applied {name}" for name in applied] or ["nothing to apply"]))
     return 0
 
 
-async def _fill(url: str) -> None:
-    """Partitions for the months to come, and what the product ships with."""
+async def _seed(url: str) -> None:
+    """Creates the partitions of the coming months and the records that the product ships with."""
     async with open_pool(url, size=1, name="vocalized-migrate") as pool, pool.transaction() as db:
         await enter_platform(db)
-        await db.execute("SELECT ensure_partitions()")
+        await ensure_partitions(db)
         await seed_platform(db, shipped_tiers(), shipped_settings())
         await seed_providers(db, shipped_providers())
         await seed_templates(db, shipped_templates(), datetime.now(UTC))
 
 
-def control_options(settings: ControlSettings) -> Options:
-    """Each part of the API handed its slice. Raises SettingsError."""
-    return Options(
+def control_options(settings: ControlSettings) -> ApiOptions:
+    """The API's options. Raises SettingsError."""
+    return ApiOptions(
         database_url=settings.database_url.get_secret_value(),
         redis_url=settings.redis_url.get_secret_value(),
         secret_keys=_keys(settings),
@@ -148,11 +150,11 @@ def control_options(settings: ControlSettings) -> Options:
     )
 
 
-def worker_options(settings: ControlSettings, host: str, port: int) -> WorkerOptions:
-    """The worker's slice. Raises SettingsError."""
+def worker_options(settings: ControlSettings, host: str, port: int) -> BackgroundWorkerOptions:
+    """The worker's options. Raises SettingsError."""
     mail_url = settings.smtp_url.get_secret_value()
-    _checked("SMTP_URL", lambda: open_gateway(mail_url))
-    return WorkerOptions(
+    _parse_setting("SMTP_URL", lambda: open_gateway(mail_url))
+    return BackgroundWorkerOptions(
         database_url=settings.database_url.get_secret_value(),
         secret_keys=_keys(settings),
         policies=_policies(settings),
@@ -166,16 +168,16 @@ def worker_options(settings: ControlSettings, host: str, port: int) -> WorkerOpt
     )
 
 
-def _checked(name: str, use: Callable[[], T]) -> T:
-    """What the setting is good for, told now instead of when it is first used. Raises SettingsError."""
+def _parse_setting(name: str, parse: Callable[[], T]) -> T:
+    """Parses a setting at the start, so that an invalid one is not found at its first use. Raises SettingsError."""
     try:
-        return use()
+        return parse()
     except ValueError as error:
         raise SettingsError(f"settings: {PREFIX}{name}: {error}") from None
 
 
 def _keys(settings: ControlSettings) -> tuple[bytes, ...]:
-    return _checked("SECRET_KEYS", lambda: parse_keys(settings.secret_keys.get_secret_value()))
+    return _parse_setting("SECRET_KEYS", lambda: parse_keys(settings.secret_keys.get_secret_value()))
 
 
 def _policies(settings: ControlSettings) -> Policies:
@@ -191,7 +193,7 @@ def _policies(settings: ControlSettings) -> Policies:
             time_cost=settings.password_passes,
             memory_kib=settings.password_memory_kib,
             workers=settings.password_workers,
-            waiting=settings.password_waiting,
+            queue_size=settings.password_waiting,
         ),
         agents=AgentPolicy(standins=settings.standin_providers),
         calls=CallPolicy(recordings=settings.carrier_recordings, apology=settings.resume_apology),
@@ -200,8 +202,8 @@ def _policies(settings: ControlSettings) -> Policies:
 
 
 def _outside(settings: ControlSettings) -> OutsideOptions:
-    """Raises SettingsError for a carrier that is only half set up, and for storage that cannot be."""
-    _checked("STORAGE_URL", lambda: check_storage_url(settings.storage_url))
+    """Raises SettingsError for an incomplete carrier and an invalid storage URL."""
+    _parse_setting("STORAGE_URL", lambda: check_storage_url(settings.storage_url))
     sid, tokens = settings.twilio_account_sid, dict(reversed(settings.twilio_auth_tokens))
     if sid and sid not in tokens:
         raise SettingsError(f"settings: VOCALIZED_TWILIO_AUTH_TOKENS: no token for the account {sid}")
@@ -229,7 +231,7 @@ def _outside(settings: ControlSettings) -> OutsideOptions:
 
 def _webhooks(settings: ControlSettings) -> WebhookOptions:
     """Raises SettingsError."""
-    _checked("TELNYX_PUBLIC_KEYS", lambda: TelnyxKeys(settings.telnyx_public_keys))
+    _parse_setting("TELNYX_PUBLIC_KEYS", lambda: TelnyxKeys(settings.telnyx_public_keys))
     if settings.telnyx_api_key.get_secret_value() and not settings.telnyx_public_keys:
         raise SettingsError("settings: VOCALIZED_TELNYX_PUBLIC_KEYS: needed beside VOCALIZED_TELNYX_API_KEY")
     return WebhookOptions(
@@ -245,7 +247,7 @@ def _timeouts(settings: ControlSettings) -> Timeouts:
         connect=settings.database_connect_timeout_s,
         acquire=settings.database_acquire_timeout_s,
         statement=settings.database_statement_timeout_s,
-        command=settings.database_statement_timeout_s + PATIENCE_S,
+        command=settings.database_statement_timeout_s + COMMAND_GRACE_S,
         idle_in_transaction=settings.database_idle_timeout_s,
     )
 
@@ -261,7 +263,7 @@ def _parser() -> argparse.ArgumentParser:
     api.add_argument("--workers", type=worker_count, default=1, help="processes, one event loop each")
     api.add_argument("--shared-port", action="store_true", help=argparse.SUPPRESS)
     api.set_defaults(command=_api)
-    worker = commands.add_parser("worker", help="do what was asked for in the background, and what is due by the clock")
+    worker = commands.add_parser("worker", help="run background jobs and periodic duties")
     worker.add_argument("--host", default="", help="address of /healthz and /metrics (VOCALIZED_CONTROL_HOST)")
     worker.add_argument("--port", type=int, default=8081, help="port of /healthz and /metrics")
     worker.set_defaults(command=_worker)

@@ -1,1 +1,1 @@
-"""Who may sign in: users, the platform's staff, their passwords, sessions and letters."""
+"""Accounts: users and staff, their passwords, sessions and e-mails."""

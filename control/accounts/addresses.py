@@ -1,19 +1,19 @@
-"""E-mail addresses in one spelling: ASCII, lower case. Whether mail arrives is found out by sending it."""
+"""E-mail addresses, normalised to ASCII and lower case. Deliverability is not checked."""
 
 from typing import Annotated, Final
 
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, WithJsonSchema
 
-LONGEST: Final = 254
-# Longer ones are not looked at: reading a megabyte takes a second, and what is then told of its faults is longer still.
-_LONGEST_GIVEN: Final = 1_000
+MAX_LENGTH: Final = 254
+# Longer texts are refused unparsed: parsing a megabyte takes a second, and the error message is longer still.
+_MAX_PARSED: Final = 1_000
 
 
 def normal_address(text: str) -> str:
-    """The address as it is stored and compared. Raises ValueError."""
-    if len(text) > _LONGEST_GIVEN:
-        raise ValueError(f"An address has {LONGEST} characters at most.")
+    """Returns the address as it is stored and compared. Raises ValueError."""
+    if len(text) > _MAX_PARSED:
+        raise ValueError(f"An address has {MAX_LENGTH} characters at most.")
     try:
         found = validate_email(text.strip(), check_deliverability=False, allow_smtputf8=False, strict=True)
     except EmailNotValidError as error:
@@ -27,5 +27,5 @@ def normal_address(text: str) -> str:
 Address = Annotated[
     str,
     AfterValidator(normal_address),
-    WithJsonSchema({"type": "string", "format": "email", "maxLength": LONGEST, "examples": ["ada@example.com"]}),
+    WithJsonSchema({"type": "string", "format": "email", "maxLength": MAX_LENGTH, "examples": ["ada@example.com"]}),
 ]

@@ -1,4 +1,4 @@
-"""The staff's accounts: sign-in with a second factor, sessions of their own."""
+"""Accounts of the staff: sign-in with a second factor, and sessions that are separate from users' sessions."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,13 +6,14 @@ from typing import Final
 from uuid import UUID
 
 from control.accounts import store_admins, totp
-from control.accounts.gate import Gate
-from control.accounts.hiring import NewAdmin, hire
+from control.accounts.model import Admin
+from control.accounts.new_admin import NewAdmin, create_admin
 from control.accounts.passwords import Passwords
-from control.accounts.sessions import Origin, Sessions, Tokens
-from control.accounts.store_admins import Admin, AdminSecrets
+from control.accounts.sessions import Origin, Sessions, SessionTokens
+from control.accounts.sign_in_throttle import SignInThrottle
+from control.accounts.store_admins import AdminSecrets
 from control.db.pool import Connection
-from control.platform.audit import Actor, Change, record
+from control.platform.audit import Actor, Change, record_change
 from control.platform.service import Platform
 from shared.errors import Conflict, Forbidden, Unauthorised
 from shared.secrets import Sealer
@@ -22,16 +23,17 @@ _REQUIRED: Final = "admin_totp_required"
 
 
 @dataclass(frozen=True, slots=True)
-class AdminSignedIn:
+class AdminSignInResult:
     """An admin and their new session's tokens."""
 
     admin: Admin
-    tokens: Tokens
+    tokens: SessionTokens
 
 
 @dataclass(frozen=True, slots=True)
 class TotpOffer:
-    """A secret for an authenticator app, in force after its first code. uri: what a QR code holds."""
+    """A secret for an authenticator app; required at sign-in once a first code confirmed it. uri: content of the QR
+    code."""
 
     secret: str
     uri: str
@@ -41,9 +43,16 @@ class AdminAccounts:
     """Accounts of the staff."""
 
     def __init__(
-        self, *, gate: Gate, sealer: Sealer, passwords: Passwords, platform: Platform, sessions: Sessions, issuer: str
+        self,
+        *,
+        throttle: SignInThrottle,
+        sealer: Sealer,
+        passwords: Passwords,
+        platform: Platform,
+        sessions: Sessions,
+        issuer: str,
     ) -> None:
-        self._gate = gate
+        self._throttle = throttle
         self._sealer = sealer
         self._passwords = passwords
         self._platform = platform
@@ -52,25 +61,25 @@ class AdminAccounts:
 
     async def create(self, db: Connection, new: NewAdmin, now: datetime) -> Admin:
         """Raises Invalid (weak_password), Conflict (email_taken)."""
-        return await hire(db, self._passwords, new, now)
+        return await create_admin(db, self._passwords, new, now)
 
     async def sign_in(
         self, db: Connection, email: str, password: str, code: str | None, origin: Origin, now: datetime
-    ) -> AdminSignedIn:
-        """Raises Unauthorised (invalid_credentials; totp_required when only the code is missing), TooMany
-        (sign_in_locked), Forbidden (totp_setup_required)."""
-        found = await self._by_password(db, email, password, now)
+    ) -> AdminSignInResult:
+        """Starts a session. Raises Unauthorised (invalid_credentials; totp_required when only the code is missing),
+        TooManyRequests (sign_in_locked), Forbidden (totp_setup_required)."""
+        found = await self._authenticate(db, email, password, now)
         if found.admin.has_totp or (found.totp_secret and code):
             await self._second_factor(db, found, code, origin, now)
         elif await self._platform.setting(db, _REQUIRED):
             raise Forbidden("A second factor must be set up before the first sign-in.", code="totp_setup_required")
-        await self._gate.passed(db, "admin", email, now)
+        await self._throttle.accept(db, "admin", email, now)
         tokens = await self._sessions.begin(db, found.admin.id, origin, now)
-        await self._tell(db, found.admin, "admin.sign_in", origin)
-        return AdminSignedIn(found.admin, tokens)
+        await self._record(db, found.admin, "admin.sign_in", origin)
+        return AdminSignInResult(found.admin, tokens)
 
-    async def refresh(self, db: Connection, refresh_token: str, origin: Origin, now: datetime) -> Tokens:
-        """The next tokens of a session. Raises Unauthorised (session_over, refresh_token_reused)."""
+    async def refresh(self, db: Connection, refresh_token: str, origin: Origin, now: datetime) -> SessionTokens:
+        """Returns the next tokens of a session. Raises Unauthorised (session_over, refresh_token_reused)."""
         return await self._sessions.refresh(db, refresh_token, origin, now)
 
     async def sign_out(self, db: Connection, session_id: UUID, now: datetime) -> None:
@@ -78,48 +87,48 @@ class AdminAccounts:
         await self._sessions.end(db, session_id, now)
 
     async def enrol_totp(self, db: Connection, email: str, password: str, now: datetime) -> TotpOffer:
-        """For those who may not sign in without a second factor: the sign-in with its first code puts it in force.
+        """Offers a secret to an admin who may not sign in without one; the sign-in with its first code enables it.
 
-        Raises as `sign_in` does, and Conflict (totp_enabled)."""
-        found = await self._by_password(db, email, password, now)
-        await self._gate.passed(db, "admin", email, now)
+        Raises what `sign_in` raises, and Conflict (totp_enabled)."""
+        found = await self._authenticate(db, email, password, now)
+        await self._throttle.accept(db, "admin", email, now)
         return await self.begin_totp(db, found.admin.id, email, now)
 
     async def begin_totp(self, db: Connection, admin_id: UUID, email: str, now: datetime) -> TotpOffer:
-        """A new secret, which waits for its first code. Raises Conflict (totp_enabled)."""
+        """Stores and returns a new secret, to be confirmed by its first code. Raises Conflict (totp_enabled)."""
         secret = totp.new_secret()
         if not await store_admins.offer_totp(db, admin_id, self._sealer.seal(secret.encode(), _PURPOSE), now):
             raise Conflict("A second factor is in force; remove it first.", code="totp_enabled")
-        return TotpOffer(secret, totp.uri(secret, email, self._issuer))
+        return TotpOffer(secret, totp.provisioning_uri(secret, email, self._issuer))
 
     async def confirm_totp(self, db: Connection, admin_id: UUID, code: str, origin: Origin, now: datetime) -> None:
-        """In force from now on. Raises Conflict (totp_enabled, totp_not_begun), Unauthorised, TooMany."""
-        found = await self._locked(db, admin_id)
+        """Enables the second factor. Raises Conflict (totp_enabled, totp_not_begun), Unauthorised, TooManyRequests."""
+        found = await self._lock(db, admin_id)
         if found.admin.has_totp:
             raise Conflict("A second factor is in force already.", code="totp_enabled")
         if found.totp_secret is None:
             raise Conflict("Ask for a secret first.", code="totp_not_begun")
-        await self._checked_code(db, found, code, now)
+        await self._require_code(db, found, code, now)
         await self._enable(db, found.admin, origin, now)
 
     async def remove_totp(self, db: Connection, admin_id: UUID, code: str, origin: Origin, now: datetime) -> None:
-        """Raises Conflict (totp_not_enabled), Forbidden (totp_setup_required: the platform demands one), Unauthorised,
-        TooMany."""
-        found = await self._locked(db, admin_id)
+        """Disables the second factor. Raises Conflict (totp_not_enabled), Forbidden (totp_setup_required: the platform
+        requires one), Unauthorised, TooManyRequests."""
+        found = await self._lock(db, admin_id)
         if not found.admin.has_totp:
             raise Conflict("No second factor is in force.", code="totp_not_enabled")
         if await self._platform.setting(db, _REQUIRED):
             raise Forbidden("The platform demands a second factor.", code="totp_setup_required")
-        await self._checked_code(db, found, code, now)
+        await self._require_code(db, found, code, now)
         await store_admins.remove_totp(db, admin_id, now)
-        await self._tell(db, found.admin, "admin.totp_remove", origin)
+        await self._record(db, found.admin, "admin.totp_remove", origin)
 
-    async def _by_password(self, db: Connection, email: str, password: str, now: datetime) -> AdminSecrets:
+    async def _authenticate(self, db: Connection, email: str, password: str, now: datetime) -> AdminSecrets:
         found = await store_admins.find_by_email(db, email)
         known = found.password_hash if found and found.admin.is_active else None
-        verdict = await self._gate.check(db, "admin", email, known, password, now)
-        assert found is not None  # nobody's password is never right
-        if verdict.stale:
+        verdict = await self._throttle.check_password(db, "admin", email, known, password, now)
+        assert found is not None  # without an account no password is correct
+        if verdict.needs_rehash:
             await store_admins.set_password(db, found.admin.id, await self._passwords.hash(password), now)
         return found
 
@@ -128,25 +137,25 @@ class AdminAccounts:
     ) -> None:
         if not code:
             raise Unauthorised("The code of your authenticator app is needed.", code="totp_required")
-        await self._take(db, found, code, now)
+        await self._use_code(db, found, code, now)
         if not found.admin.has_totp:
             await self._enable(db, found.admin, origin, now)
 
-    async def _checked_code(self, db: Connection, found: AdminSecrets, code: str, now: datetime) -> None:
-        """Guessing codes in a session that was left open is as slow as guessing passwords."""
-        await self._gate.refuse_locked(db, "admin", found.admin.email, now)
-        await self._take(db, found, code, now)
-        await self._gate.passed(db, "admin", found.admin.email, now)
+    async def _require_code(self, db: Connection, found: AdminSecrets, code: str, now: datetime) -> None:
+        """Checks a code within a session. Wrong codes count as wrong passwords do: codes must not be guessed faster."""
+        await self._throttle.refuse_locked(db, "admin", found.admin.email, now)
+        await self._use_code(db, found, code, now)
+        await self._throttle.accept(db, "admin", found.admin.email, now)
 
-    async def _take(self, db: Connection, found: AdminSecrets, code: str, now: datetime) -> None:
-        """Uses a code up. Raises Unauthorised (totp_invalid) and counts it."""
+    async def _use_code(self, db: Connection, found: AdminSecrets, code: str, now: datetime) -> None:
+        """Marks the code as used. Raises Unauthorised (totp_invalid) and counts a failure."""
         secret = self._sealer.open(found.totp_secret or b"", _PURPOSE).decode()
-        step = totp.step_of(secret, code, now)
+        step = totp.find_step(secret, code, now)
         if step is None or not await store_admins.use_step(db, found.admin.id, step):
-            await self._gate.failed(db, "admin", found.admin.email, now)
-            raise Unauthorised("This code is wrong or was used before.", code="totp_invalid", keeps=True)
+            await self._throttle.count_failure(db, "admin", found.admin.email, now)
+            raise Unauthorised("This code is wrong or was used before.", code="totp_invalid", commits=True)
 
-    async def _locked(self, db: Connection, admin_id: UUID) -> AdminSecrets:
+    async def _lock(self, db: Connection, admin_id: UUID) -> AdminSecrets:
         found = await store_admins.lock(db, admin_id)
         if found is None:
             raise Unauthorised("This sign-in is over.", code="session_over")
@@ -154,8 +163,8 @@ class AdminAccounts:
 
     async def _enable(self, db: Connection, admin: Admin, origin: Origin, now: datetime) -> None:
         await store_admins.enable_totp(db, admin.id, now)
-        await self._tell(db, admin, "admin.totp_enable", origin)
+        await self._record(db, admin, "admin.totp_enable", origin)
 
-    async def _tell(self, db: Connection, admin: Admin, action: str, origin: Origin) -> None:
+    async def _record(self, db: Connection, admin: Admin, action: str, origin: Origin) -> None:
         actor = Actor("admin", admin.id, admin.email, origin.request_id, origin.address)
-        await record(db, actor, Change(action, "admin", str(admin.id)))
+        await record_change(db, actor, Change(action, "admin", str(admin.id)))

@@ -1,13 +1,16 @@
-"""What other rooms see of an account."""
+"""Accounts of users and staff as other rooms see them."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
+
+AdminRole = Literal["super_admin", "support", "finance", "read_only"]
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody with an account."""
+    """A user's account."""
 
     id: UUID
     email: str
@@ -16,3 +19,15 @@ class User:
     is_active: bool
     created_at: datetime
     last_login: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """A member of the staff. has_totp: a second factor is enabled."""
+
+    id: UUID
+    email: str
+    name: str
+    role: AdminRole
+    is_active: bool
+    has_totp: bool

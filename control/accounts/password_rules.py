@@ -1,4 +1,4 @@
-"""What a password must be: long enough, not one that everybody tries first, not the account's own address or name."""
+"""Rules of passwords: 10 to 128 characters, not a common password, not the account's address or name."""
 
 from functools import cache
 from pathlib import Path
@@ -6,23 +6,23 @@ from typing import Final
 
 from shared.errors import Invalid
 
-SHORTEST: Final = 10
-LONGEST: Final = 128
+MIN_LENGTH: Final = 10
+MAX_LENGTH: Final = 128
 _COMMON: Final = Path(__file__).with_name("common_passwords.txt")
 
 
-def require_good(password: str, *, email: str, name: str, param: str) -> None:
-    """Raises Invalid, code weak_password, naming the field."""
-    fault = _fault(password, email, name)
-    if fault:
-        raise Invalid(fault, code="weak_password", param=param)
+def require_strong_password(password: str, *, email: str, name: str, param: str) -> None:
+    """Raises Invalid (code weak_password, the field `param`)."""
+    weakness = _weakness(password, email, name)
+    if weakness:
+        raise Invalid(weakness, code="weak_password", param=param)
 
 
-def _fault(password: str, email: str, name: str) -> str:
-    if len(password) < SHORTEST:
-        return f"A password has {SHORTEST} characters at least."
-    if len(password) > LONGEST:
-        return f"A password has {LONGEST} characters at most."
+def _weakness(password: str, email: str, name: str) -> str:
+    if len(password) < MIN_LENGTH:
+        return f"A password has {MIN_LENGTH} characters at least."
+    if len(password) > MAX_LENGTH:
+        return f"A password has {MAX_LENGTH} characters at most."
     if _folded(password) in {_folded(email), _folded(email.partition("@")[0]), _folded(name)}:
         return "A password must not be the account's address or name."
     if _folded(password) in _common():

@@ -1,4 +1,4 @@
-"""argon2id off the event loop: a few threads, a bounded queue before them, and the same work for unknown accounts."""
+"""argon2id hashing in threads with a bounded queue; unknown accounts cost the same work as known ones."""
 
 import asyncio
 import secrets
@@ -18,36 +18,37 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """right: it is the password. stale: its hash was made with other parameters than today's."""
+class PasswordCheck:
+    """Result of a check. needs_rehash: the hash was made with other parameters than the current ones."""
 
-    right: bool
-    stale: bool = False
+    is_correct: bool
+    needs_rehash: bool = False
 
 
 class Passwords:
-    """Hashes and checks. Raises Unavailable (code busy) when too many wait, so that a flood fills no memory."""
+    """Hashes and checks. Raises Unavailable (code busy) when the queue is full, which bounds memory under a flood."""
 
     def __init__(self, policy: HashPolicy) -> None:
         self._hasher = PasswordHasher(policy.time_cost, policy.memory_kib, policy.parallelism)
         self._threads = ThreadPoolExecutor(policy.workers, "passwords")
-        self._most = policy.workers + policy.waiting
-        self._asked = 0
-        self._nobodys = self._hasher.hash(secrets.token_urlsafe())
+        self._max_pending = policy.workers + policy.queue_size
+        self._pending = 0
+        self._dummy_hash = self._hasher.hash(secrets.token_urlsafe())
 
     async def hash(self, password: str) -> str:
-        """A new hash, with its parameters and salt inside."""
-        return await self._run(self._hasher.hash, _plain(password))
+        """Returns a new hash, which contains its parameters and salt."""
+        return await self._run(self._hasher.hash, _normalised(password))
 
-    async def check(self, known: str | None, password: str) -> Verdict:
-        """Compares; without a hash (no such account) the same work is done for nothing."""
-        right = await self._run(self._verify, known or self._nobodys, _plain(password))
+    async def check(self, known: str | None, password: str) -> PasswordCheck:
+        """Compares. known: the hash; None (no such account) compares with a dummy hash, so that both take the same
+        time."""
+        right = await self._run(self._verify, known or self._dummy_hash, _normalised(password))
         if known is None or not right:
-            return Verdict(False)
-        return Verdict(True, self._hasher.check_needs_rehash(known))
+            return PasswordCheck(False)
+        return PasswordCheck(True, self._hasher.check_needs_rehash(known))
 
     def close(self) -> None:
-        """Ends the threads; what waits is dropped."""
+        """Ends the threads; queued work is cancelled."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
     def _verify(self, known: str, plain: bytes) -> bool:
@@ -57,15 +58,15 @@ class Passwords:
             return False
 
     async def _run(self, work: Callable[..., Result], *arguments: object) -> Result:
-        if self._asked >= self._most:
+        if self._pending >= self._max_pending:
             raise Unavailable("Too many sign-ins at once; try again in a moment.", code="busy")
-        self._asked += 1
+        self._pending += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
         finally:
-            self._asked -= 1
+            self._pending -= 1
 
 
-def _plain(password: str) -> bytes:
-    """One spelling for the same letters, however a keyboard composes them (NIST SP 800-63B, 3.1.1.2)."""
+def _normalised(password: str) -> bytes:
+    """Normalises composed and decomposed letters to one form (NIST SP 800-63B, 3.1.1.2)."""
     return unicodedata.normalize("NFKC", password).encode()

@@ -1,4 +1,4 @@
-"""The figures that the rules of accounts run on; the settings fill them in."""
+"""Parameters of the accounts' rules, filled from the settings."""
 
 from dataclasses import dataclass
 
@@ -7,52 +7,52 @@ DAY_S = 86_400
 
 @dataclass(frozen=True, slots=True)
 class HashPolicy:
-    """argon2id as OWASP's password storage cheat sheet asks for: 19 MiB, two passes, one lane.
+    """Parameters of argon2id, from OWASP's password storage cheat sheet: 19 MiB, two passes, one lane.
 
-    workers: hashes at once, so memory is workers x memory_kib. waiting: requests that may queue for one.
+    workers: concurrent hashes; memory is workers x memory_kib. queue_size: requests that may queue.
     """
 
     time_cost: int = 2
     memory_kib: int = 19_456
     parallelism: int = 1
     workers: int = 2
-    waiting: int = 64
+    queue_size: int = 64
 
 
 @dataclass(frozen=True, slots=True)
 class SessionPolicy:
-    """idle_s: how long a refresh token waits for its use. longest_s: after that a sign-in is over in any case."""
+    """Lifetimes in seconds. idle_s: of an unused refresh token. max_age_s: of a session, used or not."""
 
     idle_s: int
-    longest_s: int
+    max_age_s: int
 
 
 @dataclass(frozen=True, slots=True)
 class LockPolicy:
-    """free_failures: wrong passwords without a wait; each one more doubles it, from 2 s up to longest_s.
+    """Wait after wrong passwords. free_failures: without a wait; each further one doubles it, from 2 s to max_wait_s.
 
-    forget_after_s: a failure counts no more after that long without another.
+    forget_after_s: the count starts anew after so many seconds without a failure.
     """
 
     free_failures: int = 5
-    longest_s: int = 900
+    max_wait_s: int = 900
     forget_after_s: int = DAY_S
 
     def wait_s(self, failures: int) -> int:
-        """Seconds that an address waits after this many failures in a row."""
+        """Returns the seconds that an address waits after so many consecutive failures."""
         if failures <= self.free_failures:
             return 0
         doublings = min(failures - self.free_failures, 32)
-        return int(min(2**doublings, self.longest_s))
+        return int(min(2**doublings, self.max_wait_s))
 
 
 @dataclass(frozen=True, slots=True)
 class AccountPolicy:
-    """Seconds throughout. refresh_grace_s: how long a used refresh token is taken again, for clients that lose answers
-    or refresh twice at once; 0 is strict. issuer: what an authenticator app calls us."""
+    """All times in seconds. refresh_grace_s: how long a used refresh token is accepted again, for clients that lose
+    responses or refresh twice at once; 0 accepts none. issuer: our name in an authenticator app."""
 
-    user: SessionPolicy = SessionPolicy(idle_s=14 * DAY_S, longest_s=90 * DAY_S)
-    admin: SessionPolicy = SessionPolicy(idle_s=3_600, longest_s=12 * 3_600)
+    user: SessionPolicy = SessionPolicy(idle_s=14 * DAY_S, max_age_s=90 * DAY_S)
+    admin: SessionPolicy = SessionPolicy(idle_s=3_600, max_age_s=12 * 3_600)
     lock: LockPolicy = LockPolicy()
     refresh_grace_s: int = 0
     verify_s: int = 2 * DAY_S

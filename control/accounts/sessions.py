@@ -1,4 +1,4 @@
-"""Sessions: begun by a sign-in, kept alive by refresh tokens that rotate, ended at once."""
+"""Sessions: started by a sign-in, extended by rotating refresh tokens, revocable with immediate effect."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,16 +8,16 @@ from uuid import UUID
 from control.accounts import store_sessions
 from control.accounts.access_tokens import AccessTokens, Audience
 from control.accounts.policy import SessionPolicy
-from control.accounts.store_sessions import NewSession, Presented
-from control.accounts.tokens import fresh, token_hash
+from control.accounts.store_sessions import NewSession, PresentedRefreshToken
+from control.accounts.tokens import new_token, token_hash
 from control.db.pool import Connection
-from control.platform.audit import Actor, Change, record
+from control.platform.audit import Actor, Change, record_change
 from shared.errors import Unauthorised
 from shared.ids import new_id
 
 
 class Origin(Protocol):
-    """Where a request came from; what the HTTP layer notes of it."""
+    """Origin of a request, as the HTTP layer records it."""
 
     @property
     def request_id(self) -> str: ...
@@ -28,8 +28,8 @@ class Origin(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
-    """expires_in: seconds that `token` is good for."""
+class SessionTokens:
+    """Tokens of a session. expires_in: lifetime of `token`, the access token, in seconds."""
 
     token: str
     refresh_token: str
@@ -37,7 +37,7 @@ class Tokens:
 
 
 class Sessions:
-    """The sessions of one audience. grace_s: how long a used refresh token is taken again."""
+    """Sessions of one audience. grace_s: how long a used refresh token is accepted again."""
 
     def __init__(self, audience: Audience, tokens: AccessTokens, policy: SessionPolicy, grace_s: int = 0) -> None:
         self._audience = audience
@@ -47,10 +47,10 @@ class Sessions:
 
     async def begin(
         self, db: Connection, owner_id: UUID, origin: Origin, now: datetime, known: str | None = None
-    ) -> Tokens:
-        """A new session with its first tokens. known: the hash that the password was checked against, which takes
-        long enough for the account to change. Raises Unauthorised (session_over) when it did."""
-        token, ends = fresh(), now + timedelta(seconds=self._policy.longest_s)
+    ) -> SessionTokens:
+        """Starts a session. known: the hash that the password was checked against; hashing takes long enough for the
+        account to change meanwhile. Raises Unauthorised (session_over) when it did."""
+        token, ends = new_token(), now + timedelta(seconds=self._policy.max_age_s)
         session = NewSession(
             UUID(new_id()), owner_id, token.hash, self._idle_end(now, ends), ends, origin.address, origin.user_agent
         )
@@ -58,24 +58,25 @@ class Sessions:
             raise Unauthorised("The account was changed at this moment; sign in again.", code="session_over")
         return self._issue(session.id, token.text, now)
 
-    async def refresh(self, db: Connection, refresh_token: str, origin: Origin, now: datetime) -> Tokens:
-        """The next tokens; this one is used up. Raises Unauthorised; a token used before ends its session."""
+    async def refresh(self, db: Connection, refresh_token: str, origin: Origin, now: datetime) -> SessionTokens:
+        """Returns the next tokens and marks this one as used. A token used before ends its session. Raises
+        Unauthorised."""
         presented = token_hash(refresh_token)
         used = await store_sessions.use_refresh(db, self._audience, presented, now)
-        session_id, ends = used or await self._second_use(db, presented, origin, now)
-        token = fresh()
+        session_id, ends = used or await self._check_reuse(db, presented, origin, now)
+        token = new_token()
         await store_sessions.insert_refresh(db, token.hash, session_id, now, self._idle_end(now, ends))
         return self._issue(session_id, token.text, now)
 
     async def end(self, db: Connection, session_id: UUID, now: datetime, why: str = "signed out") -> None:
-        """Its access tokens fail from the next request on."""
+        """Revokes the session: its access tokens fail from the next request on."""
         await store_sessions.revoke(db, session_id, why, now)
 
     async def end_all(self, db: Connection, owner_id: UUID, why: str, now: datetime) -> None:
-        """All sessions of somebody."""
+        """Revokes all sessions of an account."""
         await store_sessions.revoke_all(db, self._audience, owner_id, why, now)
 
-    async def _second_use(
+    async def _check_reuse(
         self, db: Connection, presented: bytes, origin: Origin, now: datetime
     ) -> tuple[UUID, datetime]:
         found = await store_sessions.find_refresh(db, self._audience, presented, now)
@@ -83,23 +84,23 @@ class Sessions:
             raise Unauthorised("This sign-in is over.", code="session_over")
         if now - found.used_at < self._grace:
             return found.session_id, found.session_expires_at
-        await self._stolen(db, found, origin, now)
+        await self._revoke_reused(db, found, origin, now)
         raise Unauthorised(
-            "This refresh token was used before; its sign-in was ended.", code="refresh_token_reused", keeps=True
+            "This refresh token was used before; its sign-in was ended.", code="refresh_token_reused", commits=True
         )
 
-    async def _stolen(self, db: Connection, found: Presented, origin: Origin, now: datetime) -> None:
-        """Two hold the same token, and nobody knows which of them is the owner: neither goes on."""
+    async def _revoke_reused(self, db: Connection, found: PresentedRefreshToken, origin: Origin, now: datetime) -> None:
+        """Revokes the session: two clients hold the same token, and the owner cannot be told from the thief."""
         await store_sessions.revoke(db, found.session_id, "refresh token used twice", now)
         actor = Actor(self._audience, found.owner_id, found.email, origin.request_id, origin.address)
         change = Change(
             "session.revoke", "session", str(found.session_id), reason="a refresh token was used a second time"
         )
-        await record(db, actor, change)
+        await record_change(db, actor, change)
 
     def _idle_end(self, now: datetime, ends: datetime) -> datetime:
         return min(now + timedelta(seconds=self._policy.idle_s), ends)
 
-    def _issue(self, session_id: UUID, refresh_token: str, now: datetime) -> Tokens:
+    def _issue(self, session_id: UUID, refresh_token: str, now: datetime) -> SessionTokens:
         access = self._tokens.issue(self._audience, session_id, now)
-        return Tokens(access, refresh_token, self._tokens.lifetime_s)
+        return SessionTokens(access, refresh_token, self._tokens.lifetime_s)

@@ -15,7 +15,7 @@ _COLUMNS = "id, email, name, email_verified_at IS NOT NULL AS is_verified, is_ac
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A user, and what their password is checked against."""
+    """A user with the hash of the password."""
 
     user: User
     password_hash: str
@@ -30,7 +30,7 @@ async def insert(
     verified_at: datetime | None,
     now: datetime,
 ) -> User | None:
-    """None when the address is taken; a sign-up with it that is under way is waited for."""
+    """Returns None when the address is taken; waits for a concurrent sign-up with it."""
     row = await db.fetchrow(
         f"""
         INSERT INTO users (id, email, name, password_hash, email_verified_at, created_at, updated_at)
@@ -50,7 +50,7 @@ async def find(db: Connection, user_id: UUID) -> User | None:
 
 
 async def lock(db: Connection, user_id: UUID) -> User | None:
-    """By id, held until the transaction ends."""
+    """By id; locked until the transaction ends."""
     row = await db.fetchrow(f"SELECT {_COLUMNS} FROM users WHERE id = $1 FOR NO KEY UPDATE", user_id)
     return _user(row) if row else None
 
@@ -62,18 +62,18 @@ async def find_by_email(db: Connection, email: str) -> User | None:
 
 
 async def find_credentials(db: Connection, email: str) -> Credentials | None:
-    """By address, with the password's hash."""
+    """By address, with the hash of the password."""
     row = await db.fetchrow(f"SELECT {_COLUMNS}, password_hash FROM users WHERE email = $1", email)
     return Credentials(_user(row), row["password_hash"]) if row else None
 
 
 async def set_password(db: Connection, user_id: UUID, password_hash: str, now: datetime) -> None:
-    """Another hash: of a new password, or of the same one with new parameters."""
+    """Stores a hash: of a new password, or of the same one with new parameters."""
     await db.execute("UPDATE users SET password_hash = $2, updated_at = $3 WHERE id = $1", user_id, password_hash, now)
 
 
 async def set_verified(db: Connection, user_id: UUID, email: str, now: datetime) -> None:
-    """The address is theirs, if it is still the account's."""
+    """Marks the address as confirmed, if it is still the account's."""
     await db.execute(
         """
         UPDATE users SET email_verified_at = $3, updated_at = $3
@@ -84,19 +84,19 @@ async def set_verified(db: Connection, user_id: UUID, email: str, now: datetime)
 
 
 async def update(db: Connection, user_id: UUID, name: str, is_active: bool, now: datetime) -> None:
-    """What the staff may change."""
+    """Stores what the staff may change."""
     await db.execute(
         "UPDATE users SET name = $2, is_active = $3, updated_at = $4 WHERE id = $1", user_id, name, is_active, now
     )
 
 
 async def delete(db: Connection, user_id: UUID) -> None:
-    """With their sessions, tokens and memberships."""
+    """Deletes the user and, by cascade, their sessions, tokens and memberships."""
     await db.execute("DELETE FROM users WHERE id = $1", user_id)
 
 
 async def page(db: Connection, pattern: str | None, limit: int, offset: int) -> tuple[User, ...]:
-    """Newest first. pattern: for ILIKE, over address and name; the trigram index serves it."""
+    """A page, newest first. pattern: for ILIKE on address and name, served by the trigram index."""
     rows = await db.fetch(
         f"""
         SELECT {_COLUMNS} FROM users
@@ -109,7 +109,7 @@ async def page(db: Connection, pattern: str | None, limit: int, offset: int) -> 
 
 
 async def count(db: Connection, pattern: str | None) -> int:
-    """How many `page` is a part of."""
+    """Counts what `page` pages through."""
     total: int = await db.fetchval(
         "SELECT count(*) FROM users WHERE $1::text IS NULL OR email ILIKE $1 OR name ILIKE $1", pattern
     )
@@ -119,7 +119,7 @@ async def count(db: Connection, pattern: str | None) -> int:
 async def insert_token(
     db: Connection, token: bytes, purpose: Purpose, user: User, now: datetime, expires_at: datetime
 ) -> None:
-    """A one-time token instead of all older ones of its purpose; the user's row must be locked."""
+    """Replaces the open tokens of this purpose; the user's row must be locked."""
     await drop_tokens(db, user.id, purpose)
     await db.execute(
         """
@@ -131,14 +131,14 @@ async def insert_token(
 
 
 async def drop_tokens(db: Connection, user_id: UUID, purpose: Purpose) -> None:
-    """Voids the open ones; a used one stays until it expires."""
+    """Deletes the unused tokens; a used one stays until it expires."""
     await db.execute(
         "DELETE FROM one_time_tokens WHERE user_id = $1 AND purpose = $2 AND used_at IS NULL", user_id, purpose
     )
 
 
 async def use_token(db: Connection, token: bytes, purpose: Purpose, now: datetime) -> tuple[UUID, str] | None:
-    """User and address of a token that is good now; of two uses at once only one gets it."""
+    """Marks a valid token as used and returns its user and address; of two concurrent uses only one succeeds."""
     row = await db.fetchrow(
         """
         UPDATE one_time_tokens SET used_at = $3

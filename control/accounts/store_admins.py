@@ -1,32 +1,19 @@
-"""SQL of the platform's staff."""
+"""SQL of the staff's accounts."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
+from control.accounts.model import Admin, AdminRole
 from control.db.pool import Connection
-
-AdminRole = Literal["super_admin", "support", "finance", "read_only"]
 
 _COLUMNS = "id, email, name, role, is_active, password_hash, totp_secret, totp_enabled_at IS NOT NULL AS has_totp"
 
 
 @dataclass(frozen=True, slots=True)
-class Admin:
-    """Somebody of the staff. has_totp: a second factor is in force."""
-
-    id: UUID
-    email: str
-    name: str
-    role: AdminRole
-    is_active: bool
-    has_totp: bool
-
-
-@dataclass(frozen=True, slots=True)
 class AdminSecrets:
-    """What a sign-in is checked against. totp_secret: sealed; only asked for once the admin has confirmed it."""
+    """Secrets that a sign-in is checked against. totp_secret: sealed; required only once the admin has confirmed it."""
 
     admin: Admin
     password_hash: str
@@ -36,7 +23,7 @@ class AdminSecrets:
 async def insert(
     db: Connection, admin_id: UUID, email: str, name: str, role: AdminRole, password_hash: str, now: datetime
 ) -> Admin | None:
-    """None when the address is taken."""
+    """Returns None when the address is taken."""
     row = await db.fetchrow(
         f"""
         INSERT INTO admins (id, email, name, role, password_hash, created_at, updated_at)
@@ -56,20 +43,20 @@ async def find_by_email(db: Connection, email: str) -> AdminSecrets | None:
 
 
 async def lock(db: Connection, admin_id: UUID) -> AdminSecrets | None:
-    """By id, held until the transaction ends."""
+    """By id; locked until the transaction ends."""
     row = await db.fetchrow(f"SELECT {_COLUMNS} FROM admins WHERE id = $1 FOR NO KEY UPDATE", admin_id)
     return _secrets(row) if row else None
 
 
 async def set_password(db: Connection, admin_id: UUID, password_hash: str, now: datetime) -> None:
-    """Another hash."""
+    """Stores another hash."""
     await db.execute(
         "UPDATE admins SET password_hash = $2, updated_at = $3 WHERE id = $1", admin_id, password_hash, now
     )
 
 
 async def offer_totp(db: Connection, admin_id: UUID, sealed: bytes, now: datetime) -> bool:
-    """A secret that waits for its first code; false when one is in force."""
+    """Stores a secret that is not confirmed yet; False when one is enabled."""
     return _hit(
         await db.execute(
             "UPDATE admins SET totp_secret = $2, updated_at = $3 WHERE id = $1 AND totp_enabled_at IS NULL",
@@ -79,14 +66,14 @@ async def offer_totp(db: Connection, admin_id: UUID, sealed: bytes, now: datetim
 
 
 async def use_step(db: Connection, admin_id: UUID, step: int) -> bool:
-    """Takes a code's time step; false when that or a later one was taken before."""
+    """Marks a code's time step as used; False when that or a later one was used before."""
     return _hit(
         await db.execute("UPDATE admins SET totp_last_step = $2 WHERE id = $1 AND totp_last_step < $2", admin_id, step)
     )
 
 
 async def enable_totp(db: Connection, admin_id: UUID, now: datetime) -> None:
-    """From now on each sign-in needs a code."""
+    """Enables the second factor: each sign-in needs a code."""
     await db.execute(
         "UPDATE admins SET totp_enabled_at = $2, updated_at = $2 WHERE id = $1 AND totp_enabled_at IS NULL",
         admin_id, now,
@@ -94,7 +81,7 @@ async def enable_totp(db: Connection, admin_id: UUID, now: datetime) -> None:
 
 
 async def remove_totp(db: Connection, admin_id: UUID, now: datetime) -> None:
-    """No second factor any more."""
+    """Removes the second factor."""
     await db.execute(
         "UPDATE admins SET totp_secret = NULL, totp_enabled_at = NULL, updated_at = $2 WHERE id = $1", admin_id, now
     )

@@ -8,13 +8,13 @@ from uuid import UUID
 from control.accounts.access_tokens import Audience
 from control.db.pool import Connection
 
-# Whose sessions: the column that refers to them, and their table.
+# Owners of sessions: the column that refers to them, and their table.
 _OWNERS: Final[dict[Audience, tuple[str, str]]] = {"user": ("user_id", "users"), "admin": ("admin_id", "admins")}
 
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """A sign-in about to be written down. token: the first refresh token's hash."""
+    """A session to insert. token: hash of the first refresh token."""
 
     id: UUID
     owner_id: UUID
@@ -26,8 +26,8 @@ class NewSession:
 
 
 @dataclass(frozen=True, slots=True)
-class Presented:
-    """A refresh token that could not be used, and whose it is. is_over: its session is, or its owner may not act."""
+class PresentedRefreshToken:
+    """A refresh token that could not be used, and its owner. is_over: the session ended, or the owner is inactive."""
 
     session_id: UUID
     session_expires_at: datetime
@@ -38,10 +38,9 @@ class Presented:
 
 
 async def insert(db: Connection, audience: Audience, session: NewSession, now: datetime, known: str | None) -> bool:
-    """Session, first refresh token and the owner's last sign-in, in one round trip.
+    """Inserts session and first refresh token, and updates the owner's last sign-in, in one round trip.
 
-    False: the owner is gone, may not act, or has another password's hash than `known` by now. The owner's row is held
-    from here on."""
+    False: the owner is deleted, inactive, or has another password hash than `known`. Locks the owner's row."""
     column, table = _OWNERS[audience]
     done: Any = await db.execute(
         f"""
@@ -55,14 +54,14 @@ async def insert(db: Connection, audience: Audience, session: NewSession, now: d
         )
         INSERT INTO refresh_tokens (token_hash, session_id, issued_at, expires_at) SELECT $3, id, $8, $4 FROM session
         """,
-        session.id, session.owner_id, session.token, session.token_expires_at, session.expires_at,
-        session.address or None, session.user_agent, now, known,
-    )  # fmt: skip
+        *(session.id, session.owner_id, session.token, session.token_expires_at, session.expires_at),
+        *(session.address or None, session.user_agent, now, known),
+    )
     return bool(done == "INSERT 0 1")
 
 
 async def use_refresh(db: Connection, audience: Audience, token: bytes, now: datetime) -> tuple[UUID, datetime] | None:
-    """Session and its end, for a token that is good now; of two uses at once only one gets it."""
+    """Marks a valid token as used; returns session and its end. Of two concurrent uses only one succeeds."""
     column, table = _OWNERS[audience]
     row = await db.fetchrow(
         f"""
@@ -77,8 +76,8 @@ async def use_refresh(db: Connection, audience: Audience, token: bytes, now: dat
     return (row["id"], row["expires_at"]) if row else None
 
 
-async def find_refresh(db: Connection, audience: Audience, token: bytes, now: datetime) -> Presented | None:
-    """Why `use_refresh` found nothing."""
+async def find_refresh(db: Connection, audience: Audience, token: bytes, now: datetime) -> PresentedRefreshToken | None:
+    """Looks up a token that `use_refresh` refused."""
     column, table = _OWNERS[audience]
     row = await db.fetchrow(
         f"""
@@ -91,11 +90,13 @@ async def find_refresh(db: Connection, audience: Audience, token: bytes, now: da
     )  # fmt: skip
     if row is None:
         return None
-    return Presented(row["id"], row["expires_at"], row["used_at"], row["is_over"], row["owner_id"], row["email"])
+    return PresentedRefreshToken(
+        row["id"], row["expires_at"], row["used_at"], row["is_over"], row["owner_id"], row["email"]
+    )
 
 
 async def insert_refresh(db: Connection, token: bytes, session_id: UUID, now: datetime, expires_at: datetime) -> None:
-    """The next of a session's family."""
+    """Inserts a session's next refresh token."""
     await db.execute(
         "INSERT INTO refresh_tokens (token_hash, session_id, issued_at, expires_at) VALUES ($1, $2, $3, $4)",
         token, session_id, now, expires_at,
@@ -111,7 +112,7 @@ async def revoke(db: Connection, session_id: UUID, why: str, now: datetime) -> N
 
 
 async def revoke_all(db: Connection, audience: Audience, owner_id: UUID, why: str, now: datetime) -> None:
-    """Ends all sessions of somebody."""
+    """Ends all sessions of an owner."""
     column, _ = _OWNERS[audience]
     await db.execute(
         f"UPDATE sessions SET revoked_at = $3, revoked_why = $2 WHERE {column} = $1 AND revoked_at IS NULL",
@@ -120,7 +121,7 @@ async def revoke_all(db: Connection, audience: Audience, owner_id: UUID, why: st
 
 
 async def locked_until(db: Connection, audience: Audience, address: bytes) -> tuple[bool, datetime | None]:
-    """Whether failures of this address are on record, and until when it has to wait."""
+    """Returns whether failures of this address are recorded, and until when it has to wait."""
     row = await db.fetchrow(
         "SELECT locked_until FROM failed_sign_ins WHERE audience = $1 AND address_hash = $2", audience, address
     )
@@ -128,7 +129,7 @@ async def locked_until(db: Connection, audience: Audience, address: bytes) -> tu
 
 
 async def count_failure(db: Connection, audience: Audience, address: bytes, now: datetime, forget: datetime) -> int:
-    """Failures in a row, with this one. forget: those whose last is older count no more."""
+    """Counts a failure; returns the consecutive ones. forget: the count starts anew if the last one is older."""
     failures: int = await db.fetchval(
         """
         INSERT INTO failed_sign_ins AS f (audience, address_hash, failures, last_at) VALUES ($1, $2, 1, $3)
@@ -142,20 +143,20 @@ async def count_failure(db: Connection, audience: Audience, address: bytes, now:
 
 
 async def lock_address(db: Connection, audience: Audience, address: bytes, until: datetime) -> None:
-    """No password of this address is looked at before."""
+    """Refuses sign-ins with this address before `until`."""
     await db.execute(
         "UPDATE failed_sign_ins SET locked_until = $3 WHERE audience = $1 AND address_hash = $2",
         audience, address, until,
     )  # fmt: skip
 
 
-async def forget_failures(db: Connection, audience: Audience, address: bytes) -> None:
-    """A clean slate."""
+async def delete_failures(db: Connection, audience: Audience, address: bytes) -> None:
+    """Deletes the count of an address."""
     await db.execute("DELETE FROM failed_sign_ins WHERE audience = $1 AND address_hash = $2", audience, address)
 
 
 async def purge(db: Connection, now: datetime, forget: datetime, most: int) -> int:
-    """Deletes what is over, at most `most` rows of each kind; how many in all."""
+    """Deletes expired rows, up to `most` of each table; returns how many in all."""
     return sum(
         [
             await _purge(db, "sessions", "id", "expires_at", now, most),

@@ -1,4 +1,4 @@
-"""Random tokens that we hand out and keep only as a hash: 256 bits, so that a plain SHA-256 is enough."""
+"""Random tokens, stored as hashes only. They have 256 random bits, so a plain SHA-256 is enough."""
 
 import secrets
 from dataclasses import dataclass
@@ -6,19 +6,19 @@ from hashlib import sha256
 
 
 @dataclass(frozen=True, slots=True)
-class Fresh:
-    """A new token. text: for its holder. hash: for the database."""
+class NewToken:
+    """text: for the recipient. hash: for the database."""
 
     text: str
     hash: bytes
 
 
-def fresh() -> Fresh:
-    """A token that nobody guesses."""
+def new_token() -> NewToken:
+    """Returns a new random token."""
     text = secrets.token_urlsafe(32)
-    return Fresh(text, token_hash(text))
+    return NewToken(text, token_hash(text))
 
 
 def token_hash(text: str) -> bytes:
-    """As the database knows it."""
+    """Returns the hash that the database stores."""
     return sha256(text.encode()).digest()

@@ -7,30 +7,30 @@ from typing import Final
 import pyotp
 
 STEP_S: Final = 30
-# Steps before and after: clocks differ, and typing takes time (RFC 6238, 5.2).
+# Steps accepted before and after, for clock drift and typing time (RFC 6238, 5.2).
 WINDOW: Final = 1
 
 
 def new_secret() -> str:
-    """160 random bits in base32, as apps want it."""
+    """Returns 160 random bits in base32."""
     return pyotp.random_base32()
 
 
-def uri(secret: str, email: str, issuer: str) -> str:
-    """What an app's QR code holds."""
+def provisioning_uri(secret: str, email: str, issuer: str) -> str:
+    """Returns the content of the QR code for an authenticator app."""
     return pyotp.TOTP(secret).provisioning_uri(name=email, issuer_name=issuer)
 
 
-def code(secret: str, now: datetime) -> str:
-    """The code of this moment."""
+def code_at(secret: str, now: datetime) -> str:
+    """Returns the code at this time."""
     return pyotp.TOTP(secret).generate_otp(_step(now))
 
 
-def step_of(secret: str, given: str, now: datetime) -> int | None:
-    """The time step that the code is of, if it is one of those allowed now."""
-    maker, found = pyotp.TOTP(secret), None
+def find_step(secret: str, given: str, now: datetime) -> int | None:
+    """Returns the time step of the code, None if it is not valid within the window."""
+    generator, found = pyotp.TOTP(secret), None
     for step in range(_step(now) - WINDOW, _step(now) + WINDOW + 1):
-        if hmac.compare_digest(maker.generate_otp(step).encode(), given.encode()):
+        if hmac.compare_digest(generator.generate_otp(step).encode(), given.encode()):
             found = step
     return found
 

@@ -1,1 +1,1 @@
-"""Voice agents: their config and its versions, the templates they start from, and what makes one able to answer."""
+"""Voice agents: their config and its versions, their templates, and the reasons why one cannot answer."""

@@ -1,21 +1,21 @@
-"""AgentConfig: what an agent says and does; its JSON Schema is published, and `plan.py` turns it into a call's plan."""
+"""AgentConfig: what an agent says and does. Its JSON Schema is published; `plan.py` turns it into a call's plan."""
 
 from functools import cache
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from control.agents.phone import callable_number
-from control.platform.one_fault import OneFault
+from control.agents.destinations import callable_number
+from control.platform.union_errors import SingleUnionError
 from shared.plan import ToolName
 
 SCHEMA_ID: Final = "/schemas/agent-config.json"
-# What a database and a phone line can both carry: PostgreSQL takes no NUL.
+# Any text without NUL, which PostgreSQL does not store.
 PLAIN: Final = r"^[^\u0000]*$"
 FACT_NAME: Final = r"^[a-z][a-z0-9_]{0,39}$"
 LANGUAGE: Final = r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$"
 E164: Final = r"^(\+[1-9][0-9]{6,14})?$"
-MOST_CHOICES: Final = 7  # a plan's chain holds eight: one place is kept for the agent's voice_provider
+MOST_CHOICES: Final = 7  # a plan's chain holds eight: one is reserved for the agent's voice_provider
 SAFE_INTEGER: Final = 2**53 - 1
 
 FactName = Annotated[str, StringConstraints(pattern=FACT_NAME)]
@@ -26,18 +26,18 @@ Whole = Annotated[int, Field(ge=-SAFE_INTEGER, le=SAFE_INTEGER)]
 Real = Annotated[float, Field(allow_inf_nan=False, ge=-1e15, le=1e15)]
 Option = Annotated[
     bool | Whole | Real | OptionText | Annotated[list[OptionText], Field(max_length=100)],
-    OneFault("true, false, a number, a text of up to 2,000 characters or a list of up to 100 such texts"),
+    SingleUnionError("true, false, a number, a text of up to 2,000 characters or a list of up to 100 such texts"),
 ]
 Options = Annotated[dict[OptionName, Option], Field(max_length=30)]
 
 
-class Part(BaseModel):
-    """Base of the config and its parts: no conversion of types, no unknown field."""
+class ConfigPart(BaseModel):
+    """Base of the config and its parts: types are not converted, unknown fields are refused."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
-class Choice(Part):
+class Choice(ConfigPart):
     """One provider of a fallback chain."""
 
     provider: Provider = Field(description="Name in the provider catalogue.")
@@ -50,7 +50,7 @@ class Choice(Part):
 Chain = Annotated[list[Choice], Field(max_length=MOST_CHOICES)]
 
 
-class Speech(Part):
+class Speech(ConfigPart):
     """Who hears, thinks and speaks. Each list is a fallback chain, first choice first; an empty one means the
     workspace's and then the platform's default."""
 
@@ -61,13 +61,15 @@ class Speech(Part):
     )
 
 
-class Turn(Part):
+class Turn(ConfigPart):
     """Turn-taking."""
 
     silence_ms: int = Field(
-        default=600, ge=100, le=5_000,
+        default=600,
+        ge=100,
+        le=5_000,
         description="Milliseconds of silence, from the true end of the caller's speech, that end the caller's turn.",
-    )  # fmt: skip
+    )
     adaptive: bool = Field(
         default=True,
         description="Shorten that silence after a finished sentence; lengthen it while digits or an e-mail are given.",
@@ -79,7 +81,7 @@ class Turn(Part):
     smart_turn: bool = Field(default=False, description="Ask a model at each pause whether the caller is done.")
 
 
-class Limits(Part):
+class Limits(ConfigPart):
     """When a call is nudged or ended; 0 turns a limit off."""
 
     max_duration_s: int = Field(default=3_600, ge=0, le=86_400, description="Longest call, seconds.")
@@ -93,12 +95,15 @@ class Limits(Part):
         default=30, ge=0, le=86_400, description="Seconds of silence on both sides that end the call."
     )
     reply_s: float = Field(
-        default=8.0, ge=0, le=60, allow_inf_nan=False,
+        default=8.0,
+        ge=0,
+        le=60,
+        allow_inf_nan=False,
         description="Longest wait, seconds, for a reply's first audio before the agent apologises.",
-    )  # fmt: skip
+    )
 
 
-class Recording(Part):
+class Recording(ConfigPart):
     """Whether calls are recorded, and how callers consent to it: a recording without consent is refused."""
 
     enabled: bool = Field(default=False, description="Record calls.")
@@ -108,13 +113,17 @@ class Recording(Part):
         "given_otherwise: callers have consented before, as `statement` tells.",
     )
     announcement: str = Field(
-        default="", max_length=500, pattern=PLAIN,
+        default="",
+        max_length=500,
+        pattern=PLAIN,
         description="Said at the start of a recorded call; up to 500 characters; may hold {placeholders}.",
-    )  # fmt: skip
+    )
     statement: str = Field(
-        default="", max_length=1_000, pattern=PLAIN,
+        default="",
+        max_length=1_000,
+        pattern=PLAIN,
         description="Where and how callers gave their consent; up to 1000 characters; kept with the version as proof.",
-    )  # fmt: skip
+    )
 
     @model_validator(mode="after")
     def _consented(self) -> "Recording":
@@ -127,32 +136,40 @@ class Recording(Part):
         return self
 
 
-class AgentConfig(Part):
+class AgentConfig(ConfigPart):
     """What an agent says and does. Texts may hold {placeholders}, filled from `facts` when a call begins."""
 
     prompt: str = Field(
-        default="", max_length=30_000, pattern=PLAIN,
+        default="",
+        max_length=30_000,
+        pattern=PLAIN,
         description="Instructions and facts for the language model; up to 30,000 characters.",
-    )  # fmt: skip
+    )
     greeting: str = Field(
-        default="", max_length=1_400, pattern=PLAIN,
+        default="",
+        max_length=1_400,
+        pattern=PLAIN,
         description="The agent's first words, up to 1,400 characters; empty: the agent waits for the caller.",
-    )  # fmt: skip
+    )
     language: str = Field(default="en", max_length=20, pattern=LANGUAGE, description="BCP 47 tag, such as en or pt-BR.")
     goodbye: str = Field(
-        default="Goodbye.", max_length=400, pattern=PLAIN,
+        default="Goodbye.",
+        max_length=400,
+        pattern=PLAIN,
         description="The agent's last words when it ends a call; up to 400 characters.",
-    )  # fmt: skip
+    )
     facts: dict[FactName, Annotated[str, StringConstraints(min_length=1, max_length=4_000, pattern=PLAIN)]] = Field(
-        default={}, max_length=100,
+        default={},
+        max_length=100,
         description="What the {placeholders} of prompt, greeting, goodbye and announcement stand for; up to 100.",
-    )  # fmt: skip
+    )
     speech: Speech = Field(default=Speech(), description="Providers; left out, the defaults.")
     voices: dict[Provider, Options] = Field(
-        default={}, max_length=8,
+        default={},
+        max_length=8,
         description="Options of each voice provider, used whenever it speaks for this agent, as first choice or as "
         "fallback: so that a fallback sounds alike.",
-    )  # fmt: skip
+    )
     turn: Turn = Field(default=Turn(), description="Turn-taking.")
     tools: list[ToolName] = Field(
         default=["end_call", "collect_digits", "transfer"],
@@ -162,9 +179,10 @@ class AgentConfig(Part):
     limits: Limits = Field(default=Limits(), description="When a call is nudged or ended.")
     recording: Recording = Field(default=Recording(), description="Recording and consent.")
     fallback_number: Annotated[str, AfterValidator(callable_number)] = Field(
-        default="", pattern=E164,
+        default="",
+        pattern=E164,
         description="E.164 number for callers who want a person; empty: a message is taken instead.",
-    )  # fmt: skip
+    )
 
     @model_validator(mode="after")
     def _each_tool_once(self) -> "AgentConfig":
@@ -175,14 +193,14 @@ class AgentConfig(Part):
 
 @cache
 def json_schema() -> dict[str, Any]:
-    """The published JSON Schema (draft 2020-12). It tells shapes and bounds; that recording needs consent and that the
-    fallback number can be dialled is told in words, and checked on top."""
+    """The published JSON Schema (draft 2020-12). It states types and bounds. Two rules are stated in its descriptions
+    only, and are checked in addition: recording needs consent, and the fallback number can be dialled."""
     schema: dict[str, Any] = _closed(AgentConfig.model_json_schema())
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA_ID, **schema}
 
 
 def _closed(schema: Any) -> Any:
-    """With no other names allowed where names have a pattern, as validation has it."""
+    """Forbids other names where names have a pattern, as the validation does."""
     if isinstance(schema, list):
         return [_closed(item) for item in schema]
     if not isinstance(schema, dict):

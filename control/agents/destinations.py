@@ -1,5 +1,4 @@
-"""Which numbers calls may go to, placed or put through: the guard against toll fraud, as far as a number alone tells.
-Pure."""
+"""Which numbers calls and transfers may go to: the protection against toll fraud that a number alone allows. Pure."""
 
 import re
 from collections.abc import Collection
@@ -10,29 +9,35 @@ from phonenumbers import PhoneNumberType
 
 from shared.errors import Invalid
 
-# Where calls may go besides the countries of the workspace's own numbers.
+# Countries that calls may go to, besides those of the workspace's own numbers.
 ALWAYS: Final = frozenset({"US", "CA"})
-# Kinds that cost about what an ordinary call costs. Premium-rate and shared-cost numbers, personal numbers (a known
-# trick), pagers and whatever nobody knows are not called.
-ORDINARY: Final = frozenset({
-    PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE,
-    PhoneNumberType.TOLL_FREE, PhoneNumberType.VOIP, PhoneNumberType.UAN,
-})  # fmt: skip
+# Types that cost about as much as an ordinary call. Premium-rate and shared-cost numbers, personal numbers (often used
+# for fraud), pagers and unknown types are not called.
+ORDINARY: Final = frozenset(
+    {
+        PhoneNumberType.FIXED_LINE,
+        PhoneNumberType.MOBILE,
+        PhoneNumberType.FIXED_LINE_OR_MOBILE,
+        PhoneNumberType.TOLL_FREE,
+        PhoneNumberType.VOIP,
+        PhoneNumberType.UAN,
+    }
+)
 PARAM: Final = "phone_number_to_call"
-# Kept free for films and tests: they reach nobody, and cost nothing, where ordinary numbers of their area are called.
+# Reserved for films and tests: they reach nobody and cost nothing. They are treated as ordinary numbers of their area.
 _FICTION: Final = re.compile(r"\+1555\d{7}|\+1(?P<area>[2-9]\d{2})55501\d{2}|\+447700900\d{3}")
-# North America's premium exchange, in every area; the tables take it for an ordinary one.
+# North America's premium exchange, in every area; phonenumbers takes it for an ordinary one.
 _PREMIUM: Final = re.compile(r"\+1\d{3}976\d{4}")
-_DEAR: Final = "Premium-rate, shared-cost and personal numbers are not called."
+_EXPENSIVE: Final = "Premium-rate, shared-cost and personal numbers are not called."
 
 
-def destination(text: str, param: str = PARAM) -> tuple[str, str]:
+def parse_destination(text: str, param: str = PARAM) -> tuple[str, str]:
     """The number in E.164 and its country (ISO 3166, two letters). Raises Invalid (codes number_invalid,
     number_refused)."""
     if not re.fullmatch(r"\+[1-9][0-9]{6,14}", text):
         raise _invalid(param, "must be a number in E.164, like +14155550100")
     if _PREMIUM.fullmatch(text):
-        raise _refused(param, _DEAR)
+        raise _refused(param, _EXPENSIVE)
     try:
         number = phonenumbers.parse(_ordinary(text))
     except phonenumbers.NumberParseException:
@@ -41,34 +46,45 @@ def destination(text: str, param: str = PARAM) -> tuple[str, str]:
         raise _invalid(param, "is no phone number of its country")
     country = phonenumbers.region_code_for_number(number) or ""
     if len(country) != 2:
-        # Satellite phones and the like: codes without a country.
+        # Codes without a country, such as those of satellite phones.
         raise _refused(param, "Numbers without a country, such as those of satellite phones, are not called.")
     if phonenumbers.number_type(number) not in ORDINARY:
-        raise _refused(param, _DEAR)
+        raise _refused(param, _EXPENSIVE)
     return text, country
 
 
 def require_allowed(country: str, own: Collection[str], chosen: Collection[str], param: str = PARAM) -> None:
-    """chosen: the countries that were set for the workspace; without them those of its own numbers and ALWAYS. Raises
-    Invalid (code country_not_allowed)."""
+    """chosen: the countries that were set for the workspace; without any, ALWAYS and those of its own numbers (`own`)
+    are allowed. Raises Invalid (code country_not_allowed)."""
     allowed = set(chosen) if chosen else ALWAYS | set(own)
     if country not in allowed:
-        listed = ", ".join(sorted(allowed))
+        countries = ", ".join(sorted(allowed))
         raise Invalid(
-            f"This workspace does not call {country}; it may call {listed}.", code="country_not_allowed", param=param
+            f"This workspace does not call {country}; it may call {countries}.", code="country_not_allowed", param=param
         )
 
 
-def country_of(number: str) -> str | None:
-    """Where one of our own numbers stands; None when it cannot be told."""
+def callable_number(text: str) -> str:
+    """The number itself, if it is empty or may be called. Raises ValueError."""
+    if not text:
+        return text
     try:
-        return destination(number)[1]
+        parse_destination(text, "fallback_number")
+    except Invalid as fault:
+        raise ValueError(fault.message) from None
+    return text
+
+
+def country_of(number: str) -> str | None:
+    """The country of one of our own numbers; None when it is unknown."""
+    try:
+        return parse_destination(number)[1]
     except Invalid:
         return None
 
 
 def _ordinary(number: str) -> str:
-    """The number itself; for one of fiction, which the tables don't know, one of the same area that they do."""
+    """The number itself; for a reserved one, which phonenumbers does not know, an ordinary one of the same area."""
     fiction = _FICTION.fullmatch(number)
     if fiction is None:
         return number

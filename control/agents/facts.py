@@ -11,13 +11,13 @@ from control.agents.config import AgentConfig
 PLACEHOLDER: Final = re.compile(r"\{([a-z][a-z0-9_]{0,39})\}")
 
 
-def fill(text: str, facts: Mapping[str, str]) -> str:
-    """The text with its placeholders filled, once: a fact that holds braces is not looked into. Unknown ones stay."""
+def fill_placeholders(text: str, facts: Mapping[str, str]) -> str:
+    """The text with its placeholders filled once: braces inside a fact are not filled again. Unknown ones stay."""
     return PLACEHOLDER.sub(lambda found: facts.get(found[1], found[0]), text)
 
 
-def texts(config: AgentConfig) -> dict[str, str]:
-    """The texts that may hold placeholders and are said or thought, by their field's name."""
+def find_texts(config: AgentConfig) -> dict[str, str]:
+    """The texts that may hold placeholders and are spoken or sent to the language model, by their field's name."""
     announcement = config.recording.announcement if announces(config) else ""
     return {
         "greeting": config.greeting,
@@ -28,32 +28,34 @@ def texts(config: AgentConfig) -> dict[str, str]:
 
 
 def announces(config: AgentConfig) -> bool:
-    """Whether the caller is told of the recording."""
+    """Whether the agent announces the recording."""
     return config.recording.enabled and config.recording.consent == "announced"
 
 
-def placeholders(config: AgentConfig) -> tuple[str, ...]:
+def find_placeholders(config: AgentConfig) -> tuple[str, ...]:
     """All placeholders, in the order of their first mention."""
-    return tuple(dict.fromkeys(found[1] for text in texts(config).values() for found in PLACEHOLDER.finditer(text)))
+    return tuple(
+        dict.fromkeys(found[1] for text in find_texts(config).values() for found in PLACEHOLDER.finditer(text))
+    )
 
 
-def missing(config: AgentConfig) -> tuple[str, ...]:
+def missing_facts(config: AgentConfig) -> tuple[str, ...]:
     """The placeholders without a fact."""
-    return tuple(name for name in placeholders(config) if not config.facts.get(name, "").strip())
+    return tuple(name for name in find_placeholders(config) if not config.facts.get(name, "").strip())
 
 
-def missing_of(stored: Mapping[str, Any]) -> tuple[str, ...]:
-    """The same for a config as stored; nothing can be told of one that an older schema allowed."""
+def missing_facts_of(stored: Mapping[str, Any]) -> tuple[str, ...]:
+    """The same for a stored config; empty for one that only an older schema allowed."""
     try:
-        return missing(AgentConfig.model_validate(stored))
+        return missing_facts(AgentConfig.model_validate(stored))
     except ValidationError:
         return ()
 
 
-def preview(default_config: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """What an agent made from a template's config begins with, and the facts that it needs."""
+def preview_template(default_config: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The config of an agent made from a template, and the facts that it still needs."""
     try:
         config = AgentConfig.model_validate(default_config)
     except ValidationError:
         return dict(default_config), ()
-    return config.model_dump(), missing(config)
+    return config.model_dump(), missing_facts(config)

@@ -1,14 +1,14 @@
-"""How one config is laid over another: JSON Merge Patch (RFC 7396)."""
+"""Merges configs: JSON Merge Patch (RFC 7396)."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
-def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with `over` laid on it; both stay as they are.
+def merge_patch(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of `base` with `over` merged into it.
 
-    Objects are merged, field by field and however deep; a null takes a field away, so that its default holds;
-    everything else, lists too, replaces what was there.
+    Objects are merged field by field, at any depth; a null removes a field, so that its default applies; any other
+    value, also a list, replaces the one before.
     """
     merged = dict(base)
     for name, value in over.items():
@@ -16,7 +16,7 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
             merged.pop(name, None)
         elif isinstance(value, Mapping):
             below = merged.get(name)
-            merged[name] = merge(below if isinstance(below, Mapping) else {}, value)
+            merged[name] = merge_patch(below if isinstance(below, Mapping) else {}, value)
         else:
             merged[name] = value
     return merged

@@ -1,4 +1,4 @@
-"""What the agents' tables hold, as values."""
+"""Agents, their versions and templates as values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ Config = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class AgentPolicy:
-    """standins: providers that are made for tests may answer calls (never so in production)."""
+    """standins: providers made for tests may answer calls (never in production)."""
 
     standins: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
-    """What a version holds. config: as AgentConfig writes it."""
+class AgentContent:
+    """The content of a version. config: a dumped AgentConfig."""
 
     name: str
     config: Config
@@ -30,7 +30,7 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
+class AgentNumber:
     """A phone number as an agent shows it."""
 
     id: UUID
@@ -40,7 +40,7 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
-class Stats:
+class AgentStats:
     """total_calls: all without test calls. avg_duration: seconds a call, 0 without calls."""
 
     total_calls: int
@@ -48,26 +48,26 @@ class Stats:
 
 
 @dataclass(frozen=True, slots=True)
-class Agent:
-    """An agent and its version in force."""
+class VoiceAgent:
+    """An agent and its current version."""
 
     id: UUID
     workspace_id: UUID
     status: Status
     version: int
-    content: Content
+    content: AgentContent
     template_id: UUID | None
     template_name: str | None
-    number: Number | None
-    stats: Stats
+    number: AgentNumber | None
+    stats: AgentStats
     activated_at: datetime | None
     created_at: datetime
     updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """An agent's line in a list. phone_number: E.164."""
+class AgentSummary:
+    """An agent in a list. phone_number: E.164."""
 
     id: UUID
     name: str
@@ -79,8 +79,8 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class VersionLine:
-    """A version's line in a list."""
+class VersionSummary:
+    """A version in a list."""
 
     version: int
     name: str
@@ -89,20 +89,20 @@ class VersionLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class AgentVersion:
     """A version; never changed once written."""
 
     workspace_id: UUID
     agent_id: UUID
     version: int
-    content: Content
+    content: AgentContent
     created_by: UUID | None
     created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
-    """What an agent is made of. config, voice_config: as given, laid over the template's."""
+class AgentDraft:
+    """Input of a new agent. config, voice_config: merged into the template's."""
 
     name: str
     template_id: UUID | None = None
@@ -113,10 +113,10 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
-    """What shall change; None or UNSET leaves as it is. config, voice_config: laid over what is there.
+class AgentEdit:
+    """Changes of an agent; None or UNSET leaves a value as it is. config, voice_config: merged into the current ones.
 
-    voice_provider, phone_number_id: None takes it away. expected_version: refuse if another one is in force.
+    voice_provider, phone_number_id: None removes it. expected_version: refuse if another version is current.
     """
 
     name: str | None = None
@@ -129,7 +129,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """What agents start from. default_config: a part of an AgentConfig. usage_count: agents that started from it."""
+    """A template that agents are made from. default_config: a part of an AgentConfig. usage_count: its agents."""
 
     id: UUID
     slug: str | None

@@ -1,4 +1,4 @@
-"""An agent's version as a call's plan."""
+"""Makes a call's plan from an agent's version."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -6,57 +6,61 @@ from typing import Any, Final
 import msgspec
 
 from control.agents.config import AgentConfig, Choice
-from control.agents.facts import announces, fill
-from control.agents.model import Content, Version
-from control.agents.providers import KINDS, Kind, Offers
+from control.agents.facts import announces, fill_placeholders
+from control.agents.model import AgentContent, AgentVersion
+from control.agents.providers import KINDS, Kind, ProviderOffers
 from shared.plan import CallPlan, PlanError, decode_plan
 
 LONGEST_CHAIN: Final = 8
 
 
-def to_plan(version: Version, offers: Offers, *, call_id: str = "") -> CallPlan:
-    """The plan of a call that this version answers. Holds no keys: whoever hands it to media adds them, sealed.
+def make_plan(version: AgentVersion, offers: ProviderOffers, *, call_id: str = "") -> CallPlan:
+    """The plan of a call that this version answers. It holds no keys: AnsweringAgent.make_plan adds them.
 
-    Providers that cannot serve today are left out of the chains. Raises PlanError naming every field at fault: a chain
-    without anybody left, or a text that its facts made too long.
+    Providers that cannot serve now are left out of the chains. Raises PlanError that names every invalid field: a chain
+    without a provider, or a text that its facts made too long.
     """
     content = version.content
     config = AgentConfig.model_validate(content.config)
-    chains = {kind: chain(content, config, kind, offers) for kind in KINDS}
+    chains = {kind: make_chain(content, config, kind, offers) for kind in KINDS}
     empty = [kind for kind, choices in chains.items() if not choices]
     if empty:
         raise PlanError(f"plan: {'; '.join(f'{kind}: no provider can serve' for kind in empty)}")
-    return decode_plan(msgspec.json.encode({
-        "agent": _agent(content.name, config),
-        **chains,
-        "turn": config.turn.model_dump(),
-        "limits": config.limits.model_dump(),
-        "tools": config.tools,
-        "recording": config.recording.enabled,
-        "call_id": call_id,
-        "workspace_id": str(version.workspace_id),
-        "agent_id": str(version.agent_id),
-    }))  # fmt: skip
+    return decode_plan(
+        msgspec.json.encode(
+            {
+                "agent": _agent(content.name, config),
+                **chains,
+                "turn": config.turn.model_dump(),
+                "limits": config.limits.model_dump(),
+                "tools": config.tools,
+                "recording": config.recording.enabled,
+                "call_id": call_id,
+                "workspace_id": str(version.workspace_id),
+                "agent_id": str(version.agent_id),
+            }
+        )
+    )
 
 
-def chain(content: Content, config: AgentConfig, kind: Kind, offers: Offers) -> list[dict[str, Any]]:
-    """Who serves, first choice first: those that the agent names, else the defaults; at most eight, none unusable.
+def make_chain(content: AgentContent, config: AgentConfig, kind: Kind, offers: ProviderOffers) -> list[dict[str, Any]]:
+    """The usable providers, first choice first: those that the agent names, else the defaults; at most eight.
 
     Options, the later ones winning: the platform's; for voices, the agent's `voices` and, for its voice_provider,
     voice_config; the choice's own.
     """
-    made = []
-    for choice in wanted(content, config, kind, offers):
+    providers = []
+    for choice in wanted_chain(content, config, kind, offers):
         offer = offers.get(choice.provider)
-        if offer is None or offers.fault(choice.provider, kind):
+        if offer is None or offers.find_fault(choice.provider, kind):
             continue
         voice = _voice(content, config, choice.provider) if kind == "tts" else {}
-        made.append({"provider": choice.provider, "options": {**offer.defaults(kind), **voice, **choice.options}})
-    return made[:LONGEST_CHAIN]
+        providers.append({"provider": choice.provider, "options": {**offer.defaults(kind), **voice, **choice.options}})
+    return providers[:LONGEST_CHAIN]
 
 
-def wanted(content: Content, config: AgentConfig, kind: Kind, offers: Offers) -> Sequence[Choice]:
-    """The chain that the agent asks for, usable or not; the agent's voice_provider comes first among voices."""
+def wanted_chain(content: AgentContent, config: AgentConfig, kind: Kind, offers: ProviderOffers) -> Sequence[Choice]:
+    """The chain that the agent asks for, usable or not; the agent's voice_provider is the first of the voices."""
     named: list[Choice] = getattr(config.speech, kind)
     choices = named or [Choice(provider=name) for name in offers.defaults(kind)]
     if kind != "tts" or content.voice_provider is None:
@@ -66,7 +70,7 @@ def wanted(content: Content, config: AgentConfig, kind: Kind, offers: Offers) ->
     return [*(mine or [Choice(provider=content.voice_provider)]), *others]
 
 
-def _voice(content: Content, config: AgentConfig, provider: str) -> Mapping[str, Any]:
+def _voice(content: AgentContent, config: AgentConfig, provider: str) -> Mapping[str, Any]:
     own = content.voice_config if provider == content.voice_provider else {}
     return {**config.voices.get(provider, {}), **own}
 
@@ -77,9 +81,9 @@ def _agent(name: str, config: AgentConfig) -> dict[str, str]:
         greeting = f"{config.recording.announcement} {greeting}".rstrip()
     return {
         "name": name,
-        "greeting": fill(greeting, config.facts),
-        "prompt": fill(config.prompt, config.facts),
+        "greeting": fill_placeholders(greeting, config.facts),
+        "prompt": fill_placeholders(config.prompt, config.facts),
         "language": config.language,
-        "goodbye": fill(config.goodbye, config.facts),
+        "goodbye": fill_placeholders(config.goodbye, config.facts),
         "fallback_number": config.fallback_number,
     }

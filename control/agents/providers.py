@@ -1,4 +1,4 @@
-"""Which providers an agent may name, and which of them could take part in a call today."""
+"""Which providers an agent may name, and which of them can serve a call now."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ KINDS: Final[tuple[Kind, ...]] = ("stt", "llm", "tts")
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
-    """A provider of the catalogue as one workspace sees it. Whether there are keys is known here, never the keys.
+class ProviderOffer:
+    """A provider of the catalogue as one workspace sees it: whether there are keys, never the keys.
 
     kinds: what it can do. config: the platform's options by kind. options: what an agent may set, by kind.
     priority: the lower, the earlier in a default chain. allowed: the workspace has not turned it off.
@@ -32,23 +32,23 @@ class Offer:
 
     def defaults(self, kind: Kind) -> Mapping[str, Any]:
         """The platform's options for this kind."""
-        given = self.config.get(kind)
-        return given if isinstance(given, Mapping) else {}
+        options = self.config.get(kind)
+        return options if isinstance(options, Mapping) else {}
 
 
-class Offers:
-    """All of a workspace's, in the order of default chains. standins: those made for tests may be used."""
+class ProviderOffers:
+    """All providers of a workspace, in the order of default chains. standins: those made for tests may be used."""
 
-    def __init__(self, offers: Iterable[Offer], *, standins: bool = False) -> None:
+    def __init__(self, offers: Iterable[ProviderOffer], *, standins: bool = False) -> None:
         self._all = {offer.provider: offer for offer in sorted(offers, key=lambda o: (o.priority, o.provider))}
         self._standins = standins
 
-    def get(self, provider: str) -> Offer | None:
-        """One by its name."""
+    def get(self, provider: str) -> ProviderOffer | None:
+        """A provider by its name."""
         return self._all.get(provider)
 
-    def fault(self, provider: str, kind: Kind) -> str:
-        """Why it cannot do this in a call today; empty if it can."""
+    def find_fault(self, provider: str, kind: Kind) -> str:
+        """Why the provider cannot serve as this kind now; empty if it can."""
         offer = self._all.get(provider)
         if offer is None or kind not in offer.kinds:
             return f"there is no {kind} provider {provider!r}"
@@ -63,8 +63,9 @@ class Offers:
         return ""
 
     def defaults(self, kind: Kind) -> list[str]:
-        """The chain of an agent that names none: all that could serve, but never a stand-in for the real thing."""
+        """The chain of an agent that names none: all providers that can serve, except those made for tests."""
         return [
-            name for name, offer in self._all.items()
-            if kind in offer.kinds and not offer.for_tests and not self.fault(name, kind)
-        ]  # fmt: skip
+            name
+            for name, offer in self._all.items()
+            if kind in offer.kinds and not offer.for_tests and not self.find_fault(name, kind)
+        ]

@@ -1,4 +1,4 @@
-"""Whether an agent can really answer a call: everything that stands in the way, at once."""
+"""Whether an agent can answer a call: finds all reasons against it at once."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,68 +6,70 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from control.agents.config import AgentConfig
-from control.agents.facts import missing
-from control.agents.model import Content, Number, Version
-from control.agents.plan import chain, to_plan, wanted
-from control.agents.providers import KINDS, Kind, Offers
-from control.agents.transfers import PARAM, Reach, fault_of
+from control.agents.facts import missing_facts
+from control.agents.model import AgentContent, AgentNumber, AgentVersion
+from control.agents.plan import make_chain, make_plan, wanted_chain
+from control.agents.providers import KINDS, Kind, ProviderOffers
+from control.agents.transfers import PARAM, DialScope, find_fault
 from shared.errors import Conflict
 from shared.plan import PlanError
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
-    """One thing that stands in the way. param: the field at fault."""
+class ReadinessReason:
+    """One reason why an agent cannot answer. param: the field at fault."""
 
     param: str
     message: str
 
 
-def reasons(version: Version, number: Number | None, offers: Offers, reach: Reach) -> list[Reason]:
-    """What of the agent itself stands in the way; the workspace is not looked at, but for where its calls may go."""
-    found = list(_content_reasons(version, offers, reach))
+def find_reasons(
+    version: AgentVersion, number: AgentNumber | None, offers: ProviderOffers, scope: DialScope
+) -> list[ReadinessReason]:
+    """The reasons in the agent itself. Of the workspace only its dial scope is checked."""
+    found = list(_content_reasons(version, offers, scope))
     if number is None:
-        found.append(Reason("phone_number_id", "it has no phone number"))
+        found.append(ReadinessReason("phone_number_id", "it has no phone number"))
     elif number.status != "active":
-        found.append(Reason("phone_number_id", f"its phone number is {number.status}, not active"))
+        found.append(ReadinessReason("phone_number_id", f"its phone number is {number.status}, not active"))
     return found
 
 
-def refusal(found: Sequence[Reason]) -> Conflict:
-    """The answer that tells all of them."""
-    told = "; ".join(f"{reason.param}: {reason.message}" for reason in found)
-    return Conflict(f"This agent cannot answer calls: {told}.", code="cannot_answer", param=found[0].param)
+def make_refusal(found: Sequence[ReadinessReason]) -> Conflict:
+    """The error that names all of the reasons."""
+    text = "; ".join(f"{reason.param}: {reason.message}" for reason in found)
+    return Conflict(f"This agent cannot answer calls: {text}.", code="cannot_answer", param=found[0].param)
 
 
-def _content_reasons(version: Version, offers: Offers, reach: Reach) -> Iterator[Reason]:
+def _content_reasons(version: AgentVersion, offers: ProviderOffers, scope: DialScope) -> Iterator[ReadinessReason]:
     try:
         config = AgentConfig.model_validate(version.content.config)
     except ValidationError as error:
         for fault in error.errors(include_url=False):
-            yield Reason(".".join(("config", *map(str, fault["loc"]))), fault["msg"])
+            yield ReadinessReason(".".join(("config", *map(str, fault["loc"]))), fault["msg"])
         return
     if not (config.prompt.strip() or config.greeting.strip()):
-        yield Reason("config.prompt", "it has neither prompt nor greeting")
-    for name in missing(config):
-        yield Reason(f"config.facts.{name}", "its texts need this fact")
-    if refused := fault_of(config.fallback_number, reach):
-        yield Reason(PARAM, refused.message)
-    silent = [kind for kind in KINDS if not chain(version.content, config, kind, offers)]
+        yield ReadinessReason("config.prompt", "it has neither prompt nor greeting")
+    for name in missing_facts(config):
+        yield ReadinessReason(f"config.facts.{name}", "its texts need this fact")
+    if refused := find_fault(config.fallback_number, scope):
+        yield ReadinessReason(PARAM, refused.message)
+    silent = [kind for kind in KINDS if not make_chain(version.content, config, kind, offers)]
     for kind in silent:
-        yield Reason(f"config.speech.{kind}", _why(version.content, config, kind, offers))
+        yield ReadinessReason(f"config.speech.{kind}", _why(version.content, config, kind, offers))
     if not silent:
         yield from _plan_reasons(version, offers)
 
 
-def _why(content: Content, config: AgentConfig, kind: Kind, offers: Offers) -> str:
-    asked = wanted(content, config, kind, offers)
+def _why(content: AgentContent, config: AgentConfig, kind: Kind, offers: ProviderOffers) -> str:
+    asked = wanted_chain(content, config, kind, offers)
     if not asked:
         return "no provider is in service by default"
-    return "none can serve: " + ", ".join(dict.fromkeys(offers.fault(choice.provider, kind) for choice in asked))
+    return "none can serve: " + ", ".join(dict.fromkeys(offers.find_fault(choice.provider, kind) for choice in asked))
 
 
-def _plan_reasons(version: Version, offers: Offers) -> Iterator[Reason]:
+def _plan_reasons(version: AgentVersion, offers: ProviderOffers) -> Iterator[ReadinessReason]:
     try:
-        to_plan(version, offers)
+        make_plan(version, offers)
     except PlanError as error:
-        yield Reason("config", str(error).removeprefix("plan: "))
+        yield ReadinessReason("config", str(error).removeprefix("plan: "))

@@ -1,4 +1,4 @@
-"""The rules of voice agents: made from templates, changed by versions, live only when they can really answer."""
+"""The rules of voice agents: made from templates, changed by versions, live only while they can answer."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -7,18 +7,29 @@ from uuid import UUID
 
 from msgspec import UNSET
 
-from control.agents import store, store_answering, store_providers, store_templates, store_versions
-from control.agents.answering import Answering
-from control.agents.check import parse_config, parse_options, require_known
-from control.agents.merge import merge
-from control.agents.model import Agent, AgentPolicy, Content, Draft, Edit, Listed, Version, VersionLine
-from control.agents.providers import Offers
-from control.agents.readiness import Reason, reasons, refusal
-from control.agents.transfers import Reach, fallback_of, reach_of, require_not_ours
+from control.agents import read_agents, store, store_providers, store_templates, store_versions
+from control.agents import read_answering_agent
+from control.agents.lookup import AgentLookup
+from control.agents.merge import merge_patch
+from control.agents.model import (
+    AgentContent,
+    AgentDraft,
+    AgentEdit,
+    AgentPolicy,
+    AgentSummary,
+    AgentVersion,
+    VersionSummary,
+    VoiceAgent,
+)
+from control.agents.ports import NumberAssigner
+from control.agents.providers import ProviderOffers
+from control.agents.readiness import ReadinessReason, find_reasons, make_refusal
+from control.agents.transfers import DialScope, make_dial_scope, require_not_ours, stored_fallback
+from control.agents.validation import parse_config, parse_options, require_known
 from control.db.pool import Connection
-from control.platform.audit import Actor, Change, record
+from control.platform.audit import Actor, Change, record_change
 from control.workspaces.service import Workspaces
-from shared.errors import Conflict, Invalid, Missing
+from shared.errors import Conflict, Invalid, NotFound
 from shared.ids import new_id
 from shared.secrets import Sealer
 
@@ -26,185 +37,217 @@ from shared.secrets import Sealer
 class Agents:
     """Every method works within the request's transaction and the scope of its workspace."""
 
-    def __init__(self, *, workspaces: Workspaces, policy: AgentPolicy) -> None:
+    def __init__(self, *, workspaces: Workspaces, numbers: NumberAssigner, policy: AgentPolicy) -> None:
         self._workspaces = workspaces
+        self._numbers = numbers
         self._policy = policy
 
-    def answering(self, sealer: Sealer) -> Answering:
-        """For whoever leads calls to agents. sealer: opens the providers' keys."""
-        return Answering(self._policy, sealer)
+    def make_lookup(self, sealer: Sealer) -> AgentLookup:
+        """The lookup that finds the agent of a call. sealer: opens the providers' keys."""
+        return AgentLookup(self._policy, sealer)
 
-    async def find(
+    async def list_page(
         self, db: Connection, workspace_id: UUID, *, status: str | None, search: str | None, offset: int, limit: int
-    ) -> tuple[list[Listed], int]:
-        """A page, newest first, and how many there are in all. search: a part of the name."""
-        total = await store.count_matching(db, workspace_id, status, search)
-        return await store.select_agents(db, workspace_id, status, search, offset, limit), total
+    ) -> tuple[list[AgentSummary], int]:
+        """A page, newest first, and the total. search: a part of the name."""
+        total = await read_agents.count_matching(db, workspace_id, status, search)
+        return await read_agents.select_agents(db, workspace_id, status, search, offset, limit), total
 
-    async def get(self, db: Connection, workspace_id: UUID, agent_id: UUID) -> Agent:
-        """Raises Missing."""
-        return _found(await store.select_agent(db, workspace_id, agent_id))
+    async def get(self, db: Connection, workspace_id: UUID, agent_id: UUID) -> VoiceAgent:
+        """Raises NotFound."""
+        return _require_agent(await read_agents.select_agent(db, workspace_id, agent_id))
 
-    async def create(self, db: Connection, workspace_id: UUID, actor: Actor, draft: Draft, now: datetime) -> Agent:
-        """A draft at version 1; the given config is laid over the template's. Raises Conflict (codes agent_limit,
+    async def create(
+        self, db: Connection, workspace_id: UUID, actor: Actor, draft: AgentDraft, now: datetime
+    ) -> VoiceAgent:
+        """Inserts a draft at version 1; its config is merged into the template's. Raises Conflict (codes agent_limit,
         name_taken, number_taken, number_inactive, workspace_suspended) and Invalid, which names the field."""
         await self._require_open(db, workspace_id)
-        await self._require_room(db, workspace_id)
-        content = await self._content(db, workspace_id, await _base(db, draft.template_id), _first_edit(draft))
-        first = Version(workspace_id, UUID(new_id()), 1, content, actor.id, now)
+        await self._require_capacity(db, workspace_id)
+        content = await self._content(db, workspace_id, await _make_base(db, draft.template_id), _first_edit(draft))
+        first = AgentVersion(workspace_id, UUID(new_id()), 1, content, actor.id, now)
         if not await store.insert_agent(db, first, draft.template_id):
             raise _name_taken(content.name)
         await store_versions.insert_version(db, first)
         if draft.phone_number_id is not None:
             await _require_free(db, workspace_id, draft.phone_number_id)
-            await store.assign_number(db, workspace_id, draft.phone_number_id, first.agent_id)
+            await self._numbers.assign(db, workspace_id, draft.phone_number_id, first.agent_id)
         return await self.get(db, workspace_id, first.agent_id)
 
     async def update(
-        self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, edit: Edit, now: datetime
-    ) -> Agent:
-        """What really changes makes a new version, in force at once. A live agent stays able to answer.
+        self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, edit: AgentEdit, now: datetime
+    ) -> VoiceAgent:
+        """A change makes a new version, current at once. A live agent must stay able to answer.
 
-        Raises Missing, Invalid, and Conflict (codes version_mismatch, name_taken, cannot_answer, number_…,
+        Raises NotFound, Invalid, and Conflict (codes version_mismatch, name_taken, cannot_answer, number_…,
         workspace_suspended).
         """
         await self._require_open(db, workspace_id)
-        before = await _locked(db, workspace_id, agent_id, edit.expected_version)
-        content = await self._content(db, workspace_id, before.content, edit, fallback_of(before.content.config))
-        return await self._put_in_force(db, before, content, edit, actor, now)
+        before = await _lock(db, workspace_id, agent_id, edit.expected_version)
+        content = await self._content(db, workspace_id, before.content, edit, stored_fallback(before.content.config))
+        return await self._save_version(db, before, content, edit, actor, now)
 
-    async def versions(
+    async def list_versions(
         self, db: Connection, workspace_id: UUID, agent_id: UUID, *, offset: int, limit: int
-    ) -> tuple[list[VersionLine], int]:
-        """A page of an agent's versions, newest first, and how many there are. Raises Missing."""
+    ) -> tuple[list[VersionSummary], int]:
+        """A page of an agent's versions, newest first, and the total. Raises NotFound."""
         newest = (await self.get(db, workspace_id, agent_id)).version
         return await store_versions.select_versions(db, workspace_id, agent_id, offset, limit), newest
 
-    async def version(self, db: Connection, workspace_id: UUID, agent_id: UUID, version: int) -> Version:
-        """Raises Missing."""
+    async def get_version(self, db: Connection, workspace_id: UUID, agent_id: UUID, version: int) -> AgentVersion:
+        """Raises NotFound."""
         await self.get(db, workspace_id, agent_id)
         found = await store_versions.select_version(db, workspace_id, agent_id, version)
         if found is None:
-            raise Missing("This agent has no such version.", code="version_not_found")
+            raise NotFound("This agent has no such version.", code="version_not_found")
         return found
 
     async def restore(
-        self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, version: int,
-        expected_version: int | None, now: datetime,
-    ) -> Agent:  # fmt: skip
-        """Makes an old version's content the newest version; nothing if it is what is in force. The content must be
+        self,
+        db: Connection,
+        workspace_id: UUID,
+        actor: Actor,
+        agent_id: UUID,
+        version: int,
+        expected_version: int | None,
+        now: datetime,
+    ) -> VoiceAgent:
+        """Makes an old version's content the newest version; nothing if it is the current content. The content must be
         valid today. Raises as `update`."""
         await self._require_open(db, workspace_id)
-        before = await _locked(db, workspace_id, agent_id, expected_version)
-        old = await self.version(db, workspace_id, agent_id, version)
-        content = await self._content(db, workspace_id, old.content, Edit(), fallback_of(before.content.config))
-        return await self._put_in_force(db, before, content, Edit(), actor, now)
+        before = await _lock(db, workspace_id, agent_id, expected_version)
+        old = await self.get_version(db, workspace_id, agent_id, version)
+        content = await self._content(
+            db, workspace_id, old.content, AgentEdit(), stored_fallback(before.content.config)
+        )
+        return await self._save_version(db, before, content, AgentEdit(), actor, now)
 
-    async def activate(self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, now: datetime) -> Agent:
-        """Makes it answer its number. Raises Missing, and Conflict (code cannot_answer) that tells all that is in the
-        way."""
-        most = await self._hold_limit(db, workspace_id)
-        agent = await _locked(db, workspace_id, agent_id)
+    async def activate(
+        self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, now: datetime
+    ) -> VoiceAgent:
+        """Makes the agent answer its number. Raises NotFound, and Conflict (code cannot_answer) that names all reasons
+        against it."""
+        most = await self._lock_limit(db, workspace_id)
+        agent = await _lock(db, workspace_id, agent_id)
         if agent.status == "live":
             return agent
         found = await self._workspace_reasons(db, workspace_id, most)
-        reach = await _reach(db, agent)
-        found += reasons(_version(agent), agent.number, await self._offers(db, workspace_id), reach)
+        scope = await _get_dial_scope(db, agent)
+        found += find_reasons(_version(agent), agent.number, await self._offers(db, workspace_id), scope)
         if found:
-            raise refusal(found)
+            raise make_refusal(found)
         return await _change_status(db, agent, "live", actor, now)
 
-    async def pause(self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, now: datetime) -> Agent:
-        """Lets it answer no more calls; those under way go on. Raises Missing, Conflict (code not_live) for a draft."""
-        agent = await _locked(db, workspace_id, agent_id)
+    async def pause(
+        self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, now: datetime
+    ) -> VoiceAgent:
+        """The agent answers no more calls; calls in progress continue. Raises NotFound, Conflict (code not_live) for a
+        draft."""
+        agent = await _lock(db, workspace_id, agent_id)
         if agent.status == "draft":
             raise Conflict("A draft answers no calls: there is nothing to pause.", code="not_live")
         return agent if agent.status == "paused" else await _change_status(db, agent, "paused", actor, now)
 
     async def delete(self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, now: datetime) -> None:
-        """Hides it for good and frees its number. A live one is paused first, so that no number falls silent by one
-        wrong request. Raises Missing, Conflict (code agent_live)."""
-        agent = await _locked(db, workspace_id, agent_id)
+        """Hides the agent for good and frees its number. A live agent must be paused first, so that no number stops
+        answering by one wrong request. Raises NotFound, Conflict (code agent_live)."""
+        agent = await _lock(db, workspace_id, agent_id)
         if agent.status == "live":
             raise Conflict("This agent is live: pause it before you delete it.", code="agent_live")
-        await store.free_number(db, workspace_id, agent_id)
+        await self._numbers.unassign(db, workspace_id, agent_id)
         await store.delete_agent(db, workspace_id, agent_id, now)
         before = {"name": agent.content.name, "status": agent.status}
-        await record(db, actor, Change("agent.delete", "agent", str(agent_id), workspace_id, before=before))
+        await record_change(db, actor, Change("agent.delete", "agent", str(agent_id), workspace_id, before=before))
 
     async def _require_open(self, db: Connection, workspace_id: UUID) -> None:
         if (await self._workspaces.get(db, workspace_id)).status == "suspended":
             raise Conflict("This workspace is suspended: nothing in it can be changed.", code="workspace_suspended")
 
-    async def _hold_limit(self, db: Connection, workspace_id: UUID) -> int:
-        """How many agents there may be. Until the transaction ends, nobody else adds one and the tier stays.
+    async def _lock_limit(self, db: Connection, workspace_id: UUID) -> int:
+        """Locks the tier and the workspace's agents until the transaction ends; returns how many agents there may be.
 
-        Tier before agents, everywhere: the other way round, a change of tier in between could deadlock."""
+        The tier is locked before the agents, everywhere: otherwise a change of tier in between could deadlock."""
         tier = await self._workspaces.limits(db, workspace_id, hold=True)
         await store.lock_agents(db, workspace_id)
         return tier.max_agents
 
-    async def _require_room(self, db: Connection, workspace_id: UUID) -> None:
-        most = await self._hold_limit(db, workspace_id)
+    async def _require_capacity(self, db: Connection, workspace_id: UUID) -> None:
+        most = await self._lock_limit(db, workspace_id)
         if await store.count_agents(db, workspace_id) >= most:
             raise Conflict(f"This workspace's tier allows {most} agents.", code="agent_limit")
 
-    async def _offers(self, db: Connection, workspace_id: UUID) -> Offers:
-        return Offers(await store_providers.select_offers(db, workspace_id), standins=self._policy.standins)
+    async def _offers(self, db: Connection, workspace_id: UUID) -> ProviderOffers:
+        return ProviderOffers(await store_providers.select_offers(db, workspace_id), standins=self._policy.standins)
 
     async def _content(
-        self, db: Connection, workspace_id: UUID, base: Content, edit: Edit, fallback: str = ""
-    ) -> Content:
-        """The edit laid over what is there, checked. fallback: the number in force, which is not looked at again.
-        Raises Invalid."""
-        config = parse_config(merge(base.config, edit.config or {}))
+        self, db: Connection, workspace_id: UUID, base: AgentContent, edit: AgentEdit, fallback: str = ""
+    ) -> AgentContent:
+        """The edit merged into `base`, and validated. fallback: the current number, which is not checked again. Raises
+        Invalid."""
+        config = parse_config(merge_patch(base.config, edit.config or {}))
         provider = base.voice_provider if edit.voice_provider is UNSET else edit.voice_provider
-        voice = parse_options(merge(base.voice_config, edit.voice_config or {}), "voice_config")
-        content = Content(edit.name or base.name, config.model_dump(), provider, voice)
+        voice = parse_options(merge_patch(base.voice_config, edit.voice_config or {}), "voice_config")
+        content = AgentContent(edit.name or base.name, config.model_dump(), provider, voice)
         require_known(content, config, await self._offers(db, workspace_id))
         if config.fallback_number not in ("", fallback):
-            require_not_ours(reach_of(await store_answering.select_reach(db, workspace_id, config.fallback_number)))
+            require_not_ours(
+                make_dial_scope(await read_answering_agent.select_dial_scope(db, workspace_id, config.fallback_number))
+            )
         return content
 
-    async def _put_in_force(
-        self, db: Connection, before: Agent, content: Content, edit: Edit, actor: Actor, now: datetime
-    ) -> Agent:
+    async def _save_version(
+        self, db: Connection, before: VoiceAgent, content: AgentContent, edit: AgentEdit, actor: Actor, now: datetime
+    ) -> VoiceAgent:
         if content != before.content:
-            version = Version(before.workspace_id, before.id, before.version + 1, content, actor.id, now)
+            version = AgentVersion(before.workspace_id, before.id, before.version + 1, content, actor.id, now)
             await store_versions.insert_version(db, version)
             if not await store.update_version(db, version):
                 raise _name_taken(content.name)
-        await _change_number(db, before, edit)
+        await self._change_number(db, before, edit)
         after = await self.get(db, before.workspace_id, before.id)
         if before.status == "live":
             await self._require_no_worse(db, before, after)
         return after
 
-    async def _require_no_worse(self, db: Connection, before: Agent, after: Agent) -> None:
-        """What was in the way already (a provider gone since) keeps nobody from mending something else."""
+    async def _change_number(self, db: Connection, before: VoiceAgent, edit: AgentEdit) -> None:
+        """Locks the new number before it frees the old one: two agents that swap are refused, not deadlocked."""
+        wanted = edit.phone_number_id
+        if wanted is UNSET or wanted == (before.number.id if before.number else None):
+            return
+        if wanted is not None:
+            await _require_free(db, before.workspace_id, wanted)
+        await self._numbers.unassign(db, before.workspace_id, before.id)
+        if wanted is not None:
+            await self._numbers.assign(db, before.workspace_id, wanted, before.id)
+
+    async def _require_no_worse(self, db: Connection, before: VoiceAgent, after: VoiceAgent) -> None:
+        """Refuses new reasons only: one that existed before (a provider that is gone) must not block other edits."""
         offers = await self._offers(db, before.workspace_id)
-        reach = await _reach(db, before)
-        known = reasons(_version(before), before.number, offers, reach)
-        if fallback_of(after.content.config) != fallback_of(before.content.config) or after.number != before.number:
-            reach = await _reach(db, after)
-        now = reasons(_version(after), after.number, offers, reach)
+        scope = await _get_dial_scope(db, before)
+        known = find_reasons(_version(before), before.number, offers, scope)
+        if (
+            stored_fallback(after.content.config) != stored_fallback(before.content.config)
+            or after.number != before.number
+        ):
+            scope = await _get_dial_scope(db, after)
+        now = find_reasons(_version(after), after.number, offers, scope)
         new = [reason for reason in now if reason not in known]
         if new:
-            raise refusal(new)
+            raise make_refusal(new)
 
-    async def _workspace_reasons(self, db: Connection, workspace_id: UUID, most: int) -> list[Reason]:
+    async def _workspace_reasons(self, db: Connection, workspace_id: UUID, most: int) -> list[ReadinessReason]:
         found = []
         try:
             await self._workspaces.require_running(db, workspace_id)
         except Conflict as conflict:
-            found.append(Reason("workspace", conflict.message))
+            found.append(ReadinessReason("workspace", conflict.message))
         if await store.count_agents(db, workspace_id, live=True) >= most:
-            found.append(Reason("workspace", f"its tier allows {most} live agents"))
+            found.append(ReadinessReason("workspace", f"its tier allows {most} live agents"))
         return found
 
 
-async def _locked(db: Connection, workspace_id: UUID, agent_id: UUID, expected: int | None = None) -> Agent:
-    agent = _found(await store.lock_agent(db, workspace_id, agent_id))
+async def _lock(db: Connection, workspace_id: UUID, agent_id: UUID, expected: int | None = None) -> VoiceAgent:
+    agent = _require_agent(await read_agents.lock_agent(db, workspace_id, agent_id))
     if expected is not None and expected != agent.version:
         raise Conflict(
             f"Version {agent.version} is in force, not {expected}: somebody else changed this agent.",
@@ -214,29 +257,29 @@ async def _locked(db: Connection, workspace_id: UUID, agent_id: UUID, expected: 
     return agent
 
 
-async def _reach(db: Connection, agent: Agent) -> Reach:
-    number = fallback_of(agent.content.config)
-    return reach_of(await store_answering.select_reach(db, agent.workspace_id, number))
+async def _get_dial_scope(db: Connection, agent: VoiceAgent) -> DialScope:
+    number = stored_fallback(agent.content.config)
+    return make_dial_scope(await read_answering_agent.select_dial_scope(db, agent.workspace_id, number))
 
 
-async def _base(db: Connection, template_id: UUID | None) -> Content:
-    """What a new agent's config is laid over."""
+async def _make_base(db: Connection, template_id: UUID | None) -> AgentContent:
+    """The content that a new agent's config is merged into."""
     config: Mapping[str, Any] = {}
     if template_id is not None:
         template = await store_templates.select_template(db, template_id)
         if template is None or not template.is_public:
             raise Invalid("There is no such template.", code="template_not_found", param="template_id")
         config = template.default_config
-    return Content("", config, None, {})
+    return AgentContent("", config, None, {})
 
 
-def _first_edit(draft: Draft) -> Edit:
-    return Edit(draft.name, draft.config, draft.voice_provider, draft.voice_config)
+def _first_edit(draft: AgentDraft) -> AgentEdit:
+    return AgentEdit(draft.name, draft.config, draft.voice_provider, draft.voice_config)
 
 
 async def _require_free(db: Connection, workspace_id: UUID, number_id: UUID) -> None:
-    """The number is held until the transaction ends."""
-    found = await store.lock_number(db, workspace_id, number_id)
+    """Locks the number until the transaction ends. Raises Invalid, Conflict."""
+    found = await read_agents.lock_number(db, workspace_id, number_id)
     if found is None:
         raise Invalid("There is no such phone number.", code="number_not_found", param="phone_number_id")
     number, holder = found
@@ -248,34 +291,22 @@ async def _require_free(db: Connection, workspace_id: UUID, number_id: UUID) -> 
         raise Conflict("Another agent answers this phone number.", code="number_taken", param="phone_number_id")
 
 
-async def _change_number(db: Connection, before: Agent, edit: Edit) -> None:
-    """The new one is locked before the old one is let go: two agents that swap are refused, not deadlocked."""
-    wanted = edit.phone_number_id
-    if wanted is UNSET or wanted == (before.number.id if before.number else None):
-        return
-    if wanted is not None:
-        await _require_free(db, before.workspace_id, wanted)
-    await store.free_number(db, before.workspace_id, before.id)
-    if wanted is not None:
-        await store.assign_number(db, before.workspace_id, wanted, before.id)
-
-
-async def _change_status(db: Connection, agent: Agent, status: str, actor: Actor, now: datetime) -> Agent:
+async def _change_status(db: Connection, agent: VoiceAgent, status: str, actor: Actor, now: datetime) -> VoiceAgent:
     await store.update_status(db, agent.workspace_id, agent.id, status, now)
     action = "agent.activate" if status == "live" else "agent.pause"
     before, after = {"status": agent.status}, {"status": status, "version": agent.version}
     change = Change(action, "agent", str(agent.id), agent.workspace_id, before=before, after=after)
-    await record(db, actor, change)
-    return _found(await store.select_agent(db, agent.workspace_id, agent.id))
+    await record_change(db, actor, change)
+    return _require_agent(await read_agents.select_agent(db, agent.workspace_id, agent.id))
 
 
-def _version(agent: Agent) -> Version:
-    return Version(agent.workspace_id, agent.id, agent.version, agent.content, None, agent.updated_at)
+def _version(agent: VoiceAgent) -> AgentVersion:
+    return AgentVersion(agent.workspace_id, agent.id, agent.version, agent.content, None, agent.updated_at)
 
 
-def _found(agent: Agent | None) -> Agent:
+def _require_agent(agent: VoiceAgent | None) -> VoiceAgent:
     if agent is None:
-        raise Missing("There is no such agent.", code="agent_not_found")
+        raise NotFound("There is no such agent.", code="agent_not_found")
     return agent
 
 

@@ -1,9 +1,9 @@
-"""SQL of the provider catalogue, as agents see it: whether there are keys, never the keys."""
+"""SQL of the provider catalogue as agents see it: whether there are keys, never the keys."""
 
 from typing import Any, Final
 from uuid import UUID
 
-from control.agents.providers import Offer
+from control.agents.providers import ProviderOffer
 from control.db.pool import Connection
 
 _COLUMNS: Final = """
@@ -12,8 +12,8 @@ _COLUMNS: Final = """
 """
 
 
-async def select_offers(db: Connection, workspace_id: UUID) -> list[Offer]:
-    """The catalogue and what the workspace set for it."""
+async def select_offers(db: Connection, workspace_id: UUID) -> list[ProviderOffer]:
+    """The catalogue with the workspace's own settings."""
     rows = await db.fetch(
         f"""
         SELECT {_COLUMNS}, coalesce(w.is_enabled, true) AS allowed,
@@ -23,26 +23,27 @@ async def select_offers(db: Connection, workspace_id: UUID) -> list[Offer]:
         """,
         workspace_id,
     )
-    return [Offer(**row) for row in rows]
+    return [ProviderOffer(**row) for row in rows]
 
 
-async def select_catalogue(db: Connection) -> list[Offer]:
-    """The catalogue alone."""
+async def select_catalogue(db: Connection) -> list[ProviderOffer]:
+    """The catalogue without a workspace's settings."""
     rows = await db.fetch(f"SELECT {_COLUMNS} FROM providers p ORDER BY p.provider LIMIT 1000")
-    return [Offer(**row) for row in rows]
+    return [ProviderOffer(**row) for row in rows]
 
 
 async def upsert_provider(db: Connection, facts: dict[str, Any], firsts: dict[str, Any]) -> None:
-    """facts: what the product knows about it, always brought up to date. firsts: what staff may change, set once."""
-    given = {**facts, **firsts}
-    places = ", ".join(f"${place}" for place in range(1, len(given) + 1))
-    told = [name for name in facts if name != "provider"]
-    sets = ", ".join(f"{name} = excluded.{name}" for name in told)
-    differs = " OR ".join(f"p.{name} IS DISTINCT FROM excluded.{name}" for name in told)
+    """Inserts a provider, or updates its `facts`. facts: columns that the code defines. firsts: columns that the staff
+    may change, set at the insert only."""
+    columns = {**facts, **firsts}
+    places = ", ".join(f"${place}" for place in range(1, len(columns) + 1))
+    updated = [name for name in facts if name != "provider"]
+    sets = ", ".join(f"{name} = excluded.{name}" for name in updated)
+    differs = " OR ".join(f"p.{name} IS DISTINCT FROM excluded.{name}" for name in updated)
     await db.execute(
         f"""
-        INSERT INTO providers AS p ({", ".join(given)}) VALUES ({places})
+        INSERT INTO providers AS p ({", ".join(columns)}) VALUES ({places})
         ON CONFLICT (provider) DO UPDATE SET {sets}, updated_at = now() WHERE {differs}
         """,
-        *given.values(),
+        *columns.values(),
     )

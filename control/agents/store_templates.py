@@ -14,7 +14,7 @@ _PUBLIC: Final = "t.deleted_at IS NULL AND t.is_public AND ($1::text IS NULL OR 
 
 
 async def select_public(db: Connection, industry: str | None, offset: int, limit: int) -> list[Template]:
-    """A page of those that customers may start from, by name."""
+    """A page of public templates, by name."""
     rows = await db.fetch(
         f"SELECT {_COLUMNS} FROM agent_templates t WHERE {_PUBLIC} ORDER BY t.name, t.id LIMIT $2 OFFSET $3",
         industry,
@@ -25,13 +25,13 @@ async def select_public(db: Connection, industry: str | None, offset: int, limit
 
 
 async def count_public(db: Connection, industry: str | None) -> int:
-    """How many of those there are."""
+    """The total of `select_public`."""
     total: int = await db.fetchval(f"SELECT count(*) FROM agent_templates t WHERE {_PUBLIC}", industry)
     return total
 
 
 async def select_all(db: Connection, offset: int, limit: int) -> list[Template]:
-    """A page of all, by name, and how often each is used; for the platform's scope."""
+    """A page of all templates, by name, with how often each is used. Needs platform scope."""
     rows = await db.fetch(
         f"""
         SELECT {_COLUMNS}, {_USED} FROM agent_templates t WHERE t.deleted_at IS NULL
@@ -44,22 +44,23 @@ async def select_all(db: Connection, offset: int, limit: int) -> list[Template]:
 
 
 async def count_all(db: Connection) -> int:
-    """How many there are."""
+    """The total of `select_all`."""
     total: int = await db.fetchval("SELECT count(*) FROM agent_templates WHERE deleted_at IS NULL")
     return total
 
 
 async def select_template(db: Connection, template_id: UUID, *, lock: bool = False) -> Template | None:
-    """One, public or not. `usage_count` counts what the transaction's scope may see."""
-    held = " FOR UPDATE OF t" if lock else ""
+    """One template, public or not. `usage_count` counts agents that the transaction's scope may see."""
+    lock_clause = " FOR UPDATE OF t" if lock else ""
     row = await db.fetchrow(
-        f"SELECT {_COLUMNS}, {_USED} FROM agent_templates t WHERE t.id = $1 AND t.deleted_at IS NULL{held}", template_id
+        f"SELECT {_COLUMNS}, {_USED} FROM agent_templates t WHERE t.id = $1 AND t.deleted_at IS NULL{lock_clause}",
+        template_id,
     )
     return None if row is None else Template(**row)
 
 
 async def insert_template(db: Connection, template: Template, created_by: UUID | None) -> bool:
-    """False: its slug is taken, be it by a deleted one."""
+    """False: the slug is taken, possibly by a deleted template."""
     status = await db.execute(
         """
         INSERT INTO agent_templates (id, slug, name, industry, description, default_config, is_public, created_by,
@@ -82,7 +83,7 @@ async def insert_template(db: Connection, template: Template, created_by: UUID |
 
 
 async def update_template(db: Connection, template: Template) -> None:
-    """Writes what may change."""
+    """Writes the changeable columns."""
     await db.execute(
         """
         UPDATE agent_templates SET name = $2, industry = $3, description = $4, default_config = $5, is_public = $6,
@@ -99,5 +100,5 @@ async def update_template(db: Connection, template: Template) -> None:
 
 
 async def delete_template(db: Connection, template_id: UUID, now: datetime) -> None:
-    """Hides it; agents that started from it go on, and go on naming it."""
+    """Hides the template; agents made from it stay, and still name it."""
     await db.execute("UPDATE agent_templates SET deleted_at = $2, updated_at = $2 WHERE id = $1", template_id, now)

@@ -3,12 +3,12 @@
 from typing import Any
 from uuid import UUID
 
-from control.agents.model import Content, Version, VersionLine
+from control.agents.model import AgentContent, AgentVersion, VersionSummary
 from control.db.pool import Connection
 
 
-async def insert_version(db: Connection, version: Version) -> None:
-    """Appends one."""
+async def insert_version(db: Connection, version: AgentVersion) -> None:
+    """Inserts a version."""
     await db.execute(
         """
         INSERT INTO agent_versions (agent_id, version, workspace_id, name, config, voice_provider, voice_config,
@@ -27,8 +27,8 @@ async def insert_version(db: Connection, version: Version) -> None:
     )
 
 
-async def select_version(db: Connection, workspace_id: UUID, agent_id: UUID, version: int) -> Version | None:
-    """One version, whole."""
+async def select_version(db: Connection, workspace_id: UUID, agent_id: UUID, version: int) -> AgentVersion | None:
+    """One version with its content."""
     row = await db.fetchrow(
         """
         SELECT name, config, voice_provider, voice_config, created_by, created_at FROM agent_versions
@@ -43,7 +43,7 @@ async def select_version(db: Connection, workspace_id: UUID, agent_id: UUID, ver
 
 async def select_versions(
     db: Connection, workspace_id: UUID, agent_id: UUID, offset: int, limit: int
-) -> list[VersionLine]:
+) -> list[VersionSummary]:
     """A page, newest first."""
     rows = await db.fetch(
         """
@@ -55,9 +55,9 @@ async def select_versions(
         limit,
         offset,
     )
-    return [VersionLine(**row) for row in rows]
+    return [VersionSummary(**row) for row in rows]
 
 
-def _version(row: Any, workspace_id: UUID, agent_id: UUID, version: int) -> Version:
-    content = Content(row["name"], row["config"], row["voice_provider"], row["voice_config"])
-    return Version(workspace_id, agent_id, version, content, row["created_by"], row["created_at"])
+def _version(row: Any, workspace_id: UUID, agent_id: UUID, version: int) -> AgentVersion:
+    content = AgentContent(row["name"], row["config"], row["voice_provider"], row["voice_config"])
+    return AgentVersion(workspace_id, agent_id, version, content, row["created_by"], row["created_at"])

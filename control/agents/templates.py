@@ -1,4 +1,4 @@
-"""The rules of agent templates: staff keep them, customers start agents from the public ones."""
+"""The rules of agent templates: the staff edit them, customers make agents from the public ones."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -7,18 +7,18 @@ from typing import Any
 from uuid import UUID
 
 from control.agents import store_providers, store_templates
-from control.agents.check import parse_config, require_known
-from control.agents.model import Content, Template
-from control.agents.providers import Offers
+from control.agents.model import AgentContent, Template
+from control.agents.providers import ProviderOffers
+from control.agents.validation import parse_config, require_known
 from control.db.pool import Connection
-from control.platform.audit import Actor, Change, record
-from shared.errors import Missing
+from control.platform.audit import Actor, Change, record_change
+from shared.errors import NotFound
 from shared.ids import new_id
 
 
 @dataclass(frozen=True, slots=True)
 class NewTemplate:
-    """What staff give. default_config: a part of an AgentConfig; agents lay their own over it."""
+    """Input of a new template. default_config: a part of an AgentConfig, which an agent's own config is merged into."""
 
     name: str
     industry: str | None
@@ -28,28 +28,28 @@ class NewTemplate:
 
 
 class Templates:
-    """Customers see the public ones; the other methods are for the staff, in the platform's scope."""
+    """Customers see the public templates; the other methods are for the staff, in the platform's scope."""
 
-    async def public(
+    async def list_public(
         self, db: Connection, industry: str | None, *, offset: int, limit: int
     ) -> tuple[list[Template], int]:
-        """A page by name, of one industry or of all, and how many there are."""
+        """A page by name, of one industry or of all, and the total."""
         total = await store_templates.count_public(db, industry)
         return await store_templates.select_public(db, industry, offset, limit), total
 
     async def get_public(self, db: Connection, template_id: UUID) -> Template:
-        """Raises Missing."""
+        """Raises NotFound."""
         template = await self.get(db, template_id)
         if not template.is_public:
             raise _no_such_template()
         return template
 
-    async def all(self, db: Connection, *, offset: int, limit: int) -> tuple[list[Template], int]:
-        """A page by name, with how often each is used, and how many there are."""
+    async def list_all(self, db: Connection, *, offset: int, limit: int) -> tuple[list[Template], int]:
+        """A page by name, with how often each is used, and the total."""
         return await store_templates.select_all(db, offset, limit), await store_templates.count_all(db)
 
     async def get(self, db: Connection, template_id: UUID) -> Template:
-        """Raises Missing."""
+        """Raises NotFound."""
         template = await store_templates.select_template(db, template_id)
         if template is None:
             raise _no_such_template()
@@ -59,17 +59,27 @@ class Templates:
         """Raises Invalid, which names the field."""
         await _require_valid(db, new.default_config)
         template = Template(
-            UUID(new_id()), None, new.name, new.industry, new.description, new.default_config, new.is_public, now, now
+            id=UUID(new_id()),
+            slug=None,
+            name=new.name,
+            industry=new.industry,
+            description=new.description,
+            default_config=new.default_config,
+            is_public=new.is_public,
+            created_at=now,
+            updated_at=now,
         )
         await store_templates.insert_template(db, template, actor.id)
-        await record(db, actor, Change("template.create", "template", str(template.id), after=_told(template)))
+        await record_change(
+            db, actor, Change("template.create", "template", str(template.id), after=_audited(template))
+        )
         return template
 
     async def update(
         self, db: Connection, actor: Actor, template_id: UUID, changes: Mapping[str, Any], now: datetime
     ) -> Template:
-        """changes: by NewTemplate's names; a default_config replaces the one that is there. Agents made from it before
-        stay as they are. Raises Missing, Invalid."""
+        """changes: by NewTemplate's names; a default_config replaces the one before. Agents made from it stay as they
+        are. Raises NotFound, Invalid."""
         before = await store_templates.select_template(db, template_id, lock=True)
         if before is None:
             raise _no_such_template()
@@ -79,37 +89,42 @@ class Templates:
         await _require_valid(db, after.default_config)
         after = replace(after, updated_at=now)
         await store_templates.update_template(db, after)
-        await record(db, actor, _update(before, after))
+        await record_change(db, actor, _make_change(before, after))
         return after
 
     async def delete(self, db: Connection, actor: Actor, template_id: UUID, now: datetime) -> None:
-        """No agent starts from it any more; those that did keep their own config, so one in use may go too.
-        Raises Missing."""
+        """Deletes a template, also one in use: agents made from it have their own config.
+        Raises NotFound."""
         template = await store_templates.select_template(db, template_id, lock=True)
         if template is None:
             raise _no_such_template()
         await store_templates.delete_template(db, template_id, now)
-        await record(db, actor, Change("template.delete", "template", str(template_id), before=_told(template)))
+        await record_change(
+            db, actor, Change("template.delete", "template", str(template_id), before=_audited(template))
+        )
 
 
 async def _require_valid(db: Connection, default_config: Mapping[str, Any]) -> None:
     config = parse_config(default_config, "default_config")
-    offers = Offers(await store_providers.select_catalogue(db))
-    require_known(Content("", {}, None, {}), config, offers, "default_config")
+    offers = ProviderOffers(await store_providers.select_catalogue(db))
+    require_known(AgentContent("", {}, None, {}), config, offers, "default_config")
 
 
-def _told(template: Template) -> dict[str, Any]:
+def _audited(template: Template) -> dict[str, Any]:
     return {field.name: getattr(template, field.name) for field in fields(NewTemplate)}
 
 
-def _update(before: Template, after: Template) -> Change:
-    old, new = _told(before), _told(after)
+def _make_change(before: Template, after: Template) -> Change:
+    old, new = _audited(before), _audited(after)
     changed = [name for name in new if old[name] != new[name]]
     return Change(
-        "template.update", "template", str(after.id),
-        before={name: old[name] for name in changed}, after={name: new[name] for name in changed},
-    )  # fmt: skip
+        "template.update",
+        "template",
+        str(after.id),
+        before={name: old[name] for name in changed},
+        after={name: new[name] for name in changed},
+    )
 
 
-def _no_such_template() -> Missing:
-    return Missing("There is no such template.", code="template_not_found")
+def _no_such_template() -> NotFound:
+    return NotFound("There is no such template.", code="template_not_found")

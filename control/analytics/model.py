@@ -30,12 +30,12 @@ class Revenue:
 
     @property
     def arr(self) -> Decimal:
-        """The year's worth of the monthly fees."""
+        """Annual recurring revenue: twelve times the monthly fees."""
         return 12 * self.mrr
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class UsageFigures:
     """Calls of a period. by_hour: calls that began in each hour of the day (UTC), 24 of them."""
 
     calls: int
@@ -45,10 +45,10 @@ class Usage:
 
     @property
     def average_seconds(self) -> float:
-        """Of all calls, those that nobody answered too; 0 without calls."""
+        """Average over all calls, unanswered ones included; 0 without calls."""
         return round(self.seconds / self.calls, 1) if self.calls else 0.0
 
     @property
     def minutes(self) -> float:
-        """In all."""
+        """Total duration in minutes."""
         return round(self.seconds / 60, 1)

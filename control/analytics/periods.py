@@ -1,4 +1,4 @@
-"""Periods of the dashboards: calendar ones, in UTC, from their first day to today."""
+"""Calendar periods of the dashboards in UTC, from their first day to today."""
 
 from datetime import date, timedelta
 from typing import Literal
@@ -7,7 +7,7 @@ Period = Literal["day", "week", "month", "quarter", "year"]
 
 
 def first_day(period: Period, today: date) -> date:
-    """The day that today's period began. Weeks begin on Monday."""
+    """The first day of the period that contains today. Weeks begin on Monday."""
     match period:
         case "day":
             return today

@@ -1,8 +1,8 @@
-"""Roll-ups: figures of a workspace's day, made from its calls and its ledger whenever somebody marked that day.
+"""Roll-ups: figures of a workspace's day, computed from its calls and usage records whenever the day is marked.
 
-Who writes calls or usage_records marks (workspace, day) in the same transaction. A worker takes marks and makes those
-days anew in one transaction: when it crashes the marks are still there, and doing a day twice changes nothing. Days
-are UTC; a call counts on the day that it was created, money on the day of its usage record.
+Whoever writes calls or usage_records marks (workspace, day) in the same transaction. A worker takes marks and computes
+those days again in one transaction: after a crash the marks are still there, and a repeated day changes nothing. Days
+are UTC; a call counts on the day of its creation, money on the day of its usage record.
 """
 
 from collections.abc import Iterable
@@ -10,51 +10,55 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from control.analytics import rollup_store as store
+from control.analytics import read_rollup
+from control.analytics import store_rollup as store
 from control.db.pool import Connection
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class WorkspaceDay:
     """One workspace's day."""
 
     workspace_id: UUID
     day: date
 
 
-async def mark(db: Connection, workspace_id: UUID, day: date) -> None:
-    """Has this day made anew after the caller's transaction, which the mark is part of.
-
-    Nobody waits for a mark."""
-    await mark_all(db, [Day(workspace_id, day)])
+async def mark_day(db: Connection, workspace_id: UUID, day: date) -> None:
+    """Has this day computed again after the caller's transaction, which the mark is part of. Marks never block."""
+    await mark_days(db, [WorkspaceDay(workspace_id, day)])
 
 
-async def mark_all(db: Connection, days: Iterable[Day]) -> None:
+async def mark_days(db: Connection, days: Iterable[WorkspaceDay]) -> None:
     """Marks several days."""
     once = list(dict.fromkeys(days))
     await store.insert_marks(db, [one.workspace_id for one in once], [one.day for one in once])
 
 
-async def mark_everything(db: Connection) -> int:
+async def mark_all_days(db: Connection) -> int:
     """Marks every day that has calls, usage or figures, for a rebuild by the workers; returns how many."""
-    return await store.insert_all_marks(db)
+    return await read_rollup.insert_all_marks(db)
 
 
-async def roll_up(db: Connection, most: int) -> int:
-    """Makes up to `most` marked days anew, in the caller's transaction (platform scope); returns how many.
+async def roll_up_days(db: Connection, most: int) -> int:
+    """Computes up to `most` marked days again, in the caller's transaction (platform scope); returns how many.
 
-    Several workers may do so at once: they take different marks, and wait for one another where these are of the same
-    day, and in the sums over days and workspaces, made last.
+    Several workers may do so at once: they take different marks. They wait for one another where these are of the same
+    day, and for the sums over days and workspaces, which come last.
     """
     taken = await store.delete_marks(db, most)
     if not taken:
         return 0
     workspaces, days = [workspace for workspace, _ in taken], [day for _, day in taken]
     await store.lock_days(db, workspaces, days)
-    await store.make_workspace_days(db, workspaces, days)
-    await store.make_agent_days(db, workspaces, days)
-    await store.make_usage_days(db, workspaces, days)
+    await read_rollup.make_workspace_days(db, workspaces, days)
+    await read_rollup.make_agent_days(db, workspaces, days)
+    await read_rollup.make_usage_days(db, workspaces, days)
     await store.lock_sums(db)
     await store.make_totals(db, sorted(set(workspaces)))
-    await store.make_platform_days(db, sorted(set(days)))
+    await read_rollup.make_platform_days(db, sorted(set(days)))
     return len(taken)
+
+
+async def delete_workspace_marks(db: Connection, workspace_id: UUID) -> None:
+    """Deletes the marks of a purged workspace: its days keep the figures they have."""
+    await store.delete_workspace_marks(db, workspace_id)

@@ -1,1 +1,1 @@
-"""The API's routes: thin handlers that ask the rooms."""
+"""The API's routes: thin handlers that call the domain services."""

@@ -1,4 +1,4 @@
-"""`/docs`: the OpenAPI document to read and try out, by Swagger UI from the installed package, without another host."""
+"""`/docs`: shows the OpenAPI document with Swagger UI, which is served from the installed package."""
 
 from collections.abc import Callable
 from functools import cache
@@ -30,7 +30,7 @@ START: Final = """SwaggerUIBundle({
   tagsSorter: "alpha", validatorUrl: null
 });
 """
-# Swagger UI sets styles on elements; scripts come from us alone, and requests go nowhere else.
+# Swagger UI sets inline styles. Scripts are loaded from this host only, and requests go to it only.
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -40,10 +40,10 @@ CACHE: Final = {"Cache-Control": "public, max-age=3600"}
 
 
 class Docs:
-    """describe: gives the OpenAPI document."""
+    """make_openapi: makes the OpenAPI document."""
 
-    def __init__(self, describe: Callable[[], dict[str, Any]]) -> None:
-        self._document = cache(lambda: msgspec.json.encode(readable(describe())))
+    def __init__(self, make_openapi: Callable[[], dict[str, Any]]) -> None:
+        self._document = cache(lambda: msgspec.json.encode(downgrade_document(make_openapi())))
         self._folder = next(Path(str(files("swagger_ui_bundle"))).glob("vendor/swagger-ui-*"))
 
     def add_to(self, router: web.UrlDispatcher) -> None:
@@ -66,25 +66,25 @@ class Docs:
         return web.FileResponse(self._folder / name, headers=CACHE)
 
 
-def readable(document: dict[str, Any]) -> dict[str, Any]:
-    """The same document as the packaged Swagger UI reads it: it knows OpenAPI 3.0 and not yet 3.1."""
-    told: dict[str, Any] = _older(document)
-    return told | {"openapi": "3.0.3"}
+def downgrade_document(document: dict[str, Any]) -> dict[str, Any]:
+    """The document as OpenAPI 3.0.3, because the packaged Swagger UI cannot read 3.1."""
+    downgraded: dict[str, Any] = _downgrade(document)
+    return downgraded | {"openapi": "3.0.3"}
 
 
-def _older(part: Any) -> Any:
+def _downgrade(part: Any) -> Any:
     if isinstance(part, list):
-        return [_older(item) for item in part]
+        return [_downgrade(item) for item in part]
     if not isinstance(part, dict):
         return part
-    told = {name: _older(value) for name, value in part.items()}
-    choices = told.get("anyOf")
+    older = {name: _downgrade(value) for name, value in part.items()}
+    choices = older.get("anyOf")
     if isinstance(choices, list) and {"type": "null"} in choices:
         rest = [choice for choice in choices if choice != {"type": "null"}]
-        told |= {"nullable": True, "anyOf": rest}
+        older |= {"nullable": True, "anyOf": rest}
         if len(rest) == 1:
-            del told["anyOf"]
-            told |= {"allOf": rest} if "$ref" in rest[0] else rest[0]
-    if isinstance(told.get("examples"), list):
-        told["example"] = told.pop("examples")[0]
-    return told
+            del older["anyOf"]
+            older |= {"allOf": rest} if "$ref" in rest[0] else rest[0]
+    if isinstance(older.get("examples"), list):
+        older["example"] = older.pop("examples")[0]
+    return older

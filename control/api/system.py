@@ -1,4 +1,4 @@
-"""What is asked by machines that run the API, and by people who read about it; no part of the API itself."""
+"""Health, metrics and documentation routes, which are not part of the API itself."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,57 +16,60 @@ from control.api.docs import Docs
 from control.db.pool import Pool, PoolExhausted
 from control.http.metrics import CONTENT_TYPE, HttpMetrics
 
-READY_WITHIN_S = 2.0
+READY_TIMEOUT_S = 2.0
 
 
 class System:
-    """describe: makes the OpenAPI document; asked when somebody first wants it."""
+    """make_openapi: makes the OpenAPI document; called at the first request for it."""
 
-    def __init__(self, pool: Pool, redis: Redis, metrics: HttpMetrics, describe: Callable[[], dict[str, Any]]) -> None:
+    def __init__(
+        self, pool: Pool, redis: Redis, metrics: HttpMetrics, make_openapi: Callable[[], dict[str, Any]]
+    ) -> None:
         self._pool = pool
         self._redis = redis
         self._metrics = metrics
-        self._described = cache(describe)
-        self._document = cache(lambda: msgspec.json.encode(self._described()))
-        self._docs = Docs(self._described)
+        self._openapi = cache(make_openapi)
+        self._document = cache(lambda: msgspec.json.encode(self._openapi()))
+        self._docs = Docs(self._openapi)
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Registers the routes."""
-        router.add_get("/healthz", self._alive)
-        router.add_get("/readyz", self._ready)
-        router.add_get("/metrics", self._tell_metrics)
-        router.add_get("/openapi.json", self._describe)
+        router.add_get("/healthz", self._healthz)
+        router.add_get("/readyz", self._readyz)
+        router.add_get("/metrics", self._render_metrics)
+        router.add_get("/openapi.json", self._serve_openapi)
         self._docs.add_to(router)
 
-    async def _alive(self, request: web.Request) -> web.Response:
+    async def _healthz(self, request: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})
 
-    async def _ready(self, request: web.Request) -> web.Response:
-        """Without the database nothing works. Without Redis all does but the rate limits: taking every node out of
-        service for that would turn a small trouble into a great one, so it is told and still answers 200."""
-        database, redis = await asyncio.gather(self._database_there(), self._redis_there())
+    async def _readyz(self, request: web.Request) -> web.Response:
+        """503 without the database. 200 with status degraded without Redis, because only the rate limits need Redis: a
+        503 would take all nodes out of service."""
+        database, redis = await asyncio.gather(self._reaches_database(), self._reaches_redis())
         state = "ready" if database and redis else "degraded" if database else "unavailable"
-        told = {"status": state, "database": _word(database), "redis": _word(redis)}
-        return web.json_response(told, status=200 if database else 503)
+        report = {"status": state, "database": _availability(database), "redis": _availability(redis)}
+        return web.json_response(report, status=200 if database else 503)
 
-    async def _database_there(self) -> bool:
+    async def _reaches_database(self) -> bool:
         try:
-            async with asyncio.timeout(READY_WITHIN_S), self._pool.acquire() as db:
-                return bool(await db.fetchval("SELECT true"))
+            async with asyncio.timeout(READY_TIMEOUT_S):
+                await self._pool.ping()
+            return True
         except (PoolExhausted, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
             return False
 
-    async def _redis_there(self) -> bool:
+    async def _reaches_redis(self) -> bool:
         try:
-            async with asyncio.timeout(READY_WITHIN_S):
+            async with asyncio.timeout(READY_TIMEOUT_S):
                 return bool(await self._redis.ping())
         except (RedisError, OSError, TimeoutError):
             return False
 
-    async def _tell_metrics(self, request: web.Request) -> web.Response:
+    async def _render_metrics(self, request: web.Request) -> web.Response:
         return web.Response(body=self._metrics.render(), headers={"Content-Type": CONTENT_TYPE})
 
-    async def _describe(self, request: web.Request) -> web.Response:
+    async def _serve_openapi(self, request: web.Request) -> web.Response:
         document = self._document()
         etag = sha256(document).hexdigest()[:32]
         headers = {"ETag": f'"{etag}"', "Cache-Control": "public, max-age=60"}
@@ -76,5 +79,5 @@ class System:
         return web.Response(body=document, content_type="application/json", headers=headers)
 
 
-def _word(there: bool) -> str:
-    return "ok" if there else "away"
+def _availability(is_reachable: bool) -> str:
+    return "ok" if is_reachable else "away"

@@ -1,64 +1,72 @@
-"""What a call that is let in is given, and how a refused one is written down. Pure."""
+"""The plan of an admitted call, and the state of a refused one. Pure."""
 
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from control.agents.answering import Ready
-from control.calls.model import Admitted, Why
+from control.agents.lookup import AnsweringAgent
+from control.calls.announcements import apology_text
+from control.calls.details import StreamLoss
+from control.calls.model import AdmittedCall, RefusalReason
 from control.calls.policy import CallPolicy
-from control.calls.state import State, closed
-from control.calls.words import apology
+from control.calls.state import CallState, close
 from control.carriers.model import CarrierName
 from shared.bus.checkpoints import Checkpoint
-from shared.events import Usage
-from shared.plan import CallPlan, Resume
+from shared.events import CallUsage
+from shared.plan import CallPlan, ResumePoint
 
 
-def admitted(
-    carrier: CarrierName, carrier_call_id: str, call_id: UUID, ready: Ready, plan: CallPlan, policy: CallPolicy
-) -> Admitted:
-    """The call, its recording by whoever the policy names."""
-    return Admitted(
-        call_id, ready.workspace_id, carrier, carrier_call_id,
-        msgspec.structs.replace(plan, recording=plan.recording and policy.recordings != "carrier"),
-        plan.leg,
+def admit(
+    carrier: CarrierName, carrier_call_id: str, call_id: UUID, agent: AnsweringAgent, plan: CallPlan, policy: CallPolicy
+) -> AdmittedCall:
+    """The call with its plan. The policy decides whether media or the carrier records it."""
+    return AdmittedCall(
+        call_id=call_id,
+        workspace_id=agent.workspace_id,
+        carrier=carrier,
+        carrier_call_id=carrier_call_id,
+        plan=msgspec.structs.replace(plan, recording=plan.recording and policy.recordings != "carrier"),
+        leg=plan.leg,
         records_at_carrier=plan.recording and policy.recordings != "ours",
-    )  # fmt: skip
+    )
 
 
-def resumed_plan(
+def make_resumed_plan(
     plan: CallPlan, policy: CallPolicy, leg: int, checkpoint: Checkpoint | None, began_at: datetime, now: datetime
 ) -> CallPlan:
-    """The plan of a further stream. Without a checkpoint nothing of the conversation is known but that there was one:
-    it is not greeted again."""
-    agent = msgspec.structs.replace(plan.agent, greeting=apology(plan.agent.language, policy.apology))
+    """The plan of a further media stream. Without a checkpoint nothing is known of the conversation, but there was one:
+    the caller is not greeted again."""
+    agent = msgspec.structs.replace(plan.agent, greeting=apology_text(plan.agent.language, policy.apology))
     if checkpoint is None:
-        resume = Resume([], 0, Usage(), _ms(began_at), _ms(now))
+        resume = ResumePoint([], 0, CallUsage(), _ms(began_at), _ms(now))
     else:
-        resume = Resume(checkpoint.messages, checkpoint.turn, checkpoint.usage, checkpoint.began_ms, checkpoint.at_ms)
+        resume = ResumePoint(
+            checkpoint.messages, checkpoint.turn, checkpoint.usage, checkpoint.began_ms, checkpoint.at_ms
+        )
     return msgspec.structs.replace(plan, agent=agent, leg=leg, resume=resume)
 
 
-def refusal_of(state: State, why: Why, now: datetime) -> State:
-    """Written down; nothing for a call that is over. One whose agent had talked already was lost, and one about which
-    nothing is known stays open: its end is for media, the carrier or the reaper to tell."""
+def refuse(state: CallState, reason: RefusalReason, now: datetime) -> CallState:
+    """The state of a refused call; one that is over stays as it is. A call whose agent had talked already ends as lost.
+    After cut_off the call stays open, because nothing is known about it: media, the carrier or the reaper ends it."""
     if state.is_final:
         return state
-    if why == "cut_off":
-        lost = {"reason": "media_lost", "at": now.isoformat()}
-        return state if "lost" in state.details else state.noted(lost=lost)
-    if state.status == "in_progress" and _was_led(state):
-        return closed(state, "failed", "media_lost", why, now, "control").noted(refused=why)
-    status: Any = "busy" if why in ("all_busy", "over_limit") else "failed"
-    return closed(state, status, None, why, now, "control").noted(refused=why)
+    if reason == "cut_off":
+        lost = state.details.lost or StreamLoss(reason="media_lost", at=now.isoformat())
+        return replace(state, details=replace(state.details, lost=lost))
+    if state.status == "in_progress" and _has_media(state):
+        closed = close(state, "failed", "media_lost", reason, now, "control")
+    else:
+        is_busy = reason in ("all_busy", "over_limit")
+        closed = close(state, "busy" if is_busy else "failed", None, reason, now, "control")
+    return replace(closed, details=replace(closed.details, refused=reason))
 
 
-def _was_led(state: State) -> bool:
-    """To a media node. Telnyx's calls are in progress before one is looked for."""
-    return bool(state.media_node or state.details.get("leg"))
+def _has_media(state: CallState) -> bool:
+    """Whether the call was assigned to a media node. Telnyx's calls are in progress before that."""
+    return bool(state.media_node or state.details.leg)
 
 
 def _ms(moment: datetime) -> int:

@@ -1,28 +1,28 @@
-"""What Prometheus is told about media's events on their way into the records."""
+"""Metrics of the consumer of media's events."""
 
 from collections.abc import Iterable
 
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
-from control.calls.sink import Counts
+from control.calls.event_consumer import EventCounts
 
 
-class EventFigures(Collector):
-    """The sink's counts, as they are when Prometheus asks."""
+class EventMetrics(Collector):
+    """The consumer's counts at the time of the scrape."""
 
-    def __init__(self, counts: Counts) -> None:
+    def __init__(self, counts: EventCounts) -> None:
         self._counts = counts
 
     def collect(self) -> Iterable[CounterMetricFamily]:
-        """One family of events, one of waits."""
+        """One family of events, one of pauses."""
         counts = self._counts
-        told = CounterMetricFamily(
+        events = CounterMetricFamily(
             "vocalized_worker_events", "Events of media by what became of them", None, ["outcome"]
         )
-        told.add_metric(["written"], counts.written)
-        told.add_metric(["repeated"], counts.repeated)
-        told.add_metric(["set_aside"], counts.set_aside)
-        told.add_metric(["unknown"], counts.unknown)
+        events.add_metric(["written"], counts.written)
+        events.add_metric(["repeated"], counts.repeated)
+        events.add_metric(["set_aside"], counts.set_aside)
+        events.add_metric(["unknown"], counts.unknown)
         waits = "Times that events waited for PostgreSQL or Redis"
-        return told, CounterMetricFamily("vocalized_worker_event_pauses", waits, counts.pauses)
+        return events, CounterMetricFamily("vocalized_worker_event_pauses", waits, counts.pauses)

@@ -1,4 +1,4 @@
-"""Calls as values: what rings, who is let in and who is not, and what the records hold."""
+"""Calls as values: incoming, admitted, refused and open ones, and what carriers report about them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,19 +7,21 @@ from typing import Any, Literal
 from uuid import UUID
 
 from control.carriers.model import CarrierName
-from shared.events import EndReason, Status
+from shared.events import CallStatus, EndReason
 from shared.plan import CallPlan
 
 Direction = Literal["inbound", "outbound"]
-# Why a call is not answered by an agent; see Refused.
-Why = Literal["unknown_number", "suspended", "over_limit", "all_busy", "unusable", "cut_off"]
+# Who reported a fact of a call.
+CallSource = Literal["carrier", "media", "control"]
+# Why a call is not answered by an agent; see CallRefused.
+RefusalReason = Literal["unknown_number", "suspended", "over_limit", "all_busy", "unusable", "cut_off"]
 # Statuses that a call never leaves.
-FINAL: frozenset[Status] = frozenset({"completed", "failed", "busy", "no_answer", "canceled"})
+FINAL: frozenset[CallStatus] = frozenset({"completed", "failed", "busy", "no_answer", "canceled"})
 
 
 @dataclass(frozen=True, slots=True)
-class Ring:
-    """A call that reached one of our numbers. caller: E.164, or whatever the carrier tells ("anonymous", a SIP URI)."""
+class IncomingCall:
+    """A call to one of our numbers. caller: E.164, or whatever the carrier sends ("anonymous", a SIP URI)."""
 
     carrier: CarrierName
     carrier_call_id: str
@@ -28,9 +30,9 @@ class Ring:
 
 
 @dataclass(frozen=True, slots=True)
-class Admitted:
-    """A call that is answered: hand the plan over (control/calls/handover.py). leg: of the plan; above 0 it goes on
-    after a loss."""
+class AdmittedCall:
+    """A call that an agent answers; its plan goes to a media node (control/calls/media_assignment.py). leg: the plan's;
+    above 0 the call continues after its stream was lost. records_at_carrier: the carrier makes a recording."""
 
     call_id: UUID
     workspace_id: UUID
@@ -42,41 +44,43 @@ class Admitted:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """A call that is not answered by an agent. words: what the caller is told, in `language`.
+class CallRefused:
+    """A call that no agent answers. announcement: what the caller hears, in `language` (BCP 47).
 
-    why: unknown_number (no such number of ours, or without a live agent), suspended, over_limit (the workspace's
-    concurrent calls), all_busy (no room on any media node, or Redis away), unusable (the agent's plan cannot be made),
-    cut_off (its stream is over, and Redis away: nobody can tell what comes next).
+    reason: unknown_number (no such number of ours, or without a live agent), suspended, over_limit (the workspace's
+    concurrent calls), all_busy (no media node has room, or Redis is unavailable), unusable (the agent's plan cannot be
+    made), cut_off (the stream ended while Redis is unavailable, so it is unknown how the call continues).
     """
 
-    why: Why
-    words: str
+    reason: RefusalReason
+    announcement: str
     language: str = "en"
     call_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """What a carrier tells about a call's state. call_id: ours, where the webhook carries it. sequence: the carrier's,
-    if it numbers. duration_s: connected seconds. answered_by: of answering-machine detection."""
+class CarrierStatus:
+    """A carrier's report on a call. status: None when it does not change. call_id: ours, where the webhook carries it.
+    sequence: the carrier's number of the report, if it numbers them. duration_s: connected seconds. answered_by: result
+    of answering-machine detection, empty without one. facts: stored as the carrier named them."""
 
     carrier: CarrierName
     carrier_call_id: str
-    status: Status | None
+    status: CallStatus | None
     at: datetime
     call_id: UUID | None = None
     end_reason: EndReason | None = None
     duration_s: int | None = None
     sequence: int | None = None
     answered_by: Literal["", "human", "machine", "fax", "unknown"] = ""
-    details: Mapping[str, Any] | None = None
+    facts: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CarrierRecording:
-    """A recording that a carrier has made. url: where it is fetched, without a sign-in of ours in it. leg_id: the
-    carrier's id of the call's leg, by which it can be looked for; of these three, some may be empty."""
+    """A recording made by a carrier. url: where it can be fetched, without our credentials in it. leg_id: the carrier's
+    id of the call's leg, by which the recording can be looked up. recording_id, url and leg_id may be empty, not all of
+    them."""
 
     carrier: CarrierName
     carrier_call_id: str
@@ -88,12 +92,12 @@ class CarrierRecording:
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
-    """A call that is not over, or has been so for a moment (status tells), as decisions on going on need it.
+class OpenCall:
+    """A call that is not over, or has been so for less than a minute (see status): what decides whether it continues.
 
-    leg: of its last media stream, which was led to the node media_node (empty before it is noted; whose it became, see
-    Handover.holder). began_at: when it was answered. end_reason: of one that is over. stream: by which the end of that
-    stream is known, where its carrier tells it and it was noted."""
+    leg: of its latest media stream. media_node: the node that the stream was assigned to, empty before it is stored;
+    MediaAssignment.find_node_id finds the one that took it. end_reason: of a call that is over. stream_id: by which the
+    end of that stream is reported, where the carrier gives one (Telnyx)."""
 
     call_id: UUID
     workspace_id: UUID
@@ -103,10 +107,10 @@ class Open:
     caller: str
     called: str
     direction: Direction
-    status: Status
+    status: CallStatus
     carrier: CarrierName
     carrier_call_id: str
     media_node: str = ""
-    began_at: datetime | None = None
+    answered_at: datetime | None = None
     end_reason: EndReason | None = None
-    stream: str = ""
+    stream_id: str = ""

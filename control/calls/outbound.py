@@ -1,4 +1,4 @@
-"""Outbound and test calls: everything that must be right before one is placed."""
+"""Outbound and test calls: the rules that must hold before one is placed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,42 +8,43 @@ from uuid import UUID
 
 import msgspec
 
-from control.agents.answering import Answering, Ready
-from control.agents.destinations import PARAM, destination, require_allowed
-from control.agents.transfers import fault_of
-from control.calls import store, store_outbound
+from control.agents.destinations import PARAM, parse_destination, require_allowed
+from control.agents.lookup import AgentLookup, AnsweringAgent
+from control.agents.transfers import find_fault
+from control.calls import read_numbers, store, store_outbound
 from control.calls.policy import LONGEST_S, TRANSFER_S
-from control.calls.store_outbound import Line, Placed
+from control.calls.read_numbers import OriginNumber
+from control.calls.store_outbound import OutboundUsage
 from control.db.jobs import enqueue
 from control.db.pool import Connection
-from control.platform.audit import Actor, Change, record
+from control.platform.audit import Actor, Change, record_change
 from control.platform.service import Platform
 from control.workspaces.service import Workspaces
-from shared.errors import Conflict, Invalid, Missing, TooMany
+from shared.errors import Conflict, Invalid, NotFound, TooManyRequests
 from shared.ids import new_id
 from shared.plan import CallPlan, PlanError
 
-PLACE: Final = "calls.place"
-# The platform's settings that bound calls.
+PLACE_CALL: Final = "calls.place"
+# The platform's settings that limit calls.
 LIMITS: Final = (
     "outbound_calls_per_minute", "outbound_calls_per_day", "outbound_repeats_per_day", "outbound_minutes_per_day",
     "trial_test_calls_per_day", "test_calls_per_day", "test_call_minutes", "outbound_ring_s",
 )  # fmt: skip
 MINUTE_S: Final = 60
 DAY_S: Final = 86_400
-# Media ends a call that lasts too long, with a goodbye; the carrier only one that media did not.
+# Media ends a call that lasts too long, with a goodbye. The carrier's own bound is this much later.
 GOODBYE_S: Final = 60
 
 
-class PlaceJob(msgspec.Struct, frozen=True):
-    """The payload of a job for one call."""
+class PlaceCallJob(msgspec.Struct, frozen=True):
+    """Payload of the job that dials a call."""
 
     call_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """A call that somebody wants to be placed."""
+class CallRequest:
+    """A requested outbound call. number: as the customer wrote it."""
 
     workspace_id: UUID
     agent_id: UUID
@@ -52,107 +53,114 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """ring_s: how long it rings. longest_s: after which the carrier ends it: what its agent allows, and then a
-    transfer; of a test call what the staff allow; no more than what is left of the day's minutes, but one at least.
-    record: its agent has calls recorded, and can talk."""
+class DialTerms:
+    """ring_s: how long it rings. longest_s: after which the carrier ends the call: what its agent allows, and then a
+    transfer; for a test call what the staff allow; no more than what is left of the day's minutes, but one minute at
+    least. record: its agent has calls recorded, and its plan can be made."""
 
     ring_s: int
     longest_s: int
     record: bool
 
 
-class Outbound:
-    """Within the request's transaction, in the workspace's scope."""
+class OutboundCalls:
+    """Every method works within the caller's transaction, in the workspace's scope or the platform's."""
 
-    def __init__(self, workspaces: Workspaces, answering: Answering, platform: Platform) -> None:
-        self._workspaces, self._answering, self._platform = workspaces, answering, platform
+    def __init__(self, workspaces: Workspaces, agents: AgentLookup, platform: Platform) -> None:
+        self._workspaces, self._agents, self._platform = workspaces, agents, platform
 
-    async def place(self, db: Connection, actor: Actor, wish: Wish, now: datetime) -> UUID:
-        """Notes the call, and asks for the job that dials it. Raises as Calls.place does."""
-        number, country = destination(wish.number)
-        await self._workspaces.require_running(db, wish.workspace_id)
-        ready = _found(await self._answering.by_agent(db, wish.workspace_id, wish.agent_id))
+    async def place(self, db: Connection, actor: Actor, request: CallRequest, now: datetime) -> UUID:
+        """Inserts the call and enqueues the job that dials it. Raises as Calls.place does."""
+        number, country = parse_destination(request.number)
+        await self._workspaces.require_running(db, request.workspace_id)
+        agent = _require_agent(await self._agents.find_by_agent(db, request.workspace_id, request.agent_id))
         call_id = UUID(new_id())
-        _require_able(ready, wish, str(call_id))
-        line = await _line(db, wish, number, country, ready)
-        await self._require_room(db, wish, number, ready, now)
-        version = ready.version.version if ready.version else None
-        await store.insert_queued(
-            db,
-            store.NewCall(
-                call_id, wish.workspace_id, wish.agent_id, version, line.id, "outbound", wish.is_test, line.carrier,
-                None, line.phone_number, number, now,
-            ),
-        )  # fmt: skip
-        await enqueue(db, PLACE, msgspec.json.encode(PlaceJob(call_id)))
-        action = "call.test" if wish.is_test else "call.place"
-        after = {"agent_id": str(wish.agent_id), "country": country}
-        await record(db, actor, Change(action, "call", str(call_id), wish.workspace_id, after=after))
+        _require_able(agent, request, str(call_id))
+        origin = await _choose_origin(db, request, number, country, agent)
+        await self._require_capacity(db, request, number, agent, now)
+        new = store.NewCall(
+            id=call_id,
+            workspace_id=request.workspace_id,
+            agent_id=request.agent_id,
+            agent_version=agent.version.version if agent.version else None,
+            number_id=origin.id,
+            direction="outbound",
+            is_test=request.is_test,
+            carrier=origin.carrier,
+            carrier_call_id=None,
+            caller=origin.phone_number,
+            called=number,
+            at=now,
+        )
+        await store.insert_queued(db, new)
+        await enqueue(db, PLACE_CALL, msgspec.json.encode(PlaceCallJob(call_id)))
+        action = "call.test" if request.is_test else "call.place"
+        after = {"agent_id": str(request.agent_id), "country": country}
+        await record_change(db, actor, Change(action, "call", str(call_id), request.workspace_id, after=after))
         return call_id
 
-    async def transferable(self, db: Connection, workspace_id: UUID, number: str) -> str:
-        """The number itself. Raises Invalid (codes as of `place`; number_is_own: two agents could hand a caller to each
-        other without end)."""
-        fault = fault_of(number, await self._answering.reach(db, workspace_id, number), "number")
+    async def require_transferable(self, db: Connection, workspace_id: UUID, number: str) -> str:
+        """The number itself. Raises Invalid (codes as of `place`; number_is_own: two agents could transfer a caller to
+        each other endlessly)."""
+        fault = find_fault(number, await self._agents.get_dial_scope(db, workspace_id, number), "number")
         if fault is not None:
             raise fault
         return number
 
-    async def terms(self, db: Connection, row: store.Row, now: datetime) -> Terms:
-        """How a call is placed that was noted."""
-        limits, its = await self._limits(db), row.state
-        placed = await store_outbound.count_placed(db, its.workspace_id, row.called, now)
-        ready = await self._answering.by_agent(db, its.workspace_id, row.agent_id, row.agent_version)
-        plan = _plan_of(ready, str(its.id))
-        bounds = [_longest_of(plan), MINUTE_S * limits["outbound_minutes_per_day"] - placed.seconds]
-        if its.is_test:
+    async def make_terms(self, db: Connection, call: store.StoredCall, now: datetime) -> DialTerms:
+        """How a queued call is dialled."""
+        limits, queued = await self._limits(db), call.state
+        usage = await store_outbound.count_usage(db, queued.workspace_id, call.called, now)
+        agent = await self._agents.find_by_agent(db, queued.workspace_id, call.agent_id, call.agent_version)
+        plan = _make_plan(agent, str(queued.id))
+        bounds = [_longest_of(plan), MINUTE_S * limits["outbound_minutes_per_day"] - usage.seconds]
+        if queued.is_test:
             bounds.append(MINUTE_S * limits["test_call_minutes"])
-        return Terms(limits["outbound_ring_s"], max(MINUTE_S, min(bounds)), plan is not None and plan.recording)
+        return DialTerms(limits["outbound_ring_s"], max(MINUTE_S, min(bounds)), plan is not None and plan.recording)
 
     async def _limits(self, db: Connection) -> dict[str, int]:
         """By name, as the staff set them."""
         stored: dict[str, Any] = {one.key: one.value for one in await self._platform.settings(db)}
         return {name: int(stored[name]) for name in LIMITS}
 
-    async def _require_room(self, db: Connection, wish: Wish, number: str, ready: Ready, now: datetime) -> None:
+    async def _require_capacity(
+        self, db: Connection, request: CallRequest, number: str, agent: AnsweringAgent, now: datetime
+    ) -> None:
         limits = await self._limits(db)
-        await store.lock_workspace(db, wish.workspace_id)
-        placed = await store_outbound.count_placed(db, wish.workspace_id, number, now)
-        _require_within(placed, limits)
-        if wish.is_test:
-            _require_tests(placed, limits, ready)
-        if placed.open >= ready.most_calls:
-            raise Conflict(
-                f"This workspace's tier allows {ready.most_calls} calls at the same time.", code="call_limit"
-            )
+        await store.lock_workspace(db, request.workspace_id)
+        usage = await store_outbound.count_usage(db, request.workspace_id, number, now)
+        _require_within(usage, limits)
+        if request.is_test:
+            _require_tests(usage, limits, agent)
+        if usage.open >= agent.max_calls:
+            raise Conflict(f"This workspace's tier allows {agent.max_calls} calls at the same time.", code="call_limit")
 
 
-def _require_within(placed: Placed, limits: Mapping[str, int]) -> None:
-    """Raises TooMany."""
-    if placed.minute >= limits["outbound_calls_per_minute"]:
+def _require_within(usage: OutboundUsage, limits: Mapping[str, int]) -> None:
+    """Raises TooManyRequests."""
+    if usage.minute >= limits["outbound_calls_per_minute"]:
         most = limits["outbound_calls_per_minute"]
         raise _too_many("outbound_rate", "outbound calls a minute", most, MINUTE_S)
-    if placed.day >= limits["outbound_calls_per_day"]:
+    if usage.day >= limits["outbound_calls_per_day"]:
         raise _too_many("outbound_daily_limit", "outbound calls a day", limits["outbound_calls_per_day"])
-    if placed.same >= limits["outbound_repeats_per_day"]:
+    if usage.same >= limits["outbound_repeats_per_day"]:
         raise _too_many("outbound_repeat_limit", "calls a day to one number", limits["outbound_repeats_per_day"])
-    if placed.seconds >= 60 * limits["outbound_minutes_per_day"]:
+    if usage.seconds >= 60 * limits["outbound_minutes_per_day"]:
         raise _too_many("outbound_minutes_limit", "connected minutes a day", limits["outbound_minutes_per_day"])
 
 
-def _require_tests(placed: Placed, limits: Mapping[str, int], ready: Ready) -> None:
-    """Raises TooMany."""
-    if ready.is_trial and placed.tests >= limits["trial_test_calls_per_day"]:
+def _require_tests(usage: OutboundUsage, limits: Mapping[str, int], agent: AnsweringAgent) -> None:
+    """Raises TooManyRequests."""
+    if agent.is_trial and usage.tests >= limits["trial_test_calls_per_day"]:
         raise _too_many("trial_test_limit", "test calls a day while on trial", limits["trial_test_calls_per_day"])
-    if not ready.is_trial and placed.tests >= limits["test_calls_per_day"]:
+    if not agent.is_trial and usage.tests >= limits["test_calls_per_day"]:
         raise _too_many("test_limit", "test calls a day", limits["test_calls_per_day"])
 
 
-def _plan_of(ready: Ready | None, call_id: str) -> CallPlan | None:
-    """None of an agent that cannot talk (any more)."""
+def _make_plan(agent: AnsweringAgent | None, call_id: str) -> CallPlan | None:
+    """None for an agent that cannot answer (any more)."""
     try:
-        return ready.plan(call_id) if ready is not None else None
+        return agent.make_plan(call_id) if agent is not None else None
     except PlanError:
         return None
 
@@ -162,35 +170,37 @@ def _longest_of(plan: CallPlan | None) -> int:
     return min(most + GOODBYE_S + TRANSFER_S, LONGEST_S) if most else LONGEST_S
 
 
-def _require_able(ready: Ready, wish: Wish, call_id: str) -> None:
-    """A test call may be placed by an agent that is not live yet. Raises Conflict."""
-    if not wish.is_test and not ready.is_live:
+def _require_able(agent: AnsweringAgent, request: CallRequest, call_id: str) -> None:
+    """Test calls may use an agent that is not live yet. Raises Conflict."""
+    if not request.is_test and not agent.is_live:
         raise Conflict("This agent is not live: activate it first, or place a test call.", code="agent_not_live")
-    if not wish.is_test and not ready.features.get("outbound_calls", False):
+    if not request.is_test and not agent.features.get("outbound_calls", False):
         raise Conflict("This workspace's tier has no outbound calls; test calls are.", code="outbound_not_in_tier")
     try:
-        ready.plan(call_id)
+        agent.make_plan(call_id)
     except PlanError as error:
-        told = str(error).removeprefix("plan: ")
-        raise Conflict(f"This agent cannot talk: {told}.", code="cannot_answer") from None
+        reason = str(error).removeprefix("plan: ")
+        raise Conflict(f"This agent cannot talk: {reason}.", code="cannot_answer") from None
 
 
-async def _line(db: Connection, wish: Wish, number: str, country: str, ready: Ready) -> Line:
+async def _choose_origin(
+    db: Connection, request: CallRequest, number: str, country: str, agent: AnsweringAgent
+) -> OriginNumber:
     """The number to call from. Raises Conflict, Invalid."""
-    lines = await store_outbound.select_lines(db, wish.workspace_id, wish.agent_id)
-    if not lines:
+    origins = await read_numbers.select_origins(db, request.workspace_id, request.agent_id)
+    if not origins:
         raise Conflict("This workspace has no active phone number to call from.", code="no_number")
-    if any(line.phone_number == number for line in lines):
+    if any(one.phone_number == number for one in origins):
         raise Invalid("This is a number of the workspace itself.", code="number_is_own", param=PARAM)
-    require_allowed(country, ready.reach.own, ready.reach.chosen)
-    return lines[0]
+    require_allowed(country, agent.dial_scope.own, agent.dial_scope.chosen)
+    return origins[0]
 
 
-def _found(ready: Ready | None) -> Ready:
-    if ready is None or ready.agent_id is None:
-        raise Missing("There is no such agent.", code="agent_not_found")
-    return ready
+def _require_agent(agent: AnsweringAgent | None) -> AnsweringAgent:
+    if agent is None or agent.agent_id is None:
+        raise NotFound("There is no such agent.", code="agent_not_found")
+    return agent
 
 
-def _too_many(code: str, what: str, most: int, wait_s: int = DAY_S) -> TooMany:
-    return TooMany(f"No more than {most} {what}.", code=code, retry_after_s=wait_s)
+def _too_many(code: str, what: str, most: int, wait_s: int = DAY_S) -> TooManyRequests:
+    return TooManyRequests(f"No more than {most} {what}.", code=code, retry_after_s=wait_s)

@@ -1,19 +1,20 @@
-"""What settings say about calls."""
+"""Bounds of calls, and the settings about them."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
 
-# Nothing stays open longer than this, whatever an agent's own limit is.
+# Longest call in seconds, whatever an agent's own limit is.
 LONGEST_S: Final = 14_400
-# Nobody stays put through for longer, whoever pays for it.
+# Longest transfer in seconds.
 TRANSFER_S: Final = 3_600
-# A call is led to another media stream so often at most.
+# A call continues in another media stream at most this often.
 MOST_LEGS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class CallPolicy:
-    """recordings: who makes them. apology: an English-speaking agent's first words after a loss."""
+    """recordings: who makes them: media (ours), the carrier or both. apology: an English-speaking agent's first words
+    after a media stream was lost."""
 
     recordings: Literal["ours", "carrier", "both"] = "ours"
     apology: str = "Sorry, we were cut off for a moment."

@@ -1,60 +1,64 @@
-"""Calls as people read them: lists, one in full, its words and events."""
+"""Reads calls for people: lists, one in full, its transcription and events."""
 
 from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
-from control.calls import store_records as store
-from control.calls.listed import Call, CallLine, EventLine, Filter
-from control.calls.turns import turns_of
+from control.calls import read_calls
+from control.calls.record_model import CallFilter, CallReport, CallSummary, EventLine
+from control.calls.turns import make_turns
 from control.db.pool import Connection
-from shared.errors import Invalid, Missing
+from shared.errors import Invalid, NotFound
 
-# Rows that a list counts and reaches: OFFSET reads what it passes over.
+# Rows that a list counts and reaches at most, because OFFSET reads the rows that it skips.
 DEPTH: Final = 100_000
-MOST_LIVE: Final = 1_000
+MOST_OPEN: Final = 1_000
 MOST_EVENTS: Final = 100_000
 
 
-class Records:
-    """Reads only, in the workspace's scope or the platform's. workspace_id: None for all of them, for the staff."""
+class CallRecords:
+    """Reads only, in the workspace's scope or the platform's. workspace_id: None for all workspaces, for the staff."""
 
-    async def page(self, db: Connection, wanted: Filter, *, offset: int, limit: int) -> tuple[list[CallLine], int]:
-        """Newest first, and how many there are, of which DEPTH are counted. Raises Invalid (code too_deep)."""
+    async def list_page(
+        self, db: Connection, wanted: CallFilter, *, offset: int, limit: int
+    ) -> tuple[list[CallSummary], int]:
+        """A page, newest first, and the total, counted up to DEPTH. Raises Invalid (code too_deep)."""
         if offset + limit > DEPTH:
             raise Invalid(
                 f"Pages reach {DEPTH} calls deep: narrow the list by from and to.", param="page", code="too_deep"
             )
-        return await store.select_calls(db, wanted, offset, limit), await store.count_calls(db, wanted, DEPTH)
+        return await read_calls.select_calls(db, wanted, offset, limit), await read_calls.count_calls(db, wanted, DEPTH)
 
-    async def get(self, db: Connection, workspace_id: UUID | None, call_id: UUID) -> Call:
-        """With its turns. Raises Missing."""
-        found = _found(await store.select_call(db, workspace_id, call_id))
-        events = await store.select_events(db, call_id, store.TURN_EVENTS, -1, MOST_EVENTS)
-        return replace(found, turns=turns_of([event.event_data for event in events]))
+    async def get(self, db: Connection, workspace_id: UUID | None, call_id: UUID) -> CallReport:
+        """A call with its turns. Raises NotFound."""
+        found = _require(await read_calls.select_call(db, workspace_id, call_id))
+        events = await read_calls.select_events(db, call_id, read_calls.TURN_EVENTS, -1, MOST_EVENTS)
+        return replace(found, turns=make_turns([event.event_data for event in events]))
 
-    async def find(self, db: Connection, workspace_id: UUID | None, call_id: UUID) -> Call:
-        """Without its turns. Raises Missing."""
-        return _found(await store.select_call(db, workspace_id, call_id))
+    async def find(self, db: Connection, workspace_id: UUID | None, call_id: UUID) -> CallReport:
+        """A call without its turns. Raises NotFound."""
+        return _require(await read_calls.select_call(db, workspace_id, call_id))
 
-    async def words(self, db: Connection, workspace_id: UUID, call_id: UUID) -> tuple[str | None, list[dict[str, Any]]]:
-        """The transcription and each utterance as heard. Raises Missing."""
+    async def get_transcription(
+        self, db: Connection, workspace_id: UUID, call_id: UUID
+    ) -> tuple[str | None, list[dict[str, Any]]]:
+        """The transcription, and each utterance. Raises NotFound."""
         found = await self.find(db, workspace_id, call_id)
-        return found.transcription, await store.select_words(db, call_id)
+        return found.transcription, await read_calls.select_utterances(db, call_id)
 
-    async def events(
+    async def list_events(
         self, db: Connection, workspace_id: UUID, call_id: UUID, *, after_seq: int, most: int
     ) -> list[EventLine]:
-        """In their order, those behind `after_seq`. Raises Missing."""
+        """Up to `most` events behind number `after_seq`, in order. Raises NotFound."""
         await self.find(db, workspace_id, call_id)
-        return await store.select_events(db, call_id, None, after_seq, most)
+        return await read_calls.select_events(db, call_id, None, after_seq, most)
 
-    async def live(self, db: Connection, workspace_id: UUID | None) -> list[CallLine]:
-        """Those that are not over, the longest first; up to MOST_LIVE."""
-        return await store.select_open(db, workspace_id, MOST_LIVE)
+    async def list_open(self, db: Connection, workspace_id: UUID | None) -> list[CallSummary]:
+        """Calls that are not over, the longest first; up to MOST_OPEN."""
+        return await read_calls.select_open(db, workspace_id, MOST_OPEN)
 
 
-def _found(call: Call | None) -> Call:
+def _require(call: CallReport | None) -> CallReport:
     if call is None:
-        raise Missing("There is no such call.", code="call_not_found")
+        raise NotFound("There is no such call.", code="call_not_found")
     return call

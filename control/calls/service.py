@@ -1,4 +1,4 @@
-"""The rules of calls: who is let in, what their states are, and when they go on after a loss."""
+"""The rules of calls: which are admitted, how reports change them, and when they continue after a lost stream."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -7,21 +7,30 @@ from uuid import UUID
 
 import msgspec
 
-from control.agents.answering import Ready
+from control.agents.lookup import AnsweringAgent
 from control.agents.service import Agents
-from control.analytics.rollup import mark
+from control.analytics.rollup import mark_day
 from control.calls import state, store
-from control.calls.admission import admitted, refusal_of, resumed_plan
-from control.calls.hanging import hang_up
-from control.calls.model import Admitted, CarrierRecording, Open, Progress, Refused, Ring, Why
-from control.calls.outbound import Outbound, Wish
-from control.calls.placing import Placing
+from control.calls.admission import admit, make_resumed_plan, refuse
+from control.calls.announcements import make_refusal
+from control.calls.details import StoredCarrierRecording
+from control.calls.hangup import enqueue_hangup
+from control.calls.model import (
+    AdmittedCall,
+    CallRefused,
+    CarrierRecording,
+    CarrierStatus,
+    IncomingCall,
+    OpenCall,
+    RefusalReason,
+)
+from control.calls.outbound import CallRequest, OutboundCalls
+from control.calls.placement import CallPlacement
 from control.calls.policy import MOST_LEGS, CallPolicy
-from control.calls.putting import day_of, put
-from control.calls.records import Records
-from control.calls.state import State
-from control.calls.store import NewCall, Row
-from control.calls.words import refused
+from control.calls.records import CallRecords
+from control.calls.state import CallState
+from control.calls.state_changes import accounting_day, save_changes
+from control.calls.store import NewCall
 from control.carriers.model import CarrierName
 from control.db.jobs import enqueue
 from control.db.pool import Connection
@@ -33,201 +42,235 @@ from shared.ids import new_id
 from shared.plan import PlanError
 from shared.secrets import Sealer
 
-FETCH: Final = "calls.fetch_recording"
-# The carrier may ask what comes next after the call has been written down as over: for so long it is told.
+FETCH_RECORDING: Final = "calls.fetch_recording"
+# The carrier may ask what comes next after the call's end was stored: for this long it gets an answer.
 JUST_OVER: Final = timedelta(seconds=60)
 
 
-class Fetch(msgspec.Struct, frozen=True):
-    """The payload of a job that fetches a carrier's recording; where it lies is noted in the call's row. recording_id:
-    by which it is noted there, the leg's where the carrier told none of its own."""
+class FetchRecordingJob(msgspec.Struct, frozen=True):
+    """Payload of the job that fetches a carrier's recording. recording_id: its key in CallDetails.carrier_recordings,
+    which is the leg's id where the carrier gave none to the recording."""
 
     call_id: UUID
     recording_id: str
 
 
 class Calls:
-    """Every method works within the caller's transaction: platform scope for webhooks and jobs, the workspace's for
-    the API. None of them uses the network."""
+    """Every method works within the caller's transaction: in platform scope for webhooks and jobs, in the workspace's
+    for the API. None of them uses the network."""
 
     def __init__(
         self, *, workspaces: Workspaces, agents: Agents, platform: Platform, policy: CallPolicy, sealer: Sealer
     ) -> None:
         """sealer: opens the providers' keys for plans."""
         self._policy = policy
-        self._answering = agents.answering(sealer)
-        self._outbound = Outbound(workspaces, self._answering, platform)
-        self.placing = Placing(self._outbound)
-        self.records = Records()
+        self._agents = agents.make_lookup(sealer)
+        self._outbound = OutboundCalls(workspaces, self._agents, platform)
+        self.placement = CallPlacement(self._outbound)
+        self.records = CallRecords()
 
-    async def arrive(self, db: Connection, ring: Ring, now: datetime) -> Admitted | Refused:
-        """An inbound call rings. Said again for the same call, the answer is the same while that is not over.
+    async def admit_inbound(self, db: Connection, incoming: IncomingCall, now: datetime) -> AdmittedCall | CallRefused:
+        """Admits or refuses an inbound call. Repeated for the same call, the answer is the same while it is open.
 
-        Number, agent, workspace, its open calls (counted under a lock, so that the last place is given once), row,
-        plan. A known number's refusal leaves a row for the customer to see; a repeated one is told again.
+        A refusal for a known number leaves a row that the customer sees. The workspace's open calls are counted under
+        a lock, so that two calls cannot take the last slot.
         """
-        ready = await self._answering.by_number(db, ring.called, ring.carrier)
-        if ready is None:
-            return refused("unknown_number", "en")
-        await store.lock_workspace(db, ready.workspace_id)
-        row = await store.insert_ringing(db, _inbound(ring, ready, now))
-        if row is None:
-            return refused("unusable", ready.language)
-        if row.is_new:
-            await mark(db, row.state.workspace_id, day_of(row.state))
-        if row.state.is_final:
-            return refused(_why(row.state), ready.language, row.state.id)
-        if not row.is_new:
-            ready = await self._answering.by_agent(db, row.state.workspace_id, row.agent_id, row.agent_version) or ready
-        return await self._admit(db, row, ready, now)
+        agent = await self._agents.find_by_number(db, incoming.called, incoming.carrier)
+        if agent is None:
+            return make_refusal("unknown_number", "en")
+        await store.lock_workspace(db, agent.workspace_id)
+        call = await store.insert_ringing(db, _new_inbound(incoming, agent, now))
+        if call is None:
+            return make_refusal("unusable", agent.language)
+        if call.is_new:
+            await mark_day(db, call.state.workspace_id, accounting_day(call.state))
+        if call.state.is_final:
+            return make_refusal(_refusal_reason(call.state), agent.language, call.state.id)
+        if not call.is_new:
+            agent = await self._agents.find_by_agent(db, agent.workspace_id, call.agent_id, call.agent_version) or agent
+        return await self._admit(db, call.state, agent, now)
 
-    async def answered(
+    async def admit_answered(
         self, db: Connection, carrier: CarrierName, carrier_call_id: str, call_id: UUID | None, now: datetime
-    ) -> Admitted | Refused:
-        """A call was picked up: one that we placed, or at Telnyx one that came in. call_id: ours, as the
-        webhook tells it; a call of the carrier that is not the row's own claims nothing."""
-        row = await store.lock_call(db, carrier, carrier_call_id, call_id)
-        if row is None:
-            return refused("unknown_number", "en")
-        ready = await self._answering.by_agent(db, row.state.workspace_id, row.agent_id, row.agent_version)
-        if row.state.is_final or ready is None:
-            return refused(_why(row.state), ready.language if ready else "en", row.state.id)
-        picked_up = state.answered(replace(row.state, carrier_call_id=carrier_call_id), now)
-        await put(db, [(row.state, picked_up)])
-        row = replace(row, state=picked_up)
-        if not ready.may_run:
-            gone = refused("suspended", ready.language, row.state.id)
-            await self.refuse(db, row.state.id, gone, now)
-            return gone
-        return await self._admit(db, row, ready, now)
+    ) -> AdmittedCall | CallRefused:
+        """Admits or refuses a call that was answered: an outbound one, or at Telnyx an inbound one. call_id: ours, as
+        the webhook carries it; it finds no row that has another id of the carrier."""
+        call = await store.lock_call(db, carrier, carrier_call_id, call_id)
+        if call is None:
+            return make_refusal("unknown_number", "en")
+        before = call.state
+        agent = await self._agents.find_by_agent(db, before.workspace_id, call.agent_id, call.agent_version)
+        if before.is_final or agent is None:
+            return make_refusal(_refusal_reason(before), agent.language if agent else "en", before.id)
+        after = state.mark_answered(replace(before, carrier_call_id=carrier_call_id), now)
+        await save_changes(db, [(before, after)])
+        if not agent.may_run:
+            refusal = make_refusal("suspended", agent.language, after.id)
+            await self.record_refusal(db, after.id, refusal, now)
+            return refusal
+        return await self._admit(db, after, agent, now)
 
-    async def go_on(self, db: Connection, carrier: CarrierName, carrier_call_id: str, now: datetime) -> Open | None:
-        """A call that is not over, or is so only since a moment (its status tells). None: unknown, or long over."""
-        row = await store.select_call(db, carrier, carrier_call_id)
-        if row is None or (row.state.is_final and now - (row.state.ended_at or now) > JUST_OVER):
+    async def find_open(
+        self, db: Connection, carrier: CarrierName, carrier_call_id: str, now: datetime
+    ) -> OpenCall | None:
+        """The call, if it is not over or has been so for less than JUST_OVER; else None."""
+        call = await store.select_call(db, carrier, carrier_call_id)
+        if call is None or (call.state.is_final and now - (call.state.ended_at or now) > JUST_OVER):
             return None
-        its = row.state
-        return Open(
-            its.id, its.workspace_id, row.agent_id, row.agent_version, its.details.get("leg", 0), row.caller,
-            row.called, its.direction, its.status, carrier, carrier_call_id, its.media_node or "",
-            its.answered_at or its.started_at, its.end_reason, _stream(its),
-        )  # fmt: skip
+        current = call.state
+        return OpenCall(
+            call_id=current.id,
+            workspace_id=current.workspace_id,
+            agent_id=call.agent_id,
+            agent_version=call.agent_version,
+            leg=current.details.leg,
+            caller=call.caller,
+            called=call.called,
+            direction=current.direction,
+            status=current.status,
+            carrier=carrier,
+            carrier_call_id=carrier_call_id,
+            media_node=current.media_node or "",
+            answered_at=current.answered_at or current.started_at,
+            end_reason=current.end_reason,
+            stream_id=_stream_id(current),
+        )
 
     async def resume(
-        self, db: Connection, open_call: Open, checkpoint: Checkpoint | None, now: datetime
-    ) -> Admitted | Refused:
-        """The plan of the call's next stream, which goes on from the checkpoint: with an apology, and without the
-        greeting. A call goes on so often at most; one that is over doesn't."""
-        ready = await self._answering.by_agent(db, open_call.workspace_id, open_call.agent_id, open_call.agent_version)
-        language = ready.language if ready else "en"
-        if ready is None or not ready.may_run:
-            return refused("suspended", language, open_call.call_id)
-        leg = await store.next_leg(db, open_call.call_id)
+        self, db: Connection, open_call: OpenCall, checkpoint: Checkpoint | None, now: datetime
+    ) -> AdmittedCall | CallRefused:
+        """The plan of the call's next media stream, which continues from the checkpoint: with an apology instead of the
+        greeting. Refused after MOST_LEGS streams, and for a call that is over."""
+        agent = await self._agents.find_by_agent(
+            db, open_call.workspace_id, open_call.agent_id, open_call.agent_version
+        )
+        language = agent.language if agent else "en"
+        if agent is None or not agent.may_run:
+            return make_refusal("suspended", language, open_call.call_id)
+        leg = await store.increment_leg(db, open_call.call_id)
         if not 0 < leg <= MOST_LEGS:
-            return refused("unusable", language, open_call.call_id)
+            return make_refusal("unusable", language, open_call.call_id)
         try:
-            plan = ready.plan(str(open_call.call_id))
+            plan = agent.make_plan(str(open_call.call_id))
         except PlanError:
-            return refused("unusable", language, open_call.call_id)
-        plan = resumed_plan(plan, self._policy, leg, checkpoint, open_call.began_at or now, now)
-        return admitted(open_call.carrier, open_call.carrier_call_id, open_call.call_id, ready, plan, self._policy)
+            return make_refusal("unusable", language, open_call.call_id)
+        plan = make_resumed_plan(plan, self._policy, leg, checkpoint, open_call.answered_at or now, now)
+        return admit(open_call.carrier, open_call.carrier_call_id, open_call.call_id, agent, plan, self._policy)
 
-    async def cut_off(self, db: Connection, open_call: Open) -> Refused:
-        """What a caller is told when nobody can tell whether the call is to go on, in the agent's language."""
-        ready = await self._answering.by_agent(db, open_call.workspace_id, open_call.agent_id, open_call.agent_version)
-        return refused("cut_off", ready.language if ready else "en", open_call.call_id)
+    async def refuse_cut_off(self, db: Connection, open_call: OpenCall) -> CallRefused:
+        """The refusal, in the agent's language, when it is unknown whether the call is to continue."""
+        agent = await self._agents.find_by_agent(
+            db, open_call.workspace_id, open_call.agent_id, open_call.agent_version
+        )
+        return make_refusal("cut_off", agent.language if agent else "en", open_call.call_id)
 
-    async def connected(self, db: Connection, made: Admitted, node_id: str, stream: str = "") -> None:
-        """Notes which media node the call's stream was led to. stream: by which its end is known (Telnyx)."""
-        await store.note_node(db, made.call_id, made.leg, node_id, stream)
+    async def record_media_node(self, db: Connection, admitted: AdmittedCall, node_id: str, stream: str = "") -> None:
+        """Stores which media node the call's stream was assigned to. stream: the carrier's id of it (Telnyx)."""
+        await store.append_leg(db, admitted.call_id, admitted.leg, node_id, stream)
 
-    async def refuse(self, db: Connection, call_id: UUID, told: Refused, now: datetime) -> None:
-        """It went wrong after the row was made: no media node, or Redis away."""
-        row = await store.lock_one(db, call_id)
-        if row is not None:
-            await put(db, [(row.state, refusal_of(row.state, told.why, now))])
+    async def record_refusal(self, db: Connection, call_id: UUID, refusal: CallRefused, now: datetime) -> None:
+        """Stores a refusal that was decided after the row was inserted: no media node, or Redis unavailable."""
+        call = await store.lock_one(db, call_id)
+        if call is not None:
+            await save_changes(db, [(call.state, refuse(call.state, refusal.reason, now))])
 
-    async def progress(self, db: Connection, progress: Progress) -> None:
-        """What the carrier tells. Late, repeated and disordered words are harmless, unknown calls are passed over."""
-        row = await store.lock_call(db, progress.carrier, progress.carrier_call_id, progress.call_id)
-        if row is None:
+    async def apply_carrier_status(self, db: Connection, report: CarrierStatus) -> None:
+        """Applies a carrier's report, which may be late, repeated or out of order. Unknown calls are ignored. A test of
+        answering-machine detection that found a machine ends our outbound call."""
+        call = await store.lock_call(db, report.carrier, report.carrier_call_id, report.call_id)
+        if call is None:
             return
-        before = row.state
-        after = state.progressed(replace(before, carrier_call_id=progress.carrier_call_id), progress)
-        if progress.answered_by in ("machine", "fax") and self._ends_machines(before):
-            after = after.noted(end_meant="voicemail")
-            await hang_up(db, after, "voicemail")
-        await put(db, [(before, after)])
+        before = call.state
+        after = state.apply_carrier_status(replace(before, carrier_call_id=report.carrier_call_id), report)
+        if report.answered_by in ("machine", "fax") and _hangs_up_on_machines(before):
+            after = replace(after, details=replace(after.details, meant_end="voicemail"))
+            await enqueue_hangup(db, after, "voicemail")
+        await save_changes(db, [(before, after)])
 
-    async def carrier_recording(self, db: Connection, recording: CarrierRecording) -> None:
-        """A carrier's recording is there: has it fetched, once. A call may have several, each with an id of its own, or
-        at least a leg."""
+    async def add_carrier_recording(self, db: Connection, recording: CarrierRecording) -> None:
+        """Stores that a carrier made a recording, and has a job fetch it, once. A call may have several, each with an
+        id of its own, or at least a leg's."""
         name = recording.recording_id or recording.leg_id
-        row = await store.lock_call(db, recording.carrier, recording.carrier_call_id, recording.call_id)
-        known = row.state.details.get("carrier_recordings", {}) if row is not None else {}
-        if row is None or name in known:
+        call = await store.lock_call(db, recording.carrier, recording.carrier_call_id, recording.call_id)
+        if call is None or name in call.state.details.carrier_recordings:
             return
-        told = {
-            "id": recording.recording_id, "url": recording.url, "duration_s": recording.duration_s,
-            "leg": recording.leg_id, "place": len(known),
-        }  # fmt: skip
-        after = row.state.noted(carrier_recordings={**known, name: told})
-        await put(db, [(row.state, after)])
-        await enqueue(db, FETCH, msgspec.json.encode(Fetch(row.state.id, name)))
+        known = call.state.details.carrier_recordings
+        stored = StoredCarrierRecording(
+            id=recording.recording_id,
+            url=recording.url,
+            duration_s=recording.duration_s,
+            leg=recording.leg_id,
+            place=len(known),
+        )
+        details = replace(call.state.details, carrier_recordings={**known, name: stored})
+        await save_changes(db, [(call.state, replace(call.state, details=details))])
+        await enqueue(db, FETCH_RECORDING, msgspec.json.encode(FetchRecordingJob(call.state.id, name)))
 
     async def place(
         self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, number: str, test: bool, now: datetime
     ) -> UUID:
-        """Has a call placed soon; the row is there at once. In the workspace's scope.
+        """Inserts an outbound call, which a job dials. In the workspace's scope.
 
-        Raises Invalid (codes number_invalid, number_refused, country_not_allowed, number_is_own), Missing
+        Raises Invalid (codes number_invalid, number_refused, country_not_allowed, number_is_own), NotFound
         (agent_not_found), Conflict (agent_not_live, outbound_not_in_tier, cannot_answer, no_number, call_limit,
-        workspace_suspended, owner_unverified), TooMany (outbound_rate, outbound_daily_limit, outbound_repeat_limit,
-        outbound_minutes_limit, trial_test_limit, test_limit).
+        workspace_suspended, owner_unverified), TooManyRequests (outbound_rate, outbound_daily_limit,
+        outbound_repeat_limit, outbound_minutes_limit, trial_test_limit, test_limit).
         """
-        return await self._outbound.place(db, actor, Wish(workspace_id, agent_id, number, test), now)
+        return await self._outbound.place(db, actor, CallRequest(workspace_id, agent_id, number, test), now)
 
-    async def transferable(self, db: Connection, workspace_id: UUID, number: str) -> str:
-        """A number that a caller may be put through to: the same rules as for outbound calls. Raises Invalid."""
-        return await self._outbound.transferable(db, workspace_id, number)
+    async def require_transferable(self, db: Connection, workspace_id: UUID, number: str) -> str:
+        """The number, if callers may be transferred to it: the rules of outbound calls hold. Raises Invalid."""
+        return await self._outbound.require_transferable(db, workspace_id, number)
 
-    async def _admit(self, db: Connection, row: Row, ready: Ready, now: datetime) -> Admitted | Refused:
-        """The plan, or a refusal that is written down."""
-        its = row.state
+    async def _admit(
+        self, db: Connection, current: CallState, agent: AnsweringAgent, now: datetime
+    ) -> AdmittedCall | CallRefused:
+        """The call with its plan, or a stored refusal."""
         try:
-            plan = msgspec.structs.replace(ready.plan(str(its.id)), leg=its.details.get("leg", 0))
+            plan = msgspec.structs.replace(agent.make_plan(str(current.id)), leg=current.details.leg)
         except PlanError:
-            gone = refused("unusable", ready.language, its.id)
-            await self.refuse(db, its.id, gone, now)
-            return gone
-        carrier: CarrierName = "telnyx" if its.carrier == "telnyx" else "twilio"
-        return admitted(carrier, its.carrier_call_id or "", its.id, ready, plan, self._policy)
-
-    @staticmethod
-    def _ends_machines(its: State) -> bool:
-        return its.direction == "outbound" and not its.is_test and not its.is_final and "end_meant" not in its.details
+            refusal = make_refusal("unusable", agent.language, current.id)
+            await self.record_refusal(db, current.id, refusal, now)
+            return refusal
+        carrier: CarrierName = "telnyx" if current.carrier == "telnyx" else "twilio"
+        return admit(carrier, current.carrier_call_id or "", current.id, agent, plan, self._policy)
 
 
-def _inbound(ring: Ring, ready: Ready, now: datetime) -> NewCall:
-    why: Why | None = None
-    if not ready.may_run:
-        why = "suspended"
-    elif not ready.is_live:
-        why = "unknown_number"
-    version = ready.version.version if ready.version else None
+def _hangs_up_on_machines(before: CallState) -> bool:
+    is_ours = before.direction == "outbound" and not before.is_test
+    return is_ours and not before.is_final and before.details.meant_end is None
+
+
+def _new_inbound(incoming: IncomingCall, agent: AnsweringAgent, now: datetime) -> NewCall:
+    refused: RefusalReason | None = None
+    if not agent.may_run:
+        refused = "suspended"
+    elif not agent.is_live:
+        refused = "unknown_number"
     return NewCall(
-        UUID(new_id()), ready.workspace_id, ready.agent_id, version, ready.number_id, "inbound", False, ring.carrier,
-        ring.carrier_call_id, ring.caller, ring.called, now, ready.most_calls, why,
-    )  # fmt: skip
+        id=UUID(new_id()),
+        workspace_id=agent.workspace_id,
+        agent_id=agent.agent_id,
+        agent_version=agent.version.version if agent.version else None,
+        number_id=agent.number_id,
+        direction="inbound",
+        is_test=False,
+        carrier=incoming.carrier,
+        carrier_call_id=incoming.carrier_call_id,
+        caller=incoming.caller,
+        called=incoming.called,
+        at=now,
+        max_open=agent.max_calls,
+        refused=refused,
+    )
 
 
-def _why(its: State) -> Why:
-    """Why a call that is over is not let in again: as it was refused, if it was."""
-    why: Why = its.details.get("refused", "unusable")
-    return why
+def _refusal_reason(current: CallState) -> RefusalReason:
+    """Why a call that is over is not admitted again: the reason of its refusal, if it was refused."""
+    return current.details.refused or "unusable"
 
 
-def _stream(its: State) -> str:
-    """Of the leg that the call is in."""
-    leg = its.details.get("leg", 0)
-    return next((one.get("stream", "") for one in reversed(its.details.get("legs", ())) if one["leg"] == leg), "")
+def _stream_id(current: CallState) -> str:
+    """The carrier's id of the current leg's stream."""
+    details = current.details
+    return next((one.stream for one in reversed(details.legs) if one.leg == details.leg), "")

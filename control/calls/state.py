@@ -1,41 +1,36 @@
-"""A call's state and how it may change: pure, from one value to the next.
+"""A call's state and its transitions: pure functions from one state to the next.
 
-Words about a call come from its carrier, from media and from us, late, twice and in any order. Rules:
-- A final status is never left, whoever speaks. One exception: what was taken for a call that nobody answered, at a
-  carrier that tells no durations, was completed if word of the answer comes after that of the end.
-- Media knows best why a conversation ended and how long it was: it corrects what a carrier's word was taken to mean,
-  but not what we decided ourselves.
-- A caller who was put through is on the line still: how long that lasts, only the carrier can tell.
+Reports come from the carrier, from media and from control, late, repeated and in any order. Rules:
+- A final status is never left, whoever reports. One exception: a call that counted as unanswered, at a carrier that
+  reports no durations (Telnyx), becomes completed if the answer is reported after the end.
+- Media knows best why a conversation ended and how long it was. It corrects what was concluded from a carrier's report,
+  but not what control decided.
+- A transferred caller is still on the line: only the carrier knows how long.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
-from control.calls.model import FINAL, Direction, Progress
+from control.calls.details import CallDetails, Gap, StreamLoss, StreamRecording, Transfer
+from control.calls.model import FINAL, CallSource, CarrierStatus, Direction
 from control.calls.policy import TRANSFER_S
-from shared.events import CallEnded, CallResumed, EndReason, Interrupted, RecordingReady, Status
+from shared.events import CallEnded, CallResumed, CallStatus, EndReason, RecordingReady
+from shared.recording_keys import recordings_prefix
 
-Teller = Literal["carrier", "media", "control"]
-
-# The end of one media stream only: the carrier comes back to ask, and the call may go on in another one.
+# These ends concern one media stream only: the carrier asks what comes next, and the call may continue in another one.
 LEG_LOST: Final = ("carrier_error", "media_lost")
-# The longest that a caller who was put through may be on the line: it rings, and is bounded at the carrier.
-PUT_THROUGH: Final = timedelta(seconds=TRANSFER_S + 60)
-# In details: it counts as not answered, for all that is known.
-UNANSWERED: Final = "unanswered"
-_RANK: Final[dict[Status, int]] = {"queued": 0, "ringing": 1, "in_progress": 2}
+# A transferred caller is on the line for at most this long: ringing, and the bound set at the carrier.
+LONGEST_TRANSFER: Final = timedelta(seconds=TRANSFER_S + 60)
+_RANK: Final[dict[CallStatus, int]] = {"queued": 0, "ringing": 1, "in_progress": 2}
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """What of a call's row may change. details: leg, legs, carrier, amd, usage, interruptions, gaps, recordings,
-    end_by (who told of the end), put_through (talked_s: seconds before; until: when it is over at the latest, while the
-    carrier has not told its end), and what is noted on the way."""
+class CallState:
+    """The columns of a call's row that may change, and those that decide how."""
 
     id: UUID
     workspace_id: UUID
@@ -44,7 +39,7 @@ class State:
     direction: Direction
     carrier: str
     carrier_call_id: str | None
-    status: Status
+    status: CallStatus
     end_reason: EndReason | None = None
     end_detail: str | None = None
     media_node: str | None = None
@@ -55,181 +50,187 @@ class State:
     recording_key: str | None = None
     recording_seconds: Any = None
     transcription: str | None = None
-    details: Mapping[str, Any] = field(default_factory=dict)
+    details: CallDetails = field(default_factory=CallDetails)
 
     @property
     def is_final(self) -> bool:
-        """Whether it is over."""
+        """Whether the call is over."""
         return self.status in FINAL
 
-    def noted(self, **details: Any) -> "State":
-        """With these of its details."""
-        return replace(self, details={**self.details, **details})
 
-
-def answered(state: State, at: datetime) -> State:
-    """The line is open. Of several words on when, the earliest stands."""
-    at = max(at, state.created_at)  # a carrier that tells whole seconds seems to have been there before
-    status: Status = state.status if state.is_final else "in_progress"
+def mark_answered(state: CallState, at: datetime) -> CallState:
+    """The call was answered. The earliest of several reported times is stored."""
+    at = max(at, state.created_at)  # a carrier that reports whole seconds may name a time before the row was made
+    status: CallStatus = state.status if state.is_final else "in_progress"
     after = replace(
-        state, status=status, answered_at=_first(state.answered_at, at), started_at=_first(state.started_at, at)
+        state, status=status, answered_at=_earliest(state.answered_at, at), started_at=_earliest(state.started_at, at)
     )
-    return _answered_after_all(after) if UNANSWERED in state.details else after
+    return _complete_unanswered(after) if state.details.unanswered else after
 
 
-def closed(
-    state: State, status: Status, reason: EndReason | None, detail: str | None, at: datetime, by: Teller
-) -> State:
-    """Over; nothing for one that is so already."""
+def close(
+    state: CallState, status: CallStatus, reason: EndReason | None, detail: str | None, at: datetime, by: CallSource
+) -> CallState:
+    """Ends the call; a call that is over stays as it is."""
     if state.is_final:
         return state
-    seconds = max(0, round((at - state.answered_at).total_seconds())) if state.answered_at else 0
-    ended = replace(state, status=status, end_reason=reason, end_detail=detail, ended_at=at, duration_seconds=seconds)
-    return ended.noted(end_by=by)
+    return replace(
+        state,
+        status=status,
+        end_reason=reason,
+        end_detail=detail,
+        ended_at=at,
+        duration_seconds=_seconds_between(state.answered_at, at),
+        details=replace(state.details, ended_by=by),
+    )
 
 
-def progressed(state: State, told: Progress) -> State:
-    """What the carrier says."""
-    after = _carrier_noted(state, told)
-    if told.answered_by:
-        after = after.noted(amd=told.answered_by)
-    if told.status is None:
+def apply_carrier_status(state: CallState, report: CarrierStatus) -> CallState:
+    """The state after a carrier's report."""
+    after = _store_facts(state, report)
+    if report.answered_by:
+        after = replace(after, details=replace(after.details, answered_by=report.answered_by))
+    if report.status is None:
         return after
-    if told.status == "in_progress":
-        return answered(after, told.at)
-    if told.status in FINAL:
-        return _carrier_ended(after, told)
-    if not after.is_final and _RANK[told.status] > _RANK[after.status]:
-        after = replace(after, status=told.status)
-    if told.status == "ringing":
-        after = replace(after, started_at=_first(after.started_at, told.at))
+    if report.status == "in_progress":
+        return mark_answered(after, report.at)
+    if report.status in FINAL:
+        return _apply_carrier_end(after, report)
+    if not after.is_final and _RANK[report.status] > _RANK[after.status]:
+        after = replace(after, status=report.status)
+    if report.status == "ringing":
+        after = replace(after, started_at=_earliest(after.started_at, report.at))
     return after
 
 
-def media_ended(state: State, event: CallEnded, at: datetime) -> State:
-    """The conversation's end, by the word of the one who held it."""
-    after = state.noted(usage=msgspec.to_builtins(event.usage))
+def apply_media_end(state: CallState, event: CallEnded, at: datetime) -> CallState:
+    """The state after media reported the conversation's end."""
+    details = replace(state.details, usage=msgspec.to_builtins(event.usage))
+    after = replace(state, details=details)
     if event.end_reason in LEG_LOST:
-        return after.noted(lost={"reason": event.end_reason, "at": at.isoformat()})
+        return replace(after, details=replace(details, lost=StreamLoss(reason=event.end_reason, at=at.isoformat())))
     seconds = max(0, round(event.duration_ms / 1000))
     if not after.is_final:
-        ended = closed(after, event.status, event.end_reason, event.detail or None, at, "media")
+        ended = close(after, event.status, event.end_reason, event.detail or None, at, "media")
         ended = replace(ended, duration_seconds=seconds)
-        return _put_through(ended, seconds, at + PUT_THROUGH) if event.end_reason == "transferred" else ended
-    if after.details.get("end_by") != "carrier":
+        is_transfer = event.end_reason == "transferred"
+        return _store_transfer(ended, seconds, at + LONGEST_TRANSFER) if is_transfer else ended
+    if details.ended_by != "carrier":
         return replace(after, duration_seconds=seconds)
-    after = replace(after, end_reason=event.end_reason, end_detail=event.detail or None).noted(end_by="media")
+    after = replace(
+        after,
+        end_reason=event.end_reason,
+        end_detail=event.detail or None,
+        details=replace(details, ended_by="media"),
+    )
     if event.end_reason != "transferred":
         return replace(after, duration_seconds=seconds)
-    return _put_through(replace(after, duration_seconds=max(seconds, after.duration_seconds)), seconds, None)
+    return _store_transfer(replace(after, duration_seconds=max(seconds, after.duration_seconds)), seconds, None)
 
 
-def resumed(state: State, event: CallResumed, at: datetime) -> State:
-    """It goes on after a gap."""
-    gaps = [*state.details.get("gaps", ()), {"leg": event.leg, "lost_ms": event.lost_ms, "at_ms": event.at_ms}]
-    return answered(state, at).noted(gaps=sorted(gaps, key=lambda gap: int(gap["leg"])))
+def apply_resume(state: CallState, event: CallResumed, at: datetime) -> CallState:
+    """The call continues in another media stream."""
+    gap = Gap(leg=event.leg, lost_ms=event.lost_ms, at_ms=event.at_ms)
+    after = mark_answered(state, at)
+    gaps = tuple(sorted((*state.details.gaps, gap), key=lambda one: one.leg))
+    return replace(after, details=replace(after.details, gaps=gaps))
 
 
-def interrupted(state: State, _: Interrupted) -> State:
-    """Once more."""
-    return state.noted(interruptions=state.details.get("interruptions", 0) + 1)
+def count_interruption(state: CallState) -> CallState:
+    """Counts one interruption by the caller."""
+    return replace(state, details=replace(state.details, interruptions=state.details.interruptions + 1))
 
 
-def recorded(state: State, event: RecordingReady) -> State:
-    """A stream's recording is in storage. The first is the call's until several are joined; a key of another
-    workspace, or none at all, is not believed."""
-    if not event.path.startswith(recordings_of(state.workspace_id)) or ".." in event.path:
+def add_recording(state: CallState, event: RecordingReady) -> CallState:
+    """A stream's recording is in storage. The first one is the call's until several are joined. A key outside the
+    workspace's prefix is ignored."""
+    if not event.path.startswith(recordings_prefix(state.workspace_id)) or ".." in event.path:
         return state
-    others = [one for one in state.details.get("recordings", ()) if one["key"] != event.path]
-    kept = [*others, {"key": event.path, "leg": event.leg, "duration_ms": event.duration_ms}]
-    after = state.noted(recordings=sorted(kept, key=lambda one: int(one["leg"])))
-    if after.details.get("joined") or (len(kept) > 1 and after.recording_key):
+    one = StreamRecording(storage_key=event.path, leg=event.leg, duration_ms=event.duration_ms)
+    others = [other for other in state.details.recordings if other.storage_key != event.path]
+    recordings = tuple(sorted((*others, one), key=lambda each: each.leg))
+    after = replace(state, details=replace(state.details, recordings=recordings))
+    if after.details.joined or (len(recordings) > 1 and after.recording_key):
         return after
     return replace(after, recording_key=event.path, recording_seconds=event.duration_ms / 1000)
 
 
-def recordings_of(workspace_id: UUID) -> str:
-    """Where a workspace's recordings lie."""
-    return f"recordings/{workspace_id}/"
+def _store_transfer(state: CallState, talked_s: int, until: datetime | None) -> CallState:
+    """until: None once the carrier reported the end."""
+    before = state.details.transfer
+    transfer = replace(before, talked_s=talked_s, until=until) if before else Transfer(talked_s=talked_s, until=until)
+    return replace(state, details=replace(state.details, transfer=transfer))
 
 
-def _put_through(state: State, talked_s: int, until: datetime | None) -> State:
-    """until: None once the carrier told the end."""
-    open_until = {} if until is None else {"until": until.isoformat()}
-    return state.noted(put_through={"talked_s": talked_s, **open_until})
+def _end_transfer(state: CallState, transfer: Transfer, report: CarrierStatus) -> CallState:
+    """The carrier reports the end of a transferred call. It may not report how long that was (Telnyx)."""
+    if transfer.until is None:  # reported before
+        return replace(state, duration_seconds=max(report.duration_s or 0, state.duration_seconds))
+    since = state.answered_at or report.at
+    seconds = report.duration_s if report.duration_s is not None else round((report.at - since).total_seconds())
+    ended_at = max(state.ended_at or report.at, report.at)
+    after = replace(state, ended_at=ended_at, duration_seconds=max(seconds, state.duration_seconds))
+    return _store_transfer(after, transfer.talked_s, None)
 
 
-def _hung_up(state: State, told: Progress) -> State:
-    """The end of one that was put through, by its carrier, who may not tell how long it was (Telnyx)."""
-    put_through = state.details["put_through"]
-    if "until" not in put_through:  # told before
-        return replace(state, duration_seconds=max(told.duration_s or 0, state.duration_seconds))
-    since = state.answered_at or told.at
-    seconds = told.duration_s if told.duration_s is not None else round((told.at - since).total_seconds())
-    ended_at = max(state.ended_at or told.at, told.at)
-    over = replace(state, ended_at=ended_at, duration_seconds=max(seconds, state.duration_seconds))
-    return _put_through(over, put_through["talked_s"], None)
-
-
-def _first(known: datetime | None, at: datetime) -> datetime:
+def _earliest(known: datetime | None, at: datetime) -> datetime:
     return at if known is None else min(known, at)
 
 
-def _carrier_noted(state: State, told: Progress) -> State:
-    """Its own words, the later ones (by its numbers, where it numbers) winning."""
-    before: Mapping[str, Any] = state.details.get("carrier", {})
-    new: dict[str, Any] = dict(told.details or {})
-    if told.duration_s is not None:
-        new["duration_s"] = told.duration_s
-    if told.sequence is not None:
-        new["sequence"] = told.sequence
-    if not new:
+def _seconds_between(since: datetime | None, until: datetime) -> int:
+    return max(0, round((until - since).total_seconds())) if since else 0
+
+
+def _store_facts(state: CallState, report: CarrierStatus) -> CallState:
+    facts: dict[str, Any] = dict(report.facts or {})
+    if report.duration_s is not None:
+        facts["duration_s"] = report.duration_s
+    if report.sequence is not None:
+        facts["sequence"] = report.sequence
+    if not facts:
         return state
-    is_late = told.sequence is not None and told.sequence < before.get("sequence", -1)
-    return state.noted(carrier={**new, **before} if is_late else {**before, **new})
+    return replace(state, details=replace(state.details, carrier=state.details.carrier.merge(facts)))
 
 
-def _carrier_ended(state: State, told: Progress) -> State:
-    status = told.status or "completed"
+def _apply_carrier_end(state: CallState, report: CarrierStatus) -> CallState:
+    status = report.status or "completed"
     if state.is_final:
-        if "put_through" in state.details:
-            return _hung_up(state, told)
-        if told.duration_s is not None and state.details.get("end_by") == "carrier":
-            return replace(state, duration_seconds=told.duration_s)
+        if state.details.transfer is not None:
+            return _end_transfer(state, state.details.transfer, report)
+        if report.duration_s is not None and state.details.ended_by == "carrier":
+            return replace(state, duration_seconds=report.duration_s)
         return state
-    reason = _reason(state, told)
-    if status == "completed" and state.answered_at is None and _says_unanswered(told):
-        # Nobody spoke: the caller gave up, or nobody picked up.
+    reason = _end_reason(state, report)
+    if status == "completed" and state.answered_at is None and _may_be_unanswered(report):
+        # Nobody talked: the caller gave up, or the called party did not answer.
         status = "canceled" if state.direction == "inbound" else "no_answer"
-        if told.duration_s is None:
-            state = state.noted(**{UNANSWERED: True})
-    ended = closed(state, status, reason, None, told.at, "carrier")
-    return ended if told.duration_s is None else replace(ended, duration_seconds=told.duration_s)
+        if report.duration_s is None:
+            state = replace(state, details=replace(state.details, unanswered=True))
+    ended = close(state, status, reason, None, report.at, "carrier")
+    return ended if report.duration_s is None else replace(ended, duration_seconds=report.duration_s)
 
 
-def _says_unanswered(told: Progress) -> bool:
-    """Of a call of whose answer nothing is known. Telnyx tells no duration, and clears normally what nobody answered
-    too; Twilio tells 0."""
-    return told.duration_s == 0 or (told.carrier == "telnyx" and told.duration_s is None)
+def _may_be_unanswered(report: CarrierStatus) -> bool:
+    """Of a call without a reported answer. Telnyx reports no duration, and ends unanswered calls with the cause
+    normal_clearing too; Twilio reports 0 seconds."""
+    return report.duration_s == 0 or (report.carrier == "telnyx" and report.duration_s is None)
 
 
-def _answered_after_all(state: State) -> State:
-    """The answer is told after the end, by the carrier, which keeps no order, or by media."""
-    details = {name: value for name, value in state.details.items() if name != UNANSWERED}
-    after = replace(state, status="completed", details=details)
-    if after.details.get("end_by") != "carrier" or after.ended_at is None or after.answered_at is None:
+def _complete_unanswered(state: CallState) -> CallState:
+    """The answer is reported after the end: by the carrier, which keeps no order, or by media."""
+    after = replace(state, status="completed", details=replace(state.details, unanswered=None))
+    if after.details.ended_by != "carrier" or after.ended_at is None:
         return after
-    return replace(after, duration_seconds=max(0, round((after.ended_at - after.answered_at).total_seconds())))
+    return replace(after, duration_seconds=_seconds_between(after.answered_at, after.ended_at))
 
 
-def _reason(state: State, told: Progress) -> EndReason | None:
-    """Why, as far as it is known without media, which corrects it."""
-    if told.end_reason is not None:
-        return told.end_reason
-    if told.status == "failed":
+def _end_reason(state: CallState, report: CarrierStatus) -> EndReason | None:
+    """Why the call ended, as far as it is known without media, which corrects it."""
+    if report.end_reason is not None:
+        return report.end_reason
+    if report.status == "failed":
         return "carrier_error"
-    if told.status != "completed":
+    if report.status != "completed":
         return None
-    meant: EndReason | None = state.details.get("end_meant")
-    lost: Mapping[str, Any] = state.details.get("lost", {})
-    return meant or lost.get("reason") or "caller_hangup"
+    lost = state.details.lost
+    return state.details.meant_end or (lost.reason if lost else None) or "caller_hangup"

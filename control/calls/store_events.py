@@ -1,4 +1,4 @@
-"""SQL of what media told: events, and the words that were heard."""
+"""SQL of call_events and call_words (what was said)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from control.db.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
-    """An event of a call, as it is kept. data: with its type."""
+    """An event of a call as stored. data: includes its type."""
 
     call_id: UUID
     seq: int
@@ -24,12 +24,12 @@ class EventRow:
 
 
 async def insert_events(db: Connection, rows: Sequence[EventRow]) -> set[tuple[UUID, int]]:
-    """Writes those that are not there yet, and tells which.
+    """Inserts the events that are not stored yet; returns their (call_id, seq).
 
-    The table's key holds the time too (it is partitioned by it): a number is looked for whatever its time. The calls'
-    rows must be held, so that nobody else writes the same at this moment.
+    The table's key includes the time, by which it is partitioned, so a number is looked up at any time. The calls' rows
+    must be locked: otherwise two transactions could insert the same event.
     """
-    fresh = await db.fetch(
+    inserted = await db.fetch(
         """
         INSERT INTO call_events (call_id, seq, workspace_id, at, event_type, event_data)
         SELECT n.* FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::timestamptz[], $5::text[], $6::jsonb[])
@@ -44,21 +44,21 @@ async def insert_events(db: Connection, rows: Sequence[EventRow]) -> set[tuple[U
         [row.event_type for row in rows],
         [row.data for row in rows],
     )
-    return {(row["call_id"], row["seq"]) for row in fresh}
+    return {(row["call_id"], row["seq"]) for row in inserted}
 
 
-async def select_words(db: Connection, call_ids: Iterable[UUID]) -> dict[UUID, list[dict[str, Any]]]:
-    """What was heard so far; their calls must be held by whoever adds to it."""
+async def select_utterances(db: Connection, call_ids: Iterable[UUID]) -> dict[UUID, list[dict[str, Any]]]:
+    """What was said so far, by call. Whoever adds to it must have locked the calls."""
     rows = await db.fetch("SELECT call_id, words FROM call_words WHERE call_id = ANY($1::uuid[])", list(call_ids))
     return {row["call_id"]: row["words"] for row in rows}
 
 
-async def upsert_words(db: Connection, words: Sequence[tuple[UUID, UUID, Sequence[Mapping[str, Any]]]]) -> None:
-    """Call, workspace and all that was heard, for several calls.
+async def upsert_utterances(db: Connection, calls: Sequence[tuple[UUID, UUID, Sequence[Mapping[str, Any]]]]) -> None:
+    """Stores all utterances of several calls: (call, workspace, utterances) each.
 
-    As text, for lists in an array are dimensions of it to the driver.
+    They are sent as text, because asyncpg takes lists inside an array for further dimensions of it.
     """
-    if not words:
+    if not calls:
         return
     await db.execute(
         """
@@ -67,7 +67,7 @@ async def upsert_words(db: Connection, words: Sequence[tuple[UUID, UUID, Sequenc
         FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS n (call_id, workspace_id, words)
         ON CONFLICT (call_id) DO UPDATE SET words = excluded.words
         """,
-        [one[0] for one in words],
-        [one[1] for one in words],
-        [msgspec.json.encode(one[2]).decode() for one in words],
+        [one[0] for one in calls],
+        [one[1] for one in calls],
+        [msgspec.json.encode(one[2]).decode() for one in calls],
     )

@@ -1,22 +1,21 @@
-"""SQL of open calls as the reaper looks at them."""
+"""SQL of open calls for the reaper."""
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
-from control.calls.state import State
-from control.calls.store import COLUMNS, OPEN
+from control.calls.state import CallState
+from control.calls.store import STATE_COLUMNS, state_from_row
 from control.db.pool import Connection
 
+# Open calls older than $1, in batches of $3 by id; $2 is the last id of the batch before.
+_SELECT_OPEN: Final = f"""
+    SELECT {STATE_COLUMNS} FROM calls
+    WHERE status IN ('queued', 'ringing', 'in_progress') AND created_at < $1 AND ($2::uuid IS NULL OR id > $2)
+    ORDER BY id LIMIT $3
+"""
 
-async def select_open(db: Connection, before: datetime, after: UUID | None, most: int) -> list[State]:
-    """Up to `most` calls that are not over and were made before this moment, by their ids from `after` on."""
-    rows = await db.fetch(
-        f"""
-        SELECT {COLUMNS} FROM calls WHERE status IN {OPEN} AND created_at < $1 AND ($2::uuid IS NULL OR id > $2)
-        ORDER BY id LIMIT $3
-        """,
-        before,
-        after,
-        most,
-    )
-    return [State(**row) for row in rows]
+
+async def select_open(db: Connection, before: datetime, after: UUID | None, most: int) -> list[CallState]:
+    """Up to `most` calls that are not over and were created before that moment, by id, behind the id `after`."""
+    return [state_from_row(row) for row in await db.fetch(_SELECT_OPEN, before, after, most)]

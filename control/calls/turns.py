@@ -1,4 +1,4 @@
-"""A call's conversation turn by turn, made from its events. Pure."""
+"""A call's conversation by turns, made from its events. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -8,9 +8,9 @@ LATENCY: Final = ("total_ms", "endpoint_ms", "stt_ms", "llm_first_token_ms", "tt
 
 
 @dataclass(slots=True)
-class Turn:
-    """What the caller said and what was heard of the answer. turn: 0 is the greeting. Times in ms since the call began;
-    latency_ms: as the caller perceived it, in parts; None for a turn without an answer."""
+class ConversationTurn:
+    """What the caller said, and what the caller heard of the answer. turn: 0 is the greeting. start_ms: since the call
+    began. latency_ms: as the caller perceived it, by its parts; None for a turn without an answer."""
 
     turn: int
     caller: str = ""
@@ -21,14 +21,14 @@ class Turn:
     tools: list[str] = field(default_factory=list)
 
 
-def turns_of(events: Iterable[Mapping[str, Any]]) -> list[Turn]:
-    """events: data of events, their type in it, in the order of their numbers."""
-    turns: dict[int, Turn] = {}
+def make_turns(events: Iterable[Mapping[str, Any]]) -> list[ConversationTurn]:
+    """events: their data with the type in it, in the order of their numbers."""
+    turns: dict[int, ConversationTurn] = {}
     for event in events:
         number = event.get("turn")
         if not isinstance(number, int):
             continue
-        turn = turns.setdefault(number, Turn(number))
+        turn = turns.setdefault(number, ConversationTurn(number))
         match event["type"]:
             case "caller.said":
                 turn.caller = _joined(turn.caller, event["text"])

@@ -1,1 +1,1 @@
-"""The phone companies' REST APIs, each behind one gateway; the only importers of their SDKs."""
+"""The carriers' REST APIs, each behind one gateway; only the gateways import the carriers' SDKs."""

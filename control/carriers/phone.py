@@ -1,16 +1,16 @@
-"""What a phone number tells of itself."""
+"""Properties that follow from a phone number."""
 
 from typing import Literal
 
 import phonenumbers
 from phonenumbers import PhoneNumberType
 
-Kind = Literal["local", "mobile", "toll_free"]
-_KINDS: dict[int, Kind] = {PhoneNumberType.MOBILE: "mobile", PhoneNumberType.TOLL_FREE: "toll_free"}
+NumberKind = Literal["local", "mobile", "toll_free"]
+_KINDS: dict[int, NumberKind] = {PhoneNumberType.MOBILE: "mobile", PhoneNumberType.TOLL_FREE: "toll_free"}
 
 
-def kind_of(phone_number: str) -> Kind:
-    """How it is priced; local where its plan does not tell."""
+def number_kind(phone_number: str) -> NumberKind:
+    """Returns the kind by which a number is priced; local where its numbering plan does not say."""
     try:
         return _KINDS.get(phonenumbers.number_type(phonenumbers.parse(phone_number)), "local")
     except phonenumbers.NumberParseException:
@@ -18,7 +18,7 @@ def kind_of(phone_number: str) -> Kind:
 
 
 def is_valid(phone_number: str) -> bool:
-    """Whether it is an E.164 number that its country gives out."""
+    """Whether it is an E.164 number that its country's numbering plan assigns."""
     try:
         return phone_number.startswith("+") and phonenumbers.is_valid_number(phonenumbers.parse(phone_number))
     except phonenumbers.NumberParseException:
@@ -26,6 +26,6 @@ def is_valid(phone_number: str) -> bool:
 
 
 def country_prefix(country: str) -> str:
-    """The digits before a country's numbers, such as 49; empty for a country that has none."""
+    """Returns a country's calling code, such as 49; empty for an unknown country."""
     code: int = phonenumbers.country_code_for_region(country)
     return str(code) if code else ""

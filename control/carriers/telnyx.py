@@ -1,4 +1,4 @@
-"""Telnyx's REST API and Call Control, asked through its SDK."""
+"""Telnyx's REST API and Call Control, through its SDK."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -15,109 +15,112 @@ from telnyx.types.calls.action_answer_params import ActionAnswerParams
 from telnyx.types.calls.action_speak_params import ActionSpeakParams
 
 from control.carriers.model import (
-    Available,
-    CarrierAway,
+    AvailableNumber,
     CarrierName,
     CarrierRefused,
-    Dial,
-    Owned,
-    Placed,
+    CarrierUnavailable,
+    DialRequest,
+    OwnedNumber,
+    PlacedCall,
 )
-from control.carriers.phone import kind_of
+from control.carriers.phone import number_kind
+from control.carriers.retries import DOWNLOAD_TIMEOUT_S, call_with_retries, download, error_from_connection
 from control.carriers.telnyx_forms import (
-    GONE,
     NAME,
+    NOT_FOUND,
     TelnyxOptions,
     call_form,
     client_state,
-    fault,
+    error_from_response,
     recording_form,
-    text,
+    required_text,
 )
-from control.carriers.tries import DOWNLOAD_S, connection_fault, download, tried
 
 T = TypeVar("T")
 
-# States in which a number is no longer, or never was, ours.
+# Statuses of a number that is no longer, or never was, ours.
 _NOT_OURS: Final = frozenset({"purchase-failed", "port-failed", "deleted", "ported-out"})
 _CAUSES: Final[Mapping[str, Literal["USER_BUSY", "CALL_REJECTED"]]] = {"busy": "USER_BUSY", "rejected": "CALL_REJECTED"}
 _VOICE: Final = "female"
-_LONGEST_SPEECH: Final = 3_000
+_MAX_SPEAK_LENGTH: Final = 3_000
 LANGUAGES: Final[tuple[str, ...]] = get_args(get_type_hints(ActionSpeakParams)["language"])
-# An order is decided a moment after it is placed: how long that is waited for, and how often it is asked about.
-_ORDER_S: Final = 20.0
-_ORDER_PAUSE_S: Final = 0.3
+# An order is decided some time after it is placed: for how long and in which interval it is polled.
+_ORDER_TIMEOUT_S: Final = 20.0
+_ORDER_POLL_S: Final = 0.3
 
 
 class TelnyxGateway:
-    """See control.carriers.model.Carrier and CallControl. Commands may be repeated: Telnyx knows their ids."""
+    """A Carrier and CallControl. Commands may be repeated, because Telnyx ignores a repeated command_id within 60 s."""
 
     name: CarrierName = NAME
 
     def __init__(self, options: TelnyxOptions, http: httpx.AsyncClient) -> None:
         self._options, self._http = options, http
         self._sdk = telnyx.AsyncTelnyx(
-            api_key=options.api_key, base_url=options.api_url, http_client=http, max_retries=0,
+            api_key=options.api_key,
+            base_url=options.api_url,
+            http_client=http,
+            max_retries=0,
             timeout=options.timeout_s,
-        )  # fmt: skip
-        # The SDK imports its resources when one is first used, for more than two seconds: not while a caller waits.
+        )
+        # On first use the SDK imports its resources, which takes more than two seconds: not while a caller waits.
         self._calls = self._sdk.calls.actions
 
     # --- Numbers --------------------------------------------------------------------------------------------------
 
-    async def search(self, country: str, area_code: str, limit: int) -> list[Available]:
-        """Local numbers that can be called."""
+    async def search(self, country: str, area_code: str, limit: int) -> list[AvailableNumber]:
+        """Returns local numbers that can take calls."""
         rows = await self._for_sale(
             {"country_code": country, "phone_number_type": "local", "limit": limit}
             | ({"national_destination_code": area_code} if area_code else {})
         )
-        return [_available(row, country) for row in rows[:limit]]
+        return [_available_number(row, country) for row in rows[:limit]]
 
     async def monthly_price(self, phone_number: str, country: str) -> Decimal | None:
-        """In US dollars; None when Telnyx does not tell, or no longer sells it. Raises CarrierAway."""
+        """In US dollars; None when Telnyx does not say, or no longer sells the number. Raises CarrierUnavailable."""
         try:
             rows = await self._for_sale(
-                {"country_code": country, "phone_number_type": kind_of(phone_number), "limit": 20}
+                {"country_code": country, "phone_number_type": number_kind(phone_number), "limit": 20}
                 | {"phone_number": {"ends_with": phone_number[-7:]}}
             )
         except CarrierRefused:
             return None
         return next((_price(row) for row in rows if row.phone_number == phone_number), None)
 
-    async def owned(self, phone_number: str) -> Owned | None:
-        """Whether a number is ours at the carrier; its reference is the customer reference."""
-        page = await self._ask(lambda: self._sdk.phone_numbers.list(filter={"phone_number": phone_number[1:]}))
-        # The filter finds parts of numbers too.
+    async def find_owned(self, phone_number: str) -> OwnedNumber | None:
+        """Returns the number if it is one of our account; its reference is the customer reference."""
+        page = await self._send(lambda: self._sdk.phone_numbers.list(filter={"phone_number": phone_number[1:]}))
+        # The filter also matches parts of numbers.
         ours = (row for row in page.data or [] if row.phone_number == phone_number and row.status not in _NOT_OURS)
         row = next(ours, None)
         if row is None:
             return None
-        return Owned(text(row.id), phone_number, row.customer_reference or "", {"voice": True})
+        return OwnedNumber(required_text(row.id), phone_number, row.customer_reference or "", {"voice": True})
 
-    async def buy(self, phone_number: str, reference: str) -> Owned:
-        """Orders it, unless it was ordered under this reference before, and waits for the order's outcome.
+    async def buy(self, phone_number: str, reference: str) -> OwnedNumber:
+        """Orders a number, unless there is an order with this reference, and waits for the order's result.
 
-        An order that takes longer raises CarrierAway; asked again, it is found."""
-        order_id, status = await self._ordered(phone_number, reference)
+        Raises CarrierUnavailable for an order that takes longer; a repeated call finds it."""
+        order_id, status = await self._find_or_order(phone_number, reference)
         try:
-            async with asyncio.timeout(_ORDER_S):
+            async with asyncio.timeout(_ORDER_TIMEOUT_S):
                 while status == "pending":
-                    await asyncio.sleep(_ORDER_PAUSE_S)
+                    await asyncio.sleep(_ORDER_POLL_S)
                     status = await self._order_status(order_id)
                 if status != "success":
-                    raise CarrierRefused(NAME, "order_failed", "the number is not to be had", taken=True)
-                return await self._arrived(phone_number, reference)
+                    raise CarrierRefused(NAME, "order_failed", "the number is not to be had", number_unavailable=True)
+                return await self._wait_for_number(phone_number, reference)
         except TimeoutError:
-            raise CarrierAway(NAME, "order_pending", "the order is still being worked on") from None
+            raise CarrierUnavailable(NAME, "order_pending", "the order is still being worked on") from None
 
-    async def ordered(self, reference: str) -> Literal["pending", "success"] | None:
-        """How an order that was placed under this reference stands; None without one that has not failed."""
-        found = await self._order_under(reference)
+    async def order_status(self, reference: str) -> Literal["pending", "success"] | None:
+        """Returns the state of the order with this reference; None without one, or when it failed."""
+        found = await self._find_order(reference)
         return None if found is None else found[1]
 
-    async def configure(self, owned: Owned) -> None:
-        """Has its calls reach us; may be repeated. Where our webhooks are is told by the connection."""
-        await self._ask(
+    async def configure(self, owned: OwnedNumber) -> None:
+        """Assigns the number to our connection, which holds our webhooks' URL; may be repeated."""
+        await self._send(
             lambda: self._sdk.phone_numbers.update(
                 owned.carrier_number_id,
                 connection_id=self._options.connection_id,
@@ -126,34 +129,34 @@ class TelnyxGateway:
         )
 
     async def release(self, carrier_number_id: str) -> None:
-        """Gives it back; one that is gone already is no error."""
-        await self._unless_gone(lambda: self._sdk.phone_numbers.delete(carrier_number_id))
+        """Releases a number; no error when it is released already."""
+        await self._ignore_not_found(lambda: self._sdk.phone_numbers.delete(carrier_number_id))
 
     # --- Calls ----------------------------------------------------------------------------------------------------
 
-    async def dial(self, order: Dial) -> Placed:
-        """Places a call; Telnyx ignores a repeat of the same call_id within a minute."""
-        asked = cast(CallDialParams, call_form(self._options, order))
-        told = await self._ask(lambda: self._sdk.calls.dial(**asked))
-        return Placed(text(told.data.call_control_id if told.data is not None else None))
+    async def dial(self, request: DialRequest) -> PlacedCall:
+        """Places a call; Telnyx ignores a repeat with the same call_id within 60 s."""
+        params = cast(CallDialParams, call_form(self._options, request))
+        answer = await self._send(lambda: self._sdk.calls.dial(**params))
+        return PlacedCall(required_text(answer.data.call_control_id if answer.data is not None else None))
 
-    async def find_dialled(self, order: Dial, since: datetime) -> list[Placed]:
-        """Telnyx lists no calls; its webhooks tell the call_id."""
+    async def find_placed_calls(self, request: DialRequest, since: datetime) -> list[PlacedCall]:
+        """Telnyx cannot list calls; its webhooks carry our call_id."""
         return []
 
     async def hang_up(self, carrier_call_id: str) -> None:
-        """Ends a call; one that is over is no error."""
-        await self._unless_gone(lambda: self._calls.hangup(carrier_call_id))
+        """Ends a call; no error when it is over already."""
+        await self._ignore_not_found(lambda: self._calls.hangup(carrier_call_id))
 
     async def answer(self, carrier_call_id: str, command_id: str, *, record: bool) -> None:
-        """Takes a ringing call, and has it recorded if that is wanted and Telnyx records."""
-        asked = cast(ActionAnswerParams, {"command_id": command_id} | recording_form(self._options, wanted=record))
-        await self._ask(lambda: self._calls.answer(carrier_call_id, **asked))
+        """Answers a ringing call; records it if `record` and settings say so."""
+        params = cast(ActionAnswerParams, {"command_id": command_id} | recording_form(self._options, wanted=record))
+        await self._send(lambda: self._calls.answer(carrier_call_id, **params))
 
     async def start_stream(self, carrier_call_id: str, url: str, command_id: str) -> None:
-        """Connects an answered call with a media socket, both ways, PCMU. Left to the defaults, we would be sent the
-        call's own codec, and what we send would be taken for MP3."""
-        await self._ask(
+        """Connects an answered call to a media socket, in both directions, PCMU. By default Telnyx sends the call's own
+        codec and takes what we send for MP3 (docs: media-streaming)."""
+        await self._send(
             lambda: self._calls.start_streaming(
                 carrier_call_id,
                 stream_url=url,
@@ -167,25 +170,25 @@ class TelnyxGateway:
         )
 
     async def reject(self, carrier_call_id: str, cause: Literal["busy", "rejected"], command_id: str) -> None:
-        """Refuses a ringing call."""
-        await self._ask(lambda: self._calls.reject(carrier_call_id, cause=_CAUSES[cause], command_id=command_id))
+        """Rejects a ringing call."""
+        await self._send(lambda: self._calls.reject(carrier_call_id, cause=_CAUSES[cause], command_id=command_id))
 
     async def speak(self, carrier_call_id: str, words: str, language: str, command_id: str) -> None:
-        """Says something by Telnyx's own voice, up to 3,000 characters; in English where it has not that language."""
-        asked: ActionSpeakParams = {
-            "payload": words[:_LONGEST_SPEECH],
+        """Speaks up to 3,000 characters by Telnyx's voice; in English where Telnyx lacks the language."""
+        params: ActionSpeakParams = {
+            "payload": words[:_MAX_SPEAK_LENGTH],
             "voice": _VOICE,
-            "language": cast(Any, _spoken(language)),
+            "language": cast(Any, _speak_language(language)),
             "command_id": command_id,
         }
-        await self._ask(lambda: self._calls.speak(carrier_call_id, **asked))
+        await self._send(lambda: self._calls.speak(carrier_call_id, **params))
 
     async def transfer(self, carrier_call_id: str, number: str, caller: str, command_id: str, *, limit_s: int) -> None:
-        """Puts the caller through. The other leg's webhooks carry the state "transfer:" and this call's id.
+        """Transfers the caller. Webhooks of the other leg carry the client_state "transfer:" and this call's id.
 
-        limit_s: 30 to 14,400, of the other leg; without one Telnyx lets it last four hours."""
+        limit_s: 30 to 14,400, of the other leg; Telnyx's default is four hours."""
         state = client_state(f"transfer:{carrier_call_id}")
-        await self._ask(
+        await self._send(
             lambda: self._calls.transfer(
                 carrier_call_id,
                 to=number,
@@ -199,50 +202,55 @@ class TelnyxGateway:
     # --- Recordings -----------------------------------------------------------------------------------------------
 
     async def fetch_recording(self, recording: str, into: IO[bytes]) -> None:
-        """recording: its id, or the URL that a webhook told, which holds for ten minutes."""
+        """recording: its id, or the URL from a webhook, which is valid for ten minutes (docs: voice-api-webhooks)."""
         url = recording if "://" in recording else await self._recording_url(recording)
-        # Such a URL signs in by itself, at a host that our key is no business of.
-        await tried(lambda: download(self._http, NAME, url, into), NAME, timeout_s=DOWNLOAD_S, repeatable=True)
+        # The URL is presigned, and its host must not get our key.
+        await call_with_retries(
+            lambda: download(self._http, NAME, url, into), NAME, timeout_s=DOWNLOAD_TIMEOUT_S, repeatable=True
+        )
 
     async def delete_recording(self, recording: str) -> None:
-        """By id only: Raises CarrierRefused (code bad_recording) for a URL, which names none."""
+        """By id only. Raises CarrierRefused (code bad_recording) for a URL."""
         if "://" in recording:
             raise CarrierRefused(NAME, "bad_recording", "this names no recording")
-        await self._unless_gone(lambda: self._sdk.recordings.delete(recording))
+        await self._ignore_not_found(lambda: self._sdk.recordings.delete(recording))
 
     async def find_recording(self, call_leg_id: str) -> str | None:
-        """The id of a leg's recording, which the webhook does not tell."""
-        page = await self._ask(lambda: self._sdk.recordings.list(filter={"call_leg_id": call_leg_id}))
+        """Returns the id of a leg's recording, which call.recording.saved may lack."""
+        page = await self._send(lambda: self._sdk.recordings.list(filter={"call_leg_id": call_leg_id}))
         ours = (row.id for row in page.data or [] if row.call_leg_id == call_leg_id and row.id)
         return next(ours, None)
 
-    # --- Its parts ------------------------------------------------------------------------------------------------
+    # --- Helpers --------------------------------------------------------------------------------------------------
 
-    async def _ask(self, ask: Callable[[], Awaitable[T]], *, repeatable: bool = True) -> T:
-        return await tried(lambda: _once(ask), NAME, timeout_s=self._options.timeout_s, repeatable=repeatable)
+    async def _send(self, send: Callable[[], Awaitable[T]], *, repeatable: bool = True) -> T:
+        return await call_with_retries(
+            lambda: _send_once(send), NAME, timeout_s=self._options.timeout_s, repeatable=repeatable
+        )
 
-    async def _unless_gone(self, ask: Callable[[], Awaitable[object]]) -> None:
+    async def _ignore_not_found(self, send: Callable[[], Awaitable[object]]) -> None:
         try:
-            await self._ask(ask)
+            await self._send(send)
         except CarrierRefused as refused:
-            if not refused.over and refused.code not in GONE:
+            if not refused.call_ended and refused.code not in NOT_FOUND:
                 raise
 
     async def _for_sale(self, wanted: Mapping[str, object]) -> Sequence[ForSale]:
-        """Those that can be called. The SDK would spell the list of features in a way of its own."""
-        told = await self._ask(
+        """Returns numbers that can take calls. The features go as an extra query, because the SDK encodes the list in
+        another way than the API expects."""
+        answer = await self._send(
             lambda: self._sdk.available_phone_numbers.list(
                 filter=cast(Any, dict(wanted)), extra_query={"filter[features][]": "voice"}
             )
         )
-        return told.data or []
+        return answer.data or []
 
-    async def _ordered(self, phone_number: str, reference: str) -> tuple[str, str]:
-        """An order's id and status: one that was placed before, if it has not failed, else a new one."""
-        found = await self._order_under(reference)
+    async def _find_or_order(self, phone_number: str, reference: str) -> tuple[str, str]:
+        """Returns id and status of the existing order, if it has not failed, else of a new one."""
+        found = await self._find_order(reference)
         if found is not None:
             return found
-        told = await self._ask(
+        answer = await self._send(
             lambda: self._sdk.number_orders.create(
                 phone_numbers=[{"phone_number": phone_number}],
                 connection_id=self._options.connection_id,
@@ -250,63 +258,69 @@ class TelnyxGateway:
             ),
             repeatable=False,
         )
-        return (text(told.data.id), told.data.status or "pending") if told.data is not None else (text(None), "")
+        return (
+            (required_text(answer.data.id), answer.data.status or "pending")
+            if answer.data is not None
+            else (required_text(None), "")
+        )
 
-    async def _order_under(self, reference: str) -> tuple[str, Literal["pending", "success"]] | None:
-        """The id and status of one that was placed before and has not failed."""
-        page = await self._ask(lambda: self._sdk.number_orders.list(filter={"customer_reference": reference}))
+    async def _find_order(self, reference: str) -> tuple[str, Literal["pending", "success"]] | None:
+        """Returns id and status of an order that has not failed."""
+        page = await self._send(lambda: self._sdk.number_orders.list(filter={"customer_reference": reference}))
         for order in page.data or []:
             if order.customer_reference == reference and order.status in ("pending", "success"):
-                return text(order.id), order.status
+                return required_text(order.id), order.status
         return None
 
     async def _order_status(self, order_id: str) -> str:
-        told = await self._ask(lambda: self._sdk.number_orders.retrieve(order_id))
-        return "pending" if told.data is None else told.data.status or "pending"
+        answer = await self._send(lambda: self._sdk.number_orders.retrieve(order_id))
+        return "pending" if answer.data is None else answer.data.status or "pending"
 
-    async def _arrived(self, phone_number: str, reference: str) -> Owned:
-        """The number, once the account shows it: a moment after the order. Whether it has the reference of the order
-        is not promised: ours it is."""
+    async def _wait_for_number(self, phone_number: str, reference: str) -> OwnedNumber:
+        """Waits until the account lists the number, some time after the order. The listed number may lack the order's
+        reference, so that is filled in."""
         while True:
-            found = await self.owned(phone_number)
+            found = await self.find_owned(phone_number)
             if found is not None:
-                return Owned(found.carrier_number_id, phone_number, reference, found.capabilities)
-            await asyncio.sleep(_ORDER_PAUSE_S)
+                return OwnedNumber(found.carrier_number_id, phone_number, reference, found.capabilities)
+            await asyncio.sleep(_ORDER_POLL_S)
 
     async def _recording_url(self, recording: str) -> str:
-        told = await self._ask(lambda: self._sdk.recordings.retrieve(recording))
-        urls = told.data.download_urls if told.data is not None else None
+        answer = await self._send(lambda: self._sdk.recordings.retrieve(recording))
+        urls = answer.data.download_urls if answer.data is not None else None
         url = (urls.wav or urls.mp3) if urls is not None else None
         if not url:
-            raise CarrierAway(NAME, "not_ready", "the recording is not ready yet")
+            raise CarrierUnavailable(NAME, "not_ready", "the recording is not ready yet")
         return url
 
 
 @asynccontextmanager
 async def open_telnyx(options: TelnyxOptions) -> AsyncIterator[TelnyxGateway]:
-    """The gateway with its connections, until the block ends."""
+    """Opens the gateway until the block ends."""
     async with httpx.AsyncClient(timeout=options.timeout_s, max_redirects=3) as http:
         yield TelnyxGateway(options, http)
 
 
-async def _once(ask: Callable[[], Awaitable[T]]) -> T:
+async def _send_once(send: Callable[[], Awaitable[T]]) -> T:
     try:
-        return await ask()
+        return await send()
     except telnyx.APIStatusError as error:
-        raise fault(error.status_code, error.body) from None
+        raise error_from_response(error.status_code, error.body) from None
     except telnyx.APIConnectionError as error:
         cause = error.__cause__
         known = cause if isinstance(cause, httpx.HTTPError) else httpx.ReadError("")
-        raise connection_fault(NAME, known) from None
+        raise error_from_connection(NAME, known) from None
     except (telnyx.TelnyxError, httpx.HTTPError, ValueError, TypeError, AttributeError):
-        raise CarrierAway(NAME, "unreadable", "the answer cannot be read") from None
+        raise CarrierUnavailable(NAME, "unreadable", "the answer cannot be read") from None
 
 
-def _available(row: ForSale, country: str) -> Available:
+def _available_number(row: ForSale, country: str) -> AvailableNumber:
     places = {str(one.region_type): one.region_name or "" for one in row.region_information or []}
     features = {str(one.name).lower(): True for one in row.features or [] if one.name}
     locality = places.get("location") or places.get("rate_center", "")
-    return Available(text(row.phone_number), locality, places.get("state", ""), country, _price(row), features)
+    return AvailableNumber(
+        required_text(row.phone_number), locality, places.get("state", ""), country, _price(row), features
+    )
 
 
 def _price(row: ForSale) -> Decimal | None:
@@ -319,8 +333,8 @@ def _price(row: ForSale) -> Decimal | None:
         return None
 
 
-def _spoken(language: str) -> str:
-    """Telnyx's name of a language: the same tag, else the language as its own country speaks it, else any of it."""
+def _speak_language(language: str) -> str:
+    """Returns Telnyx's tag for a language: the same tag, else the one of its own country, else any region of it."""
     first = language.partition("-")[0].lower()
     wanted = (language, f"{first}-{first.upper()}", *(one for one in LANGUAGES if one.partition("-")[0] == first))
     if first == "en" and language not in LANGUAGES:

@@ -1,18 +1,19 @@
-"""What Telnyx is asked, as it wants it, and what its refusals say: pure."""
+"""Builds Telnyx's request bodies and maps its errors; without I/O."""
 
 import base64
 from dataclasses import dataclass
 from typing import Final
 
-from control.carriers.model import CarrierAway, CarrierFault, CarrierName, CarrierRefused, Dial
-from control.carriers.tries import away_by_status
+from control.carriers.model import CarrierError, CarrierName, CarrierRefused, CarrierUnavailable, DialRequest
+from control.carriers.retries import unavailable_by_status
 
 NAME: Final[CarrierName] = "telnyx"
-# No such thing, no such call.
-GONE: Final = frozenset({"10005", "90015"})
-_OVER: Final = frozenset({"90018"})
-# The call has a media stream already; there may be one only.
-STREAMS: Final = frozenset({"90045"})
+# Error codes: no such resource, no such call.
+NOT_FOUND: Final = frozenset({"10005", "90015"})
+# A command for a call that has ended (docs: voice API errors, 90018).
+_CALL_ENDED: Final = frozenset({"90018"})
+# The call has a media stream already; only one is allowed.
+ALREADY_STREAMING: Final = frozenset({"90045"})
 _LONGEST_CALL_S: Final = 14_400
 
 
@@ -28,55 +29,56 @@ class TelnyxOptions:
     records: bool = False
 
 
-def call_form(options: TelnyxOptions, order: Dial) -> dict[str, object]:
-    """Of a call that is to be placed. Its id is its command's too: a repeat within a minute is ignored."""
-    asked: dict[str, object] = {
+def call_form(options: TelnyxOptions, request: DialRequest) -> dict[str, object]:
+    """The body of a dial request. command_id is the call's id: Telnyx ignores a repeat within 60 s (docs:
+    command-retries)."""
+    form: dict[str, object] = {
         "connection_id": options.connection_id,
-        "to": order.called,
-        "from_": order.caller,
-        "timeout_secs": min(max(order.ring_s, 5), 600),
-        "time_limit_secs": min(order.longest_s, _LONGEST_CALL_S),
-        "webhook_url": f"{options.webhook_url}/webhooks/calls/status?call={order.call_id}",
+        "to": request.called,
+        "from_": request.caller,
+        "timeout_secs": min(max(request.ring_timeout_s, 5), 600),
+        "time_limit_secs": min(request.max_duration_s, _LONGEST_CALL_S),
+        "webhook_url": f"{options.webhook_url}/webhooks/calls/status?call={request.call_id}",
         "webhook_url_method": "POST",
-        "client_state": client_state(order.call_id),
-        "command_id": order.call_id,
+        "client_state": client_state(request.call_id),
+        "command_id": request.call_id,
     }
-    if order.detect_machine:
-        asked["answering_machine_detection"] = "detect"
-    return asked | recording_form(options, wanted=order.record)
+    if request.detect_machine:
+        form["answering_machine_detection"] = "detect"
+    return form | recording_form(options, wanted=request.record)
 
 
 def recording_form(options: TelnyxOptions, *, wanted: bool) -> dict[str, object]:
-    """Of a call that is dialled or answered. wanted: its agent has calls recorded."""
+    """Recording fields of a dial or answer command. wanted: whether the agent's calls are recorded."""
     if not (options.records and wanted):
         return {}
     return {"record": "record-from-answer", "record_channels": "dual", "record_format": "wav"}
 
 
-def client_state(words: str) -> str:
-    """As Telnyx wants it: base64."""
-    return base64.b64encode(words.encode()).decode()
+def client_state(value: str) -> str:
+    """Encodes a client_state: base64."""
+    return base64.b64encode(value.encode()).decode()
 
 
-def fault(status: int, body: object) -> CarrierFault:
-    """What an answer that is no success means. Its text names numbers, and stays out."""
-    away = away_by_status(NAME, status)
-    if away is not None:
-        return away
+def error_from_response(status: int, body: object) -> CarrierError:
+    """Maps a response without success. Its text may contain phone numbers, so it is left out."""
+    error = unavailable_by_status(NAME, status)
+    if error is not None:
+        return error
     code = _code(body) or ("10005" if status == 404 else str(status))
-    why = "the call is over" if code in _OVER else f"refused with HTTP {status}"
-    return CarrierRefused(NAME, code, why, over=code in _OVER)
+    why = "the call is over" if code in _CALL_ENDED else f"refused with HTTP {status}"
+    return CarrierRefused(NAME, code, why, call_ended=code in _CALL_ENDED)
 
 
-def text(value: object) -> str:
-    """What must be there. Raises CarrierAway."""
+def required_text(value: object) -> str:
+    """Returns a text that must be there. Raises CarrierUnavailable."""
     if not isinstance(value, str) or not value:
-        raise CarrierAway(NAME, "unreadable", "the answer cannot be read")
+        raise CarrierUnavailable(NAME, "unreadable", "the answer cannot be read")
     return value
 
 
 def _code(body: object) -> str:
-    """Of the first error."""
+    """The code of the first error; empty without one."""
     errors = body.get("errors") if isinstance(body, dict) else None
     first = errors[0] if isinstance(errors, list) and errors else None
     return str(first.get("code", "")) if isinstance(first, dict) else ""

@@ -1,4 +1,4 @@
-"""Twilio's REST API, asked through its SDK."""
+"""Twilio's REST API, through its SDK."""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -19,78 +19,78 @@ from twilio.http.response import Response  # type: ignore[import-untyped]
 from twilio.rest import Client  # type: ignore[import-untyped]
 
 from control.carriers.model import (
-    Available,
-    CarrierAway,
-    CarrierFault,
+    AvailableNumber,
+    CarrierError,
     CarrierName,
     CarrierRefused,
-    Dial,
-    Owned,
-    Placed,
+    CarrierUnavailable,
+    DialRequest,
+    OwnedNumber,
+    PlacedCall,
 )
-from control.carriers.phone import Kind, country_prefix, kind_of
-from control.carriers.tries import DOWNLOAD_S, connection_fault, download, tried
+from control.carriers.phone import NumberKind, country_prefix, number_kind
+from control.carriers.retries import DOWNLOAD_TIMEOUT_S, call_with_retries, download, error_from_connection
 from control.carriers.twilio_forms import (
-    MISSING,
     NAME,
+    NOT_FOUND,
     TwilioOptions,
     available_number,
     call_form,
-    fault,
-    moment,
+    error_from_response,
     number_prices,
     number_webhooks,
     owned_number,
+    parse_time,
     recording_form,
     recording_sid,
-    text,
+    required_text,
 )
 
 T = TypeVar("T")
 
-# The number types of the pricing API.
-_PRICED_AS: Final[Mapping[Kind, str]] = {"local": "local", "mobile": "mobile", "toll_free": "toll free"}
-_PRICES_HOLD: Final = timedelta(hours=1)
+# Number types of the pricing API.
+_PRICED_AS: Final[Mapping[NumberKind, str]] = {"local": "local", "mobile": "mobile", "toll_free": "toll free"}
+_PRICE_TTL: Final = timedelta(hours=1)
 
 
 class TwilioGateway:
-    """See control.carriers.model.Carrier."""
+    """A Carrier."""
 
     name: CarrierName = NAME
 
     def __init__(self, options: TwilioOptions, http: httpx.AsyncClient) -> None:
         self._options, self._http = options, http
-        # An environment that is not empty, or the SDK would read region and edge from the process's.
+        # Not empty: for an empty mapping the SDK reads region and edge from the process's environment.
         self._sdk = Client(
             options.account_sid, options.token, http_client=_Transport(http, options.api_url), environment={"": ""}
         )
         self._prices: dict[str, tuple[datetime, dict[str, Decimal]]] = {}
 
-    async def search(self, country: str, area_code: str, limit: int) -> list[Available]:
-        """Local ones; where a country has none, mobile ones. A country that Twilio does not know has none."""
-        kinds: tuple[Kind, ...] = ("local",) if area_code else ("local", "mobile")
+    async def search(self, country: str, area_code: str, limit: int) -> list[AvailableNumber]:
+        """Returns local numbers; mobile ones where a country has no local ones; none for an unknown country."""
+        kinds: tuple[NumberKind, ...] = ("local",) if area_code else ("local", "mobile")
         for kind in kinds:
             found = await self._search(country, kind, area_code, limit)
             if found:
-                price = await self._price_if_told(country, kind)
+                price = await self._price_or_none(country, kind)
                 return [available_number(one, country, price) for one in found]
         return []
 
     async def monthly_price(self, phone_number: str, country: str) -> Decimal | None:
-        """In US dollars; None when Twilio does not tell. Raises CarrierAway."""
-        return (await self._prices_of(country)).get(_PRICED_AS[kind_of(phone_number)])
+        """In US dollars; None when Twilio does not say. Raises CarrierUnavailable."""
+        return (await self._prices_of(country)).get(_PRICED_AS[number_kind(phone_number)])
 
-    async def owned(self, phone_number: str) -> Owned | None:
-        """Whether a number is ours at the carrier; its reference is the friendly name."""
-        rows = await self._ask(
+    async def find_owned(self, phone_number: str) -> OwnedNumber | None:
+        """Returns the number if it is one of our account; its reference is the friendly name."""
+        rows = await self._send(
             lambda: self._sdk.incoming_phone_numbers.list_async(phone_number=phone_number, limit=20, page_size=20)
         )
-        # The filter finds parts of numbers too.
+        # The filter also matches parts of numbers.
         return next((owned_number(row) for row in rows if row.phone_number == phone_number), None)
 
-    async def buy(self, phone_number: str, reference: str) -> Owned:
-        """Buys it with its webhooks. Never repeated when it may have been bought."""
-        row = await self._ask(
+    async def buy(self, phone_number: str, reference: str) -> OwnedNumber:
+        """Buys a number with its webhooks. Not repeated when it may have been bought."""
+        row = await self._send(
             lambda: self._sdk.incoming_phone_numbers.create_async(
                 phone_number=phone_number, friendly_name=reference, **number_webhooks(self._options)
             ),
@@ -98,104 +98,110 @@ class TwilioGateway:
         )
         return owned_number(row)
 
-    async def configure(self, owned: Owned) -> None:
-        """Has its calls reach us; may be repeated."""
-        await self._ask(
+    async def configure(self, owned: OwnedNumber) -> None:
+        """Sets the number's webhooks; may be repeated."""
+        await self._send(
             lambda: self._sdk.incoming_phone_numbers(owned.carrier_number_id).update_async(
                 friendly_name=owned.reference, **number_webhooks(self._options)
             )
         )
 
     async def release(self, carrier_number_id: str) -> None:
-        """Gives it back; one that is gone already is no error."""
-        await self._unless_gone(lambda: self._sdk.incoming_phone_numbers(carrier_number_id).delete_async())
+        """Releases a number; no error when it is released already."""
+        await self._ignore_not_found(lambda: self._sdk.incoming_phone_numbers(carrier_number_id).delete_async())
 
-    async def dial(self, order: Dial) -> Placed:
-        """Places a call. Never repeated when it may have been placed."""
-        row = await self._ask(lambda: self._sdk.calls.create_async(**call_form(self._options, order)), repeatable=False)
-        return Placed(text(row.sid))
+    async def dial(self, request: DialRequest) -> PlacedCall:
+        """Places a call. Not repeated when it may have been placed."""
+        row = await self._send(
+            lambda: self._sdk.calls.create_async(**call_form(self._options, request)), repeatable=False
+        )
+        return PlacedCall(required_text(row.sid))
 
-    async def find_dialled(self, order: Dial, since: datetime) -> list[Placed]:
-        """Such calls that we placed; Twilio tells times in whole seconds."""
-        rows = await self._ask(
-            lambda: self._sdk.calls.list_async(to=order.called, from_=order.caller, limit=50, page_size=50)
+    async def find_placed_calls(self, request: DialRequest, since: datetime) -> list[PlacedCall]:
+        """Returns matching calls that we placed. Twilio's times are in whole seconds."""
+        rows = await self._send(
+            lambda: self._sdk.calls.list_async(to=request.called, from_=request.caller, limit=50, page_size=50)
         )
         floor = since.astimezone(UTC).replace(microsecond=0)
-        ours = [row for row in rows if row.direction == "outbound-api" and moment(row.date_created) >= floor]
-        return [Placed(text(row.sid)) for row in sorted(ours, key=lambda row: moment(row.date_created))]
+        ours = [row for row in rows if row.direction == "outbound-api" and parse_time(row.date_created) >= floor]
+        return [
+            PlacedCall(required_text(row.sid)) for row in sorted(ours, key=lambda row: parse_time(row.date_created))
+        ]
 
     async def hang_up(self, carrier_call_id: str) -> None:
-        """Ends a call, ringing or answered; one that is over is no error."""
-        await self._unless_gone(lambda: self._sdk.calls(carrier_call_id).update_async(status="completed"))
+        """Ends a ringing or answered call; no error when it is over already."""
+        await self._ignore_not_found(lambda: self._sdk.calls(carrier_call_id).update_async(status="completed"))
 
-    async def record(self, carrier_call_id: str, call_id: str) -> None:
-        """Starts recording a call that came in, if Twilio records. A call that is over is no error."""
+    async def start_recording(self, carrier_call_id: str, call_id: str) -> None:
+        """Starts to record an inbound call, if settings say that Twilio records. No error for a call that is over."""
         if self._options.records:
             form = recording_form(self._options, call_id)
-            await self._unless_gone(
+            await self._ignore_not_found(
                 lambda: self._sdk.calls(carrier_call_id).recordings.create_async(**form), repeatable=False
             )
 
     async def fetch_recording(self, recording: str, into: IO[bytes]) -> None:
-        """As WAV: both sides where Twilio has them apart. recording: its id, or any URL with it."""
+        """As WAV, with two channels where Twilio has them. recording: its id, or a URL that contains it."""
         url = f"{self._recordings()}/{recording_sid(recording)}.wav"
         try:
             await self._download(f"{url}?RequestedChannels=2", into)
         except CarrierRefused as refused:
             if refused.code != "400":
                 raise
-            # There is one channel only.
+            # Two channels are requested from a recording with one (docs: voice/api/recording, RequestedChannels).
             await self._download(url, into)
 
     async def delete_recording(self, recording: str) -> None:
-        """Removes it; one that is gone is no error."""
+        """Deletes a recording; no error when it is deleted already."""
         sid = recording_sid(recording)
-        await self._unless_gone(lambda: self._sdk.recordings(sid).delete_async())
+        await self._ignore_not_found(lambda: self._sdk.recordings(sid).delete_async())
 
-    async def _ask(self, ask: Callable[[], Awaitable[T]], *, repeatable: bool = True) -> T:
-        return await tried(lambda: _once(ask), NAME, timeout_s=self._options.timeout_s, repeatable=repeatable)
+    async def _send(self, send: Callable[[], Awaitable[T]], *, repeatable: bool = True) -> T:
+        return await call_with_retries(
+            lambda: _send_once(send), NAME, timeout_s=self._options.timeout_s, repeatable=repeatable
+        )
 
-    async def _unless_gone(self, ask: Callable[[], Awaitable[object]], *, repeatable: bool = True) -> None:
+    async def _ignore_not_found(self, send: Callable[[], Awaitable[object]], *, repeatable: bool = True) -> None:
         try:
-            await self._ask(ask, repeatable=repeatable)
+            await self._send(send, repeatable=repeatable)
         except CarrierRefused as refused:
-            if not refused.over and refused.code not in MISSING:
+            if not refused.call_ended and refused.code not in NOT_FOUND:
                 raise
 
-    async def _search(self, country: str, kind: Kind, area_code: str, limit: int) -> list[Any]:
+    async def _search(self, country: str, kind: NumberKind, area_code: str, limit: int) -> list[Any]:
         market = self._sdk.available_phone_numbers(country)
         wanted: dict[str, object] = {"limit": limit, "page_size": limit, "voice_enabled": True}
         start = f"+{country_prefix(country)}{area_code}"
         if area_code and country in ("US", "CA"):
             wanted["area_code"] = int(area_code)
-        elif area_code:  # AreaCode is for North America
+        elif area_code:  # AreaCode is for North America only (docs: AvailablePhoneNumbers)
             wanted["contains"] = f"{start[1:]}*"
-        shelf = market.mobile if kind == "mobile" else market.local
+        listing = market.mobile if kind == "mobile" else market.local
         try:
-            found: list[Any] = await self._ask(lambda: shelf.list_async(**wanted))
+            found: list[Any] = await self._send(lambda: listing.list_async(**wanted))
         except CarrierRefused as refused:
-            if refused.code in MISSING:
+            if refused.code in NOT_FOUND:
                 return []
             raise
         return [one for one in found if str(one.phone_number).startswith(start)]
 
-    async def _price_if_told(self, country: str, kind: Kind) -> Decimal | None:
+    async def _price_or_none(self, country: str, kind: NumberKind) -> Decimal | None:
         """A list without prices is better than no list."""
         try:
             return (await self._prices_of(country)).get(_PRICED_AS[kind])
-        except CarrierAway:
+        except CarrierUnavailable:
             return None
 
     async def _prices_of(self, country: str) -> Mapping[str, Decimal]:
         now = datetime.now(UTC)
-        kept = self._prices.get(country)
-        if kept is not None and now - kept[0] < _PRICES_HOLD:
-            return kept[1]
+        cached = self._prices.get(country)
+        if cached is not None and now - cached[0] < _PRICE_TTL:
+            return cached[1]
         try:
-            told = await self._ask(lambda: self._sdk.pricing.v1.phone_numbers.countries(country).fetch_async())
+            prices_page = await self._send(lambda: self._sdk.pricing.v1.phone_numbers.countries(country).fetch_async())
         except CarrierRefused:
             return {}
-        prices = number_prices(told.phone_number_prices) if told.price_unit == "USD" else {}
+        prices = number_prices(prices_page.phone_number_prices) if prices_page.price_unit == "USD" else {}
         self._prices[country] = (now, prices)
         return prices
 
@@ -204,20 +210,23 @@ class TwilioGateway:
 
     async def _download(self, url: str, into: IO[bytes]) -> None:
         auth = (self._options.account_sid, self._options.token)
-        await tried(
-            lambda: download(self._http, NAME, url, into, auth=auth), NAME, timeout_s=DOWNLOAD_S, repeatable=True
+        await call_with_retries(
+            lambda: download(self._http, NAME, url, into, auth=auth),
+            NAME,
+            timeout_s=DOWNLOAD_TIMEOUT_S,
+            repeatable=True,
         )
 
 
 @asynccontextmanager
 async def open_twilio(options: TwilioOptions) -> AsyncIterator[TwilioGateway]:
-    """The gateway with its connections, until the block ends."""
+    """Opens the gateway until the block ends."""
     async with httpx.AsyncClient(timeout=options.timeout_s, max_redirects=3) as http:
         yield TwilioGateway(options, http)
 
 
 class _Transport(AsyncHttpClient):  # type: ignore[misc]
-    """The SDK's requests over our client. Its own would keep no timeout, and would log numbers."""
+    """Sends the SDK's requests by our client. The SDK's own client has no timeout and logs phone numbers."""
 
     def __init__(self, http: httpx.AsyncClient, api_url: str) -> None:
         self.is_async = True
@@ -237,46 +246,51 @@ class _Transport(AsyncHttpClient):  # type: ignore[misc]
     ) -> Response:
         """Raises httpx.HTTPError."""
         answer = await self._http.request(
-            method, self._address(uri), params=_plain(params), data=_plain(data), headers=headers, auth=auth,
+            method,
+            self._address(uri),
+            params=_plain(params),
+            data=_plain(data),
+            headers=headers,
+            auth=auth,
             follow_redirects=allow_redirects,
-        )  # fmt: skip
+        )
         return Response(answer.status_code, answer.text, answer.headers)
 
     def _address(self, uri: str) -> str:
-        """Elsewhere than at Twilio, one host serves what its many do."""
-        told = urlsplit(uri)
-        if self._at_twilio and told.hostname != "api.twilio.com":
+        """A simulated Twilio serves on one host what Twilio serves on several."""
+        parts = urlsplit(uri)
+        if self._at_twilio and parts.hostname != "api.twilio.com":
             return uri
-        return self._api_url + told.path + (f"?{told.query}" if told.query else "")
+        return self._api_url + parts.path + (f"?{parts.query}" if parts.query else "")
 
 
-def _plain(given: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Booleans as Twilio spells them; the SDK does so for most fields only."""
-    return None if not given else {name: _spelt(value) for name, value in given.items() if value is not None}
+def _plain(fields: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Converts booleans to true and false; the SDK does so for most fields only."""
+    return None if not fields else {name: _to_text(value) for name, value in fields.items() if value is not None}
 
 
-def _spelt(value: Any) -> Any:
+def _to_text(value: Any) -> Any:
     return str(value).lower() if isinstance(value, bool) else value
 
 
-async def _once(ask: Callable[[], Awaitable[T]]) -> T:
+async def _send_once(send: Callable[[], Awaitable[T]]) -> T:
     try:
-        return await ask()
+        return await send()
     except (TwilioRestException, TwilioServiceException) as error:
-        raise fault(int(error.status), str(error.code)) from None
+        raise error_from_response(int(error.status), str(error.code)) from None
     except httpx.HTTPError as error:
-        raise connection_fault(NAME, error) from None
+        raise error_from_connection(NAME, error) from None
     except (TwilioException, ValueError, TypeError) as error:
-        raise _page_fault(error) from None
+        raise _map_page_error(error) from None
 
 
-def _page_fault(error: Exception) -> CarrierFault:
-    """Of a list: there, the SDK hands over the answer that it could make nothing of."""
+def _map_page_error(error: Exception) -> CarrierError:
+    """For a list, the SDK raises an error that holds the response."""
     answer = next((one for one in error.args if isinstance(one, Response)), None)
     if answer is None or answer.status_code < 400:
-        return CarrierAway(NAME, "unreadable", "the answer cannot be read")
+        return CarrierUnavailable(NAME, "unreadable", "the answer cannot be read")
     try:
         code = json.loads(answer.text)["code"]
     except (ValueError, KeyError, TypeError):
         code = answer.status_code
-    return fault(answer.status_code, str(code))
+    return error_from_response(answer.status_code, str(code))

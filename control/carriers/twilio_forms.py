@@ -1,4 +1,4 @@
-"""What Twilio is asked, as its forms want it, and what its answers say: pure."""
+"""Builds Twilio's request forms and converts its answers; without I/O."""
 
 import re
 from collections.abc import Mapping
@@ -7,19 +7,28 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-from control.carriers.model import Available, CarrierAway, CarrierFault, CarrierName, CarrierRefused, Dial, Owned
-from control.carriers.tries import away_by_status
+from control.carriers.model import (
+    AvailableNumber,
+    CarrierError,
+    CarrierName,
+    CarrierRefused,
+    CarrierUnavailable,
+    DialRequest,
+    OwnedNumber,
+)
+from control.carriers.retries import unavailable_by_status
 
 NAME: Final[CarrierName] = "twilio"
-# The thing does not exist.
-MISSING: Final = frozenset({"20404", "404"})
-# Not (or no longer) to be had; the call is over.
-_TAKEN: Final = frozenset({"21422", "21452"})
-_OVER: Final = frozenset({"21220"})
-# Twilio asks once more when it could not connect, and otherwise not at all. What it tells without waiting for an answer
-# is to come again after a fault or silence of ours, up to three times (docs: webhooks-connection-overrides; the
-# fragment is no part of what is asked and signed).
-AGAIN: Final = "#rc=3&rp=5xx,ct,rt"
+# Error codes: no such resource.
+NOT_FOUND: Final = frozenset({"20404", "404"})
+# The number cannot be bought (any more).
+_NUMBER_UNAVAILABLE: Final = frozenset({"21422", "21452"})
+# The call is not in progress.
+_CALL_ENDED: Final = frozenset({"21220"})
+# By default Twilio repeats a webhook once when it could not connect, and never otherwise. This has it repeat status
+# callbacks up to three times, also after an error status or a timeout (docs: webhooks-connection-overrides). The
+# fragment is neither sent nor signed.
+RETRY_FRAGMENT: Final = "#rc=3&rp=5xx,ct,rt"
 _WHY: Final = {
     "20003": "the carrier does not accept our sign-in",
     "21422": "the number is not to be had",
@@ -48,27 +57,27 @@ class TwilioOptions:
 
 
 def number_webhooks(options: TwilioOptions) -> dict[str, str]:
-    """Of a number, when it is called. When our answer did not come or could not be carried out, the same address is
-    asked once more: a call that was let in before is led on."""
+    """The webhooks of a number. The fallback URL is the same address: when our first answer was lost or could not be
+    executed, the repeated request connects the call that was admitted before."""
     base = f"{options.webhook_url}/webhooks/calls"
     return {
         "voice_url": f"{base}/inbound",
         "voice_method": "POST",
         "voice_fallback_url": f"{base}/inbound",
         "voice_fallback_method": "POST",
-        "status_callback": f"{base}/status{AGAIN}",
+        "status_callback": f"{base}/status{RETRY_FRAGMENT}",
         "status_callback_method": "POST",
     }
 
 
-def call_form(options: TwilioOptions, order: Dial) -> dict[str, object]:
-    """Of a call that is to be placed, with its webhooks."""
+def call_form(options: TwilioOptions, request: DialRequest) -> dict[str, object]:
+    """The form of Calls.create, with the call's webhooks (docs: voice/api/call-resource)."""
     base = f"{options.webhook_url}/webhooks/calls"
-    status = f"{base}/status?call={order.call_id}{AGAIN}"
-    answered = f"{base}/inbound?call={order.call_id}"
-    asked: dict[str, object] = {
-        "to": order.called,
-        "from_": order.caller,
+    status = f"{base}/status?call={request.call_id}{RETRY_FRAGMENT}"
+    answered = f"{base}/inbound?call={request.call_id}"
+    form: dict[str, object] = {
+        "to": request.called,
+        "from_": request.caller,
         "url": answered,
         "method": "POST",
         "fallback_url": answered,
@@ -76,70 +85,79 @@ def call_form(options: TwilioOptions, order: Dial) -> dict[str, object]:
         "status_callback": status,
         "status_callback_method": "POST",
         "status_callback_event": ["initiated", "ringing", "answered", "completed"],
-        "timeout": min(order.ring_s, 600),
-        "time_limit": order.longest_s,
+        "timeout": min(request.ring_timeout_s, 600),
+        "time_limit": request.max_duration_s,
     }
-    if order.detect_machine:
-        # Not before the agent may speak: the verdict comes while it does.
-        asked |= {"machine_detection": "Enable", "async_amd": "true"}
-        asked |= {"async_amd_status_callback": status, "async_amd_status_callback_method": "POST"}
-    if options.records and order.record:
-        asked |= {"record": True} | recording_form(options, order.call_id)
-    return asked
+    if request.detect_machine:
+        # Asynchronous, because otherwise Twilio holds the call back until the detection has finished.
+        form |= {"machine_detection": "Enable", "async_amd": "true"}
+        form |= {"async_amd_status_callback": status, "async_amd_status_callback_method": "POST"}
+    if options.records and request.record:
+        form |= {"record": True} | recording_form(options, request.call_id)
+    return form
 
 
 def recording_form(options: TwilioOptions, call_id: str) -> dict[str, object]:
-    """Silence is left in: Calls would trim it, and both sides would no longer fit to the transcript."""
+    """Without trimming, because Calls.create trims silence by default, and the audio would no longer match the
+    transcript's times."""
     return {
         "recording_channels": "dual",
         "recording_track": "both",
         "trim": "do-not-trim",
-        "recording_status_callback": f"{options.webhook_url}/webhooks/calls/recording?call={call_id}{AGAIN}",
+        "recording_status_callback": f"{options.webhook_url}/webhooks/calls/recording?call={call_id}{RETRY_FRAGMENT}",
         "recording_status_callback_method": "POST",
     }
 
 
-def fault(status: int, code: str) -> CarrierFault:
-    """What an answer that is no success means. Its text names numbers, and stays out."""
-    away = away_by_status(NAME, status)
-    if away is not None:
-        return away
+def error_from_response(status: int, code: str) -> CarrierError:
+    """Maps a response without success. Its text may contain phone numbers, so it is left out."""
+    error = unavailable_by_status(NAME, status)
+    if error is not None:
+        return error
     why = _WHY.get(code, f"refused with HTTP {status}")
-    return CarrierRefused(NAME, code, why, taken=code in _TAKEN, over=code in _OVER)
+    return CarrierRefused(
+        NAME, code, why, number_unavailable=code in _NUMBER_UNAVAILABLE, call_ended=code in _CALL_ENDED
+    )
 
 
-def text(value: object) -> str:
-    """What must be there. Raises CarrierAway."""
+def required_text(value: object) -> str:
+    """Returns a text that must be there. Raises CarrierUnavailable."""
     if not isinstance(value, str) or not value:
-        raise CarrierAway(NAME, "unreadable", "the answer cannot be read")
+        raise CarrierUnavailable(NAME, "unreadable", "the answer cannot be read")
     return value
 
 
-def moment(value: object) -> datetime:
-    """In UTC; long ago where none is told."""
+def parse_time(value: object) -> datetime:
+    """Returns a time in UTC; the year 1 where there is none."""
     return value.astimezone(UTC) if isinstance(value, datetime) else datetime.min.replace(tzinfo=UTC)
 
 
-def owned_number(row: Any) -> Owned:
-    """A number of the account. Raises CarrierAway."""
-    return Owned(text(row.sid), text(row.phone_number), row.friendly_name or "", _flags(row.capabilities))
+def owned_number(row: Any) -> OwnedNumber:
+    """Converts a number of the account. Raises CarrierUnavailable."""
+    return OwnedNumber(
+        required_text(row.sid), required_text(row.phone_number), row.friendly_name or "", _flags(row.capabilities)
+    )
 
 
-def available_number(row: Any, country: str, price: Decimal | None) -> Available:
-    """A number of the market; toll-free and mobile ones have no place. Raises CarrierAway."""
-    place = (row.locality or "", row.region or "", row.iso_country or country)
-    return Available(text(row.phone_number), *place, price, _flags(row.capabilities))
+def available_number(row: Any, country: str, price: Decimal | None) -> AvailableNumber:
+    """Converts a number for sale; toll-free and mobile ones have no place. Raises CarrierUnavailable."""
+    location = (row.locality or "", row.region or "", row.iso_country or country)
+    return AvailableNumber(required_text(row.phone_number), *location, price, _flags(row.capabilities))
 
 
-def _flags(told: object) -> dict[str, bool]:
-    """Twilio spells them in two ways: voice, SMS."""
-    return {str(name).lower(): bool(value) for name, value in told.items()} if isinstance(told, Mapping) else {}
+def _flags(capabilities: object) -> dict[str, bool]:
+    """Capabilities by lower-case name: Twilio spells them in two ways, voice and SMS."""
+    return (
+        {str(name).lower(): bool(value) for name, value in capabilities.items()}
+        if isinstance(capabilities, Mapping)
+        else {}
+    )
 
 
-def number_prices(told: object) -> dict[str, Decimal]:
-    """US dollars a month by Twilio's number type; what cannot be read is left out."""
+def number_prices(rows: object) -> dict[str, Decimal]:
+    """Returns US dollars a month by Twilio's number type; unreadable rows are left out."""
     prices: dict[str, Decimal] = {}
-    for one in told if isinstance(told, list) else []:
+    for one in rows if isinstance(rows, list) else []:
         try:
             prices[str(one["number_type"])] = Decimal(str(one.get("current_price") or one["base_price"]))
         except (KeyError, InvalidOperation, TypeError):
@@ -148,7 +166,7 @@ def number_prices(told: object) -> dict[str, Decimal]:
 
 
 def recording_sid(recording: str) -> str:
-    """The id in a recording's URL, whatever host that names. Raises CarrierRefused (code bad_recording)."""
+    """Returns the id in a recording's URL, whatever its host. Raises CarrierRefused (code bad_recording)."""
     found = re.search(r"RE[0-9a-f]{32}", recording)
     if found is None:
         raise CarrierRefused(NAME, "bad_recording", "this names no recording")

@@ -1,1 +1,1 @@
-"""The way to PostgreSQL: the pool of connections, and migrations in plain SQL."""
+"""PostgreSQL: connection pool, transactions, row-level scope, job queue and migrations."""

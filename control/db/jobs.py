@@ -1,8 +1,8 @@
-"""Background jobs in PostgreSQL (pgqueuer): asked for in the transaction that needs them, to stand or fall with it.
+"""Background jobs in PostgreSQL (pgqueuer), enqueued in the transaction that needs them.
 
-A job is done at least once: a worker that dies leaves its job to another, which takes it when the dead one's sign of
-life is `Retries.lost_after_s` old. One that fails is tried again, later and later; one that failed for good stays in
-the queue's table as `failed`, where it is counted until somebody has it tried anew or `forget` removes it.
+A job runs at least once: another worker takes the job of a dead one when that one's heartbeat is
+`JobRetries.heartbeat_timeout_s` old. A failed job is retried with growing waits; one that failed permanently stays in
+the queue's table as `failed`, where it is counted until `retry_failed` or `delete_history`.
 """
 
 import asyncio
@@ -24,68 +24,68 @@ from pgqueuer.domain.models import Context, Job
 
 from control.db.pool import ROLE, Connection
 
-Handler = Callable[[bytes], Awaitable[None]]
+JobHandler = Callable[[bytes], Awaitable[None]]
 
 _STATEMENTS: Final = QueryQueueBuilder()
-# The statement of pgqueuer without its client, which hands JSON over as text: our codec would quote that again.
+# pgqueuer's statement without its client, which passes JSON as text: our codec would encode that twice.
 _ENQUEUE: Final = _STATEMENTS.build_enqueue_query("raise")
 _REQUEUE: Final = _STATEMENTS.build_requeue_jobs_query()
-_TAKEN: Final = """
+_COUNT_PICKED: Final = """
     SELECT count(*) AS taken FROM pgqueuer_log WHERE job_id = $1 AND status = 'picked' AND id > (
         SELECT coalesce(max(id), 0) FROM pgqueuer_log WHERE job_id = $1 AND status = 'queued')
 """
-_USUAL_PRIORITY: Final = 0
+_DEFAULT_PRIORITY: Final = 0
 _CONNECTIONS: Final = 4  # one of them listens
 _BATCH: Final = 10
 
 
 class JobFailed(Exception):
-    """A job's end without success. reason: shown in logs and kept in the database, so nothing personal.
+    """Raised by a handler when the job failed. reason: logged and stored, so without personal data.
 
-    for_good: trying again would not help.
+    is_permanent: the job is not retried.
     """
 
-    def __init__(self, reason: str, *, for_good: bool = False) -> None:
+    def __init__(self, reason: str, *, is_permanent: bool = False) -> None:
         super().__init__(reason)
-        self.reason, self.for_good = reason, for_good
+        self.reason, self.is_permanent = reason, is_permanent
 
 
-class QueueLost(Exception):
-    """The database went away, or no longer tells of new jobs: start again."""
+class JobQueueUnavailable(Exception):
+    """The database is unreachable or the listener failed: call `run_jobs` again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Retries:
-    """How often and how long a job is tried. Seconds. The wait doubles from `first_wait_s` to `longest_wait_s`.
+class JobRetries:
+    """Retries of a job, in seconds. The wait doubles from `first_wait_s` to `max_wait_s`.
 
-    look_every_s: pgqueuer announces new jobs, but not those to be tried again: they may wait so much longer.
+    poll_every_s: pgqueuer announces new jobs but not retries, which may wait so much longer.
     """
 
     attempts: int = 10
     first_wait_s: float = 5.0
-    longest_wait_s: float = 3_600.0
+    max_wait_s: float = 3_600.0
     timeout_s: float = 60.0
-    lost_after_s: float = 30.0
-    look_every_s: float = 5.0
+    heartbeat_timeout_s: float = 30.0
+    poll_every_s: float = 5.0
 
     def wait_s(self, failures: int) -> float:
-        """After so many failures, at least one."""
-        return float(min(self.first_wait_s * 2 ** min(failures - 1, 30), self.longest_wait_s))
+        """Returns the wait after so many failures, at least one."""
+        return float(min(self.first_wait_s * 2 ** min(failures - 1, 30), self.max_wait_s))
 
 
 @dataclass(frozen=True, slots=True)
-class Care:
-    """What holds for jobs of one name that are heavy. timeout_s: in place of the usual limit. at_once: by all workers
-    together. deaths: after so many workers that died at it, one after the other, it has failed for good."""
+class JobLimits:
+    """Limits of heavy jobs of one name. timeout_s: replaces the usual one. concurrency: in all workers together.
+    max_worker_deaths: after so many consecutive workers died while running it, the job has failed permanently."""
 
     timeout_s: float
-    at_once: int
-    deaths: int = 3
+    concurrency: int
+    max_worker_deaths: int = 3
 
 
 @dataclass(frozen=True, slots=True)
 class JobCount:
-    """Jobs in the queue. status: queued, picked or failed. oldest: when the first of them was asked for."""
+    """Count of jobs in the queue. status: queued, picked or failed. oldest: when the first was enqueued."""
 
     job: str
     status: str
@@ -93,42 +93,46 @@ class JobCount:
     oldest: datetime
 
 
-# asyncpg also takes a connection that was cut in the middle of a query for a fault of its own.
-_LOST: Final = (
-    OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, FailingListenerError,
-)  # fmt: skip
+# asyncpg raises InternalClientError, too, for a connection that was cut during a query.
+_UNAVAILABLE: Final = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    FailingListenerError,
+)
 
 
 async def enqueue(db: Connection, job: str, payload: bytes, *, delay_s: float = 0) -> None:
-    """Asks for a job as part of the caller's transaction: a worker sees it when that commits, never when it rolls back.
+    """Enqueues a job in the caller's transaction: workers see it once that commits.
 
-    job: the name of its handler in `control/worker.py`. payload: sealed if it holds anything personal. delay_s: not
-    before so many seconds from now.
+    job: name of a handler (`worker_tasks.py` of the rooms). payload: sealed if it holds personal data. delay_s: the job
+    does not run earlier.
     """
-    await db.execute(_ENQUEUE, [_USUAL_PRIORITY], [job], [payload], [timedelta(seconds=delay_s)], [None], [None])
+    await db.execute(_ENQUEUE, [_DEFAULT_PRIORITY], [job], [payload], [timedelta(seconds=delay_s)], [None], [None])
 
 
-async def work_off(
+async def run_jobs(
     url: str,
-    handlers: Mapping[str, Handler],
-    retries: Retries,
+    handlers: Mapping[str, JobHandler],
+    retries: JobRetries,
     stop: asyncio.Event,
-    cares: Mapping[str, Care] | None = None,
+    limits: Mapping[str, JobLimits] | None = None,
 ) -> None:
-    """Does jobs as they come, each by the handler of its name, until `stop` is set; those begun are finished first.
-    cares: by name, for those that are heavy; the same in all processes.
+    """Runs jobs by the handler of their name until `stop` is set; running jobs are finished first.
 
-    A handler raises JobFailed when it failed. Several processes may do so at once. Raises QueueLost.
+    limits: of heavy jobs by name, the same in all processes. A handler raises JobFailed. Several processes may run
+    jobs at once. Raises JobQueueUnavailable.
     """
     try:
-        async with _driver(url) as driver:
-            await _work_off(driver, handlers, retries, stop, cares or {})
-    except _LOST as error:
-        raise QueueLost(type(error).__name__) from error
+        async with _open_driver(url) as driver:
+            await _run_jobs(driver, handlers, retries, stop, limits or {})
+    except _UNAVAILABLE as error:
+        raise JobQueueUnavailable(type(error).__name__) from error
 
 
 async def count_jobs(db: Connection) -> list[JobCount]:
-    """What is in the queue, by job and status."""
+    """Counts the jobs in the queue by name and status."""
     rows = await db.fetch(
         "SELECT entrypoint AS job, status::text, count(*) AS count, min(created) AS oldest "
         "FROM pgqueuer GROUP BY 1, 2 ORDER BY 1, 2"
@@ -136,15 +140,26 @@ async def count_jobs(db: Connection) -> list[JobCount]:
     return [JobCount(**row) for row in rows]
 
 
+async def is_queued(db: Connection, job: str, payload: bytes) -> bool:
+    """Returns whether such a job is queued or running."""
+    queued: bool = await db.fetchval(
+        "SELECT EXISTS (SELECT FROM pgqueuer WHERE entrypoint = $1 AND payload = $2 "
+        "AND status IN ('queued', 'picked'))",
+        job,
+        payload,
+    )
+    return queued
+
+
 async def retry_failed(db: Connection, job: str) -> int:
-    """Has all jobs of this name that failed for good tried anew; returns how many."""
+    """Requeues all permanently failed jobs of this name; returns how many."""
     rows = await db.fetch("SELECT id FROM pgqueuer WHERE status = 'failed' AND entrypoint = $1", job)
     await db.execute(_REQUEUE, [row["id"] for row in rows])
     return len(rows)
 
 
-async def forget(db: Connection, before: datetime, most: int) -> int:
-    """Removes up to `most` rows of each kind that are older: the queue's log, its statistics, failed jobs."""
+async def delete_history(db: Connection, before: datetime, most: int) -> int:
+    """Deletes up to `most` older rows of each table: the queue's log, its statistics, failed jobs; returns how many."""
     gone = 0
     for table, condition in (
         ("pgqueuer_log", "created < $1"),
@@ -161,17 +176,21 @@ async def forget(db: Connection, before: datetime, most: int) -> int:
 
 
 class _Attempt(EntrypointExecutor):
-    """One try of a job, bounded in time. What it raises is what pgqueuer stores and logs: our reason, nothing more."""
+    """One attempt of a job with a timeout. pgqueuer stores and logs what it raises: only our reason."""
 
     def __init__(
-        self, parameters: EntrypointExecutorParameters, retries: Retries, driver: AsyncpgPoolDriver, care: Care | None
+        self,
+        parameters: EntrypointExecutorParameters,
+        retries: JobRetries,
+        driver: AsyncpgPoolDriver,
+        limits: JobLimits | None,
     ) -> None:
         super().__init__(parameters)
-        self._retries, self._driver, self._care = retries, driver, care
-        self._timeout_s = retries.timeout_s if care is None else care.timeout_s
+        self._retries, self._driver, self._limits = retries, driver, limits
+        self._timeout_s = retries.timeout_s if limits is None else limits.timeout_s
 
     async def execute(self, job: Job, context: Context) -> None:
-        if self._care is not None and await self._deaths(job) >= self._care.deaths:
+        if self._limits is not None and await self._worker_deaths(job) >= self._limits.max_worker_deaths:
             raise JobFailed("its workers died")
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -183,69 +202,75 @@ class _Attempt(EntrypointExecutor):
         else:
             return
         failures = job.attempts + 1
-        if failure.for_good or failures >= self._retries.attempts:
+        if failure.is_permanent or failures >= self._retries.attempts:
             raise JobFailed(failure.reason)
         raise RetryRequested(timedelta(seconds=self._retries.wait_s(failures)), failure.reason)
 
-    async def _deaths(self, job: Job) -> int:
-        """How often it was taken since it was last put into the queue, but for this time: none of them came to an end,
-        of which pgqueuer itself keeps no count."""
+    async def _worker_deaths(self, job: Job) -> int:
+        """Counts how often the job was taken before, since it was last enqueued: each of these workers died. pgqueuer
+        keeps no such count."""
         row: Any
-        (row,) = await self._driver.fetch(_TAKEN, job.id)
+        (row,) = await self._driver.fetch(_COUNT_PICKED, job.id)
         return int(row["taken"]) - 1
 
 
-async def _work_off(
+async def _run_jobs(
     driver: AsyncpgPoolDriver,
-    handlers: Mapping[str, Handler],
-    retries: Retries,
+    handlers: Mapping[str, JobHandler],
+    retries: JobRetries,
     stop: asyncio.Event,
-    cares: Mapping[str, Care],
+    limits: Mapping[str, JobLimits],
 ) -> None:
     manager = QueueManager(Queries(driver))
     for name, handler in handlers.items():
-        care = cares.get(name)
+        limit = limits.get(name)
         manager.entrypoint(
             name,
-            concurrency_limit=0 if care is None else care.at_once,
+            concurrency_limit=0 if limit is None else limit.concurrency,
             accepts_context=False,
             on_failure="hold",
-            executor_factory=partial(_Attempt, retries=retries, driver=driver, care=care),
-        )(_taking_payload(handler))
-    # Its own event is set by the manager too, when its listener fails.
-    stopping = asyncio.create_task(_pass_on(stop, manager.shutdown))
+            executor_factory=partial(_Attempt, retries=retries, driver=driver, limits=limit),
+        )(_payload_handler(handler))
+    # The manager sets its own event, too, when its listener fails.
+    stopping = asyncio.create_task(_forward_stop(stop, manager.shutdown))
     try:
         await manager.run(
-            dequeue_timeout=timedelta(seconds=retries.look_every_s),
+            dequeue_timeout=timedelta(seconds=retries.poll_every_s),
             batch_size=_BATCH,
             max_concurrent_tasks=2 * _BATCH,
             shutdown_on_listener_failure=True,
-            heartbeat_timeout=timedelta(seconds=retries.lost_after_s),
+            heartbeat_timeout=timedelta(seconds=retries.heartbeat_timeout_s),
         )
     finally:
         stopping.cancel()
 
 
-def _taking_payload(handler: Handler) -> Callable[[Job], Awaitable[None]]:
+def _payload_handler(handler: JobHandler) -> Callable[[Job], Awaitable[None]]:
     async def run(job: Job) -> None:
         await handler(job.payload or b"")
 
     return run
 
 
-async def _pass_on(source: asyncio.Event, target: asyncio.Event) -> None:
+async def _forward_stop(source: asyncio.Event, target: asyncio.Event) -> None:
     await source.wait()
     target.set()
 
 
 @asynccontextmanager
-async def _driver(url: str) -> AsyncIterator[AsyncpgPoolDriver]:
-    """Connections for pgqueuer alone: without our codecs, for it writes and reads JSON as text, and closed afterwards,
-    for the one that listened would go on to do so."""
+async def _open_driver(url: str) -> AsyncIterator[AsyncpgPoolDriver]:
+    """Yields connections for pgqueuer: without our codecs, because it passes JSON as text, and closed afterwards,
+    because the listening one would keep listening."""
     pool = await asyncpg.create_pool(
-        url, min_size=1, max_size=_CONNECTIONS, connection_class=Connection, init=_as_role, timeout=5,
-        command_timeout=15, server_settings={"application_name": "vocalized-jobs"},
-    )  # fmt: skip
+        url,
+        min_size=1,
+        max_size=_CONNECTIONS,
+        connection_class=Connection,
+        init=_set_role,
+        timeout=5,
+        command_timeout=15,
+        server_settings={"application_name": "vocalized-jobs"},
+    )
     try:
         yield AsyncpgPoolDriver(pool)
     finally:
@@ -256,5 +281,5 @@ async def _driver(url: str) -> AsyncIterator[AsyncpgPoolDriver]:
             pool.terminate()
 
 
-async def _as_role(connection: Connection) -> None:
+async def _set_role(connection: Connection) -> None:
     await connection.execute(f'SET ROLE "{ROLE}"')

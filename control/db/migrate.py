@@ -1,4 +1,4 @@
-"""Migrations: plain SQL files, applied by dbmate; and the schema that they add up to, written by pg_dump."""
+"""Migrations: plain SQL files, applied by dbmate. pg_dump writes the resulting schema."""
 
 import os
 import re
@@ -8,57 +8,57 @@ from importlib import metadata
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
 
-FOLDER = Path(__file__).with_name("migrations")
-SCHEMA = Path(__file__).with_name("schema.sql")
+MIGRATIONS_FOLDER = Path(__file__).with_name("migrations")
+SCHEMA_FILE = Path(__file__).with_name("schema.sql")
 
-_BEGUN = re.compile(r"^(?:Applying|Rolling back): (\S+)", re.MULTILINE)
+_STARTED = re.compile(r"^(?:Applying|Rolling back): (\S+)", re.MULTILINE)
 _DONE = re.compile(r"^(?:Applied|Rolled back): (\S+)", re.MULTILINE)
 _ERROR = re.compile(r"^Error: (.*)", re.MULTILINE | re.DOTALL)
-# What differs from one server or run to the next: versions in comments, and the key that PostgreSQL 18 draws for psql.
-_NOISE = re.compile(r"^(?:\\(?:un)?restrict .*|-- Dumped (?:from|by) .*)\n", re.MULTILINE)
+# Differs between servers and runs: versions in comments, and the random key of PostgreSQL 18 for psql.
+_VOLATILE = re.compile(r"^(?:\\(?:un)?restrict .*|-- Dumped (?:from|by) .*)\n", re.MULTILINE)
 
 
 class MigrationFailed(Exception):
-    """`migration` is the file that failed, None when none had begun; the database is as it was before that file."""
+    """migration: the file that failed, None when none had begun. The database is as it was before that file."""
 
     def __init__(self, migration: str | None, reason: str) -> None:
         self.migration, self.reason = migration, reason
         super().__init__(f"{migration or 'dbmate'}: {reason}")
 
 
-def migrate(url: str, *, folder: Path = FOLDER, lock_timeout_s: int = 60) -> list[str]:
-    """Applies what is missing, as the user of `url`; returns the names of the files applied, none when up to date.
+def migrate(url: str, *, folder: Path = MIGRATIONS_FOLDER, lock_timeout_s: int = 60) -> list[str]:
+    """Applies the missing migrations as the user of `url`; returns the names of the files applied.
 
-    Who migrates the same database at the same time is waited for, `lock_timeout_s` at most. Raises MigrationFailed.
+    Waits up to `lock_timeout_s` for a concurrent migration of the same database. Raises MigrationFailed.
     """
     flags = ["--migration-lock", f"--migration-lock-timeout={lock_timeout_s}s"]
     return _DONE.findall(_dbmate(url, folder, [*flags, "migrate"]))
 
 
-def roll_back(url: str, *, folder: Path = FOLDER) -> list[str]:
-    """Takes back the newest migration; returns its name in a list. Raises MigrationFailed."""
+def roll_back(url: str, *, folder: Path = MIGRATIONS_FOLDER) -> list[str]:
+    """Rolls back the newest migration; returns its name in a list. Raises MigrationFailed."""
     return _DONE.findall(_dbmate(url, folder, ["rollback"]))
 
 
-def dump(url: str, *, pg_dump: str | Path = "pg_dump", target: Path = SCHEMA) -> None:
-    """Writes what a freshly migrated database holds to `target`, the list of migrations included.
+def write_schema(url: str, *, pg_dump: str | Path = "pg_dump", target: Path = SCHEMA_FILE) -> None:
+    """Writes the schema and the list of applied migrations to `target`.
 
     For developers: a server needs no pg_dump. Raises subprocess.CalledProcessError.
     """
-    target.write_text(dumped(url, pg_dump=pg_dump))
+    target.write_text(dump_schema(url, pg_dump=pg_dump))
 
 
-def dumped(url: str, *, pg_dump: str | Path = "pg_dump") -> str:
-    """As SQL; the same text for the same content, wherever it was made."""
+def dump_schema(url: str, *, pg_dump: str | Path = "pg_dump") -> str:
+    """Returns the dump as SQL: the same text for the same content on every server."""
     command = [str(pg_dump), "--inserts", "--no-owner", f"--dbname={url}"]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    return re.sub(r"\n{3,}", "\n\n", _NOISE.sub("", done.stdout)).strip() + "\n"
+    return re.sub(r"\n{3,}", "\n\n", _VOLATILE.sub("", done.stdout)).strip() + "\n"
 
 
 def dbmate_url(url: str) -> str:
-    """Our URL as dbmate's driver takes it: a Unix socket's folder goes by the name of `socket`.
+    """Converts our URL for dbmate's driver, which takes the folder of a Unix socket as `socket`.
 
-    On a socket there is no TLS, and elsewhere `sslmode` is prefer unless the URL says otherwise, as asyncpg has it.
+    A socket has no TLS; elsewhere `sslmode` defaults to prefer, as in asyncpg.
     """
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query))
@@ -71,7 +71,7 @@ def dbmate_url(url: str) -> str:
 
 
 def _dbmate(url: str, folder: Path, arguments: Sequence[str]) -> str:
-    """The URL goes by the environment, for everybody may read the list of processes."""
+    """Passes the URL by the environment, because every user may read the list of processes."""
     command = [str(_program()), "--env=VOCALIZED_DBMATE_URL", f"--migrations-dir={folder}", "--no-dump-schema"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DBMATE_")}
     environment["VOCALIZED_DBMATE_URL"] = dbmate_url(url)
@@ -82,8 +82,8 @@ def _dbmate(url: str, folder: Path, arguments: Sequence[str]) -> str:
 
 
 def _failure(output: str, errors: str) -> MigrationFailed:
-    """dbmate names each file before and after it."""
-    unfinished = [name for name in _BEGUN.findall(output) if name not in _DONE.findall(output)]
+    """Finds the failed file in the output: dbmate prints each file before and after applying it."""
+    unfinished = [name for name in _STARTED.findall(output) if name not in _DONE.findall(output)]
     found = _ERROR.search(errors)
     return MigrationFailed(unfinished[-1] if unfinished else None, (found[1] if found else errors or output).strip())
 

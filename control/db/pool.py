@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL, each as the role that row-level security binds, each wait with its bound."""
+"""Pool of connections to PostgreSQL. All use the role that row-level security applies to; each wait is bounded."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,16 +11,16 @@ import msgspec
 
 ROLE = "vocalized_app"
 
-# Money in JSON is a number; as an encoder of its own, for msgspec would write a Decimal as text.
+# Writes a Decimal (money) as a JSON number; msgspec's default is text.
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _DECODER = msgspec.json.Decoder()
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds. `statement` and `idle_in_transaction` are kept by the server, the others by this process.
+    """Timeouts in seconds. The server enforces `statement` and `idle_in_transaction`, this process the others.
 
-    `command` is for a server that doesn't answer at all: keep it above `statement`.
+    `command` is for a server that does not answer at all: it must be above `statement`.
     """
 
     connect: float = 5.0
@@ -31,7 +31,7 @@ class Timeouts:
 
 
 class PoolExhausted(Exception):
-    """No connection was free within the time allowed: the database is slow, gone, or the pool too small."""
+    """No connection was free in time: the database is slow or unreachable, or the pool is too small."""
 
     def __init__(self, size: int, waited_s: float) -> None:
         self.size, self.waited_s = size, waited_s
@@ -39,17 +39,17 @@ class PoolExhausted(Exception):
 
 
 class Connection(asyncpg.Connection):  # type: ignore[misc]
-    """One whose settings survive its release: the role stays, and all else that we set ends with its transaction."""
+    """A connection that is not reset on release: only its role outlives a transaction."""
 
     __slots__ = ()
 
     def get_reset_query(self) -> str:
-        """Nothing: saves a round trip per use."""
+        """Returns no query, which saves a round trip per use."""
         return ""
 
 
 class Pool:
-    """A bounded set of connections. `driver` is asyncpg's own pool, for libraries that ask for one."""
+    """A bounded set of connections. driver: asyncpg's pool, for libraries that need one."""
 
     def __init__(self, driver: asyncpg.Pool, size: int, timeouts: Timeouts) -> None:
         self.driver = driver
@@ -57,7 +57,7 @@ class Pool:
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[Connection]:
-        """A connection for as long as the block lasts. Raises PoolExhausted."""
+        """Yields a connection for the block. Raises PoolExhausted."""
         try:
             connection = await self.driver.acquire(timeout=self._timeouts.acquire)
         except TimeoutError:
@@ -69,29 +69,40 @@ class Pool:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
-        """A connection in a transaction, committed at the end of the block unless that raises."""
+        """Yields a connection in a transaction, which is committed unless the block raises."""
         async with self.acquire() as connection, connection.transaction():
             yield connection
+
+    async def ping(self) -> None:
+        """One round trip to the server. Raises PoolExhausted and what a query raises."""
+        async with self.acquire() as connection:
+            await connection.fetchval("SELECT true")
 
 
 @asynccontextmanager
 async def open_pool(
     url: str, *, size: int, timeouts: Timeouts = Timeouts(), name: str = "vocalized", role: str = ROLE
 ) -> AsyncIterator[Pool]:
-    """A pool of at most `size` connections, of which the first is made at once: what is wrong with `url` shows here.
+    """Yields a pool of at most `size` connections. Opens the first at once, so that a wrong `url` fails here.
 
     `url`: postgresql://user:password@host:port/database, or for a Unix socket postgresql://user@/database?host=/folder.
-    `name` is what the server's list of sessions shows. Raises OSError, TimeoutError or asyncpg.PostgresError. At the
-    end of the block connections in use get `timeouts.command` to come home.
+    `name`: application_name of the sessions. Raises OSError, TimeoutError or asyncpg.PostgresError. At the end of the
+    block connections in use have `timeouts.command` to be released.
     """
 
     async def prepare(connection: Connection) -> None:
         await _prepare(connection, role, timeouts)
 
     driver = await asyncpg.create_pool(
-        url, min_size=1, max_size=size, connection_class=Connection, init=prepare,
-        timeout=timeouts.connect, command_timeout=timeouts.command, server_settings={"application_name": name},
-    )  # fmt: skip
+        url,
+        min_size=1,
+        max_size=size,
+        connection_class=Connection,
+        init=prepare,
+        timeout=timeouts.connect,
+        command_timeout=timeouts.command,
+        server_settings={"application_name": name},
+    )
     try:
         yield Pool(driver, size, timeouts)
     finally:
@@ -99,16 +110,16 @@ async def open_pool(
 
 
 async def _prepare(connection: Connection, role: str, timeouts: Timeouts) -> None:
-    """Role and bounds in one round trip, as statements: a pooler between us and the server lets no others through."""
+    """Sets role and timeouts in one round trip, as statements: a connection pooler drops startup parameters."""
     await connection.execute(
-        f'SET ROLE "{role}"; SET statement_timeout = {_ms(timeouts.statement)}; '
-        f"SET idle_in_transaction_session_timeout = {_ms(timeouts.idle_in_transaction)}"
+        f'SET ROLE "{role}"; SET statement_timeout = {_milliseconds(timeouts.statement)}; '
+        f"SET idle_in_transaction_session_timeout = {_milliseconds(timeouts.idle_in_transaction)}"
     )
     for kind in ("json", "jsonb"):
         await connection.set_type_codec(kind, schema="pg_catalog", encoder=_encode, decoder=_DECODER.decode)
 
 
-def _ms(seconds: float) -> int:
+def _milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
 
 

@@ -214,6 +214,61 @@ SET default_tablespace = '';
 SET default_table_access_method = heap;
 
 --
+-- Name: calls; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.calls (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    agent_id uuid,
+    agent_version integer,
+    phone_number_id uuid,
+    direction text NOT NULL,
+    is_test boolean DEFAULT false NOT NULL,
+    carrier text NOT NULL,
+    carrier_call_id text,
+    caller_number text,
+    called_number text,
+    status text NOT NULL,
+    end_reason text,
+    end_detail text,
+    media_node text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    started_at timestamp with time zone,
+    answered_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    duration_seconds integer DEFAULT 0 NOT NULL,
+    recording_key text,
+    recording_seconds numeric(10,3),
+    transcription text,
+    summary text,
+    sentiment text,
+    cost_total numeric(14,6) DEFAULT 0 NOT NULL,
+    details jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT calls_carrier_check CHECK ((carrier = ANY (ARRAY['twilio'::text, 'telnyx'::text, 'browser'::text, 'simulated'::text]))),
+    CONSTRAINT calls_direction_check CHECK ((direction = ANY (ARRAY['inbound'::text, 'outbound'::text]))),
+    CONSTRAINT calls_end_reason_check CHECK ((end_reason = ANY (ARRAY['caller_hangup'::text, 'agent_hangup'::text, 'transferred'::text, 'voicemail'::text, 'max_duration'::text, 'silence'::text, 'spend_limit'::text, 'admin'::text, 'carrier_error'::text, 'provider_error'::text, 'media_lost'::text]))),
+    CONSTRAINT calls_sentiment_check CHECK ((sentiment = ANY (ARRAY['positive'::text, 'neutral'::text, 'negative'::text]))),
+    CONSTRAINT calls_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'ringing'::text, 'in_progress'::text, 'completed'::text, 'failed'::text, 'busy'::text, 'no_answer'::text, 'canceled'::text])))
+);
+
+--
+-- Name: transfer_talked_seconds(public.calls); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.transfer_talked_seconds(c public.calls) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ((((c).details -> 'put_through'::text) ->> 'talked_s'::text))::integer;
+
+--
+-- Name: transfer_until(public.calls); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.transfer_until(c public.calls) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (((c).details -> 'put_through'::text) ->> 'until'::text);
+
+--
 -- Name: admins; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -405,45 +460,6 @@ CREATE TABLE public.call_words (
     call_id uuid NOT NULL,
     workspace_id uuid NOT NULL,
     words jsonb NOT NULL
-);
-
---
--- Name: calls; Type: TABLE; Schema: public; Owner: -
---
-
-CREATE TABLE public.calls (
-    id uuid NOT NULL,
-    workspace_id uuid NOT NULL,
-    agent_id uuid,
-    agent_version integer,
-    phone_number_id uuid,
-    direction text NOT NULL,
-    is_test boolean DEFAULT false NOT NULL,
-    carrier text NOT NULL,
-    carrier_call_id text,
-    caller_number text,
-    called_number text,
-    status text NOT NULL,
-    end_reason text,
-    end_detail text,
-    media_node text,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    started_at timestamp with time zone,
-    answered_at timestamp with time zone,
-    ended_at timestamp with time zone,
-    duration_seconds integer DEFAULT 0 NOT NULL,
-    recording_key text,
-    recording_seconds numeric(10,3),
-    transcription text,
-    summary text,
-    sentiment text,
-    cost_total numeric(14,6) DEFAULT 0 NOT NULL,
-    details jsonb DEFAULT '{}'::jsonb NOT NULL,
-    CONSTRAINT calls_carrier_check CHECK ((carrier = ANY (ARRAY['twilio'::text, 'telnyx'::text, 'browser'::text, 'simulated'::text]))),
-    CONSTRAINT calls_direction_check CHECK ((direction = ANY (ARRAY['inbound'::text, 'outbound'::text]))),
-    CONSTRAINT calls_end_reason_check CHECK ((end_reason = ANY (ARRAY['caller_hangup'::text, 'agent_hangup'::text, 'transferred'::text, 'voicemail'::text, 'max_duration'::text, 'silence'::text, 'spend_limit'::text, 'admin'::text, 'carrier_error'::text, 'provider_error'::text, 'media_lost'::text]))),
-    CONSTRAINT calls_sentiment_check CHECK ((sentiment = ANY (ARRAY['positive'::text, 'neutral'::text, 'negative'::text]))),
-    CONSTRAINT calls_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'ringing'::text, 'in_progress'::text, 'completed'::text, 'failed'::text, 'busy'::text, 'no_answer'::text, 'canceled'::text])))
 );
 
 --
@@ -1248,6 +1264,7 @@ INSERT INTO public.schema_migrations VALUES ('20261125000010');
 INSERT INTO public.schema_migrations VALUES ('20261125000011');
 INSERT INTO public.schema_migrations VALUES ('20261125000012');
 INSERT INTO public.schema_migrations VALUES ('20261125000013');
+INSERT INTO public.schema_migrations VALUES ('20261125000014');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -2688,6 +2705,12 @@ ALTER TABLE public.workspaces ENABLE ROW LEVEL SECURITY;
 GRANT USAGE ON SCHEMA public TO vocalized_app;
 
 --
+-- Name: TABLE calls; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.calls TO vocalized_app;
+
+--
 -- Name: TABLE admins; Type: ACL; Schema: public; Owner: -
 --
 
@@ -2758,12 +2781,6 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.call_events_default TO vocaliz
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.call_words TO vocalized_app;
-
---
--- Name: TABLE calls; Type: ACL; Schema: public; Owner: -
---
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.calls TO vocalized_app;
 
 --
 -- Name: TABLE failed_sign_ins; Type: ACL; Schema: public; Owner: -

@@ -1,4 +1,4 @@
-"""Who may call a route: told on the route's line, checked before its handler runs."""
+"""Who may call a route: declared with the route, checked before its handler runs."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,13 +7,13 @@ from typing import Literal
 WorkspaceRole = Literal["owner", "admin", "member", "viewer"]
 AdminRole = Literal["super_admin", "support", "finance", "read_only"]
 
-# From most to least. Each workspace role may do what the ones behind it may.
+# From most to least. Each workspace role may do what the roles after it may do.
 WORKSPACE_ROLES: tuple[WorkspaceRole, ...] = ("owner", "admin", "member", "viewer")
 ADMIN_ROLES: tuple[AdminRole, ...] = ("super_admin", "support", "finance", "read_only")
 
 
-class Kind(StrEnum):
-    """What a caller must be."""
+class AccessKind(StrEnum):
+    """What the caller must be."""
 
     OPEN = "open"  # anybody
     USER = "user"  # a signed-in user
@@ -23,28 +23,28 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """roles: those that may; empty for OPEN and USER."""
+    """roles: the roles that may call; empty for OPEN and USER."""
 
-    kind: Kind
+    kind: AccessKind
     roles: frozenset[str] = frozenset()
 
     def allows(self, role: str | None) -> bool:
-        """Whether this role is enough (for MEMBER and ADMIN)."""
+        """Whether this role may call (MEMBER and ADMIN only)."""
         return role in self.roles
 
 
-OPEN = Access(Kind.OPEN)
-USER = Access(Kind.USER)
+OPEN = Access(AccessKind.OPEN)
+USER = Access(AccessKind.USER)
 
 
 def member(least: WorkspaceRole) -> Access:
-    """Members of the workspace in the path with this role or more."""
-    return Access(Kind.MEMBER, frozenset(WORKSPACE_ROLES[: WORKSPACE_ROLES.index(least) + 1]))
+    """Members of the workspace in the path who have this role or a higher one."""
+    return Access(AccessKind.MEMBER, frozenset(WORKSPACE_ROLES[: WORKSPACE_ROLES.index(least) + 1]))
 
 
 def admin(*others: AdminRole) -> Access:
-    """Super admins, and the other roles named. Staff roles are not a ladder: finance is no more than support."""
-    return Access(Kind.ADMIN, frozenset(("super_admin", *others)))
+    """Super admins and the roles named. Staff roles have no order: finance includes nothing of support."""
+    return Access(AccessKind.ADMIN, frozenset(("super_admin", *others)))
 
 
 ANY_ADMIN = admin("support", "finance", "read_only")

@@ -1,20 +1,23 @@
-"""Types that bodies and answers are made of."""
+"""Common types of request bodies and responses."""
 
 from decimal import Decimal
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer, StringConstraints, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints, WithJsonSchema
 
-# Money is Decimal inside and a JSON number in major units outside.
+# A Decimal inside, a JSON number in major units outside.
 Money = Annotated[
     Decimal,
     PlainSerializer(float, return_type=float, when_used="json"),
     WithJsonSchema({"type": "number"}, mode="serialization"),
 ]
-# Names stand in letters to others and in lists: one line.
+# One line, because names are shown in lists and in email to others.
 ONE_LINE: Final = r"^[^\u0000-\u001f\u007f]*$"
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=ONE_LINE)]
-ShortText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)]
+# A name for programs: of a tier, an industry, a feature.
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+# Only bounds the length; the rules for new passwords are in control/accounts/password_rules.py.
+PasswordText = Annotated[str, Field(min_length=1, max_length=128, json_schema_extra={"format": "password"})]
 
 
 class Body(BaseModel):

@@ -1,47 +1,18 @@
-"""What a handler is given: the request's transaction, who asks, and the rooms that do the work."""
+"""The context of a request, which every handler takes: transaction, caller, services."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from control.accounts.service import Accounts
-from control.agents.service import Agents
-from control.agents.templates import Templates
-from control.analytics.service import Analytics
-from control.calls.handover import Handover
-from control.calls.service import Calls
-from control.carriers.book import Carriers
 from control.db.pool import Connection
 from control.http.access import AdminRole, WorkspaceRole
-from control.numbers.service import Numbers
 from control.platform.audit import Actor
-from control.platform.service import Platform
-from control.workspaces.service import Workspaces
-from shared.bus.notes import Notes
-from shared.storage import Storage
+from control.services import Services
 
 
 @dataclass(frozen=True, slots=True)
-class Services:
-    """The domain rooms, which hold no state, and the doors to what lies outside; made once a program."""
-
-    accounts: Accounts
-    workspaces: Workspaces
-    agents: Agents
-    templates: Templates
-    platform: Platform
-    analytics: Analytics
-    numbers: Numbers
-    calls: Calls
-    carriers: Carriers
-    handover: Handover
-    storage: Storage
-    notes: Notes
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a request came from. address: the caller's IP, proxies taken into account."""
+class RequestOrigin:
+    """Where a request came from. address: the client's IP, as reported by trusted proxies."""
 
     request_id: str
     address: str
@@ -50,17 +21,17 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Of an open route. db: in the request's transaction. now: the request's moment, UTC."""
+    """Of an open route. db: a connection in the request's transaction. now: when the request came, UTC."""
 
     db: Connection
     services: Services
-    origin: Origin
+    origin: RequestOrigin
     now: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class UserContext(Context):
-    """Of a signed-in user."""
+    """Of a signed-in user's request."""
 
     user_id: UUID
     session_id: UUID
@@ -70,13 +41,13 @@ class UserContext(Context):
 
     @property
     def actor(self) -> Actor:
-        """As the audit log names them."""
+        """For the audit log."""
         return Actor("user", self.user_id, self.email, self.origin.request_id, self.origin.address)
 
 
 @dataclass(frozen=True, slots=True)
 class MemberContext(UserContext):
-    """Of a member of the workspace in the path."""
+    """Of a request by a member of the workspace in the path."""
 
     workspace_id: UUID
     role: WorkspaceRole
@@ -85,7 +56,7 @@ class MemberContext(UserContext):
 
 @dataclass(frozen=True, slots=True)
 class AdminContext(Context):
-    """Of the platform's staff."""
+    """Of a staff member's request."""
 
     admin_id: UUID
     session_id: UUID
@@ -95,5 +66,5 @@ class AdminContext(Context):
 
     @property
     def actor(self) -> Actor:
-        """As the audit log names them."""
+        """For the audit log."""
         return Actor("admin", self.admin_id, self.email, self.origin.request_id, self.origin.address)

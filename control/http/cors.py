@@ -1,24 +1,25 @@
-"""Which web pages may call the API from a browser: those of the origins that the setting names, exactly."""
+"""CORS: web pages of the configured origins, compared exactly, may call the API from a browser."""
 
 from collections.abc import Collection, Sequence
 
 from aiohttp import web
 from multidict import CIMultiDict
 
-ASKED = "Authorization, Content-Type, Idempotency-Key, If-Match"
-SHOWN = "X-Request-Id, Retry-After"
-REMEMBER_S = 600
+ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-Match"
+EXPOSED_HEADERS = "X-Request-Id, Retry-After"
+PREFLIGHT_MAX_AGE_S = 600
 
 
 class Cors:
-    """No cookies are used, so no credentials are allowed: pages send the bearer token themselves."""
+    """Allows no credentials, because the API uses no cookies: pages send the bearer token themselves."""
 
     def __init__(self, origins: Collection[str] = ()) -> None:
         """`origins`: "https://app.vocalized.app"."""
         self._origins = frozenset(origins)
 
     def preflight(self, request: web.Request) -> web.Response | None:
-        """The answer, if this is a browser's question about a path of ours; aiohttp knows no route for OPTIONS."""
+        """The response to a preflight request for a known path, else None. No route has the method OPTIONS: for a known
+        path aiohttp reports HTTPMethodNotAllowed, with the methods that the path has."""
         asked = request.headers.get("Access-Control-Request-Method")
         fault = request.match_info.http_exception
         if asked is None or "Origin" not in request.headers or not isinstance(fault, web.HTTPMethodNotAllowed):
@@ -28,19 +29,19 @@ class Cors:
             _allow(response.headers, sorted(fault.allowed_methods))
         return response
 
-    def mark(self, request: web.Request, headers: CIMultiDict[str]) -> None:
-        """Adds what the browser wants to see before it shows the answer to the page."""
+    def add_headers(self, request: web.Request, headers: CIMultiDict[str]) -> None:
+        """Adds the headers without which the browser hides the response from the page."""
         if not self._origins:
             return
         headers.add("Vary", "Origin")
         origin = request.headers.get("Origin")
         if origin in self._origins:
             headers["Access-Control-Allow-Origin"] = origin
-            headers["Access-Control-Expose-Headers"] = SHOWN
+            headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
             headers["Cross-Origin-Resource-Policy"] = "cross-origin"
 
 
 def _allow(headers: CIMultiDict[str], methods: Sequence[str]) -> None:
     headers["Access-Control-Allow-Methods"] = ", ".join(methods)
-    headers["Access-Control-Allow-Headers"] = ASKED
-    headers["Access-Control-Max-Age"] = str(REMEMBER_S)
+    headers["Access-Control-Allow-Headers"] = ALLOWED_HEADERS
+    headers["Access-Control-Max-Age"] = str(PREFLIGHT_MAX_AGE_S)

@@ -1,5 +1,5 @@
-"""One request's walk: body read, transaction begun, caller authorised, input checked, handler run, answer written (or
-had from elsewhere, once the transaction is over)."""
+"""Handles one request: reads the body, begins the transaction, authorises the caller, checks the input, runs the
+handler and makes the response (or computes it after the commit)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,154 +9,158 @@ from typing import Any
 from aiohttp import web
 
 from control.db.pool import Connection, Pool
-from control.http.access import Kind
-from control.http.after import After
-from control.http.authorise import Authoriser, Claim
-from control.http.context import Context, Services
-from control.http.file import FileAnswer, respond
-from control.http.given import body_of, path_value, query_of
-from control.http.idempotency import Replay, request_hash
-from control.http.limits import Limits
+from control.db.transaction import in_transaction
+from control.http.access import AccessKind
+from control.http.after_commit import AfterCommit
+from control.http.authorisation import Authoriser, TokenClaim
+from control.http.context import Context
+from control.http.file_response import FileResponse, make_file_response
+from control.http.hashing_limit import HashingLimit
+from control.http.inputs import read_model, read_path_value, read_query
 from control.http.metrics import HttpMetrics
-from control.http.page import Query
-from control.http.request import CALLER, origin_of, read_body
-from control.http.route import Route, Shape, shape
-from control.http.transaction import in_transaction
-from control.http.turnstile import Turnstile
+from control.http.pagination import Query
+from control.http.rate_limits import RateLimiter
+from control.http.request import CALLER, origin_of, read_json_body
+from control.http.route import HandlerSignature, Route, read_signature
+from control.platform.idempotency import IdempotentRequest, request_hash
+from control.services import Services
 
 JSON_HEADERS = {"Content-Type": "application/json"}
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """What all endpoints share. body_timeout_s: seconds that a body may take to come."""
+class EndpointDependencies:
+    """What all endpoints use. body_timeout_s: seconds within which a body must arrive."""
 
     pool: Pool
     services: Services
     authoriser: Authoriser
-    limits: Limits
+    limits: RateLimiter
     metrics: HttpMetrics
-    turnstile: Turnstile
+    hashing_limit: HashingLimit
     clock: Callable[[], datetime]
     body_timeout_s: float
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A status and the bytes of a JSON body; empty for 204. Or a file, or what makes the answer: both for after the
-    transaction."""
+class EndpointResponse:
+    """status, body: of a JSON response; the body is empty for 204. Instead of a body there may be a file, or the work
+    that computes the response; both are used after the transaction."""
 
     status: int
     body: bytes
-    file: FileAnswer | None = None
-    after: After[Any] | None = None
+    file: FileResponse | None = None
+    after_commit: AfterCommit[Any] | None = None
 
 
 @dataclass(slots=True)
-class Asked:
-    """What came in. given: the handler's arguments, None until the input has been checked."""
+class EndpointRequest:
+    """arguments: the handler's, None until the input has been checked."""
 
     request: web.Request
     raw: bytes
-    claim: Claim | None
+    claim: TokenClaim | None
     now: datetime
-    given: dict[str, Any] | None = None
+    arguments: dict[str, Any] | None = None
 
 
 class Endpoint:
     """The aiohttp handler of one route."""
 
-    def __init__(self, route: Route, parts: Parts) -> None:
+    def __init__(self, route: Route, dependencies: EndpointDependencies) -> None:
         self.route = route
-        self.shape: Shape = shape(route)
-        self._parts = parts
+        self.signature: HandlerSignature = read_signature(route)
+        self._dependencies = dependencies
 
     async def __call__(self, request: web.Request) -> web.Response:
-        asked = await self._ask(request)
-        if self.route.access.kind is Kind.OPEN:
-            # Others are told what is wrong with their input only after it is known that they may ask at all.
-            asked.given = self._given(asked)
-        await self._limit(asked)
-        if self.route.hashes:
-            async with self._parts.turnstile.passed():
-                answer = await self._transacted(asked)
+        incoming = await self._read(request)
+        if self.route.access.kind is AccessKind.OPEN:
+            # Other routes check the input after the authorisation: only those who may call learn what is wrong with it.
+            incoming.arguments = self._arguments(incoming)
+        await self._limit(incoming)
+        if self.route.hashes_password:
+            async with self._dependencies.hashing_limit.acquired():
+                response = await self._transact(incoming)
         else:
-            answer = await self._transacted(asked)
-        if answer.after is not None:
-            answer = self._written(await answer.after.work())
-        if answer.file is not None:
-            return respond(request, answer.file)
-        if not answer.body:
-            return web.Response(status=answer.status)
-        return web.Response(status=answer.status, body=answer.body, headers=JSON_HEADERS)
+            response = await self._transact(incoming)
+        if response.after_commit is not None:
+            response = self._response(await response.after_commit.work())
+        if response.file is not None:
+            return make_file_response(request, response.file)
+        if not response.body:
+            return web.Response(status=response.status)
+        return web.Response(status=response.status, body=response.body, headers=JSON_HEADERS)
 
-    async def _ask(self, request: web.Request) -> Asked:
-        """Raises Unauthorised before a body is waited for."""
-        parts = self._parts
-        now = parts.clock()
-        claim = parts.authoriser.claim(self.route.access, request, now)
-        raw = b"" if self.shape.body is None else await read_body(request, parts.body_timeout_s)
-        return Asked(request, raw, claim, now)
+    async def _read(self, request: web.Request) -> EndpointRequest:
+        """Raises Unauthorised for a bad token before the body is read."""
+        now = self._dependencies.clock()
+        claim = self._dependencies.authoriser.read_token(self.route.access, request, now)
+        timeout_s = self._dependencies.body_timeout_s
+        raw = b"" if self.signature.body is None else await read_json_body(request, timeout_s)
+        return EndpointRequest(request, raw, claim, now)
 
-    async def _limit(self, asked: Asked) -> None:
+    async def _limit(self, incoming: EndpointRequest) -> None:
         limit = self.route.limit
         if limit is None:
             return
         account = None
-        if limit.account and asked.given is not None:
-            account = str(getattr(asked.given["body"], limit.account))
-        await self._parts.limits.check(limit, origin_of(asked.request).address, account)
+        if limit.account and incoming.arguments is not None:
+            account = str(getattr(incoming.arguments["body"], limit.account))
+        await self._dependencies.limits.check(limit, origin_of(incoming.request).address, account)
 
-    async def _transacted(self, asked: Asked) -> Answer:
-        parts = self._parts
-        return await in_transaction(parts.pool, lambda db: self._work(asked, db), parts.metrics.repeats.inc)
+    async def _transact(self, incoming: EndpointRequest) -> EndpointResponse:
+        dependencies = self._dependencies
+        retried = dependencies.metrics.transaction_retries.inc
+        return await in_transaction(dependencies.pool, lambda db: self._within(incoming, db), retried)
 
-    async def _work(self, asked: Asked, db: Connection) -> Answer:
-        """The part inside the transaction; may be done twice."""
-        parts, request = self._parts, asked.request
-        context = Context(db, parts.services, origin_of(request), asked.now)
-        if asked.claim is not None:
-            context = await parts.authoriser.admit(self.route.access, asked.claim, request, context)
+    async def _within(self, incoming: EndpointRequest, db: Connection) -> EndpointResponse:
+        """The part inside the transaction; may run twice."""
+        dependencies, request = self._dependencies, incoming.request
+        context = Context(db, dependencies.services, origin_of(request), incoming.now)
+        if incoming.claim is not None:
+            context = await dependencies.authoriser.authorise(self.route.access, incoming.claim, request, context)
             request[CALLER] = context
         if not (self.route.idempotent and "Idempotency-Key" in request.headers):
-            return await self._run(asked, context)
-        return await self._replayed(asked, context)
+            return await self._run(incoming, context)
+        return await self._run_idempotently(incoming, context)
 
-    async def _replayed(self, asked: Asked, context: Context) -> Answer:
-        request = asked.request
-        scope = self._parts.authoriser.scope_of(context, self.route)
-        replay = Replay(context.db, scope, request.headers["Idempotency-Key"])
-        stored = await replay.find(request_hash(request.path_qs, asked.raw))
+    async def _run_idempotently(self, incoming: EndpointRequest, context: Context) -> EndpointResponse:
+        request = incoming.request
+        scope = self._dependencies.authoriser.idempotency_scope(context, self.route)
+        hashed = request_hash(request.path_qs, incoming.raw)
+        idempotent = IdempotentRequest(context.db, scope, request.headers["Idempotency-Key"], hashed)
+        stored = await idempotent.find_response()
         if stored is not None:
-            return Answer(stored.status, stored.body)
-        answer = await self._run(asked, context)
-        await replay.keep(answer.status, answer.body)
-        return answer
+            return EndpointResponse(stored.status, stored.body)
+        response = await self._run(incoming, context)
+        await idempotent.store_response(response.status, response.body)
+        return response
 
-    async def _run(self, asked: Asked, context: Context) -> Answer:
-        if asked.given is None:
-            asked.given = self._given(asked)
-        result = await self.route.handler(context, **asked.given)
-        return Answer(self.route.status, b"", after=result) if isinstance(result, After) else self._written(result)
+    async def _run(self, incoming: EndpointRequest, context: Context) -> EndpointResponse:
+        if incoming.arguments is None:
+            incoming.arguments = self._arguments(incoming)
+        result = await self.route.handler(context, **incoming.arguments)
+        if isinstance(result, AfterCommit):
+            return EndpointResponse(self.route.status, b"", after_commit=result)
+        return self._response(result)
 
-    def _written(self, result: object) -> Answer:
-        """By its type."""
-        if isinstance(result, FileAnswer):
-            return Answer(200, b"", result)
-        if self.shape.answer is None:
-            return Answer(204, b"")
-        return Answer(self.route.status, self.shape.answer.dump_json(result))
+    def _response(self, result: object) -> EndpointResponse:
+        if isinstance(result, FileResponse):
+            return EndpointResponse(200, b"", result)
+        if self.signature.response is None:
+            return EndpointResponse(204, b"")
+        return EndpointResponse(self.route.status, self.signature.response.dump_json(result))
 
-    def _given(self, asked: Asked) -> dict[str, Any]:
-        """The handler's arguments. Raises Malformed, Missing, Invalid."""
-        request = asked.request
-        given: dict[str, Any] = {}
-        for name, spelt, kind in self.shape.path:
-            given[name] = path_value(kind, request.match_info[spelt])
-        if self.shape.query is not None:
-            given["query"] = query_of(self.shape.query, request)
+    def _arguments(self, incoming: EndpointRequest) -> dict[str, Any]:
+        """The handler's keyword arguments. Raises Malformed, NotFound, Invalid."""
+        request = incoming.request
+        arguments: dict[str, Any] = {}
+        for name, path_name, kind in self.signature.path:
+            arguments[name] = read_path_value(kind, request.match_info[path_name])
+        if self.signature.query is not None:
+            arguments["query"] = read_query(self.signature.query, request)
         elif request.query_string:
-            query_of(Query, request)  # which has no parameters: names the one that is too many
-        if self.shape.body is not None:
-            given["body"] = body_of(self.shape.body, asked.raw)
-        return given
+            read_query(Query, request)  # has no parameters, so it raises Invalid and names the unknown one
+        if self.signature.body is not None:
+            arguments["body"] = read_model(self.signature.body, incoming.raw)
+        return arguments

@@ -1,20 +1,20 @@
-"""What every answer carries beside its content."""
+"""The headers of every response."""
 
 from multidict import CIMultiDict, MultiMapping
 
-API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+CONTENT_SECURITY_POLICY = "default-src 'none'; frame-ancestors 'none'"
 YEAR_S = 31_536_000
 
 
-def standing_headers(public_url: str) -> MultiMapping[str]:
-    """Of every answer; those that an answer sets itself stay. HSTS only where people come by https."""
+def default_headers(public_url: str) -> MultiMapping[str]:
+    """A response's own headers take precedence. HSTS only when `public_url` is https."""
     headers = CIMultiDict(
         {
             "Server": "Vocalized",
             "X-Content-Type-Options": "nosniff",
             "X-Frame-Options": "DENY",
             "Referrer-Policy": "no-referrer",
-            "Content-Security-Policy": API_POLICY,
+            "Content-Security-Policy": CONTENT_SECURITY_POLICY,
             "Cross-Origin-Resource-Policy": "same-site",
             "Cache-Control": "no-store",
         }

@@ -1,4 +1,4 @@
-"""What Prometheus is told about requests. With several workers, PROMETHEUS_MULTIPROC_DIR makes each answer for all."""
+"""Prometheus metrics of requests. With several processes, PROMETHEUS_MULTIPROC_DIR makes each report the sum of all."""
 
 import os
 
@@ -8,14 +8,14 @@ from prometheus_client.multiprocess import MultiProcessCollector
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 UNMATCHED = "unmatched"
-# What has no route is counted under one name, or anybody could fill the memory with names.
+# Requests without a route are counted under one name: each label value takes memory, and clients choose the path.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 _Key = tuple[str, str, int]
 
 
 class HttpMetrics:
-    """Counts by route template, method and class of status (2xx); times by route template and method."""
+    """Counts by route template, method and status class (2xx); durations by route template and method."""
 
     def __init__(self) -> None:
         registry = self.registry = CollectorRegistry()
@@ -24,21 +24,21 @@ class HttpMetrics:
         )
         self.seconds = Histogram(
             "vocalized_control_request_seconds",
-            "From the request's head to the answer's",
+            "From the request's head to the response's",
             ["route", "method"],
             registry=registry,
             buckets=BUCKETS_S,
         )
-        self.limits_away = Counter(
-            "vocalized_control_limits_away", "Requests let through because Redis was away", registry=registry
+        self.limits_skipped = Counter(
+            "vocalized_control_limits_away", "Requests not limited because Redis was unavailable", registry=registry
         )
-        self.repeats = Counter(
-            "vocalized_control_transaction_repeats", "Transactions that collided and were repeated", registry=registry
+        self.transaction_retries = Counter(
+            "vocalized_control_transaction_repeats", "Transactions that collided and were retried", registry=registry
         )
         self._children: dict[_Key, tuple[Counter, Histogram]] = {}
 
-    def answered(self, route: str, method: str, status: int, seconds: float) -> None:
-        """One request more. route: its template, UNMATCHED without one."""
+    def observe(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Counts a request. route: its template, or UNMATCHED."""
         key = (route, method if method in METHODS else "other", status // 100)
         children = self._children.get(key)
         if children is None:

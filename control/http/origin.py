@@ -1,36 +1,36 @@
-"""Where a request comes from: the peer, or whom a trusted proxy names."""
+"""Where a request comes from: the peer, or the client that a trusted proxy reports."""
 
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from aiohttp import web
 
-from control.http.context import Origin
-from control.http.request import MOST_AGENT
+from control.http.context import RequestOrigin
+from control.http.request import MAX_USER_AGENT_LENGTH
 
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
 
-# The peer of a Unix socket has no address: it is on this machine.
+# For the peer of a Unix socket, which has no address.
 LOCAL = "127.0.0.1"
 
 
-class Origins:
-    """Reads X-Forwarded-For from the right, through the proxies that are trusted, to the first that is not.
+class OriginReader:
+    """Reads X-Forwarded-For from the right to the first address that is not a trusted proxy.
 
-    What stands further left is the caller's own word and worth nothing.
+    Addresses further left were written by the client and are ignored.
     """
 
     def __init__(self, trusted: Sequence[str] = ()) -> None:
         """`trusted`: networks of our proxies, "10.0.0.0/8". Raises ValueError."""
         self._trusted: tuple[Network, ...] = tuple(ip_network(text) for text in trusted)
 
-    def of(self, request: web.Request, request_id: str) -> Origin:
-        """The origin as handlers, logs and limits know it."""
-        agent = request.headers.get("User-Agent", "")[:MOST_AGENT]
+    def read(self, request: web.Request, request_id: str) -> RequestOrigin:
+        """The origin, for handlers, logs and rate limits."""
+        agent = request.headers.get("User-Agent", "")[:MAX_USER_AGENT_LENGTH]
         if not agent.isascii():
             agent = agent.encode("utf-8", "replace").decode()
-        return Origin(request_id, self._address(request), agent.replace("\0", ""))
+        return RequestOrigin(request_id, self._address(request), agent.replace("\0", ""))
 
     def _address(self, request: web.Request) -> str:
         peer = request.remote or LOCAL

@@ -1,54 +1,54 @@
-"""What is read off a request before anybody is asked who sends it."""
+"""Reads a request's origin and body."""
 
 import asyncio
 
 from aiohttp import web
 
-from control.http.context import Context, Origin
+from control.http.context import Context, RequestOrigin
 from shared.errors import Malformed, Problem
 
-ORIGIN = web.RequestKey("origin", Origin)
-# Who asked, once that is known: for the access log.
+ORIGIN = web.RequestKey("origin", RequestOrigin)
+# The caller, set after the authorisation: for the access log.
 CALLER = web.RequestKey("caller", Context)
-MOST_AGENT = 300
+MAX_USER_AGENT_LENGTH = 300
 
 
-class TooLarge(Problem):
-    """The body is longer than a body may be."""
+class BodyTooLarge(Problem):
+    """The body is longer than allowed."""
 
     status, type, default_code = 413, "invalid_request", "too_large"
 
 
-class TooSlow(Problem):
-    """The body did not come within the time a body may take."""
+class BodyTooSlow(Problem):
+    """The body did not arrive in time."""
 
     status, type, default_code = 408, "invalid_request", "too_slow"
 
 
-class NotJson(Problem):
-    """The body is something else, by its own word."""
+class BodyNotJson(Problem):
+    """The Content-Type is not JSON."""
 
     status, type, default_code = 415, "invalid_request", "not_json"
 
 
-def origin_of(request: web.Request) -> Origin:
-    """Where the request comes from; noted by the outermost middleware."""
+def origin_of(request: web.Request) -> RequestOrigin:
+    """Where the request comes from; set by the middleware."""
     return request[ORIGIN]
 
 
-async def read_body(request: web.Request, timeout_s: float) -> bytes:
-    """The whole body, of the application's `client_max_size` bytes at most. Raises TooLarge, TooSlow, NotJson and
+async def read_json_body(request: web.Request, timeout_s: float) -> bytes:
+    """The body, up to the application's `client_max_size` bytes. Raises BodyTooLarge, BodyTooSlow, BodyNotJson and
     Malformed."""
     if not request.body_exists:
         return b""
-    # A body that doesn't say what it is counts as JSON, and is found out when it isn't.
+    # A body without a Content-Type (octet-stream in aiohttp) is parsed as JSON.
     if request.content_type not in ("application/json", "application/octet-stream"):
-        raise NotJson("The body must be application/json.")
-    return await read_whole(request, timeout_s)
+        raise BodyNotJson("The body must be application/json.")
+    return await read_body(request, timeout_s)
 
 
-async def read_whole(request: web.Request, timeout_s: float) -> bytes:
-    """The body, whatever it is, of the application's `client_max_size` bytes at most. Raises TooLarge, TooSlow and
+async def read_body(request: web.Request, timeout_s: float) -> bytes:
+    """The body of any type, up to the application's `client_max_size` bytes. Raises BodyTooLarge, BodyTooSlow and
     Malformed."""
     if (request.content_length or 0) > request.client_max_size:
         raise _too_large(request)
@@ -58,12 +58,12 @@ async def read_whole(request: web.Request, timeout_s: float) -> bytes:
         async with asyncio.timeout(timeout_s):
             return await request.read()
     except TimeoutError:
-        raise TooSlow(f"The body did not come within {timeout_s:g} s.") from None
+        raise BodyTooSlow(f"The body did not come within {timeout_s:g} s.") from None
     except web.HTTPRequestEntityTooLarge:
         raise _too_large(request) from None
     except (web.RequestPayloadError, ConnectionError):
         raise Malformed("The body broke off or is badly encoded.", code="broken_body") from None
 
 
-def _too_large(request: web.Request) -> TooLarge:
-    return TooLarge(f"The body may have {request.client_max_size} bytes at most.")
+def _too_large(request: web.Request) -> BodyTooLarge:
+    return BodyTooLarge(f"The body may have {request.client_max_size} bytes at most.")

@@ -1,4 +1,4 @@
-"""A route's line, and what its handler's signature says about body, query, path and answer."""
+"""Declares a route, and reads body, query, path and response types from its handler's signature."""
 
 import inspect
 import re
@@ -10,20 +10,20 @@ from uuid import UUID
 
 from pydantic import BaseModel, TypeAdapter
 
-from control.http.access import Access, Kind
-from control.http.after import After
+from control.http.access import Access, AccessKind
+from control.http.after_commit import AfterCommit
 from control.http.context import Context
-from control.http.file import FileAnswer
+from control.http.file_response import FileResponse
 
-Handler = Callable[..., Awaitable[object]]
-# The handler's name of a path parameter, the path's own, and its type.
+RouteHandler = Callable[..., Awaitable[object]]
+# A path parameter: its name in the handler, its name in the path, its type.
 PathPart = tuple[str, str, TypeAdapter[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
-    """A rate limit. times: requests within `per_s` seconds, for each address and, where `account` names a field of the
-    body (of open routes only), for each value of it. A setting may change the figures by the limit's name."""
+class RateLimit:
+    """times: requests within `per_s` seconds for each address, and for each value of the body's field `account`, if one
+    is named (open routes only). A setting may override the figures by the limit's name."""
 
     name: str
     times: int
@@ -33,112 +33,113 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One endpoint. beyond_spec: documented as an addition to the spec. idempotent: honours Idempotency-Key. hashes:
-    checks or makes a password, which takes long: goes through the turnstile before it takes a connection."""
+    """One endpoint. idempotent: honours Idempotency-Key. hashes_password: hashing takes long, so the request passes the
+    hashing limit before it takes a connection. beyond_spec: documented as an addition to the spec."""
 
     method: str
     path: str
-    handler: Handler
+    handler: RouteHandler
     access: Access
     status: int = 200
     idempotent: bool = False
-    limit: Limit | None = None
-    hashes: bool = False
+    limit: RateLimit | None = None
+    hashes_password: bool = False
     beyond_spec: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """A handler's signature, read once. path: the handler's name of each path parameter, and its type.
-
-    workspaceId of a member's route is part of its context, and not handed on. answer: None for 204 and for a file.
-    file: the answer is a FileAnswer."""
+class HandlerSignature:
+    """A handler's signature. path: without workspaceId on a member's route, which is in the context. response: None for
+    204 and for a file. file: the response is a FileResponse."""
 
     body: type[BaseModel] | None
     query: type[BaseModel] | None
     path: tuple[PathPart, ...]
-    answer: TypeAdapter[Any] | None
+    response: TypeAdapter[Any] | None
     summary: str
     file: bool = False
 
 
-class BadRoute(TypeError):
-    """A handler's signature does not fit its route; found at start."""
+class InvalidRoute(TypeError):
+    """A handler's signature does not fit its route; raised at start."""
 
 
 @cache
-def shape(route: Route) -> Shape:
-    """Reads the handler's signature: `(context, body=…, query=…, <path parameters>) -> answer or None`, where an
-    answer that comes after the transaction is described by what comes. Raises BadRoute."""
+def read_signature(route: Route) -> HandlerSignature:
+    """Reads the handler's signature: `(context, body=…, query=…, <path parameters>) -> response or None`.
+
+    AfterCommit[T] counts as T. Raises InvalidRoute."""
     _check(route)
     hints = get_type_hints(route.handler, include_extras=True)
     names = list(inspect.signature(route.handler).parameters)
     context = hints.get(names[0]) if names else None
     if not (isinstance(context, type) and issubclass(context, Context)):
-        raise BadRoute(f"{route.method} {route.path}: the first parameter must be a Context")
-    answer = _answer(hints)
+        raise InvalidRoute(f"{route.method} {route.path}: the first parameter must be a Context")
+    response = _response_type(hints)
     body = _model(route, hints, "body")
     if (
         route.limit is not None
         and route.limit.account
         and (body is None or route.limit.account not in body.model_fields)
     ):
-        raise BadRoute(f"{route.method} {route.path}: the body has no field {route.limit.account} to limit by")
-    return Shape(
+        raise InvalidRoute(f"{route.method} {route.path}: the body has no field {route.limit.account} to limit by")
+    return HandlerSignature(
         body=body,
         query=_model(route, hints, "query"),
         path=_path(route, hints, names),
-        answer=None if answer in (type(None), FileAnswer) else TypeAdapter(answer),
+        response=None if response in (type(None), FileResponse) else TypeAdapter(response),
         summary=(inspect.getdoc(route.handler) or "").strip(),
-        file=answer is FileAnswer,
+        file=response is FileResponse,
     )
 
 
-def path_names(path: str) -> Sequence[str]:
-    """The parameters in a path, as the spec writes them."""
+def path_parameters(path: str) -> Sequence[str]:
+    """The names of the parameters in a path, as the spec spells them."""
     return re.findall(r"\{(\w+)\}", path)
 
 
-def snake(name: str) -> str:
+def snake_case(name: str) -> str:
     """workspaceId becomes workspace_id."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 def _check(route: Route) -> None:
     where, kind = f"{route.method} {route.path}", route.access.kind
-    if kind is Kind.MEMBER and "workspaceId" not in path_names(route.path):
-        raise BadRoute(f"{where}: a member's route needs {{workspaceId}}")
-    if kind is Kind.OPEN and route.idempotent:
-        raise BadRoute(f"{where}: a stored answer would be given to whoever has the key and no sign-in")
+    if kind is AccessKind.MEMBER and "workspaceId" not in path_parameters(route.path):
+        raise InvalidRoute(f"{where}: a member's route needs {{workspaceId}}")
+    if kind is AccessKind.OPEN and route.idempotent:
+        raise InvalidRoute(f"{where}: a stored response would be given to anybody who has the key")
     if route.idempotent:
         _check_storable(route, where)
-    if kind is not Kind.OPEN and route.limit is not None and route.limit.account:
-        raise BadRoute(f"{where}: an account's limit is for those who aren't signed in")
+    if kind is not AccessKind.OPEN and route.limit is not None and route.limit.account:
+        raise InvalidRoute(f"{where}: a limit per account is for open routes only")
 
 
 def _check_storable(route: Route, where: str) -> None:
-    told = get_type_hints(route.handler).get("return")
-    if told is FileAnswer:
-        raise BadRoute(f"{where}: a file is no answer that can be stored")
-    if get_origin(told) is After:
-        raise BadRoute(f"{where}: an answer that comes after the transaction cannot be stored in it")
+    returned = get_type_hints(route.handler).get("return")
+    if returned is FileResponse:
+        raise InvalidRoute(f"{where}: a file cannot be stored for an Idempotency-Key")
+    if get_origin(returned) is AfterCommit:
+        raise InvalidRoute(f"{where}: a response computed after the commit cannot be stored in the transaction")
 
 
-def _answer(hints: dict[str, Any]) -> Any:
-    told = hints.get("return", type(None))
-    return get_args(told)[0] if get_origin(told) is After else told
+def _response_type(hints: dict[str, Any]) -> Any:
+    returned = hints.get("return", type(None))
+    return get_args(returned)[0] if get_origin(returned) is AfterCommit else returned
 
 
 def _model(route: Route, hints: dict[str, Any], name: str) -> type[BaseModel] | None:
     kind = hints.get(name)
     if kind is not None and not (isinstance(kind, type) and issubclass(kind, BaseModel)):
-        raise BadRoute(f"{route.method} {route.path}: {name} must be a pydantic model")
+        raise InvalidRoute(f"{route.method} {route.path}: {name} must be a pydantic model")
     return kind
 
 
 def _path(route: Route, hints: dict[str, Any], names: Sequence[str]) -> tuple[PathPart, ...]:
-    asked = set(names[1:]) - {"body", "query"}
-    there = {snake(name): name for name in path_names(route.path)}
-    if not asked <= there.keys():
-        raise BadRoute(f"{route.method} {route.path}: no such path parameters: {sorted(asked - there.keys())}")
-    return tuple((name, there[name], TypeAdapter(hints.get(name, UUID))) for name in sorted(asked))
+    parameters = set(names[1:]) - {"body", "query"}
+    in_path = {snake_case(name): name for name in path_parameters(route.path)}
+    if not parameters <= in_path.keys():
+        raise InvalidRoute(
+            f"{route.method} {route.path}: no such path parameters: {sorted(parameters - in_path.keys())}"
+        )
+    return tuple((name, in_path[name], TypeAdapter(hints.get(name, UUID))) for name in sorted(parameters))

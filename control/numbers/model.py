@@ -1,4 +1,4 @@
-"""A workspace's phone numbers, and what is asked about them."""
+"""Phone numbers of workspaces."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ Status = Literal["buying", "active", "releasing", "released", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
-    """A number as it is here. carrier_number_id: None until it is bought. status_detail: why a purchase failed.
-    monthly_price: in US dollars, 0 where the carrier did not tell."""
+class PhoneNumber:
+    """A stored number. phone_number: E.164. carrier_number_id: None until it is bought. status_detail: why a purchase
+    failed. monthly_price: in US dollars, 0 where the carrier does not tell."""
 
     id: UUID
     workspace_id: UUID
@@ -34,8 +34,8 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A number that is to be bought. carrier: whose it is to be. phone_number: E.164."""
+class NumberOrder:
+    """A number that is to be bought at a carrier. phone_number: E.164."""
 
     phone_number: str
     friendly_name: str

@@ -1,4 +1,4 @@
-"""SQL over the numbers of all workspaces, for the worker: needs platform scope."""
+"""SQL of the numbers of all workspaces, for the worker. Needs platform scope."""
 
 from datetime import datetime
 from uuid import UUID
@@ -7,13 +7,13 @@ from control.db.pool import Connection
 
 
 async def select_workspace(db: Connection, number_id: UUID) -> UUID | None:
-    """Whose a number is."""
+    """The workspace that a number belongs to."""
     found: UUID | None = await db.fetchval("SELECT workspace_id FROM phone_numbers WHERE id = $1", number_id)
     return found
 
 
 async def select_held(db: Connection, workspace_id: UUID) -> list[UUID]:
-    """Numbers of a workspace that cost money, or soon will; locked."""
+    """Locks the numbers of a workspace that cost money, or soon will; returns their ids."""
     rows = await db.fetch(
         "SELECT id FROM phone_numbers WHERE workspace_id = $1 AND status IN ('buying', 'active') "
         "ORDER BY id FOR UPDATE",
@@ -22,42 +22,19 @@ async def select_held(db: Connection, workspace_id: UUID) -> list[UUID]:
     return [row["id"] for row in rows]
 
 
-async def select_doomed(db: Connection, now: datetime, most: int) -> list[UUID]:
-    """Deleted workspaces past their grace period that still have numbers, longest first."""
-    rows = await db.fetch(
-        """
-        SELECT w.id FROM workspaces w WHERE w.purge_after <= $1
-        AND EXISTS (SELECT FROM phone_numbers p WHERE p.workspace_id = w.id AND p.status IN ('buying', 'active'))
-        ORDER BY w.purge_after LIMIT $2
-        """,
-        now, most,
-    )  # fmt: skip
-    return [row["id"] for row in rows]
-
-
 async def lock_stuck(db: Connection, before: datetime, most: int) -> list[tuple[UUID, str]]:
-    """Numbers whose purchase or release has not moved since, and their status, longest first."""
+    """Locks numbers whose purchase or release has not moved since; returns their ids and status, the longest first."""
     rows = await db.fetch(
         """
         SELECT id, status FROM phone_numbers WHERE status IN ('buying', 'releasing') AND updated_at < $1
         ORDER BY updated_at LIMIT $2 FOR UPDATE SKIP LOCKED
         """,
-        before, most,
-    )  # fmt: skip
+        before,
+        most,
+    )
     return [(row["id"], row["status"]) for row in rows]
 
 
-async def is_queued(db: Connection, job: str, payload: bytes) -> bool:
-    """Whether somebody works on such a job, or will: then the number needs no other."""
-    queued: bool = await db.fetchval(
-        "SELECT EXISTS (SELECT FROM pgqueuer WHERE entrypoint = $1 AND payload = $2 "
-        "AND status IN ('queued', 'picked'))",
-        job,
-        payload,
-    )
-    return queued
-
-
 async def touch(db: Connection, number_ids: list[UUID], now: datetime) -> None:
-    """They are looked at again after a while only."""
+    """Sets updated_at, so that they are not checked again soon."""
     await db.execute("UPDATE phone_numbers SET updated_at = $2 WHERE id = ANY($1)", number_ids, now)

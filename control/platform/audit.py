@@ -1,4 +1,4 @@
-"""The audit log: who did what to what, with before and after; appended in the change's own transaction."""
+"""The audit log: actor, action, resource, values before and after; written in the transaction of the change."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,16 +6,17 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 from control.db.pool import Connection
+from control.platform import store_audit
 from shared.ids import new_id
 
 MASK: Final = "***"
-# A field whose name holds one of these is shown masked, however deep it lies.
-SECRET_WORDS: Final = ("password", "secret", "token", "api_key", "credential", "hash")
+# The value of a field whose name contains one of these words is masked, at any depth.
+SECRET_FIELD_WORDS: Final = ("password", "secret", "token", "api_key", "credential", "hash")
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts. kind: admin, user or system. request_id and address: of the request, empty without one."""
+    """Who made a change. request_id, address: of the HTTP request; empty without one."""
 
     kind: Literal["admin", "user", "system"]
     id: UUID | None = None
@@ -26,7 +27,7 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What was done. action: "workspace.suspend". before, after: only the fields that matter; secrets are masked."""
+    """A change to a resource. action: for example "workspace.suspend". before, after: the changed fields."""
 
     action: str
     resource_type: str
@@ -37,36 +38,31 @@ class Change:
     reason: str | None = None
 
 
-async def record(db: Connection, actor: Actor, change: Change) -> None:
+async def record_change(db: Connection, actor: Actor, change: Change) -> None:
     """Appends to the log; part of the transaction that makes the change."""
-    told = {"before": change.before, "after": change.after, "reason": change.reason}
-    details = {name: masked(value) for name, value in told.items() if value is not None}
-    await db.execute(
-        """
-        INSERT INTO audit_log (id, actor, actor_id, actor_email, action, resource_type, resource_id, workspace_id,
-                               details, request_id, address)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-        """,
-        UUID(new_id()),
-        actor.kind,
-        actor.id,
-        actor.email,
-        change.action,
-        change.resource_type,
-        change.resource_id,
-        change.workspace_id,
-        details,
-        actor.request_id or None,
-        actor.address or None,
+    values = {"before": change.before, "after": change.after, "reason": change.reason}
+    await store_audit.insert_entry(
+        db,
+        entry_id=UUID(new_id()),
+        actor=actor.kind,
+        actor_id=actor.id,
+        actor_email=actor.email,
+        action=change.action,
+        resource_type=change.resource_type,
+        resource_id=change.resource_id,
+        workspace_id=change.workspace_id,
+        details={name: mask_secrets(value) for name, value in values.items() if value is not None},
+        request_id=actor.request_id or None,
+        address=actor.address or None,
     )
 
 
-def masked(value: Any, name: str = "") -> Any:
-    """A copy in which the value of every secret's name is masked."""
-    if value is not None and any(word in name.lower() for word in SECRET_WORDS):
+def mask_secrets(value: Any, name: str = "") -> Any:
+    """Returns a copy in which each value under a secret's name is replaced by MASK."""
+    if value is not None and any(word in name.lower() for word in SECRET_FIELD_WORDS):
         return MASK
     if isinstance(value, Mapping):
-        return {key: masked(item, str(key)) for key, item in value.items()}
+        return {key: mask_secrets(item, str(key)) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [masked(item, name) for item in value]
+        return [mask_secrets(item, name) for item in value]
     return value

@@ -1,4 +1,4 @@
-"""What the platform's tables hold, as values."""
+"""Values of the platform's tables."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """What a workspace pays for and how much it may have. monthly_fee, price_per_minute: in major units."""
+    """Price and limits of a workspace. monthly_fee, price_per_minute: in major units."""
 
     tier_name: str
     display_name: str
@@ -29,7 +29,7 @@ class Tier:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting as it stands. updated_at: None while it was never stored."""
+    """A setting. updated_at: None while it was never stored."""
 
     key: str
     value: Any
@@ -38,8 +38,8 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
-class LogEntry:
-    """One line of the audit log. actor: admin, user or system."""
+class AuditEntry:
+    """An entry of the audit log. actor: admin, user or system."""
 
     id: UUID
     at: datetime
@@ -55,8 +55,8 @@ class LogEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class LogFilter:
-    """Which lines of the audit log. since: first moment in; until: first moment out."""
+class AuditFilter:
+    """Selects entries of the audit log. since: inclusive; until: exclusive."""
 
     admin_id: UUID | None = None
     action: str | None = None

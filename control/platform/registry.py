@@ -1,4 +1,4 @@
-"""The settings that there are: for each key what it may be, what it is until somebody changes it, and what it means."""
+"""Registry of the settings: type, default and description of each key."""
 
 import re
 from collections.abc import Mapping
@@ -7,39 +7,39 @@ from typing import Any, Final, Literal
 
 from shared.errors import Invalid
 
-Kind = Literal["boolean", "integer", "choice", "tier"]
+SettingKind = Literal["boolean", "integer", "choice", "tier"]
 
 
 _TIER_NAME: Final = r"[a-z][a-z0-9_]{0,39}"
 
 
 @dataclass(frozen=True, slots=True)
-class Spec:
-    """One key. least and most bound an integer; choices are those of a choice. A tier is the name of an offered one."""
+class SettingSpec:
+    """One key. minimum, maximum: of an integer. choices: of a choice. A tier is the name of an offered tier."""
 
     key: str
-    kind: Kind
+    kind: SettingKind
     default: Any
     description: str
-    least: int = 0
-    most: int = 0
+    minimum: int = 0
+    maximum: int = 0
     choices: tuple[str, ...] = ()
 
 
-def _switch(key: str, default: bool, description: str) -> Spec:
-    return Spec(key, "boolean", default, description)
+def _switch(key: str, default: bool, description: str) -> SettingSpec:
+    return SettingSpec(key, "boolean", default, description)
 
 
-def _number(key: str, default: int, least: int, most: int, description: str) -> Spec:
-    return Spec(key, "integer", default, description, least, most)
+def _number(key: str, default: int, least: int, most: int, description: str) -> SettingSpec:
+    return SettingSpec(key, "integer", default, description, least, most)
 
 
 _SPECS: Final = (
     _switch("signup_enabled", True, "Whether people may sign up by themselves; invitations work all the same."),
     _switch("admin_totp_required", False, "Whether staff must have a second factor to sign in."),
-    Spec("default_tier", "tier", "trial", "The tier of a new workspace."),
+    SettingSpec("default_tier", "tier", "trial", "The tier of a new workspace."),
     _number("trial_days", 14, 0, 365, "Days that a new workspace is on trial; 0 makes it active at once."),
-    Spec(
+    SettingSpec(
         "trial_end_action", "choice", "suspend",
         "What happens to a workspace whose trial is over: suspend it, or keep it on trial.",
         choices=("suspend", "keep"),
@@ -58,13 +58,13 @@ _SPECS: Final = (
     ),
     _number(
         "outbound_minutes_per_day", 600, 1, 1_000_000,
-        "Minutes of outbound calls and of callers put through within 24 hours, after which no call is placed.",
+        "Minutes of outbound calls and of transferred callers within 24 hours, after which no call is placed.",
     ),
     _number(
         "trial_test_calls_per_day", 20, 0, 1_000, "Test calls that a workspace on trial may place within 24 hours."
     ),
     _number(
-        "test_calls_per_day", 100, 0, 10_000, "The same for a workspace that is not on trial."
+        "test_calls_per_day", 100, 0, 10_000, "Test calls that a workspace not on trial may place within 24 hours."
     ),
     _number("test_call_minutes", 10, 1, 240, "Longest test call, minutes."),
     _number("outbound_ring_s", 45, 10, 120, "Seconds that an outbound call rings."),
@@ -79,17 +79,20 @@ _SPECS: Final = (
     _number("job_history_days", 14, 1, 365, "Days that the worker's log and its failed jobs are kept."),
 )  # fmt: skip
 
-REGISTRY: Final[Mapping[str, Spec]] = {spec.key: spec for spec in _SPECS}
+REGISTRY: Final[Mapping[str, SettingSpec]] = {spec.key: spec for spec in _SPECS}
 
 
-def check(spec: Spec, value: Any) -> None:
-    """Whether this may be the key's value, as far as that can be told without a database. Raises Invalid."""
+def check_setting(spec: SettingSpec, value: Any) -> None:
+    """Checks a value as far as possible without the database. Raises Invalid."""
     match spec.kind:
         case "boolean":
             right, wanted = isinstance(value, bool), "true or false"
         case "integer":
             whole = isinstance(value, int) and not isinstance(value, bool)
-            right, wanted = whole and spec.least <= value <= spec.most, f"a whole number, {spec.least} to {spec.most}"
+            right, wanted = (
+                whole and spec.minimum <= value <= spec.maximum,
+                f"a whole number, {spec.minimum} to {spec.maximum}",
+            )
         case "choice":
             right, wanted = value in spec.choices, "one of " + ", ".join(spec.choices)
         case "tier":

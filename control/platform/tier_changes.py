@@ -1,4 +1,4 @@
-"""New tiers and changed ones, and what a change may not take away."""
+"""Creation and changes of tiers, and the check of lowered limits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -8,13 +8,13 @@ from typing import Any, Final
 from control.platform.model import Tier
 from shared.errors import Conflict
 
-# What is counted per workspace and bounded by its tier.
-LIMITS: Final = ("max_agents", "max_members", "max_phone_numbers")
+# Limits whose use is counted per workspace.
+TIER_LIMITS: Final = ("max_agents", "max_members", "max_phone_numbers")
 
 
 @dataclass(frozen=True, slots=True)
 class NewTier:
-    """A tier as it is asked for."""
+    """A tier to create."""
 
     tier_name: str
     display_name: str
@@ -31,32 +31,32 @@ class NewTier:
     stripe_price_id: str | None = None
 
     def tier(self) -> Tier:
-        """As it will stand."""
+        """Returns the tier."""
         return Tier(**{name: getattr(self, name) for name in self.__slots__})
 
 
 @dataclass(frozen=True, slots=True)
 class TierChange:
-    """The fields that are to change, by name."""
+    """The fields to change, by name."""
 
     fields: Mapping[str, Any]
 
     def applied(self, tier: Tier) -> Tier:
-        """The tier after the change."""
+        """Returns the tier after the change."""
         return replace(tier, **self.fields)
 
 
 @dataclass(frozen=True, slots=True)
 class TierUse:
-    """For each limit: the most that any workspace of the tier uses, and how many use more than the limit allows."""
+    """Use of a tier's limits. most: highest use by a workspace, by limit. over: workspaces that use more, by limit."""
 
     most: Mapping[str, int]
     over: Mapping[str, int]
 
 
-def require_room(before: Tier, after: Tier, use: TierUse) -> None:
-    """A lowered limit still has room for what is there. Raises Conflict."""
-    for name in LIMITS:
+def require_limits_fit(before: Tier, after: Tier, use: TierUse) -> None:
+    """Raises Conflict when a lowered limit is below what a workspace uses."""
+    for name in TIER_LIMITS:
         new = getattr(after, name)
         if new < getattr(before, name) and use.over[name]:
             raise Conflict(

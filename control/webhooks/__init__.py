@@ -1,1 +1,1 @@
-"""What carriers tell us: verified, stored once, answered in their language."""
+"""Webhooks of carriers: verified, stored once, answered in the carrier's language, retried when their effect failed."""

@@ -6,28 +6,43 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class WebhookOptions:
-    """url: where carriers reach us, without a slash at its end; signatures are over it. Times in seconds.
+    """Addresses, keys and time limits. Every field that ends in _s is in seconds."""
 
-    twilio_tokens: (account, token) pairs; the first account is the main one, and one that is listed twice has two good
-    tokens. telnyx_public_keys: base64 of 32 bytes each. deadline_s: for a TwiML answer, all in all, and for storing an
-    event. connect_s: for finding a media node. look_s: for finding the call whose stream is over, before media's word
-    is asked for alone. over_wait_s: how long the word that a conversation was over may take after its stream.
-    inline_s: Telnyx wants its answer within 2 s; commands that take longer go on without it. commands_s: for all that
-    one event leads to, the wait for the conversation's end included; what is not done by then is left for later.
-    record_after_s: after the answer, when Twilio is told to record a call that came in (where it is to record at all).
-    apology: said in English when anything of ours broke.
-    """
+    # --- Address and signatures ---
 
+    #: Base URL at which carriers reach us, without a slash at its end. Signatures are computed over it.
     url: str
+    #: (account, token) pairs. The first account is the main one; an account that is listed twice has two valid tokens.
     twilio_tokens: Sequence[tuple[str, str]] = field(default=(), repr=False)
+    #: Ed25519 public keys, base64 of 32 bytes each; several while they rotate.
     telnyx_public_keys: Sequence[str] = ()
+    #: Whether a request of Twilio without any signature is refused; a wrong signature always is.
     require_twilio_signature: bool = True
-    deadline_s: float = 3.0
-    connect_s: float = 1.5
-    look_s: float = 1.0
-    over_wait_s: float = 1.0
-    inline_s: float = 1.5
-    commands_s: float = 4.0
-    record_after_s: float = 1.0
+
+    # --- Reading and answering a request ---
+
+    #: Time within which the body has to arrive.
     body_timeout_s: float = 5.0
+    #: Time for a whole TwiML answer, and for storing an event. Twilio waits 15 s (docs: webhooks-connection-overrides).
+    deadline_s: float = 3.0
+    #: Time for choosing a media node and issuing the ticket.
+    media_assignment_s: float = 1.5
+    #: What a caller hears, in English, when a TwiML answer failed on our side.
     apology: str = "Sorry, something went wrong on our side. Please call again in a moment. Goodbye."
+
+    # --- After a media stream ended ---
+
+    #: Time for loading the call from the database before the stream's outcome on the bus is used alone.
+    lookup_s: float = 1.0
+    #: Time that media's stream outcome may take to arrive after the carrier reported the stream's end.
+    outcome_wait_s: float = 1.0
+
+    # --- Requests to carriers ---
+
+    #: Time that commands may delay the answer to Telnyx, which waits 2 s (docs: receiving-webhooks); after it they go
+    #: on in the background.
+    inline_commands_s: float = 1.5
+    #: Time for all commands of one event, the wait for the stream's outcome included; the rest is left for a retry.
+    commands_s: float = 4.0
+    #: Delay after the TwiML answer before Twilio is asked to record an inbound call (where it is to record at all).
+    record_after_s: float = 1.0

@@ -1,36 +1,36 @@
-"""The rooms that webhooks lead to, of `control.http.context.Services`."""
+"""What webhooks need of `control.services.Services` and of a carrier."""
 
 from typing import Protocol, runtime_checkable
 
-from control.calls.handover import Handover
+from control.calls.media_assignment import MediaAssignment
 from control.calls.service import Calls
-from control.carriers.book import Carriers
-from shared.bus.notes import Notes
+from control.carriers.registry import Carriers
+from shared.bus.webhook_queue import DeferredWebhooks
 
 
 @runtime_checkable
-class Recorder(Protocol):
-    """A carrier that must be told to record a call that came in."""
+class CallRecorder(Protocol):
+    """A carrier that records an inbound call only when it is asked to."""
 
-    async def record(self, carrier_call_id: str, call_id: str) -> None:
-        """Raises CarrierRefused and CarrierAway."""
+    async def start_recording(self, carrier_call_id: str, call_id: str) -> None:
+        """Raises CarrierRefused and CarrierUnavailable."""
 
 
-class Rooms(Protocol):
-    """Those of the API's and the worker's services that are needed here."""
+class WebhookServices(Protocol):
+    """The part of the API's and the worker's services that webhooks use."""
 
     @property
     def calls(self) -> Calls:
-        """Who is let in, and what is written down."""
+        """Admission of calls, and their records."""
 
     @property
-    def handover(self) -> Handover:
-        """Media nodes, tickets and checkpoints."""
+    def media_assignment(self) -> MediaAssignment:
+        """Media nodes, tickets, checkpoints and stream outcomes."""
 
     @property
     def carriers(self) -> Carriers:
-        """The gateways, for Telnyx's commands."""
+        """The carriers' gateways, for commands."""
 
     @property
-    def notes(self) -> Notes:
-        """Where words are put by while the database is away."""
+    def deferred_webhooks(self) -> DeferredWebhooks:
+        """The queue in Redis for webhooks that arrive while the database is unavailable."""

@@ -1,1 +1,1 @@
-"""Workspaces: who belongs to one and may do what, how people come in, and what the staff may do to it."""
+"""Workspaces: members and their roles, invitations, and administration by the staff."""

@@ -1,4 +1,4 @@
-"""Countries that have phone numbers, by their codes of ISO 3166."""
+"""Countries with phone numbers, by ISO 3166 code."""
 
 from collections.abc import Sequence
 

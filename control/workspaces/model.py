@@ -1,4 +1,4 @@
-"""What the workspaces' tables hold, as values."""
+"""Values of the workspaces' tables."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,20 +10,20 @@ from uuid import UUID
 from control.platform.model import Tier
 from control.workspaces.roles import Role
 
-Status = Literal["trial", "active", "suspended"]
+WorkspaceStatus = Literal["trial", "active", "suspended"]
 
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """One of them. status_before: what a suspended one goes back to. purge_after: set with deleted_at. settings: what
-    was set for this one alone."""
+    """A workspace. status_before: the status that a suspended one returns to. purge_after: set with deleted_at.
+    settings: set for this workspace alone."""
 
     id: UUID
     name: str
     industry: str | None
     timezone: str
-    status: Status
-    status_before: Status | None
+    status: WorkspaceStatus
+    status_before: WorkspaceStatus | None
     tier_name: str
     trial_ends_at: datetime | None
     suspended_at: datetime | None
@@ -42,7 +42,7 @@ class Workspace:
 
 @dataclass(frozen=True, slots=True)
 class NewWorkspace:
-    """What one is made of. timezone: a name of the IANA database."""
+    """A workspace to create. timezone: a name of the IANA database."""
 
     name: str
     industry: str | None
@@ -57,14 +57,14 @@ class Membership:
     name: str
     industry: str | None
     role: Role
-    status: Status
+    status: WorkspaceStatus
     subscription_tier: str
     joined_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Somebody who belongs to a workspace."""
+    """A member of a workspace."""
 
     user_id: UUID
     email: str
@@ -75,7 +75,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """An invitation that is neither accepted nor revoked; after expires_at it can only be renewed or revoked."""
+    """An open invitation: neither accepted nor revoked. After expires_at it can only be renewed or revoked."""
 
     id: UUID
     workspace_id: UUID
@@ -87,8 +87,8 @@ class Invitation:
 
 
 @dataclass(frozen=True, slots=True)
-class Presented:
-    """An invitation whose token somebody came with, in whatever state it is."""
+class PresentedInvitation:
+    """The invitation of a presented token, open or not."""
 
     id: UUID
     workspace_id: UUID
@@ -101,8 +101,8 @@ class Presented:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
-    """How much of its tier a workspace takes up. invitations: open ones, which count as members do."""
+class WorkspaceUse:
+    """Use of a tier's limits. invitations: open ones, which count as members."""
 
     agents: int
     members: int
@@ -112,16 +112,16 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """What a workspace pays for and what it took of it. minutes: of calls in this calendar month (UTC)."""
+    """Tier of a workspace and its use. minutes: of calls in this calendar month (UTC)."""
 
     tier: Tier
-    use: Use
+    use: WorkspaceUse
     minutes: float
 
 
 @dataclass(frozen=True, slots=True)
-class Stats:
-    """Of all time, without test calls. total_revenue: what the customer was charged."""
+class WorkspaceStats:
+    """Figures of all time, without test calls. total_revenue: what the customer was charged."""
 
     total_calls: int
     total_revenue: Decimal
@@ -129,22 +129,22 @@ class Stats:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which workspaces the staff asks for. search: a part of the name or of an owner's address."""
+class WorkspaceFilter:
+    """Selects workspaces for the staff's list. search: a part of the name or of an owner's address."""
 
     status: Literal["trial", "active", "suspended", "deleted"] | None = None
     search: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """A workspace in the staff's list. owner_email: of the owner who has been there longest."""
+class WorkspaceListing:
+    """A workspace in the staff's list. owner_email: of the longest-standing owner."""
 
     id: UUID
     name: str
     industry: str | None
     owner_email: str | None
-    status: Status
+    status: WorkspaceStatus
     subscription_tier: str
     created_at: datetime
     deleted_at: datetime | None
@@ -153,6 +153,6 @@ class Line:
 
 
 def outbound_countries(settings: Mapping[str, Any]) -> Sequence[str]:
-    """The only countries that a workspace's calls may go to (ISO 3166, two letters); empty where none were set."""
+    """Returns the countries that calls may go to (ISO 3166, two letters); empty when not restricted."""
     chosen = settings.get("outbound_countries")
     return [one for one in chosen if isinstance(one, str)] if isinstance(chosen, list) else []

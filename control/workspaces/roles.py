@@ -1,25 +1,25 @@
-"""Who may do what to whom within a workspace: a ladder of four roles and one pure rule."""
+"""Roles of a workspace, and the rule who may change whose role."""
 
 from typing import Final, Literal
 
 Role = Literal["owner", "admin", "member", "viewer"]
 
-# From most to least.
+# From most to least powerful.
 ROLES: Final[tuple[Role, ...]] = ("owner", "admin", "member", "viewer")
 
 
-def may(actor: Role, target: Role | None, new: Role | None) -> bool:
-    """Whether `actor` may bring somebody from the role `target` to `new`.
+def may_change_role(actor: Role, target: Role | None, new: Role | None) -> bool:
+    """Returns whether `actor` may change a role from `target` to `new`.
 
-    target None: somebody who comes in (an invitation). new None: somebody who goes. Owners may do all of it; admins all
-    that neither touches nor makes an owner; others nothing. So nobody raises themselves. That everybody may leave, and
-    that an owner has to stay, is for the caller to see.
+    target None: an invitation. new None: a removal. Owners may do everything; admins everything that neither changes
+    nor makes an owner; others nothing. So nobody can raise their own role. The caller checks that everybody may leave,
+    and that one owner remains.
     """
     if actor == "owner":
         return True
     return actor == "admin" and "owner" not in (target, new)
 
 
-def grantable(actor: Role) -> frozenset[Role]:
-    """The roles to which `actor` may invite."""
-    return frozenset(role for role in ROLES if may(actor, None, role))
+def grantable_roles(actor: Role) -> frozenset[Role]:
+    """Returns the roles to which `actor` may invite."""
+    return frozenset(role for role in ROLES if may_change_role(actor, None, role))

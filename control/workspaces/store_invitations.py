@@ -1,5 +1,4 @@
-"""SQL of invitations. Open: neither accepted nor revoked, be it expired or not; an address has at most one of a
-workspace."""
+"""SQL of invitations. Open: neither accepted nor revoked, expired or not; at most one per workspace and address."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -7,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from control.db.pool import Connection
-from control.workspaces.model import Invitation, Presented
+from control.workspaces.model import Invitation, PresentedInvitation
 from control.workspaces.roles import Role
 
 _COLUMNS: Final = "id, workspace_id, email, role, invited_by, created_at, expires_at"
@@ -15,7 +14,7 @@ _OPEN: Final = "workspace_id = $1 AND accepted_at IS NULL AND revoked_at IS NULL
 
 
 async def select_open(db: Connection, workspace_id: UUID, offset: int, limit: int) -> list[Invitation]:
-    """A page, by address."""
+    """A page, ordered by address."""
     rows = await db.fetch(
         f"SELECT {_COLUMNS} FROM invitations WHERE {_OPEN} ORDER BY email OFFSET $2 LIMIT $3",
         workspace_id, offset, limit,
@@ -24,19 +23,19 @@ async def select_open(db: Connection, workspace_id: UUID, offset: int, limit: in
 
 
 async def count_open(db: Connection, workspace_id: UUID) -> int:
-    """All open ones."""
+    """Counts the open ones."""
     total: int = await db.fetchval(f"SELECT count(*) FROM invitations WHERE {_OPEN}", workspace_id)
     return total
 
 
 async def find_open(db: Connection, workspace_id: UUID, email: str) -> Invitation | None:
-    """The address's open one."""
+    """Returns the open one of an address."""
     row = await db.fetchrow(f"SELECT {_COLUMNS} FROM invitations WHERE {_OPEN} AND email = $2", workspace_id, email)
     return None if row is None else Invitation(**row)
 
 
 async def select_one(db: Connection, workspace_id: UUID, invitation_id: UUID) -> Invitation | None:
-    """An open one by its id."""
+    """Returns an open one by id."""
     row = await db.fetchrow(
         f"SELECT {_COLUMNS} FROM invitations WHERE {_OPEN} AND id = $2", workspace_id, invitation_id
     )
@@ -44,7 +43,7 @@ async def select_one(db: Connection, workspace_id: UUID, invitation_id: UUID) ->
 
 
 async def upsert(db: Connection, invitation: Invitation, token: bytes) -> Invitation:
-    """Writes it; an open one of the same address keeps its id, and its older token is void."""
+    """Inserts it; an open one of the same address is updated and keeps its id; its older token becomes invalid."""
     row = await db.fetchrow(
         f"""
         INSERT INTO invitations ({_COLUMNS}, token_hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -52,14 +51,14 @@ async def upsert(db: Connection, invitation: Invitation, token: bytes) -> Invita
         DO UPDATE SET role = $4, invited_by = $5, created_at = $6, expires_at = $7, token_hash = $8
         RETURNING {_COLUMNS}
         """,
-        invitation.id, invitation.workspace_id, invitation.email, invitation.role, invitation.invited_by,
-        invitation.created_at, invitation.expires_at, token,
-    )  # fmt: skip
+        *(invitation.id, invitation.workspace_id, invitation.email, invitation.role, invitation.invited_by),
+        *(invitation.created_at, invitation.expires_at, token),
+    )
     return Invitation(**row)
 
 
-async def find_presented(db: Connection, token: bytes) -> Presented | None:
-    """By its token; of workspaces that are there. Needs platform scope."""
+async def find_presented(db: Connection, token: bytes) -> PresentedInvitation | None:
+    """By token, unless the workspace is deleted. Needs platform scope."""
     row = await db.fetchrow(
         """
         SELECT i.id, i.workspace_id, i.email, i.role, i.invited_by, i.expires_at, i.accepted_at, i.revoked_at
@@ -68,27 +67,27 @@ async def find_presented(db: Connection, token: bytes) -> Presented | None:
         """,
         token,
     )
-    return None if row is None else Presented(**row)
+    return None if row is None else PresentedInvitation(**row)
 
 
 async def set_accepted(db: Connection, workspace_id: UUID, invitation_id: UUID, now: datetime) -> None:
-    """Its token is used up."""
+    """Marks it as accepted."""
     await db.execute(
         "UPDATE invitations SET accepted_at = $3 WHERE workspace_id = $1 AND id = $2", workspace_id, invitation_id, now
     )
 
 
 async def set_revoked(db: Connection, workspace_id: UUID, invitation_id: UUID, now: datetime) -> None:
-    """Its token is void."""
+    """Marks it as revoked."""
     await db.execute(
         "UPDATE invitations SET revoked_at = $3 WHERE workspace_id = $1 AND id = $2", workspace_id, invitation_id, now
     )
 
 
-async def revoke_of(
+async def revoke_sent_by(
     db: Connection, workspace_id: UUID, user_id: UUID, keep: Iterable[Role], now: datetime
 ) -> list[str]:
-    """Voids a member's open invitations, but for those to the roles in `keep`; tells their addresses."""
+    """Revokes a member's open invitations except those to roles in `keep`; returns their addresses."""
     rows = await db.fetch(
         f"UPDATE invitations SET revoked_at = $4 WHERE {_OPEN} AND invited_by = $2 AND role <> ALL ($3::text[]) "
         "RETURNING email",

@@ -1,12 +1,12 @@
-"""Whether a workspace fits into a tier."""
+"""Check whether a workspace fits into a tier."""
 
 from control.platform.model import Tier
-from control.workspaces.model import Use
+from control.workspaces.model import WorkspaceUse
 from shared.errors import Conflict
 
 
-def require_fit(use: Use, tier: Tier) -> None:
-    """Raises Conflict (code tier_too_small), which tells everything that is too much."""
+def require_fit(use: WorkspaceUse, tier: Tier) -> None:
+    """Raises Conflict (code tier_too_small), which lists all exceeded limits."""
     members = use.members + use.invitations
     counts = (
         ("agents", use.agents, tier.max_agents),

@@ -1,4 +1,4 @@
-"""Names of the IANA time zone database, as this machine has it."""
+"""Names of the IANA time zone database of this machine."""
 
 from functools import cache
 from typing import Final
@@ -6,17 +6,17 @@ from zoneinfo import available_timezones
 
 from shared.errors import Invalid
 
-# Files beside the zones, and "the zone of this machine".
-_NO_ZONES: Final = frozenset(("Factory", "localtime", "posixrules"))
+# Files beside the zones, and aliases of the machine's own zone.
+_EXCLUDED: Final = frozenset(("Factory", "localtime", "posixrules"))
 
 
 @cache
-def names() -> frozenset[str]:
-    """All of them."""
-    return frozenset(available_timezones()) - _NO_ZONES
+def timezone_names() -> frozenset[str]:
+    """Returns all names."""
+    return frozenset(available_timezones()) - _EXCLUDED
 
 
 def require_timezone(name: str) -> None:
-    """Raises Invalid."""
-    if name not in names():
+    """Raises Invalid (code timezone_unknown)."""
+    if name not in timezone_names():
         raise Invalid(f"There is no time zone named {name!r}.", code="timezone_unknown", param="timezone")

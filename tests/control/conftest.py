@@ -1,4 +1,4 @@
-"""Carriers that tests of several rooms ask."""
+"""Simulated carriers for the tests of several rooms."""
 
 from collections.abc import AsyncIterator
 
@@ -10,7 +10,7 @@ from tests.control.carriers.twilio_peer import TwilioPeer
 
 @pytest.fixture
 async def twilio_peer() -> AsyncIterator[TwilioPeer]:
-    """Twilio's REST on a socket."""
+    """Twilio's REST API on a socket."""
     peer = TwilioPeer()
     async with peer.serving():
         yield peer
@@ -18,7 +18,7 @@ async def twilio_peer() -> AsyncIterator[TwilioPeer]:
 
 @pytest.fixture
 async def telnyx_peer() -> AsyncIterator[TelnyxPeer]:
-    """Telnyx's REST on a socket."""
+    """Telnyx's REST API on a socket."""
     peer = TelnyxPeer()
     async with peer.serving():
         yield peer

@@ -1,4 +1,4 @@
-"""A way to PostgreSQL that can be frozen: nothing comes through, and nobody is told, as when a machine stops."""
+"""A TCP relay to PostgreSQL that can be frozen: it forwards nothing and closes nothing, as when a machine stops."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 
 class Relay:
-    """Between a program and the server's socket."""
+    """Forwards bytes between a program and the server."""
 
     def __init__(self, socket: str) -> None:
         self._socket = socket
@@ -16,23 +16,23 @@ class Relay:
         self._pumps: set[asyncio.Task[None]] = set()
 
     def freeze(self) -> None:
-        """What is sent from now on is kept, in both directions."""
+        """Holds back what is sent from now on, in both directions."""
         self._flows.clear()
 
     def thaw(self) -> None:
-        """All of it comes through."""
+        """Forwards what was held back, and all that follows."""
         self._flows.set()
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, until either side closes it."""
-        theirs, server = await asyncio.open_unix_connection(self._socket)
-        for source, sink in ((reader, server), (theirs, writer)):
+        """Serves one connection until either side closes it."""
+        server_reader, server = await asyncio.open_unix_connection(self._socket)
+        for source, sink in ((reader, server), (server_reader, writer)):
             pump = asyncio.create_task(self._pump(source, sink))
             self._pumps.add(pump)
             pump.add_done_callback(self._pumps.discard)
 
     async def close(self) -> None:
-        """Cuts what is left."""
+        """Closes all connections."""
         pumps = list(self._pumps)
         for pump in pumps:
             pump.cancel()
@@ -44,14 +44,14 @@ class Relay:
                 await self._flows.wait()
                 sink.write(data)
         except OSError:
-            pass  # the other side is gone: so is this one
+            pass  # the other side closed the connection
         finally:
             sink.close()
 
 
 @asynccontextmanager
-async def relayed(database_url: str) -> AsyncIterator[tuple[str, Relay]]:
-    """The same database by way of a relay; the URL and the relay."""
+async def running_relay(database_url: str) -> AsyncIterator[tuple[str, Relay]]:
+    """The database's URL through a relay, and the relay."""
     parts = urlsplit(database_url)
     relay = Relay(f"{parse_qs(parts.query)['host'][0]}/.s.PGSQL.5432")
     server = await asyncio.start_server(relay.connected, "127.0.0.1", 0)

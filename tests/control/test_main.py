@@ -1,4 +1,4 @@
-"""`python -m control` as a process: its commands, its exit codes, and what it says about faults."""
+"""`python -m control` as a process: commands, exit codes and error messages."""
 
 import json
 import os
@@ -19,8 +19,8 @@ import pytest
 from config.settings import PREFIX
 from control.__main__ import main
 from shared.secrets import new_key
-from vocalized.child import free_port
 from vocalized.services.postgres import Postgres
+from vocalized.stack.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 KEY = new_key()
@@ -42,14 +42,14 @@ def running(*arguments: str, port: int, log: Path, **settings: str) -> Iterator[
     with log.open("wb") as file:
         process = subprocess.Popen(command, cwd=ROOT, env=environment(**settings), stderr=file)
         try:
-            _until_alive(process, port, log)
+            _wait_until_alive(process, port, log)
             yield process
         finally:
             process.kill()
             process.wait()
 
 
-def _until_alive(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+def _wait_until_alive(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
     for _ in range(1_200):
         assert process.poll() is None, log.read_text()
         try:
@@ -72,39 +72,39 @@ def settings(database_url: str, valkey_url: str) -> dict[str, str]:
     return {"DATABASE_URL": database_url, "REDIS_URL": valkey_url, "SECRET_KEYS": KEY}
 
 
-async def test_migrate_makes_a_database_that_the_programs_can_use_and_may_be_run_again(postgres: Postgres) -> None:
+async def test_migrate_prepares_a_database_and_can_be_repeated(postgres: Postgres) -> None:
     url = postgres.create("to_migrate")
     try:
-        first, again = run("migrate", DATABASE_URL=url), run("migrate", DATABASE_URL=url)
-        assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
+        first, repeated = run("migrate", DATABASE_URL=url), run("migrate", DATABASE_URL=url)
+        assert (first.returncode, repeated.returncode) == (0, 0), first.stderr + repeated.stderr
         assert first.stdout.startswith("applied 20261125000001_foundation.sql\n")
-        assert again.stdout == "nothing to apply\n"
+        assert repeated.stdout == "nothing to apply\n"
         connection = await asyncpg.connect(url)
         try:
             for table in ("tiers", "settings", "providers", "agent_templates"):
                 assert await connection.fetchval(f"SELECT count(*) FROM {table}") > 2, table
-            ready = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'usage_records'::regclass"
-            assert await connection.fetchval(ready) >= 3
+            partitions = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'usage_records'::regclass"
+            assert await connection.fetchval(partitions) >= 3
         finally:
             await connection.close()
     finally:
         postgres.drop("to_migrate")
 
 
-def test_the_api_serves_and_ends_well_on_sigterm(settings: dict[str, str], tmp_path: Path) -> None:
+def test_api_serves_and_stops_on_sigterm(settings: dict[str, str], tmp_path: Path) -> None:
     port, log = free_port(), tmp_path / "log"
     with running("api", port=port, log=log, **settings) as process:
         assert json.loads(get(port, "/readyz"))["status"] == "ready"
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
     events = [json.loads(line)["event"] for line in log.read_text().splitlines()]
-    assert events[0] == "control.ready" and events[-2:] == ["control.draining", "control.stopped"]
+    assert events[0] == "server.started" and events[-2:] == ["server.drain_started", "server.stopped"]
 
 
-def test_workers_share_the_port_and_answer_for_all_in_metrics(settings: dict[str, str], tmp_path: Path) -> None:
+def test_processes_share_the_port_and_the_metrics(settings: dict[str, str], tmp_path: Path) -> None:
     port, log = free_port(), tmp_path / "log"
     with running("api", "--workers", "2", port=port, log=log, **settings) as process:
-        while log.read_text().count("control.ready") < 2:
+        while log.read_text().count("server.started") < 2:
             time.sleep(0.05)
         for _ in range(20):
             get(port, "/readyz")
@@ -112,10 +112,10 @@ def test_workers_share_the_port_and_answer_for_all_in_metrics(settings: dict[str
         assert 'vocalized_control_requests_total{method="GET",route="/readyz",status="2xx"} 20.0' in counted
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
-    assert log.read_text().count("control.ready") == 2
+    assert log.read_text().count("server.started") == 2
 
 
-def test_the_worker_works_and_ends_well_on_sigterm(settings: dict[str, str], tmp_path: Path) -> None:
+def test_worker_runs_and_stops_on_sigterm(settings: dict[str, str], tmp_path: Path) -> None:
     port, mail = free_port(), (tmp_path / "mail").as_uri()
     with running("worker", port=port, log=tmp_path / "log", SMTP_URL=mail, **settings) as process:
         assert json.loads(get(port, "/healthz"))["status"] == "ok"
@@ -123,8 +123,8 @@ def test_the_worker_works_and_ends_well_on_sigterm(settings: dict[str, str], tmp
         assert process.wait(60) == 0
 
 
-def faulty(monkeypatch: pytest.MonkeyPatch, *arguments: str, **settings: str) -> int:
-    """In this process: faults of the settings are found before anything is begun."""
+def run_main(monkeypatch: pytest.MonkeyPatch, *arguments: str, **settings: str) -> int:
+    """Runs `main` in this process: invalid settings are found before anything starts."""
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         monkeypatch.delenv(name)
     for name, value in settings.items():
@@ -132,13 +132,13 @@ def faulty(monkeypatch: pytest.MonkeyPatch, *arguments: str, **settings: str) ->
     return main(arguments)
 
 
-def test_one_error_lists_all_faults_of_the_settings(
+def test_one_error_lists_all_invalid_settings(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert faulty(monkeypatch, "api", CORS_ORIGINS="https://a.example/path", RATE_LIMITS="login=5") == 2
-    told = capsys.readouterr().err
+    assert run_main(monkeypatch, "api", CORS_ORIGINS="https://a.example/path", RATE_LIMITS="login=5") == 2
+    stderr = capsys.readouterr().err
     for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEYS", "CORS_ORIGINS", "RATE_LIMITS"):
-        assert f"VOCALIZED_{name}: " in told
+        assert f"VOCALIZED_{name}: " in stderr
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_one_error_lists_all_faults_of_the_settings(
         ("api", "STORAGE_URL", ""),
     ],
 )
-def test_a_setting_that_cannot_be_used_is_named_and_not_shown(
+def test_invalid_setting_is_named_without_its_value(
     settings: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -161,29 +161,27 @@ def test_a_setting_that_cannot_be_used_is_named_and_not_shown(
     name: str,
     value: str,
 ) -> None:
-    assert faulty(monkeypatch, command, **settings | {name: value}) == 2
-    told = capsys.readouterr().err
-    assert f"VOCALIZED_{name}" in told and "s3cret" not in told
+    assert run_main(monkeypatch, command, **settings | {name: value}) == 2
+    stderr = capsys.readouterr().err
+    assert f"VOCALIZED_{name}" in stderr and "s3cret" not in stderr
 
 
-def test_an_unknown_limit_is_told(settings: dict[str, str]) -> None:
-    told = run("api", **settings | {"RATE_LIMITS": "lgoin=5/60"})
-    assert (told.returncode, "lgoin" in told.stderr) == (2, True)
+def test_unknown_limit_is_an_error(settings: dict[str, str]) -> None:
+    result = run("api", **settings | {"RATE_LIMITS": "lgoin=5/60"})
+    assert (result.returncode, "lgoin" in result.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("command", ["api", "worker", "migrate"])
-def test_a_database_that_is_not_there_is_told_in_one_line(
-    settings: dict[str, str], tmp_path: Path, command: str
-) -> None:
-    nowhere = f"postgresql://owner:s3cret@/vocalized?host={tmp_path}"
-    told = run(command, **settings | {"DATABASE_URL": nowhere})
-    assert told.returncode == 1
-    assert told.stderr.startswith("control: ") and "Traceback" not in told.stderr and "s3cret" not in told.stderr
+def test_unreachable_database_is_one_line(settings: dict[str, str], tmp_path: Path, command: str) -> None:
+    unreachable_url = f"postgresql://owner:s3cret@/vocalized?host={tmp_path}"
+    result = run(command, **settings | {"DATABASE_URL": unreachable_url})
+    assert result.returncode == 1
+    assert result.stderr.startswith("control: ") and "Traceback" not in result.stderr and "s3cret" not in result.stderr
 
 
-def test_a_taken_port_is_told(settings: dict[str, str]) -> None:
+def test_taken_port_is_an_error(settings: dict[str, str]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        told = run("api", "--port", str(taken.getsockname()[1]), **settings)
-    assert told.returncode == 1 and "in use" in told.stderr
+        result = run("api", "--port", str(taken.getsockname()[1]), **settings)
+    assert result.returncode == 1 and "in use" in result.stderr

@@ -1,4 +1,4 @@
-"""Row-level security, the second wall: raw queries in a wrong tenant's scope see and change nothing."""
+"""Row-level security: raw queries in another tenant's scope see and change nothing."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from control.db.pool import Pool, Timeouts, open_pool
 from control.db.scope import enter_platform, enter_user, enter_workspace
 from shared.ids import new_id
 
-# Tables of a workspace, each with a statement that puts one row of workspace $1 (and its agent $2) into it.
+# Tables of a workspace, each with a statement that inserts one row of workspace $1 (and its agent $2).
 ROWS = {
-    "workspace_members": "",  # made with the tenant
+    "workspace_members": "",  # inserted with the tenant
     "agents": "",
     "agent_versions": "INSERT INTO agent_versions (agent_id, version, workspace_id, name, config) "
     "VALUES ($2, 1, $1, 'A', '{}')",
@@ -53,7 +53,7 @@ class Tenant:
 
 @pytest.fixture
 async def owner(fresh_database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    """A connection of the database's owner, whom no policy binds."""
+    """A connection of the database's owner, to whom no policy applies."""
     connection = await asyncpg.connect(fresh_database_url)
     yield connection
     await connection.close()
@@ -61,7 +61,7 @@ async def owner(fresh_database_url: str) -> AsyncIterator[asyncpg.Connection]:
 
 @pytest.fixture
 async def pool(fresh_database_url: str) -> AsyncIterator[Pool]:
-    """Connections as the programs have them."""
+    """Connections with the role of the programs."""
     async with open_pool(fresh_database_url, size=1, timeouts=Timeouts()) as pool:
         yield pool
 
@@ -94,36 +94,36 @@ async def _tenant(owner: asyncpg.Connection) -> Tenant:
     return tenant
 
 
-async def test_a_raw_query_in_another_tenants_scope_sees_and_changes_nothing(
+async def test_raw_query_in_another_tenants_scope_sees_and_changes_nothing(
     owner: asyncpg.Connection, pool: Pool
 ) -> None:
-    mine, theirs = await _tenant(owner), await _tenant(owner)
+    own, other = await _tenant(owner), await _tenant(owner)
     async with pool.transaction() as db:
-        await enter_workspace(db, mine.workspace_id, mine.user_id)
+        await enter_workspace(db, own.workspace_id, own.user_id)
         for table in ROWS:
             count = f"SELECT count(*) FROM {table} WHERE workspace_id = $1"
-            assert await db.fetchval(count, mine.workspace_id) == 1, table
-            assert await db.fetchval(count, theirs.workspace_id) == 0, table
+            assert await db.fetchval(count, own.workspace_id) == 1, table
+            assert await db.fetchval(count, other.workspace_id) == 0, table
             assert await db.fetchval(f"SELECT count(*) FROM {table}") == 1, table
         for table in ("agents", "calls", "invoices", "workspace_members"):
-            moved = await db.execute(f"DELETE FROM {table} WHERE workspace_id = $1", theirs.workspace_id)
-            assert moved == "DELETE 0", table
+            deleted = await db.execute(f"DELETE FROM {table} WHERE workspace_id = $1", other.workspace_id)
+            assert deleted == "DELETE 0", table
 
 
-async def test_nothing_can_be_written_into_another_tenants_workspace(owner: asyncpg.Connection, pool: Pool) -> None:
-    mine, theirs = await _tenant(owner), await _tenant(owner)
+async def test_inserting_into_another_tenants_workspace_fails(owner: asyncpg.Connection, pool: Pool) -> None:
+    own, other = await _tenant(owner), await _tenant(owner)
     async with pool.acquire() as db:
         for table, statement in ROWS.items():
             if not statement:
                 continue
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 async with db.transaction():
-                    await enter_workspace(db, mine.workspace_id, mine.user_id)
-                    await db.execute(statement, theirs.workspace_id, UUID(new_id()))
+                    await enter_workspace(db, own.workspace_id, own.user_id)
+                    await db.execute(statement, other.workspace_id, UUID(new_id()))
                     pytest.fail(f"{table} took a row of another workspace")
 
 
-async def test_without_a_scope_no_tenant_is_seen(owner: asyncpg.Connection, pool: Pool) -> None:
+async def test_no_tenant_is_visible_without_a_scope(owner: asyncpg.Connection, pool: Pool) -> None:
     tenant = await _tenant(owner)
     async with pool.acquire() as db:
         for table in (*ROWS, "workspaces"):
@@ -138,19 +138,19 @@ async def test_without_a_scope_no_tenant_is_seen(owner: asyncpg.Connection, pool
             assert await db.fetchval("SELECT count(*) FROM agents") == 0
 
 
-async def test_every_table_with_a_workspace_is_behind_the_wall(owner: asyncpg.Connection) -> None:
+async def test_every_table_with_a_workspace_id_has_row_level_security(owner: asyncpg.Connection) -> None:
     await owner.execute("SELECT ensure_partitions()")
-    open_tables = await owner.fetch(
+    unprotected = await owner.fetch(
         """
         SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
         WHERE a.attname = 'workspace_id' AND c.relkind IN ('r', 'p') AND NOT c.relrowsecurity
           AND c.relnamespace = 'public'::regnamespace AND c.relname <> 'audit_log'
         """
     )
-    assert open_tables == []
+    assert unprotected == []
 
 
-async def test_what_is_proof_or_money_is_only_appended_to(owner: asyncpg.Connection, pool: Pool) -> None:
+async def test_ledger_audit_log_and_versions_are_append_only(owner: asyncpg.Connection, pool: Pool) -> None:
     tenant = await _tenant(owner)
     statements = (
         "UPDATE usage_records SET price = 0",

@@ -1,47 +1,47 @@
-"""A room's records are its own: its stores are imported from nowhere else."""
+"""Rules of control: stores and read models are private to their room, handlers have no pool, routes are unique."""
 
 import grimp
 import pytest
 
 from control.app import ROUTES
-from control.http.route import shape
+from control.http.route import read_signature
 
 
 @pytest.fixture(scope="module")
 def graph() -> grimp.ImportGraph:
-    """Who imports whom in control."""
+    """The import graph of control."""
     return grimp.build_graph("control")
 
 
-def test_a_store_is_imported_only_from_its_own_room(graph: grimp.ImportGraph) -> None:
-    stores = [name for name in graph.modules if name.rpartition(".")[2].partition("_")[0] == "store"]
-    strangers = [
+def test_stores_and_read_models_are_imported_only_in_their_room(graph: grimp.ImportGraph) -> None:
+    stores = [name for name in graph.modules if name.rpartition(".")[2].partition("_")[0] in ("store", "read")]
+    foreign = [
         f"{importer} -> {store}"
         for store in stores
         for importer in graph.find_modules_that_directly_import(store)
         if room(importer) != room(store)
     ]
     assert stores
-    assert not strangers
+    assert not foreign
 
 
-def test_handlers_know_routes_and_rooms_but_no_pool(graph: grimp.ImportGraph) -> None:
-    """They work in the transaction that they are given."""
+def test_handlers_do_not_import_the_pool(graph: grimp.ImportGraph) -> None:
+    """Handlers use the transaction of their context."""
     handlers = [name for name in graph.modules if name.startswith(("control.api.admin.", "control.api.client."))]
     assert handlers
     assert not [name for name in handlers if "control.db.pool" in graph.find_modules_directly_imported_by(name)]
 
 
-def test_every_route_has_a_shape_and_says_what_it_does() -> None:
+def test_every_route_has_a_summary() -> None:
     for route in ROUTES:
-        assert shape(route).summary, f"{route.method} {route.path}: the handler has no docstring"
+        assert read_signature(route).summary, f"{route.method} {route.path}: the handler has no docstring"
 
 
-def test_no_two_routes_answer_the_same_request() -> None:
-    asked = [(route.method, route.path) for route in ROUTES]
-    assert len(set(asked)) == len(asked)
+def test_no_two_routes_have_the_same_method_and_path() -> None:
+    routes = [(route.method, route.path) for route in ROUTES]
+    assert len(set(routes)) == len(routes)
 
 
 def room(module: str) -> str:
-    """control.agents.store_versions stands in control.agents."""
+    """The room of a module: control.agents for control.agents.store_versions."""
     return ".".join(module.split(".")[:2])

@@ -1,4 +1,4 @@
-"""Requests made from /openapi.json itself, fair and foul: no answer is a fault of ours, each is as documented."""
+"""Requests generated from /openapi.json, valid and invalid: no response is a 500, and each conforms to the document."""
 
 import asyncio
 import threading
@@ -18,19 +18,19 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from control.app import ROUTES
-from control.http.access import Kind
+from control.http.access import AccessKind
 from control.http.route import Route
-from tests.control.running import Api, running_api
+from tests.platform.api import Api, running_api
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 EXAMPLES = 12
-# These end what the others need: a session of their own each.
+# Routes that end a session or delete what other routes need; each gets its own session.
 LEAVES = {"/auth/logout", "/admin/auth/logout"}
 
 
 @dataclass(frozen=True, slots=True)
-class World:
-    """A running API and who asks it. spare: a workspace that may be suspended or deleted."""
+class RunningApi:
+    """A running API and its clients. spare: a workspace that may be suspended or deleted."""
 
     url: str
     user: str
@@ -42,28 +42,28 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(database_url: str, valkey_url: str) -> Iterator[World]:
-    """The API in a thread of its own, since the requests block."""
+def running(database_url: str, valkey_url: str) -> Iterator[RunningApi]:
+    """The API in a thread of its own, because the requests block."""
     loop, ready, stop = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
-    made: list[World] = []
+    running_apis: list[RunningApi] = []
 
     async def serve() -> None:
         async with running_api(database_url, valkey_url) as api:
-            made.append(await _world(api, loop))
+            running_apis.append(await _make_running(api, loop))
             ready.set()
             await stop.wait()
 
     thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
     thread.start()
     assert ready.wait(60)
-    yield made[0]
+    yield running_apis[0]
     loop.call_soon_threadsafe(stop.set)
     thread.join()
     loop.close()
 
 
-async def _world(api: Api, loop: asyncio.AbstractEventLoop) -> World:
-    user, boss = await api.sign_up(), await api.admin()
+async def _make_running(api: Api, loop: asyncio.AbstractEventLoop) -> RunningApi:
+    user, staff_member = await api.sign_up(), await api.admin()
     workspace_id, other = await user.workspace(), await api.sign_up()
     spare = await other.workspace()
     config = {"prompt": "You answer the phone.", "greeting": "Hello."}
@@ -71,31 +71,31 @@ async def _world(api: Api, loop: asyncio.AbstractEventLoop) -> World:
     assert agent.status == 201, agent.body
 
     def sign_in(path: str) -> str:
-        async def again() -> str:
+        async def sign_in_again() -> str:
             return (await (api.admin() if path.startswith("/admin") else api.sign_in(user.email))).token
 
-        return asyncio.run_coroutine_threadsafe(again(), loop).result(60)
+        return asyncio.run_coroutine_threadsafe(sign_in_again(), loop).result(60)
 
-    return World(api.url, user.token, boss.token, workspace_id, agent.body["agent"]["id"], spare, sign_in)
+    return RunningApi(api.url, user.token, staff_member.token, workspace_id, agent.body["agent"]["id"], spare, sign_in)
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
-def test_answers_are_no_faults_and_as_the_document_says(world: World, route: Route) -> None:
-    schema = schemathesis.openapi.from_url(f"{world.url}/openapi.json")
+def test_responses_conform_to_the_document(running: RunningApi, route: Route) -> None:
+    schema = schemathesis.openapi.from_url(f"{running.url}/openapi.json")
     operation = schema[route.path][route.method]
-    token = world.admin if route.access.kind is Kind.ADMIN else world.user
+    token = running.admin if route.access.kind is AccessKind.ADMIN else running.user
     if route.path in LEAVES:
-        token = world.sign_in(route.path)
+        token = running.sign_in(route.path)
 
     @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), database=None)
     @given(case=operation.as_strategy())
     def ask(case: "Case[Any]") -> None:
-        ours = world.spare if route.path.startswith("/admin") or route.method == "DELETE" else world.workspace_id
-        for name, value in (("workspaceId", ours), ("agentId", world.agent_id)):
+        ours = running.spare if route.path.startswith("/admin") or route.method == "DELETE" else running.workspace_id
+        for name, value in (("workspaceId", ours), ("agentId", running.agent_id)):
             if name in case.path_parameters:
                 case.path_parameters[name] = value
-        headers = {} if route.access.kind is Kind.OPEN else {"Authorization": f"Bearer {token}"}
-        response = case.call(base_url=world.url, headers=headers, timeout=30)
+        headers = {} if route.access.kind is AccessKind.OPEN else {"Authorization": f"Bearer {token}"}
+        response = case.call(base_url=running.url, headers=headers, timeout=30)
         case.validate_response(response, checks=CHECKS)
 
     ask()

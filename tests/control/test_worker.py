@@ -1,4 +1,4 @@
-"""The worker: mails and roll-ups from end to end, duties that break off, the signs of life, and a graceful end."""
+"""The worker: email and roll-ups from end to end, failing duties, health, metrics and a graceful stop."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,24 +13,26 @@ import aiohttp
 import pytest
 
 from config.catalogue import shipped_settings, shipped_tiers
-from control.accounts.mail import JOB, Mail, Mailer
+from control.accounts.email_delivery import EMAIL_JOB, Email, EmailQueue
 from control.accounts.policy import HashPolicy
-from control.analytics.rollup import mark
-from control.db.jobs import Retries, count_jobs, enqueue
+from control.analytics.rollup import mark_day
+from control.analytics.worker_tasks import REBUILD
+from control.db.duties import Duty, WorkerTasks, join_tasks
+from control.db.jobs import JobRetries, count_jobs, enqueue
 from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform
-from control.http.wiring import Policies
 from control.platform.seed import seed_platform
-from control.worker import REBUILD, WorkerOptions, opened, run_worker
-from control.working import Duty, Work, Worker, status_served
+from control.services import Policies
+from control.worker import BackgroundWorkerOptions, open_worker, run_worker
+from control.worker_runtime import BackgroundWorker, serve_status
 from shared.bus.client import bus_client
 from shared.bus.events import EventStream
 from shared.secrets import Sealer
-from tests.control.running import outside_options
+from tests.platform.services import worker_outside
 
 KEY = bytes(range(32))
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-SOON = Retries(attempts=2, first_wait_s=0.01, look_every_s=0.05)
+FAST_RETRIES = JobRetries(attempts=2, first_wait_s=0.01, poll_every_s=0.05)
 POLICIES = Policies(links="https://app.example.com", hashing=HashPolicy(time_cost=1, memory_kib=8, parallelism=1))
 
 
@@ -43,15 +45,15 @@ async def pool(fresh_database_url: str) -> AsyncIterator[Pool]:
         yield opened_pool
 
 
-def options(url: str, mails: Path) -> WorkerOptions:
+def worker_options(url: str, emails: Path) -> BackgroundWorkerOptions:
     sender = "Vocalized <no-reply@example.com>"
-    outside = outside_options("redis://127.0.0.1:9", mails / "objects")
-    return WorkerOptions(url, [KEY], POLICIES, mails.as_uri(), sender, outside, retries=SOON)
+    outside = worker_outside("redis://127.0.0.1:9", emails / "objects")
+    return BackgroundWorkerOptions(url, [KEY], POLICIES, emails.as_uri(), sender, outside, retries=FAST_RETRIES)
 
 
 @asynccontextmanager
-async def running(worker: Worker) -> AsyncIterator[None]:
-    """Until the end of the block, then stopped gracefully."""
+async def running_worker(worker: BackgroundWorker) -> AsyncIterator[None]:
+    """Runs the worker until the block ends, then stops it gracefully."""
     stop = asyncio.Event()
     task = asyncio.create_task(worker.run(stop))
     try:
@@ -61,30 +63,35 @@ async def running(worker: Worker) -> AsyncIterator[None]:
         await task
 
 
-async def until(condition: Callable[[], Awaitable[Any]]) -> Any:
-    """Asks until the answer is a true one, and returns it."""
+async def wait_until(condition: Callable[[], Awaitable[Any]]) -> Any:
+    """Calls `condition` until its result is true, and returns that."""
     async with asyncio.timeout(30):
-        while not (answer := await condition()):  # noqa: ASYNC110 -- the database can't set an event
+        while not (result := await condition()):  # noqa: ASYNC110 -- the database can't set an event
             await asyncio.sleep(0)
-    return answer
+    return result
 
 
-def a_worker(pool: Pool, url: str, *duties: Duty, clock: Callable[[], datetime] | None = None, **jobs: Any) -> Worker:
-    return Worker(pool=pool, database_url=url, work=Work(jobs, duties, retries=SOON), clock=clock)
+def make_worker(
+    pool: Pool, url: str, *duties: Duty, clock: Callable[[], datetime] | None = None, **jobs: Any
+) -> BackgroundWorker:
+    tasks = WorkerTasks(jobs, duties)
+    return BackgroundWorker(pool=pool, database_url=url, tasks=tasks, retries=FAST_RETRIES, clock=clock)
 
 
-async def test_mails_and_roll_ups_from_end_to_end(pool: Pool, fresh_database_url: str, tmp_path: Path) -> None:
-    async with opened(options(fresh_database_url, tmp_path)) as worker, running(worker):
+async def test_email_is_sent_and_calls_are_rolled_up(pool: Pool, fresh_database_url: str, tmp_path: Path) -> None:
+    async with open_worker(worker_options(fresh_database_url, tmp_path)) as worker, running_worker(worker):
         async with pool.transaction() as db:
-            await Mailer(Sealer([KEY]), "https://app.example.com").send(db, Mail("ann@example.com", "Hello", "There."))
+            await EmailQueue(Sealer([KEY]), "https://app.example.com").enqueue(
+                db, Email("ann@example.com", "Hello", "There.")
+            )
             await enter_platform(db)
-            workspace = await a_call(db)
-        [mail] = await until(lambda: mails_in(tmp_path))
-        assert "To: ann@example.com" in mail.read_text()
-        assert await until(lambda: total_calls(pool)) == {workspace: 1}
+            workspace = await insert_call(db)
+        [email] = await wait_until(lambda: emails_in(tmp_path))
+        assert "To: ann@example.com" in email.read_text()
+        assert await wait_until(lambda: total_calls(pool)) == {workspace: 1}
 
 
-async def mails_in(folder: Path) -> list[Path]:
+async def emails_in(folder: Path) -> list[Path]:
     return await asyncio.to_thread(lambda: list(folder.glob("*.eml")))
 
 
@@ -94,7 +101,7 @@ async def total_calls(pool: Pool) -> dict[Any, int]:
         return {row["workspace_id"]: row["calls"] for row in await db.fetch("SELECT * FROM workspace_totals")}
 
 
-async def a_call(db: Connection) -> Any:
+async def insert_call(db: Connection) -> Any:
     workspace = uuid4()
     await db.execute(
         "INSERT INTO workspaces (id, name, status, tier_name) VALUES ($1, 'W', 'trial', 'trial')", workspace
@@ -104,99 +111,101 @@ async def a_call(db: Connection) -> Any:
         "VALUES ($1, $2, 'inbound', 'twilio', 'completed', $3)",
         uuid4(), workspace, NOON,
     )  # fmt: skip
-    await mark(db, workspace, NOON.date())
+    await mark_day(db, workspace, NOON.date())
     return workspace
 
 
-async def test_a_rebuild_can_be_asked_for(pool: Pool, fresh_database_url: str, tmp_path: Path) -> None:
+async def test_rebuild_job_computes_all_roll_ups_again(pool: Pool, fresh_database_url: str, tmp_path: Path) -> None:
     async with pool.transaction() as db:
         await enter_platform(db)
-        workspace = await a_call(db)
+        workspace = await insert_call(db)
         await db.execute("DELETE FROM rollup_dirty")
         await enqueue(db, REBUILD, b"")
-    async with opened(options(fresh_database_url, tmp_path)) as worker, running(worker):
-        assert await until(lambda: total_calls(pool)) == {workspace: 1}
+    async with open_worker(worker_options(fresh_database_url, tmp_path)) as worker, running_worker(worker):
+        assert await wait_until(lambda: total_calls(pool)) == {workspace: 1}
 
 
 async def test_every_duty_runs_on_an_empty_database(pool: Pool, fresh_database_url: str, tmp_path: Path) -> None:
-    async with opened(options(fresh_database_url, tmp_path)) as worker, running(worker):
-        text = await until(lambda: all_done(worker))
+    async with open_worker(worker_options(fresh_database_url, tmp_path)) as worker, running_worker(worker):
+        text = await wait_until(lambda: all_done(worker))
     assert "vocalized_worker_duty_failures_total{" not in text
 
 
-async def all_done(worker: Worker) -> str:
+async def all_done(worker: BackgroundWorker) -> str:
     text = worker.metrics.render().decode()
     names = ("rollups", "partitions", "sign_ins", "answers", "jobs", "deleted_workspaces", "trials", "queue")
     return text if all(f'vocalized_worker_duty_last{{duty="{name}"}}' in text for name in names) else ""
 
 
-async def test_what_becomes_of_events_is_told(
+async def test_metrics_count_events_by_outcome(
     pool: Pool, fresh_database_url: str, valkey_url: str, tmp_path: Path
 ) -> None:
     redis = bus_client(valkey_url, 5.0)
     await redis.flushall()
     await EventStream(redis).append([b"no event", b"nor this"])
     await redis.aclose()
-    usual = options(fresh_database_url, tmp_path)
-    bus = replace(usual.outside, redis_url=valkey_url)
+    defaults = worker_options(fresh_database_url, tmp_path)
+    bus = replace(defaults.outside, redis_url=valkey_url)
 
     async def set_aside() -> str:
         text = worker.metrics.render().decode()
         return text if 'vocalized_worker_events_total{outcome="set_aside"} 2.0' in text else ""
 
-    async with opened(replace(usual, outside=bus)) as worker, running(worker):
-        text = await until(set_aside)
+    async with open_worker(replace(defaults, outside=bus)) as worker, running_worker(worker):
+        text = await wait_until(set_aside)
     assert 'vocalized_worker_events_total{outcome="written"} 0.0' in text
     assert "# TYPE vocalized_control_webhook_resumed_total counter" in text
 
 
-async def test_how_often_events_waited_is_told(pool: Pool, fresh_database_url: str, tmp_path: Path) -> None:
+async def test_metrics_count_pauses_of_the_event_consumer(pool: Pool, fresh_database_url: str, tmp_path: Path) -> None:
     async def waited() -> bool:
         return "vocalized_worker_event_pauses_total 0.0" not in worker.metrics.render().decode()
 
-    async with opened(options(fresh_database_url, tmp_path)) as worker:
+    async with open_worker(worker_options(fresh_database_url, tmp_path)) as worker:
         assert not await waited()
-        async with running(worker):
-            assert await until(waited)
+        async with running_worker(worker):
+            assert await wait_until(waited)
 
 
-async def test_a_trial_that_is_over_is_suspended_and_a_deleted_workspace_purged(
+async def test_ended_trial_is_suspended_and_deleted_workspace_is_purged(
     pool: Pool, fresh_database_url: str, tmp_path: Path
 ) -> None:
     async with pool.transaction() as db:
         await enter_platform(db)
-        over, gone = await a_call(db), await a_call(db)
-        await db.execute("UPDATE workspaces SET trial_ends_at = now() - interval '1 minute' WHERE id = $1", over)
-        await db.execute("UPDATE workspaces SET deleted_at = now(), purge_after = now() WHERE id = $1", gone)
+        expired, deleted = await insert_call(db), await insert_call(db)
+        await db.execute("UPDATE workspaces SET trial_ends_at = now() - interval '1 minute' WHERE id = $1", expired)
+        await db.execute("UPDATE workspaces SET deleted_at = now(), purge_after = now() WHERE id = $1", deleted)
 
-    async def settled() -> bool:
+    async def is_done() -> bool:
         async with pool.transaction() as db:
             await enter_platform(db)
-            return [tuple(row) for row in await db.fetch("SELECT id, status FROM workspaces")] == [(over, "suspended")]
+            return [tuple(row) for row in await db.fetch("SELECT id, status FROM workspaces")] == [
+                (expired, "suspended")
+            ]
 
-    async with opened(options(fresh_database_url, tmp_path)) as worker, running(worker):
-        assert await until(settled)
+    async with open_worker(worker_options(fresh_database_url, tmp_path)) as worker, running_worker(worker):
+        assert await wait_until(is_done)
 
 
-async def test_a_sealed_letter_that_cannot_be_opened_is_kept_as_failed(
+async def test_email_that_cannot_be_unsealed_fails_for_good(
     pool: Pool, fresh_database_url: str, tmp_path: Path
 ) -> None:
     async with pool.transaction() as db:
-        await enqueue(db, JOB, b"not sealed")
+        await enqueue(db, EMAIL_JOB, b"not sealed")
 
     async def failed() -> bool:
         async with pool.acquire() as db:
-            return [(one.job, one.status, one.count) for one in await count_jobs(db)] == [(JOB, "failed", 1)]
+            return [(counted.job, counted.status, counted.count) for counted in await count_jobs(db)] == [(EMAIL_JOB, "failed", 1)]
 
-    async with opened(options(fresh_database_url, tmp_path)) as worker, running(worker):
-        await until(failed)
-        await worker.once(Duty("queue", 1, worker.count_queue, 1))
+    async with open_worker(worker_options(fresh_database_url, tmp_path)) as worker, running_worker(worker):
+        await wait_until(failed)
+        await worker.run_duty(Duty("queue", 1, worker.count_queue, 1))
         text = worker.metrics.render().decode()
-    assert f'vocalized_worker_queue{{job="{JOB}",status="failed"}} 1.0' in text
-    assert f'vocalized_worker_jobs_total{{job="{JOB}",outcome="refused"}} 1.0' in text
+    assert f'vocalized_worker_queue{{job="{EMAIL_JOB}",status="failed"}} 1.0' in text
+    assert f'vocalized_worker_jobs_total{{job="{EMAIL_JOB}",outcome="refused"}} 1.0' in text
 
 
-async def test_what_a_job_raises_is_kept_by_its_kind_alone(
+async def test_only_the_type_of_a_jobs_error_is_stored_and_logged(
     pool: Pool, fresh_database_url: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     async def fail(_: bytes) -> None:
@@ -209,141 +218,155 @@ async def test_what_a_job_raises_is_kept_by_its_kind_alone(
         async with pool.acquire() as db:
             return await db.fetch("SELECT traceback FROM pgqueuer_log WHERE status = 'failed'")
 
-    async with running(a_worker(pool, fresh_database_url, note=fail)):
-        [row] = await until(failed)
+    async with running_worker(make_worker(pool, fresh_database_url, note=fail)):
+        [row] = await wait_until(failed)
     assert row["traceback"]["exception_message"] == "ValueError"
     async with pool.acquire() as db:
-        kept = await db.fetchval("SELECT string_agg(traceback::text, '') FROM pgqueuer_log")
-    assert "ann@" not in kept
-    told = capfd.readouterr()
-    assert "ann@" not in told.out + told.err
-    assert "ValueError" in told.out + told.err
+        stored = await db.fetchval("SELECT string_agg(traceback::text, '') FROM pgqueuer_log")
+    assert "ann@" not in stored
+    logged = capfd.readouterr()
+    assert "ann@" not in logged.out + logged.err
+    assert "ValueError" in logged.out + logged.err
 
 
-async def test_jobs_go_on_after_all_connections_were_cut(pool: Pool, fresh_database_url: str) -> None:
-    taken: list[bytes] = []
+async def test_jobs_run_again_after_all_connections_were_cut(pool: Pool, fresh_database_url: str) -> None:
+    payloads: list[bytes] = []
 
-    async def note(payload: bytes) -> None:
-        taken.append(payload)
+    async def record(payload: bytes) -> None:
+        payloads.append(payload)
 
-    async def put(payload: bytes) -> None:
+    async def enqueue_and_wait(payload: bytes) -> None:
         async with pool.transaction() as db:
             await enqueue(db, "note", payload)
 
         async def done() -> bool:
-            return payload in taken
+            return payload in payloads
 
-        await until(done)
+        await wait_until(done)
 
-    async with running(a_worker(pool, fresh_database_url, note=note)):
-        await put(b"1")
+    async with running_worker(make_worker(pool, fresh_database_url, note=record)):
+        await enqueue_and_wait(b"1")
         async with pool.transaction() as db:
             await db.execute("SET LOCAL ROLE owner")
             await db.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                 "WHERE application_name = 'vocalized-jobs' AND datname = current_database()"
             )
-        await put(b"2")
+        await enqueue_and_wait(b"2")
 
 
-class Counting:
-    """A duty's work that counts its runs, breaks off in those of `broken`, and does `amounts`, then nothing."""
+class CountingDuty:
+    """A duty that counts its runs, fails in the runs of `failing`, and reports `amounts` one by one, then 0."""
 
-    def __init__(self, *amounts: int, broken: frozenset[int] = frozenset()) -> None:
+    def __init__(self, *amounts: int, failing: frozenset[int] = frozenset()) -> None:
         self.runs = 0
-        self._amounts, self._broken = list(amounts), broken
+        self._amounts, self._failing = list(amounts), failing
 
     async def __call__(self, db: Connection, now: datetime) -> int:
         self.runs += 1
         assert await db.fetchval("SELECT current_scope()") == "platform"
-        if self.runs in self._broken:
+        if self.runs in self._failing:
             raise OSError("away")
         return self._amounts.pop(0) if self._amounts else 0
 
 
-async def test_a_duty_runs_again_at_once_while_there_is_more(pool: Pool, fresh_database_url: str) -> None:
-    work = Counting(10, 10, 3, 10)
-    await a_worker(pool, fresh_database_url).once(Duty("d", 3_600, work, 10))
-    assert work.runs == 3
+async def test_duty_runs_again_at_once_after_a_full_batch(pool: Pool, fresh_database_url: str) -> None:
+    counting_duty = CountingDuty(10, 10, 3, 10)
+    await make_worker(pool, fresh_database_url).run_duty(Duty("d", 3_600, counting_duty, 10))
+    assert counting_duty.runs == 3
 
 
-async def test_a_duty_that_breaks_off_comes_back_and_stops_no_other(pool: Pool, fresh_database_url: str) -> None:
-    bad, good = Counting(broken=frozenset({1, 2})), Counting()
-    worker = a_worker(pool, fresh_database_url, Duty("bad", 0.01, bad, 1), Duty("good", 0.01, good, 1))
+async def test_failed_duty_runs_again_and_does_not_stop_others(pool: Pool, fresh_database_url: str) -> None:
+    failing, working = CountingDuty(failing=frozenset({1, 2})), CountingDuty()
+    worker = make_worker(pool, fresh_database_url, Duty("bad", 0.01, failing, 1), Duty("good", 0.01, working, 1))
 
     async def enough() -> bool:
-        return bad.runs >= 3 and good.runs >= 3
+        return failing.runs >= 3 and working.runs >= 3
 
-    async with running(worker):
-        await until(enough)
+    async with running_worker(worker):
+        await wait_until(enough)
     assert 'duty_failures_total{duty="bad"} 2.0' in worker.metrics.render().decode()
 
 
-async def test_a_stop_waits_for_the_running_duty(pool: Pool, fresh_database_url: str) -> None:
-    begun, go_on, done = asyncio.Event(), asyncio.Event(), []
+async def test_stop_waits_for_the_running_duty(pool: Pool, fresh_database_url: str) -> None:
+    started, released, done = asyncio.Event(), asyncio.Event(), []
 
     async def slow(db: Connection, now: datetime) -> int:
-        begun.set()
-        await go_on.wait()
+        started.set()
+        await released.wait()
         done.append(now)
         return 0
 
     stop = asyncio.Event()
-    task = asyncio.create_task(a_worker(pool, fresh_database_url, Duty("slow", 60, slow, 1)).run(stop))
-    await begun.wait()
+    task = asyncio.create_task(make_worker(pool, fresh_database_url, Duty("slow", 60, slow, 1)).run(stop))
+    await started.wait()
     stop.set()
-    go_on.set()
+    released.set()
     await task
     assert len(done) == 1
 
 
-async def test_a_backlog_is_no_lateness_and_does_not_hold_up_the_end(pool: Pool, fresh_database_url: str) -> None:
-    hours = [NOON]
+async def test_duty_with_a_backlog_is_not_overdue_and_stops_at_once(pool: Pool, fresh_database_url: str) -> None:
+    clock = [NOON]
     stop, runs = asyncio.Event(), []
 
     async def endless(db: Connection, now: datetime) -> int:
-        runs.append(worker.late(hours[0]))
-        hours[0] += timedelta(seconds=60)
+        runs.append(worker.overdue(clock[0]))
+        clock[0] += timedelta(seconds=60)
         if len(runs) == 5:
             stop.set()
         return 1
 
-    worker = a_worker(pool, fresh_database_url, Duty("endless", 1, endless, 1), clock=lambda: hours[0])
+    worker = make_worker(pool, fresh_database_url, Duty("endless", 1, endless, 1), clock=lambda: clock[0])
     async with asyncio.timeout(30):
         await worker.run(stop)
     assert runs == [[]] * 5
 
 
-async def test_an_overdue_duty_is_told(pool: Pool, fresh_database_url: str) -> None:
-    hours = iter([NOON, NOON, NOON])
-    worker = a_worker(pool, fresh_database_url, Duty("d", 10, Counting(), 1), clock=lambda: next(hours))
-    await worker.once(Duty("d", 10, Counting(), 1))
-    assert worker.late(NOON + timedelta(seconds=90)) == []
-    assert worker.late(NOON + timedelta(seconds=91)) == ["d"]
-    async with status_served(worker, "127.0.0.1", 0) as port, aiohttp.ClientSession() as client:
-        async with client.get(f"http://127.0.0.1:{port}/healthz") as answer:
-            assert (answer.status, await answer.json()) == (503, {"status": "late", "late": ["d"]})
-        async with client.get(f"http://127.0.0.1:{port}/metrics") as answer:
-            assert "vocalized_worker_duty_last" in await answer.text()
+async def test_health_names_an_overdue_duty(pool: Pool, fresh_database_url: str) -> None:
+    times = iter([NOON, NOON, NOON])
+    worker = make_worker(pool, fresh_database_url, Duty("d", 10, CountingDuty(), 1), clock=lambda: next(times))
+    await worker.run_duty(Duty("d", 10, CountingDuty(), 1))
+    assert worker.overdue(NOON + timedelta(seconds=90)) == []
+    assert worker.overdue(NOON + timedelta(seconds=91)) == ["d"]
+    async with serve_status(worker, "127.0.0.1", 0) as port, aiohttp.ClientSession() as client:
+        async with client.get(f"http://127.0.0.1:{port}/healthz") as response:
+            assert (response.status, await response.json()) == (503, {"status": "late", "late": ["d"]})
+        async with client.get(f"http://127.0.0.1:{port}/metrics") as response:
+            assert "vocalized_worker_duty_last" in await response.text()
 
 
-async def test_a_worker_is_healthy_while_it_runs(pool: Pool, fresh_database_url: str, tmp_path: Path) -> None:
+async def test_running_worker_is_healthy(pool: Pool, fresh_database_url: str, tmp_path: Path) -> None:
     async with (
-        opened(options(fresh_database_url, tmp_path)) as worker,
-        running(worker),
-        status_served(worker, "127.0.0.1", 0) as port,
+        open_worker(worker_options(fresh_database_url, tmp_path)) as worker,
+        running_worker(worker),
+        serve_status(worker, "127.0.0.1", 0) as port,
         aiohttp.ClientSession() as client,
-        client.get(f"http://127.0.0.1:{port}/healthz") as answer,
+        client.get(f"http://127.0.0.1:{port}/healthz") as response,
     ):
-        assert (answer.status, await answer.json()) == (200, {"status": "ok", "late": []})
+        assert (response.status, await response.json()) == (200, {"status": "ok", "late": []})
 
 
-async def test_a_worker_without_a_database_does_not_start(tmp_path: Path) -> None:
+async def test_worker_without_a_database_does_not_start(tmp_path: Path) -> None:
     with pytest.raises(OSError):
-        await run_worker(options("postgresql://nobody@/x?host=/nowhere", tmp_path), asyncio.Event())
+        await run_worker(worker_options("postgresql://nobody@/x?host=/nowhere", tmp_path), asyncio.Event())
 
 
-async def test_a_worker_that_is_told_to_stop_ends(fresh_database_url: str, pool: Pool, tmp_path: Path) -> None:
+async def test_worker_ends_when_stopped(fresh_database_url: str, pool: Pool, tmp_path: Path) -> None:
     stop = asyncio.Event()
     stop.set()
-    await run_worker(options(fresh_database_url, tmp_path), stop)
+    await run_worker(worker_options(fresh_database_url, tmp_path), stop)
+
+
+def test_two_rooms_cannot_handle_the_same_job() -> None:
+    async def run(payload: bytes) -> None:
+        pass
+
+    with pytest.raises(ValueError, match="job"):
+        join_tasks([WorkerTasks(handlers={"note": run}), WorkerTasks(handlers={"note": run})])
+
+
+def test_two_duties_cannot_have_the_same_name() -> None:
+    duty = Duty("d", 1, CountingDuty(), 1)
+    with pytest.raises(ValueError, match="duties"):
+        join_tasks([WorkerTasks(duties=[duty]), WorkerTasks(duties=[duty])])

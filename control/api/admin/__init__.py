@@ -1,1 +1,1 @@
-"""What the platform's staff call, through the admin portal."""
+"""The admin API: called by the platform's staff through the admin portal."""

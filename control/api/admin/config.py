@@ -1,61 +1,58 @@
-"""Settings and tiers, as the staff keeps them."""
+"""Routes of settings and tiers, for the staff."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final
 
 from pydantic import Field, StringConstraints
 
+from control.api.admin.config_views import OneTier, SettingList, SettingView, TierList, to_view
 from control.http.access import ANY_ADMIN, admin
-from control.http.body import Body, Money
+from control.http.body import Body, Slug
 from control.http.context import AdminContext
 from control.http.route import Route
-from control.platform.model import Tier
-from control.platform.one_fault import OneFault
 from control.platform.tier_changes import NewTier, TierChange
+from control.platform.union_errors import SingleUnionError
 from shared.errors import Invalid
 
 SETTINGS = "/admin/config/settings"
 TIERS = "/admin/config/tiers"
 
-# What a JSON number carries without loss.
+# The largest integer that a JSON number holds exactly.
 _WHOLE: Final = 2**53
 _COUNT: Final = 1_000_000_000
 
-TierName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 DisplayName = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=r"^[^\u0000]*$")
 ]
-Fee = Annotated[Decimal, Field(ge=0, le=9_999_999_999, decimal_places=2, description="A month's price.")]
-Price = Annotated[Decimal, Field(ge=0, le=999_999, decimal_places=6, description="Of a minute beyond those included.")]
+Fee = Annotated[Decimal, Field(ge=0, le=9_999_999_999, decimal_places=2, description="The price of a month.")]
+Price = Annotated[
+    Decimal, Field(ge=0, le=999_999, decimal_places=6, description="The price of a minute beyond the included ones.")
+]
 Count = Annotated[int, Field(ge=0, le=_COUNT)]
 AtLeastOne = Annotated[int, Field(ge=1, le=_COUNT)]
-Position = Annotated[int, Field(ge=-_COUNT, le=_COUNT, description="In the price list, the smallest first.")]
+Position = Annotated[int, Field(ge=-_COUNT, le=_COUNT, description="Position in the price list, ascending.")]
 StripeId = Annotated[str, StringConstraints(pattern=r"^price_[A-Za-z0-9_]{1,200}$")]
 _Text = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\u0000]*$")]
 _Number = Annotated[int, Field(ge=-_WHOLE, le=_WHOLE)] | Annotated[float, Field(ge=-_WHOLE, le=_WHOLE)]
 _Feature = Annotated[
     bool | _Number | _Text | list[_Text],
-    OneFault("true, false, null, a number, a text of up to 500 characters or a list of such texts"),
+    SingleUnionError("true, false, null, a number, a text of up to 500 characters or a list of such texts"),
 ]
-_FeatureName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Features = Annotated[
-    dict[_FeatureName, _Feature | None],
-    Field(max_length=100, description="What the tier holds beyond its limits, by name."),
+    dict[Slug, _Feature | None],
+    Field(max_length=100, description="Features of the tier beyond its limits, by name."),
 ]
 
 
 class SettingChange(Body):
-    """One setting's new value."""
+    """A setting's new value."""
 
     key: str = Field(max_length=100)
     value: Any
 
 
 class SettingsChange(Body):
-    """All of these change, or none."""
+    """Changes of settings, of which all or none take effect."""
 
     settings: list[SettingChange] = Field(min_length=1, max_length=100)
 
@@ -63,7 +60,7 @@ class SettingsChange(Body):
 class NewTierBody(Body):
     """A tier."""
 
-    tier_name: TierName
+    tier_name: Slug
     display_name: DisplayName
     monthly_fee: Fee
     included_minutes: Count
@@ -73,13 +70,13 @@ class NewTierBody(Body):
     max_members: AtLeastOne = 5
     max_phone_numbers: Count = 5
     max_concurrent_calls: AtLeastOne = 5
-    is_available: bool = Field(True, description="May be chosen for a workspace.")
+    is_available: bool = Field(True, description="Whether the tier may be chosen for a workspace.")
     position: Position = 0
     stripe_price_id: StripeId | None = None
 
 
 class TierChangeBody(Body):
-    """What shall change; what is left out stays."""
+    """Changes; fields that are left out stay unchanged."""
 
     display_name: DisplayName = ""
     monthly_fee: Fee = Decimal()
@@ -95,64 +92,14 @@ class TierChangeBody(Body):
     stripe_price_id: StripeId | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SettingView:
-    """A setting. updated_at: null while it was never stored."""
-
-    key: str
-    value: Any
-    description: str
-    updated_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class SettingList:
-    """All settings."""
-
-    settings: list[SettingView]
-
-
-@dataclass(frozen=True, slots=True)
-class TierView:
-    """A tier, whole."""
-
-    tier_name: str
-    display_name: str
-    monthly_fee: Money
-    included_minutes: int
-    price_per_minute: Money
-    max_agents: int
-    max_members: int
-    max_phone_numbers: int
-    max_concurrent_calls: int
-    features: Mapping[str, Any]
-    is_available: bool
-    position: int
-    stripe_price_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class TierList:
-    """All tiers, those no longer offered too, in the order of the price list."""
-
-    tiers: list[TierView]
-
-
-@dataclass(frozen=True, slots=True)
-class OneTier:
-    """A tier."""
-
-    tier: TierView
-
-
 async def list_settings(context: AdminContext) -> SettingList:
-    """All settings with their meaning."""
+    """All settings with their descriptions."""
     settings = await context.services.platform.settings(context.db)
     return SettingList([SettingView(one.key, one.value, one.description, one.updated_at) for one in settings])
 
 
 async def change_settings(context: AdminContext, body: SettingsChange) -> SettingList:
-    """Changes settings, all of those named or none; answers with all of them."""
+    """Changes all of the given settings or none; returns all settings."""
     values = {one.key: one.value for one in body.settings}
     if len(values) < len(body.settings):
         raise Invalid("A setting is named twice.", param="settings", code="setting_repeated")
@@ -161,28 +108,20 @@ async def change_settings(context: AdminContext, body: SettingsChange) -> Settin
 
 
 async def list_tiers(context: AdminContext) -> TierList:
-    """The price list."""
-    return TierList([_view(tier) for tier in await context.services.platform.tiers(context.db)])
+    """All tiers, in the order of the price list."""
+    return TierList([to_view(tier) for tier in await context.services.platform.tiers(context.db)])
 
 
 async def create_tier(context: AdminContext, body: NewTierBody) -> OneTier:
-    """A new tier."""
+    """Creates a tier."""
     new = NewTier(**{name: getattr(body, name) for name in NewTierBody.model_fields})
-    return OneTier(_view(await context.services.platform.create_tier(context.db, context.actor, new)))
+    return OneTier(to_view(await context.services.platform.create_tier(context.db, context.actor, new)))
 
 
-async def update_tier(context: AdminContext, tier_name: TierName, body: TierChangeBody) -> OneTier:
-    """Changes a tier. A limit may not fall below what a workspace of this tier uses."""
+async def update_tier(context: AdminContext, tier_name: Slug, body: TierChangeBody) -> OneTier:
+    """Changes a tier. A limit cannot be lower than what a workspace of this tier uses."""
     change = TierChange({name: getattr(body, name) for name in body.model_fields_set})
-    return OneTier(_view(await context.services.platform.update_tier(context.db, context.actor, tier_name, change)))
-
-
-def _view(tier: Tier) -> TierView:
-    return TierView(
-        tier.tier_name, tier.display_name, tier.monthly_fee, tier.included_minutes, tier.price_per_minute,
-        tier.max_agents, tier.max_members, tier.max_phone_numbers, tier.max_concurrent_calls, tier.features,
-        tier.is_available, tier.position, tier.stripe_price_id,
-    )  # fmt: skip
+    return OneTier(to_view(await context.services.platform.update_tier(context.db, context.actor, tier_name, change)))
 
 
 ROUTES = (

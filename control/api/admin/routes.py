@@ -1,4 +1,4 @@
-"""All routes of the admin API: each noun's lines, put together."""
+"""All routes of the admin API."""
 
 from control.api.admin import auth, calls, config, dashboard, logs, templates, users, workspaces
 from control.http.route import Route

@@ -1,1 +1,1 @@
-"""What customers' programs and the client portal call."""
+"""The client API: called by customers' programs and the client portal."""

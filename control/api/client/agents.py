@@ -1,4 +1,4 @@
-"""Voice agents, for the members of their workspace."""
+"""Routes of voice agents, for the members of their workspace."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -7,21 +7,21 @@ from msgspec import UNSET
 from pydantic import Field, StringConstraints
 
 from control.agents.config import PLAIN, SCHEMA_ID, Provider, json_schema
-from control.agents.model import Draft, Edit, Status
-from control.api.client.agent_views import (
+from control.agents.model import AgentDraft, AgentEdit, Status
+from control.api.client.agents_views import (
     AgentAnswer,
     AgentList,
     StatusAnswer,
     VersionAnswer,
     VersionList,
-    agent_answer,
-    status_answer,
-    version_answer,
+    to_answer,
+    to_status_answer,
+    to_version_answer,
 )
 from control.http.access import OPEN, member
 from control.http.body import Body
 from control.http.context import Context, MemberContext
-from control.http.page import PageQuery
+from control.http.pagination import PageQuery
 from control.http.route import Route
 
 AGENTS = "/workspaces/{workspaceId}/agents"
@@ -30,73 +30,77 @@ AGENT = f"{AGENTS}/{{agentId}}"
 AgentName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=PLAIN)]
 ConfigPatch = Annotated[
     dict[str, Any],
-    Field(description=f"A part of an agent config (see {SCHEMA_ID}): objects are merged, null takes a field away."),
+    Field(description=f"A part of an agent config (see {SCHEMA_ID}): objects are merged, null removes a field."),
 ]
-OptionsPatch = Annotated[
-    dict[str, Any], Field(description="Options of the voice_provider; merged, null takes one away.")
-]
+OptionsPatch = Annotated[dict[str, Any], Field(description="Options of the voice_provider; merged, null removes one.")]
 VersionNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
 class AgentsQuery(PageQuery):
-    """Which agents."""
+    """Filters of the list."""
 
     status: Status | None = Field(None, description="Only those with this status.")
-    search: str | None = Field(None, min_length=1, max_length=200, pattern=PLAIN, description="A part of the name.")
+    search: str | None = Field(None, min_length=1, max_length=200, pattern=PLAIN, description="Part of the name.")
 
 
 class NewAgent(Body):
-    """What an agent is made of."""
+    """A new agent."""
 
     name: AgentName
-    template_id: UUID | None = Field(None, description="A public template; `config` is laid over its default_config.")
+    template_id: UUID | None = Field(None, description="A public template; `config` is merged into its default_config.")
     phone_number_id: UUID | None = Field(None, description="An active number of the workspace without an agent.")
     config: ConfigPatch = Field({})
-    voice_provider: Provider | None = Field(None, description="First choice among voices, before config.speech.tts.")
+    voice_provider: Provider | None = Field(
+        None, description="The voice provider tried first, before those of config.speech.tts."
+    )
     voice_config: OptionsPatch = Field({})
 
 
 class AgentChange(Body):
-    """What shall change; what is left out stays."""
+    """Changes; fields that are left out stay unchanged."""
 
-    name: AgentName = Field("", description="Its new name.")
+    name: AgentName = Field("", description="The new name.")
     config: ConfigPatch = Field({})
-    voice_provider: Provider | None = Field(None, description="null takes it away.")
+    voice_provider: Provider | None = Field(None, description="null removes it.")
     voice_config: OptionsPatch = Field({})
-    phone_number_id: UUID | None = Field(None, description="null takes the number away.")
-    expected_version: int | None = Field(None, ge=1, description="Refuse with 409 if another version is in force.")
+    phone_number_id: UUID | None = Field(None, description="null removes the number.")
+    expected_version: int | None = Field(None, ge=1, description="409 if the current version is another one.")
 
 
 class RestoreBody(Body):
-    """What is asked along with a restore."""
+    """Conditions of a restore."""
 
-    expected_version: int | None = Field(None, ge=1, description="Refuse with 409 if another version is in force.")
+    expected_version: int | None = Field(None, ge=1, description="409 if the current version is another one.")
 
 
 async def list_agents(context: MemberContext, query: AgentsQuery) -> AgentList:
     """The workspace's agents, newest first."""
-    agents, total = await context.services.agents.find(
-        context.db, context.workspace_id,
-        status=query.status, search=query.search, offset=query.offset, limit=query.limit,
-    )  # fmt: skip
+    agents, total = await context.services.agents.list_page(
+        context.db,
+        context.workspace_id,
+        status=query.status,
+        search=query.search,
+        offset=query.offset,
+        limit=query.limit,
+    )
     return AgentList(agents, total, query.page, query.limit)
 
 
 async def create_agent(context: MemberContext, body: NewAgent) -> AgentAnswer:
-    """Makes a draft, from a template or from a config alone."""
-    draft = Draft(**dict(body))
+    """Creates a draft, from a template or from a config alone."""
+    draft = AgentDraft(**dict(body))
     agent = await context.services.agents.create(context.db, context.workspace_id, context.actor, draft, context.now)
-    return agent_answer(agent)
+    return to_answer(agent)
 
 
 async def get_agent(context: MemberContext, agent_id: UUID) -> AgentAnswer:
-    """An agent with its whole config, its number and its figures."""
-    return agent_answer(await context.services.agents.get(context.db, context.workspace_id, agent_id))
+    """An agent with its whole config, its phone number and its figures."""
+    return to_answer(await context.services.agents.get(context.db, context.workspace_id, agent_id))
 
 
 async def update_agent(context: MemberContext, agent_id: UUID, body: AgentChange) -> AgentAnswer:
-    """Changes an agent; each change of name, config or voice makes a new version, in force from the next call on."""
-    edit = Edit(
+    """Changes an agent. Each change of name, config or voice creates a version for the calls from then on."""
+    edit = AgentEdit(
         body.name or None,
         body.config,
         body.voice_provider if "voice_provider" in body.model_fields_set else UNSET,
@@ -104,7 +108,7 @@ async def update_agent(context: MemberContext, agent_id: UUID, body: AgentChange
         body.phone_number_id if "phone_number_id" in body.model_fields_set else UNSET,
         body.expected_version,
     )
-    return agent_answer(
+    return to_answer(
         await context.services.agents.update(
             context.db, context.workspace_id, context.actor, agent_id, edit, context.now
         )
@@ -112,44 +116,46 @@ async def update_agent(context: MemberContext, agent_id: UUID, body: AgentChange
 
 
 async def delete_agent(context: MemberContext, agent_id: UUID) -> None:
-    """Deletes an agent that is not live, and frees its number."""
+    """Deletes an agent that is not live, and unassigns its phone number."""
     await context.services.agents.delete(context.db, context.workspace_id, context.actor, agent_id, context.now)
 
 
 async def activate_agent(context: MemberContext, agent_id: UUID) -> StatusAnswer:
-    """Makes an agent answer its number, if it really can; else tells everything that is in the way."""
+    """Makes an agent answer calls to its number. Refused with all the reasons why it cannot."""
     agents = context.services.agents
-    return status_answer(await agents.activate(context.db, context.workspace_id, context.actor, agent_id, context.now))
+    return to_status_answer(
+        await agents.activate(context.db, context.workspace_id, context.actor, agent_id, context.now)
+    )
 
 
 async def pause_agent(context: MemberContext, agent_id: UUID) -> StatusAnswer:
-    """Lets an agent answer no more calls; those under way go on."""
+    """Stops an agent from answering calls. Running calls continue."""
     agents = context.services.agents
-    return status_answer(await agents.pause(context.db, context.workspace_id, context.actor, agent_id, context.now))
+    return to_status_answer(await agents.pause(context.db, context.workspace_id, context.actor, agent_id, context.now))
 
 
 async def list_versions(context: MemberContext, agent_id: UUID, query: PageQuery) -> VersionList:
     """An agent's versions, newest first."""
-    versions, total = await context.services.agents.versions(
+    versions, total = await context.services.agents.list_versions(
         context.db, context.workspace_id, agent_id, offset=query.offset, limit=query.limit
     )
     return VersionList(versions, total, query.page, query.limit)
 
 
 async def get_version(context: MemberContext, agent_id: UUID, version: VersionNumber) -> VersionAnswer:
-    """An agent's version, as it was written."""
-    found = await context.services.agents.version(context.db, context.workspace_id, agent_id, version)
-    return version_answer(found)
+    """A version of an agent."""
+    found = await context.services.agents.get_version(context.db, context.workspace_id, agent_id, version)
+    return to_version_answer(found)
 
 
 async def restore_version(
     context: MemberContext, agent_id: UUID, version: VersionNumber, body: RestoreBody
 ) -> AgentAnswer:
-    """Makes a new version with the content of an old one."""
+    """Creates a new version with the content of an old one."""
     agent = await context.services.agents.restore(
         context.db, context.workspace_id, context.actor, agent_id, version, body.expected_version, context.now
     )
-    return agent_answer(agent)
+    return to_answer(agent)
 
 
 async def agent_schema(context: Context) -> dict[str, Any]:
@@ -169,7 +175,11 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{AGENT}/versions", list_versions, member("viewer"), beyond_spec=True),
     Route("GET", f"{AGENT}/versions/{{version}}", get_version, member("viewer"), beyond_spec=True),
     Route(
-        "POST", f"{AGENT}/versions/{{version}}/restore", restore_version, member("member"),
-        idempotent=True, beyond_spec=True,
+        "POST",
+        f"{AGENT}/versions/{{version}}/restore",
+        restore_version,
+        member("member"),
+        idempotent=True,
+        beyond_spec=True,
     ),
-)  # fmt: skip
+)

@@ -1,8 +1,7 @@
-"""Phone calls, for the members of their workspace."""
+"""Routes of phone calls, for the members of their workspace."""
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 from uuid import UUID
@@ -10,181 +9,177 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from control.api.client.agents import AGENT
-from control.api.client.call_views import (
+from control.api.client.calls_views import (
     CallAnswer,
     CallList,
+    Done,
     Events,
-    LiveCalls,
+    LiveCallList,
+    Placed,
+    TestPlaced,
     Transcription,
-    call_answer,
-    call_row,
-    live_call,
-    transcription,
+    to_answer,
+    to_live,
+    to_row,
+    to_transcription,
 )
-from control.calls.handover import Handover, NotLive
-from control.calls.joining import stretch
-from control.calls.listed import Filter
+from control.calls.media_assignment import CallNotLive, MediaAssignment
 from control.calls.model import Direction
+from control.calls.record_model import CallFilter
+from control.calls.recording_join import read_range
 from control.http.access import member
-from control.http.after import After
+from control.http.after_commit import AfterCommit
 from control.http.body import Body
 from control.http.context import MemberContext
-from control.http.file import FileAnswer
-from control.http.page import Moment, PageQuery, Query
+from control.http.file_response import FileResponse
+from control.http.pagination import PageQuery, Query, UtcDatetime
 from control.http.route import Route
-from control.platform.audit import Change, record
-from shared.bus.client import BusAway
-from shared.bus.commands import DONE, Command, EndCall, SayWords, TransferCall
-from shared.errors import Conflict, Missing, Unavailable
-from shared.events import Status
-from shared.storage import NoObject, Storage, StorageAway
+from control.platform.audit import Change, record_change
+from shared.bus.client import BusUnavailable
+from shared.bus.commands import DONE, Command, EndCall, SayText, TransferCall
+from shared.errors import Conflict, NotFound, Unavailable
+from shared.events import CallStatus
+from shared.storage import ObjectNotFound, Storage, StorageUnavailable
 
 CALLS = "/workspaces/{workspaceId}/calls"
 CALL = f"{CALLS}/{{callId}}"
-# How long a media node may take to do what it is told, and a link to a recording is good for; seconds.
-COMMAND_S = 2.0
-LINK_S = 300
-STORAGE_S = 5.0
-MOST_EVENTS = 5_000
+# Seconds that a media node may take for a command, and that a link to a recording is valid for.
+COMMAND_TIMEOUT_S = 2.0
+LINK_VALID_S = 300
+STORAGE_TIMEOUT_S = 5.0
+MAX_EVENTS = 5_000
 
 PhoneNumber = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$", max_length=16)]
-Spoken = Annotated[
+SpokenText = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1_000, pattern=r"^[^\u0000]*$")
 ]
 
 
 class CallsQuery(PageQuery):
-    """Which calls."""
+    """Filters of the list."""
 
-    agent_id: UUID | None = Field(None, description="Only this agent's.")
-    status: Status | None = Field(None, description="Only those with this status.")
-    direction: Direction | None = Field(None, description="Only inbound or outbound ones.")
-    since: Moment | None = Field(None, alias="from", description="Made from this moment on.")
-    until: Moment | None = Field(None, alias="to", description="Made before this moment.")
+    agent_id: UUID | None = Field(None, description="Only calls of this agent.")
+    status: CallStatus | None = Field(None, description="Only those with this status.")
+    direction: Direction | None = Field(None, description="Only inbound or only outbound calls.")
+    since: UtcDatetime | None = Field(None, alias="from", description="Only calls created at or after this time.")
+    until: UtcDatetime | None = Field(None, alias="to", description="Only calls created before this time.")
     carrier_call_id: str | None = Field(
-        None, min_length=1, max_length=200, pattern=r"^[^\u0000]*$", description="The one with this id at its carrier."
+        None,
+        min_length=1,
+        max_length=200,
+        pattern=r"^[^\u0000]*$",
+        description="Only the call with this id at its carrier.",
     )
 
 
 class EventsQuery(Query):
-    """Which events."""
+    """Filters of the list."""
 
-    after_seq: int = Field(-1, ge=-1, le=2**31 - 1, description="Only those with a higher number.")
-    limit: int = Field(MOST_EVENTS, ge=1, le=MOST_EVENTS, description="How many at most.")
+    after_seq: int = Field(-1, ge=-1, le=2**31 - 1, description="Only events with a higher sequence number.")
+    limit: int = Field(MAX_EVENTS, ge=1, le=MAX_EVENTS, description="The most that are returned.")
 
 
 class OutboundCall(Body):
-    """Whom an agent shall call."""
+    """The agent and the number that it calls."""
 
     agent_id: UUID
     phone_number_to_call: PhoneNumber = Field(description="E.164.")
 
 
 class TestCall(Body):
-    """Whom the agent shall call."""
+    """The number that the agent calls."""
 
     phone_number_to_call: PhoneNumber = Field(description="E.164.")
 
 
 class Ending(Body):
-    """How the call is to end."""
+    """How the call ends."""
 
     polite: bool = Field(True, description="The agent says goodbye first.")
 
 
 class Saying(Body):
-    """What the agent is to say."""
+    """What the agent says."""
 
-    text: Spoken
+    text: SpokenText
 
 
-class Transfer(Body):
-    """Whom the caller is put through to."""
+class TransferBody(Body):
+    """The number that the caller is transferred to."""
 
     number: PhoneNumber = Field(description="E.164.")
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """An outbound call that is dialled soon; its status tells the rest."""
-
-    call_id: UUID
-
-
-@dataclass(frozen=True, slots=True)
-class TestPlaced:
-    """A test call that is dialled soon; a call like any other, but not counted."""
-
-    test_call_id: UUID
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """It was done."""
-
-    outcome: str
-
-
 async def list_calls(context: MemberContext, query: CallsQuery) -> CallList:
     """The workspace's calls, newest first."""
-    wanted = Filter(
-        context.workspace_id, query.agent_id, query.status, query.direction, query.carrier_call_id,
-        query.since, query.until,
-    )  # fmt: skip
+    wanted = CallFilter(
+        workspace_id=context.workspace_id,
+        agent_id=query.agent_id,
+        status=query.status,
+        direction=query.direction,
+        carrier_call_id=query.carrier_call_id,
+        since=query.since,
+        until=query.until,
+    )
     records = context.services.calls.records
-    calls, total = await records.page(context.db, wanted, offset=query.offset, limit=query.limit)
-    return CallList([call_row(call) for call in calls], total, query.page, query.limit)
+    calls, total = await records.list_page(context.db, wanted, offset=query.offset, limit=query.limit)
+    return CallList([to_row(call) for call in calls], total, query.page, query.limit)
 
 
-async def list_live(context: MemberContext) -> LiveCalls:
-    """The workspace's calls that are not over."""
-    calls = await context.services.calls.records.live(context.db, context.workspace_id)
-    return LiveCalls([live_call(call, context.now) for call in calls])
+async def list_live(context: MemberContext) -> LiveCallList:
+    """The workspace's calls that have not ended."""
+    calls = await context.services.calls.records.list_open(context.db, context.workspace_id)
+    return LiveCallList([to_live(call, context.now) for call in calls])
 
 
 async def get_call(context: MemberContext, call_id: UUID) -> CallAnswer:
-    """A call in full: its turns with their latency, what it consumed, where it was interrupted."""
+    """A call with all its data: turns with their latency, usage, interruptions."""
     call = await context.services.calls.records.get(context.db, context.workspace_id, call_id)
-    return call_answer(call, f"/workspaces/{context.workspace_id}/calls/{call_id}/recording")
+    return to_answer(call, f"/workspaces/{context.workspace_id}/calls/{call_id}/recording")
 
 
-async def get_recording(context: MemberContext, call_id: UUID) -> After[FileAnswer]:
-    """The call's recording, caller left and agent right."""
+async def get_recording(context: MemberContext, call_id: UUID) -> AfterCommit[FileResponse]:
+    """The call's recording: the caller on the left channel, the agent on the right one."""
     call = await context.services.calls.records.find(context.db, context.workspace_id, call_id)
     key = call.recording_key
     if key is None:
-        raise Missing("This call has no recording.", code="no_recording")
-    return After(partial(_recording, context.services.storage, key, f"{call_id}.{key.rpartition('.')[2]}"))
+        raise NotFound("This call has no recording.", code="no_recording")
+    return AfterCommit(partial(_recording, context.services.storage, key, f"{call_id}.{key.rpartition('.')[2]}"))
 
 
 async def get_transcription(context: MemberContext, call_id: UUID) -> Transcription:
-    """What was heard on both sides."""
-    text, words = await context.services.calls.records.words(context.db, context.workspace_id, call_id)
-    return transcription(text, words)
+    """What was heard from both sides."""
+    text, words = await context.services.calls.records.get_transcription(context.db, context.workspace_id, call_id)
+    return to_transcription(text, words)
 
 
 async def list_events(context: MemberContext, call_id: UUID, query: EventsQuery) -> Events:
-    """All that media told of the call, in order."""
+    """All events of the call, in order."""
     return Events(
-        await context.services.calls.records.events(
+        await context.services.calls.records.list_events(
             context.db, context.workspace_id, call_id, after_seq=query.after_seq, most=query.limit
         )
     )
 
 
 async def place_call(context: MemberContext, body: OutboundCall) -> Placed:
-    """Has a live agent call somebody."""
+    """Makes a live agent call a number."""
     calls = context.services.calls
     return Placed(
         await calls.place(
-            context.db, context.workspace_id, context.actor, body.agent_id, body.phone_number_to_call, False,
+            context.db,
+            context.workspace_id,
+            context.actor,
+            body.agent_id,
+            body.phone_number_to_call,
+            False,
             context.now,
         )
-    )  # fmt: skip
+    )
 
 
 async def place_test(context: MemberContext, agent_id: UUID, body: TestCall) -> TestPlaced:
-    """Has an agent, live or not, call somebody to be tried out; such a call is not charged."""
+    """Makes an agent, live or not, call a number as a test. A test call is not charged."""
     calls = context.services.calls
     return TestPlaced(
         await calls.place(
@@ -193,36 +188,36 @@ async def place_test(context: MemberContext, agent_id: UUID, body: TestCall) -> 
     )
 
 
-async def end_call(context: MemberContext, call_id: UUID, body: Ending) -> After[Done]:
+async def end_call(context: MemberContext, call_id: UUID, body: Ending) -> AfterCommit[Done]:
     """Ends a running call."""
     return await _command(context, call_id, "call.end", EndCall("admin", body.polite))
 
 
-async def say_words(context: MemberContext, call_id: UUID, body: Saying) -> After[Done]:
-    """Has the agent say something as soon as it is its turn."""
-    return await _command(context, call_id, "call.say", SayWords(body.text))
+async def say_words(context: MemberContext, call_id: UUID, body: Saying) -> AfterCommit[Done]:
+    """Makes the agent say a text as soon as it is its turn."""
+    return await _command(context, call_id, "call.say", SayText(body.text))
 
 
-async def transfer_call(context: MemberContext, call_id: UUID, body: Transfer) -> After[Done]:
-    """Puts the caller of a running call through to somebody else."""
-    number = await context.services.calls.transferable(context.db, context.workspace_id, body.number)
+async def transfer_call(context: MemberContext, call_id: UUID, body: TransferBody) -> AfterCommit[Done]:
+    """Transfers the caller of a running call to another number."""
+    number = await context.services.calls.require_transferable(context.db, context.workspace_id, body.number)
     return await _command(context, call_id, "call.transfer", TransferCall(number))
 
 
-async def _command(context: MemberContext, call_id: UUID, action: str, command: Command) -> After[Done]:
-    """Noted in the audit log, whatever comes of it. Raises Missing."""
+async def _command(context: MemberContext, call_id: UUID, action: str, command: Command) -> AfterCommit[Done]:
+    """Recorded in the audit log whatever the outcome. Raises NotFound."""
     await context.services.calls.records.find(context.db, context.workspace_id, call_id)
-    await record(context.db, context.actor, Change(action, "call", str(call_id), context.workspace_id))
-    return After(partial(_carry_out, context.services.handover, call_id, command))
+    await record_change(context.db, context.actor, Change(action, "call", str(call_id), context.workspace_id))
+    return AfterCommit(partial(_send_command, context.services.media_assignment, call_id, command))
 
 
-async def _carry_out(handover: Handover, call_id: UUID, command: Command) -> Done:
+async def _send_command(media_assignment: MediaAssignment, call_id: UUID, command: Command) -> Done:
     """Raises Conflict (codes call_not_live, command_refused), Unavailable (bus_away, no_answer)."""
     try:
-        outcome = await handover.command(call_id, command, COMMAND_S)
-    except NotLive:
+        outcome = await media_assignment.send_command(call_id, command, COMMAND_TIMEOUT_S)
+    except CallNotLive:
         raise Conflict("This call is not running.", code="call_not_live") from None
-    except BusAway:
+    except BusUnavailable:
         raise Unavailable("Running calls cannot be reached. Try again in a moment.", code="bus_away") from None
     if outcome is None:
         raise Unavailable("The call did not answer in time; it may do so yet.", code="no_answer")
@@ -231,20 +226,20 @@ async def _carry_out(handover: Handover, call_id: UUID, command: Command) -> Don
     return Done(outcome)
 
 
-async def _recording(storage: Storage, key: str, name: str) -> FileAnswer:
-    """A link to it where storage makes some, else what it takes to read it here. Raises Missing, Unavailable."""
+async def _recording(storage: Storage, key: str, name: str) -> FileResponse:
+    """A link to the recording if the storage makes links, else its content. Raises NotFound, Unavailable."""
 
     def read(start: int, length: int) -> AsyncIterator[bytes]:
-        return stretch(storage, key, start, length)
+        return read_range(storage, key, start, length)
 
     kind = "audio/mpeg" if key.endswith(".mp3") else "audio/wav"
     try:
-        async with asyncio.timeout(STORAGE_S):
-            link = await storage.link(key, LINK_S)
-            return FileAnswer(name, kind, 0 if link else await storage.size(key), read, link or "")
-    except NoObject:
-        raise Missing("This call's recording is not there any more.", code="no_recording") from None
-    except (StorageAway, TimeoutError):
+        async with asyncio.timeout(STORAGE_TIMEOUT_S):
+            link = await storage.link(key, LINK_VALID_S)
+            return FileResponse(name, kind, 0 if link else await storage.size(key), read, link or "")
+    except ObjectNotFound:
+        raise NotFound("This call's recording is not there any more.", code="no_recording") from None
+    except (StorageUnavailable, TimeoutError):
         raise Unavailable("Recordings cannot be reached. Try again in a moment.", code="storage_away") from None
 
 

@@ -1,16 +1,15 @@
-"""The members of a workspace."""
+"""Routes of a workspace's members."""
 
-from dataclasses import dataclass
 from uuid import UUID
 
 from control.accounts.addresses import Address
-from control.api.client.invitations import InvitationAnswer, invitation_answer
+from control.api.client.invitations_views import InvitationAnswer, to_invitation_answer
+from control.api.client.members_views import MemberAnswer, MemberList
 from control.http.access import member
 from control.http.body import Body
 from control.http.context import MemberContext
-from control.http.page import PageQuery
-from control.http.route import Limit, Route
-from control.workspaces.model import Member
+from control.http.pagination import PageQuery
+from control.http.route import RateLimit, Route
 from control.workspaces.roles import Role
 
 MEMBERS = "/workspaces/{workspaceId}/members"
@@ -18,37 +17,20 @@ MEMBER = f"{MEMBERS}/{{userId}}"
 
 
 class NewMember(Body):
-    """Who is invited, and as what."""
+    """The email address and role of an invitation."""
 
     email: Address
     role: Role
 
 
 class RoleChange(Body):
-    """What a member shall be."""
+    """The member's new role."""
 
     role: Role
 
 
-@dataclass(frozen=True, slots=True)
-class MemberList:
-    """A page of members, in the order in which they came."""
-
-    members: list[Member]
-    total: int
-    page: int
-    limit: int
-
-
-@dataclass(frozen=True, slots=True)
-class MemberAnswer:
-    """A member."""
-
-    member: Member
-
-
 async def list_members(context: MemberContext, query: PageQuery) -> MemberList:
-    """Who belongs to the workspace."""
+    """The workspace's members."""
     members, total = await context.services.workspaces.members.page(
         context.db, context.workspace_id, offset=query.offset, limit=query.limit
     )
@@ -56,15 +38,15 @@ async def list_members(context: MemberContext, query: PageQuery) -> MemberList:
 
 
 async def invite_member(context: MemberContext, body: NewMember) -> InvitationAnswer:
-    """Sends an invitation by e-mail. Inviting an address again renews its invitation; the older letter is void."""
+    """Sends an invitation by email. Inviting an address again renews it; the older link becomes invalid."""
     invitation = await context.services.workspaces.invitations.invite(
         context.db, context.actor, context.workspace_id, body.email, body.role, context.now
     )
-    return invitation_answer(invitation, context.now)
+    return to_invitation_answer(invitation, context.now)
 
 
 async def change_member(context: MemberContext, user_id: UUID, body: RoleChange) -> MemberAnswer:
-    """Gives a member another role. Only owners make or change owners, and one of them has to stay."""
+    """Changes a member's role. Only owners can appoint or change owners. The last owner stays an owner."""
     changed = await context.services.workspaces.members.change_role(
         context.db, context.actor, context.workspace_id, user_id, body.role, context.now
     )
@@ -72,7 +54,7 @@ async def change_member(context: MemberContext, user_id: UUID, body: RoleChange)
 
 
 async def remove_member(context: MemberContext, user_id: UUID) -> None:
-    """Removes a member; anybody may leave by their own id, but for the last owner."""
+    """Removes a member. Everybody can remove themselves, except the last owner."""
     members = context.services.workspaces.members
     await members.remove(context.db, context.actor, context.workspace_id, user_id, context.now)
 
@@ -80,7 +62,13 @@ async def remove_member(context: MemberContext, user_id: UUID) -> None:
 ROUTES: tuple[Route, ...] = (
     Route("GET", MEMBERS, list_members, member("viewer")),
     Route(
-        "POST", MEMBERS, invite_member, member("admin"), status=201, idempotent=True, limit=Limit("invite", 100, 3600)
+        "POST",
+        MEMBERS,
+        invite_member,
+        member("admin"),
+        status=201,
+        idempotent=True,
+        limit=RateLimit("invite", 100, 3600),
     ),
     Route("PUT", MEMBER, change_member, member("admin")),
     Route("DELETE", MEMBER, remove_member, member("viewer")),

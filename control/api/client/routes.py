@@ -1,4 +1,4 @@
-"""All routes of the client API: each noun's lines, put together."""
+"""All routes of the client API."""
 
 from control.api.client import agents, auth, calls, invitations, members, numbers, templates, workspaces
 from control.http.route import Route

@@ -1,14 +1,14 @@
-"""A stage per test, on the module's database."""
+"""The accounts platform, on the module's database."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.control.accounts.stage import Stage, stage
+from tests.control.accounts.accounts_platform import AccountsPlatform, open_accounts
 
 
 @pytest.fixture
-async def on(database_url: str) -> AsyncIterator[Stage]:
-    """With the usual policy."""
-    async with stage(database_url) as made:
-        yield made
+async def platform(database_url: str) -> AsyncIterator[AccountsPlatform]:
+    """With the default policy."""
+    async with open_accounts(database_url) as platform:
+        yield platform

@@ -1,4 +1,4 @@
-"""E-mail addresses in one spelling."""
+"""Normalisation of e-mail addresses."""
 
 import pytest
 from hypothesis import given
@@ -18,7 +18,7 @@ ADDRESS = TypeAdapter(Address)
         ("ada@bücher.example", "ada@xn--bcher-kva.example"),
     ],
 )
-def test_an_address_has_one_spelling(given_as: str, normal: str) -> None:
+def test_address_is_normalised(given_as: str, normal: str) -> None:
     assert ADDRESS.validate_python(given_as) == normal
     assert normal_address(normal) == normal
 
@@ -26,20 +26,20 @@ def test_an_address_has_one_spelling(given_as: str, normal: str) -> None:
 @pytest.mark.parametrize("text", ["", "ada", "ada@", "@example.com", "a b@example.com", "a@b@c.d", "ä@example.com",
                                   "Ada <ada@example.com>", "x" * 65 + "@example.com", "a\n@example.com",
     "root@localhost"])  # fmt: skip
-def test_what_is_no_address_is_refused(text: str) -> None:
+def test_invalid_address_is_refused(text: str) -> None:
     with pytest.raises(ValidationError):
         ADDRESS.validate_python(text)
 
 
 @pytest.mark.parametrize("part", ['"', "é", "a\u0301", "("])
-def test_a_text_of_a_megabyte_is_refused_unread(part: str) -> None:
+def test_megabyte_of_text_is_refused_unparsed(part: str) -> None:
     with pytest.raises(ValidationError) as refused:
         ADDRESS.validate_python(part * (1_000_000 // len(part)) + "@example.com")
     assert refused.value.errors()[0]["msg"] == "Value error, An address has 254 characters at most."
 
 
 @given(st.text(max_size=60))
-def test_anything_is_an_address_or_a_value_error(text: str) -> None:
+def test_any_text_is_an_address_or_a_value_error(text: str) -> None:
     try:
         found = normal_address(text)
     except ValueError:

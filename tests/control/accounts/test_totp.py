@@ -12,20 +12,20 @@ VECTORS = {59: "287082", 1_111_111_109: "081804", 1_234_567_890: "005924", 20_00
 
 
 @pytest.mark.parametrize(("moment", "expected"), VECTORS.items())
-def test_codes_are_those_of_the_standard(moment: int, expected: str) -> None:
+def test_codes_match_the_rfc_vectors(moment: int, expected: str) -> None:
     now = datetime.fromtimestamp(moment, UTC)
-    assert totp.code(SECRET, now) == expected
-    assert totp.step_of(SECRET, expected, now) == moment // 30
+    assert totp.code_at(SECRET, now) == expected
+    assert totp.find_step(SECRET, expected, now) == moment // 30
 
 
-def test_a_code_is_good_one_step_before_and_after() -> None:
+def test_code_is_valid_one_step_before_and_after() -> None:
     moment = 1_111_111_109
-    for offset, good in ((-60, False), (-30, True), (30, True), (60, False)):
-        found = totp.step_of(SECRET, VECTORS[moment], datetime.fromtimestamp(moment + offset, UTC))
-        assert (found is not None) == good
+    for offset, is_valid in ((-60, False), (-30, True), (30, True), (60, False)):
+        found = totp.find_step(SECRET, VECTORS[moment], datetime.fromtimestamp(moment + offset, UTC))
+        assert (found is not None) == is_valid
 
 
-def test_what_is_no_code_is_none() -> None:
+def test_invalid_text_is_no_code() -> None:
     now = datetime.fromtimestamp(59, UTC)
-    assert totp.step_of(SECRET, "", now) is None
-    assert totp.step_of(SECRET, "\uff12\uff18\uff17\uff10\uff18\uff12", now) is None
+    assert totp.find_step(SECRET, "", now) is None
+    assert totp.find_step(SECRET, "\uff12\uff18\uff17\uff10\uff18\uff12", now) is None

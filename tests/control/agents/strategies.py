@@ -1,11 +1,11 @@
-"""Agent configs of every shape that the schema allows, for properties."""
+"""Strategies for agent configs of every shape that the schema allows."""
 
 from typing import Any
 
 from hypothesis import strategies as st
 
-from control.agents.model import Content
-from control.agents.providers import KINDS, Offer
+from control.agents.model import AgentContent
+from control.agents.providers import KINDS, ProviderOffer
 
 NAMES = ("alpha", "beta", "gamma")
 OPTIONS = ("model", "voice_id", "speed")
@@ -22,7 +22,7 @@ options = st.dictionaries(
 
 
 def texts(most: int) -> st.SearchStrategy[str]:
-    """Anything that a database and a line take, placeholders among it."""
+    """Texts that can be stored and spoken, with placeholders."""
     plain = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=30)
     return st.lists(plain | st.sampled_from(["{business_name}", "{city}", "{{x}}", "{X}"]), max_size=6).map(
         lambda parts: "".join(parts)[:most]
@@ -75,12 +75,12 @@ configs: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     },
 )
 contents = st.builds(
-    Content, st.text("abc", min_size=1, max_size=200), configs, st.sampled_from([None, *NAMES]), options
+    AgentContent, st.text("abc", min_size=1, max_size=200), configs, st.sampled_from([None, *NAMES]), options
 )
 
 
-def offer(provider: str, **changed: Any) -> Offer:
-    """A provider that can do everything, without a key of anybody."""
+def offer(provider: str, **changed: Any) -> ProviderOffer:
+    """A provider of all kinds that needs no key."""
     given: dict[str, Any] = {
         "kinds": KINDS,
         "is_enabled": True,
@@ -91,4 +91,4 @@ def offer(provider: str, **changed: Any) -> Offer:
         "options": {kind: OPTIONS for kind in KINDS},
         "platform_key": False,
     }
-    return Offer(provider, **{**given, **changed})
+    return ProviderOffer(provider, **{**given, **changed})

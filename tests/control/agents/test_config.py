@@ -1,4 +1,4 @@
-"""The config's bounds, and that the published JSON Schema tells the same."""
+"""The config's bounds, and that the published JSON Schema states the same."""
 
 from typing import Any
 
@@ -8,19 +8,19 @@ from hypothesis import given
 from pydantic import BaseModel, ValidationError
 
 from control.agents.config import AgentConfig, json_schema
-from control.agents.merge import merge
+from control.agents.merge import merge_patch
 from tests.control.agents.strategies import configs
 
 SCHEMA = jsonschema_rs.validator_for(json_schema())
 
 
 @given(configs)
-def test_what_the_schema_allows_is_taken_and_written_whole(config: dict[str, Any]) -> None:
+def test_valid_config_is_stored_whole(config: dict[str, Any]) -> None:
     assert SCHEMA.is_valid(config)
     written = AgentConfig.model_validate(config).model_dump()
     assert SCHEMA.is_valid(written)
     assert AgentConfig.model_validate(written).model_dump() == written
-    assert merge(written, config) == written
+    assert merge_patch(written, config) == written
 
 
 @pytest.mark.parametrize(
@@ -70,14 +70,14 @@ def test_what_the_schema_allows_is_taken_and_written_whole(config: dict[str, Any
     ],
     ids=str,
 )
-def test_what_is_out_of_bounds_is_refused_by_both(config: dict[str, Any]) -> None:
+def test_out_of_bounds_is_refused_by_schema_and_model(config: dict[str, Any]) -> None:
     assert not SCHEMA.is_valid(config)
     with pytest.raises(ValidationError):
         AgentConfig.model_validate(config)
 
 
 @pytest.mark.parametrize(
-    ("config", "told"),
+    ("config", "message"),
     [
         ({"recording": {"enabled": True}}, "needs consent"),
         ({"recording": {"enabled": True, "consent": "announced", "announcement": "  "}}, "announcement's text"),
@@ -94,20 +94,20 @@ def test_what_is_out_of_bounds_is_refused_by_both(config: dict[str, Any]) -> Non
         ({"fallback_number": "+12129761234"}, "Premium-rate"),
     ],
 )
-def test_what_a_schema_cannot_say_is_checked_on_top(config: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValidationError, match=told):
+def test_rules_beyond_the_schema_are_checked(config: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
         AgentConfig.model_validate(config)
 
 
 @pytest.mark.parametrize("literal", [float("nan"), float("inf")])
-def test_numbers_that_json_has_none_of_are_refused(literal: float) -> None:
+def test_nan_and_infinity_are_refused(literal: float) -> None:
     with pytest.raises(ValidationError):
         AgentConfig.model_validate({"limits": {"reply_s": literal}})
     with pytest.raises(ValidationError):
         AgentConfig.model_validate({"voices": {"a": {"speed": literal}}})
 
 
-def test_true_and_false_stay_what_they_are_among_numbers() -> None:
+def test_booleans_are_not_numbers() -> None:
     config = AgentConfig.model_validate({"voices": {"a": {"x": True, "y": 1, "z": 1.0}}})
     assert [type(value) for value in config.voices["a"].values()] == [bool, int, float]
 
@@ -126,6 +126,6 @@ def _models(model: type[BaseModel]) -> list[type[BaseModel]]:
     return found
 
 
-def test_the_schema_names_itself() -> None:
+def test_schema_has_its_id() -> None:
     assert json_schema()["$id"] == "/schemas/agent-config.json"
     assert json_schema()["$schema"].endswith("2020-12/schema")

@@ -1,8 +1,8 @@
-"""Which numbers are called."""
+"""Which numbers may be called."""
 
 import pytest
 
-from control.agents.destinations import country_of, destination, require_allowed
+from control.agents.destinations import country_of, parse_destination, require_allowed
 from shared.errors import Invalid
 
 
@@ -14,7 +14,7 @@ from shared.errors import Invalid
     ],
 )  # fmt: skip
 def test_ordinary_numbers(number: str, country: str) -> None:
-    assert destination(number) == (number, country)
+    assert parse_destination(number) == (number, country)
     assert country_of(number) == country
 
 
@@ -22,9 +22,9 @@ def test_ordinary_numbers(number: str, country: str) -> None:
     "number", ["", "2125550123", "+0123456789", "+1212555012", "+12125550123x", "+1999", "+99912345678",
                "+1 2125550123", "+12125550123;ext=1", "\u0661\u0662\u0663", "+4420794601"],
 )  # fmt: skip
-def test_what_is_no_number(number: str) -> None:
+def test_invalid_numbers_are_refused(number: str) -> None:
     with pytest.raises(Invalid) as raised:
-        destination(number)
+        parse_destination(number)
     assert (raised.value.code, raised.value.param) == ("number_invalid", "phone_number_to_call")
 
 
@@ -32,7 +32,7 @@ def test_what_is_no_number(number: str) -> None:
     "number",
     [
         "+19005551234",  # premium rate, US
-        "+19005550100",  # the same, although it looks like fiction
+        "+19005550100",  # the same, although it looks like a reserved one
         "+12129761234",  # North America's premium exchange
         "+14169761234",
         "+15559761234",
@@ -45,16 +45,16 @@ def test_what_is_no_number(number: str) -> None:
         "+881612345678",  # Globalstar, Iridium
         "+882161234567",  # international networks
         "+979123456789",  # international premium rate
-        "+80012345678",  # international freephone: nobody's country
+        "+80012345678",  # international freephone: no country
     ],
 )
-def test_dear_and_satellite_numbers(number: str) -> None:
+def test_premium_and_satellite_numbers_are_refused(number: str) -> None:
     with pytest.raises(Invalid) as raised:
-        destination(number)
+        parse_destination(number)
     assert raised.value.code in ("number_refused", "number_invalid")
 
 
-def test_countries() -> None:
+def test_allowed_countries() -> None:
     require_allowed("US", [], [])
     require_allowed("CA", [], [])
     require_allowed("DE", ["DE"], [])

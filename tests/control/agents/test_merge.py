@@ -1,4 +1,4 @@
-"""Merge Patch: the examples of its RFC that fit objects, and its laws."""
+"""Merge Patch: the RFC's examples for objects, and its properties."""
 
 import copy
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.agents.merge import merge
+from control.agents.merge import merge_patch
 
 names = st.sampled_from(["a", "b", "c"])
 leaves = st.none() | st.booleans() | st.integers() | st.text("xy", max_size=2) | st.lists(st.integers(), max_size=2)
@@ -16,7 +16,7 @@ objects = st.dictionaries(names, trees)
 
 
 @pytest.mark.parametrize(
-    ("base", "over", "merged"),
+    ("base", "patch", "merged"),
     [
         ({"a": "b"}, {"a": "c"}, {"a": "c"}),
         ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),
@@ -30,35 +30,33 @@ objects = st.dictionaries(names, trees)
         ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
     ],
 )
-def test_the_examples_of_rfc_7396(base: dict[str, Any], over: dict[str, Any], merged: dict[str, Any]) -> None:
-    assert merge(base, over) == merged
+def test_the_examples_of_rfc_7396(base: dict[str, Any], patch: dict[str, Any], merged: dict[str, Any]) -> None:
+    assert merge_patch(base, patch) == merged
 
 
 @given(objects, objects)
-def test_both_sides_stay_as_they_are_and_a_second_time_changes_nothing(
-    base: dict[str, Any], over: dict[str, Any]
-) -> None:
-    kept = copy.deepcopy((base, over))
-    once = merge(base, over)
-    assert (base, over) == kept
-    assert merge(once, over) == once
+def test_merge_is_pure_and_idempotent(base: dict[str, Any], patch: dict[str, Any]) -> None:
+    before = copy.deepcopy((base, patch))
+    merged = merge_patch(base, patch)
+    assert (base, patch) == before
+    assert merge_patch(merged, patch) == merged
 
 
 @given(objects, objects)
-def test_each_field_comes_from_the_one_or_the_other(base: dict[str, Any], over: dict[str, Any]) -> None:
-    merged = merge(base, over)
-    assert merged.keys() == (base.keys() | over.keys()) - {name for name, value in over.items() if value is None}
+def test_each_merged_field_comes_from_one_side(base: dict[str, Any], patch: dict[str, Any]) -> None:
+    merged = merge_patch(base, patch)
+    assert merged.keys() == (base.keys() | patch.keys()) - {name for name, value in patch.items() if value is None}
     for name, value in merged.items():
-        if name not in over:
+        if name not in patch:
             assert value == base[name]
         elif not isinstance(value, dict):
-            assert value == over[name]
+            assert value == patch[name]
 
 
 @given(objects)
-def test_an_object_laid_over_nothing_is_itself_without_its_nulls(over: dict[str, Any]) -> None:
-    assert merge({}, over) == _without_nulls(over)
-    assert merge(over, {}) == over
+def test_merge_into_nothing_drops_nulls(patch: dict[str, Any]) -> None:
+    assert merge_patch({}, patch) == _without_nulls(patch)
+    assert merge_patch(patch, {}) == patch
 
 
 def _without_nulls(value: Any) -> Any:

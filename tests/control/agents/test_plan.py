@@ -1,4 +1,4 @@
-"""Every config becomes a plan that media reads back, with nothing lost on the way."""
+"""Every config becomes a plan that media decodes without loss."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -8,43 +8,46 @@ import pytest
 from hypothesis import given
 
 from control.agents.config import AgentConfig
-from control.agents.facts import fill
-from control.agents.model import Content, Version
-from control.agents.plan import to_plan
-from control.agents.providers import KINDS, Offers
+from control.agents.facts import fill_placeholders
+from control.agents.model import AgentContent, AgentVersion
+from control.agents.plan import make_plan
+from control.agents.providers import KINDS, ProviderOffers
 from shared.plan import CallPlan, PlanError, decode_plan, encode_plan
 from tests.control.agents.strategies import NAMES, contents, offer
 
 WORKSPACE, AGENT = UUID(int=1), UUID(int=2)
-ALL = Offers([offer(name) for name in NAMES])
+ALL = ProviderOffers([offer(name) for name in NAMES])
 
 
-def version(content: Content) -> Version:
-    return Version(WORKSPACE, AGENT, 3, content, None, datetime(2026, 1, 1, tzinfo=UTC))
+def version(content: AgentContent) -> AgentVersion:
+    return AgentVersion(WORKSPACE, AGENT, 3, content, None, datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def plan_of(
-    config: dict[str, Any], offers: Offers = ALL, voice: str | None = None, voice_config: dict[str, Any] | None = None
+    config: dict[str, Any],
+    offers: ProviderOffers = ALL,
+    voice: str | None = None,
+    voice_config: dict[str, Any] | None = None,
 ) -> CallPlan:
-    return to_plan(version(Content("Desk", config, voice, voice_config or {})), offers)
+    return make_plan(version(AgentContent("Desk", config, voice, voice_config or {})), offers)
 
 
 @given(contents)
-def test_a_plan_survives_the_way_to_media(content: Content) -> None:
-    plan = to_plan(version(content), ALL, call_id="call-1")
+def test_plan_survives_encoding(content: AgentContent) -> None:
+    plan = make_plan(version(content), ALL, call_id="call-1")
     assert decode_plan(encode_plan(plan)) == plan
 
 
 @given(contents)
-def test_every_field_of_the_config_arrives(content: Content) -> None:
-    plan, config = to_plan(version(content), ALL, call_id="call-1"), AgentConfig.model_validate(content.config)
+def test_plan_has_every_field_of_the_config(content: AgentContent) -> None:
+    plan, config = make_plan(version(content), ALL, call_id="call-1"), AgentConfig.model_validate(content.config)
     recording = config.recording
     announcement = f"{recording.announcement} " if recording.consent == "announced" and recording.enabled else ""
-    assert plan.agent.greeting == fill(
+    assert plan.agent.greeting == fill_placeholders(
         (announcement + config.greeting).rstrip() if announcement else config.greeting, config.facts
     )
-    assert plan.agent.prompt == fill(config.prompt, config.facts)
-    assert plan.agent.goodbye == fill(config.goodbye, config.facts)
+    assert plan.agent.prompt == fill_placeholders(config.prompt, config.facts)
+    assert plan.agent.goodbye == fill_placeholders(config.goodbye, config.facts)
     assert (plan.agent.name, plan.agent.language) == (content.name, config.language)
     assert plan.agent.fallback_number == config.fallback_number
     for part in ("turn", "limits"):
@@ -56,8 +59,8 @@ def test_every_field_of_the_config_arrives(content: Content) -> None:
 
 
 @given(contents)
-def test_chains_keep_their_order_and_options_with_the_chosen_voice_before_all_others(content: Content) -> None:
-    plan, config = to_plan(version(content), ALL), AgentConfig.model_validate(content.config)
+def test_chains_keep_their_order_and_options_with_the_chosen_voice_before_all_others(content: AgentContent) -> None:
+    plan, config = make_plan(version(content), ALL), AgentConfig.model_validate(content.config)
     for kind in KINDS:
         named = [(choice.provider, choice.options) for choice in getattr(config.speech, kind)]
         got = [(choice.provider, choice.options) for choice in getattr(plan, kind)]
@@ -70,12 +73,12 @@ def test_chains_keep_their_order_and_options_with_the_chosen_voice_before_all_ot
         ]
 
 
-def test_a_field_that_the_plan_has_and_the_config_forgets_would_be_seen() -> None:
-    """Whoever adds a field to the plan must say where it comes from."""
+def test_plan_and_config_have_the_same_fields() -> None:
+    """A field that is added to the plan must be listed here or come from the config."""
     agent = {"name", "greeting", "prompt", "language", "goodbye", "fallback_number"}
     assert set(CallPlan.__struct_fields__) == {
         "agent", "stt", "llm", "tts", "turn", "limits", "tools", "recording", "call_id", "workspace_id", "agent_id",
-        "leg", "resume",  # of calls that go on after a loss: control/calls says them
+        "leg", "resume",  # of resumed calls: control/calls sets them
     }  # fmt: skip
     plan = plan_of({"turn": {}, "limits": {}})
     assert set(plan.agent.__struct_fields__) == agent
@@ -83,9 +86,9 @@ def test_a_field_that_the_plan_has_and_the_config_forgets_would_be_seen() -> Non
     assert set(plan.limits.__struct_fields__) == set(AgentConfig().limits.model_dump())
 
 
-def test_options_come_from_the_platform_the_voices_the_voice_config_and_the_choice_the_later_winning() -> None:
+def test_options_are_merged_in_order() -> None:
     platform = {"tts": {"model": "p", "speed": 1, "voice_id": "p", "style": "p"}, "llm": {"model": "gpt"}}
-    offers = Offers([offer("alpha", config=platform), offer("beta", config=platform)])
+    offers = ProviderOffers([offer("alpha", config=platform), offer("beta", config=platform)])
     config = {
         "voices": {"alpha": {"speed": 2, "voice_id": "v", "model": "v"}, "beta": {"voice_id": "b"}},
         "speech": {"tts": [{"provider": "beta"}, {"provider": "alpha", "options": {"model": "c"}}]},
@@ -98,38 +101,38 @@ def test_options_come_from_the_platform_the_voices_the_voice_config_and_the_choi
     assert plan.llm[0].options == {"model": "gpt"}
 
 
-def test_who_cannot_serve_is_left_out_and_a_chain_without_anybody_is_told() -> None:
-    offers = Offers([offer("alpha"), offer("beta", kinds=["stt", "tts"]), offer("gamma", is_enabled=False)])
+def test_unusable_providers_are_left_out_and_empty_chains_refused() -> None:
+    offers = ProviderOffers([offer("alpha"), offer("beta", kinds=["stt", "tts"]), offer("gamma", is_enabled=False)])
     plan = plan_of({"speech": {"tts": [{"provider": "gamma"}, {"provider": "beta"}]}}, offers)
     assert [choice.provider for choice in plan.tts] == ["beta"]
     with pytest.raises(PlanError, match="llm: no provider can serve; tts: no provider"):
         plan_of({"speech": {"llm": [{"provider": "beta"}], "tts": [{"provider": "gamma"}]}}, offers)
 
 
-def test_a_chain_holds_eight_with_the_voice_first() -> None:
-    offers = Offers([offer(f"v{n}") for n in range(12)])
+def test_chain_holds_eight_with_the_voice_first() -> None:
+    offers = ProviderOffers([offer(f"v{n}") for n in range(12)])
     plan = plan_of({}, offers, "v11")
     assert [choice.provider for choice in plan.tts] == ["v11", *(f"v{n}" for n in (0, 1, 10, 2, 3, 4, 5))]
     assert len(plan.stt) == 8
 
 
-def test_the_caller_is_told_of_the_recording_before_anything_else() -> None:
-    told = {"enabled": True, "consent": "announced", "announcement": "{firm} records calls."}
-    assert plan_of({"recording": told, "greeting": "Hello!", "facts": {"firm": "Acme"}}).agent.greeting == (
+def test_recording_is_announced_before_the_greeting() -> None:
+    announced = {"enabled": True, "consent": "announced", "announcement": "{firm} records calls."}
+    assert plan_of({"recording": announced, "greeting": "Hello!", "facts": {"firm": "Acme"}}).agent.greeting == (
         "Acme records calls. Hello!"
     )
-    assert plan_of({"recording": told, "facts": {"firm": "Acme"}}).agent.greeting == "Acme records calls."
-    otherwise = {"enabled": True, "consent": "given_otherwise", "statement": "Contract, 4."}
-    assert plan_of({"recording": otherwise, "greeting": "Hello!"}).agent.greeting == "Hello!"
-    assert plan_of({"recording": {**told, "enabled": False}, "greeting": "Hello!"}).agent.greeting == "Hello!"
+    assert plan_of({"recording": announced, "facts": {"firm": "Acme"}}).agent.greeting == "Acme records calls."
+    consent_given_otherwise = {"enabled": True, "consent": "given_otherwise", "statement": "Contract, 4."}
+    assert plan_of({"recording": consent_given_otherwise, "greeting": "Hello!"}).agent.greeting == "Hello!"
+    assert plan_of({"recording": {**announced, "enabled": False}, "greeting": "Hello!"}).agent.greeting == "Hello!"
 
 
 def test_the_longest_texts_fit() -> None:
-    told = {"enabled": True, "consent": "announced", "announcement": "a" * 500}
-    plan = plan_of({"recording": told, "greeting": "g" * 1_400, "goodbye": "b" * 400, "prompt": "p" * 30_000})
+    announced = {"enabled": True, "consent": "announced", "announcement": "a" * 500}
+    plan = plan_of({"recording": announced, "greeting": "g" * 1_400, "goodbye": "b" * 400, "prompt": "p" * 30_000})
     assert len(plan.agent.greeting) == 1_901
 
 
-def test_facts_that_make_a_text_too_long_are_told() -> None:
+def test_facts_that_make_a_text_too_long_are_refused() -> None:
     with pytest.raises(PlanError, match=r"agent\.greeting"):
         plan_of({"greeting": "{a}", "facts": {"a": "x" * 4_000}})

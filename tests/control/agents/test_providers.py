@@ -1,10 +1,10 @@
-"""Who could serve a call, and why not."""
+"""Which providers can serve a call, and why not."""
 
 from typing import Any
 
 import pytest
 
-from control.agents.providers import Offers
+from control.agents.providers import ProviderOffers
 from tests.control.agents.strategies import offer
 
 
@@ -24,22 +24,22 @@ from tests.control.agents.strategies import offer
     ],
 )
 def test_why_a_provider_cannot_serve(changed: dict[str, Any], fault: str) -> None:
-    assert Offers([offer("acme", **changed)]).fault("acme", "tts") == fault
+    assert ProviderOffers([offer("acme", **changed)]).find_fault("acme", "tts") == fault
 
 
-def test_a_provider_that_is_not_there_cannot_serve() -> None:
-    assert Offers([]).fault("acme", "llm") == "there is no llm provider 'acme'"
+def test_unknown_provider_cannot_serve() -> None:
+    assert ProviderOffers([]).find_fault("acme", "llm") == "there is no llm provider 'acme'"
 
 
-def test_defaults_go_by_priority_then_name_and_leave_out_whoever_cannot_serve() -> None:
-    offers = Offers([
+def test_defaults_are_ordered_by_priority_and_name_and_usable() -> None:
+    offers = ProviderOffers([
         offer("late", priority=200), offer("b"), offer("a"),
         offer("off", is_enabled=False), offer("ear", kinds=["stt"]),
     ])  # fmt: skip
     assert offers.defaults("llm") == ["a", "b", "late"]
 
 
-def test_a_stand_in_is_never_a_default_even_where_it_is_allowed() -> None:
-    offers = Offers([offer("standin", for_tests=True)], standins=True)
-    assert offers.fault("standin", "stt") == ""
+def test_stand_in_is_never_a_default() -> None:
+    offers = ProviderOffers([offer("standin", for_tests=True)], standins=True)
+    assert offers.find_fault("standin", "stt") == ""
     assert offers.defaults("stt") == []

@@ -1,4 +1,4 @@
-"""Two requests at once: versions, names, numbers and limits hold all the same."""
+"""Concurrent requests: versions, names, numbers and limits hold."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -9,38 +9,42 @@ from uuid import UUID
 import asyncpg  # type: ignore[import-untyped]
 import pytest
 
-from control.agents.model import Agent, Edit
+from control.agents.model import AgentEdit, VoiceAgent
 from control.db.pool import Connection, Pool
-from control.http.context import Services
+from control.services import Services
 from shared.errors import Problem
-from tests.control.agents.conftest import NOW, Scene, acting, make_scene
+from tests.control.agents.conftest import NOW, AgentsWorkspace, acting, make_workspace
 
 AT_ONCE = 6
 ROUNDS = 20
 
 
-async def in_scene(pool: Pool, scene: Scene, work: Callable[[Scene], Awaitable[Any]]) -> Any:
-    """Something done in a transaction of its own."""
-    async with acting(pool, scene) as db:
-        return await work(replace(scene, db=db))
+async def in_transaction(
+    pool: Pool, workspace: AgentsWorkspace, action: Callable[[AgentsWorkspace], Awaitable[Any]]
+) -> Any:
+    """Runs work in a transaction of its own."""
+    async with acting(pool, workspace) as db:
+        return await action(replace(workspace, db=db))
 
 
-# Of the whole server: nobody else uses it meanwhile. pg_stat_activity would be as at the transaction's first look.
+# Counts locks of the whole server, which only this test uses. pg_stat_activity would be a snapshot within a transaction.
 WAITING = "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted"
 
 
 class Gate:
-    """Holds requests at the same point until all have come as far as they can: a lock on the table that they need."""
+    """Locks a table so that concurrent requests all wait for it, then lets them run at the same time."""
 
-    def __init__(self, owner: asyncpg.Connection, pool: Pool, scene: Scene) -> None:
-        self._owner, self._pool, self._scene = owner, pool, scene
+    def __init__(self, owner: asyncpg.Connection, pool: Pool, workspace: AgentsWorkspace) -> None:
+        self._owner, self._pool, self._workspace = owner, pool, workspace
 
-    async def at_once(self, table: str, *works: Callable[[Scene], Awaitable[Any]]) -> tuple[list[Any], list[Problem]]:
-        """All of it, each in a transaction of its own; nobody writes into `table` before the others are under way.
-        What came of it, and what was refused."""
+    async def run_together(
+        self, table: str, *actions: Callable[[AgentsWorkspace], Awaitable[Any]]
+    ) -> tuple[list[Any], list[Problem]]:
+        """Runs each in a transaction of its own; none writes to `table` before all of them wait. Returns the results
+        and the refusals."""
         async with self._owner.transaction():
             await self._owner.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
-            tasks = [asyncio.create_task(in_scene(self._pool, self._scene, work)) for work in works]
+            tasks = [asyncio.create_task(in_transaction(self._pool, self._workspace, action)) for action in actions]
             async with asyncio.timeout(30):
                 waiting = 0
                 while waiting + sum(task.done() for task in tasks) < len(tasks):
@@ -54,40 +58,44 @@ class Gate:
 
 
 @pytest.fixture
-async def scene(pool: Pool, services: Services) -> Scene:
-    """A committed workspace, whose own connection was given back: for `in_scene`."""
+async def workspace(pool: Pool, services: Services) -> AgentsWorkspace:
+    """A committed workspace without a connection, for `in_transaction`."""
     async with pool.transaction() as db:
-        return await make_scene(db, services)
+        return await make_workspace(db, services)
 
 
 @pytest.fixture
-async def gate(fresh_database_url: str, pool: Pool, scene: Scene) -> AsyncIterator[Gate]:
-    """Held by the database's owner."""
+async def gate(fresh_database_url: str, pool: Pool, workspace: AgentsWorkspace) -> AsyncIterator[Gate]:
+    """A gate whose lock the database's owner holds."""
     owner = await asyncpg.connect(fresh_database_url)
-    yield Gate(owner, pool, scene)
+    yield Gate(owner, pool, workspace)
     await owner.close()
 
 
-def editing(agent_id: Any, **edit: Any) -> Callable[[Scene], Awaitable[Agent]]:
-    async def work(scene: Scene) -> Agent:
-        agents = scene.services.agents
-        return await agents.update(scene.db, scene.workspace_id, scene.actor, agent_id, Edit(**edit), NOW)
+def edit_agent(agent_id: Any, **edit: Any) -> Callable[[AgentsWorkspace], Awaitable[VoiceAgent]]:
+    async def action(workspace: AgentsWorkspace) -> VoiceAgent:
+        agents = workspace.services.agents
+        return await agents.update(
+            workspace.db, workspace.workspace_id, workspace.actor, agent_id, AgentEdit(**edit), NOW
+        )
 
-    return work
-
-
-def making(name: str, number: UUID | None = None) -> Callable[[Scene], Awaitable[Agent]]:
-    async def work(scene: Scene) -> Agent:
-        return await scene.agent(name, phone_number_id=number)
-
-    return work
+    return action
 
 
-def activating(agent_id: UUID) -> Callable[[Scene], Awaitable[Agent]]:
-    async def work(scene: Scene) -> Agent:
-        return await scene.services.agents.activate(scene.db, scene.workspace_id, scene.actor, agent_id, NOW)
+def create_agent(name: str, number: UUID | None = None) -> Callable[[AgentsWorkspace], Awaitable[VoiceAgent]]:
+    async def action(workspace: AgentsWorkspace) -> VoiceAgent:
+        return await workspace.create_agent(name, phone_number_id=number)
 
-    return work
+    return action
+
+
+def activate_agent(agent_id: UUID) -> Callable[[AgentsWorkspace], Awaitable[VoiceAgent]]:
+    async def action(workspace: AgentsWorkspace) -> VoiceAgent:
+        return await workspace.services.agents.activate(
+            workspace.db, workspace.workspace_id, workspace.actor, agent_id, NOW
+        )
+
+    return action
 
 
 async def versions(db: Connection) -> list[int]:
@@ -95,84 +103,88 @@ async def versions(db: Connection) -> list[int]:
     return [row["version"] for row in rows]
 
 
-async def test_edits_at_once_never_share_a_version_and_none_is_lost(pool: Pool, scene: Scene, gate: Gate) -> None:
-    agent = await in_scene(pool, scene, lambda s: s.agent())
+async def test_concurrent_edits_make_distinct_versions(pool: Pool, workspace: AgentsWorkspace, gate: Gate) -> None:
+    agent = await in_transaction(pool, workspace, lambda s: s.create_agent())
     facts = [{f"fact{n}": "x"} for n in range(AT_ONCE)]
-    done, refused = await gate.at_once("agent_versions", *(editing(agent.id, config={"facts": fact}) for fact in facts))
+    done, refused = await gate.run_together(
+        "agent_versions", *(edit_agent(agent.id, config={"facts": fact}) for fact in facts)
+    )
     assert (sorted(after.version for after in done), refused) == ([2, 3, 4, 5, 6, 7], [])
-    after = await in_scene(pool, scene, lambda s: s.services.agents.get(s.db, s.workspace_id, agent.id))
+    after = await in_transaction(pool, workspace, lambda s: s.services.agents.get(s.db, s.workspace_id, agent.id))
     assert (after.version, len(after.content.config["facts"])) == (7, AT_ONCE)
-    async with acting(pool, scene) as db:
+    async with acting(pool, workspace) as db:
         assert await versions(db) == [1, 2, 3, 4, 5, 6, 7]
 
 
-async def test_of_edits_that_expect_the_same_version_one_wins(pool: Pool, scene: Scene, gate: Gate) -> None:
-    agent = await in_scene(pool, scene, lambda s: s.agent())
-    edits = (editing(agent.id, config={"greeting": f"Hi {n}."}, expected_version=1) for n in range(AT_ONCE))
-    done, refused = await gate.at_once("agent_versions", *edits)
+async def test_one_of_concurrent_edits_of_a_version_succeeds(
+    pool: Pool, workspace: AgentsWorkspace, gate: Gate
+) -> None:
+    agent = await in_transaction(pool, workspace, lambda s: s.create_agent())
+    edits = (edit_agent(agent.id, config={"greeting": f"Hi {n}."}, expected_version=1) for n in range(AT_ONCE))
+    done, refused = await gate.run_together("agent_versions", *edits)
     assert [after.version for after in done] == [2]
     assert {problem.code for problem in refused} == {"version_mismatch"}
 
 
-async def test_agents_made_at_once_keep_within_the_tier(pool: Pool, scene: Scene, gate: Gate) -> None:
-    done, refused = await gate.at_once("agent_versions", *(making(f"Desk {n}") for n in range(AT_ONCE)))
+async def test_concurrent_creations_stay_within_the_tier(pool: Pool, workspace: AgentsWorkspace, gate: Gate) -> None:
+    done, refused = await gate.run_together("agent_versions", *(create_agent(f"Desk {n}") for n in range(AT_ONCE)))
     assert len(done) == 2
     assert {problem.code for problem in refused} == {"agent_limit"}
 
 
-async def test_of_agents_made_at_once_under_one_name_one_is_there(pool: Pool, scene: Scene, gate: Gate) -> None:
+async def test_one_of_concurrent_creations_with_a_name_succeeds(
+    pool: Pool, workspace: AgentsWorkspace, gate: Gate
+) -> None:
     async with pool.transaction() as db:
         await db.execute("UPDATE tiers SET max_agents = 50")
-    done, refused = await gate.at_once("agent_versions", *(making("Desk") for _ in range(AT_ONCE)))
+    done, refused = await gate.run_together("agent_versions", *(create_agent("Desk") for _ in range(AT_ONCE)))
     assert len(done) == 1
     assert {problem.code for problem in refused} == {"name_taken"}
 
 
-async def test_of_agents_that_want_one_number_at_once_one_gets_it(pool: Pool, scene: Scene, gate: Gate) -> None:
-    first, second = [await in_scene(pool, scene, making(name)) for name in ("A", "B")]
-    number = await in_scene(pool, scene, lambda s: s.number())
-    done, refused = await gate.at_once(
-        "phone_numbers", editing(first.id, phone_number_id=number), editing(second.id, phone_number_id=number)
+async def test_one_of_concurrent_agents_gets_the_number(pool: Pool, workspace: AgentsWorkspace, gate: Gate) -> None:
+    first, second = [await in_transaction(pool, workspace, create_agent(name)) for name in ("A", "B")]
+    number = await in_transaction(pool, workspace, lambda s: s.add_number())
+    done, refused = await gate.run_together(
+        "phone_numbers", edit_agent(first.id, phone_number_id=number), edit_agent(second.id, phone_number_id=number)
     )
     assert [after.number.id for after in done] == [number]
     assert [problem.code for problem in refused] == ["number_taken"]
 
 
-async def test_agents_that_swap_their_numbers_at_once_do_not_wait_for_each_other(
-    pool: Pool, scene: Scene, gate: Gate
-) -> None:
-    """Where they would, few rounds pass without a deadlock; none of them takes longer than a moment otherwise."""
-    numbers = [await in_scene(pool, scene, lambda s: s.number()) for _ in range(2)]
-    first, second = [await in_scene(pool, scene, making(f"Desk {n}", numbers[n])) for n in range(2)]
+async def test_concurrent_swap_of_numbers_does_not_deadlock(pool: Pool, workspace: AgentsWorkspace, gate: Gate) -> None:
+    """With a wrong lock order, a deadlock would occur within a few rounds."""
+    numbers = [await in_transaction(pool, workspace, lambda s: s.add_number()) for _ in range(2)]
+    first, second = [await in_transaction(pool, workspace, create_agent(f"Desk {n}", numbers[n])) for n in range(2)]
     for _ in range(ROUNDS):
-        _, refused = await gate.at_once(
+        _, refused = await gate.run_together(
             "phone_numbers",
-            editing(first.id, phone_number_id=numbers[1]),
-            editing(second.id, phone_number_id=numbers[0]),
+            edit_agent(first.id, phone_number_id=numbers[1]),
+            edit_agent(second.id, phone_number_id=numbers[0]),
         )
         assert [problem.code for problem in refused] == ["number_taken", "number_taken"]
 
 
-async def test_agents_activated_at_once_keep_within_the_tier(pool: Pool, scene: Scene, gate: Gate) -> None:
-    numbers = [await in_scene(pool, scene, lambda s: s.number()) for _ in range(2)]
-    agents = [await in_scene(pool, scene, making(f"Desk {n}", numbers[n])) for n in range(2)]
+async def test_concurrent_activations_stay_within_the_tier(pool: Pool, workspace: AgentsWorkspace, gate: Gate) -> None:
+    numbers = [await in_transaction(pool, workspace, lambda s: s.add_number()) for _ in range(2)]
+    agents = [await in_transaction(pool, workspace, create_agent(f"Desk {n}", numbers[n])) for n in range(2)]
     async with pool.transaction() as db:
         await db.execute("UPDATE tiers SET max_agents = 1")
-    done, refused = await gate.at_once("audit_log", *(activating(agent.id) for agent in agents))
+    done, refused = await gate.run_together("audit_log", *(activate_agent(agent.id) for agent in agents))
     assert [after.status for after in done] == ["live"]
     assert [problem.code for problem in refused] == ["cannot_answer"]
 
 
-async def test_an_agent_deleted_and_changed_at_once_ends_deleted(pool: Pool, scene: Scene, gate: Gate) -> None:
-    agent = await in_scene(pool, scene, making("Desk"))
+async def test_agent_deleted_during_an_edit_stays_deleted(pool: Pool, workspace: AgentsWorkspace, gate: Gate) -> None:
+    agent = await in_transaction(pool, workspace, create_agent("Desk"))
 
-    async def delete(s: Scene) -> str:
+    async def delete(s: AgentsWorkspace) -> str:
         await s.services.agents.delete(s.db, s.workspace_id, s.actor, agent.id, NOW)
         return "deleted"
 
-    done, refused = await gate.at_once("agent_versions", editing(agent.id, name="New"), delete)
+    done, refused = await gate.run_together("agent_versions", edit_agent(agent.id, name="New"), delete)
     assert "deleted" in done
     assert [problem.code for problem in refused] in ([], ["agent_not_found"])
-    async with acting(pool, scene) as db:
+    async with acting(pool, workspace) as db:
         assert await db.fetchval("SELECT deleted_at IS NOT NULL FROM agents WHERE id = $1", agent.id)
         assert await versions(db) in ([1], [1, 2])

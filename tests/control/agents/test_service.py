@@ -1,4 +1,4 @@
-"""Agents made, changed and deleted, on a real database."""
+"""Creation, update and deletion of agents, on a real database."""
 
 from datetime import timedelta
 from typing import Any
@@ -7,32 +7,32 @@ from uuid import UUID
 import asyncpg  # type: ignore[import-untyped]
 import pytest
 
-from control.agents.model import Edit, Version
-from control.agents.plan import to_plan
-from control.agents.providers import Offers
+from control.agents.model import AgentEdit, AgentVersion
+from control.agents.plan import make_plan
+from control.agents.providers import ProviderOffers
 from control.agents.store_providers import select_offers
-from shared.errors import Conflict, Invalid, Missing
+from shared.errors import Conflict, Invalid, NotFound
 from shared.ids import new_id
-from tests.control.agents.conftest import NOW, Scene, make_scene
+from tests.control.agents.conftest import NOW, AgentsWorkspace, make_workspace
 
 LATER = NOW + timedelta(minutes=1)
 NOBODY = UUID(new_id())
 
 
-async def dental(scene: Scene) -> UUID:
+async def dental_template(workspace: AgentsWorkspace) -> UUID:
     """The id of a shipped template."""
-    template_id: UUID = await scene.db.fetchval("SELECT id FROM agent_templates WHERE slug = 'dental_front_desk'")
+    template_id: UUID = await workspace.db.fetchval("SELECT id FROM agent_templates WHERE slug = 'dental_front_desk'")
     return template_id
 
 
-async def change(scene: Scene, agent_id: UUID, edit: Edit) -> int:
-    """The version in force after an edit."""
-    agents = scene.services.agents
-    return (await agents.update(scene.db, scene.workspace_id, scene.actor, agent_id, edit, LATER)).version
+async def update_config(workspace: AgentsWorkspace, agent_id: UUID, edit: AgentEdit) -> int:
+    """The current version after an edit."""
+    agents = workspace.services.agents
+    return (await agents.update(workspace.db, workspace.workspace_id, workspace.actor, agent_id, edit, LATER)).version
 
 
-async def test_an_agent_from_a_config_alone_holds_it_whole(scene: Scene) -> None:
-    agent = await scene.agent(config={"greeting": "Hi.", "turn": {"silence_ms": 700}})
+async def test_config_of_a_new_agent_is_stored_unchanged(workspace: AgentsWorkspace) -> None:
+    agent = await workspace.create_agent(config={"greeting": "Hi.", "turn": {"silence_ms": 700}})
     assert (agent.status, agent.version, agent.template_name, agent.number) == ("draft", 1, None, None)
     assert agent.content.config["turn"] == {
         "silence_ms": 700, "adaptive": True, "barge_in": True, "min_words": 1, "smart_turn": False,
@@ -41,9 +41,9 @@ async def test_an_agent_from_a_config_alone_holds_it_whole(scene: Scene) -> None
     assert (agent.created_at, agent.updated_at) == (NOW, NOW)
 
 
-async def test_a_template_lies_under_the_given_config(scene: Scene) -> None:
+async def test_config_is_merged_into_the_template(workspace: AgentsWorkspace) -> None:
     given = {"facts": {"business_name": "Oak"}, "turn": {"silence_ms": 900}, "goodbye": None}
-    agent = await scene.agent(template_id=await dental(scene), config=given)
+    agent = await workspace.create_agent(template_id=await dental_template(workspace), config=given)
     config = agent.content.config
     assert agent.template_name == "Dental front desk"
     assert config["greeting"].startswith("Hello, this is {business_name}")
@@ -53,14 +53,14 @@ async def test_a_template_lies_under_the_given_config(scene: Scene) -> None:
     assert config["facts"] == {"business_name": "Oak"}
 
 
-async def test_a_template_that_is_not_public_or_not_there_is_none(scene: Scene) -> None:
-    template = await dental(scene)
-    with pytest.raises(Invalid) as none:
-        await scene.agent(template_id=NOBODY)
-    assert (none.value.code, none.value.param) == ("template_not_found", "template_id")
-    await scene.db.execute("UPDATE agent_templates SET is_public = false WHERE id = $1", template)
+async def test_private_or_missing_template_is_refused(workspace: AgentsWorkspace) -> None:
+    template = await dental_template(workspace)
+    with pytest.raises(Invalid) as raised:
+        await workspace.create_agent(template_id=NOBODY)
+    assert (raised.value.code, raised.value.param) == ("template_not_found", "template_id")
+    await workspace.db.execute("UPDATE agent_templates SET is_public = false WHERE id = $1", template)
     with pytest.raises(Invalid, match="no such template"):
-        await scene.agent(template_id=template)
+        await workspace.create_agent(template_id=template)
 
 
 @pytest.mark.parametrize(
@@ -89,155 +89,157 @@ async def test_a_template_that_is_not_public_or_not_there_is_none(scene: Scene) 
     ],
     ids=str,
 )
-async def test_what_is_wrong_is_named(scene: Scene, given: dict[str, Any], param: str) -> None:
-    with pytest.raises(Invalid) as wrong:
-        await scene.agent(**given)
-    assert (wrong.value.param or "").startswith(param)
+async def test_invalid_fields_are_named(workspace: AgentsWorkspace, given: dict[str, Any], param: str) -> None:
+    with pytest.raises(Invalid) as raised:
+        await workspace.create_agent(**given)
+    assert (raised.value.param or "").startswith(param)
 
 
-async def test_a_name_is_taken_in_any_case_until_its_agent_is_deleted(scene: Scene) -> None:
-    first = await scene.agent("Desk")
-    with pytest.raises(Conflict) as taken:
-        await scene.agent("DESK")
-    assert (taken.value.code, taken.value.param) == ("name_taken", "name")
-    await scene.services.agents.delete(scene.db, scene.workspace_id, scene.actor, first.id, NOW)
-    assert (await scene.agent("DESK")).content.name == "DESK"
+async def test_name_is_taken_in_any_case_until_its_agent_is_deleted(workspace: AgentsWorkspace) -> None:
+    first = await workspace.create_agent("Desk")
+    with pytest.raises(Conflict) as raised:
+        await workspace.create_agent("DESK")
+    assert (raised.value.code, raised.value.param) == ("name_taken", "name")
+    await workspace.services.agents.delete(workspace.db, workspace.workspace_id, workspace.actor, first.id, NOW)
+    assert (await workspace.create_agent("DESK")).content.name == "DESK"
 
 
-async def test_an_agent_cannot_take_the_name_of_another(scene: Scene) -> None:
-    await scene.agent("Desk")
-    other = await scene.agent("Other")
-    with pytest.raises(Conflict) as taken:
-        await change(scene, other.id, Edit(name="desk"))
-    assert taken.value.code == "name_taken"
+async def test_an_agent_cannot_take_the_name_of_another(workspace: AgentsWorkspace) -> None:
+    await workspace.create_agent("Desk")
+    other = await workspace.create_agent("Other")
+    with pytest.raises(Conflict) as raised:
+        await update_config(workspace, other.id, AgentEdit(name="desk"))
+    assert raised.value.code == "name_taken"
 
 
-async def test_another_workspace_may_use_the_name(scene: Scene) -> None:
-    await scene.agent("Desk")
-    other = await make_scene(scene.db, scene.services)
-    assert (await other.agent("Desk")).content.name == "Desk"
+async def test_another_workspace_may_use_the_name(workspace: AgentsWorkspace) -> None:
+    await workspace.create_agent("Desk")
+    other = await make_workspace(workspace.db, workspace.services)
+    assert (await other.create_agent("Desk")).content.name == "Desk"
 
 
-async def test_the_tier_tells_how_many(scene: Scene) -> None:
+async def test_tier_limits_agents(workspace: AgentsWorkspace) -> None:
     for name in ("A", "B"):
-        await scene.agent(name)
+        await workspace.create_agent(name)
     with pytest.raises(Conflict, match="allows 2 agents") as full:
-        await scene.agent("C")
+        await workspace.create_agent("C")
     assert full.value.code == "agent_limit"
 
 
-async def test_a_number_is_given_to_one_agent_only_and_must_be_active(scene: Scene) -> None:
-    mine = await scene.number()
-    agent = await scene.agent("A", phone_number_id=mine)
+async def test_number_must_be_active_and_free(workspace: AgentsWorkspace) -> None:
+    own_number = await workspace.add_number()
+    agent = await workspace.create_agent("A", phone_number_id=own_number)
     assert agent.number is not None
-    assert (agent.number.id, agent.number.friendly_name, agent.number.status) == (mine, "Main", "active")
-    for number_id, code in ((mine, "number_taken"), (await scene.number("buying"), "number_inactive")):
+    assert (agent.number.id, agent.number.friendly_name, agent.number.status) == (own_number, "Main", "active")
+    for number_id, code in ((own_number, "number_taken"), (await workspace.add_number("buying"), "number_inactive")):
         with pytest.raises(Conflict) as refused:
-            await change(scene, (await scene.agent("B")).id, Edit(phone_number_id=number_id))
+            await update_config(workspace, (await workspace.create_agent("B")).id, AgentEdit(phone_number_id=number_id))
         assert (refused.value.code, refused.value.param) == (code, "phone_number_id")
-        await scene.db.execute("UPDATE agents SET deleted_at = now() WHERE name = 'B'")
+        await workspace.db.execute("UPDATE agents SET deleted_at = now() WHERE name = 'B'")
 
 
-async def test_a_number_of_another_workspace_is_none(scene: Scene) -> None:
-    other = await make_scene(scene.db, scene.services)
-    theirs = await other.number()
-    await scene.enter()
-    with pytest.raises(Invalid) as none:
-        await scene.agent(phone_number_id=theirs)
-    assert (none.value.code, none.value.param) == ("number_not_found", "phone_number_id")
+async def test_number_of_another_workspace_is_not_found(workspace: AgentsWorkspace) -> None:
+    other = await make_workspace(workspace.db, workspace.services)
+    other_number = await other.add_number()
+    await workspace.enter_scope()
+    with pytest.raises(Invalid) as raised:
+        await workspace.create_agent(phone_number_id=other_number)
+    assert (raised.value.code, raised.value.param) == ("number_not_found", "phone_number_id")
 
 
-async def test_a_number_can_be_changed_kept_and_taken_away_without_a_new_version(scene: Scene) -> None:
-    first, second = await scene.number(), await scene.number()
-    agent = await scene.agent(phone_number_id=first)
+async def test_number_changes_without_a_new_version(workspace: AgentsWorkspace) -> None:
+    first, second = await workspace.add_number(), await workspace.add_number()
+    agent = await workspace.create_agent(phone_number_id=first)
     for wanted, expected in ((first, first), (second, second), (None, None), (first, first)):
-        assert await change(scene, agent.id, Edit(phone_number_id=wanted)) == 1
-        number = (await scene.services.agents.get(scene.db, scene.workspace_id, agent.id)).number
+        assert await update_config(workspace, agent.id, AgentEdit(phone_number_id=wanted)) == 1
+        number = (await workspace.services.agents.get(workspace.db, workspace.workspace_id, agent.id)).number
         assert (number.id if number else None) == expected
 
 
-async def test_each_real_change_makes_a_version_and_nothing_else_does(scene: Scene) -> None:
-    agent = await scene.agent(config={"greeting": "Hi.", "prompt": "P"})
+async def test_only_changes_make_a_version(workspace: AgentsWorkspace) -> None:
+    agent = await workspace.create_agent(config={"greeting": "Hi.", "prompt": "P"})
     edits = [
-        (Edit(), 1),
-        (Edit(config={"greeting": "Hi."}), 1),
-        (Edit(config={"turn": {"silence_ms": 600}}), 1),
-        (Edit(config={"greeting": "Hello."}), 2),
-        (Edit(name="Desk"), 2),
-        (Edit(name="Reception"), 3),
-        (Edit(voice_provider="elevenlabs"), 4),
-        (Edit(voice_config={"voice_id": "v"}), 5),
-        (Edit(voice_config={"voice_id": "v"}), 5),
-        (Edit(voice_config={"voice_id": None}), 6),
-        (Edit(voice_provider=None), 7),
-        (Edit(config={"limits": None, "voices": {}}), 7),
+        (AgentEdit(), 1),
+        (AgentEdit(config={"greeting": "Hi."}), 1),
+        (AgentEdit(config={"turn": {"silence_ms": 600}}), 1),
+        (AgentEdit(config={"greeting": "Hello."}), 2),
+        (AgentEdit(name="Desk"), 2),
+        (AgentEdit(name="Reception"), 3),
+        (AgentEdit(voice_provider="elevenlabs"), 4),
+        (AgentEdit(voice_config={"voice_id": "v"}), 5),
+        (AgentEdit(voice_config={"voice_id": "v"}), 5),
+        (AgentEdit(voice_config={"voice_id": None}), 6),
+        (AgentEdit(voice_provider=None), 7),
+        (AgentEdit(config={"limits": None, "voices": {}}), 7),
     ]
     for edit, version in edits:
-        assert await change(scene, agent.id, edit) == version, edit
-    after = await scene.services.agents.get(scene.db, scene.workspace_id, agent.id)
+        assert await update_config(workspace, agent.id, edit) == version, edit
+    after = await workspace.services.agents.get(workspace.db, workspace.workspace_id, agent.id)
     assert after.content.name == "Reception"
     assert after.content.config["prompt"] == "P"
 
 
-async def test_an_edit_of_another_version_than_the_one_in_force_is_refused(scene: Scene) -> None:
-    agent = await scene.agent()
-    assert await change(scene, agent.id, Edit(name="B", expected_version=1)) == 2
+async def test_edit_of_an_older_version_is_refused(workspace: AgentsWorkspace) -> None:
+    agent = await workspace.create_agent()
+    assert await update_config(workspace, agent.id, AgentEdit(name="B", expected_version=1)) == 2
     with pytest.raises(Conflict) as mismatch:
-        await change(scene, agent.id, Edit(name="C", expected_version=1))
+        await update_config(workspace, agent.id, AgentEdit(name="C", expected_version=1))
     assert (mismatch.value.code, mismatch.value.param) == ("version_mismatch", "expected_version")
 
 
-async def test_versions_are_kept_and_an_old_one_can_be_restored(scene: Scene) -> None:
-    agents, db, workspace = scene.services.agents, scene.db, scene.workspace_id
-    agent = await scene.agent("A", config={"greeting": "one"})
-    await change(scene, agent.id, Edit(name="B", config={"greeting": "two"}))
-    lines, total = await agents.versions(db, workspace, agent.id, offset=0, limit=10)
+async def test_old_version_can_be_restored(workspace: AgentsWorkspace) -> None:
+    agents, db, workspace_id = workspace.services.agents, workspace.db, workspace.workspace_id
+    agent = await workspace.create_agent("A", config={"greeting": "one"})
+    await update_config(workspace, agent.id, AgentEdit(name="B", config={"greeting": "two"}))
+    lines, total = await agents.list_versions(db, workspace_id, agent.id, offset=0, limit=10)
     assert (total, [(line.version, line.name) for line in lines]) == (2, [(2, "B"), (1, "A")])
-    assert lines[0].created_by == scene.actor.id
+    assert lines[0].created_by == workspace.actor.id
     assert (lines[0].created_at, lines[1].created_at) == (LATER, NOW)
-    first = await agents.version(db, workspace, agent.id, 1)
+    first = await agents.get_version(db, workspace_id, agent.id, 1)
     assert first.content == agent.content
-    restored = await agents.restore(db, workspace, scene.actor, agent.id, 1, 2, LATER)
+    restored = await agents.restore(db, workspace_id, workspace.actor, agent.id, 1, 2, LATER)
     assert (restored.version, restored.content) == (3, agent.content)
-    again = await agents.restore(db, workspace, scene.actor, agent.id, 1, None, LATER)
-    assert again.version == 3
-    with pytest.raises(Missing):
-        await agents.version(db, workspace, agent.id, 9)
+    restored_again = await agents.restore(db, workspace_id, workspace.actor, agent.id, 1, None, LATER)
+    assert restored_again.version == 3
+    with pytest.raises(NotFound):
+        await agents.get_version(db, workspace_id, agent.id, 9)
 
 
-async def test_a_version_that_todays_catalogue_refuses_is_not_restored(scene: Scene) -> None:
-    agent = await scene.agent(config={"greeting": "x", "speech": {"tts": [{"provider": "cartesia"}]}})
-    await change(scene, agent.id, Edit(config={"speech": None}))
-    await scene.db.execute("DELETE FROM providers WHERE provider = 'cartesia'")
+async def test_version_with_an_unknown_provider_is_not_restored(workspace: AgentsWorkspace) -> None:
+    agent = await workspace.create_agent(config={"greeting": "x", "speech": {"tts": [{"provider": "cartesia"}]}})
+    await update_config(workspace, agent.id, AgentEdit(config={"speech": None}))
+    await workspace.db.execute("DELETE FROM providers WHERE provider = 'cartesia'")
     with pytest.raises(Invalid) as refused:
-        await scene.services.agents.restore(scene.db, scene.workspace_id, scene.actor, agent.id, 1, None, LATER)
+        await workspace.services.agents.restore(
+            workspace.db, workspace.workspace_id, workspace.actor, agent.id, 1, None, LATER
+        )
     assert refused.value.param == "config.speech.tts.0.provider"
 
 
-async def test_a_version_cannot_be_changed_by_anybody(scene: Scene) -> None:
-    await scene.agent()
+async def test_versions_are_immutable(workspace: AgentsWorkspace) -> None:
+    await workspace.create_agent()
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
-        await scene.db.execute("UPDATE agent_versions SET name = 'x'")
+        await workspace.db.execute("UPDATE agent_versions SET name = 'x'")
 
 
-async def test_somebody_elses_agent_is_not_there(scene: Scene) -> None:
-    agents = scene.services.agents
-    agent = await scene.agent()
-    other = await make_scene(scene.db, scene.services)
-    for workspace_id in (other.workspace_id, scene.workspace_id):
-        with pytest.raises(Missing):  # by the query for the one, by row-level security for the other
-            await agents.get(scene.db, workspace_id, agent.id)
-        with pytest.raises(Missing):
-            await agents.delete(scene.db, workspace_id, scene.actor, agent.id, NOW)
-        with pytest.raises(Missing):
-            await agents.versions(scene.db, workspace_id, agent.id, offset=0, limit=1)
+async def test_agent_of_another_workspace_is_not_found(workspace: AgentsWorkspace) -> None:
+    agents = workspace.services.agents
+    agent = await workspace.create_agent()
+    other = await make_workspace(workspace.db, workspace.services)
+    for workspace_id in (other.workspace_id, workspace.workspace_id):
+        with pytest.raises(NotFound):  # by the query for the one, by row-level security for the other
+            await agents.get(workspace.db, workspace_id, agent.id)
+        with pytest.raises(NotFound):
+            await agents.delete(workspace.db, workspace_id, workspace.actor, agent.id, NOW)
+        with pytest.raises(NotFound):
+            await agents.list_versions(workspace.db, workspace_id, agent.id, offset=0, limit=1)
 
 
-async def test_the_list_is_newest_first_and_can_be_narrowed(scene: Scene) -> None:
-    await scene.agent("Front desk", template_id=await dental(scene))
-    live = await scene.live("Night_desk", now=LATER)
-    agents, db, workspace = scene.services.agents, scene.db, scene.workspace_id
-    listed, total = await agents.find(db, workspace, status=None, search=None, offset=0, limit=10)
+async def test_list_is_newest_first_and_can_be_filtered(workspace: AgentsWorkspace) -> None:
+    await workspace.create_agent("Front desk", template_id=await dental_template(workspace))
+    live = await workspace.create_live_agent("Night_desk", now=LATER)
+    agents, db, workspace_id = workspace.services.agents, workspace.db, workspace.workspace_id
+    listed, total = await agents.list_page(db, workspace_id, status=None, search=None, offset=0, limit=10)
     assert (total, [line.name for line in listed]) == (2, ["Night_desk", "Front desk"])
     assert live.number is not None
     assert [line.phone_number for line in listed] == [live.number.phone_number, None]
@@ -249,46 +251,46 @@ async def test_the_list_is_newest_first_and_can_be_narrowed(scene: Scene) -> Non
         (None, "_", ["Night_desk"]),
         ("draft", "night", []),
     ):
-        listed, total = await agents.find(db, workspace, status=status, search=search, offset=0, limit=10)
+        listed, total = await agents.list_page(db, workspace_id, status=status, search=search, offset=0, limit=10)
         assert ([line.name for line in listed], total) == (names, len(names))
-    listed, total = await agents.find(db, workspace, status=None, search=None, offset=1, limit=1)
+    listed, total = await agents.list_page(db, workspace_id, status=None, search=None, offset=1, limit=1)
     assert ([line.name for line in listed], total) == (["Front desk"], 2)
 
 
-async def test_figures_come_from_the_totals(scene: Scene) -> None:
-    agent = await scene.agent()
-    await scene.db.execute(
+async def test_figures_come_from_the_totals(workspace: AgentsWorkspace) -> None:
+    agent = await workspace.create_agent()
+    await workspace.db.execute(
         "INSERT INTO agent_totals (agent_id, workspace_id, calls, completed, seconds) VALUES ($1, $2, 3, 2, 100)",
         agent.id,
-        scene.workspace_id,
+        workspace.workspace_id,
     )
-    stats = (await scene.services.agents.get(scene.db, scene.workspace_id, agent.id)).stats
+    stats = (await workspace.services.agents.get(workspace.db, workspace.workspace_id, agent.id)).stats
     assert (stats.total_calls, stats.avg_duration) == (3, 33.3)
 
 
-async def test_nothing_is_made_or_changed_in_a_suspended_workspace(scene: Scene) -> None:
-    agent = await scene.agent()
-    await change(scene, agent.id, Edit(name="B"))
-    await scene.db.execute("UPDATE workspaces SET status_before = status, status = 'suspended'")
-    agents = scene.services.agents
+async def test_suspended_workspace_refuses_changes(workspace: AgentsWorkspace) -> None:
+    agent = await workspace.create_agent()
+    await update_config(workspace, agent.id, AgentEdit(name="B"))
+    await workspace.db.execute("UPDATE workspaces SET status_before = status, status = 'suspended'")
+    agents = workspace.services.agents
     for attempt in (
-        scene.agent("New"),
-        change(scene, agent.id, Edit(name="C")),
-        agents.restore(scene.db, scene.workspace_id, scene.actor, agent.id, 1, None, NOW),
+        workspace.create_agent("New"),
+        update_config(workspace, agent.id, AgentEdit(name="C")),
+        agents.restore(workspace.db, workspace.workspace_id, workspace.actor, agent.id, 1, None, NOW),
     ):
         with pytest.raises(Conflict) as refused:
             await attempt
         assert refused.value.code == "workspace_suspended"
-    assert (await agents.get(scene.db, scene.workspace_id, agent.id)).content.name == "B"
+    assert (await agents.get(workspace.db, workspace.workspace_id, agent.id)).content.name == "B"
 
 
-async def test_an_agent_of_each_shipped_template_answers_once_its_facts_are_filled(scene: Scene) -> None:
-    await scene.db.execute("UPDATE tiers SET max_agents = 50")
-    offers = Offers(await select_offers(scene.db, scene.workspace_id))
-    templates, total = await scene.services.templates.public(scene.db, None, offset=0, limit=100)
+async def test_an_agent_of_each_shipped_template_answers_once_its_facts_are_filled(workspace: AgentsWorkspace) -> None:
+    await workspace.db.execute("UPDATE tiers SET max_agents = 50")
+    offers = ProviderOffers(await select_offers(workspace.db, workspace.workspace_id))
+    templates, total = await workspace.services.templates.list_public(workspace.db, None, offset=0, limit=100)
     assert total >= 8
     for template in templates:
-        agent = await scene.agent(template.name, template_id=template.id, config={})
-        version = Version(scene.workspace_id, agent.id, 1, agent.content, None, NOW)
-        plan = to_plan(version, offers)
+        agent = await workspace.create_agent(template.name, template_id=template.id, config={})
+        version = AgentVersion(workspace.workspace_id, agent.id, 1, agent.content, None, NOW)
+        plan = make_plan(version, offers)
         assert [choice.provider for choice in (*plan.stt, *plan.llm, *plan.tts)] == ["local", "receptionist", "local"]

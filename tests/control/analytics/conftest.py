@@ -5,5 +5,5 @@ import pytest
 
 @pytest.fixture(scope="module")
 def rollup_url(database_url: str) -> str:
-    """Of the module's own: a hypothesis test takes no fixture that is made anew for each test."""
+    """The module's database: a hypothesis test takes no function-scoped fixture."""
     return database_url

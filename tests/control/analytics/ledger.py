@@ -1,4 +1,4 @@
-"""What roll-ups must say, computed from the single rows in Python: slow, plain, and without a line of their SQL."""
+"""The expected roll-ups, computed from the single rows in Python, without their SQL."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable
@@ -46,13 +46,13 @@ async def actual(db: asyncpg.Connection) -> dict[str, Table]:
     for name, key in keys.items():
         rows = [dict(row) for row in await db.fetch(f"SELECT * FROM {name}")]
         tables[name] = {_key(row, key): _rest(row, key) for row in rows}
-    # A workspace whose calls all went keeps a row of zeros.
+    # A workspace whose calls were all deleted keeps a row of zeros.
     tables["workspace_totals"] = {key: row for key, row in tables["workspace_totals"].items() if any(row.values())}
     return tables
 
 
 def day_of(moment: datetime) -> date:
-    """In UTC."""
+    """The day in UTC."""
     return moment.astimezone(UTC).date()
 
 
@@ -62,10 +62,10 @@ def _key(row: Row, names: tuple[str, ...]) -> Hashable:
 
 
 def _rest(row: Row, key: tuple[str, ...]) -> dict[str, Any]:
-    left_out = {*key, "updated_at"}
+    excluded = {*key, "updated_at"}
     if key == ("agent_id",):
-        left_out.add("workspace_id")
-    return {name: value for name, value in row.items() if name not in left_out}
+        excluded.add("workspace_id")
+    return {name: value for name, value in row.items() if name not in excluded}
 
 
 def _grouped(rows: Iterable[Row], key: Callable[[Row], Hashable]) -> dict[Any, list[Row]]:
@@ -77,7 +77,7 @@ def _grouped(rows: Iterable[Row], key: Callable[[Row], Hashable]) -> dict[Any, l
 
 def _workspace_days(calls: list[Row], usage: list[Row], tests: set[Any]) -> Table:
     by_calls = _grouped(calls, lambda call: (call["workspace_id"], day_of(call["created_at"])))
-    by_usage = _grouped(usage, lambda one: (one["workspace_id"], day_of(one["at"])))
+    by_usage = _grouped(usage, lambda row: (row["workspace_id"], day_of(row["at"])))
     return {
         key: _workspace_day(by_calls.get(key, []), by_usage.get(key, []), tests)
         for key in by_calls.keys() | by_usage.keys()
@@ -94,8 +94,8 @@ def _workspace_day(calls: list[Row], usage: list[Row], tests: set[Any]) -> dict[
     return {
         "calls": len(calls),
         "seconds": sum(call["duration_seconds"] for call in calls),
-        "price": sum((one["price"] for one in usage), Decimal()),
-        "cost": sum((one["cost"] for one in usage), Decimal()),
+        "price": sum((row["price"] for row in usage), Decimal()),
+        "cost": sum((row["cost"] for row in usage), Decimal()),
         "by_status": dict(Counter(call["status"] for call in calls)),
         "by_direction": dict(Counter(call["direction"] for call in calls)),
         "by_carrier": dict(Counter(call["carrier"] for call in calls)),
@@ -118,7 +118,7 @@ def _agents(calls: list[Row], key: Callable[[Row], Hashable]) -> Table:
 
 def _usage_days(usage: list[Row]) -> Table:
     groups = _grouped(
-        usage, lambda one: (one["workspace_id"], day_of(one["at"]), one["resource_type"], one["provider"])
+        usage, lambda row: (row["workspace_id"], day_of(row["at"]), row["resource_type"], row["provider"])
     )
     return {
         key: {
@@ -148,10 +148,10 @@ def _platform_day(items: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
     by_tier: dict[str, Decimal] = defaultdict(Decimal)
     for tier, row in items:
         by_tier[tier] += row["price"]
-    tallies = ("by_status", "by_direction", "by_carrier", "by_provider")
+    count_columns = ("by_status", "by_direction", "by_carrier", "by_provider")
     return {
         **{name: sum(row[name] for row in rows) for name in ("calls", "seconds", "price", "cost")},
-        **{name: dict(sum((Counter(row[name]) for row in rows), Counter())) for name in tallies},
+        **{name: dict(sum((Counter(row[name]) for row in rows), Counter())) for name in count_columns},
         "price_by_tier": dict(by_tier),
         "by_hour": [sum(row["by_hour"][hour] for row in rows) for hour in range(24)],
     }

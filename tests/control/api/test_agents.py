@@ -1,4 +1,4 @@
-"""/workspaces/{workspaceId}/agents/…: voice agents over HTTP."""
+"""/workspaces/{workspaceId}/agents/…: voice agents."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,7 +8,8 @@ import jsonschema_rs
 import pytest
 
 from shared.ids import new_id
-from tests.control.api import Api, Caller, running_api
+from tests.platform.api import Api, running_api
+from tests.platform.clients import Client
 
 NUMBER = "+14155550142"
 STAND_INS = {kind: [{"provider": "standin"}] for kind in ("stt", "llm", "tts")}
@@ -21,8 +22,8 @@ async def api(fresh_database_url: str, valkey_url: str) -> AsyncIterator[Api]:
         yield running
 
 
-async def number(api: Api, workspace_id: str) -> str:
-    """A number, as the phone network's part will buy it."""
+async def insert_number(api: Api, workspace_id: str) -> str:
+    """Inserts an active phone number; returns its id."""
     number_id = new_id()
     await api.owner.execute(
         "INSERT INTO phone_numbers (id, workspace_id, phone_number, friendly_name, carrier, status) "
@@ -32,33 +33,33 @@ async def number(api: Api, workspace_id: str) -> str:
     return number_id
 
 
-async def owned(api: Api) -> tuple[Caller, str]:
+async def owned_agents(api: Api) -> tuple[Client, str]:
     """An owner and the path of their workspace's agents."""
     ann = await api.sign_up()
     return ann, f"/workspaces/{await ann.workspace()}/agents"
 
 
-async def test_an_agent_from_a_template_to_its_first_call(api: Api) -> None:
-    ann, agents = await owned(api)
+async def test_agent_is_created_from_a_template_and_activated(api: Api) -> None:
+    ann, agents = await owned_agents(api)
     found = await ann.get("/templates", params={"industry": "dental"})
     template_id = found.body["templates"][0]["id"]
-    made = await ann.post(
+    created = await ann.post(
         agents, {"name": "Front desk", "template_id": template_id, "config": {"facts": {"business_name": "Oak"}}}
     )
-    assert made.status == 201
-    agent = made.body["agent"]
+    assert created.status == 201
+    agent = created.body["agent"]
     assert (agent["status"], agent["version"], agent["template_name"]) == ("draft", 1, "Dental front desk")
     needed = agent["missing_facts"]
     assert needed[0] == "opening_hours"
     assert "business_name" not in needed
-    one = f"{agents}/{agent['id']}"
+    agent_path = f"{agents}/{agent['id']}"
     refused = await ann.post(f"{one}/activate")
     assert (refused.status, refused.code) == (409, "cannot_answer")
     assert "config.facts.opening_hours" in refused.body["error"]["message"]
     assert "no phone number" in refused.body["error"]["message"]
-    number_id = await number(api, agents.split("/")[2])
+    number_id = await insert_number(api, agents.split("/")[2])
     filled = {"facts": dict.fromkeys(needed, "as agreed")}
-    changed = await ann.put(one, {"config": filled, "phone_number_id": number_id})
+    changed = await ann.put(agent_path, {"config": filled, "phone_number_id": number_id})
     assert changed.status == 200
     assert (changed.body["agent"]["version"], changed.body["agent"]["missing_facts"]) == (2, [])
     live = await ann.post(f"{one}/activate")
@@ -84,11 +85,11 @@ async def test_an_agent_from_a_template_to_its_first_call(api: Api) -> None:
     assert (await ann.get(one)).status == 404
 
 
-async def test_versions_over_http(api: Api) -> None:
-    ann, agents = await owned(api)
-    one = f"{agents}/{(await ann.post(agents, {'name': 'A', 'config': CONFIG})).body['agent']['id']}"
-    assert (await ann.put(one, {"config": {"greeting": "Hi."}})).body["agent"]["version"] == 2
-    stale = await ann.put(one, {"name": "B", "expected_version": 1})
+async def test_versions_are_listed_and_restored(api: Api) -> None:
+    ann, agents = await owned_agents(api)
+    agent_path = f"{agents}/{(await ann.post(agents, {'name': 'A', 'config': CONFIG})).body['agent']['id']}"
+    assert (await ann.put(agent_path, {"config": {"greeting": "Hi."}})).body["agent"]["version"] == 2
+    stale = await ann.put(agent_path, {"name": "B", "expected_version": 1})
     assert (stale.status, stale.code, stale.param) == (409, "version_mismatch", "expected_version")
     listed = await ann.get(f"{one}/versions")
     assert [line["version"] for line in listed.body["versions"]] == [2, 1]
@@ -123,39 +124,39 @@ async def test_versions_over_http(api: Api) -> None:
     ],
     ids=str,
 )
-async def test_what_is_wrong_is_named_and_nothing_is_made(api: Api, body: dict[str, object], param: str) -> None:
-    ann, agents = await owned(api)
+async def test_invalid_field_is_named_and_nothing_is_created(api: Api, body: dict[str, object], param: str) -> None:
+    ann, agents = await owned_agents(api)
     refused = await ann.post(agents, body)
     assert (refused.status, refused.param) == (422, param)
     assert (await ann.get(agents)).body["total"] == 0
 
 
-async def test_patch_after_patch_makes_no_endless_config(api: Api) -> None:
-    ann, agents = await owned(api)
-    one = f"{agents}/{(await ann.post(agents, {'name': 'A'})).body['agent']['id']}"
-    terms = ["x" * 2_000] * 100
-    long = {"provider": "deepgram", "options": {"keyterm": terms}}
-    assert (await ann.put(one, {"config": {"speech": {"stt": [long]}}})).status == 200
-    refused = await ann.put(one, {"config": {"facts": {f"fact_{n}": "x" * 4_000 for n in range(20)}}})
+async def test_config_length_is_limited_across_patches(api: Api) -> None:
+    ann, agents = await owned_agents(api)
+    agent_path = f"{agents}/{(await ann.post(agents, {'name': 'A'})).body['agent']['id']}"
+    long_texts = ["x" * 2_000] * 100
+    long = {"provider": "deepgram", "options": {"keyterm": long_texts}}
+    assert (await ann.put(agent_path, {"config": {"speech": {"stt": [long]}}})).status == 200
+    refused = await ann.put(agent_path, {"config": {"facts": {f"fact_{n}": "x" * 4_000 for n in range(20)}}})
     assert (refused.status, refused.code, refused.param) == (422, "too_long", "config")
-    voice = {"voice_provider": "deepgram", "voice_config": {"model": terms, "other": terms}}
-    refused = await ann.put(one, voice)
+    voice = {"voice_provider": "deepgram", "voice_config": {"model": long_texts, "other": long_texts}}
+    refused = await ann.put(agent_path, voice)
     assert (refused.status, refused.code, refused.param) == (422, "too_long", "voice_config")
     assert (await ann.get(one)).body["agent"]["version"] == 2
 
 
-async def test_names_and_limits_are_conflicts(api: Api) -> None:
-    ann, agents = await owned(api)
+async def test_used_names_and_reached_limits_are_conflicts(api: Api) -> None:
+    ann, agents = await owned_agents(api)
     assert (await ann.post(agents, {"name": "A"})).status == 201
-    taken = await ann.post(agents, {"name": "a"})
-    assert (taken.status, taken.code, taken.param) == (409, "name_taken", "name")
+    conflict = await ann.post(agents, {"name": "a"})
+    assert (conflict.status, conflict.code, conflict.param) == (409, "name_taken", "name")
     second = (await ann.post(agents, {"name": "B"})).body["agent"]
     assert (await ann.put(f"{agents}/{second['id']}", {"name": "A"})).code == "name_taken"
     assert (await ann.post(agents, {"name": "C"})).code == "agent_limit"
 
 
-async def test_a_repeat_under_one_key_makes_one_agent(api: Api) -> None:
-    ann, agents = await owned(api)
+async def test_repeat_with_one_key_creates_one_agent(api: Api) -> None:
+    ann, agents = await owned_agents(api)
     key = {"Idempotency-Key": "k1"}
     first = await ann.post(agents, {"name": "A"}, headers=key)
     second = await ann.post(agents, {"name": "A"}, headers=key)
@@ -165,34 +166,34 @@ async def test_a_repeat_under_one_key_makes_one_agent(api: Api) -> None:
     assert (await ann.get(agents)).body["total"] == 1
 
 
-async def test_edits_at_once_over_http_are_all_kept(api: Api) -> None:
-    ann, agents = await owned(api)
-    one = f"{agents}/{(await ann.post(agents, {'name': 'A'})).body['agent']['id']}"
+async def test_concurrent_edits_are_all_stored(api: Api) -> None:
+    ann, agents = await owned_agents(api)
+    agent_path = f"{agents}/{(await ann.post(agents, {'name': 'A'})).body['agent']['id']}"
     facts = [{"config": {"facts": {f"fact{n}": "x"}}} for n in range(8)]
-    replies = await asyncio.gather(*(ann.put(one, fact) for fact in facts))
+    replies = await asyncio.gather(*(ann.put(agent_path, fact) for fact in facts))
     assert sorted(reply.body["agent"]["version"] for reply in replies) == list(range(2, 10))
     assert len((await ann.get(one)).body["agent"]["config"]["facts"]) == 8
 
 
-async def test_roles(api: Api) -> None:
-    ann, agents = await owned(api)
+async def test_roles_that_may_change_agents(api: Api) -> None:
+    ann, agents = await owned_agents(api)
     workspace_id = agents.split("/")[2]
     viewer, member = await api.member(workspace_id, "viewer"), await api.member(workspace_id, "member")
     assert (await viewer.post(agents, {"name": "A"})).status == 403
-    one = f"{agents}/{(await member.post(agents, {'name': 'A'})).body['agent']['id']}"
+    agent_path = f"{agents}/{(await member.post(agents, {'name': 'A'})).body['agent']['id']}"
     assert (await viewer.get(one)).status == 200
-    assert (await viewer.put(one, {"name": "B"})).status == 403
-    assert (await member.put(one, {"name": "B"})).status == 200
+    assert (await viewer.put(agent_path, {"name": "B"})).status == 403
+    assert (await member.put(agent_path, {"name": "B"})).status == 200
     assert (await member.delete(one)).status == 403
     stranger = await api.sign_up()
     assert (await stranger.get(one)).status == 404
-    theirs = f"/workspaces/{await stranger.workspace()}/agents/{one.rpartition('/')[2]}"
-    assert (await stranger.get(theirs)).status == 404
+    other_path = f"/workspaces/{await stranger.workspace()}/agents/{one.rpartition('/')[2]}"
+    assert (await stranger.get(other_path)).status == 404
     assert (await ann.delete(one)).status == 204
 
 
-async def test_the_list_can_be_narrowed(api: Api) -> None:
-    ann, agents = await owned(api)
+async def test_list_has_filters(api: Api) -> None:
+    ann, agents = await owned_agents(api)
     for name in ("Day", "Night"):
         await ann.post(agents, {"name": name})
     found = await ann.get(agents, params={"search": "nig", "status": "draft", "limit": "1"})
@@ -202,11 +203,11 @@ async def test_the_list_can_be_narrowed(api: Api) -> None:
     assert (await ann.get(agents, params={"search": "\0"})).param == "search"
 
 
-async def test_the_schema_is_open_and_fits_what_the_api_answers(api: Api) -> None:
-    reply = await api.nobody.get("/schemas/agent-config.json")
+async def test_config_schema_is_public_and_matches_responses(api: Api) -> None:
+    reply = await api.anonymous.get("/schemas/agent-config.json")
     assert reply.status == 200
     schema = jsonschema_rs.validator_for(reply.body)
-    ann, agents = await owned(api)
-    made = await ann.post(agents, {"name": "A", "config": CONFIG})
-    schema.validate(made.body["agent"]["config"])
+    ann, agents = await owned_agents(api)
+    created = await ann.post(agents, {"name": "A", "config": CONFIG})
+    schema.validate(created.body["agent"]["config"])
     assert not schema.is_valid({"turn": {"silence_ms": 1}})

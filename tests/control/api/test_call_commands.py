@@ -1,4 +1,4 @@
-"""POST /workspaces/{workspaceId}/calls/{callId}/end, /say and /transfer: running calls that are steered over HTTP."""
+"""POST /workspaces/{workspaceId}/calls/{callId}/end, /say and /transfer: commands to running calls."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,85 +7,85 @@ from typing import Any
 import pytest
 
 from control.db.pool import Timeouts
-from shared.bus.commands import EndCall, SayWords, TransferCall
+from shared.bus.commands import EndCall, SayText, TransferCall
 from shared.ids import new_id
-from tests.control.api import Api, running_api
-from tests.control.api.desk import SOMEBODY, Desk, make_desk, node_with
+from tests.control.api.call_workspace import CALLEE, CallWorkspace, make_call_workspace, running_media_node
+from tests.platform.api import Api, running_api
 
-COMMANDS: dict[str, dict[str, Any]] = {"end": {}, "say": {"text": "One moment."}, "transfer": {"number": SOMEBODY}}
+COMMANDS: dict[str, dict[str, Any]] = {"end": {}, "say": {"text": "One moment."}, "transfer": {"number": CALLEE}}
 
 
 @pytest.fixture
 async def api(database_url: str, valkey_url: str) -> AsyncIterator[Api]:
-    """One connection to the database, which nobody waits long for."""
+    """With one database connection; waiting for it takes 0.5 s at most."""
     async with running_api(database_url, valkey_url, pool_size=1, timeouts=Timeouts(acquire=0.5)) as running:
         yield running
 
 
 @pytest.fixture
-async def desk(api: Api) -> Desk:
-    return await make_desk(api)
+async def workspace(api: Api) -> CallWorkspace:
+    return await make_call_workspace(api)
 
 
 @pytest.fixture
-async def call_id(desk: Desk) -> str:
-    return await desk.call(status="in_progress")
+async def call_id(workspace: CallWorkspace) -> str:
+    return await workspace.insert_call(status="in_progress")
 
 
-async def test_the_media_node_does_what_it_is_told(desk: Desk, call_id: str, valkey_url: str) -> None:
-    at = f"{desk.calls}/{call_id}"
-    asked: list[tuple[str, Any]] = [*COMMANDS.items(), ("end", {"polite": False})]
-    async with node_with(valkey_url, call_id) as node:
-        for name, body in asked:
-            reply = await desk.ann.post(f"{at}/{name}", body)
+async def test_media_node_carries_out_commands(workspace: CallWorkspace, call_id: str, valkey_url: str) -> None:
+    at = f"{workspace.calls_path}/{call_id}"
+    commands: list[tuple[str, Any]] = [*COMMANDS.items(), ("end", {"polite": False})]
+    async with running_media_node(valkey_url, call_id) as node:
+        for name, body in commands:
+            reply = await workspace.ann.post(f"{at}/{name}", body)
             assert (reply.status, reply.body) == (200, {"outcome": "done"}), name
-    told = [EndCall("admin", True), SayWords("One moment."), TransferCall(SOMEBODY), EndCall("admin", False)]
-    assert node.told == [(call_id, command) for command in told]
-    assert await desk.logged(call_id) == ["call.end", "call.say", "call.transfer", "call.end"]
+    expected = [EndCall("admin", True), SayText("One moment."), TransferCall(CALLEE), EndCall("admin", False)]
+    assert node.commands == [(call_id, command) for command in expected]
+    assert await workspace.audit_actions(call_id) == ["call.end", "call.say", "call.transfer", "call.end"]
 
 
-async def test_what_the_call_will_not_do_is_told_with_its_reason(desk: Desk, call_id: str, valkey_url: str) -> None:
-    async with node_with(valkey_url, call_id, "the call is ending"):
-        reply = await desk.ann.post(f"{desk.calls}/{call_id}/say", {"text": "Wait."})
+async def test_refused_command_has_its_reason(workspace: CallWorkspace, call_id: str, valkey_url: str) -> None:
+    async with running_media_node(valkey_url, call_id, "the call is ending"):
+        reply = await workspace.ann.post(f"{workspace.calls_path}/{call_id}/say", {"text": "Wait."})
     assert (reply.status, reply.code) == (409, "command_refused")
     assert "the call is ending" in reply.body["error"]["message"]
-    assert await desk.logged(call_id) == ["call.say"]
+    assert await workspace.audit_actions(call_id) == ["call.say"]
 
 
-async def test_a_call_that_is_not_running(desk: Desk) -> None:
-    over = await desk.call()
+async def test_command_to_an_ended_call_is_409(workspace: CallWorkspace) -> None:
+    ended = await workspace.insert_call()
     for name, body in COMMANDS.items():
-        reply = await desk.ann.post(f"{desk.calls}/{over}/{name}", body)
+        reply = await workspace.ann.post(f"{workspace.calls_path}/{ended}/{name}", body)
         assert (reply.status, reply.code) == (409, "call_not_live")
-    assert await desk.logged(over) == ["call.end", "call.say", "call.transfer"]
+    assert await workspace.audit_actions(ended) == ["call.end", "call.say", "call.transfer"]
 
 
-async def test_a_node_that_does_not_answer(desk: Desk, call_id: str, valkey_url: str) -> None:
-    async with node_with(valkey_url, call_id, None) as node:
-        reply = await desk.ann.post(f"{desk.calls}/{call_id}/end", {})
+async def test_command_without_answer_is_503(workspace: CallWorkspace, call_id: str, valkey_url: str) -> None:
+    async with running_media_node(valkey_url, call_id, None) as node:
+        reply = await workspace.ann.post(f"{workspace.calls_path}/{call_id}/end", {})
     assert (reply.status, reply.code) == (503, "no_answer")
-    assert node.told and await desk.logged(call_id) == ["call.end"]
+    assert node.commands and await workspace.audit_actions(call_id) == ["call.end"]
 
 
-async def test_redis_away(database_url: str) -> None:
+async def test_command_without_redis_is_503(database_url: str) -> None:
     async with running_api(database_url, "redis://127.0.0.1:9") as api:
-        desk = await make_desk(api)
-        call_id = await desk.call(status="in_progress")
-        reply = await desk.ann.post(f"{desk.calls}/{call_id}/end", {})
+        workspace = await make_call_workspace(api)
+        call_id = await workspace.insert_call(status="in_progress")
+        reply = await workspace.ann.post(f"{workspace.calls_path}/{call_id}/end", {})
         assert (reply.status, reply.code) == (503, "bus_away")
-        assert await desk.logged(call_id) == ["call.end"]
+        assert await workspace.audit_actions(call_id) == ["call.end"]
 
 
-async def test_meanwhile_the_database_is_others_and_knows_what_was_asked(
-    desk: Desk, call_id: str, valkey_url: str
+async def test_waiting_for_a_command_holds_no_connection_and_is_audited(
+    workspace: CallWorkspace, call_id: str, valkey_url: str
 ) -> None:
-    async with node_with(valkey_url, call_id, waits=True) as node:
-        asked = asyncio.create_task(desk.ann.post(f"{desk.calls}/{call_id}/end", {}))
-        await node.heard.wait()
-        assert (await desk.ann.get(desk.calls)).status == 200
-        assert await desk.logged(call_id) == ["call.end"]
+    async with running_media_node(valkey_url, call_id, waits=True) as node:
+        request = asyncio.create_task(workspace.ann.post(f"{workspace.calls_path}/{call_id}/end", {}))
+        await node.received.wait()
+        assert (await workspace.ann.get(workspace.calls_path)).status == 200
+        assert await workspace.audit_actions(call_id) == ["call.end"]
         node.may_answer.set()
-        assert (await asked).status in (200, 503)  # a slow machine may have taken more than the 2 s of a command
+        assert (await request).status in (200, 503)  # a slow machine may have taken more than the 2 s of a command
 
 
 @pytest.mark.parametrize(
@@ -100,27 +100,29 @@ async def test_meanwhile_the_database_is_others_and_knows_what_was_asked(
         ("transfer", {"number": "+19005551234"}, "number_refused", "number"),
         ("transfer", {"number": "+442079460123"}, "country_not_allowed", "number"),
     ],
-    ids=lambda given: str(given)[:40],
+    ids=lambda value: str(value)[:40],
 )
-async def test_what_makes_no_sense_reaches_nobody(
-    desk: Desk, call_id: str, valkey_url: str, name: str, body: dict[str, Any], code: str, param: str
+async def test_invalid_command_is_not_sent(
+    workspace: CallWorkspace, call_id: str, valkey_url: str, name: str, body: dict[str, Any], code: str, param: str
 ) -> None:
-    async with node_with(valkey_url, call_id) as node:
-        reply = await desk.ann.post(f"{desk.calls}/{call_id}/{name}", body)
+    async with running_media_node(valkey_url, call_id) as node:
+        reply = await workspace.ann.post(f"{workspace.calls_path}/{call_id}/{name}", body)
     assert (reply.status, reply.code, reply.param) == (422, code, param)
-    assert not node.told and await desk.logged(call_id) == []
+    assert not node.commands and await workspace.audit_actions(call_id) == []
 
 
-async def test_who_may_steer(desk: Desk, call_id: str, valkey_url: str) -> None:
-    viewer, member = [await desk.api.member(desk.workspace_id, role) for role in ("viewer", "member")]
-    other = await make_desk(desk.api)
-    async with node_with(valkey_url, call_id) as node:
+async def test_roles_that_may_send_commands(workspace: CallWorkspace, call_id: str, valkey_url: str) -> None:
+    viewer, member = [await workspace.api.member(workspace.workspace_id, role) for role in ("viewer", "member")]
+    other = await make_call_workspace(workspace.api)
+    async with running_media_node(valkey_url, call_id) as node:
         for name, body in COMMANDS.items():
-            assert (await viewer.post(f"{desk.calls}/{call_id}/{name}", body)).code == "role"
-            assert (await other.ann.post(f"{desk.calls}/{call_id}/{name}", body)).code == "workspace_not_found"
-            theirs = await other.ann.post(f"{other.calls}/{call_id}/{name}", body)
-            assert (theirs.status, theirs.code) == (404, "call_not_found")
-        assert (await desk.ann.post(f"{desk.calls}/{new_id()}/end", {})).code == "call_not_found"
-        assert not node.told
-        assert (await member.post(f"{desk.calls}/{call_id}/end", {})).status == 200
-    assert await desk.logged(call_id) == ["call.end"]
+            assert (await viewer.post(f"{workspace.calls_path}/{call_id}/{name}", body)).code == "role"
+            assert (
+                await other.ann.post(f"{workspace.calls_path}/{call_id}/{name}", body)
+            ).code == "workspace_not_found"
+            other_reply = await other.ann.post(f"{other.calls_path}/{call_id}/{name}", body)
+            assert (other_reply.status, other_reply.code) == (404, "call_not_found")
+        assert (await workspace.ann.post(f"{workspace.calls_path}/{new_id()}/end", {})).code == "call_not_found"
+        assert not node.commands
+        assert (await member.post(f"{workspace.calls_path}/{call_id}/end", {})).status == 200
+    assert await workspace.audit_actions(call_id) == ["call.end"]

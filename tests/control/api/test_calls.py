@@ -1,4 +1,4 @@
-"""/workspaces/{workspaceId}/calls/…: the record of calls over HTTP."""
+"""/workspaces/{workspaceId}/calls/…: records of calls."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,22 +8,22 @@ from uuid import UUID
 
 import pytest
 
-from control.api.client.calls import LINK_S, _recording
+from control.api.client.calls import LINK_VALID_S, _recording
 from shared.events import (
     AgentSaid,
     CallEnded,
     CallerSaid,
     CallStarted,
+    CallUsage,
     Event,
     RecordingReady,
     ToolRan,
     TurnLatency,
-    Usage,
 )
 from shared.ids import new_id
 from shared.storage import Storage
-from tests.control.api import Api, running_api
-from tests.control.api.desk import NOW, Desk, ago, make_desk
+from tests.control.api.call_workspace import NOW, CallWorkspace, ago, make_call_workspace
+from tests.platform.api import Api, running_api
 
 CONVERSATION: tuple[Event, ...] = (
     CallStarted("twilio", "CA1", "MZ1", "Front desk"),
@@ -32,7 +32,7 @@ CONVERSATION: tuple[Event, ...] = (
     ToolRan(1, "opening_hours", True, "9 to 5", 40),
     AgentSaid(1, "Until five.", 2_900, 3_700, interrupted=True, planned="Until five today."),
     TurnLatency(1, 600, 300, 50, 150, 100),
-    CallEnded("completed", "caller_hangup", "", 4_000, Usage(call_ms=4_000)),
+    CallEnded("completed", "caller_hangup", "", 4_000, CallUsage(call_ms=4_000)),
 )
 WAV = b"RIFF" + bytes(range(256)) * 2_000
 
@@ -44,52 +44,52 @@ async def api(database_url: str, valkey_url: str) -> AsyncIterator[Api]:
 
 
 @pytest.fixture
-async def desk(api: Api) -> Desk:
-    return await make_desk(api)
+async def workspace(api: Api) -> CallWorkspace:
+    return await make_call_workspace(api)
 
 
-async def found(desk: Desk, **query: str) -> tuple[list[str], int]:
-    """The ids that a list shows, and how many there are."""
-    reply = await desk.ann.get(desk.calls, params=query)
+async def listed_ids(workspace: CallWorkspace, **query: str) -> tuple[list[str], int]:
+    """The listed ids, and the total."""
+    reply = await workspace.ann.get(workspace.calls_path, params=query)
     assert reply.status == 200, reply.body
-    return [one["id"] for one in reply.body["calls"]], reply.body["total"]
+    return [call["id"] for call in reply.body["calls"]], reply.body["total"]
 
 
 # --- lists ---
 
 
-async def test_the_list_is_narrowed(desk: Desk) -> None:
-    old = await desk.call(created_at=ago(7_200), carrier_call_id="CA-old")
-    missed = await desk.call(created_at=ago(3_600), status="no_answer", direction="outbound")
-    agentless = await desk.call(agent_id=None, agent_version=None)
-    assert await found(desk) == ([agentless, missed, old], 3)
-    assert await found(desk, status="no_answer") == ([missed], 1)
-    assert await found(desk, direction="inbound") == ([agentless, old], 2)
-    assert await found(desk, agent_id=desk.agent_id) == ([missed, old], 2)
-    assert await found(desk, agent_id=new_id()) == ([], 0)
-    assert await found(desk, carrier_call_id="CA-old") == ([old], 1)
-    assert await found(desk, **{"from": ago(3_600).isoformat()}) == ([agentless, missed], 2)
-    assert await found(desk, to=ago(3_600).isoformat()) == ([old], 1)
-    between = {"from": ago(7_200).replace(tzinfo=None).isoformat(), "to": ago(7_199).isoformat(), "status": "completed"}
-    assert await found(desk, **between) == ([old], 1)
+async def test_list_has_filters(workspace: CallWorkspace) -> None:
+    old = await workspace.insert_call(created_at=ago(7_200), carrier_call_id="CA-old")
+    missed = await workspace.insert_call(created_at=ago(3_600), status="no_answer", direction="outbound")
+    agentless = await workspace.insert_call(agent_id=None, agent_version=None)
+    assert await listed_ids(workspace) == ([agentless, missed, old], 3)
+    assert await listed_ids(workspace, status="no_answer") == ([missed], 1)
+    assert await listed_ids(workspace, direction="inbound") == ([agentless, old], 2)
+    assert await listed_ids(workspace, agent_id=workspace.agent_id) == ([missed, old], 2)
+    assert await listed_ids(workspace, agent_id=new_id()) == ([], 0)
+    assert await listed_ids(workspace, carrier_call_id="CA-old") == ([old], 1)
+    assert await listed_ids(workspace, **{"from": ago(3_600).isoformat()}) == ([agentless, missed], 2)
+    assert await listed_ids(workspace, to=ago(3_600).isoformat()) == ([old], 1)
+    period = {"from": ago(7_200).replace(tzinfo=None).isoformat(), "to": ago(7_199).isoformat(), "status": "completed"}
+    assert await listed_ids(workspace, **period) == ([old], 1)
 
 
-async def test_the_list_is_paged(desk: Desk) -> None:
-    calls = [await desk.call(created_at=ago(n)) for n in range(5)]
-    pages = [await found(desk, limit="2", page=str(page)) for page in (1, 2, 3, 4)]
+async def test_list_has_pages(workspace: CallWorkspace) -> None:
+    calls = [await workspace.insert_call(created_at=ago(n)) for n in range(5)]
+    pages = [await listed_ids(workspace, limit="2", page=str(page)) for page in (1, 2, 3, 4)]
     assert pages == [(calls[:2], 5), (calls[2:4], 5), (calls[4:], 5), ([], 5)]
-    deep = await desk.ann.get(desk.calls, params={"limit": "200", "page": "501"})
+    deep = await workspace.ann.get(workspace.calls_path, params={"limit": "200", "page": "501"})
     assert (deep.status, deep.code, deep.param) == (422, "too_deep", "page")
 
 
-async def test_a_call_in_the_list(desk: Desk) -> None:
-    call_id = await desk.call(
+async def test_fields_of_a_listed_call(workspace: CallWorkspace) -> None:
+    call_id = await workspace.insert_call(
         duration_seconds=61, end_reason="caller_hangup", cost_total=1, started_at=ago(61), carrier_call_id="CA-listed"
     )
-    (told,) = (await desk.ann.get(desk.calls)).body["calls"]
-    assert told == {
-        "id": call_id, "agent_id": desk.agent_id, "agent_name": "Front desk", "caller_number": "+14155550100",
-        "called_number": desk.number, "direction": "inbound", "status": "completed", "end_reason": "caller_hangup",
+    (listed,) = (await workspace.ann.get(workspace.calls_path)).body["calls"]
+    assert listed == {
+        "id": call_id, "agent_id": workspace.agent_id, "agent_name": "Front desk", "caller_number": "+14155550100",
+        "called_number": workspace.number, "direction": "inbound", "status": "completed", "end_reason": "caller_hangup",
         "is_test": False, "carrier": "twilio", "carrier_call_id": "CA-listed", "duration_seconds": 61,
         "cost_total": 1.0, "created_at": NOW.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "started_at": ago(61).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -110,18 +110,20 @@ async def test_a_call_in_the_list(desk: Desk) -> None:
     ],
     ids=str,
 )
-async def test_a_filter_at_fault_is_named(desk: Desk, query: dict[str, str], param: str) -> None:
-    reply = await desk.ann.get(desk.calls, params=query)
+async def test_invalid_filter_is_named(workspace: CallWorkspace, query: dict[str, str], param: str) -> None:
+    reply = await workspace.ann.get(workspace.calls_path, params=query)
     assert (reply.status, reply.param) == (422, param)
 
 
-async def test_live_calls_are_those_that_are_not_over_the_longest_first(desk: Desk) -> None:
-    await desk.call()
-    ringing = await desk.call(status="ringing", created_at=ago(5))
-    talking = await desk.call(status="in_progress", created_at=ago(100), started_at=ago(100), answered_at=ago(90))
-    queued = await desk.call(status="queued", direction="outbound", is_test=True)
-    live = (await desk.ann.get(f"{desk.calls}/live")).body["active_calls"]
-    assert [one["id"] for one in live] == [talking, ringing, queued]
+async def test_live_calls_are_sorted_by_duration(workspace: CallWorkspace) -> None:
+    await workspace.insert_call()
+    ringing = await workspace.insert_call(status="ringing", created_at=ago(5))
+    in_progress = await workspace.insert_call(
+        status="in_progress", created_at=ago(100), started_at=ago(100), answered_at=ago(90)
+    )
+    queued = await workspace.insert_call(status="queued", direction="outbound", is_test=True)
+    live = (await workspace.ann.get(f"{workspace.calls_path}/live")).body["active_calls"]
+    assert [call["id"] for call in live] == [in_progress, ringing, queued]
     assert live[0]["duration_so_far"] >= 90 and live[1]["duration_so_far"] == 0
     assert (live[2]["is_test"], live[2]["status"], live[0]["agent_name"]) == (True, "queued", "Front desk")
 
@@ -129,19 +131,19 @@ async def test_live_calls_are_those_that_are_not_over_the_longest_first(desk: De
 # --- one call ---
 
 
-async def test_a_call_in_full(desk: Desk) -> None:
+async def test_fields_of_a_call(workspace: CallWorkspace) -> None:
     details = {"usage": {"call_ms": 4_000}, "interruptions": 1, "gaps": [{"leg": 1, "lost_ms": 900, "at_ms": 5}]}
-    call_id = await desk.call(
+    call_id = await workspace.insert_call(
         *CONVERSATION, details=details | {"amd": "human"}, transcription="Hello.", recording_key="r.wav",
         recording_seconds=4, end_reason="caller_hangup", duration_seconds=4, summary="Hours.", sentiment="neutral",
     )  # fmt: skip
-    told = (await desk.ann.get(f"{desk.calls}/{call_id}")).body
-    assert told["agent"] == {"id": desk.agent_id, "name": "Front desk"}
-    assert told["recording_url"] == f"{desk.calls}/{call_id}/recording"
-    assert (told["transcription"], told["summary"]) == ("Hello.", "Hours.")
-    call = told["call"]
+    body = (await workspace.ann.get(f"{workspace.calls_path}/{call_id}")).body
+    assert body["agent"] == {"id": workspace.agent_id, "name": "Front desk"}
+    assert body["recording_url"] == f"{workspace.calls_path}/{call_id}/recording"
+    assert (body["transcription"], body["summary"]) == ("Hello.", "Hours.")
+    call = body["call"]
     assert {name: call[name] for name in details} == details
-    assert (call["agent_version"], call["phone_number_id"], call["answered_by"]) == (1, desk.number_id, "human")
+    assert (call["agent_version"], call["phone_number_id"], call["answered_by"]) == (1, workspace.number_id, "human")
     assert (call["recording_seconds"], call["sentiment"], call["end_reason"]) == (4.0, "neutral", "caller_hangup")
     greeting, answer = call["turns"]
     assert (greeting["turn"], greeting["agent"], greeting["caller"]) == (0, "Hello.", "")
@@ -152,119 +154,135 @@ async def test_a_call_in_full(desk: Desk) -> None:
     }  # fmt: skip
 
 
-async def test_a_call_of_which_little_is_known(desk: Desk) -> None:
-    call_id = await desk.call(agent_id=None, agent_version=None, status="failed", end_detail="unknown_number")
-    told = (await desk.ann.get(f"{desk.calls}/{call_id}")).body
-    assert [told[name] for name in ("agent", "recording_url", "transcription", "summary")] == [None] * 4
-    assert (told["call"]["turns"], told["call"]["usage"], told["call"]["gaps"]) == ([], None, [])
-    assert (told["call"]["interruptions"], told["call"]["end_detail"]) == (0, "unknown_number")
+async def test_call_without_optional_data(workspace: CallWorkspace) -> None:
+    call_id = await workspace.insert_call(
+        agent_id=None, agent_version=None, status="failed", end_detail="unknown_number"
+    )
+    body = (await workspace.ann.get(f"{workspace.calls_path}/{call_id}")).body
+    assert [body[name] for name in ("agent", "recording_url", "transcription", "summary")] == [None] * 4
+    assert (body["call"]["turns"], body["call"]["usage"], body["call"]["gaps"]) == ([], None, [])
+    assert (body["call"]["interruptions"], body["call"]["end_detail"]) == (0, "unknown_number")
 
 
-async def test_events_are_followed_by_their_numbers(desk: Desk) -> None:
-    call_id = await desk.call(*CONVERSATION)
-    at = f"{desk.calls}/{call_id}/events"
-    told = (await desk.ann.get(at)).body["events"]
-    assert [one["seq"] for one in told] == list(range(1, 8))
-    assert told[2]["event_type"] == told[2]["event_data"]["type"] == "caller.said"
-    assert told[2]["event_data"]["text"] == "Are you open?"
-    page = (await desk.ann.get(at, params={"after_seq": "2", "limit": "3"})).body["events"]
-    assert [one["seq"] for one in page] == [3, 4, 5]
-    assert (await desk.ann.get(at, params={"after_seq": "7"})).body == {"events": []}
+async def test_events_are_paged_by_sequence_number(workspace: CallWorkspace) -> None:
+    call_id = await workspace.insert_call(*CONVERSATION)
+    at = f"{workspace.calls_path}/{call_id}/events"
+    body = (await workspace.ann.get(at)).body["events"]
+    assert [event["seq"] for event in body] == list(range(1, 8))
+    assert body[2]["event_type"] == body[2]["event_data"]["type"] == "caller.said"
+    assert body[2]["event_data"]["text"] == "Are you open?"
+    page = (await workspace.ann.get(at, params={"after_seq": "2", "limit": "3"})).body["events"]
+    assert [event["seq"] for event in page] == [3, 4, 5]
+    assert (await workspace.ann.get(at, params={"after_seq": "7"})).body == {"events": []}
     for name, value in (("limit", "5001"), ("limit", "0"), ("after_seq", "-2"), ("after_seq", str(2**31))):
-        assert (await desk.ann.get(at, params={name: value})).param == name
+        assert (await workspace.ann.get(at, params={name: value})).param == name
 
 
-async def test_words_come_as_text_and_one_by_one(desk: Desk) -> None:
-    call_id = await desk.call(transcription="Agent: Hello.")
+async def test_transcription_has_text_and_utterances(workspace: CallWorkspace) -> None:
+    call_id = await workspace.insert_call(transcription="Agent: Hello.")
     words = [{"speaker": "agent", "text": "Hello.", "start_ms": 200, "end_ms": 900}]
-    await desk.api.owner.execute(
+    await workspace.api.owner.execute(
         "INSERT INTO call_words (call_id, workspace_id, words) VALUES ($1, $2, $3)",
-        UUID(call_id), UUID(desk.workspace_id), words,
+        UUID(call_id), UUID(workspace.workspace_id), words,
     )  # fmt: skip
-    told = await desk.ann.get(f"{desk.calls}/{call_id}/transcription")
-    assert told.body == {"transcription": "Agent: Hello.", "words": words}
-    silent = await desk.ann.get(f"{desk.calls}/{await desk.call()}/transcription")
+    body = await workspace.ann.get(f"{workspace.calls_path}/{call_id}/transcription")
+    assert body.body == {"transcription": "Agent: Hello.", "words": words}
+    silent = await workspace.ann.get(f"{workspace.calls_path}/{await workspace.insert_call()}/transcription")
     assert silent.body == {"transcription": None, "words": []}
 
 
 # --- recordings ---
 
 
-async def recorded(desk: Desk, data: bytes = WAV, name: str = "call.wav") -> str:
-    """The path of the recording of a call that has this one."""
-    key = f"recordings/{desk.workspace_id}/{name}"
-    await Storage(desk.api.objects.as_uri()).put(key, data)
-    return f"{desk.calls}/{await desk.call(RecordingReady(key, 4_000), recording_key=key)}/recording"
+async def insert_recorded_call(workspace: CallWorkspace, data: bytes = WAV, name: str = "call.wav") -> str:
+    """The path of the recording of a new call."""
+    key = f"recordings/{workspace.workspace_id}/{name}"
+    await Storage(workspace.api.objects.as_uri()).put(key, data)
+    return (
+        f"{workspace.calls_path}/{await workspace.insert_call(RecordingReady(key, 4_000), recording_key=key)}/recording"
+    )
 
 
-async def test_a_recording_comes_whole(desk: Desk) -> None:
-    at = await recorded(desk)
-    reply = await desk.ann.get(at)
+async def test_whole_recording_is_returned(workspace: CallWorkspace) -> None:
+    at = await insert_recorded_call(workspace)
+    reply = await workspace.ann.get(at)
     assert (reply.status, reply.raw) == (200, WAV)
     assert reply.headers["Content-Type"] == "audio/wav" and reply.headers["Content-Length"] == str(len(WAV))
     assert reply.headers["Content-Disposition"] == f'inline; filename="{at.split("/")[4]}.wav"'
-    assert (await desk.ann.get(await recorded(desk, b"ID3", "call.mp3"))).headers["Content-Type"] == "audio/mpeg"
+    assert (await workspace.ann.get(await insert_recorded_call(workspace, b"ID3", "call.mp3"))).headers[
+        "Content-Type"
+    ] == "audio/mpeg"
 
 
-async def test_a_recording_comes_in_stretches(desk: Desk) -> None:
-    at = await recorded(desk)
-    for asked, start, stop in (("0-43", 0, 44), ("44-", 44, len(WAV)), ("-10", len(WAV) - 10, len(WAV))):
-        reply = await desk.ann.get(at, headers={"Range": f"bytes={asked}"})
+async def test_range_of_a_recording_is_returned(workspace: CallWorkspace) -> None:
+    at = await insert_recorded_call(workspace)
+    for requested, start, stop in (("0-43", 0, 44), ("44-", 44, len(WAV)), ("-10", len(WAV) - 10, len(WAV))):
+        reply = await workspace.ann.get(at, headers={"Range": f"bytes={requested}"})
         assert (reply.status, reply.raw) == (206, WAV[start:stop])
         assert reply.headers["Content-Range"] == f"bytes {start}-{stop - 1}/{len(WAV)}"
-    outside = await desk.ann.get(at, headers={"Range": f"bytes={len(WAV)}-"})
+    outside = await workspace.ann.get(at, headers={"Range": f"bytes={len(WAV)}-"})
     assert (outside.status, outside.headers["Content-Range"]) == (416, f"bytes */{len(WAV)}")
 
 
-async def test_a_recording_that_is_not_there(desk: Desk) -> None:
-    at = await recorded(desk)
-    await asyncio.to_thread((desk.api.objects / "recordings" / desk.workspace_id / "call.wav").unlink)
-    for path in (at, f"{desk.calls}/{await desk.call()}/recording"):
-        reply = await desk.ann.get(path)
+async def test_missing_recording_is_404(workspace: CallWorkspace) -> None:
+    at = await insert_recorded_call(workspace)
+    await asyncio.to_thread((workspace.api.objects / "recordings" / workspace.workspace_id / "call.wav").unlink)
+    for path in (at, f"{workspace.calls_path}/{await workspace.insert_call()}/recording"):
+        reply = await workspace.ann.get(path)
         assert (reply.status, reply.code) == (404, "no_recording")
 
 
-async def test_a_recording_whose_storage_is_away(desk: Desk) -> None:
-    at = await recorded(desk)
-    folder = desk.api.objects / "recordings"
-    await asyncio.to_thread(_barred, folder)
-    reply = await desk.ann.get(at)
+async def test_recording_without_storage_is_503(workspace: CallWorkspace) -> None:
+    at = await insert_recorded_call(workspace)
+    folder = workspace.api.objects / "recordings"
+    await asyncio.to_thread(_break_storage, folder)
+    reply = await workspace.ann.get(at)
     assert (reply.status, reply.code) == (503, "storage_away")
     assert reply.headers["Retry-After"]
 
 
-def _barred(folder: Path) -> None:
-    """Where the folder was, nothing can be looked up any more, which is another thing than not to be found."""
+def _break_storage(folder: Path) -> None:
+    """Replaces the folder by a file, so that a lookup is an error and not a missing file."""
     folder.rename(folder.with_name("moved"))
     folder.write_bytes(b"")
 
 
-async def test_where_storage_makes_links_one_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_storage_with_links_returns_a_link(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     storage = Storage("s3://bucket?endpoint=http://127.0.0.1:9&region=auto&links=true")
     file = await _recording(storage, "r/c.wav", "c.wav")
-    assert file.link.startswith("http://127.0.0.1:9/bucket/r/c.wav?") and f"Expires={LINK_S}&" in file.link
+    assert file.link.startswith("http://127.0.0.1:9/bucket/r/c.wav?") and f"Expires={LINK_VALID_S}&" in file.link
 
 
-# --- who may ---
+# --- permissions ---
 
 
-async def test_another_workspaces_call_is_not_there(desk: Desk) -> None:
-    call_id, other = await desk.call(*CONVERSATION, recording_key="r.wav"), await make_desk(desk.api)
+async def test_call_of_another_workspace_is_404(workspace: CallWorkspace) -> None:
+    call_id, other = (
+        await workspace.insert_call(*CONVERSATION, recording_key="r.wav"),
+        await make_call_workspace(workspace.api),
+    )
     for path in ("", "/recording", "/transcription", "/events"):
-        reply = await other.ann.get(f"{other.calls}/{call_id}{path}")
+        reply = await other.ann.get(f"{other.calls_path}/{call_id}{path}")
         assert (reply.status, reply.code) == (404, "call_not_found"), path
-        reply = await other.ann.get(f"{desk.calls}/{call_id}{path}")
+        reply = await other.ann.get(f"{workspace.calls_path}/{call_id}{path}")
         assert (reply.status, reply.code) == (404, "workspace_not_found"), path
-    assert await found(other) == ([], 0)
-    await desk.call(status="ringing", created_at=NOW + timedelta(seconds=1))
-    assert (await other.ann.get(f"{other.calls}/live")).body == {"active_calls": []}
+    assert await listed_ids(other) == ([], 0)
+    await workspace.insert_call(status="ringing", created_at=NOW + timedelta(seconds=1))
+    assert (await other.ann.get(f"{other.calls_path}/live")).body == {"active_calls": []}
 
 
-async def test_a_viewer_may_read_everything(desk: Desk) -> None:
-    at = await recorded(desk)
-    viewer = await desk.api.member(desk.workspace_id, "viewer")
+async def test_viewer_can_read_calls(workspace: CallWorkspace) -> None:
+    at = await insert_recorded_call(workspace)
+    viewer = await workspace.api.member(workspace.workspace_id, "viewer")
     call = at.removesuffix("/recording")
-    for path in (desk.calls, f"{desk.calls}/live", call, at, f"{call}/transcription", f"{call}/events"):
+    for path in (
+        workspace.calls_path,
+        f"{workspace.calls_path}/live",
+        call,
+        at,
+        f"{call}/transcription",
+        f"{call}/events",
+    ):
         assert (await viewer.get(path)).status == 200, path

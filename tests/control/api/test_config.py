@@ -1,11 +1,11 @@
-"""/admin/config/…: settings and tiers over HTTP."""
+"""/admin/config/…: settings and tiers."""
 
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from tests.control.api import Api, running_api
+from tests.platform.api import Api, running_api
 
 SETTINGS, TIERS = "/admin/config/settings", "/admin/config/tiers"
 NEW = {
@@ -23,19 +23,19 @@ async def api(fresh_database_url: str, valkey_url: str) -> AsyncIterator[Api]:
 async def settings(api: Api) -> dict[str, Any]:
     reply = await (await api.admin()).get(SETTINGS)
     assert reply.status == 200
-    assert all(one.keys() == {"key", "value", "description", "updated_at"} for one in reply.body["settings"])
-    return {one["key"]: one["value"] for one in reply.body["settings"]}
+    assert all(setting.keys() == {"key", "value", "description", "updated_at"} for setting in reply.body["settings"])
+    return {setting["key"]: setting["value"] for setting in reply.body["settings"]}
 
 
 async def test_settings_change_together(api: Api) -> None:
-    boss = await api.admin()
+    admin = await api.admin()
     assert (await settings(api))["trial_days"] == 14
     changes = [{"key": "trial_days", "value": 30}, {"key": "signup_enabled", "value": False}]
-    reply = await boss.put(SETTINGS, {"settings": changes})
+    reply = await admin.put(SETTINGS, {"settings": changes})
     assert reply.status == 200
-    told = {one["key"]: one["value"] for one in reply.body["settings"]}
-    assert (told["trial_days"], told["signup_enabled"]) == (30, False)
-    refused = await api.nobody.post(
+    body = {setting["key"]: setting["value"] for setting in reply.body["settings"]}
+    assert (body["trial_days"], body["signup_enabled"]) == (30, False)
+    refused = await api.anonymous.post(
         "/auth/signup", {"email": "late@example.com", "password": "plum tractor 48", "name": "L"}
     )
     assert refused.status == 403
@@ -52,7 +52,7 @@ async def test_settings_change_together(api: Api) -> None:
         ([], "settings"),
     ],
 )
-async def test_one_fault_and_nothing_changes(api: Api, changes: list[dict[str, Any]], param: str) -> None:
+async def test_one_invalid_setting_changes_none(api: Api, changes: list[dict[str, Any]], param: str) -> None:
     reply = await (await api.admin()).put(SETTINGS, {"settings": changes})
     assert (reply.status, reply.param) == (422, param)
     assert (await settings(api))["trial_days"] == 14
@@ -65,17 +65,17 @@ async def test_only_super_admins_change_settings(api: Api) -> None:
         assert (await staff.put(SETTINGS, {"settings": [{"key": "trial_days", "value": 1}]})).status == 403
 
 
-async def test_a_tier_from_its_making_to_its_change(api: Api) -> None:
-    boss = await api.admin("finance")
-    made = await boss.post(TIERS, NEW)
-    assert made.status == 201
-    assert made.body["tier"] | NEW == made.body["tier"]
-    changed = await boss.put(f"{TIERS}/agency", {"monthly_fee": 249, "is_available": False})
+async def test_tier_is_created_and_changed(api: Api) -> None:
+    admin = await api.admin("finance")
+    created = await admin.post(TIERS, NEW)
+    assert created.status == 201
+    assert created.body["tier"] | NEW == created.body["tier"]
+    changed = await admin.put(f"{TIERS}/agency", {"monthly_fee": 249, "is_available": False})
     assert changed.status == 200
-    assert changed.body["tier"] == made.body["tier"] | {"monthly_fee": 249.0, "is_available": False}
-    listed = (await boss.get(TIERS)).body["tiers"]
+    assert changed.body["tier"] == created.body["tier"] | {"monthly_fee": 249.0, "is_available": False}
+    listed = (await admin.get(TIERS)).body["tiers"]
     assert changed.body["tier"] in listed
-    assert {one["tier_name"] for one in listed} == {"agency", "trial", "starter", "growth", "business"}
+    assert {tier["tier_name"] for tier in listed} == {"agency", "trial", "starter", "growth", "business"}
 
 
 @pytest.mark.parametrize(
@@ -90,29 +90,29 @@ async def test_a_tier_from_its_making_to_its_change(api: Api) -> None:
         ({"features": {"a": {"b": 1}}}, "features.a"),
     ],
 )  # fmt: skip
-async def test_a_wrong_field_is_named(api: Api, change: dict[str, Any], param: str) -> None:
+async def test_invalid_field_is_named(api: Api, change: dict[str, Any], param: str) -> None:
     reply = await (await api.admin()).post(TIERS, NEW | change)
     assert (reply.status, reply.param) == (422, param)
 
 
 @pytest.mark.parametrize("feature", [{"deep": {"er": 1}}, {"nul": "a\0"}, {"big": 2**70}, {"list": [1]}])
-async def test_a_feature_is_a_plain_value(api: Api, feature: dict[str, Any]) -> None:
+async def test_feature_is_a_plain_value(api: Api, feature: dict[str, Any]) -> None:
     assert (await (await api.admin()).post(TIERS, NEW | {"features": feature})).status == 422
 
 
-async def test_conflicts_and_what_is_not_there(api: Api) -> None:
-    boss = await api.admin()
-    assert (await boss.post(TIERS, NEW | {"tier_name": "starter"})).code == "tier_exists"
-    assert (await boss.put(f"{TIERS}/platinum", {"max_agents": 1})).code == "tier_not_found"
-    assert (await boss.put(f"{TIERS}/UPPER", {"max_agents": 1})).status == 404
-    assert (await boss.put(f"{TIERS}/trial", {"is_available": False})).code == "default_tier"
+async def test_conflicts_and_unknown_tiers(api: Api) -> None:
+    admin = await api.admin()
+    assert (await admin.post(TIERS, NEW | {"tier_name": "starter"})).code == "tier_exists"
+    assert (await admin.put(f"{TIERS}/platinum", {"max_agents": 1})).code == "tier_not_found"
+    assert (await admin.put(f"{TIERS}/UPPER", {"max_agents": 1})).status == 404
+    assert (await admin.put(f"{TIERS}/trial", {"is_available": False})).code == "default_tier"
     workspace = await (await api.sign_up()).workspace()
     await api.join(workspace, await api.sign_up(), "viewer")
-    refused = await boss.put(f"{TIERS}/trial", {"max_members": 1})
+    refused = await admin.put(f"{TIERS}/trial", {"max_members": 1})
     assert (refused.status, refused.code, refused.param) == (409, "tier_in_use", "max_members")
 
 
-async def test_support_may_not_price(api: Api) -> None:
+async def test_support_cannot_change_tiers(api: Api) -> None:
     staff = await api.admin("support")
     assert (await staff.get(TIERS)).status == 200
     assert (await staff.post(TIERS, NEW)).status == 403

@@ -1,15 +1,17 @@
-"""Invitations over HTTP, from the letter to the first request as a member."""
+"""Invitations, from the email to the first request as a member."""
 
 import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 
-from control.accounts import mail
-from control.accounts.mail import Postman
+from control.accounts import email_delivery
+from control.accounts.email_delivery import EmailSender
 from shared.secrets import Sealer
-from tests.control.accounts.stage import Kept, link_token
-from tests.control.running import KEY, PASSWORD, Api, Person, running_api
+from tests.control.accounts.accounts_platform import RecordingGateway, link_token
+from tests.platform.api import PASSWORD, Api, running_api
+from tests.platform.clients import User
+from tests.platform.services import KEY
 
 
 @pytest.fixture
@@ -18,58 +20,60 @@ async def api(database_url: str, valkey_url: str) -> AsyncIterator[Api]:
         yield api
 
 
-async def opened(api: Api, email: str) -> str:
-    """The token of the one letter of invitation that waits for this address; all letters are taken away."""
-    kept = Kept()
-    postman = Postman(Sealer([KEY]), kept, "Vocalized <no-reply@vocalized.example>")
-    for row in await api.owner.fetch("DELETE FROM pgqueuer WHERE entrypoint = $1 RETURNING payload", mail.JOB):
-        await postman.deliver(row["payload"])
-    (letter,) = [one for one in kept.messages if one["To"] == email and "invited" in one["Subject"]]
-    return link_token(letter)
+async def invitation_token(api: Api, email: str) -> str:
+    """The token of the only queued invitation to this address; removes all queued email."""
+    gateway = RecordingGateway()
+    sender = EmailSender(Sealer([KEY]), gateway, "Vocalized <no-reply@vocalized.example>")
+    for row in await api.owner.fetch(
+        "DELETE FROM pgqueuer WHERE entrypoint = $1 RETURNING payload", email_delivery.EMAIL_JOB
+    ):
+        await sender.send(row["payload"])
+    (email_message,) = [message for message in gateway.messages if message["To"] == email and "invited" in message["Subject"]]
+    return link_token(email_message)
 
 
-async def invite(api: Api, by: Person, workspace_id: str, email: str, role: str = "member") -> str:
+async def invite(api: Api, by: User, workspace_id: str, email: str, role: str = "member") -> str:
     reply = await by.post(f"/workspaces/{workspace_id}/members", {"email": email, "role": role})
     assert reply.status == 201, reply.body
-    return await opened(api, email.lower())
+    return await invitation_token(api, email.lower())
 
 
-async def test_somebody_new_signs_up_by_the_letter(api: Api) -> None:
+async def test_invited_person_signs_up_by_email_link(api: Api) -> None:
     ann = await api.sign_up()
     workspace_id = await ann.workspace()
     token = await invite(api, ann, workspace_id, "New.Person@Example.com", "admin")
     body = {"token": token, "name": "Grace", "password": PASSWORD}
-    done = await api.nobody.post("/invitations/signup", body)
-    assert done.status == 201
-    assert done.body["user"].items() >= {"email": "new.person@example.com", "is_verified": True}.items()
-    assert [(each["id"], each["role"]) for each in done.body["workspaces"]] == [(workspace_id, "admin")]
-    grace = Person(api, "new.person@example.com", done.body)
+    accepted = await api.anonymous.post("/invitations/signup", body)
+    assert accepted.status == 201
+    assert accepted.body["user"].items() >= {"email": "new.person@example.com", "is_verified": True}.items()
+    assert [(each["id"], each["role"]) for each in accepted.body["workspaces"]] == [(workspace_id, "admin")]
+    grace = User(api.anonymous, "new.person@example.com", accepted.body)
     assert (await grace.put(f"/workspaces/{workspace_id}", {"name": "Ours"})).status == 200
-    assert (await api.nobody.post("/invitations/signup", body)).code == "invitation_accepted"
+    assert (await api.anonymous.post("/invitations/signup", body)).code == "invitation_accepted"
     assert (await api.sign_in("new.person@example.com")).id == grace.id
 
 
-async def test_somebody_known_accepts_signed_in(api: Api) -> None:
+async def test_existing_user_accepts_an_invitation(api: Api) -> None:
     ann, bob, eve = [await api.sign_up(verified=False) for _ in range(3)]
     workspace_id = await ann.workspace()
-    told = await ann.post(f"/workspaces/{workspace_id}/members", {"email": bob.email, "role": "viewer"})
-    assert told.code == "email_unverified"
+    refused = await ann.post(f"/workspaces/{workspace_id}/members", {"email": bob.email, "role": "viewer"})
+    assert refused.code == "email_unverified"
     ann = await api.sign_up()
     workspace_id = await ann.workspace()
     token = await invite(api, ann, workspace_id, bob.email, "viewer")
     assert (await eve.post("/invitations/accept", {"token": token})).code == "invitation_address"
-    assert (await api.nobody.post("/invitations/accept", {"token": token})).status == 401
+    assert (await api.anonymous.post("/invitations/accept", {"token": token})).status == 401
     used = {"token": token, "name": "Bob", "password": PASSWORD}
-    assert (await api.nobody.post("/invitations/signup", used)).code == "email_taken"
-    done = await bob.post("/invitations/accept", {"token": token})
-    assert (done.status, done.body["workspace_id"]) == (200, workspace_id)
-    assert [each["id"] for each in done.body["workspaces"]] == [workspace_id]
+    assert (await api.anonymous.post("/invitations/signup", used)).code == "email_taken"
+    accepted = await bob.post("/invitations/accept", {"token": token})
+    assert (accepted.status, accepted.body["workspace_id"]) == (200, workspace_id)
+    assert [each["id"] for each in accepted.body["workspaces"]] == [workspace_id]
     assert (await bob.get(f"/workspaces/{workspace_id}")).status == 200
     assert (await bob.get("/auth/me")).body["user"]["is_verified"]
     assert (await bob.post("/invitations/accept", {"token": token})).code == "invitation_accepted"
 
 
-async def test_open_invitations_are_listed_for_admins_and_taken_back(api: Api) -> None:
+async def test_open_invitations_are_listed_and_revoked_by_admins(api: Api) -> None:
     ann = await api.sign_up()
     at = f"/workspaces/{await ann.workspace()}/invitations"
     member = await api.member(at.split("/")[2], "member")
@@ -91,10 +95,10 @@ async def test_open_invitations_are_listed_for_admins_and_taken_back(api: Api) -
     assert (await ann.delete(f"{at}/{one['id']}")).code == "invitation_not_found"
     assert (await ann.get(at)).body["total"] == 0
     body = {"token": token, "name": "X", "password": PASSWORD}
-    assert (await api.nobody.post("/invitations/signup", body)).code == "invitation_revoked"
+    assert (await api.anonymous.post("/invitations/signup", body)).code == "invitation_revoked"
 
 
-async def test_another_workspaces_invitation_cannot_be_taken_back(api: Api) -> None:
+async def test_invitation_of_another_workspace_cannot_be_revoked(api: Api) -> None:
     ann, eve = await api.sign_up(), await api.sign_up()
     workspace_id, other = await ann.workspace(), await eve.workspace()
     reply = await ann.post(f"/workspaces/{workspace_id}/members", {"email": "y@example.com", "role": "viewer"})
@@ -103,7 +107,7 @@ async def test_another_workspaces_invitation_cannot_be_taken_back(api: Api) -> N
     assert (await ann.get(f"/workspaces/{workspace_id}/invitations")).body["total"] == 1
 
 
-async def test_of_many_accepts_at_once_one_wins(api: Api) -> None:
+async def test_concurrent_accepts_succeed_once(api: Api) -> None:
     ann, bob = await api.sign_up(), await api.sign_up()
     workspace_id = await ann.workspace()
     token = await invite(api, ann, workspace_id, bob.email)
@@ -111,7 +115,7 @@ async def test_of_many_accepts_at_once_one_wins(api: Api) -> None:
     assert sorted(reply.status for reply in replies) == [200, 409, 409, 409, 409]
 
 
-async def test_what_is_wrong_is_named(api: Api) -> None:
+async def test_invalid_field_is_named(api: Api) -> None:
     ann = await api.sign_up()
     at = f"/workspaces/{await ann.workspace()}/members"
     assert (await ann.post(at, {"email": "nobody", "role": "viewer"})).param == "email"

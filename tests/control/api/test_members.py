@@ -1,11 +1,11 @@
-"""Members of a workspace over HTTP."""
+"""/workspaces/{workspaceId}/members: members of a workspace."""
 
 import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.control.running import Api, running_api
+from tests.platform.api import Api, running_api
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ async def api(database_url: str, valkey_url: str) -> AsyncIterator[Api]:
         yield api
 
 
-async def test_members_are_listed_page_by_page(api: Api) -> None:
+async def test_members_are_listed_in_pages(api: Api) -> None:
     ann = await api.sign_up()
     workspace_id = await ann.workspace()
     viewer = await api.member(workspace_id, "viewer")
@@ -26,7 +26,7 @@ async def test_members_are_listed_page_by_page(api: Api) -> None:
     )  # fmt: skip
 
 
-async def test_a_role_changes_and_holds_from_the_next_request_on(api: Api) -> None:
+async def test_changed_role_applies_at_once(api: Api) -> None:
     ann = await api.sign_up()
     at = f"/workspaces/{await ann.workspace()}"
     bob = await api.member(at.rpartition("/")[2], "viewer")
@@ -39,34 +39,34 @@ async def test_a_role_changes_and_holds_from_the_next_request_on(api: Api) -> No
     assert (await ann.put(f"{at}/members/{bob.id}", {"role": "king"})).param == "role"
 
 
-async def test_who_leaves_or_is_removed_is_out_at_once(api: Api) -> None:
+async def test_removed_member_loses_access_at_once(api: Api) -> None:
     ann = await api.sign_up()
     at = f"/workspaces/{await ann.workspace()}"
     bob, eve = [await api.member(at.rpartition("/")[2], "viewer") for _ in range(2)]
     assert (await bob.delete(f"{at}/members/{eve.id}")).code == "role"
     assert (await bob.delete(f"{at}/members/{bob.id}")).status == 204
     assert (await ann.delete(f"{at}/members/{eve.id}")).status == 204
-    for gone in (bob, eve):
-        assert (await gone.get(at)).status == 404
+    for former in (bob, eve):
+        assert (await former.get(at)).status == 404
     assert (await ann.delete(f"{at}/members/{bob.id}")).code == "member_not_found"
     assert (await ann.delete(f"{at}/members/{ann.id}")).code == "last_owner"
 
 
-async def test_of_two_last_owners_who_leave_at_once_one_stays(api: Api) -> None:
+async def test_concurrent_leaves_keep_one_owner(api: Api) -> None:
     for _ in range(5):
         ann = await api.sign_up()
         at = f"/workspaces/{await ann.workspace()}"
         bob = await api.member(at.rpartition("/")[2], "owner")
-        replies = await asyncio.gather(*(who.delete(f"{at}/members/{who.id}") for who in (ann, bob)))
+        replies = await asyncio.gather(*(leaver.delete(f"{at}/members/{leaver.id}") for leaver in (ann, bob)))
         assert sorted(reply.status for reply in replies) == [204, 409]
         assert [reply.code for reply in replies if reply.status == 409] == ["last_owner"]
 
 
-async def test_a_user_who_owns_something_alone_is_not_deleted(api: Api) -> None:
-    ann, boss = await api.sign_up(), await api.admin()
+async def test_last_owner_of_a_workspace_cannot_be_deleted(api: Api) -> None:
+    ann, admin = await api.sign_up(), await api.admin()
     workspace_id = await ann.workspace("Only Hers")
-    reply = await boss.delete(f"/admin/users/{ann.id}")
+    reply = await admin.delete(f"/admin/users/{ann.id}")
     assert (reply.status, reply.code) == (409, "last_owner")
     assert "Only Hers" in reply.body["error"]["message"]
     await api.member(workspace_id, "owner")
-    assert (await boss.delete(f"/admin/users/{ann.id}")).status in (200, 204)
+    assert (await admin.delete(f"/admin/users/{ann.id}")).status in (200, 204)

@@ -1,10 +1,10 @@
-"""/templates: what customers see of agent templates."""
+"""/templates: public agent templates."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.control.api import Api, running_api
+from tests.platform.api import Api, running_api
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ async def api(fresh_database_url: str, valkey_url: str) -> AsyncIterator[Api]:
         yield running
 
 
-async def test_customers_browse_the_public_templates(api: Api) -> None:
+async def test_customers_list_public_templates(api: Api) -> None:
     ann = await api.sign_up()
     listed = await ann.get("/templates")
     assert listed.body["total"] >= 8
@@ -26,18 +26,18 @@ async def test_customers_browse_the_public_templates(api: Api) -> None:
     assert one["facts_needed"][0] == "business_name"
 
 
-async def test_a_sign_in_is_needed_and_ids_are_checked(api: Api) -> None:
-    assert (await api.nobody.get("/templates")).status == 401
+async def test_sign_in_is_required_and_ids_are_checked(api: Api) -> None:
+    assert (await api.anonymous.get("/templates")).status == 401
     ann = await api.sign_up()
     for path in ("/templates/x", "/templates/00000000-0000-7000-8000-000000000000"):
         assert (await ann.get(path)).status == 404
     assert (await ann.get("/templates", params={"industry": "De ntal"})).param == "industry"
 
 
-async def test_a_template_that_is_not_public_is_not_there(api: Api) -> None:
+async def test_private_template_is_404(api: Api) -> None:
     ann = await api.sign_up()
     found = (await ann.get("/templates", params={"industry": "hotel"})).body["templates"]
-    boss = await api.admin("support")
-    assert (await boss.put(f"/admin/templates/{found[0]['id']}", {"is_public": False})).status == 200
+    admin = await api.admin("support")
+    assert (await admin.put(f"/admin/templates/{found[0]['id']}", {"is_public": False})).status == 200
     assert (await ann.get(f"/templates/{found[0]['id']}")).status == 404
     assert (await ann.get("/templates", params={"industry": "hotel"})).body["templates"] == []

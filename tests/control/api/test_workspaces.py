@@ -1,4 +1,4 @@
-"""Workspaces over HTTP."""
+"""/workspaces: workspaces, for their members."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from shared.ids import new_id
-from tests.control.running import Api, running_api
+from tests.platform.api import Api, running_api
 
 
 @pytest.fixture
@@ -15,32 +15,36 @@ async def api(database_url: str, valkey_url: str) -> AsyncIterator[Api]:
         yield api
 
 
-async def test_a_workspace_is_made_listed_and_shown(api: Api) -> None:
+async def test_workspace_is_created_listed_and_shown(api: Api) -> None:
     ann = await api.sign_up()
-    made = await ann.post("/workspaces", {"name": " Acme ", "industry": "dental", "timezone": "Europe/Berlin"})
-    assert made.status == 201
-    shown = made.body["workspace"]
+    created = await ann.post("/workspaces", {"name": " Acme ", "industry": "dental", "timezone": "Europe/Berlin"})
+    assert created.status == 201
+    shown = created.body["workspace"]
     assert (shown["name"], shown["role"], shown["status"], shown["subscription_tier"]) == (
         "Acme", "owner", "trial", "trial",
     )  # fmt: skip
     (listed,) = (await ann.get("/workspaces")).body["workspaces"]
     assert {"id", "name", "industry", "role", "status", "subscription_tier"} <= listed.keys()
-    whole = (await ann.get(f"/workspaces/{shown['id']}")).body
-    assert whole["workspace"] == shown
-    assert [(member["user_id"], member["email"], member["role"]) for member in whole["members"]] == [
+    details = (await ann.get(f"/workspaces/{shown['id']}")).body
+    assert details["workspace"] == shown
+    assert [(member["user_id"], member["email"], member["role"]) for member in details["members"]] == [
         (ann.id, ann.email, "owner")
     ]
-    assert whole["subscription"] == {
+    assert details["subscription"] == {
         "tier": "trial",
         "usage": {"agents": 0, "members": 1, "invitations": 0, "phone_numbers": 0, "minutes": 0.0},
         "limits": {"agents": 2, "members": 3, "phone_numbers": 1, "concurrent_calls": 2, "included_minutes": 60},
     }
 
 
-async def test_the_name_is_enough_and_anybody_signed_in_may(api: Api) -> None:
+async def test_any_user_creates_a_workspace_by_name(api: Api) -> None:
     new = await api.sign_up(verified=False)
-    made = await new.post("/workspaces", {"name": "Acme"})
-    assert (made.status, made.body["workspace"]["timezone"], made.body["workspace"]["industry"]) == (201, "UTC", None)
+    created = await new.post("/workspaces", {"name": "Acme"})
+    assert (created.status, created.body["workspace"]["timezone"], created.body["workspace"]["industry"]) == (
+        201,
+        "UTC",
+        None,
+    )
 
 
 @pytest.mark.parametrize(
@@ -57,13 +61,13 @@ async def test_the_name_is_enough_and_anybody_signed_in_may(api: Api) -> None:
         ({"name": "A", "status": "active"}, "status"),
     ],
 )
-async def test_what_is_wrong_is_named(api: Api, body: dict[str, object], param: str) -> None:
+async def test_invalid_field_is_named(api: Api, body: dict[str, object], param: str) -> None:
     ann = await api.sign_up()
     reply = await ann.post("/workspaces", body)
     assert (reply.status, reply.param) == (422, param)
 
 
-async def test_one_key_makes_one_workspace(api: Api) -> None:
+async def test_one_key_creates_one_workspace(api: Api) -> None:
     ann = await api.sign_up()
     tries = [ann.post("/workspaces", {"name": "A"}, headers={"Idempotency-Key": "one"}) for _ in range(4)]
     replies = await asyncio.gather(*tries)
@@ -71,7 +75,7 @@ async def test_one_key_makes_one_workspace(api: Api) -> None:
     assert len((await ann.get("/workspaces")).body["workspaces"]) == 1
 
 
-async def test_changes_are_for_admins_and_only_what_is_told(api: Api) -> None:
+async def test_admins_change_only_the_given_fields(api: Api) -> None:
     ann = await api.sign_up()
     at = f"/workspaces/{await ann.workspace()}"
     admin, member = [await api.member(at.rpartition("/")[2], role) for role in ("admin", "member")]
@@ -85,37 +89,37 @@ async def test_changes_are_for_admins_and_only_what_is_told(api: Api) -> None:
     assert (await member.put(at, {"name": "Mine"})).code == "role"
 
 
-async def test_only_owners_delete_and_then_nobody_sees_it(api: Api) -> None:
+async def test_only_owners_delete_a_workspace(api: Api) -> None:
     ann = await api.sign_up()
     workspace_id = await ann.workspace()
     admin = await api.member(workspace_id, "admin")
     assert (await admin.delete(f"/workspaces/{workspace_id}")).code == "role"
     assert (await ann.delete(f"/workspaces/{workspace_id}")).status == 204
-    for who in (ann, admin):
-        assert (await who.get(f"/workspaces/{workspace_id}")).code == "workspace_not_found"
-        assert (await who.get("/workspaces")).body["workspaces"] == []
+    for client in (ann, admin):
+        assert (await client.get(f"/workspaces/{workspace_id}")).code == "workspace_not_found"
+        assert (await client.get("/workspaces")).body["workspaces"] == []
     assert (await ann.delete(f"/workspaces/{workspace_id}")).status == 404
 
 
-async def test_somebody_elses_workspace_is_like_none(api: Api) -> None:
+async def test_workspace_of_others_is_404(api: Api) -> None:
     ann, eve = await api.sign_up(), await api.sign_up()
-    theirs, none = [f"/workspaces/{each}" for each in (await ann.workspace(), new_id())]
+    other, missing = [f"/workspaces/{each}" for each in (await ann.workspace(), new_id())]
     for method in ("GET", "PUT", "DELETE"):
-        replies = [await eve.ask(method, path, {} if method == "PUT" else None) for path in (theirs, none)]
+        replies = [await eve.ask(method, path, {} if method == "PUT" else None) for path in (other, missing)]
         assert [(reply.status, reply.code) for reply in replies] == [(404, "workspace_not_found")] * 2
 
 
-async def test_a_suspended_workspace_is_read_only(api: Api) -> None:
-    ann, boss = await api.sign_up(), await api.admin()
+async def test_suspended_workspace_is_read_only(api: Api) -> None:
+    ann, super_admin = await api.sign_up(), await api.admin()
     workspace_id = await ann.workspace()
-    await boss.post(f"/admin/workspaces/{workspace_id}/suspend", {"reason": "a secret of the staff"})
+    await super_admin.post(f"/admin/workspaces/{workspace_id}/suspend", {"reason": "a secret of the staff"})
     shown = await ann.get(f"/workspaces/{workspace_id}")
     assert shown.body["workspace"]["status"] == "suspended"
     assert b"secret of the staff" not in shown.raw
     assert (await ann.put(f"/workspaces/{workspace_id}", {"name": "B"})).code == "workspace_suspended"
 
 
-async def test_who_makes_and_deletes_workspaces_again_and_again_has_to_wait(database_url: str, valkey_url: str) -> None:
+async def test_creating_workspaces_is_rate_limited(database_url: str, valkey_url: str) -> None:
     async with running_api(database_url, valkey_url, limits={"create-workspace": (2, 3600)}) as api:
         ann = await api.sign_up()
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""The gateways, each with a server of its own to ask."""
+"""The gateways, each with a server of its own."""
 
 from collections.abc import AsyncIterator
 
@@ -11,17 +11,17 @@ from control.carriers.twilio_forms import TwilioOptions
 from tests.control.carriers.telnyx_peer import CONNECTION, KEY, TelnyxPeer
 from tests.control.carriers.twilio_peer import SID, TOKEN, TwilioPeer
 
-HOOKS = "https://hooks.example.com"
-# Long enough for a loaded machine; tests of slowness take their own.
-PATIENT_S = 10.0
+WEBHOOK_URL = "https://hooks.example.com"
+# Long enough for a loaded machine; tests of time limits set their own.
+TIMEOUT_S = 10.0
 
 
-def twilio_options(url: str, *, timeout_s: float = PATIENT_S, records: bool = False) -> TwilioOptions:
-    return TwilioOptions(HOOKS, SID, TOKEN, url, timeout_s, records)
+def twilio_options(url: str, *, timeout_s: float = TIMEOUT_S, records: bool = False) -> TwilioOptions:
+    return TwilioOptions(WEBHOOK_URL, SID, TOKEN, url, timeout_s, records)
 
 
-def telnyx_options(url: str, *, timeout_s: float = PATIENT_S, records: bool = False) -> TelnyxOptions:
-    return TelnyxOptions(HOOKS, KEY, CONNECTION, f"{url}/v2", timeout_s, records)
+def telnyx_options(url: str, *, timeout_s: float = TIMEOUT_S, records: bool = False) -> TelnyxOptions:
+    return TelnyxOptions(WEBHOOK_URL, KEY, CONNECTION, f"{url}/v2", timeout_s, records)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
-"""A carrier's server for tests, on a real socket, written from its documentation; it can fail in every way.
+"""A carrier's server for tests, on a real socket, written from its documentation; fails on request.
 
-peer.fail("500", on="POST /orders")        the next such request is answered so, and nothing is done
-peer.fail("drop", after=True)              the next request is done, and then the connection breaks
+peer.fail("500", on="POST /orders")        the next such request gets this status and is not processed
+peer.fail("drop", after=True)              the next request is processed, then the connection breaks
 """
 
 import asyncio
@@ -13,55 +13,55 @@ from typing import Any, Literal
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-How = Literal["429", "500", "503", "drop", "hang", "rubbish", "refuse"]
+FailureKind = Literal["429", "500", "503", "drop", "hang", "rubbish", "refuse"]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A request as it came. sent: the JSON body, or the form with a list per name."""
+class ReceivedRequest:
+    """body: the JSON body, or the form with a list of values for each name."""
 
     method: str
     path: str
     query: Mapping[str, str]
-    sent: Any
+    body: Any
     headers: Mapping[str, str]
 
 
 @dataclass(slots=True)
-class _Fault:
-    how: How
+class _PlannedFailure:
+    kind: FailureKind
     on: str
     after: bool
 
 
-class Peer:
-    """Base of both carriers. asked: every request so far. hangs: a request is left without answer. refusal: what
-    "refuse" answers."""
+class CarrierPeer:
+    """Base of both carriers. received: every request so far. request_hangs: set when a request is left without an answer.
+    refusal: status and body of the failure "refuse"."""
 
     refusal: tuple[int, Mapping[str, Any]] = (401, {})
 
     def __init__(self) -> None:
         self.url = ""
-        self.asked: list[Asked] = []
-        self._faults: list[_Fault] = []
-        self.hangs = asyncio.Event()
-        self._over = asyncio.Event()
+        self.received: list[ReceivedRequest] = []
+        self._failures: list[_PlannedFailure] = []
+        self.request_hangs = asyncio.Event()
+        self._stopped = asyncio.Event()
 
-    def fail(self, how: How, *, on: str = "", times: int = 1, after: bool = False) -> None:
-        """For the next so many requests that begin with `on` ("POST /v2/calls"). after: when the thing is done."""
-        self._faults += [_Fault(how, on, after) for _ in range(times)]
+    def fail(self, kind: FailureKind, *, on: str = "", times: int = 1, after: bool = False) -> None:
+        """Fails the next `times` requests that begin with `on` ("POST /v2/calls"). after: after they were processed."""
+        self._failures += [_PlannedFailure(kind, on, after) for _ in range(times)]
 
-    def requests(self, on: str) -> list[Asked]:
-        """Those that begin so."""
-        return [one for one in self.asked if f"{one.method} {one.path}".startswith(on)]
+    def requests_to(self, on: str) -> list[ReceivedRequest]:
+        """Received requests that begin with `on`."""
+        return [request for request in self.received if f"{request.method} {request.path}".startswith(on)]
 
     def routes(self) -> list[web.RouteDef]:
-        """What it serves."""
+        """The routes that it serves."""
         raise NotImplementedError
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
-        """On a free port, until the block ends."""
+        """Serves on a free port until the block ends."""
         app = web.Application(middlewares=[self._middleware()])
         app.add_routes(self.routes())
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
@@ -71,46 +71,48 @@ class Peer:
         try:
             yield
         finally:
-            self._over.set()
+            self._stopped.set()
             await runner.cleanup()
 
     def _middleware(self) -> Any:
         @web.middleware
         async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
-            self.asked.append(
-                Asked(request.method, request.path, dict(request.query), await _sent(request), dict(request.headers))
+            self.received.append(
+                ReceivedRequest(
+                    request.method, request.path, dict(request.query), await _read_body(request), dict(request.headers)
+                )
             )
-            fault = self._next_fault(f"{request.method} {request.path}")
-            if fault is None:
+            failure = self._take_failure(f"{request.method} {request.path}")
+            if failure is None:
                 return await handler(request)
-            if fault.after:
+            if failure.after:
                 await handler(request)
-            return await self._answer(request, fault)
+            return await self._fail_request(request, failure)
 
         return around
 
-    def _next_fault(self, line: str) -> _Fault | None:
-        found = next((one for one in self._faults if line.startswith(one.on)), None)
+    def _take_failure(self, line: str) -> _PlannedFailure | None:
+        found = next((failure for failure in self._failures if line.startswith(failure.on)), None)
         if found is not None:
-            self._faults.remove(found)
+            self._failures.remove(found)
         return found
 
-    async def _answer(self, request: web.Request, fault: _Fault) -> web.StreamResponse:
-        if fault.how == "rubbish":
+    async def _fail_request(self, request: web.Request, failure: _PlannedFailure) -> web.StreamResponse:
+        if failure.kind == "rubbish":
             return web.Response(text="<html>", content_type="application/json")
-        if fault.how == "refuse":
+        if failure.kind == "refuse":
             return web.json_response(dict(self.refusal[1]), status=self.refusal[0])
-        if fault.how == "hang":
-            self.hangs.set()
-            await self._over.wait()
-        if fault.how in ("hang", "drop"):
+        if failure.kind == "hang":
+            self.request_hangs.set()
+            await self._stopped.wait()
+        if failure.kind in ("hang", "drop"):
             if request.transport is not None:
                 request.transport.abort()
             return web.Response()
-        return web.json_response({}, status=int(fault.how))
+        return web.json_response({}, status=int(failure.kind))
 
 
-async def _sent(request: web.Request) -> Any:
+async def _read_body(request: web.Request) -> Any:
     if not await request.read():
         return {}
     if request.content_type == "application/json":

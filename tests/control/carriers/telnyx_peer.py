@@ -1,11 +1,11 @@
-"""Telnyx's REST API as its documentation tells it, as far as we ask."""
+"""The part of Telnyx's REST API that we use, from its documentation."""
 
 from itertools import count
 from typing import Any
 
 from aiohttp import web
 
-from tests.control.carriers.peer import Peer
+from tests.control.carriers.peer import CarrierPeer
 
 KEY = "KEY-of-the-account"
 CONNECTION = "1494404757140276705"
@@ -14,9 +14,9 @@ ENDED = "v3:ended"
 RECORDING = "2f1b1a1e-0000-4000-8000-000000000001"
 
 
-class TelnyxPeer(Peer):
-    """numbers: those of the account by id. order_polls: how often an order is pending before it succeeds. quiet: a
-    bought number does not take over the order's reference."""
+class TelnyxPeer(CarrierPeer):
+    """numbers: of the account, by id. order_polls: how often an order is pending before it succeeds. omits_reference:
+    whether a bought number lacks the order's reference."""
 
     refusal = (401, {"errors": [{"code": "10009", "title": "Authentication failed", "detail": "+14155550123"}]})
 
@@ -26,7 +26,7 @@ class TelnyxPeer(Peer):
         self.orders: dict[str, dict[str, Any]] = {}
         self.dialled: dict[str, str] = {}
         self.order_polls = 1
-        self.quiet = False
+        self.omits_reference = False
         self.market = [f"+1415555{n:04}" for n in range(100, 160)]
         self._ids = count(1)
 
@@ -47,8 +47,8 @@ class TelnyxPeer(Peer):
             web.get("/storage/{name}", self._stored),
         ]
 
-    def own(self, phone_number: str, reference: str = "") -> dict[str, Any]:
-        """The account has it now."""
+    def add_number(self, phone_number: str, reference: str = "") -> dict[str, Any]:
+        """Adds a number to the account."""
         row = {
             "id": str(next(self._ids)), "record_type": "phone_number", "phone_number": phone_number,
             "status": "active", "customer_reference": reference or None, "connection_id": None,
@@ -60,20 +60,20 @@ class TelnyxPeer(Peer):
         query = request.query
         start = "+1" + query.get("filter[national_destination_code]", "")
         end = query.get("filter[phone_number][ends_with]", "")
-        found = [one for one in self.market if one.startswith(start) and one.endswith(end)]
+        found = [number for number in self.market if number.startswith(start) and number.endswith(end)]
         rows = [
-            {"record_type": "available_phone_number", "phone_number": one,
+            {"record_type": "available_phone_number", "phone_number": number,
              "cost_information": {"upfront_cost": "1.00", "monthly_cost": "1.05", "currency": "USD"},
              "features": [{"name": "voice"}, {"name": "sms"}],
              "region_information": [{"region_type": "state", "region_name": "CA"},
                                     {"region_type": "rate_center", "region_name": "SAN FRANCISCO"}]}
-            for one in found[: int(query.get("filter[limit]", "100"))]
+            for number in found[: int(query.get("filter[limit]", "100"))]
         ]  # fmt: skip
         return web.json_response({"data": rows, "meta": {"total_results": len(rows), "best_effort_results": 0}})
 
     async def _owned(self, request: web.Request) -> web.Response:
         wanted = request.query["filter[phone_number]"]
-        rows = [one for one in self.numbers.values() if wanted in one["phone_number"]]
+        rows = [number for number in self.numbers.values() if wanted in number["phone_number"]]
         return web.json_response({"data": rows, "meta": {"page_number": 1, "total_pages": 1}})
 
     async def _update(self, request: web.Request) -> web.Response:
@@ -92,7 +92,7 @@ class TelnyxPeer(Peer):
 
     async def _orders(self, request: web.Request) -> web.Response:
         wanted = request.query["filter[customer_reference]"]
-        rows = [one for one in self.orders.values() if one["customer_reference"] == wanted]
+        rows = [order for order in self.orders.values() if order["customer_reference"] == wanted]
         return web.json_response({"data": rows, "meta": {"page_number": 1, "total_pages": 1}})
 
     async def _order(self, request: web.Request) -> web.Response:
@@ -100,7 +100,7 @@ class TelnyxPeer(Peer):
         order = {
             "id": f"order-{next(self._ids)}", "status": "pending", "customer_reference": body["customer_reference"],
             "connection_id": body["connection_id"], "polls": 0,
-            "phone_numbers": [{"id": "place", "status": "pending"} | one for one in body["phone_numbers"]],
+            "phone_numbers": [{"id": "place", "status": "pending"} | number for number in body["phone_numbers"]],
         }  # fmt: skip
         self.orders[order["id"]] = order
         if self.order_polls == 0:
@@ -121,13 +121,13 @@ class TelnyxPeer(Peer):
         order["status"] = "success" if number in self.market else "failure"
         if number in self.market:
             self.market.remove(number)
-            self.own(number, "" if self.quiet else order["customer_reference"])
+            self.add_number(number, "" if self.omits_reference else order["customer_reference"])
 
     async def _dial(self, request: web.Request) -> web.Response:
         body = await request.json()
         call = self.dialled.setdefault(body["command_id"], f"v3:call-{next(self._ids)}")
-        told = {"record_type": "call", "call_control_id": call, "call_leg_id": "leg", "call_session_id": "session"}
-        return web.json_response({"data": told | {"is_alive": False}})
+        answer = {"record_type": "call", "call_control_id": call, "call_leg_id": "leg", "call_session_id": "session"}
+        return web.json_response({"data": answer | {"is_alive": False}})
 
     async def _act(self, request: web.Request) -> web.Response:
         if request.match_info["id"] == ENDED:

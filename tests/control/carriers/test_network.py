@@ -1,4 +1,4 @@
-"""The gateways at the simulated phone network, which is written from the carriers' facts and not from our code."""
+"""The gateways against the simulated phone network, which is written from the carriers' documentation."""
 
 import asyncio
 import json
@@ -14,13 +14,13 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
 
-from control.carriers.book import CarrierOptions, Carriers, Steered, open_carriers
-from control.carriers.model import CarrierRefused, Dial
+from control.carriers.model import CarrierRefused, DialRequest
+from control.carriers.registry import CallControlCarrier, CarrierOptions, Carriers, open_carriers
 from control.carriers.twilio import TwilioGateway
 from simulator.carrier.network.config import make_config
-from simulator.carrier.network.people import Listener
-from simulator.carrier.network.server import Network, opened
-from simulator.carrier.network.world import Subscriber
+from simulator.carrier.network.passive_party import PassiveParty
+from simulator.carrier.network.phone_network import Subscriber
+from simulator.carrier.network.server import RunningNetwork, running_network
 
 SID, TOKEN, KEY, CONNECTION = "AC" + "7" * 32, "token", "KEY-sim", "1494404757140276705"
 REFERENCE = "01927f00-0000-7000-8000-0000000000aa"
@@ -30,196 +30,212 @@ BOTH = pytest.mark.parametrize("name", ["twilio", "telnyx"])
 
 
 @dataclass(slots=True)
-class Hooks:
-    """Our webhooks: keeps what came, and lets an answered call wait in silence."""
+class ReceivedWebhooks:
+    """Our webhooks: records requests, and answers each with a pause."""
 
     url: str = ""
-    came: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    more: asyncio.Condition = field(default_factory=asyncio.Condition)
+    received: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
-    async def take(self, request: web.Request) -> web.Response:
+    async def receive(self, request: web.Request) -> web.Response:
         if request.content_type == "application/json":
-            told = json.loads(await request.read())["data"]
-            told = told["payload"] | {"event_type": told["event_type"]}
+            fields = json.loads(await request.read())["data"]
+            fields = fields["payload"] | {"event_type": fields["event_type"]}
         else:
-            told = dict(await request.post())
-        async with self.more:
-            self.came.append((request.path_qs, told))
-            self.more.notify_all()
+            fields = dict(await request.post())
+        async with self.changed:
+            self.received.append((request.path_qs, fields))
+            self.changed.notify_all()
         return web.Response(text='<Response><Pause length="60"/></Response>', content_type="text/xml")
 
     async def wait(self, **wanted: str) -> tuple[str, dict[str, Any]]:
-        """The first with these values, that has come or will."""
+        """Waits for the first request with these values."""
 
         def found() -> list[tuple[str, dict[str, Any]]]:
-            return [one for one in self.came if all(one[1].get(name) == value for name, value in wanted.items())]
+            return [request for request in self.received if all(request[1].get(name) == value for name, value in wanted.items())]
 
-        async with asyncio.timeout(30), self.more:
-            await self.more.wait_for(found)
+        async with asyncio.timeout(30), self.changed:
+            await self.changed.wait_for(found)
         return found()[0]
 
 
 @dataclass(frozen=True, slots=True)
-class Outside:
-    network: Network
-    hooks: Hooks
+class SimulatedCarriers:
+    network: RunningNetwork
+    webhooks: ReceivedWebhooks
     carriers: Carriers
 
 
 @pytest.fixture
-async def outside() -> AsyncIterator[Outside]:
-    """The network, our webhooks, and both gateways, which have calls recorded."""
-    hooks = Hooks()
+async def simulated_carriers() -> AsyncIterator[SimulatedCarriers]:
+    """The network, our webhooks, and both gateways with recording by the carrier."""
+    webhooks = ReceivedWebhooks()
     sink = web.Application()
-    sink.router.add_post("/webhooks/calls/{what}", hooks.take)
+    sink.router.add_post("/webhooks/calls/{what}", webhooks.receive)
     async with AsyncExitStack() as stack:
-        hooks.url = await _served(stack, sink, unused_port())
-        told = {
+        webhooks.url = await serve_app(stack, sink, unused_port())
+        fields = {
             "twilio": {"account_sid": SID, "auth_token": TOKEN},
             "telnyx": {
                 "api_key": KEY,
                 "signing_key": b64encode(bytes(range(32))).decode(),
                 "connection_id": CONNECTION,
-                "webhook_url": f"{hooks.url}/webhooks/calls/telnyx",
+                "webhook_url": f"{webhooks.url}/webhooks/calls/telnyx",
             },
         }
         port = unused_port()
         url = f"http://127.0.0.1:{port}"
-        network = await stack.enter_async_context(opened(make_config(told, url)))
-        await _served(stack, network.app, port)
-        network.world.subscribers[CALLED] = Subscriber("answer", 0.05)
-        options = CarrierOptions(hooks.url, SID, TOKEN, url, KEY, CONNECTION, f"{url}/v2", 10.0, "", "carrier")
-        yield Outside(network, hooks, await stack.enter_async_context(open_carriers(options)))
+        network = await stack.enter_async_context(running_network(make_config(fields, url)))
+        await serve_app(stack, network.app, port)
+        network.phone_network.subscribers[CALLED] = Subscriber("answer", 0.05)
+        options = CarrierOptions(
+            webhooks.url,
+            twilio_account_sid=SID,
+            twilio_token=TOKEN,
+            twilio_api_url=url,
+            telnyx_api_key=KEY,
+            telnyx_connection_id=CONNECTION,
+            telnyx_api_url=f"{url}/v2",
+            timeout_s=10.0,
+            record="carrier",
+        )
+        yield SimulatedCarriers(network, webhooks, await stack.enter_async_context(open_carriers(options)))
 
 
 @BOTH
-async def test_a_number_from_the_market_and_back(name: str, outside: Outside) -> None:
-    carrier = outside.carriers.get(name)
+async def test_number_is_bought_configured_and_released(name: str, simulated_carriers: SimulatedCarriers) -> None:
+    carrier = simulated_carriers.carriers.get(name)
     first, second = await carrier.search("US", "415", 2)
     assert first.phone_number.startswith("+1415") and first.phone_number != second.phone_number
     assert first.monthly_price is not None and first.monthly_price > 0
-    assert await carrier.owned(first.phone_number) is None
+    assert await carrier.find_owned(first.phone_number) is None
     owned = await carrier.buy(first.phone_number, REFERENCE)
     assert (owned.phone_number, owned.reference) == (first.phone_number, REFERENCE)
     await carrier.configure(owned)
-    found = await carrier.owned(first.phone_number)
+    found = await carrier.find_owned(first.phone_number)
     assert found is not None
     assert (found.carrier_number_id, found.reference) == (owned.carrier_number_id, REFERENCE)
-    assert first.phone_number not in [one.phone_number for one in await carrier.search("US", "415", 2)]
+    assert first.phone_number not in [offer.phone_number for offer in await carrier.search("US", "415", 2)]
     with pytest.raises(CarrierRefused) as caught:
         await carrier.buy(first.phone_number, "another")
-    assert caught.value.taken
+    assert caught.value.number_unavailable
     for _ in range(2):
         await carrier.release(owned.carrier_number_id)
-    assert await carrier.owned(first.phone_number) is None
+    assert await carrier.find_owned(first.phone_number) is None
 
 
 @BOTH
-async def test_a_call_is_placed_answered_recorded_and_ended(name: str, outside: Outside) -> None:
-    carrier, hooks = outside.carriers.get(name), outside.hooks
+async def test_call_is_placed_answered_recorded_and_ended(name: str, simulated_carriers: SimulatedCarriers) -> None:
+    carrier, webhooks = simulated_carriers.carriers.get(name), simulated_carriers.webhooks
     since = datetime.now(UTC)
     caller = (await carrier.search("US", "415", 1))[0].phone_number
     await carrier.configure(await carrier.buy(caller, REFERENCE))
-    order = Dial(CALL_ID, caller, CALLED, ring_s=20, record=True)
-    placed = await carrier.dial(order)
+    request = DialRequest(CALL_ID, caller, CALLED, ring_timeout_s=20, record=True)
+    placed = await carrier.dial(request)
     if name == "twilio":
-        path, _ = await hooks.wait(CallSid=placed.carrier_call_id, CallStatus="in-progress")
-        assert await carrier.find_dialled(order, since) == [placed]
-        assert await carrier.find_dialled(order, since + timedelta(minutes=1)) == []
+        path, _ = await webhooks.wait(CallSid=placed.carrier_call_id, CallStatus="in-progress")
+        assert await carrier.find_placed_calls(request, since) == [placed]
+        assert await carrier.find_placed_calls(request, since + timedelta(minutes=1)) == []
     else:
-        path, told = await hooks.wait(call_control_id=placed.carrier_call_id, event_type="call.answered")
-        assert told["client_state"] == b64encode(CALL_ID.encode()).decode()
+        path, fields = await webhooks.wait(call_control_id=placed.carrier_call_id, event_type="call.answered")
+        assert fields["client_state"] == b64encode(CALL_ID.encode()).decode()
     assert path.endswith(f"?call={CALL_ID}")
-    await _some_sound(outside.network)
+    await wait_for_audio(simulated_carriers.network)
     await carrier.hang_up(placed.carrier_call_id)
     if name == "twilio":
-        await hooks.wait(CallSid=placed.carrier_call_id, CallStatus="completed")
-        path, told = await hooks.wait(RecordingStatus="completed")
+        await webhooks.wait(CallSid=placed.carrier_call_id, CallStatus="completed")
+        path, fields = await webhooks.wait(RecordingStatus="completed")
         assert path == f"/webhooks/calls/recording?call={CALL_ID}"
-        recording = told["RecordingUrl"]
+        recording = fields["RecordingUrl"]
     else:
-        await hooks.wait(call_control_id=placed.carrier_call_id, event_type="call.hangup")
-        _, told = await hooks.wait(event_type="call.recording.saved")
-        recording = told["recording_urls"]["wav"]
+        await webhooks.wait(call_control_id=placed.carrier_call_id, event_type="call.hangup")
+        _, fields = await webhooks.wait(event_type="call.recording.saved")
+        recording = fields["recording_urls"]["wav"]
     file = BytesIO()
     await carrier.fetch_recording(recording, file)
     assert file.getvalue()[:4] == b"RIFF"
     await carrier.hang_up(placed.carrier_call_id)
 
 
-async def test_telnyx_commands_steer_a_call_that_comes_in(outside: Outside) -> None:
-    carrier, hooks, world = outside.carriers.telnyx, outside.hooks, outside.network.world
+async def test_telnyx_commands_control_an_inbound_call(simulated_carriers: SimulatedCarriers) -> None:
+    carrier, webhooks, phone_network = (
+        simulated_carriers.carriers.telnyx,
+        simulated_carriers.webhooks,
+        simulated_carriers.network.phone_network,
+    )
     assert carrier is not None
-    number = await _own(carrier)
-    phoning = asyncio.create_task(world.call("+14155550001", number, Listener(b"")))
-    _, told = await hooks.wait(event_type="call.initiated", direction="incoming")
-    call = told["call_control_id"]
+    number = await buy_number(carrier)
+    call_task = asyncio.create_task(phone_network.call("+14155550001", number, PassiveParty(b"")))
+    _, fields = await webhooks.wait(event_type="call.initiated", direction="incoming")
+    call = fields["call_control_id"]
     await carrier.answer(call, "01927f00-0000-7000-8000-0000000000b1", record=False)
-    await hooks.wait(event_type="call.answered", call_control_id=call)
+    await webhooks.wait(event_type="call.answered", call_control_id=call)
     await carrier.speak(call, "Sorry.", "en-GB", "01927f00-0000-7000-8000-0000000000b2")
-    await hooks.wait(event_type="call.speak.started", call_control_id=call)
+    await webhooks.wait(event_type="call.speak.started", call_control_id=call)
     await carrier.transfer(call, CALLED, number, "01927f00-0000-7000-8000-0000000000b3", limit_s=60)
-    _, told = await hooks.wait(event_type="call.answered", to=CALLED)
-    assert told["client_state"] == b64encode(f"transfer:{call}".encode()).decode()
+    _, fields = await webhooks.wait(event_type="call.answered", to=CALLED)
+    assert fields["client_state"] == b64encode(f"transfer:{call}".encode()).decode()
     await carrier.hang_up(call)
-    await phoning
+    await call_task
     with pytest.raises(CarrierRefused) as caught:
         await carrier.start_stream(call, "ws://127.0.0.1:9/media", "01927f00-0000-7000-8000-0000000000b4")
-    assert caught.value.over
+    assert caught.value.call_ended
 
 
-async def test_telnyx_rejects(outside: Outside) -> None:
-    carrier = outside.carriers.telnyx
+async def test_telnyx_rejects_a_call(simulated_carriers: SimulatedCarriers) -> None:
+    carrier = simulated_carriers.carriers.telnyx
     assert carrier is not None
-    number = await _own(carrier)
-    phoning = asyncio.create_task(outside.network.world.call("+14155550001", number, Listener(b"")))
-    _, told = await outside.hooks.wait(event_type="call.initiated", direction="incoming")
-    await carrier.reject(told["call_control_id"], "busy", "01927f00-0000-7000-8000-0000000000b1")
-    assert (await phoning).reason == "busy"
+    number = await buy_number(carrier)
+    call_task = asyncio.create_task(
+        simulated_carriers.network.phone_network.call("+14155550001", number, PassiveParty(b""))
+    )
+    _, fields = await simulated_carriers.webhooks.wait(event_type="call.initiated", direction="incoming")
+    await carrier.reject(fields["call_control_id"], "busy", "01927f00-0000-7000-8000-0000000000b1")
+    assert (await call_task).reason == "busy"
 
 
-async def test_twilio_starts_recording_a_call_under_way(outside: Outside) -> None:
-    carrier, hooks = outside.carriers.get("twilio"), outside.hooks
+async def test_twilio_starts_recording_an_inbound_call(simulated_carriers: SimulatedCarriers) -> None:
+    carrier, webhooks = simulated_carriers.carriers.get("twilio"), simulated_carriers.webhooks
     assert isinstance(carrier, TwilioGateway)
     number = (await carrier.search("US", "415", 1))[0].phone_number
     await carrier.buy(number, REFERENCE)
-    world = outside.network.world
-    phoning = asyncio.create_task(world.call("+14155550001", number, Listener(b"")))
-    path, told = await hooks.wait(Direction="inbound")
+    phone_network = simulated_carriers.network.phone_network
+    call_task = asyncio.create_task(phone_network.call("+14155550001", number, PassiveParty(b"")))
+    path, fields = await webhooks.wait(Direction="inbound")
     assert path == "/webhooks/calls/inbound"
-    await _some_sound(outside.network)
-    await carrier.record(told["CallSid"], CALL_ID)
-    await _some_sound(outside.network)
-    await carrier.hang_up(told["CallSid"])
-    path, recorded = await hooks.wait(RecordingStatus="completed")
+    await wait_for_audio(simulated_carriers.network)
+    await carrier.start_recording(fields["CallSid"], CALL_ID)
+    await wait_for_audio(simulated_carriers.network)
+    await carrier.hang_up(fields["CallSid"])
+    path, recorded = await webhooks.wait(RecordingStatus="completed")
     assert path == f"/webhooks/calls/recording?call={CALL_ID}"
     await carrier.delete_recording(recorded["RecordingUrl"])
     with pytest.raises(CarrierRefused):
         await carrier.fetch_recording(recorded["RecordingSid"], BytesIO())
-    await phoning
+    await call_task
 
 
-async def _some_sound(network: Network) -> None:
-    """The last call's phone is off the hook, and a tenth of a second more was heard there."""
+async def wait_for_audio(network: RunningNetwork) -> None:
+    """Waits until the last call is answered and its phone has heard 0.1 s of audio."""
     heard = None
     for _ in range(1_500):
-        line = network.world.journal[-1].line
-        there = line() if line is not None else None
-        now = len(there.legs.caller) if there is not None else None
+        line = network.phone_network.journal[-1].line
+        line_now = line() if line is not None else None
+        now = len(line_now.audio.caller) if line_now is not None else None
         if heard is not None and now is not None and now >= heard + 800:
             return
         heard = now if heard is None else heard
         await asyncio.sleep(0.02)
-    raise AssertionError("nobody is on the phone")
+    raise AssertionError("the phone received no audio")
 
 
-async def _own(carrier: Steered) -> str:
+async def buy_number(carrier: CallControlCarrier) -> str:
     number = (await carrier.search("US", "415", 1))[0].phone_number
     await carrier.configure(await carrier.buy(number, REFERENCE))
     return number
 
 
-async def _served(stack: AsyncExitStack, app: web.Application, port: int) -> str:
-    """Where it is, until the stack ends."""
+async def serve_app(stack: AsyncExitStack, app: web.Application, port: int) -> str:
+    """Serves until the stack ends; returns the URL."""
     await stack.enter_async_context(TestServer(app, host="127.0.0.1", port=port))
     return f"http://127.0.0.1:{port}"

@@ -1,4 +1,4 @@
-"""Twilio's REST API as its documentation tells it, as far as we ask."""
+"""The part of Twilio's REST API that we use, from its documentation."""
 
 from base64 import b64encode
 from itertools import count
@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.control.carriers.peer import Peer
+from tests.control.carriers.peer import CarrierPeer
 
 SID = "AC" + "0" * 32
 TOKEN = "token-of-the-account"
@@ -15,8 +15,8 @@ WAV = b"RIFF" + bytes(range(256)) * 8
 _FLAGS = {"voice": True, "SMS": True, "MMS": False}
 
 
-class TwilioPeer(Peer):
-    """numbers: those of the account by sid; calls: newest first; dual: whether recordings have both sides apart."""
+class TwilioPeer(CarrierPeer):
+    """numbers: of the account, by sid. calls: newest first. is_dual: whether recordings have two channels."""
 
     refusal = (401, {"code": 20003, "message": "Authenticate +14155550123", "more_info": "", "status": 401})
 
@@ -24,8 +24,8 @@ class TwilioPeer(Peer):
         super().__init__()
         self.numbers: dict[str, dict[str, Any]] = {}
         self.calls: list[dict[str, Any]] = []
-        self.gone: set[str] = set()
-        self.dual = True
+        self.deleted: set[str] = set()
+        self.is_dual = True
         self.market = [f"+1415555{n:04}" for n in range(100, 160)]
         self._ids = count(1)
 
@@ -45,8 +45,8 @@ class TwilioPeer(Peer):
             web.delete(f"{BASE}/Recordings/{{sid}}.json", self._delete_recording),
         ]
 
-    def own(self, phone_number: str, name: str = "") -> dict[str, Any]:
-        """The account has it now."""
+    def add_number(self, phone_number: str, name: str = "") -> dict[str, Any]:
+        """Adds a number to the account."""
         sid = self._sid("PN")
         self.numbers[sid] = {
             "sid": sid,
@@ -63,14 +63,14 @@ class TwilioPeer(Peer):
         if request.match_info["country"] not in ("US", "FI"):
             return _refused(404, 20404)
         wanted = f"+1{request.query.get('AreaCode', '')}"
-        found = [one for one in self.market if one.startswith(wanted)][: int(request.query["PageSize"])]
+        found = [number for number in self.market if number.startswith(wanted)][: int(request.query["PageSize"])]
         if request.match_info["country"] == "FI":
             found = ["+358401234567"] if request.match_info["kind"] == "Mobile" else []
         rows = [
-            {"phone_number": one, "friendly_name": one, "locality": "San Francisco", "region": "CA",
+            {"phone_number": number, "friendly_name": number, "locality": "San Francisco", "region": "CA",
              "iso_country": "US",
              "capabilities": _FLAGS, "address_requirements": "none", "beta": False}
-            for one in found
+            for number in found
         ]  # fmt: skip
         return web.json_response({"available_phone_numbers": rows, "uri": request.path})
 
@@ -87,7 +87,7 @@ class TwilioPeer(Peer):
 
     async def _owned(self, request: web.Request) -> web.Response:
         wanted = request.query.get("PhoneNumber", "").lstrip("+")
-        rows = [one for one in self.numbers.values() if wanted in one["phone_number"]]
+        rows = [number for number in self.numbers.values() if wanted in number["phone_number"]]
         return web.json_response({"incoming_phone_numbers": rows, "next_page_uri": None})
 
     async def _buy(self, request: web.Request) -> web.Response:
@@ -96,7 +96,7 @@ class TwilioPeer(Peer):
         if number not in self.market:
             return _refused(400, 21422, f"{number} is not available")
         self.market.remove(number)
-        return web.json_response(self.own(number, str(form["FriendlyName"])), status=201)
+        return web.json_response(self.add_number(number, str(form["FriendlyName"])), status=201)
 
     async def _update(self, request: web.Request) -> web.Response:
         found = self.numbers.get(request.match_info["sid"])
@@ -123,17 +123,17 @@ class TwilioPeer(Peer):
 
     async def _calls(self, request: web.Request) -> web.Response:
         query = request.query
-        rows = [one for one in self.calls if (one["to"], one["from"]) == (query["To"], query["From"])]
+        rows = [call for call in self.calls if (call["to"], call["from"]) == (query["To"], query["From"])]
         return web.json_response({"calls": rows, "next_page_uri": None})
 
     async def _change_call(self, request: web.Request) -> web.Response:
         sid = request.match_info["sid"]
-        if sid in self.gone:
+        if sid in self.deleted:
             return _refused(400, 21220, "Call is not in-progress. Cannot redirect.")
         return web.json_response({"sid": sid, "status": "completed"})
 
     async def _record(self, request: web.Request) -> web.Response:
-        if request.match_info["sid"] in self.gone:
+        if request.match_info["sid"] in self.deleted:
             return _refused(404, 20404)
         return web.json_response({"sid": self._sid("RE"), "status": "in-progress"}, status=201)
 
@@ -141,16 +141,16 @@ class TwilioPeer(Peer):
         sign_in = b64encode(f"{SID}:{TOKEN}".encode()).decode()
         if request.headers.get("Authorization") != f"Basic {sign_in}":
             return _refused(401, 20003)
-        if request.match_info["sid"] in self.gone:
+        if request.match_info["sid"] in self.deleted:
             return _refused(404, 20404)
-        if "RequestedChannels" in request.query and not self.dual:
+        if "RequestedChannels" in request.query and not self.is_dual:
             return _refused(400, 21610)
         return web.Response(body=WAV, content_type="audio/x-wav")
 
     async def _delete_recording(self, request: web.Request) -> web.Response:
-        return _refused(404, 20404) if request.match_info["sid"] in self.gone else web.Response(status=204)
+        return _refused(404, 20404) if request.match_info["sid"] in self.deleted else web.Response(status=204)
 
 
 def _refused(status: int, code: int, message: str = "no") -> web.Response:
-    told = {"code": code, "message": message, "more_info": f"https://www.twilio.com/docs/errors/{code}"}
-    return web.json_response(told | {"status": status}, status=status)
+    answer = {"code": code, "message": message, "more_info": f"https://www.twilio.com/docs/errors/{code}"}
+    return web.json_response(answer | {"status": status}, status=status)

@@ -1,4 +1,4 @@
-"""Databases without our migrations."""
+"""Databases without migrations."""
 
 from collections.abc import Iterator
 from itertools import count
@@ -12,7 +12,7 @@ _numbers = count(1)
 
 @pytest.fixture
 def empty_database_url(postgres: Postgres) -> Iterator[str]:
-    """An empty database of this test's own, as its owner."""
+    """The URL of an empty database for one test, as its owner."""
     name = f"empty_{next(_numbers)}"
     yield postgres.create(name)
     postgres.drop(name)

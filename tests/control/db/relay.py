@@ -7,24 +7,24 @@ from contextlib import asynccontextmanager, suppress
 
 @asynccontextmanager
 async def tcp_relay(path: str) -> AsyncIterator[int]:
-    """Yields the port, on 127.0.0.1; each connection is led to the socket at `path`. Closes when all have ended."""
-    open_ones: set[asyncio.Task[None]] = set()
+    """Yields a port on 127.0.0.1; relays each connection to the socket at `path`. Waits for all to end."""
+    tasks: set[asyncio.Task[None]] = set()
 
     async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         inner_reader, inner_writer = await asyncio.open_unix_connection(path)
         await asyncio.gather(_pump(reader, inner_writer), _pump(inner_reader, writer))
 
     def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        open_ones.add(asyncio.create_task(relay(reader, writer)))
+        tasks.add(asyncio.create_task(relay(reader, writer)))
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1]
-    await asyncio.gather(*open_ones)
+    await asyncio.gather(*tasks)
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):  # either side may go first
+    with suppress(ConnectionError):  # either side may close first
         while data := await reader.read(65536):
             writer.write(data)
             await writer.drain()

@@ -1,4 +1,4 @@
-"""Jobs: asked for within a transaction, done by whoever is there, tried again, kept when they fail for good."""
+"""The job queue: enqueueing in transactions, retries, permanent failures and dead workers."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,21 +11,21 @@ from urllib.parse import urlsplit
 import pytest
 
 from control.db.jobs import (
-    Care,
-    Handler,
     JobFailed,
-    QueueLost,
-    Retries,
+    JobHandler,
+    JobLimits,
+    JobQueueUnavailable,
+    JobRetries,
     count_jobs,
+    delete_history,
     enqueue,
-    forget,
     retry_failed,
-    work_off,
+    run_jobs,
 )
 from control.db.pool import Pool, open_pool
 from vocalized.services.postgres import Postgres
 
-SOON = Retries(attempts=3, first_wait_s=0.01, longest_wait_s=0.02, timeout_s=5.0, look_every_s=0.05)
+FAST_RETRIES = JobRetries(attempts=3, first_wait_s=0.01, max_wait_s=0.02, timeout_s=5.0, poll_every_s=0.05)
 
 
 @pytest.fixture
@@ -35,13 +35,13 @@ async def pool(fresh_database_url: str) -> AsyncIterator[Pool]:
 
 
 @asynccontextmanager
-async def working(
-    url: str, handler: Handler, retries: Retries = SOON, care: Care | None = None
+async def run_worker(
+    url: str, handler: JobHandler, retries: JobRetries = FAST_RETRIES, limits: JobLimits | None = None
 ) -> AsyncIterator[asyncio.Event]:
     """A worker of the job "note", stopped gracefully at the end of the block."""
     stop = asyncio.Event()
-    cares = {} if care is None else {"note": care}
-    task = asyncio.create_task(work_off(url, {"note": handler}, retries, stop, cares))
+    limits_by_job = {} if limits is None else {"note": limits}
+    task = asyncio.create_task(run_jobs(url, {"note": handler}, retries, stop, limits_by_job))
     try:
         yield stop
     finally:
@@ -49,218 +49,220 @@ async def working(
         await task
 
 
-class Notes:
-    """Does jobs by noting their payloads. broken: reasons for which the next ones fail."""
+class RecordingHandler:
+    """A handler that records payloads. failures: raised by the next jobs, one each."""
 
-    def __init__(self, *broken: JobFailed) -> None:
-        self.taken: list[bytes] = []
-        self._broken = list(broken)
+    def __init__(self, *failures: JobFailed) -> None:
+        self.payloads: list[bytes] = []
+        self._failures = list(failures)
         self._more = asyncio.Condition()
 
     async def __call__(self, payload: bytes) -> None:
         async with self._more:
-            self.taken.append(payload)
+            self.payloads.append(payload)
             self._more.notify_all()
-        if self._broken:
-            raise self._broken.pop(0)
+        if self._failures:
+            raise self._failures.pop(0)
 
-    async def until(self, count: int) -> None:
-        """So many were begun."""
+    async def wait_for(self, count: int) -> None:
+        """Waits until so many jobs were started."""
         async with asyncio.timeout(30), self._more:
-            await self._more.wait_for(lambda: len(self.taken) >= count)
+            await self._more.wait_for(lambda: len(self.payloads) >= count)
 
 
-async def put(pool: Pool, *payloads: bytes) -> None:
+async def enqueue_payloads(pool: Pool, *payloads: bytes) -> None:
     async with pool.transaction() as db:
         for payload in payloads:
             await enqueue(db, "note", payload)
 
 
-async def until(condition: Callable[[], Awaitable[Any]]) -> None:
-    """Asks the database until it says so."""
+async def wait_until(condition: Callable[[], Awaitable[Any]]) -> None:
+    """Repeats the query until it is true."""
     async with asyncio.timeout(30):
         while not await condition():
             pass
 
 
-async def counts(pool: Pool) -> dict[tuple[str, str], int]:
+async def count_by_status(pool: Pool) -> dict[tuple[str, str], int]:
     async with pool.acquire() as db:
-        return {(one.job, one.status): one.count for one in await count_jobs(db)}
+        return {(counted.job, counted.status): counted.count for counted in await count_jobs(db)}
 
 
-async def log(pool: Pool) -> list[tuple[str, str | None]]:
-    """What the queue's log says of each step: its status, and why it failed."""
+async def queue_log(pool: Pool) -> list[tuple[str, str | None]]:
+    """Status and failure reason of each step in the queue's log."""
     async with pool.acquire() as db:
         rows = await db.fetch("SELECT status::text, traceback FROM pgqueuer_log ORDER BY id")
     return [(row["status"], row["traceback"] and row["traceback"]["exception_message"]) for row in rows]
 
 
-async def test_a_job_is_part_of_its_transaction(pool: Pool, fresh_database_url: str) -> None:
-    notes = Notes()
-    async with working(fresh_database_url, notes):
+async def test_job_is_enqueued_with_its_transaction(pool: Pool, fresh_database_url: str) -> None:
+    handler = RecordingHandler()
+    async with run_worker(fresh_database_url, handler):
         async with pool.acquire() as db:
             await db.execute("BEGIN")
             await enqueue(db, "note", b"rolled back")
             await db.execute("ROLLBACK")
             await db.execute("BEGIN")
             await enqueue(db, "note", b"committed")
-            assert notes.taken == []
+            assert handler.payloads == []
             await db.execute("COMMIT")
-        await notes.until(1)
-    assert notes.taken == [b"committed"]
-    assert await counts(pool) == {}
+        await handler.wait_for(1)
+    assert handler.payloads == [b"committed"]
+    assert await count_by_status(pool) == {}
 
 
-async def test_jobs_asked_for_while_nobody_worked_are_done_later(pool: Pool, fresh_database_url: str) -> None:
-    await put(pool, *(bytes([number]) for number in range(25)))
-    assert await counts(pool) == {("note", "queued"): 25}
-    notes = Notes()
-    async with working(fresh_database_url, notes):
-        await notes.until(25)
-    assert sorted(notes.taken) == [bytes([number]) for number in range(25)]
+async def test_jobs_enqueued_without_a_worker_run_later(pool: Pool, fresh_database_url: str) -> None:
+    await enqueue_payloads(pool, *(bytes([number]) for number in range(25)))
+    assert await count_by_status(pool) == {("note", "queued"): 25}
+    handler = RecordingHandler()
+    async with run_worker(fresh_database_url, handler):
+        await handler.wait_for(25)
+    assert sorted(handler.payloads) == [bytes([number]) for number in range(25)]
 
 
-async def test_a_delayed_job_waits(pool: Pool, fresh_database_url: str) -> None:
-    notes = Notes()
+async def test_delayed_job_waits(pool: Pool, fresh_database_url: str) -> None:
+    handler = RecordingHandler()
     async with pool.transaction() as db:
         await enqueue(db, "note", b"later", delay_s=3600)
         await enqueue(db, "note", b"soon", delay_s=0.2)
         await enqueue(db, "note", b"now")
-    async with working(fresh_database_url, notes):
-        await notes.until(2)
-    assert notes.taken == [b"now", b"soon"]
-    assert await counts(pool) == {("note", "queued"): 1}
+    async with run_worker(fresh_database_url, handler):
+        await handler.wait_for(2)
+    assert handler.payloads == [b"now", b"soon"]
+    assert await count_by_status(pool) == {("note", "queued"): 1}
 
 
-async def test_a_failed_job_is_tried_again(pool: Pool, fresh_database_url: str) -> None:
-    notes = Notes(JobFailed("away"), JobFailed("away"))
-    await put(pool, b"x")
-    async with working(fresh_database_url, notes):
-        await notes.until(3)
-        await until(lambda: _nothing_left(pool))
-    assert notes.taken == [b"x"] * 3
-    told = await log(pool)
-    assert [reason for _, reason in told if reason] == ["away", "away"]
-    assert told[-1] == ("successful", None)
+async def test_failed_job_is_retried(pool: Pool, fresh_database_url: str) -> None:
+    handler = RecordingHandler(JobFailed("away"), JobFailed("away"))
+    await enqueue_payloads(pool, b"x")
+    async with run_worker(fresh_database_url, handler):
+        await handler.wait_for(3)
+        await wait_until(lambda: _nothing_left(pool))
+    assert handler.payloads == [b"x"] * 3
+    entries = await queue_log(pool)
+    assert [reason for _, reason in entries if reason] == ["away", "away"]
+    assert entries[-1] == ("successful", None)
 
 
 async def _nothing_left(pool: Pool) -> bool:
-    return await counts(pool) == {}
+    return await count_by_status(pool) == {}
 
 
 async def _one_failed(pool: Pool) -> bool:
-    return await counts(pool) == {("note", "failed"): 1}
+    return await count_by_status(pool) == {("note", "failed"): 1}
 
 
-async def test_a_job_that_fails_for_too_long_is_kept_and_can_be_tried_anew(pool: Pool, fresh_database_url: str) -> None:
-    notes = Notes(*(JobFailed(f"away {number}") for number in range(3)))
-    await put(pool, b"x")
-    async with working(fresh_database_url, notes):
-        await until(lambda: _one_failed(pool))
-        assert notes.taken == [b"x"] * 3
+async def test_job_out_of_attempts_is_kept_and_can_be_retried(pool: Pool, fresh_database_url: str) -> None:
+    handler = RecordingHandler(*(JobFailed(f"away {number}") for number in range(3)))
+    await enqueue_payloads(pool, b"x")
+    async with run_worker(fresh_database_url, handler):
+        await wait_until(lambda: _one_failed(pool))
+        assert handler.payloads == [b"x"] * 3
         async with pool.transaction() as db:
             assert await retry_failed(db, "other") == 0
             assert await retry_failed(db, "note") == 1
-        await notes.until(4)
-    assert await counts(pool) == {}
-    assert ("failed", "away 2") in await log(pool)
+        await handler.wait_for(4)
+    assert await count_by_status(pool) == {}
+    assert ("failed", "away 2") in await queue_log(pool)
 
 
-async def test_what_can_never_succeed_is_not_tried_again(pool: Pool, fresh_database_url: str) -> None:
-    notes = Notes(JobFailed("refused", for_good=True))
-    await put(pool, b"x")
-    async with working(fresh_database_url, notes):
-        await until(lambda: _one_failed(pool))
-    assert notes.taken == [b"x"]
+async def test_permanent_failure_is_not_retried(pool: Pool, fresh_database_url: str) -> None:
+    handler = RecordingHandler(JobFailed("refused", is_permanent=True))
+    await enqueue_payloads(pool, b"x")
+    async with run_worker(fresh_database_url, handler):
+        await wait_until(lambda: _one_failed(pool))
+    assert handler.payloads == [b"x"]
 
 
-async def test_a_job_that_hangs_counts_as_failed(pool: Pool, fresh_database_url: str) -> None:
+async def test_job_that_times_out_fails(pool: Pool, fresh_database_url: str) -> None:
     async def hang(_: bytes) -> None:
         await asyncio.Event().wait()
 
-    await put(pool, b"x")
-    async with working(fresh_database_url, hang, Retries(attempts=1, timeout_s=0.05, look_every_s=0.05)):
-        await until(lambda: _one_failed(pool))
-    assert ("failed", "timeout") in await log(pool)
+    await enqueue_payloads(pool, b"x")
+    async with run_worker(fresh_database_url, hang, JobRetries(attempts=1, timeout_s=0.05, poll_every_s=0.05)):
+        await wait_until(lambda: _one_failed(pool))
+    assert ("failed", "timeout") in await queue_log(pool)
 
 
-async def test_a_stop_lets_the_running_job_finish_and_takes_no_other(pool: Pool, fresh_database_url: str) -> None:
-    begun, go_on, done = asyncio.Event(), asyncio.Event(), []
+async def test_stop_finishes_the_running_job_and_takes_no_other(pool: Pool, fresh_database_url: str) -> None:
+    started, resume, done = asyncio.Event(), asyncio.Event(), []
 
     async def slow(payload: bytes) -> None:
-        begun.set()
-        await go_on.wait()
+        started.set()
+        await resume.wait()
         done.append(payload)
 
-    await put(pool, b"x")
+    await enqueue_payloads(pool, b"x")
     stop = asyncio.Event()
-    worker = asyncio.create_task(work_off(fresh_database_url, {"note": slow}, SOON, stop))
-    await begun.wait()
+    worker = asyncio.create_task(run_jobs(fresh_database_url, {"note": slow}, FAST_RETRIES, stop))
+    await started.wait()
     stop.set()
-    await put(pool, b"y")
+    await enqueue_payloads(pool, b"y")
     assert not worker.done()
-    go_on.set()
+    resume.set()
     await worker
     assert done == [b"x"]
-    assert await counts(pool) == {("note", "queued"): 1}
+    assert await count_by_status(pool) == {("note", "queued"): 1}
 
 
-async def test_several_workers_do_each_job_once(pool: Pool, fresh_database_url: str) -> None:
-    notes = Notes()
-    async with working(fresh_database_url, notes), working(fresh_database_url, notes):
-        await asyncio.gather(*(put(pool, bytes([number])) for number in range(60)))
-        await notes.until(60)
-        await until(lambda: _nothing_left(pool))
-    assert sorted(notes.taken) == [bytes([number]) for number in range(60)]
+async def test_several_workers_run_each_job_once(pool: Pool, fresh_database_url: str) -> None:
+    handler = RecordingHandler()
+    async with run_worker(fresh_database_url, handler), run_worker(fresh_database_url, handler):
+        await asyncio.gather(*(enqueue_payloads(pool, bytes([number])) for number in range(60)))
+        await handler.wait_for(60)
+        await wait_until(lambda: _nothing_left(pool))
+    assert sorted(handler.payloads) == [bytes([number]) for number in range(60)]
 
 
-async def test_the_job_of_a_dead_worker_goes_to_another(pool: Pool, fresh_database_url: str) -> None:
-    await put(pool, b"x")
+async def test_job_of_a_dead_worker_is_taken_by_another(pool: Pool, fresh_database_url: str) -> None:
+    await enqueue_payloads(pool, b"x")
     async with pool.transaction() as db:
         await db.execute(
             "UPDATE pgqueuer SET status = 'picked', queue_manager_id = gen_random_uuid(), "
             "heartbeat = now() - interval '1 minute'"
         )
-    notes = Notes()
-    async with working(fresh_database_url, notes):
-        await notes.until(1)
+    handler = RecordingHandler()
+    async with run_worker(fresh_database_url, handler):
+        await handler.wait_for(1)
 
 
-async def test_a_lost_database_is_told(pool: Pool, postgres: Postgres, fresh_database_url: str) -> None:
-    notes = Notes()
-    await put(pool, b"x")
-    worker = asyncio.create_task(work_off(fresh_database_url, {"note": notes}, SOON, asyncio.Event()))
-    await notes.until(1)
+async def test_lost_database_raises_job_queue_unavailable(
+    pool: Pool, postgres: Postgres, fresh_database_url: str
+) -> None:
+    handler = RecordingHandler()
+    await enqueue_payloads(pool, b"x")
+    worker = asyncio.create_task(run_jobs(fresh_database_url, {"note": handler}, FAST_RETRIES, asyncio.Event()))
+    await handler.wait_for(1)
     await asyncio.to_thread(postgres.drop, urlsplit(fresh_database_url).path.strip("/"))
-    with pytest.raises(QueueLost):
+    with pytest.raises(JobQueueUnavailable):
         await asyncio.wait_for(worker, 60)
 
 
-async def test_no_database_at_all() -> None:
-    with pytest.raises(QueueLost):
-        await work_off("postgresql://nobody@/x?host=/nowhere", {}, SOON, asyncio.Event())
+async def test_unreachable_database_raises_job_queue_unavailable() -> None:
+    with pytest.raises(JobQueueUnavailable):
+        await run_jobs("postgresql://nobody@/x?host=/nowhere", {}, FAST_RETRIES, asyncio.Event())
 
 
-async def test_what_is_old_is_forgotten_a_bounded_number_at_a_time(pool: Pool) -> None:
-    await put(pool, b"1", b"2", b"3")
+async def test_history_is_deleted_in_batches(pool: Pool) -> None:
+    await enqueue_payloads(pool, b"1", b"2", b"3")
     tomorrow = datetime.now(UTC) + timedelta(days=1)
     async with pool.transaction() as db:
         await db.execute("UPDATE pgqueuer SET status = 'failed' WHERE payload <> '1'")
-        assert await forget(db, tomorrow - timedelta(days=2), 10) == 0
-        assert await forget(db, tomorrow, 1) == 2
-        assert await forget(db, tomorrow, 10) == 3
-        assert await forget(db, tomorrow, 10) == 0
-    assert await counts(pool) == {("note", "queued"): 1}
+        assert await delete_history(db, tomorrow - timedelta(days=2), 10) == 0
+        assert await delete_history(db, tomorrow, 1) == 2
+        assert await delete_history(db, tomorrow, 10) == 3
+        assert await delete_history(db, tomorrow, 10) == 0
+    assert await count_by_status(pool) == {("note", "queued"): 1}
 
 
 @pytest.mark.parametrize(("failures", "wait"), [(1, 5), (2, 10), (3, 20), (10, 2560), (11, 3600), (5000, 3600)])
-def test_waits_double_up_to_a_bound(failures: int, wait: float) -> None:
-    assert Retries().wait_s(failures) == wait
+def test_waits_double_up_to_a_limit(failures: int, wait: float) -> None:
+    assert JobRetries().wait_s(failures) == wait
 
 
-async def test_heavy_jobs_take_turns_and_have_a_limit_of_their_own(pool: Pool, fresh_database_url: str) -> None:
+async def test_job_limits_bound_concurrency_and_replace_the_timeout(pool: Pool, fresh_database_url: str) -> None:
     inside, most = 0, 0
-    notes = Notes()
+    handler = RecordingHandler()
 
     async def slow(payload: bytes) -> None:
         nonlocal inside, most
@@ -268,34 +270,39 @@ async def test_heavy_jobs_take_turns_and_have_a_limit_of_their_own(pool: Pool, f
         most = max(most, inside)
         await asyncio.sleep(0.1)  # longer than the usual limit
         inside -= 1
-        await notes(payload)
+        await handler(payload)
 
-    await put(pool, *(bytes([number]) for number in range(4)))
-    short = Retries(attempts=1, timeout_s=0.05, look_every_s=0.05)
-    care = Care(timeout_s=20, at_once=1)
+    await enqueue_payloads(pool, *(bytes([number]) for number in range(4)))
+    short = JobRetries(attempts=1, timeout_s=0.05, poll_every_s=0.05)
+    limits = JobLimits(timeout_s=20, concurrency=1)
     async with (
-        working(fresh_database_url, slow, short, care),
-        working(fresh_database_url, slow, short, care),
+        run_worker(fresh_database_url, slow, short, limits),
+        run_worker(fresh_database_url, slow, short, limits),
     ):
-        await notes.until(4)
+        await handler.wait_for(4)
     assert most == 1
 
 
-async def test_a_job_that_kills_its_workers_is_given_up(pool: Pool, fresh_database_url: str) -> None:
-    notes = Notes()
-    await put(pool, b"poison")
-    # So often it was taken, by workers of which nothing was heard again.
-    await _taken(pool, 3)
-    async with working(fresh_database_url, notes, replace(SOON, lost_after_s=0.1), Care(20, 1, deaths=3)):
-        await until(lambda: _is_failed(pool))
-    assert notes.taken == []
+async def test_job_whose_workers_died_fails(pool: Pool, fresh_database_url: str) -> None:
+    handler = RecordingHandler()
+    await enqueue_payloads(pool, b"poison")
+    # Three workers took the job and died.
+    await _simulate_worker_deaths(pool, 3)
+    async with run_worker(
+        fresh_database_url,
+        handler,
+        replace(FAST_RETRIES, heartbeat_timeout_s=0.1),
+        JobLimits(20, 1, max_worker_deaths=3),
+    ):
+        await wait_until(lambda: _is_failed(pool))
+    assert handler.payloads == []
     async with pool.transaction() as db:
         assert await retry_failed(db, "note") == 1
-    async with working(fresh_database_url, notes, SOON, Care(20, 1, deaths=3)):
-        await notes.until(1)
+    async with run_worker(fresh_database_url, handler, FAST_RETRIES, JobLimits(20, 1, max_worker_deaths=3)):
+        await handler.wait_for(1)
 
 
-async def _taken(pool: Pool, times: int) -> None:
+async def _simulate_worker_deaths(pool: Pool, times: int) -> None:
     async with pool.transaction() as db:
         for _ in range(times):
             await db.execute(
@@ -308,4 +315,4 @@ async def _taken(pool: Pool, times: int) -> None:
 
 async def _is_failed(pool: Pool) -> bool:
     async with pool.transaction() as db:
-        return any(one.status == "failed" for one in await count_jobs(db))
+        return any(counted.status == "failed" for counted in await count_jobs(db))

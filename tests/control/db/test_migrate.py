@@ -1,4 +1,4 @@
-"""Migrations against a real server: up, up again, together, over TCP, and what is said when one fails."""
+"""Migrations against a real server: apply, repeat, concurrent runs, TCP, failures and rollback."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +7,7 @@ from pathlib import Path
 import asyncpg  # type: ignore[import-untyped]
 import pytest
 
-from control.db.migrate import MigrationFailed, dbmate_url, dumped, migrate, roll_back
+from control.db.migrate import MigrationFailed, dbmate_url, dump_schema, migrate, roll_back
 from tests.control.db.relay import tcp_relay
 from vocalized.services.postgres import Postgres
 
@@ -25,7 +25,7 @@ async def tables(url: str) -> set[str]:
     return {row["tablename"] for row in rows}
 
 
-async def test_what_is_missing_is_applied_once_in_order(empty_database_url: str, tmp_path: Path) -> None:
+async def test_missing_migrations_are_applied_once_in_order(empty_database_url: str, tmp_path: Path) -> None:
     write(tmp_path, SECOND, "ALTER TABLE things ADD label text;")
     write(tmp_path, FIRST, "CREATE TABLE things (id int);")
     assert migrate(empty_database_url, folder=tmp_path) == [FIRST, SECOND]
@@ -33,7 +33,7 @@ async def test_what_is_missing_is_applied_once_in_order(empty_database_url: str,
     assert await tables(empty_database_url) == {"things", "schema_migrations"}
 
 
-async def test_a_migration_that_fails_is_named_and_leaves_no_trace(empty_database_url: str, tmp_path: Path) -> None:
+async def test_failed_migration_is_named_and_rolled_back(empty_database_url: str, tmp_path: Path) -> None:
     write(tmp_path, FIRST, "CREATE TABLE things (id int);")
     write(tmp_path, SECOND, "CREATE TABLE others (id int); SELECT nonsense;")
     with pytest.raises(
@@ -44,14 +44,14 @@ async def test_a_migration_that_fails_is_named_and_leaves_no_trace(empty_databas
     assert await tables(empty_database_url) == {"things", "schema_migrations"}
 
 
-def test_a_server_that_cannot_be_reached_is_no_migrations_fault(services_state: Path, tmp_path: Path) -> None:
+def test_unreachable_server_names_no_migration(services_state: Path, tmp_path: Path) -> None:
     write(tmp_path, FIRST, "SELECT 1;")
     with pytest.raises(MigrationFailed, match=r"^dbmate: .*no such file") as failed:
         migrate(f"postgresql://owner@/vocalized?host={services_state}/nowhere", folder=tmp_path)
     assert failed.value.migration is None
 
 
-def test_the_newest_is_taken_back(empty_database_url: str, tmp_path: Path) -> None:
+def test_newest_migration_is_rolled_back(empty_database_url: str, tmp_path: Path) -> None:
     write(tmp_path, FIRST, "CREATE TABLE things (id int);", "DROP TABLE things;")
     write(tmp_path, SECOND, "CREATE TABLE others (id int);", "DROP TABLE others;")
     migrate(empty_database_url, folder=tmp_path)
@@ -59,16 +59,16 @@ def test_the_newest_is_taken_back(empty_database_url: str, tmp_path: Path) -> No
     assert migrate(empty_database_url, folder=tmp_path) == [SECOND]
 
 
-def test_who_migrates_at_the_same_time_waits_for_the_other(empty_database_url: str, tmp_path: Path) -> None:
-    """Without the lock both would make the table, and one would fail."""
+def test_concurrent_migrations_wait_for_each_other(empty_database_url: str, tmp_path: Path) -> None:
+    """Without the lock both would create the table, and one would fail."""
     write(tmp_path, FIRST, "SELECT pg_sleep(0.3); CREATE TABLE things (id int);")
     with ThreadPoolExecutor(3) as executor:
         runs = [executor.submit(migrate, empty_database_url, folder=tmp_path) for _ in range(3)]
     assert sorted(run.result() for run in runs) == [[], [], [FIRST]]
 
 
-async def test_the_wait_for_another_has_its_bound(empty_database_url: str, tmp_path: Path) -> None:
-    write(tmp_path, FIRST, "CREATE TABLE gate (id int); SELECT pg_sleep(60);")
+async def test_wait_for_a_concurrent_migration_is_bounded(empty_database_url: str, tmp_path: Path) -> None:
+    write(tmp_path, FIRST, "CREATE TABLE first (id int); SELECT pg_sleep(60);")
     with ThreadPoolExecutor(1) as executor:
         other = executor.submit(migrate, empty_database_url, folder=tmp_path)
         connection = await asyncpg.connect(empty_database_url)
@@ -83,10 +83,8 @@ async def test_the_wait_for_another_has_its_bound(empty_database_url: str, tmp_p
             other.result()
 
 
-async def test_a_server_on_the_network_is_reached_with_or_without_tls(
-    postgres: Postgres, empty_database_url: str
-) -> None:
-    """Ours has no TLS: `prefer`, which stands for no word about it, falls back to plain text."""
+async def test_server_is_reached_over_tcp_with_or_without_tls(postgres: Postgres, empty_database_url: str) -> None:
+    """The test server has no TLS: `prefer`, the default, falls back to plain text."""
     name = empty_database_url.split("@/")[1].split("?")[0]
     async with tcp_relay(str(postgres.sockets / ".s.PGSQL.5432")) as port:
         url = f"postgresql://owner@127.0.0.1:{port}/{name}"
@@ -104,17 +102,15 @@ async def test_a_server_on_the_network_is_reached_with_or_without_tls(
         ("postgres://o@db.example/d?sslmode=verify-full", "postgres://o@db.example/d?sslmode=verify-full"),
     ],
 )
-def test_our_url_in_the_words_of_dbmate(url: str, expected: str) -> None:
+def test_url_is_converted_for_dbmate(url: str, expected: str) -> None:
     assert dbmate_url(url) == expected
 
 
-def test_two_dumps_of_the_same_content_are_the_same_text(
-    postgres: Postgres, empty_database_url: str, tmp_path: Path
-) -> None:
-    """pg_dump alone draws a new key each time, and names its version."""
+def test_dumps_of_the_same_content_are_equal(postgres: Postgres, empty_database_url: str, tmp_path: Path) -> None:
+    """pg_dump itself writes a new random key each time, and its version."""
     write(tmp_path, FIRST, "CREATE TABLE things (id int);")
     migrate(empty_database_url, folder=tmp_path)
-    first, second = (dumped(empty_database_url, pg_dump=postgres.programs / "pg_dump") for _ in range(2))
+    first, second = (dump_schema(empty_database_url, pg_dump=postgres.programs / "pg_dump") for _ in range(2))
     assert first == second
     assert "CREATE TABLE public.things" in first
     assert "restrict" not in first

@@ -1,4 +1,4 @@
-"""The pool against a real server: the role, what outlives a use of a connection, and every bound."""
+"""The pool against a real server: role, state after release, and timeouts."""
 
 import asyncio
 import uuid
@@ -13,19 +13,19 @@ from control.db.pool import Connection, Pool, PoolExhausted, Timeouts, open_pool
 QUICK = Timeouts(connect=5, acquire=0.2, statement=0.2, command=10, idle_in_transaction=0.2)
 
 
-async def backend(connection: Connection) -> int:
+async def backend_pid(connection: Connection) -> int:
     number: int = await connection.fetchval("SELECT pg_backend_pid()")
     return number
 
 
-async def test_every_connection_acts_as_the_programs_role_and_goes_on_to_after_its_release(database_url: str) -> None:
+async def test_connections_keep_the_role_after_release(database_url: str) -> None:
     async with open_pool(database_url, size=1) as pool:
         for _ in range(3):
             async with pool.acquire() as connection:
                 assert await connection.fetchval("SELECT current_user") == "vocalized_app"
 
 
-async def test_the_role_is_bound_by_row_level_security(database_url: str) -> None:
+async def test_role_cannot_bypass_row_level_security(database_url: str) -> None:
     async with open_pool(database_url, size=1) as pool, pool.acquire() as connection:
         row = await connection.fetchrow(
             "SELECT rolsuper, rolbypassrls, rolcanlogin FROM pg_roles WHERE rolname = current_user"
@@ -33,18 +33,18 @@ async def test_the_role_is_bound_by_row_level_security(database_url: str) -> Non
         assert tuple(row) == (False, False, False)
 
 
-async def test_a_setting_of_one_transaction_is_unknown_to_the_next_on_the_same_connection(database_url: str) -> None:
+async def test_transaction_settings_do_not_outlive_the_transaction(database_url: str) -> None:
     async with open_pool(database_url, size=1) as pool:
         async with pool.transaction() as connection:
-            first = await backend(connection)
+            first = await backend_pid(connection)
             await connection.execute("SELECT set_config('vocalized.workspace_id', $1, true)", str(uuid.uuid4()))
             assert await connection.fetchval("SELECT current_setting('vocalized.workspace_id', true)")
         async with pool.transaction() as connection:
-            assert await backend(connection) == first
+            assert await backend_pid(connection) == first
             assert not await connection.fetchval("SELECT current_setting('vocalized.workspace_id', true)")
 
 
-async def test_a_transaction_left_open_is_rolled_back_when_its_connection_comes_home(database_url: str) -> None:
+async def test_open_transaction_is_rolled_back_on_release(database_url: str) -> None:
     async with open_pool(database_url, size=1) as pool:
         async with pool.acquire() as connection:
             await connection.execute("BEGIN")
@@ -54,7 +54,7 @@ async def test_a_transaction_left_open_is_rolled_back_when_its_connection_comes_
             assert not await connection.fetchval("SELECT current_setting('vocalized.workspace_id', true)")
 
 
-async def test_a_transaction_is_committed_at_its_end_and_undone_by_an_error(empty_database_url: str) -> None:
+async def test_transaction_commits_and_rolls_back_on_error(empty_database_url: str) -> None:
     async with open_pool(empty_database_url, size=1, role="owner") as pool:
         async with pool.transaction() as connection:
             await connection.execute("CREATE TABLE kept (n int)")
@@ -66,17 +66,17 @@ async def test_a_transaction_is_committed_at_its_end_and_undone_by_an_error(empt
             assert await connection.fetchval("SELECT count(*) FROM kept") == 0
 
 
-async def test_a_use_of_a_connection_costs_no_round_trip_of_the_pools_own(empty_database_url: str) -> None:
-    """The server's list of sessions keeps the last statement: a reset would stand there instead of ours."""
+async def test_release_costs_no_round_trip(empty_database_url: str) -> None:
+    """pg_stat_activity shows the last statement: a reset query would replace ours."""
     async with open_pool(empty_database_url, size=2, role="owner") as pool, pool.acquire() as watcher:
         async with pool.acquire() as connection:
-            number = await backend(connection)
+            number = await backend_pid(connection)
             await connection.execute("SELECT 'mine'")
         last = await watcher.fetchval("SELECT query FROM pg_stat_activity WHERE pid = $1", number)
     assert last == "SELECT 'mine'"
 
 
-async def test_json_comes_and_goes_as_python_values_and_money_as_numbers(database_url: str) -> None:
+async def test_json_is_decoded_and_decimals_are_written_as_numbers(database_url: str) -> None:
     value = {"price": Decimal("0.0085"), "tags": ["a", None], "on": True, "name": "Zoë"}
     async with open_pool(database_url, size=1) as pool, pool.acquire() as connection:
         for kind in ("json", "jsonb"):
@@ -84,24 +84,24 @@ async def test_json_comes_and_goes_as_python_values_and_money_as_numbers(databas
             assert await connection.fetchval(f"SELECT $1::{kind} ->> 'price'", value) == "0.0085"
 
 
-async def test_a_slow_statement_is_ended_by_the_server_and_the_connection_stays_good(database_url: str) -> None:
+async def test_slow_statement_is_cancelled_and_the_connection_stays_usable(database_url: str) -> None:
     async with open_pool(database_url, size=1, timeouts=QUICK) as pool:
         async with pool.acquire() as connection:
-            first = await backend(connection)
+            first = await backend_pid(connection)
             with pytest.raises(asyncpg.QueryCanceledError, match="statement timeout"):
                 await connection.execute("SELECT pg_sleep(60)")
         async with pool.acquire() as connection:
-            assert await backend(connection) == first
+            assert await backend_pid(connection) == first
 
 
-async def test_a_command_without_an_answer_ends_after_its_own_bound(database_url: str) -> None:
+async def test_command_timeout_ends_a_command_without_an_answer(database_url: str) -> None:
     timeouts = Timeouts(command=0.2, statement=60)
     async with open_pool(database_url, size=1, timeouts=timeouts) as pool, pool.acquire() as connection:
         with pytest.raises(TimeoutError):
             await connection.execute("SELECT pg_sleep(60)")
 
 
-async def test_whoever_finds_no_connection_free_is_told_so_and_nothing_is_lost(database_url: str) -> None:
+async def test_exhausted_pool_raises_and_recovers(database_url: str) -> None:
     async with open_pool(database_url, size=1, timeouts=QUICK) as pool:
         async with pool.acquire():
             with pytest.raises(PoolExhausted, match=r"none of 1 database connections was free within 0\.2 s"):
@@ -111,15 +111,15 @@ async def test_whoever_finds_no_connection_free_is_told_so_and_nothing_is_lost(d
             assert await connection.fetchval("SELECT 1") == 1
 
 
-async def test_a_transaction_that_dawdles_is_ended_and_the_next_user_gets_a_new_connection(database_url: str) -> None:
+async def test_idle_transaction_is_ended_and_the_connection_replaced(database_url: str) -> None:
     async with open_pool(database_url, size=1, timeouts=QUICK) as pool:
         with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
-            await _dawdle(pool)
+            await _idle_in_transaction(pool)
         async with pool.acquire() as connection:
             assert await connection.fetchval("SELECT current_user") == "vocalized_app"
 
 
-async def _dawdle(pool: Pool) -> None:
+async def _idle_in_transaction(pool: Pool) -> None:
     async with pool.transaction() as connection:
         gone = asyncio.Event()
         connection.add_termination_listener(lambda _: gone.set())
@@ -128,30 +128,30 @@ async def _dawdle(pool: Pool) -> None:
         await connection.execute("SELECT 1")
 
 
-async def test_connections_that_the_server_ended_are_replaced(database_url: str) -> None:
+async def test_connections_ended_by_the_server_are_replaced(database_url: str) -> None:
     async with open_pool(database_url, size=1) as pool:
         async with pool.acquire() as connection:
-            first = await backend(connection)
+            first = await backend_pid(connection)
         killer = await asyncpg.connect(database_url)
         await killer.execute("SELECT pg_terminate_backend($1, 5000)", first)
         await killer.close()
         async with pool.acquire() as connection:
-            assert await backend(connection) != first
+            assert await backend_pid(connection) != first
             assert await connection.fetchval("SELECT current_user") == "vocalized_app"
 
 
-async def test_a_server_that_is_not_there_is_found_at_the_start(services_state: Path) -> None:
+async def test_unreachable_server_fails_at_the_start(services_state: Path) -> None:
     with pytest.raises(OSError):
         async with open_pool(f"postgresql://owner@/vocalized?host={services_state}/nowhere", size=1):
             pass
 
 
-async def test_a_role_that_is_not_there_is_found_at_the_start(database_url: str) -> None:
+async def test_unknown_role_fails_at_the_start(database_url: str) -> None:
     with pytest.raises(asyncpg.InvalidParameterValueError, match="nonesuch"):
         async with open_pool(database_url, size=1, role="nonesuch"):
             pass
 
 
-async def test_the_server_knows_the_program_by_its_name(database_url: str) -> None:
+async def test_sessions_have_the_application_name(database_url: str) -> None:
     async with open_pool(database_url, size=1, name="vocalized-worker") as pool, pool.acquire() as connection:
         assert await connection.fetchval("SELECT current_setting('application_name')") == "vocalized-worker"

@@ -1,4 +1,4 @@
-"""The application with the tests' own routes beside the real ones."""
+"""The API with probe routes beside the real ones."""
 
 from collections.abc import AsyncIterator
 
@@ -7,43 +7,48 @@ import pytest
 
 from control.app import ROUTES
 from control.db.pool import Timeouts
-from tests.control.http.stage import ROUTES as OURS
-from tests.control.http.stage import TABLE, Gates, new_gates
-from tests.control.running import Api, running_api
+from tests.control.http.probe_routes import ROUTES as PROBE_ROUTES
+from tests.control.http.probe_routes import TABLE, Gates, new_gates
+from tests.platform.api import Api, running_api
 from vocalized.services.postgres import Postgres
 
-QUICK = Timeouts(acquire=0.2, statement=0.3)
+SHORT_TIMEOUTS = Timeouts(acquire=0.2, statement=0.3)
 LIMIT = 4_096
 
 
 @pytest.fixture
 async def api(database_url: str, valkey_url: str) -> AsyncIterator[Api]:
-    """One connection to the database, so that each request follows another on it; bounds are short."""
+    """With one database connection, which requests use one after the other, and short timeouts."""
     async with running_api(
-        database_url, valkey_url, routes=(*ROUTES, *OURS), pool_size=1, timeouts=QUICK, max_body_bytes=LIMIT,
+        database_url,
+        valkey_url,
+        routes=(*ROUTES, *PROBE_ROUTES),
+        pool_size=1,
+        timeouts=SHORT_TIMEOUTS,
+        max_body_bytes=LIMIT,
         body_timeout_s=0.3,
-    ) as api:  # fmt: skip
+    ) as api:
         await api.owner.execute(TABLE)
         yield api
 
 
 @pytest.fixture
 async def wide_api(database_url: str, valkey_url: str) -> AsyncIterator[Api]:
-    """With connections for requests at once."""
-    async with running_api(database_url, valkey_url, routes=(*ROUTES, *OURS)) as api:
+    """With connections for concurrent requests."""
+    async with running_api(database_url, valkey_url, routes=(*ROUTES, *PROBE_ROUTES)) as api:
         await api.owner.execute(TABLE)
         yield api
 
 
 @pytest.fixture
 async def gates() -> Gates:
-    """Where this test's handlers wait."""
+    """Where the handlers of this test wait."""
     return new_gates()
 
 
 @pytest.fixture
 async def postgres_admin(postgres: Postgres) -> AsyncIterator[asyncpg.Connection]:
-    """The owner in another database, for what cannot be done from within."""
+    """The owner, connected to another database than the API's."""
     connection = await asyncpg.connect(postgres.url)
     yield connection
     await connection.close()

@@ -1,4 +1,4 @@
-"""Whom a request comes from: only what trusted proxies say counts."""
+"""Origin of a request: only trusted proxies are believed."""
 
 from collections.abc import Sequence
 from ipaddress import ip_address, ip_network
@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from control.http.origin import Origins
-from tests.control.running import Api, running_api
+from control.http.origin import OriginReader
+from tests.platform.api import Api, running_api
 
 TRUSTED = ("10.0.0.0/8", "127.0.0.0/8", "fd00::/8")
 
 
 class _Transport:
-    """As much of a socket's transport as a request asks."""
+    """The part of a transport that a request uses."""
 
     def __init__(self, peer: str) -> None:
         self._peer = peer
@@ -28,7 +28,7 @@ class _Transport:
 def address(peer: str, *forwarded: str, trusted: Sequence[str] = TRUSTED) -> str:
     headers = CIMultiDict([("X-Forwarded-For", text) for text in forwarded])
     request = make_mocked_request("GET", "/", headers=headers, transport=_Transport(peer))
-    return Origins(trusted).of(request, "id").address
+    return OriginReader(trusted).read(request, "id").address
 
 
 @pytest.mark.parametrize(
@@ -49,43 +49,43 @@ def address(peer: str, *forwarded: str, trusted: Sequence[str] = TRUSTED) -> str
         ("10.1.1.1", [""], "10.1.1.1"),
     ],
 )
-def test_the_first_from_the_right_that_is_no_proxy(peer: str, forwarded: list[str], found: str) -> None:
+def test_address_is_the_first_untrusted_one_from_the_right(peer: str, forwarded: list[str], found: str) -> None:
     assert address(peer, *forwarded) == found
 
 
-def test_nobody_is_trusted_by_default() -> None:
+def test_no_proxy_is_trusted_by_default() -> None:
     assert address("127.0.0.1", "198.51.100.1", trusted=()) == "127.0.0.1"
 
 
 @given(st.text(max_size=60), st.ip_addresses())
-def test_what_a_caller_makes_up_never_hides_what_the_proxy_saw(made_up: str, real: object) -> None:
+def test_forged_header_never_hides_the_address_that_the_proxy_saw(forged: str, real: object) -> None:
     if any(ip_address(str(real)) in ip_network(text) for text in TRUSTED):
         return
-    found = address("10.0.0.1", f"{made_up.replace(chr(13), '').replace(chr(10), '')}, {real}")
+    found = address("10.0.0.1", f"{forged.replace(chr(13), '').replace(chr(10), '')}, {real}")
     mapped = getattr(real, "ipv4_mapped", None)
     assert found == str(mapped or real)
 
 
-def test_a_network_that_is_none_is_refused() -> None:
+def test_invalid_network_is_refused() -> None:
     with pytest.raises(ValueError):
-        Origins(["10.0.0.1/8"])
+        OriginReader(["10.0.0.1/8"])
 
 
-async def test_a_user_agent_is_cut_short_and_made_text(api: Api) -> None:
-    reply = await api.nobody.post("/try/echo", {"text": ""}, headers={"User-Agent": "é" * 400})
-    assert reply.body["told"]["agent"] == "é" * 300
+async def test_user_agent_is_bounded_and_decoded(api: Api) -> None:
+    reply = await api.anonymous.post("/try/echo", {"text": ""}, headers={"User-Agent": "é" * 400})
+    assert reply.body["values"]["agent"] == "é" * 300
 
 
-async def test_a_user_agent_that_is_no_text_is_stored_all_the_same(api: Api) -> None:
+async def test_undecodable_user_agent_is_accepted(api: Api) -> None:
     agent = b"\xff\xfe".decode("utf-8", "surrogateescape")
     body = {"email": "agent@example.com", "password": "plum tractor 48 violin", "name": "A"}
-    assert (await api.nobody.post("/auth/signup", body, headers={"User-Agent": agent})).status == 201
+    assert (await api.anonymous.post("/auth/signup", body, headers={"User-Agent": agent})).status == 201
 
 
-async def test_behind_a_trusted_proxy_the_callers_address_is_known(database_url: str, valkey_url: str) -> None:
+async def test_address_behind_a_trusted_proxy_is_stored(database_url: str, valkey_url: str) -> None:
     async with running_api(database_url, valkey_url, trusted_proxies=["127.0.0.1/32"]) as api:
         body = {"email": "proxy@example.com", "password": "plum tractor 48 violin", "name": "A"}
-        reply = await api.nobody.post("/auth/signup", body, headers={"X-Forwarded-For": "203.0.113.77"})
+        reply = await api.anonymous.post("/auth/signup", body, headers={"X-Forwarded-For": "203.0.113.77"})
         assert reply.status == 201
         found = await api.owner.fetchval("SELECT host(address) FROM sessions ORDER BY created_at DESC LIMIT 1")
         assert found == "203.0.113.77"

@@ -1,4 +1,4 @@
-"""What a handler's signature says, and signatures that do not fit their route."""
+"""Handlers' signatures, and those that do not fit their route."""
 
 from uuid import UUID
 
@@ -7,20 +7,20 @@ import pytest
 from control.http.access import ANY_ADMIN, OPEN, USER, admin, member
 from control.http.body import Body
 from control.http.context import Context, MemberContext
-from control.http.page import PageQuery
-from control.http.route import BadRoute, Limit, Route, path_names, shape, snake
+from control.http.pagination import PageQuery
+from control.http.route import InvalidRoute, RateLimit, Route, path_parameters, read_signature, snake_case
 
 
-class Given(Body):
+class Payload(Body):
     """A body."""
 
     email: str
 
 
-async def full(context: Context, thing_id: UUID, number: int, body: Given, query: PageQuery) -> Given:
-    """Does much.
+async def full(context: Context, thing_id: UUID, number: int, body: Payload, query: PageQuery) -> Payload:
+    """Has every kind of parameter.
 
-    And says so."""
+    And a description."""
     return body
 
 
@@ -31,42 +31,51 @@ async def nothing(context: MemberContext) -> None:
 async def no_context(thing_id: UUID) -> None: ...
 
 
-async def stranger(context: Context, other_id: UUID) -> None: ...
+async def unknown_parameter(context: Context, other_id: UUID) -> None: ...
 
 
 async def no_model(context: Context, body: dict[str, str]) -> None: ...
 
 
-def test_a_signature_is_read_whole() -> None:
-    its = shape(Route("POST", "/things/{thingId}/{number}", full, OPEN))
-    assert (its.body, its.query) == (Given, PageQuery)
-    assert [(name, spelt) for name, spelt, _ in its.path] == [("number", "number"), ("thing_id", "thingId")]
-    assert its.answer is not None
-    assert its.summary.startswith("Does much.")
+def test_signature_is_read() -> None:
+    signature = read_signature(Route("POST", "/things/{thingId}/{number}", full, OPEN))
+    assert (signature.body, signature.query) == (Payload, PageQuery)
+    assert [(name, path_name) for name, path_name, _ in signature.path] == [
+        ("number", "number"),
+        ("thing_id", "thingId"),
+    ]
+    assert signature.response is not None
+    assert signature.summary.startswith("Has every kind")
 
 
-def test_the_workspace_of_a_members_route_is_not_handed_on() -> None:
-    its = shape(Route("GET", "/workspaces/{workspaceId}", nothing, member("viewer")))
-    assert (its.path, its.answer) == ((), None)
+def test_workspace_id_of_a_members_route_is_no_path_parameter() -> None:
+    signature = read_signature(Route("GET", "/workspaces/{workspaceId}", nothing, member("viewer")))
+    assert (signature.path, signature.response) == ((), None)
 
 
 @pytest.mark.parametrize(
-    ("route", "told"),
+    ("route", "message"),
     [
         (Route("GET", "/x", no_context, OPEN), "must be a Context"),
-        (Route("GET", "/x/{thingId}", stranger, OPEN), "other_id"),
+        (Route("GET", "/x/{thingId}", unknown_parameter, OPEN), "other_id"),
         (Route("POST", "/x", no_model, OPEN), "body must be a pydantic model"),
         (Route("GET", "/x", nothing, member("viewer")), "workspaceId"),
-        (Route("POST", "/x/{thingId}/{number}", full, OPEN, limit=Limit("a", 1, 1, account="name")), "no field name"),
-        (Route("POST", "/x/{thingId}/{number}", full, USER, limit=Limit("a", 1, 1, account="email")), "signed in"),
+        (
+            Route("POST", "/x/{thingId}/{number}", full, OPEN, limit=RateLimit("a", 1, 1, account="name")),
+            "no field name",
+        ),
+        (
+            Route("POST", "/x/{thingId}/{number}", full, USER, limit=RateLimit("a", 1, 1, account="email")),
+            "open routes only",
+        ),
     ],
 )
-def test_a_signature_that_does_not_fit_is_found_at_the_start(route: Route, told: str) -> None:
-    with pytest.raises(BadRoute, match=told):
-        shape(route)
+def test_signature_that_does_not_fit_is_refused(route: Route, message: str) -> None:
+    with pytest.raises(InvalidRoute, match=message):
+        read_signature(route)
 
 
-def test_roles_of_a_workspace_are_a_ladder_and_those_of_the_staff_are_not() -> None:
+def test_workspace_roles_are_ordered_and_staff_roles_are_not() -> None:
     assert member("viewer").roles == {"owner", "admin", "member", "viewer"}
     assert member("member").roles == {"owner", "admin", "member"}
     assert member("owner").roles == {"owner"}
@@ -75,10 +84,10 @@ def test_roles_of_a_workspace_are_a_ladder_and_those_of_the_staff_are_not() -> N
     assert not member("viewer").allows(None)
 
 
-@pytest.mark.parametrize(("name", "snaked"), [("workspaceId", "workspace_id"), ("provider", "provider")])
-def test_names_of_paths_become_names_of_python(name: str, snaked: str) -> None:
-    assert snake(name) == snaked
+@pytest.mark.parametrize(("name", "snake"), [("workspaceId", "workspace_id"), ("provider", "provider")])
+def test_path_names_become_snake_case(name: str, snake: str) -> None:
+    assert snake_case(name) == snake
 
 
-def test_path_names_stand_in_their_order() -> None:
-    assert path_names("/a/{bId}/c/{dId}") == ["bId", "dId"]
+def test_path_parameters_are_in_order() -> None:
+    assert path_parameters("/a/{bId}/c/{dId}") == ["bId", "dId"]

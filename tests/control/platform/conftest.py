@@ -1,4 +1,4 @@
-"""A transaction of the platform's scope in a seeded database, taken back after each test."""
+"""A transaction with platform scope in a seeded database, rolled back after each test."""
 
 from collections.abc import AsyncIterator
 
@@ -12,7 +12,7 @@ from control.platform.seed import seed_platform
 
 @pytest.fixture
 async def db(database_url: str) -> AsyncIterator[Connection]:
-    """As the programs see it."""
+    """A connection with the role of the programs."""
     async with open_pool(database_url, size=1) as pool, pool.acquire() as connection:
         transaction = connection.transaction()
         await transaction.start()

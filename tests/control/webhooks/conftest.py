@@ -1,17 +1,17 @@
-"""A world for each test; the database is the module's."""
+"""The running webhooks for each test; the database is the module's."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.control.webhooks.stage import World, running
+from tests.platform.webhooks import WebhookPlatform, running_webhooks
 
 
 @pytest.fixture
-async def world(database_url: str, valkey_url: str) -> AsyncIterator[World]:
-    """With a live agent and one media node."""
-    async with running(database_url, valkey_url) as made:
-        await made.redis.flushall()
-        await made.sql("DELETE FROM webhook_events")
-        await made.node()
-        yield made
+async def platform(database_url: str, valkey_url: str) -> AsyncIterator[WebhookPlatform]:
+    """With live agents and one media node."""
+    async with running_webhooks(database_url, valkey_url) as running:
+        await running.redis.flushall()
+        await running.execute("DELETE FROM webhook_events")
+        await running.add_node()
+        yield running

@@ -1,13 +1,13 @@
-"""A world per test, on the module's database."""
+"""The workspaces platform, on the module's database."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.control.workspaces.stage import World, world
+from tests.control.workspaces.workspaces_platform import WorkspacesPlatform, open_workspaces
 
 
 @pytest.fixture
-async def of(database_url: str) -> AsyncIterator[World]:
-    async with world(database_url) as made:
-        yield made
+async def platform(database_url: str) -> AsyncIterator[WorkspacesPlatform]:
+    async with open_workspaces(database_url) as platform:
+        yield platform

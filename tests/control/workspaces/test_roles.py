@@ -1,4 +1,4 @@
-"""The rule of roles, held to what it promises for every combination."""
+"""The rule of roles, for every combination."""
 
 from itertools import product
 
@@ -6,53 +6,51 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control.http.access import WORKSPACE_ROLES
-from control.workspaces.roles import ROLES, Role, grantable, may
+from control.workspaces.roles import ROLES, Role, grantable_roles, may_change_role
 
 roles = st.sampled_from(ROLES)
-maybe = st.none() | roles
+role_or_none = st.none() | roles
 
 
 def power(role: Role | None) -> int:
     return len(ROLES) if role is None else ROLES.index(role)
 
 
-def test_the_ladder_is_that_of_the_routes() -> None:
+def test_roles_equal_those_of_the_routes() -> None:
     assert ROLES == WORKSPACE_ROLES
 
 
-def test_owners_may_everything() -> None:
-    assert all(may("owner", target, new) for target, new in product((*ROLES, None), (*ROLES, None)))
+def test_owners_may_do_everything() -> None:
+    assert all(may_change_role("owner", target, new) for target, new in product((*ROLES, None), (*ROLES, None)))
 
 
-def test_members_and_viewers_may_nothing() -> None:
+def test_members_and_viewers_may_do_nothing() -> None:
     for actor, target, new in product(("member", "viewer"), (*ROLES, None), (*ROLES, None)):
-        assert not may(actor, target, new)  # type: ignore[arg-type]
+        assert not may_change_role(actor, target, new)  # type: ignore[arg-type]
 
 
-def test_admins_may_all_but_what_has_to_do_with_owners() -> None:
+def test_admins_may_do_everything_except_with_owners() -> None:
     for target, new in product((*ROLES, None), (*ROLES, None)):
-        assert may("admin", target, new) == ("owner" not in (target, new))
+        assert may_change_role("admin", target, new) == ("owner" not in (target, new))
 
 
-@given(roles, maybe)
-def test_nobody_raises_themselves(actor: Role, new: Role | None) -> None:
-    if may(actor, actor, new):
+@given(roles, role_or_none)
+def test_nobody_raises_their_own_role(actor: Role, new: Role | None) -> None:
+    if may_change_role(actor, actor, new):
         assert power(new) >= power(actor)
 
 
-@given(roles, maybe, maybe)
-def test_nobody_makes_or_touches_somebody_above_themselves(actor: Role, target: Role | None, new: Role | None) -> None:
-    if may(actor, target, new):
+@given(roles, role_or_none, role_or_none)
+def test_nobody_grants_or_changes_a_higher_role(actor: Role, target: Role | None, new: Role | None) -> None:
+    if may_change_role(actor, target, new):
         assert power(actor) <= min(power(target), power(new))
 
 
-@given(roles, roles, maybe, maybe)
-def test_a_higher_role_may_all_that_a_lower_one_may(
-    one: Role, other: Role, target: Role | None, new: Role | None
-) -> None:
+@given(roles, roles, role_or_none, role_or_none)
+def test_higher_role_may_do_what_a_lower_one_may(one: Role, other: Role, target: Role | None, new: Role | None) -> None:
     lower, higher = sorted((one, other), key=power, reverse=True)
-    assert may(higher, target, new) or not may(lower, target, new)
+    assert may_change_role(higher, target, new) or not may_change_role(lower, target, new)
 
 
-def test_what_can_be_granted() -> None:
-    assert [len(grantable(role)) for role in ROLES] == [4, 3, 0, 0]
+def test_grantable_roles() -> None:
+    assert [len(grantable_roles(role)) for role in ROLES] == [4, 3, 0, 0]

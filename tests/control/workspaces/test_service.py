@@ -1,202 +1,229 @@
-"""Making workspaces, what they use, whether their agents may answer, and how they end."""
+"""Creation, update, use, deletion and purge of workspaces."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from control.workspaces import service
+from control.analytics.rollup import delete_workspace_marks
+from control.calls.deletion import delete_workspace_calls
+from control.db.pool import Connection
+from control.workspaces import purge as purge_module
 from control.workspaces.model import NewWorkspace, Workspace
-from shared.errors import Conflict, Forbidden, Invalid, Missing
+from control.workspaces.purge import purge_due
+from shared.errors import Conflict, Forbidden, Invalid, NotFound
 from shared.ids import new_id
-from tests.control.workspaces.stage import NOW, STAFF, World, actor
+from tests.control.workspaces.workspaces_platform import NOW, STAFF, WorkspacesPlatform, user_actor
 
 DAY = timedelta(days=1)
 NEW = NewWorkspace("Acme", "dental", "Europe/Berlin")
 
 
-async def create(of: World, new: NewWorkspace = NEW, **who: Any) -> tuple[Any, Workspace]:
-    owner = who.get("owner") or await of.person()
-    return owner, await of.user(owner, lambda db: of.rooms.create(db, actor(owner), owner.id, new, NOW))
+async def create(platform: WorkspacesPlatform, new: NewWorkspace = NEW, **who: Any) -> tuple[Any, Workspace]:
+    owner = who.get("owner") or await platform.create_user()
+    return owner, await platform.as_user(
+        owner, lambda db: platform.workspaces.create(db, user_actor(owner), owner.id, new, NOW)
+    )
 
 
-async def purge(of: World) -> int:
-    return await of.staff(lambda db: of.rooms.purge_due(db, NOW + 30 * DAY, 100))
+async def purge(platform: WorkspacesPlatform) -> int:
+    return await platform.as_staff(partial(purge_at, now=NOW + 30 * DAY))
 
 
-async def test_a_new_workspace_is_on_trial_and_its_makers(of: World) -> None:
-    owner, made = await create(of)
-    assert (made.status, made.tier_name, made.trial_ends_at) == ("trial", "trial", NOW + 14 * DAY)
-    assert await of.roles(made.id) == {owner.id: "owner"}
-    assert await of.story(made.id) == [("trial", "trial")]
-    assert [action for action, _ in await of.log(made.id)] == ["workspace.create"]
-    (listed,) = await of.user(owner, lambda db: of.rooms.of_user(db, owner.id))
-    assert (listed.id, listed.name, listed.role, listed.subscription_tier) == (made.id, "Acme", "owner", "trial")
+async def purge_at(db: Connection, now: datetime) -> int:
+    return await purge_due(db, now, 100, delete_calls=delete_workspace_calls, delete_marks=delete_workspace_marks)
 
 
-async def test_settings_say_how_it_begins(of: World) -> None:
-    await of.setting("trial_days", 0)
-    await of.setting("default_tier", "starter")
-    _, made = await create(of)
-    assert (made.status, made.tier_name, made.trial_ends_at) == ("active", "starter", None)
+async def test_new_workspace_is_on_trial_and_owned_by_its_creator(platform: WorkspacesPlatform) -> None:
+    owner, workspace = await create(platform)
+    assert (workspace.status, workspace.tier_name, workspace.trial_ends_at) == ("trial", "trial", NOW + 14 * DAY)
+    assert await platform.roles(workspace.id) == {owner.id: "owner"}
+    assert await platform.status_history(workspace.id) == [("trial", "trial")]
+    assert [action for action, _ in await platform.audit_log(workspace.id)] == ["workspace.create"]
+    (listed,) = await platform.as_user(owner, lambda db: platform.workspaces.memberships(db, owner.id))
+    assert (listed.id, listed.name, listed.role, listed.subscription_tier) == (workspace.id, "Acme", "owner", "trial")
 
 
-async def test_a_time_zone_that_does_not_exist_is_refused(of: World) -> None:
-    with pytest.raises(Invalid) as fault:
-        await create(of, NewWorkspace("Acme", None, "Mars/Olympus"))
-    assert fault.value.param == "timezone"
+async def test_settings_determine_the_initial_status_and_tier(platform: WorkspacesPlatform) -> None:
+    await platform.set_setting("trial_days", 0)
+    await platform.set_setting("default_tier", "starter")
+    _, workspace = await create(platform)
+    assert (workspace.status, workspace.tier_name, workspace.trial_ends_at) == ("active", "starter", None)
 
 
-async def test_of_many_made_at_once_only_as_many_as_allowed_are_there(of: World) -> None:
-    await of.setting("max_workspaces_per_user", 3)
-    owner = await of.person()
-    results = await asyncio.gather(*(create(of, owner=owner) for _ in range(8)), return_exceptions=True)
+async def test_unknown_time_zone_is_refused(platform: WorkspacesPlatform) -> None:
+    with pytest.raises(Invalid) as error:
+        await create(platform, NewWorkspace("Acme", None, "Mars/Olympus"))
+    assert error.value.param == "timezone"
+
+
+async def test_concurrent_creations_respect_the_limit(platform: WorkspacesPlatform) -> None:
+    await platform.set_setting("max_workspaces_per_user", 3)
+    owner = await platform.create_user()
+    results = await asyncio.gather(*(create(platform, owner=owner) for _ in range(8)), return_exceptions=True)
     refused = [result for result in results if isinstance(result, BaseException)]
     assert len(refused) == 5
-    assert all(isinstance(fault, Conflict) and fault.code == "workspace_limit" for fault in refused)
-    assert await of.staff(lambda db: of.rooms.counts_of(db, [owner.id])) == {owner.id: 3}
+    assert all(isinstance(error, Conflict) and error.code == "workspace_limit" for error in refused)
+    assert await platform.as_staff(lambda db: platform.workspaces.count_memberships(db, [owner.id])) == {owner.id: 3}
 
 
-async def test_deleted_workspaces_and_those_of_others_do_not_count(of: World) -> None:
-    await of.setting("max_workspaces_per_user", 1)
-    owner = await of.person()
-    await of.join(await of.workspace(await of.person()), "admin", owner)
-    gone = await of.workspace(owner)
-    await of.member(owner, gone, lambda db: of.rooms.delete(db, actor(owner), gone, NOW))
-    await of.workspace(owner)
+async def test_deleted_and_joined_workspaces_do_not_count(platform: WorkspacesPlatform) -> None:
+    await platform.set_setting("max_workspaces_per_user", 1)
+    owner = await platform.create_user()
+    await platform.add_member(await platform.create_workspace(await platform.create_user()), "admin", owner)
+    gone = await platform.create_workspace(owner)
+    await platform.as_member(owner, gone, lambda db: platform.workspaces.delete(db, user_actor(owner), gone, NOW))
+    await platform.create_workspace(owner)
 
 
-async def test_agents_answer_once_an_owner_is_known_and_until_a_suspension(of: World) -> None:
-    owner = await of.person(verified=False)
-    workspace_id = await of.workspace(owner)
+async def test_running_requires_a_verified_owner_and_no_suspension(platform: WorkspacesPlatform) -> None:
+    owner = await platform.create_user(verified=False)
+    workspace_id = await platform.create_workspace(owner)
 
     async def require() -> None:
-        await of.member(owner, workspace_id, lambda db: of.rooms.require_running(db, workspace_id))
+        await platform.as_member(owner, workspace_id, lambda db: platform.workspaces.require_running(db, workspace_id))
 
-    await of.join(workspace_id, "admin")
-    with pytest.raises(Conflict) as fault:
+    await platform.add_member(workspace_id, "admin")
+    with pytest.raises(Conflict) as error:
         await require()
-    assert fault.value.code == "owner_unverified"
-    await of.join(workspace_id, "owner")
+    assert error.value.code == "owner_unverified"
+    await platform.add_member(workspace_id, "owner")
     await require()
-    await of.staff(lambda db: of.rooms.staff.suspend(db, STAFF, workspace_id, "unpaid", NOW))
-    with pytest.raises(Conflict) as fault:
+    await platform.as_staff(
+        lambda db: platform.workspaces.administration.suspend(db, STAFF, workspace_id, "unpaid", NOW)
+    )
+    with pytest.raises(Conflict) as error:
         await require()
-    assert fault.value.code == "workspace_suspended"
-    await of.staff(lambda db: of.rooms.staff.delete(db, STAFF, workspace_id, NOW))
-    with pytest.raises(Missing):
+    assert error.value.code == "workspace_suspended"
+    await platform.as_staff(lambda db: platform.workspaces.administration.delete(db, STAFF, workspace_id, NOW))
+    with pytest.raises(NotFound):
         await require()
 
 
-async def test_only_what_is_told_changes_and_a_repeat_is_no_change(of: World) -> None:
-    owner = await of.person()
-    workspace_id = await of.workspace(owner)
+async def test_update_changes_only_given_fields_and_a_repeat_is_not_audited(platform: WorkspacesPlatform) -> None:
+    owner = await platform.create_user()
+    workspace_id = await platform.create_workspace(owner)
 
     async def update(changes: dict[str, Any]) -> Workspace:
-        return await of.member(
-            owner, workspace_id, lambda db: of.rooms.update(db, actor(owner), workspace_id, changes, NOW)
+        return await platform.as_member(
+            owner,
+            workspace_id,
+            lambda db: platform.workspaces.update(db, user_actor(owner), workspace_id, changes, NOW),
         )
 
     changed = await update({"name": "Zenith"})
     assert (changed.name, changed.industry, changed.timezone) == ("Zenith", "dental", "Europe/Berlin")
     assert (await update({"industry": None})).industry is None
-    before = await of.log(workspace_id)
+    before = await platform.audit_log(workspace_id)
     await update({"name": "Zenith", "timezone": "Europe/Berlin"})
-    assert await of.log(workspace_id) == before
+    assert await platform.audit_log(workspace_id) == before
     assert before[-2] == ("workspace.update", {"before": {"name": "Acme"}, "after": {"name": "Zenith"}})
     with pytest.raises(Invalid):
         await update({"timezone": "Nowhere"})
-    await of.staff(lambda db: of.rooms.staff.suspend(db, STAFF, workspace_id, "unpaid", NOW))
+    await platform.as_staff(
+        lambda db: platform.workspaces.administration.suspend(db, STAFF, workspace_id, "unpaid", NOW)
+    )
     with pytest.raises(Conflict):
         await update({"name": "Other"})
 
 
-async def test_only_an_owner_deletes_even_one_who_was_an_owner_a_moment_ago(of: World) -> None:
-    workspace_id = await of.workspace(await of.person())
-    admin = await of.join(workspace_id, "admin")
+async def test_only_an_owner_deletes(platform: WorkspacesPlatform) -> None:
+    workspace_id = await platform.create_workspace(await platform.create_user())
+    admin = await platform.add_member(workspace_id, "admin")
     with pytest.raises(Forbidden):
-        await of.member(admin, workspace_id, lambda db: of.rooms.delete(db, actor(admin), workspace_id, NOW))
+        await platform.as_member(
+            admin, workspace_id, lambda db: platform.workspaces.delete(db, user_actor(admin), workspace_id, NOW)
+        )
 
 
-async def test_usage_counts_what_is_there(of: World) -> None:
-    owner = await of.person()
-    workspace_id = await of.workspace(owner, tier="starter")
-    await of.join(workspace_id, "viewer")
-    await of.invite(owner, workspace_id, "x@example.com")
-    await of.staff(lambda db: _fill(db, workspace_id, agents=2, numbers=1))
+async def test_subscription_counts_use(platform: WorkspacesPlatform) -> None:
+    owner = await platform.create_user()
+    workspace_id = await platform.create_workspace(owner, tier="starter")
+    await platform.add_member(workspace_id, "viewer")
+    await platform.invite(owner, workspace_id, "x@example.com")
+    await platform.as_staff(lambda db: _fill(db, workspace_id, agents=2, numbers=1))
     day = NOW.date()
     for at, seconds in ((day, 90), (day.replace(day=1) - DAY, 6_000)):
-        await of.staff(partial(_daily, workspace_id=workspace_id, day=at, seconds=seconds))
-    found = await of.member(owner, workspace_id, lambda db: of.rooms.subscription(db, workspace_id, NOW))
+        await platform.as_staff(partial(_daily, workspace_id=workspace_id, day=at, seconds=seconds))
+    found = await platform.as_member(
+        owner, workspace_id, lambda db: platform.workspaces.subscription(db, workspace_id, NOW)
+    )
     use = found.use
     assert (use.agents, use.members, use.invitations, use.phone_numbers) == (2, 2, 1, 1)
     assert (found.tier.tier_name, found.tier.max_agents, found.minutes) == ("starter", 3, 1.5)
 
 
-async def test_a_deleted_workspace_is_gone_until_it_is_restored(of: World) -> None:
-    owner = await of.person()
-    workspace_id = await of.workspace(owner)
-    await of.member(owner, workspace_id, lambda db: of.rooms.delete(db, actor(owner), workspace_id, NOW))
-    assert await of.user(owner, lambda db: of.rooms.of_user(db, owner.id)) == []
-    with pytest.raises(Missing):
-        await of.member(owner, workspace_id, lambda db: of.rooms.get(db, workspace_id))
-    gone = await of.get(workspace_id)
+async def test_deleted_workspace_is_not_found_until_restored(platform: WorkspacesPlatform) -> None:
+    owner = await platform.create_user()
+    workspace_id = await platform.create_workspace(owner)
+    await platform.as_member(
+        owner, workspace_id, lambda db: platform.workspaces.delete(db, user_actor(owner), workspace_id, NOW)
+    )
+    assert await platform.as_user(owner, lambda db: platform.workspaces.memberships(db, owner.id)) == []
+    with pytest.raises(NotFound):
+        await platform.as_member(owner, workspace_id, lambda db: platform.workspaces.get(db, workspace_id))
+    gone = await platform.get_workspace(workspace_id)
     assert gone.purge_after == NOW + 30 * DAY
-    assert await of.staff(lambda db: of.rooms.purge_due(db, NOW + 29 * DAY, 100)) == 0
-    await of.staff(lambda db: of.rooms.staff.restore(db, STAFF, workspace_id, NOW))
-    assert (await of.get(workspace_id)).deleted_at is None
-    assert [status for status, _ in await of.story(workspace_id)] == ["trial", "trial", "deleted", "trial"]
+    assert await platform.as_staff(partial(purge_at, now=NOW + 29 * DAY)) == 0
+    await platform.as_staff(lambda db: platform.workspaces.administration.restore(db, STAFF, workspace_id, NOW))
+    assert (await platform.get_workspace(workspace_id)).deleted_at is None
+    assert [status for status, _ in await platform.status_history(workspace_id)] == [
+        "trial",
+        "trial",
+        "deleted",
+        "trial",
+    ]
     with pytest.raises(Conflict):
-        await of.staff(lambda db: of.rooms.staff.restore(db, STAFF, workspace_id, NOW))
+        await platform.as_staff(lambda db: platform.workspaces.administration.restore(db, STAFF, workspace_id, NOW))
 
 
-async def test_the_purge_takes_everything_but_money_and_proof_bit_by_bit(
-    of: World, monkeypatch: pytest.MonkeyPatch
+async def test_purge_deletes_in_batches_and_keeps_ledger_and_audit_log(
+    platform: WorkspacesPlatform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await purge(of)
-    monkeypatch.setattr(service, "CALLS_A_ROUND", 3)
-    owner = await of.person()
-    workspace_id, kept = await of.workspace(owner), await of.workspace(owner)
-    for each in (workspace_id, kept):
-        await of.staff(partial(_fill, workspace_id=each, agents=1, calls=4))
-    await of.staff(lambda db: of.rooms.staff.delete(db, STAFF, workspace_id, NOW))
+    await purge(platform)
+    monkeypatch.setattr(purge_module, "CALLS_PER_RUN", 3)
+    owner = await platform.create_user()
+    workspace_id, other_id = await platform.create_workspace(owner), await platform.create_workspace(owner)
+    for filled_id in (workspace_id, other_id):
+        await platform.as_staff(partial(_fill, workspace_id=filled_id, agents=1, calls=4))
+    await platform.as_staff(lambda db: platform.workspaces.administration.delete(db, STAFF, workspace_id, NOW))
 
-    assert [await purge(of) for _ in range(3)] == [3, 2, 0]
-    left = await _rows(of, workspace_id)
-    assert {name for name, rows in left.items() if rows} == {"usage_records", "workspace_changes", "audit_log"}
-    assert all(rows for name, rows in (await _rows(of, kept)).items() if name != "rollup_dirty")
-    with pytest.raises(Missing):
-        await of.get(workspace_id)
-    assert (await of.log(workspace_id))[-1][0] == "workspace.purge"
+    assert [await purge(platform) for _ in range(3)] == [3, 2, 0]
+    remaining = await _rows(platform, workspace_id)
+    assert {name for name, rows in remaining.items() if rows} == {"usage_records", "workspace_changes", "audit_log"}
+    assert all(rows for name, rows in (await _rows(platform, other_id)).items() if name != "rollup_dirty")
+    with pytest.raises(NotFound):
+        await platform.get_workspace(workspace_id)
+    assert (await platform.audit_log(workspace_id))[-1][0] == "workspace.purge"
 
 
-async def test_a_number_that_is_paid_for_stops_the_purge(of: World) -> None:
-    workspace_id = await of.workspace(await of.person())
-    await of.staff(lambda db: _fill(db, workspace_id, numbers=1))
-    await of.staff(lambda db: of.rooms.staff.delete(db, STAFF, workspace_id, NOW))
-    await purge(of)
-    assert (await of.get(workspace_id)).deleted_at == NOW
-    await of.staff(
+async def test_paid_number_blocks_the_purge(platform: WorkspacesPlatform) -> None:
+    workspace_id = await platform.create_workspace(await platform.create_user())
+    await platform.as_staff(lambda db: _fill(db, workspace_id, numbers=1))
+    await platform.as_staff(lambda db: platform.workspaces.administration.delete(db, STAFF, workspace_id, NOW))
+    await purge(platform)
+    assert (await platform.get_workspace(workspace_id)).deleted_at == NOW
+    await platform.as_staff(
         lambda db: db.execute("UPDATE phone_numbers SET status = 'released' WHERE workspace_id = $1", workspace_id)
     )
-    assert await purge(of) == 1
+    assert await purge(platform) == 1
 
 
-async def test_two_workers_purge_a_workspace_once(of: World) -> None:
-    await purge(of)
-    workspace_id = await of.workspace(await of.person())
-    await of.staff(lambda db: of.rooms.staff.delete(db, STAFF, workspace_id, NOW))
-    assert sum(await asyncio.gather(*(purge(of) for _ in range(4)))) == 1
+async def test_concurrent_workers_purge_a_workspace_once(platform: WorkspacesPlatform) -> None:
+    await purge(platform)
+    workspace_id = await platform.create_workspace(await platform.create_user())
+    await platform.as_staff(lambda db: platform.workspaces.administration.delete(db, STAFF, workspace_id, NOW))
+    assert sum(await asyncio.gather(*(purge(platform) for _ in range(4)))) == 1
 
 
 async def _fill(db: Any, workspace_id: UUID, *, agents: int = 0, numbers: int = 0, calls: int = 0) -> None:
-    for place in range(agents):
+    for index in range(agents):
         agent_id = UUID(new_id())
         await db.execute(
-            "INSERT INTO agents (id, workspace_id, name) VALUES ($1, $2, $3)", agent_id, workspace_id, f"A{place}"
+            "INSERT INTO agents (id, workspace_id, name) VALUES ($1, $2, $3)", agent_id, workspace_id, f"A{index}"
         )
         await db.execute(
             "INSERT INTO agent_versions (agent_id, version, workspace_id, name, config) VALUES ($1, 1, $2, 'A', '{}')",
@@ -243,13 +270,13 @@ async def _daily(db: Any, workspace_id: UUID, day: Any, seconds: int) -> None:
     )  # fmt: skip
 
 
-async def _rows(of: World, workspace_id: UUID) -> dict[str, int]:
-    """How many rows each table has of the workspace."""
+async def _rows(platform: WorkspacesPlatform, workspace_id: UUID) -> dict[str, int]:
+    """Counts the workspace's rows by table."""
     tables = (
         "workspace_members", "agents", "agent_versions", "calls", "call_words", "call_events", "rollup_dirty",
         "usage_records", "workspace_changes", "audit_log",
     )  # fmt: skip
-    return {name: await of.staff(partial(_count, table=name, workspace_id=workspace_id)) for name in tables}
+    return {name: await platform.as_staff(partial(_count, table=name, workspace_id=workspace_id)) for name in tables}
 
 
 async def _count(db: Any, table: str, workspace_id: UUID) -> int:

@@ -1,0 +1,93 @@
+"""Delivery of e-mails: enqueued as a sealed job in the transaction of the change, sent later by the worker."""
+
+from dataclasses import asdict, dataclass, field
+from email.message import EmailMessage
+from email.policy import default as USUAL
+from email.utils import formatdate
+from typing import Final, Protocol
+from urllib.parse import quote
+
+import msgspec
+
+from control.db.jobs import enqueue
+from control.db.pool import Connection
+from shared.ids import new_id
+from shared.secrets import Sealer
+
+EMAIL_JOB: Final = "mail.send"
+_PURPOSE: Final = "mail"
+# Keeps a link on one line and unencoded, because e-mails in a folder are read with a text editor.
+_LONG_LINES: Final = USUAL.clone(max_line_length=500)
+
+
+class EmailFailed(Exception):
+    """The gateway did not accept an e-mail. The message holds no address."""
+
+
+class EmailUnavailable(EmailFailed):
+    """The mail server is unreachable or refuses for now; the job is retried."""
+
+
+class EmailRefused(EmailFailed):
+    """The mail server refuses this e-mail for good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    """An e-mail to one recipient. text: plain. id: for the Message-ID, the same when the e-mail is sent twice."""
+
+    to: str
+    subject: str
+    text: str
+    html: str | None = None
+    id: str = field(default_factory=new_id)
+
+
+class EmailGateway(Protocol):
+    """Sends e-mails."""
+
+    async def send(self, message: EmailMessage) -> None:
+        """Raises EmailUnavailable, EmailRefused."""
+
+
+class EmailQueue:
+    """Enqueues e-mails. links: base URL of the portal, the prefix of links in e-mails."""
+
+    def __init__(self, sealer: Sealer, base_url: str) -> None:
+        self._sealer = sealer
+        self._base_url = base_url.rstrip("/")
+
+    def link(self, path: str, token: str) -> str:
+        """Returns a link of the client portal. The token stands behind `#`, which browsers do not send to servers."""
+        return f"{self._base_url}/{path.lstrip('/')}#token={quote(token, safe='')}"
+
+    async def enqueue(self, db: Connection, email: Email) -> None:
+        """Enqueues the job in the caller's transaction: it is sent only if that commits."""
+        await enqueue(db, EMAIL_JOB, self._sealer.seal(msgspec.json.encode(asdict(email)), _PURPOSE))
+
+
+class EmailSender:
+    """Sends what an EmailQueue enqueued. sender: the From address."""
+
+    def __init__(self, sealer: Sealer, gateway: EmailGateway, sender: str) -> None:
+        self._sealer = sealer
+        self._gateway = gateway
+        self._sender = sender
+
+    async def send(self, payload: bytes) -> None:
+        """Runs the job. Raises EmailUnavailable (retry), EmailRefused and shared.secrets.UnsealError (permanent)."""
+        email = msgspec.json.decode(self._sealer.open(payload, _PURPOSE), type=Email)
+        await self._gateway.send(self._message(email))
+
+    def _message(self, email: Email) -> EmailMessage:
+        message = EmailMessage(_LONG_LINES)
+        message["From"] = self._sender
+        message["To"] = email.to
+        message["Subject"] = email.subject
+        message["Date"] = formatdate()
+        message["Message-ID"] = f"<{email.id}@{self._sender.rpartition('@')[2].rstrip('>')}>"
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content(email.text)
+        if email.html is not None:
+            message.add_alternative(email.html, subtype="html")
+        return message

@@ -1,0 +1,52 @@
+"""Texts of the e-mails about accounts.
+
+E-mails to an unconfirmed address do not contain the account's name: a stranger may have chosen it.
+"""
+
+from control.accounts.email_delivery import Email
+
+
+def verification_email(to: str, link: str, hours: int) -> Email:
+    """Asks to confirm the address."""
+    return Email(
+        to,
+        "Confirm your e-mail address",
+        f"""Hello,
+
+please confirm that this address is yours by opening this link within {hours} hours:
+
+{link}
+
+If you did not sign up for Vocalized, you need do nothing.
+""",
+    )
+
+
+def password_reset_email(to: str, link: str, minutes: int) -> Email:
+    """Holds the link that sets a new password."""
+    return Email(
+        to,
+        "Choose a new password",
+        f"""Hello,
+
+somebody, probably you, asked for a new password for Vocalized. Open this link within {minutes} minutes to choose one:
+
+{link}
+
+The link works once. If you did not ask for it, you need do nothing: your password stays as it is.
+""",
+    )
+
+
+def password_changed_email(to: str, name: str) -> Email:
+    """Reports that the password was changed."""
+    return Email(
+        to,
+        "Your password was changed",
+        f"""Hello {name},
+
+the password of your Vocalized account was just changed, and you were signed out everywhere.
+
+If that was not you, choose a new password at once by "Forgot password" on the sign-in page.
+""",
+    )

@@ -1,0 +1,150 @@
+"""Finds the agent that answers a call: whether it may, and its plan with the providers' keys."""
+
+from base64 import b64decode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from control.agents import read_answering_agent
+from control.agents.model import AgentContent, AgentPolicy, AgentVersion, Status
+from control.agents.plan import make_plan
+from control.agents.providers import ProviderOffer, ProviderOffers
+from control.agents.transfers import DialScope, make_dial_scope, remove_refused_fallback
+from control.db.pool import Connection
+from shared.plan import CallPlan, PlanError, ProviderPlan
+from shared.secrets import Sealer, UnsealError
+
+# Purpose that providers' keys are sealed with.
+KEY_PURPOSE: Final = "provider key"
+KEY_OPTION: Final = "api_key"
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweringAgent:
+    """The agent that would answer, and its workspace. agent_id, version: None without an agent. max_calls: concurrent
+    calls that the tier allows. dial_scope: where the workspace's calls and the agent's transfers may go.
+
+    may_run: the workspace is neither suspended nor deleted, and its owner's e-mail address is verified.
+    """
+
+    workspace_id: UUID
+    number_id: UUID | None
+    may_run: bool
+    is_trial: bool
+    max_calls: int
+    features: Mapping[str, Any]
+    dial_scope: DialScope
+    agent_id: UUID | None
+    agent_status: Status | None
+    version: AgentVersion | None
+    offers: Sequence[ProviderOffer]
+    sealed: Mapping[str, bytes]
+    sealer: Sealer
+    standins: bool
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the agent answers calls."""
+        return self.version is not None and self.agent_status == "live"
+
+    @property
+    def language(self) -> str:
+        """The agent's language (BCP 47), English without an agent."""
+        language = self.version.content.config.get("language") if self.version else None
+        return language if isinstance(language, str) and language else "en"
+
+    def make_plan(self, call_id: str) -> CallPlan:
+        """A call's plan, with keys, and without a fallback number that is not allowed (any more). Raises PlanError when
+        there is no agent, or it cannot answer."""
+        if self.version is None:
+            raise PlanError("plan: there is no agent")
+        keys = self._keys()
+        usable = ProviderOffers(
+            (offer for offer in self.offers if not offer.needs_key or offer.provider in keys), standins=self.standins
+        )
+        try:
+            plan = make_plan(_allowed(self.version, self.dial_scope), usable, call_id=call_id)
+        except ValueError as error:  # also a config that an older schema allowed
+            raise PlanError(str(error)) from error
+        return msgspec.structs.replace(
+            plan, stt=_keyed(plan.stt, keys), llm=_keyed(plan.llm, keys), tts=_keyed(plan.tts, keys)
+        )
+
+    def _keys(self) -> dict[str, str]:
+        """The keys of the providers that need one. A key that cannot be unsealed counts as missing."""
+        keys = {}
+        needing = {offer.provider for offer in self.offers if offer.needs_key}
+        for provider, sealed in self.sealed.items():
+            if provider not in needing:
+                continue
+            try:
+                keys[provider] = self.sealer.open(sealed, KEY_PURPOSE).decode()
+            except (UnsealError, UnicodeDecodeError):
+                continue
+        return keys
+
+
+class AgentLookup:
+    """Finds agents that answer calls."""
+
+    def __init__(self, policy: AgentPolicy, sealer: Sealer) -> None:
+        self._policy, self._sealer = policy, sealer
+
+    async def find_by_number(self, db: Connection, number: str, carrier: str) -> AnsweringAgent | None:
+        """By the called number; None for one that is not active here, or not at this carrier. Needs platform scope."""
+        row = await read_answering_agent.select_by_number(db, number, carrier)
+        return None if row is None else self._ready(row)
+
+    async def find_by_agent(
+        self, db: Connection, workspace_id: UUID, agent_id: UUID | None, version: int | None = None
+    ) -> AnsweringAgent | None:
+        """By the agent's id; None without such a workspace. version: the one that the call began with; None takes the
+        current one."""
+        row = await read_answering_agent.select_by_agent(db, workspace_id, agent_id, version)
+        return None if row is None else self._ready(row)
+
+    async def get_dial_scope(self, db: Connection, workspace_id: UUID, number: str) -> DialScope:
+        """Where a workspace's callers may be transferred to; it answers for this number. The workspace must exist."""
+        return make_dial_scope(await read_answering_agent.select_dial_scope(db, workspace_id, number))
+
+    def _ready(self, row: Any) -> AnsweringAgent:
+        offers = [{**offer} for offer in row["offers"]]
+        sealed = {offer["provider"]: offer.pop("sealed") for offer in offers}
+        return AnsweringAgent(
+            workspace_id=row["workspace_id"],
+            number_id=row["number_id"],
+            may_run=row["workspace_status"] != "suspended" and not row["is_deleted"] and row["is_verified"],
+            is_trial=row["workspace_status"] == "trial",
+            max_calls=row["max_concurrent_calls"],
+            features=row["features"],
+            dial_scope=make_dial_scope(row),
+            agent_id=row["agent_id"],
+            agent_status=row["agent_status"],
+            version=_version(row),
+            offers=tuple(ProviderOffer(**offer) for offer in offers),
+            sealed={provider: b64decode(key) for provider, key in sealed.items() if key},
+            sealer=self._sealer,
+            standins=self._policy.standins,
+        )
+
+
+def _version(row: Any) -> AgentVersion | None:
+    if row["agent_id"] is None or row["version"] is None:
+        return None
+    content = AgentContent(row["name"], row["config"], row["voice_provider"], row["voice_config"])
+    return AgentVersion(row["workspace_id"], row["agent_id"], row["version"], content, None, row["created_at"])
+
+
+def _allowed(version: AgentVersion, scope: DialScope) -> AgentVersion:
+    content = version.content
+    return replace(version, content=replace(content, config=remove_refused_fallback(content.config, scope)))
+
+
+def _keyed(chain: list[ProviderPlan], keys: Mapping[str, str]) -> list[ProviderPlan]:
+    return [
+        ProviderPlan(one.provider, {**one.options, KEY_OPTION: keys[one.provider]}) if one.provider in keys else one
+        for one in chain
+    ]

@@ -1,0 +1,69 @@
+"""Read model of an agent that answers a call: workspace, tier, agent, version and providers in one query."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from control.db.pool import Connection
+
+# Countries of the numbers that workspace `w` may call from; the number itself where its country is not stored.
+_HOMES: Final = """
+    ARRAY(SELECT DISTINCT coalesce(n.country, n.phone_number) FROM phone_numbers n
+          WHERE n.workspace_id = w.id AND n.status = 'active' AND n.carrier IN ('twilio', 'telnyx')) AS homes
+"""
+_OURS: Final = """
+    EXISTS (SELECT FROM phone_numbers n
+            WHERE n.phone_number = {number} AND n.status IN ('buying', 'active', 'releasing')) AS is_ours
+"""
+_ANSWERING: Final = f"""
+    SELECT x.workspace_id, x.number_id, w.status AS workspace_status, w.deleted_at IS NOT NULL AS is_deleted,
+           EXISTS (SELECT FROM workspace_members m JOIN users u ON u.id = m.user_id
+                   WHERE m.workspace_id = w.id AND m.role = 'owner' AND u.email_verified_at IS NOT NULL) AS is_verified,
+           t.max_concurrent_calls, t.features, w.settings,
+           a.id AS agent_id, a.status AS agent_status, v.version, v.name, v.config, v.voice_provider, v.voice_config,
+           v.created_at, {_HOMES}, {_OURS.format(number="v.config->>'fallback_number'")},
+           (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                'provider', p.provider, 'kinds', p.kinds, 'is_enabled', p.is_enabled, 'priority', p.priority,
+                'needs_key', p.needs_key, 'for_tests', p.for_tests, 'config', p.config, 'options', p.options,
+                'platform_key', p.api_key IS NOT NULL, 'allowed', coalesce(o.is_enabled, true),
+                'uses_platform_key', coalesce(o.uses_platform_key, true), 'own_key', o.api_key IS NOT NULL,
+                'sealed', encode(CASE WHEN coalesce(o.uses_platform_key, true) THEN p.api_key ELSE o.api_key END,
+                                 'base64'))), '[]')
+            FROM providers p LEFT JOIN workspace_providers o ON o.provider = p.provider AND o.workspace_id = w.id
+           ) AS offers
+    FROM target x
+    JOIN workspaces w ON w.id = x.workspace_id
+    JOIN tiers t ON t.tier_name = w.tier_name
+    LEFT JOIN agents a ON a.workspace_id = x.workspace_id AND a.id = x.agent_id AND a.deleted_at IS NULL
+    LEFT JOIN agent_versions v ON v.agent_id = a.id AND v.version = coalesce(x.version, a.version)
+"""
+_BY_NUMBER: Final = f"""
+    WITH target AS (SELECT id AS number_id, workspace_id, agent_id, NULL::integer AS version
+                    FROM phone_numbers WHERE phone_number = $1 AND carrier = $2 AND status = 'active')
+    {_ANSWERING}
+"""
+_BY_AGENT: Final = f"""
+    WITH target AS (SELECT NULL::uuid AS number_id, $1::uuid AS workspace_id, $2::uuid AS agent_id,
+                           $3::integer AS version)
+    {_ANSWERING}
+"""
+
+
+async def select_by_number(db: Connection, number: str, carrier: str) -> Any:
+    """The row for this number; None for one that is not active, or not at this carrier. Needs platform scope, because
+    the workspace is not known yet."""
+    return await db.fetchrow(_BY_NUMBER, number, carrier)
+
+
+async def select_by_agent(db: Connection, workspace_id: UUID, agent_id: UUID | None, version: int | None) -> Any:
+    """The row for an agent. version: None takes the current one."""
+    return await db.fetchrow(_BY_AGENT, workspace_id, agent_id, version)
+
+
+async def select_dial_scope(db: Connection, workspace_id: UUID, number: str) -> Any:
+    """The row for `transfers.make_dial_scope`: where a workspace's calls may go, and whether this number is one of ours
+    that the scope sees."""
+    return await db.fetchrow(
+        f"SELECT w.settings, {_HOMES}, {_OURS.format(number='$2')} FROM workspaces w WHERE w.id = $1",
+        workspace_id,
+        number,
+    )

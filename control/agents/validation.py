@@ -1,0 +1,90 @@
+"""Validates a config by its schema and by the provider catalogue. Errors name the field."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+from pydantic import TypeAdapter, ValidationError
+
+from control.agents.config import AgentConfig, Options
+from control.agents.model import AgentContent
+from control.agents.providers import KINDS, Kind, ProviderOffers
+from shared.errors import Invalid
+
+MOST_FAULTS: Final = 5
+MOST_BYTES: Final = 262_144  # size of a config as JSON
+_OPTIONS: Final[TypeAdapter[dict[str, Any]]] = TypeAdapter(Options)
+
+
+def parse_config(raw: Mapping[str, Any], at: str = "config") -> AgentConfig:
+    """Raises Invalid; its `param` names the first invalid field, below `at`."""
+    try:
+        config = AgentConfig.model_validate(dict(raw))
+    except ValidationError as error:
+        raise _invalid(error, at) from None
+    _require_short(config.model_dump(), at)
+    return config
+
+
+def parse_options(raw: Mapping[str, Any], at: str) -> dict[str, Any]:
+    """Raises Invalid like `parse_config`."""
+    try:
+        options = _OPTIONS.validate_python(dict(raw), strict=True)
+    except ValidationError as error:
+        raise _invalid(error, at) from None
+    _require_short(options, at)
+    return options
+
+
+def require_known(content: AgentContent, config: AgentConfig, offers: ProviderOffers, at: str = "config") -> None:
+    """Every provider must be in the catalogue, with options that an agent may set. Raises Invalid.
+
+    An address or a key is no such option: it would send the platform's own key to an address of the customer's choice.
+    """
+    for fault, param in _unknown(content, config, offers, at):
+        raise Invalid(f"{param}: {fault}", param=param, code="provider_unknown")
+
+
+def _unknown(content: AgentContent, config: AgentConfig, offers: ProviderOffers, at: str) -> Iterator[tuple[str, str]]:
+    for kind in KINDS:
+        for index, choice in enumerate(getattr(config.speech, kind)):
+            yield from _faults(offers, choice.provider, kind, choice.options, f"{at}.speech.{kind}.{index}")
+    for provider, options in config.voices.items():
+        yield from _faults(offers, provider, "tts", options, f"{at}.voices.{provider}", name="")
+    if content.voice_provider is not None:
+        yield from _faults(offers, content.voice_provider, "tts", {}, "voice_provider", name="")
+        yield from _faults(offers, content.voice_provider, "tts", content.voice_config, "voice_config", name="")
+    elif content.voice_config:
+        yield "options of no voice: name a voice_provider", "voice_config"
+
+
+def _faults(
+    offers: ProviderOffers, provider: str, kind: Kind, options: Mapping[str, Any], at: str, name: str = ".provider"
+) -> Iterator[tuple[str, str]]:
+    offer = offers.get(provider)
+    if offer is None or kind not in offer.kinds:
+        yield f"there is no {kind} provider {provider!r}", at + name
+        return
+    may = offer.options.get(kind, ())
+    below = f"{at}.options" if name else at
+    for option in options:
+        if option not in may:
+            yield f"{provider} takes no such option; an agent may set {', '.join(may) or 'none'}", f"{below}.{option}"
+
+
+def _require_short(value: Mapping[str, Any], at: str) -> None:
+    """Every version stores the whole value, and repeated patches could make it grow without bound. Raises Invalid."""
+    if len(msgspec.json.encode(value)) > MOST_BYTES:
+        raise Invalid(f"{at} has more than {MOST_BYTES // 1024} KiB.", param=at, code="too_long")
+
+
+def _invalid(error: ValidationError, at: str) -> Invalid:
+    faults = [(_name(fault["loc"], at), fault["msg"]) for fault in error.errors(include_url=False)]
+    text = "; ".join(f"{name}: {message}" for name, message in faults[:MOST_FAULTS])
+    more = len(faults) - MOST_FAULTS
+    return Invalid(text + (f"; and {more} more" if more > 0 else ""), param=faults[0][0])
+
+
+def _name(path: tuple[int | str, ...], at: str) -> str:
+    """The field's path, without the [key] that pydantic appends for an invalid name."""
+    return ".".join((at, *(str(part) for part in path if part != "[key]")))

@@ -1,0 +1,201 @@
+"""Read model: writes the daily roll-ups from the calls, usage records and workspaces of other rooms.
+
+Statements over `$1`, `$2` take workspaces and days as two arrays of one length.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Final
+from uuid import UUID
+
+from control.db.pool import Connection
+
+_BATCH: Final = """
+batch AS MATERIALIZED (
+    SELECT workspace_id, day, day::timestamp AT TIME ZONE 'UTC' AS since,
+           (day + 1)::timestamp AT TIME ZONE 'UTC' AS until
+    FROM unnest($1::uuid[], $2::date[]) AS asked (workspace_id, day)
+)
+"""
+
+# by_…: one JSON object per day from rows (workspace_id, day, what, key, calls).
+_WORKSPACE_DAYS: Final = f"""
+WITH {_BATCH},
+counted AS MATERIALIZED (
+    SELECT b.workspace_id, b.day, c.status, c.direction, c.carrier,
+           extract(hour FROM c.created_at AT TIME ZONE 'UTC')::integer AS hour,
+           count(*) AS calls, sum(c.duration_seconds) AS seconds
+    FROM batch b
+    JOIN calls c ON c.workspace_id = b.workspace_id AND c.created_at >= b.since AND c.created_at < b.until
+    WHERE NOT c.is_test
+    GROUP BY 1, 2, 3, 4, 5, 6
+),
+ledger AS MATERIALIZED (
+    SELECT b.workspace_id, b.day, u.provider, u.call_id, u.price, u.cost
+    FROM batch b
+    JOIN usage_records u ON u.workspace_id = b.workspace_id AND u.at >= b.since AND u.at < b.until
+),
+money AS (
+    SELECT workspace_id, day, sum(price) AS price, sum(cost) AS cost FROM ledger GROUP BY 1, 2
+),
+sums AS (
+    SELECT workspace_id, day, sum(calls) AS calls, sum(seconds) AS seconds FROM counted GROUP BY 1, 2
+),
+parts AS (
+    SELECT workspace_id, day, 'status' AS what, status AS key, sum(calls) AS calls FROM counted GROUP BY 1, 2, 4
+    UNION ALL SELECT workspace_id, day, 'direction', direction, sum(calls) FROM counted GROUP BY 1, 2, 4
+    UNION ALL SELECT workspace_id, day, 'carrier', carrier, sum(calls) FROM counted GROUP BY 1, 2, 4
+    UNION ALL SELECT l.workspace_id, l.day, 'provider', l.provider, count(DISTINCT l.call_id)
+        FROM ledger l LEFT JOIN calls c ON c.id = l.call_id
+        WHERE l.provider <> '' AND l.call_id IS NOT NULL AND c.is_test IS NOT TRUE GROUP BY 1, 2, 4
+),
+tallies AS (
+    SELECT workspace_id, day,
+           jsonb_object_agg(key, calls) FILTER (WHERE what = 'status') AS by_status,
+           jsonb_object_agg(key, calls) FILTER (WHERE what = 'direction') AS by_direction,
+           jsonb_object_agg(key, calls) FILTER (WHERE what = 'carrier') AS by_carrier,
+           jsonb_object_agg(key, calls) FILTER (WHERE what = 'provider') AS by_provider
+    FROM parts GROUP BY 1, 2
+),
+hours AS (
+    SELECT workspace_id, day, array_agg(calls ORDER BY hour) AS by_hour
+    FROM (
+        SELECT s.workspace_id, s.day, h.hour, coalesce(sum(c.calls), 0)::integer AS calls
+        FROM sums s
+        CROSS JOIN generate_series(0, 23) AS h (hour)
+        LEFT JOIN counted c ON c.workspace_id = s.workspace_id AND c.day = s.day AND c.hour = h.hour
+        GROUP BY 1, 2, 3
+    ) one
+    GROUP BY 1, 2
+)
+INSERT INTO workspace_daily (workspace_id, day, calls, seconds, price, cost, by_status, by_direction, by_carrier,
+                             by_provider, by_hour)
+SELECT workspace_id, day, coalesce(s.calls, 0), coalesce(s.seconds, 0), coalesce(m.price, 0), coalesce(m.cost, 0),
+       coalesce(t.by_status, '{{}}'), coalesce(t.by_direction, '{{}}'), coalesce(t.by_carrier, '{{}}'),
+       coalesce(t.by_provider, '{{}}'), coalesce(h.by_hour, array_fill(0, ARRAY[24]))
+FROM sums s
+FULL JOIN money m USING (workspace_id, day)
+LEFT JOIN tallies t USING (workspace_id, day)
+LEFT JOIN hours h USING (workspace_id, day)
+"""
+
+_AGENT_DAYS: Final = f"""
+WITH {_BATCH}
+INSERT INTO agent_daily (workspace_id, agent_id, day, calls, completed, seconds)
+SELECT b.workspace_id, c.agent_id, b.day, count(*), count(*) FILTER (WHERE c.status = 'completed'),
+       sum(c.duration_seconds)
+FROM batch b
+JOIN calls c ON c.workspace_id = b.workspace_id AND c.created_at >= b.since AND c.created_at < b.until
+WHERE NOT c.is_test AND c.agent_id IS NOT NULL
+GROUP BY 1, 2, 3
+"""
+
+_USAGE_DAYS: Final = f"""
+WITH {_BATCH}
+INSERT INTO usage_daily (workspace_id, day, resource_type, provider, quantity, calls, cost, price)
+SELECT b.workspace_id, b.day, u.resource_type, u.provider, sum(u.quantity), count(DISTINCT u.call_id), sum(u.cost),
+       sum(u.price)
+FROM batch b
+JOIN usage_records u ON u.workspace_id = b.workspace_id AND u.at >= b.since AND u.at < b.until
+GROUP BY 1, 2, 3, 4
+"""
+
+_PLATFORM_DAYS: Final = """
+WITH daily AS MATERIALIZED (
+    SELECT d.*, coalesce(w.tier_name, 'none') AS tier_name
+    FROM workspace_daily d LEFT JOIN workspaces w ON w.id = d.workspace_id
+    WHERE d.day = ANY ($1::date[])
+),
+parts AS (
+    SELECT day, what, key, sum(value) AS value
+    FROM (
+        SELECT day, 'status' AS what, key, value::numeric FROM daily, jsonb_each(by_status)
+        UNION ALL SELECT day, 'direction', key, value::numeric FROM daily, jsonb_each(by_direction)
+        UNION ALL SELECT day, 'carrier', key, value::numeric FROM daily, jsonb_each(by_carrier)
+        UNION ALL SELECT day, 'provider', key, value::numeric FROM daily, jsonb_each(by_provider)
+        UNION ALL SELECT day, 'tier', tier_name, price FROM daily
+    ) one
+    GROUP BY 1, 2, 3
+),
+tallies AS (
+    SELECT day,
+           jsonb_object_agg(key, value) FILTER (WHERE what = 'status') AS by_status,
+           jsonb_object_agg(key, value) FILTER (WHERE what = 'direction') AS by_direction,
+           jsonb_object_agg(key, value) FILTER (WHERE what = 'carrier') AS by_carrier,
+           jsonb_object_agg(key, value) FILTER (WHERE what = 'provider') AS by_provider,
+           jsonb_object_agg(key, value) FILTER (WHERE what = 'tier') AS price_by_tier
+    FROM parts GROUP BY 1
+),
+hours AS (
+    SELECT day, array_agg(calls ORDER BY hour) AS by_hour
+    FROM (
+        SELECT day, hour, sum(h.calls)::integer AS calls
+        FROM daily, unnest(daily.by_hour) WITH ORDINALITY AS h (calls, hour)
+        GROUP BY 1, 2
+    ) one
+    GROUP BY 1
+),
+sums AS (
+    SELECT day, sum(calls) AS calls, sum(seconds) AS seconds, sum(price) AS price, sum(cost) AS cost
+    FROM daily GROUP BY 1
+)
+INSERT INTO platform_daily (day, calls, seconds, price, cost, by_status, by_direction, by_carrier, by_provider,
+                            price_by_tier, by_hour)
+SELECT day, calls, seconds, price, cost, coalesce(by_status, '{}'), coalesce(by_direction, '{}'),
+       coalesce(by_carrier, '{}'), coalesce(by_provider, '{}'), price_by_tier, by_hour
+FROM sums JOIN tallies USING (day) JOIN hours USING (day)
+"""
+
+
+async def insert_all_marks(db: Connection) -> int:
+    """Marks every day that has calls, usage or figures; returns how many days are marked. Not those of workspaces that
+    are purged, or about to be: their calls are deleted, so that only the figures are left."""
+    status = await db.execute(
+        """
+        INSERT INTO rollup_dirty (workspace_id, day)
+        SELECT found.workspace_id, found.day
+        FROM (
+            SELECT workspace_id, (created_at AT TIME ZONE 'UTC')::date AS day FROM calls
+            UNION SELECT workspace_id, (at AT TIME ZONE 'UTC')::date FROM usage_records
+            UNION SELECT workspace_id, day FROM workspace_daily
+        ) found
+        JOIN workspaces w ON w.id = found.workspace_id AND (w.purge_after IS NULL OR w.purge_after > now())
+        ORDER BY 1, 2
+        """
+    )
+    return int(status.split()[-1])
+
+
+async def make_workspace_days(db: Connection, workspaces: Sequence[UUID], days: Sequence[date]) -> None:
+    """workspace_daily of these days; a day without calls and usage has no row."""
+    await _clear(db, "workspace_daily", workspaces, days)
+    await db.execute(_WORKSPACE_DAYS, workspaces, days)
+
+
+async def make_agent_days(db: Connection, workspaces: Sequence[UUID], days: Sequence[date]) -> None:
+    """agent_daily of these days."""
+    await _clear(db, "agent_daily", workspaces, days)
+    await db.execute(_AGENT_DAYS, workspaces, days)
+
+
+async def make_usage_days(db: Connection, workspaces: Sequence[UUID], days: Sequence[date]) -> None:
+    """usage_daily of these days: every usage record, also those of test calls."""
+    await _clear(db, "usage_daily", workspaces, days)
+    await db.execute(_USAGE_DAYS, workspaces, days)
+
+
+async def make_platform_days(db: Connection, days: Sequence[date]) -> None:
+    """platform_daily of these days, from all workspaces' days."""
+    await db.execute("DELETE FROM platform_daily WHERE day = ANY ($1::date[])", days)
+    await db.execute(_PLATFORM_DAYS, days)
+
+
+async def _clear(db: Connection, table: str, workspaces: Sequence[UUID], days: Sequence[date]) -> None:
+    await db.execute(
+        f"""
+        DELETE FROM {table} d USING unnest($1::uuid[], $2::date[]) AS asked (workspace_id, day)
+        WHERE d.workspace_id = asked.workspace_id AND d.day = asked.day
+        """,
+        workspaces,
+        days,
+    )

@@ -1,0 +1,36 @@
+"""The worker's tasks for analytics: computes roll-ups."""
+
+from datetime import datetime
+from typing import Final
+
+import structlog
+
+from control.analytics.rollup import mark_all_days, roll_up_days
+from control.db.duties import Duty, WorkerTasks
+from control.db.jobs import JobHandler
+from control.db.pool import Connection, Pool
+from control.db.scope import enter_platform
+
+REBUILD: Final = "rollups.rebuild"
+
+log = structlog.get_logger()
+
+
+def analytics_tasks(pool: Pool) -> WorkerTasks:
+    """Job `rollups.rebuild`, duty `rollups`."""
+
+    async def rollups(db: Connection, _: datetime) -> int:
+        return await roll_up_days(db, 200)
+
+    return WorkerTasks(handlers={REBUILD: _rebuild(pool)}, duties=[Duty("rollups", 2, rollups, 200)])
+
+
+def _rebuild(pool: Pool) -> JobHandler:
+    """Marks every day, so that the duty computes all roll-ups again."""
+
+    async def run(_: bytes) -> None:
+        async with pool.transaction() as db:
+            await enter_platform(db)
+            log.info("rollups.marked", days=await mark_all_days(db))
+
+    return run

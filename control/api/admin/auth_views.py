@@ -1,0 +1,61 @@
+"""Response models of auth (admin API)."""
+
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from control.accounts.model import Admin
+from control.accounts.sessions import SessionTokens
+from control.http.access import AdminRole
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """A staff member."""
+
+    id: UUID
+    email: str
+    name: str
+    role: AdminRole
+
+
+@dataclass(frozen=True, slots=True)
+class AdminSession:
+    """The tokens of a session. expires_in: seconds that `token` is valid for."""
+
+    token: str
+    refresh_token: str
+    expires_in: int
+
+
+@dataclass(frozen=True, slots=True)
+class AdminSignedIn(AdminSession):
+    """A session and its admin."""
+
+    admin: Staff
+
+
+@dataclass(frozen=True, slots=True)
+class AdminSelf:
+    """The signed-in person."""
+
+    admin: Staff
+
+
+@dataclass(frozen=True, slots=True)
+class TotpSecret:
+    """A secret for an authenticator app, in force once it is confirmed. otpauth_uri: the content of a QR code."""
+
+    secret: str
+    otpauth_uri: str
+    digits: Literal[6] = 6
+    period: Literal[30] = 30
+
+
+def to_session(tokens: SessionTokens) -> AdminSession:
+    return AdminSession(tokens.token, tokens.refresh_token, tokens.expires_in)
+
+
+def to_signed_in(admin: Admin, tokens: SessionTokens) -> AdminSignedIn:
+    staff = Staff(admin.id, admin.email, admin.name, admin.role)
+    return AdminSignedIn(tokens.token, tokens.refresh_token, tokens.expires_in, staff)

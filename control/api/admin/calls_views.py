@@ -1,0 +1,134 @@
+"""Response models of calls (admin API)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from control.calls.details import encode_details
+from control.calls.model import Direction
+from control.calls.record_model import CallReport, CallSummary
+from control.calls.turns import ConversationTurn
+from control.http.body import Money
+from shared.events import CallStatus, EndReason
+
+
+@dataclass(frozen=True, slots=True)
+class AdminCallRow:
+    """A call in the list."""
+
+    id: UUID
+    workspace_id: UUID
+    workspace_name: str
+    agent_name: str | None
+    caller_number: str | None
+    called_number: str | None
+    direction: Direction
+    status: CallStatus
+    end_reason: EndReason | None
+    is_test: bool
+    carrier: str
+    duration_seconds: int
+    cost_total: Money
+    created_at: datetime
+    started_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AdminCallList:
+    """A page of calls, newest first. total: counts up to 100,000 calls; older calls are found by `to`."""
+
+    calls: list[AdminCallRow]
+    total: int
+    page: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class AdminLiveCall:
+    """A call in progress or not answered yet. duration_so_far: seconds since it was answered, 0 before."""
+
+    id: UUID
+    workspace_id: UUID
+    workspace_name: str
+    agent_name: str | None
+    caller_number: str | None
+    direction: Direction
+    status: CallStatus
+    duration_so_far: int
+    started_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AdminLiveCalls:
+    """Calls that have not ended, the longest first; up to 1,000."""
+
+    active_calls: list[AdminLiveCall]
+
+
+@dataclass(frozen=True, slots=True)
+class AdminCall:
+    """A call with all its data. details: usage, carrier, media streams, gaps and other recorded facts."""
+
+    id: UUID
+    agent_version: int | None
+    phone_number_id: UUID | None
+    caller_number: str | None
+    called_number: str | None
+    direction: Direction
+    status: CallStatus
+    end_reason: EndReason | None
+    end_detail: str | None
+    is_test: bool
+    carrier: str
+    carrier_call_id: str | None
+    media_node: str | None
+    created_at: datetime
+    started_at: datetime | None
+    answered_at: datetime | None
+    ended_at: datetime | None
+    duration_seconds: int
+    has_recording: bool
+    cost_total: Money
+    transcription: str | None
+    summary: str | None
+    sentiment: str | None
+    details: Mapping[str, Any]
+    turns: Sequence[ConversationTurn]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An id and its name."""
+
+    id: UUID
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AdminCallAnswer:
+    """A call, its workspace and the agent that answered."""
+
+    call: AdminCall
+    workspace: Named
+    agent: Named | None
+
+
+def to_row(line: CallSummary) -> AdminCallRow:
+    return AdminCallRow(**{name: getattr(line, name) for name in AdminCallRow.__slots__})
+
+
+def to_live(line: CallSummary, now: datetime) -> AdminLiveCall:
+    seconds = max(0, int((now - line.answered_at).total_seconds())) if line.answered_at else 0
+    values = {name: getattr(line, name) for name in AdminLiveCall.__slots__ if name != "duration_so_far"}
+    return AdminLiveCall(**values, duration_so_far=seconds)
+
+
+def to_answer(call: CallReport) -> AdminCallAnswer:
+    line = call.summary_line
+    values = {name: getattr(line, name) for name in AdminCall.__slots__ if hasattr(line, name)}
+    values |= {name: getattr(call, name) for name in AdminCall.__slots__ if hasattr(call, name) and name not in values}
+    values |= {"has_recording": call.recording_key is not None, "details": encode_details(call.details)}
+    agent = Named(line.agent_id, line.agent_name) if line.agent_id and line.agent_name is not None else None
+    return AdminCallAnswer(AdminCall(**values), Named(line.workspace_id, line.workspace_name), agent)

@@ -1,0 +1,77 @@
+"""Response models of config (admin API)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from control.http.body import Money
+from control.platform.model import Tier
+
+
+@dataclass(frozen=True, slots=True)
+class SettingView:
+    """A setting. updated_at: null if it was never changed."""
+
+    key: str
+    value: Any
+    description: str
+    updated_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SettingList:
+    """All settings."""
+
+    settings: list[SettingView]
+
+
+@dataclass(frozen=True, slots=True)
+class TierView:
+    """A tier with all its data."""
+
+    tier_name: str
+    display_name: str
+    monthly_fee: Money
+    included_minutes: int
+    price_per_minute: Money
+    max_agents: int
+    max_members: int
+    max_phone_numbers: int
+    max_concurrent_calls: int
+    features: Mapping[str, Any]
+    is_available: bool
+    position: int
+    stripe_price_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TierList:
+    """All tiers in the order of the price list, including those no longer offered."""
+
+    tiers: list[TierView]
+
+
+@dataclass(frozen=True, slots=True)
+class OneTier:
+    """A tier."""
+
+    tier: TierView
+
+
+def to_view(tier: Tier) -> TierView:
+    return TierView(
+        tier_name=tier.tier_name,
+        display_name=tier.display_name,
+        monthly_fee=tier.monthly_fee,
+        included_minutes=tier.included_minutes,
+        price_per_minute=tier.price_per_minute,
+        max_agents=tier.max_agents,
+        max_members=tier.max_members,
+        max_phone_numbers=tier.max_phone_numbers,
+        max_concurrent_calls=tier.max_concurrent_calls,
+        features=tier.features,
+        is_available=tier.is_available,
+        position=tier.position,
+        stripe_price_id=tier.stripe_price_id,
+    )

@@ -1,0 +1,77 @@
+"""Response models of templates (admin API)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import WithJsonSchema
+
+from control.agents.config import SCHEMA_ID
+from control.agents.model import Template
+
+ConfigView = Annotated[dict[str, Any], WithJsonSchema({"type": "object", "description": f"See {SCHEMA_ID}."})]
+
+
+@dataclass(frozen=True, slots=True)
+class AdminTemplateLine:
+    """A template in a list. usage_count: existing agents that were created from it."""
+
+    id: UUID
+    name: str
+    industry: str | None
+    is_public: bool
+    usage_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class AdminTemplateList:
+    """A page of templates, by name."""
+
+    templates: list[AdminTemplateLine]
+    total: int
+    page: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class AdminTemplateView:
+    """A template with all its data. slug: null unless the product ships with it."""
+
+    id: UUID
+    slug: str | None
+    name: str
+    industry: str | None
+    description: str
+    default_config: ConfigView
+    is_public: bool
+    usage_count: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AdminTemplateAnswer:
+    """A template."""
+
+    template: AdminTemplateView
+
+
+def to_line(template: Template) -> AdminTemplateLine:
+    return AdminTemplateLine(template.id, template.name, template.industry, template.is_public, template.usage_count)
+
+
+def to_answer(template: Template) -> AdminTemplateAnswer:
+    view = AdminTemplateView(
+        id=template.id,
+        slug=template.slug,
+        name=template.name,
+        industry=template.industry,
+        description=template.description,
+        default_config=dict(template.default_config),
+        is_public=template.is_public,
+        usage_count=template.usage_count,
+        created_at=template.created_at,
+        updated_at=template.updated_at,
+    )
+    return AdminTemplateAnswer(view)

@@ -1,0 +1,213 @@
+"""Response models of calls (client API)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from control.calls.details import encode_details
+from control.calls.model import Direction
+from control.calls.record_model import CallReport, CallSummary, EventLine
+from control.calls.turns import ConversationTurn
+from control.http.body import Money
+from shared.events import CallStatus, EndReason
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An outbound call that will be dialled; its status shows the progress."""
+
+    call_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class TestPlaced:
+    """A test call that will be dialled; it is not charged."""
+
+    test_call_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The command was carried out."""
+
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """A call in the list. cost_total: what is charged for it."""
+
+    id: UUID
+    agent_id: UUID | None
+    agent_name: str | None
+    caller_number: str | None
+    called_number: str | None
+    direction: Direction
+    status: CallStatus
+    end_reason: EndReason | None
+    is_test: bool
+    carrier: str
+    carrier_call_id: str | None
+    duration_seconds: int
+    cost_total: Money
+    created_at: datetime
+    started_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallList:
+    """A page of calls, newest first. total: counts up to 100,000 calls; older calls are found by `to`."""
+
+    calls: list[CallRow]
+    total: int
+    page: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class LiveCallRow:
+    """A call in progress or not answered yet. duration_so_far: seconds since it was answered, 0 before."""
+
+    id: UUID
+    agent_id: UUID | None
+    agent_name: str | None
+    caller_number: str | None
+    called_number: str | None
+    direction: Direction
+    status: CallStatus
+    is_test: bool
+    duration_so_far: int
+    started_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LiveCallList:
+    """Calls that have not ended, the longest first; up to 1,000."""
+
+    active_calls: list[LiveCallRow]
+
+
+@dataclass(frozen=True, slots=True)
+class CallView:
+    """A call. usage: what it consumed. gaps: where it continued after a loss of its media stream, in ms. interruptions:
+    number of times that the caller interrupted the agent. answered_by: result of answering-machine detection."""
+
+    id: UUID
+    agent_id: UUID | None
+    agent_version: int | None
+    phone_number_id: UUID | None
+    caller_number: str | None
+    called_number: str | None
+    direction: Direction
+    status: CallStatus
+    end_reason: EndReason | None
+    end_detail: str | None
+    is_test: bool
+    carrier: str
+    carrier_call_id: str | None
+    created_at: datetime
+    started_at: datetime | None
+    answered_at: datetime | None
+    ended_at: datetime | None
+    duration_seconds: int
+    recording_seconds: float | None
+    cost_total: Money
+    sentiment: str | None
+    answered_by: str | None
+    interruptions: int
+    usage: Mapping[str, int] | None
+    gaps: Sequence[Mapping[str, int]]
+    turns: Sequence[ConversationTurn]
+
+
+@dataclass(frozen=True, slots=True)
+class AgentName:
+    """The agent that answered."""
+
+    id: UUID
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallAnswer:
+    """A call with all its data. recording_url: path of the recording, which needs the same sign-in, or null."""
+
+    call: CallView
+    agent: AgentName | None
+    recording_url: str | None
+    transcription: str | None
+    summary: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """An utterance as it was heard. Times are in ms since the call began."""
+
+    speaker: str
+    text: str
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transcription:
+    """The conversation as text and by utterance. transcription: null if nothing was said."""
+
+    transcription: str | None
+    words: list[Word]
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """A call's events in the order of their sequence numbers."""
+
+    events: list[EventLine]
+
+
+def to_row(call: CallSummary) -> CallRow:
+    """For the list."""
+    return CallRow(**{name: getattr(call, name) for name in CallRow.__slots__})
+
+
+def to_live(call: CallSummary, now: datetime) -> LiveCallRow:
+    """The call at this moment."""
+    values = {name: getattr(call, name) for name in LiveCallRow.__slots__ if name != "duration_so_far"}
+    return LiveCallRow(**values, duration_so_far=seconds_so_far(call, now))
+
+
+def seconds_so_far(line: CallSummary, now: datetime) -> int:
+    """Seconds since the call was answered, 0 before."""
+    return max(0, int((now - line.answered_at).total_seconds())) if line.answered_at else 0
+
+
+def to_answer(call: CallReport, recording_url: str | None) -> CallAnswer:
+    """The call with all its data."""
+    line, details = call.summary_line, call.details
+    view = CallView(
+        **{name: getattr(line, name) for name in CallView.__slots__ if hasattr(line, name)},
+        agent_version=call.agent_version,
+        phone_number_id=call.phone_number_id,
+        end_detail=call.end_detail,
+        recording_seconds=_float(call.recording_seconds),
+        sentiment=call.sentiment,
+        answered_by=details.answered_by,
+        interruptions=details.interruptions,
+        usage=details.usage,
+        gaps=encode_details(details).get("gaps", ()),
+        turns=call.turns,
+    )
+    agent = AgentName(line.agent_id, line.agent_name) if line.agent_id and line.agent_name is not None else None
+    url = recording_url if call.recording_key else None
+    return CallAnswer(view, agent, url, call.transcription, call.summary)
+
+
+def to_transcription(text: str | None, words: Sequence[Mapping[str, Any]]) -> Transcription:
+    """words: as stored."""
+    return Transcription(text, [Word(**word) for word in words])
+
+
+def _float(value: Decimal | None) -> float | None:
+    return None if value is None else float(value)

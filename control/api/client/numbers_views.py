@@ -1,0 +1,93 @@
+"""Response models of numbers (client API)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from control.carriers.model import AvailableNumber
+from control.http.body import Money
+from control.numbers.model import PhoneNumber, Status
+
+
+@dataclass(frozen=True, slots=True)
+class NumberView:
+    """A number. status: buying and releasing are in progress. status_detail: why a purchase failed. monthly_price: in
+    US dollars, 0 if the carrier does not report it."""
+
+    id: UUID
+    phone_number: str
+    friendly_name: str
+    carrier: str
+    status: Status
+    status_detail: str | None
+    agent_id: UUID | None
+    agent_name: str | None
+    country: str | None
+    capabilities: Mapping[str, bool]
+    monthly_price: Money
+    created_at: datetime
+    updated_at: datetime
+    released_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class NumberAnswer:
+    """A number."""
+
+    phone_number: NumberView
+
+
+@dataclass(frozen=True, slots=True)
+class NumberList:
+    """A page of numbers."""
+
+    phone_numbers: list[NumberView]
+    total: int
+    page: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class AvailableView:
+    """A number that can be bought. price: per month, in US dollars; null if the carrier does not report it."""
+
+    phone_number: str
+    locality: str
+    region: str
+    price: Money | None
+
+
+@dataclass(frozen=True, slots=True)
+class AvailableList:
+    """Numbers that can be bought at the moment; they are not reserved."""
+
+    available: list[AvailableView]
+
+
+def to_view(number: PhoneNumber) -> NumberView:
+    return NumberView(
+        id=number.id,
+        phone_number=number.phone_number,
+        friendly_name=number.friendly_name,
+        carrier=number.carrier,
+        status=number.status,
+        status_detail=number.status_detail,
+        agent_id=number.agent_id,
+        agent_name=number.agent_name,
+        country=number.country,
+        capabilities=_flags(number.capabilities),
+        monthly_price=number.monthly_price,
+        created_at=number.created_at,
+        updated_at=number.updated_at,
+        released_at=number.released_at,
+    )
+
+
+def _flags(capabilities: Mapping[str, Any]) -> dict[str, bool]:
+    return {name: bool(value) for name, value in capabilities.items()}
+
+
+def to_available(one: AvailableNumber) -> AvailableView:
+    return AvailableView(one.phone_number, one.locality, one.region, one.monthly_price)

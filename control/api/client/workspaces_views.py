@@ -1,0 +1,104 @@
+"""Response models of workspaces (client API)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from control.workspaces.model import Member, Membership, Subscription, Workspace, WorkspaceStatus
+from control.workspaces.roles import Role
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceView:
+    """A workspace. role: of the caller. trial_ends_at: of its current or past trial."""
+
+    id: UUID
+    name: str
+    industry: str | None
+    timezone: str
+    role: Role
+    status: WorkspaceStatus
+    subscription_tier: str
+    trial_ends_at: datetime | None
+    suspended_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceAnswer:
+    """A workspace."""
+
+    workspace: WorkspaceView
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceList:
+    """The user's workspaces, the oldest membership first."""
+
+    workspaces: list[Membership]
+
+
+@dataclass(frozen=True, slots=True)
+class UsageView:
+    """invitations: open invitations, which count as members. minutes: of calls in this calendar month (UTC)."""
+
+    agents: int
+    members: int
+    invitations: int
+    phone_numbers: int
+    minutes: float
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsView:
+    """The tier's limits. included_minutes: per month; further minutes are charged."""
+
+    agents: int
+    members: int
+    phone_numbers: int
+    concurrent_calls: int
+    included_minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionView:
+    """The workspace's tier, usage and limits."""
+
+    tier: str
+    usage: UsageView
+    limits: LimitsView
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceDetails:
+    """A workspace, its first members (GET …/members lists all) and its subscription."""
+
+    workspace: WorkspaceView
+    members: list[Member]
+    subscription: SubscriptionView
+
+
+def to_view(workspace: Workspace, role: Role) -> WorkspaceView:
+    return WorkspaceView(
+        id=workspace.id,
+        name=workspace.name,
+        industry=workspace.industry,
+        timezone=workspace.timezone,
+        role=role,
+        status=workspace.status,
+        subscription_tier=workspace.tier_name,
+        trial_ends_at=workspace.trial_ends_at,
+        suspended_at=workspace.suspended_at,
+        created_at=workspace.created_at,
+        updated_at=workspace.updated_at,
+    )
+
+
+def to_subscription(found: Subscription) -> SubscriptionView:
+    tier, use = found.tier, found.use
+    usage = UsageView(use.agents, use.members, use.invitations, use.phone_numbers, found.minutes)
+    limits = LimitsView(
+        tier.max_agents, tier.max_members, tier.max_phone_numbers, tier.max_concurrent_calls, tier.included_minutes
+    )
+    return SubscriptionView(tier.tier_name, usage, limits)

@@ -1,0 +1,91 @@
+"""What a caller hears when no agent answers, and an agent's apology after a lost media stream."""
+
+from typing import Final
+from uuid import UUID
+
+from control.calls.model import CallRefused, RefusalReason
+
+_REFUSALS: Final[dict[str, dict[RefusalReason, str]]] = {
+    "en": {
+        "unknown_number": "Sorry, this number is not in service at the moment. Goodbye.",
+        "suspended": "Sorry, we cannot take calls at the moment. Please try again later. Goodbye.",
+        "over_limit": "Sorry, all our lines are busy at the moment. Please call again in a few minutes. Goodbye.",
+        "all_busy": "Sorry, all our lines are busy at the moment. Please call again in a few minutes. Goodbye.",
+        "unusable": "Sorry, we cannot take your call at the moment. Please try again later. Goodbye.",
+        "cut_off": "Sorry, this call cannot go on at the moment. If you still need us, please call again in a few "
+        "minutes. Goodbye.",
+    },
+    "de": {
+        "unknown_number": "Leider ist diese Nummer zurzeit nicht erreichbar. Auf Wiederhören.",
+        "suspended": "Leider können wir zurzeit keine Anrufe annehmen. Bitte versuchen Sie es später noch einmal. "
+        "Auf Wiederhören.",
+        "over_limit": "Leider sind zurzeit alle Leitungen belegt. Bitte rufen Sie in einigen Minuten noch einmal an. "
+        "Auf Wiederhören.",
+        "all_busy": "Leider sind zurzeit alle Leitungen belegt. Bitte rufen Sie in einigen Minuten noch einmal an. "
+        "Auf Wiederhören.",
+        "unusable": "Leider können wir Ihren Anruf zurzeit nicht annehmen. Bitte versuchen Sie es später noch einmal. "
+        "Auf Wiederhören.",
+        "cut_off": "Leider kann dieses Gespräch zurzeit nicht weitergehen. Wenn Sie uns noch brauchen, rufen Sie bitte "
+        "in einigen Minuten noch einmal an. Auf Wiederhören.",
+    },
+    "es": {
+        "unknown_number": "Lo sentimos, este número no está disponible en este momento. Adiós.",
+        "suspended": "Lo sentimos, no podemos atender llamadas en este momento. Inténtelo más tarde. Adiós.",
+        "over_limit": "Lo sentimos, todas las líneas están ocupadas. Vuelva a llamar en unos minutos. Adiós.",
+        "all_busy": "Lo sentimos, todas las líneas están ocupadas. Vuelva a llamar en unos minutos. Adiós.",
+        "unusable": "Lo sentimos, no podemos atender su llamada en este momento. Inténtelo más tarde. Adiós.",
+        "cut_off": "Lo sentimos, esta llamada no puede continuar en este momento. Si aún nos necesita, vuelva a llamar "
+        "en unos minutos. Adiós.",
+    },
+    "fr": {
+        "unknown_number": "Désolé, ce numéro n'est pas en service pour le moment. Au revoir.",
+        "suspended": "Désolé, nous ne pouvons pas prendre d'appels pour le moment. Veuillez réessayer plus tard. "
+        "Au revoir.",
+        "over_limit": "Désolé, toutes nos lignes sont occupées. Veuillez rappeler dans quelques minutes. Au revoir.",
+        "all_busy": "Désolé, toutes nos lignes sont occupées. Veuillez rappeler dans quelques minutes. Au revoir.",
+        "unusable": "Désolé, nous ne pouvons pas prendre votre appel pour le moment. Veuillez réessayer plus tard. "
+        "Au revoir.",
+        "cut_off": "Désolé, cet appel ne peut pas continuer pour le moment. Si vous avez encore besoin de nous, "
+        "veuillez rappeler dans quelques minutes. Au revoir.",
+    },
+}  # fmt: skip
+_APOLOGIES: Final = {
+    "de": "Entschuldigung, wir wurden kurz unterbrochen.",
+    "es": "Disculpe, se ha cortado un momento.",
+    "fr": "Désolé, nous avons été coupés un instant.",
+}
+_TRANSFER_FAILED: Final = {
+    "en": "Sorry, nobody could take your call. Please try again later. Goodbye.",
+    "de": "Leider konnte niemand Ihren Anruf annehmen. Bitte versuchen Sie es später noch einmal. Auf Wiederhören.",
+    "es": "Lo sentimos, nadie pudo atender su llamada. Por favor, inténtelo más tarde. Adiós.",
+    "fr": "Désolé, personne n'a pu prendre votre appel. Merci de réessayer plus tard. Au revoir.",
+}
+FALLBACK: Final = "en"
+
+
+def make_refusal(reason: RefusalReason, language: str, call_id: UUID | None = None) -> CallRefused:
+    """The refusal with its announcement in this language, or in English where there is none. language: BCP 47."""
+    spoken = _supported(language)
+    return CallRefused(
+        reason, _REFUSALS[spoken][reason], language if spoken == language.partition("-")[0] else FALLBACK, call_id
+    )
+
+
+def make_busy_refusal(language: str, call_id: UUID | None = None) -> CallRefused:
+    """The refusal when no media node has room."""
+    return make_refusal("all_busy", language, call_id)
+
+
+def apology_text(language: str, english: str) -> str:
+    """An agent's first words after a lost media stream. english: the setting, also used for languages without one."""
+    return _APOLOGIES.get(language.partition("-")[0].lower(), english)
+
+
+def transfer_failed_text(language: str) -> str:
+    """Says that the person the caller was transferred to did not answer. language: BCP 47; English where unknown."""
+    return _TRANSFER_FAILED.get(language[:2].lower(), _TRANSFER_FAILED[FALLBACK])
+
+
+def _supported(language: str) -> str:
+    base = language.partition("-")[0].lower()
+    return base if base in _REFUSALS else FALLBACK

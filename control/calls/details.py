@@ -1,0 +1,235 @@
+"""CallDetails: the typed form of the JSON column `calls.details`. Only this module decodes and encodes that column.
+
+The JSON keys are shared with programs of other versions that run at the same time. So a key or a nested field that this
+version does not know, or whose value it cannot read, is stored in `unknown` and written back unchanged.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from datetime import datetime
+from typing import Any, Final, Literal, TypeVar, get_type_hints
+
+import msgspec
+
+from control.calls.model import CallSource, RefusalReason
+from shared.events import EndReason
+
+# Fields of a dataclass that holds a part of the column: `unknown` is ours, the others are JSON keys.
+_UNKNOWN: Final = "unknown"
+_KEY: Final = "key"
+P = TypeVar("P", bound="DetailsPart")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetailsPart:
+    """Base of an object in the column. unknown: its JSON keys that this version cannot read."""
+
+    unknown: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaLeg(DetailsPart):
+    """A media stream of the call and the node that it was assigned to. at: ISO 8601. stream: the carrier's id of the
+    stream, where its end is reported by that id (Telnyx)."""
+
+    leg: int
+    node_id: str
+    at: str
+    stream: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarrierReport(DetailsPart):
+    """What the carrier reported. duration_s: connected seconds. sequence: the number of its latest report, if it
+    numbers them. cause: why it ended the call (Telnyx's hangup_cause). unknown: the carrier's other facts."""
+
+    duration_s: int | None = None
+    sequence: int | None = None
+    cause: str | None = None
+
+    def merge(self, facts: Mapping[str, Any]) -> "CarrierReport":
+        """Adds facts. They replace the ones from before, unless their sequence number is lower."""
+        before = _encode(self)
+        sequence = facts.get("sequence")
+        is_late = sequence is not None and self.sequence is not None and sequence < self.sequence
+        return _decode(CarrierReport, {**facts, **before} if is_late else {**before, **facts})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap(DetailsPart):
+    """Where the call continued after its media stream was lost. at_ms: since the call began."""
+
+    leg: int
+    lost_ms: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamRecording(DetailsPart):
+    """A recording by media of one stream. storage_key: in object storage."""
+
+    storage_key: str = field(metadata={_KEY: "key"})
+    leg: int
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredCarrierRecording(DetailsPart):
+    """A recording by the carrier. id, leg: the carrier's ids of the recording and of the leg; either may be empty.
+    url: where the carrier offered it. place: 0 for the call's first. storage_key: in object storage, once fetched.
+    found: the recording's id, if it had to be looked up by the leg."""
+
+    id: str
+    url: str
+    duration_s: int | None
+    leg: str
+    place: int
+    storage_key: str | None = field(default=None, metadata={_KEY: "key"})
+    found: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer(DetailsPart):
+    """The caller was transferred. talked_s: connected seconds before. until: when the transfer is over at the latest;
+    None once the carrier reported the end."""
+
+    talked_s: int
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamLoss(DetailsPart):
+    """A media stream was lost. at: ISO 8601."""
+
+    reason: EndReason
+    at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absence(DetailsPart):
+    """No media node reports the call. since: the first time that it was missing; at: the latest."""
+
+    since: datetime
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallDetails(DetailsPart):
+    """leg: of the current media stream. answered_by: result of answering-machine detection. usage: counters as
+    shared.events.CallUsage encodes them; media of another version may count other things. joined: keys of the recordings
+    that the call's recording was made of. ended_by: who reported the end. meant_end: why we hang up. unanswered: the
+    carrier reported the end before any answer. placing_at: when dialling was first tried. carrier_recordings: by the
+    recording's id, or by the leg's where the carrier gave none.
+    """
+
+    leg: int = 0
+    legs: tuple[MediaLeg, ...] = ()
+    carrier: CarrierReport = field(default_factory=CarrierReport)
+    answered_by: str | None = field(default=None, metadata={_KEY: "amd"})
+    usage: Mapping[str, Any] | None = None
+    interruptions: int = 0
+    gaps: tuple[Gap, ...] = ()
+    recordings: tuple[StreamRecording, ...] = ()
+    joined: tuple[str, ...] = ()
+    carrier_recordings: Mapping[str, StoredCarrierRecording] = field(default_factory=dict)
+    ended_by: CallSource | None = field(default=None, metadata={_KEY: "end_by"})
+    meant_end: EndReason | None = field(default=None, metadata={_KEY: "end_meant"})
+    unanswered: Literal[True] | None = None
+    transfer: Transfer | None = field(default=None, metadata={_KEY: "put_through"})
+    lost: StreamLoss | None = None
+    missing: Absence | None = None
+    refused: RefusalReason | None = None
+    placing_at: datetime | None = None
+
+
+# How the values of the fields that hold other parts are nested.
+_ONE: Final[Mapping[str, type[DetailsPart]]] = {
+    "carrier": CarrierReport,
+    "transfer": Transfer,
+    "lost": StreamLoss,
+    "missing": Absence,
+}
+_LISTS: Final[Mapping[str, type[DetailsPart]]] = {"legs": MediaLeg, "gaps": Gap, "recordings": StreamRecording}
+
+
+def decode_details(raw: Mapping[str, Any]) -> CallDetails:
+    """Reads the column's value. Never fails: what cannot be read is in `unknown`."""
+    return _decode(CallDetails, raw)
+
+
+def encode_details(details: CallDetails) -> dict[str, Any]:
+    """The column's value. Fields with their default value are left out."""
+    return _encode(details)
+
+
+def _decode(kind: type[P], raw: Mapping[str, Any]) -> P:
+    """Raises ValidationError when a required field is missing or unreadable."""
+    known: dict[str, Any] = {}
+    unknown: dict[str, Any] = {}
+    readers = _READERS[kind]
+    for key, value in raw.items():
+        name, read = readers.get(key, ("", None))
+        try:
+            if read is None:
+                raise msgspec.ValidationError
+            known[name] = read(value)
+        except msgspec.ValidationError:
+            unknown[key] = value
+    try:
+        return kind(**known, unknown=unknown)
+    except TypeError as error:
+        raise msgspec.ValidationError(str(error)) from None
+
+
+def _make_readers(kind: type[DetailsPart]) -> dict[str, tuple[str, Callable[[Any], Any]]]:
+    """By JSON key: the attribute's name, and how its value is read."""
+    types = get_type_hints(kind)
+    return {_key(one): (one.name, _reader(one.name, types[one.name])) for one in fields(kind) if one.name != _UNKNOWN}
+
+
+def _reader(name: str, wanted: Any) -> Callable[[Any], Any]:
+    if name in _ONE:
+        return lambda value: _decode(_ONE[name], _object(value))
+    if name in _LISTS:
+        return lambda value: tuple(_decode(_LISTS[name], _object(one)) for one in msgspec.convert(value, list[Any]))
+    if name == "carrier_recordings":
+        return lambda value: {key: _decode(StoredCarrierRecording, _object(one)) for key, one in _object(value).items()}
+    return lambda value: msgspec.convert(value, wanted)
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return msgspec.convert(value, dict[str, Any])
+
+
+def _encode(part: DetailsPart) -> dict[str, Any]:
+    values = {_key(one): getattr(part, one.name) for one in fields(part) if _is_written(part, one)}
+    return {**part.unknown, **{key: _plain(value) for key, value in values.items()}}
+
+
+def _is_written(part: DetailsPart, one: Field[Any]) -> bool:
+    """Required fields always are: programs of other versions read them without asking."""
+    if one.name == _UNKNOWN:
+        return False
+    default = one.default_factory() if one.default_factory is not MISSING else one.default
+    return bool(getattr(part, one.name) != default)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, DetailsPart):
+        return _encode(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, Mapping):
+        return {key: _plain(one) for key, one in value.items()}
+    return value
+
+
+def _key(one: Field[Any]) -> str:
+    return str(one.metadata.get(_KEY, one.name))
+
+
+_READERS: Final = {
+    kind: _make_readers(kind) for kind in (CallDetails, StoredCarrierRecording, *_ONE.values(), *_LISTS.values())
+}

@@ -1,0 +1,144 @@
+"""Stores a batch of media's events in one transaction. An event that comes again changes nothing."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from control.calls import store, store_events
+from control.calls.event_effects import NewEvent, apply_events
+from control.calls.hangup import enqueue_hangup
+from control.calls.state import CallState
+from control.calls.state_changes import save_changes
+from control.calls.store_events import EventRow
+from control.db.jobs import enqueue
+from control.db.pool import Connection
+from shared.events import AgentSaid, CallEnded, CallerSaid, EventEnvelope, decode_event
+
+JOIN_RECORDINGS: Final = "calls.join_recordings"
+# Recordings of several streams arrive one after the other: they are joined when no more are likely to come.
+JOIN_AFTER_S: Final = 5.0
+# Telnyx keeps a call up when its stream ends, until its webhook about that is answered with a hang-up. Should the
+# webhook be lost, a job ends the call this long after media reported the end.
+HANG_UP_AFTER_S: Final = 10.0
+_MOST_SEQ: Final = 2**31 - 1
+
+
+class EventUnreadable(ValueError):
+    """Not an event, or one that cannot be stored. The message holds none of its content."""
+
+
+class JoinRecordingsJob(msgspec.Struct, frozen=True):
+    """Payload of the job that joins a call's recordings."""
+
+    call_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingEvent:
+    """An event as read from the stream. entry: its id there. line: its bytes."""
+
+    entry: str
+    line: bytes
+    call_id: UUID
+    seq: int
+    at: datetime
+    envelope: EventEnvelope
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """stored: number of events that were new. unknown: entries of calls that do not exist. ended: calls in a final
+    state whose media reported the end in this batch."""
+
+    stored: int
+    unknown: Sequence[str]
+    ended: Sequence[UUID] = ()
+
+
+def parse_event(entry: str, line: bytes) -> IncomingEvent:
+    """Raises EventUnreadable."""
+    try:
+        envelope = decode_event(line)
+        at = datetime.fromisoformat(envelope.at)
+        call_id = UUID(envelope.call_id)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise EventUnreadable(type(error).__name__) from None
+    if not 0 <= envelope.seq <= _MOST_SEQ:
+        raise EventUnreadable("seq")
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    if not 2000 <= at.year <= 9000:
+        raise EventUnreadable("at")
+    return IncomingEvent(entry, line, call_id, envelope.seq, at, envelope)
+
+
+async def write_events(db: Connection, events: Sequence[IncomingEvent]) -> BatchResult:
+    """Stores new events and applies them to their calls. Needs platform scope. Locks the calls' rows first, so that two
+    transactions with the same event run one after the other."""
+    before = await store.lock_states(db, {one.call_id for one in events})
+    known = {(one.call_id, one.seq): one for one in reversed(events) if one.call_id in before}
+    unknown = [one.entry for one in events if one.call_id not in before]
+    if not known:
+        return BatchResult(0, unknown)
+    rows = [_row(one, before[one.call_id].workspace_id) for one in known.values()]
+    new = [known[key] for key in await store_events.insert_events(db, rows)]
+    after = await _apply(db, before, new) if new else before
+    return BatchResult(len(new), unknown, _ended_calls(known.values(), after))
+
+
+def _ended_calls(events: Iterable[IncomingEvent], after: Mapping[UUID, CallState]) -> Sequence[UUID]:
+    ended = {one.call_id for one in events if isinstance(one.envelope.event, CallEnded)}
+    return [call_id for call_id in ended if after[call_id].is_final]
+
+
+async def _apply(
+    db: Connection, before: Mapping[UUID, CallState], events: Iterable[IncomingEvent]
+) -> Mapping[UUID, CallState]:
+    """All the calls' states afterwards."""
+    by_call: dict[UUID, list[IncomingEvent]] = defaultdict(list)
+    for one in events:
+        by_call[one.call_id].append(one)
+    speaking = [call_id for call_id, mine in by_call.items() if any(map(_is_speech, mine))]
+    stored = await store_events.select_utterances(db, speaking) if speaking else {}
+    changed, spoken = [], []
+    for call_id, mine in by_call.items():
+        old, said = before[call_id], stored.get(call_id, [])
+        new, now_said = apply_events(old, said, [NewEvent(one.seq, one.at, one.envelope.event) for one in mine])
+        if now_said is not said:
+            spoken.append((call_id, old.workspace_id, now_said))
+        if new != old:
+            changed.append((old, new))
+    await store_events.upsert_utterances(db, spoken)
+    await save_changes(db, changed)
+    await _enqueue_joins(db, changed)
+    await _enqueue_hangups(db, changed)
+    return {**before, **{new.id: new for _, new in changed}}
+
+
+async def _enqueue_joins(db: Connection, changed: Iterable[tuple[CallState, CallState]]) -> None:
+    for old, new in changed:
+        recordings = new.details.recordings
+        if len(recordings) > 1 and recordings != old.details.recordings:
+            await enqueue(db, JOIN_RECORDINGS, msgspec.json.encode(JoinRecordingsJob(new.id)), delay_s=JOIN_AFTER_S)
+
+
+async def _enqueue_hangups(db: Connection, changed: Iterable[tuple[CallState, CallState]]) -> None:
+    """Not for transferred calls: their callers are still on the line."""
+    for old, new in changed:
+        is_over = new.is_final and not old.is_final and new.end_reason != "transferred"
+        if is_over and new.carrier == "telnyx":
+            await enqueue_hangup(db, new, None, delay_s=HANG_UP_AFTER_S)
+
+
+def _row(one: IncomingEvent, workspace_id: UUID) -> EventRow:
+    data = msgspec.to_builtins(one.envelope.event)
+    return EventRow(one.call_id, one.seq, workspace_id, one.at, data["type"], data)
+
+
+def _is_speech(one: IncomingEvent) -> bool:
+    return isinstance(one.envelope.event, CallerSaid | AgentSaid)

@@ -1,0 +1,217 @@
+"""Consumes media's events: reads them in batches from a Redis stream, stores them once, removes them from the stream.
+
+No event is lost: it is removed after the commit that stored it, and one that comes again is ignored. No event blocks
+the others: one that cannot be read or stored goes to the stream ASIDE, is counted, and is logged by its id only.
+"""
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import asyncpg  # type: ignore[import-untyped]
+import structlog
+from redis.asyncio import Redis
+
+from control.calls.event_batch import EventUnreadable, IncomingEvent, parse_event, write_events
+from control.db.errors import UNAVAILABLE
+from control.db.pool import Pool, PoolExhausted
+from control.db.scope import enter_platform
+from shared.bus.client import PREFIX, BusUnavailable, map_redis_error
+from shared.bus.events import EventEntry, EventStream
+
+# Events that could not be stored, for people to look at; the oldest are dropped.
+ASIDE: Final = f"{PREFIX}events:aside"
+KEPT_ASIDE: Final = 10_000
+BATCH: Final = 500
+# A read blocks this long, which is less than any client's timeout.
+WAIT_S: Final = 0.5
+# Wait before the next try while PostgreSQL or Redis is unavailable.
+PAUSE_S: Final = 1.0
+# Entries that another consumer read and did not finish are claimed after this long.
+IDLE_S: Final = 30.0
+# A call's row exists before media sends its events. Should it be missing, its events wait this long for it.
+UNKNOWN_S: Final = 120.0
+# The database is unavailable, or this transaction collided with another: the same works later.
+_TEMPORARY: Final = (
+    OSError, TimeoutError, PoolExhausted, asyncpg.InterfaceError, asyncpg.TransactionRollbackError, *UNAVAILABLE,
+)  # fmt: skip
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class EventCounts:
+    """Events since the start. repeated: were stored before. set_aside: unreadable, or refused by the database. unknown:
+    of calls that do not exist. pauses: waits for PostgreSQL or Redis."""
+
+    written: int = 0
+    repeated: int = 0
+    set_aside: int = 0
+    unknown: int = 0
+    pauses: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerPace:
+    """batch: entries of one read. The others are seconds; see the constants."""
+
+    batch: int = BATCH
+    wait_s: float = WAIT_S
+    pause_s: float = PAUSE_S
+    idle_s: float = IDLE_S
+    unknown_s: float = UNKNOWN_S
+
+
+# Is called with calls whose end is stored. Raises BusUnavailable.
+ForgetCalls = Callable[[Sequence[UUID]], Awaitable[None]]
+
+
+async def consume_events(
+    pool: Pool,
+    redis: Redis,
+    forget: ForgetCalls,
+    stop: asyncio.Event,
+    *,
+    counts: EventCounts | None = None,
+    pace: ConsumerPace = ConsumerPace(),
+) -> None:
+    """Runs until `stop` is set; the batch that was read by then is stored first. Several processes may run it at once.
+
+    redis: its timeout must be longer than `pace.wait_s`. forget: removes calls' conversations from the bus; called
+    after the commit, and again for an event that comes again.
+    """
+    consumer = _Consumer(pool, redis, forget, stop, counts if counts is not None else EventCounts(), pace)
+    await consumer.run()
+
+
+class _Consumer:
+    def __init__(
+        self,
+        pool: Pool,
+        redis: Redis,
+        forget: ForgetCalls,
+        stop: asyncio.Event,
+        counts: EventCounts,
+        pace: ConsumerPace,
+    ) -> None:
+        self._pool, self._redis, self._stop, self._counts, self._pace = pool, redis, stop, counts, pace
+        self._forget = forget
+        self._ended: list[UUID] = []  # calls to be forgotten
+        self._stream = EventStream(redis)
+        self._name = f"{socket.gethostname()}-{os.getpid()}-{id(self):x}"
+        self._reclaim_at = 0.0
+        self._is_waiting = False
+        self._has_connection = False  # in the latest try; an error before that is no event's fault
+
+    async def run(self) -> None:
+        prepared = False
+        while not self._stop.is_set():
+            try:
+                if not prepared:
+                    await self._stream.create_group()
+                    prepared = True
+                await self._reclaim()
+                await self._process(await self._stream.read(self._name, self._pace.batch, self._pace.wait_s))
+                self._is_waiting = False
+            except BusUnavailable as error:
+                # A Redis that was emptied has no group either: it is created again.
+                prepared = False
+                await self._pause("redis", str(error))
+
+    async def _reclaim(self) -> None:
+        """Takes entries that a consumer read and did not finish; also our own, if Redis's answer was lost."""
+        now = time.monotonic()
+        if now < self._reclaim_at:
+            return
+        entries = await self._stream.reclaim(self._name, self._pace.batch, self._pace.idle_s)
+        if len(entries) < self._pace.batch:
+            self._reclaim_at = now + self._pace.idle_s / 2
+        await self._process(entries)
+
+    async def _process(self, entries: Sequence[EventEntry]) -> None:
+        """Stores the entries, then removes them from the stream; after a crash in between they come again."""
+        readable = []
+        done = []
+        for entry in entries:
+            try:
+                readable.append(parse_event(entry.id, entry.line))
+            except EventUnreadable as fault:
+                await self._set_aside(entry, str(fault))
+                done.append(entry.id)
+        self._ended.clear()
+        done += await self._store(readable)
+        if self._ended:
+            # Before the events are removed from the stream: while the bus is unavailable, they come again.
+            await self._forget(self._ended)
+        if done:
+            await self._stream.remove(done)
+
+    async def _store(self, events: Sequence[IncomingEvent]) -> list[str]:
+        """Returns the finished entries; waits while the database is unavailable."""
+        if not events:
+            return []
+        while True:
+            try:
+                return await self._write(events)
+            except Exception as error:  # an error of one event must not block the others
+                if self._has_connection and not _is_temporary(error):
+                    return await self._store_halves(events, type(error).__name__)
+                if self._stop.is_set():
+                    return []
+                await self._pause("database", type(error).__name__)
+
+    async def _store_halves(self, events: Sequence[IncomingEvent], reason: str) -> list[str]:
+        """Finds the events that cannot be stored by halving the batch, and stores the others."""
+        if len(events) == 1:
+            await self._set_aside(EventEntry(events[0].entry, events[0].line), reason)
+            return [events[0].entry]
+        middle = len(events) // 2
+        return [*await self._store(events[:middle]), *await self._store(events[middle:])]
+
+    async def _write(self, events: Sequence[IncomingEvent]) -> list[str]:
+        self._has_connection = False
+        async with self._pool.transaction() as db:
+            await enter_platform(db)
+            self._has_connection = True
+            result = await write_events(db, events)
+        self._ended += result.ended
+        waiting = {entry for entry in result.unknown if _age_s(entry) < self._pace.unknown_s}
+        given_up = len(result.unknown) - len(waiting)
+        self._counts.written += result.stored
+        self._counts.repeated += len(events) - len(result.unknown) - result.stored
+        self._counts.unknown += given_up
+        if given_up:
+            log.warning("event.dropped", reason="unknown_call", count=given_up)
+        return [one.entry for one in events if one.entry not in waiting]
+
+    async def _set_aside(self, entry: EventEntry, reason: str) -> None:
+        self._counts.set_aside += 1
+        log.error("event.set_aside", entry=entry.id, reason=reason)
+        async with map_redis_error():
+            await self._redis.xadd(ASIDE, {b"e": entry.line}, maxlen=KEPT_ASIDE, approximate=True)
+
+    async def _pause(self, service: str, reason: str) -> None:
+        self._counts.pauses += 1
+        if not self._is_waiting:
+            log.warning("event_consumer.paused", waiting_for=service, reason=reason)
+        self._is_waiting = True
+        try:
+            async with asyncio.timeout(self._pace.pause_s):
+                await self._stop.wait()
+        except TimeoutError:
+            pass
+
+
+def _is_temporary(error: Exception) -> bool:
+    """A value that no column takes is permanent: asyncpg raises an InterfaceError for it that is a ValueError too."""
+    return isinstance(error, _TEMPORARY) and not isinstance(error, ValueError)
+
+
+def _age_s(entry: str) -> float:
+    """Age of a stream entry; its id begins with Redis's time in ms."""
+    return time.time() - int(entry.partition("-")[0]) / 1000

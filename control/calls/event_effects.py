@@ -1,0 +1,66 @@
+"""What media's events change in a call: pure, and the same in any order, as long as each event is applied once."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+from control.calls import state as states
+from control.calls.state import CallState
+from shared.events import (
+    AgentSaid,
+    CallEnded,
+    CallerSaid,
+    CallResumed,
+    CallStarted,
+    Event,
+    RecordingReady,
+    TurnInterrupted,
+)
+
+# What was said so far: speaker, text, start_ms, end_ms each.
+Utterances = Sequence[Mapping[str, Any]]
+_SPEAKERS: Final = {"caller": "Caller", "agent": "Agent"}
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event that was not stored before."""
+
+    seq: int
+    at: datetime
+    event: Event
+
+
+def apply_events(state: CallState, utterances: Utterances, events: Iterable[NewEvent]) -> tuple[CallState, Utterances]:
+    """The call's state and its utterances after these events; the same objects where nothing changed."""
+    said = list(utterances)
+    for one in sorted(events, key=lambda new: new.seq):
+        match one.event:
+            case CallStarted():
+                state = states.mark_answered(state, one.at)
+            case CallResumed():
+                state = states.apply_resume(state, one.event, one.at)
+            case CallEnded():
+                state = states.apply_media_end(state, one.event, one.at)
+            case TurnInterrupted():
+                state = states.count_interruption(state)
+            case RecordingReady():
+                state = states.add_recording(state, one.event)
+            case CallerSaid(text=text, start_ms=start, end_ms=end):
+                said.append(_utterance("caller", text, start, end))
+            case AgentSaid(text=text, start_ms=start, end_ms=end) if text:
+                said.append(_utterance("agent", text, start, end))
+    if len(said) == len(utterances):
+        return state, utterances
+    said.sort(key=lambda one: (one["start_ms"], one["end_ms"], one["speaker"]))
+    return replace(state, transcription=transcription_text(said)), said
+
+
+def transcription_text(utterances: Utterances) -> str:
+    """The conversation as text, one line for each utterance."""
+    return "\n".join(f"{_SPEAKERS[one['speaker']]}: {one['text']}" for one in utterances)
+
+
+def _utterance(speaker: str, text: str, start_ms: int, end_ms: int) -> dict[str, Any]:
+    return {"speaker": speaker, "text": text, "start_ms": start_ms, "end_ms": end_ms}

@@ -1,0 +1,139 @@
+"""Assigns calls to media nodes, reads how their streams ended, and sends commands: control's use of the bus."""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from redis.asyncio import Redis
+
+from control.calls.model import AdmittedCall
+from shared.bus.checkpoints import Checkpoint, Checkpoints, StreamOutcome
+from shared.bus.client import BusUnavailable
+from shared.bus.commands import CallCommand, Command, CommandStream
+from shared.bus.live import LiveCall, LiveCalls
+from shared.bus.nodes import NodeRegistry, NodeState
+from shared.bus.tickets import Ticket, Tickets
+from shared.ids import new_id
+from shared.secrets import Sealer
+
+_POLL_S: Final = 0.025
+
+
+class NoMediaNode(Exception):
+    """No media node takes the call. reason: "no_node" (none alive, or all full or draining), "bus_away"."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"no media node: {reason}")
+        self.reason = reason
+
+
+class CallNotLive(Exception):
+    """No media node reports this call."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamTarget:
+    """Where the carrier opens the media stream. url: the node's base, without a path. token: valid once, within a
+    minute."""
+
+    url: str
+    token: str
+    node_id: str
+
+
+class MediaAssignment:
+    """All methods raise BusUnavailable, except `assign`, which raises NoMediaNode then."""
+
+    def __init__(self, bus: Redis, sealer: Sealer, allowed: Sequence[str] = ()) -> None:
+        """allowed: the only media addresses that calls are assigned to; empty allows every node."""
+        self._nodes = NodeRegistry(bus, allowed=allowed)
+        self._tickets = Tickets(bus, sealer)
+        self._checkpoints = Checkpoints(bus, sealer)
+        self._live = LiveCalls(bus)
+        self._commands = CommandStream(bus)
+
+    async def assign(self, admitted: AdmittedCall, exclude: Collection[str] = ()) -> StreamTarget:
+        """Chooses a node and issues a ticket for the call's plan. exclude: ids of nodes that lost the call; if no
+        other node is alive, one of them is chosen. Raises NoMediaNode."""
+        try:
+            node = await self._choose_node(exclude)
+            token = await self._tickets.issue(Ticket(admitted.carrier, admitted.carrier_call_id, admitted.plan))
+        except BusUnavailable as error:
+            raise NoMediaNode("bus_away") from error
+        return StreamTarget(node.url, token, node.node_id)
+
+    async def wait_for_outcome(
+        self, call_id: UUID, node_id: str | None, wait_s: float, *, leg: int = 0
+    ) -> StreamOutcome | None:
+        """How the call's stream ended, which decides what follows. None: it was lost, and the call is to continue on
+        another node.
+
+        Media stores the outcome before it closes the socket, but the carrier's webhook may be faster: waits up to
+        `wait_s`, unless the node that had the call is gone. node_id, leg: see `find_node_id`.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + wait_s
+        outcome = await self._get_outcome(call_id, leg)
+        if outcome is None and node_id and not await self._is_alive(await self.find_node_id(call_id, node_id, leg)):
+            # Read again: the node may have stored it just before it was gone.
+            return await self._get_outcome(call_id, leg)
+        while outcome is None and loop.time() < until:
+            await asyncio.sleep(_POLL_S)
+            outcome = await self._get_outcome(call_id, leg)
+        return outcome
+
+    async def _get_outcome(self, call_id: UUID, leg: int) -> StreamOutcome | None:
+        """The outcome of this stream or a later one; that of an earlier stream says nothing about this one."""
+        outcome = await self._checkpoints.get_outcome(str(call_id))
+        return outcome if outcome is not None and outcome.leg >= leg else None
+
+    async def find_node_id(self, call_id: UUID, node_id: str, leg: int) -> str:
+        """The node that has, or had, the call's stream `leg`. node_id: the one that it was assigned to. Where several
+        nodes share an address, the socket may have reached another one: the heartbeat or the checkpoint names it."""
+        (call,) = await self._live.get([str(call_id)])
+        if call is not None and call.leg == leg:
+            return call.node_id
+        checkpoint = await self._checkpoints.get(str(call_id))
+        return checkpoint.node_id if checkpoint is not None and checkpoint.leg == leg else node_id
+
+    async def is_streaming(self, call_id: UUID, leg: int) -> bool:
+        """Whether a node that is alive reports the call's stream `leg`."""
+        (call,) = await self._live.get([str(call_id)])
+        return call is not None and call.leg == leg and await self._is_alive(call.node_id)
+
+    async def get_checkpoint(self, call_id: UUID) -> Checkpoint | None:
+        """The checkpoint that the call continues from; None without one."""
+        return await self._checkpoints.get(str(call_id))
+
+    async def forget_conversations(self, call_ids: Sequence[UUID]) -> None:
+        """Removes the conversations of calls whose end is stored from the bus. Their outcomes stay until they expire,
+        because the carrier may ask only now."""
+        await self._checkpoints.delete([str(call_id) for call_id in call_ids])
+
+    async def send_command(self, call_id: UUID, command: Command, wait_s: float) -> str | None:
+        """Sends a command to the node of a running call. Returns shared.bus.commands.DONE or the reason why not; None
+        when the node did not answer in time: the command may have been carried out. Raises CallNotLive."""
+        (call,) = await self._live.get([str(call_id)])
+        if call is None:
+            raise CallNotLive
+        sent = CallCommand(new_id(), str(call_id), command)
+        await self._commands.send(call.node_id, sent)
+        return await self._commands.wait_for_answer(sent.id, wait_s)
+
+    async def find_live(self, call_ids: Sequence[UUID]) -> dict[UUID, LiveCall]:
+        """Those of these calls that a node reports."""
+        found = await self._live.get([str(call_id) for call_id in call_ids])
+        return {call_id: one for call_id, one in zip(call_ids, found, strict=True) if one is not None}
+
+    async def _choose_node(self, exclude: Collection[str]) -> NodeState:
+        node = await self._nodes.choose(exclude)
+        if node is None and exclude:
+            node = await self._nodes.choose()
+        if node is None:
+            raise NoMediaNode("no_node")
+        return node
+
+    async def _is_alive(self, node_id: str) -> bool:
+        return any(node.node_id == node_id for node in await self._nodes.list_alive())

@@ -1,0 +1,102 @@
+"""Dialling an outbound call: its steps are stored before and after the request, so that no call is dialled twice."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from control.calls import store
+from control.calls.outbound import OutboundCalls
+from control.calls.state import CallState, close
+from control.calls.state_changes import save_changes
+from control.carriers.model import CarrierName, DialRequest
+from control.db.pool import Connection
+
+# A call that was not dialled for this long is no longer wanted.
+STALE: Final = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class DialOrder:
+    """A call to dial. since: when that was first tried. is_repeat: the first try may have reached the carrier."""
+
+    carrier: CarrierName
+    dial: DialRequest
+    since: datetime
+    is_repeat: bool
+
+
+class CallPlacement:
+    """Each step is a transaction of its own, in platform scope."""
+
+    def __init__(self, outbound: OutboundCalls) -> None:
+        self._outbound = outbound
+
+    async def start(self, db: Connection, call_id: UUID, now: datetime) -> DialOrder | None:
+        """Stores that the call is being dialled now. None: it is not queued (any more)."""
+        call = await store.lock_one(db, call_id)
+        if call is None or call.state.status != "queued" or call.state.carrier_call_id is not None:
+            return None
+        queued = call.state
+        carrier: CarrierName = "telnyx" if queued.carrier == "telnyx" else "twilio"
+        since = queued.details.placing_at
+        if since is not None:  # a repeated try only looks for the call at the carrier
+            dial = DialRequest(str(call_id), call.caller, call.called)
+            return DialOrder(carrier, dial, since.astimezone(UTC), is_repeat=True)
+        if now - queued.created_at > STALE:
+            await _close(db, queued, "too_late", now)
+            return None
+        await store.update_states(db, [replace(queued, details=replace(queued.details, placing_at=now))])
+        terms = await self._outbound.make_terms(db, call, now)
+        dial = DialRequest(
+            str(call_id),
+            call.caller,
+            call.called,
+            terms.ring_s,
+            terms.longest_s,
+            detect_machine=not queued.is_test,
+            record=terms.record,
+        )
+        return DialOrder(carrier, dial, now, is_repeat=False)
+
+    async def confirm(self, db: Connection, call_id: UUID, carrier_call_id: str, now: datetime) -> bool:
+        """Stores the carrier's id of the dialled call. False: the id belongs to another call of ours, or the call is
+        over by now; it is to be hung up."""
+        call = await store.lock_one(db, call_id)
+        if call is None or await _belongs_to_another(db, call.state, carrier_call_id):
+            return False
+        dialled = call.state
+        if dialled.carrier_call_id is None:
+            dialled = replace(dialled, carrier_call_id=carrier_call_id, started_at=dialled.started_at or now)
+            await store.update_states(db, [dialled])
+        return not dialled.is_final
+
+    async def confirm_found(
+        self, db: Connection, call_id: UUID, carrier_call_ids: Sequence[str], now: datetime
+    ) -> tuple[str, bool] | None:
+        """Confirms the first of the carrier's calls that is no other call of ours: its id, and the result of `confirm`.
+        None if there is none."""
+        call = await store.lock_one(db, call_id)
+        if call is None:
+            return None
+        for one in carrier_call_ids:
+            if not await _belongs_to_another(db, call.state, one):
+                return one, await self.confirm(db, call_id, one, now)
+        return None
+
+    async def fail(self, db: Connection, call_id: UUID, detail: str, now: datetime) -> None:
+        """Ends a call that the carrier refused, or of which nobody knows whether it was dialled. detail: a code, ours
+        or the carrier's."""
+        call = await store.lock_one(db, call_id)
+        if call is not None and call.state.carrier_call_id is None:
+            await _close(db, call.state, detail, now)
+
+
+async def _close(db: Connection, queued: CallState, detail: str, now: datetime) -> None:
+    await save_changes(db, [(queued, close(queued, "failed", "carrier_error", detail, now, "control"))])
+
+
+async def _belongs_to_another(db: Connection, dialled: CallState, carrier_call_id: str) -> bool:
+    other = await store.select_call(db, dialled.carrier, carrier_call_id)
+    return other is not None and other.state.id != dialled.id

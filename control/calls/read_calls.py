@@ -1,0 +1,123 @@
+"""Read model of calls: lists, one in full, its events and utterances, with the names of workspaces and agents."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any, Final
+from uuid import UUID
+
+from control.calls.details import decode_details
+from control.calls.record_model import CallFilter, CallReport, CallSummary, EventLine
+from control.db.pool import Connection
+
+# A call's turns are made of these events.
+TURN_EVENTS: Final = ("caller.said", "agent.said", "turn.latency", "tool.ran")
+_SUMMARY: Final = """
+    c.id, c.workspace_id, w.name AS workspace_name, c.agent_id, a.name AS agent_name, c.caller_number, c.called_number,
+    c.direction, c.status, c.end_reason, c.is_test, c.carrier, c.carrier_call_id, c.duration_seconds, c.cost_total,
+    c.created_at, c.started_at, c.answered_at, c.ended_at
+"""
+_NAMES: Final = "JOIN workspaces w ON w.id = c.workspace_id LEFT JOIN agents a ON a.id = c.agent_id"
+
+# One call, of workspace $2 unless that is null.
+_SELECT_CALL: Final = f"""
+    SELECT {_SUMMARY}, c.agent_version, c.phone_number_id, c.end_detail, c.media_node, c.recording_key,
+           c.recording_seconds, c.transcription, c.summary, c.sentiment, c.details
+    FROM calls c {_NAMES} WHERE c.id = $1 AND ($2::uuid IS NULL OR c.workspace_id = $2)
+"""
+_REPORT: Final = (
+    "agent_version", "phone_number_id", "end_detail", "media_node", "recording_key", "recording_seconds",
+    "transcription", "summary", "sentiment",
+)  # fmt: skip
+
+# Open calls of all workspaces, and of workspace $2, the longest first. Two statements, because one with a condition on
+# a null parameter would not use the index on workspace and status.
+_SELECT_ALL_OPEN: Final = f"""
+    SELECT {_SUMMARY} FROM calls c {_NAMES} WHERE c.status IN ('queued', 'ringing', 'in_progress')
+    ORDER BY c.created_at, c.id LIMIT $1
+"""
+_SELECT_OPEN: Final = f"""
+    SELECT {_SUMMARY} FROM calls c {_NAMES}
+    WHERE c.workspace_id = $2 AND c.status IN ('queued', 'ringing', 'in_progress')
+    ORDER BY c.created_at, c.id LIMIT $1
+"""
+
+# Events of call $1 behind number $2, in order; $3: only these types.
+_SELECT_EVENTS: Final = """
+    SELECT seq, event_type, event_data, at AS timestamp FROM call_events
+    WHERE call_id = $1 AND seq > $2 AND ($3::text[] IS NULL OR event_type = ANY($3)) ORDER BY seq LIMIT $4
+"""
+
+
+async def select_calls(db: Connection, wanted: CallFilter, offset: int, limit: int) -> list[CallSummary]:
+    """A page, newest first. The inner query finds the page's ids in the index, so that the rows before a deep page are
+    not read."""
+    where, values = _where(wanted)
+    rows = await db.fetch(
+        f"""
+        SELECT {_SUMMARY} FROM (
+            SELECT c.id FROM calls c WHERE {where} ORDER BY c.created_at DESC, c.id DESC
+            LIMIT ${len(values) + 1} OFFSET ${len(values) + 2}
+        ) page JOIN calls c ON c.id = page.id {_NAMES} ORDER BY c.created_at DESC, c.id DESC
+        """,
+        *values,
+        limit,
+        offset,
+    )
+    return [CallSummary(**row) for row in rows]
+
+
+async def count_calls(db: Connection, wanted: CallFilter, most: int) -> int:
+    """The number of matching calls, at most `most`."""
+    where, values = _where(wanted)
+    total: int = await db.fetchval(
+        f"SELECT count(*) FROM (SELECT FROM calls c WHERE {where} LIMIT ${len(values) + 1}) counted", *values, most
+    )
+    return total
+
+
+async def select_call(db: Connection, workspace_id: UUID | None, call_id: UUID) -> CallReport | None:
+    """One, without its turns."""
+    row = await db.fetchrow(_SELECT_CALL, call_id, workspace_id)
+    if row is None:
+        return None
+    return CallReport(
+        summary_line=CallSummary(**{one.name: row[one.name] for one in fields(CallSummary)}),
+        details=decode_details(row["details"]),
+        **{name: row[name] for name in _REPORT},
+    )
+
+
+async def select_open(db: Connection, workspace_id: UUID | None, most: int) -> list[CallSummary]:
+    """Calls that are not over, the longest first; workspace_id: None for all workspaces."""
+    if workspace_id is None:
+        rows = await db.fetch(_SELECT_ALL_OPEN, most)
+    else:
+        rows = await db.fetch(_SELECT_OPEN, most, workspace_id)
+    return [CallSummary(**row) for row in rows]
+
+
+async def select_events(
+    db: Connection, call_id: UUID, kinds: Sequence[str] | None, after_seq: int, most: int
+) -> list[EventLine]:
+    """Events in the order of their numbers. kinds: only these types."""
+    return [EventLine(**row) for row in await db.fetch(_SELECT_EVENTS, call_id, after_seq, kinds, most)]
+
+
+async def select_utterances(db: Connection, call_id: UUID) -> list[dict[str, Any]]:
+    """What was said, in order: speaker, text, start_ms, end_ms each."""
+    words: list[dict[str, Any]] | None = await db.fetchval("SELECT words FROM call_words WHERE call_id = $1", call_id)
+    return words or []
+
+
+def _where(wanted: CallFilter) -> tuple[str, list[Any]]:
+    """The condition and its parameters. It names only what is asked for, so that PostgreSQL finds the index for it. The
+    carriers are listed, because the index on the carrier's id begins with the carrier."""
+    conditions = (
+        ("c.workspace_id = ", wanted.workspace_id), ("c.agent_id = ", wanted.agent_id), ("c.status = ", wanted.status),
+        ("c.direction = ", wanted.direction),
+        ("c.carrier IN ('twilio', 'telnyx') AND c.carrier_call_id = ", wanted.carrier_call_id),
+        ("c.created_at >= ", wanted.since), ("c.created_at < ", wanted.until),
+    )  # fmt: skip
+    asked = [(condition, value) for condition, value in conditions if value is not None]
+    where = " AND ".join(f"{condition}${place}" for place, (condition, _) in enumerate(asked, 1))
+    return where or "true", [value for _, value in asked]

@@ -1,0 +1,79 @@
+"""Calls and their events as they are read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from control.calls.details import CallDetails
+from control.calls.model import Direction
+from control.calls.turns import ConversationTurn
+from shared.events import CallStatus, EndReason
+
+
+@dataclass(frozen=True, slots=True)
+class CallFilter:
+    """Which calls are listed. since: from this moment on; until: before it."""
+
+    workspace_id: UUID | None = None
+    agent_id: UUID | None = None
+    status: CallStatus | None = None
+    direction: Direction | None = None
+    carrier_call_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallSummary:
+    """A call in a list."""
+
+    id: UUID
+    workspace_id: UUID
+    workspace_name: str
+    agent_id: UUID | None
+    agent_name: str | None
+    caller_number: str | None
+    called_number: str | None
+    direction: Direction
+    status: CallStatus
+    end_reason: EndReason | None
+    is_test: bool
+    carrier: str
+    carrier_call_id: str | None
+    duration_seconds: int
+    cost_total: Decimal
+    created_at: datetime
+    started_at: datetime | None
+    answered_at: datetime | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallReport:
+    """A call in full."""
+
+    summary_line: CallSummary
+    agent_version: int | None
+    phone_number_id: UUID | None
+    end_detail: str | None
+    media_node: str | None
+    recording_key: str | None
+    recording_seconds: Decimal | None
+    transcription: str | None
+    summary: str | None
+    sentiment: str | None
+    details: CallDetails
+    turns: Sequence[ConversationTurn] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class EventLine:
+    """An event of a call. event_data: includes its type."""
+
+    seq: int
+    event_type: str
+    event_data: Mapping[str, Any]
+    timestamp: datetime

@@ -1,0 +1,170 @@
+"""The jobs of recordings: a carrier's is fetched into our storage, those of several media streams are joined."""
+
+from dataclasses import replace
+from pathlib import Path
+from tempfile import NamedTemporaryFile, TemporaryDirectory
+from typing import IO, Protocol, runtime_checkable
+from uuid import UUID
+
+import structlog
+
+from control.calls import store
+from control.calls.details import StoredCarrierRecording
+from control.calls.event_batch import JoinRecordingsJob
+from control.calls.job_support import Gateways, decode_payload, load_state
+from control.calls.recording_join import RecordingsNotJoinable, join_recordings
+from control.calls.service import FetchRecordingJob
+from control.calls.state import CallState
+from control.carriers.model import Carrier, CarrierRefused, CarrierUnavailable
+from control.db.jobs import JobFailed, JobHandler
+from control.db.pool import Pool
+from control.db.scope import enter_platform
+from shared.recording_keys import recordings_prefix
+from shared.storage import ObjectNotFound, Storage, StorageUnavailable
+
+log = structlog.get_logger()
+
+
+@runtime_checkable
+class FindsRecordings(Protocol):
+    """A carrier that may report a recording without its id (Telnyx)."""
+
+    async def find_recording(self, call_leg_id: str) -> str | None:
+        """The recording's id. Raises CarrierRefused and CarrierUnavailable."""
+
+
+def make_fetch_recording_job(pool: Pool, carriers: Gateways, storage: Storage, *, delete: bool = True) -> JobHandler:
+    """Copies a carrier's recording into our storage. delete: deletes it at the carrier afterwards, for which its id is
+    needed: it is looked up by the leg where the webhook carried none."""
+
+    async def run(payload: bytes) -> None:
+        job = decode_payload(payload, FetchRecordingJob)
+        current = await load_state(pool, job.call_id)
+        stored = current.details.carrier_recordings.get(job.recording_id) if current else None
+        if current is None or stored is None:
+            return
+        carrier = _get_carrier(carriers, current)
+        recording = stored.id or stored.found
+        if not recording and (stored.storage_key is None or delete):
+            recording = await _find_recording(carrier, stored.leg)
+        if stored.storage_key is None:
+            key = await _copy(carrier, storage, current, recording, stored)
+            await _record_copy(pool, current.id, job.recording_id, replace(stored, storage_key=key, found=recording))
+        if delete:
+            await _delete(carrier, recording)
+
+    return run
+
+
+def make_join_recordings_job(pool: Pool, storage: Storage) -> JobHandler:
+    """Joins the recordings of a call's media streams into one; the parts stay in storage."""
+
+    async def run(payload: bytes) -> None:
+        call_id = decode_payload(payload, JoinRecordingsJob).call_id
+        current = await load_state(pool, call_id)
+        parts = current.details.recordings if current else ()
+        if current is None or len(parts) < 2:
+            return
+        keys = tuple(part.storage_key for part in parts)
+        key = f"{recordings_prefix(current.workspace_id)}{current.id}.wav"
+        with TemporaryDirectory(prefix="vocalized-join-") as folder:
+            file = Path(folder) / "call.wav"
+            try:
+                seconds = await join_recordings(storage, keys, file)
+                await storage.put(key, file)
+            except RecordingsNotJoinable as fault:
+                raise JobFailed(f"recordings: {fault}", is_permanent=True) from None
+            except (ObjectNotFound, StorageUnavailable, OSError) as fault:
+                raise JobFailed(type(fault).__name__) from None
+        async with pool.transaction() as db:
+            await enter_platform(db)
+            call = await store.lock_one(db, call_id)
+            if call is not None:
+                details = replace(call.state.details, joined=keys)
+                joined = replace(call.state, recording_key=key, recording_seconds=seconds, details=details)
+                await store.update_states(db, [joined])
+
+    return run
+
+
+async def _find_recording(carrier: Carrier, leg_id: str) -> str:
+    """The id of a recording that was reported without one; empty while the carrier does not know it."""
+    if not leg_id or not isinstance(carrier, FindsRecordings):
+        return ""
+    try:
+        return await carrier.find_recording(leg_id) or ""
+    except (CarrierRefused, CarrierUnavailable) as error:
+        log.warning("recording.lookup_failed", carrier=error.carrier, code=error.code)
+        return ""
+
+
+async def _download(carrier: Carrier, recording: str, url: str, into: IO[bytes]) -> None:
+    """By the recording's id, for which the carrier makes a fresh address. The reported address is valid for ten minutes
+    at Telnyx: it is used where there is no id, or where the id finds nothing yet."""
+    code = "unknown"
+    for one in dict.fromkeys(name for name in (recording, url) if name):
+        try:
+            return await carrier.fetch_recording(one, into)
+        except CarrierRefused as refusal:
+            code = refusal.code
+        except CarrierUnavailable as error:
+            raise JobFailed(f"carrier unavailable: {error.code}") from None
+    # Without an id, the next try may find it.
+    raise JobFailed(f"refused: {code}", is_permanent=bool(recording))
+
+
+async def _delete(carrier: Carrier, recording: str) -> None:
+    if not recording:
+        raise JobFailed("recording not found")
+    try:
+        await carrier.delete_recording(recording)
+    except CarrierRefused as refusal:
+        raise JobFailed(f"refused: {refusal.code}", is_permanent=True) from None
+    except CarrierUnavailable as error:
+        raise JobFailed(f"carrier unavailable: {error.code}") from None
+
+
+async def _copy(
+    carrier: Carrier, storage: Storage, current: CallState, recording: str, stored: StoredCarrierRecording
+) -> str:
+    """Copies a recording to storage through a file, because it may have hundreds of megabytes; returns its key. The
+    call's first recording has no number in its name."""
+    number = f"-{stored.place + 1}" if stored.place else ""
+    try:
+        with NamedTemporaryFile(prefix="vocalized-fetch-") as file:
+            await _download(carrier, recording, stored.url, file.file)
+            file.flush()
+            size = file.tell()
+            if size == 0:
+                raise JobFailed("recording of 0 bytes", is_permanent=True)
+            file.seek(0)
+            kind = "wav" if file.read(4) == b"RIFF" else "mp3"
+            key = f"{recordings_prefix(current.workspace_id)}{current.id}-carrier{number}.{kind}"
+            await storage.put(key, Path(file.name))
+    except StorageUnavailable as fault:
+        raise JobFailed(f"storage: {fault}") from None
+    except OSError as fault:
+        raise JobFailed(type(fault).__name__) from None
+    return key
+
+
+async def _record_copy(pool: Pool, call_id: UUID, recording_id: str, copied: StoredCarrierRecording) -> None:
+    """A recording by media stays the call's recording; of the carrier's, the one that is copied first is."""
+    async with pool.transaction() as db:
+        await enter_platform(db)
+        call = await store.lock_one(db, call_id)
+        if call is None:
+            return
+        known = call.state.details.carrier_recordings
+        details = replace(call.state.details, carrier_recordings={**known, recording_id: copied})
+        after = replace(call.state, details=details)
+        if call.state.recording_key is None:
+            after = replace(after, recording_key=copied.storage_key, recording_seconds=copied.duration_s)
+        await store.update_states(db, [after])
+
+
+def _get_carrier(carriers: Gateways, current: CallState) -> Carrier:
+    try:
+        return carriers.get(current.carrier)
+    except CarrierRefused as refusal:
+        raise JobFailed(f"refused: {refusal.code}", is_permanent=True) from None

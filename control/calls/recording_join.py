@@ -1,0 +1,92 @@
+"""Joins the WAV recordings of a call's media streams. All run on the call's clock: a later one is silent up to its own
+start, so what lies behind the end of the one before it is appended."""
+
+import struct
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from shared.storage import Storage
+
+_RIFF: Final = struct.Struct("<4sI4s")
+_CHUNK: Final = struct.Struct("<4sI")
+_FORMAT: Final = struct.Struct("<HHIIHH")
+_MOST_DATA: Final = 0xFFFFFFFF - 64
+_PIECE: Final = 1 << 20
+
+
+class RecordingsNotJoinable(Exception):
+    """A recording is not a WAV file, its format differs from the others', or the result would be too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class WavLayout:
+    """form: the WAV file's format chunk. start, size: of the samples, in bytes."""
+
+    form: bytes
+    start: int
+    size: int
+
+    @property
+    def bytes_per_s(self) -> int:
+        """All channels together."""
+        return int(_FORMAT.unpack(self.form[: _FORMAT.size])[3])
+
+
+async def join_recordings(storage: Storage, keys: Sequence[str], into: Path) -> float:
+    """Writes the joined recording to a file; returns its length in seconds. keys: in the order of the streams. Raises
+    RecordingsNotJoinable, ObjectNotFound, StorageUnavailable, OSError."""
+    layouts = [await read_wav_layout(storage, key) for key in keys]
+    form = layouts[0].form
+    if any(layout.form != form for layout in layouts):
+        raise RecordingsNotJoinable("formats differ")
+    total = max(layout.size for layout in layouts)
+    if total > _MOST_DATA or not layouts[0].bytes_per_s:
+        raise RecordingsNotJoinable("too long")
+    with into.open("wb") as file:
+        file.write(_RIFF.pack(b"RIFF", 4 + _CHUNK.size + len(form) + _CHUNK.size + total, b"WAVE"))
+        file.write(_CHUNK.pack(b"fmt ", len(form)) + form + _CHUNK.pack(b"data", total))
+        written = 0
+        for key, layout in zip(keys, layouts, strict=True):
+            written += await _append(storage, key, layout, written, file)
+    return written / layouts[0].bytes_per_s
+
+
+async def read_wav_layout(storage: Storage, key: str) -> WavLayout:
+    """Reads a WAV file's header. Raises RecordingsNotJoinable, ObjectNotFound, StorageUnavailable."""
+    size = await storage.size(key)
+    head = await storage.read(key, 0, min(4_096, size)) if size else b""
+    if len(head) < _RIFF.size or head[:4] != b"RIFF" or head[8:12] != b"WAVE":
+        raise RecordingsNotJoinable("not a WAV file")
+    at, form = _RIFF.size, b""
+    while at + _CHUNK.size <= len(head):
+        name, length = _CHUNK.unpack_from(head, at)
+        body = at + _CHUNK.size
+        if name == b"fmt ":
+            form = head[body : body + length]
+        elif name == b"data" and len(form) >= _FORMAT.size:
+            width = _FORMAT.unpack(form[: _FORMAT.size])[4] or 1
+            there = min(length, size - body)
+            return WavLayout(form, body, there - there % width)
+        at = body + length + length % 2
+    raise RecordingsNotJoinable("no samples")
+
+
+async def _append(storage: Storage, key: str, layout: WavLayout, written: int, file: BinaryIO) -> int:
+    """Appends the samples behind the first `written` bytes, which the recordings before have filled."""
+    more = max(0, layout.size - written)
+    async for piece in read_range(storage, key, layout.start + written, more):
+        file.write(piece)
+    return more
+
+
+async def read_range(storage: Storage, key: str, start: int, length: int) -> AsyncIterator[bytes]:
+    """A part of an object in pieces of 1 MiB. Raises RecordingsNotJoinable, ObjectNotFound, StorageUnavailable."""
+    end = start + length
+    while start < end:
+        piece = await storage.read(key, start, min(_PIECE, end - start))
+        if not piece:
+            raise RecordingsNotJoinable("shorter than its size")
+        start += len(piece)
+        yield piece

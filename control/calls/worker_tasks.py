@@ -1,0 +1,53 @@
+"""The worker's tasks for calls: dialling, hang-up, recordings, lost calls, and the events of media."""
+
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from redis.asyncio import Redis
+
+from control.calls.dial_job import make_dial_job
+from control.calls.event_batch import JOIN_RECORDINGS
+from control.calls.event_consumer import EventCounts, consume_events
+from control.calls.hangup import HANG_UP
+from control.calls.hangup_job import make_hangup_job
+from control.calls.media_assignment import MediaAssignment
+from control.calls.outbound import PLACE_CALL
+from control.calls.reaper import reap_calls
+from control.calls.recording_jobs import make_fetch_recording_job, make_join_recordings_job
+from control.calls.service import FETCH_RECORDING, Calls
+from control.carriers.registry import Carriers
+from control.db.duties import OutsideDuty, WorkerTasks
+from control.db.jobs import JobHandler, JobLimits
+from control.db.pool import Pool
+from shared.storage import Storage
+
+# A recording may have hundreds of megabytes. The timeout is longer than all attempts of the download and the upload.
+_LIMITS: Final = {FETCH_RECORDING: JobLimits(timeout_s=900.0, concurrency=2)}
+
+
+def calls_tasks(
+    pool: Pool,
+    *,
+    calls: Calls,
+    carriers: Carriers,
+    media_assignment: MediaAssignment,
+    storage: Storage,
+    event_reader: Redis,
+    counts: EventCounts,
+    delete_at_carrier: bool,
+) -> WorkerTasks:
+    """event_reader: a client whose timeout is longer than a blocking read. counts: of consumed events.
+    delete_at_carrier: deletes a recording at the carrier once it is in our storage."""
+
+    async def lost_calls(pool: Pool, now: datetime) -> int:
+        return await reap_calls(pool, media_assignment, now)
+
+    handlers: dict[str, JobHandler] = {
+        PLACE_CALL: make_dial_job(pool, calls, carriers),
+        HANG_UP: make_hangup_job(pool, carriers, media_assignment),
+        FETCH_RECORDING: make_fetch_recording_job(pool, carriers, storage, delete=delete_at_carrier),
+        JOIN_RECORDINGS: make_join_recordings_job(pool, storage),
+    }
+    consume = partial(consume_events, pool, event_reader, media_assignment.forget_conversations, counts=counts)
+    return WorkerTasks(handlers, [OutsideDuty("lost_calls", 10, lost_calls, 1 << 30)], [consume], _LIMITS)

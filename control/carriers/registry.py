@@ -1,0 +1,116 @@
+"""The carriers that are set up, by name; opened once a program."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal, Protocol, cast, runtime_checkable
+
+from control.carriers.model import CallControl, Carrier, CarrierName, CarrierRefused
+from control.carriers.telnyx import open_telnyx
+from control.carriers.telnyx_forms import TelnyxOptions
+from control.carriers.twilio import open_twilio
+from control.carriers.twilio_forms import TwilioOptions
+from shared.errors import Conflict
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierOptions:
+    """Settings of all gateways. webhook_url: base URL at which carriers reach our webhooks. A carrier without account
+    or key is not set up. timeout_s: of one request. record: who records calls."""
+
+    webhook_url: str
+    twilio_account_sid: str = ""
+    twilio_token: str = ""
+    twilio_api_url: str = "https://api.twilio.com"
+    telnyx_api_key: str = ""
+    telnyx_connection_id: str = ""
+    telnyx_api_url: str = "https://api.telnyx.com/v2"
+    timeout_s: float = 5.0
+    default: Literal["", "twilio", "telnyx"] = ""
+    record: Literal["ours", "carrier", "both"] = "ours"
+
+
+class CallControlCarrier(Carrier, CallControl, Protocol):
+    """A carrier whose calls are controlled by commands."""
+
+
+@runtime_checkable
+class NumberPricing(Protocol):
+    """A carrier that says what a number costs before it is bought."""
+
+    async def monthly_price(self, phone_number: str, country: str) -> Decimal | None:
+        """In US dollars; None when the carrier does not say. Raises CarrierUnavailable."""
+
+
+@runtime_checkable
+class NumberOrders(Protocol):
+    """A carrier where a number is bought by an order, and where the number may lack the order's reference."""
+
+    async def order_status(self, reference: str) -> Literal["pending", "success"] | None:
+        """Returns the state of the order with this reference; None without one, or when it failed. Raises
+        CarrierRefused and CarrierUnavailable."""
+
+
+class Carriers:
+    """default: the carrier whose numbers are bought; None for the first one that is set up."""
+
+    def __init__(self, by_name: Mapping[CarrierName, Carrier], default: CarrierName | None = None) -> None:
+        self._by_name = dict(by_name)
+        self._default = default if default is not None else next(iter(self._by_name), None)
+
+    def get(self, name: str) -> Carrier:
+        """Raises CarrierRefused (code not_set_up)."""
+        for known, carrier in self._by_name.items():
+            if known == name:
+                return carrier
+        raise CarrierRefused(name, "not_set_up", "this carrier is not set up")
+
+    @property
+    def default(self) -> Carrier:
+        """Raises Conflict (code no_carrier)."""
+        carrier = None if self._default is None else self._by_name.get(self._default)
+        if carrier is None:
+            raise Conflict("No phone carrier is set up.", code="no_carrier")
+        return carrier
+
+    @property
+    def telnyx(self) -> CallControlCarrier | None:
+        """Telnyx with its commands; None when it is not set up."""
+        return cast("CallControlCarrier | None", self._by_name.get("telnyx"))
+
+
+@asynccontextmanager
+async def open_carriers(options: CarrierOptions) -> AsyncIterator[Carriers]:
+    """Opens the gateways until the block ends. Sends no request yet."""
+    async with AsyncExitStack() as stack:
+        by_name: dict[CarrierName, Carrier] = {}
+        if options.twilio_account_sid and options.twilio_token:
+            twilio = await stack.enter_async_context(open_twilio(_twilio(options)))
+            by_name[twilio.name] = twilio
+        if options.telnyx_api_key:
+            telnyx = await stack.enter_async_context(open_telnyx(_telnyx(options)))
+            by_name[telnyx.name] = telnyx
+        yield Carriers(by_name, options.default or None)
+
+
+def _twilio(options: CarrierOptions) -> TwilioOptions:
+    return TwilioOptions(
+        webhook_url=options.webhook_url.rstrip("/"),
+        account_sid=options.twilio_account_sid,
+        token=options.twilio_token,
+        api_url=options.twilio_api_url.rstrip("/"),
+        timeout_s=options.timeout_s,
+        records=options.record != "ours",
+    )
+
+
+def _telnyx(options: CarrierOptions) -> TelnyxOptions:
+    return TelnyxOptions(
+        webhook_url=options.webhook_url.rstrip("/"),
+        api_key=options.telnyx_api_key,
+        connection_id=options.telnyx_connection_id,
+        api_url=options.telnyx_api_url.rstrip("/"),
+        timeout_s=options.timeout_s,
+        records=options.record != "ours",
+    )

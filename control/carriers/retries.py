@@ -1,0 +1,103 @@
+"""Requests to carriers: limited in time, retried where that is harmless; errors and logs hold nothing that was sent."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from typing import IO, Final, TypeVar
+
+import httpx
+
+from control.carriers.model import CarrierRefused, CarrierUnavailable
+
+T = TypeVar("T")
+
+# Seconds between attempts. Each is shortened at random, so that requests that failed together are not retried together.
+RETRY_DELAYS_S: Final = (0.1, 0.4)
+# All attempts of one request together may take as long as this many timeouts.
+_TOTAL_TIMEOUTS: Final = 2.0
+# Four hours of 8 kHz stereo at 16 bits, and the header of the file.
+MAX_RECORDING_BYTES: Final = 4 * 3600 * 32_000 + 4_096
+# Seconds, of one attempt of a download.
+DOWNLOAD_TIMEOUT_S: Final = 240.0
+_CHUNK: Final = 256 * 1024
+
+# At lower levels these log URLs and bodies, which contain phone numbers.
+for _name in ("httpx", "httpcore", "telnyx", "twilio"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+
+class NotProcessed(CarrierUnavailable):
+    """The request was surely not processed: no connection, or refused by a rate limit. Any request may be repeated."""
+
+
+async def call_with_retries(send: Callable[[], Awaitable[T]], carrier: str, *, timeout_s: float, repeatable: bool) -> T:
+    """Returns the answer. repeatable: whether the request is idempotent; others are repeated after NotProcessed only.
+
+    timeout_s: of one attempt. Raises CarrierRefused and CarrierUnavailable."""
+    try:
+        async with asyncio.timeout(_TOTAL_TIMEOUTS * timeout_s):
+            return await _attempt(send, repeatable)
+    except TimeoutError:
+        raise CarrierUnavailable(carrier, "timeout", "no answer in time") from None
+
+
+def error_from_connection(carrier: str, error: httpx.HTTPError) -> CarrierUnavailable:
+    """Maps httpx's error. Its text may contain the URL, so it is left out."""
+    if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)):
+        return NotProcessed(carrier, "unreachable", "no connection")
+    if isinstance(error, httpx.TimeoutException):
+        return CarrierUnavailable(carrier, "timeout", "no answer in time")
+    return CarrierUnavailable(carrier, "broken", "the connection broke")
+
+
+def unavailable_by_status(carrier: str, status: int) -> CarrierUnavailable | None:
+    """Returns the error for a status that is worth a retry; None for all others."""
+    if status == 429:
+        return NotProcessed(carrier, "429", "too many requests")
+    if status == 408 or status >= 500:
+        return CarrierUnavailable(carrier, str(status), "the carrier has a fault")
+    return None
+
+
+async def download(
+    http: httpx.AsyncClient, carrier: str, url: str, into: IO[bytes], *, auth: tuple[str, str] | None = None
+) -> None:
+    """Replaces the content of an open file by a download of up to MAX_RECORDING_BYTES bytes. Redirects are followed;
+    `auth` is sent to the first host only.
+
+    Raises CarrierRefused and CarrierUnavailable, and OSError when the disk is full."""
+    into.seek(0)
+    into.truncate()
+    size = 0
+    try:
+        async with http.stream("GET", url, auth=auth, follow_redirects=True) as response:
+            _require_success(carrier, response.status_code)
+            async for part in response.aiter_bytes(_CHUNK):
+                size += len(part)
+                if size > MAX_RECORDING_BYTES:
+                    raise CarrierRefused(carrier, "too_large", "the recording is too large")
+                into.write(part)
+    except httpx.HTTPError as error:
+        raise error_from_connection(carrier, error) from None
+    except httpx.InvalidURL:
+        raise CarrierRefused(carrier, "bad_url", "the recording's address is none") from None
+
+
+def _require_success(carrier: str, status: int) -> None:
+    error = unavailable_by_status(carrier, status)
+    if error is not None:
+        raise error
+    if status != 200:
+        raise CarrierRefused(carrier, str(status), "the recording is not to be had")
+
+
+async def _attempt(send: Callable[[], Awaitable[T]], repeatable: bool) -> T:
+    for pause in RETRY_DELAYS_S:
+        try:
+            return await send()
+        except CarrierUnavailable as error:
+            if not (repeatable or isinstance(error, NotProcessed)):
+                raise
+        await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+    return await send()

@@ -1,0 +1,37 @@
+"""Maps asyncpg's errors to the API's problems."""
+
+from typing import Final
+
+import asyncpg  # type: ignore[import-untyped]
+
+from control.db.pool import PoolExhausted
+from shared.errors import Invalid, Problem, Unavailable
+
+# The server is unreachable, stopping, full or read-only, or it ended a statement because it took too long.
+UNAVAILABLE: Final = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
+# The transaction lost a conflict with another one; the same transaction may pass when it is run again.
+COLLISIONS: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+# PostgreSQL's type text cannot store U+0000, which JSON strings and URLs may contain.
+_NUL_CHARACTER: Final = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
+
+
+def map_database_error(error: Exception) -> Problem | None:
+    """Returns Invalid for a NUL character, Unavailable for a lost, busy or colliding database, and None for an error
+    of our program."""
+    if isinstance(error, _NUL_CHARACTER):
+        return Invalid("Text may not hold the character NUL.", code="nul")
+    if isinstance(error, (PoolExhausted, TimeoutError, ConnectionError, *UNAVAILABLE, *COLLISIONS)):
+        return unavailable()
+    return None
+
+
+def unavailable() -> Unavailable:
+    """The answer while the database cannot be used."""
+    return Unavailable("The database is busy or away. Try again in a moment.")

@@ -1,0 +1,100 @@
+"""Runs a function in a transaction, and once more when the transaction collided with another one."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Final, TypeVar
+
+import asyncpg  # type: ignore[import-untyped]
+import structlog
+
+from control.db.errors import COLLISIONS, unavailable
+from control.db.pool import Connection, Pool, PoolExhausted
+from shared.errors import Problem, Unavailable
+
+ROLLBACK_S: Final = 0.5
+RETRY_AFTER_S: Final = 0.05
+
+T = TypeVar("T")
+log = structlog.get_logger()
+
+
+async def in_transaction(pool: Pool, work: Callable[[Connection], Awaitable[T]], on_retry: Callable[[], None]) -> T:
+    """Commits and returns the result of `work`. Rolls back when `work` raises, except for a Problem that commits.
+
+    on_retry: called before the second attempt. A deadlock's victim can run again from the start, because all that
+    `work` changes is in the database (email, too, is a job there). Raises the COLLISIONS of the second attempt, and
+    Unavailable when there is no connection or it was lost.
+    """
+    try:
+        return await _attempt(pool, work)
+    except COLLISIONS:
+        on_retry()
+        # After 50 ms: an immediate retry may take the row before the other transaction wakes up, and lose again.
+        await asyncio.sleep(RETRY_AFTER_S)
+        return await _attempt(pool, work)
+
+
+async def _attempt(pool: Pool, work: Callable[[Connection], Awaitable[T]]) -> T:
+    async with _connection(pool) as db:
+        transaction = db.transaction()
+        try:
+            await transaction.start()
+            result = await work(db)
+        except Problem as problem:
+            await (transaction.commit() if problem.commits else transaction.rollback())
+            raise
+        except BaseException:
+            await _roll_back(db, transaction)
+            raise
+        await transaction.commit()
+        return result
+
+
+@asynccontextmanager
+async def _connection(pool: Pool) -> AsyncIterator[Connection]:
+    """Raises Unavailable when no connection is free, and when this one is lost during its use."""
+    taken = False
+    try:
+        async with pool.acquire() as db:
+            taken = True
+            try:
+                yield db
+            except asyncpg.InterfaceError as error:
+                if _is_lost(db):
+                    raise _unavailable(error) from error
+                raise
+            except asyncpg.InternalClientError as error:
+                # The server ended the connection while the driver was reading: its protocol state is undefined.
+                if not _is_lost(db):
+                    db.terminate()
+                raise _unavailable(error) from error
+    except (PoolExhausted, OSError, asyncpg.PostgresError, TimeoutError) as error:
+        if taken:
+            raise
+        raise _unavailable(error) from error
+
+
+async def _roll_back(db: Connection, transaction: asyncpg.transaction.Transaction) -> None:
+    """Terminates a connection that cannot roll back within 0.5 s: a phone call may be waiting for the answer."""
+    if _is_lost(db):
+        return
+    try:
+        async with asyncio.timeout(ROLLBACK_S):
+            await transaction.rollback()
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        if not _is_lost(db):
+            db.terminate()
+
+
+def _is_lost(db: Connection) -> bool:
+    """asyncpg detaches a connection that the server ended: then every method raises InterfaceError."""
+    try:
+        return bool(db.is_closed())
+    except asyncpg.InterfaceError:
+        return True
+
+
+def _unavailable(error: Exception) -> Unavailable:
+    log.warning("database.unavailable", error=type(error).__name__)
+    return unavailable()

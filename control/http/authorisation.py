@@ -1,0 +1,131 @@
+"""Authenticates and authorises a request. The session is looked up in the request's own transaction, so that a
+sign-out takes effect at once."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from aiohttp import web
+
+from control.accounts.access_tokens import AccessTokens
+from control.http.access import Access, AccessKind
+from control.http.context import AdminContext, Context, MemberContext, UserContext
+from control.http.read_session import read_admin_session, read_user_session
+from control.http.route import Route
+from shared.errors import Forbidden, NotFound, Unauthorised
+
+
+@dataclass(frozen=True, slots=True)
+class TokenClaim:
+    """The content of a token with a valid signature. Its session may have ended meanwhile."""
+
+    session_id: UUID
+
+
+class Authoriser:
+    """Turns a request's token and path into the context that the route's handler takes."""
+
+    def __init__(self, tokens: AccessTokens) -> None:
+        self._tokens = tokens
+
+    def read_token(self, access: Access, request: web.Request, now: datetime) -> TokenClaim | None:
+        """Checks the token's signature and expiry, without the database. None for an open route. Raises
+        Unauthorised."""
+        if access.kind is AccessKind.OPEN:
+            return None
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise Unauthorised("This needs a bearer token.", code="no_token")
+        audience = "admin" if access.kind is AccessKind.ADMIN else "user"
+        return TokenClaim(self._tokens.read(token.strip(), audience, now))
+
+    async def authorise(self, access: Access, claim: TokenClaim, request: web.Request, context: Context) -> Context:
+        """Looks up the session and sets the transaction's row-level scope. Raises Unauthorised, Forbidden, NotFound."""
+        if access.kind is AccessKind.ADMIN:
+            return await _admin(access, claim, context)
+        if access.kind is AccessKind.USER:
+            return await _user(claim, context)
+        return await _member(access, claim, request, context)
+
+    def idempotency_scope(self, context: Context, route: Route) -> str:
+        """The caller and the route: an Idempotency-Key holds within this scope."""
+        match context:
+            case UserContext(user_id=user_id):
+                who = f"user:{user_id}"
+            case AdminContext(admin_id=admin_id):
+                who = f"admin:{admin_id}"
+            case _:
+                raise TypeError("an open route has no caller whom an Idempotency-Key could belong to")
+        return f"{who} {route.method} {route.path}"
+
+
+async def _admin(access: Access, claim: TokenClaim, context: Context) -> AdminContext:
+    session = await read_admin_session(context.db, claim.session_id)
+    if session is None:
+        raise _session_over()
+    if not access.allows(session.role):
+        raise Forbidden("Your role may not do this.", code="role")
+    return AdminContext(
+        db=context.db,
+        services=context.services,
+        origin=context.origin,
+        now=context.now,
+        admin_id=session.admin_id,
+        session_id=claim.session_id,
+        email=session.email,
+        name=session.name,
+        role=session.role,
+    )
+
+
+async def _user(claim: TokenClaim, context: Context) -> UserContext:
+    session = await read_user_session(context.db, claim.session_id, None)
+    if session is None:
+        raise _session_over()
+    return UserContext(
+        db=context.db,
+        services=context.services,
+        origin=context.origin,
+        now=context.now,
+        user_id=session.user_id,
+        session_id=claim.session_id,
+        email=session.email,
+        name=session.name,
+        is_verified=session.is_verified,
+    )
+
+
+async def _member(access: Access, claim: TokenClaim, request: web.Request, context: Context) -> MemberContext:
+    workspace_id = _workspace(request)
+    session = await read_user_session(context.db, claim.session_id, workspace_id)
+    if session is None:
+        raise _session_over()
+    if workspace_id is None or session.role is None or session.workspace_status is None:
+        raise NotFound("There is no such workspace.", code="workspace_not_found")
+    if not access.allows(session.role):
+        raise Forbidden("Your role in this workspace may not do this.", code="role")
+    return MemberContext(
+        db=context.db,
+        services=context.services,
+        origin=context.origin,
+        now=context.now,
+        user_id=session.user_id,
+        session_id=claim.session_id,
+        email=session.email,
+        name=session.name,
+        is_verified=session.is_verified,
+        workspace_id=workspace_id,
+        role=session.role,
+        workspace_status=session.workspace_status,
+    )
+
+
+def _workspace(request: web.Request) -> UUID | None:
+    try:
+        return UUID(request.match_info["workspaceId"])
+    except ValueError:
+        return None
+
+
+def _session_over() -> Unauthorised:
+    return Unauthorised("This sign-in is over.", code="session_over")

@@ -1,0 +1,29 @@
+"""A limit on concurrent password hashing: it takes long and holds a connection, and must never hold the whole pool."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from shared.errors import Unavailable
+
+
+class HashingLimit:
+    """Admits `concurrency` requests at a time, first come first served; up to `waiting` more wait, without a
+    connection."""
+
+    def __init__(self, concurrency: int, waiting: int) -> None:
+        self._semaphore = asyncio.Semaphore(concurrency)
+        self._max_requests = concurrency + waiting
+        self._requests = 0
+
+    @asynccontextmanager
+    async def acquired(self) -> AsyncIterator[None]:
+        """Admitted until the block ends. Raises Unavailable (code busy) at once when too many requests wait."""
+        if self._requests >= self._max_requests:
+            raise Unavailable("Too many sign-ins at once; try again in a moment.", code="busy")
+        self._requests += 1
+        try:
+            async with self._semaphore:
+                yield
+        finally:
+            self._requests -= 1

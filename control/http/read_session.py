@@ -1,0 +1,55 @@
+"""Read model of sessions: who a session belongs to. The SQL functions also set the transaction's row-level scope."""
+
+from dataclasses import dataclass
+from typing import cast
+from uuid import UUID
+
+from control.db.pool import Connection
+from control.http.access import AdminRole, WorkspaceRole
+
+
+@dataclass(frozen=True, slots=True)
+class UserIdentity:
+    """role, workspace_status: None unless the user is a member of the workspace that was asked for."""
+
+    user_id: UUID
+    email: str
+    name: str
+    is_verified: bool
+    role: WorkspaceRole | None
+    workspace_status: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AdminIdentity:
+    """A staff member's session."""
+
+    admin_id: UUID
+    email: str
+    name: str
+    role: AdminRole
+
+
+async def read_user_session(db: Connection, session_id: UUID, workspace_id: UUID | None) -> UserIdentity | None:
+    """None when the session has ended."""
+    row = await db.fetchrow("SELECT * FROM authorise_user($1, $2)", session_id, workspace_id)
+    if row is None:
+        return None
+    return UserIdentity(
+        user_id=row["user_id"],
+        email=row["email"],
+        name=row["name"],
+        is_verified=row["is_verified"],
+        role=cast(WorkspaceRole | None, row["role"]),
+        workspace_status=row["workspace_status"],
+    )
+
+
+async def read_admin_session(db: Connection, session_id: UUID) -> AdminIdentity | None:
+    """None when the session has ended."""
+    row = await db.fetchrow("SELECT * FROM authorise_admin($1)", session_id)
+    if row is None:
+        return None
+    return AdminIdentity(
+        admin_id=row["admin_id"], email=row["email"], name=row["name"], role=cast(AdminRole, row["role"])
+    )

@@ -1,0 +1,196 @@
+"""The jobs that buy and release numbers. The carrier is asked between two transactions, never within one.
+
+A number's row states the intent; its id is the reference that the carrier stores. So a repeated job finds what a worker
+did before it died: a number that the carrier has under our reference is adopted, not bought again.
+"""
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from uuid import UUID
+
+import structlog
+
+from control.carriers.model import Carrier, CarrierError, CarrierRefused, CarrierUnavailable, OwnedNumber
+from control.carriers.registry import Carriers, NumberOrders, NumberPricing
+from control.db.jobs import JobFailed, JobHandler
+from control.db.pool import Pool
+from control.db.scope import enter_platform
+from control.numbers.model import PhoneNumber
+from control.numbers.service import BUY, RELEASE, STUCK, Numbers
+
+__all__ = ["BUY", "RELEASE", "make_buy_job", "make_release_job"]
+
+# The carrier of demonstration numbers, which exist at no carrier.
+_SIMULATED = "simulated"
+
+log = structlog.get_logger()
+
+
+def make_buy_job(pool: Pool, numbers: Numbers, carriers: Carriers) -> JobHandler:
+    """Buys a number, or finishes what another worker began. Payload: JSON with number_id."""
+    return _job(_NumberJobs(pool, numbers, carriers).buy)
+
+
+def make_release_job(pool: Pool, numbers: Numbers, carriers: Carriers) -> JobHandler:
+    """Releases a number at its carrier. Payload: JSON with number_id."""
+    return _job(_NumberJobs(pool, numbers, carriers).release)
+
+
+def _job(act: Callable[[UUID], Awaitable[None]]) -> JobHandler:
+    async def run(payload: bytes) -> None:
+        try:
+            await act(_number_id(payload))
+        except CarrierError as fault:
+            raise JobFailed(f"{fault.carrier}: {fault.code}") from None
+
+    return run
+
+
+class _NumberJobs:
+    """Both jobs. Raises CarrierError where another try may succeed."""
+
+    def __init__(self, pool: Pool, numbers: Numbers, carriers: Carriers) -> None:
+        self._pool, self._numbers, self._carriers = pool, numbers, carriers
+
+    async def buy(self, number_id: UUID) -> None:
+        number = await self._load(number_id)
+        if number is None or number.status in ("active", "releasing"):
+            return
+        carrier = self._carriers.get(number.carrier)
+        ours = await _find_ours(carrier, number)
+        if number.status != "buying":
+            await self._release_at_carrier(carrier, ours)
+            return
+        if ours is None:
+            if await self._reject_price(number, await self._get_price(carrier, number)):
+                return
+            ours = await self._order(carrier, number)
+        if ours is not None and await self._configure(carrier, number, ours):
+            await self._activate(carrier, number, ours)
+
+    async def release(self, number_id: UUID) -> None:
+        number = await self._load(number_id)
+        if number is None or number.status != "releasing":
+            return
+        if number.carrier != _SIMULATED:
+            carrier = self._carriers.get(number.carrier)
+            if number.carrier_number_id is not None:
+                await carrier.release(number.carrier_number_id)
+            else:  # its purchase was not finished, or not even begun
+                await self._release_at_carrier(carrier, await _find_ours_or_wait(carrier, number))
+        async with self._pool.transaction() as db:
+            await enter_platform(db)
+            await self._numbers.record_release(db, number, _now())
+
+    async def _load(self, number_id: UUID) -> PhoneNumber | None:
+        async with self._pool.transaction() as db:
+            await enter_platform(db)
+            return await self._numbers.load(db, number_id)
+
+    async def _get_price(self, carrier: Carrier, number: PhoneNumber) -> Decimal:
+        """US dollars a month; 0 where the carrier does not tell. Stored before the purchase, because a number that is
+        ours is no longer in the carrier's price list."""
+        if number.monthly_price or number.country is None or not isinstance(carrier, NumberPricing):
+            return number.monthly_price
+        price = await carrier.monthly_price(number.phone_number, number.country)
+        if price is None:
+            return number.monthly_price
+        async with self._pool.transaction() as db:
+            await enter_platform(db)
+            await self._numbers.record_price(db, number, price)
+        return price
+
+    async def _reject_price(self, number: PhoneNumber, price: Decimal) -> bool:
+        """Whether the price is too high; then the purchase fails."""
+        async with self._pool.transaction() as db:
+            await enter_platform(db)
+            highest = await self._numbers.max_price(db)
+            if price <= highest:
+                return False
+            why = f"It costs {price:.2f} US dollars a month; up to {highest} are paid."
+            await self._numbers.record_failure(db, number, why, _now())
+        log.info("number.purchase_failed", carrier=number.carrier, code="price_too_high")
+        return True
+
+    async def _order(self, carrier: Carrier, number: PhoneNumber) -> OwnedNumber | None:
+        """Buys the number. None: it cannot be had; then the purchase fails."""
+        try:
+            return await carrier.buy(number.phone_number, str(number.id))
+        except CarrierRefused as refused:
+            # A number is also unavailable after a purchase of ours whose answer was lost, or another worker's.
+            ours = await _find_ours(carrier, number)
+            if ours is None:
+                await self._fail(number, refused)
+            return ours
+
+    async def _configure(self, carrier: Carrier, number: PhoneNumber, ours: OwnedNumber) -> bool:
+        """Routes the number's calls to us. False: the carrier refuses, and the number is released there. The failure is
+        stored first, so that a repeated job finishes the release."""
+        try:
+            await carrier.configure(ours)
+        except CarrierRefused as refused:
+            await self._fail(number, refused)
+            await self._release_at_carrier(carrier, ours)
+            return False
+        return True
+
+    async def _fail(self, number: PhoneNumber, refused: CarrierRefused) -> None:
+        log.info("number.purchase_failed", carrier=refused.carrier, code=refused.code)
+        why = (
+            "The number is not to be had any more."
+            if refused.number_unavailable
+            else f"The carrier refused: {refused.message}."
+        )
+        async with self._pool.transaction() as db:
+            await enter_platform(db)
+            await self._numbers.record_failure(db, number, why, _now())
+
+    async def _activate(self, carrier: Carrier, number: PhoneNumber, ours: OwnedNumber) -> None:
+        async with self._pool.transaction() as db:
+            await enter_platform(db)
+            if await self._numbers.record_purchase(db, number, ours, _now()):
+                return
+            after = await self._numbers.load(db, number.id)
+        # The purchase was given up meanwhile: it costs money, so it is released, unless another worker activated it.
+        if after is None or after.status != "active":
+            await self._release_at_carrier(carrier, ours)
+
+    async def _release_at_carrier(self, carrier: Carrier, ours: OwnedNumber | None) -> None:
+        if ours is not None:
+            await carrier.release(ours.carrier_number_id)
+
+
+async def _find_ours(carrier: Carrier, number: PhoneNumber) -> OwnedNumber | None:
+    """The carrier's number, if it was bought for this row. One without a reference may have been ordered under ours."""
+    found, reference = await carrier.find_owned(number.phone_number), str(number.id)
+    if found is None or found.reference == reference:
+        return found
+    if not found.reference and isinstance(carrier, NumberOrders) and await carrier.order_status(reference) == "success":
+        return replace(found, reference=reference)
+    return None
+
+
+async def _find_ours_or_wait(carrier: Carrier, number: PhoneNumber) -> OwnedNumber | None:
+    """Like `_find_ours`, but raises CarrierUnavailable while the order may still succeed: the number would be paid for
+    without our knowledge."""
+    order = await carrier.order_status(str(number.id)) if isinstance(carrier, NumberOrders) else None
+    ours = await _find_ours(carrier, number)
+    # A number appears a moment after its order succeeded; if it is missing later, it was released since.
+    is_due = order == "success" and _now() - number.created_at < STUCK
+    if ours is None and (order == "pending" or is_due):
+        raise CarrierUnavailable(carrier.name, "order_pending", "the order is still being worked on")
+    return ours
+
+
+def _number_id(payload: bytes) -> UUID:
+    try:
+        return UUID(str(json.loads(payload)["number_id"]))
+    except (ValueError, KeyError, TypeError):
+        raise JobFailed("unreadable payload", is_permanent=True) from None
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

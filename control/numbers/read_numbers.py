@@ -1,0 +1,73 @@
+"""Read model: phone numbers with the agent that answers them, and workspaces whose numbers are to be released."""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from control.db.pool import Connection
+from control.numbers.model import PhoneNumber
+
+_NUMBER: Final = """
+    SELECT p.id, p.workspace_id, p.phone_number, p.friendly_name, p.carrier, p.carrier_number_id, p.status,
+           p.status_detail, p.agent_id, a.name AS agent_name, p.country, p.capabilities, p.monthly_price,
+           p.created_at, p.updated_at, p.released_at
+    FROM phone_numbers p LEFT JOIN agents a ON a.workspace_id = p.workspace_id AND a.id = p.agent_id
+"""
+# Released numbers are listed only when asked for by status.
+_MATCHES: Final = """
+    p.workspace_id = $1 AND (CASE WHEN $2::text IS NULL THEN p.status <> 'released' ELSE p.status = $2 END)
+"""
+
+
+async def select_numbers(
+    db: Connection, workspace_id: UUID, status: str | None, offset: int, limit: int
+) -> list[PhoneNumber]:
+    """A page, newest first."""
+    rows = await db.fetch(
+        f"{_NUMBER} WHERE {_MATCHES} ORDER BY p.created_at DESC, p.id DESC LIMIT $3 OFFSET $4",
+        workspace_id,
+        status,
+        limit,
+        offset,
+    )
+    return [PhoneNumber(**row) for row in rows]
+
+
+async def count_matching(db: Connection, workspace_id: UUID, status: str | None) -> int:
+    """The total of `select_numbers`."""
+    total: int = await db.fetchval(f"SELECT count(*) FROM phone_numbers p WHERE {_MATCHES}", workspace_id, status)
+    return total
+
+
+async def select_number(db: Connection, workspace_id: UUID, number_id: UUID) -> PhoneNumber | None:
+    """One number of the workspace."""
+    row = await db.fetchrow(f"{_NUMBER} WHERE p.workspace_id = $1 AND p.id = $2", workspace_id, number_id)
+    return None if row is None else PhoneNumber(**row)
+
+
+async def lock_number(db: Connection, workspace_id: UUID, number_id: UUID) -> PhoneNumber | None:
+    """One number of the workspace, locked until this transaction ends."""
+    locked = await db.fetchval(
+        "SELECT true FROM phone_numbers WHERE workspace_id = $1 AND id = $2 FOR UPDATE", workspace_id, number_id
+    )
+    return await select_number(db, workspace_id, number_id) if locked else None
+
+
+async def lock_agent(db: Connection, workspace_id: UUID, agent_id: UUID) -> None:
+    """Locks an agent (FOR SHARE): it neither goes live nor changes its number until this transaction ends. To be called
+    before its number is locked: the agents' room locks in this order."""
+    await db.execute("SELECT FROM agents WHERE workspace_id = $1 AND id = $2 FOR SHARE", workspace_id, agent_id)
+
+
+async def select_expired_workspaces(db: Connection, now: datetime, most: int) -> list[UUID]:
+    """Deleted workspaces past their grace period that still have numbers, the longest overdue first."""
+    rows = await db.fetch(
+        """
+        SELECT w.id FROM workspaces w WHERE w.purge_after <= $1
+        AND EXISTS (SELECT FROM phone_numbers p WHERE p.workspace_id = w.id AND p.status IN ('buying', 'active'))
+        ORDER BY w.purge_after LIMIT $2
+        """,
+        now,
+        most,
+    )
+    return [row["id"] for row in rows]

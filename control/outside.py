@@ -1,0 +1,48 @@
+"""Opens the clients of what lies outside the database: the bus to media, the carriers, the storage of recordings."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from redis.asyncio import Redis
+
+from control.calls.media_assignment import MediaAssignment
+from control.carriers.registry import CarrierOptions, Carriers, open_carriers
+from shared.bus.client import bus_client
+from shared.secrets import Sealer
+from shared.storage import Storage
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideOptions:
+    """redis_url: of the bus. bus_timeout_s: bound of each Redis command. media_urls: the only media addresses that
+    calls are routed to; empty allows every node. storage_url: see shared/storage.py."""
+
+    redis_url: str = field(repr=False)
+    storage_url: str
+    carriers: CarrierOptions
+    bus_timeout_s: float = 1.0
+    media_urls: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideClients:
+    """bus: the Redis client, for readers of streams."""
+
+    bus: Redis
+    media_assignment: MediaAssignment
+    carriers: Carriers
+    storage: Storage
+
+
+@asynccontextmanager
+async def open_outside(options: OutsideOptions, sealer: Sealer) -> AsyncIterator[OutsideClients]:
+    """The clients, closed after the block. Connects to nothing yet: Redis, carriers and storage need not be reachable.
+    Raises ValueError for an invalid storage URL."""
+    bus = bus_client(options.redis_url, options.bus_timeout_s)
+    try:
+        async with open_carriers(options.carriers) as carriers:
+            media_assignment = MediaAssignment(bus, sealer, options.media_urls)
+            yield OutsideClients(bus, media_assignment, carriers, Storage(options.storage_url))
+    finally:
+        await bus.aclose()

@@ -1,0 +1,90 @@
+"""Makes the services of the domain rooms, for the API and the worker alike."""
+
+from dataclasses import dataclass, field
+
+from control.accounts.access_tokens import KEY_PURPOSE, AccessTokens
+from control.accounts.email_delivery import EmailQueue
+from control.accounts.passwords import Passwords
+from control.accounts.policy import AccountPolicy, HashPolicy
+from control.accounts.service import Accounts
+from control.agents.model import AgentPolicy
+from control.agents.service import Agents
+from control.agents.templates import Templates
+from control.analytics.service import Analytics
+from control.calls.media_assignment import MediaAssignment
+from control.calls.policy import CallPolicy
+from control.calls.service import Calls
+from control.carriers.registry import Carriers
+from control.numbers.assignment import NumberAssignment
+from control.numbers.service import Numbers
+from control.outside import OutsideClients
+from control.platform.service import Platform
+from control.workspaces.service import Workspaces
+from shared.bus.webhook_queue import DeferredWebhooks
+from shared.secrets import Sealer
+from shared.storage import Storage
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The domain services, which hold no state, and the clients of what lies outside; made once per program."""
+
+    accounts: Accounts
+    workspaces: Workspaces
+    agents: Agents
+    templates: Templates
+    platform: Platform
+    analytics: Analytics
+    numbers: Numbers
+    calls: Calls
+    carriers: Carriers
+    media_assignment: MediaAssignment
+    storage: Storage
+    deferred_webhooks: DeferredWebhooks
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """Settings of the domain rooms. links: base URL of the client portal, used in email. access_token_s: seconds."""
+
+    links: str
+    accounts: AccountPolicy = field(default_factory=AccountPolicy)
+    hashing: HashPolicy = field(default_factory=HashPolicy)
+    agents: AgentPolicy = field(default_factory=AgentPolicy)
+    calls: CallPolicy = field(default_factory=CallPolicy)
+    access_token_s: int = 600
+
+
+def make_tokens(sealer: Sealer, policies: Policies) -> AccessTokens:
+    """Issues and reads access tokens; their keys are derived from the secret keys and rotate with them."""
+    return AccessTokens(sealer.derive(KEY_PURPOSE), policies.access_token_s)
+
+
+def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outside: OutsideClients) -> Services:
+    """passwords: owns threads; the caller closes it."""
+    platform = Platform()
+    mailer = EmailQueue(sealer, policies.links)
+    accounts = Accounts(
+        policy=policies.accounts,
+        sealer=sealer,
+        email_queue=mailer,
+        passwords=passwords,
+        tokens=make_tokens(sealer, policies),
+        platform=platform,
+    )
+    workspaces = Workspaces(accounts=accounts, platform=platform, email_queue=mailer)
+    agents = Agents(workspaces=workspaces, numbers=NumberAssignment(), policy=policies.agents)
+    return Services(
+        accounts=accounts,
+        workspaces=workspaces,
+        agents=agents,
+        templates=Templates(),
+        platform=platform,
+        analytics=Analytics(),
+        numbers=Numbers(workspaces=workspaces, agents=agents, platform=platform),
+        calls=Calls(workspaces=workspaces, agents=agents, platform=platform, policy=policies.calls, sealer=sealer),
+        carriers=outside.carriers,
+        media_assignment=outside.media_assignment,
+        storage=outside.storage,
+        deferred_webhooks=DeferredWebhooks(outside.bus, sealer),
+    )

@@ -1,0 +1,26 @@
+"""Addresses of carriers' webhooks. Twilio and Telnyx share them; Telnyx may send any event to any of them."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookRoute:
+    """An address beside the API's, for the API's document and its tests."""
+
+    method: str
+    path: str
+    summary: str
+    beyond_spec: bool = False
+
+
+INBOUND: Final = "/webhooks/calls/inbound"
+STATUS: Final = "/webhooks/calls/status"
+RECORDING: Final = "/webhooks/calls/recording"
+CONTINUE: Final = "/webhooks/calls/continue"
+CARRIER_ROUTES: Final = (
+    WebhookRoute("POST", INBOUND, "A carrier reports an inbound call, or that an outbound one was answered."),
+    WebhookRoute("POST", STATUS, "A carrier reports a call's status."),
+    WebhookRoute("POST", RECORDING, "A carrier reports a recording."),
+    WebhookRoute("POST", CONTINUE, "Twilio asks for instructions after a media stream.", beyond_spec=True),
+)

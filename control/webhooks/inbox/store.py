@@ -1,0 +1,137 @@
+"""All SQL of webhook_events: each event is stored once, by source and id, and stays open until its effect is stored."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
+
+from control.db.pool import Connection
+
+EventState = Literal["new", "open", "handled"]
+# An open event is retried 5 s after it was received, then after 10, 20, 40 … s.
+FIRST_RETRY_S: Final = 5
+MAX_ATTEMPTS: Final = 8
+# Open events that nobody finished are deleted this much later than handled ones.
+OPEN_RETENTION: Final = timedelta(days=7)
+_MAX_ERROR_LENGTH: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class EventKey:
+    """Identifies an event. event_id: unique within its source."""
+
+    source: str
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """One event of a source. payload: JSON, without secrets."""
+
+    source: str
+    event_id: str
+    event_type: str
+    payload: Mapping[str, Any]
+
+    @property
+    def key(self) -> EventKey:
+        """The primary key of webhook_events."""
+        return EventKey(self.source, self.event_id)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenEvent:
+    """An event whose effect is missing. attempts: retries so far, the current one included."""
+
+    event: StoredEvent
+    received_at: datetime
+    attempts: int
+
+
+# Inserts an event. A second request at the same moment waits here until the first one has committed.
+INSERT_EVENT: Final = """
+INSERT INTO webhook_events (source, event_id, event_type, payload, received_at, handled_at)
+VALUES ($1, $2, $3, $4, $5, CASE WHEN $6 THEN $5::timestamptz END)
+ON CONFLICT (source, event_id) DO NOTHING RETURNING true
+"""
+# Whether an event that is stored already has its effect.
+SELECT_HANDLED: Final = "SELECT handled_at IS NOT NULL FROM webhook_events WHERE source = $1 AND event_id = $2"
+# Closes an event together with its effect, or with the reason why it has none.
+UPDATE_HANDLED: Final = """
+UPDATE webhook_events SET handled_at = coalesce(handled_at, $3), last_error = $4 WHERE source = $1 AND event_id = $2
+"""
+# Records why an attempt failed; the event stays open.
+UPDATE_LAST_ERROR: Final = """
+UPDATE webhook_events SET last_error = $3 WHERE source = $1 AND event_id = $2 AND handled_at IS NULL
+"""
+# Closes an event that was retried too often, unless it was finished in the meantime.
+CLOSE_FAILED: Final = """
+UPDATE webhook_events SET handled_at = $3 WHERE source = $1 AND event_id = $2 AND handled_at IS NULL RETURNING true
+"""
+# Claims open events that are due, oldest first. Counting the attempt is the claim: another worker finds them not due,
+# and the events of a worker that dies are due again later.
+CLAIM_OPEN: Final = """
+UPDATE webhook_events SET attempts = attempts + 1
+WHERE (source, event_id) IN (
+    SELECT source, event_id FROM webhook_events
+    WHERE handled_at IS NULL AND source = ANY($4)
+      AND received_at <= $1::timestamptz - make_interval(secs => $3::float8)
+      AND received_at + make_interval(secs => $3::float8 * 2 ^ least(attempts, 20)) <= $1
+    ORDER BY received_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+RETURNING source, event_id, event_type, payload, received_at, attempts
+"""
+# Deletes events received before $1, open ones only when received before $2.
+DELETE_OLD: Final = """
+DELETE FROM webhook_events WHERE (source, event_id) IN (
+    SELECT source, event_id FROM webhook_events
+    WHERE source = ANY($4) AND received_at < $1 AND (handled_at IS NOT NULL OR received_at < $2)
+    LIMIT $3 FOR UPDATE SKIP LOCKED)
+"""
+
+
+async def store_once(db: Connection, event: StoredEvent, now: datetime, *, handled: bool) -> EventState:
+    """Stores an event; "new", or the state of the one that is stored already. handled: whether its effect is in this
+    transaction."""
+    inserted = await db.fetchval(
+        INSERT_EVENT, event.source, event.event_id, event.event_type, event.payload, now, handled
+    )
+    if inserted:
+        return "new"
+    is_handled = await db.fetchval(SELECT_HANDLED, event.source, event.event_id)
+    return "handled" if is_handled else "open"
+
+
+async def mark_handled(db: Connection, key: EventKey, now: datetime, error: str | None = None) -> None:
+    """Closes an event whose effect is in this transaction. error: why it has none and never will; nothing personal."""
+    await db.execute(UPDATE_HANDLED, key.source, key.event_id, now, error and error[:_MAX_ERROR_LENGTH])
+
+
+async def set_last_error(db: Connection, key: EventKey, error: str) -> None:
+    """Records why an attempt failed; the event stays open. error: nothing personal."""
+    await db.execute(UPDATE_LAST_ERROR, key.source, key.event_id, error[:_MAX_ERROR_LENGTH])
+
+
+async def close_failed(db: Connection, key: EventKey, now: datetime) -> bool:
+    """Closes an event without its effect, keeping its last error; False when it was handled in the meantime."""
+    return bool(await db.fetchval(CLOSE_FAILED, key.source, key.event_id, now))
+
+
+async def claim_open_events(db: Connection, sources: Sequence[str], now: datetime, limit: int) -> list[OpenEvent]:
+    """Returns up to `limit` open events that are due, oldest first, and counts the attempt."""
+    rows = await db.fetch(CLAIM_OPEN, now, limit, FIRST_RETRY_S, list(sources))
+    events = [
+        OpenEvent(
+            StoredEvent(row["source"], row["event_id"], row["event_type"], row["payload"]),
+            row["received_at"],
+            row["attempts"],
+        )
+        for row in rows
+    ]
+    return sorted(events, key=lambda one: one.received_at)
+
+
+async def delete_old_events(db: Connection, sources: Sequence[str], before: datetime, limit: int) -> int:
+    """Deletes up to `limit` handled events received before `before`, and open ones OPEN_RETENTION later; returns how
+    many."""
+    status: str = await db.execute(DELETE_OLD, before, before - OPEN_RETENTION, limit, list(sources))
+    return int(status.split()[-1])

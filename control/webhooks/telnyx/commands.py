@@ -1,0 +1,144 @@
+"""Commands to Telnyx about a call: sent after the commit of the event that led to them; harmless when sent twice."""
+
+from collections.abc import Awaitable, Callable, Collection
+from datetime import datetime
+from typing import Final, Literal
+
+import structlog
+
+from control.calls.announcements import make_busy_refusal, transfer_failed_text
+from control.calls.model import FINAL, AdmittedCall, CallRefused, OpenCall
+from control.calls.policy import TRANSFER_S
+from control.carriers.model import CarrierRefused
+from control.carriers.registry import CallControlCarrier
+from control.carriers.telnyx_forms import ALREADY_STREAMING
+from control.db.pool import Connection
+from control.webhooks.call_routing import CallRouting, transfer_caller_id
+from control.webhooks.locales import locale
+from control.webhooks.telnyx.event import TelnyxEvent, stream_key
+from shared.bus.client import BusUnavailable
+
+# What is stored in the transaction that closes the event.
+Effect = Callable[[Connection], Awaitable[None]]
+# Refusals that are spoken; the others are a tone, which costs nothing because the call is not answered.
+_SPOKEN: Final = frozenset({"suspended", "unusable"})
+log = structlog.get_logger()
+
+
+class CallCommands:
+    """Every method raises CarrierRefused, CarrierUnavailable and Unavailable. outcome_wait_s: see WebhookOptions."""
+
+    def __init__(self, routing: CallRouting, outcome_wait_s: float) -> None:
+        self._routing, self._outcome_wait_s = routing, outcome_wait_s
+        self._calls, self._media = routing.services.calls, routing.services.media_assignment
+        self._carriers = routing.services.carriers
+
+    async def answer_or_reject(self, event: TelnyxEvent, call: AdmittedCall | CallRefused) -> None:
+        """Answers a ringing call, also one whose refusal is spoken; rejects others with a tone."""
+        if isinstance(call, AdmittedCall) or call.reason in _SPOKEN:
+            record = isinstance(call, AdmittedCall) and call.records_at_carrier
+            await self._telnyx.answer(event.call_control_id, event.command_id("answer"), record=record)
+        else:
+            cause: Literal["busy", "rejected"] = "rejected" if call.reason == "unknown_number" else "busy"
+            await self._telnyx.reject(event.call_control_id, cause, event.command_id("reject"))
+
+    async def connect_agent(
+        self, event: TelnyxEvent, call: AdmittedCall | CallRefused, now: datetime, exclude: Collection[str] = ()
+    ) -> Effect | None:
+        """Starts an answered call's media stream, or speaks a refusal. exclude: ids of nodes that lost the call."""
+        if isinstance(call, CallRefused):
+            return await self._speak_refusal(event, call, now)
+        stream = await self._routing.assign_media(call, exclude)
+        if isinstance(stream, CallRefused):
+            return await self._speak_refusal(event, stream, now)
+        node_id, url = stream.node_id, f"{stream.url}/media/telnyx/{stream.token}"
+        try:
+            await self._telnyx.start_stream(event.call_control_id, url, event.command_id("stream"))
+        except CarrierRefused as refused:
+            if refused.call_ended:
+                raise
+            if refused.code in ALREADY_STREAMING:
+                # Another event about the same loss was faster and has connected the call.
+                log.info("call.already_streaming", call_id=str(call.call_id), leg=call.leg)
+                return None
+            log.error("call.command_refused", carrier="telnyx", kind=event.type, code=refused.code)
+            return await self._speak_refusal(event, make_busy_refusal(call.plan.agent.language, call.call_id), now)
+        return lambda db: self._calls.record_media_node(db, call, node_id, stream_key(url))
+
+    async def continue_after_stream(self, event: TelnyxEvent, call: OpenCall | None, now: datetime) -> Effect | None:
+        """Telnyx keeps a call up when its stream ends: hangs up, transfers, or streams it to another node."""
+        if call is None:
+            await self.hang_up(event.call_control_id)
+            return None
+        is_final = call.status in FINAL
+        wait_s = 0 if is_final else self._outcome_wait_s
+        try:
+            outcome = await self._media.wait_for_outcome(call.call_id, call.media_node, wait_s, leg=call.leg)
+        except BusUnavailable:
+            return await self._refuse_cut_off(event, call, now)
+        if outcome is not None and outcome.number:
+            await self._transfer(event, call, outcome.number)
+            return None
+        if outcome is not None or is_final:
+            await self.hang_up(event.call_control_id)
+            return None
+        if event.id != call.stream_id and await self._is_streaming(call):
+            # The repeated end of an earlier stream: the call has another one since.
+            log.info("stream.repeated_end_ignored", call_id=str(call.call_id), leg=call.leg)
+            return None
+        resumed, lost_nodes = await self._routing.resume(call, now)
+        return await self.connect_agent(event, resumed, now, lost_nodes)
+
+    async def hang_up_unless_live(self, event: TelnyxEvent, call: OpenCall | None) -> None:
+        """Hangs up a call that no media node carries."""
+        if call is not None and await self._media.find_live([call.call_id]):
+            return
+        await self.hang_up(event.call_control_id)
+
+    async def hang_up(self, call_control_id: str) -> None:
+        """Ends a call."""
+        await self._telnyx.hang_up(call_control_id)
+
+    async def say_transfer_failed(self, event: TelnyxEvent) -> None:
+        """Speaks to the caller whose transfer failed. The event is of the other leg."""
+        await self._telnyx.speak(
+            event.transfer_of, transfer_failed_text("en"), locale("en"), event.command_id("not_reached")
+        )
+
+    async def _transfer(self, event: TelnyxEvent, call: OpenCall, number: str) -> None:
+        caller_id = transfer_caller_id(call, caller_allowed=False)
+        await self._telnyx.transfer(
+            event.call_control_id, number, caller_id, event.command_id("transfer"), limit_s=TRANSFER_S
+        )
+
+    async def _is_streaming(self, call: OpenCall) -> bool:
+        """False while Redis is unavailable."""
+        try:
+            return await self._media.is_streaming(call.call_id, call.leg)
+        except BusUnavailable:
+            return False
+
+    async def _refuse_cut_off(self, event: TelnyxEvent, call: OpenCall, now: datetime) -> Effect | None:
+        refused = await self._routing.refuse_cut_off(call)
+        if refused is not None:
+            return await self._speak_refusal(event, refused, now)
+        await self.hang_up(event.call_control_id)
+        return None
+
+    async def _speak_refusal(self, event: TelnyxEvent, refused: CallRefused, now: datetime) -> Effect | None:
+        """After it `call.speak.ended` comes, and the call is hung up."""
+        await self._telnyx.speak(
+            event.call_control_id, refused.announcement, locale(refused.language), event.command_id("words")
+        )
+        call_id = refused.call_id
+        if call_id is None:
+            return None
+        return lambda db: self._calls.record_refusal(db, call_id, refused, now)
+
+    @property
+    def _telnyx(self) -> CallControlCarrier:
+        """Raises CarrierRefused (code not_set_up) without an API key."""
+        telnyx = self._carriers.telnyx
+        if telnyx is None:
+            raise CarrierRefused("telnyx", "not_set_up", "this carrier is not set up")
+        return telnyx

@@ -1,0 +1,1 @@
+"""Twilio's webhooks: forms, signatures, TwiML. `source.py` lists the steps of a call."""

@@ -1,0 +1,202 @@
+"""Requests for instructions: each is answered with TwiML, whatever fails on our side."""
+
+import asyncio
+from collections.abc import Awaitable, Collection
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import structlog
+from aiohttp import web
+
+from control.calls.announcements import transfer_failed_text
+from control.calls.media_assignment import StreamTarget
+from control.calls.model import FINAL, AdmittedCall, CallRefused, OpenCall
+from control.calls.policy import TRANSFER_S
+from control.db.pool import Connection
+from control.webhooks.addresses import CONTINUE
+from control.webhooks.call_routing import transfer_caller_id
+from control.webhooks.inbox.store import store_once
+from control.webhooks.locales import locale
+from control.webhooks.parts import WebhookParts
+from control.webhooks.ports import CallRecorder
+from control.webhooks.transactions import is_database_unavailable
+from control.webhooks.twilio import form as forms
+from control.webhooks.twilio import twiml
+from control.webhooks.twilio.form import TwilioForm, TwilioKind
+from shared.bus.checkpoints import StreamOutcome
+from shared.bus.client import BusUnavailable
+from shared.logs import error_fields
+
+# DialCallStatus of a transfer that was answered (docs: TwiML <Dial>).
+_TRANSFER_ANSWERED: Final = frozenset({"completed", "answered"})
+log = structlog.get_logger()
+
+
+class TwilioCalls:
+    """The steps of a call; `source.py` lists them in order. Every form is verified."""
+
+    def __init__(self, parts: WebhookParts) -> None:
+        self._options, self._background, self._inbox = parts.options, parts.background, parts.inbox
+        self._metrics, self._routing, self._services = parts.metrics, parts.routing, parts.services
+        self._transact = parts.transactions.run
+
+    async def connect_call(self, form: TwilioForm, now: datetime) -> web.Response:
+        """Answers the first request of a call: an inbound one, or one of ours that was picked up."""
+        return await self._answer("inbound", self._connect_call(form, now))
+
+    async def continue_call(self, form: TwilioForm, now: datetime) -> web.Response:
+        """Answers what comes next, after a media stream or after a transfer ended."""
+        next_step = self._transfer_ended if form["DialCallStatus"] else self._stream_ended
+        return await self._answer("continue", next_step(form, now))
+
+    async def _answer(self, kind: TwilioKind, work: Awaitable[str]) -> web.Response:
+        """A caller is on the line: an error is answered with a spoken apology, never with an error status."""
+        try:
+            async with asyncio.timeout(self._options.deadline_s):
+                text = await work
+        except Exception as error:
+            log.error("webhook.apologised", source="twilio", kind=kind, **error_fields(error))
+            self._metrics.apologies.labels("twilio").inc()
+            text = twiml.say_and_hang_up(self._options.apology, "en-US")
+        self._inbox.count("twilio", kind, "answered")
+        return web.Response(text=text, content_type="text/xml", charset="utf-8")
+
+    # --- A call needs instructions --------------------------------------------------------------------------------
+
+    async def _connect_call(self, form: TwilioForm, now: datetime) -> str:
+        call, is_new = await self._transact(lambda db: self._store_and_admit(db, form, now))
+        if isinstance(call, CallRefused):
+            return _say_refusal(call)
+        answer = await self._connect_stream(call, now)
+        if is_new and not form.is_outbound and call.records_at_carrier:
+            self._background.start("record", self._start_recording(call))
+        return answer
+
+    async def _store_and_admit(
+        self, db: Connection, form: TwilioForm, now: datetime
+    ) -> tuple[AdmittedCall | CallRefused, bool]:
+        """A repeated request gets the same call again, with a new ticket if it is not over; False says so."""
+        kind: TwilioKind = "answered" if form.is_outbound else "inbound"
+        is_new = await store_once(db, forms.to_stored_event(kind, form), now, handled=True) == "new"
+        if form.is_outbound:
+            return await self._services.calls.admit_answered(db, "twilio", form.call_sid, form.call_id, now), is_new
+        return await self._services.calls.admit_inbound(db, forms.incoming_call(form), now), is_new
+
+    async def _connect_stream(self, call: AdmittedCall, now: datetime, exclude: Collection[str] = ()) -> str:
+        stream = await self._routing.assign_media(call, exclude)
+        if isinstance(stream, CallRefused):
+            return self._refuse(stream, now)
+        self._background.start("record_media_node", self._record_media_node(call, stream))
+        # The language is part of the URL, so that an announcement needs no look-up when something is unavailable.
+        action = self._continue_url(call.call_id, call.leg, locale(call.plan.agent.language))
+        return twiml.connect(f"{stream.url}/media/twilio", stream.token, action)
+
+    async def _record_media_node(self, call: AdmittedCall, stream: StreamTarget) -> None:
+        """After the answer: when this fails, the next leg only does not know which node to avoid."""
+        await self._transact(lambda db: self._services.calls.record_media_node(db, call, stream.node_id))
+
+    async def _start_recording(self, call: AdmittedCall) -> None:
+        """Twilio records an inbound call only when it is in progress, which it is after our answer (error 21220)."""
+        await asyncio.sleep(self._options.record_after_s)
+        twilio = self._services.carriers.get("twilio")
+        if isinstance(twilio, CallRecorder):
+            await twilio.start_recording(call.carrier_call_id, str(call.call_id))
+
+    # --- The media stream ended: <Connect action> (docs: TwiML <Connect>) ------------------------------------------
+
+    async def _stream_ended(self, form: TwilioForm, now: datetime) -> str:
+        try:
+            call = await self._load_call(form, now)
+        except Exception as error:
+            if not is_database_unavailable(error):
+                raise
+            return await self._end_without_database(form, error)
+        if form.is_ended:
+            return twiml.hang_up()
+        try:
+            outcome = await self._wait_for_outcome(call, form)
+        except BusUnavailable:
+            refused = await self._routing.refuse_cut_off(call, form.language)
+            return twiml.hang_up() if refused is None else self._refuse(refused, now)
+        if outcome is not None:
+            return self._hang_up_or_transfer(call, form, outcome)
+        if call is None or call.status in FINAL:
+            return twiml.hang_up()
+        return await self._resume(call, form, now)
+
+    async def _load_call(self, form: TwilioForm, now: datetime) -> OpenCall | None:
+        async def store_and_load(db: Connection) -> OpenCall | None:
+            await store_once(db, forms.to_stored_event("continue", form), now, handled=True)
+            if form.is_ended:
+                await self._services.calls.apply_carrier_status(db, forms.call_status(form, now))
+            return await self._services.calls.find_open(db, "twilio", form.call_sid, now)
+
+        async with asyncio.timeout(self._options.lookup_s):
+            return await self._transact(store_and_load)
+
+    async def _wait_for_outcome(self, call: OpenCall | None, form: TwilioForm) -> StreamOutcome | None:
+        """For a call whose end is stored already there is no wait: its outcome is there, or never comes. Raises
+        BusUnavailable."""
+        wait = self._services.media_assignment.wait_for_outcome
+        if call is not None:
+            wait_s = 0 if call.status in FINAL else self._options.outcome_wait_s
+            return await wait(call.call_id, call.media_node, wait_s, leg=call.leg)
+        return None if form.call_id is None else await wait(form.call_id, None, 0, leg=form.leg)
+
+    async def _resume(self, call: OpenCall, form: TwilioForm, now: datetime) -> str:
+        resumed, lost_nodes = await self._routing.resume(call, now, form.language)
+        if isinstance(resumed, CallRefused):
+            return self._refuse(resumed, now)
+        return await self._connect_stream(resumed, now, lost_nodes)
+
+    async def _end_without_database(self, form: TwilioForm, error: Exception) -> str:
+        """The URL names our call, so its outcome can be read from the bus. Raises `error` where there is none: only
+        the database knows whether such a call may be resumed."""
+        if form.is_ended:
+            return twiml.hang_up()
+        outcome = None
+        if form.call_id is not None:
+            wait_s = self._options.outcome_wait_s
+            outcome = await self._services.media_assignment.wait_for_outcome(form.call_id, None, wait_s, leg=form.leg)
+        if outcome is None:
+            raise error
+        log.warning("call.continued_without_database", carrier="twilio", call_id=str(form.call_id), leg=form.leg)
+        return self._hang_up_or_transfer(None, form, outcome)
+
+    def _hang_up_or_transfer(self, call: OpenCall | None, form: TwilioForm, outcome: StreamOutcome) -> str:
+        if not outcome.number:
+            return twiml.hang_up()
+        # An empty callerId leaves the choice to Twilio, which shows the caller of the call (docs: TwiML <Dial>).
+        caller_id = "" if call is None else transfer_caller_id(call, caller_allowed=True)
+        if not caller_id and form["Direction"].startswith("outbound"):
+            caller_id = form["From"]
+        return twiml.dial(
+            outcome.number, caller_id, self._continue_url(form.call_id, form.leg, form.language), TRANSFER_S
+        )
+
+    # --- The transfer ended: <Dial action> (docs: TwiML <Dial>) ----------------------------------------------------
+
+    async def _transfer_ended(self, form: TwilioForm, now: datetime) -> str:
+        """Needs no database: the event is stored after the answer."""
+        self._background.start("transfer_ended", self._store_continue(form, now))
+        if form.is_ended or form["DialCallStatus"] in _TRANSFER_ANSWERED:
+            return twiml.hang_up()
+        return twiml.say_and_hang_up(transfer_failed_text(form.language), locale(form.language))
+
+    async def _store_continue(self, form: TwilioForm, now: datetime) -> None:
+        await self._transact(lambda db: store_once(db, forms.to_stored_event("continue", form), now, handled=True))
+
+    # --- Shared by the steps ---------------------------------------------------------------------------------------
+
+    def _refuse(self, refused: CallRefused, now: datetime) -> str:
+        """The refusal is stored after the answer, because the caller is waiting."""
+        self._background.start("record_refusal", self._routing.record_refusal(refused, now))
+        return _say_refusal(refused)
+
+    def _continue_url(self, call_id: UUID | None, leg: int, language: str) -> str:
+        return f"{self._options.url}{CONTINUE}?call={call_id or ''}&leg={leg}&language={language}"
+
+
+def _say_refusal(refused: CallRefused) -> str:
+    return twiml.say_and_hang_up(refused.announcement, locale(refused.language))

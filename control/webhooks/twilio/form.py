@@ -1,0 +1,169 @@
+"""Twilio's webhook forms (docs: voice/twiml, voice/api/call-resource), parsed and as our values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from control.calls.model import FINAL, CarrierRecording, CarrierStatus, IncomingCall
+from control.webhooks.field_values import non_empty, parse_uuid, plausible_time
+from control.webhooks.inbox.store import StoredEvent
+from shared.events import CallStatus
+
+TwilioKind = Literal["inbound", "answered", "continue", "status", "amd", "recording"]
+# CallStatus (docs: voice/api/call-resource).
+_STATUS_BY_NAME: Final[Mapping[str, CallStatus]] = {
+    "queued": "queued",
+    "initiated": "queued",
+    "ringing": "ringing",
+    "in-progress": "in_progress",
+    "completed": "completed",
+    "busy": "busy",
+    "failed": "failed",
+    "no-answer": "no_answer",
+    "canceled": "canceled",
+}
+# Fields that are stored. Twilio may add fields at any time, and some are secrets (CallToken), so these are listed.
+STORED_FIELDS: Final = frozenset(
+    {
+        "CallSid", "AccountSid", "From", "To", "CallStatus", "Direction", "ForwardedFrom", "ParentCallSid",
+        "StirVerstat", "SequenceNumber", "Timestamp", "CallbackSource", "CallDuration", "SipResponseCode", "AnsweredBy",
+        "MachineDetectionDuration", "ErrorCode", "RecordingSid", "RecordingUrl", "RecordingStatus", "RecordingDuration",
+        "RecordingChannels", "RecordingSource", "DialCallStatus", "DialCallSid", "DialCallDuration",
+    }
+)  # fmt: skip
+_KNOWN_RESULTS: Final = frozenset({"machine", "human", "fax"})
+_MAX_TEXT_LENGTH: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class TwilioForm:
+    """A request's fields, and what our own URL carries: call_id is ours, leg the one whose stream ended, language the
+    agent's locale."""
+
+    fields: Mapping[str, str]
+    call_id: UUID | None = None
+    leg: int = 0
+    language: str = "en"
+
+    def __getitem__(self, name: str) -> str:
+        """Empty where the field is missing."""
+        return self.fields.get(name, "")
+
+    @property
+    def call_sid(self) -> str:
+        """Twilio's id of the call."""
+        return self["CallSid"]
+
+    @property
+    def status(self) -> CallStatus | None:
+        """The call's state; None for an unknown CallStatus."""
+        return _STATUS_BY_NAME.get(self["CallStatus"])
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether the call itself has ended, and not only its stream."""
+        return self.status in FINAL
+
+    @property
+    def is_outbound(self) -> bool:
+        """Whether we placed the call."""
+        return self.call_id is not None or self["Direction"].startswith("outbound")
+
+
+def parse_form(fields: Mapping[str, str], query: Mapping[str, str]) -> TwilioForm:
+    """fields: of the body. query: of the URL. Both are signed."""
+    leg = query.get("leg", "")
+    return TwilioForm(
+        {name: value[:_MAX_TEXT_LENGTH].replace("\0", "") for name, value in fields.items() if name in STORED_FIELDS},
+        parse_uuid(query.get("call", "")),
+        int(leg) if leg.isdecimal() and len(leg) < 4 else 0,
+        query.get("language", "")[:20] or "en",
+    )
+
+
+def to_stored_event(kind: TwilioKind, form: TwilioForm) -> StoredEvent:
+    """The id is made of signed fields: Twilio's I-Twilio-Idempotency-Token is a header, which is not signed."""
+    payload: dict[str, Any] = {"form": dict(form.fields), "call": str(form.call_id or ""), "leg": form.leg}
+    return StoredEvent("twilio", f"{_identity(kind, form)}"[:_MAX_TEXT_LENGTH], kind, payload)
+
+
+def from_stored_payload(payload: Mapping[str, Any]) -> TwilioForm:
+    """Converts the payload of a row of webhook_events."""
+    return TwilioForm(payload["form"], parse_uuid(payload["call"]), payload["leg"])
+
+
+def incoming_call(form: TwilioForm) -> IncomingCall:
+    """A call to one of our numbers."""
+    return IncomingCall("twilio", form.call_sid, form["From"], form["To"])
+
+
+def call_status(form: TwilioForm, now: datetime) -> CarrierStatus:
+    """The state that a status callback reports."""
+    return _carrier_status(
+        form,
+        _parse_time(form["Timestamp"], now),
+        status=form.status,
+        end_reason="carrier_error" if form.status == "failed" else None,
+        duration_s=_parse_int(form["CallDuration"]),
+        sequence=_parse_int(form["SequenceNumber"]),
+        facts=non_empty(status=form["CallStatus"], sip=form["SipResponseCode"], error=form["ErrorCode"]),
+    )
+
+
+def machine_status(form: TwilioForm, now: datetime) -> CarrierStatus:
+    """The result of answering-machine detection (docs: voice/api/call-resource, AnsweredBy)."""
+    answered_by = form["AnsweredBy"]
+    result = "machine" if answered_by.startswith("machine") else answered_by
+    facts = non_empty(answered_by=answered_by, detection_ms=form["MachineDetectionDuration"])
+    return _carrier_status(form, now, answered_by=result if result in _KNOWN_RESULTS else "unknown", facts=facts)
+
+
+def recording(form: TwilioForm) -> CarrierRecording | None:
+    """Returns None for a recording that is not complete, or absent."""
+    if form["RecordingStatus"] not in ("completed", "") or not form["RecordingUrl"] or not form["RecordingSid"]:
+        return None
+    return CarrierRecording(
+        carrier="twilio",
+        carrier_call_id=form.call_sid,
+        recording_id=form["RecordingSid"],
+        url=form["RecordingUrl"],
+        duration_s=_parse_int(form["RecordingDuration"]),
+        call_id=form.call_id,
+    )
+
+
+def recording_absent(form: TwilioForm, now: datetime) -> CarrierStatus:
+    """Facts for the call's record: Twilio could not make the recording."""
+    return _carrier_status(form, now, facts=non_empty(recording=form["RecordingStatus"], error=form["ErrorCode"]))
+
+
+def _carrier_status(
+    form: TwilioForm, at: datetime, *, status: CallStatus | None = None, **fields: Any
+) -> CarrierStatus:
+    return CarrierStatus("twilio", form.call_sid, status, at, call_id=form.call_id, **fields)
+
+
+def _identity(kind: TwilioKind, form: TwilioForm) -> str:
+    match kind:
+        case "status":
+            return f"{form.call_sid}:status:{form['SequenceNumber']}:{form['CallStatus']}"
+        case "recording":
+            return f"{form['RecordingSid'] or form.call_sid}:recording:{form['RecordingStatus']}"
+        case "continue":
+            return f"{form.call_sid}:continue:{form.leg}{':dialled' if form['DialCallStatus'] else ''}"
+    return f"{form.call_sid}:{kind}"
+
+
+def _parse_time(text: str, now: datetime) -> datetime:
+    """text: RFC 2822. Returns `now` where it is missing, malformed or implausible."""
+    try:
+        return plausible_time(parsedate_to_datetime(text), now)
+    except ValueError:
+        return now
+
+
+def _parse_int(text: str) -> int | None:
+    return int(text) if text.isdecimal() and len(text) < 10 else None

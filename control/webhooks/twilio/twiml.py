@@ -1,0 +1,51 @@
+"""TwiML documents (docs: voice/twiml). Every value is escaped."""
+
+import re
+from typing import Final
+from xml.sax.saxutils import escape, quoteattr
+
+# Characters outside XML 1.0's Char production (section 2.2): escaping does not make them valid.
+_NOT_XML: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_MAX_SAY_LENGTH: Final = 3_000
+DIAL_TIMEOUT_S: Final = 30
+
+
+def connect(stream_url: str, token: str, action: str) -> str:
+    """Connects the call to a media socket; when the stream ends, Twilio requests `action`.
+
+    The token is a <Parameter>, because a query in the URL of <Stream> is dropped (docs: TwiML <Stream>, error 31920).
+    """
+    stream = f'<Stream url={_quoted(stream_url)}><Parameter name="token" value={_quoted(token)}/></Stream>'
+    return _response(f'<Connect action={_quoted(action)} method="POST">{stream}</Connect>')
+
+
+def say_and_hang_up(text: str, locale: str) -> str:
+    """Speaks up to 3,000 characters by Twilio's voice, then hangs up. locale: such as en-US."""
+    return _response(f"<Say language={_quoted(locale)}>{escape(_clean(text)[:_MAX_SAY_LENGTH])}</Say><Hangup/>")
+
+
+def hang_up() -> str:
+    """Ends the call."""
+    return _response("<Hangup/>")
+
+
+def dial(number: str, caller: str, action: str, limit_s: int) -> str:
+    """Transfers the caller for `limit_s` seconds at most; afterwards Twilio requests `action`. caller: the number to
+    show, which must be one of the call's own or ours (docs: TwiML <Dial>); empty leaves the choice to Twilio."""
+    caller_id = f" callerId={_quoted(caller)}" if caller else ""
+    return _response(
+        f'<Dial{caller_id} timeout="{DIAL_TIMEOUT_S}" timeLimit="{limit_s}" action={_quoted(action)} method="POST">'
+        f"<Number>{escape(_clean(number))}</Number></Dial>"
+    )
+
+
+def _response(verbs: str) -> str:
+    return f'<?xml version="1.0" encoding="UTF-8"?><Response>{verbs}</Response>'
+
+
+def _quoted(text: str) -> str:
+    return quoteattr(_clean(text))
+
+
+def _clean(value: str) -> str:
+    return _NOT_XML.sub("", value)

@@ -1,0 +1,23 @@
+"""The worker's tasks for webhooks: retries open events and deletes old ones."""
+
+from datetime import datetime
+
+from control.db.duties import Duty, OutsideDuty, WorkerTasks
+from control.db.pool import Connection, Pool
+from control.webhooks.duties import remove_old_webhooks, retry_open_webhooks
+from control.webhooks.metrics import WebhookMetrics
+from control.webhooks.ports import WebhookServices
+
+
+def webhooks_tasks(services: WebhookServices, metrics: WebhookMetrics | None = None) -> WorkerTasks:
+    """Duties `webhooks` and `old_webhooks`. metrics: counts the events that are retried."""
+
+    async def webhooks(pool: Pool, now: datetime) -> int:
+        return await retry_open_webhooks(pool, services, now, 50, metrics)
+
+    async def old_webhooks(db: Connection, now: datetime) -> int:
+        return await remove_old_webhooks(db, now, 1_000)
+
+    return WorkerTasks(
+        duties=[OutsideDuty("webhooks", 5, webhooks, 50), Duty("old_webhooks", 3_600, old_webhooks, 1_000)]
+    )

@@ -1,0 +1,189 @@
+"""Runs a worker's tasks: jobs from the queue, duties by the clock, background services; with health and metrics."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from control.calls.event_consumer import EventCounts
+from control.calls.metrics import EventMetrics
+from control.db.duties import AnyDuty, BackgroundService, Duty, WorkerTasks
+from control.db.jobs import JobFailed, JobHandler, JobQueueUnavailable, JobRetries, count_jobs, run_jobs
+from control.db.pool import Connection, Pool
+from control.http.metrics import CONTENT_TYPE
+from shared.logs import error_fields
+
+log = structlog.get_logger()
+
+
+class WorkerMetrics:
+    """The worker's Prometheus metrics. events: counters that the event consumer increments."""
+
+    def __init__(self) -> None:
+        registry = self.registry = CollectorRegistry()
+        self.events = EventCounts()
+        registry.register(EventMetrics(self.events))
+        self.jobs = Counter("vocalized_worker_jobs", "Attempts of jobs", ["job", "outcome"], registry=registry)
+        self.done = Counter("vocalized_worker_duty_rows", "Rows that a duty processed", ["duty"], registry=registry)
+        self.failed = Counter("vocalized_worker_duty_failures", "Failed runs of a duty", ["duty"], registry=registry)
+        self.seconds = Histogram("vocalized_worker_duty_seconds", "Duration of a run", ["duty"], registry=registry)
+        self.last = Gauge(
+            "vocalized_worker_duty_last", "Unix time of the last successful run", ["duty"], registry=registry
+        )
+        self.queue = Gauge("vocalized_worker_queue", "Jobs in the queue", ["job", "status"], registry=registry)
+        self.oldest = Gauge(
+            "vocalized_worker_queue_oldest", "Unix time of the oldest job", ["job", "status"], registry=registry
+        )
+
+    def render(self) -> bytes:
+        """The text exposition."""
+        return generate_latest(self.registry)
+
+
+class BackgroundWorker:
+    """Runs tasks until it is stopped. pool: for the duties. database_url: for the job queue's own connections."""
+
+    def __init__(
+        self,
+        *,
+        pool: Pool,
+        database_url: str,
+        tasks: WorkerTasks,
+        retries: JobRetries | None = None,
+        clock: Callable[[], datetime] | None = None,
+        metrics: WorkerMetrics | None = None,
+    ) -> None:
+        self.metrics = metrics if metrics is not None else WorkerMetrics()
+        self.tasks = tasks
+        self._pool, self._url, self._retries = pool, database_url, retries or JobRetries()
+        self._clock = clock or _now
+        self._last_runs: dict[str, datetime] = {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Runs until `stop` is set, then finishes the running jobs and duties. Survives a loss of the database."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._run_jobs(stop))
+            for service in self.tasks.services:
+                group.create_task(_run_service(service, stop))
+            for duty in (*self.tasks.duties, Duty("queue", 15, self.count_queue, 1 << 30)):
+                group.create_task(self._repeat(duty, stop))
+
+    def overdue(self, now: datetime) -> list[str]:
+        """Names of the duties whose last run ended more than three intervals and a minute ago."""
+        return [
+            duty.name
+            for duty in self.tasks.duties
+            if now - self._last_runs.get(duty.name, now) > timedelta(seconds=3 * duty.every_s + 60)
+        ]
+
+    async def run_duty(self, duty: AnyDuty, stop: asyncio.Event | None = None) -> None:
+        """Runs a duty again and again until a batch is not full or `stop` is set."""
+        while await self._run_batch(duty) >= duty.batch:
+            if stop is not None and stop.is_set():
+                return
+
+    async def _run_batch(self, duty: AnyDuty) -> int:
+        with self.metrics.seconds.labels(duty.name).time():
+            done = await duty.run_once(self._pool, self._clock())
+        self.metrics.done.labels(duty.name).inc(done)
+        # Recorded after each batch, so that a duty with a long backlog does not count as overdue.
+        self._last_runs[duty.name] = self._clock()
+        self.metrics.last.labels(duty.name).set(self._clock().timestamp())
+        return done
+
+    async def _repeat(self, duty: AnyDuty, stop: asyncio.Event) -> None:
+        self._last_runs.setdefault(duty.name, self._clock())
+        while not stop.is_set():
+            try:
+                await self.run_duty(duty, stop)
+            except Exception as error:  # must end neither the other duties nor this one's next run
+                self.metrics.failed.labels(duty.name).inc()
+                log.error("duty.failed", duty=duty.name, **error_fields(error))
+            # Random, so that workers that were started together do not run a duty at the same moment.
+            await _pause(duty.every_s * random.uniform(0.8, 1.2), stop)
+
+    async def _run_jobs(self, stop: asyncio.Event) -> None:
+        handlers = {name: self._with_metrics(name, handler) for name, handler in self.tasks.handlers.items()}
+        while not stop.is_set():
+            try:
+                await run_jobs(self._url, handlers, self._retries, stop, self.tasks.limits)
+            except JobQueueUnavailable as error:
+                log.warning("job_queue.lost", error=str(error))
+                await _pause(self._retries.poll_every_s, stop)
+
+    def _with_metrics(self, name: str, handler: JobHandler) -> JobHandler:
+        """Counts the outcome, and turns every error into JobFailed."""
+
+        async def run(payload: bytes) -> None:
+            try:
+                await handler(payload)
+            except JobFailed as failure:
+                self.metrics.jobs.labels(name, "refused" if failure.is_permanent else "failed").inc()
+                raise
+            except Exception as error:  # must end neither the worker nor the other jobs
+                self.metrics.jobs.labels(name, "failed").inc()
+                log.warning("job.failed", job=name, **error_fields(error))
+                raise JobFailed(type(error).__name__) from None
+            self.metrics.jobs.labels(name, "done").inc()
+
+        return run
+
+    async def count_queue(self, db: Connection, now: datetime) -> int:
+        """Updates the metrics of the job queue."""
+        self.metrics.queue.clear()
+        self.metrics.oldest.clear()
+        for one in await count_jobs(db):
+            self.metrics.queue.labels(one.job, one.status).set(one.count)
+            self.metrics.oldest.labels(one.job, one.status).set(one.oldest.timestamp())
+        return 0
+
+
+@asynccontextmanager
+async def serve_status(worker: BackgroundWorker, host: str, port: int) -> AsyncIterator[int]:
+    """Serves /healthz (503 with the names of overdue duties) and /metrics until the block ends; yields the port."""
+
+    async def healthz(_: web.Request) -> web.Response:
+        late = worker.overdue(_now())
+        return web.json_response({"status": "late" if late else "ok", "late": late}, status=503 if late else 200)
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(body=worker.metrics.render(), headers={"Content-Type": CONTENT_TYPE})
+
+    app = web.Application()
+    app.router.add_get("/healthz", healthz)
+    app.router.add_get("/metrics", metrics)
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+async def _run_service(service: BackgroundService, stop: asyncio.Event) -> None:
+    """Starts the service again 1 s after an error."""
+    while not stop.is_set():
+        try:
+            await service(stop)
+        except Exception as error:  # must end neither the worker nor the service
+            log.error("background_service.failed", **error_fields(error))
+            await _pause(1.0, stop)
+
+
+async def _pause(seconds: float, stop: asyncio.Event) -> None:
+    """Ends early when `stop` is set."""
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        pass
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,154 @@
+"""Administration of workspaces by the staff. Needs platform scope; each change is written to the audit log."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from control.db.pool import Connection
+from control.platform.audit import Actor
+from control.platform.service import Platform
+from control.workspaces import read_members, read_use, read_workspaces, status, store
+from control.workspaces.changes import lock_workspace, require_found, save_change
+from control.workspaces.countries import require_countries
+from control.workspaces.model import (
+    Member,
+    Workspace,
+    WorkspaceFilter,
+    WorkspaceListing,
+    WorkspaceStats,
+    WorkspaceStatus,
+)
+from control.workspaces.tiers import require_fit
+from shared.errors import Conflict
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceUpdate:
+    """Changes of a workspace; None leaves a field unchanged."""
+
+    name: str | None = None
+    status: WorkspaceStatus | None = None
+    tier_name: str | None = None
+    outbound_countries: Sequence[str] | None = None
+
+
+class WorkspaceAdministration:
+    """Reads deleted workspaces too; only `restore` changes those."""
+
+    def __init__(self, *, platform: Platform) -> None:
+        self._platform = platform
+
+    async def find(
+        self, db: Connection, wanted: WorkspaceFilter, *, offset: int, limit: int
+    ) -> tuple[list[WorkspaceListing], int]:
+        """A page, newest first, and the total count. Deleted workspaces only when selected."""
+        total = await read_workspaces.count_lines(db, wanted)
+        return await read_workspaces.select_lines(db, wanted, offset, limit), total
+
+    async def get(self, db: Connection, workspace_id: UUID) -> Workspace:
+        """Raises NotFound."""
+        return require_found(await store.select(db, workspace_id, deleted=True))
+
+    async def owner(self, db: Connection, workspace_id: UUID) -> Member | None:
+        """Returns the longest-standing owner."""
+        return await read_members.select_first_owner(db, workspace_id)
+
+    async def stats(self, db: Connection, workspace_id: UUID) -> WorkspaceStats:
+        """Returns the figures of all time."""
+        return await read_workspaces.select_stats(db, workspace_id)
+
+    async def update(
+        self, db: Connection, actor: Actor, workspace_id: UUID, edit: WorkspaceUpdate, now: datetime
+    ) -> Workspace:
+        """Applies all changes or none. Raises NotFound, Invalid (tier_unknown, country_unknown), Conflict
+        (tier_unavailable, tier_too_small, trials_off)."""
+        before = await self._lock_for_tier(db, workspace_id, edit.tier_name, "subscription_tier", now)
+        after = replace(before, name=edit.name or before.name, tier_name=edit.tier_name or before.tier_name)
+        after = _with_countries(await self._with_status(db, after, edit.status, now), edit.outbound_countries)
+        return await save_change(db, actor, "workspace.update", before, after, now)
+
+    async def suspend(self, db: Connection, actor: Actor, workspace_id: UUID, reason: str, now: datetime) -> Workspace:
+        """Suspends: agents answer no calls, members change nothing. Raises NotFound."""
+        before = await lock_workspace(db, workspace_id)
+        after = status.suspend(before, reason, now)
+        return await save_change(db, actor, "workspace.suspend", before, after, now, reason)
+
+    async def activate(self, db: Connection, actor: Actor, workspace_id: UUID, now: datetime) -> Workspace:
+        """Ends a suspension; does nothing when not suspended. Raises NotFound."""
+        before = await lock_workspace(db, workspace_id)
+        return await save_change(db, actor, "workspace.activate", before, status.resume(before, now), now)
+
+    async def change_tier(
+        self, db: Connection, actor: Actor, workspace_id: UUID, tier_name: str, now: datetime
+    ) -> Workspace:
+        """Raises NotFound, Invalid (tier_unknown), Conflict (tier_unavailable, tier_too_small)."""
+        before = await self._lock_for_tier(db, workspace_id, tier_name, "tier_name", now)
+        return await save_change(db, actor, "workspace.change_tier", before, replace(before, tier_name=tier_name), now)
+
+    async def delete(self, db: Connection, actor: Actor, workspace_id: UUID, now: datetime) -> None:
+        """Deletes: members lose it at once, it is purged after the grace period. Raises NotFound."""
+        await delete_workspace(db, self._platform, actor, workspace_id, now)
+
+    async def restore(self, db: Connection, actor: Actor, workspace_id: UUID, now: datetime) -> Workspace:
+        """Restores a deleted workspace that is not purged yet. Raises NotFound, Conflict (code not_deleted)."""
+        before = require_found(await store.select(db, workspace_id, hold="NO KEY UPDATE", deleted=True))
+        if before.deleted_at is None:
+            raise Conflict("This workspace is not deleted.", code="not_deleted")
+        after = replace(before, deleted_at=None, purge_after=None)
+        return await save_change(db, actor, "workspace.restore", before, after, now)
+
+    async def end_trials(self, db: Connection, now: datetime, most: int) -> int:
+        """Suspends up to `most` workspaces whose trial is over, if the setting says so; returns how many."""
+        if await self._platform.setting(db, "trial_end_action") != "suspend":
+            return 0
+        ended = await store.lock_ended_trials(db, now, most)
+        for workspace_id in ended:
+            await self.suspend(db, Actor("system"), workspace_id, "The trial is over.", now)
+        return len(ended)
+
+    async def _lock_for_tier(
+        self, db: Connection, workspace_id: UUID, tier_name: str | None, param: str, now: datetime
+    ) -> Workspace:
+        """Returns the workspace, locked. For another tier the lock also blocks whoever would add to what is counted."""
+        if tier_name is None:
+            return await lock_workspace(db, workspace_id)
+        workspace = await lock_workspace(db, workspace_id, "UPDATE")
+        if tier_name != workspace.tier_name:
+            tier = await self._platform.lock_offered_tier(db, tier_name, param)
+            require_fit(await read_use.select_use(db, workspace_id, now), tier)
+        return workspace
+
+    async def _with_status(
+        self, db: Connection, workspace: Workspace, wanted: WorkspaceStatus | None, now: datetime
+    ) -> Workspace:
+        match wanted:
+            case None:
+                return workspace
+            case "suspended":
+                return status.suspend(workspace, workspace.suspended_why, now)
+            case "active":
+                return status.activate(workspace)
+            case "trial":
+                days = await self._platform.setting(db, "trial_days")
+                if not days:
+                    raise Conflict("There are no trials: the setting trial_days is 0.", code="trials_off")
+                return status.start_trial(workspace, now + timedelta(days=days))
+
+
+def _with_countries(workspace: Workspace, chosen: Sequence[str] | None) -> Workspace:
+    """An empty list removes the restriction."""
+    if chosen is None:
+        return workspace
+    require_countries(chosen, "outbound_countries")
+    settings = {name: value for name, value in workspace.settings.items() if name != "outbound_countries"}
+    return replace(workspace, settings=settings | ({"outbound_countries": sorted(set(chosen))} if chosen else {}))
+
+
+async def delete_workspace(db: Connection, platform: Platform, actor: Actor, workspace_id: UUID, now: datetime) -> None:
+    """Raises NotFound."""
+    before = await lock_workspace(db, workspace_id)
+    grace = timedelta(days=await platform.setting(db, "deletion_grace_days"))
+    await save_change(
+        db, actor, "workspace.delete", before, replace(before, deleted_at=now, purge_after=now + grace), now
+    )

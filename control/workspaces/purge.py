@@ -1,0 +1,42 @@
+"""Purge: deletes workspaces for good when their grace period is over."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from control.db.pool import Connection
+from control.platform.audit import Actor, Change, record_change
+from control.workspaces import read_purgeable, store
+
+# Calls that one run deletes at most, so that its transaction stays short.
+CALLS_PER_RUN: Final = 2_000
+
+# Deletes up to so many calls of a workspace with their events and words; returns how many.
+DeleteCalls = Callable[[Connection, UUID, int], Awaitable[int]]
+# Deletes the marks of a workspace's days that are to be rolled up.
+DeleteMarks = Callable[[Connection, UUID], Awaitable[None]]
+
+
+async def purge_due(
+    db: Connection, now: datetime, most: int, *, delete_calls: DeleteCalls, delete_marks: DeleteMarks
+) -> int:
+    """Deletes up to `most` workspaces and CALLS_PER_RUN calls; returns how many of both, 0 when nothing is left to do.
+
+    Needs platform scope. Usage records, bills, daily figures and the audit log stay: they name nobody. Marks are
+    deleted with the workspace, so that its days keep their figures though their calls are gone. A workspace that still
+    has phone numbers stays.
+    """
+    left = CALLS_PER_RUN
+    workspaces = 0
+    for workspace_id in await read_purgeable.lock_due(db, now, most):
+        left -= await delete_calls(db, workspace_id, left)
+        if left <= 0:
+            break
+        await delete_marks(db, workspace_id)
+        await store.delete(db, workspace_id)
+        await record_change(
+            db, Actor("system"), Change("workspace.purge", "workspace", str(workspace_id), workspace_id)
+        )
+        workspaces += 1
+    return workspaces + CALLS_PER_RUN - left

@@ -1,0 +1,131 @@
+"""Accounts on a real database: each call runs in a transaction as in the API; jobs run when a test asks for it."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from pathlib import Path
+from tempfile import gettempdir
+from typing import TypeVar
+from uuid import uuid4
+
+from control.accounts import email_delivery, email_links
+from control.accounts.access_tokens import AccessTokens
+from control.accounts.email_delivery import EmailSender
+from control.accounts.passwords import Passwords
+from control.accounts.policy import AccountPolicy, HashPolicy
+from control.accounts.service import Accounts, SignInResult
+from control.db.pool import Connection, Pool, open_pool
+from control.db.transaction import in_transaction
+from control.services import Policies, Services, make_services, make_tokens
+from shared.secrets import Sealer
+from tests.platform.services import offline_clients
+
+T = TypeVar("T")
+KEY = bytes(range(32))
+CHEAP_HASHING = HashPolicy(time_cost=1, memory_kib=64, workers=2, queue_size=200)
+PASSWORD = "a fine long pass phrase"
+# The current time: the database checks sessions against its own clock.
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+@dataclass(frozen=True, slots=True)
+class FixedOrigin:
+    """The origin of a test's requests."""
+
+    request_id: str = "test"
+    address: str = "192.0.2.7"
+    user_agent: str = "tests"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingGateway:
+    """A gateway that stores the messages."""
+
+    messages: list[EmailMessage] = field(default_factory=list)
+
+    async def send(self, message: EmailMessage) -> None:
+        self.messages.append(message)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountsPlatform:
+    """The accounts service and its parts."""
+
+    pool: Pool
+    sealer: Sealer
+    tokens: AccessTokens
+    passwords: Passwords
+    services: Services
+
+    @property
+    def accounts(self) -> Accounts:
+        return self.services.accounts
+
+    async def transact(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """Runs `work` in a request's transaction: a Problem that commits is committed."""
+        return await in_transaction(self.pool, work, lambda: None)
+
+    async def sign_up(self, email: str = "", password: str = PASSWORD) -> SignInResult:
+        """Signs up, with a new address by default."""
+        address = email or new_address()
+        return await self.transact(
+            lambda db: self.accounts.sign_up(db, address, "Ada Lovelace", password, FixedOrigin(), NOW)
+        )
+
+    async def sign_in(self, email: str, password: str = PASSWORD, now: datetime = NOW) -> SignInResult:
+        """Signs in, with the password of `sign_up` by default."""
+        return await self.transact(lambda db: self.accounts.sign_in(db, email, password, FixedOrigin(), now))
+
+    async def send_emails(self, now: datetime = NOW) -> list[EmailMessage]:
+        """Runs the queued jobs and returns the e-mails they sent, oldest first."""
+        gateway = RecordingGateway()
+        for payload in await self._dequeue(email_links.PASSWORD_RESET_JOB):
+            await self.send_password_reset(payload, now)
+        sender = EmailSender(self.sealer, gateway, "Vocalized <no-reply@vocalized.example>")
+        for payload in await self._dequeue(email_delivery.EMAIL_JOB):
+            await sender.send(payload)
+        return gateway.messages
+
+    async def send_password_reset(self, payload: bytes, now: datetime) -> None:
+        """Runs the worker's job that e-mails a password reset link."""
+        await self.transact(lambda db: self.accounts.email_links.send_password_reset(db, payload, now))
+
+    async def is_session_valid(self, access_token: str, now: datetime = NOW) -> bool:
+        """Returns whether a request with this token is authorised."""
+        session = self.tokens.read(access_token, "user", now)
+        async with self.pool.transaction() as db:
+            return await db.fetchrow("SELECT * FROM authorise_user($1, NULL)", session) is not None
+
+    async def _dequeue(self, job: str) -> list[bytes]:
+        async with self.pool.transaction() as db:
+            rows = await db.fetch("DELETE FROM pgqueuer WHERE entrypoint = $1 RETURNING id, payload", job)
+        return [row["payload"] for row in sorted(rows, key=lambda row: int(row["id"]))]
+
+
+def new_address() -> str:
+    """Returns a unique address."""
+    return f"{uuid4().hex}@example.com"
+
+
+def link_token(message: EmailMessage) -> str:
+    """Returns the token of the link in an e-mail."""
+    text = str(message.get_content())
+    return text.partition("#token=")[2].split()[0]
+
+
+@asynccontextmanager
+async def open_accounts(
+    url: str, policy: AccountPolicy | None = None, hashing: HashPolicy = CHEAP_HASHING
+) -> AsyncIterator[AccountsPlatform]:
+    """Opens the platform on a migrated database."""
+    sealer, passwords = Sealer([KEY]), Passwords(hashing)
+    links = "https://app.vocalized.example/"
+    policies = Policies(links=links, accounts=policy or AccountPolicy(), hashing=hashing)
+    services = make_services(sealer, policies, passwords, offline_clients(Path(gettempdir())))
+    try:
+        async with open_pool(url, size=12) as pool:
+            yield AccountsPlatform(pool, sealer, make_tokens(sealer, policies), passwords, services)
+    finally:
+        passwords.close()

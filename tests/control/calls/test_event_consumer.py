@@ -1,0 +1,423 @@
+"""The consumer of media's events: each is stored once, in any order, through failures of PostgreSQL and Redis."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+from uuid import UUID
+
+import asyncpg  # type: ignore[import-untyped]
+import msgspec
+import pytest
+
+from control.analytics.rollup import roll_up_days
+from control.calls.event_batch import JOIN_RECORDINGS, JoinRecordingsJob, parse_event, write_events
+from control.calls.event_consumer import ASIDE, ConsumerPace, EventCounts, consume_events
+from control.calls.hangup import HANG_UP
+from control.calls.hangup_job import make_hangup_job
+from control.calls.model import AdmittedCall, CarrierStatus
+from control.carriers.model import CarrierName
+from control.carriers.registry import Carriers
+from shared.bus.client import bus_client
+from shared.bus.events import STREAM, EventStream
+from shared.events import (
+    AgentSaid,
+    CallEnded,
+    CallerSaid,
+    CallResumed,
+    CallStarted,
+    CallUsage,
+    EndReason,
+    Event,
+    EventEnvelope,
+    RecordingReady,
+    encode_event,
+)
+from shared.ids import new_id
+from tests.control.calls.call_platform import NOW, CallPlatform, FakeCarrier, LiveWorkspace, later
+
+FAST_PACE = ConsumerPace(batch=100, wait_s=0.02, pause_s=0.05, idle_s=0.2, unknown_s=0.0)
+STARTED_AT = datetime(2026, 11, 25, 12, 0, 1, tzinfo=UTC)
+
+
+def encoded_event(call_id: UUID | str, seq: int, event: Event, seconds: float = 0) -> bytes:
+    return encode_event(EventEnvelope(str(call_id), seq, (STARTED_AT + timedelta(seconds=seconds)).isoformat(), event))
+
+
+def conversation_events(call: AdmittedCall, *, ms: int = 12_000) -> list[bytes]:
+    """The events of a whole call."""
+    key = f"recordings/{call.workspace_id}/{call.call_id}-0.wav"
+    events: list[Event] = [
+        CallStarted("twilio", call.carrier_call_id, "MZ1", "Desk"),
+        AgentSaid(0, "Hello.", 100, 900),
+        CallerSaid(1, "When do you open?", 1_500, 2_500),
+        AgentSaid(1, "At nine.", 3_000, 4_000),
+        RecordingReady(key, ms),
+        CallEnded("completed", "caller_hangup", "", ms, CallUsage(call_ms=ms, tts_characters=14)),
+    ]
+    return [encoded_event(call.call_id, seq, event, 2 * seq) for seq, event in enumerate(events, 1)]
+
+
+@asynccontextmanager
+async def running_consumer(platform: CallPlatform, pace: ConsumerPace = FAST_PACE) -> AsyncIterator[EventCounts]:
+    """Runs the consumer until the block ends."""
+    stop, counts = asyncio.Event(), EventCounts()
+    task = asyncio.create_task(
+        consume_events(
+            platform.pool,
+            platform.redis,
+            platform.media_assignment.forget_conversations,
+            stop,
+            counts=counts,
+            pace=pace,
+        )
+    )
+    try:
+        yield counts
+    finally:
+        stop.set()
+        await asyncio.wait_for(task, 20)
+
+
+async def wait_until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110  # no signal is sent when counts change
+            await asyncio.sleep(0.01)
+
+
+async def wait_until_drained(platform: CallPlatform) -> None:
+    """Waits until the stream is empty."""
+    stream = EventStream(platform.redis)
+    async with asyncio.timeout(20):
+        while await stream.length():  # noqa: ASYNC110  # Redis sends no signal
+            await asyncio.sleep(0.01)
+
+
+async def send(platform: CallPlatform, lines: Sequence[bytes]) -> None:
+    await EventStream(platform.redis).append(lines)
+
+
+async def stored_events(platform: CallPlatform, call_id: UUID) -> list[Any]:
+    return list(
+        await platform.in_platform(
+            lambda db: db.fetch("SELECT * FROM call_events WHERE call_id = $1 ORDER BY seq", call_id)
+        )
+    )
+
+
+async def stored_utterances(platform: CallPlatform, call_id: UUID) -> Any:
+    return await platform.in_platform(
+        lambda db: db.fetchval("SELECT words FROM call_words WHERE call_id = $1", call_id)
+    )
+
+
+@pytest.fixture(autouse=True)
+async def empty_redis(platform: CallPlatform) -> None:
+    await platform.redis.flushall()
+
+
+async def admit_call(platform: CallPlatform) -> tuple[LiveWorkspace, AdmittedCall]:
+    workspace = await platform.create_workspace()
+    return workspace, await platform.admit(workspace)
+
+
+async def check_stored(platform: CallPlatform, call: AdmittedCall) -> None:
+    """The conversation is stored."""
+    row = await platform.call_row(call.call_id)
+    assert (row["status"], row["end_reason"], row["duration_seconds"]) == ("completed", "caller_hangup", 12)
+    assert row["answered_at"] == STARTED_AT + timedelta(seconds=2)
+    assert row["ended_at"] == STARTED_AT + timedelta(seconds=12)
+    assert row["transcription"] == "Agent: Hello.\nCaller: When do you open?\nAgent: At nine."
+    assert row["recording_key"] == f"recordings/{call.workspace_id}/{call.call_id}-0.wav"
+    assert row["recording_seconds"] == 12
+    assert row["details"]["usage"]["tts_characters"] == 14
+    assert [event["seq"] for event in await stored_events(platform, call.call_id)] == [1, 2, 3, 4, 5, 6]
+    assert [word["text"] for word in await stored_utterances(platform, call.call_id)] == [
+        "Hello.",
+        "When do you open?",
+        "At nine.",
+    ]
+    marks = await platform.in_platform(
+        lambda db: db.fetchval("SELECT count(*) FROM rollup_dirty WHERE workspace_id = $1", call.workspace_id)
+    )
+    assert marks >= 1
+    assert not await platform.in_platform(lambda db: db.fetchval("SELECT count(*) FROM usage_records"))
+
+
+async def test_events_of_a_call_are_stored(platform: CallPlatform) -> None:
+    _, call = await admit_call(platform)
+    async with running_consumer(platform) as counts:
+        await send(platform, conversation_events(call))
+        await wait_until_drained(platform)
+    assert counts == EventCounts(written=6)
+    await check_stored(platform, call)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_events_in_any_order_and_repeated(platform: CallPlatform, seed: int) -> None:
+    _, call = await admit_call(platform)
+    lines = conversation_events(call) * 2
+    random.Random(seed).shuffle(lines)
+    async with running_consumer(platform, ConsumerPace(3, 0.02, 0.05, 0.2, 0.0)) as counts:
+        await send(platform, lines)
+        await wait_until_drained(platform)
+    assert (counts.written, counts.repeated) == (6, 6)
+    await check_stored(platform, call)
+
+
+async def test_repeated_seq_with_another_time_is_stored_once(platform: CallPlatform) -> None:
+    _, call = await admit_call(platform)
+    utterance = CallerSaid(1, "Hello?", 1_500, 2_500)
+    async with running_consumer(platform) as counts:
+        await send(
+            platform,
+            [encoded_event(call.call_id, 1, utterance, 0), encoded_event(call.call_id, 1, utterance, 40 * 86_400)],
+        )
+        await wait_until_drained(platform)
+        await send(platform, [encoded_event(call.call_id, 1, utterance, 80 * 86_400)])
+        await wait_until_drained(platform)
+    assert counts.written == 1
+    assert len(await stored_events(platform, call.call_id)) == 1
+
+
+async def test_carrier_may_report_the_end_before_media(platform: CallPlatform) -> None:
+    _, call = await admit_call(platform)
+    media_event = CarrierStatus("twilio", call.carrier_call_id, "completed", later(14), duration_s=14)
+    await platform.in_platform(lambda db: platform.calls.apply_carrier_status(db, media_event))
+    lines = conversation_events(call)
+    lines[-1] = encoded_event(call.call_id, 6, CallEnded("completed", "silence", "", 12_000, CallUsage()), 12)
+    async with running_consumer(platform):
+        await send(platform, lines)
+        await wait_until_drained(platform)
+    row = await platform.call_row(call.call_id)
+    assert (row["status"], row["end_reason"], row["duration_seconds"]) == ("completed", "silence", 12)
+    assert row["details"]["carrier"]["duration_s"] == 14
+
+
+async def test_crash_between_commit_and_acknowledgement_is_harmless(platform: CallPlatform) -> None:
+    _, call = await admit_call(platform)
+    await send(platform, conversation_events(call))
+    stream = EventStream(platform.redis)
+    await stream.create_group()
+    # A consumer that stored them and died: they are pending for it until another one claims them.
+    taken = await stream.read("dead", 100, 0.1)
+    await platform.in_platform(lambda db: write_events(db, [parse_event(entry.id, entry.line) for entry in taken]))
+    async with running_consumer(platform) as counts:
+        await wait_until_drained(platform)
+    assert (counts.written, counts.repeated) == (0, 6)
+    await check_stored(platform, call)
+
+
+async def test_events_are_stored_after_a_crash_before_the_commit(platform: CallPlatform) -> None:
+    _, call = await admit_call(platform)
+    await send(platform, conversation_events(call))
+    stream = EventStream(platform.redis)
+    await stream.create_group()
+    await stream.read("dead", 100, 0.1)
+    async with running_consumer(platform) as counts:
+        await wait_until_drained(platform)
+    assert counts.written == 6
+    await check_stored(platform, call)
+
+
+async def test_unreadable_events_are_set_aside(platform: CallPlatform) -> None:
+    _, call = await admit_call(platform)
+    poison = [
+        b"no json", b'{"call_id": 1}', b'{"type": "call.ended"}',
+        encoded_event("not-a-uuid", 1, CallerSaid(1, "a", 0, 1)),
+        encoded_event(call.call_id, -1, CallerSaid(1, "a", 0, 1)),
+        encoded_event(call.call_id, 2**31, CallerSaid(1, "a", 0, 1)),
+        encoded_event(call.call_id, 50, CallerSaid(1, "a\0b", 0, 1)),  # PostgreSQL stores no NUL
+        encoded_event(call.call_id, 51, CallEnded("completed", "silence", "", 10**16, CallUsage())),  # too long for its column
+        encode_event(EventEnvelope(str(call.call_id), 52, "yesterday", CallerSaid(1, "a", 0, 1))),
+    ]  # fmt: skip
+    good = conversation_events(call)
+    async with running_consumer(platform) as counts:
+        await send(platform, [*poison[:4], *good, *poison[4:]])
+        await wait_until_drained(platform)
+    assert (counts.written, counts.set_aside) == (6, len(poison))
+    assert await platform.redis.xlen(ASIDE) == len(poison)
+    await check_stored(platform, call)
+
+
+async def test_events_of_an_unknown_call_wait_and_are_dropped(platform: CallPlatform) -> None:
+    early = UUID(new_id())
+    async with running_consumer(platform, ConsumerPace(100, 0.02, 0.05, 0.1, 60.0)) as counts:
+        await send(platform, [encoded_event(early, 1, CallerSaid(1, "a", 0, 1))])
+        await wait_until(lambda: counts.pauses == 0)
+        _, call = await admit_call(platform)
+        await platform.in_platform(lambda db: db.execute("UPDATE calls SET id = $2 WHERE id = $1", call.call_id, early))
+        await wait_until_drained(platform)
+        assert (counts.written, counts.unknown) == (1, 0)
+    async with running_consumer(platform, ConsumerPace(100, 0.02, 0.05, 0.1, 0.0)) as counts:
+        await send(platform, [encoded_event(UUID(new_id()), 1, CallerSaid(1, "a", 0, 1))])
+        await wait_until_drained(platform)
+    assert (counts.written, counts.unknown) == (0, 1)
+
+
+async def test_unavailable_postgresql_is_waited_for(platform: CallPlatform, database_url: str) -> None:
+    _, call = await admit_call(platform)
+    async with running_consumer(platform) as counts:
+        async with database_locked_out(database_url):
+            await send(platform, conversation_events(call))
+            await wait_until(lambda: counts.pauses > 2)
+            assert counts.written == 0
+        await wait_until_drained(platform)
+    assert counts.written == 6
+    await check_stored(platform, call)
+
+
+@asynccontextmanager
+async def database_locked_out(url: str) -> AsyncIterator[None]:
+    """Ends all connections to the database and refuses new ones until the block ends."""
+    name = urlsplit(url).path.removeprefix("/")
+    owner = await asyncpg.connect(urlunsplit(urlsplit(url)._replace(path="/postgres")))
+    try:
+        await owner.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        await owner.fetch("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
+        yield
+    finally:
+        await owner.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+        await owner.close()
+
+
+async def test_unavailable_redis_is_waited_for(platform: CallPlatform) -> None:
+    stop, counts = asyncio.Event(), EventCounts()
+    gone = bus_client("redis://127.0.0.1:9", 1.0)
+    task = asyncio.create_task(
+        consume_events(
+            platform.pool, gone, platform.media_assignment.forget_conversations, stop, counts=counts, pace=FAST_PACE
+        )
+    )
+    await wait_until(lambda: counts.pauses > 2)
+    stop.set()
+    await asyncio.wait_for(task, 10)
+    await gone.aclose()
+
+
+async def test_emptied_redis_gets_a_new_group(platform: CallPlatform) -> None:
+    _, call = await admit_call(platform)
+    async with running_consumer(platform) as counts:
+        await send(platform, conversation_events(call)[:2])
+        await wait_until_drained(platform)
+        await platform.redis.delete(STREAM)
+        await send(platform, conversation_events(call)[2:])
+        await wait_until_drained(platform)
+    assert counts.written == 6
+    await check_stored(platform, call)
+
+
+async def test_two_consumers_store_everything_once(platform: CallPlatform) -> None:
+    calls = [(await admit_call(platform))[1] for _ in range(5)]
+    lines = [event_line for call in calls for event_line in conversation_events(call) * 2]
+    random.Random(1).shuffle(lines)
+    async with (
+        running_consumer(platform, ConsumerPace(7, 0.02, 0.05, 0.2, 0.0)) as one,
+        running_consumer(platform, ConsumerPace(7, 0.02, 0.05, 0.2, 0.0)) as two,
+    ):
+        await send(platform, lines)
+        await wait_until_drained(platform)
+    assert one.written + two.written == 30
+    assert one.set_aside + two.set_aside == 0
+    for call in calls:
+        await check_stored(platform, call)
+
+
+async def test_recordings_of_several_streams_are_joined_later(platform: CallPlatform) -> None:
+    _, call = await admit_call(platform)
+    base = f"recordings/{call.workspace_id}/{call.call_id}"
+    async with running_consumer(platform, ConsumerPace(1, 0.02, 0.05, 0.2, 0.0)):
+        await send(platform, [encoded_event(call.call_id, 100_001, CallResumed(9_000, 4_000, 1, "MZ2"), 9)])
+        await send(platform, [encoded_event(call.call_id, 100_002, RecordingReady(f"{base}-1.wav", 20_000, 1), 20)])
+        await send(platform, [encoded_event(call.call_id, 99_000, RecordingReady(f"{base}-0.wav", 9_000, 0), 30)])
+        await wait_until_drained(platform)
+    row = await platform.call_row(call.call_id)
+    assert [recording["leg"] for recording in row["details"]["recordings"]] == [0, 1]
+    assert row["details"]["gaps"] == [{"leg": 1, "lost_ms": 4_000, "at_ms": 9_000}]
+    assert row["recording_key"] == f"{base}-1.wav"
+    jobs = [msgspec.json.decode(job, type=JoinRecordingsJob) for job in await platform.job_payloads(JOIN_RECORDINGS)]
+    assert jobs.count(JoinRecordingsJob(call.call_id)) == 1
+
+
+async def test_a_test_call_is_not_counted(platform: CallPlatform) -> None:
+    workspace = await platform.create_workspace()
+    call_id = await platform.place(workspace, "+12125550123", test=True)
+    await platform.in_platform(lambda db: platform.calls.admit_answered(db, "twilio", "CA-test-call", call_id, NOW))
+    async with running_consumer(platform):
+        ended = CallEnded("completed", "agent_hangup", "", 5_000, CallUsage())
+        await send(platform, [encoded_event(call_id, 1, ended, 5)])
+        await wait_until_drained(platform)
+    assert (await platform.call_row(call_id))["is_test"]
+    await platform.in_platform(lambda db: roll_up_days(db, 1_000))
+    counted = await platform.in_platform(
+        lambda db: db.fetchval(
+            "SELECT coalesce(sum(calls), 0) FROM workspace_daily WHERE workspace_id = $1", workspace.workspace_id
+        )
+    )
+    assert counted == 0
+
+
+@pytest.mark.parametrize(
+    ("carrier", "reason", "hung_up"),
+    [("telnyx", "agent_hangup", True), ("telnyx", "transferred", False), ("telnyx", "carrier_error", False),
+     ("twilio", "agent_hangup", False)],
+)  # fmt: skip
+async def test_telnyx_call_is_hung_up_after_media_ended_it(
+    platform: CallPlatform, carrier: CarrierName, reason: EndReason, hung_up: bool
+) -> None:
+    """The job hangs up if the webhook about the end of the stream is lost."""
+    workspace = await platform.create_workspace(carrier=carrier)
+    name = f"hang-up-{carrier}-{reason}"
+    call = await platform.ring(workspace, name, carrier=carrier)
+    assert isinstance(call, AdmittedCall)
+    media_event = parse_event(
+        "1-1", encoded_event(call.call_id, 9, CallEnded("completed", reason, "", 9_000, CallUsage()), 9)
+    )
+    for _ in range(2):
+        await platform.in_platform(lambda db: write_events(db, [media_event]))
+    jobs = await platform.in_platform(
+        lambda db: db.fetch(
+            "SELECT payload, execute_after > now() + interval '5 seconds' AS waits FROM pgqueuer WHERE entrypoint = $1",
+            HANG_UP,
+        )
+    )
+    own_jobs = [row for row in jobs if name.encode() in row["payload"]]
+    assert [row["waits"] for row in own_jobs] == [True] * hung_up
+    for row in own_jobs:
+        gateway = FakeCarrier("telnyx")
+        await make_hangup_job(platform.pool, Carriers({"telnyx": gateway}), platform.media_assignment)(row["payload"])
+        assert gateway.hung_up == [name]
+
+
+async def test_hangup_is_skipped_after_the_carriers_own_report(platform: CallPlatform) -> None:
+    workspace = await platform.create_workspace(carrier="telnyx")
+    call = await platform.ring(workspace, "ended-meanwhile", carrier="telnyx")
+    assert isinstance(call, AdmittedCall)
+    media_event = parse_event(
+        "1-1", encoded_event(call.call_id, 9, CallEnded("completed", "agent_hangup", "", 9_000, CallUsage()), 9)
+    )
+    await platform.in_platform(lambda db: write_events(db, [media_event]))
+    (job,) = [job for job in await platform.job_payloads(HANG_UP) if b"ended-meanwhile" in job]
+    carrier_event = CarrierStatus(
+        "telnyx", "ended-meanwhile", "completed", later(9), facts={"cause": "normal_clearing"}
+    )
+    await platform.in_platform(lambda db: platform.calls.apply_carrier_status(db, carrier_event))
+    gateway = FakeCarrier("telnyx")
+    await make_hangup_job(platform.pool, Carriers({"telnyx": gateway}), platform.media_assignment)(job)
+    assert gateway.hung_up == []
+
+
+async def test_hangup_of_a_call_that_telnyx_ended_succeeds(platform: CallPlatform) -> None:
+    workspace = await platform.create_workspace(carrier="telnyx")
+    call = await platform.ring(workspace, "hung-up-already", carrier="telnyx")
+    assert isinstance(call, AdmittedCall)
+    carrier_event = CarrierStatus("telnyx", "hung-up-already", "completed", later(9))
+    await platform.in_platform(lambda db: platform.calls.apply_carrier_status(db, carrier_event))
+    media_event = parse_event(
+        "1-1", encoded_event(call.call_id, 9, CallEnded("completed", "caller_hangup", "", 9_000, CallUsage()), 9)
+    )
+    await platform.in_platform(lambda db: write_events(db, [media_event]))
+    assert not [job for job in await platform.job_payloads(HANG_UP) if b"hung-up-already" in job]

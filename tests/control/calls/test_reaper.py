@@ -1,0 +1,126 @@
+"""Conversations are deleted from Redis once the end of their calls is stored; their outcomes stay for a while."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from control.calls.event_consumer import EventCounts, consume_events
+from control.calls.model import AdmittedCall, CarrierStatus
+from control.calls.reaper import MOST_MISSING, reap_calls
+from shared.bus.checkpoints import Checkpoints, StreamOutcome
+from shared.bus.client import BusUnavailable
+from shared.events import CallEnded, CallStarted, CallStatus, CallUsage, EndReason
+from tests.control.calls.call_platform import NOW, SEALER, CallPlatform, later, make_checkpoint
+from tests.control.calls.test_event_consumer import (
+    FAST_PACE,
+    conversation_events,
+    encoded_event,
+    running_consumer,
+    send,
+    wait_until,
+    wait_until_drained,
+)
+
+OUTCOME = StreamOutcome(0)
+
+
+@pytest.fixture(autouse=True)
+async def empty_redis(platform: CallPlatform) -> None:
+    await platform.redis.flushall()
+
+
+async def call_with_checkpoint(platform: CallPlatform) -> AdmittedCall:
+    """A call with a conversation on the bus."""
+    call = await platform.admit(await platform.create_workspace())
+    checkpoint = make_checkpoint(call.call_id, "node-1", 0)
+    await Checkpoints(platform.redis, SEALER).put(checkpoint)
+    return call
+
+
+async def has_checkpoint(platform: CallPlatform, call: AdmittedCall) -> bool:
+    return await platform.media_assignment.get_checkpoint(call.call_id) is not None
+
+
+async def test_conversation_is_deleted_when_the_end_of_the_call_is_stored(platform: CallPlatform) -> None:
+    call, other = await call_with_checkpoint(platform), await call_with_checkpoint(platform)
+    await Checkpoints(platform.redis, SEALER).put_outcome(str(call.call_id), OUTCOME)
+    async with running_consumer(platform):
+        await send(platform, conversation_events(call)[:-1])
+        await wait_until_drained(platform)
+        assert await has_checkpoint(platform, call)
+        await send(platform, conversation_events(call)[-1:])
+        await wait_until_drained(platform)
+    assert not await has_checkpoint(platform, call)
+    assert await has_checkpoint(platform, other)
+    assert await platform.media_assignment.wait_for_outcome(call.call_id, None, 0.0) == OUTCOME
+
+
+@pytest.mark.parametrize(("status", "is_kept"), [(None, True), ("completed", False)])
+async def test_conversation_of_a_lost_stream_is_deleted_only_if_the_call_has_ended(
+    platform: CallPlatform, status: CallStatus | None, is_kept: bool
+) -> None:
+    call = await call_with_checkpoint(platform)
+    if status is not None:
+        status_report = CarrierStatus("twilio", call.carrier_call_id, status, later(9))
+        await platform.in_platform(lambda db: platform.calls.apply_carrier_status(db, status_report))
+    reason: EndReason = "carrier_error"
+    async with running_consumer(platform):
+        await send(platform, [encoded_event(call.call_id, 5, CallEnded("failed", reason, "", 9_000, CallUsage()), 9)])
+        await wait_until_drained(platform)
+    assert await has_checkpoint(platform, call) == is_kept
+
+
+async def test_deletion_is_repeated_after_a_crash_or_an_unavailable_bus(platform: CallPlatform) -> None:
+    call = await call_with_checkpoint(platform)
+    failures = [BusUnavailable("away"), BusUnavailable("away")]
+
+    async def forget(call_ids: Sequence[UUID]) -> None:
+        if failures:
+            raise failures.pop()
+        await platform.media_assignment.forget_conversations(call_ids)
+
+    stop, counts = asyncio.Event(), EventCounts()
+    task = asyncio.create_task(
+        consume_events(platform.pool, platform.redis, forget, stop, counts=counts, pace=FAST_PACE)
+    )
+    await send(platform, conversation_events(call))
+    await wait_until_drained(platform)
+    stop.set()
+    await asyncio.wait_for(task, 20)
+    assert (counts.written, counts.repeated, failures) == (6, 12, [])
+    assert not await has_checkpoint(platform, call)
+
+
+async def test_other_events_delete_no_conversation(platform: CallPlatform) -> None:
+    call = await call_with_checkpoint(platform)
+    forgotten: list[UUID] = []
+
+    async def forget(call_ids: Sequence[UUID]) -> None:
+        forgotten.extend(call_ids)
+
+    stop, counts = asyncio.Event(), EventCounts()
+    task = asyncio.create_task(
+        consume_events(platform.pool, platform.redis, forget, stop, counts=counts, pace=FAST_PACE)
+    )
+    await send(platform, [encoded_event(call.call_id, 1, CallStarted("twilio", call.carrier_call_id, "MZ1", "Desk"))])
+    await wait_until(lambda: counts.written == 1)
+    await wait_until_drained(platform)
+    stop.set()
+    await asyncio.wait_for(task, 20)
+    assert forgotten == []
+
+
+async def test_conversation_of_a_reaped_call_is_deleted(platform: CallPlatform) -> None:
+    call, ringing = await call_with_checkpoint(platform), await call_with_checkpoint(platform)
+    status_report = CarrierStatus("twilio", call.carrier_call_id, "in_progress", NOW)
+    await platform.in_platform(lambda db: platform.calls.apply_carrier_status(db, status_report))
+    now = NOW + timedelta(minutes=1)
+    await reap_calls(platform.pool, platform.media_assignment, now)
+    assert await has_checkpoint(platform, call)
+    await reap_calls(platform.pool, platform.media_assignment, now + MOST_MISSING)
+    assert (await platform.call_row(call.call_id))["end_reason"] == "media_lost"
+    assert not await has_checkpoint(platform, call)
+    assert await has_checkpoint(platform, ringing)

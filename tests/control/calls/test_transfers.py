@@ -1,0 +1,96 @@
+"""Transferred calls: they take a slot and minutes until the carrier reports their end."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from control.calls import store, store_outbound
+from control.calls.model import AdmittedCall, CallRefused, CarrierStatus
+from control.calls.state import apply_media_end
+from control.db.pool import Connection
+from shared.errors import Conflict, Invalid
+from shared.events import CallEnded, CallUsage
+from shared.ids import new_id
+from tests.control.calls.call_platform import NOW, CallPlatform, LiveWorkspace, later
+from tests.control.calls.test_outbound import CALLEE, refusal_of
+
+
+@pytest.mark.parametrize("direction", ["outbound", "inbound"])
+async def test_transferred_call_counts_as_open(platform: CallPlatform, direction: str) -> None:
+    workspace = await platform.create_workspace(tier="starter")  # five at once
+    call_id, name = await transfer_call(platform, workspace, direction)
+    for index in range(4):
+        await platform.place(workspace, f"+1212555{index:04}", at=later(90))
+    assert await refusal_of(platform, workspace, at=later(90)) == (Conflict, "call_limit")
+    refused = await platform.ring(workspace, at=later(90))
+    assert isinstance(refused, CallRefused) and refused.reason == "over_limit"
+    await report_end(platform, name, 1_060, duration_s=1_060)
+    assert (await platform.call_row(call_id))["duration_seconds"] == 1_060
+    assert isinstance(await platform.ring(workspace, at=later(1_061)), AdmittedCall)
+
+
+async def test_transferred_call_counts_as_open_until_its_bound(platform: CallPlatform) -> None:
+    workspace = await platform.create_workspace(tier="starter")
+    await transfer_call(platform, workspace, "inbound")
+    for index in range(4):
+        await platform.place(workspace, f"+1212555{index:04}", at=later(3_600))
+    assert await refusal_of(platform, workspace, at=later(3_719)) == (Conflict, "call_limit")
+    await platform.place(workspace, CALLEE, at=later(3_721))
+
+
+@pytest.mark.parametrize(("direction", "counted"), [("outbound", 1_060), ("inbound", 1_000)])
+async def test_transfer_seconds_count_as_outbound_minutes(platform: CallPlatform, direction: str, counted: int) -> None:
+    workspace = await platform.create_workspace()
+    call_id, name = await transfer_call(platform, workspace, direction)
+
+    async def seconds(at: float) -> int:
+        placed = await platform.in_platform(
+            lambda db: store_outbound.count_usage(db, workspace.workspace_id, CALLEE, later(at))
+        )
+        return placed.seconds
+
+    assert await seconds(560) == counted - 500, "a running transfer counts"
+    await report_end(platform, name, 1_060, duration_s=1_060)
+    assert await seconds(2_000) == counted
+    assert call_id
+
+
+async def test_transfer_to_our_own_number_is_refused(platform: CallPlatform) -> None:
+    workspace = await platform.create_workspace()
+    with pytest.raises(Invalid) as raised:
+        await platform.in_workspace(
+            workspace, lambda db: platform.calls.require_transferable(db, workspace.workspace_id, workspace.number)
+        )
+    assert (raised.value.code, raised.value.param) == ("number_is_own", "number")
+    assert (
+        await platform.in_workspace(
+            workspace, lambda db: platform.calls.require_transferable(db, workspace.workspace_id, CALLEE)
+        )
+        == CALLEE
+    )
+
+
+async def transfer_call(platform: CallPlatform, workspace: LiveWorkspace, direction: str) -> tuple[UUID, str]:
+    """Transfers a call after one minute of conversation from NOW on; returns its id and the carrier's."""
+    name = f"CA-through-{new_id()}"
+    if direction == "inbound":
+        call_id = (await platform.admit(workspace, name)).call_id
+    else:
+        call_id = await platform.place(workspace, CALLEE)
+        await platform.in_platform(lambda db: platform.calls.placement.confirm(db, call_id, name, NOW))
+
+    async def transfer(db: Connection) -> None:
+        await platform.calls.apply_carrier_status(db, CarrierStatus("twilio", name, "in_progress", NOW))
+        state = (await store.lock_states(db, [call_id]))[call_id]
+        event = CallEnded("completed", "transferred", "", 60_000, CallUsage(call_ms=60_000))
+        await store.update_states(db, [apply_media_end(state, event, later(60))])
+
+    await platform.in_platform(transfer)
+    return call_id, name
+
+
+async def report_end(platform: CallPlatform, name: str, seconds: float, **given: Any) -> None:
+    """The carrier reports the end."""
+    progress = CarrierStatus("twilio", name, "completed", later(seconds), **given)
+    await platform.in_platform(lambda db: platform.calls.apply_carrier_status(db, progress))

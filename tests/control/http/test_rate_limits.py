@@ -1,0 +1,171 @@
+"""Rate limits against a real Valkey, and against one that is stopped."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+from redis.asyncio import Redis
+
+from control.app import redis_client
+from control.http.metrics import HttpMetrics
+from control.http.rate_limits import RateLimiter, address_network, redis_keys
+from control.http.route import RateLimit
+from shared.errors import TooManyRequests
+from tests.control.http.probe_routes import ROUTES
+from tests.platform.api import running_api
+from vocalized.services.valkey import Valkey, serve_valkey
+
+LIMIT = RateLimit("try", 3, 60, account="email")
+
+
+@pytest.fixture
+async def redis(valkey_url: str) -> AsyncIterator[Redis]:
+    client = redis_client(valkey_url, 5.0)
+    await client.flushall()
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+def own_valkey(services_state: Path) -> Iterator[Valkey]:
+    """A Valkey that the test may stop."""
+    state = services_state / "limits"
+    state.mkdir(exist_ok=True)
+    with serve_valkey(state, durable=False) as server:
+        yield server
+
+
+async def passes(limits: RateLimiter, address: str, account: str | None = None, limit: RateLimit = LIMIT) -> bool:
+    try:
+        await limits.check(limit, address, account)
+    except TooManyRequests:
+        return False
+    return True
+
+
+async def test_request_beyond_the_limit_gets_the_time_to_wait(redis: Redis) -> None:
+    limits = RateLimiter(redis, HttpMetrics(), timeout_s=5)
+    assert [await passes(limits, "203.0.113.1") for _ in range(4)] == [True, True, True, False]
+    with pytest.raises(TooManyRequests) as caught:
+        await limits.check(LIMIT, "203.0.113.1")
+    assert 18 <= caught.value.retry_after_s <= 20
+    assert await passes(limits, "203.0.113.2")
+
+
+async def test_account_is_limited_across_addresses(redis: Redis) -> None:
+    limits = RateLimiter(redis, HttpMetrics(), timeout_s=5)
+    results = [await passes(limits, f"203.0.113.{number}", "ann@example.com") for number in range(4)]
+    assert results == [True, True, True, False]
+    assert not await passes(limits, "203.0.113.99", " Ann@Example.com")
+    assert await passes(limits, "203.0.113.98", "bob@example.com")
+
+
+async def test_blocked_address_does_not_use_up_an_accounts_limit(redis: Redis) -> None:
+    limits = RateLimiter(redis, HttpMetrics(), timeout_s=5)
+    for _ in range(10):
+        await passes(limits, "203.0.113.1", "other@example.com")
+    for _ in range(20):
+        assert not await passes(limits, "203.0.113.1", "victim@example.com")
+    assert await passes(limits, "203.0.113.2", "victim@example.com")
+
+
+async def test_concurrent_requests_are_counted_exactly(redis: Redis) -> None:
+    limits = RateLimiter(redis, HttpMetrics(), timeout_s=20)
+    results = await asyncio.gather(*(passes(limits, "203.0.113.1") for _ in range(50)))
+    assert sum(results) == 3
+
+
+async def test_requests_are_allowed_again_one_by_one(redis: Redis) -> None:
+    """Sets the cell back instead of waiting, because Redis uses its own clock."""
+    limits = RateLimiter(redis, HttpMetrics(), timeout_s=5)
+    while await passes(limits, "203.0.113.1"):
+        pass
+    (key,) = redis_keys("try", "203.0.113.1", None)
+    await redis.decrby(key, 20_000_000)
+    assert [await passes(limits, "203.0.113.1") for _ in range(2)] == [True, False]
+
+
+async def test_keys_expire(redis: Redis) -> None:
+    await passes(RateLimiter(redis, HttpMetrics(), timeout_s=5), "203.0.113.1", "ann@example.com")
+    for key in redis_keys("try", "203.0.113.1", "ann@example.com"):
+        assert 0 < await redis.pttl(key) <= 20_000
+
+
+async def test_setting_overrides_a_limit_by_name(redis: Redis) -> None:
+    limits = RateLimiter(redis, HttpMetrics(), timeout_s=5, overrides={"try": (1, 60)})
+    assert [await passes(limits, "203.0.113.1") for _ in range(2)] == [True, False]
+
+
+async def test_script_is_loaded_again_after_a_flush(redis: Redis) -> None:
+    limits = RateLimiter(redis, HttpMetrics(), timeout_s=5)
+    assert await passes(limits, "203.0.113.1")
+    await redis.script_flush()
+    assert [await passes(limits, "203.0.113.1") for _ in range(3)] == [True, True, False]
+
+
+async def test_requests_pass_without_redis_and_it_is_logged_once_a_minute(own_valkey: Valkey) -> None:
+    client, metrics, now = redis_client(own_valkey.url, 0.2), HttpMetrics(), [1_000.0]
+    limits = RateLimiter(client, metrics, timeout_s=0.2, clock=lambda: now[0])
+    assert [await passes(limits, "203.0.113.1") for _ in range(4)][-1] is False
+    os.kill(own_valkey.process.pid, signal.SIGSTOP)
+    with structlog.testing.capture_logs() as lines:
+        async with asyncio.timeout(5):
+            assert await passes(limits, "203.0.113.1")  # waited for
+            assert await passes(limits, "203.0.113.1")  # not even asked
+            for later in (2, 30, 61, 90):
+                now[0] = 1_000.0 + later
+                assert await passes(limits, "203.0.113.1")
+    os.kill(own_valkey.process.pid, signal.SIGCONT)
+    assert [line["event"] for line in lines] == ["rate_limits.skipped", "rate_limits.skipped"]
+    assert b"vocalized_control_limits_away_total 6.0" in metrics.render()
+    now[0] += 10
+    assert not await passes(limits, "203.0.113.1")
+    own_valkey.process.kill()
+    own_valkey.process.wait()
+    assert await passes(limits, "203.0.113.1")
+    await client.aclose()
+
+
+async def test_the_api_works_without_redis(database_url: str, services_state: Path) -> None:
+    unreachable_url = f"unix://{services_state}/no-valkey.sock"
+    async with running_api(database_url, unreachable_url) as api:
+        ann = await api.sign_up()
+        assert (await ann.get("/auth/me")).status == 200
+        assert (await api.anonymous.get("/readyz")).body == {"status": "degraded", "database": "ok", "redis": "away"}
+        assert "limits_away_total 1.0" in (await api.anonymous.get("/metrics")).raw.decode()
+
+
+async def test_limited_request_is_429(database_url: str, valkey_url: str) -> None:
+    async with running_api(database_url, valkey_url, routes=ROUTES, limits={"guess": (2, 3_600)}) as api:
+        replies = [await api.anonymous.post("/try/guess", {"text": "a"}) for _ in range(3)]
+        assert [reply.status for reply in replies] == [204, 204, 429]
+        assert 0 < int(replies[2].headers["Retry-After"]) <= 1_800
+        assert replies[2].code == "too_many_requests"
+
+
+@given(st.text(max_size=80), st.ip_addresses())
+def test_keys_hold_no_account_and_share_one_hash_tag(account: str, address: object) -> None:
+    keys = redis_keys("login", str(address), account)
+    assert {key.partition("}")[0] for key in keys} == {"{limit:login"}
+    assert len(keys[1].rpartition(":")[2]) == 32
+    assert len(account) < 4 or account not in keys[1]
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("2001:db8:1:2:ffff::1", "2001:db8:1:2::"),
+        ("fe80::1%eth0", "fe80::"),
+        ("nonsense", "nonsense"),
+    ],
+)
+def test_ipv6_addresses_of_a_64_count_as_one(address: str, network: str) -> None:
+    assert address_network(address) == network

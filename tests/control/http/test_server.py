@@ -1,0 +1,127 @@
+"""The server's stop: running requests are answered, new ones are refused, and all waits are bounded."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+from aiohttp import ClientConnectionError, ClientConnectorError, ClientSession, web
+
+from control.http.server import ListenOptions, serve
+from vocalized.stack.ports import free_port
+
+LISTEN = ListenOptions("127.0.0.1", 0, keepalive_s=0.3, drain_s=5)
+
+
+Served = tuple[int, asyncio.Task[None], asyncio.Event]
+
+
+class SlowApp:
+    """An application whose response waits for the test."""
+
+    def __init__(self) -> None:
+        self.reached, self.released = asyncio.Event(), asyncio.Event()
+        self.app = web.Application()
+        self.app.router.add_get("/", self._respond)
+
+    async def _respond(self, request: web.Request) -> web.Response:
+        self.reached.set()
+        await self.released.wait()
+        return web.Response(text="done")
+
+
+@asynccontextmanager
+async def running_server(
+    app: web.Application, listen: ListenOptions = LISTEN
+) -> AsyncIterator[tuple[int, asyncio.Task[None], asyncio.Event]]:
+    listen, stop = replace(listen, port=free_port()), asyncio.Event()
+    task = asyncio.create_task(serve(app, listen, stop))
+    await until_open(listen.port)
+    yield listen.port, task, stop
+    stop.set()
+    await task
+
+
+async def until_open(port: int) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.01)
+            else:
+                writer.close()
+                await writer.wait_closed()
+                return
+
+
+async def get(port: int) -> str:
+    async with ClientSession() as session, session.get(f"http://127.0.0.1:{port}/") as response:
+        return await response.text()
+
+
+async def test_running_request_is_answered_and_new_ones_are_refused() -> None:
+    slow = SlowApp()
+    async with running_server(slow.app) as (port, task, stop):
+        running = asyncio.create_task(get(port))
+        await slow.reached.wait()
+        stop.set()
+        with pytest.raises(ClientConnectorError):
+            async with asyncio.timeout(20):
+                while True:
+                    async with ClientSession() as session, session.head(f"http://127.0.0.1:{port}/x"):
+                        pass
+        assert not task.done()
+        slow.released.set()
+        assert await running == "done"
+        async with asyncio.timeout(20):
+            await task
+
+
+async def test_drain_ends_after_its_timeout() -> None:
+    slow = SlowApp()
+    async with running_server(slow.app, replace(LISTEN, drain_s=0.2)) as (port, task, stop):
+        running = asyncio.create_task(get(port))
+        await slow.reached.wait()
+        stop.set()
+        async with asyncio.timeout(20):
+            await task
+        with pytest.raises(ClientConnectionError):
+            await running
+
+
+async def test_idle_connection_does_not_delay_the_stop() -> None:
+    slow = SlowApp()
+    slow.released.set()
+    async with running_server(slow.app, replace(LISTEN, keepalive_s=3_600)) as (port, task, stop):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await reader.readuntil(b"done")
+        stop.set()
+        async with asyncio.timeout(3):
+            await task
+        writer.close()
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: x\r\n"])
+async def test_incomplete_head_is_closed_after_the_keepalive_timeout(sent: bytes) -> None:
+    slow = SlowApp()
+    async with running_server(slow.app) as (port, _, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(sent)
+        async with asyncio.timeout(20):
+            assert await reader.read() == b""
+        writer.close()
+
+
+async def test_processes_share_a_port_only_if_configured() -> None:
+    shared = replace(LISTEN, port=free_port(), shared_port=True)
+    stop = asyncio.Event()
+    stop.set()
+    async with asyncio.TaskGroup() as group:
+        for _ in range(2):
+            group.create_task(serve(web.Application(), shared, stop))
+    async with running_server(web.Application()) as (port, _, _):
+        with pytest.raises(OSError):
+            await serve(web.Application(), replace(LISTEN, port=port), stop)

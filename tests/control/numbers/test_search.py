@@ -1,0 +1,59 @@
+"""Searches for numbers: equal ones share a request."""
+
+import asyncio
+
+import pytest
+
+from control.carriers.registry import Carriers
+from control.numbers.search import NumberSearch
+from shared.errors import Unavailable
+from tests.control.carriers.twilio_peer import BASE, TwilioPeer
+
+SEARCH = f"GET {BASE}/AvailablePhoneNumbers"
+
+
+async def test_equal_searches_share_one_request(carriers: Carriers, twilio_peer: TwilioPeer) -> None:
+    market = NumberSearch()
+    searches = [market.find_available(carriers.default, "US", "415", limit) for limit in (3, 5, 3)]
+    found = await asyncio.gather(*searches)
+    assert [len(offers) for offers in found] == [3, 5, 3]
+    assert len(twilio_peer.requests_to(SEARCH)) == 1
+    await market.find_available(carriers.default, "US", "", 3)
+    assert len(twilio_peer.requests_to(SEARCH)) == 2
+
+
+async def test_answer_is_cached_for_seconds(carriers: Carriers, twilio_peer: TwilioPeer) -> None:
+    market = NumberSearch(holds_s=0.0)
+    for _ in range(2):
+        await market.find_available(carriers.default, "US", "415", 3)
+    assert len(twilio_peer.requests_to(SEARCH)) == 2
+
+
+@pytest.mark.parametrize(("kind", "code"), [("503", "carrier_away"), ("refuse", "carrier_refused")])
+async def test_failures_are_not_cached(kind: str, code: str, carriers: Carriers, twilio_peer: TwilioPeer) -> None:
+    market = NumberSearch()
+    twilio_peer.fail(kind, times=3 if kind == "503" else 1)  # type: ignore[arg-type]
+    with pytest.raises(Unavailable) as caught:
+        await market.find_available(carriers.default, "US", "415", 3)
+    assert caught.value.code == code
+    assert await market.find_available(carriers.default, "US", "415", 3)
+
+
+async def test_cancelled_search_does_not_cancel_others(carriers: Carriers, twilio_peer: TwilioPeer) -> None:
+    market = NumberSearch()
+    impatient = asyncio.create_task(market.find_available(carriers.default, "US", "415", 3))
+    patient = asyncio.create_task(market.find_available(carriers.default, "US", "415", 3))
+    await asyncio.sleep(0)
+    impatient.cancel()
+    assert len(await patient) == 3
+    assert impatient.cancelled() and len(twilio_peer.requests_to(SEARCH)) == 1
+
+
+async def test_concurrent_searches_are_limited(carriers: Carriers, twilio_peer: TwilioPeer) -> None:
+    market = NumberSearch(at_once=2)
+    areas = ("415", "", "416")
+    results = await asyncio.gather(
+        *(market.find_available(carriers.default, "US", area, 3) for area in areas), return_exceptions=True
+    )
+    assert [getattr(result, "code", "") for result in results] == ["", "", "market_busy"]
+    assert await market.find_available(carriers.default, "US", "416", 3) == []

@@ -1,0 +1,272 @@
+"""Telnyx's calls: events are stored once, commands run after the commit, failed ones are retried."""
+
+import asyncio
+
+import pytest
+
+from control.webhooks.inbox.store import MAX_ATTEMPTS
+from control.webhooks.transactions import is_database_unavailable
+from shared.bus.tickets import Tickets
+from shared.ids import new_id
+from tests.control.webhooks.inbox.test_database_unavailable import database_unavailable
+from tests.control.webhooks.telnyx.steps import OVER, REFUSED, all_handled, any_failed, retry_after
+from tests.platform.webhooks import CALLER, NODE, WebhookPlatform, running_webhooks
+
+
+async def test_call_is_answered_then_streamed_to_media(platform: WebhookPlatform) -> None:
+    reply = await platform.ring_telnyx("v3:a1")
+    assert reply.status == 200
+    assert [(command.action, command.call) for command in platform.telnyx_api.carried_out] == [("answer", "v3:a1")]
+    row = await platform.call_row("v3:a1")
+    assert (row["carrier"], row["status"], row["caller_number"]) == ("telnyx", "ringing", CALLER)
+    await platform.post_telnyx("call.answered", "v3:a1", direction="incoming", path="/webhooks/calls/status")
+    command = platform.telnyx_api.carried_out[1]
+    assert (command.action, command.call) == ("streaming_start", "v3:a1")
+    url = command.body["stream_url"]
+    assert url.startswith(f"{NODE}/media/telnyx/")
+    plan = await Tickets(platform.redis, platform.sealer).claim(url.rpartition("/")[2], "telnyx", "v3:a1")
+    assert plan.call_id == str(row["id"])
+    row = await platform.call_row("v3:a1")
+    assert (row["status"], row["media_node"]) == ("in_progress", "m1")
+    assert all(event["handled_at"] for event in await platform.stored_events())
+
+
+async def test_concurrent_deliveries_of_an_event_are_one_call(platform: WebhookPlatform) -> None:
+    event_id = new_id()
+    replies = await asyncio.gather(*(platform.ring_telnyx("v3:a2", event_id=event_id) for _ in range(10)))
+    assert {reply.status for reply in replies} == {200}
+    assert platform.telnyx_api.actions == ["answer"]
+    await platform.call_row("v3:a2")
+    assert len(await platform.stored_events()) == 1
+
+
+async def test_every_address_takes_every_event(platform: WebhookPlatform) -> None:
+    for number, path in enumerate(("inbound", "status", "recording", "continue")):
+        await platform.ring_telnyx(f"v3:b{number}", path=f"/webhooks/calls/{path}")
+        await platform.post_telnyx(
+            "call.hangup", f"v3:b{number}", hangup_cause="originator_cancel", hangup_source="caller"
+        )
+    assert platform.telnyx_api.actions == ["answer"] * 4
+
+
+async def test_refused_calls_are_rejected_or_hear_why(platform: WebhookPlatform) -> None:
+    await platform.ring_telnyx("v3:a3", to="+14155559999")
+    assert (
+        platform.telnyx_api.carried_out[0].call,
+        platform.telnyx_api.carried_out[0].body["cause"],
+    ) == ("v3:a3", "CALL_REJECTED")
+    await platform.execute("UPDATE workspaces SET status = 'suspended' WHERE id = $1", platform.workspace_id)
+    await platform.ring_telnyx("v3:a4")
+    assert platform.telnyx_api.actions == ["reject", "answer"]
+    await platform.post_telnyx("call.answered", "v3:a4", direction="incoming")
+    command = platform.telnyx_api.carried_out[2]
+    assert (command.action, command.body["language"]) == ("speak", "en-US")
+    assert command.body["payload"].startswith("Sorry")
+    await platform.post_telnyx("call.speak.ended", "v3:a4")
+    assert (platform.telnyx_api.carried_out[3].action, platform.telnyx_api.carried_out[3].call) == (
+        "hangup",
+        "v3:a4",
+    )
+
+
+async def test_workspace_at_its_call_limit_is_busy(platform: WebhookPlatform) -> None:
+    for number in range(3):
+        await platform.ring_telnyx(f"v3:c{number}")
+    assert platform.telnyx_api.actions == ["answer", "answer", "reject"]
+    assert platform.telnyx_api.carried_out[2].body["cause"] == "USER_BUSY"
+    assert (await platform.call_row("v3:c2"))["status"] == "busy"
+
+
+async def test_lack_of_media_nodes_is_announced(platform: WebhookPlatform) -> None:
+    await platform.ring_telnyx("v3:a5")
+    await platform.remove_node("m1")
+    await platform.post_telnyx("call.answered", "v3:a5", direction="incoming")
+    assert platform.telnyx_api.actions == ["answer", "speak"]
+    assert "busy" in platform.telnyx_api.carried_out[1].body["payload"]
+    assert (await platform.call_row("v3:a5"))["status"] == "busy"
+
+
+async def test_failed_command_is_retried_with_its_id(platform: WebhookPlatform) -> None:
+    platform.telnyx_api.unavailable.add("answer")
+    assert (await platform.ring_telnyx("v3:a6")).status == 200
+    await platform.wait_until(lambda: any_failed(platform))
+    (event,) = await platform.stored_events()
+    assert (event["handled_at"], event["last_error"]) == (None, "CarrierUnavailable")
+    assert await retry_after(platform, 1) == 0
+    platform.telnyx_api.unavailable.clear()
+    assert await retry_after(platform) == 1
+    assert platform.telnyx_api.actions == ["answer"]
+    assert len({command.body["command_id"] for command in platform.telnyx_api.received}) == 1, (
+        "Telnyx must recognise the repeat"
+    )
+    (event,) = await platform.stored_events()
+    assert event["handled_at"] is not None
+    assert await retry_after(platform, 60) == 0
+
+
+async def test_failed_stream_start_is_retried(platform: WebhookPlatform) -> None:
+    await platform.ring_telnyx("v3:a7")
+    platform.telnyx_api.unavailable.add("streaming_start")
+    await platform.post_telnyx("call.answered", "v3:a7", direction="incoming")
+    await platform.wait_until(lambda: any_failed(platform))
+    platform.telnyx_api.unavailable.clear()
+    await platform.add_node()
+    assert await retry_after(platform) == 1
+    assert platform.telnyx_api.actions == ["answer", "streaming_start"]
+    assert (await platform.call_row("v3:a7"))["media_node"] == "m1"
+
+
+async def test_call_is_hung_up_when_the_retry_is_too_late(platform: WebhookPlatform) -> None:
+    platform.telnyx_api.unavailable.add("answer")
+    await platform.ring_telnyx("v3:a8")
+    await platform.wait_until(lambda: any_failed(platform))
+    platform.telnyx_api.unavailable.clear()
+    assert await retry_after(platform, 61) == 1
+    assert platform.telnyx_api.actions == ["hangup"]
+    assert await retry_after(platform, 3_600) == 0
+
+
+async def test_refused_command_is_not_retried(platform: WebhookPlatform) -> None:
+    for number, code in enumerate((OVER, REFUSED)):
+        platform.telnyx_api.refused["answer"] = code
+        await platform.ring_telnyx(f"v3:d{number}")
+    assert [event["last_error"] for event in await platform.stored_events()] == ["90018", "10015"]
+    assert await retry_after(platform) == 0
+
+
+async def test_refused_stream_is_announced(platform: WebhookPlatform) -> None:
+    await platform.ring_telnyx("v3:a9")
+    platform.telnyx_api.refused["streaming_start"] = REFUSED
+    await platform.post_telnyx("call.answered", "v3:a9", direction="incoming")
+    assert platform.telnyx_api.actions == ["answer", "speak"]
+    assert (await platform.call_row("v3:a9"))["status"] == "busy"
+    assert await retry_after(platform) == 0
+
+
+async def test_slow_command_does_not_delay_the_answer(database_url: str, valkey_url: str) -> None:
+    async with running_webhooks(database_url, valkey_url, inline_commands_s=0.1) as platform:
+        await platform.execute("DELETE FROM webhook_events")
+        platform.telnyx_api.blocked["answer"] = asyncio.Event()
+        assert (await platform.ring_telnyx("v3:a10")).status == 200
+        (event,) = await platform.stored_events()
+        assert event["handled_at"] is None
+        platform.telnyx_api.blocked["answer"].set()
+        await platform.wait_until(lambda: all_handled(platform))
+
+
+async def test_unanswered_command_leaves_the_event_open(database_url: str, valkey_url: str) -> None:
+    async with running_webhooks(database_url, valkey_url, commands_s=0.2) as platform:
+        await platform.execute("DELETE FROM webhook_events")
+        platform.telnyx_api.blocked["answer"] = asyncio.Event()
+        assert (await platform.ring_telnyx("v3:a15")).status == 200
+        (event,) = await platform.stored_events()
+        assert (event["handled_at"], event["last_error"]) == (None, "TimeoutError")
+
+
+async def test_event_is_closed_after_the_last_attempt(platform: WebhookPlatform) -> None:
+    platform.telnyx_api.unavailable |= {"answer", "hangup"}
+    await platform.ring_telnyx("v3:a11")
+    await platform.wait_until(lambda: any_failed(platform))
+    tried = [await retry_after(platform, 5 * 2**number + 60) for number in range(MAX_ATTEMPTS + 2)]
+    assert tried == [1] * MAX_ATTEMPTS + [0, 0]
+    (event,) = await platform.stored_events()
+    assert (event["attempts"], event["last_error"]) == (MAX_ATTEMPTS, "CarrierUnavailable")
+    assert event["handled_at"] is not None
+
+
+async def test_two_workers_retry_an_event_once(platform: WebhookPlatform) -> None:
+    platform.telnyx_api.unavailable.add("answer")
+    await platform.ring_telnyx("v3:a12")
+    await platform.wait_until(lambda: any_failed(platform))
+    platform.telnyx_api.unavailable.clear()
+    platform.telnyx_api.received.clear()
+    assert sorted(await asyncio.gather(retry_after(platform), retry_after(platform))) == [0, 1]
+    assert len(platform.telnyx_api.received) == 1
+
+
+async def start_blocked_retries(platform: WebhookPlatform, name: str) -> tuple[asyncio.Task[int], asyncio.Event]:
+    """Starts the retry of 25 failed hang-ups; ten are under way and wait for the returned event."""
+    platform.telnyx_api.unavailable.add("hangup")
+    for number in range(25):
+        await platform.post_telnyx("call.speak.ended", f"{name}{number}")
+    await platform.wait_until(lambda: any_failed(platform))
+    platform.telnyx_api.unavailable.clear()
+    platform.telnyx_api.received.clear()
+    unblock = platform.telnyx_api.blocked["hangup"] = asyncio.Event()
+    retrying = asyncio.create_task(retry_after(platform))
+    await platform.wait_until(lambda: len(platform.telnyx_api.received) == 10)
+    return retrying, unblock
+
+
+async def test_ten_events_are_retried_at_once(platform: WebhookPlatform) -> None:
+    """One after another, retries against a silent Telnyx would take minutes."""
+    retrying, unblock = await start_blocked_retries(platform, "v3:h")
+    unblock.set()
+    assert await retrying == 25
+    assert (platform.telnyx_api.most_at_once, len(platform.telnyx_api.carried_out)) == (10, 25)
+    assert await all_handled(platform)
+
+
+async def test_events_of_a_call_are_retried_in_order(platform: WebhookPlatform) -> None:
+    """The ringing is stored before the end, although events of several calls are retried at once."""
+    await platform.execute("UPDATE tiers SET max_concurrent_calls = 100")
+    await platform.execute("ALTER TABLE calls RENAME TO calls_gone")
+    try:
+        for number in range(8):
+            await platform.ring_telnyx(f"v3:o{number}")
+            await platform.post_telnyx("call.hangup", f"v3:o{number}", hangup_cause="originator_cancel")
+    finally:
+        await platform.execute("ALTER TABLE calls_gone RENAME TO calls")
+    assert await retry_after(platform) == 16
+    for number in range(8):
+        assert (await platform.call_row(f"v3:o{number}"))["status"] == "canceled"
+
+
+async def test_retry_stops_when_the_database_is_lost(platform: WebhookPlatform) -> None:
+    retrying, unblock = await start_blocked_retries(platform, "v3:i")
+    async with database_unavailable(platform):
+        unblock.set()
+        with pytest.raises(Exception) as raised:
+            await retrying
+        assert is_database_unavailable(raised.value)
+    assert len(platform.telnyx_api.received) == 10
+    assert await retry_after(platform, 60) == 25
+    assert await all_handled(platform)
+
+
+async def test_internal_error_leaves_the_event_open(platform: WebhookPlatform) -> None:
+    await platform.execute("ALTER TABLE calls RENAME TO calls_gone")
+    try:
+        assert (await platform.ring_telnyx("v3:a13")).status == 200
+        # The URL of a recording is not stored, so the event has to come again.
+        assert (await platform.post_telnyx("call.recording.saved", "v3:a13")).status == 200
+        refused = await platform.post_telnyx(
+            "call.recording.saved", "v3:a13", recording_urls={"wav": "https://s3/x?signature=1"}
+        )
+        assert refused.status == 503
+    finally:
+        await platform.execute("ALTER TABLE calls_gone RENAME TO calls")
+    assert platform.telnyx_api.carried_out == []
+    assert await retry_after(platform) == 1
+    assert platform.telnyx_api.actions == ["answer"]
+    await platform.call_row("v3:a13")
+
+
+async def test_telnyx_gets_503_without_the_database(platform: WebhookPlatform) -> None:
+    event_id = new_id()
+    async with platform.pool.transaction() as db:
+        await db.execute("SET LOCAL lock_timeout = '100ms'")
+        await db.execute("LOCK TABLE webhook_events IN ACCESS EXCLUSIVE MODE")
+        waiting = asyncio.create_task(platform.ring_telnyx("v3:a14", event_id=event_id))
+        await platform.wait_until(lambda: _has_waiter(platform))
+        await platform.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid <> "
+            "pg_backend_pid()"
+        )
+        assert (await waiting).status == 503
+    assert (await platform.ring_telnyx("v3:a14", event_id=event_id)).status == 200
+    assert platform.telnyx_api.actions == ["answer"]
+
+
+async def _has_waiter(platform: WebhookPlatform) -> bool:
+    return bool(await platform.owner.fetchval("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))

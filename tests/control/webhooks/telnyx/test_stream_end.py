@@ -1,0 +1,128 @@
+"""Telnyx's calls after a media stream: hung up, transferred or resumed."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from control.webhooks.duties import retry_open_webhooks
+from control.webhooks.metrics import WebhookMetrics
+from shared.bus.checkpoints import Checkpoints, StreamOutcome
+from shared.bus.live import LiveCall, LiveCalls
+from shared.bus.tickets import Tickets
+from tests.control.webhooks.telnyx.steps import HUMAN, SPARE, all_handled, answer_telnyx_call, any_failed, retry_after
+from tests.platform.webhooks import NODE, WebhookPlatform, client_state
+
+
+async def test_ended_conversation_hangs_up(platform: WebhookPlatform) -> None:
+    await answer_telnyx_call(platform, "v3:e1")
+    call_id = (await platform.call_row("v3:e1"))["id"]
+    await checkpoints(platform).put_outcome(str(call_id), StreamOutcome(0))
+    await platform.post_telnyx("streaming.stopped", "v3:e1")
+    assert [(command.action, command.call) for command in platform.telnyx_api.carried_out] == [("hangup", "v3:e1")]
+
+
+async def test_ended_call_is_hung_up(platform: WebhookPlatform) -> None:
+    await answer_telnyx_call(platform, "v3:e2")
+    await platform.execute("UPDATE calls SET status = 'completed', ended_at = now() WHERE carrier_call_id = 'v3:e2'")
+    await platform.post_telnyx("streaming.stopped", "v3:e2")
+    assert [(command.action, command.call) for command in platform.telnyx_api.carried_out] == [("hangup", "v3:e2")]
+
+
+async def test_transfer_and_its_failure(platform: WebhookPlatform) -> None:
+    await answer_telnyx_call(platform, "v3:e3")
+    call_id = (await platform.call_row("v3:e3"))["id"]
+    await checkpoints(platform).put_outcome(str(call_id), StreamOutcome(0, HUMAN))
+    await platform.execute("UPDATE calls SET status = 'completed', ended_at = now() WHERE carrier_call_id = 'v3:e3'")
+    await platform.post_telnyx("streaming.stopped", "v3:e3")
+    command = platform.telnyx_api.carried_out[0]
+    assert (command.action, command.call) == ("transfer", "v3:e3")
+    assert (command.body["to"], command.body["from"]) == (HUMAN, platform.telnyx_number)
+    assert command.body["time_limit_secs"] == 3_600
+    # The other leg is no call of ours; when nobody answers it, the caller hears so.
+    leg: dict[str, Any] = {"client_state": command.body["target_leg_client_state"], "direction": "outgoing"}
+    await platform.post_telnyx("call.initiated", "v3:leg", **leg)
+    await platform.post_telnyx("call.hangup", "v3:leg", hangup_cause="timeout", **leg)
+    assert platform.telnyx_api.actions == ["transfer", "speak"]
+    assert platform.telnyx_api.carried_out[1].call == "v3:e3"
+    await platform.post_telnyx("call.speak.ended", "v3:e3")
+    assert (platform.telnyx_api.carried_out[2].action, platform.telnyx_api.carried_out[2].call) == (
+        "hangup",
+        "v3:e3",
+    )
+
+
+async def test_answered_transfer_needs_no_command(platform: WebhookPlatform) -> None:
+    leg: dict[str, Any] = {"client_state": client_state("transfer:v3:e4"), "direction": "outgoing"}
+    await platform.post_telnyx("call.answered", "v3:leg2", **leg)
+    await platform.post_telnyx("call.hangup", "v3:leg2", hangup_cause="normal_clearing", **leg)
+    assert platform.telnyx_api.carried_out == []
+
+
+@pytest.mark.parametrize("kind", ["streaming.stopped", "streaming.failed"])
+async def test_lost_call_is_resumed_at_another_node(platform: WebhookPlatform, kind: str) -> None:
+    call = f"v3:{kind}"
+    await answer_telnyx_call(platform, call)
+    await platform.remove_node("m1")
+    await platform.add_node("m2", url=SPARE)
+    await platform.post_telnyx(kind, call, failure_reason="connection_lost")
+    command = platform.telnyx_api.carried_out[0]
+    url = command.body["stream_url"]
+    assert (command.action, url.rpartition("/")[0]) == ("streaming_start", f"{SPARE}/media/telnyx")
+    plan = await Tickets(platform.redis, platform.sealer).claim(url.rpartition("/")[2], "telnyx", call)
+    assert (plan.leg, plan.resume is not None) == (1, True)
+    assert (await platform.call_row(call))["media_node"] == "m2"
+
+
+async def test_failed_and_stopped_are_one_end_of_a_stream(platform: WebhookPlatform) -> None:
+    await answer_telnyx_call(platform, "v3:e6")
+    url = f"{NODE}/media/telnyx/secret-4711"
+    await asyncio.gather(
+        platform.post_telnyx("streaming.failed", "v3:e6", stream_params={"stream_url": url}),
+        platform.post_telnyx("streaming.stopped", "v3:e6", stream_url=url),
+    )
+    assert platform.telnyx_api.actions == ["streaming_start"]
+    await platform.post_telnyx("streaming.stopped", "v3:e6", stream_url=f"{NODE}/media/telnyx/another")
+    assert platform.telnyx_api.actions == ["streaming_start"] * 2
+    assert "secret" not in str(await platform.stored_events())
+    assert platform.metric("vocalized_control_webhook_resumed_total", carrier="telnyx") == 2
+
+
+async def test_resumption_by_a_retry_is_counted(platform: WebhookPlatform) -> None:
+    await answer_telnyx_call(platform, "v3:e8")
+    platform.telnyx_api.unavailable.add("streaming_start")
+    await platform.post_telnyx("streaming.stopped", "v3:e8")
+    await platform.wait_until(lambda: any_failed(platform))
+    platform.telnyx_api.unavailable.clear()
+    registry = CollectorRegistry()
+    now = platform.clock() + timedelta(seconds=6)
+    assert await retry_open_webhooks(platform.pool, platform.services, now, 50, WebhookMetrics(registry)) == 1
+    assert registry.get_sample_value("vocalized_control_webhook_resumed_total", {"carrier": "telnyx"}) == 1
+
+
+async def test_late_retry_does_not_hang_up_a_live_call(platform: WebhookPlatform) -> None:
+    await answer_telnyx_call(platform, "v3:e7")
+    platform.telnyx_api.unavailable.add("streaming_start")
+    await platform.post_telnyx("streaming.stopped", "v3:e7")
+    await platform.wait_until(lambda: any_failed(platform))
+    row = await platform.call_row("v3:e7")
+    live = LiveCall(str(row["id"]), "m1", 1)
+    await LiveCalls(platform.redis).refresh([live])
+    assert await retry_after(platform, 61) == 1
+    assert platform.telnyx_api.actions == []
+    assert await all_handled(platform)
+
+
+async def test_lost_call_without_a_node_is_refused_by_voice(platform: WebhookPlatform) -> None:
+    await answer_telnyx_call(platform, "v3:e5")
+    await platform.remove_node("m1")
+    await platform.post_telnyx("streaming.failed", "v3:e5")
+    assert platform.telnyx_api.actions == ["speak"]
+    row = await platform.call_row("v3:e5")
+    assert (row["status"], row["end_reason"], row["end_detail"]) == ("failed", "media_lost", "all_busy")
+
+
+def checkpoints(platform: WebhookPlatform) -> Checkpoints:
+    return Checkpoints(platform.redis, platform.sealer)

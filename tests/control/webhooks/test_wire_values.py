@@ -1,0 +1,115 @@
+"""Parsers and TwiML for any input: what is written is well formed, what is read is parsed or refused."""
+
+import json
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from control.calls.announcements import transfer_failed_text
+from control.webhooks.locales import locale
+from control.webhooks.telnyx import event as telnyx_event
+from control.webhooks.twilio import form as twilio_form
+from control.webhooks.twilio import twiml
+from shared.errors import Malformed
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+NAMES = sorted(twilio_form.STORED_FIELDS | {"CallToken"})
+LEAVES = st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.text(), max_size=2)
+PAYLOADS = st.dictionaries(st.sampled_from(sorted(telnyx_event.STORED_FIELDS | {"recording_urls"})), LEAVES)
+
+
+@given(st.text(), st.text(), st.text())
+def test_twiml_is_well_formed_for_any_text(first: str, second: str, third: str) -> None:
+    for text in (
+        twiml.connect(first, second, third),
+        twiml.say_and_hang_up(first, second),
+        twiml.dial(first, second, third, 60),
+    ):
+        ElementTree.fromstring(text)
+
+
+@given(st.text(alphabet=st.characters(min_codepoint=32, blacklist_categories=("Cs", "Cn"))))
+def test_spoken_text_is_preserved(text: str) -> None:
+    spoken = ElementTree.fromstring(twiml.say_and_hang_up(text, "en-US")).findtext("Say") or ""
+    assert spoken == "".join(sign for sign in text if sign not in "\ufffe\uffff")[:3_000]
+
+
+def test_values_cannot_add_elements() -> None:
+    root = ElementTree.fromstring(twiml.dial('+1"/><Say>x</Say>', '"><Hangup/>', "a&b", 60))
+    assert [element.tag for element in root.iter()] == ["Response", "Dial", "Number"]
+    root = ElementTree.fromstring(twiml.connect("wss://a/?x=1&y=\"'<", '"/><Stream url="wss://evil"/>', "<"))
+    assert [element.tag for element in root.iter()] == ["Response", "Connect", "Stream", "Parameter"]
+
+
+@pytest.mark.parametrize(
+    ("language", "spoken"),
+    [
+        ("en", "en-US"), ("en-GB", "en-GB"), ("de_AT", "de-AT"), ("DE", "de-DE"), ("xx", "en-US"), ("", "en-US"),
+        ("zh-Hans", "zh-CN"), ('"><x', "en-US"), ("es-419", "es-ES"),
+    ],
+)  # fmt: skip
+def test_locales(language: str, spoken: str) -> None:
+    assert locale(language) == spoken
+
+
+def test_failed_transfer_is_announced_in_the_callers_language() -> None:
+    assert transfer_failed_text("de-AT").startswith("Leider")
+    assert transfer_failed_text("xx").startswith("Sorry")
+
+
+@given(st.binary(max_size=200), st.text(max_size=10))
+def test_any_bytes_are_parsed_or_malformed(body: bytes, call: str) -> None:
+    with suppress(Malformed):
+        telnyx_event.parse_event(body, call, NOW)
+
+
+@given(PAYLOADS, st.sampled_from(sorted(telnyx_event.HANDLED_TYPES)), st.text(max_size=10))
+def test_any_payload_survives_storage(payload: dict[str, Any], kind: str, call: str) -> None:
+    data = {"id": "e1", "event_type": kind, "occurred_at": "2026-11-25T11:59:59.5Z", "payload": payload}
+    event = telnyx_event.parse_event(json.dumps({"data": data}).encode(), call, NOW)
+    assert event.occurred_at == NOW - timedelta(milliseconds=500)
+    telnyx_event.hangup_status(event)
+    telnyx_event.machine_status(event)
+    telnyx_event.recording(event, "v3:1")
+    telnyx_event.incoming_call(event)
+    stored = telnyx_event.to_stored_event(event)
+    assert "\0" not in json.dumps(stored.payload, ensure_ascii=False)
+    restored = telnyx_event.from_stored_payload(stored.payload, NOW)
+    assert (restored.id, restored.type, restored.occurred_at, restored.call_id) == (
+        event.id,
+        event.type,
+        event.occurred_at,
+        event.call_id,
+    )
+    assert restored.command_id("answer") == event.command_id("answer") != event.command_id("stream")
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), st.text()), st.dictionaries(st.sampled_from(["call", "leg"]), st.text()))
+def test_any_form_survives_storage(fields: dict[str, str], query: dict[str, str]) -> None:
+    form = twilio_form.parse_form(fields, query)
+    twilio_form.call_status(form, NOW)
+    twilio_form.machine_status(form, NOW)
+    twilio_form.recording(form)
+    for kind in ("inbound", "answered", "continue", "status", "amd", "recording"):
+        stored = twilio_form.to_stored_event(kind, form)
+        assert "CallToken" not in stored.payload["form"]
+        assert "\0" not in json.dumps(stored.payload, ensure_ascii=False) + stored.event_id
+        assert twilio_form.from_stored_payload(stored.payload) == form if form.language == "en" else True
+
+
+@pytest.mark.parametrize(
+    ("stamp", "seconds"),
+    [
+        ("Wed, 25 Nov 2026 11:59:30 +0000", -30), ("Wed, 25 Nov 2026 12:00:30 +0000", 0),
+        ("Wed, 18 Nov 2026 12:00:00 +0000", 0), ("", 0), ("soon", 0),
+    ],
+)  # fmt: skip
+def test_implausible_timestamps_are_replaced(stamp: str, seconds: int) -> None:
+    """Times in the future or more than a day off are replaced by the present."""
+    form = twilio_form.parse_form({"CallSid": "CA1", "Timestamp": stamp}, {})
+    assert twilio_form.call_status(form, NOW).at == NOW + timedelta(seconds=seconds)

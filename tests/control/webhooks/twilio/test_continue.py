@@ -1,0 +1,213 @@
+"""After a media stream at Twilio: hang up, transfer, or resume at another node."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from control.calls.model import CarrierStatus
+from control.db.scope import enter_platform
+from shared.bus.checkpoints import Checkpoint, Checkpoints, StreamOutcome
+from shared.bus.live import LiveCall, LiveCalls
+from shared.bus.tickets import Tickets
+from shared.events import CallUsage
+from shared.plan import HeardMessage
+from tests.platform.webhook_reply import WebhookReply
+from tests.platform.webhooks import CALLER, NODE, WebhookPlatform
+
+SPARE = "wss://media-2.example.com"
+HUMAN = "+14155557777"
+
+
+async def start_call(platform: WebhookPlatform, sid: str) -> tuple[str, UUID]:
+    """Connects a call to node m1; returns the path of its <Connect action> and the call's id."""
+    reply = await platform.ring_twilio(sid)
+    call_id = (await platform.call_row(sid))["id"]
+
+    async def has_node() -> bool:
+        return bool((await platform.call_row(sid))["media_node"])
+
+    await platform.wait_until(has_node)
+    return reply.action, call_id
+
+
+async def ask_continue(platform: WebhookPlatform, action: str, sid: str, **fields: str) -> WebhookReply:
+    """Sends the request of <Connect action>."""
+    return await platform.post_twilio(
+        action, {"CallSid": sid, "CallStatus": "in-progress", "Direction": "inbound"} | fields
+    )
+
+
+def checkpoints(platform: WebhookPlatform) -> Checkpoints:
+    """The checkpoints that media writes."""
+    return Checkpoints(platform.redis, platform.sealer)
+
+
+async def test_ended_conversation_hangs_up(platform: WebhookPlatform) -> None:
+    action, call_id = await start_call(platform, "CB1")
+    await checkpoints(platform).put_outcome(str(call_id), StreamOutcome(0))
+    assert (await ask_continue(platform, action, "CB1")).verbs == ["Hangup"]
+
+
+async def test_transfer_dials_and_announces_that_nobody_answered(platform: WebhookPlatform) -> None:
+    action, call_id = await start_call(platform, "CB2")
+    await checkpoints(platform).put_outcome(str(call_id), StreamOutcome(0, HUMAN))
+    reply = await ask_continue(platform, action, "CB2")
+    assert reply.verbs == ["Dial"]
+    dial = reply.xml[0]
+    assert (dial.findtext("Number"), dial.attrib["callerId"]) == (HUMAN, CALLER)
+    assert dial.attrib["timeLimit"] == "3600"
+    next_action = dial.attrib["action"].removeprefix("https://hooks.example.com")
+    assert (await ask_continue(platform, next_action, "CB2", DialCallStatus="completed")).verbs == ["Hangup"]
+    failed = await ask_continue(platform, next_action, "CB2", DialCallStatus="no-answer")
+    assert failed.verbs == ["Say", "Hangup"]
+
+    async def is_stored() -> bool:
+        return any(event["event_id"] == "CB2:continue:0:dialled" for event in await platform.stored_events())
+
+    await platform.wait_until(is_stored)
+
+
+@pytest.mark.parametrize("hidden", ["anonymous", "+266696687", "+7378742833", "sip:ann@example.com"])
+async def test_transfer_shows_our_number_for_a_withheld_caller(platform: WebhookPlatform, hidden: str) -> None:
+    sid = f"CB3-{hidden}"
+    reply = await platform.ring_twilio(sid, From=hidden)
+    call_id = (await platform.call_row(sid))["id"]
+    await checkpoints(platform).put_outcome(str(call_id), StreamOutcome(0, HUMAN))
+    dial = (await ask_continue(platform, reply.action, sid, From=hidden)).xml[0]
+    assert dial.attrib["callerId"] == platform.number
+
+
+async def test_transfer_is_dialled_after_the_end_was_stored(
+    platform: WebhookPlatform,
+) -> None:
+    action, call_id = await start_call(platform, "CB4")
+    await checkpoints(platform).put_outcome(str(call_id), StreamOutcome(0, HUMAN))
+    await platform.execute(
+        "UPDATE calls SET status = 'completed', end_reason = 'transferred', ended_at = now() WHERE id = $1", call_id
+    )
+    assert (await ask_continue(platform, action, "CB4")).verbs == ["Dial"]
+    await platform.execute("UPDATE calls SET ended_at = now() - interval '1 hour' WHERE id = $1", call_id)
+    assert (await ask_continue(platform, action, "CB4")).verbs == ["Dial"]
+
+
+async def test_lost_call_is_resumed_at_another_node(platform: WebhookPlatform) -> None:
+    action, call_id = await start_call(platform, "CB5")
+    messages = [HeardMessage("assistant", "Hello."), HeardMessage("user", "I need a dentist.")]
+    await checkpoints(platform).put(
+        Checkpoint(
+            call_id=str(call_id),
+            node_id="m1",
+            leg=0,
+            messages=messages,
+            turn=1,
+            usage=CallUsage(),
+            began_ms=1_000,
+            at_ms=2_000,
+        )
+    )
+    await platform.remove_node("m1")
+    await platform.add_node("m2", url=SPARE)
+    reply = await ask_continue(platform, action, "CB5")
+    assert reply.stream == f"{SPARE}/media/twilio"
+    assert "&leg=1&" in reply.action
+    plan = await Tickets(platform.redis, platform.sealer).claim(reply.ticket, "twilio", "CB5")
+    assert plan.leg == 1
+    assert plan.resume is not None and plan.resume.messages == messages
+    assert "cut off" in plan.agent.greeting
+
+
+async def test_lost_call_returns_to_its_node_without_another(platform: WebhookPlatform) -> None:
+    action, _ = await start_call(platform, "CB6")
+    reply = await ask_continue(platform, action, "CB6")
+    assert reply.stream == f"{NODE}/media/twilio"
+
+
+async def test_another_node_is_preferred_to_the_one_that_lost_the_call(platform: WebhookPlatform) -> None:
+    action, _ = await start_call(platform, "CB7")
+    await platform.add_node("m1", calls=0)
+    await platform.add_node("m2", url=SPARE, calls=50)
+    assert (await ask_continue(platform, action, "CB7")).stream == f"{SPARE}/media/twilio"
+
+
+async def test_lost_call_without_a_node_is_refused_by_voice(platform: WebhookPlatform) -> None:
+    action, _ = await start_call(platform, "CB8")
+    await platform.remove_node("m1")
+    reply = await ask_continue(platform, action, "CB8")
+    assert reply.verbs == ["Say", "Hangup"]
+
+    async def closed() -> bool:
+        return (await platform.call_row("CB8"))["status"] in ("busy", "failed", "completed")
+
+    await platform.wait_until(closed)
+
+
+async def test_answered_call_without_a_node_is_stored_as_media_lost(platform: WebhookPlatform) -> None:
+    action, call_id = await start_call(platform, "CB13")
+    await platform.execute("UPDATE calls SET status = 'in_progress', answered_at = now() WHERE id = $1", call_id)
+    await platform.remove_node("m1")
+    assert (await ask_continue(platform, action, "CB13")).verbs == ["Say", "Hangup"]
+
+    async def closed() -> Any:
+        row = await platform.call_row("CB13")
+        return row if row["ended_at"] else None
+
+    row = await platform.wait_until(closed)
+    assert (row["status"], row["end_reason"], row["end_detail"]) == ("failed", "media_lost", "all_busy")
+
+
+@pytest.mark.parametrize("source", ["live", "checkpoint"])
+async def test_lost_node_is_the_one_that_reported_the_call(platform: WebhookPlatform, source: str) -> None:
+    """Nodes of one machine share an address, so the socket may have come to another node, which media reports."""
+    sid = f"CB14-{source}"
+    action, call_id = await start_call(platform, sid)
+    await platform.add_node("m2", url=SPARE)
+    if source == "live":
+        await LiveCalls(platform.redis).refresh([LiveCall(str(call_id), "m2", 0)])
+    else:
+        await checkpoints(platform).put(
+            Checkpoint(
+                call_id=str(call_id),
+                node_id="m2",
+                leg=0,
+                messages=[],
+                turn=0,
+                usage=CallUsage(),
+                began_ms=1_000,
+                at_ms=2_000,
+            )
+        )
+    await platform.add_node("m1", calls=50)
+    assert (await ask_continue(platform, action, sid)).stream == f"{NODE}/media/twilio"
+
+
+async def test_number_of_resumptions_is_limited(platform: WebhookPlatform) -> None:
+    action, _ = await start_call(platform, "CB9")
+    verbs = []
+    for _ in range(6):
+        reply = await ask_continue(platform, action, "CB9")
+        verbs.append(reply.verbs[0])
+        if reply.verbs == ["Connect"]:
+            action = reply.action
+    assert verbs == ["Connect"] * 5 + ["Say"]
+
+
+async def test_ended_call_is_not_resumed(platform: WebhookPlatform) -> None:
+    action, _ = await start_call(platform, "CB10")
+    reply = await ask_continue(platform, action, "CB10", CallStatus="completed", CallDuration="7")
+    assert reply.verbs == ["Hangup"]
+    row = await platform.call_row("CB10")
+    assert (row["status"], row["duration_seconds"]) == ("completed", 7)
+
+
+async def test_unknown_call_is_hung_up(platform: WebhookPlatform) -> None:
+    assert (await ask_continue(platform, "/webhooks/calls/continue", "CB11")).verbs == ["Hangup"]
+
+
+async def test_call_ended_by_the_carrier_is_not_resumed(platform: WebhookPlatform) -> None:
+    action, call_id = await start_call(platform, "CB12")
+    async with platform.pool.transaction() as db:
+        await enter_platform(db)
+        ended = CarrierStatus("twilio", "CB12", "completed", platform.clock(), call_id=call_id)
+        await platform.services.calls.apply_carrier_status(db, ended)
+    assert (await ask_continue(platform, action, "CB12")).verbs == ["Hangup"]
