@@ -1,4 +1,4 @@
-# Every target sets up what it needs; `make help` lists them.
+# Every target creates .venv if it is missing; `make help` lists the targets.
 .DEFAULT_GOAL := help
 .PHONY: setup demo test check format bench rehearse seed-load lock schema help
 
@@ -23,7 +23,7 @@ check: $(STAMP) ## format, lint, types, import contracts
 	$(PY) -m mypy
 	.venv/bin/lint-imports
 
-format: $(STAMP) ## put the code into its standard form
+format: $(STAMP) ## format the code
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
@@ -34,13 +34,13 @@ bench: $(STAMP) ## load benchmarks against pipecat and FastAPI; writes docs/perf
 rehearse: $(STAMP) ## 200 calls through the whole stack, then outages and a killed node; writes docs/stack.md
 	$(PY) -m vocalized.rehearse
 
-seed-load: $(STAMP) ## 1,000 workspaces and 1,000,000 calls in a database; the time of every list and overview
+seed-load: $(STAMP) ## 1,000 workspaces and 1,000,000 calls in a database; measures every list and overview
 	$(PY) -m vocalized seed-load
 
-lock: $(STAMP) ## write requirements/*.txt anew from pyproject.toml
+lock: $(STAMP) ## write requirements/*.txt from pyproject.toml
 	@tools/lock.sh
 
-schema: $(STAMP) ## write control/db/schema.sql anew from the migrations
+schema: $(STAMP) ## write control/db/schema.sql from the migrations
 	$(PY) -m vocalized.services.schema
 
 help: ## this list

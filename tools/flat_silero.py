@@ -1,4 +1,4 @@
-"""Writes media/turn/data/silero_8k.onnx: Silero's voice detector for 8 kHz as a handful of matrix products.
+"""Writes media/turn/data/silero_8k.onnx: Silero's voice detector for 8 kHz as a few matrix products.
 
 The file that Silero publishes (it comes with pipecat) holds the networks of two sample rates in branches, slices its
 weights anew in every run and convolves over four frames at a time. Here the branch is taken, and each convolution over
@@ -26,7 +26,7 @@ STATE = 128
 
 
 def weights():
-    """Those of the 8 kHz branch, by their names."""
+    """The weights of the 8 kHz branch, by name."""
     (choice,) = (node for node in onnx.load(SOURCE).graph.node if node.op_type == "If")
     (branch,) = (attribute.g for attribute in choice.attribute if attribute.name == "else_branch")
     constants = (node for node in branch.node if node.op_type == "Constant")
@@ -48,8 +48,7 @@ def spectrum(basis):
 
 
 def convolution(kernel, frames, stride):
-    """A convolution of three taps over so few frames, padded by one at each end, as one matrix; and how many frames
-    come out."""
+    """A convolution of three taps, padded by one frame at each end, as one matrix; and the number of output frames."""
     channels_out, channels_in, taps = kernel.shape
     out = (frames - 1) // stride + 1
     dense = np.zeros((frames, channels_in, out, channels_out), np.float32)
@@ -80,7 +79,7 @@ class Graph:
 
 
 def encoder(graph, known):
-    """From samples to the features of the window."""
+    """The layers from samples to the features of the window."""
     waves = graph.constant("spectrum", spectrum(known["stft.forward_basis_buffer"]))
     parts = graph.add("MatMul", ["input", waves], "parts")
     half = graph.constant("half", np.array([FRAMES * BINS] * 2))
@@ -98,7 +97,7 @@ def encoder(graph, known):
 
 
 def memory(graph, known, features):
-    """One step of the LSTM: the new state, and what it gives out."""
+    """One step of the LSTM: the new state and the output."""
     axis, single = graph.constant("axis", np.array([0])), graph.constant("single", np.array([1, 1]))
     graph.add("Split", ["state", single], "h.in", "c.in", axis=0)
     graph.add("Squeeze", ["h.in", axis], "h.old")
@@ -122,7 +121,7 @@ def memory(graph, known, features):
 
 
 def main():
-    """Builds and checks."""
+    """Builds the model and checks it against Silero's."""
     known, graph = weights(), Graph()
     given = graph.add("Relu", [memory(graph, known, encoder(graph, known))], "given")
     last = known["decoder.decoder.2.weight"].reshape(1, STATE).T

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Resolves pyproject.toml once for all supported Pythons and writes one hashed requirement file per group.
-# uv.lock is thrown away: it records download hosts, the requirement files record only versions and hashes.
+# uv.lock is deleted, because it records download hosts; the requirement files hold only versions and hashes.
 set -eu
 cd "$(dirname "$0")/.."
 trap 'rm -f uv.lock' EXIT

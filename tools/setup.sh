@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes .venv and installs a locked set into it: `setup.sh [SET]`, SET being a file of requirements/ (default: dev).
+# Creates .venv and installs a locked set of packages: `setup.sh [SET]`, SET being a file of requirements/ (default: dev).
 set -eu
 cd "$(dirname "$0")/.."
 set_name=${1:-dev}
@@ -19,7 +19,7 @@ if [ ! -x .venv/bin/python ]; then
     python=$(find_python)
     echo "setup: making .venv with $("$python" --version)"
     if ! "$python" -m venv .venv 2>/dev/null; then
-        # Debian's python3 comes without ensurepip: an environment without pip, filled by the pip outside it.
+        # Debian's python3 has no ensurepip: create the environment without pip and use the pip outside it.
         rm -rf .venv
         "$python" -m venv --without-pip .venv
         "$python" -m pip --python .venv/bin/python install -q pip || {
@@ -31,7 +31,7 @@ if [ ! -x .venv/bin/python ]; then
 fi
 
 echo "setup: installing requirements/$set_name.txt"
-# uv is several times faster; where it cannot be had or fails, pip does the same from the same hashes.
+# uv is several times faster; if it is missing or fails, pip installs from the same hashes.
 if .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements/installer.txt &&
     .venv/bin/python -m uv pip install -q --compile-bytecode --python .venv/bin/python --no-deps --require-hashes -r "requirements/$set_name.txt"; then
     exit 0

@@ -1,1 +1,1 @@
-"""The front door: place calls, see a demonstration, measure, and find out what is missing on this machine."""
+"""The command line of the platform: run it, call it, demonstrate it, measure it, and check this machine."""

@@ -1,9 +1,9 @@
-"""Runs the front door: python -m vocalized."""
+"""The command line: python -m vocalized."""
 
 import sys
 
 try:
-    from vocalized.cli import app
+    from vocalized.commands.cli import app
 except ModuleNotFoundError as error:
     sys.exit(f"vocalized: the package `{error.name}` is not installed: run `make setup`, then use .venv/bin/python")
 

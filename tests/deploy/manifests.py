@@ -1,4 +1,4 @@
-"""YAML as data, and which settings the programs know."""
+"""Reads the YAML manifests, and the settings that the programs read."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from config.settings import PREFIX, ControlSettings, MediaSettings
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
-# What object storage reads by itself.
+# Read by the object storage library itself.
 _STORAGE_KEYS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 
 Manifest = dict[str, Any]
@@ -30,12 +30,12 @@ def manifests(path: Path) -> list[Manifest]:
 
 
 def all_manifests() -> Iterator[tuple[str, Manifest]]:
-    """Each of Kubernetes's with the name of its file."""
+    """All Kubernetes manifests with their file names."""
     for path in sorted(KUBERNETES.glob("*.yaml")):
         for manifest in manifests(path):
             yield path.name, manifest
 
 
 def of_kind(*kinds: str) -> list[Manifest]:
-    """Those of these kinds."""
+    """The manifests of these kinds."""
     return [manifest for _, manifest in all_manifests() if manifest["kind"] in kinds]

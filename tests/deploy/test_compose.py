@@ -1,4 +1,4 @@
-"""compose.yaml and its example of settings: what they name is there, and each part knows no more than it needs."""
+"""compose.yaml and its example settings: references exist, and each service gets only the settings it needs."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from typing import Any
 from config.settings import ControlSettings
 from tests.deploy.dockerfile import read_dockerfile
 from tests.deploy.manifests import DEPLOY, ROOT, known, manifests
-from vocalized.cli import ROOT as ROOT_OF_FRONT_DOOR
+from vocalized.commands.cli import ROOT as ROOT_OF_FRONT_DOOR
 
 (COMPOSE,) = manifests(DEPLOY / "compose.yaml")
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -23,24 +23,24 @@ def example() -> dict[str, str]:
     return dict(re.findall(r"^(\w+)=(.*)$", (DEPLOY / "example.env").read_text(), re.MULTILINE))
 
 
-def test_all_parts_are_there() -> None:
+def test_all_services_exist() -> None:
     assert OURS.keys() | {"postgres", "redis", "objects", "bucket", "proxy"} == SERVICES.keys()
     assert ROOT == ROOT_OF_FRONT_DOOR
 
 
-def test_our_parts_are_built_from_our_dockerfiles_and_start_as_their_programs_do() -> None:
+def test_our_services_are_built_from_our_dockerfiles() -> None:
     for name, program in OURS.items():
         build = SERVICES[name]["build"]
         assert (DEPLOY / build["context"]).resolve() == ROOT
         assert build["dockerfile"] == f"Dockerfile.{program}"
         assert SERVICES[name]["read_only"] is True and SERVICES[name]["tmpfs"] == ["/tmp"]
     assert SERVICES["api"]["command"] == ["api", "--port", "8080"]
-    # The image's health check asks this port.
+    # The port of the image's health check.
     assert SERVICES["worker"]["command"] == ["worker", "--port", "8080"]
     assert SERVICES["migrate"]["healthcheck"] == {"disable": True}
 
 
-def test_every_setting_in_the_example_is_one() -> None:
+def test_every_setting_in_the_example_exists() -> None:
     settings = {name for name in example() if name.startswith("VOCALIZED_")}
     assert settings and settings <= known("control") | known("media")
     required = {
@@ -49,7 +49,7 @@ def test_every_setting_in_the_example_is_one() -> None:
     assert required <= settings
 
 
-def test_every_variable_that_is_filled_in_stands_in_the_example() -> None:
+def test_every_interpolated_variable_is_in_the_example() -> None:
     used = set(re.findall(r"(?<!\$)\$\{(\w+)", (DEPLOY / "compose.yaml").read_text()))
     assert used and used <= example().keys()
     assert (
@@ -57,7 +57,7 @@ def test_every_variable_that_is_filled_in_stands_in_the_example() -> None:
     )
 
 
-def test_a_media_node_gets_its_settings_and_no_others() -> None:
+def test_media_node_gets_only_its_settings() -> None:
     for name in ("media-1", "media-2"):
         node = SERVICES[name]
         assert "env_file" not in node
@@ -68,7 +68,7 @@ def test_a_media_node_gets_its_settings_and_no_others() -> None:
         assert node["volumes"] == [f"{name}:/var/lib/vocalized", "speech:/var/lib/speech"]
 
 
-def test_a_media_node_can_neither_sign_in_at_a_carrier_nor_read_recordings() -> None:
+def test_media_node_has_no_carrier_or_storage_read_credentials() -> None:
     owner = SERVICES["objects"]["environment"]
     for name in ("media-1", "media-2"):
         given = SERVICES[name]["environment"]
@@ -80,24 +80,24 @@ def test_a_media_node_can_neither_sign_in_at_a_carrier_nor_read_recordings() -> 
     assert rights["Effect"] == "Allow" and set(rights["Action"]) == {"s3:PutObject", "s3:AbortMultipartUpload"}
     bucket = example()["VOCALIZED_STORAGE_URL"].removeprefix("s3://").partition("?")[0]
     assert rights["Resource"] == [f"arn:aws:s3:::{bucket}/*"]
-    (made,) = SERVICES["bucket"]["command"]
+    (script,) = SERVICES["bucket"]["command"]
     mounted = SERVICES["bucket"]["volumes"][0].split(":")
-    assert (DEPLOY / mounted[0]).exists() and f"policy create ours media {mounted[1]} " in made
+    assert (DEPLOY / mounted[0]).exists() and f"policy create ours media {mounted[1]} " in script
 
 
-def test_recordings_are_not_linked_to_a_name_that_only_we_know() -> None:
+def test_recording_links_use_no_internal_host() -> None:
     url = example()["VOCALIZED_STORAGE_URL"]
     assert "endpoint=http://objects:9000" in url and "links=true" not in url
 
 
-def test_nodes_and_the_speech_engine_meet_at_one_socket(tmp_path: Path) -> None:
+def test_nodes_and_speech_engine_share_a_socket(tmp_path: Path) -> None:
     speech, (flag, path) = SERVICES["speech"], SERVICES["speech"]["command"]
     assert speech["entrypoint"][:2] == ["python", "-m"] and find_spec(speech["entrypoint"][2])
     assert flag == "--socket" and speech["build"]["args"] == {"PACKAGES": "local"}
-    place = str(Path(path).parent)
-    assert f"mkdir -p {place} && chown 10001:10001 {place}" in (ROOT / "Dockerfile.media").read_text()
+    folder = str(Path(path).parent)
+    assert f"mkdir -p {folder} && chown 10001:10001 {folder}" in (ROOT / "Dockerfile.media").read_text()
     for name in ("media-1", "media-2", "speech"):
-        assert f"speech:{place}" in SERVICES[name]["volumes"]
+        assert f"speech:{folder}" in SERVICES[name]["volumes"]
     assert SERVICES["media-1"]["environment"]["VOCALIZED_LOCAL_ENGINE_SOCKET"] == path
     check = speech["healthcheck"]["test"][-1].replace(path, str(tmp_path / "s"))
     assert check != speech["healthcheck"]["test"][-1]
@@ -108,18 +108,18 @@ def test_nodes_and_the_speech_engine_meet_at_one_socket(tmp_path: Path) -> None:
         assert subprocess.run([sys.executable, "-c", check], timeout=30).returncode == 0
 
 
-def test_the_proxy_leads_each_nodes_address_to_that_node() -> None:
+def test_proxy_maps_each_nodes_address_to_that_node() -> None:
     text = (DEPLOY / "Caddyfile").read_text()
     for name in ("media-1", "media-2"):
         assert f"^/{name}/media/(twilio|telnyx|browser)(/|$)" in text
         assert f"uri strip_prefix /{name}\n\t\treverse_proxy {name}:8080" in text
 
 
-def test_what_a_part_waits_for_is_there_and_can_tell() -> None:
+def test_dependencies_exist_and_have_health_checks() -> None:
     for name, service in SERVICES.items():
         for other, wanted in service.get("depends_on", {}).items():
             if wanted["condition"] == "service_healthy":
-                images_own = other in OURS and read_dockerfile(ROOT / f"Dockerfile.{OURS[other]}")[-1].all(
+                images_own = other in OURS and read_dockerfile(ROOT / f"Dockerfile.{OURS[other]}")[-1].steps_with(
                     "HEALTHCHECK"
                 )
                 assert images_own or "healthcheck" in SERVICES[other], f"{name} waits for {other}"
@@ -127,16 +127,16 @@ def test_what_a_part_waits_for_is_there_and_can_tell() -> None:
     assert {volume for volume in volumes if not volume.startswith(".")} == COMPOSE["volumes"].keys()
 
 
-def test_calls_may_end_before_their_node_does() -> None:
+def test_grace_period_lets_calls_end() -> None:
     longest = int(SERVICES["media-1"]["stop_grace_period"].removesuffix("s"))
     assert longest > 3_600 and SERVICES["proxy"]["stop_grace_period"] == f"{longest}s"
 
 
-def test_no_value_is_a_real_secret() -> None:
+def test_example_holds_no_secret() -> None:
     for name, value in example().items():
         if re.search(r"KEYS?$|PASSWORD|TOKENS|SECRET", name):
             assert value == "" or "MADE-UP" in value, name
 
 
-def test_filled_in_settings_stay_out_of_the_repository() -> None:
+def test_filled_in_settings_are_ignored_by_git() -> None:
     assert ".env" in (DEPLOY / ".gitignore").read_text().splitlines()

@@ -1,4 +1,4 @@
-"""The Dockerfiles: what they copy is enough and no more, and they say what an orchestrator needs to know.
+"""The Dockerfiles: they copy exactly what is needed, and declare what an orchestrator needs.
 
 `python -m tests.deploy.build` runs their steps with the packages downloaded anew.
 """
@@ -16,7 +16,7 @@ from tests.deploy.build import PROGRAMS, copy_rooms, stages_of
 from tests.deploy.dockerfile import Stage, Step, read_dockerfile
 from tests.deploy.manifests import ROOT, known
 
-# Runs a program as if only the packages of its lock were installed: all others raise ModuleNotFoundError.
+# Runs a program with only the packages of its lock: all others raise ModuleNotFoundError.
 _WITHOUT = """
 import runpy, sys
 strangers = set({strangers!r})
@@ -34,7 +34,7 @@ def image(program: str) -> Stage:
     return read_dockerfile(ROOT / f"Dockerfile.{program}")[-1]
 
 
-def strangers(program: str) -> list[str]:
+def unlocked_packages(program: str) -> list[str]:
     """Top-level names of installed packages that the program's lock does not hold."""
     lock = (ROOT / "requirements" / f"{program}.txt").read_text()
     locked = {_plain(name) for name in re.findall(r"^([\w.-]+)==", lock, re.MULTILINE)}
@@ -49,9 +49,9 @@ def _plain(name: str) -> str:
 def run(
     program: str, folder: Path, *arguments: str, packages: str = "", module: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """packages: of another lock than the program's. module: what is run, if not the program."""
+    """packages: another lock than the program's. module: run instead of the program."""
     script = _WITHOUT.format(
-        strangers=strangers(packages or program), program=module or program, arguments=list(arguments)
+        strangers=unlocked_packages(packages or program), program=module or program, arguments=list(arguments)
     )
     return subprocess.run(
         [sys.executable, "-c", script], cwd=folder, env={"PATH": "/usr/bin:/bin"},
@@ -66,7 +66,7 @@ def run(
         ("control", [["--help"], ["api", "--help"], ["worker", "--help"], ["migrate", "--help"]]),
     ],
 )
-def test_the_rooms_that_are_copied_and_the_packages_that_are_locked_are_enough(
+def test_copied_folders_and_locked_packages_are_enough_to_start(
     program: str, commands: list[list[str]], tmp_path: Path
 ) -> None:
     app = copy_rooms(program, tmp_path)
@@ -78,33 +78,33 @@ def test_the_rooms_that_are_copied_and_the_packages_that_are_locked_are_enough(
 
 def test_nodes_reach_the_speech_engine_without_its_packages(tmp_path: Path) -> None:
     app = copy_rooms("media", tmp_path)
-    (app / "reach.py").write_text("import media.providers.local.client, media.providers.local.hear\n"
-                                  "import media.providers.local.speak")  # fmt: skip
+    (app / "reach.py").write_text("import media.providers.local.client, media.providers.local.stt\n"
+                                  "import media.providers.local.tts")  # fmt: skip
     done = run("media", app, module="reach")
     assert done.returncode == 0, done.stderr
 
 
-def test_the_speech_engine_finds_its_packages_in_the_image_that_is_made_for_it(tmp_path: Path) -> None:
-    """The models' own too, which are looked for when it starts: `python -m tests.deploy.build speech` has it talk."""
+def test_speech_engine_finds_its_packages_in_the_speech_image(tmp_path: Path) -> None:
+    """Including the models' packages, imported at its start; `python -m tests.deploy.build speech` runs it."""
     app = copy_rooms("media", tmp_path)
-    (app / "engines.py").write_text("import media.providers.local.engines")
+    (app / "engines.py").write_text("import media.providers.local.engine_loader")
     assert run("media", app, module="engines").returncode == 1
     done = run("media", app, packages="local", module="engines")
     assert done.returncode == 0, done.stderr
     first, _ = stages_of("speech")
-    assert first.all("COPY") == [Step("COPY", "requirements/local.txt /build/requirements.txt")]
+    assert first.steps_with("COPY") == [Step("COPY", "requirements/local.txt /build/requirements.txt")]
 
 
-def test_a_room_that_is_missing_would_be_noticed(tmp_path: Path) -> None:
+def test_missing_folder_would_be_noticed(tmp_path: Path) -> None:
     app = copy_rooms("media", tmp_path)
     shutil.rmtree(app / "shared")
     done = run("media", app, "--help")
     assert done.returncode == 1 and "shared" in done.stderr
 
 
-def test_a_package_that_is_not_locked_would_be_noticed(tmp_path: Path) -> None:
-    assert {"asyncpg", "twilio", "pytest"} <= set(strangers("media"))
-    assert {"numpy", "onnxruntime", "pytest"} <= set(strangers("control"))
+def test_package_that_is_not_locked_would_be_noticed(tmp_path: Path) -> None:
+    assert {"asyncpg", "twilio", "pytest"} <= set(unlocked_packages("media"))
+    assert {"numpy", "onnxruntime", "pytest"} <= set(unlocked_packages("control"))
     (tmp_path / "media").mkdir()
     (tmp_path / "media" / "__main__.py").write_text("import asyncpg")
     done = run("media", tmp_path, "--help")
@@ -112,46 +112,52 @@ def test_a_package_that_is_not_locked_would_be_noticed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_an_image_holds_its_own_rooms_and_no_more(program: str) -> None:
-    copied = [step.paths[0].strip("/") for step in image(program).all("COPY") if "from" not in step.flags]
+def test_image_holds_only_its_own_folders(program: str) -> None:
+    copied = [step.paths[0].strip("/") for step in image(program).steps_with("COPY") if "from" not in step.flags]
     assert sorted(copied) == sorted(["config", "shared", program])
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_packages_are_installed_as_they_are_locked_and_not_resolved(program: str) -> None:
+def test_packages_are_installed_from_the_lock(program: str) -> None:
     first, last = read_dockerfile(ROOT / f"Dockerfile.{program}")
     assert first.base == last.base == "python:3.12-slim"
-    (install,) = [step.rest for step in first.all("RUN") if "install --" in step.rest and "uninstall" not in step.rest]
+    (install,) = [
+        step.arguments
+        for step in first.steps_with("RUN")
+        if "install --" in step.arguments and "uninstall" not in step.arguments
+    ]
     assert "--no-deps --require-hashes -r /build/requirements.txt" in install
-    assert first.all("COPY") == [Step("COPY", f"requirements/{program}.txt /build/requirements.txt")]
-    assert [step.rest for step in last.all("COPY") if "from" in step.flags] == ["--from=packages /opt/venv /opt/venv"]
+    assert first.steps_with("COPY") == [Step("COPY", f"requirements/{program}.txt /build/requirements.txt")]
+    assert [step.arguments for step in last.steps_with("COPY") if "from" in step.flags] == [
+        "--from=packages /opt/venv /opt/venv"
+    ]
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_it_runs_as_nobody_in_particular_and_says_how_it_ends(program: str) -> None:
-    made = image(program)
-    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", made.last("USER"))
-    assert made.last("STOPSIGNAL") == "SIGTERM"
-    assert made.command("ENTRYPOINT") == ["python", "-m", program]
-    assert [step.word for step in made.steps].index("USER") > max(
-        number for number, step in enumerate(made.steps) if step.word in ("COPY", "RUN")
+def test_image_has_an_unprivileged_user_and_a_stop_signal(program: str) -> None:
+    image_stage = image(program)
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", image_stage.last_arguments("USER"))
+    assert image_stage.last_arguments("STOPSIGNAL") == "SIGTERM"
+    assert image_stage.command_of("ENTRYPOINT") == ["python", "-m", program]
+    assert [step.keyword for step in image_stage.steps].index("USER") > max(
+        number for number, step in enumerate(image_stage.steps) if step.keyword in ("COPY", "RUN")
     )
-    assert made.environment["PYTHONDONTWRITEBYTECODE"] == "1"  # the root file system may be read-only
-    assert {name for name in made.environment if name.startswith("VOCALIZED_")} <= known(program)
+    assert image_stage.environment["PYTHONDONTWRITEBYTECODE"] == "1"  # the root file system may be read-only
+    assert {name for name in image_stage.environment if name.startswith("VOCALIZED_")} <= known(program)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_the_health_check_asks_the_port_that_is_listened_on_and_fails_without_an_answer(program: str) -> None:
-    made = image(program)
-    health, port = made.command("HEALTHCHECK"), made.last("EXPOSE")
-    assert f":{port}/healthz" in health[-1] and port in made.command("CMD")
+def test_health_check_uses_the_listening_port_and_fails_without_an_answer(program: str) -> None:
+    image_stage = image(program)
+    health, port = image_stage.command_of("HEALTHCHECK"), image_stage.last_arguments("EXPOSE")
+    assert f":{port}/healthz" in health[-1] and port in image_stage.command_of("CMD")
     compile(health[-1], "HEALTHCHECK", "exec")
-    nobody = health[-1].replace(f":{port}/", ":1/")
-    assert subprocess.run([sys.executable, "-c", nobody], capture_output=True, timeout=30).returncode == 1
+    unanswered = health[-1].replace(f":{port}/", ":1/")
+    assert subprocess.run([sys.executable, "-c", unanswered], capture_output=True, timeout=30).returncode == 1
 
 
 @pytest.mark.parametrize("program", [*PROGRAMS, "speech"])
-def test_what_is_copied_is_not_ignored(program: str) -> None:
+def test_copied_files_are_not_ignored(program: str) -> None:
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     rules = [line for line in lines if line and not line.startswith("#")]
     assert rules[0] == "*"
@@ -159,7 +165,7 @@ def test_what_is_copied_is_not_ignored(program: str) -> None:
     sources = {
         step.paths[0].strip("/")
         for stage in stages_of(program)
-        for step in stage.all("COPY")
+        for step in stage.steps_with("COPY")
         if "from" not in step.flags
     }
     assert sources <= allowed

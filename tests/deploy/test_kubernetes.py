@@ -1,4 +1,4 @@
-"""Kubernetes's manifests: what they name is there, and our promises of draining and least rights hold."""
+"""The Kubernetes manifests: references exist, nodes may drain, and workloads have least privileges."""
 
 import re
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ from tests.deploy.dockerfile import read_dockerfile
 from tests.deploy.manifests import KUBERNETES, ROOT, Manifest, all_manifests, known, manifests, of_kind
 
 RUNNING = of_kind("Deployment", "StatefulSet", "Job")
-OURS = [one for one in RUNNING if one["metadata"]["name"] != "router"]
-NAMES = {(one["kind"], one["metadata"]["name"]) for _, one in all_manifests()}
+OURS = [manifest for manifest in RUNNING if manifest["metadata"]["name"] != "router"]
+NAMES = {(manifest["kind"], manifest["metadata"]["name"]) for _, manifest in all_manifests()}
 
 
 def pod(manifest: Manifest) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def program(manifest: Manifest) -> str:
 
 
 def find(kind: str, name: str) -> Manifest:
-    (found,) = [one for one in of_kind(kind) if one["metadata"]["name"] == name]
+    (found,) = [manifest for manifest in of_kind(kind) if manifest["metadata"]["name"] == name]
     return found
 
 
@@ -41,7 +41,7 @@ def name_of(manifest: Manifest) -> str:
     return f"{manifest['kind']}/{manifest['metadata']['name']}"
 
 
-def test_all_are_ours_and_told_of_in_the_readme() -> None:
+def test_all_manifests_are_listed_in_the_readme() -> None:
     readme = (KUBERNETES / "README.md").read_text()
     for file, manifest in all_manifests():
         assert file in readme
@@ -52,38 +52,43 @@ def test_all_are_ours_and_told_of_in_the_readme() -> None:
 
 
 @pytest.mark.parametrize("manifest", RUNNING, ids=name_of)
-def test_it_runs_with_least_rights(manifest: Manifest) -> None:
-    """As the namespace's pod security standard "restricted" demands, and with a root file system nobody writes to."""
-    spec, own = pod(manifest), container(manifest)
+def test_workload_runs_with_least_privileges(manifest: Manifest) -> None:
+    """The pod security standard "restricted" of the namespace, and a read-only root file system."""
+    spec, spec_of_container = pod(manifest), container(manifest)
     assert spec["automountServiceAccountToken"] is False
     assert spec["securityContext"]["runAsNonRoot"] is True and spec["securityContext"]["runAsUser"] > 0
     assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-    assert own["securityContext"] == {
+    assert spec_of_container["securityContext"] == {
         "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
     }  # fmt: skip
-    assert {"name": "tmp", "mountPath": "/tmp"} in own["volumeMounts"]
+    assert {"name": "tmp", "mountPath": "/tmp"} in spec_of_container["volumeMounts"]
     claims = {claim["metadata"]["name"] for claim in manifest["spec"].get("volumeClaimTemplates", [])}
-    assert {mount["name"] for mount in own["volumeMounts"]} == {volume["name"] for volume in spec["volumes"]} | claims
-    assert own["resources"]["requests"].keys() == {"cpu", "memory"} and "memory" in own["resources"]["limits"]
+    assert {mount["name"] for mount in spec_of_container["volumeMounts"]} == {
+        volume["name"] for volume in spec["volumes"]
+    } | claims
+    assert (
+        spec_of_container["resources"]["requests"].keys() == {"cpu", "memory"}
+        and "memory" in spec_of_container["resources"]["limits"]
+    )
 
 
 @pytest.mark.parametrize("manifest", OURS, ids=name_of)
-def test_it_starts_what_the_image_holds_as_the_images_user(manifest: Manifest) -> None:
+def test_container_starts_a_program_of_its_image_as_the_images_user(manifest: Manifest) -> None:
     image = read_dockerfile(ROOT / f"Dockerfile.{program(manifest)}")[-1]
-    assert image.last("USER") == "{runAsUser}:{runAsGroup}".format(**pod(manifest)["securityContext"])
+    assert image.last_arguments("USER") == "{runAsUser}:{runAsGroup}".format(**pod(manifest)["securityContext"])
     if manifest["kind"] != "Job":
         assert container(manifest)["args"][-2:] == ["--port", "8080"]
         assert [port["containerPort"] for port in container(manifest)["ports"]] == [8080]
 
 
 def variables(manifest: Manifest) -> Iterator[str]:
-    own = container(manifest)
-    for source in own.get("envFrom", []):
+    spec_of_container = container(manifest)
+    for source in spec_of_container.get("envFrom", []):
         ((kind, reference),) = source.items()
         keys = _keys({"configMapRef": "ConfigMap", "secretRef": "Secret"}[kind], reference["name"])
-        # One set of settings for all parts of control; those of media are in it, and are not read there.
+        # All parts of control share one set of settings, which also holds media's.
         yield from keys & known("control")
-    for variable in own.get("env", []):
+    for variable in spec_of_container.get("env", []):
         yield variable["name"]
         for kind, reference in variable.get("valueFrom", {}).items():
             if kind != "fieldRef":
@@ -98,17 +103,17 @@ def _keys(kind: str, name: str) -> set[str]:
 
 
 @pytest.mark.parametrize("manifest", OURS, ids=name_of)
-def test_its_settings_are_ones_that_it_reads(manifest: Manifest) -> None:
+def test_container_reads_all_its_settings(manifest: Manifest) -> None:
     given = list(variables(manifest))
     assert given and set(given) <= known(program(manifest))
 
 
-def test_every_setting_is_known_to_somebody() -> None:
+def test_every_setting_is_read_by_a_program() -> None:
     given = _keys("ConfigMap", "vocalized") | _keys("Secret", "vocalized")
     assert given <= known("control") | known("media")
 
 
-def test_media_knows_no_database_and_can_neither_sign_in_at_a_carrier_nor_read_recordings() -> None:
+def test_media_has_no_database_carrier_or_storage_read_credentials() -> None:
     media = find("StatefulSet", "media")
     given = set(variables(media))
     assert {"VOCALIZED_REDIS_URL", "VOCALIZED_SECRET_KEYS", "VOCALIZED_MEDIA_PUBLIC_URL"} <= given
@@ -123,18 +128,20 @@ def test_media_knows_no_database_and_can_neither_sign_in_at_a_carrier_nor_read_r
         assert find("Secret", "vocalized")["stringData"][key] != find("Secret", "vocalized-media")["stringData"][key]
 
 
-def test_what_serves_is_probed_where_the_program_answers() -> None:
+def test_probes_match_the_programs_endpoints() -> None:
     for manifest in OURS:
         if manifest["kind"] == "Job":
             continue
-        own = container(manifest)
-        paths = {kind: own[kind].get("httpGet", {}).get("path") for kind in ("startupProbe", "readinessProbe")}
+        spec_of_container = container(manifest)
+        paths = {
+            kind: spec_of_container[kind].get("httpGet", {}).get("path") for kind in ("startupProbe", "readinessProbe")
+        }
         worker = manifest["metadata"]["name"] == "worker"  # has no /readyz
         assert paths == {"startupProbe": "/healthz", "readinessProbe": "/healthz" if worker else "/readyz"}
-        assert "livenessProbe" in own
+        assert "livenessProbe" in spec_of_container
 
 
-def test_a_node_may_drain_for_as_long_as_its_settings_say() -> None:
+def test_grace_period_covers_the_drain_timeout() -> None:
     drain = float(find("ConfigMap", "vocalized")["data"]["VOCALIZED_MEDIA_DRAIN_TIMEOUT_S"])
     media = pod(find("StatefulSet", "media"))
     assert media["terminationGracePeriodSeconds"] >= drain + 60
@@ -144,7 +151,7 @@ def test_a_node_may_drain_for_as_long_as_its_settings_say() -> None:
     assert pod(find("Deployment", "router"))["terminationGracePeriodSeconds"] >= drain + 60
 
 
-def test_a_pods_address_is_one_that_the_router_leads_to_it() -> None:
+def test_router_maps_a_pods_address_to_the_pod() -> None:
     (address,) = [
         variable["value"]
         for variable in container(find("StatefulSet", "media"))["env"]
@@ -166,7 +173,7 @@ def test_a_pods_address_is_one_that_the_router_leads_to_it() -> None:
 
 
 def test_services_and_budgets_select_pods_that_exist() -> None:
-    labels = [one["spec"]["template"]["metadata"]["labels"] for one in RUNNING]
+    labels = [workload["spec"]["template"]["metadata"]["labels"] for workload in RUNNING]
     for one in of_kind("Service", "PodDisruptionBudget"):
         selector = one["spec"]["selector"]
         wanted = selector.get("matchLabels", selector)
@@ -182,7 +189,7 @@ def test_services_and_budgets_select_pods_that_exist() -> None:
 
 
 @pytest.mark.parametrize("kind", ["HorizontalPodAutoscaler", "ScaledObject"])
-def test_nodes_are_added_by_a_figure_that_media_tells(kind: str) -> None:
+def test_autoscaling_uses_a_metric_of_media(kind: str) -> None:
     (scaler,) = of_kind(kind)
     target = scaler["spec"]["scaleTargetRef"]
     assert (target["kind"], target["name"]) in NAMES
@@ -196,14 +203,14 @@ def test_nodes_are_added_by_a_figure_that_media_tells(kind: str) -> None:
     assert target_calls < full
 
 
-def test_from_outside_only_the_ingress_gets_in() -> None:
-    policies = {one["metadata"]["name"]: one["spec"] for one in of_kind("NetworkPolicy")}
+def test_only_the_ingress_is_reachable_from_outside() -> None:
+    policies = {manifest["metadata"]["name"]: manifest["spec"] for manifest in of_kind("NetworkPolicy")}
     assert policies["nobody"] == {"podSelector": {}, "policyTypes": ["Ingress"]}
     assert "api" in str(policies["from-the-ingress"]) and "'media'" not in str(policies["from-the-ingress"])
     allowed = {port["port"] for rule in policies["media-outwards"]["egress"] for port in rule["ports"]}
     assert 5432 not in allowed
 
 
-def test_the_pattern_of_the_secret_holds_none() -> None:
+def test_example_secret_holds_no_secret() -> None:
     for secret in manifests(KUBERNETES / "secrets.example.yaml"):
         assert all(re.search(r"[A-Z]{3,}|^0$", value) for value in secret["stringData"].values())

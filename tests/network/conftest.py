@@ -1,4 +1,4 @@
-"""The whole stack: programs as processes, both carriers simulated, people who phone and are phoned."""
+"""The whole platform: programs as processes, both carriers simulated."""
 
 import os
 import shutil
@@ -8,9 +8,9 @@ from tempfile import mkdtemp
 
 import pytest_asyncio
 
-from simulator.carrier.prepare import Performance
-from vocalized.rehearse.callers import rehearsed
-from vocalized.rehearse.stage import Shape, Stage, staged
+from simulator.carrier.prepared_turn import PreparedTurn
+from vocalized.rehearse.callers import caller_turns
+from vocalized.rehearse.platform import Platform, PlatformShape, running_platform
 
 ROOT = Path(__file__).parents[2]
 TURNS = 2
@@ -18,18 +18,18 @@ NODES = 2
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="package")
-async def words() -> Sequence[Performance]:
-    """What every caller says."""
-    return await rehearsed(ROOT, TURNS)
+async def turns() -> Sequence[PreparedTurn]:
+    """The turns of every caller."""
+    return await caller_turns(ROOT, TURNS)
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="package")
-async def stage() -> AsyncIterator[Stage]:
-    """The one stage of all these tests; agents record."""
+async def platform() -> AsyncIterator[Platform]:
+    """The platform for all tests of this package; its agents record."""
     folder = mkdtemp(prefix="vocalized-tests-", dir="/tmp")
-    os.chmod(folder, 0o711)  # for the database's own user
+    os.chmod(folder, 0o711)  # for the user that PostgreSQL runs as
     try:
-        async with staged(ROOT, Path(folder), Shape(nodes=NODES, recorded=True)) as made:
-            yield made
+        async with running_platform(ROOT, Path(folder), PlatformShape(nodes=NODES, recorded=True)) as running:
+            yield running
     finally:
         shutil.rmtree(folder)

@@ -1,1 +1,1 @@
-"""The whole stack under load and under loss: real processes, real sockets, a simulated phone network beside them."""
+"""Rehearsals: the whole platform under load and failures, as real processes with a simulated phone network."""

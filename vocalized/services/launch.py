@@ -1,7 +1,7 @@
-"""Becomes a server that dies with its parent, as another user where one is named.
+"""Replaces itself by a server that dies with its parent, under another user if one is given.
 
-Run as a script and without our packages: `python -I -S launch.py SIGNAL PARENT UID GID COMMAND…`. A process of its own
-does in safety what `preexec_fn` would do between fork and exec of a program with threads.
+Run as a script without our packages: `python -I -S launch.py SIGNAL PARENT UID GID COMMAND…`. A separate process,
+because `preexec_fn` is not safe between fork and exec in a program with threads.
 """
 
 import ctypes
@@ -18,7 +18,7 @@ def main(signal: int, parent: int, uid: int, gid: int, command: list[str]) -> No
         os.setgid(gid)
         os.setuid(uid)
     if sys.platform == "linux":
-        # After setuid, for a change of user makes the kernel forget this wish.
+        # After setuid, because a change of user clears this setting (prctl(2)).
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal)
     if os.getppid() != parent:
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""An embedded PostgreSQL: on a Unix socket only, made at the first start, kept between starts."""
+"""An embedded PostgreSQL on a Unix socket only; its data are created at the first start and stay between starts."""
 
 import os
 import signal
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from vocalized.services.account import Account, server_account, settle, unsettle
+from vocalized.services.account import Account, make_folder, remove_folder, server_account
 from vocalized.services.binaries import postgres_programs
-from vocalized.services.child import Program, ServiceFailed, clean_environment, run_once, running
-from vocalized.services.folders import held, socket_folder
+from vocalized.services.folders import locked, socket_folder
+from vocalized.services.process import Program, ServiceFailed, clean_environment, run_once, running
 from vocalized.services.thread import in_thread
 
 DATABASE = "vocalized"
@@ -41,10 +41,10 @@ _SETTINGS = {
     "log_timezone": "UTC",
     "logging_collector": "off",
 }
-_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+_NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
-# The owner is no superuser, as with a hosted PostgreSQL: what the migrations do here, they may do there.
-_FOUND = f"""
+# The owner is no superuser, as with a hosted PostgreSQL, so that migrations which work here work there.
+_CREATE = f"""
 SELECT 'CREATE ROLE "{OWNER}" LOGIN CREATEDB CREATEROLE'
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{OWNER}') \\gexec
 SELECT 'CREATE DATABASE "{DATABASE}" OWNER "{OWNER}"'
@@ -62,11 +62,11 @@ class Postgres:
     process: subprocess.Popen[bytes]
 
     def url_of(self, database: str) -> str:
-        """Another database of this server, as the owner."""
+        """The URL of another database of this server, as the owner."""
         return _url(self.sockets, OWNER, database)
 
     def create(self, database: str, *, template: str = "template1") -> str:
-        """Makes a database and returns its URL. A template is copied with its content; nobody may be connected to it.
+        """Creates a database as a copy of the template, to which nobody may be connected; returns its URL.
 
         Raises ServiceFailed.
         """
@@ -74,8 +74,8 @@ class Postgres:
         return self.url_of(database)
 
     def drop(self, database: str) -> None:
-        """Removes a database and throws out who is connected to it."""
-        # As the superuser: only that one may throw out an autovacuum that happens to be at work there.
+        """Drops a database and ends the connections to it."""
+        # As the superuser, who alone may end an autovacuum that is running there.
         self._command(f"DROP DATABASE IF EXISTS {_quoted(database)} WITH (FORCE)", SUPERUSER)
 
     def _command(self, sql: str, user: str = OWNER) -> None:
@@ -86,17 +86,17 @@ class Postgres:
 
 @contextmanager
 def serve_postgres(state: Path, *, durable: bool) -> Iterator[Postgres]:
-    """Runs PostgreSQL on `state`/postgres for as long as the block lasts; it takes connections when the block begins.
+    """Runs PostgreSQL on `state`/postgres for as long as the block lasts; it accepts connections when the block begins.
 
-    Not `durable`: quicker, and what was written may be lost or torn when the machine (not the program) fails. Leave
-    the block in the thread that entered it. Raises ServiceFailed, also when another process uses this state.
+    Not `durable`: faster, and data may be lost or torn when the machine (not the program) fails. Leave the block in
+    the thread that entered it. Raises ServiceFailed, also when another process uses this state.
     """
     state.mkdir(parents=True, exist_ok=True)
     state, account = state.resolve(), server_account()
-    with held(state / "postgres.lock") as lock, socket_folder(state, account) as sockets:
+    with locked(state / "postgres.lock") as lock, socket_folder(state, account) as sockets:
         programs = postgres_programs(account)
         data = _cluster(state, programs, lock, account)
-        _forget_dead_server(data, sockets)
+        _remove_stale_files(data, sockets)
         command = [str(programs / "postgres"), "-D", str(data), "-k", str(sockets), *_flags(durable)]
         program = Program(command, data, state / "postgres.log", lock, _ENDINGS, account)
         with running(program) as process:
@@ -112,47 +112,47 @@ async def running_postgres(state: Path, *, durable: bool) -> AsyncIterator[Postg
 
 
 def _cluster(state: Path, programs: Path, lock: int, account: Account | None) -> Path:
-    """The data folder. It is made under another name first, so that a broken-off initdb is not taken for a database."""
+    """The data folder, created under another name first, so that an interrupted initdb is not used."""
     data, new = state / "postgres", state / "postgres.new"
     if not data.exists():
-        unsettle(new)
+        remove_folder(new)
         flags = [f"--username={SUPERUSER}", "--auth=trust", "--encoding=UTF8", "--no-sync", "--no-instructions"]
         flags += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-        folder = settle(new, account)
+        folder = make_folder(new, account)
         run_once([str(programs / "initdb"), "-D", str(folder), *flags], folder=folder, lock=lock, account=account)
         new.rename(data)
-    return settle(data, account)
+    return make_folder(data, account)
 
 
-def _forget_dead_server(data: Path, sockets: Path) -> None:
-    """Removes the notes of a server that was killed, whose number may be another process's by now.
+def _remove_stale_files(data: Path, sockets: Path) -> None:
+    """Removes the pid file and sockets of a server that was killed; its pid may belong to another process by now.
 
-    We hold the lock, so no server of ours is left; a foreign one on the same data is told by its working folder.
+    This process holds the lock, so no server of ours is left; a foreign one is recognised by its working folder.
     """
-    note = data / "postmaster.pid"
-    if not note.exists():
+    pid_file = data / "postmaster.pid"
+    if not pid_file.exists():
         return
-    number = note.read_text().split("\n", 1)[0]
+    pid = pid_file.read_text().split("\n", 1)[0]
     try:
-        busy = Path(os.readlink(f"/proc/{number}/cwd")) == data
+        busy = Path(os.readlink(f"/proc/{pid}/cwd")) == data
     except OSError:
         busy = False
     if busy:
-        raise ServiceFailed(f"a PostgreSQL that is not ours (process {number}) runs on {data}")
-    for stale in (note, sockets / ".s.PGSQL.5432", sockets / ".s.PGSQL.5432.lock"):
+        raise ServiceFailed(f"a PostgreSQL that is not ours (process {pid}) runs on {data}")
+    for stale in (pid_file, sockets / ".s.PGSQL.5432", sockets / ".s.PGSQL.5432.lock"):
         stale.unlink(missing_ok=True)
 
 
 def _flags(durable: bool) -> list[str]:
-    settings = _SETTINGS if durable else _SETTINGS | _FORGETFUL
+    settings = _SETTINGS if durable else _SETTINGS | _NOT_DURABLE
     return [f"--{name}={value}" for name, value in settings.items()]
 
 
 def _until_ready(program: Program, process: subprocess.Popen[bytes], programs: Path, sockets: Path) -> None:
-    """It is ready when it lets us look after owner and database."""
+    """Ready when owner and database exist, which are created if they are missing."""
     deadline = time.monotonic() + _READY_S
     url = _url(sockets, SUPERUSER, "postgres")
-    while (done := _psql(programs, url, _FOUND)).returncode:
+    while (done := _psql(programs, url, _CREATE)).returncode:
         if process.poll() is not None:
             raise ServiceFailed(f"PostgreSQL ended with code {process.returncode}:\n{program.tail()}")
         if done.returncode != _NO_CONNECTION or time.monotonic() > deadline:

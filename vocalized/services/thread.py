@@ -1,4 +1,4 @@
-"""A blocking context manager inside a coroutine."""
+"""Runs a blocking context manager in a thread."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,9 +11,9 @@ T = TypeVar("T")
 
 @asynccontextmanager
 async def in_thread(manager: AbstractContextManager[T]) -> AsyncIterator[T]:
-    """Enters and leaves `manager` in one thread of its own, which lives as long as the block.
+    """Enters and leaves `manager` in one thread, which lives as long as the block.
 
-    Whoever is cancelled while it enters waits until it was entered and left again: nothing is left half made.
+    A task that is cancelled while entering waits until the manager was entered and left again.
     """
     executor = ThreadPoolExecutor(1, thread_name_prefix="service")
     entering = executor.submit(manager.__enter__)

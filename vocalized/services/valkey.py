@@ -1,4 +1,4 @@
-"""An embedded Valkey, which speaks Redis' protocol: on a Unix socket only."""
+"""An embedded Valkey (Redis protocol), on a Unix socket only."""
 
 import signal
 import socket
@@ -11,8 +11,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from vocalized.services.binaries import valkey_program
-from vocalized.services.child import Program, ServiceFailed, running
-from vocalized.services.folders import held, socket_folder
+from vocalized.services.folders import locked, socket_folder
+from vocalized.services.process import Program, ServiceFailed, running
 from vocalized.services.thread import in_thread
 
 _READY_S = 30.0
@@ -31,13 +31,13 @@ class Valkey:
 def serve_valkey(state: Path, *, durable: bool) -> Iterator[Valkey]:
     """Runs Valkey on `state`/valkey for as long as the block lasts; it answers when the block begins.
 
-    `durable`: every write goes to a log on disk, synced once a second; else all is forgotten at the end. Leave the
+    `durable`: every write goes to a log on disk, synced once a second; else all data is lost at the end. Leave the
     block in the thread that entered it. Raises ServiceFailed, also when another process uses this state.
     """
     data = state / "valkey"
     data.mkdir(parents=True, exist_ok=True)
     state = state.resolve()
-    with held(state / "valkey.lock") as lock, socket_folder(state, None) as sockets:
+    with locked(state / "valkey.lock") as lock, socket_folder(state, None) as sockets:
         path = sockets / "valkey.sock"
         command = [str(valkey_program()), *_flags(path, durable)]
         program = Program(command, data, state / "valkey.log", lock, _ENDINGS)
@@ -69,7 +69,7 @@ def _until_ready(program: Program, process: subprocess.Popen[bytes], path: Path)
 
 
 def _answers(path: Path) -> bool:
-    """False also while it still reads its log: then it answers -LOADING."""
+    """Whether it answers PING. False also while it reads its log: then it answers -LOADING."""
     try:
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(2)

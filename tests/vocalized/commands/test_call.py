@@ -1,0 +1,169 @@
+"""`vocalized call` against a scripted agent over a real socket: the outcome, the JSON, and plain errors."""
+
+import asyncio
+import json
+import re
+import socket
+import wave
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+
+import msgspec
+import pytest
+import soundfile  # type: ignore[import-untyped]  # ships no types
+from rich.console import Console
+
+from simulator.carrier.mulaw import decode
+from tests.simulator.agent_server import AgentServer
+from tests.simulator.scripted_agent import ScriptedAgent, tone
+from tests.vocalized.call_events import CALL_ID, stream_events
+from tests.vocalized.stack.test_addresses import ADDRESSES
+from vocalized.caller.console import CallPrinter
+from vocalized.commands.call import CallOptions, UsageError, run_call
+from vocalized.stack.addresses import write_addresses
+
+
+async def voice(text: str) -> bytes:
+    """20 ms of tone for every letter."""
+    return decode(tone(20 * len(text))).astype("<i2").tobytes()
+
+
+class Screen(CallPrinter):
+    """A printer that stores its text."""
+
+    def __init__(self) -> None:
+        self.out = StringIO()
+        super().__init__(Console(file=self.out, width=200))
+
+    @property
+    def text(self) -> str:
+        return self.out.getvalue()
+
+
+@pytest.fixture
+def screen() -> Iterator[Screen]:
+    yield Screen()
+
+
+def server_with_events() -> AgentServer:
+    """A server that also sends the call's events."""
+    return AgentServer(lambda: ScriptedAgent(answers_ms=(800, 600)), events=stream_events)
+
+
+async def outcome(server: AgentServer, screen: Screen, **options: object) -> int:
+    wanted = CallOptions(f"{server.url}/media/twilio", **options)  # type: ignore[arg-type]
+    return await run_call(wanted, screen, voice=voice, pace=server.pace, patience_s=0.2)
+
+
+async def test_a_call_with_two_turns_of_both_kinds_in_order(
+    screen: Screen, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    soundfile.write(tmp_path / "turn.flac", decode(tone(500)), 8_000)
+    turns = [("audio", str(tmp_path / "turn.flac")), ("say", "a text of 25 letters here")]
+    async with server_with_events().running() as server:
+        code = await outcome(server, screen, turns=turns, record=tmp_path / "out.wav", as_json=True)
+    (agent,) = server.agents
+    assert [end - begin for begin, end in agent.turns] == [500, 500]
+    assert agent.played == ["greeting", "answer 1", "answer 2"]
+    assert agent.stopped
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert list(result) == ["call_id", "status", "end_reason", "duration_s", "turns", "recording"]
+    assert (code, result["call_id"], result["status"]) == (0, CALL_ID, "completed")
+    assert result["turns"][0]["latency_ms"]["total"] == 520
+    assert result["recording"] == str(tmp_path / "out.wav")
+    with wave.open(result["recording"]) as file:
+        assert file.getnframes() / 8_000 == pytest.approx(result["duration_s"], abs=0.01)
+
+
+async def test_text_and_latency_are_printed_without_json(screen: Screen, capsys: pytest.CaptureFixture[str]) -> None:
+    async with server_with_events().running() as server:
+        assert await outcome(server, screen, turns=[("say", "hello")]) == 0
+    assert capsys.readouterr().out == ""
+    for words in ("Hello, this is the front desk.", "I would like to leave a message.", "520 ms = 400 end of turn"):
+        assert words in screen.text
+    assert re.search(r"hello +\d{3} ms", screen.text)
+
+
+async def test_server_without_events_can_be_called(screen: Screen, capsys: pytest.CaptureFixture[str]) -> None:
+    async with AgentServer().running() as server:
+        assert await outcome(server, screen, turns=[("say", "hello")], as_json=True) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["status"], result["end_reason"], result["turns"]) == ("completed", "caller_hangup", [])
+    assert "warning" in screen.text and "does not know the call" in screen.text
+
+
+async def test_agent_that_hangs_up_before_the_last_turn_is_reported(screen: Screen) -> None:
+    async with AgentServer(lambda: ScriptedAgent(hangs_up_after=1)).running() as server:
+        assert await outcome(server, screen, turns=[("say", "hello"), ("say", "goodbye")]) == 0
+    assert "ended before the caller's last turn" in screen.text
+
+
+async def test_broken_media_server_fails_the_call(screen: Screen, capsys: pytest.CaptureFixture[str]) -> None:
+    async with AgentServer(lambda: ScriptedAgent(hangs_up_after=1), close_code=1011).running() as server:
+        assert await outcome(server, screen, turns=[("say", "hello")], as_json=True) == 1
+    assert "media lost" in screen.text and "1011" in screen.text
+    assert json.loads(capsys.readouterr().out)["status"] == "failed"
+
+
+async def test_unreachable_server_is_reported(screen: Screen, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        media = f"ws://127.0.0.1:{free.getsockname()[1]}/media/twilio"
+        options = CallOptions(media, [("say", "hello")], as_json=True)
+        assert await run_call(options, screen, voice=voice, patience_s=0.2) == 1
+    assert "error: --media: nothing answers at" in screen.text
+    assert "warning" not in screen.text
+    assert json.loads(capsys.readouterr().out)["end_reason"] == "carrier_error"
+
+
+async def test_recording_that_cannot_be_written_is_an_error_after_the_call(screen: Screen, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    async with server_with_events().running() as server:
+        code = await outcome(server, screen, turns=[("say", "hello")], record=tmp_path / "file" / "out.wav")
+    assert code == 1
+    assert "error: --record:" in screen.text
+
+
+async def test_platform_that_is_not_running_is_reported(
+    screen: Screen, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = CallOptions(to="+14155550123", turns=[("say", "hello")], as_json=True, state=tmp_path)
+    assert await run_call(options, screen, voice=voice) == 1
+    assert f"error: --to: no platform runs on {tmp_path}: start one with `vocalized up`" in screen.text
+    assert json.loads(capsys.readouterr().out)["status"] == "failed"
+
+
+async def test_platform_with_real_carriers_only_cannot_be_called(screen: Screen, tmp_path: Path) -> None:
+    write_addresses(tmp_path, msgspec.structs.replace(ADDRESSES, carrier=""))
+    options = CallOptions(to="+14155550123", turns=[("say", "hello")], state=tmp_path)
+    assert await run_call(options, screen, voice=voice) == 1
+    assert "with a real phone" in screen.text
+
+
+async def test_platform_that_crashed_is_reported(screen: Screen, tmp_path: Path) -> None:
+    write_addresses(tmp_path, msgspec.structs.replace(ADDRESSES, carrier="http://127.0.0.1:1"))
+    options = CallOptions(to="+14155550123", turns=[("say", "hello")], state=tmp_path)
+    assert await run_call(options, screen, voice=voice) == 1
+    assert "error: --to: no phone network answers at http://127.0.0.1:1" in screen.text
+
+
+@pytest.mark.parametrize(
+    ("options", "flag", "reason"),
+    [
+        (CallOptions(turns=[("say", "x")]), "--to", "either --to or --media"),
+        (CallOptions("ws://h/m", [("say", "x")], to="+14155550123"), "--to", "either --to or --media"),
+        (CallOptions(to="415 555", turns=[("say", "x")]), "--to", "no number"),
+        (CallOptions("http://host/", [("say", "x")]), "--media", "ws://"),
+        (CallOptions("ws://h/m?x=1", [("say", "x")]), "--media", "query string"),
+        (CallOptions("ws://h/m"), "--mic", "at least one"),
+        (CallOptions("ws://h/m", [("say", "x")], mic=True), "--mic", "either"),
+        (CallOptions("ws://h/m", [("audio", "/nowhere/x.wav")]), "--audio", "/nowhere/x.wav: no such file"),
+        (CallOptions("ws://h/m", [("say", "")]), "--say", "no audio"),
+        (CallOptions("ws://h/m", [("say", "x")], record=Path("/")), "--record", "is a folder"),
+    ],
+)
+def test_invalid_flag_is_named_before_dialling(options: CallOptions, flag: str, reason: str, screen: Screen) -> None:
+    with pytest.raises(UsageError, match=reason) as caught:
+        asyncio.run(run_call(options, screen, voice=voice))
+    assert caught.value.flag == flag

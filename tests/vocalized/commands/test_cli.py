@@ -1,0 +1,104 @@
+"""The command line: help, flags and exit codes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from vocalized.commands import call as call_module
+from vocalized.commands.call import CallOptions
+from vocalized.commands.cli import ROOT, app
+
+runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"})
+
+
+@pytest.mark.parametrize("command", [[], ["call"], ["demo"], ["doctor"], ["up"]])
+def test_each_command_has_a_help_text(command: list[str]) -> None:
+    outcome = runner.invoke(app, [*command, "--help"])
+    assert outcome.exit_code == 0
+    assert len(outcome.output.splitlines()) > 5
+
+
+def test_the_help_names_all_commands() -> None:
+    output = runner.invoke(app, ["--help"]).output
+    assert all(command in output for command in ("call", "demo", "bench", "doctor"))
+
+
+def test_flags_become_turns_in_the_order_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[CallOptions] = []
+
+    async def run_call(options: CallOptions, printer: object) -> int:
+        seen.append(options)
+        return 7
+
+    monkeypatch.setattr(call_module, "run_call", run_call)
+    words = "call --media ws://h/m --say one --audio a.wav --say two --record o.wav --json --timeout 9"
+    assert runner.invoke(app, words.split()).exit_code == 7
+    turns = [("say", "one"), ("audio", "a.wav"), ("say", "two")]
+    assert seen == [
+        CallOptions(
+            media="ws://h/m",
+            turns=turns,
+            mic=False,
+            record=Path("o.wav"),
+            as_json=True,
+            limit_s=9.0,
+            to="",
+            state=ROOT / "var" / "up",
+        )
+    ]
+
+
+def test_number_is_called_on_the_platform_of_a_state_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[CallOptions] = []
+
+    async def run_call(options: CallOptions, printer: object) -> int:
+        seen.append(options)
+        return 0
+
+    monkeypatch.setattr(call_module, "run_call", run_call)
+    assert runner.invoke(app, ["call", "--to", "+14155550123", "--say", "one", "--state", "other"]).exit_code == 0
+    assert [(options.to, options.media, options.state) for options in seen] == [("+14155550123", "", Path("other"))]
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ("call", "--to"),
+        ("call --to +14155550123 --media ws://h/m --say x", "--to"),
+        ("call --to 555-0100 --say x", "--to"),
+        ("call --media nonsense --say x", "--media"),
+        ("call --media ws://h/m", "--mic"),
+        ("call --media ws://h/m --audio /nowhere.wav", "--audio"),
+        ("call --media ws://h/m --say x --timeout 0", "--timeout"),
+        ("up --media-nodes 0", "--media-nodes"),
+        ("dance", "dance"),
+    ],
+)
+def test_a_bad_command_line_names_the_flag_and_exits_with_2(words: str, named: str) -> None:
+    outcome = runner.invoke(app, words.split())
+    assert outcome.exit_code == 2
+    assert named in outcome.output
+    assert "Traceback" not in outcome.output
+
+
+def test_bench_passes_all_arguments_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[list[str], Path]] = []
+
+    def run(command: list[str], cwd: Path) -> subprocess.CompletedProcess[bytes]:
+        seen.append((command, cwd))
+        return subprocess.CompletedProcess(command, 3)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    assert runner.invoke(app, ["bench", "--calls", "5", "--help"]).exit_code == 3
+    assert seen == [([sys.executable, "-m", "benchmarks", "--calls", "5", "--help"], ROOT)]
+
+
+def test_missing_packages_are_explained() -> None:
+    script = "import sys, runpy; sys.modules['typer'] = None; runpy.run_module('vocalized', run_name='__main__')"
+    outcome = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    assert outcome.returncode == 1
+    assert outcome.stderr.startswith("vocalized: the package `typer")
+    assert "make setup" in outcome.stderr

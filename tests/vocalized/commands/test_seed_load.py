@@ -1,0 +1,92 @@
+"""Generated data fills a real database, and every list of the API is measured."""
+
+import asyncio
+import re
+from collections.abc import Iterator
+
+import asyncpg  # type: ignore[import-untyped]
+import pytest
+from rich.console import Console
+
+from control.app import ROUTES
+from control.db.migrate import migrate
+from control.db.pool import open_pool
+from control.db.scope import enter_platform
+from control.http.access import AccessKind
+from tests.control.analytics.ledger import actual, expected
+from tests.platform.catalogue import seed_catalogue
+from tests.vocalized.conftest import temporary_state
+from vocalized.commands.seed_load import SeedError, fill
+from vocalized.seed.probe import LatencyFigures, admin_probes, client_probes, print_figures
+from vocalized.seed.rows import SeedSize
+from vocalized.services.postgres import Postgres, serve_postgres
+
+FEW = SeedSize(workspaces=20, calls=1_000, audit=100, batch=400)
+QUIET = Console(quiet=True)
+# Single objects whose query a measured endpoint shares, endpoints that are no list, and those that call a carrier or the
+# object storage.
+NOT_MEASURED = {
+    "/admin/auth/me", "/admin/templates/{templateId}", "/templates/{templateId}",
+    "/workspaces/{workspaceId}/agents/{agentId}/versions/{version}",
+    "/workspaces/{workspaceId}/phone-numbers/available",
+    "/workspaces/{workspaceId}/calls/{callId}/recording",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    with temporary_state() as state, serve_postgres(state, durable=False) as server:
+        yield server
+
+
+async def seeded_database(postgres: Postgres, name: str) -> str:
+    """A new database with the shipped catalogue."""
+    url = await asyncio.to_thread(postgres.create, name)
+    await asyncio.to_thread(migrate, url)
+    async with open_pool(url, size=1) as pool, pool.transaction() as db:
+        await enter_platform(db)
+        await db.execute("SELECT ensure_partitions()")
+        await seed_catalogue(db)
+    return url
+
+
+async def test_rows_are_inserted_and_rolled_up(postgres: Postgres) -> None:
+    url = await seeded_database(postgres, "full")
+    await fill(url, FEW, "plum tractor 48 violin", QUIET)
+    async with open_pool(url, size=1) as pool, pool.acquire() as owner:
+        await owner.execute("RESET ROLE")
+        assert await owner.fetchval("SELECT count(*) FROM calls") == FEW.calls
+        assert await owner.fetchval("SELECT count(DISTINCT workspace_id) FROM calls") > 15
+        assert await owner.fetchval("SELECT count(*) FROM usage_records_default") == 0, "each month has its partition"
+        rolled_up, right = await actual(owner), await expected(owner)
+        for table in right:
+            assert rolled_up[table].keys() == right[table].keys(), table
+        assert rolled_up["workspace_totals"] == right["workspace_totals"]
+    await fill(url, FEW, "another tractor 49 violin", QUIET)
+
+
+async def test_foreign_database_is_refused(postgres: Postgres) -> None:
+    url = await seeded_database(postgres, "others")
+    owner = await asyncpg.connect(url)
+    await owner.execute(
+        "INSERT INTO workspaces (id, name, status, tier_name) VALUES (gen_random_uuid(), 'W', 'active', 'starter')"
+    )
+    with pytest.raises(SeedError, match="1 workspaces that are not ours"):
+        await fill(url, FEW, "plum tractor 48 violin", QUIET)
+    assert await owner.fetchval("SELECT count(*) FROM users") == 0
+    await owner.close()
+
+
+def test_every_list_is_measured() -> None:
+    probes = [*admin_probes("", ["1"], ["1"], ["1"], "1"), *client_probes("", "1", ["1"], ["1"])]
+    probed_paths = {path.partition("?")[0] for probe in probes for path in probe.paths}
+    for route in ROUTES:
+        if route.method == "GET" and route.access.kind is not AccessKind.OPEN and route.path not in NOT_MEASURED:
+            shape = re.compile(re.sub(r"\{\w+\}", "[^/]+", route.path))
+            assert any(shape.fullmatch(path) for path in probed_paths), route.path
+
+
+def test_slow_endpoint_is_reported() -> None:
+    console = Console(record=True, quiet=True, width=100)
+    assert print_figures([LatencyFigures("a", 1.0, 50.0, 400.0)], console)
+    assert not print_figures([LatencyFigures("a", 1.0, 2.0, 3.0), LatencyFigures("b", 1.0, 50.1, 60.0)], console)

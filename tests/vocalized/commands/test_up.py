@@ -1,0 +1,165 @@
+"""`vocalized up` as a program: its ready line, its shutdown, and a start that continues an interrupted one."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from shared.plan import read_plan
+from tests.vocalized.conftest import temporary_state
+from tests.vocalized.processes import linux_only, wait_ended
+from vocalized.stack.accounts import Accounts, AccountsRequest, Credentials, ensure_accounts
+
+ROOT = Path(__file__).resolve().parents[3]
+ACCOUNTS_FILE = "first-accounts.json"
+
+
+@contextmanager
+def started(state: Path, *flags: str) -> Iterator["subprocess.Popen[str]"]:
+    command = [sys.executable, "-m", "vocalized", "up", "--state", str(state), "--json"]
+    command += ["--carrier-port", "0", "--media-port", "0"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("VOCALIZED_")}
+    with subprocess.Popen(
+        [*command, *(flags or ("--control-port", "0"))], cwd=ROOT, env=environment,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def ready_line(process: "subprocess.Popen[str]") -> dict[str, Any]:
+    assert process.stdout and process.stderr
+    line = process.stdout.readline()
+    assert line, process.stderr.read()
+    addresses: dict[str, Any] = json.loads(line)
+    return addresses
+
+
+def descendants(pid: int) -> set[int]:
+    children = {
+        int(child)
+        for children_file in Path(f"/proc/{pid}/task").glob("*/children")
+        for child in children_file.read_text().split()
+    }
+    return children.union(*(descendants(child) for child in children))
+
+
+async def sign_in(addresses: dict[str, Any], account: str) -> dict[str, Any]:
+    path = {"user": "/auth/login", "admin": "/admin/auth/login"}[account]
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(addresses["control"] + path, json=addresses[account]) as response,
+    ):
+        assert response.status == 200, await response.text()
+        answer: dict[str, Any] = await response.json()
+        return answer
+
+
+async def agent_name(addresses: dict[str, Any], token: str) -> str:
+    url = f"{addresses['control']}/workspaces/{addresses['workspace_id']}/agents/{addresses['agent_id']}"
+    headers = {"Authorization": f"Bearer {token}"}
+    async with aiohttp.ClientSession(headers=headers) as session, session.get(url) as response:
+        assert response.status == 200, await response.text()
+        name: str = (await response.json())["agent"]["name"]
+        return name
+
+
+def interrupt_first_start(state: Path) -> None:
+    """Kills a first start while it waits for an email that cannot be written; all its processes end."""
+    obstacle = state / "mail"
+    obstacle.touch()
+    with started(state) as process:
+        deadline = time.monotonic() + 60
+        while "/auth/login" not in _log(state / "api.log"):
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.01)
+        family = descendants(process.pid)
+        process.kill()
+        assert all(wait_ended(number) for number in family)
+    obstacle.unlink()
+
+
+@linux_only
+async def test_platform_starts_stores_its_state_and_stops() -> None:
+    with temporary_state() as state:
+        interrupt_first_start(state)
+        stored_accounts = json.loads((state / ACCOUNTS_FILE).read_text())
+        with started(state) as process:
+            addresses = ready_line(process)
+            assert addresses.keys() == {
+                "control", "media", "carrier", "admin", "user", "workspace_id", "agent_id", "number", "telnyx_number",
+                "media_nodes",
+            }  # fmt: skip
+            assert (addresses["admin"], addresses["user"]) == (stored_accounts["admin"], stored_accounts["user"])
+            user, admin = await sign_in(addresses, "user"), await sign_in(addresses, "admin")
+            assert user["user"]["is_verified"] and admin["admin"]["role"] == "super_admin"
+            assert await agent_name(addresses, user["token"]) == "Front desk"
+            family = descendants(process.pid)
+            assert len(family) >= 4
+            process.send_signal(signal.SIGTERM)
+            output, errors = process.communicate(timeout=60)
+            assert (process.returncode, output, errors) == (0, "", "")
+        assert all(wait_ended(number) for number in family)
+        assert {(state / name).stat().st_mode & 0o777 for name in (ACCOUNTS_FILE, "secret-keys")} == {0o600}
+
+        with started(state) as process:
+            restarted = ready_line(process)
+            assert without_addresses(restarted) == without_addresses(addresses)
+            assert await agent_name(restarted, (await sign_in(restarted, "user"))["token"]) == "Front desk"
+            valkey = next(number for number in descendants(process.pid) if b"valkey" in _command(number))
+            os.kill(valkey, signal.SIGKILL)
+            _, errors = process.communicate(timeout=60)
+            assert process.returncode == 1
+            assert errors == f"vocalized up: valkey ended by itself; see valkey.log in {state}\n"
+
+
+def without_addresses(addresses: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value for name, value in addresses.items() if name not in ("control", "media", "carrier", "media_nodes")
+    }
+
+
+def _log(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+def _command(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+async def test_existing_accounts_are_not_changed(tmp_path: Path) -> None:
+    """No request is sent: this test runs neither API nor database."""
+    accounts = Accounts(Credentials("a@example.com", "one"), Credentials("b@example.com", "two"), "workspace", "agent")
+    (tmp_path / ACCOUNTS_FILE).write_bytes(msgspec.json.encode(accounts))
+    wanted = AccountsRequest(
+        "http://127.0.0.1:1",
+        "postgresql://nobody@127.0.0.1:1/none",
+        None,
+        (),
+        read_plan(ROOT / "config" / "plans" / "local.json"),
+    )
+    assert await ensure_accounts(tmp_path, wanted) == accounts
+
+
+def test_taken_port_is_reported_before_anything_starts(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with started(tmp_path, "--control-port", str(port)) as process:
+            output, errors = process.communicate(timeout=60)
+    assert (process.returncode, output) == (1, "")
+    assert errors == f"vocalized up: port {port} cannot be used: Address already in use; --control-port takes another\n"
+    assert not list(tmp_path.iterdir())

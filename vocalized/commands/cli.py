@@ -1,0 +1,208 @@
+"""The command line of `python -m vocalized`: reads flags and runs the command.
+
+A command's module is imported when it runs, so that `doctor` and `--help` work where packages are missing.
+"""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from vocalized.commands.option_order import OrderedCommand, in_order
+
+app = typer.Typer(
+    name="python -m vocalized",
+    help="Vocalized: agents on the phone. Commands to try it, call it, measure it and check this machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+
+To = Annotated[str, typer.Option(metavar="NUMBER", help="Number of the running platform: +1…, as `up` prints it.")]
+Media = Annotated[
+    str, typer.Option(metavar="URL", help="A stand-alone media server's socket: ws://HOST:PORT/media/twilio.")
+]
+Audio = Annotated[list[Path] | None, typer.Option(metavar="FILE", help="A turn: play this recording.")]
+Say = Annotated[list[str] | None, typer.Option(metavar="TEXT", help="A turn: say this with the local voice.")]
+Mic = Annotated[bool, typer.Option("--mic", help="Talk yourself, by this machine's microphone; Ctrl-C hangs up.")]
+Record = Annotated[Path | None, typer.Option(metavar="OUT.wav", help="Write both sides: caller left, agent right.")]
+Json = Annotated[bool, typer.Option("--json", help="Last line on stdout: the outcome as one JSON object.")]
+Timeout = Annotated[float, typer.Option(metavar="S", min=1, help="Longest call, in seconds.")]
+State = Annotated[Path, typer.Option(metavar="DIR", help="Where recordings, pictures and the platform's state go.")]
+UP = ROOT / "var" / "up"
+
+
+@app.command(cls=OrderedCommand)
+def call(
+    ctx: typer.Context,
+    to: To = "",
+    media: Media = "",
+    audio: Audio = None,
+    say: Say = None,
+    mic: Mic = False,
+    record: Record = None,
+    as_json: Json = False,
+    timeout: Timeout = 600.0,
+    state: Annotated[Path, typer.Option(metavar="DIR", help="State of the platform that --to phones.")] = UP,
+) -> None:
+    """Calls an agent and prints what both sides say.
+
+    With --to a simulated caller calls a number of the platform that `up` runs, through the simulated carrier; words
+    and latency come from the API. With --media it opens a media server's socket as a carrier would.
+
+    --audio and --say may be given several times, in any order: one turn each. A turn begins when the agent has
+    finished speaking; after the answer to the last one the caller hangs up. Exit code 0: the call was completed.
+    """
+    from vocalized.caller.console import CallPrinter
+    from vocalized.commands.call import CallOptions, UsageError, run_call
+
+    turns = in_order(ctx, {"audio": [str(path) for path in audio or []], "say": say or []})
+    printer = CallPrinter(Console(stderr=as_json, highlight=False))
+    try:
+        options = CallOptions(
+            media=media, turns=turns, mic=mic, record=record, as_json=as_json, limit_s=timeout, to=to, state=state
+        )
+        code = asyncio.run(run_call(options, printer))
+    except UsageError as error:
+        raise typer.BadParameter(error.reason, param_hint=f"'{error.flag}'") from error
+    raise typer.Exit(code)
+
+
+@app.command()
+def demo(state: State = ROOT / "var" / "demo") -> None:
+    """Two calls to an agent on this machine.
+
+    Starts the platform with a simulated carrier and the local recogniser, voice and receptionist: nothing leaves the
+    machine. In the first call a human recording leaves a message, which the agent reads back; in the second a caller
+    asks three questions and interrupts one answer. What was said is read from the API's record. Stereo recordings and
+    a picture of each are saved. Exit code 0: both were completed, and the message is recognised again in the recording
+    of what the caller heard.
+    """
+    from vocalized.caller.console import CallPrinter
+    from vocalized.commands.demo import run_demo
+
+    raise typer.Exit(asyncio.run(run_demo(ROOT, state.resolve(), CallPrinter(Console(highlight=False)))))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def bench(ctx: typer.Context) -> None:
+    """Measures load and latency: python -m benchmarks."""
+    raise typer.Exit(subprocess.run([sys.executable, "-m", "benchmarks", *ctx.args], cwd=ROOT).returncode)
+
+
+@app.command()
+def doctor() -> None:
+    """Reports what this machine lacks.
+
+    Looks at interpreter, packages, model files, servers, ports, memory, disk and the carriers' settings, each with what
+    to do about it. Exit code 1: something that is needed is missing.
+    """
+    from vocalized.commands.doctor import examine, report
+
+    raise typer.Exit(report(examine(ROOT), Console(highlight=False)))
+
+
+@app.command()
+def up(
+    state: Annotated[Path, typer.Option(metavar="DIR", help="Where everything is kept.")] = UP,
+    control_port: Annotated[
+        int, typer.Option(metavar="N", min=0, max=65_535, help="Of the API; 0: a free one.")
+    ] = 8081,
+    media_port: Annotated[
+        int, typer.Option(metavar="N", min=0, max=65_535, help="Of the first media node; others follow. 0: free ones.")
+    ] = 8083,
+    carrier_port: Annotated[
+        int, typer.Option(metavar="N", min=0, max=65_535, help="Of the simulated carriers; 0: a free one.")
+    ] = 8082,
+    media_nodes: Annotated[int, typer.Option(metavar="K", min=1, max=16, help="How many media nodes.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="When ready, one line with addresses and sign-ins.")] = False,
+) -> None:
+    """The platform on this machine, in the foreground.
+
+    PostgreSQL, Valkey, the API and its worker, media nodes with local speech, and a simulated Twilio and Telnyx; with
+    an admin, a customer, a workspace and a live agent on a phone number, which `call --to` calls. A carrier whose
+    VOCALIZED_TWILIO_… or VOCALIZED_TELNYX_… is set is the real one. State is kept between runs; emails become files in
+    DIR/mail. Ctrl-C or SIGTERM stops all of it, exit code 0.
+    """
+    from vocalized.commands.up import UpOptions, run_up
+
+    options = UpOptions(state, control_port, media_port, carrier_port, media_nodes, as_json)
+    raise typer.Exit(asyncio.run(run_up(ROOT, options, Console(stderr=as_json, highlight=False))))
+
+
+@app.command()
+def services(
+    state: Annotated[Path, typer.Option(metavar="DIR", help="Where their data is kept.")] = ROOT / "var" / "services",
+    as_json: Annotated[bool, typer.Option("--json", help="When ready, one line: database_url and redis_url.")] = False,
+    durable: Annotated[bool, typer.Option(help="Whether data survives a failure of the machine.")] = True,
+) -> None:
+    """PostgreSQL and Valkey on this machine.
+
+    Both listen on Unix sockets only and run until Ctrl-C or SIGTERM; their data stays for the next run.
+    """
+    from vocalized.commands.services import run_services
+
+    raise typer.Exit(run_services(state, durable=durable, as_json=as_json, console=Console(highlight=False)))
+
+
+@app.command("seed-load")
+def seed_load(
+    state: Annotated[Path, typer.Option(metavar="DIR", help="Where its data is kept.")] = ROOT / "var" / "seed-load",
+    database_url: Annotated[str, typer.Option(metavar="URL", help="An empty PostgreSQL to fill instead.")] = "",
+    workspaces: Annotated[int, typer.Option(metavar="N", min=10, help="How many workspaces.")] = 1_000,
+    calls: Annotated[int, typer.Option(metavar="N", min=1_000, help="How many calls.")] = 1_000_000,
+) -> None:
+    """Fills a database and measures the API's lists.
+
+    Generates workspaces, users, agents, 90 days of calls and their ledger, with all roll-ups; then requests every list
+    and overview 200 times over HTTP. A database that was filled before is only measured. Exit code 1: some p95 is above
+    50 ms.
+    """
+    from vocalized.commands.seed_load import SeedOptions, run_seed_load
+    from vocalized.seed.rows import SeedSize
+
+    options = SeedOptions(state, database_url, SeedSize(workspaces, calls))
+    raise typer.Exit(asyncio.run(run_seed_load(ROOT, options, Console(highlight=False))))
+
+
+admin_app = typer.Typer(help="The platform's staff.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(admin_app, name="admin")
+
+
+@admin_app.callback()
+def admin() -> None:
+    """The platform's staff."""
+
+
+@admin_app.command("create")
+def admin_create(
+    email: Annotated[str, typer.Option(metavar="ADDRESS", help="Signs in with it.")],
+    role: Annotated[
+        Literal["super_admin", "support", "finance", "read_only"], typer.Option(help="What they may do.")
+    ] = "super_admin",
+    name: Annotated[str, typer.Option(help="Shown to others; else the address up to the @.")] = "",
+    ask: Annotated[bool, typer.Option("--ask", help="Ask for the password instead of generating one.")] = False,
+    database_url: Annotated[
+        str, typer.Option(envvar="VOCALIZED_DATABASE_URL", show_envvar=True, help="PostgreSQL of the platform.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Adds an admin of the platform.
+
+    Without --ask a password is generated and printed once. Exit code 1: no admin was added, with the reason.
+    """
+    from vocalized.commands.admin import AdminError, AdminOptions, create_admin
+
+    options = AdminOptions(database_url, email, role, name, ask, as_json)
+    try:
+        asyncio.run(create_admin(options, Console(highlight=False)))
+    except AdminError as error:
+        Console(stderr=True, highlight=False).print(str(error), markup=False)
+        raise typer.Exit(1) from None

@@ -1,0 +1,119 @@
+"""`vocalized up`: the whole platform on this machine in the foreground.
+
+State stays in one folder between runs. Emails go into a folder; the demonstration's accounts, agents and numbers are
+created through the API, as a customer would create theirs.
+"""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from vocalized.services.process import ServiceFailed
+from vocalized.stack.addresses import Addresses, ensure_addresses, remove_addresses, write_addresses
+from vocalized.stack.ports import PortUnavailable, choose_ports
+from vocalized.stack.process import ServerFailed
+from vocalized.stack.stack import Stack, running_stack
+
+_POLL_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class UpOptions:
+    """state: the folder for everything. A port of 0 becomes a free one; the media nodes take media_port and the ports
+    after it."""
+
+    state: Path
+    control_port: int = 0
+    media_port: int = 0
+    carrier_port: int = 0
+    media_nodes: int = 1
+    as_json: bool = False
+
+
+async def run_up(root: Path, options: UpOptions, console: Console) -> int:
+    """Runs until SIGINT or SIGTERM: exit code 0. A part that does not start, or ends by itself without a replacement:
+    exit code 1."""
+    running = asyncio.create_task(_run(root, options, console))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, _once(running.cancel))
+    try:
+        failed = await running
+    except asyncio.CancelledError:
+        return 0
+    except (ServiceFailed, ServerFailed, PortUnavailable) as error:
+        print(f"vocalized up: {error}", file=sys.stderr)
+        return 1
+    print(f"vocalized up: {failed} ended by itself; see {failed}.log in {options.state.resolve()}", file=sys.stderr)
+    return 1
+
+
+def _once(action: Callable[[], object]) -> Callable[[], None]:
+    """Acts at the first call only: a second Ctrl-C must not interrupt the shutdown."""
+    pending = [action]
+
+    def call() -> None:
+        if pending:
+            pending.pop()()
+
+    return call
+
+
+async def _run(root: Path, options: UpOptions, console: Console) -> str:
+    """Runs everything until it is cancelled, or a part fails; returns the name of that part."""
+    ports = choose_ports(
+        control=options.control_port, media=options.media_port, carrier=options.carrier_port,
+        media_nodes=options.media_nodes,
+    )  # fmt: skip
+    state = options.state.resolve()
+    with console.status("starting the platform") as status:
+        async with running_stack(root, state, ports) as stack:
+            addresses = await ensure_addresses(root, stack)
+            write_addresses(state, addresses)
+            try:
+                status.stop()
+                _announce(addresses, options.as_json, console)
+                return await _until_failed(stack)
+            finally:
+                remove_addresses(state)
+
+
+async def _until_failed(stack: Stack) -> str:
+    """The name of the part that the platform cannot do without; a replaced media node is reported only."""
+    reported: set[str] = set()
+    while (failed := stack.failed) is None:
+        for name in stack.ended:
+            if name not in reported:
+                reported.add(name)
+                print(f"vocalized up: {name} ended by itself; its calls go on at the others", file=sys.stderr)
+        await asyncio.sleep(_POLL_S)
+    return failed
+
+
+def _announce(addresses: Addresses, as_json: bool, console: Console) -> None:
+    if as_json:
+        print(addresses.line, flush=True)
+        return
+    rows = (
+        ("API", addresses.control),
+        ("documentation", f"{addresses.control}/docs"),
+        ("phone network", addresses.carrier),
+        ("media nodes", " ".join(addresses.media_nodes)),
+        ("customer", f"{addresses.user.email}  password {addresses.user.password}"),
+        ("admin", f"{addresses.admin.email}  password {addresses.admin.password}"),
+        ("workspace", addresses.workspace_id),
+        ("agent", addresses.agent_id),
+        ("number", addresses.number),
+        ("at Telnyx", addresses.telnyx_number),
+    )
+    for name, value in rows:
+        if value:
+            console.print(f"{name:14}{value}", soft_wrap=True, markup=False)
+    if addresses.number:
+        command = f".venv/bin/python -m vocalized call --to {addresses.number} --say 'When are you open?'"
+        console.print(f"call it: {command}", soft_wrap=True)
+    console.print("Ctrl-C stops everything")

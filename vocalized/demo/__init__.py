@@ -1,0 +1,1 @@
+"""The demonstration's calls and the files that it writes."""

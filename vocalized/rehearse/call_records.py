@@ -1,0 +1,86 @@
+"""Checks the records of calls that took place: each call once, its end, and its events without gaps or duplicates."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from control.calls.model import FINAL
+from media.server.bus.recovery import SEQ as RECOVERY_SEQ
+from shared.events import SEQ_PER_LEG
+from vocalized.rehearse.callers import RehearsalCaller
+from vocalized.rehearse.platform import Platform
+
+_CALLS = """
+SELECT c.id::text AS id, c.carrier_call_id, c.carrier, c.status, c.end_reason, c.duration_seconds, c.details
+FROM calls c WHERE c.carrier_call_id = ANY($1)
+"""
+# An event's identity is (call, seq). The table's key holds the time as well, so duplicates are possible.
+_EVENTS = """
+SELECT call_id::text AS call_id, array_agg(seq ORDER BY seq) AS seqs,
+       count(*) FILTER (WHERE event_type = 'call.ended') AS ended,
+       count(*) FILTER (WHERE event_type = 'call.resumed') AS resumed
+FROM call_events WHERE call_id = ANY($1::uuid[]) GROUP BY call_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedCall:
+    """A call in the database. faults: what is wrong with its events."""
+
+    call_id: str
+    carrier: str
+    status: str
+    end_reason: str
+    resumed: int
+    events: int
+    faults: tuple[str, ...]
+
+
+async def recorded_calls(platform: Platform, callers: Sequence[RehearsalCaller]) -> dict[str, RecordedCall]:
+    """The records by the carrier's id of the call."""
+    calls = await platform.rows(_CALLS, [scripted_caller.call_id for scripted_caller in callers])
+    events = {row["call_id"]: row for row in await platform.rows(_EVENTS, [row["id"] for row in calls])}
+    return {row["carrier_call_id"]: _recorded_call(row, events.get(row["id"])) for row in calls}
+
+
+def unfinished_calls(records: dict[str, RecordedCall], callers: Sequence[RehearsalCaller]) -> list[str]:
+    """The carrier's ids of calls without a record, or whose record has not ended."""
+    return [
+        scripted_caller.call_id
+        for scripted_caller in callers
+        if scripted_caller.call_id not in records or records[scripted_caller.call_id].status not in FINAL
+    ]
+
+
+def _recorded_call(row: Any, events: Any) -> RecordedCall:
+    seqs: list[int] = list(events["seqs"]) if events else []
+    faults = [*_duplicates(seqs), *_gaps(seqs)]
+    if not seqs:
+        faults.append("no events")
+    elif events["ended"] != len({seq // SEQ_PER_LEG for seq in seqs}) and not events["resumed"]:
+        faults.append(f"{events['ended']} ends")
+    return RecordedCall(
+        row["id"],
+        row["carrier"],
+        row["status"],
+        row["end_reason"] or "",
+        int(events["resumed"]) if events else 0,
+        len(seqs),
+        tuple(faults),
+    )
+
+
+def _duplicates(seqs: list[int]) -> list[str]:
+    return [f"event {seq} twice" for seq in sorted({seq for seq in seqs if seqs.count(seq) > 1})]
+
+
+def _gaps(seqs: list[int]) -> list[str]:
+    """Numbers count up within a leg. Events recovered after a kill are numbered from RECOVERY_SEQ on."""
+    found = []
+    for leg in sorted({seq // SEQ_PER_LEG for seq in seqs}):
+        own = sorted(
+            {seq % SEQ_PER_LEG for seq in seqs if seq // SEQ_PER_LEG == leg and seq % SEQ_PER_LEG < RECOVERY_SEQ}
+        )
+        missing = sorted(set(range(1, own[-1] + 1)) - set(own)) if own else []
+        found += [f"event {leg * SEQ_PER_LEG + number} missing" for number in missing[:3]]
+    return found

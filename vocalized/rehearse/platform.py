@@ -1,0 +1,183 @@
+"""The platform for a rehearsal: PostgreSQL, Valkey, the API, the worker and media nodes as processes of their own; the
+phone network runs in this process, where its callers are.
+
+A service can be stopped and started again; a node or the worker can be killed.
+"""
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+import asyncpg  # type: ignore[import-untyped]
+from aiohttp import web
+
+from shared.bus.client import bus_client
+from shared.bus.events import EventStream
+from simulator.carrier.network.config import NetworkConfig, SeededNumber, make_config
+from simulator.carrier.network.server import RunningNetwork, running_network
+from vocalized.rehearse.load_balancer import LoadBalancer, balanced
+from vocalized.rehearse.service import Program, Service
+from vocalized.rehearse.workspace import Workspace, create_workspace, sign_in_staff
+from vocalized.services.postgres import Postgres, running_postgres
+from vocalized.services.valkey import Valkey, running_valkey
+from vocalized.stack.api_client import ApiClient
+from vocalized.stack.carrier_keys import CarrierKeys, carrier_keys
+from vocalized.stack.ports import Ports, choose_ports, free_port
+from vocalized.stack.process import migrate_database
+from vocalized.stack.programs import Programs
+from vocalized.stack.settings import CarrierName, default_settings, network_settings, node_settings
+
+BUS_S: Final = 5.0
+NUMBERS: Final[Mapping[CarrierName, str]] = {"twilio": "+14155550100", "telnyx": "+12125550100"}
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformShape:
+    """nodes: number of media nodes. recorded: whether the agents record. balanced: whether the API is reached through
+    a load balancer. drain_s: how long a node that is stopped waits for its calls."""
+
+    nodes: int = 1
+    recorded: bool = False
+    balanced: bool = False
+    drain_s: int = 5
+
+
+@dataclass(slots=True)
+class Platform:
+    """The running platform. settings: the environment of control's programs. bus: the stream of media's events.
+    network_config: holds the carriers' secrets. balancer: None when the API is reached directly. staff: an API client
+    signed in as an admin. database_url: as the database's owner."""
+
+    folder: Path
+    api_url: str
+    settings: Mapping[str, str]
+    bus: EventStream
+    network: RunningNetwork
+    network_config: NetworkConfig
+    postgres: Service[Postgres]
+    valkey: Service[Valkey]
+    balancer: LoadBalancer | None
+    api: Program
+    worker: Program
+    nodes: list[Program]
+    staff: ApiClient
+    workspace: Workspace
+    database_url: str
+
+    async def rows(self, sql: str, *values: object) -> list[Any]:
+        """A query on the database, as its owner."""
+        connection = await asyncpg.connect(self.database_url)
+        try:
+            found: list[Any] = await connection.fetch(sql, *values)
+            return found
+        finally:
+            await connection.close()
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramFactory:
+    """Makes programs of one checkout, all with the same settings."""
+
+    programs: Programs
+    settings: Mapping[str, str]
+
+    def api(self, port: int) -> Program:
+        """The API."""
+        return Program(lambda: self.programs.api(port, self.settings), port)
+
+    def worker(self, port: int) -> Program:
+        """The worker."""
+        return Program(lambda: self.programs.worker(port, self.settings), port)
+
+    def node(self, name: str, port: int) -> Program:
+        """A media node."""
+        own = node_settings(self.settings, port) | {"VOCALIZED_MEDIA_NODE": name}
+        return Program(lambda: self.programs.node(name, port, own), port)
+
+
+@asynccontextmanager
+async def running_platform(root: Path, folder: Path, shape: PlatformShape) -> AsyncIterator[Platform]:
+    """Everything is ready when the block begins. folder: a short path that every user may enter."""
+    async with AsyncExitStack() as running:
+        session = await running.enter_async_context(aiohttp.ClientSession())
+        postgres = Service(lambda: running_postgres(folder, durable=True))
+        valkey = Service(lambda: running_valkey(folder, durable=True))
+        database_url = (await postgres.start()).url
+        running.push_async_callback(postgres.stop)
+        redis_url = (await valkey.start()).url
+        running.push_async_callback(valkey.stop)
+        bus = await running.enter_async_context(bus_client(redis_url, BUS_S))
+        ports, keys = choose_ports(media_nodes=shape.nodes), carrier_keys(folder)
+        settings = _settings(folder, database_url, redis_url, ports, keys)
+        settings["VOCALIZED_MEDIA_DRAIN_TIMEOUT_S"] = str(shape.drain_s)
+        config = _network_config(ports, keys)
+        network = await running.enter_async_context(phone_network(config, ports.carrier))
+        await migrate_database(root, settings)
+        programs = ProgramFactory(Programs(root, folder), settings)
+        api_port = free_port() if shape.balanced else ports.control
+        balancer = await running.enter_async_context(balanced(ports.control, [api_port])) if shape.balanced else None
+        api, worker = programs.api(api_port), programs.worker(ports.worker)
+        nodes = [programs.node(f"media-{number}", port) for number, port in enumerate(ports.media)]
+        for program in (api, worker, *nodes):
+            await program.start()
+            running.push_async_callback(program.stop)
+        staff = await sign_in_staff(session, ports.control_url, database_url)
+        workspace = await create_workspace(session, ports.control_url, database_url, NUMBERS, recorded=shape.recorded)
+        yield Platform(
+            folder=folder,
+            api_url=ports.control_url,
+            settings=settings,
+            bus=EventStream(bus),
+            network=network,
+            network_config=config,
+            postgres=postgres,
+            valkey=valkey,
+            balancer=balancer,
+            api=api,
+            worker=worker,
+            nodes=nodes,
+            staff=staff,
+            workspace=workspace,
+            database_url=database_url,
+        )
+
+
+def _network_config(ports: Ports, keys: CarrierKeys) -> NetworkConfig:
+    url = ports.control_url
+    config = make_config(network_settings(ports, keys, url, tuple(NUMBERS)))
+    numbers = (
+        SeededNumber("twilio", NUMBERS["twilio"], f"{url}/webhooks/calls/inbound", f"{url}/webhooks/calls/status"),
+        SeededNumber("telnyx", NUMBERS["telnyx"]),
+    )
+    return replace(config, numbers=numbers)
+
+
+@asynccontextmanager
+async def phone_network(config: NetworkConfig, port: int) -> AsyncIterator[RunningNetwork]:
+    """Both simulated carriers, in this process."""
+    async with running_network(config) as network:
+        runner = web.AppRunner(network.app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", port).start()
+            yield network
+        finally:
+            await runner.cleanup()
+
+
+def _settings(folder: Path, database_url: str, redis_url: str, ports: Ports, keys: CarrierKeys) -> dict[str, str]:
+    """The environment of the programs; what the user has set is ignored."""
+    foreign = {name: value for name, value in os.environ.items() if not name.startswith("VOCALIZED_")}
+    return {
+        **foreign,
+        **default_settings(folder, ports, keys, tuple(NUMBERS)),
+        "VOCALIZED_DATABASE_URL": database_url,
+        "VOCALIZED_REDIS_URL": redis_url,
+        "VOCALIZED_PASSWORD_PASSES": "1",
+        "VOCALIZED_PASSWORD_MEMORY_KIB": "8",
+        "VOCALIZED_LOG_LEVEL": "warning",
+    }

@@ -1,0 +1,1 @@
+"""Generated data for load tests of the API, and the measurement of its lists."""

@@ -1,0 +1,139 @@
+"""Measures the latency of every list and overview of a running API."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from statistics import quantiles
+from typing import Any, Final
+
+from aiohttp import ClientSession
+from rich.console import Console
+from rich.table import Table
+
+LIMIT_MS: Final = 50.0
+_REQUESTS: Final = 200
+_WARM_UP: Final = 5
+
+
+class ProbeFailed(Exception):
+    """An answer with a status other than 200."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One endpoint. paths: requested in turn, so that caches do not distort the result. token: of the user or admin."""
+
+    name: str
+    token: str
+    paths: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyFigures:
+    """Milliseconds from the request to the whole answer."""
+
+    name: str
+    p50: float
+    p95: float
+    worst: float
+
+
+async def get(client: ClientSession, url: str, token: str, path: str) -> Any:
+    """The answer's JSON. No wrapper, which would be measured as well. Raises ProbeFailed."""
+    async with client.get(url + path, headers={"Authorization": f"Bearer {token}"}) as answer:
+        if answer.status != 200:
+            raise ProbeFailed(f"GET {path}: {answer.status} {await answer.text()}")
+        return await answer.json()
+
+
+async def measure(client: ClientSession, url: str, probe: Probe) -> LatencyFigures:
+    """200 requests one after the other, after a warm-up of 5. Raises ProbeFailed."""
+    paths = cycle(probe.paths)
+    for _ in range(_WARM_UP):
+        await get(client, url, probe.token, next(paths))
+    times = [await _timed(client, url, probe.token, next(paths)) for _ in range(_REQUESTS)]
+    cuts = quantiles(times, n=20)
+    return LatencyFigures(probe.name, cuts[9], cuts[18], max(times))
+
+
+async def _timed(client: ClientSession, url: str, token: str, path: str) -> float:
+    began = time.perf_counter()
+    await get(client, url, token, path)
+    return (time.perf_counter() - began) * 1_000
+
+
+def print_figures(figures: Sequence[LatencyFigures], console: Console) -> bool:
+    """Prints the table; returns whether all were fast enough."""
+    table = Table("endpoint", *(f"{name} ms" for name in ("p50", "p95", "max")), box=None)
+    for one in figures:
+        mark = "" if one.p95 <= LIMIT_MS else " !"
+        table.add_row(one.name, f"{one.p50:.1f}", f"{one.p95:.1f}{mark}", f"{one.worst:.1f}")
+    console.print(table)
+    slow = [one.name for one in figures if one.p95 > LIMIT_MS]
+    console.print(f"p95 above {LIMIT_MS:g} ms: {', '.join(slow)}" if slow else f"all p95 at most {LIMIT_MS:g} ms")
+    return not slow
+
+
+def admin_probes(
+    token: str, workspaces: Sequence[str], users: Sequence[str], calls: Sequence[str], actor: str
+) -> list[Probe]:
+    """The probes of the staff's API."""
+
+    def probe(path: str, *queries: str) -> Probe:
+        return Probe(
+            f"GET {path}{queries[0] if len(queries) == 1 else ''}", token, [path + one for one in queries or [""]]
+        )
+
+    def pages(most: int) -> list[str]:
+        return [f"?page={page}" for page in range(1, most)]
+
+    named = [f"?search={name}" for name in ("dental", "No. 77", "hotel no", "user300@", "ann")]
+    return [
+        probe("/admin/dashboard/overview"),
+        *(probe("/admin/dashboard/revenue", f"?period={one}") for one in ("month", "quarter", "year")),
+        *(probe("/admin/dashboard/usage", f"?period={one}") for one in ("day", "week", "month")),
+        probe("/admin/workspaces", *pages(20)),
+        probe("/admin/workspaces", "?limit=200"),
+        probe("/admin/workspaces", "?status=suspended"),
+        Probe("GET /admin/workspaces?search=…", token, [f"/admin/workspaces{one}" for one in named]),
+        Probe("GET /admin/workspaces/{workspaceId}", token, [f"/admin/workspaces/{one}" for one in workspaces]),
+        probe("/admin/users", *pages(60)),
+        Probe("GET /admin/users?search=…", token, [f"/admin/users{one}" for one in named]),
+        Probe("GET /admin/users/{userId}", token, [f"/admin/users/{one}" for one in users]),
+        probe("/admin/templates"),
+        probe("/admin/config/settings"),
+        probe("/admin/config/tiers"),
+        probe("/admin/logs/activity", *pages(50)),
+        probe("/admin/logs/activity", "?action=agent.update"),
+        Probe("GET /admin/logs/activity?admin_id=…", token, [f"/admin/logs/activity?admin_id={actor}"]),
+        probe("/admin/logs/activity", "?page=50&limit=200"),
+        probe("/admin/logs/activity", "?from=2020-01-01&action=agent.pause&page=200"),
+        probe("/admin/calls", *pages(50)),
+        probe("/admin/calls", "?page=500&limit=200"),
+        probe("/admin/calls", "?status=no_answer"),
+        Probe("GET /admin/calls?workspace_id=…", token, [f"/admin/calls?workspace_id={one}" for one in workspaces]),
+        probe("/admin/calls/live"),
+        Probe("GET /admin/calls/{callId}", token, [f"/admin/calls/{one}" for one in calls]),
+    ]
+
+
+def client_probes(token: str, workspace: str, agents: Sequence[str], calls: Sequence[str]) -> list[Probe]:
+    """The probes of the customers' API, as the busiest workspace's owner."""
+    here = f"/workspaces/{workspace}"
+    lists = [Probe(f"GET /workspaces/{{workspaceId}}{name}", token, [here + name])
+             for name in ("", "/members", "/invitations", "/agents", "/agents?status=live", "/phone-numbers",
+                          "/calls", "/calls?page=50", "/calls?status=no_answer", "/calls/live")]  # fmt: skip
+    return [
+        Probe("GET /auth/me", token, ["/auth/me"]),
+        Probe("GET /workspaces", token, ["/workspaces"]),
+        *lists,
+        Probe("GET …/agents/{agentId}", token, [f"{here}/agents/{agent}" for agent in agents]),
+        Probe("GET …/agents/{agentId}/versions", token, [f"{here}/agents/{agent}/versions" for agent in agents]),
+        Probe("GET /templates", token, ["/templates"]),
+        Probe("GET …/calls?agent_id=…", token, [f"{here}/calls?agent_id={agent}" for agent in agents]),
+        *(
+            Probe(f"GET …/calls/{{callId}}{part}", token, [f"{here}/calls/{call}{part}" for call in calls])
+            for part in ("", "/transcription", "/events")
+        ),
+    ]

@@ -1,0 +1,90 @@
+"""Creates a live agent with a number of its own over the API; each step checks whether it was done before."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from shared.plan import CallPlan
+from vocalized.stack.api_client import ApiClient, Json
+from vocalized.stack.process import ServerFailed
+
+_BUY_S = 60.0
+_LOOK_S = 0.2
+_COUNTRY = "US"
+_STATEMENT = "A demonstration on one machine: callers are simulated, or are the people who started it."
+
+
+@dataclass(frozen=True, slots=True)
+class LiveAgent:
+    """number: E.164; empty when the agent has none."""
+
+    agent_id: str
+    number: str
+
+
+async def ensure_live_agent(api: ApiClient, workspace_id: str, plan: CallPlan, name: str, carrier: str) -> LiveAgent:
+    """The agent of this name, live on a number bought at this carrier; without a carrier it stays a draft.
+
+    Raises ApiError and ServerFailed.
+    """
+    base = f"/workspaces/{workspace_id}"
+    agents = (await api.request("GET", f"{base}/agents?limit=200"))["agents"]
+    agent = next((agent for agent in agents if agent["name"] == name), None)
+    agent = agent or (await api.request("POST", f"{base}/agents", {"name": name}))["agent"]
+    current = await api.request("PUT", f"{base}/agents/{agent['id']}", {"config": agent_config(plan)})
+    if not carrier:
+        return LiveAgent(agent["id"], "")
+    number: Json | None = current["phone_number"]
+    if number is None:
+        number = await _buy_number(api, base, carrier)
+        await api.request("PUT", f"{base}/agents/{agent['id']}", {"phone_number_id": number["id"]})
+    if current["agent"]["status"] != "live":
+        await api.request("POST", f"{base}/agents/{agent['id']}/activate")
+    return LiveAgent(agent["id"], number["phone_number"])
+
+
+def agent_config(plan: CallPlan) -> dict[str, Any]:
+    """A plan's texts, turn-taking and providers as an agent's config."""
+    return {
+        "prompt": plan.agent.prompt,
+        "greeting": plan.agent.greeting,
+        "goodbye": plan.agent.goodbye,
+        "language": plan.agent.language,
+        "speech": {
+            kind: [{"provider": choice.provider} for choice in getattr(plan, kind)] for kind in ("stt", "llm", "tts")
+        },
+        "turn": {
+            "silence_ms": plan.turn.silence_ms,
+            "adaptive": plan.turn.adaptive,
+            "barge_in": plan.turn.barge_in,
+        },
+        "recording": {"enabled": plan.recording, "consent": "given_otherwise", "statement": _STATEMENT},
+    }
+
+
+async def _buy_number(api: ApiClient, base: str, carrier: str) -> Json:
+    """An active number at this carrier that no agent answers: an existing one, or a new one."""
+    numbers = f"{base}/phone-numbers"
+    bought = await _unused(api, numbers, carrier)
+    if bought is None:
+        available = (await api.request("GET", f"{numbers}/available?country={_COUNTRY}&carrier={carrier}"))["available"]
+        if not available:
+            raise ServerFailed(f"{carrier} has no number to sell")
+        body = {"phone_number": available[0]["phone_number"], "friendly_name": "Front desk", "carrier": carrier}
+        bought = (await api.request("POST", numbers, body))["phone_number"]
+    for _ in range(round(_BUY_S / _LOOK_S)):
+        if bought is None or bought["status"] == "failed":
+            raise ServerFailed(f"{carrier} did not sell the number: see worker.log in the state folder")
+        if bought["status"] == "active":
+            return bought
+        await asyncio.sleep(_LOOK_S)
+        found = (await api.request("GET", numbers))["phone_numbers"]
+        bought = next((one for one in found if one["id"] == bought["id"]), None)
+    raise ServerFailed(f"{carrier} did not sell the number within {_BUY_S:g} s: see worker.log in the state folder")
+
+
+async def _unused(api: ApiClient, numbers: str, carrier: str) -> Json | None:
+    found = (await api.request("GET", numbers))["phone_numbers"]
+    usable = ("buying", "active")
+    free = [one for one in found if one["status"] in usable and one["carrier"] == carrier and not one["agent_name"]]
+    return free[0] if free else None

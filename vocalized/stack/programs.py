@@ -1,0 +1,45 @@
+"""The command lines of the platform's own programs, each run as a child with a log file of its name."""
+
+import sys
+from asyncio.subprocess import Process
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from vocalized.stack.process import running_server
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """root: the checkout. state: the folder for logs and the nodes' state. What a method returns runs a program while
+    it is entered, ready when the block begins; entering raises ServerFailed."""
+
+    root: Path
+    state: Path
+
+    def api(self, port: int, settings: Mapping[str, str]) -> AbstractAsyncContextManager[Process]:
+        """The API."""
+        return self._server("api", ["control", "api"], port, "/readyz", settings)
+
+    def worker(self, port: int, settings: Mapping[str, str]) -> AbstractAsyncContextManager[Process]:
+        """The worker of jobs and duties."""
+        return self._server("worker", ["control", "worker"], port, "/healthz", settings)
+
+    def node(self, name: str, port: int, settings: Mapping[str, str]) -> AbstractAsyncContextManager[Process]:
+        """A media node with a state folder of its own."""
+        return self._server(name, ["media", "--state", str(self.state / name)], port, "/readyz", settings)
+
+    def phone_network(
+        self, config: Path, port: int, settings: Mapping[str, str]
+    ) -> AbstractAsyncContextManager[Process]:
+        """The simulated carriers. config: a JSON file of simulator.carrier.network.config."""
+        arguments = ["simulator.carrier.network", "--config", str(config), "--state", str(self.state / "carrier")]
+        return self._server("carrier", arguments, port, "/healthz", settings)
+
+    def _server(
+        self, name: str, arguments: Sequence[str], port: int, probe: str, settings: Mapping[str, str]
+    ) -> AbstractAsyncContextManager[Process]:
+        command = [sys.executable, "-m", *arguments, "--port", str(port)]
+        log = self.state / f"{name}.log"
+        return running_server(command, self.root, port, log, name=name, probe=probe, environment=settings)

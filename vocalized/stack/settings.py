@@ -1,0 +1,112 @@
+"""The settings of a platform on this machine: local defaults, unless the user's environment says otherwise."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from shared.secrets import new_key
+from vocalized.stack.carrier_keys import CarrierKeys
+from vocalized.stack.ports import Ports
+from vocalized.stack.secret_file import write_secret
+
+CarrierName = Literal["twilio", "telnyx"]
+
+_KEYS, _EMAILS, _OBJECTS = "secret-keys", "mail", "objects"
+# Setting any of these selects the real carrier.
+_REAL: Mapping[CarrierName, Sequence[str]] = {
+    "twilio": ("VOCALIZED_TWILIO_ACCOUNT_SID", "VOCALIZED_TWILIO_AUTH_TOKENS", "VOCALIZED_TWILIO_API_URL"),
+    "telnyx": (
+        "VOCALIZED_TELNYX_API_KEY", "VOCALIZED_TELNYX_PUBLIC_KEYS", "VOCALIZED_TELNYX_CONNECTION_ID",
+        "VOCALIZED_TELNYX_API_URL",
+    ),
+}  # fmt: skip
+# No call runs any more when a node is stopped, because the carrier stops first.
+_DRAIN_S = "5"
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Where the stores answer; `engine` is the socket of the local speech engine."""
+
+    database_url: str
+    redis_url: str
+    engine: Path
+
+
+def simulated_carriers() -> tuple[CarrierName, ...]:
+    """The carriers that the user has not configured for real."""
+    return tuple(name for name, variables in _REAL.items() if not any(os.environ.get(one) for one in variables))
+
+
+def program_settings(state: Path, ports: Ports, stores: Stores, keys: CarrierKeys) -> dict[str, str]:
+    """The environment of control and media. What the user has set wins, except for the stores."""
+    return {
+        **default_settings(state, ports, keys, simulated_carriers()),
+        **os.environ,
+        "VOCALIZED_DATABASE_URL": stores.database_url,
+        "VOCALIZED_REDIS_URL": stores.redis_url,
+        "VOCALIZED_LOCAL_ENGINE_SOCKET": str(stores.engine),
+    }
+
+
+def default_settings(state: Path, ports: Ports, keys: CarrierKeys, carriers: Sequence[CarrierName]) -> dict[str, str]:
+    """The defaults of everything but the stores; `carriers` are the simulated ones."""
+    defaults = {
+        "VOCALIZED_SECRET_KEYS": _secret_key(state / _KEYS),
+        "VOCALIZED_PUBLIC_URL": ports.control_url,
+        "VOCALIZED_WEBHOOK_URL": ports.control_url,
+        "VOCALIZED_SMTP_URL": (state / _EMAILS).as_uri(),
+        "VOCALIZED_STORAGE_URL": (state / _OBJECTS).as_uri(),
+        "VOCALIZED_STANDIN_PROVIDERS": "true",
+        "VOCALIZED_MEDIA_DRAIN_TIMEOUT_S": _DRAIN_S,
+    }
+    if carriers:
+        defaults["VOCALIZED_DEFAULT_CARRIER"] = carriers[0]
+    if "twilio" in carriers:
+        defaults["VOCALIZED_TWILIO_ACCOUNT_SID"] = keys.account_sid
+        defaults["VOCALIZED_TWILIO_AUTH_TOKENS"] = f"{keys.account_sid}={keys.auth_token}"
+        defaults["VOCALIZED_TWILIO_API_URL"] = ports.carrier_url
+    if "telnyx" in carriers:
+        defaults["VOCALIZED_TELNYX_API_KEY"] = keys.api_key
+        defaults["VOCALIZED_TELNYX_PUBLIC_KEYS"] = keys.public_key
+        defaults["VOCALIZED_TELNYX_CONNECTION_ID"] = keys.connection_id
+        defaults["VOCALIZED_TELNYX_API_URL"] = f"{ports.carrier_url}/v2"
+    return defaults
+
+
+def node_settings(settings: Mapping[str, str], port: int) -> dict[str, str]:
+    """The environment of one media node, without the database and the key that spends money at a carrier."""
+    hidden = ("VOCALIZED_DATABASE_URL", "VOCALIZED_SMTP_URL", "VOCALIZED_TELNYX_API_KEY")
+    visible = {name: value for name, value in settings.items() if name not in hidden}
+    return {"VOCALIZED_MEDIA_PUBLIC_URL": f"ws://127.0.0.1:{port}", **visible}
+
+
+def network_settings(
+    ports: Ports, keys: CarrierKeys, webhook_url: str, carriers: Sequence[CarrierName]
+) -> dict[str, object]:
+    """The configuration of the phone network that simulates these carriers."""
+    parts: dict[CarrierName, dict[str, str]] = {
+        "twilio": {"account_sid": keys.account_sid, "auth_token": keys.auth_token},
+        "telnyx": {
+            "api_key": keys.api_key,
+            "signing_key": keys.signing_seed,
+            "connection_id": keys.connection_id,
+            "webhook_url": f"{webhook_url}/webhooks/calls/inbound",
+        },
+    }
+    return {"public_url": ports.carrier_url, "numbers": []} | {name: parts[name] for name in carriers}
+
+
+def email_folder(state: Path, settings: Mapping[str, str]) -> Path | None:
+    """The folder that receives emails; None when the user has configured a mail server."""
+    folder = state / _EMAILS
+    return folder if settings["VOCALIZED_SMTP_URL"] == folder.as_uri() else None
+
+
+def _secret_key(path: Path) -> str:
+    """Generated at the first start; without it nothing that was sealed can be opened."""
+    if not path.exists():
+        write_secret(path, new_key().encode())
+    return path.read_text().strip()

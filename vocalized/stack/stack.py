@@ -1,0 +1,168 @@
+"""The whole platform as child processes: started side by side, stopped layer by layer."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from vocalized.services.folders import socket_folder
+from vocalized.services.postgres import running_postgres
+from vocalized.services.thread import in_thread
+from vocalized.services.valkey import running_valkey
+from vocalized.stack.carrier_keys import CarrierKeys, carrier_keys
+from vocalized.stack.number_webhooks import update_number_webhooks
+from vocalized.stack.ports import Ports
+from vocalized.stack.process import migrate_database, running_child
+from vocalized.stack.programs import Programs
+from vocalized.stack.secret_file import write_secret
+from vocalized.stack.settings import Stores, network_settings, node_settings, program_settings, simulated_carriers
+
+# Returns a process's exit code, None while it runs.
+ExitCode = Callable[[], int | None]
+
+_NETWORK = "network.json"
+_NODE = "media-"
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """The running platform. processes: by the names of their log files."""
+
+    state: Path
+    ports: Ports
+    settings: Mapping[str, str]
+    database_url: str
+    processes: Mapping[str, ExitCode]
+
+    @property
+    def ended(self) -> list[str]:
+        """The names of processes that ended by themselves."""
+        return [name for name, exit_code in self.processes.items() if exit_code() is not None]
+
+    @property
+    def failed(self) -> str | None:
+        """The name of a process that ended and that the platform cannot do without. A media node counts only when no
+        other node runs, because the others take over its calls."""
+        ended = self.ended
+        nodes = {name for name in self.processes if name.startswith(_NODE)}
+        return next((name for name in ended if name not in nodes or nodes <= set(ended)), None)
+
+
+@asynccontextmanager
+async def running_stack(root: Path, state: Path, ports: Ports) -> AsyncIterator[Stack]:
+    """Everything is ready when the block begins. At its end the carrier stops first, then media, control, the speech
+    engine and the stores.
+
+    Raises ServerFailed and ServiceFailed.
+    """
+    await asyncio.to_thread(state.mkdir, parents=True, exist_ok=True)
+    starter, keys = _Starter(root, state, ports), carrier_keys(state)
+    async with AsyncExitStack() as stores, AsyncExitStack() as engine, AsyncExitStack() as control:
+        available = await starter.stores(stores)
+        settings = program_settings(state, ports, available, keys)
+        async with AsyncExitStack() as media, AsyncExitStack() as carrier:
+            layers = (
+                starter.engine(engine, available.engine),
+                starter.control(control, settings),
+                starter.media(media, settings),
+                starter.carrier(carrier, settings, keys),
+            )
+            await _together(layers)
+            yield Stack(state, ports, settings, available.database_url, starter.processes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Starter:
+    """Starts layer after layer; the exit stack given to a method stops what that method starts."""
+
+    root: Path
+    state: Path
+    ports: Ports
+    processes: dict[str, ExitCode] = field(default_factory=dict)
+
+    async def stores(self, running: AsyncExitStack) -> Stores:
+        """PostgreSQL and Valkey, and the socket path for the speech engine."""
+        folder = await running.enter_async_context(in_thread(socket_folder(self.state, None)))
+        urls = dict[str, str]()
+
+        async def postgres() -> None:
+            server = await running.enter_async_context(running_postgres(self.state, durable=True))
+            self.processes["postgres"], urls["postgres"] = server.process.poll, server.url
+
+        async def valkey() -> None:
+            server = await running.enter_async_context(running_valkey(self.state, durable=True))
+            self.processes["valkey"], urls["valkey"] = server.process.poll, server.url
+
+        await _together([postgres(), valkey()])
+        return Stores(urls["postgres"], urls["valkey"], folder / "engine.sock")
+
+    async def engine(self, running: AsyncExitStack, path: Path) -> None:
+        """The local speech engine, which serves all nodes."""
+        command = [sys.executable, "-m", "media.providers.local.host", "--socket", str(path)]
+        log = self.state / "engine.log"
+        child = running_child(command, self.root, log, lambda: _listens(path), name="speech engine")
+        await self._start(running, "engine", child)
+
+    async def control(self, running: AsyncExitStack, settings: Mapping[str, str]) -> None:
+        """The migrated database, then the API and the worker."""
+        await migrate_database(self.root, settings)
+        await _together([
+            self._start(running, "api", self._programs.api(self.ports.control, settings)),
+            self._start(running, "worker", self._programs.worker(self.ports.worker, settings)),
+        ])  # fmt: skip
+
+    async def media(self, running: AsyncExitStack, settings: Mapping[str, str]) -> None:
+        """The media nodes."""
+        nodes = [(f"{_NODE}{number}", port) for number, port in enumerate(self.ports.media, 1)]
+        await _together(
+            self._start(running, name, self._programs.node(name, port, node_settings(settings, port)))
+            for name, port in nodes
+        )
+
+    async def carrier(self, running: AsyncExitStack, settings: Mapping[str, str], keys: CarrierKeys) -> None:
+        """The phone network; nothing when the user has configured every carrier for real."""
+        if not simulated_carriers():
+            return
+        config = network_settings(self.ports, keys, settings["VOCALIZED_WEBHOOK_URL"], simulated_carriers())
+        path = self.state / _NETWORK
+        write_secret(path, msgspec.json.encode(config))
+        await self._start(running, "carrier", self._programs.phone_network(path, self.ports.carrier, os.environ))
+        if "twilio" in simulated_carriers():
+            url = settings["VOCALIZED_WEBHOOK_URL"].rstrip("/")
+            await update_number_webhooks(self.ports.carrier_url, keys.account_sid, keys.auth_token, url)
+
+    @property
+    def _programs(self) -> Programs:
+        return Programs(self.root, self.state)
+
+    async def _start(
+        self, running: AsyncExitStack, name: str, program: AbstractAsyncContextManager[asyncio.subprocess.Process]
+    ) -> None:
+        process = await running.enter_async_context(program)
+        self.processes[name] = lambda: process.returncode
+
+
+async def _together(steps: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Runs all of them at once; when one fails the others are cancelled, and its error is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for step in steps:
+                group.create_task(step)
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+
+
+async def _listens(path: Path) -> bool:
+    try:
+        _, writer = await asyncio.open_unix_connection(path)
+    except OSError:
+        return False
+    writer.close()
+    await writer.wait_closed()
+    return True
