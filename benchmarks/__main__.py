@@ -9,13 +9,15 @@ import msgspec
 import typer
 from rich.console import Console
 
-from benchmarks.caller import Manner
-from benchmarks.campaign import BARGE_AFTER_S, Bench, Campaign, Course, Record, machine, summary
+from benchmarks import comparison
+from benchmarks.caller import CallerBehaviour
 from benchmarks.clip import load_phrase
+from benchmarks.comparison import LoadSize
 from benchmarks.load import LoadPlan, run_load
 from benchmarks.meter import Meter
 from benchmarks.report import verdicts, write
 from benchmarks.results import LoadResult
+from benchmarks.run import BARGE_AFTER_S, Bench, BenchmarkRun, LoadSeries, ServerRecord, machine, summary
 from benchmarks.server import LEAN, OURS, ROOT, STOCK, NotReady
 
 CLIP = ROOT / "config" / "samples" / "jfk.flac"
@@ -53,7 +55,7 @@ def run(
     bench = Bench(phrase, finished, server_core, console.print)
     chosen = [course for course in courses(calls, seconds, quick) if not only or course.contender.name in only]
     records = [record for course in chosen if (record := _record(bench, course))]
-    campaign = Campaign(machine(), records, (phrase.start_ms, phrase.end_ms), Manner(1).cycle_s)
+    campaign = BenchmarkRun(machine(), records, (phrase.start_ms, phrase.end_ms), CallerBehaviour(1).cycle_s)
     if json:
         json.write_bytes(msgspec.json.encode(campaign))
     if records:
@@ -61,7 +63,7 @@ def run(
     sys.exit(0 if len(records) == len(chosen) else 1)
 
 
-def _record(bench: Bench, course: Course) -> Record | None:
+def _record(bench: Bench, course: LoadSeries) -> ServerRecord | None:
     """None for a server that does not start: the others are measured all the same."""
     try:
         return bench.record(course)
@@ -70,19 +72,19 @@ def _record(bench: Bench, course: Course) -> Record | None:
         return None
 
 
-def courses(calls: int, seconds: float, quick: bool) -> list[Course]:
+def courses(calls: int, seconds: float, quick: bool) -> list[LoadSeries]:
     """What each server goes through."""
     if quick:
         short = min(seconds, 15.0)
         return [
-            Course(OURS, (calls,), short, barge=min(calls, 100)),
-            Course(LEAN, (10, 30), short, barge=10),
-            Course(STOCK, (4, 8), short, barge=4),
+            LoadSeries(OURS, (calls,), short, barge=min(calls, 100)),
+            LoadSeries(LEAN, (10, 30), short, barge=10),
+            LoadSeries(STOCK, (4, 8), short, barge=4),
         ]
     return [
-        Course(OURS, (calls,), seconds, barge=min(calls, 100)),
-        Course(LEAN, (10, 20, 30, 40, 50, 60), 30.0, barge=20),
-        Course(STOCK, (4, 8, 14, 20, 30), 30.0, barge=8, finished=4),
+        LoadSeries(OURS, (calls,), seconds, barge=min(calls, 100)),
+        LoadSeries(LEAN, (10, 20, 30, 40, 50, 60), 30.0, barge=20),
+        LoadSeries(STOCK, (4, 8, 14, 20, 30), 30.0, barge=8, finished=4),
     ]
 
 
@@ -100,13 +102,31 @@ def load(
 ) -> None:
     """Measure one server that already runs."""
     speech = load_phrase(clip, phrase)
-    manner = Manner(len(speech.frames), barge_after_s=BARGE_AFTER_S if barge_in else None)
+    manner = CallerBehaviour(len(speech.frames), barge_after_s=BARGE_AFTER_S if barge_in else None)
     meter = Meter(pid, core) if pid else None
     result = run_load(LoadPlan(url, calls, seconds, speech, manner), meter)
     _print_load(result)
     if json:
         json.write_bytes(msgspec.json.encode(result))
     sys.exit(0 if result.whole else 1)
+
+
+@app.command()
+def compare(
+    base: Annotated[Path, typer.Option(help="Checkout of the commit to compare with.")],
+    calls: int = 400,
+    seconds: Annotated[float, typer.Option(help="Measured seconds of each run.")] = 20.0,
+    pairs: Annotated[int, typer.Option(min=2, max=30, help="Runs of each commit, in alternation.")] = 6,
+    server_core: Annotated[int, typer.Option(help="The core that the server is pinned to.")] = 1,
+    load_core: Annotated[int, typer.Option(help="The core that the load generator is pinned to.")] = 0,
+    clip: Clip = CLIP,
+) -> None:
+    """Measure this checkout's media server against another's: CPU per call-second in alternating pairs."""
+    os.sched_setaffinity(0, {load_core})
+    phrase = load_phrase(clip, UNFINISHED)
+    bench = Bench(phrase, phrase, server_core, console.print)
+    for line in comparison.compare(bench, base.resolve(), LoadSize(calls, seconds), pairs):
+        console.print(line)
 
 
 @app.command()
@@ -117,10 +137,10 @@ def api(
     out: Annotated[Path, typer.Option(help="Folder for api-performance.md.")] = DOCS,
 ) -> None:
     """Measure the control API and the same endpoints in FastAPI and SQLAlchemy with the same requests."""
-    from benchmarks.api import campaign, report
+    from benchmarks.api import report, run
 
     os.sched_setaffinity(0, {load_core})
-    figures = campaign.run(campaign.Cores(server_core, load_core), seconds, console.print)
+    figures = run.run(run.Cores(server_core, load_core), seconds, console.print)
     console.print(f"wrote {report.write(figures, machine(), seconds, out)}")
     for endpoint, times, good in report.verdict(figures):
         console.print(f"{'PASS' if good else 'MISS':8} {endpoint}: {times:.2f} times the peer's requests per core")
@@ -129,7 +149,7 @@ def api(
 @app.command()
 def report(figures: Path, out: Folder = DOCS) -> None:
     """Write the table and the plot from the figures of an earlier run."""
-    _conclude(msgspec.json.decode(figures.read_bytes(), type=Campaign), out)
+    _conclude(msgspec.json.decode(figures.read_bytes(), type=BenchmarkRun), out)
 
 
 def _print_load(result: LoadResult) -> None:
@@ -142,7 +162,7 @@ def _print_load(result: LoadResult) -> None:
         )
 
 
-def _conclude(campaign: Campaign, out: Path) -> None:
+def _conclude(campaign: BenchmarkRun, out: Path) -> None:
     console.print(f"wrote {write(campaign, out)}")
     for demand, outcome in verdicts(campaign):
         console.print(f"{outcome:8} {demand.what}: {demand.words}")

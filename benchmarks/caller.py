@@ -12,7 +12,7 @@ UNDERRUN_S = 0.005
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class CallerBehaviour:
     """How all callers behave; times in seconds.
 
     cycle_s: from one turn's first word to the next one's, at the earliest.
@@ -49,7 +49,7 @@ class Turn:
 class Caller:
     """`turns` grows by one as each turn begins."""
 
-    def __init__(self, manner: Manner, first_turn_at: float) -> None:
+    def __init__(self, manner: CallerBehaviour, first_turn_at: float) -> None:
         self.turns: list[Turn] = []
         self._manner = manner
         self._playout = Playout()

@@ -22,7 +22,7 @@ class Delays:
     answer: str
 
     @property
-    def given(self) -> int:
+    def total(self) -> int:
         """What an answer takes before any server has added to it."""
         return self.silence + self.final + self.first_token + self.first_byte
 

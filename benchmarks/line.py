@@ -16,7 +16,7 @@ from benchmarks.caller import Caller
 from benchmarks.clip import SILENCE, Phrase
 
 
-class Fate(Enum):
+class LineState(Enum):
     """What became of a line."""
 
     DIALLING = "dialling"
@@ -38,7 +38,7 @@ class Line(asyncio.Protocol):
         on_up: Callable[["Line"], None],
         clock: Callable[[], float] = perf_counter,
     ) -> None:
-        self.fate = Fate.DIALLING
+        self.state = LineState.DIALLING
         self.errors = 0  # messages that Twilio would not have understood
         self.caller = caller
         self._url = urlsplit(url)
@@ -80,12 +80,12 @@ class Line(asyncio.Protocol):
 
         A socket that is closed at once while something unread lies in it is reset, and takes the stop message with it.
         """
-        if self.fate is not Fate.UP:
+        if self.state is not LineState.UP:
             self.close()
             return
         self._send(self._stream.stop())
         self._write(frames.control(frames.CLOSE, (1000).to_bytes(2)))
-        self.fate = Fate.HUNG_UP
+        self.state = LineState.HUNG_UP
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write_eof()
 
@@ -101,19 +101,19 @@ class Line(asyncio.Protocol):
         self._opening = None
         self._send(twilio.CONNECTED)
         self._send(self._stream.start())
-        self.fate = Fate.UP
+        self.state = LineState.UP
         self._on_up(self)
         return rest
 
     def _message(self, now: float, opcode: int, payload: bytes) -> None:
         if opcode == frames.TEXT:
-            self._said(now, payload)
+            self._on_text(now, payload)
         elif opcode == frames.PING:
             self._write(frames.control(frames.PONG, payload))
         elif opcode == frames.CLOSE:
             self._fail()
 
-    def _said(self, now: float, payload: bytes) -> None:
+    def _on_text(self, now: float, payload: bytes) -> None:
         try:
             said = twilio.parse(payload)
         except msgspec.DecodeError:
@@ -135,10 +135,10 @@ class Line(asyncio.Protocol):
         self.caller.heard(now, len(ulaw), audible=twilio.audible(ulaw))
 
     def _fail(self) -> None:
-        if self.fate is Fate.UP:
-            self.fate = Fate.LOST
-        elif self.fate is Fate.DIALLING:
-            self.fate = Fate.REFUSED
+        if self.state is LineState.UP:
+            self.state = LineState.LOST
+        elif self.state is LineState.DIALLING:
+            self.state = LineState.REFUSED
         if self._transport is not None:
             self._transport.close()
 

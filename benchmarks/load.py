@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 import msgspec
 import uvloop
 
-from benchmarks.caller import Caller, Manner
+from benchmarks.caller import Caller, CallerBehaviour
 from benchmarks.clip import Phrase
-from benchmarks.line import Fate, Line
+from benchmarks.line import Line, LineState
 from benchmarks.meter import CpuReading, Meter
 from benchmarks.pacer import Pacer
-from benchmarks.results import LoadResult, in_window, judge, server_use
+from benchmarks.results import LoadResult, in_window, judge, server_cost
 
 FEW = 2  # calls that are up before memory is read for the first time
 GOODBYE_S = 0.5
@@ -32,7 +32,7 @@ class LoadPlan:
     calls: int
     seconds: float
     phrase: Phrase
-    manner: Manner
+    manner: CallerBehaviour
     per_second: float = 40.0
     settle_s: float = 8.0
     dial_s: float = 10.0
@@ -110,8 +110,8 @@ class _Load:
         try:
             await asyncio.wait_for(opening, self._plan.dial_s)
         except (OSError, TimeoutError):
-            line.fate = Fate.REFUSED
-        while line.fate is Fate.DIALLING and perf_counter() < deadline:  # noqa: ASYNC110  a poll costs less than 400 events
+            line.state = LineState.REFUSED
+        while line.state is LineState.DIALLING and perf_counter() < deadline:  # noqa: ASYNC110  a poll costs less than 400 events
             await asyncio.sleep(0.02)
 
     async def _measure(self) -> _Window:
@@ -133,7 +133,7 @@ class _Load:
         seconds = window.end - window.start
         result = judge(
             turns,
-            [line.fate for line in self._lines],
+            [line.state for line in self._lines],
             sum(line.errors for line in self._lines),
             seconds,
             window.lags,
@@ -141,7 +141,7 @@ class _Load:
         )
         if window.cpu is None:
             return result
-        use = server_use(*window.cpu, calls=len(self._lines), few=few, memory=memory)
+        use = server_cost(*window.cpu, calls=len(self._lines), few=few, memory=memory)
         return msgspec.structs.replace(result, server=use)
 
     async def _hang_up(self) -> None:

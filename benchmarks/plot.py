@@ -5,12 +5,12 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.campaign import Campaign, Record
+from benchmarks.run import BenchmarkRun, ServerRecord
 
 COLOURS = {"ours": "tab:blue", "lean": "tab:orange", "stock": "tab:red"}
 
 
-def draw(campaign: Campaign, path: Path) -> None:
+def draw(campaign: BenchmarkRun, path: Path) -> None:
     """Writes three panels as PNG: the core's use over calls, the answers' latency, memory per call."""
     figure = Figure(figsize=(13, 4.2), layout="constrained")
     cpu, latency, memory = figure.subplots(1, 3)
@@ -30,18 +30,18 @@ def draw(campaign: Campaign, path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
-def _core_use(axes: Axes, record: Record) -> None:
+def _core_use(axes: Axes, record: ServerRecord) -> None:
     points = [(load.calls, load.server.share) for load in record.loads if load.server]
     axes.plot(*zip(*points, strict=True), "o-", color=COLOURS[record.name], label=record.title)
 
 
-def _latency(axes: Axes, record: Record) -> None:
+def _latency(axes: Axes, record: ServerRecord) -> None:
     values = sorted(record.best.latencies)
     shares = [(count + 1) / len(values) for count in range(len(values))]
     axes.step(values, shares, color=COLOURS[record.name], label=f"{record.title}, {record.best.calls} calls")
 
 
-def _memory(axes: Axes, records: list[Record]) -> None:
+def _memory(axes: Axes, records: list[ServerRecord]) -> None:
     measured = [(record, record.best.server.per_call) for record in records if record.best.server]
     names = [record.title for record, _ in measured]
     heights = [max(0.01, megabytes) for _, megabytes in measured]

@@ -5,17 +5,17 @@ from dataclasses import asdict
 from pathlib import Path
 from string import Template
 
-from benchmarks.campaign import SLOWER, Campaign, Record
 from benchmarks.delays import read_delays
 from benchmarks.plot import draw
 from benchmarks.results import LAG_MS, OTHERS_SHARE, LoadResult
+from benchmarks.run import SLOWER, BenchmarkRun, ServerRecord
 from benchmarks.verdict import DEMANDS, Demand, overhead, verdict
 
 METHOD = Path(__file__).parent / "method.md"
 DISTURBED = 0.05  # of the server's core used by others, or taken by the machine's host
 
 
-def write(campaign: Campaign, folder: Path) -> Path:
+def write(campaign: BenchmarkRun, folder: Path) -> Path:
     """Writes performance.md and performance.png; returns the page's path."""
     folder.mkdir(parents=True, exist_ok=True)
     draw(campaign, folder / "performance.png")
@@ -24,23 +24,23 @@ def write(campaign: Campaign, folder: Path) -> Path:
     return page
 
 
-def markdown(campaign: Campaign) -> str:
+def markdown(campaign: BenchmarkRun) -> str:
     """The page."""
     parts = [_head(campaign), _demands(campaign.records), _picture(), _loads(campaign.records), _method(campaign)]
     return "\n\n".join(parts) + "\n"
 
 
-def verdicts(campaign: Campaign) -> list[tuple[Demand, str]]:
+def verdicts(campaign: BenchmarkRun) -> list[tuple[Demand, str]]:
     """Each demand with PASS, MISS, VOID or not run, for our own server."""
     ours = _find(campaign.records, "ours")
     return [(demand, verdict(demand, ours)) for demand in DEMANDS]
 
 
-def _find(records: Iterable[Record], name: str) -> Record | None:
+def _find(records: Iterable[ServerRecord], name: str) -> ServerRecord | None:
     return next((record for record in records if record.name == name), None)
 
 
-def _head(campaign: Campaign) -> str:
+def _head(campaign: BenchmarkRun) -> str:
     machine = campaign.machine
     return (
         "# Performance\n\n"
@@ -50,7 +50,7 @@ def _head(campaign: Campaign) -> str:
     )
 
 
-def _demands(records: Sequence[Record]) -> str:
+def _demands(records: Sequence[ServerRecord]) -> str:
     rows = []
     for demand in DEMANDS:
         ours = _find(records, "ours")
@@ -60,7 +60,7 @@ def _demands(records: Sequence[Record]) -> str:
     return "## Against the design\n\n" + _table(heading, rows) + "\n\n" + _footnote(records)
 
 
-def _figure(demand: Demand, record: Record | None) -> str:
+def _figure(demand: Demand, record: ServerRecord | None) -> str:
     load = demand.load(record) if record else None
     value = demand.figure(record) if record else None
     if record is None or load is None or value is None:
@@ -70,12 +70,12 @@ def _figure(demand: Demand, record: Record | None) -> str:
     return f"{value:.{0 if abs(value) >= 100 else 2}f} {demand.unit} ({load.calls} calls)"
 
 
-def _footnote(records: Sequence[Record]) -> str:
+def _footnote(records: Sequence[ServerRecord]) -> str:
     delays = read_delays()
     parts = f"{delays.silence} silence + {delays.final} recogniser + {delays.first_token} first token"
     text = (
         "CPU, memory and latency are those of the largest load that the server held. The latency is what is left\n"
-        f"after {parts} + {delays.first_byte} first byte = {delays.given} ms;\n"
+        f"after {parts} + {delays.first_byte} first byte = {delays.total} ms;\n"
         "it can be negative, for a server may let the recogniser finish during the silence."
     )
     stock = _find(records, "stock")
@@ -95,7 +95,7 @@ def _picture() -> str:
     return "![core use, latency and memory of each server](performance.png)"
 
 
-def _loads(records: Sequence[Record]) -> str:
+def _loads(records: Sequence[ServerRecord]) -> str:
     heading = [
         "server", "calls", "s", "CPU ms", "core", "others", "MB", "turns", "p50", "p95", "p99",
         "unanswered", "cut in", "underruns", "lost", "late p99", "generator", "held",
@@ -104,7 +104,7 @@ def _loads(records: Sequence[Record]) -> str:
     return "## Every load\n\n" + _table(heading, rows) + "\n\n" + _barges(records)
 
 
-def _row(record: Record, load: LoadResult) -> list[str]:
+def _row(record: ServerRecord, load: LoadResult) -> list[str]:
     use, latency = load.server, load.latency
     cost = (
         [f"{use.cpu_ms:.2f}", f"{use.share:.0%}", _others(use.others + use.stolen), f"{use.memory_all:.0f}"]
@@ -124,7 +124,7 @@ def _others(share: float) -> str:
     return f"**{share:.0%}**" if share > DISTURBED else f"{share:.0%}"
 
 
-def _barges(records: Sequence[Record]) -> str:
+def _barges(records: Sequence[ServerRecord]) -> str:
     heading = ["interruptions", "calls", "yielded", "not yielded", "p50 ms", "p95 ms", "worst ms"]
     rows = []
     for record in records:
@@ -141,7 +141,7 @@ def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
-def _method(campaign: Campaign) -> str:
+def _method(campaign: BenchmarkRun) -> str:
     start, end = campaign.speech_ms
     text = Template(METHOD.read_text(encoding="utf-8"))
     return text.substitute(

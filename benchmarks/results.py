@@ -6,7 +6,7 @@ from math import ceil
 import msgspec
 
 from benchmarks.caller import Turn
-from benchmarks.line import Fate
+from benchmarks.line import LineState
 from benchmarks.meter import CpuReading
 
 LAG_MS = 10.0  # half a frame: beyond this the generator, not the server, may have been late
@@ -24,7 +24,7 @@ class Spread(msgspec.Struct, frozen=True):
     worst: float
 
 
-class ServerUse(msgspec.Struct, frozen=True):
+class ServerCost(msgspec.Struct, frozen=True):
     """What the server cost in the measured window.
 
     cpu_ms: processor time per call and second. share: of the core's time, by the server. others: by other processes,
@@ -64,7 +64,7 @@ class LoadResult(msgspec.Struct, frozen=True):
     unyielded: int
     lag: Spread
     generator: float
-    server: ServerUse | None = None
+    server: ServerCost | None = None
 
     @property
     def latency(self) -> Spread:
@@ -106,7 +106,12 @@ def in_window(turns: Iterable[Turn], start: float, end: float) -> list[Turn]:
 
 
 def judge(
-    turns: Sequence[Turn], fates: Sequence[Fate], errors: int, seconds: float, lags: Iterable[float], generator: float
+    turns: Sequence[Turn],
+    fates: Sequence[LineState],
+    errors: int,
+    seconds: float,
+    lags: Iterable[float],
+    generator: float,
 ) -> LoadResult:
     """All but the server's use."""
     gaps = [gap for turn in turns for gap in turn.gaps]
@@ -114,8 +119,8 @@ def judge(
     return LoadResult(
         calls=len(fates),
         seconds=seconds,
-        refused=sum(fate in (Fate.REFUSED, Fate.DIALLING) for fate in fates),
-        lost=fates.count(Fate.LOST),
+        refused=sum(fate in (LineState.REFUSED, LineState.DIALLING) for fate in fates),
+        lost=fates.count(LineState.LOST),
         errors=errors,
         turns=len(turns),
         unanswered=sum(turn.answered is None for turn in turns),
@@ -134,11 +139,11 @@ def _ms(spans: Iterable[tuple[float | None, float | None]]) -> list[float]:
     return [round((end - start) * 1000, 2) for start, end in spans if start is not None and end is not None]
 
 
-def server_use(before: CpuReading, after: CpuReading, calls: int, few: int, memory: tuple[float, float]) -> ServerUse:
+def server_cost(before: CpuReading, after: CpuReading, calls: int, few: int, memory: tuple[float, float]) -> ServerCost:
     """From the readings at the window's ends, and the memory in MB with `few` calls and with all of them."""
     seconds = after.at - before.at
     used = after.used - before.used
-    return ServerUse(
+    return ServerCost(
         cpu_ms=used * 1000 / seconds / calls,
         share=used / seconds,
         others=max(0.0, after.core_busy - before.core_busy - used) / seconds,

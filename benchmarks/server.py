@@ -21,12 +21,14 @@ STOP_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A server that can be measured. `{port}` in its arguments stands for the port; path: of its media socket."""
+    """A server that can be measured. `{port}` in its arguments stands for the port; path: of its media socket; folder:
+    the checkout that it runs in."""
 
     name: str
     title: str
     arguments: tuple[str, ...]
     path: str
+    folder: Path = ROOT
 
 
 OURS = Contender("ours", "Vocalized media", ("-m", "media", "--port", "{port}", "--plan", str(PLAN)), "/media/twilio")
@@ -74,7 +76,7 @@ def _start(contender: Contender, port: int, core: int, output: int) -> subproces
     own = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core})  # a child inherits it, with every thread that it will ever have
     try:
-        return subprocess.Popen(arguments, cwd=ROOT, stdout=output, stderr=output)
+        return subprocess.Popen(arguments, cwd=contender.folder, stdout=output, stderr=output)
     finally:
         os.sched_setaffinity(0, own)
 

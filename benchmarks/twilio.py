@@ -29,7 +29,7 @@ class Mark(msgspec.Struct, frozen=True):
     name: str
 
 
-class Said(msgspec.Struct, frozen=True, rename="camel"):
+class ServerMessage(msgspec.Struct, frozen=True, rename="camel"):
     """One message of the server: event is media, mark or clear."""
 
     event: str
@@ -38,10 +38,10 @@ class Said(msgspec.Struct, frozen=True, rename="camel"):
     mark: Mark | None = None
 
 
-_decoder: Final = msgspec.json.Decoder(Said)
+_decoder: Final = msgspec.json.Decoder(ServerMessage)
 
 
-def parse(message: bytes) -> Said:
+def parse(message: bytes) -> ServerMessage:
     """Raises msgspec.DecodeError (and its subclass ValidationError) on anything that Twilio would not understand."""
     return _decoder.decode(message)
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmarks.campaign import Record
 from benchmarks.delays import read_delays
 from benchmarks.results import LoadResult, spread
+from benchmarks.run import ServerRecord
 
 Verdict = Literal["PASS", "MISS", "VOID", "not run"]
 
@@ -19,8 +19,8 @@ class Demand:
     unit: str
     limit: float
     at_least: bool
-    figure: Callable[[Record], float | None]
-    load: Callable[[Record], LoadResult | None]
+    figure: Callable[[ServerRecord], float | None]
+    load: Callable[[ServerRecord], LoadResult | None]
 
     def met(self, value: float) -> bool:
         """Whether the value satisfies the demand."""
@@ -34,10 +34,10 @@ class Demand:
 
 def overhead(latency_ms: float) -> float:
     """Milliseconds over the silence and the stand-ins' own delays."""
-    return latency_ms - read_delays().given
+    return latency_ms - read_delays().total
 
 
-def verdict(demand: Demand, record: Record | None) -> Verdict:
+def verdict(demand: Demand, record: ServerRecord | None) -> Verdict:
     """On our own server."""
     load = demand.load(record) if record else None
     value = demand.figure(record) if record else None
@@ -48,35 +48,35 @@ def verdict(demand: Demand, record: Record | None) -> Verdict:
     return "PASS" if demand.met(value) else "MISS"
 
 
-def _best(record: Record) -> LoadResult | None:
+def _best(record: ServerRecord) -> LoadResult | None:
     return record.best
 
 
-def _last(record: Record) -> LoadResult | None:
+def _last(record: ServerRecord) -> LoadResult | None:
     return record.loads[-1]
 
 
-def _barge(record: Record) -> LoadResult | None:
+def _barge(record: ServerRecord) -> LoadResult | None:
     return record.barge
 
 
-def _cpu(record: Record) -> float | None:
+def _cpu(record: ServerRecord) -> float | None:
     return record.best.server.cpu_ms if record.best.server else None
 
 
-def _memory(record: Record) -> float | None:
+def _memory(record: ServerRecord) -> float | None:
     return record.best.server.per_call if record.best.server else None
 
 
-def _overhead_p95(record: Record) -> float | None:
+def _overhead_p95(record: ServerRecord) -> float | None:
     return overhead(record.best.latency.p95) if record.best.latencies else None
 
 
-def _held(record: Record) -> float | None:
+def _held(record: ServerRecord) -> float | None:
     return float(record.held or 0)
 
 
-def _yield_p95(record: Record) -> float | None:
+def _yield_p95(record: ServerRecord) -> float | None:
     """An interruption without a `clear` counts as endless."""
     if record.barge is None or not (record.barge.yields or record.barge.unyielded):
         return None

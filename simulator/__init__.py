@@ -1,1 +1,1 @@
-"""The outside world as a simulator, written from the protocols' facts and never from our own codecs."""
+"""Simulators of the systems outside the platform, written from their documentation and independent of our code."""

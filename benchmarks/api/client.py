@@ -11,34 +11,36 @@ PATIENCE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class Request:
     """A request as bytes; expect: the status that counts as an answer."""
 
     wire: bytes
     expect: int = 200
 
 
-def ask(method: str, path: str, *, token: str = "", body: bytes = b"", expect: int = 200, extra: str = "") -> Ask:
+def make_request(
+    method: str, path: str, *, token: str = "", body: bytes = b"", expect: int = 200, extra: str = ""
+) -> Request:
     """Writes a request."""
     lines = [f"{method} {path} HTTP/1.1", "Host: localhost", "Accept: application/json"]
     lines += [f"Authorization: Bearer {token}"] if token else []
     lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"] if body else []
     lines += [extra] if extra else []
-    return Ask("\r\n".join(lines).encode() + HEAD_END + body, expect)
+    return Request("\r\n".join(lines).encode() + HEAD_END + body, expect)
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
+class ConnectionResult:
     """What came of one connection. latencies in ms; wrong: answers of another status."""
 
     latencies: list[float]
     wrong: int
 
 
-class Talker(asyncio.Protocol):
+class ClosedLoopConnection(asyncio.Protocol):
     """One connection: the next request goes out when the answer to the last is whole."""
 
-    def __init__(self, asks: Sequence[Ask], until: float, warm_until: float) -> None:
+    def __init__(self, asks: Sequence[Request], until: float, warm_until: float) -> None:
         self._asks = asks
         self._until = until
         self._warm_until = warm_until
@@ -95,7 +97,9 @@ def _length(head: bytes) -> int:
     return int(head[at + 15 : head.find(b"\r\n", at) if head.find(b"\r\n", at) > 0 else None])
 
 
-async def talk(port: int, asks: Sequence[Ask], *, connections: int, seconds: float, warm_s: float) -> list[Round]:
+async def run_closed_loop(
+    port: int, asks: Sequence[Request], *, connections: int, seconds: float, warm_s: float
+) -> list[ConnectionResult]:
     """Asks in a closed loop on so many connections; what is answered in the first `warm_s` does not count."""
     loop = asyncio.get_running_loop()
     begin = perf_counter()
@@ -103,11 +107,11 @@ async def talk(port: int, asks: Sequence[Ask], *, connections: int, seconds: flo
     for index in range(connections):
         turned = [*asks[index % len(asks) :], *asks[: index % len(asks)]]
         _, talker = await loop.create_connection(
-            lambda turned=turned: Talker(turned, begin + warm_s + seconds, begin + warm_s),  # type: ignore[misc]
+            lambda turned=turned: ClosedLoopConnection(turned, begin + warm_s + seconds, begin + warm_s),  # type: ignore[misc]
             "127.0.0.1",
             port,
         )
         talkers.append(talker)
     async with asyncio.timeout(warm_s + seconds + PATIENCE_S):
         await asyncio.gather(*(talker.over for talker in talkers))
-    return [Round(talker.latencies, talker.wrong) for talker in talkers]
+    return [ConnectionResult(talker.latencies, talker.wrong) for talker in talkers]

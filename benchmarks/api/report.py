@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.api.campaign import CONNECTIONS, Figure
-from benchmarks.campaign import Machine
+from benchmarks.api.run import CONNECTIONS, Figure
+from benchmarks.run import Machine
 
 TIMES = 2.0  # the requests per core that ours must carry, against the peer's
 METHOD = Path(__file__).with_name("method.md")

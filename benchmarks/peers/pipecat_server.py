@@ -30,7 +30,7 @@ from pipecat.workers.runner import WorkerRunner
 
 from benchmarks.delays import read_delays
 from benchmarks.peers.lean_vad import LeanVAD
-from benchmarks.peers.standins import RATE, StandinHear, StandinSpeak, StandinThink
+from benchmarks.peers.standins import RATE, StandinLlmService, StandinSttService, StandinTtsService
 
 Mode = Literal["stock", "lean"]
 
@@ -83,10 +83,10 @@ def _worker(transport: FastAPIWebsocketTransport, mode: Mode) -> PipelineWorker:
     lean, delays = mode == "lean", read_delays()
     steps = [
         transport.input(),
-        StandinHear(delays),
+        StandinSttService(delays),
         aggregators.user(),
-        StandinThink(delays),
-        StandinSpeak(delays, TextAggregationMode.TOKEN if lean else TextAggregationMode.SENTENCE),
+        StandinLlmService(delays),
+        StandinTtsService(delays, TextAggregationMode.TOKEN if lean else TextAggregationMode.SENTENCE),
         transport.output(),
         aggregators.assistant(),
     ]

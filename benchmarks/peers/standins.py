@@ -40,7 +40,7 @@ def tone(milliseconds: int, piece_ms: int) -> tuple[bytes, ...]:
     return tuple(voice[at : at + piece] for at in range(0, len(voice), piece))
 
 
-class StandinHear(STTService):
+class StandinSttService(STTService):
     """The final text comes `final` ms after the voice activity detector says that the caller paused.
 
     That is when pipecat's streaming recognisers ask their vendor to finalise.
@@ -64,7 +64,7 @@ class StandinHear(STTService):
         await self.push_frame(TranscriptionFrame(self._heard, "", time_now_iso8601(), finalized=True))
 
 
-class StandinThink(LLMService[Any]):
+class StandinLlmService(LLMService[Any]):
     """Answers every context with the same words, one a token."""
 
     def __init__(self, delays: Delays) -> None:
@@ -87,7 +87,7 @@ class StandinThink(LLMService[Any]):
         await self.push_frame(LLMFullResponseEndFrame())
 
 
-class StandinSpeak(TTSService):
+class StandinTtsService(TTSService):
     """Audio begins `first_byte` ms after an answer's first text, in chunks that come SPEED times faster than they play.
 
     Like pipecat's own streaming voices: text goes out as it comes, audio comes back beside it, and the audio context

@@ -1,1 +1,1 @@
-"""A phone network: the far side of a media stream, with callers on the line."""
+"""Simulated carriers and callers: the carrier's end of a media stream, and a phone network above it."""

@@ -1,9 +1,9 @@
-"""A person's phone in another process than the network: the client's end of the handset socket.
+"""A phone outside the network's process: the client of the handset socket.
 
-Protocol. `GET /network/handset?from=+1…&to=+1…` phones; `?answer=+1…` waits for one call. The network sends JSON text
-(ringing, answered, refused, arrived, cleared, ended) and binary frames: 160 bytes of mu-law are the next 20 ms heard.
-The phone answers each binary frame with one of its own, its next 20 ms; and may send digits, hold (the next frame is
-held back by the line), hang_up, answer and reject.
+`GET /network/handset?from=+1…&to=+1…` places a call; `?answer=+1…` waits for one. The network sends JSON text messages
+(ringing, answered, refused, arrived, cleared, ended) and binary frames: 160 bytes of mu-law, the next 20 ms. The phone
+answers each binary frame with its own next 20 ms. It may also send digits, hold (the line holds the next frame
+back), hang_up, answer and reject.
 """
 
 import asyncio
@@ -14,25 +14,25 @@ from urllib.parse import urlencode
 
 import aiohttp
 
-from simulator.carrier.dial import CallRecord, CannotConnect
-from simulator.carrier.legs import Legs
-from simulator.carrier.stream import Party, StreamEnd
-from simulator.carrier.wire import Identity
+from simulator.carrier.call_audio import CallAudio
+from simulator.carrier.media_call import CannotConnect, CompletedCall
+from simulator.carrier.media_stream import Party, StreamEnd
+from simulator.carrier.stream_messages import CallIdentity
 
 _CONNECT_S = 10.0
 _CLOSE_S = 2.0
-_LAST_WORD_S = 10.0
+_GOODBYE_S = 10.0
 
 
-class Refused(Exception):
-    """The call was not answered: "busy", "rejected", "failed", "no_answer", "unknown_number", "not_called"…"""
+class CallRefused(Exception):
+    """The call was not answered. reason: "busy", "rejected", "failed", "no_answer", "unknown_number", "not_called"…"""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
 
 
-async def phone(
+async def call_number(
     session: aiohttp.ClientSession,
     base_url: str,
     *,
@@ -40,18 +40,19 @@ async def phone(
     called: str,
     party: Party,
     limit_s: float = 3_600.0,
-    on_ringing: Callable[[Identity], None] | None = None,
-) -> CallRecord:
-    """Phones a number of the network at `base_url` (http://…) and carries the call to its end.
+    on_ringing: Callable[[CallIdentity], None] | None = None,
+) -> CompletedCall:
+    """Calls a number of the network at `base_url` (http://…) and returns when the call has ended.
 
-    identity.call is the carrier's id of the call, identity.account its name; legs are as they were at this phone.
-    on_ringing: told the identity as soon as the network has it. Raises CannotConnect and Refused.
+    In the result, identity.call is the carrier's call id, identity.account the carrier's name, and audio what this
+    phone sent and heard. on_ringing: called with the identity as soon as it is known.
+    Raises CannotConnect and CallRefused.
     """
     socket = await _open(session, base_url, {"from": caller, "to": called})
-    return await _Call(socket, party, Identity("", "", "", caller, called), limit_s, on_ringing=on_ringing).run()
+    return await _Call(socket, party, CallIdentity("", "", "", caller, called), limit_s, on_ringing=on_ringing).run()
 
 
-async def answer_phone(
+async def answer_call(
     session: aiohttp.ClientSession,
     base_url: str,
     number: str,
@@ -61,69 +62,70 @@ async def answer_phone(
     wait_s: float = 60.0,
     ready: asyncio.Event | None = None,
     reject: bool = False,
-) -> CallRecord:
-    """Waits to be called at `number` and carries that call to its end. ready: set when the phone can be called.
+) -> CompletedCall:
+    """Waits for a call to `number` and returns when that call has ended. ready: set when the phone can be called.
 
-    Raises CannotConnect, and Refused: nobody called within `wait_s` ("not_called"), they gave up, or `reject`.
+    Raises CannotConnect, and CallRefused when nobody called within `wait_s` ("not_called"), the caller gave up, or
+    `reject` is set.
     """
     socket = await _open(session, base_url, {"answer": number})
     if ready is not None:
         ready.set()
-    call = _Call(socket, party, Identity("", "", "", "", number), limit_s, wait_s, "reject" if reject else "answer")
+    call = _Call(socket, party, CallIdentity("", "", "", "", number), limit_s, wait_s, "reject" if reject else "answer")
     return await call.run()
 
 
 class _Call:
-    """One call on an open socket."""
+    """One call over an open handset socket."""
 
     def __init__(
         self,
         socket: aiohttp.ClientWebSocketResponse,
         party: Party,
-        identity: Identity,
+        identity: CallIdentity,
         limit_s: float,
         wait_s: float | None = None,
         decision: str = "",
-        on_ringing: Callable[[Identity], None] | None = None,
+        on_ringing: Callable[[CallIdentity], None] | None = None,
     ) -> None:
         self._socket, self._party, self._identity = socket, party, identity
         self._limit_ms = limit_s * 1_000
         self._wait_s, self._decision = wait_s, decision
         self._on_ringing = on_ringing
-        self._legs = Legs()
+        self._audio = CallAudio()
         self._clears = 0
         self._hung_up = False
         self._limited = False
         self._end: StreamEnd | None = None
 
-    async def run(self) -> CallRecord:
-        """To the end."""
+    async def run(self) -> CompletedCall:
+        """Returns when the call has ended. Raises CallRefused."""
         try:
-            await self._carry()
+            await self._exchange_messages()
         finally:
             await self._socket.close()
         code = self._socket.close_code or 1006
         end = self._end or StreamEnd("caller" if self._hung_up else "broken", code)
         if self._limited:
-            end = StreamEnd("limit", 0, f"not over after {self._limit_ms / 1_000:g} s")
-        return CallRecord(self._identity, end, self._legs, (), 0, self._clears)
+            end = StreamEnd("limit", 0, f"not ended after {self._limit_ms / 1_000:g} s")
+        return CompletedCall(self._identity, end, self._audio, (), 0, self._clears)
 
-    async def _carry(self) -> None:
-        patience_s = self._wait_s
+    async def _exchange_messages(self) -> None:
+        first_wait_s = self._wait_s
         while self._end is None:
             try:
-                async with asyncio.timeout(_LAST_WORD_S if self._hung_up else patience_s):
+                async with asyncio.timeout(_GOODBYE_S if self._hung_up else first_wait_s):
                     message = await self._socket.receive()
             except TimeoutError:
                 if self._hung_up:
                     return
-                raise Refused("not_called") from None
-            patience_s = None
+                raise CallRefused("not_called") from None
+            first_wait_s = None
             try:
                 if message.type is aiohttp.WSMsgType.BINARY:
                     await self._frame(message.data)
                 elif message.type is aiohttp.WSMsgType.TEXT:
-                    await self._take(json.loads(message.data))
+                    await self._handle(json.loads(message.data))
                 else:
                     return
             except (ConnectionError, aiohttp.ClientError):
@@ -132,25 +134,25 @@ class _Call:
     async def _frame(self, heard: bytes) -> None:
         if self._hung_up:
             return
-        at_ms = self._legs.duration_ms
+        at_ms = self._audio.duration_ms
         step = self._party.tick(at_ms, heard)
-        self._legs.add(step.frame, heard)
+        self._audio.add(step.frame, heard)
         if step.hold:
-            await self._say(event="hold")
+            await self._send(event="hold")
         if step.digits:
-            await self._say(event="digits", digits=step.digits)
+            await self._send(event="digits", digits=step.digits)
         await self._socket.send_bytes(step.frame)
         self._limited = at_ms >= self._limit_ms
         if step.hang_up or self._limited:
             self._hung_up = True
-            await self._say(event="hang_up")
+            await self._send(event="hang_up")
 
-    async def _take(self, message: Mapping[str, object]) -> None:
+    async def _handle(self, message: Mapping[str, object]) -> None:
         match message:
             case {"event": "ringing"}:
-                await self._rings(message)
+                await self._ringing(message)
             case {"event": "refused", "reason": str(reason)}:
-                raise Refused(reason)
+                raise CallRefused(reason)
             case {"event": "arrived", "at_ms": int() | float() as at, "begins_ms": int() | float() as begins}:
                 self._party.arrived(b64decode(str(message.get("payload", ""))), float(at), float(begins))
             case {"event": "cleared", "at_ms": int() | float() as at}:
@@ -159,8 +161,8 @@ class _Call:
             case {"event": "ended", "by": "caller" | "agent" | "network" | "broken" | "limit" as by}:
                 self._end = StreamEnd(by)
 
-    async def _rings(self, message: Mapping[str, object]) -> None:
-        self._identity = Identity(
+    async def _ringing(self, message: Mapping[str, object]) -> None:
+        self._identity = CallIdentity(
             str(message.get("carrier", "")),
             str(message.get("call_id", "")),
             "",
@@ -170,11 +172,11 @@ class _Call:
         if self._on_ringing is not None:
             self._on_ringing(self._identity)
         if self._decision:
-            await self._say(event=self._decision)
+            await self._send(event=self._decision)
         if self._decision == "reject":
-            raise Refused("rejected")
+            raise CallRefused("rejected")
 
-    async def _say(self, **message: object) -> None:
+    async def _send(self, **message: object) -> None:
         await self._socket.send_str(json.dumps(message))
 
 

@@ -1,4 +1,4 @@
-"""G.711 mu-law by table, written from the recommendation: the sound of the phone line, 8 kHz mono, a byte a sample."""
+"""G.711 mu-law by table, from ITU-T recommendation G.711: 8 kHz mono, one byte per sample."""
 
 import numpy as np
 from numpy.typing import NDArray

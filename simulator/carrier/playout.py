@@ -1,4 +1,4 @@
-"""The carrier's play-out buffer: agent audio plays in real time, a mark comes back when all before it was played."""
+"""The carrier's playout buffer: queued agent audio plays in real time, and marks are echoed when they are reached."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -7,18 +7,18 @@ from simulator.carrier.mulaw import SILENCE
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """What the caller hears from now on (silence where nothing is queued) and the marks passed until now."""
+class PlayedAudio:
+    """Audio that the caller hears next (silence where nothing is queued), and the marks that were reached before it."""
 
     audio: bytes
     marks: tuple[str, ...]
 
 
-class PlayOut:
-    """One call's buffer. Its only clock is the number of samples handed to the caller; mu-law, so a byte is a sample.
+class PlayoutBuffer:
+    """The buffer of one call, in mu-law (a byte is a sample). Its clock is the number of samples handed to the caller.
 
-    A mark is "echoed when everything queued before it has been played, or at once if nothing is queued"; audio that
-    was handed out by `advance` sounds until the next `advance`, and only then has been played.
+    A mark is echoed when all audio queued before it has been played, at once if nothing is queued (Twilio's page
+    voice/media-streams/websocket-messages). Audio that `advance` returned counts as played at the next `advance`.
     """
 
     def __init__(self) -> None:
@@ -26,46 +26,46 @@ class PlayOut:
         self._queue = bytearray()
         self._received = 0
         self._played = 0
-        self._sounding = 0
+        self._playing = 0
         self._marks: deque[tuple[int, str]] = deque()  # (samples received before it, name)
 
     @property
     def queued(self) -> int:
-        """Samples waiting to be handed out."""
+        """Samples that were not handed out yet."""
         return len(self._queue)
 
     def play(self, payload: bytes) -> int:
-        """Queues audio; returns the call's time in samples at which it will begin to sound."""
+        """Queues audio; returns when it will begin to sound, in samples of the call."""
         begins = self.clock + len(self._queue)
         self._queue += payload
         self._received += len(payload)
         return begins
 
     def mark(self, name: str) -> tuple[str, ...]:
-        """Queues a mark; returns it when it comes back at once."""
-        if not self._queue and not self._sounding and not self._marks:
+        """Queues a mark; returns its name if it is echoed at once."""
+        if not self._queue and not self._playing and not self._marks:
             return (name,)
         self._marks.append((self._received, name))
         return ()
 
     def clear(self) -> tuple[str, ...]:
-        """Throws away what is queued; every pending mark comes back, in order."""
+        """Discards queued audio; returns every pending mark, in order."""
         names = tuple(name for _, name in self._marks)
         self._marks.clear()
         self._queue.clear()
-        self._played = self._received - self._sounding
+        self._played = self._received - self._playing
         return names
 
-    def advance(self, samples: int) -> Stretch:
-        """Ends the stretch that sounded until now and hands out the next `samples` samples."""
-        self._played += self._sounding
-        self._sounding = min(samples, len(self._queue))
-        audio = bytes(self._queue[: self._sounding]).ljust(samples, SILENCE)
-        del self._queue[: self._sounding]
+    def advance(self, samples: int) -> PlayedAudio:
+        """Marks the audio of the previous call as played and returns the next `samples` samples."""
+        self._played += self._playing
+        self._playing = min(samples, len(self._queue))
+        audio = bytes(self._queue[: self._playing]).ljust(samples, SILENCE)
+        del self._queue[: self._playing]
         self.clock += samples
-        return Stretch(audio, self._passed())
+        return PlayedAudio(audio, self._reached_marks())
 
-    def _passed(self) -> tuple[str, ...]:
+    def _reached_marks(self) -> tuple[str, ...]:
         names = []
         while self._marks and self._marks[0][0] <= self._played:
             names.append(self._marks.popleft()[1])

@@ -1,18 +1,18 @@
-"""What a caller does in a call, turn by turn, and when each turn begins."""
+"""A caller's script: what it does in each turn, and when the turn begins."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from simulator.carrier.clip import Clip
-from simulator.carrier.noise import Noise
+from simulator.carrier.audio_clip import Clip
+from simulator.carrier.line_noise import Noise
 
 # --- When a turn begins -------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class AfterAgent:
-    """When the agent has spoken since the caller's last turn and then been quiet for `quiet_ms`; or when nothing of
-    the agent was heard for `patience_ms`."""
+    """When the agent has spoken since the caller's last turn and been silent for `quiet_ms`, or when it has said
+    nothing for `patience_ms`."""
 
     quiet_ms: int = 600
     patience_ms: int = 15_000
@@ -20,7 +20,7 @@ class AfterAgent:
 
 @dataclass(frozen=True, slots=True)
 class BargeIn:
-    """`after_ms` after the agent's answer began to sound, over its words; an answer that is shorter is waited out."""
+    """`after_ms` after the agent's answer began to play; after its end if the answer is shorter."""
 
     after_ms: int
     patience_ms: int = 15_000
@@ -28,26 +28,26 @@ class BargeIn:
 
 @dataclass(frozen=True, slots=True)
 class After:
-    """`ms` after the caller's last turn ended (or the call began), whatever the agent does."""
+    """`ms` after the end of the caller's last turn (or the start of the call), whatever the agent does."""
 
     ms: int
 
 
 When = AfterAgent | BargeIn | After
 
-# --- What is done -------------------------------------------------------------------------------------------------
+# --- What a turn does -----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """Plays a recording: a file of any rate and format, or a clip made before."""
+    """Plays a recording: a file of any rate and format, or a clip."""
 
     sound: Path | Clip
 
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """Says a text with the voice that was handed in."""
+    """Says a text with the voice given to `prepare_turns`."""
 
     text: str
 
@@ -62,7 +62,7 @@ class Press:
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """Stays silent for `ms`; what the agent said before still counts as heard."""
+    """Stays silent for `ms`; the agent's answer to the turn before still counts."""
 
     ms: int
 
@@ -77,7 +77,7 @@ Act = Play | Say | Press | Rest | HangUp
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """The line stalls `at_ms` after the turn began: its frames are held for `hold_ms` and then come in one burst."""
+    """The line stalls `at_ms` after the start of the turn: frames are held back for `hold_ms`, then sent at once."""
 
     at_ms: int
     hold_ms: int
@@ -95,7 +95,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """When the caller hangs up after the last turn: the agent answered and was quiet for `quiet_ms`, or did not answer
+    """When the caller hangs up after the last turn: the agent answered and was silent for `quiet_ms`, did not answer
     within `timeout_ms`, or still speaks after `longest_ms`."""
 
     quiet_ms: int = 1_500
@@ -105,7 +105,7 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A whole call from the caller's side."""
+    """All turns of a caller."""
 
     turns: tuple[Turn, ...]
     ending: Ending = Ending()

@@ -1,9 +1,9 @@
 """The simulated caller, in virtual time."""
 
-from benchmarks.caller import Caller, Manner
+from benchmarks.caller import Caller, CallerBehaviour
 
 FRAME = 0.020
-MANNER = Manner(phrase_frames=5, cycle_s=4.0, rest_s=0.5, patience_s=2.0)
+MANNER = CallerBehaviour(phrase_frames=5, cycle_s=4.0, rest_s=0.5, patience_s=2.0)
 SECOND = 8000
 
 
@@ -39,7 +39,7 @@ def test_the_caller_waits_for_a_long_answer_and_rests() -> None:
 
 
 def test_without_an_answer_the_caller_loses_patience() -> None:
-    caller = Caller(Manner(phrase_frames=5, cycle_s=0.5, patience_s=2.0), first_turn_at=0.0)
+    caller = Caller(CallerBehaviour(phrase_frames=5, cycle_s=0.5, patience_s=2.0), first_turn_at=0.0)
     assert talk(caller, 0.0, 2.5)[5] == (2.1, 0)
     assert caller.turns[0].answered is None
 
@@ -101,7 +101,7 @@ def test_marks_come_back_when_played_or_cleared() -> None:
 
 
 class TestInterruptions:
-    MANNER = Manner(phrase_frames=5, cycle_s=4.0, barge_after_s=1.0)
+    MANNER = CallerBehaviour(phrase_frames=5, cycle_s=4.0, barge_after_s=1.0)
 
     def interrupting(self) -> Caller:
         """Has just said the first frame of an interruption, at 2.0."""

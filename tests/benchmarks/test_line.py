@@ -9,9 +9,9 @@ import pytest
 from aiohttp import WSCloseCode, web
 from aiohttp.test_utils import TestServer
 
-from benchmarks.caller import Caller, Manner
+from benchmarks.caller import Caller, CallerBehaviour
 from benchmarks.clip import Phrase
-from benchmarks.line import Fate, Line
+from benchmarks.line import Line, LineState
 from tests.benchmarks.parrot import ParrotServer
 
 PHRASE = Phrase((b"AAAA", b"BBBB", b"CCCC"), 0, 60)
@@ -39,7 +39,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 @asynccontextmanager
-async def dial(app: web.Application, manner: Manner) -> AsyncIterator[Rig]:
+async def dial(app: web.Application, manner: CallerBehaviour) -> AsyncIterator[Rig]:
     async with TestServer(app) as server:
         assert server.port is not None
         caller = Caller(manner, first_turn_at=0.0)
@@ -47,7 +47,7 @@ async def dial(app: web.Application, manner: Manner) -> AsyncIterator[Rig]:
         line = Line(url, 1, PHRASE, caller, lambda up: made.ups.append(up), lambda: made.now)
         made = Rig(line, caller)
         await asyncio.get_running_loop().create_connection(lambda: line, server.host, server.port)
-        await until(lambda: line.fate is not Fate.DIALLING)
+        await until(lambda: line.state is not LineState.DIALLING)
         yield made
         line.hang_up()
 
@@ -59,7 +59,7 @@ def server() -> ParrotServer:
 
 @pytest.fixture
 async def rig(server: ParrotServer) -> AsyncIterator[Rig]:
-    async with dial(server.app, Manner(phrase_frames=3, cycle_s=60.0, barge_after_s=0.5)) as made:
+    async with dial(server.app, CallerBehaviour(phrase_frames=3, cycle_s=60.0, barge_after_s=0.5)) as made:
         yield made
 
 
@@ -90,7 +90,7 @@ async def test_an_interruption_is_yielded_to(server: ParrotServer, rig: Rig) -> 
 async def test_hanging_up_says_stop(server: ParrotServer, rig: Rig) -> None:
     rig.line.hang_up()
     await until(lambda: server.parrots[0].stopped)
-    assert rig.line.fate is Fate.HUNG_UP
+    assert rig.line.state is LineState.HUNG_UP
 
 
 @asynccontextmanager
@@ -107,13 +107,13 @@ async def other(handler: Callable[[web.WebSocketResponse], object]) -> AsyncIter
 
     app = web.Application()
     app.router.add_get("/media/twilio", call)
-    async with dial(app, Manner(phrase_frames=3)) as made:
+    async with dial(app, CallerBehaviour(phrase_frames=3)) as made:
         yield made
 
 
 async def test_a_call_that_the_server_ends_is_lost() -> None:
     async with other(lambda socket: socket.close(code=WSCloseCode.OK)) as rig:
-        await until(lambda: rig.line.fate is Fate.LOST)
+        await until(lambda: rig.line.state is LineState.LOST)
 
 
 @pytest.mark.parametrize(
@@ -128,10 +128,10 @@ async def test_a_call_that_the_server_ends_is_lost() -> None:
 async def test_what_twilio_would_not_understand_is_counted(message: str) -> None:
     async with other(lambda socket: socket.send_str(message)) as rig:
         await until(lambda: rig.line.errors == 1)
-        assert rig.line.fate is Fate.UP
+        assert rig.line.state is LineState.UP
 
 
 async def test_a_server_without_that_path_refuses() -> None:
-    async with dial(web.Application(), Manner(phrase_frames=3)) as rig:
-        assert rig.line.fate is Fate.REFUSED
+    async with dial(web.Application(), CallerBehaviour(phrase_frames=3)) as rig:
+        assert rig.line.state is LineState.REFUSED
         assert rig.ups == []

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 import pytest
 from aiohttp import web
 
-from benchmarks.caller import Manner
+from benchmarks.caller import CallerBehaviour
 from benchmarks.clip import Phrase
 from benchmarks.load import LoadPlan, run_load
 from tests.benchmarks.parrot import ParrotServer
 
 PHRASE = Phrase((b"AAAA",) * 3, 0, 60)
-MANNER = Manner(phrase_frames=3, cycle_s=0.1, rest_s=0.0, patience_s=0.2)
+MANNER = CallerBehaviour(phrase_frames=3, cycle_s=0.1, rest_s=0.0, patience_s=0.2)
 
 
 @pytest.fixture

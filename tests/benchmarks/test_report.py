@@ -4,20 +4,20 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks.campaign import Campaign, Machine, Record
 from benchmarks.report import markdown, verdicts, write
+from benchmarks.run import BenchmarkRun, Machine, ServerRecord
 from tests.benchmarks.test_verdict import load
 
 MACHINE = Machine("Some processor", 2, "Linux 6", "3.11.7", "2026-11-24")
 
 
-def campaign() -> Campaign:
+def campaign() -> BenchmarkRun:
     records = [
-        Record("ours", "Vocalized media", [load()], 400, barge=load(100)),
-        Record("lean", "lean pipecat", [load(10), load(20, underruns=3)], 10),
-        Record("stock", "stock pipecat", [load(4, latencies=[3600.0])], 4, finished=load(4)),
+        ServerRecord("ours", "Vocalized media", [load()], 400, barge=load(100)),
+        ServerRecord("lean", "lean pipecat", [load(10), load(20, underruns=3)], 10),
+        ServerRecord("stock", "stock pipecat", [load(4, latencies=[3600.0])], 4, finished=load(4)),
     ]
-    return Campaign(MACHINE, records, (340, 2120), 8.0)
+    return BenchmarkRun(MACHINE, records, (340, 2120), 8.0)
 
 
 def test_the_table_sets_the_servers_side_by_side() -> None:
@@ -47,7 +47,7 @@ def test_servers_that_were_not_run_leave_their_column_empty() -> None:
 
 
 def test_page_and_picture_are_written(tmp_path: Path) -> None:
-    kept = msgspec.json.decode(msgspec.json.encode(campaign()), type=Campaign)
+    kept = msgspec.json.decode(msgspec.json.encode(campaign()), type=BenchmarkRun)
     assert kept == campaign()
     page = write(kept, tmp_path / "docs")
     assert page.read_text() == markdown(campaign())

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.caller import Turn
-from benchmarks.line import Fate
+from benchmarks.line import LineState
 from benchmarks.meter import CpuReading
-from benchmarks.results import in_window, judge, server_use, spread
+from benchmarks.results import in_window, judge, server_cost, spread
 
 
 def test_nearest_rank() -> None:
@@ -36,7 +36,7 @@ def test_judgement() -> None:
         Turn(began=4.0, ended=5.0, answered=5.8, interrupts=True, cleared=4.2),
         Turn(began=6.0, ended=7.0, interrupts=True),
     ]
-    fates = [Fate.UP, Fate.LOST, Fate.REFUSED, Fate.DIALLING]
+    fates = [LineState.UP, LineState.LOST, LineState.REFUSED, LineState.DIALLING]
     result = judge(turns, fates, errors=5, seconds=10.0, lags=[0.001, 0.002], generator=0.25)
     assert (result.calls, result.lost, result.refused, result.errors) == (4, 1, 2, 5)
     assert (result.turns, result.unanswered, result.cut_in, result.underruns) == (4, 2, 1, 2)
@@ -46,17 +46,17 @@ def test_judgement() -> None:
     assert (result.lag.p50, result.lag.worst) == (1.0, 2.0)
 
 
-@pytest.mark.parametrize("fate", [Fate.LOST, Fate.REFUSED, Fate.DIALLING])
-def test_a_load_that_lost_a_call_is_not_whole(fate: Fate) -> None:
+@pytest.mark.parametrize("fate", [LineState.LOST, LineState.REFUSED, LineState.DIALLING])
+def test_a_load_that_lost_a_call_is_not_whole(fate: LineState) -> None:
     turns = [Turn(began=0.0, ended=1.0, answered=1.8)]
-    assert judge(turns, [Fate.UP], 0, 1.0, [], 0.1).whole
-    assert not judge(turns, [Fate.UP, fate], 0, 1.0, [], 0.1).whole
+    assert judge(turns, [LineState.UP], 0, 1.0, [], 0.1).whole
+    assert not judge(turns, [LineState.UP, fate], 0, 1.0, [], 0.1).whole
 
 
 def test_the_servers_use() -> None:
     before = CpuReading(at=100.0, used=5.0, core_busy=50.0, core_stolen=1.0)
     after = CpuReading(at=110.0, used=9.0, core_busy=55.5, core_stolen=1.2)
-    use = server_use(before, after, calls=400, few=2, memory=(100.0, 259.2))
+    use = server_cost(before, after, calls=400, few=2, memory=(100.0, 259.2))
     assert use.cpu_ms == pytest.approx(1.0)
     assert use.share == pytest.approx(0.4)
     assert use.others == pytest.approx(0.15)

@@ -5,12 +5,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from benchmarks.campaign import Record, holds
-from benchmarks.results import LoadResult, ServerUse, Spread
+from benchmarks.results import LoadResult, ServerCost, Spread
+from benchmarks.run import ServerRecord, holds
 from benchmarks.verdict import DEMANDS, overhead, verdict
 
 CPU, HELD, MEMORY, LATENCY, BARGE = DEMANDS
-USE = ServerUse(1.5, 0.6, 0.01, 0.0, 100.0, 240.0, 0.35)
+USE = ServerCost(1.5, 0.6, 0.01, 0.0, 100.0, 240.0, 0.35)
 
 
 def load(calls: int = 400, **changes: Any) -> LoadResult:
@@ -35,8 +35,8 @@ def load(calls: int = 400, **changes: Any) -> LoadResult:
     return msgspec.structs.replace(good, **changes)
 
 
-def record(result: LoadResult, held: int | None = 400) -> Record:
-    return Record("ours", "ours", [result], held, barge=result)
+def record(result: LoadResult, held: int | None = 400) -> ServerRecord:
+    return ServerRecord("ours", "ours", [result], held, barge=result)
 
 
 def test_all_is_well() -> None:
@@ -104,6 +104,6 @@ def test_a_load_is_held_whole_and_in_time(changes: dict[str, Any]) -> None:
 
 
 def test_the_best_load_is_the_largest_held() -> None:
-    climbed = Record("lean", "lean", [load(10), load(20), load(30)], held=20)
+    climbed = ServerRecord("lean", "lean", [load(10), load(20), load(30)], held=20)
     assert climbed.best.calls == 20
     assert msgspec.structs.replace(climbed, held=None).best.calls == 10

@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestServer
 from tests.simulator.scripted_agent import ScriptedAgent
 
 
-class LockStep:
+class LockStepClock:
     """No clock at all: frame n is due when the agent has heard frame n - 1."""
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class LockStep:
     def now(self) -> float:
         return self._now
 
-    async def until(self, moment: float) -> None:
+    async def wait_until(self, moment: float) -> None:
         while self._heard < round(moment / 0.02):
             self._more.clear()
             await self._more.wait()
@@ -41,7 +41,7 @@ class AgentServer:
     """A media server with one scripted agent; each call gets a new one from `make`. `events` adds the events' lines."""
 
     make: Callable[[], ScriptedAgent] = ScriptedAgent
-    pace: LockStep = field(default_factory=LockStep)
+    pace: LockStepClock = field(default_factory=LockStepClock)
     agents: list[ScriptedAgent] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     close_code: int = 1000

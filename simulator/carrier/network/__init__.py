@@ -1,1 +1,1 @@
-"""The phone network itself: people who phone and are phoned, and the carriers that own numbers and are told by REST."""
+"""A simulated phone network: phones, and carriers that own numbers and are driven by REST."""

@@ -11,13 +11,13 @@ import uvloop
 from aiohttp import web
 
 from simulator.carrier.network.config import ConfigError, NetworkConfig, read_config
-from simulator.carrier.network.server import opened
+from simulator.carrier.network.server import running_network
 
 _DRAIN_S = 2.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns the exit code: 0 after a clean stop, 1 when it cannot listen or keep its state, 2 for a bad config."""
+    """Returns the exit code: 0 after a clean stop, 1 for an OS error (listening, state), 2 for a bad config."""
     arguments = _parser().parse_args(argv)
     try:
         config = read_config(arguments.config, f"http://{arguments.host}:{arguments.port}")
@@ -36,7 +36,7 @@ async def _serve(config: NetworkConfig, host: str, port: int, state: Path | None
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
-    async with opened(config, state / "numbers.json" if state is not None else None) as network:
+    async with running_network(config, state / "numbers.json" if state is not None else None) as network:
         runner = web.AppRunner(network.app, access_log=None, shutdown_timeout=_DRAIN_S)
         await runner.setup()
         try:
@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--config", type=Path, required=True, help="a JSON file with accounts and numbers")
-    parser.add_argument("--state", type=Path, help="a folder that keeps the bought numbers over a restart")
+    parser.add_argument("--state", type=Path, help="a folder that stores the bought numbers")
     return parser
 
 

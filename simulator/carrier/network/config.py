@@ -1,27 +1,26 @@
-"""What the network is set up with: a JSON file, read strictly."""
+"""The network's configuration: a JSON file; unknown fields are errors."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
-from simulator.carrier.network.telnyx_side.config import TelnyxConfig
-from simulator.carrier.network.twilio_side.model import TwilioConfig
-from simulator.carrier.network.world import Behaviour
-
-Carrier = Literal["twilio", "telnyx"]
+from simulator.carrier.media_call import CarrierName
+from simulator.carrier.network.phone_network import Behaviour
+from simulator.carrier.network.telnyx.config import TelnyxConfig
+from simulator.carrier.network.twilio.model import TwilioConfig
 
 
 class ConfigError(ValueError):
-    """The file cannot be used; the message names the field."""
+    """The configuration is invalid; the message names the field."""
 
 
 @dataclass(frozen=True, slots=True)
 class SeededNumber:
-    """A number that an account has from the beginning. The two URLs are Twilio's; Telnyx asks its one webhook URL."""
+    """A number that an account owns from the start. The two URLs are for Twilio; Telnyx has one webhook URL per app."""
 
-    carrier: Carrier
+    carrier: CarrierName
     phone_number: str
     voice_url: str = ""
     status_callback: str = ""
@@ -29,10 +28,10 @@ class SeededNumber:
 
 @dataclass(frozen=True, slots=True)
 class NetworkConfig:
-    """public_url: where the network is reached, without a slash at the end; "" for where it listens.
+    """The configuration of a network.
 
-    twilio, telnyx: None: there is no such carrier. default: what a phone that nobody described does; None: it does not
-    exist.
+    public_url: where the network is reached, without a trailing slash. twilio, telnyx: None without that carrier.
+    default: what numbers without a subscriber do; None: they do not exist.
     """
 
     public_url: str = ""
@@ -43,38 +42,38 @@ class NetworkConfig:
 
 
 def read_config(path: Path, listens_at: str = "") -> NetworkConfig:
-    """Raises ConfigError and OSError. listens_at: the public URL when the file says none."""
+    """Reads the file. listens_at: the public URL if the file has none. Raises ConfigError and OSError."""
     try:
-        told = json.loads(path.read_text())
+        fields = json.loads(path.read_text())
     except ValueError as error:
-        raise ConfigError(f"{path}: no JSON: {error}") from error
-    return make_config(_object(told, "the file"), listens_at)
+        raise ConfigError(f"{path}: not JSON: {error}") from error
+    return make_config(_object(fields, "the file"), listens_at)
 
 
-def make_config(told: Mapping[str, object], listens_at: str = "") -> NetworkConfig:
-    """Raises ConfigError."""
-    _only(told, "the file", "public_url", "twilio", "telnyx", "numbers", "default")
-    public = (_text(told, "public_url", "", "") or listens_at).rstrip("/")
-    default = _text(told, "default", "", "")
+def make_config(fields: Mapping[str, object], listens_at: str = "") -> NetworkConfig:
+    """Reads parsed JSON. Raises ConfigError."""
+    _check_fields(fields, "the file", "public_url", "twilio", "telnyx", "numbers", "default")
+    public = (_text(fields, "public_url", "", "") or listens_at).rstrip("/")
+    default = _text(fields, "default", "", "")
     if default and default not in get_args(Behaviour):
         raise ConfigError(f"default must be one of {', '.join(get_args(Behaviour))}")
-    numbers = told.get("numbers", [])
+    numbers = fields.get("numbers", [])
     if not isinstance(numbers, list):
         raise ConfigError("numbers must be a list")
     return NetworkConfig(
         public,
-        _twilio(told, public),
-        _telnyx(told, public),
+        _twilio(fields, public),
+        _telnyx(fields, public),
         tuple(_number(_object(one, f"numbers[{index}]"), f"numbers[{index}]") for index, one in enumerate(numbers)),
         next((known for known in get_args(Behaviour) if known == default), None),
     )
 
 
-def _twilio(told: Mapping[str, object], public: str) -> TwilioConfig | None:
-    if told.get("twilio") is None:
+def _twilio(fields: Mapping[str, object], public: str) -> TwilioConfig | None:
+    if fields.get("twilio") is None:
         return None
-    part = _object(told["twilio"], "twilio")
-    _only(part, "twilio", "account_sid", "auth_token", "sign_streams", "calls_per_second")
+    part = _object(fields["twilio"], "twilio")
+    _check_fields(part, "twilio", "account_sid", "auth_token", "sign_streams", "calls_per_second")
     signs, rate = part.get("sign_streams", True), part.get("calls_per_second")
     if not isinstance(signs, bool):
         raise ConfigError("twilio.sign_streams must be true or false")
@@ -84,11 +83,11 @@ def _twilio(told: Mapping[str, object], public: str) -> TwilioConfig | None:
     return TwilioConfig(account, _text(part, "auth_token", "twilio."), public, signs, rate)
 
 
-def _telnyx(told: Mapping[str, object], public: str) -> TelnyxConfig | None:
-    if told.get("telnyx") is None:
+def _telnyx(fields: Mapping[str, object], public: str) -> TelnyxConfig | None:
+    if fields.get("telnyx") is None:
         return None
-    part = _object(told["telnyx"], "telnyx")
-    _only(part, "telnyx", "api_key", "signing_key", "connection_id", "webhook_url", "webhook_failover_url")
+    part = _object(fields["telnyx"], "telnyx")
+    _check_fields(part, "telnyx", "api_key", "signing_key", "connection_id", "webhook_url", "webhook_failover_url")
     return TelnyxConfig(
         api_key=_text(part, "api_key", "telnyx."),
         signing_key=_text(part, "signing_key", "telnyx."),
@@ -99,16 +98,16 @@ def _telnyx(told: Mapping[str, object], public: str) -> TelnyxConfig | None:
     )
 
 
-def _number(told: Mapping[str, object], where: str) -> SeededNumber:
-    _only(told, where, "carrier", "phone_number", "voice_url", "status_callback")
-    carrier = _text(told, "carrier", f"{where}.")
-    if carrier not in get_args(Carrier):
+def _number(fields: Mapping[str, object], where: str) -> SeededNumber:
+    _check_fields(fields, where, "carrier", "phone_number", "voice_url", "status_callback")
+    carrier = _text(fields, "carrier", f"{where}.")
+    if carrier not in get_args(CarrierName):
         raise ConfigError(f"{where}.carrier must be twilio or telnyx")
     return SeededNumber(
         "twilio" if carrier == "twilio" else "telnyx",
-        _text(told, "phone_number", f"{where}."),
-        _text(told, "voice_url", f"{where}.", ""),
-        _text(told, "status_callback", f"{where}.", ""),
+        _text(fields, "phone_number", f"{where}."),
+        _text(fields, "voice_url", f"{where}.", ""),
+        _text(fields, "status_callback", f"{where}.", ""),
     )
 
 
@@ -118,14 +117,14 @@ def _object(value: object, where: str) -> Mapping[str, object]:
     return value
 
 
-def _only(told: Mapping[str, object], where: str, *known: str) -> None:
-    for name in told:
+def _check_fields(fields: Mapping[str, object], where: str, *known: str) -> None:
+    for name in fields:
         if name not in known:
             raise ConfigError(f"{where} has an unknown field {name!r}; known: {', '.join(known)}")
 
 
-def _text(told: Mapping[str, object], name: str, where: str, default: str | None = None) -> str:
-    value = told.get(name, default)
+def _text(fields: Mapping[str, object], name: str, where: str, default: str | None = None) -> str:
+    value = fields.get(name, default)
     if not isinstance(value, str) or (default is None and not value):
         raise ConfigError(f"{where}{name} must be a {'non-empty ' if default is None else ''}string")
     return value

@@ -1,4 +1,4 @@
-"""Which numbers were bought, by which carrier's customer and with what settings; kept in a file over a restart."""
+"""The numbers that were bought and their settings; optionally stored in a file."""
 
 import json
 import os
@@ -9,13 +9,13 @@ from pathlib import Path
 Setting = str | int | bool | None | list[str]
 
 
-class Taken(Exception):
-    """The number belongs to somebody already."""
+class NumberTaken(Exception):
+    """The number is already owned."""
 
 
 @dataclass(slots=True)
-class Owned:
-    """A bought number. id: the carrier's own id of it; settings: whatever the carrier keeps, by its own names."""
+class OwnedNumber:
+    """A bought number. id: the carrier's id. settings: by the carrier's names."""
 
     carrier: str
     phone_number: str
@@ -24,43 +24,43 @@ class Owned:
 
 
 class Inventory:
-    """All bought numbers of all carriers, in the order they were bought. Changes go to `path` (JSON) when there is one.
+    """The bought numbers of all carriers, in the order of purchase. Changes are written to `path` (JSON), if given.
 
-    Raises OSError when the file cannot be read or written, and ValueError when it holds something else.
+    Raises OSError when the file cannot be read or written, and ValueError when its content is invalid.
     """
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
-        self._owned: dict[str, Owned] = {}
+        self._owned: dict[str, OwnedNumber] = {}
         if path is not None and path.exists():
             self._owned = {entry.phone_number: entry for entry in _read(path)}
 
-    def get(self, number: str) -> Owned | None:
-        """Whose it is; None: nobody's."""
+    def get(self, number: str) -> OwnedNumber | None:
+        """The number; None when nobody owns it."""
         return self._owned.get(number)
 
-    def of(self, carrier: str) -> list[Owned]:
-        """What was bought at one carrier, oldest first."""
+    def of(self, carrier: str) -> list[OwnedNumber]:
+        """The numbers of one carrier, oldest first."""
         return [owned for owned in self._owned.values() if owned.carrier == carrier]
 
-    def by_id(self, carrier: str, id: str) -> Owned | None:
-        """A carrier's number by its id there."""
+    def by_id(self, carrier: str, id: str) -> OwnedNumber | None:
+        """A carrier's number by its id."""
         return next((owned for owned in self.of(carrier) if owned.id == id), None)
 
-    def add(self, owned: Owned) -> None:
-        """Buys it. Raises Taken."""
+    def add(self, owned: OwnedNumber) -> None:
+        """Adds a number. Raises NumberTaken."""
         if owned.phone_number in self._owned:
-            raise Taken(owned.phone_number)
+            raise NumberTaken(owned.phone_number)
         self._owned[owned.phone_number] = owned
         self._save()
 
-    def change(self, owned: Owned, settings: Mapping[str, Setting]) -> None:
-        """Settings are changed; the others stay."""
+    def change(self, owned: OwnedNumber, settings: Mapping[str, Setting]) -> None:
+        """Updates the given settings."""
         owned.settings.update(settings)
         self._save()
 
     def remove(self, number: str) -> None:
-        """Gives it back; harmless when it is nobody's."""
+        """Removes a number; does nothing when nobody owns it."""
         if self._owned.pop(number, None) is not None:
             self._save()
 
@@ -73,8 +73,8 @@ class Inventory:
         os.replace(fresh, self._path)
 
 
-def _read(path: Path) -> list[Owned]:
+def _read(path: Path) -> list[OwnedNumber]:
     try:
-        return [Owned(**entry) for entry in json.loads(path.read_text())]
+        return [OwnedNumber(**entry) for entry in json.loads(path.read_text())]
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: not a list of numbers: {error}") from error

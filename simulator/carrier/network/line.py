@@ -1,4 +1,4 @@
-"""One phone that is off the hook, on one clock from answer to hang-up, whatever is at the other end in the meantime."""
+"""The line of an answered phone: one clock from answer to hang-up, one endpoint at a time at its other end."""
 
 import asyncio
 import math
@@ -7,64 +7,70 @@ from typing import Any
 
 import aiohttp
 
-from simulator.carrier.dial import AiohttpSocket, check_url, connect
-from simulator.carrier.legs import Legs
+from simulator.carrier.call_audio import CallAudio
+from simulator.carrier.clock import Clock
+from simulator.carrier.media_call import AiohttpSocket, check_url, connect
+from simulator.carrier.media_stream import MessageExchange, Party, SocketClosed, StreamEnd, StreamFault
 from simulator.carrier.mulaw import FRAME, FRAME_MS, SILENT_FRAME
-from simulator.carrier.network.outlets import By, OnBridge, OnSound, OnStream, Outlet, bridged
-from simulator.carrier.pace import Pace
-from simulator.carrier.stream import Exchange, Fault, Party, SocketClosed, StreamEnd
-from simulator.carrier.wire import Shape
+from simulator.carrier.network.line_endpoints import (
+    BridgeEndpoint,
+    EndedBy,
+    LineEndpoint,
+    SoundEndpoint,
+    StreamEndpoint,
+    make_bridge,
+)
+from simulator.carrier.stream_messages import StreamMessages
 
 
 class Line:
-    """A phone from answer to hang-up. Made inside a running event loop, since its beat begins at once.
+    """The line of a phone from answer to hang-up. Needs a running event loop: its frames start at once.
 
-    over: the party hung up (`by` is then "caller"), or `hang_up` was called ("network"). legs: both sides' audio as
-    said and as heard, on one time line, gaps between streams included. faults: what the agents' sides did wrong on all
-    streams so far; last_end: how the last of them ended. One thing is on the line at a time: `stream`, `play`, `wait`
-    and `bridge` follow each other.
+    over: set when the party hung up (`by` is then "caller") or `hang_up` was called ("network"). audio: what the party
+    sent and heard on one time line, with the gaps between streams. faults: protocol violations on all streams so far.
+    last_end: how the last stream ended. Only one of `stream`, `play`, `wait` and `bridge` may run at a time.
     """
 
-    def __init__(self, party: Party, pace: Pace) -> None:
+    def __init__(self, party: Party, clock: Clock) -> None:
         self.over = asyncio.Event()
-        self.by: By | None = None
-        self.legs = Legs()
-        self.faults: list[Fault] = []
+        self.by: EndedBy | None = None
+        self.audio = CallAudio()
+        self.faults: list[StreamFault] = []
         self.last_end: StreamEnd | None = None
-        self._party, self._pace = party, pace
-        self._origin = pace.now()
+        self._party, self._clock = party, clock
+        self._origin = clock.now()
         self._number = 0
-        self._outlet: Outlet | None = None
+        self._endpoint: LineEndpoint | None = None
         self._connecting: asyncio.Task[AiohttpSocket] | None = None
-        self._given_up = False
-        self._task = asyncio.create_task(self._beat(), name="line")
+        self._connect_cancelled = False
+        self._task = asyncio.create_task(self._run_frames(), name="line")
 
     @property
     def at_ms(self) -> int:
-        """The moment of the next beat: how long the phone is off the hook, in media time."""
+        """The time of the next frame: how long the line has been up, in media time."""
         return self._number * FRAME_MS
 
     async def stream(
         self,
         session: aiohttp.ClientSession,
         url: str,
-        shape: Shape,
+        messages: StreamMessages,
         *,
         headers: Mapping[str, str] | None = None,
         send_stop: bool = True,
     ) -> StreamEnd:
-        """Puts an agent's media socket on the line until the socket, the network or the line ends it.
+        """Connects the line to an agent's media socket until the socket, the network or the line ends the stream.
 
-        Raises BadUrl and CannotConnect; the line goes on in silence then, as it does after a stream.
+        Raises BadUrl and CannotConnect. The line stays up in silence then, as after a stream.
         """
-        socket = await self._connected(connect(session, check_url(url), headers))
+        socket = await self._open_socket(connect(session, check_url(url), headers))
         if socket is None:
             return StreamEnd(self.by or "network")
-        exchange = Exchange(socket, shape, self._party, self.now_ms)
+        exchange = MessageExchange(socket, messages, self._party, self.now_ms)
         try:
             async with asyncio.TaskGroup() as tasks:
                 reader = tasks.create_task(exchange.listen())
-                await self._carry(exchange, send_stop)
+                await self._run_stream(exchange, send_stop)
                 reader.cancel()
         finally:
             self.faults += exchange.faults
@@ -73,92 +79,92 @@ class Line:
         return exchange.end or StreamEnd("broken")
 
     async def play(self, ulaw: bytes) -> None:
-        """Plays a sound; returns when it was heard, was taken off by `interrupt`, or the line is over."""
+        """Plays audio; returns when it was played, `interrupt` was called, or the line ended."""
         if ulaw:
             self._party.arrived(ulaw, self.now_ms(), float(self.at_ms))
-        await self._sound(OnSound(ulaw, math.ceil(len(ulaw) / FRAME)))
+        await self._run_sound(SoundEndpoint(ulaw, math.ceil(len(ulaw) / FRAME)))
 
     async def wait(self, seconds: float) -> None:
-        """Silence for so long in media time, or until `interrupt`, or until the line is over."""
-        await self._sound(OnSound(b"", math.ceil(seconds * 1_000 / FRAME_MS)))
+        """Waits in silence, in media time; ends early at `interrupt` or the end of the line."""
+        await self._run_sound(SoundEndpoint(b"", math.ceil(seconds * 1_000 / FRAME_MS)))
 
     async def bridge(self, other: "Line") -> None:
-        """Both hear each other until one of them is over, or `interrupt`. Neither phone is hung up by it."""
-        mine, theirs = bridged()
+        """Connects two lines until one of them ends or `interrupt` is called. Hangs up neither."""
+        mine, theirs = make_bridge()
         try:
-            self._put(mine)
-            other._put(theirs)
+            self._attach(mine)
+            other._attach(theirs)
             await mine.done.wait()
         finally:
-            self._take_off(mine)
-            other._take_off(theirs)
+            self._detach(mine)
+            other._detach(theirs)
 
     def end_stream(self) -> None:
-        """The network takes the stream, if there is one or one is being opened, off the line."""
-        self._give_up_connecting()
-        if isinstance(self._outlet, OnStream):
-            self._outlet.finish("network")
+        """Ends the stream, also one that is being opened; does nothing without one."""
+        self._cancel_connect()
+        if isinstance(self._endpoint, StreamEndpoint):
+            self._endpoint.finish("network")
 
     def interrupt(self) -> None:
-        """Takes off whatever is on the line: stream, sound, silence or bridge."""
+        """Ends the current stream, playback, wait or bridge."""
         self.end_stream()
-        if self._outlet is not None:
-            self._outlet.finish("network")
+        if self._endpoint is not None:
+            self._endpoint.finish("network")
 
     def hang_up(self) -> None:
-        """The network ends the call for this phone."""
+        """Ends the line from the network's side."""
         self._end("network")
 
     async def closed(self) -> None:
-        """Waits until the phone is on the hook and its beat has ended. Raises what the party raised."""
+        """Waits until the line has ended and its frames have stopped. Raises what the party raised."""
         await self._task
 
     def now_ms(self) -> float:
-        """The line's clock."""
-        return (self._pace.now() - self._origin) * 1_000
+        """The time on the line's clock."""
+        return (self._clock.now() - self._origin) * 1_000
 
-    # --- The beat -------------------------------------------------------------------------------------------------
+    # --- Frames ---------------------------------------------------------------------------------------------------
 
-    async def _beat(self) -> None:
-        """20 ms frames by an absolute clock: a late frame doesn't delay those after it."""
+    async def _run_frames(self) -> None:
+        """One frame every 20 ms on an absolute clock: a late frame does not delay the ones after it."""
         try:
             while not self.over.is_set():
-                await self._pace.until(self._origin + self.at_ms / 1_000)
+                await self._clock.wait_until(self._origin + self.at_ms / 1_000)
                 if not self.over.is_set():
                     await self._frame()
         finally:
             self._end("network")
 
     async def _frame(self) -> None:
-        outlet = self._outlet
-        heard = outlet.sound() if outlet is not None else SILENT_FRAME
-        if isinstance(outlet, OnBridge) and heard != SILENT_FRAME:
+        endpoint = self._endpoint
+        heard = endpoint.next_audio() if endpoint is not None else SILENT_FRAME
+        if isinstance(endpoint, BridgeEndpoint) and heard != SILENT_FRAME:
             self._party.arrived(heard, self.now_ms(), float(self.at_ms))
         step = self._party.tick(self.at_ms, heard)
         self._number += 1
-        self.legs.add(step.frame, heard)
-        if outlet is not None:
-            await outlet.push(step)
+        self.audio.add(step.frame, heard)
+        if endpoint is not None:
+            await endpoint.push(step)
         if step.hang_up:
             self._end("caller")
 
-    def _end(self, by: By) -> None:
+    def _end(self, by: EndedBy) -> None:
         if self.over.is_set():
             return
         self.by = by
         self.over.set()
-        self._give_up_connecting()
-        if self._outlet is not None:
-            self._outlet.finish(by)
+        self._cancel_connect()
+        if self._endpoint is not None:
+            self._endpoint.finish(by)
 
-    # --- What is on the line --------------------------------------------------------------------------------------
+    # --- Endpoints -----------------------------------------------------------------------------------------------
 
-    async def _connected(self, opening: Coroutine[Any, Any, AiohttpSocket]) -> AiohttpSocket | None:
-        """The socket; None when the line or the network gave up before it was open."""
+    async def _open_socket(self, opening: Coroutine[Any, Any, AiohttpSocket]) -> AiohttpSocket | None:
+        """The open socket; None when the line ended or `end_stream` was called first."""
         if self.over.is_set():
             opening.close()
             return None
-        self._given_up = False
+        self._connect_cancelled = False
         self._connecting = asyncio.create_task(opening)
         try:
             socket = await self._connecting
@@ -169,47 +175,47 @@ class Line:
             return None
         finally:
             self._connecting = None
-        if not self._given_up:
+        if not self._connect_cancelled:
             return socket
-        await socket.close()  # it was open at the very moment at which nobody wanted it any more
+        await socket.close()  # opened at the moment at which it was cancelled
         return None
 
-    def _give_up_connecting(self) -> None:
+    def _cancel_connect(self) -> None:
         if self._connecting is not None:
-            self._given_up = True
+            self._connect_cancelled = True
             self._connecting.cancel()
 
-    async def _carry(self, exchange: Exchange, send_stop: bool) -> None:
-        outlet = OnStream(exchange)
+    async def _run_stream(self, exchange: MessageExchange, send_stop: bool) -> None:
+        endpoint = StreamEndpoint(exchange)
         try:
-            self._put(outlet)
+            self._attach(endpoint)
             exchange.origin_ms = float(self.at_ms)
             await exchange.begin()
             exchange.origin_ms = float(self.at_ms)
-            outlet.begun = True
+            endpoint.started = True
             await exchange.ended.wait()
             if send_stop and exchange.end is not None and exchange.end.by in ("caller", "network"):
                 await exchange.stop()
         except SocketClosed as error:
-            exchange.broke(error)
+            exchange.connection_lost(error)
         finally:
-            self._take_off(outlet)
+            self._detach(endpoint)
 
-    async def _sound(self, outlet: OnSound) -> None:
-        self._put(outlet)
+    async def _run_sound(self, endpoint: SoundEndpoint) -> None:
+        self._attach(endpoint)
         try:
-            await outlet.done.wait()
+            await endpoint.done.wait()
         finally:
-            self._take_off(outlet)
+            self._detach(endpoint)
 
-    def _put(self, outlet: Outlet) -> None:
-        """Raises RuntimeError when something is on the line: the network's own mistake."""
-        if self._outlet is not None:
-            raise RuntimeError("something is on the line already")
+    def _attach(self, endpoint: LineEndpoint) -> None:
+        """Raises RuntimeError when the line has an endpoint: a bug of the network."""
+        if self._endpoint is not None:
+            raise RuntimeError("the line already has an endpoint")
         if self.over.is_set():
-            return outlet.finish(self.by or "network")
-        self._outlet = outlet
+            return endpoint.finish(self.by or "network")
+        self._endpoint = endpoint
 
-    def _take_off(self, outlet: Outlet) -> None:
-        if self._outlet is outlet:
-            self._outlet = None
+    def _detach(self, endpoint: LineEndpoint) -> None:
+        if self._endpoint is endpoint:
+            self._endpoint = None

@@ -1,4 +1,4 @@
-"""The whole network as one HTTP application: both carriers' REST, handsets, and who is out there."""
+"""The network as one HTTP application: both carriers' REST, the handset socket, and the network's own interface."""
 
 import asyncio
 import json
@@ -10,144 +10,167 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
+from simulator.carrier.clock import Clock, RealTimeClock
 from simulator.carrier.network.config import NetworkConfig, SeededNumber
-from simulator.carrier.network.handsets import Handsets
-from simulator.carrier.network.hooks import Hooks
-from simulator.carrier.network.inventory import Inventory, Owned
-from simulator.carrier.network.requests import read_faults, read_subscriber
-from simulator.carrier.network.telnyx_side.side import TelnyxSide
-from simulator.carrier.network.twilio_side.numbers_api import new_number
-from simulator.carrier.network.twilio_side.side import TwilioSide
-from simulator.carrier.network.world import Passed, Subscriber, World
-from simulator.carrier.pace import Pace, RealTime
+from simulator.carrier.network.handset_server import HandsetServer
+from simulator.carrier.network.inputs import read_faults, read_subscriber
+from simulator.carrier.network.inventory import Inventory, OwnedNumber
+from simulator.carrier.network.phone_network import JournalEntry, PhoneNetwork, Subscriber
+from simulator.carrier.network.telnyx.carrier import TelnyxCarrier
+from simulator.carrier.network.twilio.carrier import TwilioCarrier
+from simulator.carrier.network.twilio.numbers_api import new_number
+from simulator.carrier.network.webhook_client import WebhookClient
 
-_LAST_WORD_S = 2.0
+_DRAIN_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Network:
-    """What runs: to look at and to serve."""
+class RunningNetwork:
+    """The parts of a network, and the application to serve."""
 
-    world: World
-    hooks: Hooks
-    twilio: TwilioSide | None
-    telnyx: TelnyxSide | None
+    phone_network: PhoneNetwork
+    webhook_client: WebhookClient
+    twilio: TwilioCarrier | None
+    telnyx: TelnyxCarrier | None
     app: web.Application
 
 
 @asynccontextmanager
-async def opened(
-    config: NetworkConfig, numbers: Path | None = None, pace: Callable[[], Pace] = RealTime
-) -> AsyncIterator[Network]:
-    """The network, until the block ends. numbers: the file that keeps what was bought. Raises OSError, ValueError."""
+async def running_network(
+    config: NetworkConfig, numbers: Path | None = None, make_clock: Callable[[], Clock] = RealTimeClock
+) -> AsyncIterator[RunningNetwork]:
+    """Runs a network. numbers: the file that stores the bought numbers. Raises OSError and ValueError."""
     default = None if config.default is None else Subscriber(config.default)
-    world = World(pace, default, inventory=Inventory(numbers))
-    # A fresh connection per webhook: one that was kept open and has died meanwhile is no fault of the receiver.
+    phone_network = PhoneNetwork(make_clock, default, inventory=Inventory(numbers))
+    # A new connection per webhook: a kept-alive connection that died would look like a fault of the receiver.
     connector = aiohttp.TCPConnector(limit=0, force_close=True)
     async with aiohttp.ClientSession(connector=connector) as session:
-        hooks = Hooks(session)
-        twilio = TwilioSide(world, config.twilio, hooks) if config.twilio is not None else None
-        telnyx = TelnyxSide(world, config.telnyx, hooks, world.inventory) if config.telnyx is not None else None
-        for side in (twilio, telnyx):
-            if side is not None:
-                world.add(side)
+        webhook_client = WebhookClient(session)
+        twilio = TwilioCarrier(phone_network, config.twilio, webhook_client) if config.twilio is not None else None
+        telnyx = (
+            TelnyxCarrier(phone_network, config.telnyx, webhook_client, phone_network.inventory)
+            if config.telnyx is not None
+            else None
+        )
+        for carrier in (twilio, telnyx):
+            if carrier is not None:
+                phone_network.add(carrier)
         for number in config.numbers:
-            _seed(world, config, number)
+            _seed(phone_network, config, number)
         try:
-            yield Network(world, hooks, twilio, telnyx, _app(world, hooks, twilio, telnyx))
+            yield RunningNetwork(
+                phone_network, webhook_client, twilio, telnyx, _app(phone_network, webhook_client, twilio, telnyx)
+            )
         finally:
-            for side in (twilio, telnyx):
-                if side is not None:
-                    await side.close()
+            for carrier in (twilio, telnyx):
+                if carrier is not None:
+                    await carrier.close()
             with suppress(TimeoutError):
-                async with asyncio.timeout(_LAST_WORD_S):
-                    await hooks.settle()
-            await hooks.close()
+                async with asyncio.timeout(_DRAIN_S):
+                    await webhook_client.drain()
+            await webhook_client.close()
 
 
-def _app(world: World, hooks: Hooks, twilio: TwilioSide | None, telnyx: TelnyxSide | None) -> web.Application:
+def _app(
+    phone_network: PhoneNetwork,
+    webhook_client: WebhookClient,
+    twilio: TwilioCarrier | None,
+    telnyx: TelnyxCarrier | None,
+) -> web.Application:
     app = web.Application()
-    handsets = Handsets(world)
-    app.on_shutdown.append(handsets.put_down)
-    desk = _Desk(world, hooks, twilio, telnyx)
+    handsets = HandsetServer(phone_network)
+    app.on_shutdown.append(handsets.hang_up)
+    control_api = _ControlApi(phone_network, webhook_client, twilio, telnyx)
     app.add_routes(
         [
-            web.get("/healthz", desk.health),
+            web.get("/healthz", control_api.health),
             web.get("/network/handset", handsets.open),
-            web.get("/network/calls", desk.calls),
-            web.put("/network/subscribers/{number}", desk.subscribe),
-            web.put("/network/faults", desk.disturb),
+            web.get("/network/calls", control_api.calls),
+            web.put("/network/subscribers/{number}", control_api.set_subscriber),
+            web.put("/network/faults", control_api.set_faults),
         ]
     )
-    for side in (twilio, telnyx):
-        if side is not None:
-            app.add_routes(side.routes())
+    for carrier in (twilio, telnyx):
+        if carrier is not None:
+            app.add_routes(carrier.routes())
     return app
 
 
-def _seed(world: World, config: NetworkConfig, number: SeededNumber) -> None:
-    """A number of the config file; what the inventory knows already stays as it is there."""
-    if world.inventory.get(number.phone_number) is not None:
+def _seed(phone_network: PhoneNetwork, config: NetworkConfig, number: SeededNumber) -> None:
+    """Adds a number of the config file, unless the inventory has it."""
+    if phone_network.inventory.get(number.phone_number) is not None:
         return
     if number.carrier == "twilio":
         settings = {"VoiceUrl": number.voice_url, "StatusCallback": number.status_callback}
-        world.inventory.add(new_number(number.phone_number, settings))
+        phone_network.inventory.add(new_number(number.phone_number, settings))
     elif config.telnyx is not None:
         settings = {"connection_id": config.telnyx.connection_id}
-        world.inventory.add(Owned("telnyx", number.phone_number, number.phone_number.lstrip("+"), {**settings}))
+        phone_network.inventory.add(
+            OwnedNumber("telnyx", number.phone_number, number.phone_number.lstrip("+"), {**settings})
+        )
 
 
-class _Desk:
-    """The network's own small interface, which no carrier has."""
+class _ControlApi:
+    """The network's own HTTP interface, which no carrier has."""
 
-    def __init__(self, world: World, hooks: Hooks, twilio: TwilioSide | None, telnyx: TelnyxSide | None) -> None:
-        self._world, self._hooks, self._twilio, self._telnyx = world, hooks, twilio, telnyx
+    def __init__(
+        self,
+        phone_network: PhoneNetwork,
+        webhook_client: WebhookClient,
+        twilio: TwilioCarrier | None,
+        telnyx: TelnyxCarrier | None,
+    ) -> None:
+        self._network, self._client, self._twilio, self._telnyx = (
+            phone_network,
+            webhook_client,
+            twilio,
+            telnyx,
+        )
 
     async def health(self, request: web.Request) -> web.Response:
-        """It is there."""
+        """Reports that the server runs."""
         return web.json_response({"status": "ok"})
 
     async def calls(self, request: web.Request) -> web.Response:
-        """The latest calls, oldest first; Twilio's with their logs (what was said, errors)."""
-        return web.json_response({"calls": [self._shown(passed) for passed in self._world.journal]})
+        """The latest calls, oldest first; Twilio's calls with their logs (verbs, errors)."""
+        return web.json_response({"calls": [self._entry_json(entry) for entry in self._network.journal]})
 
-    async def subscribe(self, request: web.Request) -> web.Response:
-        """A phone out there from now on: {behaviour, ring_ms, say: a recording's path or "", greeting_ms}."""
+    async def set_subscriber(self, request: web.Request) -> web.Response:
+        """Sets a subscriber: {behaviour, ring_ms, say: the path of a recording or "", greeting_ms}."""
         try:
-            told = await request.json()
-            subscriber = await asyncio.to_thread(read_subscriber, told)
+            body = await request.json()
+            subscriber = await asyncio.to_thread(read_subscriber, body)
         except (json.JSONDecodeError, ValueError) as error:
             return web.json_response({"error": str(error)}, status=400)
-        self._world.subscribers[request.match_info["number"]] = subscriber
+        self._network.subscribers[request.match_info["number"]] = subscriber
         return web.Response(status=204)
 
-    async def disturb(self, request: web.Request) -> web.Response:
-        """What goes wrong from now on; what is left out goes well. Of webhooks: {duplicate, shuffle_s, delay_s,
-        drop_first}. {twilio_rest, telnyx_rest}: statuses with which the next REST requests are answered;
-        {twilio_lost, telnyx_lost}: the same after they were carried out."""
+    async def set_faults(self, request: web.Request) -> web.Response:
+        """Replaces all faults. Of webhooks: {duplicate, shuffle_s, delay_s, drop_first}. {twilio_rest, telnyx_rest}:
+        the next REST requests fail with these statuses; {twilio_lost, telnyx_lost}: the same, but they are executed."""
         try:
-            told = await request.json()
-            faults, failing = read_faults(told)
+            body = await request.json()
+            faults, failing = read_faults(body)
         except (json.JSONDecodeError, ValueError) as error:
             return web.json_response({"error": str(error)}, status=400)
-        self._hooks.faults = faults
-        for name, side in (("twilio", self._twilio), ("telnyx", self._telnyx)):
-            if side is not None:
-                side.fail_next.clear()
-                side.fail_next.extend(failing[f"{name}_rest"])
-                side.lose_next.clear()
-                side.lose_next.extend(failing[f"{name}_lost"])
+        self._client.faults = faults
+        for name, carrier in (("twilio", self._twilio), ("telnyx", self._telnyx)):
+            if carrier is not None:
+                carrier.fail_next.clear()
+                carrier.fail_next.extend(failing[f"{name}_rest"])
+                carrier.lose_next.clear()
+                carrier.lose_next.extend(failing[f"{name}_lost"])
         return web.Response(status=204)
 
-    def _shown(self, passed: Passed) -> dict[str, object]:
-        call = self._twilio.ledger.calls.get(passed.ring.call_id) if self._twilio is not None else None
+    def _entry_json(self, entry: JournalEntry) -> dict[str, object]:
+        call = self._twilio.calls.calls.get(entry.ring.call_id) if self._twilio is not None else None
         log = [{"kind": entry.kind, "text": entry.text, "code": entry.code} for entry in call.log] if call else []
         return {
-            "direction": passed.direction,
-            "carrier": passed.ring.carrier,
-            "call_id": passed.ring.call_id,
-            "from": passed.ring.caller,
-            "to": passed.ring.called,
-            "state": passed.state,
+            "direction": entry.direction,
+            "carrier": entry.ring.carrier,
+            "call_id": entry.ring.call_id,
+            "from": entry.ring.caller,
+            "to": entry.ring.called,
+            "state": entry.state,
             "log": log,
         }

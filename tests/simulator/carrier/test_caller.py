@@ -7,17 +7,17 @@ from hypothesis import strategies as st
 
 from simulator.carrier.caller import Caller
 from simulator.carrier.mulaw import FRAME, FRAME_MS, SILENT_FRAME
-from simulator.carrier.playout import PlayOut
-from simulator.carrier.prepare import Performance
+from simulator.carrier.playout import PlayoutBuffer
+from simulator.carrier.prepared_turn import PreparedTurn
 from simulator.carrier.script import After, AfterAgent, BargeIn, Ending, When
 from tests.simulator.scripted_agent import tone
 
 
-def speech(ms: int, when: When, label: str = "talk", tail_ms: int = 0) -> Performance:
+def speech(ms: int, when: When, label: str = "talk", tail_ms: int = 0) -> PreparedTurn:
     """A turn that speaks for `ms` and then carries `tail_ms` of its own silence."""
     sound = tone(ms)
     frames = [sound[at : at + FRAME] for at in range(0, len(sound), FRAME)]
-    return Performance(label, when, (*frames, *(SILENT_FRAME,) * (tail_ms // FRAME_MS)), range(0, ms // FRAME_MS))
+    return PreparedTurn(label, when, (*frames, *(SILENT_FRAME,) * (tail_ms // FRAME_MS)), range(0, ms // FRAME_MS))
 
 
 @dataclass
@@ -27,7 +27,7 @@ class Line:
     caller: Caller
     audio: dict[int, int] = field(default_factory=dict)
     clears: tuple[int, ...] = ()
-    playout: PlayOut = field(default_factory=PlayOut)
+    playout: PlayoutBuffer = field(default_factory=PlayoutBuffer)
     sent: list[bytes] = field(default_factory=list)
     digits: dict[int, str] = field(default_factory=dict)
     held: list[int] = field(default_factory=list)
@@ -117,7 +117,7 @@ def test_after_counts_from_the_last_turns_end_whatever_the_agent_does() -> None:
 
 
 def test_keys_go_out_one_by_one_and_the_answer_to_them_is_measured() -> None:
-    keys = Performance("keys 12", After(0), (SILENT_FRAME,) * 10, range(0, 6), {0: "1", 5: "2"})
+    keys = PreparedTurn("keys 12", After(0), (SILENT_FRAME,) * 10, range(0, 6), {0: "1", 5: "2"})
     caller = Caller([keys])
     assert Line(caller, audio={410: 400}).run().digits == {0: "1", 100: "2"}
     assert caller.reports[0].latency_ms == 310
@@ -125,12 +125,12 @@ def test_keys_go_out_one_by_one_and_the_answer_to_them_is_measured() -> None:
 
 def test_held_frames_are_marked() -> None:
     made = speech(200, After(0))
-    line = Line(Caller([Performance("x", After(0), made.frames, made.sounds, {}, range(2, 5))])).run()
+    line = Line(Caller([PreparedTurn("x", After(0), made.frames, made.sounds, {}, range(2, 5))])).run()
     assert line.held == [40, 60, 80]
 
 
 def test_a_rest_says_nothing_and_what_was_heard_before_it_still_counts() -> None:
-    rest = Performance("rest", AfterAgent(600, 3_000), (SILENT_FRAME,) * 50)
+    rest = PreparedTurn("rest", AfterAgent(600, 3_000), (SILENT_FRAME,) * 50)
     caller = Caller([speech(500, After(0)), rest, speech(500, AfterAgent(600, 9_000))])
     line = Line(caller, audio={1_010: 400}).run()
     assert line.speaks() == [0, 2_020 + 1_000]
@@ -138,7 +138,7 @@ def test_a_rest_says_nothing_and_what_was_heard_before_it_still_counts() -> None
 
 
 def test_a_hang_up_ends_the_call_at_its_moment() -> None:
-    caller = Caller([speech(500, After(0)), Performance("hang-up", BargeIn(300), hangs_up=True)])
+    caller = Caller([speech(500, After(0)), PreparedTurn("hang-up", BargeIn(300), hangs_up=True)])
     assert Line(caller, audio={1_010: 5_000}).run().hung_up_ms == 1_320
 
 

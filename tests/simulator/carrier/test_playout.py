@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.carrier.mulaw import SILENCE
-from simulator.carrier.playout import PlayOut
+from simulator.carrier.playout import PlayoutBuffer
 
 operations = st.lists(
     st.one_of(
@@ -18,21 +18,21 @@ operations = st.lists(
 
 
 def test_a_mark_on_an_idle_line_comes_back_at_once() -> None:
-    playout = PlayOut()
+    playout = PlayoutBuffer()
     assert playout.mark("a") == ("a",)
     playout.advance(160)
     assert playout.mark("b") == ("b",)
 
 
 def test_a_mark_comes_back_only_when_the_audio_before_it_was_played() -> None:
-    playout = PlayOut()
+    playout = PlayoutBuffer()
     playout.play(b"\x01" * 320)
     assert playout.mark("end") == ()
     assert [playout.advance(160).marks for _ in range(4)] == [(), (), ("end",), ()]
 
 
 def test_a_mark_that_comes_while_the_last_audio_still_sounds_waits_for_its_end() -> None:
-    playout = PlayOut()
+    playout = PlayoutBuffer()
     playout.play(b"\x01" * 160)
     playout.advance(160)
     assert playout.mark("late") == ()
@@ -40,7 +40,7 @@ def test_a_mark_that_comes_while_the_last_audio_still_sounds_waits_for_its_end()
 
 
 def test_clear_returns_the_pending_marks_in_order_and_silences_the_line() -> None:
-    playout = PlayOut()
+    playout = PlayoutBuffer()
     playout.play(b"\x01" * 800)
     playout.mark("a")
     playout.play(b"\x02" * 800)
@@ -53,7 +53,7 @@ def test_clear_returns_the_pending_marks_in_order_and_silences_the_line() -> Non
 
 
 def test_audio_after_a_clear_begins_with_the_next_frame() -> None:
-    playout = PlayOut()
+    playout = PlayoutBuffer()
     playout.play(b"\x01" * 800)
     playout.advance(160)
     playout.clear()
@@ -64,7 +64,7 @@ def test_audio_after_a_clear_begins_with_the_next_frame() -> None:
 
 
 def test_play_tells_when_the_audio_will_sound() -> None:
-    playout = PlayOut()
+    playout = PlayoutBuffer()
     playout.advance(160)
     assert playout.play(b"\x01" * 400) == 160
     assert playout.play(b"\x02" * 10) == 560
@@ -73,7 +73,7 @@ def test_play_tells_when_the_audio_will_sound() -> None:
 @settings(deadline=None)
 @given(operations)
 def test_every_mark_comes_back_once_in_order_and_never_before_its_audio(steps: list[tuple[str, int]]) -> None:
-    playout = PlayOut()
+    playout = PlayoutBuffer()
     sent: list[str] = []
     back: list[str] = []
     due: dict[str, int] = {}  # mark -> samples handed to the caller when it may come back
@@ -103,7 +103,7 @@ def test_every_mark_comes_back_once_in_order_and_never_before_its_audio(steps: l
 @settings(deadline=None)
 @given(st.lists(st.binary(min_size=1, max_size=500).map(lambda raw: raw.replace(b"\xff", b"\x00")), max_size=20))
 def test_the_caller_hears_exactly_what_was_sent_then_silence(pieces: list[bytes]) -> None:
-    playout = PlayOut()
+    playout = PlayoutBuffer()
     for piece in pieces:
         playout.play(piece)
     heard = b"".join(playout.advance(160).audio for _ in range(70))
@@ -114,7 +114,7 @@ def test_the_caller_hears_exactly_what_was_sent_then_silence(pieces: list[bytes]
 @settings(deadline=None)
 @given(st.integers(1, 2_000))
 def test_a_mark_is_at_most_one_frame_late(samples: int) -> None:
-    playout = PlayOut()
+    playout = PlayoutBuffer()
     playout.play(b"\x01" * samples)
     playout.mark("end")
     frames = 0

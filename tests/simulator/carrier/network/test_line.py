@@ -7,17 +7,17 @@ from itertools import pairwise
 import aiohttp
 import pytest
 
-from simulator.carrier.dial import BadUrl, CannotConnect
+from simulator.carrier.clock import RealTimeClock
+from simulator.carrier.media_call import BadUrl, CannotConnect
+from simulator.carrier.media_stream import PartyOutput, StreamEnd
 from simulator.carrier.mulaw import SILENT_FRAME
 from simulator.carrier.network.line import Line
-from simulator.carrier.network.people import Listener, tone
-from simulator.carrier.pace import RealTime
-from simulator.carrier.stream import Step, StreamEnd
-from simulator.carrier.twilio import TwilioShape
-from simulator.carrier.wire import twilio_identity
-from tests.simulator.carrier.network.stage import LIMIT_S, SPEED, Customer
+from simulator.carrier.network.passive_party import PassiveParty, tone
+from simulator.carrier.stream_messages import twilio_identity
+from simulator.carrier.twilio_messages import TwilioStreamMessages
+from tests.platform.twilio_network import LIMIT_S, SPEED, Customer
 from tests.simulator.scripted_agent import ScriptedAgent, loud
-from tests.simulator.virtual import VirtualPace
+from tests.simulator.virtual_clock import VirtualClock
 
 
 class Noting:
@@ -30,14 +30,14 @@ class Noting:
         self.fifth = asyncio.Event()
         self._says, self._longest = says, longest
 
-    def tick(self, at_ms: int, heard: bytes) -> Step:
+    def tick(self, at_ms: int, heard: bytes) -> PartyOutput:
         self.moments.append(at_ms)
         if len(self.moments) == 5:
             self.fifth.set()
         self.heard += heard
         at = at_ms * 8
         frame = self._says[at : at + 160].ljust(160, b"\xff")
-        return Step(frame, hang_up=len(self.moments) >= self._longest)
+        return PartyOutput(frame, hang_up=len(self.moments) >= self._longest)
 
     def arrived(self, payload: bytes, at_ms: float, begins_ms: float) -> None:
         self.told.append((at_ms, begins_ms))
@@ -48,7 +48,7 @@ class Noting:
 
 async def test_sounds_and_silence_follow_each_other_on_one_clock() -> None:
     party = Noting()
-    line = Line(party, VirtualPace())
+    line = Line(party, VirtualClock())
     sound = tone(100, 500.0)
     await line.play(sound)
     await line.wait(0.5)
@@ -57,17 +57,17 @@ async def test_sounds_and_silence_follow_each_other_on_one_clock() -> None:
     await line.closed()
     assert line.by == "network"
     assert party.moments == [n * 20 for n in range(len(party.moments))]
-    assert line.legs.duration_ms == len(party.moments) * 20
+    assert line.audio.duration_ms == len(party.moments) * 20
     first = party.heard.index(sound)
     assert party.heard.index(sound, first + 1) >= first + len(sound) + 25 * 160
-    assert bytes(line.legs.agent) == bytes(party.heard)
+    assert bytes(line.audio.agent) == bytes(party.heard)
     assert [begins for _, begins in party.told] == sorted(begins for _, begins in party.told)
 
 
 async def test_a_party_that_hangs_up_ends_whatever_is_on_the_line() -> None:
-    line = Line(Noting(longest=10), VirtualPace())
+    line = Line(Noting(longest=10), VirtualClock())
     await line.wait(100.0)
-    assert (line.by, line.legs.duration_ms) == ("caller", 200)
+    assert (line.by, line.audio.duration_ms) == ("caller", 200)
     await line.play(tone(100, 500.0))  # over: returns at once
     await line.wait(5.0)
     await line.closed()
@@ -75,7 +75,7 @@ async def test_a_party_that_hangs_up_ends_whatever_is_on_the_line() -> None:
 
 async def test_what_is_on_the_line_can_be_taken_off() -> None:
     party = Noting()
-    line = Line(party, VirtualPace())
+    line = Line(party, VirtualClock())
     waiting = asyncio.create_task(line.wait(1_000_000.0))
     await party.fifth.wait()
     with pytest.raises(RuntimeError):
@@ -91,19 +91,19 @@ async def test_what_is_on_the_line_can_be_taken_off() -> None:
 async def test_two_phones_hear_each_other_until_one_is_put_down() -> None:
     one = Noting(tone(1_000, 300.0))
     two = Noting(tone(1_000, 600.0), longest=40)
-    first, second = Line(one, VirtualPace()), Line(two, VirtualPace())
+    first, second = Line(one, VirtualClock()), Line(two, VirtualClock())
     await first.bridge(second)
     assert (second.by, first.by) == ("caller", None)
     assert loud(bytes(one.heard)) and loud(bytes(two.heard))
     # What is heard is what was said, without a gap, a beat or two later.
-    said = bytes(second.legs.caller)[160 : 160 * 20]
+    said = bytes(second.audio.caller)[160 : 160 * 20]
     assert said in bytes(one.heard)
     first.hang_up()
     await asyncio.gather(first.closed(), second.closed())
 
 
 async def test_a_bridge_with_a_phone_that_is_on_the_hook_is_over_at_once() -> None:
-    first, second = Line(Noting(), VirtualPace()), Line(Noting(), VirtualPace())
+    first, second = Line(Noting(), VirtualClock()), Line(Noting(), VirtualClock())
     second.hang_up()
     await first.bridge(second)
     await first.wait(0.1)
@@ -113,27 +113,27 @@ async def test_a_bridge_with_a_phone_that_is_on_the_hook_is_over_at_once() -> No
 
 async def test_a_party_that_fails_ends_its_line_and_is_heard_of() -> None:
     class Failing(Noting):
-        def tick(self, at_ms: int, heard: bytes) -> Step:
+        def tick(self, at_ms: int, heard: bytes) -> PartyOutput:
             raise ValueError("a bug in the party")
 
-    line = Line(Failing(), VirtualPace())
+    line = Line(Failing(), VirtualClock())
     await line.over.wait()
     with pytest.raises(ValueError, match="a bug"):
         await line.closed()
 
 
-def _shape() -> TwilioShape:
-    return TwilioShape(twilio_identity())
+def _shape() -> TwilioStreamMessages:
+    return TwilioStreamMessages(twilio_identity())
 
 
 async def test_two_streams_one_after_the_other_and_a_gap_between_them() -> None:
     async with Customer().running() as customer, aiohttp.ClientSession() as session, asyncio.timeout(LIMIT_S):
         party = Noting()
-        line = Line(party, RealTime(SPEED))
+        line = Line(party, RealTimeClock(SPEED))
         ends = []
         for count in (1, 2):
             streaming = asyncio.create_task(line.stream(session, customer.media_url, _shape()))
-            await customer.until(lambda: sum(bool(agent.played) for agent in customer.agents) == count)  # noqa: B023
+            await customer.wait_until(lambda: sum(bool(agent.played) for agent in customer.agents) == count)  # noqa: B023
             line.end_stream()
             ends.append(await streaming)
             await line.wait(0.2)
@@ -157,9 +157,9 @@ async def test_two_streams_one_after_the_other_and_a_gap_between_them() -> None:
 
 async def test_the_network_may_end_a_stream_without_a_word() -> None:
     async with Customer().running() as customer, aiohttp.ClientSession() as session, asyncio.timeout(LIMIT_S):
-        line = Line(Noting(), RealTime(SPEED))
+        line = Line(Noting(), RealTimeClock(SPEED))
         streaming = asyncio.create_task(line.stream(session, customer.media_url, _shape(), send_stop=False))
-        await customer.until(lambda: customer.agents and customer.agents[0].start)
+        await customer.wait_until(lambda: customer.agents and customer.agents[0].start)
         line.hang_up()
         assert (await streaming).by == "network"
         await line.closed()
@@ -168,7 +168,7 @@ async def test_the_network_may_end_a_stream_without_a_word() -> None:
 
 async def test_a_stream_that_cannot_be_opened_leaves_the_line_up() -> None:
     async with aiohttp.ClientSession() as session:
-        line = Line(Noting(), RealTime(SPEED))
+        line = Line(Noting(), RealTimeClock(SPEED))
         with pytest.raises(CannotConnect) as refused:
             await line.stream(session, "ws://127.0.0.1:1/", _shape())
         assert refused.value.kind == "refused"
@@ -189,7 +189,7 @@ async def test_a_caller_who_hangs_up_while_a_stream_is_opened() -> None:
     server = await asyncio.start_server(never, "127.0.0.1", 0)
     url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
     async with server, aiohttp.ClientSession() as session, asyncio.timeout(LIMIT_S):
-        line = Line(Listener(longest_s=0.3), RealTime(SPEED))
+        line = Line(PassiveParty(longest_s=0.3), RealTimeClock(SPEED))
         assert await line.stream(session, url, _shape()) == StreamEnd("caller")
         await line.closed()
 
@@ -200,11 +200,15 @@ async def test_faults_of_the_agents_side_are_kept_over_streams() -> None:
             answers = super().receive(text)
             return ["no json", *answers] if json.loads(text)["event"] == "start" else answers
 
-    async with Customer(make=Rude).running() as customer, aiohttp.ClientSession() as session, asyncio.timeout(LIMIT_S):
-        line = Line(Noting(), RealTime(SPEED))
+    async with (
+        Customer(make_agent=Rude).running() as customer,
+        aiohttp.ClientSession() as session,
+        asyncio.timeout(LIMIT_S),
+    ):
+        line = Line(Noting(), RealTimeClock(SPEED))
         for count in (1, 2):
             streaming = asyncio.create_task(line.stream(session, customer.media_url, _shape()))
-            await customer.until(lambda: sum(bool(agent.played) for agent in customer.agents) == count)  # noqa: B023
+            await customer.wait_until(lambda: sum(bool(agent.played) for agent in customer.agents) == count)  # noqa: B023
             line.end_stream()
             await streaming
         line.hang_up()
@@ -213,7 +217,7 @@ async def test_faults_of_the_agents_side_are_kept_over_streams() -> None:
 
 
 def test_a_listener_speaks_once_and_is_silent_then() -> None:
-    listener = Listener(tone(30, 500.0), longest_s=0.1)
+    listener = PassiveParty(tone(30, 500.0), longest_s=0.1)
     frames = [listener.tick(n * 20, SILENT_FRAME) for n in range(6)]
     assert [loud(step.frame) for step in frames[:2]] == [True, True]
     assert frames[2].frame == SILENT_FRAME and len(frames[1].frame) == 160
@@ -222,7 +226,7 @@ def test_a_listener_speaks_once_and_is_silent_then() -> None:
 
 async def test_a_stream_is_taken_off_before_its_first_word_was_sent() -> None:
     async with Customer().running() as customer, aiohttp.ClientSession() as session, asyncio.timeout(LIMIT_S):
-        line = Line(Noting(), RealTime(SPEED))
+        line = Line(Noting(), RealTimeClock(SPEED))
         for turns in range(12):  # wherever the opening is just now
             streaming = asyncio.create_task(line.stream(session, customer.media_url, _shape()))
             for _ in range(turns + 1):

@@ -13,14 +13,14 @@ import aiohttp
 import pytest
 from aiohttp.test_utils import TestServer
 
-from simulator.carrier.dial import CannotConnect
-from simulator.carrier.handset import Refused, answer_phone, phone
+from simulator.carrier.clock import RealTimeClock
+from simulator.carrier.handset import CallRefused, answer_call, call_number
+from simulator.carrier.media_call import CannotConnect
 from simulator.carrier.network.config import ConfigError, make_config, read_config
-from simulator.carrier.network.hooks import Faults
-from simulator.carrier.network.people import Listener, tone
-from simulator.carrier.network.server import Network, opened
-from simulator.carrier.pace import RealTime
-from tests.simulator.carrier.network.stage import (
+from simulator.carrier.network.passive_party import PassiveParty, tone
+from simulator.carrier.network.server import RunningNetwork, running_network
+from simulator.carrier.network.webhook_client import DeliveryFaults
+from tests.platform.twilio_network import (
     ACCOUNT,
     LIMIT_S,
     NUMBER,
@@ -28,9 +28,9 @@ from tests.simulator.carrier.network.stage import (
     SPEED,
     TOKEN,
     Customer,
-    answering,
-    chatty,
+    answering_phone,
     connect,
+    talking_caller,
 )
 from tests.simulator.scripted_agent import ScriptedAgent, loud
 
@@ -38,7 +38,7 @@ SEED = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 
 
 @asynccontextmanager
-async def served(customer: Customer) -> AsyncIterator[tuple[Network, aiohttp.ClientSession, str]]:
+async def served(customer: Customer) -> AsyncIterator[tuple[RunningNetwork, aiohttp.ClientSession, str]]:
     """The whole network on a socket."""
     config = make_config(
         {
@@ -53,7 +53,7 @@ async def served(customer: Customer) -> AsyncIterator[tuple[Network, aiohttp.Cli
         }
     )
     async with (
-        opened(config, pace=lambda: RealTime(SPEED)) as network,
+        running_network(config, make_clock=lambda: RealTimeClock(SPEED)) as network,
         TestServer(network.app, host="127.0.0.1") as server,
         aiohttp.ClientSession() as session,
         asyncio.timeout(LIMIT_S),
@@ -64,22 +64,22 @@ async def served(customer: Customer) -> AsyncIterator[tuple[Network, aiohttp.Cli
 async def test_a_handset_phones_an_agent_and_hears_it() -> None:
     async with Customer().running() as customer, served(customer) as (network, session, url):
         customer.documents["/voice"] = [connect(customer)]
-        caller = chatty()
-        record = await phone(session, url, caller=PERSON, called=NUMBER, party=caller)
+        caller = talking_caller()
+        record = await call_number(session, url, caller=PERSON, called=NUMBER, party=caller)
         assert record.end.by == "caller"
         assert network.twilio is not None
-        assert record.identity.call in network.twilio.ledger.calls
+        assert record.identity.call in network.twilio.calls.calls
         (report,) = caller.reports
         assert report.latency_ms is not None and report.answer_heard_ms is not None
-        assert loud(bytes(record.legs.agent)) and loud(bytes(record.legs.caller))
+        assert loud(bytes(record.audio.agent)) and loud(bytes(record.audio.caller))
         assert customer.agents[0].played == ["greeting", "answer 1"]
 
 
 async def test_a_handset_is_told_when_the_agents_side_hung_up() -> None:
     async with Customer().running() as customer, served(customer) as (_, session, url):
         customer.documents["/voice"] = [connect(customer)]
-        customer.make = lambda: ScriptedAgent(greeting_ms=0, closing=True)
-        record = await phone(session, url, caller=PERSON, called=NUMBER, party=Listener())
+        customer.make_agent = lambda: ScriptedAgent(greeting_ms=0, closing=True)
+        record = await call_number(session, url, caller=PERSON, called=NUMBER, party=PassiveParty())
         assert record.end.by == "agent"
 
 
@@ -89,7 +89,7 @@ async def test_a_handset_that_is_gone_puts_the_phone_down() -> None:
         async with session.ws_connect(f"{url}/network/handset?from=%2B12125550123&to=%2B14155550100") as handset:
             while not customer.agents or not customer.agents[0].start:
                 await handset.receive()
-        await customer.until(lambda: customer.agents[0].stopped)
+        await customer.wait_until(lambda: customer.agents[0].stopped)
         assert network.twilio is not None
 
 
@@ -113,44 +113,44 @@ async def test_keys_of_a_handset_reach_the_agent() -> None:
 
 async def test_a_call_that_is_not_answered_is_refused() -> None:
     async with Customer().running() as customer, served(customer) as (_, session, url):
-        with pytest.raises(Refused, match="unknown_number"):
-            await phone(session, url, caller=PERSON, called="+14155559999", party=Listener())
+        with pytest.raises(CallRefused, match="unknown_number"):
+            await call_number(session, url, caller=PERSON, called="+14155559999", party=PassiveParty())
         customer.documents["/voice"] = ['<Response><Reject reason="busy"/></Response>']
-        with pytest.raises(Refused, match="busy"):
-            await phone(session, url, caller=PERSON, called=NUMBER, party=Listener())
+        with pytest.raises(CallRefused, match="busy"):
+            await call_number(session, url, caller=PERSON, called=NUMBER, party=PassiveParty())
 
 
 async def test_nothing_answers_where_no_network_is() -> None:
     async with aiohttp.ClientSession() as session:
         with pytest.raises(CannotConnect):
-            await phone(session, "http://127.0.0.1:1", caller=PERSON, called=NUMBER, party=Listener())
+            await call_number(session, "http://127.0.0.1:1", caller=PERSON, called=NUMBER, party=PassiveParty())
 
 
 async def test_a_handset_waits_to_be_called_and_both_hear_each_other() -> None:
     async with Customer().running() as customer, served(customer) as (network, session, url):
         ready = asyncio.Event()
-        waiting = asyncio.create_task(answer_phone(session, url, PERSON, Listener(tone(600, 500.0)), ready=ready))
+        waiting = asyncio.create_task(answer_call(session, url, PERSON, PassiveParty(tone(600, 500.0)), ready=ready))
         await ready.wait()
-        reached = await network.world.reach(NUMBER, PERSON, carrier="twilio", call_id="CA1")
+        reached = await network.phone_network.ring_phone(NUMBER, PERSON, carrier="twilio", call_id="CA1")
         await reached.line.play(tone(400, 700.0))
         reached.line.hang_up()
         record = await waiting
         assert (record.end.by, record.identity.call) == ("network", "CA1")
-        assert loud(bytes(record.legs.agent)) and loud(bytes(reached.line.legs.caller))
+        assert loud(bytes(record.audio.agent)) and loud(bytes(reached.line.audio.caller))
         await reached.line.closed()
 
 
 async def test_a_handset_that_rejects_or_is_not_called() -> None:
     async with Customer().running() as customer, served(customer) as (network, session, url):
         ready = asyncio.Event()
-        waiting = asyncio.create_task(answer_phone(session, url, PERSON, Listener(), ready=ready, reject=True))
+        waiting = asyncio.create_task(answer_call(session, url, PERSON, PassiveParty(), ready=ready, reject=True))
         await ready.wait()
         with pytest.raises(Exception, match="rejected"):
-            await network.world.reach(NUMBER, PERSON)
-        with pytest.raises(Refused, match="rejected"):
+            await network.phone_network.ring_phone(NUMBER, PERSON)
+        with pytest.raises(CallRefused, match="rejected"):
             await waiting
-        with pytest.raises(Refused, match="not_called"):
-            await answer_phone(session, url, PERSON, Listener(), wait_s=0.05)
+        with pytest.raises(CallRefused, match="not_called"):
+            await answer_call(session, url, PERSON, PassiveParty(), wait_s=0.05)
 
 
 async def test_subscribers_and_calls_are_seen_over_http(tmp_path: Path) -> None:
@@ -158,13 +158,13 @@ async def test_subscribers_and_calls_are_seen_over_http(tmp_path: Path) -> None:
         async with session.put(f"{url}/network/subscribers/+12125550999", json={"behaviour": "busy"}) as answer:
             assert answer.status == 204
         with pytest.raises(Exception, match="busy"):
-            await network.world.reach(NUMBER, "+12125550999")
+            await network.phone_network.ring_phone(NUMBER, "+12125550999")
         bads: list[object] = [{"behaviour": "sings"}, {"ring_ms": -1}, {"say": str(tmp_path / "none.wav")}, []]
         for bad in bads:
             async with session.put(f"{url}/network/subscribers/+1", json=bad) as answer:
                 assert answer.status == 400
-        network.world.subscribers[PERSON] = answering()
-        reached = await network.world.reach(NUMBER, PERSON)
+        network.phone_network.subscribers[PERSON] = answering_phone()
+        reached = await network.phone_network.ring_phone(NUMBER, PERSON)
         async with session.get(f"{url}/network/calls") as answer:
             calls = (await answer.json())["calls"]
         assert [call["state"] for call in calls] == ["busy", "in_progress"]
@@ -180,7 +180,7 @@ async def test_what_goes_wrong_is_set_over_http() -> None:
         told = {"duplicate": True, "shuffle_s": 0.5, "twilio_rest": [503], "telnyx_lost": [500]}
         async with session.put(f"{url}/network/faults", json=told) as answer:
             assert answer.status == 204
-        assert network.hooks.faults == Faults(duplicate=True, shuffle_s=0.5)
+        assert network.webhook_client.faults == DeliveryFaults(duplicate=True, shuffle_s=0.5)
         assert network.twilio is not None and network.telnyx is not None
         assert (list(network.twilio.fail_next), list(network.telnyx.lose_next)) == ([503], [500])
         bads: list[object] = [{"twilio_rest": [200]}, {"delay_s": -1}, {"drop_first": 1}, {"other": 1}, 7]
@@ -189,7 +189,7 @@ async def test_what_goes_wrong_is_set_over_http() -> None:
                 assert answer.status == 400
         async with session.put(f"{url}/network/faults", json={}) as answer:
             assert answer.status == 204
-        assert network.hooks.faults == Faults() and not network.twilio.fail_next
+        assert network.webhook_client.faults == DeliveryFaults() and not network.twilio.fail_next
 
 
 def test_a_config_that_cannot_be_used_names_its_field(tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_a_config_that_cannot_be_used_names_its_field(tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=named):
             make_config(told)
     (tmp_path / "c.json").write_text("{")
-    with pytest.raises(ConfigError, match="no JSON"):
+    with pytest.raises(ConfigError, match="not JSON"):
         read_config(tmp_path / "c.json")
 
 
@@ -267,10 +267,10 @@ async def test_the_program_ends_in_order_in_the_middle_of_calls(tmp_path: Path) 
             path = f"/2010-04-01/Accounts/{ACCOUNT}/Calls.json"
             async with session.post(url + path, data=fields, headers=auth) as answer:
                 assert answer.status == 201
-            calling = asyncio.create_task(phone(session, url, caller=PERSON, called=NUMBER, party=Listener()))
-            await customer.until(lambda: sum(bool(agent.start) for agent in customer.agents) == 2)
+            calling = asyncio.create_task(call_number(session, url, caller=PERSON, called=NUMBER, party=PassiveParty()))
+            await customer.wait_until(lambda: sum(bool(agent.start) for agent in customer.agents) == 2)
         assert (await calling).end.by in ("caller", "network", "broken")
-        await customer.until(lambda: all(agent.stopped for agent in customer.agents))
+        await customer.wait_until(lambda: all(agent.stopped for agent in customer.agents))
 
 
 async def test_the_program_says_what_is_wrong_with_its_config(tmp_path: Path) -> None:

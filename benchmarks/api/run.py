@@ -1,0 +1,112 @@
+"""One run: each endpoint on our API and on the peer, one after the other, with the same closed loop."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+import uvloop
+
+from benchmarks.api import servers
+from benchmarks.api.client import ConnectionResult, Request, make_request, run_closed_loop
+from benchmarks.meter import Meter
+from benchmarks.results import Spread, spread
+
+CONNECTIONS = 16
+WARM_S = 2.0
+# argon2id at the least that it takes, so that the stacks are compared and not the hash that both of them compute.
+CHEAP = {"VOCALIZED_PASSWORD_MEMORY_KIB": "8", "VOCALIZED_PASSWORD_PASSES": "1"}
+
+Say = Callable[[str], None]
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """One endpoint of one server. cpu_ms: the server's processor time per request. rate: requests a second in the loop.
+
+    per_core: what a core would carry, 1000 / cpu_ms. wrong: answers that were no success."""
+
+    endpoint: str
+    server: str
+    requests: int
+    rate: float
+    cpu_ms: float
+    latency: Spread
+    wrong: int
+
+    @property
+    def per_core(self) -> float:
+        """Requests a second that one core of the server would carry."""
+        return 1000.0 / self.cpu_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Cores:
+    """server: of the API under test. load: of the generator, PostgreSQL and Valkey."""
+
+    server: int
+    load: int
+
+
+def run(cores: Cores, seconds: float, say: Say, *, hash_cost: Mapping[str, str] = CHEAP) -> list[Figure]:
+    """All endpoints on both servers; each server has a process of its own and the same database."""
+    figures: list[Figure] = []
+    with TemporaryDirectory(prefix="bench-") as name, servers.services(Path(name) / "state") as services:
+        folder = Path(name)
+        with servers.ours(servers.settings(services, hash_cost), cores.server, folder / "ours.log") as server:
+            data = uvloop.run(servers.make_data(services, server.port))
+            figures += _measure("ours", server, data, cores, seconds, say)
+        with servers.peer(services, cores.server, folder / "peer.log") as server:
+            figures += _measure("FastAPI + SQLAlchemy", server, data, cores, seconds, say)
+    return figures
+
+
+def _measure(
+    name: str, server: servers.Server, data: servers.Data, cores: Cores, seconds: float, say: Say
+) -> list[Figure]:
+    token = servers.sign_in(server.port)
+    figures = []
+    for endpoint, request in _asks(token, data).items():
+        figure = uvloop.run(_once(name, endpoint, server, request, cores, seconds))
+        say(
+            f"{name}: {endpoint}: {figure.cpu_ms:.3f} ms of CPU a request, {figure.rate:.0f} a second, "
+            f"p50 {figure.latency.p50:.1f} p99 {figure.latency.p99:.1f} ms, {figure.wrong} wrong"
+        )
+        figures.append(figure)
+    return figures
+
+
+def _asks(token: str, data: servers.Data) -> dict[str, Request]:
+    login = json.dumps({"email": servers.EMAIL, "password": servers.PASSWORD}).encode()
+    agents = f"/workspaces/{data.workspace_id}/agents"
+    return {
+        "log in": make_request("POST", "/auth/login", body=login),
+        "list agents": make_request("GET", agents, token=token),
+        "get agent": make_request("GET", f"{agents}/{data.agent_id}", token=token),
+    }
+
+
+async def _once(
+    name: str, endpoint: str, server: servers.Server, request: Request, cores: Cores, seconds: float
+) -> Figure:
+    await run_closed_loop(server.port, [request], connections=CONNECTIONS, seconds=WARM_S, warm_s=0.0)
+    meter = Meter(server.pid, cores.server)
+    before = meter.cpu()
+    rounds = await run_closed_loop(server.port, [request], connections=CONNECTIONS, seconds=seconds, warm_s=0.0)
+    after = meter.cpu()
+    return _figure(name, endpoint, rounds, after.used - before.used, after.at - before.at)
+
+
+def _figure(name: str, endpoint: str, rounds: list[ConnectionResult], cpu_s: float, seconds: float) -> Figure:
+    latencies = [latency for one in rounds for latency in one.latencies]
+    wrong = sum(one.wrong for one in rounds)
+    return Figure(
+        endpoint,
+        name,
+        len(latencies),
+        len(latencies) / seconds,
+        1000 * cpu_s / len(latencies),
+        spread(latencies),
+        wrong,
+    )

@@ -1,0 +1,65 @@
+"""Two commits of our media server under the same load, in alternating pairs: the ratio of their CPU cost."""
+
+import math
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from benchmarks.run import Bench, LoadSeries
+from benchmarks.server import OURS
+
+# Two-sided 95 % quantiles of Student's t by degrees of freedom; the normal distribution's beyond the table.
+_T95: Final = {
+    1: 12.71, 2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 6: 2.45, 7: 2.36, 8: 2.31, 9: 2.26, 10: 2.23, 12: 2.18, 15: 2.13,
+    20: 2.09, 29: 2.05,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSize:
+    """calls: at once. seconds: the measured window."""
+
+    calls: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """Geometric mean of the pairs' ratios, and its 95 % confidence interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def compare(bench: Bench, base: Path, size: LoadSize, pairs: int) -> Iterator[str]:
+    """Yields a line a pair, then the ratio. The order within a pair alternates, so that a machine whose speed drifts
+    favours neither. Raises server.NotReady."""
+    ours = LoadSeries(OURS, (size.calls,), size.seconds)
+    theirs = LoadSeries(replace(OURS, name="base", title=f"base {base.name}", folder=base), (size.calls,), size.seconds)
+    ratios = []
+    for pair in range(pairs):
+        order = (ours, theirs) if pair % 2 == 0 else (theirs, ours)
+        cost = {course.contender.name: _cpu_ms(bench, course, size.calls) for course in order}
+        ratios.append(cost["ours"] / cost["base"])
+        yield f"pair {pair + 1}: {cost['ours']:.3f} / {cost['base']:.3f} ms a call-second = {ratios[-1]:.3f}"
+    ratio = interval(ratios)
+    yield f"ratio {ratio.mean:.3f}, 95 % interval {ratio.low:.3f} to {ratio.high:.3f} ({pairs} pairs)"
+
+
+def interval(ratios: Sequence[float]) -> Ratio:
+    """Needs two ratios or more; they are taken as log-normal."""
+    logs = [math.log(ratio) for ratio in ratios]
+    freedom = len(logs) - 1
+    quantile = next((t for degrees, t in sorted(_T95.items(), reverse=True) if degrees <= freedom), _T95[1])
+    half = quantile * statistics.stdev(logs) / math.sqrt(len(logs))
+    mean = statistics.fmean(logs)
+    return Ratio(math.exp(mean), math.exp(mean - half), math.exp(mean + half))
+
+
+def _cpu_ms(bench: Bench, course: LoadSeries, calls: int) -> float:
+    result = bench.load(course, calls)
+    assert result.server is not None
+    return result.server.cpu_ms

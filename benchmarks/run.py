@@ -1,0 +1,147 @@
+"""One run over all servers on one machine: the same load, one after the other."""
+
+import datetime
+import os
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+
+from benchmarks.caller import CallerBehaviour
+from benchmarks.clip import Phrase
+from benchmarks.load import LoadPlan, run_load
+from benchmarks.meter import Meter
+from benchmarks.results import LoadResult
+from benchmarks.server import Contender, running
+
+SLOWER = 1.25  # a server holds a load while its median answer is within this of its own at the smallest load
+BARGE_AFTER_S = 1.0
+
+Report = Callable[[str], None]
+
+
+class Machine(msgspec.Struct, frozen=True):
+    """Where the run took place."""
+
+    processor: str
+    cores: int
+    system: str
+    python: str
+    date: str
+
+
+class ServerRecord(msgspec.Struct, frozen=True):
+    """One server's loads, smallest first; held: the largest that it held, None when it held none.
+
+    barge: a load with interruptions. finished: a load whose callers speak a finished sentence.
+    """
+
+    name: str
+    title: str
+    loads: list[LoadResult]
+    held: int | None
+    barge: LoadResult | None = None
+    finished: LoadResult | None = None
+
+    @property
+    def best(self) -> LoadResult:
+        """The largest load that it held, else its smallest."""
+        return next((load for load in self.loads if load.calls == self.held), self.loads[0])
+
+
+class BenchmarkRun(msgspec.Struct, frozen=True):
+    """The whole run."""
+
+    machine: Machine
+    records: list[ServerRecord]
+    speech_ms: tuple[int, int]
+    cycle_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSeries:
+    """What one server goes through. steps: numbers of calls; barge and finished: calls of those loads, 0 for none."""
+
+    contender: Contender
+    steps: tuple[int, ...]
+    seconds: float
+    barge: int = 0
+    finished: int = 0
+
+
+class Bench:
+    """Runs loads against freshly started servers; a load always has a server process of its own."""
+
+    def __init__(self, phrase: Phrase, finished: Phrase, core: int, say: Report) -> None:
+        self._phrase = phrase
+        self._finished = finished
+        self._core = core
+        self._say = say
+
+    def record(self, course: LoadSeries) -> ServerRecord:
+        """All loads of one server; stops climbing at the first one that it does not hold."""
+        loads: list[LoadResult] = []
+        for calls in course.steps:
+            loads.append(self.load(course, calls))
+            if not holds(loads[-1], loads[0]):
+                break
+        held = [load.calls for load in loads if holds(load, loads[0])]
+        return ServerRecord(
+            course.contender.name,
+            course.contender.title,
+            loads,
+            max(held, default=None),
+            self.load(course, course.barge, barge=True) if course.barge else None,
+            self.load(course, course.finished, phrase=self._finished) if course.finished else None,
+        )
+
+    def load(self, course: LoadSeries, calls: int, *, barge: bool = False, phrase: Phrase | None = None) -> LoadResult:
+        """One load, and a second try when it was void. Raises server.NotReady when the server does not start."""
+        result = self._once(course, calls, barge, phrase or self._phrase)
+        if result.void:
+            self._say(f"{course.contender.title}, {calls} calls: the machine was busy with other things; once more")
+            result = self._once(course, calls, barge, phrase or self._phrase)
+        self._say(f"{course.contender.title}: {summary(result)}{' (interruptions)' if barge else ''}")
+        return result
+
+    def _once(self, course: LoadSeries, calls: int, barge: bool, phrase: Phrase) -> LoadResult:
+        manner = CallerBehaviour(len(phrase.frames), barge_after_s=BARGE_AFTER_S if barge else None)
+        with TemporaryDirectory() as folder, running(course.contender, self._core, Path(folder) / "log") as server:
+            plan = LoadPlan(server.url, calls, course.seconds, phrase, manner)
+            return run_load(plan, Meter(server.pid, self._core))
+
+
+def holds(load: LoadResult, smallest: LoadResult) -> bool:
+    """Whether a server carries a load: nothing lost, unanswered or broken, and answers hardly later than with few."""
+    return load.whole and load.turns > 0 and load.latency.p50 <= SLOWER * smallest.latency.p50
+
+
+def summary(load: LoadResult) -> str:
+    """One line about a load."""
+    cost = f", {load.server.cpu_ms:.2f} ms a call-second" if load.server else ""
+    yields = f", {len(load.yields)} interruptions" if load.yields or load.unyielded else ""
+    return (
+        f"{load.calls} calls, {load.turns} turns{cost}, "
+        f"answer p50 {load.latency.p50:.0f} p95 {load.latency.p95:.0f} ms, "
+        f"{load.unanswered} unanswered, {load.underruns} underruns, {load.lost + load.refused} lost{yields}, "
+        f"generator {load.generator:.0%} of its core, late by p99 {load.lag.p99:.1f} ms"
+    )
+
+
+def machine() -> Machine:
+    """This machine, without its name."""
+    return Machine(
+        processor=_processor(),
+        cores=os.cpu_count() or 1,
+        system=f"{platform.system()} {platform.release()}",
+        python=platform.python_version(),
+        date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+    )
+
+
+def _processor() -> str:
+    lines: Sequence[str] = Path("/proc/cpuinfo").read_text().splitlines()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())

@@ -1,0 +1,41 @@
+"""A call between two numbers of carriers: the calling side's phone and the called side's caller are connected."""
+
+from collections import deque
+
+from simulator.carrier.media_stream import PartyOutput
+from simulator.carrier.mulaw import SILENT_FRAME
+
+# Frames that one end may be ahead of the other; beyond that the oldest are dropped.
+_MAX_AHEAD = 10
+
+
+class InterconnectEnd:
+    """A party that plays what the other end hears, one or two frames later. ended: set when the call has ended."""
+
+    def __init__(self) -> None:
+        self.ended = False
+        self.other: InterconnectEnd | None = None
+        self._frames: deque[bytes] = deque(maxlen=_MAX_AHEAD)
+
+    def tick(self, at_ms: int, heard: bytes) -> PartyOutput:
+        """Passes the heard frame to the other end; returns what the other end heard."""
+        if self.other is not None:
+            self.other.queue(heard)
+        return PartyOutput(self._frames.popleft() if self._frames else SILENT_FRAME, hang_up=self.ended)
+
+    def queue(self, frame: bytes) -> None:
+        """Queues this end's next 20 ms."""
+        self._frames.append(frame)
+
+    def arrived(self, payload: bytes, at_ms: float, begins_ms: float) -> None:
+        """Nothing to do: audio is passed on when it plays."""
+
+    def cleared(self, at_ms: float) -> None:
+        """Nothing to do: audio that was discarded never plays."""
+
+
+def make_interconnect() -> tuple[InterconnectEnd, InterconnectEnd]:
+    """Two connected ends."""
+    near, far = InterconnectEnd(), InterconnectEnd()
+    near.other, far.other = far, near
+    return near, far

@@ -1,0 +1,108 @@
+"""What can be at the other end of a line: an agent's media socket, a sound or silence, or another line."""
+
+import asyncio
+from collections import deque
+from typing import Literal, Protocol
+
+from simulator.carrier.media_stream import MessageExchange, PartyOutput, SocketClosed, StreamEnd
+from simulator.carrier.mulaw import FRAME, SILENCE, SILENT_FRAME
+
+EndedBy = Literal["caller", "network"]
+
+# Frames that one line of a bridge may be ahead of the other; beyond that the oldest are dropped.
+_MAX_BRIDGED = 10
+
+
+class LineEndpoint(Protocol):
+    """The other end of a line. For each frame the line calls `next_audio`, then `push`."""
+
+    def next_audio(self) -> bytes:
+        """The next 160 bytes that the party hears."""
+
+    async def push(self, step: PartyOutput) -> None:
+        """Receives what the party did in these 20 ms."""
+
+    def finish(self, by: EndedBy) -> None:
+        """Ends the endpoint: the party hung up, or the network ended it. Idempotent."""
+
+
+class StreamEndpoint:
+    """An agent's media socket. started: the start message was sent; the line is silent before."""
+
+    def __init__(self, exchange: MessageExchange) -> None:
+        self.started = False
+        self._exchange = exchange
+
+    def next_audio(self) -> bytes:
+        """Audio from the playout buffer."""
+        return self._exchange.next_audio() if self.started else SILENT_FRAME
+
+    async def push(self, step: PartyOutput) -> None:
+        """Sends the frame; a socket that does not accept it ends the stream, not the line."""
+        if not self.started or self._exchange.end is not None:
+            return
+        try:
+            await self._exchange.push(step)
+        except SocketClosed as error:
+            self._exchange.connection_lost(error)
+
+    def finish(self, by: EndedBy) -> None:
+        """Ends the stream."""
+        self._exchange.finish(StreamEnd(by))
+
+
+class SoundEndpoint:
+    """A sound, or silence, for a number of frames; the party's audio is discarded."""
+
+    def __init__(self, ulaw: bytes, frames: int) -> None:
+        self.done = asyncio.Event()
+        self._ulaw = ulaw
+        self._left = frames
+        self._at = 0
+
+    def next_audio(self) -> bytes:
+        """The next frame of the sound; sets `done` when the last one was played."""
+        if self._left <= 0:
+            self.done.set()
+            return SILENT_FRAME
+        self._left -= 1
+        piece = self._ulaw[self._at : self._at + FRAME]
+        self._at += FRAME
+        return piece if len(piece) == FRAME else piece.ljust(FRAME, SILENCE)
+
+    async def push(self, step: PartyOutput) -> None:
+        """Discards the frame."""
+
+    def finish(self, by: EndedBy) -> None:
+        """Stops the sound."""
+        self.done.set()
+
+
+class BridgeEndpoint:
+    """One end of a bridge between two lines; what is pushed plays at the other end, at most one frame later."""
+
+    def __init__(self, done: asyncio.Event) -> None:
+        self.done = done
+        self.other: BridgeEndpoint | None = None
+        self.waiting: deque[bytes] = deque(maxlen=_MAX_BRIDGED)
+
+    def next_audio(self) -> bytes:
+        """The oldest frame of the other line."""
+        return self.waiting.popleft() if self.waiting else SILENT_FRAME
+
+    async def push(self, step: PartyOutput) -> None:
+        """Queues the frame for the other line."""
+        if self.other is not None:
+            self.other.waiting.append(step.frame)
+
+    def finish(self, by: EndedBy) -> None:
+        """Ends the bridge for both lines."""
+        self.done.set()
+
+
+def make_bridge() -> tuple[BridgeEndpoint, BridgeEndpoint]:
+    """Two connected ends with a common `done`."""
+    done = asyncio.Event()
+    one, two = BridgeEndpoint(done), BridgeEndpoint(done)
+    one.other, two.other = two, one
+    return one, two

@@ -1,0 +1,242 @@
+"""The account's legs: incoming calls, dial, transfer, bridge, hang-up (API reference: Call Commands)."""
+
+import asyncio
+import uuid
+from collections.abc import Coroutine
+
+from simulator.carrier.network.phone_network import AnsweredPhone, IncomingCall, NotAnswered, PhoneNetwork
+from simulator.carrier.network.telnyx.config import TelnyxConfig
+from simulator.carrier.network.telnyx.errors import (
+    ended,
+    invalid,
+    no_such_call,
+    no_such_connection,
+    not_answered,
+)
+from simulator.carrier.network.telnyx.events import TelnyxWebhooks
+from simulator.carrier.network.telnyx.fields import Body, choice, client_state, phone, text, web_url
+from simulator.carrier.network.telnyx.leg import HangupCause, Leg
+from simulator.carrier.network.telnyx.leg_lifecycle import LegLifecycle
+from simulator.carrier.network.telnyx.leg_options import LegOptions, read_leg_options
+from simulator.carrier.network.telnyx.media_streams import TelnyxMediaStreams
+from simulator.carrier.network.telnyx.recordings import Recordings
+
+CARRIER = "telnyx"
+
+_MAX_LEGS = 10_000
+_PARKS = ("self", "")
+
+_CANCELLED = HangupCause("originator_cancel", "caller", "487")
+_NOT_ANSWERED = {
+    "busy": HangupCause("user_busy", "callee", "486"),
+    "rejected": HangupCause("call_rejected", "callee", "603"),
+    "no_answer": HangupCause("timeout", "unknown", "487"),
+    "unknown_number": HangupCause("not_found", "callee", "404"),
+    "cancelled": _CANCELLED,
+}
+_REFUSED_AS = {
+    "user_busy": "busy",
+    "not_found": "failed",
+    "unspecified": "failed",
+    "timeout": "no_answer",
+    "originator_cancel": "cancelled",
+}
+_UNREACHABLE = HangupCause("unspecified", "unknown", "503")
+
+
+class Calls:
+    """All active legs, and those that ended recently."""
+
+    def __init__(
+        self,
+        network: PhoneNetwork,
+        config: TelnyxConfig,
+        webhooks: TelnyxWebhooks,
+        streams: TelnyxMediaStreams,
+        recordings: Recordings,
+    ) -> None:
+        self.legs: dict[str, Leg] = {}
+        self._network, self._config = network, config
+        self._lifecycle = LegLifecycle(config, webhooks, streams, recordings)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._dialled: dict[str, Leg] = {}
+
+    def leg(self, control_id: str) -> Leg:
+        """Finds a leg. Raises TelnyxError."""
+        found = self.legs.get(control_id)
+        if found is None:
+            raise no_such_call()
+        return found
+
+    async def close(self) -> None:
+        """Hangs up all legs and waits for their end."""
+        for leg in self.legs.values():
+            self.hang_up(leg)
+        if self._tasks:
+            await asyncio.wait(set(self._tasks))
+
+    # --- Incoming calls -------------------------------------------------------------------------------------------
+
+    async def incoming(self, call: IncomingCall) -> None:
+        """Handles a call to one of the account's numbers. It rings until a command answers or refuses it."""
+        leg = self._add(
+            Leg(
+                direction="incoming",
+                caller=call.caller,
+                called=call.called,
+                connection_id=self._config.connection_id,
+                webhook_url=self._config.webhook_url,
+            )
+        )
+        call.ringing(leg.control_id)
+        self._lifecycle.initiated(leg)
+        try:
+            await asyncio.shield(self._start(self._incoming(leg, call)))
+        except asyncio.CancelledError:
+            call.hung_up.set()
+            raise
+
+    async def _incoming(self, leg: Leg, call: IncomingCall) -> None:
+        cause = await self._wait_for_command(leg, call)
+        if cause is None and leg.options is not None:
+            try:
+                return await self._lifecycle.run(leg, await call.answer(), leg.options)
+            except NotAnswered:
+                cause = _CANCELLED
+        cause = cause or _CANCELLED
+        call.refuse(_REFUSED_AS.get(cause.cause, "rejected"))
+        await self._lifecycle.finish(leg, cause)
+
+    async def _wait_for_command(self, leg: Leg, call: IncomingCall) -> HangupCause | None:
+        """Waits for a command; why the call is not answered, None when it is."""
+        waiting = [asyncio.create_task(event.wait()) for event in (leg.commanded, call.hung_up)]
+        try:
+            await asyncio.wait(waiting, timeout=self._config.park_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+        if call.hung_up.is_set():
+            return _CANCELLED
+        if not leg.commanded.is_set():
+            return HangupCause("timeout", "unknown")
+        return leg.refusal
+
+    # --- Outgoing calls ------------------------------------------------------------------------------------------
+
+    def dial(self, body: Body) -> Leg:
+        """POST /calls: rings a new leg. Raises TelnyxError."""
+        command_id = text(body, "command_id")
+        known = self._dialled.get(command_id)
+        if known is not None and known.repeated(command_id):
+            return known
+        if text(body, "connection_id") != self._config.connection_id:
+            raise no_such_connection()
+        leg = Leg(
+            direction="outgoing",
+            caller=phone(body, "from"),
+            called=phone(_single_destination(body), "to"),
+            connection_id=self._config.connection_id,
+            webhook_url=web_url(body, "webhook_url", ("http", "https")) or self._config.webhook_url,
+            client_state=client_state(body),
+        )
+        options = read_leg_options(body, self._config, takes_token=True)
+        leg.recording_id = str(uuid.uuid4()) if options.record is not None else ""
+        self._remember_dial(leg, command_id)
+        self._start(self._outgoing(self._add(leg), options))
+        return leg
+
+    def _remember_dial(self, leg: Leg, command_id: str) -> None:
+        leg.remember(command_id)
+        self._dialled = {known: old for known, old in self._dialled.items() if old.repeated(known)}
+        if command_id:
+            self._dialled[command_id] = leg
+
+    def transfer(self, leg: Leg, body: Body) -> None:
+        """Dials a new leg and bridges it with this one when it is answered. Raises TelnyxError."""
+        new = Leg(
+            direction="outgoing",
+            caller=phone(body, "from") if body.get("from") else leg.called,
+            called=phone(body, "to"),
+            connection_id=leg.connection_id,
+            webhook_url=web_url(body, "webhook_url", ("http", "https")) or leg.webhook_url,
+            client_state=text(body, "target_leg_client_state") or None,
+            session_id=leg.session_id,
+        )
+        options = read_leg_options(body, self._config, takes_token=False)
+        leg.parks = choice(body, "park_after_unbridge", _PARKS, "") == "self"
+        self._start(self._outgoing(self._add(new), options, leg))
+
+    async def _outgoing(self, leg: Leg, options: LegOptions, origin: Leg | None = None) -> None:
+        leg.state = "bridging"
+        self._lifecycle.initiated(leg)
+        try:
+            reached = await self._ring(leg, options, origin)
+        except NotAnswered as failure:
+            return await self._lifecycle.finish(leg, _NOT_ANSWERED.get(failure.reason, _UNREACHABLE))
+        if origin is not None:
+            leg.spawn(self._lifecycle.bridge(origin, leg), "telnyx bridge")
+        await self._lifecycle.run(leg, reached.line, options, reached)
+
+    async def _ring(self, leg: Leg, options: LegOptions, origin: Leg | None) -> AnsweredPhone:
+        """Rings until the answer. Raises NotAnswered, with "cancelled" when the leg or the transferred leg hangs up."""
+        ringing = asyncio.create_task(
+            self._network.ring_phone(
+                leg.caller, leg.called, timeout_s=options.ring_s, carrier=CARRIER, call_id=leg.control_id
+            )
+        )
+        hang_ups = [asyncio.create_task(leg.commanded.wait())]
+        if origin is not None and origin.line is not None:
+            hang_ups.append(asyncio.create_task(origin.line.over.wait()))
+        try:
+            await asyncio.wait({ringing, *hang_ups}, return_when=asyncio.FIRST_COMPLETED)
+            if not ringing.done():
+                raise NotAnswered("cancelled")
+            return ringing.result()
+        finally:
+            for task in (ringing, *hang_ups):
+                task.cancel()
+
+    # --- Active calls --------------------------------------------------------------------------------------------
+
+    def hang_up(self, leg: Leg) -> None:
+        """Ends a leg, also one that rings."""
+        if leg.line is not None:
+            leg.line.hang_up()
+        elif leg.alive:
+            leg.refusal = leg.refusal or HangupCause("call_rejected", "callee")
+            leg.commanded.set()
+
+    def bridge(self, leg: Leg, body: Body) -> None:
+        """Bridges two answered legs. Raises TelnyxError."""
+        other = self.leg(text(body, "call_control_id"))
+        if not other.alive:
+            raise ended()
+        if other.up is None:
+            raise not_answered()
+        if other is leg or other.bridged:
+            raise invalid("call_control_id", "A call can't be bridged with itself, or twice.")
+        leg.parks = choice(body, "park_after_unbridge", _PARKS, "") == "self"
+        leg.spawn(self._lifecycle.bridge(leg, other), "telnyx bridge")
+
+    def _add(self, leg: Leg) -> Leg:
+        self.legs[leg.control_id] = leg
+        if len(self.legs) > _MAX_LEGS:
+            for control_id in [key for key, old in self.legs.items() if old.state == "hangup"][: _MAX_LEGS // 10]:
+                del self.legs[control_id]
+        return leg
+
+    def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name="telnyx call")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def _single_destination(body: Body) -> Body:
+    """The body with a single `to`, which may be a list of one."""
+    to = body.get("to")
+    if not isinstance(to, list):
+        return body
+    if len(to) != 1:
+        raise invalid("to", "This network dials one destination at a time.")
+    return {**body, "to": to[0]}

@@ -1,0 +1,79 @@
+"""Telnyx as a carrier of the phone network."""
+
+import uuid
+
+from aiohttp import web
+
+from simulator.carrier.network.inventory import Inventory
+from simulator.carrier.network.phone_network import IncomingCall, PhoneNetwork
+from simulator.carrier.network.telnyx.actions import CallActions
+from simulator.carrier.network.telnyx.api import TelnyxApi
+from simulator.carrier.network.telnyx.calls import CARRIER, Calls
+from simulator.carrier.network.telnyx.config import TelnyxConfig
+from simulator.carrier.network.telnyx.events import TelnyxWebhooks
+from simulator.carrier.network.telnyx.media_streams import TelnyxMediaStreams
+from simulator.carrier.network.telnyx.numbers import AccountNumbers
+from simulator.carrier.network.telnyx.playback import Playback, Voice
+from simulator.carrier.network.telnyx.recordings import Recordings
+from simulator.carrier.network.webhook_client import WebhookClient
+
+
+class TelnyxCarrier:
+    """One Telnyx account: a phone_network.Carrier with the routes of its REST interface.
+
+    fail_next: HTTP statuses with which the next requests fail, one each. lose_next: the same, but the requests are
+    executed first.
+    """
+
+    name = CARRIER
+
+    def __init__(
+        self,
+        network: PhoneNetwork,
+        config: TelnyxConfig,
+        client: WebhookClient,
+        inventory: Inventory | None = None,
+        *,
+        voice: Voice | None = None,
+    ) -> None:
+        """inventory: stores its numbers; the network's by default. voice: text to mu-law for the speak command; without
+        one, a text is silence of plausible length.
+
+        Raises ValueError when the signing key is invalid.
+        """
+        self.webhooks = TelnyxWebhooks(client, config)
+        self.recordings = Recordings(config, self.webhooks)
+        self.numbers = AccountNumbers(config, inventory or network.inventory, self.webhooks)
+        self._client = client
+        streams = TelnyxMediaStreams(
+            config, self.webhooks, client.session, str(uuid.uuid5(uuid.NAMESPACE_OID, config.api_key))
+        )
+        sounds = Playback(self.webhooks, client.session, voice)
+        self.calls = Calls(network, config, self.webhooks, streams, self.recordings)
+        actions = CallActions(config, self.calls, streams, sounds, self.recordings)
+        self._api = TelnyxApi(config, self.calls, actions, self.numbers, self.recordings)
+        self.fail_next, self.lose_next = self._api.fail_next, self._api.lose_next
+
+    @property
+    def public_key(self) -> str:
+        """The account's public key: base64 of 32 bytes."""
+        return self.webhooks.public_key
+
+    def routes(self) -> list[web.RouteDef]:
+        """The REST interface under /v2."""
+        return self._api.routes()
+
+    def owns(self, number: str) -> bool:
+        """Whether the account owns the number."""
+        return self.numbers.owns(number)
+
+    async def incoming(self, call: IncomingCall) -> None:
+        """Handles a call to one of its numbers. A call to a number without the app's connection fails."""
+        if not self.numbers.connected(call.called):
+            return call.refuse("failed")
+        await self.calls.incoming(call)
+
+    async def close(self) -> None:
+        """Hangs up every call and waits for their end, not for their webhooks."""
+        await self.calls.close()
+        await self.numbers.close()

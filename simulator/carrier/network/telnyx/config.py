@@ -1,0 +1,36 @@
+"""The configuration of the simulated Telnyx: one account with one Call Control App."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TelnyxConfig:
+    """One Telnyx account. Times are seconds.
+
+    signing_key: base64 of a 32-byte ed25519 seed; the account's public key is derived from it.
+    connection_id: the Call Control App. webhook_url: of the app. webhook_failover_url: used when webhook_url fails.
+    public_url: where this simulator is reached, without a trailing slash; recordings are fetched from there.
+    codec: the codec of calls, and of streams that do not ask for one.
+    webhook_timeout_s: time limit of a webhook. order_s: how long a number order stays pending.
+    park_s: how long a call to a number rings before the caller's network gives up.
+    detect_s: how long answering machine detection listens. recording_link_s: how long a recording's URL works.
+    broken_stream: which event follows when a media socket breaks. cost_webhooks: whether call.cost is sent.
+    second_s: how long a second of `timeout_secs` and `time_limit_secs` lasts here.
+    """
+
+    api_key: str
+    signing_key: str
+    connection_id: str
+    webhook_url: str
+    webhook_failover_url: str = ""
+    public_url: str = ""
+    codec: Literal["PCMU", "PCMA"] = "PCMU"
+    webhook_timeout_s: float = 2.0
+    order_s: float = 0.2
+    park_s: float = 60.0
+    detect_s: float = 0.5
+    recording_link_s: float = 600.0
+    broken_stream: Literal["failed", "stopped"] = "failed"
+    cost_webhooks: bool = True
+    second_s: float = 1.0

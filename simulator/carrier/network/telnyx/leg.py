@@ -1,0 +1,124 @@
+"""A leg of a call in Call Control: its ids, its state, and its running tasks."""
+
+import asyncio
+import secrets
+import uuid
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+from simulator.carrier.media_stream import StreamFault
+from simulator.carrier.network.line import Line
+from simulator.carrier.network.telnyx.events import TelnyxWebhooks
+from simulator.carrier.network.telnyx.leg_options import LegOptions
+from simulator.carrier.network.telnyx.stream_settings import StreamSettings
+
+Direction = Literal["incoming", "outgoing"]
+LegState = Literal["parked", "bridging", "answered", "hangup"]
+
+_COMMAND_ID_S = 60.0
+_EVENTS_WITH_NUMBERS = frozenset(
+    {"call.initiated", "call.answered", "call.bridged", "call.hangup", "call.dtmf.received"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HangupCause:
+    """Why a leg ended: the fields of call.hangup."""
+
+    cause: str
+    source: Literal["caller", "callee", "unknown"]
+    sip: str = "unspecified"
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Leg:
+    """A leg.
+
+    commanded: set when it was answered or refused while it rang; `options` or `refusal` is then set. line_lock: held by
+    the task that uses the line. stream: the media stream that is requested or runs. sounding: a sound plays that
+    playback_stop may end. parks: the leg stays up after its bridge. recording_id: of the recording that begins with the
+    answer. said: the texts of its speak commands. faults: after its end, the protocol violations on its streams.
+    """
+
+    direction: Direction
+    caller: str
+    called: str
+    connection_id: str
+    webhook_url: str
+    client_state: str | None = None
+    session_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    control_id: str = field(default_factory=lambda: f"v3:{secrets.token_urlsafe(40)}")
+    leg_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    ended_at: datetime | None = None
+    state: LegState = "parked"
+    line: Line | None = None
+    commanded: asyncio.Event = field(default_factory=asyncio.Event)
+    options: LegOptions | None = None
+    refusal: HangupCause | None = None
+    stream: StreamSettings | None = None
+    sounding: bool = False
+    bridged: bool = False
+    parks: bool = False
+    line_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    recording_id: str = ""
+    said: list[str] = field(default_factory=list)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    faults: tuple[StreamFault, ...] = ()
+    _final_s: float = 0.0
+    _commands: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it accepts commands."""
+        return self.state != "hangup" and (self.line is None or not self.line.over.is_set())
+
+    @property
+    def up(self) -> Line | None:
+        """The line of an answered leg; None before the answer and after the end."""
+        return self.line if self.alive and self.state == "answered" else None
+
+    @property
+    def seconds(self) -> float:
+        """The length since the answer in media time; 0 without an answer."""
+        return self.line.audio.duration_ms / 1_000 if self.line is not None else self._final_s
+
+    def drop_line(self) -> None:
+        """Drops the line of an ended leg to free its audio; keeps its length and faults."""
+        if self.line is not None:
+            self._final_s = self.seconds
+            self.faults = tuple(self.line.faults)
+            self.line = None
+
+    def repeated(self, command_id: str) -> bool:
+        """Whether a command with this id was executed within the last minute; False for ""."""
+        executed = self._commands.get(command_id)
+        return executed is not None and asyncio.get_running_loop().time() - executed < _COMMAND_ID_S
+
+    def remember(self, command_id: str) -> None:
+        """Remembers the id of an executed command."""
+        if command_id:
+            self._commands[command_id] = asyncio.get_running_loop().time()
+
+    def spawn(self, work: Coroutine[None, None, None], name: str) -> None:
+        """Starts a task; the leg's end waits for it."""
+        task = asyncio.create_task(work, name=name)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+
+def publish_event(webhooks: TelnyxWebhooks, leg: Leg, event_type: str, **content: object) -> None:
+    """Publishes an event of this leg, with the fields that the SDK's type of the event has."""
+    payload: dict[str, object] = {
+        "call_leg_id": leg.leg_id,
+        "call_session_id": leg.session_id,
+        "connection_id": leg.connection_id,
+        "client_state": leg.client_state,
+    }
+    if event_type != "call.recording.saved":
+        payload["call_control_id"] = leg.control_id
+    if event_type in _EVENTS_WITH_NUMBERS or event_type.startswith("call.machine."):
+        payload |= {"from": leg.caller, "to": leg.called}
+    webhooks.publish(leg.webhook_url, event_type, payload | content)

@@ -1,0 +1,73 @@
+"""The parameters that dial, answer and transfer share, read from the body of the command."""
+
+from dataclasses import dataclass
+
+from simulator.carrier.network.telnyx.config import TelnyxConfig
+from simulator.carrier.network.telnyx.errors import missing
+from simulator.carrier.network.telnyx.fields import Body, choice, whole
+from simulator.carrier.network.telnyx.stream_settings import StreamSettings, read_settings
+
+MAX_CALL_S = 14_400
+
+_DETECTIONS = (
+    "premium",
+    "premium_ios_call_screening_detection",
+    "detect",
+    "detect_beep",
+    "detect_words",
+    "greeting_end",
+    "disabled",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingOptions:
+    """The settings of a recording. limit_s: 0 for the whole call."""
+
+    channels: str
+    format: str
+    limit_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class LegOptions:
+    """What a leg does after the answer. stream: url is "" without one. ring_s, limit_s: in real seconds."""
+
+    stream: StreamSettings
+    record: RecordingOptions | None
+    detection: str
+    ring_s: float
+    limit_s: float
+
+
+def read_leg_options(body: Body, config: TelnyxConfig, *, takes_token: bool) -> LegOptions:
+    """Reads the parameters. Raises TelnyxError."""
+    return LegOptions(
+        read_settings(body, config.codec, takes_token=takes_token, takes_parameters=False),
+        _recording(body),
+        choice(body, "answering_machine_detection", _DETECTIONS, "disabled"),
+        whole(body, "timeout_secs", 30, 5, 600) * config.second_s,
+        whole(body, "time_limit_secs", MAX_CALL_S, 1, MAX_CALL_S) * config.second_s,
+    )
+
+
+def read_recording_options(body: Body) -> RecordingOptions:
+    """Reads record_start's parameters; channels and format are required. Raises TelnyxError."""
+    for name in ("channels", "format"):
+        if not body.get(name):
+            raise missing(name)
+    return RecordingOptions(
+        choice(body, "channels", ("single", "dual"), "dual"),
+        choice(body, "format", ("wav", "mp3"), "mp3"),
+        whole(body, "max_length", 0, 0, MAX_CALL_S),
+    )
+
+
+def _recording(body: Body) -> RecordingOptions | None:
+    if choice(body, "record", ("record-from-answer", ""), "") == "":
+        return None
+    return RecordingOptions(
+        choice(body, "record_channels", ("single", "dual"), "dual"),
+        choice(body, "record_format", ("wav", "mp3"), "mp3"),
+        whole(body, "record_max_length", 0, 0, MAX_CALL_S),
+    )

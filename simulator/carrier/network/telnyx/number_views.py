@@ -1,0 +1,95 @@
+"""Number orders and owned numbers as the API shows them."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from simulator.carrier.network.inventory import OwnedNumber, Setting
+from simulator.carrier.network.telnyx.events import iso
+from simulator.carrier.network.telnyx.number_search import find_available_number
+
+Json = dict[str, object]
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class NumberOrder:
+    """An order. numbers: pairs of the id within the order and the number. statuses: by that id."""
+
+    connection_id: str
+    customer_reference: str
+    numbers: list[tuple[str, str]]
+    statuses: dict[str, str] = field(default_factory=dict)
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    status: str = "pending"
+    created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+def number_order_json(order: NumberOrder) -> Json:
+    """An order as the API and number_order.complete show it."""
+    moment = iso(order.created_at)
+    return {
+        "record_type": "number_order",
+        "id": order.id,
+        "status": order.status,
+        "connection_id": order.connection_id or None,
+        "customer_reference": order.customer_reference or None,
+        "messaging_profile_id": None,
+        "billing_group_id": None,
+        "created_at": moment,
+        "updated_at": moment,
+        "requirements_met": True,
+        "phone_numbers_count": len(order.numbers),
+        "sub_number_orders_ids": [],
+        "phone_numbers": [
+            {
+                "record_type": "number_order_phone_number",
+                "id": entry_id,
+                "phone_number": number,
+                "status": order.statuses.get(entry_id, "pending"),
+                "requirements_met": True,
+                "requirements_status": "approved",
+                "regulatory_requirements": [],
+            }
+            for entry_id, number in order.numbers
+        ],
+    }
+
+
+def owned_number_json(owned: OwnedNumber) -> Json:
+    """An owned number as the API shows it."""
+    available = find_available_number(owned.phone_number)
+    settings = owned.settings
+    purchased_at = settings.get("purchased_at")
+    return {
+        "record_type": "phone_number",
+        "id": owned.id,
+        "phone_number": owned.phone_number,
+        "phone_number_type": available.kind if available else "local",
+        "country_iso_alpha2": available.country if available else "",
+        "status": "active",
+        "source_type": "number_order",
+        "tags": tags_of(settings),
+        "connection_id": settings.get("connection_id"),
+        "connection_name": None,
+        "customer_reference": settings.get("customer_reference"),
+        "billing_group_id": settings.get("billing_group_id"),
+        "external_pin": settings.get("external_pin"),
+        "hd_voice_enabled": settings.get("hd_voice_enabled") is True,
+        "deletion_lock_enabled": False,
+        "emergency_enabled": False,
+        "call_forwarding_enabled": True,
+        "call_recording_enabled": False,
+        "caller_id_name_enabled": False,
+        "cnam_listing_enabled": False,
+        "messaging_profile_id": None,
+        "purchased_at": purchased_at,
+        "created_at": purchased_at,
+        "updated_at": purchased_at,
+    }
+
+
+def tags_of(settings: Mapping[str, Setting]) -> list[str]:
+    """A number's tags."""
+    tags = settings.get("tags")
+    return tags if isinstance(tags, list) else []

@@ -1,0 +1,210 @@
+"""The account's numbers: reservations, orders, and owned numbers (API reference: Numbers)."""
+
+import asyncio
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from simulator.carrier.network.inventory import Inventory, NumberTaken, OwnedNumber, Setting
+from simulator.carrier.network.telnyx.calls import CARRIER
+from simulator.carrier.network.telnyx.config import TelnyxConfig
+from simulator.carrier.network.telnyx.errors import invalid, missing, no_such_connection, not_e164, not_found
+from simulator.carrier.network.telnyx.events import TelnyxWebhooks, iso
+from simulator.carrier.network.telnyx.fields import Body, is_e164, text
+from simulator.carrier.network.telnyx.number_search import find_available_number
+from simulator.carrier.network.telnyx.number_views import NumberOrder, number_order_json, tags_of
+
+Json = dict[str, object]
+
+_RESERVED = timedelta(minutes=30)
+_CHANGEABLE = ("connection_id", "customer_reference", "billing_group_id", "tags", "hd_voice_enabled", "external_pin")
+
+
+class AccountNumbers:
+    """The account's numbers, stored in the network's inventory; orders and reservations are in memory."""
+
+    def __init__(self, config: TelnyxConfig, inventory: Inventory, webhooks: TelnyxWebhooks) -> None:
+        self._config, self._inventory, self._webhooks = config, inventory, webhooks
+        self._orders: dict[str, NumberOrder] = {}
+        self._reserved: dict[str, datetime] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        """Cancels the settlement of pending orders."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(set(self._tasks))
+
+    # --- Reservations---------------------------------------------------------------------------------------------
+
+    def free(self, number: str) -> bool:
+        """Whether the number is neither owned nor reserved."""
+        until = self._reserved.get(number)
+        return self._inventory.get(number) is None and (until is None or until < datetime.now(UTC))
+
+    def reserve(self, body: Body) -> Json:
+        """POST /number_reservations: reserves numbers for 30 minutes. Raises TelnyxError."""
+        numbers = _read_numbers(body)
+        until = datetime.now(UTC) + _RESERVED
+        if not all(self.free(number) and find_available_number(number) for number in numbers):
+            raise invalid("phone_numbers", "A phone number in the list can't be reserved.")
+        self._reserved |= dict.fromkeys(numbers, until)
+        created_at = iso(datetime.now(UTC))
+        return {
+            "record_type": "number_reservation",
+            "id": str(uuid.uuid4()),
+            "status": "success",
+            "customer_reference": text(body, "customer_reference"),
+            "created_at": created_at,
+            "updated_at": created_at,
+            "phone_numbers": [
+                {
+                    "record_type": "reserved_phone_number",
+                    "id": str(uuid.uuid4()),
+                    "phone_number": number,
+                    "status": "success",
+                    "created_at": created_at,
+                    "updated_at": created_at,
+                    "expired_at": iso(until),
+                }
+                for number in numbers
+            ],
+        }
+
+    # --- Orders ---------------------------------------------------------------------------------------------------
+
+    def order(self, body: Body) -> NumberOrder:
+        """POST /number_orders: a pending order, which is settled after `order_s`. Raises TelnyxError."""
+        connection = text(body, "connection_id")
+        if connection not in ("", self._config.connection_id):
+            raise no_such_connection()
+        order = NumberOrder(
+            connection_id=connection,
+            customer_reference=text(body, "customer_reference"),
+            numbers=[(str(uuid.uuid4()), number) for number in _read_numbers(body)],
+        )
+        self._orders[order.id] = order
+        task = asyncio.create_task(self._settle(order), name="telnyx order")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return order
+
+    def find_order(self, order_id: str) -> NumberOrder:
+        """Finds an order. Raises TelnyxError."""
+        found = self._orders.get(order_id)
+        if found is None:
+            raise not_found()
+        return found
+
+    def orders(self, *, customer_reference: str = "", status: str = "") -> list[NumberOrder]:
+        """The matching entries, newest first; "" matches anything."""
+        return [
+            order
+            for order in reversed(self._orders.values())
+            if customer_reference in ("", order.customer_reference) and status in ("", order.status)
+        ]
+
+    async def _settle(self, order: NumberOrder) -> None:
+        await asyncio.sleep(self._config.order_s)
+        for entry_id, number in order.numbers:
+            order.statuses[entry_id] = "success" if self._buy(number, order) else "failure"
+        order.status = "success" if set(order.statuses.values()) == {"success"} else "failure"
+        self._webhooks.publish(self._config.webhook_url, "number_order.complete", number_order_json(order))
+
+    def _buy(self, number: str, order: NumberOrder) -> bool:
+        available = find_available_number(number)
+        if available is None:
+            return False
+        try:
+            self.add(available.phone_number, order.connection_id, order.customer_reference)
+        except NumberTaken:
+            return False
+        self._reserved.pop(number, None)
+        return True
+
+    # --- Owned numbers --------------------------------------------------------------------------------------------
+
+    def add(self, number: str, connection_id: str, customer_reference: str = "") -> OwnedNumber:
+        """Adds a number to the account. Raises NumberTaken."""
+        owned = OwnedNumber(
+            CARRIER,
+            number,
+            str(uuid.uuid4().int)[:19],
+            {
+                "connection_id": connection_id or None,
+                "customer_reference": customer_reference or None,
+                "tags": [],
+                "purchased_at": iso(datetime.now(UTC)),
+            },
+        )
+        self._inventory.add(owned)
+        return owned
+
+    def owns(self, number: str) -> bool:
+        """Whether the account owns the number."""
+        found = self._inventory.get(number)
+        return found is not None and found.carrier == CARRIER
+
+    def connected(self, number: str) -> bool:
+        """Whether calls to the number go to the Call Control App."""
+        found = self._inventory.get(number)
+        return found is not None and found.settings.get("connection_id") == self._config.connection_id
+
+    def owned(
+        self, number: str = "", connection_id: str = "", customer_reference: str = "", tag: str = ""
+    ) -> list[OwnedNumber]:
+        """The matching entries, newest first; "" matches anything."""
+        tests: list[Callable[[OwnedNumber], bool]] = [
+            lambda one: number.lstrip("+") in one.phone_number,
+            lambda one: connection_id in ("", one.settings.get("connection_id")),
+            lambda one: customer_reference in ("", one.settings.get("customer_reference")),
+            lambda one: not tag or tag in tags_of(one.settings),
+        ]
+        return [one for one in self._inventory.of(CARRIER) if all(test(one) for test in tests)][::-1]
+
+    def get(self, number_id: str) -> OwnedNumber:
+        """Finds an owned number by id, or by the number itself. Raises TelnyxError."""
+        found = self._inventory.by_id(CARRIER, number_id)
+        if found is None and self.owns(number_id):
+            found = self._inventory.get(number_id)
+        if found is None:
+            raise not_found()
+        return found
+
+    def change(self, number_id: str, body: Body) -> OwnedNumber:
+        """PATCH /phone_numbers/{id}. Raises TelnyxError."""
+        owned = self.get(number_id)
+        connection = text(body, "connection_id")
+        if connection not in ("", self._config.connection_id):
+            raise no_such_connection()
+        changes: dict[str, Setting] = {name: _setting(name, body[name]) for name in _CHANGEABLE if name in body}
+        self._inventory.change(owned, changes)
+        return owned
+
+    def release(self, number_id: str) -> OwnedNumber:
+        """DELETE /phone_numbers/{id}. Raises TelnyxError."""
+        owned = self.get(number_id)
+        self._inventory.remove(owned.phone_number)
+        return owned
+
+
+def _read_numbers(body: Body) -> list[str]:
+    entries = body.get("phone_numbers")
+    if not isinstance(entries, Sequence) or isinstance(entries, str) or not entries:
+        raise missing("phone_numbers")
+    numbers = [entry.get("phone_number") if isinstance(entry, Mapping) else None for entry in entries]
+    for at, number in enumerate(numbers):
+        if not isinstance(number, str) or not is_e164(number):
+            raise not_e164(f"phone_numbers/{at}/phone_number")
+    return [number for number in numbers if isinstance(number, str)]
+
+
+def _setting(name: str, value: object) -> Setting:
+    if name == "tags":
+        if not isinstance(value, list) or not all(isinstance(tag, str) for tag in value):
+            raise invalid("tags", "Must be an array of strings.")
+        return list(value)
+    if value is not None and not isinstance(value, str | bool):
+        raise invalid(name, f"The '{name}' parameter must be a string.")
+    return value

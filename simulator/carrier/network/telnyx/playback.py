@@ -1,0 +1,170 @@
+"""Sounds that Telnyx plays on a call: spoken text, files, DTMF tones."""
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+
+import aiohttp
+import numpy as np
+
+from simulator.carrier.audio_clip import ClipError, read_clip
+from simulator.carrier.mulaw import RATE, SILENCE, encode
+from simulator.carrier.network.line import Line
+from simulator.carrier.network.telnyx.events import TelnyxWebhooks
+from simulator.carrier.network.telnyx.leg import Leg, publish_event
+
+Voice = Callable[[str], bytes]
+
+_CHARACTERS_PER_S = 15
+_FETCH = aiohttp.ClientTimeout(total=10.0)
+_MAX_BYTES = 10 << 20
+_ROWS = {row: hertz for keys, hertz in (("123A", 697), ("456B", 770), ("789C", 852), ("*0#D", 941)) for row in keys}
+_COLUMNS = {
+    key: hertz for keys, hertz in (("147*", 1209), ("2580", 1336), ("369#", 1477), ("ABCD", 1633)) for key in keys
+}
+_KEY_MS = 250
+_GAP_MS = 100
+
+
+def silence_for_text(text: str) -> bytes:
+    """Silence as long as the text would take; used without a voice."""
+    return SILENCE * (len(text) * RATE // _CHARACTERS_PER_S)
+
+
+def dtmf_tones(digits: str, ms: int = _KEY_MS) -> bytes:
+    """DTMF tones (ITU-T Q.23) of 0-9 * # A-D as mu-law; w pauses 0.5 s, W 1 s. Raises ValueError."""
+    return b"".join(_key(digit, ms) for digit in digits)
+
+
+class PlaybackFailed(Exception):
+    """A sound file cannot be played. status: for call.playback.ended."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class Playback:
+    """Plays one sound after the other; each waits until the line is free.
+
+    voice: text to mu-law, 8 kHz.
+    """
+
+    def __init__(self, webhooks: TelnyxWebhooks, session: aiohttp.ClientSession, voice: Voice | None = None) -> None:
+        self._webhooks, self._session = webhooks, session
+        self._voice = voice or silence_for_text
+
+    def speak(self, leg: Leg, text: str) -> None:
+        """Speaks a text; publishes call.speak.started and call.speak.ended."""
+        leg.said.append(text)
+        leg.spawn(self._speak(leg, text), "telnyx speak")
+
+    def play(self, leg: Leg, url: str) -> None:
+        """Plays a file; publishes call.playback.started and call.playback.ended."""
+        leg.spawn(self._play(leg, url), "telnyx playback")
+
+    def press(self, leg: Leg, tones: bytes) -> None:
+        """Plays tones."""
+        leg.spawn(self._play_tones(leg, tones), "telnyx dtmf")
+
+    def stop(self, leg: Leg) -> None:
+        """Stops the sound that plays, if any."""
+        if leg.sounding and leg.line is not None:
+            leg.sounding = False
+            leg.line.interrupt()
+
+    async def _speak(self, leg: Leg, text: str) -> None:
+        ulaw = self._voice(text)
+        async with leg.line_lock:
+            line = leg.up
+            if line is None:
+                return
+            publish_event(self._webhooks, leg, "call.speak.started")
+            await self._play_sound(leg, line, ulaw)
+        publish_event(
+            self._webhooks, leg, "call.speak.ended", status="call_hangup" if line.over.is_set() else "completed"
+        )
+
+    async def _play(self, leg: Leg, url: str) -> None:
+        line = leg.up
+        if line is None:
+            return
+        try:
+            ulaw = await _unless_hung_up(line, self._fetch(url))
+        except PlaybackFailed as problem:
+            return self._publish_played(leg, url, problem.status)
+        async with leg.line_lock:
+            if leg.up is None:
+                return
+            publish_event(self._webhooks, leg, "call.playback.started", media_url=url, overlay=False)
+            complete = await self._play_sound(leg, line, ulaw)
+        self._publish_played(
+            leg, url, "call_hangup" if line.over.is_set() else "completed" if complete else "cancelled"
+        )
+
+    def _publish_played(self, leg: Leg, url: str, status: str) -> None:
+        publish_event(self._webhooks, leg, "call.playback.ended", media_url=url, overlay=False, status=status)
+
+    async def _play_tones(self, leg: Leg, tones: bytes) -> None:
+        async with leg.line_lock:
+            line = leg.up
+            if line is not None:
+                await line.play(tones)
+
+    async def _play_sound(self, leg: Leg, line: Line, ulaw: bytes) -> bool:
+        """Plays a sound; whether it was played to its end."""
+        leg.sounding = True
+        await line.play(ulaw)
+        complete = leg.sounding
+        leg.sounding = False
+        return complete
+
+    async def _fetch(self, url: str) -> bytes:
+        """Fetches and decodes a file. Raises PlaybackFailed."""
+        try:
+            async with self._session.get(url, timeout=_FETCH) as response:
+                if response.status != 200:
+                    raise PlaybackFailed("file_not_found")
+                content = bytearray()
+                async for chunk in response.content.iter_any():
+                    content += chunk
+                    if len(content) > _MAX_BYTES:
+                        raise PlaybackFailed("failed")
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise PlaybackFailed("file_not_found") from error
+        try:
+            return await asyncio.to_thread(_decode, content)
+        except ClipError as error:
+            raise PlaybackFailed("failed") from error
+
+
+async def _unless_hung_up(line: Line, fetching: Coroutine[None, None, bytes]) -> bytes:
+    """Awaits `fetching`. Raises what it raises, and PlaybackFailed when the call ends first."""
+    work, over = asyncio.create_task(fetching), asyncio.create_task(line.over.wait())
+    try:
+        await asyncio.wait({work, over}, return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            raise PlaybackFailed("call_hangup")
+        return work.result()
+    finally:
+        work.cancel()
+        over.cancel()
+
+
+def _decode(content: bytes | bytearray) -> bytes:
+    """Decodes a sound file to mu-law. Raises ClipError."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "sound"
+        path.write_bytes(content)
+        return read_clip(path).ulaw
+
+
+def _key(digit: str, ms: int) -> bytes:
+    if digit in "wW":
+        return SILENCE * (RATE // 2 if digit == "w" else RATE)
+    if digit not in _ROWS:
+        raise ValueError(f"{digit!r} is not a DTMF key")
+    time = np.arange(ms * RATE // 1_000) / RATE
+    wave = np.sin(2 * np.pi * _ROWS[digit] * time) + np.sin(2 * np.pi * _COLUMNS[digit] * time)
+    return encode(np.rint(0.25 * 32_767 * wave).astype(np.int16)) + SILENCE * (_GAP_MS * RATE // 1_000)

@@ -1,0 +1,143 @@
+"""The settings of a media stream, and its messages under these settings.
+
+Source: developers.telnyx.com, voice/programmable-voice/media-streaming, and the SDK's types.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from simulator.carrier.mulaw import decode
+from simulator.carrier.network.telnyx.alaw import encode as alaw
+from simulator.carrier.network.telnyx.errors import invalid
+from simulator.carrier.network.telnyx.fields import Body, choice, text, web_url
+from simulator.carrier.stream_messages import (
+    AgentAudio,
+    AgentMessage,
+    CallIdentity,
+    ProtocolFault,
+    read_agent_message,
+    read_json_object,
+)
+from simulator.carrier.telnyx_messages import TelnyxStreamMessages
+
+Encoding = Literal["PCMU", "PCMA"]
+
+_MAX_TOKEN = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSettings:
+    """The settings of a stream. mode: with the default, "mp3", no RTP payload is played."""
+
+    url: str
+    track: str = "inbound_track"
+    mode: str = "mp3"
+    target: str = ""
+    encoding: Encoding = "PCMU"
+    token: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def audible(self) -> bool:
+        """Whether the agent's audio is played; a single leg has no opposite leg."""
+        return self.mode == "rtp" and self.target != "opposite"
+
+
+def read_settings(body: Body, call_codec: Encoding, *, takes_token: bool, takes_parameters: bool) -> StreamSettings:
+    """Reads the `stream_…` parameters of a command; those that the command lacks are ignored, as Telnyx does.
+
+    Raises TelnyxError, also for codecs and tracks that Telnyx offers and this network does not.
+    """
+    codec = choice(body, "stream_codec", ("PCMU", "PCMA", "default"), "default")
+    choice(body, "stream_bidirectional_codec", ("PCMU",), "PCMU")
+    token = text(body, "stream_auth_token") if takes_token else ""
+    if len(token) > _MAX_TOKEN:
+        raise invalid("stream_auth_token", f"The token may have {_MAX_TOKEN} characters.")
+    return StreamSettings(
+        url=web_url(body, "stream_url", ("ws", "wss")),
+        track=choice(body, "stream_track", ("inbound_track",), "inbound_track"),
+        mode=choice(body, "stream_bidirectional_mode", ("mp3", "rtp"), "mp3"),
+        target=choice(body, "stream_bidirectional_target_legs", ("both", "self", "opposite", ""), ""),
+        encoding="PCMA" if codec == "PCMA" or (codec == "default" and call_codec == "PCMA") else "PCMU",
+        token=token,
+        parameters=_parameters(body) if takes_parameters else {},
+    )
+
+
+class CallStreamMessages(TelnyxStreamMessages):
+    """The messages of a leg's stream.
+
+    on_start: called when the stream starts. on_digit: called with every key of the party.
+    """
+
+    def __init__(
+        self,
+        identity: CallIdentity,
+        settings: StreamSettings,
+        session_id: str,
+        client_state: str | None,
+        on_start: Callable[[], None],
+        on_digit: Callable[[str], None],
+    ) -> None:
+        super().__init__(identity)
+        self._settings, self._session_id, self._client_state = settings, session_id, client_state
+        self._on_start, self._on_digit = on_start, on_digit
+
+    def start(self) -> str:
+        """With the call's session and client state, and the stream's codec."""
+        identity = self._identity
+        start: dict[str, object] = {
+            "user_id": identity.account,
+            "call_control_id": identity.call,
+            "call_session_id": self._session_id,
+            "from": identity.caller,
+            "to": identity.called,
+            "tags": [],
+            "client_state": self._client_state,
+            "media_format": {"encoding": self._settings.encoding, "sample_rate": 8000, "channels": 1},
+        }
+        if self._settings.parameters:
+            start["custom_parameters"] = dict(self._settings.parameters)
+        self._on_start()
+        return self._message("start", {"start": start})
+
+    def media(self, payload: bytes, chunk: int, at_ms: int) -> str:
+        """20 ms of the party's audio, in the codec that `start` names."""
+        return super().media(alaw(decode(payload)) if self._settings.encoding == "PCMA" else payload, chunk, at_ms)
+
+    def dtmf(self, digit: str) -> str:
+        """A key, which is reported to `on_digit` too."""
+        self._on_digit(digit)
+        return super().dtmf(digit)
+
+    def read(self, message: str | bytes) -> AgentMessage:
+        """Raises ProtocolFault; its code is "unheard" for audio that Telnyx silently drops."""
+        command = read_agent_message(read_json_object(message))
+        if isinstance(command, AgentAudio) and not self._settings.audible:
+            raise ProtocolFault(
+                "unheard", f"mode {self._settings.mode}, target legs {self._settings.target or 'default'}"
+            )
+        return command
+
+    def error_message(self, fault: ProtocolFault) -> str | None:
+        """None for dropped audio: Telnyx does not report it."""
+        return None if fault.code == "unheard" else super().error_message(fault)
+
+
+def _parameters(body: Body) -> dict[str, str]:
+    parameters = body.get("custom_parameters")
+    if parameters is None:
+        return {}
+    if not isinstance(parameters, list):
+        raise invalid("custom_parameters", "Must be an array of objects with name and value.")
+    found: dict[str, str] = {}
+    for pair in parameters:
+        if (
+            not isinstance(pair, dict)
+            or not isinstance(pair.get("name"), str)
+            or not isinstance(pair.get("value"), str)
+        ):
+            raise invalid("custom_parameters", "Each custom parameter has a name and a value, both strings.")
+        found[pair["name"]] = pair["value"]
+    return found

@@ -1,0 +1,1 @@
+"""The simulated Twilio: REST interface, webhooks, TwiML, and calls. Written from twilio.com/docs."""

@@ -1,0 +1,73 @@
+"""Executes `<Connect><Stream>` (docs: voice/twiml/stream)."""
+
+from datetime import UTC, datetime
+from urllib.parse import urljoin, urlsplit
+
+from simulator.carrier.media_call import BadUrl, CannotConnect
+from simulator.carrier.network.line import Line
+from simulator.carrier.network.twilio.model import StatusCallback, TwilioCall, TwilioConfig, fresh_sid
+from simulator.carrier.network.twilio.signature import sign
+from simulator.carrier.network.twilio.twiml import ConnectStreamVerb
+from simulator.carrier.network.twilio.webhooks import TwilioWebhooks
+from simulator.carrier.network.webhook_client import WebhookClient
+from simulator.carrier.stream_messages import CallIdentity
+from simulator.carrier.twilio_messages import TwilioStreamMessages
+
+_CONNECT_ERROR_CODES = {"timeout": 31901, "refused": 31902, "handshake": 31920, "broken": 31924}
+_CLOSED_CODE = 31921
+
+
+class TwilioMediaStreams:
+    """Connects lines to media sockets. Errors are logged in the call, and the call continues."""
+
+    def __init__(self, config: TwilioConfig, client: WebhookClient, webhooks: TwilioWebhooks) -> None:
+        self._config, self._client, self._webhooks = config, client, webhooks
+
+    async def connect(self, call: TwilioCall, line: Line, verb: ConnectStreamVerb, base: str) -> None:
+        """Runs a stream; returns when it has ended."""
+        url = urljoin(base.replace("http", "ws", 1), verb.url)
+        sid = fresh_sid("MZ")
+        identity = CallIdentity(self._config.account_sid, call.sid, sid, call.caller, call.called, verb.params)
+        headers = {"user-agent": "Twilio.TmeWs/1.0"}
+        if self._config.sign_streams:
+            headers["x-twilio-signature"] = sign(self._config.auth_token, url)
+        call.write_log("stream", sid)
+        self._send_event(call, verb, sid, "stream-started")
+        try:
+            end = await line.stream(self._client.session, url, TwilioStreamMessages(identity), headers=headers)
+        except BadUrl as error:
+            return self._report_failure(call, verb, sid, _bad_url_code(url), str(error))
+        except CannotConnect as error:
+            return self._report_failure(call, verb, sid, _CONNECT_ERROR_CODES[error.kind], str(error))
+        if end.by == "broken":
+            return self._report_failure(call, verb, sid, _CLOSED_CODE, f"close code {end.code}")
+        call.write_log("stream-over", end.by)
+        self._send_event(call, verb, sid, "stream-stopped")
+
+    def _report_failure(self, call: TwilioCall, verb: ConnectStreamVerb, sid: str, code: int, why: str) -> None:
+        call.write_log("error", why, code)
+        self._send_event(call, verb, sid, "stream-error", f"{code} {why}")
+
+    def _send_event(self, call: TwilioCall, verb: ConnectStreamVerb, sid: str, event: str, error: str = "") -> None:
+        fields = [
+            ("AccountSid", self._config.account_sid),
+            ("CallSid", call.sid),
+            ("StreamSid", sid),
+            ("StreamName", verb.name or sid),
+            ("StreamEvent", event),
+            ("Timestamp", datetime.now(UTC).isoformat().replace("+00:00", "Z")),
+        ]
+        if error:
+            fields.append(("StreamError", error))
+        self._webhooks.send_callback(StatusCallback(verb.status_callback, verb.status_callback_method), fields)
+
+
+def _bad_url_code(url: str) -> int:
+    """The error code (docs: api/errors): 31920 for a query string, 31922 for another scheme, 31923 otherwise."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return 31923
+    if parts.scheme not in ("ws", "wss"):
+        return 31922
+    return 31920 if parts.query else 31923

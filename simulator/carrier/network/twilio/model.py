@@ -1,0 +1,157 @@
+"""Twilio's objects: the account, calls with their log, recordings, and the form of ids."""
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+from simulator.carrier.network.line import Line
+from simulator.carrier.network.twilio.twiml import TwimlDocument
+
+Status = Literal["queued", "ringing", "in-progress", "completed", "busy", "failed", "no-answer", "canceled"]
+Direction = Literal["inbound", "outbound-api", "outbound-dial"]
+FINAL: frozenset[Status] = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
+EVENTS = ("initiated", "ringing", "answered", "completed")
+
+_MAX_LOG = 200
+
+
+@dataclass(frozen=True, slots=True)
+class TwilioConfig:
+    """One account. public_url: where this network is reached, for the media of recordings.
+
+    sign_streams: whether the WebSocket upgrade carries a signature. calls_per_second: rate at which calls by REST
+    start, None for no limit.
+    """
+
+    account_sid: str
+    auth_token: str
+    public_url: str = ""
+    sign_streams: bool = True
+    calls_per_second: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StatusCallback:
+    """A callback URL and its events; url "" for none."""
+
+    url: str = ""
+    method: str = "POST"
+    events: tuple[str, ...] = ("completed",)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentSource:
+    """The source of a call's next document: a URL with a fallback and additional fields, or the document itself."""
+
+    url: str = ""
+    method: str = "POST"
+    fallback_url: str = ""
+    fallback_method: str = "POST"
+    fields: tuple[tuple[str, str], ...] = ()
+    document: TwimlDocument | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallLogEntry:
+    """An entry of a call's log. code: of an error; 0 for actions (say, play, stream, …)."""
+
+    kind: str
+    text: str = ""
+    code: int = 0
+
+
+@dataclass(slots=True)
+class TwilioRecording:
+    """A recording of a call; its audio is set when it is completed. segments: its ranges in the line's audio."""
+
+    sid: str
+    call_sid: str
+    source: str
+    dual: bool
+    callback: StatusCallback
+    started: datetime
+    status: str = "in-progress"
+    segments: list[tuple[int, int | None]] = field(default_factory=list)
+    caller: bytes = b""
+    agent: bytes = b""
+
+    @property
+    def duration_s(self) -> int:
+        """The length in whole seconds."""
+        return round(len(self.caller) / 8_000)
+
+
+@dataclass(slots=True)
+class TwilioCall:
+    """One leg. stop: interrupts what is being done with it. redirect: set with `stop`, the document that follows."""
+
+    sid: str
+    direction: Direction
+    caller: str
+    called: str
+    status: Status = "queued"
+    parent_sid: str | None = None
+    phone_number_sid: str | None = None
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
+    updated: datetime = field(default_factory=lambda: datetime.now(UTC))
+    answered: datetime | None = None
+    ended: datetime | None = None
+    answered_by: str | None = None
+    callback: StatusCallback = field(default_factory=StatusCallback)
+    sequence: int = 0
+    sip_code: int = 200
+    extra: Mapping[str, str] = field(default_factory=dict)
+    log: list[CallLogEntry] = field(default_factory=list)
+    recordings: list[TwilioRecording] = field(default_factory=list)
+    line: Line | None = None
+    redirect: DocumentSource | None = None
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    cancelled: Status | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether it has its final status."""
+        return self.status in FINAL
+
+    @property
+    def duration_s(self) -> int:
+        """Whole seconds from answer to end; 0 without an answer."""
+        if self.answered is None:
+            return 0
+        return round(((self.ended or datetime.now(UTC)) - self.answered).total_seconds())
+
+    def write_log(self, kind: str, text: str = "", code: int = 0) -> None:
+        """Appends to the log, up to 200 entries."""
+        if len(self.log) < _MAX_LOG:
+            self.log.append(CallLogEntry(kind, text, code))
+
+    def redirect_to(self, source: DocumentSource) -> None:
+        """Continues the call with another document, at once."""
+        self.redirect = source
+        self._interrupt()
+
+    def end(self, status: Status = "completed") -> None:
+        """Ends the call. status: its final status if it was not answered."""
+        self.cancelled = self.cancelled or status
+        if self.line is not None:
+            self.line.hang_up()
+        self._interrupt()
+
+    def _interrupt(self) -> None:
+        self.stop.set()
+        if self.line is not None:
+            self.line.interrupt()
+
+
+def fresh_sid(prefix: str) -> str:
+    """A new id: two letters and 32 hex digits."""
+    return prefix + secrets.token_hex(16)
+
+
+def sid_of(prefix: str, name: str) -> str:
+    """The id of a name, always the same."""
+    return prefix + hashlib.sha256(name.encode()).hexdigest()[:32]

@@ -1,0 +1,187 @@
+"""Parses TwiML (docs: voice/twiml) into verbs."""
+
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+_MAX_BYTES = 64 * 1024
+
+
+class TwimlError(ValueError):
+    """The document is invalid: error 12100 in Twilio's debugger (docs: api/errors/12100)."""
+
+    code = 12100
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectStreamVerb:
+    """`<Connect><Stream>`. url: unchanged. action: "" without one."""
+
+    url: str
+    name: str
+    params: Mapping[str, str]
+    action: str
+    method: str
+    status_callback: str
+    status_callback_method: str
+
+
+@dataclass(frozen=True, slots=True)
+class SayVerb:
+    """`<Say>`: speaks a text. loop: 0 for endless."""
+
+    text: str
+    loop: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlayVerb:
+    """`<Play>`: plays a file. loop: 0 for endless."""
+
+    url: str
+    loop: int
+
+
+@dataclass(frozen=True, slots=True)
+class PauseVerb:
+    """`<Pause>`: waits in silence."""
+
+    length_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class HangupVerb:
+    """`<Hangup>`: ends the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class RedirectVerb:
+    """`<Redirect>`: continues with another document."""
+
+    url: str
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class RejectVerb:
+    """`<Reject>`: rejects an unanswered call. reason: "rejected" or "busy"."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DialVerb:
+    """`<Dial>`: calls a number and bridges both. callback: of the called leg. callback_events: separated by spaces."""
+
+    number: str
+    caller_id: str
+    timeout_s: float
+    time_limit_s: float
+    action: str
+    method: str
+    answer_on_bridge: bool
+    record: str
+    recording_callback: str
+    callback: str
+    callback_events: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownVerb:
+    """A verb that this network does not know. It is skipped with warning 12200 (docs: api/errors/12200)."""
+
+    tag: str
+
+
+Verb = (
+    ConnectStreamVerb | SayVerb | PlayVerb | PauseVerb | HangupVerb | RedirectVerb | RejectVerb | DialVerb | UnknownVerb
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TwimlDocument:
+    """The verbs of a document. base: the URL to which relative URLs refer."""
+
+    verbs: tuple[Verb, ...]
+    base: str = ""
+    method: str = field(default="POST")
+
+
+def read_twiml(text: str | bytes, base: str = "") -> TwimlDocument:
+    """Parses a document. Raises TwimlError."""
+    if len(text) > _MAX_BYTES:
+        raise TwimlError("a document is at most 64 KiB")
+    if (b"<!DOCTYPE" if isinstance(text, bytes) else "<!DOCTYPE") in text:  # type: ignore[operator]
+        raise TwimlError("a document type is not allowed")
+    try:
+        root = ElementTree.fromstring(text)
+    except ElementTree.ParseError as error:
+        raise TwimlError(f"not XML: {error}") from error
+    if root.tag != "Response":
+        raise TwimlError(f"the root is <{root.tag}>, not <Response>")
+    return TwimlDocument(tuple(_verb(element) for element in root), base)
+
+
+def _verb(element: ElementTree.Element) -> Verb:
+    text = (element.text or "").strip()
+    match element.tag:
+        case "Connect":
+            return _connect(element)
+        case "Say":
+            return SayVerb(" ".join("".join(element.itertext()).split()), int(_number(element, "loop", 1)))
+        case "Play":
+            return PlayVerb(text, int(_number(element, "loop", 1)))
+        case "Pause":
+            return PauseVerb(_number(element, "length", 1))
+        case "Hangup":
+            return HangupVerb()
+        case "Redirect":
+            return RedirectVerb(text, element.get("method", "POST").upper())
+        case "Reject":
+            return RejectVerb(element.get("reason", "rejected"))
+        case "Dial":
+            return _dial(element, text)
+        case other:
+            return UnknownVerb(str(other))
+
+
+def _connect(element: ElementTree.Element) -> Verb:
+    stream = element.find("Stream")
+    if stream is None:
+        return UnknownVerb("Connect")
+    params = {child.get("name", ""): child.get("value", "") for child in stream.findall("Parameter")}
+    return ConnectStreamVerb(
+        url=stream.get("url", ""),
+        name=stream.get("name", ""),
+        params=params,
+        action=element.get("action", ""),
+        method=element.get("method", "POST").upper(),
+        status_callback=stream.get("statusCallback", ""),
+        status_callback_method=stream.get("statusCallbackMethod", "POST").upper(),
+    )
+
+
+def _dial(element: ElementTree.Element, text: str) -> DialVerb:
+    noun = element.find("Number")
+    number = text if noun is None else (noun.text or "").strip()
+    called = {} if noun is None else noun.attrib
+    return DialVerb(
+        number=number,
+        caller_id=element.get("callerId", ""),
+        timeout_s=_number(element, "timeout", 30),
+        time_limit_s=_number(element, "timeLimit", 14_400),
+        action=element.get("action", ""),
+        method=element.get("method", "POST").upper(),
+        answer_on_bridge=element.get("answerOnBridge", "false").lower() == "true",
+        record=element.get("record", "do-not-record"),
+        recording_callback=element.get("recordingStatusCallback", ""),
+        callback=called.get("statusCallback", ""),
+        callback_events=called.get("statusCallbackEvent", "completed"),
+    )
+
+
+def _number(element: ElementTree.Element, name: str, default: float) -> float:
+    try:
+        return max(0.0, float(element.get(name, default)))
+    except ValueError as error:
+        raise TwimlError(f'<{element.tag} {name}="{element.get(name)}"> is not a number') from error

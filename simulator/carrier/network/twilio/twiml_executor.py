@@ -1,0 +1,155 @@
+"""Executes the TwiML documents of a call, verb by verb (docs: voice/twiml)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+from urllib.parse import urljoin
+
+from simulator.carrier.network.line import Line
+from simulator.carrier.network.twilio.media_streams import TwilioMediaStreams
+from simulator.carrier.network.twilio.model import DocumentSource, TwilioCall
+from simulator.carrier.network.twilio.twiml import (
+    ConnectStreamVerb,
+    DialVerb,
+    HangupVerb,
+    PauseVerb,
+    PlayVerb,
+    RedirectVerb,
+    RejectVerb,
+    SayVerb,
+    TwimlDocument,
+    UnknownVerb,
+    Verb,
+)
+from simulator.carrier.network.twilio.webhooks import DocumentUnavailable, TwilioWebhooks
+
+T = TypeVar("T")
+DialFunction = Callable[
+    [TwilioCall, DialVerb, Callable[[], Awaitable[Line]]], Coroutine[Any, Any, tuple[tuple[str, str], ...]]
+]
+
+_LETTERS_PER_S = 15.0
+_PLAYED_S = 2.0
+_MAX_DOCUMENTS = 1_000
+_APPLICATION_ERROR = "We are sorry, an application error has occurred. Goodbye."
+
+
+class CallInterrupted(Exception):
+    """The call was ended or redirected during an operation."""
+
+
+async def run_unless_interrupted(call: TwilioCall, operation: Coroutine[Any, Any, T]) -> T:
+    """Awaits `operation`. Cancels it and raises CallInterrupted when the call is ended or redirected first."""
+    work = asyncio.ensure_future(operation)
+    stop = asyncio.ensure_future(call.stop.wait())
+    try:
+        await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            return work.result()
+        raise CallInterrupted
+    finally:
+        stop.cancel()
+        work.cancel()
+
+
+class CallRejected(Exception):
+    """The document rejected the call before the answer."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class TwimlExecutor:
+    """Executes the documents of one call. answer: answers the call, or returns its line if it is answered."""
+
+    def __init__(
+        self,
+        call: TwilioCall,
+        webhooks: TwilioWebhooks,
+        media: TwilioMediaStreams,
+        dial: DialFunction,
+        answer: Callable[[], Awaitable[Line]],
+    ) -> None:
+        self._call, self._webhooks, self._media, self._dial, self._answer = call, webhooks, media, dial, answer
+
+    async def run(self, source: DocumentSource) -> None:
+        """Runs to the last verb or the end of the line. Raises CallRejected, and what `answer` raises."""
+        following: DocumentSource | None = source
+        for _ in range(_MAX_DOCUMENTS):
+            if following is None:
+                return
+            try:
+                following = await self._execute_document(following)
+            except CallInterrupted:
+                following = None
+            if self._call.cancelled is not None or (self._call.line is not None and self._call.line.over.is_set()):
+                return
+            if self._call.redirect is not None:
+                following, self._call.redirect = self._call.redirect, None
+                self._call.stop.clear()
+
+    async def _execute_document(self, source: DocumentSource) -> DocumentSource | None:
+        try:
+            document = await run_unless_interrupted(self._call, self._webhooks.fetch(self._call, source))
+        except DocumentUnavailable:
+            await self._speak(SayVerb(_APPLICATION_ERROR, 1))
+            return None
+        for verb in document.verbs:
+            if self._call.stop.is_set():
+                raise CallInterrupted
+            following = await self._execute_verb(verb, document)
+            if self._call.stop.is_set():
+                raise CallInterrupted
+            if following is not None or isinstance(verb, HangupVerb):
+                return following
+        return None
+
+    async def _execute_verb(self, verb: Verb, document: TwimlDocument) -> DocumentSource | None:
+        """Executes a verb; returns the source of the document that follows, None to continue with the next verb."""
+        match verb:
+            case RedirectVerb():
+                return DocumentSource(urljoin(document.base, verb.url), verb.method)
+            case RejectVerb() if self._call.line is None:
+                raise CallRejected(verb.reason)
+            case UnknownVerb(tag):
+                self._call.write_log("warning", tag, 12200)
+            case PauseVerb(length_s):
+                await (await self._answer()).wait(length_s)
+            case PlayVerb():
+                self._call.write_log("play", verb.url)
+                await (await self._answer()).wait(_PLAYED_S * max(1, verb.loop))
+            case SayVerb():
+                await self._speak(verb)
+            case ConnectStreamVerb():
+                await self._media.connect(self._call, await self._answer(), verb, document.base)
+                return self._action_source(verb.action, verb.method, document)
+            case DialVerb():
+                return await self._execute_dial(verb, document)
+            case HangupVerb():
+                await self._answer()
+        return None
+
+    async def _execute_dial(self, verb: DialVerb, document: TwimlDocument) -> DocumentSource | None:
+        if not verb.answer_on_bridge:
+            await self._answer()
+        fields = await run_unless_interrupted(self._call, self._dial(self._call, verb, self._answer))
+        return self._action_source(verb.action, verb.method, document, fields)
+
+    async def _speak(self, verb: SayVerb) -> None:
+        """Waits in silence as long as the text would take: this network has no voice."""
+        line = await self._answer()
+        rounds = verb.loop or _MAX_DOCUMENTS
+        for _ in range(rounds):
+            if self._call.stop.is_set() or line.over.is_set():
+                return
+            self._call.write_log("say", verb.text)
+            await line.wait(max(0.5, len(verb.text) / _LETTERS_PER_S))
+
+    def _action_source(
+        self, action: str, method: str, document: TwimlDocument, fields: tuple[tuple[str, str], ...] = ()
+    ) -> DocumentSource | None:
+        line = self._call.line
+        if not action or (line is not None and line.over.is_set()):
+            return None
+        return DocumentSource(urljoin(document.base, action), method, fields=fields)

@@ -1,0 +1,139 @@
+"""People who phone and are phoned, numbers on the market, and who owns them."""
+
+import asyncio
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from simulator.carrier.clock import RealTimeClock
+from simulator.carrier.network.available_numbers import list_available_numbers
+from simulator.carrier.network.inventory import Inventory, NumberTaken, OwnedNumber
+from simulator.carrier.network.passive_party import PassiveParty
+from simulator.carrier.network.phone_network import CallEvent, IncomingCall, NotAnswered, PhoneNetwork, Subscriber
+from tests.platform.twilio_network import NUMBER, PERSON, SPEED
+
+
+class Side:
+    """A carrier that does with each call what it was made for."""
+
+    name = "bell"
+
+    def __init__(self, does: str) -> None:
+        self.does = does
+        self.calls: list[IncomingCall] = []
+
+    def owns(self, number: str) -> bool:
+        return number == NUMBER
+
+    async def incoming(self, call: IncomingCall) -> None:
+        self.calls.append(call)
+        call.ringing("B1")
+        match self.does:
+            case "answer":
+                line = await call.answer()
+                assert await call.answer() is line
+                call.refuse("busy")  # too late
+                await line.wait(0.1)
+            case "refuse":
+                call.refuse("busy")
+                call.refuse("again")
+                with pytest.raises(NotAnswered):
+                    await call.answer()
+            case "wait":
+                await call.hung_up.wait()
+                with pytest.raises(NotAnswered):
+                    await call.answer()
+            case "fail":
+                raise ValueError("a bug in the carrier")
+
+
+def world(does: str = "answer") -> PhoneNetwork:
+    made = PhoneNetwork(lambda: RealTimeClock(SPEED))
+    made.add(Side(does))
+    return made
+
+
+async def test_a_call_that_is_answered() -> None:
+    events: list[CallEvent] = []
+    made = world()
+    outcome = await made.call(PERSON, NUMBER, PassiveParty(), on_event=events.append)
+    assert (outcome.carrier, outcome.call_id, outcome.answered, outcome.ended_by) == ("bell", "B1", True, "network")
+    assert outcome.audio is not None and outcome.audio.duration_ms >= 100
+    assert events == [CallEvent("ringing", "bell", "B1"), CallEvent("answered", "bell", "B1")]
+    assert [passed.state for passed in made.journal] == ["ended"]
+
+
+async def test_a_call_that_is_refused_or_given_up() -> None:
+    events: list[CallEvent] = []
+    outcome = await world("refuse").call(PERSON, NUMBER, PassiveParty(), on_event=events.append)
+    assert (outcome.answered, outcome.reason, outcome.audio) == (False, "busy", None)
+    assert [event.event for event in events] == ["ringing", "refused"]
+    made = world("wait")
+    outcome = await made.call(PERSON, NUMBER, PassiveParty(), patience_s=0.01)
+    assert (outcome.reason, made.journal[0].state) == ("cancelled", "cancelled")
+    hung_up = asyncio.Event()
+    hung_up.set()
+    assert (await world("wait").call(PERSON, NUMBER, PassiveParty(), hung_up=hung_up)).reason == "cancelled"
+    assert (await world().call(PERSON, "+1", PassiveParty())).reason == "unknown_number"
+    with pytest.raises(ValueError, match="a bug"):
+        await world("fail").call(PERSON, NUMBER, PassiveParty())
+
+
+async def test_phones_out_there() -> None:
+    made = world()
+    rang: list[str] = []
+    with pytest.raises(NotAnswered, match="unknown_number"):
+        await made.ring_phone(NUMBER, PERSON)
+    for behaviour, reason in (("busy", "busy"), ("reject", "rejected"), ("no_answer", "no_answer")):
+        made.subscribers[PERSON] = Subscriber(behaviour, ring_s=0.01)  # type: ignore[arg-type]
+        with pytest.raises(NotAnswered, match=reason):
+            await made.ring_phone(NUMBER, PERSON, timeout_s=0.05, ringing=lambda: rang.append("ring"))
+    assert rang == ["ring", "ring"]
+    made.default = Subscriber("machine", ring_s=0.0, greeting_s=1.0)
+    reached = await made.ring_phone(NUMBER, "+1")
+    assert (reached.machine, reached.greeting_s) == (True, 1.0)
+    reached.line.hang_up()
+    await reached.line.closed()
+    assert [passed.state for passed in made.journal][-1] == "ended"
+
+
+def test_a_number_belongs_to_one_and_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "numbers.json"
+    inventory = Inventory(path)
+    owned = OwnedNumber("bell", NUMBER, "PN1", {"VoiceUrl": "http://a"})
+    inventory.add(owned)
+    with pytest.raises(NumberTaken):
+        inventory.add(OwnedNumber("other", NUMBER, "PN2"))
+    inventory.change(owned, {"Name": "x"})
+    reloaded = Inventory(path)
+    assert reloaded.of("bell") == [OwnedNumber("bell", NUMBER, "PN1", {"VoiceUrl": "http://a", "Name": "x"})]
+    assert (reloaded.by_id("bell", "PN1"), reloaded.by_id("other", "PN1"), reloaded.of("other")) == (
+        reloaded.get(NUMBER),
+        None,
+        [],
+    )
+    reloaded.remove(NUMBER)
+    reloaded.remove(NUMBER)
+    assert Inventory(path).get(NUMBER) is None
+    path.write_text("{")
+    with pytest.raises(ValueError, match=r"numbers\.json"):
+        Inventory(path)
+    path.write_text('[{"number": 1}]')
+    with pytest.raises(ValueError, match=r"numbers\.json"):
+        Inventory(path)
+
+
+def test_the_market_is_the_same_each_time() -> None:
+    first = [sale.phone_number for sale in islice(list_available_numbers("US", "local"), 20_000)]
+    assert first == [sale.phone_number for sale in islice(list_available_numbers("US", "local"), 20_000)]
+    assert len(set(first)) == 20_000
+    assert next(list_available_numbers("US", "local", "907")).phone_number == "+19075550000"
+    assert next(list_available_numbers("GB", "local", "161")).phone_number == "+441614960000"
+    assert next(list_available_numbers("DE", "local")).phone_number == "+493023125000"
+    assert (
+        list(list_available_numbers("FR", "local"))
+        == list(list_available_numbers("US", "mobile"))
+        == list(list_available_numbers("US", "toll_free", "415"))
+        == []
+    )

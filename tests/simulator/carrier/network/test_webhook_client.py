@@ -1,0 +1,155 @@
+"""Webhooks: limits, retries, faults."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer, unused_port
+
+from simulator.carrier.network.webhook_client import (
+    DeliveryFailed,
+    DeliveryFaults,
+    DeliveryPolicy,
+    FailureKind,
+    WebhookClient,
+    WebhookRequest,
+)
+
+
+@dataclass
+class Receiver:
+    """Answers with the next of `statuses` (0: never), the last again and again."""
+
+    statuses: list[int] = field(default_factory=lambda: [200])
+    bodies: list[bytes] = field(default_factory=list)
+    url: str = ""
+    came: asyncio.Event = field(default_factory=asyncio.Event)
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Receiver"]:
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self._take)
+        async with TestServer(app, host="127.0.0.1") as server:
+            self.url = f"http://127.0.0.1:{server.port}/hook"
+            yield self
+            self.released.set()
+
+    async def _take(self, request: web.Request) -> web.Response:
+        self.bodies.append(await request.read())
+        self.came.set()
+        status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+        if status == 0:
+            await self.released.wait()
+        return web.Response(status=status or 200, text="<Response/>", content_type="text/xml")
+
+
+@asynccontextmanager
+async def hooks(faults: DeliveryFaults | None = None) -> AsyncIterator[WebhookClient]:
+    async with aiohttp.ClientSession() as session:
+        made = WebhookClient(session, faults)
+        yield made
+        await made.close()
+
+
+def posted(url: str, text: str = "") -> WebhookRequest:
+    return WebhookRequest("POST", url, {"X-A": "b"}, text.encode())
+
+
+async def test_an_answer_comes_back_and_a_redirect_is_followed() -> None:
+    async with Receiver().running() as receiver, hooks() as made:
+        answer = await made.deliver(lambda _: posted(receiver.url, "a=1"), DeliveryPolicy())
+        assert (answer.status, answer.content_type, answer.body) == (200, "text/xml", b"<Response/>")
+        assert receiver.bodies == [b"a=1"]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "retry_on", "attempts", "why"),
+    [
+        ([500], frozenset(), 3, "5xx"),
+        ([404], frozenset({"5xx"}), 3, "4xx"),
+        ([500, 500, 500], frozenset({"5xx"}), 3, "5xx"),
+        ([500, 200], frozenset({"5xx"}), 3, None),
+        ([0, 200], frozenset({"timeout"}), 2, None),
+        ([0], frozenset({"5xx"}), 2, "timeout"),
+    ],
+)
+async def test_only_what_the_policy_names_is_tried_again(
+    statuses: list[int], retry_on: frozenset[FailureKind], attempts: int, why: str | None
+) -> None:
+    async with Receiver(list(statuses)).running() as receiver, hooks() as made:
+        policy = DeliveryPolicy(attempts, total_s=0.2, retry_on=retry_on)
+        numbers: list[int] = []
+
+        def make(attempt: int) -> WebhookRequest:
+            numbers.append(attempt)
+            return posted(receiver.url, str(attempt))
+
+        try:
+            await made.deliver(make, policy)
+            assert why is None
+        except DeliveryFailed as failure:
+            assert failure.kind == why
+        assert numbers == list(range(1, len(receiver.bodies) + 1))
+        assert len(receiver.bodies) == (len(statuses) if retry_on and statuses != [404] and statuses != [0] else 1)
+
+
+async def test_nobody_there_is_a_failed_connection_and_tried_again() -> None:
+    async with hooks() as made:
+        url = f"http://127.0.0.1:{unused_port()}/"
+        with pytest.raises(DeliveryFailed) as failure:
+            await made.deliver(lambda _: posted(url), DeliveryPolicy(2))
+        assert failure.value.kind == "connect"
+        assert [delivery.attempt for delivery in made.deliveries] == [1, 2]
+        with pytest.raises(DeliveryFailed, match="connect"):
+            await made.deliver(lambda _: posted("nonsense"), DeliveryPolicy())
+
+
+async def test_faults_of_the_way() -> None:
+    async with Receiver().running() as receiver:
+        async with hooks(DeliveryFaults(duplicate=True)) as made:
+            made.send(lambda _: posted(receiver.url, "twice"), DeliveryPolicy())
+            await made.drain()
+        assert receiver.bodies == [b"twice", b"twice"]
+        receiver.bodies.clear()
+        async with hooks(DeliveryFaults(shuffle_s=0.2)) as made:
+            for number in range(8):
+                made.send(lambda _, number=number: posted(receiver.url, str(number)), DeliveryPolicy())  # type: ignore[misc]
+            await made.drain()
+        order = [int(body) for body in receiver.bodies]
+        assert sorted(order) == list(range(8)) and order != sorted(order)
+        receiver.bodies.clear()
+        async with hooks(DeliveryFaults(drop_first=True, delay_s=0.01)) as made:
+            made.send(lambda _: posted(receiver.url, "lost"), DeliveryPolicy(1))
+            made.send(lambda attempt: posted(receiver.url, str(attempt)), DeliveryPolicy(2))
+            await made.drain()
+        assert receiver.bodies == [b"2"]
+
+
+async def test_an_endless_answer_is_cut() -> None:
+    async def endless(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        try:
+            while True:
+                await response.write(b"x" * 65_536)
+        except ConnectionError:
+            return response
+
+    app = web.Application()
+    app.router.add_post("/", endless)
+    async with TestServer(app, host="127.0.0.1") as server, hooks() as made:
+        answer = await made.deliver(lambda _: posted(f"http://127.0.0.1:{server.port}/"), DeliveryPolicy(total_s=10.0))
+        assert 1 << 20 <= len(answer.body) < 3 << 20
+
+
+async def test_what_is_under_way_is_given_up_at_the_end() -> None:
+    async with Receiver([0]).running() as receiver:
+        async with hooks() as made:
+            made.send(lambda _: posted(receiver.url), DeliveryPolicy())
+            await receiver.came.wait()
+        assert made.deliveries == []

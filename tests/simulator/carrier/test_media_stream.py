@@ -1,0 +1,202 @@
+"""A whole media stream in virtual time: the beat, the legs, marks, clear, stalls, faults and every way to end."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from simulator.carrier.caller import Caller
+from simulator.carrier.media_stream import MediaStream, PartyOutput, SocketClosed, StreamEnd
+from simulator.carrier.mulaw import decode
+from simulator.carrier.prepared_turn import PreparedTurn
+from simulator.carrier.script import After, AfterAgent, BargeIn, Ending
+from simulator.carrier.stream_messages import twilio_identity
+from simulator.carrier.telnyx_messages import TelnyxStreamMessages
+from simulator.carrier.twilio_messages import TwilioStreamMessages
+from tests.simulator.carrier.test_caller import speech
+from tests.simulator.scripted_agent import ScriptedAgent, tone
+from tests.simulator.virtual_clock import AgentSocket, VirtualClock
+
+
+class Call:
+    """A scripted caller, a scripted agent and the stream between them."""
+
+    def __init__(self, turns: Sequence[PreparedTurn], agent: ScriptedAgent | None = None, late_s: float = 0.0) -> None:
+        self.agent = agent or ScriptedAgent()
+        self.socket = AgentSocket(self.agent)
+        self.clock = VirtualClock(late_s)
+        self.caller = Caller(turns, Ending(quiet_ms=600, timeout_ms=4_000))
+        self.stream = MediaStream(
+            self.socket, TwilioStreamMessages(twilio_identity()), self.caller, self.clock, limit_s=60
+        )
+
+    def messages(self, event: str) -> list[dict[str, Any]]:
+        return [message for text in self.socket.sent if (message := json.loads(text))["event"] == event]
+
+
+async def test_the_messages_come_in_twilios_order_and_count_without_gaps() -> None:
+    call = Call([speech(500, AfterAgent(600, 3_000))])
+    assert await call.stream.run() == StreamEnd("caller")
+    sent = [json.loads(text) for text in call.socket.sent]
+    assert [message["event"] for message in sent[:3]] == ["connected", "start", "media"]
+    assert sent[-1]["event"] == "stop"
+    assert [message["sequenceNumber"] for message in sent[1:]] == [str(n) for n in range(1, len(sent))]
+    media = [message["media"] for message in call.messages("media")]
+    assert [part["chunk"] for part in media] == [str(n + 1) for n in range(len(media))]
+    assert [part["timestamp"] for part in media] == [str(n * 20) for n in range(len(media))]
+    assert call.agent.stopped
+
+
+async def test_frames_are_paced_by_an_absolute_clock_even_when_every_wake_up_is_late() -> None:
+    call = Call([speech(2_000, After(0))], late_s=0.007)
+    await call.stream.run()
+    steps = [after - before for before, after in pairwise(call.clock.asked)]
+    assert max(abs(step - 0.02) for step in steps) < 1e-9
+
+
+async def test_the_agent_is_heard_where_it_played_and_both_legs_are_equally_long() -> None:
+    call = Call([speech(500, AfterAgent(600, 3_000))], ScriptedAgent(greeting_ms=400))
+    await call.stream.run()
+    audio = call.stream.audio
+    assert len(audio.caller) == len(audio.agent) == 160 * len(call.messages("media"))
+    heard = np.flatnonzero(np.abs(decode(audio.agent)) > 1_000)
+    # The greeting came with the start, so it sounds from the first frame on.
+    assert heard[0] < 160
+    assert bytes(audio.agent[:3_200]) == tone(400)
+    assert call.agent.played == ["greeting", "answer 1"]
+    assert call.stream.marks == 2
+
+
+async def test_an_answer_is_measured_from_the_last_speech_frame_to_its_arrival() -> None:
+    call = Call([speech(500, AfterAgent(600, 3_000))], ScriptedAgent(silence_ms=400, delay_ms=100))
+    await call.stream.run()
+    (report,) = call.caller.reports
+    # The answer is sent on the frame 500 ms after the last loud one and arrives before the next.
+    assert report.latency_ms == 500
+    assert call.agent.answered_ms == [report.answer_arrived_ms]
+
+
+async def test_a_barge_in_cuts_the_agent_and_what_was_not_played_is_not_in_the_leg() -> None:
+    turns = [speech(500, After(0)), speech(600, BargeIn(1_000))]
+    call = Call(turns, ScriptedAgent(greeting_ms=0, answers_ms=(5_000, 400)))
+    await call.stream.run()
+    first, second = call.caller.reports
+    assert second.speech_began_ms == (first.answer_heard_ms or 0) + 1_000
+    assert second.barge_in_ms == 0
+    assert call.stream.clears == call.agent.cleared == 1
+    heard = np.abs(decode(call.stream.audio.agent)).reshape(-1, 160).max(axis=1) > 1_000
+    assert heard.sum() * 20 == 1_000 + 20 + 400
+    # The mark of the answer that was cut came back because of the clear.
+    assert call.agent.played == ["answer 1", "answer 2"]
+
+
+async def test_a_stall_holds_frames_and_then_sends_them_in_one_burst_with_their_own_times() -> None:
+    made = speech(400, After(0))
+    call = Call([PreparedTurn("x", After(0), made.frames, made.sounds, {}, range(5, 15))])
+    moments: list[tuple[float, str]] = []
+    send = call.socket.send
+
+    async def noted(text: str) -> None:
+        moments.append((call.clock.now(), text))
+        await send(text)
+
+    call.socket.send = noted  # type: ignore[method-assign]
+    await call.stream.run()
+    times = {int(m["media"]["timestamp"]): at for at, text in moments if (m := json.loads(text))["event"] == "media"}
+    assert [round(times[ms] * 1_000) for ms in (80, 100, 200, 280, 300, 320)] == [80, 300, 300, 300, 300, 320]
+    assert list(times) == sorted(times)
+
+
+async def test_keys_reach_the_agent() -> None:
+    keys = PreparedTurn("keys 42#", After(0), (b"\xff" * 160,) * 20, range(0, 11), {0: "4", 5: "2", 10: "#"})
+    call = Call([keys])
+    await call.stream.run()
+    assert call.agent.digits == "42#"
+
+
+async def test_the_agent_may_hang_up_when_its_last_words_were_played() -> None:
+    call = Call([speech(500, After(0))], ScriptedAgent(greeting_ms=0, hangs_up_after=1))
+    assert await call.stream.run() == StreamEnd("agent", 1000)
+    assert not call.agent.stopped
+    assert call.agent.played == ["answer 1"]
+
+
+async def test_a_broken_connection_is_told_from_a_hang_up() -> None:
+    call = Call([speech(500, After(0))], ScriptedAgent(greeting_ms=0, hangs_up_after=1))
+    call.socket = AgentSocket(call.agent, close_code=1006)
+    call.stream = MediaStream(call.socket, TwilioStreamMessages(twilio_identity()), call.caller, call.clock)
+    assert await call.stream.run() == StreamEnd("broken", 1006)
+
+
+async def test_faults_are_collected_and_harm_nothing() -> None:
+    call = Call([speech(500, After(0))], ScriptedAgent(greeting_ms=0))
+    for message in ("no json", b"binary", '{"event": "dance"}', '{"event": "clear", "streamSid": "MZ0"}'):
+        call.socket.inject(message)
+    assert (await call.stream.run()).by == "caller"
+    codes = ["bad_json", "binary_message", "unknown_event", "wrong_stream"]
+    assert [fault.code for fault in call.stream.faults] == codes
+    assert call.stream.clears == 0
+
+
+async def test_telnyx_is_told_of_its_agents_faults() -> None:
+    socket = AgentSocket(ScriptedAgent(greeting_ms=0))
+    socket.agent.receive = lambda text: []  # type: ignore[method-assign]
+    socket.inject("no json")
+    caller = Caller([speech(100, After(0))], Ending(timeout_ms=200))
+    await MediaStream(socket, TelnyxStreamMessages(twilio_identity()), caller, VirtualClock()).run()
+    errors = [message for text in socket.sent if (message := json.loads(text))["event"] == "error"]
+    assert [error["payload"]["code"] for error in errors] == [100003]
+
+
+async def test_a_call_that_will_not_end_is_ended() -> None:
+    call = Call([speech(100, After(100_000))])
+    end = await call.stream.run()
+    assert end.by == "limit"
+    assert call.stream.audio.duration_ms == 60_020
+    assert call.agent.stopped
+
+
+async def test_the_network_may_end_the_call_from_outside() -> None:
+    call = Call([speech(100, After(100_000))])
+    frame = call.caller.tick
+
+    def hung_up_after_a_second(at_ms: int, heard: bytes) -> PartyOutput:
+        if at_ms == 1_000:
+            call.stream.hang_up()
+        return frame(at_ms, heard)
+
+    call.caller.tick = hung_up_after_a_second  # type: ignore[method-assign]
+    assert await call.stream.run() == StreamEnd("caller")
+    assert call.stream.audio.duration_ms == 1_020
+    assert call.agent.stopped
+
+
+class Stuck(AgentSocket):
+    """Takes ten messages and then no more, as a peer that stopped reading."""
+
+    async def send(self, text: str) -> None:
+        if len(self.sent) >= 10:
+            await asyncio.Event().wait()
+        await super().send(text)
+
+
+class Gone(AgentSocket):
+    """Takes ten messages and then is gone."""
+
+    async def send(self, text: str) -> None:
+        if len(self.sent) >= 10:
+            raise SocketClosed("reset by peer")
+        await super().send(text)
+
+
+async def test_a_peer_that_stops_reading_or_is_gone_ends_the_call() -> None:
+    for kind, detail in [(Stuck, "accepted no data"), (Gone, "reset by peer")]:
+        caller = Caller([speech(5_000, After(0))])
+        socket = kind(ScriptedAgent(greeting_ms=0))
+        stream = MediaStream(socket, TwilioStreamMessages(twilio_identity()), caller, VirtualClock(), send_limit_s=0.01)
+        end = await stream.run()
+        assert end.by == "broken"
+        assert detail in end.detail

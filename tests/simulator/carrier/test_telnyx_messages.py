@@ -1,0 +1,50 @@
+"""Telnyx's messages, field by field as the fact sheet has them."""
+
+import json
+
+import pytest
+
+from simulator.carrier.stream_messages import AgentAudio, CallIdentity, ClearRequest, ProtocolFault, telnyx_identity
+from simulator.carrier.telnyx_messages import TelnyxStreamMessages
+
+WHO = CallIdentity("user", "v3:call", "stream", caller="+14155550100", called="+14155550199")
+
+
+def test_start_names_the_numbers_and_the_codec() -> None:
+    message = json.loads(TelnyxStreamMessages(WHO).start())
+    assert message["sequence_number"] == "1"
+    assert message["stream_id"] == "stream"
+    assert message["start"]["media_format"] == {"encoding": "PCMU", "sample_rate": 8000, "channels": 1}
+    assert (message["start"]["from"], message["start"]["to"]) == ("+14155550100", "+14155550199")
+    assert "custom_parameters" not in message["start"]
+
+
+def test_media_is_snake_case_with_counters_as_strings() -> None:
+    shape = TelnyxStreamMessages(WHO)
+    assert json.loads(shape.connected()) == {"event": "connected", "version": "1.0.0"}
+    shape.start()
+    assert json.loads(shape.media(b"\xff", 7, 120)) == {
+        "event": "media",
+        "sequence_number": "2",
+        "stream_id": "stream",
+        "media": {"track": "inbound", "chunk": "7", "timestamp": "120", "payload": "/w=="},
+    }
+    assert json.loads(shape.dtmf("5"))["dtmf"] == {"digit": "5"}
+    assert json.loads(shape.mark("m"))["mark"] == {"name": "m"}
+    assert json.loads(shape.stop())["stop"] == {"user_id": "user", "call_control_id": "v3:call"}
+
+
+def test_the_agents_messages_need_no_stream_id() -> None:
+    assert TelnyxStreamMessages(WHO).read('{"event": "clear"}') == ClearRequest()
+    assert TelnyxStreamMessages(WHO).read('{"event": "media", "media": {"payload": "/w=="}}') == AgentAudio(b"\xff")
+
+
+@pytest.mark.parametrize(("fault", "code"), [("bad_base64", 100004), ("unknown_event", 100003)])
+def test_a_fault_is_answered_with_telnyxs_code(fault: str, code: int) -> None:
+    answer = TelnyxStreamMessages(WHO).error_message(ProtocolFault(fault, "why"))
+    assert answer is not None
+    assert json.loads(answer)["payload"]["code"] == code
+
+
+def test_ids_look_like_telnyxs() -> None:
+    assert telnyx_identity().call.startswith("v3:")
