@@ -1,7 +1,6 @@
-"""What all tests share: hypothesis's profile, and PostgreSQL and Valkey for those that want them: one server of each, a
-fresh database per module.
+"""Fixtures of all tests: hypothesis's profile, one PostgreSQL and one Valkey server, a fresh database per module.
 
-Servers start with the first test that asks. The fixtures are plain functions, tied to no test's event loop.
+The servers start with the first test that needs them. The fixtures are plain functions, tied to no test's event loop.
 """
 
 import shutil
@@ -19,7 +18,7 @@ from control.db.migrate import migrate
 from vocalized.services.postgres import Postgres, serve_postgres
 from vocalized.services.valkey import Valkey, serve_valkey
 
-# A loaded machine must not fail a property: nothing that measures time. The same examples every time.
+# No deadline, because a loaded machine must not fail a property. The same examples in every run.
 settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")
 
@@ -29,7 +28,7 @@ _numbers = count(1)
 
 @pytest.fixture(scope="session")
 def services_state() -> Iterator[Path]:
-    """A short path that `nobody` can walk, which pytest's own temporary folders are not."""
+    """A short path that the user `nobody` can reach, unlike pytest's temporary folders."""
     folder = Path(mkdtemp(prefix="vocalized-tests-", dir="/tmp"))
     folder.chmod(0o711)
     yield folder
@@ -38,21 +37,21 @@ def services_state() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def postgres(services_state: Path) -> Iterator[Postgres]:
-    """The running server, for tests that want more databases than one."""
+    """The running server, for tests that need several databases."""
     with serve_postgres(services_state, durable=False) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def migrated(postgres: Postgres) -> str:
-    """The name of a database with all migrations and nothing else: a template, to which nobody connects."""
+    """The name of a template database with all migrations and no data, to which nobody connects."""
     migrate(postgres.create(_TEMPLATE))
     return _TEMPLATE
 
 
 @pytest.fixture(scope="module")
 def database_url(postgres: Postgres, migrated: str) -> Iterator[str]:
-    """A migrated database of this module's own, as its owner; the programs become `vocalized_app` in it."""
+    """A migrated database for this module, as its owner; the programs switch to the role `vocalized_app`."""
     name = f"test_{next(_numbers)}"
     yield postgres.create(name, template=migrated)
     postgres.drop(name)
@@ -60,7 +59,7 @@ def database_url(postgres: Postgres, migrated: str) -> Iterator[str]:
 
 @pytest.fixture
 def fresh_database_url(postgres: Postgres, migrated: str) -> Iterator[str]:
-    """A migrated database of this test's own."""
+    """A migrated database for this test."""
     name = f"test_{next(_numbers)}"
     yield postgres.create(name, template=migrated)
     postgres.drop(name)
@@ -75,7 +74,7 @@ def valkey(services_state: Path) -> Iterator[Valkey]:
 
 @pytest.fixture(scope="module")
 def valkey_url(valkey: Valkey) -> str:
-    """A Valkey that this module finds empty."""
+    """The Valkey server, emptied for this module."""
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(unquote(urlsplit(valkey.url).path))
         client.sendall(b"FLUSHALL\r\n")

@@ -1,4 +1,4 @@
-"""The generic top-level names resolve to this repository, whatever is installed beside it."""
+"""The generic top-level package names resolve to this repository, whatever else is installed."""
 
 import importlib
 from importlib.metadata import packages_distributions
@@ -11,7 +11,7 @@ OURS = ("media", "control", "shared", "config", "simulator", "vocalized", "bench
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_the_name_is_ours(name: str) -> None:
+def test_top_level_names_are_ours(name: str) -> None:
     module = importlib.import_module(name)
     assert module.__file__ is not None, f"{name} has no __init__.py: an installed package of that name would win"
     assert Path(module.__file__).is_relative_to(ROOT)
@@ -21,7 +21,7 @@ def test_no_installed_package_claims_a_program() -> None:
     assert not set(OURS) & set(packages_distributions())
 
 
-def test_the_locks_record_no_download_host() -> None:
+def test_locks_record_no_download_host() -> None:
     locks = list((ROOT / "requirements").glob("*.txt"))
     assert locks
     for lock in locks:

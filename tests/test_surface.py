@@ -11,9 +11,9 @@ import pytest
 
 from control.api.admin.routes import ROUTES as ADMIN
 from control.api.client.routes import ROUTES as CLIENT
-from control.http.access import Kind
-from control.http.openapi import answer_schema, body_schema, query_names
-from control.webhooks.routes import WEBHOOK_ROUTES
+from control.http.access import AccessKind
+from control.http.openapi import body_schema, query_names, response_schema
+from control.webhooks.sources import WEBHOOK_ROUTES
 
 ROOT = Path(__file__).parent
 SPEC: list[dict[str, Any]] = json.loads((ROOT / "spec" / "api_surface.json").read_text())
@@ -35,7 +35,7 @@ BUILT = {
     "Call Management (Admin)",
     "Webhooks (Platform Receives)",
 }
-# Comes with billing.
+# Added with billing.
 LATER = {("POST", "/webhooks/stripe")}
 BEFORE_SIGN_IN = {"/admin/auth/login", "/admin/auth/refresh", "/admin/auth/totp/enrol"}
 ROUTES = {(route.method, route.path): route for route in (*ADMIN, *CLIENT)}
@@ -52,25 +52,25 @@ def _id(entry: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("entry", DUE, ids=_id)
-def test_an_endpoint_of_the_spec_is_there_as_the_spec_says(entry: dict[str, Any]) -> None:
+def test_spec_endpoint_exists_as_specified(entry: dict[str, Any]) -> None:
     route = ROUTES.get((entry["method"], entry["path"]))
     assert route is not None, "no such route"
     assert not route.beyond_spec
-    asked = set(re.findall(r"[?&](\w+)=", entry["query"] or ""))
-    assert asked <= query_names(route)
+    query = set(re.findall(r"[?&](\w+)=", entry["query"] or ""))
+    assert query <= query_names(route)
     if isinstance(entry["body"], dict):
         assert set(entry["body"]) <= set(body_schema(route).get("properties", {}))
     if isinstance(entry["returns"], dict):
-        missing = list(_missing(entry["returns"], answer_schema(route), answer_schema(route), ""))
+        missing = list(_missing(entry["returns"], response_schema(route), response_schema(route), ""))
         assert not missing, f"the answer lacks {missing}"
 
 
-def test_every_webhook_of_the_spec_is_taken() -> None:
+def test_every_webhook_of_the_spec_has_a_route() -> None:
     due = {(entry["method"], entry["path"]) for entry in BUILT_ENTRIES if entry["audience"] == "webhook"}
     assert due == {key for key, beyond in WEBHOOKS.items() if not beyond}
 
 
-def test_no_route_is_unknown_to_spec_and_documents() -> None:
+def test_every_route_is_in_the_spec_or_documented() -> None:
     spec = {(entry["method"], entry["path"]) for entry in SPEC}
     listed = set(re.findall(r"^\| `([A-Z]+) (/\S*)` \|", ADDITIONS.read_text(), re.MULTILINE))
     assert not {key for key in (*ROUTES, *WEBHOOKS) if key not in spec} - BEYOND, (
@@ -83,13 +83,13 @@ def test_no_route_is_unknown_to_spec_and_documents() -> None:
 def test_audiences_and_roles_agree_with_the_paths() -> None:
     for (_, path), route in ROUTES.items():
         if path.startswith("/admin/") and path not in BEFORE_SIGN_IN:
-            assert route.access.kind is Kind.ADMIN, path
+            assert route.access.kind is AccessKind.ADMIN, path
         if path.startswith("/workspaces/{workspaceId}"):
-            assert route.access.kind is Kind.MEMBER, path
+            assert route.access.kind is AccessKind.MEMBER, path
 
 
 def _missing(wanted: Any, schema: dict[str, Any], root: dict[str, Any], at: str) -> Iterator[str]:
-    """Fields of the spec's answer that the schema does not promise."""
+    """Fields of the spec's response that are missing in the schema."""
     schema = _resolved(schema, root)
     if isinstance(wanted, list):
         yield from _missing(wanted[0], schema.get("items", {}), root, f"{at}[]")
@@ -105,7 +105,7 @@ def _missing(wanted: Any, schema: dict[str, Any], root: dict[str, Any], at: str)
 
 
 def _resolved(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
-    """Without references and without the null of an optional."""
+    """The schema with references resolved and the null of an optional removed."""
     if "$ref" in schema:
         return _resolved(root["$defs"][schema["$ref"].rpartition("/")[2]], root)
     choices = [choice for choice in schema.get("anyOf", []) if choice.get("type") != "null"]

@@ -1,4 +1,4 @@
-"""The virtual clock itself: jumps, order, deadlocks, threads, unseen failures."""
+"""The virtual clock: jumps, order, deadlocks, threads, unhandled failures."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +8,7 @@ import pytest
 from tests.virtual_time import Deadlock, Unhandled, clock_ms, run_virtual
 
 
-def test_hours_pass_at_once() -> None:
+def test_hours_pass_immediately() -> None:
     async def scenario() -> float:
         await asyncio.sleep(3_000)
         await asyncio.sleep(0.25)
@@ -41,7 +41,7 @@ def test_a_timeout_fires_in_virtual_time() -> None:
     assert run_virtual(scenario()) == 7_000.0
 
 
-def test_a_deadlock_tells_who_waits() -> None:
+def test_deadlock_names_the_waiting_tasks() -> None:
     async def stuck_here() -> None:
         await asyncio.Event().wait()
 
@@ -49,7 +49,7 @@ def test_a_deadlock_tells_who_waits() -> None:
         run_virtual(stuck_here())
 
 
-def test_a_heartbeat_does_not_hide_a_deadlock() -> None:
+def test_heartbeat_does_not_hide_a_deadlock() -> None:
     def beat() -> None:
         asyncio.get_running_loop().call_later(1, beat)
 
@@ -72,7 +72,7 @@ def test_work_on_threads_takes_no_time() -> None:
     assert run_virtual(scenario()) == (3, 5, 0.0)
 
 
-def test_a_failure_on_a_thread_is_raised_where_it_is_awaited() -> None:
+def test_failure_on_a_thread_is_raised_where_it_is_awaited() -> None:
     async def scenario() -> None:
         await asyncio.to_thread(int, "x")
 
@@ -80,7 +80,7 @@ def test_a_failure_on_a_thread_is_raised_where_it_is_awaited() -> None:
         run_virtual(scenario())
 
 
-def test_a_failing_callback_fails_the_run() -> None:
+def test_failing_callback_fails_the_run() -> None:
     def fail() -> None:
         raise ZeroDivisionError
 
@@ -93,7 +93,7 @@ def test_a_failing_callback_fails_the_run() -> None:
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 
-def test_leftover_tasks_are_cancelled() -> None:
+def test_unfinished_tasks_are_cancelled() -> None:
     ended: list[str] = []
 
     async def endless() -> None:

@@ -1,4 +1,4 @@
-"""An event loop whose clock jumps to the next timer, so that timed code runs at once and always the same."""
+"""An event loop whose clock jumps to the next timer, so that timed code runs immediately and deterministically."""
 
 import asyncio
 import selectors
@@ -9,25 +9,25 @@ from typing import Any, TypeVar, TypeVarTuple, Unpack
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-# Virtual seconds after which a run is taken to wait for something that never comes (a heartbeat keeps it going).
+# Virtual seconds after which a run counts as deadlocked, although timers such as a heartbeat keep it running.
 LIMIT_S = 3_600.0
-# Real seconds that work on a thread may take.
+# Limit of work on a thread, in real seconds.
 THREAD_LIMIT_S = 60.0
 
 
 class Deadlock(AssertionError):
-    """Nothing can happen any more, or not within the limit, and the run is not over; tells who waits where."""
+    """The run cannot end, or not within the limit; the message lists the waiting tasks."""
 
 
 class Unhandled(AssertionError):
-    """Something failed where nobody was waiting for it (a callback, a task that was let go); its cause is chained."""
+    """A callback, or a task that nobody awaits, failed; its error is chained."""
 
 
 def run_virtual(main: Coroutine[Any, Any, T], *, limit_s: float = LIMIT_S) -> T:
-    """Runs a coroutine in virtual time, from 0.0 s. No sockets: whatever waits for the outside world is a deadlock.
+    """Runs a coroutine in virtual time, from 0.0 s. No sockets: waiting for I/O is a deadlock.
 
     Work for threads is done while the clock stands still. Raises Deadlock, and Unhandled unless the coroutine sets an
-    exception handler of its own; tasks that are left over are cancelled.
+    exception handler of its own; unfinished tasks are cancelled.
     """
     loop = VirtualLoop(limit_s)
     with asyncio.Runner(debug=True, loop_factory=lambda: loop) as runner:
@@ -48,8 +48,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._now = 0.0
         self._limit_s = limit_s
         self._threads = ThreadPoolExecutor(1)
-        self.fault: Mapping[str, Any] | None = None  # the first failure that nobody was waiting for
-        super().__init__(_Jumping(self._jump))
+        self.fault: Mapping[str, Any] | None = None  # the first unhandled failure
+        super().__init__(_JumpingSelector(self._jump))
         self.set_exception_handler(_keep_fault)
 
     def time(self) -> float:
@@ -59,14 +59,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def run_in_executor(
         self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: *Ts
     ) -> asyncio.Future[T]:
-        """Does the work at once, on a thread of the executor, while everything else waits."""
+        """Runs the work immediately on a thread of the executor, while everything else waits."""
         work = (executor or self._threads).submit(func, *args)
         if wait([work], timeout=THREAD_LIMIT_S).not_done:
             raise Deadlock(f"{func!r} did not return")
         return asyncio.wrap_future(work, loop=self)
 
     def advance(self, seconds: float) -> None:
-        """Time passes in which nothing can run: for code that blocks the loop."""
+        """Advances the clock without running anything: simulates code that blocks the loop."""
         self._now += seconds
 
     def close(self) -> None:
@@ -75,7 +75,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._threads.shutdown()
 
     def raise_fault(self) -> None:
-        """Raises Unhandled when something failed unseen."""
+        """Raises Unhandled for the first unhandled failure."""
         if self.fault is not None:
             raise Unhandled(str(self.fault["message"])) from self.fault.get("exception")
 
@@ -92,11 +92,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             frames = task.get_stack(limit=1)
             place = f" at {frames[-1].f_code.co_filename}:{frames[-1].f_lineno}" if frames else ""
             places.append(f"{getattr(task.get_coro(), '__qualname__', task.get_name())}{place}")
-        return ", ".join(sorted(places)) or "nobody"
+        return ", ".join(sorted(places)) or "no task"
 
 
-class _Jumping(selectors.DefaultSelector):
-    """A selector that never sleeps: where it would, it tells for how long (None: for ever)."""
+class _JumpingSelector(selectors.DefaultSelector):
+    """A selector that never sleeps: calls `jump` with the time that it would wait (None: for ever)."""
 
     def __init__(self, jump: Callable[[float | None], None]) -> None:
         super().__init__()
