@@ -1,1 +1,1 @@
-"""Benchmarks: a load of simulated callers over the real Twilio protocol, against any server that speaks it."""
+"""Benchmarks: simulated callers over Twilio's protocol, against any server that implements it."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks run` measures all servers; `load` measures any one; `report` draws up an earlier run again."""
+"""`python -m benchmarks run` measures all servers, `load` any one; `report` writes the report of an earlier run."""
 
 import os
 import sys
@@ -53,27 +53,27 @@ def run(
     phrase, finished = load_phrase(clip, UNFINISHED), load_phrase(clip, FINISHED)
     os.sched_setaffinity(0, {load_core})
     bench = Bench(phrase, finished, server_core, console.print)
-    chosen = [course for course in courses(calls, seconds, quick) if not only or course.contender.name in only]
-    records = [record for course in chosen if (record := _record(bench, course))]
-    campaign = BenchmarkRun(machine(), records, (phrase.start_ms, phrase.end_ms), CallerBehaviour(1).cycle_s)
+    chosen = [series for series in all_series(calls, seconds, quick) if not only or series.contender.name in only]
+    records = [record for series in chosen if (record := _record(bench, series))]
+    benchmark_run = BenchmarkRun(machine(), records, (phrase.start_ms, phrase.end_ms), CallerBehaviour(1).cycle_s)
     if json:
-        json.write_bytes(msgspec.json.encode(campaign))
+        json.write_bytes(msgspec.json.encode(benchmark_run))
     if records:
-        _conclude(campaign, out)
+        _conclude(benchmark_run, out)
     sys.exit(0 if len(records) == len(chosen) else 1)
 
 
-def _record(bench: Bench, course: LoadSeries) -> ServerRecord | None:
-    """None for a server that does not start: the others are measured all the same."""
+def _record(bench: Bench, series: LoadSeries) -> ServerRecord | None:
+    """Measures a server; None if it does not start, so that the others are still measured."""
     try:
-        return bench.record(course)
+        return bench.record(series)
     except NotReady as error:
-        console.print(f"{course.contender.title}: {error}", markup=False)
+        console.print(f"{series.contender.title}: {error}", markup=False)
         return None
 
 
-def courses(calls: int, seconds: float, quick: bool) -> list[LoadSeries]:
-    """What each server goes through."""
+def all_series(calls: int, seconds: float, quick: bool) -> list[LoadSeries]:
+    """The loads of each server."""
     if quick:
         short = min(seconds, 15.0)
         return [
@@ -102,9 +102,9 @@ def load(
 ) -> None:
     """Measure one server that already runs."""
     speech = load_phrase(clip, phrase)
-    manner = CallerBehaviour(len(speech.frames), barge_after_s=BARGE_AFTER_S if barge_in else None)
+    behaviour = CallerBehaviour(len(speech.frames), barge_after_s=BARGE_AFTER_S if barge_in else None)
     meter = Meter(pid, core) if pid else None
-    result = run_load(LoadPlan(url, calls, seconds, speech, manner), meter)
+    result = run_load(LoadPlan(url, calls, seconds, speech, behaviour), meter)
     _print_load(result)
     if json:
         json.write_bytes(msgspec.json.encode(result))
@@ -162,9 +162,9 @@ def _print_load(result: LoadResult) -> None:
         )
 
 
-def _conclude(campaign: BenchmarkRun, out: Path) -> None:
-    console.print(f"wrote {write(campaign, out)}")
-    for demand, outcome in verdicts(campaign):
+def _conclude(benchmark_run: BenchmarkRun, out: Path) -> None:
+    console.print(f"wrote {write(benchmark_run, out)}")
+    for demand, outcome in verdicts(benchmark_run):
         console.print(f"{outcome:8} {demand.what}: {demand.words}")
 
 

@@ -1,24 +1,24 @@
-"""One simulated caller: speaks a phrase, waits for the whole answer, speaks again; or speaks into the answer.
+"""One simulated caller: speaks a phrase, waits for the whole answer, speaks again; or interrupts the answer.
 
-A pure state machine: it is told the time and what came from the server, and says which frame to send next.
+A pure state machine: its inputs are the time and the server's messages, its output the next frame.
 """
 
 from dataclasses import dataclass, field
 
 from benchmarks.playout import Playout
 
-# The generator stamps arrivals to about a millisecond; a gap below this is not told apart from its own clock.
+# The generator stamps arrivals to about 1 ms; a shorter gap is within its own error.
 UNDERRUN_S = 0.005
 
 
 @dataclass(frozen=True, slots=True)
 class CallerBehaviour:
-    """How all callers behave; times in seconds.
+    """The behaviour of all callers; times in seconds.
 
-    cycle_s: from one turn's first word to the next one's, at the earliest.
-    rest_s: quiet after the answer, before the caller speaks again.
-    patience_s: after this long without an answer the turn counts as unanswered and the caller goes on.
-    barge_after_s: where set, the caller interrupts every second answer so long after its first audio.
+    cycle_s: minimum time between the starts of two turns.
+    rest_s: silence between the answer and the next turn.
+    patience_s: after this time without an answer the turn counts as unanswered and the caller continues.
+    barge_after_s: if set, the caller interrupts every second answer this long after its first audio.
     """
 
     phrase_frames: int
@@ -30,10 +30,10 @@ class CallerBehaviour:
 
 @dataclass(slots=True)
 class Turn:
-    """What became of one turn of the caller; times in seconds of the generator's clock.
+    """One turn of the caller; times in seconds of the generator's clock.
 
-    began, ended: its first and last frame of speech were handed to the socket.
-    answered: the first audible audio of the answer arrived. cleared: the interrupted answer was taken back.
+    began, ended: when its first and last frame of speech were sent.
+    answered: when the first audible audio of the answer arrived. cleared: when the interrupted answer was cleared.
     cut_in: agent audio arrived while the caller was speaking. gaps: seconds of each underrun within the answer.
     """
 
@@ -47,23 +47,23 @@ class Turn:
 
 
 class Caller:
-    """`turns` grows by one as each turn begins."""
+    """One caller. turns: all turns that have started."""
 
-    def __init__(self, manner: CallerBehaviour, first_turn_at: float) -> None:
+    def __init__(self, behaviour: CallerBehaviour, first_turn_at: float) -> None:
         self.turns: list[Turn] = []
-        self._manner = manner
+        self._behaviour = behaviour
         self._playout = Playout()
         self._next_at = first_turn_at
         self._frame = 0  # of the phrase, while speaking
 
     @property
     def speaking(self) -> bool:
-        """Whether the caller is in the midst of a phrase."""
+        """Whether the caller is speaking a phrase."""
         return bool(self.turns) and self.turns[-1].ended is None
 
     @property
     def pending_marks(self) -> int:
-        """Marks that the server is still waiting for."""
+        """Marks that were not echoed yet."""
         return self._playout.pending
 
     def tick(self, now: float) -> int | None:
@@ -72,16 +72,16 @@ class Caller:
             return None
         frame = self._frame
         self._frame += 1
-        if self._frame == self._manner.phrase_frames:
+        if self._frame == self._behaviour.phrase_frames:
             self.turns[-1].ended = now
         return frame
 
     def played(self, now: float) -> list[str]:
-        """The marks to send back now."""
+        """The marks to echo now."""
         return self._playout.played(now)
 
     def heard(self, now: float, size: int, *, audible: bool = True) -> None:
-        """Agent audio of `size` bytes arrived; what is not audible fills the buffer, but is no answer."""
+        """Handles agent audio of `size` bytes. Inaudible audio is queued, but is not an answer."""
         gap = self._playout.play(now, size)
         if not self.turns:
             return
@@ -96,11 +96,11 @@ class Caller:
             turn.gaps.append(gap)
 
     def mark(self, now: float, name: str) -> None:
-        """A mark arrived."""
+        """Handles a mark."""
         self._playout.mark(now, name)
 
     def clear(self, now: float) -> list[str]:
-        """The agent stopped itself: the marks to send back."""
+        """Handles a clear; returns the marks to echo."""
         if self.turns and self.turns[-1].interrupts and self.turns[-1].cleared is None:
             self.turns[-1].cleared = now
         return self._playout.clear(now)
@@ -110,7 +110,7 @@ class Caller:
         if not interrupts and not self._may_speak(now):
             return False
         self.turns.append(Turn(now, interrupts))
-        self._next_at = now + self._manner.cycle_s
+        self._next_at = now + self._behaviour.cycle_s
         self._frame = 0
         return True
 
@@ -121,11 +121,11 @@ class Caller:
         if last is None or last.ended is None:
             return True
         if last.answered is None:
-            return now - last.ended > self._manner.patience_s
-        return self._playout.quiet_for(now) > self._manner.rest_s
+            return now - last.ended > self._behaviour.patience_s
+        return self._playout.quiet_for(now) > self._behaviour.rest_s
 
     def _may_interrupt(self, now: float) -> bool:
-        after = self._manner.barge_after_s
+        after = self._behaviour.barge_after_s
         if after is None or not self.turns:
             return False
         last = self.turns[-1]

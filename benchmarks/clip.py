@@ -1,7 +1,7 @@
-"""Recorded speech as phone audio: one phrase of a recording, cut to its true acoustic start and end.
+"""Recorded speech as phone audio: one phrase of a recording, cut at its acoustic start and end.
 
 A 20 ms frame is speech when its level is within 20 dB of the recording's loudest frame; a phrase ends where no such
-frame follows for 300 ms. Nothing of the server's own voice activity detection enters into it.
+frame follows for 300 ms. The server's own voice activity detection is not used.
 """
 
 import base64
@@ -24,7 +24,7 @@ Samples = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """frames: 20 ms each of mu-law in base64, speech from the first to the last; start and end: ms in the recording."""
+    """A phrase. frames: 20 ms of mu-law each, in base64, all speech. start_ms, end_ms: position in the recording."""
 
     frames: tuple[bytes, ...]
     start_ms: int

@@ -10,7 +10,7 @@ from typing import Final
 from benchmarks.run import Bench, LoadSeries
 from benchmarks.server import OURS
 
-# Two-sided 95 % quantiles of Student's t by degrees of freedom; the normal distribution's beyond the table.
+# Two-sided 95 % quantiles of Student's t by degrees of freedom; beyond the table, of the normal distribution.
 _T95: Final = {
     1: 12.71, 2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 6: 2.45, 7: 2.36, 8: 2.31, 9: 2.26, 10: 2.23, 12: 2.18, 15: 2.13,
     20: 2.09, 29: 2.05,
@@ -19,7 +19,7 @@ _T95: Final = {
 
 @dataclass(frozen=True, slots=True)
 class LoadSize:
-    """calls: at once. seconds: the measured window."""
+    """The size of a load. calls: concurrent calls. seconds: the measured window."""
 
     calls: int
     seconds: float
@@ -27,7 +27,7 @@ class LoadSize:
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """Geometric mean of the pairs' ratios, and its 95 % confidence interval."""
+    """The geometric mean of the pairs' ratios, with its 95 % confidence interval."""
 
     mean: float
     low: float
@@ -35,14 +35,16 @@ class Ratio:
 
 
 def compare(bench: Bench, base: Path, size: LoadSize, pairs: int) -> Iterator[str]:
-    """Yields a line a pair, then the ratio. The order within a pair alternates, so that a machine whose speed drifts
-    favours neither. Raises server.NotReady."""
+    """Yields a line per pair, then the ratio. Raises server.NotReady.
+
+    The order within a pair alternates, so that a drift of the machine's speed favours neither.
+    """
     ours = LoadSeries(OURS, (size.calls,), size.seconds)
     theirs = LoadSeries(replace(OURS, name="base", title=f"base {base.name}", folder=base), (size.calls,), size.seconds)
     ratios = []
     for pair in range(pairs):
         order = (ours, theirs) if pair % 2 == 0 else (theirs, ours)
-        cost = {course.contender.name: _cpu_ms(bench, course, size.calls) for course in order}
+        cost = {series.contender.name: _cpu_ms(bench, series, size.calls) for series in order}
         ratios.append(cost["ours"] / cost["base"])
         yield f"pair {pair + 1}: {cost['ours']:.3f} / {cost['base']:.3f} ms a call-second = {ratios[-1]:.3f}"
     ratio = interval(ratios)
@@ -50,7 +52,7 @@ def compare(bench: Bench, base: Path, size: LoadSize, pairs: int) -> Iterator[st
 
 
 def interval(ratios: Sequence[float]) -> Ratio:
-    """Needs two ratios or more; they are taken as log-normal."""
+    """The mean of two or more ratios, which are assumed to be log-normal."""
     logs = [math.log(ratio) for ratio in ratios]
     freedom = len(logs) - 1
     quantile = next((t for degrees, t in sorted(_T95.items(), reverse=True) if degrees <= freedom), _T95[1])
@@ -59,7 +61,7 @@ def interval(ratios: Sequence[float]) -> Ratio:
     return Ratio(math.exp(mean), math.exp(mean - half), math.exp(mean + half))
 
 
-def _cpu_ms(bench: Bench, course: LoadSeries, calls: int) -> float:
-    result = bench.load(course, calls)
+def _cpu_ms(bench: Bench, series: LoadSeries, calls: int) -> float:
+    result = bench.load(series, calls)
     assert result.server is not None
     return result.server.cpu_ms

@@ -1,4 +1,4 @@
-"""The delays that every server is given: those of plans/standin.json, the one place where they are written."""
+"""The vendor delays of every server under test, read from plans/standin.json."""
 
 import json
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ PLAN = Path(__file__).parent / "plans" / "standin.json"
 
 @dataclass(frozen=True, slots=True)
 class Delays:
-    """Milliseconds, and the words that the stand-ins hear and answer."""
+    """The delays in ms, and the texts that the stand-ins recognise and answer."""
 
     silence: int
     final: int
@@ -23,12 +23,12 @@ class Delays:
 
     @property
     def total(self) -> int:
-        """What an answer takes before any server has added to it."""
+        """The time to an answer without the server's own."""
         return self.silence + self.final + self.first_token + self.first_byte
 
 
 def read_delays(path: Path = PLAN) -> Delays:
-    """Raises KeyError when the plan lacks one."""
+    """Reads the delays. Raises KeyError when the plan lacks one."""
     plan = json.loads(path.read_text())
     hear, think, speak = (plan[stage][0]["options"] for stage in ("stt", "llm", "tts"))
     return Delays(

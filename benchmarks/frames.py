@@ -1,7 +1,7 @@
-"""The client's half of WebSocket framing (RFC 6455), bytes in, bytes out: tens of thousands of frames a second.
+"""The client's side of WebSocket framing (RFC 6455), without I/O, for tens of thousands of frames per second.
 
-Client frames must be masked (RFC 6455, 5.3). The mask here is the zero key: lawful on the wire, it leaves the payload
-as it is, so masking costs the generator nothing while the server still unmasks as it would any other frame.
+Client frames must be masked (RFC 6455 section 5.3). The masking key is zero, which is valid and leaves the payload
+unchanged: masking costs the generator nothing, and the server unmasks as usual.
 """
 
 import base64
@@ -19,11 +19,11 @@ Frame = tuple[int, bytes]
 
 
 class FrameError(Exception):
-    """The server broke the WebSocket protocol; the connection is of no more use."""
+    """The server violated the WebSocket protocol; the connection is unusable."""
 
 
 def request(host: str, path: str, key: str) -> bytes:
-    """The opening handshake; `key` is 16 random bytes in base64. No extension is offered, so nothing is compressed."""
+    """The opening handshake; `key` is 16 random bytes in base64. Offers no extension, so frames are not compressed."""
     return (
         f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n"
@@ -43,7 +43,7 @@ def check_accepted(head: bytes, key: str) -> None:
 
 
 def text(payload: bytes) -> bytes:
-    """One whole text message, payload up to 65,535 bytes."""
+    """A text message in one frame, up to 65,535 bytes."""
     return _head(TEXT, len(payload)) + payload
 
 
@@ -59,14 +59,14 @@ def _head(opcode: int, size: int) -> bytes:
 
 
 class Opening:
-    """Waits for the server's answer to the handshake."""
+    """Reads the server's response to the handshake."""
 
     def __init__(self, key: str) -> None:
         self._key = key
         self._seen = b""
 
     def feed(self, data: bytes) -> bytes | None:
-        """None while the answer is incomplete, then the bytes that came after it. Raises FrameError when refused."""
+        """None while the response is incomplete, then the bytes after it. Raises FrameError when refused."""
         self._seen += data
         head, end, rest = self._seen.partition(b"\r\n\r\n")
         if not end:
@@ -78,7 +78,7 @@ class Opening:
 
 
 class Inbox:
-    """Cuts the server's bytes into messages, joining fragments."""
+    """Splits the server's bytes into messages; joins fragments."""
 
     def __init__(self) -> None:
         self._data = b""
@@ -86,7 +86,7 @@ class Inbox:
         self._opcode = 0
 
     def feed(self, data: bytes) -> list[Frame]:
-        """The whole messages now at hand as (opcode, payload). Raises FrameError."""
+        """The complete messages as (opcode, payload). Raises FrameError."""
         self._data += data
         messages: list[Frame] = []
         at = 0

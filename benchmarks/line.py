@@ -17,7 +17,7 @@ from benchmarks.clip import SILENCE, Phrase
 
 
 class LineState(Enum):
-    """What became of a line."""
+    """The state of a line."""
 
     DIALLING = "dialling"
     UP = "up"
@@ -27,7 +27,7 @@ class LineState(Enum):
 
 
 class Line(asyncio.Protocol):
-    """Sends one frame at each `beat`; takes the server's audio, marks and clears as they come."""
+    """One call: sends a frame on each `send_frame`; handles the server's audio, marks and clears."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Line(asyncio.Protocol):
         clock: Callable[[], float] = perf_counter,
     ) -> None:
         self.state = LineState.DIALLING
-        self.errors = 0  # messages that Twilio would not have understood
+        self.errors = 0  # messages that violate Twilio's protocol
         self.caller = caller
         self._url = urlsplit(url)
         self._stream = twilio.Stream(number)
@@ -52,7 +52,9 @@ class Line(asyncio.Protocol):
         self._transport: asyncio.WriteTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's is one, but does not inherit from it
+        self._transport = cast(
+            asyncio.WriteTransport, transport
+        )  # uvloop's transport has the interface, but not the base class
         self._transport.write(frames.request(self._url.netloc, self._url.path or "/", self._key))
 
     def data_received(self, data: bytes) -> None:
@@ -68,17 +70,17 @@ class Line(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._fail()
 
-    def beat(self, now: float) -> None:
-        """20 ms have passed: sends the caller's next frame, and the marks of what has been played since."""
+    def send_frame(self, now: float) -> None:
+        """Sends the caller's next 20 ms, and the marks that were reached since the last frame."""
         index = self.caller.tick(now)
         self._send(self._stream.media(SILENCE if index is None else self._phrase[index]))
         for name in self.caller.played(now):
             self._send(self._stream.mark(name))
 
     def hang_up(self) -> None:
-        """Ends the call as Twilio does: a stop message, then the closing of the socket, which the server ends.
+        """Ends the call as Twilio does: a stop message, a close frame, and end of file.
 
-        A socket that is closed at once while something unread lies in it is reset, and takes the stop message with it.
+        Closing a socket with unread data would reset it, and the server would not get the stop message.
         """
         if self.state is not LineState.UP:
             self.close()
@@ -90,7 +92,7 @@ class Line(asyncio.Protocol):
             self._transport.write_eof()
 
     def close(self) -> None:
-        """Closes the socket, whatever the server does."""
+        """Closes the socket at once."""
         if self._transport is not None:
             self._transport.close()
 
@@ -115,17 +117,17 @@ class Line(asyncio.Protocol):
 
     def _on_text(self, now: float, payload: bytes) -> None:
         try:
-            said = twilio.parse(payload)
+            message = twilio.parse(payload)
         except msgspec.DecodeError:
             self.errors += 1
             return
-        if said.stream_sid != self._stream.stream_sid:
+        if message.stream_sid != self._stream.stream_sid:
             self.errors += 1
-        elif said.event == "media" and said.media is not None:
-            self._audio(now, said.media.payload)
-        elif said.event == "mark" and said.mark is not None:
-            self.caller.mark(now, said.mark.name)
-        elif said.event == "clear":
+        elif message.event == "media" and message.media is not None:
+            self._audio(now, message.media.payload)
+        elif message.event == "mark" and message.mark is not None:
+            self.caller.mark(now, message.mark.name)
+        elif message.event == "clear":
             for name in self.caller.clear(now):
                 self._send(self._stream.mark(name))
         else:

@@ -1,4 +1,4 @@
-"""The load: N callers ring up, talk for a measured window, and hang up."""
+"""The load: N callers connect, talk for a measured window, and hang up."""
 
 import asyncio
 import gc
@@ -19,20 +19,23 @@ from benchmarks.meter import CpuReading, Meter
 from benchmarks.pacer import Pacer
 from benchmarks.results import LoadResult, in_window, judge, server_cost
 
-FEW = 2  # calls that are up before memory is read for the first time
+FEW = 2  # calls that are connected at the first reading of memory
 GOODBYE_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class LoadPlan:
-    """seconds: the measured window. per_second: how many calls ring up in a second. settle_s: all calls are up
-    this long before the window begins. dial_s: a call that is not up by then is refused."""
+    """One load.
+
+    seconds: the measured window. per_second: rate at which calls connect. settle_s: time between the last connection
+    and the window. dial_s: a call that is not connected by then counts as refused.
+    """
 
     url: str
     calls: int
     seconds: float
     phrase: Phrase
-    manner: CallerBehaviour
+    behaviour: CallerBehaviour
     per_second: float = 40.0
     settle_s: float = 8.0
     dial_s: float = 10.0
@@ -48,14 +51,14 @@ class _Window:
 
 
 def run_load(plan: LoadPlan, meter: Meter | None = None) -> LoadResult:
-    """Blocks until the load is over. With a meter, the result has the server's cost. Needs a running server."""
+    """Runs a load against a running server; blocks until its end. With a meter, the result has the server's cost."""
     with _no_collections():
         return uvloop.run(_Load(plan, meter).run())
 
 
 @contextmanager
 def _no_collections() -> Iterator[None]:
-    """The generator makes no cycles worth collecting, and a pause for it would count against the server."""
+    """Disables garbage collection: the generator makes few cycles, and a pause would count against the server."""
     gc.collect()
     gc.disable()
     try:
@@ -76,13 +79,13 @@ class _Load:
         self._pacer.start()
         few = min(FEW, plan.calls)
         await self._dial(range(few))
-        await asyncio.sleep(plan.manner.cycle_s if self._meter else 0)
+        await asyncio.sleep(plan.behaviour.cycle_s if self._meter else 0)
         memory_few = await self._memory()
         await self._dial(range(few, plan.calls))
         await asyncio.sleep(plan.settle_s)
         window = await self._measure()
         memory_all = await self._memory()
-        await asyncio.sleep(plan.manner.patience_s)
+        await asyncio.sleep(plan.behaviour.patience_s)
         result = self._result(window, few, (memory_few, memory_all))
         await self._hang_up()
         return result
@@ -96,10 +99,10 @@ class _Load:
         await asyncio.gather(*dialling)
 
     def _line(self, number: int) -> Line:
-        # The callers' first words are spread evenly over one cycle, by a step that visits every part of it early.
+        # The golden ratio spreads the callers' first turns evenly over one cycle, also for the first few callers.
         share = number * 0.618034 % 1.0
-        caller = Caller(self._plan.manner, perf_counter() + 0.5 + share * self._plan.manner.cycle_s)
-        line = Line(self._plan.url, number, self._plan.phrase, caller, lambda up: self._pacer.join(up.beat))
+        caller = Caller(self._plan.behaviour, perf_counter() + 0.5 + share * self._plan.behaviour.cycle_s)
+        line = Line(self._plan.url, number, self._plan.phrase, caller, lambda up: self._pacer.join(up.send_frame))
         self._lines.append(line)
         return line
 
@@ -125,7 +128,7 @@ class _Load:
         return _Window(start, end, lags, own, (before, after) if before and after else None)
 
     async def _memory(self) -> float:
-        # In a thread: the kernel walks the server's pages, for milliseconds.
+        # In a thread: the kernel walks the server's pages for milliseconds.
         return await asyncio.to_thread(self._meter.memory) if self._meter else 0.0
 
     def _result(self, window: _Window, few: int, memory: tuple[float, float]) -> LoadResult:

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.malformed`: thousands of sessions that break the protocol, beside a call that must not notice.
+"""`python -m benchmarks.malformed`: thousands of invalid sessions, beside a call that must not be affected.
 
 Starts the media server, holds one healthy call for the whole run, and opens malformed sessions of many kinds, some at
 once. Tells whether the server survived, whether its memory stayed flat, and whether the healthy call was disturbed.
@@ -29,7 +29,7 @@ from benchmarks.server import OURS, ROOT, running
 AT_ONCE = 20
 CLOSED_WITHIN_S = 15.0
 MOST_GROWTH_MB = 5.0
-# Readings, each after a tenth of the sessions, until the allocator's pools and the interpreter's caches are filled.
+# Readings (one per tenth of the sessions) until the allocator's pools and the interpreter's caches are filled.
 WARM_READINGS = 3
 CLIP = ROOT / "config" / "samples" / "jfk.flac"
 console = Console()
@@ -37,7 +37,7 @@ console = Console()
 
 @dataclass
 class Healthy:
-    """One good caller: speaks a phrase every four seconds and counts the answers."""
+    """A valid call: speaks a phrase every four seconds and counts the answers."""
 
     asked: int = 0
     answered: int = 0
@@ -46,7 +46,7 @@ class Healthy:
 
 
 def kinds(seed: random.Random) -> dict[str, list[str | bytes]]:
-    """Sessions by name: the messages of each, in order. The last one (or the order) is at fault."""
+    """Sessions by name: the messages of each, in order. The last one, or the order, is invalid."""
     stream = twilio.Stream(seed.randrange(1 << 30))
     start = stream.start().decode()
     media = stream.media(SILENCE).decode()
@@ -77,7 +77,7 @@ def kinds(seed: random.Random) -> dict[str, list[str | bytes]]:
 
 
 async def session(client: ClientSession, url: str, name: str, messages: list[str | bytes]) -> str:
-    """Plays one malformed session; returns how the server took it."""
+    """Sends one malformed session; returns the server's reaction."""
     try:
         async with asyncio.timeout(CLOSED_WITHIN_S), client.ws_connect(url) as socket:
             for message in messages:
@@ -101,7 +101,7 @@ async def _send(socket: ClientWebSocketResponse, message: str | bytes) -> None:
 
 
 async def healthy_call(client: ClientSession, url: str, phrase: list[bytes], stop: asyncio.Event) -> Healthy:
-    """Talks until told to stop."""
+    """Talks until `stop` is set."""
     seen, stream = Healthy(), twilio.Stream(1)
     async with client.ws_connect(url) as socket:
         await socket.send_str(twilio.CONNECTED.decode())
@@ -135,8 +135,10 @@ async def _answers(socket: ClientWebSocketResponse, stream: twilio.Stream, seen:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """MB (10^6 bytes). whole: with the process's share of the libraries it maps, which changes with the programs beside
-    it that map them, too (by 15 MB while a server did nothing). own: what it has written, and nobody else can change.
+    """Memory in MB (10^6 bytes).
+
+    whole: with the process's share of mapped libraries, which changes with other programs that map them (by 15 MB while
+    a server was idle). own: private pages only.
     """
 
     whole: float
@@ -144,21 +146,20 @@ class Memory:
 
 
 def look(meter: Meter, pid: int) -> Memory:
-    """The server's memory now."""
+    """Reads the server's memory."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     own = next(int(line.split()[1]) for line in lines if line.startswith("Anonymous:"))
     return Memory(meter.memory(), own * 1024 / 1e6)
 
 
 def growth(sizes: list[float]) -> tuple[float, float]:
-    """In all, and since the warm-up. Chunks of a 10 MB message are in memory while it is being refused, so one reading
-    may stand out."""
+    """The growth in total, and since the warm-up. A reading may stand out while a 10 MB message is being refused."""
     last = min(sizes[-3:])
     return last - sizes[0], last - sizes[WARM_READINGS - 1]
 
 
 async def attack(url: str, sessions: int, look: Callable[[], Memory]) -> tuple[Healthy, Counter[str], list[Memory]]:
-    """The whole run; memory is read ten times along the way."""
+    """Runs all sessions; reads the memory ten times."""
     seed, outcomes, memory = random.Random(7), Counter[str](), list[Memory]()
     stop, room = asyncio.Event(), asyncio.Semaphore(AT_ONCE)
     phrase = list(load_phrase(CLIP, 1).frames)
@@ -178,7 +179,7 @@ async def attack(url: str, sessions: int, look: Callable[[], Memory]) -> tuple[H
 
 
 def tell(name: str, sizes: list[float], sessions: int) -> float:
-    """Prints the readings; returns the growth in all."""
+    """Prints the readings; returns the total growth."""
     grown, later = growth(sizes)
     per_thousand = later / (sessions * (len(sizes) - WARM_READINGS) / len(sizes)) * 1_000
     console.print(f"{name} after each tenth, MB: {' '.join(f'{size:.1f}' for size in sizes)}", soft_wrap=True)
@@ -187,7 +188,7 @@ def tell(name: str, sizes: list[float], sessions: int) -> float:
 
 
 def main(sessions: Annotated[int, typer.Option(help="How many malformed sessions.")] = 10_000) -> None:
-    """Attack our media server and tell what became of it."""
+    """Send malformed sessions to our media server and report its reactions."""
     core = max(os.sched_getaffinity(0))
     log = Path(tempfile.mkdtemp()) / "server.log"
     with running(OURS, core, log) as server:
@@ -197,7 +198,7 @@ def main(sessions: Annotated[int, typer.Option(help="How many malformed sessions
         console.print(f"{count:6}  {outcome}")
     grown = tell("memory", [size.whole for size in memory], sessions)
     tell("its own", [size.own for size in memory], sessions)
-    console.print(f"healthy call: {seen.answered} of {seen.asked} phrases answered, {'LOST' if seen.lost else 'kept'}")
+    console.print(f"healthy call: {seen.answered} of {seen.asked} phrases answered, {'LOST' if seen.lost else 'up'}")
     open_sessions = sum(count for outcome, count in outcomes.items() if "OPEN" in outcome)
     good = not seen.lost and seen.answered >= seen.asked - 1 and open_sessions == 0 and grown < MOST_GROWTH_MB
     console.print("PASS" if good else "MISS")

@@ -1,4 +1,4 @@
-"""What a process and all its children cost: processor time and memory, from /proc (Linux)."""
+"""Processor time and memory of a process and all its children, from /proc (Linux)."""
 
 import os
 from collections import defaultdict
@@ -14,10 +14,10 @@ _STEAL_FIELD = 7
 
 @dataclass(frozen=True, slots=True)
 class CpuReading:
-    """at: seconds of the monotonic clock; the others: seconds since boot, or since the process began.
+    """A reading. at: seconds of the monotonic clock. The others: seconds since boot, or since the process started.
 
-    used: by the process tree. core_busy: its core by any process (interrupts are charged to nobody).
-    core_stolen: taken away by the machine's host.
+    used: by the process tree. core_busy: its core, by any process (without interrupts).
+    core_stolen: by the hypervisor.
     """
 
     at: float
@@ -27,7 +27,7 @@ class CpuReading:
 
 
 class Meter:
-    """Watches the tree of one process that is pinned to one core."""
+    """Measures the tree of a process that is pinned to one core."""
 
     def __init__(self, pid: int, core: int, proc: Path = Path("/proc")) -> None:
         self._pid = pid
@@ -35,7 +35,7 @@ class Meter:
         self._proc = proc
 
     def cpu(self) -> CpuReading:
-        """User and system time of every process in the tree, with that of children already gone."""
+        """User and system time of every process in the tree, including ended children."""
         ticks = sum(self._ticks(pid) for pid in self._tree())
         busy, stolen = self._core_ticks()
         return CpuReading(perf_counter(), ticks / _TICKS, busy / _TICKS, stolen / _TICKS)
@@ -55,7 +55,7 @@ class Meter:
         return tree
 
     def _stat(self, pid: int) -> list[str]:
-        """The fields after the command's name (which may hold spaces and brackets); empty when the process is gone."""
+        """The fields after the command's name (which may hold spaces and brackets); empty after the process ended."""
         try:
             return (self._proc / str(pid) / "stat").read_text().rpartition(")")[2].split()
         except (FileNotFoundError, ProcessLookupError):

@@ -1,4 +1,4 @@
-"""The buffer out of which the carrier plays the agent's audio to the caller, in real time."""
+"""The carrier's playout buffer, which plays the agent's audio in real time."""
 
 from collections import deque
 
@@ -6,24 +6,24 @@ BYTES_PER_SECOND = 8000
 
 
 class Playout:
-    """Times are seconds of any one clock; audio is counted in bytes of mu-law (8,000 a second)."""
+    """A buffer. Times are seconds of one clock; audio is counted in bytes of mu-law (8,000 per second)."""
 
     def __init__(self) -> None:
         self._dry_at = 0.0
         self._marks: deque[tuple[float, str]] = deque()
 
     def playing(self, now: float) -> bool:
-        """Whether the caller hears the agent now."""
+        """Whether agent audio is playing."""
         return now < self._dry_at
 
     def play(self, now: float, size: int) -> float:
-        """Queues `size` bytes; returns for how long the buffer had been dry (0.0 when it was not)."""
+        """Queues `size` bytes; returns how long the buffer had been empty, in seconds."""
         gap = max(0.0, now - self._dry_at)
         self._dry_at = max(now, self._dry_at) + size / BYTES_PER_SECOND
         return gap
 
     def mark(self, now: float, name: str) -> None:
-        """Queues a mark behind all audio at hand: due at once when nothing is queued."""
+        """Queues a mark after all queued audio; due at once when nothing is queued."""
         self._marks.append((max(now, self._dry_at), name))
 
     def clear(self, now: float) -> list[str]:
@@ -34,7 +34,7 @@ class Playout:
         return names
 
     def played(self, now: float) -> list[str]:
-        """The marks that have been reached since the last time."""
+        """The marks that were reached since the last call."""
         names = []
         while self._marks and self._marks[0][0] <= now:
             names.append(self._marks.popleft()[1])
@@ -42,9 +42,9 @@ class Playout:
 
     @property
     def pending(self) -> int:
-        """How many marks have not been reached."""
+        """How many marks were not reached yet."""
         return len(self._marks)
 
     def quiet_for(self, now: float) -> float:
-        """Seconds since the buffer ran dry; 0.0 while it plays."""
+        """Seconds since the buffer became empty; 0.0 while it plays."""
         return max(0.0, now - self._dry_at)

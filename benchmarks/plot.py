@@ -1,4 +1,4 @@
-"""The picture of a run."""
+"""The plot of a run."""
 
 from pathlib import Path
 
@@ -10,17 +10,17 @@ from benchmarks.run import BenchmarkRun, ServerRecord
 COLOURS = {"ours": "tab:blue", "lean": "tab:orange", "stock": "tab:red"}
 
 
-def draw(campaign: BenchmarkRun, path: Path) -> None:
+def draw(benchmark_run: BenchmarkRun, path: Path) -> None:
     """Writes three panels as PNG: the core's use over calls, the answers' latency, memory per call."""
     figure = Figure(figsize=(13, 4.2), layout="constrained")
     cpu, latency, memory = figure.subplots(1, 3)
-    for record in campaign.records:
+    for record in benchmark_run.records:
         _core_use(cpu, record)
         _latency(latency, record)
-    _memory(memory, campaign.records)
+    _memory(memory, benchmark_run.records)
     _label(cpu, "Use of the server's core", "simulated calls", "share of one core")
     _label(latency, "Answer latency at the largest load held", "caller's last speech to first agent audio, ms", "share")
-    steps = sorted({load.calls for record in campaign.records for load in record.loads})
+    steps = sorted({load.calls for record in benchmark_run.records for load in record.loads})
     cpu.set_xscale("log")
     cpu.set_xticks(steps, list(map(str, steps)))
     cpu.set_xticks([], minor=True)

@@ -1,4 +1,4 @@
-"""The run as a page of Markdown."""
+"""The report of a run in Markdown."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -15,24 +15,30 @@ METHOD = Path(__file__).parent / "method.md"
 DISTURBED = 0.05  # of the server's core used by others, or taken by the machine's host
 
 
-def write(campaign: BenchmarkRun, folder: Path) -> Path:
+def write(benchmark_run: BenchmarkRun, folder: Path) -> Path:
     """Writes performance.md and performance.png; returns the page's path."""
     folder.mkdir(parents=True, exist_ok=True)
-    draw(campaign, folder / "performance.png")
+    draw(benchmark_run, folder / "performance.png")
     page = folder / "performance.md"
-    page.write_text(markdown(campaign), encoding="utf-8")
+    page.write_text(markdown(benchmark_run), encoding="utf-8")
     return page
 
 
-def markdown(campaign: BenchmarkRun) -> str:
-    """The page."""
-    parts = [_head(campaign), _demands(campaign.records), _picture(), _loads(campaign.records), _method(campaign)]
+def markdown(benchmark_run: BenchmarkRun) -> str:
+    """The report as Markdown."""
+    parts = [
+        _head(benchmark_run),
+        _demands(benchmark_run.records),
+        _picture(),
+        _loads(benchmark_run.records),
+        _method(benchmark_run),
+    ]
     return "\n\n".join(parts) + "\n"
 
 
-def verdicts(campaign: BenchmarkRun) -> list[tuple[Demand, str]]:
-    """Each demand with PASS, MISS, VOID or not run, for our own server."""
-    ours = _find(campaign.records, "ours")
+def verdicts(benchmark_run: BenchmarkRun) -> list[tuple[Demand, str]]:
+    """Each target with PASS, MISS, VOID or not run, for our server."""
+    ours = _find(benchmark_run.records, "ours")
     return [(demand, verdict(demand, ours)) for demand in DEMANDS]
 
 
@@ -40,8 +46,8 @@ def _find(records: Iterable[ServerRecord], name: str) -> ServerRecord | None:
     return next((record for record in records if record.name == name), None)
 
 
-def _head(campaign: BenchmarkRun) -> str:
-    machine = campaign.machine
+def _head(benchmark_run: BenchmarkRun) -> str:
+    machine = benchmark_run.machine
     return (
         "# Performance\n\n"
         "Written by `make bench`; run it again instead of editing. One run, one machine, one load generator: each\n"
@@ -141,15 +147,15 @@ def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
-def _method(campaign: BenchmarkRun) -> str:
-    start, end = campaign.speech_ms
+def _method(benchmark_run: BenchmarkRun) -> str:
+    start, end = benchmark_run.speech_ms
     text = Template(METHOD.read_text(encoding="utf-8"))
     return text.substitute(
         asdict(read_delays()),
         start=start,
         end=end,
         phrase_s=f"{(end - start) / 1000:.2f}",
-        cycle_s=f"{campaign.cycle_s:g}",
+        cycle_s=f"{benchmark_run.cycle_s:g}",
         disturbed=f"{DISTURBED:.0%}",
         slower=f"{SLOWER - 1:.0%}",
         lag=f"{LAG_MS:g}",

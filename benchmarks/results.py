@@ -1,4 +1,4 @@
-"""The figures of one load, and how they are made from the callers' turns."""
+"""The figures of one load, computed from the callers' turns."""
 
 from collections.abc import Iterable, Sequence
 from math import ceil
@@ -27,8 +27,8 @@ class Spread(msgspec.Struct, frozen=True):
 class ServerCost(msgspec.Struct, frozen=True):
     """What the server cost in the measured window.
 
-    cpu_ms: processor time per call and second. share: of the core's time, by the server. others: by other processes,
-    stolen: taken by the machine's host. memory: MB with few calls and with all; per_call: MB per further call.
+    cpu_ms: processor time per call and second. share: of the core's time, by the server. others: by other processes.
+    stolen: by the hypervisor. memory: MB with few calls and with all; per_call: MB per further call.
     """
 
     cpu_ms: float
@@ -43,7 +43,7 @@ class ServerCost(msgspec.Struct, frozen=True):
 class LoadResult(msgspec.Struct, frozen=True):
     """One load. Turns are those whose speech ended within the measured window of `seconds`.
 
-    errors: messages that Twilio would not have understood. latencies: ms from the last speech frame to the first
+    errors: messages that violate Twilio's protocol. latencies: ms from the last speech frame to the first
     audible agent audio, of each answered turn. yields: ms from an interruption's first speech frame to `clear`.
     unyielded: interruptions without a `clear`. lag: how late the generator's own frames were; generator: its share
     of a core.
@@ -68,28 +68,28 @@ class LoadResult(msgspec.Struct, frozen=True):
 
     @property
     def latency(self) -> Spread:
-        """Of the answers."""
+        """Percentiles of the answers' latency."""
         return spread(self.latencies)
 
     @property
     def interruption(self) -> Spread:
-        """Of the interruptions that were yielded to."""
+        """Percentiles of the time to `clear`."""
         return spread(self.yields)
 
     @property
     def void(self) -> bool:
-        """The generator was too busy, or the server's core too little its own, for the figures to mean anything."""
+        """Whether the generator was too busy, or the server's core too shared, for valid figures."""
         disturbed = self.server is not None and self.server.others + self.server.stolen > OTHERS_SHARE
         return disturbed or self.lag.p99 > LAG_MS or self.generator > GENERATOR_SHARE
 
     @property
     def whole(self) -> bool:
-        """Every call was kept, every turn answered, every answer played without a hole."""
+        """Whether no call was lost, every turn was answered, and no answer had a gap."""
         return not (self.refused or self.lost or self.errors or self.unanswered or self.underruns)
 
 
 def spread(values: Iterable[float]) -> Spread:
-    """Of no values: all zero."""
+    """The percentiles of the values; all zero without values."""
     ordered = sorted(values)
     if not ordered:
         return Spread(0, 0.0, 0.0, 0.0, 0.0)
@@ -113,7 +113,7 @@ def judge(
     lags: Iterable[float],
     generator: float,
 ) -> LoadResult:
-    """All but the server's use."""
+    """The result of a load, without the server's cost."""
     gaps = [gap for turn in turns for gap in turn.gaps]
     interruptions = [turn for turn in turns if turn.interrupts]
     return LoadResult(
@@ -140,7 +140,7 @@ def _ms(spans: Iterable[tuple[float | None, float | None]]) -> list[float]:
 
 
 def server_cost(before: CpuReading, after: CpuReading, calls: int, few: int, memory: tuple[float, float]) -> ServerCost:
-    """From the readings at the window's ends, and the memory in MB with `few` calls and with all of them."""
+    """The cost from the readings at both ends of the window. memory: MB with `few` calls and with all calls."""
     seconds = after.at - before.at
     used = after.used - before.used
     return ServerCost(

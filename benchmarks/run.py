@@ -24,7 +24,7 @@ Report = Callable[[str], None]
 
 
 class Machine(msgspec.Struct, frozen=True):
-    """Where the run took place."""
+    """The machine of a run."""
 
     processor: str
     cores: int
@@ -34,7 +34,7 @@ class Machine(msgspec.Struct, frozen=True):
 
 
 class ServerRecord(msgspec.Struct, frozen=True):
-    """One server's loads, smallest first; held: the largest that it held, None when it held none.
+    """One server's loads, smallest first. held: calls of the largest load that it held, None without one.
 
     barge: a load with interruptions. finished: a load whose callers speak a finished sentence.
     """
@@ -48,12 +48,12 @@ class ServerRecord(msgspec.Struct, frozen=True):
 
     @property
     def best(self) -> LoadResult:
-        """The largest load that it held, else its smallest."""
+        """The largest held load, or the smallest load."""
         return next((load for load in self.loads if load.calls == self.held), self.loads[0])
 
 
 class BenchmarkRun(msgspec.Struct, frozen=True):
-    """The whole run."""
+    """The results of a run."""
 
     machine: Machine
     records: list[ServerRecord]
@@ -63,7 +63,7 @@ class BenchmarkRun(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class LoadSeries:
-    """What one server goes through. steps: numbers of calls; barge and finished: calls of those loads, 0 for none."""
+    """The loads of one server. steps: numbers of calls. barge, finished: calls of these loads, 0 for none."""
 
     contender: Contender
     steps: tuple[int, ...]
@@ -73,7 +73,7 @@ class LoadSeries:
 
 
 class Bench:
-    """Runs loads against freshly started servers; a load always has a server process of its own."""
+    """Runs loads, each against a newly started server."""
 
     def __init__(self, phrase: Phrase, finished: Phrase, core: int, say: Report) -> None:
         self._phrase = phrase
@@ -81,46 +81,46 @@ class Bench:
         self._core = core
         self._say = say
 
-    def record(self, course: LoadSeries) -> ServerRecord:
-        """All loads of one server; stops climbing at the first one that it does not hold."""
+    def record(self, series: LoadSeries) -> ServerRecord:
+        """Runs all loads of one server; stops increasing at the first one that it does not hold."""
         loads: list[LoadResult] = []
-        for calls in course.steps:
-            loads.append(self.load(course, calls))
+        for calls in series.steps:
+            loads.append(self.load(series, calls))
             if not holds(loads[-1], loads[0]):
                 break
         held = [load.calls for load in loads if holds(load, loads[0])]
         return ServerRecord(
-            course.contender.name,
-            course.contender.title,
+            series.contender.name,
+            series.contender.title,
             loads,
             max(held, default=None),
-            self.load(course, course.barge, barge=True) if course.barge else None,
-            self.load(course, course.finished, phrase=self._finished) if course.finished else None,
+            self.load(series, series.barge, barge=True) if series.barge else None,
+            self.load(series, series.finished, phrase=self._finished) if series.finished else None,
         )
 
-    def load(self, course: LoadSeries, calls: int, *, barge: bool = False, phrase: Phrase | None = None) -> LoadResult:
-        """One load, and a second try when it was void. Raises server.NotReady when the server does not start."""
-        result = self._once(course, calls, barge, phrase or self._phrase)
+    def load(self, series: LoadSeries, calls: int, *, barge: bool = False, phrase: Phrase | None = None) -> LoadResult:
+        """Runs one load, and repeats it once if it was void. Raises server.NotReady when the server does not start."""
+        result = self._run_once(series, calls, barge, phrase or self._phrase)
         if result.void:
-            self._say(f"{course.contender.title}, {calls} calls: the machine was busy with other things; once more")
-            result = self._once(course, calls, barge, phrase or self._phrase)
-        self._say(f"{course.contender.title}: {summary(result)}{' (interruptions)' if barge else ''}")
+            self._say(f"{series.contender.title}, {calls} calls: the machine was busy with other processes; repeating")
+            result = self._run_once(series, calls, barge, phrase or self._phrase)
+        self._say(f"{series.contender.title}: {summary(result)}{' (interruptions)' if barge else ''}")
         return result
 
-    def _once(self, course: LoadSeries, calls: int, barge: bool, phrase: Phrase) -> LoadResult:
-        manner = CallerBehaviour(len(phrase.frames), barge_after_s=BARGE_AFTER_S if barge else None)
-        with TemporaryDirectory() as folder, running(course.contender, self._core, Path(folder) / "log") as server:
-            plan = LoadPlan(server.url, calls, course.seconds, phrase, manner)
+    def _run_once(self, series: LoadSeries, calls: int, barge: bool, phrase: Phrase) -> LoadResult:
+        behaviour = CallerBehaviour(len(phrase.frames), barge_after_s=BARGE_AFTER_S if barge else None)
+        with TemporaryDirectory() as folder, running(series.contender, self._core, Path(folder) / "log") as server:
+            plan = LoadPlan(server.url, calls, series.seconds, phrase, behaviour)
             return run_load(plan, Meter(server.pid, self._core))
 
 
 def holds(load: LoadResult, smallest: LoadResult) -> bool:
-    """Whether a server carries a load: nothing lost, unanswered or broken, and answers hardly later than with few."""
+    """Whether a server holds a load: no call lost, no turn unanswered, and latency close to that of a small load."""
     return load.whole and load.turns > 0 and load.latency.p50 <= SLOWER * smallest.latency.p50
 
 
 def summary(load: LoadResult) -> str:
-    """One line about a load."""
+    """A load in one line."""
     cost = f", {load.server.cpu_ms:.2f} ms a call-second" if load.server else ""
     yields = f", {len(load.yields)} interruptions" if load.yields or load.unyielded else ""
     return (
@@ -132,7 +132,7 @@ def summary(load: LoadResult) -> str:
 
 
 def machine() -> Machine:
-    """This machine, without its name."""
+    """Describes this machine, without its name."""
     return Machine(
         processor=_processor(),
         cores=os.cpu_count() or 1,

@@ -1,4 +1,4 @@
-"""A server under test: started on its own core, waited for, stopped."""
+"""Runs a server under test on its own core."""
 
 import os
 import socket
@@ -21,8 +21,8 @@ STOP_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A server that can be measured. `{port}` in its arguments stands for the port; path: of its media socket; folder:
-    the checkout that it runs in."""
+    """A server that can be measured. `{port}` in its arguments is replaced by the port. path: of its media socket.
+    folder: the checkout in which it runs."""
 
     name: str
     title: str
@@ -47,12 +47,12 @@ LEAN = Contender(
 
 
 class NotReady(Exception):
-    """The server ended, or did not become healthy in time; the text holds the end of its log."""
+    """The server ended, or was not healthy in time; the text has the end of its log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """pid: of the server's first process. url: of its media socket."""
+    """A running server. pid: of its first process. url: of its media socket."""
 
     pid: int
     url: str
@@ -60,7 +60,7 @@ class Running:
 
 @contextmanager
 def running(contender: Contender, core: int, log: Path) -> Iterator[Running]:
-    """The server pinned to `core` until the block ends, then stopped by SIGTERM. Raises NotReady."""
+    """Runs the server pinned to `core`; stops it with SIGTERM. Raises NotReady."""
     port = free_port()
     with log.open("wb") as output:
         process = _start(contender, port, core, output.fileno())

@@ -1,4 +1,4 @@
-"""Twilio's side of a media stream: what it sends, and what it understands.
+"""Twilio's messages of a media stream (docs: voice/media-streams/websocket-messages).
 
 Written from Twilio's documentation of its WebSocket messages; shares no code with the server under test.
 """
@@ -13,18 +13,18 @@ _MEDIA: Final = (
     b'"payload":"%b"},"streamSid":"%b"}'
 )
 CONNECTED: Final = b'{"event":"connected","protocol":"Call","version":"1.0.0"}'
-# Mu-law codes whose amplitude is below about -48 dBFS: audio of nothing else is silence, not an answer.
+# Mu-law codes with an amplitude below about -48 dBFS: audio of only these is silence, not an answer.
 _QUIET: Final = bytes(code for code in range(256) if (~code & 0x70) == 0)
 
 
 class Audio(msgspec.Struct, frozen=True):
-    """Audio for the caller: base64 in JSON, mu-law here."""
+    """Audio for the caller: mu-law, base64 in JSON."""
 
     payload: bytes
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """A mark to be sent back once all audio before it was played."""
+    """A mark, echoed when all audio before it was played."""
 
     name: str
 
@@ -42,17 +42,17 @@ _decoder: Final = msgspec.json.Decoder(ServerMessage)
 
 
 def parse(message: bytes) -> ServerMessage:
-    """Raises msgspec.DecodeError (and its subclass ValidationError) on anything that Twilio would not understand."""
+    """Reads a message of the server. Raises msgspec.DecodeError (or ValidationError) for invalid messages."""
     return _decoder.decode(message)
 
 
 def audible(ulaw: bytes) -> bool:
-    """Whether there is any sound in it."""
+    """Whether the audio is audible."""
     return bool(ulaw.translate(None, _QUIET))
 
 
 class Stream:
-    """One call's numbering: sequenceNumber counts all messages from the start message on, chunk counts the audio."""
+    """Writes one call's messages. sequenceNumber counts all messages from start, chunk counts the audio."""
 
     def __init__(self, number: int) -> None:
         self.stream_sid = f"MZ{number:032x}"
@@ -75,17 +75,17 @@ class Stream:
         return self._event("start", "start", body)
 
     def media(self, payload: bytes) -> bytes:
-        """20 ms of the caller's audio; payload is mu-law already in base64."""
+        """20 ms of caller audio; payload: base64 of mu-law."""
         self._sequence += 1
         self._chunk += 1
         return _MEDIA % (self._sequence, self._chunk, (self._chunk - 1) * 20, payload, self._sid)
 
     def mark(self, name: str) -> bytes:
-        """A mark sent back: played, or cleared."""
+        """An echoed mark: played or cleared."""
         return self._event("mark", "mark", {"name": name})
 
     def stop(self) -> bytes:
-        """The caller hung up."""
+        """The message that ends the stream."""
         return self._event("stop", "stop", {"accountSid": self._account, "callSid": self.call_sid})
 
     def _event(self, event: str, key: str, body: Mapping[str, object]) -> bytes:

@@ -1,4 +1,4 @@
-"""What the design demands of our media server, and whether a run shows it."""
+"""The performance targets of our media server, and whether a run meets them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Verdict = Literal["PASS", "MISS", "VOID", "not run"]
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """One row of the table: `figure` reads it from a server's record, None where it was not measured."""
+    """One target. figure: reads the value from a server's record; None if it was not measured."""
 
     what: str
     unit: str
@@ -23,22 +23,22 @@ class Demand:
     load: Callable[[ServerRecord], LoadResult | None]
 
     def met(self, value: float) -> bool:
-        """Whether the value satisfies the demand."""
+        """Whether the value meets the target."""
         return value >= self.limit if self.at_least else value <= self.limit
 
     @property
     def words(self) -> str:
-        """The demand as it stands in the table."""
+        """The target as text."""
         return f"{'≥' if self.at_least else '≤'} {self.limit:g} {self.unit}".rstrip()
 
 
 def overhead(latency_ms: float) -> float:
-    """Milliseconds over the silence and the stand-ins' own delays."""
+    """Milliseconds above the silence and the stand-ins' delays."""
     return latency_ms - read_delays().total
 
 
 def verdict(demand: Demand, record: ServerRecord | None) -> Verdict:
-    """On our own server."""
+    """The targets, for our server."""
     load = demand.load(record) if record else None
     value = demand.figure(record) if record else None
     if load is None or value is None:
@@ -77,7 +77,7 @@ def _held(record: ServerRecord) -> float | None:
 
 
 def _yield_p95(record: ServerRecord) -> float | None:
-    """An interruption without a `clear` counts as endless."""
+    """The p95 of the time to `clear`; an interruption without one counts as infinite."""
     if record.barge is None or not (record.barge.yields or record.barge.unyielded):
         return None
     return spread([*record.barge.yields, *([float("inf")] * record.barge.unyielded)]).p95

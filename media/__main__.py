@@ -108,8 +108,8 @@ def _supervise(arguments: argparse.Namespace, engine: str, stack: ExitStack) -> 
 
 
 def _start_engine(plan: CallPlan | None, stack: ExitStack) -> str:
-    """Starts the local speech engine when the plan needs it; returns its socket, or "". Without a plan it is
-    here: the engine is then started separately."""
+    """Starts the local speech engine when the plan needs it; returns its socket, or "". On the bus the plans are
+    not known yet, so the engine is started separately."""
     if plan is None or not any(choice.provider == "local" for choice in [*plan.stt, *plan.tts]):
         return ""
     from media.providers.local.host import running_engine  # the models' packages are optional

@@ -13,7 +13,9 @@ OURS = ("media", "control", "shared", "config", "simulator", "vocalized", "bench
 @pytest.mark.parametrize("name", OURS)
 def test_top_level_names_are_ours(name: str) -> None:
     module = importlib.import_module(name)
-    assert module.__file__ is not None, f"{name} has no __init__.py: an installed package of that name would win"
+    assert module.__file__ is not None, (
+        f"{name} has no __init__.py: an installed package of that name would be imported"
+    )
     assert Path(module.__file__).is_relative_to(ROOT)
 
 

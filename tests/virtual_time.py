@@ -20,7 +20,7 @@ class Deadlock(AssertionError):
 
 
 class Unhandled(AssertionError):
-    """A callback, or a task that nobody awaits, failed; its error is chained."""
+    """A callback, or a task that is not awaited, failed; its error is chained."""
 
 
 def run_virtual(main: Coroutine[Any, Any, T], *, limit_s: float = LIMIT_S) -> T:

@@ -1,4 +1,4 @@
-"""A closed loop of HTTP requests over keep-alive connections, as cheap as can be: the server is what is measured."""
+"""A closed loop of HTTP requests over keep-alive connections, with little cost in the client."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ PATIENCE_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request as bytes; expect: the status that counts as an answer."""
+    """A request as bytes. expect: the expected status."""
 
     wire: bytes
     expect: int = 200
@@ -31,14 +31,14 @@ def make_request(
 
 @dataclass(frozen=True, slots=True)
 class ConnectionResult:
-    """What came of one connection. latencies in ms; wrong: answers of another status."""
+    """The results of one connection. latencies: in ms. wrong: responses with another status."""
 
     latencies: list[float]
     wrong: int
 
 
 class ClosedLoopConnection(asyncio.Protocol):
-    """One connection: the next request goes out when the answer to the last is whole."""
+    """One connection: sends the next request when the last response is complete."""
 
     def __init__(self, asks: Sequence[Request], until: float, warm_until: float) -> None:
         self._asks = asks
@@ -100,7 +100,7 @@ def _length(head: bytes) -> int:
 async def run_closed_loop(
     port: int, asks: Sequence[Request], *, connections: int, seconds: float, warm_s: float
 ) -> list[ConnectionResult]:
-    """Asks in a closed loop on so many connections; what is answered in the first `warm_s` does not count."""
+    """Runs a closed loop on several connections; responses in the first `warm_s` do not count."""
     loop = asyncio.get_running_loop()
     begin = perf_counter()
     talkers = []

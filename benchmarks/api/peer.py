@@ -1,8 +1,8 @@
 """The same three endpoints as FastAPI's and SQLAlchemy's own documentation build them: an ORM, a session per request by
 `Depends`, response models. `python -m benchmarks.api.peer --port N --database postgresql+asyncpg://…`
 
-It reads and writes the very tables that our API made, with the same questions asked of them: is the session alive,
-is the caller a member, then the rows themselves. Passwords are hashes that our API wrote.
+It uses the tables that our API created, with the same checks: the session is valid, the caller is a member; then the
+rows. Password hashes are written by our API.
 """
 
 import argparse
@@ -132,7 +132,7 @@ Database = Annotated[AsyncSession, Depends(database)]
 
 
 async def current_user(db: Database, credentials: Annotated[HTTPAuthorizationCredentials, Depends(bearer)]) -> User:
-    """The user of a session that is still alive."""
+    """The user of a valid session."""
     try:
         claims = jwt.decode(credentials.credentials, SECRET, algorithms=["HS256"])
     except jwt.InvalidTokenError:

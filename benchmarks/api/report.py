@@ -1,4 +1,4 @@
-"""The API's run as a page of Markdown."""
+"""The report of the API benchmark in Markdown."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ METHOD = Path(__file__).with_name("method.md")
 
 
 def verdict(figures: Sequence[Figure]) -> list[tuple[str, float, bool]]:
-    """For each endpoint how many times the peer's requests ours carries per core, and whether that is enough."""
+    """For each endpoint the ratio of our requests per core to the peer's, and whether it meets the target."""
     rows = []
     for mine in (figure for figure in figures if figure.server == "ours"):
         other = next(figure for figure in figures if figure.endpoint == mine.endpoint and figure.server != "ours")
@@ -29,7 +29,7 @@ def write(figures: Sequence[Figure], machine: Machine, seconds: float, folder: P
 
 
 def markdown(figures: Sequence[Figure], machine: Machine, seconds: float) -> str:
-    """The page."""
+    """The report as Markdown."""
     head = (
         "# Performance of the API\n\n"
         "Written by `make bench`; run it again instead of editing. One run, one machine.\n\n"

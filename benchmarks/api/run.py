@@ -16,16 +16,17 @@ from benchmarks.results import Spread, spread
 
 CONNECTIONS = 16
 WARM_S = 2.0
-# argon2id at the least that it takes, so that the stacks are compared and not the hash that both of them compute.
+# argon2id with minimal cost, so that the stacks are compared and not the hash that both compute.
 CHEAP = {"VOCALIZED_PASSWORD_MEMORY_KIB": "8", "VOCALIZED_PASSWORD_PASSES": "1"}
 
 Say = Callable[[str], None]
 
 
 class Figure(msgspec.Struct, frozen=True):
-    """One endpoint of one server. cpu_ms: the server's processor time per request. rate: requests a second in the loop.
+    """One endpoint of one server.
 
-    per_core: what a core would carry, 1000 / cpu_ms. wrong: answers that were no success."""
+    cpu_ms: the server's processor time per request. rate: requests per second in the loop.
+    per_core: requests per second of a core, 1000 / cpu_ms. wrong: responses with another status."""
 
     endpoint: str
     server: str
@@ -37,20 +38,20 @@ class Figure(msgspec.Struct, frozen=True):
 
     @property
     def per_core(self) -> float:
-        """Requests a second that one core of the server would carry."""
+        """Requests per second that one core of the server can handle."""
         return 1000.0 / self.cpu_ms
 
 
 @dataclass(frozen=True, slots=True)
 class Cores:
-    """server: of the API under test. load: of the generator, PostgreSQL and Valkey."""
+    """CPU cores. server: of the API under test. load: of the generator, PostgreSQL and Valkey."""
 
     server: int
     load: int
 
 
 def run(cores: Cores, seconds: float, say: Say, *, hash_cost: Mapping[str, str] = CHEAP) -> list[Figure]:
-    """All endpoints on both servers; each server has a process of its own and the same database."""
+    """Measures all endpoints on both servers, one process each, on the same database."""
     figures: list[Figure] = []
     with TemporaryDirectory(prefix="bench-") as name, servers.services(Path(name) / "state") as services:
         folder = Path(name)

@@ -1,4 +1,4 @@
-"""Services, our API and the peer as processes, and the same data for both, made through our API."""
+"""Runs the services, our API and the peer; creates the same data for both through our API."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from benchmarks.server import ROOT, NotReady, free_port, stop, wait_healthy
 PASSWORD = "plum tractor 48 violin"
 EMAIL = "bench@example.com"
 AGENTS = 12
-# What a real installation keeps and a closed loop from one address would run into.
+# A closed loop from one address would reach the rate limits of a real installation.
 UNLIMITED = {"VOCALIZED_RATE_LIMITS": "login=1000000/1,signup=1000000/1"}
 
 
@@ -41,7 +41,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """What the requests are about."""
+    """The data that the requests use."""
 
     workspace_id: str
     agent_id: str
@@ -49,7 +49,7 @@ class Data:
 
 @contextmanager
 def services(state: Path) -> Iterator[Services]:
-    """PostgreSQL and Valkey until the block ends. Raises NotReady."""
+    """Runs PostgreSQL and Valkey. Raises NotReady."""
     command = [sys.executable, "-m", "vocalized", "services", "--state", str(state), "--json", "--no-durable"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -80,7 +80,7 @@ def settings(services: Services, hash_cost: Mapping[str, str]) -> dict[str, str]
 
 @contextmanager
 def ours(environment: Mapping[str, str], core: int, log: Path) -> Iterator[Server]:
-    """Our API on one core."""
+    """Runs our API on one core."""
     _run([sys.executable, "-m", "control", "migrate"], environment)
     port = free_port()
     with _pinned([sys.executable, "-m", "control", "api", "--port", str(port)], environment, core, port, log) as server:
@@ -89,7 +89,7 @@ def ours(environment: Mapping[str, str], core: int, log: Path) -> Iterator[Serve
 
 @contextmanager
 def peer(services: Services, core: int, log: Path) -> Iterator[Server]:
-    """The FastAPI and SQLAlchemy one on one core."""
+    """Runs the FastAPI and SQLAlchemy peer on one core."""
     port = free_port()
     url = services.database_url.replace("postgresql://", "postgresql+asyncpg://", 1)
     command = [sys.executable, "-m", "benchmarks.api.peer", "--port", str(port), "--database", url]
@@ -98,7 +98,7 @@ def peer(services: Services, core: int, log: Path) -> Iterator[Server]:
 
 
 async def make_data(services: Services, port: int) -> Data:
-    """A customer with a workspace and its agents, over our API; the tier's limit is out of the way."""
+    """Creates a customer with a workspace and agents through our API, and removes the tier's limit."""
     database = await asyncpg.connect(services.database_url)
     try:
         await database.execute("UPDATE tiers SET max_agents = 1000")
@@ -123,13 +123,13 @@ async def make_data(services: Services, port: int) -> Data:
 
 
 def sign_in(port: int) -> str:
-    """A token of that server."""
+    """Signs in at a server; returns an access token."""
     token: str = call(port, "POST", "/auth/login", {"email": EMAIL, "password": PASSWORD})["token"]
     return token
 
 
 def call(port: int, method: str, path: str, body: Mapping[str, Any] | None, token: str = "") -> dict[str, Any]:
-    """One request; raises NotReady with the server's answer when it is no success."""
+    """One request; raises NotReady with the server's response unless it succeeded."""
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}{path}",
         method=method,

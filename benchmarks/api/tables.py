@@ -1,4 +1,4 @@
-"""SQLAlchemy's view of the tables that the three endpoints read and write."""
+"""SQLAlchemy models of the tables that the three endpoints read and write."""
 
 import uuid
 from datetime import datetime
@@ -10,7 +10,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 
 class Base(DeclarativeBase):
-    """All of them."""
+    """The base of all models."""
 
     type_annotation_map = {  # noqa: RUF012  # SQLAlchemy's own way to say it
         datetime: TIMESTAMP(timezone=True),
@@ -33,7 +33,7 @@ class User(Base):
 
 
 class Session(Base):
-    """One sign-in."""
+    """A session of a signed-in user."""
 
     __tablename__ = "sessions"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -44,7 +44,7 @@ class Session(Base):
 
 
 class RefreshToken(Base):
-    """One of a session's refresh tokens."""
+    """A refresh token of a session."""
 
     __tablename__ = "refresh_tokens"
     token_hash: Mapped[bytes] = mapped_column(primary_key=True)
@@ -66,7 +66,7 @@ class Workspace(Base):
 
 
 class Member(Base):
-    """A user's place in a workspace."""
+    """A user's membership of a workspace."""
 
     __tablename__ = "workspace_members"
     workspace_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
@@ -76,7 +76,7 @@ class Member(Base):
 
 
 class Template(Base):
-    """What an agent was made from."""
+    """An agent template."""
 
     __tablename__ = "agent_templates"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -116,7 +116,7 @@ class Agent(Base):
 
 
 class AgentVersion(Base):
-    """What an agent was at one time."""
+    """A version of an agent."""
 
     __tablename__ = "agent_versions"
     agent_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("agents.id"), primary_key=True)
@@ -127,7 +127,7 @@ class AgentVersion(Base):
 
 
 class AgentTotals(Base):
-    """The roll-up of an agent's calls."""
+    """Statistics of an agent's calls."""
 
     __tablename__ = "agent_totals"
     agent_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("agents.id"), primary_key=True)

@@ -1,1 +1,1 @@
-"""Other servers to measure beside ours, set up as their own documentation says."""
+"""Other servers to compare with, configured as their documentation recommends."""

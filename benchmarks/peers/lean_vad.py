@@ -8,7 +8,7 @@ STRICTEST = 3
 
 
 class LeanVAD(VADAnalyzer):
-    """Says yes or no for each 20 ms. Two microseconds of work are not worth pipecat's hop to a thread and back."""
+    """Classifies each 20 ms. The work takes 2 µs, so it runs without pipecat's switch to a thread."""
 
     def __init__(self, *, start_secs: float, stop_secs: float) -> None:
         super().__init__(params=VADParams(confidence=0.5, start_secs=start_secs, stop_secs=stop_secs, min_volume=0.0))

@@ -3,9 +3,9 @@
 Both modes run all calls in one process on uvloop, without logging and metrics, at the phone's 8 kHz.
 
 stock: as pipecat's documentation sets up a phone bot: Silero VAD, the default turn strategies (smart-turn v3),
-    sentences to the voice.
-lean: webrtcvad on the event loop instead of Silero, a silence timeout instead of smart-turn, tokens straight to the
-    voice, no RTVI processor, no turn tracking.
+    sentences are sent to the voice.
+lean: webrtcvad on the event loop instead of Silero, a silence timeout instead of smart-turn, tokens are sent
+    directly to the voice, no RTVI processor, no turn tracking.
 """
 
 import argparse

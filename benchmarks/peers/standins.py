@@ -33,7 +33,7 @@ SPEED = 4.0  # vendors make speech faster than it is spoken
 
 @cache
 def tone(milliseconds: int, piece_ms: int) -> tuple[bytes, ...]:
-    """A tone of 440 Hz as 16-bit samples, cut into pieces; all calls share the one copy."""
+    """A tone of 440 Hz as 16-bit samples, cut into pieces; all calls share one copy."""
     samples = (round(8000 * math.sin(2 * math.pi * 440 * n / RATE)) for n in range(RATE * milliseconds // 1000))
     voice = b"".join(struct.pack("<h", sample) for sample in samples)
     piece = RATE * piece_ms // 1000 * 2
@@ -65,7 +65,7 @@ class StandinSttService(STTService):
 
 
 class StandinLlmService(LLMService[Any]):
-    """Answers every context with the same words, one a token."""
+    """Answers every context with the same text, one word per token."""
 
     def __init__(self, delays: Delays) -> None:
         super().__init__(settings=LLMSettings(model="standin"))
@@ -90,8 +90,8 @@ class StandinLlmService(LLMService[Any]):
 class StandinTtsService(TTSService):
     """Audio begins `first_byte` ms after an answer's first text, in chunks that come SPEED times faster than they play.
 
-    Like pipecat's own streaming voices: text goes out as it comes, audio comes back beside it, and the audio context
-    ends when the text is complete and all of its audio is there.
+    Like pipecat's own streaming voices: text is sent as it arrives, audio is received concurrently, and the audio
+    context ends when all audio of the complete text was received.
     """
 
     def __init__(self, delays: Delays, aggregation: TextAggregationMode) -> None:

@@ -7,8 +7,7 @@ from uuid import UUID
 
 from msgspec import UNSET
 
-from control.agents import read_agents, store, store_providers, store_templates, store_versions
-from control.agents import read_answering_agent
+from control.agents import read_agents, read_answering_agent, store, store_providers, store_templates, store_versions
 from control.agents.lookup import AgentLookup
 from control.agents.merge import merge_patch
 from control.agents.model import (

@@ -116,10 +116,10 @@ class Absence(DetailsPart):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallDetails(DetailsPart):
     """leg: of the current media stream. answered_by: result of answering-machine detection. usage: counters as
-    shared.events.CallUsage encodes them; media of another version may count other things. joined: keys of the recordings
-    that the call's recording was made of. ended_by: who reported the end. meant_end: why we hang up. unanswered: the
-    carrier reported the end before any answer. placing_at: when dialling was first tried. carrier_recordings: by the
-    recording's id, or by the leg's where the carrier gave none.
+    shared.events.CallUsage encodes them; media of another version may count other things. joined: keys of the
+    recordings that the call's recording was made of. ended_by: who reported the end. meant_end: why we hang up.
+    unanswered: the carrier reported the end before any answer. placing_at: when dialling was first tried.
+    carrier_recordings: by the recording's id, or by the leg's where the carrier gave none.
     """
 
     leg: int = 0

@@ -87,7 +87,9 @@ class Calls:
         if call.state.is_final:
             return make_refusal(_refusal_reason(call.state), agent.language, call.state.id)
         if not call.is_new:
-            agent = await self._agents.find_by_agent(db, agent.workspace_id, call.agent_id, call.agent_version) or agent
+            # Of the call's own workspace: its number may belong to another one by now.
+            of_call = (call.state.workspace_id, call.agent_id, call.agent_version)
+            agent = await self._agents.find_by_agent(db, *of_call) or agent
         return await self._admit(db, call.state, agent, now)
 
     async def admit_answered(

@@ -21,7 +21,10 @@ class WebhookMetrics:
             registry=registry,
         )
         self.apologies = Counter(
-            "vocalized_control_webhook_apologies", "Spoken apologies after an error of ours", ["carrier"], registry=registry
+            "vocalized_control_webhook_apologies",
+            "Spoken apologies after an error of ours",
+            ["carrier"],
+            registry=registry,
         )
         self.resumed = Counter(
             "vocalized_control_webhook_resumed", "Calls resumed on another media stream", ["carrier"], registry=registry

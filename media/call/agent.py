@@ -37,7 +37,7 @@ class AgentListener(Protocol):
         """The utterance was heard to its end."""
 
     def agent_failed(self, utterance: Utterance, error: ProviderError) -> None:
-        """The utterance could not be finished; what was heard of it stands."""
+        """The utterance could not be finished; what was heard of it stays in the transcript."""
 
     def agent_crashed(self, error: BaseException) -> None:
         """An internal error: the call cannot continue."""
@@ -149,7 +149,7 @@ class Agent:
             self._on_made(error)
 
     def _on_made(self, error: ProviderError | None) -> None:
-        """All audio is there, or no provider could go on. Failures of an interrupted reply do not count."""
+        """All audio was received, or every provider failed. Failures of an interrupted reply do not count."""
         if self._reply is None:
             return
         utterance = self._reply.utterance

@@ -83,7 +83,7 @@ class Call:
         self._emitter.emit(event)
 
     def snapshot(self) -> CallSnapshot:
-        """What another node needs to go on with this call."""
+        """Returns the state from which another node can resume the call."""
         now = self._clock.now()
         return CallSnapshot(
             to_heard_messages(self._conversation.transcript.settled()),

@@ -22,7 +22,7 @@ class CallerTurns:
 
     @property
     def is_pending(self) -> bool:
-        """Whether a turn has ended that may still go on; it is not reported yet."""
+        """Whether a turn has ended that may still be continued; it is not reported yet."""
         return self._pending is not None
 
     @property
@@ -31,7 +31,7 @@ class CallerTurns:
         return self.number - self.is_pending
 
     def began(self, at: float) -> None:
-        """The caller began to speak, or goes on."""
+        """The caller began to speak, or continues."""
         if self._began is None:
             self._began = at
 
@@ -40,16 +40,16 @@ class CallerTurns:
         self._began = at
 
     def discard(self) -> None:
-        """There were no words in what sounded like speech."""
+        """The detected speech had no words: its start does not count."""
         self._began = None
 
     def discard_overlap(self) -> None:
-        """What sounded over the agent was no turn; one that is pending keeps its beginning."""
+        """The speech over the agent was no turn: its start does not count. The start of a pending turn stays."""
         if self._pending is None:
             self._began = None
 
     def take(self, text: str, ended: float) -> None:
-        """A turn ended, or went on after it was ended too early. text: all its words so far."""
+        """A turn ended, or was continued and ended again. text: all its words so far."""
         if self._entry is None:
             self.number += 1
             self._entry = self._transcript.add_caller(text)

@@ -164,7 +164,7 @@ class Conversation:
         self._speak_queued()
 
     def agent_failed(self, utterance: Utterance, error: ProviderError) -> None:
-        """No provider of a chain could go on: apologises once, then ends the call rather than leave it silent."""
+        """Every provider of a chain failed: apologises; ends the call at the second failure in a row, or if ending."""
         self._failed_replies += 1
         self.turns.commit()
         self._watchdog.reply_over()
@@ -242,7 +242,7 @@ class Conversation:
     # --- what the agent says ---
 
     def _answer(self, text: str, ended: float, due: float, decided: float) -> None:
-        """The caller's turn is over, or goes on where it was ended too early: lets the model answer."""
+        """The caller's turn is over, or was continued and is over again: lets the model answer."""
         if self._termination.reason:
             return
         self.turns.take(text, ended)
@@ -256,7 +256,7 @@ class Conversation:
         self.apply(self.floor.agent_thinking(self._clock.audio_ms))
 
     def _speak_queued(self) -> None:
-        """Once nobody speaks: the answer that a resumed call owes the caller, then texts from outside."""
+        """Once nobody speaks: says the answer that a resumed call still has to give, then texts from outside."""
         if self._agent.is_busy or self._termination.reason or self.floor.state is not FloorState.LISTENING:
             return
         if self._is_answer_due:
@@ -271,7 +271,7 @@ class Conversation:
         self.apply(self.floor.agent_thinking(self._clock.audio_ms))
 
     def _report_speech(self, utterance: Utterance, ends_ms: int | None) -> None:
-        """Tells the floor that the agent is audible, what it expects, and when it will end if that is known."""
+        """Reports to the floor that the agent is audible, what it expects, and when it will end if that is known."""
         text = utterance.text.strip()
         self.apply(self.floor.agent_speaking(self._clock.audio_ms, expected_reply(text), asks_caller(text), ends_ms))
 
@@ -291,7 +291,7 @@ class Conversation:
         if not self._agent.is_busy:
             return
         if self._playback.silent(now):
-            self._watchdog.working(now)  # tools, keypad and providers have time-outs of their own
+            self._watchdog.working(now)  # tools, keypad and providers have their own time-outs
         else:
             self._watchdog.agent_heard(now)
 
@@ -311,7 +311,7 @@ class Conversation:
     # --- set-up and end ---
 
     async def _report_last_words(self) -> None:
-        """A caller who hangs up while speaking has still said something."""
+        """Reports the words of a caller who hung up while speaking."""
         if self.turns.is_pending:
             self.turns.commit()
         elif self.floor.state in (FloorState.CALLER, FloorState.PAUSED, FloorState.HELD):

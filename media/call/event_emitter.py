@@ -23,7 +23,7 @@ def utc_now() -> str:
 
 
 class EventEmitter:
-    """Numbers one call's events, each stream's in a range of its own; `(call_id, seq)` is an event's identity."""
+    """Numbers one call's events, each stream's in its own range; `(call_id, seq)` is an event's identity."""
 
     def __init__(self, call_id: str, sink: EventSink, timestamp: Callable[[], str] = utc_now, *, leg: int = 0) -> None:
         self.call_id = call_id

@@ -67,14 +67,14 @@ class CallRecogniser:
             self._buffer.append(token)
 
     def next_turn(self) -> None:
-        """The turn's text has been used; later text starts afresh."""
+        """The turn's text has been used; later text belongs to the next turn."""
         if self._session is not None:
             self._session.next_turn()
         else:
             self._buffer.append(_Marker.NEXT_TURN)
 
     def set_turn(self, turn: int) -> None:
-        """So many turns are committed; with each new one the recogniser starts afresh."""
+        """So many turns are committed; with each new one the recogniser starts a new turn."""
         if turn != self._turn:
             self._turn = turn
             self.next_turn()

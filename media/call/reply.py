@@ -35,7 +35,7 @@ TOOL_TIMEOUT_S = 60.0
 NOTHING_SAID = "I'm sorry, could you say that again?"
 # Said when the model transfers the caller without a word.
 ONE_MOMENT = "One moment, please."
-# After these the line closes: the model is not asked for more.
+# After these tools the stream is closed, so the model gets no further request.
 LAST_TOOLS = frozenset({"end_call", "transfer"})
 
 
@@ -174,7 +174,7 @@ class Reply:
                     services.usage.add_tokens(event)
                     counted = True
         except ProviderError:
-            counted = counted or not written  # a request that brought nothing is not paid for
+            counted = counted or not written  # a failed request without output is not billed
             raise
         finally:
             await close_stream(events)
@@ -193,7 +193,7 @@ class Reply:
         return part
 
     def _add_words(self, part: _Part, piece: str) -> str:
-        """Plans words to be spoken; returns them, with a blank between two parts."""
+        """Plans words to be spoken; returns them, with a space between two parts."""
         joins = piece[:1].strip() and not part.text and self.utterance.text[-1:].strip()
         if joins:
             piece = " " + piece

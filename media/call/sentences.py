@@ -10,12 +10,12 @@ LONGEST = 160
 FIRST_LONGEST = 80
 UNBROKEN = 2 * LONGEST
 
-# Ends as Latin, Arabic and Indian scripts write them need a blank behind them; those of Chinese and Japanese don't.
+# Ends as Latin, Arabic and Indian scripts write them need a space after them; those of Chinese and Japanese don't.
 _CLOSING = r"[\"'\u201d\u2019)\]]*"
 _SENTENCE_END = re.compile(rf"[.!?…\u061f\u0964]+{_CLOSING}\s+|[\u3002\uff01\uff1f]+[\u300d\u300f\uff09]*\s*|\n+")
 _CLAUSE_END = re.compile(rf"[,;:\u060c\u061b\u2013\u2014]{_CLOSING}\s+|[\uff0c\u3001\uff1b\uff1a]\s*")
 _BLANK = re.compile(r"\s+")
-# What a full stop behind it does not end: titles, places, months, single letters (initials, "a.m.", "U.S."), and
+# A full stop does not end a sentence after titles, places, months, single letters (initials, "a.m.", "U.S."), and after
 # ordinals or list numbers ("1. First", "am 3. Oktober"); longer numbers do end sentences ("Your code is 4417.").
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(\"'])(?:"

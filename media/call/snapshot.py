@@ -1,4 +1,4 @@
-"""What another node needs to go on with a call, and the conversation in the form that is stored for it."""
+"""The state from which another node resumes a call, and the conversion of its conversation for storage."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

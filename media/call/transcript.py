@@ -40,7 +40,7 @@ class Transcript:
         self._entries = [TranscriptEntry(message) for message in messages]
 
     def add_caller(self, text: str) -> TranscriptEntry:
-        """Adds a caller's turn; returns its entry, which is corrected if the caller goes on after all."""
+        """Adds a caller's turn; returns its entry, which is corrected if the caller continues."""
         return self._add(TranscriptEntry(Message("user", text)))
 
     def add_agent(self, text: str) -> TranscriptEntry:
@@ -63,7 +63,7 @@ class Transcript:
         return _for_model(self._entries)
 
     def settled(self) -> list[Message]:
-        """Returns `messages` up to the utterance under way, because nobody knows yet what will be heard of that."""
+        """Returns `messages` up to the utterance under way, because what will be heard of that is not known yet."""
         return _for_model(takewhile(lambda entry: not entry.is_open, self._entries))
 
     def _add(self, entry: TranscriptEntry) -> TranscriptEntry:

@@ -25,7 +25,7 @@ class SseParser:
         return [event for event in events if event is not None]
 
     def end(self) -> list[bytes]:
-        """Ends the stream and returns its last event; many servers omit the blank line behind it."""
+        """Ends the stream and returns its last event; many servers omit the blank line after it."""
         return self.feed(b"\n\n")
 
     def _line(self, line: bytes) -> bytes | None:

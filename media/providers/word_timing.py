@@ -37,7 +37,7 @@ def count_spoken(words: Sequence[str], timed: Sequence[TimedWord], audio_ms: flo
 
 
 def timing_length(words: Sequence[str]) -> int:
-    """The length by which words share audio: characters, and one for the gap behind each word."""
+    """The length by which words share audio: characters, and one for the gap after each word."""
     return sum(len(word) + 1 for word in words)
 
 

@@ -118,8 +118,9 @@ class StreamConnection:
 
     def play(self, ulaw: bytes) -> None:
         """Sends agent audio."""
-        if self._attached is not None:
-            self._send(Play(self._attached.encode(ulaw)))
+        attached = self._attached
+        if attached is not None:
+            self._send(Play(attached.encode(ulaw)))
 
     def mark(self, name: str) -> None:
         """Asks for a mark."""
@@ -186,9 +187,9 @@ class StreamConnection:
     def check_limits(self, now: float) -> None:
         """Aborts dead sockets and floods; called about once a second. `now` is the event loop's time in seconds."""
         if not self._live:
-            return  # the end has time limits of its own
+            return  # the end has its own time limits
         limits, received = self._limits, self.messages + self._socket.other_frames
-        # On a busy machine the check may be late, and what was held up comes in a burst: that is no flood.
+        # On a busy machine the check may be late and delayed messages come in a burst, which is no flood.
         allowed = limits.max_messages_per_s * max(1.0, now - self._last_check)
         has_call = self._attached is not None
         if self._socket.stalled_for(now) > limits.send_timeout_s:
@@ -208,7 +209,7 @@ class StreamConnection:
             self.hang_up()
 
     def evict(self) -> None:
-        """Drops a socket without a call, for one that may bring some."""
+        """Drops a socket without a call to make room for a new one."""
         self._abort("made way for another socket")
 
     def _send(self, command: OutboundCommand) -> None:
@@ -238,7 +239,7 @@ class StreamConnection:
                 self._attached = await connector.connect(started, self)
         except TimeoutError:
             if not claim.expired():
-                raise  # somebody else's time-out
+                raise  # a time-out of the connector
         finally:
             self._claim = None
 

@@ -29,7 +29,7 @@ from media.telephony.codec import Codec
 from media.telephony.telnyx import TelnyxCodec
 from media.telephony.twilio import TwilioCodec
 from shared.ids import new_id
-from shared.refcycles import break_cycle
+from shared.refcycles import break_cycle, without_frames
 
 log = structlog.get_logger()
 
@@ -156,6 +156,8 @@ class ConnectionDispatcher(asyncio.Protocol):
             response = self._respond(handshake, request, route) if route else handshake.reject(404, "404: Not Found\n")
             handshake.send_response(response)
         break_cycle(handshake, "parser")  # a generator, whose frame holds the handshake
+        _drop_frames(handshake.handshake_exc)
+        _drop_frames(handshake.parser_exc)
         # The handshake leaves some requests that it cannot parse without an answer.
         self._transport.write(b"".join(handshake.data_to_send()) or BAD_REQUEST)
         if route is None or handshake.state is not State.OPEN:
@@ -186,3 +188,10 @@ class ConnectionDispatcher(asyncio.Protocol):
         self._transport.set_protocol(protocol)
         if rest:
             protocol.data_received(rest)
+
+
+def _drop_frames(error: BaseException | None) -> None:
+    """Drops the tracebacks of a handshake's error and of its causes: their frames hold the handshake."""
+    while error is not None:
+        without_frames(error)
+        error = error.__cause__ or error.__context__

@@ -47,7 +47,7 @@ class CallTicker:
             self._next = loop.time() + PERIOD_S
         self._timer = loop.call_at(self._next, self._on_timer, loop)
         self._period += 1
-        # Each tick is a callback of its own: an exception goes to the loop's handler and does not reach its neighbours.
+        # Each tick is a separate callback: an exception goes to the loop's handler and does not stop other ticks.
         slot = self._slots[self._period % SLOTS]
         for key in slot:
             loop.call_soon(self._tick, slot, key)

@@ -73,7 +73,7 @@ class Worker:
 
     @property
     def call_count(self) -> int:
-        """How many of them have a call: this node's load."""
+        """How many sockets have a call: this node's load."""
         return len(self._calls)
 
     @property
@@ -142,13 +142,12 @@ class Worker:
         emitter.emit(_first_event(plan, started, route, clock()))
         try:
             attached = self._assemble(plan, started, connection, record, emitter, clock)
-        except Exception as error:  # a call that has begun in the records must also end there, whatever happened
+        except Exception as error:  # a call whose start was recorded also needs its end
             _emit_failure(emitter, error, clock())
             if isinstance(error, PlanError):
                 resources.metrics.refused.labels("bad_plan").inc()
                 raise StreamRefused(str(error)) from error
             raise
-        record.attach(attached.call)
         self._ticker.add(connection, connection.tick)
         return attached
 
@@ -159,7 +158,7 @@ class Worker:
     async def _claim(self, started: StreamStarted, route: SocketRoute) -> CallPlan:
         """Raises StreamRefused."""
         try:
-            if self.is_full:  # since the socket was opened; the ticket stays good
+            if self.is_full:  # since the socket was opened; the ticket stays valid
                 raise PlanRefused("no plan: no room for another call", "full", retryable=True)
             return await self._resources.plans.claim(started, route)
         except PlanRefused as error:
@@ -201,6 +200,7 @@ class Worker:
                     on_turn_taken=record.conversation_changed,
                 )
             )
+            record.attach(call)
             return AttachedCall(call, transcoder.from_ulaw, record.stream_ended, release=undo.pop_all().close)
 
     def _check_limits(self) -> None:
@@ -209,7 +209,7 @@ class Worker:
             connection.check_limits(now)
 
     async def _wait_for_ended_calls(self) -> None:
-        """Waits as long as a stuck socket may take, and no longer."""
+        """Waits for ended calls, at most as long as a stuck socket may take."""
         try:
             async with asyncio.timeout(2 * self._resources.limits.send_timeout_s):
                 await self._idle.wait()

@@ -8,7 +8,7 @@ from media.telephony.codec import Clear, DigitReceived, Mark, MarkReached, Media
 from media.telephony.json_messages import Digit
 from media.telephony.session import StreamSession
 
-# The end of a media message, behind the payload in base64.
+# The end of a media message, after the payload in base64.
 MEDIA_END: Final = b'"}}'
 
 

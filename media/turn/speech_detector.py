@@ -1,4 +1,4 @@
-"""Turns the model's probability for each window into speech: when it truly began, whether it goes on, when it ended."""
+"""Turns the model's probability for each window into speech: its true start, whether it continues, its true end."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ class VadTuning:
     threshold, most, enough: probabilities over `threshold` add up, no window for more than `most`, until they are
         `enough`: two windows of clear speech, or more of a hesitant start. Noise stays under `threshold`.
     end, end_windows: so many windows under this probability, or without a loud sound, end speech. Ending too soon is
-        harmless, because a turn's silence counts from `last_voice_ms` and speech goes on with the next window.
+        harmless, because a turn's silence counts from `last_voice_ms` and speech continues with the next window.
     below_speech_db, above_noise_db: how far under the speech level, and at least over the noise, sound is still voice.
     model_lag_ms: how long the model reports speech after its end. In noise the end is taken from the model, less
         this, because the levels do not show it.
@@ -114,7 +114,7 @@ class SpeechDetector:
         self._is_new = True
 
     def on_gate_open(self) -> None:
-        """Sound after silence: the level of the noise is learned afresh from the next window."""
+        """Sound after silence: the level of the noise is learned again from the next window."""
         self._before = ()
         self._is_new = True
 
@@ -208,7 +208,7 @@ class SpeechDetector:
         self.last_voice_ms = min(self.last_voice_ms, max(end, self._model_end))
 
     def _watch_distance(self, top: float) -> None:
-        """Ends speech where the caller was last near, if only other people go on speaking."""
+        """Ends speech where the caller was last near, if only other people still speak."""
         if not self._is_soft(top):
             self._far = max(0, self._far - self._tuning.far_back)
             if not self._far:

@@ -49,7 +49,7 @@ class TurnText:
         self._handled = self._handled_questions = 0
 
     def commit(self) -> None:
-        """The recogniser starts afresh; words that nobody has answered are carried over."""
+        """The recogniser starts a new turn; words that nobody has answered are carried over."""
         self._carried = " ".join(self.new_words) if self.needs_answer else ""
         self._text = ""
         self._words = split_words(self._carried)

@@ -135,15 +135,15 @@ class _Call:
         if self._hung_up:
             return
         at_ms = self._audio.duration_ms
-        step = self._party.tick(at_ms, heard)
-        self._audio.add(step.frame, heard)
-        if step.hold:
+        output = self._party.tick(at_ms, heard)
+        self._audio.add(output.frame, heard)
+        if output.hold:
             await self._send(event="hold")
-        if step.digits:
-            await self._send(event="digits", digits=step.digits)
-        await self._socket.send_bytes(step.frame)
+        if output.digits:
+            await self._send(event="digits", digits=output.digits)
+        await self._socket.send_bytes(output.frame)
         self._limited = at_ms >= self._limit_ms
-        if step.hang_up or self._limited:
+        if output.hang_up or self._limited:
             self._hung_up = True
             await self._send(event="hang_up")
 

@@ -145,17 +145,17 @@ class MessageExchange:
         self._reached_marks = played.marks
         return played.audio
 
-    async def push(self, step: PartyOutput) -> None:
+    async def push(self, output: PartyOutput) -> None:
         """Sends the marks that were reached and what the party did. Raises SocketClosed."""
         for name in self._reached_marks:
             await self._send(self._messages.mark(name))
         at_ms = self._number * FRAME_MS
         self._number += 1
-        self._held.append(_HeldFrame(step.frame, self._number, at_ms))
-        while self._held and not step.hold:
+        self._held.append(_HeldFrame(output.frame, self._number, at_ms))
+        while self._held and not output.hold:
             held = self._held.popleft()
             await self._send(self._messages.media(held.payload, held.chunk, held.at_ms))
-        for digit in step.digits:
+        for digit in output.digits:
             await self._send(self._messages.dtmf(digit))
 
     async def stop(self) -> None:
@@ -285,10 +285,10 @@ class MediaStream:
 
     async def _frame(self, at_ms: int) -> None:
         heard = self._exchange.next_audio()
-        step = self._party.tick(at_ms, heard)
-        self.audio.add(step.frame, heard)
-        await self._exchange.push(step)
-        if step.hang_up:
+        output = self._party.tick(at_ms, heard)
+        self.audio.add(output.frame, heard)
+        await self._exchange.push(output)
+        if output.hang_up:
             self._exchange.finish(StreamEnd("caller"))
         elif at_ms >= self._limit_ms:
             self._exchange.finish(StreamEnd("limit", 0, f"not ended after {self._limit_ms / 1_000:g} s"))

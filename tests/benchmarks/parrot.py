@@ -1,4 +1,4 @@
-"""A trivial server on the far side of a Twilio media stream: answers each phrase by a tone, stops when spoken over.
+"""A trivial server for Twilio media streams: answers each phrase with a tone, and stops when it is interrupted.
 
 `python tests/benchmarks/parrot.py PORT` serves it alone, for trying the load generator.
 """
@@ -19,7 +19,7 @@ CHUNKS = 5
 
 
 class Parrot:
-    """One call. The answer begins `silence_frames` frames after the last one that was not silence."""
+    """One call. The answer begins `silence_frames` frames after the last frame with sound."""
 
     def __init__(self, socket: web.WebSocketResponse, silence_frames: int) -> None:
         self.marks: list[str] = []
@@ -33,7 +33,7 @@ class Parrot:
         self._answering = False
 
     async def receive(self, message: dict[str, Any]) -> None:
-        """One message of the carrier."""
+        """Handles a message of the carrier."""
         if message["event"] == "start":
             self._stream = message["start"]["streamSid"]
         elif message["event"] == "mark":
@@ -67,7 +67,7 @@ class Parrot:
 
 
 class ParrotServer:
-    """All its calls, in the order in which they came."""
+    """The server. calls: in the order of their start."""
 
     def __init__(self, silence_frames: int = 20) -> None:
         self.parrots: list[Parrot] = []

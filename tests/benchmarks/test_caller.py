@@ -8,7 +8,7 @@ SECOND = 8000
 
 
 def talk(caller: Caller, start: float, end: float) -> list[tuple[float, int]]:
-    """Ticks through a time; returns when each frame of speech was sent."""
+    """Ticks from start to end; returns when each frame of speech was sent."""
     sent = []
     for tick in range(round((end - start) / FRAME)):
         now = round(start + tick * FRAME, 3)
@@ -18,27 +18,27 @@ def talk(caller: Caller, start: float, end: float) -> list[tuple[float, int]]:
     return sent
 
 
-def test_the_phrase_is_said_once_then_silence() -> None:
+def test_phrase_is_followed_by_silence() -> None:
     caller = Caller(MANNER, first_turn_at=1.0)
     assert talk(caller, 0.9, 2.0) == [(1.0, 0), (1.02, 1), (1.04, 2), (1.06, 3), (1.08, 4)]
     assert (caller.turns[0].began, caller.turns[0].ended) == (1.0, 1.08)
 
 
-def test_the_next_turn_keeps_the_cycle() -> None:
+def test_next_turn_starts_after_the_cycle() -> None:
     caller = Caller(MANNER, first_turn_at=0.0)
     talk(caller, 0.0, 1.0)
     caller.heard(1.0, SECOND)
     assert talk(caller, 1.0, 4.5)[0] == (4.0, 0)
 
 
-def test_the_caller_waits_for_a_long_answer_and_rests() -> None:
+def test_caller_waits_for_a_long_answer_and_the_rest_time() -> None:
     caller = Caller(MANNER, first_turn_at=0.0)
     talk(caller, 0.0, 1.0)
     caller.heard(1.0, 5 * SECOND)
     assert talk(caller, 1.0, 7.0)[0] == (6.52, 0)
 
 
-def test_without_an_answer_the_caller_loses_patience() -> None:
+def test_caller_continues_without_an_answer() -> None:
     caller = Caller(CallerBehaviour(phrase_frames=5, cycle_s=0.5, patience_s=2.0), first_turn_at=0.0)
     assert talk(caller, 0.0, 2.5)[5] == (2.1, 0)
     assert caller.turns[0].answered is None
@@ -61,7 +61,7 @@ def test_audio_before_the_first_turn_is_a_greeting() -> None:
     assert not caller.turns[0].cut_in
 
 
-def test_audio_over_the_callers_speech_cuts_in() -> None:
+def test_audio_during_the_callers_speech_is_a_cut_in() -> None:
     caller = Caller(MANNER, first_turn_at=0.0)
     talk(caller, 0.0, 0.05)
     caller.heard(0.05, 160)
@@ -70,7 +70,7 @@ def test_audio_over_the_callers_speech_cuts_in() -> None:
     assert caller.turns[0].answered is None
 
 
-def test_a_dry_buffer_within_an_answer_is_an_underrun() -> None:
+def test_empty_buffer_within_an_answer_is_an_underrun() -> None:
     caller = Caller(MANNER, first_turn_at=0.0)
     talk(caller, 0.0, 0.1)
     caller.heard(1.0, 800)
@@ -80,7 +80,7 @@ def test_a_dry_buffer_within_an_answer_is_an_underrun() -> None:
     assert [round(gap, 3) for gap in caller.turns[0].gaps] == [0.096]
 
 
-def test_the_first_audio_of_an_answer_is_no_underrun() -> None:
+def test_first_audio_of_an_answer_is_not_an_underrun() -> None:
     caller = Caller(MANNER, first_turn_at=0.0)
     talk(caller, 0.0, 0.1)
     caller.heard(1.0, 800)
@@ -89,7 +89,7 @@ def test_the_first_audio_of_an_answer_is_no_underrun() -> None:
     assert [turn.gaps for turn in caller.turns] == [[], []]
 
 
-def test_marks_come_back_when_played_or_cleared() -> None:
+def test_marks_are_echoed_when_played_or_cleared() -> None:
     caller = Caller(MANNER, first_turn_at=9.0)
     caller.heard(0.0, SECOND)
     caller.mark(0.0, "one")
@@ -104,7 +104,7 @@ class TestInterruptions:
     MANNER = CallerBehaviour(phrase_frames=5, cycle_s=4.0, barge_after_s=1.0)
 
     def interrupting(self) -> Caller:
-        """Has just said the first frame of an interruption, at 2.0."""
+        """A caller that sent the first frame of an interruption at 2.0."""
         caller = Caller(self.MANNER, first_turn_at=0.0)
         talk(caller, 0.0, 1.0)
         caller.heard(1.0, 3 * SECOND)
@@ -117,7 +117,7 @@ class TestInterruptions:
         caller.clear(2.05)
         assert (caller.turns[1].began, caller.turns[1].cleared) == (2.0, 2.01)
 
-    def test_the_rest_of_the_old_answer_is_neither_answer_nor_underrun(self) -> None:
+    def test_rest_of_the_interrupted_answer_does_not_count(self) -> None:
         caller = self.interrupting()
         talk(caller, 2.02, 2.2)
         caller.heard(2.2, SECOND)
@@ -127,7 +127,7 @@ class TestInterruptions:
         caller.heard(3.0, SECOND)
         assert caller.turns[1].answered == 3.0
 
-    def test_the_answer_to_an_interruption_is_heard_out(self) -> None:
+    def test_answer_to_an_interruption_is_not_interrupted(self) -> None:
         caller = self.interrupting()
         talk(caller, 2.02, 2.3)
         caller.clear(2.3)
@@ -135,7 +135,7 @@ class TestInterruptions:
         assert talk(caller, 3.0, 5.98) == []
         assert talk(caller, 5.98, 6.02) == [(6.0, 0)]
 
-    def test_an_answer_that_is_over_cannot_be_interrupted(self) -> None:
+    def test_finished_answer_is_not_interrupted(self) -> None:
         caller = Caller(self.MANNER, first_turn_at=0.0)
         talk(caller, 0.0, 1.0)
         caller.heard(1.0, SECOND // 2)

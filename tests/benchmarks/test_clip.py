@@ -15,14 +15,14 @@ CLIP = Path(__file__).parents[2] / "config" / "samples" / "jfk.flac"
 
 
 def decode(code: int) -> int:
-    """G.711's own expansion, 16 bits."""
+    """The expansion of ITU-T G.711, to 16 bits."""
     inverted = ~code & 0xFF
     magnitude = (((inverted & 0x0F) << 3) + 132 << ((inverted >> 4) & 7)) - 132
     return -magnitude if inverted & 0x80 else magnitude
 
 
 @given(st.floats(-1.0, 1.0, width=32))
-def test_mu_law_is_right_to_half_a_step(sample: float) -> None:
+def test_mu_law_error_is_at_most_half_a_step(sample: float) -> None:
     wide = max(-32635, min(32635, int(sample * 32767)))
     (code,) = encode(np.array([sample], dtype=np.float32)).tolist()
     step = max(8, abs(wide) // 16)
@@ -33,7 +33,7 @@ def test_silence_is_ff() -> None:
     assert encode(np.zeros(3, dtype=np.float32)).tobytes() == b"\xff\xff\xff"
 
 
-def test_phrases_are_parted_by_300_ms() -> None:
+def test_phrases_are_separated_by_300_ms() -> None:
     speech = np.zeros(100, dtype=np.bool_)
     speech[[10, 11, 25, 60]] = True
     assert phrases(speech) == [(10, 26), (60, 61)]
@@ -54,7 +54,7 @@ def test_the_phrase_of_the_shipped_recording() -> None:
     assert {len(base64.b64decode(frame)) for frame in phrase.frames} == {FRAME}
 
 
-def test_a_phrase_that_is_not_there(tmp_path: Path) -> None:
+def test_missing_phrase_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "one.wav"
     soundfile.write(path, np.sin(np.arange(16_000) / 5), 16_000)
     assert load_phrase(path, 1).start_ms == 0

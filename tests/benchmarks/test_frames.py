@@ -1,4 +1,4 @@
-"""The client's half of WebSocket framing."""
+"""The client's side of WebSocket framing."""
 
 import base64
 
@@ -43,7 +43,7 @@ def test_the_request_offers_no_extension() -> None:
     assert request.endswith(b"\r\n\r\n")
 
 
-def test_the_answer_is_taken_in_any_pieces() -> None:
+def test_response_can_arrive_in_pieces() -> None:
     opening = frames.Opening(KEY)
     assert all(opening.feed(ACCEPTED[at : at + 1]) is None for at in range(len(ACCEPTED) - 1))
     assert opening.feed(ACCEPTED[-1:] + b"rest") == b"rest"
@@ -58,13 +58,13 @@ def test_the_answer_is_taken_in_any_pieces() -> None:
         b"x" * 20_000,
     ],
 )
-def test_another_answer_is_a_refusal(answer: bytes) -> None:
+def test_other_responses_are_errors(answer: bytes) -> None:
     with pytest.raises(frames.FrameError):
         frames.Opening(KEY).feed(answer)
 
 
 @given(st.binary(max_size=70_000).filter(lambda payload: len(payload) < 65_536))
-def test_a_text_is_masked_and_whole(payload: bytes) -> None:
+def test_text_frame_is_masked(payload: bytes) -> None:
     assert unmask(frames.text(payload)) == (0x81, payload)
 
 
@@ -73,7 +73,7 @@ def test_a_control_frame_is_masked() -> None:
 
 
 @given(st.lists(st.binary(max_size=300), max_size=6), st.integers(1, 50))
-def test_messages_come_out_as_they_went_in(payloads: list[bytes], step: int) -> None:
+def test_messages_are_split_at_any_boundary(payloads: list[bytes], step: int) -> None:
     wire = b"".join(server_frame(0x81, payload) for payload in payloads)
     inbox = frames.Inbox()
     got = [message for at in range(0, len(wire), step) for message in inbox.feed(wire[at : at + step])]

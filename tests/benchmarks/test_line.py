@@ -1,4 +1,4 @@
-"""A simulated line against a server on the loopback; the beats and the clock are virtual."""
+"""A simulated line against a local server; frames and clock are virtual."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -18,7 +18,7 @@ PHRASE = Phrase((b"AAAA", b"BBBB", b"CCCC"), 0, 60)
 
 
 @dataclass
-class Rig:
+class ConnectedLine:
     """One line to one server."""
 
     line: Line
@@ -26,10 +26,10 @@ class Rig:
     ups: list[Line] = field(default_factory=list)
     now: float = 0.0
 
-    def beats(self, count: int) -> None:
+    def send_frames(self, count: int) -> None:
         for _ in range(count):
             self.now = round(self.now + 0.02, 3)
-            self.line.beat(self.now)
+            self.line.send_frame(self.now)
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -39,16 +39,16 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 @asynccontextmanager
-async def dial(app: web.Application, manner: CallerBehaviour) -> AsyncIterator[Rig]:
+async def dial(app: web.Application, behaviour: CallerBehaviour) -> AsyncIterator[ConnectedLine]:
     async with TestServer(app) as server:
         assert server.port is not None
-        caller = Caller(manner, first_turn_at=0.0)
+        caller = Caller(behaviour, first_turn_at=0.0)
         url = f"ws://{server.host}:{server.port}/media/twilio"
-        line = Line(url, 1, PHRASE, caller, lambda up: made.ups.append(up), lambda: made.now)
-        made = Rig(line, caller)
+        line = Line(url, 1, PHRASE, caller, lambda up: connected.ups.append(up), lambda: connected.now)
+        connected = ConnectedLine(line, caller)
         await asyncio.get_running_loop().create_connection(lambda: line, server.host, server.port)
         await until(lambda: line.state is not LineState.DIALLING)
-        yield made
+        yield connected
         line.hang_up()
 
 
@@ -58,14 +58,14 @@ def server() -> ParrotServer:
 
 
 @pytest.fixture
-async def rig(server: ParrotServer) -> AsyncIterator[Rig]:
-    async with dial(server.app, CallerBehaviour(phrase_frames=3, cycle_s=60.0, barge_after_s=0.5)) as made:
-        yield made
+async def rig(server: ParrotServer) -> AsyncIterator[ConnectedLine]:
+    async with dial(server.app, CallerBehaviour(phrase_frames=3, cycle_s=60.0, barge_after_s=0.5)) as connected:
+        yield connected
 
 
-async def test_a_turn_is_answered_and_its_mark_comes_back_when_played(server: ParrotServer, rig: Rig) -> None:
+async def test_turn_is_answered_and_its_mark_is_echoed(server: ParrotServer, rig: ConnectedLine) -> None:
     assert rig.ups == [rig.line]
-    rig.beats(5)
+    rig.send_frames(5)
     await until(lambda: rig.caller.turns[0].answered)
     assert (rig.caller.turns[0].ended, rig.caller.turns[0].answered) == (0.06, 0.1)
     await until(lambda: server.parrots[0].said == 6)
@@ -73,28 +73,28 @@ async def test_a_turn_is_answered_and_its_mark_comes_back_when_played(server: Pa
     assert server.parrots[0].marks == []
     await until(lambda: rig.caller.pending_marks == 1)
     rig.now = 1.09
-    rig.beats(1)
+    rig.send_frames(1)
     await until(lambda: server.parrots[0].marks == ["end"])
 
 
-async def test_an_interruption_is_yielded_to(server: ParrotServer, rig: Rig) -> None:
-    rig.beats(5)
+async def test_interruption_is_answered_with_a_clear(server: ParrotServer, rig: ConnectedLine) -> None:
+    rig.send_frames(5)
     await until(lambda: rig.caller.pending_marks == 1)
     rig.now = 0.6
-    rig.beats(1)
+    rig.send_frames(1)
     await until(lambda: rig.caller.turns[1].cleared)
     assert (rig.caller.turns[1].began, rig.caller.turns[1].cleared) == (0.62, 0.62)
     await until(lambda: server.parrots[0].marks == ["end"])
 
 
-async def test_hanging_up_says_stop(server: ParrotServer, rig: Rig) -> None:
+async def test_hang_up_sends_stop(server: ParrotServer, rig: ConnectedLine) -> None:
     rig.line.hang_up()
     await until(lambda: server.parrots[0].stopped)
     assert rig.line.state is LineState.HUNG_UP
 
 
 @asynccontextmanager
-async def other(handler: Callable[[web.WebSocketResponse], object]) -> AsyncIterator[Rig]:
+async def other(handler: Callable[[web.WebSocketResponse], object]) -> AsyncIterator[ConnectedLine]:
     async def call(request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
@@ -107,8 +107,8 @@ async def other(handler: Callable[[web.WebSocketResponse], object]) -> AsyncIter
 
     app = web.Application()
     app.router.add_get("/media/twilio", call)
-    async with dial(app, CallerBehaviour(phrase_frames=3)) as made:
-        yield made
+    async with dial(app, CallerBehaviour(phrase_frames=3)) as connected:
+        yield connected
 
 
 async def test_a_call_that_the_server_ends_is_lost() -> None:
@@ -125,13 +125,13 @@ async def test_a_call_that_the_server_ends_is_lost() -> None:
         f'{{"event":"media","streamSid":"MZ{1:032x}"}}',
     ],
 )
-async def test_what_twilio_would_not_understand_is_counted(message: str) -> None:
+async def test_invalid_messages_are_counted(message: str) -> None:
     async with other(lambda socket: socket.send_str(message)) as rig:
         await until(lambda: rig.line.errors == 1)
         assert rig.line.state is LineState.UP
 
 
-async def test_a_server_without_that_path_refuses() -> None:
+async def test_unknown_path_is_refused() -> None:
     async with dial(web.Application(), CallerBehaviour(phrase_frames=3)) as rig:
         assert rig.line.state is LineState.REFUSED
         assert rig.ups == []

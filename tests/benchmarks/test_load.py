@@ -1,4 +1,4 @@
-"""A whole small load against a trivial server in real time: only what happened is asserted, never how fast."""
+"""A small load against a trivial server in real time; asserts events, not speed."""
 
 import asyncio
 import gc
@@ -20,7 +20,7 @@ MANNER = CallerBehaviour(phrase_frames=3, cycle_s=0.1, rest_s=0.0, patience_s=0.
 
 @pytest.fixture
 def parrots() -> Iterator[tuple[ParrotServer, str]]:
-    """A server in a thread of its own, and its address."""
+    """A server in its own thread, and its address."""
     server, loop = ParrotServer(silence_frames=2), asyncio.new_event_loop()
     listener = socket.create_server(("127.0.0.1", 0))
     runner = web.AppRunner(server.app, shutdown_timeout=0.1)
@@ -54,7 +54,7 @@ def test_all_callers_talk_and_hang_up(parrots: tuple[ParrotServer, str]) -> None
     assert gc.isenabled()
 
 
-def test_calls_that_nobody_takes_are_refused() -> None:
+def test_calls_without_a_server_are_refused() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         url = f"ws://127.0.0.1:{closed.getsockname()[1]}/media/twilio"

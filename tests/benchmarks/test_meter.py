@@ -1,4 +1,4 @@
-"""The cost of a process tree, from a /proc of paper."""
+"""The cost of a process tree, from a simulated /proc."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def test_memory_of_the_whole_tree(proc: Path) -> None:
     assert Meter(10, 1, proc).memory() == pytest.approx(1600 * 1024 / 1e6)
 
 
-def test_a_child_that_went_away_meanwhile(proc: Path) -> None:
+def test_child_that_ends_during_the_reading(proc: Path) -> None:
     (proc / "12" / "smaps_rollup").unlink()
     (proc / "11" / "stat").unlink()
     assert Meter(10, 1, proc).memory() == pytest.approx(1000 * 1024 / 1e6)

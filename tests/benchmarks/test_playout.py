@@ -1,4 +1,4 @@
-"""The carrier's play-out buffer."""
+"""The carrier's playout buffer."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +15,7 @@ def test_audio_drains_in_real_time() -> None:
     assert playout.quiet_for(12.5) == 0.5
 
 
-def test_the_gap_before_late_audio_is_told() -> None:
+def test_gap_before_late_audio_is_returned() -> None:
     playout = Playout()
     playout.play(10.0, 800)
     assert playout.play(10.05, 800) == 0.0
@@ -50,8 +50,8 @@ def test_clear_empties_the_buffer_and_returns_the_marks() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0, 5), st.integers(1, 4000)), min_size=1))
-def test_played_time_and_gaps_make_up_the_whole(arrivals: list[tuple[float, int]]) -> None:
-    """The buffer runs dry after all audio and all gaps since its first audio."""
+def test_end_is_the_sum_of_audio_and_gaps(arrivals: list[tuple[float, int]]) -> None:
+    """The buffer becomes empty after the duration of all audio and gaps since the first audio."""
     playout = Playout()
     times = sorted(at for at, _ in arrivals)
     sizes = [size for _, size in arrivals]

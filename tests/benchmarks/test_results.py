@@ -1,4 +1,4 @@
-"""The figures of a load, from the callers' turns."""
+"""The figures of a load."""
 
 import pytest
 from hypothesis import given
@@ -18,13 +18,13 @@ def test_nearest_rank() -> None:
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1))
-def test_percentiles_are_members_in_order(values: list[float]) -> None:
+def test_percentiles_are_values_in_order(values: list[float]) -> None:
     whole = spread(values)
     assert min(values) <= whole.p50 <= whole.p95 <= whole.p99 <= whole.worst == max(values)
     assert {whole.p50, whole.p95, whole.p99} <= set(values)
 
 
-def test_turns_count_by_the_end_of_their_speech() -> None:
+def test_turns_are_assigned_by_the_end_of_their_speech() -> None:
     turns = [Turn(began=1.0, ended=ended) for ended in (1.9, 2.0, 3.99, 4.0, None)]
     assert [turn.ended for turn in in_window(turns, 2.0, 4.0)] == [2.0, 3.99]
 
@@ -36,8 +36,8 @@ def test_judgement() -> None:
         Turn(began=4.0, ended=5.0, answered=5.8, interrupts=True, cleared=4.2),
         Turn(began=6.0, ended=7.0, interrupts=True),
     ]
-    fates = [LineState.UP, LineState.LOST, LineState.REFUSED, LineState.DIALLING]
-    result = judge(turns, fates, errors=5, seconds=10.0, lags=[0.001, 0.002], generator=0.25)
+    states = [LineState.UP, LineState.LOST, LineState.REFUSED, LineState.DIALLING]
+    result = judge(turns, states, errors=5, seconds=10.0, lags=[0.001, 0.002], generator=0.25)
     assert (result.calls, result.lost, result.refused, result.errors) == (4, 1, 2, 5)
     assert (result.turns, result.unanswered, result.cut_in, result.underruns) == (4, 2, 1, 2)
     assert result.longest_gap_ms == pytest.approx(300)
@@ -46,14 +46,14 @@ def test_judgement() -> None:
     assert (result.lag.p50, result.lag.worst) == (1.0, 2.0)
 
 
-@pytest.mark.parametrize("fate", [LineState.LOST, LineState.REFUSED, LineState.DIALLING])
-def test_a_load_that_lost_a_call_is_not_whole(fate: LineState) -> None:
+@pytest.mark.parametrize("state", [LineState.LOST, LineState.REFUSED, LineState.DIALLING])
+def test_load_that_lost_a_call_is_not_held(state: LineState) -> None:
     turns = [Turn(began=0.0, ended=1.0, answered=1.8)]
     assert judge(turns, [LineState.UP], 0, 1.0, [], 0.1).whole
-    assert not judge(turns, [LineState.UP, fate], 0, 1.0, [], 0.1).whole
+    assert not judge(turns, [LineState.UP, state], 0, 1.0, [], 0.1).whole
 
 
-def test_the_servers_use() -> None:
+def test_server_cost() -> None:
     before = CpuReading(at=100.0, used=5.0, core_busy=50.0, core_stolen=1.0)
     after = CpuReading(at=110.0, used=9.0, core_busy=55.5, core_stolen=1.2)
     use = server_cost(before, after, calls=400, few=2, memory=(100.0, 259.2))

@@ -1,4 +1,4 @@
-"""A server under test: pinned, waited for, stopped."""
+"""Running a server under test."""
 
 import os
 from pathlib import Path
@@ -17,7 +17,7 @@ http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 """
 
 
-def test_it_runs_on_its_core_and_is_stopped(tmp_path: Path) -> None:
+def test_server_runs_on_its_core_and_is_stopped(tmp_path: Path) -> None:
     own = os.sched_getaffinity(0)
     core = max(own)
     with running(Contender("x", "x", ("-c", HEALTHY, "{port}"), "/media"), core, tmp_path / "log") as server:
@@ -29,7 +29,7 @@ def test_it_runs_on_its_core_and_is_stopped(tmp_path: Path) -> None:
         os.kill(server.pid, 0)
 
 
-def test_a_server_that_ends_early_is_told_with_its_log(tmp_path: Path) -> None:
+def test_error_of_a_server_that_ends_early_has_its_log(tmp_path: Path) -> None:
     core = min(os.sched_getaffinity(0))
     broken = Contender("x", "x", ("-c", "raise SystemExit('no plan')"), "/media")
     with pytest.raises(NotReady, match="no plan"), running(broken, core, tmp_path / "log"):

@@ -1,4 +1,4 @@
-"""Twilio's side of a media stream."""
+"""Twilio's messages of a media stream."""
 
 import base64
 import json
@@ -9,7 +9,7 @@ import pytest
 from benchmarks import twilio
 
 
-def test_start_comes_first_and_media_counts_on() -> None:
+def test_start_is_first_and_media_continues_the_numbering() -> None:
     stream = twilio.Stream(7)
     start, first, second = (
         json.loads(stream.start()),
@@ -24,7 +24,7 @@ def test_start_comes_first_and_media_counts_on() -> None:
     assert {message["streamSid"] for message in (start, first, second)} == {stream.stream_sid}
 
 
-def test_marks_and_stop_go_on_counting() -> None:
+def test_marks_and_stop_continue_the_numbering() -> None:
     stream = twilio.Stream(7)
     stream.start()
     mark, stop = json.loads(stream.mark('a "name"')), json.loads(stream.stop())
@@ -32,11 +32,11 @@ def test_marks_and_stop_go_on_counting() -> None:
     assert (stop["sequenceNumber"], stop["stop"]["callSid"]) == ("3", stream.call_sid)
 
 
-def test_no_two_calls_share_an_id() -> None:
+def test_ids_of_calls_differ() -> None:
     assert twilio.Stream(1).stream_sid != twilio.Stream(2).stream_sid
 
 
-def test_audio_is_understood() -> None:
+def test_audio_is_read() -> None:
     payload = base64.b64encode(b"\x12\x34").decode()
     said = twilio.parse(json.dumps({"event": "media", "streamSid": "MZ1", "media": {"payload": payload}}).encode())
     assert said.media is not None
@@ -52,7 +52,7 @@ def test_audio_is_understood() -> None:
         b'{"event":"mark","streamSid":"MZ1","mark":{}}',
     ],
 )
-def test_what_twilio_would_not_understand_is_an_error(message: bytes) -> None:
+def test_invalid_message_is_an_error(message: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         twilio.parse(message)
 

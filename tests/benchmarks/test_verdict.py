@@ -1,4 +1,4 @@
-"""What the design demands, and whether a run shows it."""
+"""Performance targets, and whether a run meets them."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ def record(result: LoadResult, held: int | None = 400) -> ServerRecord:
     return ServerRecord("ours", "ours", [result], held, barge=result)
 
 
-def test_all_is_well() -> None:
+def test_all_targets_are_met() -> None:
     assert [verdict(demand, record(load())) for demand in DEMANDS] == ["PASS"] * 5
 
 
@@ -53,7 +53,7 @@ def test_all_is_well() -> None:
         (BARGE, {"yields": [1.0], "unyielded": 1}),
     ],
 )
-def test_each_demand_can_be_missed(demand: object, changes: dict[str, Any]) -> None:
+def test_each_target_can_be_missed(demand: object, changes: dict[str, Any]) -> None:
     outcomes = {each: verdict(each, record(load(**changes))) for each in DEMANDS}
     assert outcomes == {each: "MISS" if each is demand else "PASS" for each in DEMANDS}
 
@@ -62,7 +62,7 @@ def test_a_load_that_is_not_held_is_a_miss() -> None:
     assert verdict(HELD, record(load(), held=None)) == "MISS"
 
 
-def test_what_was_not_measured_is_not_run() -> None:
+def test_target_without_a_measurement_is_not_run() -> None:
     assert verdict(CPU, None) == "not run"
     assert verdict(CPU, record(load(server=None))) == "not run"
     assert verdict(BARGE, msgspec.structs.replace(record(load()), barge=None)) == "not run"
@@ -81,7 +81,7 @@ def test_a_disturbed_load_is_void(changes: dict[str, Any]) -> None:
     assert verdict(CPU, record(load(**changes))) == "VOID"
 
 
-def test_overhead_is_what_the_delays_leave() -> None:
+def test_overhead_is_the_latency_without_the_delays() -> None:
     assert overhead(800.0) == 20.0
 
 
@@ -97,7 +97,7 @@ def test_overhead_is_what_the_delays_leave() -> None:
         {"latencies": [1050.0]},
     ],
 )
-def test_a_load_is_held_whole_and_in_time(changes: dict[str, Any]) -> None:
+def test_load_that_is_not_held(changes: dict[str, Any]) -> None:
     assert holds(load(), load())
     assert holds(load(latencies=[1000.0]), load())
     assert not holds(load(**changes), load())

@@ -88,7 +88,7 @@ def test_duration_limit_during_a_goodbye_is_final() -> None:
     run_virtual(call())
 
 
-def test_end_from_outside_during_a_goodbye_is_final_and_says_no_second_goodbye() -> None:
+def test_end_command_during_a_goodbye_is_final_without_a_second_goodbye() -> None:
     async def call() -> None:
         scripted = ScriptedCall(answers=[goodbye("goodbye and have a very nice day"), "Of course."])
         await scripted.say("bye", 400)

@@ -1,4 +1,4 @@
-"""The shipped providers and templates can be used by the programs."""
+"""The shipped providers and templates are valid for the programs."""
 
 import json
 import re
@@ -55,9 +55,9 @@ def test_local_receptionist_answers_with_facts_of_the_template(template: dict[st
         "business_name": "Oak House"
     }
     prompt = fill_placeholders(config.prompt, facts)
-    below = prompt.partition("Facts:\n")[2].splitlines()
-    assert [f"- {fact.sentence}" for fact in extract_facts(prompt)] == below
-    assert len(below) >= 5
+    fact_lines = prompt.partition("Facts:\n")[2].splitlines()
+    assert [f"- {fact.sentence}" for fact in extract_facts(prompt)] == fact_lines
+    assert len(fact_lines) >= 5
     assert extract_business_name(prompt).startswith("Oak House")
 
 
@@ -74,7 +74,7 @@ def test_defaults_and_prices_match_the_providers_kinds() -> None:
             assert set(provider[part]) <= set(provider["kinds"]), name
         assert not provider["needs_key"] or set(provider["cost_per_unit"]) == set(provider["kinds"]), name
         for prices in provider["cost_per_unit"].values():
-            assert "*" in prices, f"{name}: a model without a price of its own"
+            assert "*" in prices, f"{name}: a model without a price"
 
 
 def test_local_providers_need_no_key() -> None:

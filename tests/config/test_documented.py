@@ -51,5 +51,5 @@ def test_media_setting_is_documented(name: str) -> None:
 def test_only_existing_settings_are_documented(
     document: str, settings: type[ControlSettings] | type[MediaSettings]
 ) -> None:
-    named = set(re.findall(rf"^\| (`{PREFIX}\w+`) \|", (DOCS / document).read_text(), re.MULTILINE))
-    assert named == {variable(name) for name in settings.model_fields}
+    documented = set(re.findall(rf"^\| (`{PREFIX}\w+`) \|", (DOCS / document).read_text(), re.MULTILINE))
+    assert documented == {variable(name) for name in settings.model_fields}

@@ -17,4 +17,4 @@ def test_local_plan_exists() -> None:
 def test_plan_is_valid(path: Path) -> None:
     plan = read_plan(path)
     assert plan.agent.prompt
-    assert plan.call_id == "", "each call of a stand-alone server needs an id of its own"
+    assert plan.call_id == "", "each call of a stand-alone server needs its own id"

@@ -13,7 +13,7 @@ class Relay:
         self._socket = socket
         self._flows = asyncio.Event()
         self._flows.set()
-        self._pumps: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def freeze(self) -> None:
         """Holds back what is sent from now on, in both directions."""
@@ -27,18 +27,18 @@ class Relay:
         """Serves one connection until either side closes it."""
         server_reader, server = await asyncio.open_unix_connection(self._socket)
         for source, sink in ((reader, server), (server_reader, writer)):
-            pump = asyncio.create_task(self._pump(source, sink))
-            self._pumps.add(pump)
-            pump.add_done_callback(self._pumps.discard)
+            task = asyncio.create_task(self._forward(source, sink))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
         """Closes all connections."""
-        pumps = list(self._pumps)
-        for pump in pumps:
-            pump.cancel()
-        await asyncio.gather(*pumps, return_exceptions=True)
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    async def _forward(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         try:
             while data := await source.read(65_536):
                 await self._flows.wait()

@@ -26,8 +26,8 @@ async def test_unknown_limit_is_refused_at_start(database_url: str, valkey_url: 
 
 def test_routes_that_hash_or_send_email_have_a_rate_limit() -> None:
     assert {"login", "signup", "forgot", "admin-login"} <= limit_names()
-    opened = [route for route in ROUTES if route.access.kind is AccessKind.OPEN and route.method == "POST"]
-    assert opened and [route.path for route in opened if route.limit is None] == []
+    open_routes = [route for route in ROUTES if route.access.kind is AccessKind.OPEN and route.method == "POST"]
+    assert open_routes and [route.path for route in open_routes if route.limit is None] == []
 
 
 async def test_sign_up_to_sign_out(database_url: str, valkey_url: str) -> None:

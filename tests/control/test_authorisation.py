@@ -58,28 +58,31 @@ async def test_routes_of_each_access_kind_exist() -> None:
 
 async def test_routes_need_a_valid_token_of_their_audience(api: Api) -> None:
     ann, admin = await api.sign_up(), await api.admin("super_admin")
-    strangers = {"user": await _refused_clients(api, ann, admin), "admin": await _refused_clients(api, admin, ann)}
+    refused_clients = {
+        "user": await _refused_clients(api, ann, admin),
+        "admin": await _refused_clients(api, admin, ann),
+    }
     failures = []
     for route in GUARDED:
         audience = "admin" if route.access.kind is AccessKind.ADMIN else "user"
-        for who, caller in strangers[audience].items():
+        for who, caller in refused_clients[audience].items():
             reply = await call_route(caller, route)
             if reply.status != 401:
                 failures.append(_describe(route, who, reply))
     assert failures == []
 
 
-async def _refused_clients(api: Api, mine: User | Staff, other: User | Staff) -> dict[str, Client]:
+async def _refused_clients(api: Api, account: User | Staff, other: User | Staff) -> dict[str, Client]:
     """Clients that the routes of one audience refuse."""
     tokens = make_tokens(Sealer([KEY]), Policies(links="https://app.example.com"))
-    audience = "admin" if isinstance(mine, Staff) else "user"
-    session = await _session(api, mine)
-    signed_out = await _signed_in_again(api, mine)
+    audience = "admin" if isinstance(account, Staff) else "user"
+    session = await _session(api, account)
+    signed_out = await _signed_in_again(api, account)
     await signed_out.post("/admin/auth/logout" if audience == "admin" else "/auth/logout")
     hour_ago = datetime.now(UTC) - timedelta(hours=1)
     return {
         "no token": api.anonymous,
-        "a broken token": api.with_token(mine.token[:-2] + ("aa" if mine.token[-2:] != "aa" else "bb")),
+        "a broken token": api.with_token(account.token[:-2] + ("aa" if account.token[-2:] != "aa" else "bb")),
         "an expired token": api.with_token(tokens.issue("admin" if audience == "admin" else "user", session, hour_ago)),
         "an unknown session": api.with_token(
             tokens.issue("admin" if audience == "admin" else "user", UUID(new_id()), datetime.now(UTC))

@@ -30,7 +30,9 @@ def test_every_rate_limit_is_documented_with_its_figures() -> None:
 
 
 def test_every_staff_setting_is_documented_with_its_default() -> None:
-    settings = {(f"`{setting.key}`", f"`{str(setting.default).lower()}`", setting.description) for setting in REGISTRY.values()}
+    settings = {
+        (f"`{setting.key}`", f"`{str(setting.default).lower()}`", setting.description) for setting in REGISTRY.values()
+    }
     assert table("setting", "at first", "meaning") == settings
 
 

@@ -180,8 +180,8 @@ def test_unreachable_database_is_one_line(settings: dict[str, str], tmp_path: Pa
 
 
 def test_taken_port_is_an_error(settings: dict[str, str]) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        result = run("api", "--port", str(taken.getsockname()[1]), **settings)
+    with socket.socket() as occupied:
+        occupied.bind(("127.0.0.1", 0))
+        occupied.listen()
+        result = run("api", "--port", str(occupied.getsockname()[1]), **settings)
     assert result.returncode == 1 and "in use" in result.stderr

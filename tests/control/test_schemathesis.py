@@ -25,7 +25,7 @@ from tests.platform.api import Api, running_api
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 EXAMPLES = 12
 # Routes that end a session or delete what other routes need; each gets its own session.
-LEAVES = {"/auth/logout", "/admin/auth/logout"}
+SESSION_ENDING_ROUTES = {"/auth/logout", "/admin/auth/logout"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def test_responses_conform_to_the_document(running: RunningApi, route: Route) ->
     schema = schemathesis.openapi.from_url(f"{running.url}/openapi.json")
     operation = schema[route.path][route.method]
     token = running.admin if route.access.kind is AccessKind.ADMIN else running.user
-    if route.path in LEAVES:
+    if route.path in SESSION_ENDING_ROUTES:
         token = running.sign_in(route.path)
 
     @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), database=None)

@@ -47,8 +47,8 @@ async def pool(fresh_database_url: str) -> AsyncIterator[Pool]:
 
 def worker_options(url: str, emails: Path) -> BackgroundWorkerOptions:
     sender = "Vocalized <no-reply@example.com>"
-    outside = worker_outside("redis://127.0.0.1:9", emails / "objects")
-    return BackgroundWorkerOptions(url, [KEY], POLICIES, emails.as_uri(), sender, outside, retries=FAST_RETRIES)
+    outside_options = worker_outside("redis://127.0.0.1:9", emails / "objects")
+    return BackgroundWorkerOptions(url, [KEY], POLICIES, emails.as_uri(), sender, outside_options, retries=FAST_RETRIES)
 
 
 @asynccontextmanager
@@ -195,7 +195,9 @@ async def test_email_that_cannot_be_unsealed_fails_for_good(
 
     async def failed() -> bool:
         async with pool.acquire() as db:
-            return [(counted.job, counted.status, counted.count) for counted in await count_jobs(db)] == [(EMAIL_JOB, "failed", 1)]
+            return [(counted.job, counted.status, counted.count) for counted in await count_jobs(db)] == [
+                (EMAIL_JOB, "failed", 1)
+            ]
 
     async with open_worker(worker_options(fresh_database_url, tmp_path)) as worker, running_worker(worker):
         await wait_until(failed)
@@ -277,11 +279,13 @@ async def test_duty_runs_again_at_once_after_a_full_batch(pool: Pool, fresh_data
 
 
 async def test_failed_duty_runs_again_and_does_not_stop_others(pool: Pool, fresh_database_url: str) -> None:
-    failing, working = CountingDuty(failing=frozenset({1, 2})), CountingDuty()
-    worker = make_worker(pool, fresh_database_url, Duty("bad", 0.01, failing, 1), Duty("good", 0.01, working, 1))
+    failing_duty, working_duty = CountingDuty(failing=frozenset({1, 2})), CountingDuty()
+    worker = make_worker(
+        pool, fresh_database_url, Duty("bad", 0.01, failing_duty, 1), Duty("good", 0.01, working_duty, 1)
+    )
 
     async def enough() -> bool:
-        return failing.runs >= 3 and working.runs >= 3
+        return failing_duty.runs >= 3 and working_duty.runs >= 3
 
     async with running_worker(worker):
         await wait_until(enough)
@@ -289,12 +293,12 @@ async def test_failed_duty_runs_again_and_does_not_stop_others(pool: Pool, fresh
 
 
 async def test_stop_waits_for_the_running_duty(pool: Pool, fresh_database_url: str) -> None:
-    started, released, done = asyncio.Event(), asyncio.Event(), []
+    started, released, finished = asyncio.Event(), asyncio.Event(), []
 
     async def slow(db: Connection, now: datetime) -> int:
         started.set()
         await released.wait()
-        done.append(now)
+        finished.append(now)
         return 0
 
     stop = asyncio.Event()
@@ -303,7 +307,7 @@ async def test_stop_waits_for_the_running_duty(pool: Pool, fresh_database_url: s
     stop.set()
     released.set()
     await task
-    assert len(done) == 1
+    assert len(finished) == 1
 
 
 async def test_duty_with_a_backlog_is_not_overdue_and_stops_at_once(pool: Pool, fresh_database_url: str) -> None:

@@ -123,11 +123,11 @@ def _run(step: Step, root: Path, workdir: str, environment: Mapping[str, str]) -
     # In a base image `python` is the interpreter; here it is the one that runs this script.
     command = f'python() {{ "{Path(sys.executable).resolve()}" "$@"; }}; {command}'
     print(f"RUN {step.arguments}", flush=True)
-    done = subprocess.run(
+    result = subprocess.run(
         ["/bin/sh", "-ec", command], cwd=path_inside(root, workdir), env={**os.environ, **environment}
     )
-    if done.returncode:
-        raise StepFailed(f"RUN {step.arguments}: exit code {done.returncode}")
+    if result.returncode:
+        raise StepFailed(f"RUN {step.arguments}: exit code {result.returncode}")
 
 
 def path_inside(root: Path, path: str) -> Path:
@@ -144,12 +144,12 @@ def main() -> int:
                 print(f"{name}: {failed}", file=sys.stderr)
                 return 1
             last = stages_of(name)[-1]
-            done = [
+            results = [
                 run_entry_point(image, last, "--help"),
                 *([say_and_recognise(image, last)] if name == "speech" else []),
             ]
-            print("".join(run.stdout + run.stderr for run in done))
-            if any(run.returncode for run in done) or not all(run.stdout for run in done):
+            print("".join(run.stdout + run.stderr for run in results))
+            if any(run.returncode for run in results) or not all(run.stdout for run in results):
                 return 1
             print(f"{name}: built; its program starts\n")
     return 0

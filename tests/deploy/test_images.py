@@ -71,17 +71,17 @@ def test_copied_folders_and_locked_packages_are_enough_to_start(
 ) -> None:
     app = copy_rooms(program, tmp_path)
     for command in commands:
-        done = run(program, app, *command)
-        assert done.returncode == 0, done.stderr
-        assert "usage:" in done.stdout
+        result = run(program, app, *command)
+        assert result.returncode == 0, result.stderr
+        assert "usage:" in result.stdout
 
 
 def test_nodes_reach_the_speech_engine_without_its_packages(tmp_path: Path) -> None:
     app = copy_rooms("media", tmp_path)
     (app / "reach.py").write_text("import media.providers.local.client, media.providers.local.stt\n"
                                   "import media.providers.local.tts")  # fmt: skip
-    done = run("media", app, module="reach")
-    assert done.returncode == 0, done.stderr
+    result = run("media", app, module="reach")
+    assert result.returncode == 0, result.stderr
 
 
 def test_speech_engine_finds_its_packages_in_the_speech_image(tmp_path: Path) -> None:
@@ -89,8 +89,8 @@ def test_speech_engine_finds_its_packages_in_the_speech_image(tmp_path: Path) ->
     app = copy_rooms("media", tmp_path)
     (app / "engines.py").write_text("import media.providers.local.engine_loader")
     assert run("media", app, module="engines").returncode == 1
-    done = run("media", app, packages="local", module="engines")
-    assert done.returncode == 0, done.stderr
+    result = run("media", app, packages="local", module="engines")
+    assert result.returncode == 0, result.stderr
     first, _ = stages_of("speech")
     assert first.steps_with("COPY") == [Step("COPY", "requirements/local.txt /build/requirements.txt")]
 
@@ -98,8 +98,8 @@ def test_speech_engine_finds_its_packages_in_the_speech_image(tmp_path: Path) ->
 def test_missing_folder_would_be_noticed(tmp_path: Path) -> None:
     app = copy_rooms("media", tmp_path)
     shutil.rmtree(app / "shared")
-    done = run("media", app, "--help")
-    assert done.returncode == 1 and "shared" in done.stderr
+    result = run("media", app, "--help")
+    assert result.returncode == 1 and "shared" in result.stderr
 
 
 def test_package_that_is_not_locked_would_be_noticed(tmp_path: Path) -> None:
@@ -107,8 +107,8 @@ def test_package_that_is_not_locked_would_be_noticed(tmp_path: Path) -> None:
     assert {"numpy", "onnxruntime", "pytest"} <= set(unlocked_packages("control"))
     (tmp_path / "media").mkdir()
     (tmp_path / "media" / "__main__.py").write_text("import asyncpg")
-    done = run("media", tmp_path, "--help")
-    assert done.returncode == 1 and "asyncpg" in done.stderr
+    result = run("media", tmp_path, "--help")
+    assert result.returncode == 1 and "asyncpg" in result.stderr
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

@@ -98,26 +98,26 @@ def variables(manifest: Manifest) -> Iterator[str]:
 
 def _keys(kind: str, name: str) -> set[str]:
     found = find(kind, name)
-    held: dict[str, str] = found.get("data") or found.get("stringData") or {}
-    return set(held)
+    data: dict[str, str] = found.get("data") or found.get("stringData") or {}
+    return set(data)
 
 
 @pytest.mark.parametrize("manifest", OURS, ids=name_of)
 def test_container_reads_all_its_settings(manifest: Manifest) -> None:
-    given = list(variables(manifest))
-    assert given and set(given) <= known(program(manifest))
+    pod_labels = list(variables(manifest))
+    assert pod_labels and set(pod_labels) <= known(program(manifest))
 
 
 def test_every_setting_is_read_by_a_program() -> None:
-    given = _keys("ConfigMap", "vocalized") | _keys("Secret", "vocalized")
-    assert given <= known("control") | known("media")
+    pod_labels = _keys("ConfigMap", "vocalized") | _keys("Secret", "vocalized")
+    assert pod_labels <= known("control") | known("media")
 
 
 def test_media_has_no_database_carrier_or_storage_read_credentials() -> None:
     media = find("StatefulSet", "media")
-    given = set(variables(media))
-    assert {"VOCALIZED_REDIS_URL", "VOCALIZED_SECRET_KEYS", "VOCALIZED_MEDIA_PUBLIC_URL"} <= given
-    assert not {name for name in given if re.search("TWILIO|TELNYX|SMTP|DATABASE", name)}
+    pod_labels = set(variables(media))
+    assert {"VOCALIZED_REDIS_URL", "VOCALIZED_SECRET_KEYS", "VOCALIZED_MEDIA_PUBLIC_URL"} <= pod_labels
+    assert not {name for name in pod_labels if re.search("TWILIO|TELNYX|SMTP|DATABASE", name)}
     secrets = {
         variable["name"]: variable["valueFrom"]["secretKeyRef"]["name"]
         for variable in container(media)["env"]
@@ -174,16 +174,16 @@ def test_router_maps_a_pods_address_to_the_pod() -> None:
 
 def test_services_and_budgets_select_pods_that_exist() -> None:
     labels = [workload["spec"]["template"]["metadata"]["labels"] for workload in RUNNING]
-    for one in of_kind("Service", "PodDisruptionBudget"):
-        selector = one["spec"]["selector"]
-        wanted = selector.get("matchLabels", selector)
-        assert any(wanted.items() <= given.items() for given in labels), name_of(one)
-    for one in of_kind("Deployment", "StatefulSet"):
-        wanted = one["spec"]["selector"]["matchLabels"]
-        assert wanted.items() <= one["spec"]["template"]["metadata"]["labels"].items()
-        assert ("PodDisruptionBudget", one["metadata"]["name"]) in NAMES
-    for one in of_kind("Ingress"):
-        for rule in one["spec"]["rules"]:
+    for manifest in of_kind("Service", "PodDisruptionBudget"):
+        selector = manifest["spec"]["selector"]
+        selected = selector.get("matchLabels", selector)
+        assert any(selected.items() <= pod_labels.items() for pod_labels in labels), name_of(manifest)
+    for manifest in of_kind("Deployment", "StatefulSet"):
+        selected = manifest["spec"]["selector"]["matchLabels"]
+        assert selected.items() <= manifest["spec"]["template"]["metadata"]["labels"].items()
+        assert ("PodDisruptionBudget", manifest["metadata"]["name"]) in NAMES
+    for manifest in of_kind("Ingress"):
+        for rule in manifest["spec"]["rules"]:
             for path in rule["http"]["paths"]:
                 assert ("Service", path["backend"]["service"]["name"]) in NAMES
 
@@ -193,7 +193,7 @@ def test_autoscaling_uses_a_metric_of_media(kind: str) -> None:
     (scaler,) = of_kind(kind)
     target = scaler["spec"]["scaleTargetRef"]
     assert (target["kind"], target["name"]) in NAMES
-    assert "replicas" not in find(target["kind"], target["name"])["spec"], "an upgrade would drain what was added"
+    assert "replicas" not in find(target["kind"], target["name"])["spec"], "an upgrade would remove the added pods"
     (metric,) = set(re.findall(r"vocalized_media_\w+", str(scaler["spec"])))
     assert f"# TYPE {metric} gauge" in Metrics().render().decode()
     full = int(find("ConfigMap", "vocalized")["data"]["VOCALIZED_MEDIA_MAX_CALLS"])

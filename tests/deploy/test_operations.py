@@ -39,7 +39,7 @@ def test_every_api_path_in_the_guide_exists() -> None:
     }
     assert len(named) > 5
     for _, path in named:
-        assert any(known == path or known.endswith(path) for known in paths), path
+        assert any(documented == path or documented.endswith(path) for documented in paths), path
 
 
 @pytest.mark.parametrize("document", ["docs/operations.md", "deploy/kubernetes/README.md"])

@@ -23,10 +23,10 @@ async def test_other_node_resumes_the_calls(platform: Platform, turns: Sequence[
     callers = [scripted_caller(turns, number) for number in range(CALLS)]
     numbers = [agent.number for agent in platform.workspace.agents.values()]
     running = [
-        asyncio.create_task(one.call(platform.network.phone_network, numbers[index % 2]))
-        for index, one in enumerate(callers)
+        asyncio.create_task(caller.call(platform.network.phone_network, numbers[index % 2]))
+        for index, caller in enumerate(callers)
     ]
-    ids = {one.number: await find_call_id(platform, await _carrier_call_id(one)) for one in callers}
+    ids = {caller.number: await find_call_id(platform, await _carrier_call_id(caller)) for caller in callers}
     await wait_for_caller_speech(platform, list(ids.values()))
     nodes = await platform.rows(
         "SELECT id::text AS id, media_node FROM calls WHERE id = ANY($1::uuid[])", list(ids.values())
@@ -38,29 +38,29 @@ async def test_other_node_resumes_the_calls(platform: Platform, turns: Sequence[
     await asyncio.gather(*running)
     await platform.nodes[0].stop()
     await platform.nodes[0].start()  # for the other tests; it also sends the events in its spool
-    for one in callers:
-        record = await wait_for_record(platform, ids[one.number], recorded=True)
-        was_lost = ids[one.number] in ids_on_lost_node
-        assert one.party.done
+    for caller in callers:
+        record = await wait_for_record(platform, ids[caller.number], recorded=True)
+        was_lost = ids[caller.number] in ids_on_lost_node
+        assert caller.party.done
         assert (record.call["status"], record.call["end_reason"]) == ("completed", "caller_hangup")
         assert len(record.call["gaps"]) == was_lost
         assert sum(event["event_type"] == "call.resumed" for event in record.events) == was_lost
         seqs = [seq for seq, _ in record.rows]
         assert len(seqs) == len(set(seqs))
         texts = [
-            word["text"] for word in await transcript_words(platform, ids[one.number]) if word["speaker"] == "caller"
+            word["text"] for word in await transcript_words(platform, ids[caller.number]) if word["speaker"] == "caller"
         ]
         assert len(texts) >= TURNS, "turns before and after the loss are stored"
         if was_lost:
-            assert one.heard_after(killed) is not None
+            assert caller.heard_after(killed) is not None
             assert any(seq > SEQ_PER_LEG for seq in seqs)
 
 
-async def _carrier_call_id(one: RehearsalCaller) -> str:
+async def _carrier_call_id(caller: RehearsalCaller) -> str:
     async with asyncio.timeout(30):
-        while not one.call_id:  # noqa: ASYNC110 -- set by the network without a signal
+        while not caller.call_id:  # noqa: ASYNC110 -- set by the network without a signal
             await asyncio.sleep(0.02)
-    return one.call_id
+    return caller.call_id
 
 
 async def wait_for_caller_speech(platform: Platform, call_ids: list[str]) -> None:

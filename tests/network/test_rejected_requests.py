@@ -91,10 +91,10 @@ async def test_stale_or_forged_telnyx_event_is_refused(platform: Platform, sessi
             }
         }
     ).encode()  # fmt: skip
-    good = signer.headers(body, int(time.time()))
+    valid_headers = signer.headers(body, int(time.time()))
     for headers, sent in (
         (signer.headers(body, int(time.time()) - 3_600), body),
-        (good, body.replace(b"v3:forged", b"v3:other!")),
+        (valid_headers, body.replace(b"v3:forged", b"v3:other!")),
         ({}, body),
     ):
         async with session.post(

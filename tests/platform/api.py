@@ -41,7 +41,7 @@ from vocalized.stack.ports import free_port
 
 PASSWORD = "plum tractor 48 violin"
 # Long, so that a loaded machine does not fail a test.
-PATIENT = Timeouts(connect=30, acquire=30, statement=30, command=60)
+LONG_TIMEOUTS = Timeouts(connect=30, acquire=30, statement=30, command=60)
 _numbers = count(1)
 
 
@@ -143,7 +143,7 @@ async def running_api(
             outside=OutsideOptions(valkey_url, objects.as_uri(), carriers or CarrierOptions(url), bus_timeout_s=30.0),
             webhooks=replace(webhooks, url=webhooks.url or url) if webhooks else WebhookOptions(url),
             pool_size=pool_size,
-            timeouts=timeouts or PATIENT,
+            timeouts=timeouts or LONG_TIMEOUTS,
         )
         async with open_pool(database_url, size=1, role="owner") as owners, owners.acquire() as owner:
             async with owner.transaction():

@@ -98,11 +98,11 @@ class BusNode:
         """The call's heartbeat."""
         return (await LiveCalls(self.redis).get([call_id]))[0]
 
-    async def send_command(self, call_id: str, command: Command, order_id: str = "order-1") -> str | None:
+    async def send_command(self, call_id: str, command: Command, command_id: str = "command-1") -> str | None:
         """Sends a command as control does; returns the answer."""
         commands = CommandStream(self.redis)
-        await commands.send(NODE, CallCommand(order_id, call_id, command))
-        return await commands.wait_for_answer(order_id, WAIT_LIMIT_S)
+        await commands.send(NODE, CallCommand(command_id, call_id, command))
+        return await commands.wait_for_answer(command_id, WAIT_LIMIT_S)
 
     def metric(self, name: str, **labels: str) -> float:
         """A metric's value."""
@@ -116,7 +116,7 @@ async def envelopes(redis: Redis) -> list[EventEnvelope]:
 
 
 async def wait_until(poll: Callable[[], Awaitable[T]]) -> T:
-    """Polls until `look` returns a true value; fails after WAIT_LIMIT_S."""
+    """Calls `poll` until it returns a true value; fails after WAIT_LIMIT_S."""
     async with asyncio.timeout(WAIT_LIMIT_S):
         while not (found := await poll()):  # noqa: ASYNC110
             await asyncio.sleep(0.01)  # other tasks and processes give no signal

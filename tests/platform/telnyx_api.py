@@ -63,7 +63,9 @@ class TelnyxApi:
 
     def _is_known(self, command: Command) -> bool:
         command_id = command.body.get("command_id")
-        return command_id is not None and any(command.body.get("command_id") == command_id for command in self.carried_out)
+        return command_id is not None and any(
+            command.body.get("command_id") == command_id for command in self.carried_out
+        )
 
 
 @asynccontextmanager

@@ -45,7 +45,7 @@ class ReceivedWebhook:
 class Customer:
     """A customer's server. Answers webhooks with `documents` (by path, in order, the last repeatedly).
 
-    webhooks: the requests received, in order. statuses: by path, an HTTP status to answer with. agents: one per media socket.
+    webhooks: those received, in order. statuses: by path, an HTTP status to answer with. agents: one per media socket.
     drop_after: aborts a media socket after so many messages.
     """
 
@@ -67,10 +67,10 @@ class Customer:
         """The fields of all webhooks to one path."""
         return [webhook.fields for webhook in self.webhooks if webhook.path == path]
 
-    async def wait_until(self, done: Callable[[], object]) -> None:
-        """Waits for webhooks until `done` returns true; fails after LIMIT_S."""
+    async def wait_until(self, condition: Callable[[], object]) -> None:
+        """Waits for webhooks until `condition` returns true; fails after LIMIT_S."""
         async with asyncio.timeout(LIMIT_S), self._more:
-            await self._more.wait_for(lambda: bool(done()))
+            await self._more.wait_for(lambda: bool(condition()))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Customer"]:
@@ -157,9 +157,9 @@ async def running_twilio_network(
         yield TwilioNetwork(network.phone_network, network.twilio, network.webhook_client, session, url)
 
 
-def add_own_number(net: TwilioNetwork, customer: Customer, **settings: str) -> None:
+def add_own_number(network: TwilioNetwork, customer: Customer, **settings: str) -> None:
     """Adds NUMBER to the account, with the customer's /voice as its voice URL."""
-    net.carrier.add_number(NUMBER, {"VoiceUrl": f"{customer.url}/voice", **settings})
+    network.carrier.add_number(NUMBER, {"VoiceUrl": f"{customer.url}/voice", **settings})
 
 
 def connect(customer: Customer, *after: str, attributes: str = "", params: Iterable[tuple[str, str]] = ()) -> str:

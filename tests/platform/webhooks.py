@@ -127,8 +127,13 @@ class WebhookPlatform:
         **payload: Any,
     ) -> WebhookReply:
         """Sends an event signed as Telnyx does."""
-        given = {"call_control_id": call, "client_state": None, "from": CALLER, "to": self.telnyx_number} | payload
-        body = self.telnyx_body(kind, event_id or new_id(), given)
+        payload_fields = {
+            "call_control_id": call,
+            "client_state": None,
+            "from": CALLER,
+            "to": self.telnyx_number,
+        } | payload
+        body = self.telnyx_body(kind, event_id or new_id(), payload_fields)
         return await self.post_telnyx_body(body, path=path, seed=seed, at=at)
 
     def telnyx_body(self, kind: str, event_id: str, payload: Mapping[str, Any]) -> bytes:
@@ -179,11 +184,11 @@ class WebhookPlatform:
             )
         return [dict(row) for row in rows]
 
-    async def wait_until(self, holds: Callable[[], Any]) -> Any:
+    async def wait_until(self, condition: Callable[[], Any]) -> Any:
         """Waits up to 10 s for background work; returns the first true value."""
         async with asyncio.timeout(10):
             while True:
-                found = holds()
+                found = condition()
                 if asyncio.iscoroutine(found):
                     found = await found
                 if found:

@@ -23,7 +23,7 @@ def decode(**changes: object) -> CallPlan:
     return decode_plan(json.dumps({**SMALLEST, **changes}))
 
 
-def fault(**changes: object) -> str:
+def error_of(**changes: object) -> str:
     with pytest.raises(PlanError) as caught:
         decode(**changes)
     return str(caught.value)
@@ -78,13 +78,13 @@ def test_providers_keep_their_order() -> None:
     ],
 )
 def test_error_names_the_field(changes: dict[str, object], expected: str) -> None:
-    message = fault(**changes)
+    message = error_of(**changes)
     assert message.startswith(f"plan: {expected}")
     assert ";" not in message
 
 
 def test_error_names_all_invalid_fields() -> None:
-    message = fault(
+    message = error_of(
         agent={"name": "", "languages": "en"},
         stt=[{"provider": "a"}, {"options": {}}],
         turn={"silence_ms": 1, "min_words": "two"},
@@ -111,7 +111,7 @@ def test_invalid_json_is_refused(text: str | bytes) -> None:
 
 def test_error_holds_no_values() -> None:
     """Options may hold API keys."""
-    message = fault(llm=[{"provider": "a", "options": "sk-secret"}], agent={"prompt": ["my secret"]})
+    message = error_of(llm=[{"provider": "a", "options": "sk-secret"}], agent={"prompt": ["my secret"]})
     assert "secret" not in message
 
 

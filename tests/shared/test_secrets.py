@@ -55,10 +55,10 @@ def test_keys_rotate() -> None:
 
 
 def test_derived_keys_depend_on_key_and_purpose() -> None:
-    both = Sealer([NEW, OLD]).derive("tokens")
-    assert both == (*Sealer([NEW]).derive("tokens"), *Sealer([OLD]).derive("tokens"))
-    assert both != Sealer([NEW, OLD]).derive("other")
-    assert all(len(key) == 32 for key in both)
+    derived = Sealer([NEW, OLD]).derive("tokens")
+    assert derived == (*Sealer([NEW]).derive("tokens"), *Sealer([OLD]).derive("tokens"))
+    assert derived != Sealer([NEW, OLD]).derive("other")
+    assert all(len(key) == 32 for key in derived)
 
 
 def test_keys_as_text() -> None:

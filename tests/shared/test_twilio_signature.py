@@ -19,9 +19,9 @@ FIELDS = [("CallSid", "CA1234567890ABCDE"), ("To", "+18005551212")]
 
 def fields(vector: dict[str, Any]) -> list[tuple[str, str]]:
     return [
-        (name, one)
+        (name, item)
         for name, value in (vector.get("params") or {}).items()
-        for one in (value if isinstance(value, list) else [value])
+        for item in (value if isinstance(value, list) else [value])
     ]
 
 
@@ -44,7 +44,7 @@ def test_refused_public_vectors(vector: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("signed", "asked"),
+    ("signed_url", "requested_url"),
     [
         ("https://h.example/p", "https://h.example:443/p"),
         ("https://h.example:443/p", "https://h.example/p"),
@@ -53,8 +53,8 @@ def test_refused_public_vectors(vector: dict[str, Any]) -> None:
         ("https://[::1]/p", "https://[::1]:443/p"),
     ],
 )
-def test_default_port_makes_no_difference(signed: str, asked: str) -> None:
-    assert is_signed(["t"], asked, sign("t", signed, FIELDS), fields=FIELDS)
+def test_default_port_makes_no_difference(signed_url: str, requested_url: str) -> None:
+    assert is_signed(["t"], requested_url, sign("t", signed_url, FIELDS), fields=FIELDS)
 
 
 def test_other_ports_differ() -> None:

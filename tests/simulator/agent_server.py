@@ -1,4 +1,4 @@
-"""The scripted agent behind a real socket, and a pace in lock step with it: a frame goes when the last was heard."""
+"""The scripted agent behind a real socket, and a clock in lock step with it: one frame per frame that it received."""
 
 import asyncio
 import math
@@ -14,7 +14,7 @@ from tests.simulator.scripted_agent import ScriptedAgent
 
 
 class LockStepClock:
-    """No clock at all: frame n is due when the agent has heard frame n - 1."""
+    """A clock on which frame n is due when the agent has received frame n - 1."""
 
     def __init__(self) -> None:
         self._heard = 0.0
@@ -31,17 +31,17 @@ class LockStepClock:
         self._now = max(self._now, moment)
 
     def heard(self, frames: float = 1) -> None:
-        """The agent heard a frame; math.inf sets the caller free when the agent is gone."""
+        """Counts received frames; math.inf releases the caller when the agent has disconnected."""
         self._heard += frames
         self._more.set()
 
 
 @dataclass
 class AgentServer:
-    """A media server with one scripted agent; each call gets a new one from `make`. `events` adds the events' lines."""
+    """A media server with scripted agents, one per call from `make`. events: the lines of the events endpoint."""
 
     make: Callable[[], ScriptedAgent] = ScriptedAgent
-    pace: LockStepClock = field(default_factory=LockStepClock)
+    clock: LockStepClock = field(default_factory=LockStepClock)
     agents: list[ScriptedAgent] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     close_code: int = 1000
@@ -71,10 +71,10 @@ class AgentServer:
             for answer in agent.receive(message.data):
                 await socket.send_str(answer)
             if '"event":"media"' in message.data:
-                self.pace.heard()
+                self.clock.heard()
             if agent.closing:
                 await socket.close(code=self.close_code)
-        self.pace.heard(math.inf)
+        self.clock.heard(math.inf)
         return socket
 
     async def _busy(self, request: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""A small agent behind a Twilio media stream, clocked by the frames it receives: greets, answers, can be cut off."""
+"""A small agent behind a Twilio media stream: greets, answers, stops on barge-in. Its clock is the received frames."""
 
 import json
 from base64 import b64decode, b64encode
@@ -13,23 +13,23 @@ CHUNK_MS = 200
 
 
 def tone(ms: int, hertz: float = 440.0, amplitude: float = 0.4) -> bytes:
-    """A sound that anybody can hear, as mu-law."""
+    """An audible tone as mu-law."""
     time = np.arange(ms * RATE // 1_000) / RATE
     return encode((amplitude * 32_767 * np.sin(2 * np.pi * hertz * time)).astype(np.int16))
 
 
 def loud(ulaw: bytes) -> bool:
-    """Whether somebody speaks in this piece."""
+    """Whether the audio contains loud samples."""
     return bool(np.abs(decode(ulaw)).max(initial=0) > 1_000)
 
 
 @dataclass
 class ScriptedAgent:
-    """Answers every turn of the caller with a tone of the next length in `answers_ms` (the last one again and again).
+    """Answers every turn of the caller with a tone of the next length in `answers_ms`; the last length repeats.
 
-    The caller's turn is over after `silence_ms` of silence; the answer comes `delay_ms` later. With barge_in, a loud
-    frame while the agent speaks clears the carrier's buffer. hangs_up_after: the number of answers after which,
-    when the last one was played, `closing` becomes true.
+    The caller's turn ends after `silence_ms` of silence; the answer follows `delay_ms` later. barge_in: a loud frame
+    while the agent speaks clears the carrier's buffer. hangs_up_after: `closing` becomes true when this many answers
+    were played.
     """
 
     greeting_ms: int = 400
@@ -52,7 +52,7 @@ class ScriptedAgent:
     _last_loud: int = 0
 
     def receive(self, text: str) -> list[str]:
-        """What the agent sends because of this message of the carrier."""
+        """The agent's answers to a message of the carrier."""
         message = json.loads(text)
         self.received.append(message)
         match message["event"]:
@@ -60,7 +60,7 @@ class ScriptedAgent:
                 self.start = message
                 return self._say("greeting", self.greeting_ms) if self.greeting_ms else []
             case "media":
-                return self._hear(int(message["media"]["timestamp"]), b64decode(message["media"]["payload"]))
+                return self._receive_audio(int(message["media"]["timestamp"]), b64decode(message["media"]["payload"]))
             case "mark":
                 self._played(message["mark"]["name"])
             case "dtmf":
@@ -69,11 +69,11 @@ class ScriptedAgent:
                 self.stopped = True
         return []
 
-    def _hear(self, at_ms: int, ulaw: bytes) -> list[str]:
+    def _receive_audio(self, at_ms: int, ulaw: bytes) -> list[str]:
         if loud(ulaw):
             self._began = at_ms if self._began is None else self._began
             self._last_loud = at_ms
-            return self._cut()
+            return self._barge_in()
         if self._began is None or at_ms - self._last_loud < self.silence_ms + self.delay_ms:
             return []
         self.turns.append((self._began, self._last_loud + FRAME_MS))
@@ -82,7 +82,7 @@ class ScriptedAgent:
         number = len(self.turns)
         return self._say(f"answer {number}", self.answers_ms[min(number, len(self.answers_ms)) - 1])
 
-    def _cut(self) -> list[str]:
+    def _barge_in(self) -> list[str]:
         if not self._speaking or not self.barge_in:
             return []
         self._speaking = ""

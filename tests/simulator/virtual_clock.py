@@ -1,4 +1,4 @@
-"""Whole calls without a socket and without a clock: a pace that jumps, and a line that ends in a scripted agent."""
+"""Calls without sockets and without waiting: a virtual clock, and a socket that ends in a scripted agent."""
 
 import asyncio
 
@@ -6,10 +6,10 @@ from tests.simulator.scripted_agent import ScriptedAgent
 
 
 class VirtualClock:
-    """Every wait is over at once; `asked` are the moments that were waited for. `late_s` comes too late each time."""
+    """A clock whose waits return at once, `late_s` too late. waited_for: the moments that were waited for."""
 
     def __init__(self, late_s: float = 0.0) -> None:
-        self.asked: list[float] = []
+        self.waited_for: list[float] = []
         self._now = 0.0
         self._late_s = late_s
 
@@ -17,14 +17,14 @@ class VirtualClock:
         return self._now
 
     async def wait_until(self, moment: float) -> None:
-        self.asked.append(moment)
-        for _ in range(4):  # what was sent at this moment arrives before the next
+        self.waited_for.append(moment)
+        for _ in range(4):  # messages of this moment arrive before the next
             await asyncio.sleep(0)
         self._now = max(self._now, moment + self._late_s)
 
 
 class AgentSocket:
-    """The socket's other end is a scripted agent in the same process; its messages arrive before the next frame."""
+    """A socket to a scripted agent in the same process; its messages arrive before the next frame."""
 
     def __init__(self, agent: ScriptedAgent, close_code: int = 1000) -> None:
         self.agent = agent
@@ -34,11 +34,11 @@ class AgentSocket:
         self._inbox: asyncio.Queue[str | bytes | None] = asyncio.Queue()
 
     def inject(self, message: str | bytes) -> None:
-        """The agent's side sends this on top of what its script says."""
+        """Delivers a message in addition to the agent's own."""
         self._inbox.put_nowait(message)
 
     def hang_up(self) -> None:
-        """The agent's side closes the socket."""
+        """Closes the socket from the agent's side."""
         self.close_code = self._code
         self._inbox.put_nowait(None)
 

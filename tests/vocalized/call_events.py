@@ -45,6 +45,6 @@ def lines(events: Sequence[Event] = EVENTS) -> list[bytes]:
 async def stream_events(request: web.Request) -> AsyncIterator[bytes]:
     """All events of the call as NDJSON, in chunks that do not end at line ends."""
     chunk = b"".join(lines())
-    for at in range(0, len(chunk), 100):
-        yield chunk[at : at + 100]
+    for position in range(0, len(chunk), 100):
+        yield chunk[position : position + 100]
         await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""An interrupted answer's transcript ends at the word that the caller heard, judged by the caller's own recording."""
+"""An interrupted answer's transcript ends at the last heard word, checked against the caller's own recording."""
 
 import json
 from collections.abc import Iterator

@@ -1,1 +1,1 @@
-"""Speech on this machine: a recogniser and a voice in one process of their own, behind the ports SpeechToText and TextToSpeech."""
+"""Speech on this machine: SpeechToText and TextToSpeech by a recogniser and a voice in one separate process."""

@@ -1,7 +1,7 @@
-"""SpeechToText by the local engine: transcribes a caller's whole turn anew each time its text is requested.
+"""SpeechToText by the local engine: transcribes a caller's whole turn again each time its text is requested.
 
 The recogniser is quick, and best with whole utterances. Only a long turn is transcribed in parts: while the caller
-goes on speaking, the text up to a quiet moment is made final.
+still speaks, the text up to a quiet moment is made final.
 """
 
 import asyncio

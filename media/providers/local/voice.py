@@ -15,7 +15,7 @@ from media.providers.local.vits import RATE, Floats, Sound, Vits
 # RMS level usual in telephone networks (about -20 dB by ITU-T P.56), and the highest peak, below clipping.
 LEVEL: Final = 0.1
 PEAK: Final = 0.85
-# Silence kept before and behind the speech.
+# Silence left before and after the speech.
 EDGE_MS: Final = 20
 _FADE_MS: Final = 5
 _QUIET: Final = 0.004  # of full scale

@@ -83,12 +83,12 @@ class CallerUtterance:
 
     @cached_property
     def yes(self) -> bool:
-        """Whether it agrees (perhaps with more behind it)."""
+        """Whether it agrees (more may follow)."""
         return not self.no and bool(YES.match(self.line))
 
     @cached_property
     def no(self) -> bool:
-        """Whether it refuses or contradicts (perhaps with more behind it)."""
+        """Whether it refuses or contradicts (more may follow)."""
         return not AGREES.match(self.line) and bool(NO.match(self.line))
 
     @cached_property
@@ -98,7 +98,7 @@ class CallerUtterance:
 
     @cached_property
     def rest(self) -> str:
-        """The text behind the yes or no, verbatim; "" for courtesies alone."""
+        """The text after the yes or no, verbatim; "" for courtesies alone."""
         match = NO.match(self.line) if self.no else YES.match(self.line)
         count = len(match.group().split()) if match else 0
         starts = [found.start() for found in re.finditer(r"\S*\w\S*", self.text)]

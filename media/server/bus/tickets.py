@@ -1,4 +1,4 @@
-"""Plans from the bus: a stream brings a token that its call can claim once."""
+"""Plans from the bus: a stream has a token with which its call can claim its plan once."""
 
 import asyncio
 from typing import Final, cast

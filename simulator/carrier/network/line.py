@@ -140,12 +140,12 @@ class Line:
         heard = endpoint.next_audio() if endpoint is not None else SILENT_FRAME
         if isinstance(endpoint, BridgeEndpoint) and heard != SILENT_FRAME:
             self._party.arrived(heard, self.now_ms(), float(self.at_ms))
-        step = self._party.tick(self.at_ms, heard)
+        output = self._party.tick(self.at_ms, heard)
         self._number += 1
-        self.audio.add(step.frame, heard)
+        self.audio.add(output.frame, heard)
         if endpoint is not None:
-            await endpoint.push(step)
-        if step.hang_up:
+            await endpoint.push(output)
+        if output.hang_up:
             self._end("caller")
 
     def _end(self, by: EndedBy) -> None:

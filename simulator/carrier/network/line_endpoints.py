@@ -19,7 +19,7 @@ class LineEndpoint(Protocol):
     def next_audio(self) -> bytes:
         """The next 160 bytes that the party hears."""
 
-    async def push(self, step: PartyOutput) -> None:
+    async def push(self, output: PartyOutput) -> None:
         """Receives what the party did in these 20 ms."""
 
     def finish(self, by: EndedBy) -> None:
@@ -37,12 +37,12 @@ class StreamEndpoint:
         """Audio from the playout buffer."""
         return self._exchange.next_audio() if self.started else SILENT_FRAME
 
-    async def push(self, step: PartyOutput) -> None:
+    async def push(self, output: PartyOutput) -> None:
         """Sends the frame; a socket that does not accept it ends the stream, not the line."""
         if not self.started or self._exchange.end is not None:
             return
         try:
-            await self._exchange.push(step)
+            await self._exchange.push(output)
         except SocketClosed as error:
             self._exchange.connection_lost(error)
 
@@ -70,7 +70,7 @@ class SoundEndpoint:
         self._at += FRAME
         return piece if len(piece) == FRAME else piece.ljust(FRAME, SILENCE)
 
-    async def push(self, step: PartyOutput) -> None:
+    async def push(self, output: PartyOutput) -> None:
         """Discards the frame."""
 
     def finish(self, by: EndedBy) -> None:
@@ -90,10 +90,10 @@ class BridgeEndpoint:
         """The oldest frame of the other line."""
         return self.waiting.popleft() if self.waiting else SILENT_FRAME
 
-    async def push(self, step: PartyOutput) -> None:
+    async def push(self, output: PartyOutput) -> None:
         """Queues the frame for the other line."""
         if self.other is not None:
-            self.other.waiting.append(step.frame)
+            self.other.waiting.append(output.frame)
 
     def finish(self, by: EndedBy) -> None:
         """Ends the bridge for both lines."""

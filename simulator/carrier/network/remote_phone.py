@@ -39,9 +39,9 @@ class RemoteParty:
         if self.outgoing.qsize() > _MAX_UNSENT:
             self._hung_up = True
         self.outgoing.put_nowait(heard)
-        step = self._frames.popleft() if self._frames else PartyOutput(SILENT_FRAME)
+        output = self._frames.popleft() if self._frames else PartyOutput(SILENT_FRAME)
         digits, self._digits = self._digits, ""
-        return PartyOutput(step.frame, digits, step.hold, hang_up=self._hung_up)
+        return PartyOutput(output.frame, digits, output.hold, hang_up=self._hung_up)
 
     def arrived(self, payload: bytes, at_ms: float, begins_ms: float) -> None:
         """Sends the event to the handset."""

@@ -153,8 +153,8 @@ async def test_enabled_totp_is_required_and_each_code_works_once(staff: StaffAcc
 async def test_one_of_many_concurrent_uses_of_a_code_succeeds(staff: StaffAccounts) -> None:
     admin, secret = await staff.create_admin_with_totp()
     later = NOW + STEP
-    tries = (staff.sign_in(admin.email, totp.code_at(secret, later), later) for _ in range(6))
-    results = await asyncio.gather(*tries, return_exceptions=True)
+    attempts = (staff.sign_in(admin.email, totp.code_at(secret, later), later) for _ in range(6))
+    results = await asyncio.gather(*attempts, return_exceptions=True)
     assert sum(isinstance(result, AdminSignInResult) for result in results) == 1
     assert all(isinstance(result, (AdminSignInResult, Unauthorised, TooManyRequests)) for result in results)
 

@@ -151,8 +151,8 @@ async def test_payload_sealed_with_other_keys_is_refused(tmp_path: Path) -> None
 
 async def test_starttls_and_password(certificate: Certificate, serve: Serve) -> None:
     def authenticate(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
-        right = isinstance(data, LoginPassword) and (data.login, data.password) == (b"mailer", b"se:cret")
-        return AuthResult(success=right, handled=False)
+        is_valid = isinstance(data, LoginPassword) and (data.login, data.password) == (b"mailer", b"se:cret")
+        return AuthResult(success=is_valid, handled=False)
 
     mailbox = Mailbox()
     port = await serve(mailbox, tls_context=certificate.server, authenticator=authenticate, auth_required=True)

@@ -64,12 +64,12 @@ async def test_new_link_invalidates_the_older_and_verified_users_get_none(platfo
 
 
 async def test_reset_sets_the_password_and_ends_all_sessions(platform: AccountsPlatform) -> None:
-    done = await platform.sign_up()
-    email = done.user.email
+    signed_up = await platform.sign_up()
+    email = signed_up.user.email
     await platform.send_emails()
     await request_reset(platform, email)
     await reset(platform, await emailed_token(platform, email))
-    assert not await platform.is_session_valid(done.tokens.token)
+    assert not await platform.is_session_valid(signed_up.tokens.token)
     with pytest.raises(Unauthorised):
         await platform.sign_in(email)
     assert (await platform.sign_in(email, NEW)).user.is_verified  # the link confirmed the address, too
@@ -159,11 +159,11 @@ async def test_reset_request_is_the_same_for_unknown_addresses_and_sends_nothing
         await request_reset(platform, email)
     async with platform.pool.transaction() as db:
         rows = await db.fetch("SELECT length(payload) AS size FROM pgqueuer WHERE entrypoint = $1", PASSWORD_RESET_JOB)
-        held = await db.fetchval(
+        stored_emails = await db.fetchval(
             "SELECT count(*) FROM pgqueuer WHERE position($1::bytea IN payload) > 0", known.encode()
         )
     assert len({row["size"] for row in rows}) == 1 and len(rows) == 2
-    assert held == 0  # sealed
+    assert stored_emails == 0  # sealed
     assert [message["To"] for message in await platform.send_emails()] == [known]
 
 

@@ -22,16 +22,16 @@ async def fail_sign_ins(platform: AccountsPlatform, email: str, times: int) -> N
 
 
 async def test_sign_up_signs_in_an_unverified_account(platform: AccountsPlatform) -> None:
-    done = await platform.sign_up()
-    assert not done.user.is_verified
-    assert await platform.is_session_valid(done.tokens.token)
-    assert (await platform.sign_in(done.user.email)).user.id == done.user.id
+    registered = await platform.sign_up()
+    assert not registered.user.is_verified
+    assert await platform.is_session_valid(registered.tokens.token)
+    assert (await platform.sign_in(registered.user.email)).user.id == registered.user.id
 
 
 async def test_a_taken_address_is_refused(platform: AccountsPlatform) -> None:
-    done = await platform.sign_up()
+    registered = await platform.sign_up()
     with pytest.raises(Conflict) as error:
-        await platform.sign_up(done.user.email)
+        await platform.sign_up(registered.user.email)
     assert error.value.code == "email_taken"
 
 
@@ -58,23 +58,27 @@ async def test_address_as_password_is_refused(platform: AccountsPlatform) -> Non
 
 
 async def test_sign_up_can_be_closed_without_closing_sign_in(platform: AccountsPlatform) -> None:
-    done = await platform.sign_up()
+    registered = await platform.sign_up()
     await platform.transact(lambda db: Platform().change_settings(db, SYSTEM, {"signup_enabled": False}))
     try:
         with pytest.raises(Forbidden) as error:
             await platform.sign_up()
         assert error.value.code == "signup_closed"
-        await platform.sign_in(done.user.email)
+        await platform.sign_in(registered.user.email)
     finally:
         await platform.transact(lambda db: Platform().change_settings(db, SYSTEM, {"signup_enabled": True}))
 
 
 async def test_all_sign_in_failures_look_alike(platform: AccountsPlatform) -> None:
-    done, gone = await platform.sign_up(), await platform.sign_up()
+    registered, deactivated = await platform.sign_up(), await platform.sign_up()
     async with platform.pool.transaction() as db:
-        await platform.accounts.user_administration.update(db, SYSTEM, gone.user.id, NOW, is_active=False)
+        await platform.accounts.user_administration.update(db, SYSTEM, deactivated.user.id, NOW, is_active=False)
     errors = []
-    for email, password in ((done.user.email, "wrong"), (new_address(), PASSWORD), (gone.user.email, PASSWORD)):
+    for email, password in (
+        (registered.user.email, "wrong"),
+        (new_address(), PASSWORD),
+        (deactivated.user.email, PASSWORD),
+    ):
         with pytest.raises(Unauthorised) as error:
             await platform.sign_in(email, password)
         errors.append((error.value.code, error.value.message, error.value.status))
@@ -138,22 +142,22 @@ async def hash_of(platform: AccountsPlatform, email: str) -> str:
 async def test_sign_in_renews_a_hash_of_old_parameters(platform: AccountsPlatform, database_url: str) -> None:
     email = (await platform.sign_up()).user.email
     before = await hash_of(platform, email)
-    async with open_accounts(database_url, hashing=HashPolicy(time_cost=2, memory_kib=128)) as dearer:
-        await dearer.sign_in(email)
+    async with open_accounts(database_url, hashing=HashPolicy(time_cost=2, memory_kib=128)) as costlier_platform:
+        await costlier_platform.sign_in(email)
         after = await hash_of(platform, email)
         assert "m=64,t=1" in before and "m=128,t=2" in after
-        await dearer.sign_in(email)
+        await costlier_platform.sign_in(email)
         assert await hash_of(platform, email) == after
     await platform.sign_in(email)
 
 
 async def test_purge_deletes_only_expired_rows(platform: AccountsPlatform) -> None:
-    done = await platform.sign_up()
+    registered = await platform.sign_up()
     await fail_sign_ins(platform, new_address(), 1)
     max_age_s = AccountPolicy().user.max_age_s
     async with platform.pool.transaction() as db:
         await platform.accounts.purge(db, NOW, 1000)
-    assert await platform.is_session_valid(done.tokens.token)
+    assert await platform.is_session_valid(registered.tokens.token)
     async with platform.pool.transaction() as db:
         removed = await platform.accounts.purge(db, NOW + timedelta(seconds=max_age_s, days=9), 1000)
         remaining = [

@@ -32,12 +32,12 @@ async def test_refresh_returns_new_tokens_of_the_same_session(platform: Accounts
 
 
 async def test_reused_refresh_token_ends_the_session_and_is_audited(platform: AccountsPlatform) -> None:
-    done = await platform.sign_up()
-    second = await refresh(platform, done.tokens.refresh_token)
-    assert await refusal_code(platform, done.tokens.refresh_token) == "refresh_token_reused"
+    signed_up = await platform.sign_up()
+    second = await refresh(platform, signed_up.tokens.refresh_token)
+    assert await refusal_code(platform, signed_up.tokens.refresh_token) == "refresh_token_reused"
     assert not await platform.is_session_valid(second.token)
     assert await refusal_code(platform, second.refresh_token) == "session_over"
-    assert await refusal_code(platform, done.tokens.refresh_token) == "session_over"
+    assert await refusal_code(platform, signed_up.tokens.refresh_token) == "session_over"
     async with platform.pool.transaction() as db:
         await db.execute("SELECT enter_scope('platform', NULL, NULL)")
         entries, _ = await Platform().audit_log(db, AuditFilter(action="session.revoke"), offset=0, limit=200)
@@ -47,10 +47,10 @@ async def test_reused_refresh_token_ends_the_session_and_is_audited(platform: Ac
 
 
 async def test_reuse_does_not_end_other_sessions(platform: AccountsPlatform) -> None:
-    done = await platform.sign_up()
-    other = await platform.sign_in(done.user.email)
-    await refresh(platform, done.tokens.refresh_token)
-    await refusal_code(platform, done.tokens.refresh_token)
+    signed_up = await platform.sign_up()
+    other = await platform.sign_in(signed_up.user.email)
+    await refresh(platform, signed_up.tokens.refresh_token)
+    await refusal_code(platform, signed_up.tokens.refresh_token)
     assert await platform.is_session_valid(other.tokens.token)
 
 
@@ -76,12 +76,12 @@ async def test_second_use_within_the_grace_period_is_accepted(database_url: str)
 
 
 async def test_sign_out_ends_only_this_session_at_once(platform: AccountsPlatform) -> None:
-    done = await platform.sign_up()
-    other = await platform.sign_in(done.user.email)
-    session = platform.tokens.read(done.tokens.token, "user", NOW)
+    signed_up = await platform.sign_up()
+    other = await platform.sign_in(signed_up.user.email)
+    session = platform.tokens.read(signed_up.tokens.token, "user", NOW)
     await platform.transact(lambda db: platform.accounts.sign_out(db, session, NOW))
-    assert not await platform.is_session_valid(done.tokens.token)
-    assert await refusal_code(platform, done.tokens.refresh_token) == "session_over"
+    assert not await platform.is_session_valid(signed_up.tokens.token)
+    assert await refusal_code(platform, signed_up.tokens.refresh_token) == "session_over"
     assert await platform.is_session_valid(other.tokens.token)
 
 
@@ -107,10 +107,10 @@ async def test_unknown_token_and_other_audience_are_refused(platform: AccountsPl
 
 
 async def test_inactive_user_cannot_refresh(platform: AccountsPlatform) -> None:
-    done = await platform.sign_up()
+    signed_up = await platform.sign_up()
     async with platform.pool.transaction() as db:
-        await db.execute("UPDATE users SET is_active = false WHERE id = $1", done.user.id)
-    assert await refusal_code(platform, done.tokens.refresh_token) == "session_over"
+        await db.execute("UPDATE users SET is_active = false WHERE id = $1", signed_up.user.id)
+    assert await refusal_code(platform, signed_up.tokens.refresh_token) == "session_over"
 
 
 @pytest.mark.parametrize(

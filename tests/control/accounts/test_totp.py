@@ -11,17 +11,17 @@ SECRET = b32encode(b"12345678901234567890").decode()
 VECTORS = {59: "287082", 1_111_111_109: "081804", 1_234_567_890: "005924", 20_000_000_000: "353130"}
 
 
-@pytest.mark.parametrize(("moment", "expected"), VECTORS.items())
-def test_codes_match_the_rfc_vectors(moment: int, expected: str) -> None:
-    now = datetime.fromtimestamp(moment, UTC)
+@pytest.mark.parametrize(("seconds", "expected"), VECTORS.items())
+def test_codes_match_the_rfc_vectors(seconds: int, expected: str) -> None:
+    now = datetime.fromtimestamp(seconds, UTC)
     assert totp.code_at(SECRET, now) == expected
-    assert totp.find_step(SECRET, expected, now) == moment // 30
+    assert totp.find_step(SECRET, expected, now) == seconds // 30
 
 
 def test_code_is_valid_one_step_before_and_after() -> None:
-    moment = 1_111_111_109
+    seconds = 1_111_111_109
     for offset, is_valid in ((-60, False), (-30, True), (30, True), (60, False)):
-        found = totp.find_step(SECRET, VECTORS[moment], datetime.fromtimestamp(moment + offset, UTC))
+        found = totp.find_step(SECRET, VECTORS[seconds], datetime.fromtimestamp(seconds + offset, UTC))
         assert (found is not None) == is_valid
 
 

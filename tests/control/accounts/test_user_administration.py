@@ -53,20 +53,24 @@ async def test_pages_are_newest_first_with_the_total(platform: AccountsPlatform)
 
 
 async def test_deactivation_ends_sessions_and_can_be_undone(platform: AccountsPlatform) -> None:
-    done = await platform.sign_up()
+    signed_up = await platform.sign_up()
     administration = platform.accounts.user_administration
-    changed = await platform.transact(lambda db: administration.update(db, ADMIN, done.user.id, NOW, is_active=False))
-    assert not changed.is_active and changed.name == "Ada Lovelace"
-    assert not await platform.is_session_valid(done.tokens.token)
-    with pytest.raises(Unauthorised):
-        await platform.sign_in(done.user.email)
-    await platform.transact(
-        lambda db: administration.update(db, ADMIN, done.user.id, NOW, is_active=True, name="Ada King")
+    changed = await platform.transact(
+        lambda db: administration.update(db, ADMIN, signed_up.user.id, NOW, is_active=False)
     )
-    assert not await platform.is_session_valid(done.tokens.token)
+    assert not changed.is_active and changed.name == "Ada Lovelace"
+    assert not await platform.is_session_valid(signed_up.tokens.token)
     with pytest.raises(Unauthorised):
-        await platform.transact(lambda db: platform.accounts.refresh(db, done.tokens.refresh_token, FixedOrigin(), NOW))
-    assert (await platform.sign_in(done.user.email)).user.name == "Ada King"
+        await platform.sign_in(signed_up.user.email)
+    await platform.transact(
+        lambda db: administration.update(db, ADMIN, signed_up.user.id, NOW, is_active=True, name="Ada King")
+    )
+    assert not await platform.is_session_valid(signed_up.tokens.token)
+    with pytest.raises(Unauthorised):
+        await platform.transact(
+            lambda db: platform.accounts.refresh(db, signed_up.tokens.refresh_token, FixedOrigin(), NOW)
+        )
+    assert (await platform.sign_in(signed_up.user.email)).user.name == "Ada King"
 
 
 async def test_update_without_a_change_is_not_audited(platform: AccountsPlatform) -> None:
@@ -81,16 +85,16 @@ async def test_update_without_a_change_is_not_audited(platform: AccountsPlatform
 
 
 async def test_deletion_is_audited(platform: AccountsPlatform) -> None:
-    done = await platform.sign_up()
-    await platform.transact(lambda db: platform.accounts.user_administration.delete(db, ADMIN, done.user.id))
-    assert not await platform.is_session_valid(done.tokens.token)
+    signed_up = await platform.sign_up()
+    await platform.transact(lambda db: platform.accounts.user_administration.delete(db, ADMIN, signed_up.user.id))
+    assert not await platform.is_session_valid(signed_up.tokens.token)
     with pytest.raises(NotFound):
-        await platform.transact(lambda db: platform.accounts.user_administration.get(db, done.user.id))
+        await platform.transact(lambda db: platform.accounts.user_administration.get(db, signed_up.user.id))
     with pytest.raises(NotFound):
-        await platform.transact(lambda db: platform.accounts.user_administration.delete(db, ADMIN, done.user.id))
+        await platform.transact(lambda db: platform.accounts.user_administration.delete(db, ADMIN, signed_up.user.id))
     async with platform.pool.transaction() as db:
         await db.execute("SELECT enter_scope('platform', NULL, NULL)")
         entries, _ = await Platform().audit_log(db, AuditFilter(action="user.delete"), offset=0, limit=50)
-    entry = next(entry for entry in entries if entry.resource_id == str(done.user.id))
-    assert entry.details["before"]["email"] == done.user.email and entry.actor_email == "grace@example.com"
-    await platform.sign_up(done.user.email)
+    entry = next(entry for entry in entries if entry.resource_id == str(signed_up.user.id))
+    assert entry.details["before"]["email"] == signed_up.user.email and entry.actor_email == "grace@example.com"
+    await platform.sign_up(signed_up.user.email)

@@ -33,10 +33,10 @@ class AgentsWorkspace:
     workspace_id: UUID
     actor: Actor
 
-    async def create_agent(self, name: str = "Desk", now: datetime = NOW, **given: Any) -> VoiceAgent:
+    async def create_agent(self, name: str = "Desk", now: datetime = NOW, **fields: Any) -> VoiceAgent:
         """A draft that only lacks a number."""
-        given = {"config": {"greeting": "Hello."}} | given
-        draft = AgentDraft(name, **given)
+        fields = {"config": {"greeting": "Hello."}} | fields
+        draft = AgentDraft(name, **fields)
         return await self.services.agents.create(self.db, self.workspace_id, self.actor, draft, now)
 
     async def add_number(self, status: str = "active", workspace_id: UUID | None = None) -> UUID:
@@ -49,9 +49,9 @@ class AgentsWorkspace:
         )  # fmt: skip
         return number_id
 
-    async def create_live_agent(self, name: str = "Desk", **given: Any) -> VoiceAgent:
+    async def create_live_agent(self, name: str = "Desk", **fields: Any) -> VoiceAgent:
         """A live agent with a number."""
-        agent = await self.create_agent(name, phone_number_id=await self.add_number(), **given)
+        agent = await self.create_agent(name, phone_number_id=await self.add_number(), **fields)
         return await self.services.agents.activate(self.db, self.workspace_id, self.actor, agent.id, NOW)
 
     async def enter_scope(self) -> None:

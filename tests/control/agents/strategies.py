@@ -81,7 +81,7 @@ contents = st.builds(
 
 def offer(provider: str, **changed: Any) -> ProviderOffer:
     """A provider of all kinds that needs no key."""
-    given: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "kinds": KINDS,
         "is_enabled": True,
         "priority": 100,
@@ -91,4 +91,4 @@ def offer(provider: str, **changed: Any) -> ProviderOffer:
         "options": {kind: OPTIONS for kind in KINDS},
         "platform_key": False,
     }
-    return ProviderOffer(provider, **{**given, **changed})
+    return ProviderOffer(provider, **{**fields, **changed})

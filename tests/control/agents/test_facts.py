@@ -10,8 +10,8 @@ from control.agents.config import AgentConfig
 from control.agents.facts import fill_placeholders, find_placeholders, missing_facts, missing_facts_of, preview_template
 
 
-def config(**given: Any) -> AgentConfig:
-    return AgentConfig.model_validate(given)
+def config(**fields: Any) -> AgentConfig:
+    return AgentConfig.model_validate(fields)
 
 
 def test_fact_fills_every_mention_once() -> None:

@@ -27,8 +27,8 @@ async def in_transaction(
         return await action(replace(workspace, db=db))
 
 
-# Counts locks of the whole server, which only this test uses. pg_stat_activity would be a snapshot within a transaction.
-WAITING = "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted"
+# Counts locks of the whole server, which only this test uses. pg_stat_activity is a snapshot within a transaction.
+WAITING_QUERY = "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted"
 
 
 class Gate:
@@ -48,7 +48,7 @@ class Gate:
             async with asyncio.timeout(30):
                 waiting = 0
                 while waiting + sum(task.done() for task in tasks) < len(tasks):
-                    waiting = await self._owner.fetchval(WAITING)
+                    waiting = await self._owner.fetchval(WAITING_QUERY)
         results = await asyncio.gather(*tasks, return_exceptions=True)
         assert not [
             result for result in results if isinstance(result, BaseException) and not isinstance(result, Problem)
@@ -104,13 +104,15 @@ async def versions(db: Connection) -> list[int]:
 
 
 async def test_concurrent_edits_make_distinct_versions(pool: Pool, workspace: AgentsWorkspace, gate: Gate) -> None:
-    agent = await in_transaction(pool, workspace, lambda s: s.create_agent())
+    agent = await in_transaction(pool, workspace, lambda scoped: scoped.create_agent())
     facts = [{f"fact{n}": "x"} for n in range(AT_ONCE)]
-    done, refused = await gate.run_together(
+    succeeded, refused = await gate.run_together(
         "agent_versions", *(edit_agent(agent.id, config={"facts": fact}) for fact in facts)
     )
-    assert (sorted(after.version for after in done), refused) == ([2, 3, 4, 5, 6, 7], [])
-    after = await in_transaction(pool, workspace, lambda s: s.services.agents.get(s.db, s.workspace_id, agent.id))
+    assert (sorted(after.version for after in succeeded), refused) == ([2, 3, 4, 5, 6, 7], [])
+    after = await in_transaction(
+        pool, workspace, lambda scoped: scoped.services.agents.get(scoped.db, scoped.workspace_id, agent.id)
+    )
     assert (after.version, len(after.content.config["facts"])) == (7, AT_ONCE)
     async with acting(pool, workspace) as db:
         assert await versions(db) == [1, 2, 3, 4, 5, 6, 7]
@@ -119,16 +121,16 @@ async def test_concurrent_edits_make_distinct_versions(pool: Pool, workspace: Ag
 async def test_one_of_concurrent_edits_of_a_version_succeeds(
     pool: Pool, workspace: AgentsWorkspace, gate: Gate
 ) -> None:
-    agent = await in_transaction(pool, workspace, lambda s: s.create_agent())
+    agent = await in_transaction(pool, workspace, lambda scoped: scoped.create_agent())
     edits = (edit_agent(agent.id, config={"greeting": f"Hi {n}."}, expected_version=1) for n in range(AT_ONCE))
-    done, refused = await gate.run_together("agent_versions", *edits)
-    assert [after.version for after in done] == [2]
+    succeeded, refused = await gate.run_together("agent_versions", *edits)
+    assert [after.version for after in succeeded] == [2]
     assert {problem.code for problem in refused} == {"version_mismatch"}
 
 
 async def test_concurrent_creations_stay_within_the_tier(pool: Pool, workspace: AgentsWorkspace, gate: Gate) -> None:
-    done, refused = await gate.run_together("agent_versions", *(create_agent(f"Desk {n}") for n in range(AT_ONCE)))
-    assert len(done) == 2
+    succeeded, refused = await gate.run_together("agent_versions", *(create_agent(f"Desk {n}") for n in range(AT_ONCE)))
+    assert len(succeeded) == 2
     assert {problem.code for problem in refused} == {"agent_limit"}
 
 
@@ -137,24 +139,24 @@ async def test_one_of_concurrent_creations_with_a_name_succeeds(
 ) -> None:
     async with pool.transaction() as db:
         await db.execute("UPDATE tiers SET max_agents = 50")
-    done, refused = await gate.run_together("agent_versions", *(create_agent("Desk") for _ in range(AT_ONCE)))
-    assert len(done) == 1
+    succeeded, refused = await gate.run_together("agent_versions", *(create_agent("Desk") for _ in range(AT_ONCE)))
+    assert len(succeeded) == 1
     assert {problem.code for problem in refused} == {"name_taken"}
 
 
 async def test_one_of_concurrent_agents_gets_the_number(pool: Pool, workspace: AgentsWorkspace, gate: Gate) -> None:
     first, second = [await in_transaction(pool, workspace, create_agent(name)) for name in ("A", "B")]
-    number = await in_transaction(pool, workspace, lambda s: s.add_number())
-    done, refused = await gate.run_together(
+    number = await in_transaction(pool, workspace, lambda scoped: scoped.add_number())
+    succeeded, refused = await gate.run_together(
         "phone_numbers", edit_agent(first.id, phone_number_id=number), edit_agent(second.id, phone_number_id=number)
     )
-    assert [after.number.id for after in done] == [number]
+    assert [after.number.id for after in succeeded] == [number]
     assert [problem.code for problem in refused] == ["number_taken"]
 
 
 async def test_concurrent_swap_of_numbers_does_not_deadlock(pool: Pool, workspace: AgentsWorkspace, gate: Gate) -> None:
     """With a wrong lock order, a deadlock would occur within a few rounds."""
-    numbers = [await in_transaction(pool, workspace, lambda s: s.add_number()) for _ in range(2)]
+    numbers = [await in_transaction(pool, workspace, lambda scoped: scoped.add_number()) for _ in range(2)]
     first, second = [await in_transaction(pool, workspace, create_agent(f"Desk {n}", numbers[n])) for n in range(2)]
     for _ in range(ROUNDS):
         _, refused = await gate.run_together(
@@ -166,24 +168,24 @@ async def test_concurrent_swap_of_numbers_does_not_deadlock(pool: Pool, workspac
 
 
 async def test_concurrent_activations_stay_within_the_tier(pool: Pool, workspace: AgentsWorkspace, gate: Gate) -> None:
-    numbers = [await in_transaction(pool, workspace, lambda s: s.add_number()) for _ in range(2)]
+    numbers = [await in_transaction(pool, workspace, lambda scoped: scoped.add_number()) for _ in range(2)]
     agents = [await in_transaction(pool, workspace, create_agent(f"Desk {n}", numbers[n])) for n in range(2)]
     async with pool.transaction() as db:
         await db.execute("UPDATE tiers SET max_agents = 1")
-    done, refused = await gate.run_together("audit_log", *(activate_agent(agent.id) for agent in agents))
-    assert [after.status for after in done] == ["live"]
+    succeeded, refused = await gate.run_together("audit_log", *(activate_agent(agent.id) for agent in agents))
+    assert [after.status for after in succeeded] == ["live"]
     assert [problem.code for problem in refused] == ["cannot_answer"]
 
 
 async def test_agent_deleted_during_an_edit_stays_deleted(pool: Pool, workspace: AgentsWorkspace, gate: Gate) -> None:
     agent = await in_transaction(pool, workspace, create_agent("Desk"))
 
-    async def delete(s: AgentsWorkspace) -> str:
-        await s.services.agents.delete(s.db, s.workspace_id, s.actor, agent.id, NOW)
+    async def delete(scoped: AgentsWorkspace) -> str:
+        await scoped.services.agents.delete(scoped.db, scoped.workspace_id, scoped.actor, agent.id, NOW)
         return "deleted"
 
-    done, refused = await gate.run_together("agent_versions", edit_agent(agent.id, name="New"), delete)
-    assert "deleted" in done
+    succeeded, refused = await gate.run_together("agent_versions", edit_agent(agent.id, name="New"), delete)
+    assert "deleted" in succeeded
     assert [problem.code for problem in refused] in ([], ["agent_not_found"])
     async with acting(pool, workspace) as db:
         assert await db.fetchval("SELECT deleted_at IS NOT NULL FROM agents WHERE id = $1", agent.id)

@@ -16,7 +16,7 @@ from shared.ids import new_id
 from tests.control.agents.conftest import NOW, AgentsWorkspace, make_workspace
 
 LATER = NOW + timedelta(minutes=1)
-NOBODY = UUID(new_id())
+UNKNOWN_ID = UUID(new_id())
 
 
 async def dental_template(workspace: AgentsWorkspace) -> UUID:
@@ -42,8 +42,8 @@ async def test_config_of_a_new_agent_is_stored_unchanged(workspace: AgentsWorksp
 
 
 async def test_config_is_merged_into_the_template(workspace: AgentsWorkspace) -> None:
-    given = {"facts": {"business_name": "Oak"}, "turn": {"silence_ms": 900}, "goodbye": None}
-    agent = await workspace.create_agent(template_id=await dental_template(workspace), config=given)
+    fields = {"facts": {"business_name": "Oak"}, "turn": {"silence_ms": 900}, "goodbye": None}
+    agent = await workspace.create_agent(template_id=await dental_template(workspace), config=fields)
     config = agent.content.config
     assert agent.template_name == "Dental front desk"
     assert config["greeting"].startswith("Hello, this is {business_name}")
@@ -56,7 +56,7 @@ async def test_config_is_merged_into_the_template(workspace: AgentsWorkspace) ->
 async def test_private_or_missing_template_is_refused(workspace: AgentsWorkspace) -> None:
     template = await dental_template(workspace)
     with pytest.raises(Invalid) as raised:
-        await workspace.create_agent(template_id=NOBODY)
+        await workspace.create_agent(template_id=UNKNOWN_ID)
     assert (raised.value.code, raised.value.param) == ("template_not_found", "template_id")
     await workspace.db.execute("UPDATE agent_templates SET is_public = false WHERE id = $1", template)
     with pytest.raises(Invalid, match="no such template"):
@@ -64,7 +64,7 @@ async def test_private_or_missing_template_is_refused(workspace: AgentsWorkspace
 
 
 @pytest.mark.parametrize(
-    ("given", "param"),
+    ("fields", "param"),
     [
         ({"config": {"turn": {"silence_ms": 1}}}, "config.turn.silence_ms"),
         ({"config": {"nonsense": 1}}, "config.nonsense"),
@@ -89,9 +89,9 @@ async def test_private_or_missing_template_is_refused(workspace: AgentsWorkspace
     ],
     ids=str,
 )
-async def test_invalid_fields_are_named(workspace: AgentsWorkspace, given: dict[str, Any], param: str) -> None:
+async def test_invalid_fields_are_named(workspace: AgentsWorkspace, fields: dict[str, Any], param: str) -> None:
     with pytest.raises(Invalid) as raised:
-        await workspace.create_agent(**given)
+        await workspace.create_agent(**fields)
     assert (raised.value.param or "").startswith(param)
 
 
@@ -150,8 +150,8 @@ async def test_number_of_another_workspace_is_not_found(workspace: AgentsWorkspa
 async def test_number_changes_without_a_new_version(workspace: AgentsWorkspace) -> None:
     first, second = await workspace.add_number(), await workspace.add_number()
     agent = await workspace.create_agent(phone_number_id=first)
-    for wanted, expected in ((first, first), (second, second), (None, None), (first, first)):
-        assert await update_config(workspace, agent.id, AgentEdit(phone_number_id=wanted)) == 1
+    for requested, expected in ((first, first), (second, second), (None, None), (first, first)):
+        assert await update_config(workspace, agent.id, AgentEdit(phone_number_id=requested)) == 1
         number = (await workspace.services.agents.get(workspace.db, workspace.workspace_id, agent.id)).number
         assert (number.id if number else None) == expected
 

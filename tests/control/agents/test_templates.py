@@ -137,20 +137,20 @@ async def test_seeding_providers_updates_facts_only(
         "UPDATE providers SET kinds = '{tts}', options = '{}', priority = 7, is_enabled = false, api_key = 'sealed', "
         "cost_per_unit = '{}', config = '{}' WHERE provider = 'openai'"
     )
-    untouched = await workspace.db.fetchval("SELECT xmin::text FROM providers WHERE provider = 'local'")
+    row_version = await workspace.db.fetchval("SELECT xmin::text FROM providers WHERE provider = 'local'")
     await seed_providers(workspace.db, shipped_providers())
     row = await workspace.db.fetchrow("SELECT * FROM providers WHERE provider = 'openai'")
     assert row["kinds"] == ["llm"]
     assert "model" in row["options"]["llm"]
     assert (row["priority"], row["is_enabled"], row["api_key"]) == (7, False, b"sealed")
     assert (row["cost_per_unit"], row["config"]) == ({}, {})
-    assert await workspace.db.fetchval("SELECT xmin::text FROM providers WHERE provider = 'local'") == untouched
+    assert await workspace.db.fetchval("SELECT xmin::text FROM providers WHERE provider = 'local'") == row_version
 
 
 async def test_invalid_shipped_template_is_refused(workspace: AgentsWorkspace) -> None:
-    bad = {**shipped_templates()[0], "slug": "bad", "default_config": {"turn": {"silence_ms": 1}}}
+    invalid = {**shipped_templates()[0], "slug": "bad", "default_config": {"turn": {"silence_ms": 1}}}
     with pytest.raises(Invalid) as wrong:
-        await seed_templates(workspace.db, [bad], NOW)
+        await seed_templates(workspace.db, [invalid], NOW)
     assert wrong.value.param == "bad.default_config.turn.silence_ms"
 
 

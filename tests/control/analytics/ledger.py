@@ -87,9 +87,9 @@ def _workspace_days(calls: list[Row], usage: list[Row], tests: set[Any]) -> Tabl
 def _workspace_day(calls: list[Row], usage: list[Row], tests: set[Any]) -> dict[str, Any]:
     hours = Counter(call["created_at"].astimezone(UTC).hour for call in calls)
     used = {
-        (one["provider"], one["call_id"])
-        for one in usage
-        if one["provider"] and one["call_id"] is not None and one["call_id"] not in tests
+        (row["provider"], row["call_id"])
+        for row in usage
+        if row["provider"] and row["call_id"] is not None and row["call_id"] not in tests
     }
     return {
         "calls": len(calls),

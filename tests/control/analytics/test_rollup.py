@@ -75,32 +75,32 @@ class RollbackForced(Exception):
     """Raised to roll a transaction back."""
 
 
-async def write_call(pool: Pool, one: Write) -> None:
+async def write_call(pool: Pool, write: Write) -> None:
     """Writes a call like a program: in its workspace's scope, marks last."""
     try:
         async with pool.transaction() as db:
-            await enter_workspace(db, one.workspace)
-            await mark_days(db, await insert_rows(db, one))
-            if one.fails:
+            await enter_workspace(db, write.workspace)
+            await mark_days(db, await insert_rows(db, write))
+            if write.fails:
                 raise RollbackForced
     except RollbackForced:
         pass
 
 
-async def insert_rows(db: Connection, one: Write) -> list[WorkspaceDay]:
-    agent = None if one.agent is None else AGENTS[one.workspace][one.agent]
+async def insert_rows(db: Connection, write: Write) -> list[WorkspaceDay]:
+    agent = None if write.agent is None else AGENTS[write.workspace][write.agent]
     call, day = await insert_call(
-        db, one.workspace, at=timedelta(hours=one.hour), status=one.status, direction=one.direction,
-        carrier=one.carrier, duration_seconds=one.seconds, agent_id=agent, is_test=one.is_test,
+        db, write.workspace, at=timedelta(hours=write.hour), status=write.status, direction=write.direction,
+        carrier=write.carrier, duration_seconds=write.seconds, agent_id=agent, is_test=write.is_test,
     )  # fmt: skip
     days = [day]
-    for kind, provider, amount, later in one.usage:
-        at = timedelta(hours=one.hour + later)
+    for kind, provider, amount, later in write.usage:
+        at = timedelta(hours=write.hour + later)
         call_or_none = None if kind == "credit" else call
         days.append(
             await insert_usage(
                 db,
-                one.workspace,
+                write.workspace,
                 call_or_none,
                 at=at,
                 resource_type=kind,
@@ -109,7 +109,7 @@ async def insert_rows(db: Connection, one: Write) -> list[WorkspaceDay]:
                 cost=amount / 2,
             )
         )
-    if one.corrected:
+    if write.corrected:
         await db.execute("UPDATE calls SET status = 'busy', duration_seconds = 7 WHERE id = $1", call)
     return days
 
@@ -133,7 +133,7 @@ async def check_roll_ups(url: str, lanes: Sequence[Sequence[Write]]) -> None:
     async with open_rollup_platform(url) as platform:
         stop = asyncio.Event()
         workers = [asyncio.create_task(run_worker(platform.pool, stop)) for _ in range(2)]
-        await asyncio.gather(*(write_in_order(platform, lane) for lane in lanes))
+        await asyncio.gather(*(write_in_order(platform, writes_of_lane) for writes_of_lane in lanes))
         stop.set()
         await asyncio.gather(*workers)
         await platform.roll_up_all()
@@ -146,9 +146,9 @@ async def check_roll_ups(url: str, lanes: Sequence[Sequence[Write]]) -> None:
         await platform.check_figures()
 
 
-async def write_in_order(platform: RollupPlatform, lane: Sequence[Write]) -> None:
-    for one in lane:
-        await write_call(platform.pool, one)
+async def write_in_order(platform: RollupPlatform, writes_of_lane: Sequence[Write]) -> None:
+    for write in writes_of_lane:
+        await write_call(platform.pool, write)
 
 
 @settings(max_examples=40)

@@ -33,12 +33,12 @@ async def listed_ids(admin: Staff, **query: str) -> tuple[list[str], int]:
 
 async def test_list_spans_workspaces_and_has_filters(api: Api, workspaces: tuple[CallWorkspace, CallWorkspace]) -> None:
     admin = await api.admin("read_only")
-    one, other = workspaces
-    first = await one.insert_call(created_at=ago(7_200), status="failed")
-    second = await other.insert_call(created_at=ago(3_600))
-    third = await one.insert_call()
+    first_workspace, second_workspace = workspaces
+    first = await first_workspace.insert_call(created_at=ago(7_200), status="failed")
+    second = await second_workspace.insert_call(created_at=ago(3_600))
+    third = await first_workspace.insert_call()
     assert await listed_ids(admin) == ([third, second, first], 3)
-    assert await listed_ids(admin, workspace_id=one.workspace_id) == ([third, first], 2)
+    assert await listed_ids(admin, workspace_id=first_workspace.workspace_id) == ([third, first], 2)
     assert await listed_ids(admin, status="failed") == ([first], 1)
     assert await listed_ids(admin, **{"from": ago(3_600).isoformat()}) == ([third, second], 2)
     assert await listed_ids(admin, to=ago(3_600).isoformat()) == ([first], 1)

@@ -29,14 +29,14 @@ async def test_template_is_created_used_changed_and_deleted(api: Api) -> None:
     ann = await api.sign_up()
     agents = f"/workspaces/{await ann.workspace()}/agents"
     agent = (await ann.post(agents, {"name": "A", "template_id": template["id"]})).body["agent"]
-    assert (await admin.get(one)).body["template"]["usage_count"] == 1
+    assert (await admin.get(template_path)).body["template"]["usage_count"] == 1
     listed = await admin.get(TEMPLATES)
     line = next(line for line in listed.body["templates"] if line["id"] == template["id"])
     assert line == {
         "id": template["id"], "name": "Vet", "industry": "veterinary", "is_public": True, "usage_count": 1,
     }  # fmt: skip
-    assert (await admin.delete(one)).status == 204
-    assert (await admin.get(one)).status == 404
+    assert (await admin.delete(template_path)).status == 204
+    assert (await admin.get(template_path)).status == 404
     unchanged = (await ann.get(f"{agents}/{agent['id']}")).body["agent"]
     assert (unchanged["template_name"], unchanged["config"]["greeting"]) == ("Vet", "Hello.")
     log = (await admin.get("/admin/logs/activity", params={"action": "template.update"})).body["logs"]
@@ -72,10 +72,12 @@ async def test_readers_cannot_write(api: Api) -> None:
         listed = await reader.get(TEMPLATES, params={"limit": "1"})
         assert listed.status == 200
         template_path = f"{TEMPLATES}/{listed.body['templates'][0]['id']}"
-        assert (await reader.get(one)).status == 200
+        assert (await reader.get(template_path)).status == 200
         for refused in (
-            await reader.post(TEMPLATES, NEW), await reader.put(template_path, {"name": "X"}), await reader.delete(template_path),
-        ):  # fmt: skip
+            await reader.post(TEMPLATES, NEW),
+            await reader.put(template_path, {"name": "X"}),
+            await reader.delete(template_path),
+        ):
             assert refused.status == 403
     ann = await api.sign_up()
     assert (await ann.get(TEMPLATES)).status == 401

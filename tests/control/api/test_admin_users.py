@@ -53,8 +53,8 @@ async def test_change_is_audited_and_deactivation_ends_sessions(api: Api) -> Non
     assert renamed.body["user"]["name"] == "Ann Lee"
     assert (await ann.get("/auth/me")).status == 401
     logs = await staff.get("/admin/logs/activity", params={"action": "user.update"})
-    details = [entry["details"] for entry in logs.body["logs"] if entry["resource_id"] == ann.id]
-    assert [(each["before"]["is_active"], each["after"]["is_active"]) for each in details] == [
+    changes = [entry["details"] for entry in logs.body["logs"] if entry["resource_id"] == ann.id]
+    assert [(change["before"]["is_active"], change["after"]["is_active"]) for change in changes] == [
         (False, True), (True, False),
     ]  # fmt: skip
 

@@ -64,113 +64,130 @@ async def test_fields_of_a_workspace(api: Api) -> None:
 
 async def test_suspension_and_activation_are_audited(api: Api) -> None:
     ann, admin = await api.sign_up(), await api.admin("support")
-    at = f"/admin/workspaces/{await ann.workspace()}"
-    assert (await admin.post(f"{at}/suspend", {})).param == "reason"
-    suspended = (await admin.post(f"{at}/suspend", {"reason": "unpaid"})).body["workspace"]
+    workspace_path = f"/admin/workspaces/{await ann.workspace()}"
+    assert (await admin.post(f"{workspace_path}/suspend", {})).param == "reason"
+    suspended = (await admin.post(f"{workspace_path}/suspend", {"reason": "unpaid"})).body["workspace"]
     assert (suspended["status"], suspended["status_before"], suspended["suspended_why"]) == (
         "suspended",
         "trial",
         "unpaid",
     )
-    activated = (await admin.post(f"{at}/activate")).body["workspace"]
+    activated = (await admin.post(f"{workspace_path}/activate")).body["workspace"]
     assert (activated["status"], activated["suspended_at"], activated["suspended_why"]) == ("trial", None, None)
-    one, two = await audit_log(api, at.rpartition("/")[2])
-    assert (one["action"], str(one["actor_id"]), one["actor_email"]) == ("workspace.suspend", admin.id, admin.email)
-    assert one["details"]["reason"] == "unpaid" and one["details"]["after"]["status"] == "suspended"
-    assert one["request_id"] and str(one["address"]) == "127.0.0.1"
-    assert two["details"]["before"]["status"] == "suspended" and two["details"]["after"]["status"] == "trial"
+    suspension, activation = await audit_log(api, workspace_path.rpartition("/")[2])
+    assert (suspension["action"], str(suspension["actor_id"]), suspension["actor_email"]) == (
+        "workspace.suspend",
+        admin.id,
+        admin.email,
+    )
+    assert suspension["details"]["reason"] == "unpaid" and suspension["details"]["after"]["status"] == "suspended"
+    assert suspension["request_id"] and str(suspension["address"]) == "127.0.0.1"
+    assert (
+        activation["details"]["before"]["status"] == "suspended" and activation["details"]["after"]["status"] == "trial"
+    )
 
 
 async def test_tier_changes_if_the_workspace_fits(api: Api) -> None:
     ann, admin = await api.sign_up(), await api.admin("finance")
     workspace_id = await ann.workspace()
-    at = f"/admin/workspaces/{workspace_id}/change-tier"
-    changed = await admin.post(at, {"tier_name": "growth"})
+    workspace_path = f"/admin/workspaces/{workspace_id}/change-tier"
+    changed = await admin.post(workspace_path, {"tier_name": "growth"})
     assert (changed.status, changed.body["workspace"]["subscription_tier"]) == (200, "growth")
     for _ in range(3):
         await api.member(workspace_id, "viewer")
-    small = await admin.post(at, {"tier_name": "trial"})
+    small = await admin.post(workspace_path, {"tier_name": "trial"})
     assert (small.status, small.code) == (409, "tier_too_small")
     assert "4 members and open invitations where 3 are allowed" in small.body["error"]["message"]
-    unknown = await admin.post(at, {"tier_name": "platinum"})
+    unknown = await admin.post(workspace_path, {"tier_name": "platinum"})
     assert (unknown.status, unknown.code, unknown.param) == (422, "tier_unknown", "tier_name")
 
 
 async def test_update_changes_only_the_given_fields(api: Api) -> None:
     ann, admin = await api.sign_up(), await api.admin("support")
-    at = f"/admin/workspaces/{await ann.workspace()}"
-    assert (await admin.put(at, {})).body["workspace"]["status"] == "trial"
-    changed = (await admin.put(at, {"name": "New Name", "subscription_tier": "starter"})).body["workspace"]
+    workspace_path = f"/admin/workspaces/{await ann.workspace()}"
+    assert (await admin.put(workspace_path, {})).body["workspace"]["status"] == "trial"
+    changed = (await admin.put(workspace_path, {"name": "New Name", "subscription_tier": "starter"})).body["workspace"]
     assert (changed["name"], changed["status"], changed["subscription_tier"]) == ("New Name", "trial", "starter")
-    assert (await admin.put(at, {"status": "active"})).body["workspace"]["status"] == "active"
-    assert (await admin.put(at, {"status": "deleted"})).param == "status"
-    assert (await admin.put(at, {"subscription_tier": "nosuch"})).param == "subscription_tier"
-    assert [row["action"] for row in await audit_log(api, at.rpartition("/")[2])] == ["workspace.update"] * 2
+    assert (await admin.put(workspace_path, {"status": "active"})).body["workspace"]["status"] == "active"
+    assert (await admin.put(workspace_path, {"status": "deleted"})).param == "status"
+    assert (await admin.put(workspace_path, {"subscription_tier": "nosuch"})).param == "subscription_tier"
+    assert [row["action"] for row in await audit_log(api, workspace_path.rpartition("/")[2])] == [
+        "workspace.update"
+    ] * 2
 
 
 async def test_outbound_countries_are_set(api: Api) -> None:
     ann, admin = await api.sign_up(), await api.admin("support")
     workspace_id = await ann.workspace()
-    at = f"/admin/workspaces/{workspace_id}"
-    assert (await admin.get(at)).body["workspace"]["outbound_countries"] == []
+    workspace_path = f"/admin/workspaces/{workspace_id}"
+    assert (await admin.get(workspace_path)).body["workspace"]["outbound_countries"] == []
     await api.owner.execute("UPDATE workspaces SET settings = $2 WHERE id = $1", UUID(workspace_id), {"other": 1})
-    for wanted, param in (
+    for countries, param in (
         (["GB", "QX"], "outbound_countries"), (["gb"], "outbound_countries.0"), ("GB", "outbound_countries"),
         (None, "outbound_countries"),
     ):  # fmt: skip
-        refused = await admin.put(at, {"outbound_countries": wanted, "name": "Other"})
+        refused = await admin.put(workspace_path, {"outbound_countries": countries, "name": "Other"})
         assert (refused.status, refused.param) == (422, param)
-    for wanted, body in ((["GB", "DE", "GB"], ["DE", "GB"]), (["DE", "GB"], ["DE", "GB"]), ([], [])):
-        changed = await admin.put(at, {"outbound_countries": wanted})
+    for countries, body in ((["GB", "DE", "GB"], ["DE", "GB"]), (["DE", "GB"], ["DE", "GB"]), ([], [])):
+        changed = await admin.put(workspace_path, {"outbound_countries": countries})
         assert (changed.status, changed.body["workspace"]["outbound_countries"]) == (200, body)
-        assert (await admin.put(at, {"name": "Acme"})).body["workspace"]["outbound_countries"] == body
+        assert (await admin.put(workspace_path, {"name": "Acme"})).body["workspace"]["outbound_countries"] == body
     assert [row["details"] for row in await audit_log(api, workspace_id) if "name" not in row["details"]["after"]] == [
         {"before": {"outbound_countries": []}, "after": {"outbound_countries": ["DE", "GB"]}},
         {"before": {"outbound_countries": ["DE", "GB"]}, "after": {"outbound_countries": []}},
     ]
     assert await api.owner.fetchval("SELECT settings FROM workspaces WHERE id = $1", UUID(workspace_id)) == {"other": 1}
-    assert (await (await api.admin("finance")).put(at, {"outbound_countries": []})).code == "role"
+    assert (await (await api.admin("finance")).put(workspace_path, {"outbound_countries": []})).code == "role"
 
 
 async def test_deleted_workspace_is_shown_and_restored(api: Api) -> None:
     ann, admin = await api.sign_up(), await api.admin()
     workspace_id = await ann.workspace()
-    at = f"/admin/workspaces/{workspace_id}"
-    assert (await admin.delete(at)).status == 204
+    workspace_path = f"/admin/workspaces/{workspace_id}"
+    assert (await admin.delete(workspace_path)).status == 204
     assert (await ann.get(f"/workspaces/{workspace_id}")).status == 404
-    deleted = (await admin.get(at)).body["workspace"]
+    deleted = (await admin.get(workspace_path)).body["workspace"]
     assert deleted["deleted_at"] < deleted["purge_after"]
     query = {"search": ann.email}
     assert (await admin.get("/admin/workspaces", params=query)).body["total"] == 0
     assert (await admin.get("/admin/workspaces", params={**query, "status": "deleted"})).body["total"] == 1
-    assert (await admin.post(f"{at}/suspend", {"reason": "x"})).status == 404
-    assert (await admin.delete(at)).status == 404
-    assert (await admin.post(f"{at}/restore")).body["workspace"]["deleted_at"] is None
-    assert (await admin.post(f"{at}/restore")).code == "not_deleted"
+    assert (await admin.post(f"{workspace_path}/suspend", {"reason": "x"})).status == 404
+    assert (await admin.delete(workspace_path)).status == 404
+    assert (await admin.post(f"{workspace_path}/restore")).body["workspace"]["deleted_at"] is None
+    assert (await admin.post(f"{workspace_path}/restore")).code == "not_deleted"
     assert (await ann.get(f"/workspaces/{workspace_id}")).status == 200
 
 
 async def test_each_staff_role_has_its_permissions(api: Api) -> None:
     ann = await api.sign_up()
-    at = f"/admin/workspaces/{await ann.workspace()}"
+    workspace_path = f"/admin/workspaces/{await ann.workspace()}"
     staff = {role: await api.admin(role) for role in ALL}
 
     async def who_may(method: str, path: str, body: Any = None) -> list[str]:
         replies = {role: await client.ask(method, path, body) for role, client in staff.items()}
         return [role for role, reply in replies.items() if reply.status != 403]
 
-    assert await who_may("GET", at) == ALL
+    assert await who_may("GET", workspace_path) == ALL
     assert await who_may("GET", "/admin/workspaces") == ALL
-    assert await who_may("PUT", at, {}) == ["super_admin", "support"]
-    assert await who_may("POST", f"{at}/suspend", {"reason": "x"}) == ["super_admin", "support"]
-    assert await who_may("POST", f"{at}/activate") == ["super_admin", "support"]
-    assert await who_may("POST", f"{at}/change-tier", {"tier_name": "growth"}) == ["super_admin", "support", "finance"]
-    assert await who_may("DELETE", at) == ["super_admin"]
-    assert await who_may("POST", f"{at}/restore") == ["super_admin", "support"]
+    assert await who_may("PUT", workspace_path, {}) == ["super_admin", "support"]
+    assert await who_may("POST", f"{workspace_path}/suspend", {"reason": "x"}) == ["super_admin", "support"]
+    assert await who_may("POST", f"{workspace_path}/activate") == ["super_admin", "support"]
+    assert await who_may("POST", f"{workspace_path}/change-tier", {"tier_name": "growth"}) == [
+        "super_admin",
+        "support",
+        "finance",
+    ]
+    assert await who_may("DELETE", workspace_path) == ["super_admin"]
+    assert await who_may("POST", f"{workspace_path}/restore") == ["super_admin", "support"]
 
 
 async def test_unknown_workspace_is_404(api: Api) -> None:
     admin: Staff = await api.admin()
-    at = f"/admin/workspaces/{new_id()}"
-    replies = [await admin.get(at), await admin.put(at, {}), await admin.delete(at), await admin.post(f"{at}/activate")]
+    workspace_path = f"/admin/workspaces/{new_id()}"
+    replies = [
+        await admin.get(workspace_path),
+        await admin.put(workspace_path, {}),
+        await admin.delete(workspace_path),
+        await admin.post(f"{workspace_path}/activate"),
+    ]
     assert {(reply.status, reply.code) for reply in replies} == {(404, "workspace_not_found")}

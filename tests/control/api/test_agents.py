@@ -53,7 +53,7 @@ async def test_agent_is_created_from_a_template_and_activated(api: Api) -> None:
     assert needed[0] == "opening_hours"
     assert "business_name" not in needed
     agent_path = f"{agents}/{agent['id']}"
-    refused = await ann.post(f"{one}/activate")
+    refused = await ann.post(f"{agent_path}/activate")
     assert (refused.status, refused.code) == (409, "cannot_answer")
     assert "config.facts.opening_hours" in refused.body["error"]["message"]
     assert "no phone number" in refused.body["error"]["message"]
@@ -62,11 +62,11 @@ async def test_agent_is_created_from_a_template_and_activated(api: Api) -> None:
     changed = await ann.put(agent_path, {"config": filled, "phone_number_id": number_id})
     assert changed.status == 200
     assert (changed.body["agent"]["version"], changed.body["agent"]["missing_facts"]) == (2, [])
-    live = await ann.post(f"{one}/activate")
+    live = await ann.post(f"{agent_path}/activate")
     assert (live.status, live.body) == (
         200, {"agent": {"id": agent["id"], "name": "Front desk", "status": "live"}},
     )  # fmt: skip
-    read = await ann.get(one)
+    read = await ann.get(agent_path)
     assert read.body["phone_number"] == {
         "id": number_id, "phone_number": NUMBER, "friendly_name": "Main", "status": "active",
     }  # fmt: skip
@@ -78,11 +78,11 @@ async def test_agent_is_created_from_a_template_and_activated(api: Api) -> None:
     assert {name: line[name] for name in ("name", "status", "phone_number", "template_name")} == {
         "name": "Front desk", "status": "live", "phone_number": NUMBER, "template_name": "Dental front desk",
     }  # fmt: skip
-    assert (await ann.delete(one)).code == "agent_live"
-    paused = await ann.post(f"{one}/pause")
+    assert (await ann.delete(agent_path)).code == "agent_live"
+    paused = await ann.post(f"{agent_path}/pause")
     assert paused.body["agent"]["status"] == "paused"
-    assert (await ann.delete(one)).status == 204
-    assert (await ann.get(one)).status == 404
+    assert (await ann.delete(agent_path)).status == 204
+    assert (await ann.get(agent_path)).status == 404
 
 
 async def test_versions_are_listed_and_restored(api: Api) -> None:
@@ -91,15 +91,15 @@ async def test_versions_are_listed_and_restored(api: Api) -> None:
     assert (await ann.put(agent_path, {"config": {"greeting": "Hi."}})).body["agent"]["version"] == 2
     stale = await ann.put(agent_path, {"name": "B", "expected_version": 1})
     assert (stale.status, stale.code, stale.param) == (409, "version_mismatch", "expected_version")
-    listed = await ann.get(f"{one}/versions")
+    listed = await ann.get(f"{agent_path}/versions")
     assert [line["version"] for line in listed.body["versions"]] == [2, 1]
-    first = await ann.get(f"{one}/versions/1")
+    first = await ann.get(f"{agent_path}/versions/1")
     assert first.body["version"]["config"]["greeting"] == "Hello."
-    restored = await ann.post(f"{one}/versions/1/restore", {"expected_version": 2})
+    restored = await ann.post(f"{agent_path}/versions/1/restore", {"expected_version": 2})
     assert (restored.status, restored.body["agent"]["version"]) == (200, 3)
     assert restored.body["agent"]["config"]["greeting"] == "Hello."
     for number in ("0", "-1", "9", "99999999999", "x"):
-        assert (await ann.get(f"{one}/versions/{number}")).status == 404
+        assert (await ann.get(f"{agent_path}/versions/{number}")).status == 404
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ async def test_config_length_is_limited_across_patches(api: Api) -> None:
     voice = {"voice_provider": "deepgram", "voice_config": {"model": long_texts, "other": long_texts}}
     refused = await ann.put(agent_path, voice)
     assert (refused.status, refused.code, refused.param) == (422, "too_long", "voice_config")
-    assert (await ann.get(one)).body["agent"]["version"] == 2
+    assert (await ann.get(agent_path)).body["agent"]["version"] == 2
 
 
 async def test_used_names_and_reached_limits_are_conflicts(api: Api) -> None:
@@ -172,7 +172,7 @@ async def test_concurrent_edits_are_all_stored(api: Api) -> None:
     facts = [{"config": {"facts": {f"fact{n}": "x"}}} for n in range(8)]
     replies = await asyncio.gather(*(ann.put(agent_path, fact) for fact in facts))
     assert sorted(reply.body["agent"]["version"] for reply in replies) == list(range(2, 10))
-    assert len((await ann.get(one)).body["agent"]["config"]["facts"]) == 8
+    assert len((await ann.get(agent_path)).body["agent"]["config"]["facts"]) == 8
 
 
 async def test_roles_that_may_change_agents(api: Api) -> None:
@@ -181,15 +181,15 @@ async def test_roles_that_may_change_agents(api: Api) -> None:
     viewer, member = await api.member(workspace_id, "viewer"), await api.member(workspace_id, "member")
     assert (await viewer.post(agents, {"name": "A"})).status == 403
     agent_path = f"{agents}/{(await member.post(agents, {'name': 'A'})).body['agent']['id']}"
-    assert (await viewer.get(one)).status == 200
+    assert (await viewer.get(agent_path)).status == 200
     assert (await viewer.put(agent_path, {"name": "B"})).status == 403
     assert (await member.put(agent_path, {"name": "B"})).status == 200
-    assert (await member.delete(one)).status == 403
+    assert (await member.delete(agent_path)).status == 403
     stranger = await api.sign_up()
-    assert (await stranger.get(one)).status == 404
-    other_path = f"/workspaces/{await stranger.workspace()}/agents/{one.rpartition('/')[2]}"
+    assert (await stranger.get(agent_path)).status == 404
+    other_path = f"/workspaces/{await stranger.workspace()}/agents/{agent_path.rpartition('/')[2]}"
     assert (await stranger.get(other_path)).status == 404
-    assert (await ann.delete(one)).status == 204
+    assert (await ann.delete(agent_path)).status == 204
 
 
 async def test_list_has_filters(api: Api) -> None:

@@ -33,11 +33,11 @@ async def call_id(workspace: CallWorkspace) -> str:
 
 
 async def test_media_node_carries_out_commands(workspace: CallWorkspace, call_id: str, valkey_url: str) -> None:
-    at = f"{workspace.calls_path}/{call_id}"
+    path = f"{workspace.calls_path}/{call_id}"
     commands: list[tuple[str, Any]] = [*COMMANDS.items(), ("end", {"polite": False})]
     async with running_media_node(valkey_url, call_id) as node:
         for name, body in commands:
-            reply = await workspace.ann.post(f"{at}/{name}", body)
+            reply = await workspace.ann.post(f"{path}/{name}", body)
             assert (reply.status, reply.body) == (200, {"outcome": "done"}), name
     expected = [EndCall("admin", True), SayText("One moment."), TransferCall(CALLEE), EndCall("admin", False)]
     assert node.commands == [(call_id, command) for command in expected]

@@ -78,8 +78,8 @@ async def test_list_has_pages(workspace: CallWorkspace) -> None:
     calls = [await workspace.insert_call(created_at=ago(n)) for n in range(5)]
     pages = [await listed_ids(workspace, limit="2", page=str(page)) for page in (1, 2, 3, 4)]
     assert pages == [(calls[:2], 5), (calls[2:4], 5), (calls[4:], 5), ([], 5)]
-    deep = await workspace.ann.get(workspace.calls_path, params={"limit": "200", "page": "501"})
-    assert (deep.status, deep.code, deep.param) == (422, "too_deep", "page")
+    beyond_limit = await workspace.ann.get(workspace.calls_path, params={"limit": "200", "page": "501"})
+    assert (beyond_limit.status, beyond_limit.code, beyond_limit.param) == (422, "too_deep", "page")
 
 
 async def test_fields_of_a_listed_call(workspace: CallWorkspace) -> None:
@@ -166,16 +166,16 @@ async def test_call_without_optional_data(workspace: CallWorkspace) -> None:
 
 async def test_events_are_paged_by_sequence_number(workspace: CallWorkspace) -> None:
     call_id = await workspace.insert_call(*CONVERSATION)
-    at = f"{workspace.calls_path}/{call_id}/events"
-    body = (await workspace.ann.get(at)).body["events"]
+    events_path = f"{workspace.calls_path}/{call_id}/events"
+    body = (await workspace.ann.get(events_path)).body["events"]
     assert [event["seq"] for event in body] == list(range(1, 8))
     assert body[2]["event_type"] == body[2]["event_data"]["type"] == "caller.said"
     assert body[2]["event_data"]["text"] == "Are you open?"
-    page = (await workspace.ann.get(at, params={"after_seq": "2", "limit": "3"})).body["events"]
+    page = (await workspace.ann.get(events_path, params={"after_seq": "2", "limit": "3"})).body["events"]
     assert [event["seq"] for event in page] == [3, 4, 5]
-    assert (await workspace.ann.get(at, params={"after_seq": "7"})).body == {"events": []}
+    assert (await workspace.ann.get(events_path, params={"after_seq": "7"})).body == {"events": []}
     for name, value in (("limit", "5001"), ("limit", "0"), ("after_seq", "-2"), ("after_seq", str(2**31))):
-        assert (await workspace.ann.get(at, params={name: value})).param == name
+        assert (await workspace.ann.get(events_path, params={name: value})).param == name
 
 
 async def test_transcription_has_text_and_utterances(workspace: CallWorkspace) -> None:
@@ -204,39 +204,39 @@ async def insert_recorded_call(workspace: CallWorkspace, data: bytes = WAV, name
 
 
 async def test_whole_recording_is_returned(workspace: CallWorkspace) -> None:
-    at = await insert_recorded_call(workspace)
-    reply = await workspace.ann.get(at)
+    recording_path = await insert_recorded_call(workspace)
+    reply = await workspace.ann.get(recording_path)
     assert (reply.status, reply.raw) == (200, WAV)
     assert reply.headers["Content-Type"] == "audio/wav" and reply.headers["Content-Length"] == str(len(WAV))
-    assert reply.headers["Content-Disposition"] == f'inline; filename="{at.split("/")[4]}.wav"'
+    assert reply.headers["Content-Disposition"] == f'inline; filename="{recording_path.split("/")[4]}.wav"'
     assert (await workspace.ann.get(await insert_recorded_call(workspace, b"ID3", "call.mp3"))).headers[
         "Content-Type"
     ] == "audio/mpeg"
 
 
 async def test_range_of_a_recording_is_returned(workspace: CallWorkspace) -> None:
-    at = await insert_recorded_call(workspace)
+    recording_path = await insert_recorded_call(workspace)
     for requested, start, stop in (("0-43", 0, 44), ("44-", 44, len(WAV)), ("-10", len(WAV) - 10, len(WAV))):
-        reply = await workspace.ann.get(at, headers={"Range": f"bytes={requested}"})
+        reply = await workspace.ann.get(recording_path, headers={"Range": f"bytes={requested}"})
         assert (reply.status, reply.raw) == (206, WAV[start:stop])
         assert reply.headers["Content-Range"] == f"bytes {start}-{stop - 1}/{len(WAV)}"
-    outside = await workspace.ann.get(at, headers={"Range": f"bytes={len(WAV)}-"})
+    outside = await workspace.ann.get(recording_path, headers={"Range": f"bytes={len(WAV)}-"})
     assert (outside.status, outside.headers["Content-Range"]) == (416, f"bytes */{len(WAV)}")
 
 
 async def test_missing_recording_is_404(workspace: CallWorkspace) -> None:
-    at = await insert_recorded_call(workspace)
+    recording_path = await insert_recorded_call(workspace)
     await asyncio.to_thread((workspace.api.objects / "recordings" / workspace.workspace_id / "call.wav").unlink)
-    for path in (at, f"{workspace.calls_path}/{await workspace.insert_call()}/recording"):
+    for path in (recording_path, f"{workspace.calls_path}/{await workspace.insert_call()}/recording"):
         reply = await workspace.ann.get(path)
         assert (reply.status, reply.code) == (404, "no_recording")
 
 
 async def test_recording_without_storage_is_503(workspace: CallWorkspace) -> None:
-    at = await insert_recorded_call(workspace)
+    recording_path = await insert_recorded_call(workspace)
     folder = workspace.api.objects / "recordings"
     await asyncio.to_thread(_break_storage, folder)
-    reply = await workspace.ann.get(at)
+    reply = await workspace.ann.get(recording_path)
     assert (reply.status, reply.code) == (503, "storage_away")
     assert reply.headers["Retry-After"]
 
@@ -274,14 +274,14 @@ async def test_call_of_another_workspace_is_404(workspace: CallWorkspace) -> Non
 
 
 async def test_viewer_can_read_calls(workspace: CallWorkspace) -> None:
-    at = await insert_recorded_call(workspace)
+    recording_path = await insert_recorded_call(workspace)
     viewer = await workspace.api.member(workspace.workspace_id, "viewer")
-    call = at.removesuffix("/recording")
+    call = recording_path.removesuffix("/recording")
     for path in (
         workspace.calls_path,
         f"{workspace.calls_path}/live",
         call,
-        at,
+        recording_path,
         f"{call}/transcription",
         f"{call}/events",
     ):

@@ -28,7 +28,9 @@ async def invitation_token(api: Api, email: str) -> str:
         "DELETE FROM pgqueuer WHERE entrypoint = $1 RETURNING payload", email_delivery.EMAIL_JOB
     ):
         await sender.send(row["payload"])
-    (email_message,) = [message for message in gateway.messages if message["To"] == email and "invited" in message["Subject"]]
+    (email_message,) = [
+        message for message in gateway.messages if message["To"] == email and "invited" in message["Subject"]
+    ]
     return link_token(email_message)
 
 
@@ -46,7 +48,9 @@ async def test_invited_person_signs_up_by_email_link(api: Api) -> None:
     accepted = await api.anonymous.post("/invitations/signup", body)
     assert accepted.status == 201
     assert accepted.body["user"].items() >= {"email": "new.person@example.com", "is_verified": True}.items()
-    assert [(each["id"], each["role"]) for each in accepted.body["workspaces"]] == [(workspace_id, "admin")]
+    assert [(workspace["id"], workspace["role"]) for workspace in accepted.body["workspaces"]] == [
+        (workspace_id, "admin")
+    ]
     grace = User(api.anonymous, "new.person@example.com", accepted.body)
     assert (await grace.put(f"/workspaces/{workspace_id}", {"name": "Ours"})).status == 200
     assert (await api.anonymous.post("/invitations/signup", body)).code == "invitation_accepted"
@@ -67,7 +71,7 @@ async def test_existing_user_accepts_an_invitation(api: Api) -> None:
     assert (await api.anonymous.post("/invitations/signup", used)).code == "email_taken"
     accepted = await bob.post("/invitations/accept", {"token": token})
     assert (accepted.status, accepted.body["workspace_id"]) == (200, workspace_id)
-    assert [each["id"] for each in accepted.body["workspaces"]] == [workspace_id]
+    assert [workspace["id"] for workspace in accepted.body["workspaces"]] == [workspace_id]
     assert (await bob.get(f"/workspaces/{workspace_id}")).status == 200
     assert (await bob.get("/auth/me")).body["user"]["is_verified"]
     assert (await bob.post("/invitations/accept", {"token": token})).code == "invitation_accepted"
@@ -75,14 +79,14 @@ async def test_existing_user_accepts_an_invitation(api: Api) -> None:
 
 async def test_open_invitations_are_listed_and_revoked_by_admins(api: Api) -> None:
     ann = await api.sign_up()
-    at = f"/workspaces/{await ann.workspace()}/invitations"
-    member = await api.member(at.split("/")[2], "member")
-    token = await invite(api, ann, at.split("/")[2], "x@example.com")
-    assert (await member.get(at)).code == "role"
-    page = await ann.get(at)
+    path = f"/workspaces/{await ann.workspace()}/invitations"
+    member = await api.member(path.split("/")[2], "member")
+    token = await invite(api, ann, path.split("/")[2], "x@example.com")
+    assert (await member.get(path)).code == "role"
+    page = await ann.get(path)
     assert (page.body["total"], page.body["page"]) == (1, 1)
-    (one,) = page.body["invitations"]
-    assert (one["email"], one["role"], one["invited_by"], one["is_expired"]) == (
+    (invitation,) = page.body["invitations"]
+    assert (invitation["email"], invitation["role"], invitation["invited_by"], invitation["is_expired"]) == (
         "x@example.com",
         "member",
         ann.id,
@@ -90,10 +94,10 @@ async def test_open_invitations_are_listed_and_revoked_by_admins(api: Api) -> No
     )
     assert token.encode() not in page.raw
     await api.owner.execute("UPDATE invitations SET expires_at = now() WHERE email = 'x@example.com'")
-    assert (await ann.get(at)).body["invitations"][0]["is_expired"]
-    assert (await ann.delete(f"{at}/{one['id']}")).status == 204
-    assert (await ann.delete(f"{at}/{one['id']}")).code == "invitation_not_found"
-    assert (await ann.get(at)).body["total"] == 0
+    assert (await ann.get(path)).body["invitations"][0]["is_expired"]
+    assert (await ann.delete(f"{path}/{invitation['id']}")).status == 204
+    assert (await ann.delete(f"{path}/{invitation['id']}")).code == "invitation_not_found"
+    assert (await ann.get(path)).body["total"] == 0
     body = {"token": token, "name": "X", "password": PASSWORD}
     assert (await api.anonymous.post("/invitations/signup", body)).code == "invitation_revoked"
 
@@ -117,8 +121,8 @@ async def test_concurrent_accepts_succeed_once(api: Api) -> None:
 
 async def test_invalid_field_is_named(api: Api) -> None:
     ann = await api.sign_up()
-    at = f"/workspaces/{await ann.workspace()}/members"
-    assert (await ann.post(at, {"email": "nobody", "role": "viewer"})).param == "email"
-    assert (await ann.post(at, {"email": "a@example.com", "role": "boss"})).param == "role"
-    assert (await ann.post(at, {"email": ann.email, "role": "viewer"})).code == "already_member"
+    path = f"/workspaces/{await ann.workspace()}/members"
+    assert (await ann.post(path, {"email": "nobody", "role": "viewer"})).param == "email"
+    assert (await ann.post(path, {"email": "a@example.com", "role": "boss"})).param == "role"
+    assert (await ann.post(path, {"email": ann.email, "role": "viewer"})).code == "already_member"
     assert (await ann.post("/invitations/accept", {"token": "x"})).code == "token_invalid"

@@ -28,36 +28,36 @@ async def test_members_are_listed_in_pages(api: Api) -> None:
 
 async def test_changed_role_applies_at_once(api: Api) -> None:
     ann = await api.sign_up()
-    at = f"/workspaces/{await ann.workspace()}"
-    bob = await api.member(at.rpartition("/")[2], "viewer")
-    assert (await bob.put(at, {"name": "B"})).code == "role"
-    changed = await ann.put(f"{at}/members/{bob.id}", {"role": "admin"})
+    path = f"/workspaces/{await ann.workspace()}"
+    bob = await api.member(path.rpartition("/")[2], "viewer")
+    assert (await bob.put(path, {"name": "B"})).code == "role"
+    changed = await ann.put(f"{path}/members/{bob.id}", {"role": "admin"})
     assert (changed.status, changed.body["member"]["role"]) == (200, "admin")
-    assert (await bob.put(at, {"name": "B"})).status == 200
-    assert (await bob.put(f"{at}/members/{ann.id}", {"role": "viewer"})).code == "role"
-    assert (await bob.put(f"{at}/members/{bob.id}", {"role": "owner"})).code == "role"
-    assert (await ann.put(f"{at}/members/{bob.id}", {"role": "king"})).param == "role"
+    assert (await bob.put(path, {"name": "B"})).status == 200
+    assert (await bob.put(f"{path}/members/{ann.id}", {"role": "viewer"})).code == "role"
+    assert (await bob.put(f"{path}/members/{bob.id}", {"role": "owner"})).code == "role"
+    assert (await ann.put(f"{path}/members/{bob.id}", {"role": "king"})).param == "role"
 
 
 async def test_removed_member_loses_access_at_once(api: Api) -> None:
     ann = await api.sign_up()
-    at = f"/workspaces/{await ann.workspace()}"
-    bob, eve = [await api.member(at.rpartition("/")[2], "viewer") for _ in range(2)]
-    assert (await bob.delete(f"{at}/members/{eve.id}")).code == "role"
-    assert (await bob.delete(f"{at}/members/{bob.id}")).status == 204
-    assert (await ann.delete(f"{at}/members/{eve.id}")).status == 204
+    path = f"/workspaces/{await ann.workspace()}"
+    bob, eve = [await api.member(path.rpartition("/")[2], "viewer") for _ in range(2)]
+    assert (await bob.delete(f"{path}/members/{eve.id}")).code == "role"
+    assert (await bob.delete(f"{path}/members/{bob.id}")).status == 204
+    assert (await ann.delete(f"{path}/members/{eve.id}")).status == 204
     for former in (bob, eve):
-        assert (await former.get(at)).status == 404
-    assert (await ann.delete(f"{at}/members/{bob.id}")).code == "member_not_found"
-    assert (await ann.delete(f"{at}/members/{ann.id}")).code == "last_owner"
+        assert (await former.get(path)).status == 404
+    assert (await ann.delete(f"{path}/members/{bob.id}")).code == "member_not_found"
+    assert (await ann.delete(f"{path}/members/{ann.id}")).code == "last_owner"
 
 
 async def test_concurrent_leaves_keep_one_owner(api: Api) -> None:
     for _ in range(5):
         ann = await api.sign_up()
-        at = f"/workspaces/{await ann.workspace()}"
-        bob = await api.member(at.rpartition("/")[2], "owner")
-        replies = await asyncio.gather(*(leaver.delete(f"{at}/members/{leaver.id}") for leaver in (ann, bob)))
+        path = f"/workspaces/{await ann.workspace()}"
+        bob = await api.member(path.rpartition("/")[2], "owner")
+        replies = await asyncio.gather(*(leaver.delete(f"{path}/members/{leaver.id}") for leaver in (ann, bob)))
         assert sorted(reply.status for reply in replies) == [204, 409]
         assert [reply.code for reply in replies if reply.status == 409] == ["last_owner"]
 

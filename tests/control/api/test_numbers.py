@@ -74,9 +74,9 @@ class NumbersWorkspace:
     ann: User
     numbers: str
 
-    async def buy(self, phone_number: str = NUMBER, **more: Any) -> str:
+    async def buy(self, phone_number: str = NUMBER, **fields: Any) -> str:
         """Orders a number; returns its id."""
-        reply = await self.ann.post(self.numbers, {"phone_number": phone_number, **more})
+        reply = await self.ann.post(self.numbers, {"phone_number": phone_number, **fields})
         assert reply.status == 201, reply.body
         number_id: str = reply.body["phone_number"]["id"]
         return number_id
@@ -169,8 +169,8 @@ async def test_search_uses_the_default_or_the_named_carrier(
     assert (await workspace.search(area_code="415", limit="1", carrier="twilio")).body == by_default.body
     assert len((await workspace.search(area_code="415", country="US")).body["available"]) == 20
     assert "/US/Local" in twilio.received[0].path
-    named = await workspace.search(area_code="415", limit="2", carrier="telnyx")
-    assert [offer["price"] for offer in named.body["available"]] == [1.05, 1.05]
+    by_carrier = await workspace.search(area_code="415", limit="2", carrier="telnyx")
+    assert [offer["price"] for offer in by_carrier.body["available"]] == [1.05, 1.05]
     assert len(twilio.requests_to(SEARCH)) == 1 and len(telnyx_peer.requests_to("GET /v2/available_phone_numbers")) == 1
     assert (await workspace.search(area_code="415", limit="2", carrier="nobody")).param == "carrier"
 
@@ -269,8 +269,8 @@ async def test_without_carriers_no_number_is_sold(fresh_database_url: str, valke
 
 
 async def test_number_is_bought_at_the_named_carrier(workspace: NumbersWorkspace) -> None:
-    for number, more, carrier in ((NUMBER, {}, "twilio"), (OTHER, {"carrier": "telnyx"}, "telnyx")):
-        reply = await workspace.ann.post(workspace.numbers, {"phone_number": number, **more})
+    for number, fields, carrier in ((NUMBER, {}, "twilio"), (OTHER, {"carrier": "telnyx"}, "telnyx")):
+        reply = await workspace.ann.post(workspace.numbers, {"phone_number": number, **fields})
         assert (reply.status, reply.body["phone_number"]["carrier"]) == (201, carrier)
         assert reply.body["phone_number"]["status"] == "buying"
         assert await workspace.audit_actions(reply.body["phone_number"]["id"]) == ["number.buy"]
@@ -316,8 +316,8 @@ async def test_repeat_with_one_key_buys_once(workspace: NumbersWorkspace) -> Non
 async def test_number_belongs_to_one_workspace_across_carriers(workspace: NumbersWorkspace) -> None:
     await workspace.buy()
     other_workspace = await make_workspace(workspace.api)
-    for who in (workspace, other_workspace):
-        reply = await who.ann.post(who.numbers, {"phone_number": NUMBER, "carrier": "telnyx"})
+    for buyer in (workspace, other_workspace):
+        reply = await buyer.ann.post(buyer.numbers, {"phone_number": NUMBER, "carrier": "telnyx"})
         assert (reply.status, reply.code, reply.param) == (409, "number_taken", "phone_number")
 
 
@@ -342,9 +342,9 @@ async def test_number_is_bought_used_and_released(
     assert (number["status"], number["status_detail"], number["monthly_price"]) == ("active", None, 1.1)
     assert number["capabilities"]["voice"] is True
     assert twilio.numbers
-    at = f"{workspace.numbers}/{number_id}"
-    assert (await workspace.ann.put(at, {"friendly_name": "Desk"})).body["phone_number"]["friendly_name"] == "Desk"
-    deleted = await workspace.ann.delete(at)
+    path = f"{workspace.numbers}/{number_id}"
+    assert (await workspace.ann.put(path, {"friendly_name": "Desk"})).body["phone_number"]["friendly_name"] == "Desk"
+    deleted = await workspace.ann.delete(path)
     assert (deleted.status, deleted.raw) == (204, b"")
     assert (await workspace.ann.get(workspace.numbers, params={"status": "releasing"})).body["total"] == 1
     await jobs.release(make_payload(UUID(number_id)))
@@ -356,12 +356,12 @@ async def test_number_is_bought_used_and_released(
 
 async def test_number_is_renamed(workspace: NumbersWorkspace) -> None:
     number_id = await workspace.buy(friendly_name="Main")
-    at = f"{workspace.numbers}/{number_id}"
-    renamed = await workspace.ann.put(at, {"friendly_name": "  Desk  "})
+    path = f"{workspace.numbers}/{number_id}"
+    renamed = await workspace.ann.put(path, {"friendly_name": "  Desk  "})
     assert (renamed.status, renamed.body["phone_number"]["friendly_name"]) == (200, "Desk")
-    assert (await workspace.ann.put(at, {"friendly_name": "Desk"})).status == 200
+    assert (await workspace.ann.put(path, {"friendly_name": "Desk"})).status == 200
     assert await workspace.audit_actions(number_id) == ["number.buy", "number.rename"]
-    assert (await workspace.ann.put(at, {})).param == "friendly_name"
+    assert (await workspace.ann.put(path, {})).param == "friendly_name"
     assert (
         await workspace.ann.put(f"{workspace.numbers}/{new_id()}", {"friendly_name": "x"})
     ).code == "number_not_found"
@@ -369,22 +369,22 @@ async def test_number_is_renamed(workspace: NumbersWorkspace) -> None:
 
 async def test_number_is_released_unless_in_use(workspace: NumbersWorkspace) -> None:
     number_id = await workspace.buy()
-    at = f"{workspace.numbers}/{number_id}"
-    buying = await workspace.ann.delete(at)
+    path = f"{workspace.numbers}/{number_id}"
+    buying = await workspace.ann.delete(path)
     assert (buying.status, buying.code) == (409, "number_buying")
     await workspace.set_status(number_id, "active")
     agents = workspace.numbers.replace("phone-numbers", "agents")
     agent_id = (await workspace.ann.post(agents, {"name": "Desk", "phone_number_id": number_id})).body["agent"]["id"]
     await workspace.api.owner.execute("UPDATE agents SET status = 'live' WHERE id = $1", UUID(agent_id))
-    used = await workspace.ann.delete(at)
+    used = await workspace.ann.delete(path)
     assert (used.status, used.code) == (409, "number_in_use")
     assert (await workspace.ann.post(f"{agents}/{agent_id}/pause")).status == 200
-    assert (await workspace.ann.delete(at)).status == 204
+    assert (await workspace.ann.delete(path)).status == 204
     (number,) = (await workspace.ann.get(workspace.numbers)).body["phone_numbers"]
     assert (number["status"], number["agent_name"]) == ("releasing", None)
-    assert (await workspace.ann.delete(at)).status == 204
+    assert (await workspace.ann.delete(path)).status == 204
     await workspace.set_status(number_id, "released")
-    assert (await workspace.ann.delete(at)).code == "number_not_found"
+    assert (await workspace.ann.delete(path)).code == "number_not_found"
     assert await workspace.audit_actions(number_id) == ["number.buy", "number.release"]
 
 
@@ -393,16 +393,16 @@ async def test_number_is_released_unless_in_use(workspace: NumbersWorkspace) -> 
 
 async def test_roles_and_numbers_of_other_workspaces(workspace: NumbersWorkspace) -> None:
     number_id, api = await workspace.buy(), workspace.api
-    at, workspace_id = await workspace.set_status(number_id, "active"), workspace.numbers.split("/")[2]
+    path, workspace_id = await workspace.set_status(number_id, "active"), workspace.numbers.split("/")[2]
     viewer, member = await api.member(workspace_id, "viewer"), await api.member(workspace_id, "member")
     order = {"phone_number": OTHER}
     assert (await api.anonymous.get(workspace.numbers)).status == 401
     assert (await viewer.get(workspace.numbers)).status == 200
     assert (await viewer.get(f"{workspace.numbers}/available")).status == 200
-    assert (await viewer.put(at, {"friendly_name": "x"})).code == "role"
-    assert (await member.put(at, {"friendly_name": "x"})).status == 200
+    assert (await viewer.put(path, {"friendly_name": "x"})).code == "role"
+    assert (await member.put(path, {"friendly_name": "x"})).status == 200
     assert (await member.post(workspace.numbers, order)).code == "role"
-    assert (await member.delete(at)).code == "role"
+    assert (await member.delete(path)).code == "role"
     other_workspace = await make_workspace(api)
     assert (await other_workspace.ann.get(f"{workspace.numbers}/available")).status == 404
     for reply in (

@@ -29,8 +29,8 @@ async def place(workspace: CallWorkspace, number: str = CALLEE, *, by: User | No
 
 
 async def place_test(workspace: CallWorkspace, number: str = CALLEE, *, by: User | None = None) -> Reply:
-    at = f"{workspace.path}/agents/{workspace.agent_id}/test"
-    return await (by or workspace.ann).post(at, {"phone_number_to_call": number})
+    path = f"{workspace.path}/agents/{workspace.agent_id}/test"
+    return await (by or workspace.ann).post(path, {"phone_number_to_call": number})
 
 
 async def change_settings(api: Api, **values: int) -> None:
@@ -167,12 +167,12 @@ async def test_trial_has_a_limit_of_test_calls(api: Api) -> None:
 
 async def test_staff_set_the_outbound_countries(workspace: CallWorkspace) -> None:
     admin = await workspace.api.admin("support")
-    at = f"/admin/workspaces/{workspace.workspace_id}"
-    assert (await admin.put(at, {"outbound_countries": ["GB", "DE"]})).status == 200
+    path = f"/admin/workspaces/{workspace.workspace_id}"
+    assert (await admin.put(path, {"outbound_countries": ["GB", "DE"]})).status == 200
     assert (await place(workspace, "+442079460123")).status == 201
     refused = await place(workspace)
     assert (refused.code, "DE, GB" in refused.body["error"]["message"]) == ("country_not_allowed", True)
-    assert (await admin.put(at, {"outbound_countries": []})).status == 200
+    assert (await admin.put(path, {"outbound_countries": []})).status == 200
     assert (await place(workspace)).status == 201
 
 

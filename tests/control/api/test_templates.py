@@ -20,10 +20,10 @@ async def test_customers_list_public_templates(api: Api) -> None:
     assert all(line.keys() == {"id", "name", "industry", "description"} for line in listed.body["templates"])
     found = (await ann.get("/templates", params={"industry": "legal"})).body["templates"]
     assert [line["name"] for line in found] == ["Law firm intake"]
-    one = (await ann.get(f"/templates/{found[0]['id']}")).body["template"]
-    assert one["preview_config"]["turn"]["silence_ms"] == 800
-    assert "You are the receptionist of {business_name}" in one["preview_config"]["prompt"]
-    assert one["facts_needed"][0] == "business_name"
+    template = (await ann.get(f"/templates/{found[0]['id']}")).body["template"]
+    assert template["preview_config"]["turn"]["silence_ms"] == 800
+    assert "You are the receptionist of {business_name}" in template["preview_config"]["prompt"]
+    assert template["facts_needed"][0] == "business_name"
 
 
 async def test_sign_in_is_required_and_ids_are_checked(api: Api) -> None:

@@ -77,16 +77,16 @@ async def test_one_key_creates_one_workspace(api: Api) -> None:
 
 async def test_admins_change_only_the_given_fields(api: Api) -> None:
     ann = await api.sign_up()
-    at = f"/workspaces/{await ann.workspace()}"
-    admin, member = [await api.member(at.rpartition("/")[2], role) for role in ("admin", "member")]
-    changed = await admin.put(at, {"timezone": "Asia/Tokyo", "industry": None})
+    workspace_path = f"/workspaces/{await ann.workspace()}"
+    admin, member = [await api.member(workspace_path.rpartition("/")[2], role) for role in ("admin", "member")]
+    changed = await admin.put(workspace_path, {"timezone": "Asia/Tokyo", "industry": None})
     shown = changed.body["workspace"]
     assert (changed.status, shown["name"], shown["timezone"], shown["industry"], shown["role"]) == (
         200, "Acme Dental", "Asia/Tokyo", None, "admin",
     )  # fmt: skip
-    assert (await admin.put(at, {"name": None})).param == "name"
-    assert (await admin.put(at, {"timezone": "x"})).code == "timezone_unknown"
-    assert (await member.put(at, {"name": "Mine"})).code == "role"
+    assert (await admin.put(workspace_path, {"name": None})).param == "name"
+    assert (await admin.put(workspace_path, {"timezone": "x"})).code == "timezone_unknown"
+    assert (await member.put(workspace_path, {"name": "Mine"})).code == "role"
 
 
 async def test_only_owners_delete_a_workspace(api: Api) -> None:

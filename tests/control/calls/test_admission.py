@@ -12,8 +12,8 @@ from shared.events import CallEnded, CallUsage
 from tests.control.calls.test_state import at, call
 
 
-def answered(**given: Any) -> CallState:
-    return call(status="in_progress", answered_at=at(2), **given)
+def answered(**fields: Any) -> CallState:
+    return call(status="in_progress", answered_at=at(2), **fields)
 
 
 @pytest.mark.parametrize("reason", ["all_busy", "unusable", "suspended"])

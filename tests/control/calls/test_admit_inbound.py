@@ -50,8 +50,8 @@ async def test_admission_takes_four_queries(platform: CallPlatform) -> None:
 
 
 async def test_call_to_an_unknown_number_leaves_no_row(platform: CallPlatform) -> None:
-    ring = IncomingCall("twilio", "CA-nobody", "+14155550100", "+14155559999")
-    refusal = await platform.in_platform(lambda db: platform.calls.admit_inbound(db, ring, NOW))
+    incoming = IncomingCall("twilio", "CA-nobody", "+14155550100", "+14155559999")
+    refusal = await platform.in_platform(lambda db: platform.calls.admit_inbound(db, incoming, NOW))
     assert isinstance(refusal, CallRefused)
     assert (refusal.reason, refusal.call_id) == ("unknown_number", None)
     assert not await platform.in_platform(
@@ -119,6 +119,23 @@ async def test_repeated_webhook_is_the_same_call(platform: CallPlatform) -> None
     repeated = await platform.admit(workspace, "CA-again", at=later(1))
     assert first.call_id == repeated.call_id and repeated.plan == first.plan
     assert len(await platform.call_rows(workspace)) == 1
+
+
+async def test_repeated_webhook_is_the_same_call_after_its_number_moved_to_another_workspace(
+    platform: CallPlatform,
+) -> None:
+    workspace, other = await platform.create_workspace(), await platform.create_workspace()
+    first = await platform.admit(workspace, "CA-moved")
+    await platform.in_platform(
+        lambda db: db.execute(
+            "UPDATE phone_numbers SET workspace_id = $1, agent_id = NULL WHERE id = $2",
+            other.workspace_id,
+            workspace.number_id,
+        )
+    )
+    repeated = await platform.admit(workspace, "CA-moved", at=later(1))
+    assert repeated.call_id == first.call_id and repeated.plan.agent == first.plan.agent
+    assert repeated.plan.workspace_id == str(workspace.workspace_id)
 
 
 async def test_repeated_webhook_of_a_refused_call_is_refused_alike(platform: CallPlatform) -> None:
@@ -203,8 +220,8 @@ async def test_calls_mark_their_day_for_roll_ups(platform: CallPlatform) -> None
 @pytest.mark.parametrize("caller", ["anonymous", "", "sip:ann@example.com"])
 async def test_caller_may_be_anonymous(platform: CallPlatform, caller: str) -> None:
     workspace = await platform.create_workspace()
-    ring = IncomingCall("twilio", f"CA-{caller}", caller, workspace.number)
-    admitted = await platform.in_platform(lambda db: platform.calls.admit_inbound(db, ring, NOW))
+    incoming = IncomingCall("twilio", f"CA-{caller}", caller, workspace.number)
+    admitted = await platform.in_platform(lambda db: platform.calls.admit_inbound(db, incoming, NOW))
     assert isinstance(admitted, AdmittedCall)
 
 

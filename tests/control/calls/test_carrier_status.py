@@ -19,10 +19,10 @@ from tests.control.calls.call_platform import NOW, CallPlatform, LiveWorkspace, 
 
 
 async def report_status(
-    platform: CallPlatform, name: str, status: CallStatus | None, seconds: float = 0, **given: Any
+    platform: CallPlatform, name: str, status: CallStatus | None, seconds: float = 0, **fields: Any
 ) -> None:
-    progress = CarrierStatus("twilio", name, status, later(seconds), **given)
-    await platform.in_platform(lambda db: platform.calls.apply_carrier_status(db, progress))
+    carrier_status = CarrierStatus("twilio", name, status, later(seconds), **fields)
+    await platform.in_platform(lambda db: platform.calls.apply_carrier_status(db, carrier_status))
 
 
 async def place_and_dial(platform: CallPlatform, workspace: LiveWorkspace, name: str) -> UUID:

@@ -1,4 +1,4 @@
-"""The column calls.details: what other versions of the program write there survives, and ours keeps its JSON keys."""
+"""The column calls.details: keys written by other versions of the program survive; our JSON keys do not change."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

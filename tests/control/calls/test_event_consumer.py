@@ -203,8 +203,8 @@ async def test_crash_between_commit_and_acknowledgement_is_harmless(platform: Ca
     stream = EventStream(platform.redis)
     await stream.create_group()
     # A consumer that stored them and died: they are pending for it until another one claims them.
-    taken = await stream.read("dead", 100, 0.1)
-    await platform.in_platform(lambda db: write_events(db, [parse_event(entry.id, entry.line) for entry in taken]))
+    entries = await stream.read("dead", 100, 0.1)
+    await platform.in_platform(lambda db: write_events(db, [parse_event(entry.id, entry.line) for entry in entries]))
     async with running_consumer(platform) as counts:
         await wait_until_drained(platform)
     assert (counts.written, counts.repeated) == (0, 6)
@@ -225,21 +225,21 @@ async def test_events_are_stored_after_a_crash_before_the_commit(platform: CallP
 
 async def test_unreadable_events_are_set_aside(platform: CallPlatform) -> None:
     _, call = await admit_call(platform)
-    poison = [
+    unreadable = [
         b"no json", b'{"call_id": 1}', b'{"type": "call.ended"}',
         encoded_event("not-a-uuid", 1, CallerSaid(1, "a", 0, 1)),
         encoded_event(call.call_id, -1, CallerSaid(1, "a", 0, 1)),
         encoded_event(call.call_id, 2**31, CallerSaid(1, "a", 0, 1)),
         encoded_event(call.call_id, 50, CallerSaid(1, "a\0b", 0, 1)),  # PostgreSQL stores no NUL
-        encoded_event(call.call_id, 51, CallEnded("completed", "silence", "", 10**16, CallUsage())),  # too long for its column
+        encoded_event(call.call_id, 51, CallEnded("completed", "silence", "", 10**16, CallUsage())),  # over the column
         encode_event(EventEnvelope(str(call.call_id), 52, "yesterday", CallerSaid(1, "a", 0, 1))),
     ]  # fmt: skip
-    good = conversation_events(call)
+    readable = conversation_events(call)
     async with running_consumer(platform) as counts:
-        await send(platform, [*poison[:4], *good, *poison[4:]])
+        await send(platform, [*unreadable[:4], *readable, *unreadable[4:]])
         await wait_until_drained(platform)
-    assert (counts.written, counts.set_aside) == (6, len(poison))
-    assert await platform.redis.xlen(ASIDE) == len(poison)
+    assert (counts.written, counts.set_aside) == (6, len(unreadable))
+    assert await platform.redis.xlen(ASIDE) == len(unreadable)
     await check_stored(platform, call)
 
 
@@ -286,16 +286,21 @@ async def database_locked_out(url: str) -> AsyncIterator[None]:
 
 async def test_unavailable_redis_is_waited_for(platform: CallPlatform) -> None:
     stop, counts = asyncio.Event(), EventCounts()
-    gone = bus_client("redis://127.0.0.1:9", 1.0)
+    unreachable_redis = bus_client("redis://127.0.0.1:9", 1.0)
     task = asyncio.create_task(
         consume_events(
-            platform.pool, gone, platform.media_assignment.forget_conversations, stop, counts=counts, pace=FAST_PACE
+            platform.pool,
+            unreachable_redis,
+            platform.media_assignment.forget_conversations,
+            stop,
+            counts=counts,
+            pace=FAST_PACE,
         )
     )
     await wait_until(lambda: counts.pauses > 2)
     stop.set()
     await asyncio.wait_for(task, 10)
-    await gone.aclose()
+    await unreachable_redis.aclose()
 
 
 async def test_emptied_redis_gets_a_new_group(platform: CallPlatform) -> None:
@@ -315,13 +320,13 @@ async def test_two_consumers_store_everything_once(platform: CallPlatform) -> No
     lines = [event_line for call in calls for event_line in conversation_events(call) * 2]
     random.Random(1).shuffle(lines)
     async with (
-        running_consumer(platform, ConsumerPace(7, 0.02, 0.05, 0.2, 0.0)) as one,
-        running_consumer(platform, ConsumerPace(7, 0.02, 0.05, 0.2, 0.0)) as two,
+        running_consumer(platform, ConsumerPace(7, 0.02, 0.05, 0.2, 0.0)) as first_counts,
+        running_consumer(platform, ConsumerPace(7, 0.02, 0.05, 0.2, 0.0)) as second_counts,
     ):
         await send(platform, lines)
         await wait_until_drained(platform)
-    assert one.written + two.written == 30
-    assert one.set_aside + two.set_aside == 0
+    assert first_counts.written + second_counts.written == 30
+    assert first_counts.set_aside + second_counts.set_aside == 0
     for call in calls:
         await check_stored(platform, call)
 

@@ -32,10 +32,10 @@ CALLEE = "+12125550123"
 
 
 async def refusal_of(
-    platform: CallPlatform, workspace: LiveWorkspace, number: str = CALLEE, **given: Any
+    platform: CallPlatform, workspace: LiveWorkspace, number: str = CALLEE, **options: Any
 ) -> tuple[type[Problem], str]:
     with pytest.raises(Problem) as raised:
-        await platform.place(workspace, number, **given)
+        await platform.place(workspace, number, **options)
     return type(raised.value), raised.value.code
 
 
@@ -200,11 +200,11 @@ def dial_job(platform: CallPlatform) -> JobHandler:
     return make_dial_job(platform.pool, platform.calls, platform.services.carriers)
 
 
-async def place_with_payload(platform: CallPlatform, workspace: LiveWorkspace, **given: Any) -> tuple[UUID, bytes]:
+async def place_with_payload(platform: CallPlatform, workspace: LiveWorkspace, **options: Any) -> tuple[UUID, bytes]:
     """A call placed at the current time, which the jobs use."""
     from datetime import UTC, datetime
 
-    call_id = await platform.place(workspace, CALLEE, at=datetime.now(UTC), **given)
+    call_id = await platform.place(workspace, CALLEE, at=datetime.now(UTC), **options)
     return call_id, msgspec.json.encode(PlaceCallJob(call_id))
 
 

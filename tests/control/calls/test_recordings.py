@@ -47,8 +47,8 @@ async def report_recording(
 ) -> UUID:
     """A call whose recording was reported; returns its id."""
     workspace = await platform.create_workspace(carrier="telnyx")
-    ring = IncomingCall("telnyx", name, "+14155550100", workspace.number)
-    await platform.in_platform(lambda db: platform.calls.admit_inbound(db, ring, NOW))
+    incoming = IncomingCall("telnyx", name, "+14155550100", workspace.number)
+    await platform.in_platform(lambda db: platform.calls.admit_inbound(db, incoming, NOW))
     recording = CarrierRecording("telnyx", name, recording_id, url, 30, leg_id=leg)
     await platform.in_platform(lambda db: platform.calls.add_carrier_recording(db, recording))
     row = await platform.in_platform(lambda db: db.fetchrow("SELECT id FROM calls WHERE carrier_call_id = $1", name))
@@ -66,7 +66,7 @@ def payload(call_id: UUID, recording_id: str = "leg-1") -> bytes:
     return msgspec.json.encode(FetchRecordingJob(call_id, recording_id))
 
 
-async def check(platform: CallPlatform, call_id: UUID) -> None:
+async def check_stored(platform: CallPlatform, call_id: UUID) -> None:
     """The recording is stored."""
     row = await platform.call_row(call_id)
     assert row["recording_key"] == f"recordings/{row['workspace_id']}/{call_id}-carrier.wav"
@@ -81,7 +81,7 @@ async def test_recording_without_id_is_found_by_its_leg(platform: CallPlatform) 
     call_id = await report_recording(platform, "v3:r1", "")
     run = job(platform, telnyx)
     await run(payload(call_id))
-    await check(platform, call_id)
+    await check_stored(platform, call_id)
     assert (telnyx.fetched, telnyx.deleted) == (["R1"], ["R1"])
     # Repeated after a crash before the job was finished: by then the carrier does not find it any more.
     telnyx.known.clear()
@@ -96,7 +96,7 @@ async def test_recording_without_known_id_is_copied_and_deleted_later(platform: 
     with pytest.raises(JobFailed) as raised:
         await run(payload(call_id))
     assert not raised.value.is_permanent
-    await check(platform, call_id)
+    await check_stored(platform, call_id)
     assert (telnyx.fetched, telnyx.deleted) == ([URL], [])
     telnyx.known["leg-1"] = "R2"
     await run(payload(call_id))
@@ -107,7 +107,7 @@ async def test_recording_that_stays_at_the_carrier_needs_no_id(platform: CallPla
     telnyx = Telnyx()
     call_id = await report_recording(platform, "v3:r3", "")
     await job(platform, telnyx, delete=False)(payload(call_id))
-    await check(platform, call_id)
+    await check_stored(platform, call_id)
     assert telnyx.deleted == []
 
 
@@ -116,7 +116,7 @@ async def test_expired_address_is_requested_again(platform: CallPlatform, record
     telnyx = Telnyx(known={"leg-1": "R4"}, expired=True)
     call_id = await report_recording(platform, f"v3:r4{recording_id}", recording_id)
     await job(platform, telnyx)(payload(call_id, recording_id or "leg-1"))
-    await check(platform, call_id)
+    await check_stored(platform, call_id)
     assert telnyx.deleted == ["R4"]
 
 
@@ -129,14 +129,14 @@ async def test_expired_address_without_id_is_retried(platform: CallPlatform) -> 
     assert not raised.value.is_permanent
     telnyx.known["leg-1"] = "R5"
     await run(payload(call_id))
-    await check(platform, call_id)
+    await check_stored(platform, call_id)
 
 
 async def test_reported_address_is_used_where_the_id_is_not_ready(platform: CallPlatform) -> None:
     telnyx = Telnyx(ready=False)
     call_id = await report_recording(platform, "v3:r6", "R6")
     await job(platform, telnyx)(payload(call_id, "R6"))
-    await check(platform, call_id)
+    await check_stored(platform, call_id)
     assert telnyx.fetched == ["R6", URL]
 
 
@@ -158,7 +158,7 @@ async def test_unavailable_carrier_is_retried(platform: CallPlatform) -> None:
     telnyx.answers.clear()
     telnyx.known["leg-1"] = "R8"
     await run(payload(call_id))
-    await check(platform, call_id)
+    await check_stored(platform, call_id)
     assert telnyx.fetched == ["R8"]
 
 
@@ -204,7 +204,7 @@ async def test_recording_stored_without_any_name_is_fetched(platform: CallPlatfo
         )
     )
     await job(platform, telnyx)(payload(call_id, ""))
-    await check(platform, call_id)
+    await check_stored(platform, call_id)
     assert telnyx.deleted == ["R15"]
 
 

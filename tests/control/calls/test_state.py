@@ -35,16 +35,16 @@ def at(seconds: float) -> datetime:
     return T0 + timedelta(seconds=seconds)
 
 
-def call(**given: Any) -> CallState:
+def call(**fields: Any) -> CallState:
     defaults: dict[str, Any] = {
         "id": UUID(int=1), "workspace_id": WORKSPACE, "created_at": T0, "is_test": False, "direction": "inbound",
         "carrier": "twilio", "carrier_call_id": "CA1", "status": "ringing",
     }  # fmt: skip
-    return CallState(**(defaults | given))
+    return CallState(**(defaults | fields))
 
 
-def report(status: CallStatus | None, seconds: float = 0, **given: Any) -> CarrierStatus:
-    return CarrierStatus("twilio", "CA1", status, at(seconds), **given)
+def report(status: CallStatus | None, seconds: float = 0, **fields: Any) -> CarrierStatus:
+    return CarrierStatus("twilio", "CA1", status, at(seconds), **fields)
 
 
 def ended(reason: Any = "agent_hangup", status: CallStatus = "completed", ms: int = 30_400) -> CallEnded:
@@ -53,8 +53,8 @@ def ended(reason: Any = "agent_hangup", status: CallStatus = "completed", ms: in
 
 def test_call_from_ringing_to_completed() -> None:
     after = call(status="queued", direction="outbound")
-    for one in (report("ringing", 1), report("in_progress", 4), report("completed", 34, duration_s=30)):
-        after = state.apply_carrier_status(after, one)
+    for status_report in (report("ringing", 1), report("in_progress", 4), report("completed", 34, duration_s=30)):
+        after = state.apply_carrier_status(after, status_report)
     assert (after.status, after.started_at, after.answered_at, after.ended_at) == ("completed", at(1), at(4), at(34))
     assert (after.duration_seconds, after.end_reason) == (30, "caller_hangup")
 

@@ -90,7 +90,7 @@ async def transfer_call(platform: CallPlatform, workspace: LiveWorkspace, direct
     return call_id, name
 
 
-async def report_end(platform: CallPlatform, name: str, seconds: float, **given: Any) -> None:
+async def report_end(platform: CallPlatform, name: str, seconds: float, **fields: Any) -> None:
     """The carrier reports the end."""
-    progress = CarrierStatus("twilio", name, "completed", later(seconds), **given)
-    await platform.in_platform(lambda db: platform.calls.apply_carrier_status(db, progress))
+    carrier_status = CarrierStatus("twilio", name, "completed", later(seconds), **fields)
+    await platform.in_platform(lambda db: platform.calls.apply_carrier_status(db, carrier_status))

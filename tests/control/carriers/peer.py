@@ -35,7 +35,7 @@ class _PlannedFailure:
 
 
 class CarrierPeer:
-    """Base of both carriers. received: every request so far. request_hangs: set when a request is left without an answer.
+    """Base of both carriers. received: every request so far. request_hangs: set when a request stays unanswered.
     refusal: status and body of the failure "refuse"."""
 
     refusal: tuple[int, Mapping[str, Any]] = (401, {})

@@ -72,8 +72,8 @@ class TelnyxPeer(CarrierPeer):
         return web.json_response({"data": rows, "meta": {"total_results": len(rows), "best_effort_results": 0}})
 
     async def _owned(self, request: web.Request) -> web.Response:
-        wanted = request.query["filter[phone_number]"]
-        rows = [number for number in self.numbers.values() if wanted in number["phone_number"]]
+        searched = request.query["filter[phone_number]"]
+        rows = [number for number in self.numbers.values() if searched in number["phone_number"]]
         return web.json_response({"data": rows, "meta": {"page_number": 1, "total_pages": 1}})
 
     async def _update(self, request: web.Request) -> web.Response:
@@ -91,8 +91,8 @@ class TelnyxPeer(CarrierPeer):
         return web.json_response({"data": row | {"status": "deleted"}})
 
     async def _orders(self, request: web.Request) -> web.Response:
-        wanted = request.query["filter[customer_reference]"]
-        rows = [order for order in self.orders.values() if order["customer_reference"] == wanted]
+        searched = request.query["filter[customer_reference]"]
+        rows = [order for order in self.orders.values() if order["customer_reference"] == searched]
         return web.json_response({"data": rows, "meta": {"page_number": 1, "total_pages": 1}})
 
     async def _order(self, request: web.Request) -> web.Response:

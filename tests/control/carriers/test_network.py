@@ -26,7 +26,7 @@ SID, TOKEN, KEY, CONNECTION = "AC" + "7" * 32, "token", "KEY-sim", "149440475714
 REFERENCE = "01927f00-0000-7000-8000-0000000000aa"
 CALL_ID = "01927f00-0000-7000-8000-000000000001"
 CALLED = "+14155559876"
-BOTH = pytest.mark.parametrize("name", ["twilio", "telnyx"])
+BOTH_CARRIERS = pytest.mark.parametrize("name", ["twilio", "telnyx"])
 
 
 @dataclass(slots=True)
@@ -48,11 +48,15 @@ class ReceivedWebhooks:
             self.changed.notify_all()
         return web.Response(text='<Response><Pause length="60"/></Response>', content_type="text/xml")
 
-    async def wait(self, **wanted: str) -> tuple[str, dict[str, Any]]:
+    async def wait(self, **fields: str) -> tuple[str, dict[str, Any]]:
         """Waits for the first request with these values."""
 
         def found() -> list[tuple[str, dict[str, Any]]]:
-            return [request for request in self.received if all(request[1].get(name) == value for name, value in wanted.items())]
+            return [
+                request
+                for request in self.received
+                if all(request[1].get(name) == value for name, value in fields.items())
+            ]
 
         async with asyncio.timeout(30), self.changed:
             await self.changed.wait_for(found)
@@ -102,7 +106,7 @@ async def simulated_carriers() -> AsyncIterator[SimulatedCarriers]:
         yield SimulatedCarriers(network, webhooks, await stack.enter_async_context(open_carriers(options)))
 
 
-@BOTH
+@BOTH_CARRIERS
 async def test_number_is_bought_configured_and_released(name: str, simulated_carriers: SimulatedCarriers) -> None:
     carrier = simulated_carriers.carriers.get(name)
     first, second = await carrier.search("US", "415", 2)
@@ -124,7 +128,7 @@ async def test_number_is_bought_configured_and_released(name: str, simulated_car
     assert await carrier.find_owned(first.phone_number) is None
 
 
-@BOTH
+@BOTH_CARRIERS
 async def test_call_is_placed_answered_recorded_and_ended(name: str, simulated_carriers: SimulatedCarriers) -> None:
     carrier, webhooks = simulated_carriers.carriers.get(name), simulated_carriers.webhooks
     since = datetime.now(UTC)

@@ -267,9 +267,9 @@ async def test_nearest_speak_language_is_chosen(
 
 
 async def test_recording_is_fetched_by_id_and_by_url(telnyx: TelnyxGateway, telnyx_peer: TelnyxPeer) -> None:
-    for where in (RECORDING, f"{telnyx_peer.url}/storage/one.wav"):
+    for source in (RECORDING, f"{telnyx_peer.url}/storage/one.wav"):
         file = BytesIO(b"what an earlier try left, and longer than the recording" * 100)
-        await telnyx.fetch_recording(where, file)
+        await telnyx.fetch_recording(source, file)
         assert file.getvalue() == WAV
     assert "Authorization" not in telnyx_peer.received[-1].headers, "the key is for Telnyx only"
     with pytest.raises(CarrierRefused) as caught:

@@ -62,8 +62,8 @@ class TwilioPeer(CarrierPeer):
     async def _available(self, request: web.Request) -> web.Response:
         if request.match_info["country"] not in ("US", "FI"):
             return _refused(404, 20404)
-        wanted = f"+1{request.query.get('AreaCode', '')}"
-        found = [number for number in self.market if number.startswith(wanted)][: int(request.query["PageSize"])]
+        searched = f"+1{request.query.get('AreaCode', '')}"
+        found = [number for number in self.market if number.startswith(searched)][: int(request.query["PageSize"])]
         if request.match_info["country"] == "FI":
             found = ["+358401234567"] if request.match_info["kind"] == "Mobile" else []
         rows = [
@@ -86,8 +86,8 @@ class TwilioPeer(CarrierPeer):
         )
 
     async def _owned(self, request: web.Request) -> web.Response:
-        wanted = request.query.get("PhoneNumber", "").lstrip("+")
-        rows = [number for number in self.numbers.values() if wanted in number["phone_number"]]
+        searched = request.query.get("PhoneNumber", "").lstrip("+")
+        rows = [number for number in self.numbers.values() if searched in number["phone_number"]]
         return web.json_response({"incoming_phone_numbers": rows, "next_page_uri": None})
 
     async def _buy(self, request: web.Request) -> web.Response:

@@ -12,7 +12,7 @@ async def tcp_relay(path: str) -> AsyncIterator[int]:
 
     async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         inner_reader, inner_writer = await asyncio.open_unix_connection(path)
-        await asyncio.gather(_pump(reader, inner_writer), _pump(inner_reader, writer))
+        await asyncio.gather(_forward(reader, inner_writer), _forward(inner_reader, writer))
 
     def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         tasks.add(asyncio.create_task(relay(reader, writer)))
@@ -23,7 +23,7 @@ async def tcp_relay(path: str) -> AsyncIterator[int]:
     await asyncio.gather(*tasks)
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with suppress(ConnectionError):  # either side may close first
         while data := await reader.read(65536):
             writer.write(data)

@@ -185,12 +185,12 @@ async def test_job_that_times_out_fails(pool: Pool, fresh_database_url: str) -> 
 
 
 async def test_stop_finishes_the_running_job_and_takes_no_other(pool: Pool, fresh_database_url: str) -> None:
-    started, resume, done = asyncio.Event(), asyncio.Event(), []
+    started, resume, finished = asyncio.Event(), asyncio.Event(), []
 
     async def slow(payload: bytes) -> None:
         started.set()
         await resume.wait()
-        done.append(payload)
+        finished.append(payload)
 
     await enqueue_payloads(pool, b"x")
     stop = asyncio.Event()
@@ -201,7 +201,7 @@ async def test_stop_finishes_the_running_job_and_takes_no_other(pool: Pool, fres
     assert not worker.done()
     resume.set()
     await worker
-    assert done == [b"x"]
+    assert finished == [b"x"]
     assert await count_by_status(pool) == {("note", "queued"): 1}
 
 
@@ -261,15 +261,15 @@ def test_waits_double_up_to_a_limit(failures: int, wait: float) -> None:
 
 
 async def test_job_limits_bound_concurrency_and_replace_the_timeout(pool: Pool, fresh_database_url: str) -> None:
-    inside, most = 0, 0
+    running, max_running = 0, 0
     handler = RecordingHandler()
 
     async def slow(payload: bytes) -> None:
-        nonlocal inside, most
-        inside += 1
-        most = max(most, inside)
+        nonlocal running, max_running
+        running += 1
+        max_running = max(max_running, running)
         await asyncio.sleep(0.1)  # longer than the usual limit
-        inside -= 1
+        running -= 1
         await handler(payload)
 
     await enqueue_payloads(pool, *(bytes([number]) for number in range(4)))
@@ -280,7 +280,7 @@ async def test_job_limits_bound_concurrency_and_replace_the_timeout(pool: Pool, 
         run_worker(fresh_database_url, slow, short, limits),
     ):
         await handler.wait_for(4)
-    assert most == 1
+    assert max_running == 1
 
 
 async def test_job_whose_workers_died_fails(pool: Pool, fresh_database_url: str) -> None:

@@ -72,8 +72,8 @@ async def test_wait_for_a_concurrent_migration_is_bounded(empty_database_url: st
     with ThreadPoolExecutor(1) as executor:
         other = executor.submit(migrate, empty_database_url, folder=tmp_path)
         connection = await asyncpg.connect(empty_database_url)
-        sleeper = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
-        while (number := await connection.fetchval(sleeper)) is None:
+        sleeping_pid = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
+        while (number := await connection.fetchval(sleeping_pid)) is None:
             assert not other.done()
         with pytest.raises(MigrationFailed, match=r"^dbmate: .*lock"):
             migrate(empty_database_url, folder=tmp_path, lock_timeout_s=1)

@@ -10,7 +10,7 @@ import pytest
 
 from control.db.pool import Connection, Pool, PoolExhausted, Timeouts, open_pool
 
-QUICK = Timeouts(connect=5, acquire=0.2, statement=0.2, command=10, idle_in_transaction=0.2)
+SHORT_TIMEOUTS = Timeouts(connect=5, acquire=0.2, statement=0.2, command=10, idle_in_transaction=0.2)
 
 
 async def backend_pid(connection: Connection) -> int:
@@ -68,11 +68,11 @@ async def test_transaction_commits_and_rolls_back_on_error(empty_database_url: s
 
 async def test_release_costs_no_round_trip(empty_database_url: str) -> None:
     """pg_stat_activity shows the last statement: a reset query would replace ours."""
-    async with open_pool(empty_database_url, size=2, role="owner") as pool, pool.acquire() as watcher:
+    async with open_pool(empty_database_url, size=2, role="owner") as pool, pool.acquire() as observer:
         async with pool.acquire() as connection:
             number = await backend_pid(connection)
             await connection.execute("SELECT 'mine'")
-        last = await watcher.fetchval("SELECT query FROM pg_stat_activity WHERE pid = $1", number)
+        last = await observer.fetchval("SELECT query FROM pg_stat_activity WHERE pid = $1", number)
     assert last == "SELECT 'mine'"
 
 
@@ -85,7 +85,7 @@ async def test_json_is_decoded_and_decimals_are_written_as_numbers(database_url:
 
 
 async def test_slow_statement_is_cancelled_and_the_connection_stays_usable(database_url: str) -> None:
-    async with open_pool(database_url, size=1, timeouts=QUICK) as pool:
+    async with open_pool(database_url, size=1, timeouts=SHORT_TIMEOUTS) as pool:
         async with pool.acquire() as connection:
             first = await backend_pid(connection)
             with pytest.raises(asyncpg.QueryCanceledError, match="statement timeout"):
@@ -102,7 +102,7 @@ async def test_command_timeout_ends_a_command_without_an_answer(database_url: st
 
 
 async def test_exhausted_pool_raises_and_recovers(database_url: str) -> None:
-    async with open_pool(database_url, size=1, timeouts=QUICK) as pool:
+    async with open_pool(database_url, size=1, timeouts=SHORT_TIMEOUTS) as pool:
         async with pool.acquire():
             with pytest.raises(PoolExhausted, match=r"none of 1 database connections was free within 0\.2 s"):
                 async with pool.acquire():
@@ -112,7 +112,7 @@ async def test_exhausted_pool_raises_and_recovers(database_url: str) -> None:
 
 
 async def test_idle_transaction_is_ended_and_the_connection_replaced(database_url: str) -> None:
-    async with open_pool(database_url, size=1, timeouts=QUICK) as pool:
+    async with open_pool(database_url, size=1, timeouts=SHORT_TIMEOUTS) as pool:
         with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
             await _idle_in_transaction(pool)
         async with pool.acquire() as connection:
@@ -121,10 +121,10 @@ async def test_idle_transaction_is_ended_and_the_connection_replaced(database_ur
 
 async def _idle_in_transaction(pool: Pool) -> None:
     async with pool.transaction() as connection:
-        gone = asyncio.Event()
-        connection.add_termination_listener(lambda _: gone.set())
+        ended = asyncio.Event()
+        connection.add_termination_listener(lambda _: ended.set())
         async with asyncio.timeout(30):
-            await gone.wait()
+            await ended.wait()
         await connection.execute("SELECT 1")
 
 
@@ -132,9 +132,9 @@ async def test_connections_ended_by_the_server_are_replaced(database_url: str) -
     async with open_pool(database_url, size=1) as pool:
         async with pool.acquire() as connection:
             first = await backend_pid(connection)
-        killer = await asyncpg.connect(database_url)
-        await killer.execute("SELECT pg_terminate_backend($1, 5000)", first)
-        await killer.close()
+        admin_connection = await asyncpg.connect(database_url)
+        await admin_connection.execute("SELECT pg_terminate_backend($1, 5000)", first)
+        await admin_connection.close()
         async with pool.acquire() as connection:
             assert await backend_pid(connection) != first
             assert await connection.fetchval("SELECT current_user") == "vocalized_app"

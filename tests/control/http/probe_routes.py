@@ -173,7 +173,7 @@ async def _scope(context: Context) -> dict[str, Any]:
     return dict(row)
 
 
-THING = "/try/things/{thingId}/{number}/{name}"
+THING_PATH = "/try/things/{thingId}/{number}/{name}"
 ROUTES: tuple[Route, ...] = (
     Route("POST", "/try/echo", echo, OPEN),
     Route("GET", "/try/crash", crash, OPEN),
@@ -184,7 +184,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/try/admin/scope", admin_scope, admin("support")),
     Route("POST", "/try/notes", write_note, USER, status=201, idempotent=True),
     Route("GET", "/try/notes", list_notes, USER),
-    Route("GET", THING, find_thing, OPEN),
+    Route("GET", THING_PATH, find_thing, OPEN),
     Route("POST", "/try/cross/{first}/{second}", cross, USER),
     Route("GET", "/try/collide", collide, OPEN),
     Route("GET", "/try/sleep", sleep, OPEN),

@@ -18,7 +18,7 @@ from tests.control.http.test_file_response import read_wav
 from tests.platform.api import Api, running_api
 
 # What ran, in the running test.
-RAN: list[str] = []
+EXECUTED: list[str] = []
 
 
 async def _insert(context: Context, text: str) -> int:
@@ -89,12 +89,12 @@ async def late(context: Context) -> AfterCommit[Note]:
 
 async def collides(context: Context) -> AfterCommit[Note]:
     """Collides in its first attempt."""
-    RAN.append("handler")
-    if RAN == ["handler"]:
+    EXECUTED.append("handler")
+    if EXECUTED == ["handler"]:
         await context.db.execute("DO $$BEGIN RAISE EXCEPTION 'again' USING ERRCODE = 'serialization_failure'; END$$")
 
     async def work() -> Note:
-        RAN.append("work")
+        EXECUTED.append("work")
         return Note(1, "once")
 
     return AfterCommit(work)
@@ -104,7 +104,7 @@ async def nothing(context: Context) -> AfterCommit[None]:
     """Returns nothing."""
 
     async def work() -> None:
-        RAN.append("work")
+        EXECUTED.append("work")
 
     return AfterCommit(work)
 
@@ -135,7 +135,7 @@ ROUTES = (
 @pytest.fixture
 async def api(database_url: str, valkey_url: str) -> AsyncIterator[Api]:
     """With one connection for all requests; waiting for it takes 0.5 s at most."""
-    RAN.clear()
+    EXECUTED.clear()
     timeouts = Timeouts(acquire=0.5)
     async with running_api(database_url, valkey_url, routes=ROUTES, pool_size=1, timeouts=timeouts) as running:
         await running.owner.execute(TABLE)
@@ -154,7 +154,7 @@ async def test_result_becomes_a_response_with_the_routes_status(api: Api) -> Non
 
 async def test_result_may_be_nothing_or_a_file(api: Api) -> None:
     reply = await api.anonymous.post("/nothing")
-    assert (reply.status, reply.raw, RAN) == (204, b"", ["work"])
+    assert (reply.status, reply.raw, EXECUTED) == (204, b"", ["work"])
     assert (await api.anonymous.get("/file", headers={"Range": "bytes=2-3"})).raw == b"\x02\x03"
 
 
@@ -189,7 +189,7 @@ async def test_work_cannot_use_the_database(api: Api) -> None:
 
 async def test_retried_request_runs_the_work_once(api: Api) -> None:
     assert (await api.anonymous.get("/collides")).body["text"] == "once"
-    assert RAN == ["handler", "handler", "work"]
+    assert EXECUTED == ["handler", "handler", "work"]
 
 
 def test_document_describes_the_result() -> None:

@@ -169,8 +169,8 @@ async def test_next_request_on_the_same_connection_has_no_scope(api: Api) -> Non
     assert platform["scope"] == "platform"
     assert len({values["pid"] for values in (before, member, between, platform, after)}) == 1
     for values in (before, between, after):
-        assert not (one["scope"] or one["workspace"] or one["person"])
-        assert one["role"] == "vocalized_app"
+        assert not (values["scope"] or values["workspace"] or values["person"])
+        assert values["role"] == "vocalized_app"
 
 
 async def test_failed_request_leaves_no_scope(api: Api) -> None:

@@ -14,8 +14,8 @@ WAV = bytes(range(256)) * 4
 
 
 async def read_wav(start: int, length: int) -> AsyncIterator[bytes]:
-    for at in range(start, start + length, 100):
-        yield WAV[at : min(at + 100, start + length)]
+    for position in range(start, start + length, 100):
+        yield WAV[position : min(position + 100, start + length)]
 
 
 async def whole(context: Context) -> FileResponse:

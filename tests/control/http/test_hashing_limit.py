@@ -30,18 +30,18 @@ async def test_many_sign_ins_leave_connections_to_other_requests(
 
 
 async def test_limit_admits_some_queues_some_and_refuses_the_rest() -> None:
-    limit, inside, opened = HashingLimit(2, 3), 0, asyncio.Event()
+    limit, admitted, opened = HashingLimit(2, 3), 0, asyncio.Event()
 
     async def enter() -> None:
-        nonlocal inside
+        nonlocal admitted
         async with limit.acquired():
-            inside += 1
+            admitted += 1
             await opened.wait()
 
     tasks = [asyncio.create_task(enter()) for _ in range(5)]
     for _ in range(5):
         await asyncio.sleep(0)
-    assert inside == 2
+    assert admitted == 2
     with pytest.raises(Unavailable):
         await enter()
     tasks[4].cancel()
@@ -49,7 +49,7 @@ async def test_limit_admits_some_queues_some_and_refuses_the_rest() -> None:
     tasks.append(asyncio.create_task(enter()))
     opened.set()
     await asyncio.gather(*tasks[:4], tasks[5])
-    assert inside == 5
+    assert admitted == 5
 
 
 def test_all_routes_with_a_password_use_the_limit() -> None:

@@ -44,9 +44,9 @@ async def test_concurrent_repeat_is_409_and_has_no_effect(wide_api: Api, gates: 
     second = await write(ann, key, "wait")
     assert (second.status, second.code) == (409, "idempotency_in_flight")
     gates.opened.set()
-    done = await first
-    assert done.status == 201
-    assert (await write(ann, key, "wait")).raw == done.raw
+    first_reply = await first
+    assert first_reply.status == 201
+    assert (await write(ann, key, "wait")).raw == first_reply.raw
     assert await notes_of(wide_api, ann) == ["wait"]
 
 

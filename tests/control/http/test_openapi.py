@@ -27,7 +27,7 @@ def operation(document: dict[str, Any], route: Route) -> dict[str, Any]:
     return found
 
 
-def each(part: Any, key: str) -> Iterator[Any]:
+def values_of(part: Any, key: str) -> Iterator[Any]:
     """The values of every `key`, at any depth."""
     if isinstance(part, dict):
         if key in part:
@@ -35,7 +35,7 @@ def each(part: Any, key: str) -> Iterator[Any]:
         part = list(part.values())
     if isinstance(part, list):
         for item in part:
-            yield from each(item, key)
+            yield from values_of(item, key)
 
 
 @pytest.mark.parametrize("document", [DOCUMENT, PROBES])
@@ -50,7 +50,7 @@ def test_document_has_every_route_and_no_other() -> None:
 
 
 def test_every_reference_resolves_and_every_schema_is_used() -> None:
-    used = {str(reference).rpartition("/")[2] for reference in each(DOCUMENT, "$ref")}
+    used = {str(reference).rpartition("/")[2] for reference in values_of(DOCUMENT, "$ref")}
     assert used == DOCUMENT["components"]["schemas"].keys()
 
 
@@ -85,7 +85,9 @@ def test_security_and_roles_are_those_of_the_route(route: Route) -> None:
     }
     assert documented["security"] == scheme[route.access.kind]
     assert set(documented.get("x-roles", [])) == route.access.roles
-    assert [parameter["name"] for parameter in documented["parameters"] if parameter["in"] == "path"] == list(path_parameters(route.path))
+    assert [parameter["name"] for parameter in documented["parameters"] if parameter["in"] == "path"] == list(
+        path_parameters(route.path)
+    )
     assert ("Idempotency-Key" in [parameter["name"] for parameter in documented["parameters"]]) == route.idempotent
 
 
@@ -96,9 +98,9 @@ def test_least_role_of_a_members_route_is_last() -> None:
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
 def test_every_error_response_has_the_error_schema(route: Route) -> None:
     responses = operation(DOCUMENT, route)["responses"]
-    good = [status for status in responses if status.startswith("2")]
+    success_statuses = [status for status in responses if status.startswith("2")]
     is_file = read_signature(route).file
-    assert good == (["200", "206"] if is_file else [str(route.status)]) or good == ["204"]
+    assert success_statuses == (["200", "206"] if is_file else [str(route.status)]) or success_statuses == ["204"]
     for status, response in responses.items():
         if status >= "400" and not (is_file and status == "416"):  # a range outside the file: no body
             assert response["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Error"}
@@ -158,6 +160,6 @@ def test_docs_page_gets_the_document_as_openapi_3_0() -> None:
     document = downgrade_document(DOCUMENT)
     assert document["openapi"] == "3.0.3"
     assert document["paths"].keys() == DOCUMENT["paths"].keys()
-    assert {"type": "null"} not in [choice for choices in each(document, "anyOf") for choice in choices]
+    assert {"type": "null"} not in [choice for choices in values_of(document, "anyOf") for choice in choices]
     assert downgrade_document({"anyOf": [{"type": "string"}, {"type": "null"}]})["nullable"] is True
     assert downgrade_document({"anyOf": [{"$ref": "#/x"}, {"type": "null"}]})["allOf"] == [{"$ref": "#/x"}]

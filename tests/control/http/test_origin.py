@@ -1,4 +1,4 @@
-"""Origin of a request: only trusted proxies are believed."""
+"""Origin of a request: forwarded addresses are read only from trusted proxies."""
 
 from collections.abc import Sequence
 from ipaddress import ip_address, ip_network

@@ -60,8 +60,8 @@ class NumbersWorkspace:
             return await work(db)
 
     async def buy(self, phone_number: str = "+14155550123", carrier: str = "twilio", name: str = "Main") -> PhoneNumber:
-        wanted = NumberOrder(phone_number, name, carrier)
-        return await self.in_workspace(lambda db: self.numbers.buy(db, self.workspace_id, self.actor, wanted, NOW))
+        order = NumberOrder(phone_number, name, carrier)
+        return await self.in_workspace(lambda db: self.numbers.buy(db, self.workspace_id, self.actor, order, NOW))
 
     async def get(self, number: PhoneNumber) -> PhoneNumber:
         return await self.in_workspace(lambda db: self.numbers.get(db, self.workspace_id, number.id))
@@ -69,10 +69,10 @@ class NumbersWorkspace:
     async def release(self, number: PhoneNumber) -> None:
         await self.in_workspace(lambda db: self.numbers.release(db, self.workspace_id, self.actor, number.id, NOW))
 
-    async def set_status(self, number: PhoneNumber, status: str, **more: Any) -> None:
+    async def set_status(self, number: PhoneNumber, status: str, **columns: Any) -> None:
         """Writes a status and columns of the number directly."""
         await self.execute("UPDATE phone_numbers SET status = $2 WHERE id = $1", number.id, status)
-        for name, value in more.items():
+        for name, value in columns.items():
             await self.execute(f"UPDATE phone_numbers SET {name} = $2 WHERE id = $1", number.id, value)
 
     async def create_agent(self, number: PhoneNumber, *, live: bool = False) -> VoiceAgent:
@@ -84,11 +84,11 @@ class NumbersWorkspace:
             await self.in_workspace(lambda db: agents.activate(db, self.workspace_id, self.actor, agent.id, NOW))
         return agent
 
-    async def execute(self, sql: str, *given: Any) -> None:
-        await self.in_platform(lambda db: db.execute(sql, *given))
+    async def execute(self, sql: str, *values: Any) -> None:
+        await self.in_platform(lambda db: db.execute(sql, *values))
 
-    async def fetch(self, sql: str, *given: Any) -> Any:
-        return await self.in_platform(lambda db: db.fetch(sql, *given))
+    async def fetch(self, sql: str, *values: Any) -> Any:
+        return await self.in_platform(lambda db: db.fetch(sql, *values))
 
     async def queued_jobs(self) -> list[tuple[str, bytes]]:
         """The queued jobs."""

@@ -1,4 +1,4 @@
-"""The jobs that buy and release numbers, at simulated carriers: no number is bought twice or left unused at the carrier."""
+"""The jobs that buy and release numbers, at simulated carriers: nothing is bought twice or stays unused."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -21,7 +21,7 @@ from tests.control.carriers.twilio_peer import BASE, TwilioPeer
 from tests.control.numbers.conftest import NOW, NumbersWorkspace, carrier_options
 
 ONE = "+14155550123"
-GONE = "+14155559999"
+UNAVAILABLE_NUMBER = "+14155559999"
 PURCHASE = {"twilio": f"POST {BASE}/IncomingPhoneNumbers.json", "telnyx": "POST /v2/number_orders"}
 
 Peers = dict[str, TwilioPeer | TelnyxPeer]
@@ -42,10 +42,10 @@ def release(workspace: NumbersWorkspace, carriers: Carriers) -> JobHandler:
     return make_release_job(workspace.pool, workspace.numbers, carriers)
 
 
-both = pytest.mark.parametrize("name", ["twilio", "telnyx"])
+both_carriers = pytest.mark.parametrize("name", ["twilio", "telnyx"])
 
 
-@both
+@both_carriers
 async def test_number_is_bought_and_configured(
     name: str, workspace: NumbersWorkspace, buy: JobHandler, peers: Peers
 ) -> None:
@@ -62,7 +62,7 @@ async def test_number_is_bought_and_configured(
     assert len(peers[name].requests_to(PURCHASE[name])) == 1
 
 
-@both
+@both_carriers
 async def test_crash_after_the_purchase_buys_nothing_twice(
     name: str, workspace: NumbersWorkspace, buy: JobHandler, peers: Peers, owner: Connection
 ) -> None:
@@ -70,17 +70,17 @@ async def test_crash_after_the_purchase_buys_nothing_twice(
     number = await workspace.buy(ONE, name)
     await owner.execute(
         """
-        CREATE FUNCTION no_luck() RETURNS trigger LANGUAGE plpgsql AS $$
+        CREATE FUNCTION fail_update() RETURNS trigger LANGUAGE plpgsql AS $$
             BEGIN RAISE EXCEPTION 'the database fails'; END $$;
-        CREATE TRIGGER no_luck BEFORE UPDATE ON phone_numbers
-            FOR EACH ROW WHEN (NEW.status = 'active') EXECUTE FUNCTION no_luck();
+        CREATE TRIGGER fail_update BEFORE UPDATE ON phone_numbers
+            FOR EACH ROW WHEN (NEW.status = 'active') EXECUTE FUNCTION fail_update();
         """
     )
     with pytest.raises(asyncpg.RaiseError):
         await buy(make_payload(number.id))
     assert len(peers[name].numbers) == 1, "the carrier sold it once"
     assert (await workspace.get(number)).status == "buying"
-    await owner.execute("DROP TRIGGER no_luck ON phone_numbers")
+    await owner.execute("DROP TRIGGER fail_update ON phone_numbers")
     await buy(make_payload(number.id))
     after = await workspace.get(number)
     assert (after.status, bool(after.carrier_number_id)) == ("active", True)
@@ -89,7 +89,7 @@ async def test_crash_after_the_purchase_buys_nothing_twice(
     assert len(peers[name].requests_to(PURCHASE[name])) == 1
 
 
-@both
+@both_carriers
 async def test_killed_process_buys_nothing_twice(
     name: str, workspace: NumbersWorkspace, buy: JobHandler, peers: Peers
 ) -> None:
@@ -111,7 +111,7 @@ async def test_killed_process_buys_nothing_twice(
     assert len(peers[name].requests_to(PURCHASE[name])) == 1
 
 
-@both
+@both_carriers
 @pytest.mark.parametrize("kind", ["500", "drop", "rubbish"])
 async def test_lost_answer_of_a_purchase_is_recovered(
     name: str, kind: str, workspace: NumbersWorkspace, buy: JobHandler, peers: Peers
@@ -127,15 +127,15 @@ async def test_lost_answer_of_a_purchase_is_recovered(
     assert len(peers[name].requests_to(PURCHASE[name])) == 1
 
 
-@both
+@both_carriers
 async def test_unavailable_number_fails_with_a_reason(name: str, workspace: NumbersWorkspace, buy: JobHandler) -> None:
-    number = await workspace.buy(GONE, name)
+    number = await workspace.buy(UNAVAILABLE_NUMBER, name)
     await buy(make_payload(number.id))
     after = await workspace.get(number)
     assert (after.status, after.status_detail) == ("failed", "The number is not to be had any more.")
 
 
-@both
+@both_carriers
 async def test_a_number_that_costs_too_much_is_not_bought(
     name: str, workspace: NumbersWorkspace, buy: JobHandler, peers: Peers
 ) -> None:
@@ -152,7 +152,7 @@ async def test_a_number_that_costs_too_much_is_not_bought(
     assert not peers[name].requests_to(PURCHASE[name])
 
 
-@both
+@both_carriers
 async def test_refused_purchase_states_the_reason(
     name: str, workspace: NumbersWorkspace, buy: JobHandler, peers: Peers
 ) -> None:
@@ -166,7 +166,7 @@ async def test_refused_purchase_states_the_reason(
     await workspace.buy(ONE, name)  # another purchase may try again
 
 
-@both
+@both_carriers
 async def test_number_with_another_reference_is_not_adopted(
     name: str, workspace: NumbersWorkspace, buy: JobHandler, peers: Peers
 ) -> None:
@@ -179,7 +179,7 @@ async def test_number_with_another_reference_is_not_adopted(
     assert "the front desk's own" in row.values(), "the other number is unchanged"
 
 
-@both
+@both_carriers
 @pytest.mark.parametrize("step", ["owned", "price", "configure"])
 async def test_unavailable_carrier_is_retried(
     name: str, step: str, workspace: NumbersWorkspace, buy: JobHandler, peers: Peers
@@ -199,7 +199,7 @@ async def test_unavailable_carrier_is_retried(
     assert len(peers[name].requests_to(PURCHASE[name])) == 1
 
 
-@both
+@both_carriers
 async def test_slow_carrier_is_retried(name: str, workspace: NumbersWorkspace, peers: Peers) -> None:
     number = await workspace.buy(ONE, name)
     peers[name].fail("hang", times=9)
@@ -211,7 +211,7 @@ async def test_slow_carrier_is_retried(name: str, workspace: NumbersWorkspace, p
     assert (await workspace.get(number)).status == "buying"
 
 
-@both
+@both_carriers
 async def test_two_workers_at_once_buy_one_number(
     name: str, workspace: NumbersWorkspace, buy: JobHandler, peers: Peers
 ) -> None:
@@ -224,7 +224,7 @@ async def test_two_workers_at_once_buy_one_number(
     assert len(peers[name].numbers) == 1
 
 
-@both
+@both_carriers
 @pytest.mark.parametrize("status", ["released", "failed"])
 async def test_number_of_an_abandoned_purchase_is_released(
     name: str, status: str, workspace: NumbersWorkspace, buy: JobHandler, peers: Peers
@@ -238,7 +238,7 @@ async def test_number_of_an_abandoned_purchase_is_released(
     assert (await workspace.get(number)).status == status
 
 
-@both
+@both_carriers
 async def test_purchase_abandoned_during_the_request_is_undone(
     name: str, workspace: NumbersWorkspace, buy: JobHandler, release: JobHandler, peers: Peers, owner: Connection
 ) -> None:
@@ -247,7 +247,7 @@ async def test_purchase_abandoned_during_the_request_is_undone(
         # The worker waits for the row in order to store the price; its copy of the number is outdated by then.
         await owner.execute("SELECT FROM phone_numbers WHERE id = $1 FOR UPDATE", number.id)
         buying = asyncio.ensure_future(buy(make_payload(number.id)))
-        await _until(lambda: _waits(owner))
+        await _wait_until(lambda: _has_blocked_transaction(owner))
         await owner.execute("UPDATE phone_numbers SET status = 'releasing' WHERE id = $1", number.id)
     await buying
     assert len(peers[name].requests_to(PURCHASE[name])) == 1
@@ -256,15 +256,15 @@ async def test_purchase_abandoned_during_the_request_is_undone(
     assert (await workspace.get(number)).status == "released"
 
 
-async def _waits(owner: Connection) -> bool:
+async def _has_blocked_transaction(owner: Connection) -> bool:
     return bool(await owner.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"))
 
 
-@both
+@both_carriers
 async def test_number_is_released(
     name: str, workspace: NumbersWorkspace, buy: JobHandler, release: JobHandler, peers: Peers
 ) -> None:
-    number = await _active(workspace, buy, name)
+    number = await buy_active_number(workspace, buy, name)
     await workspace.release(number)
     await release(make_payload(number.id))
     after = await workspace.get(number)
@@ -279,12 +279,12 @@ async def test_number_is_released(
     assert (await workspace.get(second_order)).status == "active"
 
 
-@both
+@both_carriers
 @pytest.mark.parametrize("kind", ["503", "refuse"])
 async def test_failed_carrier_release_is_retried(
     name: str, kind: str, workspace: NumbersWorkspace, buy: JobHandler, release: JobHandler, peers: Peers
 ) -> None:
-    number = await _active(workspace, buy, name)
+    number = await buy_active_number(workspace, buy, name)
     await workspace.release(number)
     peers[name].fail(kind, on="DELETE", times=3 if kind == "503" else 1)  # type: ignore[arg-type]
     with pytest.raises(JobFailed) as caught:
@@ -295,11 +295,11 @@ async def test_failed_carrier_release_is_retried(
     assert (await workspace.get(number)).status == "released"
 
 
-@both
+@both_carriers
 async def test_release_with_a_lost_answer_succeeds(
     name: str, workspace: NumbersWorkspace, buy: JobHandler, release: JobHandler, peers: Peers
 ) -> None:
-    number = await _active(workspace, buy, name)
+    number = await buy_active_number(workspace, buy, name)
     await workspace.release(number)
     peers[name].fail("drop", on="DELETE", after=True)
     await release(make_payload(number.id))
@@ -307,15 +307,15 @@ async def test_release_with_a_lost_answer_succeeds(
     assert not peers[name].numbers
 
 
-@both
+@both_carriers
 async def test_unfinished_purchase_is_released_with_its_workspace(
     name: str, workspace: NumbersWorkspace, release: JobHandler, peers: Peers
 ) -> None:
-    begun, other = await workspace.buy(ONE, name), await workspace.buy("+14155550124", name)
-    peers[name].add_number(ONE, str(begun.id))
+    purchased, other = await workspace.buy(ONE, name), await workspace.buy("+14155550124", name)
+    peers[name].add_number(ONE, str(purchased.id))
     peers[name].add_number("+14155550199", "another's")
     await workspace.in_platform(lambda db: workspace.numbers.release_all(db, workspace.workspace_id, NOW))
-    for number in (begun, other):
+    for number in (purchased, other):
         await release(make_payload(number.id))
         assert (await workspace.get(number)).status == "released"
     (row,) = peers[name].numbers.values()
@@ -362,28 +362,28 @@ async def test_queue_runs_purchase_and_release(
     worker = asyncio.create_task(run_jobs(fresh_database_url, {BUY: buy, RELEASE: release}, retries, stop))
     twilio_peer.fail("drop", on=PURCHASE["twilio"], after=True)
     number = await workspace.buy(ONE)
-    await _until(lambda: _has(workspace, number, "active"))
+    await _wait_until(lambda: _has_status(workspace, number, "active"))
     await workspace.release(number)
-    await _until(lambda: _has(workspace, number, "released"))
+    await _wait_until(lambda: _has_status(workspace, number, "released"))
     stop.set()
     await worker
     assert len(twilio_peer.requests_to(PURCHASE["twilio"])) == 1
     assert not twilio_peer.numbers
 
 
-async def _active(workspace: NumbersWorkspace, buy: JobHandler, name: str) -> PhoneNumber:
+async def buy_active_number(workspace: NumbersWorkspace, buy: JobHandler, name: str) -> PhoneNumber:
     number = await workspace.buy(ONE, name)
     await buy(make_payload(number.id))
     return await workspace.get(number)
 
 
-async def _has(workspace: NumbersWorkspace, number: PhoneNumber, status: str) -> bool:
+async def _has_status(workspace: NumbersWorkspace, number: PhoneNumber, status: str) -> bool:
     return (await workspace.get(number)).status == status
 
 
-async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
+async def _wait_until(condition: Callable[[], Awaitable[bool]]) -> None:
     for _ in range(1_500):
         if await condition():
             return
         await asyncio.sleep(0.02)
-    raise AssertionError("it does not come to that")
+    raise AssertionError("the condition was not met within 30 s")

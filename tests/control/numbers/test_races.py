@@ -15,15 +15,17 @@ ROUNDS = 10
 async def run_together(*requests: Awaitable[Any]) -> tuple[list[Any], list[str]]:
     """The results, and the codes of the refusals."""
     results = await asyncio.gather(*requests, return_exceptions=True)
-    assert not [result for result in results if isinstance(result, BaseException) and not isinstance(result, Problem)], results
-    done = [result for result in results if not isinstance(result, Problem)]
-    return done, [result.code for result in results if isinstance(result, Problem)]
+    assert not [
+        result for result in results if isinstance(result, BaseException) and not isinstance(result, Problem)
+    ], results
+    succeeded = [result for result in results if not isinstance(result, Problem)]
+    return succeeded, [result.code for result in results if isinstance(result, Problem)]
 
 
 async def run_behind_lock(
     owner: Connection, table: str, waiting: int, *requests: Awaitable[Any]
 ) -> tuple[list[Any], list[str]]:
-    """Like `at_once`, but the table is locked until `waiting` transactions wait for it or for each other."""
+    """Like `run_together`, but the table is locked until `waiting` transactions wait for it or for each other."""
     async with owner.transaction():
         await owner.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
         task = asyncio.ensure_future(run_together(*requests))
@@ -37,8 +39,8 @@ async def run_behind_lock(
 async def test_last_number_of_a_tier_goes_to_one_request(workspace: NumbersWorkspace, owner: Connection) -> None:
     await workspace.buy("+14155550100")
     buying = [workspace.buy(f"+1415555020{n}") for n in range(4)]
-    done, refused = await run_behind_lock(owner, "phone_numbers", 4, *buying)
-    assert (len(done), refused) == (1, ["number_limit"] * 3)
+    succeeded, refused = await run_behind_lock(owner, "phone_numbers", 4, *buying)
+    assert (len(succeeded), refused) == (1, ["number_limit"] * 3)
 
 
 async def test_one_of_concurrent_workspaces_gets_the_number(
@@ -46,15 +48,15 @@ async def test_one_of_concurrent_workspaces_gets_the_number(
 ) -> None:
     others = [await make_workspace(pool, services) for _ in range(3)]
     buying = [one.buy("+14155550100") for one in (workspace, *others)]
-    done, refused = await run_behind_lock(owner, "phone_numbers", 4, *buying)
-    assert (len(done), refused) == (1, ["number_taken"] * 3)
+    succeeded, refused = await run_behind_lock(owner, "phone_numbers", 4, *buying)
+    assert (len(succeeded), refused) == (1, ["number_taken"] * 3)
 
 
 async def test_concurrent_releases_are_one_release(workspace: NumbersWorkspace) -> None:
     number = await workspace.buy("+14155550100")
     await workspace.set_status(number, "active")
-    done, refused = await run_together(workspace.release(number), workspace.release(number))
-    assert (len(done), refused) == (2, [])
+    succeeded, refused = await run_together(workspace.release(number), workspace.release(number))
+    assert (len(succeeded), refused) == (2, [])
     assert [job for job, _ in await workspace.queued_jobs()] == ["numbers.buy", "numbers.release"]
 
 

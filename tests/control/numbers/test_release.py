@@ -8,12 +8,12 @@ from control.numbers.service import make_payload
 from tests.control.carriers.telnyx_peer import TelnyxPeer
 from tests.control.carriers.twilio_peer import BASE
 from tests.control.numbers.conftest import NumbersWorkspace
-from tests.control.numbers.test_purchase_jobs import ONE, PURCHASE, Peers, both, buy, peers, release
+from tests.control.numbers.test_purchase_jobs import ONE, PURCHASE, Peers, both_carriers, buy, peers, release
 
 __all__ = ["buy", "peers", "release"]  # fixtures
 
 
-@both
+@both_carriers
 async def test_number_that_cannot_be_configured_is_released(
     name: str, workspace: NumbersWorkspace, buy: JobHandler, peers: Peers
 ) -> None:
@@ -28,7 +28,7 @@ async def test_number_that_cannot_be_configured_is_released(
     assert len(peers[name].requests_to(PURCHASE[name])) == 1
 
 
-@both
+@both_carriers
 async def test_failed_release_is_retried(name: str, workspace: NumbersWorkspace, buy: JobHandler, peers: Peers) -> None:
     number = await workspace.buy(ONE, name)
     peers[name].fail("refuse", on={"twilio": f"POST {BASE}/IncomingPhoneNumbers/PN", "telnyx": "PATCH"}[name])

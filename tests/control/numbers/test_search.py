@@ -13,47 +13,47 @@ SEARCH = f"GET {BASE}/AvailablePhoneNumbers"
 
 
 async def test_equal_searches_share_one_request(carriers: Carriers, twilio_peer: TwilioPeer) -> None:
-    market = NumberSearch()
-    searches = [market.find_available(carriers.default, "US", "415", limit) for limit in (3, 5, 3)]
+    search = NumberSearch()
+    searches = [search.find_available(carriers.default, "US", "415", limit) for limit in (3, 5, 3)]
     found = await asyncio.gather(*searches)
     assert [len(offers) for offers in found] == [3, 5, 3]
     assert len(twilio_peer.requests_to(SEARCH)) == 1
-    await market.find_available(carriers.default, "US", "", 3)
+    await search.find_available(carriers.default, "US", "", 3)
     assert len(twilio_peer.requests_to(SEARCH)) == 2
 
 
 async def test_answer_is_cached_for_seconds(carriers: Carriers, twilio_peer: TwilioPeer) -> None:
-    market = NumberSearch(holds_s=0.0)
+    search = NumberSearch(holds_s=0.0)
     for _ in range(2):
-        await market.find_available(carriers.default, "US", "415", 3)
+        await search.find_available(carriers.default, "US", "415", 3)
     assert len(twilio_peer.requests_to(SEARCH)) == 2
 
 
 @pytest.mark.parametrize(("kind", "code"), [("503", "carrier_away"), ("refuse", "carrier_refused")])
 async def test_failures_are_not_cached(kind: str, code: str, carriers: Carriers, twilio_peer: TwilioPeer) -> None:
-    market = NumberSearch()
+    search = NumberSearch()
     twilio_peer.fail(kind, times=3 if kind == "503" else 1)  # type: ignore[arg-type]
     with pytest.raises(Unavailable) as caught:
-        await market.find_available(carriers.default, "US", "415", 3)
+        await search.find_available(carriers.default, "US", "415", 3)
     assert caught.value.code == code
-    assert await market.find_available(carriers.default, "US", "415", 3)
+    assert await search.find_available(carriers.default, "US", "415", 3)
 
 
 async def test_cancelled_search_does_not_cancel_others(carriers: Carriers, twilio_peer: TwilioPeer) -> None:
-    market = NumberSearch()
-    impatient = asyncio.create_task(market.find_available(carriers.default, "US", "415", 3))
-    patient = asyncio.create_task(market.find_available(carriers.default, "US", "415", 3))
+    search = NumberSearch()
+    cancelled = asyncio.create_task(search.find_available(carriers.default, "US", "415", 3))
+    remaining = asyncio.create_task(search.find_available(carriers.default, "US", "415", 3))
     await asyncio.sleep(0)
-    impatient.cancel()
-    assert len(await patient) == 3
-    assert impatient.cancelled() and len(twilio_peer.requests_to(SEARCH)) == 1
+    cancelled.cancel()
+    assert len(await remaining) == 3
+    assert cancelled.cancelled() and len(twilio_peer.requests_to(SEARCH)) == 1
 
 
 async def test_concurrent_searches_are_limited(carriers: Carriers, twilio_peer: TwilioPeer) -> None:
-    market = NumberSearch(at_once=2)
+    search = NumberSearch(at_once=2)
     areas = ("415", "", "416")
     results = await asyncio.gather(
-        *(market.find_available(carriers.default, "US", area, 3) for area in areas), return_exceptions=True
+        *(search.find_available(carriers.default, "US", area, 3) for area in areas), return_exceptions=True
     )
     assert [getattr(result, "code", "") for result in results] == ["", "", "market_busy"]
-    assert await market.find_available(carriers.default, "US", "416", 3) == []
+    assert await search.find_available(carriers.default, "US", "416", 3) == []

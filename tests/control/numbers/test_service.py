@@ -30,8 +30,8 @@ async def test_purchase_inserts_row_job_and_audit_entry(workspace: NumbersWorksp
 async def test_a_purchase_that_is_rolled_back_leaves_no_job(workspace: NumbersWorkspace) -> None:
     with pytest.raises(RuntimeError):
         async with workspace.acting() as db:
-            wanted = NumberOrder(ONE, "", "twilio")
-            await workspace.numbers.buy(db, workspace.workspace_id, workspace.actor, wanted, NOW)
+            expected = NumberOrder(ONE, "", "twilio")
+            await workspace.numbers.buy(db, workspace.workspace_id, workspace.actor, expected, NOW)
             raise RuntimeError
     assert not await workspace.queued_jobs()
 
@@ -217,7 +217,7 @@ async def test_numbers_of_workspaces_past_their_grace_period_are_released(
     workspace: NumbersWorkspace, pool: Pool, services: Services
 ) -> None:
     active_workspace = await make_workspace(pool, services)
-    lost, held = await workspace.buy(ONE), await active_workspace.buy(TWO)
+    deleted_number, active_number = await workspace.buy(ONE), await active_workspace.buy(TWO)
     later = NOW + timedelta(days=30)
     for deleted, purge_after in ((workspace, NOW), (active_workspace, later)):
         await deleted.execute(
@@ -229,8 +229,8 @@ async def test_numbers_of_workspaces_past_their_grace_period_are_released(
     assert await workspace.in_platform(lambda db: workspace.numbers.release_expired(db, NOW, 10)) == 1
     rows = await workspace.fetch("SELECT phone_number, status FROM phone_numbers")
     assert {row["phone_number"]: row["status"] for row in rows} == {
-        lost.phone_number: "releasing",
-        held.phone_number: "buying",
+        deleted_number.phone_number: "releasing",
+        active_number.phone_number: "buying",
     }
 
 
@@ -238,7 +238,7 @@ async def test_stuck_number_gets_its_job_again_but_never_two(workspace: NumbersW
     buying, releasing = await workspace.buy(ONE), await workspace.buy(TWO)
     await workspace.set_status(releasing, "active")
     await workspace.release(releasing)
-    wanted = sorted([(BUY, make_payload(buying.id)), (RELEASE, make_payload(releasing.id))])
+    expected = sorted([(BUY, make_payload(buying.id)), (RELEASE, make_payload(releasing.id))])
 
     async def reconcile(after: timedelta) -> int:
         return await workspace.in_platform(lambda db: workspace.numbers.requeue_stuck(db, NOW + after, 10))
@@ -247,11 +247,13 @@ async def test_stuck_number_gets_its_job_again_but_never_two(workspace: NumbersW
     after_timeout = STUCK + timedelta(seconds=1)
     assert await reconcile(after_timeout) == 2
     jobs = await workspace.queued_jobs()
-    assert sorted(jobs) == sorted([*wanted, (BUY, make_payload(releasing.id))]), "their jobs are already queued"
+    assert sorted(jobs) == sorted([*expected, (BUY, make_payload(releasing.id))]), "their jobs are already queued"
     await workspace.execute("DELETE FROM pgqueuer")
     assert await reconcile(after_timeout) == 0, "checked a moment ago"
     assert await reconcile(2 * after_timeout) == 2
-    assert sorted(await workspace.queued_jobs()) == wanted
+    assert sorted(await workspace.queued_jobs()) == expected
     await workspace.execute("UPDATE pgqueuer SET status = 'failed'")
     assert await reconcile(3 * after_timeout) == 2
-    assert sorted(await workspace.queued_jobs()) == sorted(wanted * 2), "a permanently failed job is not queued again"
+    assert sorted(await workspace.queued_jobs()) == sorted(expected * 2), (
+        "a permanently failed job does not count as queued"
+    )

@@ -159,8 +159,8 @@ class TestTiers:
 
     async def test_other_tiers_and_deleted_workspaces_do_not_count(self, db: Connection) -> None:
         await create_workspace(db, "growth", agents=3)
-        gone = await create_workspace(db, "starter", agents=3)
-        await db.execute("UPDATE workspaces SET deleted_at = now(), purge_after = now() WHERE id = $1", gone)
+        deleted = await create_workspace(db, "starter", agents=3)
+        await db.execute("UPDATE workspaces SET deleted_at = now(), purge_after = now() WHERE id = $1", deleted)
         assert (await platform.update_tier(db, ADMIN, "starter", TierChange({"max_agents": 1}))).max_agents == 1
 
     async def test_default_tier_must_stay_offered(self, db: Connection) -> None:

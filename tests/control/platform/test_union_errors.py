@@ -7,13 +7,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from control.platform.union_errors import SingleUnionError
 
-NAMED = TypeAdapter(dict[str, Annotated[int | list[int], SingleUnionError("a number or some")]])
+NAMED_COUNTS = TypeAdapter(dict[str, Annotated[int | list[int], SingleUnionError("a number or some")]])
 
 
 @pytest.mark.parametrize("value", [{}, "x", [1, "x"], None])
 def test_union_reports_one_error_at_its_field(value: Any) -> None:
     with pytest.raises(ValidationError) as raised:
-        NAMED.validate_python({"ok": [1], "field": value})
+        NAMED_COUNTS.validate_python({"ok": [1], "field": value})
     errors = [(error["loc"], error["msg"]) for error in raised.value.errors()]
     assert errors == [(("field",), "Input should be a number or some")]
 

@@ -44,15 +44,15 @@ async def update(platform: WorkspacesPlatform, workspace_id: UUID, edit: Workspa
 
 
 async def find(
-    platform: WorkspacesPlatform, wanted: WorkspaceFilter, offset: int = 0, limit: int = 50
+    platform: WorkspacesPlatform, workspace_filter: WorkspaceFilter, offset: int = 0, limit: int = 50
 ) -> tuple[list[WorkspaceListing], int]:
     return await platform.as_staff(
-        lambda db: platform.workspaces.administration.find(db, wanted, offset=offset, limit=limit)
+        lambda db: platform.workspaces.administration.find(db, workspace_filter, offset=offset, limit=limit)
     )
 
 
-async def add_agents(db: Connection, workspace_id: UUID, many: int) -> None:
-    for index in range(many):
+async def add_agents(db: Connection, workspace_id: UUID, count: int) -> None:
+    for index in range(count):
         await db.execute(
             "INSERT INTO agents (id, workspace_id, name, status) VALUES ($1, $2, $3, 'live')",
             UUID(new_id()), workspace_id, f"Agent {index}",
@@ -87,8 +87,8 @@ async def test_members_can_read_a_suspended_workspace(platform: WorkspacesPlatfo
     owner = await platform.create_user()
     workspace_id = await platform.create_workspace(owner)
     await suspend(platform, workspace_id)
-    seen = await platform.as_member(owner, workspace_id, lambda db: platform.workspaces.get(db, workspace_id))
-    assert seen.status == "suspended"
+    pages = await platform.as_member(owner, workspace_id, lambda db: platform.workspaces.get(db, workspace_id))
+    assert pages.status == "suspended"
     (listed,) = await platform.as_user(owner, lambda db: platform.workspaces.memberships(db, owner.id))
     assert listed.status == "suspended"
 
@@ -142,7 +142,7 @@ async def test_smaller_tier_waits_for_a_concurrent_agent(platform: WorkspacesPla
     adding = asyncio.create_task(platform.as_member(owner, workspace_id, add))
     await counted.wait()
     changing = asyncio.create_task(change_tier(platform, workspace_id, "trial"))
-    await _until_one_waits(platform)
+    await _wait_for_blocked_transaction(platform)
     proceed.set()
     await adding
     assert await problem_code(changing) == "tier_too_small"
@@ -174,42 +174,46 @@ async def test_update_is_atomic_and_one_audit_entry(platform: WorkspacesPlatform
 
 
 async def test_trials_end_if_the_setting_says_so(platform: WorkspacesPlatform) -> None:
-    ended, going, paid = [
+    ended, running, paid = [
         await platform.create_workspace(await platform.create_user(), now=NOW + days * DAY) for days in (0, 1, 0)
     ]
     await update(platform, paid, WorkspaceUpdate(status="active"))
-    at = NOW + 14 * DAY
+    trial_end = NOW + 14 * DAY
     await platform.set_setting("trial_end_action", "keep")
-    assert await platform.as_staff(lambda db: platform.workspaces.administration.end_trials(db, at, 1_000)) == 0
+    assert await platform.as_staff(lambda db: platform.workspaces.administration.end_trials(db, trial_end, 1_000)) == 0
     await platform.set_setting("trial_end_action", "suspend")
-    await platform.as_staff(lambda db: platform.workspaces.administration.end_trials(db, at, 1_000))
-    assert [(await platform.get_workspace(each)).status for each in (ended, going, paid)] == [
+    await platform.as_staff(lambda db: platform.workspaces.administration.end_trials(db, trial_end, 1_000))
+    assert [(await platform.get_workspace(each)).status for each in (ended, running, paid)] == [
         "suspended",
         "trial",
         "active",
     ]
-    assert await platform.as_staff(lambda db: platform.workspaces.administration.end_trials(db, at, 1_000)) == 0
-    await activate(platform, ended, at)
+    assert await platform.as_staff(lambda db: platform.workspaces.administration.end_trials(db, trial_end, 1_000)) == 0
+    await activate(platform, ended, trial_end)
     assert (await platform.get_workspace(ended)).status == "active"
 
 
 async def test_list_filters_by_name_owner_and_status(platform: WorkspacesPlatform) -> None:
     owner = await platform.create_user()
-    one, two = (
+    first_id, second_id = (
         await platform.create_workspace(owner, "100% Dental_Care"),
         await platform.create_workspace(owner, "Bakery", now=NOW + DAY),
     )
-    later = await platform.add_member(one, "owner")
-    assert [line.id for line in (await find(platform, WorkspaceFilter(search=owner.email)))[0]] == [two, one]
-    assert [line.id for line in (await find(platform, WorkspaceFilter(search=later.email[:20].upper())))[0]] == [one]
-    assert [line.id for line in (await find(platform, WorkspaceFilter(search="0% dental_")))[0]] == [one]
+    later = await platform.add_member(first_id, "owner")
+    assert [line.id for line in (await find(platform, WorkspaceFilter(search=owner.email)))[0]] == [second_id, first_id]
+    assert [line.id for line in (await find(platform, WorkspaceFilter(search=later.email[:20].upper())))[0]] == [
+        first_id
+    ]
+    assert [line.id for line in (await find(platform, WorkspaceFilter(search="0% dental_")))[0]] == [first_id]
     assert (await find(platform, WorkspaceFilter(search="0_ Dental%")))[1] == 0
-    await suspend(platform, one)
-    assert await _ids(platform, owner.email, "suspended") == [one]
-    assert await _ids(platform, owner.email, "trial") == [two]
-    await platform.as_member(owner, two, lambda db: platform.workspaces.delete(db, user_actor(owner), two, NOW))
-    assert await _ids(platform, owner.email, None) == [one]
-    assert await _ids(platform, owner.email, "deleted") == [two]
+    await suspend(platform, first_id)
+    assert await _ids(platform, owner.email, "suspended") == [first_id]
+    assert await _ids(platform, owner.email, "trial") == [second_id]
+    await platform.as_member(
+        owner, second_id, lambda db: platform.workspaces.delete(db, user_actor(owner), second_id, NOW)
+    )
+    assert await _ids(platform, owner.email, None) == [first_id]
+    assert await _ids(platform, owner.email, "deleted") == [second_id]
 
 
 async def test_list_shows_the_first_owner_and_figures(platform: WorkspacesPlatform) -> None:
@@ -237,9 +241,9 @@ async def test_list_shows_the_first_owner_and_figures(platform: WorkspacesPlatfo
 async def test_pages_have_no_gaps_or_repeats(platform: WorkspacesPlatform) -> None:
     owner = await platform.create_user()
     created = [await platform.create_workspace(owner, now=NOW + index * DAY) for index in range(5)]
-    seen = [await find(platform, WorkspaceFilter(search=owner.email), offset, 2) for offset in (0, 2, 4, 6)]
-    assert [line.id for lines, _ in seen for line in lines] == created[::-1]
-    assert {total for _, total in seen} == {5}
+    pages = [await find(platform, WorkspaceFilter(search=owner.email), offset, 2) for offset in (0, 2, 4, 6)]
+    assert [line.id for lines, _ in pages for line in lines] == created[::-1]
+    assert {total for _, total in pages} == {5}
 
 
 async def _ids(platform: WorkspacesPlatform, search: str, status: Any) -> list[UUID]:
@@ -248,7 +252,7 @@ async def _ids(platform: WorkspacesPlatform, search: str, status: Any) -> list[U
     return [line.id for line in lines]
 
 
-async def _until_one_waits(platform: WorkspacesPlatform) -> None:
+async def _wait_for_blocked_transaction(platform: WorkspacesPlatform) -> None:
     waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted) FROM pg_sleep(0.01)"
     async with asyncio.timeout(10), platform.base.pool.acquire() as db:
         while not await db.fetchval(waits):

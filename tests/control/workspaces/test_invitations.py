@@ -73,11 +73,11 @@ async def test_sign_up_by_invitation_creates_an_account_and_signs_in(platform: W
     owner, workspace_id = await create_owner_and_workspace(platform)
     await platform.set_setting("signup_enabled", False)
     email = new_address()
-    done = await platform.sign_up(await platform.invitation_token(owner, workspace_id, email))
-    assert (done.user.email, done.user.is_verified) == (email, True)
-    assert await platform.base.is_session_valid(done.tokens.token)
-    assert (await platform.roles(workspace_id))[done.user.id] == "member"
-    assert (await platform.base.sign_in(email)).user.id == done.user.id
+    signed_up = await platform.sign_up(await platform.invitation_token(owner, workspace_id, email))
+    assert (signed_up.user.email, signed_up.user.is_verified) == (email, True)
+    assert await platform.base.is_session_valid(signed_up.tokens.token)
+    assert (await platform.roles(workspace_id))[signed_up.user.id] == "member"
+    assert (await platform.base.sign_in(email)).user.id == signed_up.user.id
 
 
 async def test_sign_up_with_an_existing_account_is_refused(platform: WorkspacesPlatform) -> None:
@@ -132,8 +132,8 @@ async def test_inviting_again_renews_and_invalidates_the_older_token(platform: W
     old, new = (link_token(email_message) for email_message in await platform.base.send_emails())
     assert (second.id, second.role, second.expires_at) == (first.id, "member", NOW + 15 * DAY)
     assert await problem_code(platform.sign_up(old, NOW + 8 * DAY)) == "token_invalid"
-    done = await platform.sign_up(new, NOW + 8 * DAY)
-    assert (await platform.roles(workspace_id))[done.user.id] == "member"
+    signed_up = await platform.sign_up(new, NOW + 8 * DAY)
+    assert (await platform.roles(workspace_id))[signed_up.user.id] == "member"
 
 
 async def test_inviting_depends_on_the_role(platform: WorkspacesPlatform) -> None:
@@ -163,8 +163,11 @@ async def test_invitation_does_not_reveal_accounts(platform: WorkspacesPlatform)
     owner, workspace_id = await create_owner_and_workspace(platform)
     known = await platform.invite(owner, workspace_id, (await platform.create_user()).email)
     unknown = await platform.invite(owner, workspace_id, new_address())
-    shown = [(invitation.role, invitation.invited_by, invitation.created_at, invitation.expires_at) for invitation in (known, unknown)]
-    assert shown[0] == shown[1]
+    visible = [
+        (invitation.role, invitation.invited_by, invitation.created_at, invitation.expires_at)
+        for invitation in (known, unknown)
+    ]
+    assert visible[0] == visible[1]
     texts = [email_message.get_content().partition("#token=")[0] for email_message in await platform.base.send_emails()]
     assert texts[0] == texts[1]
 

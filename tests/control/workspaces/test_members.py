@@ -101,8 +101,8 @@ async def test_one_of_the_last_two_owners_stays(
     for _ in range(4):
         one, other, workspace_id = await two_owners(platform)
         targets = (other, one) if each_other else (one, other)
-        tries = first(platform, one, targets[0], workspace_id), second(platform, other, targets[1], workspace_id)
-        results = await asyncio.gather(*tries, return_exceptions=True)
+        attempts = first(platform, one, targets[0], workspace_id), second(platform, other, targets[1], workspace_id)
+        results = await asyncio.gather(*attempts, return_exceptions=True)
         failed = [result for result in results if isinstance(result, BaseException)]
         assert [type(error) in (Conflict, Forbidden, NotFound) for error in failed] == [True]
         assert list((await platform.roles(workspace_id)).values()).count("owner") == 1
@@ -110,9 +110,9 @@ async def test_one_of_the_last_two_owners_stays(
 
 async def test_account_of_a_sole_owner_cannot_leave_all(platform: WorkspacesPlatform) -> None:
     owner, helper = await platform.create_user(), await platform.create_user()
-    sole, shared, gone = [await platform.create_workspace(owner, name) for name in ("Lone", "Shared", "Gone")]
+    sole, shared, deleted = [await platform.create_workspace(owner, name) for name in ("Lone", "Shared", "Gone")]
     await platform.add_member(shared, "owner", helper)
-    await platform.as_staff(lambda db: platform.workspaces.administration.delete(db, STAFF, gone, NOW))
+    await platform.as_staff(lambda db: platform.workspaces.administration.delete(db, STAFF, deleted, NOW))
     with pytest.raises(Conflict) as error:
         await platform.as_staff(lambda db: platform.workspaces.leave_all(db, owner.id, NOW))
     assert (error.value.code, error.value.message) == ("last_owner", "Nobody else owns: Lone.")
@@ -126,10 +126,10 @@ async def test_account_of_a_sole_owner_cannot_leave_all(platform: WorkspacesPlat
 async def test_concurrent_leaving_of_two_owners_keeps_one(platform: WorkspacesPlatform) -> None:
     for _ in range(4):
         one, other, workspace_id = await two_owners(platform)
-        tries = (
+        attempts = (
             platform.as_staff(partial(platform.workspaces.leave_all, user_id=user.id, now=NOW)) for user in (one, other)
         )
-        results = await asyncio.gather(*tries, return_exceptions=True)
+        results = await asyncio.gather(*attempts, return_exceptions=True)
         assert sum(isinstance(result, Conflict) for result in results) == 1
         assert list((await platform.roles(workspace_id)).values()) == ["owner"]
 

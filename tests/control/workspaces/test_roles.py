@@ -12,7 +12,7 @@ roles = st.sampled_from(ROLES)
 role_or_none = st.none() | roles
 
 
-def power(role: Role | None) -> int:
+def rank(role: Role | None) -> int:
     return len(ROLES) if role is None else ROLES.index(role)
 
 
@@ -37,18 +37,18 @@ def test_admins_may_do_everything_except_with_owners() -> None:
 @given(roles, role_or_none)
 def test_nobody_raises_their_own_role(actor: Role, new: Role | None) -> None:
     if may_change_role(actor, actor, new):
-        assert power(new) >= power(actor)
+        assert rank(new) >= rank(actor)
 
 
 @given(roles, role_or_none, role_or_none)
 def test_nobody_grants_or_changes_a_higher_role(actor: Role, target: Role | None, new: Role | None) -> None:
     if may_change_role(actor, target, new):
-        assert power(actor) <= min(power(target), power(new))
+        assert rank(actor) <= min(rank(target), rank(new))
 
 
 @given(roles, roles, role_or_none, role_or_none)
 def test_higher_role_may_do_what_a_lower_one_may(one: Role, other: Role, target: Role | None, new: Role | None) -> None:
-    lower, higher = sorted((one, other), key=power, reverse=True)
+    lower, higher = sorted((one, other), key=rank, reverse=True)
     assert may_change_role(higher, target, new) or not may_change_role(lower, target, new)
 
 

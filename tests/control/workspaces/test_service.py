@@ -22,8 +22,8 @@ DAY = timedelta(days=1)
 NEW = NewWorkspace("Acme", "dental", "Europe/Berlin")
 
 
-async def create(platform: WorkspacesPlatform, new: NewWorkspace = NEW, **who: Any) -> tuple[Any, Workspace]:
-    owner = who.get("owner") or await platform.create_user()
+async def create(platform: WorkspacesPlatform, new: NewWorkspace = NEW, **owner_fields: Any) -> tuple[Any, Workspace]:
+    owner = owner_fields.get("owner") or await platform.create_user()
     return owner, await platform.as_user(
         owner, lambda db: platform.workspaces.create(db, user_actor(owner), owner.id, new, NOW)
     )
@@ -74,8 +74,8 @@ async def test_deleted_and_joined_workspaces_do_not_count(platform: WorkspacesPl
     await platform.set_setting("max_workspaces_per_user", 1)
     owner = await platform.create_user()
     await platform.add_member(await platform.create_workspace(await platform.create_user()), "admin", owner)
-    gone = await platform.create_workspace(owner)
-    await platform.as_member(owner, gone, lambda db: platform.workspaces.delete(db, user_actor(owner), gone, NOW))
+    deleted = await platform.create_workspace(owner)
+    await platform.as_member(owner, deleted, lambda db: platform.workspaces.delete(db, user_actor(owner), deleted, NOW))
     await platform.create_workspace(owner)
 
 
@@ -144,7 +144,7 @@ async def test_subscription_counts_use(platform: WorkspacesPlatform) -> None:
     workspace_id = await platform.create_workspace(owner, tier="starter")
     await platform.add_member(workspace_id, "viewer")
     await platform.invite(owner, workspace_id, "x@example.com")
-    await platform.as_staff(lambda db: _fill(db, workspace_id, agents=2, numbers=1))
+    await platform.as_staff(lambda db: _insert_rows(db, workspace_id, agents=2, numbers=1))
     day = NOW.date()
     for at, seconds in ((day, 90), (day.replace(day=1) - DAY, 6_000)):
         await platform.as_staff(partial(_daily, workspace_id=workspace_id, day=at, seconds=seconds))
@@ -165,8 +165,8 @@ async def test_deleted_workspace_is_not_found_until_restored(platform: Workspace
     assert await platform.as_user(owner, lambda db: platform.workspaces.memberships(db, owner.id)) == []
     with pytest.raises(NotFound):
         await platform.as_member(owner, workspace_id, lambda db: platform.workspaces.get(db, workspace_id))
-    gone = await platform.get_workspace(workspace_id)
-    assert gone.purge_after == NOW + 30 * DAY
+    deleted = await platform.get_workspace(workspace_id)
+    assert deleted.purge_after == NOW + 30 * DAY
     assert await platform.as_staff(partial(purge_at, now=NOW + 29 * DAY)) == 0
     await platform.as_staff(lambda db: platform.workspaces.administration.restore(db, STAFF, workspace_id, NOW))
     assert (await platform.get_workspace(workspace_id)).deleted_at is None
@@ -188,7 +188,7 @@ async def test_purge_deletes_in_batches_and_keeps_ledger_and_audit_log(
     owner = await platform.create_user()
     workspace_id, other_id = await platform.create_workspace(owner), await platform.create_workspace(owner)
     for filled_id in (workspace_id, other_id):
-        await platform.as_staff(partial(_fill, workspace_id=filled_id, agents=1, calls=4))
+        await platform.as_staff(partial(_insert_rows, workspace_id=filled_id, agents=1, calls=4))
     await platform.as_staff(lambda db: platform.workspaces.administration.delete(db, STAFF, workspace_id, NOW))
 
     assert [await purge(platform) for _ in range(3)] == [3, 2, 0]
@@ -202,7 +202,7 @@ async def test_purge_deletes_in_batches_and_keeps_ledger_and_audit_log(
 
 async def test_paid_number_blocks_the_purge(platform: WorkspacesPlatform) -> None:
     workspace_id = await platform.create_workspace(await platform.create_user())
-    await platform.as_staff(lambda db: _fill(db, workspace_id, numbers=1))
+    await platform.as_staff(lambda db: _insert_rows(db, workspace_id, numbers=1))
     await platform.as_staff(lambda db: platform.workspaces.administration.delete(db, STAFF, workspace_id, NOW))
     await purge(platform)
     assert (await platform.get_workspace(workspace_id)).deleted_at == NOW
@@ -219,7 +219,7 @@ async def test_concurrent_workers_purge_a_workspace_once(platform: WorkspacesPla
     assert sum(await asyncio.gather(*(purge(platform) for _ in range(4)))) == 1
 
 
-async def _fill(db: Any, workspace_id: UUID, *, agents: int = 0, numbers: int = 0, calls: int = 0) -> None:
+async def _insert_rows(db: Any, workspace_id: UUID, *, agents: int = 0, numbers: int = 0, calls: int = 0) -> None:
     for index in range(agents):
         agent_id = UUID(new_id())
         await db.execute(

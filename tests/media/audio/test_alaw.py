@@ -46,17 +46,17 @@ def test_silence_stays_silent() -> None:
     assert abs(samples(mulaw.decode(alaw.to_ulaw(alaw.SILENCE)))[0]) <= 8
 
 
-def test_conversion_between_the_laws_loses_little() -> None:
+def test_conversion_between_the_laws_loses_at_most_half_an_interval() -> None:
     """Each conversion loses at most half an interval of the coarser law: a sixteenth of the value."""
-    for there, before, after in (
+    for convert, decode_old, decode_new in (
         (alaw.to_ulaw, alaw.decode, mulaw.decode),
         (alaw.from_ulaw, mulaw.decode, alaw.decode),
     ):
-        old = np.array(samples(before(CODES)))
-        new = np.array(samples(after(there(CODES))))
+        old = np.array(samples(decode_old(CODES)))
+        new = np.array(samples(decode_new(convert(CODES))))
         assert np.all(np.abs(new - old) <= np.abs(old) / 16 + 8)
 
 
 @given(st.binary())
-def test_lengths_are_kept(codes: bytes) -> None:
+def test_conversion_does_not_change_the_length(codes: bytes) -> None:
     assert len(alaw.to_ulaw(codes)) == len(alaw.from_ulaw(codes)) == len(codes)

@@ -35,22 +35,22 @@ def test_linear_at_8_khz_with_odd_chunks() -> None:
 def test_linear_at_higher_rates_keeps_time_and_sound(rate: int) -> None:
     transcoder = Transcoder("L16", rate)
     factor = rate // 8000
-    said = mulaw.encode((9000 * np.sin(np.arange(1600) * 0.4)).astype("<i2").tobytes())
-    there = transcoder.from_ulaw(said)
-    assert len(there) == 2 * factor * len(said)
-    back = transcoder.to_ulaw(there)
-    assert len(back) == len(said)
-    old, new = (np.frombuffer(mulaw.decode(sound), "<i2").astype(float) for sound in (said, back))
+    ulaw = mulaw.encode((9000 * np.sin(np.arange(1600) * 0.4)).astype("<i2").tobytes())
+    linear = transcoder.from_ulaw(ulaw)
+    assert len(linear) == 2 * factor * len(ulaw)
+    back = transcoder.to_ulaw(linear)
+    assert len(back) == len(ulaw)
+    old, new = (np.frombuffer(mulaw.decode(sound), "<i2").astype(float) for sound in (ulaw, back))
     delay = 32  # samples: 2 ms each way
     error = new[delay + 64 :] - old[64:-delay]
     assert np.sqrt(np.mean(error**2)) < 0.03 * np.sqrt(np.mean(old**2))
 
 
-def test_the_two_directions_do_not_mix() -> None:
-    one, other = Transcoder("L16", 16000), Transcoder("L16", 16000)
+def test_directions_have_separate_states() -> None:
+    used, unused = Transcoder("L16", 16000), Transcoder("L16", 16000)
     loud = np.full(640, 20000, "<i2").tobytes()
-    one.to_ulaw(loud)
-    assert one.from_ulaw(CODES) == other.from_ulaw(CODES)
+    used.to_ulaw(loud)
+    assert used.from_ulaw(CODES) == unused.from_ulaw(CODES)
 
 
 @pytest.mark.parametrize(

@@ -130,11 +130,11 @@ class PlayedStretch:
 
     @property
     def end(self) -> int:
-        """The position behind the last byte played."""
+        """The position after the last byte played."""
         return self.positions[-1]
 
     def reached(self, now: float) -> int:
-        """The position behind the last byte played by that time, 0 when none was."""
+        """The position after the last byte played by that time, 0 when none was."""
         count = bisect_right(self.end_times, now)
         return self.positions[count - 1] if count else 0
 

@@ -236,7 +236,7 @@ def test_drop_during_a_hold_does_not_clear_again() -> None:
 
 
 def test_hold_clears_the_carrier_when_no_mark_proves_the_end() -> None:
-    """Audio without a mark behind it may still be in the carrier's buffer."""
+    """Audio without a mark after it may still be in the carrier's buffer."""
     harness = PlaybackHarness(SimulatedCarrier([150], [0]))
     harness.say(100)
     harness.wait(120)

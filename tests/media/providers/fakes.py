@@ -20,7 +20,7 @@ Step = LanguageModelEvent | SpeechChunk | ProviderError | float | None  # float:
 
 
 def text_deltas(text: str) -> list[TextDelta]:
-    """One TextDelta for each word, with a space behind it."""
+    """One TextDelta for each word, with a space after it."""
     return [TextDelta(word + " ") for word in text.split()]
 
 

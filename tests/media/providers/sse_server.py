@@ -10,7 +10,9 @@ from typing import Any, Final
 OK: Final = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 CHUNKED: Final = OK + "Transfer-Encoding: chunked\r\n\r\n"
 
-Step = bytes | float | None  # bytes to send as one chunk, seconds to wait, or None: until the client goes away
+Step = (
+    bytes | float | None
+)  # bytes: sent as one chunk; float: seconds to wait; None: waits until the client disconnects
 
 
 @dataclass
@@ -30,7 +32,7 @@ class SseServer:
     url: str = ""
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
-    gone: asyncio.Event = field(default_factory=asyncio.Event)  # a client left before the end of its answer
+    gone: asyncio.Event = field(default_factory=asyncio.Event)  # a client disconnected before the end of its answer
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -67,11 +69,11 @@ class SseServer:
 @asynccontextmanager
 async def sse_server(*scripts: tuple[str, Sequence[Step]]) -> AsyncIterator[SseServer]:
     """Serves the scripts on a free port. A chunked answer whose last step is b"" is complete; else it is cut."""
-    script = SseServer(scripts)
-    server = await asyncio.start_server(script.serve, "127.0.0.1", 0)
-    script.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    sse = SseServer(scripts)
+    server = await asyncio.start_server(sse.serve, "127.0.0.1", 0)
+    sse.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
     try:
-        yield script
+        yield sse
     finally:
         server.close()
 

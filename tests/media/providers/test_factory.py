@@ -24,10 +24,10 @@ def plan(**lists: list[dict[str, Any]]) -> CallPlan:
 
 
 class FactoryHarness:
-    """Builds one plan's providers and tries them."""
+    """Builds one plan's providers and uses them."""
 
-    def __init__(self, chosen: CallPlan) -> None:
-        self.plan = chosen
+    def __init__(self, call_plan: CallPlan) -> None:
+        self.plan = call_plan
         self.failed: list[ProviderFailed] = []
 
     async def build(self, **options: Any) -> Providers:
@@ -113,11 +113,11 @@ def test_all_calls_share_one_receptionist() -> None:
 
 def test_the_shipped_local_plan_is_built_with_an_engine_socket() -> None:
     pytest.importorskip("media.providers.local.stt")
-    chosen = read_plan(PLANS / "local.json")
-    providers = run(FactoryHarness(chosen).build(engine_socket="/nonexistent/engine.sock"))
+    local_plan = read_plan(PLANS / "local.json")
+    providers = run(FactoryHarness(local_plan).build(engine_socket="/nonexistent/engine.sock"))
     assert (providers.stt.name, providers.llm.name, providers.tts.name) == ("local", "receptionist", "local")
-    assert chosen.recording
-    assert chosen.stt == [ProviderPlan("local")]
+    assert local_plan.recording
+    assert local_plan.stt == [ProviderPlan("local")]
 
 
 def test_local_providers_are_imported_only_when_a_plan_names_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The stand-in providers: delays exact to the millisecond, and streaming as of vendors."""
+"""The stand-in providers: delays exact to the millisecond, and streaming as vendors do it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -146,7 +146,7 @@ def test_an_error_of_the_text_is_raised() -> None:
     run(main())
 
 
-def test_closing_stops_at_once_and_leaves_no_task() -> None:
+def test_closing_stops_at_once_and_ends_all_tasks() -> None:
     async def main() -> None:
         stream = StandinTextToSpeech(StandinTextToSpeechOptions(), PATTERN).stream(text_stream("Hello ", 60.0), "en")
         await anext(stream)

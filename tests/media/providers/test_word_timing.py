@@ -20,7 +20,7 @@ def test_words_count_as_spoken_when_nearly_all_of_them_sounded(audio_ms: float, 
     assert count_spoken(["Nine", "to", "five."], timed("Nine", "to", "five."), audio_ms) == spoken
 
 
-def test_a_voice_may_write_words_its_own_way() -> None:
+def test_words_that_the_voice_writes_differently_are_matched() -> None:
     words = ["Call", "555", "at", "3", "p.m.,", "please", "do."]
     timed_words = timed(*["call", "five", "five", "five", "at", "three", "PM", "please", "do"])
     assert count_spoken(words, timed_words, 5 * 300) == 3

@@ -28,7 +28,7 @@ from tests.media.server.phone import STREAM, UNSIGNED, WAIT_LIMIT_S, Phone
 
 SAMPLE = Path(__file__).parents[3] / "config" / "samples" / "jfk.flac"
 PLAN = b"""{
-  "agent": {"name": "Front worker_setup", "greeting": "", "prompt": "Be kind.", "language": "en"},
+  "agent": {"name": "Front desk", "greeting": "", "prompt": "Be kind.", "language": "en"},
   "stt": [{"provider": "standin", "options": {"final_ms": 10, "text": "and so my fellow americans"}}],
   "llm": [{"provider": "standin", "options": {"first_token_ms": 10, "token_ms": 1, "text": "Thank you for calling."}}],
   "tts": [{"provider": "standin", "options": {"first_byte_ms": 10, "audio_ms": 600, "chunk_ms": 200}}],
@@ -116,7 +116,7 @@ async def worker_setup(limits: WorkerLimits, plans: PlanSource, tmp_path: Path) 
             async with listen(backend, "127.0.0.1", 0) as port:
                 worker.start()
                 yield WorkerSetup(worker, metrics, folder, session, f"http://127.0.0.1:{port}")
-                worker.end_calls("admin", "test over")
+                worker.end_calls("admin", "test ended")
                 async with asyncio.timeout(WAIT_LIMIT_S):
                     await worker.drain()
 

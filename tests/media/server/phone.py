@@ -20,7 +20,7 @@ SILENCE = b"\xff" * 160
 FRAME_INTERVAL_S = 0.005  # four times real time
 # Accepts upgrades without a signature.
 UNSIGNED = SignatureCheck("ws://media.test", ())
-# Time limit for what must happen: long, because a loaded machine is slow, and only an error waits for ever.
+# Time limit of every wait. Long, because a loaded machine is slow; only a failing test reaches it.
 WAIT_LIMIT_S = 60.0
 
 
@@ -117,7 +117,7 @@ class Phone:
                 await self._changed.wait()
 
     async def wait_for_audio(self, ms: int) -> None:
-        """Sends silence until that much agent audio and the mark behind it have been received."""
+        """Sends silence until that much agent audio and the mark after it have been received."""
         async with asyncio.timeout(WAIT_LIMIT_S), self.sending_silence():
             while len(self.audio) < ms * 8 or self.events[-1] != "mark":
                 self._changed.clear()

@@ -18,10 +18,10 @@ MEDIA = {"track": "inbound", "chunk": "1", "timestamp": "0", "payload": "AAAA"}
 
 async def events_of(worker_setup: WorkerSetup, stream: str = STREAM) -> list[Event]:
     """The call's events as the stand-alone server returns them, until the last one."""
-    return [event async for event in follow(worker_setup, stream)]
+    return [event async for event in follow_events(worker_setup, stream)]
 
 
-async def follow(worker_setup: WorkerSetup, stream: str = STREAM) -> AsyncGenerator[Event, None]:
+async def follow_events(worker_setup: WorkerSetup, stream: str = STREAM) -> AsyncGenerator[Event, None]:
     """The call's events as they happen."""
     async with asyncio.timeout(WAIT_LIMIT_S):
         while True:
@@ -61,10 +61,10 @@ class TestMarks:
         phone = await worker_setup.dial()
         phone.returns_marks = True
         await phone.speak(speech)
-        async with phone.sending_silence(), aclosing(follow(worker_setup)) as events:
+        async with phone.sending_silence(), aclosing(follow_events(worker_setup)) as events:
             said = await anext(event async for event in events if isinstance(event, AgentSaid))
         assert said.text == "Thank you for calling." and not said.interrupted
-        assert said.end_ms - said.start_ms < 10_000, "without marks it would be heard at the pace of a clock"
+        assert said.end_ms - said.start_ms < 10_000, "without marks the audio counts as heard in real time"
         await phone.hang_up()
 
 
@@ -115,7 +115,7 @@ async def test_events_request_ends_when_its_client_leaves(
     worker_setup: WorkerSetup, caplog: pytest.LogCaptureFixture
 ) -> None:
     phone = await worker_setup.dial()
-    async with phone.sending_silence(), aclosing(follow(worker_setup)) as events:
+    async with phone.sending_silence(), aclosing(follow_events(worker_setup)) as events:
         assert isinstance(await anext(events), CallStarted)
         assert count_open_requests() == 1
         await events.aclose()
@@ -127,7 +127,7 @@ async def test_events_request_ends_when_its_client_leaves(
 
 
 class TestSilentSocket:
-    """A socket that sends nothing, or nothing more."""
+    """A socket that sends nothing, or stops sending."""
 
     @pytest.fixture
     def limits(self, limits: WorkerLimits) -> WorkerLimits:

@@ -68,15 +68,15 @@ def test_chunk_boundaries_make_no_difference(messages: list[Message], cuts: list
 
 @given(st.text(max_size=600), st.lists(st.integers(min_value=0, max_value=900), min_size=1, max_size=5))
 def test_fragments_are_joined_around_control_frames(text: str, cuts: list[int]) -> None:
-    """Cut anywhere, even within a character."""
+    """The fragments may be cut within a character."""
     whole, opcode, wire = text.encode(), TEXT, b""
     marks = [0, *sorted(min(cut, len(whole)) for cut in cuts), len(whole)]
     parts = [whole[start:end] for start, end in itertools.pairwise(marks)]
     for index, part in enumerate(parts):
         wire += masked(0 if index else opcode, part, final=index == len(parts) - 1) + masked(PING, b"?")
     found, reader = read(wire, masked(opcode, b"x" * 200))
-    others = [message for message in found if message[0] != PING]
-    assert others == [(opcode, b"".join(parts)), (opcode, b"x" * 200)] and reader.fault is None
+    messages = [message for message in found if message[0] != PING]
+    assert messages == [(opcode, b"".join(parts)), (opcode, b"x" * 200)] and reader.fault is None
     assert found.count((PING, b"?")) == len(parts)
     assert reader.other_frames == 2 * len(parts)
 
@@ -96,7 +96,7 @@ FAULTS = {
     "an unknown opcode": b"\x83\x81\x00\x00\x00\x00x",
     "a long ping": b"\x89\xfe\x00\x7e" + bytes(4 + 126),
     "a ping in fragments": b"\x09\x80\x00\x00\x00\x00",
-    "a continuation of nothing": masked(0, b"x"),
+    "a continuation without a message": masked(0, b"x"),
     "a message within another": masked(TEXT, b"x", final=False) + masked(TEXT, b"y" * 200),
     "a close code of one byte": masked(CLOSE, b"\x03"),
     "a close code that may not be sent": masked(CLOSE, (1006).to_bytes(2, "big")),

@@ -71,7 +71,7 @@ async def test_ping_and_close_are_answered(worker_setup: WorkerSetup) -> None:
 @pytest.mark.parametrize(
     ("head", "status"),
     [
-        (UPGRADE.replace(b"twilio", b"nobody"), 404),
+        (UPGRADE.replace(b"twilio", b"unknown"), 404),
         (UPGRADE.replace(b"WebSocket", b"h2c"), 426),
         (UPGRADE.replace(KEY.encode(), b"short"), 400),
         (b"GET /media/twilio HTTP/9\r\n\r\n", 400),
@@ -214,7 +214,7 @@ class SlowPlans:
         return self.plan
 
 
-def pressed(digit: str) -> bytes:
+def digit_message(digit: str) -> bytes:
     message = {"event": "dtmf", "sequenceNumber": "5", "streamSid": STREAM}
     return masked(1, json.dumps({**message, "dtmf": {"track": "inbound_track", "digit": digit}}).encode())
 
@@ -234,14 +234,14 @@ class TestSlowPlan:
         self, worker_setup: WorkerSetup, plans: SlowPlans
     ) -> None:
         start = masked(1, json.dumps(start_message()).encode())
-        _, writer = await talk(worker_setup, UPGRADE + start + pressed("1") + pressed("2"))
+        _, writer = await talk(worker_setup, UPGRADE + start + digit_message("1") + digit_message("2"))
         await plans.requested.wait()
-        writer.write(pressed("3") + pressed("4"))
+        writer.write(digit_message("3") + digit_message("4"))
         other = worker_setup.url + "/healthz"
         async with worker_setup.session.get(other) as response:  # the server's event loop has run meanwhile
             assert response.status == 200
         plans.ready.set()
-        writer.write(pressed("5") + masked(8, b""))
+        writer.write(digit_message("5") + masked(8, b""))
         events = await events_of(worker_setup)
         assert [event.digit for event in events if isinstance(event, DigitPressed)] == ["1", "2", "3", "4", "5"]
         writer.close()
@@ -277,7 +277,7 @@ class TestSlowPlan:
         plans.reason = "no such number"
         plans.ready.set()
         start = masked(1, json.dumps(start_message()).encode())
-        answer, writer = await talk(worker_setup, UPGRADE + start + pressed("1"), until=b"no such number")
+        answer, writer = await talk(worker_setup, UPGRADE + start + digit_message("1"), until=b"no such number")
         assert answer.endswith(b"\x03\xf0no such number")
         assert worker_setup.count("vocalized_media_refused_total", reason="no_plan") == 1
         writer.close()

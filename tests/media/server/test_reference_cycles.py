@@ -7,7 +7,10 @@ import weakref
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
+from websockets.server import ServerProtocol
+from yarl import URL
 
+from media.server import listener
 from shared.plan import CallPlan, decode_plan
 from tests.media.server.conftest import PLAN, WorkerSetup
 from tests.media.server.phone import STREAM, WAIT_LIMIT_S, Phone
@@ -63,7 +66,7 @@ async def send_too_long_message(phone: Phone) -> None:
 
 
 async def abort_socket(phone: Phone) -> None:
-    response = phone.socket._response  # there is no public way to leave without a close
+    response = phone.socket._response  # no public method disconnects without a close
     assert response.connection is not None and isinstance(response.connection.transport, asyncio.WriteTransport)
     response.connection.transport.abort()
 
@@ -115,3 +118,34 @@ class TestFailingVoice:
         async with phone.sending_silence():
             await phone.wait_for("closed")
         await wait_until_freed(worker_setup, parts)
+
+
+UPGRADE = b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+REFUSED_REQUESTS = {
+    "no_upgrade": b"GET /media/twilio HTTP/1.1\r\n\r\n",
+    "bad_key": b"GET /media/twilio HTTP/1.1\r\n" + UPGRADE + b"Sec-WebSocket-Key: short\r\n\r\n",
+    "no_http": b"GET /media/twilio HTTP/9\r\n\r\n",
+    "unknown_path": b"GET /media/nobody HTTP/1.1\r\n" + UPGRADE + b"Sec-WebSocket-Key: short\r\n\r\n",
+}
+
+
+@pytest.mark.usefixtures("no_collector")
+@pytest.mark.parametrize("request_head", REFUSED_REQUESTS.values(), ids=REFUSED_REQUESTS)
+async def test_refused_handshake_is_freed(
+    worker_setup: WorkerSetup, request_head: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handshakes: list[weakref.ref[object]] = []
+
+    class WatchedHandshake(ServerProtocol):
+        def __init__(self) -> None:
+            super().__init__()
+            handshakes.append(weakref.ref(self))
+
+    monkeypatch.setattr(listener, "ServerProtocol", WatchedHandshake)
+    url = URL(worker_setup.url)
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    writer.write(request_head)
+    assert (await reader.read()).startswith(b"HTTP/1.1 4")
+    writer.close()
+    assert len(handshakes) == 1
+    await wait_until_freed(worker_setup, handshakes)

@@ -5,8 +5,11 @@ import asyncio
 import pytest
 from aiohttp import WSMsgType, WSServerHandshakeError
 
+from media.call.call import Call
+from media.server.call_records import FolderCallRecord
 from media.server.frames import CloseCode
 from media.server.limits import WorkerLimits
+from media.turn.vad import VadEngine, VoiceTrack
 from shared.events import CallEnded
 from tests.media.server.conftest import WorkerSetup, with_limits
 from tests.media.server.phone import WAIT_LIMIT_S, Phone
@@ -31,8 +34,25 @@ async def test_health_and_metrics_answer(worker_setup: WorkerSetup) -> None:
     assert worker_setup.count("vocalized_media_calls_active") == 0
 
 
+async def test_voice_track_is_released_when_a_call_cannot_be_set_up(
+    worker_setup: WorkerSetup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(record: FolderCallRecord, call: Call) -> None:
+        raise RuntimeError("the record failed")
+
+    monkeypatch.setattr(FolderCallRecord, "attach", fail)
+    released: list[VoiceTrack] = []
+    monkeypatch.setattr(VadEngine, "release", lambda engine, track: released.append(track))
+    phone = await worker_setup.dial()
+    await phone.wait_for("closed")
+    await worker_setup.wait_until_idle()
+    assert len(released) == 1
+    (ended,) = [event for event in await events_of(worker_setup) if isinstance(event, CallEnded)]
+    assert (ended.status, ended.detail) == ("failed", "internal fault: RuntimeError")
+
+
 class TestFull:
-    """A worker with room for one call."""
+    """A worker with capacity for one call."""
 
     @pytest.fixture
     def limits(self, limits: WorkerLimits) -> WorkerLimits:
@@ -50,7 +70,7 @@ class TestFull:
         phone = await worker_setup.dial("MZthird")
         await phone.hang_up()
 
-    async def test_sockets_without_a_call_take_no_room(self, worker_setup: WorkerSetup) -> None:
+    async def test_sockets_without_a_call_use_no_capacity(self, worker_setup: WorkerSetup) -> None:
         silent = [await worker_setup.session.ws_connect(worker_setup.url + "/media/twilio") for _ in range(5)]
         assert await status(worker_setup, "/readyz") == 200
         assert (
@@ -64,8 +84,8 @@ class TestFull:
             assert not socket.closed
             await socket.close()
 
-    async def test_first_of_two_streams_gets_the_room(self, worker_setup: WorkerSetup) -> None:
-        """Both sockets were opened while there was room."""
+    async def test_first_of_two_streams_gets_the_capacity(self, worker_setup: WorkerSetup) -> None:
+        """Both sockets were opened while there was capacity."""
         phone, late = [
             Phone(await worker_setup.session.ws_connect(worker_setup.url + "/media/twilio"), name)
             for name in ("MZ1", "MZ2")
@@ -80,7 +100,7 @@ class TestFull:
 
 
 class TestPendingSockets:
-    """A worker with room for two pending sockets."""
+    """A worker with a limit of two pending sockets."""
 
     @pytest.fixture
     def limits(self, limits: WorkerLimits) -> WorkerLimits:
@@ -136,7 +156,7 @@ class TestShortDrain:
 
 
 class TestStuckSocket:
-    """A carrier that stops reading while it goes on sending."""
+    """A carrier that stops reading and continues to send."""
 
     @pytest.fixture
     def limits(self, limits: WorkerLimits) -> WorkerLimits:
@@ -146,7 +166,7 @@ class TestStuckSocket:
         phone = await worker_setup.dial()
         await phone.pause(20)
         (connection,) = worker_setup.worker.connections
-        response = phone.socket._response  # there is no public way to stop reading
+        response = phone.socket._response  # no public method stops reading
         assert response.connection is not None and isinstance(response.connection.transport, asyncio.ReadTransport)
         response.connection.transport.pause_reading()
         other = await worker_setup.dial("MZother")

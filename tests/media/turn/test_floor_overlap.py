@@ -121,7 +121,7 @@ def test_false_holds_make_the_next_hold_need_more_speech() -> None:
     assert call.speech(20).new_kinds() == ["HoldAgent"]
 
 
-def test_speech_too_short_after_false_holds_is_heard_when_the_agent_is_done() -> None:
+def test_speech_too_short_for_a_hold_is_a_turn_when_the_agent_is_done() -> None:
     call = make_speaking_agent(false_hold_ms=400).speech(200).silence(300).text("")
     call.speech(300).silence(500)
     call.log.clear()
@@ -149,7 +149,7 @@ def test_caller_has_the_floor_when_the_agent_ends_during_a_hold() -> None:
 # --- no barge-in ---
 
 
-def test_without_barge_in_the_agent_is_never_held_and_the_words_become_a_turn_afterwards() -> None:
+def test_words_over_an_agent_without_barge_in_become_a_turn_afterwards() -> None:
     call = make_speaking_agent(barge_in=False).speech(1_500).silence(300).text("and Sunday", final=True, token=None)
     assert call.log == []
     call.silence(500).agent_done()
@@ -158,7 +158,7 @@ def test_without_barge_in_the_agent_is_never_held_and_the_words_become_a_turn_af
     assert [d.text for d in call.log if isinstance(d, CallerDone)] == ["and Sunday"]
 
 
-def test_without_barge_in_words_before_the_reply_sounds_are_carried_over_its_commit() -> None:
+def test_words_before_a_reply_without_barge_in_stay_unanswered_after_its_commit() -> None:
     call = make_floor(barge_in=False).speech(400).silence(200).text("a table").silence(200)
     call.speech(400).text("a table for two", final=False).silence(300).agent().silence(500).agent_done()
     assert call.floor.state is FloorState.PAUSED

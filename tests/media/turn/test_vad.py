@@ -182,9 +182,7 @@ def test_slots_grow_and_are_reused(speech: Wave) -> None:
     assert first_ms(listen(engine, again, speech[: 1_500 * 8])) <= 500
 
 
-def test_a_gate_that_shuts_and_opens_between_ticks_leaves_one_place_in_the_queue(
-    engine: VadEngine, speech: Wave
-) -> None:
+def test_gate_that_shuts_and_opens_between_runs_queues_a_track_once(engine: VadEngine, speech: Wave) -> None:
     track = engine.track()
     for _ in range(3):
         for frame in [*frames(speech[500 * 8 : 900 * 8]), *[SILENT_FRAME] * 30]:
@@ -249,7 +247,7 @@ def test_windows_wait_for_the_run_but_not_those_of_a_burst(engine: VadEngine, sp
         waiting.append(engine.pending)
     assert max(waiting[:10]) == MAX_WAITING and set(waiting[-15:]) == {0}
     assert engine.run() == 0
-    for piece in pieces[30:35]:  # no longer late
+    for piece in pieces[30:35]:  # in time
         track.push(piece)
     assert engine.run() == 3
 
@@ -265,9 +263,7 @@ def test_batch_runs_all_windows_but_those_before_the_gate_shuts(engine: VadEngin
     assert paired.last_voice_ms == prompt.last_voice_ms
 
 
-def test_when_all_callers_are_behind_most_windows_wait_for_the_batch_and_none_is_lost(
-    engine: VadEngine, phrases: list[bytes]
-) -> None:
+def test_most_windows_of_many_late_callers_wait_for_the_batch(engine: VadEngine, phrases: list[bytes]) -> None:
     tracks = [engine.track() for _ in range(20)]
     for track in tracks:
         for piece in phrases[:100]:

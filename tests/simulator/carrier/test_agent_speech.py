@@ -1,15 +1,15 @@
-"""What the caller perceives of the agent."""
+"""The agent's speech as the caller perceives it."""
 
 from simulator.carrier.agent_speech import AgentSpeech
 from simulator.carrier.mulaw import SILENCE
 from tests.simulator.scripted_agent import tone
 
 
-def test_nothing_heard_is_not_quiet_but_unanswered() -> None:
+def test_silence_without_an_answer_is_none() -> None:
     assert AgentSpeech().quiet_ms(5_000) is None
 
 
-def test_an_answer_is_told_by_its_arrival_and_by_its_sound() -> None:
+def test_answer_has_an_arrival_and_a_heard_time() -> None:
     agent_speech = AgentSpeech()
     agent_speech.end_turn(1_000)
     agent_speech.arrived(SILENCE * 800 + tone(200), 1_500.0, 1_520.0)
@@ -19,14 +19,14 @@ def test_an_answer_is_told_by_its_arrival_and_by_its_sound() -> None:
     assert agent_speech.quiet_ms(2_000) == 180
 
 
-def test_silence_that_is_sent_is_no_answer() -> None:
+def test_silent_audio_is_not_an_answer() -> None:
     agent_speech = AgentSpeech()
     agent_speech.end_turn(1_000)
     agent_speech.arrived(SILENCE * 800, 1_500.0, 1_520.0)
     assert agent_speech.arrived_ms is None
 
 
-def test_audio_that_is_queued_counts_as_speaking_until_it_was_played() -> None:
+def test_queued_audio_counts_as_speaking() -> None:
     agent_speech = AgentSpeech()
     agent_speech.arrived(tone(200), 0.0, 0.0)
     agent_speech.arrived(SILENCE * 8_000 + tone(200), 10.0, 200.0)
@@ -34,14 +34,14 @@ def test_audio_that_is_queued_counts_as_speaking_until_it_was_played() -> None:
     assert agent_speech.quiet_ms(1_500) == 100
 
 
-def test_a_clear_ends_the_agents_speech_at_once() -> None:
+def test_clear_ends_the_agents_speech() -> None:
     agent_speech = AgentSpeech()
     agent_speech.arrived(tone(2_000), 0.0, 0.0)
     agent_speech.cleared(500.0)
     assert agent_speech.quiet_ms(800) == 300
 
 
-def test_old_audio_that_plays_on_is_not_the_answer() -> None:
+def test_audio_from_before_the_turns_end_is_not_the_answer() -> None:
     agent_speech = AgentSpeech()
     agent_speech.arrived(tone(2_000), 0.0, 0.0)
     agent_speech.end_turn(1_900)
@@ -60,7 +60,7 @@ def test_after_a_clear_the_next_audio_is_the_answer() -> None:
     assert agent_speech.arrived_ms == 1_600.0
 
 
-def test_an_answer_that_was_cleared_before_it_sounded_is_none() -> None:
+def test_answer_that_is_cleared_before_it_plays_is_forgotten() -> None:
     agent_speech = AgentSpeech()
     agent_speech.end_turn(0)
     agent_speech.arrived(tone(100), 500.0, 520.0)
@@ -69,7 +69,7 @@ def test_an_answer_that_was_cleared_before_it_sounded_is_none() -> None:
     assert agent_speech.quiet_ms(2_000) is None
 
 
-def test_an_agent_that_talked_over_the_caller_and_then_stopped_for_good_is_over_after_a_doubt() -> None:
+def test_agent_that_talked_over_the_caller_has_finished_after_additional_silence() -> None:
     agent_speech = AgentSpeech()
     agent_speech.arrived(tone(3_000), 0.0, 0.0)
     agent_speech.end_turn(1_000)

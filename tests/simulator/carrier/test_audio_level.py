@@ -1,4 +1,4 @@
-"""Where speech begins and ends, by energy and pitch."""
+"""Levels, and speech detection by energy and pitch."""
 
 from pathlib import Path
 
@@ -15,13 +15,13 @@ JFK = Path("config/samples/jfk.flac")
 
 
 def buzz(ms: int, amplitude: float = 0.3) -> NDArray[np.float32]:
-    """Something with a pitch."""
+    """A signal with a pitch."""
     time = np.arange(ms * RATE // 1_000) / RATE
     return (amplitude * np.sign(np.sin(2 * np.pi * 120 * time))).astype(np.float32)
 
 
 def hiss(ms: int, amplitude: float) -> NDArray[np.float32]:
-    """Something without."""
+    """A signal without a pitch."""
     return (amplitude * np.random.default_rng(3).standard_normal(ms * RATE // 1_000)).astype(np.float32)
 
 
@@ -29,7 +29,7 @@ def silence(ms: int) -> NDArray[np.float32]:
     return np.zeros(ms * RATE // 1_000, dtype=np.float32)
 
 
-def test_levels_of_a_full_scale_square_and_of_nothing() -> None:
+def test_levels_of_a_full_scale_square_and_of_silence() -> None:
     assert dbfs(np.ones(10, dtype=np.float32)) == pytest.approx(0.0, abs=1e-6)
     assert dbfs(silence(0)) == dbfs(silence(10)) == -120.0
     assert levels(np.ones(240, dtype=np.float32), 160).tolist() == pytest.approx([0.0, -3.01], abs=0.01)
@@ -45,12 +45,12 @@ def test_a_soft_ending_belongs_to_the_speech() -> None:
     assert span.end == 10_560
 
 
-def test_a_consonant_behind_a_closed_mouth_belongs_to_the_word() -> None:
+def test_plosive_after_a_closure_belongs_to_the_word() -> None:
     clip = np.concatenate([silence(300), buzz(500), silence(80), hiss(30, 0.02), silence(500)])
     assert speech_span(clip) == Span(2_400, 7_280)
 
 
-def test_loud_applause_after_the_last_word_does_not() -> None:
+def test_applause_after_the_last_word_is_not_speech() -> None:
     clip = np.concatenate([silence(300), buzz(700), silence(600), hiss(500, 0.2)])
     assert speech_span(clip) == Span(2_400, 8_000)
 
@@ -59,12 +59,12 @@ def test_speech_without_any_pitch_is_still_speech() -> None:
     assert speech_span(np.concatenate([silence(200), hiss(300, 0.2), silence(200)])) == Span(1_600, 4_000)
 
 
-def test_silence_holds_no_speech() -> None:
+def test_silence_has_no_speech() -> None:
     assert speech_span(silence(500)) is None
     assert speech_span(silence(0)) is None
 
 
-def test_the_sample_recording_ends_with_its_last_word_not_with_the_crowd() -> None:
+def test_sample_recording_ends_with_its_last_word() -> None:
     clip = read_clip(JFK)
     assert clip.duration_ms == pytest.approx(11_000, abs=20)
     assert clip.speech is not None
@@ -73,7 +73,7 @@ def test_the_sample_recording_ends_with_its_last_word_not_with_the_crowd() -> No
     assert speech_level(clip.samples()) > -20
 
 
-def test_only_what_can_be_heard_is_audible() -> None:
+def test_audible_span_excludes_soft_audio() -> None:
     assert audible_span(SILENCE * 800) is None
     assert audible_span(b"") is None
     assert audible_span(tone(100, amplitude=0.001)) is None

@@ -1,4 +1,4 @@
-"""Both legs on one time line, and the stereo file."""
+"""Both sides of a call's audio, and the stereo file."""
 
 import wave
 from pathlib import Path
@@ -11,7 +11,7 @@ from simulator.carrier.mulaw import SILENT_FRAME
 from tests.simulator.scripted_agent import tone
 
 
-def test_legs_of_different_length_are_refused() -> None:
+def test_pieces_of_different_length_are_refused() -> None:
     with pytest.raises(ValueError, match="differ in length"):
         CallAudio().add(b"\xff" * 160, b"\xff" * 159)
 

@@ -1,4 +1,4 @@
-"""Noise for the line: level, colour, and the same each time."""
+"""Line noise: level, spectrum, reproducibility."""
 
 import numpy as np
 import pytest
@@ -32,14 +32,14 @@ def test_white_is_flat_and_pink_has_as_much_in_each_octave() -> None:
     assert band(pink, 2_000, 4_000) / band(pink, 250, 500) == pytest.approx(1.0, abs=0.2)
 
 
-def test_babble_comes_and_goes_like_speech() -> None:
+def test_babble_has_pauses_like_speech() -> None:
     babble = np.square(make_noise(NoiseKind.BABBLE, 80_000, 1)).reshape(-1, 160).mean(axis=1)
     white = np.square(make_noise(NoiseKind.WHITE, 80_000, 1)).reshape(-1, 160).mean(axis=1)
     assert babble.std() > 3 * white.std()
 
 
 @pytest.mark.parametrize("kind", list(NoiseKind))
-def test_noise_lies_as_far_under_the_speech_as_asked(kind: NoiseKind) -> None:
+def test_noise_has_the_given_ratio_to_the_speech(kind: NoiseKind) -> None:
     noisy = add_noise(CLIP, Noise(kind, snr_db=20.0))
     assert noisy.speech == CLIP.speech
     assert dbfs(CLIP.samples()) - dbfs(noisy.samples() - CLIP.samples()) == pytest.approx(20.0, abs=1.5)
@@ -51,7 +51,7 @@ def test_a_silent_line_still_carries_frames() -> None:
     assert LineNoise().frame(7, b"\x01" * 10) == b"\x01" * 10 + b"\xff" * 150
 
 
-def test_comfort_noise_is_soft_goes_on_and_lies_under_the_voice() -> None:
+def test_comfort_noise_is_soft_continuous_and_under_the_voice() -> None:
     line = LineNoise(NoiseKind.WHITE, level_dbfs=-50)
     frames = b"".join(line.frame(number) for number in range(1_000))
     assert dbfs(to_float(decode(frames))) == pytest.approx(-50, abs=1)

@@ -18,7 +18,7 @@ from tests.simulator.agent_server import AgentServer
 from tests.simulator.carrier.test_caller import speech
 from tests.simulator.scripted_agent import ScriptedAgent
 
-FRAMES_OF_SLACK_MS = 60  # a message may cross up to three frames on its way through two event loops' turns
+FRAMES_OF_SLACK_MS = 60  # a message may take up to three frames to pass two event loops
 
 
 async def call(server: AgentServer, turns: list[PreparedTurn], **headers: str) -> tuple[Caller, CompletedCall]:
@@ -26,11 +26,11 @@ async def call(server: AgentServer, turns: list[PreparedTurn], **headers: str) -
     async with aiohttp.ClientSession() as session:
         url = f"{server.url}/media/twilio"
         identity = twilio_identity({"who": "test"})
-        record = await dial(session, url, caller, identity, clock=server.pace, headers=headers)
+        record = await dial(session, url, caller, identity, clock=server.clock, headers=headers)
     return caller, record
 
 
-async def test_a_caller_and_an_agent_talk_over_a_real_socket() -> None:
+async def test_call_over_a_real_socket() -> None:
     async with AgentServer(lambda: ScriptedAgent(answers_ms=(800, 600))).running() as server:
         turns = [speech(500, AfterAgent(600, 3_000)), speech(700, AfterAgent(600, 3_000))]
         caller, record = await call(server, turns, **{"X-Twilio-Signature": "s"})
@@ -47,7 +47,7 @@ async def test_a_caller_and_an_agent_talk_over_a_real_socket() -> None:
     assert agent.stopped
 
 
-async def test_a_barge_in_over_a_real_socket() -> None:
+async def test_barge_in_over_a_real_socket() -> None:
     async with AgentServer(lambda: ScriptedAgent(answers_ms=(5_000, 600))).running() as server:
         turns = [speech(500, AfterAgent(600, 3_000)), speech(700, BargeIn(1_000))]
         caller, record = await call(server, turns)
@@ -58,14 +58,14 @@ async def test_a_barge_in_over_a_real_socket() -> None:
 
 
 @pytest.mark.parametrize(("code", "by"), [(1000, "agent"), (1011, "broken")])
-async def test_the_agents_close_code_tells_a_hang_up_from_a_failure(code: int, by: str) -> None:
+async def test_close_code_distinguishes_a_hang_up_from_a_failure(code: int, by: str) -> None:
     server = AgentServer(lambda: ScriptedAgent(hangs_up_after=1), close_code=code)
     async with server.running():
         _, record = await call(server, [speech(500, AfterAgent(600, 3_000))])
     assert (record.end.by, record.end.code) == (by, code)
 
 
-async def test_a_refused_call_says_why() -> None:
+async def test_http_error_is_in_the_message() -> None:
     async with AgentServer().running() as server, aiohttp.ClientSession() as session:
         with pytest.raises(CannotConnect, match="503"):
             await dial(session, f"{server.url}/busy", Caller([]), twilio_identity())
@@ -73,7 +73,7 @@ async def test_a_refused_call_says_why() -> None:
             await dial(session, f"{server.url}/nowhere", Caller([]), twilio_identity())
 
 
-async def test_nobody_there_says_so() -> None:
+async def test_refused_connection_is_in_the_message() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"ws://127.0.0.1:{free.getsockname()[1]}/media/twilio"
@@ -83,7 +83,7 @@ async def test_nobody_there_says_so() -> None:
 
 
 class NoNames(AbstractResolver):
-    """Knows no host."""
+    """Resolves no host."""
 
     async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> NoReturn:
         raise OSError("unknown")
@@ -92,7 +92,7 @@ class NoNames(AbstractResolver):
         pass
 
 
-async def test_a_host_that_does_not_exist_is_named() -> None:
+async def test_unknown_host_is_in_the_message() -> None:
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=NoNames())) as session:
         with pytest.raises(CannotConnect, match=r"no host by the name in ws://agents\.invalid/"):
             await dial(session, "ws://agents.invalid/media/twilio", Caller([]), twilio_identity())
@@ -101,10 +101,10 @@ async def test_a_host_that_does_not_exist_is_named() -> None:
 @pytest.mark.parametrize(
     "url", ["", "http://host/", "ws://", "ws:///path", "ws://host:99999/", "ws://host:0/", "ws://h/?a=1", "ws://[bad/"]
 )
-def test_urls_that_no_carrier_would_dial(url: str) -> None:
+def test_invalid_urls_are_refused(url: str) -> None:
     with pytest.raises(BadUrl):
         check_url(url)
 
 
-def test_urls_that_a_carrier_dials() -> None:
+def test_valid_url_is_accepted() -> None:
     assert check_url("wss://agents.example.com/media/twilio") == "wss://agents.example.com/media/twilio"

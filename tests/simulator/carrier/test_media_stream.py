@@ -1,4 +1,4 @@
-"""A whole media stream in virtual time: the beat, the legs, marks, clear, stalls, faults and every way to end."""
+"""Media streams in virtual time: pacing, audio, marks, clear, stalls, faults, and every end."""
 
 import asyncio
 import json
@@ -37,7 +37,7 @@ class Call:
         return [message for text in self.socket.sent if (message := json.loads(text))["event"] == event]
 
 
-async def test_the_messages_come_in_twilios_order_and_count_without_gaps() -> None:
+async def test_messages_are_in_twilios_order_and_numbered() -> None:
     call = Call([speech(500, AfterAgent(600, 3_000))])
     assert await call.stream.run() == StreamEnd("caller")
     sent = [json.loads(text) for text in call.socket.sent]
@@ -50,36 +50,36 @@ async def test_the_messages_come_in_twilios_order_and_count_without_gaps() -> No
     assert call.agent.stopped
 
 
-async def test_frames_are_paced_by_an_absolute_clock_even_when_every_wake_up_is_late() -> None:
+async def test_late_wake_ups_do_not_shift_later_frames() -> None:
     call = Call([speech(2_000, After(0))], late_s=0.007)
     await call.stream.run()
-    steps = [after - before for before, after in pairwise(call.clock.asked)]
+    steps = [after - before for before, after in pairwise(call.clock.waited_for)]
     assert max(abs(step - 0.02) for step in steps) < 1e-9
 
 
-async def test_the_agent_is_heard_where_it_played_and_both_legs_are_equally_long() -> None:
+async def test_agent_audio_is_recorded_where_it_played() -> None:
     call = Call([speech(500, AfterAgent(600, 3_000))], ScriptedAgent(greeting_ms=400))
     await call.stream.run()
     audio = call.stream.audio
     assert len(audio.caller) == len(audio.agent) == 160 * len(call.messages("media"))
     heard = np.flatnonzero(np.abs(decode(audio.agent)) > 1_000)
-    # The greeting came with the start, so it sounds from the first frame on.
+    # The greeting is sent after start, so it plays from the first frame.
     assert heard[0] < 160
     assert bytes(audio.agent[:3_200]) == tone(400)
     assert call.agent.played == ["greeting", "answer 1"]
     assert call.stream.marks == 2
 
 
-async def test_an_answer_is_measured_from_the_last_speech_frame_to_its_arrival() -> None:
+async def test_latency_runs_from_the_last_speech_frame_to_the_answers_arrival() -> None:
     call = Call([speech(500, AfterAgent(600, 3_000))], ScriptedAgent(silence_ms=400, delay_ms=100))
     await call.stream.run()
     (report,) = call.caller.reports
-    # The answer is sent on the frame 500 ms after the last loud one and arrives before the next.
+    # The answer is sent on the frame 500 ms after the last loud one, and arrives before the next.
     assert report.latency_ms == 500
     assert call.agent.answered_ms == [report.answer_arrived_ms]
 
 
-async def test_a_barge_in_cuts_the_agent_and_what_was_not_played_is_not_in_the_leg() -> None:
+async def test_audio_that_a_barge_in_discarded_is_not_recorded() -> None:
     turns = [speech(500, After(0)), speech(600, BargeIn(1_000))]
     call = Call(turns, ScriptedAgent(greeting_ms=0, answers_ms=(5_000, 400)))
     await call.stream.run()
@@ -89,21 +89,21 @@ async def test_a_barge_in_cuts_the_agent_and_what_was_not_played_is_not_in_the_l
     assert call.stream.clears == call.agent.cleared == 1
     heard = np.abs(decode(call.stream.audio.agent)).reshape(-1, 160).max(axis=1) > 1_000
     assert heard.sum() * 20 == 1_000 + 20 + 400
-    # The mark of the answer that was cut came back because of the clear.
+    # The clear echoed the mark of the interrupted answer.
     assert call.agent.played == ["answer 1", "answer 2"]
 
 
-async def test_a_stall_holds_frames_and_then_sends_them_in_one_burst_with_their_own_times() -> None:
+async def test_stalled_frames_are_sent_in_one_burst_with_their_timestamps() -> None:
     made = speech(400, After(0))
     call = Call([PreparedTurn("x", After(0), made.frames, made.sounds, {}, range(5, 15))])
     moments: list[tuple[float, str]] = []
     send = call.socket.send
 
-    async def noted(text: str) -> None:
+    async def recorded_send(text: str) -> None:
         moments.append((call.clock.now(), text))
         await send(text)
 
-    call.socket.send = noted  # type: ignore[method-assign]
+    call.socket.send = recorded_send  # type: ignore[method-assign]
     await call.stream.run()
     times = {int(m["media"]["timestamp"]): at for at, text in moments if (m := json.loads(text))["event"] == "media"}
     assert [round(times[ms] * 1_000) for ms in (80, 100, 200, 280, 300, 320)] == [80, 300, 300, 300, 300, 320]
@@ -117,21 +117,21 @@ async def test_keys_reach_the_agent() -> None:
     assert call.agent.digits == "42#"
 
 
-async def test_the_agent_may_hang_up_when_its_last_words_were_played() -> None:
+async def test_agent_hangs_up_after_its_last_answer() -> None:
     call = Call([speech(500, After(0))], ScriptedAgent(greeting_ms=0, hangs_up_after=1))
     assert await call.stream.run() == StreamEnd("agent", 1000)
     assert not call.agent.stopped
     assert call.agent.played == ["answer 1"]
 
 
-async def test_a_broken_connection_is_told_from_a_hang_up() -> None:
+async def test_broken_connection_differs_from_a_hang_up() -> None:
     call = Call([speech(500, After(0))], ScriptedAgent(greeting_ms=0, hangs_up_after=1))
     call.socket = AgentSocket(call.agent, close_code=1006)
     call.stream = MediaStream(call.socket, TwilioStreamMessages(twilio_identity()), call.caller, call.clock)
     assert await call.stream.run() == StreamEnd("broken", 1006)
 
 
-async def test_faults_are_collected_and_harm_nothing() -> None:
+async def test_faults_are_recorded_and_do_not_end_the_stream() -> None:
     call = Call([speech(500, After(0))], ScriptedAgent(greeting_ms=0))
     for message in ("no json", b"binary", '{"event": "dance"}', '{"event": "clear", "streamSid": "MZ0"}'):
         call.socket.inject(message)
@@ -141,7 +141,7 @@ async def test_faults_are_collected_and_harm_nothing() -> None:
     assert call.stream.clears == 0
 
 
-async def test_telnyx_is_told_of_its_agents_faults() -> None:
+async def test_telnyx_reports_faults_to_the_agent() -> None:
     socket = AgentSocket(ScriptedAgent(greeting_ms=0))
     socket.agent.receive = lambda text: []  # type: ignore[method-assign]
     socket.inject("no json")
@@ -151,7 +151,7 @@ async def test_telnyx_is_told_of_its_agents_faults() -> None:
     assert [error["payload"]["code"] for error in errors] == [100003]
 
 
-async def test_a_call_that_will_not_end_is_ended() -> None:
+async def test_time_limit_ends_the_call() -> None:
     call = Call([speech(100, After(100_000))])
     end = await call.stream.run()
     assert end.by == "limit"
@@ -159,7 +159,7 @@ async def test_a_call_that_will_not_end_is_ended() -> None:
     assert call.agent.stopped
 
 
-async def test_the_network_may_end_the_call_from_outside() -> None:
+async def test_hang_up_from_outside_ends_the_call() -> None:
     call = Call([speech(100, After(100_000))])
     frame = call.caller.tick
 
@@ -174,8 +174,8 @@ async def test_the_network_may_end_the_call_from_outside() -> None:
     assert call.agent.stopped
 
 
-class Stuck(AgentSocket):
-    """Takes ten messages and then no more, as a peer that stopped reading."""
+class BlockedSocket(AgentSocket):
+    """Blocks after ten messages, as a peer that stopped reading."""
 
     async def send(self, text: str) -> None:
         if len(self.sent) >= 10:
@@ -183,8 +183,8 @@ class Stuck(AgentSocket):
         await super().send(text)
 
 
-class Gone(AgentSocket):
-    """Takes ten messages and then is gone."""
+class DisconnectedSocket(AgentSocket):
+    """Fails after ten messages, as a peer that disconnected."""
 
     async def send(self, text: str) -> None:
         if len(self.sent) >= 10:
@@ -192,8 +192,8 @@ class Gone(AgentSocket):
         await super().send(text)
 
 
-async def test_a_peer_that_stops_reading_or_is_gone_ends_the_call() -> None:
-    for kind, detail in [(Stuck, "accepted no data"), (Gone, "reset by peer")]:
+async def test_peer_that_stops_reading_or_disconnects_ends_the_call() -> None:
+    for kind, detail in [(BlockedSocket, "accepted no data"), (DisconnectedSocket, "reset by peer")]:
         caller = Caller([speech(5_000, After(0))])
         socket = kind(ScriptedAgent(greeting_ms=0))
         stream = MediaStream(socket, TwilioStreamMessages(twilio_identity()), caller, VirtualClock(), send_limit_s=0.01)

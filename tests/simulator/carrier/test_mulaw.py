@@ -1,21 +1,21 @@
-"""The phone line's sound, checked against the recommendation's own numbers."""
+"""Mu-law against the values of ITU-T G.711."""
 
 import numpy as np
 
 from simulator.carrier.mulaw import FRAME, SILENT_FRAME, decode, encode, to_int16
 
 
-def test_the_ends_and_the_middle_of_the_scale() -> None:
+def test_extremes_and_zero() -> None:
     assert decode(bytes([0x00, 0x80, 0xFF, 0x7F, 0xFE, 0x8F])).tolist() == [-32_124, 32_124, 0, 0, 8, 16_764]
 
 
-def test_every_code_survives_the_way_there_and_back() -> None:
+def test_every_code_survives_a_round_trip() -> None:
     codes = bytes(range(256))
-    # 0x7F is the second zero; a coder that starts from linear samples never makes it.
+    # 0x7F is the second zero, which an encoder never produces.
     assert encode(decode(codes)) == codes.replace(b"\x7f", b"\xff")
 
 
-def test_no_sample_is_further_off_than_half_a_step() -> None:
+def test_error_is_at_most_half_a_step() -> None:
     samples = np.arange(-32_635, 32_636).astype(np.int16)
     error = np.abs(decode(encode(samples)).astype(int) - samples)
     step = 2.0 ** (np.floor(np.log2(np.abs(samples.astype(int)) + 132)) - 4)

@@ -1,4 +1,4 @@
-"""Two readings of the same fact sheets: what our codecs and this simulator write, the other must understand."""
+"""The media server's codecs and this simulator, written independently, understand each other."""
 
 import pytest
 
@@ -35,7 +35,7 @@ def pair(carrier: str) -> tuple[StreamMessages, Codec]:
 
 
 @pytest.mark.parametrize("carrier", ["twilio", "telnyx"])
-def test_the_media_servers_codec_understands_this_carrier(carrier: str) -> None:
+def test_media_servers_codec_reads_the_simulators_messages(carrier: str) -> None:
     shape, codec = pair(carrier)
     messages = [shape.connected(), shape.start(), shape.media(b"\x01\x02", 1, 0), shape.dtmf("#")]
     heard = [event for message in messages for event in codec.receive(message)]
@@ -50,7 +50,7 @@ def test_the_media_servers_codec_understands_this_carrier(carrier: str) -> None:
 
 
 @pytest.mark.parametrize("carrier", ["twilio", "telnyx"])
-def test_this_carrier_understands_the_media_servers_codec(carrier: str) -> None:
+def test_simulator_reads_the_media_servers_messages(carrier: str) -> None:
     shape, codec = pair(carrier)
     for message in (shape.connected(), shape.start()):
         codec.receive(message)

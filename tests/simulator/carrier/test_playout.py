@@ -1,4 +1,4 @@
-"""The play-out buffer: what is heard when, and when a mark comes back."""
+"""The playout buffer: the played audio, and the echo of marks."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,21 +17,21 @@ operations = st.lists(
 )
 
 
-def test_a_mark_on_an_idle_line_comes_back_at_once() -> None:
+def test_mark_on_an_empty_buffer_is_echoed_at_once() -> None:
     playout = PlayoutBuffer()
     assert playout.mark("a") == ("a",)
     playout.advance(160)
     assert playout.mark("b") == ("b",)
 
 
-def test_a_mark_comes_back_only_when_the_audio_before_it_was_played() -> None:
+def test_mark_is_echoed_when_the_audio_before_it_was_played() -> None:
     playout = PlayoutBuffer()
     playout.play(b"\x01" * 320)
     assert playout.mark("end") == ()
     assert [playout.advance(160).marks for _ in range(4)] == [(), (), ("end",), ()]
 
 
-def test_a_mark_that_comes_while_the_last_audio_still_sounds_waits_for_its_end() -> None:
+def test_mark_waits_for_the_end_of_the_playing_audio() -> None:
     playout = PlayoutBuffer()
     playout.play(b"\x01" * 160)
     playout.advance(160)
@@ -39,7 +39,7 @@ def test_a_mark_that_comes_while_the_last_audio_still_sounds_waits_for_its_end()
     assert playout.advance(160).marks == ("late",)
 
 
-def test_clear_returns_the_pending_marks_in_order_and_silences_the_line() -> None:
+def test_clear_returns_pending_marks_in_order_and_stops_the_audio() -> None:
     playout = PlayoutBuffer()
     playout.play(b"\x01" * 800)
     playout.mark("a")
@@ -63,7 +63,7 @@ def test_audio_after_a_clear_begins_with_the_next_frame() -> None:
     assert playout.advance(160).marks == ("new",)
 
 
-def test_play_tells_when_the_audio_will_sound() -> None:
+def test_play_returns_when_the_audio_begins() -> None:
     playout = PlayoutBuffer()
     playout.advance(160)
     assert playout.play(b"\x01" * 400) == 160
@@ -72,11 +72,11 @@ def test_play_tells_when_the_audio_will_sound() -> None:
 
 @settings(deadline=None)
 @given(operations)
-def test_every_mark_comes_back_once_in_order_and_never_before_its_audio(steps: list[tuple[str, int]]) -> None:
+def test_every_mark_is_echoed_once_in_order_after_its_audio(steps: list[tuple[str, int]]) -> None:
     playout = PlayoutBuffer()
     sent: list[str] = []
     back: list[str] = []
-    due: dict[str, int] = {}  # mark -> samples handed to the caller when it may come back
+    due: dict[str, int] = {}  # mark -> played samples after which it may be echoed
     for number, (what, size) in enumerate(steps):
         now = playout.clock
         match what:
@@ -94,7 +94,7 @@ def test_every_mark_comes_back_once_in_order_and_never_before_its_audio(steps: l
             case "advance":
                 returned = playout.advance(size).marks
         if what != "play":
-            assert all(due[name] <= now for name in returned), "a mark came back before its audio was played"
+            assert all(due[name] <= now for name in returned), "a mark was echoed before its audio was played"
             back += returned
     back += playout.clear()
     assert back == sent
@@ -102,7 +102,7 @@ def test_every_mark_comes_back_once_in_order_and_never_before_its_audio(steps: l
 
 @settings(deadline=None)
 @given(st.lists(st.binary(min_size=1, max_size=500).map(lambda raw: raw.replace(b"\xff", b"\x00")), max_size=20))
-def test_the_caller_hears_exactly_what_was_sent_then_silence(pieces: list[bytes]) -> None:
+def test_caller_hears_the_queued_audio_then_silence(pieces: list[bytes]) -> None:
     playout = PlayoutBuffer()
     for piece in pieces:
         playout.play(piece)

@@ -1,4 +1,4 @@
-"""Turns become frames."""
+"""Conversion of turns to frames."""
 
 import pytest
 
@@ -20,52 +20,52 @@ async def voice(text: str) -> bytes:
 
 
 async def one(turn: Turn) -> PreparedTurn:
-    (made,) = await prepare_turns(Script((turn,)), voice)
-    return made
+    (prepared,) = await prepare_turns(Script((turn,)), voice)
+    return prepared
 
 
-async def test_a_clip_becomes_whole_frames_and_its_speech_is_known() -> None:
-    made = await one(Turn(Play(CLIP)))
-    assert b"".join(made.frames).startswith(CLIP.ulaw)
-    assert {len(frame) for frame in made.frames} == {160}
-    assert made.sounds == range(5, 16)  # 100 ms to 310 ms
-    assert made.when == AfterAgent()
+async def test_clip_is_cut_into_whole_frames_with_its_speech_range() -> None:
+    prepared = await one(Turn(Play(CLIP)))
+    assert b"".join(prepared.frames).startswith(CLIP.ulaw)
+    assert {len(frame) for frame in prepared.frames} == {160}
+    assert prepared.sounds == range(5, 16)  # 100 ms to 310 ms
+    assert prepared.when == AfterAgent()
 
 
-async def test_a_recording_is_read_and_a_text_is_spoken() -> None:
+async def test_recording_is_read_and_text_is_synthesised() -> None:
     assert len((await one(Turn(Play(JFK)))).frames) == 550
     assert (await one(Turn(Say("hello")))).sounds == range(0, 10)
 
 
 async def test_keys_are_pressed_one_after_the_other() -> None:
-    made = await one(Turn(Press("1#", gap_ms=100)))
-    assert made.digits == {0: "1", 5: "#"}
-    assert made.frames == (SILENT_FRAME,) * 10
-    assert made.sounds == range(0, 6)
+    prepared = await one(Turn(Press("1#", gap_ms=100)))
+    assert prepared.digits == {0: "1", 5: "#"}
+    assert prepared.frames == (SILENT_FRAME,) * 10
+    assert prepared.sounds == range(0, 6)
 
 
-async def test_a_rest_is_silent_and_counts_as_nothing_said() -> None:
-    made = await one(Turn(Rest(500)))
-    assert (made.frames, made.sounds) == ((SILENT_FRAME,) * 25, range(0))
+async def test_silent_turn_has_no_sound_range() -> None:
+    prepared = await one(Turn(Rest(500)))
+    assert (prepared.frames, prepared.sounds) == ((SILENT_FRAME,) * 25, range(0))
     assert (await one(Turn(HangUp()))).hangs_up
 
 
 async def test_noise_is_mixed_under_the_clip() -> None:
-    made = await one(Turn(Play(CLIP), noise=Noise(NoiseKind.WHITE, 20.0)))
-    assert made.frames[0] != SILENT_FRAME
-    level = dbfs(to_float(decode(b"".join(made.frames[:5]))))
+    prepared = await one(Turn(Play(CLIP), noise=Noise(NoiseKind.WHITE, 20.0)))
+    assert prepared.frames[0] != SILENT_FRAME
+    level = dbfs(to_float(decode(b"".join(prepared.frames[:5]))))
     assert level == pytest.approx(dbfs(SOUND[800:2_400]) - 20, abs=2)
 
 
-async def test_a_stall_may_outlast_the_speech() -> None:
-    made = await one(Turn(Say("hi"), stall=Stall(at_ms=40, hold_ms=200)))
-    assert made.held == range(2, 12)
-    assert len(made.frames) == 12
-    assert made.sounds == range(0, 4)
+async def test_stall_can_be_longer_than_the_speech() -> None:
+    prepared = await one(Turn(Say("hi"), stall=Stall(at_ms=40, hold_ms=200)))
+    assert prepared.held == range(2, 12)
+    assert len(prepared.frames) == 12
+    assert prepared.sounds == range(0, 4)
 
 
 @pytest.mark.parametrize("digits", ["", "12x"])
-async def test_keys_that_no_phone_has_are_refused(digits: str) -> None:
+async def test_invalid_keys_are_refused(digits: str) -> None:
     with pytest.raises(ScriptError, match="keys are"):
         await one(Turn(Press(digits)))
 
@@ -75,7 +75,7 @@ async def test_a_text_without_a_voice_is_refused() -> None:
         await prepare_turns(Script((Turn(Say("hello")),)))
 
 
-def test_labels_say_what_a_turn_does() -> None:
+def test_labels_of_turns() -> None:
     acts: list[Act] = [Play(CLIP), Play(JFK), Say("hello"), Press("12"), Rest(40), HangUp()]
     assert [turn_label(act) for act in acts] == [
         "a clip",

@@ -1,4 +1,4 @@
-"""What the agent's side may send, and what is called a fault."""
+"""Messages of the agent's side, and protocol faults."""
 
 import json
 from base64 import b64encode
@@ -56,11 +56,11 @@ def test_each_fault_has_its_own_code(message: str | bytes, code: str) -> None:
 
 @settings(deadline=None)
 @given(st.one_of(st.text(), st.binary(), st.dictionaries(st.text(), st.integers()).map(json.dumps)))
-def test_nothing_that_is_sent_does_more_than_a_fault(message: str | bytes) -> None:
+def test_any_message_is_read_or_a_protocol_fault(message: str | bytes) -> None:
     assert fault(message)
 
 
-def test_ids_look_like_twilios_and_are_fresh() -> None:
+def test_ids_have_twilios_form_and_are_unique() -> None:
     other = twilio_identity()
     assert {IDENTITY.account[:2], IDENTITY.call[:2], IDENTITY.stream[:2]} == {"AC", "CA", "MZ"}
     assert {len(name) for name in (IDENTITY.account, IDENTITY.call, IDENTITY.stream)} == {34}

@@ -1,4 +1,4 @@
-"""Telnyx's messages, field by field as the fact sheet has them."""
+"""Telnyx's messages, field by field (docs: voice/programmable-voice/media-streaming)."""
 
 import json
 
@@ -40,11 +40,11 @@ def test_the_agents_messages_need_no_stream_id() -> None:
 
 
 @pytest.mark.parametrize(("fault", "code"), [("bad_base64", 100004), ("unknown_event", 100003)])
-def test_a_fault_is_answered_with_telnyxs_code(fault: str, code: int) -> None:
+def test_fault_is_answered_with_telnyxs_error_code(fault: str, code: int) -> None:
     answer = TelnyxStreamMessages(WHO).error_message(ProtocolFault(fault, "why"))
     assert answer is not None
     assert json.loads(answer)["payload"]["code"] == code
 
 
-def test_ids_look_like_telnyxs() -> None:
+def test_ids_have_telnyxs_form() -> None:
     assert telnyx_identity().call.startswith("v3:")

@@ -1,4 +1,4 @@
-"""Twilio's messages, field by field as the fact sheet has them."""
+"""Twilio's messages, field by field (docs: voice/media-streams/websocket-messages)."""
 
 import json
 
@@ -8,7 +8,7 @@ from simulator.carrier.twilio_messages import TwilioStreamMessages
 WHO = CallIdentity("AC1", "CA2", "MZ3", params={"token": "t"})
 
 
-def test_connected_has_neither_counter_nor_stream() -> None:
+def test_connected_has_no_counter_and_no_stream_id() -> None:
     assert json.loads(TwilioStreamMessages(WHO).connected()) == {
         "event": "connected",
         "protocol": "Call",
@@ -32,7 +32,7 @@ def test_start_describes_the_stream() -> None:
     }
 
 
-def test_media_counts_as_strings() -> None:
+def test_media_has_counters_as_strings() -> None:
     shape = TwilioStreamMessages(WHO)
     shape.start()
     assert json.loads(shape.media(b"\xff\xff", 1, 0)) == {
@@ -43,7 +43,7 @@ def test_media_counts_as_strings() -> None:
     }
 
 
-def test_keys_marks_and_the_end_share_one_counter() -> None:
+def test_all_messages_share_one_counter() -> None:
     shape = TwilioStreamMessages(WHO)
     shape.start()
     messages = [json.loads(text) for text in (shape.dtmf("#"), shape.mark("m"), shape.stop())]

@@ -17,7 +17,7 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api_events, "_POLL_S", 0.01)
 
 
-def lost(seq: int) -> EventEnvelope:
+def call_lost(seq: int) -> EventEnvelope:
     return EventEnvelope(CALL_ID, seq, "2026-11-24T12:00:00Z", CallEnded("failed", "media_lost", "", 900, CallUsage()))
 
 
@@ -43,7 +43,7 @@ async def test_call_is_awaited_and_an_unknown_one_times_out() -> None:
 
 
 async def test_lost_stream_does_not_end_the_call() -> None:
-    before = [*envelopes()[:4], lost(5)]
+    before = [*envelopes()[:4], call_lost(5)]
     after = renumbered(envelopes(), SEQ_PER_LEG + 1)
     events = await read_events(FakeApi([before, [], after], status="in_progress"))
     assert events == [*before, *after]

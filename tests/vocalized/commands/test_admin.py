@@ -44,11 +44,11 @@ async def admin_row(url: str, email: str) -> Any:
 
 
 async def test_admin_is_created_with_a_generated_password(database_url: str) -> None:
-    done = admin_create(
+    result = admin_create(
         "--email", "Grace@Example.com", "--role", "support", "--name", "Grace", "--json", url=database_url
     )
-    assert done.returncode == 0, done.stderr
-    printed = json.loads(done.stdout.splitlines()[-1])
+    assert result.returncode == 0, result.stderr
+    printed = json.loads(result.stdout.splitlines()[-1])
     row = await admin_row(database_url, "grace@example.com")
     assert (printed["id"], printed["role"], printed["name"]) == (str(row["id"]), row["role"], row["name"])
     assert PasswordHasher().verify(row["password_hash"], printed["password"])
@@ -57,8 +57,8 @@ async def test_admin_is_created_with_a_generated_password(database_url: str) -> 
 
 
 async def test_password_is_printed_without_json(database_url: str) -> None:
-    done = admin_create("--email", "kay@example.com", url=database_url)
-    password = done.stdout.strip().rpartition(" ")[2]
+    result = admin_create("--email", "kay@example.com", url=database_url)
+    password = result.stdout.strip().rpartition(" ")[2]
     row = await admin_row(database_url, "kay@example.com")
     assert row["role"] == "super_admin" and row["name"] == "kay"
     assert PasswordHasher().verify(row["password_hash"], password)
@@ -66,8 +66,8 @@ async def test_password_is_printed_without_json(database_url: str) -> None:
 
 async def test_password_can_be_typed_at_a_prompt(database_url: str) -> None:
     flags = ("--email", "ida@example.com", "--ask")
-    done = admin_create(*flags, url=database_url, typed="a fine long phrase\na fine long phrase\n")
-    assert done.returncode == 0 and "a fine long phrase" not in done.stdout
+    result = admin_create(*flags, url=database_url, typed="a fine long phrase\na fine long phrase\n")
+    assert result.returncode == 0 and "a fine long phrase" not in result.stdout
     row = await admin_row(database_url, "ida@example.com")
     assert PasswordHasher().verify(row["password_hash"], "a fine long phrase")
 
@@ -81,8 +81,8 @@ async def test_password_can_be_typed_at_a_prompt(database_url: str) -> None:
     ],
 )
 async def test_errors_are_explained(database_url: str, flags: tuple[str, ...], typed: str, message: str) -> None:
-    done = admin_create(*flags, url=database_url, typed=typed)
-    assert done.returncode == 1 and message in done.stderr and "Traceback" not in done.stderr
+    result = admin_create(*flags, url=database_url, typed=typed)
+    assert result.returncode == 1 and message in result.stderr and "Traceback" not in result.stderr
     assert await admin_row(database_url, "eve@example.com") is None
 
 

@@ -29,7 +29,7 @@ async def voice(text: str) -> bytes:
     return decode(tone(20 * len(text))).astype("<i2").tobytes()
 
 
-class Screen(CallPrinter):
+class RecordingPrinter(CallPrinter):
     """A printer that stores its text."""
 
     def __init__(self) -> None:
@@ -42,8 +42,8 @@ class Screen(CallPrinter):
 
 
 @pytest.fixture
-def screen() -> Iterator[Screen]:
-    yield Screen()
+def printer() -> Iterator[RecordingPrinter]:
+    yield RecordingPrinter()
 
 
 def server_with_events() -> AgentServer:
@@ -51,18 +51,18 @@ def server_with_events() -> AgentServer:
     return AgentServer(lambda: ScriptedAgent(answers_ms=(800, 600)), events=stream_events)
 
 
-async def outcome(server: AgentServer, screen: Screen, **options: object) -> int:
-    wanted = CallOptions(f"{server.url}/media/twilio", **options)  # type: ignore[arg-type]
-    return await run_call(wanted, screen, voice=voice, pace=server.pace, patience_s=0.2)
+async def run_outcome(server: AgentServer, printer: RecordingPrinter, **options: object) -> int:
+    call_options = CallOptions(f"{server.url}/media/twilio", **options)  # type: ignore[arg-type]
+    return await run_call(call_options, printer, voice=voice, pace=server.clock, patience_s=0.2)
 
 
 async def test_a_call_with_two_turns_of_both_kinds_in_order(
-    screen: Screen, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    printer: RecordingPrinter, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     soundfile.write(tmp_path / "turn.flac", decode(tone(500)), 8_000)
     turns = [("audio", str(tmp_path / "turn.flac")), ("say", "a text of 25 letters here")]
     async with server_with_events().running() as server:
-        code = await outcome(server, screen, turns=turns, record=tmp_path / "out.wav", as_json=True)
+        code = await run_outcome(server, printer, turns=turns, record=tmp_path / "out.wav", as_json=True)
     (agent,) = server.agents
     assert [end - begin for begin, end in agent.turns] == [500, 500]
     assert agent.played == ["greeting", "answer 1", "answer 2"]
@@ -76,76 +76,84 @@ async def test_a_call_with_two_turns_of_both_kinds_in_order(
         assert file.getnframes() / 8_000 == pytest.approx(result["duration_s"], abs=0.01)
 
 
-async def test_text_and_latency_are_printed_without_json(screen: Screen, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_text_and_latency_are_printed_without_json(
+    printer: RecordingPrinter, capsys: pytest.CaptureFixture[str]
+) -> None:
     async with server_with_events().running() as server:
-        assert await outcome(server, screen, turns=[("say", "hello")]) == 0
+        assert await run_outcome(server, printer, turns=[("say", "hello")]) == 0
     assert capsys.readouterr().out == ""
     for words in ("Hello, this is the front desk.", "I would like to leave a message.", "520 ms = 400 end of turn"):
-        assert words in screen.text
-    assert re.search(r"hello +\d{3} ms", screen.text)
+        assert words in printer.text
+    assert re.search(r"hello +\d{3} ms", printer.text)
 
 
-async def test_server_without_events_can_be_called(screen: Screen, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_server_without_events_can_be_called(
+    printer: RecordingPrinter, capsys: pytest.CaptureFixture[str]
+) -> None:
     async with AgentServer().running() as server:
-        assert await outcome(server, screen, turns=[("say", "hello")], as_json=True) == 0
+        assert await run_outcome(server, printer, turns=[("say", "hello")], as_json=True) == 0
     result = json.loads(capsys.readouterr().out)
     assert (result["status"], result["end_reason"], result["turns"]) == ("completed", "caller_hangup", [])
-    assert "warning" in screen.text and "does not know the call" in screen.text
+    assert "warning" in printer.text and "does not know the call" in printer.text
 
 
-async def test_agent_that_hangs_up_before_the_last_turn_is_reported(screen: Screen) -> None:
+async def test_agent_that_hangs_up_before_the_last_turn_is_reported(printer: RecordingPrinter) -> None:
     async with AgentServer(lambda: ScriptedAgent(hangs_up_after=1)).running() as server:
-        assert await outcome(server, screen, turns=[("say", "hello"), ("say", "goodbye")]) == 0
-    assert "ended before the caller's last turn" in screen.text
+        assert await run_outcome(server, printer, turns=[("say", "hello"), ("say", "goodbye")]) == 0
+    assert "ended before the caller's last turn" in printer.text
 
 
-async def test_broken_media_server_fails_the_call(screen: Screen, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_broken_media_server_fails_the_call(
+    printer: RecordingPrinter, capsys: pytest.CaptureFixture[str]
+) -> None:
     async with AgentServer(lambda: ScriptedAgent(hangs_up_after=1), close_code=1011).running() as server:
-        assert await outcome(server, screen, turns=[("say", "hello")], as_json=True) == 1
-    assert "media lost" in screen.text and "1011" in screen.text
+        assert await run_outcome(server, printer, turns=[("say", "hello")], as_json=True) == 1
+    assert "media lost" in printer.text and "1011" in printer.text
     assert json.loads(capsys.readouterr().out)["status"] == "failed"
 
 
-async def test_unreachable_server_is_reported(screen: Screen, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_unreachable_server_is_reported(printer: RecordingPrinter, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         media = f"ws://127.0.0.1:{free.getsockname()[1]}/media/twilio"
         options = CallOptions(media, [("say", "hello")], as_json=True)
-        assert await run_call(options, screen, voice=voice, patience_s=0.2) == 1
-    assert "error: --media: nothing answers at" in screen.text
-    assert "warning" not in screen.text
+        assert await run_call(options, printer, voice=voice, patience_s=0.2) == 1
+    assert "error: --media: nothing answers at" in printer.text
+    assert "warning" not in printer.text
     assert json.loads(capsys.readouterr().out)["end_reason"] == "carrier_error"
 
 
-async def test_recording_that_cannot_be_written_is_an_error_after_the_call(screen: Screen, tmp_path: Path) -> None:
+async def test_recording_that_cannot_be_written_is_an_error_after_the_call(
+    printer: RecordingPrinter, tmp_path: Path
+) -> None:
     (tmp_path / "file").touch()
     async with server_with_events().running() as server:
-        code = await outcome(server, screen, turns=[("say", "hello")], record=tmp_path / "file" / "out.wav")
+        code = await run_outcome(server, printer, turns=[("say", "hello")], record=tmp_path / "file" / "out.wav")
     assert code == 1
-    assert "error: --record:" in screen.text
+    assert "error: --record:" in printer.text
 
 
 async def test_platform_that_is_not_running_is_reported(
-    screen: Screen, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    printer: RecordingPrinter, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = CallOptions(to="+14155550123", turns=[("say", "hello")], as_json=True, state=tmp_path)
-    assert await run_call(options, screen, voice=voice) == 1
-    assert f"error: --to: no platform runs on {tmp_path}: start one with `vocalized up`" in screen.text
+    assert await run_call(options, printer, voice=voice) == 1
+    assert f"error: --to: no platform runs on {tmp_path}: start one with `vocalized up`" in printer.text
     assert json.loads(capsys.readouterr().out)["status"] == "failed"
 
 
-async def test_platform_with_real_carriers_only_cannot_be_called(screen: Screen, tmp_path: Path) -> None:
+async def test_platform_with_real_carriers_only_cannot_be_called(printer: RecordingPrinter, tmp_path: Path) -> None:
     write_addresses(tmp_path, msgspec.structs.replace(ADDRESSES, carrier=""))
     options = CallOptions(to="+14155550123", turns=[("say", "hello")], state=tmp_path)
-    assert await run_call(options, screen, voice=voice) == 1
-    assert "with a real phone" in screen.text
+    assert await run_call(options, printer, voice=voice) == 1
+    assert "with a real phone" in printer.text
 
 
-async def test_platform_that_crashed_is_reported(screen: Screen, tmp_path: Path) -> None:
+async def test_platform_that_crashed_is_reported(printer: RecordingPrinter, tmp_path: Path) -> None:
     write_addresses(tmp_path, msgspec.structs.replace(ADDRESSES, carrier="http://127.0.0.1:1"))
     options = CallOptions(to="+14155550123", turns=[("say", "hello")], state=tmp_path)
-    assert await run_call(options, screen, voice=voice) == 1
-    assert "error: --to: no phone network answers at http://127.0.0.1:1" in screen.text
+    assert await run_call(options, printer, voice=voice) == 1
+    assert "error: --to: no phone network answers at http://127.0.0.1:1" in printer.text
 
 
 @pytest.mark.parametrize(
@@ -163,7 +171,9 @@ async def test_platform_that_crashed_is_reported(screen: Screen, tmp_path: Path)
         (CallOptions("ws://h/m", [("say", "x")], record=Path("/")), "--record", "is a folder"),
     ],
 )
-def test_invalid_flag_is_named_before_dialling(options: CallOptions, flag: str, reason: str, screen: Screen) -> None:
+def test_invalid_flag_is_named_before_dialling(
+    options: CallOptions, flag: str, reason: str, printer: RecordingPrinter
+) -> None:
     with pytest.raises(UsageError, match=reason) as caught:
-        asyncio.run(run_call(options, screen, voice=voice))
+        asyncio.run(run_call(options, printer, voice=voice))
     assert caught.value.flag == flag

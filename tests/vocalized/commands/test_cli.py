@@ -27,17 +27,17 @@ def test_the_help_names_all_commands() -> None:
 
 
 def test_flags_become_turns_in_the_order_typed(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[CallOptions] = []
+    options_seen: list[CallOptions] = []
 
     async def run_call(options: CallOptions, printer: object) -> int:
-        seen.append(options)
+        options_seen.append(options)
         return 7
 
     monkeypatch.setattr(call_module, "run_call", run_call)
-    words = "call --media ws://h/m --say one --audio a.wav --say two --record o.wav --json --timeout 9"
-    assert runner.invoke(app, words.split()).exit_code == 7
+    command_line = "call --media ws://h/m --say one --audio a.wav --say two --record o.wav --json --timeout 9"
+    assert runner.invoke(app, command_line.split()).exit_code == 7
     turns = [("say", "one"), ("audio", "a.wav"), ("say", "two")]
-    assert seen == [
+    assert options_seen == [
         CallOptions(
             media="ws://h/m",
             turns=turns,
@@ -52,19 +52,21 @@ def test_flags_become_turns_in_the_order_typed(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_number_is_called_on_the_platform_of_a_state_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[CallOptions] = []
+    options_seen: list[CallOptions] = []
 
     async def run_call(options: CallOptions, printer: object) -> int:
-        seen.append(options)
+        options_seen.append(options)
         return 0
 
     monkeypatch.setattr(call_module, "run_call", run_call)
     assert runner.invoke(app, ["call", "--to", "+14155550123", "--say", "one", "--state", "other"]).exit_code == 0
-    assert [(options.to, options.media, options.state) for options in seen] == [("+14155550123", "", Path("other"))]
+    assert [(options.to, options.media, options.state) for options in options_seen] == [
+        ("+14155550123", "", Path("other"))
+    ]
 
 
 @pytest.mark.parametrize(
-    ("words", "named"),
+    ("command_line", "message"),
     [
         ("call", "--to"),
         ("call --to +14155550123 --media ws://h/m --say x", "--to"),
@@ -77,23 +79,23 @@ def test_number_is_called_on_the_platform_of_a_state_folder(monkeypatch: pytest.
         ("dance", "dance"),
     ],
 )
-def test_a_bad_command_line_names_the_flag_and_exits_with_2(words: str, named: str) -> None:
-    outcome = runner.invoke(app, words.split())
+def test_a_bad_command_line_names_the_flag_and_exits_with_2(command_line: str, message: str) -> None:
+    outcome = runner.invoke(app, command_line.split())
     assert outcome.exit_code == 2
-    assert named in outcome.output
+    assert message in outcome.output
     assert "Traceback" not in outcome.output
 
 
 def test_bench_passes_all_arguments_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[tuple[list[str], Path]] = []
+    options_seen: list[tuple[list[str], Path]] = []
 
     def run(command: list[str], cwd: Path) -> subprocess.CompletedProcess[bytes]:
-        seen.append((command, cwd))
+        options_seen.append((command, cwd))
         return subprocess.CompletedProcess(command, 3)
 
     monkeypatch.setattr(subprocess, "run", run)
     assert runner.invoke(app, ["bench", "--calls", "5", "--help"]).exit_code == 3
-    assert seen == [([sys.executable, "-m", "benchmarks", "--calls", "5", "--help"], ROOT)]
+    assert options_seen == [([sys.executable, "-m", "benchmarks", "--calls", "5", "--help"], ROOT)]
 
 
 def test_missing_packages_are_explained() -> None:

@@ -34,8 +34,10 @@ from vocalized.stack.process import ServerFailed
 
 MESSAGE = "one two three four five"
 ENDING = Ending(quiet_ms=400, timeout_ms=2_000)
-LEAVES = DemoCall("call-1", "Call 1: a message", Script((Turn(Say(MESSAGE)), Turn(Say("yes"))), ENDING), MESSAGE)
-ASKS = DemoCall("call-2", "Call 2: questions", Script((Turn(Say("when?")), Turn(Say("where?"), BargeIn(200))), ENDING))
+MESSAGE_CALL = DemoCall("call-1", "Call 1: a message", Script((Turn(Say(MESSAGE)), Turn(Say("yes"))), ENDING), MESSAGE)
+QUESTIONS_CALL = DemoCall(
+    "call-2", "Call 2: questions", Script((Turn(Say("when?")), Turn(Say("where?"), BargeIn(200))), ENDING)
+)
 
 
 async def voice(text: str) -> bytes:
@@ -58,15 +60,15 @@ class FakeAgent:
             yield self.dial
 
     async def dial(self, call: DemoCall, caller: Caller, printer: CallPrinter) -> FinishedCall:
-        self.server.pace = LockStepClock()
+        self.server.clock = LockStepClock()
         url = f"{self.server.url}/media/twilio"
-        finished = await call_media_server(url, caller, printer, pace=self.server.pace, limit_s=call.limit_s)
+        finished = await call_media_server(url, caller, printer, pace=self.server.clock, limit_s=call.limit_s)
         return replace(finished, recording=b"the platform's")
 
     async def run(self, **changes: object) -> int:
         parts = {
             "serve": self.serve,
-            "calls": [LEAVES, ASKS],
+            "calls": [MESSAGE_CALL, QUESTIONS_CALL],
             "voice": voice,
             "load_recogniser": lambda: lambda pcm: self.heard,
             "files": DemoFiles(self.folder / "demo"),
@@ -123,13 +125,13 @@ async def test_voice_that_cannot_be_loaded_is_reported(tmp_path: Path) -> None:
 
 
 async def test_demo_calls_can_be_prepared_and_have_the_promised_turns() -> None:
-    leaves, asks = demo_calls(ROOT)
-    assert leaves.message == SAMPLE_WORDS
-    assert Play(ROOT / SAMPLE) in [turn.act for turn in leaves.script.turns]
-    questions = [turn for turn in asks.script.turns if isinstance(turn.act, Say) and turn.act.text.endswith("?")]
+    leave_message_call, ask_call = demo_calls(ROOT)
+    assert leave_message_call.message == SAMPLE_WORDS
+    assert Play(ROOT / SAMPLE) in [turn.act for turn in leave_message_call.script.turns]
+    questions = [turn for turn in ask_call.script.turns if isinstance(turn.act, Say) and turn.act.text.endswith("?")]
     assert len(questions) == 3
-    assert sum(isinstance(turn.when, BargeIn) for turn in asks.script.turns) == 1
-    for call in (leaves, asks):
+    assert sum(isinstance(turn.when, BargeIn) for turn in ask_call.script.turns) == 1
+    for call in (leave_message_call, ask_call):
         assert isinstance(call.script.turns[0].when, AfterAgent)
         assert len(await prepare_turns(call.script, voice)) == len(call.script.turns)
 
@@ -150,14 +152,14 @@ async def answers(call: DemoCall) -> list[str]:
 
 
 async def test_receptionist_of_the_plan_answers_both_calls() -> None:
-    leaves, asks = demo_calls(ROOT)
-    asked, read_back, thanked, bye = await answers(leaves)
-    assert asked.endswith("?")
+    leave_message_call, ask_call = demo_calls(ROOT)
+    question, read_back, thanked, goodbye = await answers(leave_message_call)
+    assert question.endswith("?")
     assert "ask what you can do for your country" in read_back
-    assert thanked.endswith("?") and bye.endswith("[end_call]")
-    hours, address, children, bye = await answers(asks)
+    assert thanked.endswith("?") and goodbye.endswith("[end_call]")
+    hours, address, children, goodbye = await answers(ask_call)
     assert "8 in the morning" in hours and "214 Harbor Street" in address and "age of 3" in children
-    assert bye.endswith("[end_call]")
+    assert goodbye.endswith("[end_call]")
 
 
 @pytest.mark.parametrize("path", [PLAN, SAMPLE])

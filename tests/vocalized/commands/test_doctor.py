@@ -47,9 +47,9 @@ def test_too_old_interpreter_is_reported(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "3.11 to 3.13" in found.remedy
 
 
-@pytest.mark.parametrize(("wanted", "ok"), [(["pytest>=1"], True), (["pytest>=1", "no-such-package ==1.0"], False)])
-def test_missing_package_is_named(wanted: list[str], ok: bool, tmp_path: Path) -> None:
-    (tmp_path / "pyproject.toml").write_text(f"[dependency-groups]\nlocal = {wanted}\n")
+@pytest.mark.parametrize(("names", "ok"), [(["pytest>=1"], True), (["pytest>=1", "no-such-package ==1.0"], False)])
+def test_missing_package_is_named(names: list[str], ok: bool, tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(f"[dependency-groups]\nlocal = {names}\n")
     found = findings(tmp_path)["packages"]
     assert found.ok is ok
     assert ("not installed: no-such-package" in found.detail) is not ok

@@ -21,10 +21,10 @@ from vocalized.seed.probe import LatencyFigures, admin_probes, client_probes, pr
 from vocalized.seed.rows import SeedSize
 from vocalized.services.postgres import Postgres, serve_postgres
 
-FEW = SeedSize(workspaces=20, calls=1_000, audit=100, batch=400)
+SMALL_SIZE = SeedSize(workspaces=20, calls=1_000, audit=100, batch=400)
 QUIET = Console(quiet=True)
-# Single objects whose query a measured endpoint shares, endpoints that are no list, and those that call a carrier or the
-# object storage.
+# Single objects whose query a measured endpoint shares, endpoints that are no list, and those that call a carrier or
+# the object storage.
 NOT_MEASURED = {
     "/admin/auth/me", "/admin/templates/{templateId}", "/templates/{templateId}",
     "/workspaces/{workspaceId}/agents/{agentId}/versions/{version}",
@@ -52,17 +52,17 @@ async def seeded_database(postgres: Postgres, name: str) -> str:
 
 async def test_rows_are_inserted_and_rolled_up(postgres: Postgres) -> None:
     url = await seeded_database(postgres, "full")
-    await fill(url, FEW, "plum tractor 48 violin", QUIET)
+    await fill(url, SMALL_SIZE, "plum tractor 48 violin", QUIET)
     async with open_pool(url, size=1) as pool, pool.acquire() as owner:
         await owner.execute("RESET ROLE")
-        assert await owner.fetchval("SELECT count(*) FROM calls") == FEW.calls
+        assert await owner.fetchval("SELECT count(*) FROM calls") == SMALL_SIZE.calls
         assert await owner.fetchval("SELECT count(DISTINCT workspace_id) FROM calls") > 15
         assert await owner.fetchval("SELECT count(*) FROM usage_records_default") == 0, "each month has its partition"
-        rolled_up, right = await actual(owner), await expected(owner)
-        for table in right:
-            assert rolled_up[table].keys() == right[table].keys(), table
-        assert rolled_up["workspace_totals"] == right["workspace_totals"]
-    await fill(url, FEW, "another tractor 49 violin", QUIET)
+        rolled_up, expected_rows = await actual(owner), await expected(owner)
+        for table in expected_rows:
+            assert rolled_up[table].keys() == expected_rows[table].keys(), table
+        assert rolled_up["workspace_totals"] == expected_rows["workspace_totals"]
+    await fill(url, SMALL_SIZE, "another tractor 49 violin", QUIET)
 
 
 async def test_foreign_database_is_refused(postgres: Postgres) -> None:
@@ -72,7 +72,7 @@ async def test_foreign_database_is_refused(postgres: Postgres) -> None:
         "INSERT INTO workspaces (id, name, status, tier_name) VALUES (gen_random_uuid(), 'W', 'active', 'starter')"
     )
     with pytest.raises(SeedError, match="1 workspaces that are not ours"):
-        await fill(url, FEW, "plum tractor 48 violin", QUIET)
+        await fill(url, SMALL_SIZE, "plum tractor 48 violin", QUIET)
     assert await owner.fetchval("SELECT count(*) FROM users") == 0
     await owner.close()
 

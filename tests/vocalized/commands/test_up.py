@@ -78,8 +78,8 @@ async def agent_name(addresses: dict[str, Any], token: str) -> str:
 
 def interrupt_first_start(state: Path) -> None:
     """Kills a first start while it waits for an email that cannot be written; all its processes end."""
-    obstacle = state / "mail"
-    obstacle.touch()
+    mail_file = state / "mail"
+    mail_file.touch()
     with started(state) as process:
         deadline = time.monotonic() + 60
         while "/auth/login" not in _log(state / "api.log"):
@@ -88,7 +88,7 @@ def interrupt_first_start(state: Path) -> None:
         family = descendants(process.pid)
         process.kill()
         assert all(wait_ended(number) for number in family)
-    obstacle.unlink()
+    mail_file.unlink()
 
 
 @linux_only
@@ -143,14 +143,14 @@ async def test_existing_accounts_are_not_changed(tmp_path: Path) -> None:
     """No request is sent: this test runs neither API nor database."""
     accounts = Accounts(Credentials("a@example.com", "one"), Credentials("b@example.com", "two"), "workspace", "agent")
     (tmp_path / ACCOUNTS_FILE).write_bytes(msgspec.json.encode(accounts))
-    wanted = AccountsRequest(
+    request = AccountsRequest(
         "http://127.0.0.1:1",
         "postgresql://nobody@127.0.0.1:1/none",
         None,
         (),
         read_plan(ROOT / "config" / "plans" / "local.json"),
     )
-    assert await ensure_accounts(tmp_path, wanted) == accounts
+    assert await ensure_accounts(tmp_path, request) == accounts
 
 
 def test_taken_port_is_reported_before_anything_starts(tmp_path: Path) -> None:

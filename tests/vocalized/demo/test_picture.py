@@ -25,7 +25,7 @@ def picture(seconds: float, utterances: list[Utterance], waits: list[Wait]) -> C
     return CallPicture("A call", "two legs", np.stack([wave, wave], axis=1), utterances, waits)
 
 
-TALK = [
+UTTERANCES = [
     Utterance("agent", 0, 900, "Hello."),
     Utterance("caller", 1_500, 14_000, "A long turn that goes on over the end of the first row of the picture."),
     Utterance("agent", 15_000, 16_000, "We are", "open until six.", True),
@@ -34,7 +34,7 @@ TALK = [
 
 @pytest.mark.parametrize(("seconds", "rows"), [(0.0, 1), (5.0, 1), (12.9, 1), (13.1, 2), (36.2, 3), (40.0, 4)])
 def test_picture_is_1600_px_wide_and_grows_a_row_every_12_s(seconds: float, rows: int, tmp_path: Path) -> None:
-    draw(picture(seconds, TALK, [Wait(14_000, 1_000, ["640 end of turn"])]), tmp_path / "new" / "call.png")
+    draw(picture(seconds, UTTERANCES, [Wait(14_000, 1_000, ["640 end of turn"])]), tmp_path / "new" / "call.png")
     assert size_of(tmp_path / "new" / "call.png") == (1_600, 125 + 240 * rows)
 
 
@@ -49,12 +49,12 @@ def test_the_rows_cover_the_call_without_gaps(seconds: float) -> None:
 
 def test_text_waits_and_interruptions_are_drawn(tmp_path: Path) -> None:
     draw(picture(20.0, [], []), tmp_path / "bare.png")
-    draw(picture(20.0, TALK, []), tmp_path / "words.png")
-    draw(picture(20.0, TALK, [Wait(11_500, 1_000, ["640 end of turn"])]), tmp_path / "waits.png")
+    draw(picture(20.0, UTTERANCES, []), tmp_path / "words.png")
+    draw(picture(20.0, UTTERANCES, [Wait(11_500, 1_000, ["640 end of turn"])]), tmp_path / "waits.png")
     assert len({(tmp_path / f"{name}.png").read_bytes() for name in ("bare", "words", "waits")}) == 3
 
 
 def test_picture_is_deterministic(tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
-        draw(picture(3.0, TALK, []), tmp_path / name)
+        draw(picture(3.0, UTTERANCES, []), tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()

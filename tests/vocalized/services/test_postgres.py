@@ -129,7 +129,7 @@ def test_failed_start_reports_the_end_of_the_log(state: Path) -> None:
 
 @linux_only
 def test_foreign_server_on_the_same_data_is_refused(state: Path) -> None:
-    """A server started by hand holds no lock; its pid file is found."""
+    """A server started by hand does not lock the folder; its pid file is found."""
     with serve_postgres(state, durable=False) as postgres:
         (state / "postgres.lock").unlink()
         with pytest.raises(ServiceFailed, match="not ours"), serve_postgres(state, durable=False):

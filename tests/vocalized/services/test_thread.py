@@ -12,12 +12,12 @@ from vocalized.services.thread import in_thread
 
 @contextmanager
 def logging_manager(
-    log: list[object], begun: threading.Event | None = None, gate: threading.Event | None = None
+    log: list[object], started: threading.Event | None = None, may_enter: threading.Event | None = None
 ) -> Iterator[str]:
     log.append("entering")
-    if begun and gate:
-        begun.set()
-        gate.wait(30)
+    if started and may_enter:
+        started.set()
+        may_enter.wait(30)
     log.append(threading.get_ident())
     try:
         yield "value"
@@ -54,16 +54,16 @@ async def test_error_on_entering_is_raised() -> None:
 
 async def test_task_cancelled_on_entering_waits_until_the_manager_was_left() -> None:
     log: list[object] = []
-    begun, gate = threading.Event(), threading.Event()
+    started, may_enter = threading.Event(), threading.Event()
 
     async def enter() -> None:
-        async with in_thread(logging_manager(log, begun, gate)):
+        async with in_thread(logging_manager(log, started, may_enter)):
             raise AssertionError("it was cancelled before")
 
     task = asyncio.create_task(enter())
-    await asyncio.to_thread(begun.wait, 30)
+    await asyncio.to_thread(started.wait, 30)
     task.cancel()
-    asyncio.get_running_loop().call_soon(gate.set)
+    asyncio.get_running_loop().call_soon(may_enter.set)
     with pytest.raises(asyncio.CancelledError):
         await task
     assert len(log) == 3

@@ -1,4 +1,4 @@
-"""The webhooks of numbers from an earlier start get the new host and keep path and fragment."""
+"""The webhooks of numbers from an earlier start get the new host; path and fragment do not change."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,7 +14,7 @@ from vocalized.stack.ports import Ports, free_port
 from vocalized.stack.process import ServerFailed
 from vocalized.stack.settings import network_settings
 
-HOOKS = "https://old.example/webhooks/calls"
+OLD_WEBHOOK_URL = "https://old.example/webhooks/calls"
 PORTS = Ports(8080, 8081, free_port(), (8082,))
 
 
@@ -51,9 +51,9 @@ async def urls_of(twilio: aiohttp.ClientSession, sid: str) -> tuple[str, str, st
 async def test_webhooks_get_the_new_host_and_keep_the_rest(twilio: aiohttp.ClientSession, keys: CarrierKeys) -> None:
     own_numbers = await bought(
         twilio,
-        VoiceUrl=f"{HOOKS}/inbound",
-        VoiceFallbackUrl=f"{HOOKS}/inbound?again=1",
-        StatusCallback=f"{HOOKS}/status#rc=3&rp=5xx,ct,rt",
+        VoiceUrl=f"{OLD_WEBHOOK_URL}/inbound",
+        VoiceFallbackUrl=f"{OLD_WEBHOOK_URL}/inbound?again=1",
+        StatusCallback=f"{OLD_WEBHOOK_URL}/status#rc=3&rp=5xx,ct,rt",
     )
     nobodys = await bought(twilio, VoiceUrl="https://other.example/voice")
     updated = [

@@ -87,7 +87,7 @@ def test_user_settings_win_except_for_the_stores(
 
 
 @pytest.mark.parametrize(
-    ("variable", "left"),
+    ("variable", "unset"),
     [
         ("", ("twilio", "telnyx")),
         ("VOCALIZED_TWILIO_ACCOUNT_SID", ("telnyx",)),
@@ -96,18 +96,18 @@ def test_user_settings_win_except_for_the_stores(
     ],
 )
 def test_configured_carrier_is_real(
-    variable: str, left: tuple[str, ...], tmp_path: Path, keys: CarrierKeys, monkeypatch: pytest.MonkeyPatch
+    variable: str, unset: tuple[str, ...], tmp_path: Path, keys: CarrierKeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if variable:
         monkeypatch.setenv(variable, "theirs")
-    assert simulated_carriers() == left
+    assert simulated_carriers() == unset
     settings = program_settings(tmp_path, PORTS, STORES, keys)
     network = make_config(network_settings(PORTS, keys, "http://127.0.0.1:8081", simulated_carriers()))
-    assert settings["VOCALIZED_DEFAULT_CARRIER"] == left[0]
+    assert settings["VOCALIZED_DEFAULT_CARRIER"] == unset[0]
     for name, side in (("twilio", network.twilio), ("telnyx", network.telnyx)):
-        assert (side is not None) == (name in left)
+        assert (side is not None) == (name in unset)
         others = [value for variable, value in settings.items() if name.upper() in variable and value != "theirs"]
-        assert bool(others) == (name in left)
+        assert bool(others) == (name in unset)
 
 
 def test_without_a_simulated_carrier_there_is_no_default_carrier(

@@ -54,7 +54,7 @@ _ALWAYS: Final = {"ext": "extension", "vs": "versus", "w/": "with", "blvd": "bou
 
 
 def expand(core: str, tail: str, context: WordContext) -> Abbreviation | None:
-    """Expands an abbreviation; None for any other word. tail: the punctuation behind it."""
+    """Expands an abbreviation; None for any other word. tail: the punctuation after it."""
     word, stopped = core.lower(), tail.startswith(".")
     is_time = core.isupper() or context.before[:1].isdecimal()
     if word in ("a.m", "p.m") or (word in ("am", "pm") and is_time):

@@ -1,4 +1,4 @@
-"""Telnyx's webhooks: envelope, signature, retries and failover URL (docs: Receiving webhooks)."""
+"""Telnyx's webhooks: envelope, signature, retries, failover URL (docs: voice/programmable-voice/receiving-webhooks)."""
 
 import json
 import time

@@ -93,7 +93,10 @@ class Leg:
             self.line = None
 
     def repeated(self, command_id: str) -> bool:
-        """Whether a command with this id was executed within the last minute; False for ""."""
+        """Whether a command with this id was executed within the last minute; False for "".
+
+        Source: docs, voice/programmable-voice/command-retries.
+        """
         executed = self._commands.get(command_id)
         return executed is not None and asyncio.get_running_loop().time() - executed < _COMMAND_ID_S
 

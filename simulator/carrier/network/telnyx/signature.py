@@ -1,4 +1,7 @@
-"""The signature of webhooks: ed25519 over "<timestamp>|<raw body>", one key pair per account (Telnyx: webhooks)."""
+"""The signature of webhooks: ed25519 over "<timestamp>|<raw body>", one key pair per account.
+
+Source: developers.telnyx.com/docs/voice/programmable-voice/receiving-webhooks.
+"""
 
 import base64
 import binascii

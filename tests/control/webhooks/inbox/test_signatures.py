@@ -255,8 +255,8 @@ async def test_unsupported_bodies_are_refused() -> None:
     async with running_reader(options, now) as server:
         assert await server.post("/", b"<x/>", {"Content-Type": "text/xml"}) == (415, "unsupported_body")
         assert await server.post("/", b"x" * 65_537, {"Content-Type": FORM}) == (413, "too_large")
-        many = urlencode([(f"f{number}", "") for number in range(301)]).encode()
-        assert await server.post("/", many, {"Content-Type": FORM}) == (400, "broken_body")
+        too_many_fields = urlencode([(f"f{number}", "") for number in range(301)]).encode()
+        assert await server.post("/", too_many_fields, {"Content-Type": FORM}) == (400, "broken_body")
         assert await server.post("/", b"a=\xff", {"Content-Type": FORM}) == (400, "broken_body")
         for broken in (b"[]", b"{}", b"no", b'{"data": []}', b'{"data":{"id":1,"event_type":"x"}}'):
             headers = {"Content-Type": JSON, **telnyx_headers(broken, now)}

@@ -6,10 +6,10 @@ from typing import Any
 from control.webhooks.duties import retry_open_webhooks
 from tests.platform.webhooks import WebhookPlatform
 
-SPARE = "wss://media-2.example.com"
+OTHER_NODE_URL = "wss://media-2.example.com"
 HUMAN = "+14155557777"
 # Telnyx's error codes: the call has ended; the request is invalid.
-OVER, REFUSED = "90018", "10015"
+CALL_HAS_ENDED, INVALID_REQUEST = "90018", "10015"
 
 
 async def answer_telnyx_call(platform: WebhookPlatform, call: str, **payload: Any) -> None:

@@ -9,7 +9,7 @@ from control.webhooks.transactions import is_database_unavailable
 from shared.bus.tickets import Tickets
 from shared.ids import new_id
 from tests.control.webhooks.inbox.test_database_unavailable import database_unavailable
-from tests.control.webhooks.telnyx.steps import OVER, REFUSED, all_handled, any_failed, retry_after
+from tests.control.webhooks.telnyx.steps import CALL_HAS_ENDED, INVALID_REQUEST, all_handled, any_failed, retry_after
 from tests.platform.webhooks import CALLER, NODE, WebhookPlatform, running_webhooks
 
 
@@ -127,7 +127,7 @@ async def test_call_is_hung_up_when_the_retry_is_too_late(platform: WebhookPlatf
 
 
 async def test_refused_command_is_not_retried(platform: WebhookPlatform) -> None:
-    for number, code in enumerate((OVER, REFUSED)):
+    for number, code in enumerate((CALL_HAS_ENDED, INVALID_REQUEST)):
         platform.telnyx_api.refused["answer"] = code
         await platform.ring_telnyx(f"v3:d{number}")
     assert [event["last_error"] for event in await platform.stored_events()] == ["90018", "10015"]
@@ -136,7 +136,7 @@ async def test_refused_command_is_not_retried(platform: WebhookPlatform) -> None
 
 async def test_refused_stream_is_announced(platform: WebhookPlatform) -> None:
     await platform.ring_telnyx("v3:a9")
-    platform.telnyx_api.refused["streaming_start"] = REFUSED
+    platform.telnyx_api.refused["streaming_start"] = INVALID_REQUEST
     await platform.post_telnyx("call.answered", "v3:a9", direction="incoming")
     assert platform.telnyx_api.actions == ["answer", "speak"]
     assert (await platform.call_row("v3:a9"))["status"] == "busy"
@@ -167,8 +167,8 @@ async def test_event_is_closed_after_the_last_attempt(platform: WebhookPlatform)
     platform.telnyx_api.unavailable |= {"answer", "hangup"}
     await platform.ring_telnyx("v3:a11")
     await platform.wait_until(lambda: any_failed(platform))
-    tried = [await retry_after(platform, 5 * 2**number + 60) for number in range(MAX_ATTEMPTS + 2)]
-    assert tried == [1] * MAX_ATTEMPTS + [0, 0]
+    retried_counts = [await retry_after(platform, 5 * 2**number + 60) for number in range(MAX_ATTEMPTS + 2)]
+    assert retried_counts == [1] * MAX_ATTEMPTS + [0, 0]
     (event,) = await platform.stored_events()
     assert (event["attempts"], event["last_error"]) == (MAX_ATTEMPTS, "CarrierUnavailable")
     assert event["handled_at"] is not None
@@ -192,16 +192,16 @@ async def start_blocked_retries(platform: WebhookPlatform, name: str) -> tuple[a
     await platform.wait_until(lambda: any_failed(platform))
     platform.telnyx_api.unavailable.clear()
     platform.telnyx_api.received.clear()
-    unblock = platform.telnyx_api.blocked["hangup"] = asyncio.Event()
+    release = platform.telnyx_api.blocked["hangup"] = asyncio.Event()
     retrying = asyncio.create_task(retry_after(platform))
     await platform.wait_until(lambda: len(platform.telnyx_api.received) == 10)
-    return retrying, unblock
+    return retrying, release
 
 
 async def test_ten_events_are_retried_at_once(platform: WebhookPlatform) -> None:
     """One after another, retries against a silent Telnyx would take minutes."""
-    retrying, unblock = await start_blocked_retries(platform, "v3:h")
-    unblock.set()
+    retrying, release = await start_blocked_retries(platform, "v3:h")
+    release.set()
     assert await retrying == 25
     assert (platform.telnyx_api.most_at_once, len(platform.telnyx_api.carried_out)) == (10, 25)
     assert await all_handled(platform)
@@ -223,9 +223,9 @@ async def test_events_of_a_call_are_retried_in_order(platform: WebhookPlatform) 
 
 
 async def test_retry_stops_when_the_database_is_lost(platform: WebhookPlatform) -> None:
-    retrying, unblock = await start_blocked_retries(platform, "v3:i")
+    retrying, release = await start_blocked_retries(platform, "v3:i")
     async with database_unavailable(platform):
-        unblock.set()
+        release.set()
         with pytest.raises(Exception) as raised:
             await retrying
         assert is_database_unavailable(raised.value)
@@ -238,7 +238,7 @@ async def test_internal_error_leaves_the_event_open(platform: WebhookPlatform) -
     await platform.execute("ALTER TABLE calls RENAME TO calls_gone")
     try:
         assert (await platform.ring_telnyx("v3:a13")).status == 200
-        # The URL of a recording is not stored, so the event has to come again.
+        # The URL of a recording is not stored, so Telnyx must send the event again.
         assert (await platform.post_telnyx("call.recording.saved", "v3:a13")).status == 200
         refused = await platform.post_telnyx(
             "call.recording.saved", "v3:a13", recording_urls={"wav": "https://s3/x?signature=1"}

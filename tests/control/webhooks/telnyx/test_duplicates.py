@@ -6,7 +6,7 @@ import pytest
 
 from shared.bus.live import LiveCall, LiveCalls
 from shared.ids import new_id
-from tests.control.webhooks.telnyx.steps import OVER, SPARE, all_handled, answer_telnyx_call
+from tests.control.webhooks.telnyx.steps import CALL_HAS_ENDED, OTHER_NODE_URL, all_handled, answer_telnyx_call
 from tests.platform.webhooks import NODE, WebhookPlatform, client_state, running_webhooks
 
 STREAMS = "90045"
@@ -16,7 +16,7 @@ async def resume_lost_call(platform: WebhookPlatform, call: str) -> str:
     """Loses a call and resumes it at a live node; returns the URL of its stream."""
     await answer_telnyx_call(platform, call)
     await platform.remove_node("m1")
-    await platform.add_node("m2", url=SPARE)
+    await platform.add_node("m2", url=OTHER_NODE_URL)
     await platform.post_telnyx("streaming.failed", call, failure_reason="connection_lost")
     assert platform.telnyx_api.actions == ["streaming_start"]
     url: str = platform.telnyx_api.carried_out.pop().body["stream_url"]
@@ -99,7 +99,7 @@ async def test_late_answer_completes_the_call(platform: WebhookPlatform, outboun
         "call.answered", new_id(), {"call_control_id": name, "to": platform.telnyx_number} | fields
     )
     platform.telnyx_api.carried_out.clear()
-    platform.telnyx_api.refused |= {"speak": OVER, "streaming_start": OVER}
+    platform.telnyx_api.refused |= {"speak": CALL_HAS_ENDED, "streaming_start": CALL_HAS_ENDED}
     await platform.post_telnyx("call.hangup", name, hangup_cause="normal_clearing", **fields)
     assert (await platform.call_row(name))["status"] in ("canceled", "no_answer")
     assert (await platform.post_telnyx_body(answer)).status == 200

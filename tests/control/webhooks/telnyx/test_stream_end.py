@@ -12,7 +12,14 @@ from control.webhooks.metrics import WebhookMetrics
 from shared.bus.checkpoints import Checkpoints, StreamOutcome
 from shared.bus.live import LiveCall, LiveCalls
 from shared.bus.tickets import Tickets
-from tests.control.webhooks.telnyx.steps import HUMAN, SPARE, all_handled, answer_telnyx_call, any_failed, retry_after
+from tests.control.webhooks.telnyx.steps import (
+    HUMAN,
+    OTHER_NODE_URL,
+    all_handled,
+    answer_telnyx_call,
+    any_failed,
+    retry_after,
+)
 from tests.platform.webhooks import NODE, WebhookPlatform, client_state
 
 
@@ -41,7 +48,7 @@ async def test_transfer_and_its_failure(platform: WebhookPlatform) -> None:
     assert (command.action, command.call) == ("transfer", "v3:e3")
     assert (command.body["to"], command.body["from"]) == (HUMAN, platform.telnyx_number)
     assert command.body["time_limit_secs"] == 3_600
-    # The other leg is no call of ours; when nobody answers it, the caller hears so.
+    # The other leg is not a call of the platform. If it is not answered, the caller hears an announcement.
     leg: dict[str, Any] = {"client_state": command.body["target_leg_client_state"], "direction": "outgoing"}
     await platform.post_telnyx("call.initiated", "v3:leg", **leg)
     await platform.post_telnyx("call.hangup", "v3:leg", hangup_cause="timeout", **leg)
@@ -66,11 +73,11 @@ async def test_lost_call_is_resumed_at_another_node(platform: WebhookPlatform, k
     call = f"v3:{kind}"
     await answer_telnyx_call(platform, call)
     await platform.remove_node("m1")
-    await platform.add_node("m2", url=SPARE)
+    await platform.add_node("m2", url=OTHER_NODE_URL)
     await platform.post_telnyx(kind, call, failure_reason="connection_lost")
     command = platform.telnyx_api.carried_out[0]
     url = command.body["stream_url"]
-    assert (command.action, url.rpartition("/")[0]) == ("streaming_start", f"{SPARE}/media/telnyx")
+    assert (command.action, url.rpartition("/")[0]) == ("streaming_start", f"{OTHER_NODE_URL}/media/telnyx")
     plan = await Tickets(platform.redis, platform.sealer).claim(url.rpartition("/")[2], "telnyx", call)
     assert (plan.leg, plan.resume is not None) == (1, True)
     assert (await platform.call_row(call))["media_node"] == "m2"

@@ -23,12 +23,12 @@ async def send_status(
 
 async def test_outbound_call_takes_each_status(platform: WebhookPlatform) -> None:
     call_id = await platform.queue_outbound()
-    seen = []
+    statuses = []
     for number, status in enumerate(("initiated", "ringing", "in-progress", "completed")):
         duration_fields = {"CallDuration": "61", "Duration": "2"} if status == "completed" else {}
         await send_status(platform, "CD1", status, number, call=str(call_id), **duration_fields)
-        seen.append((await platform.call_row("CD1"))["status"])
-    assert seen == ["queued", "ringing", "in_progress", "completed"]
+        statuses.append((await platform.call_row("CD1"))["status"])
+    assert statuses == ["queued", "ringing", "in_progress", "completed"]
     row = await platform.call_row("CD1")
     assert (row["id"], row["duration_seconds"]) == (call_id, 61)
 

@@ -10,7 +10,7 @@ from shared.events import CallStatus
 from tests.control.webhooks.silent_redis import silent_redis
 from tests.platform.webhooks import CALLER, NODE, WebhookPlatform, running_webhooks
 
-NOWHERE = "redis://127.0.0.1:1/0"
+UNREACHABLE_REDIS = "redis://127.0.0.1:1/0"
 
 
 async def test_call_is_connected_to_media(platform: WebhookPlatform) -> None:
@@ -71,7 +71,7 @@ async def test_call_is_refused_when_all_nodes_are_full(platform: WebhookPlatform
 
 
 async def test_call_is_refused_by_voice_without_redis(database_url: str) -> None:
-    async with running_webhooks(database_url, NOWHERE) as platform:
+    async with running_webhooks(database_url, UNREACHABLE_REDIS) as platform:
         reply = await platform.ring_twilio("CA8")
         assert reply.verbs == ["Say", "Hangup"]
         assert "busy" in reply.spoken

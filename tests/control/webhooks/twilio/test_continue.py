@@ -15,7 +15,7 @@ from shared.plan import HeardMessage
 from tests.platform.webhook_reply import WebhookReply
 from tests.platform.webhooks import CALLER, NODE, WebhookPlatform
 
-SPARE = "wss://media-2.example.com"
+OTHER_NODE_URL = "wss://media-2.example.com"
 HUMAN = "+14155557777"
 
 
@@ -68,13 +68,13 @@ async def test_transfer_dials_and_announces_that_nobody_answered(platform: Webho
     await platform.wait_until(is_stored)
 
 
-@pytest.mark.parametrize("hidden", ["anonymous", "+266696687", "+7378742833", "sip:ann@example.com"])
-async def test_transfer_shows_our_number_for_a_withheld_caller(platform: WebhookPlatform, hidden: str) -> None:
-    sid = f"CB3-{hidden}"
-    reply = await platform.ring_twilio(sid, From=hidden)
+@pytest.mark.parametrize("withheld", ["anonymous", "+266696687", "+7378742833", "sip:ann@example.com"])
+async def test_transfer_shows_our_number_for_a_withheld_caller(platform: WebhookPlatform, withheld: str) -> None:
+    sid = f"CB3-{withheld}"
+    reply = await platform.ring_twilio(sid, From=withheld)
     call_id = (await platform.call_row(sid))["id"]
     await checkpoints(platform).put_outcome(str(call_id), StreamOutcome(0, HUMAN))
-    dial = (await ask_continue(platform, reply.action, sid, From=hidden)).xml[0]
+    dial = (await ask_continue(platform, reply.action, sid, From=withheld)).xml[0]
     assert dial.attrib["callerId"] == platform.number
 
 
@@ -107,9 +107,9 @@ async def test_lost_call_is_resumed_at_another_node(platform: WebhookPlatform) -
         )
     )
     await platform.remove_node("m1")
-    await platform.add_node("m2", url=SPARE)
+    await platform.add_node("m2", url=OTHER_NODE_URL)
     reply = await ask_continue(platform, action, "CB5")
-    assert reply.stream == f"{SPARE}/media/twilio"
+    assert reply.stream == f"{OTHER_NODE_URL}/media/twilio"
     assert "&leg=1&" in reply.action
     plan = await Tickets(platform.redis, platform.sealer).claim(reply.ticket, "twilio", "CB5")
     assert plan.leg == 1
@@ -126,8 +126,8 @@ async def test_lost_call_returns_to_its_node_without_another(platform: WebhookPl
 async def test_another_node_is_preferred_to_the_one_that_lost_the_call(platform: WebhookPlatform) -> None:
     action, _ = await start_call(platform, "CB7")
     await platform.add_node("m1", calls=0)
-    await platform.add_node("m2", url=SPARE, calls=50)
-    assert (await ask_continue(platform, action, "CB7")).stream == f"{SPARE}/media/twilio"
+    await platform.add_node("m2", url=OTHER_NODE_URL, calls=50)
+    assert (await ask_continue(platform, action, "CB7")).stream == f"{OTHER_NODE_URL}/media/twilio"
 
 
 async def test_lost_call_without_a_node_is_refused_by_voice(platform: WebhookPlatform) -> None:
@@ -158,10 +158,10 @@ async def test_answered_call_without_a_node_is_stored_as_media_lost(platform: We
 
 @pytest.mark.parametrize("source", ["live", "checkpoint"])
 async def test_lost_node_is_the_one_that_reported_the_call(platform: WebhookPlatform, source: str) -> None:
-    """Nodes of one machine share an address, so the socket may have come to another node, which media reports."""
+    """Nodes of one machine share an address, so another node may accept the socket; media reports which one."""
     sid = f"CB14-{source}"
     action, call_id = await start_call(platform, sid)
-    await platform.add_node("m2", url=SPARE)
+    await platform.add_node("m2", url=OTHER_NODE_URL)
     if source == "live":
         await LiveCalls(platform.redis).refresh([LiveCall(str(call_id), "m2", 0)])
     else:

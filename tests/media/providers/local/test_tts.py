@@ -1,4 +1,4 @@
-"""The local TextToSpeech: clause by clause, timed from the first audio on."""
+"""The local TextToSpeech: clause by clause, with timings from the first audio on."""
 
 from collections.abc import AsyncIterator
 
@@ -37,7 +37,7 @@ async def speak(*texts: str) -> tuple[list[SpeechChunk], list[str]]:
     return [chunk async for chunk in LocalTextToSpeech(engine).stream(pieces(*texts), "en")], engine.texts
 
 
-async def test_each_clause_is_spoken_by_itself() -> None:
+async def test_each_clause_is_one_request() -> None:
     chunks, texts = await speak("Thank you for calling, how are you? ", "Good.")
     assert texts == ["Thank you for calling, ", "how are you? ", "Good."]
     assert len(chunks) == 3

@@ -46,7 +46,7 @@ def test_words_are_timed_by_their_phonemes() -> None:
     speech, _ = speak(" Hi, you.")
     first, last = speech.words
     assert (first.text, last.text) == (" Hi, ", "you.")
-    # the sound begins EDGE_MS after the speech does; a comma and a space lie between the words
+    # the sound begins EDGE_MS after the speech; between the words are a comma and a space
     assert first.start_ms == pytest.approx(EDGE_MS, abs=1)
     assert first.end_ms == pytest.approx(EDGE_MS + 20 * HOP_MS, abs=1)
     assert last.start_ms == pytest.approx(first.end_ms + 2 * HOP_MS, abs=0.1)
@@ -63,12 +63,12 @@ def test_a_number_is_one_written_word_of_many_spoken_ones() -> None:
     )
 
 
-def test_groups_of_a_telephone_number_have_pauses_between() -> None:
+def test_groups_of_a_telephone_number_are_separated_by_pauses() -> None:
     speech, phonemes = speak("(415) 555-0192!")
     assert phonemes == "four one five, five five five, zero one nine two!"
-    area, rest = speech.words
+    first, last = speech.words
     # the pause belongs to neither word
-    assert rest.start_ms - area.end_ms == pytest.approx(2 * HOP_MS, abs=0.1)
+    assert last.start_ms - first.end_ms == pytest.approx(2 * HOP_MS, abs=0.1)
 
 
 def test_silent_words_take_no_time() -> None:

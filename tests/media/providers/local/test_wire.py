@@ -53,7 +53,7 @@ async def test_each_side_accepts_only_its_own_messages() -> None:
         await receive_message(reader_of(encode_message(Cancel(1))), wire.make_answer_decoder())
 
 
-async def test_a_close_within_a_message_is_the_end() -> None:
+async def test_connection_closed_within_a_message_is_the_end() -> None:
     whole = encode_message(Cancel(1))
     for length in range(len(whole)):
         assert await receive_message(reader_of(whole[:length]), wire.make_request_decoder()) is None

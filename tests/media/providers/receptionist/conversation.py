@@ -1,4 +1,4 @@
-"""A conversation with the receptionist, turn by turn, in which its reply becomes the heard text."""
+"""A conversation with the receptionist in which each reply becomes heard text."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -40,7 +40,7 @@ def test_requests_are_recognised_in_any_spelling(heard_as: str) -> None:
 
 
 def test_a_message_in_several_turns_is_read_back_whole() -> None:
-    """The caller goes on during the read-back, of which only a part is heard."""
+    """The caller continues during the read-back, of which only a part is heard."""
     conversation = Conversation()
     conversation.say("And so, my fellow Americans,", heard="I can pass")
     conversation.say("ask not", heard="I have: And so, my fellow")

@@ -15,7 +15,7 @@ from media.providers.receptionist.llm import MAX_PROMPTS, ReceptionistLanguageMo
 from tests.media.providers.receptionist.conversation import END_CALL, PLAN, TRANSFER, Conversation
 
 RECEPTIONIST = ReceptionistLanguageModel()
-# What callers say, for random walks through the conversation.
+# What callers say in random conversations.
 LINES = [
     *("yes", "no", "um", "", "goodbye", "that's all thank you", "can you repeat that", "wait a moment", "thank you"),
     *("are you a robot", "who is this", "how are you", "hello", "can I talk to a person", "never mind"),
@@ -37,13 +37,13 @@ LINES = [
     ),
     *("my fellow Americans ask not what your country can do for you", "banana", "ask not", "operator", "forget it"),
 ]
-SAID = st.one_of(
+CALLER_TEXT = st.one_of(
     st.sampled_from(LINES), st.text(max_size=60), st.lists(st.sampled_from(LINES), max_size=4).map(" ".join)
 )
 MESSAGES = st.lists(
     st.one_of(
-        st.builds(Message, st.just("user"), SAID),
-        st.builds(Message, st.just("assistant"), st.one_of(SAID, st.sampled_from(phrases.UNCLEAR))),
+        st.builds(Message, st.just("user"), CALLER_TEXT),
+        st.builds(Message, st.just("assistant"), st.one_of(CALLER_TEXT, st.sampled_from(phrases.UNCLEAR))),
         st.builds(
             Message, st.just("assistant"), st.text(max_size=9), st.just((ToolCall("1", "transfer", "{}"),)), st.just("")
         ),
@@ -137,13 +137,15 @@ def test_an_interrupted_question_counts_as_not_asked() -> None:
 
 
 def test_the_prompt_cache_is_bounded() -> None:
-    desk = ReceptionistLanguageModel()
+    receptionist = ReceptionistLanguageModel()
     for number in range(MAX_PROMPTS + 10):
-        desk.reply(ChatRequest(f"The number of this prompt is {number}.", []))
-    assert len(desk._prompts) == MAX_PROMPTS
+        receptionist.reply(ChatRequest(f"The number of this prompt is {number}.", []))
+    assert len(receptionist._prompts) == MAX_PROMPTS
     assert (
         "64."
-        in desk.reply(ChatRequest("The number of this prompt is 64.", [Message("user", "what is the number")])).text
+        in receptionist.reply(
+            ChatRequest("The number of this prompt is 64.", [Message("user", "what is the number")])
+        ).text
     )
 
 
@@ -165,14 +167,14 @@ def test_any_prompt_gets_a_reply(prompt: str) -> None:
 
 
 @settings(max_examples=100)
-@given(st.lists(SAID, min_size=1, max_size=8), st.randoms())
-def test_streamed_words_are_the_reply_and_replies_are_short(said: list[str], chance: random.Random) -> None:
+@given(st.lists(CALLER_TEXT, min_size=1, max_size=8), st.randoms())
+def test_streamed_words_are_the_reply_and_replies_are_short(said: list[str], rng: random.Random) -> None:
     """Beyond the caller's own words and a fact or two, a reply has no more than 40 words."""
     conversation = Conversation()
     for text in said:
-        reply = conversation.say(text, heard=None if chance.random() < 0.7 else "")
-        own = sum(len(message.text.split()) for message in conversation.messages if message.role == "user")
-        assert len(reply.text.split()) <= 40 + own + 60
+        reply = conversation.say(text, heard=None if rng.random() < 0.7 else "")
+        caller_words = sum(len(message.text.split()) for message in conversation.messages if message.role == "user")
+        assert len(reply.text.split()) <= 40 + caller_words + 60
     conversation.messages.append(Message("user", "hello"))
     assert asyncio.run(_streamed(conversation.request)) == RECEPTIONIST.reply(conversation.request).text
 

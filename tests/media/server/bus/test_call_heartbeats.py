@@ -81,7 +81,6 @@ async def test_many_calls_are_reported_in_batches(redis_url: str) -> None:
 
 
 async def test_call_removed_between_batches_is_not_reported(redis_url: str) -> None:
-    """The round continues without it."""
     async with running_heartbeats(redis_url) as (heartbeats, live):
         ended = RECORDS[BATCH + 7]
         live.after_batch = lambda: heartbeats.remove(ended)

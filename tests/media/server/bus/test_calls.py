@@ -46,11 +46,11 @@ async def test_conversation_is_checkpointed_for_another_node(bus_node: BusNode, 
     async with phone.sending_silence():
         await bus_node.wait_for_event(AgentSaid)
 
-        async def both() -> bool:
+        async def has_both_messages() -> bool:
             checkpoint = await bus_node.checkpoint(plan.call_id)
             return checkpoint is not None and len(checkpoint.messages) == 2
 
-        await wait_until(both)
+        await wait_until(has_both_messages)
     checkpoint = await bus_node.checkpoint(plan.call_id)
     assert checkpoint is not None and (checkpoint.node_id, checkpoint.leg, checkpoint.turn) == (NODE, 0, 1)
     assert [(message.role, message.text) for message in checkpoint.messages] == [
@@ -68,11 +68,11 @@ async def test_question_is_checkpointed_before_it_is_answered(bus_node: BusNode,
     await phone.speak(speech)
     async with phone.sending_silence():
 
-        async def asked() -> bool:
+        async def has_question() -> bool:
             checkpoint = await bus_node.checkpoint(plan.call_id)
             return checkpoint is not None and bool(checkpoint.messages)
 
-        await wait_until(asked)
+        await wait_until(has_question)
     await phone.hang_up()
     checkpoint = await bus_node.checkpoint(plan.call_id)
     assert checkpoint is not None and checkpoint.messages[0].role == "user"
@@ -81,7 +81,7 @@ async def test_question_is_checkpointed_before_it_is_answered(bus_node: BusNode,
 class TestTokens:
     """Which tokens get a plan."""
 
-    async def refused(self, bus_node: BusNode, token: str, reason: str, call: str = CALL) -> int | None:
+    async def dial_refused(self, bus_node: BusNode, token: str, reason: str, call: str = CALL) -> int | None:
         phone = await bus_node.dial_with_token(token, call=call)
         await phone.wait_for("closed")
         assert bus_node.metric("vocalized_media_refused_total", reason=reason) == 1
@@ -100,16 +100,16 @@ class TestTokens:
 
     async def test_wrong_call_does_not_consume_it(self, bus_node: BusNode, plan: CallPlan) -> None:
         token = await bus_node.ticket(plan)
-        assert await self.refused(bus_node, token, "ticket_other_call", call="CAother") == 1008
+        assert await self.dial_refused(bus_node, token, "ticket_other_call", call="CAother") == 1008
         phone = await bus_node.dial_with_token(token)
         await bus_node.wait_for_event(CallStarted)
         await phone.hang_up()
 
     async def test_missing_token_is_refused(self, bus_node: BusNode) -> None:
-        assert await self.refused(bus_node, "", "no_token") == 1008
+        assert await self.dial_refused(bus_node, "", "no_token") == 1008
 
     async def test_unknown_token_is_refused(self, bus_node: BusNode) -> None:
-        assert await self.refused(bus_node, "A" * 32, "ticket_unknown") == 1008
+        assert await self.dial_refused(bus_node, "A" * 32, "ticket_unknown") == 1008
 
     async def test_may_be_in_the_path_for_telnyx(self, bus_node: BusNode, plan: CallPlan) -> None:
         token = await bus_node.ticket(plan, "telnyx", "v3:control-id")
@@ -144,14 +144,14 @@ class TestAttackers:
     def limits(self, limits: WorkerLimits) -> WorkerLimits:
         return with_limits(limits, max_calls=1, max_pending=1)
 
-    async def test_cannot_keep_calls_out(self, bus_node: BusNode, plan: CallPlan) -> None:
-        """Neither silent sockets nor refused ones that stay open; and they do not count as load."""
+    async def test_cannot_block_calls(self, bus_node: BusNode, plan: CallPlan) -> None:
+        """Neither silent sockets nor refused ones that stay open use up capacity or count as load."""
         silent = await bus_node.session.ws_connect(bus_node.url + "/media/twilio")
         refused_socket = await bus_node.session.ws_connect(bus_node.url + "/media/twilio")
         assert (await silent.receive()).type in (WSMsgType.CLOSED, WSMsgType.CLOSE, WSMsgType.ERROR)
         await refused_socket.send_str('{"event": "connected", "protocol": "Call", "version": "1.0.0"}')
         await refused_socket.send_str(json.dumps(start_message(token="A" * 32)))
-        await wait_until(lambda: counted(bus_node, "ticket_unknown"))
+        await wait_until(lambda: is_refusal_counted(bus_node, "ticket_unknown"))
         node = await wait_until(lambda: node_with_calls(bus_node, 0))
         assert await NodeRegistry(bus_node.redis).choose() == node
         phone = await bus_node.dial(plan)
@@ -183,7 +183,7 @@ class TestOneCallNode:
         await phone.hang_up()
 
 
-async def counted(bus_node: BusNode, reason: str) -> bool:
+async def is_refusal_counted(bus_node: BusNode, reason: str) -> bool:
     return bus_node.metric("vocalized_media_refused_total", reason=reason) == 1
 
 
@@ -193,13 +193,13 @@ async def node_with_calls(bus_node: BusNode, calls: int) -> NodeState | None:
 
 
 async def test_unusable_plan_fails_the_call_and_refuses_the_stream(bus_node: BusNode) -> None:
-    plan = call_plan(PLAN, (b'"standin", "options": {"final_ms"', b'"nobody", "options": {"final_ms"'))
+    plan = call_plan(PLAN, (b'"standin", "options": {"final_ms"', b'"unknown", "options": {"final_ms"'))
     phone = await bus_node.dial(plan)
     await phone.wait_for("closed")
     assert phone.close_code == 1008
     ended = await bus_node.wait_for_event(CallEnded)
     assert (ended.status, ended.end_reason) == ("failed", "provider_error")
-    assert "nobody" in ended.detail
+    assert "unknown" in ended.detail
     started, last = await bus_node.events()
     assert isinstance(started, CallStarted) and last == ended
     assert bus_node.metric("vocalized_media_refused_total", reason="bad_plan") == 1
@@ -241,7 +241,7 @@ async def test_broken_socket_does_not_end_the_call(bus_node: BusNode, plan: Call
     phone = await bus_node.dial(plan)
     await phone.speak(speech)
     await bus_node.wait_for_event(CallStarted)
-    response = phone.socket._response  # there is no public way to leave without a close
+    response = phone.socket._response  # no public method disconnects without a close
     assert response.connection is not None and response.connection.transport is not None
     response.connection.transport.abort()
     assert (await bus_node.wait_for_event(CallEnded)).end_reason == "carrier_error"

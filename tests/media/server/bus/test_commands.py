@@ -16,7 +16,7 @@ async def test_repeated_command_is_carried_out_once(bus_node: BusNode, plan: Cal
         for _ in range(3):
             assert await bus_node.send_command(plan.call_id, SayText("We close early today.")) == DONE
         said = await bus_node.wait_for_event(AgentSaid)
-        assert await bus_node.send_command(plan.call_id, EndCall("admin"), "order-2") == DONE
+        assert await bus_node.send_command(plan.call_id, EndCall("admin"), "command-2") == DONE
         await phone.wait_for("closed")
     assert said.text == "We close early today."
     ended = await bus_node.wait_for_event(CallEnded)
@@ -24,7 +24,7 @@ async def test_repeated_command_is_carried_out_once(bus_node: BusNode, plan: Cal
     events = await bus_node.events()
     assert sum(isinstance(event, AgentSaid) for event in events) == 1
     reported = [(event.command, event.command_id) for event in events if isinstance(event, CallCommanded)]
-    assert reported == [("say", "order-1"), ("end", "order-2")]
+    assert reported == [("say", "command-1"), ("end", "command-2")]
     outcome = await bus_node.outcome(plan.call_id)
     assert outcome is not None and outcome.number == ""
 
@@ -34,7 +34,7 @@ async def test_polite_end_plays_the_goodbye(bus_node: BusNode, plan: CallPlan) -
     async with phone.sending_silence():
         await bus_node.wait_for_event(CallStarted)
         assert await bus_node.send_command(plan.call_id, EndCall("spend_limit", polite=True)) == DONE
-        assert await bus_node.send_command(plan.call_id, SayText("Wait!"), "order-2") == ENDING
+        assert await bus_node.send_command(plan.call_id, SayText("Wait!"), "command-2") == ENDING
         await phone.wait_for("closed")
     assert phone.close_code == 1000
     assert len(phone.audio) == 600 * 8
@@ -47,7 +47,7 @@ async def test_end_command_overrides_the_agents_goodbye(bus_node: BusNode, plan:
     async with phone.sending_silence():
         await bus_node.wait_for_event(CallStarted)
         assert await bus_node.send_command(plan.call_id, EndCall("silence", polite=True)) == DONE
-        assert await bus_node.send_command(plan.call_id, SayText("Wait!"), "order-2") == ENDING
+        assert await bus_node.send_command(plan.call_id, SayText("Wait!"), "command-2") == ENDING
         assert await bus_node.send_command(plan.call_id, EndCall("spend_limit", polite=True), "order-3") == DONE
         assert await bus_node.send_command(plan.call_id, EndCall("admin"), "order-4") == ENDING
         await phone.wait_for("closed")
@@ -71,7 +71,7 @@ async def test_unknown_call_is_answered(bus_node: BusNode, plan: CallPlan) -> No
     await bus_node.wait_for_event(CallStarted)
     await phone.hang_up()
     await bus_node.wait_for_event(CallEnded)
-    assert await bus_node.send_command(plan.call_id, EndCall(), "order-2") == UNKNOWN_CALL
+    assert await bus_node.send_command(plan.call_id, EndCall(), "command-2") == UNKNOWN_CALL
 
 
 async def test_receptionist_transfers_callers(bus_node: BusNode, speech: bytes) -> None:

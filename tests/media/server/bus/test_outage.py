@@ -36,7 +36,7 @@ async def redis_at(url: str) -> AsyncIterator[Redis]:
     await redis.aclose()
 
 
-async def turn(phone: Phone, speech: bytes) -> None:
+async def take_turn(phone: Phone, speech: bytes) -> None:
     """The caller asks and gets an answer."""
     before = len(phone.audio)
     await phone.speak(speech)
@@ -46,7 +46,7 @@ async def turn(phone: Phone, speech: bytes) -> None:
 
 
 def is_complete(found: list[EventEnvelope]) -> bool:
-    """Whether these are all events of one call, each once and in order."""
+    """Whether no event of the call is missing, doubled or out of order."""
     return [envelope.seq for envelope in found] == list(range(1, len(found) + 1))
 
 
@@ -54,20 +54,20 @@ async def test_events_wait_on_disk_and_arrive_once_in_order(
     valkey_folder: Path, tmp_path: Path, plan: CallPlan, speech: bytes
 ) -> None:
     async with AsyncExitStack() as stack:
-        first = AsyncExitStack()
-        valkey = await first.enter_async_context(running_valkey(valkey_folder, durable=True))
+        valkey_stack = AsyncExitStack()
+        valkey = await valkey_stack.enter_async_context(running_valkey(valkey_folder, durable=True))
         bus_node = await stack.enter_async_context(running_bus_node(valkey.url, tmp_path))
         phone = await bus_node.dial(plan, returns_marks=True)
-        await turn(phone, speech)
+        await take_turn(phone, speech)
         await bus_node.wait_for_event(CallerSaid)
         before = await bus_node.envelopes()
-        await first.aclose()
-        await turn(phone, speech)
-        await turn(phone, speech)
+        await valkey_stack.aclose()
+        await take_turn(phone, speech)
+        await take_turn(phone, speech)
         assert await wait_until(lambda: turns_on_disk(tmp_path)) >= 2
         await asyncio.wait_for(wait_until(lambda: reports_no_bus(bus_node)), WAIT_LIMIT_S)
         async with running_valkey(valkey_folder, durable=True):
-            await turn(phone, speech)
+            await take_turn(phone, speech)
             await phone.hang_up()
             await bus_node.wait_for_event(CallEnded)
             # Events that Redis stored without answering were sent again; their identity makes that harmless.
@@ -103,11 +103,11 @@ async def test_hanging_redis_does_not_disturb_calls(
         running_bus_node(valkey.url, tmp_path, timeout_s=0.3) as bus_node,
     ):
         phone = await bus_node.dial(plan, returns_marks=True)
-        await turn(phone, speech)
+        await take_turn(phone, speech)
         await bus_node.wait_for_event(CallerSaid)
         valkey.process.send_signal(signal.SIGSTOP)
         try:
-            await turn(phone, speech)
+            await take_turn(phone, speech)
             await phone.hang_up()
             async with asyncio.timeout(WAIT_LIMIT_S):
                 while bus_node.worker.connections:  # noqa: ASYNC110  # there is no event to wait for
@@ -163,8 +163,8 @@ async def test_events_unsent_at_shutdown_are_sent_by_the_next_process(
             await bus_node.wait_for_event(CallStarted)
             await stack.aclose()
             await phone.hang_up()
-    (left,) = (tmp_path / "spool").glob("*/events.jsonl")
-    assert isinstance(decode_event(left.read_bytes().splitlines()[-1]).event, CallEnded)
+    (unsent,) = (tmp_path / "spool").glob("*/events.jsonl")
+    assert isinstance(decode_event(unsent.read_bytes().splitlines()[-1]).event, CallEnded)
     async with running_valkey(valkey_folder, durable=False) as valkey:
         async with running_bus_node(valkey.url, tmp_path, node_id="node-2"), redis_at(valkey.url) as redis:
 
@@ -174,4 +174,4 @@ async def test_events_unsent_at_shutdown_are_sent_by_the_next_process(
             found = await wait_until(arrived)
             assert isinstance(found[-1].event, CallEnded) and found[-1].call_id == plan.call_id
             assert (await redis.xlen(EVENTS)) == len(found)
-        assert not left.parent.exists()
+        assert not unsent.parent.exists()

@@ -65,14 +65,14 @@ class MediaProcess:
             async with self._session.get(self.url + "/readyz") as response:
                 return response.status == 200
         except ClientError:
-            assert self.process.returncode is None, "it ended before it was ready"
+            assert self.process.returncode is None, "the server ended before it was ready"
             return False
 
     async def dial(self, redis: Redis, plan: CallPlan) -> Phone:
         token = await Tickets(redis, SEALER).issue(Ticket("twilio", CALL, plan))
         return await Phone.dial(self._session, self.url + "/media/twilio", token=token, returns_marks=True)
 
-    async def ended(self) -> int:
+    async def wait_ended(self) -> int:
         async with asyncio.timeout(WAIT_LIMIT_S):
             return await self.process.wait()
 
@@ -104,19 +104,19 @@ async def redis_at(url: str) -> AsyncIterator[Redis]:
 
 
 async def wait_for_events(redis: Redis, kind: type[object], count: int = 1) -> list[EventEnvelope]:
-    async def look() -> list[EventEnvelope]:
+    async def find_events() -> list[EventEnvelope]:
         found = [envelope for envelope in await envelopes(redis) if isinstance(envelope.event, kind)]
         return found if len(found) >= count else []
 
-    return await wait_until(look)
+    return await wait_until(find_events)
 
 
-async def ask(phone: Phone, speech: bytes) -> None:
+async def ask_question(phone: Phone, speech: bytes) -> None:
     await phone.speak(speech)
     await phone.pause(1_500)
 
 
-async def test_next_process_sends_what_a_killed_one_left(
+async def test_next_process_sends_the_spool_of_a_killed_one(
     valkey_folder: Path, tmp_path: Path, plan: CallPlan, speech: bytes
 ) -> None:
     """kill -9 during an outage of Redis: events and recording are on disk; the next process sends and stores them."""
@@ -124,16 +124,16 @@ async def test_next_process_sends_what_a_killed_one_left(
         url = valkey.url
         async with redis_at(url) as redis, media(url, tmp_path) as server:
             phone = await server.dial(redis, plan)
-            await ask(phone, speech)
+            await ask_question(phone, speech)
             await wait_for_events(redis, CallerSaid)
             (before,) = await NodeRegistry(redis).list_alive()
             assert before.node_id.startswith("box-") and before.url == server.url.replace("http", "ws")
             valkey.process.terminate()
             valkey.process.wait()
-            await ask(phone, speech)
-            await wait_until(lambda: spooled(tmp_path))
+            await ask_question(phone, speech)
+            await wait_until(lambda: has_spooled_turn(tmp_path))
             server.process.kill()
-            assert await server.ended() == -signal.SIGKILL
+            assert await server.wait_ended() == -signal.SIGKILL
             await phone.wait_for("closed")
     assert not list((tmp_path / "objects").rglob("*.wav"))
     async with running_valkey(valkey_folder, durable=True), redis_at(url) as redis, media(url, tmp_path) as server:
@@ -147,41 +147,41 @@ async def test_next_process_sends_what_a_killed_one_left(
         assert ready.event.path == f"recordings/{WORKSPACE}/{plan.call_id}-0.wav"
         wav = read_wav((tmp_path / "objects" / ready.event.path).read_bytes())
         assert abs(wav.seconds * 1000 - ready.event.duration_ms) < 1 and wav.samples.any()
-        await wait_until(lambda: only(tmp_path / "spool", 1))
+        await wait_until(lambda: has_entries(tmp_path / "spool", 1))
         server.process.terminate()
-        assert await server.ended() == 0
+        assert await server.wait_ended() == 0
     assert list((tmp_path / "spool").iterdir()) == []
 
 
-async def spooled(state: Path) -> bool:
+async def has_spooled_turn(state: Path) -> bool:
     lines = [line for path in (state / "spool").glob("*/events.jsonl") for line in path.read_bytes().splitlines()]
     return any(isinstance(decode_event(line).event, CallerSaid) for line in lines)
 
 
-async def only(folder: Path, count: int) -> bool:
+async def has_entries(folder: Path, count: int) -> bool:
     return len(await asyncio.to_thread(os.listdir, folder)) == count
 
 
-async def test_drain_is_reported_at_once_and_ends_with_everything_sent(
+async def test_drain_is_reported_at_once_and_sends_everything(
     redis_url: str, tmp_path: Path, plan: CallPlan, speech: bytes
 ) -> None:
     async with redis_at(redis_url) as redis, media(redis_url, tmp_path, MEDIA_HEARTBEAT_S="3") as server:
         phone = await server.dial(redis, plan)
-        await ask(phone, speech)
+        await ask_question(phone, speech)
         async with phone.sending_silence():
             await wait_for_events(redis, CallerSaid)
             server.process.terminate()
 
-            async def draining() -> list[NodeState]:
+            async def find_draining() -> list[NodeState]:
                 return [node for node in await NodeRegistry(redis).list_alive() if node.draining]
 
             async with asyncio.timeout(2.0):  # less than a heartbeat
-                (node,) = await wait_until(draining)
+                (node,) = await wait_until(find_draining)
             assert node.calls == 1
             assert await NodeRegistry(redis).choose() is None
             assert server.process.returncode is None and not phone.socket.closed
         await phone.hang_up()
-        assert await server.ended() == 0
+        assert await server.wait_ended() == 0
         (ended,) = await wait_for_events(redis, CallEnded)
         assert isinstance(ended.event, CallEnded) and ended.event.end_reason == "caller_hangup"
         assert await NodeRegistry(redis).list_alive() == []
@@ -191,18 +191,18 @@ async def test_drain_is_reported_at_once_and_ends_with_everything_sent(
 async def test_each_worker_is_a_node(redis_url: str, tmp_path: Path, plan: CallPlan) -> None:
     async with redis_at(redis_url) as redis, media(redis_url, tmp_path, "--workers", "2") as server:
 
-        async def both() -> list[NodeState]:
+        async def find_two_nodes() -> list[NodeState]:
             found = await NodeRegistry(redis).list_alive()
             return found if len(found) == 2 else []
 
-        nodes = await wait_until(both)
+        nodes = await wait_until(find_two_nodes)
         assert {node.url for node in nodes} == {server.url.replace("http", "ws")}
         phone = await server.dial(redis, plan)
         await phone.pause(40)
         await phone.hang_up()
         await wait_for_events(redis, CallEnded)
         server.process.terminate()
-        assert await server.ended() == 0
+        assert await server.wait_ended() == 0
         assert await NodeRegistry(redis).list_alive() == [] and (await redis.xlen(EVENTS)) >= 2
 
 

@@ -114,7 +114,7 @@ async def test_unavailable_bus_ends_the_round_even_if_the_folder_cannot_be_remov
         add_foreign_file(folder)
         (folder / "events.jsonl").write_bytes(encode_event(SAID) + b"\n")
 
-    def lose_events() -> None:  # otherwise the folder would not be removed at all
+    def lose_events() -> None:  # otherwise the folder would not be removed
         for folder in folders:
             (folder / "events.jsonl").unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""A call whose socket broke is resumed in a second stream, from the checkpoint, as control does it."""
+"""A call whose socket broke is resumed from its checkpoint in a second stream."""
 
 from typing import cast
 
@@ -22,7 +22,7 @@ def next_leg(plan: CallPlan, checkpoint: Checkpoint) -> CallPlan:
 
 def abort_socket(phone: Phone) -> None:
     """Closes the connection without a close frame."""
-    response = phone.socket._response  # there is no public way
+    response = phone.socket._response  # no public method does this
     assert response.connection is not None and response.connection.transport is not None
     response.connection.transport.abort()
 
@@ -43,20 +43,20 @@ async def test_resumed_call_apologises_and_answers_the_open_question(
     async with again.sending_silence():
         resumed = await bus_node.wait_for_event(CallResumed)
 
-        async def answered() -> list[AgentSaid]:
+        async def find_answer() -> list[AgentSaid]:
             said = [event for event in await bus_node.events() if isinstance(event, AgentSaid)]
             return said if said[-1:] and said[-1].text == "Thank you for calling." else []
 
-        said = await wait_until(answered)
+        said = await wait_until(find_answer)
     live = await bus_node.live_call(plan.call_id)
     assert live is not None and live.leg == 1
     assert said[-1].start_ms >= resumed.at_ms
     await again.hang_up()
 
-    async def second_end() -> bool:
+    async def have_both_ended() -> bool:
         return sum(isinstance(event, CallEnded) for event in await bus_node.events()) == 2
 
-    await wait_until(second_end)
+    await wait_until(have_both_ended)
     assert [event.text for event in said][-2:] == [APOLOGY, "Thank you for calling."]
     assert resumed.leg == 1 and resumed.stream_id == "MZagain" and resumed.lost_ms >= 0
     assert resumed.at_ms >= checkpoint.at_ms - checkpoint.began_ms
@@ -66,7 +66,7 @@ async def test_resumed_call_apologises_and_answers_the_open_question(
     assert not any(isinstance(envelope.event, CallStarted | CallerSaid) for envelope in second)
     ended = second[-1].event
     assert isinstance(ended, CallEnded) and ended.end_reason == "caller_hangup"
-    assert ended.usage.llm_requests == 2, "one of each stream"
+    assert ended.usage.llm_requests == 2, "one request in each stream"
     outcome = await bus_node.outcome(plan.call_id)
     assert outcome is not None and outcome.leg == 1
 
@@ -86,11 +86,11 @@ async def test_second_stream_takes_over_while_the_first_is_ending(
     await bus_node.wait_for_event(CallEnded)
     async with again.sending_silence():
 
-        async def later() -> bool:
+        async def is_second_live() -> bool:
             live = await bus_node.live_call(plan.call_id)
             return live is not None and live.leg == 1
 
-        await wait_until(later)
+        await wait_until(is_second_live)
     await again.hang_up()
 
 
@@ -114,11 +114,11 @@ async def test_recordings_of_both_streams_share_one_time_line(bus_node: BusNode,
     await again.speak(speech)
     await again.hang_up()
 
-    async def both() -> list[RecordingReady]:
+    async def find_both() -> list[RecordingReady]:
         ready = [event for event in await bus_node.events() if isinstance(event, RecordingReady)]
         return ready if len(ready) == 2 else []
 
-    first, second = await wait_until(both)
+    first, second = await wait_until(find_both)
     folder = f"recordings/{plan.workspace_id}/{plan.call_id}"
     assert (first.path, first.leg, second.path, second.leg) == (f"{folder}-0.wav", 0, f"{folder}-1.wav", 1)
     storage = Storage((bus_node.state.parent / "objects").as_uri())

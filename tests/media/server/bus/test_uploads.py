@@ -40,10 +40,10 @@ async def test_is_stored_and_reported_before_the_end(
     assert wav.samples.shape[1] == 2 and abs(wav.seconds * 1000 - ready.duration_ms) < 1
     assert wav.samples[:, 0].any()
     assert bus_node.metric("vocalized_media_recordings_total", outcome="stored") == 1
-    await asyncio.wait_for(wait_until(lambda: nothing_left(tmp_path)), WAIT_LIMIT_S)
+    await asyncio.wait_for(wait_until(lambda: is_spool_empty(tmp_path)), WAIT_LIMIT_S)
 
 
-async def nothing_left(state: Path) -> bool:
+async def is_spool_empty(state: Path) -> bool:
     return not list((state / "state" / "spool").glob("*/recordings/*/*"))
 
 
@@ -115,7 +115,7 @@ class TestFailingStorage:
         monkeypatch.setattr("media.server.bus.uploads.FIRST_PAUSE_S", 0.05)
         await record(bus_node, plan, speech)
         assert not [event for event in await bus_node.events() if isinstance(event, RecordingReady)]
-        await wait_until(lambda: tried(store, 2))
+        await wait_until(lambda: has_refused(store, 2))
         store.works = True
         ready = await bus_node.wait_for_event(RecordingReady)
         last = (await bus_node.envelopes())[-1]
@@ -139,20 +139,20 @@ class TestFailingStorage:
         monkeypatch.setattr("media.server.bus.node.FLUSH_S", 0.05)
         async with running_bus_node(redis_url, tmp_path, storage=storage) as bus_node:
             await record(bus_node, plan, speech)
-        (left,) = (tmp_path / "spool").glob("*/recordings/*/*.wav")
-        assert left.name == f"{plan.call_id}-0.wav"
+        (unstored,) = (tmp_path / "spool").glob("*/recordings/*/*.wav")
+        assert unstored.name == f"{plan.call_id}-0.wav"
         store.works = True
         async with running_bus_node(redis_url, tmp_path, storage=storage, node_id="node-2") as bus_node:
             ready = await bus_node.wait_for_event(RecordingReady)
             assert (ready.path, ready.leg) == (f"recordings/{WORKSPACE}/{plan.call_id}-0.wav", 0)
             assert [envelope.seq for envelope in await bus_node.envelopes()][-1] == 99_000
-            await wait_until(lambda: gone(left))
+            await wait_until(lambda: is_removed(unstored))
         assert len(store.objects) == 1 and list((tmp_path / "spool").iterdir()) == []
 
 
-async def gone(path: Path) -> bool:
+async def is_removed(path: Path) -> bool:
     return not await asyncio.to_thread(path.exists)
 
 
-async def tried(store: FakeS3, times: int) -> bool:
+async def has_refused(store: FakeS3, times: int) -> bool:
     return store.refused >= times

@@ -1,4 +1,4 @@
-"""One phone off the hook: one clock over streams, sounds, silence and bridges, and every way to end."""
+"""Lines: one clock over streams, sounds, silence and bridges, and every end."""
 
 import asyncio
 import json
@@ -20,13 +20,13 @@ from tests.simulator.scripted_agent import ScriptedAgent, loud
 from tests.simulator.virtual_clock import VirtualClock
 
 
-class Noting:
-    """Says what `says` has, notes what it hears and when, and hangs up after `longest` beats."""
+class RecordingParty:
+    """Sends `says`, records what it hears and when, and hangs up after `longest` frames."""
 
     def __init__(self, says: bytes = b"", longest: int = 1_000_000) -> None:
         self.moments: list[int] = []
         self.heard = bytearray()
-        self.told: list[tuple[float, float]] = []
+        self.arrivals: list[tuple[float, float]] = []
         self.fifth = asyncio.Event()
         self._says, self._longest = says, longest
 
@@ -40,14 +40,14 @@ class Noting:
         return PartyOutput(frame, hang_up=len(self.moments) >= self._longest)
 
     def arrived(self, payload: bytes, at_ms: float, begins_ms: float) -> None:
-        self.told.append((at_ms, begins_ms))
+        self.arrivals.append((at_ms, begins_ms))
 
     def cleared(self, at_ms: float) -> None:
-        """Not looked at."""
+        """Ignored."""
 
 
 async def test_sounds_and_silence_follow_each_other_on_one_clock() -> None:
-    party = Noting()
+    party = RecordingParty()
     line = Line(party, VirtualClock())
     sound = tone(100, 500.0)
     await line.play(sound)
@@ -61,20 +61,20 @@ async def test_sounds_and_silence_follow_each_other_on_one_clock() -> None:
     first = party.heard.index(sound)
     assert party.heard.index(sound, first + 1) >= first + len(sound) + 25 * 160
     assert bytes(line.audio.agent) == bytes(party.heard)
-    assert [begins for _, begins in party.told] == sorted(begins for _, begins in party.told)
+    assert [begins for _, begins in party.arrivals] == sorted(begins for _, begins in party.arrivals)
 
 
-async def test_a_party_that_hangs_up_ends_whatever_is_on_the_line() -> None:
-    line = Line(Noting(longest=10), VirtualClock())
+async def test_hang_up_of_the_party_ends_the_current_operation() -> None:
+    line = Line(RecordingParty(longest=10), VirtualClock())
     await line.wait(100.0)
     assert (line.by, line.audio.duration_ms) == ("caller", 200)
-    await line.play(tone(100, 500.0))  # over: returns at once
+    await line.play(tone(100, 500.0))  # the line has ended: returns at once
     await line.wait(5.0)
     await line.closed()
 
 
-async def test_what_is_on_the_line_can_be_taken_off() -> None:
-    party = Noting()
+async def test_operation_can_be_interrupted() -> None:
+    party = RecordingParty()
     line = Line(party, VirtualClock())
     waiting = asyncio.create_task(line.wait(1_000_000.0))
     await party.fifth.wait()
@@ -88,22 +88,22 @@ async def test_what_is_on_the_line_can_be_taken_off() -> None:
     await line.closed()
 
 
-async def test_two_phones_hear_each_other_until_one_is_put_down() -> None:
-    one = Noting(tone(1_000, 300.0))
-    two = Noting(tone(1_000, 600.0), longest=40)
+async def test_bridged_lines_hear_each_other_until_one_hangs_up() -> None:
+    one = RecordingParty(tone(1_000, 300.0))
+    two = RecordingParty(tone(1_000, 600.0), longest=40)
     first, second = Line(one, VirtualClock()), Line(two, VirtualClock())
     await first.bridge(second)
     assert (second.by, first.by) == ("caller", None)
     assert loud(bytes(one.heard)) and loud(bytes(two.heard))
-    # What is heard is what was said, without a gap, a beat or two later.
+    # The audio arrives without gaps, one or two frames later.
     said = bytes(second.audio.caller)[160 : 160 * 20]
     assert said in bytes(one.heard)
     first.hang_up()
     await asyncio.gather(first.closed(), second.closed())
 
 
-async def test_a_bridge_with_a_phone_that_is_on_the_hook_is_over_at_once() -> None:
-    first, second = Line(Noting(), VirtualClock()), Line(Noting(), VirtualClock())
+async def test_bridge_with_an_ended_line_returns_at_once() -> None:
+    first, second = Line(RecordingParty(), VirtualClock()), Line(RecordingParty(), VirtualClock())
     second.hang_up()
     await first.bridge(second)
     await first.wait(0.1)
@@ -111,8 +111,8 @@ async def test_a_bridge_with_a_phone_that_is_on_the_hook_is_over_at_once() -> No
     await asyncio.gather(first.closed(), second.closed())
 
 
-async def test_a_party_that_fails_ends_its_line_and_is_heard_of() -> None:
-    class Failing(Noting):
+async def test_error_of_the_party_ends_its_line_and_is_raised() -> None:
+    class Failing(RecordingParty):
         def tick(self, at_ms: int, heard: bytes) -> PartyOutput:
             raise ValueError("a bug in the party")
 
@@ -122,17 +122,17 @@ async def test_a_party_that_fails_ends_its_line_and_is_heard_of() -> None:
         await line.closed()
 
 
-def _shape() -> TwilioStreamMessages:
+def _messages() -> TwilioStreamMessages:
     return TwilioStreamMessages(twilio_identity())
 
 
-async def test_two_streams_one_after_the_other_and_a_gap_between_them() -> None:
+async def test_two_streams_with_a_gap_between_them() -> None:
     async with Customer().running() as customer, aiohttp.ClientSession() as session, asyncio.timeout(LIMIT_S):
-        party = Noting()
+        party = RecordingParty()
         line = Line(party, RealTimeClock(SPEED))
         ends = []
         for count in (1, 2):
-            streaming = asyncio.create_task(line.stream(session, customer.media_url, _shape()))
+            streaming = asyncio.create_task(line.stream(session, customer.media_url, _messages()))
             await customer.wait_until(lambda: sum(bool(agent.played) for agent in customer.agents) == count)  # noqa: B023
             line.end_stream()
             ends.append(await streaming)
@@ -145,8 +145,8 @@ async def test_two_streams_one_after_the_other_and_a_gap_between_them() -> None:
         for made in customer.agents:
             media = [message["media"] for message in made.received if message["event"] == "media"]
             assert [part["timestamp"] for part in media] == [str(n * 20) for n in range(len(media))]  # type: ignore[index]
-        # Each greeting is 400 ms, in two pieces, the second of which begins where the first ends.
-        begins = [begin for _, begin in party.told]
+        # Each greeting is 400 ms in two pieces; the second begins where the first ends.
+        begins = [begin for _, begin in party.arrivals]
         assert len(begins) == 4
         assert (begins[1] - begins[0], begins[3] - begins[2]) == (200, 200)
         heard = [loud(bytes(party.heard[at : at + 160])) for at in range(0, len(party.heard), 160)]
@@ -155,10 +155,10 @@ async def test_two_streams_one_after_the_other_and_a_gap_between_them() -> None:
         assert line.faults == [] and line.last_end == StreamEnd("network")
 
 
-async def test_the_network_may_end_a_stream_without_a_word() -> None:
+async def test_stream_can_end_without_a_stop_message() -> None:
     async with Customer().running() as customer, aiohttp.ClientSession() as session, asyncio.timeout(LIMIT_S):
-        line = Line(Noting(), RealTimeClock(SPEED))
-        streaming = asyncio.create_task(line.stream(session, customer.media_url, _shape(), send_stop=False))
+        line = Line(RecordingParty(), RealTimeClock(SPEED))
+        streaming = asyncio.create_task(line.stream(session, customer.media_url, _messages(), send_stop=False))
         await customer.wait_until(lambda: customer.agents and customer.agents[0].start)
         line.hang_up()
         assert (await streaming).by == "network"
@@ -166,22 +166,22 @@ async def test_the_network_may_end_a_stream_without_a_word() -> None:
         assert not customer.agents[0].stopped
 
 
-async def test_a_stream_that_cannot_be_opened_leaves_the_line_up() -> None:
+async def test_line_stays_up_when_a_stream_cannot_be_opened() -> None:
     async with aiohttp.ClientSession() as session:
-        line = Line(Noting(), RealTimeClock(SPEED))
+        line = Line(RecordingParty(), RealTimeClock(SPEED))
         with pytest.raises(CannotConnect) as refused:
-            await line.stream(session, "ws://127.0.0.1:1/", _shape())
+            await line.stream(session, "ws://127.0.0.1:1/", _messages())
         assert refused.value.kind == "refused"
         with pytest.raises(BadUrl):
-            await line.stream(session, "ws://127.0.0.1:1/?x=1", _shape())
+            await line.stream(session, "ws://127.0.0.1:1/?x=1", _messages())
         await line.wait(0.1)
         assert not line.over.is_set()
         line.hang_up()
-        assert (await line.stream(session, "ws://127.0.0.1:1/", _shape())).by == "network"
+        assert (await line.stream(session, "ws://127.0.0.1:1/", _messages())).by == "network"
         await line.closed()
 
 
-async def test_a_caller_who_hangs_up_while_a_stream_is_opened() -> None:
+async def test_caller_hangs_up_while_a_stream_is_being_opened() -> None:
     async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
@@ -190,24 +190,24 @@ async def test_a_caller_who_hangs_up_while_a_stream_is_opened() -> None:
     url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
     async with server, aiohttp.ClientSession() as session, asyncio.timeout(LIMIT_S):
         line = Line(PassiveParty(longest_s=0.3), RealTimeClock(SPEED))
-        assert await line.stream(session, url, _shape()) == StreamEnd("caller")
+        assert await line.stream(session, url, _messages()) == StreamEnd("caller")
         await line.closed()
 
 
-async def test_faults_of_the_agents_side_are_kept_over_streams() -> None:
-    class Rude(ScriptedAgent):
+async def test_faults_of_all_streams_are_recorded() -> None:
+    class FaultyAgent(ScriptedAgent):
         def receive(self, text: str) -> list[str]:
             answers = super().receive(text)
             return ["no json", *answers] if json.loads(text)["event"] == "start" else answers
 
     async with (
-        Customer(make_agent=Rude).running() as customer,
+        Customer(make_agent=FaultyAgent).running() as customer,
         aiohttp.ClientSession() as session,
         asyncio.timeout(LIMIT_S),
     ):
-        line = Line(Noting(), RealTimeClock(SPEED))
+        line = Line(RecordingParty(), RealTimeClock(SPEED))
         for count in (1, 2):
-            streaming = asyncio.create_task(line.stream(session, customer.media_url, _shape()))
+            streaming = asyncio.create_task(line.stream(session, customer.media_url, _messages()))
             await customer.wait_until(lambda: sum(bool(agent.played) for agent in customer.agents) == count)  # noqa: B023
             line.end_stream()
             await streaming
@@ -216,19 +216,19 @@ async def test_faults_of_the_agents_side_are_kept_over_streams() -> None:
         assert [fault.code for fault in line.faults] == ["bad_json", "bad_json"]
 
 
-def test_a_listener_speaks_once_and_is_silent_then() -> None:
-    listener = PassiveParty(tone(30, 500.0), longest_s=0.1)
-    frames = [listener.tick(n * 20, SILENT_FRAME) for n in range(6)]
+def test_passive_party_plays_its_sound_once() -> None:
+    party = PassiveParty(tone(30, 500.0), longest_s=0.1)
+    frames = [party.tick(n * 20, SILENT_FRAME) for n in range(6)]
     assert [loud(step.frame) for step in frames[:2]] == [True, True]
     assert frames[2].frame == SILENT_FRAME and len(frames[1].frame) == 160
     assert [step.hang_up for step in frames] == [False] * 5 + [True]
 
 
-async def test_a_stream_is_taken_off_before_its_first_word_was_sent() -> None:
+async def test_stream_is_ended_while_it_is_being_opened() -> None:
     async with Customer().running() as customer, aiohttp.ClientSession() as session, asyncio.timeout(LIMIT_S):
-        line = Line(Noting(), RealTimeClock(SPEED))
-        for turns in range(12):  # wherever the opening is just now
-            streaming = asyncio.create_task(line.stream(session, customer.media_url, _shape()))
+        line = Line(RecordingParty(), RealTimeClock(SPEED))
+        for turns in range(12):  # at different stages of opening
+            streaming = asyncio.create_task(line.stream(session, customer.media_url, _messages()))
             for _ in range(turns + 1):
                 await asyncio.sleep(0)
             line.end_stream()

@@ -1,4 +1,4 @@
-"""People who phone and are phoned, numbers on the market, and who owns them."""
+"""The phone network: calls, subscribers, available numbers and the inventory."""
 
 import asyncio
 from itertools import islice
@@ -14,8 +14,8 @@ from simulator.carrier.network.phone_network import CallEvent, IncomingCall, Not
 from tests.platform.twilio_network import NUMBER, PERSON, SPEED
 
 
-class Side:
-    """A carrier that does with each call what it was made for."""
+class FakeCarrier:
+    """A carrier that handles each call in the given way."""
 
     name = "bell"
 
@@ -48,57 +48,57 @@ class Side:
                 raise ValueError("a bug in the carrier")
 
 
-def world(does: str = "answer") -> PhoneNetwork:
-    made = PhoneNetwork(lambda: RealTimeClock(SPEED))
-    made.add(Side(does))
-    return made
+def make_network(does: str = "answer") -> PhoneNetwork:
+    network = PhoneNetwork(lambda: RealTimeClock(SPEED))
+    network.add(FakeCarrier(does))
+    return network
 
 
 async def test_a_call_that_is_answered() -> None:
     events: list[CallEvent] = []
-    made = world()
-    outcome = await made.call(PERSON, NUMBER, PassiveParty(), on_event=events.append)
+    network = make_network()
+    outcome = await network.call(PERSON, NUMBER, PassiveParty(), on_event=events.append)
     assert (outcome.carrier, outcome.call_id, outcome.answered, outcome.ended_by) == ("bell", "B1", True, "network")
     assert outcome.audio is not None and outcome.audio.duration_ms >= 100
     assert events == [CallEvent("ringing", "bell", "B1"), CallEvent("answered", "bell", "B1")]
-    assert [passed.state for passed in made.journal] == ["ended"]
+    assert [entry.state for entry in network.journal] == ["ended"]
 
 
-async def test_a_call_that_is_refused_or_given_up() -> None:
+async def test_call_that_is_refused_or_cancelled() -> None:
     events: list[CallEvent] = []
-    outcome = await world("refuse").call(PERSON, NUMBER, PassiveParty(), on_event=events.append)
+    outcome = await make_network("refuse").call(PERSON, NUMBER, PassiveParty(), on_event=events.append)
     assert (outcome.answered, outcome.reason, outcome.audio) == (False, "busy", None)
     assert [event.event for event in events] == ["ringing", "refused"]
-    made = world("wait")
-    outcome = await made.call(PERSON, NUMBER, PassiveParty(), patience_s=0.01)
-    assert (outcome.reason, made.journal[0].state) == ("cancelled", "cancelled")
+    network = make_network("wait")
+    outcome = await network.call(PERSON, NUMBER, PassiveParty(), patience_s=0.01)
+    assert (outcome.reason, network.journal[0].state) == ("cancelled", "cancelled")
     hung_up = asyncio.Event()
     hung_up.set()
-    assert (await world("wait").call(PERSON, NUMBER, PassiveParty(), hung_up=hung_up)).reason == "cancelled"
-    assert (await world().call(PERSON, "+1", PassiveParty())).reason == "unknown_number"
+    assert (await make_network("wait").call(PERSON, NUMBER, PassiveParty(), hung_up=hung_up)).reason == "cancelled"
+    assert (await make_network().call(PERSON, "+1", PassiveParty())).reason == "unknown_number"
     with pytest.raises(ValueError, match="a bug"):
-        await world("fail").call(PERSON, NUMBER, PassiveParty())
+        await make_network("fail").call(PERSON, NUMBER, PassiveParty())
 
 
-async def test_phones_out_there() -> None:
-    made = world()
+async def test_subscribers_are_rung() -> None:
+    network = make_network()
     rang: list[str] = []
     with pytest.raises(NotAnswered, match="unknown_number"):
-        await made.ring_phone(NUMBER, PERSON)
+        await network.ring_phone(NUMBER, PERSON)
     for behaviour, reason in (("busy", "busy"), ("reject", "rejected"), ("no_answer", "no_answer")):
-        made.subscribers[PERSON] = Subscriber(behaviour, ring_s=0.01)  # type: ignore[arg-type]
+        network.subscribers[PERSON] = Subscriber(behaviour, ring_s=0.01)  # type: ignore[arg-type]
         with pytest.raises(NotAnswered, match=reason):
-            await made.ring_phone(NUMBER, PERSON, timeout_s=0.05, ringing=lambda: rang.append("ring"))
+            await network.ring_phone(NUMBER, PERSON, timeout_s=0.05, ringing=lambda: rang.append("ring"))
     assert rang == ["ring", "ring"]
-    made.default = Subscriber("machine", ring_s=0.0, greeting_s=1.0)
-    reached = await made.ring_phone(NUMBER, "+1")
+    network.default = Subscriber("machine", ring_s=0.0, greeting_s=1.0)
+    reached = await network.ring_phone(NUMBER, "+1")
     assert (reached.machine, reached.greeting_s) == (True, 1.0)
     reached.line.hang_up()
     await reached.line.closed()
-    assert [passed.state for passed in made.journal][-1] == "ended"
+    assert [entry.state for entry in network.journal][-1] == "ended"
 
 
-def test_a_number_belongs_to_one_and_is_kept(tmp_path: Path) -> None:
+def test_number_has_one_owner_and_is_stored(tmp_path: Path) -> None:
     path = tmp_path / "state" / "numbers.json"
     inventory = Inventory(path)
     owned = OwnedNumber("bell", NUMBER, "PN1", {"VoiceUrl": "http://a"})
@@ -124,7 +124,7 @@ def test_a_number_belongs_to_one_and_is_kept(tmp_path: Path) -> None:
         Inventory(path)
 
 
-def test_the_market_is_the_same_each_time() -> None:
+def test_available_numbers_are_the_same_each_time() -> None:
     first = [sale.phone_number for sale in islice(list_available_numbers("US", "local"), 20_000)]
     assert first == [sale.phone_number for sale in islice(list_available_numbers("US", "local"), 20_000)]
     assert len(set(first)) == 20_000

@@ -1,4 +1,4 @@
-"""The network as a server and as a program: handsets, subscribers, config, state over a restart, a clean end."""
+"""The network as a server and as a program: handsets, subscribers, config, restart, shutdown."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ SEED = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 
 @asynccontextmanager
 async def served(customer: Customer) -> AsyncIterator[tuple[RunningNetwork, aiohttp.ClientSession, str]]:
-    """The whole network on a socket."""
+    """A running network on a TCP port."""
     config = make_config(
         {
             "twilio": {"account_sid": ACCOUNT, "auth_token": TOKEN},
@@ -61,7 +61,7 @@ async def served(customer: Customer) -> AsyncIterator[tuple[RunningNetwork, aioh
         yield network, session, f"http://127.0.0.1:{server.port}"
 
 
-async def test_a_handset_phones_an_agent_and_hears_it() -> None:
+async def test_handset_calls_an_agent_and_hears_it() -> None:
     async with Customer().running() as customer, served(customer) as (network, session, url):
         customer.documents["/voice"] = [connect(customer)]
         caller = talking_caller()
@@ -75,7 +75,7 @@ async def test_a_handset_phones_an_agent_and_hears_it() -> None:
         assert customer.agents[0].played == ["greeting", "answer 1"]
 
 
-async def test_a_handset_is_told_when_the_agents_side_hung_up() -> None:
+async def test_handset_is_notified_when_the_agents_side_hangs_up() -> None:
     async with Customer().running() as customer, served(customer) as (_, session, url):
         customer.documents["/voice"] = [connect(customer)]
         customer.make_agent = lambda: ScriptedAgent(greeting_ms=0, closing=True)
@@ -83,7 +83,7 @@ async def test_a_handset_is_told_when_the_agents_side_hung_up() -> None:
         assert record.end.by == "agent"
 
 
-async def test_a_handset_that_is_gone_puts_the_phone_down() -> None:
+async def test_handset_that_disconnects_hangs_up() -> None:
     async with Customer().running() as customer, served(customer) as (network, session, url):
         customer.documents["/voice"] = [connect(customer)]
         async with session.ws_connect(f"{url}/network/handset?from=%2B12125550123&to=%2B14155550100") as handset:
@@ -108,7 +108,7 @@ async def test_keys_of_a_handset_reach_the_agent() -> None:
                     assert json.loads(message.data) == {"event": "ended", "by": "caller"}
                     break
             else:
-                pytest.fail("no end was told")
+                pytest.fail("no ended event was received")
 
 
 async def test_a_call_that_is_not_answered_is_refused() -> None:
@@ -120,7 +120,7 @@ async def test_a_call_that_is_not_answered_is_refused() -> None:
             await call_number(session, url, caller=PERSON, called=NUMBER, party=PassiveParty())
 
 
-async def test_nothing_answers_where_no_network_is() -> None:
+async def test_connection_without_a_network_fails() -> None:
     async with aiohttp.ClientSession() as session:
         with pytest.raises(CannotConnect):
             await call_number(session, "http://127.0.0.1:1", caller=PERSON, called=NUMBER, party=PassiveParty())
@@ -153,7 +153,7 @@ async def test_a_handset_that_rejects_or_is_not_called() -> None:
             await answer_call(session, url, PERSON, PassiveParty(), wait_s=0.05)
 
 
-async def test_subscribers_and_calls_are_seen_over_http(tmp_path: Path) -> None:
+async def test_subscribers_and_calls_over_http(tmp_path: Path) -> None:
     async with Customer().running() as customer, served(customer) as (network, session, url):
         async with session.put(f"{url}/network/subscribers/+12125550999", json={"behaviour": "busy"}) as answer:
             assert answer.status == 204
@@ -175,10 +175,10 @@ async def test_subscribers_and_calls_are_seen_over_http(tmp_path: Path) -> None:
             assert answer.status == 200
 
 
-async def test_what_goes_wrong_is_set_over_http() -> None:
+async def test_faults_are_set_over_http() -> None:
     async with Customer().running() as customer, served(customer) as (network, session, url):
-        told = {"duplicate": True, "shuffle_s": 0.5, "twilio_rest": [503], "telnyx_lost": [500]}
-        async with session.put(f"{url}/network/faults", json=told) as answer:
+        fields = {"duplicate": True, "shuffle_s": 0.5, "twilio_rest": [503], "telnyx_lost": [500]}
+        async with session.put(f"{url}/network/faults", json=fields) as answer:
             assert answer.status == 204
         assert network.webhook_client.faults == DeliveryFaults(duplicate=True, shuffle_s=0.5)
         assert network.twilio is not None and network.telnyx is not None
@@ -192,7 +192,7 @@ async def test_what_goes_wrong_is_set_over_http() -> None:
         assert network.webhook_client.faults == DeliveryFaults() and not network.twilio.fail_next
 
 
-def test_a_config_that_cannot_be_used_names_its_field(tmp_path: Path) -> None:
+def test_config_error_names_the_field(tmp_path: Path) -> None:
     bad: list[tuple[dict[str, object], str]] = [
         ({"twilio": {"account_sid": "AC1"}}, "twilio.auth_token"),
         ({"twilio": []}, "twilio must be"),
@@ -203,20 +203,20 @@ def test_a_config_that_cannot_be_used_names_its_field(tmp_path: Path) -> None:
         ({"surprise": 1}, "surprise"),
         ({"twilio": {"account_sid": "A", "auth_token": "T", "calls_per_second": 0}}, "calls_per_second"),
     ]
-    for told, named in bad:
+    for fields, named in bad:
         with pytest.raises(ConfigError, match=named):
-            make_config(told)
+            make_config(fields)
     (tmp_path / "c.json").write_text("{")
     with pytest.raises(ConfigError, match="not JSON"):
         read_config(tmp_path / "c.json")
 
 
 class Program:
-    """`python -m simulator.carrier.network` as a child."""
+    """`python -m simulator.carrier.network` as a child process."""
 
-    def __init__(self, folder: Path, told: dict[str, object]) -> None:
+    def __init__(self, folder: Path, fields: dict[str, object]) -> None:
         self.folder = folder
-        (folder / "network.json").write_text(json.dumps(told))
+        (folder / "network.json").write_text(json.dumps(fields))
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -241,7 +241,7 @@ class Program:
             assert await child.wait() == 0
 
 
-async def test_the_program_keeps_its_numbers_over_a_restart_and_ends_in_order(tmp_path: Path) -> None:
+async def test_numbers_are_stored_over_a_restart(tmp_path: Path) -> None:
     program = Program(tmp_path, {"twilio": {"account_sid": ACCOUNT, "auth_token": TOKEN}})
     auth = {"Authorization": aiohttp.encode_basic_auth(ACCOUNT, TOKEN)}
     path = f"/2010-04-01/Accounts/{ACCOUNT}/IncomingPhoneNumbers.json"
@@ -255,7 +255,7 @@ async def test_the_program_keeps_its_numbers_over_a_restart_and_ends_in_order(tm
             assert (number["phone_number"], number["voice_url"]) == (NUMBER, "http://127.0.0.1:1/voice")
 
 
-async def test_the_program_ends_in_order_in_the_middle_of_calls(tmp_path: Path) -> None:
+async def test_program_ends_orderly_during_calls(tmp_path: Path) -> None:
     async with Customer().running() as customer, aiohttp.ClientSession() as session:
         numbers = [{"carrier": "twilio", "phone_number": NUMBER, "voice_url": f"{customer.url}/voice"}]
         account = {"account_sid": ACCOUNT, "auth_token": TOKEN}
@@ -273,7 +273,7 @@ async def test_the_program_ends_in_order_in_the_middle_of_calls(tmp_path: Path) 
         await customer.wait_until(lambda: all(agent.stopped for agent in customer.agents))
 
 
-async def test_the_program_says_what_is_wrong_with_its_config(tmp_path: Path) -> None:
+async def test_program_prints_config_errors(tmp_path: Path) -> None:
     program = Program(tmp_path, {"twilio": {}})
     child = await asyncio.create_subprocess_exec(
         sys.executable,

@@ -1,4 +1,4 @@
-"""Webhooks: limits, retries, faults."""
+"""The webhook client: time limits, retries, faults."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,26 +22,26 @@ from simulator.carrier.network.webhook_client import (
 
 @dataclass
 class Receiver:
-    """Answers with the next of `statuses` (0: never), the last again and again."""
+    """Responds with the next of `statuses` (0: not at all); the last one repeats."""
 
     statuses: list[int] = field(default_factory=lambda: [200])
     bodies: list[bytes] = field(default_factory=list)
     url: str = ""
-    came: asyncio.Event = field(default_factory=asyncio.Event)
+    received_one: asyncio.Event = field(default_factory=asyncio.Event)
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Receiver"]:
         app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._take)
+        app.router.add_route("*", "/{path:.*}", self._receive)
         async with TestServer(app, host="127.0.0.1") as server:
             self.url = f"http://127.0.0.1:{server.port}/hook"
             yield self
             self.released.set()
 
-    async def _take(self, request: web.Request) -> web.Response:
+    async def _receive(self, request: web.Request) -> web.Response:
         self.bodies.append(await request.read())
-        self.came.set()
+        self.received_one.set()
         status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
         if status == 0:
             await self.released.wait()
@@ -49,20 +49,20 @@ class Receiver:
 
 
 @asynccontextmanager
-async def hooks(faults: DeliveryFaults | None = None) -> AsyncIterator[WebhookClient]:
+async def running_client(faults: DeliveryFaults | None = None) -> AsyncIterator[WebhookClient]:
     async with aiohttp.ClientSession() as session:
-        made = WebhookClient(session, faults)
-        yield made
-        await made.close()
+        client = WebhookClient(session, faults)
+        yield client
+        await client.close()
 
 
 def posted(url: str, text: str = "") -> WebhookRequest:
     return WebhookRequest("POST", url, {"X-A": "b"}, text.encode())
 
 
-async def test_an_answer_comes_back_and_a_redirect_is_followed() -> None:
-    async with Receiver().running() as receiver, hooks() as made:
-        answer = await made.deliver(lambda _: posted(receiver.url, "a=1"), DeliveryPolicy())
+async def test_response_is_returned() -> None:
+    async with Receiver().running() as receiver, running_client() as client:
+        answer = await client.deliver(lambda _: posted(receiver.url, "a=1"), DeliveryPolicy())
         assert (answer.status, answer.content_type, answer.body) == (200, "text/xml", b"<Response/>")
         assert receiver.bodies == [b"a=1"]
 
@@ -78,10 +78,10 @@ async def test_an_answer_comes_back_and_a_redirect_is_followed() -> None:
         ([0], frozenset({"5xx"}), 2, "timeout"),
     ],
 )
-async def test_only_what_the_policy_names_is_tried_again(
+async def test_only_failures_named_by_the_policy_are_retried(
     statuses: list[int], retry_on: frozenset[FailureKind], attempts: int, why: str | None
 ) -> None:
-    async with Receiver(list(statuses)).running() as receiver, hooks() as made:
+    async with Receiver(list(statuses)).running() as receiver, running_client() as client:
         policy = DeliveryPolicy(attempts, total_s=0.2, retry_on=retry_on)
         numbers: list[int] = []
 
@@ -90,7 +90,7 @@ async def test_only_what_the_policy_names_is_tried_again(
             return posted(receiver.url, str(attempt))
 
         try:
-            await made.deliver(make, policy)
+            await client.deliver(make, policy)
             assert why is None
         except DeliveryFailed as failure:
             assert failure.kind == why
@@ -98,39 +98,39 @@ async def test_only_what_the_policy_names_is_tried_again(
         assert len(receiver.bodies) == (len(statuses) if retry_on and statuses != [404] and statuses != [0] else 1)
 
 
-async def test_nobody_there_is_a_failed_connection_and_tried_again() -> None:
-    async with hooks() as made:
+async def test_refused_connection_is_retried() -> None:
+    async with running_client() as client:
         url = f"http://127.0.0.1:{unused_port()}/"
         with pytest.raises(DeliveryFailed) as failure:
-            await made.deliver(lambda _: posted(url), DeliveryPolicy(2))
+            await client.deliver(lambda _: posted(url), DeliveryPolicy(2))
         assert failure.value.kind == "connect"
-        assert [delivery.attempt for delivery in made.deliveries] == [1, 2]
+        assert [delivery.attempt for delivery in client.deliveries] == [1, 2]
         with pytest.raises(DeliveryFailed, match="connect"):
-            await made.deliver(lambda _: posted("nonsense"), DeliveryPolicy())
+            await client.deliver(lambda _: posted("nonsense"), DeliveryPolicy())
 
 
-async def test_faults_of_the_way() -> None:
+async def test_delivery_faults() -> None:
     async with Receiver().running() as receiver:
-        async with hooks(DeliveryFaults(duplicate=True)) as made:
-            made.send(lambda _: posted(receiver.url, "twice"), DeliveryPolicy())
-            await made.drain()
+        async with running_client(DeliveryFaults(duplicate=True)) as client:
+            client.send(lambda _: posted(receiver.url, "twice"), DeliveryPolicy())
+            await client.drain()
         assert receiver.bodies == [b"twice", b"twice"]
         receiver.bodies.clear()
-        async with hooks(DeliveryFaults(shuffle_s=0.2)) as made:
+        async with running_client(DeliveryFaults(shuffle_s=0.2)) as client:
             for number in range(8):
-                made.send(lambda _, number=number: posted(receiver.url, str(number)), DeliveryPolicy())  # type: ignore[misc]
-            await made.drain()
+                client.send(lambda _, number=number: posted(receiver.url, str(number)), DeliveryPolicy())  # type: ignore[misc]
+            await client.drain()
         order = [int(body) for body in receiver.bodies]
         assert sorted(order) == list(range(8)) and order != sorted(order)
         receiver.bodies.clear()
-        async with hooks(DeliveryFaults(drop_first=True, delay_s=0.01)) as made:
-            made.send(lambda _: posted(receiver.url, "lost"), DeliveryPolicy(1))
-            made.send(lambda attempt: posted(receiver.url, str(attempt)), DeliveryPolicy(2))
-            await made.drain()
+        async with running_client(DeliveryFaults(drop_first=True, delay_s=0.01)) as client:
+            client.send(lambda _: posted(receiver.url, "lost"), DeliveryPolicy(1))
+            client.send(lambda attempt: posted(receiver.url, str(attempt)), DeliveryPolicy(2))
+            await client.drain()
         assert receiver.bodies == [b"2"]
 
 
-async def test_an_endless_answer_is_cut() -> None:
+async def test_endless_response_is_cut() -> None:
     async def endless(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
@@ -142,14 +142,16 @@ async def test_an_endless_answer_is_cut() -> None:
 
     app = web.Application()
     app.router.add_post("/", endless)
-    async with TestServer(app, host="127.0.0.1") as server, hooks() as made:
-        answer = await made.deliver(lambda _: posted(f"http://127.0.0.1:{server.port}/"), DeliveryPolicy(total_s=10.0))
+    async with TestServer(app, host="127.0.0.1") as server, running_client() as client:
+        answer = await client.deliver(
+            lambda _: posted(f"http://127.0.0.1:{server.port}/"), DeliveryPolicy(total_s=10.0)
+        )
         assert 1 << 20 <= len(answer.body) < 3 << 20
 
 
-async def test_what_is_under_way_is_given_up_at_the_end() -> None:
+async def test_close_cancels_pending_deliveries() -> None:
     async with Receiver([0]).running() as receiver:
-        async with hooks() as made:
-            made.send(lambda _: posted(receiver.url), DeliveryPolicy())
-            await receiver.came.wait()
-        assert made.deliveries == []
+        async with running_client() as client:
+            client.send(lambda _: posted(receiver.url), DeliveryPolicy())
+            await receiver.received_one.wait()
+        assert client.deliveries == []

@@ -226,7 +226,7 @@ class Account:
 async def account(
     faults: DeliveryFaults | None = None, speed: float = SPEED, voice: Voice | None = None, **settings: Any
 ) -> AsyncIterator[Account]:
-    """A running account with one number. settings: of TelnyxConfig; "failover" as a URL is replaced by the customer's."""
+    """A running account with one number. settings: of TelnyxConfig; "failover" stands for the customer's URL."""
     customer = Customer()
     async with customer.running(), aiohttp.ClientSession() as session:
         config = TelnyxConfig(

@@ -78,7 +78,7 @@ async def test_caller_hangs_up_while_the_call_rings() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cause", "told", "reason"),
+    ("cause", "reported", "reason"),
     [
         ("USER_BUSY", "user_busy", "busy"),
         ("CALL_REJECTED", "call_rejected", "rejected"),

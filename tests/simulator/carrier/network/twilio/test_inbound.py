@@ -204,7 +204,7 @@ async def test_failed_connection_is_retried_once_with_the_same_token() -> None:
         await run_call(net, customer, connect(customer, attributes='action="/after"'))
         attempts = [(delivery.attempt, delivery.failure) for delivery in net.webhook_client.deliveries]
         assert attempts[:2] == [(1, "connect"), (2, None)]
-        tokens = [asked.headers["I-Twilio-Idempotency-Token"] for request in customer.webhooks]
+        tokens = [request.headers["I-Twilio-Idempotency-Token"] for request in customer.webhooks]
         assert len(set(tokens)) == len(tokens) == 3
 
 
@@ -237,7 +237,7 @@ async def test_status_callbacks_can_be_duplicated() -> None:
     async with Customer(make_agent=closing_agent).running() as customer, running_twilio_network() as net:
         net.webhook_client.faults = DeliveryFaults(duplicate=True, shuffle_s=0.05)
         await run_call(net, customer, connect(customer))
-        first, second = (asked for request in customer.webhooks if request.path == "/status")
+        first, second = (request for request in customer.webhooks if request.path == "/status")
         assert first.fields == second.fields
         assert first.headers["I-Twilio-Idempotency-Token"] == second.headers["I-Twilio-Idempotency-Token"]
 

@@ -1,8 +1,8 @@
 """The official SDK against this network.
 
-How it is pointed at another base URL: every resource builds its URL from its domain's `base_url`, so it is enough to
-set `client.api.base_url` (and `client.pricing.base_url`); no edge and no region may be given. Nothing else of the SDK
-is changed: its own `requests` client, form fields, paging and errors are used.
+Every resource of the SDK builds its URL from its domain's `base_url`, so the tests set `client.api.base_url` and
+`client.pricing.base_url`, without edge and region. The SDK's own `requests` client, form fields, paging and errors are
+used unchanged.
 """
 
 import asyncio
