@@ -22,7 +22,7 @@ def break_cycle(owner: object, *names: str) -> None:
         delattr(owner, name)
 
 
-def without_frames(error: ErrorT) -> ErrorT:
+def without_traceback(error: ErrorT) -> ErrorT:
     """Returns the error without its traceback.
 
     A traceback holds its frames and their variables. A time-out's frame holds the task, which holds the error; a

@@ -51,7 +51,7 @@ class EmailGateway(Protocol):
 
 
 class EmailQueue:
-    """Enqueues e-mails. links: base URL of the portal, the prefix of links in e-mails."""
+    """Enqueues e-mails. base_url: of the portal, the prefix of links in e-mails."""
 
     def __init__(self, sealer: Sealer, base_url: str) -> None:
         self._sealer = sealer
@@ -62,7 +62,7 @@ class EmailQueue:
         return f"{self._base_url}/{path.lstrip('/')}#token={quote(token, safe='')}"
 
     async def enqueue(self, db: Connection, email: Email) -> None:
-        """Enqueues the job in the caller's transaction: it is sent only if that commits."""
+        """Enqueues the job in the current transaction: it is sent only if that commits."""
         await enqueue(db, EMAIL_JOB, self._sealer.seal(msgspec.json.encode(asdict(email)), _PURPOSE))
 
 

@@ -24,7 +24,7 @@ class WorkspaceDay:
 
 
 async def mark_day(db: Connection, workspace_id: UUID, day: date) -> None:
-    """Has this day computed again after the caller's transaction, which the mark is part of. Marks never block."""
+    """Has this day computed again after the current transaction, which the mark is part of. Marks never block."""
     await mark_days(db, [WorkspaceDay(workspace_id, day)])
 
 
@@ -40,7 +40,7 @@ async def mark_all_days(db: Connection) -> int:
 
 
 async def roll_up_days(db: Connection, most: int) -> int:
-    """Computes up to `most` marked days again, in the caller's transaction (platform scope); returns how many.
+    """Computes up to `most` marked days again, in the current transaction (platform scope); returns how many.
 
     Several workers may do so at once: they take different marks. They wait for one another where these are of the same
     day, and for the sums over days and workspaces, which come last.

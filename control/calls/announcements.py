@@ -3,7 +3,7 @@
 from typing import Final
 from uuid import UUID
 
-from control.calls.model import CallRefused, RefusalReason
+from control.calls.model import RefusalReason, RefusedCall
 
 _REFUSALS: Final[dict[str, dict[RefusalReason, str]]] = {
     "en": {
@@ -63,15 +63,15 @@ _TRANSFER_FAILED: Final = {
 FALLBACK: Final = "en"
 
 
-def make_refusal(reason: RefusalReason, language: str, call_id: UUID | None = None) -> CallRefused:
+def make_refusal(reason: RefusalReason, language: str, call_id: UUID | None = None) -> RefusedCall:
     """The refusal with its announcement in this language, or in English where there is none. language: BCP 47."""
     spoken = _supported(language)
-    return CallRefused(
+    return RefusedCall(
         reason, _REFUSALS[spoken][reason], language if spoken == language.partition("-")[0] else FALLBACK, call_id
     )
 
 
-def make_busy_refusal(language: str, call_id: UUID | None = None) -> CallRefused:
+def make_busy_refusal(language: str, call_id: UUID | None = None) -> RefusedCall:
     """The refusal when no media node has room."""
     return make_refusal("all_busy", language, call_id)
 

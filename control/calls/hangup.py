@@ -1,4 +1,4 @@
-"""Jobs that end calls, enqueued in the caller's transaction."""
+"""Jobs that end calls, enqueued in the current transaction."""
 
 from typing import Final, get_args
 from uuid import UUID

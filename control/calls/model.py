@@ -44,7 +44,7 @@ class AdmittedCall:
 
 
 @dataclass(frozen=True, slots=True)
-class CallRefused:
+class RefusedCall:
     """A call that no agent answers. announcement: what the caller hears, in `language` (BCP 47).
 
     reason: unknown_number (no such number of ours, or without a live agent), suspended, over_limit (the workspace's

@@ -64,7 +64,7 @@ class DialTerms:
 
 
 class OutboundCalls:
-    """Every method works within the caller's transaction, in the workspace's scope or the platform's."""
+    """Every method works within the current transaction, in the workspace's scope or the platform's."""
 
     def __init__(self, workspaces: Workspaces, agents: AgentLookup, platform: Platform) -> None:
         self._workspaces, self._agents, self._platform = workspaces, agents, platform

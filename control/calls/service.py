@@ -17,12 +17,12 @@ from control.calls.details import StoredCarrierRecording
 from control.calls.hangup import enqueue_hangup
 from control.calls.model import (
     AdmittedCall,
-    CallRefused,
     CarrierRecording,
     CarrierStatus,
     IncomingCall,
     OpenCall,
     RefusalReason,
+    RefusedCall,
 )
 from control.calls.outbound import CallRequest, OutboundCalls
 from control.calls.placement import CallPlacement
@@ -56,7 +56,7 @@ class FetchRecordingJob(msgspec.Struct, frozen=True):
 
 
 class Calls:
-    """Every method works within the caller's transaction: in platform scope for webhooks and jobs, in the workspace's
+    """Every method works within the current transaction: in platform scope for webhooks and jobs, in the workspace's
     for the API. None of them uses the network."""
 
     def __init__(
@@ -69,7 +69,7 @@ class Calls:
         self.placement = CallPlacement(self._outbound)
         self.records = CallRecords()
 
-    async def admit_inbound(self, db: Connection, incoming: IncomingCall, now: datetime) -> AdmittedCall | CallRefused:
+    async def admit_inbound(self, db: Connection, incoming: IncomingCall, now: datetime) -> AdmittedCall | RefusedCall:
         """Admits or refuses an inbound call. Repeated for the same call, the answer is the same while it is open.
 
         A refusal for a known number leaves a row that the customer sees. The workspace's open calls are counted under
@@ -94,7 +94,7 @@ class Calls:
 
     async def admit_answered(
         self, db: Connection, carrier: CarrierName, carrier_call_id: str, call_id: UUID | None, now: datetime
-    ) -> AdmittedCall | CallRefused:
+    ) -> AdmittedCall | RefusedCall:
         """Admits or refuses a call that was answered: an outbound one, or at Telnyx an inbound one. call_id: ours, as
         the webhook carries it; it finds no row that has another id of the carrier."""
         call = await store.lock_call(db, carrier, carrier_call_id, call_id)
@@ -140,7 +140,7 @@ class Calls:
 
     async def resume(
         self, db: Connection, open_call: OpenCall, checkpoint: Checkpoint | None, now: datetime
-    ) -> AdmittedCall | CallRefused:
+    ) -> AdmittedCall | RefusedCall:
         """The plan of the call's next media stream, which continues from the checkpoint: with an apology instead of the
         greeting. Refused after MOST_LEGS streams, and for a call that is over."""
         agent = await self._agents.find_by_agent(
@@ -159,7 +159,7 @@ class Calls:
         plan = make_resumed_plan(plan, self._policy, leg, checkpoint, open_call.answered_at or now, now)
         return admit(open_call.carrier, open_call.carrier_call_id, open_call.call_id, agent, plan, self._policy)
 
-    async def refuse_cut_off(self, db: Connection, open_call: OpenCall) -> CallRefused:
+    async def refuse_cut_off(self, db: Connection, open_call: OpenCall) -> RefusedCall:
         """The refusal, in the agent's language, when it is unknown whether the call is to continue."""
         agent = await self._agents.find_by_agent(
             db, open_call.workspace_id, open_call.agent_id, open_call.agent_version
@@ -170,7 +170,7 @@ class Calls:
         """Stores which media node the call's stream was assigned to. stream: the carrier's id of it (Telnyx)."""
         await store.append_leg(db, admitted.call_id, admitted.leg, node_id, stream)
 
-    async def record_refusal(self, db: Connection, call_id: UUID, refusal: CallRefused, now: datetime) -> None:
+    async def record_refusal(self, db: Connection, call_id: UUID, refusal: RefusedCall, now: datetime) -> None:
         """Stores a refusal that was decided after the row was inserted: no media node, or Redis unavailable."""
         call = await store.lock_one(db, call_id)
         if call is not None:
@@ -226,7 +226,7 @@ class Calls:
 
     async def _admit(
         self, db: Connection, current: CallState, agent: AnsweringAgent, now: datetime
-    ) -> AdmittedCall | CallRefused:
+    ) -> AdmittedCall | RefusedCall:
         """The call with its plan, or a stored refusal."""
         try:
             plan = msgspec.structs.replace(agent.make_plan(str(current.id)), leg=current.details.leg)

@@ -89,7 +89,7 @@ def _require_success(carrier: str, status: int) -> None:
     if error is not None:
         raise error
     if status != 200:
-        raise CarrierRefused(carrier, str(status), "the recording is not to be had")
+        raise CarrierRefused(carrier, str(status), "the recording is not available")
 
 
 async def _attempt(send: Callable[[], Awaitable[T]], repeatable: bool) -> T:

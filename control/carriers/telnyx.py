@@ -108,7 +108,7 @@ class TelnyxGateway:
                     await asyncio.sleep(_ORDER_POLL_S)
                     status = await self._order_status(order_id)
                 if status != "success":
-                    raise CarrierRefused(NAME, "order_failed", "the number is not to be had", number_unavailable=True)
+                    raise CarrierRefused(NAME, "order_failed", "the number is not available", number_unavailable=True)
                 return await self._wait_for_number(phone_number, reference)
         except TimeoutError:
             raise CarrierUnavailable(NAME, "order_pending", "the order is still being worked on") from None

@@ -31,8 +31,8 @@ _CALL_ENDED: Final = frozenset({"21220"})
 RETRY_FRAGMENT: Final = "#rc=3&rp=5xx,ct,rt"
 _WHY: Final = {
     "20003": "the carrier does not accept our sign-in",
-    "21422": "the number is not to be had",
-    "21452": "the number is not to be had",
+    "21422": "the number is not available",
+    "21452": "the number is not available",
     "21217": "the number is none",
     "21211": "the number is none",
     "21219": "the number is not verified, which this account needs",

@@ -104,7 +104,7 @@ _UNAVAILABLE: Final = (
 
 
 async def enqueue(db: Connection, job: str, payload: bytes, *, delay_s: float = 0) -> None:
-    """Enqueues a job in the caller's transaction: workers see it once that commits.
+    """Enqueues a job in the current transaction: workers see it once that commits.
 
     job: name of a handler (`worker_tasks.py` of the rooms). payload: sealed if it holds personal data. delay_s: the job
     does not run earlier.

@@ -20,7 +20,7 @@ from control.http.inputs import read_model, read_path_value, read_query
 from control.http.metrics import HttpMetrics
 from control.http.pagination import Query
 from control.http.rate_limits import RateLimiter
-from control.http.request import CALLER, origin_of, read_json_body
+from control.http.request import PRINCIPAL, origin_of, read_json_body
 from control.http.route import HandlerSignature, Route, read_signature
 from control.platform.idempotency import IdempotentRequest, request_hash
 from control.services import Services
@@ -119,7 +119,7 @@ class Endpoint:
         context = Context(db, dependencies.services, origin_of(request), incoming.now)
         if incoming.claim is not None:
             context = await dependencies.authoriser.authorise(self.route.access, incoming.claim, request, context)
-            request[CALLER] = context
+            request[PRINCIPAL] = context
         if not (self.route.idempotent and "Idempotency-Key" in request.headers):
             return await self._run(incoming, context)
         return await self._run_idempotently(incoming, context)

@@ -16,7 +16,7 @@ from control.http.cors import Cors
 from control.http.errors import map_aiohttp_error
 from control.http.metrics import UNMATCHED, HttpMetrics
 from control.http.origin import OriginReader
-from control.http.request import CALLER, ORIGIN
+from control.http.request import ORIGIN, PRINCIPAL
 from shared.errors import Problem, TooManyRequests, Unavailable
 from shared.ids import new_id
 from shared.logs import error_fields
@@ -145,7 +145,7 @@ def _error_response(error: Exception, request_id: str) -> web.Response:
 
 
 def _caller_ids(request: web.Request) -> dict[str, str]:
-    match request.get(CALLER):
+    match request.get(PRINCIPAL):
         case MemberContext(user_id=user_id, workspace_id=workspace_id):
             return {"user_id": str(user_id), "workspace_id": str(workspace_id)}
         case UserContext(user_id=user_id):

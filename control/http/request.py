@@ -9,7 +9,7 @@ from shared.errors import Malformed, Problem
 
 ORIGIN = web.RequestKey("origin", RequestOrigin)
 # The caller, set after the authorisation: for the access log.
-CALLER = web.RequestKey("caller", Context)
+PRINCIPAL = web.RequestKey("principal", Context)
 MAX_USER_AGENT_LENGTH = 300
 
 

@@ -140,7 +140,7 @@ class _NumberJobs:
     async def _fail(self, number: PhoneNumber, refused: CarrierRefused) -> None:
         log.info("number.purchase_failed", carrier=refused.carrier, code=refused.code)
         why = (
-            "The number is not to be had any more."
+            "The number is no longer available."
             if refused.number_unavailable
             else f"The carrier refused: {refused.message}."
         )

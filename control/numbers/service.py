@@ -29,7 +29,7 @@ _SYSTEM: Final = Actor("system")
 
 
 class Numbers:
-    """Every method works within the caller's transaction: the first ones in a workspace's scope, from `load` on in the
+    """Every method works within the current transaction: the first ones in a workspace's scope, from `load` on in the
     platform's."""
 
     def __init__(self, *, workspaces: Workspaces, agents: Agents, platform: Platform) -> None:

@@ -9,7 +9,7 @@ import structlog
 
 from control.calls.announcements import make_busy_refusal, make_refusal
 from control.calls.media_assignment import NoMediaNode, StreamTarget
-from control.calls.model import FINAL, AdmittedCall, CallRefused, OpenCall
+from control.calls.model import FINAL, AdmittedCall, OpenCall, RefusedCall
 from control.carriers.phone import is_valid
 from control.webhooks.metrics import WebhookMetrics
 from control.webhooks.ports import WebhookServices
@@ -28,7 +28,7 @@ class CallRouting:
     metrics: WebhookMetrics
     timeout_s: float
 
-    async def assign_media(self, call: AdmittedCall, exclude: Collection[str] = ()) -> StreamTarget | CallRefused:
+    async def assign_media(self, call: AdmittedCall, exclude: Collection[str] = ()) -> StreamTarget | RefusedCall:
         """Returns the media node and ticket for the carrier, or a refusal when no node has room or Redis is
         unavailable or slow. exclude: ids of nodes that lost the call.
 
@@ -49,7 +49,7 @@ class CallRouting:
 
     async def resume(
         self, call: OpenCall, now: datetime, language: str | None = None
-    ) -> tuple[AdmittedCall | CallRefused, Collection[str]]:
+    ) -> tuple[AdmittedCall | RefusedCall, Collection[str]]:
         """Returns the plan of the call's next leg, made from its last checkpoint, and the ids of nodes to avoid.
         language: see `refuse_cut_off`."""
         media = self.services.media_assignment
@@ -65,7 +65,7 @@ class CallRouting:
             self.metrics.resumed.labels(resumed.carrier).inc()
         return resumed, (lost_node,) if lost_node else ()
 
-    async def refuse_cut_off(self, call: OpenCall | None, language: str | None = None) -> CallRefused | None:
+    async def refuse_cut_off(self, call: OpenCall | None, language: str | None = None) -> RefusedCall | None:
         """Returns what a caller hears whose stream ended while Redis is unavailable; None for a call that is over and
         was not being transferred.
 
@@ -77,13 +77,13 @@ class CallRouting:
             return None
         return await self._refuse_cut_off(call, language)
 
-    async def _refuse_cut_off(self, call: OpenCall, language: str | None) -> CallRefused:
+    async def _refuse_cut_off(self, call: OpenCall, language: str | None) -> RefusedCall:
         log.warning("call.cut_off", carrier=call.carrier, call_id=str(call.call_id), leg=call.leg)
         if language is not None:
             return make_refusal("cut_off", language, call.call_id)
         return await self.transactions.run(lambda db: self.services.calls.refuse_cut_off(db, call))
 
-    async def record_refusal(self, refused: CallRefused, now: datetime) -> None:
+    async def record_refusal(self, refused: RefusedCall, now: datetime) -> None:
         """Stores that an admitted call could not be connected; nothing for a call without a row."""
         if refused.call_id is not None:
             call_id = refused.call_id

@@ -39,7 +39,7 @@ class InboundPath:
     def __init__(
         self, components: CallComponents, clock: CallClock, playback: Playback, conversation: Conversation
     ) -> None:
-        """Puts the path together. Each frame passes through it in this order."""
+        """Puts the path together. A frame goes to all mu-law readers, then to all PCM readers, each in this order."""
         self._to_ulaw = components.transcoder.to_ulaw
         self._frames = Framer().push
         self._clock = clock

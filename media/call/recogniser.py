@@ -13,7 +13,7 @@ from media.providers.ports import (
     SpeechToTextSession,
     SpeechToTextSink,
 )
-from shared.refcycles import break_cycle, without_frames
+from shared.refcycles import break_cycle, without_traceback
 
 # Frames buffered until the session is open: 30 s of 20 ms frames.
 MOST_BUFFERED = 1_500
@@ -106,7 +106,7 @@ class CallRecogniser:
             self._sink(SpeechToTextFailed(error))
             return
         except asyncio.CancelledError as error:
-            raise without_frames(error) from None
+            raise without_traceback(error) from None
         for item in self._buffer:
             _replay(session, item)
         self._buffer.clear()

@@ -26,7 +26,7 @@ from media.providers.ports import (
     ToolCall,
 )
 from shared.events import Event, ToolRan
-from shared.refcycles import without_frames
+from shared.refcycles import without_traceback
 
 # The model may call tools this often before it has to answer.
 MOST_ROUNDS = 5
@@ -97,7 +97,7 @@ class Reply:
             async for chunk in speech:
                 self._play(chunk)
         except (asyncio.CancelledError, ProviderError) as error:
-            raise without_frames(error) from error.__cause__
+            raise without_traceback(error) from error.__cause__
         finally:
             await close_stream(speech)
             await close_stream(text)

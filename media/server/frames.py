@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import Final
 
-from shared.refcycles import without_frames
+from shared.refcycles import without_traceback
 
 # Opcodes (section 5.2) and close codes (section 7.4.1).
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
@@ -80,7 +80,7 @@ class FrameReader:
                 self._accept(data[at], payload, messages)
                 at = start + size
         except FrameError as fault:
-            self.fault = without_frames(fault)  # its frames hold this reader
+            self.fault = without_traceback(fault)  # its frames hold this reader
         if self.fault is None:
             self._rest = data[at:]
         return messages

@@ -29,7 +29,7 @@ from media.telephony.codec import Codec
 from media.telephony.telnyx import TelnyxCodec
 from media.telephony.twilio import TwilioCodec
 from shared.ids import new_id
-from shared.refcycles import break_cycle, without_frames
+from shared.refcycles import break_cycle, without_traceback
 
 log = structlog.get_logger()
 
@@ -193,5 +193,5 @@ class ConnectionDispatcher(asyncio.Protocol):
 def _drop_frames(error: BaseException | None) -> None:
     """Drops the tracebacks of a handshake's error and of its causes: their frames hold the handshake."""
     while error is not None:
-        without_frames(error)
+        without_traceback(error)
         error = error.__cause__ or error.__context__

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.refcycles import break_cycle, without_frames
+from shared.refcycles import break_cycle, without_traceback
 
 
 class Node:
@@ -55,7 +55,7 @@ def test_error_without_frames_does_not_hold_the_variables_of_its_frames() -> Non
         try:
             raise ValueError("no")
         except ValueError as error:
-            errors.append(without_frames(error))
+            errors.append(without_traceback(error))
         return weakref.ref(node)
 
     assert fail()() is None

@@ -79,7 +79,7 @@ def line_of(envelope: EventEnvelope) -> Text | None:
             after = f": cut {cleared - speech} ms after the caller began to speak" if cleared >= speech else ""
             return _remark(f"interrupted{after}")
         case TurnResumed():
-            return _remark("not meant as an interruption: the agent goes on")
+            return _remark("no interruption: the agent continues")
         case CallNudged():
             return _remark("silence: the agent asks")
         case DigitPressed(digit=digit):

@@ -7,7 +7,7 @@ from typing import Final, Literal
 import structlog
 
 from control.calls.announcements import make_busy_refusal, transfer_failed_text
-from control.calls.model import FINAL, AdmittedCall, CallRefused, OpenCall
+from control.calls.model import FINAL, AdmittedCall, OpenCall, RefusedCall
 from control.calls.policy import TRANSFER_S
 from control.carriers.model import CarrierRefused
 from control.carriers.registry import CallControlCarrier
@@ -33,7 +33,7 @@ class CallCommands:
         self._calls, self._media = routing.services.calls, routing.services.media_assignment
         self._carriers = routing.services.carriers
 
-    async def answer_or_reject(self, event: TelnyxEvent, call: AdmittedCall | CallRefused) -> None:
+    async def answer_or_reject(self, event: TelnyxEvent, call: AdmittedCall | RefusedCall) -> None:
         """Answers a ringing call, also one whose refusal is spoken; rejects others with a tone."""
         if isinstance(call, AdmittedCall) or call.reason in _SPOKEN:
             record = isinstance(call, AdmittedCall) and call.records_at_carrier
@@ -43,13 +43,13 @@ class CallCommands:
             await self._telnyx.reject(event.call_control_id, cause, event.command_id("reject"))
 
     async def connect_agent(
-        self, event: TelnyxEvent, call: AdmittedCall | CallRefused, now: datetime, exclude: Collection[str] = ()
+        self, event: TelnyxEvent, call: AdmittedCall | RefusedCall, now: datetime, exclude: Collection[str] = ()
     ) -> Effect | None:
         """Starts an answered call's media stream, or speaks a refusal. exclude: ids of nodes that lost the call."""
-        if isinstance(call, CallRefused):
+        if isinstance(call, RefusedCall):
             return await self._speak_refusal(event, call, now)
         stream = await self._routing.assign_media(call, exclude)
-        if isinstance(stream, CallRefused):
+        if isinstance(stream, RefusedCall):
             return await self._speak_refusal(event, stream, now)
         node_id, url = stream.node_id, f"{stream.url}/media/telnyx/{stream.token}"
         try:
@@ -125,7 +125,7 @@ class CallCommands:
         await self.hang_up(event.call_control_id)
         return None
 
-    async def _speak_refusal(self, event: TelnyxEvent, refused: CallRefused, now: datetime) -> Effect | None:
+    async def _speak_refusal(self, event: TelnyxEvent, refused: RefusedCall, now: datetime) -> Effect | None:
         """After it `call.speak.ended` comes, and the call is hung up."""
         await self._telnyx.speak(
             event.call_control_id, refused.announcement, locale(refused.language), event.command_id("words")

@@ -7,7 +7,7 @@ from typing import Final
 
 import structlog
 
-from control.calls.model import CallRefused
+from control.calls.model import RefusedCall
 from control.calls.service import Calls
 from control.db.pool import Connection
 from control.webhooks.telnyx import event as events
@@ -69,7 +69,7 @@ class TelnyxHandlers:
             return None  # not placed by us
         await self._calls.apply_carrier_status(db, events.status_change(event, "in_progress"))
         call = await self._calls.admit_answered(db, "telnyx", event.call_control_id, event.call_id, now)
-        if isinstance(call, CallRefused) and call.call_id is None and not event.is_outbound:
+        if isinstance(call, RefusedCall) and call.call_id is None and not event.is_outbound:
             # Its call.initiated was not stored; Telnyx does not promise an order (docs: receiving-webhooks).
             call = await self._calls.admit_inbound(db, events.incoming_call(event), now)
         return partial(self._commands.connect_agent, event, call, now)

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from control.calls.announcements import transfer_failed_text
 from control.calls.media_assignment import StreamTarget
-from control.calls.model import FINAL, AdmittedCall, CallRefused, OpenCall
+from control.calls.model import FINAL, AdmittedCall, OpenCall, RefusedCall
 from control.calls.policy import TRANSFER_S
 from control.db.pool import Connection
 from control.webhooks.addresses import CONTINUE
@@ -66,7 +66,7 @@ class TwilioCalls:
 
     async def _connect_call(self, form: TwilioForm, now: datetime) -> str:
         call, is_new = await self._transact(lambda db: self._store_and_admit(db, form, now))
-        if isinstance(call, CallRefused):
+        if isinstance(call, RefusedCall):
             return _say_refusal(call)
         answer = await self._connect_stream(call, now)
         if is_new and not form.is_outbound and call.records_at_carrier:
@@ -75,7 +75,7 @@ class TwilioCalls:
 
     async def _store_and_admit(
         self, db: Connection, form: TwilioForm, now: datetime
-    ) -> tuple[AdmittedCall | CallRefused, bool]:
+    ) -> tuple[AdmittedCall | RefusedCall, bool]:
         """A repeated request gets the same call again, with a new ticket if it is not over; False says so."""
         kind: TwilioKind = "answered" if form.is_outbound else "inbound"
         is_new = await store_once(db, forms.to_stored_event(kind, form), now, handled=True) == "new"
@@ -85,7 +85,7 @@ class TwilioCalls:
 
     async def _connect_stream(self, call: AdmittedCall, now: datetime, exclude: Collection[str] = ()) -> str:
         stream = await self._routing.assign_media(call, exclude)
-        if isinstance(stream, CallRefused):
+        if isinstance(stream, RefusedCall):
             return self._refuse(stream, now)
         self._background.start("record_media_node", self._record_media_node(call, stream))
         # The language is part of the URL, so that an announcement needs no look-up when something is unavailable.
@@ -146,7 +146,7 @@ class TwilioCalls:
 
     async def _resume(self, call: OpenCall, form: TwilioForm, now: datetime) -> str:
         resumed, lost_nodes = await self._routing.resume(call, now, form.language)
-        if isinstance(resumed, CallRefused):
+        if isinstance(resumed, RefusedCall):
             return self._refuse(resumed, now)
         return await self._connect_stream(resumed, now, lost_nodes)
 
@@ -189,7 +189,7 @@ class TwilioCalls:
 
     # --- Shared by the steps ---------------------------------------------------------------------------------------
 
-    def _refuse(self, refused: CallRefused, now: datetime) -> str:
+    def _refuse(self, refused: RefusedCall, now: datetime) -> str:
         """The refusal is stored after the answer, because the caller is waiting."""
         self._background.start("record_refusal", self._routing.record_refusal(refused, now))
         return _say_refusal(refused)
@@ -198,5 +198,5 @@ class TwilioCalls:
         return f"{self._options.url}{CONTINUE}?call={call_id or ''}&leg={leg}&language={language}"
 
 
-def _say_refusal(refused: CallRefused) -> str:
+def _say_refusal(refused: RefusedCall) -> str:
     return twiml.say_and_hang_up(refused.announcement, locale(refused.language))

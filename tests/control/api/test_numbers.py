@@ -20,15 +20,15 @@ from control.numbers.service import make_payload
 from control.services import Policies, make_services
 from shared.ids import new_id
 from shared.secrets import Sealer
+from tests.control.api.numbers_workspace import NUMBER, NumbersWorkspace, make_workspace
 from tests.control.carriers.peer import FailureKind
 from tests.control.carriers.telnyx_peer import TelnyxPeer
 from tests.control.carriers.twilio_peer import BASE, TwilioPeer
 from tests.control.numbers.conftest import carrier_options
 from tests.platform.api import Api, running_api
-from tests.platform.clients import Reply, User
 from tests.platform.services import CHEAP_HASHING, KEY, offline_clients
 
-NUMBER, OTHER = "+14155550123", "+14155550124"
+OTHER = "+14155550124"
 SEARCH = f"GET {BASE}/AvailablePhoneNumbers"
 
 
@@ -64,41 +64,6 @@ async def api(fresh_database_url: str, valkey_url: str, carriers: CarrierOptions
     async with running_api(fresh_database_url, valkey_url, carriers=carriers) as running:
         await running.owner.execute("UPDATE tiers SET max_phone_numbers = 3")
         yield running
-
-
-@dataclass(frozen=True, slots=True)
-class NumbersWorkspace:
-    """A workspace with its owner. numbers: path of its phone numbers."""
-
-    api: Api
-    ann: User
-    numbers: str
-
-    async def buy(self, phone_number: str = NUMBER, **fields: Any) -> str:
-        """Orders a number; returns its id."""
-        reply = await self.ann.post(self.numbers, {"phone_number": phone_number, **fields})
-        assert reply.status == 201, reply.body
-        number_id: str = reply.body["phone_number"]["id"]
-        return number_id
-
-    async def set_status(self, number_id: str, status: str) -> str:
-        """Sets the status, as the worker would; returns the number's path."""
-        await self.api.owner.execute("UPDATE phone_numbers SET status = $2 WHERE id = $1", UUID(number_id), status)
-        return f"{self.numbers}/{number_id}"
-
-    async def search(self, **query: str) -> Reply:
-        return await self.ann.get(f"{self.numbers}/available", params=query)
-
-    async def audit_actions(self, number_id: str) -> list[str]:
-        rows = await self.api.owner.fetch(
-            "SELECT action FROM audit_log WHERE resource_id = $1 ORDER BY at, id", number_id
-        )
-        return [row["action"] for row in rows]
-
-
-async def make_workspace(api: Api, ann: User | None = None) -> NumbersWorkspace:
-    ann = ann or await api.sign_up()
-    return NumbersWorkspace(api, ann, f"/workspaces/{await ann.workspace()}/phone-numbers")
 
 
 @pytest.fixture
@@ -300,7 +265,7 @@ async def test_invalid_order_names_the_field(workspace: NumbersWorkspace, body: 
 async def test_failed_purchase_has_its_reason(workspace: NumbersWorkspace, jobs: NumberJobs) -> None:
     await jobs.buy(make_payload(UUID(await workspace.buy("+14155559999"))))
     (number,) = (await workspace.ann.get(workspace.numbers)).body["phone_numbers"]
-    assert (number["status"], number["status_detail"]) == ("failed", "The number is not to be had any more.")
+    assert (number["status"], number["status_detail"]) == ("failed", "The number is no longer available.")
 
 
 async def test_repeat_with_one_key_buys_once(workspace: NumbersWorkspace) -> None:

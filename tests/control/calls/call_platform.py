@@ -16,7 +16,7 @@ from control.accounts.passwords import Passwords
 from control.accounts.policy import HashPolicy
 from control.agents.model import AgentDraft, AgentPolicy, VoiceAgent
 from control.calls.media_assignment import MediaAssignment
-from control.calls.model import AdmittedCall, CallRefused, IncomingCall
+from control.calls.model import AdmittedCall, IncomingCall, RefusedCall
 from control.calls.policy import CallPolicy
 from control.calls.service import Calls
 from control.carriers.model import (
@@ -143,7 +143,7 @@ class CallPlatform:
 
     async def ring(
         self, workspace: LiveWorkspace, name: str = "", *, at: datetime = NOW, carrier: CarrierName = "twilio"
-    ) -> AdmittedCall | CallRefused:
+    ) -> AdmittedCall | RefusedCall:
         """Rings the number of the workspace; returns the admission or the refusal."""
         ring = IncomingCall(carrier, name or f"CA{new_id()}", "+14155550100", workspace.number)
         return await self.in_platform(lambda db: self.calls.admit_inbound(db, ring, at))

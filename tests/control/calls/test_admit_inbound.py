@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from asyncpg.connection import LoggedQuery  # type: ignore[import-untyped]
 
-from control.calls.model import AdmittedCall, CallRefused, IncomingCall
+from control.calls.model import AdmittedCall, IncomingCall, RefusedCall
 from control.db.pool import Connection
 from shared.errors import Problem
 from tests.control.calls.call_platform import NOW, SEALER, CallPlatform, later
@@ -52,7 +52,7 @@ async def test_admission_takes_four_queries(platform: CallPlatform) -> None:
 async def test_call_to_an_unknown_number_leaves_no_row(platform: CallPlatform) -> None:
     incoming = IncomingCall("twilio", "CA-nobody", "+14155550100", "+14155559999")
     refusal = await platform.in_platform(lambda db: platform.calls.admit_inbound(db, incoming, NOW))
-    assert isinstance(refusal, CallRefused)
+    assert isinstance(refusal, RefusedCall)
     assert (refusal.reason, refusal.call_id) == ("unknown_number", None)
     assert not await platform.in_platform(
         lambda db: db.fetchval("SELECT count(*) FROM calls WHERE carrier_call_id = 'CA-nobody'")
@@ -62,7 +62,7 @@ async def test_call_to_an_unknown_number_leaves_no_row(platform: CallPlatform) -
 async def test_call_to_an_agent_that_is_not_live_is_refused_with_a_row(platform: CallPlatform) -> None:
     workspace = await platform.create_workspace(live=False, language="de")
     refusal = await platform.ring(workspace)
-    assert isinstance(refusal, CallRefused)
+    assert isinstance(refusal, RefusedCall)
     assert (refusal.reason, refusal.language) == ("unknown_number", "de")
     assert "Nummer" in refusal.announcement
     (row,) = await platform.call_rows(workspace)
@@ -76,7 +76,7 @@ async def test_suspended_workspace_takes_no_calls(platform: CallPlatform) -> Non
         lambda db: db.execute("UPDATE workspaces SET status = 'suspended' WHERE id = $1", workspace.workspace_id)
     )
     refusal = await platform.ring(workspace)
-    assert isinstance(refusal, CallRefused)
+    assert isinstance(refusal, RefusedCall)
     assert (refusal.reason, refusal.language) == ("suspended", "fr-CA")
     assert refusal.announcement.startswith("Désolé")
 
@@ -87,7 +87,7 @@ async def test_workspace_without_verified_owner_takes_no_calls(platform: CallPla
         lambda db: db.execute("UPDATE users SET email_verified_at = NULL WHERE id = $1", workspace.actor.id)
     )
     refusal = await platform.ring(workspace)
-    assert isinstance(refusal, CallRefused) and refusal.reason == "suspended"
+    assert isinstance(refusal, RefusedCall) and refusal.reason == "suspended"
 
 
 async def test_agent_without_usable_providers_is_unusable(platform: CallPlatform) -> None:
@@ -100,7 +100,7 @@ async def test_agent_without_usable_providers_is_unusable(platform: CallPlatform
         )
     )
     refusal = await platform.ring(workspace)
-    assert isinstance(refusal, CallRefused)
+    assert isinstance(refusal, RefusedCall)
     assert (refusal.reason, refusal.language) == ("unusable", "es")
     (row,) = await platform.call_rows(workspace)
     assert (row["status"], row["end_detail"]) == ("failed", "unusable")
@@ -109,7 +109,7 @@ async def test_agent_without_usable_providers_is_unusable(platform: CallPlatform
 async def test_refusal_in_unsupported_language_is_english(platform: CallPlatform) -> None:
     workspace = await platform.create_workspace(live=False, language="ja")
     refusal = await platform.ring(workspace)
-    assert isinstance(refusal, CallRefused)
+    assert isinstance(refusal, RefusedCall)
     assert refusal.language == "en" and refusal.announcement.startswith("Sorry")
 
 
@@ -160,7 +160,7 @@ async def test_last_slot_goes_to_one_of_two_calls(platform: CallPlatform) -> Non
     await platform.admit(workspace)
     answers = await asyncio.gather(*(platform.ring(workspace) for _ in range(6)))
     assert sum(isinstance(answer, AdmittedCall) for answer in answers) == 1
-    refused = [answer for answer in answers if isinstance(answer, CallRefused)]
+    refused = [answer for answer in answers if isinstance(answer, RefusedCall)]
     assert {answer.reason for answer in refused} == {"over_limit"}
     rows = await platform.call_rows(workspace)
     assert sorted(row["status"] for row in rows) == ["busy"] * 5 + ["ringing"] * 2
@@ -170,8 +170,8 @@ async def test_slot_is_free_after_the_call(platform: CallPlatform) -> None:
     workspace = await platform.create_workspace(tier="trial")
     first = await platform.admit(workspace)
     await platform.admit(workspace)
-    assert isinstance(await platform.ring(workspace), CallRefused)
-    busy = CallRefused("all_busy", "", "en", first.call_id)
+    assert isinstance(await platform.ring(workspace), RefusedCall)
+    busy = RefusedCall("all_busy", "", "en", first.call_id)
     await platform.in_platform(lambda db: platform.calls.record_refusal(db, first.call_id, busy, NOW))
     assert (await platform.call_row(first.call_id))["status"] == "busy"
     assert isinstance(await platform.ring(workspace), AdmittedCall)

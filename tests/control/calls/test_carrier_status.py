@@ -9,7 +9,7 @@ import pytest
 
 from control.agents.model import AgentEdit
 from control.calls.hangup import HANG_UP, HangupJob
-from control.calls.model import AdmittedCall, CallRefused, CarrierRecording, CarrierStatus, OpenCall
+from control.calls.model import AdmittedCall, CarrierRecording, CarrierStatus, OpenCall, RefusedCall
 from control.calls.policy import MOST_LEGS
 from control.calls.service import FETCH_RECORDING, FetchRecordingJob
 from shared.bus.checkpoints import Checkpoint
@@ -99,7 +99,7 @@ async def test_another_carrier_call_does_not_take_over_the_row(platform: CallPla
     result = await platform.in_platform(
         lambda db: platform.calls.admit_answered(db, "twilio", "CA-other", call_id, NOW)
     )
-    assert isinstance(result, CallRefused)
+    assert isinstance(result, RefusedCall)
     assert (await platform.call_row(call_id))["status"] == "queued"
 
 
@@ -112,7 +112,7 @@ async def test_answered_call_of_a_suspended_workspace_is_refused(platform: CallP
     result = await platform.in_platform(
         lambda db: platform.calls.admit_answered(db, "twilio", "CA-suspended", call_id, NOW)
     )
-    assert isinstance(result, CallRefused) and result.reason == "suspended"
+    assert isinstance(result, RefusedCall) and result.reason == "suspended"
     assert (await platform.call_row(call_id))["status"] == "failed"
 
 
@@ -257,4 +257,4 @@ async def test_ended_or_suspended_calls_are_not_resumed(platform: CallPlatform, 
             lambda db: db.execute("UPDATE workspaces SET status = 'suspended' WHERE id = $1", workspace.workspace_id)
         )
     result = await platform.in_platform(lambda db: platform.calls.resume(db, open_call, None, later(5)))
-    assert isinstance(result, CallRefused)
+    assert isinstance(result, RefusedCall)

@@ -2,10 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
 
@@ -24,127 +22,34 @@ from control.carriers.registry import Carriers
 from shared.bus.client import bus_client
 from shared.bus.events import STREAM, EventStream
 from shared.events import (
-    AgentSaid,
     CallEnded,
     CallerSaid,
     CallResumed,
-    CallStarted,
     CallUsage,
     EndReason,
-    Event,
     EventEnvelope,
     RecordingReady,
     encode_event,
 )
 from shared.ids import new_id
-from tests.control.calls.call_platform import NOW, CallPlatform, FakeCarrier, LiveWorkspace, later
-
-FAST_PACE = ConsumerPace(batch=100, wait_s=0.02, pause_s=0.05, idle_s=0.2, unknown_s=0.0)
-STARTED_AT = datetime(2026, 11, 25, 12, 0, 1, tzinfo=UTC)
-
-
-def encoded_event(call_id: UUID | str, seq: int, event: Event, seconds: float = 0) -> bytes:
-    return encode_event(EventEnvelope(str(call_id), seq, (STARTED_AT + timedelta(seconds=seconds)).isoformat(), event))
-
-
-def conversation_events(call: AdmittedCall, *, ms: int = 12_000) -> list[bytes]:
-    """The events of a whole call."""
-    key = f"recordings/{call.workspace_id}/{call.call_id}-0.wav"
-    events: list[Event] = [
-        CallStarted("twilio", call.carrier_call_id, "MZ1", "Desk"),
-        AgentSaid(0, "Hello.", 100, 900),
-        CallerSaid(1, "When do you open?", 1_500, 2_500),
-        AgentSaid(1, "At nine.", 3_000, 4_000),
-        RecordingReady(key, ms),
-        CallEnded("completed", "caller_hangup", "", ms, CallUsage(call_ms=ms, tts_characters=14)),
-    ]
-    return [encoded_event(call.call_id, seq, event, 2 * seq) for seq, event in enumerate(events, 1)]
-
-
-@asynccontextmanager
-async def running_consumer(platform: CallPlatform, pace: ConsumerPace = FAST_PACE) -> AsyncIterator[EventCounts]:
-    """Runs the consumer until the block ends."""
-    stop, counts = asyncio.Event(), EventCounts()
-    task = asyncio.create_task(
-        consume_events(
-            platform.pool,
-            platform.redis,
-            platform.media_assignment.forget_conversations,
-            stop,
-            counts=counts,
-            pace=pace,
-        )
-    )
-    try:
-        yield counts
-    finally:
-        stop.set()
-        await asyncio.wait_for(task, 20)
-
-
-async def wait_until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110  # no signal is sent when counts change
-            await asyncio.sleep(0.01)
-
-
-async def wait_until_drained(platform: CallPlatform) -> None:
-    """Waits until the stream is empty."""
-    stream = EventStream(platform.redis)
-    async with asyncio.timeout(20):
-        while await stream.length():  # noqa: ASYNC110  # Redis sends no signal
-            await asyncio.sleep(0.01)
-
-
-async def send(platform: CallPlatform, lines: Sequence[bytes]) -> None:
-    await EventStream(platform.redis).append(lines)
-
-
-async def stored_events(platform: CallPlatform, call_id: UUID) -> list[Any]:
-    return list(
-        await platform.in_platform(
-            lambda db: db.fetch("SELECT * FROM call_events WHERE call_id = $1 ORDER BY seq", call_id)
-        )
-    )
-
-
-async def stored_utterances(platform: CallPlatform, call_id: UUID) -> Any:
-    return await platform.in_platform(
-        lambda db: db.fetchval("SELECT words FROM call_words WHERE call_id = $1", call_id)
-    )
+from tests.control.calls.call_platform import NOW, CallPlatform, FakeCarrier, later
+from tests.control.calls.consumed_events import (
+    FAST_PACE,
+    admit_call,
+    check_stored,
+    conversation_events,
+    encoded_event,
+    running_consumer,
+    send,
+    stored_events,
+    wait_until,
+    wait_until_drained,
+)
 
 
 @pytest.fixture(autouse=True)
 async def empty_redis(platform: CallPlatform) -> None:
     await platform.redis.flushall()
-
-
-async def admit_call(platform: CallPlatform) -> tuple[LiveWorkspace, AdmittedCall]:
-    workspace = await platform.create_workspace()
-    return workspace, await platform.admit(workspace)
-
-
-async def check_stored(platform: CallPlatform, call: AdmittedCall) -> None:
-    """The conversation is stored."""
-    row = await platform.call_row(call.call_id)
-    assert (row["status"], row["end_reason"], row["duration_seconds"]) == ("completed", "caller_hangup", 12)
-    assert row["answered_at"] == STARTED_AT + timedelta(seconds=2)
-    assert row["ended_at"] == STARTED_AT + timedelta(seconds=12)
-    assert row["transcription"] == "Agent: Hello.\nCaller: When do you open?\nAgent: At nine."
-    assert row["recording_key"] == f"recordings/{call.workspace_id}/{call.call_id}-0.wav"
-    assert row["recording_seconds"] == 12
-    assert row["details"]["usage"]["tts_characters"] == 14
-    assert [event["seq"] for event in await stored_events(platform, call.call_id)] == [1, 2, 3, 4, 5, 6]
-    assert [word["text"] for word in await stored_utterances(platform, call.call_id)] == [
-        "Hello.",
-        "When do you open?",
-        "At nine.",
-    ]
-    marks = await platform.in_platform(
-        lambda db: db.fetchval("SELECT count(*) FROM rollup_dirty WHERE workspace_id = $1", call.workspace_id)
-    )
-    assert marks >= 1
-    assert not await platform.in_platform(lambda db: db.fetchval("SELECT count(*) FROM usage_records"))
 
 
 async def test_events_of_a_call_are_stored(platform: CallPlatform) -> None:

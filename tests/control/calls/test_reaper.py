@@ -14,7 +14,7 @@ from shared.bus.checkpoints import Checkpoints, StreamOutcome
 from shared.bus.client import BusUnavailable
 from shared.events import CallEnded, CallStarted, CallStatus, CallUsage, EndReason
 from tests.control.calls.call_platform import NOW, SEALER, CallPlatform, later, make_checkpoint
-from tests.control.calls.test_event_consumer import (
+from tests.control.calls.consumed_events import (
     FAST_PACE,
     conversation_events,
     encoded_event,

@@ -33,7 +33,7 @@ class Telnyx(FakeCarrier):
         self.fetched.append(recording)
         self._answer("fetch_recording")
         if self.expired if "://" in recording else not self.ready:
-            raise CarrierRefused("telnyx", "403", "the recording is not to be had")
+            raise CarrierRefused("telnyx", "403", "the recording is not available")
         into.write(self.audio)
 
     async def find_recording(self, call_leg_id: str) -> str | None:

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from control.calls import store, store_outbound
-from control.calls.model import AdmittedCall, CallRefused, CarrierStatus
+from control.calls.model import AdmittedCall, CarrierStatus, RefusedCall
 from control.calls.state import apply_media_end
 from control.db.pool import Connection
 from shared.errors import Conflict, Invalid
@@ -24,7 +24,7 @@ async def test_transferred_call_counts_as_open(platform: CallPlatform, direction
         await platform.place(workspace, f"+1212555{index:04}", at=later(90))
     assert await refusal_of(platform, workspace, at=later(90)) == (Conflict, "call_limit")
     refused = await platform.ring(workspace, at=later(90))
-    assert isinstance(refused, CallRefused) and refused.reason == "over_limit"
+    assert isinstance(refused, RefusedCall) and refused.reason == "over_limit"
     await report_end(platform, name, 1_060, duration_s=1_060)
     assert (await platform.call_row(call_id))["duration_seconds"] == 1_060
     assert isinstance(await platform.ring(workspace, at=later(1_061)), AdmittedCall)

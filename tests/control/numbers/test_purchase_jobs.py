@@ -132,7 +132,7 @@ async def test_unavailable_number_fails_with_a_reason(name: str, workspace: Numb
     number = await workspace.buy(UNAVAILABLE_NUMBER, name)
     await buy(make_payload(number.id))
     after = await workspace.get(number)
-    assert (after.status, after.status_detail) == ("failed", "The number is not to be had any more.")
+    assert (after.status, after.status_detail) == ("failed", "The number is no longer available.")
 
 
 @both_carriers

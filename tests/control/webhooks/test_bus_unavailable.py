@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from control.calls.event_batch import parse_event, write_events
-from control.calls.model import AdmittedCall, CallRefused
+from control.calls.model import AdmittedCall, RefusedCall
 from control.db.scope import enter_platform
 from control.webhooks.call_routing import CallRouting
 from control.webhooks.metrics import WebhookMetrics
@@ -152,13 +152,13 @@ async def test_redis_fails_during_resumption(platform: WebhookPlatform, without_
     call = await transactions.run(lambda db: calls.find_open(db, "twilio", "CG5", without_redis.clock()))
     assert call is not None
     outcome, _ = await routing.resume(call, without_redis.clock())
-    assert isinstance(outcome, CallRefused) and outcome.reason == "cut_off"
+    assert isinstance(outcome, RefusedCall) and outcome.reason == "cut_off"
     plan = await transactions.run(lambda db: calls.resume(db, call, None, without_redis.clock()))
     assert isinstance(plan, AdmittedCall) and plan.leg == 1
     refused = await routing.assign_media(plan)
-    assert isinstance(refused, CallRefused) and refused.reason == "cut_off"
+    assert isinstance(refused, RefusedCall) and refused.reason == "cut_off"
     first = await routing.assign_media(replace(plan, leg=0))
-    assert isinstance(first, CallRefused) and first.reason == "all_busy"
+    assert isinstance(first, RefusedCall) and first.reason == "all_busy"
 
 
 async def test_silent_redis_is_treated_as_unavailable(platform: WebhookPlatform, database_url: str) -> None:
