@@ -168,8 +168,9 @@ class CallUsage(Struct, frozen=True):
 
 
 class CallEnded(_Event, frozen=True, tag="call.ended"):
-    """The end of a media stream, its last event but a late `recording.ready`. A lost stream ends with `carrier_error` or
-    `media_lost`, and the call may go on with `call.resumed` in another one."""
+    """The end of a media stream, its last event but a late `recording.ready`.
+
+    A lost stream ends with `carrier_error` or `media_lost`; the call may continue with `call.resumed` in another one."""
 
     status: CallStatus
     end_reason: EndReason

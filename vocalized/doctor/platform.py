@@ -110,7 +110,7 @@ def carriers(root: Path) -> Iterator[Finding]:
         faults += address_faults
         remedy = carrier.where if absent else "a tunnel or proxy with a certificate gives this machine such addresses"
         yield Finding(
-            carrier.name, not faults, "; ".join(faults) or "the real carrier; its settings are complete", remedy
+            carrier.name, not faults, "; ".join(faults) or "the real carrier; settings are complete", remedy
         )
 
 

@@ -51,7 +51,7 @@ def test_real_carrier_needs_reachable_addresses(tmp_path: Path, monkeypatch: pyt
         assert not found.ok and name in found.detail and "tunnel" in found.remedy
         monkeypatch.setenv(name, address)
     assert carrier("Twilio", tmp_path) == Finding(
-        "Twilio", True, "the real carrier; its settings are complete", carrier("Twilio", tmp_path).remedy
+        "Twilio", True, "the real carrier; settings are complete", carrier("Twilio", tmp_path).remedy
     )
 
 
