@@ -170,7 +170,8 @@ class CallUsage(Struct, frozen=True):
 class CallEnded(_Event, frozen=True, tag="call.ended"):
     """The end of a media stream, its last event but a late `recording.ready`.
 
-    A lost stream ends with `carrier_error` or `media_lost`; the call may continue with `call.resumed` in another one."""
+    A lost stream ends with `carrier_error` or `media_lost`; the call may continue in another one (`call.resumed`).
+    """
 
     status: CallStatus
     end_reason: EndReason

@@ -109,9 +109,7 @@ def carriers(root: Path) -> Iterator[Finding]:
         faults = [f"not set: {', '.join(absent)}"] if absent else []
         faults += address_faults
         remedy = carrier.where if absent else "a tunnel or proxy with a certificate gives this machine such addresses"
-        yield Finding(
-            carrier.name, not faults, "; ".join(faults) or "the real carrier; settings are complete", remedy
-        )
+        yield Finding(carrier.name, not faults, "; ".join(faults) or "the real carrier; settings are complete", remedy)
 
 
 def _address_faults() -> list[str]:
