@@ -11,7 +11,7 @@ from control.agents.config import AgentConfig
 from control.agents.facts import fill_placeholders
 from control.agents.model import AgentContent, AgentVersion
 from control.agents.plan import make_plan
-from control.agents.providers import KINDS, ProviderOffers
+from control.voice.offers import KINDS, ProviderOffers
 from shared.plan import CallPlan, PlanError, decode_plan, encode_plan
 from tests.control.agents.strategies import NAMES, contents, offer
 
