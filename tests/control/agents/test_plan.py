@@ -73,6 +73,16 @@ def test_chains_keep_their_order_and_options_with_the_chosen_voice_before_all_ot
         ]
 
 
+def test_vendor_is_named_only_where_it_is_not_the_providers_own_name() -> None:
+    """Media nodes of the version before vendors refuse an unknown field."""
+    offers = ProviderOffers([offer("alpha", config={"vendor": "alpha"}), offer("groq", config={"vendor": "openai"})])
+    plan = plan_of({"greeting": "x"}, offers)
+    assert [(choice.provider, choice.vendor, choice.vendor_name) for choice in plan.llm] == [
+        ("alpha", "", "alpha"), ("groq", "openai", "openai"),
+    ]  # fmt: skip
+    assert encode_plan(plan).count(b'"vendor"') == len(KINDS)
+
+
 def test_plan_and_config_have_the_same_fields() -> None:
     """A field that is added to the plan must be listed here or come from the config."""
     agent = {"name", "greeting", "prompt", "language", "goodbye", "fallback_number"}
