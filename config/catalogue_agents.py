@@ -29,12 +29,14 @@ class Price(_Shipped):
 class ShippedProvider(_Shipped):
     """One provider. is_enabled, priority, cost_per_unit and config are initial values, which staff may change.
 
+    vendor: the adapter that media makes it with; by default the one of its own name.
     cost_per_unit: by kind, then by model; the model "*" stands for all others. config: default options by kind.
     options: those that an agent may set, by kind. Never a URL or a key, which would send the platform's key elsewhere.
     """
 
     provider: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")
     display_name: str = Field(min_length=1)
+    vendor: str = ""
     kinds: tuple[Kind, ...] = Field(min_length=1)
     needs_key: bool
     for_tests: bool = False
@@ -56,12 +58,19 @@ class ShippedTemplate(_Shipped):
 
 
 def shipped_providers(folder: Path = DATA) -> tuple[dict[str, Any], ...]:
-    """The catalogue, each provider by column names. Raises OSError, pydantic.ValidationError."""
+    """The catalogue, each provider by column names; its config names its vendor. Raises OSError,
+    pydantic.ValidationError."""
     read = TypeAdapter(list[ShippedProvider]).validate_json((folder / "providers.json").read_bytes())
-    return tuple(provider.model_dump(exclude_none=True) for provider in read)
+    return tuple(_columns(provider) for provider in read)
 
 
 def shipped_templates(folder: Path = DATA) -> tuple[dict[str, Any], ...]:
     """The templates, one per file, in the order of file names. Raises as `shipped_providers`."""
     files = sorted((folder / "templates").glob("*.json"))
     return tuple(ShippedTemplate.model_validate_json(file.read_bytes()).model_dump() for file in files)
+
+
+def _columns(provider: ShippedProvider) -> dict[str, Any]:
+    columns = provider.model_dump(exclude_none=True)
+    vendor = columns.pop("vendor") or provider.provider
+    return {**columns, "config": {"vendor": vendor, **columns["config"]}}

@@ -117,6 +117,15 @@ Positive = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Figures = Annotated[dict[str, tuple[Positive, Positive]], NoDecode, BeforeValidator(_figures)]
 
 
+SecretKeys = Annotated[
+    SecretStr,
+    Field(
+        description="Keys that seal secrets and sign tokens: base64url of 32 bytes each, separated by commas; the "
+        "first one seals, all of them open."
+    ),
+]
+
+
 class MediaSettings(BaseSettings):
     """Settings of the media program. Each field is the variable VOCALIZED_<FIELD> in capitals."""
 
@@ -182,14 +191,17 @@ class DatabaseSettings(BaseSettings):
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
 
 
+class KeySettings(DatabaseSettings):
+    """Settings of `python -m control providers`."""
+
+    secret_keys: SecretKeys
+
+
 class ControlSettings(DatabaseSettings):
     """Settings of the control program: the API and the worker. Limits apply to each process."""
 
     redis_url: RedisUrl = Field(description="Redis: redis://host:port/0, rediss://… or unix:///socket.")
-    secret_keys: SecretStr = Field(
-        description="Keys that seal secrets and sign tokens: base64url of 32 bytes each, separated by commas; the "
-        "first one seals, all of them open."
-    )
+    secret_keys: SecretKeys
     public_url: WebUrl = Field(LOCAL_URL, description="Public URL of the API.")
     portal_url: WebUrl | None = Field(
         None, description="URL of the client portal, for links in e-mails; default: the public URL."
@@ -300,6 +312,11 @@ def media_settings() -> MediaSettings:
 def database_settings() -> DatabaseSettings:
     """As `media_settings`."""
     return _read(DatabaseSettings)
+
+
+def key_settings() -> KeySettings:
+    """As `media_settings`."""
+    return _read(KeySettings)
 
 
 def control_settings() -> ControlSettings:

@@ -1,4 +1,4 @@
-"""Starts the control program: `api`, `worker` or `migrate`. Turns settings into the options of each part."""
+"""Starts the control program: `api`, `worker`, `migrate`, `providers`. Turns settings into the options of each part."""
 
 import argparse
 import asyncio
@@ -13,11 +13,20 @@ import uvloop
 
 from config.catalogue import shipped_settings, shipped_tiers
 from config.catalogue_agents import shipped_providers, shipped_templates
-from config.settings import PREFIX, ControlSettings, SettingsError, control_settings, database_settings
+from config.settings import (
+    PREFIX,
+    ControlSettings,
+    KeySettings,
+    SettingsError,
+    control_settings,
+    database_settings,
+    key_settings,
+)
+from control import provider_commands
 from control.accounts.email_gateways import open_gateway
 from control.accounts.policy import AccountPolicy, HashPolicy, LockPolicy, SessionPolicy
 from control.agents.model import AgentPolicy
-from control.agents.seed import seed_providers, seed_templates
+from control.agents.seed import seed_templates
 from control.app import ApiOptions, HttpOptions, open_app
 from control.calls.policy import CallPolicy
 from control.carriers.registry import CarrierOptions
@@ -30,6 +39,7 @@ from control.http.server import ListenOptions, serve, stop_signal, tune_garbage_
 from control.outside import OutsideOptions
 from control.platform.seed import seed_platform
 from control.services import Policies
+from control.voice.catalogue import seed_providers
 from control.webhooks.options import WebhookOptions
 from control.webhooks.telnyx.signature import TelnyxKeys
 from control.worker import BackgroundWorkerOptions, run_worker
@@ -45,8 +55,8 @@ T = TypeVar("T")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns the exit code: 0 after a clean stop, 2 for invalid arguments or settings, 1 for an unreachable service or
-    a failed migration."""
+    """Returns the exit code: 0 after a clean stop, 2 for invalid arguments or settings, 1 for an unreachable service, a
+    failed migration, or a provider's key that was refused."""
     arguments = _parser().parse_args(argv)
     command: Callable[[argparse.Namespace], int] = arguments.command
     try:
@@ -117,6 +127,13 @@ def _migrate(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _providers(arguments: argparse.Namespace) -> int:
+    settings = key_settings()
+    configure_logs(settings.log_level)
+    options = provider_commands.ProviderCommandOptions(settings.database_url.get_secret_value(), _keys(settings))
+    return provider_commands.run(arguments, options)
+
+
 async def _seed(url: str) -> None:
     """Creates the partitions of the coming months and the records that the product ships with."""
     async with open_pool(url, size=1, name="vocalized-migrate") as pool, pool.transaction() as db:
@@ -176,7 +193,7 @@ def _parse_setting(name: str, parse: Callable[[], T]) -> T:
         raise SettingsError(f"settings: {PREFIX}{name}: {error}") from None
 
 
-def _keys(settings: ControlSettings) -> tuple[bytes, ...]:
+def _keys(settings: ControlSettings | KeySettings) -> tuple[bytes, ...]:
     return _parse_setting("SECRET_KEYS", lambda: parse_keys(settings.secret_keys.get_secret_value()))
 
 
@@ -269,6 +286,9 @@ def _parser() -> argparse.ArgumentParser:
     worker.set_defaults(command=_worker)
     apply = commands.add_parser("migrate", help="bring the database up to date")
     apply.set_defaults(command=_migrate)
+    providers = commands.add_parser("providers", help="set, list and test the platform's keys of providers")
+    provider_commands.add_arguments(providers)
+    providers.set_defaults(command=_providers)
     return parser
 
 

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from config.settings import PREFIX, MediaSettings, SettingsError, media_settings
+from media.providers.vendor import Vendor
+from media.providers.vendors import local, openai, receptionist, standin
 from media.server.limits import WorkerLimits
 from media.server.worker_process import WorkerBusOptions, WorkerOptions, run_worker
 from shared.logs import configure_logs
@@ -16,6 +19,13 @@ from shared.plan import CallPlan, PlanError, read_plan
 from shared.secrets import parse_keys
 from shared.storage import check_storage_url
 from shared.supervisor import Supervisor, worker_count
+
+VENDORS: Final[tuple[Vendor, ...]] = (
+    standin.VENDOR,
+    local.VENDOR,
+    receptionist.VENDOR,
+    openai.VENDOR,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -61,6 +71,7 @@ def _options(arguments: argparse.Namespace, settings: MediaSettings, plan: CallP
         port=arguments.port,
         state=arguments.state or settings.media_state,
         limits=_limits(settings),
+        vendors=VENDORS,
         plan=plan,
         bus=bus,
         public_url=settings.media_public_url,
@@ -110,7 +121,7 @@ def _supervise(arguments: argparse.Namespace, engine: str, stack: ExitStack) -> 
 def _start_engine(plan: CallPlan | None, stack: ExitStack) -> str:
     """Starts the local speech engine when the plan needs it; returns its socket, or "". On the bus the plans are
     not known yet, so the engine is started separately."""
-    if plan is None or not any(choice.provider == "local" for choice in [*plan.stt, *plan.tts]):
+    if plan is None or not any(choice.vendor_name == "local" for choice in [*plan.stt, *plan.tts]):
         return ""
     from media.providers.local.host import running_engine  # the models' packages are optional
 

@@ -33,11 +33,26 @@ class AgentPlan(Struct, frozen=True, forbid_unknown_fields=True):
     fallback_number: Annotated[str, Meta(max_length=20)] = ""
 
 
-class ProviderPlan(Struct, frozen=True, forbid_unknown_fields=True):
-    """One provider of a fallback chain. options: specific to the provider, which checks them."""
+def _no_options() -> dict[str, Any]:
+    """A factory of our own: `omit_defaults` would leave out what `dict` made, and options are always written."""
+    return {}
+
+
+class ProviderPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One provider of a fallback chain.
+
+    provider: the configured instance, as events, metrics and health name it. options: of its vendor, which checks them.
+    vendor: the adapter that makes it; empty: the one of the provider's own name.
+    """
 
     provider: Annotated[str, Meta(min_length=1, max_length=60)]
-    options: dict[str, Any] = msgspec.field(default_factory=dict)
+    options: dict[str, Any] = msgspec.field(default_factory=_no_options)
+    vendor: Annotated[str, Meta(max_length=60)] = ""
+
+    @property
+    def vendor_name(self) -> str:
+        """The adapter's name."""
+        return self.vendor or self.provider
 
 
 class TurnPlan(Struct, frozen=True, forbid_unknown_fields=True):

@@ -3,7 +3,7 @@
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -11,15 +11,13 @@ import msgspec
 from control.agents import read_answering_agent
 from control.agents.model import AgentContent, AgentPolicy, AgentVersion, Status
 from control.agents.plan import make_plan
-from control.agents.providers import ProviderOffer, ProviderOffers
 from control.agents.transfers import DialScope, make_dial_scope, remove_refused_fallback
 from control.db.pool import Connection
+from control.voice.keys import KEY_OPTION, open_keys
+from control.voice.offers import ProviderOffer, ProviderOffers
+from control.voice.vendors import RULES
 from shared.plan import CallPlan, PlanError, ProviderPlan
-from shared.secrets import Sealer, UnsealError
-
-# Purpose that providers' keys are sealed with.
-KEY_PURPOSE: Final = "provider key"
-KEY_OPTION: Final = "api_key"
+from shared.secrets import Sealer
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +49,14 @@ class AnsweringAgent:
         return self.version is not None and self.agent_status == "live"
 
     @property
+    def answers_by_rules(self) -> bool:
+        """Whether a call now would be answered by the rule-based receptionist, without a language model."""
+        try:
+            return self.make_plan("").llm[0].vendor_name == RULES
+        except PlanError:
+            return False
+
+    @property
     def language(self) -> str:
         """The agent's language (BCP 47), English without an agent."""
         language = self.version.content.config.get("language") if self.version else None
@@ -74,17 +80,9 @@ class AnsweringAgent:
         )
 
     def _keys(self) -> dict[str, str]:
-        """The keys of the providers that need one. A key that cannot be unsealed counts as missing."""
-        keys = {}
+        """A key that cannot be unsealed counts as missing."""
         needing = {offer.provider for offer in self.offers if offer.needs_key}
-        for provider, sealed in self.sealed.items():
-            if provider not in needing:
-                continue
-            try:
-                keys[provider] = self.sealer.open(sealed, KEY_PURPOSE).decode()
-            except (UnsealError, UnicodeDecodeError):
-                continue
-        return keys
+        return open_keys(self.sealer, self.sealed, needing)
 
 
 class AgentLookup:
@@ -145,6 +143,8 @@ def _allowed(version: AgentVersion, scope: DialScope) -> AgentVersion:
 
 def _keyed(chain: list[ProviderPlan], keys: Mapping[str, str]) -> list[ProviderPlan]:
     return [
-        ProviderPlan(one.provider, {**one.options, KEY_OPTION: keys[one.provider]}) if one.provider in keys else one
+        msgspec.structs.replace(one, options={**one.options, KEY_OPTION: keys[one.provider]})
+        if one.provider in keys
+        else one
         for one in chain
     ]

@@ -8,7 +8,7 @@ import msgspec
 from control.agents.config import AgentConfig, Choice
 from control.agents.facts import announces, fill_placeholders
 from control.agents.model import AgentContent, AgentVersion
-from control.agents.providers import KINDS, Kind, ProviderOffers
+from control.voice.offers import KINDS, VENDOR, Kind, ProviderOffers
 from shared.plan import CallPlan, PlanError, decode_plan
 
 LONGEST_CHAIN: Final = 8
@@ -55,7 +55,10 @@ def make_chain(content: AgentContent, config: AgentConfig, kind: Kind, offers: P
         if offer is None or offers.find_fault(choice.provider, kind):
             continue
         voice = _voice(content, config, choice.provider) if kind == "tts" else {}
-        providers.append({"provider": choice.provider, "options": {**offer.defaults(kind), **voice, **choice.options}})
+        # Left out where it is the provider's own name: nodes of the version before refuse an unknown field.
+        vendor = {} if offer.vendor == choice.provider else {VENDOR: offer.vendor}
+        options = {**offer.defaults(kind), **voice, **choice.options}
+        providers.append({"provider": choice.provider, "options": options, **vendor})
     return providers[:LONGEST_CHAIN]
 
 

@@ -9,8 +9,9 @@ from control.agents.config import AgentConfig
 from control.agents.facts import missing_facts
 from control.agents.model import AgentContent, AgentNumber, AgentVersion
 from control.agents.plan import make_chain, make_plan, wanted_chain
-from control.agents.providers import KINDS, Kind, ProviderOffers
 from control.agents.transfers import PARAM, DialScope, find_fault
+from control.voice.offers import KINDS, Kind, ProviderOffers
+from control.voice.vendors import RULES
 from shared.errors import Conflict
 from shared.plan import PlanError
 
@@ -19,6 +20,15 @@ from shared.plan import PlanError
 class ReadinessReason:
     """One reason why an agent cannot answer. param: the field at fault."""
 
+    param: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentWarning:
+    """What does not keep an agent from answering, but should be known. code: stable. param: the field it is about."""
+
+    code: str
     param: str
     message: str
 
@@ -33,6 +43,20 @@ def find_reasons(
     elif number.status != "active":
         found.append(ReadinessReason("phone_number_id", f"its phone number is {number.status}, not active"))
     return found
+
+
+def find_warnings(version: AgentVersion, offers: ProviderOffers) -> list[AgentWarning]:
+    """That no language model would answer: code `rule_based_model`. Nothing for an invalid config."""
+    try:
+        config = AgentConfig.model_validate(version.content.config)
+    except ValidationError:
+        return []
+    chain = make_chain(version.content, config, "llm", offers)
+    first = offers.get(chain[0]["provider"]) if chain else None
+    if first is None or first.vendor != RULES:
+        return []
+    text = "No language model answers: the rule-based receptionist speaks, which knows only the facts in the prompt."
+    return [AgentWarning("rule_based_model", "config.speech.llm", text)]
 
 
 def make_refusal(found: Sequence[ReadinessReason]) -> Conflict:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import UNSET
 
-from control.agents import read_agents, read_answering_agent, store, store_providers, store_templates, store_versions
+from control.agents import read_agents, read_answering_agent, store, store_templates, store_versions
 from control.agents.lookup import AgentLookup
 from control.agents.merge import merge_patch
 from control.agents.model import (
@@ -21,12 +21,13 @@ from control.agents.model import (
     VoiceAgent,
 )
 from control.agents.ports import NumberAssigner
-from control.agents.providers import ProviderOffers
-from control.agents.readiness import ReadinessReason, find_reasons, make_refusal
+from control.agents.readiness import AgentWarning, ReadinessReason, find_reasons, find_warnings, make_refusal
 from control.agents.transfers import DialScope, make_dial_scope, require_not_ours, stored_fallback
 from control.agents.validation import parse_config, parse_options, require_known
 from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record_change
+from control.voice.catalogue import list_workspace_offers
+from control.voice.offers import ProviderOffers
 from control.workspaces.service import Workspaces
 from shared.errors import Conflict, Invalid, NotFound
 from shared.ids import new_id
@@ -137,6 +138,10 @@ class Agents:
             raise make_refusal(found)
         return await _change_status(db, agent, "live", actor, now)
 
+    async def list_warnings(self, db: Connection, agent: VoiceAgent) -> list[AgentWarning]:
+        """What its owner should know about how the agent would answer now."""
+        return find_warnings(_version(agent), await self._offers(db, agent.workspace_id))
+
     async def pause(
         self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, now: datetime
     ) -> VoiceAgent:
@@ -176,7 +181,7 @@ class Agents:
             raise Conflict(f"This workspace's tier allows {most} agents.", code="agent_limit")
 
     async def _offers(self, db: Connection, workspace_id: UUID) -> ProviderOffers:
-        return ProviderOffers(await store_providers.select_offers(db, workspace_id), standins=self._policy.standins)
+        return await list_workspace_offers(db, workspace_id, standins=self._policy.standins)
 
     async def _content(
         self, db: Connection, workspace_id: UUID, base: AgentContent, edit: AgentEdit, fallback: str = ""

@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from control.agents import store_providers, store_templates
+from control.agents import store_templates
 from control.agents.model import AgentContent, Template
-from control.agents.providers import ProviderOffers
 from control.agents.validation import parse_config, require_known
 from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record_change
+from control.voice.catalogue import list_catalogue
+from control.voice.offers import ProviderOffers
 from shared.errors import NotFound
 from shared.ids import new_id
 
@@ -106,7 +107,7 @@ class Templates:
 
 async def _require_valid(db: Connection, default_config: Mapping[str, Any]) -> None:
     config = parse_config(default_config, "default_config")
-    offers = ProviderOffers(await store_providers.select_catalogue(db))
+    offers = ProviderOffers(await list_catalogue(db))
     require_known(AgentContent("", {}, None, {}), config, offers, "default_config")
 
 

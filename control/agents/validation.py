@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from control.agents.config import AgentConfig, Options
 from control.agents.model import AgentContent
-from control.agents.providers import KINDS, Kind, ProviderOffers
+from control.voice.offers import KINDS, Kind, ProviderOffers
 from shared.errors import Invalid
 
 MOST_FAULTS: Final = 5

@@ -1265,6 +1265,7 @@ INSERT INTO public.schema_migrations VALUES ('20261125000011');
 INSERT INTO public.schema_migrations VALUES ('20261125000012');
 INSERT INTO public.schema_migrations VALUES ('20261125000013');
 INSERT INTO public.schema_migrations VALUES ('20261125000014');
+INSERT INTO public.schema_migrations VALUES ('20261126000101');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -

@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol
 
+ProviderKind = Literal["stt", "llm", "tts"]
+
 
 class ProviderError(Exception):
     """A provider failed; the message is safe to log (no key, no caller's words)."""

@@ -16,6 +16,7 @@ import uvloop
 from aiohttp import ClientSession
 
 from media.providers.factory import ProviderFactory
+from media.providers.vendor import Vendor
 from media.server.app import HttpEndpoints
 from media.server.bus.node import NodeOptions, NodeResources, NodeServices
 from media.server.call_records import CallRecordStore, FolderCallRecordStore
@@ -55,14 +56,15 @@ class WorkerBusOptions:
 class WorkerOptions:
     """How one worker runs: with one plan for every stream, or on the bus.
 
-    public_url: base of the sockets as carriers reach them; if empty, the address listened on. shared_port: other
-    workers listen on the same port (SO_REUSEPORT).
+    vendors: the adapters that plans may name. public_url: base of the sockets as carriers reach them; if empty, the
+    address listened on. shared_port: other workers listen on the same port (SO_REUSEPORT).
     """
 
     host: str
     port: int
     state: Path
     limits: WorkerLimits
+    vendors: tuple[Vendor, ...]
     plan: CallPlan | None = None
     bus: WorkerBusOptions | None = None
     public_url: str = ""
@@ -194,7 +196,7 @@ def _node_options(options: WorkerOptions, bus: WorkerBusOptions) -> NodeOptions:
 @asynccontextmanager
 async def _factory(session: ClientSession, options: WorkerOptions) -> AsyncIterator[ProviderFactory]:
     """Raises PlanError for a plan whose providers cannot be created."""
-    factory = ProviderFactory(session, engine_socket=options.engine_socket)
+    factory = ProviderFactory(options.vendors, session, engine_socket=options.engine_socket)
     if options.plan is not None:
         factory.check(options.plan)
     try:

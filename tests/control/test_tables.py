@@ -17,12 +17,13 @@ import control
 ROOT: Final = Path(control.__file__).parent
 OWNERS: Final = {
     "accounts": "admins failed_sign_ins one_time_tokens refresh_tokens sessions users",
-    "agents": "agent_templates agent_versions agents providers workspace_providers",
+    "agents": "agent_templates agent_versions agents",
     "analytics": "agent_daily agent_totals platform_daily rollup_dirty usage_daily workspace_daily workspace_totals",
     "calls": "call_events call_words calls usage_records",
     "db": "pgqueuer pgqueuer_log pgqueuer_schedules pgqueuer_statistics schema_migrations",
     "numbers": "phone_numbers",
     "platform": "audit_log idempotency_keys settings tiers",
+    "voice": "providers workspace_providers",
     "webhooks": "webhook_events",
     "workspaces": "invitations workspace_changes workspace_members workspaces",
     "": "billing_periods billing_settings integration_sync_logs integration_types integrations invoices "

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from aiohttp import ClientSession
 from redis.asyncio import Redis
 
+from media.__main__ import VENDORS
 from media.providers.factory import ProviderFactory
 from media.server.bus.node import NodeOptions, NodeResources, NodeServices
 from media.server.limits import WorkerLimits
@@ -149,7 +150,7 @@ async def running_bus_node(
             resources = WorkerResources(
                 limits=limits,
                 plans=node.plans,
-                providers=ProviderFactory(session),
+                providers=ProviderFactory(VENDORS, session),
                 vad=VadEngine(SILERO),
                 records=node.records,
                 disk=disk,

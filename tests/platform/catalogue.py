@@ -4,10 +4,11 @@ from datetime import UTC, datetime
 
 from config.catalogue import shipped_settings, shipped_tiers
 from config.catalogue_agents import shipped_providers, shipped_templates
-from control.agents.seed import seed_providers, seed_templates
+from control.agents.seed import seed_templates
 from control.db.pool import Connection
 from control.db.scope import enter_platform
 from control.platform.seed import seed_platform
+from control.voice.catalogue import seed_providers
 
 
 async def seed_catalogue(db: Connection) -> None:

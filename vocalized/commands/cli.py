@@ -137,6 +137,34 @@ def up(
     raise typer.Exit(asyncio.run(run_up(ROOT, options, Console(stderr=as_json, highlight=False))))
 
 
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def providers(
+    ctx: typer.Context,
+    state: Annotated[Path, typer.Option(metavar="DIR", help="State of the platform that `up` runs.")] = UP,
+) -> None:
+    """Keys of providers, at the platform that `up` runs.
+
+    providers set-key INSTANCE: seals a key, which is asked for or read from standard input, and puts the provider into
+    service. INSTANCE is one of the catalogue (openai, groq, openrouter), or a server of your own with --vendor openai
+    --base-url URL --model NAME; --no-key if it takes none; --priority N: its place, the lower the earlier.
+
+    providers list: all providers, and whether they have a key and are in service.
+
+    providers test INSTANCE: asks its server one short question; --timeout S is the longest wait.
+
+    Runs `python -m control providers` with that platform's settings. Exit code 1: refused, or the provider failed.
+    """
+    from vocalized.commands.providers import run_providers
+    from vocalized.stack.addresses import StackNotRunning
+
+    try:
+        code = run_providers(ROOT, state.resolve(), ctx.args)
+    except StackNotRunning as error:
+        Console(stderr=True, highlight=False).print(str(error), markup=False)
+        raise typer.Exit(1) from None
+    raise typer.Exit(code)
+
+
 @app.command()
 def services(
     state: Annotated[Path, typer.Option(metavar="DIR", help="Where their data is kept.")] = ROOT / "var" / "services",

@@ -15,11 +15,16 @@ from rich.console import Console
 
 from vocalized.services.process import ServiceFailed
 from vocalized.stack.addresses import Addresses, ensure_addresses, remove_addresses, write_addresses
+from vocalized.stack.operator_settings import remove_operator_settings, write_operator_settings
 from vocalized.stack.ports import PortUnavailable, choose_ports
 from vocalized.stack.process import ServerFailed
 from vocalized.stack.stack import Stack, running_stack
 
 _POLL_S = 0.5
+_SET_KEY = ".venv/bin/python -m vocalized providers set-key"
+RULES_NOTE = f"""this agent answers by rules, which know only its facts: no language model is used
+a language model for agents that name no other one: {_SET_KEY} openai
+or a server of your own: {_SET_KEY} my-llama --vendor openai --base-url http://127.0.0.1:8000/v1 --model NAME"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +79,13 @@ async def _run(root: Path, options: UpOptions, console: Console) -> str:
         async with running_stack(root, state, ports) as stack:
             addresses = await ensure_addresses(root, stack)
             write_addresses(state, addresses)
+            write_operator_settings(state, stack.settings)
             try:
                 status.stop()
-                _announce(addresses, options.as_json, console)
+                announce(addresses, options.as_json, console)
                 return await _until_failed(stack)
             finally:
+                remove_operator_settings(state)
                 remove_addresses(state)
 
 
@@ -94,7 +101,8 @@ async def _until_failed(stack: Stack) -> str:
     return failed
 
 
-def _announce(addresses: Addresses, as_json: bool, console: Console) -> None:
+def announce(addresses: Addresses, as_json: bool, console: Console) -> None:
+    """Prints addresses, sign-ins, and how to call; as one line of JSON if `as_json`."""
     if as_json:
         print(addresses.line, flush=True)
         return
@@ -116,4 +124,6 @@ def _announce(addresses: Addresses, as_json: bool, console: Console) -> None:
     if addresses.number:
         command = f".venv/bin/python -m vocalized call --to {addresses.number} --say 'When are you open?'"
         console.print(f"call it: {command}", soft_wrap=True)
+    if addresses.rule_based:
+        console.print(RULES_NOTE, soft_wrap=True, markup=False)
     console.print("Ctrl-C stops everything")

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import asyncpg  # type: ignore[import-untyped]
 import msgspec
 from msgspec import Struct
 
 from shared.plan import read_plan
 from vocalized.stack.accounts import Accounts, AccountsRequest, Credentials, ensure_accounts
+from vocalized.stack.language_model import answers_by_rules
 from vocalized.stack.ports import Ports
+from vocalized.stack.process import ServerFailed
 from vocalized.stack.secret_file import write_secret
 from vocalized.stack.settings import email_folder, simulated_carriers
 from vocalized.stack.stack import Stack
@@ -23,7 +26,8 @@ class StackNotRunning(Exception):
 
 
 class Addresses(Struct, frozen=True, omit_defaults=False):
-    """Printed when everything is ready. Empty strings: no simulated carrier, or no number at it."""
+    """Printed when everything is ready. Empty strings: no simulated carrier, or no number at it. rule_based: the agent
+    answers by rules, without a language model."""
 
     control: str
     media: str
@@ -35,6 +39,7 @@ class Addresses(Struct, frozen=True, omit_defaults=False):
     number: str
     telnyx_number: str
     media_nodes: Sequence[str]
+    rule_based: bool = False
 
     @property
     def line(self) -> str:
@@ -52,10 +57,19 @@ async def ensure_addresses(root: Path, stack: Stack) -> Addresses:
         carriers=carriers,
         plan=read_plan(root / PLAN),
     )
-    return _addresses(ports, await ensure_accounts(stack.state, request))
+    accounts = await ensure_accounts(stack.state, request)
+    return _addresses(ports, accounts, rule_based=await _answers_by_rules(stack, accounts))
 
 
-def _addresses(ports: Ports, accounts: Accounts) -> Addresses:
+async def _answers_by_rules(stack: Stack, accounts: Accounts) -> bool:
+    keys = stack.settings["VOCALIZED_SECRET_KEYS"]
+    try:
+        return await answers_by_rules(stack.database_url, keys, accounts.workspace_id, accounts.agent_id)
+    except (asyncpg.PostgresError, OSError, TimeoutError) as error:
+        raise ServerFailed(f"the first agent cannot be read: {type(error).__name__}: {error}") from error
+
+
+def _addresses(ports: Ports, accounts: Accounts, *, rule_based: bool) -> Addresses:
     nodes = [f"http://127.0.0.1:{port}" for port in ports.media]
     return Addresses(
         control=ports.control_url,
@@ -68,6 +82,7 @@ def _addresses(ports: Ports, accounts: Accounts) -> Addresses:
         number=accounts.number,
         telnyx_number=accounts.telnyx_number,
         media_nodes=nodes,
+        rule_based=rule_based,
     )
 
 

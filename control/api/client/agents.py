@@ -9,11 +9,13 @@ from pydantic import Field, StringConstraints
 from control.agents.config import PLAIN, SCHEMA_ID, Provider, json_schema
 from control.agents.model import AgentDraft, AgentEdit, Status
 from control.api.client.agents_views import (
+    ActivationAnswer,
     AgentAnswer,
     AgentList,
     StatusAnswer,
     VersionAnswer,
     VersionList,
+    to_activation_answer,
     to_answer,
     to_status_answer,
     to_version_answer,
@@ -120,12 +122,14 @@ async def delete_agent(context: MemberContext, agent_id: UUID) -> None:
     await context.services.agents.delete(context.db, context.workspace_id, context.actor, agent_id, context.now)
 
 
-async def activate_agent(context: MemberContext, agent_id: UUID) -> StatusAnswer:
-    """Makes an agent answer calls to its number. Refused with all the reasons why it cannot."""
+async def activate_agent(context: MemberContext, agent_id: UUID) -> ActivationAnswer:
+    """Makes an agent answer calls to its number. Refused with all the reasons why it cannot.
+
+    `warnings` says what its owner should know: code `rule_based_model` when no language model would answer.
+    """
     agents = context.services.agents
-    return to_status_answer(
-        await agents.activate(context.db, context.workspace_id, context.actor, agent_id, context.now)
-    )
+    agent = await agents.activate(context.db, context.workspace_id, context.actor, agent_id, context.now)
+    return to_activation_answer(agent, await agents.list_warnings(context.db, agent))
 
 
 async def pause_agent(context: MemberContext, agent_id: UUID) -> StatusAnswer:

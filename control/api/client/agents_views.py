@@ -10,6 +10,7 @@ from pydantic import WithJsonSchema
 from control.agents.config import SCHEMA_ID
 from control.agents.facts import missing_facts_of
 from control.agents.model import AgentNumber, AgentStats, AgentSummary, AgentVersion, Status, VersionSummary, VoiceAgent
+from control.agents.readiness import AgentWarning
 
 FullConfig = Annotated[dict[str, Any], WithJsonSchema({"type": "object", "description": f"See {SCHEMA_ID}."})]
 OptionsView = Annotated[dict[str, Any], WithJsonSchema({"type": "object", "description": "The voice's own options."})]
@@ -64,9 +65,17 @@ class AgentStatus:
 
 @dataclass(frozen=True, slots=True)
 class StatusAnswer:
-    """An agent after activate or pause."""
+    """An agent after pause."""
 
     agent: AgentStatus
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationAnswer:
+    """An agent after activate. warnings: empty if there is nothing to know."""
+
+    agent: AgentStatus
+    warnings: list[AgentWarning]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +131,10 @@ def to_answer(agent: VoiceAgent) -> AgentAnswer:
 
 def to_status_answer(agent: VoiceAgent) -> StatusAnswer:
     return StatusAnswer(AgentStatus(agent.id, agent.content.name, agent.status))
+
+
+def to_activation_answer(agent: VoiceAgent, warnings: list[AgentWarning]) -> ActivationAnswer:
+    return ActivationAnswer(AgentStatus(agent.id, agent.content.name, agent.status), warnings)
 
 
 def to_version_answer(version: AgentVersion) -> VersionAnswer:

@@ -2,13 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
-from media.providers.ports import ProviderBusy, ProviderError, ProviderSlow
+from media.providers.ports import ProviderBusy, ProviderError, ProviderKind, ProviderSlow
 from shared.events import ProviderFailed
 
 OnProviderFailed = Callable[[ProviderFailed], None]
-ProviderKind = Literal["stt", "llm", "tts"]
 
 
 class NamedProvider(Protocol):

@@ -46,9 +46,8 @@ class TranscriptionEngine(Protocol):
 class LocalSpeechToText:
     """The local engine's recogniser; English only."""
 
-    name = NAME
-
-    def __init__(self, engine: TranscriptionEngine) -> None:
+    def __init__(self, engine: TranscriptionEngine, name: str = NAME) -> None:
+        self.name = name
         self._engine = engine
 
     async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:

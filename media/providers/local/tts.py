@@ -22,11 +22,11 @@ class SynthesisEngine(Protocol):
 class LocalTextToSpeech:
     """The local engine's voice; English only."""
 
-    name = NAME
     streams_text = False
     times_words = True
 
-    def __init__(self, engine: SynthesisEngine) -> None:
+    def __init__(self, engine: SynthesisEngine, name: str = NAME) -> None:
+        self.name = name
         self._engine = engine
 
     async def stream(self, text: AsyncIterator[str], language: str) -> AsyncGenerator[SpeechChunk, None]:

@@ -21,7 +21,6 @@ from media.providers.receptionist import phrases
 from media.providers.receptionist.dialogue import Dialogue, PromptKnowledge
 from media.providers.receptionist.dialogue_state import DialogueState, Question, ReceptionistReply
 
-NAME: Final = "receptionist"
 # Older messages do not change the next reply.
 MAX_MESSAGES: Final = 40
 # Prompts whose facts are cached; the least recently used is dropped.
@@ -35,9 +34,8 @@ _FAILED: Final = re.compile(
 class ReceptionistLanguageModel:
     """Keeps no state of a call, so that a resumed call works and one instance serves all calls of a process."""
 
-    name = NAME
-
-    def __init__(self) -> None:
+    def __init__(self, name: str = "receptionist") -> None:
+        self.name = name
         self._prompts: OrderedDict[str, PromptKnowledge] = OrderedDict()
 
     async def stream(self, request: ChatRequest) -> AsyncIterator[LanguageModelEvent]:

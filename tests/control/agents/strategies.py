@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from control.agents.model import AgentContent
-from control.agents.providers import KINDS, ProviderOffer
+from control.voice.offers import KINDS, ProviderOffer
 
 NAMES = ("alpha", "beta", "gamma")
 OPTIONS = ("model", "voice_id", "speed")

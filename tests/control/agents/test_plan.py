@@ -11,7 +11,7 @@ from control.agents.config import AgentConfig
 from control.agents.facts import fill_placeholders
 from control.agents.model import AgentContent, AgentVersion
 from control.agents.plan import make_plan
-from control.agents.providers import KINDS, ProviderOffers
+from control.voice.offers import KINDS, ProviderOffers
 from shared.plan import CallPlan, PlanError, decode_plan, encode_plan
 from tests.control.agents.strategies import NAMES, contents, offer
 
@@ -71,6 +71,16 @@ def test_chains_keep_their_order_and_options_with_the_chosen_voice_before_all_ot
         assert [name for name, _ in got if name != content.voice_provider] == [
             name for name, _ in named or [(name, {}) for name in NAMES] if name != content.voice_provider
         ]
+
+
+def test_vendor_is_named_only_where_it_is_not_the_providers_own_name() -> None:
+    """Media nodes of the version before vendors refuse an unknown field."""
+    offers = ProviderOffers([offer("alpha", config={"vendor": "alpha"}), offer("groq", config={"vendor": "openai"})])
+    plan = plan_of({"greeting": "x"}, offers)
+    assert [(choice.provider, choice.vendor, choice.vendor_name) for choice in plan.llm] == [
+        ("alpha", "", "alpha"), ("groq", "openai", "openai"),
+    ]  # fmt: skip
+    assert encode_plan(plan).count(b'"vendor"') == len(KINDS)
 
 
 def test_plan_and_config_have_the_same_fields() -> None:

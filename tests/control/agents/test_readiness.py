@@ -4,10 +4,12 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from control.agents.model import AgentContent, AgentNumber, AgentVersion
-from control.agents.providers import ProviderOffers
-from control.agents.readiness import find_reasons, make_refusal
+from control.agents.readiness import find_reasons, find_warnings, make_refusal
 from control.agents.transfers import DialScope
+from control.voice.offers import ProviderOffers
 from tests.control.agents.strategies import offer
 
 NUMBER = AgentNumber(UUID(int=9), "+14155552671", "Main", "active")
@@ -79,3 +81,23 @@ def test_refusal_names_the_first_field_and_lists_all() -> None:
     assert (problem.status, problem.code, problem.param) == (409, "cannot_answer", "config.prompt")
     assert "neither prompt nor greeting" in problem.message
     assert "no phone number" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("config", "warned"),
+    [
+        ({}, False),
+        ({"speech": {"llm": [{"provider": "rules"}]}}, True),
+        ({"speech": {"llm": [{"provider": "rules"}, {"provider": "alpha"}]}}, True),
+        ({"speech": {"llm": [{"provider": "alpha"}, {"provider": "rules"}]}}, False),
+        ({"speech": {"llm": [{"provider": "gone"}, {"provider": "rules"}]}}, True),
+        ({"speech": {"llm": [{"provider": "gone"}]}}, False),
+        ({"turn": {"silence_ms": 5}}, False),
+    ],
+)
+def test_owner_is_warned_that_no_language_model_answers(config: dict[str, Any], warned: bool) -> None:
+    rules = offer("rules", kinds=["llm"], config={"vendor": "receptionist"}, priority=900)
+    offers = ProviderOffers([offer("alpha"), offer("gone", is_enabled=False), rules])
+    content = AgentContent("A", {**READY, **config}, None, {})
+    version = AgentVersion(UUID(int=1), UUID(int=2), 1, content, None, datetime(2026, 1, 1, tzinfo=UTC))
+    assert [warning.code for warning in find_warnings(version, offers)] == ["rule_based_model"] * warned

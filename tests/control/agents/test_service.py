@@ -9,8 +9,8 @@ import pytest
 
 from control.agents.model import AgentEdit, AgentVersion
 from control.agents.plan import make_plan
-from control.agents.providers import ProviderOffers
-from control.agents.store_providers import select_offers
+from control.voice.offers import ProviderOffers
+from control.voice.store_providers import select_offers
 from shared.errors import Conflict, Invalid, NotFound
 from shared.ids import new_id
 from tests.control.agents.conftest import NOW, AgentsWorkspace, make_workspace

@@ -8,10 +8,11 @@ from uuid import UUID
 import pytest
 
 from config.catalogue_agents import shipped_providers, shipped_templates
-from control.agents.seed import seed_providers, seed_templates
+from control.agents.seed import seed_templates
 from control.agents.templates import NewTemplate
 from control.db.scope import enter_platform
 from control.platform.audit import Actor
+from control.voice.catalogue import seed_providers
 from shared.errors import Invalid, NotFound
 from shared.ids import new_id
 from tests.control.agents.conftest import NOW, AgentsWorkspace

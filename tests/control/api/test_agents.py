@@ -63,9 +63,9 @@ async def test_agent_is_created_from_a_template_and_activated(api: Api) -> None:
     assert changed.status == 200
     assert (changed.body["agent"]["version"], changed.body["agent"]["missing_facts"]) == (2, [])
     live = await ann.post(f"{agent_path}/activate")
-    assert (live.status, live.body) == (
-        200, {"agent": {"id": agent["id"], "name": "Front desk", "status": "live"}},
-    )  # fmt: skip
+    assert (live.status, live.body["agent"]) == (200, {"id": agent["id"], "name": "Front desk", "status": "live"})
+    assert [warning["code"] for warning in live.body["warnings"]] == ["rule_based_model"]
+    assert live.body["warnings"][0]["param"] == "config.speech.llm"
     read = await ann.get(agent_path)
     assert read.body["phone_number"] == {
         "id": number_id, "phone_number": NUMBER, "friendly_name": "Main", "status": "active",
@@ -83,6 +83,17 @@ async def test_agent_is_created_from_a_template_and_activated(api: Api) -> None:
     assert paused.body["agent"]["status"] == "paused"
     assert (await ann.delete(agent_path)).status == 204
     assert (await ann.get(agent_path)).status == 404
+
+
+async def test_activation_warns_of_nothing_when_a_language_model_answers(api: Api) -> None:
+    ann, agents = await owned_agents(api)
+    number_id = await insert_number(api, agents.split("/")[2])
+    created = await ann.post(agents, {"name": "A", "config": {"greeting": "Hello."}, "phone_number_id": number_id})
+    activate = f"{agents}/{created.body['agent']['id']}/activate"
+    assert [warning["code"] for warning in (await ann.post(activate)).body["warnings"]] == ["rule_based_model"]
+    await api.owner.execute("UPDATE providers SET api_key = 'sealed' WHERE provider = 'openai'")
+    again = await ann.post(activate)
+    assert (again.status, again.body["warnings"]) == (200, [])
 
 
 async def test_versions_are_listed_and_restored(api: Api) -> None:

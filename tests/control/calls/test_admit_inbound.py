@@ -8,6 +8,7 @@ from asyncpg.connection import LoggedQuery  # type: ignore[import-untyped]
 
 from control.calls.model import AdmittedCall, IncomingCall, RefusedCall
 from control.db.pool import Connection
+from control.voice.instances import KeyChange, set_key
 from shared.errors import Problem
 from tests.control.calls.call_platform import NOW, SEALER, CallPlatform, later
 
@@ -206,6 +207,20 @@ async def test_plan_holds_the_providers_keys(platform: CallPlatform) -> None:
         await platform.in_platform(
             lambda db: db.execute("UPDATE providers SET api_key = NULL WHERE provider = 'openai'")
         )
+
+
+async def test_plan_of_an_agent_without_a_model_has_the_operators_own_first(platform: CallPlatform) -> None:
+    change = KeyChange("my-llama", "sk-1", vendor="openai", base_url="http://127.0.0.1:9/v1", model="tiny")
+    workspace = await platform.create_workspace(speech={"llm": []})
+    await platform.in_platform(lambda db: set_key(db, SEALER, change))
+    try:
+        plan = (await platform.admit(workspace)).plan
+        assert [(choice.provider, choice.vendor_name) for choice in plan.llm] == [
+            ("my-llama", "openai"), ("receptionist", "receptionist"),
+        ]  # fmt: skip
+        assert plan.llm[0].options == {"base_url": "http://127.0.0.1:9/v1", "model": "tiny", "api_key": "sk-1"}
+    finally:
+        await platform.in_platform(lambda db: db.execute("DELETE FROM providers WHERE provider = 'my-llama'"))
 
 
 async def test_calls_mark_their_day_for_roll_ups(platform: CallPlatform) -> None:

@@ -9,8 +9,9 @@ import aiohttp
 import msgspec
 import pytest
 
+from media.__main__ import VENDORS
 from media.providers.factory import ProviderFactory, Providers
-from media.providers.ports import ChatRequest, Message, RecognisedText, SpeechToTextEvent, TextDelta
+from media.providers.ports import ChatRequest, Message, ProviderError, RecognisedText, SpeechToTextEvent, TextDelta
 from shared.events import ProviderFailed
 from shared.plan import CallPlan, PlanError, ProviderPlan, decode_plan, read_plan
 from tests.media.providers.virtual import run
@@ -32,7 +33,7 @@ class FactoryHarness:
 
     async def build(self, **options: Any) -> Providers:
         async with aiohttp.ClientSession() as http:
-            factory = ProviderFactory(http, **options)
+            factory = ProviderFactory(VENDORS, http, **options)
             factory.check(self.plan)
             providers = factory.build(self.plan, self.failed.append)
             await factory.close()
@@ -57,6 +58,11 @@ class FactoryHarness:
         ({"tts": [{"provider": "standin", "options": {"chunk_ms": -1}}]}, r"plan: tts\[0\]\.options: .*chunk_ms"),
         ({"llm": [{"provider": "receptionist", "options": {"model": "x"}}]}, r"plan: llm\[0\]\.options: .*model"),
         ({"llm": [{"provider": "openai"}]}, r"plan: llm\[0\]\.options: .*model"),
+        (
+            {"llm": [{"provider": "groq", "vendor": "openay"}]},
+            r"plan: llm\[0\]\.vendor: there is no 'openay', only standin, receptionist, openai",
+        ),
+        ({"llm": [{"provider": "groq"}]}, r"plan: llm\[0\]\.provider: there is no 'groq'"),
         ({"tts": [{"provider": "local"}]}, r"plan: tts\[0\]\.provider: no local speech engine is running"),
     ],
 )
@@ -101,12 +107,29 @@ def test_the_list_is_the_fallback_order_and_failures_are_reported() -> None:
     assert harness.failed == [ProviderFailed("llm", "standin", "configured to fail", "standin")]
 
 
+def test_an_instance_of_a_vendor_goes_by_its_own_name() -> None:
+    silent = {"provider": "my-ear", "vendor": "standin", "options": {"fail": "open"}}
+    model = {"provider": "my-llama", "vendor": "openai", "options": {"model": "x", "base_url": "http://127.0.0.1:9"}}
+    rules = {"provider": "rules", "vendor": "receptionist"}
+    harness = FactoryHarness(plan(stt=[silent], llm=[model, rules], tts=[silent]))
+
+    async def main() -> None:
+        providers = await harness.build()
+        assert (providers.stt.name, providers.llm.name, providers.tts.name) == ("my-ear", "my-llama", "my-ear")
+        with pytest.raises(ProviderError, match="my-ear: configured to fail"):
+            await providers.stt.open("en", lambda event: None)
+
+    run(main())
+    assert harness.failed[0] == ProviderFailed("stt", "my-ear", "configured to fail", "my-ear")
+
+
 def test_all_calls_share_one_receptionist() -> None:
     async def main() -> None:
         async with aiohttp.ClientSession() as http:
-            factory = ProviderFactory(http)
-            first, second = (factory._llm_makers["receptionist"]({}) for _ in range(2))
-            assert first is second
+            factory = ProviderFactory(VENDORS, http)
+            call = plan(llm=[{"provider": "receptionist"}])
+            first, second = (factory._make_all("llm", call.llm, factory._llm) for _ in range(2))
+            assert first[0] is second[0]
 
     run(main())
 

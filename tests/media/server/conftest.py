@@ -11,6 +11,7 @@ import soundfile  # type: ignore[import-untyped]  # ships no types
 import soxr  # type: ignore[import-untyped]  # ships no types
 from aiohttp import ClientSession
 
+from media.__main__ import VENDORS
 from media.audio import mulaw
 from media.providers.factory import ProviderFactory
 from media.server.app import HttpEndpoints
@@ -92,7 +93,7 @@ async def worker_setup(limits: WorkerLimits, plans: PlanSource, tmp_path: Path) 
     with ThreadPoolExecutor(1) as disk, ThreadPoolExecutor(1) as pool:
         async with ClientSession() as session:
             engine = VadEngine(SILERO)
-            providers = ProviderFactory(session)
+            providers = ProviderFactory(VENDORS, session)
             records = FolderCallRecordStore(folder, disk)
             worker = Worker(
                 WorkerResources(

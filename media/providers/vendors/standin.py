@@ -1,4 +1,4 @@
-"""Stand-in providers with fixed delays that behave like streaming vendors, for benchmarks and tests of fallback."""
+"""Vendor `standin`: fixed delays, otherwise like streaming vendors, for benchmarks and tests of fallback."""
 
 import asyncio
 import math
@@ -26,9 +26,9 @@ from media.providers.ports import (
     TextDelta,
     TimedWord,
 )
+from media.providers.vendor import Adapter, ProviderSetup, Vendor
 from media.providers.word_timing import spread_words, timing_length
 
-NAME: Final = "standin"
 # Vendors produce speech faster than it is spoken.
 SPEED: Final = 4.0
 
@@ -67,20 +67,20 @@ class StandinTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=True
 class StandinSpeechToText:
     """A recogniser with the same result for every turn in which the caller spoke."""
 
-    name = NAME
-
-    def __init__(self, options: StandinSpeechToTextOptions) -> None:
+    def __init__(self, name: str, options: StandinSpeechToTextOptions) -> None:
+        self.name = name
         self._options = options
 
     async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
         """Opens at once."""
         if self._options.fail == "open":
-            raise ProviderError(NAME, "configured to fail")
-        return _StandinSession(self._options, sink)
+            raise ProviderError(self.name, "configured to fail")
+        return _StandinSession(self.name, self._options, sink)
 
 
 class _StandinSession:
-    def __init__(self, options: StandinSpeechToTextOptions, sink: SpeechToTextSink) -> None:
+    def __init__(self, name: str, options: StandinSpeechToTextOptions, sink: SpeechToTextSink) -> None:
+        self._name = name
         self._options = options
         self._sink = sink
         self._loop = asyncio.get_running_loop()
@@ -113,7 +113,7 @@ class _StandinSession:
     def _answer(self, token: int) -> None:
         self._timer = None
         if self._options.fail == "midway":
-            self._sink(SpeechToTextFailed(ProviderError(NAME, "configured to fail")))
+            self._sink(SpeechToTextFailed(ProviderError(self._name, "configured to fail")))
         else:
             self._sink(RecognisedText(self._options.text if self._spoke else "", final=True, token=token))
 
@@ -121,9 +121,8 @@ class _StandinSession:
 class StandinLanguageModel:
     """A language model with the same reply to every request, streamed word by word."""
 
-    name = NAME
-
-    def __init__(self, options: StandinLanguageModelOptions) -> None:
+    def __init__(self, name: str, options: StandinLanguageModelOptions) -> None:
+        self.name = name
         self._options = options
         self._words = re.findall(r"\s*\S+\s*", options.text)
 
@@ -131,13 +130,13 @@ class StandinLanguageModel:
         """Streams the words on a fixed schedule, without drift."""
         options, loop = self._options, asyncio.get_running_loop()
         if options.fail == "open":
-            raise ProviderError(NAME, "configured to fail")
+            raise ProviderError(self.name, "configured to fail")
         if options.fail == "silent":
             await loop.create_future()
         due = loop.time() + options.first_token_ms / 1000
         for index, word in enumerate(self._words):
             if options.fail == "midway" and index >= len(self._words) / 2:
-                raise ProviderError(NAME, "configured to fail")
+                raise ProviderError(self.name, "configured to fail")
             await _sleep_until(loop, due)
             yield TextDelta(word)
             due += options.token_ms / 1000
@@ -150,18 +149,18 @@ class StandinTextToSpeech:
     pattern: mu-law audio, repeated as often as needed; made once by `make_speech_pattern` and shared by all calls.
     """
 
-    name = NAME
     streams_text = True
     times_words = True
 
-    def __init__(self, options: StandinTextToSpeechOptions, pattern: bytes) -> None:
+    def __init__(self, name: str, options: StandinTextToSpeechOptions, pattern: bytes) -> None:
+        self.name = name
         self._options = options
         self._pattern = pattern
 
     async def stream(self, text: AsyncIterator[str], language: str) -> AsyncIterator[SpeechChunk]:
         """Speaks faster than real time; the last piece waits for the end of the text."""
         if self._options.fail == "open":
-            raise ProviderError(NAME, "configured to fail")
+            raise ProviderError(self.name, "configured to fail")
         speech_text = _SpeechText(text)
         try:
             await speech_text.begun.wait()
@@ -180,7 +179,7 @@ class StandinTextToSpeech:
         due = loop.time() + options.first_byte_ms / 1000
         for start in range(0, options.audio_ms, options.chunk_ms):
             if options.fail == "midway" and start >= options.audio_ms / 2:
-                raise ProviderError(NAME, "configured to fail")
+                raise ProviderError(self.name, "configured to fail")
             end = min(start + options.chunk_ms, options.audio_ms)
             await _sleep_until(loop, due)
             if end == options.audio_ms:
@@ -262,3 +261,24 @@ async def _sleep_until(loop: asyncio.AbstractEventLoop, due: float) -> None:
     left = due - loop.time()
     if left > 0:
         await asyncio.sleep(left)
+
+
+def _make_stt(setup: ProviderSetup) -> StandinSpeechToText:
+    return StandinSpeechToText(setup.name, setup.options)
+
+
+def _make_llm(setup: ProviderSetup) -> StandinLanguageModel:
+    return StandinLanguageModel(setup.name, setup.options)
+
+
+def _make_tts(setup: ProviderSetup) -> StandinTextToSpeech:
+    pattern = setup.resources.share(make_speech_pattern, make_speech_pattern)
+    return StandinTextToSpeech(setup.name, setup.options, pattern)
+
+
+VENDOR: Final = Vendor(
+    "standin",
+    stt=Adapter(_make_stt, StandinSpeechToTextOptions),
+    llm=Adapter(_make_llm, StandinLanguageModelOptions),
+    tts=Adapter(_make_tts, StandinTextToSpeechOptions),
+)

@@ -1,4 +1,4 @@
-"""A language model behind any OpenAI-compatible chat completions endpoint, streamed over SSE."""
+"""Vendor `openai`: a language model behind any OpenAI-compatible chat completions endpoint, streamed over SSE."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
@@ -11,8 +11,8 @@ from msgspec import Meta, Struct
 from media.providers.openai_wire import StreamedReply, make_http_error, make_messages, make_tools
 from media.providers.ports import ChatRequest, LanguageModelEvent, ProviderError, ProviderSlow
 from media.providers.sse import SseError, SseParser
+from media.providers.vendor import Adapter, ProviderSetup, Vendor
 
-NAME: Final = "openai"
 # The response usually ends with its last event; reading up to its end keeps the connection for the next turn.
 DRAIN_S: Final = 0.2
 MAX_ERROR_BYTES: Final = 64_000
@@ -43,11 +43,11 @@ class OpenAiOptions(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OpenAiLanguageModel:
-    """LanguageModel over HTTP. The caller owns the HTTP session, which pools the connections of all calls."""
+    """LanguageModel over HTTP. name: of the configured provider; many servers speak this protocol. The caller owns the
+    HTTP session, which pools the connections of all calls."""
 
-    name = NAME
-
-    def __init__(self, options: OpenAiOptions, http: aiohttp.ClientSession) -> None:
+    def __init__(self, name: str, options: OpenAiOptions, http: aiohttp.ClientSession) -> None:
+        self.name = name
         self._options = options
         self._http = http
         self._url = options.base_url.rstrip("/") + "/chat/completions"
@@ -57,7 +57,7 @@ class OpenAiLanguageModel:
 
         When the stream breaks after the model began, an estimate of the tokens spent comes before the error.
         """
-        reply = StreamedReply(NAME)
+        reply = StreamedReply(self.name)
         deadline = asyncio.get_running_loop().time() + self._options.first_token_s
         response = await self._post(request, deadline)
         events = self._events(response, reply, deadline)
@@ -80,8 +80,8 @@ class OpenAiLanguageModel:
     ) -> AsyncGenerator[LanguageModelEvent, None]:
         parser = SseParser()
         while not reply.done:
-            chunk = await _within(deadline, response.content.readany(), "no token came in time")
-            for data in _payloads(parser, chunk):
+            chunk = await self._within(deadline, response.content.readany(), "no token came in time")
+            for data in self._payloads(parser, chunk):
                 for event in reply.feed(data):
                     yield event
             if not chunk:
@@ -90,14 +90,16 @@ class OpenAiLanguageModel:
                 deadline = asyncio.get_running_loop().time() + self._options.idle_s
 
     async def _post(self, request: ChatRequest, deadline: float) -> aiohttp.ClientResponse:
-        response = await _within(deadline, self._request(request), "no answer came in time")
+        response = await self._within(deadline, self._request(request), "no answer came in time")
         if response.status == 200 and response.content_type == "text/event-stream":
             return response
         try:
             if response.status == 200:
-                raise ProviderError(NAME, f"answered with {response.content_type}, no event stream", retryable=False)
-            body = await _within(deadline, response.content.read(MAX_ERROR_BYTES), "no answer came in time")
-            raise make_http_error(NAME, response.status, body)
+                raise ProviderError(
+                    self.name, f"answered with {response.content_type}, no event stream", retryable=False
+                )
+            body = await self._within(deadline, response.content.read(MAX_ERROR_BYTES), "no answer came in time")
+            raise make_http_error(self.name, response.status, body)
         finally:
             response.close()
 
@@ -124,28 +126,26 @@ class OpenAiLanguageModel:
         fixed = {"stream": True, "stream_options": {"include_usage": True}}
         return {"model": options.model, "messages": make_messages(request), **set_fields, **options.extra, **fixed}
 
+    def _payloads(self, parser: SseParser, chunk: bytes) -> list[bytes]:
+        """Returns the data of the events that are complete now; an empty chunk ends the stream."""
+        try:
+            return parser.feed(chunk) if chunk else parser.end()
+        except SseError as error:
+            raise ProviderError(self.name, str(error)) from error
 
-def _payloads(parser: SseParser, chunk: bytes) -> list[bytes]:
-    """Returns the data of the events that are complete now; an empty chunk ends the stream."""
-    try:
-        return parser.feed(chunk) if chunk else parser.end()
-    except SseError as error:
-        raise ProviderError(NAME, str(error)) from error
-
-
-async def _within(deadline: float, waiting: Awaitable[T], timeout_reason: str) -> T:
-    """Awaits until `deadline` (the loop's clock). Maps every network error to ProviderError."""
-    try:
-        async with asyncio.timeout_at(deadline):
-            return await waiting
-    except aiohttp.ServerTimeoutError as error:
-        raise ProviderSlow(NAME, "no connection in time") from error
-    except TimeoutError as error:
-        raise ProviderSlow(NAME, timeout_reason) from error
-    except aiohttp.ClientPayloadError as error:
-        raise ProviderError(NAME, "the stream was cut") from error
-    except aiohttp.ClientError as error:
-        raise ProviderError(NAME, f"no connection: {type(error).__name__}") from error
+    async def _within(self, deadline: float, waiting: Awaitable[T], timeout_reason: str) -> T:
+        """Awaits until `deadline` (the loop's clock). Maps every network error to ProviderError."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await waiting
+        except aiohttp.ServerTimeoutError as error:
+            raise ProviderSlow(self.name, "no connection in time") from error
+        except TimeoutError as error:
+            raise ProviderSlow(self.name, timeout_reason) from error
+        except aiohttp.ClientPayloadError as error:
+            raise ProviderError(self.name, "the stream was cut") from error
+        except aiohttp.ClientError as error:
+            raise ProviderError(self.name, f"no connection: {type(error).__name__}") from error
 
 
 async def _drain(response: aiohttp.ClientResponse) -> None:
@@ -155,3 +155,10 @@ async def _drain(response: aiohttp.ClientResponse) -> None:
                 pass
     except (TimeoutError, aiohttp.ClientError):
         return  # the reply is complete; only the connection is not reused
+
+
+def _make_llm(setup: ProviderSetup) -> OpenAiLanguageModel:
+    return OpenAiLanguageModel(setup.name, setup.options, setup.resources.http)
+
+
+VENDOR: Final = Vendor("openai", llm=Adapter(_make_llm, OpenAiOptions))

@@ -20,7 +20,7 @@ from media.providers.ports import (
     TextDelta,
     TokenUsage,
 )
-from media.providers.standin import (
+from media.providers.vendors.standin import (
     StandinLanguageModel,
     StandinLanguageModelOptions,
     StandinSpeechToText,
@@ -47,7 +47,7 @@ async def text_stream(*pieces: str | float) -> AsyncIterator[str]:
 def test_the_final_text_comes_after_its_delay_if_the_caller_spoke() -> None:
     async def main() -> None:
         events: list[tuple[float, SpeechToTextEvent]] = []
-        session = await StandinSpeechToText(StandinSpeechToTextOptions(final_ms=100, text="hello")).open(
+        session = await StandinSpeechToText("standin", StandinSpeechToTextOptions(final_ms=100, text="hello")).open(
             "en", lambda event: events.append((now(), event))
         )
         session.push(bytes(160))
@@ -78,7 +78,7 @@ def test_the_final_text_comes_after_its_delay_if_the_caller_spoke() -> None:
 
 def test_language_model_keeps_its_schedule() -> None:
     async def main() -> None:
-        model = StandinLanguageModel(StandinLanguageModelOptions(first_token_ms=200, token_ms=10, text=TEXT))
+        model = StandinLanguageModel("standin", StandinLanguageModelOptions(first_token_ms=200, token_ms=10, text=TEXT))
         items = [(round(now() * 1000), event) async for event in model.stream(REQUEST)]
         words = [event.text for _, event in items if isinstance(event, TextDelta)]
         assert "".join(words) == TEXT
@@ -91,7 +91,9 @@ def test_language_model_keeps_its_schedule() -> None:
 
 def test_the_voice_keeps_its_schedule() -> None:
     async def main() -> None:
-        voice = StandinTextToSpeech(StandinTextToSpeechOptions(first_byte_ms=80, audio_ms=2500, chunk_ms=200), PATTERN)
+        voice = StandinTextToSpeech(
+            "standin", StandinTextToSpeechOptions(first_byte_ms=80, audio_ms=2500, chunk_ms=200), PATTERN
+        )
         pieces = (word + " " for word in TEXT.split())
         speech = [(round(now() * 1000), chunk) async for chunk in voice.stream(text_stream(1.0, *pieces), "en")]
         assert [at for at, _ in speech] == [1080 + 50 * index for index in range(13)]
@@ -102,7 +104,9 @@ def test_the_voice_keeps_its_schedule() -> None:
 
 def test_the_last_piece_waits_for_the_end_of_the_text() -> None:
     async def main() -> None:
-        voice = StandinTextToSpeech(StandinTextToSpeechOptions(first_byte_ms=80, audio_ms=400, chunk_ms=200), PATTERN)
+        voice = StandinTextToSpeech(
+            "standin", StandinTextToSpeechOptions(first_byte_ms=80, audio_ms=400, chunk_ms=200), PATTERN
+        )
         speech = [(now(), chunk) async for chunk in voice.stream(text_stream("Hel", "lo ", 5.0, "there."), "en")]
         assert [at for at, _ in speech] == [pytest.approx(0.08), pytest.approx(5.0)]
         assert [word.text for _, chunk in speech for word in chunk.words] == ["Hello", "there."]
@@ -120,7 +124,9 @@ def test_every_word_is_timed_once_in_order_and_within_the_audio(
     pieces: list[str | float], audio_ms: int, chunk_ms: int
 ) -> None:
     async def main() -> list[SpeechChunk]:
-        voice = StandinTextToSpeech(StandinTextToSpeechOptions(audio_ms=audio_ms, chunk_ms=chunk_ms), PATTERN)
+        voice = StandinTextToSpeech(
+            "standin", StandinTextToSpeechOptions(audio_ms=audio_ms, chunk_ms=chunk_ms), PATTERN
+        )
         return [chunk async for chunk in voice.stream(text_stream(*pieces), "en")]
 
     speech = run(main())
@@ -140,7 +146,7 @@ def test_an_error_of_the_text_is_raised() -> None:
 
     async def main() -> None:
         with pytest.raises(ProviderError, match="cut"):
-            async for _ in StandinTextToSpeech(StandinTextToSpeechOptions(), PATTERN).stream(text(), "en"):
+            async for _ in StandinTextToSpeech("standin", StandinTextToSpeechOptions(), PATTERN).stream(text(), "en"):
                 pass
 
     run(main())
@@ -148,7 +154,9 @@ def test_an_error_of_the_text_is_raised() -> None:
 
 def test_closing_stops_at_once_and_ends_all_tasks() -> None:
     async def main() -> None:
-        stream = StandinTextToSpeech(StandinTextToSpeechOptions(), PATTERN).stream(text_stream("Hello ", 60.0), "en")
+        stream = StandinTextToSpeech("standin", StandinTextToSpeechOptions(), PATTERN).stream(
+            text_stream("Hello ", 60.0), "en"
+        )
         await anext(stream)
         await close_stream(stream)
         assert now() == pytest.approx(0.08)
@@ -173,27 +181,31 @@ def test_unknown_options_are_named(options: type[msgspec.Struct]) -> None:
 def test_configured_failures_happen() -> None:
     async def main() -> None:
         with pytest.raises(ProviderError):
-            await StandinSpeechToText(StandinSpeechToTextOptions(fail="open")).open("en", print)
+            await StandinSpeechToText("standin", StandinSpeechToTextOptions(fail="open")).open("en", print)
         events: list[SpeechToTextEvent] = []
         for fail in ("midway", "silent"):
-            session = await StandinSpeechToText(msgspec.convert({"fail": fail}, StandinSpeechToTextOptions)).open(
-                "en", events.append
-            )
+            session = await StandinSpeechToText(
+                "standin", msgspec.convert({"fail": fail}, StandinSpeechToTextOptions)
+            ).open("en", events.append)
             session.finalise(1)
             await asyncio.sleep(60.0)
         assert [type(event) for event in events] == [SpeechToTextFailed]
         assert (
             await collect(
-                StandinLanguageModel(StandinLanguageModelOptions(text="a b c d", fail="open")).stream(REQUEST)
+                StandinLanguageModel("standin", StandinLanguageModelOptions(text="a b c d", fail="open")).stream(
+                    REQUEST
+                )
             )
             == []
         )
         assert await collect(
-            StandinLanguageModel(StandinLanguageModelOptions(text="a b c d", fail="midway")).stream(REQUEST)
+            StandinLanguageModel("standin", StandinLanguageModelOptions(text="a b c d", fail="midway")).stream(REQUEST)
         ) == ["a ", "b "]
         assert (
             await collect(
-                StandinLanguageModel(StandinLanguageModelOptions(text="a b c d", fail="silent")).stream(REQUEST)
+                StandinLanguageModel("standin", StandinLanguageModelOptions(text="a b c d", fail="silent")).stream(
+                    REQUEST
+                )
             )
             == []
         )
@@ -201,7 +213,7 @@ def test_configured_failures_happen() -> None:
         for fail in ("open", "midway", "silent"):
             options = msgspec.convert({"audio_ms": 1000, "fail": fail}, StandinTextToSpeechOptions)
             lengths.append(
-                len(await collect(StandinTextToSpeech(options, PATTERN).stream(text_stream("Hello."), "en")))
+                len(await collect(StandinTextToSpeech("standin", options, PATTERN).stream(text_stream("Hello."), "en")))
             )
         assert lengths == [0, 3, 0]
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from control.agents.providers import ProviderOffers
+from control.voice.offers import ProviderOffers
 from tests.control.agents.strategies import offer
 
 

@@ -1,6 +1,6 @@
 """Runs llama.cpp's own server (package xllamacpp) with a small GGUF, until standard input ends.
 
-    python tests/media/providers/model_server.py MODEL.gguf
+    python tests/media/providers/vendors/model_server.py MODEL.gguf
 
 Prints the address on the first line of standard output.
 """

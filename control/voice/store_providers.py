@@ -1,10 +1,10 @@
-"""SQL of the provider catalogue as agents see it: whether there are keys, never the keys."""
+"""SQL of the provider catalogue. Keys are sealed before they come here."""
 
 from typing import Any, Final
 from uuid import UUID
 
-from control.agents.providers import ProviderOffer
 from control.db.pool import Connection
+from control.voice.offers import ProviderOffer
 
 _COLUMNS: Final = """
     p.provider, p.kinds, p.is_enabled, p.priority, p.needs_key, p.for_tests, p.config, p.options,
@@ -46,4 +46,42 @@ async def upsert_provider(db: Connection, facts: dict[str, Any], firsts: dict[st
         ON CONFLICT (provider) DO UPDATE SET {sets}, updated_at = now() WHERE {differs}
         """,
         *columns.values(),
+    )
+
+
+async def lock_provider(db: Connection, provider: str) -> ProviderOffer | None:
+    """Locks a provider until the transaction ends."""
+    row = await db.fetchrow(f"SELECT {_COLUMNS} FROM providers p WHERE p.provider = $1 FOR UPDATE", provider)
+    return None if row is None else ProviderOffer(**row)
+
+
+async def select_sealed(db: Connection, provider: str) -> tuple[ProviderOffer, bytes | None] | None:
+    """A provider and its platform key, sealed."""
+    row = await db.fetchrow(f"SELECT {_COLUMNS}, p.api_key FROM providers p WHERE p.provider = $1", provider)
+    if row is None:
+        return None
+    columns = dict(row)
+    sealed: bytes | None = columns.pop("api_key")
+    return ProviderOffer(**columns), sealed
+
+
+async def upsert_instance(db: Connection, offer: ProviderOffer, sealed: bytes | None) -> None:
+    """Writes what `set-key` sets; of a new provider also its kinds and the options of agents."""
+    await db.execute(
+        """
+        INSERT INTO providers AS p
+            (provider, display_name, kinds, options, is_enabled, priority, needs_key, config, api_key)
+        VALUES ($1, $1, $2, $3, $4, $5, $6, $7, $8)
+        ON CONFLICT (provider) DO UPDATE SET
+            is_enabled = excluded.is_enabled, priority = excluded.priority, needs_key = excluded.needs_key,
+            config = excluded.config, api_key = excluded.api_key, updated_at = now()
+        """,
+        offer.provider,
+        list(offer.kinds),
+        dict(offer.options),
+        offer.is_enabled,
+        offer.priority,
+        offer.needs_key,
+        dict(offer.config),
+        sealed,
     )

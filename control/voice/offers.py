@@ -1,4 +1,4 @@
-"""Which providers an agent may name, and which of them can serve a call now."""
+"""Which providers an agent may name, and which of them can serve a call now; no SQL."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,14 +6,16 @@ from typing import Any, Final, Literal
 
 Kind = Literal["stt", "llm", "tts"]
 KINDS: Final[tuple[Kind, ...]] = ("stt", "llm", "tts")
+# The member of a provider's config that names its vendor.
+VENDOR: Final = "vendor"
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderOffer:
     """A provider of the catalogue as one workspace sees it: whether there are keys, never the keys.
 
-    kinds: what it can do. config: the platform's options by kind. options: what an agent may set, by kind.
-    priority: the lower, the earlier in a default chain. allowed: the workspace has not turned it off.
+    kinds: what it can do. config: its vendor, and the platform's options by kind. options: what an agent may set, by
+    kind. priority: the lower, the earlier in a default chain. allowed: the workspace has not turned it off.
     uses_platform_key: false where the workspace brings its own.
     """
 
@@ -29,6 +31,12 @@ class ProviderOffer:
     allowed: bool = True
     uses_platform_key: bool = True
     own_key: bool = False
+
+    @property
+    def vendor(self) -> str:
+        """The adapter that media makes it with; by default the one of its own name."""
+        name = self.config.get(VENDOR)
+        return name if isinstance(name, str) and name else self.provider
 
     def defaults(self, kind: Kind) -> Mapping[str, Any]:
         """The platform's options for this kind."""

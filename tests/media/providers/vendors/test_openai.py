@@ -9,7 +9,6 @@ import msgspec
 import pytest
 
 from media.providers.cleanup import close_stream
-from media.providers.openai import OpenAiLanguageModel, OpenAiOptions
 from media.providers.ports import (
     ChatRequest,
     LanguageModelEvent,
@@ -22,6 +21,7 @@ from media.providers.ports import (
     ToolCall,
     ToolSpec,
 )
+from media.providers.vendors.openai import OpenAiLanguageModel, OpenAiOptions
 from tests.media.providers.sse_server import CHUNKED, DONE, OK, SseServer, Step, delta, event, sse_server, usage
 
 KEY = "sk-very-secret"
@@ -33,7 +33,7 @@ END: list[Step] = [usage(7, 2), DONE, b""]
 
 def model(server: SseServer, http: aiohttp.ClientSession, **options: Any) -> OpenAiLanguageModel:
     fields = {"model": "tiny", "base_url": server.url, "api_key": KEY, **options}
-    return OpenAiLanguageModel(msgspec.convert(fields, OpenAiOptions), http)
+    return OpenAiLanguageModel("my-llama", msgspec.convert(fields, OpenAiOptions), http)
 
 
 async def collect(*scripts: tuple[str, Sequence[Step]], **options: Any) -> tuple[list[LanguageModelEvent], SseServer]:
@@ -263,7 +263,7 @@ async def test_cancelling_a_wait_closes_the_connection() -> None:
 
 async def test_the_connection_is_reused_for_the_next_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     # The end of an answer is read within this time, or else the connection is given up: a busy machine gets longer.
-    monkeypatch.setattr("media.providers.openai.DRAIN_S", 60.0)
+    monkeypatch.setattr("media.providers.vendors.openai.DRAIN_S", 60.0)
     async with sse_server((CHUNKED, [*HELLO, *END])) as server, aiohttp.ClientSession() as http:
         llm = model(server, http)
         for _ in range(3):

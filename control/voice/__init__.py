@@ -1,0 +1,1 @@
+"""Providers: the catalogue, what media can make of it, and their sealed keys."""

@@ -1,0 +1,31 @@
+"""The provider catalogue: what a workspace may use, and the providers that the product ships with."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from control.db.pool import Connection
+from control.voice import store_providers
+from control.voice.offers import ProviderOffer, ProviderOffers
+
+# Columns that the code defines; the staff may change the others.
+FACTS: Final = ("provider", "display_name", "kinds", "needs_key", "for_tests", "options")
+
+
+async def list_workspace_offers(db: Connection, workspace_id: UUID, *, standins: bool) -> ProviderOffers:
+    """All providers with the workspace's own settings. standins: those made for tests may be used."""
+    return ProviderOffers(await store_providers.select_offers(db, workspace_id), standins=standins)
+
+
+async def list_catalogue(db: Connection) -> list[ProviderOffer]:
+    """All providers without a workspace's settings, by name."""
+    return await store_providers.select_catalogue(db)
+
+
+async def seed_providers(db: Connection, providers: Iterable[Mapping[str, Any]]) -> None:
+    """Inserts the providers that the product ships with; `migrate` calls this. providers: each by the names of its
+    columns. Of existing ones only the columns FACTS are updated."""
+    for provider in providers:
+        facts = {name: provider[name] for name in FACTS}
+        firsts = {name: value for name, value in provider.items() if name not in facts}
+        await store_providers.upsert_provider(db, facts, firsts)

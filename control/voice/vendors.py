@@ -1,0 +1,43 @@
+"""The vendors that media has adapters for; `tests/test_vendors.py` holds this list against media's.
+
+A provider of another vendor is listed in the catalogue, but cannot be put into service.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from control.voice.offers import Kind
+
+# The vendor whose language model is a set of rules: it answers only from the agent's facts.
+RULES: Final = "receptionist"
+
+
+@dataclass(frozen=True, slots=True)
+class VendorFacts:
+    """options: by each kind of provider that the vendor can be, those that an agent may set. takes_key: it is reached
+    at an address (`base_url`) with a key (`api_key`) and a `model`."""
+
+    options: Mapping[Kind, tuple[str, ...]]
+    takes_key: bool = False
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """What the vendor can be."""
+        return tuple(self.options)
+
+
+VENDORS: Final[Mapping[str, VendorFacts]] = {
+    "local": VendorFacts({"stt": (), "tts": ()}),
+    "openai": VendorFacts(
+        {"llm": ("model", "temperature", "max_tokens", "max_completion_tokens", "reasoning_effort")}, takes_key=True
+    ),
+    "receptionist": VendorFacts({"llm": ()}),
+    "standin": VendorFacts(
+        {
+            "stt": ("final_ms", "text", "fail"),
+            "llm": ("first_token_ms", "token_ms", "text", "fail"),
+            "tts": ("first_byte_ms", "audio_ms", "chunk_ms", "fail"),
+        }
+    ),
+}

@@ -1,0 +1,78 @@
+"""A vendor: the adapter to one company's or program's API, from which configured providers are made."""
+
+from collections.abc import Awaitable, Callable, Hashable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from aiohttp import ClientSession
+from msgspec import Struct
+
+from media.providers.ports import LanguageModel, SpeechToText, TextToSpeech
+
+T = TypeVar("T")
+P = TypeVar("P", covariant=True)
+
+
+class ProviderUnusable(ValueError):
+    """A provider that cannot be made; the message begins with the plan's field."""
+
+
+class EmptyOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """Options of vendors that take none."""
+
+
+class VendorResources:
+    """What the providers of all calls of one event loop share. The caller closes the HTTP session.
+
+    engine_socket: path at which the local speech engine listens; "" where there is none.
+    """
+
+    def __init__(self, http: ClientSession, engine_socket: str = "") -> None:
+        self.http = http
+        self.engine_socket = engine_socket
+        self._shared: dict[Hashable, Any] = {}
+        self._closing = AsyncExitStack()
+
+    def share(self, key: Hashable, make: Callable[[], T]) -> T:
+        """The object of this key, made at the first request."""
+        if key not in self._shared:
+            self._shared[key] = make()
+        found: T = self._shared[key]
+        return found
+
+    def on_close(self, close: Callable[[], Awaitable[None]]) -> None:
+        """Calls this when the process ends."""
+        self._closing.push_async_callback(close)
+
+    async def close(self) -> None:
+        """Closes what vendors opened."""
+        await self._closing.aclose()
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSetup:
+    """What a provider is made from. name: of the configured instance, as events, metrics and health show it. options:
+    of the vendor's type for the kind."""
+
+    name: str
+    options: Any
+    resources: VendorResources
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter(Generic[P]):
+    """How a vendor makes a provider of one kind. Creating one opens nothing; it may raise ProviderUnusable."""
+
+    make: Callable[[ProviderSetup], P]
+    options: type[Struct] = EmptyOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Vendor:
+    """One vendor, with an adapter for each kind of provider that it can be."""
+
+    name: str
+    stt: Adapter[SpeechToText] | None = None
+    llm: Adapter[LanguageModel] | None = None
+    tts: Adapter[TextToSpeech] | None = None

@@ -1,0 +1,131 @@
+"""Testing a provider: one bounded question to its server, on a real socket."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from control.voice.instances import KeyedProvider
+from control.voice.offers import VENDOR
+from control.voice.probe import ProbeFailed, probe
+from shared.errors import Invalid
+from tests.control.agents.strategies import offer
+from vocalized.stack.ports import free_port
+
+SECRET = "sk-secret"
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def provider(url: str, **changed: Any) -> KeyedProvider:
+    config = {VENDOR: "openai", "llm": {"base_url": url, "model": "tiny", "temperature": 0.5}}
+    return KeyedProvider(replace(offer("my-llama", kinds=["llm"], config=config), **changed), SECRET)
+
+
+@asynccontextmanager
+async def served(answer: Answer) -> AsyncIterator[str]:
+    app = web.Application()
+    app.router.add_post("/v1/chat/completions", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    port = free_port()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    try:
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        await runner.cleanup()
+
+
+async def stream(request: web.Request, *lines: str) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    await response.prepare(request)
+    for line in lines:
+        await response.write(f"{line}\n\n".encode())
+    return response
+
+
+def delta(**fields: Any) -> str:
+    return "data: " + json.dumps({"choices": [{"delta": fields}]})
+
+
+@pytest.mark.parametrize("word", [{"content": "Hello"}, {"reasoning_content": "The user"}])
+async def test_the_time_to_the_first_word_is_measured(word: dict[str, str]) -> None:
+    bodies: list[Any] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        bodies.append(await request.json())
+        assert request.headers["Authorization"] == f"Bearer {SECRET}"
+        await asyncio.sleep(0.05)
+        return await stream(request, ": comment", delta(role="assistant", content=""), delta(**word), "data: [DONE]")
+
+    async with served(answer) as url:
+        assert 50 <= await probe(provider(url), 10.0) < 10_000
+    assert bodies[0]["model"] == "tiny"
+    assert bodies[0]["temperature"] == 0.5
+    assert bodies[0]["stream"] is True
+    assert "base_url" not in bodies[0]
+
+
+async def error_401(request: web.Request) -> web.StreamResponse:
+    body = {"error": {"code": "invalid_api_key", "message": f"no such key {SECRET}"}}
+    return web.json_response(body, status=401)
+
+
+async def error_500(request: web.Request) -> web.StreamResponse:
+    return web.Response(text=f"<html>{SECRET}</html>", status=500)
+
+
+async def no_stream(request: web.Request) -> web.StreamResponse:
+    return web.json_response({"choices": [{"message": {"content": "Hello"}}]})
+
+
+async def no_word(request: web.Request) -> web.StreamResponse:
+    return await stream(request, delta(content=""), "data: [1]", "data: {", "data: [DONE]")
+
+
+async def endless(request: web.Request) -> web.StreamResponse:
+    return await stream(request, *[": still here"] * 3_000)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (error_401, "^HTTP 401 invalid_api_key$"),
+        (error_500, "^HTTP 500$"),
+        (no_stream, "the answer had no word"),
+        (no_word, "the answer had no word"),
+        (endless, "no word within 2000 lines"),
+    ],
+)
+async def test_the_reason_of_a_failure_holds_no_key(answer: Answer, reason: str) -> None:
+    async with served(answer) as url:
+        with pytest.raises(ProbeFailed, match=reason) as raised:
+            await probe(provider(url), 10.0)
+    assert SECRET not in str(raised.value)
+
+
+async def test_a_silent_server_is_given_up() -> None:
+    ended = asyncio.Event()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        await ended.wait()
+        return web.Response()
+
+    async with served(answer) as url:
+        with pytest.raises(ProbeFailed, match=r"no answer within 0\.2 s"):
+            await probe(provider(url), 0.2)
+        ended.set()
+
+
+async def test_no_server_is_a_failure() -> None:
+    with pytest.raises(ProbeFailed, match="no connection: ConnectError"):
+        await probe(provider(f"http://127.0.0.1:{free_port()}/v1"), 10.0)
+
+
+async def test_a_provider_without_a_server_cannot_be_asked() -> None:
+    with pytest.raises(Invalid):
+        await probe(KeyedProvider(offer("receptionist", kinds=["llm"]), ""), 1.0)
