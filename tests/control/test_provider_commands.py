@@ -18,6 +18,8 @@ SECRET = "sk-secret-1"
 def providers(monkeypatch: pytest.MonkeyPatch, database_url: str) -> "Providers":
     monkeypatch.setenv("VOCALIZED_DATABASE_URL", database_url)
     monkeypatch.setenv("VOCALIZED_SECRET_KEYS", new_key())
+    # It would log to this test's captured stream, which is closed when the test is over.
+    monkeypatch.setattr("control.__main__.configure_logs", lambda level: None)
     asyncio.run(_seed(database_url))
     return Providers(monkeypatch)
 

@@ -44,7 +44,7 @@ def line(event: Event) -> str:
         (TurnLatency(1, 1_030, 640, 180, 2, 208), ["1,030 ms", "640 end of turn", "180 recogniser", "208 first sound"]),
         (TurnInterrupted(1, 5_000, 5_180), ["180 ms after the caller began"]),
         (TurnInterrupted(1, 5_000, 4_000), ["interrupted"]),
-        (TurnResumed(1, 5_000), ["goes on"]),
+        (TurnResumed(1, 5_000), ["continues"]),
         (CallNudged(9_000), ["silence"]),
         (DigitPressed(9_000, "5"), ["key 5"]),
         (DigitPressed(9_000, ""), ["secret"]),
