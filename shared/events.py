@@ -118,14 +118,26 @@ class DigitPressed(_Event, frozen=True, tag="call.dtmf"):
     digit: str
 
 
+class ToolStarted(_Event, frozen=True, tag="tool.started"):
+    """A tool that the model called begins to run. run_id: the run's idempotency key, unique over all calls; a run that
+    is repeated after the call was resumed keeps it."""
+
+    turn: int
+    name: str
+    run_id: str
+    at_ms: int
+
+
 class ToolRan(_Event, frozen=True, tag="tool.ran"):
-    """The model called a tool."""
+    """A tool that the model called has ended. result: empty for a tool whose result is secret. run_id: as in
+    `tool.started`; empty from nodes of the version before."""
 
     turn: int
     name: str
     ok: bool
     result: str
     took_ms: int
+    run_id: str = ""
 
 
 class CallNudged(_Event, frozen=True, tag="call.nudged"):
@@ -152,6 +164,28 @@ class RecordingReady(_Event, frozen=True, tag="recording.ready"):
     path: str
     duration_ms: int
     leg: int = 0
+
+
+UsageUnit = Literal["ms", "prompt_tokens", "cached_tokens", "completion_tokens", "characters"]
+
+
+class UsageRecorded(_Event, frozen=True, tag="usage.recorded"):
+    """One attempt at one provider consumed something. Every cost is calculated from these events.
+
+    resource_type: kind of the provider. provider: the configured instance; vendor: its adapter. model: as the vendor
+    names it; empty where it has none. quantity: since the provider's previous event of this unit. estimated: counted by
+    us, because the provider did not. Of a recogniser: ms of audio sent to it, replayed audio too; of a language model:
+    prompt tokens that were not cached, cached ones, and completion tokens, one event each; of a voice: characters sent
+    to it, heard or not.
+    """
+
+    resource_type: Literal["stt", "llm", "tts"]
+    provider: str
+    vendor: str
+    model: str
+    quantity: int
+    unit: UsageUnit
+    estimated: bool = False
 
 
 class CallUsage(Struct, frozen=True):
@@ -190,9 +224,11 @@ Event = (
     | TurnInterrupted
     | TurnResumed
     | DigitPressed
+    | ToolStarted
     | ToolRan
     | CallNudged
     | ProviderFailed
+    | UsageRecorded
     | RecordingReady
     | CallEnded
 )
