@@ -189,7 +189,7 @@ class UsageRecorded(_Event, frozen=True, tag="usage.recorded"):
 
 
 class CallUsage(Struct, frozen=True):
-    """What the call consumed, per kind. Every price is calculated from it."""
+    """Totals of what the call consumed, over all its streams; what providers did is added up from its usage events."""
 
     call_ms: int = 0
     stt_ms: int = 0

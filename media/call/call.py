@@ -10,7 +10,7 @@ from media.call.inbound import InboundPath, Tap
 from media.call.playback import Playback
 from media.call.snapshot import CallSnapshot, to_heard_messages
 from media.call.termination import CallTermination
-from media.call.usage import UsageCounter
+from media.call.usage import UsageTotals
 from shared import events
 
 
@@ -25,7 +25,8 @@ class Call:
         plan = components.plan
         self._emitter = components.emitter
         self._clock = clock = CallClock(components.clock)
-        self._usage = UsageCounter.continued(plan.resume.usage if plan.resume else events.CallUsage())
+        self._usage = UsageTotals(plan.resume.usage if plan.resume else None)
+        self._emitter.listen(self._usage.add)
         self._playback = Playback(components.stream)
         self.termination = CallTermination(components.stream, clock.now)
         self._conversation = Conversation(components, clock, self._playback, self.termination, self._usage)
@@ -118,7 +119,7 @@ class Call:
         self._inbound.remove(tap)
 
     def _total_usage(self, now: float) -> events.CallUsage:
-        return self._usage.total(round(now), self._clock.audio_ms)
+        return self._usage.total(round(now))
 
 
 def _recording(components: CallComponents, playback: Playback) -> CallRecording | None:

@@ -15,7 +15,7 @@ from media.call.snapshot import to_model_messages
 from media.call.termination import CallTermination
 from media.call.tools import make_tools
 from media.call.transcript import Transcript
-from media.call.usage import UsageCounter
+from media.call.usage import UsageTotals
 from media.call.utterance import Utterance
 from media.call.watchdog import Alarm, Watchdog
 from media.providers.ports import ProviderError, RecognisedText, SpeechToTextEvent, SpeechToTextFailed
@@ -54,7 +54,7 @@ class Conversation:
         clock: CallClock,
         playback: Playback,
         termination: CallTermination,
-        usage: UsageCounter,
+        usage: UsageTotals,
     ) -> None:
         plan = components.plan
         self._components, self._clock, self._playback = components, clock, playback
@@ -320,7 +320,7 @@ class Conversation:
                 ended = self._clock.at_audio(self._components.track.last_voice_ms)
                 self.turns.report_last_words(text, self._clock.now(), ended)
 
-    def _reply_services(self, usage: UsageCounter) -> ReplyServices:
+    def _reply_services(self, usage: UsageTotals) -> ReplyServices:
         components, plan = self._components, self._components.plan
         return ReplyServices(
             llm=components.llm,

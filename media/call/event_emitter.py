@@ -31,6 +31,11 @@ class EventEmitter:
         self._timestamp = timestamp
         self._seq = leg * SEQ_PER_LEG
         self._closed = False
+        self._listeners: list[Callable[[Event], None]] = []
+
+    def listen(self, listener: Callable[[Event], None]) -> None:
+        """Calls this with each event from now on, after it was written."""
+        self._listeners.append(listener)
 
     def emit(self, event: Event, *, late: bool = False) -> None:
         """Writes the next event. After the call's end only `late` ones are written, which the record must have (a
@@ -39,6 +44,8 @@ class EventEmitter:
             return
         self._seq += 1
         self._sink.write(EventEnvelope(self.call_id, self._seq, self._timestamp(), event))
+        for listener in self._listeners:
+            listener(event)
 
     def close(self) -> None:
         """The call is over; idempotent."""

@@ -10,19 +10,16 @@ from media.call.playback import Playback
 from media.call.sentences import SentenceSplitter
 from media.call.tools import ToolError, Tools
 from media.call.transcript import Transcript, TranscriptEntry
-from media.call.usage import UsageCounter
+from media.call.usage import UsageTotals
 from media.call.utterance import Utterance
-from media.providers import token_estimate
 from media.providers.cleanup import close_stream
 from media.providers.ports import (
     ChatRequest,
     LanguageModel,
-    LanguageModelEvent,
     ProviderError,
     SpeechChunk,
     TextDelta,
     TextToSpeech,
-    TokenUsage,
     ToolCall,
 )
 from shared.events import Event, ToolRan
@@ -48,7 +45,7 @@ class ReplyServices:
     playback: Playback
     transcript: Transcript
     tools: Tools
-    usage: UsageCounter
+    usage: UsageTotals
     system: str
     language: str
     goodbye: str
@@ -157,29 +154,19 @@ class Reply:
         splitter = SentenceSplitter()
         services.usage.llm_requests += 1
         request = ChatRequest(services.system, services.transcript.messages(), services.tools.specs, services.language)
-        written, counted = "", False
         events = services.llm.stream(request)
         try:
             async for event in events:
                 if self._concluded:
                     return
-                written += _written(event)
                 if isinstance(event, TextDelta) and event.text:
                     self.times.first_word = self.times.first_word or services.clock()
                     for piece in [event.text] if services.tts.streams_text else splitter.feed(event.text):
                         yield self._add_words(part, piece)
                 elif isinstance(event, ToolCall):
                     calls.append(event)
-                elif isinstance(event, TokenUsage):
-                    services.usage.add_tokens(event)
-                    counted = True
-        except ProviderError:
-            counted = counted or not written  # a failed request without output is not billed
-            raise
         finally:
             await close_stream(events)
-            if not counted:
-                services.usage.add_tokens(token_estimate.estimate_tokens(request, written))
         for piece in splitter.flush():
             yield self._add_words(part, piece)
 
@@ -200,7 +187,6 @@ class Reply:
         part.text += piece
         part.entry.set_text(part.text)
         self.utterance.plan(piece)
-        self.services.usage.tts_characters += len(piece)
         return piece
 
     async def _run_tool(self, call: ToolCall) -> bool:
@@ -220,14 +206,3 @@ class Reply:
         took_ms = round(services.clock() - began)
         services.emit(ToolRan(self.utterance.turn, call.name, ok, public_result, took_ms))
         return ok
-
-
-def _written(event: LanguageModelEvent) -> str:
-    """What the model wrote, for an estimate of its tokens."""
-    match event:
-        case TextDelta(text=text):
-            return text
-        case ToolCall(name=name, arguments=arguments):
-            return name + arguments
-        case _:
-            return ""

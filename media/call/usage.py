@@ -1,50 +1,47 @@
-"""What a call consumes, counted as it happens."""
+"""Totals of what a call consumed, for its last event and its checkpoints."""
 
-from dataclasses import dataclass
+from collections import Counter
+from typing import Final
 
-from media.providers.ports import TokenUsage
-from shared.events import CallUsage
+from shared.events import CallUsage, Event, UsageRecorded, UsageUnit
+
+# The field that each unit is added to.
+_FIELDS: Final[dict[UsageUnit, str]] = {
+    "ms": "stt_ms",
+    "prompt_tokens": "llm_prompt_tokens",
+    "cached_tokens": "llm_prompt_tokens",
+    "completion_tokens": "llm_completion_tokens",
+    "characters": "tts_characters",
+}
 
 
-@dataclass(slots=True)
-class UsageCounter:
-    """Running totals of one call, in the units that providers bill. stt_ms: of the streams before this one."""
+class UsageTotals:
+    """Adds up one call's usage events, and counts what only the call knows.
 
-    stt_ms: int = 0
-    llm_requests: int = 0
-    llm_prompt_tokens: int = 0
-    llm_completion_tokens: int = 0
-    tts_characters: int = 0
-    tts_ms: float = 0.0
-    heard_ms: float = 0.0
+    llm_requests: by replies, however many models each took. tts_ms: speech received. heard_ms: speech played.
+    """
 
-    @classmethod
-    def continued(cls, usage: CallUsage) -> "UsageCounter":
-        """Makes a counter that continues from what the call consumed before."""
-        return cls(
-            stt_ms=usage.stt_ms,
-            llm_requests=usage.llm_requests,
-            llm_prompt_tokens=usage.llm_prompt_tokens,
-            llm_completion_tokens=usage.llm_completion_tokens,
-            tts_characters=usage.tts_characters,
-            tts_ms=usage.tts_ms,
-            heard_ms=usage.heard_ms,
-        )
+    __slots__ = ("_recorded", "heard_ms", "llm_requests", "tts_ms")
 
-    def add_tokens(self, usage: TokenUsage) -> None:
-        """Adds one model request, counted by its provider or estimated."""
-        self.llm_prompt_tokens += usage.prompt
-        self.llm_completion_tokens += usage.completion
+    def __init__(self, before: CallUsage | None = None) -> None:
+        """before: what the call consumed in its earlier streams."""
+        before = before or CallUsage()
+        self.llm_requests = before.llm_requests
+        self.tts_ms = float(before.tts_ms)
+        self.heard_ms = float(before.heard_ms)
+        self._recorded = Counter({field: getattr(before, field) for field in _FIELDS.values()})
 
-    def total(self, call_ms: int, audio_ms: int) -> CallUsage:
-        """Returns the totals. call_ms: length of the call. audio_ms: caller audio received on this stream."""
+    def add(self, event: Event) -> None:
+        """Takes an emitted event; only those of usage count."""
+        if isinstance(event, UsageRecorded):
+            self._recorded[_FIELDS[event.unit]] += event.quantity
+
+    def total(self, call_ms: int) -> CallUsage:
+        """Returns the totals. call_ms: length of the call."""
         return CallUsage(
             call_ms=call_ms,
-            stt_ms=self.stt_ms + audio_ms,
             llm_requests=self.llm_requests,
-            llm_prompt_tokens=self.llm_prompt_tokens,
-            llm_completion_tokens=self.llm_completion_tokens,
-            tts_characters=self.tts_characters,
             tts_ms=round(self.tts_ms),
             heard_ms=round(self.heard_ms),
+            **self._recorded,
         )

@@ -13,6 +13,7 @@ from media.providers.chain.llm import LanguageModelChain
 from media.providers.chain.stt import SpeechToTextChain
 from media.providers.chain.tts import TextToSpeechChain
 from media.providers.ports import LanguageModel, ProviderKind, SpeechToText, TextToSpeech
+from media.providers.usage import OnUsage, UsageMeter
 from media.providers.vendor import Adapter, ProviderSetup, ProviderUnusable, Vendor, VendorResources
 from shared.plan import CallPlan, PlanError, ProviderPlan
 
@@ -49,34 +50,42 @@ class ProviderFactory:
         self._llm = {vendor.name: vendor.llm for vendor in vendors if vendor.llm is not None}
         self._tts = {vendor.name: vendor.tts for vendor in vendors if vendor.tts is not None}
 
-    def build(self, plan: CallPlan, on_failed: OnProviderFailed) -> Providers:
+    def build(self, plan: CallPlan, on_failed: OnProviderFailed, on_usage: OnUsage) -> Providers:
         """Raises PlanError with the field's name for an unknown vendor or for options that it does not take."""
+        stt, stt_meters = self._make_all("stt", plan.stt, self._stt, on_usage)
+        llm, llm_meters = self._make_all("llm", plan.llm, self._llm, on_usage)
+        tts, tts_meters = self._make_all("tts", plan.tts, self._tts, on_usage)
         return Providers(
-            SpeechToTextChain(self._make_all("stt", plan.stt, self._stt), on_failed, self._deadlines),
-            LanguageModelChain(self._make_all("llm", plan.llm, self._llm), on_failed, self._deadlines),
-            TextToSpeechChain(self._make_all("tts", plan.tts, self._tts), on_failed, self._deadlines),
+            SpeechToTextChain(stt, on_failed, self._deadlines, stt_meters),
+            LanguageModelChain(llm, on_failed, self._deadlines, llm_meters),
+            TextToSpeechChain(tts, on_failed, self._deadlines, tts_meters),
         )
 
     def check(self, plan: CallPlan) -> None:
         """Raises PlanError as `build` would; opens nothing."""
-        self.build(plan, lambda failed: None)
+        self.build(plan, lambda failed: None, lambda usage: None)
 
     async def close(self) -> None:
         """Closes what vendors opened for all calls."""
         await self._resources.close()
 
     def _make_all(
-        self, kind: ProviderKind, choices: Sequence[ProviderPlan], adapters: Mapping[str, Adapter[P]]
-    ) -> list[P]:
-        made = []
+        self, kind: ProviderKind, choices: Sequence[ProviderPlan], adapters: Mapping[str, Adapter[P]], on_usage: OnUsage
+    ) -> tuple[list[P], list[UsageMeter]]:
+        """The providers of one chain, and a meter for each."""
+        made: list[P] = []
+        meters: list[UsageMeter] = []
         for index, choice in enumerate(choices):
             try:
-                made.append(self._make(choice, adapters))
+                provider, model = self._make(choice, adapters)
             except ProviderUnusable as error:
                 raise PlanError(f"plan: {kind}[{index}].{error}") from error
-        return made
+            made.append(provider)
+            meters.append(UsageMeter(kind, choice.provider, on_usage, vendor=choice.vendor_name, model=model))
+        return made, meters
 
-    def _make(self, choice: ProviderPlan, adapters: Mapping[str, Adapter[P]]) -> P:
+    def _make(self, choice: ProviderPlan, adapters: Mapping[str, Adapter[P]]) -> tuple[P, str]:
+        """A provider, and the model that its options choose. Raises ProviderUnusable."""
         adapter = adapters.get(choice.vendor_name)
         if adapter is None:
             field = "vendor" if choice.vendor else "provider"
@@ -85,4 +94,5 @@ class ProviderFactory:
             options = msgspec.convert(choice.options, adapter.options)
         except msgspec.ValidationError as error:
             raise ProviderUnusable(f"options: {error}") from error
-        return adapter.make(ProviderSetup(choice.provider, options, self._resources))
+        provider = adapter.make(ProviderSetup(choice.provider, options, self._resources))
+        return provider, adapter.model(options)

@@ -96,7 +96,7 @@ def _map_error(provider: str, status: int, error: VendorError) -> ProviderError:
     if status in (429, 503, 529) or code in _BUSY_CODES:
         return ProviderBusy(provider, reason, retryable=not quota_used_up)
     if status in (408, 504):
-        return ProviderSlow(provider, reason)
+        return ProviderSlow(provider, reason, may_bill=False)
     return ProviderError(provider, reason, retryable=status >= 500 or not status)
 
 
@@ -128,9 +128,14 @@ class _Choice(Struct):
     finish_reason: str | None = None
 
 
+class _PromptDetails(Struct):
+    cached_tokens: int | None = None
+
+
 class _Usage(Struct):
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    prompt_tokens_details: _PromptDetails | None = None
 
 
 class _Groq(Struct):
@@ -166,7 +171,7 @@ class StreamedReply:
         chunk = self._decode(data)
         usage = chunk.usage or (chunk.x_groq.usage if chunk.x_groq else None)
         if usage:
-            self._usage = TokenUsage(usage.prompt_tokens, usage.completion_tokens)
+            self._usage = _token_usage(usage)
         return self._choice(chunk.choices[0]) if chunk.choices else []
 
     def finish(self, request: ChatRequest) -> list[LanguageModelEvent]:
@@ -226,3 +231,10 @@ class StreamedReply:
         if not names:
             raise ProviderError(self._provider, "a tool call without a name")
         return ToolCall(ids[0] if ids else f"call_{index}", names[0], "".join(arguments) or "{}")
+
+
+def _token_usage(usage: _Usage) -> TokenUsage:
+    """The API's prompt_tokens include the cached ones."""
+    details = usage.prompt_tokens_details or _PromptDetails()
+    cached = min(details.cached_tokens or 0, usage.prompt_tokens)
+    return TokenUsage(usage.prompt_tokens - cached, usage.completion_tokens, cached=cached)

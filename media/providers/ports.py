@@ -30,7 +30,11 @@ class ProviderBusy(ProviderError):
 
 
 class ProviderSlow(ProviderError):
-    """The provider missed a deadline."""
+    """The provider missed a deadline. may_bill: it may have the request, and bill it although nothing came back."""
+
+    def __init__(self, provider: str, reason: str, *, retryable: bool = True, may_bill: bool = True) -> None:
+        super().__init__(provider, reason, retryable=retryable)
+        self.may_bill = may_bill
 
 
 # --- SpeechToText -------------------------------------------------------------------------------------------------
@@ -161,11 +165,15 @@ class TextDelta:
 
 @dataclass(frozen=True, slots=True)
 class TokenUsage:
-    """Tokens of one request, as counted by the provider or (estimated=True) estimated by us."""
+    """Tokens of one request, as counted by the provider or (estimated=True) estimated by us.
+
+    prompt: those of the prompt that the provider had not cached. cached: those that it had.
+    """
 
     prompt: int
     completion: int
     estimated: bool = False
+    cached: int = 0
 
 
 LanguageModelEvent = TextDelta | ToolCall | TokenUsage
@@ -179,7 +187,8 @@ class LanguageModel(Protocol):
     def stream(self, request: ChatRequest) -> AsyncIterator[LanguageModelEvent]:
         """Streams the reply. Closing the iterator cancels the request. Raises ProviderError.
 
-        TokenUsage may come more than once (add them up). None comes when the stream is closed early: estimate it."""
+        TokenUsage may come more than once (add them up). None comes when the stream is closed early: the chain then
+        estimates it, unless one came before."""
 
 
 # --- TextToSpeech -------------------------------------------------------------------------------------------------
@@ -217,4 +226,5 @@ class TextToSpeech(Protocol):
     def stream(self, text: AsyncIterator[str], language: str) -> AsyncIterator[SpeechChunk]:
         """Speaks the text as it arrives and ends after the last audio. An empty item asks the voice to speak what it
         has so far (more may follow much later). Closing the iterator cancels. Audio may come faster than real time.
-        Raises ProviderError."""
+        Text that was read counts as sent to the voice, and is paid for: read it when it can be sent. Raises
+        ProviderError."""

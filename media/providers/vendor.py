@@ -60,12 +60,21 @@ class ProviderSetup:
     resources: VendorResources
 
 
+def _no_model(options: Struct) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Adapter(Generic[P]):
-    """How a vendor makes a provider of one kind. Creating one opens nothing; it may raise ProviderUnusable."""
+    """How a vendor makes a provider of one kind. Creating one opens nothing; it may raise ProviderUnusable.
+
+    model: the model that the options choose, by the name under which it is priced (of a voice: its model, not the
+    voice); empty where the vendor has none.
+    """
 
     make: Callable[[ProviderSetup], P]
     options: type[Struct] = EmptyOptions
+    model: Callable[[Any], str] = _no_model
 
 
 @dataclass(frozen=True, slots=True)

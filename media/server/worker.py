@@ -178,7 +178,7 @@ class Worker:
         """Puts the media path of one call together."""
         resources = self._resources
         transcoder = Transcoder(started.encoding, started.sample_rate)
-        providers = resources.providers.build(plan, emitter.emit)
+        providers = resources.providers.build(plan, emitter.emit, emitter.emit)
         smart_turn = resources.smart_turn if plan.turn.smart_turn else None
         with ExitStack() as undo:
             track = resources.vad.track()
@@ -287,6 +287,8 @@ class _CountingSink:
                 metrics.false_interruptions.inc()
             case events.ProviderFailed(kind=kind, provider=provider):
                 metrics.failovers.labels(kind, provider).inc()
+            case events.UsageRecorded(resource_type=kind, provider=provider, unit=unit, quantity=quantity):
+                metrics.usage.labels(kind, provider, unit).inc(quantity)
             case events.CallEnded(end_reason=reason):
                 metrics.calls.labels(self._carrier, reason).inc()
                 log.info("call.ended", call_id=call_id, end_reason=reason)

@@ -11,10 +11,16 @@ from media.call.call import Call
 from media.call.components import CallComponents
 from media.call.event_emitter import EventEmitter
 from media.call.recording import RecordingWriter
+from media.providers.chain.llm import LanguageModelChain
+from media.providers.chain.stt import SpeechToTextChain
+from media.providers.chain.tts import TextToSpeechChain
+from media.providers.factory import Providers
 from media.providers.ports import (
     ChatRequest,
+    LanguageModel,
     LanguageModelEvent,
     ProviderError,
+    ProviderKind,
     RecognisedText,
     SpeechChunk,
     SpeechToTextSession,
@@ -22,6 +28,7 @@ from media.providers.ports import (
     TextDelta,
     TimedWord,
 )
+from media.providers.usage import UsageMeter
 from media.turn.vad import VoiceTrack
 from shared.events import CallEnded, Event, EventEnvelope
 from shared.plan import AgentPlan, CallPlan, LimitsPlan, ProviderPlan, ResumePoint, TurnPlan
@@ -214,9 +221,11 @@ class ScriptedCall:
         transfer_number: str = "",
         resume: ResumePoint | None = None,
         before_ms: float = 0.0,
+        models: Sequence[LanguageModel] | None = None,
     ) -> None:
         """transfer_number: where callers are transferred to. resume: the state that the call is resumed from,
-        `before_ms` after its first stream began."""
+        `before_ms` after its first stream began. models: given, the providers are in chains that meter them, as in a
+        server; these models are tried before the scripted one."""
         standin = [ProviderPlan("scripted")]
         self.plan = CallPlan(
             agent=AgentPlan(greeting=greeting, prompt="Be brief.", fallback_number=transfer_number),
@@ -237,6 +246,10 @@ class ScriptedCall:
             ScriptedVoice(),
         )
         self.carrier, self.events = ScriptedCarrier(), EventRecorder()
+        emitter = EventEmitter("call", self.events, lambda: "2026-11-24T00:00:00.000Z", leg=self.plan.leg)
+        providers = Providers(self.recogniser, self.model, self.voice)
+        if models is not None:
+            providers = in_chains(providers, models, emitter)
         loop = asyncio.get_running_loop()
         self._began = loop.time()
         self._before_ms = before_ms
@@ -244,11 +257,11 @@ class ScriptedCall:
             CallComponents(
                 plan=self.plan,
                 stream=self.carrier,
-                stt=self.recogniser,
-                llm=self.model,
-                tts=self.voice,
+                stt=providers.stt,
+                llm=providers.llm,
+                tts=providers.tts,
                 track=track or self.track,  # type: ignore[arg-type]  # instead of a detector
-                emitter=EventEmitter("call", self.events, lambda: "2026-11-24T00:00:00.000Z", leg=self.plan.leg),
+                emitter=emitter,
                 clock=self.now,
                 transcoder=Transcoder("PCMU", 8_000),
                 recorder=recorder,
@@ -328,3 +341,17 @@ class ScriptedCall:
         self.carrier.step()
         while self.carrier.marks:
             self.call.on_mark(self.carrier.marks.pop(0))
+
+
+def in_chains(providers: Providers, models: Sequence[LanguageModel], emitter: EventEmitter) -> Providers:
+    """Puts a call's providers into chains, with these models before its own."""
+
+    def meter(kind: ProviderKind, name: str) -> UsageMeter:
+        return UsageMeter(kind, name, emitter.emit, vendor="scripted")
+
+    all_models = [*models, providers.llm]
+    return Providers(
+        SpeechToTextChain([providers.stt], emitter.emit, meters=[meter("stt", providers.stt.name)]),
+        LanguageModelChain(all_models, emitter.emit, meters=[meter("llm", model.name) for model in all_models]),
+        TextToSpeechChain([providers.tts], emitter.emit, meters=[meter("tts", providers.tts.name)]),
+    )

@@ -181,20 +181,6 @@ def test_duration_limit_ends_the_call_with_a_goodbye() -> None:
     run_virtual(call())
 
 
-def test_usage_is_counted() -> None:
-    async def call() -> None:
-        scripted = ScriptedCall(answers=["We open at nine."])
-        await scripted.say("when do you open", 1_000)
-        await scripted.listen_until_quiet()
-        usage = (await scripted.hang_up()).usage
-        assert usage.llm_requests == 1
-        assert usage.tts_ms == 1_200 and usage.heard_ms == 1_200
-        assert usage.tts_characters == len("We open at nine. ")
-        assert usage.stt_ms > 2_000
-
-    run_virtual(call())
-
-
 def test_duration_limit_ends_the_call_while_the_caller_speaks() -> None:
     async def call() -> None:
         scripted = ScriptedCall(limits=LimitsPlan(max_duration_s=2, idle_nudge_s=0, silence_s=0))

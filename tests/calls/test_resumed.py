@@ -102,7 +102,7 @@ def test_clock_usage_and_turn_numbers_continue() -> None:
     async def call() -> None:
         used = CallUsage(call_ms=60_000, stt_ms=60_000, llm_requests=3, tts_characters=90, tts_ms=9_000, heard_ms=8_000)
         scripted = ScriptedCall(
-            greeting=APOLOGY, resume=resume_point(ASKED, ANSWERED, turn=1, usage=used), before_ms=65_000
+            greeting=APOLOGY, resume=resume_point(ASKED, ANSWERED, turn=1, usage=used), before_ms=65_000, models=[]
         )
         await scripted.listen_until_quiet()
         said = scripted.events_of(AgentSaid)[0]

@@ -25,6 +25,7 @@ NAMES = {
     "tool.ran",
     "call.nudged",
     "provider.failed",
+    "usage.recorded",
     "recording.ready",
     "call.ended",
 }

@@ -30,6 +30,7 @@ from shared.events import (
     TurnInterrupted,
     TurnLatency,
     TurnResumed,
+    UsageRecorded,
 )
 from shared.plan import AgentPlan, CallPlan, HeardMessage, LimitsPlan, ProviderPlan, ResumePoint, TurnPlan
 from shared.secrets import Sealer
@@ -60,6 +61,7 @@ EVENTS: dict[str, Event] = {
     "ToolRan": ToolRan(turn=1, name="collect_digits", ok=True, result="123", took_ms=40),
     "CallNudged": CallNudged(at_ms=10_000),
     "ProviderFailed": ProviderFailed(kind="stt", provider="deepgram", reason="timeout", next="standin"),
+    "UsageRecorded": UsageRecorded("llm", "groq", "openai", "llama", 1_200, "prompt_tokens", estimated=True),
     "RecordingReady": RecordingReady(path="recordings/w/c-1.wav", duration_ms=90_000, leg=1),
     "CallEnded": CallEnded("completed", "caller_hangup", "", 90_000, USAGE),
 }

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from media.providers.chain.candidates import Candidates, OnProviderFailed
 from media.providers.chain.continuation import ContinuationJoiner
 from media.providers.chain.deadlines import Deadlines
+from media.providers.chain.request_tokens import RequestTokens
 from media.providers.chain.timeouts import next_within
 from media.providers.cleanup import close_stream
 from media.providers.ports import (
@@ -19,16 +20,22 @@ from media.providers.ports import (
     TokenUsage,
     ToolCall,
 )
+from media.providers.usage import UsageMeter, discarding_meters
 
 
 class LanguageModelChain:
-    """LanguageModel over a list of models in order of preference."""
+    """LanguageModel over a list of models in order of preference. meters: one for each model."""
 
     def __init__(
-        self, models: Sequence[LanguageModel], on_failed: OnProviderFailed, deadlines: Deadlines | None = None
+        self,
+        models: Sequence[LanguageModel],
+        on_failed: OnProviderFailed,
+        deadlines: Deadlines | None = None,
+        meters: Sequence[UsageMeter] = (),
     ) -> None:
         self._deadlines = deadlines or Deadlines()
         self._candidates: Candidates[LanguageModel] = Candidates("llm", models, on_failed, self._deadlines.demotion_s)
+        self._meters = meters or discarding_meters("llm", (model.name for model in models))
         self.name = models[0].name
 
     async def stream(self, request: ChatRequest) -> AsyncIterator[LanguageModelEvent]:
@@ -40,7 +47,7 @@ class LanguageModelChain:
         attempts = self._candidates.new_attempts()
         while True:
             deadlines = self._deadlines.for_attempt(last=not attempts.has_other)
-            source = reply.stream_from(attempts.current, request, deadlines)
+            source = reply.stream_from(attempts.current, request, deadlines, self._meters[attempts.index])
             try:
                 async for event in source:
                     yield event
@@ -63,18 +70,25 @@ class _Reply:
     called_tool: bool = False
 
     async def stream_from(
-        self, model: LanguageModel, request: ChatRequest, deadlines: Deadlines
+        self, model: LanguageModel, request: ChatRequest, deadlines: Deadlines, meter: UsageMeter
     ) -> AsyncIterator[LanguageModelEvent]:
         """Streams what this model adds to the reply. Raises ProviderError, also for an empty reply."""
         joiner = ContinuationJoiner(self.text)
-        source = model.stream(continuation_request(request, self.text) if self.text.strip() else request)
+        asked = continuation_request(request, self.text) if self.text.strip() else request
+        tokens = RequestTokens(asked)
+        source = model.stream(asked)
         limit = deadlines.first_token_s
         try:
             while (event := await next_within(source, limit, model.name)) is not None:
                 limit = deadlines.token_s
+                tokens.add(event)
                 for piece in self._record(event, joiner):
                     yield piece
+        except ProviderError as error:
+            tokens.fail(error)
+            raise
         finally:
+            meter.record_tokens(tokens.total())  # at once, because closing the source may take a second
             await close_stream(source)
         for piece in self._deltas(joiner.end()):
             yield piece

@@ -22,6 +22,11 @@ class ReplayBuffer:
         self._speech: int | None = None  # position at which speech was detected
         self.end = 0
 
+    @property
+    def beginning(self) -> int:
+        """Position of the first byte that is kept."""
+        return self.end - len(self._audio)
+
     def push(self, ulaw: bytes) -> None:
         """Appends the next audio."""
         self._audio += ulaw
@@ -37,16 +42,14 @@ class ReplayBuffer:
 
     def discard_until(self, position: int) -> None:
         """Discards the audio before `position`, whose text is final."""
-        beginning = self.end - len(self._audio)
-        if position > beginning:
-            del self._audio[: position - beginning]
+        if position > self.beginning:
+            del self._audio[: position - self.beginning]
         if self._speech is not None and self._speech < position:
             self._speech = None
 
     def replay(self) -> Iterator[bytes | None]:
         """The audio in pieces, with None where the caller's speech was detected."""
-        beginning = self.end - len(self._audio)
-        speech = None if self._speech is None else max(0, self._speech - beginning)
+        speech = None if self._speech is None else max(0, self._speech - self.beginning)
         audio = bytes(self._audio)
         yield from _pieces(audio[:speech])
         if speech is not None:

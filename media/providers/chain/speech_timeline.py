@@ -9,6 +9,7 @@ from media.providers.chain.timeouts import timed_out
 from media.providers.chain.voice_segment import VoiceSegment
 from media.providers.cleanup import close_stream
 from media.providers.ports import ProviderError, SpeechChunk, TextToSpeech, TimedWord
+from media.providers.usage import UsageMeter
 
 
 class SpeechTimeline:
@@ -25,7 +26,9 @@ class SpeechTimeline:
         self.next_character = 0
         self.pace = 0.0  # ms per character of the voice that finished
 
-    async def speak_with(self, voice: TextToSpeech, pace: float, deadline: AudioDeadline) -> AsyncIterator[SpeechChunk]:
+    async def speak_with(
+        self, voice: TextToSpeech, pace: float, deadline: AudioDeadline, meter: UsageMeter
+    ) -> AsyncIterator[SpeechChunk]:
         """Streams what is left, by this voice. Raises ProviderError; the next voice continues at `next_character`."""
         self._text.attach(deadline, self.next_character)
         segment = VoiceSegment(self._text, self.next_character, voice, pace)
@@ -42,7 +45,10 @@ class SpeechTimeline:
             self._stop_segment(segment, timed=voice.times_words)
             raise
         finally:
-            await close_stream(source)
+            try:
+                await close_stream(source)
+            finally:  # until it is closed, a voice may still read text
+                meter.record(segment.reader.read_characters, "characters")
         self.pace = segment.measured_pace()
 
     async def _next(self, source: AsyncIterator[SpeechChunk], deadline: AudioDeadline, name: str) -> SpeechChunk | None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
+from media.providers.chain.audio_meter import AudioMeter
 from media.providers.chain.candidates import Attempts, Candidates, OnProviderFailed
 from media.providers.chain.deadlines import Deadlines
 from media.providers.chain.replay_buffer import ReplayBuffer
@@ -17,23 +18,29 @@ from media.providers.ports import (
     SpeechToTextSession,
     SpeechToTextSink,
 )
+from media.providers.usage import UsageMeter, discarding_meters
 
 
 class SpeechToTextChain:
-    """SpeechToText over a list of recognisers in order of preference."""
+    """SpeechToText over a list of recognisers in order of preference. meters: one for each recogniser."""
 
     def __init__(
-        self, recognisers: Sequence[SpeechToText], on_failed: OnProviderFailed, deadlines: Deadlines | None = None
+        self,
+        recognisers: Sequence[SpeechToText],
+        on_failed: OnProviderFailed,
+        deadlines: Deadlines | None = None,
+        meters: Sequence[UsageMeter] = (),
     ) -> None:
         self._deadlines = deadlines or Deadlines()
         self._candidates: Candidates[SpeechToText] = Candidates(
             "stt", recognisers, on_failed, self._deadlines.demotion_s
         )
+        self._meters = meters or discarding_meters("stt", (recogniser.name for recogniser in recognisers))
         self.name = recognisers[0].name
 
     async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
         """Opens the first recogniser that can be reached. Raises the last ProviderError when none can."""
-        session = _Session(self._candidates, language, sink, self._deadlines)
+        session = _Session(self._candidates, language, sink, deadlines=self._deadlines, meters=self._meters)
         await session.open(self._candidates.new_attempts())
         session.mark_working()
         return session
@@ -56,17 +63,25 @@ class _Session:
     """One caller's session. Each recogniser is tried at most once between two final texts."""
 
     def __init__(
-        self, candidates: Candidates[SpeechToText], language: str, sink: SpeechToTextSink, deadlines: Deadlines
+        self,
+        candidates: Candidates[SpeechToText],
+        language: str,
+        sink: SpeechToTextSink,
+        *,
+        deadlines: Deadlines,
+        meters: Sequence[UsageMeter],
     ) -> None:
         self._candidates = candidates
         self._language = language
         self._sink = sink
         self._deadlines = deadlines
+        self._meters = meters
         self._loop = asyncio.get_running_loop()
         self._buffer = ReplayBuffer()
         self._session_sink: _SessionSink | None = None
         self._attempts: Attempts[SpeechToText] | None = None
         self._session: SpeechToTextSession | None = None  # None while another recogniser is being opened
+        self._audio_meter: AudioMeter | None = None  # of that session
         self._switch_task: asyncio.Task[None] | None = None
         self._earlier_text = ""  # this turn's text from recognisers that have failed since
         self._final_text = ""  # this turn's text up to where the replay buffer begins
@@ -84,6 +99,7 @@ class _Session:
             except ProviderError as error:
                 attempts.fail_over(error)
         self._session = session
+        self._audio_meter = AudioMeter(self._meters[attempts.index], self._buffer)
         self._replay(session)
 
     def mark_working(self) -> None:
@@ -123,7 +139,7 @@ class _Session:
         if self._switch_task is not None:
             self._switch_task.cancel()
             await asyncio.gather(self._switch_task, return_exceptions=True)
-        session, self._session = self._session, None
+        session = self._detach_session()
         if session is not None:
             await close_within(session.close())
 
@@ -162,10 +178,18 @@ class _Session:
             self._switch(ProviderSlow(self._attempts.current.name, f"no final text for {limit:g} s"))
 
     def _switch(self, error: ProviderError) -> None:
-        failed, self._session = self._session, None
+        failed = self._detach_session()
         if self._deadline is not None:
             self._deadline.cancel()
         self._switch_task = asyncio.create_task(self._replace(error, failed))
+
+    def _detach_session(self) -> SpeechToTextSession | None:
+        """Sends no more audio to the session in use, if any, and returns it."""
+        session, self._session = self._session, None
+        if self._audio_meter is not None:
+            self._audio_meter.stop()
+            self._audio_meter = None
+        return session
 
     async def _replace(self, error: ProviderError, failed: SpeechToTextSession | None) -> None:
         attempts = self._attempts or self._candidates.new_attempts()

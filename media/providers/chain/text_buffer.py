@@ -81,6 +81,11 @@ class TextReader:
         self.position = start
         self.finished = False
 
+    @property
+    def read_characters(self) -> int:
+        """How many characters the voice has read."""
+        return self.position - self._start
+
     def __aiter__(self) -> "TextReader":
         return self
 

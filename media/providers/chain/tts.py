@@ -10,17 +10,26 @@ from media.providers.chain.speech_timeline import SpeechTimeline
 from media.providers.chain.text_buffer import TextBuffer
 from media.providers.cleanup import close_stream
 from media.providers.ports import ProviderError, SpeechChunk, TextToSpeech
+from media.providers.usage import UsageMeter, discarding_meters
 from media.providers.word_timing import TYPICAL_MS_PER_CHARACTER
 
 
 class TextToSpeechChain:
-    """TextToSpeech over a list of voices in order of preference; it needs its text as the most demanding voice does."""
+    """TextToSpeech over a list of voices in order of preference; it needs its text as the most demanding voice does.
+
+    meters: one for each voice.
+    """
 
     def __init__(
-        self, voices: Sequence[TextToSpeech], on_failed: OnProviderFailed, deadlines: Deadlines | None = None
+        self,
+        voices: Sequence[TextToSpeech],
+        on_failed: OnProviderFailed,
+        deadlines: Deadlines | None = None,
+        meters: Sequence[UsageMeter] = (),
     ) -> None:
         self._deadlines = deadlines or Deadlines()
         self._candidates: Candidates[TextToSpeech] = Candidates("tts", voices, on_failed, self._deadlines.demotion_s)
+        self._meters = meters or discarding_meters("tts", (voice.name for voice in voices))
         self._paces = [TYPICAL_MS_PER_CHARACTER] * len(voices)
         self.name = voices[0].name
         self.streams_text = all(voice.streams_text for voice in voices)
@@ -38,7 +47,9 @@ class TextToSpeechChain:
             while await buffer.wait_for_speakable(speech.next_character):
                 limit_s = self._deadlines.for_attempt(last=not attempts.has_other).audio_s
                 deadline = AudioDeadline(asyncio.get_running_loop().time, limit_s, whole_clauses=not self.streams_text)
-                pieces = speech.speak_with(attempts.current, self._paces[attempts.index], deadline)
+                pieces = speech.speak_with(
+                    attempts.current, self._paces[attempts.index], deadline, self._meters[attempts.index]
+                )
                 try:
                     async for chunk in pieces:
                         yield chunk

@@ -139,7 +139,7 @@ class OpenAiLanguageModel:
             async with asyncio.timeout_at(deadline):
                 return await waiting
         except aiohttp.ServerTimeoutError as error:
-            raise ProviderSlow(self.name, "no connection in time") from error
+            raise ProviderSlow(self.name, "no connection in time", may_bill=False) from error
         except TimeoutError as error:
             raise ProviderSlow(self.name, timeout_reason) from error
         except aiohttp.ClientPayloadError as error:
@@ -161,4 +161,8 @@ def _make_llm(setup: ProviderSetup) -> OpenAiLanguageModel:
     return OpenAiLanguageModel(setup.name, setup.options, setup.resources.http)
 
 
-VENDOR: Final = Vendor("openai", llm=Adapter(_make_llm, OpenAiOptions))
+def _model(options: OpenAiOptions) -> str:
+    return options.model
+
+
+VENDOR: Final = Vendor("openai", llm=Adapter(_make_llm, OpenAiOptions, _model))

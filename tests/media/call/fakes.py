@@ -8,7 +8,7 @@ from media.call.playback import Playback
 from media.call.reply import ReplyServices
 from media.call.tools import Tool, Tools
 from media.call.transcript import Transcript
-from media.call.usage import UsageCounter
+from media.call.usage import UsageTotals
 from media.providers.chain.deadlines import Deadlines
 from media.providers.chain.tts import TextToSpeechChain
 from media.providers.ports import (
@@ -152,7 +152,7 @@ class ReplyFakes:
     goodbye: str = "Goodbye."
     media_stream: FakeMediaStream = field(default_factory=FakeMediaStream)
     transcript: Transcript = field(default_factory=Transcript)
-    usage: UsageCounter = field(default_factory=UsageCounter)
+    usage: UsageTotals = field(default_factory=UsageTotals)
     events: list[Event] = field(default_factory=list)
     on_audio_sent: Callable[[], None] = lambda: None
     playback: Playback = field(init=False)

@@ -3,7 +3,7 @@
 import re
 
 from media.call.event_emitter import EventEmitter, utc_now
-from shared.events import CallNudged, EventEnvelope, TurnResumed
+from shared.events import CallNudged, Event, EventEnvelope, TurnResumed
 
 
 class MemorySink:
@@ -40,6 +40,16 @@ def test_no_event_comes_after_the_end() -> None:
     emitter.emit(CallNudged(20))
     assert [envelope.seq for envelope in sink.envelopes] == [1]
     assert sink.closed == 1
+
+
+def test_listener_gets_what_was_written() -> None:
+    heard: list[Event] = []
+    emitter = EventEmitter("call-1", MemorySink())
+    emitter.listen(heard.append)
+    emitter.emit(CallNudged(10))
+    emitter.close()
+    emitter.emit(CallNudged(20))
+    assert heard == [CallNudged(10)]
 
 
 def test_time_is_iso_8601_in_utc_with_milliseconds() -> None:

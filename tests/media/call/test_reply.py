@@ -8,8 +8,8 @@ import pytest
 from media.call.reply import NOTHING_SAID
 from media.providers.ports import Message, ProviderError, SpeechChunk, TextDelta, TokenUsage
 from tests.media.call.fakes import MS_PER_CHARACTER, FakeModel, FakeVoice, ReplyFakes, Step, words
-from tests.media.call.reply_helpers import LOOK_UP, cancel, look_up, make_reply, run_reply, with_and_without_chain
-from tests.virtual_time import clock_ms, run_virtual
+from tests.media.call.reply_helpers import LOOK_UP, look_up, run_reply, with_and_without_chain
+from tests.virtual_time import clock_ms
 
 
 @with_and_without_chain
@@ -93,37 +93,15 @@ def test_empty_audio_is_not_the_first_audio() -> None:
 
 
 def test_requests_and_speech_are_counted() -> None:
-    fakes = ReplyFakes(
-        FakeModel([TextDelta("One moment."), LOOK_UP, TokenUsage(100, 9)], [TextDelta("Done."), TokenUsage(120, 2)]),
-        tools=look_up(),
-    )
+    fakes = ReplyFakes(FakeModel([TextDelta("One moment."), LOOK_UP], [TextDelta("Done.")]), tools=look_up())
     run_reply(fakes)
-    usage = fakes.usage.total(0, 0)
+    usage = fakes.usage.total(0)
     assert usage.llm_requests == 2
-    assert (usage.llm_prompt_tokens, usage.llm_completion_tokens) == (220, 11)
-    assert usage.tts_characters == len("One moment. Done.")
     assert usage.tts_ms == (4 + 8 + 6) * MS_PER_CHARACTER
 
 
-@with_and_without_chain
-def test_cancelled_request_is_counted_by_estimate(chained: bool) -> None:
-    fakes = ReplyFakes(FakeModel([TextDelta("x" * 40 + " "), 0.5, None]), chained=chained)
-    fakes.transcript.add_caller("y" * 400)
-
-    async def scenario() -> None:
-        task = asyncio.create_task(make_reply(fakes).run())
-        await asyncio.sleep(2)
-        await cancel(task)
-
-    run_virtual(scenario())
-    usage = fakes.usage.total(0, 0)
-    assert 100 <= usage.llm_prompt_tokens <= 120
-    assert 10 <= usage.llm_completion_tokens <= 12
-
-
-def test_refused_request_costs_nothing() -> None:
+def test_refused_request_is_counted() -> None:
     fakes = ReplyFakes(FakeModel([ProviderError("model", "busy")]))
     with pytest.raises(ProviderError):
         run_reply(fakes)
-    assert fakes.usage.total(0, 0).llm_prompt_tokens == 0
-    assert fakes.usage.total(0, 0).llm_requests == 1
+    assert fakes.usage.total(0).llm_requests == 1

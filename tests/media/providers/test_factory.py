@@ -12,7 +12,8 @@ import pytest
 from media.__main__ import VENDORS
 from media.providers.factory import ProviderFactory, Providers
 from media.providers.ports import ChatRequest, Message, ProviderError, RecognisedText, SpeechToTextEvent, TextDelta
-from shared.events import ProviderFailed
+from media.providers.usage import UsageMeter
+from shared.events import ProviderFailed, UsageRecorded
 from shared.plan import CallPlan, PlanError, ProviderPlan, decode_plan, read_plan
 from tests.media.providers.virtual import run
 
@@ -30,12 +31,13 @@ class FactoryHarness:
     def __init__(self, call_plan: CallPlan) -> None:
         self.plan = call_plan
         self.failed: list[ProviderFailed] = []
+        self.used: list[UsageRecorded] = []
 
     async def build(self, **options: Any) -> Providers:
         async with aiohttp.ClientSession() as http:
             factory = ProviderFactory(VENDORS, http, **options)
             factory.check(self.plan)
-            providers = factory.build(self.plan, self.failed.append)
+            providers = factory.build(self.plan, self.failed.append, self.used.append)
             await factory.close()
             return providers
 
@@ -128,7 +130,7 @@ def test_all_calls_share_one_receptionist() -> None:
         async with aiohttp.ClientSession() as http:
             factory = ProviderFactory(VENDORS, http)
             call = plan(llm=[{"provider": "receptionist"}])
-            first, second = (factory._make_all("llm", call.llm, factory._llm) for _ in range(2))
+            first, second = (factory._make_all("llm", call.llm, factory._llm, print)[0] for _ in range(2))
             assert first[0] is second[0]
 
     run(main())
@@ -153,3 +155,35 @@ def test_local_providers_are_imported_only_when_a_plan_names_them(monkeypatch: p
 async def _text(*pieces: str) -> AsyncIterator[str]:
     for piece in pieces:
         yield piece
+
+
+def test_usage_names_provider_vendor_and_priced_model() -> None:
+    options = {"model": "llama-3", "base_url": "http://127.0.0.1:9"}
+    model = {"provider": "my-llama", "vendor": "openai", "options": options}
+    ear = {"provider": "my-ear", "vendor": "standin"}
+    harness = FactoryHarness(plan(llm=[model, {"provider": "standin"}], stt=[ear]))
+
+    async def main() -> None:
+        providers = await harness.build()
+        session = await providers.stt.open("en", lambda event: None)
+        session.push(bytes(80))
+        await session.close()
+        async for _ in providers.tts.stream(_text("Hello."), "en"):
+            pass
+
+    run(main())
+    assert harness.used == [
+        UsageRecorded("stt", "my-ear", "standin", "", 10, "ms"),
+        UsageRecorded("tts", "standin", "standin", "", 6, "characters"),
+    ]
+    meters = run(_llm_meters(harness))
+    assert [(meter.provider, meter.vendor, meter.model) for meter in meters] == [
+        ("my-llama", "openai", "llama-3"),
+        ("standin", "standin", ""),
+    ]
+
+
+async def _llm_meters(harness: FactoryHarness) -> list[UsageMeter]:
+    async with aiohttp.ClientSession() as http:
+        factory = ProviderFactory(VENDORS, http)
+        return factory._make_all("llm", harness.plan.llm, factory._llm, harness.used.append)[1]

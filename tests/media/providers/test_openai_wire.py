@@ -2,11 +2,12 @@
 
 import contextlib
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from media.providers.openai_wire import NO_RESULT, StreamedReply, make_http_error, make_messages
-from media.providers.ports import ChatRequest, Message, ProviderError, TokenUsage, ToolCall
+from media.providers.ports import ChatRequest, Message, ProviderError, ProviderSlow, TokenUsage, ToolCall
 from tests.media.providers.sse_server import delta
 
 CALL = ToolCall("c1", "book", '{"day": "Monday"}')
@@ -56,6 +57,22 @@ def test_usage_is_the_provider_s_count_where_it_sends_one() -> None:
     assert reply.usage(ChatRequest("", [])) == TokenUsage(5, 6)
 
 
+@pytest.mark.parametrize(
+    ("details", "prompt", "cached"),
+    [
+        (b"null", 10, 0),
+        (b"{}", 10, 0),
+        (b'{"cached_tokens": null}', 10, 0),
+        (b'{"cached_tokens": 4}', 6, 4),
+        (b'{"cached_tokens": 99}', 0, 10),
+    ],
+)
+def test_cached_tokens_are_a_part_of_the_prompt(details: bytes, prompt: int, cached: int) -> None:
+    reply = StreamedReply("x")
+    reply.feed(b'{"choices": [], "usage": {"prompt_tokens": 10, "prompt_tokens_details": %b}}' % details)
+    assert reply.usage(ChatRequest("", [])) == TokenUsage(prompt, 0, cached=cached)
+
+
 CHUNKS = st.one_of(
     st.binary(max_size=60),
     st.sampled_from(
@@ -87,4 +104,6 @@ def test_any_server_data_gives_events_or_a_provider_error(chunks: list[bytes]) -
 
 @given(st.integers(201, 599), st.binary(max_size=80))
 def test_any_error_response_gives_a_provider_error(status: int, body: bytes) -> None:
-    assert make_http_error("x", status, body).reason.startswith(f"HTTP {status}")
+    error = make_http_error("x", status, body)
+    assert error.reason.startswith(f"HTTP {status}")
+    assert not (isinstance(error, ProviderSlow) and error.may_bill)

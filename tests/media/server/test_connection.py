@@ -8,7 +8,7 @@ from contextlib import aclosing, suppress
 import pytest
 
 from media.server.limits import WorkerLimits
-from shared.events import AgentSaid, CallEnded, CallerSaid, CallStarted, Event, decode_event
+from shared.events import AgentSaid, CallEnded, CallerSaid, CallStarted, Event, UsageRecorded, decode_event
 from shared.plan import CallPlan, decode_plan
 from tests.media.server.conftest import PLAN, WorkerSetup, with_limits
 from tests.media.server.phone import STREAM, WAIT_LIMIT_S, start_message
@@ -40,10 +40,16 @@ async def test_caller_gets_an_answer(worker_setup: WorkerSetup, speech: bytes) -
     await phone.pause(800)
     await phone.wait_for_audio(600)
     await phone.hang_up()
-    started, said, *_, ended = await events_of(worker_setup)
+    started, *between, ended = await events_of(worker_setup)
     assert isinstance(started, CallStarted) and started.stream_id == STREAM and started.carrier == "twilio"
     assert isinstance(ended, CallEnded) and (ended.status, ended.end_reason) == ("completed", "caller_hangup")
-    assert isinstance(said, CallerSaid) and said.text == "and so my fellow americans"
+    assert [event.text for event in between if isinstance(event, CallerSaid)] == ["and so my fellow americans"]
+    used = [event for event in between if isinstance(event, UsageRecorded)]
+    assert {event.unit for event in used} == {"ms", "prompt_tokens", "completion_tokens", "characters"}
+    for event in used:
+        labels = {"kind": event.resource_type, "provider": "standin", "unit": event.unit}
+        assert worker_setup.count("vocalized_media_usage_total", **labels) == event.quantity
+    assert ended.usage.tts_characters == len("Thank you for calling.")
 
 
 class TestMarks:

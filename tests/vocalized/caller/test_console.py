@@ -20,6 +20,7 @@ from shared.events import (
     TurnInterrupted,
     TurnLatency,
     TurnResumed,
+    UsageRecorded,
 )
 from simulator.carrier.call_audio import CallAudio
 from simulator.carrier.caller import TurnReport
@@ -46,6 +47,7 @@ def line(event: Event) -> str:
         (TurnInterrupted(1, 5_000, 4_000), ["interrupted"]),
         (TurnResumed(1, 5_000), ["continues"]),
         (CallNudged(9_000), ["silence"]),
+        (UsageRecorded("llm", "a", "openai", "m", 5, "prompt_tokens"), []),
         (DigitPressed(9_000, "5"), ["key 5"]),
         (DigitPressed(9_000, ""), ["secret"]),
         (ToolRan(1, "end_call", True, "", 3), ["end_call", "done"]),

@@ -53,13 +53,13 @@ MESSAGES = st.lists(
 )
 
 
-async def test_words_are_streamed_then_the_tool_call_then_zero_usage() -> None:
+async def test_zero_usage_is_reported_then_words_are_streamed_then_the_tool_call() -> None:
     request = ChatRequest(PLAN.agent.prompt, [Message("user", "That's all, goodbye.")], [TRANSFER, END_CALL])
     events = [event async for event in ReceptionistLanguageModel().stream(request)]
     assert events == [
+        TokenUsage(0, 0),
         *(TextDelta(word) for word in ("Thank ", "you ", "for ", "calling. ", "Goodbye.")),
         ToolCall("call_1", "end_call", '{"reason":"That\'s all, goodbye."}'),
-        TokenUsage(0, 0),
     ]
 
 

@@ -124,6 +124,7 @@ async def test_comments_are_ignored_and_do_not_extend_deadlines() -> None:
     ticking: list[Step] = [step for _ in range(1_000) for step in (b": PROCESSING\n\n", 0.01)]
     events, error = await broken((CHUNKED, ticking), first_token_s=1.0)
     assert (events, type(error), error.reason) == ([], ProviderSlow, "no token came in time")
+    assert isinstance(error, ProviderSlow) and error.may_bill
 
 
 @pytest.mark.parametrize(
@@ -228,8 +229,9 @@ async def test_a_connection_that_is_never_made_is_slow() -> None:
     """A server that accepts the connection and never answers the TLS handshake."""
     async with sse_server((CHUNKED, [None])) as server, aiohttp.ClientSession() as http:
         url = server.url.replace("http:", "https:")
-        with pytest.raises(ProviderSlow, match="no connection in time"):
+        with pytest.raises(ProviderSlow, match="no connection in time") as raised:
             await anext(model(server, http, base_url=url, connect_s=0.05).stream(REQUEST))
+    assert not raised.value.may_bill
 
 
 async def test_a_response_without_event_stream_is_a_provider_error() -> None:

@@ -1,0 +1,60 @@
+"""The tokens of one attempt at a language model: as its provider counted them, else estimated."""
+
+from dataclasses import dataclass, field
+
+from media.providers import token_estimate
+from media.providers.ports import (
+    ChatRequest,
+    LanguageModelEvent,
+    ProviderError,
+    ProviderSlow,
+    TextDelta,
+    TokenUsage,
+    ToolCall,
+)
+
+
+@dataclass(slots=True)
+class RequestTokens:
+    """Takes what the model streams for one request, and the error that ended it, if any.
+
+    An attempt that ends without a report (interrupted, cut, or by a server that reports nothing) is estimated: the
+    whole prompt, and the part of the reply that was received. An attempt that failed before the model began costs
+    nothing, because no vendor bills a refused request; one that was too slow may be billed, so its prompt counts.
+    """
+
+    request: ChatRequest
+    _reports: list[TokenUsage] = field(default_factory=list)
+    _written: list[str] = field(default_factory=list)
+    _is_free: bool = False
+
+    def add(self, event: LanguageModelEvent) -> None:
+        """Takes the next event."""
+        if isinstance(event, TextDelta):
+            self._written.append(event.text)
+        elif isinstance(event, ToolCall):
+            self._written.append(event.name + event.arguments)
+        else:
+            self._reports.append(event)
+
+    def fail(self, error: ProviderError) -> None:
+        """The attempt failed."""
+        may_bill = isinstance(error, ProviderSlow) and error.may_bill
+        self._is_free = not may_bill and not self._written
+
+    def total(self) -> TokenUsage:
+        """The tokens of the attempt."""
+        if self._reports:
+            return _sum(self._reports)
+        if self._is_free:
+            return TokenUsage(0, 0)
+        return token_estimate.estimate_tokens(self.request, "".join(self._written))
+
+
+def _sum(reports: list[TokenUsage]) -> TokenUsage:
+    return TokenUsage(
+        prompt=sum(report.prompt for report in reports),
+        completion=sum(report.completion for report in reports),
+        estimated=any(report.estimated for report in reports),
+        cached=sum(report.cached for report in reports),
+    )

@@ -1,0 +1,50 @@
+"""What providers consume, reported as events: one meter for each provider of a chain."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from media.providers.ports import ProviderKind, TokenUsage
+from shared.events import UsageRecorded, UsageUnit
+
+OnUsage = Callable[[UsageRecorded], None]
+
+
+@dataclass(frozen=True, slots=True)
+class UsageMeter:
+    """Reports what the attempts at one provider consumed.
+
+    provider: the configured instance; vendor: its adapter. model: the one that is priced; empty where the vendor has
+    none.
+    """
+
+    kind: ProviderKind
+    provider: str
+    on_usage: OnUsage
+    vendor: str = ""
+    model: str = ""
+
+    def record(self, quantity: int, unit: UsageUnit, *, estimated: bool = False) -> None:
+        """Reports a quantity; nothing if there is none."""
+        if quantity > 0:
+            self.on_usage(
+                UsageRecorded(
+                    resource_type=self.kind,
+                    provider=self.provider,
+                    vendor=self.vendor,
+                    model=self.model,
+                    quantity=quantity,
+                    unit=unit,
+                    estimated=estimated,
+                )
+            )
+
+    def record_tokens(self, usage: TokenUsage) -> None:
+        """Reports the tokens of one request, an event for each unit."""
+        self.record(usage.prompt, "prompt_tokens", estimated=usage.estimated)
+        self.record(usage.cached, "cached_tokens", estimated=usage.estimated)
+        self.record(usage.completion, "completion_tokens", estimated=usage.estimated)
+
+
+def discarding_meters(kind: ProviderKind, names: Iterable[str]) -> list[UsageMeter]:
+    """Meters of a chain outside of a call, whose usage nobody pays for."""
+    return [UsageMeter(kind, name, lambda usage: None) for name in names]
