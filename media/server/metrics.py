@@ -43,6 +43,7 @@ class Metrics:
         self.events_lost = self._counter("events_lost", "Events for which neither memory nor disk had room")
         self.recordings = self._counter("recordings", "Recordings on their way to storage", "outcome")
         self.failovers = self._counter("failovers", "Providers that failed", "kind", "provider")
+        self.requests = self._counter("requests", "Requests to control", "outcome")
 
     @cached_property
     def bus_up(self) -> Gauge:
