@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
+from redis.asyncio import Redis
 
 from control.calls.model import AdmittedCall
 from control.media_requests.handler import MediaRequestHandler
@@ -26,7 +27,7 @@ from tests.control.calls.call_platform import SEALER, CallPlatform
 NODE: Final = "node-1"
 NOW: Final = datetime(2026, 11, 26, 13, 5, tzinfo=UTC)
 # Fast, but with room for a loaded machine.
-PACE: Final = ReaderPace(wait=0.2, keep=0.1, idle=0.8, pause=0.05, drain=30.0)
+PACE: Final = ReaderPace(wait=0.2, keep=0.1, idle=0.8, pause=0.05)
 RUN_PACE: Final = RunPace(lease=1.0, poll=0.01)
 LONG_S: Final = 30.0
 
@@ -82,24 +83,29 @@ async def running_node(
 
 
 def make_api_process(
-    platform: CallPlatform, handlers: Mapping[str, MediaRequestHandler], *, concurrency: int = 32
+    platform: CallPlatform,
+    handlers: Mapping[str, MediaRequestHandler],
+    *,
+    concurrency: int = 32,
+    redis: Redis | None = None,
+    drain_s: float = LONG_S,
 ) -> ApiProcess:
-    """An API process's reader, not started."""
+    """An API process's reader, not started. redis: default the platform's."""
     registry = CollectorRegistry()
     metrics = MediaRequestMetrics(registry)
     transactions = TenantTransactions(platform.pool, 4)
     service = MediaRequests(handlers, transactions, IdempotentRuns(SEALER, RUN_PACE), metrics, lambda: NOW)
-    stream = RequestStream(platform.redis, SEALER)
-    reader = RequestReader(stream, service.answer, metrics, concurrency=concurrency, pace=PACE)
+    stream = RequestStream(redis or platform.redis, SEALER)
+    reader = RequestReader(stream, service.answer, metrics, concurrency=concurrency, pace=replace(PACE, drain=drain_s))
     return ApiProcess(reader, registry)
 
 
 @asynccontextmanager
 async def running_api_process(
-    platform: CallPlatform, handlers: Mapping[str, MediaRequestHandler], *, concurrency: int = 32
+    platform: CallPlatform, handlers: Mapping[str, MediaRequestHandler], **options: Any
 ) -> AsyncIterator[ApiProcess]:
-    """An API process's reader until the block ends."""
-    process = make_api_process(platform, handlers, concurrency=concurrency)
+    """An API process's reader until the block ends. options: of make_api_process."""
+    process = make_api_process(platform, handlers, **options)
     async with process.reader.running():
         yield process
 

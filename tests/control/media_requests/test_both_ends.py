@@ -10,7 +10,7 @@ import pytest
 from control.calls.model import AdmittedCall
 from control.media_requests.handler import HandlerContext, MediaRequestHandler, join_handlers
 from media.server.bus.requests import CallReference
-from shared.bus.client import BusUnavailable
+from shared.bus.client import BusUnavailable, bus_client
 from shared.bus.requests import (
     GROUP,
     REPLY_PURPOSE,
@@ -261,6 +261,45 @@ async def test_request_of_a_process_that_died_is_answered_by_another(
     async with running_api_process(platform, HANDLERS) as api:
         assert str(call.call_id).encode() in await waiting
     assert api.count("requests", name="echo", outcome="answered") == 1
+
+
+async def test_request_of_a_process_that_ends_is_answered_by_another(
+    platform: CallPlatform, call: AdmittedCall, node: Node
+) -> None:
+    begun = asyncio.Event()
+
+    async def hang(context: HandlerContext) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    async with running_api_process(platform, {"echo": MediaRequestHandler(hang)}, drain_s=0.0):
+        waiting = asyncio.create_task(node.ask(call, "echo"))
+        await begun.wait()
+    async with running_api_process(platform, HANDLERS):
+        assert str(call.call_id).encode() in await waiting
+
+
+async def test_running_request_is_answered_before_the_process_ends(
+    platform: CallPlatform, call: AdmittedCall, node: Node
+) -> None:
+    begun, gate = asyncio.Event(), asyncio.Event()
+
+    async def wait(context: HandlerContext) -> str:
+        begun.set()
+        await gate.wait()
+        return "in time"
+
+    async with running_api_process(platform, {"wait": MediaRequestHandler(wait)}):
+        waiting = asyncio.create_task(node.ask(call, "wait"))
+        await begun.wait()
+        asyncio.get_running_loop().call_later(0.05, gate.set)
+    assert await waiting == b'"in time"'
+
+
+async def test_reader_without_redis_starts_and_ends(platform: CallPlatform) -> None:
+    nowhere = bus_client("redis://127.0.0.1:9", 1.0)
+    async with asyncio.timeout(10), nowhere, running_api_process(platform, HANDLERS, redis=nowhere):
+        await asyncio.sleep(0.1)
 
 
 async def test_reader_survives_a_redis_that_was_emptied(platform: CallPlatform, call: AdmittedCall, node: Node) -> None:
