@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 
 from control.calls.model import AdmittedCall
+from control.db.pool import Pool
 from control.media_requests.handler import MediaRequestHandler
 from control.media_requests.metrics import MediaRequestMetrics
 from control.media_requests.reader import ReaderPace, RequestReader
@@ -88,12 +89,13 @@ def make_api_process(
     *,
     concurrency: int = 32,
     redis: Redis | None = None,
+    pool: Pool | None = None,
     drain_s: float = LONG_S,
 ) -> ApiProcess:
-    """An API process's reader, not started. redis: default the platform's."""
+    """An API process's reader, not started. redis, pool: default the platform's."""
     registry = CollectorRegistry()
     metrics = MediaRequestMetrics(registry)
-    transactions = TenantTransactions(platform.pool, 4)
+    transactions = TenantTransactions(pool or platform.pool, 4)
     service = MediaRequests(handlers, transactions, IdempotentRuns(SEALER, RUN_PACE), metrics, lambda: NOW)
     stream = RequestStream(redis or platform.redis, SEALER)
     reader = RequestReader(stream, service.answer, metrics, concurrency=concurrency, pace=replace(PACE, drain=drain_s))
