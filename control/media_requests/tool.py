@@ -12,8 +12,8 @@ from shared.bus.requests import TOOL_REQUEST
 class RemoteTool:
     """A tool: what the model reads of it (name, description, parameters as JSON Schema), its traits, its handler.
 
-    timeout_s: limit of a run. filler: what the agent says while it runs. secret: its result is left out of events.
-    handler: gets the model's arguments and returns text for the model.
+    timeout_s: limit of a run. filler: what the agent says while it runs; None: its usual words. secret: the result is
+    left out of events. handler: gets the model's arguments and returns text for the model.
     """
 
     name: str
@@ -21,7 +21,7 @@ class RemoteTool:
     parameters: Mapping[str, Any]
     handler: MediaRequestHandler
     timeout_s: float = 10.0
-    filler: str = ""
+    filler: str | None = None
     secret: bool = False
 
     @property

@@ -90,6 +90,7 @@ def make_api_process(
     concurrency: int = 32,
     redis: Redis | None = None,
     pool: Pool | None = None,
+    sealer: Sealer = SEALER,
     drain_s: float = LONG_S,
 ) -> ApiProcess:
     """An API process's reader, not started. redis, pool: default the platform's."""
@@ -97,7 +98,7 @@ def make_api_process(
     metrics = MediaRequestMetrics(registry)
     transactions = TenantTransactions(pool or platform.pool, 4)
     service = MediaRequests(handlers, transactions, IdempotentRuns(SEALER, RUN_PACE), metrics, lambda: NOW)
-    stream = RequestStream(redis or platform.redis, SEALER)
+    stream = RequestStream(redis or platform.redis, sealer)
     reader = RequestReader(stream, service.answer, metrics, concurrency=concurrency, pace=replace(PACE, drain=drain_s))
     return ApiProcess(reader, registry)
 
