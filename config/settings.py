@@ -164,6 +164,9 @@ class MediaSettings(BaseSettings):
     media_spool_max_bytes: int = Field(
         268_435_456, ge=1_048_576, description="Limit of events on disk while Redis is unavailable, in bytes."
     )
+    media_max_requests: int = Field(
+        200, ge=1, le=2_000, description="Requests of calls to control that wait for an answer at once."
+    )
     redis_url: OptionalRedisUrl = Field(
         SecretStr(""), description="Redis, where plans come from and events go to; not needed with --plan."
     )
@@ -222,6 +225,9 @@ class ControlSettings(DatabaseSettings):
         None, description="URL at which carriers reach the webhooks; default: the public URL."
     )
     bus_timeout_s: float = Field(1.0, gt=0, le=10, description="Timeout of the bus (Redis), in seconds.")
+    request_concurrency: int = Field(
+        32, ge=1, le=1_000, description="Requests of running calls that one API process handles at once."
+    )
     media_urls: SocketUrls = Field(
         (), description="URLs of the media nodes that calls may be routed to; empty allows every node in Redis."
     )

@@ -163,6 +163,7 @@ def control_options(settings: ControlSettings) -> ApiOptions:
         outside=_outside(settings),
         webhooks=_webhooks(settings),
         pool_size=settings.database_pool_size,
+        request_concurrency=settings.request_concurrency,
         timeouts=_timeouts(settings),
     )
 

@@ -5,13 +5,16 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from typing import Final
 
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from control.accounts.passwords import Passwords
+from control.agents.remote_tools import agents_request_handlers
 from control.api.admin.routes import ROUTES as ADMIN
 from control.api.client.routes import ROUTES as CLIENT
 from control.api.schema_names import PUBLISHED_NAMES
@@ -28,15 +31,24 @@ from control.http.openapi import make_document
 from control.http.origin import OriginReader
 from control.http.rate_limits import RateLimiter
 from control.http.route import InvalidRoute, Route
+from control.media_requests.handler import RequestHandlers, join_handlers
+from control.media_requests.metrics import MediaRequestMetrics
+from control.media_requests.reader import ReaderPace, RequestReader
+from control.media_requests.runs import IdempotentRuns
+from control.media_requests.service import MediaRequests
+from control.media_requests.transactions import TenantTransactions
 from control.outside import OutsideClients, OutsideOptions, open_outside
 from control.services import Policies, make_services, make_tokens
 from control.webhooks.options import WebhookOptions
 from control.webhooks.routes import Webhooks
 from control.webhooks.sources import WEBHOOK_ROUTES
+from shared.bus.requests import RequestStream
 from shared.secrets import Sealer
 
 VERSION = "0.1.0"
 ROUTES: tuple[Route, ...] = (*CLIENT, *ADMIN)
+# A read of requests waits no longer than this, nor than half the timeout of the bus.
+LONGEST_READ_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +66,7 @@ class HttpOptions:
 
 @dataclass(frozen=True, slots=True)
 class ApiOptions:
-    """All settings of the API."""
+    """All settings of the API. request_concurrency: requests of running calls that are answered at once."""
 
     database_url: str
     redis_url: str
@@ -65,12 +77,16 @@ class ApiOptions:
     webhooks: WebhookOptions
     pool_size: int = 16
     timeouts: Timeouts = field(default_factory=Timeouts)
+    request_concurrency: int = 32
 
 
 @asynccontextmanager
-async def open_app(options: ApiOptions, routes: Sequence[Route] = ROUTES) -> AsyncIterator[web.Application]:
-    """The application with its connections, closed after the block. Raises OSError, TimeoutError and
-    asyncpg.PostgresError without a database; Redis need not be reachable yet."""
+async def open_app(
+    options: ApiOptions, routes: Sequence[Route] = ROUTES, handlers: RequestHandlers | None = None
+) -> AsyncIterator[web.Application]:
+    """The application with its connections, closed after the block. handlers: of requests of running calls; None: those
+    of all rooms. Raises OSError, TimeoutError and asyncpg.PostgresError without a database; Redis need not be reachable
+    yet."""
     sealer = Sealer(options.secret_keys)
     async with open_pool(
         options.database_url, size=options.pool_size, timeouts=options.timeouts, name="vocalized-api"
@@ -83,8 +99,13 @@ async def open_app(options: ApiOptions, routes: Sequence[Route] = ROUTES) -> Asy
                     webhooks = Webhooks(
                         pool, dependencies.services, options.webhooks, registry=dependencies.metrics.registry
                     )
+                    handlers = all_request_handlers() if handlers is None else handlers
+                    reader = make_request_reader(
+                        options, pool, outside.bus, sealer, handlers, dependencies.metrics.registry
+                    )
                     try:
-                        yield make_app(dependencies, options.http, redis, routes, webhooks)
+                        async with reader.running():
+                            yield make_app(dependencies, options.http, redis, routes, webhooks)
                     finally:
                         await webhooks.close()
         finally:
@@ -107,6 +128,27 @@ def make_dependencies(
         clock=_now,
         body_timeout_s=http.body_timeout_s,
     )
+
+
+def make_request_reader(
+    options: ApiOptions, pool: Pool, bus: Redis, sealer: Sealer, handlers: RequestHandlers, registry: CollectorRegistry
+) -> RequestReader:
+    """Reads and answers the requests of running calls. Its transactions take at most a quarter of the pool."""
+    metrics = MediaRequestMetrics(registry)
+    transactions = TenantTransactions(pool, max(options.pool_size // 4, 1))
+    service = MediaRequests(handlers, transactions, IdempotentRuns(sealer), metrics, _now)
+    return RequestReader(
+        RequestStream(bus, sealer),
+        service.answer,
+        metrics,
+        concurrency=options.request_concurrency,
+        pace=ReaderPace(wait=min(LONGEST_READ_S, options.outside.bus_timeout_s / 2)),
+    )
+
+
+def all_request_handlers() -> RequestHandlers:
+    """The handlers of all rooms, by the request's name."""
+    return join_handlers([agents_request_handlers()])
 
 
 def make_app(

@@ -21,6 +21,7 @@ from control.calls.worker_tasks import calls_tasks
 from control.db.duties import WorkerTasks, join_tasks
 from control.db.jobs import JobRetries
 from control.db.pool import Pool, Timeouts, open_pool
+from control.media_requests.worker_tasks import media_requests_tasks
 from control.numbers.worker_tasks import numbers_tasks
 from control.outside import OutsideOptions, open_outside
 from control.platform.worker_tasks import platform_tasks
@@ -73,6 +74,7 @@ def make_worker_tasks(
                 services.workspaces, delete_calls=delete_workspace_calls, delete_marks=delete_workspace_marks
             ),
             platform_tasks(services.platform),
+            media_requests_tasks(),
             analytics_tasks(pool),
             numbers_tasks(pool, services.numbers, services.carriers),
             calls_tasks(

@@ -105,6 +105,7 @@ def _bus(settings: MediaSettings, faults: list[tuple[str, str]]) -> WorkerBusOpt
         beat_s=settings.media_heartbeat_s,
         timeout_s=settings.media_bus_timeout_s,
         spool_max_bytes=settings.media_spool_max_bytes,
+        max_requests=settings.media_max_requests,
     )
 
 

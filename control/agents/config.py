@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from control.agents.destinations import callable_number
+from control.agents.remote_tools import RemoteToolName
 from control.platform.union_errors import SingleUnionError
 from shared.plan import ToolName
 
@@ -171,10 +172,11 @@ class AgentConfig(ConfigPart):
         "fallback: so that a fallback sounds alike.",
     )
     turn: Turn = Field(default=Turn(), description="Turn-taking.")
-    tools: list[ToolName] = Field(
+    tools: list[Literal[ToolName, RemoteToolName]] = Field(
         default=["end_call", "collect_digits", "transfer"],
-        max_length=3,
-        description="What the agent may do besides talking; transfer needs a fallback_number.",
+        max_length=4,
+        description="What the agent may do besides talking; transfer needs a fallback_number. call_context tells it "
+        "the business's name, local date and time, and the numbers of the call.",
     )
     limits: Limits = Field(default=Limits(), description="When a call is nudged or ended.")
     recording: Recording = Field(default=Recording(), description="Recording and consent.")

@@ -8,6 +8,7 @@ import msgspec
 from control.agents.config import AgentConfig, Choice
 from control.agents.facts import announces, fill_placeholders
 from control.agents.model import AgentContent, AgentVersion
+from control.agents.remote_tools import REMOTE_TOOLS
 from control.voice.offers import KINDS, VENDOR, Kind, ProviderOffers
 from shared.plan import CallPlan, PlanError, decode_plan
 
@@ -33,7 +34,7 @@ def make_plan(version: AgentVersion, offers: ProviderOffers, *, call_id: str = "
                 **chains,
                 "turn": config.turn.model_dump(),
                 "limits": config.limits.model_dump(),
-                "tools": config.tools,
+                "tools": plan_tools(config.tools),
                 "recording": config.recording.enabled,
                 "call_id": call_id,
                 "workspace_id": str(version.workspace_id),
@@ -71,6 +72,11 @@ def wanted_chain(content: AgentContent, config: AgentConfig, kind: Kind, offers:
     mine = [choice for choice in choices if choice.provider == content.voice_provider]
     others = [choice for choice in choices if choice.provider != content.voice_provider]
     return [*(mine or [Choice(provider=content.voice_provider)]), *others]
+
+
+def plan_tools(names: Sequence[str]) -> list[str]:
+    """The tools that a plan can name. Those that control runs are left out, until plans can describe a tool."""
+    return [name for name in names if name not in REMOTE_TOOLS]
 
 
 def _voice(content: AgentContent, config: AgentConfig, provider: str) -> Mapping[str, Any]:

@@ -901,6 +901,23 @@ CREATE TABLE public.tiers (
 );
 
 --
+-- Name: tool_runs; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.tool_runs (
+    call_id uuid NOT NULL,
+    run_id text NOT NULL,
+    workspace_id uuid NOT NULL,
+    name text NOT NULL,
+    attempt integer DEFAULT 1 NOT NULL,
+    started_at timestamp with time zone DEFAULT now() NOT NULL,
+    lease_until timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone,
+    ok boolean,
+    outcome bytea
+);
+
+--
 -- Name: usage_daily; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -1266,6 +1283,7 @@ INSERT INTO public.schema_migrations VALUES ('20261125000012');
 INSERT INTO public.schema_migrations VALUES ('20261125000013');
 INSERT INTO public.schema_migrations VALUES ('20261125000014');
 INSERT INTO public.schema_migrations VALUES ('20261126000101');
+INSERT INTO public.schema_migrations VALUES ('20261126000301');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -1277,6 +1295,10 @@ INSERT INTO public.schema_migrations VALUES ('20261126000101');
 
 --
 -- Data for Name: tiers; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: tool_runs; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -1611,6 +1633,13 @@ ALTER TABLE ONLY public.settings
 
 ALTER TABLE ONLY public.tiers
     ADD CONSTRAINT tiers_pkey PRIMARY KEY (tier_name);
+
+--
+-- Name: tool_runs tool_runs_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.tool_runs
+    ADD CONSTRAINT tool_runs_pkey PRIMARY KEY (call_id, run_id);
 
 --
 -- Name: usage_daily usage_daily_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -2021,6 +2050,12 @@ CREATE INDEX sessions_expiry ON public.sessions USING btree (expires_at);
 CREATE INDEX sessions_user ON public.sessions USING btree (user_id) WHERE (revoked_at IS NULL);
 
 --
+-- Name: tool_runs_started; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX tool_runs_started ON public.tool_runs USING btree (started_at);
+
+--
 -- Name: usage_daily_day; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -2321,6 +2356,13 @@ ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
 --
+-- Name: tool_runs tool_runs_call_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.tool_runs
+    ADD CONSTRAINT tool_runs_call_id_fkey FOREIGN KEY (call_id) REFERENCES public.calls(id) ON DELETE CASCADE;
+
+--
 -- Name: voice_strategies voice_strategies_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -2578,6 +2620,12 @@ CREATE POLICY tenant ON public.phone_numbers USING ((( SELECT (public.current_sc
 CREATE POLICY tenant ON public.rollup_dirty USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
+-- Name: tool_runs tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.tool_runs USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
 -- Name: usage_daily tenant; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -2638,6 +2686,12 @@ CREATE POLICY tenant ON public.workspace_totals USING ((( SELECT (public.current
 CREATE POLICY tenant ON public.workspaces USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (id = ( SELECT public.current_workspace() AS current_workspace)) OR (id IN ( SELECT m.workspace_id
    FROM public.workspace_members m
   WHERE (m.user_id = ( SELECT public.current_person() AS current_person)))))) WITH CHECK ((( SELECT (public.current_scope() = 'platform'::text)) OR (id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: tool_runs; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.tool_runs ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: usage_daily; Type: ROW SECURITY; Schema: public; Owner: -
@@ -2932,6 +2986,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.settings TO vocalized_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.tiers TO vocalized_app;
+
+--
+-- Name: TABLE tool_runs; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.tool_runs TO vocalized_app;
 
 --
 -- Name: TABLE usage_daily; Type: ACL; Schema: public; Owner: -

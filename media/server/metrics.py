@@ -44,6 +44,7 @@ class Metrics:
         self.recordings = self._counter("recordings", "Recordings on their way to storage", "outcome")
         self.failovers = self._counter("failovers", "Providers that failed", "kind", "provider")
         self.usage = self._counter("usage", "What providers consumed, in the unit", "kind", "provider", "unit")
+        self.requests = self._counter("requests", "Requests to control", "outcome")
 
     @cached_property
     def bus_up(self) -> Gauge:

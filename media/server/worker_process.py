@@ -19,6 +19,7 @@ from media.providers.factory import ProviderFactory
 from media.providers.vendor import Vendor
 from media.server.app import HttpEndpoints
 from media.server.bus.node import NodeOptions, NodeResources, NodeServices
+from media.server.bus.requests import MAX_REQUESTS
 from media.server.call_records import CallRecordStore, FolderCallRecordStore
 from media.server.limits import WorkerLimits
 from media.server.listener import ListenerBackend, listen
@@ -41,7 +42,7 @@ log = structlog.get_logger()
 class WorkerBusOptions:
     """How a worker reaches control. secret_keys: control's, to open plans. storage_url: if empty, recordings stay on
     this machine. name: prefix of the node id; if empty, the machine's name. beat_s: time between heartbeats.
-    timeout_s: of Redis."""
+    timeout_s: of Redis. max_requests: to control, that wait for a reply at once."""
 
     redis_url: str = field(repr=False)
     secret_keys: tuple[bytes, ...] = field(repr=False)
@@ -50,6 +51,7 @@ class WorkerBusOptions:
     beat_s: float = 1.0
     timeout_s: float = 2.0
     spool_max_bytes: int = 268_435_456
+    max_requests: int = MAX_REQUESTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +192,7 @@ def _node_options(options: WorkerOptions, bus: WorkerBusOptions) -> NodeOptions:
         beat_s=bus.beat_s,
         bus_timeout_s=bus.timeout_s,
         spool_max_bytes=bus.spool_max_bytes,
+        max_requests=bus.max_requests,
     )
 
 

@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+from prometheus_client import CollectorRegistry
+
 from control.app import ROUTES
 from control.http.metrics import HttpMetrics
+from control.media_requests.metrics import MediaRequestMetrics
 from control.platform.registry import REGISTRY
 from control.services import Policies
 from control.worker import BackgroundWorkerOptions, open_worker
@@ -49,6 +52,13 @@ async def test_every_duty_is_documented_with_its_interval(database_url: str, tmp
         duties = {(f"`{duty.name}`", f"{duty.every_s:g}") for duty in worker.tasks.duties}
     duties |= {("`queue`", "15")}  # of the worker's runtime
     assert {row[:2] for row in table("duty", "every s", "what")} == duties
+
+
+def test_every_metric_of_requests_is_documented() -> None:
+    registry = CollectorRegistry()
+    MediaRequestMetrics(registry)
+    metrics = {f"`{metric.name}{'_total' if metric.type == 'counter' else ''}`" for metric in registry.collect()}
+    assert {row[0] for row in table("metric of requests", "labels", "what")} == metrics
 
 
 def test_every_metric_is_documented() -> None:

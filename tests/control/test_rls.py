@@ -35,6 +35,8 @@ ROWS = {
     "agent_totals": "INSERT INTO agent_totals (agent_id, workspace_id, calls, completed, seconds) "
     "VALUES ($2, $1, 1, 1, 1)",
     "workspace_providers": "INSERT INTO workspace_providers (workspace_id, provider) VALUES ($1, $2::uuid::text)",
+    "tool_runs": "INSERT INTO tool_runs (call_id, run_id, workspace_id, name, lease_until) "
+    "VALUES ($2, 'r', $1, 'x', now())",
     "voice_strategies": "INSERT INTO voice_strategies (workspace_id, strategy) VALUES ($1, $2::uuid::text)",
     "billing_settings": "INSERT INTO billing_settings (workspace_id, billing_email) VALUES ($1, $2::uuid::text)",
     "invoices": "INSERT INTO invoices (id, workspace_id, amount, status, period_start, period_end) "

@@ -22,6 +22,7 @@ OWNERS: Final = {
     "calls": "call_events call_words calls usage_records",
     "db": "pgqueuer pgqueuer_log pgqueuer_schedules pgqueuer_statistics schema_migrations",
     "numbers": "phone_numbers",
+    "media_requests": "tool_runs",
     "platform": "audit_log idempotency_keys settings tiers",
     "voice": "providers workspace_providers",
     "webhooks": "webhook_events",

@@ -31,6 +31,7 @@ from control.db.pool import Connection, Timeouts, open_pool
 from control.http.access import AdminRole, WorkspaceRole
 from control.http.route import Route
 from control.http.server import ListenOptions, make_runner
+from control.media_requests.handler import RequestHandlers
 from control.outside import OutsideOptions
 from control.services import Policies
 from control.webhooks.options import WebhookOptions
@@ -115,12 +116,14 @@ async def running_api(
     timeouts: Timeouts | None = None,
     carriers: CarrierOptions | None = None,
     webhooks: WebhookOptions | None = None,
+    handlers: RequestHandlers | None = None,
     port: int = 0,
     **http: Any,
 ) -> AsyncIterator[Api]:
     """The API until the block ends, with the shipped catalogue in the database.
 
-    limits: by name, (requests, seconds); all others are too high to be reached. carriers: default none. webhooks: an
+    limits: by name, (requests, seconds); all others are too high to be reached. handlers: of requests of calls; default
+    those of all rooms. carriers: default none. webhooks: an
     empty `url` is replaced by the API's own. http: other fields of control.app.HttpOptions.
     """
     port = port or free_port()
@@ -148,7 +151,7 @@ async def running_api(
         async with open_pool(database_url, size=1, role="owner") as owners, owners.acquire() as owner:
             async with owner.transaction():
                 await seed_catalogue(owner)
-            async with open_app(options, routes) as app, listening(app, port), ClientSession() as client:
+            async with open_app(options, routes, handlers) as app, listening(app, port), ClientSession() as client:
                 yield Api(url, client, owner, objects)
 
 

@@ -18,6 +18,7 @@ from media.server.bus.commands import CommandConsumer
 from media.server.bus.health import BusHealth
 from media.server.bus.publisher import EventPublisher
 from media.server.bus.recovery import SpoolRecovery
+from media.server.bus.requests import MAX_REQUESTS, BusRemoteTools, RequestClient
 from media.server.bus.spool import EventFile, NodeFolder
 from media.server.bus.tasks import cancel_and_wait, run_forever, wait_and_clear
 from media.server.bus.tickets import TicketPlans
@@ -29,6 +30,7 @@ from shared.bus.commands import CommandStream
 from shared.bus.events import EventStream
 from shared.bus.live import LiveCalls
 from shared.bus.nodes import NodeRegistry, NodeState
+from shared.bus.requests import RequestStream
 from shared.bus.tickets import Tickets
 from shared.secrets import Sealer
 from shared.storage import Storage
@@ -45,7 +47,7 @@ FLUSH_S: Final = 10.0
 @dataclass(frozen=True, slots=True)
 class NodeOptions:
     """node_id: unique to this process. url: base of its sockets as carriers reach it. capacity: calls. state: folder.
-    bus_timeout_s: timeout of the Redis client."""
+    bus_timeout_s: timeout of the Redis client. max_requests: to control, that wait for a reply at once."""
 
     node_id: str
     url: str
@@ -54,6 +56,7 @@ class NodeOptions:
     beat_s: float = 1.0
     bus_timeout_s: float = 2.0
     spool_max_bytes: int = 268_435_456
+    max_requests: int = MAX_REQUESTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,9 @@ class NodeServices:
         self._recovery = SpoolRecovery(spool, stream, self._publisher, self._uploads, disk, metrics)
         wait_s = min(1.0, options.bus_timeout_s / 2)
         self._commands = CommandConsumer(CommandStream(redis), options.node_id, self._heartbeats, metrics, wait_s)
+        requests = RequestStream(redis, resources.sealer)
+        self.requests = RequestClient(requests, options.node_id, metrics, wait_s, options.max_requests)
+        self.remote_tools = BusRemoteTools(self.requests)
         self.records = BusCallRecordStore(
             RecordServices(
                 node_id=options.node_id,
@@ -106,7 +112,8 @@ class NodeServices:
     def start(self, calls: Callable[[], int]) -> None:
         """Starts all tasks; called once the sockets are open. calls: returns the number of calls."""
         self._calls = calls
-        for service in (self._publisher, self._checkpoints, self._heartbeats, self._commands, self._recovery):
+        parts = (self._publisher, self._checkpoints, self._heartbeats, self._commands, self.requests, self._recovery)
+        for service in parts:
             service.start()
         self._beat_task = asyncio.create_task(run_forever("beats", self._beat, self._metrics))
         log.info("node.started", node=self._options.node_id)
@@ -120,6 +127,7 @@ class NodeServices:
         """After the last call: sends events and stores recordings, within time limits, and leaves the registry."""
         await self._recovery.close()
         await self._commands.close()
+        await self.requests.close()
         await self._heartbeats.close(LEAVE_S)
         await self._checkpoints.close(LEAVE_S)
         await self._uploads.close(FLUSH_S)

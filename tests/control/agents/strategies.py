@@ -60,7 +60,7 @@ configs: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
                 "smart_turn": st.booleans(),
             },
         ),
-        "tools": st.lists(st.sampled_from(["end_call", "collect_digits"]), unique=True, max_size=2),
+        "tools": st.lists(st.sampled_from(["end_call", "collect_digits", "call_context"]), unique=True, max_size=2),
         "limits": st.fixed_dictionaries(
             {},
             optional={

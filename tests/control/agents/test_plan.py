@@ -10,7 +10,7 @@ from hypothesis import given
 from control.agents.config import AgentConfig
 from control.agents.facts import fill_placeholders
 from control.agents.model import AgentContent, AgentVersion
-from control.agents.plan import make_plan
+from control.agents.plan import make_plan, plan_tools
 from control.voice.offers import KINDS, ProviderOffers
 from shared.plan import CallPlan, PlanError, decode_plan, encode_plan
 from tests.control.agents.strategies import NAMES, contents, offer
@@ -53,7 +53,7 @@ def test_plan_has_every_field_of_the_config(content: AgentContent) -> None:
     for part in ("turn", "limits"):
         for name, value in getattr(config, part).model_dump().items():
             assert getattr(getattr(plan, part), name) == value
-    assert list(plan.tools) == config.tools
+    assert list(plan.tools) == plan_tools(config.tools)
     assert plan.recording is config.recording.enabled
     assert (plan.call_id, plan.workspace_id, plan.agent_id) == ("call-1", str(WORKSPACE), str(AGENT))
 
@@ -146,3 +146,7 @@ def test_the_longest_texts_fit() -> None:
 def test_facts_that_make_a_text_too_long_are_refused() -> None:
     with pytest.raises(PlanError, match=r"agent\.greeting"):
         plan_of({"greeting": "{a}", "facts": {"a": "x" * 4_000}})
+
+
+def test_tool_that_control_runs_is_left_out() -> None:
+    assert plan_of({"tools": ["call_context", "end_call"]}).tools == ("end_call",)

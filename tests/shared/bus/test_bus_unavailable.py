@@ -12,6 +12,7 @@ from shared.bus.commands import CallCommand, CommandStream, EndCall
 from shared.bus.events import EventStream
 from shared.bus.live import LiveCall, LiveCalls
 from shared.bus.nodes import NodeRegistry, NodeState
+from shared.bus.requests import MediaReply, MediaRequest, RequestStream
 from shared.bus.tickets import Tickets
 from shared.secrets import Sealer
 
@@ -27,6 +28,11 @@ OPERATIONS: dict[str, Callable[[Redis], Awaitable[object]]] = {
     "put_outcome": lambda redis: Checkpoints(redis, SEALER).put_outcome("c", StreamOutcome(0)),
     "send": lambda redis: CommandStream(redis).send("n", CallCommand("1", "c", EndCall())),
     "wait_for_answer": lambda redis: CommandStream(redis).wait_for_answer("1", 1.0),
+    "ask": lambda redis: RequestStream(redis, SEALER).now_ms(),
+    "send_request": lambda redis: RequestStream(redis, SEALER).send(MediaRequest("1", "n", "x", "c", "w", "a", 1)),
+    "read_requests": lambda redis: RequestStream(redis, SEALER).read("api", 1, 0.01),
+    "read_replies": lambda redis: RequestStream(redis, SEALER).read_replies("n", "0", 0.01),
+    "reply": lambda redis: RequestStream(redis, SEALER).reply("1-0", "n", MediaReply("1")),
 }
 
 

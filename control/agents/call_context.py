@@ -1,0 +1,50 @@
+"""The tool `call_context`: what only control knows of a running call, for the language model."""
+
+from datetime import datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from control.media_requests.handler import HandlerContext, MediaRequestHandler, RunningCall
+from control.media_requests.tool import RemoteTool
+
+
+async def _answer(context: HandlerContext) -> str:
+    """JSON as text, because the model reads it."""
+    return msgspec.json.encode(describe_call(context.call, context.now)).decode()
+
+
+def describe_call(call: RunningCall, now: datetime) -> dict[str, Any]:
+    """Date and time are the workspace's, in words that a model needs no arithmetic for: weekday included."""
+    local = now.astimezone(_zone(call.timezone))
+    return {
+        "business": call.workspace_name,
+        "date": f"{local:%Y-%m-%d}",
+        "weekday": f"{local:%A}",
+        "time": f"{local:%H:%M}",
+        "time_zone": call.timezone,
+        "utc_offset": f"{local:%z}",
+        "direction": call.direction,
+        "caller_number": call.caller,
+        "called_number": call.called,
+        "is_test_call": call.is_test,
+    }
+
+
+def _zone(name: str) -> ZoneInfo:
+    """UTC for a zone that this machine's database no longer has."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
+
+
+CALL_CONTEXT: Final = RemoteTool(
+    name="call_context",
+    description="Today's date, weekday and local time at the business, its name, the caller's number and the number "
+    "that was called. Use it before you speak of dates or times, or need the caller's number.",
+    parameters={"type": "object", "properties": {}},
+    handler=MediaRequestHandler(_answer),
+    timeout_s=5.0,
+)

@@ -1,0 +1,162 @@
+"""Reads the requests of running calls in an API process: as many at once as its limit allows, each by one process."""
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+import structlog
+
+from control.media_requests.metrics import MediaRequestMetrics
+from shared.bus.client import BusUnavailable
+from shared.bus.requests import MediaReply, MediaRequest, RequestDropped, RequestEntry, RequestStream
+from shared.logs import error_fields
+
+log = structlog.get_logger()
+
+_CANCEL_AGAIN_S: Final = 0.05
+
+# Answers a request within so many seconds. Never raises.
+Answer = Callable[[MediaRequest, float], Awaitable[MediaReply]]
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderPace:
+    """Seconds. wait: of one read; less than the Redis client's timeout. keep: between two signs that we work on our
+    entries. idle: without such a sign, another process takes an entry over. pause: after a failure of Redis. drain: for
+    running requests at the end."""
+
+    wait: float = 0.5
+    keep: float = 1.0
+    idle: float = 3.0
+    pause: float = 0.5
+    drain: float = 5.0
+
+
+class RequestReader:
+    """concurrency: requests that are answered at once; the others stay in Redis for other processes."""
+
+    def __init__(
+        self,
+        stream: RequestStream,
+        answer: Answer,
+        metrics: MediaRequestMetrics,
+        *,
+        concurrency: int,
+        pace: ReaderPace = ReaderPace(),
+    ) -> None:
+        self._stream, self._answer, self._metrics = stream, answer, metrics
+        self._concurrency, self._pace = concurrency, pace
+        self._name = f"{socket.gethostname()}-{os.getpid()}-{id(self):x}"
+        self._running: dict[str, asyncio.Task[None]] = {}  # by entry id
+        self._freed = asyncio.Event()
+        self._reclaim_at = 0.0
+        self._is_paused = False
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Reads until the block ends; then running requests have `drain` seconds. Never raises for Redis."""
+        tasks = [asyncio.create_task(self._repeat(step)) for step in (self._read, self._keep)]
+        try:
+            yield
+        finally:
+            await _cancel(tasks)
+            await self._drain()
+
+    async def _repeat(self, step: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await step()
+            except BusUnavailable as error:
+                await self._pause(str(error))
+            except Exception as error:  # must end neither the API nor the reader
+                log.error("media_requests.failed", **error_fields(error))
+                await asyncio.sleep(self._pace.pause)
+
+    async def _read(self) -> None:
+        """Reads until Redis fails. A Redis that was emptied has no group: it is created again."""
+        await self._stream.create_group()
+        while True:
+            await self._wait_for_room()
+            if time.monotonic() >= self._reclaim_at:
+                await self._reclaim()
+                await self._wait_for_room()
+            self._start(await self._stream.read(self._name, self._free, self._pace.wait))
+            self._is_paused = False
+
+    async def _wait_for_room(self) -> None:
+        while self._free <= 0:
+            self._freed.clear()
+            await self._freed.wait()
+
+    async def _reclaim(self) -> None:
+        """Takes over what a process read that has died."""
+        self._start(await self._stream.reclaim(self._name, self._free, self._pace.idle))
+        self._reclaim_at = time.monotonic() + self._pace.idle / 2
+
+    async def _keep(self) -> None:
+        await asyncio.sleep(self._pace.keep)
+        if self._running:
+            await self._stream.keep(self._name, list(self._running))
+
+    @property
+    def _free(self) -> int:
+        return self._concurrency - len(self._running)
+
+    def _start(self, entries: Sequence[RequestEntry]) -> None:
+        for entry in entries:
+            if entry.id not in self._running:
+                task = self._running[entry.id] = asyncio.create_task(self._process(entry))
+                task.add_done_callback(partial(self._end, entry.id))
+
+    def _end(self, entry_id: str, _: "asyncio.Task[None]") -> None:
+        del self._running[entry_id]
+        self._freed.set()
+
+    async def _process(self, entry: RequestEntry) -> None:
+        """An entry whose reply is not sent stays in Redis, and is answered again if its deadline allows."""
+        try:
+            await self._reply(entry)
+        except BusUnavailable as error:
+            log.warning("media_request.reply_lost", entry=entry.id, reason=str(error))
+
+    async def _reply(self, entry: RequestEntry) -> None:
+        try:
+            left_s = await self._stream.admit(entry)
+        except RequestDropped as dropped:
+            self._metrics.dropped.labels(dropped.reason).inc()
+            log.warning("media_request.dropped", entry=entry.id, reason=dropped.reason)
+            await self._stream.remove(entry.id)
+            return
+        assert entry.request is not None, "an unreadable entry is not admitted"
+        reply = await self._answer(entry.request, left_s)
+        await self._stream.reply(entry.id, entry.request.node_id, reply)
+
+    async def _pause(self, reason: str) -> None:
+        if not self._is_paused:
+            log.warning("media_requests.paused", reason=reason)
+        self._is_paused = True
+        await asyncio.sleep(self._pace.pause)
+
+    async def _drain(self) -> None:
+        running = list(self._running.values())
+        if running:
+            await asyncio.wait(running, timeout=self._pace.drain)
+            await _cancel(running)
+        with suppress(BusUnavailable):
+            await self._stream.leave(self._name)
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancels until all have ended: once is not enough, because the Redis client swallows a cancellation while it
+    connects."""
+    left = {task for task in tasks if not task.done()}
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=_CANCEL_AGAIN_S)

@@ -1,0 +1,163 @@
+"""Runs requests with an effect: each once under its idempotency key, however often and wherever it is asked for."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import asyncpg  # type: ignore[import-untyped]
+import msgspec
+import structlog
+from msgspec import Struct
+
+from control.media_requests import store_runs
+from control.media_requests.handler import HandlerContext, MediaRequestHandler
+from control.media_requests.results import encode_result
+from control.media_requests.store_runs import RunKey
+from shared.errors import Conflict, Invalid, Problem, Unavailable
+from shared.secrets import Sealer, UnsealError
+
+log = structlog.get_logger()
+
+PURPOSE: Final = "tool_run"
+UNKNOWN: Final = "outcome_unknown"
+# After a run was cancelled, its outcome is stored within this time; else its lease expires.
+STORE_S: Final = 2.0
+_DATABASE_ERRORS: Final = (Problem, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+
+
+@dataclass(frozen=True, slots=True)
+class RunPace:
+    """Seconds. lease: without being renewed for so long, a run counts as abandoned. poll: between two looks at a run
+    that another process has."""
+
+    lease: float = 5.0
+    poll: float = 0.1
+
+
+class RunOutcome(Struct, frozen=True, omit_defaults=True):
+    """How a run ended. result: JSON text. code, message: of a refusal."""
+
+    result: str = "null"
+    code: str = ""
+    message: str = ""
+
+    def open(self) -> str:
+        """The result. Raises the refusal as a Conflict."""
+        if self.code:
+            raise Conflict(self.message, code=self.code)
+        return self.result
+
+
+_UNKNOWN: Final = RunOutcome(code=UNKNOWN, message="It is not known whether this was carried out.")
+
+
+class IdempotentRuns:
+    """Any number of processes may be asked for the same run: one runs it, the others wait for its outcome."""
+
+    def __init__(self, sealer: Sealer, pace: RunPace = RunPace()) -> None:
+        self._sealer, self._pace = sealer, pace
+        self._lease = timedelta(seconds=pace.lease)
+
+    async def run(self, context: HandlerContext, handler: MediaRequestHandler, name: str) -> str:
+        """The result as JSON text; the caller sets the deadline.
+
+        Raises Invalid (run_id_missing), Conflict (run_id_reused; outcome_unknown: it was begun, its process is gone,
+        and it must not run twice) and what the handler raises.
+        """
+        if not context.run_id:
+            raise Invalid("A request with an effect needs a run id.", code="run_id_missing")
+        key = RunKey(context.call.workspace_id, context.call.id, context.run_id)
+        while True:
+            claimed = await self._claim(context, key, name, takes_over=handler.effect == "repeatable")
+            if isinstance(claimed, RunOutcome):
+                return claimed.open()
+            if claimed is not None:
+                return await _Run(self._sealer, self._pace, context, handler, key, claimed).execute()
+            await asyncio.sleep(self._pace.poll)
+
+    async def _claim(
+        self, context: HandlerContext, key: RunKey, name: str, *, takes_over: bool
+    ) -> int | RunOutcome | None:
+        """The attempt that is ours to run, or the outcome; None while another process runs it."""
+        attempt = await context.in_transaction(
+            lambda db: store_runs.claim(db, key, name, self._lease, takes_over=takes_over)
+        )
+        if attempt is not None:
+            return attempt
+        stored = await context.in_transaction(lambda db: store_runs.select_run(db, key))
+        if stored is None:
+            return None
+        if stored.name != name:
+            raise Conflict("This run id belongs to another request.", code="run_id_reused")
+        if stored.is_finished:
+            return self._open(stored.outcome)
+        return _UNKNOWN if stored.is_abandoned and not takes_over else None
+
+    def _open(self, sealed: bytes | None) -> RunOutcome:
+        """An outcome whose key is gone is unknown."""
+        try:
+            return msgspec.json.decode(self._sealer.open(sealed or b"", PURPOSE), type=RunOutcome)
+        except (UnsealError, msgspec.DecodeError):
+            return _UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """An attempt that is ours."""
+
+    sealer: Sealer
+    pace: RunPace
+    context: HandlerContext
+    handler: MediaRequestHandler
+    key: RunKey
+    attempt: int
+
+    async def execute(self) -> str:
+        renewal = asyncio.create_task(self._renew())
+        outcome = None
+        try:
+            outcome = await self._answer()
+        finally:
+            renewal.cancel()
+            await asyncio.wait({renewal}, timeout=STORE_S)
+            await self._finish(outcome)
+        return outcome.open()
+
+    async def _answer(self) -> RunOutcome:
+        try:
+            return RunOutcome(encode_result(await self.handler.answer(self.context)))
+        except Problem as problem:
+            if isinstance(problem, Unavailable) and self.handler.effect == "repeatable":
+                raise  # the next one who asks may find it available
+            return RunOutcome(code=problem.code, message=problem.message)
+
+    async def _renew(self) -> None:
+        """Renews the lease until it is cancelled. While the database is unavailable, the lease may expire."""
+        lease = timedelta(seconds=self.pace.lease)
+        while True:
+            await asyncio.sleep(self.pace.lease / 3)
+            with suppress(*_DATABASE_ERRORS):
+                await self._set_lease(lease)
+
+    async def _finish(self, outcome: RunOutcome | None) -> None:
+        """Stores the outcome if it can. None: the run was cancelled at its deadline, or failed, so its effect may have
+        happened."""
+        try:
+            async with asyncio.timeout(STORE_S):
+                if outcome is None and self.handler.effect == "repeatable":
+                    await self._set_lease(timedelta(0))
+                else:
+                    await self._store(outcome or _UNKNOWN)
+        except _DATABASE_ERRORS:
+            log.warning("tool_run.outcome_lost", call_id=str(self.key.call_id), attempt=self.attempt)
+
+    async def _set_lease(self, lease: timedelta) -> None:
+        await self.context.in_transaction(lambda db: store_runs.renew(db, self.key, self.attempt, lease))
+
+    async def _store(self, outcome: RunOutcome) -> None:
+        sealed = self.sealer.seal(msgspec.json.encode(outcome), PURPOSE)
+        await self.context.in_transaction(
+            lambda db: store_runs.finish(db, self.key, self.attempt, not outcome.code, sealed)
+        )

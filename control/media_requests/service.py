@@ -1,0 +1,100 @@
+"""Answers one request of a running call: verifies the call by its row, runs the handler, maps errors to refusals."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from control.db.errors import map_database_error
+from control.media_requests.handler import HandlerContext, RequestHandlers, RunningCall
+from control.media_requests.metrics import MediaRequestMetrics
+from control.media_requests.read_running_calls import select_running
+from control.media_requests.results import encode_result
+from control.media_requests.runs import IdempotentRuns
+from control.media_requests.transactions import TenantTransactions
+from shared.bus.requests import MediaReply, MediaRequest
+from shared.errors import NotFound, Problem
+from shared.logs import error_fields
+
+log = structlog.get_logger()
+
+UNKNOWN_NAME: Final = "unknown"
+TIMED_OUT: Final = "timed_out"
+FAILED: Final = "failed"
+
+
+class MediaRequests:
+    """The answers of one API process. clock: returns the time that handlers get."""
+
+    def __init__(
+        self,
+        handlers: RequestHandlers,
+        transactions: TenantTransactions,
+        runs: IdempotentRuns,
+        metrics: MediaRequestMetrics,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._handlers, self._transactions, self._runs = handlers, transactions, runs
+        self._metrics, self._clock = metrics, clock
+
+    async def answer(self, request: MediaRequest, left_s: float) -> MediaReply:
+        """The reply, within `left_s` and the time to store a run's outcome. Never raises."""
+        name = request.name if request.name in self._handlers else UNKNOWN_NAME
+        with self._metrics.seconds.labels(name).time():
+            outcome, reply = await self._try(request, left_s)
+        self._metrics.requests.labels(name, outcome).inc()
+        if outcome != "answered":
+            log.info("media_request.refused", name=name, outcome=outcome, code=reply.code, call_id=request.call_id)
+        return reply
+
+    async def _try(self, request: MediaRequest, left_s: float) -> tuple[str, MediaReply]:
+        """The outcome for the metrics, and the reply."""
+        limit = asyncio.timeout(left_s)
+        try:
+            async with limit:
+                return "answered", MediaReply(request.id, await self._run(request, limit.when() or 0.0))
+        except Problem as problem:
+            return "refused", _refusal(request, problem.code, problem.message)
+        except Exception as error:  # an error of one request must not end the others
+            if limit.expired():
+                return TIMED_OUT, _refusal(request, TIMED_OUT, "This took too long.")
+            mapped = map_database_error(error)
+            if mapped is not None:
+                return "refused", _refusal(request, mapped.code, mapped.message)
+            log.error("media_request.failed", name=request.name, call_id=request.call_id, **error_fields(error))
+            return FAILED, _refusal(request, FAILED, "This failed on our side.")
+
+    async def _run(self, request: MediaRequest, until: float) -> str:
+        handler = self._handlers.get(request.name)
+        if handler is None:
+            raise NotFound("There is no such request.", code="request_unknown")
+        call = await self._find_call(request)
+        context = HandlerContext(call, request.arguments, request.run_id, self._clock(), until, self._transactions)
+        if handler.effect == "none":
+            return encode_result(await handler.answer(context))
+        return await self._runs.run(context, handler, request.name)
+
+    async def _find_call(self, request: MediaRequest) -> RunningCall:
+        """Raises NotFound unless this call of this workspace and agent is in progress."""
+        try:
+            call_id, workspace_id = UUID(request.call_id), UUID(request.workspace_id)
+            agent_id = UUID(request.agent_id)
+        except ValueError:
+            raise _not_running() from None
+        found = await self._transactions.run(
+            workspace_id, lambda db: select_running(db, call_id, workspace_id, agent_id)
+        )
+        if found is None:
+            raise _not_running()
+        return found
+
+
+def _not_running() -> NotFound:
+    return NotFound("No such call is in progress.", code="call_not_running")
+
+
+def _refusal(request: MediaRequest, code: str, message: str) -> MediaReply:
+    return MediaReply(request.id, code=code, message=message)

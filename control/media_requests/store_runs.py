@@ -1,0 +1,86 @@
+"""SQL of runs: requests with an effect, and their outcomes, by idempotency key."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from control.db.pool import Connection
+
+# Longer than any call may be resumed (four hours).
+RETENTION: Final = timedelta(hours=24)
+
+# Begins a run, or takes over an abandoned one where it may be repeated ($6). No row: somebody else has it, or had it.
+_CLAIM: Final = """
+    INSERT INTO tool_runs AS r (call_id, run_id, workspace_id, name, lease_until)
+    VALUES ($1, $2, $3, $4, clock_timestamp() + $5::interval)
+    ON CONFLICT (call_id, run_id) DO UPDATE SET lease_until = excluded.lease_until, attempt = r.attempt + 1
+    WHERE $6::boolean AND r.name = excluded.name AND r.finished_at IS NULL AND r.lease_until < clock_timestamp()
+    RETURNING r.attempt
+"""
+_SELECT: Final = """
+    SELECT name, finished_at IS NOT NULL AS is_finished, lease_until < clock_timestamp() AS is_abandoned, outcome
+    FROM tool_runs WHERE workspace_id = $1 AND call_id = $2 AND run_id = $3
+"""
+_RENEW: Final = """
+    UPDATE tool_runs SET lease_until = clock_timestamp() + $5::interval
+    WHERE workspace_id = $1 AND call_id = $2 AND run_id = $3 AND attempt = $4 AND finished_at IS NULL
+"""
+_FINISH: Final = """
+    UPDATE tool_runs SET finished_at = clock_timestamp(), ok = $5, outcome = $6
+    WHERE workspace_id = $1 AND call_id = $2 AND run_id = $3 AND attempt = $4 AND finished_at IS NULL
+"""
+_DELETE_OLD: Final = """
+    DELETE FROM tool_runs WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM tool_runs WHERE started_at < $1 ORDER BY started_at LIMIT $2 FOR UPDATE SKIP LOCKED
+    ))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RunKey:
+    """Identity of a run. run_id: of the call; two calls may use the same."""
+
+    workspace_id: UUID
+    call_id: UUID
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """name: of the request. is_abandoned: it is not finished, and its process no longer renews its lease. outcome:
+    sealed; of a finished one."""
+
+    name: str
+    is_finished: bool
+    is_abandoned: bool
+    outcome: bytes | None
+
+
+async def claim(db: Connection, key: RunKey, name: str, lease: timedelta, *, takes_over: bool) -> int | None:
+    """The number of the attempt, which is the claimant's to run; None when the run is somebody else's. takes_over:
+    also one that was abandoned."""
+    attempt: int | None = await db.fetchval(_CLAIM, key.call_id, key.run_id, key.workspace_id, name, lease, takes_over)
+    return attempt
+
+
+async def select_run(db: Connection, key: RunKey) -> StoredRun | None:
+    """None when it was never begun."""
+    row = await db.fetchrow(_SELECT, key.workspace_id, key.call_id, key.run_id)
+    return None if row is None else StoredRun(**row)
+
+
+async def renew(db: Connection, key: RunKey, attempt: int, lease: timedelta) -> None:
+    """Shows that the run goes on; a lease of zero abandons it."""
+    await db.execute(_RENEW, key.workspace_id, key.call_id, key.run_id, attempt, lease)
+
+
+async def finish(db: Connection, key: RunKey, attempt: int, ok: bool, outcome: bytes) -> None:
+    """Stores the outcome of an attempt, unless another one took over."""
+    await db.execute(_FINISH, key.workspace_id, key.call_id, key.run_id, attempt, ok, outcome)
+
+
+async def delete_old(db: Connection, now: datetime, limit: int) -> int:
+    """Deletes up to `limit` runs older than RETENTION, the oldest first; returns how many. In platform scope."""
+    status = await db.execute(_DELETE_OLD, now - RETENTION, limit)
+    return int(status.split()[-1])

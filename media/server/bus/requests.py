@@ -1,0 +1,188 @@
+"""Asks control for what only control has, on behalf of the node's calls: one client per node."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import msgspec
+
+from media.call.tools import ToolError
+from media.server.bus.tasks import cancel_and_wait, run_forever
+from media.server.metrics import Metrics
+from shared.bus.client import BusUnavailable
+from shared.bus.requests import (
+    LONGEST_DEADLINE_S,
+    MAX_BYTES,
+    TOOL_REQUEST,
+    MediaReply,
+    MediaRequest,
+    RequestRefused,
+    RequestStream,
+    RequestTimedOut,
+)
+from shared.ids import new_id
+
+MAX_REQUESTS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class CallReference:
+    """The call that asks, as its plan names it."""
+
+    call_id: str
+    workspace_id: str
+    agent_id: str
+
+
+class RequestClient:
+    """Sends requests, and hands each reply to the one who waits for it. On the event loop."""
+
+    def __init__(
+        self, stream: RequestStream, node_id: str, metrics: Metrics, wait_s: float, max_requests: int = MAX_REQUESTS
+    ) -> None:
+        """wait_s: longest wait of one read; must be less than the Redis client's timeout. max_requests: limit of those
+        that wait for a reply at once."""
+        self._stream, self._node_id, self._metrics = stream, node_id, metrics
+        self._wait_s, self._max_requests = wait_s, max_requests
+        self._position = "0"
+        self._waiting: dict[str, asyncio.Future[MediaReply]] = {}  # by request id
+        self._asked = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Starts the task that reads the replies of all requests."""
+        self._task = asyncio.create_task(run_forever("requests", self._step, self._metrics))
+
+    async def close(self) -> None:
+        """Stops the task; whoever still waits gets BusUnavailable."""
+        await cancel_and_wait(self._task)
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_exception(BusUnavailable("the node ends"))
+
+    async def ask(
+        self, call: CallReference, name: str, arguments: bytes, *, deadline_s: float, run_id: str = ""
+    ) -> bytes:
+        """Control's answer as JSON, within `deadline_s` (LONGEST_DEADLINE_S at most). arguments: JSON.
+
+        run_id: idempotency key; a request that has an effect is carried out once under it. Raises RequestRefused,
+        RequestTimedOut, BusUnavailable.
+        """
+        try:
+            answer = await self._ask(call, name, arguments, deadline_s, run_id)
+        except RequestRefused as refusal:
+            self._count("busy" if refusal.code == "busy" else "refused")
+            raise
+        except RequestTimedOut:
+            self._count("timed_out")
+            raise
+        except BusUnavailable:
+            self._count("bus_away")
+            raise
+        self._count("answered")
+        return answer
+
+    def _count(self, outcome: str) -> None:
+        self._metrics.requests.labels(outcome).inc()
+
+    async def _ask(self, call: CallReference, name: str, arguments: bytes, deadline_s: float, run_id: str) -> bytes:
+        if len(arguments) > MAX_BYTES:
+            raise RequestRefused("too_large", f"the arguments have more than {MAX_BYTES} bytes")
+        if len(self._waiting) >= self._max_requests:
+            raise RequestRefused("busy", "too many requests wait for an answer")
+        waiting: asyncio.Future[MediaReply] = asyncio.get_running_loop().create_future()
+        request_id = new_id()
+        self._waiting[request_id] = waiting
+        self._asked.set()
+        try:
+            async with asyncio.timeout(min(deadline_s, LONGEST_DEADLINE_S)) as limit:
+                await self._send(request_id, call, name, arguments, run_id, until=limit.when() or 0.0)
+                reply = await waiting
+        except TimeoutError:
+            raise RequestTimedOut(f"{name}: no answer within {deadline_s:g} s") from None
+        finally:
+            del self._waiting[request_id]
+        if reply.code:
+            raise RequestRefused(reply.code, reply.message)
+        return reply.result.encode()
+
+    async def _send(
+        self, request_id: str, call: CallReference, name: str, arguments: bytes, run_id: str, *, until: float
+    ) -> None:
+        """until: the deadline, on the loop's clock."""
+        now_ms = await self._stream.now_ms()
+        left_ms = round((until - asyncio.get_running_loop().time()) * 1000)
+        request = MediaRequest(
+            id=request_id,
+            node_id=self._node_id,
+            name=name,
+            call_id=call.call_id,
+            workspace_id=call.workspace_id,
+            agent_id=call.agent_id,
+            expires_ms=now_ms + left_ms,
+            arguments=arguments.decode("utf-8", "replace"),
+            run_id=run_id,
+        )
+        if not await self._stream.send(request):
+            raise RequestRefused("busy", "too many requests wait for control")
+
+    async def _step(self) -> None:
+        if not self._waiting:  # then Redis is left alone
+            self._asked.clear()
+            await self._asked.wait()
+        self._position, replies = await self._stream.read_replies(self._node_id, self._position, self._wait_s)
+        for reply in replies:
+            waiting = self._waiting.get(reply.request_id)
+            # A late reply, or a copy of one, has nobody who waits for it.
+            if waiting is not None and not waiting.done():
+                waiting.set_result(reply)
+
+
+class RemoteToolCall(Protocol):
+    """A model's call of a tool that control runs. arguments: JSON. timeout_s: the tool's limit."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def arguments(self) -> bytes: ...
+    @property
+    def run_id(self) -> str: ...
+    @property
+    def call_id(self) -> str: ...
+    @property
+    def workspace_id(self) -> str: ...
+    @property
+    def agent_id(self) -> str: ...
+    @property
+    def timeout_s(self) -> float: ...
+
+
+class BusRemoteTools:
+    """Runs tools in control."""
+
+    def __init__(self, requests: RequestClient) -> None:
+        self._requests = requests
+
+    async def run(self, call: RemoteToolCall) -> str:
+        """The result, as text for the model. Raises ToolError."""
+        identity = CallReference(call.call_id, call.workspace_id, call.agent_id)
+        name = TOOL_REQUEST + call.name
+        try:
+            answer = await self._requests.ask(
+                identity, name, call.arguments, deadline_s=call.timeout_s, run_id=call.run_id
+            )
+        except RequestRefused as refusal:
+            raise ToolError(f"{call.name}: {refusal.message}") from None
+        except RequestTimedOut:
+            raise ToolError(f"{call.name} did not answer within {call.timeout_s:g} s") from None
+        except BusUnavailable:
+            raise ToolError(f"{call.name} cannot be reached right now") from None
+        return _text(answer)
+
+
+def _text(answer: bytes) -> str:
+    """A JSON string without its quotes; any other value as JSON."""
+    try:
+        return msgspec.json.decode(answer, type=str)
+    except msgspec.ValidationError:
+        return answer.decode()

@@ -1,0 +1,251 @@
+"""Requests of running calls to control, and the replies: one bounded stream of requests, of which one API process takes
+each; one stream of replies per node. Both are sealed, so that whoever can only write to Redis can forge neither."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+from shared.bus.client import PREFIX, map_redis_error, redis_key
+from shared.secrets import Sealer, UnsealError
+
+STREAM: Final = f"{PREFIX}requests"
+GROUP: Final = "control"
+# Before the name of a tool that control runs for the language model of a call.
+TOOL_REQUEST: Final = "tool."
+REQUEST_PURPOSE: Final = "request"
+REPLY_PURPOSE: Final = "reply"
+# Requests that nobody has answered yet. Further ones are refused, so that callers hear it at once.
+MAX_WAITING: Final = 2_000
+MAX_REPLIES: Final = 2_000
+MAX_BYTES: Final = 65_536  # of the arguments, and of a result
+LONGEST_DEADLINE_S: Final = 120.0
+# Each process is a node with its own name, so the stream of a node that is gone has to expire.
+REPLIES_TTL_S: Final = 300
+_MAX_SEALED_BYTES: Final = 8 * MAX_BYTES  # JSON may write one byte as six
+_FIELD: Final = b"r"
+# Commands that may use Redis at once, because a client has 64 connections.
+AT_ONCE: Final = 24
+# Requests older than the longest deadline have expired: they don't count, and go first.
+_PUT: Final = """
+local t = redis.call('TIME')
+redis.call('XTRIM', KEYS[1], 'MINID', string.format('%.0f', t[1] * 1000 - tonumber(ARGV[2])))
+if redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[1]) then return 0 end
+redis.call('XADD', KEYS[1], '*', ARGV[3], ARGV[4])
+return 1
+"""
+# The first entry that brought a request's id holds it until the deadline; a copy of it is a replay. The same entry is
+# admitted again, for the process that took it may have died.
+_ADMIT: Final = """
+local t = redis.call('TIME')
+local left = tonumber(ARGV[1]) - (t[1] * 1000 + math.floor(t[2] / 1000))
+if left <= 0 then return 0 end
+left = math.min(left, tonumber(ARGV[3]))
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[2] then return -1 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', string.format('%.0f', left))
+return left
+"""
+# Deleting a consumer that has entries would lose them.
+_LEAVE: Final = """
+if #redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2]) == 0 then
+  redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])
+end
+"""
+
+
+T = TypeVar("T")
+
+
+class RequestTimedOut(Exception):
+    """Control did not answer within the deadline: it may have carried the request out, or may still do so."""
+
+
+class RequestRefused(Exception):
+    """Control, or the way to it, refused a request. code: stable, for programs. message: for people and models."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code, self.message = code, message
+
+
+class RequestDropped(Exception):
+    """An entry that is not answered. reason: "unreadable" (not sealed by us, changed or cut off), "replayed",
+    "expired"."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"request dropped: {reason}")
+        self.reason = reason
+
+
+class MediaRequest(Struct, frozen=True, omit_defaults=True):
+    """What a running call asks of control. id: random, and only for this request. node_id: the node that is answered.
+    expires_ms: the deadline, Unix time in ms by Redis's clock. arguments: JSON text, not checked. run_id: idempotency
+    key, the same when a resumed call asks again."""
+
+    id: Annotated[str, Meta(max_length=64)]
+    node_id: Annotated[str, Meta(max_length=200)]
+    name: Annotated[str, Meta(max_length=100)]
+    call_id: Annotated[str, Meta(max_length=64)]
+    workspace_id: Annotated[str, Meta(max_length=64)]
+    agent_id: Annotated[str, Meta(max_length=64)]
+    expires_ms: int
+    arguments: str = "{}"
+    run_id: Annotated[str, Meta(max_length=200)] = ""
+
+
+class MediaReply(Struct, frozen=True, omit_defaults=True):
+    """The answer to one request. result: JSON text. code, message: of a refusal; an answer has no code."""
+
+    request_id: str
+    result: str = "null"
+    code: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestEntry:
+    """An entry of the stream of requests. request: None when it cannot be unsealed."""
+
+    id: str
+    request: MediaRequest | None
+
+
+class RequestStream:
+    """Both ends of requests and replies. All methods raise BusUnavailable."""
+
+    def __init__(self, redis: Redis, sealer: Sealer, *, most: int = MAX_WAITING) -> None:
+        """most: limit of the requests that wait."""
+        self._redis, self._sealer, self._most = redis, sealer, most
+        self._gate = asyncio.Semaphore(AT_ONCE)
+        self._put = redis.register_script(_PUT)
+        self._admit = redis.register_script(_ADMIT)
+        self._leave = redis.register_script(_LEAVE)
+
+    # --- media's end ---
+
+    async def now_ms(self) -> int:
+        """Redis's time, by which deadlines are set, so that the clocks of the machines don't matter."""
+        async with self._gate, map_redis_error():
+            seconds, micros = await self._redis.time()
+        return int(seconds) * 1000 + int(micros) // 1000
+
+    async def send(self, request: MediaRequest) -> bool:
+        """Appends a request; returns False when too many wait."""
+        sealed = self._sealer.seal(msgspec.json.encode(request), REQUEST_PURPOSE)
+        longest_ms = round(LONGEST_DEADLINE_S * 1000)
+        async with self._gate, map_redis_error():
+            return bool(await self._put(keys=[STREAM], args=[self._most, longest_ms, _FIELD, sealed]))
+
+    async def read_replies(self, node_id: str, after: str, wait_s: float) -> tuple[str, list[MediaReply]]:
+        """Returns the new position and the node's replies after position `after` ("0" is the beginning). Skips those
+        that cannot be unsealed."""
+        async with map_redis_error():
+            found: Any = await self._redis.xread({_replies_key(node_id): after}, count=100, block=_block_ms(wait_s))
+        replies = []
+        for _, entries in found or ():
+            for name, fields in entries:
+                after = name.decode()
+                reply = self._open(fields, REPLY_PURPOSE, MediaReply)
+                if reply is not None:
+                    replies.append(reply)
+        return after, replies
+
+    # --- control's end ---
+
+    async def create_group(self) -> None:
+        """Creates the consumer group at the stream's beginning, unless it exists."""
+        async with map_redis_error():
+            try:
+                await self._redis.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
+            except ResponseError as error:
+                if "BUSYGROUP" not in str(error):
+                    raise
+
+    async def read(self, consumer: str, most: int, wait_s: float) -> list[RequestEntry]:
+        """New entries in order; empty when none came within `wait_s`, which must be less than the client's timeout."""
+        async with map_redis_error():
+            found: Any = await self._redis.xreadgroup(
+                GROUP, consumer, {STREAM: ">"}, count=most, block=_block_ms(wait_s)
+            )
+        return [entry for _, entries in found or () for entry in self._entries(entries)]
+
+    async def reclaim(self, consumer: str, most: int, idle_s: float) -> list[RequestEntry]:
+        """Entries whose consumer has not kept them for `idle_s`, because it died."""
+        async with map_redis_error():
+            found = await self._redis.xautoclaim(STREAM, GROUP, consumer, round(idle_s * 1000), "0-0", count=most)
+        return self._entries(found[1])
+
+    async def keep(self, consumer: str, ids: Sequence[str]) -> None:
+        """Shows that the consumer still works on these entries."""
+        async with self._gate, map_redis_error():
+            await self._redis.xclaim(STREAM, GROUP, consumer, 0, list(ids), justid=True)
+
+    async def admit(self, entry: RequestEntry) -> float:
+        """Seconds until the request's deadline. Raises RequestDropped for one that is not to be answered."""
+        request = entry.request
+        if request is None:
+            raise RequestDropped("unreadable")
+        longest_ms = round(LONGEST_DEADLINE_S * 1000)
+        async with self._gate, map_redis_error():
+            left_ms = await self._admit(keys=[_holder_key(request.id)], args=[request.expires_ms, entry.id, longest_ms])
+        if left_ms <= 0:
+            raise RequestDropped("expired" if left_ms == 0 else "replayed")
+        return int(left_ms) / 1000
+
+    async def reply(self, entry_id: str, node_id: str, reply: MediaReply) -> None:
+        """Sends a reply to its node, and removes the request."""
+        key = _replies_key(node_id)
+        sealed = self._sealer.seal(msgspec.json.encode(reply), REPLY_PURPOSE)
+        async with self._gate, map_redis_error(), self._redis.pipeline(transaction=False) as pipe:
+            pipe.xadd(key, {_FIELD: sealed}, maxlen=MAX_REPLIES, approximate=True)
+            pipe.expire(key, REPLIES_TTL_S)
+            pipe.xack(STREAM, GROUP, entry_id)
+            pipe.xdel(STREAM, entry_id)
+            await pipe.execute()
+
+    async def remove(self, entry_id: str) -> None:
+        """Removes a request that is not answered."""
+        async with self._gate, map_redis_error(), self._redis.pipeline(transaction=True) as pipe:
+            pipe.xack(STREAM, GROUP, entry_id)
+            pipe.xdel(STREAM, entry_id)
+            await pipe.execute()
+
+    async def leave(self, consumer: str) -> None:
+        """Removes a consumer that ends, unless it has entries, which another one is to take over."""
+        async with self._gate, map_redis_error():
+            await self._leave(keys=[STREAM], args=[GROUP, consumer])
+
+    def _entries(self, found: Sequence[tuple[bytes, dict[bytes, bytes] | None]]) -> list[RequestEntry]:
+        return [
+            RequestEntry(name.decode(), self._open(fields, REQUEST_PURPOSE, MediaRequest))
+            for name, fields in found
+            if fields
+        ]
+
+    def _open(self, fields: dict[bytes, bytes], purpose: str, kind: type[T]) -> T | None:
+        sealed = fields.get(_FIELD, b"")
+        if len(sealed) > _MAX_SEALED_BYTES:
+            return None
+        try:
+            return msgspec.json.decode(self._sealer.open(sealed, purpose), type=kind)
+        except (UnsealError, msgspec.DecodeError):
+            return None
+
+
+def _block_ms(wait_s: float) -> int:
+    """Redis takes 0 for "without end"."""
+    return max(1, round(wait_s * 1000))
+
+
+def _replies_key(node_id: str) -> str:
+    return redis_key("replies", node_id)
+
+
+def _holder_key(request_id: str) -> str:
+    return redis_key("request", request_id)

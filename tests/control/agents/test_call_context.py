@@ -1,0 +1,55 @@
+"""What the tool `call_context` tells a model of its call."""
+
+from datetime import UTC, datetime
+from typing import Literal
+from uuid import UUID
+
+import pytest
+
+from control.agents.call_context import describe_call
+from control.media_requests.handler import RunningCall
+
+MOMENT = datetime(2026, 11, 26, 23, 30, tzinfo=UTC)
+
+
+def running_call(timezone: str, direction: Literal["inbound", "outbound"] = "inbound") -> RunningCall:
+    return RunningCall(
+        id=UUID(int=1),
+        workspace_id=UUID(int=2),
+        agent_id=UUID(int=3),
+        direction=direction,
+        is_test=False,
+        caller="+14155550100",
+        called="+14155550199",
+        workspace_name="Acme",
+        timezone=timezone,
+    )
+
+
+def test_call_is_described() -> None:
+    assert describe_call(running_call("Europe/Berlin"), MOMENT) == {
+        "business": "Acme",
+        "date": "2026-11-27",
+        "weekday": "Friday",
+        "time": "00:30",
+        "time_zone": "Europe/Berlin",
+        "utc_offset": "+0100",
+        "direction": "inbound",
+        "caller_number": "+14155550100",
+        "called_number": "+14155550199",
+        "is_test_call": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("zone", "date", "time"),
+    [
+        ("America/Los_Angeles", "2026-11-26", "15:30"),
+        ("Asia/Kolkata", "2026-11-27", "05:00"),
+        ("Nowhere/Lost", "2026-11-26", "23:30"),
+        ("../etc", "2026-11-26", "23:30"),
+    ],
+)
+def test_time_is_the_workspaces(zone: str, date: str, time: str) -> None:
+    described = describe_call(running_call(zone), MOMENT)
+    assert (described["date"], described["time"]) == (date, time)

@@ -1,0 +1,1 @@
+"""Tests of the requests of running calls: both ends, over a real Valkey and PostgreSQL."""

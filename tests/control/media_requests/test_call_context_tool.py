@@ -1,0 +1,62 @@
+"""The API, as it is composed, answers the tool `call_context` of a running call."""
+
+from dataclasses import dataclass
+
+import msgspec
+import pytest
+
+from control.agents.remote_tools import REMOTE_TOOLS, RemoteToolName, agents_request_handlers
+from control.calls.model import AdmittedCall
+from control.media_requests.tool import tool_handlers
+from media.call.tools import ToolError
+from media.server.bus.requests import BusRemoteTools
+from tests.control.calls.call_platform import CallPlatform
+from tests.control.media_requests.ends import Node, reference
+from tests.platform.api import running_api
+
+
+@dataclass(frozen=True, slots=True)
+class ModelsCall:
+    """A model's call of a tool."""
+
+    name: str
+    call_id: str
+    workspace_id: str
+    agent_id: str
+    arguments: bytes = b"{}"
+    run_id: str = "run-1"
+    timeout_s: float = 30.0
+
+
+def models_call(call: AdmittedCall, name: str) -> ModelsCall:
+    its = reference(call)
+    return ModelsCall(name, its.call_id, its.workspace_id, its.agent_id)
+
+
+async def test_api_answers_the_tool(
+    platform: CallPlatform, call: AdmittedCall, node: Node, database_url: str, valkey_url: str
+) -> None:
+    await platform.in_platform(
+        lambda db: db.execute("UPDATE workspaces SET timezone = 'Asia/Tokyo' WHERE id = $1", call.workspace_id)
+    )
+    row = await platform.call_row(call.call_id)
+    tools = BusRemoteTools(node.client)
+    async with running_api(database_url, valkey_url) as api:
+        told = msgspec.json.decode(await tools.run(models_call(call, "call_context")))
+        with pytest.raises(ToolError, match="no such request"):
+            await tools.run(models_call(call, "format_disk"))
+        metrics = (await api.anonymous.get("/metrics")).raw.decode()
+    assert told["business"].startswith("Acme")
+    assert (told["time_zone"], told["utc_offset"], told["is_test_call"]) == ("Asia/Tokyo", "+0900", False)
+    assert (told["caller_number"], told["called_number"]) == (row["caller_number"], row["called_number"])
+    assert 'vocalized_control_media_requests_total{name="tool.call_context",outcome="answered"} 1.0' in metrics
+
+
+def test_each_tools_name_may_be_configured() -> None:
+    assert set(REMOTE_TOOLS) == set(RemoteToolName.__args__)  # type: ignore[attr-defined]
+    assert set(agents_request_handlers()) == {f"tool.{name}" for name in REMOTE_TOOLS}
+
+
+def test_two_tools_of_the_same_name_are_refused() -> None:
+    with pytest.raises(ValueError, match="same name"):
+        tool_handlers([*REMOTE_TOOLS.values()] * 2)
