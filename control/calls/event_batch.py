@@ -9,6 +9,8 @@ from uuid import UUID
 
 import msgspec
 
+from control.billing.charges import record_usage
+from control.billing.ledger import UsageEvent
 from control.calls import store, store_events
 from control.calls.event_effects import NewEvent, apply_events
 from control.calls.hangup import enqueue_hangup
@@ -17,7 +19,7 @@ from control.calls.state_changes import save_changes
 from control.calls.store_events import EventRow
 from control.db.jobs import enqueue
 from control.db.pool import Connection
-from shared.events import AgentSaid, CallEnded, CallerSaid, EventEnvelope, decode_event
+from shared.events import AgentSaid, CallEnded, CallerSaid, EventEnvelope, UsageRecorded, decode_event
 
 JOIN_RECORDINGS: Final = "calls.join_recordings"
 # Recordings of several streams arrive one after the other: they are joined when no more are likely to come.
@@ -74,12 +76,14 @@ def parse_event(entry: str, line: bytes) -> IncomingEvent:
         at = at.replace(tzinfo=UTC)
     if not 2000 <= at.year <= 9000:
         raise EventUnreadable("at")
+    if isinstance(envelope.event, UsageRecorded) and envelope.event.quantity < 0:
+        raise EventUnreadable("quantity")
     return IncomingEvent(entry, line, call_id, envelope.seq, at, envelope)
 
 
 async def write_events(db: Connection, events: Sequence[IncomingEvent]) -> BatchResult:
-    """Stores new events and applies them to their calls. Needs platform scope. Locks the calls' rows first, so that two
-    transactions with the same event run one after the other."""
+    """Stores new events, prices their usage, and applies them to their calls. Needs platform scope. Locks the calls'
+    rows first, so that two transactions with the same event run one after the other."""
     before = await store.lock_states(db, {one.call_id for one in events})
     known = {(one.call_id, one.seq): one for one in reversed(events) if one.call_id in before}
     unknown = [one.entry for one in events if one.call_id not in before]
@@ -87,6 +91,7 @@ async def write_events(db: Connection, events: Sequence[IncomingEvent]) -> Batch
         return BatchResult(0, unknown)
     rows = [_row(one, before[one.call_id].workspace_id) for one in known.values()]
     new = [known[key] for key in await store_events.insert_events(db, rows)]
+    await record_usage(db, _usage_events(new, before))
     after = await _apply(db, before, new) if new else before
     return BatchResult(len(new), unknown, _ended_calls(known.values(), after))
 
@@ -138,6 +143,15 @@ async def _enqueue_hangups(db: Connection, changed: Iterable[tuple[CallState, Ca
 def _row(one: IncomingEvent, workspace_id: UUID) -> EventRow:
     data = msgspec.to_builtins(one.envelope.event)
     return EventRow(one.call_id, one.seq, workspace_id, one.at, data["type"], data)
+
+
+def _usage_events(events: Iterable[IncomingEvent], calls: Mapping[UUID, CallState]) -> list[UsageEvent]:
+    return [
+        UsageEvent(one.call_id, call.workspace_id, call.agent_id, one.seq, one.at, one.envelope.event)
+        for one in events
+        if isinstance(one.envelope.event, UsageRecorded) and one.envelope.event.quantity
+        for call in (calls[one.call_id],)
+    ]
 
 
 def _is_speech(one: IncomingEvent) -> bool:
