@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from control.analytics.rollup import roll_up_days
+from control.billing.charges import record_usage
+from control.billing.ledger import UsageEvent
 from control.billing.price_changes import set_cost
 from control.billing.prices import PriceKey
 from control.calls.event_batch import EventUnreadable, parse_event
@@ -156,6 +159,24 @@ async def test_the_price_that_held_at_the_events_time_is_taken(platform: CallPla
     ]
     await write_facts(platform, call.carrier_call_id, [parse_event("1-0", line) for line in lines])
     assert [row["cost"] for row in await ledger_rows(platform, call.call_id)] == [1, Decimal("0.045")]
+
+
+async def test_an_event_that_comes_again_with_another_time_has_one_row(platform: CallPlatform) -> None:
+    _, call = await admit(platform)
+    used = UsageRecorded("stt", "local", "local", "", 5, "ms")
+    for at in (NOW, later(40 * 86_400)):
+        line = encode_event(EventEnvelope(str(call.call_id), 1, at.isoformat(), used))
+        await write_facts(platform, call.carrier_call_id, [parse_event("1-0", line)])
+    assert len(await ledger_rows(platform, call.call_id)) == 1
+
+
+async def test_the_ledger_itself_takes_an_event_once(platform: CallPlatform) -> None:
+    workspace, call = await admit(platform)
+    used = UsageRecorded("stt", "local", "local", "", 5, "ms")
+    event = UsageEvent(call.call_id, workspace.workspace_id, None, 1, NOW, used)
+    for _ in range(2):
+        await platform.in_platform(partial(record_usage, events=[event]))
+    assert len(await ledger_rows(platform, call.call_id)) == 1
 
 
 async def test_rows_cannot_be_changed(platform: CallPlatform) -> None:
