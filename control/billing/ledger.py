@@ -14,6 +14,8 @@ from control.billing.prices import UNKNOWN, ZERO, Amount, Consumption, LedgerUni
 from shared.events import UsageRecorded
 
 Entry = Literal["usage", "adjustment"]
+# Carriers bill a begun minute as a whole one (Twilio, "Programmable Voice pricing": rounded up to the next minute).
+CARRIER_MINUTE_S: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +114,9 @@ def make_minutes_row(
 
 
 def make_telephony_row(call: FinishedCall, prices: PriceList, booked: BookedAmounts) -> LedgerRow | None:
-    """What the carrier costs us: what it reported, else by its price. None: nothing changed."""
-    used = Consumption("cost", call.carrier, "telephony", call.direction, "second", call.seconds)
+    """What the carrier costs us: what it reported, else by its price for each begun minute. None: nothing changed."""
+    billed_s = -(-call.seconds // CARRIER_MINUTE_S) * CARRIER_MINUTE_S
+    used = Consumption("cost", call.carrier, "telephony", call.direction, "second", billed_s)
     cost = prices.calculate(used, call.at)
     if call.carrier_cost is not None:
         cost = Amount(round_amount(call.carrier_cost))

@@ -94,6 +94,16 @@ def test_a_reported_cost_of_zero_settles_an_unknown_one() -> None:
     assert second.entry == "adjustment"
 
 
+def test_carriers_bill_each_begun_minute() -> None:
+    costs = {}
+    for duration in (1, 60, 61, 120):
+        row = make_telephony_row(replace(CALL, seconds=duration), PriceList([LINE]), NOTHING_BOOKED)
+        assert row is not None and row.quantity == duration
+        costs[duration] = row.cost.value
+    one, two = Decimal("0.0035"), Decimal("0.007")
+    assert costs == {1: one, 60: one, 61: two, 120: two}
+
+
 def test_a_call_without_connected_time_has_no_row() -> None:
     assert make_minutes_row(CALL, "growth", PriceList([MINUTE]), NOTHING_BOOKED) is None
     assert make_telephony_row(CALL, PriceList([]), NOTHING_BOOKED) is None
