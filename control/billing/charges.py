@@ -22,12 +22,13 @@ from control.db.pool import Connection
 
 
 async def record_usage(db: Connection, events: Sequence[UsageEvent]) -> None:
-    """Adds a priced row for each event. They must be new, and their calls locked. Needs platform scope."""
+    """Adds a priced row for each event. They must be new, and their calls locked; the caller marks their days. Needs
+    platform scope."""
     if not events:
         return
     providers = (event.usage.provider for event in events)
     prices = PriceList(await store_prices.select_versions(db, "cost", providers))
-    await _write(db, [make_usage_row(event, prices) for event in events])
+    await store.insert_rows(db, [make_usage_row(event, prices) for event in events])
 
 
 async def record_minutes(db: Connection, calls: Sequence[FinishedCall]) -> dict[UUID, Decimal]:
@@ -45,7 +46,7 @@ async def record_minutes(db: Connection, calls: Sequence[FinishedCall]) -> dict[
         telephony = booked.get((call.call_id, "telephony"), NOTHING_BOOKED)
         rows.append(make_minutes_row(call, tiers.get(call.call_id), prices, minutes))
         rows.append(make_telephony_row(call, costs, telephony))
-    await _write(db, [row for row in rows if row is not None])
+    await _insert_marked(db, [row for row in rows if row is not None])
     return await store.select_charged(db, (call.call_id for call in calls))
 
 
@@ -54,7 +55,7 @@ async def list_call_costs(db: Connection, workspace_id: UUID, call_id: UUID) -> 
     return await store.select_costs(db, workspace_id, call_id)
 
 
-async def _write(db: Connection, rows: Sequence[LedgerRow]) -> None:
+async def _insert_marked(db: Connection, rows: Sequence[LedgerRow]) -> None:
     await store.insert_rows(db, rows)
     if rows:
         await mark_days(db, [WorkspaceDay(row.workspace_id, row.at.astimezone(UTC).date()) for row in rows])

@@ -6,7 +6,8 @@ from typing import Final
 
 from redis.asyncio import Redis
 
-from control.calls import read_uncharged, store
+from control.analytics.rollup import WorkspaceDay, mark_days
+from control.calls import read_uncharged, store, store_reaper
 from control.calls.dial_job import make_dial_job
 from control.calls.event_batch import JOIN_RECORDINGS
 from control.calls.event_consumer import EventCounts, consume_events
@@ -50,6 +51,7 @@ def calls_tasks(
 
     duties: list[AnyDuty] = [
         OutsideDuty("lost_calls", 10, lost_calls, 1 << 30),
+        Duty("running_calls", 300, mark_running, 1 << 30),
         Duty("uncharged_calls", 300, charge_uncharged, CHARGED_AT_ONCE),
     ]
     handlers: dict[str, JobHandler] = {
@@ -60,6 +62,13 @@ def calls_tasks(
     }
     consume = partial(consume_events, pool, event_reader, media_assignment.forget_conversations, counts=counts)
     return WorkerTasks(handlers, duties, [consume], _LIMITS)
+
+
+async def mark_running(db: Connection, now: datetime) -> int:
+    """Has the days of running calls rolled up with what they consumed so far; returns how many."""
+    days = [WorkspaceDay(workspace_id, day) for workspace_id, day in await store_reaper.select_open_days(db)]
+    await mark_days(db, days)
+    return len(days)
 
 
 async def charge_uncharged(db: Connection, now: datetime) -> int:

@@ -20,7 +20,7 @@ from control.billing.price_changes import set_cost
 from control.billing.prices import PriceKey
 from control.calls.event_batch import EventUnreadable, parse_event
 from control.calls.model import AdmittedCall, CarrierStatus
-from control.calls.worker_tasks import charge_uncharged
+from control.calls.worker_tasks import charge_uncharged, mark_running
 from shared.events import EventEnvelope, UsageRecorded, encode_event
 from tests.control.billing.scripted_call import (
     EVENTS,
@@ -101,6 +101,35 @@ async def test_sums_of_api_roll_ups_and_ledger_are_equal(platform: CallPlatform)
     )
     assert (whole["price"], whole["cost"]) == (MINUTE * SECONDS / 60, sum(SHARES.values()))
     assert whole["by_provider"] == dict.fromkeys([*SHARES, "standin"], 1), "a carrier is no provider"
+
+
+async def test_usage_of_a_running_call_is_rolled_up_every_few_minutes(platform: CallPlatform) -> None:
+    workspace, call = await admit(platform)
+    events = make_events(call.call_id)
+    usage, end = events[len(OTHERS) - 1 : -1], events[-1]
+    await write_facts(platform, call.carrier_call_id, events[: len(OTHERS) - 1])
+    await roll_up(platform)
+    await write_facts(platform, call.carrier_call_id, usage[:5])
+    await roll_up(platform)
+    assert await usage_days(platform, workspace) == {}, "no mark"
+    await platform.in_platform(partial(mark_running, now=NOW))
+    await roll_up(platform)
+    assert (await usage_days(platform, workspace))["stt", "local"]["quantity"] == 63_000
+    await write_facts(platform, call.carrier_call_id, [end])
+    await roll_up(platform)
+    await write_facts(platform, call.carrier_call_id, usage[5:])
+    await roll_up(platform)
+    assert (await usage_days(platform, workspace))["tts", "elevenlabs"]["quantity"] == 200, "late usage marks at once"
+
+
+async def test_usage_after_midnight_marks_its_own_day(platform: CallPlatform) -> None:
+    workspace, call = await admit(platform)
+    used = UsageRecorded("stt", "local", "local", "", 5, "ms")
+    line = encode_event(EventEnvelope(str(call.call_id), 1, later(86_400).isoformat(), used))
+    await write_facts(platform, call.carrier_call_id, [parse_event("1-0", line)])
+    await roll_up(platform)
+    day = (await usage_days(platform, workspace))["stt", "local"]
+    assert (day["day"], day["quantity"]) == (later(86_400).date(), 5)
 
 
 async def test_a_call_that_a_carrier_reports_longer_is_adjusted(platform: CallPlatform) -> None:
