@@ -1,9 +1,9 @@
 """Roll-ups: figures of a workspace's day, computed from its calls and usage records whenever the day is marked.
 
-Whoever writes calls or usage_records marks (workspace, day) in the same transaction; usage of running calls is marked by a
-duty every few minutes, and by the call's end. A worker takes marks and computes
-those days again in one transaction: after a crash the marks are still there, and a repeated day changes nothing. Days
-are UTC; a call counts on the day of its creation, money on the day of its usage record.
+Whoever writes calls or usage_records marks (workspace, day) in the same transaction; usage of running calls is marked
+every few minutes, and by the end of the call. A worker takes marks and computes those days again in one transaction:
+after a crash the marks are still there, and a repeated day changes nothing. Days are UTC; a call counts on the day of
+its creation, money on the day of its usage record.
 """
 
 from collections.abc import Iterable
