@@ -1,4 +1,4 @@
-"""Starts the control program: `api`, `worker`, `migrate`, `providers`. Turns settings into the options of each part."""
+"""Starts the control program: `api`, `worker`, `migrate`, and commands for operators. Turns settings into options."""
 
 import argparse
 import asyncio
@@ -13,6 +13,7 @@ import uvloop
 
 from config.catalogue import shipped_settings, shipped_tiers
 from config.catalogue_agents import shipped_providers, shipped_templates
+from config.catalogue_prices import shipped_prices
 from config.settings import (
     PREFIX,
     ControlSettings,
@@ -22,12 +23,13 @@ from config.settings import (
     database_settings,
     key_settings,
 )
-from control import provider_commands
+from control import price_commands, provider_commands
 from control.accounts.email_gateways import open_gateway
 from control.accounts.policy import AccountPolicy, HashPolicy, LockPolicy, SessionPolicy
 from control.agents.model import AgentPolicy
 from control.agents.seed import seed_templates
 from control.app import ApiOptions, HttpOptions, open_app
+from control.billing.price_changes import seed_prices
 from control.calls.policy import CallPolicy
 from control.carriers.registry import CarrierOptions
 from control.db.migrate import MigrationFailed, migrate
@@ -134,6 +136,12 @@ def _providers(arguments: argparse.Namespace) -> int:
     return provider_commands.run(arguments, options)
 
 
+def _prices(arguments: argparse.Namespace) -> int:
+    settings = database_settings()
+    configure_logs(settings.log_level)
+    return price_commands.run(arguments, settings.database_url.get_secret_value())
+
+
 async def _seed(url: str) -> None:
     """Creates the partitions of the coming months and the records that the product ships with."""
     async with open_pool(url, size=1, name="vocalized-migrate") as pool, pool.transaction() as db:
@@ -141,6 +149,7 @@ async def _seed(url: str) -> None:
         await ensure_partitions(db)
         await seed_platform(db, shipped_tiers(), shipped_settings())
         await seed_providers(db, shipped_providers())
+        await seed_prices(db, shipped_prices(), datetime.now(UTC))
         await seed_templates(db, shipped_templates(), datetime.now(UTC))
 
 
@@ -290,6 +299,9 @@ def _parser() -> argparse.ArgumentParser:
     providers = commands.add_parser("providers", help="set, list and test the platform's keys of providers")
     provider_commands.add_arguments(providers)
     providers.set_defaults(command=_providers)
+    prices = commands.add_parser("prices", help="list prices and set what providers and carriers cost")
+    price_commands.add_arguments(prices)
+    prices.set_defaults(command=_prices)
     return parser
 
 

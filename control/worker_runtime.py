@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +10,7 @@ import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from control.billing.model import UnpricedUsage
 from control.calls.event_consumer import EventCounts
 from control.calls.metrics import EventMetrics
 from control.db.duties import AnyDuty, BackgroundService, Duty, WorkerTasks
@@ -39,6 +40,18 @@ class WorkerMetrics:
         self.oldest = Gauge(
             "vocalized_worker_queue_oldest", "Unix time of the oldest job", ["job", "status"], registry=registry
         )
+        self.unpriced = Gauge(
+            "vocalized_worker_unpriced_usage",
+            "Ledger rows of the last day whose cost or price is unknown",
+            ["provider", "resource_type", "unit"],
+            registry=registry,
+        )
+
+    def report_unpriced(self, found: Iterable[UnpricedUsage]) -> None:
+        """Sets the counts of usage without a price; those that are not named any more are gone."""
+        self.unpriced.clear()
+        for one in found:
+            self.unpriced.labels(one.provider, one.resource_type, one.unit).set(one.rows)
 
     def render(self) -> bytes:
         """The text exposition."""

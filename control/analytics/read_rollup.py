@@ -18,6 +18,8 @@ batch AS MATERIALIZED (
 )
 """
 
+# Unknown costs and prices count as 0 in sums; usage_daily.unpriced says how many there are. An adjusting row whose cost
+# and price are known was computed from the call's whole, and settles the rows of its kind.
 # by_…: one JSON object per day from rows (workspace_id, day, what, key, calls).
 _WORKSPACE_DAYS: Final = f"""
 WITH {_BATCH},
@@ -31,7 +33,7 @@ counted AS MATERIALIZED (
     GROUP BY 1, 2, 3, 4, 5, 6
 ),
 ledger AS MATERIALIZED (
-    SELECT b.workspace_id, b.day, u.provider, u.call_id, u.price, u.cost
+    SELECT b.workspace_id, b.day, u.resource_type, u.provider, u.call_id, u.price, u.cost
     FROM batch b
     JOIN usage_records u ON u.workspace_id = b.workspace_id AND u.at >= b.since AND u.at < b.until
 ),
@@ -47,7 +49,8 @@ parts AS (
     UNION ALL SELECT workspace_id, day, 'carrier', carrier, sum(calls) FROM counted GROUP BY 1, 2, 4
     UNION ALL SELECT l.workspace_id, l.day, 'provider', l.provider, count(DISTINCT l.call_id)
         FROM ledger l LEFT JOIN calls c ON c.id = l.call_id
-        WHERE l.provider <> '' AND l.call_id IS NOT NULL AND c.is_test IS NOT TRUE GROUP BY 1, 2, 4
+        WHERE l.resource_type IN ('stt', 'llm', 'tts') AND l.provider <> '' AND l.call_id IS NOT NULL
+          AND c.is_test IS NOT TRUE GROUP BY 1, 2, 4
 ),
 tallies AS (
     SELECT workspace_id, day,
@@ -91,13 +94,21 @@ GROUP BY 1, 2, 3
 """
 
 _USAGE_DAYS: Final = f"""
-WITH {_BATCH}
-INSERT INTO usage_daily (workspace_id, day, resource_type, provider, quantity, calls, cost, price)
-SELECT b.workspace_id, b.day, u.resource_type, u.provider, sum(u.quantity), count(DISTINCT u.call_id), sum(u.cost),
-       sum(u.price)
-FROM batch b
-JOIN usage_records u ON u.workspace_id = b.workspace_id AND u.at >= b.since AND u.at < b.until
-GROUP BY 1, 2, 3, 4
+WITH {_BATCH},
+per_call AS (
+    SELECT b.workspace_id, b.day, u.resource_type, u.provider, u.call_id, sum(u.quantity) AS quantity,
+           sum(u.cost) AS cost, sum(u.price) AS price,
+           CASE WHEN bool_or(u.entry = 'adjustment' AND u.call_id IS NOT NULL AND u.cost IS NOT NULL
+                             AND u.price IS NOT NULL) THEN 0
+                ELSE count(*) FILTER (WHERE u.cost IS NULL OR u.price IS NULL) END AS unpriced
+    FROM batch b
+    JOIN usage_records u ON u.workspace_id = b.workspace_id AND u.at >= b.since AND u.at < b.until
+    GROUP BY b.workspace_id, b.day, u.resource_type, u.provider, u.call_id, u.model, u.unit
+)
+INSERT INTO usage_daily (workspace_id, day, resource_type, provider, quantity, calls, cost, price, unpriced)
+SELECT workspace_id, day, resource_type, provider, sum(quantity), count(DISTINCT call_id), coalesce(sum(cost), 0),
+       coalesce(sum(price), 0), sum(unpriced)
+FROM per_call GROUP BY 1, 2, 3, 4
 """
 
 _PLATFORM_DAYS: Final = """

@@ -1,8 +1,9 @@
 """Roll-ups: figures of a workspace's day, computed from its calls and usage records whenever the day is marked.
 
-Whoever writes calls or usage_records marks (workspace, day) in the same transaction. A worker takes marks and computes
-those days again in one transaction: after a crash the marks are still there, and a repeated day changes nothing. Days
-are UTC; a call counts on the day of its creation, money on the day of its usage record.
+Whoever writes calls or usage_records marks (workspace, day) in the same transaction; usage of running calls is marked
+every few minutes, and by the end of the call. A worker takes marks and computes those days again in one transaction:
+after a crash the marks are still there, and a repeated day changes nothing. Days are UTC; a call counts on the day of
+its creation, money on the day of its usage record.
 """
 
 from collections.abc import Iterable
@@ -29,8 +30,10 @@ async def mark_day(db: Connection, workspace_id: UUID, day: date) -> None:
 
 
 async def mark_days(db: Connection, days: Iterable[WorkspaceDay]) -> None:
-    """Marks several days."""
+    """Marks several days, or none."""
     once = list(dict.fromkeys(days))
+    if not once:
+        return
     await store.insert_marks(db, [one.workspace_id for one in once], [one.day for one in once])
 
 

@@ -7,6 +7,7 @@ version does not know, or whose value it cannot read, is stored in `unknown` and
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Literal, TypeVar, get_type_hints
 
 import msgspec
@@ -17,6 +18,8 @@ from shared.events import EndReason
 # Fields of a dataclass that holds a part of the column: `unknown` is ours, the others are JSON keys.
 _UNKNOWN: Final = "unknown"
 _KEY: Final = "key"
+# A carrier's cost of one call from this on, in US dollars, is taken for an error of its report.
+MAX_COST: Final = 10_000
 P = TypeVar("P", bound="DetailsPart")
 
 
@@ -46,6 +49,16 @@ class CarrierReport(DetailsPart):
     duration_s: int | None = None
     sequence: int | None = None
     cause: str | None = None
+
+    @property
+    def total_cost(self) -> Decimal | None:
+        """What the carrier charges us for the whole call, US dollars (Telnyx's call.cost); None before it said so."""
+        cost = self.unknown.get("cost")
+        try:
+            total = Decimal(str(cost["total"])) if isinstance(cost, Mapping) else None
+        except (KeyError, InvalidOperation):
+            return None
+        return total if total is not None and total.is_finite() and 0 <= total < MAX_COST else None
 
     def merge(self, facts: Mapping[str, Any]) -> "CarrierReport":
         """Adds facts. They replace the ones from before, unless their sequence number is lower."""

@@ -1,7 +1,7 @@
 """Stores a batch of media's events in one transaction. An event that comes again changes nothing."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -9,15 +9,18 @@ from uuid import UUID
 
 import msgspec
 
+from control.analytics.rollup import WorkspaceDay, mark_days
+from control.billing.charges import record_usage
+from control.billing.ledger import UsageEvent
 from control.calls import store, store_events
 from control.calls.event_effects import NewEvent, apply_events
 from control.calls.hangup import enqueue_hangup
 from control.calls.state import CallState
-from control.calls.state_changes import save_changes
+from control.calls.state_changes import accounting_day, save_changes
 from control.calls.store_events import EventRow
 from control.db.jobs import enqueue
 from control.db.pool import Connection
-from shared.events import AgentSaid, CallEnded, CallerSaid, EventEnvelope, decode_event
+from shared.events import AgentSaid, CallEnded, CallerSaid, EventEnvelope, UsageRecorded, decode_event
 
 JOIN_RECORDINGS: Final = "calls.join_recordings"
 # Recordings of several streams arrive one after the other: they are joined when no more are likely to come.
@@ -74,12 +77,14 @@ def parse_event(entry: str, line: bytes) -> IncomingEvent:
         at = at.replace(tzinfo=UTC)
     if not 2000 <= at.year <= 9000:
         raise EventUnreadable("at")
+    if isinstance(envelope.event, UsageRecorded) and envelope.event.quantity < 0:
+        raise EventUnreadable("quantity")
     return IncomingEvent(entry, line, call_id, envelope.seq, at, envelope)
 
 
 async def write_events(db: Connection, events: Sequence[IncomingEvent]) -> BatchResult:
-    """Stores new events and applies them to their calls. Needs platform scope. Locks the calls' rows first, so that two
-    transactions with the same event run one after the other."""
+    """Stores new events, prices their usage, and applies them to their calls. Needs platform scope. Locks the calls'
+    rows first, so that two transactions with the same event run one after the other."""
     before = await store.lock_states(db, {one.call_id for one in events})
     known = {(one.call_id, one.seq): one for one in reversed(events) if one.call_id in before}
     unknown = [one.entry for one in events if one.call_id not in before]
@@ -87,7 +92,10 @@ async def write_events(db: Connection, events: Sequence[IncomingEvent]) -> Batch
         return BatchResult(0, unknown)
     rows = [_row(one, before[one.call_id].workspace_id) for one in known.values()]
     new = [known[key] for key in await store_events.insert_events(db, rows)]
+    usage = _usage_events(new, before)
+    await record_usage(db, usage)
     after = await _apply(db, before, new) if new else before
+    await mark_days(db, _usage_days(usage, after))
     return BatchResult(len(new), unknown, _ended_calls(known.values(), after))
 
 
@@ -138,6 +146,24 @@ async def _enqueue_hangups(db: Connection, changed: Iterable[tuple[CallState, Ca
 def _row(one: IncomingEvent, workspace_id: UUID) -> EventRow:
     data = msgspec.to_builtins(one.envelope.event)
     return EventRow(one.call_id, one.seq, workspace_id, one.at, data["type"], data)
+
+
+def _usage_events(events: Iterable[IncomingEvent], calls: Mapping[UUID, CallState]) -> list[UsageEvent]:
+    return [
+        UsageEvent(one.call_id, call.workspace_id, call.agent_id, one.seq, one.at, one.envelope.event)
+        for one in events
+        if isinstance(one.envelope.event, UsageRecorded) and one.envelope.event.quantity
+        for call in (calls[one.call_id],)
+    ]
+
+
+def _usage_days(usage: Iterable[UsageEvent], after: Mapping[UUID, CallState]) -> Iterator[WorkspaceDay]:
+    """The days to be rolled up again at once: not those of running calls, which are marked at their end. Each event
+    would have the whole day computed again, for our cost only; meanwhile the duty `running_calls` marks them."""
+    for event in usage:
+        call, day = after[event.call_id], event.at.astimezone(UTC).date()
+        if call.is_final or day != accounting_day(call):
+            yield WorkspaceDay(event.workspace_id, day)
 
 
 def _is_speech(one: IncomingEvent) -> bool:

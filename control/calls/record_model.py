@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from control.billing.model import ResourceCost
 from control.calls.details import CallDetails
 from control.calls.model import Direction
 from control.calls.turns import ConversationTurn
@@ -53,7 +54,7 @@ class CallSummary:
 
 @dataclass(frozen=True, slots=True)
 class CallReport:
-    """A call in full."""
+    """A call in full. costs: what it consumed so far, by resource."""
 
     summary_line: CallSummary
     agent_version: int | None
@@ -67,6 +68,7 @@ class CallReport:
     sentiment: str | None
     details: CallDetails
     turns: Sequence[ConversationTurn] = field(default_factory=list)
+    costs: Sequence[ResourceCost] = ()
 
 
 @dataclass(frozen=True, slots=True)

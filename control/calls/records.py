@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
+from control.billing.charges import list_call_costs
 from control.calls import read_calls
 from control.calls.record_model import CallFilter, CallReport, CallSummary, EventLine
 from control.calls.turns import make_turns
@@ -30,10 +31,11 @@ class CallRecords:
         return await read_calls.select_calls(db, wanted, offset, limit), await read_calls.count_calls(db, wanted, DEPTH)
 
     async def get(self, db: Connection, workspace_id: UUID | None, call_id: UUID) -> CallReport:
-        """A call with its turns. Raises NotFound."""
+        """A call with its turns and costs. Raises NotFound."""
         found = _require(await read_calls.select_call(db, workspace_id, call_id))
         events = await read_calls.select_events(db, call_id, read_calls.TURN_EVENTS, -1, MOST_EVENTS)
-        return replace(found, turns=make_turns([event.event_data for event in events]))
+        costs = await list_call_costs(db, found.summary_line.workspace_id, call_id)
+        return replace(found, turns=make_turns([event.event_data for event in events]), costs=costs)
 
     async def find(self, db: Connection, workspace_id: UUID | None, call_id: UUID) -> CallReport:
         """A call without its turns. Raises NotFound."""

@@ -40,6 +40,7 @@ class CallState:
     carrier: str
     carrier_call_id: str | None
     status: CallStatus
+    agent_id: UUID | None = None
     end_reason: EndReason | None = None
     end_detail: str | None = None
     media_node: str | None = None

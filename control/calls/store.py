@@ -1,8 +1,9 @@
 """SQL of calls' rows: how they are created, and their states."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
@@ -12,11 +13,11 @@ from control.calls.state import CallState
 from control.db.pool import Connection
 
 STATE_COLUMNS: Final = """
-    id, workspace_id, created_at, is_test, direction, carrier, carrier_call_id, status, end_reason, end_detail,
-    media_node, started_at, answered_at, ended_at, duration_seconds, recording_key, recording_seconds, transcription,
-    details
+    id, workspace_id, agent_id, created_at, is_test, direction, carrier, carrier_call_id, status, end_reason,
+    end_detail, media_node, started_at, answered_at, ended_at, duration_seconds, recording_key, recording_seconds,
+    transcription, details
 """
-_CALL: Final = f"{STATE_COLUMNS}, agent_id, agent_version, caller_number, called_number"
+_CALL: Final = f"{STATE_COLUMNS}, agent_version, caller_number, called_number"
 
 # Serialises transactions that count a workspace's calls in order to add one.
 _LOCK_WORKSPACE: Final = "SELECT pg_advisory_xact_lock(hashtextextended('calls ' || $1::text, 0))"
@@ -92,6 +93,12 @@ _UPDATED: Final = (
     "carrier_call_id", "status", "end_reason", "end_detail", "media_node", "started_at", "answered_at", "ended_at",
     "duration_seconds", "recording_key", "recording_seconds", "transcription",
 )  # fmt: skip
+
+# What calls $1 are charged: $2.
+_UPDATE_COSTS: Final = """
+    UPDATE calls c SET cost_total = n.cost FROM unnest($1::uuid[], $2::numeric[]) AS n (id, cost)
+    WHERE c.id = n.id AND c.cost_total IS DISTINCT FROM round(n.cost, 6)
+"""
 
 # The number of a call's next media stream; no row for a call that is over.
 _INCREMENT_LEG: Final = """
@@ -200,6 +207,11 @@ async def update_states(db: Connection, states: Sequence[CallState]) -> None:
     columns = ([getattr(state, name) for state in states] for name in _UPDATED)
     details = [encode_details(state.details) for state in states]
     await db.execute(_UPDATE_STATES, [state.id for state in states], *columns, details)
+
+
+async def update_costs(db: Connection, costs: Mapping[UUID, Decimal]) -> None:
+    """Writes what these calls are charged. Their rows must be locked."""
+    await db.execute(_UPDATE_COSTS, list(costs), list(costs.values()))
 
 
 async def increment_leg(db: Connection, call_id: UUID) -> int:

@@ -1,11 +1,13 @@
 """The worker's tasks for calls: dialling, hang-up, recordings, lost calls, and the events of media."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
 from redis.asyncio import Redis
 
+from control.analytics.rollup import WorkspaceDay, mark_days
+from control.calls import read_uncharged, store, store_reaper
 from control.calls.dial_job import make_dial_job
 from control.calls.event_batch import JOIN_RECORDINGS
 from control.calls.event_consumer import EventCounts, consume_events
@@ -16,14 +18,18 @@ from control.calls.outbound import PLACE_CALL
 from control.calls.reaper import reap_calls
 from control.calls.recording_jobs import make_fetch_recording_job, make_join_recordings_job
 from control.calls.service import FETCH_RECORDING, Calls
+from control.calls.state_changes import charge_calls
 from control.carriers.registry import Carriers
-from control.db.duties import OutsideDuty, WorkerTasks
+from control.db.duties import AnyDuty, Duty, OutsideDuty, WorkerTasks
 from control.db.jobs import JobHandler, JobLimits
-from control.db.pool import Pool
+from control.db.pool import Connection, Pool
 from shared.storage import Storage
 
 # A recording may have hundreds of megabytes. The timeout is longer than all attempts of the download and the upload.
 _LIMITS: Final = {FETCH_RECORDING: JobLimits(timeout_s=900.0, concurrency=2)}
+# Calls that a program of the version before ended are charged within so long; a rolling upgrade takes less.
+UNCHARGED_FOR: Final = timedelta(days=1)
+CHARGED_AT_ONCE: Final = 200
 
 
 def calls_tasks(
@@ -43,6 +49,11 @@ def calls_tasks(
     async def lost_calls(pool: Pool, now: datetime) -> int:
         return await reap_calls(pool, media_assignment, now)
 
+    duties: list[AnyDuty] = [
+        OutsideDuty("lost_calls", 10, lost_calls, 1 << 30),
+        Duty("running_calls", 300, mark_running, 1 << 30),
+        Duty("uncharged_calls", 300, charge_uncharged, CHARGED_AT_ONCE),
+    ]
     handlers: dict[str, JobHandler] = {
         PLACE_CALL: make_dial_job(pool, calls, carriers),
         HANG_UP: make_hangup_job(pool, carriers, media_assignment),
@@ -50,4 +61,19 @@ def calls_tasks(
         JOIN_RECORDINGS: make_join_recordings_job(pool, storage),
     }
     consume = partial(consume_events, pool, event_reader, media_assignment.forget_conversations, counts=counts)
-    return WorkerTasks(handlers, [OutsideDuty("lost_calls", 10, lost_calls, 1 << 30)], [consume], _LIMITS)
+    return WorkerTasks(handlers, duties, [consume], _LIMITS)
+
+
+async def mark_running(db: Connection, now: datetime) -> int:
+    """Has the days of running calls rolled up with what they consumed so far; returns how many."""
+    days = [WorkspaceDay(workspace_id, day) for workspace_id, day in await store_reaper.select_open_days(db)]
+    await mark_days(db, days)
+    return len(days)
+
+
+async def charge_uncharged(db: Connection, now: datetime) -> int:
+    """Charges calls that are over and have no minutes in the ledger; returns how many."""
+    found = await read_uncharged.select_uncharged(db, now - UNCHARGED_FOR, CHARGED_AT_ONCE)
+    calls = await store.lock_states(db, found)
+    await charge_calls(db, list(calls.values()))
+    return len(calls)

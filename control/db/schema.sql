@@ -772,6 +772,45 @@ CREATE TABLE public.platform_daily (
 );
 
 --
+-- Name: price_versions; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.price_versions (
+    id bigint NOT NULL,
+    side text NOT NULL,
+    provider text NOT NULL,
+    role text NOT NULL,
+    model text NOT NULL,
+    unit text NOT NULL,
+    price numeric(18,9) NOT NULL,
+    currency text DEFAULT 'USD'::text NOT NULL,
+    source text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    valid_from timestamp with time zone NOT NULL,
+    CONSTRAINT price_versions_check CHECK ((valid_from >= created_at)),
+    CONSTRAINT price_versions_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT price_versions_model_check CHECK ((model <> ''::text)),
+    CONSTRAINT price_versions_price_check CHECK ((price >= (0)::numeric)),
+    CONSTRAINT price_versions_role_check CHECK ((role = ANY (ARRAY['stt'::text, 'llm'::text, 'tts'::text, 'telephony'::text, 'call_minutes'::text]))),
+    CONSTRAINT price_versions_side_check CHECK ((side = ANY (ARRAY['cost'::text, 'price'::text]))),
+    CONSTRAINT price_versions_source_check CHECK ((source = ANY (ARRAY['shipped'::text, 'operator'::text, 'tier'::text]))),
+    CONSTRAINT price_versions_unit_check CHECK ((unit = ANY (ARRAY['minute'::text, 'thousand_characters'::text, 'million_prompt_tokens'::text, 'million_cached_tokens'::text, 'million_completion_tokens'::text])))
+);
+
+--
+-- Name: price_versions_id_seq; Type: SEQUENCE; Schema: public; Owner: -
+--
+
+ALTER TABLE public.price_versions ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.price_versions_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
 -- Name: providers; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -928,8 +967,9 @@ CREATE TABLE public.usage_daily (
     provider text NOT NULL,
     quantity numeric(18,6) NOT NULL,
     calls integer NOT NULL,
-    cost numeric(18,9) NOT NULL,
-    price numeric(18,9) NOT NULL
+    cost numeric(18,9),
+    price numeric(18,9),
+    unpriced integer DEFAULT 0 NOT NULL
 );
 
 --
@@ -946,10 +986,20 @@ CREATE TABLE public.usage_records (
     provider text DEFAULT ''::text NOT NULL,
     quantity numeric(18,6) NOT NULL,
     unit text NOT NULL,
-    cost numeric(18,9) NOT NULL,
-    price numeric(18,9) NOT NULL,
+    cost numeric(18,9),
+    price numeric(18,9),
     details jsonb DEFAULT '{}'::jsonb NOT NULL,
-    CONSTRAINT usage_records_resource_type_check CHECK ((resource_type = ANY (ARRAY['call_minutes'::text, 'telephony'::text, 'stt'::text, 'llm'::text, 'tts'::text, 'phone_number'::text, 'subscription'::text, 'storage'::text, 'credit'::text])))
+    seq integer,
+    entry text DEFAULT 'usage'::text NOT NULL,
+    vendor text DEFAULT ''::text NOT NULL,
+    model text DEFAULT ''::text NOT NULL,
+    estimated boolean DEFAULT false NOT NULL,
+    cost_version bigint,
+    price_version bigint,
+    recorded_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT usage_records_entry_check CHECK ((entry = ANY (ARRAY['usage'::text, 'adjustment'::text]))),
+    CONSTRAINT usage_records_resource_type_check CHECK ((resource_type = ANY (ARRAY['call_minutes'::text, 'telephony'::text, 'stt'::text, 'llm'::text, 'tts'::text, 'phone_number'::text, 'subscription'::text, 'storage'::text, 'credit'::text]))),
+    CONSTRAINT usage_records_seq_check CHECK ((seq >= 0))
 )
 PARTITION BY RANGE (at);
 
@@ -967,10 +1017,20 @@ CREATE TABLE public.usage_records_default (
     provider text DEFAULT ''::text CONSTRAINT usage_records_provider_not_null NOT NULL,
     quantity numeric(18,6) CONSTRAINT usage_records_quantity_not_null NOT NULL,
     unit text CONSTRAINT usage_records_unit_not_null NOT NULL,
-    cost numeric(18,9) CONSTRAINT usage_records_cost_not_null NOT NULL,
-    price numeric(18,9) CONSTRAINT usage_records_price_not_null NOT NULL,
+    cost numeric(18,9),
+    price numeric(18,9),
     details jsonb DEFAULT '{}'::jsonb CONSTRAINT usage_records_details_not_null NOT NULL,
-    CONSTRAINT usage_records_resource_type_check CHECK ((resource_type = ANY (ARRAY['call_minutes'::text, 'telephony'::text, 'stt'::text, 'llm'::text, 'tts'::text, 'phone_number'::text, 'subscription'::text, 'storage'::text, 'credit'::text])))
+    seq integer,
+    entry text DEFAULT 'usage'::text CONSTRAINT usage_records_entry_not_null NOT NULL,
+    vendor text DEFAULT ''::text CONSTRAINT usage_records_vendor_not_null NOT NULL,
+    model text DEFAULT ''::text CONSTRAINT usage_records_model_not_null NOT NULL,
+    estimated boolean DEFAULT false CONSTRAINT usage_records_estimated_not_null NOT NULL,
+    cost_version bigint,
+    price_version bigint,
+    recorded_at timestamp with time zone DEFAULT now() CONSTRAINT usage_records_recorded_at_not_null NOT NULL,
+    CONSTRAINT usage_records_entry_check CHECK ((entry = ANY (ARRAY['usage'::text, 'adjustment'::text]))),
+    CONSTRAINT usage_records_resource_type_check CHECK ((resource_type = ANY (ARRAY['call_minutes'::text, 'telephony'::text, 'stt'::text, 'llm'::text, 'tts'::text, 'phone_number'::text, 'subscription'::text, 'storage'::text, 'credit'::text]))),
+    CONSTRAINT usage_records_seq_check CHECK ((seq >= 0))
 );
 
 --
@@ -1253,6 +1313,10 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 --
 
 --
+-- Data for Name: price_versions; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: providers; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -1283,6 +1347,8 @@ INSERT INTO public.schema_migrations VALUES ('20261125000012');
 INSERT INTO public.schema_migrations VALUES ('20261125000013');
 INSERT INTO public.schema_migrations VALUES ('20261125000014');
 INSERT INTO public.schema_migrations VALUES ('20261126000101');
+INSERT INTO public.schema_migrations VALUES ('20261126000201');
+INSERT INTO public.schema_migrations VALUES ('20261126000202');
 INSERT INTO public.schema_migrations VALUES ('20261126000301');
 
 --
@@ -1368,6 +1434,12 @@ SELECT pg_catalog.setval('public.pgqueuer_schedules_id_seq', 1, false);
 --
 
 SELECT pg_catalog.setval('public.pgqueuer_statistics_id_seq', 1, false);
+
+--
+-- Name: price_versions_id_seq; Type: SEQUENCE SET; Schema: public; Owner: -
+--
+
+SELECT pg_catalog.setval('public.price_versions_id_seq', 1, false);
 
 --
 -- Name: rollup_dirty_id_seq; Type: SEQUENCE SET; Schema: public; Owner: -
@@ -1584,6 +1656,20 @@ ALTER TABLE ONLY public.phone_numbers
 
 ALTER TABLE ONLY public.platform_daily
     ADD CONSTRAINT platform_daily_pkey PRIMARY KEY (day);
+
+--
+-- Name: price_versions price_versions_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.price_versions
+    ADD CONSTRAINT price_versions_pkey PRIMARY KEY (id);
+
+--
+-- Name: price_versions price_versions_side_provider_role_model_unit_valid_from_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.price_versions
+    ADD CONSTRAINT price_versions_side_provider_role_model_unit_valid_from_key UNIQUE (side, provider, role, model, unit, valid_from);
 
 --
 -- Name: providers providers_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -2068,10 +2154,34 @@ CREATE INDEX usage_daily_day ON public.usage_daily USING btree (day);
 CREATE INDEX usage_records_call ON ONLY public.usage_records USING btree (call_id) WHERE (call_id IS NOT NULL);
 
 --
+-- Name: usage_records_unpriced; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX usage_records_unpriced ON ONLY public.usage_records USING btree (at) WHERE ((cost IS NULL) OR (price IS NULL));
+
+--
+-- Name: usage_records_default_at_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX usage_records_default_at_idx ON public.usage_records_default USING btree (at) WHERE ((cost IS NULL) OR (price IS NULL));
+
+--
 -- Name: usage_records_default_call_id_idx; Type: INDEX; Schema: public; Owner: -
 --
 
 CREATE INDEX usage_records_default_call_id_idx ON public.usage_records_default USING btree (call_id) WHERE (call_id IS NOT NULL);
+
+--
+-- Name: usage_records_event; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX usage_records_event ON ONLY public.usage_records USING btree (call_id, seq, at) WHERE (seq IS NOT NULL);
+
+--
+-- Name: usage_records_default_call_id_seq_at_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX usage_records_default_call_id_seq_at_idx ON public.usage_records_default USING btree (call_id, seq, at) WHERE (seq IS NOT NULL);
 
 --
 -- Name: usage_records_workspace; Type: INDEX; Schema: public; Owner: -
@@ -2188,10 +2298,22 @@ CREATE INDEX workspaces_tier ON public.workspaces USING btree (tier_name);
 ALTER INDEX public.call_events_pkey ATTACH PARTITION public.call_events_default_pkey;
 
 --
+-- Name: usage_records_default_at_idx; Type: INDEX ATTACH; Schema: public; Owner: -
+--
+
+ALTER INDEX public.usage_records_unpriced ATTACH PARTITION public.usage_records_default_at_idx;
+
+--
 -- Name: usage_records_default_call_id_idx; Type: INDEX ATTACH; Schema: public; Owner: -
 --
 
 ALTER INDEX public.usage_records_call ATTACH PARTITION public.usage_records_default_call_id_idx;
+
+--
+-- Name: usage_records_default_call_id_seq_at_idx; Type: INDEX ATTACH; Schema: public; Owner: -
+--
+
+ALTER INDEX public.usage_records_event ATTACH PARTITION public.usage_records_default_call_id_seq_at_idx;
 
 --
 -- Name: usage_records_default_pkey; Type: INDEX ATTACH; Schema: public; Owner: -
@@ -2216,6 +2338,12 @@ CREATE TRIGGER agent_versions_immutable BEFORE UPDATE ON public.agent_versions F
 --
 
 CREATE TRIGGER audit_log_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+--
+-- Name: price_versions price_versions_append_only; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER price_versions_append_only BEFORE DELETE OR UPDATE ON public.price_versions FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 --
 -- Name: pgqueuer tg_pgqueuer_changed; Type: TRIGGER; Schema: public; Owner: -
@@ -2506,10 +2634,22 @@ ALTER TABLE public.phone_numbers ENABLE ROW LEVEL SECURITY;
 CREATE POLICY platform ON public.platform_daily USING (( SELECT (public.current_scope() = 'platform'::text)));
 
 --
+-- Name: price_versions platform; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY platform ON public.price_versions USING (( SELECT (public.current_scope() = 'platform'::text)));
+
+--
 -- Name: platform_daily; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
 ALTER TABLE public.platform_daily ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: price_versions; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.price_versions ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: audit_log reads; Type: POLICY; Schema: public; Owner: -
@@ -2944,6 +3084,18 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.phone_numbers TO vocalized_app
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.platform_daily TO vocalized_app;
+
+--
+-- Name: TABLE price_versions; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT ON TABLE public.price_versions TO vocalized_app;
+
+--
+-- Name: SEQUENCE price_versions_id_seq; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,USAGE ON SEQUENCE public.price_versions_id_seq TO vocalized_app;
 
 --
 -- Name: TABLE providers; Type: ACL; Schema: public; Owner: -

@@ -4,11 +4,16 @@ from datetime import UTC, datetime
 
 from config.catalogue import shipped_settings, shipped_tiers
 from config.catalogue_agents import shipped_providers, shipped_templates
+from config.catalogue_prices import shipped_prices
 from control.agents.seed import seed_templates
+from control.billing.price_changes import seed_prices
 from control.db.pool import Connection
 from control.db.scope import enter_platform
 from control.platform.seed import seed_platform
 from control.voice.catalogue import seed_providers
+
+# The shipped prices hold from here on, before any call of a test.
+PRICED_FROM = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 async def seed_catalogue(db: Connection) -> None:
@@ -18,4 +23,5 @@ async def seed_catalogue(db: Connection) -> None:
         return
     await seed_platform(db, shipped_tiers(), shipped_settings())
     await seed_providers(db, shipped_providers())
+    await seed_prices(db, shipped_prices(), PRICED_FROM)
     await seed_templates(db, shipped_templates(), datetime.now(UTC))

@@ -154,11 +154,32 @@ def providers(
 
     Runs `python -m control providers` with that platform's settings. Exit code 1: refused, or the provider failed.
     """
-    from vocalized.commands.providers import run_providers
+    _run_control_command("providers", state, ctx.args)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def prices(
+    ctx: typer.Context,
+    state: Annotated[Path, typer.Option(metavar="DIR", help="State of the platform that `up` runs.")] = UP,
+) -> None:
+    """Prices, at the platform that `up` runs.
+
+    prices list: the newest version of each price.
+
+    prices set PROVIDER ROLE MODEL UNIT PRICE: opens a version of what a provider or carrier costs, in US dollars:
+    prices set my-llama llm "*" million_prompt_tokens 0.10
+
+    Runs `python -m control prices` with that platform's settings. Exit code 1: refused.
+    """
+    _run_control_command("prices", state, ctx.args)
+
+
+def _run_control_command(command: str, state: Path, arguments: list[str]) -> None:
+    from vocalized.commands.control_command import run_control_command
     from vocalized.stack.addresses import StackNotRunning
 
     try:
-        code = run_providers(ROOT, state.resolve(), ctx.args)
+        code = run_control_command(ROOT, state.resolve(), command, arguments)
     except StackNotRunning as error:
         Console(stderr=True, highlight=False).print(str(error), markup=False)
         raise typer.Exit(1) from None

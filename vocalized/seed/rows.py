@@ -154,18 +154,18 @@ put AS (
            CASE WHEN status = 'completed' THEN (ARRAY['positive', 'neutral', 'negative'])[1 + n % 3] END,
            CASE WHEN status = 'completed' THEN 'The caller asked about opening hours.' END
     FROM spoken s JOIN made m USING (rank) JOIN tiers t ON t.tier_name = m.tier
-    RETURNING id, workspace_id, agent_id, created_at, duration_seconds, cost_total, carrier
+    RETURNING id, workspace_id, agent_id, created_at, duration_seconds, cost_total
 )
 INSERT INTO usage_records (id, workspace_id, call_id, agent_id, at, resource_type, provider, quantity, unit, cost,
                            price)
 SELECT overlay(p.id::text PLACING u.digit FROM 36)::uuid, p.workspace_id, p.id, p.agent_id,
-       p.created_at + interval '1 second' * p.duration_seconds, u.kind, coalesce(u.provider, p.carrier),
-       p.duration_seconds * u.rate, u.unit, round(p.duration_seconds * u.cost, 9),
+       p.created_at + interval '1 second' * CASE u.kind WHEN 'call_minutes' THEN 0 ELSE p.duration_seconds END, u.kind,
+       u.provider, p.duration_seconds * u.rate, u.unit, round(p.duration_seconds * u.cost, 9),
        CASE WHEN u.kind = 'call_minutes' THEN p.cost_total ELSE 0 END
 FROM put p
 CROSS JOIN (VALUES
-    ('0', 'call_minutes', NULL, 1 / 60.0, 'minute', 0.000141), ('1', 'stt', 'deepgram', 1.0, 'second', 0.0001),
-    ('2', 'llm', 'openai', 9.0, 'token', 0.00004), ('3', 'tts', 'elevenlabs', 6.0, 'character', 0.0003)
+    ('0', 'call_minutes', '', 1, 'second', 0), ('1', 'stt', 'deepgram', 1000, 'ms', 0.0001),
+    ('2', 'llm', 'openai', 9, 'prompt_tokens', 0.00004), ('3', 'tts', 'elevenlabs', 6, 'characters', 0.0003)
 ) AS u (digit, kind, provider, rate, unit, cost)
 WHERE p.duration_seconds > 0
 """

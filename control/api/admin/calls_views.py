@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from control.billing.model import ResourceCost
+from control.billing.prices import LedgerUnit, Role
 from control.calls.details import encode_details
 from control.calls.model import Direction
 from control.calls.record_model import CallReport, CallSummary
@@ -68,8 +70,25 @@ class AdminLiveCalls:
 
 
 @dataclass(frozen=True, slots=True)
+class AdminCallCost:
+    """What the call consumed of one resource. cost: ours; price: the customer's; null: unknown. estimated: counted by
+    us at least in part. quantity: in `unit`."""
+
+    resource_type: Role
+    provider: str
+    vendor: str
+    model: str
+    quantity: float
+    unit: LedgerUnit
+    cost: Money | None
+    price: Money | None
+    estimated: bool
+
+
+@dataclass(frozen=True, slots=True)
 class AdminCall:
-    """A call with all its data. details: usage, carrier, media streams, gaps and other recorded facts."""
+    """A call with all its data. costs: what it consumed by resource, while it runs, too. details: usage, carrier, media
+    streams, gaps and other recorded facts."""
 
     id: UUID
     agent_version: int | None
@@ -95,6 +114,7 @@ class AdminCall:
     summary: str | None
     sentiment: str | None
     details: Mapping[str, Any]
+    costs: Sequence[AdminCallCost]
     turns: Sequence[ConversationTurn]
 
 
@@ -130,5 +150,11 @@ def to_answer(call: CallReport) -> AdminCallAnswer:
     values = {name: getattr(line, name) for name in AdminCall.__slots__ if hasattr(line, name)}
     values |= {name: getattr(call, name) for name in AdminCall.__slots__ if hasattr(call, name) and name not in values}
     values |= {"has_recording": call.recording_key is not None, "details": encode_details(call.details)}
+    values |= {"costs": [_to_cost(one) for one in call.costs]}
     agent = Named(line.agent_id, line.agent_name) if line.agent_id and line.agent_name is not None else None
     return AdminCallAnswer(AdminCall(**values), Named(line.workspace_id, line.workspace_name), agent)
+
+
+def _to_cost(cost: ResourceCost) -> AdminCallCost:
+    values = {name: getattr(cost, name) for name in AdminCallCost.__slots__}
+    return AdminCallCost(**{**values, "quantity": float(cost.quantity)})

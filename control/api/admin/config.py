@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 from pydantic import Field, StringConstraints
 
 from control.api.admin.config_views import OneTier, SettingList, SettingView, TierList, to_view
+from control.billing.price_changes import follow_tier_prices
 from control.http.access import ANY_ADMIN, admin
 from control.http.body import Body, Slug
 from control.http.context import AdminContext
@@ -115,13 +116,18 @@ async def list_tiers(context: AdminContext) -> TierList:
 async def create_tier(context: AdminContext, body: NewTierBody) -> OneTier:
     """Creates a tier."""
     new = NewTier(**{name: getattr(body, name) for name in NewTierBody.model_fields})
-    return OneTier(to_view(await context.services.platform.create_tier(context.db, context.actor, new)))
+    tier = await context.services.platform.create_tier(context.db, context.actor, new)
+    await follow_tier_prices(context.db, context.now)
+    return OneTier(to_view(tier))
 
 
 async def update_tier(context: AdminContext, tier_name: Slug, body: TierChangeBody) -> OneTier:
-    """Changes a tier. A limit cannot be lower than what a workspace of this tier uses."""
+    """Changes a tier. A new price of minutes holds for calls that begin a minute later. A limit cannot be lower than
+    what a workspace of this tier uses."""
     change = TierChange({name: getattr(body, name) for name in body.model_fields_set})
-    return OneTier(to_view(await context.services.platform.update_tier(context.db, context.actor, tier_name, change)))
+    tier = await context.services.platform.update_tier(context.db, context.actor, tier_name, change)
+    await follow_tier_prices(context.db, context.now)
+    return OneTier(to_view(tier))
 
 
 ROUTES = (

@@ -1,16 +1,19 @@
 """Response models of calls (client API)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from control.billing.model import ResourceCost
+from control.billing.prices import LedgerUnit, Role
 from control.calls.details import encode_details
 from control.calls.model import Direction
 from control.calls.record_model import CallReport, CallSummary, EventLine
 from control.calls.turns import ConversationTurn
+from control.calls.usage import make_usage
 from control.http.body import Money
 from shared.events import CallStatus, EndReason
 
@@ -91,9 +94,21 @@ class LiveCallList:
 
 
 @dataclass(frozen=True, slots=True)
+class CallCost:
+    """What the call consumed of one resource. cost: what is charged for it, null if that is unknown; recognition,
+    language model, voice and line are part of the price of a minute. quantity: in `unit`."""
+
+    resource_type: Role
+    quantity: float
+    unit: LedgerUnit
+    cost: Money | None
+
+
+@dataclass(frozen=True, slots=True)
 class CallView:
-    """A call. usage: what it consumed. gaps: where it continued after a loss of its media stream, in ms. interruptions:
-    number of times that the caller interrupted the agent. answered_by: result of answering-machine detection."""
+    """A call. usage: what it consumed. costs: the same by resource, with minutes; both while it runs, too. gaps: where
+    it continued after a loss of its media stream, in ms. interruptions: number of times that the caller interrupted the
+    agent. answered_by: result of answering-machine detection."""
 
     id: UUID
     agent_id: UUID | None
@@ -119,6 +134,7 @@ class CallView:
     answered_by: str | None
     interruptions: int
     usage: Mapping[str, int] | None
+    costs: Sequence[CallCost]
     gaps: Sequence[Mapping[str, int]]
     turns: Sequence[ConversationTurn]
 
@@ -195,7 +211,8 @@ def to_answer(call: CallReport, recording_url: str | None) -> CallAnswer:
         sentiment=call.sentiment,
         answered_by=details.answered_by,
         interruptions=details.interruptions,
-        usage=details.usage,
+        usage=make_usage(details.usage, call.costs),
+        costs=to_costs(call.costs),
         gaps=encode_details(details).get("gaps", ()),
         turns=call.turns,
     )
@@ -204,9 +221,27 @@ def to_answer(call: CallReport, recording_url: str | None) -> CallAnswer:
     return CallAnswer(view, agent, url, call.transcription, call.summary)
 
 
+def to_costs(costs: Iterable[ResourceCost]) -> list[CallCost]:
+    """By resource and unit: customers do not see which provider worked."""
+    groups: dict[tuple[Role, LedgerUnit], list[ResourceCost]] = {}
+    for cost in costs:
+        groups.setdefault((cost.resource_type, cost.unit), []).append(cost)
+    return [
+        CallCost(role, float(sum(one.quantity for one in group)), unit, _sum_prices(group))
+        for (role, unit), group in groups.items()
+    ]
+
+
 def to_transcription(text: str | None, words: Sequence[Mapping[str, Any]]) -> Transcription:
     """words: as stored."""
     return Transcription(text, [Word(**word) for word in words])
+
+
+def _sum_prices(costs: Iterable[ResourceCost]) -> Decimal | None:
+    """None as soon as one is unknown."""
+    prices = [cost.price for cost in costs]
+    known = [price for price in prices if price is not None]
+    return sum(known, Decimal(0)) if len(known) == len(prices) else None
 
 
 def _float(value: Decimal | None) -> float | None:

@@ -12,6 +12,7 @@ Row = Any
 Table = dict[Any, Any]
 
 TABLES = ("workspace_daily", "agent_daily", "usage_daily", "workspace_totals", "agent_totals", "platform_daily")
+PROVIDER_KINDS = ("stt", "llm", "tts")
 
 
 async def expected(db: asyncpg.Connection) -> dict[str, Table]:
@@ -89,19 +90,40 @@ def _workspace_day(calls: list[Row], usage: list[Row], tests: set[Any]) -> dict[
     used = {
         (row["provider"], row["call_id"])
         for row in usage
-        if row["provider"] and row["call_id"] is not None and row["call_id"] not in tests
+        if row["resource_type"] in PROVIDER_KINDS
+        and row["provider"]
+        and row["call_id"] is not None
+        and row["call_id"] not in tests
     }
     return {
         "calls": len(calls),
         "seconds": sum(call["duration_seconds"] for call in calls),
-        "price": sum((row["price"] for row in usage), Decimal()),
-        "cost": sum((row["cost"] for row in usage), Decimal()),
+        "price": _sum_known(usage, "price"),
+        "cost": _sum_known(usage, "cost"),
         "by_status": dict(Counter(call["status"] for call in calls)),
         "by_direction": dict(Counter(call["direction"] for call in calls)),
         "by_carrier": dict(Counter(call["carrier"] for call in calls)),
         "by_provider": dict(Counter(provider for provider, _ in used)),
         "by_hour": [hours[hour] for hour in range(24)],
     }
+
+
+def _sum_known(rows: Iterable[Row], name: str) -> Decimal:
+    return sum((row[name] for row in rows if row[name] is not None), Decimal())
+
+
+def _count_unpriced(rows: Iterable[Row]) -> int:
+    """Rows without cost or price, but those of a kind that a known adjusting row settled."""
+
+    def is_known(row: Row) -> bool:
+        return row["cost"] is not None and row["price"] is not None
+
+    def kind(row: Row) -> Hashable:
+        return row["call_id"], row["model"], row["unit"]
+
+    rows = list(rows)
+    settled = {kind(row) for row in rows if row["entry"] == "adjustment" and row["call_id"] and is_known(row)}
+    return sum(not is_known(row) and kind(row) not in settled for row in rows)
 
 
 def _agents(calls: list[Row], key: Callable[[Row], Hashable]) -> Table:
@@ -124,8 +146,9 @@ def _usage_days(usage: list[Row]) -> Table:
         key: {
             "quantity": sum(row["quantity"] for row in rows),
             "calls": len({row["call_id"] for row in rows} - {None}),
-            "cost": sum(row["cost"] for row in rows),
-            "price": sum(row["price"] for row in rows),
+            "cost": _sum_known(rows, "cost"),
+            "price": _sum_known(rows, "price"),
+            "unpriced": _count_unpriced(rows),
         }
         for key, rows in groups.items()
     }

@@ -41,7 +41,7 @@ class Write:
     seconds: int
     agent: int | None
     is_test: bool
-    usage: Sequence[tuple[str, str, Decimal, int]]
+    usage: Sequence[tuple[str, str, Decimal | None, int]]
     corrected: bool
     fails: bool
 
@@ -61,7 +61,7 @@ writes = st.builds(
         st.tuples(
             st.sampled_from(["stt", "tts", "llm", "credit"]),
             st.sampled_from(["", "deepgram", "openai"]),
-            amounts,
+            st.none() | amounts,
             st.integers(0, 30),
         ),
         max_size=4,
@@ -106,7 +106,8 @@ async def insert_rows(db: Connection, write: Write) -> list[WorkspaceDay]:
                 resource_type=kind,
                 provider=provider,
                 price=amount,
-                cost=amount / 2,
+                cost=None if amount is None else amount / 2,
+                entry="adjustment" if later % 3 == 0 else "usage",
             )
         )
     if write.corrected:
@@ -278,3 +279,25 @@ async def test_marks_are_taken_in_order_and_in_batches(database_url: str) -> Non
             for number in range(5):
                 await mark_day(db, TWO, TODAY + timedelta(days=number))
         assert [await platform.roll_up_once(2) for _ in range(4)] == [2, 2, 1, 0]
+
+
+# What a worker of the version before runs beside this one.
+OLD_USAGE_DAYS = """
+INSERT INTO usage_daily (workspace_id, day, resource_type, provider, quantity, calls, cost, price)
+SELECT workspace_id, $1::date, resource_type, provider, sum(quantity), count(DISTINCT call_id), sum(cost), sum(price)
+FROM usage_records GROUP BY 1, 3, 4
+"""
+
+
+async def test_a_worker_of_the_version_before_rolls_up_a_day_of_unknown_costs(database_url: str) -> None:
+    async with open_rollup_platform(database_url) as platform:
+        async with platform.pool.transaction() as db:
+            call = await insert_marked_call(db, ONE)
+            await insert_usage(db, ONE, call, cost=None, price=None)
+        async with platform.pool.transaction() as db:
+            await enter_platform(db)
+            await db.execute(OLD_USAGE_DAYS, TODAY)
+        await platform.roll_up_all()
+        await platform.check_figures()
+        row = await platform.owner.fetchrow("SELECT cost, price, unpriced FROM usage_daily")
+        assert (row["cost"], row["price"], row["unpriced"]) == (0, 0, 1)

@@ -14,7 +14,7 @@ from vocalized.commands.cli import ROOT, app
 runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"})
 
 
-@pytest.mark.parametrize("command", [[], ["call"], ["demo"], ["doctor"], ["up"], ["providers"]])
+@pytest.mark.parametrize("command", [[], ["call"], ["demo"], ["doctor"], ["up"], ["providers"], ["prices"]])
 def test_each_command_has_a_help_text(command: list[str]) -> None:
     outcome = runner.invoke(app, [*command, "--help"])
     assert outcome.exit_code == 0

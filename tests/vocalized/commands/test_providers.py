@@ -37,8 +37,9 @@ def vocalized(*arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[
     return subprocess.run(command, cwd=ROOT, env=environment, input=stdin, capture_output=True, text=True, timeout=240)
 
 
-def test_without_a_running_platform_it_says_what_to_do(tmp_path: Path) -> None:
-    outcome = CliRunner().invoke(app, ["providers", "--state", str(tmp_path), "list"])
+@pytest.mark.parametrize("command", ["providers", "prices"])
+def test_without_a_running_platform_it_says_what_to_do(tmp_path: Path, command: str) -> None:
+    outcome = CliRunner().invoke(app, [command, "--state", str(tmp_path), "list"])
     assert outcome.exit_code == 1
     assert "start one with `vocalized up`" in " ".join(outcome.stderr.split())
 

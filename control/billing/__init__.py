@@ -1,0 +1,1 @@
+"""Billing: the ledger of what was used, and all prices."""

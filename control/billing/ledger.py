@@ -1,0 +1,167 @@
+"""The ledger's rows: one for each event of usage, and for each call that is over its minutes; no SQL.
+
+Rows are only ever added. When a call's duration or the carrier's cost changes later, an adjusting row carries the
+difference to what was booked, so that a call's sums are always those of its latest facts, in whatever order they came.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final, Literal
+from uuid import UUID
+
+from control.billing.prices import UNKNOWN, ZERO, Amount, Consumption, LedgerUnit, PriceList, Role, round_amount
+from shared.events import UsageRecorded
+
+Entry = Literal["usage", "adjustment"]
+# Carriers bill a begun minute as a whole one (Twilio, "Programmable Voice pricing": rounded up to the next minute).
+CARRIER_MINUTE_S: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class UsageEvent:
+    """An event of usage that was not stored before. at: the event's own time."""
+
+    call_id: UUID
+    workspace_id: UUID
+    agent_id: UUID | None
+    seq: int
+    at: datetime
+    usage: UsageRecorded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishedCall:
+    """A call that is over. at: its creation, which decides the prices and the day. seconds: connected. carrier_cost:
+    what the carrier reported for the whole call in US dollars; None before it did."""
+
+    call_id: UUID
+    workspace_id: UUID
+    agent_id: UUID | None
+    at: datetime
+    seconds: int
+    is_test: bool
+    carrier: str
+    direction: str
+    carrier_cost: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerRow:
+    """A row of usage_records. seq: of its event; None without one. price: the customer's."""
+
+    workspace_id: UUID
+    call_id: UUID
+    agent_id: UUID | None
+    at: datetime
+    resource_type: Role
+    provider: str
+    quantity: Decimal
+    unit: LedgerUnit
+    cost: Amount
+    price: Amount
+    vendor: str = ""
+    model: str = ""
+    estimated: bool = False
+    seq: int | None = None
+    entry: Entry = "usage"
+
+
+@dataclass(frozen=True, slots=True)
+class BookedAmounts:
+    """The sums of a call's rows of one kind. rows: their number. is_settled: cost and price are known."""
+
+    quantity: Decimal = Decimal(0)
+    cost: Decimal = Decimal(0)
+    price: Decimal = Decimal(0)
+    rows: int = 0
+    is_settled: bool = True
+
+
+NOTHING_BOOKED: Final = BookedAmounts()
+
+
+def make_usage_row(event: UsageEvent, prices: PriceList) -> LedgerRow:
+    """Customers pay minutes, so its price is 0."""
+    used = event.usage
+    wanted = Consumption("cost", used.provider, used.resource_type, used.model, used.unit, used.quantity)
+    return LedgerRow(
+        workspace_id=event.workspace_id,
+        call_id=event.call_id,
+        agent_id=event.agent_id,
+        at=event.at,
+        resource_type=used.resource_type,
+        provider=used.provider,
+        quantity=Decimal(used.quantity),
+        unit=used.unit,
+        cost=prices.calculate(wanted, event.at),
+        price=ZERO,
+        vendor=used.vendor,
+        model=used.model,
+        estimated=used.estimated,
+        seq=event.seq,
+    )
+
+
+def make_minutes_row(
+    call: FinishedCall, tier: str | None, prices: PriceList, booked: BookedAmounts
+) -> LedgerRow | None:
+    """What the customer pays for the call's time, by the workspace's tier; test calls are not charged. None: nothing
+    changed since the rows that are booked."""
+    used = Consumption("price", tier or "", "call_minutes", "", "second", call.seconds)
+    price = ZERO if call.is_test else prices.calculate(used, call.at)
+    return _adjust(_call_row(call, "call_minutes", cost=ZERO, price=price), booked)
+
+
+def make_telephony_row(call: FinishedCall, prices: PriceList, booked: BookedAmounts) -> LedgerRow | None:
+    """What the carrier costs us: what it reported, else by its price for each begun minute. None: nothing changed."""
+    billed_s = -(-call.seconds // CARRIER_MINUTE_S) * CARRIER_MINUTE_S
+    used = Consumption("cost", call.carrier, "telephony", call.direction, "second", billed_s)
+    cost = prices.calculate(used, call.at)
+    if call.carrier_cost is not None:
+        cost = Amount(round_amount(call.carrier_cost))
+    row = _call_row(call, "telephony", cost=cost, price=ZERO, provider=call.carrier, model=call.direction)
+    return _adjust(row, booked)
+
+
+def _call_row(
+    call: FinishedCall, role: Role, *, cost: Amount, price: Amount, provider: str = "", model: str = ""
+) -> LedgerRow:
+    """The row of the whole call, as if nothing was booked yet."""
+    return LedgerRow(
+        workspace_id=call.workspace_id,
+        call_id=call.call_id,
+        agent_id=call.agent_id,
+        at=call.at,
+        resource_type=role,
+        provider=provider,
+        model=model,
+        quantity=Decimal(call.seconds),
+        unit="second",
+        cost=cost,
+        price=price,
+    )
+
+
+def _adjust(whole: LedgerRow, booked: BookedAmounts) -> LedgerRow | None:
+    """The row that makes the call's sums those of `whole`; None: they are.
+
+    The difference of the rounded sums is taken, not the amount of the difference, so that no rounding adds up.
+    """
+    row = LedgerRow(
+        **{name: getattr(whole, name) for name in LedgerRow.__slots__ if name not in _DIFFERENCES},
+        quantity=whole.quantity - booked.quantity,
+        cost=_subtract(whole.cost, booked.cost),
+        price=_subtract(whole.price, booked.price),
+        entry="adjustment" if booked.rows else "usage",
+    )
+    is_known = row.cost != UNKNOWN and row.price != UNKNOWN
+    settles = is_known and not booked.is_settled
+    return row if settles or row.quantity or row.cost.value or row.price.value else None
+
+
+_DIFFERENCES: Final = ("quantity", "cost", "price", "entry")
+
+
+def _subtract(whole: Amount, booked: Decimal) -> Amount:
+    return whole if whole.value is None else Amount(whole.value - booked, whole.version)

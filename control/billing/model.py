@@ -1,0 +1,56 @@
+"""What is read from the ledger and the price list."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from control.billing.prices import LedgerUnit, PriceKey, PriceVersion, Role
+
+# Where a price version comes from: the product's data, an operator, or a tier of the price list.
+Source = Literal["shipped", "operator", "tier"]
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceCost:
+    """What a call consumed of one resource. cost: ours; price: the customer's; None: unknown. estimated: counted by us
+    at least in part, because the provider did not."""
+
+    resource_type: Role
+    provider: str
+    vendor: str
+    model: str
+    unit: LedgerUnit
+    quantity: Decimal
+    cost: Decimal | None
+    price: Decimal | None
+    estimated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UnpricedUsage:
+    """Number of rows without a known cost or price."""
+
+    provider: str
+    resource_type: str
+    unit: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPrice:
+    """A version with its currency and source."""
+
+    version: PriceVersion
+    currency: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class NewPrice:
+    """A version to insert."""
+
+    key: PriceKey
+    price: Decimal
+    source: Source
+    valid_from: datetime

@@ -1,0 +1,111 @@
+"""Changes of prices: a new version of each price that differs from the newest one. No version is ever changed."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from control.billing import read_tiers, store_prices
+from control.billing.model import NewPrice, Source, StoredPrice
+from control.billing.prices import ANY_MODEL, PRICE_UNITS, PriceKey
+from control.db.pool import Connection
+from control.platform.audit import Actor, Change, record_change
+from control.voice.catalogue import list_catalogue
+from shared.errors import Invalid
+
+# A price that replaces another holds from so long after the change on. The change is committed by then (a transaction
+# may wait for 30 s at most), so no event of the new price's time is priced by the old one.
+LEAD: Final = timedelta(seconds=60)
+HIGHEST_PRICE: Final = Decimal(1_000_000)
+CARRIERS: Final = ("twilio", "telnyx", "browser", "simulated")
+DIRECTIONS: Final = ("inbound", "outbound", ANY_MODEL)
+
+
+async def seed_prices(db: Connection, shipped: Iterable[Mapping[str, Any]], now: datetime) -> None:
+    """Opens versions of the prices that the product ships with, and of the tiers'; `migrate` calls this.
+
+    shipped: provider, role, model, unit, price each. A shipped price that did not change opens no version, and none
+    replaces what an operator set. Needs platform scope.
+    """
+    await store_prices.lock_prices(db)
+    prices = {_cost_key(one): Decimal(one["price"]) for one in shipped}
+    await _open_versions(db, prices, "shipped", now)
+    await follow_tier_prices(db, now)
+
+
+async def follow_tier_prices(db: Connection, now: datetime) -> None:
+    """Opens a version for each tier whose price of a minute is not its newest version's. Needs platform scope."""
+    await store_prices.lock_prices(db)
+    tiers = await read_tiers.select_tier_prices(db)
+    prices = {PriceKey("price", tier, "call_minutes", ANY_MODEL, "minute"): price for tier, price in tiers.items()}
+    await _open_versions(db, prices, "tier", now)
+
+
+async def set_cost(db: Connection, key: PriceKey, price: Decimal, now: datetime) -> StoredPrice:
+    """Opens a version of what a provider or carrier costs us, recorded in the audit log; returns the newest version,
+    which is the one before where the price is the same. Raises Invalid. Needs platform scope."""
+    await _require_key(db, key)
+    if not 0 <= price <= HIGHEST_PRICE or price != round(price, 9):
+        raise Invalid(f"from 0 to {HIGHEST_PRICE} US dollars, with at most nine decimal places", param="price")
+    await store_prices.lock_prices(db)
+    before = _newest(await store_prices.select_newest(db, key.provider)).get(key)
+    if before is not None and before.version.price == price:
+        return before
+    await store_prices.insert_versions(db, [NewPrice(key, price, "operator", _begin(before, now))], now)
+    after = _newest(await store_prices.select_newest(db, key.provider))[key]
+    await record_change(db, Actor("system"), _audited(before, after))
+    return after
+
+
+async def list_prices(db: Connection, provider: str | None = None) -> list[StoredPrice]:
+    """The newest version of each price, also one that does not hold yet. Needs platform scope."""
+    return await store_prices.select_newest(db, provider)
+
+
+async def _open_versions(db: Connection, prices: Mapping[PriceKey, Decimal], source: Source, now: datetime) -> None:
+    newest = _newest(await store_prices.select_newest(db))
+    new = [
+        NewPrice(key, price, source, _begin(newest.get(key), now))
+        for key, price in prices.items()
+        if key not in newest or (newest[key].source == source and newest[key].version.price != price)
+    ]
+    if new:
+        await store_prices.insert_versions(db, new, now)
+
+
+def _begin(before: StoredPrice | None, now: datetime) -> datetime:
+    """When a new version begins: the first one at once, because nothing held before it."""
+    return now if before is None else max(now, before.version.valid_from) + LEAD
+
+
+def _newest(prices: Iterable[StoredPrice]) -> dict[PriceKey, StoredPrice]:
+    return {price.version.key: price for price in prices}
+
+
+def _cost_key(price: Mapping[str, Any]) -> PriceKey:
+    return PriceKey("cost", price["provider"], price["role"], price["model"], price["unit"])
+
+
+async def _require_key(db: Connection, key: PriceKey) -> None:
+    """Raises Invalid for a price that no usage would ever meet."""
+    if key.unit not in PRICE_UNITS[key.role]:
+        raise Invalid(f"the price of {key.role} is per {' or '.join(PRICE_UNITS[key.role])}", param="unit")
+    if key.role == "telephony":
+        if key.provider not in CARRIERS:
+            raise Invalid(f"the carriers are {', '.join(CARRIERS)}", param="provider")
+        if key.model not in DIRECTIONS:
+            raise Invalid(f"the model of telephony is one of {', '.join(DIRECTIONS)}", param="model")
+    elif not any(one.provider == key.provider and key.role in one.kinds for one in await list_catalogue(db)):
+        raise Invalid(f"there is no {key.role} provider {key.provider!r}", param="provider")
+
+
+def _audited(before: StoredPrice | None, after: StoredPrice) -> Change:
+    key, version = after.version.key, after.version
+    return Change(
+        "price.set",
+        "price",
+        f"{key.provider} {key.role} {key.model} {key.unit}",
+        before=None if before is None else {"price": str(before.version.price)},
+        after={**asdict(key), "price": str(version.price), "valid_from": version.valid_from.isoformat()},
+    )
