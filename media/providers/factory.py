@@ -1,5 +1,7 @@
 """Builds a call's providers from its plan: each list becomes a fallback chain."""
 
+import asyncio
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -12,6 +14,8 @@ from media.providers.chain.deadlines import Deadlines
 from media.providers.chain.llm import LanguageModelChain
 from media.providers.chain.stt import SpeechToTextChain
 from media.providers.chain.tts import TextToSpeechChain
+from media.providers.health import ChainHealth, HealthBoard
+from media.providers.health_keys import HealthKeys
 from media.providers.ports import LanguageModel, ProviderKind, SpeechToText, TextToSpeech
 from media.providers.vendor import Adapter, ProviderSetup, ProviderUnusable, Vendor, VendorResources
 from shared.plan import CallPlan, PlanError, ProviderPlan
@@ -32,7 +36,8 @@ class ProviderFactory:
     """One per event loop; holds what all its calls share. The caller closes the HTTP session.
 
     vendors: all that a plan may name. engine_socket: path at which the local speech engine listens; "" where there is
-    none: then the vendor `local` is refused.
+    none: then the vendor `local` is refused. health: the board of all calls, by default one of its own. health_secret:
+    the same in all processes that share health, by default a random one.
     """
 
     def __init__(
@@ -42,9 +47,13 @@ class ProviderFactory:
         *,
         engine_socket: str = "",
         deadlines: Deadlines | None = None,
+        health: HealthBoard | None = None,
+        health_secret: bytes = b"",
     ) -> None:
         self._resources = VendorResources(http, engine_socket)
         self._deadlines = deadlines or Deadlines()
+        self._health = health or HealthBoard(lambda: asyncio.get_running_loop().time())
+        self._health_keys = HealthKeys(health_secret or secrets.token_bytes(32))
         self._stt = {vendor.name: vendor.stt for vendor in vendors if vendor.stt is not None}
         self._llm = {vendor.name: vendor.llm for vendor in vendors if vendor.llm is not None}
         self._tts = {vendor.name: vendor.tts for vendor in vendors if vendor.tts is not None}
@@ -52,9 +61,24 @@ class ProviderFactory:
     def build(self, plan: CallPlan, on_failed: OnProviderFailed) -> Providers:
         """Raises PlanError with the field's name for an unknown vendor or for options that it does not take."""
         return Providers(
-            SpeechToTextChain(self._make_all("stt", plan.stt, self._stt), on_failed, self._deadlines),
-            LanguageModelChain(self._make_all("llm", plan.llm, self._llm), on_failed, self._deadlines),
-            TextToSpeechChain(self._make_all("tts", plan.tts, self._tts), on_failed, self._deadlines),
+            SpeechToTextChain(
+                self._make_all("stt", plan.stt, self._stt),
+                on_failed,
+                self._deadlines,
+                self._chain_health("stt", plan.stt, self._stt),
+            ),
+            LanguageModelChain(
+                self._make_all("llm", plan.llm, self._llm),
+                on_failed,
+                self._deadlines,
+                self._chain_health("llm", plan.llm, self._llm),
+            ),
+            TextToSpeechChain(
+                self._make_all("tts", plan.tts, self._tts),
+                on_failed,
+                self._deadlines,
+                self._chain_health("tts", plan.tts, self._tts),
+            ),
         )
 
     def check(self, plan: CallPlan) -> None:
@@ -64,6 +88,13 @@ class ProviderFactory:
     async def close(self) -> None:
         """Closes what vendors opened for all calls."""
         await self._resources.close()
+
+    def _chain_health(
+        self, kind: ProviderKind, choices: Sequence[ProviderPlan], adapters: Mapping[str, Adapter[P]]
+    ) -> ChainHealth:
+        """The choices have been made already, so each has an adapter."""
+        keys = [self._health_keys.make(kind, one, adapters[one.vendor_name].request_options) for one in choices]
+        return ChainHealth(self._health, keys)
 
     def _make_all(
         self, kind: ProviderKind, choices: Sequence[ProviderPlan], adapters: Mapping[str, Adapter[P]]

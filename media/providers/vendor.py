@@ -62,10 +62,15 @@ class ProviderSetup:
 
 @dataclass(frozen=True, slots=True)
 class Adapter(Generic[P]):
-    """How a vendor makes a provider of one kind. Creating one opens nothing; it may raise ProviderUnusable."""
+    """How a vendor makes a provider of one kind. Creating one opens nothing; it may raise ProviderUnusable.
+
+    request_options: names of options that say what is asked, not of whom nor how long to wait: calls that differ only
+    in them share the provider's health.
+    """
 
     make: Callable[[ProviderSetup], P]
     options: type[Struct] = EmptyOptions
+    request_options: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

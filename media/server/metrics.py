@@ -43,6 +43,16 @@ class Metrics:
         self.events_lost = self._counter("events_lost", "Events for which neither memory nor disk had room")
         self.recordings = self._counter("recordings", "Recordings on their way to storage", "outcome")
         self.failovers = self._counter("failovers", "Providers that failed", "kind", "provider")
+        self.provider_ejected = Gauge(
+            "vocalized_media_provider_ejected",
+            "Accounts of the provider that are out of service",
+            ["kind", "provider"],
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self.provider_transitions = self._counter(
+            "provider_transitions", "Providers ejected and healed", "kind", "provider", "to"
+        )
 
     @cached_property
     def bus_up(self) -> Gauge:

@@ -1,5 +1,6 @@
 """Fallback between language models: before the first word, or in mid-reply without repeating what was said."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -8,6 +9,7 @@ from media.providers.chain.continuation import ContinuationJoiner
 from media.providers.chain.deadlines import Deadlines
 from media.providers.chain.timeouts import next_within
 from media.providers.cleanup import close_stream
+from media.providers.health import ChainHealth
 from media.providers.ports import (
     CONTINUE_PROMPT,
     ChatRequest,
@@ -25,10 +27,16 @@ class LanguageModelChain:
     """LanguageModel over a list of models in order of preference."""
 
     def __init__(
-        self, models: Sequence[LanguageModel], on_failed: OnProviderFailed, deadlines: Deadlines | None = None
+        self,
+        models: Sequence[LanguageModel],
+        on_failed: OnProviderFailed,
+        deadlines: Deadlines | None = None,
+        health: ChainHealth | None = None,
     ) -> None:
         self._deadlines = deadlines or Deadlines()
-        self._candidates: Candidates[LanguageModel] = Candidates("llm", models, on_failed, self._deadlines.demotion_s)
+        self._candidates: Candidates[LanguageModel] = Candidates(
+            "llm", models, on_failed, self._deadlines.demotion_s, health
+        )
         self.name = models[0].name
 
     async def stream(self, request: ChatRequest) -> AsyncIterator[LanguageModelEvent]:
@@ -41,8 +49,11 @@ class LanguageModelChain:
         while True:
             deadlines = self._deadlines.for_attempt(last=not attempts.has_other)
             source = reply.stream_from(attempts.current, request, deadlines)
+            attempts.start_wait()
             try:
                 async for event in source:
+                    if _is_useful(event):
+                        attempts.mark_useful()
                     yield event
                 attempts.succeed()
                 return
@@ -51,6 +62,9 @@ class LanguageModelChain:
                     attempts.give_up(error)
                     return
                 attempts.fail_over(error)
+            except (asyncio.CancelledError, GeneratorExit):
+                attempts.release()
+                raise
             finally:
                 await close_stream(source)
 
@@ -93,6 +107,11 @@ class _Reply:
     def _deltas(self, piece: str) -> list[LanguageModelEvent]:
         self.text += piece
         return [TextDelta(piece)] if piece else []
+
+
+def _is_useful(event: LanguageModelEvent) -> bool:
+    """Whether the model did its work; an empty delta only shows that it was reached."""
+    return bool(event.text.strip()) if isinstance(event, TextDelta) else isinstance(event, ToolCall)
 
 
 def continuation_request(request: ChatRequest, said: str) -> ChatRequest:

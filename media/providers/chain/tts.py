@@ -9,6 +9,7 @@ from media.providers.chain.deadlines import Deadlines
 from media.providers.chain.speech_timeline import SpeechTimeline
 from media.providers.chain.text_buffer import TextBuffer
 from media.providers.cleanup import close_stream
+from media.providers.health import ChainHealth
 from media.providers.ports import ProviderError, SpeechChunk, TextToSpeech
 from media.providers.word_timing import TYPICAL_MS_PER_CHARACTER
 
@@ -17,10 +18,16 @@ class TextToSpeechChain:
     """TextToSpeech over a list of voices in order of preference; it needs its text as the most demanding voice does."""
 
     def __init__(
-        self, voices: Sequence[TextToSpeech], on_failed: OnProviderFailed, deadlines: Deadlines | None = None
+        self,
+        voices: Sequence[TextToSpeech],
+        on_failed: OnProviderFailed,
+        deadlines: Deadlines | None = None,
+        health: ChainHealth | None = None,
     ) -> None:
         self._deadlines = deadlines or Deadlines()
-        self._candidates: Candidates[TextToSpeech] = Candidates("tts", voices, on_failed, self._deadlines.demotion_s)
+        self._candidates: Candidates[TextToSpeech] = Candidates(
+            "tts", voices, on_failed, self._deadlines.demotion_s, health
+        )
         self._paces = [TYPICAL_MS_PER_CHARACTER] * len(voices)
         self.name = voices[0].name
         self.streams_text = all(voice.streams_text for voice in voices)
@@ -39,8 +46,11 @@ class TextToSpeechChain:
                 limit_s = self._deadlines.for_attempt(last=not attempts.has_other).audio_s
                 deadline = AudioDeadline(asyncio.get_running_loop().time, limit_s, whole_clauses=not self.streams_text)
                 pieces = speech.speak_with(attempts.current, self._paces[attempts.index], deadline)
+                attempts.start_wait()
                 try:
                     async for chunk in pieces:
+                        if chunk.audio:
+                            attempts.mark_useful()
                         yield chunk
                     attempts.succeed()
                     self._paces[attempts.index] = speech.pace
@@ -51,6 +61,7 @@ class TextToSpeechChain:
                     await close_stream(pieces)
             buffer.raise_source_error()
         finally:
+            attempts.release()
             await buffer.close()
 
     def _handle_failure(

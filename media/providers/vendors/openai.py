@@ -161,4 +161,6 @@ def _make_llm(setup: ProviderSetup) -> OpenAiLanguageModel:
     return OpenAiLanguageModel(setup.name, setup.options, setup.resources.http)
 
 
-VENDOR: Final = Vendor("openai", llm=Adapter(_make_llm, OpenAiOptions))
+_REQUEST_OPTIONS: Final = frozenset({"temperature", "max_tokens", "max_completion_tokens"})
+
+VENDOR: Final = Vendor("openai", llm=Adapter(_make_llm, OpenAiOptions, _REQUEST_OPTIONS))

@@ -1,0 +1,171 @@
+"""What one process knows of the health of one provider's account; pure: the caller gives the time, in seconds."""
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+from media.providers.ports import ProviderBusy, ProviderError
+
+NEVER: Final = -math.inf
+# A cool-down doubles at most this often, so that the number stays finite.
+_MOST_DOUBLINGS: Final = 30
+# Longer than any deadline: a request that waits for longer has crashed.
+_LONGEST_WAIT_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class HealthPolicy:
+    """When a provider is ejected, and for how long. All times in seconds.
+
+    cool_down_s: of the first ejection; it doubles with each further one up to max_cool_down_s. 0 turns the board off.
+    busy_s: cool-down of a provider that was full. jitter: share by which a process lengthens its cool-downs at random,
+    so that not all processes probe at once.
+    failures_in_row: failures without a useful unit between them, and for silence_s before the last, that eject.
+    window_s, window: age and number of the outcomes that count for the share; min_requests: fewest that it is taken of;
+    failure_share: failures among them that eject.
+    probe_s: how long a probe without a result keeps others from probing.
+    stall_s, stall_factor: requests (failures_in_row of them) that wait for longer than stall_s, and stall_factor times
+    longer than usual, while no useful unit comes, send new requests to the next provider.
+    """
+
+    cool_down_s: float = 15.0
+    max_cool_down_s: float = 300.0
+    busy_s: float = 5.0
+    jitter: float = 0.2
+    failures_in_row: int = 3
+    silence_s: float = 1.0
+    window_s: float = 60.0
+    window: int = 50
+    min_requests: int = 20
+    failure_share: float = 0.6
+    probe_s: float = 10.0
+    stall_s: float = 1.0
+    stall_factor: float = 3.0
+
+    def cool_down(self, ejections: int) -> float:
+        """The cool-down of the ejection of this number, counted from 1."""
+        doublings = min(max(ejections - 1, 0), _MOST_DOUBLINGS)
+        return min(self.cool_down_s * 2.0**doublings, max(self.cool_down_s, self.max_cool_down_s))
+
+
+class HealthRecord:
+    """In service, or ejected until a time; after it half-open: one request at a time may probe it.
+
+    ejected_until: None while in service. ejections: in a row; starts anew after max_cool_down_s in service.
+    own_evidence: this process saw the failures itself. version: of the shared state applied last.
+    """
+
+    def __init__(self, policy: HealthPolicy) -> None:
+        self.ejected_until: float | None = None
+        self.ejections = 0
+        self.own_evidence = False
+        self.last_useful = NEVER
+        self.version = 0
+        self._policy = policy
+        self._healed_at = NEVER
+        self._probe_until = NEVER
+        self._failures_in_row = 0
+        self._outcomes: deque[tuple[float, bool]] = deque(maxlen=policy.window)  # time, whether useful
+        self._waiting: dict[object, float] = {}  # requests without a useful unit, by their start, oldest first
+        self._usual_s = 0.0  # wait for the useful unit, as a moving average
+
+    def is_usable(self, now: float) -> bool:
+        """Whether a request may be sent there first."""
+        return self.is_half_open(now) if self.ejected_until is not None else not self._is_stalled(now)
+
+    def is_half_open(self, now: float) -> bool:
+        """Whether its cool-down is over and nobody probes it."""
+        return self.ejected_until is not None and self.ejected_until <= now and self._probe_until <= now
+
+    def start_probe(self, now: float) -> None:
+        """Keeps others from probing until the result, for probe_s at most."""
+        self._probe_until = now + self._policy.probe_s
+
+    def end_probe(self) -> None:
+        """The probe had no result: the next request may probe."""
+        self._probe_until = NEVER
+
+    def start_wait(self, request: object, now: float) -> None:
+        """A request waits for its first useful unit."""
+        while self._waiting and next(iter(self._waiting.values())) < now - _LONGEST_WAIT_S:
+            del self._waiting[next(iter(self._waiting))]
+        self._waiting[request] = now
+
+    def end_wait(self, request: object) -> float | None:
+        """The request waits no longer; returns when it began, None if it did not wait."""
+        return self._waiting.pop(request, None)
+
+    def add_useful(self, now: float, since: float | None) -> None:
+        """Adds a request's first useful unit. since: when it began to wait."""
+        self.last_useful = now
+        self._failures_in_row = 0
+        self._outcomes.append((now, True))
+        if since is not None:
+            self._usual_s = 0.8 * self._usual_s + 0.2 * (now - since) if self._usual_s else now - since
+
+    def add_failure(self, now: float, *, after_useful: bool) -> bool:
+        """Adds a failure; returns whether it is one too many. after_useful: it replaces the request's success."""
+        if after_useful:
+            self._forget_success()
+        self._outcomes.append((now, False))
+        self._failures_in_row += 1
+        return self._is_dead(now) or self._fails_often(now)
+
+    def eject(self, now: float, *, brief: bool) -> float:
+        """Counts an ejection and returns its cool-down in seconds; the caller sets ejected_until. brief: a provider
+        that was full comes back soon, however often."""
+        policy = self._policy
+        if self.ejected_until is None and now - self._healed_at >= policy.max_cool_down_s:
+            self.ejections = 0
+        self.ejections = max(self.ejections, 1) if brief else self.ejections + 1
+        self._clear()
+        return min(policy.busy_s, policy.cool_down_s) if brief else policy.cool_down(self.ejections)
+
+    def heal(self, now: float) -> None:
+        """It is in service again."""
+        self.ejected_until = None
+        self.own_evidence = False
+        self._healed_at = now
+        self._clear()
+
+    def _clear(self) -> None:
+        self._outcomes.clear()
+        self._failures_in_row = 0
+        self._probe_until = NEVER
+
+    def _is_dead(self, now: float) -> bool:
+        policy = self._policy
+        return self._failures_in_row >= policy.failures_in_row and now - self.last_useful >= policy.silence_s
+
+    def _fails_often(self, now: float) -> bool:
+        oldest = now - self._policy.window_s
+        recent = [useful for at, useful in self._outcomes if at >= oldest]
+        failures = recent.count(False)
+        return len(recent) >= self._policy.min_requests and failures >= self._policy.failure_share * len(recent)
+
+    def _forget_success(self) -> None:
+        for index in range(len(self._outcomes) - 1, -1, -1):
+            if self._outcomes[index][1]:
+                del self._outcomes[index]
+                return
+
+    def _is_stalled(self, now: float) -> bool:
+        """Whether several requests wait far longer than usual, and none of those after them was served either."""
+        policy = self._policy
+        starts = [since for since in self._waiting.values() if since >= now - _LONGEST_WAIT_S][: policy.failures_in_row]
+        if len(starts) < policy.failures_in_row:
+            return False
+        waited_s = now - starts[-1]
+        return waited_s > max(policy.stall_s, policy.stall_factor * self._usual_s) and self.last_useful <= starts[0]
+
+
+def is_evidence(error: ProviderError) -> bool:
+    """Whether a failure says something about the provider. One that refuses this request (a bad option, a key that is
+    not accepted) concerns the call alone: other calls may bring other requests, and it costs no wait."""
+    return error.retryable or isinstance(error, ProviderBusy)
+
+
+def is_brief(error: ProviderError) -> bool:
+    """Whether the provider was only full; a quota that is used up lasts longer."""
+    return isinstance(error, ProviderBusy) and error.retryable
