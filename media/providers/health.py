@@ -98,14 +98,10 @@ class HealthBoard:
         record.version = shared.version
         if shared.left_s is None:
             self._learn_healed(key, record, now)
-        elif record.last_useful > now - shared.age_s:
+        elif record.ejected_until is None and record.last_useful > now - shared.age_s:
             self._emit(HealthChange(key, "refuted"))
         else:
-            known, record.ejections = record.ejected_until, max(record.ejections, shared.ejections)
-            until = now + (shared.left_s if known is not None else self._spread(shared.left_s))
-            record.ejected_until = until if known is None else max(known, until)
-            if known is None:
-                self._emit(HealthChange(key, "ejected", record.ejections, shared.left_s, shared=True))
+            self._learn_ejected(key, record, now, max(0.0, shared.left_s), shared.ejections)
 
     def start_wait(self, attempt: "ProviderAttempt") -> None:
         """The attempt waits for its first useful unit."""
@@ -149,6 +145,15 @@ class HealthBoard:
         record.ejected_until = now + self._spread(cool_down_s)
         record.own_evidence = True
         self._emit(HealthChange(key, what, record.ejections, cool_down_s, error.reason))
+
+    def _learn_ejected(self, key: HealthKey, record: HealthRecord, now: float, left_s: float, ejections: int) -> None:
+        known = record.ejected_until
+        record.adopt(now, ejections)
+        if known is not None:
+            record.ejected_until = max(known, now + left_s)
+            return
+        record.ejected_until = now + self._spread(left_s)
+        self._emit(HealthChange(key, "ejected", record.ejections, left_s, shared=True))
 
     def _learn_healed(self, key: HealthKey, record: HealthRecord, now: float) -> None:
         if record.ejected_until is None:

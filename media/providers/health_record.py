@@ -21,7 +21,8 @@ class HealthPolicy:
     cool_down_s: of the first ejection; it doubles with each further one up to max_cool_down_s. 0 turns the board off.
     busy_s: cool-down of a provider that was full. jitter: share by which a process lengthens its cool-downs at random,
     so that not all processes probe at once.
-    failures_in_row: failures without a useful unit between them, and for silence_s before the last, that eject.
+    failures_in_row: failures without a useful unit between them, and for silence_s before the last, that eject;
+    failures_after_success: as many of them are needed while other requests of the window succeeded.
     window_s, window: age and number of the outcomes that count for the share; min_requests: fewest that it is taken of;
     failure_share: failures among them that eject.
     probe_s: how long a probe without a result keeps others from probing.
@@ -34,6 +35,7 @@ class HealthPolicy:
     busy_s: float = 5.0
     jitter: float = 0.2
     failures_in_row: int = 3
+    failures_after_success: int = 6
     silence_s: float = 1.0
     window_s: float = 60.0
     window: int = 50
@@ -116,11 +118,15 @@ class HealthRecord:
         """Counts an ejection and returns its cool-down in seconds; the caller sets ejected_until. brief: a provider
         that was full comes back soon, however often."""
         policy = self._policy
-        if self.ejected_until is None and now - self._healed_at >= policy.max_cool_down_s:
-            self.ejections = 0
+        self._forget_old_ejections(now)
         self.ejections = max(self.ejections, 1) if brief else self.ejections + 1
         self._clear()
         return min(policy.busy_s, policy.cool_down_s) if brief else policy.cool_down(self.ejections)
+
+    def adopt(self, now: float, ejections: int) -> None:
+        """Another process has ejected it so many times in a row."""
+        self._forget_old_ejections(now)
+        self.ejections = max(self.ejections, ejections)
 
     def heal(self, now: float) -> None:
         """It is in service again."""
@@ -129,6 +135,10 @@ class HealthRecord:
         self._healed_at = now
         self._clear()
 
+    def _forget_old_ejections(self, now: float) -> None:
+        if self.ejected_until is None and now - self._healed_at >= self._policy.max_cool_down_s:
+            self.ejections = 0
+
     def _clear(self) -> None:
         self._outcomes.clear()
         self._failures_in_row = 0
@@ -136,13 +146,22 @@ class HealthRecord:
 
     def _is_dead(self, now: float) -> bool:
         policy = self._policy
-        return self._failures_in_row >= policy.failures_in_row and now - self.last_useful >= policy.silence_s
+        if now - self.last_useful < policy.silence_s:
+            return False
+        worked = self._failure_share(now) < policy.failure_share
+        return self._failures_in_row >= (policy.failures_after_success if worked else policy.failures_in_row)
 
     def _fails_often(self, now: float) -> bool:
+        policy = self._policy
+        return len(self._recent(now)) >= policy.min_requests and self._failure_share(now) >= policy.failure_share
+
+    def _failure_share(self, now: float) -> float:
+        recent = self._recent(now)
+        return recent.count(False) / len(recent)
+
+    def _recent(self, now: float) -> list[bool]:
         oldest = now - self._policy.window_s
-        recent = [useful for at, useful in self._outcomes if at >= oldest]
-        failures = recent.count(False)
-        return len(recent) >= self._policy.min_requests and failures >= self._policy.failure_share * len(recent)
+        return [useful for at, useful in self._outcomes if at >= oldest]
 
     def _forget_success(self) -> None:
         for index in range(len(self._outcomes) - 1, -1, -1):
@@ -151,13 +170,10 @@ class HealthRecord:
                 return
 
     def _is_stalled(self, now: float) -> bool:
-        """Whether several requests wait far longer than usual, and none of those after them was served either."""
-        policy = self._policy
-        starts = [since for since in self._waiting.values() if since >= now - _LONGEST_WAIT_S][: policy.failures_in_row]
-        if len(starts) < policy.failures_in_row:
-            return False
-        waited_s = now - starts[-1]
-        return waited_s > max(policy.stall_s, policy.stall_factor * self._usual_s) and self.last_useful <= starts[0]
+        """Whether several of the requests since the last useful unit have waited far longer than usual."""
+        policy, oldest = self._policy, max(self.last_useful, now - _LONGEST_WAIT_S)
+        latest_start = now - max(policy.stall_s, policy.stall_factor * self._usual_s)
+        return sum(oldest <= since < latest_start for since in self._waiting.values()) >= policy.failures_in_row
 
 
 def is_evidence(error: ProviderError) -> bool:

@@ -56,7 +56,6 @@ class BusNode:
     session: ClientSession
     url: str
     state: Path
-    board: HealthBoard
 
     async def ticket(self, plan: CallPlan, carrier: Carrier = "twilio", call: str = CALL) -> str:
         """Issues a ticket as control does; returns its token."""
@@ -166,7 +165,7 @@ async def running_bus_node(
             listener = make_listener(resources, folder, signatures, node)
             async with running_listener(listener, node, "127.0.0.1", 0) as port:
                 url = f"http://127.0.0.1:{port}"
-                yield BusNode(listener.worker, node, metrics, test_redis, session, url, state, board)
+                yield BusNode(listener.worker, node, metrics, test_redis, session, url, state)
                 listener.worker.end_calls("media_lost", "test over")
             async with asyncio.timeout(WAIT_LIMIT_S):
                 await node.close()

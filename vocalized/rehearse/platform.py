@@ -128,8 +128,8 @@ async def running_platform(root: Path, folder: Path, shape: PlatformShape) -> As
             await program.start()
             running.push_async_callback(program.stop)
         staff = await sign_in_staff(session, ports.control_url, database_url)
-        config = agent_config(recorded=shape.recorded, dead_model=shape.dead_model)
-        workspace = await create_workspace(session, ports.control_url, database_url, NUMBERS, config)
+        agents = agent_config(recorded=shape.recorded, dead_model=shape.dead_model)
+        workspace = await create_workspace(session, ports.control_url, database_url, NUMBERS, agents)
         yield Platform(
             folder=folder,
             api_url=ports.control_url,

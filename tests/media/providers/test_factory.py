@@ -153,3 +153,22 @@ def test_local_providers_are_imported_only_when_a_plan_names_them(monkeypatch: p
 async def _text(*pieces: str) -> AsyncIterator[str]:
     for piece in pieces:
         yield piece
+
+
+def test_all_calls_share_the_health_of_their_providers() -> None:
+    """Three calls meet a dead recogniser, model and voice; later calls, resumed ones too, begin with the next."""
+    chain = [{"provider": "dead", "vendor": "standin", "options": {"fail": "open"}}, {"provider": "standin"}]
+    call_plan = plan(stt=chain, llm=chain, tts=chain)
+
+    async def main() -> list[ProviderFailed]:
+        failed: list[ProviderFailed] = []
+        async with aiohttp.ClientSession() as http:
+            factory = ProviderFactory(VENDORS, http)
+            for _ in range(5):
+                providers = factory.build(call_plan, failed.append)
+                await (await providers.stt.open("en", lambda event: None)).close()
+                assert [event async for event in providers.llm.stream(ChatRequest("", [Message("user", "Hello.")]))]
+                assert [chunk async for chunk in providers.tts.stream(_text("Thank you."), "en")]
+        return failed
+
+    assert [one.kind for one in run(main())] == ["stt", "llm", "tts"] * 3

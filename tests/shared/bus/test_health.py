@@ -22,7 +22,8 @@ def newest(states: list[HealthState]) -> HealthState:
 async def test_a_report_is_returned_with_redis_s_times(redis: Redis) -> None:
     now, states = await ProviderHealthStates(redis).exchange([HealthReport("llm:f:groq", 2.0, 15.0, 3)])
     assert states == {"llm:f:groq": HealthState(now - 2_000, now + 13_000, 3)}
-    assert await ProviderHealthStates(redis).exchange([]) == (pytest.approx(now, abs=5_000), states)
+    later, again = await ProviderHealthStates(redis).exchange([])
+    assert again == states and later >= now
 
 
 async def test_a_later_event_replaces_an_earlier_one_and_not_the_other_way_round(redis: Redis) -> None:

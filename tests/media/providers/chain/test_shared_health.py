@@ -12,6 +12,7 @@ from media.providers.cleanup import close_stream
 from media.providers.health import ChainHealth, HealthBoard, HealthKey
 from media.providers.ports import (
     ChatRequest,
+    LanguageModelEvent,
     Message,
     ProviderError,
     ProviderKind,
@@ -105,6 +106,25 @@ def test_only_the_first_of_100_calls_wait_for_a_dead_model() -> None:
     assert run(main(alone=True)) == (100, 100)
     met, waited = run(main(alone=False))
     assert met == waited <= 12
+
+
+def test_a_model_that_dies_under_load_is_left_by_the_calls_that_run() -> None:
+    """20 requests a second; it answers for 10 s, then hangs."""
+
+    class Dying(FakeLanguageModel):
+        async def stream(self, request: ChatRequest) -> AsyncIterator[LanguageModelEvent]:
+            await asyncio.sleep(0.2 if now() < 10 else 60)
+            yield TextDelta("Yes.")
+
+    async def main() -> int:
+        calls = Calls()
+        async with asyncio.TaskGroup() as group:
+            for _ in range(400):
+                group.create_task(reply(calls.llm(Dying("a"), working())))
+                await asyncio.sleep(0.05)
+        return len(calls.failed)
+
+    assert run(main()) <= 30
 
 
 def test_an_ejected_model_is_tried_last_but_never_dropped() -> None:
