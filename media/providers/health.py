@@ -80,11 +80,11 @@ class HealthBoard:
     def start(self, key: HealthKey) -> "ProviderAttempt":
         """Starts an attempt at a provider; it is the probe if one is due."""
         record, now = self._records.get(key), self._clock()
-        probes = record is not None and record.is_half_open(now)
-        if record is not None and probes:
-            record.start_probe(now)
+        attempt = ProviderAttempt(self, key)
+        if record is not None and record.is_half_open(now):
+            record.start_probe(attempt, now)
             self._emit(HealthChange(key, "probed", record.ejections, self._policy.probe_s))
-        return ProviderAttempt(self, key, probes=probes)
+        return attempt
 
     def learn(self, key: HealthKey, shared: SharedHealth) -> None:
         """Applies what another process reported; a report that was applied already changes nothing.
@@ -118,13 +118,13 @@ class HealthBoard:
             self._emit(HealthChange(key, "healed"))
 
     def report_failure(self, attempt: "ProviderAttempt", error: ProviderError) -> None:
-        """The provider failed this attempt. Failures of attempts that an ejected provider had left over don't count."""
+        """The provider failed this attempt. Of an ejected provider only the probe's counts."""
         record, now = self._record(attempt.key), self._clock()
         record.end_wait(attempt)
         if not is_evidence(error) or not self._policy.cool_down_s:
             self.release(attempt)
         elif record.ejected_until is not None:
-            if attempt.probes or record.is_half_open(now):
+            if record.is_probe(attempt):
                 self._eject(attempt.key, record, error, "extended")
         elif record.add_failure(now, after_useful=attempt.useful):
             self._eject(attempt.key, record, error, "ejected")
@@ -134,8 +134,7 @@ class HealthBoard:
         record = self._records.get(attempt.key)
         if record is not None:
             record.end_wait(attempt)
-            if attempt.probes:
-                record.end_probe()
+            record.end_probe(attempt)
 
     def _eject(
         self, key: HealthKey, record: HealthRecord, error: ProviderError, what: Literal["ejected", "extended"]
@@ -191,15 +190,14 @@ class HealthBoard:
 class ProviderAttempt:
     """One attempt at a provider, from its start to its result: useful, failed, or released without any.
 
-    probes: it is the probe of an ejected provider. useful: it gave a useful unit.
+    useful: it gave a useful unit.
     """
 
-    __slots__ = ("_board", "key", "probes", "useful")
+    __slots__ = ("_board", "key", "useful")
 
-    def __init__(self, board: HealthBoard, key: HealthKey, *, probes: bool) -> None:
+    def __init__(self, board: HealthBoard, key: HealthKey) -> None:
         self._board = board
         self.key = key
-        self.probes = probes
         self.useful = False
 
     def start_wait(self) -> None:
@@ -210,17 +208,15 @@ class ProviderAttempt:
         """Records the first useful unit; further ones change nothing."""
         if not self.useful:
             self._board.report_useful(self)
-            self.useful, self.probes = True, False
+            self.useful = True
 
     def fail(self, error: ProviderError) -> None:
         """Records a failure."""
         self._board.report_failure(self, error)
-        self.probes = False
 
     def release(self) -> None:
         """Ends it without a result, for instance because the caller interrupted."""
         self._board.release(self)
-        self.probes = False
 
 
 class ChainHealth:

@@ -66,6 +66,7 @@ class HealthRecord:
         self.version = 0
         self._policy = policy
         self._healed_at = NEVER
+        self._probe: object | None = None
         self._probe_until = NEVER
         self._failures_in_row = 0
         self._outcomes: deque[tuple[float, bool]] = deque(maxlen=policy.window)  # time, whether useful
@@ -80,13 +81,18 @@ class HealthRecord:
         """Whether its cool-down is over and nobody probes it."""
         return self.ejected_until is not None and self.ejected_until <= now and self._probe_until <= now
 
-    def start_probe(self, now: float) -> None:
-        """Keeps others from probing until the result, for probe_s at most."""
-        self._probe_until = now + self._policy.probe_s
+    def start_probe(self, request: object, now: float) -> None:
+        """Keeps other requests from probing until the result, for probe_s at most."""
+        self._probe, self._probe_until = request, now + self._policy.probe_s
 
-    def end_probe(self) -> None:
-        """The probe had no result: the next request may probe."""
-        self._probe_until = NEVER
+    def is_probe(self, request: object) -> bool:
+        """Whether the request is the latest probe, and the provider was neither healed nor ejected since."""
+        return self._probe is request
+
+    def end_probe(self, request: object) -> None:
+        """If the request is the latest probe, it had no result: the next request may probe."""
+        if self._probe is request:
+            self._probe, self._probe_until = None, NEVER
 
     def start_wait(self, request: object, now: float) -> None:
         """A request waits for its first useful unit."""
@@ -142,7 +148,7 @@ class HealthRecord:
     def _clear(self) -> None:
         self._outcomes.clear()
         self._failures_in_row = 0
-        self._probe_until = NEVER
+        self._probe, self._probe_until = None, NEVER
 
     def _is_dead(self, now: float) -> bool:
         policy = self._policy

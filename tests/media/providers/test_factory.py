@@ -157,7 +157,10 @@ async def _text(*pieces: str) -> AsyncIterator[str]:
 
 def test_all_calls_share_the_health_of_their_providers() -> None:
     """Three calls meet a dead recogniser, model and voice; later calls, resumed ones too, begin with the next."""
-    chain = [{"provider": "dead", "vendor": "standin", "options": {"fail": "open"}}, {"provider": "standin"}]
+    chain: list[dict[str, Any]] = [
+        {"provider": "dead", "vendor": "standin", "options": {"fail": "open"}},
+        {"provider": "standin"},
+    ]
     call_plan = plan(stt=chain, llm=chain, tts=chain)
 
     async def main() -> list[ProviderFailed]:

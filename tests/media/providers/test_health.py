@@ -81,8 +81,9 @@ def test_one_request_probes_after_the_cool_down_and_its_useful_unit_heals() -> N
     assert not harness.usable
     harness.wait(0.2)
     probe = harness.board.start(KEY)
-    assert probe.probes and not harness.usable
-    assert not harness.board.start(KEY).probes
+    assert not harness.usable
+    harness.fail()  # of another request, which is no probe
+    assert harness.what == ["ejected", "probed"]
     probe.mark_useful()
     assert harness.usable
     assert harness.what == ["ejected", "probed", "healed"]
@@ -114,18 +115,26 @@ def test_a_released_probe_lets_the_next_request_probe() -> None:
     harness.fail(times=3)
     harness.wait(15)
     harness.board.start(KEY).release()
-    assert harness.board.start(KEY).probes
+    assert harness.usable
+    harness.fail()
+    assert harness.what == ["ejected", "probed", "probed", "extended"]
 
 
 def test_a_probe_without_result_expires() -> None:
     harness = BoardHarness()
     harness.fail(times=3)
     harness.wait(15)
-    harness.board.start(KEY)
+    late = harness.board.start(KEY)
     harness.wait(9.9)
     assert not harness.usable
     harness.wait(0.2)
     assert harness.usable
+    second = harness.board.start(KEY)
+    late.fail(DOWN)
+    late.release()
+    assert not harness.usable and "extended" not in harness.what
+    second.fail(DOWN)
+    assert harness.out_of_service_s() == 30
 
 
 def test_one_that_worked_a_moment_ago_is_ejected_by_the_sixth_failure() -> None:
@@ -379,6 +388,13 @@ ACTIONS = st.lists(
     ),
     max_size=60,
 )
+
+
+def state_of(harness: BoardHarness) -> str:
+    """ "ejected" or "healed"."""
+    return next((what for what in reversed(harness.what) if what in ("ejected", "healed")), "healed")
+
+
 ERRORS = {"fail": DOWN, "busy": BUSY, "refused": REFUSED}
 
 
@@ -394,10 +410,11 @@ def test_whatever_happens_one_request_probes_and_no_ejection_outlasts_the_limit(
             version += 1
             harness.board.learn(KEY, replace(action, version=version))
         elif action == "start":
-            usable, attempt = harness.usable, harness.board.start(KEY)
-            assert not attempt.probes or usable
-            assert not harness.usable or not attempt.probes
-            running.append(attempt)
+            probes = harness.what.count("probed")
+            is_due = harness.usable and state_of(harness) == "ejected"
+            running.append(harness.board.start(KEY))
+            assert harness.what.count("probed") == probes + is_due
+            assert not (is_due and harness.usable)
         elif running:
             attempt = running.pop(0)
             if action in ERRORS:
