@@ -228,6 +228,21 @@ def test_the_first_audio_of_a_voice_heals() -> None:
     run(main())
 
 
+def test_an_interrupted_speech_ends_the_probe_of_a_voice() -> None:
+    async def main() -> None:
+        calls = Calls()
+        calls.eject("tts")
+        await asyncio.sleep(15.0)
+        task = asyncio.create_task(speak(calls.tts(FakeTextToSpeech("a", None), FakeTextToSpeech("b"))))
+        await asyncio.sleep(1.0)
+        assert not calls.is_usable("tts")
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert calls.is_usable("tts")
+
+    run(main())
+
+
 def test_a_dead_voice_is_found_out_by_three_calls() -> None:
     async def main() -> None:
         calls = Calls()

@@ -17,7 +17,7 @@ from media.server.bus.provider_health import ProviderHealthSync
 from media.server.metrics import Metrics
 from media.server.provider_health import ProviderHealthReporter
 from shared.bus.client import bus_client
-from shared.bus.health import ProviderHealthStates
+from shared.bus.health import HealthReport, ProviderHealthStates
 from shared.events import ProviderFailed
 from shared.plan import CallPlan
 from tests.media.server.bus.conftest import call_plan
@@ -95,6 +95,27 @@ async def test_a_process_that_starts_later_knows_it_at_once(redis_url: str) -> N
         await second.wait_usable(False)
         async with shared_boards(redis_url, 1) as (late,):
             await late.wait_usable(False)
+
+
+async def test_what_was_learned_is_not_reported_again(redis_url: str) -> None:
+    """Else two nodes would keep a provider ejected for ever."""
+    async with bus_client(redis_url, 1.0) as redis:
+        states = ProviderHealthStates(redis)
+        await states.exchange([HealthReport("llm:f00:my:llama", 1.0, 15.0, 1)])
+        _, before = await states.exchange([])
+        async with shared_boards(redis_url, 1) as (board,):
+            await board.wait_usable(False)
+            await board.sync._exchange()
+        assert (await states.exchange([]))[1] == before
+
+
+async def test_states_of_a_later_version_are_ignored(redis_url: str) -> None:
+    async with shared_boards(redis_url) as (first, second), bus_client(redis_url, 1.0) as redis:
+        reports = [HealthReport("video:f00:x", 0.0, 15.0, 1), HealthReport("llm", 0.0, 15.0, 1)]
+        await ProviderHealthStates(redis).exchange(reports)
+        first.fail()
+        await second.wait_usable(False)
+        assert len(second.board._records) == 1
 
 
 async def test_without_redis_each_process_has_its_own_board_and_reports_later(valkey_folder: Path) -> None:
