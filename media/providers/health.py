@@ -103,6 +103,17 @@ class HealthBoard:
         else:
             self._learn_ejected(key, record, now, max(0.0, shared.left_s), shared.ejections)
 
+    def doubts(self) -> dict[HealthKey, int]:
+        """Failures and overlong waits of providers in service, which other processes should know of."""
+        now = self._clock()
+        counts = {key: record.doubts(now) for key, record in self._records.items()}
+        return {key: count for key, count in counts.items() if count}
+
+    def heed(self, key: HealthKey, others: int) -> None:
+        """Other processes together have so many doubts about the provider."""
+        if self._policy.cool_down_s:
+            self._record(key).heed(self._clock(), others)
+
     def start_wait(self, attempt: "ProviderAttempt") -> None:
         """The attempt waits for its first useful unit."""
         if self._policy.cool_down_s:

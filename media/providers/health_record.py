@@ -12,6 +12,9 @@ NEVER: Final = -math.inf
 _MOST_DOUBLINGS: Final = 30
 # Longer than any deadline: a request that waits for longer has crashed.
 _LONGEST_WAIT_S: Final = 60.0
+# How long a failure is a reason to doubt, and how long the doubts of others count.
+_DOUBT_S: Final = 10.0
+_HEED_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +74,12 @@ class HealthRecord:
         self._failures_in_row = 0
         self._outcomes: deque[tuple[float, bool]] = deque(maxlen=policy.window)  # time, whether useful
         self._waiting: dict[object, float] = {}  # requests without a useful unit, by their start, oldest first
+        self._others, self._others_until = 0, NEVER  # doubts of other processes
         self._usual_s = 0.0  # wait for the useful unit, as a moving average
 
     def is_usable(self, now: float) -> bool:
         """Whether a request may be sent there first."""
-        return self.is_half_open(now) if self.ejected_until is not None else not self._is_stalled(now)
+        return self.is_half_open(now) if self.ejected_until is not None else not self._is_doubtful(now)
 
     def is_half_open(self, now: float) -> bool:
         """Whether its cool-down is over and nobody probes it."""
@@ -120,6 +124,17 @@ class HealthRecord:
         self._failures_in_row += 1
         return self._is_dead(now) or self._fails_often(now)
 
+    def doubts(self, now: float) -> int:
+        """Failures and overlong waits that others should know of; none while most recent requests succeeded."""
+        if self.ejected_until is not None or not (self._failures_in_row or self._waiting) or self._has_worked(now):
+            return 0
+        failures = sum(not useful and at >= now - _DOUBT_S for at, useful in self._outcomes)
+        return failures + self._count_stalled(now)
+
+    def heed(self, now: float, others: int) -> None:
+        """Other processes together have so many doubts."""
+        self._others, self._others_until = others, now + _HEED_S
+
     def eject(self, now: float, *, brief: bool) -> float:
         """Counts an ejection and returns its cool-down in seconds; the caller sets ejected_until. brief: a provider
         that was full comes back soon, however often."""
@@ -154,16 +169,18 @@ class HealthRecord:
         policy = self._policy
         if now - self.last_useful < policy.silence_s:
             return False
-        worked = self._failure_share(now) < policy.failure_share
-        return self._failures_in_row >= (policy.failures_after_success if worked else policy.failures_in_row)
+        if self._has_worked(now):
+            return self._failures_in_row >= policy.failures_after_success
+        return self._failures_in_row + self._heeded(now) >= policy.failures_in_row
 
     def _fails_often(self, now: float) -> bool:
         policy = self._policy
-        return len(self._recent(now)) >= policy.min_requests and self._failure_share(now) >= policy.failure_share
+        return len(self._recent(now)) >= policy.min_requests and not self._has_worked(now)
 
-    def _failure_share(self, now: float) -> float:
+    def _has_worked(self, now: float) -> bool:
+        """Whether most recent requests succeeded."""
         recent = self._recent(now)
-        return recent.count(False) / len(recent)
+        return recent.count(False) < self._policy.failure_share * len(recent)
 
     def _recent(self, now: float) -> list[bool]:
         oldest = now - self._policy.window_s
@@ -175,11 +192,19 @@ class HealthRecord:
                 del self._outcomes[index]
                 return
 
-    def _is_stalled(self, now: float) -> bool:
-        """Whether several of the requests since the last useful unit have waited far longer than usual."""
+    def _is_doubtful(self, now: float) -> bool:
+        """Whether several requests since the last useful unit, here or elsewhere, failed or wait longer than usual."""
+        most, others = self._policy.failures_in_row, self._heeded(now)
+        return self._count_stalled(now) >= most or (others > 0 and self.doubts(now) + others >= most)
+
+    def _count_stalled(self, now: float) -> int:
         policy, oldest = self._policy, max(self.last_useful, now - _LONGEST_WAIT_S)
         latest_start = now - max(policy.stall_s, policy.stall_factor * self._usual_s)
-        return sum(oldest <= since < latest_start for since in self._waiting.values()) >= policy.failures_in_row
+        return sum(oldest <= since < latest_start for since in self._waiting.values())
+
+    def _heeded(self, now: float) -> int:
+        """The doubts of others that count here."""
+        return self._others if self._others_until > now and not self._has_worked(now) else 0
 
 
 def is_evidence(error: ProviderError) -> bool:

@@ -1,6 +1,7 @@
-"""The health of providers as the media nodes found it: one hash, in which the newest report on a provider counts."""
+"""The health of providers as the media nodes found it: a hash in which the newest report on a provider counts, and one
+of the nodes' doubts, which are added up."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,16 +10,20 @@ from redis.asyncio import Redis
 from shared.bus.client import PREFIX, map_redis_error
 
 _STATES: Final = f"{PREFIX}{{provider-health}}:states"
+_DOUBTS: Final = f"{PREFIX}{{provider-health}}:doubts"
 MAX_ENTRIES: Final = 1_000
 # How long a report is kept after its cool-down, so that every node reads it.
 KEEP_S: Final = 600
+# How long a node's doubts count that it does not repeat.
+DOUBT_S: Final = 5
 # Reports taken and all states returned in one round trip. The times are Redis's own, so that the clocks of the machines
 # don't matter: a report brings the age of its event. A state is "at:until:ejections", in ms; until 0: it works.
 # The later event counts; of two at the same time the one that says that the provider works, then the longer ejection.
 _EXCHANGE: Final = """
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local limit, keep = tonumber(ARGV[1]), tonumber(ARGV[2])
+local limit, keep, fresh = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local node, last = ARGV[4], 5 + 4 * tonumber(ARGV[5])
 local function parts(text)
   local at, till, count = string.match(text or '', '^(%d+):(%d+):(%d+)$')
   return tonumber(at), tonumber(till), tonumber(count)
@@ -40,7 +45,7 @@ for i = 1, #found, 2 do
     size = size + 1
   end
 end
-for i = 3, #ARGV, 4 do
+for i = 6, last, 4 do
   local name, at = ARGV[i], now - tonumber(ARGV[i + 1])
   local cool = tonumber(ARGV[i + 2])
   local state = {at, cool > 0 and at + cool or 0, tonumber(ARGV[i + 3])}
@@ -56,7 +61,26 @@ for name, state in pairs(states) do
   out[#out + 1] = name
   out[#out + 1] = string.format('%d:%d:%d', state[1], state[2], state[3])
 end
-return {string.format('%d', now), out}
+for i = last + 1, #ARGV, 2 do
+  redis.call('HSET', KEYS[2], node .. ':' .. ARGV[i], string.format('%d:%d', now, tonumber(ARGV[i + 1])))
+end
+local doubts, others = redis.call('HGETALL', KEYS[2]), {}
+for i = 1, #doubts, 2 do
+  local at, count = string.match(doubts[i + 1], '^(%d+):(%d+)$')
+  local owner, name = string.match(doubts[i], '^([^:]*):(.*)$')
+  if not at or not name or now > tonumber(at) + fresh then
+    redis.call('HDEL', KEYS[2], doubts[i])
+  elseif owner ~= node then
+    others[name] = (others[name] or 0) + tonumber(count)
+  end
+end
+redis.call('PEXPIRE', KEYS[2], 86400000)
+local sums = {}
+for name, count in pairs(others) do
+  sums[#sums + 1] = name
+  sums[#sums + 1] = count
+end
+return {string.format('%d', now), out, sums}
 """
 
 
@@ -90,23 +114,42 @@ class HealthState:
         return 2 * self.at_ms + self.works
 
 
+@dataclass(frozen=True, slots=True)
+class SharedStates:
+    """now_ms: Redis's time. states: the newest report by name. doubts: of all other nodes together, by name."""
+
+    now_ms: int
+    states: Mapping[str, HealthState]
+    doubts: Mapping[str, int]
+
+
 class ProviderHealthStates:
-    """All methods raise BusUnavailable."""
+    """All methods raise BusUnavailable. node: tells the doubts of this process from those of others."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, node: str = "") -> None:
         self._exchange = redis.register_script(_EXCHANGE)
+        self._node = node
 
-    async def exchange(self, reports: Sequence[HealthReport]) -> tuple[int, dict[str, HealthState]]:
-        """Sends reports and returns Redis's time in ms and all states by name. A report that was sent already, or comes
-        after a newer one, changes nothing. Beyond MAX_ENTRIES, reports on further providers are dropped."""
-        values: list[str | int] = [MAX_ENTRIES, KEEP_S * 1_000]
+    async def exchange(self, reports: Sequence[HealthReport], doubts: Mapping[str, int] | None = None) -> SharedStates:
+        """Sends reports and doubts, and returns those of all nodes. A report that was sent already, or comes after a
+        newer one, changes nothing. Beyond MAX_ENTRIES, reports on further providers are dropped.
+
+        doubts: failures and overlong waits by name, too few for an ejection; they replace the node's earlier ones.
+        """
+        values: list[str | int] = [MAX_ENTRIES, KEEP_S * 1_000, DOUBT_S * 1_000, self._node, len(reports)]
         for report in reports:
             cool_down_ms = max(1, round(report.cool_down_s * 1_000)) if report.cool_down_s else 0
             values += [report.name, round(report.age_s * 1_000), cool_down_ms, report.ejections]
+        for name, count in (doubts or {}).items():
+            values += [name, count]
         async with map_redis_error():
-            now, found = await self._exchange(keys=[_STATES], args=values)
-        names = [name.decode() for name in found[::2]]
-        return int(now), dict(zip(names, map(_decode, found[1::2]), strict=True))
+            now, found, sums = await self._exchange(keys=[_STATES, _DOUBTS], args=values)
+        states = zip(_names(found), map(_decode, found[1::2]), strict=True)
+        return SharedStates(int(now), dict(states), dict(zip(_names(sums), map(int, sums[1::2]), strict=True)))
+
+
+def _names(pairs: Sequence[bytes]) -> list[str]:
+    return [name.decode() for name in pairs[::2]]
 
 
 def _decode(text: bytes) -> HealthState:

@@ -104,7 +104,7 @@ async def _process(variant: Variant, secret: bytes, redis_url: str) -> AsyncIter
     """What a media process has of providers: the factory, the board, and its link to Redis."""
     board = HealthBoard(asyncio.get_running_loop().time, HealthPolicy(cool_down_s=variant.cool_down_s))
     async with ClientSession() as http, bus_client(redis_url, BUS_S) as redis:
-        sync = ProviderHealthSync(board, ProviderHealthStates(redis), Metrics())
+        sync = ProviderHealthSync(board, ProviderHealthStates(redis, secrets.token_hex(4)), Metrics())
         if variant.shared:
             sync.start()
         yield ProviderFactory((standin.VENDOR,), http, health=board, health_secret=secret)

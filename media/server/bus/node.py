@@ -95,7 +95,9 @@ class NodeServices:
         self._recovery = SpoolRecovery(spool, stream, self._publisher, self._uploads, disk, metrics)
         wait_s = min(1.0, options.bus_timeout_s / 2)
         self._commands = CommandConsumer(CommandStream(redis), options.node_id, self._heartbeats, metrics, wait_s)
-        self._provider_health = ProviderHealthSync(resources.provider_health, ProviderHealthStates(redis), metrics)
+        self._provider_health = ProviderHealthSync(
+            resources.provider_health, ProviderHealthStates(redis, options.node_id), metrics
+        )
         self.records = BusCallRecordStore(
             RecordServices(
                 node_id=options.node_id,

@@ -8,7 +8,7 @@ from media.providers.health import HealthBoard, HealthChange, HealthKey, SharedH
 from media.providers.ports import ProviderKind
 from media.server.bus.tasks import cancel_and_wait, run_forever, wait_and_clear
 from media.server.metrics import Metrics
-from shared.bus.health import HealthReport, HealthState, ProviderHealthStates
+from shared.bus.health import HealthReport, HealthState, ProviderHealthStates, SharedStates
 
 EVERY_S: Final = 1.0
 # Changes that wait for Redis, one for each key; beyond it, the oldest is dropped.
@@ -52,20 +52,30 @@ class ProviderHealthSync:
     async def _exchange(self) -> None:
         """One round trip. Raises BusUnavailable; the changes then stay for the next one."""
         sent, now = dict(self._pending), self._clock()
-        now_ms, states = await self._states.exchange([_report(change, now - at) for change, at in sent.values()])
+        reports = [_report(change, now - at) for change, at in sent.values()]
+        shared = await self._states.exchange(
+            reports, {_name(key): count for key, count in self._board.doubts().items()}
+        )
         for key, entry in sent.items():
             if self._pending.get(key) is entry:
                 del self._pending[key]
-        for name, state in states.items():
-            key_of_state = _parse(name)
-            if key_of_state is not None:
-                self._board.learn(key_of_state, _shared_health(state, now_ms))
+        self._apply(shared)
+
+    def _apply(self, shared: SharedStates) -> None:
+        for name, state in shared.states.items():
+            if (key := _parse(name)) is not None:
+                self._board.learn(key, _shared_health(state, shared.now_ms))
+        for name, count in shared.doubts.items():
+            if (key := _parse(name)) is not None:
+                self._board.heed(key, count)
 
 
 def _report(change: HealthChange, age_s: float) -> HealthReport:
-    key = change.key
-    name = f"{key.kind}:{key.fingerprint}:{key.provider}"
-    return HealthReport(name, age_s, change.cool_down_s, change.ejections)
+    return HealthReport(_name(change.key), age_s, change.cool_down_s, change.ejections)
+
+
+def _name(key: HealthKey) -> str:
+    return f"{key.kind}:{key.fingerprint}:{key.provider}"
 
 
 def _parse(name: str) -> HealthKey | None:

@@ -20,20 +20,21 @@ def newest(states: list[HealthState]) -> HealthState:
 
 
 async def test_a_report_is_returned_with_redis_s_times(redis: Redis) -> None:
-    now, states = await ProviderHealthStates(redis).exchange([HealthReport("llm:f:groq", 2.0, 15.0, 3)])
-    assert states == {"llm:f:groq": HealthState(now - 2_000, now + 13_000, 3)}
-    later, again = await ProviderHealthStates(redis).exchange([])
-    assert again == states and later >= now
+    shared = await ProviderHealthStates(redis).exchange([HealthReport("llm:f:groq", 2.0, 15.0, 3)])
+    now = shared.now_ms
+    assert shared.states == {"llm:f:groq": HealthState(now - 2_000, now + 13_000, 3)}
+    again = await ProviderHealthStates(redis).exchange([])
+    assert again.states == shared.states and again.now_ms >= now
 
 
 async def test_a_later_event_replaces_an_earlier_one_and_not_the_other_way_round(redis: Redis) -> None:
     shared = ProviderHealthStates(redis)
     await shared.exchange([HealthReport("x", 5.0, 15.0, 1)])
-    _, states = await shared.exchange([HealthReport("x", 1.0)])
+    states = (await shared.exchange([HealthReport("x", 1.0)])).states
     assert states["x"].works
-    _, states = await shared.exchange([HealthReport("x", 3.0, 15.0, 1)])
+    states = (await shared.exchange([HealthReport("x", 3.0, 15.0, 1)])).states
     assert states["x"].works
-    _, states = await shared.exchange([HealthReport("x", 0.0, 15.0, 2)])
+    states = (await shared.exchange([HealthReport("x", 0.0, 15.0, 2)])).states
     assert not states["x"].works
 
 
@@ -51,8 +52,8 @@ def test_any_order_and_repetition_gives_the_same_state(
     async def exchange(batch: list[HealthReport]) -> tuple[int, HealthState]:
         async with bus_client(valkey_url, 5.0) as redis:
             await redis.delete(KEY)
-            now, states = await ProviderHealthStates(redis).exchange(batch)
-            return now, states["x"]
+            shared = await ProviderHealthStates(redis).exchange(batch)
+            return shared.now_ms, shared.states["x"]
 
     repeated = [*reports, *reports]
     order.shuffle(repeated)  # type: ignore[attr-defined]
@@ -70,7 +71,7 @@ async def test_expired_and_unreadable_states_are_dropped(redis: Redis) -> None:
     shared = ProviderHealthStates(redis)
     await shared.exchange([HealthReport("old", health.KEEP_S + 20.0, 15.0, 1), HealthReport("new", 0.0)])
     await redis.hset(KEY, "strange", "from the future")
-    _, states = await shared.exchange([])
+    states = (await shared.exchange([])).states
     assert set(states) == {"new"}
     assert await redis.hlen(KEY) == 1
     assert await redis.pttl(KEY) > 0
@@ -80,6 +81,18 @@ async def test_beyond_the_limit_only_known_providers_are_updated(redis: Redis, m
     monkeypatch.setattr(health, "MAX_ENTRIES", 2)
     shared = ProviderHealthStates(redis)
     await shared.exchange([HealthReport(name, 1.0, 15.0, 1) for name in "abc"])
-    _, states = await shared.exchange([HealthReport("b", 0.0), HealthReport("d", 0.0)])
+    states = (await shared.exchange([HealthReport("b", 0.0), HealthReport("d", 0.0)])).states
     assert set(states) == {"a", "b"}
     assert states["b"].works
+
+
+async def test_doubts_of_other_nodes_are_added_up_and_expire(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second, third = (ProviderHealthStates(redis, node) for node in ("a", "b", "c"))
+    await first.exchange([], {"x": 5})
+    await first.exchange([], {"x": 1})
+    await second.exchange([HealthReport("y", 0.0)], {"x": 2, "y": 1})
+    assert (await third.exchange([])).doubts == {"x": 3, "y": 1}
+    assert (await first.exchange([])).doubts == {"x": 2, "y": 1}
+    monkeypatch.setattr(health, "DOUBT_S", -1)
+    assert (await third.exchange([])).doubts == {}
+    assert await redis.hlen("vocalized:{provider-health}:doubts") == 0
