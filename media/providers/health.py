@@ -30,8 +30,8 @@ class HealthChange:
     """A change of a provider's health.
 
     what: "ejected" and "healed" change whether it is in service. "extended": a probe failed. "probed": a probe began.
-    "refuted": another process ejected it, but it has worked here since. cool_down_s: from now on, 0 when it works.
-    shared: learned from another process.
+    "refuted": another process ejected it, but it has worked since. cool_down_s: from now on, 0 when it works.
+    evidence_s: since the first of the failures that ejected it. shared: learned from another process.
     """
 
     key: HealthKey
@@ -40,6 +40,7 @@ class HealthChange:
     cool_down_s: float = 0.0
     reason: str = ""
     shared: bool = False
+    evidence_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +104,16 @@ class HealthBoard:
         else:
             self._learn_ejected(key, record, now, max(0.0, shared.left_s), shared.ejections)
 
-    def doubts(self) -> dict[HealthKey, int]:
-        """Failures and overlong waits of providers in service, which other processes should know of."""
+    def recent(self) -> dict[HealthKey, tuple[int, float | None]]:
+        """What other processes should know of the last seconds: doubts, and seconds since the latest useful unit."""
         now = self._clock()
-        counts = {key: record.doubts(now) for key, record in self._records.items()}
-        return {key: count for key, count in counts.items() if count}
+        seen = {key: (record.doubts(now), record.useful_age(now)) for key, record in self._records.items()}
+        return {key: (doubts, age_s) for key, (doubts, age_s) in seen.items() if doubts or age_s is not None}
 
-    def heed(self, key: HealthKey, others: int) -> None:
-        """Other processes together have so many doubts about the provider."""
+    def heed(self, key: HealthKey, doubts: int, useful_age_s: float | None) -> None:
+        """Other processes together have so many doubts about the provider, and got a useful unit so long ago."""
         if self._policy.cool_down_s:
-            self._record(key).heed(self._clock(), others)
+            self._record(key).heed(self._clock(), doubts, useful_age_s)
 
     def start_wait(self, attempt: "ProviderAttempt") -> None:
         """The attempt waits for its first useful unit."""
@@ -151,10 +152,12 @@ class HealthBoard:
         self, key: HealthKey, record: HealthRecord, error: ProviderError, what: Literal["ejected", "extended"]
     ) -> None:
         now = self._clock()
+        evidence_s = now - record.first_failure(now)
         cool_down_s = record.eject(now, brief=is_brief(error))
         record.ejected_until = now + self._spread(cool_down_s)
         record.own_evidence = True
-        self._emit(HealthChange(key, what, record.ejections, cool_down_s, error.reason))
+        change = HealthChange(key, what, record.ejections, cool_down_s, error.reason, evidence_s=evidence_s)
+        self._emit(change)
 
     def _learn_ejected(self, key: HealthKey, record: HealthRecord, now: float, left_s: float, ejections: int) -> None:
         known = record.ejected_until

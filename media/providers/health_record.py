@@ -24,8 +24,8 @@ class HealthPolicy:
     cool_down_s: of the first ejection; it doubles with each further one up to max_cool_down_s. 0 turns the board off.
     busy_s: cool-down of a provider that was full. jitter: share by which a process lengthens its cool-downs at random,
     so that not all processes probe at once.
-    failures_in_row: failures without a useful unit between them, and for silence_s before the last, that eject;
-    failures_after_success: as many of them are needed while other requests of the window succeeded.
+    failures_in_row: failures without a useful unit between them, here or with other processes, and for silence_s before
+    the last, that eject. failures_after_success: so many are needed while it works otherwise.
     window_s, window: age and number of the outcomes that count for the share; min_requests: fewest that it is taken of;
     failure_share: failures among them that eject.
     probe_s: how long a probe without a result keeps others from probing.
@@ -38,7 +38,7 @@ class HealthPolicy:
     busy_s: float = 5.0
     jitter: float = 0.2
     failures_in_row: int = 3
-    failures_after_success: int = 6
+    failures_after_success: int = 10
     silence_s: float = 1.0
     window_s: float = 60.0
     window: int = 50
@@ -65,13 +65,14 @@ class HealthRecord:
         self.ejected_until: float | None = None
         self.ejections = 0
         self.own_evidence = False
-        self.last_useful = NEVER
+        self.last_useful = NEVER  # here or with another process
         self.version = 0
         self._policy = policy
         self._healed_at = NEVER
         self._probe: object | None = None
         self._probe_until = NEVER
-        self._failures_in_row = 0
+        self._own_useful = NEVER
+        self._failures_in_row = 0  # since the latest useful unit here
         self._outcomes: deque[tuple[float, bool]] = deque(maxlen=policy.window)  # time, whether useful
         self._waiting: dict[object, float] = {}  # requests without a useful unit, by their start, oldest first
         self._others, self._others_until = 0, NEVER  # doubts of other processes
@@ -110,7 +111,7 @@ class HealthRecord:
 
     def add_useful(self, now: float, since: float | None) -> None:
         """Adds a request's first useful unit. since: when it began to wait."""
-        self.last_useful = now
+        self.last_useful = self._own_useful = now
         self._failures_in_row = 0
         self._outcomes.append((now, True))
         if since is not None:
@@ -128,12 +129,25 @@ class HealthRecord:
         """Failures and overlong waits that others should know of; none while most recent requests succeeded."""
         if self.ejected_until is not None or not (self._failures_in_row or self._waiting) or self._has_worked(now):
             return 0
-        failures = sum(not useful and at >= now - _DOUBT_S for at, useful in self._outcomes)
-        return failures + self._count_stalled(now)
+        return sum(at >= now - _DOUBT_S for at in self._row()) + self._count_stalled(now)
 
-    def heed(self, now: float, others: int) -> None:
-        """Other processes together have so many doubts."""
-        self._others, self._others_until = others, now + _HEED_S
+    def useful_age(self, now: float) -> float | None:
+        """Seconds since the latest useful unit here; None if that is long ago."""
+        age_s = now - self._own_useful
+        return age_s if age_s <= _HEED_S else None
+
+    def heed(self, now: float, doubts: int, useful_age_s: float | None) -> None:
+        """Other processes together have so many doubts, and got a useful unit so long ago."""
+        self._others, self._others_until = doubts, now + _HEED_S
+        if useful_age_s is not None and now - useful_age_s > self.last_useful:
+            self.last_useful = now - useful_age_s
+            self._outcomes.append((self.last_useful, True))
+
+    def first_failure(self, now: float) -> float:
+        """When the first of the failures in a row came, or the probe began; `now` without any."""
+        if self._probe is not None:
+            return self._probe_until - self._policy.probe_s
+        return min(self._row(), default=now)
 
     def eject(self, now: float, *, brief: bool) -> float:
         """Counts an ejection and returns its cool-down in seconds; the caller sets ejected_until. brief: a provider
@@ -167,11 +181,16 @@ class HealthRecord:
 
     def _is_dead(self, now: float) -> bool:
         policy = self._policy
-        if now - self.last_useful < policy.silence_s:
+        if self._failures_in_row >= policy.failures_after_success and now - self._own_useful >= policy.silence_s:
+            return True
+        if now - self.last_useful < policy.silence_s or self._has_worked(now):
             return False
-        if self._has_worked(now):
-            return self._failures_in_row >= policy.failures_after_success
-        return self._failures_in_row + self._heeded(now) >= policy.failures_in_row
+        return len(self._row()) + self._heeded(now) >= policy.failures_in_row
+
+    def _row(self) -> list[float]:
+        """Times of the failures since the latest useful unit here or with another process."""
+        failures = [at for at, useful in self._outcomes if not useful][-self._failures_in_row :]
+        return [at for at in failures if at >= self.last_useful] if self._failures_in_row else []
 
     def _fails_often(self, now: float) -> bool:
         policy = self._policy
@@ -204,7 +223,9 @@ class HealthRecord:
 
     def _heeded(self, now: float) -> int:
         """The doubts of others that count here."""
-        return self._others if self._others_until > now and not self._has_worked(now) else 0
+        if self._others_until <= now or now - self.last_useful < self._policy.silence_s or self._has_worked(now):
+            return 0
+        return self._others
 
 
 def is_evidence(error: ProviderError) -> bool:

@@ -1,5 +1,5 @@
 """The health of providers as the media nodes found it: a hash in which the newest report on a provider counts, and one
-of the nodes' doubts, which are added up."""
+of what each node saw lately, which is added up."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from redis.asyncio import Redis
 from shared.bus.client import PREFIX, map_redis_error
 
 _STATES: Final = f"{PREFIX}{{provider-health}}:states"
-_DOUBTS: Final = f"{PREFIX}{{provider-health}}:doubts"
+_SIGHTINGS: Final = f"{PREFIX}{{provider-health}}:recent"
 MAX_ENTRIES: Final = 1_000
 # How long a report is kept after its cool-down, so that every node reads it.
 KEEP_S: Final = 600
-# How long a node's doubts count that it does not repeat.
-DOUBT_S: Final = 5
+# How long counts what a node saw and does not repeat.
+RECENT_S: Final = 5
 # Reports taken and all states returned in one round trip. The times are Redis's own, so that the clocks of the machines
 # don't matter: a report brings the age of its event. A state is "at:until:ejections", in ms; until 0: it works.
 # The later event counts; of two at the same time the one that says that the provider works, then the longer ejection.
@@ -61,24 +61,27 @@ for name, state in pairs(states) do
   out[#out + 1] = name
   out[#out + 1] = string.format('%d:%d:%d', state[1], state[2], state[3])
 end
-for i = last + 1, #ARGV, 2 do
-  redis.call('HSET', KEYS[2], node .. ':' .. ARGV[i], string.format('%d:%d', now, tonumber(ARGV[i + 1])))
+for i = last + 1, #ARGV, 3 do
+  local age = tonumber(ARGV[i + 2])
+  local useful = age >= 0 and now - age or 0
+  redis.call('HSET', KEYS[2], node .. ':' .. ARGV[i], string.format('%d:%d:%d', now, tonumber(ARGV[i + 1]), useful))
 end
-local doubts, others = redis.call('HGETALL', KEYS[2]), {}
-for i = 1, #doubts, 2 do
-  local at, count = string.match(doubts[i + 1], '^(%d+):(%d+)$')
-  local owner, name = string.match(doubts[i], '^([^:]*):(.*)$')
-  if not at or not name or now > tonumber(at) + fresh then
-    redis.call('HDEL', KEYS[2], doubts[i])
+local seen, others = redis.call('HGETALL', KEYS[2]), {}
+for i = 1, #seen, 2 do
+  local at, count, useful = parts(seen[i + 1])
+  local owner, name = string.match(seen[i], '^([^:]*):(.*)$')
+  if not at or not name or now > at + fresh then
+    redis.call('HDEL', KEYS[2], seen[i])
   elseif owner ~= node then
-    others[name] = (others[name] or 0) + tonumber(count)
+    local sum = others[name] or {0, 0}
+    others[name] = {sum[1] + count, math.max(sum[2], useful)}
   end
 end
 redis.call('PEXPIRE', KEYS[2], 86400000)
 local sums = {}
-for name, count in pairs(others) do
+for name, sum in pairs(others) do
   sums[#sums + 1] = name
-  sums[#sums + 1] = count
+  sums[#sums + 1] = string.format('%d:%d', sum[1], sum[2])
 end
 return {string.format('%d', now), out, sums}
 """
@@ -93,6 +96,15 @@ class HealthReport:
     age_s: float
     cool_down_s: float = 0.0
     ejections: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RecentRequests:
+    """What a node, or several together, saw of a provider lately. doubts: failures and overlong waits, too few for an
+    ejection. useful_age_s: since the latest useful unit; None if there was none."""
+
+    doubts: int
+    useful_age_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,40 +128,50 @@ class HealthState:
 
 @dataclass(frozen=True, slots=True)
 class SharedStates:
-    """now_ms: Redis's time. states: the newest report by name. doubts: of all other nodes together, by name."""
+    """now_ms: Redis's time. states: the newest report by name. recent: of all other nodes together, by name."""
 
     now_ms: int
     states: Mapping[str, HealthState]
-    doubts: Mapping[str, int]
+    recent: Mapping[str, RecentRequests]
 
 
 class ProviderHealthStates:
-    """All methods raise BusUnavailable. node: tells the doubts of this process from those of others."""
+    """All methods raise BusUnavailable. node: tells what this process saw from what others did."""
 
     def __init__(self, redis: Redis, node: str = "") -> None:
         self._exchange = redis.register_script(_EXCHANGE)
         self._node = node
 
-    async def exchange(self, reports: Sequence[HealthReport], doubts: Mapping[str, int] | None = None) -> SharedStates:
-        """Sends reports and doubts, and returns those of all nodes. A report that was sent already, or comes after a
-        newer one, changes nothing. Beyond MAX_ENTRIES, reports on further providers are dropped.
+    async def exchange(
+        self, reports: Sequence[HealthReport], recent: Mapping[str, RecentRequests] | None = None
+    ) -> SharedStates:
+        """Sends what this node found and saw, and returns that of all nodes. A report that was sent already,
+        or comes after a newer one, changes nothing. Beyond MAX_ENTRIES, reports on further providers are
+        dropped.
 
-        doubts: failures and overlong waits by name, too few for an ejection; they replace the node's earlier ones.
+        recent: by name; it replaces what the node sent before.
         """
-        values: list[str | int] = [MAX_ENTRIES, KEEP_S * 1_000, DOUBT_S * 1_000, self._node, len(reports)]
+        values: list[str | int] = [MAX_ENTRIES, KEEP_S * 1_000, RECENT_S * 1_000, self._node, len(reports)]
         for report in reports:
             cool_down_ms = max(1, round(report.cool_down_s * 1_000)) if report.cool_down_s else 0
             values += [report.name, round(report.age_s * 1_000), cool_down_ms, report.ejections]
-        for name, count in (doubts or {}).items():
-            values += [name, count]
+        for name, seen in (recent or {}).items():
+            age_s = seen.useful_age_s
+            values += [name, seen.doubts, -1 if age_s is None else round(age_s * 1_000)]
         async with map_redis_error():
-            now, found, sums = await self._exchange(keys=[_STATES, _DOUBTS], args=values)
+            now, found, sums = await self._exchange(keys=[_STATES, _SIGHTINGS], args=values)
         states = zip(_names(found), map(_decode, found[1::2]), strict=True)
-        return SharedStates(int(now), dict(states), dict(zip(_names(sums), map(int, sums[1::2]), strict=True)))
+        others = {name: _recent(text, int(now)) for name, text in zip(_names(sums), sums[1::2], strict=True)}
+        return SharedStates(int(now), dict(states), others)
 
 
 def _names(pairs: Sequence[bytes]) -> list[str]:
     return [name.decode() for name in pairs[::2]]
+
+
+def _recent(text: bytes, now_ms: int) -> RecentRequests:
+    doubts, useful_ms = map(int, text.split(b":"))
+    return RecentRequests(doubts, (now_ms - useful_ms) / 1_000 if useful_ms else None)
 
 
 def _decode(text: bytes) -> HealthState:

@@ -8,7 +8,7 @@ from media.providers.health import HealthBoard, HealthChange, HealthKey, SharedH
 from media.providers.ports import ProviderKind
 from media.server.bus.tasks import cancel_and_wait, run_forever, wait_and_clear
 from media.server.metrics import Metrics
-from shared.bus.health import HealthReport, HealthState, ProviderHealthStates, SharedStates
+from shared.bus.health import HealthReport, HealthState, ProviderHealthStates, RecentRequests, SharedStates
 
 EVERY_S: Final = 1.0
 # Changes that wait for Redis, one for each key; beyond it, the oldest is dropped.
@@ -53,25 +53,27 @@ class ProviderHealthSync:
         """One round trip. Raises BusUnavailable; the changes then stay for the next one."""
         sent, now = dict(self._pending), self._clock()
         reports = [_report(change, now - at) for change, at in sent.values()]
-        shared = await self._states.exchange(
-            reports, {_name(key): count for key, count in self._board.doubts().items()}
-        )
+        recent = {_name(key): RecentRequests(*seen) for key, seen in self._board.recent().items()}
+        shared = await self._states.exchange(reports, recent)
         for key, entry in sent.items():
             if self._pending.get(key) is entry:
                 del self._pending[key]
         self._apply(shared)
 
     def _apply(self, shared: SharedStates) -> None:
+        for name, seen in shared.recent.items():
+            if (key := _parse(name)) is not None:
+                self._board.heed(key, seen.doubts, seen.useful_age_s)
         for name, state in shared.states.items():
             if (key := _parse(name)) is not None:
                 self._board.learn(key, _shared_health(state, shared.now_ms))
-        for name, count in shared.doubts.items():
-            if (key := _parse(name)) is not None:
-                self._board.heed(key, count)
 
 
 def _report(change: HealthChange, age_s: float) -> HealthReport:
-    return HealthReport(_name(change.key), age_s, change.cool_down_s, change.ejections)
+    if not change.cool_down_s:
+        return HealthReport(_name(change.key), age_s)
+    began_s = age_s + change.evidence_s
+    return HealthReport(_name(change.key), began_s, change.cool_down_s + change.evidence_s, change.ejections)
 
 
 def _name(key: HealthKey) -> str:

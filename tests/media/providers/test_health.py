@@ -84,11 +84,11 @@ def test_a_probe_without_result_expires() -> None:
     assert harness.out_of_service_s() == 30
 
 
-def test_one_that_worked_a_moment_ago_is_ejected_by_the_sixth_failure() -> None:
+def test_one_that_worked_a_moment_ago_is_ejected_by_the_tenth_failure() -> None:
     harness = BoardHarness()
     harness.succeed(20)
     harness.wait(2)
-    harness.fail(times=5)
+    harness.fail(times=9)
     assert harness.usable
     harness.fail()
     assert not harness.usable
@@ -219,11 +219,11 @@ def test_a_cool_down_of_zero_turns_the_board_off() -> None:
 
 
 def test_a_provider_that_fails_every_third_request_stays_in_service() -> None:
-    """At random, six in a row do happen: a few times an hour."""
+    """When each fails with the chance of a third, few requests a minute may look like a dead provider."""
     for per_s in (0.2, 1.0, 10.0):
         assert count_ejections(per_s, 3_600, every_third=True) == (0, 1.0)
         ejections, served = count_ejections(per_s, 3_600, every_third=False)
-        assert ejections <= 5 and served > 0.9
+        assert ejections <= 3 and served > 0.9
 
 
 def test_only_a_bounded_number_of_accounts_is_known(monkeypatch: pytest.MonkeyPatch) -> None:

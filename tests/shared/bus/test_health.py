@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from shared.bus import health
 from shared.bus.client import bus_client
-from shared.bus.health import HealthReport, HealthState, ProviderHealthStates
+from shared.bus.health import HealthReport, HealthState, ProviderHealthStates, RecentRequests
 
 KEY = "vocalized:{provider-health}:states"
 
@@ -86,13 +86,15 @@ async def test_beyond_the_limit_only_known_providers_are_updated(redis: Redis, m
     assert states["b"].works
 
 
-async def test_doubts_of_other_nodes_are_added_up_and_expire(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_other_nodes_saw_is_added_up_and_expires(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second, third = (ProviderHealthStates(redis, node) for node in ("a", "b", "c"))
-    await first.exchange([], {"x": 5})
-    await first.exchange([], {"x": 1})
-    await second.exchange([HealthReport("y", 0.0)], {"x": 2, "y": 1})
-    assert (await third.exchange([])).doubts == {"x": 3, "y": 1}
-    assert (await first.exchange([])).doubts == {"x": 2, "y": 1}
-    monkeypatch.setattr(health, "DOUBT_S", -1)
-    assert (await third.exchange([])).doubts == {}
-    assert await redis.hlen("vocalized:{provider-health}:doubts") == 0
+    await first.exchange([], {"x": RecentRequests(5, 1.0)})
+    await first.exchange([], {"x": RecentRequests(1)})
+    await second.exchange([HealthReport("y", 0.0)], {"x": RecentRequests(2, 3.0), "y": RecentRequests(1)})
+    recent = (await third.exchange([])).recent
+    assert (recent["x"].doubts, recent["y"]) == (3, RecentRequests(1))
+    assert recent["x"].useful_age_s == pytest.approx(3.0, abs=2.0)
+    assert (await first.exchange([])).recent["x"].doubts == 2
+    monkeypatch.setattr(health, "RECENT_S", -1)
+    assert (await third.exchange([])).recent == {}
+    assert await redis.hlen("vocalized:{provider-health}:recent") == 0
