@@ -148,6 +148,16 @@ class MediaSettings(BaseSettings):
     media_drain_timeout_s: float = Field(
         3_600.0, ge=0, le=14_400, description="Seconds for which calls may continue after SIGTERM."
     )
+    media_provider_cool_down_s: float = Field(
+        15.0,
+        ge=0,
+        le=3_600,
+        description="Seconds for which a provider that keeps failing is tried last by all calls; doubles with each "
+        "failed probe; 0: each call finds out by itself.",
+    )
+    media_provider_max_cool_down_s: float = Field(
+        300.0, gt=0, le=86_400, description="Longest time for which a failing provider is not probed, in seconds."
+    )
     local_engine_socket: str = Field(
         "", description="Socket of a running local speech engine; empty starts one where the plan of --plan needs it."
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from config.settings import PREFIX, MediaSettings, SettingsError, media_settings
+from media.providers.health_record import HealthPolicy
 from media.providers.vendor import Vendor
 from media.providers.vendors import local, openai, receptionist, standin
 from media.server.limits import WorkerLimits
@@ -78,6 +79,10 @@ def _options(arguments: argparse.Namespace, settings: MediaSettings, plan: CallP
         signing_tokens=tokens,
         require_signature=settings.media_require_signature,
         shared_port=arguments.shared_port,
+        health=HealthPolicy(
+            cool_down_s=settings.media_provider_cool_down_s,
+            max_cool_down_s=settings.media_provider_max_cool_down_s,
+        ),
     )
 
 

@@ -1,8 +1,10 @@
 """Builds a call's providers from its plan: each list becomes a fallback chain."""
 
+import asyncio
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 from aiohttp import ClientSession
@@ -12,6 +14,8 @@ from media.providers.chain.deadlines import Deadlines
 from media.providers.chain.llm import LanguageModelChain
 from media.providers.chain.stt import SpeechToTextChain
 from media.providers.chain.tts import TextToSpeechChain
+from media.providers.health import ChainHealth, HealthBoard
+from media.providers.health_keys import HealthKeys
 from media.providers.ports import LanguageModel, ProviderKind, SpeechToText, TextToSpeech
 from media.providers.usage import OnUsage, UsageMeter
 from media.providers.vendor import Adapter, ProviderSetup, ProviderUnusable, Vendor, VendorResources
@@ -29,11 +33,21 @@ class Providers:
     tts: TextToSpeech
 
 
+@dataclass(frozen=True, slots=True)
+class _Members(Generic[P]):
+    """The providers of one chain, and in the same order a meter and the health of each."""
+
+    providers: list[P]
+    meters: list[UsageMeter]
+    health: ChainHealth
+
+
 class ProviderFactory:
     """One per event loop; holds what all its calls share. The caller closes the HTTP session.
 
     vendors: all that a plan may name. engine_socket: path at which the local speech engine listens; "" where there is
-    none: then the vendor `local` is refused.
+    none: then the vendor `local` is refused. health: the board of all calls, by default one of its own. health_secret:
+    the same in all processes that share health, by default a random one.
     """
 
     def __init__(
@@ -43,22 +57,27 @@ class ProviderFactory:
         *,
         engine_socket: str = "",
         deadlines: Deadlines | None = None,
+        health: HealthBoard | None = None,
+        health_secret: bytes = b"",
     ) -> None:
         self._resources = VendorResources(http, engine_socket)
         self._deadlines = deadlines or Deadlines()
+        self._health = health or HealthBoard(lambda: asyncio.get_running_loop().time())
+        self._health_keys = HealthKeys(health_secret or secrets.token_bytes(32))
         self._stt = {vendor.name: vendor.stt for vendor in vendors if vendor.stt is not None}
         self._llm = {vendor.name: vendor.llm for vendor in vendors if vendor.llm is not None}
         self._tts = {vendor.name: vendor.tts for vendor in vendors if vendor.tts is not None}
 
     def build(self, plan: CallPlan, on_failed: OnProviderFailed, on_usage: OnUsage) -> Providers:
         """Raises PlanError with the field's name for an unknown vendor or for options that it does not take."""
-        stt, stt_meters = self._make_all("stt", plan.stt, self._stt, on_usage)
-        llm, llm_meters = self._make_all("llm", plan.llm, self._llm, on_usage)
-        tts, tts_meters = self._make_all("tts", plan.tts, self._tts, on_usage)
+        stt = self._make_members("stt", plan.stt, self._stt, on_usage)
+        llm = self._make_members("llm", plan.llm, self._llm, on_usage)
+        tts = self._make_members("tts", plan.tts, self._tts, on_usage)
+        limits = self._deadlines
         return Providers(
-            SpeechToTextChain(stt, on_failed, self._deadlines, stt_meters),
-            LanguageModelChain(llm, on_failed, self._deadlines, llm_meters),
-            TextToSpeechChain(tts, on_failed, self._deadlines, tts_meters),
+            SpeechToTextChain(stt.providers, on_failed, limits, meters=stt.meters, health=stt.health),
+            LanguageModelChain(llm.providers, on_failed, limits, meters=llm.meters, health=llm.health),
+            TextToSpeechChain(tts.providers, on_failed, limits, meters=tts.meters, health=tts.health),
         )
 
     def check(self, plan: CallPlan) -> None:
@@ -69,10 +88,9 @@ class ProviderFactory:
         """Closes what vendors opened for all calls."""
         await self._resources.close()
 
-    def _make_all(
+    def _make_members(
         self, kind: ProviderKind, choices: Sequence[ProviderPlan], adapters: Mapping[str, Adapter[P]], on_usage: OnUsage
-    ) -> tuple[list[P], list[UsageMeter]]:
-        """The providers of one chain, and a meter for each."""
+    ) -> _Members[P]:
         made: list[P] = []
         meters: list[UsageMeter] = []
         for index, choice in enumerate(choices):
@@ -82,7 +100,8 @@ class ProviderFactory:
                 raise PlanError(f"plan: {kind}[{index}].{error}") from error
             made.append(provider)
             meters.append(UsageMeter(kind, choice.provider, on_usage, vendor=choice.vendor_name, model=model))
-        return made, meters
+        keys = [self._health_keys.make(kind, one, adapters[one.vendor_name].request_options) for one in choices]
+        return _Members(made, meters, ChainHealth(self._health, keys))
 
     def _make(self, choice: ProviderPlan, adapters: Mapping[str, Adapter[P]]) -> tuple[P, str]:
         """A provider, and the model that its options choose. Raises ProviderUnusable."""

@@ -70,11 +70,14 @@ class Adapter(Generic[P]):
 
     model: the model that the options choose, by the name under which it is priced (of a voice: its model, not the
     voice); empty where the vendor has none.
+    request_options: names of options that say what is asked, not of whom nor how long to wait: calls that differ only
+    in them share the provider's health.
     """
 
     make: Callable[[ProviderSetup], P]
     options: type[Struct] = EmptyOptions
     model: Callable[[Any], str] = _no_model
+    request_options: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,16 @@ class Metrics:
         self.failovers = self._counter("failovers", "Providers that failed", "kind", "provider")
         self.usage = self._counter("usage", "What providers consumed, in the unit", "kind", "provider", "unit")
         self.requests = self._counter("requests", "Requests to control", "outcome")
+        self.provider_ejected = Gauge(
+            "vocalized_media_provider_ejected",
+            "Accounts of the provider that are out of service",
+            ["kind", "provider"],
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self.provider_transitions = self._counter(
+            "provider_transitions", "Providers ejected and healed", "kind", "provider", "to"
+        )
 
     @cached_property
     def bus_up(self) -> Gauge:

@@ -16,6 +16,8 @@ import uvloop
 from aiohttp import ClientSession
 
 from media.providers.factory import ProviderFactory
+from media.providers.health import HealthBoard
+from media.providers.health_record import HealthPolicy
 from media.providers.vendor import Vendor
 from media.server.app import HttpEndpoints
 from media.server.bus.node import NodeOptions, NodeResources, NodeServices
@@ -25,6 +27,7 @@ from media.server.limits import WorkerLimits
 from media.server.listener import ListenerBackend, listen
 from media.server.metrics import Metrics
 from media.server.plans import PlanSource, SinglePlan
+from media.server.provider_health import ProviderHealthReporter
 from media.server.signature import SignatureCheck
 from media.server.sinks import StateFolder
 from media.server.worker import Worker, WorkerResources
@@ -59,7 +62,8 @@ class WorkerOptions:
     """How one worker runs: with one plan for every stream, or on the bus.
 
     vendors: the adapters that plans may name. public_url: base of the sockets as carriers reach them; if empty, the
-    address listened on. shared_port: other workers listen on the same port (SO_REUSEPORT).
+    address listened on. shared_port: other workers listen on the same port (SO_REUSEPORT). health: when a provider is
+    ejected.
     """
 
     host: str
@@ -74,6 +78,7 @@ class WorkerOptions:
     require_signature: bool = False
     engine_socket: str = ""
     shared_port: bool = False
+    health: HealthPolicy = field(default_factory=HealthPolicy)
 
     @property
     def url(self) -> str:
@@ -105,12 +110,13 @@ async def _serve(options: WorkerOptions) -> None:
     folder = StateFolder(options.state)
     folder.prepare()
     metrics = Metrics()
+    board = _health_board(options, metrics)
     # One thread each: files are written in order, and smart-turn never uses more than one core.
     with ThreadPoolExecutor(1, "disk") as disk, ThreadPoolExecutor(1, "smart-turn") as pool:
         async with (
             ClientSession() as session,
-            _factory(session, options) as providers,
-            _stream_backend(options, folder, disk, metrics) as backend,
+            _factory(session, options, board) as providers,
+            _stream_backend(options, folder, disk, metrics, board) as backend,
         ):
             resources = WorkerResources(
                 limits=options.limits,
@@ -162,7 +168,7 @@ async def running_listener(
 
 @asynccontextmanager
 async def _stream_backend(
-    options: WorkerOptions, folder: StateFolder, disk: Executor, metrics: Metrics
+    options: WorkerOptions, folder: StateFolder, disk: Executor, metrics: Metrics, board: HealthBoard
 ) -> AsyncIterator[StreamBackend]:
     bus = options.bus
     if options.plan is not None or bus is None:
@@ -172,7 +178,7 @@ async def _stream_backend(
     storage = Storage(bus.storage_url) if bus.storage_url else None
     redis = bus_client(bus.redis_url, bus.timeout_s)
     try:
-        resources = NodeResources(redis, Sealer(bus.secret_keys), storage, disk, metrics)
+        resources = NodeResources(redis, Sealer(bus.secret_keys), storage, disk, metrics, board)
         node = NodeServices(_node_options(options, bus), resources)
         try:
             yield StreamBackend(node.plans, node.records, node)
@@ -197,15 +203,35 @@ def _node_options(options: WorkerOptions, bus: WorkerBusOptions) -> NodeOptions:
 
 
 @asynccontextmanager
-async def _factory(session: ClientSession, options: WorkerOptions) -> AsyncIterator[ProviderFactory]:
+async def _factory(
+    session: ClientSession, options: WorkerOptions, board: HealthBoard
+) -> AsyncIterator[ProviderFactory]:
     """Raises PlanError for a plan whose providers cannot be created."""
-    factory = ProviderFactory(options.vendors, session, engine_socket=options.engine_socket)
+    factory = ProviderFactory(
+        options.vendors,
+        session,
+        engine_socket=options.engine_socket,
+        health=board,
+        health_secret=_health_secret(options),
+    )
     if options.plan is not None:
         factory.check(options.plan)
     try:
         yield factory
     finally:
         await factory.close()
+
+
+def _health_board(options: WorkerOptions, metrics: Metrics) -> HealthBoard:
+    """The board of this process; in bus mode the node shares it."""
+    board = HealthBoard(asyncio.get_running_loop().time, options.health)
+    board.subscribe(ProviderHealthReporter(metrics))
+    return board
+
+
+def _health_secret(options: WorkerOptions) -> bytes:
+    """The key of the fingerprints of accounts: on the bus the same for all nodes; else empty."""
+    return Sealer(options.bus.secret_keys).derive("provider health")[0] if options.bus else b""
 
 
 def _judge(plan: CallPlan | None) -> Callable[[bytes], float] | None:

@@ -1,1 +1,1 @@
-"""What the media servers and control share in Redis: tickets, nodes, live calls, events, checkpoints, commands."""
+"""What the programs share in Redis: tickets, nodes, live calls, events, checkpoints, commands, health of providers."""

@@ -14,9 +14,11 @@ from redis.asyncio import Redis
 
 from media.__main__ import VENDORS
 from media.providers.factory import ProviderFactory
+from media.providers.health import HealthBoard
 from media.server.bus.node import NodeOptions, NodeResources, NodeServices
 from media.server.limits import WorkerLimits
 from media.server.metrics import Metrics
+from media.server.provider_health import ProviderHealthReporter
 from media.server.signature import SignatureCheck
 from media.server.sinks import StateFolder
 from media.server.worker import Worker, WorkerResources
@@ -139,6 +141,9 @@ async def running_bus_node(
     """A node until the block ends; then it ends its calls, drains, and sends what it can."""
     folder, metrics = StateFolder(state), Metrics()
     folder.prepare()
+    board = HealthBoard(asyncio.get_running_loop().time)
+    board.subscribe(ProviderHealthReporter(metrics))
+    secret = SEALER.derive("provider health")[0]
     options = NodeOptions(node_id, "ws://media.test", limits.max_calls, state, 0.1, timeout_s, spool_max_bytes)
     with ThreadPoolExecutor(1) as disk, ThreadPoolExecutor(1) as pool:
         async with (
@@ -146,11 +151,11 @@ async def running_bus_node(
             bus_client(redis_url, 5.0) as test_redis,
             ClientSession() as session,
         ):
-            node = NodeServices(options, NodeResources(redis, SEALER, storage, disk, metrics))
+            node = NodeServices(options, NodeResources(redis, SEALER, storage, disk, metrics, board))
             resources = WorkerResources(
                 limits=limits,
                 plans=node.plans,
-                providers=ProviderFactory(VENDORS, session),
+                providers=ProviderFactory(VENDORS, session, health=board, health_secret=secret),
                 vad=VadEngine(SILERO),
                 records=node.records,
                 disk=disk,

@@ -1,6 +1,7 @@
 """`python -m vocalized.rehearse [SCENARIO…]` runs scenarios and prints the results; all of them write docs/stack.md.
 
-`python -m vocalized.rehearse upgrade FOLDER` runs a rolling upgrade from the checkout in FOLDER to this one.
+`python -m vocalized.rehearse upgrade FOLDER` runs a rolling upgrade from the checkout in FOLDER to this one;
+`python -m vocalized.rehearse dead-provider` runs calls whose first language model is dead.
 """
 
 import sys
@@ -16,6 +17,7 @@ import uvloop
 
 from simulator.carrier.prepared_turn import PreparedTurn
 from vocalized.rehearse.callers import caller_turns
+from vocalized.rehearse.dead_provider import TURNS, compare_boards, dead_model_calls, print_flapping
 from vocalized.rehearse.platform import Platform, PlatformShape, running_platform
 from vocalized.rehearse.report import page, table
 from vocalized.rehearse.scenarios import ReportRow, full_load, greeting, lost_node, outages
@@ -47,6 +49,8 @@ def main(names: Sequence[str]) -> int:
     """Exit code: 0 when all demands were met, 1 when one was not, 2 for an unknown scenario."""
     if len(names) == 2 and names[0] == "upgrade":
         return _upgrade(Path(names[1]).resolve())
+    if list(names) == ["dead-provider"]:
+        return _dead_provider()
     unknown = [name for name in names if name not in SCENARIOS]
     if unknown:
         print(f"no scenario named {', '.join(unknown)}; there are {', '.join(SCENARIOS)}", file=sys.stderr)
@@ -73,6 +77,17 @@ def _upgrade(old: Path) -> int:
     rows = uvloop.run(_run(scenario, _folder(), old))
     print(table(rows))
     return 0 if all(row.good is not False for row in rows) else 1
+
+
+def _dead_provider() -> int:
+    folder = _folder()
+    good = uvloop.run(compare_boards(folder))
+    print_flapping()
+    scenario = Scenario("A dead first model", PlatformShape(nodes=2, dead_model=True), TURNS, dead_model_calls)
+    print(f"\n{scenario.title}, two media processes of the whole platform", flush=True)
+    rows = uvloop.run(_run(scenario, folder))
+    print(table(rows))
+    return 0 if good and all(row.good is not False for row in rows) else 1
 
 
 def _folder() -> Path:

@@ -21,7 +21,7 @@ from simulator.carrier.network.config import NetworkConfig, SeededNumber, make_c
 from simulator.carrier.network.server import RunningNetwork, running_network
 from vocalized.rehearse.load_balancer import LoadBalancer, balanced
 from vocalized.rehearse.service import Program, Service
-from vocalized.rehearse.workspace import Workspace, create_workspace, sign_in_staff
+from vocalized.rehearse.workspace import Workspace, agent_config, create_workspace, sign_in_staff
 from vocalized.services.postgres import Postgres, running_postgres
 from vocalized.services.valkey import Valkey, running_valkey
 from vocalized.stack.api_client import ApiClient
@@ -38,11 +38,13 @@ NUMBERS: Final[Mapping[CarrierName, str]] = {"twilio": "+14155550100", "telnyx":
 @dataclass(frozen=True, slots=True)
 class PlatformShape:
     """nodes: number of media nodes. recorded: whether the agents record. balanced: whether the API is reached through
-    a load balancer. drain_s: how long a node that is stopped waits for its calls."""
+    a load balancer. drain_s: how long a node that is stopped waits for its calls. dead_model: whether the agents' first
+    language model never answers."""
 
     nodes: int = 1
     recorded: bool = False
     balanced: bool = False
+    dead_model: bool = False
     drain_s: int = 5
 
 
@@ -126,7 +128,8 @@ async def running_platform(root: Path, folder: Path, shape: PlatformShape) -> As
             await program.start()
             running.push_async_callback(program.stop)
         staff = await sign_in_staff(session, ports.control_url, database_url)
-        workspace = await create_workspace(session, ports.control_url, database_url, NUMBERS, recorded=shape.recorded)
+        agents = agent_config(recorded=shape.recorded, dead_model=shape.dead_model)
+        workspace = await create_workspace(session, ports.control_url, database_url, NUMBERS, agents)
         yield Platform(
             folder=folder,
             api_url=ports.control_url,

@@ -38,6 +38,7 @@ CONFIG = {
     "limits": {"idle_nudge_s": 0, "silence_s": 0},
 }
 RECORDED = {"enabled": True, "consent": "given_otherwise", "statement": "The callers are programs."}
+DEAD_MODEL = {"provider": "standin", "options": {"fail": "silent"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,14 @@ class Workspace:
         return f"/workspaces/{self.id}"
 
 
+def agent_config(*, recorded: bool = False, dead_model: bool = False) -> Mapping[str, Any]:
+    """The config of the agents. dead_model: a model that never answers comes before the one that does."""
+    config: dict[str, Any] = {**CONFIG, "recording": RECORDED} if recorded else dict(CONFIG)
+    if dead_model:
+        config["speech"] = {**SPEECH, "llm": [DEAD_MODEL, *SPEECH["llm"]]}
+    return config
+
+
 async def sign_in_staff(session: aiohttp.ClientSession, url: str, database_url: str) -> ApiClient:
     """Adds an admin and signs in; raises the limits of the platform far above what a rehearsal uses."""
     staff = ApiClient(session, url)
@@ -79,7 +88,11 @@ async def sign_in_staff(session: aiohttp.ClientSession, url: str, database_url: 
 
 
 async def create_workspace(
-    session: aiohttp.ClientSession, url: str, database_url: str, numbers: Mapping[CarrierName, str], *, recorded: bool
+    session: aiohttp.ClientSession,
+    url: str,
+    database_url: str,
+    numbers: Mapping[CarrierName, str],
+    config: Mapping[str, Any],
 ) -> Workspace:
     """A workspace with a live agent for each carrier's number."""
     owner = ApiClient(session, url)
@@ -92,7 +105,7 @@ async def create_workspace(
         workspace_id = (await owner.request("POST", "/workspaces", body))["workspace"]["id"]
         await connection.execute("UPDATE workspaces SET status = 'active'")
         agents: dict[str, Agent] = {
-            carrier: await _agent(owner, connection, workspace_id, carrier, number, recorded=recorded)
+            carrier: await _agent(owner, connection, workspace_id, carrier, number, config=config)
             for carrier, number in numbers.items()
         }
     finally:
@@ -111,10 +124,9 @@ HIGH_LIMITS = {
 
 
 async def _agent(
-    owner: ApiClient, connection: Any, workspace_id: str, carrier: str, number: str, *, recorded: bool
+    owner: ApiClient, connection: Any, workspace_id: str, carrier: str, number: str, *, config: Mapping[str, Any]
 ) -> Agent:
     """The network has the number already (platform.py); only its row is inserted here."""
-    config = {**CONFIG, "recording": RECORDED} if recorded else CONFIG
     path = f"/workspaces/{workspace_id}/agents"
     agent_id = (await owner.request("POST", path, {"name": f"Front desk {carrier}", "config": config}))["agent"]["id"]
     number_id = new_id()

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
+from media.providers.health import ChainHealth, HealthBoard, HealthKey
 from media.providers.ports import ProviderBusy, ProviderError, ProviderKind, ProviderSlow
 from shared.events import ProviderFailed
 
@@ -20,14 +21,22 @@ P = TypeVar("P", bound=NamedProvider)
 
 
 class Candidates(Generic[P]):
-    """Providers in order of preference; one that failed less than `demotion_s` seconds ago is tried last."""
+    """Providers in order of preference. Tried last, but never left out, are those that failed this call less than
+    `demotion_s` seconds ago, and those that are ejected on the board of health, which all calls share."""
 
     def __init__(
-        self, kind: ProviderKind, providers: Sequence[P], on_failed: OnProviderFailed, demotion_s: float
+        self,
+        kind: ProviderKind,
+        providers: Sequence[P],
+        on_failed: OnProviderFailed,
+        demotion_s: float,
+        health: ChainHealth | None = None,
     ) -> None:
+        """health: of these providers, in their order; None: a board of the chain's own."""
         if not providers:
             raise ValueError(f"{kind}: an empty chain")
         self.providers = tuple(providers)
+        self.health = health or _own_health(kind, providers)
         self._kind = kind
         self._on_failed = on_failed
         self._demotion_s = demotion_s
@@ -39,7 +48,7 @@ class Candidates(Generic[P]):
         start: index of the provider that is in use already; it is tried first, and as the last resort once more.
         """
         now = asyncio.get_running_loop().time()
-        order = sorted(range(len(self.providers)), key=lambda index: self._demoted_until[index] > now)
+        order = sorted(range(len(self.providers)), key=lambda index: self._is_last(index, now))
         if start is not None:
             order.remove(start)
             order = [start, *order, start]
@@ -60,6 +69,9 @@ class Candidates(Generic[P]):
         name = "" if following is None else self.providers[following].name
         self._on_failed(ProviderFailed(self._kind, self.providers[index].name, error.reason, name))
 
+    def _is_last(self, index: int, now: float) -> bool:
+        return self._demoted_until[index] > now or not self.health.is_usable(index)
+
 
 class Attempts(Generic[P]):
     """The attempts of one request, provider by provider."""
@@ -67,6 +79,7 @@ class Attempts(Generic[P]):
     def __init__(self, candidates: Candidates[P], order: list[int]) -> None:
         self._candidates = candidates
         self._order = order
+        self._attempt = candidates.health.start(order[0])
 
     @property
     def index(self) -> int:
@@ -83,26 +96,50 @@ class Attempts(Generic[P]):
         """Whether another provider is left to be tried."""
         return any(index != self.index for index in self._order)
 
+    def start_wait(self) -> None:
+        """Records that the provider in use has all that it needs for its first useful unit."""
+        self._attempt.start_wait()
+
+    def mark_useful(self) -> None:
+        """Records a useful unit of the provider in use: a token, audio, words. A connection is none."""
+        self._attempt.mark_useful()
+
     def succeed(self) -> None:
         """Records that the provider in use did its work."""
         self._candidates.restore(self.index)
+        self._attempt.release()
 
     def fail_over(self, error: ProviderError) -> None:
         """Moves on to the next provider; raises the error when none is left."""
-        failed = self._order.pop(0)
-        self._candidates.demote(failed)
+        failed = self._fail(error)
+        self._order.pop(0)
         if self._order and self._order[0] == failed and not _worth_repeating(error):
             self._order.pop(0)
         self._candidates.report_failure(error, failed, self._order[0] if self._order else None)
         if not self._order:
             raise error
+        self._attempt = self._candidates.health.start(self.index)
 
     def give_up(self, error: ProviderError) -> None:
         """Records a failure after which no other provider can help."""
-        self._candidates.demote(self.index)
-        self._candidates.report_failure(error, self.index, None)
+        self._candidates.report_failure(error, self._fail(error), None)
+
+    def release(self) -> None:
+        """Ends the attempts without a result, for instance because the caller interrupted."""
+        self._attempt.release()
+
+    def _fail(self, error: ProviderError) -> int:
+        failed = self.index
+        self._candidates.demote(failed)
+        self._attempt.fail(error)
+        return failed
 
 
 def _worth_repeating(error: ProviderError) -> bool:
     """Whether the same provider may be tried again at once: not when it refused, was full, or missed a deadline."""
     return error.retryable and not isinstance(error, ProviderBusy | ProviderSlow)
+
+
+def _own_health(kind: ProviderKind, providers: Sequence[NamedProvider]) -> ChainHealth:
+    board = HealthBoard(lambda: asyncio.get_running_loop().time())
+    return ChainHealth(board, [HealthKey(kind, one.name, str(index)) for index, one in enumerate(providers)])

@@ -1,5 +1,6 @@
 """Fallback between language models: before the first word, or in mid-reply without repeating what was said."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -9,6 +10,7 @@ from media.providers.chain.deadlines import Deadlines
 from media.providers.chain.request_tokens import RequestTokens
 from media.providers.chain.timeouts import next_within
 from media.providers.cleanup import close_stream
+from media.providers.health import ChainHealth
 from media.providers.ports import (
     CONTINUE_PROMPT,
     ChatRequest,
@@ -31,10 +33,14 @@ class LanguageModelChain:
         models: Sequence[LanguageModel],
         on_failed: OnProviderFailed,
         deadlines: Deadlines | None = None,
+        *,
         meters: Sequence[UsageMeter] = (),
+        health: ChainHealth | None = None,
     ) -> None:
         self._deadlines = deadlines or Deadlines()
-        self._candidates: Candidates[LanguageModel] = Candidates("llm", models, on_failed, self._deadlines.demotion_s)
+        self._candidates: Candidates[LanguageModel] = Candidates(
+            "llm", models, on_failed, self._deadlines.demotion_s, health
+        )
         self._meters = meters or discarding_meters("llm", (model.name for model in models))
         self.name = models[0].name
 
@@ -48,8 +54,11 @@ class LanguageModelChain:
         while True:
             deadlines = self._deadlines.for_attempt(last=not attempts.has_other)
             source = reply.stream_from(attempts.current, request, deadlines, self._meters[attempts.index])
+            attempts.start_wait()
             try:
                 async for event in source:
+                    if _is_useful(event):
+                        attempts.mark_useful()
                     yield event
                 attempts.succeed()
                 return
@@ -58,6 +67,9 @@ class LanguageModelChain:
                     attempts.give_up(error)
                     return
                 attempts.fail_over(error)
+            except (asyncio.CancelledError, GeneratorExit):
+                attempts.release()
+                raise
             finally:
                 await close_stream(source)
 
@@ -107,6 +119,11 @@ class _Reply:
     def _deltas(self, piece: str) -> list[LanguageModelEvent]:
         self.text += piece
         return [TextDelta(piece)] if piece else []
+
+
+def _is_useful(event: LanguageModelEvent) -> bool:
+    """Whether the model did its work; an empty delta only shows that it was reached."""
+    return bool(event.text.strip()) if isinstance(event, TextDelta) else isinstance(event, ToolCall)
 
 
 def continuation_request(request: ChatRequest, said: str) -> ChatRequest:

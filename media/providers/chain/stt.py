@@ -8,6 +8,7 @@ from media.providers.chain.candidates import Attempts, Candidates, OnProviderFai
 from media.providers.chain.deadlines import Deadlines
 from media.providers.chain.replay_buffer import ReplayBuffer
 from media.providers.cleanup import close_within
+from media.providers.health import ChainHealth
 from media.providers.ports import (
     ProviderError,
     ProviderSlow,
@@ -29,11 +30,13 @@ class SpeechToTextChain:
         recognisers: Sequence[SpeechToText],
         on_failed: OnProviderFailed,
         deadlines: Deadlines | None = None,
+        *,
         meters: Sequence[UsageMeter] = (),
+        health: ChainHealth | None = None,
     ) -> None:
         self._deadlines = deadlines or Deadlines()
         self._candidates: Candidates[SpeechToText] = Candidates(
-            "stt", recognisers, on_failed, self._deadlines.demotion_s
+            "stt", recognisers, on_failed, self._deadlines.demotion_s, health
         )
         self._meters = meters or discarding_meters("stt", (recogniser.name for recogniser in recognisers))
         self.name = recognisers[0].name
@@ -42,7 +45,7 @@ class SpeechToTextChain:
         """Opens the first recogniser that can be reached. Raises the last ProviderError when none can."""
         session = _Session(self._candidates, language, sink, deadlines=self._deadlines, meters=self._meters)
         await session.open(self._candidates.new_attempts())
-        session.mark_working()
+        session.renew_attempts()
         return session
 
 
@@ -87,6 +90,7 @@ class _Session:
         self._final_text = ""  # this turn's text up to where the replay buffer begins
         self._pending: tuple[int, int] | None = None  # token and position of the unanswered `finalise`
         self._deadline: asyncio.TimerHandle | None = None
+        self._speech_heard = False  # in this turn: text without it may be noise
 
     async def open(self, attempts: Attempts[SpeechToText]) -> None:
         """Opens the next recogniser that can be reached. Raises ProviderError when none is left."""
@@ -102,10 +106,11 @@ class _Session:
         self._audio_meter = AudioMeter(self._meters[attempts.index], self._buffer)
         self._replay(session)
 
-    def mark_working(self) -> None:
-        """Records that the recogniser in use did its work: when it fails, every recogniser may be tried again."""
+    def renew_attempts(self) -> None:
+        """When the recogniser in use fails, every recogniser may be tried again. That it could be opened proves nothing
+        of its health."""
         if self._attempts:
-            self._attempts.succeed()
+            self._attempts.release()
             self._attempts = self._candidates.new_attempts(self._attempts.index)
 
     def push(self, ulaw: bytes) -> None:
@@ -115,6 +120,7 @@ class _Session:
 
     def started(self) -> None:
         self._buffer.mark_speech_start()
+        self._speech_heard = True
         if self._session is not None:
             self._session.started()
 
@@ -129,6 +135,7 @@ class _Session:
         if self._pending:
             self._buffer.discard_until(self._pending[1])
         self._clear_pending()
+        self._speech_heard = False
         self._earlier_text = self._final_text = ""
         if self._session is not None:
             self._session.next_turn()
@@ -136,6 +143,8 @@ class _Session:
     async def close(self) -> None:
         self._session_sink = None
         self._clear_pending()
+        if self._attempts:
+            self._attempts.release()
         if self._switch_task is not None:
             self._switch_task.cancel()
             await asyncio.gather(self._switch_task, return_exceptions=True)
@@ -150,6 +159,8 @@ class _Session:
         if isinstance(event, SpeechToTextFailed):
             self._switch(event.error)
             return
+        if self._speech_heard and self._attempts and event.text.strip():
+            self._attempts.mark_useful()
         text = f"{self._earlier_text} {event.text}".strip() if self._earlier_text else event.text
         if event.final and self._pending and event.token == self._pending[0]:
             self._accept_final(text, self._pending[1])
@@ -159,7 +170,9 @@ class _Session:
         self._clear_pending()
         self._final_text = text
         self._buffer.discard_until(position)
-        self.mark_working()
+        if self._attempts:
+            self._attempts.succeed()
+            self.renew_attempts()
 
     def _clear_pending(self) -> None:
         self._pending = None

@@ -9,6 +9,7 @@ from media.providers.chain.deadlines import Deadlines
 from media.providers.chain.speech_timeline import SpeechTimeline
 from media.providers.chain.text_buffer import TextBuffer
 from media.providers.cleanup import close_stream
+from media.providers.health import ChainHealth
 from media.providers.ports import ProviderError, SpeechChunk, TextToSpeech
 from media.providers.usage import UsageMeter, discarding_meters
 from media.providers.word_timing import TYPICAL_MS_PER_CHARACTER
@@ -25,10 +26,14 @@ class TextToSpeechChain:
         voices: Sequence[TextToSpeech],
         on_failed: OnProviderFailed,
         deadlines: Deadlines | None = None,
+        *,
         meters: Sequence[UsageMeter] = (),
+        health: ChainHealth | None = None,
     ) -> None:
         self._deadlines = deadlines or Deadlines()
-        self._candidates: Candidates[TextToSpeech] = Candidates("tts", voices, on_failed, self._deadlines.demotion_s)
+        self._candidates: Candidates[TextToSpeech] = Candidates(
+            "tts", voices, on_failed, self._deadlines.demotion_s, health
+        )
         self._meters = meters or discarding_meters("tts", (voice.name for voice in voices))
         self._paces = [TYPICAL_MS_PER_CHARACTER] * len(voices)
         self.name = voices[0].name
@@ -50,8 +55,11 @@ class TextToSpeechChain:
                 pieces = speech.speak_with(
                     attempts.current, self._paces[attempts.index], deadline, self._meters[attempts.index]
                 )
+                attempts.start_wait()
                 try:
                     async for chunk in pieces:
+                        if chunk.audio:
+                            attempts.mark_useful()
                         yield chunk
                     attempts.succeed()
                     self._paces[attempts.index] = speech.pace
@@ -62,6 +70,7 @@ class TextToSpeechChain:
                     await close_stream(pieces)
             buffer.raise_source_error()
         finally:
+            attempts.release()
             await buffer.close()
 
     def _handle_failure(

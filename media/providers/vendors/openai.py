@@ -165,4 +165,6 @@ def _model(options: OpenAiOptions) -> str:
     return options.model
 
 
-VENDOR: Final = Vendor("openai", llm=Adapter(_make_llm, OpenAiOptions, _model))
+_REQUEST_OPTIONS: Final = frozenset({"temperature", "max_tokens", "max_completion_tokens"})
+
+VENDOR: Final = Vendor("openai", llm=Adapter(_make_llm, OpenAiOptions, model=_model, request_options=_REQUEST_OPTIONS))

@@ -11,11 +11,13 @@ from typing import Final
 import structlog
 from redis.asyncio import Redis
 
+from media.providers.health import HealthBoard
 from media.server.bus.call_heartbeats import CallHeartbeats
 from media.server.bus.call_records import BusCallRecordStore, RecordServices
 from media.server.bus.checkpoints import CheckpointWriter
 from media.server.bus.commands import CommandConsumer
 from media.server.bus.health import BusHealth
+from media.server.bus.provider_health import ProviderHealthSync
 from media.server.bus.publisher import EventPublisher
 from media.server.bus.recovery import SpoolRecovery
 from media.server.bus.requests import MAX_REQUESTS, BusRemoteTools, RequestClient
@@ -28,6 +30,7 @@ from shared.bus.checkpoints import Checkpoints
 from shared.bus.client import BusUnavailable
 from shared.bus.commands import CommandStream
 from shared.bus.events import EventStream
+from shared.bus.health import ProviderHealthStates
 from shared.bus.live import LiveCalls
 from shared.bus.nodes import NodeRegistry, NodeState
 from shared.bus.requests import RequestStream
@@ -68,6 +71,7 @@ class NodeResources:
     storage: Storage | None
     disk: Executor
     metrics: Metrics
+    provider_health: HealthBoard
 
 
 class NodeServices:
@@ -97,6 +101,9 @@ class NodeServices:
         requests = RequestStream(redis, resources.sealer)
         self.requests = RequestClient(requests, options.node_id, metrics, wait_s, options.max_requests)
         self.remote_tools = BusRemoteTools(self.requests)
+        self._provider_health = ProviderHealthSync(
+            resources.provider_health, ProviderHealthStates(redis, options.node_id), metrics
+        )
         self.records = BusCallRecordStore(
             RecordServices(
                 node_id=options.node_id,
@@ -112,8 +119,15 @@ class NodeServices:
     def start(self, calls: Callable[[], int]) -> None:
         """Starts all tasks; called once the sockets are open. calls: returns the number of calls."""
         self._calls = calls
-        parts = (self._publisher, self._checkpoints, self._heartbeats, self._commands, self.requests, self._recovery)
-        for service in parts:
+        for service in (
+            self._publisher,
+            self._checkpoints,
+            self._heartbeats,
+            self._commands,
+            self.requests,
+            self._recovery,
+            self._provider_health,
+        ):
             service.start()
         self._beat_task = asyncio.create_task(run_forever("beats", self._beat, self._metrics))
         log.info("node.started", node=self._options.node_id)
@@ -128,6 +142,7 @@ class NodeServices:
         await self._recovery.close()
         await self._commands.close()
         await self.requests.close()
+        await self._provider_health.close()
         await self._heartbeats.close(LEAVE_S)
         await self._checkpoints.close(LEAVE_S)
         await self._uploads.close(FLUSH_S)

@@ -130,7 +130,7 @@ def test_all_calls_share_one_receptionist() -> None:
         async with aiohttp.ClientSession() as http:
             factory = ProviderFactory(VENDORS, http)
             call = plan(llm=[{"provider": "receptionist"}])
-            first, second = (factory._make_all("llm", call.llm, factory._llm, print)[0] for _ in range(2))
+            first, second = (factory._make_members("llm", call.llm, factory._llm, print).providers for _ in range(2))
             assert first[0] is second[0]
 
     run(main())
@@ -186,4 +186,26 @@ def test_usage_names_provider_vendor_and_priced_model() -> None:
 async def _llm_meters(harness: FactoryHarness) -> list[UsageMeter]:
     async with aiohttp.ClientSession() as http:
         factory = ProviderFactory(VENDORS, http)
-        return factory._make_all("llm", harness.plan.llm, factory._llm, harness.used.append)[1]
+        return factory._make_members("llm", harness.plan.llm, factory._llm, harness.used.append).meters
+
+
+def test_all_calls_share_the_health_of_their_providers() -> None:
+    """Three calls meet a dead recogniser, model and voice; later calls, resumed ones too, begin with the next."""
+    chain: list[dict[str, Any]] = [
+        {"provider": "dead", "vendor": "standin", "options": {"fail": "open"}},
+        {"provider": "standin"},
+    ]
+    call_plan = plan(stt=chain, llm=chain, tts=chain)
+
+    async def main() -> list[ProviderFailed]:
+        failed: list[ProviderFailed] = []
+        async with aiohttp.ClientSession() as http:
+            factory = ProviderFactory(VENDORS, http)
+            for _ in range(5):
+                providers = factory.build(call_plan, failed.append, lambda usage: None)
+                await (await providers.stt.open("en", lambda event: None)).close()
+                assert [event async for event in providers.llm.stream(ChatRequest("", [Message("user", "Hello.")]))]
+                assert [chunk async for chunk in providers.tts.stream(_text("Thank you."), "en")]
+        return failed
+
+    assert [one.kind for one in run(main())] == ["stt", "llm", "tts"] * 3

@@ -10,6 +10,7 @@ from shared.bus.checkpoints import Checkpoints, StreamOutcome
 from shared.bus.client import BusUnavailable, bus_client
 from shared.bus.commands import CallCommand, CommandStream, EndCall
 from shared.bus.events import EventStream
+from shared.bus.health import ProviderHealthStates
 from shared.bus.live import LiveCall, LiveCalls
 from shared.bus.nodes import NodeRegistry, NodeState
 from shared.bus.requests import MediaReply, MediaRequest, RequestStream
@@ -27,6 +28,7 @@ OPERATIONS: dict[str, Callable[[Redis], Awaitable[object]]] = {
     "checkpoint": lambda redis: Checkpoints(redis, SEALER).get("c"),
     "put_outcome": lambda redis: Checkpoints(redis, SEALER).put_outcome("c", StreamOutcome(0)),
     "send": lambda redis: CommandStream(redis).send("n", CallCommand("1", "c", EndCall())),
+    "provider_health": lambda redis: ProviderHealthStates(redis).exchange([]),
     "wait_for_answer": lambda redis: CommandStream(redis).wait_for_answer("1", 1.0),
     "ask": lambda redis: RequestStream(redis, SEALER).now_ms(),
     "send_request": lambda redis: RequestStream(redis, SEALER).send(MediaRequest("1", "n", "x", "c", "w", "a", 1)),

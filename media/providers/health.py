@@ -1,0 +1,249 @@
+"""The health of the providers, one board per process: a provider that one call found dead is tried last by all others.
+
+An ejected provider is out of service until its cool-down is over; then one request at a time probes it. Its first
+useful unit (a token, audio, words while the caller speaks) heals it. An ejected provider is never dropped from a chain.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from media.providers.health_record import HealthPolicy, HealthRecord, is_brief, is_evidence
+from media.providers.ports import ProviderError, ProviderKind
+
+# Accounts whose health is known; beyond it, those that are in service and were used longest ago are forgotten.
+MAX_RECORDS: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class HealthKey:
+    """What has a health of its own: a provider with one account and configuration. fingerprint: of these."""
+
+    kind: ProviderKind
+    provider: str
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HealthChange:
+    """A change of a provider's health.
+
+    what: "ejected" and "healed" change whether it is in service. "extended": a probe failed. "probed": a probe began.
+    "refuted": another process ejected it, but it has worked since. cool_down_s: from now on, 0 when it works.
+    evidence_s: since the first of the failures that ejected it. shared: learned from another process.
+    """
+
+    key: HealthKey
+    what: Literal["ejected", "extended", "probed", "healed", "refuted"]
+    ejections: int = 0
+    cool_down_s: float = 0.0
+    reason: str = ""
+    shared: bool = False
+    evidence_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SharedHealth:
+    """What another process reported. version: grows with each report on the key. age_s: since the report's event.
+    left_s: of the cool-down; None when it works."""
+
+    version: int
+    age_s: float
+    left_s: float | None
+    ejections: int = 0
+
+
+class HealthBoard:
+    """All methods on one event loop; none waits. clock: seconds. chance: a random number in 0..1."""
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        policy: HealthPolicy | None = None,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._clock = clock
+        self._policy = policy or HealthPolicy()
+        self._chance = chance
+        self._records: dict[HealthKey, HealthRecord] = {}
+        self._listeners: list[Callable[[HealthChange], None]] = []
+
+    def subscribe(self, listener: Callable[[HealthChange], None]) -> None:
+        """Calls the listener with every change."""
+        self._listeners.append(listener)
+
+    def is_usable(self, key: HealthKey) -> bool:
+        """Whether a request may try this provider before ejected ones."""
+        record = self._records.get(key)
+        return record is None or record.is_usable(self._clock())
+
+    def start(self, key: HealthKey) -> "ProviderAttempt":
+        """Starts an attempt at a provider; it is the probe if one is due."""
+        record, now = self._records.get(key), self._clock()
+        attempt = ProviderAttempt(self, key)
+        if record is not None and record.is_half_open(now):
+            record.start_probe(attempt, now)
+            self._emit(HealthChange(key, "probed", record.ejections, self._policy.probe_s))
+        return attempt
+
+    def learn(self, key: HealthKey, shared: SharedHealth) -> None:
+        """Applies what another process reported; a report that was applied already changes nothing.
+
+        A provider that this process itself found dead stays ejected when others say that it works, but for no longer
+        than a first cool-down: the fault may be this machine's.
+        """
+        record, now, policy = self._record(key), self._clock(), self._policy
+        if shared.version <= record.version or not policy.cool_down_s:
+            return
+        record.version = shared.version
+        if shared.left_s is None:
+            self._learn_healed(key, record, now)
+        elif record.ejected_until is None and record.last_useful > now - shared.age_s:
+            self._emit(HealthChange(key, "refuted"))
+        else:
+            self._learn_ejected(key, record, now, max(0.0, shared.left_s), shared.ejections)
+
+    def recent(self) -> dict[HealthKey, tuple[int, float | None]]:
+        """What other processes should know of the last seconds: doubts, and seconds since the latest useful unit."""
+        now = self._clock()
+        seen = {key: (record.doubts(now), record.useful_age(now)) for key, record in self._records.items()}
+        return {key: (doubts, age_s) for key, (doubts, age_s) in seen.items() if doubts or age_s is not None}
+
+    def heed(self, key: HealthKey, doubts: int, useful_age_s: float | None) -> None:
+        """Other processes together have so many doubts about the provider, and got a useful unit so long ago."""
+        if self._policy.cool_down_s:
+            self._record(key).heed(self._clock(), doubts, useful_age_s)
+
+    def start_wait(self, attempt: "ProviderAttempt") -> None:
+        """The attempt waits for its first useful unit."""
+        if self._policy.cool_down_s:
+            self._record(attempt.key).start_wait(attempt, self._clock())
+
+    def report_useful(self, attempt: "ProviderAttempt") -> None:
+        """The provider gave this attempt its first useful unit."""
+        key, now = attempt.key, self._clock()
+        record = self._record(key)
+        record.add_useful(now, record.end_wait(attempt))
+        if record.ejected_until is not None:
+            record.heal(now)
+            self._emit(HealthChange(key, "healed"))
+
+    def report_failure(self, attempt: "ProviderAttempt", error: ProviderError) -> None:
+        """The provider failed this attempt. Of an ejected provider only the probe's counts."""
+        record, now = self._record(attempt.key), self._clock()
+        record.end_wait(attempt)
+        if not is_evidence(error) or not self._policy.cool_down_s:
+            self.release(attempt)
+        elif record.ejected_until is not None:
+            if record.is_probe(attempt):
+                self._eject(attempt.key, record, error, "extended")
+        elif record.add_failure(now, after_useful=attempt.useful):
+            self._eject(attempt.key, record, error, "ejected")
+
+    def release(self, attempt: "ProviderAttempt") -> None:
+        """The attempt ended without a result."""
+        record = self._records.get(attempt.key)
+        if record is not None:
+            record.end_wait(attempt)
+            record.end_probe(attempt)
+
+    def _eject(
+        self, key: HealthKey, record: HealthRecord, error: ProviderError, what: Literal["ejected", "extended"]
+    ) -> None:
+        now = self._clock()
+        evidence_s = now - record.first_failure(now)
+        cool_down_s = record.eject(now, brief=is_brief(error))
+        record.ejected_until = now + self._spread(cool_down_s)
+        record.own_evidence = True
+        change = HealthChange(key, what, record.ejections, cool_down_s, error.reason, evidence_s=evidence_s)
+        self._emit(change)
+
+    def _learn_ejected(self, key: HealthKey, record: HealthRecord, now: float, left_s: float, ejections: int) -> None:
+        known = record.ejected_until
+        record.adopt(now, ejections)
+        if known is not None:
+            record.ejected_until = max(known, now + left_s)
+            return
+        record.ejected_until = now + self._spread(left_s)
+        self._emit(HealthChange(key, "ejected", record.ejections, left_s, shared=True))
+
+    def _learn_healed(self, key: HealthKey, record: HealthRecord, now: float) -> None:
+        if record.ejected_until is None:
+            return
+        if record.own_evidence:
+            record.ejected_until = min(record.ejected_until, now + self._policy.cool_down_s)
+            return
+        record.heal(now)
+        self._emit(HealthChange(key, "healed", shared=True))
+
+    def _spread(self, cool_down_s: float) -> float:
+        return cool_down_s * (1.0 + self._policy.jitter * self._chance())
+
+    def _record(self, key: HealthKey) -> HealthRecord:
+        """The key's record, made if needed. When all places are taken by ejected ones, the record is not kept."""
+        record = self._records.get(key)
+        if record is None:
+            record = HealthRecord(self._policy)
+            if len(self._records) < MAX_RECORDS or self._forget_one():
+                self._records[key] = record
+        return record
+
+    def _forget_one(self) -> bool:
+        """Forgets the oldest record in service; False when there is none."""
+        oldest = next((key for key, record in self._records.items() if record.ejected_until is None), None)
+        if oldest is not None:
+            del self._records[oldest]
+        return oldest is not None
+
+    def _emit(self, change: HealthChange) -> None:
+        for listener in self._listeners:
+            listener(change)
+
+
+class ProviderAttempt:
+    """One attempt at a provider, from its start to its result: useful, failed, or released without any.
+
+    useful: it gave a useful unit.
+    """
+
+    __slots__ = ("_board", "key", "useful")
+
+    def __init__(self, board: HealthBoard, key: HealthKey) -> None:
+        self._board = board
+        self.key = key
+        self.useful = False
+
+    def start_wait(self) -> None:
+        """Its first useful unit could come from now on."""
+        self._board.start_wait(self)
+
+    def mark_useful(self) -> None:
+        """Records the first useful unit; further ones change nothing."""
+        if not self.useful:
+            self._board.report_useful(self)
+            self.useful = True
+
+    def fail(self, error: ProviderError) -> None:
+        """Records a failure."""
+        self._board.report_failure(self, error)
+
+    def release(self) -> None:
+        """Ends it without a result, for instance because the caller interrupted."""
+        self._board.release(self)
+
+
+class ChainHealth:
+    """The health of the providers of one chain, by their place in it."""
+
+    def __init__(self, board: HealthBoard, keys: Sequence[HealthKey]) -> None:
+        self._board = board
+        self._keys = tuple(keys)
+
+    def is_usable(self, index: int) -> bool:
+        """Whether the provider may be tried before ejected ones."""
+        return self._board.is_usable(self._keys[index])
+
+    def start(self, index: int) -> ProviderAttempt:
+        """Starts an attempt at the provider."""
+        return self._board.start(self._keys[index])

@@ -1,0 +1,239 @@
+"""What one process knows of the health of one provider's account; pure: the caller gives the time, in seconds."""
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+from media.providers.ports import ProviderBusy, ProviderError
+
+NEVER: Final = -math.inf
+# A cool-down doubles at most this often, so that the number stays finite.
+_MOST_DOUBLINGS: Final = 30
+# Longer than any deadline: a request that waits for longer has crashed.
+_LONGEST_WAIT_S: Final = 60.0
+# How long a failure is a reason to doubt, and how long the doubts of others count.
+_DOUBT_S: Final = 10.0
+_HEED_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class HealthPolicy:
+    """When a provider is ejected, and for how long. All times in seconds.
+
+    cool_down_s: of the first ejection; it doubles with each further one up to max_cool_down_s. 0 turns the board off.
+    busy_s: cool-down of a provider that was full. jitter: share by which a process lengthens its cool-downs at random,
+    so that not all processes probe at once.
+    failures_in_row: failures without a useful unit between them, here or with other processes, and for silence_s before
+    the last, that eject. failures_after_success: so many are needed while it works otherwise.
+    window_s, window: age and number of the outcomes that count for the share; min_requests: fewest that it is taken of;
+    failure_share: failures among them that eject.
+    probe_s: how long a probe without a result keeps others from probing.
+    stall_s, stall_factor: requests (failures_in_row of them) that wait for longer than stall_s, and stall_factor times
+    longer than usual, while no useful unit comes, send new requests to the next provider.
+    """
+
+    cool_down_s: float = 15.0
+    max_cool_down_s: float = 300.0
+    busy_s: float = 5.0
+    jitter: float = 0.2
+    failures_in_row: int = 3
+    failures_after_success: int = 10
+    silence_s: float = 1.0
+    window_s: float = 60.0
+    window: int = 50
+    min_requests: int = 20
+    failure_share: float = 0.6
+    probe_s: float = 10.0
+    stall_s: float = 1.0
+    stall_factor: float = 3.0
+
+    def cool_down(self, ejections: int) -> float:
+        """The cool-down of the ejection of this number, counted from 1."""
+        doublings = min(max(ejections - 1, 0), _MOST_DOUBLINGS)
+        return min(self.cool_down_s * 2.0**doublings, max(self.cool_down_s, self.max_cool_down_s))
+
+
+class HealthRecord:
+    """In service, or ejected until a time; after it half-open: one request at a time may probe it.
+
+    ejected_until: None while in service. ejections: in a row; starts anew after max_cool_down_s in service.
+    own_evidence: this process saw the failures itself. version: of the shared state applied last.
+    """
+
+    def __init__(self, policy: HealthPolicy) -> None:
+        self.ejected_until: float | None = None
+        self.ejections = 0
+        self.own_evidence = False
+        self.last_useful = NEVER  # here or with another process
+        self.version = 0
+        self._policy = policy
+        self._healed_at = NEVER
+        self._probe: object | None = None
+        self._probe_until = NEVER
+        self._own_useful = NEVER
+        self._failures_in_row = 0  # since the latest useful unit here
+        self._outcomes: deque[tuple[float, bool]] = deque(maxlen=policy.window)  # time, whether useful
+        self._waiting: dict[object, float] = {}  # requests without a useful unit, by their start, oldest first
+        self._others, self._others_until = 0, NEVER  # doubts of other processes
+        self._usual_s = 0.0  # wait for the useful unit, as a moving average
+
+    def is_usable(self, now: float) -> bool:
+        """Whether a request may be sent there first."""
+        return self.is_half_open(now) if self.ejected_until is not None else not self._is_doubtful(now)
+
+    def is_half_open(self, now: float) -> bool:
+        """Whether its cool-down is over and nobody probes it."""
+        return self.ejected_until is not None and self.ejected_until <= now and self._probe_until <= now
+
+    def start_probe(self, request: object, now: float) -> None:
+        """Keeps other requests from probing until the result, for probe_s at most."""
+        self._probe, self._probe_until = request, now + self._policy.probe_s
+
+    def is_probe(self, request: object) -> bool:
+        """Whether the request is the latest probe, and the provider was neither healed nor ejected since."""
+        return self._probe is request
+
+    def end_probe(self, request: object) -> None:
+        """If the request is the latest probe, it had no result: the next request may probe."""
+        if self._probe is request:
+            self._probe, self._probe_until = None, NEVER
+
+    def start_wait(self, request: object, now: float) -> None:
+        """A request waits for its first useful unit."""
+        while self._waiting and next(iter(self._waiting.values())) < now - _LONGEST_WAIT_S:
+            del self._waiting[next(iter(self._waiting))]
+        self._waiting[request] = now
+
+    def end_wait(self, request: object) -> float | None:
+        """The request waits no longer; returns when it began, None if it did not wait."""
+        return self._waiting.pop(request, None)
+
+    def add_useful(self, now: float, since: float | None) -> None:
+        """Adds a request's first useful unit. since: when it began to wait."""
+        self.last_useful = self._own_useful = now
+        self._failures_in_row = 0
+        self._outcomes.append((now, True))
+        if since is not None:
+            self._usual_s = 0.8 * self._usual_s + 0.2 * (now - since) if self._usual_s else now - since
+
+    def add_failure(self, now: float, *, after_useful: bool) -> bool:
+        """Adds a failure; returns whether it is one too many. after_useful: it replaces the request's success."""
+        if after_useful:
+            self._forget_success()
+        self._outcomes.append((now, False))
+        self._failures_in_row += 1
+        return self._is_dead(now) or self._fails_often(now)
+
+    def doubts(self, now: float) -> int:
+        """Failures and overlong waits that others should know of; none while most recent requests succeeded."""
+        if self.ejected_until is not None or not (self._failures_in_row or self._waiting) or self._has_worked(now):
+            return 0
+        return sum(at >= now - _DOUBT_S for at in self._row()) + self._count_stalled(now)
+
+    def useful_age(self, now: float) -> float | None:
+        """Seconds since the latest useful unit here; None if that is long ago."""
+        age_s = now - self._own_useful
+        return age_s if age_s <= _HEED_S else None
+
+    def heed(self, now: float, doubts: int, useful_age_s: float | None) -> None:
+        """Other processes together have so many doubts, and got a useful unit so long ago."""
+        self._others, self._others_until = doubts, now + _HEED_S
+        if useful_age_s is not None and now - useful_age_s > self.last_useful:
+            self.last_useful = now - useful_age_s
+            self._outcomes.append((self.last_useful, True))
+
+    def first_failure(self, now: float) -> float:
+        """When the first of the failures in a row came, or the probe began; `now` without any."""
+        if self._probe is not None:
+            return self._probe_until - self._policy.probe_s
+        return min(self._row(), default=now)
+
+    def eject(self, now: float, *, brief: bool) -> float:
+        """Counts an ejection and returns its cool-down in seconds; the caller sets ejected_until. brief: a provider
+        that was full comes back soon, however often."""
+        policy = self._policy
+        self._forget_old_ejections(now)
+        self.ejections = max(self.ejections, 1) if brief else self.ejections + 1
+        self._clear()
+        return min(policy.busy_s, policy.cool_down_s) if brief else policy.cool_down(self.ejections)
+
+    def adopt(self, now: float, ejections: int) -> None:
+        """Another process has ejected it so many times in a row."""
+        self._forget_old_ejections(now)
+        self.ejections = max(self.ejections, ejections)
+
+    def heal(self, now: float) -> None:
+        """It is in service again."""
+        self.ejected_until = None
+        self.own_evidence = False
+        self._healed_at = now
+        self._clear()
+
+    def _forget_old_ejections(self, now: float) -> None:
+        if self.ejected_until is None and now - self._healed_at >= self._policy.max_cool_down_s:
+            self.ejections = 0
+
+    def _clear(self) -> None:
+        self._outcomes.clear()
+        self._failures_in_row = 0
+        self._probe, self._probe_until = None, NEVER
+
+    def _is_dead(self, now: float) -> bool:
+        policy = self._policy
+        if self._failures_in_row >= policy.failures_after_success and now - self._own_useful >= policy.silence_s:
+            return True
+        if now - self.last_useful < policy.silence_s or self._has_worked(now):
+            return False
+        return len(self._row()) + self._heeded(now) >= policy.failures_in_row
+
+    def _row(self) -> list[float]:
+        """Times of the failures since the latest useful unit here or with another process."""
+        failures = [at for at, useful in self._outcomes if not useful][-self._failures_in_row :]
+        return [at for at in failures if at >= self.last_useful] if self._failures_in_row else []
+
+    def _fails_often(self, now: float) -> bool:
+        policy = self._policy
+        return len(self._recent(now)) >= policy.min_requests and not self._has_worked(now)
+
+    def _has_worked(self, now: float) -> bool:
+        """Whether most recent requests succeeded."""
+        recent = self._recent(now)
+        return recent.count(False) < self._policy.failure_share * len(recent)
+
+    def _recent(self, now: float) -> list[bool]:
+        oldest = now - self._policy.window_s
+        return [useful for at, useful in self._outcomes if at >= oldest]
+
+    def _forget_success(self) -> None:
+        for index in range(len(self._outcomes) - 1, -1, -1):
+            if self._outcomes[index][1]:
+                del self._outcomes[index]
+                return
+
+    def _is_doubtful(self, now: float) -> bool:
+        """Whether several requests since the last useful unit, here or elsewhere, failed or wait longer than usual."""
+        most, others = self._policy.failures_in_row, self._heeded(now)
+        return self._count_stalled(now) >= most or (others > 0 and self.doubts(now) + others >= most)
+
+    def _count_stalled(self, now: float) -> int:
+        policy, oldest = self._policy, max(self.last_useful, now - _LONGEST_WAIT_S)
+        latest_start = now - max(policy.stall_s, policy.stall_factor * self._usual_s)
+        return sum(oldest <= since < latest_start for since in self._waiting.values())
+
+    def _heeded(self, now: float) -> int:
+        """The doubts of others that count here."""
+        if self._others_until <= now or now - self.last_useful < self._policy.silence_s or self._has_worked(now):
+            return 0
+        return self._others
+
+
+def is_evidence(error: ProviderError) -> bool:
+    """Whether a failure says something about the provider. One that refuses this request (a bad option, a key that is
+    not accepted) concerns the call alone: other calls may bring other requests, and it costs no wait."""
+    return error.retryable or isinstance(error, ProviderBusy)
+
+
+def is_brief(error: ProviderError) -> bool:
+    """Whether the provider was only full; a quota that is used up lasts longer."""
+    return isinstance(error, ProviderBusy) and error.retryable

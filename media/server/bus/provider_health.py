@@ -1,0 +1,94 @@
+"""Shares the board of the providers' health with all other nodes, through Redis; without Redis it holds by itself."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, cast
+
+from media.providers.health import HealthBoard, HealthChange, HealthKey, SharedHealth
+from media.providers.ports import ProviderKind
+from media.server.bus.tasks import cancel_and_wait, run_forever, wait_and_clear
+from media.server.metrics import Metrics
+from shared.bus.health import HealthReport, HealthState, ProviderHealthStates, RecentRequests, SharedStates
+
+EVERY_S: Final = 1.0
+# Changes that wait for Redis, one for each key; beyond it, the oldest is dropped.
+MAX_PENDING: Final = 1_000
+
+
+class ProviderHealthSync:
+    """Reports each change of the board at once, and reads what other nodes reported every EVERY_S seconds."""
+
+    def __init__(
+        self, board: HealthBoard, states: ProviderHealthStates, metrics: Metrics, *, every_s: float = EVERY_S
+    ) -> None:
+        self._board, self._states, self._metrics, self._every_s = board, states, metrics, every_s
+        self._clock: Callable[[], float] = asyncio.get_running_loop().time
+        self._pending: dict[HealthKey, tuple[HealthChange, float]] = {}  # with the time of the change
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        board.subscribe(self._on_change)
+
+    def start(self) -> None:
+        """Starts the task."""
+        self._task = asyncio.create_task(run_forever("provider_health", self._step, self._metrics))
+
+    async def close(self) -> None:
+        """Stops the task."""
+        await cancel_and_wait(self._task)
+
+    def _on_change(self, change: HealthChange) -> None:
+        if change.shared:
+            return
+        self._pending.pop(change.key, None)
+        if len(self._pending) >= MAX_PENDING:
+            del self._pending[next(iter(self._pending))]
+        self._pending[change.key] = change, self._clock()
+        self._wake.set()
+
+    async def _step(self) -> None:
+        await self._exchange()
+        await wait_and_clear(self._wake, self._every_s)
+
+    async def _exchange(self) -> None:
+        """One round trip. Raises BusUnavailable; the changes then stay for the next one."""
+        sent, now = dict(self._pending), self._clock()
+        reports = [_report(change, now - at) for change, at in sent.values()]
+        recent = {_name(key): RecentRequests(*seen) for key, seen in self._board.recent().items()}
+        shared = await self._states.exchange(reports, recent)
+        for key, entry in sent.items():
+            if self._pending.get(key) is entry:
+                del self._pending[key]
+        self._apply(shared)
+
+    def _apply(self, shared: SharedStates) -> None:
+        for name, seen in shared.recent.items():
+            if (key := _parse(name)) is not None:
+                self._board.heed(key, seen.doubts, seen.useful_age_s)
+        for name, state in shared.states.items():
+            if (key := _parse(name)) is not None:
+                self._board.learn(key, _shared_health(state, shared.now_ms))
+
+
+def _report(change: HealthChange, age_s: float) -> HealthReport:
+    if not change.cool_down_s:
+        return HealthReport(_name(change.key), age_s)
+    began_s = age_s + change.evidence_s
+    return HealthReport(_name(change.key), began_s, change.cool_down_s + change.evidence_s, change.ejections)
+
+
+def _name(key: HealthKey) -> str:
+    return f"{key.kind}:{key.fingerprint}:{key.provider}"
+
+
+def _parse(name: str) -> HealthKey | None:
+    """None for a name that another version of this program wrote."""
+    kind, _, rest = name.partition(":")
+    fingerprint, separator, provider = rest.partition(":")
+    if kind not in ("stt", "llm", "tts") or not separator:
+        return None
+    return HealthKey(cast(ProviderKind, kind), provider, fingerprint)
+
+
+def _shared_health(state: HealthState, now_ms: int) -> SharedHealth:
+    left_s = None if state.works else (state.until_ms - now_ms) / 1_000
+    return SharedHealth(state.version, (now_ms - state.at_ms) / 1_000, left_s, state.ejections)

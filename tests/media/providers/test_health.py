@@ -1,0 +1,236 @@
+"""The board of the providers' health: what a process finds out itself."""
+
+from dataclasses import replace
+
+import pytest
+
+from media.providers import health
+from media.providers.health import HealthChange, HealthKey, SharedHealth
+from media.providers.ports import ProviderError
+from tests.media.providers.health_harness import BUSY, DOWN, KEY, OTHER, POLICY, QUOTA, REFUSED, BoardHarness
+from vocalized.rehearse.dead_provider import count_ejections
+
+
+def test_a_dead_provider_is_ejected_by_the_third_failure() -> None:
+    harness = BoardHarness()
+    harness.fail(times=2)
+    assert harness.usable
+    harness.fail()
+    assert not harness.usable
+    assert harness.board.is_usable(OTHER)
+    assert harness.changes == [HealthChange(KEY, "ejected", 1, 15.0, "nothing came for 4 s")]
+
+
+def test_one_request_probes_after_the_cool_down_and_its_useful_unit_heals() -> None:
+    harness = BoardHarness()
+    harness.fail(times=3)
+    harness.wait(14.9)
+    assert not harness.usable
+    harness.wait(0.2)
+    probe = harness.board.start(KEY)
+    assert not harness.usable
+    harness.fail()  # of another request, which is no probe
+    assert harness.what == ["ejected", "probed"]
+    probe.mark_useful()
+    assert harness.usable
+    assert harness.what == ["ejected", "probed", "healed"]
+
+
+def test_each_failed_probe_doubles_the_cool_down_up_to_the_limit() -> None:
+    harness, seconds = BoardHarness(), []
+    harness.fail(times=3)
+    for _ in range(4):
+        seconds.append(harness.out_of_service_s())
+        harness.wait(seconds[-1])
+        harness.fail()
+    assert seconds == [15, 30, 60, 60]
+    assert harness.what == ["ejected", *["probed", "extended"] * 4]
+
+
+def test_an_ejection_soon_after_healing_lasts_longer_and_one_much_later_does_not() -> None:
+    harness = BoardHarness()
+    for expected, quiet_s in ((15, 10), (30, 10), (60, 70), (15, 0)):
+        harness.fail(times=3)
+        assert harness.out_of_service_s() == expected
+        harness.wait(expected)
+        harness.succeed()
+        harness.wait(quiet_s)
+
+
+def test_a_released_probe_lets_the_next_request_probe() -> None:
+    harness = BoardHarness()
+    harness.fail(times=3)
+    harness.wait(15)
+    harness.board.start(KEY).release()
+    assert harness.usable
+    harness.fail()
+    assert harness.what == ["ejected", "probed", "probed", "extended"]
+
+
+def test_a_probe_without_result_expires() -> None:
+    harness = BoardHarness()
+    harness.fail(times=3)
+    harness.wait(15)
+    late = harness.board.start(KEY)
+    harness.wait(9.9)
+    assert not harness.usable
+    harness.wait(0.2)
+    assert harness.usable
+    second = harness.board.start(KEY)
+    late.fail(DOWN)
+    late.release()
+    assert not harness.usable and "extended" not in harness.what
+    second.fail(DOWN)
+    assert harness.out_of_service_s() == 30
+
+
+def test_one_that_worked_a_moment_ago_is_ejected_by_the_tenth_failure() -> None:
+    harness = BoardHarness()
+    harness.succeed(20)
+    harness.wait(2)
+    harness.fail(times=9)
+    assert harness.usable
+    harness.fail()
+    assert not harness.usable
+
+
+def test_requests_that_were_under_way_do_not_lengthen_the_ejection() -> None:
+    harness = BoardHarness()
+    under_way = [harness.board.start(KEY) for _ in range(30)]
+    for attempt in under_way:
+        attempt.fail(DOWN)
+    assert harness.out_of_service_s() == 15
+
+
+def test_a_useful_unit_of_a_request_that_was_under_way_heals() -> None:
+    harness = BoardHarness()
+    under_way = harness.board.start(KEY)
+    harness.fail(times=3)
+    under_way.mark_useful()
+    assert harness.usable
+
+
+def test_failures_between_successes_do_not_eject() -> None:
+    harness = BoardHarness()
+    for _ in range(200):
+        harness.succeed(2)
+        harness.fail()
+        harness.wait(1)
+    assert harness.changes == []
+
+
+def test_a_burst_of_failures_right_after_a_success_does_not_eject() -> None:
+    harness = BoardHarness()
+    harness.succeed()
+    harness.wait(0.9)
+    harness.fail(times=5)
+    assert harness.usable
+    harness.wait(0.2)
+    harness.fail()
+    assert not harness.usable
+
+
+def test_a_provider_that_fails_most_requests_is_ejected() -> None:
+    harness = BoardHarness()
+    for _ in range(6):
+        harness.fail(times=2)
+        harness.succeed()
+    assert harness.usable  # of 18 requests
+    harness.fail(times=2)
+    assert not harness.usable
+
+
+def test_a_reply_that_breaks_counts_as_a_failure_not_as_both() -> None:
+    harness = BoardHarness()
+    for _ in range(20):
+        attempt = harness.board.start(KEY)
+        attempt.mark_useful()
+        attempt.fail(DOWN)
+    assert not harness.usable
+
+
+@pytest.mark.parametrize(("error", "seconds"), [(BUSY, 5), (QUOTA, 15)])
+def test_a_full_provider_is_ejected_for_a_short_time(error: ProviderError, seconds: int) -> None:
+    harness = BoardHarness()
+    harness.fail(error, times=3)
+    assert harness.out_of_service_s() == seconds
+    harness.wait(seconds)
+    harness.fail(error)
+    assert harness.out_of_service_s() == (5 if error is BUSY else 30)
+
+
+def test_a_refused_request_concerns_its_call_alone() -> None:
+    harness = BoardHarness()
+    harness.fail(REFUSED, times=50)
+    assert harness.usable
+    harness.fail(times=3)
+    harness.wait(15)
+    harness.fail(REFUSED)
+    assert harness.usable, "the refused probe must let the next request probe"
+
+
+def test_three_requests_that_wait_too_long_send_the_next_one_elsewhere() -> None:
+    harness = BoardHarness()
+    waiting = [harness.board.start(KEY) for _ in range(3)]
+    for attempt in waiting:
+        attempt.start_wait()
+    harness.wait(0.9)
+    assert harness.usable
+    harness.wait(0.2)
+    assert not harness.usable
+    waiting[0].mark_useful()
+    assert harness.usable
+    assert harness.changes == []
+
+
+def test_a_provider_that_is_slow_as_usual_is_waited_for() -> None:
+    harness = BoardHarness()
+    attempt = harness.board.start(KEY)
+    attempt.start_wait()
+    harness.wait(2.0)
+    attempt.mark_useful()
+    for _ in range(3):
+        harness.board.start(KEY).start_wait()
+    harness.wait(5.9)
+    assert harness.usable
+    harness.wait(0.2)
+    assert not harness.usable
+
+
+def test_requests_that_crashed_are_not_waited_for() -> None:
+    harness = BoardHarness()
+    for _ in range(3):
+        harness.board.start(KEY).start_wait()
+    harness.wait(59)
+    assert not harness.usable
+    harness.wait(2)
+    assert harness.usable
+
+
+def test_a_cool_down_of_zero_turns_the_board_off() -> None:
+    harness = BoardHarness(replace(POLICY, cool_down_s=0.0))
+    for _ in range(10):
+        harness.board.start(KEY).start_wait()
+    harness.wait(5)
+    harness.fail(times=30)
+    harness.board.learn(KEY, SharedHealth(1, 0.0, 15.0, 1))
+    assert harness.usable
+    assert harness.changes == []
+
+
+def test_a_provider_that_fails_every_third_request_stays_in_service() -> None:
+    """When each fails with the chance of a third, few requests a minute may look like a dead provider."""
+    for per_s in (0.2, 1.0, 10.0):
+        assert count_ejections(per_s, 3_600, every_third=True) == (0, 1.0)
+        ejections, served = count_ejections(per_s, 3_600, every_third=False)
+        assert ejections <= 3 and served > 0.9
+
+
+def test_only_a_bounded_number_of_accounts_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "MAX_RECORDS", 3)
+    harness = BoardHarness()
+    harness.fail(times=3)
+    for number in range(10):
+        harness.board.start(HealthKey("tts", f"voice {number}")).fail(DOWN)
+    assert len(harness.board._records) == 3
+    assert not harness.usable, "an ejected provider must not be forgotten"
