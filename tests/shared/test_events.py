@@ -22,9 +22,11 @@ NAMES = {
     "turn.interrupted",
     "turn.resumed",
     "call.dtmf",
+    "tool.started",
     "tool.ran",
     "call.nudged",
     "provider.failed",
+    "usage.recorded",
     "recording.ready",
     "call.ended",
 }
