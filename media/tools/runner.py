@@ -15,6 +15,10 @@ from shared.events import Event, ToolRan, ToolStarted
 # The outcome of a run that was cancelled, and of one that failed by a fault of ours.
 CANCELLED_RESULT: Final = "No result: it was given up before it was done."
 FAILED_RESULT: Final = "No result: an internal error."
+# So many runs of a call at the same time; a model that calls more gets an error.
+MOST_RUNNING: Final = 8
+# Length of a result, in characters: the model is sent all results with every request, and a checkpoint holds them.
+LONGEST_RESULT: Final = 16_000
 # Derives run ids (`make_run_id`). Every version of the program must derive the same ones, so this never changes.
 _RUN_IDS: Final = uuid.UUID("7b2d0c1e-5f0a-4d52-9a55-0c0f6d1f7a10")
 
@@ -73,7 +77,7 @@ class ToolRunner:
                 run.takers.append(take)
                 return run
         run_id = make_run_id(self._call_id, number, *key)
-        tool = self._tools.get(call.name) or _missing(call.name)
+        tool = self._choose(call.name)
         run = ToolRun(tool, arguments, key, run_id, turn, self._clock(), [take])
         self._emit(ToolStarted(turn, call.name, run_id, round(run.began_ms)))
         self._running[run] = task = asyncio.create_task(_carry_out(run))
@@ -91,6 +95,11 @@ class ToolRunner:
             task.cancel()
         if self._running:
             await asyncio.wait(self._running.values())
+
+    def _choose(self, name: str) -> Tool:
+        if len(self._running) >= MOST_RUNNING:
+            return _refusing(name, f"{MOST_RUNNING} tools are running: wait until one of them is done")
+        return self._tools.get(name) or _refusing(name, f"there is no tool named {name}")
 
     def _end(self, run: ToolRun, task: asyncio.Task[ToolOutcome]) -> None:
         del self._running[run]
@@ -116,9 +125,9 @@ async def _carry_out(run: ToolRun) -> ToolOutcome:
     name = run.tool.spec.name
     try:
         async with asyncio.timeout(run.tool.timeout_s):
-            return ToolOutcome(True, await run.tool.run(run.arguments, run.run_id))
+            return ToolOutcome(True, _shortened(await run.tool.run(run.arguments, run.run_id)))
     except ToolError as error:
-        return ToolOutcome(False, str(error))
+        return ToolOutcome(False, _shortened(str(error)))
     except msgspec.MsgspecError as error:
         return ToolOutcome(False, f"arguments of {name}: {error}")
     except TimeoutError:
@@ -144,8 +153,12 @@ def _canonical(arguments: bytes) -> bytes:
         return arguments
 
 
-def _missing(name: str) -> Tool:
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_RESULT else f"{text[:LONGEST_RESULT]} [the rest was left out]"
+
+
+def _refusing(name: str, reason: str) -> Tool:
     async def run(arguments: bytes, run_id: str) -> str:
-        raise ToolError(f"there is no tool named {name}")
+        raise ToolError(reason)
 
     return Tool(ToolSpec(name, "", {}), run)

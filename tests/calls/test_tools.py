@@ -1,5 +1,11 @@
 """Whole calls: tools outlive the sentence that called them, and the caller is never left in silence."""
 
+import asyncio
+import gc
+import weakref
+
+import pytest
+
 from media.call.conversation import APOLOGY
 from media.call.silence_filler import MORE_FILLERS
 from media.call.transcript import RUNNING_RESULT
@@ -314,3 +320,32 @@ def test_hang_up_does_not_wait_long_for_a_tool() -> None:
         assert not any(run.done() for run in control.runs.values()), "control goes on with it"
 
     run_virtual(call())
+
+
+@pytest.mark.parametrize("seconds", [0.5, 60.0], ids=["done", "given_up"])
+def test_the_tools_of_a_call_are_freed_without_the_collector(seconds: float) -> None:
+    """The garbage collector is set to run rarely (shared/refcycles.py)."""
+
+    async def call() -> None:
+        scripted = ScriptedCall(
+            answers=[say_and_book("Let me book that.")], tools=(BOOK_PLAN,), remote_tools=ScriptedControl(seconds)
+        )
+        await scripted.say("book a table", 600)
+        await scripted.wait_until_sounding()
+        await scripted.silence(1_000)
+        await scripted.say("are you open on sunday", 900)
+        await scripted.silence(1_000)
+        conversation = scripted.call._conversation
+        parts = [weakref.ref(part) for part in (conversation._tools, conversation.transcript, conversation)]
+        del conversation
+        await scripted.hang_up()
+        await asyncio.sleep(0.1)
+        del scripted.call
+        assert [part() for part in parts] == [None, None, None]
+
+    gc.collect()
+    gc.disable()
+    try:
+        run_virtual(call())
+    finally:
+        gc.enable()

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.providers.ports import ToolCall, ToolSpec
-from media.tools.runner import CANCELLED_RESULT, FAILED_RESULT, ToolOutcome, ToolRunner, make_run_id
+from media.tools.runner import (
+    CANCELLED_RESULT,
+    FAILED_RESULT,
+    LONGEST_RESULT,
+    MOST_RUNNING,
+    ToolOutcome,
+    ToolRunner,
+    make_run_id,
+)
 from media.tools.tool import Tool, ToolError, ToolFunction
 from shared.events import Event, ToolRan, ToolStarted
 from tests.virtual_time import Unhandled, clock_ms, run_virtual
@@ -135,6 +143,30 @@ def test_a_cancelled_run_has_an_outcome_at_once() -> None:
 
     bench = scenario(act, Bench())
     assert bench.outcomes == [ToolOutcome(False, CANCELLED_RESULT, is_cancelled=True)]
+
+
+def test_runs_at_the_same_time_are_limited() -> None:
+    async def act(bench: Bench) -> None:
+        for number in range(MOST_RUNNING + 1):
+            bench.start(f'{{"n": {number}}}', number)
+        await asyncio.sleep(1)
+        assert [outcome.ok for outcome in bench.outcomes] == [False]
+        await asyncio.sleep(2)
+        bench.start("{}", 99)
+        await asyncio.sleep(3)
+
+    assert len(scenario(act, Bench()).runs) == MOST_RUNNING + 1
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_long_result_is_shortened(fails: bool) -> None:
+    async def run(arguments: bytes, run_id: str) -> str:
+        if fails:
+            raise ToolError("x" * 50_000)
+        return "x" * 50_000
+
+    (outcome,) = scenario(_start_and_wait, Bench(run)).outcomes
+    assert outcome.text == "x" * LONGEST_RESULT + " [the rest was left out]"
 
 
 def test_close_gives_up_what_runs() -> None:
