@@ -96,7 +96,7 @@ class Reply:
     @property
     def is_filling(self) -> bool:
         """Whether its latest words only fill the silence."""
-        return bool(self._parts) and self._parts[-1].is_filler
+        return next((part.is_filler for part in reversed(self._parts) if part.text), False)
 
     def fill(self, words: str) -> None:
         """Says these words while it waits for a tool; the model will not know of them."""

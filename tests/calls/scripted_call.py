@@ -96,17 +96,20 @@ class ScriptedRecogniser:
 
 
 class ScriptedModel:
-    """A LanguageModel that gives the scripted answers in order (raises those that are errors), then "I see."."""
+    """A LanguageModel that gives the scripted answers in order (raises those that are errors), then "I see.".
+
+    delay_s: until the first word."""
 
     name = "scripted"
 
     def __init__(self, answers: Answers = ()) -> None:
         self.answers = deque(answers)
         self.requests: list[ChatRequest] = []
+        self.delay_s = 0.2
 
     async def stream(self, ask: ChatRequest) -> AsyncIterator[LanguageModelEvent]:
         self.requests.append(ask)
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(self.delay_s)
         answer = self.answers.popleft() if self.answers else "I see."
         if isinstance(answer, ProviderError):
             raise answer

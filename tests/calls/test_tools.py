@@ -119,6 +119,60 @@ def test_a_short_limit_of_silence_is_kept() -> None:
     run_virtual(call())
 
 
+def test_a_tool_without_a_filler_is_silent_and_not_disturbed() -> None:
+    async def call() -> None:
+        plan = ToolPlan("book", filler="", remote=True)
+        scripted = ScriptedCall(
+            answers=[say_and_book(), "It is booked."], tools=(plan,), remote_tools=ScriptedControl(14.0)
+        )
+        await scripted.say("book a table", 600)
+        await scripted.silence(18_000)
+        assert said(scripted) == ["It is booked."]
+        assert not scripted.events_of(CallNudged)
+
+    run_virtual(call())
+
+
+def test_a_caller_is_not_nudged_while_a_tool_runs_on() -> None:
+    async def call() -> None:
+        plan = ToolPlan("book", filler="", remote=True)
+        scripted = ScriptedCall(
+            answers=[say_and_book("Let me book that."), "Yes.", "It is booked."],
+            tools=(plan,),
+            remote_tools=ScriptedControl(20.0),
+        )
+        await scripted.say("book a table", 600)
+        await scripted.wait_until_sounding()
+        await scripted.silence(700)
+        await scripted.say("are you open on sunday", 900)
+        await scripted.silence(20_000)
+        assert said(scripted)[1:] == ["Yes.", "It is booked."]
+        assert not scripted.events_of(CallNudged)
+
+    run_virtual(call())
+
+
+@pytest.mark.parametrize(
+    ("words", "seconds"), [("", 1.0), ("Let me book that.", 3.0), ("", 3.2)], ids=["silent", "words", "filler"]
+)
+def test_the_answer_to_a_result_is_due_in_time(words: str, seconds: float) -> None:
+    """The model hangs when the tool has ended, in one case while a filler sounds."""
+
+    async def call() -> None:
+        scripted = ScriptedCall(
+            answers=[say_and_book(words)], tools=(BOOK_PLAN,), remote_tools=ScriptedControl(seconds)
+        )
+        await scripted.say("book a table", 600)
+        while not scripted.events_of(ToolStarted):
+            await scripted.silence(20)
+        scripted.model.delay_s = 60.0
+        await scripted.silence(20_000)
+        assert APOLOGY in said(scripted)
+        assert scripted.longest_silence_ms <= LIMIT_MS + 600
+
+    run_virtual(call())
+
+
 def test_barge_in_over_a_filler() -> None:
     async def call() -> None:
         control = ScriptedControl(9.0)
