@@ -7,7 +7,9 @@ from media.providers.openai_wire import make_messages
 from media.providers.ports import ChatRequest, Message, TextDelta, ToolCall
 from media.tools.remote import ToolRequest
 from media.tools.tool import ToolError
+from shared.events import AgentSaid, ToolRan, ToolStarted
 from shared.plan import ToolPlan
+from tests.calls.scripted_call import ScriptedCall
 
 BOOK_PLAN = ToolPlan("book", "Books a table.", filler="I'm booking it, one moment.", remote=True)
 BOOKED = "booked: table 4"
@@ -74,3 +76,16 @@ def _assert_results_follow(messages: Sequence[Message]) -> None:
 def results_of(request: ChatRequest) -> list[str]:
     """The results of tools, as the model gets them."""
     return [message.text for message in request.messages if message.role == "tool"]
+
+
+def said(scripted: ScriptedCall) -> list[str]:
+    return [event.text for event in scripted.events_of(AgentSaid)]
+
+
+def assert_ran_once(scripted: ScriptedCall, control: ScriptedControl) -> ToolRan:
+    (started,) = scripted.events_of(ToolStarted)
+    (ran,) = scripted.events_of(ToolRan)
+    assert [call.run_id for call in control.asked] == [started.run_id] == [ran.run_id]
+    for request in scripted.model.requests:
+        assert_valid(request)
+    return ran

@@ -8,9 +8,8 @@ from media.call.call_tools import LOST_RESULT
 from media.providers.ports import TextDelta, ToolCall
 from shared.events import CallUsage, ToolRan, ToolStarted
 from shared.plan import HeardMessage, ResumePoint
-from tests.calls.remote_tools import BOOK_PLAN, BOOKED, ScriptedControl, assert_valid, results_of, say_and_book
+from tests.calls.remote_tools import BOOK_PLAN, BOOKED, ScriptedControl, assert_valid, results_of, said, say_and_book
 from tests.calls.scripted_call import Answers, ScriptedCall
-from tests.calls.test_tools import said
 from tests.virtual_time import run_virtual
 
 APOLOGY = "Sorry we were cut off"
