@@ -160,6 +160,8 @@ class Reply:
             if not calls or self._concluded:
                 break
             yield ""
+            if self._concluded:  # a voice that reads on for a moment must not start tools for a reply that was cut
+                return
             sequence = self._start_tools(part, calls)
             async with aclosing(self._fill(sequence)) as pieces:
                 async for piece in pieces:
