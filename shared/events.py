@@ -128,7 +128,7 @@ class ToolStarted(_Event, frozen=True, tag="tool.started"):
     at_ms: int
 
 
-class ToolRan(_Event, frozen=True, tag="tool.ran"):
+class ToolRan(_Event, frozen=True, omit_defaults=True, tag="tool.ran"):
     """A tool that the model called has ended. result: empty for a tool whose result is secret. run_id: as in
     `tool.started`; empty from nodes of the version before."""
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 from msgspec import Meta, Struct
@@ -11,6 +12,7 @@ from shared.events import CallUsage
 
 Ms = Annotated[int, Meta(ge=0, le=600_000)]
 ToolName = Literal["end_call", "collect_digits", "transfer"]
+BUILT_IN_TOOLS: tuple[str, ...] = get_args(ToolName)
 Seconds = Annotated[int, Meta(ge=0, le=86_400)]
 
 
@@ -111,9 +113,34 @@ class ResumePoint(Struct, frozen=True, forbid_unknown_fields=True):
     lost_ms: Annotated[int, Meta(ge=0)]
 
 
+class ToolPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A tool that the agent may use: a built-in one with changes, or a remote one, which control runs.
+
+    parameters: JSON Schema of a remote tool's arguments. timeout_s: longest run. filler: said while a run keeps the
+    caller waiting; empty: nothing. ends_call: the call ends after the tool has succeeded. secret: its result is left
+    out of events. repeatable: control may run it again where nobody knows whether it was done (a look-up, no booking).
+    None and empty texts stand for the tool's own.
+    """
+
+    name: Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{1,64}\Z")]
+    description: Annotated[str, Meta(max_length=2_000)] = ""
+    parameters: dict[str, Any] = {}
+    timeout_s: Annotated[float, Meta(gt=0, le=120)] | None = None
+    filler: Annotated[str, Meta(max_length=300)] | None = None
+    ends_call: bool = False
+    secret: bool = False
+    repeatable: bool = False
+    remote: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.remote and self.name not in BUILT_IN_TOOLS:
+            raise ValueError(f"name: no built-in tool ({', '.join(BUILT_IN_TOOLS)}), and not remote")
+
+
 class CallPlan(Struct, frozen=True, forbid_unknown_fields=True):
     """One call's plan. Each provider list is a fallback chain, first choice first.
 
+    tools: a built-in tool as it is by its name, so that nodes of the version before can read the plan; others in full.
     leg: which media stream of the call this is, from 0; each has its own range of event numbers. resume: the state that
     a later stream starts from.
     """
@@ -124,7 +151,7 @@ class CallPlan(Struct, frozen=True, forbid_unknown_fields=True):
     tts: Annotated[list[ProviderPlan], Meta(min_length=1, max_length=8)]
     turn: TurnPlan = TurnPlan()
     limits: LimitsPlan = LimitsPlan()
-    tools: tuple[ToolName, ...] = ("end_call", "collect_digits")
+    tools: Annotated[tuple[ToolName | ToolPlan, ...], Meta(max_length=64)] = ("end_call", "collect_digits")
     recording: bool = False
     call_id: Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{0,64}\Z")] = ""  # becomes part of file names
     workspace_id: str = ""
@@ -161,7 +188,7 @@ def encode_plan(plan: CallPlan) -> bytes:
 
 def _errors(raw: Any, kind: Any, at: str) -> Iterator[str]:
     """All errors of a decoded value against a type; msgspec reports only the first."""
-    nested = list(_nested_errors(raw, get_args(kind)[0] if get_origin(kind) is Annotated else kind, at))
+    nested = list(_nested_errors(raw, _plain_type(kind, raw), at))
     if nested:
         yield from nested
         return
@@ -169,6 +196,15 @@ def _errors(raw: Any, kind: Any, at: str) -> Iterator[str]:
         msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
         yield f"{at}: {error}" if at else str(error)
+
+
+def _plain_type(kind: Any, raw: Any) -> Any:
+    """The type without its bounds; of a union, for an object, the struct in it."""
+    if get_origin(kind) is Annotated:
+        return _plain_type(get_args(kind)[0], raw)
+    if isinstance(raw, dict) and get_origin(kind) in (Union, UnionType):
+        return next((part for part in get_args(kind) if isinstance(part, type) and issubclass(part, Struct)), kind)
+    return kind
 
 
 def _nested_errors(raw: Any, kind: Any, at: str) -> Iterator[str]:
@@ -181,6 +217,6 @@ def _nested_errors(raw: Any, kind: Any, at: str) -> Iterator[str]:
                 yield from _errors(raw[name], field.type, f"{at}.{name}".lstrip("."))
             elif field.required:
                 yield f"{at}.{name}: missing".lstrip(".")
-    elif isinstance(raw, list) and get_origin(kind) is list:
+    elif isinstance(raw, list) and get_origin(kind) in (list, tuple):
         for index, item in enumerate(raw):
             yield from _errors(item, get_args(kind)[0], f"{at}[{index}]")

@@ -10,7 +10,7 @@ from control.agents.facts import announces, fill_placeholders
 from control.agents.model import AgentContent, AgentVersion
 from control.agents.remote_tools import REMOTE_TOOLS
 from control.voice.offers import KINDS, VENDOR, Kind, ProviderOffers
-from shared.plan import CallPlan, PlanError, decode_plan
+from shared.plan import CallPlan, PlanError, ToolPlan, decode_plan
 
 LONGEST_CHAIN: Final = 8
 
@@ -74,9 +74,9 @@ def wanted_chain(content: AgentContent, config: AgentConfig, kind: Kind, offers:
     return [*(mine or [Choice(provider=content.voice_provider)]), *others]
 
 
-def plan_tools(names: Sequence[str]) -> list[str]:
-    """The tools that a plan can name. Those that control runs are left out, until plans can describe a tool."""
-    return [name for name in names if name not in REMOTE_TOOLS]
+def plan_tools(names: Sequence[str]) -> list[str | ToolPlan]:
+    """The tools as the plan has them: built-in ones by their names, those that control runs in full."""
+    return [REMOTE_TOOLS[name].plan if name in REMOTE_TOOLS else name for name in names]
 
 
 def _voice(content: AgentContent, config: AgentConfig, provider: str) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from control.media_requests.handler import MediaRequestHandler, RequestHandlers
 from shared.bus.requests import TOOL_REQUEST
+from shared.plan import ToolPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +26,18 @@ class RemoteTool:
     secret: bool = False
 
     @property
-    def repeatable(self) -> bool:
-        """Whether it may be run again when it is unknown whether it ran."""
-        return self.handler.effect != "once"
+    def plan(self) -> ToolPlan:
+        """The tool in a call's plan."""
+        return ToolPlan(
+            self.name,
+            self.description,
+            dict(self.parameters),
+            timeout_s=self.timeout_s,
+            filler=self.filler,
+            secret=self.secret,
+            repeatable=self.handler.effect != "once",
+            remote=True,
+        )
 
 
 def tool_handlers(tools: Iterable[RemoteTool]) -> RequestHandlers:

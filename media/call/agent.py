@@ -66,12 +66,27 @@ class Agent:
         """The utterance's audio has begun to go to the caller."""
         return self._reply is not None and self._audible_at is not None
 
+    @property
+    def is_waiting(self) -> bool:
+        """The utterance waits for a tool."""
+        return self._reply is not None and self._reply.is_waiting
+
+    @property
+    def is_filling(self) -> bool:
+        """The utterance's latest words only fill the silence; its answer is still due."""
+        return self._reply is not None and self._reply.is_filling
+
+    def fill(self, words: str) -> None:
+        """Says these words while the utterance waits for a tool."""
+        if self._reply is not None:
+            self._reply.fill(words)
+
     def say(self, text: str, turn: int, *, in_transcript: bool = True) -> None:
         """Speaks a fixed text; with `in_transcript=False` the model will not know of it."""
         self._begin(Utterance(turn), text, None, in_transcript=in_transcript)
 
-    def answer(self, turn: int, times: TurnTimes) -> None:
-        """Lets the model answer the conversation so far."""
+    def answer(self, turn: int, times: TurnTimes | None) -> None:
+        """Lets the model answer the conversation so far. times: None if it does not answer a turn of the caller's."""
         self._begin(Utterance(turn), None, times)
 
     def hold(self) -> None:

@@ -18,6 +18,8 @@ class CallerTurns:
         self._emit = emit
         self._began: float | None = None
         self._entry: TranscriptEntry | None = None
+        self._text = ""  # all words of the floor's turn
+        self._settled: list[str] = []  # those of them that were reported already
         self._pending: CallerSaid | None = None
 
     @property
@@ -42,6 +44,7 @@ class CallerTurns:
     def discard(self) -> None:
         """The detected speech had no words: its start does not count."""
         self._began = None
+        self._settled = []
 
     def discard_overlap(self) -> None:
         """The speech over the agent was no turn: its start does not count. The start of a pending turn stays."""
@@ -50,6 +53,7 @@ class CallerTurns:
 
     def take(self, text: str, ended: float) -> None:
         """A turn ended, or was continued and ended again. text: all its words so far."""
+        self._text, text = text, self._without_settled(text)
         if self._entry is None:
             self.number += 1
             self._entry = self._transcript.add_caller(text)
@@ -59,10 +63,28 @@ class CallerTurns:
 
     def commit(self) -> None:
         """The pending turn, if any, can no longer change: reports it."""
+        self._settled = []
+        self._report()
+
+    def settle(self) -> None:
+        """A tool was called for the pending turn: what the caller adds to it now is a turn of its own, after the tool
+        call, although nothing of the answer was heard yet."""
+        if self._pending is not None:
+            self._settled = self._text.split()
+            self._report()
+
+    def _report(self) -> None:
         if self._pending is None:
             return
         self._emit(self._pending)
         self._pending = self._entry = self._began = None
+
+    def _without_settled(self, text: str) -> str:
+        """The recogniser repeats all words of the floor's turn. If it hears earlier ones differently now, all of them
+        are kept: said twice is better than lost."""
+        words, count = text.split(), len(self._settled)
+        is_repeated = bool(count) and words[:count] == self._settled
+        return " ".join(words[count:]) or text if is_repeated else text
 
     def report_last_words(self, text: str, now: float, ended: float) -> None:
         """Reports words that were spoken while the line was closed, which nobody will answer."""

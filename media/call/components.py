@@ -9,6 +9,7 @@ from media.call.media_stream import MediaStream
 from media.call.recording import LocalArchive, RecordingArchive, RecordingWriter
 from media.call.turn_hints import TurnHints
 from media.providers.ports import LanguageModel, SpeechToText, TextToSpeech
+from media.tools.remote import RemoteTools
 from media.turn.vad import VoiceTrack
 from shared.plan import CallPlan
 
@@ -19,7 +20,8 @@ class CallComponents:
 
     track: this caller's voice activity. clock: ms since the call's first stream began, never going back. recorder: None
     if the call is not recorded. hints: None without smart-turn. archive: stores the recording. on_turn_taken: called
-    when a turn of the caller's has ended and is about to be answered.
+    when a turn of the caller's has ended and is about to be answered. remote_tools: runs the tools of control; None
+    where there is no control.
     """
 
     plan: CallPlan
@@ -35,3 +37,4 @@ class CallComponents:
     hints: TurnHints | None = None
     archive: RecordingArchive = field(default_factory=LocalArchive)
     on_turn_taken: Callable[[], None] = lambda: None
+    remote_tools: RemoteTools | None = None

@@ -4,16 +4,18 @@ import asyncio
 from collections import deque
 
 from media.call.agent import Agent, TurnTimes
+from media.call.call_tools import ToolSequence
 from media.call.caller_turns import CallerTurns
 from media.call.clock import CallClock
 from media.call.components import CallComponents
 from media.call.digits import DigitCollector
+from media.call.plan_tools import make_call_tools
 from media.call.playback import Playback
 from media.call.recogniser import LAST_WORDS_S, CallRecogniser
 from media.call.reply import ReplyServices
+from media.call.silence_filler import SilenceFiller
 from media.call.snapshot import to_model_messages
 from media.call.termination import CallTermination
-from media.call.tools import make_tools
 from media.call.transcript import Transcript
 from media.call.usage import UsageTotals
 from media.call.utterance import Utterance
@@ -62,6 +64,7 @@ class Conversation:
         self._emit = components.emitter.emit
         self._digits = DigitCollector()
         self._watchdog = Watchdog(plan.limits, clock.now())
+        self._filler = SilenceFiller(plan.limits, plan.agent.language, clock.now())
         self._queued_speech: deque[str] = deque()  # texts from outside that wait until nobody speaks
         self._is_answer_due = False  # to what the caller said before the call was lost
         self._held_at = self._overlap_at = 0.0
@@ -69,6 +72,7 @@ class Conversation:
         self.floor = Floor(_turn_rules(plan.turn), clock.now)
         self.transcript = Transcript(to_model_messages(plan.resume.messages if plan.resume else []))
         self.turns = CallerTurns(self.transcript, self._emit, plan.resume.turn if plan.resume else 0)
+        self._tools = make_call_tools(components, termination, self._digits, clock.now, self)
         self._agent = Agent(self._reply_services(usage), self)
         self.recogniser = CallRecogniser(components.stt, plan.agent.language, self._on_recognised)
 
@@ -82,8 +86,9 @@ class Conversation:
         plan = self._components.plan
         if plan.resume is not None:
             self._is_answer_due = self.turns.resume(plan.resume)
+            self._tools.resume(self.transcript, self.turns.number)
         if plan.agent.greeting:
-            self._say(plan.agent.greeting, in_transcript=not self._is_answer_due)
+            self._say(plan.agent.greeting, in_transcript=not (self._is_answer_due or self._tools.news))
         self._speak_queued()
 
     def tick(self, now: float) -> None:
@@ -98,11 +103,13 @@ class Conversation:
             self._on_alarm(alarm)
         self._termination.tick(now, not self._playback.silent(now))
         self._speak_queued()
+        self._fill_silence(now)
 
     async def close(self) -> None:
-        """Stops the agent, waits up to `LAST_WORDS_S` for the text of an unfinished turn, ends the recogniser."""
+        """Stops the agent; waits up to `LAST_WORDS_S` for the text of an unfinished turn, and at the same time up to
+        `GRACE_S` for tools that run; ends the recogniser."""
         await self._agent.close()
-        await self._report_last_words()
+        await asyncio.gather(self._report_last_words(), self._tools.close())
         await self.recogniser.close()
 
     # --- from the carrier ---
@@ -116,6 +123,7 @@ class Conversation:
         now, is_collecting = self._clock.now(), self._digits.is_collecting
         self._emit(events.DigitPressed(round(now), "" if is_collecting else digit))
         self._watchdog.caller_spoke(now)
+        self._filler.heard(now)
         self._digits.press(digit, now)
         if not is_collecting:
             self.apply(self.floor.dtmf(self._clock.audio_ms, digit))
@@ -178,6 +186,22 @@ class Conversation:
         """An internal error ends only this call; the loop's exception handler logs the traceback."""
         self._termination.begin("provider_error", f"internal fault: {type(error).__name__}", after_speech=False)
         asyncio.get_running_loop().call_exception_handler({"message": "a reply crashed", "exception": error})
+
+    # --- from the tools ---
+
+    def tools_called(self) -> None:
+        """A tool acts on what the caller has said: that can no longer change."""
+        self.turns.settle()
+
+    def tools_done(self, sequence: ToolSequence) -> None:
+        """The tools of an answer have ended: the reply that waits for them is due, or the caller has to be told."""
+        if not self._tools.is_running:
+            self._filler.tool_ended()
+        if sequence.is_abandoned:
+            self._speak_queued()
+        else:
+            limit_ms = self._components.plan.limits.reply_s * 1000
+            self._watchdog.reply_asked(max(self._filler.silent_since, self._clock.now() - limit_ms / 2))
 
     # --- decisions of the floor ---
 
@@ -250,19 +274,23 @@ class Conversation:
         self._components.on_turn_taken()
         self._reply(TurnTimes(ended, due, decided))
 
-    def _reply(self, times: TurnTimes) -> None:
-        self._watchdog.reply_asked(times.decided)
+    def _reply(self, times: TurnTimes | None) -> None:
+        self._watchdog.reply_asked(times.decided if times else self._clock.now())
         self._agent.answer(self.turns.number, times)
         self.apply(self.floor.agent_thinking(self._clock.audio_ms))
 
     def _speak_queued(self) -> None:
-        """Once nobody speaks: says the answer that a resumed call still has to give, then texts from outside."""
+        """Once nobody speaks: says the answer that a resumed call still has to give, the results of tools that the
+        caller does not know yet, texts from outside."""
         if self._agent.is_busy or self._termination.reason or self.floor.state is not FloorState.LISTENING:
             return
         if self._is_answer_due:
             self._is_answer_due = False
             now = self._clock.now()
             self._reply(TurnTimes(now, now, now))
+        elif self._tools.news:
+            self._tools.clear_news(self._tools.news)  # told once, also if the model fails
+            self._reply(None)
         elif self._queued_speech:
             self._say(self._queued_speech.popleft())
 
@@ -288,12 +316,26 @@ class Conversation:
     def _update_watchdog(self, now: float) -> None:
         if self.floor.state in (FloorState.CALLER, FloorState.PAUSED):
             self._watchdog.caller_spoke(now)
-        if not self._agent.is_busy:
-            return
-        if self._playback.silent(now):
+        if self._agent.is_waiting:
+            self._watchdog.reply_over()  # due again when the tool has ended
+        is_silent = self._playback.silent(now)
+        if is_silent and (self._agent.is_busy or self._tools.is_running):
             self._watchdog.working(now)  # tools, keypad and providers have their own time-outs
-        else:
+        elif self._agent.is_busy and self._agent.is_filling:
+            self._watchdog.filler_heard(now)
+        elif self._agent.is_busy:
             self._watchdog.agent_heard(now)
+
+    def _fill_silence(self, now: float) -> None:
+        """While a tool runs: says its filler if nobody has been heard for long."""
+        caller_speaks = self.floor.state in (FloorState.CALLER, FloorState.PAUSED, FloorState.HELD)
+        can_fill = (self._agent.is_waiting or not self._agent.is_busy) and not self._termination.reason
+        is_silent = self._playback.silent(now) and not caller_speaks
+        words = self._filler.tick(now, is_silent, self._tools.filler if can_fill else "")
+        if words and self._agent.is_waiting:
+            self._agent.fill(words)
+        elif words:
+            self._say(words, in_transcript=False)
 
     def _on_alarm(self, alarm: Alarm) -> None:
         match alarm:
@@ -327,7 +369,7 @@ class Conversation:
             tts=components.tts,
             playback=self._playback,
             transcript=self.transcript,
-            tools=make_tools(plan, self._termination, self._digits, self._clock.now),
+            tools=self._tools,
             usage=usage,
             system=plan.agent.prompt,
             language=plan.agent.language,

@@ -1,39 +1,36 @@
 """Makes one agent utterance: text from the model, clauses to the voice, audio to the playback, tools in between."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from media.audio.mulaw import BYTES_PER_MS
+from media.call.call_tools import CallTools, ToolSequence
 from media.call.playback import Playback
 from media.call.sentences import SentenceSplitter
-from media.call.tools import ToolError, Tools
-from media.call.transcript import Transcript, TranscriptEntry
+from media.call.transcript import ToolResult, Transcript, TranscriptEntry
 from media.call.usage import UsageTotals
 from media.call.utterance import Utterance
 from media.providers.cleanup import close_stream
 from media.providers.ports import (
+    TOOL_ENDED_PROMPT,
     ChatRequest,
     LanguageModel,
+    Message,
     ProviderError,
     SpeechChunk,
     TextDelta,
     TextToSpeech,
     ToolCall,
 )
-from shared.events import Event, ToolRan
+from shared.events import Event
 from shared.refcycles import without_traceback
 
 # The model may call tools this often before it has to answer.
 MOST_ROUNDS = 5
-TOOL_TIMEOUT_S = 60.0
 # Said when a model answers with nothing at all, so that the caller never waits for an answer that isn't coming.
 NOTHING_SAID = "I'm sorry, could you say that again?"
-# Said when the model transfers the caller without a word.
-ONE_MOMENT = "One moment, please."
-# After these tools the stream is closed, so the model gets no further request.
-LAST_TOOLS = frozenset({"end_call", "transfer"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +41,7 @@ class ReplyServices:
     tts: TextToSpeech
     playback: Playback
     transcript: Transcript
-    tools: Tools
+    tools: CallTools
     usage: UsageTotals
     system: str
     language: str
@@ -64,10 +61,11 @@ class ReplyTimes:
 
 @dataclass(slots=True)
 class _Part:
-    """The words of one request to the model, as a transcript entry."""
+    """The words of one request to the model, or a filler, as a transcript entry."""
 
     entry: TranscriptEntry
     text: str = ""
+    is_filler: bool = False
 
 
 @dataclass(slots=True)
@@ -83,7 +81,24 @@ class Reply:
     in_transcript: bool = True
     times: ReplyTimes = field(default_factory=ReplyTimes)
     _parts: list[_Part] = field(default_factory=list)
+    _sequence: ToolSequence | None = None
+    _unanswered: tuple[ToolResult, ...] = ()  # the model was not asked with them yet
     _concluded: bool = False
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it waits for a tool."""
+        return self._sequence is not None and not self._sequence.is_done
+
+    @property
+    def is_filling(self) -> bool:
+        """Whether its latest words only fill the silence."""
+        return next((part.is_filler for part in reversed(self._parts) if part.text), False)
+
+    def fill(self, words: str) -> None:
+        """Says these words while it waits for a tool; the model will not know of them."""
+        if self._sequence is not None:
+            self._sequence.fill(words)
 
     async def run(self) -> None:
         """Speaks until all audio was given to the playback. Raises ProviderError; cancelling stops everything."""
@@ -102,8 +117,11 @@ class Reply:
 
     def cut(self, heard: str) -> None:
         """Cuts the transcript, part by part, to what was heard once the utterance is over. Nothing of this reply gets
-        into the transcript any more, although its last words and tools may still be on their way."""
+        into the transcript any more, although its last words may still be on their way; its tools run on."""
         self._concluded = True
+        if self._sequence is not None and self.is_waiting:
+            self._sequence.abandon()
+        self.services.tools.add_news(self._unanswered)
         for part in self._parts:
             part.entry.close()
         if heard == self.utterance.text.strip():
@@ -139,12 +157,19 @@ class Reply:
             if not calls or self._concluded:
                 break
             yield ""
-            part.entry.set_tool_calls(tuple(calls))
-            done = [await self._run_tool(call) for call in calls]
-            if all(done) and all(call.name in LAST_TOOLS for call in calls):
-                if not self.utterance.text.strip():
-                    yield self._add_words(self._new_part(), self._last_words(calls))
+            if self._concluded:  # a voice that reads on for a moment must not start tools for a reply that was cut
                 return
+            sequence = self._start_tools(part, calls)
+            async with aclosing(self._fill(sequence)) as pieces:
+                async for piece in pieces:
+                    yield piece
+            if sequence.can_end_reply:
+                if not self.utterance.text.strip():
+                    words = self.services.tools.last_words(sequence.results, self.services.goodbye)
+                    yield self._add_words(self._new_part(), words)
+                self._unanswered = ()
+                return
+        self._unanswered = ()
         if not part.text.strip() and not self._concluded:
             yield self._add_words(self._new_part(), NOTHING_SAID)
 
@@ -153,7 +178,9 @@ class Reply:
         services = self.services
         splitter = SentenceSplitter()
         services.usage.llm_requests += 1
-        request = ChatRequest(services.system, services.transcript.messages(), services.tools.specs, services.language)
+        news = services.tools.news
+        messages = _with_prompt(services.transcript.messages())
+        request = ChatRequest(services.system, messages, services.tools.specs, services.language)
         events = services.llm.stream(request)
         try:
             async for event in events:
@@ -167,15 +194,29 @@ class Reply:
                     calls.append(event)
         finally:
             await close_stream(events)
+        self._unanswered = ()
+        services.tools.clear_news(news)
         for piece in splitter.flush():
             yield self._add_words(part, piece)
 
-    def _last_words(self, calls: Sequence[ToolCall]) -> str:
-        return ONE_MOMENT if any(call.name == "transfer" for call in calls) else self.services.goodbye
+    def _start_tools(self, part: _Part, calls: list[ToolCall]) -> ToolSequence:
+        services = self.services
+        results = services.transcript.add_tool_calls(part.entry, calls)
+        self._unanswered = results
+        self._sequence = services.tools.start(results, self.utterance.turn)
+        return self._sequence
 
-    def _new_part(self) -> _Part:
+    async def _fill(self, sequence: ToolSequence) -> AsyncGenerator[str, None]:
+        """Waits for the tools; yields fillers, each followed by an empty piece, so that the voice speaks it at once."""
+        while not sequence.is_done:
+            for words in await sequence.wait():
+                yield self._add_words(self._new_part(is_filler=True), words)
+                yield ""
+
+    def _new_part(self, *, is_filler: bool = False) -> _Part:
         transcript = self.services.transcript
-        part = _Part(transcript.add_agent("") if self.in_transcript else transcript.detached_entry())
+        is_known = self.in_transcript and not is_filler
+        part = _Part(transcript.add_agent("") if is_known else transcript.detached_entry(), is_filler=is_filler)
         self._parts.append(part)
         return part
 
@@ -189,20 +230,10 @@ class Reply:
         self.utterance.plan(piece)
         return piece
 
-    async def _run_tool(self, call: ToolCall) -> bool:
-        """Runs a tool and puts its answer into the transcript; returns False if it could not be run."""
-        services = self.services
-        began = services.clock()
-        ok = True
-        try:
-            async with asyncio.timeout(TOOL_TIMEOUT_S):
-                result = await services.tools.run(call)
-        except ToolError as error:
-            ok, result = False, str(error)
-        except TimeoutError:
-            ok, result = False, f"{call.name} took too long"
-        services.transcript.add_tool_result(call, result)
-        public_result = "" if services.tools.is_secret(call.name) else result
-        took_ms = round(services.clock() - began)
-        services.emit(ToolRan(self.utterance.turn, call.name, ok, public_result, took_ms))
-        return ok
+
+def _with_prompt(messages: list[Message]) -> list[Message]:
+    """The agent speaks again without a new turn of the caller only to tell a tool's result: vendors want a last message
+    to answer."""
+    if messages and messages[-1].role == "assistant":
+        return [*messages, Message("user", TOOL_ENDED_PROMPT)]
+    return messages

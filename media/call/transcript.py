@@ -2,28 +2,40 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
+from typing import Final
 
 from media.providers.ports import Message, ToolCall
 
-# The result that the model gets for a tool that was cancelled before it answered.
-CANCELLED_RESULT = "No result: it was given up before it was done."
+# The result that the model gets while a tool still runs. It is replaced when the run ends.
+RUNNING_RESULT: Final = (
+    "Still running. Don't call it again: you will get its result when it is done. Until then go on with the caller."
+)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
+class ToolResult:
+    """The place of a tool's result in the transcript, directly after the answer that called the tool.
+
+    number: of the call among all of the conversation, from 1. text: None until the run has ended.
+    """
+
+    call: ToolCall
+    number: int
+    text: str | None = None
+
+
+@dataclass(slots=True, eq=False)
 class TranscriptEntry:
-    """One entry of the transcript. is_open: its utterance is still under way."""
+    """One entry of the transcript. is_open: its utterance is still under way. results: of the tools called at its end,
+    one for each call."""
 
     message: Message
     is_open: bool = False
+    results: tuple[ToolResult, ...] = ()
 
     def set_text(self, text: str) -> None:
         """Replaces the text: more was said or planned, or only so much was heard."""
         self.message = replace(self.message, text=text)
-
-    def set_tool_calls(self, tool_calls: tuple[ToolCall, ...]) -> None:
-        """The model called tools at the end of this utterance."""
-        self.message = replace(self.message, tool_calls=tool_calls)
 
     def close(self) -> None:
         """Marks the utterance as ended."""
@@ -31,13 +43,25 @@ class TranscriptEntry:
 
 
 class Transcript:
-    """Grows by caller turns, agent utterances and tool results.
+    """Grows by caller turns, agent utterances and tool calls.
 
     An agent's entry holds the planned words while the utterance sounds and is cut to the heard words when it ends.
+    Each tool call has its result directly after it, as model vendors demand, whenever the run ends.
     """
 
     def __init__(self, messages: Sequence[Message] = ()) -> None:
-        self._entries = [TranscriptEntry(message) for message in messages]
+        """messages: of a checkpoint. A tool call without a result was running."""
+        self._entries: list[TranscriptEntry] = []
+        self._call_ids: set[str] = set()
+        self._call_count = 0
+        places: list[tuple[str, ToolResult]] = []  # each with the id that its call has in `messages`
+        for message in messages:
+            if message.role == "tool":
+                _set_result(places, message)
+            else:
+                entry = self._add(TranscriptEntry(message))
+                results = self.add_tool_calls(entry, message.tool_calls)
+                places = list(zip((call.id for call in message.tool_calls), results, strict=True))
 
     def add_caller(self, text: str) -> TranscriptEntry:
         """Adds a caller's turn; returns its entry, which is corrected if the caller continues."""
@@ -47,9 +71,12 @@ class Transcript:
         """Adds an agent's utterance; returns its entry, which is cut to what was heard."""
         return self._add(TranscriptEntry(Message("assistant", text), is_open=True))
 
-    def add_tool_result(self, call: ToolCall, result: str) -> None:
-        """Adds a tool's answer."""
-        self._add(TranscriptEntry(Message("tool", result, tool_call_id=call.id)))
+    def add_tool_calls(self, entry: TranscriptEntry, calls: Sequence[ToolCall]) -> tuple[ToolResult, ...]:
+        """The model called tools at the end of this utterance; returns the places of their results."""
+        entry.results = tuple(map(self._make_result, calls))
+        tool_calls = tuple(result.call for result in entry.results)
+        entry.message = replace(entry.message, tool_calls=tool_calls)
+        return entry.results
 
     @staticmethod
     def detached_entry() -> TranscriptEntry:
@@ -59,34 +86,53 @@ class Transcript:
     def messages(self) -> list[Message]:
         """Returns the messages for the model, without entries of which nothing was heard (and that called no tool).
 
-        Every tool call is followed by its result, as model vendors demand, also one that was cancelled."""
-        return _for_model(self._entries)
+        The result of a tool that still runs is RUNNING_RESULT."""
+        return [message for entry in self._entries for message in _for_model(entry)]
 
     def settled(self) -> list[Message]:
-        """Returns `messages` up to the utterance under way, because what will be heard of that is not known yet."""
-        return _for_model(takewhile(lambda entry: not entry.is_open, self._entries))
+        """Returns the messages for a checkpoint: without the words of the utterance under way, because what will be
+        heard of them is not known yet, but with its tool calls, so that none of them is run twice. A tool that still
+        runs has no result."""
+        return [message for entry in self._entries for message in _for_checkpoint(entry)]
+
+    def unfinished_results(self) -> list[ToolResult]:
+        """Returns the places of results that are not known yet, in order."""
+        return [result for entry in self._entries for result in entry.results if result.text is None]
+
+    def last_results(self) -> tuple[ToolResult, ...]:
+        """Returns the results that are the end of the conversation, which nobody has answered yet."""
+        return self._entries[-1].results if self._entries else ()
 
     def _add(self, entry: TranscriptEntry) -> TranscriptEntry:
         self._entries.append(entry)
         return entry
 
+    def _make_result(self, call: ToolCall) -> ToolResult:
+        """Gives a call another id if the model has used this one before, as those do that count from 0 each time."""
+        self._call_count += 1
+        if not call.id or call.id in self._call_ids:
+            call = replace(call, id=f"call_{self._call_count}_{call.id}"[:40])
+        self._call_ids.add(call.id)
+        return ToolResult(call, self._call_count)
 
-def _for_model(entries: Iterable[TranscriptEntry]) -> list[Message]:
-    messages = (entry.message for entry in entries)
-    return list(_with_tool_results(m for m in messages if m.text.strip() or m.tool_calls or m.role == "tool"))
+
+def _set_result(places: Iterable[tuple[str, ToolResult]], message: Message) -> None:
+    place = next((place for call_id, place in places if call_id == message.tool_call_id and place.text is None), None)
+    if place is not None:
+        place.text = message.text
 
 
-def _with_tool_results(messages: Iterable[Message]) -> Iterator[Message]:
-    open_calls: list[str] = []
-    for message in messages:
-        if message.role != "tool":
-            yield from _cancelled(open_calls)
-            open_calls = [call.id for call in message.tool_calls]
-        elif message.tool_call_id in open_calls:
-            open_calls.remove(message.tool_call_id)
+def _for_model(entry: TranscriptEntry) -> Iterator[Message]:
+    if entry.message.text.strip() or entry.results:
+        yield entry.message
+    for result in entry.results:
+        yield Message("tool", RUNNING_RESULT if result.text is None else result.text, tool_call_id=result.call.id)
+
+
+def _for_checkpoint(entry: TranscriptEntry) -> Iterator[Message]:
+    message = replace(entry.message, text="") if entry.is_open else entry.message
+    if message.text.strip() or entry.results:
         yield message
-    yield from _cancelled(open_calls)
-
-
-def _cancelled(call_ids: Iterable[str]) -> Iterator[Message]:
-    return (Message("tool", CANCELLED_RESULT, tool_call_id=call_id) for call_id in call_ids)
+    for result in entry.results:
+        if result.text is not None:
+            yield Message("tool", result.text, tool_call_id=result.call.id)

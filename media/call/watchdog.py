@@ -39,6 +39,12 @@ class Watchdog:
         """The agent works without a sound (a tool, the keypad): that does not count as silence."""
         self._silent_since = now
 
+    def filler_heard(self, now: float) -> None:
+        """The caller heard until now that the agent is busy; an answer that is due is still due."""
+        self._silent_since = now
+        if self._reply_due_since is not None:
+            self._reply_due_since = now
+
     def reply_asked(self, now: float) -> None:
         """The caller's turn is over and an answer is due."""
         self._reply_due_since = now

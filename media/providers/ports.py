@@ -153,6 +153,13 @@ CONTINUE_PROMPT: Final = (
 )
 
 
+# Last user message of a ChatRequest that is no answer to the caller: a tool has ended that ran on while they talked.
+TOOL_ENDED_PROMPT: Final = (
+    "[A tool that you called earlier has ended; its result is above, where you called it. "
+    "Tell the caller what it means for them, in one or two sentences.]"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class TextDelta:
     """The next piece of the reply's text, spaces included, exactly as streamed.

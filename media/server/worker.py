@@ -25,6 +25,7 @@ from media.server.pending import PendingSockets
 from media.server.plans import PlanRefused, PlanSource, SocketRoute
 from media.server.ticker import CallTicker
 from media.telephony.codec import StreamStarted
+from media.tools.remote import RemoteTools
 from media.turn.vad import VadEngine
 from shared import events
 from shared.events import CallEnded, CallResumed, CallStarted, CallUsage, EndReason, EventEnvelope
@@ -39,7 +40,7 @@ class WorkerResources:
     """What a worker's calls share.
 
     disk: one thread for file work. pool: for models. smart_turn: maps 16-bit 8 kHz PCM to 0..1 = finished, about 45 ms
-    of CPU, runs on `pool`; None when it is off.
+    of CPU, runs on `pool`; None when it is off. remote_tools: runs tools of control; None in stand-alone mode.
     """
 
     limits: WorkerLimits
@@ -51,6 +52,7 @@ class WorkerResources:
     pool: Executor
     metrics: Metrics
     smart_turn: Callable[[bytes], float] | None = None
+    remote_tools: RemoteTools | None = None
 
 
 class Worker:
@@ -198,6 +200,7 @@ class Worker:
                     hints=TurnHints(smart_turn, resources.pool) if smart_turn else None,
                     archive=record.archive,
                     on_turn_taken=record.conversation_changed,
+                    remote_tools=resources.remote_tools,
                 )
             )
             record.attach(call)

@@ -128,6 +128,7 @@ async def _serve(options: WorkerOptions) -> None:
                 pool=pool,
                 metrics=metrics,
                 smart_turn=_judge(options.plan),
+                remote_tools=backend.node.remote_tools if backend.node else None,
             )
             signatures = SignatureCheck(options.url, options.signing_tokens, options.require_signature)
             listener = make_listener(resources, folder, signatures, backend.node)

@@ -29,11 +29,14 @@ from media.providers.ports import (
     TimedWord,
 )
 from media.providers.usage import UsageMeter
+from media.tools.remote import RemoteTools
 from media.turn.vad import VoiceTrack
 from shared.events import CallEnded, Event, EventEnvelope
-from shared.plan import AgentPlan, CallPlan, LimitsPlan, ProviderPlan, ResumePoint, TurnPlan
+from shared.plan import AgentPlan, CallPlan, LimitsPlan, ProviderPlan, ResumePoint, ToolName, ToolPlan, TurnPlan
 
 T = TypeVar("T")
+# What a ScriptedModel answers, request by request.
+Answers = Sequence[str | Sequence[LanguageModelEvent] | ProviderError]
 FRAME_MS = 20
 WORD_MS = 300
 SILENCE = b"\xff" * 160
@@ -100,17 +103,20 @@ class ScriptedRecogniser:
 
 
 class ScriptedModel:
-    """A LanguageModel that gives the scripted answers in order (raises those that are errors), then "I see."."""
+    """A LanguageModel that gives the scripted answers in order (raises those that are errors), then "I see.".
+
+    delay_s: until the first word."""
 
     name = "scripted"
 
-    def __init__(self, answers: Sequence[str | Sequence[LanguageModelEvent] | ProviderError] = ()) -> None:
+    def __init__(self, answers: Answers = ()) -> None:
         self.answers = deque(answers)
         self.requests: list[ChatRequest] = []
+        self.delay_s = 0.2
 
     async def stream(self, ask: ChatRequest) -> AsyncIterator[LanguageModelEvent]:
         self.requests.append(ask)
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(self.delay_s)
         answer = self.answers.popleft() if self.answers else "I see."
         if isinstance(answer, ProviderError):
             raise answer
@@ -213,7 +219,7 @@ class ScriptedCall:
         self,
         *,
         greeting: str = "",
-        answers: Sequence[str | Sequence[LanguageModelEvent] | ProviderError] = (),
+        answers: Answers = (),
         turn: TurnPlan | None = None,
         limits: LimitsPlan | None = None,
         recorder: RecordingWriter | None = None,
@@ -222,10 +228,13 @@ class ScriptedCall:
         resume: ResumePoint | None = None,
         before_ms: float = 0.0,
         models: Sequence[LanguageModel] | None = None,
+        tools: tuple[ToolName | ToolPlan, ...] = ("end_call", "collect_digits", "transfer"),
+        remote_tools: RemoteTools | None = None,
     ) -> None:
         """transfer_number: where callers are transferred to. resume: the state that the call is resumed from,
         `before_ms` after its first stream began. models: given, the providers are in chains that meter them, as in a
-        server; these models are tried before the scripted one."""
+        server; these models are tried before the scripted one. remote_tools: control, as the call asks it to run
+        tools."""
         standin = [ProviderPlan("scripted")]
         self.plan = CallPlan(
             agent=AgentPlan(greeting=greeting, prompt="Be brief.", fallback_number=transfer_number),
@@ -234,7 +243,7 @@ class ScriptedCall:
             tts=standin,
             turn=turn or TurnPlan(silence_ms=400),
             limits=limits or LimitsPlan(),
-            tools=("end_call", "collect_digits", "transfer"),
+            tools=tools,
             leg=1 if resume else 0,
             resume=resume,
         )
@@ -266,9 +275,11 @@ class ScriptedCall:
                 transcoder=Transcoder("PCMU", 8_000),
                 recorder=recorder,
                 on_turn_taken=self._count_turn,
+                remote_tools=remote_tools,
             )
         )
         self._frames = 0
+        self.silence_ms = self.longest_silence_ms = 0  # of both sides, as the caller hears it
         self.call.begin()
 
     def now(self) -> float:
@@ -327,6 +338,9 @@ class ScriptedCall:
 
     async def _frame(self, *, voice: bool) -> None:
         await self._pace()
+        is_silent = not voice and self.carrier.played.endswith(SILENCE)
+        self.silence_ms = self.silence_ms + FRAME_MS if is_silent else 0
+        self.longest_silence_ms = max(self.longest_silence_ms, self.silence_ms)
         self.track.voice = voice
         self.call.on_audio(VOICE if voice else SILENCE)
         if self._frames % 12 == 0:

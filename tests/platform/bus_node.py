@@ -161,6 +161,7 @@ async def running_bus_node(
                 disk=disk,
                 pool=pool,
                 metrics=metrics,
+                remote_tools=node.remote_tools,
             )
             listener = make_listener(resources, folder, signatures, node)
             async with running_listener(listener, node, "127.0.0.1", 0) as port:

@@ -22,6 +22,7 @@ NAMES = {
     "turn.interrupted",
     "turn.resumed",
     "call.dtmf",
+    "tool.started",
     "tool.ran",
     "call.nudged",
     "provider.failed",

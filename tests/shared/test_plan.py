@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.plan import AgentPlan, CallPlan, LimitsPlan, PlanError, ProviderPlan, TurnPlan, decode_plan, encode_plan
+from shared.plan import (
+    AgentPlan,
+    CallPlan,
+    LimitsPlan,
+    PlanError,
+    ProviderPlan,
+    ToolPlan,
+    TurnPlan,
+    decode_plan,
+    encode_plan,
+)
 from shared.plan import read_plan as read
 
 SMALLEST: dict[str, Any] = {
@@ -52,6 +62,21 @@ def test_defaults() -> None:
     assert plan.call_id == ""
 
 
+def test_a_tool_is_a_name_or_a_plan() -> None:
+    book = {"name": "book", "description": "Books a table.", "parameters": {"type": "object"}, "remote": True}
+    plan = decode(tools=["end_call", book, {"name": "collect_digits", "timeout_s": 20.0}])
+    assert plan.tools == (
+        "end_call",
+        ToolPlan("book", "Books a table.", {"type": "object"}, remote=True),
+        ToolPlan("collect_digits", timeout_s=20.0),
+    )
+
+
+def test_built_in_tools_are_encoded_as_names_which_every_version_reads() -> None:
+    encoded = json.loads(encode_plan(decode(tools=["end_call", {"name": "book", "remote": True}])))
+    assert encoded["tools"] == ["end_call", {"name": "book", "remote": True}]
+
+
 def test_providers_keep_their_order() -> None:
     assert [choice.provider for choice in decode(tts=[{"provider": name} for name in "xyz"]).tts] == ["x", "y", "z"]
 
@@ -73,6 +98,13 @@ def test_providers_keep_their_order() -> None:
         ({"limits": {"reply_s": 61}}, "limits.reply_s"),
         ({"limits": {"silence_s": -1}}, "limits.silence_s"),
         ({"tools": "end_call"}, "tools"),
+        ({"tools": ["end_call", {"name": "book", "remote": True, "timeout_s": 0}]}, "tools[1].timeout_s"),
+        ({"tools": [{"name": "book", "remote": True, "color": "red"}]}, "tools[0].color: unknown field"),
+        ({"tools": [{"name": "book now", "remote": True}]}, "tools[0].name"),
+        ({"tools": [{"remote": True}]}, "tools[0].name: missing"),
+        ({"tools": [{"name": "book"}]}, "tools[0]: name: no built-in tool"),
+        ({"tools": ["end_call"] * 65}, "tools"),
+        ({"resume": {"messages": [], "turn": -1, "usage": {}, "began_ms": 0, "lost_ms": 0}}, "resume.turn"),
         ({"recording": 1}, "recording"),
         ({"recoding": True}, "recoding: unknown field"),
     ],
@@ -123,6 +155,13 @@ _plans = st.builds(
     tts=st.just([ProviderPlan("c")]),
     turn=st.builds(TurnPlan, silence_ms=st.integers(100, 5_000), barge_in=st.booleans()),
     limits=st.builds(LimitsPlan, reply_s=st.floats(0, 60)),
+    tools=st.lists(
+        st.one_of(
+            st.sampled_from(["end_call", "transfer"]),
+            st.builds(ToolPlan, name=st.just("book"), filler=st.none() | st.text(max_size=9), remote=st.just(True)),
+        ),
+        max_size=3,
+    ).map(tuple),
     recording=st.booleans(),
     call_id=st.text("abcXYZ019_-", max_size=36),
 )

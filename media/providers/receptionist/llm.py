@@ -9,6 +9,7 @@ import msgspec
 
 from media.providers.ports import (
     CONTINUE_PROMPT,
+    TOOL_ENDED_PROMPT,
     ChatRequest,
     LanguageModelEvent,
     Message,
@@ -69,7 +70,10 @@ class ReceptionistLanguageModel:
 
 
 def _without_continuation(messages: Sequence[Message]) -> Sequence[Message]:
-    """Removes the request to continue another model's reply: the chain drops what the whole reply repeats."""
+    """Removes the request to continue another model's reply: the chain drops what the whole reply repeats; and the one
+    to tell a tool's result, which this program cannot."""
+    if messages and messages[-1].role == "user" and messages[-1].text == TOOL_ENDED_PROMPT:
+        return messages[:-1]
     if len(messages) >= 2 and messages[-1].role == "user" and messages[-1].text == CONTINUE_PROMPT:
         return messages[:-2]
     return messages

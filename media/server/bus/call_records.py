@@ -15,12 +15,14 @@ from media.server.bus.spool import NodeFolder
 from media.server.bus.uploads import RecordingUploads
 from shared.bus.checkpoints import Checkpoint, StreamOutcome
 from shared.bus.live import LiveCall
-from shared.events import AgentSaid, CallerSaid, EndReason, EventEnvelope, encode_event
+from shared.events import AgentSaid, CallerSaid, EndReason, EventEnvelope, ToolRan, ToolStarted, encode_event
 from shared.plan import CallPlan
 from shared.refcycles import break_cycle
 
 # A stream that ended for one of these reasons was lost, and the call may be resumed in another one.
 LOST: Final[frozenset[EndReason]] = frozenset({"carrier_error", "media_lost"})
+# Events after which the checkpoint is out of date.
+_CONVERSATION: Final = (CallerSaid, AgentSaid, ToolStarted, ToolRan)
 # How long the closing of a socket may wait for Redis to store the outcome.
 OUTCOME_WAIT_S: Final = 0.3
 
@@ -64,9 +66,9 @@ class BusCallRecord:
     # --- CallRecord ---
 
     def write(self, envelope: EventEnvelope) -> None:
-        """Publishes an event; a new utterance schedules a checkpoint too."""
+        """Publishes an event; a new utterance, or the start or end of a tool, schedules a checkpoint too."""
         self._services.publisher.publish(encode_event(envelope))
-        if isinstance(envelope.event, CallerSaid | AgentSaid):
+        if isinstance(envelope.event, _CONVERSATION):
             self.conversation_changed()
 
     def close(self) -> None:

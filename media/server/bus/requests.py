@@ -1,14 +1,14 @@
 """Asks control for what only control has, on behalf of the node's calls: one client per node."""
 
 import asyncio
-from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
-from media.call.tools import ToolError
 from media.server.bus.tasks import cancel_and_wait, run_forever
 from media.server.metrics import Metrics
+from media.tools.remote import CallIdentity, ToolRequest
+from media.tools.tool import ToolError
 from shared.bus.client import BusUnavailable
 from shared.bus.requests import (
     LONGEST_DEADLINE_S,
@@ -23,15 +23,6 @@ from shared.bus.requests import (
 from shared.ids import new_id
 
 MAX_REQUESTS: Final = 200
-
-
-@dataclass(frozen=True, slots=True)
-class CallReference:
-    """The call that asks, as its plan names it."""
-
-    call_id: str
-    workspace_id: str
-    agent_id: str
 
 
 class RequestClient:
@@ -61,7 +52,7 @@ class RequestClient:
                 waiting.set_exception(BusUnavailable("the node ends"))
 
     async def ask(
-        self, call: CallReference, name: str, arguments: bytes, *, deadline_s: float, run_id: str = ""
+        self, call: CallIdentity, name: str, arguments: bytes, *, deadline_s: float, run_id: str = ""
     ) -> bytes:
         """Control's answer as JSON, within `deadline_s` (LONGEST_DEADLINE_S at most). arguments: JSON.
 
@@ -85,7 +76,7 @@ class RequestClient:
     def _count(self, outcome: str) -> None:
         self._metrics.requests.labels(outcome).inc()
 
-    async def _ask(self, call: CallReference, name: str, arguments: bytes, deadline_s: float, run_id: str) -> bytes:
+    async def _ask(self, call: CallIdentity, name: str, arguments: bytes, deadline_s: float, run_id: str) -> bytes:
         if len(arguments) > MAX_BYTES:
             raise RequestRefused("too_large", f"the arguments have more than {MAX_BYTES} bytes")
         if len(self._waiting) >= self._max_requests:
@@ -107,7 +98,7 @@ class RequestClient:
         return reply.result.encode()
 
     async def _send(
-        self, request_id: str, call: CallReference, name: str, arguments: bytes, run_id: str, *, until: float
+        self, request_id: str, call: CallIdentity, name: str, arguments: bytes, run_id: str, *, until: float
     ) -> None:
         """until: the deadline, on the loop's clock."""
         now_ms = await self._stream.now_ms()
@@ -138,34 +129,15 @@ class RequestClient:
                 waiting.set_result(reply)
 
 
-class RemoteToolCall(Protocol):
-    """A model's call of a tool that control runs. arguments: JSON. timeout_s: the tool's limit."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def arguments(self) -> bytes: ...
-    @property
-    def run_id(self) -> str: ...
-    @property
-    def call_id(self) -> str: ...
-    @property
-    def workspace_id(self) -> str: ...
-    @property
-    def agent_id(self) -> str: ...
-    @property
-    def timeout_s(self) -> float: ...
-
-
 class BusRemoteTools:
-    """Runs tools in control."""
+    """Runs tools in control: the port RemoteTools on the bus."""
 
     def __init__(self, requests: RequestClient) -> None:
         self._requests = requests
 
-    async def run(self, call: RemoteToolCall) -> str:
+    async def run(self, call: ToolRequest) -> str:
         """The result, as text for the model. Raises ToolError."""
-        identity = CallReference(call.call_id, call.workspace_id, call.agent_id)
+        identity = CallIdentity(call.call_id, call.workspace_id, call.agent_id)
         name = TOOL_REQUEST + call.name
         try:
             answer = await self._requests.ask(

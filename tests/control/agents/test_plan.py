@@ -11,8 +11,9 @@ from control.agents.config import AgentConfig
 from control.agents.facts import fill_placeholders
 from control.agents.model import AgentContent, AgentVersion
 from control.agents.plan import make_plan, plan_tools
+from control.agents.remote_tools import REMOTE_TOOLS
 from control.voice.offers import KINDS, ProviderOffers
-from shared.plan import CallPlan, PlanError, decode_plan, encode_plan
+from shared.plan import CallPlan, PlanError, ToolPlan, decode_plan, encode_plan
 from tests.control.agents.strategies import NAMES, contents, offer
 
 WORKSPACE, AGENT = UUID(int=1), UUID(int=2)
@@ -148,5 +149,8 @@ def test_facts_that_make_a_text_too_long_are_refused() -> None:
         plan_of({"greeting": "{a}", "facts": {"a": "x" * 4_000}})
 
 
-def test_tool_that_control_runs_is_left_out() -> None:
-    assert plan_of({"tools": ["call_context", "end_call"]}).tools == ("end_call",)
+def test_tool_that_control_runs_is_described_in_the_plan() -> None:
+    tool, built_in = plan_of({"tools": ["call_context", "end_call"]}).tools
+    assert built_in == "end_call"
+    assert isinstance(tool, ToolPlan) and tool == REMOTE_TOOLS["call_context"].plan
+    assert tool.remote and tool.repeatable and tool.description

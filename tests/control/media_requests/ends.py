@@ -18,8 +18,9 @@ from control.media_requests.reader import ReaderPace, RequestReader
 from control.media_requests.runs import IdempotentRuns, RunPace
 from control.media_requests.service import MediaRequests
 from control.media_requests.transactions import TenantTransactions
-from media.server.bus.requests import CallReference, RequestClient
+from media.server.bus.requests import RequestClient
 from media.server.metrics import Metrics
+from media.tools.remote import CallIdentity
 from shared.bus.client import bus_client
 from shared.bus.requests import RequestStream
 from shared.secrets import Sealer
@@ -62,9 +63,9 @@ class ApiProcess:
         return self.registry.get_sample_value(f"vocalized_control_media_{metric}_total", labels) or 0.0
 
 
-def reference(call: AdmittedCall) -> CallReference:
+def reference(call: AdmittedCall) -> CallIdentity:
     """The call as its plan names it."""
-    return CallReference(call.plan.call_id, call.plan.workspace_id, call.plan.agent_id)
+    return CallIdentity(call.plan.call_id, call.plan.workspace_id, call.plan.agent_id)
 
 
 @asynccontextmanager

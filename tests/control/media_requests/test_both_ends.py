@@ -9,7 +9,7 @@ import pytest
 
 from control.calls.model import AdmittedCall
 from control.media_requests.handler import HandlerContext, MediaRequestHandler, join_handlers
-from media.server.bus.requests import CallReference
+from media.tools.remote import CallIdentity
 from shared.bus.client import BusUnavailable, bus_client
 from shared.bus.requests import (
     GROUP,
@@ -166,7 +166,7 @@ async def test_call_is_verified_by_its_row(
     ids[changed] = getattr(reference(other), changed) if value == "other" else value
     async with running_api_process(platform, HANDLERS):
         with pytest.raises(RequestRefused, match="call_not_running"):
-            await node.client.ask(CallReference(**ids), "echo", b"{}", deadline_s=30.0)
+            await node.client.ask(CallIdentity(**ids), "echo", b"{}", deadline_s=30.0)
 
 
 async def test_call_that_is_over_is_refused(platform: CallPlatform, call: AdmittedCall, node: Node) -> None:

@@ -1,36 +1,31 @@
 """The API, as it is composed, answers the tool `call_context` of a running call."""
 
-from dataclasses import dataclass
-
 import msgspec
 import pytest
 
 from control.agents.remote_tools import REMOTE_TOOLS, RemoteToolName, agents_request_handlers
 from control.calls.model import AdmittedCall
 from control.media_requests.tool import tool_handlers
-from media.call.tools import ToolError
 from media.server.bus.requests import BusRemoteTools
+from media.tools.remote import ToolRequest
+from media.tools.tool import ToolError
 from tests.control.calls.call_platform import CallPlatform
 from tests.control.media_requests.ends import Node, reference
 from tests.platform.api import running_api
 
 
-@dataclass(frozen=True, slots=True)
-class ModelsCall:
+def models_call(call: AdmittedCall, name: str) -> ToolRequest:
     """A model's call of a tool."""
-
-    name: str
-    call_id: str
-    workspace_id: str
-    agent_id: str
-    arguments: bytes = b"{}"
-    run_id: str = "run-1"
-    timeout_s: float = 30.0
-
-
-def models_call(call: AdmittedCall, name: str) -> ModelsCall:
     its = reference(call)
-    return ModelsCall(name, its.call_id, its.workspace_id, its.agent_id)
+    return ToolRequest(
+        name=name,
+        arguments=b"{}",
+        run_id="run-1",
+        call_id=its.call_id,
+        workspace_id=its.workspace_id,
+        agent_id=its.agent_id,
+        timeout_s=30.0,
+    )
 
 
 async def test_api_answers_the_tool(

@@ -4,9 +4,9 @@ import asyncio
 from dataclasses import dataclass, field
 
 from media.call.agent import Agent, TurnTimes
-from media.call.tools import Tool
 from media.call.utterance import Utterance
 from media.providers.ports import ProviderError, ToolCall, ToolSpec
+from media.tools.tool import Tool
 from shared.events import AgentSaid
 from tests.media.call.fakes import ReplyFakes
 from tests.virtual_time import clock_ms, run_virtual
@@ -16,7 +16,7 @@ GREETING = "Hello and welcome."  # 19 characters with the spaces: 950 ms
 
 
 def look_up(seconds: float = 2.0) -> dict[str, Tool]:
-    async def found(arguments: bytes) -> str:
+    async def found(arguments: bytes, run_id: str) -> str:
         await asyncio.sleep(seconds)
         return "found"
 

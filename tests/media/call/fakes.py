@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
+from msgspec import structs
+
+from media.call.call_tools import CallTools, ToolSequence
 from media.call.playback import Playback
 from media.call.reply import ReplyServices
-from media.call.tools import Tool, Tools
 from media.call.transcript import Transcript
 from media.call.usage import UsageTotals
 from media.providers.chain.deadlines import Deadlines
@@ -20,7 +22,9 @@ from media.providers.ports import (
     TextToSpeech,
     TimedWord,
 )
-from shared.events import Event
+from media.tools.runner import ToolRunner
+from media.tools.tool import Tool
+from shared.events import Event, ToolRan
 from tests.virtual_time import clock_ms
 
 BYTES_PER_MS = 8
@@ -141,6 +145,16 @@ class FakeMediaStream:
         self.on_mark(name)
 
 
+class DeafToolListener:
+    """A ToolListener for replies without a conversation."""
+
+    def tools_called(self) -> None:
+        pass
+
+    def tools_done(self, sequence: ToolSequence) -> None:
+        pass
+
+
 @dataclass
 class ReplyFakes:
     """What one agent or reply uses. chained: the voice is in a TextToSpeechChain, which reads the text in a task."""
@@ -167,7 +181,7 @@ class ReplyFakes:
             tts=self._speak(),
             playback=self.playback,
             transcript=self.transcript,
-            tools=Tools(self.tools),
+            tools=self.call_tools(),
             usage=self.usage,
             system="Be kind.",
             language="en",
@@ -176,6 +190,14 @@ class ReplyFakes:
             emit=self.events.append,
             on_audio_sent=lambda: self.on_audio_sent(),
         )
+
+    def call_tools(self) -> CallTools:
+        """Call this on the running loop."""
+        return CallTools(self.tools, ToolRunner(self.tools, "call", clock_ms, self.events.append), DeafToolListener())
+
+    def tools_ran(self) -> list[ToolRan]:
+        """The ends of tool runs, without their run ids."""
+        return [structs.replace(event, run_id="") for event in self.events if isinstance(event, ToolRan)]
 
     def said(self) -> list[str]:
         """The texts of the agent's transcript entries."""

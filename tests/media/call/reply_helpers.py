@@ -7,9 +7,10 @@ from contextlib import suppress
 import pytest
 
 from media.call.reply import Reply
-from media.call.tools import Tool, end_call
 from media.call.utterance import Utterance
 from media.providers.ports import ToolCall, ToolSpec
+from media.tools.builtin import end_call
+from media.tools.tool import Tool
 from tests.media.call.fakes import ReplyFakes
 from tests.virtual_time import clock_ms, run_virtual
 
@@ -20,11 +21,11 @@ with_and_without_chain = pytest.mark.parametrize("chained", [False, True], ids=[
 
 
 def look_up(run: Callable[[], Awaitable[str]] | None = None, *, secret: bool = False) -> dict[str, Tool]:
-    async def found(arguments: bytes) -> str:
+    async def found(arguments: bytes, run_id: str) -> str:
         await asyncio.sleep(2)
         return await run() if run else "table 4 is free"
 
-    return {"look_up": Tool(ToolSpec("look_up", "Looks something up.", {}), found, secret)}
+    return {"look_up": Tool(ToolSpec("look_up", "Looks something up.", {}), found, secret=secret)}
 
 
 def hang_up(ended: list[bool]) -> dict[str, Tool]:

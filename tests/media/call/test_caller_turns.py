@@ -1,5 +1,7 @@
 """The caller's turns: counted once, corrected while they are pending, reported when they are committed."""
 
+import pytest
+
 from media.call.caller_turns import CallerTurns
 from media.call.transcript import Transcript
 from shared.events import CallerSaid, CallUsage, Event
@@ -36,6 +38,43 @@ def test_continued_turn_keeps_its_first_start_time() -> None:
     turns.commit()
     assert (turns.number, words(transcript)) == (5, ["hello there"])
     assert events == [CallerSaid(5, "hello there", 100, 2_000)]
+
+
+def test_words_after_a_tool_call_are_a_turn_of_their_own() -> None:
+    """The floor's turn goes on until the agent is audible, and its text begins with the words before the tool call."""
+    turns, transcript, events = make()
+    turns.began(100)
+    turns.take("book a table", 900)
+    turns.settle()
+    assert events == [CallerSaid(1, "book a table", 100, 900)] and not turns.is_pending
+    turns.settle()
+    turns.began(1_500)
+    turns.take("book a table for four", 2_000)
+    turns.settle()
+    turns.began(3_000)
+    turns.take("book a table for four tonight", 4_000)
+    turns.commit()
+    assert words(transcript) == ["book a table", "for four", "tonight"]
+    assert events[1:] == [CallerSaid(2, "for four", 1_500, 2_000), CallerSaid(3, "tonight", 3_000, 4_000)]
+
+
+@pytest.mark.parametrize("text", ["cook a table for four", "book a tablet", "book", "book a table"])
+def test_words_that_are_recognised_differently_later_are_kept(text: str) -> None:
+    turns, transcript, _ = make()
+    turns.take("book a table", 900)
+    turns.settle()
+    turns.take(text, 2_000)
+    assert words(transcript) == ["book a table", text]
+
+
+@pytest.mark.parametrize("end", ["commit", "discard"])
+def test_a_new_turn_of_the_floor_is_taken_as_it_is(end: str) -> None:
+    turns, transcript, _ = make()
+    turns.take("book a table", 900)
+    turns.settle()
+    getattr(turns, end)()
+    turns.take("book a table for four", 5_000)
+    assert words(transcript) == ["book a table", "book a table for four"]
 
 
 def test_next_turn_has_its_own_start_time() -> None:

@@ -4,11 +4,13 @@ import asyncio
 
 import pytest
 
-from media.call.transcript import CANCELLED_RESULT
+from media.call.transcript import RUNNING_RESULT
 from media.providers.ports import Message, ProviderError, TextDelta
+from media.tools.runner import FAILED_RESULT
+from shared.events import ToolRan
 from tests.media.call.fakes import MS_PER_CHARACTER, FakeModel, FakeVoice, ReplyFakes, Step, words
 from tests.media.call.reply_helpers import LOOK_UP, cancel, look_up, make_reply, run_reply, with_and_without_chain
-from tests.virtual_time import run_virtual
+from tests.virtual_time import Unhandled, run_virtual
 
 # --- cancelled, failed ---
 
@@ -49,20 +51,60 @@ def test_model_is_closed_while_the_voice_is_awaited() -> None:
 
 
 @with_and_without_chain
-def test_cancelled_tool_gets_a_result(chained: bool) -> None:
+def test_a_tool_outlives_the_reply_that_called_it(chained: bool) -> None:
     fakes = ReplyFakes(FakeModel([TextDelta("One moment."), LOOK_UP]), tools=look_up(), chained=chained)
 
     async def scenario() -> None:
         task = asyncio.create_task(make_reply(fakes).run())
         await asyncio.sleep(1)
         await cancel(task)
+        assert [message.text for message in fakes.transcript.messages()] == ["One moment.", RUNNING_RESULT]
+        await asyncio.sleep(2)
 
     run_virtual(scenario())
-    assert fakes.events == []
+    assert [(ran.name, ran.ok, ran.result) for ran in fakes.tools_ran()] == [("look_up", True, "table 4 is free")]
     assert fakes.transcript.messages() == [
         Message("assistant", "One moment.", tool_calls=(LOOK_UP,)),
-        Message("tool", CANCELLED_RESULT, tool_call_id="id1"),
+        Message("tool", "table 4 is free", tool_call_id="id1"),
     ]
+
+
+def test_a_result_that_the_model_has_not_answered_yet_is_told_later() -> None:
+    """The reply is cut after the tool has ended and before the model has answered."""
+    fakes = ReplyFakes(FakeModel([LOOK_UP], [None]), tools=look_up())
+
+    async def scenario() -> list[str | None]:
+        reply = make_reply(fakes)
+        task = asyncio.create_task(reply.run())
+        await asyncio.sleep(3)
+        assert len(fakes.model.requests) == 2 and not reply.services.tools.news
+        await cancel(task)
+        reply.cut("")
+        news = reply.services.tools.news
+        return [result.text for result in news]
+
+    assert run_virtual(scenario()) == ["table 4 is free"]
+
+
+def test_fillers_are_spoken_and_cut_but_no_part_of_the_transcript() -> None:
+    fakes = ReplyFakes(FakeModel([TextDelta("Let me see."), LOOK_UP], [TextDelta("It is free.")]), tools=look_up())
+
+    async def scenario() -> None:
+        reply = make_reply(fakes)
+        task = asyncio.create_task(reply.run())
+        await asyncio.sleep(1)
+        assert reply.is_waiting and not reply.is_filling
+        reply.fill("One moment.")
+        await asyncio.sleep(0.5)
+        assert reply.is_waiting and reply.is_filling
+        await task
+        assert not reply.is_waiting and not reply.is_filling
+        assert reply.utterance.text == "Let me see. One moment. It is free."
+        reply.cut("Let me see. One moment. It is")
+
+    run_virtual(scenario())
+    assert fakes.voice.pieces == ["Let me see.", "", " One moment.", "", " It is free."]
+    assert fakes.said() == ["Let me see.", "It is"]
 
 
 @with_and_without_chain
@@ -86,12 +128,15 @@ def test_a_voice_that_fails_in_the_middle_fails_the_reply() -> None:
     assert (fakes.model.closed, fakes.voice.closed) == (1, 1)
 
 
-def test_internal_error_is_not_hidden() -> None:
+def test_internal_error_of_a_tool_is_reported_and_ends_only_its_run() -> None:
     async def broken() -> str:
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError):
-        run_reply(ReplyFakes(FakeModel([LOOK_UP]), tools=look_up(broken)))
+    fakes = ReplyFakes(FakeModel([LOOK_UP], "That did not work."), tools=look_up(broken))
+    with pytest.raises(Unhandled, match="a tool crashed"):
+        run_reply(fakes)
+    assert fakes.said()[-1] == "That did not work."
+    assert fakes.tools_ran() == [ToolRan(3, "look_up", False, FAILED_RESULT, 2_000)]
 
 
 # --- cut ---

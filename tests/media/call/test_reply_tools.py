@@ -2,8 +2,9 @@
 
 import asyncio
 
-from media.call.reply import MOST_ROUNDS, NOTHING_SAID, TOOL_TIMEOUT_S
+from media.call.reply import MOST_ROUNDS, NOTHING_SAID
 from media.providers.ports import Message, TextDelta, ToolCall
+from media.tools.tool import DEFAULT_TIMEOUT_S
 from shared.events import ToolRan
 from tests.media.call.fakes import FakeModel, ReplyFakes
 from tests.media.call.reply_helpers import END, LOOK_UP, hang_up, look_up, run_reply, with_and_without_chain
@@ -26,7 +27,7 @@ def test_a_tool_runs_between_two_parts(chained: bool) -> None:
         Message("assistant", " Table 4 is free."),
     ]
     assert fakes.model.requests[1].messages == fakes.transcript.messages()[:3]
-    assert fakes.events == [ToolRan(3, "look_up", True, "table 4 is free", 2_000)]
+    assert fakes.tools_ran() == [ToolRan(3, "look_up", True, "table 4 is free", 2_000)]
 
 
 def test_words_before_a_tool_call_are_spoken_before_the_tool_runs() -> None:
@@ -52,14 +53,14 @@ def test_several_tools_run_in_order() -> None:
         "id1",
         "id9",
     ]
-    assert len(fakes.events) == 2
+    assert len(fakes.tools_ran()) == 2
 
 
 def test_tool_error_is_a_result_for_the_model() -> None:
     fakes = ReplyFakes(FakeModel([ToolCall("id7", "fly", "{}")], "I cannot fly."))
     run_reply(fakes)
     assert fakes.transcript.messages()[1] == Message("tool", "there is no tool named fly", tool_call_id="id7")
-    assert fakes.events == [ToolRan(3, "fly", False, "there is no tool named fly", 0)]
+    assert fakes.tools_ran() == [ToolRan(3, "fly", False, "there is no tool named fly", 0)]
 
 
 def test_tool_that_takes_too_long_is_cancelled() -> None:
@@ -69,14 +70,15 @@ def test_tool_that_takes_too_long_is_cancelled() -> None:
 
     fakes = ReplyFakes(FakeModel([LOOK_UP], "Sorry."), tools=look_up(never))
     run_reply(fakes)
-    assert fakes.events == [ToolRan(3, "look_up", False, "look_up took too long", round(TOOL_TIMEOUT_S * 1_000))]
+    took_ms = round(DEFAULT_TIMEOUT_S * 1_000)
+    assert fakes.tools_ran() == [ToolRan(3, "look_up", False, "look_up took too long", took_ms)]
     assert fakes.said()[-1] == "Sorry."
 
 
 def test_a_secret_result_goes_to_the_model_and_not_into_the_events() -> None:
     fakes = ReplyFakes(FakeModel([LOOK_UP], "Thanks."), tools=look_up(secret=True))
     run_reply(fakes)
-    assert fakes.events == [ToolRan(3, "look_up", True, "", 2_000)]
+    assert fakes.tools_ran() == [ToolRan(3, "look_up", True, "", 2_000)]
     assert fakes.model.requests[1].messages[-1].text == "table 4 is free"
 
 

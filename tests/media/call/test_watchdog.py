@@ -75,6 +75,19 @@ def test_heard_or_cancelled_answer_is_not_reported_missing() -> None:
     assert alarms(heard, 3_000, 60_000) == alarms(cancelled, 3_000, 60_000) == []
 
 
+def test_answer_is_still_due_after_a_filler() -> None:
+    dog = watchdog(idle_nudge_s=10, silence_s=30, reply_s=8)
+    dog.reply_asked(0)
+    dog.filler_heard(5_000)
+    assert alarms(dog, 5_000, 20_000) == [(13_000, Alarm.NO_REPLY), (15_000, Alarm.NUDGE)]
+
+
+def test_filler_makes_no_answer_due() -> None:
+    dog = watchdog(idle_nudge_s=10, reply_s=8)
+    dog.filler_heard(5_000)
+    assert alarms(dog, 5_000, 20_000) == [(15_000, Alarm.NUDGE)]
+
+
 def test_silence_limit_applies_without_an_answer_limit() -> None:
     dog = watchdog(silence_s=30)
     dog.reply_asked(0)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.providers.chain.llm import continuation_request
-from media.providers.ports import ChatRequest, Message, TextDelta, TokenUsage, ToolCall, ToolSpec
+from media.providers.ports import TOOL_ENDED_PROMPT, ChatRequest, Message, TextDelta, TokenUsage, ToolCall, ToolSpec
 from media.providers.receptionist import phrases
 from media.providers.receptionist.dialogue_state import ReceptionistReply
 from media.providers.receptionist.llm import MAX_PROMPTS, ReceptionistLanguageModel
@@ -199,3 +199,10 @@ async def _streamed(request: ChatRequest) -> str:
     return "".join(
         [event.text async for event in ReceptionistLanguageModel().stream(request) if isinstance(event, TextDelta)]
     )
+
+
+def test_request_to_tell_a_result_is_no_turn_of_the_caller() -> None:
+    """Another model of the chain has called the tool; this one knows no such result."""
+    said = [Message("user", "what are your opening hours"), Message("assistant", "From nine to five.")]
+    reply = RECEPTIONIST.reply(ChatRequest(PLAN.agent.prompt, [*said, Message("user", TOOL_ENDED_PROMPT)]))
+    assert reply == ReceptionistReply(phrases.HELP)

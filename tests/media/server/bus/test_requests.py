@@ -1,29 +1,29 @@
 """A node asks control on behalf of its calls; errors reach the model as text."""
 
 import asyncio
-from dataclasses import dataclass
 
 import pytest
 
-from media.call.tools import ToolError
 from media.server.bus.requests import BusRemoteTools, RequestClient
 from media.server.metrics import Metrics
+from media.tools.remote import ToolRequest
+from media.tools.tool import ToolError
 from shared.bus.client import bus_client
 from shared.bus.requests import MediaReply, RequestStream
 from tests.platform.bus_node import NODE, SEALER, BusNode
 
 
-@dataclass(frozen=True, slots=True)
-class ModelsCall:
+def models_call(timeout_s: float = 30.0) -> ToolRequest:
     """A model's call of a tool."""
-
-    timeout_s: float = 30.0
-    name: str = "book"
-    arguments: bytes = b'{"day":"Monday"}'
-    run_id: str = "run-1"
-    call_id: str = "call-1"
-    workspace_id: str = "workspace-1"
-    agent_id: str = "agent-1"
+    return ToolRequest(
+        name="book",
+        arguments=b'{"day":"Monday"}',
+        run_id="run-1",
+        call_id="call-1",
+        workspace_id="workspace-1",
+        agent_id="agent-1",
+        timeout_s=timeout_s,
+    )
 
 
 async def answer(bus_node: BusNode, **reply: str) -> None:
@@ -40,14 +40,14 @@ async def answer(bus_node: BusNode, **reply: str) -> None:
 
 @pytest.mark.parametrize(("result", "text"), [('"At noon."', "At noon."), ('{"hour":12}', '{"hour":12}')])
 async def test_node_runs_a_tool_in_control(bus_node: BusNode, result: str, text: str) -> None:
-    running = asyncio.create_task(bus_node.node.remote_tools.run(ModelsCall()))
+    running = asyncio.create_task(bus_node.node.remote_tools.run(models_call()))
     await answer(bus_node, result=result)
     assert await running == text
     assert bus_node.metric("vocalized_media_requests_total", outcome="answered") == 1
 
 
 async def test_refusal_is_told_to_the_model(bus_node: BusNode) -> None:
-    running = asyncio.create_task(bus_node.node.remote_tools.run(ModelsCall()))
+    running = asyncio.create_task(bus_node.node.remote_tools.run(models_call()))
     await answer(bus_node, code="hour_taken", message="That hour is taken.")
     with pytest.raises(ToolError, match=r"^book: That hour is taken\.$"):
         await running
@@ -55,12 +55,12 @@ async def test_refusal_is_told_to_the_model(bus_node: BusNode) -> None:
 
 async def test_tool_without_an_answer_fails_at_its_limit(bus_node: BusNode) -> None:
     with pytest.raises(ToolError, match=r"book did not answer within 0\.2 s"):
-        await bus_node.node.remote_tools.run(ModelsCall(timeout_s=0.2))
+        await bus_node.node.remote_tools.run(models_call(timeout_s=0.2))
 
 
 async def test_tool_without_redis_fails() -> None:
     redis = bus_client("redis://127.0.0.1:9", 1.0)
     tools = BusRemoteTools(RequestClient(RequestStream(redis, SEALER), NODE, Metrics(), 0.5))
     with pytest.raises(ToolError, match="cannot be reached"):
-        await tools.run(ModelsCall())
+        await tools.run(models_call())
     await redis.aclose()

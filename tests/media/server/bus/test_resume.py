@@ -1,12 +1,24 @@
 """A call whose socket broke is resumed from its checkpoint in a second stream."""
 
+import asyncio
 from typing import cast
 
 import msgspec
+import pytest
 
 from shared.bus.checkpoints import Checkpoint
-from shared.events import SEQ_PER_LEG, AgentSaid, CallEnded, CallerSaid, CallResumed, CallStarted
-from shared.plan import CallPlan, ResumePoint
+from shared.events import (
+    SEQ_PER_LEG,
+    AgentSaid,
+    CallEnded,
+    CallerSaid,
+    CallResumed,
+    CallStarted,
+    Event,
+    ToolRan,
+    ToolStarted,
+)
+from shared.plan import CallPlan, LimitsPlan, ResumePoint
 from tests.media.server.phone import Phone
 from tests.platform.bus_node import BusNode, wait_until
 
@@ -69,6 +81,25 @@ async def test_resumed_call_apologises_and_answers_the_open_question(
     assert ended.usage.llm_requests == 2, "one request in each stream"
     outcome = await bus_node.outcome(plan.call_id)
     assert outcome is not None and outcome.leg == 1
+
+
+@pytest.mark.parametrize(
+    "event", [ToolStarted(1, "book", "run-1", 5), ToolRan(1, "book", True, "booked", 9, "run-1")], ids=["start", "end"]
+)
+async def test_a_checkpoint_follows_the_start_and_the_end_of_a_tool(
+    bus_node: BusNode, plan: CallPlan, event: Event
+) -> None:
+    """The node may be lost while the tool runs, long before the next turn."""
+    agent = msgspec.structs.replace(plan.agent, greeting="")  # nothing else is said or heard
+    limits = LimitsPlan(idle_nudge_s=0, silence_s=0)
+    phone = await bus_node.dial(msgspec.structs.replace(plan, agent=agent, limits=limits))
+    await bus_node.wait_for_event(CallStarted)
+    (connection,) = bus_node.worker.connections
+    assert connection.call is not None and await bus_node.checkpoint(plan.call_id) is None
+    connection.call.record_event(event)
+    async with asyncio.timeout(5):  # a stream that has ended for lack of audio has a checkpoint, too
+        await wait_until(lambda: bus_node.checkpoint(plan.call_id))
+    await phone.hang_up()
 
 
 async def test_second_stream_takes_over_while_the_first_is_ending(

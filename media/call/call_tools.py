@@ -1,0 +1,180 @@
+"""The tools of one call: the calls of each answer, run one after another, and which results the caller waits for."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, Protocol
+
+from media.call.transcript import ToolResult, Transcript
+from media.providers.ports import ToolSpec
+from media.tools.runner import CANCELLED_RESULT, ToolOutcome, ToolRun, ToolRunner
+from media.tools.tool import Tool
+from shared.refcycles import break_cycle
+
+# How long tools may run on after the end of the call, so that their outcome is known: as long as the caller's last
+# words may take, for which the end waits anyway.
+GRACE_S: Final = 1.5
+# The result of a run that was lost with its node.
+LOST_RESULT: Final = (
+    "Interrupted: the line broke while it ran, and nobody knows whether it was done. Tell the caller so; "
+    "do it again only if the caller wants that."
+)
+
+
+class ToolSequence:
+    """The tool calls of one answer. A reply waits for them; when it stops waiting (`abandon`), they go on.
+
+    is_done: all have ended. can_end_reply: all of them succeeded and end the call.
+    """
+
+    def __init__(self, results: Sequence[ToolResult], turn: int) -> None:
+        self.results, self.turn = tuple(results), turn
+        self.is_done = self.is_abandoned = False
+        self.can_end_reply = True
+        self.current: ToolRun | None = None
+        self.on_abandon: Callable[[ToolSequence], None] = lambda sequence: None
+        self._words: list[str] = []
+        self._wake = asyncio.Event()
+
+    def fill(self, words: str) -> None:
+        """Gives the waiting reply words to fill the silence with."""
+        self._words.append(words)
+        self._wake.set()
+
+    def finish(self) -> None:
+        """All calls have ended."""
+        self.is_done = True
+        self._wake.set()
+
+    async def wait(self) -> list[str]:
+        """Waits for the end, or for words that fill the silence; returns them."""
+        await self._wake.wait()
+        self._wake.clear()
+        words, self._words = self._words, []
+        return words
+
+    def abandon(self) -> None:
+        """The reply does not wait any more."""
+        if not self.is_abandoned:
+            self.is_abandoned = True
+            self.on_abandon(self)
+
+
+class ToolListener(Protocol):
+    """What the tools report to the conversation."""
+
+    def tools_called(self) -> None:
+        """An answer of the model calls tools; they begin to run."""
+
+    def tools_done(self, sequence: ToolSequence) -> None:
+        """All tools of an answer have ended."""
+
+
+class CallTools:
+    """Puts results into their places in the transcript. All methods on the event loop.
+
+    specs: the descriptions for the model.
+    """
+
+    def __init__(self, tools: Mapping[str, Tool], runner: ToolRunner, listener: ToolListener) -> None:
+        self.specs: tuple[ToolSpec, ...] = tuple(tool.spec for tool in tools.values())
+        self._tools, self._runner, self._listener = tools, runner, listener
+        self._sequences: dict[ToolSequence, asyncio.Task[None]] = {}
+        self._news: list[ToolResult] = []
+        self._is_closing = False
+
+    @property
+    def is_running(self) -> bool:
+        """Whether any tool runs."""
+        return bool(self._sequences)
+
+    @property
+    def news(self) -> tuple[ToolResult, ...]:
+        """Results that the caller waits for, and that no answer of the model has covered."""
+        return tuple(self._news)
+
+    @property
+    def filler(self) -> str:
+        """What the tool that runs wants said while the caller waits; empty: nothing."""
+        runs = (sequence.current for sequence in self._sequences if sequence.current is not None)
+        return next((run.tool.filler for run in runs if run.tool.filler), "")
+
+    def last_words(self, results: Iterable[ToolResult], goodbye: str) -> str:
+        """What is said before the end of the call where the model has said nothing."""
+        tools = (self._tools.get(result.call.name) for result in results)
+        return next((tool.filler for tool in tools if tool and tool.filler), goodbye)
+
+    def start(self, results: Sequence[ToolResult], turn: int) -> ToolSequence:
+        """Runs the tools of an answer, one after another in the model's order."""
+        self._listener.tools_called()
+        sequence = ToolSequence(results, turn)
+        sequence.on_abandon = self._on_abandon
+        self._sequences[sequence] = task = asyncio.create_task(self._run(sequence))
+        task.add_done_callback(lambda done: self._end(sequence))
+        return sequence
+
+    def resume(self, transcript: Transcript, turn: int) -> None:
+        """Takes up what ran when the call was lost: runs it again under the same id where that is safe."""
+        self.add_news(transcript.last_results())
+        for result in transcript.unfinished_results():
+            tool = self._tools.get(result.call.name)
+            if tool is not None and tool.repeatable and not _belongs_to_sentence(tool):
+                self.start([result], turn).abandon()
+            else:
+                result.text = LOST_RESULT
+                self.add_news([result])
+
+    def add_news(self, results: Iterable[ToolResult]) -> None:
+        """The caller still waits for these results."""
+        known = [result for result in results if result.text is not None and result not in self._news]
+        self._news += known
+
+    def clear_news(self, results: Iterable[ToolResult]) -> None:
+        """An answer of the model has covered these results."""
+        covered = set(results)
+        self._news = [result for result in self._news if result not in covered]
+
+    async def close(self) -> None:
+        """Lets what runs come to its end, within GRACE_S, and starts nothing more; then gives it up."""
+        self._is_closing = True
+        if self._sequences:
+            await asyncio.wait(self._sequences.values(), timeout=GRACE_S)
+        await self._runner.close()
+        if self._sequences:
+            await asyncio.wait(self._sequences.values())
+        break_cycle(self, "_listener")
+
+    async def _run(self, sequence: ToolSequence) -> None:
+        for result in sequence.results:
+            tool = self._tools.get(result.call.name)
+            if self._is_closing or (sequence.is_abandoned and _belongs_to_sentence(tool)):
+                result.text, sequence.can_end_reply = CANCELLED_RESULT, False
+                continue
+            await self._run_one(sequence, result, tool)
+
+    async def _run_one(self, sequence: ToolSequence, result: ToolResult, tool: Tool | None) -> None:
+        def take(outcome: ToolOutcome) -> None:
+            result.text = outcome.text
+            is_last = outcome.ok and tool is not None and tool.ends_call
+            sequence.can_end_reply = sequence.can_end_reply and is_last
+            if sequence.is_abandoned and not is_last and not outcome.is_cancelled:
+                self.add_news([result])
+
+        sequence.current = run = self._runner.start(result.call, result.number, sequence.turn, take)
+        await run.ended.wait()
+        sequence.current = None
+
+    def _end(self, sequence: ToolSequence) -> None:
+        del self._sequences[sequence]
+        sequence.finish()
+        if not self._is_closing:
+            self._listener.tools_done(sequence)
+
+    def _on_abandon(self, sequence: ToolSequence) -> None:
+        self.add_news(sequence.results)
+        run = sequence.current
+        if run is not None and run.tool.stops_at_barge_in:
+            self._runner.cancel(run)
+
+
+def _belongs_to_sentence(tool: Tool | None) -> bool:
+    return tool is not None and (tool.ends_call or tool.stops_at_barge_in)

@@ -1,0 +1,85 @@
+"""Makes the tools that a call's plan names."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from media.call.call_tools import CallTools, ToolListener
+from media.call.components import CallComponents
+from media.call.digits import DigitCollector
+from media.call.termination import CallTermination
+from media.tools.builtin import collect_digits, end_call, transfer
+from media.tools.remote import CallIdentity, RemoteTools, make_remote_tool
+from media.tools.runner import ToolRunner
+from media.tools.tool import Tool
+from shared.plan import CallPlan, ToolPlan
+
+
+def make_call_tools(
+    components: CallComponents,
+    termination: CallTermination,
+    digits: DigitCollector,
+    clock: Callable[[], float],
+    listener: ToolListener,
+) -> CallTools:
+    """Makes the tools of a call and what runs them."""
+    call_id, remote = components.emitter.call_id, components.remote_tools
+    tools = make_tools(components.plan, termination, digits, clock, remote=remote, call_id=call_id)
+    return CallTools(tools, ToolRunner(tools, call_id, clock, components.emitter.emit), listener)
+
+
+def make_tools(
+    plan: CallPlan,
+    termination: CallTermination,
+    digits: DigitCollector,
+    clock: Callable[[], float],
+    *,
+    remote: RemoteTools | None = None,
+    call_id: str = "",
+) -> dict[str, Tool]:
+    """Makes the tools by name; `transfer` only if the plan has a number for it. remote: None where no control runs."""
+    builtin = _builtin_tools(plan.agent.fallback_number, termination, digits, clock)
+    call = CallIdentity(call_id, plan.workspace_id, plan.agent_id)
+    tools: dict[str, Tool] = {}
+    for wanted in plan.tools:
+        tool_plan = ToolPlan(wanted) if isinstance(wanted, str) else wanted
+        if tool_plan.remote:
+            tools[tool_plan.name] = _ending(make_remote_tool(tool_plan, remote, call), termination)
+        elif tool_plan.name in builtin:
+            tools[tool_plan.name] = _adjusted(builtin[tool_plan.name], tool_plan)
+    return tools
+
+
+def _builtin_tools(
+    number: str, termination: CallTermination, digits: DigitCollector, clock: Callable[[], float]
+) -> dict[str, Tool]:
+    tools = [
+        end_call(lambda: termination.begin("agent_hangup", "", after_speech=True)),
+        collect_digits(lambda most, end, timeout_ms: digits.collect(most, end, timeout_ms, clock())),
+    ]
+    if number:
+        tools.append(transfer(lambda: termination.transfer(number, after_speech=True)))
+    return {tool.spec.name: tool for tool in tools}
+
+
+def _ending(tool: Tool, termination: CallTermination) -> Tool:
+    """A remote tool that ends the call does so once it has succeeded."""
+    if not tool.ends_call:
+        return tool
+
+    async def run(arguments: bytes, run_id: str) -> str:
+        result = await tool.run(arguments, run_id)
+        termination.begin("agent_hangup", "", after_speech=True)
+        return result
+
+    return replace(tool, run=run)
+
+
+def _adjusted(tool: Tool, plan: ToolPlan) -> Tool:
+    """A built-in tool with what the plan changes. Its arguments, and what follows from its run, are its own."""
+    return replace(
+        tool,
+        spec=replace(tool.spec, description=plan.description or tool.spec.description),
+        timeout_s=tool.timeout_s if plan.timeout_s is None else plan.timeout_s,
+        filler=tool.filler if plan.filler is None else plan.filler,
+        secret=tool.secret or plan.secret,
+    )

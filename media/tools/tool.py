@@ -1,0 +1,43 @@
+"""A tool of an agent, known by its traits, and the error that goes back to the model."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from media.providers.ports import ToolSpec
+
+# Bounds the run of a tool that has no limit of its own.
+DEFAULT_TIMEOUT_S: Final = 60.0
+# What the caller hears while a run takes long, unless the tool says it in its own words.
+DEFAULT_FILLER: Final = "One moment, please."
+
+# Takes the arguments (JSON as the model wrote it) and the run's id; returns text for the model. Raises ToolError, and
+# msgspec.MsgspecError for arguments that do not fit.
+ToolFunction = Callable[[bytes, str], Awaitable[str]]
+
+
+class ToolError(Exception):
+    """A tool could not be run; the message goes back to the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool: its description for the model, what runs, and its traits.
+
+    timeout_s: then the run is cancelled, and the model gets an error.
+    filler: said while a run keeps the caller waiting in silence, and before the end of a call where the model says
+    nothing; empty: the silence is meant (the caller presses keys).
+    ends_call: after it the model gets no further request, because the stream is closed.
+    secret: the result is left out of events (digits may be a card number or a PIN).
+    repeatable: a run that was lost with its node may be run again.
+    stops_at_barge_in: a run is part of the sentence that called it, and is cancelled with it.
+    """
+
+    spec: ToolSpec
+    run: ToolFunction
+    timeout_s: float = DEFAULT_TIMEOUT_S
+    filler: str = ""
+    ends_call: bool = False
+    secret: bool = False
+    repeatable: bool = False
+    stops_at_barge_in: bool = False
