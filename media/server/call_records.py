@@ -7,7 +7,7 @@ from typing import Protocol
 from media.call.call import Call
 from media.call.event_emitter import EventSink
 from media.call.recording import LocalArchive, RecordingArchive
-from media.server.sinks import FileSink, StateFolder
+from media.server.sinks import EventFiles, FileSink, StateFolder
 from shared.events import EndReason, EventEnvelope
 from shared.plan import CallPlan
 
@@ -40,11 +40,12 @@ class FolderCallRecordStore:
     """The store of stand-alone mode: everything stays in a folder."""
 
     def __init__(self, folder: StateFolder, disk: Executor) -> None:
-        self._folder, self._disk = folder, disk
+        self._folder = folder
+        self._files = EventFiles(folder, disk)
 
     def open(self, plan: CallPlan, call_id: str) -> "FolderCallRecord":
         """Opens the record of a stream that starts."""
-        return FolderCallRecord(self._folder.recording(call_id), FileSink(self._folder, call_id, self._disk))
+        return FolderCallRecord(self._folder.recording(call_id), FileSink(self._files, call_id))
 
 
 class FolderCallRecord:

@@ -1,9 +1,10 @@
 """The files of a stand-alone server: one file of JSON lines per call, and an index by stream."""
 
+import asyncio
 import re
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 import structlog
 
@@ -11,6 +12,8 @@ from shared.events import CallStarted, EventEnvelope, encode_event
 
 log = structlog.get_logger()
 
+# Events wait for so long, in seconds, to be written together.
+FLUSH_S: Final = 0.1
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.:-]{0,127}")
 
 
@@ -38,45 +41,81 @@ class StateFolder:
         return self.state / "streams" / stream_id if _SAFE_NAME.fullmatch(stream_id) else None
 
 
-class FileSink:
-    """Appends one call's events to its file, on the disk thread."""
+class EventFiles:
+    """Appends events to the files of their calls, on the disk thread.
 
-    def __init__(self, folder: StateFolder, call_id: str, disk: Executor) -> None:
+    The events of all calls are written together every `FLUSH_S`: a job for each costs more CPU than the event itself.
+    A call's end is written at once, with all that waits, so that nothing waits when the last call has ended.
+    """
+
+    def __init__(self, folder: StateFolder, disk: Executor) -> None:
         self._folder = folder
-        self._call_id = call_id
         self._disk = disk
-        self._file: BinaryIO | None = None
+        self._waiting: list[tuple[str, EventEnvelope | None]] = []  # None: the call's last event was before
+        self._timer: asyncio.TimerHandle | None = None
+        self._files: dict[str, BinaryIO] = {}  # of the disk thread
 
-    def write(self, envelope: EventEnvelope) -> None:
-        """Queues the event for the disk thread."""
-        self._disk.submit(self._append, envelope)
+    def append(self, call_id: str, envelope: EventEnvelope) -> None:
+        """Has the event written soon."""
+        self._waiting.append((call_id, envelope))
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(FLUSH_S, self._flush)
 
-    def close(self) -> None:
-        """Closes the file after everything queued was written."""
-        self._disk.submit(self._close)
+    def close(self, call_id: str) -> None:
+        """Has the call's file closed after its events were written, at once."""
+        self._waiting.append((call_id, None))
+        self._flush()
 
-    def _append(self, envelope: EventEnvelope) -> None:
-        try:
-            self._write(envelope)
-        except OSError as error:  # nobody awaits this work, so the error is logged here
-            log.error("event.lost", call_id=envelope.call_id, seq=envelope.seq, error=str(error))
+    def _flush(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        waiting, self._waiting = self._waiting, []
+        self._disk.submit(self._write_all, waiting)
 
-    def _write(self, envelope: EventEnvelope) -> None:
-        if self._file is None:
-            self._file = self._folder.events(self._call_id).open("ab", buffering=0)
+    def _write_all(self, waiting: list[tuple[str, EventEnvelope | None]]) -> None:
+        for call_id, envelope in waiting:
+            try:
+                self._write(call_id, envelope)
+            except OSError as error:  # nobody awaits this work, so the error is logged here
+                seq = envelope.seq if envelope is not None else None
+                log.error("event.lost", call_id=call_id, seq=seq, error=str(error))
+
+    def _write(self, call_id: str, envelope: EventEnvelope | None) -> None:
+        file = self._files.get(call_id)
+        if envelope is None:
+            if file is not None:
+                self._files.pop(call_id).close()
+            return
+        if file is None:
+            file = self._files[call_id] = self._folder.events(call_id).open("ab", buffering=0)
         if isinstance(envelope.event, CallStarted):
-            self._index(envelope.event.stream_id)
-        self._file.write(encode_event(envelope) + b"\n")
+            self._index(call_id, envelope.event.stream_id)
+        file.write(encode_event(envelope) + b"\n")
 
-    def _index(self, stream_id: str) -> None:
+    def _index(self, call_id: str, stream_id: str) -> None:
         path = self._folder.stream(stream_id)
         if path is not None:
-            temporary = path.with_name(
-                f".{self._call_id}"
-            )  # renamed into place, so that a reader never finds an empty entry
-            temporary.write_text(self._call_id)
+            temporary = path.with_name(f".{call_id}")  # renamed into place, so that a reader never finds an empty entry
+            temporary.write_text(call_id)
             temporary.replace(path)
 
-    def _close(self) -> None:
-        if self._file is not None:
-            self._file.close()
+
+class FileSink:
+    """The sink of one call's events."""
+
+    def __init__(self, files: EventFiles, call_id: str) -> None:
+        self._files = files
+        self._call_id = call_id
+        self._is_closed = False
+
+    def write(self, envelope: EventEnvelope) -> None:
+        """Has the event written soon; a late one, after the call's end, at once."""
+        self._files.append(self._call_id, envelope)
+        if self._is_closed:
+            self._files.close(self._call_id)
+
+    def close(self) -> None:
+        """Closes the file after everything before was written."""
+        self._is_closed = True
+        self._files.close(self._call_id)

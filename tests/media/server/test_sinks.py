@@ -1,5 +1,6 @@
 """The files of a stand-alone server: one line per event, an index by stream, and no path outside of its folder."""
 
+import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -7,8 +8,9 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from media.server.sinks import FileSink, StateFolder
+from media.server.sinks import FLUSH_S, EventFiles, FileSink, StateFolder
 from shared.events import CallNudged, CallStarted, Event, EventEnvelope, decode_event
+from tests.virtual_time import run_virtual
 
 
 def envelope(seq: int, event: Event) -> EventEnvelope:
@@ -30,17 +32,64 @@ def folder(tmp_path: Path) -> StateFolder:
 
 
 def write(folder: StateFolder, disk: ThreadPoolExecutor, *events: Event) -> None:
-    sink = FileSink(folder, "call-1", disk)
-    for seq, event in enumerate(events, 1):
-        sink.write(envelope(seq, event))
-    sink.close()
+    async def main() -> None:
+        sink = FileSink(EventFiles(folder, disk), "call-1")
+        for seq, event in enumerate(events, 1):
+            sink.write(envelope(seq, event))
+        sink.close()
+
+    asyncio.run(main())
     disk.submit(int).result()
+
+
+def test_events_of_all_calls_are_written_together(folder: StateFolder, disk: ThreadPoolExecutor) -> None:
+    """One job of the disk thread for the events of FLUSH_S, and one for each call's end."""
+    jobs: list[object] = []
+
+    class CountingExecutor(ThreadPoolExecutor):
+        def submit(self, work, /, *arguments, **keywords):  # type: ignore[no-untyped-def]
+            jobs.append(work)
+            return disk.submit(work, *arguments, **keywords)
+
+    async def main() -> None:
+        files = EventFiles(folder, CountingExecutor(1))
+        sinks = [FileSink(files, f"call-{number}") for number in range(10)]
+        for sink in sinks:
+            sink.write(envelope(1, CallNudged(1)))
+        assert jobs == []
+        await asyncio.sleep(FLUSH_S * 1.5)
+        assert len(jobs) == 1
+        for sink in sinks:
+            sink.write(envelope(2, CallNudged(2)))
+        sinks[0].close()
+        assert len(jobs) == 2
+        for sink in sinks[1:]:
+            sink.close()
+
+    run_virtual(main())
+    disk.submit(int).result()
+    for number in range(10):
+        assert len(folder.events(f"call-{number}").read_bytes().splitlines()) == 2
 
 
 def test_one_line_per_event_in_order(folder: StateFolder, disk: ThreadPoolExecutor) -> None:
     write(folder, disk, CallNudged(1), CallNudged(2))
     lines = folder.events("call-1").read_bytes().splitlines()
     assert [decode_event(line) for line in lines] == [envelope(1, CallNudged(1)), envelope(2, CallNudged(2))]
+
+
+def test_late_event_is_written_and_the_file_closed(folder: StateFolder, disk: ThreadPoolExecutor) -> None:
+    """An open file would be reported at the end of the test."""
+
+    async def main() -> None:
+        sink = FileSink(EventFiles(folder, disk), "call-1")
+        sink.write(envelope(1, CallNudged(1)))
+        sink.close()
+        sink.write(envelope(2, CallNudged(2)))
+
+    run_virtual(main())
+    disk.submit(int).result()
+    assert len(folder.events("call-1").read_bytes().splitlines()) == 2
 
 
 def test_call_is_found_by_its_stream(folder: StateFolder, disk: ThreadPoolExecutor) -> None:
