@@ -177,9 +177,17 @@ class RequestStream:
 
     async def reclaim(self, consumer: str, most: int, idle_s: float) -> list[RequestEntry]:
         """Entries whose consumer has not kept them for `idle_s`, because it died."""
-        async with map_redis_error():
-            found = await self._redis.xautoclaim(STREAM, GROUP, consumer, round(idle_s * 1000), "0-0", count=most)
-        return self._entries(found[1])
+        idle_ms, entries, cursor = round(idle_s * 1000), list[RequestEntry](), b"0-0"
+        # One command looks at ten entries for each wanted one: those that are kept may stand before the others.
+        while len(entries) < most:
+            async with map_redis_error():
+                cursor, found, *_ = await self._redis.xautoclaim(
+                    STREAM, GROUP, consumer, idle_ms, cursor, count=most - len(entries)
+                )
+            entries += self._entries(found)
+            if cursor == b"0-0":
+                break
+        return entries
 
     async def keep(self, consumer: str, ids: Sequence[str]) -> None:
         """Shows that the consumer still works on these entries."""
@@ -220,6 +228,15 @@ class RequestStream:
         """Removes a consumer that ends, unless it has entries, which another one is to take over."""
         async with self._gate, map_redis_error():
             await self._leave(keys=[STREAM], args=[GROUP, consumer])
+
+    async def remove_dead_consumers(self, idle_s: float) -> None:
+        """Removes consumers without entries that have not read for `idle_s`: a killed process leaves its own. A living
+        one is created again when it reads."""
+        async with map_redis_error():
+            consumers: Any = await self._redis.xinfo_consumers(STREAM, GROUP)
+        for consumer in consumers:
+            if consumer["idle"] >= idle_s * 1000:
+                await self.leave(consumer["name"].decode())
 
     def _entries(self, found: Sequence[tuple[bytes, dict[bytes, bytes] | None]]) -> list[RequestEntry]:
         return [

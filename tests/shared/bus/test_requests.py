@@ -104,6 +104,29 @@ async def test_only_what_its_consumer_does_not_keep_is_taken_over(redis: Redis) 
     assert await stream.admit(entry) > 0, "the same entry is no replay"
 
 
+async def test_entry_behind_many_that_are_kept_is_taken_over(redis: Redis) -> None:
+    """One command of Redis looks at ten entries for each that is wanted."""
+    stream = await stream_with_group(redis)
+    for _ in range(41):
+        await stream.send(await make_request(redis))
+    kept = await stream.read("api-1", 40, 0.01)
+    (lost,) = await stream.read("api-2", 1, 0.01)
+    await redis.xclaim(STREAM, GROUP, "api-2", 0, [lost.id], idle=60_000)
+    await stream.keep("api-1", [entry.id for entry in kept])
+    assert await stream.reclaim("api-3", 1, 30.0) == [lost]
+
+
+async def test_consumers_that_died_are_removed(redis: Redis) -> None:
+    stream = await stream_with_group(redis)
+    await stream.send(await make_request(redis))
+    await stream.read("dead with an entry", 1, 0.01)
+    await stream.read("dead", 1, 0.01)
+    await stream.remove_dead_consumers(idle_s=60.0)
+    assert len(await redis.xinfo_consumers(STREAM, GROUP)) == 2
+    await stream.remove_dead_consumers(idle_s=0.0)
+    assert [one["name"] for one in await redis.xinfo_consumers(STREAM, GROUP)] == [b"dead with an entry"]
+
+
 async def test_consumer_with_entries_does_not_take_them_along(redis: Redis) -> None:
     stream = await stream_with_group(redis)
     await stream.send(await make_request(redis))
