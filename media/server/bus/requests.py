@@ -23,6 +23,8 @@ from shared.bus.requests import (
 from shared.ids import new_id
 
 MAX_REQUESTS: Final = 200
+# The model would otherwise take a booking for not made, and make it again.
+_MAY_HAVE_RUN: Final = "; it is not known whether it was carried out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,8 @@ class RequestClient:
     ) -> bytes:
         """Control's answer as JSON, within `deadline_s` (LONGEST_DEADLINE_S at most). arguments: JSON.
 
-        run_id: idempotency key; a request that has an effect is carried out once under it. Raises RequestRefused,
-        RequestTimedOut, BusUnavailable.
+        run_id: idempotency key; a request that has an effect is carried out once under it. Raises RequestRefused, and
+        RequestTimedOut or BusUnavailable, after which it may have been carried out.
         """
         try:
             answer = await self._ask(call, name, arguments, deadline_s, run_id)
@@ -90,13 +92,17 @@ class RequestClient:
             raise RequestRefused("too_large", f"the arguments have more than {MAX_BYTES} bytes")
         if len(self._waiting) >= self._max_requests:
             raise RequestRefused("busy", "too many requests wait for an answer")
-        waiting: asyncio.Future[MediaReply] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + min(deadline_s, LONGEST_DEADLINE_S)
+        waiting: asyncio.Future[MediaReply] = loop.create_future()
         request_id = new_id()
         self._waiting[request_id] = waiting
         self._asked.set()
         try:
-            async with asyncio.timeout(min(deadline_s, LONGEST_DEADLINE_S)) as limit:
-                await self._send(request_id, call, name, arguments, run_id, until=limit.when() or 0.0)
+            async with asyncio.timeout_at(until):
+                await self._send(request_id, call, name, arguments, run_id, until=until)
+            # A limit of its own, because the Redis client may swallow the first one's cancellation while it connects.
+            async with asyncio.timeout_at(until):
                 reply = await waiting
         except TimeoutError:
             raise RequestTimedOut(f"{name}: no answer within {deadline_s:g} s") from None
@@ -174,9 +180,9 @@ class BusRemoteTools:
         except RequestRefused as refusal:
             raise ToolError(f"{call.name}: {refusal.message}") from None
         except RequestTimedOut:
-            raise ToolError(f"{call.name} did not answer within {call.timeout_s:g} s") from None
+            raise ToolError(f"{call.name} did not answer within {call.timeout_s:g} s{_MAY_HAVE_RUN}") from None
         except BusUnavailable:
-            raise ToolError(f"{call.name} cannot be reached right now") from None
+            raise ToolError(f"{call.name} cannot be reached right now{_MAY_HAVE_RUN}") from None
         return _text(answer)
 
 

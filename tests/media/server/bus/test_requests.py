@@ -1,15 +1,16 @@
 """A node asks control on behalf of its calls; errors reach the model as text."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pytest
 
 from media.call.tools import ToolError
-from media.server.bus.requests import BusRemoteTools, RequestClient
+from media.server.bus.requests import BusRemoteTools, CallReference, RequestClient
 from media.server.metrics import Metrics
 from shared.bus.client import bus_client
-from shared.bus.requests import MediaReply, RequestStream
+from shared.bus.requests import MediaReply, MediaRequest, RequestStream, RequestTimedOut
 from tests.platform.bus_node import NODE, SEALER, BusNode
 
 
@@ -54,13 +55,31 @@ async def test_refusal_is_told_to_the_model(bus_node: BusNode) -> None:
 
 
 async def test_tool_without_an_answer_fails_at_its_limit(bus_node: BusNode) -> None:
-    with pytest.raises(ToolError, match=r"book did not answer within 0\.2 s"):
+    with pytest.raises(ToolError, match=r"book did not answer within 0\.2 s; it is not known whether"):
         await bus_node.node.remote_tools.run(ModelsCall(timeout_s=0.2))
 
 
 async def test_tool_without_redis_fails() -> None:
     redis = bus_client("redis://127.0.0.1:9", 1.0)
     tools = BusRemoteTools(RequestClient(RequestStream(redis, SEALER), NODE, Metrics(), 0.5))
-    with pytest.raises(ToolError, match="cannot be reached"):
+    with pytest.raises(ToolError, match="cannot be reached right now; it is not known whether"):
         await tools.run(ModelsCall())
     await redis.aclose()
+
+
+async def test_deadline_holds_when_the_driver_swallows_a_cancellation() -> None:
+    """As the Redis client does while it connects."""
+
+    class Stream(RequestStream):
+        async def now_ms(self) -> int:
+            return 0
+
+        async def send(self, request: MediaRequest) -> bool:
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            return True
+
+    client = RequestClient(Stream(bus_client("redis://127.0.0.1:9", 1.0), SEALER), NODE, Metrics(), 0.5)
+    async with asyncio.timeout(5):
+        with pytest.raises(RequestTimedOut):
+            await client.ask(CallReference("c", "w", "a"), "book", b"{}", deadline_s=0.05)
