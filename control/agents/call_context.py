@@ -17,13 +17,14 @@ async def _answer(context: HandlerContext) -> str:
 
 def describe_call(call: RunningCall, now: datetime) -> dict[str, Any]:
     """Date and time are the workspace's, in words that a model needs no arithmetic for: weekday included."""
-    local = now.astimezone(_zone(call.timezone))
+    zone = _zone(call.timezone)
+    local = now.astimezone(zone)
     return {
         "business": call.workspace_name,
         "date": f"{local:%Y-%m-%d}",
         "weekday": f"{local:%A}",
         "time": f"{local:%H:%M}",
-        "time_zone": call.timezone,
+        "time_zone": zone.key,
         "utc_offset": f"{local:%z}",
         "direction": call.direction,
         "caller_number": call.caller,

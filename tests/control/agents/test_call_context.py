@@ -41,6 +41,10 @@ def test_call_is_described() -> None:
     }
 
 
+def test_unknown_time_zone_is_not_told() -> None:
+    assert describe_call(running_call("Nowhere/Lost"), MOMENT)["time_zone"] == "UTC"
+
+
 @pytest.mark.parametrize(
     ("zone", "date", "time"),
     [
