@@ -13,7 +13,7 @@ from control.media_requests.handler import HandlerContext, RequestHandlers, Runn
 from control.media_requests.metrics import MediaRequestMetrics
 from control.media_requests.read_running_calls import select_running
 from control.media_requests.results import encode_result
-from control.media_requests.runs import IdempotentRuns
+from control.media_requests.runs import UNKNOWN, UNKNOWN_MESSAGE, IdempotentRuns, OutcomeUnknown
 from control.media_requests.transactions import TenantTransactions
 from shared.bus.requests import MediaReply, MediaRequest
 from shared.errors import NotFound, Problem
@@ -64,8 +64,7 @@ class MediaRequests:
             mapped = map_database_error(error)
             if mapped is not None:
                 return "refused", _refusal(request, mapped.code, mapped.message)
-            log.error("media_request.failed", name=request.name, call_id=request.call_id, **error_fields(error))
-            return FAILED, _refusal(request, FAILED, "This failed on our side.")
+            return FAILED, _failure(request, error)
 
     async def _run(self, request: MediaRequest, until: float) -> str:
         handler = self._handlers.get(request.name)
@@ -94,6 +93,14 @@ class MediaRequests:
 
 def _not_running() -> NotFound:
     return NotFound("No such call is in progress.", code="call_not_running")
+
+
+def _failure(request: MediaRequest, error: Exception) -> MediaReply:
+    cause = error.__cause__ if isinstance(error, OutcomeUnknown) else None
+    log.error("media_request.failed", name=request.name, call_id=request.call_id, **error_fields(cause or error))
+    if cause is not None:
+        return _refusal(request, UNKNOWN, UNKNOWN_MESSAGE)
+    return _refusal(request, FAILED, "This failed on our side.")
 
 
 def _refusal(request: MediaRequest, code: str, message: str) -> MediaReply:
