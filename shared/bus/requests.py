@@ -142,19 +142,20 @@ class RequestStream:
         async with self._gate, map_redis_error():
             return bool(await self._put(keys=[STREAM], args=[self._most, longest_ms, _FIELD, sealed]))
 
-    async def read_replies(self, node_id: str, after: str, wait_s: float) -> tuple[str, list[MediaReply]]:
-        """Returns the new position and the node's replies after position `after` ("0" is the beginning). Skips those
-        that cannot be unsealed."""
+    async def read_replies(self, node_id: str, wait_s: float) -> tuple[list[bytes], list[MediaReply]]:
+        """Returns the ids of the node's oldest entries, which are then to be removed, and the replies in them. Leaves
+        out those that cannot be unsealed."""
+        # From the beginning each time: after a failover to a slower clock, new ids may be smaller than those read.
         async with map_redis_error():
-            found: Any = await self._redis.xread({_replies_key(node_id): after}, count=100, block=_block_ms(wait_s))
-        replies = []
-        for _, entries in found or ():
-            for name, fields in entries:
-                after = name.decode()
-                reply = self._open(fields, REPLY_PURPOSE, MediaReply)
-                if reply is not None:
-                    replies.append(reply)
-        return after, replies
+            found: Any = await self._redis.xread({_replies_key(node_id): "0"}, count=100, block=_block_ms(wait_s))
+        entries = [entry for _, some in found or () for entry in some]
+        opened = [self._open(fields, REPLY_PURPOSE, MediaReply) for _, fields in entries]
+        return [name for name, _ in entries], [reply for reply in opened if reply is not None]
+
+    async def remove_replies(self, node_id: str, ids: Sequence[bytes]) -> None:
+        """Removes entries that were read."""
+        async with self._gate, map_redis_error():
+            await self._redis.xdel(_replies_key(node_id), *ids)
 
     # --- control's end ---
 

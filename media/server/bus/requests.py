@@ -46,7 +46,6 @@ class RequestClient:
         that wait for a reply at once."""
         self._stream, self._node_id, self._metrics = stream, node_id, metrics
         self._wait_s, self._max_requests = wait_s, max_requests
-        self._position = "0"
         self._waiting: dict[str, asyncio.Future[MediaReply]] = {}  # by request id
         self._asked = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -136,12 +135,14 @@ class RequestClient:
         if not self._waiting:  # then Redis is left alone
             self._asked.clear()
             await self._asked.wait()
-        self._position, replies = await self._stream.read_replies(self._node_id, self._position, self._wait_s)
+        ids, replies = await self._stream.read_replies(self._node_id, self._wait_s)
         for reply in replies:
             waiting = self._waiting.get(reply.request_id)
             # A late reply, or a copy of one, has nobody who waits for it.
             if waiting is not None and not waiting.done():
                 waiting.set_result(reply)
+        if ids:
+            await self._stream.remove_replies(self._node_id, ids)
 
 
 class RemoteToolCall(Protocol):

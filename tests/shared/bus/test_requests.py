@@ -75,11 +75,12 @@ async def test_request_is_answered(redis: Redis) -> None:
     assert 29 < await stream.admit(entry) <= 30
     reply = MediaReply(request.id, '"noon"')
     await stream.reply(entry.id, request.node_id, reply)
-    after, replies = await stream.read_replies("n1", "0", 0.01)
-    assert replies == [reply]
-    assert await stream.read_replies("n1", after, 0.01) == (after, [])
-    assert await redis.xlen(STREAM) == 0
     assert 0 < await redis.ttl("vocalized:replies:{n1}") <= 300
+    ids, replies = await stream.read_replies("n1", 0.01)
+    assert replies == [reply]
+    await stream.remove_replies("n1", ids)
+    assert await stream.read_replies("n1", 0.01) == ([], [])
+    assert await redis.xlen(STREAM) == 0
 
 
 async def test_one_of_several_consumers_takes_a_request(redis: Redis) -> None:
@@ -201,7 +202,9 @@ async def test_forged_replies_are_skipped(redis: Redis) -> None:
     for sealed in (b"", b"x", SEALER.seal(b'{"request_id":"1"}', REQUEST_PURPOSE)):
         await redis.xadd("vocalized:replies:{n1}", {FIELD: sealed})
     await stream.reply("0-1", "n1", MediaReply("1", code="busy", message="Later."))
-    assert (await stream.read_replies("n1", "0", 0.01))[1] == [MediaReply("1", code="busy", message="Later.")]
+    ids, replies = await stream.read_replies("n1", 0.01)
+    assert len(ids) == 4, "those that are skipped are removed, too"
+    assert replies == [MediaReply("1", code="busy", message="Later.")]
 
 
 async def test_stream_is_bounded_and_expired_requests_make_room(redis: Redis) -> None:

@@ -4,14 +4,17 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 
+import msgspec
 import pytest
 
 from media.call.tools import ToolError
 from media.server.bus.requests import BusRemoteTools, CallReference, RequestClient
 from media.server.metrics import Metrics
 from shared.bus.client import bus_client
-from shared.bus.requests import MediaReply, MediaRequest, RequestStream, RequestTimedOut
+from shared.bus.requests import REPLY_PURPOSE, MediaReply, MediaRequest, RequestStream, RequestTimedOut
 from tests.platform.bus_node import NODE, SEALER, BusNode
+
+REPLIES = f"vocalized:replies:{{{NODE}}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,31 @@ async def test_tool_without_redis_fails() -> None:
     with pytest.raises(ToolError, match="cannot be reached right now; it is not known whether"):
         await tools.run(ModelsCall())
     await redis.aclose()
+
+
+async def test_replies_that_were_read_leave_redis(bus_node: BusNode) -> None:
+    """They hold what control knows of people."""
+    for number in range(3):
+        running = asyncio.create_task(bus_node.node.remote_tools.run(ModelsCall()))
+        await answer(bus_node, result=str(number))
+        assert await running == str(number)
+    async with asyncio.timeout(5):
+        while await bus_node.redis.xlen(REPLIES):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def test_reply_of_a_slower_clock_is_read(bus_node: BusNode) -> None:
+    """After a failover, entries may have smaller ids than those that were read before."""
+    running = asyncio.create_task(bus_node.node.remote_tools.run(ModelsCall()))
+    await answer(bus_node, result="1")
+    assert await running == "1"
+    await bus_node.redis.delete(REPLIES)
+    running = asyncio.create_task(bus_node.node.remote_tools.run(ModelsCall(timeout_s=3.0)))
+    (entry,) = await RequestStream(bus_node.redis, SEALER).read("api", 1, 4.0)
+    assert entry.request is not None
+    sealed = SEALER.seal(msgspec.json.encode(MediaReply(entry.request.id, "2")), REPLY_PURPOSE)
+    await bus_node.redis.xadd(REPLIES, {b"r": sealed}, id="1-1")
+    assert await running == "2"
 
 
 async def test_deadline_holds_when_the_driver_swallows_a_cancellation() -> None:
