@@ -23,6 +23,7 @@ from shared.bus.requests import (
 from shared.ids import new_id
 
 MAX_REQUESTS: Final = 200
+_BEFORE_LIMIT_S: Final = 0.1
 # The model would otherwise take a booking for not made, and make it again.
 _MAY_HAVE_RUN: Final = "; it is not known whether it was carried out"
 
@@ -176,7 +177,7 @@ class BusRemoteTools:
         name = TOOL_REQUEST + call.name
         try:
             answer = await self._requests.ask(
-                identity, name, call.arguments, deadline_s=call.timeout_s, run_id=call.run_id
+                identity, name, call.arguments, deadline_s=_deadline_s(call.timeout_s), run_id=call.run_id
             )
         except RequestRefused as refusal:
             raise ToolError(f"{call.name}: {refusal.message}") from None
@@ -185,6 +186,11 @@ class BusRemoteTools:
         except BusUnavailable:
             raise ToolError(f"{call.name} cannot be reached right now{_MAY_HAVE_RUN}") from None
         return _text(answer)
+
+
+def _deadline_s(timeout_s: float) -> float:
+    """A little before the tool's limit, at which its runner would cancel the request: then nobody could say why."""
+    return timeout_s - min(_BEFORE_LIMIT_S, timeout_s / 10)
 
 
 def _text(answer: bytes) -> str:

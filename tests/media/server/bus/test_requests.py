@@ -62,6 +62,14 @@ async def test_tool_without_an_answer_fails_at_its_limit(bus_node: BusNode) -> N
         await bus_node.node.remote_tools.run(ModelsCall(timeout_s=0.2))
 
 
+async def test_tool_is_told_that_it_timed_out_before_its_runner_gives_it_up(bus_node: BusNode) -> None:
+    """The runner of tools has the same limit; cancelled by it, a request would be counted by no metric."""
+    async with asyncio.timeout(0.5):
+        with pytest.raises(ToolError, match="did not answer"):
+            await bus_node.node.remote_tools.run(ModelsCall(timeout_s=0.5))
+    assert bus_node.metric("vocalized_media_requests_total", outcome="timed_out") == 1
+
+
 async def test_tool_without_redis_fails() -> None:
     redis = bus_client("redis://127.0.0.1:9", 1.0)
     tools = BusRemoteTools(RequestClient(RequestStream(redis, SEALER), NODE, Metrics(), 0.5))
