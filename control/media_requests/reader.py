@@ -136,9 +136,7 @@ class RequestReader:
     async def _reply_or_remove(self, entry: RequestEntry) -> None:
         try:
             await self._reply(entry)
-        except BusUnavailable:
-            raise
-        except Exception as error:  # it would fail again, every few seconds until its deadline
+        except ValueError as error:  # a text that is no Unicode: it would fail again every few seconds
             log.error("media_requests.failed", entry=entry.id, **error_fields(error))
             await self._stream.remove(entry.id)
 

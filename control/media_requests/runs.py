@@ -56,7 +56,7 @@ _UNKNOWN: Final = RunOutcome(code=UNKNOWN, message=UNKNOWN_MESSAGE)
 
 
 class OutcomeUnknown(Exception):
-    """A run that must not happen twice failed, by its cause, and may have had its effect."""
+    """A run that must not happen twice lost its connection, and may have had its effect."""
 
 
 class IdempotentRuns:
@@ -70,7 +70,7 @@ class IdempotentRuns:
         """The result as JSON text; the caller sets the deadline.
 
         Raises Invalid (run_id_missing), Conflict (run_id_reused; outcome_unknown: it was begun, its process is gone,
-        and it must not run twice), OutcomeUnknown, and what a repeatable handler raises.
+        and it must not run twice), and what the handler raises: of an effect "once", OutcomeUnknown for Unavailable.
         """
         if not context.run_id:
             raise Invalid("A request with an effect needs a run id.", code="run_id_missing")
@@ -125,10 +125,6 @@ class _Run:
         outcome = None
         try:
             outcome = await self._answer()
-        except Exception as error:
-            if self.handler.effect == "once":
-                raise OutcomeUnknown from error
-            raise
         finally:
             await _complete(self._end(renewal, outcome))
         return outcome.open()
@@ -136,8 +132,11 @@ class _Run:
     async def _answer(self) -> RunOutcome:
         try:
             result = await self.handler.answer(self.context)
-        except Unavailable:
-            raise  # no outcome: the connection may have been lost while a transaction was committed
+        except Unavailable as error:
+            # No outcome: the connection may have been lost while a transaction was committed.
+            if self.handler.effect == "once":
+                raise OutcomeUnknown from error
+            raise
         except Problem as problem:
             return RunOutcome(code=problem.code, message=problem.message)
         try:

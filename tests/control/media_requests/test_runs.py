@@ -15,11 +15,21 @@ from control.calls.model import AdmittedCall
 from control.db.pool import Connection
 from control.db.scope import enter_platform
 from control.media_requests.handler import Effect, HandlerContext, MediaRequestHandler
+from control.media_requests.runs import UNKNOWN_MESSAGE
 from control.media_requests.worker_tasks import media_requests_tasks
-from shared.bus.requests import RequestRefused, RequestTimedOut
+from shared.bus.requests import MediaRequest, RequestRefused, RequestTimedOut
 from shared.errors import Conflict, Unavailable
 from tests.control.calls.call_platform import CallPlatform, LiveWorkspace
-from tests.control.media_requests.ends import NOW, Node, running_api_process, running_node, wait_until_true
+from tests.control.media_requests.ends import (
+    NODE,
+    NOW,
+    Node,
+    make_api_process,
+    reference,
+    running_api_process,
+    running_node,
+    wait_until_true,
+)
 
 ROOT = Path(__file__).parents[3]
 
@@ -214,6 +224,17 @@ async def test_run_that_is_cancelled_at_its_deadline_is_unknown_at_once(
         with pytest.raises(RequestRefused, match="outcome_unknown"):
             await node.ask(call, "book", run_id="r")
     assert booking.runs == 1
+
+
+async def test_late_run_is_told_to_be_unknown(platform: CallPlatform, call: AdmittedCall) -> None:
+    """Control's limit ends a little before the node's, whose model then hears this."""
+    booking = Booking("once")
+    booking.gate.clear()
+    answer = make_api_process(platform, booking.handlers).reader._answer
+    its = reference(call)
+    request = MediaRequest("1", NODE, "book", its.call_id, its.workspace_id, its.agent_id, 0, run_id="r")
+    reply = await answer(request, 0.3)
+    assert (reply.code, reply.message) == ("timed_out", f"This took too long. {UNKNOWN_MESSAGE}")
 
 
 async def test_long_run_keeps_its_lease(platform: CallPlatform, call: AdmittedCall, node: Node) -> None:
