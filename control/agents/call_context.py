@@ -29,6 +29,7 @@ def describe_call(call: RunningCall, now: datetime) -> dict[str, Any]:
         "direction": call.direction,
         "caller_number": call.caller,
         "called_number": call.called,
+        "customer_number": call.called if call.direction == "outbound" else call.caller,
         "is_test_call": call.is_test,
     }
 
@@ -43,8 +44,8 @@ def _zone(name: str) -> ZoneInfo:
 
 CALL_CONTEXT: Final = RemoteTool(
     name="call_context",
-    description="Today's date, weekday and local time at the business, its name, the caller's number and the number "
-    "that was called. Use it before you speak of dates or times, or need the caller's number.",
+    description="Today's date, weekday and local time at the business, its name, the numbers of the call and the "
+    "customer's number. Use it before you speak of dates or times, or need the customer's number.",
     parameters={"type": "object", "properties": {}},
     handler=MediaRequestHandler(_answer),
     timeout_s=5.0,
