@@ -133,7 +133,8 @@ def make_dependencies(
 def make_request_reader(
     options: ApiOptions, pool: Pool, bus: Redis, sealer: Sealer, handlers: RequestHandlers, registry: CollectorRegistry
 ) -> RequestReader:
-    """Reads and answers the requests of running calls. Its transactions take at most a quarter of the pool."""
+    """Reads and answers the requests of running calls. Its transactions take at most a quarter of the pool, and one
+    connection for leases and outcomes of runs."""
     metrics = MediaRequestMetrics(registry)
     transactions = TenantTransactions(pool, max(options.pool_size // 4, 1))
     service = MediaRequests(handlers, transactions, IdempotentRuns(sealer), metrics, _now)

@@ -17,17 +17,19 @@ async def _answer(context: HandlerContext) -> str:
 
 def describe_call(call: RunningCall, now: datetime) -> dict[str, Any]:
     """Date and time are the workspace's, in words that a model needs no arithmetic for: weekday included."""
-    local = now.astimezone(_zone(call.timezone))
+    zone = _zone(call.timezone)
+    local = now.astimezone(zone)
     return {
         "business": call.workspace_name,
         "date": f"{local:%Y-%m-%d}",
         "weekday": f"{local:%A}",
         "time": f"{local:%H:%M}",
-        "time_zone": call.timezone,
+        "time_zone": zone.key,
         "utc_offset": f"{local:%z}",
         "direction": call.direction,
         "caller_number": call.caller,
         "called_number": call.called,
+        "customer_number": call.called if call.direction == "outbound" else call.caller,
         "is_test_call": call.is_test,
     }
 
@@ -42,8 +44,8 @@ def _zone(name: str) -> ZoneInfo:
 
 CALL_CONTEXT: Final = RemoteTool(
     name="call_context",
-    description="Today's date, weekday and local time at the business, its name, the caller's number and the number "
-    "that was called. Use it before you speak of dates or times, or need the caller's number.",
+    description="Today's date, weekday and local time at the business, its name, the numbers of the call and the "
+    "customer's number. Use it before you speak of dates or times, or need the customer's number.",
     parameters={"type": "object", "properties": {}},
     handler=MediaRequestHandler(_answer),
     timeout_s=5.0,

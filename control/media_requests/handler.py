@@ -58,7 +58,8 @@ class HandlerContext:
 @dataclass(frozen=True, slots=True)
 class MediaRequestHandler:
     """answer: returns what JSON can hold, within the request's deadline, at which it is cancelled. Raises Problems,
-    which the call gets as refusals; of an effect "once", a Problem means that nothing was done."""
+    which the call gets as refusals. Of an effect "once", a Problem means that nothing was done, except Unavailable,
+    after which it is unknown."""
 
     answer: Callable[[HandlerContext], Awaitable[Any]]
     effect: Effect = "none"

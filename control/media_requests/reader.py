@@ -20,6 +20,8 @@ from shared.logs import error_fields
 log = structlog.get_logger()
 
 _CANCEL_AGAIN_S: Final = 0.05
+# A consumer that has not read for so long belongs to a process that was killed.
+_DEAD_S: Final = 600.0
 
 # Answers a request within so many seconds. Never raises.
 Answer = Callable[[MediaRequest, float], Awaitable[MediaReply]]
@@ -61,12 +63,17 @@ class RequestReader:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Reads until the block ends; then running requests have `drain` seconds. Never raises for Redis."""
-        tasks = [asyncio.create_task(self._repeat(step)) for step in (self._read, self._keep)]
+        reading, keeping = (asyncio.create_task(self._repeat(step)) for step in (self._read, self._keep))
         try:
             yield
         finally:
-            await _cancel(tasks)
-            await self._drain()
+            await _cancel([reading])
+            try:
+                await self._drain()
+            finally:  # until then the entries are kept, or other processes would answer them too
+                await _cancel([keeping])
+            with suppress(BusUnavailable):
+                await self._stream.leave(self._name)
 
     async def _repeat(self, step: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -81,6 +88,7 @@ class RequestReader:
     async def _read(self) -> None:
         """Reads until Redis fails. A Redis that was emptied has no group: it is created again."""
         await self._stream.create_group()
+        await self._stream.remove_dead_consumers(_DEAD_S)
         while True:
             await self._wait_for_room()
             if time.monotonic() >= self._reclaim_at:
@@ -119,11 +127,18 @@ class RequestReader:
         self._freed.set()
 
     async def _process(self, entry: RequestEntry) -> None:
-        """An entry whose reply is not sent stays in Redis, and is answered again if its deadline allows."""
+        """An entry whose reply Redis does not take stays there, and is answered again if its deadline allows."""
         try:
-            await self._reply(entry)
+            await self._reply_or_remove(entry)
         except BusUnavailable as error:
             log.warning("media_request.reply_lost", entry=entry.id, reason=str(error))
+
+    async def _reply_or_remove(self, entry: RequestEntry) -> None:
+        try:
+            await self._reply(entry)
+        except ValueError as error:  # a text that is no Unicode: it would fail again every few seconds
+            log.error("media_requests.failed", entry=entry.id, **error_fields(error))
+            await self._stream.remove(entry.id)
 
     async def _reply(self, entry: RequestEntry) -> None:
         try:
@@ -148,8 +163,6 @@ class RequestReader:
         if running:
             await asyncio.wait(running, timeout=self._pace.drain)
             await _cancel(running)
-        with suppress(BusUnavailable):
-            await self._stream.leave(self._name)
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -1,10 +1,11 @@
 """Runs requests with an effect: each once under its idempotency key, however often and wherever it is asked for."""
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import asyncpg  # type: ignore[import-untyped]
 import msgspec
@@ -50,7 +51,12 @@ class RunOutcome(Struct, frozen=True, omit_defaults=True):
         return self.result
 
 
-_UNKNOWN: Final = RunOutcome(code=UNKNOWN, message="It is not known whether this was carried out.")
+UNKNOWN_MESSAGE: Final = "It is not known whether this was carried out."
+_UNKNOWN: Final = RunOutcome(code=UNKNOWN, message=UNKNOWN_MESSAGE)
+
+
+class OutcomeUnknown(Exception):
+    """A run that must not happen twice lost its connection, and may have had its effect."""
 
 
 class IdempotentRuns:
@@ -64,7 +70,7 @@ class IdempotentRuns:
         """The result as JSON text; the caller sets the deadline.
 
         Raises Invalid (run_id_missing), Conflict (run_id_reused; outcome_unknown: it was begun, its process is gone,
-        and it must not run twice) and what the handler raises.
+        and it must not run twice), and what the handler raises: of an effect "once", OutcomeUnknown for Unavailable.
         """
         if not context.run_id:
             raise Invalid("A request with an effect needs a run id.", code="run_id_missing")
@@ -120,18 +126,28 @@ class _Run:
         try:
             outcome = await self._answer()
         finally:
-            renewal.cancel()
-            await asyncio.wait({renewal}, timeout=STORE_S)
-            await self._finish(outcome)
+            await _complete(self._end(renewal, outcome))
         return outcome.open()
 
     async def _answer(self) -> RunOutcome:
         try:
-            return RunOutcome(encode_result(await self.handler.answer(self.context)))
+            result = await self.handler.answer(self.context)
+        except Unavailable as error:
+            # No outcome: the connection may have been lost while a transaction was committed.
+            if self.handler.effect == "once":
+                raise OutcomeUnknown from error
+            raise
         except Problem as problem:
-            if isinstance(problem, Unavailable) and self.handler.effect == "repeatable":
-                raise  # the next one who asks may find it available
             return RunOutcome(code=problem.code, message=problem.message)
+        try:
+            return RunOutcome(encode_result(result))
+        except Invalid as problem:
+            return RunOutcome(code=problem.code, message=f"This was carried out. {problem.message}")
+
+    async def _end(self, renewal: "asyncio.Task[None]", outcome: RunOutcome | None) -> None:
+        renewal.cancel()
+        await asyncio.wait({renewal}, timeout=STORE_S)
+        await self._finish(outcome)
 
     async def _renew(self) -> None:
         """Renews the lease until it is cancelled. While the database is unavailable, the lease may expire."""
@@ -154,10 +170,26 @@ class _Run:
             log.warning("tool_run.outcome_lost", call_id=str(self.key.call_id), attempt=self.attempt)
 
     async def _set_lease(self, lease: timedelta) -> None:
-        await self.context.in_transaction(lambda db: store_runs.renew(db, self.key, self.attempt, lease))
+        await self.context.transactions.run_reserved(
+            self.key.workspace_id, lambda db: store_runs.renew(db, self.key, self.attempt, lease)
+        )
 
     async def _store(self, outcome: RunOutcome) -> None:
         sealed = self.sealer.seal(msgspec.json.encode(outcome), PURPOSE)
-        await self.context.in_transaction(
-            lambda db: store_runs.finish(db, self.key, self.attempt, not outcome.code, sealed)
+        await self.context.transactions.run_reserved(
+            self.key.workspace_id,
+            lambda db: store_runs.finish(db, self.key, self.attempt, not outcome.code, sealed),
         )
+
+
+async def _complete(work: Coroutine[Any, Any, None]) -> None:
+    """Runs work to its end also when the caller is cancelled meanwhile, however often; raises that afterwards."""
+    task, cancelled = asyncio.create_task(work), None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+    task.result()

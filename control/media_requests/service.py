@@ -13,7 +13,7 @@ from control.media_requests.handler import HandlerContext, RequestHandlers, Runn
 from control.media_requests.metrics import MediaRequestMetrics
 from control.media_requests.read_running_calls import select_running
 from control.media_requests.results import encode_result
-from control.media_requests.runs import IdempotentRuns
+from control.media_requests.runs import UNKNOWN, UNKNOWN_MESSAGE, IdempotentRuns
 from control.media_requests.transactions import TenantTransactions
 from shared.bus.requests import MediaReply, MediaRequest
 from shared.errors import NotFound, Problem
@@ -60,12 +60,19 @@ class MediaRequests:
             return "refused", _refusal(request, problem.code, problem.message)
         except Exception as error:  # an error of one request must not end the others
             if limit.expired():
-                return TIMED_OUT, _refusal(request, TIMED_OUT, "This took too long.")
+                rest = f" {UNKNOWN_MESSAGE}" if self._is_once(request) else ""
+                return TIMED_OUT, _refusal(request, TIMED_OUT, f"This took too long.{rest}")
+            if self._is_once(request):
+                return FAILED, _failure(request, error, UNKNOWN, UNKNOWN_MESSAGE)
             mapped = map_database_error(error)
             if mapped is not None:
                 return "refused", _refusal(request, mapped.code, mapped.message)
-            log.error("media_request.failed", name=request.name, call_id=request.call_id, **error_fields(error))
-            return FAILED, _refusal(request, FAILED, "This failed on our side.")
+            return FAILED, _failure(request, error, FAILED, "This failed on our side.")
+
+    def _is_once(self, request: MediaRequest) -> bool:
+        """Whether a failure leaves it unknown if the request was carried out."""
+        handler = self._handlers.get(request.name)
+        return handler is not None and handler.effect == "once"
 
     async def _run(self, request: MediaRequest, until: float) -> str:
         handler = self._handlers.get(request.name)
@@ -94,6 +101,11 @@ class MediaRequests:
 
 def _not_running() -> NotFound:
     return NotFound("No such call is in progress.", code="call_not_running")
+
+
+def _failure(request: MediaRequest, error: Exception, code: str, message: str) -> MediaReply:
+    log.error("media_request.failed", name=request.name, call_id=request.call_id, **error_fields(error))
+    return _refusal(request, code, message)
 
 
 def _refusal(request: MediaRequest, code: str, message: str) -> MediaReply:

@@ -13,20 +13,29 @@ T = TypeVar("T")
 
 
 class TenantTransactions:
-    """At most `most` at once; the others wait, for as long as their request may."""
+    """At most `most` at once, and one more for leases and outcomes of runs; the others wait, for as long as their
+    request may."""
 
     def __init__(self, pool: Pool, most: int) -> None:
-        self._pool, self._gate = pool, asyncio.Semaphore(most)
+        self._pool, self._gate, self._reserved = pool, asyncio.Semaphore(most), asyncio.Semaphore(1)
 
     async def run(self, workspace_id: UUID, work: Callable[[Connection], Awaitable[T]]) -> T:
         """Commits and returns what `work` returns; a collision is retried once. Raises Unavailable."""
+        async with self._gate:
+            return await self._run(workspace_id, work)
 
+    async def run_reserved(self, workspace_id: UUID, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """As `run`, but without waiting for handlers' transactions, which may take longer than a lease: for short
+        statements. Raises Unavailable."""
+        async with self._reserved:
+            return await self._run(workspace_id, work)
+
+    async def _run(self, workspace_id: UUID, work: Callable[[Connection], Awaitable[T]]) -> T:
         async def scoped(db: Connection) -> T:
             await enter_workspace(db, workspace_id)
             return await work(db)
 
-        async with self._gate:
-            return await in_transaction(self._pool, scoped, _ignore)
+        return await in_transaction(self._pool, scoped, _ignore)
 
 
 def _ignore() -> None:

@@ -142,19 +142,20 @@ class RequestStream:
         async with self._gate, map_redis_error():
             return bool(await self._put(keys=[STREAM], args=[self._most, longest_ms, _FIELD, sealed]))
 
-    async def read_replies(self, node_id: str, after: str, wait_s: float) -> tuple[str, list[MediaReply]]:
-        """Returns the new position and the node's replies after position `after` ("0" is the beginning). Skips those
-        that cannot be unsealed."""
+    async def read_replies(self, node_id: str, wait_s: float) -> tuple[list[bytes], list[MediaReply]]:
+        """Returns the ids of the node's oldest entries, which are then to be removed, and the replies in them. Leaves
+        out those that cannot be unsealed."""
+        # From the beginning each time: after a failover to a slower clock, new ids may be smaller than those read.
         async with map_redis_error():
-            found: Any = await self._redis.xread({_replies_key(node_id): after}, count=100, block=_block_ms(wait_s))
-        replies = []
-        for _, entries in found or ():
-            for name, fields in entries:
-                after = name.decode()
-                reply = self._open(fields, REPLY_PURPOSE, MediaReply)
-                if reply is not None:
-                    replies.append(reply)
-        return after, replies
+            found: Any = await self._redis.xread({_replies_key(node_id): "0"}, count=100, block=_block_ms(wait_s))
+        entries = [entry for _, some in found or () for entry in some]
+        opened = [self._open(fields, REPLY_PURPOSE, MediaReply) for _, fields in entries]
+        return [name for name, _ in entries], [reply for reply in opened if reply is not None]
+
+    async def remove_replies(self, node_id: str, ids: Sequence[bytes]) -> None:
+        """Removes entries that were read."""
+        async with self._gate, map_redis_error():
+            await self._redis.xdel(_replies_key(node_id), *ids)
 
     # --- control's end ---
 
@@ -177,9 +178,17 @@ class RequestStream:
 
     async def reclaim(self, consumer: str, most: int, idle_s: float) -> list[RequestEntry]:
         """Entries whose consumer has not kept them for `idle_s`, because it died."""
-        async with map_redis_error():
-            found = await self._redis.xautoclaim(STREAM, GROUP, consumer, round(idle_s * 1000), "0-0", count=most)
-        return self._entries(found[1])
+        idle_ms, entries, cursor = round(idle_s * 1000), list[RequestEntry](), b"0-0"
+        # One command looks at ten entries for each wanted one: those that are kept may stand before the others.
+        while len(entries) < most:
+            async with map_redis_error():
+                cursor, found, *_ = await self._redis.xautoclaim(
+                    STREAM, GROUP, consumer, idle_ms, cursor, count=most - len(entries)
+                )
+            entries += self._entries(found)
+            if cursor == b"0-0":
+                break
+        return entries
 
     async def keep(self, consumer: str, ids: Sequence[str]) -> None:
         """Shows that the consumer still works on these entries."""
@@ -220,6 +229,15 @@ class RequestStream:
         """Removes a consumer that ends, unless it has entries, which another one is to take over."""
         async with self._gate, map_redis_error():
             await self._leave(keys=[STREAM], args=[GROUP, consumer])
+
+    async def remove_dead_consumers(self, idle_s: float) -> None:
+        """Removes consumers without entries that have not read for `idle_s`: a killed process leaves its own. A living
+        one is created again when it reads."""
+        async with map_redis_error():
+            consumers: Any = await self._redis.xinfo_consumers(STREAM, GROUP)
+        for consumer in consumers:
+            if consumer["idle"] >= idle_s * 1000:
+                await self.leave(consumer["name"].decode())
 
     def _entries(self, found: Sequence[tuple[bytes, dict[bytes, bytes] | None]]) -> list[RequestEntry]:
         return [

@@ -23,6 +23,9 @@ from shared.bus.requests import (
 from shared.ids import new_id
 
 MAX_REQUESTS: Final = 200
+_BEFORE_LIMIT_S: Final = 0.1
+# The model would otherwise take a booking for not made, and make it again.
+_MAY_HAVE_RUN: Final = "; it is not known whether it was carried out"
 
 
 class RequestClient:
@@ -35,7 +38,6 @@ class RequestClient:
         that wait for a reply at once."""
         self._stream, self._node_id, self._metrics = stream, node_id, metrics
         self._wait_s, self._max_requests = wait_s, max_requests
-        self._position = "0"
         self._waiting: dict[str, asyncio.Future[MediaReply]] = {}  # by request id
         self._asked = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -56,8 +58,8 @@ class RequestClient:
     ) -> bytes:
         """Control's answer as JSON, within `deadline_s` (LONGEST_DEADLINE_S at most). arguments: JSON.
 
-        run_id: idempotency key; a request that has an effect is carried out once under it. Raises RequestRefused,
-        RequestTimedOut, BusUnavailable.
+        run_id: idempotency key; a request that has an effect is carried out once under it. Raises RequestRefused, and
+        RequestTimedOut or BusUnavailable, after which it may have been carried out.
         """
         try:
             answer = await self._ask(call, name, arguments, deadline_s, run_id)
@@ -81,13 +83,17 @@ class RequestClient:
             raise RequestRefused("too_large", f"the arguments have more than {MAX_BYTES} bytes")
         if len(self._waiting) >= self._max_requests:
             raise RequestRefused("busy", "too many requests wait for an answer")
-        waiting: asyncio.Future[MediaReply] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + min(deadline_s, LONGEST_DEADLINE_S)
+        waiting: asyncio.Future[MediaReply] = loop.create_future()
         request_id = new_id()
         self._waiting[request_id] = waiting
         self._asked.set()
         try:
-            async with asyncio.timeout(min(deadline_s, LONGEST_DEADLINE_S)) as limit:
-                await self._send(request_id, call, name, arguments, run_id, until=limit.when() or 0.0)
+            async with asyncio.timeout_at(until):
+                await self._send(request_id, call, name, arguments, run_id, until=until)
+            # A limit of its own, because the Redis client may swallow the first one's cancellation while it connects.
+            async with asyncio.timeout_at(until):
                 reply = await waiting
         except TimeoutError:
             raise RequestTimedOut(f"{name}: no answer within {deadline_s:g} s") from None
@@ -121,12 +127,14 @@ class RequestClient:
         if not self._waiting:  # then Redis is left alone
             self._asked.clear()
             await self._asked.wait()
-        self._position, replies = await self._stream.read_replies(self._node_id, self._position, self._wait_s)
+        ids, replies = await self._stream.read_replies(self._node_id, self._wait_s)
         for reply in replies:
             waiting = self._waiting.get(reply.request_id)
             # A late reply, or a copy of one, has nobody who waits for it.
             if waiting is not None and not waiting.done():
                 waiting.set_result(reply)
+        if ids:
+            await self._stream.remove_replies(self._node_id, ids)
 
 
 class BusRemoteTools:
@@ -141,15 +149,20 @@ class BusRemoteTools:
         name = TOOL_REQUEST + call.name
         try:
             answer = await self._requests.ask(
-                identity, name, call.arguments, deadline_s=call.timeout_s, run_id=call.run_id
+                identity, name, call.arguments, deadline_s=_deadline_s(call.timeout_s), run_id=call.run_id
             )
         except RequestRefused as refusal:
             raise ToolError(f"{call.name}: {refusal.message}") from None
         except RequestTimedOut:
-            raise ToolError(f"{call.name} did not answer within {call.timeout_s:g} s") from None
+            raise ToolError(f"{call.name} did not answer within {call.timeout_s:g} s{_MAY_HAVE_RUN}") from None
         except BusUnavailable:
-            raise ToolError(f"{call.name} cannot be reached right now") from None
+            raise ToolError(f"{call.name} cannot be reached right now{_MAY_HAVE_RUN}") from None
         return _text(answer)
+
+
+def _deadline_s(timeout_s: float) -> float:
+    """A little before the tool's limit, at which its runner would cancel the request: then nobody could say why."""
+    return timeout_s - min(_BEFORE_LIMIT_S, timeout_s / 10)
 
 
 def _text(answer: bytes) -> str:

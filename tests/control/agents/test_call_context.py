@@ -37,8 +37,18 @@ def test_call_is_described() -> None:
         "direction": "inbound",
         "caller_number": "+14155550100",
         "called_number": "+14155550199",
+        "customer_number": "+14155550100",
         "is_test_call": False,
     }
+
+
+def test_customer_of_an_outbound_call_is_who_was_called() -> None:
+    described = describe_call(running_call("UTC", "outbound"), MOMENT)
+    assert (described["customer_number"], described["caller_number"]) == ("+14155550199", "+14155550100")
+
+
+def test_unknown_time_zone_is_not_told() -> None:
+    assert describe_call(running_call("Nowhere/Lost"), MOMENT)["time_zone"] == "UTC"
 
 
 @pytest.mark.parametrize(

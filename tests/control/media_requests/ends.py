@@ -93,12 +93,13 @@ def make_api_process(
     pool: Pool | None = None,
     sealer: Sealer = SEALER,
     drain_s: float = LONG_S,
+    transactions: int = 4,
 ) -> ApiProcess:
-    """An API process's reader, not started. redis, pool: default the platform's."""
+    """An API process's reader, not started. redis, pool: default the platform's. transactions: of handlers at once."""
     registry = CollectorRegistry()
     metrics = MediaRequestMetrics(registry)
-    transactions = TenantTransactions(pool or platform.pool, 4)
-    service = MediaRequests(handlers, transactions, IdempotentRuns(SEALER, RUN_PACE), metrics, lambda: NOW)
+    database = TenantTransactions(pool or platform.pool, transactions)
+    service = MediaRequests(handlers, database, IdempotentRuns(SEALER, RUN_PACE), metrics, lambda: NOW)
     stream = RequestStream(redis or platform.redis, sealer)
     reader = RequestReader(stream, service.answer, metrics, concurrency=concurrency, pace=replace(PACE, drain=drain_s))
     return ApiProcess(reader, registry)

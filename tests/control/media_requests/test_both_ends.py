@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from shared.secrets import Sealer
 from tests.control.calls.call_platform import SEALER, CallPlatform
 from tests.control.media_requests.ends import (
     NODE,
+    PACE,
     Node,
     reference,
     running_api_process,
@@ -294,6 +296,46 @@ async def test_running_request_is_answered_before_the_process_ends(
         await begun.wait()
         asyncio.get_running_loop().call_later(0.05, gate.set)
     assert await waiting == b'"in time"'
+
+
+async def test_process_that_ends_keeps_its_requests_until_they_are_answered(
+    platform: CallPlatform, call: AdmittedCall, node: Node
+) -> None:
+    begun, gate, runs = asyncio.Event(), asyncio.Event(), 0
+
+    async def wait(context: HandlerContext) -> None:
+        nonlocal runs
+        runs += 1
+        begun.set()
+        await gate.wait()
+
+    handlers = {"wait": MediaRequestHandler(wait)}
+    async with AsyncExitStack() as others:
+        async with running_api_process(platform, handlers):
+            waiting = asyncio.create_task(node.ask(call, "wait"))
+            await begun.wait()
+            await others.enter_async_context(running_api_process(platform, handlers))
+            # Much later than PACE.idle, after which another process takes over what is not kept.
+            asyncio.get_running_loop().call_later(3 * PACE.idle, gate.set)
+        assert await waiting == b"null"
+    assert runs == 1
+
+
+async def test_request_whose_reply_cannot_be_sent_is_not_run_again(
+    platform: CallPlatform, call: AdmittedCall, node: Node
+) -> None:
+    runs = 0
+
+    async def refuse(context: HandlerContext) -> None:
+        nonlocal runs
+        runs += 1
+        raise Conflict("half a character: \ud800")
+
+    async with running_api_process(platform, {"refuse": MediaRequestHandler(refuse)}):
+        with pytest.raises((RequestTimedOut, RequestRefused)):
+            await node.ask(call, "refuse", deadline_s=3 * PACE.idle)
+    assert runs == 1
+    assert await platform.redis.xlen(STREAM) == 0
 
 
 async def test_reader_without_redis_starts_and_ends(platform: CallPlatform) -> None:

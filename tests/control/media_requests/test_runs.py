@@ -12,12 +12,24 @@ import pytest
 
 from control.calls.deletion import delete_workspace_calls
 from control.calls.model import AdmittedCall
+from control.db.pool import Connection
+from control.db.scope import enter_platform
 from control.media_requests.handler import Effect, HandlerContext, MediaRequestHandler
+from control.media_requests.runs import UNKNOWN_MESSAGE
 from control.media_requests.worker_tasks import media_requests_tasks
-from shared.bus.requests import RequestRefused, RequestTimedOut
+from shared.bus.requests import MediaRequest, RequestRefused, RequestTimedOut
 from shared.errors import Conflict, Unavailable
 from tests.control.calls.call_platform import CallPlatform, LiveWorkspace
-from tests.control.media_requests.ends import NOW, Node, running_api_process, running_node, wait_until_true
+from tests.control.media_requests.ends import (
+    NODE,
+    NOW,
+    Node,
+    make_api_process,
+    reference,
+    running_api_process,
+    running_node,
+    wait_until_true,
+)
 
 ROOT = Path(__file__).parents[3]
 
@@ -113,17 +125,80 @@ async def test_refusal_is_an_outcome(platform: CallPlatform, call: AdmittedCall,
     assert (await run_row(platform, call))["ok"] is False
 
 
-@pytest.mark.parametrize("failure", [RuntimeError("x"), TimeoutError()])
+@pytest.mark.parametrize("failure", [RuntimeError("x"), TimeoutError(), Unavailable("x")])
 async def test_outcome_of_a_failed_run_is_unknown_and_it_is_not_repeated(
     platform: CallPlatform, call: AdmittedCall, node: Node, failure: Exception
 ) -> None:
+    """Unavailable: the connection may have been lost while its transaction was committed."""
     booking = Booking("once", failure)
     async with running_api_process(platform, booking.handlers):
-        with pytest.raises(RequestRefused):
-            await node.ask(call, "book", run_id="r")
-        with pytest.raises(RequestRefused, match="outcome_unknown"):
-            await node.ask(call, "book", run_id="r")
+        for _ in range(2):
+            with pytest.raises(RequestRefused, match="outcome_unknown"):
+                await node.ask(call, "book", run_id="r")
     assert booking.runs == 1
+
+
+@pytest.mark.parametrize("effect", ["once", "repeatable"])
+async def test_effect_with_too_long_an_answer_is_told_to_have_happened(
+    platform: CallPlatform, call: AdmittedCall, node: Node, effect: Effect
+) -> None:
+    async def answer(context: HandlerContext) -> str:
+        return "x" * 70_000
+
+    async with running_api_process(platform, {"book": MediaRequestHandler(answer, effect)}):
+        for _ in range(2):
+            with pytest.raises(RequestRefused, match="reply_too_large: This was carried out"):
+                await node.ask(call, "book", run_id="r")
+
+
+async def test_outcome_is_stored_though_the_deadline_passes_meanwhile(
+    platform: CallPlatform, call: AdmittedCall, node: Node
+) -> None:
+    """A row's lock delays the storing until the deadline is over."""
+    booking = Booking("once")
+    booking.gate.clear()
+    async with running_api_process(platform, booking.handlers):
+        waiting = asyncio.create_task(node.ask(call, "book", run_id="r", deadline_s=1.0))
+        await booking.begun.wait()
+        async with platform.pool.transaction() as db:
+            await enter_platform(db)
+            await db.execute("SELECT 1 FROM tool_runs WHERE call_id = $1 FOR UPDATE", call.call_id)
+            booking.gate.set()
+            with pytest.raises((RequestTimedOut, RequestRefused)):
+                await waiting
+            await asyncio.sleep(0.1)
+        assert await node.ask(call, "book", run_id="r") == b'"booking 1"'
+
+
+async def test_lease_is_renewed_while_handlers_have_all_transactions(
+    platform: CallPlatform, call: AdmittedCall, node: Node
+) -> None:
+    begun, gate, runs = asyncio.Event(), asyncio.Event(), 0
+
+    async def book(context: HandlerContext) -> None:
+        nonlocal runs
+        runs += 1
+
+        async def hold(db: Connection) -> None:
+            begun.set()
+            await gate.wait()
+
+        await context.in_transaction(hold)
+
+    handlers = {"book": MediaRequestHandler(book, "repeatable")}
+    async with running_api_process(platform, handlers, transactions=1):
+        waiting = asyncio.create_task(node.ask(call, "book", run_id="r"))
+        await begun.wait()
+        first = (await run_row(platform, call))["lease_until"]
+
+        async def is_renewed() -> bool:
+            return bool((await run_row(platform, call))["lease_until"] > first)
+
+        async with asyncio.timeout(5):
+            await wait_until_true(is_renewed)
+        gate.set()
+        await waiting
+    assert runs == 1
 
 
 @pytest.mark.parametrize("failure", [RuntimeError("x"), Unavailable("x")])
@@ -149,6 +224,17 @@ async def test_run_that_is_cancelled_at_its_deadline_is_unknown_at_once(
         with pytest.raises(RequestRefused, match="outcome_unknown"):
             await node.ask(call, "book", run_id="r")
     assert booking.runs == 1
+
+
+async def test_late_run_is_told_to_be_unknown(platform: CallPlatform, call: AdmittedCall) -> None:
+    """Control's limit ends a little before the node's, whose model then hears this."""
+    booking = Booking("once")
+    booking.gate.clear()
+    answer = make_api_process(platform, booking.handlers).reader._answer
+    its = reference(call)
+    request = MediaRequest("1", NODE, "book", its.call_id, its.workspace_id, its.agent_id, 0, run_id="r")
+    reply = await answer(request, 0.3)
+    assert (reply.code, reply.message) == ("timed_out", f"This took too long. {UNKNOWN_MESSAGE}")
 
 
 async def test_long_run_keeps_its_lease(platform: CallPlatform, call: AdmittedCall, node: Node) -> None:

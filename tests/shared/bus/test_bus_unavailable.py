@@ -33,7 +33,9 @@ OPERATIONS: dict[str, Callable[[Redis], Awaitable[object]]] = {
     "ask": lambda redis: RequestStream(redis, SEALER).now_ms(),
     "send_request": lambda redis: RequestStream(redis, SEALER).send(MediaRequest("1", "n", "x", "c", "w", "a", 1)),
     "read_requests": lambda redis: RequestStream(redis, SEALER).read("api", 1, 0.01),
-    "read_replies": lambda redis: RequestStream(redis, SEALER).read_replies("n", "0", 0.01),
+    "read_replies": lambda redis: RequestStream(redis, SEALER).read_replies("n", 0.01),
+    "remove_replies": lambda redis: RequestStream(redis, SEALER).remove_replies("n", [b"1-1"]),
+    "remove_dead_consumers": lambda redis: RequestStream(redis, SEALER).remove_dead_consumers(60.0),
     "reply": lambda redis: RequestStream(redis, SEALER).reply("1-0", "n", MediaReply("1")),
 }
 

@@ -75,11 +75,12 @@ async def test_request_is_answered(redis: Redis) -> None:
     assert 29 < await stream.admit(entry) <= 30
     reply = MediaReply(request.id, '"noon"')
     await stream.reply(entry.id, request.node_id, reply)
-    after, replies = await stream.read_replies("n1", "0", 0.01)
-    assert replies == [reply]
-    assert await stream.read_replies("n1", after, 0.01) == (after, [])
-    assert await redis.xlen(STREAM) == 0
     assert 0 < await redis.ttl("vocalized:replies:{n1}") <= 300
+    ids, replies = await stream.read_replies("n1", 0.01)
+    assert replies == [reply]
+    await stream.remove_replies("n1", ids)
+    assert await stream.read_replies("n1", 0.01) == ([], [])
+    assert await redis.xlen(STREAM) == 0
 
 
 async def test_one_of_several_consumers_takes_a_request(redis: Redis) -> None:
@@ -102,6 +103,29 @@ async def test_only_what_its_consumer_does_not_keep_is_taken_over(redis: Redis) 
     await redis.xclaim(STREAM, GROUP, "api-2", 0, [entry.id], idle=60_000)
     assert await stream.reclaim("api-3", 10, 30.0) == [entry]
     assert await stream.admit(entry) > 0, "the same entry is no replay"
+
+
+async def test_entry_behind_many_that_are_kept_is_taken_over(redis: Redis) -> None:
+    """One command of Redis looks at ten entries for each that is wanted."""
+    stream = await stream_with_group(redis)
+    for _ in range(41):
+        await stream.send(await make_request(redis))
+    kept = await stream.read("api-1", 40, 0.01)
+    (lost,) = await stream.read("api-2", 1, 0.01)
+    await redis.xclaim(STREAM, GROUP, "api-2", 0, [lost.id], idle=60_000)
+    await stream.keep("api-1", [entry.id for entry in kept])
+    assert await stream.reclaim("api-3", 1, 30.0) == [lost]
+
+
+async def test_consumers_that_died_are_removed(redis: Redis) -> None:
+    stream = await stream_with_group(redis)
+    await stream.send(await make_request(redis))
+    await stream.read("dead with an entry", 1, 0.01)
+    await stream.read("dead", 1, 0.01)
+    await stream.remove_dead_consumers(idle_s=60.0)
+    assert len(await redis.xinfo_consumers(STREAM, GROUP)) == 2
+    await stream.remove_dead_consumers(idle_s=0.0)
+    assert [one["name"] for one in await redis.xinfo_consumers(STREAM, GROUP)] == [b"dead with an entry"]
 
 
 async def test_consumer_with_entries_does_not_take_them_along(redis: Redis) -> None:
@@ -178,7 +202,9 @@ async def test_forged_replies_are_skipped(redis: Redis) -> None:
     for sealed in (b"", b"x", SEALER.seal(b'{"request_id":"1"}', REQUEST_PURPOSE)):
         await redis.xadd("vocalized:replies:{n1}", {FIELD: sealed})
     await stream.reply("0-1", "n1", MediaReply("1", code="busy", message="Later."))
-    assert (await stream.read_replies("n1", "0", 0.01))[1] == [MediaReply("1", code="busy", message="Later.")]
+    ids, replies = await stream.read_replies("n1", 0.01)
+    assert len(ids) == 4, "those that are skipped are removed, too"
+    assert replies == [MediaReply("1", code="busy", message="Later.")]
 
 
 async def test_stream_is_bounded_and_expired_requests_make_room(redis: Redis) -> None:

@@ -1,16 +1,20 @@
 """A node asks control on behalf of its calls; errors reach the model as text."""
 
 import asyncio
+from contextlib import suppress
 
+import msgspec
 import pytest
 
 from media.server.bus.requests import BusRemoteTools, RequestClient
 from media.server.metrics import Metrics
-from media.tools.remote import ToolRequest
+from media.tools.remote import CallIdentity, ToolRequest
 from media.tools.tool import ToolError
 from shared.bus.client import bus_client
-from shared.bus.requests import MediaReply, RequestStream
+from shared.bus.requests import REPLY_PURPOSE, MediaReply, MediaRequest, RequestStream, RequestTimedOut
 from tests.platform.bus_node import NODE, SEALER, BusNode
+
+REPLIES = f"vocalized:replies:{{{NODE}}}"
 
 
 def models_call(timeout_s: float = 30.0) -> ToolRequest:
@@ -54,13 +58,64 @@ async def test_refusal_is_told_to_the_model(bus_node: BusNode) -> None:
 
 
 async def test_tool_without_an_answer_fails_at_its_limit(bus_node: BusNode) -> None:
-    with pytest.raises(ToolError, match=r"book did not answer within 0\.2 s"):
+    with pytest.raises(ToolError, match=r"book did not answer within 0\.2 s; it is not known whether"):
         await bus_node.node.remote_tools.run(models_call(timeout_s=0.2))
+
+
+async def test_tool_is_told_that_it_timed_out_before_its_runner_gives_it_up(bus_node: BusNode) -> None:
+    """The runner of tools has the same limit; cancelled by it, a request would be counted by no metric."""
+    async with asyncio.timeout(0.5):
+        with pytest.raises(ToolError, match="did not answer"):
+            await bus_node.node.remote_tools.run(models_call(timeout_s=0.5))
+    assert bus_node.metric("vocalized_media_requests_total", outcome="timed_out") == 1
 
 
 async def test_tool_without_redis_fails() -> None:
     redis = bus_client("redis://127.0.0.1:9", 1.0)
     tools = BusRemoteTools(RequestClient(RequestStream(redis, SEALER), NODE, Metrics(), 0.5))
-    with pytest.raises(ToolError, match="cannot be reached"):
+    with pytest.raises(ToolError, match="cannot be reached right now; it is not known whether"):
         await tools.run(models_call())
     await redis.aclose()
+
+
+async def test_replies_that_were_read_leave_redis(bus_node: BusNode) -> None:
+    """They hold what control knows of people."""
+    for number in range(3):
+        running = asyncio.create_task(bus_node.node.remote_tools.run(models_call()))
+        await answer(bus_node, result=str(number))
+        assert await running == str(number)
+    async with asyncio.timeout(5):
+        while await bus_node.redis.xlen(REPLIES):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def test_reply_of_a_slower_clock_is_read(bus_node: BusNode) -> None:
+    """After a failover, entries may have smaller ids than those that were read before."""
+    running = asyncio.create_task(bus_node.node.remote_tools.run(models_call()))
+    await answer(bus_node, result="1")
+    assert await running == "1"
+    await bus_node.redis.delete(REPLIES)
+    running = asyncio.create_task(bus_node.node.remote_tools.run(models_call(timeout_s=3.0)))
+    (entry,) = await RequestStream(bus_node.redis, SEALER).read("api", 1, 4.0)
+    assert entry.request is not None
+    sealed = SEALER.seal(msgspec.json.encode(MediaReply(entry.request.id, "2")), REPLY_PURPOSE)
+    await bus_node.redis.xadd(REPLIES, {b"r": sealed}, id="1-1")
+    assert await running == "2"
+
+
+async def test_deadline_holds_when_the_driver_swallows_a_cancellation() -> None:
+    """As the Redis client does while it connects."""
+
+    class Stream(RequestStream):
+        async def now_ms(self) -> int:
+            return 0
+
+        async def send(self, request: MediaRequest) -> bool:
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            return True
+
+    client = RequestClient(Stream(bus_client("redis://127.0.0.1:9", 1.0), SEALER), NODE, Metrics(), 0.5)
+    async with asyncio.timeout(5):
+        with pytest.raises(RequestTimedOut):
+            await client.ask(CallIdentity("c", "w", "a"), "book", b"{}", deadline_s=0.05)
