@@ -75,11 +75,12 @@ class Conversation:
     # --- the call's life ---
 
     def begin(self) -> None:
-        """Says the greeting, or waits for the caller.
+        """Opens the recogniser; says the greeting, or waits for the caller.
 
         A resumed call begins with its greeting as an apology, which is no part of the transcript while the caller still
         waits for an answer; that answer follows."""
         plan = self._components.plan
+        self.recogniser.open()
         if plan.resume is not None:
             self._is_answer_due = self.turns.resume(plan.resume)
         if plan.agent.greeting:

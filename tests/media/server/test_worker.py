@@ -6,6 +6,8 @@ import pytest
 from aiohttp import WSMsgType, WSServerHandshakeError
 
 from media.call.call import Call
+from media.providers.chain.stt import SpeechToTextChain
+from media.providers.ports import ProviderError, SpeechToTextSession, SpeechToTextSink
 from media.server.call_records import FolderCallRecord
 from media.server.frames import CloseCode
 from media.server.limits import WorkerLimits
@@ -49,6 +51,28 @@ async def test_voice_track_is_released_when_a_call_cannot_be_set_up(
     assert len(released) == 1
     (ended,) = [event for event in await events_of(worker_setup) if isinstance(event, CallEnded)]
     assert (ended.status, ended.detail) == ("failed", "internal fault: RuntimeError")
+
+
+async def test_a_call_that_cannot_be_set_up_opens_no_recogniser(
+    worker_setup: WorkerSetup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody would close it: its session and the timer of its usage would stay for as long as the process."""
+
+    def fail(record: FolderCallRecord, call: Call) -> None:
+        raise RuntimeError("the record failed")
+
+    opened: list[str] = []
+
+    async def open_session(chain: SpeechToTextChain, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
+        opened.append(language)
+        raise ProviderError("standin", "not in this test")
+
+    monkeypatch.setattr(FolderCallRecord, "attach", fail)
+    monkeypatch.setattr(SpeechToTextChain, "open", open_session)
+    phone = await worker_setup.dial()
+    await phone.wait_for("closed")
+    await worker_setup.wait_until_idle()
+    assert opened == []
 
 
 class TestFull:
