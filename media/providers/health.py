@@ -215,8 +215,9 @@ class ProviderAttempt:
         self.useful = False
 
     def start_wait(self) -> None:
-        """Its first useful unit could come from now on."""
-        self._board.start_wait(self)
+        """Its first useful unit could come from now on; changes nothing after that unit."""
+        if not self.useful:
+            self._board.start_wait(self)
 
     def mark_useful(self) -> None:
         """Records the first useful unit; further ones change nothing."""

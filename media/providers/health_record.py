@@ -5,7 +5,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-from media.providers.ports import ProviderBusy, ProviderError
+from media.providers.ports import ProviderBusy, ProviderError, ReplyUnusable
 
 NEVER: Final = -math.inf
 # A cool-down doubles at most this often, so that the number stays finite.
@@ -230,8 +230,9 @@ class HealthRecord:
 
 def is_evidence(error: ProviderError) -> bool:
     """Whether a failure says something about the provider. One that refuses this request (a bad option, a key that is
-    not accepted) concerns the call alone: other calls may bring other requests, and it costs no wait."""
-    return error.retryable or isinstance(error, ProviderBusy)
+    not accepted) or answers it with nothing concerns the call alone: other calls may bring other requests, and it costs
+    no wait for a deadline."""
+    return (error.retryable and not isinstance(error, ReplyUnusable)) or isinstance(error, ProviderBusy)
 
 
 def is_brief(error: ProviderError) -> bool:

@@ -1,6 +1,5 @@
 """Fallback between language models: before the first word, or in mid-reply without repeating what was said."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -18,6 +17,7 @@ from media.providers.ports import (
     LanguageModelEvent,
     Message,
     ProviderError,
+    ReplyUnusable,
     TextDelta,
     TokenUsage,
     ToolCall,
@@ -67,7 +67,7 @@ class LanguageModelChain:
                     attempts.give_up(error)
                     return
                 attempts.fail_over(error)
-            except (asyncio.CancelledError, GeneratorExit):
+            except BaseException:  # interrupted, or crashed
                 attempts.release()
                 raise
             finally:
@@ -105,7 +105,7 @@ class _Reply:
         for piece in self._deltas(joiner.end()):
             yield piece
         if not self.text.strip() and not self.called_tool:
-            raise ProviderError(model.name, "an empty reply")
+            raise ReplyUnusable(model.name, "an empty reply")
 
     def _record(self, event: LanguageModelEvent, joiner: ContinuationJoiner) -> list[LanguageModelEvent]:
         if isinstance(event, TextDelta):
