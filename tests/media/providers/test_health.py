@@ -234,3 +234,30 @@ def test_only_a_bounded_number_of_accounts_is_known(monkeypatch: pytest.MonkeyPa
         harness.board.start(HealthKey("tts", f"voice {number}")).fail(DOWN)
     assert len(harness.board._records) == 3
     assert not harness.usable, "an ejected provider must not be forgotten"
+
+
+def test_the_account_that_was_used_longest_ago_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the one that was known first: that is often the one which most calls use."""
+    monkeypatch.setattr(health, "MAX_RECORDS", 3)
+    harness = BoardHarness()
+    for number in range(10):
+        harness.fail()
+        for kind in ("stt", "tts"):
+            harness.board.start(HealthKey(kind, f"provider {number}")).fail(DOWN)
+        harness.wait(1)
+    assert not harness.usable
+
+
+def test_accounts_of_other_processes_displace_none_that_is_used_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "MAX_RECORDS", 3)
+    harness = BoardHarness()
+    for _ in range(3):
+        harness.fail()
+        for number in range(10):
+            other = HealthKey("tts", f"voice {number}")
+            harness.board.heed(other, 2, 0.0)
+            harness.board.learn(other, SharedHealth(1, 0.0, 15.0, 1))
+    assert not harness.usable
+    assert len(harness.board._records) == 3
+    ejections = [change.key for change in harness.changes]
+    assert len(ejections) == len(set(ejections)) == 3, "what was not kept would be learned anew every second"
