@@ -79,10 +79,10 @@ class HealthBoard:
         record = self._records.get(key)
         return record is None or record.is_usable(self._clock())
 
-    def start(self, key: HealthKey) -> "ProviderAttempt":
-        """Starts an attempt at a provider; it is the probe if one is due."""
+    def start(self, key: HealthKey, workspace: str = "") -> "ProviderAttempt":
+        """Starts a workspace's attempt at a provider; it is the probe if one is due."""
         record, now = self._records.get(key), self._clock()
-        attempt = ProviderAttempt(self, key)
+        attempt = ProviderAttempt(self, key, workspace)
         if record is not None and record.is_half_open(now):
             record.start_probe(attempt, now)
             self._emit(HealthChange(key, "probed", record.ejections, self._policy.probe_s))
@@ -132,7 +132,7 @@ class HealthBoard:
         """The provider gave this attempt its first useful unit."""
         key, now = attempt.key, self._clock()
         record = self._record(key)
-        record.add_useful(now, record.end_wait(attempt))
+        record.add_useful(now, record.end_wait(attempt), attempt.workspace)
         if record.ejected_until is not None:
             record.heal(now)
             self._emit(HealthChange(key, "healed"))
@@ -146,7 +146,7 @@ class HealthBoard:
         elif record.ejected_until is not None:
             if record.is_probe(attempt):
                 self._eject(attempt.key, record, error, "extended")
-        elif record.add_failure(now, after_useful=attempt.useful):
+        elif record.add_failure(now, attempt.workspace, after_useful=attempt.useful):
             self._eject(attempt.key, record, error, "ejected")
 
     def release(self, attempt: "ProviderAttempt") -> None:
@@ -221,11 +221,12 @@ class ProviderAttempt:
     useful: it gave a useful unit.
     """
 
-    __slots__ = ("_board", "key", "useful")
+    __slots__ = ("_board", "key", "useful", "workspace")
 
-    def __init__(self, board: HealthBoard, key: HealthKey) -> None:
+    def __init__(self, board: HealthBoard, key: HealthKey, workspace: str) -> None:
         self._board = board
         self.key = key
+        self.workspace = workspace
         self.useful = False
 
     def start_wait(self) -> None:
@@ -249,11 +250,12 @@ class ProviderAttempt:
 
 
 class ChainHealth:
-    """The health of the providers of one chain, by their place in it."""
+    """The health of the providers of one chain, by their place in it. workspace: whose calls the chain is for."""
 
-    def __init__(self, board: HealthBoard, keys: Sequence[HealthKey]) -> None:
+    def __init__(self, board: HealthBoard, keys: Sequence[HealthKey], workspace: str = "") -> None:
         self._board = board
         self._keys = tuple(keys)
+        self._workspace = workspace
 
     def is_usable(self, index: int) -> bool:
         """Whether the provider may be tried before ejected ones."""
@@ -261,4 +263,4 @@ class ChainHealth:
 
     def start(self, index: int) -> ProviderAttempt:
         """Starts an attempt at the provider."""
-        return self._board.start(self._keys[index])
+        return self._board.start(self._keys[index], self._workspace)
