@@ -102,9 +102,11 @@ class Conversation:
 
     async def close(self) -> None:
         """Stops the agent, waits up to `LAST_WORDS_S` for the text of an unfinished turn, ends the recogniser."""
-        await self._agent.close()
-        await self._report_last_words()
-        await self.recogniser.close()
+        try:
+            await self._agent.close()
+            await self._report_last_words()
+        finally:
+            await self.recogniser.close()
 
     # --- from the carrier ---
 

@@ -307,7 +307,10 @@ class StreamConnection:
     async def _finish_call(self, attached: AttachedCall) -> None:
         termination = attached.call.termination
         try:
-            await attached.on_stream_end(termination.reason or self._reason, termination.transfer_number)
+            try:
+                await attached.on_stream_end(termination.reason or self._reason, termination.transfer_number)
+            except Exception:  # the call still has to be finished, or its recogniser stays open and its end is not told
+                log.exception("call.crashed")
             self._socket.close(CloseCode.NORMAL, "")
             await attached.call.finish(self._reason, self._detail)
         finally:
