@@ -393,6 +393,8 @@ def test_a_voice_that_waits_for_the_model_s_words_is_not_slow() -> None:
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)
             await close_stream(stream)
+        await asyncio.sleep(5.0)
+        assert calls.is_usable("tts"), "an interrupted one does not wait"
 
     run(main())
 
