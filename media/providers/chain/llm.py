@@ -51,27 +51,27 @@ class LanguageModelChain:
         """
         reply = _Reply()
         attempts = self._candidates.new_attempts()
-        while True:
-            deadlines = self._deadlines.for_attempt(last=not attempts.has_other)
-            source = reply.stream_from(attempts.current, request, deadlines, self._meters[attempts.index])
-            attempts.start_wait()
-            try:
-                async for event in source:
-                    if _is_useful(event):
-                        attempts.mark_useful()
-                    yield event
-                attempts.succeed()
-                return
-            except ProviderError as error:
-                if reply.called_tool:
-                    attempts.give_up(error)
+        try:
+            while True:
+                deadlines = self._deadlines.for_attempt(last=not attempts.has_other)
+                source = reply.stream_from(attempts.current, request, deadlines, self._meters[attempts.index])
+                attempts.start_wait()
+                try:
+                    async for event in source:
+                        if _is_useful(event):
+                            attempts.mark_useful()
+                        yield event
+                    attempts.succeed()
                     return
-                attempts.fail_over(error)
-            except BaseException:  # interrupted, or crashed
-                attempts.release()
-                raise
-            finally:
-                await close_stream(source)
+                except ProviderError as error:
+                    if reply.called_tool:
+                        attempts.give_up(error)
+                        return
+                    attempts.fail_over(error)
+                finally:
+                    await close_stream(source)
+        finally:
+            attempts.release()
 
 
 @dataclass(slots=True)

@@ -47,9 +47,8 @@ class SpeechToTextChain:
         attempts = self._candidates.new_attempts()
         try:
             await session.open(attempts)
-        except BaseException:  # also cancelled, because the call ended
+        finally:  # also if the call ends meanwhile
             attempts.release()
-            raise
         session.renew_attempts()
         return session
 
@@ -200,6 +199,7 @@ class _Session:
         if self._deadline is not None:
             self._deadline.cancel()
         self._switch_task = asyncio.create_task(self._replace(error))
+        self._switch_task.add_done_callback(self._report_crash)
 
     def _close_later(self, session: SpeechToTextSession | None) -> None:
         """Closes a session in a task of its own: neither the next recogniser waits for it, nor does it end with the
@@ -225,9 +225,14 @@ class _Session:
             await self.open(attempts)
         except ProviderError as last:
             self._sink(SpeechToTextFailed(last))
-        except Exception as crash:  # the call must learn that nothing will be recognised
-            failure = ProviderError(attempts.current.name, f"internal fault: {type(crash).__name__}", retryable=False)
-            self._loop.call_exception_handler({"message": "a recogniser crashed", "exception": crash})
+
+    def _report_crash(self, switch: asyncio.Task[None]) -> None:
+        """After an internal error the call must learn that nothing will be recognised."""
+        error = None if switch.cancelled() else switch.exception()
+        if error is not None:
+            name = self._attempts.current.name if self._attempts else ""
+            failure = ProviderError(name, f"internal fault: {type(error).__name__}", retryable=False)
+            self._loop.call_exception_handler({"message": "a recogniser crashed", "exception": error})
             self._sink(SpeechToTextFailed(failure))
 
     async def _open_session(self, stt: SpeechToText, sink: _SessionSink) -> SpeechToTextSession:
