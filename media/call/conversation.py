@@ -79,11 +79,12 @@ class Conversation:
     # --- the call's life ---
 
     def begin(self) -> None:
-        """Says the greeting, or waits for the caller.
+        """Opens the recogniser; says the greeting, or waits for the caller.
 
         A resumed call begins with its greeting as an apology, which is no part of the transcript while the caller still
         waits for an answer; that answer follows."""
         plan = self._components.plan
+        self.recogniser.open()
         if plan.resume is not None:
             self._is_answer_due = self.turns.resume(plan.resume)
             self._tools.resume(self.transcript, self.turns.number)
@@ -108,9 +109,11 @@ class Conversation:
     async def close(self) -> None:
         """Stops the agent; waits up to `LAST_WORDS_S` for the text of an unfinished turn, and at the same time up to
         `GRACE_S` for tools that run; ends the recogniser."""
-        await self._agent.close()
-        await asyncio.gather(self._report_last_words(), self._tools.close())
-        await self.recogniser.close()
+        try:
+            await self._agent.close()
+            await asyncio.gather(self._report_last_words(), self._tools.close())
+        finally:
+            await self.recogniser.close()
 
     # --- from the carrier ---
 

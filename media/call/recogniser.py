@@ -30,19 +30,25 @@ class _Marker(Enum):
 
 
 class CallRecogniser:
-    """A speech-to-text session that can be used at once.
+    """A speech-to-text session that can be used at once, opened by `open`.
 
     What comes before the provider's session is open is buffered, then replayed into it.
     """
 
     def __init__(self, stt: SpeechToText, language: str, sink: SpeechToTextSink) -> None:
+        self._stt = stt
+        self._language = language
         self._sink = sink
-        self._name = stt.name
         self._session: SpeechToTextSession | None = None
         self._buffer: deque[bytes | int | _Marker] = deque(maxlen=MOST_BUFFERED)
         self._turn = 0
         self._last_words: asyncio.Future[str] | None = None
-        self._opening = asyncio.create_task(self._open(stt, language))
+        self._opening: asyncio.Task[None] | None = None
+
+    def open(self) -> None:
+        """Starts to open the provider's session. Not done by the constructor: a call whose set-up fails is never
+        closed."""
+        self._opening = asyncio.create_task(self._open())
         self._opening.add_done_callback(self._report_crash)
 
     def push(self, ulaw: bytes) -> None:
@@ -92,25 +98,26 @@ class CallRecogniser:
 
     async def close(self) -> None:
         """Ends the session, or the attempt to open it."""
-        self._opening.cancel()
-        await asyncio.gather(self._opening, return_exceptions=True)
+        if self._opening is not None:
+            self._opening.cancel()
+            await asyncio.gather(self._opening, return_exceptions=True)
         if self._session is not None:
             await self._session.close()
         break_cycle(self, "_opening", "_sink")
         self._session = None
 
-    async def _open(self, stt: SpeechToText, language: str) -> None:
+    async def _open(self) -> None:
         try:
-            session = await stt.open(language, self._on_event)
+            session = await self._stt.open(self._language, self._on_event)
         except ProviderError as error:
             self._sink(SpeechToTextFailed(error))
             return
         except asyncio.CancelledError as error:
             raise without_traceback(error) from None
+        self._session = session  # first, so that it is closed even if the replay crashes
         for item in self._buffer:
             _replay(session, item)
         self._buffer.clear()
-        self._session = session
 
     def _on_event(self, event: SpeechToTextEvent) -> None:
         if self._last_words is None or not isinstance(event, RecognisedText) or not event.final:
@@ -122,7 +129,7 @@ class CallRecogniser:
         """After an internal error the call must learn that nothing will be recognised."""
         error = None if opening.cancelled() else opening.exception()
         if error is not None:
-            failure = ProviderError(self._name, f"internal fault: {type(error).__name__}", retryable=False)
+            failure = ProviderError(self._stt.name, f"internal fault: {type(error).__name__}", retryable=False)
             opening.get_loop().call_exception_handler({"message": "the recogniser crashed", "exception": error})
             self._sink(SpeechToTextFailed(failure))
 

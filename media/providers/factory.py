@@ -70,9 +70,10 @@ class ProviderFactory:
 
     def build(self, plan: CallPlan, on_failed: OnProviderFailed, on_usage: OnUsage) -> Providers:
         """Raises PlanError with the field's name for an unknown vendor or for options that it does not take."""
-        stt = self._make_members("stt", plan.stt, self._stt, on_usage)
-        llm = self._make_members("llm", plan.llm, self._llm, on_usage)
-        tts = self._make_members("tts", plan.tts, self._tts, on_usage)
+        workspace = plan.workspace_id
+        stt = self._make_members("stt", plan.stt, self._stt, on_usage, workspace=workspace)
+        llm = self._make_members("llm", plan.llm, self._llm, on_usage, workspace=workspace)
+        tts = self._make_members("tts", plan.tts, self._tts, on_usage, workspace=workspace)
         limits = self._deadlines
         return Providers(
             SpeechToTextChain(stt.providers, on_failed, limits, meters=stt.meters, health=stt.health),
@@ -89,7 +90,12 @@ class ProviderFactory:
         await self._resources.close()
 
     def _make_members(
-        self, kind: ProviderKind, choices: Sequence[ProviderPlan], adapters: Mapping[str, Adapter[P]], on_usage: OnUsage
+        self,
+        kind: ProviderKind,
+        choices: Sequence[ProviderPlan],
+        adapters: Mapping[str, Adapter[P]],
+        on_usage: OnUsage,
+        workspace: str = "",
     ) -> _Members[P]:
         made: list[P] = []
         meters: list[UsageMeter] = []
@@ -101,7 +107,7 @@ class ProviderFactory:
             made.append(provider)
             meters.append(UsageMeter(kind, choice.provider, on_usage, vendor=choice.vendor_name, model=model))
         keys = [self._health_keys.make(kind, one, adapters[one.vendor_name].request_options) for one in choices]
-        return _Members(made, meters, ChainHealth(self._health, keys))
+        return _Members(made, meters, ChainHealth(self._health, keys, workspace))
 
     def _make(self, choice: ProviderPlan, adapters: Mapping[str, Adapter[P]]) -> tuple[P, str]:
         """A provider, and the model that its options choose. Raises ProviderUnusable."""

@@ -31,7 +31,8 @@ class HealthChange:
 
     what: "ejected" and "healed" change whether it is in service. "extended": a probe failed. "probed": a probe began.
     "refuted": another process ejected it, but it has worked since. cool_down_s: from now on, 0 when it works.
-    evidence_s: since the first of the failures that ejected it. shared: learned from another process.
+    evidence_s: since the first of the failures that ejected it, or since the useful unit that refutes. shared: learned
+    from another process.
     """
 
     key: HealthKey
@@ -78,10 +79,10 @@ class HealthBoard:
         record = self._records.get(key)
         return record is None or record.is_usable(self._clock())
 
-    def start(self, key: HealthKey) -> "ProviderAttempt":
-        """Starts an attempt at a provider; it is the probe if one is due."""
+    def start(self, key: HealthKey, workspace: str = "") -> "ProviderAttempt":
+        """Starts a workspace's attempt at a provider; it is the probe if one is due."""
         record, now = self._records.get(key), self._clock()
-        attempt = ProviderAttempt(self, key)
+        attempt = ProviderAttempt(self, key, workspace)
         if record is not None and record.is_half_open(now):
             record.start_probe(attempt, now)
             self._emit(HealthChange(key, "probed", record.ejections, self._policy.probe_s))
@@ -93,16 +94,22 @@ class HealthBoard:
         A provider that this process itself found dead stays ejected when others say that it works, but for no longer
         than a first cool-down: the fault may be this machine's.
         """
-        record, now, policy = self._record(key), self._clock(), self._policy
-        if shared.version <= record.version or not policy.cool_down_s:
+        record, now, policy = self._shared_record(key), self._clock(), self._policy
+        if record is None or shared.version <= record.version or not policy.cool_down_s:
             return
         record.version = shared.version
         if shared.left_s is None:
             self._learn_healed(key, record, now)
         elif record.ejected_until is None and record.last_useful > now - shared.age_s:
-            self._emit(HealthChange(key, "refuted"))
+            self._emit(HealthChange(key, "refuted", evidence_s=now - record.last_useful))
         else:
-            self._learn_ejected(key, record, now, max(0.0, shared.left_s), shared.ejections)
+            left_s = min(max(0.0, shared.left_s), policy.max_cool_down_s)
+            self._learn_ejected(key, record, now, left_s, shared.ejections)
+
+    def forget_versions(self) -> None:
+        """Reports have lower versions from now on, because the clock that numbers them was put back."""
+        for record in self._records.values():
+            record.version = 0
 
     def recent(self) -> dict[HealthKey, tuple[int, float | None]]:
         """What other processes should know of the last seconds: doubts, and seconds since the latest useful unit."""
@@ -112,8 +119,9 @@ class HealthBoard:
 
     def heed(self, key: HealthKey, doubts: int, useful_age_s: float | None) -> None:
         """Other processes together have so many doubts about the provider, and got a useful unit so long ago."""
-        if self._policy.cool_down_s:
-            self._record(key).heed(self._clock(), doubts, useful_age_s)
+        record = self._shared_record(key)
+        if record is not None and self._policy.cool_down_s:
+            record.heed(self._clock(), doubts, useful_age_s)
 
     def start_wait(self, attempt: "ProviderAttempt") -> None:
         """The attempt waits for its first useful unit."""
@@ -124,7 +132,7 @@ class HealthBoard:
         """The provider gave this attempt its first useful unit."""
         key, now = attempt.key, self._clock()
         record = self._record(key)
-        record.add_useful(now, record.end_wait(attempt))
+        record.add_useful(now, record.end_wait(attempt), attempt.workspace)
         if record.ejected_until is not None:
             record.heal(now)
             self._emit(HealthChange(key, "healed"))
@@ -138,7 +146,7 @@ class HealthBoard:
         elif record.ejected_until is not None:
             if record.is_probe(attempt):
                 self._eject(attempt.key, record, error, "extended")
-        elif record.add_failure(now, after_useful=attempt.useful):
+        elif record.add_failure(now, attempt.workspace, after_useful=attempt.useful):
             self._eject(attempt.key, record, error, "ejected")
 
     def release(self, attempt: "ProviderAttempt") -> None:
@@ -181,16 +189,22 @@ class HealthBoard:
         return cool_down_s * (1.0 + self._policy.jitter * self._chance())
 
     def _record(self, key: HealthKey) -> HealthRecord:
-        """The key's record, made if needed. When all places are taken by ejected ones, the record is not kept."""
+        """The key's record, made if needed; now the one used last. When all places are taken by ejected ones, it is not
+        kept."""
+        record = self._records.pop(key, None) or HealthRecord(self._policy)
+        if len(self._records) < MAX_RECORDS or self._forget_one():
+            self._records[key] = record
+        return record
+
+    def _shared_record(self, key: HealthKey) -> HealthRecord | None:
+        """The key's record, made if there is room: what others know displaces nothing that this process uses."""
         record = self._records.get(key)
-        if record is None:
-            record = HealthRecord(self._policy)
-            if len(self._records) < MAX_RECORDS or self._forget_one():
-                self._records[key] = record
+        if record is None and len(self._records) < MAX_RECORDS:
+            record = self._records[key] = HealthRecord(self._policy)
         return record
 
     def _forget_one(self) -> bool:
-        """Forgets the oldest record in service; False when there is none."""
+        """Forgets the record in service that was used longest ago; False when there is none."""
         oldest = next((key for key, record in self._records.items() if record.ejected_until is None), None)
         if oldest is not None:
             del self._records[oldest]
@@ -207,16 +221,18 @@ class ProviderAttempt:
     useful: it gave a useful unit.
     """
 
-    __slots__ = ("_board", "key", "useful")
+    __slots__ = ("_board", "key", "useful", "workspace")
 
-    def __init__(self, board: HealthBoard, key: HealthKey) -> None:
+    def __init__(self, board: HealthBoard, key: HealthKey, workspace: str) -> None:
         self._board = board
         self.key = key
+        self.workspace = workspace
         self.useful = False
 
     def start_wait(self) -> None:
-        """Its first useful unit could come from now on."""
-        self._board.start_wait(self)
+        """Its first useful unit could come from now on; changes nothing after that unit."""
+        if not self.useful:
+            self._board.start_wait(self)
 
     def mark_useful(self) -> None:
         """Records the first useful unit; further ones change nothing."""
@@ -234,11 +250,12 @@ class ProviderAttempt:
 
 
 class ChainHealth:
-    """The health of the providers of one chain, by their place in it."""
+    """The health of the providers of one chain, by their place in it. workspace: whose calls the chain is for."""
 
-    def __init__(self, board: HealthBoard, keys: Sequence[HealthKey]) -> None:
+    def __init__(self, board: HealthBoard, keys: Sequence[HealthKey], workspace: str = "") -> None:
         self._board = board
         self._keys = tuple(keys)
+        self._workspace = workspace
 
     def is_usable(self, index: int) -> bool:
         """Whether the provider may be tried before ejected ones."""
@@ -246,4 +263,4 @@ class ChainHealth:
 
     def start(self, index: int) -> ProviderAttempt:
         """Starts an attempt at the provider."""
-        return self._board.start(self._keys[index])
+        return self._board.start(self._keys[index], self._workspace)

@@ -5,7 +5,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-from media.providers.ports import ProviderBusy, ProviderError
+from media.providers.ports import ProviderBusy, ProviderError, ReplyUnusable
 
 NEVER: Final = -math.inf
 # A cool-down doubles at most this often, so that the number stays finite.
@@ -73,7 +73,8 @@ class HealthRecord:
         self._probe_until = NEVER
         self._own_useful = NEVER
         self._failures_in_row = 0  # since the latest useful unit here
-        self._outcomes: deque[tuple[float, bool]] = deque(maxlen=policy.window)  # time, whether useful
+        # Time, whether useful, and whose request it was; None: of another process.
+        self._outcomes: deque[tuple[float, bool, str | None]] = deque(maxlen=policy.window)
         self._waiting: dict[object, float] = {}  # requests without a useful unit, by their start, oldest first
         self._others, self._others_until = 0, NEVER  # doubts of other processes
         self._usual_s = 0.0  # wait for the useful unit, as a moving average
@@ -109,25 +110,27 @@ class HealthRecord:
         """The request waits no longer; returns when it began, None if it did not wait."""
         return self._waiting.pop(request, None)
 
-    def add_useful(self, now: float, since: float | None) -> None:
+    def add_useful(self, now: float, since: float | None, workspace: str = "") -> None:
         """Adds a request's first useful unit. since: when it began to wait."""
         self.last_useful = self._own_useful = now
         self._failures_in_row = 0
-        self._outcomes.append((now, True))
+        self._outcomes.append((now, True, workspace))
         if since is not None:
             self._usual_s = 0.8 * self._usual_s + 0.2 * (now - since) if self._usual_s else now - since
 
-    def add_failure(self, now: float, *, after_useful: bool) -> bool:
+    def add_failure(self, now: float, workspace: str = "", *, after_useful: bool) -> bool:
         """Adds a failure; returns whether it is one too many. after_useful: it replaces the request's success."""
         if after_useful:
             self._forget_success()
-        self._outcomes.append((now, False))
+        self._outcomes.append((now, False, workspace))
         self._failures_in_row += 1
-        return self._is_dead(now) or self._fails_often(now)
+        return (self._is_dead(now) or self._fails_often(now)) and not self._is_confined(now)
 
     def doubts(self, now: float) -> int:
         """Failures and overlong waits that others should know of; none while most recent requests succeeded."""
-        if self.ejected_until is not None or not (self._failures_in_row or self._waiting) or self._has_worked(now):
+        if self.ejected_until is not None or not (self._failures_in_row or self._waiting):
+            return 0
+        if self._has_worked(now) or self._is_confined(now):
             return 0
         return sum(at >= now - _DOUBT_S for at in self._row()) + self._count_stalled(now)
 
@@ -141,7 +144,7 @@ class HealthRecord:
         self._others, self._others_until = doubts, now + _HEED_S
         if useful_age_s is not None and now - useful_age_s > self.last_useful:
             self.last_useful = now - useful_age_s
-            self._outcomes.append((self.last_useful, True))
+            self._outcomes.append((self.last_useful, True, None))
 
     def first_failure(self, now: float) -> float:
         """When the first of the failures in a row came, or the probe began; `now` without any."""
@@ -189,7 +192,7 @@ class HealthRecord:
 
     def _row(self) -> list[float]:
         """Times of the failures since the latest useful unit here or with another process."""
-        failures = [at for at, useful in self._outcomes if not useful][-self._failures_in_row :]
+        failures = [at for at, useful, _ in self._outcomes if not useful][-self._failures_in_row :]
         return [at for at in failures if at >= self.last_useful] if self._failures_in_row else []
 
     def _fails_often(self, now: float) -> bool:
@@ -201,9 +204,18 @@ class HealthRecord:
         recent = self._recent(now)
         return recent.count(False) < self._policy.failure_share * len(recent)
 
+    def _is_confined(self, now: float) -> bool:
+        """Whether all recent failures are one workspace's, while another's requests succeed here: then the cause is
+        what it asks for."""
+        oldest = now - self._policy.window_s
+        recent = [(useful, workspace) for at, useful, workspace in self._outcomes if at >= oldest]
+        failed = {workspace for useful, workspace in recent if not useful}
+        worked = {workspace for useful, workspace in recent if useful}
+        return len(failed) == 1 and bool(worked - failed - {None})
+
     def _recent(self, now: float) -> list[bool]:
         oldest = now - self._policy.window_s
-        return [useful for at, useful in self._outcomes if at >= oldest]
+        return [useful for at, useful, _ in self._outcomes if at >= oldest]
 
     def _forget_success(self) -> None:
         for index in range(len(self._outcomes) - 1, -1, -1):
@@ -230,8 +242,9 @@ class HealthRecord:
 
 def is_evidence(error: ProviderError) -> bool:
     """Whether a failure says something about the provider. One that refuses this request (a bad option, a key that is
-    not accepted) concerns the call alone: other calls may bring other requests, and it costs no wait."""
-    return error.retryable or isinstance(error, ProviderBusy)
+    not accepted) or answers it with nothing concerns the call alone: other calls may bring other requests, and it costs
+    no wait for a deadline."""
+    return (error.retryable and not isinstance(error, ReplyUnusable)) or isinstance(error, ProviderBusy)
 
 
 def is_brief(error: ProviderError) -> bool:

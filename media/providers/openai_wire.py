@@ -15,6 +15,7 @@ from media.providers.ports import (
     ProviderBusy,
     ProviderError,
     ProviderSlow,
+    ReplyUnusable,
     TextDelta,
     TokenUsage,
     ToolCall,
@@ -179,7 +180,7 @@ class StreamedReply:
         if not (self.done or self._finish):
             raise ProviderError(self._provider, "the stream was cut")
         if self._calls and self._finish == "length":
-            raise ProviderError(self._provider, "a tool call was cut at the token limit")
+            raise ReplyUnusable(self._provider, "a tool call was cut at the token limit")
         calls = [self._tool_call(index) for index in sorted(self._calls)]
         return [*calls, self._usage or self.usage(request)]
 
@@ -229,7 +230,7 @@ class StreamedReply:
     def _tool_call(self, index: int) -> ToolCall:
         ids, names, arguments = self._calls[index]
         if not names:
-            raise ProviderError(self._provider, "a tool call without a name")
+            raise ReplyUnusable(self._provider, "a tool call without a name")
         return ToolCall(ids[0] if ids else f"call_{index}", names[0], "".join(arguments) or "{}")
 
 

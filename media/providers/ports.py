@@ -5,7 +5,8 @@ All audio at the ports is G.711 mu-law, 8 kHz, mono (1 byte = 0.125 ms), as the 
 Errors:
     ProviderError       any failure of a provider; `retryable`: whether the same request may be tried again
     ├── ProviderBusy    a quota or queue is full: try another provider at once
-    └── ProviderSlow    a deadline passed
+    ├── ProviderSlow    a deadline passed
+    └── ReplyUnusable   an answer came, but nothing of it can be used
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -35,6 +36,11 @@ class ProviderSlow(ProviderError):
     def __init__(self, provider: str, reason: str, *, retryable: bool = True, may_bill: bool = True) -> None:
         super().__init__(provider, reason, retryable=retryable)
         self.may_bill = may_bill
+
+
+class ReplyUnusable(ProviderError):
+    """The model answered, but nothing of it can be used: the fault is as likely the request's (its prompt, its limit of
+    tokens) as the provider's."""
 
 
 # --- SpeechToText -------------------------------------------------------------------------------------------------

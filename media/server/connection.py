@@ -308,11 +308,15 @@ class StreamConnection:
         termination = attached.call.termination
         try:
             await attached.on_stream_end(termination.reason or self._reason, termination.transfer_number)
+        finally:  # else its recogniser would stay open, and nothing would tell that it has ended
             self._socket.close(CloseCode.NORMAL, "")
-            await attached.call.finish(self._reason, self._detail)
-        finally:
-            self._attached = None  # breaks a cycle (shared/refcycles.py): the call holds its stream, this connection
-            attached.release()
+            try:
+                await attached.call.finish(self._reason, self._detail)
+            finally:
+                self._attached = (
+                    None  # breaks a cycle (shared/refcycles.py): the call holds its stream, this connection
+                )
+                attached.release()
 
 
 def _protocol_failure(error: MediaProtocolError) -> _Failure:

@@ -9,76 +9,103 @@ from redis.asyncio import Redis
 
 from shared.bus.client import PREFIX, map_redis_error
 
-_STATES: Final = f"{PREFIX}{{provider-health}}:states"
-_SIGHTINGS: Final = f"{PREFIX}{{provider-health}}:recent"
+_KEYS: Final = [f"{PREFIX}{{provider-health}}:{name}" for name in ("states", "doubts", "useful")]
+# Of each hash.
 MAX_ENTRIES: Final = 1_000
 # How long a report is kept after its cool-down, so that every node reads it.
 KEEP_S: Final = 600
 # How long counts what a node saw and does not repeat.
 RECENT_S: Final = 5
 # Reports taken and all states returned in one round trip. The times are Redis's own, so that the clocks of the machines
-# don't matter: a report brings the age of its event. A state is "at:until:ejections", in ms; until 0: it works.
+# don't matter: a report brings the age of its event. A state is "at:until:ejections:node", in ms; until 0: it works.
 # The later event counts; of two at the same time the one that says that the provider works, then the longer ejection.
+# A state from the future was written before Redis's clock was put back: it would hide all reports until then.
+# Doubts are kept by node and name. The latest useful unit is kept by name, and written twice a second at most: 64
+# processes with 600 accounts would need more than all of Redis otherwise.
 _EXCHANGE: Final = """
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local limit, keep, fresh = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local node, last = ARGV[4], 5 + 4 * tonumber(ARGV[5])
-local function parts(text)
-  local at, till, count = string.match(text or '', '^(%d+):(%d+):(%d+)$')
-  return tonumber(at), tonumber(till), tonumber(count)
-end
 local function newer(a, b)
   if a[1] ~= b[1] then return a[1] > b[1] end
   if (a[2] == 0) ~= (b[2] == 0) then return a[2] == 0 end
   if a[2] ~= b[2] then return a[2] > b[2] end
   return a[3] > b[3]
 end
-local found, out, size = redis.call('HGETALL', KEYS[1]), {}, 0
-local states = {}
-for i = 1, #found, 2 do
-  local at, till, count = parts(found[i + 1])
-  if not at or now > math.max(at, till) + keep then
-    redis.call('HDEL', KEYS[1], found[i])
-  else
-    states[found[i]] = {at, till, count}
-    size = size + 1
-  end
+local function text(state)
+  return string.format('%d:%d:%d:%s', state[1], state[2], state[3], state[4])
 end
+-- The entries of a hash as a table; those that `read` does not return are deleted.
+local function load(key, read)
+  local found, kept, size = redis.call('HGETALL', key), {}, 0
+  for i = 1, #found, 2 do
+    local value = read(found[i], found[i + 1])
+    if value then
+      kept[found[i]] = value
+      size = size + 1
+    else
+      redis.call('HDEL', key, found[i])
+    end
+  end
+  redis.call('PEXPIRE', key, 86400000)
+  return kept, size
+end
+
+local states, size = load(KEYS[1], function(_, value)
+  local at, till, count, owner = string.match(value, '^(%d+):(%d+):(%d+):(.*)$')
+  at, till = tonumber(at), tonumber(till)
+  if at and at <= now + 1000 and now <= math.max(at, till) + keep then return {at, till, tonumber(count), owner} end
+end)
 for i = 6, last, 4 do
-  local name, at = ARGV[i], now - tonumber(ARGV[i + 1])
-  local cool = tonumber(ARGV[i + 2])
-  local state = {at, cool > 0 and at + cool or 0, tonumber(ARGV[i + 3])}
+  local name, at, cool = ARGV[i], now - tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
+  local state = {at, cool > 0 and at + cool or 0, tonumber(ARGV[i + 3]), node}
   local known = states[name]
   if (not known and size < limit) or (known and newer(state, known)) then
     if not known then size = size + 1 end
     states[name] = state
-    redis.call('HSET', KEYS[1], name, string.format('%d:%d:%d', state[1], state[2], state[3]))
+    redis.call('HSET', KEYS[1], name, text(state))
   end
 end
-redis.call('PEXPIRE', KEYS[1], 86400000)
+
+local sent = {}
+for i = last + 1, #ARGV, 3 do
+  sent[ARGV[i]] = {tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])}
+end
+local others = {}
+local _, doubts = load(KEYS[2], function(field, value)
+  local at, count = string.match(value, '^(%d+):(%d+)$')
+  local owner, name = string.match(field, '^([^:]*):(.*)$')
+  if not at or not name or now > at + fresh or owner == node then return nil end
+  local sum = others[name] or {0, 0}
+  others[name] = {sum[1] + tonumber(count), 0}
+  return true
+end)
+local useful, known = load(KEYS[3], function(_, value)
+  local at, owner = string.match(value, '^(%d+):(.*)$')
+  at = tonumber(at)
+  if at and at <= now + 1000 and now <= at + fresh then return {at, owner} end
+end)
+for name, entry in pairs(useful) do
+  if entry[2] ~= node then others[name] = {(others[name] or {0})[1], entry[1]} end
+end
+for name, seen in pairs(sent) do
+  if seen[1] > 0 and doubts < limit then
+    doubts = doubts + 1
+    redis.call('HSET', KEYS[2], node .. ':' .. name, string.format('%d:%d', now, seen[1]))
+  end
+  local at, entry = now - seen[2], useful[name]
+  if seen[2] >= 0 and ((entry and at > entry[1] + 500) or (not entry and known < limit)) then
+    if not entry then known = known + 1 end
+    redis.call('HSET', KEYS[3], name, string.format('%d:%s', at, node))
+  end
+end
+
+local out, sums = {}, {}
 for name, state in pairs(states) do
   out[#out + 1] = name
-  out[#out + 1] = string.format('%d:%d:%d', state[1], state[2], state[3])
+  out[#out + 1] = text(state)
 end
-for i = last + 1, #ARGV, 3 do
-  local age = tonumber(ARGV[i + 2])
-  local useful = age >= 0 and now - age or 0
-  redis.call('HSET', KEYS[2], node .. ':' .. ARGV[i], string.format('%d:%d:%d', now, tonumber(ARGV[i + 1]), useful))
-end
-local seen, others = redis.call('HGETALL', KEYS[2]), {}
-for i = 1, #seen, 2 do
-  local at, count, useful = parts(seen[i + 1])
-  local owner, name = string.match(seen[i], '^([^:]*):(.*)$')
-  if not at or not name or now > at + fresh then
-    redis.call('HDEL', KEYS[2], seen[i])
-  elseif owner ~= node then
-    local sum = others[name] or {0, 0}
-    others[name] = {sum[1] + count, math.max(sum[2], useful)}
-  end
-end
-redis.call('PEXPIRE', KEYS[2], 86400000)
-local sums = {}
 for name, sum in pairs(others) do
   sums[#sums + 1] = name
   sums[#sums + 1] = string.format('%d:%d', sum[1], sum[2])
@@ -109,11 +136,13 @@ class RecentRequests:
 
 @dataclass(frozen=True, slots=True)
 class HealthState:
-    """The newest report on a provider. Times in ms of Redis's clock. until_ms: end of the cool-down; 0: it works."""
+    """The newest report on a provider. Times in ms of Redis's clock. until_ms: end of the cool-down; 0: it works.
+    node: that reported it."""
 
     at_ms: int
     until_ms: int = 0
     ejections: int = 0
+    node: str = ""
 
     @property
     def works(self) -> bool:
@@ -136,22 +165,22 @@ class SharedStates:
 
 
 class ProviderHealthStates:
-    """All methods raise BusUnavailable. node: tells what this process saw from what others did."""
+    """All methods raise BusUnavailable. node: tells what this process found and saw from what others did."""
 
     def __init__(self, redis: Redis, node: str = "") -> None:
         self._exchange = redis.register_script(_EXCHANGE)
-        self._node = node
+        self.node = node
 
     async def exchange(
         self, reports: Sequence[HealthReport], recent: Mapping[str, RecentRequests] | None = None
     ) -> SharedStates:
         """Sends what this node found and saw, and returns that of all nodes. A report that was sent already,
-        or comes after a newer one, changes nothing. Beyond MAX_ENTRIES, reports on further providers are
+        or comes after a newer one, changes nothing. Beyond MAX_ENTRIES, what concerns further providers is
         dropped.
 
         recent: by name; it replaces what the node sent before.
         """
-        values: list[str | int] = [MAX_ENTRIES, KEEP_S * 1_000, RECENT_S * 1_000, self._node, len(reports)]
+        values: list[str | int] = [MAX_ENTRIES, KEEP_S * 1_000, RECENT_S * 1_000, self.node, len(reports)]
         for report in reports:
             cool_down_ms = max(1, round(report.cool_down_s * 1_000)) if report.cool_down_s else 0
             values += [report.name, round(report.age_s * 1_000), cool_down_ms, report.ejections]
@@ -159,7 +188,7 @@ class ProviderHealthStates:
             age_s = seen.useful_age_s
             values += [name, seen.doubts, -1 if age_s is None else round(age_s * 1_000)]
         async with map_redis_error():
-            now, found, sums = await self._exchange(keys=[_STATES, _SIGHTINGS], args=values)
+            now, found, sums = await self._exchange(keys=_KEYS, args=values)
         states = zip(_names(found), map(_decode, found[1::2]), strict=True)
         others = {name: _recent(text, int(now)) for name, text in zip(_names(sums), sums[1::2], strict=True)}
         return SharedStates(int(now), dict(states), others)
@@ -175,4 +204,5 @@ def _recent(text: bytes, now_ms: int) -> RecentRequests:
 
 
 def _decode(text: bytes) -> HealthState:
-    return HealthState(*map(int, text.split(b":")))
+    at_ms, until_ms, ejections, node = text.split(b":", 3)
+    return HealthState(int(at_ms), int(until_ms), int(ejections), node.decode())

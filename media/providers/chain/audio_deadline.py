@@ -12,14 +12,23 @@ class AudioDeadline:
     """The deadline of one voice's next audio.
 
     limit_s: how long audio may take.
-    started_at: seconds of `clock`; None while no audio is due. on_start: called when it is set by new text.
+    started_at: seconds of `clock`; None while no audio is due. on_start: called when it is set by new text, and before
+    it on_due, which is given for the deadline's whole life.
     whole_clauses: every piece of text is a clause or sentence, so that a voice can begin with any of them.
     """
 
-    def __init__(self, clock: Callable[[], float], limit_s: float, *, whole_clauses: bool) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        limit_s: float,
+        *,
+        whole_clauses: bool,
+        on_due: Callable[[], None] | None = None,
+    ) -> None:
         self.limit_s = limit_s
         self._clock = clock
         self._whole_clauses = whole_clauses
+        self._on_due = on_due
         self._unspoken = ""
         self._is_complete = False
         self.started_at: float | None = None
@@ -52,6 +61,8 @@ class AudioDeadline:
     def _start(self) -> None:
         if self.started_at is None:
             self.started_at = self._clock()
+            if self._on_due:
+                self._on_due()
             if self.on_start:
                 self.on_start()
 

@@ -79,6 +79,7 @@ class Attempts(Generic[P]):
     def __init__(self, candidates: Candidates[P], order: list[int]) -> None:
         self._candidates = candidates
         self._order = order
+        self._failed: set[int] = set()
         self._attempt = candidates.health.start(order[0])
 
     @property
@@ -131,7 +132,11 @@ class Attempts(Generic[P]):
     def _fail(self, error: ProviderError) -> int:
         failed = self.index
         self._candidates.demote(failed)
-        self._attempt.fail(error)
+        if failed in self._failed:  # tried twice: to the board that is one failure
+            self._attempt.release()
+        else:
+            self._attempt.fail(error)
+        self._failed.add(failed)
         return failed
 
 

@@ -1,6 +1,5 @@
 """Fallback between language models: before the first word, or in mid-reply without repeating what was said."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -18,6 +17,7 @@ from media.providers.ports import (
     LanguageModelEvent,
     Message,
     ProviderError,
+    ReplyUnusable,
     TextDelta,
     TokenUsage,
     ToolCall,
@@ -51,27 +51,27 @@ class LanguageModelChain:
         """
         reply = _Reply()
         attempts = self._candidates.new_attempts()
-        while True:
-            deadlines = self._deadlines.for_attempt(last=not attempts.has_other)
-            source = reply.stream_from(attempts.current, request, deadlines, self._meters[attempts.index])
-            attempts.start_wait()
-            try:
-                async for event in source:
-                    if _is_useful(event):
-                        attempts.mark_useful()
-                    yield event
-                attempts.succeed()
-                return
-            except ProviderError as error:
-                if reply.called_tool:
-                    attempts.give_up(error)
+        try:
+            while True:
+                deadlines = self._deadlines.for_attempt(last=not attempts.has_other)
+                source = reply.stream_from(attempts.current, request, deadlines, self._meters[attempts.index])
+                attempts.start_wait()
+                try:
+                    async for event in source:
+                        if _is_useful(event):
+                            attempts.mark_useful()
+                        yield event
+                    attempts.succeed()
                     return
-                attempts.fail_over(error)
-            except (asyncio.CancelledError, GeneratorExit):
-                attempts.release()
-                raise
-            finally:
-                await close_stream(source)
+                except ProviderError as error:
+                    if reply.called_tool:
+                        attempts.give_up(error)
+                        return
+                    attempts.fail_over(error)
+                finally:
+                    await close_stream(source)
+        finally:
+            attempts.release()
 
 
 @dataclass(slots=True)
@@ -105,7 +105,7 @@ class _Reply:
         for piece in self._deltas(joiner.end()):
             yield piece
         if not self.text.strip() and not self.called_tool:
-            raise ProviderError(model.name, "an empty reply")
+            raise ReplyUnusable(model.name, "an empty reply")
 
     def _record(self, event: LanguageModelEvent, joiner: ContinuationJoiner) -> list[LanguageModelEvent]:
         if isinstance(event, TextDelta):

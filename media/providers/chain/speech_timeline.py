@@ -45,6 +45,7 @@ class SpeechTimeline:
             self._stop_segment(segment, timed=voice.times_words)
             raise
         finally:
+            self._text.detach()
             try:
                 await close_stream(source)
             finally:  # until it is closed, a voice may still read text

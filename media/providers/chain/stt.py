@@ -44,7 +44,11 @@ class SpeechToTextChain:
     async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
         """Opens the first recogniser that can be reached. Raises the last ProviderError when none can."""
         session = _Session(self._candidates, language, sink, deadlines=self._deadlines, meters=self._meters)
-        await session.open(self._candidates.new_attempts())
+        attempts = self._candidates.new_attempts()
+        try:
+            await session.open(attempts)
+        finally:  # also if the call ends meanwhile
+            attempts.release()
         session.renew_attempts()
         return session
 
@@ -86,6 +90,7 @@ class _Session:
         self._session: SpeechToTextSession | None = None  # None while another recogniser is being opened
         self._audio_meter: AudioMeter | None = None  # of that session
         self._switch_task: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()  # sessions that have failed
         self._earlier_text = ""  # this turn's text from recognisers that have failed since
         self._final_text = ""  # this turn's text up to where the replay buffer begins
         self._pending: tuple[int, int] | None = None  # token and position of the unanswered `finalise`
@@ -143,14 +148,13 @@ class _Session:
     async def close(self) -> None:
         self._session_sink = None
         self._clear_pending()
-        if self._attempts:
-            self._attempts.release()
         if self._switch_task is not None:
             self._switch_task.cancel()
             await asyncio.gather(self._switch_task, return_exceptions=True)
-        session = self._detach_session()
-        if session is not None:
-            await close_within(session.close())
+        if self._attempts:
+            self._attempts.release()
+        self._close_later(self._detach_session())
+        await asyncio.gather(*self._closing, return_exceptions=True)
 
     def handle(self, sink: _SessionSink, event: SpeechToTextEvent) -> None:
         """Handles a recogniser's event; ignores one that was replaced or is still being opened."""
@@ -191,10 +195,19 @@ class _Session:
             self._switch(ProviderSlow(self._attempts.current.name, f"no final text for {limit:g} s"))
 
     def _switch(self, error: ProviderError) -> None:
-        failed = self._detach_session()
+        self._close_later(self._detach_session())
         if self._deadline is not None:
             self._deadline.cancel()
-        self._switch_task = asyncio.create_task(self._replace(error, failed))
+        self._switch_task = asyncio.create_task(self._replace(error))
+        self._switch_task.add_done_callback(self._report_crash)
+
+    def _close_later(self, session: SpeechToTextSession | None) -> None:
+        """Closes a session in a task of its own: neither the next recogniser waits for it, nor does it end with the
+        switch."""
+        if session is not None:
+            task = asyncio.create_task(close_within(session.close()))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
 
     def _detach_session(self) -> SpeechToTextSession | None:
         """Sends no more audio to the session in use, if any, and returns it."""
@@ -204,7 +217,7 @@ class _Session:
             self._audio_meter = None
         return session
 
-    async def _replace(self, error: ProviderError, failed: SpeechToTextSession | None) -> None:
+    async def _replace(self, error: ProviderError) -> None:
         attempts = self._attempts or self._candidates.new_attempts()
         self._earlier_text = self._final_text
         try:
@@ -212,9 +225,15 @@ class _Session:
             await self.open(attempts)
         except ProviderError as last:
             self._sink(SpeechToTextFailed(last))
-        finally:
-            if failed is not None:
-                await close_within(failed.close())
+
+    def _report_crash(self, switch: asyncio.Task[None]) -> None:
+        """After an internal error the call must learn that nothing will be recognised."""
+        error = None if switch.cancelled() else switch.exception()
+        if error is not None:
+            name = self._attempts.current.name if self._attempts else ""
+            failure = ProviderError(name, f"internal fault: {type(error).__name__}", retryable=False)
+            self._loop.call_exception_handler({"message": "a recogniser crashed", "exception": error})
+            self._sink(SpeechToTextFailed(failure))
 
     async def _open_session(self, stt: SpeechToText, sink: _SessionSink) -> SpeechToTextSession:
         """Opens a session. Raises ProviderError, also for a failure that the session reports while it opens."""
@@ -235,6 +254,6 @@ class _Session:
                 session.started()
             else:
                 session.push(piece)
-        if self._pending:
+        if self._pending and self._session is session:  # it may have failed meanwhile
             session.finalise(self._pending[0])
             self._start_deadline()

@@ -40,6 +40,10 @@ class TextBuffer:
         if self.ended:
             deadline.end_text()
 
+    def detach(self) -> None:
+        """Reports no more text to the deadline: its voice has ended."""
+        self._deadline = None
+
     def raise_source_error(self) -> None:
         """Raises the error that ended the text early, if any."""
         if self._reader.done():

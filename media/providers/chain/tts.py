@@ -47,15 +47,16 @@ class TextToSpeechChain:
         """
         buffer = TextBuffer(text)
         speech = SpeechTimeline(buffer, language)
-        attempts = self._candidates.new_attempts()
+        attempts: Attempts[TextToSpeech] | None = None
         try:
             while await buffer.wait_for_speakable(speech.next_character):
-                limit_s = self._deadlines.for_attempt(last=not attempts.has_other).audio_s
-                deadline = AudioDeadline(asyncio.get_running_loop().time, limit_s, whole_clauses=not self.streams_text)
+                attempts = attempts or self._candidates.new_attempts()  # only now: the text may take long
                 pieces = speech.speak_with(
-                    attempts.current, self._paces[attempts.index], deadline, self._meters[attempts.index]
+                    attempts.current,
+                    self._paces[attempts.index],
+                    self._audio_deadline(attempts),
+                    self._meters[attempts.index],
                 )
-                attempts.start_wait()
                 try:
                     async for chunk in pieces:
                         if chunk.audio:
@@ -70,8 +71,19 @@ class TextToSpeechChain:
                     await close_stream(pieces)
             buffer.raise_source_error()
         finally:
-            attempts.release()
+            if attempts is not None:
+                attempts.release()
             await buffer.close()
+
+    def _audio_deadline(self, attempts: Attempts[TextToSpeech]) -> AudioDeadline:
+        """The deadline of the voice in use, whose wait begins when its first audio is due."""
+        limit_s = self._deadlines.for_attempt(last=not attempts.has_other).audio_s
+        return AudioDeadline(
+            asyncio.get_running_loop().time,
+            limit_s,
+            whole_clauses=not self.streams_text,
+            on_due=attempts.start_wait,
+        )
 
     def _handle_failure(
         self, attempts: Attempts[TextToSpeech], buffer: TextBuffer, speech: SpeechTimeline, error: ProviderError

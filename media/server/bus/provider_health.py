@@ -11,6 +11,8 @@ from media.server.metrics import Metrics
 from shared.bus.health import HealthReport, HealthState, ProviderHealthStates, RecentRequests, SharedStates
 
 EVERY_S: Final = 1.0
+# Redis's clock was put back, or another Redis took over, if its time is so much earlier than it was.
+CLOCK_BACK_MS: Final = 1_000
 # Changes that wait for Redis, one for each key; beyond it, the oldest is dropped.
 MAX_PENDING: Final = 1_000
 
@@ -24,6 +26,7 @@ class ProviderHealthSync:
         self._board, self._states, self._metrics, self._every_s = board, states, metrics, every_s
         self._clock: Callable[[], float] = asyncio.get_running_loop().time
         self._pending: dict[HealthKey, tuple[HealthChange, float]] = {}  # with the time of the change
+        self._redis_ms = 0
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         board.subscribe(self._on_change)
@@ -61,18 +64,21 @@ class ProviderHealthSync:
         self._apply(shared)
 
     def _apply(self, shared: SharedStates) -> None:
+        if shared.now_ms < self._redis_ms - CLOCK_BACK_MS:  # newer reports have lower versions from here on
+            self._board.forget_versions()
+        self._redis_ms = shared.now_ms
         for name, seen in shared.recent.items():
             if (key := _parse(name)) is not None:
                 self._board.heed(key, seen.doubts, seen.useful_age_s)
         for name, state in shared.states.items():
-            if (key := _parse(name)) is not None:
+            if state.node != self._states.node and (key := _parse(name)) is not None:
                 self._board.learn(key, _shared_health(state, shared.now_ms))
 
 
 def _report(change: HealthChange, age_s: float) -> HealthReport:
-    if not change.cool_down_s:
-        return HealthReport(_name(change.key), age_s)
     began_s = age_s + change.evidence_s
+    if not change.cool_down_s:
+        return HealthReport(_name(change.key), began_s)
     return HealthReport(_name(change.key), began_s, change.cool_down_s + change.evidence_s, change.ejections)
 
 

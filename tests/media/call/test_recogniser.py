@@ -69,6 +69,7 @@ def test_calls_before_the_session_is_open_are_replayed_in_order() -> None:
 
     async def scenario() -> None:
         call_recogniser = CallRecogniser(recogniser, "de", lambda event: None)
+        call_recogniser.open()
         expected = use_once(call_recogniser, 1)
         await asyncio.sleep(0.9)
         expected += use_once(call_recogniser, 2)
@@ -89,6 +90,7 @@ def test_newest_audio_is_buffered_when_opening_takes_too_long() -> None:
 
     async def scenario() -> None:
         call_recogniser = CallRecogniser(recogniser, "en", lambda event: None)
+        call_recogniser.open()
         for number in range(MOST_BUFFERED + 3):
             call_recogniser.push(number.to_bytes(2, "big"))
         await asyncio.sleep(61)
@@ -104,6 +106,7 @@ def test_events_go_to_the_sink() -> None:
 
     async def scenario() -> None:
         call_recogniser = CallRecogniser(recogniser, "en", events.append)
+        call_recogniser.open()
         await asyncio.sleep(2)
         assert recogniser.sink is not None
         recogniser.sink(RecognisedText("hello", final=False))
@@ -118,6 +121,7 @@ def test_unreachable_recogniser_is_reported_once() -> None:
 
     async def scenario() -> None:
         call_recogniser = CallRecogniser(Recogniser(fails=error), "en", events.append)
+        call_recogniser.open()
         await asyncio.sleep(2)
         use_once(call_recogniser, 1)  # harmless
         await call_recogniser.close()
@@ -132,6 +136,7 @@ def test_internal_error_while_opening_is_reported_as_failed() -> None:
     async def scenario() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: contexts.append(context))
         call_recogniser = CallRecogniser(Recogniser(fails=ZeroDivisionError()), "en", events.append)
+        call_recogniser.open()
         await asyncio.sleep(2)
         await call_recogniser.close()
 
@@ -157,6 +162,7 @@ def last_words(within_s: float) -> tuple[str, list[SpeechToTextEvent]]:
 
     async def scenario() -> str:
         call_recogniser = CallRecogniser(SlowRecogniser(opens_after_s=0.1), "en", events.append)
+        call_recogniser.open()
         await asyncio.sleep(0.2)
         text = await call_recogniser.last_words(within_s)
         await asyncio.sleep(2)
@@ -179,6 +185,7 @@ def test_next_turn_is_called_once_for_each_committed_turn() -> None:
 
     async def scenario() -> None:
         call_recogniser = CallRecogniser(recogniser, "en", lambda event: None)
+        call_recogniser.open()
         await asyncio.sleep(0.1)
         for turn in (0, 1, 1, 2):
             call_recogniser.set_turn(turn)
@@ -188,11 +195,44 @@ def test_next_turn_is_called_once_for_each_committed_turn() -> None:
     assert recogniser.calls == ["next", "next", "closed"]
 
 
+def test_one_that_was_never_opened_opens_nothing_and_can_be_closed() -> None:
+    recogniser = Recogniser()
+
+    async def scenario() -> None:
+        call_recogniser = CallRecogniser(recogniser, "en", lambda event: None)
+        await asyncio.sleep(2)
+        assert recogniser.sink is None
+        await call_recogniser.close()
+
+    run_virtual(scenario())
+    assert recogniser.calls == []
+
+
+def test_a_session_that_crashes_in_the_replay_is_closed() -> None:
+    class Crashing(Recogniser):
+        def push(self, ulaw: bytes) -> None:
+            raise ZeroDivisionError
+
+    recogniser = Crashing()
+
+    async def scenario() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+        call_recogniser = CallRecogniser(recogniser, "en", lambda event: None)
+        call_recogniser.open()
+        call_recogniser.push(b"x")
+        await asyncio.sleep(2)
+        await call_recogniser.close()
+
+    run_virtual(scenario())
+    assert recogniser.calls == ["closed"]
+
+
 def test_closing_cancels_the_attempt_to_open() -> None:
     recogniser, events = Recogniser(), list[SpeechToTextEvent]()
 
     async def scenario() -> None:
         call_recogniser = CallRecogniser(recogniser, "en", events.append)
+        call_recogniser.open()
         await asyncio.sleep(0.1)
         await call_recogniser.close()
         await asyncio.sleep(5)

@@ -11,6 +11,7 @@ import pytest
 
 from media.__main__ import VENDORS
 from media.providers.factory import ProviderFactory, Providers
+from media.providers.health import HealthBoard, HealthKey, ProviderAttempt
 from media.providers.ports import ChatRequest, Message, ProviderError, RecognisedText, SpeechToTextEvent, TextDelta
 from media.providers.usage import UsageMeter
 from shared.events import ProviderFailed, UsageRecorded
@@ -209,3 +210,22 @@ def test_all_calls_share_the_health_of_their_providers() -> None:
         return failed
 
     assert [one.kind for one in run(main())] == ["stt", "llm", "tts"] * 3
+
+
+def test_the_board_is_told_whose_calls_use_a_provider() -> None:
+    workspaces: list[str] = []
+
+    class Board(HealthBoard):
+        def start(self, key: HealthKey, workspace: str = "") -> ProviderAttempt:
+            workspaces.append(workspace)
+            return super().start(key, workspace)
+
+    async def main() -> None:
+        async with aiohttp.ClientSession() as http:
+            factory = ProviderFactory(VENDORS, http, health=Board(lambda: 0.0))
+            call_plan = msgspec.structs.replace(plan(), workspace_id="w1")
+            llm = factory.build(call_plan, lambda failed: None, lambda usage: None).llm
+            assert [event async for event in llm.stream(ChatRequest("", [Message("user", "Hello.")]))]
+
+    run(main())
+    assert workspaces == ["w1"]

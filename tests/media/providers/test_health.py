@@ -234,3 +234,74 @@ def test_only_a_bounded_number_of_accounts_is_known(monkeypatch: pytest.MonkeyPa
         harness.board.start(HealthKey("tts", f"voice {number}")).fail(DOWN)
     assert len(harness.board._records) == 3
     assert not harness.usable, "an ejected provider must not be forgotten"
+
+
+def test_the_account_that_was_used_longest_ago_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the one that was known first: that is often the one which most calls use."""
+    monkeypatch.setattr(health, "MAX_RECORDS", 3)
+    harness = BoardHarness()
+    for number in range(10):
+        harness.fail()
+        for kind in ("stt", "tts"):
+            harness.board.start(HealthKey(kind, f"provider {number}")).fail(DOWN)
+        harness.wait(1)
+    assert not harness.usable
+
+
+def test_accounts_of_other_processes_displace_none_that_is_used_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "MAX_RECORDS", 3)
+    harness = BoardHarness()
+    for _ in range(3):
+        harness.fail()
+        for number in range(10):
+            other = HealthKey("tts", f"voice {number}")
+            harness.board.heed(other, 2, 0.0)
+            harness.board.learn(other, SharedHealth(1, 0.0, 15.0, 1))
+    assert not harness.usable
+    assert len(harness.board._records) == 3
+    ejections = [change.key for change in harness.changes]
+    assert len(ejections) == len(set(ejections)) == 3, "what was not kept would be learned anew every second"
+
+
+def requests(harness: BoardHarness, of: dict[str, list[bool]], minutes: int = 5) -> list[str]:
+    """Each workspace's requests of a minute (whether they succeed), in turns. Returns the board's changes."""
+    for _ in range(minutes):
+        turns = max(map(len, of.values()))
+        for turn in range(turns):
+            for workspace, outcomes in of.items():
+                if turn < len(outcomes) and harness.usable:
+                    attempt = harness.board.start(KEY, workspace)
+                    attempt.mark_useful() if outcomes[turn] else attempt.fail(DOWN)
+            harness.wait(60 / turns)
+    return harness.what
+
+
+def test_one_workspace_s_requests_eject_no_provider_that_answers_others() -> None:
+    """For instance prompts so long that the model never begins in time."""
+    assert requests(BoardHarness(), {"a": [False] * 30, "b": [True] * 10}) == []
+    assert "ejected" in requests(BoardHarness(), {"a": [False] * 30, "b": [True, False] * 5})
+    assert "ejected" in requests(BoardHarness(), {"a": [False] * 30})
+
+
+def test_a_provider_that_dies_is_ejected_by_two_workspaces_or_a_minute_after_it_worked_for_another() -> None:
+    for second, seconds in (("b", 6), ("a", 61)):
+        harness = BoardHarness()
+        for _ in range(5):
+            harness.board.start(KEY, "b").mark_useful()
+        harness.wait(2)
+        while harness.usable:
+            for workspace in ("a", second):
+                harness.board.start(KEY, workspace).fail(DOWN)
+            harness.wait(1)
+        assert harness.now - 1_002 <= seconds
+
+
+def test_failures_of_one_workspace_are_no_doubts_for_others() -> None:
+    harness = BoardHarness()
+    harness.board.start(KEY, "b").mark_useful()
+    harness.wait(2)
+    for _ in range(9):
+        harness.board.start(KEY, "a").fail(DOWN)
+    assert harness.board.recent()[KEY][0] == 0
+    harness.board.start(KEY, "c").fail(DOWN)
+    assert not harness.usable

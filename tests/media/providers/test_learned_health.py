@@ -144,3 +144,30 @@ def test_whatever_happens_one_request_probes_and_no_ejection_outlasts_the_limit(
         if what in ("ejected", "healed"):
             assert what != state
             state = what
+
+
+def test_no_report_ejects_for_longer_than_the_longest_cool_down() -> None:
+    """Redis's clock may have been put back between the report and its reading."""
+    harness = BoardHarness()
+    harness.board.learn(KEY, SharedHealth(10, age_s=-3_600.0, left_s=3_615.0, ejections=1))
+    assert harness.out_of_service_s() == 60
+
+
+def test_a_refutation_is_as_old_as_the_useful_unit_that_it_rests_on() -> None:
+    """A failure after that unit must be able to eject."""
+    harness = BoardHarness()
+    harness.succeed()
+    harness.wait(8)
+    harness.board.learn(KEY, SharedHealth(10, age_s=9.0, left_s=13.0, ejections=1))
+    (change,) = harness.changes
+    assert (change.what, change.evidence_s) == ("refuted", 8.0)
+
+
+def test_after_the_clock_was_put_back_newer_reports_count_again() -> None:
+    harness = BoardHarness()
+    harness.board.learn(KEY, SharedHealth(1_000, 0.0, 14.0, 1))
+    harness.board.learn(KEY, SharedHealth(12, 0.0, None))
+    assert not harness.usable
+    harness.board.forget_versions()
+    harness.board.learn(KEY, SharedHealth(12, 0.0, None))
+    assert harness.usable

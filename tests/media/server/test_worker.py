@@ -6,11 +6,13 @@ import pytest
 from aiohttp import WSMsgType, WSServerHandshakeError
 
 from media.call.call import Call
+from media.providers.chain.stt import SpeechToTextChain
+from media.providers.ports import ProviderError, SpeechToTextSession, SpeechToTextSink
 from media.server.call_records import FolderCallRecord
 from media.server.frames import CloseCode
 from media.server.limits import WorkerLimits
 from media.turn.vad import VadEngine, VoiceTrack
-from shared.events import CallEnded
+from shared.events import CallEnded, EndReason
 from tests.media.server.conftest import WorkerSetup, with_limits
 from tests.media.server.phone import WAIT_LIMIT_S, Phone
 from tests.media.server.test_connection import events_of
@@ -49,6 +51,43 @@ async def test_voice_track_is_released_when_a_call_cannot_be_set_up(
     assert len(released) == 1
     (ended,) = [event for event in await events_of(worker_setup) if isinstance(event, CallEnded)]
     assert (ended.status, ended.detail) == ("failed", "internal fault: RuntimeError")
+
+
+async def test_a_call_that_cannot_be_set_up_opens_no_recogniser(
+    worker_setup: WorkerSetup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody would close it: its session and the timer of its usage would stay for as long as the process."""
+
+    def fail(record: FolderCallRecord, call: Call) -> None:
+        raise RuntimeError("the record failed")
+
+    opened: list[str] = []
+
+    async def open_session(chain: SpeechToTextChain, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
+        opened.append(language)
+        raise ProviderError("standin", "not in this test")
+
+    monkeypatch.setattr(FolderCallRecord, "attach", fail)
+    monkeypatch.setattr(SpeechToTextChain, "open", open_session)
+    phone = await worker_setup.dial()
+    await phone.wait_for("closed")
+    await worker_setup.wait_until_idle()
+    assert opened == []
+
+
+async def test_a_call_whose_record_fails_at_its_end_is_finished(
+    worker_setup: WorkerSetup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(record: FolderCallRecord, reason: EndReason, number: str) -> None:
+        raise RuntimeError("the record failed")
+
+    monkeypatch.setattr(FolderCallRecord, "stream_ended", fail)
+    phone = await worker_setup.dial()
+    await worker_setup.wait_for_calls(1)
+    await phone.hang_up()
+    await worker_setup.wait_until_idle()
+    (ended,) = [event for event in await events_of(worker_setup) if isinstance(event, CallEnded)]
+    assert (ended.status, ended.end_reason) == ("completed", "caller_hangup")
 
 
 class TestFull:

@@ -88,13 +88,55 @@ async def test_beyond_the_limit_only_known_providers_are_updated(redis: Redis, m
 
 async def test_what_other_nodes_saw_is_added_up_and_expires(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second, third = (ProviderHealthStates(redis, node) for node in ("a", "b", "c"))
-    await first.exchange([], {"x": RecentRequests(5, 1.0)})
+    await first.exchange([], {"x": RecentRequests(5)})
     await first.exchange([], {"x": RecentRequests(1)})
     await second.exchange([HealthReport("y", 0.0)], {"x": RecentRequests(2, 3.0), "y": RecentRequests(1)})
     recent = (await third.exchange([])).recent
     assert (recent["x"].doubts, recent["y"]) == (3, RecentRequests(1))
-    assert recent["x"].useful_age_s == pytest.approx(3.0, abs=2.0)
-    assert (await first.exchange([])).recent["x"].doubts == 2
+    assert recent["x"].useful_age_s == pytest.approx(3.0, abs=0.5)
+    seen = (await first.exchange([])).recent
+    assert seen["x"].doubts == 2
+    seen = (await third.exchange([])).recent
+    assert seen["x"].doubts == 2, "what a node does not repeat is replaced by nothing"
     monkeypatch.setattr(health, "RECENT_S", -1)
     assert (await third.exchange([])).recent == {}
-    assert await redis.hlen("vocalized:{provider-health}:recent") == 0
+    assert await redis.exists("vocalized:{provider-health}:doubts", "vocalized:{provider-health}:useful") == 0
+
+
+async def test_the_latest_useful_unit_of_another_node_counts(redis: Redis) -> None:
+    first, second, third = (ProviderHealthStates(redis, node) for node in ("a", "b", "c"))
+    await first.exchange([], {"x": RecentRequests(0, 4.0)})
+    assert (await first.exchange([])).recent == {}, "its own"
+    await second.exchange([], {"x": RecentRequests(0, 2.0)})
+    await first.exchange([], {"x": RecentRequests(0, 3.0)})
+    for node in (first, third):
+        age_s = (await node.exchange([])).recent["x"].useful_age_s
+        assert age_s == pytest.approx(2.0, abs=0.5)
+
+
+async def test_what_nodes_saw_is_bounded(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "MAX_ENTRIES", 3)
+    for node in "ab":
+        seen = {name: RecentRequests(1, 0.1) for name in "vwxyz"}
+        await ProviderHealthStates(redis, node).exchange([], seen)
+    assert await redis.hlen("vocalized:{provider-health}:doubts") == 3
+    assert await redis.hlen("vocalized:{provider-health}:useful") == 3
+
+
+async def test_redis_s_work_does_not_grow_with_the_number_of_nodes(redis: Redis) -> None:
+    seen = {f"llm:{number:024x}:groq": RecentRequests(0, 0.1) for number in range(200)}
+    for node in range(20):
+        await ProviderHealthStates(redis, f"node-{node}").exchange([], seen)
+    sizes = [await redis.hlen(f"vocalized:{{provider-health}}:{name}") for name in ("states", "doubts", "useful")]
+    assert sizes == [0, 0, 200]
+
+
+async def test_a_state_from_the_future_is_dropped(redis: Redis) -> None:
+    """Redis's clock was put back by an hour, or a replica whose clock is behind took over."""
+    seconds, _ = await redis.time()
+    later = 1_000 * (seconds + 3_600)
+    await redis.hset(KEY, "x", f"{later}:{later + 15_000}:1:a")
+    shared = ProviderHealthStates(redis)
+    assert (await shared.exchange([])).states == {}
+    states = (await shared.exchange([HealthReport("x", 0.0)])).states
+    assert states["x"].works

@@ -14,9 +14,10 @@ from media.providers.ports import (
     SpeechToTextEvent,
     SpeechToTextFailed,
     SpeechToTextSession,
+    SpeechToTextSink,
 )
 from shared.events import ProviderFailed
-from tests.media.providers.fakes import FakeSpeechToText, texts
+from tests.media.providers.fakes import FakeSpeechToText, FakeSpeechToTextSession, texts
 from tests.media.providers.virtual import now, run
 
 SESSION_FAILED = SpeechToTextFailed(ProviderError("a", "socket closed"))
@@ -283,3 +284,70 @@ def test_no_event_is_sent_after_closing() -> None:
 
     a = FakeSpeechToText("a")
     run(main())
+
+
+def test_closing_right_after_a_failure_closes_the_session_that_failed() -> None:
+    """The switch was scheduled, and is cancelled before it begins."""
+
+    async def test(harness: ChainHarness) -> None:
+        harness.providers[0].sessions[0].sink(SESSION_FAILED)
+
+    with_session(test, FakeSpeechToText("a"), FakeSpeechToText("b"))
+
+
+def test_closing_while_the_failed_session_closes_waits_for_both() -> None:
+    async def test(harness: ChainHarness) -> None:
+        session = harness.providers[0].sessions[0]
+
+        async def close() -> None:
+            await asyncio.sleep(0.5)
+            session.closed = True
+
+        session.close = close  # type: ignore[method-assign]
+        session.sink(SESSION_FAILED)
+        await asyncio.sleep(0.1)
+
+    with_session(test, FakeSpeechToText("a"), FakeSpeechToText("b"))
+
+
+def test_a_crash_in_a_switch_is_reported() -> None:
+    """Else the call would go on, deaf."""
+
+    class Crashing(FakeSpeechToText):
+        async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
+            raise ZeroDivisionError
+
+    crashes: list[object] = []
+
+    async def test(harness: ChainHarness) -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: crashes.append(context["exception"]))
+        harness.providers[0].sessions[0].sink(SESSION_FAILED)
+        await run_ready_tasks()
+
+    harness = with_session(test, FakeSpeechToText("a"), Crashing("b"))
+    (event,) = harness.events
+    assert isinstance(event, SpeechToTextFailed) and event.error.reason == "internal fault: ZeroDivisionError"
+    assert isinstance(crashes[0], ZeroDivisionError)
+
+
+def test_a_session_that_fails_during_the_replay_leaves_no_deadline_for_the_next_one() -> None:
+    class Failing(FakeSpeechToTextSession):
+        def push(self, ulaw: bytes) -> None:
+            self.sink(SESSION_FAILED)
+
+    class FailingInReplay(FakeSpeechToText):
+        async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
+            self.sessions.append(Failing(sink))
+            return self.sessions[-1]
+
+    async def test(harness: ChainHarness) -> None:
+        harness.session.started()
+        harness.session.push(b"hello")
+        harness.session.finalise(1)
+        harness.providers[0].sessions[0].sink(SESSION_FAILED)
+        await asyncio.sleep(3.0)  # a second after the third was opened
+        assert [failure.provider for failure in harness.failed] == ["a", "b"]
+
+    with_session(
+        test, FakeSpeechToText("a"), FailingInReplay("b"), FakeSpeechToText("c", delay=1.5), FakeSpeechToText("d")
+    )

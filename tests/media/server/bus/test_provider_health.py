@@ -18,7 +18,7 @@ from media.server.bus.provider_health import ProviderHealthSync
 from media.server.metrics import Metrics
 from media.server.provider_health import ProviderHealthReporter
 from shared.bus.client import bus_client
-from shared.bus.health import HealthReport, ProviderHealthStates
+from shared.bus.health import HealthReport, HealthState, ProviderHealthStates, SharedStates
 from shared.events import ProviderFailed
 from shared.plan import CallPlan
 from tests.media.server.bus.conftest import call_plan
@@ -110,6 +110,43 @@ async def test_what_was_learned_is_not_reported_again(redis_url: str) -> None:
             await board.wait_usable(False)
             await board.sync._exchange()
         assert (await states.exchange([])).states == before
+
+
+async def test_an_interrupted_probe_is_given_back_though_it_was_reported(redis_url: str) -> None:
+    """Other processes wait for its result; the process that probes must not wait for itself."""
+    async with shared_boards(redis_url, 1) as (board,), bus_client(redis_url, 1.0) as redis:
+        now = asyncio.get_running_loop().time()
+        clock = [now]
+        board.board._clock = lambda: clock[0]
+        board.fail()
+        await board.sync._exchange()
+        clock[0] += 20
+        await asyncio.sleep(0.01)  # so that the probe is a later event, by Redis's clock
+        probe = board.board.start(KEY)
+        await board.sync._exchange()
+        assert not board.board.is_usable(KEY), "the probe is under way"
+        states = (await ProviderHealthStates(redis).exchange([])).states
+        assert not states["llm:f00:my:llama"].works
+        probe.release()
+        await board.sync._exchange()
+        assert board.board.is_usable(KEY)
+
+
+async def test_after_redis_s_clock_was_put_back_reports_count_again(redis_url: str) -> None:
+    """A replica took over whose clock is behind: its times are lower than those that this process knows."""
+    async with shared_boards(redis_url, 1) as (board,):
+        now_ms = 1_800_000_000_000
+
+        def apply(now_ms: int, **state: int) -> None:
+            found = {"llm:f00:my:llama": HealthState(node="other", **state)}
+            board.sync._apply(SharedStates(now_ms, found, {}))
+
+        await board.sync.close()
+        apply(now_ms, at_ms=now_ms, until_ms=now_ms + 15_000, ejections=1)
+        assert not board.board.is_usable(KEY)
+        earlier = now_ms - 3_600_000
+        apply(earlier, at_ms=earlier)
+        assert board.board.is_usable(KEY)
 
 
 async def test_states_of_a_later_version_are_ignored(redis_url: str) -> None:
