@@ -30,7 +30,7 @@ from tests.control.billing.scripted_call import (
     told_at,
     write_facts,
 )
-from tests.control.calls.call_platform import NOW, CallPlatform, LiveWorkspace, later
+from tests.control.calls.call_platform import NOW, STAFF, CallPlatform, LiveWorkspace, later
 
 MINUTE = Decimal("0.10")  # of the tier growth
 
@@ -190,6 +190,28 @@ async def test_the_price_that_held_at_the_events_time_is_taken(platform: CallPla
     ]
     await write_facts(platform, call.carrier_call_id, [parse_event("1-0", line) for line in lines])
     assert [row["cost"] for row in await ledger_rows(platform, call.call_id)] == [1, Decimal("0.045")]
+
+
+async def test_minutes_have_the_price_of_the_tier_at_the_calls_creation(platform: CallPlatform) -> None:
+    workspace, call = await admit(platform)
+    administration = platform.services.workspaces.administration
+    await platform.in_platform(
+        lambda db: administration.change_tier(db, STAFF, workspace.workspace_id, "business", later(10))
+    )
+    await write_facts(platform, call.carrier_call_id, make_events(call.call_id))
+    assert (await platform.call_row(call.call_id))["cost_total"] == MINUTE * SECONDS / 60
+    after = await platform.admit(workspace, at=later(20))
+    await write_facts(platform, after.carrier_call_id, make_events(after.call_id))
+    assert (await platform.call_row(after.call_id))["cost_total"] == Decimal("0.085") * SECONDS / 60
+
+
+async def test_a_call_that_nobody_answered_has_no_rows(platform: CallPlatform) -> None:
+    _, call = await admit(platform)
+    missed = CarrierStatus("twilio", call.carrier_call_id, "no_answer", later(30), duration_s=0)
+    await platform.in_platform(lambda db: platform.calls.apply_carrier_status(db, missed))
+    assert (await platform.call_row(call.call_id))["status"] == "no_answer"
+    assert await platform.in_platform(lambda db: charge_uncharged(db, later(600))) == 0
+    assert await ledger_rows(platform, call.call_id) == []
 
 
 async def test_an_event_that_comes_again_with_another_time_has_one_row(platform: CallPlatform) -> None:
