@@ -1,11 +1,14 @@
-"""Events of a node whose clock is wrong."""
+"""Partitions of the ledger: who may change their rows, and events of a node whose clock is wrong."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
+import asyncpg  # type: ignore[import-untyped]
 import pytest
 
 from control.calls.event_batch import FURTHEST, parse_event
+from control.db.pool import Connection
 from shared.events import EventEnvelope, UsageRecorded, encode_event
 from tests.control.billing.scripted_call import ledger_rows, write_facts
 from tests.control.calls.call_platform import open_call_platform
@@ -41,3 +44,19 @@ async def test_a_time_that_a_call_may_have_is_kept(fresh_database_url: str, valk
             event = parse_event("1-0", encode_event(EventEnvelope(str(call.call_id), seq, at.isoformat(), USED)))
             await write_facts(platform, call.carrier_call_id, [event])
         assert [row["at"] for row in await ledger_rows(platform, call.call_id)] == times
+
+
+async def test_no_rows_can_be_changed_by_a_partitions_name(
+    fresh_database_url: str, valkey_url: str, tmp_path: Path
+) -> None:
+    async with open_call_platform(fresh_database_url, valkey_url, tmp_path) as platform:
+        await platform.in_platform(lambda db: db.execute("SELECT ensure_partitions()"))
+        month = f"usage_records_{datetime.now(UTC):%Y_%m}"
+        for change in ("UPDATE {} SET cost = 0", "DELETE FROM {}", "TRUNCATE {}"):
+            for table in ("usage_records", "usage_records_default", month):
+                with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                    await platform.in_platform(partial(_execute, statement=change.format(table)))
+
+
+async def _execute(db: Connection, statement: str) -> None:
+    await db.execute(statement)
