@@ -1,4 +1,4 @@
-"""Property: any order and repetition of a call's facts, in batches of any size, gives the same ledger."""
+"""Any order and repetition of a call's facts, in batches of any size or at once, gives the same ledger."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from control.analytics.rollup import roll_up_days
 from control.calls.event_batch import IncomingEvent
+from control.calls.worker_tasks import charge_uncharged
 from shared.events import SEQ_PER_LEG, Event, UsageRecorded
 from tests.control.billing.scripted_call import (
     EVENTS,
@@ -23,7 +25,7 @@ from tests.control.billing.scripted_call import (
     make_events,
     write_facts,
 )
-from tests.control.calls.call_platform import CallPlatform, LiveWorkspace, open_call_platform
+from tests.control.calls.call_platform import CallPlatform, LiveWorkspace, later, open_call_platform
 
 MINUTE = Decimal("0.10")  # of the tier growth
 # What the call's next stream tells, a month later by its node's clock.
@@ -98,8 +100,8 @@ async def check_order(
 
 def all_events(call_id: Any) -> list[IncomingEvent]:
     """Those of both streams."""
-    later: Sequence[Event] = [used for used, _ in NEXT_LEG]
-    return [*make_events(call_id), *make_events(call_id, later, first=SEQ_PER_LEG + 1, delay_s=MONTH_S)]
+    told: Sequence[Event] = [used for used, _ in NEXT_LEG]
+    return [*make_events(call_id), *make_events(call_id, told, first=SEQ_PER_LEG + 1, delay_s=MONTH_S)]
 
 
 async def check_usage(platform: CallPlatform, call_id: Any, events: Sequence[IncomingEvent]) -> None:
@@ -128,3 +130,33 @@ async def check_minutes(platform: CallPlatform, workspace: LiveWorkspace, call_i
     )
     (line,) = [one for one in report.costs if one.resource_type == "telephony"]
     assert line.cost == (None if reported is None else Decimal(reported["total"]))
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_processes_at_once_give_the_same_ledger(platform: CallPlatform, seed: int) -> None:
+    """Workers with overlapping batches, webhooks, duties and roll-ups, each with a connection of its own."""
+    random, workspace = Random(seed), await platform.create_workspace()
+    call = await platform.admit(workspace)
+    events = all_events(call.call_id)
+    batches: list[Sequence[Fact]] = [events, *(random.sample(events, 9) for _ in range(6))]
+    batches += [[Report(random.randint(1, 200))] for _ in range(6)]
+    work = [write_facts(platform, call.carrier_call_id, facts) for facts in batches]
+    work += [_run_duties(platform) for _ in range(6)]
+    random.shuffle(work)
+    await asyncio.gather(*work)
+    await check_usage(platform, call.call_id, events)
+    await check_minutes(platform, workspace, call.call_id, is_test=False)
+    await _run_duties(platform)
+    rows = await ledger_rows(platform, call.call_id)
+    days = await platform.in_platform(
+        lambda db: db.fetch("SELECT * FROM usage_daily WHERE workspace_id = $1", workspace.workspace_id)
+    )
+    for name in ("quantity", "price"):
+        assert sum(day[name] for day in days) == sum(row[name] for row in rows), name
+    assert sum(day["cost"] for day in days) == sum(row["cost"] or 0 for row in rows)
+
+
+async def _run_duties(platform: CallPlatform) -> None:
+    await platform.in_platform(lambda db: charge_uncharged(db, later(600)))
+    while await platform.in_platform(lambda db: roll_up_days(db, 200)):
+        pass
