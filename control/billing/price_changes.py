@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from control.billing import read_tiers, store_prices
 from control.billing.model import NewPrice, Source, StoredPrice
-from control.billing.prices import ANY_MODEL, PRICE_UNITS, PriceKey
+from control.billing.prices import ANY_MODEL, PRICE_UNITS, PriceKey, candidate_keys
 from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record_change
 from control.voice.catalogue import list_catalogue
@@ -49,10 +49,11 @@ async def set_cost(db: Connection, key: PriceKey, price: Decimal, now: datetime)
     if not 0 <= price <= HIGHEST_PRICE or price != round(price, 9):
         raise Invalid(f"from 0 to {HIGHEST_PRICE} US dollars, with at most nine decimal places", param="price")
     await store_prices.lock_prices(db)
-    before = _newest(await store_prices.select_newest(db, key.provider)).get(key)
+    newest = _newest(await store_prices.select_newest(db, key.provider))
+    before = newest.get(key)
     if before is not None and before.version.price == price:
         return before
-    await store_prices.insert_versions(db, [NewPrice(key, price, "operator", _begin(before, now))], now)
+    await store_prices.insert_versions(db, [NewPrice(key, price, "operator", _begin(key, newest, now))], now)
     after = _newest(await store_prices.select_newest(db, key.provider))[key]
     await record_change(db, Actor("system"), _audited(before, after))
     return after
@@ -66,7 +67,7 @@ async def list_prices(db: Connection, provider: str | None = None) -> list[Store
 async def _open_versions(db: Connection, prices: Mapping[PriceKey, Decimal], source: Source, now: datetime) -> None:
     newest = _newest(await store_prices.select_newest(db))
     new = [
-        NewPrice(key, price, source, _begin(newest.get(key), now))
+        NewPrice(key, price, source, _begin(key, newest, now))
         for key, price in prices.items()
         if key not in newest or (newest[key].source == source and newest[key].version.price != price)
     ]
@@ -74,9 +75,11 @@ async def _open_versions(db: Connection, prices: Mapping[PriceKey, Decimal], sou
         await store_prices.insert_versions(db, new, now)
 
 
-def _begin(before: StoredPrice | None, now: datetime) -> datetime:
-    """When a new version begins: the first one at once, because nothing held before it."""
-    return now if before is None else max(now, before.version.valid_from) + LEAD
+def _begin(key: PriceKey, newest: Mapping[PriceKey, StoredPrice], now: datetime) -> datetime:
+    """When a new version begins: at once where nothing held before it, not even the price of any model."""
+    if key in newest:
+        return max(now, newest[key].version.valid_from) + LEAD
+    return now + LEAD if any(one in newest for one in candidate_keys(key)) else now
 
 
 def _newest(prices: Iterable[StoredPrice]) -> dict[PriceKey, StoredPrice]:

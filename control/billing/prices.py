@@ -123,9 +123,15 @@ def round_amount(amount: Decimal, size: int = 1) -> Decimal:
         return (amount / size).quantize(_PLACES, ROUND_HALF_EVEN)
 
 
-def _wanted_keys(used: Consumption) -> Iterator[PriceKey]:
-    """A model's own prices come before those of any model."""
-    _, units = _PRICED_BY[used.unit]
-    for model in dict.fromkeys((used.model, ANY_MODEL)):
+def candidate_keys(key: PriceKey) -> Iterator[PriceKey]:
+    """The keys whose prices hold for this one's usage, first choice first, which is the key itself; those of a model
+    come before those of any model."""
+    units = next(units for _, units in _PRICED_BY.values() if units[0] == key.unit)
+    for model in dict.fromkeys((key.model, ANY_MODEL)):
         for unit in units:
-            yield PriceKey(used.side, used.provider, used.role, model, unit)
+            yield PriceKey(key.side, key.provider, key.role, model, unit)
+
+
+def _wanted_keys(used: Consumption) -> Iterator[PriceKey]:
+    _, units = _PRICED_BY[used.unit]
+    return candidate_keys(PriceKey(used.side, used.provider, used.role, used.model, units[0]))

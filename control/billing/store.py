@@ -52,14 +52,15 @@ _SELECT_COSTS: Final = f"""
     GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 4, 5, 3 LIMIT 1000
 """
 
-# Rows since $1 whose cost or price is unknown and was not settled by a later one.
+# Rows since $1 whose cost or price is unknown and was not settled by a later one, which has the same time. The inner
+# query's LIMIT has it looked up by the index, row by row: joined, it would read the whole ledger every minute.
 _COUNT_UNPRICED: Final = """
     SELECT u.provider, u.resource_type, u.unit, count(*) AS rows FROM usage_records u
-    WHERE u.at >= $1 AND (u.cost IS NULL OR u.price IS NULL) AND NOT EXISTS (
-        SELECT FROM usage_records s
-        WHERE s.call_id = u.call_id AND s.resource_type = u.resource_type AND s.provider = u.provider
-          AND s.model = u.model AND s.unit = u.unit AND s.entry = 'adjustment'
-          AND s.cost IS NOT NULL AND s.price IS NOT NULL)
+    WHERE u.at >= $1 AND (u.cost IS NULL OR u.price IS NULL) AND (
+        SELECT s.id FROM usage_records s
+        WHERE s.workspace_id = u.workspace_id AND s.at = u.at AND s.call_id = u.call_id AND s.provider = u.provider
+          AND s.resource_type = u.resource_type AND s.model = u.model AND s.unit = u.unit
+          AND s.entry = 'adjustment' AND s.cost IS NOT NULL AND s.price IS NOT NULL LIMIT 1) IS NULL
     GROUP BY 1, 2, 3 ORDER BY 4 DESC LIMIT 1000
 """
 

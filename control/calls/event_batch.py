@@ -2,8 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -29,6 +29,10 @@ JOIN_AFTER_S: Final = 5.0
 # webhook be lost, a job ends the call this long after media reported the end.
 HANG_UP_AFTER_S: Final = 10.0
 _MOST_SEQ: Final = 2**31 - 1
+# An event whose time is further from the call's creation than any call takes is of a node with a wrong clock. The
+# partitions of so many days ahead exist: a row of a later time would go to the default partition, and the partition of
+# its month could never be made, because none of the ledger's rows can be removed.
+FURTHEST: Final = timedelta(days=40)
 
 
 class EventUnreadable(ValueError):
@@ -86,6 +90,7 @@ async def write_events(db: Connection, events: Sequence[IncomingEvent]) -> Batch
     """Stores new events, prices their usage, and applies them to their calls. Needs platform scope. Locks the calls'
     rows first, so that two transactions with the same event run one after the other."""
     before = await store.lock_states(db, {one.call_id for one in events})
+    events = [_with_plausible_time(one, before.get(one.call_id)) for one in events]
     known = {(one.call_id, one.seq): one for one in reversed(events) if one.call_id in before}
     unknown = [one.entry for one in events if one.call_id not in before]
     if not known:
@@ -141,6 +146,13 @@ async def _enqueue_hangups(db: Connection, changed: Iterable[tuple[CallState, Ca
         is_over = new.is_final and not old.is_final and new.end_reason != "transferred"
         if is_over and new.carrier == "telnyx":
             await enqueue_hangup(db, new, None, delay_s=HANG_UP_AFTER_S)
+
+
+def _with_plausible_time(one: IncomingEvent, call: CallState | None) -> IncomingEvent:
+    """The event; with the time of the call's creation, if its own cannot be right."""
+    if call is None or abs(one.at - call.created_at) <= FURTHEST:
+        return one
+    return replace(one, at=call.created_at)
 
 
 def _row(one: IncomingEvent, workspace_id: UUID) -> EventRow:

@@ -1,4 +1,5 @@
-"""Read model: calls that are over without minutes in the ledger, because a program of another version ended them."""
+"""Read model: calls that are over whose minutes are not in the ledger, or not all, because a program of another version
+ended them or changed their duration."""
 
 from datetime import datetime
 from typing import Final
@@ -6,14 +7,15 @@ from uuid import UUID
 
 from control.db.pool import Connection
 
-# Calls created since $1 that are over and connected, without a row of minutes; up to $2. The ledger begins with the
-# first price, so that calls from before it are not charged.
+# Calls created since $1 that are over and whose seconds are not those of the ledger; up to $2. The ledger begins with
+# the first price, so that calls from before it are not charged.
 _SELECT_UNCHARGED: Final = """
     SELECT c.id FROM calls c
     WHERE c.created_at >= greatest($1, (SELECT min(valid_from) FROM price_versions))
-      AND c.status NOT IN ('queued', 'ringing', 'in_progress') AND c.duration_seconds > 0
-      AND NOT EXISTS (SELECT FROM usage_records u
-                      WHERE u.call_id = c.id AND u.at = c.created_at AND u.resource_type = 'call_minutes')
+      AND c.status NOT IN ('queued', 'ringing', 'in_progress')
+      AND c.duration_seconds <> (SELECT coalesce(sum(u.quantity), 0) FROM usage_records u
+                                 WHERE u.workspace_id = c.workspace_id AND u.at = c.created_at AND u.call_id = c.id
+                                   AND u.resource_type = 'call_minutes')
     ORDER BY c.created_at, c.id LIMIT $2
 """
 

@@ -130,6 +130,7 @@ BEGIN
                     month::timestamp AT TIME ZONE 'UTC', (month + interval '1 month') AT TIME ZONE 'UTC');
                 -- The parent's policies do not hold for a partition that is asked by its own name: nobody may.
                 EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', parent || to_char(month, '_YYYY_MM'));
+                EXECUTE format('REVOKE ALL ON %I FROM vocalized_app', parent || to_char(month, '_YYYY_MM'));
                 made := made + 1;
             END IF;
         END LOOP;
@@ -1350,6 +1351,7 @@ INSERT INTO public.schema_migrations VALUES ('20261126000101');
 INSERT INTO public.schema_migrations VALUES ('20261126000201');
 INSERT INTO public.schema_migrations VALUES ('20261126000202');
 INSERT INTO public.schema_migrations VALUES ('20261126000301');
+INSERT INTO public.schema_migrations VALUES ('20261126000401');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -

@@ -17,6 +17,13 @@ from vocalized.rehearse.platform import Platform
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 CALLS = 4
+# The usage that a call's events tell, each with its row of the ledger.
+BOOKED = """
+    SELECT e.seq, u.seq AS booked FROM call_events e
+    LEFT JOIN usage_records u ON u.call_id = e.call_id AND u.seq = e.seq AND u.at = e.at
+    WHERE e.call_id::text = $1 AND e.event_type = 'usage.recorded' ORDER BY 1
+"""
+SECONDS = "SELECT sum(quantity) FROM usage_records WHERE call_id::text = $1 AND resource_type = 'call_minutes'"
 
 
 async def test_other_node_resumes_the_calls(platform: Platform, turns: Sequence[PreparedTurn]) -> None:
@@ -54,6 +61,17 @@ async def test_other_node_resumes_the_calls(platform: Platform, turns: Sequence[
         if was_lost:
             assert caller.heard_after(killed) is not None
             assert any(seq > SEQ_PER_LEG for seq in seqs)
+        await check_ledger(platform, ids[caller.number], record.call["duration_seconds"], was_lost=was_lost)
+
+
+async def check_ledger(platform: Platform, call_id: str, seconds: int, *, was_lost: bool) -> None:
+    """Usage of both streams is booked once, and the minutes of the whole call."""
+    told = await platform.rows(BOOKED, call_id)
+    seqs = [row["seq"] for row in told]
+    assert [row["booked"] for row in told] == seqs == sorted(set(seqs))
+    assert {seq > SEQ_PER_LEG for seq in seqs} == ({False, True} if was_lost else {False})
+    ((booked,),) = await platform.rows(SECONDS, call_id)
+    assert booked == seconds > 0
 
 
 async def _carrier_call_id(caller: RehearsalCaller) -> str:

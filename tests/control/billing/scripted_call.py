@@ -64,13 +64,22 @@ class Report:
     seconds: int
 
 
-Fact = IncomingEvent | Report
+@dataclass(frozen=True, slots=True)
+class CostReport:
+    """A carrier's report of what the whole call cost. cents: US."""
+
+    cents: int
 
 
-def make_events(call_id: UUID, events: Sequence[Event] = EVENTS, *, first: int = 1) -> list[IncomingEvent]:
+Fact = IncomingEvent | Report | CostReport
+
+
+def make_events(
+    call_id: UUID, events: Sequence[Event] = EVENTS, *, first: int = 1, delay_s: float = 0
+) -> list[IncomingEvent]:
     """Each a second after the one before."""
     lines = [
-        encode_event(EventEnvelope(str(call_id), seq, later(seq).isoformat(), event))
+        encode_event(EventEnvelope(str(call_id), seq, later(delay_s + seq).isoformat(), event))
         for seq, event in enumerate(events, first)
     ]
     return [parse_event(f"{place}-0", line) for place, line in enumerate(lines)]
@@ -79,12 +88,19 @@ def make_events(call_id: UUID, events: Sequence[Event] = EVENTS, *, first: int =
 async def write_facts(platform: CallPlatform, carrier_call_id: str, facts: Sequence[Fact]) -> None:
     """One transaction: the events as a batch, then the reports."""
     events = [fact for fact in facts if isinstance(fact, IncomingEvent)]
-    reports = [fact for fact in facts if isinstance(fact, Report)]
+    reports = [fact for fact in facts if not isinstance(fact, IncomingEvent)]
     if events:
         await platform.in_platform(lambda db: write_events(db, events))
     for report in reports:
-        ended = CarrierStatus("twilio", carrier_call_id, "completed", later(80), duration_s=report.seconds)
-        await platform.in_platform(partial(platform.calls.apply_carrier_status, report=ended))
+        told = _carrier_status(carrier_call_id, report)
+        await platform.in_platform(partial(platform.calls.apply_carrier_status, report=told))
+
+
+def _carrier_status(carrier_call_id: str, report: Report | CostReport) -> CarrierStatus:
+    if isinstance(report, Report):
+        return CarrierStatus("twilio", carrier_call_id, "completed", later(80), duration_s=report.seconds)
+    cost = {"cost": {"total": f"0.{report.cents:02}"}}
+    return CarrierStatus("twilio", carrier_call_id, None, later(90), facts=cost)
 
 
 async def ledger_rows(platform: CallPlatform, call_id: UUID) -> list[dict[str, Any]]:

@@ -1,42 +1,36 @@
-"""Calls in the ledger: each attempt a priced row, sums as the API and the roll-ups have them, in any order of facts."""
+"""Calls in the ledger: each attempt a priced row, sums as the API and the roll-ups have them."""
 
-import asyncio
-from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from control.analytics.rollup import roll_up_days
 from control.billing.charges import record_usage
 from control.billing.ledger import UsageEvent
 from control.billing.price_changes import set_cost
 from control.billing.prices import PriceKey
+from control.billing.store import count_unpriced
 from control.calls.event_batch import EventUnreadable, parse_event
 from control.calls.model import AdmittedCall, CarrierStatus
 from control.calls.worker_tasks import charge_uncharged, mark_running
 from shared.events import EventEnvelope, UsageRecorded, encode_event
 from tests.control.billing.scripted_call import (
-    EVENTS,
     OTHERS,
     SECONDS,
     SHARES,
     STARTED,
     USAGE,
-    Fact,
     Report,
     ledger_rows,
     make_events,
     told_at,
     write_facts,
 )
-from tests.control.calls.call_platform import NOW, CallPlatform, LiveWorkspace, later, open_call_platform
+from tests.control.calls.call_platform import NOW, STAFF, CallPlatform, LiveWorkspace, later
 
 MINUTE = Decimal("0.10")  # of the tier growth
 
@@ -145,6 +139,12 @@ async def test_a_call_that_a_carrier_reports_longer_is_adjusted(platform: CallPl
     assert (await platform.call_row(call.call_id))["cost_total"] == MINUTE * 90 / 60
 
 
+async def unpriced(platform: CallPlatform) -> list[tuple[str, str, str, int]]:
+    """What the metric counts of telephony at Telnyx."""
+    found = await platform.in_platform(lambda db: count_unpriced(db, later(-60)))
+    return [(one.provider, one.resource_type, one.unit, one.rows) for one in found if one.provider == "telnyx"]
+
+
 async def test_a_carriers_cost_settles_the_line(platform: CallPlatform) -> None:
     workspace = await platform.create_workspace(carrier="telnyx")
     ringing = await platform.ring(workspace, "v3:cost", carrier="telnyx")
@@ -153,6 +153,7 @@ async def test_a_carriers_cost_settles_the_line(platform: CallPlatform) -> None:
         await _telnyx_report(platform, **facts)
     await roll_up(platform)
     assert (await usage_days(platform, workspace))["telephony", "telnyx"]["unpriced"] == 1
+    assert await unpriced(platform) == [("telnyx", "telephony", "second", 1)]
     for _ in range(2):
         await _telnyx_report(platform, status=None, at=later(61), facts={"cost": {"total": "0.0042", "parts": []}})
     rows = [row for row in await ledger_rows(platform, ringing.call_id) if row["resource_type"] == "telephony"]
@@ -160,6 +161,7 @@ async def test_a_carriers_cost_settles_the_line(platform: CallPlatform) -> None:
     await roll_up(platform)
     day = (await usage_days(platform, workspace))["telephony", "telnyx"]
     assert (day["cost"], day["quantity"], day["unpriced"]) == (Decimal("0.0042"), 60, 0)
+    assert await unpriced(platform) == []
 
 
 async def _telnyx_report(platform: CallPlatform, **facts: Any) -> None:
@@ -188,6 +190,28 @@ async def test_the_price_that_held_at_the_events_time_is_taken(platform: CallPla
     ]
     await write_facts(platform, call.carrier_call_id, [parse_event("1-0", line) for line in lines])
     assert [row["cost"] for row in await ledger_rows(platform, call.call_id)] == [1, Decimal("0.045")]
+
+
+async def test_minutes_have_the_price_of_the_tier_at_the_calls_creation(platform: CallPlatform) -> None:
+    workspace, call = await admit(platform)
+    administration = platform.services.workspaces.administration
+    await platform.in_platform(
+        lambda db: administration.change_tier(db, STAFF, workspace.workspace_id, "business", later(10))
+    )
+    await write_facts(platform, call.carrier_call_id, make_events(call.call_id))
+    assert (await platform.call_row(call.call_id))["cost_total"] == MINUTE * SECONDS / 60
+    after = await platform.admit(workspace, at=later(20))
+    await write_facts(platform, after.carrier_call_id, make_events(after.call_id))
+    assert (await platform.call_row(after.call_id))["cost_total"] == Decimal("0.085") * SECONDS / 60
+
+
+async def test_a_call_that_nobody_answered_has_no_rows(platform: CallPlatform) -> None:
+    _, call = await admit(platform)
+    missed = CarrierStatus("twilio", call.carrier_call_id, "no_answer", later(30), duration_s=0)
+    await platform.in_platform(lambda db: platform.calls.apply_carrier_status(db, missed))
+    assert (await platform.call_row(call.call_id))["status"] == "no_answer"
+    assert await platform.in_platform(lambda db: charge_uncharged(db, later(600))) == 0
+    assert await ledger_rows(platform, call.call_id) == []
 
 
 async def test_an_event_that_comes_again_with_another_time_has_one_row(platform: CallPlatform) -> None:
@@ -236,81 +260,24 @@ async def test_a_call_that_another_version_ended_is_charged_later(platform: Call
     assert (await platform.call_row(call.call_id))["cost_total"] == MINUTE / 2
 
 
+@pytest.mark.parametrize("seconds", [90, 0])
+async def test_a_call_whose_duration_another_version_changed_is_adjusted_later(
+    platform: CallPlatform, seconds: int
+) -> None:
+    _, call = await admit(platform)
+    await write_facts(platform, call.carrier_call_id, make_events(call.call_id))
+    await platform.in_platform(
+        lambda db: db.execute("UPDATE calls SET duration_seconds = $2 WHERE id = $1", call.call_id, seconds)
+    )
+    assert await platform.in_platform(lambda db: charge_uncharged(db, later(600))) == 1
+    assert await platform.in_platform(lambda db: charge_uncharged(db, later(600))) == 0
+    rows = await ledger_rows(platform, call.call_id)
+    assert sum(row["quantity"] for row in rows if row["resource_type"] == "call_minutes") == seconds
+    assert (await platform.call_row(call.call_id))["cost_total"] == MINUTE * seconds / 60
+
+
 def test_a_negative_quantity_is_no_event() -> None:
     used = UsageRecorded("stt", "local", "local", "", -1, "ms")
     line = encode_event(EventEnvelope("0193f5f0-0000-7000-8000-000000000000", 1, "2026-11-25T12:00:00Z", used))
     with pytest.raises(EventUnreadable, match="quantity"):
         parse_event("1-0", line)
-
-
-# --- any order and repetition ---
-
-
-@pytest.fixture(scope="module")
-def runner() -> Iterator[asyncio.Runner]:
-    with asyncio.Runner() as runner:
-        yield runner
-
-
-@pytest.fixture(scope="module")
-def shared_platform(
-    runner: asyncio.Runner, database_url: str, valkey_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[CallPlatform, LiveWorkspace]]:
-    """Open for all examples: a hypothesis test takes no function-scoped fixture."""
-    opened = _open(database_url, valkey_url, tmp_path_factory.mktemp("objects"))
-    platform = runner.run(opened.__aenter__())
-    yield platform, runner.run(platform.create_workspace())
-    runner.run(opened.__aexit__(None, None, None))
-
-
-def _open(database_url: str, valkey_url: str, folder: Path) -> Any:
-    return open_call_platform(database_url, valkey_url, folder)
-
-
-# Places of the events, and durations that the carrier reports: at least once each event, in batches.
-facts_in_any_order = st.tuples(
-    st.permutations(range(len(EVENTS))),
-    st.lists(st.integers(0, len(EVENTS) - 1), max_size=8),
-    st.lists(st.integers(1, 200), max_size=3),
-    st.randoms(use_true_random=False),
-    st.integers(1, 7),
-)
-
-
-@settings(max_examples=60, deadline=None)
-@given(facts_in_any_order)
-def test_any_order_and_repetition_of_facts_gives_the_same_ledger(
-    runner: asyncio.Runner, shared_platform: tuple[CallPlatform, LiveWorkspace], drawn: Any
-) -> None:
-    runner.run(_check_order(*shared_platform, *drawn))
-
-
-async def _check_order(
-    platform: CallPlatform,
-    workspace: LiveWorkspace,
-    order: Sequence[int],
-    repeated: Sequence[int],
-    reported: Sequence[int],
-    random: Any,
-    batch: int,
-) -> None:
-    call = await platform.admit(workspace)
-    events = make_events(call.call_id)
-    facts: list[Fact] = [*(events[place] for place in (*order, *repeated)), *map(Report, reported)]
-    random.shuffle(facts)
-    for start in range(0, len(facts), batch):
-        await write_facts(platform, call.carrier_call_id, facts[start : start + batch])
-    rows = await ledger_rows(platform, call.call_id)
-    told = [(row["seq"], row["provider"], row["quantity"], row["cost"]) for row in rows if row["seq"] is not None]
-    assert told == [
-        (len(OTHERS) + place, used.provider, used.quantity, cost) for place, (used, cost) in enumerate(USAGE)
-    ]
-    stored = await platform.call_row(call.call_id)
-    price = (MINUTE * stored["duration_seconds"] / 60).quantize(Decimal("1e-9"))
-    for kind, charged in (("call_minutes", price), ("telephony", 0)):
-        booked = [row for row in rows if row["resource_type"] == kind]
-        assert sum(row["quantity"] for row in booked) == stored["duration_seconds"] > 0
-        assert sum(row["price"] for row in booked) == charged
-    assert stored["cost_total"] == price.quantize(Decimal("1e-6"))
-    # The call is over, so that the next example's is admitted.
-    assert stored["status"] == "completed"

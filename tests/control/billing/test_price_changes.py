@@ -90,6 +90,23 @@ async def test_a_second_change_holds_after_the_first(platform: CallPlatform) -> 
     assert [one.version.valid_from for one in (first, second)] == [NOW, NOW + LEAD]
 
 
+@pytest.mark.parametrize(
+    ("new", "begins"),
+    [
+        (key("deepgram", model="nova-4"), NOW + LEAD),
+        (key("groq", "llm", "*", "million_cached_tokens"), NOW + LEAD),
+        (key("local", "tts", "fast", "thousand_characters"), NOW + LEAD),
+        (key("standin"), NOW),
+        (key("standin", "llm", "*", "million_prompt_tokens"), NOW),
+    ],
+)
+async def test_a_first_price_replaces_the_one_of_any_model_later(
+    platform: CallPlatform, new: PriceKey, begins: datetime
+) -> None:
+    changed = await platform.in_platform(lambda db: set_cost(db, new, Decimal("0.5"), NOW))
+    assert changed.version.valid_from == begins
+
+
 async def test_a_tiers_version_follows_its_price(platform: CallPlatform) -> None:
     for price in ("0.2", "0.2", "0.3"):
         await platform.in_platform(partial(change_tier_price, price=Decimal(price)))
