@@ -164,7 +164,10 @@ def make_app(
     )
     app = web.Application(middlewares=[middleware.middleware()], client_max_size=http.max_body_bytes)
     for route in routes:
-        app.router.add_route(route.method, route.path, Endpoint(route, dependencies).__call__)
+        endpoint = Endpoint(route, dependencies).__call__
+        app.router.add_route(route.method, route.path, endpoint)
+        if route.method == "GET":  # aiohttp sends no body for HEAD
+            app.router.add_route("HEAD", route.path, endpoint)
     webhooks.add_to(app.router)
     make_openapi = partial(
         make_document,

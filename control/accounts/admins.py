@@ -7,6 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from control.accounts import store_admins, store_recovery_codes, totp
+from control.accounts.deactivation import sign_in_refused
 from control.accounts.model import Admin
 from control.accounts.new_admin import NewAdmin, create_admin
 from control.accounts.passwords import Passwords
@@ -71,7 +72,7 @@ class AdminAccounts:
         self, db: Connection, email: str, password: str, code: str | None, origin: Origin, now: datetime
     ) -> AdminSignInResult:
         """Starts a session. Raises Unauthorised (invalid_credentials; totp_required when only the code is missing),
-        TooManyRequests (sign_in_locked), Forbidden (totp_setup_required)."""
+        TooManyRequests (sign_in_locked), Forbidden (account_deactivated, totp_setup_required)."""
         found = await self._authenticate(db, email, password, now)
         if found.admin.has_totp or (found.totp_secret and code):
             await self._second_factor(db, found, code, origin, now)
@@ -144,9 +145,11 @@ class AdminAccounts:
 
     async def _authenticate(self, db: Connection, email: str, password: str, now: datetime) -> AdminSecrets:
         found = await store_admins.find_by_email(db, email)
-        known = found.password_hash if found and found.admin.is_active else None
+        known = found.password_hash if found else None
         verdict = await self._throttle.check_password(db, "admin", email, known, password, now)
         assert found is not None  # without an account no password is correct
+        if not found.admin.is_active:
+            raise sign_in_refused()
         if verdict.needs_rehash:
             await store_admins.set_password(db, found.admin.id, await self._passwords.hash(password), now)
         return found

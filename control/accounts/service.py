@@ -7,6 +7,7 @@ from uuid import UUID
 from control.accounts import store, store_sessions
 from control.accounts.access_tokens import AccessTokens
 from control.accounts.admins import AdminAccounts
+from control.accounts.deactivation import sign_in_refused
 from control.accounts.email_delivery import EmailQueue
 from control.accounts.email_links import EmailLinks
 from control.accounts.model import User
@@ -89,11 +90,13 @@ class Accounts:
 
     async def sign_in(self, db: Connection, email: str, password: str, origin: Origin, now: datetime) -> SignInResult:
         """Starts a session. Raises Unauthorised (invalid_credentials, whichever is wrong; session_over when the account
-        changed meanwhile), TooManyRequests (sign_in_locked)."""
+        changed meanwhile), Forbidden (account_deactivated), TooManyRequests (sign_in_locked)."""
         found = await store.find_credentials(db, email)
-        known = found.password_hash if found and found.user.is_active else None
+        known = found.password_hash if found else None
         verdict = await self._throttle.check_password(db, "user", email, known, password, now)
         assert found is not None  # without an account no password is correct
+        if not found.user.is_active:
+            raise sign_in_refused()
         await self._throttle.accept(db, "user", email, now)
         tokens = await self.start_session(db, found.user.id, origin, now, found.password_hash)
         if verdict.needs_rehash:

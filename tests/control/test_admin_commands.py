@@ -146,8 +146,10 @@ async def test_reset_totp_ends_the_sessions_and_the_second_factor(api: Api, caps
 async def test_disabled_admin_is_refused_until_enabled(api: Api) -> None:
     sam = await api.admin()
     assert await command("disable", "--email", sam.email) == 0
-    assert (await sam.get("/admin/auth/me")).status == 401
-    assert (await log_in(api, sam.email, PASSWORD)).status == 401
+    assert (await sam.get("/admin/auth/me")).code == "account_deactivated"
+    refused = await log_in(api, sam.email, PASSWORD)
+    assert (refused.status, refused.code) == (403, "account_deactivated")
+    assert (await log_in(api, sam.email, "not the password")).code == "invalid_credentials"
     assert await command("enable", "--email", sam.email) == 0
     assert (await log_in(api, sam.email, PASSWORD)).status == 200
     actions = [row["action"] for row in await audited(api, sam.email)]
