@@ -133,6 +133,8 @@ async def test_reset_totp_ends_the_sessions_and_the_second_factor(api: Api, caps
     assert (await log_in(api, sam.email, PASSWORD)).code == "totp_required"
     assert await command("reset-totp", "--email", sam.email) == 0
     assert "without a second factor" in capsys.readouterr().out
+    codes = "SELECT count(*) FROM admin_recovery_codes WHERE admin_id = $1::uuid"
+    assert await api.owner.fetchval(codes, sam.id) == 0
     assert (await sam.get("/admin/auth/me")).code == "session_over"
     signed_in = await log_in(api, sam.email, PASSWORD)
     assert signed_in.status == 200
@@ -151,6 +153,7 @@ async def test_disabled_admin_is_refused_until_enabled(api: Api) -> None:
     assert (refused.status, refused.code) == (403, "account_deactivated")
     assert (await log_in(api, sam.email, "not the password")).code == "invalid_credentials"
     assert await command("enable", "--email", sam.email) == 0
+    assert (await sam.get("/admin/auth/me")).code == "session_over"
     assert (await log_in(api, sam.email, PASSWORD)).status == 200
     actions = [row["action"] for row in await audited(api, sam.email)]
     assert [one for one in actions if one != "admin.sign_in"] == ["admin.create", "admin.disable", "admin.enable"]

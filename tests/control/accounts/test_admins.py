@@ -273,7 +273,13 @@ async def test_one_of_many_concurrent_uses_of_a_recovery_code_succeeds(staff: St
 
 
 async def test_recovery_codes_are_the_admins_own(staff: StaffAccounts) -> None:
-    (admin, _, _), (_, _, codes) = await staff.create_admin_with_codes(), await staff.create_admin_with_codes()
+    (admin, _, _), (other, _, codes) = await staff.create_admin_with_codes(), await staff.create_admin_with_codes()
+    assert await staff.refusal(admin.email, codes[0]) == "recovery_code_invalid"
+    async with staff.platform.pool.transaction() as db:  # nor does a row that was copied in the database help
+        await db.execute(
+            "INSERT INTO admin_recovery_codes SELECT $1, code_hash FROM admin_recovery_codes WHERE admin_id = $2",
+            admin.id, other.id,
+        )  # fmt: skip
     assert await staff.refusal(admin.email, codes[0]) == "recovery_code_invalid"
 
 
