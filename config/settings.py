@@ -217,7 +217,8 @@ class ControlSettings(DatabaseSettings):
     secret_keys: SecretKeys
     public_url: WebUrl = Field(LOCAL_URL, description="Public URL of the API.")
     portal_url: WebUrl | None = Field(
-        None, description="URL of the client portal, for links in e-mails; default: the public URL."
+        None,
+        description="URL of the client portal, for links in e-mails; default: the API's own pages at the public URL.",
     )
     smtp_url: SecretStr = Field(
         SecretStr("smtp://localhost:25?tls=off"),

@@ -23,7 +23,7 @@ from config.settings import (
     database_settings,
     key_settings,
 )
-from control import price_commands, provider_commands
+from control import admin_commands, price_commands, provider_commands
 from control.accounts.email_gateways import open_gateway
 from control.accounts.policy import AccountPolicy, HashPolicy, LockPolicy, SessionPolicy
 from control.agents.model import AgentPolicy
@@ -142,6 +142,12 @@ def _prices(arguments: argparse.Namespace) -> int:
     return price_commands.run(arguments, settings.database_url.get_secret_value())
 
 
+def _admin(arguments: argparse.Namespace) -> int:
+    settings = database_settings()
+    configure_logs(settings.log_level)
+    return admin_commands.run(arguments, settings.database_url.get_secret_value())
+
+
 async def _seed(url: str) -> None:
     """Creates the partitions of the coming months and the records that the product ships with."""
     async with open_pool(url, size=1, name="vocalized-migrate") as pool, pool.transaction() as db:
@@ -210,6 +216,7 @@ def _keys(settings: ControlSettings | KeySettings) -> tuple[bytes, ...]:
 def _policies(settings: ControlSettings) -> Policies:
     return Policies(
         links=settings.portal_url or settings.public_url,
+        has_portal=settings.portal_url is not None,
         accounts=AccountPolicy(
             user=SessionPolicy(settings.session_idle_s, settings.session_longest_s),
             admin=SessionPolicy(settings.admin_session_idle_s, settings.admin_session_longest_s),
@@ -296,6 +303,9 @@ def _parser() -> argparse.ArgumentParser:
     worker.set_defaults(command=_worker)
     apply = commands.add_parser("migrate", help="bring the database up to date")
     apply.set_defaults(command=_migrate)
+    admin = commands.add_parser("admin", help="create staff accounts, reset a second factor, disable and enable")
+    admin_commands.add_arguments(admin)
+    admin.set_defaults(command=_admin)
     providers = commands.add_parser("providers", help="set, list and test the platform's keys of providers")
     provider_commands.add_arguments(providers)
     providers.set_defaults(command=_providers)

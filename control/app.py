@@ -17,6 +17,7 @@ from control.accounts.passwords import Passwords
 from control.agents.remote_tools import agents_request_handlers
 from control.api.admin.routes import ROUTES as ADMIN
 from control.api.client.routes import ROUTES as CLIENT
+from control.api.pages.email_pages import EmailPages
 from control.api.schema_names import PUBLISHED_NAMES
 from control.api.system import System
 from control.db.pool import Pool, Timeouts, open_pool
@@ -105,7 +106,10 @@ async def open_app(
                     )
                     try:
                         async with reader.running():
-                            yield make_app(dependencies, options.http, redis, routes, webhooks)
+                            app = make_app(dependencies, options.http, redis, routes, webhooks)
+                            if not options.policies.has_portal:
+                                EmailPages(dependencies).add_to(app.router)
+                            yield app
                     finally:
                         await webhooks.close()
         finally:
@@ -165,7 +169,10 @@ def make_app(
     )
     app = web.Application(middlewares=[middleware.middleware()], client_max_size=http.max_body_bytes)
     for route in routes:
-        app.router.add_route(route.method, route.path, Endpoint(route, dependencies).__call__)
+        endpoint = Endpoint(route, dependencies).__call__
+        app.router.add_route(route.method, route.path, endpoint)
+        if route.method == "GET":  # aiohttp sends no body for HEAD
+            app.router.add_route("HEAD", route.path, endpoint)
     webhooks.add_to(app.router)
     make_openapi = partial(
         make_document,

@@ -45,7 +45,8 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """Settings of the domain rooms. links: base URL of the client portal, used in email. access_token_s: seconds."""
+    """Settings of the domain rooms. links: base URL of links in e-mails; has_portal: of a client portal, else of the
+    API's own pages. access_token_s: seconds."""
 
     links: str
     accounts: AccountPolicy = field(default_factory=AccountPolicy)
@@ -53,6 +54,7 @@ class Policies:
     agents: AgentPolicy = field(default_factory=AgentPolicy)
     calls: CallPolicy = field(default_factory=CallPolicy)
     access_token_s: int = 600
+    has_portal: bool = True
 
 
 def make_tokens(sealer: Sealer, policies: Policies) -> AccessTokens:
@@ -63,7 +65,7 @@ def make_tokens(sealer: Sealer, policies: Policies) -> AccessTokens:
 def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outside: OutsideClients) -> Services:
     """passwords: owns threads; the caller closes it."""
     platform = Platform()
-    mailer = EmailQueue(sealer, policies.links)
+    mailer = EmailQueue(sealer, policies.links, to_portal=policies.has_portal)
     accounts = Accounts(
         policy=policies.accounts,
         sealer=sealer,

@@ -1,14 +1,17 @@
 """Accounts of the staff: sign-in with a second factor, and sessions that are separate from users' sessions."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from control.accounts import store_admins, totp
+from control.accounts import store_admins, store_recovery_codes, totp
+from control.accounts.deactivation import sign_in_refused
 from control.accounts.model import Admin
 from control.accounts.new_admin import NewAdmin, create_admin
 from control.accounts.passwords import Passwords
+from control.accounts.recovery_codes import RecoveryCodes, is_recovery_code
 from control.accounts.sessions import Origin, Sessions, SessionTokens
 from control.accounts.sign_in_throttle import SignInThrottle
 from control.accounts.store_admins import AdminSecrets
@@ -33,14 +36,15 @@ class AdminSignInResult:
 @dataclass(frozen=True, slots=True)
 class TotpOffer:
     """A secret for an authenticator app; required at sign-in once a first code confirmed it. uri: content of the QR
-    code."""
+    code. recovery_codes: valid from then on, too."""
 
     secret: str
     uri: str
+    recovery_codes: Sequence[str]
 
 
 class AdminAccounts:
-    """Accounts of the staff."""
+    """Accounts of the staff. A `code` is one of the authenticator app, or a recovery code."""
 
     def __init__(
         self,
@@ -54,6 +58,7 @@ class AdminAccounts:
     ) -> None:
         self._throttle = throttle
         self._sealer = sealer
+        self._recovery_codes = RecoveryCodes(sealer)
         self._passwords = passwords
         self._platform = platform
         self._sessions = sessions
@@ -67,7 +72,7 @@ class AdminAccounts:
         self, db: Connection, email: str, password: str, code: str | None, origin: Origin, now: datetime
     ) -> AdminSignInResult:
         """Starts a session. Raises Unauthorised (invalid_credentials; totp_required when only the code is missing),
-        TooManyRequests (sign_in_locked), Forbidden (totp_setup_required)."""
+        TooManyRequests (sign_in_locked), Forbidden (account_deactivated, totp_setup_required)."""
         found = await self._authenticate(db, email, password, now)
         if found.admin.has_totp or (found.totp_secret and code):
             await self._second_factor(db, found, code, origin, now)
@@ -99,7 +104,8 @@ class AdminAccounts:
         secret = totp.new_secret()
         if not await store_admins.offer_totp(db, admin_id, self._sealer.seal(secret.encode(), _PURPOSE), now):
             raise Conflict("A second factor is in force; remove it first.", code="totp_enabled")
-        return TotpOffer(secret, totp.provisioning_uri(secret, email, self._issuer))
+        codes = await self._recovery_codes.replace(db, admin_id, now)
+        return TotpOffer(secret, totp.provisioning_uri(secret, email, self._issuer), codes)
 
     async def confirm_totp(self, db: Connection, admin_id: UUID, code: str, origin: Origin, now: datetime) -> None:
         """Enables the second factor. Raises Conflict (totp_enabled, totp_not_begun), Unauthorised, TooManyRequests."""
@@ -108,7 +114,7 @@ class AdminAccounts:
             raise Conflict("A second factor is in force already.", code="totp_enabled")
         if found.totp_secret is None:
             raise Conflict("Ask for a secret first.", code="totp_not_begun")
-        await self._require_code(db, found, code, now)
+        await self._require_code(db, found, code, origin, now)
         await self._enable(db, found.admin, origin, now)
 
     async def remove_totp(self, db: Connection, admin_id: UUID, code: str, origin: Origin, now: datetime) -> None:
@@ -119,15 +125,31 @@ class AdminAccounts:
             raise Conflict("No second factor is in force.", code="totp_not_enabled")
         if await self._platform.setting(db, _REQUIRED):
             raise Forbidden("The platform demands a second factor.", code="totp_setup_required")
-        await self._require_code(db, found, code, now)
+        await self._require_code(db, found, code, origin, now)
         await store_admins.remove_totp(db, admin_id, now)
+        await store_recovery_codes.delete(db, admin_id)
         await self._record(db, found.admin, "admin.totp_remove", origin)
+
+    async def replace_recovery_codes(
+        self, db: Connection, admin_id: UUID, code: str, origin: Origin, now: datetime
+    ) -> Sequence[str]:
+        """Returns new recovery codes; the older ones become invalid. Raises Conflict (totp_not_enabled), Unauthorised,
+        TooManyRequests."""
+        found = await self._lock(db, admin_id)
+        if not found.admin.has_totp:
+            raise Conflict("No second factor is in force.", code="totp_not_enabled")
+        await self._require_code(db, found, code, origin, now)
+        codes = await self._recovery_codes.replace(db, admin_id, now)
+        await self._record(db, found.admin, "admin.recovery_codes_replace", origin)
+        return codes
 
     async def _authenticate(self, db: Connection, email: str, password: str, now: datetime) -> AdminSecrets:
         found = await store_admins.find_by_email(db, email)
-        known = found.password_hash if found and found.admin.is_active else None
+        known = found.password_hash if found else None
         verdict = await self._throttle.check_password(db, "admin", email, known, password, now)
         assert found is not None  # without an account no password is correct
+        if not found.admin.is_active:
+            raise sign_in_refused()
         if verdict.needs_rehash:
             await store_admins.set_password(db, found.admin.id, await self._passwords.hash(password), now)
         return found
@@ -137,23 +159,42 @@ class AdminAccounts:
     ) -> None:
         if not code:
             raise Unauthorised("The code of your authenticator app is needed.", code="totp_required")
-        await self._use_code(db, found, code, now)
+        await self._use_code(db, found, code, origin, now)
         if not found.admin.has_totp:
             await self._enable(db, found.admin, origin, now)
 
-    async def _require_code(self, db: Connection, found: AdminSecrets, code: str, now: datetime) -> None:
+    async def _require_code(
+        self, db: Connection, found: AdminSecrets, code: str, origin: Origin, now: datetime
+    ) -> None:
         """Checks a code within a session. Wrong codes count as wrong passwords do: codes must not be guessed faster."""
         await self._throttle.refuse_locked(db, "admin", found.admin.email, now)
-        await self._use_code(db, found, code, now)
+        await self._use_code(db, found, code, origin, now)
         await self._throttle.accept(db, "admin", found.admin.email, now)
 
-    async def _use_code(self, db: Connection, found: AdminSecrets, code: str, now: datetime) -> None:
-        """Marks the code as used. Raises Unauthorised (totp_invalid) and counts a failure."""
+    async def _use_code(self, db: Connection, found: AdminSecrets, code: str, origin: Origin, now: datetime) -> None:
+        """Marks the code as used. Raises Unauthorised (totp_invalid, recovery_code_invalid) and counts a failure."""
+        if is_recovery_code(code):
+            accepted, error_code = await self._use_recovery_code(db, found, code, origin, now), "recovery_code_invalid"
+        else:
+            accepted, error_code = await self._use_totp_code(db, found, code, now), "totp_invalid"
+        if not accepted:
+            await self._throttle.count_failure(db, "admin", found.admin.email, now)
+            raise Unauthorised("This code is wrong or was used before.", code=error_code, commits=True)
+
+    async def _use_totp_code(self, db: Connection, found: AdminSecrets, code: str, now: datetime) -> bool:
         secret = self._sealer.open(found.totp_secret or b"", _PURPOSE).decode()
         step = totp.find_step(secret, code, now)
-        if step is None or not await store_admins.use_step(db, found.admin.id, step):
-            await self._throttle.count_failure(db, "admin", found.admin.email, now)
-            raise Unauthorised("This code is wrong or was used before.", code="totp_invalid", commits=True)
+        return step is not None and await store_admins.use_step(db, found.admin.id, step)
+
+    async def _use_recovery_code(
+        self, db: Connection, found: AdminSecrets, code: str, origin: Origin, now: datetime
+    ) -> bool:
+        """Recovery codes do not confirm a secret: that is what a first code of the app is for."""
+        if not found.admin.has_totp or not await self._recovery_codes.use(db, found.admin.id, code, now):
+            return False
+        left = await self._recovery_codes.count_left(db, found.admin.id)
+        await self._record(db, found.admin, "admin.recovery_code_use", origin, {"recovery_codes_left": left})
+        return True
 
     async def _lock(self, db: Connection, admin_id: UUID) -> AdminSecrets:
         found = await store_admins.lock(db, admin_id)
@@ -165,6 +206,13 @@ class AdminAccounts:
         await store_admins.enable_totp(db, admin.id, now)
         await self._record(db, admin, "admin.totp_enable", origin)
 
-    async def _record(self, db: Connection, admin: Admin, action: str, origin: Origin) -> None:
+    async def _record(
+        self,
+        db: Connection,
+        admin: Admin,
+        action: str,
+        origin: Origin,
+        after: Mapping[str, object] | None = None,
+    ) -> None:
         actor = Actor("admin", admin.id, admin.email, origin.request_id, origin.address)
-        await record_change(db, actor, Change(action, "admin", str(admin.id)))
+        await record_change(db, actor, Change(action, "admin", str(admin.id), after=after))

@@ -51,15 +51,17 @@ class EmailGateway(Protocol):
 
 
 class EmailQueue:
-    """Enqueues e-mails. base_url: of the portal, the prefix of links in e-mails."""
+    """Enqueues e-mails. base_url: the prefix of links in e-mails. to_portal: links lead to the client portal, whose
+    scripts read the token; otherwise to the API's own pages, which have none."""
 
-    def __init__(self, sealer: Sealer, base_url: str) -> None:
+    def __init__(self, sealer: Sealer, base_url: str, *, to_portal: bool = True) -> None:
         self._sealer = sealer
         self._base_url = base_url.rstrip("/")
+        self._mark = "#" if to_portal else "?"
 
     def link(self, path: str, token: str) -> str:
-        """Returns a link of the client portal. The token stands behind `#`, which browsers do not send to servers."""
-        return f"{self._base_url}/{path.lstrip('/')}#token={quote(token, safe='')}"
+        """Returns a link. For a portal the token stands behind `#`, which browsers do not send to servers."""
+        return f"{self._base_url}/{path.lstrip('/')}{self._mark}token={quote(token, safe='')}"
 
     async def enqueue(self, db: Connection, email: Email) -> None:
         """Enqueues the job in the current transaction: it is sent only if that commits."""

@@ -7,14 +7,16 @@ from uuid import UUID
 from control.accounts import store, store_sessions
 from control.accounts.access_tokens import AccessTokens
 from control.accounts.admins import AdminAccounts
+from control.accounts.deactivation import sign_in_refused
 from control.accounts.email_delivery import EmailQueue
 from control.accounts.email_links import EmailLinks
 from control.accounts.model import User
 from control.accounts.password_rules import require_strong_password
-from control.accounts.passwords import Passwords
+from control.accounts.passwords import PasswordCheck, Passwords
 from control.accounts.policy import AccountPolicy
 from control.accounts.sessions import Origin, Sessions, SessionTokens
 from control.accounts.sign_in_throttle import SignInThrottle
+from control.accounts.store import Credentials
 from control.accounts.user_administration import UserAdministration
 from control.db.pool import Connection
 from control.db.scope import enter_user
@@ -89,16 +91,29 @@ class Accounts:
 
     async def sign_in(self, db: Connection, email: str, password: str, origin: Origin, now: datetime) -> SignInResult:
         """Starts a session. Raises Unauthorised (invalid_credentials, whichever is wrong; session_over when the account
-        changed meanwhile), TooManyRequests (sign_in_locked)."""
-        found = await store.find_credentials(db, email)
-        known = found.password_hash if found and found.user.is_active else None
-        verdict = await self._throttle.check_password(db, "user", email, known, password, now)
-        assert found is not None  # without an account no password is correct
-        await self._throttle.accept(db, "user", email, now)
+        changed meanwhile), Forbidden (account_deactivated), TooManyRequests (sign_in_locked)."""
+        found, check = await self._check(db, email, password, now)
         tokens = await self.start_session(db, found.user.id, origin, now, found.password_hash)
-        if verdict.needs_rehash:
+        if check.needs_rehash:
             await store.set_password(db, found.user.id, await self._passwords.hash(password), now)
         return SignInResult(found.user, tokens)
+
+    async def authenticate(self, db: Connection, email: str, password: str, now: datetime) -> User:
+        """Returns the user with this password, without a session. Raises what `sign_in` raises."""
+        found, _ = await self._check(db, email, password, now)
+        return found.user
+
+    async def _check(
+        self, db: Connection, email: str, password: str, now: datetime
+    ) -> tuple[Credentials, PasswordCheck]:
+        found = await store.find_credentials(db, email)
+        known = found.password_hash if found else None
+        check = await self._throttle.check_password(db, "user", email, known, password, now)
+        assert found is not None  # without an account no password is correct
+        if not found.user.is_active:
+            raise sign_in_refused()
+        await self._throttle.accept(db, "user", email, now)
+        return found, check
 
     async def start_session(
         self, db: Connection, user_id: UUID, origin: Origin, now: datetime, known: str | None = None

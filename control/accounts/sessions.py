@@ -7,6 +7,7 @@ from uuid import UUID
 
 from control.accounts import store_sessions
 from control.accounts.access_tokens import AccessTokens, Audience
+from control.accounts.deactivation import session_refused
 from control.accounts.policy import SessionPolicy
 from control.accounts.store_sessions import NewSession, PresentedRefreshToken
 from control.accounts.tokens import new_token, token_hash
@@ -80,6 +81,8 @@ class Sessions:
         self, db: Connection, presented: bytes, origin: Origin, now: datetime
     ) -> tuple[UUID, datetime]:
         found = await store_sessions.find_refresh(db, self._audience, presented, now)
+        if found is not None and not found.is_active:
+            raise session_refused()
         if found is None or found.is_over or found.used_at is None:
             raise Unauthorised("This sign-in is over.", code="session_over")
         if now - found.used_at < self._grace:

@@ -87,6 +87,11 @@ async def remove_totp(db: Connection, admin_id: UUID, now: datetime) -> None:
     )
 
 
+async def set_active(db: Connection, admin_id: UUID, is_active: bool, now: datetime) -> None:
+    """Says whether the admin may sign in."""
+    await db.execute("UPDATE admins SET is_active = $2, updated_at = $3 WHERE id = $1", admin_id, is_active, now)
+
+
 def _admin(row: Any) -> Admin:
     return Admin(row["id"], row["email"], row["name"], row["role"], row["is_active"], row["has_totp"])
 

@@ -27,7 +27,7 @@ class NewSession:
 
 @dataclass(frozen=True, slots=True)
 class PresentedRefreshToken:
-    """A refresh token that could not be used, and its owner. is_over: the session ended, or the owner is inactive."""
+    """A refresh token that could not be used, and its owner. is_over: the session ended."""
 
     session_id: UUID
     session_expires_at: datetime
@@ -35,6 +35,7 @@ class PresentedRefreshToken:
     is_over: bool
     owner_id: UUID
     email: str
+    is_active: bool
 
 
 async def insert(db: Connection, audience: Audience, session: NewSession, now: datetime, known: str | None) -> bool:
@@ -81,8 +82,8 @@ async def find_refresh(db: Connection, audience: Audience, token: bytes, now: da
     column, table = _OWNERS[audience]
     row = await db.fetchrow(
         f"""
-        SELECT s.id, s.expires_at, t.used_at, o.id AS owner_id, o.email,
-               s.revoked_at IS NOT NULL OR s.expires_at <= $2 OR NOT o.is_active AS is_over
+        SELECT s.id, s.expires_at, t.used_at, o.id AS owner_id, o.email, o.is_active,
+               s.revoked_at IS NOT NULL OR s.expires_at <= $2 AS is_over
         FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id JOIN {table} o ON o.id = s.{column}
         WHERE t.token_hash = $1
         """,
@@ -91,7 +92,13 @@ async def find_refresh(db: Connection, audience: Audience, token: bytes, now: da
     if row is None:
         return None
     return PresentedRefreshToken(
-        row["id"], row["expires_at"], row["used_at"], row["is_over"], row["owner_id"], row["email"]
+        session_id=row["id"],
+        session_expires_at=row["expires_at"],
+        used_at=row["used_at"],
+        is_over=row["is_over"],
+        owner_id=row["owner_id"],
+        email=row["email"],
+        is_active=row["is_active"],
     )
 
 

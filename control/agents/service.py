@@ -164,8 +164,7 @@ class Agents:
         await record_change(db, actor, Change("agent.delete", "agent", str(agent_id), workspace_id, before=before))
 
     async def _require_open(self, db: Connection, workspace_id: UUID) -> None:
-        if (await self._workspaces.get(db, workspace_id)).status == "suspended":
-            raise Conflict("This workspace is suspended: nothing in it can be changed.", code="workspace_suspended")
+        await self._workspaces.require_not_suspended(db, workspace_id)
 
     async def _lock_limit(self, db: Connection, workspace_id: UUID) -> int:
         """Locks the tier and the workspace's agents until the transaction ends; returns how many agents there may be.

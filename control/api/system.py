@@ -34,11 +34,15 @@ class System:
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Registers the routes."""
+        router.add_get("/", self._redirect_to_docs)
         router.add_get("/healthz", self._healthz)
         router.add_get("/readyz", self._readyz)
         router.add_get("/metrics", self._render_metrics)
         router.add_get("/openapi.json", self._serve_openapi)
         self._docs.add_to(router)
+
+    async def _redirect_to_docs(self, request: web.Request) -> web.Response:
+        return web.Response(status=302, headers={"Location": "/docs"})
 
     async def _healthz(self, request: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})

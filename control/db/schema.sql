@@ -270,6 +270,17 @@ CREATE FUNCTION public.transfer_until(c public.calls) RETURNS text
     RETURN (((c).details -> 'put_through'::text) ->> 'until'::text);
 
 --
+-- Name: admin_recovery_codes; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.admin_recovery_codes (
+    admin_id uuid NOT NULL,
+    code_hash bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    used_at timestamp with time zone
+);
+
+--
 -- Name: admins; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -1210,6 +1221,10 @@ ALTER TABLE ONLY public.pgqueuer_schedules ALTER COLUMN id SET DEFAULT nextval('
 ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval('public.pgqueuer_statistics_id_seq'::regclass);
 
 --
+-- Data for Name: admin_recovery_codes; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: admins; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -1352,6 +1367,7 @@ INSERT INTO public.schema_migrations VALUES ('20261126000201');
 INSERT INTO public.schema_migrations VALUES ('20261126000202');
 INSERT INTO public.schema_migrations VALUES ('20261126000301');
 INSERT INTO public.schema_migrations VALUES ('20261126000401');
+INSERT INTO public.schema_migrations VALUES ('20261126000501');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -1448,6 +1464,13 @@ SELECT pg_catalog.setval('public.price_versions_id_seq', 1, false);
 --
 
 SELECT pg_catalog.setval('public.rollup_dirty_id_seq', 1, false);
+
+--
+-- Name: admin_recovery_codes admin_recovery_codes_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.admin_recovery_codes
+    ADD CONSTRAINT admin_recovery_codes_pkey PRIMARY KEY (admin_id, code_hash);
 
 --
 -- Name: admins admins_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -2360,6 +2383,13 @@ CREATE TRIGGER tg_pgqueuer_changed AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE 
 CREATE TRIGGER usage_records_append_only BEFORE DELETE OR UPDATE ON public.usage_records FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 --
+-- Name: admin_recovery_codes admin_recovery_codes_admin_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.admin_recovery_codes
+    ADD CONSTRAINT admin_recovery_codes_admin_id_fkey FOREIGN KEY (admin_id) REFERENCES public.admins(id) ON DELETE CASCADE;
+
+--
 -- Name: agent_versions agent_versions_workspace_id_agent_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -2906,6 +2936,12 @@ GRANT USAGE ON SCHEMA public TO vocalized_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.calls TO vocalized_app;
+
+--
+-- Name: TABLE admin_recovery_codes; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.admin_recovery_codes TO vocalized_app;
 
 --
 -- Name: TABLE admins; Type: ACL; Schema: public; Owner: -

@@ -8,9 +8,11 @@ from uuid import UUID
 from aiohttp import web
 
 from control.accounts.access_tokens import AccessTokens
+from control.accounts.deactivation import session_refused
+from control.db.pool import Connection
 from control.http.access import Access, AccessKind
 from control.http.context import AdminContext, Context, MemberContext, UserContext
-from control.http.read_session import read_admin_session, read_user_session
+from control.http.read_session import read_admin_session, read_is_deactivated, read_user_session
 from control.http.route import Route
 from shared.errors import Forbidden, NotFound, Unauthorised
 
@@ -62,7 +64,7 @@ class Authoriser:
 async def _admin(access: Access, claim: TokenClaim, context: Context) -> AdminContext:
     session = await read_admin_session(context.db, claim.session_id)
     if session is None:
-        raise _session_over()
+        raise await _refusal(context.db, claim)
     if not access.allows(session.role):
         raise Forbidden("Your role may not do this.", code="role")
     return AdminContext(
@@ -81,7 +83,7 @@ async def _admin(access: Access, claim: TokenClaim, context: Context) -> AdminCo
 async def _user(claim: TokenClaim, context: Context) -> UserContext:
     session = await read_user_session(context.db, claim.session_id, None)
     if session is None:
-        raise _session_over()
+        raise await _refusal(context.db, claim)
     return UserContext(
         db=context.db,
         services=context.services,
@@ -99,7 +101,7 @@ async def _member(access: Access, claim: TokenClaim, request: web.Request, conte
     workspace_id = _workspace(request)
     session = await read_user_session(context.db, claim.session_id, workspace_id)
     if session is None:
-        raise _session_over()
+        raise await _refusal(context.db, claim)
     if workspace_id is None or session.role is None or session.workspace_status is None:
         raise NotFound("There is no such workspace.", code="workspace_not_found")
     if not access.allows(session.role):
@@ -127,5 +129,7 @@ def _workspace(request: web.Request) -> UUID | None:
         return None
 
 
-def _session_over() -> Unauthorised:
+async def _refusal(db: Connection, claim: TokenClaim) -> Unauthorised:
+    if await read_is_deactivated(db, claim.session_id):
+        return session_refused()
     return Unauthorised("This sign-in is over.", code="session_over")

@@ -45,6 +45,19 @@ async def read_user_session(db: Connection, session_id: UUID, workspace_id: UUID
     )
 
 
+async def read_is_deactivated(db: Connection, session_id: UUID) -> bool:
+    """Whether the session's owner, a user or an admin, may not sign in any more."""
+    is_deactivated: bool | None = await db.fetchval(
+        """
+        SELECT NOT coalesce(u.is_active, a.is_active)
+        FROM sessions s LEFT JOIN users u ON u.id = s.user_id LEFT JOIN admins a ON a.id = s.admin_id
+        WHERE s.id = $1
+        """,
+        session_id,
+    )
+    return bool(is_deactivated)
+
+
 async def read_admin_session(db: Connection, session_id: UUID) -> AdminIdentity | None:
     """None when the session has ended."""
     row = await db.fetchrow("SELECT * FROM authorise_admin($1)", session_id)

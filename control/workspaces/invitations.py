@@ -18,6 +18,7 @@ from control.workspaces.emails import invitation_email
 from control.workspaces.members import require_may_change, require_role
 from control.workspaces.model import Invitation, PresentedInvitation, Workspace
 from control.workspaces.roles import Role
+from control.workspaces.status import require_not_suspended
 from shared.errors import Conflict, Forbidden, Invalid, NotFound
 from shared.ids import new_id
 
@@ -107,8 +108,7 @@ class Invitations:
     async def _require_invitable(
         self, db: Connection, workspace: Workspace, renewed: Invitation | None, email: str, now: datetime
     ) -> None:
-        if workspace.status == "suspended":
-            raise Conflict("This workspace is suspended: nobody can be invited.", code="workspace_suspended")
+        require_not_suspended(workspace)
         if await read_members.has_member(db, workspace.id, email):
             raise Conflict("Somebody with this address is a member.", code="already_member", param="email")
         counted = renewed is not None and renewed.expires_at > now

@@ -11,6 +11,8 @@ from control.platform.model import Tier
 from control.workspaces.roles import Role
 
 WorkspaceStatus = Literal["trial", "active", "suspended"]
+# Why a workspace is suspended, as its members see it.
+SuspensionCause = Literal["trial_over", "staff"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from control.workspaces.changes import lock_workspace, require_found, save_chang
 from control.workspaces.invitations import Invitations
 from control.workspaces.members import Members, require_may_change, require_role
 from control.workspaces.model import Membership, NewWorkspace, Subscription, Workspace
+from control.workspaces.status import require_not_suspended
 from control.workspaces.timezones import require_timezone
 from shared.errors import Conflict, Unauthorised
 from shared.ids import new_id
@@ -63,13 +64,15 @@ class Workspaces:
 
         Every user may create and set up a workspace; calls, which cost money, need an owner with a confirmed
         address."""
-        workspace = await self.get(db, workspace_id)
-        if workspace.status == "suspended":
-            raise Conflict("This workspace is suspended.", code="workspace_suspended")
+        require_not_suspended(await self.get(db, workspace_id))
         if not await read_members.has_verified_owner(db, workspace_id):
             raise Conflict(
                 "None of this workspace's owners has confirmed their e-mail address.", code="owner_unverified"
             )
+
+    async def require_not_suspended(self, db: Connection, workspace_id: UUID) -> None:
+        """Raises NotFound, Conflict (code workspace_suspended)."""
+        require_not_suspended(await self.get(db, workspace_id))
 
     async def create(self, db: Connection, actor: Actor, owner_id: UUID, new: NewWorkspace, now: datetime) -> Workspace:
         """Creates a workspace of that owner and enters its scope.
@@ -96,8 +99,7 @@ class Workspaces:
         """Changes a workspace. changes: any of name, industry, timezone. Raises NotFound, Invalid (timezone_unknown),
         Conflict (code workspace_suspended)."""
         before = await lock_workspace(db, workspace_id)
-        if before.status == "suspended":
-            raise Conflict("This workspace is suspended: nothing in it can be changed.", code="workspace_suspended")
+        require_not_suspended(before)
         if "timezone" in changes:
             require_timezone(changes["timezone"])
         return await save_change(db, actor, "workspace.update", before, replace(before, **changes), now)

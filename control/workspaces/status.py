@@ -1,9 +1,17 @@
 """Transitions of a workspace's status, as pure functions."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
-from control.workspaces.model import Workspace
+from control.workspaces.model import SuspensionCause, Workspace
+from shared.errors import Conflict
+
+_MESSAGES: Final[Mapping[SuspensionCause, str]] = {
+    "trial_over": "This workspace is suspended, because its trial is over",
+    "staff": "This workspace was suspended by the platform's staff",
+}
 
 
 def suspend(workspace: Workspace, why: str | None, now: datetime) -> Workspace:
@@ -20,6 +28,23 @@ def resume(workspace: Workspace, now: datetime) -> Workspace:
     over = workspace.trial_ends_at is not None and workspace.trial_ends_at <= now
     on_trial = workspace.status_before == "trial" and not over
     return _without_suspension(replace(workspace, status="trial" if on_trial else "active"))
+
+
+def suspension_cause(workspace: Workspace) -> SuspensionCause | None:
+    """Why the workspace is suspended, for its members; None if it is not. The staff's reason is not for them."""
+    if workspace.status != "suspended":
+        return None
+    ends, at = workspace.trial_ends_at, workspace.suspended_at
+    trial_over = workspace.status_before == "trial" and ends is not None and at is not None and ends <= at
+    return "trial_over" if trial_over else "staff"
+
+
+def require_not_suspended(workspace: Workspace) -> None:
+    """Raises Conflict (code workspace_suspended), which says who suspended it and what to do."""
+    cause = suspension_cause(workspace)
+    if cause is not None:
+        text = f"{_MESSAGES[cause]}: nothing in it can be changed, and no calls are made. Ask the platform's support."
+        raise Conflict(text, code="workspace_suspended")
 
 
 def activate(workspace: Workspace) -> Workspace:

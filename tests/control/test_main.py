@@ -16,8 +16,8 @@ from pathlib import Path
 import asyncpg  # type: ignore[import-untyped]
 import pytest
 
-from config.settings import PREFIX
-from control.__main__ import main
+from config.settings import PREFIX, control_settings
+from control.__main__ import control_options, main
 from shared.secrets import new_key
 from vocalized.services.postgres import Postgres
 from vocalized.stack.ports import free_port
@@ -185,3 +185,17 @@ def test_taken_port_is_an_error(settings: dict[str, str]) -> None:
         occupied.listen()
         result = run("api", "--port", str(occupied.getsockname()[1]), **settings)
     assert result.returncode == 1 and "in use" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("portal", "links"), [("", "https://api.example.com"), ("https://app.example.com", "https://app.example.com")]
+)
+def test_links_in_emails_lead_to_the_portal_or_to_the_pages_of_the_api(
+    monkeypatch: pytest.MonkeyPatch, portal: str, links: str
+) -> None:
+    settings = {"DATABASE_URL": "postgresql://x/y", "REDIS_URL": "redis://x", "SECRET_KEYS": KEY}
+    settings |= {"PUBLIC_URL": "https://api.example.com"} | ({"PORTAL_URL": portal} if portal else {})
+    for name, value in settings.items():
+        monkeypatch.setenv(PREFIX + name, value)
+    policies = control_options(control_settings()).policies
+    assert (policies.links, policies.has_portal) == (links, bool(portal))

@@ -16,7 +16,7 @@ import control
 
 ROOT: Final = Path(control.__file__).parent
 OWNERS: Final = {
-    "accounts": "admins failed_sign_ins one_time_tokens refresh_tokens sessions users",
+    "accounts": "admin_recovery_codes admins failed_sign_ins one_time_tokens refresh_tokens sessions users",
     "agents": "agent_templates agent_versions agents",
     "analytics": "agent_daily agent_totals platform_daily rollup_dirty usage_daily workspace_daily workspace_totals",
     "billing": "price_versions usage_records",

@@ -118,13 +118,14 @@ async def running_api(
     webhooks: WebhookOptions | None = None,
     handlers: RequestHandlers | None = None,
     port: int = 0,
+    has_portal: bool = True,
     **http: Any,
 ) -> AsyncIterator[Api]:
     """The API until the block ends, with the shipped catalogue in the database.
 
     limits: by name, (requests, seconds); all others are too high to be reached. handlers: of requests of calls; default
-    those of all rooms. carriers: default none. webhooks: an
-    empty `url` is replaced by the API's own. http: other fields of control.app.HttpOptions.
+    those of all rooms. carriers: default none. webhooks: an empty `url` is replaced by the API's own. has_portal: False
+    has the API serve the pages behind links in e-mails. http: other fields of control.app.HttpOptions.
     """
     port = port or free_port()
     url = f"http://127.0.0.1:{port}"
@@ -137,7 +138,8 @@ async def running_api(
             secret_keys=[KEY],
             http=HttpOptions(**({"public_url": "http://127.0.0.1"} | http), limits=high | dict(limits or {})),
             policies=Policies(
-                links="https://app.example.com",
+                links="https://app.example.com" if has_portal else url,
+                has_portal=has_portal,
                 accounts=accounts or AccountPolicy(),
                 hashing=CHEAP_HASHING,
                 agents=AgentPolicy(standins=True),

@@ -1,22 +1,16 @@
 """`vocalized admin create`: adds a member of the platform's staff straight to the database."""
 
 import getpass
-import json
-import secrets
 import sys
 from dataclasses import dataclass
-from typing import Final
 
 import asyncpg  # type: ignore[import-untyped]
 from rich.console import Console
 
 from control.accounts.addresses import normal_address
-from control.accounts.model import Admin, AdminRole
-from control.accounts.new_admin import NewAdmin
+from control.accounts.model import AdminRole
+from control.admin_commands import CreatedAdmin, create_account, format_created
 from shared.errors import Problem
-from vocalized.stack.admins import add_admin
-
-_PASSWORD_BYTES: Final = 15
 
 
 class AdminError(Exception):
@@ -39,16 +33,15 @@ async def create_admin(options: AdminOptions, console: Console) -> None:
     """Prints the password only if it was generated here. Raises AdminError."""
     if not options.database_url:
         raise AdminError("no database: set VOCALIZED_DATABASE_URL, or give --database-url")
-    password = _prompt() if options.ask else secrets.token_urlsafe(_PASSWORD_BYTES)
+    password = _prompt() if options.ask else None
     try:
         email = normal_address(options.email)
-        new = NewAdmin(email, options.name or email.partition("@")[0], options.role, password)
-        admin = await add_admin(options.database_url, new)
+        created = await create_account(options.database_url, email, options.role, options.name, password)
     except (Problem, ValueError) as problem:
         raise AdminError(str(problem)) from None
     except (OSError, TimeoutError, asyncpg.PostgresError) as error:
         raise AdminError(f"the database cannot be used: {error}") from None
-    _print(admin, None if options.ask else password, options.as_json, console)
+    _print(created, options.as_json, console)
 
 
 def _prompt() -> str:
@@ -58,11 +51,9 @@ def _prompt() -> str:
     return password
 
 
-def _print(admin: Admin, password: str | None, as_json: bool, console: Console) -> None:
+def _print(created: CreatedAdmin, as_json: bool, console: Console) -> None:
+    text = format_created(created, as_json)
     if as_json:
-        fields = {"id": str(admin.id), "email": admin.email, "name": admin.name, "role": admin.role}
-        print(json.dumps(fields | ({"password": password} if password else {})), file=sys.stdout)
-        return
-    console.print(f"{admin.email} is an admin now ({admin.role}).")
-    if password:
-        console.print(f"Password, shown only this once: {password}", markup=False)
+        print(text, file=sys.stdout)
+    else:
+        console.print(text, markup=False)

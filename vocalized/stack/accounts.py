@@ -17,9 +17,9 @@ import asyncpg  # type: ignore[import-untyped]
 import msgspec
 
 from control.accounts.new_admin import NewAdmin
+from control.admin_commands import add_admin
 from shared.errors import Conflict
 from shared.plan import CallPlan
-from vocalized.stack.admins import add_admin
 from vocalized.stack.agents import ensure_live_agent
 from vocalized.stack.api_client import ApiClient, ApiError
 from vocalized.stack.process import ServerFailed

@@ -5,29 +5,42 @@ from typing import Annotated
 from pydantic import Field
 
 from control.accounts.addresses import Address
+from control.accounts.recovery_codes import PATTERN as RECOVERY_CODE
 from control.api.admin.auth_views import (
     AdminSelf,
     AdminSession,
     AdminSignedIn,
+    RecoveryCodeList,
     Staff,
     TotpSecret,
     to_session,
     to_signed_in,
+    to_totp_secret,
 )
 from control.http.access import ANY_ADMIN, OPEN
 from control.http.body import Body, PasswordText
 from control.http.context import AdminContext, Context
 from control.http.route import RateLimit, Route
+from shared.errors import Invalid
 
 Code = Annotated[str, Field(pattern=r"^[0-9]{6}$", description="Six digits of an authenticator app.")]
+RecoveryCode = Annotated[
+    str,
+    Field(
+        pattern=RECOVERY_CODE,
+        description="A one-time recovery code, for those without their authenticator app.",
+        examples=["k3vq-7ayo-m2fd"],
+    ),
+]
 
 
 class AdminSignIn(Body):
-    """The credentials. totp_code is required once a second factor is confirmed."""
+    """The credentials. Once a second factor is confirmed, totp_code is required, or in its place recovery_code."""
 
     email: Address
     password: PasswordText
     totp_code: Code | None = None
+    recovery_code: RecoveryCode | None = None
 
 
 class AdminPassword(Body):
@@ -49,11 +62,26 @@ class TotpCode(Body):
     code: Code
 
 
+class SecondFactor(Body):
+    """One of the two codes."""
+
+    code: Code | None = None
+    recovery_code: RecoveryCode | None = None
+
+    def given(self) -> str:
+        """The code that was sent. Raises Invalid for none."""
+        given = self.code or self.recovery_code
+        if given is None:
+            raise Invalid("A code of the authenticator app is needed, or a recovery code.", param="code")
+        return given
+
+
 async def log_in(context: Context, body: AdminSignIn) -> AdminSignedIn:
     """Signs in. 401 totp_required: the password is right, and a code is missing. 403 totp_setup_required: the platform
     requires a second factor, and this admin has none yet."""
+    code = body.totp_code or body.recovery_code
     done = await context.services.accounts.admins.sign_in(
-        context.db, body.email, body.password, body.totp_code, context.origin, context.now
+        context.db, body.email, body.password, code, context.origin, context.now
     )
     return to_signed_in(done.admin, done.tokens)
 
@@ -77,14 +105,14 @@ async def me(context: AdminContext) -> AdminSelf:
 async def enrol_totp(context: Context, body: AdminPassword) -> TotpSecret:
     """Creates a secret for an admin who needs a second factor to sign in. The first sign-in with a code confirms it."""
     offer = await context.services.accounts.admins.enrol_totp(context.db, body.email, body.password, context.now)
-    return TotpSecret(offer.secret, offer.uri)
+    return to_totp_secret(offer)
 
 
 async def begin_totp(context: AdminContext) -> TotpSecret:
     """Creates a new secret, which its first code confirms."""
     admins = context.services.accounts.admins
     offer = await admins.begin_totp(context.db, context.admin_id, context.email, context.now)
-    return TotpSecret(offer.secret, offer.uri)
+    return to_totp_secret(offer)
 
 
 async def confirm_totp(context: AdminContext, body: TotpCode) -> None:
@@ -93,10 +121,17 @@ async def confirm_totp(context: AdminContext, body: TotpCode) -> None:
     await admins.confirm_totp(context.db, context.admin_id, body.code, context.origin, context.now)
 
 
-async def remove_totp(context: AdminContext, body: TotpCode) -> None:
+async def remove_totp(context: AdminContext, body: SecondFactor) -> None:
     """Removes the second factor, unless the platform requires one."""
     admins = context.services.accounts.admins
-    await admins.remove_totp(context.db, context.admin_id, body.code, context.origin, context.now)
+    await admins.remove_totp(context.db, context.admin_id, body.given(), context.origin, context.now)
+
+
+async def replace_recovery_codes(context: AdminContext, body: SecondFactor) -> RecoveryCodeList:
+    """Creates ten new recovery codes. The older ones become invalid."""
+    admins = context.services.accounts.admins
+    codes = await admins.replace_recovery_codes(context.db, context.admin_id, body.given(), context.origin, context.now)
+    return RecoveryCodeList(list(codes))
 
 
 ROUTES: tuple[Route, ...] = (
@@ -123,4 +158,5 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/admin/auth/totp", begin_totp, ANY_ADMIN, beyond_spec=True),
     Route("POST", "/admin/auth/totp/confirm", confirm_totp, ANY_ADMIN, beyond_spec=True),
     Route("DELETE", "/admin/auth/totp", remove_totp, ANY_ADMIN, beyond_spec=True),
+    Route("POST", "/admin/auth/totp/recovery-codes", replace_recovery_codes, ANY_ADMIN, beyond_spec=True),
 )

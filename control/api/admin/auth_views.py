@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
+from control.accounts.admins import TotpOffer
 from control.accounts.model import Admin
 from control.accounts.sessions import SessionTokens
 from control.http.access import AdminRole
@@ -44,12 +45,25 @@ class AdminSelf:
 
 @dataclass(frozen=True, slots=True)
 class TotpSecret:
-    """A secret for an authenticator app, in force once it is confirmed. otpauth_uri: the content of a QR code."""
+    """A secret for an authenticator app, in force once it is confirmed. otpauth_uri: the content of a QR code.
+    recovery_codes: ten one-time codes for a sign-in without the app, shown only here; valid once it is confirmed."""
 
     secret: str
     otpauth_uri: str
+    recovery_codes: list[str]
     digits: Literal[6] = 6
     period: Literal[30] = 30
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryCodeList:
+    """Ten one-time codes for a sign-in without the authenticator app, shown only here."""
+
+    recovery_codes: list[str]
+
+
+def to_totp_secret(offer: TotpOffer) -> TotpSecret:
+    return TotpSecret(offer.secret, offer.uri, list(offer.recovery_codes))
 
 
 def to_session(tokens: SessionTokens) -> AdminSession:

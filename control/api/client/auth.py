@@ -1,6 +1,6 @@
 """Routes of sign-up, sign-in, sessions, email confirmation and passwords, for users."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
@@ -13,6 +13,9 @@ from control.http.route import RateLimit, Route
 
 # Longer than any token that we issue, and short enough to hash quickly.
 TokenText = Annotated[str, Field(min_length=1, max_length=200)]
+LOGIN_LIMIT: Final = RateLimit("login", 20, 60, account="email")
+VERIFY_LIMIT: Final = RateLimit("verify-email", 20, 60)
+RESET_LIMIT: Final = RateLimit("reset-password", 20, 60)
 
 
 class NewAccount(Body):
@@ -37,7 +40,7 @@ class RefreshToken(Body):
 
 
 class LetterToken(Body):
-    """The token in an email's link, after `#token=`."""
+    """The token in an email's link, after `token=`."""
 
     token: TokenText
 
@@ -117,11 +120,11 @@ ROUTES: tuple[Route, ...] = (
         limit=RateLimit("signup", 20, 3600, account="email"),
         hashes_password=True,
     ),
-    Route("POST", "/auth/login", log_in, OPEN, limit=RateLimit("login", 20, 60, account="email"), hashes_password=True),
+    Route("POST", "/auth/login", log_in, OPEN, limit=LOGIN_LIMIT, hashes_password=True),
     Route("POST", "/auth/refresh", refresh, OPEN, limit=RateLimit("refresh", 120, 60), beyond_spec=True),
     Route("POST", "/auth/logout", log_out, USER),
     Route("GET", "/auth/me", me, USER),
-    Route("POST", "/auth/verify-email", verify_email, OPEN, limit=RateLimit("verify-email", 20, 60)),
+    Route("POST", "/auth/verify-email", verify_email, OPEN, limit=VERIFY_LIMIT),
     Route(
         "POST",
         "/auth/resend-verification",
@@ -136,7 +139,7 @@ ROUTES: tuple[Route, ...] = (
         "/auth/reset-password",
         reset_password,
         OPEN,
-        limit=RateLimit("reset-password", 20, 60),
+        limit=RESET_LIMIT,
         hashes_password=True,
     ),
 )

@@ -1,5 +1,6 @@
 """Routes of invitations: listed and revoked by the workspace's admins, accepted by those invited."""
 
+from typing import Final
 from uuid import UUID
 
 from control.api.client.auth import LetterToken
@@ -12,6 +13,7 @@ from control.http.pagination import PageQuery
 from control.http.route import RateLimit, Route
 
 INVITATIONS = "/workspaces/{workspaceId}/invitations"
+SIGN_UP_LIMIT: Final = RateLimit("invited-signup", 20, 3600)
 
 
 class InvitedAccount(LetterToken):
@@ -69,7 +71,7 @@ ROUTES: tuple[Route, ...] = (
         sign_up_invited,
         OPEN,
         status=201,
-        limit=RateLimit("invited-signup", 20, 3600),
+        limit=SIGN_UP_LIMIT,
         hashes_password=True,
         beyond_spec=True,
     ),

@@ -90,6 +90,11 @@ async def buy_number(context: MemberContext, body: NewNumber) -> NumberAnswer:
     return NumberAnswer(to_view(number))
 
 
+async def get_number(context: MemberContext, number_id: UUID) -> NumberAnswer:
+    """One number with the agent that answers it; a released one, too."""
+    return NumberAnswer(to_view(await context.services.numbers.get(context.db, context.workspace_id, number_id)))
+
+
 async def rename_number(context: MemberContext, number_id: UUID, body: NumberChange) -> NumberAnswer:
     """Changes the workspace's name for a number."""
     number = await context.services.numbers.rename(
@@ -120,6 +125,7 @@ ROUTES: tuple[Route, ...] = (
         "GET", f"{NUMBERS}/available", available_numbers, member("viewer"), limit=RateLimit("available-numbers", 60, 60)
     ),
     Route("POST", NUMBERS, buy_number, member("admin"), status=201, idempotent=True),
+    Route("GET", NUMBER, get_number, member("viewer"), beyond_spec=True),
     Route("PUT", NUMBER, rename_number, member("member")),
     Route("DELETE", NUMBER, release_number, member("admin")),
 )

@@ -4,13 +4,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from control.workspaces.model import Member, Membership, Subscription, Workspace, WorkspaceStatus
+from control.workspaces.model import Member, Membership, Subscription, SuspensionCause, Workspace, WorkspaceStatus
 from control.workspaces.roles import Role
+from control.workspaces.status import suspension_cause
 
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceView:
-    """A workspace. role: of the caller. trial_ends_at: of its current or past trial."""
+    """A workspace. role: of the caller. trial_ends_at: of its current or past trial. suspension_cause: null unless it
+    is suspended."""
 
     id: UUID
     name: str
@@ -21,6 +23,7 @@ class WorkspaceView:
     subscription_tier: str
     trial_ends_at: datetime | None
     suspended_at: datetime | None
+    suspension_cause: SuspensionCause | None
     created_at: datetime
     updated_at: datetime
 
@@ -90,6 +93,7 @@ def to_view(workspace: Workspace, role: Role) -> WorkspaceView:
         subscription_tier=workspace.tier_name,
         trial_ends_at=workspace.trial_ends_at,
         suspended_at=workspace.suspended_at,
+        suspension_cause=suspension_cause(workspace),
         created_at=workspace.created_at,
         updated_at=workspace.updated_at,
     )

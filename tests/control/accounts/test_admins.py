@@ -1,20 +1,24 @@
 """Accounts of the staff: separate sessions, and a second factor with single-use codes."""
 
 import asyncio
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pytest
 
 from control.accounts import totp
-from control.accounts.admins import AdminSignInResult
+from control.accounts.admins import AdminSignInResult, TotpOffer
 from control.accounts.model import Admin
 from control.accounts.new_admin import NewAdmin
 from control.accounts.policy import AccountPolicy
+from control.accounts.recovery_codes import RecoveryCodes
 from control.platform.audit import Actor
 from control.platform.model import AuditFilter
 from control.platform.service import Platform
 from shared.errors import Conflict, Forbidden, Invalid, Problem, TooManyRequests, Unauthorised
+from shared.secrets import Sealer
 from tests.control.accounts.accounts_platform import NOW, PASSWORD, AccountsPlatform, FixedOrigin, new_address
 
 STEP = timedelta(seconds=totp.STEP_S)
@@ -41,9 +45,7 @@ class StaffAccounts:
         return error.value.code
 
     async def begin_totp(self, admin: Admin) -> str:
-        offer = await self.platform.transact(
-            lambda db: self.platform.accounts.admins.begin_totp(db, admin.id, admin.email, NOW)
-        )
+        offer = await self.offer(admin)
         assert offer.uri.startswith("otpauth://totp/Vocalized:") and offer.secret in offer.uri
         return offer.secret
 
@@ -63,6 +65,23 @@ class StaffAccounts:
         secret = await self.begin_totp(admin)
         await self.confirm_totp(admin, totp.code_at(secret, NOW))
         return admin, secret
+
+    async def create_admin_with_codes(self) -> tuple[Admin, str, Sequence[str]]:
+        """An admin with TOTP enabled, the secret, and the recovery codes."""
+        admin = await self.create_admin()
+        offer = await self.offer(admin)
+        await self.confirm_totp(admin, totp.code_at(offer.secret, NOW))
+        return admin, offer.secret, offer.recovery_codes
+
+    async def offer(self, admin: Admin) -> TotpOffer:
+        return await self.platform.transact(
+            lambda db: self.platform.accounts.admins.begin_totp(db, admin.id, admin.email, NOW)
+        )
+
+    async def replace_codes(self, admin: Admin, code: str, now: datetime = NOW) -> Sequence[str]:
+        return await self.platform.transact(
+            lambda db: self.platform.accounts.admins.replace_recovery_codes(db, admin.id, code, FixedOrigin(), now)
+        )
 
     async def require_totp(self, required: bool) -> None:
         await self.platform.transact(
@@ -231,3 +250,83 @@ async def test_confirming_without_a_secret_is_refused(staff: StaffAccounts) -> N
     with pytest.raises(Conflict) as error:
         await staff.confirm_totp(admin, "123456")
     assert error.value.code == "totp_not_begun"
+
+
+async def test_recovery_code_is_accepted_once_in_place_of_an_app_code(staff: StaffAccounts) -> None:
+    admin, _, codes = await staff.create_admin_with_codes()
+    assert len(set(codes)) == 10 and all(re.fullmatch(r"[a-z2-7]{4}-[a-z2-7]{4}-[a-z2-7]{4}", code) for code in codes)
+    await staff.sign_in(admin.email, codes[3])
+    assert await staff.refusal(admin.email, codes[3]) == "recovery_code_invalid"
+    await staff.sign_in(admin.email, codes[4].replace("-", "").upper())
+    assert await staff.audit_actions(admin) == [
+        "admin.create",
+        "admin.totp_enable",
+        *["admin.recovery_code_use", "admin.sign_in"] * 2,
+    ]
+
+
+async def test_one_of_many_concurrent_uses_of_a_recovery_code_succeeds(staff: StaffAccounts) -> None:
+    admin, _, codes = await staff.create_admin_with_codes()
+    attempts = (staff.sign_in(admin.email, codes[0]) for _ in range(5))
+    results = await asyncio.gather(*attempts, return_exceptions=True)
+    assert sum(isinstance(result, AdminSignInResult) for result in results) == 1
+
+
+async def test_recovery_codes_are_the_admins_own(staff: StaffAccounts) -> None:
+    (admin, _, _), (other, _, codes) = await staff.create_admin_with_codes(), await staff.create_admin_with_codes()
+    assert await staff.refusal(admin.email, codes[0]) == "recovery_code_invalid"
+    async with staff.platform.pool.transaction() as db:  # nor does a row that was copied in the database help
+        await db.execute(
+            "INSERT INTO admin_recovery_codes SELECT $1, code_hash FROM admin_recovery_codes WHERE admin_id = $2",
+            admin.id, other.id,
+        )  # fmt: skip
+    assert await staff.refusal(admin.email, codes[0]) == "recovery_code_invalid"
+
+
+async def test_recovery_code_does_not_confirm_a_secret(staff: StaffAccounts) -> None:
+    admin = await staff.create_admin()
+    codes = (await staff.offer(admin)).recovery_codes
+    assert await staff.refusal(admin.email, codes[0]) == "recovery_code_invalid"
+    with pytest.raises(Unauthorised):
+        await staff.confirm_totp(admin, codes[0])
+
+
+async def test_wrong_recovery_codes_lock_like_wrong_passwords(staff: StaffAccounts) -> None:
+    admin, _, codes = await staff.create_admin_with_codes()
+    for _ in range(6):
+        assert await staff.refusal(admin.email, "aaaa-bbbb-cccc") == "recovery_code_invalid"
+    assert await staff.refusal(admin.email, codes[0]) == "sign_in_locked"
+    with pytest.raises(TooManyRequests):
+        await staff.replace_codes(admin, codes[0])
+
+
+async def test_new_recovery_codes_replace_the_old_ones(staff: StaffAccounts) -> None:
+    admin, secret, codes = await staff.create_admin_with_codes()
+    with pytest.raises(Unauthorised):
+        await staff.replace_codes(admin, "aaaa-bbbb-cccc")
+    later = NOW + STEP
+    renewed = await staff.replace_codes(admin, totp.code_at(secret, later), later)
+    assert not set(codes) & set(renewed)
+    assert await staff.refusal(admin.email, codes[0]) == "recovery_code_invalid"
+    await staff.sign_in(admin.email, renewed[0])
+    without = await staff.create_admin()
+    with pytest.raises(Conflict):
+        await staff.replace_codes(without, renewed[1])
+
+
+async def test_recovery_code_removes_the_second_factor_and_all_codes_go_with_it(staff: StaffAccounts) -> None:
+    admin, _, codes = await staff.create_admin_with_codes()
+    await staff.remove_totp(admin, codes[0])
+    await staff.sign_in(admin.email)
+    async with staff.platform.pool.transaction() as db:
+        assert await db.fetchval("SELECT count(*) FROM admin_recovery_codes WHERE admin_id = $1", admin.id) == 0
+
+
+async def test_recovery_codes_are_stored_as_hashes_and_outlive_a_new_key(staff: StaffAccounts) -> None:
+    admin, _, codes = await staff.create_admin_with_codes()
+    old_key, new_key = bytes(range(32)), bytes(32)
+    async with staff.platform.pool.transaction() as db:
+        stored = await db.fetch("SELECT code_hash FROM admin_recovery_codes WHERE admin_id = $1", admin.id)
+        assert all(len(row["code_hash"]) == 32 for row in stored) and len(stored) == 10
+        assert not await RecoveryCodes(Sealer([new_key])).use(db, admin.id, codes[0], NOW)
+        assert await RecoveryCodes(Sealer([new_key, old_key])).use(db, admin.id, codes[0], NOW)

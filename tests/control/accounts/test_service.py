@@ -71,18 +71,22 @@ async def test_sign_up_can_be_closed_without_closing_sign_in(platform: AccountsP
 
 async def test_all_sign_in_failures_look_alike(platform: AccountsPlatform) -> None:
     registered, deactivated = await platform.sign_up(), await platform.sign_up()
+    wrong = "not the password"
     async with platform.pool.transaction() as db:
         await platform.accounts.user_administration.update(db, SYSTEM, deactivated.user.id, NOW, is_active=False)
     errors = []
     for email, password in (
-        (registered.user.email, "wrong"),
+        (registered.user.email, wrong),
         (new_address(), PASSWORD),
-        (deactivated.user.email, PASSWORD),
+        (deactivated.user.email, wrong),
     ):
         with pytest.raises(Unauthorised) as error:
             await platform.sign_in(email, password)
         errors.append((error.value.code, error.value.message, error.value.status))
     assert len(set(errors)) == 1
+    with pytest.raises(Forbidden) as refused:
+        await platform.sign_in(deactivated.user.email)
+    assert refused.value.code == "account_deactivated"
 
 
 async def test_wait_grows_and_ends(platform: AccountsPlatform) -> None:

@@ -110,7 +110,7 @@ async def test_inactive_user_cannot_refresh(platform: AccountsPlatform) -> None:
     signed_up = await platform.sign_up()
     async with platform.pool.transaction() as db:
         await db.execute("UPDATE users SET is_active = false WHERE id = $1", signed_up.user.id)
-    assert await refusal_code(platform, signed_up.tokens.refresh_token) == "session_over"
+    assert await refusal_code(platform, signed_up.tokens.refresh_token) == "account_deactivated"
 
 
 @pytest.mark.parametrize(

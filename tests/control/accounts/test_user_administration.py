@@ -9,7 +9,7 @@ from control.db.scope import enter_platform
 from control.platform.audit import Actor
 from control.platform.model import AuditFilter
 from control.platform.service import Platform
-from shared.errors import NotFound, Unauthorised
+from shared.errors import Forbidden, NotFound, Unauthorised
 from tests.control.accounts.accounts_platform import NOW, AccountsPlatform, FixedOrigin, new_address
 
 ADMIN = Actor("admin", uuid4(), "grace@example.com", "r1", "192.0.2.1")
@@ -60,7 +60,7 @@ async def test_deactivation_ends_sessions_and_can_be_undone(platform: AccountsPl
     )
     assert not changed.is_active and changed.name == "Ada Lovelace"
     assert not await platform.is_session_valid(signed_up.tokens.token)
-    with pytest.raises(Unauthorised):
+    with pytest.raises(Forbidden):
         await platform.sign_in(signed_up.user.email)
     await platform.transact(
         lambda db: administration.update(db, ADMIN, signed_up.user.id, NOW, is_active=True, name="Ada King")

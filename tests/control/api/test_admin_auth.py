@@ -115,6 +115,35 @@ async def test_second_factor_changes_are_audited_without_secrets(api: Api) -> No
     assert authenticator.secret.encode() not in logs.raw
 
 
+async def test_recovery_codes_sign_in_and_are_renewed(api: Api) -> None:
+    sam = await api.admin()
+    offer = await sam.post("/admin/auth/totp")
+    codes = offer.body["recovery_codes"]
+    assert len(codes) == 10
+    authenticator = Authenticator(offer.body["secret"])
+    assert (await sam.post("/admin/auth/totp/confirm", {"code": authenticator.code})).status == 204
+    credentials = {"email": sam.email, "password": PASSWORD}
+    signed_in = await api.anonymous.post("/admin/auth/login", credentials | {"recovery_code": codes[0]})
+    assert signed_in.status == 200
+    again = await api.anonymous.post("/admin/auth/login", credentials | {"recovery_code": codes[0]})
+    assert (again.status, again.code) == (401, "recovery_code_invalid")
+    sam = Staff(api.anonymous, sam.email, signed_in.body)
+    assert (await sam.post("/admin/auth/totp/recovery-codes", {})).param == "code"
+    renewed = await sam.post("/admin/auth/totp/recovery-codes", {"code": authenticator.next})
+    assert renewed.status == 200 and len(renewed.body["recovery_codes"]) == 10
+    old = await sam.delete("/admin/auth/totp", {"recovery_code": codes[1]})
+    assert (old.status, old.code) == (401, "recovery_code_invalid")
+    assert (await sam.delete("/admin/auth/totp", {"recovery_code": renewed.body["recovery_codes"][0]})).status == 204
+    assert (await log_in(api, sam.email)).status == 200
+
+
+@pytest.mark.parametrize("recovery_code", ["", "123456", "k3vq-7ayo-m2f", "k3vq-7ayo-m2f1", "k3vq-7ayo-m2fd-aaaa"])
+async def test_recovery_code_has_its_shape(api: Api, recovery_code: str) -> None:
+    body = {"email": "sam@example.com", "password": PASSWORD, "recovery_code": recovery_code}
+    reply = await api.anonymous.post("/admin/auth/login", body)
+    assert (reply.status, reply.param) == (422, "recovery_code")
+
+
 @pytest.mark.parametrize("totp_code", ["12345", "1234567", "12345a", "\uff11\uff12\uff13\uff14\uff15\uff16"])
 async def test_code_has_six_digits(api: Api, totp_code: str) -> None:
     reply = await log_in(api, "sam@example.com", totp_code)

@@ -46,17 +46,29 @@ async def test_change_is_audited_and_deactivation_ends_sessions(api: Api) -> Non
     ann, staff = await api.sign_up(name="Ann"), await api.admin("support")
     reply = await staff.put(f"/admin/users/{ann.id}", {"is_active": False})
     assert (reply.status, reply.body["user"]["is_active"], reply.body["user"]["name"]) == (200, False, "Ann")
-    assert (await ann.get("/auth/me")).code == "session_over"
-    refused = await api.anonymous.post("/auth/login", {"email": ann.email, "password": PASSWORD})
-    assert refused.code == "invalid_credentials"
+    assert (await ann.get("/auth/me")).code == "account_deactivated"
     renamed = await staff.put(f"/admin/users/{ann.id}", {"name": "Ann Lee", "is_active": True})
     assert renamed.body["user"]["name"] == "Ann Lee"
-    assert (await ann.get("/auth/me")).status == 401
+    assert (await ann.get("/auth/me")).code == "session_over"
     logs = await staff.get("/admin/logs/activity", params={"action": "user.update"})
     changes = [entry["details"] for entry in logs.body["logs"] if entry["resource_id"] == ann.id]
     assert [(change["before"]["is_active"], change["after"]["is_active"]) for change in changes] == [
         (False, True), (True, False),
     ]  # fmt: skip
+
+
+async def test_deactivated_user_is_told_so_by_password_and_by_token_only(api: Api) -> None:
+    ann, staff = await api.sign_up(), await api.admin("support")
+    workspace_id = await ann.workspace()
+    await staff.put(f"/admin/users/{ann.id}", {"is_active": False})
+    sign_in = await api.anonymous.post("/auth/login", {"email": ann.email, "password": PASSWORD})
+    refreshed = await api.anonymous.post("/auth/refresh", {"refresh_token": ann.refresh_token})
+    replies = [await ann.get("/auth/me"), await ann.get(f"/workspaces/{workspace_id}"), refreshed]
+    assert (sign_in.status, sign_in.code) == (403, "account_deactivated")
+    assert [(reply.status, reply.code) for reply in replies] == [(401, "account_deactivated")] * 3
+    assert "deactivated" in sign_in.body["error"]["message"]
+    guess = await api.anonymous.post("/auth/login", {"email": ann.email, "password": "not the password"})
+    assert (guess.status, guess.code) == (401, "invalid_credentials")
 
 
 async def test_roles_that_may_change_and_delete_users(api: Api) -> None:

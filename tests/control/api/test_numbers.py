@@ -108,6 +108,19 @@ async def test_list_has_filters_and_pages(workspace: NumbersWorkspace) -> None:
     assert (await workspace.ann.get(workspace.numbers, params={"status": "gone"})).param == "status"
 
 
+async def test_one_number_is_read_by_its_id(workspace: NumbersWorkspace) -> None:
+    number_id = await workspace.buy(friendly_name="Main line")
+    (listed,) = (await workspace.ann.get(workspace.numbers)).body["phone_numbers"]
+    reply = await workspace.ann.get(f"{workspace.numbers}/{number_id}")
+    assert (reply.status, reply.body) == (200, {"phone_number": listed})
+    released = await workspace.set_status(number_id, "released")
+    assert (await workspace.ann.get(released)).body["phone_number"]["status"] == "released"
+    for missing in (new_id(), "no-uuid"):
+        assert (await workspace.ann.get(f"{workspace.numbers}/{missing}")).status == 404
+    bob = await make_workspace(workspace.api)
+    assert (await bob.ann.get(f"{bob.numbers}/{number_id}")).code == "number_not_found"
+
+
 async def test_fields_of_a_number(workspace: NumbersWorkspace) -> None:
     await workspace.buy(friendly_name="Main", carrier="telnyx")
     (number,) = (await workspace.ann.get(workspace.numbers)).body["phone_numbers"]

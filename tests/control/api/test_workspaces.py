@@ -115,8 +115,30 @@ async def test_suspended_workspace_is_read_only(api: Api) -> None:
     await super_admin.post(f"/admin/workspaces/{workspace_id}/suspend", {"reason": "a secret of the staff"})
     shown = await ann.get(f"/workspaces/{workspace_id}")
     assert shown.body["workspace"]["status"] == "suspended"
-    assert b"secret of the staff" not in shown.raw
-    assert (await ann.put(f"/workspaces/{workspace_id}", {"name": "B"})).code == "workspace_suspended"
+    assert shown.body["workspace"]["suspension_cause"] == "staff"
+    refused = await ann.put(f"/workspaces/{workspace_id}", {"name": "B"})
+    assert (refused.status, refused.code) == (409, "workspace_suspended")
+    assert "suspended by the platform's staff" in refused.body["error"]["message"]
+    assert b"secret of the staff" not in shown.raw + refused.raw
+
+
+async def test_workspace_whose_trial_is_over_is_told_so(api: Api) -> None:
+    ann = await api.sign_up()
+    path = f"/workspaces/{await ann.workspace()}"
+    assert (await ann.get(path)).body["workspace"]["suspension_cause"] is None
+    await api.owner.execute(
+        "UPDATE workspaces SET status_before = 'trial', status = 'suspended', suspended_at = now(), "
+        "suspended_why = 'The trial is over.', trial_ends_at = now() - interval '1 hour' WHERE id = $1::uuid",
+        path.rpartition("/")[2],
+    )
+    assert (await ann.get(path)).body["workspace"]["suspension_cause"] == "trial_over"
+    for refused in (
+        await ann.put(path, {"name": "B"}),
+        await ann.post(f"{path}/agents", {"name": "Agent"}),
+        await ann.post(f"{path}/members", {"email": "bob@example.com", "role": "member"}),
+    ):
+        assert (refused.status, refused.code) == (409, "workspace_suspended"), refused.body
+        assert "its trial is over" in refused.body["error"]["message"]
 
 
 async def test_creating_workspaces_is_rate_limited(database_url: str, valkey_url: str) -> None:

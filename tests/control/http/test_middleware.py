@@ -50,7 +50,7 @@ async def test_unknown_path_is_a_404_error_body(api: Api) -> None:
 async def test_unknown_method_is_405_with_allow(api: Api) -> None:
     reply = await api.anonymous.delete("/try/notes")
     assert (reply.status, reply.code) == (405, "method_not_allowed")
-    assert set(reply.headers["Allow"].split(",")) == {"GET", "POST"}
+    assert set(reply.headers["Allow"].split(",")) == {"GET", "HEAD", "POST"}
 
 
 async def test_internal_error_is_logged_by_type_and_place_without_text(api: Api) -> None:

@@ -1,0 +1,50 @@
+"""What an operator at the command line does to an existing staff account. No endpoint of the API does it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from control.accounts import store_admins, store_recovery_codes, store_sessions
+from control.accounts.model import Admin
+from control.accounts.store_admins import AdminSecrets
+from control.db.pool import Connection
+from control.platform.audit import Actor, Change, record_change
+from shared.errors import NotFound
+
+
+async def reset_totp(db: Connection, email: str, now: datetime) -> Admin:
+    """Removes the second factor and its recovery codes, and ends all sessions. Raises NotFound."""
+    found = await _lock(db, email)
+    await store_admins.remove_totp(db, found.admin.id, now)
+    await store_recovery_codes.delete(db, found.admin.id)
+    await _end_sessions(db, found.admin, "second factor reset", now)
+    await _record(db, found.admin, "admin.totp_reset", {"has_totp": found.admin.has_totp}, {"has_totp": False})
+    return found.admin
+
+
+async def set_active(db: Connection, email: str, is_active: bool, now: datetime) -> Admin:
+    """Disables or enables the account. A disabled one is refused from its next request on. Raises NotFound."""
+    found = await _lock(db, email)
+    await store_admins.set_active(db, found.admin.id, is_active, now)
+    if not is_active:
+        await _end_sessions(db, found.admin, "disabled", now)
+    action = "admin.enable" if is_active else "admin.disable"
+    await _record(db, found.admin, action, {"is_active": found.admin.is_active}, {"is_active": is_active})
+    return found.admin
+
+
+async def _lock(db: Connection, email: str) -> AdminSecrets:
+    found = await store_admins.find_by_email(db, email)
+    locked = await store_admins.lock(db, found.admin.id) if found else None
+    if locked is None:
+        raise NotFound(f"There is no admin with the address {email}.", code="admin_not_found")
+    return locked
+
+
+async def _end_sessions(db: Connection, admin: Admin, why: str, now: datetime) -> None:
+    await store_sessions.revoke_all(db, "admin", admin.id, why, now)
+
+
+async def _record(
+    db: Connection, admin: Admin, action: str, before: Mapping[str, object], after: Mapping[str, object]
+) -> None:
+    await record_change(db, Actor("system"), Change(action, "admin", str(admin.id), before=before, after=after))

@@ -1,0 +1,135 @@
+"""`python -m control admin`: creates staff accounts, resets their second factor, disables and enables them."""
+
+import argparse
+import asyncio
+import getpass
+import json
+import secrets
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final, get_args
+
+from control.accounts.addresses import normal_address
+from control.accounts.admin_changes import reset_totp, set_active
+from control.accounts.model import Admin, AdminRole
+from control.accounts.new_admin import NewAdmin, create_admin
+from control.accounts.passwords import Passwords
+from control.accounts.policy import HashPolicy
+from control.db.pool import Connection, open_pool
+from shared.errors import Invalid
+
+ROLES: Final[Sequence[str]] = get_args(AdminRole)
+_PASSWORD_BYTES: Final = 15
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedAdmin:
+    """generated: the password, if it was generated here; it is shown once."""
+
+    admin: Admin
+    generated: str | None = field(repr=False)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The actions and their options."""
+    actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
+    create = actions.add_parser("create", help="add a member of the staff; prints a generated password once")
+    _add_email(create)
+    create.add_argument("--role", choices=ROLES, default="super_admin", help="what they may do (super_admin)")
+    create.add_argument("--name", default="", help="shown to others; else the address up to the @")
+    create.add_argument("--ask", action="store_true", help="ask for the password, or read a line of standard input")
+    create.add_argument("--json", action="store_true", dest="as_json", help="print one JSON object")
+    helps = {
+        "reset-totp": "remove a lost second factor with its recovery codes, and end all sessions",
+        "disable": "refuse an admin from the next request on",
+        "enable": "let a disabled admin sign in again",
+    }
+    for action, text in helps.items():
+        _add_email(actions.add_parser(action, help=text))
+
+
+def run(arguments: argparse.Namespace, database_url: str) -> int:
+    """Returns the exit code. Raises Problem and what the database raises."""
+    email = _address(arguments.email)
+    if arguments.action == "create":
+        password = read_password() if arguments.ask else None
+        created = asyncio.run(create_account(database_url, email, arguments.role, arguments.name, password))
+        print(format_created(created, arguments.as_json))
+        return 0
+    print(asyncio.run(_change(database_url, arguments.action, email)))
+    return 0
+
+
+async def create_account(
+    database_url: str, email: str, role: AdminRole, name: str, password: str | None
+) -> CreatedAdmin:
+    """Creates an account. name: empty for the address up to the @. password: None to generate one. Raises what
+    `create_admin` raises, and the driver's errors."""
+    generated = None if password is not None else secrets.token_urlsafe(_PASSWORD_BYTES)
+    new = NewAdmin(email, name or email.partition("@")[0], role, password or generated or "")
+    return CreatedAdmin(await add_admin(database_url, new), generated)
+
+
+async def add_admin(database_url: str, new: NewAdmin) -> Admin:
+    """Raises what `control.accounts.new_admin.create_admin` raises, and the driver's errors."""
+    with closing(Passwords(HashPolicy(workers=1))) as passwords:
+        async with _transaction(database_url) as db:
+            return await create_admin(db, passwords, new, datetime.now(UTC))
+
+
+def format_created(created: CreatedAdmin, as_json: bool) -> str:
+    """Lines for people, or one JSON object. The password is in it only if it was generated."""
+    admin = created.admin
+    if as_json:
+        fields = {"id": str(admin.id), "email": admin.email, "name": admin.name, "role": admin.role}
+        return json.dumps(fields | ({"password": created.generated} if created.generated else {}))
+    lines = [f"{admin.email} is an admin now ({admin.role})."]
+    lines += [f"Password, shown only this once: {created.generated}"] if created.generated else []
+    return "\n".join(lines)
+
+
+def read_password() -> str:
+    """Asks a person twice, or reads a line of standard input: arguments show in the list of processes. Raises
+    Invalid."""
+    if not sys.stdin.isatty():
+        password = sys.stdin.readline().rstrip("\r\n")
+        if not password:
+            raise Invalid("no password was given on standard input", param="password")
+        return password
+    password = getpass.getpass("Password: ")
+    if getpass.getpass("Again: ") != password:
+        raise Invalid("the passwords differ", param="password")
+    return password
+
+
+async def _change(database_url: str, action: str, email: str) -> str:
+    """Returns what was done."""
+    now = datetime.now(UTC)
+    async with _transaction(database_url) as db:
+        if action == "reset-totp":
+            admin = await reset_totp(db, email, now)
+            return f"{admin.email} signs in without a second factor; all sessions are over."
+        admin = await set_active(db, email, action == "enable", now)
+    if action == "enable":
+        return f"{admin.email} may sign in again."
+    return f"{admin.email} may not sign in any more; all sessions are over."
+
+
+@asynccontextmanager
+async def _transaction(database_url: str) -> AsyncIterator[Connection]:
+    async with open_pool(database_url, size=1, name="vocalized-admin") as pool, pool.transaction() as db:
+        yield db
+
+
+def _add_email(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--email", required=True, metavar="ADDRESS", help="the admin's address")
+
+
+def _address(text: str) -> str:
+    try:
+        return normal_address(text)
+    except ValueError as error:
+        raise Invalid(str(error), param="email") from None

@@ -1,0 +1,1 @@
+"""Pages for people, served where no portal is configured."""

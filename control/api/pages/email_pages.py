@@ -1,0 +1,253 @@
+"""The pages behind the links in e-mails: confirm an address, choose a password, accept an invitation.
+
+Opening a page changes nothing, because mail scanners open links, too; its form does, by a POST. Nothing but the link's
+token, which the form sends along, authorises that: there are no cookies, so that a forged request has no more rights
+than its author.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+from pydantic import ValidationError
+
+from control.api.client.auth import (
+    LOGIN_LIMIT,
+    RESET_LIMIT,
+    VERIFY_LIMIT,
+    LetterToken,
+    NewPassword,
+    SignIn,
+    TokenText,
+    reset_password,
+    verify_email,
+)
+from control.api.client.invitations import SIGN_UP_LIMIT, InvitedAccount, sign_up_invited
+from control.api.pages.html import POLICY, FilledForm, Form, InputField, render_page
+from control.db.transaction import in_transaction
+from control.http.body import Body
+from control.http.context import Context
+from control.http.endpoint import EndpointDependencies
+from control.http.errors import map_validation_error
+from control.http.request import origin_of, read_body
+from control.http.route import RateLimit
+from control.platform.audit import Actor
+from shared.errors import Forbidden, Malformed, Problem, TooManyRequests
+
+MAX_TOKEN_LENGTH: Final = 200
+_MAX_FIELDS: Final = 10
+# After these refusals another try with the same link is of no use.
+_FINAL_CODES: Final = frozenset({"token_invalid", "invitation_accepted", "invitation_revoked", "invitation_expired"})
+_PASSWORD_HINT: Final = "At least 10 characters."
+
+
+class InvitedSignIn(SignIn):
+    """The credentials of an account that an invitation was sent to."""
+
+    token: TokenText
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What a form does. done: title and text of the page after it. account: the body's field that the rate limit counts
+    by, besides the caller's address."""
+
+    form: Form
+    body: type[Body]
+    submit: Callable[[Context, Any], Awaitable[object]]
+    done: tuple[str, str]
+    limit: RateLimit
+    hashes_password: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EmailPage:
+    """A page with one form or several."""
+
+    path: str
+    title: str
+    text: str
+    submissions: Sequence[Submission]
+
+
+async def accept_as_existing_user(context: Context, body: InvitedSignIn) -> None:
+    """Accepts an invitation with the password of the invited address. Starts no session."""
+    user = await context.services.accounts.authenticate(context.db, body.email, body.password, context.now)
+    actor = Actor("user", user.id, user.email, context.origin.request_id, context.origin.address)
+    await context.services.workspaces.invitations.accept(context.db, actor, body.token, context.now)
+
+
+_JOINED: Final = ("You have joined the workspace", "You can close this page and sign in.")
+PAGES: Final = (
+    EmailPage(
+        "/verify-email",
+        "Confirm your e-mail address",
+        "Confirm that the address to which the e-mail was sent is yours.",
+        [
+            Submission(
+                Form("/verify-email", "Confirm this address"),
+                LetterToken,
+                verify_email,
+                ("Your e-mail address is confirmed", "You can close this page."),
+                VERIFY_LIMIT,
+            )
+        ],
+    ),
+    EmailPage(
+        "/reset-password",
+        "Choose a new password",
+        "It replaces your old password, and you are signed out everywhere.",
+        [
+            Submission(
+                Form(
+                    "/reset-password",
+                    "Set the new password",
+                    [InputField("new_password", "New password", "password", "new-password", _PASSWORD_HINT)],
+                ),
+                NewPassword,
+                reset_password,
+                ("Your password is changed", "You can close this page and sign in with the new password."),
+                RESET_LIMIT,
+                hashes_password=True,
+            )
+        ],
+    ),
+    EmailPage(
+        "/invitation",
+        "Accept the invitation",
+        "The e-mail says who invites you to which workspace.",
+        [
+            Submission(
+                Form(
+                    "/invitation",
+                    "Create account and join",
+                    [
+                        InputField("name", "Your name", "text", "name"),
+                        InputField("password", "Choose a password", "password", "new-password", _PASSWORD_HINT),
+                    ],
+                    heading="If you have no account yet",
+                ),
+                InvitedAccount,
+                sign_up_invited,
+                _JOINED,
+                SIGN_UP_LIMIT,
+                hashes_password=True,
+            ),
+            Submission(
+                Form(
+                    "/invitation/accept",
+                    "Join with my account",
+                    [
+                        InputField("email", "Your e-mail address", "email", "username"),
+                        InputField("password", "Your password", "password", "current-password"),
+                    ],
+                    heading="If you have an account with this address",
+                ),
+                InvitedSignIn,
+                accept_as_existing_user,
+                _JOINED,
+                LOGIN_LIMIT,
+                hashes_password=True,
+            ),
+        ],
+    ),
+)
+
+
+class EmailPages:
+    """Serves the pages with the dependencies of the API's endpoints."""
+
+    def __init__(self, dependencies: EndpointDependencies) -> None:
+        self._dependencies = dependencies
+
+    def add_to(self, router: web.UrlDispatcher) -> None:
+        """Registers the routes."""
+        for page in PAGES:
+            router.add_get(page.path, self._show(page))
+            for submission in page.submissions:
+                router.add_post(submission.form.action, self._receive(page, submission))
+
+    def _show(self, page: EmailPage) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def show(request: web.Request) -> web.Response:
+            token = request.query.get("token", "")
+            if not 0 < len(token) <= MAX_TOKEN_LENGTH:
+                text = "This link is incomplete. Open it exactly as it stands in the e-mail."
+                return _respond(render_page(page.title, text), 400)
+            return _respond(render_page(page.title, page.text, _forms(page, {"token": token})))
+
+        return show
+
+    def _receive(self, page: EmailPage, submission: Submission) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def receive(request: web.Request) -> web.Response:
+            fields: Mapping[str, str] = {}
+            try:
+                fields = await self._read_form(request)
+                await self._submit(request, submission, fields)
+            except Problem as problem:
+                return _refuse(page, submission, fields, problem)
+            return _respond(render_page(*submission.done))
+
+        return receive
+
+    async def _read_form(self, request: web.Request) -> Mapping[str, str]:
+        """Raises Forbidden, Malformed and what `read_body` raises."""
+        # Sent by all current browsers; without it the token alone decides.
+        if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+            raise Forbidden("This form was sent by another site.", code="cross_site")
+        if request.content_type != "application/x-www-form-urlencoded":
+            raise Malformed("The body must be a form.", code="not_a_form")
+        raw = await read_body(request, self._dependencies.body_timeout_s)
+        try:
+            return dict(parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=_MAX_FIELDS))
+        except ValueError:  # not UTF-8, or too many fields
+            raise Malformed("The form cannot be read.", code="not_a_form") from None
+
+    async def _submit(self, request: web.Request, submission: Submission, fields: Mapping[str, str]) -> None:
+        """Raises Problem."""
+        dependencies = self._dependencies
+        try:
+            body = submission.body.model_validate(dict(fields))
+        except ValidationError as error:
+            raise map_validation_error(error) from None
+        origin, limit = origin_of(request), submission.limit
+        account = str(getattr(body, limit.account)) if limit.account else None
+        await dependencies.limits.check(limit, origin.address, account)
+
+        async def transact() -> None:
+            await in_transaction(
+                dependencies.pool,
+                lambda db: submission.submit(Context(db, dependencies.services, origin, dependencies.clock()), body),
+                dependencies.metrics.transaction_retries.inc,
+            )
+
+        if not submission.hashes_password:
+            return await transact()
+        async with dependencies.hashing_limit.acquired():
+            await transact()
+
+
+def _forms(
+    page: EmailPage, fields: Mapping[str, str], wrong: Submission | None = None, param: str | None = None
+) -> list[FilledForm]:
+    """The page's forms; of the wrong one the values entered, and the field that the error names."""
+    token = fields.get("token", "")
+    return [
+        FilledForm(one.form, token, dict(fields) if one is wrong else {}, param if one is wrong else None)
+        for one in page.submissions
+    ]
+
+
+def _refuse(page: EmailPage, submission: Submission, fields: Mapping[str, str], problem: Problem) -> web.Response:
+    """The page with the error, and with its forms unless another try is of no use."""
+    forms = [] if problem.code in _FINAL_CODES else _forms(page, fields, submission, problem.param)
+    response = _respond(render_page(page.title, page.text if forms else "", forms, problem.message), problem.status)
+    if isinstance(problem, TooManyRequests):
+        response.headers["Retry-After"] = str(problem.retry_after_s)
+    return response
+
+
+def _respond(html: str, status: int = 200) -> web.Response:
+    headers = {"Content-Security-Policy": POLICY}
+    return web.Response(text=html, status=status, content_type="text/html", charset="utf-8", headers=headers)
