@@ -202,6 +202,10 @@ class Conversation:
         else:
             self._watchdog.tool_ended(self._clock.now(), self._filler.silent_since)
 
+    def tool_ends_call(self) -> None:
+        """The call ends after the last words; a tool that transfers the caller has begun that already."""
+        self._termination.begin("agent_hangup", "", after_speech=True)
+
     # --- decisions of the floor ---
 
     def apply(self, decisions: tuple[Decision, ...]) -> None:

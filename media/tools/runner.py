@@ -104,12 +104,14 @@ class ToolRunner:
     def _end(self, run: ToolRun, task: asyncio.Task[ToolOutcome]) -> None:
         del self._running[run]
         outcome = _outcome(task)
-        for take in run.takers:
-            take(outcome)
-        took_ms = round(self._clock() - run.began_ms)
-        public = "" if run.tool.secret else outcome.text
-        self._emit(ToolRan(run.turn, run.tool.spec.name, outcome.ok, public, took_ms, run.run_id))
-        run.ended.set()
+        try:
+            for take in run.takers:
+                take(outcome)
+            took_ms = round(self._clock() - run.began_ms)
+            public = "" if run.tool.secret else outcome.text
+            self._emit(ToolRan(run.turn, run.tool.spec.name, outcome.ok, public, took_ms, run.run_id))
+        finally:  # whatever fails here, nobody may wait for ever
+            run.ended.set()
 
 
 def make_run_id(call_id: str, number: int, name: str, arguments: bytes) -> str:

@@ -27,7 +27,8 @@ class Tool:
     timeout_s: then the run is cancelled, and the model gets an error.
     filler: said while a run keeps the caller waiting in silence, and before the end of a call where the model says
     nothing; empty: the silence is meant (the caller presses keys).
-    ends_call: after it the model gets no further request, because the stream is closed.
+    ends_call: after it the model gets no further request, because the stream is closed; unless the caller has
+    interrupted the sentence that called it.
     secret: the result is left out of events (digits may be a card number or a PIN).
     repeatable: a run that was lost with its node may be run again.
     stops_at_barge_in: a run is part of the sentence that called it, and is cancelled with it.
