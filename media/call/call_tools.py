@@ -13,8 +13,10 @@ from shared.refcycles import break_cycle
 # How long tools may run on after the end of the call, so that their outcome is known: as long as the caller's last
 # words may take, for which the end waits anyway.
 GRACE_S: Final = 1.5
-# The result of a call of `end_call` or `transfer` that was not carried out, because the line broke during the last words.
-NOT_ENDED_RESULT: Final = "Interrupted: the line broke before this was carried out, and the call goes on. Call it again if it is still wanted."
+# The result of `end_call` or `transfer` that was not carried out, because the line broke during the last words.
+NOT_ENDED_RESULT: Final = (
+    "Interrupted: the line broke before this was carried out, and the call goes on. Call it again if it is wanted."
+)
 # The result of a run that was lost with its node.
 LOST_RESULT: Final = (
     "Interrupted: the line broke while it ran, and nobody knows whether it was done. Tell the caller so; "

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from media.providers.ports import ToolCall, ToolSpec
-from media.tools.tool import Tool, ToolError
+from media.tools.tool import MAY_BE_DONE, Tool, ToolError
 from shared.events import Event, ToolRan, ToolStarted
 
 # The outcome of a run that was cancelled, and of one that failed by a fault of ours.
@@ -133,7 +133,7 @@ async def _carry_out(run: ToolRun) -> ToolOutcome:
     except msgspec.MsgspecError as error:
         return ToolOutcome(False, f"arguments of {name}: {error}")
     except TimeoutError:
-        return ToolOutcome(False, f"{name} took too long")
+        return ToolOutcome(False, f"{name} took too long. {MAY_BE_DONE}")
 
 
 def _outcome(task: asyncio.Task[ToolOutcome]) -> ToolOutcome:

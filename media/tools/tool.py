@@ -11,6 +11,12 @@ DEFAULT_TIMEOUT_S: Final = 60.0
 # What the caller hears while a run takes long, unless the tool says it in its own words.
 DEFAULT_FILLER: Final = "One moment, please."
 
+# For the model, where a run was begun and nobody knows how it ended: it would simply call the tool again, which is a
+# new run, and book twice.
+MAY_BE_DONE: Final = (
+    "It may have been done. Tell the caller so; call it again only if that does no harm or the caller wants it."
+)
+
 # Takes the arguments (JSON as the model wrote it) and the run's id; returns text for the model. Raises ToolError, and
 # msgspec.MsgspecError for arguments that do not fit.
 ToolFunction = Callable[[bytes, str], Awaitable[str]]

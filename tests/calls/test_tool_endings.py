@@ -7,6 +7,7 @@ import weakref
 import pytest
 
 from media.providers.ports import TextDelta, ToolCall
+from media.tools.tool import MAY_BE_DONE
 from shared.events import ToolRan
 from shared.plan import ToolPlan
 from tests.calls.remote_tools import BOOK_PLAN, BOOKED, ScriptedControl, results_of, said, say_and_book
@@ -22,7 +23,7 @@ def test_tool_that_takes_too_long_is_an_error_for_the_model() -> None:
         )
         await scripted.say("book a table", 600)
         await scripted.silence(9_000)
-        assert results_of(scripted.model.requests[1]) == ["book took too long"]
+        assert results_of(scripted.model.requests[1]) == [f"book took too long. {MAY_BE_DONE}"]
         assert said(scripted) == ["One moment, please. It did not work."]
 
     run_virtual(call())
