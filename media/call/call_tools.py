@@ -13,6 +13,9 @@ from shared.refcycles import break_cycle
 # How long tools may run on after the end of the call, so that their outcome is known: as long as the caller's last
 # words may take, for which the end waits anyway.
 GRACE_S: Final = 1.5
+# So many tools an answer may call; they run one after another, and the caller waits for all of them.
+MOST_CALLS: Final = 8
+TOO_MANY_RESULT: Final = f"Not run: one answer may call {MOST_CALLS} tools at most."
 # The result of `end_call` or `transfer` that was not carried out, because the line broke during the last words.
 NOT_ENDED_RESULT: Final = (
     "Interrupted: the line broke before this was carried out, and the call goes on. Call it again if it is wanted."
@@ -152,7 +155,9 @@ class CallTools:
         break_cycle(self, "_listener")
 
     async def _run(self, sequence: ToolSequence) -> None:
-        for result in sequence.results:
+        for result in sequence.results[MOST_CALLS:]:
+            result.text, sequence.can_end_reply = TOO_MANY_RESULT, False
+        for result in sequence.results[:MOST_CALLS]:
             tool = self._tools.get(result.call.name)
             if self._is_closing or (sequence.is_abandoned and _belongs_to_sentence(tool)):
                 result.text, sequence.can_end_reply = CANCELLED_RESULT, False

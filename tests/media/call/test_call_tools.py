@@ -6,7 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from media.call.call_tools import GRACE_S, LOST_RESULT, NOT_ENDED_RESULT, CallTools, ToolSequence
+from media.call.call_tools import (
+    GRACE_S,
+    LOST_RESULT,
+    MOST_CALLS,
+    NOT_ENDED_RESULT,
+    TOO_MANY_RESULT,
+    CallTools,
+    ToolSequence,
+)
 from media.call.transcript import ToolResult, Transcript
 from media.providers.ports import Message, ToolCall, ToolSpec
 from media.tools.runner import CANCELLED_RESULT, ToolRunner
@@ -82,6 +90,16 @@ def test_calls_of_an_answer_run_in_order() -> None:
         assert bench.tools.news == (), "a reply waited for them"
 
     assert run(act).began == ["called", "look_up", "read"]
+
+
+def test_an_answer_that_calls_too_many_tools_runs_the_first_ones() -> None:
+    async def act(bench: ToolBench) -> None:
+        sequence = bench.call(*["look_up"] * 50)
+        await asyncio.sleep(3 * MOST_CALLS)
+        assert sequence.is_done
+        assert texts(sequence.results) == ["look_up done"] * MOST_CALLS + [TOO_MANY_RESULT] * (50 - MOST_CALLS)
+
+    assert run(act).began.count("look_up") == MOST_CALLS
 
 
 @pytest.mark.parametrize(
