@@ -1,7 +1,6 @@
 """A media node as a process of its own, to be killed.
 
-python -m tests.media.server.bus.mortal_node VALKEY_URL FOLDER NAME writes its URL to stdout once it serves, and runs until
-it is killed."""
+python -m tests.media.server.bus.mortal_node VALKEY_URL FOLDER NAME: writes its URL to stdout once it serves."""
 
 import asyncio
 import subprocess

@@ -99,6 +99,38 @@ async def test_booking_is_made_once(
     assert [message["content"] for message in messages if message["role"] == "tool"] == ["Booked for eight."]
 
 
+async def test_booking_is_made_once_although_its_checkpoint_was_lost(
+    platform: CallPlatform, plan: CallPlan, speech: bytes, redis_url: str, tmp_path: Path
+) -> None:
+    """The node is killed between the request to control and the checkpoint: the model calls the tool anew."""
+    booking = Booking()
+    admitted = await platform.admit(await platform.create_workspace())
+    async with AsyncExitStack() as stack:
+        scripts = [(CHUNKED, steps) for steps in (CALL_BOOK, CALL_BOOK, ANSWER)]
+        server = await stack.enter_async_context(sse_server(*scripts))
+        handlers = {"tool.book": MediaRequestHandler(booking.answer, "once")}
+        await stack.enter_async_context(running_api_process(platform, handlers, sealer=SEALER))
+        last = await stack.enter_async_context(running_bus_node(redis_url, tmp_path / "last", node_id="last"))
+        model = ProviderPlan("my-llama", {"base_url": server.url, "model": "m", "api_key": "k"}, "openai")
+        leg = replace(admitted.plan, stt=plan.stt, llm=[model], tts=plan.tts, turn=plan.turn, tools=(BOOK,))
+        async with running_mortal_node(redis_url, tmp_path / "node", "node") as mortal:
+            phone = await dial(last, last.session, mortal.url, leg)
+            await phone.speak(speech)
+            async with phone.sending_silence():
+                await wait_until_started(last, 1)
+                await booking.begun.wait()
+                stored = await checkpoint_with_the_call(last, leg)
+            await mortal.kill()
+        before = [message for message in stored.messages if message.role == "user"]
+        phone = await dial(last, last.session, last.url, next_leg(leg, replace(stored, messages=before)))
+        async with phone.sending_silence():
+            await wait_until_started(last, 2)
+            booking.gate.set()
+            await wait_until_said(last, "Your table is booked.")
+        await phone.hang_up()
+    assert len(booking.runs) == 1 and len(server.requests) == 3
+
+
 async def dial(control: BusNode, session: ClientSession, url: str, leg: CallPlan) -> Phone:
     """Opens a stream of the call at a node, with a ticket."""
     token = await control.ticket(leg)
