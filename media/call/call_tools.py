@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 from media.call.transcript import ToolResult, Transcript
-from media.providers.ports import ToolSpec
+from media.providers.ports import NOT_ENDED_RESULT, ToolSpec
 from media.tools.runner import CANCELLED_RESULT, ToolOutcome, ToolRun, ToolRunner
 from media.tools.tool import Tool
 from shared.refcycles import break_cycle
@@ -16,10 +16,6 @@ GRACE_S: Final = 1.5
 # So many tools an answer may call; they run one after another, and the caller waits for all of them.
 MOST_CALLS: Final = 8
 TOO_MANY_RESULT: Final = f"Not run: one answer may call {MOST_CALLS} tools at most."
-# The result of `end_call` or `transfer` that was not carried out, because the line broke during the last words.
-NOT_ENDED_RESULT: Final = (
-    "Interrupted: the line broke before this was carried out, and the call goes on. Call it again if it is wanted."
-)
 # The result of a run that was lost with its node.
 LOST_RESULT: Final = (
     "Interrupted: the line broke while it ran, and nobody knows whether it was done. Tell the caller so; "

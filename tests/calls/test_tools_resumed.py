@@ -4,8 +4,8 @@ import msgspec
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from media.call.call_tools import LOST_RESULT, NOT_ENDED_RESULT
-from media.providers.ports import TextDelta, ToolCall
+from media.call.call_tools import LOST_RESULT
+from media.providers.ports import NOT_ENDED_RESULT, TextDelta, ToolCall
 from shared.events import CallUsage, ToolRan, ToolStarted
 from shared.plan import HeardMessage, ResumePoint
 from tests.calls.remote_tools import BOOK_PLAN, BOOKED, ScriptedControl, assert_valid, results_of, said, say_and_book
