@@ -117,9 +117,9 @@ class ToolPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     """A tool that the agent may use: a built-in one with changes, or a remote one, which control runs.
 
     parameters: JSON Schema of a remote tool's arguments. timeout_s: longest run. filler: said while a run keeps the
-    caller waiting; empty: nothing. ends_call: the call ends after the tool has succeeded. secret: its result is left
-    out of events. repeatable: control may run it again where nobody knows whether it was done (a look-up, no booking).
-    None and empty texts stand for the tool's own.
+    caller waiting; empty: nothing. ends_call: the call ends after the tool has succeeded, unless the caller talked over
+    it. secret: its result is left out of events. repeatable: control may run it again where nobody knows whether it was
+    done (a look-up, no booking). None and empty texts stand for the tool's own.
     """
 
     name: Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{1,64}\Z")]

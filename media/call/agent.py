@@ -72,9 +72,9 @@ class Agent:
         return self._reply is not None and self._reply.is_waiting
 
     @property
-    def is_filling(self) -> bool:
-        """The utterance's latest words only fill the silence; its answer is still due."""
-        return self._reply is not None and self._reply.is_filling
+    def owes_answer(self) -> bool:
+        """The utterance's latest words are a filler, or those before a tool; its answer is still due."""
+        return self._reply is not None and self._reply.owes_answer
 
     def fill(self, words: str) -> None:
         """Says these words while the utterance waits for a tool."""

@@ -61,10 +61,15 @@ class Call:
 
         reason, detail: why the stream ended; if we have ended the call ourselves, our own reason takes their place."""
         now = self._clock.now()
-        await self._conversation.close()
-        if self._recording is not None:
-            await self._recording.close(now)
-        self._inbound.close()
+        try:
+            await self._conversation.close()
+            if self._recording is not None:
+                await self._recording.close(now)
+        finally:  # a fault of ours must not cost the record its end
+            self._inbound.close()
+            self._report_end(now, reason, detail)
+
+    def _report_end(self, now: float, reason: events.EndReason, detail: str) -> None:
         reason = self.termination.reason or reason
         failed = reason in ("carrier_error", "provider_error", "media_lost")
         status: events.CallStatus = "failed" if failed else "completed"

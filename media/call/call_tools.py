@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 from media.call.transcript import ToolResult, Transcript
-from media.providers.ports import ToolSpec
+from media.providers.ports import NOT_ENDED_RESULT, ToolSpec
 from media.tools.runner import CANCELLED_RESULT, ToolOutcome, ToolRun, ToolRunner
 from media.tools.tool import Tool
 from shared.refcycles import break_cycle
@@ -13,6 +13,9 @@ from shared.refcycles import break_cycle
 # How long tools may run on after the end of the call, so that their outcome is known: as long as the caller's last
 # words may take, for which the end waits anyway.
 GRACE_S: Final = 1.5
+# So many tools an answer may call; they run one after another, and the caller waits for all of them.
+MOST_CALLS: Final = 8
+TOO_MANY_RESULT: Final = f"Not run: one answer may call {MOST_CALLS} tools at most."
 # The result of a run that was lost with its node.
 LOST_RESULT: Final = (
     "Interrupted: the line broke while it ran, and nobody knows whether it was done. Tell the caller so; "
@@ -68,6 +71,9 @@ class ToolListener(Protocol):
     def tools_done(self, sequence: ToolSequence) -> None:
         """All tools of an answer have ended."""
 
+    def tool_ends_call(self) -> None:
+        """A tool has succeeded that ends the call, and its answer was not interrupted."""
+
 
 class CallTools:
     """Puts results into their places in the transcript. All methods on the event loop.
@@ -114,10 +120,11 @@ class CallTools:
 
     def resume(self, transcript: Transcript, turn: int) -> None:
         """Takes up what ran when the call was lost: runs it again under the same id where that is safe."""
+        self._revoke_endings(transcript.last_results())
         self.add_news(transcript.last_results())
         for result in transcript.unfinished_results():
             tool = self._tools.get(result.call.name)
-            if tool is not None and tool.repeatable and not _belongs_to_sentence(tool):
+            if tool is not None and tool.repeatable and not tool.stops_at_barge_in:
                 self.start([result], turn).abandon()
             else:
                 result.text = LOST_RESULT
@@ -144,7 +151,9 @@ class CallTools:
         break_cycle(self, "_listener")
 
     async def _run(self, sequence: ToolSequence) -> None:
-        for result in sequence.results:
+        for result in sequence.results[MOST_CALLS:]:
+            result.text, sequence.can_end_reply = TOO_MANY_RESULT, False
+        for result in sequence.results[:MOST_CALLS]:
             tool = self._tools.get(result.call.name)
             if self._is_closing or (sequence.is_abandoned and _belongs_to_sentence(tool)):
                 result.text, sequence.can_end_reply = CANCELLED_RESULT, False
@@ -156,12 +165,21 @@ class CallTools:
             result.text = outcome.text
             is_last = outcome.ok and tool is not None and tool.ends_call
             sequence.can_end_reply = sequence.can_end_reply and is_last
-            if sequence.is_abandoned and not is_last and not outcome.is_cancelled:
+            if is_last and not sequence.is_abandoned:
+                self._listener.tool_ends_call()
+            elif sequence.is_abandoned and not outcome.is_cancelled:
                 self.add_news([result])
 
         sequence.current = run = self._runner.start(result.call, result.number, sequence.turn, take)
         await run.ended.wait()
         sequence.current = None
+
+    def _revoke_endings(self, results: Iterable[ToolResult]) -> None:
+        """The end of the stream would have carried these out: hanging up, a transfer. What control has run stays."""
+        for result in results:
+            tool = self._tools.get(result.call.name)
+            if result.text is not None and tool is not None and tool.ends_call and not tool.repeatable:
+                result.text = NOT_ENDED_RESULT
 
     def _end(self, sequence: ToolSequence) -> None:
         del self._sequences[sequence]

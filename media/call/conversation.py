@@ -203,8 +203,11 @@ class Conversation:
         if sequence.is_abandoned:
             self._speak_queued()
         else:
-            limit_ms = self._components.plan.limits.reply_s * 1000
-            self._watchdog.reply_asked(max(self._filler.silent_since, self._clock.now() - limit_ms / 2))
+            self._watchdog.tool_ended(self._clock.now(), self._filler.silent_since)
+
+    def tool_ends_call(self) -> None:
+        """The call ends after the last words; a tool that transfers the caller has begun that already."""
+        self._termination.begin("agent_hangup", "", after_speech=True)
 
     # --- decisions of the floor ---
 
@@ -278,7 +281,10 @@ class Conversation:
         self._reply(TurnTimes(ended, due, decided))
 
     def _reply(self, times: TurnTimes | None) -> None:
-        self._watchdog.reply_asked(times.decided if times else self._clock.now())
+        if times is not None:
+            self._watchdog.reply_asked(times.decided)
+        else:
+            self._watchdog.tool_ended(self._clock.now(), self._filler.silent_since)
         self._agent.answer(self.turns.number, times)
         self.apply(self.floor.agent_thinking(self._clock.audio_ms))
 
@@ -324,7 +330,7 @@ class Conversation:
         is_silent = self._playback.silent(now)
         if is_silent and (self._agent.is_busy or self._tools.is_running):
             self._watchdog.working(now)  # tools, keypad and providers have their own time-outs
-        elif self._agent.is_busy and self._agent.is_filling:
+        elif self._agent.is_busy and self._agent.owes_answer:
             self._watchdog.filler_heard(now)
         elif self._agent.is_busy:
             self._watchdog.agent_heard(now)

@@ -43,7 +43,7 @@ def make_tools(
     for wanted in plan.tools:
         tool_plan = ToolPlan(wanted) if isinstance(wanted, str) else wanted
         if tool_plan.remote:
-            tools[tool_plan.name] = _ending(make_remote_tool(tool_plan, remote, call), termination)
+            tools[tool_plan.name] = make_remote_tool(tool_plan, remote, call)
         elif tool_plan.name in builtin:
             tools[tool_plan.name] = _adjusted(builtin[tool_plan.name], tool_plan)
     return tools
@@ -59,19 +59,6 @@ def _builtin_tools(
     if number:
         tools.append(transfer(lambda: termination.transfer(number, after_speech=True)))
     return {tool.spec.name: tool for tool in tools}
-
-
-def _ending(tool: Tool, termination: CallTermination) -> Tool:
-    """A remote tool that ends the call does so once it has succeeded."""
-    if not tool.ends_call:
-        return tool
-
-    async def run(arguments: bytes, run_id: str) -> str:
-        result = await tool.run(arguments, run_id)
-        termination.begin("agent_hangup", "", after_speech=True)
-        return result
-
-    return replace(tool, run=run)
 
 
 def _adjusted(tool: Tool, plan: ToolPlan) -> Tool:

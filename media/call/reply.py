@@ -61,11 +61,12 @@ class ReplyTimes:
 
 @dataclass(slots=True)
 class _Part:
-    """The words of one request to the model, or a filler, as a transcript entry."""
+    """The words of one request to the model, or a filler, as a transcript entry. is_answer: they are what the caller
+    waits for, and neither a filler nor the words before a tool."""
 
     entry: TranscriptEntry
     text: str = ""
-    is_filler: bool = False
+    is_answer: bool = True
 
 
 @dataclass(slots=True)
@@ -91,9 +92,9 @@ class Reply:
         return self._sequence is not None and not self._sequence.is_done
 
     @property
-    def is_filling(self) -> bool:
-        """Whether its latest words only fill the silence."""
-        return next((part.is_filler for part in reversed(self._parts) if part.text), False)
+    def owes_answer(self) -> bool:
+        """Whether its latest words are a filler, or those before a tool: the answer is still to come."""
+        return next((not part.is_answer for part in reversed(self._parts) if part.text), False)
 
     def fill(self, words: str) -> None:
         """Says these words while it waits for a tool; the model will not know of them."""
@@ -201,6 +202,7 @@ class Reply:
 
     def _start_tools(self, part: _Part, calls: list[ToolCall]) -> ToolSequence:
         services = self.services
+        part.is_answer = False
         results = services.transcript.add_tool_calls(part.entry, calls)
         self._unanswered = results
         self._sequence = services.tools.start(results, self.utterance.turn)
@@ -216,7 +218,7 @@ class Reply:
     def _new_part(self, *, is_filler: bool = False) -> _Part:
         transcript = self.services.transcript
         is_known = self.in_transcript and not is_filler
-        part = _Part(transcript.add_agent("") if is_known else transcript.detached_entry(), is_filler=is_filler)
+        part = _Part(transcript.add_agent("") if is_known else transcript.detached_entry(), is_answer=not is_filler)
         self._parts.append(part)
         return part
 

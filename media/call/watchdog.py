@@ -1,8 +1,13 @@
 """Limits on a call's silence and length. Pure; times are in ms on the call's clock."""
 
 from enum import Enum, auto
+from typing import Final
 
 from shared.plan import LimitsPlan
+
+# After a tool, the caller has waited long already: the apology comes so much before the limit, so that it is *heard*
+# within it. Limits are checked four times a second, and the voice takes a moment. A quarter of the limit at most.
+TOOL_MARGIN_MS: Final = 1_000.0
 
 
 class Alarm(Enum):
@@ -21,6 +26,7 @@ class Watchdog:
         self._limits = limits
         self._silent_since = now
         self._reply_due_since: float | None = None
+        self._reply_margin_ms = 0.0
         self._nudged = False
         self._goodbye_said = False  # after the silence, until the caller speaks
         self._too_long = False
@@ -40,14 +46,22 @@ class Watchdog:
         self._silent_since = now
 
     def filler_heard(self, now: float) -> None:
-        """The caller heard until now that the agent is busy; an answer that is due is still due."""
+        """The caller heard until now that the agent is busy: a filler, or the words before a tool. An answer that is
+        due is still due."""
         self._silent_since = now
         if self._reply_due_since is not None:
             self._reply_due_since = now
 
     def reply_asked(self, now: float) -> None:
         """The caller's turn is over and an answer is due."""
-        self._reply_due_since = now
+        self._reply_due_since, self._reply_margin_ms = now, 0.0
+
+    def tool_ended(self, now: float, silent_since: float) -> None:
+        """A tool has ended: the answer that tells its result is due, counted from the last sound. The model has half of
+        the limit for it, whatever the silence before (a tool may have no filler)."""
+        limit_ms = self._limits.reply_s * 1000
+        self._reply_due_since = max(silent_since, now - limit_ms / 2)
+        self._reply_margin_ms = min(TOOL_MARGIN_MS, limit_ms / 4)
 
     def reply_over(self) -> None:
         """The answer is over or no longer due."""
@@ -73,7 +87,7 @@ class Watchdog:
         return None
 
     def _no_reply(self, now: float, due_since: float) -> Alarm | None:
-        if now - due_since < self._limits.reply_s * 1000:
+        if now - due_since < self._limits.reply_s * 1000 - self._reply_margin_ms:
             return None
         self._reply_due_since = None
         return Alarm.NO_REPLY

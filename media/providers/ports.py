@@ -166,6 +166,12 @@ TOOL_ENDED_PROMPT: Final = (
 )
 
 
+# Result of `end_call` or `transfer` that was not carried out, because the line broke during the last words.
+NOT_ENDED_RESULT: Final = (
+    "Interrupted: the line broke before this was carried out, and the call goes on. Call it again if it is wanted."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class TextDelta:
     """The next piece of the reply's text, spaces included, exactly as streamed.

@@ -27,7 +27,7 @@ def end_call(end: Callable[[], None]) -> Tool:
         "properties": {"reason": {"type": "string", "description": "Why the conversation is over."}},
     }
     description = "Hang up. Say goodbye in the same answer; it is played out before the line closes."
-    return Tool(ToolSpec("end_call", description, parameters), run, ends_call=True)
+    return Tool(ToolSpec("end_call", description, parameters), run, ends_call=True, stops_at_barge_in=True)
 
 
 class _Transfer(Struct):
@@ -47,7 +47,8 @@ def transfer(start_transfer: Callable[[], None]) -> Tool:
         "properties": {"reason": {"type": "string", "description": "What the caller wants from a person."}},
     }
     description = "Put the caller through to a person. Say so in the same answer; it is played out first."
-    return Tool(ToolSpec("transfer", description, parameters), run, filler=DEFAULT_FILLER, ends_call=True)
+    spec = ToolSpec("transfer", description, parameters)
+    return Tool(spec, run, filler=DEFAULT_FILLER, ends_call=True, stops_at_barge_in=True)
 
 
 class _CollectDigits(Struct):

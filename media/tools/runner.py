@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from media.providers.ports import ToolCall, ToolSpec
-from media.tools.tool import Tool, ToolError
+from media.tools.tool import MAY_BE_DONE, Tool, ToolError
 from shared.events import Event, ToolRan, ToolStarted
 
 # The outcome of a run that was cancelled, and of one that failed by a fault of ours.
@@ -104,12 +104,14 @@ class ToolRunner:
     def _end(self, run: ToolRun, task: asyncio.Task[ToolOutcome]) -> None:
         del self._running[run]
         outcome = _outcome(task)
-        for take in run.takers:
-            take(outcome)
-        took_ms = round(self._clock() - run.began_ms)
-        public = "" if run.tool.secret else outcome.text
-        self._emit(ToolRan(run.turn, run.tool.spec.name, outcome.ok, public, took_ms, run.run_id))
-        run.ended.set()
+        try:
+            for take in run.takers:
+                take(outcome)
+            took_ms = round(self._clock() - run.began_ms)
+            public = "" if run.tool.secret else outcome.text
+            self._emit(ToolRan(run.turn, run.tool.spec.name, outcome.ok, public, took_ms, run.run_id))
+        finally:  # whatever fails here, nobody may wait for ever
+            run.ended.set()
 
 
 def make_run_id(call_id: str, number: int, name: str, arguments: bytes) -> str:
@@ -131,7 +133,7 @@ async def _carry_out(run: ToolRun) -> ToolOutcome:
     except msgspec.MsgspecError as error:
         return ToolOutcome(False, f"arguments of {name}: {error}")
     except TimeoutError:
-        return ToolOutcome(False, f"{name} took too long")
+        return ToolOutcome(False, f"{name} took too long. {MAY_BE_DONE}")
 
 
 def _outcome(task: asyncio.Task[ToolOutcome]) -> ToolOutcome:

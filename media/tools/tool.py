@@ -11,6 +11,12 @@ DEFAULT_TIMEOUT_S: Final = 60.0
 # What the caller hears while a run takes long, unless the tool says it in its own words.
 DEFAULT_FILLER: Final = "One moment, please."
 
+# For the model, where a run was begun and nobody knows how it ended: it would simply call the tool again, which is a
+# new run, and book twice.
+MAY_BE_DONE: Final = (
+    "It may have been done. Tell the caller so; call it again only if that does no harm or the caller wants it."
+)
+
 # Takes the arguments (JSON as the model wrote it) and the run's id; returns text for the model. Raises ToolError, and
 # msgspec.MsgspecError for arguments that do not fit.
 ToolFunction = Callable[[bytes, str], Awaitable[str]]
@@ -27,7 +33,8 @@ class Tool:
     timeout_s: then the run is cancelled, and the model gets an error.
     filler: said while a run keeps the caller waiting in silence, and before the end of a call where the model says
     nothing; empty: the silence is meant (the caller presses keys).
-    ends_call: after it the model gets no further request, because the stream is closed.
+    ends_call: after it the model gets no further request, because the stream is closed; unless the caller has
+    interrupted the sentence that called it.
     secret: the result is left out of events (digits may be a card number or a PIN).
     repeatable: a run that was lost with its node may be run again.
     stops_at_barge_in: a run is part of the sentence that called it, and is cancelled with it.

@@ -127,7 +127,7 @@ class ScriptedModel:
 
 
 class ScriptedVoice:
-    """A TextToSpeech in which every word takes 300 ms and has its timing."""
+    """A TextToSpeech in which every word takes 300 ms and has its timing. delay_s: until a stream's first audio."""
 
     name = "scripted"
     streams_text = True
@@ -135,6 +135,7 @@ class ScriptedVoice:
 
     def __init__(self) -> None:
         self.broken = False
+        self.delay_s = 0.08
 
     async def stream(self, text: AsyncIterator[str], language: str) -> AsyncIterator[SpeechChunk]:
         at, begun = 0.0, False
@@ -143,7 +144,7 @@ class ScriptedVoice:
                 if self.broken:
                     raise ProviderError("scripted", "no voice")
                 if not begun:
-                    await asyncio.sleep(0.08)
+                    await asyncio.sleep(self.delay_s)
                 begun = True
                 yield SpeechChunk(b"\x30" * (WORD_MS * 8), (TimedWord(word, at, at + WORD_MS),))
                 at += WORD_MS

@@ -1,9 +1,11 @@
 """Whole calls: tools, limits and how a call ends."""
 
+import pytest
+
 from media.providers.ports import TextDelta, ToolCall
-from shared.events import AgentSaid, CallerSaid, CallNudged, ToolRan, TurnInterrupted, TurnResumed
+from shared.events import AgentSaid, CallEnded, CallerSaid, CallNudged, ToolRan, TurnInterrupted, TurnResumed
 from shared.plan import LimitsPlan
-from tests.calls.scripted_call import ScriptedCall
+from tests.calls.scripted_call import ScriptedCall, ScriptedRecogniser
 from tests.virtual_time import run_virtual
 
 
@@ -214,5 +216,21 @@ def test_a_long_goodbye_is_played_to_its_end() -> None:
         await scripted.listen_until_quiet(40_000)
         assert scripted.carrier.heard_words() == 80
         assert scripted.carrier.hung_up
+
+    run_virtual(call())
+
+
+def test_a_recogniser_that_cannot_be_closed_does_not_cost_the_call_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def crash(self: ScriptedRecogniser) -> None:
+        raise RuntimeError("close")
+
+    async def call() -> None:
+        scripted = ScriptedCall()
+        await scripted.say("hello", 400)
+        monkeypatch.setattr(ScriptedRecogniser, "close", crash)
+        with pytest.raises(RuntimeError):
+            await scripted.call.finish("caller_hangup")
+        (ended,) = scripted.events_of(CallEnded)
+        assert (ended.status, ended.end_reason) == ("completed", "caller_hangup")
 
     run_virtual(call())

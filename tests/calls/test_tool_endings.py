@@ -7,6 +7,7 @@ import weakref
 import pytest
 
 from media.providers.ports import TextDelta, ToolCall
+from media.tools.tool import MAY_BE_DONE
 from shared.events import ToolRan
 from shared.plan import ToolPlan
 from tests.calls.remote_tools import BOOK_PLAN, BOOKED, ScriptedControl, results_of, said, say_and_book
@@ -22,7 +23,7 @@ def test_tool_that_takes_too_long_is_an_error_for_the_model() -> None:
         )
         await scripted.say("book a table", 600)
         await scripted.silence(9_000)
-        assert results_of(scripted.model.requests[1]) == ["book took too long"]
+        assert results_of(scripted.model.requests[1]) == [f"book took too long. {MAY_BE_DONE}"]
         assert said(scripted) == ["One moment, please. It did not work."]
 
     run_virtual(call())
@@ -49,6 +50,38 @@ def test_remote_tool_that_ends_the_call() -> None:
         assert said(scripted) == ["You are being connected."]
         assert scripted.carrier.hung_up and len(scripted.model.requests) == 1
         assert (await scripted.hang_up()).end_reason == "agent_hangup"
+
+    run_virtual(call())
+
+
+def test_remote_tool_that_would_end_the_call_does_not_when_the_caller_talked_over_it() -> None:
+    """Nobody would say the last words: the caller would hear nothing, and not be heard, until the line is closed."""
+
+    async def call() -> None:
+        plan = ToolPlan("book", filler="You are being connected.", ends_call=True, remote=True)
+        answers: Answers = [say_and_book("Let me connect you now."), "Yes we are.", "You are next.", "Certainly."]
+        scripted = ScriptedCall(answers=answers, tools=(plan,), remote_tools=ScriptedControl(6.0))
+        await scripted.say("connect me please", 600)
+        await scripted.wait_until_sounding()
+        await scripted.silence(700)
+        await scripted.say("are you open on sunday", 900)
+        await scripted.silence(7_000)
+        assert not scripted.call.termination.reason and said(scripted)[-1] == "You are next."
+        await scripted.say("and on monday", 900)
+        await scripted.listen_until_quiet()
+        assert said(scripted)[-1] == "Certainly." and not scripted.carrier.hung_up
+
+    run_virtual(call())
+
+
+def test_remote_tool_that_fails_does_not_end_the_call() -> None:
+    async def call() -> None:
+        plan = ToolPlan("book", ends_call=True, remote=True)
+        control = ScriptedControl(1.0, error="nobody is there")
+        scripted = ScriptedCall(answers=[say_and_book(), "I am sorry."], tools=(plan,), remote_tools=control)
+        await scripted.say("connect me please", 600)
+        await scripted.listen_until_quiet()
+        assert said(scripted) == ["I am sorry."] and not scripted.call.termination.reason
 
     run_virtual(call())
 

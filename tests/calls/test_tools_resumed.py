@@ -5,7 +5,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from media.call.call_tools import LOST_RESULT
-from media.providers.ports import TextDelta, ToolCall
+from media.providers.ports import NOT_ENDED_RESULT, TextDelta, ToolCall
 from shared.events import CallUsage, ToolRan, ToolStarted
 from shared.plan import HeardMessage, ResumePoint
 from tests.calls.remote_tools import BOOK_PLAN, BOOKED, ScriptedControl, assert_valid, results_of, said, say_and_book
@@ -35,6 +35,7 @@ def resume(lost: ScriptedCall, control: ScriptedControl | None, *, answers: Answ
         answers=answers,
         resume=point,
         before_ms=lost.now() + 3_000,
+        transfer_number=lost.plan.agent.fallback_number,
         tools=lost.plan.tools,
         remote_tools=control,
     )
@@ -119,6 +120,20 @@ def test_what_cannot_be_run_again_is_told_as_unknown() -> None:
         assert not resumed.events_of(ToolStarted)
         (request,) = resumed.model.requests
         assert results_of(request) == [LOST_RESULT]
+
+    run_virtual(call())
+
+
+def test_a_transfer_that_was_not_carried_out_is_known_to_the_model() -> None:
+    async def call() -> None:
+        person = [ToolCall("1", "transfer", "{}")]
+        lost = ScriptedCall(answers=[person], transfer_number="+14155550100")
+        await lost.say("a person please", 600)
+        await lost.wait_until_sounding()
+        resumed = resume(lost, None, answers=[person])
+        await resumed.silence(6_000)
+        assert results_of(resumed.model.requests[0]) == [NOT_ENDED_RESULT]
+        assert resumed.call.termination.transfer_number == "+14155550100" and resumed.carrier.hung_up
 
     run_virtual(call())
 

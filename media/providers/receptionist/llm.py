@@ -9,6 +9,7 @@ import msgspec
 
 from media.providers.ports import (
     CONTINUE_PROMPT,
+    NOT_ENDED_RESULT,
     TOOL_ENDED_PROMPT,
     ChatRequest,
     LanguageModelEvent,
@@ -96,8 +97,9 @@ def _turns(messages: Sequence[Message]) -> Iterator[tuple[str, str]]:
 
 
 def _after_tool(messages: Sequence[Message]) -> ReceptionistReply | None:
-    """The reply after a tool's result; None after `end_call`, where only a further turn of the caller is answered."""
-    if not messages or messages[-1].role != "tool":
+    """The reply after a tool's result; None after `end_call`, where only a further turn of the caller is answered, and
+    after what was not carried out, where the caller's last turn is answered again."""
+    if not messages or messages[-1].role != "tool" or messages[-1].text == NOT_ENDED_RESULT:
         return None
     result = messages[-1]
     names = {call.id: call.name for message in messages for call in message.tool_calls}

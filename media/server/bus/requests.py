@@ -8,7 +8,7 @@ import msgspec
 from media.server.bus.tasks import cancel_and_wait, run_forever
 from media.server.metrics import Metrics
 from media.tools.remote import CallIdentity, ToolRequest
-from media.tools.tool import ToolError
+from media.tools.tool import MAY_BE_DONE, ToolError
 from shared.bus.client import BusUnavailable
 from shared.bus.requests import (
     LONGEST_DEADLINE_S,
@@ -24,8 +24,8 @@ from shared.ids import new_id
 
 MAX_REQUESTS: Final = 200
 _BEFORE_LIMIT_S: Final = 0.1
-# The model would otherwise take a booking for not made, and make it again.
-_MAY_HAVE_RUN: Final = "; it is not known whether it was carried out"
+# Refusals by control after which a run may have had its effect.
+_UNKNOWN_OUTCOMES: Final = frozenset({"failed", "timed_out", "outcome_unknown"})
 
 
 class RequestClient:
@@ -152,11 +152,12 @@ class BusRemoteTools:
                 identity, name, call.arguments, deadline_s=_deadline_s(call.timeout_s), run_id=call.run_id
             )
         except RequestRefused as refusal:
-            raise ToolError(f"{call.name}: {refusal.message}") from None
+            hint = f" {MAY_BE_DONE}" if refusal.code in _UNKNOWN_OUTCOMES else ""
+            raise ToolError(f"{call.name}: {refusal.message}{hint}") from None
         except RequestTimedOut:
-            raise ToolError(f"{call.name} did not answer within {call.timeout_s:g} s{_MAY_HAVE_RUN}") from None
+            raise ToolError(f"{call.name} did not answer within {call.timeout_s:g} s. {MAY_BE_DONE}") from None
         except BusUnavailable:
-            raise ToolError(f"{call.name} cannot be reached right now{_MAY_HAVE_RUN}") from None
+            raise ToolError(f"{call.name} cannot be reached right now. {MAY_BE_DONE}") from None
         return _text(answer)
 
 

@@ -154,6 +154,9 @@ class DeafToolListener:
     def tools_done(self, sequence: ToolSequence) -> None:
         pass
 
+    def tool_ends_call(self) -> None:
+        pass
+
 
 @dataclass
 class ReplyFakes:

@@ -6,9 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from media.call.call_tools import GRACE_S, LOST_RESULT, CallTools, ToolSequence
+from media.call.call_tools import (
+    GRACE_S,
+    LOST_RESULT,
+    MOST_CALLS,
+    TOO_MANY_RESULT,
+    CallTools,
+    ToolSequence,
+)
 from media.call.transcript import ToolResult, Transcript
-from media.providers.ports import Message, ToolCall, ToolSpec
+from media.providers.ports import NOT_ENDED_RESULT, Message, ToolCall, ToolSpec
 from media.tools.runner import CANCELLED_RESULT, ToolRunner
 from media.tools.tool import Tool, ToolError
 from shared.events import Event, ToolStarted
@@ -37,6 +44,9 @@ class ToolBench:
 
     def tools_done(self, sequence: ToolSequence) -> None:
         self.done.append((sequence, clock_ms()))
+
+    def tool_ends_call(self) -> None:
+        self.began.append("call ends")
 
     def call(self, *names: str) -> ToolSequence:
         """The model calls these tools in one answer."""
@@ -81,6 +91,16 @@ def test_calls_of_an_answer_run_in_order() -> None:
     assert run(act).began == ["called", "look_up", "read"]
 
 
+def test_an_answer_that_calls_too_many_tools_runs_the_first_ones() -> None:
+    async def act(bench: ToolBench) -> None:
+        sequence = bench.call(*["look_up"] * 50)
+        await asyncio.sleep(3 * MOST_CALLS)
+        assert sequence.is_done
+        assert texts(sequence.results) == ["look_up done"] * MOST_CALLS + [TOO_MANY_RESULT] * (50 - MOST_CALLS)
+
+    assert run(act).began.count("look_up") == MOST_CALLS
+
+
 @pytest.mark.parametrize(
     ("names", "can_end"), [(["end"], True), (["fail"], False), (["end", "look_up"], False), (["look_up", "end"], False)]
 )
@@ -91,6 +111,19 @@ def test_only_tools_that_end_the_call_and_succeed_end_the_reply(names: list[str]
         assert sequence.can_end_reply == can_end
 
     run(act)
+
+
+@pytest.mark.parametrize(("name", "abandoned", "ends"), [("end", 0, 1), ("fail", 0, 0), ("end", 1, 0)])
+def test_a_tool_ends_the_call_if_it_succeeds_and_was_not_interrupted(name: str, abandoned: bool, ends: bool) -> None:
+    async def act(bench: ToolBench) -> None:
+        sequence = bench.call(name)
+        await asyncio.sleep(1)
+        if abandoned:
+            sequence.abandon()
+        await asyncio.sleep(2)
+        assert texts(bench.tools.news) == (["end done"] if abandoned else [])
+
+    assert ("call ends" in run(act).began) == ends
 
 
 def test_results_that_nobody_waits_for_are_news() -> None:
@@ -154,6 +187,18 @@ def test_results_that_nobody_has_answered_are_news_on_resume() -> None:
 
     assert texts(run(act, ToolBench([asked, result])).tools.news) == ["found"]
     assert run(act, ToolBench([asked, result, Message("assistant", "It is found.")])).tools.news == ()
+
+
+def test_an_end_of_the_call_that_was_not_carried_out_is_told_on_resume() -> None:
+    asked = Message("assistant", "Goodbye.", tool_calls=(ToolCall("1", "look_up", "{}"), ToolCall("2", "end", "{}")))
+    results = [Message("tool", "found", tool_call_id="1"), Message("tool", "The call ends.", tool_call_id="2")]
+
+    async def act(bench: ToolBench) -> None:
+        bench.tools.resume(bench.transcript, 1)
+
+    assert texts(run(act, ToolBench([asked, *results])).tools.news) == ["found", NOT_ENDED_RESULT]
+    revoked = run(act, ToolBench([asked, *results, Message("user", "one more thing")]))
+    assert revoked.tools.news == (), "the caller spoke over the goodbye"
 
 
 def test_close_lets_a_run_end_and_starts_no_other() -> None:

@@ -94,14 +94,3 @@ def test_defaults_of_a_remote_tool() -> None:
     assert (tool.timeout_s, tool.filler, tool.ends_call, tool.secret) == (30.0, DEFAULT_FILLER, False, False)
     with pytest.raises(ToolError, match="book is not available"):
         run(tool)
-
-
-def test_remote_tool_ends_the_call_only_when_it_has_succeeded() -> None:
-    plan = ToolPlan("book", ends_call=True, remote=True)
-    tools, termination = make(plan)
-    with pytest.raises(ToolError):
-        run(tools["book"])
-    assert termination.reason is None
-    tools, termination = make(plan, remote=EchoControl())
-    run(tools["book"])
-    assert termination.reason == "agent_hangup"

@@ -93,12 +93,12 @@ def test_fillers_are_spoken_and_cut_but_no_part_of_the_transcript() -> None:
         reply = make_reply(fakes)
         task = asyncio.create_task(reply.run())
         await asyncio.sleep(1)
-        assert reply.is_waiting and not reply.is_filling
+        assert reply.is_waiting and reply.owes_answer, "words before a tool are no answer"
         reply.fill("One moment.")
         await asyncio.sleep(0.5)
-        assert reply.is_waiting and reply.is_filling
+        assert reply.is_waiting and reply.owes_answer
         await task
-        assert not reply.is_waiting and not reply.is_filling
+        assert not reply.is_waiting and not reply.owes_answer
         assert reply.utterance.text == "Let me see. One moment. It is free."
         reply.cut("Let me see. One moment. It is")
 

@@ -158,3 +158,20 @@ def test_silence_never_exceeds_the_limits(steps: list[tuple[int, str]]) -> None:
         else:
             assert (alarm is Alarm.SILENCE) == (now - last >= 30_000)
             ended = alarm is Alarm.SILENCE
+
+
+def test_answer_to_a_tool_is_due_early_enough_to_apologise_within_the_limit() -> None:
+    dog = watchdog(reply_s=8)
+    dog.tool_ended(10_000, silent_since=9_000)
+    assert alarms(dog, 10_000, 40_000) == [(16_000, Alarm.NO_REPLY)]
+    dog.tool_ended(60_000, silent_since=10_000)  # a tool without a filler: the model still has some time
+    assert alarms(dog, 60_000, 90_000) == [(63_000, Alarm.NO_REPLY)]
+    dog.reply_asked(90_000)
+    assert alarms(dog, 90_000, 120_000) == [(98_000, Alarm.NO_REPLY)], "the answer to a turn has the whole limit"
+
+
+def test_answer_to_a_tool_is_still_due_after_words_that_outlast_the_tool() -> None:
+    dog = watchdog(reply_s=8)
+    dog.tool_ended(1_000, silent_since=1_000)
+    dog.filler_heard(3_000)
+    assert alarms(dog, 3_000, 20_000) == [(10_000, Alarm.NO_REPLY)]

@@ -29,7 +29,7 @@ def test_traits() -> None:
     end, digits, person = end_call(lambda: None), collect_digits(no_digits), transfer(lambda: None)
     assert (end.ends_call, person.ends_call, digits.ends_call) == (True, True, False)
     assert (end.secret, person.secret, digits.secret) == (False, False, True), "digits may be a PIN"
-    assert (end.stops_at_barge_in, digits.stops_at_barge_in) == (False, True)
+    assert all(tool.stops_at_barge_in for tool in (end, digits, person))
     assert (end.filler, digits.filler, person.filler) == ("", "", "One moment, please.")
     assert not any(tool.repeatable for tool in (end, digits, person))
 

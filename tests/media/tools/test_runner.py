@@ -17,7 +17,7 @@ from media.tools.runner import (
     ToolRunner,
     make_run_id,
 )
-from media.tools.tool import Tool, ToolError, ToolFunction
+from media.tools.tool import MAY_BE_DONE, Tool, ToolError, ToolFunction
 from shared.events import Event, ToolRan, ToolStarted
 from tests.virtual_time import Unhandled, clock_ms, run_virtual
 
@@ -120,7 +120,7 @@ def test_a_run_is_cancelled_at_its_limit() -> None:
         return ""
 
     bench = scenario(_start_and_wait, Bench(never, timeout_s=4))
-    assert bench.outcomes == [ToolOutcome(False, "book took too long")]
+    assert bench.outcomes == [ToolOutcome(False, f"book took too long. {MAY_BE_DONE}")]
     assert [event.took_ms for event in bench.events if isinstance(event, ToolRan)] == [4_000]
 
 

@@ -8,7 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.providers.chain.llm import continuation_request
-from media.providers.ports import TOOL_ENDED_PROMPT, ChatRequest, Message, TextDelta, TokenUsage, ToolCall, ToolSpec
+from media.providers.ports import (
+    NOT_ENDED_RESULT,
+    TOOL_ENDED_PROMPT,
+    ChatRequest,
+    Message,
+    TextDelta,
+    TokenUsage,
+    ToolCall,
+    ToolSpec,
+)
 from media.providers.receptionist import phrases
 from media.providers.receptionist.dialogue_state import ReceptionistReply
 from media.providers.receptionist.llm import MAX_PROMPTS, ReceptionistLanguageModel
@@ -103,6 +112,15 @@ def test_a_turn_after_goodbye_is_answered() -> None:
     assert RECEPTIONIST.reply(ChatRequest("", goodbye, [END_CALL])) == ReceptionistReply(
         phrases.GOODBYE, tool="end_call"
     )
+
+
+def test_a_transfer_that_the_line_broke_is_begun_again() -> None:
+    asked = Message("user", "I want to speak to a person please")
+    first = ReceptionistLanguageModel().reply(ChatRequest("", [asked], (TRANSFER,)))
+    call = Message("assistant", first.text, tool_calls=(ToolCall("t1", "transfer", "{}"),))
+    lost = Message("tool", NOT_ENDED_RESULT, tool_call_id="t1")
+    again = ReceptionistLanguageModel().reply(ChatRequest("", [asked, call, lost], (TRANSFER,)))
+    assert first.tool == again.tool == "transfer"
 
 
 def test_after_a_failed_transfer_the_message_is_taken() -> None:
