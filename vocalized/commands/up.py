@@ -5,14 +5,17 @@ created through the API, as a customer would create theirs.
 """
 
 import asyncio
+import os
+import shlex
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
+from vocalized.services.folders import make_state
 from vocalized.services.process import ServiceFailed
 from vocalized.stack.addresses import Addresses, ensure_addresses, remove_addresses, write_addresses
 from vocalized.stack.operator_settings import remove_operator_settings, write_operator_settings
@@ -20,11 +23,12 @@ from vocalized.stack.ports import PortUnavailable, choose_ports
 from vocalized.stack.process import ServerFailed
 from vocalized.stack.stack import Stack, running_stack
 
+# Below the checkout.
+DEFAULT_STATE = Path("var/up")
 _POLL_S = 0.5
-_SET_KEY = ".venv/bin/python -m vocalized providers set-key"
-RULES_NOTE = f"""this agent answers by rules, which know only its facts: no language model is used
-a language model for agents that name no other one: {_SET_KEY} openai
-or a server of your own: {_SET_KEY} my-llama --vendor openai --base-url http://127.0.0.1:8000/v1 --model NAME"""
+# Whatever `up` and its programs write holds callers' words or secrets.
+_PRIVATE = 0o077
+_PROGRAM = ".venv/bin/python -m vocalized"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,8 @@ async def _run(root: Path, options: UpOptions, console: Console) -> str:
         control=options.control_port, media=options.media_port, carrier=options.carrier_port,
         media_nodes=options.media_nodes,
     )  # fmt: skip
-    state = options.state.resolve()
+    state = make_state(options.state)
+    os.umask(_PRIVATE)
     with console.status("starting the platform") as status:
         async with running_stack(root, state, ports) as stack:
             addresses = await ensure_addresses(root, stack)
@@ -82,7 +87,7 @@ async def _run(root: Path, options: UpOptions, console: Console) -> str:
             write_operator_settings(state, stack.settings)
             try:
                 status.stop()
-                announce(addresses, options.as_json, console)
+                announce(addresses, options.as_json, console, _state_option(root, options.state))
                 return await _until_failed(stack)
             finally:
                 remove_operator_settings(state)
@@ -101,8 +106,9 @@ async def _until_failed(stack: Stack) -> str:
     return failed
 
 
-def announce(addresses: Addresses, as_json: bool, console: Console) -> None:
-    """Prints addresses, sign-ins, and how to call; as one line of JSON if `as_json`."""
+def announce(addresses: Addresses, as_json: bool, console: Console, state_option: str = "") -> None:
+    """Prints addresses, sign-ins, and how to call; as one line of JSON if `as_json`. state_option: for commands that
+    are suggested, beginning with a space."""
     if as_json:
         print(addresses.line, flush=True)
         return
@@ -121,9 +127,25 @@ def announce(addresses: Addresses, as_json: bool, console: Console) -> None:
     for name, value in rows:
         if value:
             console.print(f"{name:14}{value}", soft_wrap=True, markup=False)
+    for hint in _hints(addresses, state_option):
+        console.print(hint, soft_wrap=True, markup=False)
+
+
+def _state_option(root: Path, state: Path) -> str:
+    """What other commands need to find this state; empty for the one that they take without it."""
+    return "" if state.resolve() == root / DEFAULT_STATE else f" --state {shlex.quote(str(state))}"
+
+
+def _hints(addresses: Addresses, state: str) -> Iterator[str]:
+    """What to do next. state: the option for it, beginning with a space, or empty."""
     if addresses.number:
-        command = f".venv/bin/python -m vocalized call --to {addresses.number} --say 'When are you open?'"
-        console.print(f"call it: {command}", soft_wrap=True)
+        yield f"call it: {_PROGRAM} call --to {addresses.number} --say 'When are you open?'{state}"
     if addresses.rule_based:
-        console.print(RULES_NOTE, soft_wrap=True, markup=False)
-    console.print("Ctrl-C stops everything")
+        set_key = f"{_PROGRAM} providers{state} set-key"
+        yield "this agent answers by rules, which know only its facts: no language model is used"
+        yield f"a language model for agents that name no other one: {set_key} openai"
+        yield (
+            f"or a server of your own: {set_key} my-llama --vendor openai --base-url http://127.0.0.1:8000/v1"
+            " --model NAME"
+        )
+    yield "Ctrl-C stops everything"

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from vocalized.services.folders import socket_folder
+from vocalized.services.folders import make_state, socket_folder
 from vocalized.services.postgres import running_postgres
 from vocalized.services.thread import in_thread
 from vocalized.services.valkey import running_valkey
@@ -61,7 +61,7 @@ async def running_stack(root: Path, state: Path, ports: Ports) -> AsyncIterator[
 
     Raises ServerFailed and ServiceFailed.
     """
-    await asyncio.to_thread(state.mkdir, parents=True, exist_ok=True)
+    state = await asyncio.to_thread(make_state, state)
     starter, keys = _Starter(root, state, ports), carrier_keys(state)
     async with AsyncExitStack() as stores, AsyncExitStack() as engine, AsyncExitStack() as control:
         available = await starter.stores(stores)

@@ -9,15 +9,19 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import msgspec
+from rich.console import Console
 
 from shared.plan import read_plan
 from tests.vocalized.conftest import temporary_state
 from tests.vocalized.processes import linux_only, wait_ended
+from tests.vocalized.stack.test_addresses import ADDRESSES
+from vocalized.commands.up import announce
 from vocalized.stack.accounts import Accounts, AccountsRequest, Credentials, ensure_accounts
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -113,6 +117,8 @@ async def test_platform_starts_stores_its_state_and_stops() -> None:
             assert (process.returncode, output, errors) == (0, "", "")
         assert all(wait_ended(number) for number in family)
         assert {(state / name).stat().st_mode & 0o777 for name in (ACCOUNTS_FILE, "secret-keys")} == {0o600}
+        assert {"mail", "media-1", "carrier", "api.log", "network.json"} <= {path.name for path in state.iterdir()}
+        assert readable_by_others(state) == []
 
         with started(state) as process:
             restarted = ready_line(process)
@@ -123,6 +129,11 @@ async def test_platform_starts_stores_its_state_and_stops() -> None:
             _, errors = process.communicate(timeout=60)
             assert process.returncode == 1
             assert errors == f"vocalized up: valkey ended by itself; see valkey.log in {state}\n"
+
+
+def readable_by_others(state: Path) -> list[Path]:
+    """Files that another user may open, and folders whose names they may list."""
+    return [path for path in state.rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o066]
 
 
 def without_addresses(addresses: dict[str, Any]) -> dict[str, Any]:
@@ -163,3 +174,16 @@ def test_taken_port_is_reported_before_anything_starts(tmp_path: Path) -> None:
     assert (process.returncode, output) == (1, "")
     assert errors == f"vocalized up: port {port} cannot be used: Address already in use; --control-port takes another\n"
     assert not list(tmp_path.iterdir())
+
+
+def hints(state_option: str) -> list[str]:
+    """The lines that suggest a command."""
+    out = StringIO()
+    addresses = msgspec.structs.replace(ADDRESSES, rule_based=True)
+    announce(addresses, False, Console(file=out, width=200), state_option)
+    return [line for line in out.getvalue().splitlines() if "python -m vocalized" in line]
+
+
+def test_suggested_commands_name_the_state_where_it_was_given() -> None:
+    assert len(hints("")) == 3 and not any("--state" in line for line in hints(""))
+    assert all(" --state '/tmp/a b'" in line for line in hints(" --state '/tmp/a b'"))
