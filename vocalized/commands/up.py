@@ -45,8 +45,8 @@ class UpOptions:
 
 
 async def run_up(root: Path, options: UpOptions, console: Console) -> int:
-    """Runs until SIGINT or SIGTERM: exit code 0. A part that does not start, or ends by itself without a replacement:
-    exit code 1."""
+    """Runs until SIGINT or SIGTERM: exit code 0. A part that does not start, a store that ends by itself, or a program
+    that keeps ending although it is started again: exit code 1."""
     running = asyncio.create_task(_run(root, options, console))
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, _once(running.cancel))
@@ -55,10 +55,14 @@ async def run_up(root: Path, options: UpOptions, console: Console) -> int:
     except asyncio.CancelledError:
         return 0
     except (ServiceFailed, ServerFailed, PortUnavailable) as error:
-        print(f"vocalized up: {error}", file=sys.stderr)
+        _report(str(error))
         return 1
-    print(f"vocalized up: {failed} ended by itself; see {failed}.log in {options.state.resolve()}", file=sys.stderr)
+    _report(failed)
     return 1
+
+
+def _report(line: str) -> None:
+    print(f"vocalized up: {line}", file=sys.stderr, flush=True)
 
 
 def _once(action: Callable[[], object]) -> Callable[[], None]:
@@ -73,7 +77,7 @@ def _once(action: Callable[[], object]) -> Callable[[], None]:
 
 
 async def _run(root: Path, options: UpOptions, console: Console) -> str:
-    """Runs everything until it is cancelled, or a part fails; returns the name of that part."""
+    """Runs everything until it is cancelled, or a part fails; returns why."""
     ports = choose_ports(
         control=options.control_port, media=options.media_port, carrier=options.carrier_port,
         media_nodes=options.media_nodes,
@@ -81,7 +85,7 @@ async def _run(root: Path, options: UpOptions, console: Console) -> str:
     state = make_state(options.state)
     os.umask(_PRIVATE)
     with console.status("starting the platform") as status:
-        async with running_stack(root, state, ports) as stack:
+        async with running_stack(root, state, ports, _report) as stack:
             addresses = await ensure_addresses(root, stack)
             write_addresses(state, addresses)
             write_operator_settings(state, stack.settings)
@@ -95,15 +99,11 @@ async def _run(root: Path, options: UpOptions, console: Console) -> str:
 
 
 async def _until_failed(stack: Stack) -> str:
-    """The name of the part that the platform cannot do without; a replaced media node is reported only."""
-    reported: set[str] = set()
-    while (failed := stack.failed) is None:
-        for name in stack.ended:
-            if name not in reported:
-                reported.add(name)
-                print(f"vocalized up: {name} ended by itself; its calls go on at the others", file=sys.stderr)
+    """Why the platform cannot go on."""
+    while True:
+        if failed := stack.failed:
+            return failed
         await asyncio.sleep(_POLL_S)
-    return failed
 
 
 def announce(addresses: Addresses, as_json: bool, console: Console, state_option: str = "") -> None:

@@ -124,8 +124,14 @@ async def test_platform_starts_stores_its_state_and_stops() -> None:
             restarted = ready_line(process)
             assert without_addresses(restarted) == without_addresses(addresses)
             assert await agent_name(restarted, (await sign_in(restarted, "user"))["token"]) == "Front desk"
-            valkey = next(number for number in descendants(process.pid) if b"valkey" in _command(number))
-            os.kill(valkey, signal.SIGKILL)
+            assert process.stderr is not None
+            os.kill(child(process, b"\0control\0worker\0"), signal.SIGKILL)
+            assert process.stderr.readline() == (
+                f"vocalized up: worker ended by itself with code -9; it is started again in 0.5 s;"
+                f" see {state}/worker.log\n"
+            )
+            assert process.stderr.readline() == "vocalized up: worker runs again\n"
+            os.kill(child(process, b"valkey"), signal.SIGKILL)
             _, errors = process.communicate(timeout=60)
             assert process.returncode == 1
             assert errors == f"vocalized up: valkey ended by itself; see valkey.log in {state}\n"
@@ -140,6 +146,11 @@ def without_addresses(addresses: dict[str, Any]) -> dict[str, Any]:
     return {
         name: value for name, value in addresses.items() if name not in ("control", "media", "carrier", "media_nodes")
     }
+
+
+def child(process: "subprocess.Popen[str]", command: bytes) -> int:
+    """The process below this one whose command line holds this."""
+    return next(number for number in descendants(process.pid) if command in _command(number))
 
 
 def _log(path: Path) -> str:
