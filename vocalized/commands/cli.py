@@ -7,12 +7,15 @@ import asyncio
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 from rich.console import Console
 
 from vocalized.commands.option_order import OrderedCommand, in_order
+
+if TYPE_CHECKING:
+    from vocalized.commands.call import CallOptions
 
 app = typer.Typer(
     name="python -m vocalized",
@@ -60,15 +63,60 @@ def call(
     --audio and --say may be given several times, in any order: one turn each. A turn begins when the agent has
     finished speaking; after the answer to the last one the caller hangs up. Exit code 0: the call was completed.
     """
-    from vocalized.caller.console import CallPrinter
-    from vocalized.commands.call import CallOptions, UsageError, run_call
+    from vocalized.commands.call import CallOptions
 
     turns = in_order(ctx, {"audio": [str(path) for path in audio or []], "say": say or []})
-    printer = CallPrinter(Console(stderr=as_json, highlight=False))
-    try:
-        options = CallOptions(
+    _run_call(
+        CallOptions(
             media=media, turns=turns, mic=mic, record=record, as_json=as_json, limit_s=timeout, to=to, state=state
         )
+    )
+
+
+@app.command(cls=OrderedCommand)
+def answer(
+    ctx: typer.Context,
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="The phone's number: +1…, any that nobody has.")],
+    audio: Audio = None,
+    say: Say = None,
+    mic: Mic = False,
+    record: Record = None,
+    as_json: Json = False,
+    timeout: Timeout = 600.0,
+    wait: Annotated[float, typer.Option(metavar="S", min=1, help="Longest wait for a call, in seconds.")] = 600.0,
+    state: Annotated[Path, typer.Option(metavar="DIR", help="State of the platform whose calls are answered.")] = UP,
+) -> None:
+    """Answers a call of the platform that `up` runs.
+
+    Waits at a number of the simulated network for an outbound call or a test call to it, picks it up, and prints what
+    both sides say; words and latency come from the API. While nobody waits at a number, it rings and is not answered.
+
+    --audio and --say are the turns of the one who was called, as those of `call`. Exit code 0: a call came and was
+    completed.
+    """
+    from vocalized.commands.call import CallOptions
+
+    turns = in_order(ctx, {"audio": [str(path) for path in audio or []], "say": say or []})
+    _run_call(
+        CallOptions(
+            turns=turns,
+            mic=mic,
+            record=record,
+            as_json=as_json,
+            limit_s=timeout,
+            state=state,
+            answer=number,
+            wait_s=wait,
+        )
+    )
+
+
+def _run_call(options: "CallOptions") -> NoReturn:
+    from vocalized.caller.console import CallPrinter
+    from vocalized.commands.call import UsageError, run_call
+
+    printer = CallPrinter(Console(stderr=options.as_json, highlight=False))
+    try:
         code = asyncio.run(run_call(options, printer))
     except UsageError as error:
         raise typer.BadParameter(error.reason, param_hint=f"'{error.flag}'") from error
