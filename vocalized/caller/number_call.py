@@ -3,6 +3,7 @@ reads the events from the API."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import aiohttp
@@ -21,7 +22,8 @@ from vocalized.caller.finished_call import EventsUnavailable, FinishedCall, prin
 from vocalized.caller.refusal import CallUnanswered, network_refusal, platform_refusal
 from vocalized.caller.transcript import Transcript
 from vocalized.stack.addresses import Addresses
-from vocalized.stack.api_client import ApiClient, Json
+from vocalized.stack.agents import find_agent
+from vocalized.stack.api_client import ApiClient, ApiError, Json
 
 CALLER = "+14155550100"
 
@@ -46,10 +48,15 @@ async def call_number(
 
 async def answer_number(
     addresses: Addresses, number: str, party: Party, printer: CallPrinter, *, wait_s: float, limit_s: float = 600.0,
-    patience_s: float = 10.0,
+    patience_s: float = 10.0, agent: str = "",
 ) -> FinishedCall:  # fmt: skip
-    """Waits for a call to a number of the simulated network, answers it, and prints its events to its end. Raises
-    CannotConnect, and CallUnanswered when nobody called within `wait_s`."""
+    """Waits for a call to a number of the simulated network, answers it, and prints its events to its end.
+
+    agent: the name of one of the demonstration's workspace, which places a test call to the number first. Raises
+    CannotConnect, and CallUnanswered when nobody called within `wait_s`.
+    """
+    if agent:
+        await _place_test_call(addresses, agent, number)
 
     def wait(session: aiohttp.ClientSession, on_ringing: OnRinging) -> Coroutine[Any, Any, CompletedCall]:
         def announce(identity: CallIdentity) -> None:
@@ -62,6 +69,21 @@ async def answer_number(
         )  # fmt: skip
 
     return await follow_call(addresses, wait, printer, patience_s)
+
+
+async def _place_test_call(addresses: Addresses, agent: str, number: str) -> None:
+    """The number rings a moment later. Raises CallUnanswered."""
+    async with aiohttp.ClientSession() as session:
+        api = ApiClient(session, addresses.control)
+        try:
+            await api.sign_in(**asdict(addresses.user))
+            found = await find_agent(api, addresses.workspace_id, agent)
+            if found is None:
+                raise CallUnanswered(f"the workspace has no agent called {agent!r}")
+            path = f"/workspaces/{addresses.workspace_id}/agents/{found['id']}/test"
+            await api.request("POST", path, {"phone_number_to_call": number})
+        except ApiError as error:
+            raise CallUnanswered(f"{agent} cannot call: {error}") from error
 
 
 async def follow_call(

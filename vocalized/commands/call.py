@@ -48,7 +48,7 @@ class CallOptions:
     """The command line; `turns` are ("audio", file) and ("say", text) in order.
 
     One of media: a stand-alone media server's socket; to: a number of the platform that runs on `state`; answer: a
-    number of its simulated network, at which a call is awaited for `wait_s`.
+    number of its simulated network, at which a call is awaited for `wait_s`; `agent` places a test call to it.
     """
 
     media: str = ""
@@ -61,6 +61,7 @@ class CallOptions:
     state: Path = Path("var/up")
     answer: str = ""
     wait_s: float = 600.0
+    agent: str = ""
 
 
 async def run_call(
@@ -103,7 +104,13 @@ def _dial(options: CallOptions, printer: CallPrinter, pace: Clock | None, patien
     addresses = _simulated_network(options)
     if options.answer:
         return lambda party: answer_number(
-            addresses, options.answer, party, printer, wait_s=options.wait_s, limit_s=options.limit_s
+            addresses,
+            options.answer,
+            party,
+            printer,
+            wait_s=options.wait_s,
+            limit_s=options.limit_s,
+            agent=options.agent,
         )
     return lambda party: call_number(addresses, options.to, party, printer, limit_s=options.limit_s)
 

@@ -83,6 +83,7 @@ def answer(
     record: Record = None,
     as_json: Json = False,
     timeout: Timeout = 600.0,
+    agent: Annotated[str, typer.Option(metavar="NAME", help="The agent of this name places a test call now.")] = "",
     wait: Annotated[float, typer.Option(metavar="S", min=1, help="Longest wait for a call, in seconds.")] = 600.0,
     state: Annotated[Path, typer.Option(metavar="DIR", help="State of the platform whose calls are answered.")] = UP,
 ) -> None:
@@ -107,8 +108,35 @@ def answer(
             state=state,
             answer=number,
             wait_s=wait,
+            agent=agent,
         )
     )
+
+
+@app.command()
+def agent(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of a new agent, or of one that is to change.")],
+    prompt: Annotated[str, typer.Option(metavar="TEXT", help="Who it is, and what it knows and does.")],
+    greeting: Annotated[str, typer.Option(metavar="TEXT", help="Its first words; empty: the caller begins.")] = (
+        "Hello, how can I help you?"
+    ),
+    as_json: Json = False,
+    state: Annotated[Path, typer.Option(metavar="DIR", help="State of the platform that `up` runs.")] = UP,
+) -> None:
+    """Makes an agent at the platform that `up` runs.
+
+    It is made over the API in the demonstration's workspace, gets a number at the simulated carrier, and goes live. It
+    uses the language model that `providers set-key` put into service. Exit code 1: it was not made, with the reason.
+    """
+    from vocalized.commands.agent import AgentError, AgentOptions, make_agent
+    from vocalized.stack.addresses import StackNotRunning
+
+    options = AgentOptions(name, prompt, greeting, state, as_json)
+    try:
+        asyncio.run(make_agent(options, Console(highlight=False)))
+    except (AgentError, StackNotRunning) as error:
+        Console(stderr=True, highlight=False).print(f"error: {error}", markup=False, soft_wrap=True)
+        raise typer.Exit(1) from None
 
 
 def _run_call(options: "CallOptions") -> NoReturn:

@@ -20,7 +20,7 @@ from control.accounts.new_admin import NewAdmin
 from shared.errors import Conflict
 from shared.plan import CallPlan
 from vocalized.stack.admins import add_admin
-from vocalized.stack.agents import ensure_live_agent
+from vocalized.stack.agents import agent_config, ensure_live_agent
 from vocalized.stack.api_client import ApiClient, ApiError
 from vocalized.stack.email_file import read_email
 from vocalized.stack.process import ServerFailed
@@ -100,12 +100,13 @@ async def _customer(api: ApiClient, stored: Accounts, request: AccountsRequest) 
     workspace_id: str = workspaces[0]["id"] if workspaces else await _create_workspace(api)
     await _end_trial(api, stored.admin, workspace_id)
     await api.sign_in(**asdict(stored.user))
+    config = agent_config(request.plan)
     first, *others = request.carriers or ("",)
-    agent = await ensure_live_agent(api, workspace_id, request.plan, request.plan.agent.name, first)
+    agent = await ensure_live_agent(api, workspace_id, config, request.plan.agent.name, first)
     accounts = replace(stored, workspace_id=workspace_id, agent_id=agent.agent_id, number=agent.number)
     if "telnyx" in others:
         name = f"{request.plan.agent.name} (Telnyx)"
-        telnyx = await ensure_live_agent(api, workspace_id, request.plan, name, "telnyx")
+        telnyx = await ensure_live_agent(api, workspace_id, config, name, "telnyx")
         accounts = replace(accounts, telnyx_number=telnyx.number)
     return accounts
 

@@ -14,7 +14,10 @@ from vocalized.commands.cli import ROOT, app
 runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"})
 
 
-@pytest.mark.parametrize("command", [[], ["call"], ["answer"], ["demo"], ["doctor"], ["up"], ["providers"], ["prices"]])
+COMMANDS = ("call", "answer", "agent", "demo", "doctor", "up", "providers", "prices")
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
 def test_each_command_has_a_help_text(command: list[str]) -> None:
     outcome = runner.invoke(app, [*command, "--help"])
     assert outcome.exit_code == 0
@@ -23,7 +26,7 @@ def test_each_command_has_a_help_text(command: list[str]) -> None:
 
 def test_the_help_names_all_commands() -> None:
     output = runner.invoke(app, ["--help"]).output
-    assert all(command in output for command in ("call", "answer", "demo", "bench", "doctor"))
+    assert all(command in output for command in (*COMMANDS, "bench"))
 
 
 def test_flags_become_turns_in_the_order_typed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """`vocalized up` as a program: its ready line, its shutdown, and a start that continues an interrupted one."""
 
+import asyncio
 import json
 import os
 import signal
@@ -124,6 +125,7 @@ async def test_platform_starts_stores_its_state_and_stops() -> None:
             restarted = ready_line(process)
             assert without_addresses(restarted) == without_addresses(addresses)
             assert await agent_name(restarted, (await sign_in(restarted, "user"))["token"]) == "Front desk"
+            await own_agent_calls(state, restarted["number"])
             assert process.stderr is not None
             os.kill(child(process, b"\0control\0worker\0"), signal.SIGKILL)
             assert process.stderr.readline() == (
@@ -140,6 +142,26 @@ async def test_platform_starts_stores_its_state_and_stops() -> None:
 def readable_by_others(state: Path) -> list[Path]:
     """Files that another user may open, and folders whose names they may list."""
     return [path for path in state.rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o066]
+
+
+async def own_agent_calls(state: Path, taken: str) -> None:
+    """An agent made by one command answers a number of its own, and calls a phone that another command answers."""
+    made = [await vocalized("agent", "Mine", "--prompt", "Be brief.", "--json", "--state", str(state)) for _ in "12"]
+    assert made[0] == made[1] and made[0]["number"] != taken
+    turns = ("--agent", "Mine", "--say", "Hello there.")
+    answered = await vocalized("answer", "+16465550123", *turns, "--json", "--state", str(state))
+    assert (answered["status"], len(answered["turns"])) == ("completed", 1)
+
+
+async def vocalized(*arguments: str) -> dict[str, Any]:
+    """Runs a command; returns its last line."""
+    command = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "vocalized", *arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    output, errors = await command.communicate()
+    assert command.returncode == 0, errors.decode()
+    line: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return line
 
 
 def without_addresses(addresses: dict[str, Any]) -> dict[str, Any]:
