@@ -49,7 +49,7 @@ class CallRecords:
         return found.transcription, await read_calls.select_utterances(db, call_id)
 
     async def list_events(
-        self, db: Connection, workspace_id: UUID, call_id: UUID, *, after_seq: int, most: int
+        self, db: Connection, workspace_id: UUID | None, call_id: UUID, *, after_seq: int, most: int
     ) -> list[EventLine]:
         """Up to `most` events behind number `after_seq`, in order. Raises NotFound."""
         await self.find(db, workspace_id, call_id)

@@ -19,6 +19,8 @@ from simulator.carrier.media_call import CannotConnect, CompletedCall
 from simulator.carrier.media_stream import Party, StreamEnd
 from simulator.carrier.stream_messages import CallIdentity
 
+OnRinging = Callable[[CallIdentity], None]
+
 _CONNECT_S = 10.0
 _CLOSE_S = 2.0
 _GOODBYE_S = 10.0
@@ -40,7 +42,7 @@ async def call_number(
     called: str,
     party: Party,
     limit_s: float = 3_600.0,
-    on_ringing: Callable[[CallIdentity], None] | None = None,
+    on_ringing: OnRinging | None = None,
 ) -> CompletedCall:
     """Calls a number of the network at `base_url` (http://…) and returns when the call has ended.
 
@@ -62,8 +64,11 @@ async def answer_call(
     wait_s: float = 60.0,
     ready: asyncio.Event | None = None,
     reject: bool = False,
+    on_ready: Callable[[], None] | None = None,
+    on_ringing: OnRinging | None = None,
 ) -> CompletedCall:
-    """Waits for a call to `number` and returns when that call has ended. ready: set when the phone can be called.
+    """Waits for a call to `number` and returns when that call has ended. ready: set when the phone can be called, when
+    on_ready is called, too. on_ringing: called with the call's identity.
 
     Raises CannotConnect, and CallRefused when nobody called within `wait_s` ("not_called"), the caller gave up, or
     `reject` is set.
@@ -71,8 +76,10 @@ async def answer_call(
     socket = await _open(session, base_url, {"answer": number})
     if ready is not None:
         ready.set()
-    call = _Call(socket, party, CallIdentity("", "", "", "", number), limit_s, wait_s, "reject" if reject else "answer")
-    return await call.run()
+    if on_ready is not None:
+        on_ready()
+    identity, decision = CallIdentity("", "", "", "", number), "reject" if reject else "answer"
+    return await _Call(socket, party, identity, limit_s, wait_s, decision, on_ringing).run()
 
 
 class _Call:
@@ -86,7 +93,7 @@ class _Call:
         limit_s: float,
         wait_s: float | None = None,
         decision: str = "",
-        on_ringing: Callable[[CallIdentity], None] | None = None,
+        on_ringing: OnRinging | None = None,
     ) -> None:
         self._socket, self._party, self._identity = socket, party, identity
         self._limit_ms = limit_s * 1_000

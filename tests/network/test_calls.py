@@ -146,4 +146,5 @@ async def test_test_calls_are_not_counted(finished_calls: Mapping[Case, Finished
             if row["counted"] == row["real"]:
                 break
             await asyncio.sleep(0.1)
-    assert row["real"] == row["calls"] - sum(kind == "test" for _, kind in finished_calls)
+    # Other tests of this package place test calls at the same platform.
+    assert row["calls"] - row["real"] >= sum(kind == "test" for _, kind in finished_calls) > 0

@@ -28,6 +28,7 @@ class FakeApi:
     portions: list[Sequence[EventEnvelope]] = field(default_factory=lambda: [envelopes()])
     status: str = "completed"
     end_reason: str | None = "caller_hangup"
+    end_detail: str | None = None
     unavailable: int = 0
     token_requests: int = 1_000
     known_after: int = 0
@@ -77,7 +78,8 @@ class FakeApi:
         return web.json_response({"calls": [{"id": CALL_ID}] if is_known else [], "total": int(is_known)})
 
     def _call(self, request: web.Request) -> web.Response:
-        return web.json_response({"call": {"id": CALL_ID, "status": self.status, "end_reason": self.end_reason}})
+        fields = {"status": self.status, "end_reason": self.end_reason, "end_detail": self.end_detail}
+        return web.json_response({"call": {"id": CALL_ID, **fields}})
 
     def _events(self, request: web.Request) -> web.Response:
         portion = self.portions.pop(0) if len(self.portions) > 1 else self.portions[0]

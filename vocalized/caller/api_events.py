@@ -1,32 +1,33 @@
-"""Reads a call's events from the API as the customer: finds the call by the carrier's id, then polls for new events."""
+"""Reads a call's events from the API: finds the call by the carrier's id, then polls for new events."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import asdict
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
 from control.calls.model import FINAL
 from shared.events import CallEnded, EventEnvelope, decode_event
+from vocalized.caller.call_reader import CallReader
 from vocalized.caller.finished_call import EventsUnavailable
-from vocalized.stack.accounts import Credentials
-from vocalized.stack.api_client import ApiClient, ApiError, Json
+from vocalized.stack.api_client import ApiError, Json
 
 # After these end reasons another media node may resume the call.
 _MAY_RESUME = frozenset({"carrier_error", "media_lost"})
 _POLL_S = 0.25
 # The carrier reports the end at once; media's last events pass through Redis and the worker first.
 _LAST_EVENTS_S = 8.0
-_NOT_SIGNED_IN, _NOT_FOUND = 401, 404
+_NOT_FOUND = 404
 
 
 class ApiCall:
-    """One call of a workspace. patience_s: how long the API may be unavailable, or not know the call."""
+    """One call. readers: accounts that may see it, the preferred one first. patience_s: how long the API may be
+    unavailable, or not know the call."""
 
-    def __init__(self, api: ApiClient, user: Credentials, workspace_id: str, patience_s: float = 10.0) -> None:
-        self._api, self._user, self._patience_s = api, user, patience_s
-        self._calls = f"/workspaces/{workspace_id}/calls"
+    def __init__(self, readers: Sequence[CallReader], patience_s: float = 10.0) -> None:
+        self._readers, self._patience_s = readers, patience_s
+        self._reader = readers[0]
         self._call = ""
 
     @property
@@ -37,10 +38,10 @@ class ApiCall:
     @property
     def recording_url(self) -> str:
         """The API's address of the recording."""
-        return f"{self._api.url}{self._call}/recording"
+        return f"{self._reader.url}{self._call}/recording"
 
     async def events(self, carrier_call_id: str) -> AsyncIterator[EventEnvelope]:
-        """Yields the call's events in order, up to its end. Raises EventsUnavailable."""
+        """Yields the call's events in order, up to its end; none if no agent answered. Raises EventsUnavailable."""
         await self._find(carrier_call_id)
         seq, quiet_s = 0, 0.0
         while quiet_s < _LAST_EVENTS_S:
@@ -54,7 +55,10 @@ class ApiCall:
                 quiet_s = 0.0
                 continue
             await asyncio.sleep(_POLL_S)
-            if (await self.outcome())["status"] in FINAL:
+            outcome = await self.outcome()
+            if not seq and is_unanswered(outcome):
+                return
+            if outcome["status"] in FINAL:
                 quiet_s += _POLL_S
         raise EventsUnavailable("the call is over, and its last events did not come to the API")
 
@@ -63,11 +67,19 @@ class ApiCall:
         call: Json = (await self._get(self._call))["call"]
         return call
 
+    async def refusal(self, carrier_call_id: str) -> str:
+        """Why no agent answered: the record's `end_detail`; empty if one answered. Raises EventsUnavailable."""
+        await self._find(carrier_call_id)
+        outcome = await self.outcome()
+        return outcome["end_detail"] or "" if is_unanswered(outcome) else ""
+
     async def recording(self, wait_s: float) -> bytes | None:
-        """The stereo recording; None when there is none within `wait_s`."""
+        """The stereo recording; None when there is none within `wait_s`, or the reader may not hear it."""
+        if self._reader.is_staff:
+            return None
         for _ in range(max(1, round(wait_s / _POLL_S))):
             try:
-                return await self._api.download(f"{self._call}/recording")
+                return await self._reader.download(f"{self._call}/recording")
             except ApiError as fault:
                 if fault.status != _NOT_FOUND:
                     return None
@@ -75,29 +87,40 @@ class ApiCall:
         return None
 
     async def _find(self, carrier_call_id: str) -> None:
+        query = f"?carrier_call_id={quote(carrier_call_id, safe='')}"
         for _ in range(max(1, round(self._patience_s / _POLL_S))):
-            found = (await self._get(f"{self._calls}?carrier_call_id={carrier_call_id}"))["calls"]
-            if found:
-                self._call = f"{self._calls}/{found[0]['id']}"
+            if await self._find_once(query):
+                if self._reader is not self._readers[0]:
+                    await self._find_once(query)  # the call may have begun between two readers' requests
                 return
             await asyncio.sleep(_POLL_S)
         raise EventsUnavailable(f"the API does not know the call within {self._patience_s:g} s")
 
+    async def _find_once(self, query: str) -> bool:
+        for reader in self._readers:
+            self._reader = reader
+            found = (await self._get(f"{reader.calls}{query}"))["calls"]
+            if found:
+                self._call = f"{reader.calls}/{found[0]['id']}"
+                return True
+        return False
+
     async def _get(self, path: str) -> Json:
-        """Signs in first, and again when the token has expired; retries while the API is unavailable."""
+        """Retries while the API is unavailable. Raises EventsUnavailable."""
         left_s = self._patience_s
         while True:
             try:
-                if not self._api.token:
-                    await self._api.sign_in(**asdict(self._user))
-                return await self._api.request("GET", path)
+                return await self._reader.get(path)
             except ApiError as fault:
-                if fault.status == _NOT_SIGNED_IN and self._api.token:
-                    self._api.token = ""
-                elif 0 < fault.status < 500 or left_s <= 0:
+                if 0 < fault.status < 500 or left_s <= 0:
                     raise EventsUnavailable(str(fault)) from fault
             await asyncio.sleep(_POLL_S)
             left_s -= _POLL_S
+
+
+def is_unanswered(call: Json) -> bool:
+    """Whether a call's record says that no agent talked: it was refused, busy or not picked up."""
+    return call["status"] in FINAL - {"completed"} and call["end_reason"] is None
 
 
 def _envelope(call_id: str, entry: dict[str, Any]) -> EventEnvelope:

@@ -28,11 +28,12 @@ class AudioDevice(Protocol):
 
 
 class MicrophoneCaller:
-    """The person at this machine. Hangs up after `hang_up` was called."""
+    """The person at this machine. Hangs up after `hang_up` was called. is_talking: the call has begun."""
 
     def __init__(self, open_device: Callable[[Callable[[bytes], None]], AudioDevice]) -> None:
         self._spoken: deque[bytes] = deque(maxlen=_QUEUE_FRAMES)
         self._hanging_up = False
+        self.is_talking = False
         self._device = open_device(self._spoken.append)
 
     def hang_up(self) -> None:
@@ -45,6 +46,7 @@ class MicrophoneCaller:
 
     def tick(self, at_ms: int, heard: bytes) -> PartyOutput:
         """20 ms from the microphone, 20 ms to the loudspeaker."""
+        self.is_talking = True
         self._device.play(decode(heard).astype("<i2").tobytes())
         frame = encode(np.frombuffer(self._spoken.popleft(), dtype="<i2")) if self._spoken else SILENT_FRAME
         return PartyOutput(frame, hang_up=self._hanging_up)

@@ -1,20 +1,29 @@
-"""Calls a number of the running platform from the simulated network's handset; reads the events from the API."""
+"""Calls a number of the running platform from the simulated network's handset, or answers a call of the platform there;
+reads the events from the API."""
 
 import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import asdict
+from typing import Any
 
 import aiohttp
 import msgspec
 
 from shared.events import CallEnded, CallUsage
 from simulator.carrier import handset
+from simulator.carrier.handset import CallRefused, OnRinging
+from simulator.carrier.media_call import CompletedCall
 from simulator.carrier.media_stream import Party
 from simulator.carrier.stream_messages import CallIdentity
-from vocalized.caller.api_events import ApiCall
+from vocalized.caller.api_events import ApiCall, is_unanswered
+from vocalized.caller.call_reader import customer_reader, staff_reader
 from vocalized.caller.console import CallPrinter
 from vocalized.caller.finished_call import EventsUnavailable, FinishedCall, print_events, run_with_events
+from vocalized.caller.refusal import CallUnanswered, network_refusal, platform_refusal
 from vocalized.caller.transcript import Transcript
 from vocalized.stack.addresses import Addresses
-from vocalized.stack.api_client import ApiClient, Json
+from vocalized.stack.agents import find_agent
+from vocalized.stack.api_client import ApiClient, ApiError, Json
 
 CALLER = "+14155550100"
 
@@ -26,35 +35,107 @@ async def call_number(
     addresses: Addresses, number: str, party: Party, printer: CallPrinter, *, limit_s: float = 600.0,
     patience_s: float = 10.0,
 ) -> FinishedCall:  # fmt: skip
-    """Runs a call to its end and prints its events. Raises CannotConnect, and Refused when nobody answered."""
+    """Runs a call to its end and prints its events. Raises CannotConnect and CallUnanswered."""
+
+    def place(session: aiohttp.ClientSession, on_ringing: OnRinging) -> Coroutine[Any, Any, CompletedCall]:
+        return handset.call_number(
+            session, addresses.carrier, caller=CALLER, called=number, party=party, limit_s=limit_s,
+            on_ringing=on_ringing,
+        )  # fmt: skip
+
+    return await follow_call(addresses, place, printer, patience_s)
+
+
+async def answer_number(
+    addresses: Addresses, number: str, party: Party, printer: CallPrinter, *, wait_s: float, limit_s: float = 600.0,
+    patience_s: float = 10.0, agent: str = "",
+) -> FinishedCall:  # fmt: skip
+    """Waits for a call to a number of the simulated network, answers it, and prints its events to its end.
+
+    agent: the name of one of the demonstration's workspace, which places a test call to the number first. Raises
+    CannotConnect, and CallUnanswered when nobody called within `wait_s`.
+    """
+    if agent:
+        await _place_test_call(addresses, agent, number)
+
+    def wait(session: aiohttp.ClientSession, on_ringing: OnRinging) -> Coroutine[Any, Any, CompletedCall]:
+        def announce(identity: CallIdentity) -> None:
+            printer.info(f"{identity.caller} calls")
+            on_ringing(identity)
+
+        return handset.answer_call(
+            session, addresses.carrier, number, party, limit_s=limit_s, wait_s=wait_s, on_ringing=announce,
+            on_ready=lambda: printer.info(f"waiting for a call to {number}"),
+        )  # fmt: skip
+
+    return await follow_call(addresses, wait, printer, patience_s)
+
+
+async def _place_test_call(addresses: Addresses, agent: str, number: str) -> None:
+    """The number rings a moment later. Raises CallUnanswered."""
+    async with aiohttp.ClientSession() as session:
+        api = ApiClient(session, addresses.control)
+        try:
+            await api.sign_in(**asdict(addresses.user))
+            found = await find_agent(api, addresses.workspace_id, agent)
+            if found is None:
+                raise CallUnanswered(f"the workspace has no agent called {agent!r}")
+            path = f"/workspaces/{addresses.workspace_id}/agents/{found['id']}/test"
+            await api.request("POST", path, {"phone_number_to_call": number})
+        except ApiError as error:
+            raise CallUnanswered(f"{agent} cannot call: {error}") from error
+
+
+async def follow_call(
+    addresses: Addresses,
+    run: Callable[[aiohttp.ClientSession, OnRinging], Coroutine[Any, Any, CompletedCall]],
+    printer: CallPrinter,
+    patience_s: float,
+) -> FinishedCall:
+    """Runs a call and prints its events. Raises CannotConnect and CallUnanswered."""
     transcript = Transcript()
     ringing: asyncio.Queue[CallIdentity] = asyncio.Queue()
+    rung: list[CallIdentity] = []
+
+    def on_ringing(identity: CallIdentity) -> None:
+        rung.append(identity)
+        ringing.put_nowait(identity)
+
     async with aiohttp.ClientSession() as session:
-        client = ApiClient(session, addresses.control)
-        call = ApiCall(client, addresses.user, addresses.workspace_id, patience_s)
-        record, missing = await run_with_events(
-            handset.call_number(
-                session, addresses.carrier, caller=CALLER, called=number, party=party, limit_s=limit_s,
-                on_ringing=ringing.put_nowait,
-            ),
-            _read(call, ringing, transcript, printer),
-            _LAST_EVENTS_S,
-            "API",
-        )  # fmt: skip
+        call = make_api_call(session, addresses, patience_s)
+        try:
+            record, missing = await run_with_events(
+                run(session, on_ringing), _read(call, ringing, transcript, printer), _LAST_EVENTS_S, "API"
+            )
+        except CallRefused as refused:
+            detail = await _platform_reason(call, rung)
+            why = platform_refusal(detail) if detail else network_refusal(refused.reason)
+            raise CallUnanswered(f"the call was not answered: {why}", refused.reason) from refused
         if missing:
             printer.warning(missing)
         recording = await call.recording(_RECORDING_S) if transcript.recording else None
         return FinishedCall(record, transcript, recording, call.recording_url if recording else "")
 
 
+async def _platform_reason(call: ApiCall, rung: Sequence[CallIdentity]) -> str:
+    """Why the platform refused a call that rang there; empty if it did not, or the API does not say."""
+    try:
+        return await call.refusal(rung[0].call) if rung else ""
+    except EventsUnavailable:
+        return ""
+
+
 async def _read(
     call: ApiCall, ringing: asyncio.Queue[CallIdentity], transcript: Transcript, printer: CallPrinter
 ) -> str:
-    """Returns why the events ended early; empty when they are complete."""
+    """Follows the call that begins to ring. Returns why the events ended early; empty when they are complete."""
     identity = await ringing.get()
     missing = await print_events(call.events(identity.call), transcript, printer)
+    if not call.call_id:
+        transcript.ended = CallEnded("failed", "carrier_error", "unknown_call", 0, CallUsage())
     if missing:
         return missing
+    transcript.call_id = call.call_id
     try:
         transcript.ended = _outcome(await call.outcome(), transcript.ended)
     except EventsUnavailable as error:
@@ -62,8 +143,17 @@ async def _read(
     return ""
 
 
+def make_api_call(session: aiohttp.ClientSession, addresses: Addresses, patience_s: float) -> ApiCall:
+    """Reads a call of the demonstration's workspace as its customer, and any other call as the staff."""
+    customer, staff = (ApiClient(session, addresses.control) for _ in range(2))
+    readers = customer_reader(customer, addresses.user, addresses.workspace_id), staff_reader(staff, addresses.admin)
+    return ApiCall(readers, patience_s)
+
+
 def _outcome(call: Json, event: CallEnded | None) -> CallEnded | None:
     """How the call ended. The API's record wins over the media node's event, because the carrier may know more."""
+    if is_unanswered(call) and event is None:
+        return CallEnded(call["status"], "carrier_error", call["end_detail"] or "", 0, CallUsage())
     if call["end_reason"] is None:
         return event
     ended = event or CallEnded(call["status"], call["end_reason"], "", 0, CallUsage())

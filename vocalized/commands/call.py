@@ -1,4 +1,4 @@
-"""`vocalized call`: runs one call with the turns of the command line and prints the outcome."""
+"""`vocalized call` and `answer`: run one call with the turns of the command line and print the outcome."""
 
 import asyncio
 import re
@@ -11,7 +11,6 @@ from typing import Any
 from simulator.carrier.audio_clip import ClipError
 from simulator.carrier.caller import Caller
 from simulator.carrier.clock import Clock
-from simulator.carrier.handset import CallRefused
 from simulator.carrier.media_call import BadUrl, CannotConnect, check_url
 from simulator.carrier.media_stream import Party
 from simulator.carrier.prepared_turn import PreparedTurn, Voice, prepare_turns
@@ -21,7 +20,8 @@ from vocalized.caller.finished_call import FinishedCall
 from vocalized.caller.local_speech import load_voice
 from vocalized.caller.media_call import call_media_server
 from vocalized.caller.microphone import MicrophoneCaller, MicrophoneError, open_sound_device
-from vocalized.caller.number_call import call_number
+from vocalized.caller.number_call import answer_number, call_number
+from vocalized.caller.refusal import CallUnanswered, platform_refusal
 from vocalized.caller.result import call_result, failed_result, to_json
 from vocalized.caller.voice import CallerVoice, VoiceError
 from vocalized.stack.addresses import Addresses, StackNotRunning, read_addresses
@@ -47,7 +47,8 @@ class UsageError(ValueError):
 class CallOptions:
     """The command line; `turns` are ("audio", file) and ("say", text) in order.
 
-    media: a stand-alone media server's socket; or to: a number of the platform that runs on `state`.
+    One of media: a stand-alone media server's socket; to: a number of the platform that runs on `state`; answer: a
+    number of its simulated network, at which a call is awaited for `wait_s`; `agent` places a test call to it.
     """
 
     media: str = ""
@@ -58,6 +59,9 @@ class CallOptions:
     limit_s: float = 600.0
     to: str = ""
     state: Path = Path("var/up")
+    answer: str = ""
+    wait_s: float = 600.0
+    agent: str = ""
 
 
 async def run_call(
@@ -70,7 +74,7 @@ async def run_call(
 ) -> int:
     """Runs the call; returns the exit code, 0 when it was completed. Raises UsageError before dialling."""
     _check(options)
-    flag = "--to" if options.to else "--media"
+    flag = "NUMBER" if options.answer else "--to" if options.to else "--media"
     try:
         dial = _dial(options, printer, pace, patience_s)
         if options.mic:
@@ -79,8 +83,8 @@ async def run_call(
             call = await _perform(options, dial, printer, voice or CallerVoice(load_voice))
     except (CannotConnect, StackNotRunning) as error:
         return _failed(options, printer, f"{flag}: {error}")
-    except CallRefused as refused:
-        return _failed(options, printer, f"--to: {_refusal(refused.reason)}", refused.reason)
+    except CallUnanswered as unanswered:
+        return _failed(options, printer, f"{flag}: {unanswered}", unanswered.status)
     return _finish(options, printer, call)
 
 
@@ -91,18 +95,23 @@ def _failed(options: CallOptions, printer: CallPrinter, why: str, reason: str = 
     return 1
 
 
-def _refusal(reason: str) -> str:
-    known = {"unknown_number": "nobody has this number: `up` prints those that it bought"}
-    return known.get(reason, f"the call was not answered: {reason.replace('_', ' ')}")
-
-
 def _dial(options: CallOptions, printer: CallPrinter, pace: Clock | None, patience_s: float) -> Dial:
     """The function that runs the call. Raises StackNotRunning."""
-    if not options.to:
+    if options.media:
         return lambda party: call_media_server(
             options.media, party, printer, pace=pace, limit_s=options.limit_s, patience_s=patience_s
         )
     addresses = _simulated_network(options)
+    if options.answer:
+        return lambda party: answer_number(
+            addresses,
+            options.answer,
+            party,
+            printer,
+            wait_s=options.wait_s,
+            limit_s=options.limit_s,
+            agent=options.agent,
+        )
     return lambda party: call_number(addresses, options.to, party, printer, limit_s=options.limit_s)
 
 
@@ -114,10 +123,11 @@ def _simulated_network(options: CallOptions) -> Addresses:
 
 
 def _check(options: CallOptions) -> None:
-    if bool(options.to) == bool(options.media):
+    if not options.answer and bool(options.to) == bool(options.media):
         raise UsageError("--to", "give either --to or --media")
-    if options.to and not re.fullmatch(r"\+[1-9]\d{6,14}", options.to):
-        raise UsageError("--to", f"{options.to!r} is no number like +14155550199")
+    for flag, number in (("--to", options.to), ("NUMBER", options.answer)):
+        if number and not re.fullmatch(r"\+[1-9]\d{6,14}", number):
+            raise UsageError(flag, f"{number!r} is no number like +14155550199")
     try:
         if options.media:
             check_url(options.media)
@@ -155,13 +165,26 @@ async def _talk(dial: Dial, printer: CallPrinter) -> FinishedCall:
         caller = MicrophoneCaller(open_sound_device)
     except MicrophoneError as error:
         raise UsageError("--mic", str(error)) from error
+    dialling = asyncio.create_task(dial(caller))
+
+    def stop() -> None:
+        if caller.is_talking:
+            caller.hang_up()
+        else:
+            dialling.cancel()
+
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGINT, caller.hang_up)
+    loop.add_signal_handler(signal.SIGINT, stop)
     printer.info("speak; Ctrl-C hangs up")
     try:
-        return await dial(caller)
+        await asyncio.wait({dialling})
+        if dialling.cancelled():
+            raise CallUnanswered("stopped before the call began")
+        return dialling.result()
     finally:
         loop.remove_signal_handler(signal.SIGINT)
+        dialling.cancel()
+        await asyncio.wait({dialling})
         caller.close()
 
 
@@ -169,7 +192,10 @@ def _finish(options: CallOptions, printer: CallPrinter, call: FinishedCall) -> i
     record = call.record
     written = _write_recording(options.record, printer, call)
     result = call_result(record, call.transcript, written or call.recording_url or None)
-    if not result.completed:
+    ended = call.transcript.ended
+    if ended is not None and not ended.duration_ms and ended.detail and not result.completed:
+        printer.error(f"the call was not answered: {platform_refusal(ended.detail)}")
+    elif not result.completed:
         reason = result.end_reason.replace("_", " ")
         code = f"; the socket closed with {record.end.code} {record.end.detail}" if record.end.code else ""
         printer.error(f"the call {result.status} ({reason}){code}")

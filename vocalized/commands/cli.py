@@ -7,12 +7,15 @@ import asyncio
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 from rich.console import Console
 
 from vocalized.commands.option_order import OrderedCommand, in_order
+
+if TYPE_CHECKING:
+    from vocalized.commands.call import CallOptions
 
 app = typer.Typer(
     name="python -m vocalized",
@@ -60,15 +63,88 @@ def call(
     --audio and --say may be given several times, in any order: one turn each. A turn begins when the agent has
     finished speaking; after the answer to the last one the caller hangs up. Exit code 0: the call was completed.
     """
-    from vocalized.caller.console import CallPrinter
-    from vocalized.commands.call import CallOptions, UsageError, run_call
+    from vocalized.commands.call import CallOptions
 
     turns = in_order(ctx, {"audio": [str(path) for path in audio or []], "say": say or []})
-    printer = CallPrinter(Console(stderr=as_json, highlight=False))
-    try:
-        options = CallOptions(
+    _run_call(
+        CallOptions(
             media=media, turns=turns, mic=mic, record=record, as_json=as_json, limit_s=timeout, to=to, state=state
         )
+    )
+
+
+@app.command(cls=OrderedCommand)
+def answer(
+    ctx: typer.Context,
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="The phone's number: +1…, any that nobody has.")],
+    audio: Audio = None,
+    say: Say = None,
+    mic: Mic = False,
+    record: Record = None,
+    as_json: Json = False,
+    timeout: Timeout = 600.0,
+    agent: Annotated[str, typer.Option(metavar="NAME", help="The agent of this name places a test call now.")] = "",
+    wait: Annotated[float, typer.Option(metavar="S", min=1, help="Longest wait for a call, in seconds.")] = 600.0,
+    state: Annotated[Path, typer.Option(metavar="DIR", help="State of the platform whose calls are answered.")] = UP,
+) -> None:
+    """Answers a call of the platform that `up` runs.
+
+    Waits at a number of the simulated network for an outbound call or a test call to it, picks it up, and prints what
+    both sides say; words and latency come from the API. While nobody waits at a number, it rings and is not answered.
+
+    --audio and --say are the turns of the one who was called, as those of `call`. Exit code 0: a call came and was
+    completed.
+    """
+    from vocalized.commands.call import CallOptions
+
+    turns = in_order(ctx, {"audio": [str(path) for path in audio or []], "say": say or []})
+    _run_call(
+        CallOptions(
+            turns=turns,
+            mic=mic,
+            record=record,
+            as_json=as_json,
+            limit_s=timeout,
+            state=state,
+            answer=number,
+            wait_s=wait,
+            agent=agent,
+        )
+    )
+
+
+@app.command()
+def agent(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of a new agent, or of one that is to change.")],
+    prompt: Annotated[str, typer.Option(metavar="TEXT", help="Who it is, and what it knows and does.")],
+    greeting: Annotated[str, typer.Option(metavar="TEXT", help="Its first words; empty: the caller begins.")] = (
+        "Hello, how can I help you?"
+    ),
+    as_json: Json = False,
+    state: Annotated[Path, typer.Option(metavar="DIR", help="State of the platform that `up` runs.")] = UP,
+) -> None:
+    """Makes an agent at the platform that `up` runs.
+
+    It is made over the API in the demonstration's workspace, gets a number at the simulated carrier, and goes live. It
+    uses the language model that `providers set-key` put into service. Exit code 1: it was not made, with the reason.
+    """
+    from vocalized.commands.agent import AgentError, AgentOptions, make_agent
+    from vocalized.stack.addresses import StackNotRunning
+
+    options = AgentOptions(name, prompt, greeting, state, as_json)
+    try:
+        asyncio.run(make_agent(options, Console(highlight=False)))
+    except (AgentError, StackNotRunning) as error:
+        Console(stderr=True, highlight=False).print(f"error: {error}", markup=False, soft_wrap=True)
+        raise typer.Exit(1) from None
+
+
+def _run_call(options: "CallOptions") -> NoReturn:
+    from vocalized.caller.console import CallPrinter
+    from vocalized.commands.call import UsageError, run_call
+
+    printer = CallPrinter(Console(stderr=options.as_json, highlight=False))
+    try:
         code = asyncio.run(run_call(options, printer))
     except UsageError as error:
         raise typer.BadParameter(error.reason, param_hint=f"'{error.flag}'") from error

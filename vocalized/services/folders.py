@@ -1,4 +1,4 @@
-"""The state folder of a service: its lock, and the folder for its socket."""
+"""The state folder of a service: its creation, its lock, and the folder for its socket."""
 
 import fcntl
 import os
@@ -6,14 +6,33 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 
-from vocalized.services.account import Account, make_folder, reachable
+from vocalized.services.account import Account, make_folder, reachable, server_account
 from vocalized.services.process import ServiceFailed
 
 # The kernel's sockaddr_un holds 108 bytes on Linux and 104 elsewhere, the closing zero included.
 _LONGEST_SOCKET = 103
 _LONGEST_NAME = len("/.s.PGSQL.5432")
+
+
+def make_state(folder: Path) -> Path:
+    """The real path of a state folder that can be written; it is created if it is missing. Raises ServiceFailed.
+
+    A new one is closed to others; if this process is root, they may enter it without listing it, because PostgreSQL
+    runs as another user in a folder below. The mode of an existing folder stays as its owner set it.
+    """
+    try:
+        if not folder.is_dir():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
+            folder.chmod(0o700 if server_account() is None else 0o711)
+        with TemporaryFile(dir=folder):
+            return folder.resolve()
+    except FileExistsError:
+        raise ServiceFailed(f"the state folder {folder} cannot be used: Not a directory") from None
+    except OSError as error:
+        raise ServiceFailed(f"the state folder {folder} cannot be used: {error.strerror or error}") from None
 
 
 @contextmanager

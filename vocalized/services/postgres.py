@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from vocalized.services.account import Account, make_folder, remove_folder, server_account
 from vocalized.services.binaries import postgres_programs
-from vocalized.services.folders import locked, socket_folder
+from vocalized.services.folders import locked, make_state, socket_folder
 from vocalized.services.process import Program, ServiceFailed, clean_environment, run_once, running
 from vocalized.services.thread import in_thread
 
@@ -91,8 +91,7 @@ def serve_postgres(state: Path, *, durable: bool) -> Iterator[Postgres]:
     Not `durable`: faster, and data may be lost or torn when the machine (not the program) fails. Leave the block in
     the thread that entered it. Raises ServiceFailed, also when another process uses this state.
     """
-    state.mkdir(parents=True, exist_ok=True)
-    state, account = state.resolve(), server_account()
+    state, account = make_state(state), server_account()
     with locked(state / "postgres.lock") as lock, socket_folder(state, account) as sockets:
         programs = postgres_programs(account)
         data = _cluster(state, programs, lock, account)

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from vocalized.services.binaries import valkey_program
-from vocalized.services.folders import locked, socket_folder
+from vocalized.services.folders import locked, make_state, socket_folder
 from vocalized.services.process import Program, ServiceFailed, running
 from vocalized.services.thread import in_thread
 
@@ -34,9 +34,9 @@ def serve_valkey(state: Path, *, durable: bool) -> Iterator[Valkey]:
     `durable`: every write goes to a log on disk, synced once a second; else all data is lost at the end. Leave the
     block in the thread that entered it. Raises ServiceFailed, also when another process uses this state.
     """
+    state = make_state(state)
     data = state / "valkey"
-    data.mkdir(parents=True, exist_ok=True)
-    state = state.resolve()
+    data.mkdir(exist_ok=True)
     with locked(state / "valkey.lock") as lock, socket_folder(state, None) as sockets:
         path = sockets / "valkey.sock"
         command = [str(valkey_program()), *_flags(path, durable)]

@@ -20,8 +20,9 @@ from control.accounts.new_admin import NewAdmin
 from control.admin_commands import add_admin
 from shared.errors import Conflict
 from shared.plan import CallPlan
-from vocalized.stack.agents import ensure_live_agent
+from vocalized.stack.agents import agent_config, ensure_live_agent
 from vocalized.stack.api_client import ApiClient, ApiError
+from vocalized.stack.email_file import read_email
 from vocalized.stack.process import ServerFailed
 from vocalized.stack.secret_file import write_secret
 
@@ -99,12 +100,13 @@ async def _customer(api: ApiClient, stored: Accounts, request: AccountsRequest) 
     workspace_id: str = workspaces[0]["id"] if workspaces else await _create_workspace(api)
     await _end_trial(api, stored.admin, workspace_id)
     await api.sign_in(**asdict(stored.user))
+    config = agent_config(request.plan)
     first, *others = request.carriers or ("",)
-    agent = await ensure_live_agent(api, workspace_id, request.plan, request.plan.agent.name, first)
+    agent = await ensure_live_agent(api, workspace_id, config, request.plan.agent.name, first)
     accounts = replace(stored, workspace_id=workspace_id, agent_id=agent.agent_id, number=agent.number)
     if "telnyx" in others:
         name = f"{request.plan.agent.name} (Telnyx)"
-        telnyx = await ensure_live_agent(api, workspace_id, request.plan, name, "telnyx")
+        telnyx = await ensure_live_agent(api, workspace_id, config, name, "telnyx")
         accounts = replace(accounts, telnyx_number=telnyx.number)
     return accounts
 
@@ -113,7 +115,7 @@ async def _confirm_address(api: ApiClient, emails: Path) -> None:
     """Follows the link in the email, which the worker sends a moment later. Raises ServerFailed."""
     tried: set[str] = set()
     for _ in range(round(_MAIL_S / _LOOK_S)):
-        for token in await asyncio.to_thread(_tokens, emails) - tried:
+        for token in await asyncio.to_thread(find_tokens, emails) - tried:
             tried.add(token)
             if await api.try_post("/auth/verify-email", {"token": token}, refusal=_USED_UP):
                 return
@@ -132,14 +134,9 @@ async def _end_trial(api: ApiClient, admin: Credentials, workspace_id: str) -> N
     await api.request("PUT", f"/admin/workspaces/{workspace_id}", _TIER)
 
 
-def _tokens(emails: Path) -> set[str]:
+def find_tokens(emails: Path) -> set[str]:
     """The tokens of the links in all emails that arrived."""
-    return {token for path in emails.glob("*.eml") for token in re.findall(r"token=([\w.~-]+)", _unfolded(path))}
-
-
-def _unfolded(path: Path) -> str:
-    """Undoes quoted-printable as far as links need it (RFC 2045, 6.7): soft line breaks and =3D."""
-    return path.read_text(errors="replace").replace("=\n", "").replace("=3D", "=")
+    return {token for path in emails.glob("*.eml") for token in re.findall(r"token=([\w.~-]+)", read_email(path))}
 
 
 def _generate(email: str) -> Credentials:

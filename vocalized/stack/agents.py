@@ -1,6 +1,7 @@
 """Creates a live agent with a number of its own over the API; each step checks whether it was done before."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,16 +23,18 @@ class LiveAgent:
     number: str
 
 
-async def ensure_live_agent(api: ApiClient, workspace_id: str, plan: CallPlan, name: str, carrier: str) -> LiveAgent:
-    """The agent of this name, live on a number bought at this carrier; without a carrier it stays a draft.
+async def ensure_live_agent(
+    api: ApiClient, workspace_id: str, config: Mapping[str, Any], name: str, carrier: str
+) -> LiveAgent:
+    """The agent of this name with this config, live on a number bought at this carrier; without a carrier it stays a
+    draft.
 
     Raises ApiError and ServerFailed.
     """
     base = f"/workspaces/{workspace_id}"
-    agents = (await api.request("GET", f"{base}/agents?limit=200"))["agents"]
-    agent = next((agent for agent in agents if agent["name"] == name), None)
+    agent = await find_agent(api, workspace_id, name)
     agent = agent or (await api.request("POST", f"{base}/agents", {"name": name}))["agent"]
-    current = await api.request("PUT", f"{base}/agents/{agent['id']}", {"config": agent_config(plan)})
+    current = await api.request("PUT", f"{base}/agents/{agent['id']}", {"config": config})
     if not carrier:
         return LiveAgent(agent["id"], "")
     number: Json | None = current["phone_number"]
@@ -41,6 +44,18 @@ async def ensure_live_agent(api: ApiClient, workspace_id: str, plan: CallPlan, n
     if current["agent"]["status"] != "live":
         await api.request("POST", f"{base}/agents/{agent['id']}/activate")
     return LiveAgent(agent["id"], number["phone_number"])
+
+
+async def find_agent(api: ApiClient, workspace_id: str, name: str) -> Json | None:
+    """The workspace's agent of this name. Raises ApiError."""
+    agents = (await api.request("GET", f"/workspaces/{workspace_id}/agents?limit=200"))["agents"]
+    return next((agent for agent in agents if agent["name"] == name), None)
+
+
+async def carrier_of(api: ApiClient, workspace_id: str, number: str) -> str:
+    """The carrier of a number of the workspace; empty if it has no such number. Raises ApiError."""
+    numbers = (await api.request("GET", f"/workspaces/{workspace_id}/phone-numbers"))["phone_numbers"]
+    return next((one["carrier"] for one in numbers if one["phone_number"] == number), "")
 
 
 def agent_config(plan: CallPlan) -> dict[str, Any]:

@@ -70,4 +70,13 @@ class ApiClient:
 
 
 def _refusal(method: str, path: str, status: int, raw: bytes) -> ApiError:
-    return ApiError(f"{method} {path} answered {status}: {raw.decode(errors='replace')}", status)
+    return ApiError(f"{method} {path} answered {status}: {_message(raw)}", status)
+
+
+def _message(raw: bytes) -> str:
+    """The message of the API's errors; of anything else the text."""
+    try:
+        message: str = json.loads(raw)["error"]["message"]
+    except (ValueError, LookupError, TypeError):
+        return raw.decode(errors="replace")
+    return message

@@ -76,12 +76,12 @@ async def running_child(
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """Runs a program in `folder` for as long as the block lasts; `ready` has returned true when the block begins.
 
-    name: used in errors. environment: None passes on this process's own. log: the file that receives stdout and stderr.
-    The program gets SIGTERM at the end of the block, and also when this process dies; its process group is then killed.
-    Raises ServerFailed.
+    name: used in errors. environment: None passes on this process's own. log: the file to which stdout and stderr are
+    appended. The program gets SIGTERM at the end of the block, and also when this process dies; its process group is
+    then killed. Raises ServerFailed.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as output:
+    with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
             *command, cwd=folder, env=environment, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
             start_new_session=True, preexec_fn=_die_with_parent(),

@@ -86,7 +86,7 @@ def node_settings(settings: Mapping[str, str], port: int) -> dict[str, str]:
 def network_settings(
     ports: Ports, keys: CarrierKeys, webhook_url: str, carriers: Sequence[CarrierName]
 ) -> dict[str, object]:
-    """The configuration of the phone network that simulates these carriers."""
+    """The configuration of the phone network that simulates these carriers. A number at which nobody waits rings."""
     parts: dict[CarrierName, dict[str, str]] = {
         "twilio": {"account_sid": keys.account_sid, "auth_token": keys.auth_token},
         "telnyx": {
@@ -96,7 +96,8 @@ def network_settings(
             "webhook_url": f"{webhook_url}/webhooks/calls/inbound",
         },
     }
-    return {"public_url": ports.carrier_url, "numbers": []} | {name: parts[name] for name in carriers}
+    common = {"public_url": ports.carrier_url, "numbers": [], "default": "no_answer"}
+    return common | {name: parts[name] for name in carriers}
 
 
 def email_folder(state: Path, settings: Mapping[str, str]) -> Path | None:

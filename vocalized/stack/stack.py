@@ -2,16 +2,18 @@
 
 import asyncio
 import os
+import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from vocalized.services.folders import socket_folder
+from vocalized.services.folders import make_state, socket_folder
 from vocalized.services.postgres import running_postgres
 from vocalized.services.thread import in_thread
 from vocalized.services.valkey import running_valkey
@@ -22,47 +24,46 @@ from vocalized.stack.process import migrate_database, running_child
 from vocalized.stack.programs import Programs
 from vocalized.stack.secret_file import write_secret
 from vocalized.stack.settings import Stores, network_settings, node_settings, program_settings, simulated_carriers
+from vocalized.stack.supervisor import Report, Start, supervised
 
-# Returns a process's exit code, None while it runs.
-ExitCode = Callable[[], int | None]
+# Returns why a part does not run any more and is not started again; empty as long as there is no such reason.
+Failure = Callable[[], str]
 
 _NETWORK = "network.json"
-_NODE = "media-"
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """The running platform. processes: by the names of their log files."""
+    """The running platform. failures: of each part."""
 
     state: Path
     ports: Ports
     settings: Mapping[str, str]
     database_url: str
-    processes: Mapping[str, ExitCode]
+    failures: Sequence[Failure]
 
     @property
-    def ended(self) -> list[str]:
-        """The names of processes that ended by themselves."""
-        return [name for name, exit_code in self.processes.items() if exit_code() is not None]
+    def failed(self) -> str:
+        """Why the platform cannot go on; empty as long as it can."""
+        return next(filter(None, (failure() for failure in self.failures)), "")
 
-    @property
-    def failed(self) -> str | None:
-        """The name of a process that ended and that the platform cannot do without. A media node counts only when no
-        other node runs, because the others take over its calls."""
-        ended = self.ended
-        nodes = {name for name in self.processes if name.startswith(_NODE)}
-        return next((name for name in ended if name not in nodes or nodes <= set(ended)), None)
+
+def _report_to_stderr(line: str) -> None:
+    print(f"vocalized: {line}", file=sys.stderr)
 
 
 @asynccontextmanager
-async def running_stack(root: Path, state: Path, ports: Ports) -> AsyncIterator[Stack]:
+async def running_stack(
+    root: Path, state: Path, ports: Ports, report: Report = _report_to_stderr
+) -> AsyncIterator[Stack]:
     """Everything is ready when the block begins. At its end the carrier stops first, then media, control, the speech
-    engine and the stores.
+    engine and the stores. A program that ends by itself is started again, which `report` is told of; a store is not,
+    because its end needs to be understood first.
 
     Raises ServerFailed and ServiceFailed.
     """
-    await asyncio.to_thread(state.mkdir, parents=True, exist_ok=True)
-    starter, keys = _Starter(root, state, ports), carrier_keys(state)
+    state = await asyncio.to_thread(make_state, state)
+    starter, keys = _Starter(root, state, ports, report), carrier_keys(state)
     async with AsyncExitStack() as stores, AsyncExitStack() as engine, AsyncExitStack() as control:
         available = await starter.stores(stores)
         settings = program_settings(state, ports, available, keys)
@@ -74,7 +75,7 @@ async def running_stack(root: Path, state: Path, ports: Ports) -> AsyncIterator[
                 starter.carrier(carrier, settings, keys),
             )
             await _together(layers)
-            yield Stack(state, ports, settings, available.database_url, starter.processes)
+            yield Stack(state, ports, settings, available.database_url, starter.failures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,8 @@ class _Starter:
     root: Path
     state: Path
     ports: Ports
-    processes: dict[str, ExitCode] = field(default_factory=dict)
+    report: Report
+    failures: list[Failure] = field(default_factory=list)
 
     async def stores(self, running: AsyncExitStack) -> Stores:
         """PostgreSQL and Valkey, and the socket path for the speech engine."""
@@ -93,11 +95,13 @@ class _Starter:
 
         async def postgres() -> None:
             server = await running.enter_async_context(running_postgres(self.state, durable=True))
-            self.processes["postgres"], urls["postgres"] = server.process.poll, server.url
+            urls["postgres"] = server.url
+            self.failures.append(lambda: self._store_failure("postgres", server.process))
 
         async def valkey() -> None:
             server = await running.enter_async_context(running_valkey(self.state, durable=True))
-            self.processes["valkey"], urls["valkey"] = server.process.poll, server.url
+            urls["valkey"] = server.url
+            self.failures.append(lambda: self._store_failure("valkey", server.process))
 
         await _together([postgres(), valkey()])
         return Stores(urls["postgres"], urls["valkey"], folder / "engine.sock")
@@ -106,22 +110,25 @@ class _Starter:
         """The local speech engine, which serves all nodes."""
         command = [sys.executable, "-m", "media.providers.local.host", "--socket", str(path)]
         log = self.state / "engine.log"
-        child = running_child(command, self.root, log, lambda: _listens(path), name="speech engine")
-        await self._start(running, "engine", child)
+        await self._start(
+            running,
+            "engine",
+            lambda: running_child(command, self.root, log, lambda: _listens(path), name="speech engine"),
+        )
 
     async def control(self, running: AsyncExitStack, settings: Mapping[str, str]) -> None:
         """The migrated database, then the API and the worker."""
         await migrate_database(self.root, settings)
         await _together([
-            self._start(running, "api", self._programs.api(self.ports.control, settings)),
-            self._start(running, "worker", self._programs.worker(self.ports.worker, settings)),
+            self._start(running, "api", lambda: self._programs.api(self.ports.control, settings)),
+            self._start(running, "worker", lambda: self._programs.worker(self.ports.worker, settings)),
         ])  # fmt: skip
 
     async def media(self, running: AsyncExitStack, settings: Mapping[str, str]) -> None:
         """The media nodes."""
-        nodes = [(f"{_NODE}{number}", port) for number, port in enumerate(self.ports.media, 1)]
+        nodes = [(f"media-{number}", port) for number, port in enumerate(self.ports.media, 1)]
         await _together(
-            self._start(running, name, self._programs.node(name, port, node_settings(settings, port)))
+            self._start(running, name, partial(self._programs.node, name, port, node_settings(settings, port)))
             for name, port in nodes
         )
 
@@ -132,7 +139,8 @@ class _Starter:
         config = network_settings(self.ports, keys, settings["VOCALIZED_WEBHOOK_URL"], simulated_carriers())
         path = self.state / _NETWORK
         write_secret(path, msgspec.json.encode(config))
-        await self._start(running, "carrier", self._programs.phone_network(path, self.ports.carrier, os.environ))
+        network = partial(self._programs.phone_network, path, self.ports.carrier, os.environ)
+        await self._start(running, "carrier", network)
         if "twilio" in simulated_carriers():
             url = settings["VOCALIZED_WEBHOOK_URL"].rstrip("/")
             await update_number_webhooks(self.ports.carrier_url, keys.account_sid, keys.auth_token, url)
@@ -141,11 +149,15 @@ class _Starter:
     def _programs(self) -> Programs:
         return Programs(self.root, self.state)
 
-    async def _start(
-        self, running: AsyncExitStack, name: str, program: AbstractAsyncContextManager[asyncio.subprocess.Process]
-    ) -> None:
-        process = await running.enter_async_context(program)
-        self.processes[name] = lambda: process.returncode
+    async def _start(self, running: AsyncExitStack, name: str, start: Start) -> None:
+        log = self.state / f"{name}.log"
+        supervisor = await running.enter_async_context(supervised(name, start, log, self.report))
+        self.failures.append(lambda: supervisor.failure)
+
+    def _store_failure(self, name: str, process: subprocess.Popen[bytes]) -> str:
+        if process.poll() is None:
+            return ""
+        return f"{name} ended by itself; see {name}.log in {self.state}"
 
 
 async def _together(steps: Iterable[Coroutine[Any, Any, None]]) -> None:

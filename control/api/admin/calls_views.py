@@ -10,7 +10,7 @@ from control.billing.model import ResourceCost
 from control.billing.prices import LedgerUnit, Role
 from control.calls.details import encode_details
 from control.calls.model import Direction
-from control.calls.record_model import CallReport, CallSummary
+from control.calls.record_model import CallReport, CallSummary, EventLine
 from control.calls.turns import ConversationTurn
 from control.http.body import Money
 from shared.events import CallStatus, EndReason
@@ -133,6 +133,13 @@ class AdminCallAnswer:
     call: AdminCall
     workspace: Named
     agent: Named | None
+
+
+@dataclass(frozen=True, slots=True)
+class AdminCallEvents:
+    """A call's events in the order of their sequence numbers."""
+
+    events: list[EventLine]
 
 
 def to_row(line: CallSummary) -> AdminCallRow:

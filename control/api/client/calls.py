@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
+from control.api.call_queries import CarrierCallId, EventsQuery
 from control.api.client.agents import AGENT
 from control.api.client.calls_views import (
     CallAnswer,
@@ -32,7 +33,7 @@ from control.http.after_commit import AfterCommit
 from control.http.body import Body
 from control.http.context import MemberContext
 from control.http.file_response import FileResponse
-from control.http.pagination import PageQuery, Query, UtcDatetime
+from control.http.pagination import PageQuery, UtcDatetime
 from control.http.route import Route
 from control.platform.audit import Change, record_change
 from shared.bus.client import BusUnavailable
@@ -47,7 +48,6 @@ CALL = f"{CALLS}/{{callId}}"
 COMMAND_TIMEOUT_S = 2.0
 LINK_VALID_S = 300
 STORAGE_TIMEOUT_S = 5.0
-MAX_EVENTS = 5_000
 
 PhoneNumber = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$", max_length=16)]
 SpokenText = Annotated[
@@ -63,20 +63,7 @@ class CallsQuery(PageQuery):
     direction: Direction | None = Field(None, description="Only inbound or only outbound calls.")
     since: UtcDatetime | None = Field(None, alias="from", description="Only calls created at or after this time.")
     until: UtcDatetime | None = Field(None, alias="to", description="Only calls created before this time.")
-    carrier_call_id: str | None = Field(
-        None,
-        min_length=1,
-        max_length=200,
-        pattern=r"^[^\u0000]*$",
-        description="Only the call with this id at its carrier.",
-    )
-
-
-class EventsQuery(Query):
-    """Filters of the list."""
-
-    after_seq: int = Field(-1, ge=-1, le=2**31 - 1, description="Only events with a higher sequence number.")
-    limit: int = Field(MAX_EVENTS, ge=1, le=MAX_EVENTS, description="The most that are returned.")
+    carrier_call_id: CarrierCallId | None = Field(None, description="Only the call with this id at its carrier.")
 
 
 class OutboundCall(Body):

@@ -67,7 +67,7 @@ class HandsetServer:
         phone = RemotePhone(handset, party)
         before = self._network.subscribers.get(number)
         mine = replace(before, phone=phone) if before is not None else Subscriber(phone=phone)
-        self._network.subscribers[number] = mine  # before the upgrade, so that a connected handset can be called
+        self._network.connect_phone(number, mine)  # before the upgrade, so that a connected handset can be called
         try:
             await socket.prepare(request)
             await self._run_handset(handset, _run_answered_call(handset, phone, party))

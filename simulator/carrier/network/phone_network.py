@@ -201,6 +201,7 @@ class PhoneNetwork:
     inventory: Inventory = field(default_factory=Inventory)
     journal: deque[JournalEntry] = field(default_factory=lambda: deque(maxlen=_MAX_JOURNAL))
     _tasks: set[asyncio.Task[CallOutcome] | asyncio.Task[None]] = field(default_factory=set)
+    _awaited: dict[str, asyncio.Event] = field(default_factory=dict)
 
     def add(self, carrier: Carrier) -> None:
         """Adds a carrier."""
@@ -212,6 +213,12 @@ class PhoneNetwork:
         if found is None:
             raise NotAnswered("unknown_number")
         return found
+
+    def connect_phone(self, number: str, subscriber: Subscriber) -> None:
+        """Sets the subscriber at this number; a call that rings there without a phone rings at this one."""
+        self.subscribers[number] = subscriber
+        if number in self._awaited:
+            self._awaited[number].set()
 
     def owner(self, number: str) -> Carrier | None:
         """The carrier that owns the number; None for other numbers."""
@@ -249,6 +256,8 @@ class PhoneNetwork:
             ringing()
         try:
             async with asyncio.timeout(timeout_s):
+                if subscriber is self.default and subscriber.behaviour == "no_answer":
+                    subscriber = await self._await_phone(ring.called)
                 party = await _await_answer(subscriber, ring)
         except TimeoutError:
             raise NotAnswered("no_answer") from None
@@ -256,6 +265,16 @@ class PhoneNetwork:
         if subscriber.phone is not None:
             subscriber.phone.answered(line)
         return AnsweredPhone(line, subscriber.behaviour == "machine", subscriber.greeting_s)
+
+    async def _await_phone(self, number: str) -> Subscriber:
+        """Waits until a phone is connected at this number."""
+        connected = self._awaited.setdefault(number, asyncio.Event())
+        try:
+            await connected.wait()
+        finally:
+            if self._awaited.get(number) is connected:
+                del self._awaited[number]
+        return self.subscriber(number)
 
     async def call(
         self,

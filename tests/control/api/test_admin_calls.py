@@ -96,9 +96,25 @@ async def test_fields_of_a_call(api: Api, workspaces: tuple[CallWorkspace, CallW
     assert (missing.status, missing.code) == (404, "call_not_found")
 
 
+async def test_call_is_found_by_its_carriers_id_and_its_events_are_read(
+    api: Api, workspaces: tuple[CallWorkspace, CallWorkspace]
+) -> None:
+    admin = await api.admin("read_only")
+    said = (AgentSaid(0, "Hello.", 200, 900), CallerSaid(1, "Hi.", 1_000, 1_300))
+    call_id = await workspaces[1].insert_call(*said, carrier_call_id="v3:call+1")
+    await workspaces[0].insert_call()
+    assert await listed_ids(admin, carrier_call_id="v3:call+1") == ([call_id], 1)
+    assert await listed_ids(admin, carrier_call_id="v3:call") == ([], 0)
+    events = (await admin.get(f"{CALLS}/{call_id}/events")).body["events"]
+    assert [event["event_type"] for event in events] == ["agent.said", "caller.said"]
+    later = (await admin.get(f"{CALLS}/{call_id}/events", params={"after_seq": str(events[0]["seq"])})).body["events"]
+    assert later == events[1:]
+    assert (await admin.get(f"{CALLS}/{new_id()}/events")).code == "call_not_found"
+
+
 async def test_finance_cannot_read_calls(api: Api, workspaces: tuple[CallWorkspace, CallWorkspace]) -> None:
     call_id = await workspaces[0].insert_call()
-    paths = (CALLS, f"{CALLS}/live", f"{CALLS}/{call_id}")
+    paths = (CALLS, f"{CALLS}/live", f"{CALLS}/{call_id}", f"{CALLS}/{call_id}/events")
     finance = await api.admin("finance")
     assert {(await finance.get(path)).code for path in paths} == {"role"}
     for role in ("super_admin", "support", "read_only"):

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
@@ -50,9 +51,10 @@ async def next_email(folder: Path, to: str, subject: str) -> str:
 
 def _take_email(folder: Path, to: str, subject: str) -> str:
     for path in sorted(folder.glob("*.eml")):
-        text = path.read_text()
-        if f"To: {to}" in text and f"Subject: {subject}" in text:
+        message = message_from_bytes(path.read_bytes(), policy=policy.default)
+        if (message["To"], message["Subject"]) == (to, subject):
             path.unlink()
+            text: str = message.get_content()
             return text
     return ""
 

@@ -8,6 +8,7 @@ from tests.vocalized.call_events import CALL_ID, envelopes
 from tests.vocalized.fake_api import CARRIER_CALL, USER, WORKSPACE, FakeApi, renumbered
 from vocalized.caller import api_events
 from vocalized.caller.api_events import ApiCall
+from vocalized.caller.call_reader import customer_reader
 from vocalized.caller.finished_call import EventsUnavailable
 from vocalized.stack.api_client import ApiClient
 
@@ -23,7 +24,7 @@ def call_lost(seq: int) -> EventEnvelope:
 
 async def read_events(peer: FakeApi, *, patience_s: float = 0.2, call: str = CARRIER_CALL) -> list[EventEnvelope]:
     async with peer.running(), aiohttp.ClientSession() as session:
-        api_call = ApiCall(ApiClient(session, peer.url), USER, WORKSPACE, patience_s)
+        api_call = ApiCall([customer_reader(ApiClient(session, peer.url), USER, WORKSPACE)], patience_s)
         events = [envelope async for envelope in api_call.events(call)]
         assert api_call.call_id == CALL_ID
         return events
@@ -40,6 +41,17 @@ async def test_call_is_awaited_and_an_unknown_one_times_out() -> None:
     assert len(await read_events(FakeApi(known_after=4))) == len(envelopes())
     with pytest.raises(EventsUnavailable, match="does not know the call"):
         await read_events(FakeApi(), call="CA-of-another")
+
+
+async def test_call_that_no_agent_answers_has_no_events_but_a_reason() -> None:
+    refused = FakeApi([[]], status="failed", end_reason=None, end_detail="unknown_number")
+    assert await read_events(refused) == []
+    async with refused.running(), aiohttp.ClientSession() as session:
+        api_call = ApiCall([customer_reader(ApiClient(session, refused.url), USER, WORKSPACE)], 0.2)
+        assert await api_call.refusal(CARRIER_CALL) == "unknown_number"
+    async with FakeApi().running() as answered, aiohttp.ClientSession() as session:
+        api_call = ApiCall([customer_reader(ApiClient(session, answered.url), USER, WORKSPACE)], 0.2)
+        assert await api_call.refusal(CARRIER_CALL) == ""
 
 
 async def test_lost_stream_does_not_end_the_call() -> None:
@@ -69,7 +81,7 @@ async def test_ended_call_without_its_last_event_times_out(monkeypatch: pytest.M
 
 async def test_unreachable_api_is_reported() -> None:
     async with aiohttp.ClientSession() as session:
-        api_call = ApiCall(ApiClient(session, "http://127.0.0.1:1"), USER, WORKSPACE, 0.05)
+        api_call = ApiCall([customer_reader(ApiClient(session, "http://127.0.0.1:1"), USER, WORKSPACE)], 0.05)
         with pytest.raises(EventsUnavailable, match="POST /auth/login"):
             await anext(aiter(api_call.events(CARRIER_CALL)))
 
@@ -77,7 +89,7 @@ async def test_unreachable_api_is_reported() -> None:
 @pytest.mark.parametrize("recording", [b"RIFF of a call", None])
 async def test_recording_is_downloaded_if_there_is_one(recording: bytes | None) -> None:
     async with FakeApi(recording=recording).running() as peer, aiohttp.ClientSession() as session:
-        api_call = ApiCall(ApiClient(session, peer.url), USER, WORKSPACE)
+        api_call = ApiCall([customer_reader(ApiClient(session, peer.url), USER, WORKSPACE)])
         _ = [envelope async for envelope in api_call.events(CARRIER_CALL)]
         assert await api_call.recording(0.05) == recording
         assert api_call.recording_url == f"{peer.url}/workspaces/{WORKSPACE}/calls/{CALL_ID}/recording"

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 import re
+import signal
 import socket
 import wave
 from collections.abc import Iterator
@@ -12,14 +14,18 @@ from pathlib import Path
 import msgspec
 import pytest
 import soundfile  # type: ignore[import-untyped]  # ships no types
+from aiohttp.test_utils import TestServer
 from rich.console import Console
 
 from simulator.carrier.mulaw import decode
+from simulator.carrier.network.config import make_config
+from simulator.carrier.network.server import running_network
 from tests.simulator.agent_server import AgentServer
 from tests.simulator.scripted_agent import ScriptedAgent, tone
 from tests.vocalized.call_events import CALL_ID, stream_events
 from tests.vocalized.stack.test_addresses import ADDRESSES
 from vocalized.caller.console import CallPrinter
+from vocalized.commands import call as call_module
 from vocalized.commands.call import CallOptions, UsageError, run_call
 from vocalized.stack.addresses import write_addresses
 
@@ -142,6 +148,36 @@ async def test_platform_that_is_not_running_is_reported(
     assert json.loads(capsys.readouterr().out)["status"] == "failed"
 
 
+async def test_answer_needs_a_running_platform(printer: RecordingPrinter, tmp_path: Path) -> None:
+    options = CallOptions(answer="+14155550123", turns=[("say", "hello")], state=tmp_path)
+    assert await run_call(options, printer, voice=voice) == 1
+    assert f"error: NUMBER: no platform runs on {tmp_path}" in printer.text
+
+
+class SilentDevice:
+    """A microphone and a loudspeaker of a machine without sound."""
+
+    def play(self, pcm: bytes) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+async def test_waiting_for_a_call_with_the_microphone_can_be_stopped(
+    printer: RecordingPrinter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(call_module, "open_sound_device", lambda spoken: SilentDevice())
+    async with running_network(make_config({})) as network, TestServer(network.app) as server, asyncio.timeout(20):
+        write_addresses(tmp_path, msgspec.structs.replace(ADDRESSES, carrier=str(server.make_url("")).rstrip("/")))
+        answering = asyncio.create_task(run_call(CallOptions(answer="+16465550123", mic=True, state=tmp_path), printer))
+        while "waiting for a call" not in printer.text:  # noqa: ASYNC110 -- the line comes from another task
+            await asyncio.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+        assert await answering == 1
+    assert "error: NUMBER: stopped before the call began" in printer.text
+
+
 async def test_platform_with_real_carriers_only_cannot_be_called(printer: RecordingPrinter, tmp_path: Path) -> None:
     write_addresses(tmp_path, msgspec.structs.replace(ADDRESSES, carrier=""))
     options = CallOptions(to="+14155550123", turns=[("say", "hello")], state=tmp_path)
@@ -162,6 +198,8 @@ async def test_platform_that_crashed_is_reported(printer: RecordingPrinter, tmp_
         (CallOptions(turns=[("say", "x")]), "--to", "either --to or --media"),
         (CallOptions("ws://h/m", [("say", "x")], to="+14155550123"), "--to", "either --to or --media"),
         (CallOptions(to="415 555", turns=[("say", "x")]), "--to", "no number"),
+        (CallOptions(answer="415 555", turns=[("say", "x")]), "NUMBER", "no number"),
+        (CallOptions(answer="+14155550123"), "--mic", "at least one"),
         (CallOptions("http://host/", [("say", "x")]), "--media", "ws://"),
         (CallOptions("ws://h/m?x=1", [("say", "x")]), "--media", "query string"),
         (CallOptions("ws://h/m"), "--mic", "at least one"),

@@ -14,7 +14,10 @@ from vocalized.commands.cli import ROOT, app
 runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"})
 
 
-@pytest.mark.parametrize("command", [[], ["call"], ["demo"], ["doctor"], ["up"], ["providers"], ["prices"]])
+COMMANDS = ("call", "answer", "agent", "demo", "doctor", "up", "providers", "prices")
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
 def test_each_command_has_a_help_text(command: list[str]) -> None:
     outcome = runner.invoke(app, [*command, "--help"])
     assert outcome.exit_code == 0
@@ -23,7 +26,7 @@ def test_each_command_has_a_help_text(command: list[str]) -> None:
 
 def test_the_help_names_all_commands() -> None:
     output = runner.invoke(app, ["--help"]).output
-    assert all(command in output for command in ("call", "demo", "bench", "doctor"))
+    assert all(command in output for command in (*COMMANDS, "bench"))
 
 
 def test_flags_become_turns_in_the_order_typed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,6 +52,20 @@ def test_flags_become_turns_in_the_order_typed(monkeypatch: pytest.MonkeyPatch) 
             state=ROOT / "var" / "up",
         )
     ]
+
+
+def test_call_is_answered_on_the_platform_of_a_state_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    options_seen: list[CallOptions] = []
+
+    async def run_call(options: CallOptions, printer: object) -> int:
+        options_seen.append(options)
+        return 0
+
+    monkeypatch.setattr(call_module, "run_call", run_call)
+    command_line = "answer +16465550123 --audio a.wav --say one --wait 5 --state other"
+    assert runner.invoke(app, command_line.split()).exit_code == 0
+    turns = [("audio", "a.wav"), ("say", "one")]
+    assert options_seen == [CallOptions(turns=turns, answer="+16465550123", wait_s=5.0, state=Path("other"))]
 
 
 def test_number_is_called_on_the_platform_of_a_state_folder(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ from tests.vocalized.processes import linux_only
 from tests.vocalized.stack.test_addresses import ADDRESSES
 from vocalized.commands.cli import app
 from vocalized.commands.up import announce
-from vocalized.stack.agents import ensure_live_agent
+from vocalized.stack.agents import agent_config, ensure_live_agent
 from vocalized.stack.api_client import ApiClient
 from vocalized.stack.operator_settings import read_operator_settings, remove_operator_settings, write_operator_settings
 
@@ -96,7 +96,7 @@ async def live_agent(addresses: dict[str, Any]) -> str:
     async with aiohttp.ClientSession() as session:
         api = ApiClient(session, addresses["control"])
         await api.sign_in(**addresses["user"])
-        live = await ensure_live_agent(api, addresses["workspace_id"], plan, "My desk", "twilio")
+        live = await ensure_live_agent(api, addresses["workspace_id"], agent_config(plan), "My desk", "twilio")
         path = f"/workspaces/{addresses['workspace_id']}/agents/{live.agent_id}"
         short = {"provider": "my-llama", "options": {"max_tokens": 24, "temperature": 0.0}}
         # Without tools, because their descriptions are most of what a model of this size would have to read.

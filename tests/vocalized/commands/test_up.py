@@ -1,5 +1,6 @@
 """`vocalized up` as a program: its ready line, its shutdown, and a start that continues an interrupted one."""
 
+import asyncio
 import json
 import os
 import signal
@@ -9,15 +10,19 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import msgspec
+from rich.console import Console
 
 from shared.plan import read_plan
 from tests.vocalized.conftest import temporary_state
 from tests.vocalized.processes import linux_only, wait_ended
+from tests.vocalized.stack.test_addresses import ADDRESSES
+from vocalized.commands.up import announce
 from vocalized.stack.accounts import Accounts, AccountsRequest, Credentials, ensure_accounts
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -113,22 +118,61 @@ async def test_platform_starts_stores_its_state_and_stops() -> None:
             assert (process.returncode, output, errors) == (0, "", "")
         assert all(wait_ended(number) for number in family)
         assert {(state / name).stat().st_mode & 0o777 for name in (ACCOUNTS_FILE, "secret-keys")} == {0o600}
+        assert {"mail", "media-1", "carrier", "api.log", "network.json"} <= {path.name for path in state.iterdir()}
+        assert readable_by_others(state) == []
 
         with started(state) as process:
             restarted = ready_line(process)
             assert without_addresses(restarted) == without_addresses(addresses)
             assert await agent_name(restarted, (await sign_in(restarted, "user"))["token"]) == "Front desk"
-            valkey = next(number for number in descendants(process.pid) if b"valkey" in _command(number))
-            os.kill(valkey, signal.SIGKILL)
+            await own_agent_calls(state, restarted["number"])
+            assert process.stderr is not None
+            os.kill(child(process, b"\0control\0worker\0"), signal.SIGKILL)
+            assert process.stderr.readline() == (
+                f"vocalized up: worker ended by itself with code -9; it is started again in 0.5 s;"
+                f" see {state}/worker.log\n"
+            )
+            assert process.stderr.readline() == "vocalized up: worker runs again\n"
+            os.kill(child(process, b"valkey"), signal.SIGKILL)
             _, errors = process.communicate(timeout=60)
             assert process.returncode == 1
             assert errors == f"vocalized up: valkey ended by itself; see valkey.log in {state}\n"
+
+
+def readable_by_others(state: Path) -> list[Path]:
+    """Files that another user may open, and folders whose names they may list."""
+    return [path for path in state.rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o066]
+
+
+async def own_agent_calls(state: Path, taken: str) -> None:
+    """An agent made by one command answers a number of its own, and calls a phone that another command answers."""
+    made = [await vocalized("agent", "Mine", "--prompt", "Be brief.", "--json", "--state", str(state)) for _ in "12"]
+    assert made[0] == made[1] and made[0]["number"] != taken
+    turns = ("--agent", "Mine", "--say", "Hello there.")
+    answered = await vocalized("answer", "+16465550123", *turns, "--json", "--state", str(state))
+    assert (answered["status"], len(answered["turns"])) == ("completed", 1)
+
+
+async def vocalized(*arguments: str) -> dict[str, Any]:
+    """Runs a command; returns its last line."""
+    command = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "vocalized", *arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    output, errors = await command.communicate()
+    assert command.returncode == 0, errors.decode()
+    line: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return line
 
 
 def without_addresses(addresses: dict[str, Any]) -> dict[str, Any]:
     return {
         name: value for name, value in addresses.items() if name not in ("control", "media", "carrier", "media_nodes")
     }
+
+
+def child(process: "subprocess.Popen[str]", command: bytes) -> int:
+    """The process below this one whose command line holds this."""
+    return next(number for number in descendants(process.pid) if command in _command(number))
 
 
 def _log(path: Path) -> str:
@@ -163,3 +207,16 @@ def test_taken_port_is_reported_before_anything_starts(tmp_path: Path) -> None:
     assert (process.returncode, output) == (1, "")
     assert errors == f"vocalized up: port {port} cannot be used: Address already in use; --control-port takes another\n"
     assert not list(tmp_path.iterdir())
+
+
+def hints(state_option: str) -> list[str]:
+    """The lines that suggest a command."""
+    out = StringIO()
+    addresses = msgspec.structs.replace(ADDRESSES, rule_based=True)
+    announce(addresses, False, Console(file=out, width=200), state_option)
+    return [line for line in out.getvalue().splitlines() if "python -m vocalized" in line]
+
+
+def test_suggested_commands_name_the_state_where_it_was_given() -> None:
+    assert len(hints("")) == 3 and not any("--state" in line for line in hints(""))
+    assert all(" --state '/tmp/a b'" in line for line in hints(" --state '/tmp/a b'"))

@@ -137,3 +137,25 @@ def test_available_numbers_are_the_same_each_time() -> None:
         == list(list_available_numbers("US", "toll_free", "415"))
         == []
     )
+
+
+async def test_phone_that_is_connected_while_its_number_rings_is_called() -> None:
+    network, ringing = make_network(), asyncio.Event()
+    network.default = Subscriber("no_answer")
+    calling = asyncio.create_task(network.ring_phone(NUMBER, PERSON, ringing=ringing.set))
+    async with asyncio.timeout(5):
+        await ringing.wait()
+        network.connect_phone("+12125550188", Subscriber(ring_s=0))
+        network.connect_phone(PERSON, Subscriber(ring_s=0))
+        reached = await calling
+    reached.line.hang_up()
+    await reached.line.closed()
+
+
+async def test_number_without_a_phone_rings_until_the_caller_gives_up() -> None:
+    network = make_network()
+    network.default = Subscriber("no_answer")
+    with pytest.raises(NotAnswered) as caught:
+        await network.ring_phone(NUMBER, PERSON, timeout_s=0.05)
+    assert caught.value.reason == "no_answer"
+    assert network._awaited == {}

@@ -1,0 +1,36 @@
+"""Why a call was not answered, in words."""
+
+from collections.abc import Mapping
+from typing import Final
+
+_BY_NETWORK: Final[Mapping[str, str]] = {
+    "unknown_number": "nobody has this number: `up` prints those that it bought",
+    "not_called": "nobody called in time",
+    "no_answer": "nobody picked up",
+}
+_BY_PLATFORM: Final[Mapping[str, str]] = {
+    "unknown_number": "no live agent answers this number: it has no agent, or its agent is paused",
+    "suspended": "the number's workspace is suspended, or its trial has ended",
+    "over_limit": "the workspace has as many calls at once as it may have",
+    "all_busy": "no media node has room for the call",
+    "unusable": "the agent cannot answer as it is configured",
+    "unknown_call": "the API has no record of the call; does a workspace have this number?",
+}
+
+
+class CallUnanswered(Exception):
+    """Nobody answered; the message says why. status: as in a call's result."""
+
+    def __init__(self, message: str, status: str = "failed") -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def network_refusal(reason: str) -> str:
+    """The simulated network's reason in words."""
+    return _BY_NETWORK.get(reason, reason.replace("_", " "))
+
+
+def platform_refusal(detail: str) -> str:
+    """The `end_detail` of a call that no agent answered, in words."""
+    return _BY_PLATFORM.get(detail, detail.replace("_", " "))
