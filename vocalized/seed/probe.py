@@ -115,6 +115,8 @@ def admin_probes(
         Probe("GET /admin/calls?workspace_id=…", token, [f"/admin/calls?workspace_id={one}" for one in workspaces]),
         probe("/admin/calls/live"),
         Probe("GET /admin/calls/{callId}", token, [f"/admin/calls/{one}" for one in calls]),
+        Probe("GET /admin/calls/{callId}/events", token, [f"/admin/calls/{one}/events" for one in calls]),
+        probe("/admin/calls", "?carrier_call_id=CA00000000000000000000000000000000"),
     ]
 
 

@@ -28,7 +28,7 @@ QUIET = Console(quiet=True)
 NOT_MEASURED = {
     "/admin/auth/me", "/admin/templates/{templateId}", "/templates/{templateId}",
     "/workspaces/{workspaceId}/agents/{agentId}/versions/{version}",
-    "/workspaces/{workspaceId}/phone-numbers/available",
+    "/workspaces/{workspaceId}/phone-numbers/available", "/workspaces/{workspaceId}/phone-numbers/{numberId}",
     "/workspaces/{workspaceId}/calls/{callId}/recording",
 }  # fmt: skip
 
