@@ -7,7 +7,7 @@ from typing import Final
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 PREFIX: Final = "vocalized:"
 
@@ -50,3 +50,14 @@ async def delete_keys(redis: Redis, keys: Iterable[str]) -> None:
         for key in keys:
             pipe.delete(key)
         await pipe.execute()
+
+
+async def create_consumer_group(redis: Redis, stream: str, group: str) -> None:
+    """Creates the consumer group, and the stream, at the stream's beginning, unless it exists. Raises
+    BusUnavailable."""
+    async with map_redis_error():
+        try:
+            await redis.xgroup_create(stream, group, id="0", mkstream=True)
+        except ResponseError as error:
+            if "BUSYGROUP" not in str(error):
+                raise

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError
 
-from shared.bus.client import PREFIX, map_redis_error
+from shared.bus.client import PREFIX, create_consumer_group, map_redis_error
 
 STREAM: Final = f"{PREFIX}events"
 GROUP: Final = "records"
@@ -38,12 +37,7 @@ class EventStream:
 
     async def create_group(self) -> None:
         """Creates the consumer group at the stream's beginning, unless it exists."""
-        async with map_redis_error():
-            try:
-                await self._redis.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
-            except ResponseError as error:
-                if "BUSYGROUP" not in str(error):
-                    raise
+        await create_consumer_group(self._redis, STREAM, GROUP)
 
     async def read(self, consumer: str, most: int, wait_s: float) -> list[EventEntry]:
         """New entries in order; empty when none came within `wait_s`, which must be less than the client's timeout."""

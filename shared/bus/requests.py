@@ -9,9 +9,8 @@ from typing import Annotated, Any, Final, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError
 
-from shared.bus.client import PREFIX, map_redis_error, redis_key
+from shared.bus.client import PREFIX, create_consumer_group, map_redis_error, redis_key
 from shared.secrets import Sealer, UnsealError
 
 STREAM: Final = f"{PREFIX}requests"
@@ -161,12 +160,7 @@ class RequestStream:
 
     async def create_group(self) -> None:
         """Creates the consumer group at the stream's beginning, unless it exists."""
-        async with map_redis_error():
-            try:
-                await self._redis.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
-            except ResponseError as error:
-                if "BUSYGROUP" not in str(error):
-                    raise
+        await create_consumer_group(self._redis, STREAM, GROUP)
 
     async def read(self, consumer: str, most: int, wait_s: float) -> list[RequestEntry]:
         """New entries in order; empty when none came within `wait_s`, which must be less than the client's timeout."""
