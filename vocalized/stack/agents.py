@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.plan import CallPlan
-from vocalized.stack.api_client import ApiClient, Json
+from vocalized.stack.api_client import ApiClient, ApiError, Json
 from vocalized.stack.process import ServerFailed
 
 _BUY_S = 60.0
@@ -82,11 +82,7 @@ async def _buy_number(api: ApiClient, base: str, carrier: str) -> Json:
     numbers = f"{base}/phone-numbers"
     bought = await _unused(api, numbers, carrier)
     if bought is None:
-        available = (await api.request("GET", f"{numbers}/available?country={_COUNTRY}&carrier={carrier}"))["available"]
-        if not available:
-            raise ServerFailed(f"{carrier} has no number to sell")
-        body = {"phone_number": available[0]["phone_number"], "friendly_name": "Front desk", "carrier": carrier}
-        bought = (await api.request("POST", numbers, body))["phone_number"]
+        bought = await _order_number(api, numbers, carrier)
     for _ in range(round(_BUY_S / _LOOK_S)):
         if bought is None or bought["status"] == "failed":
             raise ServerFailed(f"{carrier} did not sell the number: see worker.log in the state folder")
@@ -96,6 +92,22 @@ async def _buy_number(api: ApiClient, base: str, carrier: str) -> Json:
         found = (await api.request("GET", numbers))["phone_numbers"]
         bought = next((one for one in found if one["id"] == bought["id"]), None)
     raise ServerFailed(f"{carrier} did not sell the number within {_BUY_S:g} s: see worker.log in the state folder")
+
+
+async def _order_number(api: ApiClient, numbers: str, carrier: str) -> Json:
+    """Orders the first number on offer that is free: simulated carriers offer the same ones, so that another carrier
+    may have sold it already."""
+    offers = (await api.request("GET", f"{numbers}/available?country={_COUNTRY}&carrier={carrier}"))["available"]
+    taken: Exception = ServerFailed(f"{carrier} has no number to sell")
+    for offer in offers:
+        body = {"phone_number": offer["phone_number"], "friendly_name": "Front desk", "carrier": carrier}
+        try:
+            return (await api.request("POST", numbers, body))["phone_number"]  # type: ignore[no-any-return]
+        except ApiError as error:
+            if error.status != 409:
+                raise
+            taken = error
+    raise taken
 
 
 async def _unused(api: ApiClient, numbers: str, carrier: str) -> Json | None:
