@@ -42,6 +42,10 @@ NOT_UNDERSTOOD = "Sorry, I didn't catch that."
 APOLOGY = "I'm sorry, I'm having some trouble. Could you say that again?"
 CANNOT_HEAR = "I'm sorry, I cannot hear you at the moment. Please call again later."
 
+# Here, because a member of an enum costs more to look up than the comparison itself.
+_CALLER_TALKS = (FloorState.CALLER, FloorState.PAUSED)
+_CALLER_IS_HEARD = (*_CALLER_TALKS, FloorState.HELD)
+
 
 class Conversation:
     """Carries out the floor's decisions and listens to the agent (`AgentListener`) and the recogniser.
@@ -94,17 +98,18 @@ class Conversation:
 
     def tick(self, now: float) -> None:
         """Checks silence, limits and keypad time-outs; called a few times a second."""
-        self._update_watchdog(now)
+        is_silent = self._playback.silent(now)
+        self._update_watchdog(now, is_silent)
         self._agent.check_finished()
-        keys = self._digits.tick(now, self._playback.silent(now))
+        keys = self._digits.tick(now, is_silent)
         if keys:
             self._answer(f"(pressed on the keypad: {keys})", now, now, now)
         alarm = self._watchdog.tick(now)
         if alarm:
             self._on_alarm(alarm)
-        self._termination.tick(now, not self._playback.silent(now))
+        self._termination.tick(now, not is_silent)
         self._speak_queued()
-        self._fill_silence(now)
+        self._fill_silence(now, is_silent)
 
     async def close(self) -> None:
         """Stops the agent; waits up to `LAST_WORDS_S` for the text of an unfinished turn, and at the same time up to
@@ -322,26 +327,36 @@ class Conversation:
 
     # --- limits ---
 
-    def _update_watchdog(self, now: float) -> None:
-        if self.floor.state in (FloorState.CALLER, FloorState.PAUSED):
+    def _update_watchdog(self, now: float, is_silent: bool) -> None:
+        if self.floor.state in _CALLER_TALKS:
             self._watchdog.caller_spoke(now)
+        if self._agent.is_busy:
+            self._watch_agent(now, is_silent)
+        elif is_silent and self._tools.is_running:
+            self._watchdog.working(now)
+
+    def _watch_agent(self, now: float, is_silent: bool) -> None:
         if self._agent.is_waiting:
             self._watchdog.reply_over()  # due again when the tool has ended
-        is_silent = self._playback.silent(now)
-        if is_silent and (self._agent.is_busy or self._tools.is_running):
+        if is_silent:
             self._watchdog.working(now)  # tools, keypad and providers have their own time-outs
-        elif self._agent.is_busy and self._agent.owes_answer:
+        elif self._agent.owes_answer:
             self._watchdog.filler_heard(now)
-        elif self._agent.is_busy:
+        else:
             self._watchdog.agent_heard(now)
 
-    def _fill_silence(self, now: float) -> None:
+    def _fill_silence(self, now: float, is_silent: bool) -> None:
         """While a tool runs: says its filler if nobody has been heard for long."""
-        caller_speaks = self.floor.state in (FloorState.CALLER, FloorState.PAUSED, FloorState.HELD)
-        can_fill = (self._agent.is_waiting or not self._agent.is_busy) and not self._termination.reason
-        is_silent = self._playback.silent(now) and not caller_speaks
-        words = self._filler.tick(now, is_silent, self._tools.filler if can_fill else "")
-        if words and self._agent.is_waiting:
+        if not is_silent or self.floor.state in _CALLER_IS_HEARD:
+            self._filler.heard(now)
+        elif self._tools.is_running and not self._termination.reason:
+            self._say_filler(now)
+
+    def _say_filler(self, now: float) -> None:
+        is_waiting = self._agent.is_waiting
+        words = self._tools.filler if is_waiting or not self._agent.is_busy else ""
+        words = words and self._filler.choose(now, words)
+        if words and is_waiting:
             self._agent.fill(words)
         elif words:
             self._say(words, in_transcript=False)

@@ -94,6 +94,8 @@ class Reply:
     @property
     def owes_answer(self) -> bool:
         """Whether its latest words are a filler, or those before a tool: the answer is still to come."""
+        if self._sequence is None:
+            return False
         return next((not part.is_answer for part in reversed(self._parts) if part.text), False)
 
     def fill(self, words: str) -> None:

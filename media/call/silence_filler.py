@@ -29,13 +29,6 @@ class SilenceFiller:
         """The agent or the caller sounded until now."""
         self.silent_since = now
 
-    def tick(self, now: float, is_silent: bool, words: str) -> str:
-        """Returns what to say now, mostly "". words: the filler of the tool that runs; empty: nothing is to be said."""
-        if not is_silent:
-            self.heard(now)
-            return ""
-        return self.choose(now, words) if words else ""
-
     def tool_ended(self) -> None:
         """No tool runs any more: the next one begins with its own words."""
         self._count = 0

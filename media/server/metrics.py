@@ -1,7 +1,7 @@
 """Prometheus metrics. None is updated on the frame path: calls count their frames, and add the sum at their end."""
 
 import os
-from functools import cached_property
+from functools import cache, cached_property
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -31,6 +31,9 @@ class Metrics:
             registry=registry,
             buckets=LATENCY_BUCKETS_S,
         )
+        # Of the metrics that several events of each turn change. Each child is looked up once: `labels` costs more than
+        # the change itself.
+        self.latency_of = cache(self.latency.labels)
         self.calls = self._counter("calls", "Calls ended", "carrier", "end_reason")
         self.refused = self._counter("refused", "Streams refused", "reason")
         self.wire_errors = self._counter("wire_errors", "Protocol errors", "code")
@@ -44,6 +47,7 @@ class Metrics:
         self.recordings = self._counter("recordings", "Recordings on their way to storage", "outcome")
         self.failovers = self._counter("failovers", "Providers that failed", "kind", "provider")
         self.usage = self._counter("usage", "What providers consumed, in the unit", "kind", "provider", "unit")
+        self.usage_of = cache(self.usage.labels)
         self.requests = self._counter("requests", "Requests to control", "outcome")
         self.provider_ejected = Gauge(
             "vocalized_media_provider_ejected",

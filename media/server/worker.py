@@ -291,7 +291,7 @@ class _CountingSink:
             case events.ProviderFailed(kind=kind, provider=provider):
                 metrics.failovers.labels(kind, provider).inc()
             case events.UsageRecorded(resource_type=kind, provider=provider, unit=unit, quantity=quantity):
-                metrics.usage.labels(kind, provider, unit).inc(quantity)
+                metrics.usage_of(kind, provider, unit).inc(quantity)
             case events.CallEnded(end_reason=reason):
                 metrics.calls.labels(self._carrier, reason).inc()
                 log.info("call.ended", call_id=call_id, end_reason=reason)
@@ -305,4 +305,4 @@ class _CountingSink:
             "tts_first_byte": event.tts_first_byte_ms,
         }
         for stage, ms in stages.items():
-            self._metrics.latency.labels(stage).observe(ms / 1000)
+            self._metrics.latency_of(stage).observe(ms / 1000)

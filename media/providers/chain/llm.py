@@ -56,9 +56,10 @@ class LanguageModelChain:
                 deadlines = self._deadlines.for_attempt(last=not attempts.has_other)
                 source = reply.stream_from(attempts.current, request, deadlines, self._meters[attempts.index])
                 attempts.start_wait()
+                is_useful = False
                 try:
                     async for event in source:
-                        if _is_useful(event):
+                        if not is_useful and (is_useful := _is_useful(event)):
                             attempts.mark_useful()
                         yield event
                     attempts.succeed()

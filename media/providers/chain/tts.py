@@ -57,9 +57,11 @@ class TextToSpeechChain:
                     self._audio_deadline(attempts),
                     self._meters[attempts.index],
                 )
+                is_useful = False
                 try:
                     async for chunk in pieces:
-                        if chunk.audio:
+                        if chunk.audio and not is_useful:
+                            is_useful = True
                             attempts.mark_useful()
                         yield chunk
                     attempts.succeed()
