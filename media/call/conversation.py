@@ -330,20 +330,12 @@ class Conversation:
     def _update_watchdog(self, now: float, is_silent: bool) -> None:
         if self.floor.state in _CALLER_TALKS:
             self._watchdog.caller_spoke(now)
-        if self._agent.is_busy:
-            self._watch_agent(now, is_silent)
+        agent = self._agent
+        if agent.is_busy:
+            waiting, owing = agent.is_waiting, agent.owes_answer
+            self._watchdog.agent_busy(now, is_silent=is_silent, is_waiting=waiting, owes_answer=owing)
         elif is_silent and self._tools.is_running:
             self._watchdog.working(now)
-
-    def _watch_agent(self, now: float, is_silent: bool) -> None:
-        if self._agent.is_waiting:
-            self._watchdog.reply_over()  # due again when the tool has ended
-        if is_silent:
-            self._watchdog.working(now)  # tools, keypad and providers have their own time-outs
-        elif self._agent.owes_answer:
-            self._watchdog.filler_heard(now)
-        else:
-            self._watchdog.agent_heard(now)
 
     def _fill_silence(self, now: float, is_silent: bool) -> None:
         """While a tool runs: says its filler if nobody has been heard for long."""

@@ -45,6 +45,17 @@ class Watchdog:
         """The agent works without a sound (a tool, the keypad): that does not count as silence."""
         self._silent_since = now
 
+    def agent_busy(self, now: float, *, is_silent: bool, is_waiting: bool, owes_answer: bool) -> None:
+        """The agent makes or speaks an utterance. is_waiting: for a tool. owes_answer: its latest words are none."""
+        if is_waiting:
+            self.reply_over()  # due again when the tool has ended
+        if is_silent:
+            self.working(now)  # tools, keypad and providers have their own time-outs
+        elif owes_answer:
+            self.filler_heard(now)
+        else:
+            self.agent_heard(now)
+
     def filler_heard(self, now: float) -> None:
         """The caller heard until now that the agent is busy: a filler, or the words before a tool. An answer that is
         due is still due."""
