@@ -1368,6 +1368,8 @@ INSERT INTO public.schema_migrations VALUES ('20261126000202');
 INSERT INTO public.schema_migrations VALUES ('20261126000301');
 INSERT INTO public.schema_migrations VALUES ('20261126000401');
 INSERT INTO public.schema_migrations VALUES ('20261126000501');
+INSERT INTO public.schema_migrations VALUES ('20261126000703');
+INSERT INTO public.schema_migrations VALUES ('20261126000704');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -1909,10 +1911,22 @@ CREATE INDEX audit_log_workspace ON public.audit_log USING btree (workspace_id, 
 CREATE INDEX calls_agent ON public.calls USING btree (workspace_id, agent_id, created_at DESC);
 
 --
+-- Name: calls_caller; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX calls_caller ON public.calls USING btree (caller_number, created_at DESC, id DESC) INCLUDE (workspace_id);
+
+--
 -- Name: calls_carrier; Type: INDEX; Schema: public; Owner: -
 --
 
 CREATE UNIQUE INDEX calls_carrier ON public.calls USING btree (carrier, carrier_call_id) WHERE (carrier_call_id IS NOT NULL);
+
+--
+-- Name: calls_inbound; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX calls_inbound ON public.calls USING btree (workspace_id, created_at DESC, id DESC) WHERE (direction = 'inbound'::text);
 
 --
 -- Name: calls_newest; Type: INDEX; Schema: public; Owner: -
