@@ -153,7 +153,7 @@ async def place_test(context: MemberContext, agent_id: UUID, body: TestCall) -> 
 
 async def end_call(context: MemberContext, call_id: UUID, body: Ending) -> AfterCommit[Done]:
     """Ends a running call."""
-    return await _command(context, call_id, "call.end", EndCall("admin", body.polite))
+    return await _command(context, call_id, "call.end", EndCall(polite=body.polite, by="member"))
 
 
 async def say_words(context: MemberContext, call_id: UUID, body: Saying) -> AfterCommit[Done]:
