@@ -18,6 +18,7 @@ EndReason = Literal[
     "silence",
     "spend_limit",
     "admin",
+    "member",
     "carrier_error",
     "provider_error",
     "media_lost",

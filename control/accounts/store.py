@@ -2,15 +2,19 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from control.accounts.model import User
+from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
 from control.db.pool import Connection
 
 Purpose = Literal["verify_email", "reset_password"]
 
 _COLUMNS = "id, email, name, email_verified_at IS NOT NULL AS is_verified, is_active, created_at, last_login_at"
+# For ILIKE on address and name; null for all users.
+_MATCHES: Final = "($1::text IS NULL OR email ILIKE $1 OR name ILIKE $1)"
+_ORDER: Final = Keyset(("created_at", "id"), "SELECT created_at, id FROM users WHERE id = $1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,24 +99,16 @@ async def delete(db: Connection, user_id: UUID) -> None:
     await db.execute("DELETE FROM users WHERE id = $1", user_id)
 
 
-async def page(db: Connection, pattern: str | None, limit: int, offset: int) -> tuple[User, ...]:
-    """A page, newest first. pattern: for ILIKE on address and name, served by the trigram index."""
-    rows = await db.fetch(
-        f"""
-        SELECT {_COLUMNS} FROM users
-        WHERE $1::text IS NULL OR email ILIKE $1 OR name ILIKE $1
-        ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3
-        """,
-        pattern, limit, offset,
-    )  # fmt: skip
-    return tuple(_user(row) for row in rows)
+async def select_users(db: Connection, pattern: str | None, page: PageRequest) -> ListPage[User]:
+    """Newest first. pattern: served by the trigram index. Raises Invalid (code cursor_unknown)."""
+    clause = await _ORDER.make_clause(db, page, (pattern,))
+    rows = await db.fetch(f"SELECT {_COLUMNS} FROM users WHERE {_MATCHES} {clause.tail}", *clause.values)
+    return cut_page([_user(row) for row in rows], page)
 
 
 async def count(db: Connection, pattern: str | None) -> int:
-    """Counts what `page` pages through."""
-    total: int = await db.fetchval(
-        "SELECT count(*) FROM users WHERE $1::text IS NULL OR email ILIKE $1 OR name ILIKE $1", pattern
-    )
+    """The total of `select_users`."""
+    total: int = await db.fetchval(f"SELECT count(*) FROM users WHERE {_MATCHES}", pattern)
     return total
 
 

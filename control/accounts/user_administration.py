@@ -1,12 +1,13 @@
 """Users as the staff manages them; each change is written to the audit log."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from uuid import UUID
 
 from control.accounts import store
 from control.accounts.model import User
 from control.accounts.sessions import Sessions
+from control.db.keyset import ListPage, PageRequest
 from control.db.patterns import contains_pattern
 from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record_change
@@ -15,24 +16,17 @@ from shared.errors import NotFound
 _AUDITED_FIELDS = ("email", "name", "is_active", "is_verified")
 
 
-@dataclass(frozen=True, slots=True)
-class UserPage:
-    """A page of users and the total count."""
-
-    users: tuple[User, ...]
-    total: int
-
-
 class UserAdministration:
     """Lists, changes and deletes users. Needs platform scope."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
 
-    async def search(self, db: Connection, text: str | None, limit: int, offset: int) -> UserPage:
-        """A page, newest first, of users whose address or name contains the text."""
+    async def search(self, db: Connection, text: str | None, page: PageRequest) -> ListPage[User]:
+        """Newest first, of users whose address or name contains the text. Raises Invalid (code cursor_unknown)."""
         pattern = contains_pattern(text) if text else None
-        return UserPage(await store.page(db, pattern, limit, offset), await store.count(db, pattern))
+        found = await store.select_users(db, pattern, page)
+        return found if page.cursor is not None else found.with_total(await store.count(db, pattern))
 
     async def get(self, db: Connection, user_id: UUID) -> User:
         """Raises NotFound."""

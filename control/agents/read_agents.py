@@ -4,6 +4,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from control.agents.model import AgentContent, AgentNumber, AgentStats, AgentSummary, VoiceAgent
+from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
 from control.db.pool import Connection
 
 _AGENT: Final = """
@@ -21,6 +22,9 @@ _MATCHES: Final = """
     a.workspace_id = $1 AND a.deleted_at IS NULL
     AND ($2::text IS NULL OR a.status = $2) AND ($3::text IS NULL OR position(lower($3) IN lower(a.name)) > 0)
 """
+_ORDER: Final = Keyset(
+    ("a.created_at", "a.id"), "SELECT created_at, id FROM agents WHERE id = $1 AND workspace_id = $2"
+)
 
 
 async def select_agent(db: Connection, workspace_id: UUID, agent_id: UUID) -> VoiceAgent | None:
@@ -43,24 +47,21 @@ async def lock_agent(db: Connection, workspace_id: UUID, agent_id: UUID) -> Voic
 
 
 async def select_agents(
-    db: Connection, workspace_id: UUID, status: str | None, search: str | None, offset: int, limit: int
-) -> list[AgentSummary]:
-    """A page, newest first. search: a part of the name, in any case."""
+    db: Connection, workspace_id: UUID, status: str | None, search: str | None, page: PageRequest
+) -> ListPage[AgentSummary]:
+    """Newest first. search: a part of the name, in any case. Raises Invalid (code cursor_unknown)."""
+    clause = await _ORDER.make_clause(db, page, (workspace_id, status, search), (workspace_id,))
     rows = await db.fetch(
         f"""
         SELECT a.id, a.name, a.status, a.version, p.phone_number, t.name AS template_name, a.created_at
         FROM agents a
         LEFT JOIN agent_templates t ON t.id = a.template_id
         LEFT JOIN phone_numbers p ON p.agent_id = a.id AND p.status IN ('buying', 'active')
-        WHERE {_MATCHES} ORDER BY a.created_at DESC, a.id DESC LIMIT $4 OFFSET $5
+        WHERE {_MATCHES} {clause.tail}
         """,
-        workspace_id,
-        status,
-        search,
-        limit,
-        offset,
+        *clause.values,
     )
-    return [AgentSummary(**row) for row in rows]
+    return cut_page([AgentSummary(**row) for row in rows], page)
 
 
 async def count_matching(db: Connection, workspace_id: UUID, status: str | None, search: str | None) -> int:

@@ -24,6 +24,7 @@ from control.agents.ports import NumberAssigner
 from control.agents.readiness import AgentWarning, ReadinessReason, find_reasons, find_warnings, make_refusal
 from control.agents.transfers import DialScope, make_dial_scope, require_not_ours, stored_fallback
 from control.agents.validation import parse_config, parse_options, require_known
+from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record_change
 from control.voice.catalogue import list_workspace_offers
@@ -47,11 +48,13 @@ class Agents:
         return AgentLookup(self._policy, sealer)
 
     async def list_page(
-        self, db: Connection, workspace_id: UUID, *, status: str | None, search: str | None, offset: int, limit: int
-    ) -> tuple[list[AgentSummary], int]:
-        """A page, newest first, and the total. search: a part of the name."""
-        total = await read_agents.count_matching(db, workspace_id, status, search)
-        return await read_agents.select_agents(db, workspace_id, status, search, offset, limit), total
+        self, db: Connection, workspace_id: UUID, *, status: str | None, search: str | None, page: PageRequest
+    ) -> ListPage[AgentSummary]:
+        """Newest first. search: a part of the name. Raises Invalid (code cursor_unknown)."""
+        found = await read_agents.select_agents(db, workspace_id, status, search, page)
+        if page.cursor is not None:
+            return found
+        return found.with_total(await read_agents.count_matching(db, workspace_id, status, search))
 
     async def get(self, db: Connection, workspace_id: UUID, agent_id: UUID) -> VoiceAgent:
         """Raises NotFound."""
@@ -88,11 +91,12 @@ class Agents:
         return await self._save_version(db, before, content, edit, actor, now)
 
     async def list_versions(
-        self, db: Connection, workspace_id: UUID, agent_id: UUID, *, offset: int, limit: int
-    ) -> tuple[list[VersionSummary], int]:
-        """A page of an agent's versions, newest first, and the total. Raises NotFound."""
+        self, db: Connection, workspace_id: UUID, agent_id: UUID, *, page: PageRequest
+    ) -> ListPage[VersionSummary]:
+        """An agent's versions, newest first. Raises NotFound, Invalid (code cursor_unknown)."""
         newest = (await self.get(db, workspace_id, agent_id)).version
-        return await store_versions.select_versions(db, workspace_id, agent_id, offset, limit), newest
+        found = await store_versions.select_versions(db, workspace_id, agent_id, page)
+        return found if page.cursor is not None else found.with_total(newest)
 
     async def get_version(self, db: Connection, workspace_id: UUID, agent_id: UUID, version: int) -> AgentVersion:
         """Raises NotFound."""

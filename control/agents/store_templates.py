@@ -6,22 +6,22 @@ from typing import Final
 from uuid import UUID
 
 from control.agents.model import Template
+from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
 from control.db.pool import Connection
 
 _COLUMNS: Final = ", ".join(f"t.{field.name}" for field in fields(Template) if field.name != "usage_count")
 _USED: Final = "(SELECT count(*) FROM agents a WHERE a.template_id = t.id AND a.deleted_at IS NULL) AS usage_count"
 _PUBLIC: Final = "t.deleted_at IS NULL AND t.is_public AND ($1::text IS NULL OR t.industry = $1)"
+_ORDER: Final = Keyset(
+    ("t.name", "t.id"), "SELECT name, id FROM agent_templates WHERE id = $1 AND (is_public OR $2)", descending=False
+)
 
 
-async def select_public(db: Connection, industry: str | None, offset: int, limit: int) -> list[Template]:
-    """A page of public templates, by name."""
-    rows = await db.fetch(
-        f"SELECT {_COLUMNS} FROM agent_templates t WHERE {_PUBLIC} ORDER BY t.name, t.id LIMIT $2 OFFSET $3",
-        industry,
-        limit,
-        offset,
-    )
-    return [Template(**row) for row in rows]
+async def select_public(db: Connection, industry: str | None, page: PageRequest) -> ListPage[Template]:
+    """Public templates, by name. Raises Invalid (code cursor_unknown)."""
+    clause = await _ORDER.make_clause(db, page, (industry,), (False,))
+    rows = await db.fetch(f"SELECT {_COLUMNS} FROM agent_templates t WHERE {_PUBLIC} {clause.tail}", *clause.values)
+    return cut_page([Template(**row) for row in rows], page)
 
 
 async def count_public(db: Connection, industry: str | None) -> int:
@@ -30,17 +30,14 @@ async def count_public(db: Connection, industry: str | None) -> int:
     return total
 
 
-async def select_all(db: Connection, offset: int, limit: int) -> list[Template]:
-    """A page of all templates, by name, with how often each is used. Needs platform scope."""
+async def select_all(db: Connection, page: PageRequest) -> ListPage[Template]:
+    """All templates, by name, with how often each is used. Needs platform scope. Raises Invalid (code
+    cursor_unknown)."""
+    clause = await _ORDER.make_clause(db, page, (), (True,))
     rows = await db.fetch(
-        f"""
-        SELECT {_COLUMNS}, {_USED} FROM agent_templates t WHERE t.deleted_at IS NULL
-        ORDER BY t.name, t.id LIMIT $1 OFFSET $2
-        """,
-        limit,
-        offset,
+        f"SELECT {_COLUMNS}, {_USED} FROM agent_templates t WHERE t.deleted_at IS NULL {clause.tail}", *clause.values
     )
-    return [Template(**row) for row in rows]
+    return cut_page([Template(**row) for row in rows], page)
 
 
 async def count_all(db: Connection) -> int:

@@ -1,10 +1,15 @@
 """All SQL of agents' versions: written once, never changed."""
 
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from control.agents.model import AgentContent, AgentVersion, VersionSummary
+from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
 from control.db.pool import Connection
+
+_ORDER: Final = Keyset(
+    ("version",), "SELECT version FROM agent_versions WHERE version = $1 AND workspace_id = $2 AND agent_id = $3"
+)
 
 
 async def insert_version(db: Connection, version: AgentVersion) -> None:
@@ -42,20 +47,19 @@ async def select_version(db: Connection, workspace_id: UUID, agent_id: UUID, ver
 
 
 async def select_versions(
-    db: Connection, workspace_id: UUID, agent_id: UUID, offset: int, limit: int
-) -> list[VersionSummary]:
-    """A page, newest first."""
+    db: Connection, workspace_id: UUID, agent_id: UUID, page: PageRequest
+) -> ListPage[VersionSummary]:
+    """Newest first. Raises Invalid (code cursor_unknown)."""
+    agent = (workspace_id, agent_id)
+    clause = await _ORDER.make_clause(db, page, agent, agent)
     rows = await db.fetch(
-        """
+        f"""
         SELECT version, name, created_by, created_at FROM agent_versions
-        WHERE workspace_id = $1 AND agent_id = $2 ORDER BY version DESC LIMIT $3 OFFSET $4
+        WHERE workspace_id = $1 AND agent_id = $2 {clause.tail}
         """,
-        workspace_id,
-        agent_id,
-        limit,
-        offset,
+        *clause.values,
     )
-    return [VersionSummary(**row) for row in rows]
+    return cut_page([VersionSummary(**row) for row in rows], page)
 
 
 def _version(row: Any, workspace_id: UUID, agent_id: UUID, version: int) -> AgentVersion:

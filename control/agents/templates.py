@@ -9,6 +9,7 @@ from uuid import UUID
 from control.agents import store_templates
 from control.agents.model import AgentContent, Template
 from control.agents.validation import parse_config, require_known
+from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record_change
 from control.voice.catalogue import list_catalogue
@@ -31,12 +32,12 @@ class NewTemplate:
 class Templates:
     """Customers see the public templates; the other methods are for the staff, in the platform's scope."""
 
-    async def list_public(
-        self, db: Connection, industry: str | None, *, offset: int, limit: int
-    ) -> tuple[list[Template], int]:
-        """A page by name, of one industry or of all, and the total."""
-        total = await store_templates.count_public(db, industry)
-        return await store_templates.select_public(db, industry, offset, limit), total
+    async def list_public(self, db: Connection, industry: str | None, *, page: PageRequest) -> ListPage[Template]:
+        """By name, of one industry or of all. Raises Invalid (code cursor_unknown)."""
+        found = await store_templates.select_public(db, industry, page)
+        if page.cursor is not None:
+            return found
+        return found.with_total(await store_templates.count_public(db, industry))
 
     async def get_public(self, db: Connection, template_id: UUID) -> Template:
         """Raises NotFound."""
@@ -45,9 +46,10 @@ class Templates:
             raise _no_such_template()
         return template
 
-    async def list_all(self, db: Connection, *, offset: int, limit: int) -> tuple[list[Template], int]:
-        """A page by name, with how often each is used, and the total."""
-        return await store_templates.select_all(db, offset, limit), await store_templates.count_all(db)
+    async def list_all(self, db: Connection, *, page: PageRequest) -> ListPage[Template]:
+        """By name, with how often each is used. Raises Invalid (code cursor_unknown)."""
+        found = await store_templates.select_all(db, page)
+        return found if page.cursor is not None else found.with_total(await store_templates.count_all(db))
 
     async def get(self, db: Connection, template_id: UUID) -> Template:
         """Raises NotFound."""

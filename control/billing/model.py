@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Final, Literal
 
 from control.billing.prices import LedgerUnit, PriceKey, PriceVersion, Role
 
 # Where a price version comes from: the product's data, an operator, or a tier of the price list.
 Source = Literal["shipped", "operator", "tier"]
+# Of all prices, costs and fees (price_versions.currency), as the API writes it: ISO 4217, lower case.
+CURRENCY: Final = "usd"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,11 @@ class ResourceCost:
     cost: Decimal | None
     price: Decimal | None
     estimated: bool
+
+    @property
+    def currency(self) -> str:
+        """Of both amounts."""
+        return CURRENCY
 
 
 @dataclass(frozen=True, slots=True)

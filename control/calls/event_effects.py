@@ -63,4 +63,5 @@ def transcription_text(utterances: Utterances) -> str:
 
 
 def _utterance(speaker: str, text: str, start_ms: int, end_ms: int) -> dict[str, Any]:
-    return {"speaker": speaker, "text": text, "start_ms": start_ms, "end_ms": end_ms}
+    """Nodes of the version before report a start just before the call's first frame."""
+    return {"speaker": speaker, "text": text, "start_ms": max(0, start_ms), "end_ms": max(0, end_ms)}

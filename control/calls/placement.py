@@ -8,7 +8,7 @@ from uuid import UUID
 
 from control.calls import store
 from control.calls.outbound import OutboundCalls
-from control.calls.state import CallState, close
+from control.calls.state import CallState, close, mark_dialled
 from control.calls.state_changes import save_changes
 from control.carriers.model import CarrierName, DialRequest
 from control.db.pool import Connection
@@ -68,7 +68,7 @@ class CallPlacement:
             return False
         dialled = call.state
         if dialled.carrier_call_id is None:
-            dialled = replace(dialled, carrier_call_id=carrier_call_id, started_at=dialled.started_at or now)
+            dialled = mark_dialled(dialled, carrier_call_id, now)
             await store.update_states(db, [dialled])
         return not dialled.is_final
 

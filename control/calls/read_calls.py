@@ -1,22 +1,34 @@
 """Read model of calls: lists, one in full, its events and utterances, with the names of workspaces and agents."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final
 from uuid import UUID
 
 from control.calls.details import decode_details
+from control.calls.model import Direction
 from control.calls.record_model import CallFilter, CallReport, CallSummary, EventLine
+from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
 from control.db.pool import Connection
 
 # A call's turns are made of these events.
 TURN_EVENTS: Final = ("caller.said", "agent.said", "turn.latency", "tool.ran")
+# The version before stored a start as the carrier rounded it, which may lie before the creation.
 _SUMMARY: Final = """
     c.id, c.workspace_id, w.name AS workspace_name, c.agent_id, a.name AS agent_name, c.caller_number, c.called_number,
     c.direction, c.status, c.end_reason, c.is_test, c.carrier, c.carrier_call_id, c.duration_seconds, c.cost_total,
-    c.created_at, c.started_at, c.answered_at, c.ended_at
+    c.created_at, CASE WHEN c.started_at < c.created_at THEN c.created_at ELSE c.started_at END AS started_at,
+    c.answered_at, c.ended_at
 """
 _NAMES: Final = "JOIN workspaces w ON w.id = c.workspace_id LEFT JOIN agents a ON a.id = c.agent_id"
+_DIRECTIONS: Final[Mapping[Direction, str]] = {
+    "inbound": "c.direction = 'inbound'",
+    "outbound": "c.direction = 'outbound'",
+}
+_ORDER: Final = Keyset(
+    ("c.created_at", "c.id"),
+    "SELECT created_at, id FROM calls WHERE id = $1 AND ($2::uuid IS NULL OR workspace_id = $2)",
+)
 
 # One call, of workspace $2 unless that is null.
 _SELECT_CALL: Final = f"""
@@ -48,22 +60,19 @@ _SELECT_EVENTS: Final = """
 """
 
 
-async def select_calls(db: Connection, wanted: CallFilter, offset: int, limit: int) -> list[CallSummary]:
-    """A page, newest first. The inner query finds the page's ids in the index, so that the rows before a deep page are
-    not read."""
+async def select_calls(db: Connection, wanted: CallFilter, page: PageRequest) -> ListPage[CallSummary]:
+    """Newest first. The inner query finds the page's ids in the index, so that the rows before a deep page are not
+    read. Raises Invalid (code cursor_unknown)."""
     where, values = _where(wanted)
+    clause = await _ORDER.make_clause(db, page, values, (wanted.workspace_id,))
     rows = await db.fetch(
         f"""
-        SELECT {_SUMMARY} FROM (
-            SELECT c.id FROM calls c WHERE {where} ORDER BY c.created_at DESC, c.id DESC
-            LIMIT ${len(values) + 1} OFFSET ${len(values) + 2}
-        ) page JOIN calls c ON c.id = page.id {_NAMES} ORDER BY c.created_at DESC, c.id DESC
+        SELECT {_SUMMARY} FROM (SELECT c.id FROM calls c WHERE {where} {clause.tail}) page
+        JOIN calls c ON c.id = page.id {_NAMES} ORDER BY {clause.order}
         """,
-        *values,
-        limit,
-        offset,
+        *clause.values,
     )
-    return [CallSummary(**row) for row in rows]
+    return cut_page([CallSummary(**row) for row in rows], page)
 
 
 async def count_calls(db: Connection, wanted: CallFilter, most: int) -> int:
@@ -111,13 +120,20 @@ async def select_utterances(db: Connection, call_id: UUID) -> list[dict[str, Any
 
 def _where(wanted: CallFilter) -> tuple[str, list[Any]]:
     """The condition and its parameters. It names only what is asked for, so that PostgreSQL finds the index for it. The
-    carriers are listed, because the index on the carrier's id begins with the carrier."""
+    carriers are listed, because the index on the carrier's id begins with the carrier. The direction is no parameter,
+    because the indexes of one direction are partial."""
     conditions = (
         ("c.workspace_id = ", wanted.workspace_id), ("c.agent_id = ", wanted.agent_id), ("c.status = ", wanted.status),
-        ("c.direction = ", wanted.direction),
+        ("c.caller_number = ", wanted.caller_number),
         ("c.carrier IN ('twilio', 'telnyx') AND c.carrier_call_id = ", wanted.carrier_call_id),
         ("c.created_at >= ", wanted.since), ("c.created_at < ", wanted.until),
     )  # fmt: skip
     asked = [(condition, value) for condition, value in conditions if value is not None]
-    where = " AND ".join(f"{condition}${place}" for place, (condition, _) in enumerate(asked, 1))
-    return where or "true", [value for _, value in asked]
+    texts = [f"{condition}${place}" for place, (condition, _) in enumerate(asked, 1)]
+    if wanted.direction is not None:
+        texts.append(_DIRECTIONS[wanted.direction])
+    if wanted.agent_id is not None and wanted.workspace_id is None:
+        # The index on the agent begins with the workspace.
+        texts.append(f"c.workspace_id = (SELECT workspace_id FROM agents WHERE id = ${len(asked) + 1})")
+        asked.append(("", wanted.agent_id))
+    return " AND ".join(texts) or "true", [value for _, value in asked]

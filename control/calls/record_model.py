@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from control.billing.model import ResourceCost
+from control.billing.model import CURRENCY, ResourceCost
 from control.calls.details import CallDetails
 from control.calls.model import Direction
 from control.calls.turns import ConversationTurn
@@ -16,12 +16,13 @@ from shared.events import CallStatus, EndReason
 
 @dataclass(frozen=True, slots=True)
 class CallFilter:
-    """Which calls are listed. since: from this moment on; until: before it."""
+    """Which calls are listed. caller_number: E.164. since: from this moment on; until: before it."""
 
     workspace_id: UUID | None = None
     agent_id: UUID | None = None
     status: CallStatus | None = None
     direction: Direction | None = None
+    caller_number: str | None = None
     carrier_call_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -50,6 +51,11 @@ class CallSummary:
     started_at: datetime | None
     answered_at: datetime | None
     ended_at: datetime | None
+
+    @property
+    def currency(self) -> str:
+        """Of its cost."""
+        return CURRENCY
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Reads calls for people: lists, one in full, its transcription and events."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
@@ -8,10 +9,11 @@ from control.billing.charges import list_call_costs
 from control.calls import read_calls
 from control.calls.record_model import CallFilter, CallReport, CallSummary, EventLine
 from control.calls.turns import make_turns
+from control.db.keyset import ListPage, PageRequest, cut_page
 from control.db.pool import Connection
 from shared.errors import Invalid, NotFound
 
-# Rows that a list counts and reaches at most, because OFFSET reads the rows that it skips.
+# Rows that a list counts, and that its counted pages reach at most, because OFFSET reads the rows that it skips.
 DEPTH: Final = 100_000
 MOST_OPEN: Final = 1_000
 MOST_EVENTS: Final = 100_000
@@ -20,15 +22,16 @@ MOST_EVENTS: Final = 100_000
 class CallRecords:
     """Reads only, in the workspace's scope or the platform's. workspace_id: None for all workspaces, for the staff."""
 
-    async def list_page(
-        self, db: Connection, wanted: CallFilter, *, offset: int, limit: int
-    ) -> tuple[list[CallSummary], int]:
-        """A page, newest first, and the total, counted up to DEPTH. Raises Invalid (code too_deep)."""
-        if offset + limit > DEPTH:
+    async def list_page(self, db: Connection, wanted: CallFilter, *, page: PageRequest) -> ListPage[CallSummary]:
+        """Newest first; the total is counted up to DEPTH. Raises Invalid (codes too_deep, cursor_unknown)."""
+        if page.offset + page.limit > DEPTH:
             raise Invalid(
                 f"Pages reach {DEPTH} calls deep: narrow the list by from and to.", param="page", code="too_deep"
             )
-        return await read_calls.select_calls(db, wanted, offset, limit), await read_calls.count_calls(db, wanted, DEPTH)
+        found = await read_calls.select_calls(db, wanted, page)
+        if page.cursor is not None:
+            return found
+        return found.with_total(await read_calls.count_calls(db, wanted, DEPTH))
 
     async def get(self, db: Connection, workspace_id: UUID | None, call_id: UUID) -> CallReport:
         """A call with its turns and costs. Raises NotFound."""
@@ -50,14 +53,24 @@ class CallRecords:
 
     async def list_events(
         self, db: Connection, workspace_id: UUID | None, call_id: UUID, *, after_seq: int, most: int
-    ) -> list[EventLine]:
+    ) -> ListPage[EventLine]:
         """Up to `most` events behind number `after_seq`, in order. Raises NotFound."""
-        await self.find(db, workspace_id, call_id)
-        return await read_calls.select_events(db, call_id, None, after_seq, most)
+        call = (await self.find(db, workspace_id, call_id)).summary_line
+        events = await read_calls.select_events(db, call_id, None, after_seq, most + 1)
+        return cut_page([_with_numbers(event, call) for event in events], PageRequest(most))
 
-    async def list_open(self, db: Connection, workspace_id: UUID | None) -> list[CallSummary]:
+    async def list_open(self, db: Connection, workspace_id: UUID | None) -> ListPage[CallSummary]:
         """Calls that are not over, the longest first; up to MOST_OPEN."""
-        return await read_calls.select_open(db, workspace_id, MOST_OPEN)
+        return cut_page(await read_calls.select_open(db, workspace_id, MOST_OPEN + 1), PageRequest(MOST_OPEN))
+
+
+def _with_numbers(event: EventLine, call: CallSummary) -> EventLine:
+    """call.started with both numbers: Twilio's streams do not carry them, so media does not know them."""
+    if event.event_type != "call.started":
+        return event
+    data: Mapping[str, Any] = event.event_data
+    caller, called = data.get("caller") or call.caller_number or "", data.get("called") or call.called_number or ""
+    return replace(event, event_data={**data, "caller": caller, "called": called})
 
 
 def _require(call: CallReport | None) -> CallReport:

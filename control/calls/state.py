@@ -59,13 +59,17 @@ class CallState:
         return self.status in FINAL
 
 
+def mark_dialled(state: CallState, carrier_call_id: str, at: datetime) -> CallState:
+    """The carrier has the outbound call, under this id."""
+    started = _earliest(state.started_at, at)
+    return _order_times(replace(state, carrier_call_id=carrier_call_id, started_at=started))
+
+
 def mark_answered(state: CallState, at: datetime) -> CallState:
     """The call was answered. The earliest of several reported times is stored."""
-    at = max(at, state.created_at)  # a carrier that reports whole seconds may name a time before the row was made
     status: CallStatus = state.status if state.is_final else "in_progress"
-    after = replace(
-        state, status=status, answered_at=_earliest(state.answered_at, at), started_at=_earliest(state.started_at, at)
-    )
+    answered, started = _earliest(state.answered_at, at), _earliest(state.started_at, at)
+    after = _order_times(replace(state, status=status, answered_at=answered, started_at=started))
     return _complete_unanswered(after) if state.details.unanswered else after
 
 
@@ -75,7 +79,7 @@ def close(
     """Ends the call; a call that is over stays as it is."""
     if state.is_final:
         return state
-    return replace(
+    ended = replace(
         state,
         status=status,
         end_reason=reason,
@@ -84,6 +88,7 @@ def close(
         duration_seconds=_seconds_between(state.answered_at, at),
         details=replace(state.details, ended_by=by),
     )
+    return _order_times(ended)
 
 
 def apply_carrier_status(state: CallState, report: CarrierStatus) -> CallState:
@@ -100,7 +105,7 @@ def apply_carrier_status(state: CallState, report: CarrierStatus) -> CallState:
     if not after.is_final and _RANK[report.status] > _RANK[after.status]:
         after = replace(after, status=report.status)
     if report.status == "ringing":
-        after = replace(after, started_at=_earliest(after.started_at, report.at))
+        after = _order_times(replace(after, started_at=_earliest(after.started_at, report.at)))
     return after
 
 
@@ -172,6 +177,22 @@ def _end_transfer(state: CallState, transfer: Transfer, report: CarrierStatus) -
     ended_at = max(state.ended_at or report.at, report.at)
     after = replace(state, ended_at=ended_at, duration_seconds=max(seconds, state.duration_seconds))
     return _store_transfer(after, transfer.talked_s, None)
+
+
+def _order_times(state: CallState) -> CallState:
+    """The state with created ≤ started ≤ answered ≤ ended, whatever was reported: carriers round to whole seconds, and
+    the clocks of carriers, nodes and APIs differ. The creation stands, and the end bounds the two between. Cutting to
+    bounds and taking the earliest report may change places, so that the outcome is the same in any order of reports."""
+    ended = None if state.ended_at is None else max(state.ended_at, state.created_at)
+    answered = _cut(state.answered_at, state.created_at, ended)
+    started = _cut(state.started_at, state.created_at, ended if answered is None else answered)
+    return replace(state, started_at=started, answered_at=answered, ended_at=ended)
+
+
+def _cut(at: datetime | None, earliest: datetime, latest: datetime | None) -> datetime | None:
+    if at is None:
+        return None
+    return max(at, earliest) if latest is None else min(max(at, earliest), latest)
 
 
 def _earliest(known: datetime | None, at: datetime) -> datetime:

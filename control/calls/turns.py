@@ -32,11 +32,11 @@ def make_turns(events: Iterable[Mapping[str, Any]]) -> list[ConversationTurn]:
         match event["type"]:
             case "caller.said":
                 turn.caller = _joined(turn.caller, event["text"])
-                turn.start_ms = event["start_ms"]
+                turn.start_ms = max(0, event["start_ms"])
             case "agent.said":
                 turn.agent = _joined(turn.agent, event["text"])
                 turn.interrupted = turn.interrupted or event.get("interrupted", False)
-                turn.start_ms = event["start_ms"] if turn.start_ms is None else turn.start_ms
+                turn.start_ms = max(0, event["start_ms"]) if turn.start_ms is None else turn.start_ms
             case "turn.latency":
                 turn.latency_ms = {name.removesuffix("_ms"): event[name] for name in LATENCY}
             case "tool.ran":

@@ -248,7 +248,7 @@ CREATE TABLE public.calls (
     details jsonb DEFAULT '{}'::jsonb NOT NULL,
     CONSTRAINT calls_carrier_check CHECK ((carrier = ANY (ARRAY['twilio'::text, 'telnyx'::text, 'browser'::text, 'simulated'::text]))),
     CONSTRAINT calls_direction_check CHECK ((direction = ANY (ARRAY['inbound'::text, 'outbound'::text]))),
-    CONSTRAINT calls_end_reason_check CHECK ((end_reason = ANY (ARRAY['caller_hangup'::text, 'agent_hangup'::text, 'transferred'::text, 'voicemail'::text, 'max_duration'::text, 'silence'::text, 'spend_limit'::text, 'admin'::text, 'carrier_error'::text, 'provider_error'::text, 'media_lost'::text]))),
+    CONSTRAINT calls_end_reason_check CHECK ((end_reason = ANY (ARRAY['caller_hangup'::text, 'agent_hangup'::text, 'transferred'::text, 'voicemail'::text, 'max_duration'::text, 'silence'::text, 'spend_limit'::text, 'admin'::text, 'member'::text, 'carrier_error'::text, 'provider_error'::text, 'media_lost'::text]))),
     CONSTRAINT calls_sentiment_check CHECK ((sentiment = ANY (ARRAY['positive'::text, 'neutral'::text, 'negative'::text]))),
     CONSTRAINT calls_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'ringing'::text, 'in_progress'::text, 'completed'::text, 'failed'::text, 'busy'::text, 'no_answer'::text, 'canceled'::text])))
 );
@@ -1368,6 +1368,10 @@ INSERT INTO public.schema_migrations VALUES ('20261126000202');
 INSERT INTO public.schema_migrations VALUES ('20261126000301');
 INSERT INTO public.schema_migrations VALUES ('20261126000401');
 INSERT INTO public.schema_migrations VALUES ('20261126000501');
+INSERT INTO public.schema_migrations VALUES ('20261126000701');
+INSERT INTO public.schema_migrations VALUES ('20261126000702');
+INSERT INTO public.schema_migrations VALUES ('20261126000703');
+INSERT INTO public.schema_migrations VALUES ('20261126000704');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -1909,10 +1913,22 @@ CREATE INDEX audit_log_workspace ON public.audit_log USING btree (workspace_id, 
 CREATE INDEX calls_agent ON public.calls USING btree (workspace_id, agent_id, created_at DESC);
 
 --
+-- Name: calls_caller; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX calls_caller ON public.calls USING btree (caller_number, created_at DESC, id DESC) INCLUDE (workspace_id);
+
+--
 -- Name: calls_carrier; Type: INDEX; Schema: public; Owner: -
 --
 
 CREATE UNIQUE INDEX calls_carrier ON public.calls USING btree (carrier, carrier_call_id) WHERE (carrier_call_id IS NOT NULL);
+
+--
+-- Name: calls_inbound; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX calls_inbound ON public.calls USING btree (workspace_id, created_at DESC, id DESC) WHERE (direction = 'inbound'::text);
 
 --
 -- Name: calls_newest; Type: INDEX; Schema: public; Owner: -

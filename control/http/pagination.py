@@ -1,14 +1,21 @@
-"""Lists: `page` and `limit` in the query, `total`, `page` and `limit` in the answer."""
+"""Lists: pages by `page` and `limit`, or next to a row by `starting_after` or `ending_before` and `limit`."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any, TypedDict
+from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from control.db.keyset import ListPage, PageRequest
+from shared.errors import Invalid
+
 MAX_LIMIT = 200
 DEFAULT_LIMIT = 50
-# OFFSET reads the rows that it skips, so that deep pages are slow; filters reach those rows.
+# OFFSET reads the rows that it skips, so that deep pages are slow; cursors and filters reach those rows.
 MAX_PAGE = 10_000
+# The highest number of an agent's version.
+MAX_VERSION = 2**31 - 1
 
 
 def _in_utc(value: datetime) -> datetime:
@@ -20,6 +27,9 @@ def _in_utc(value: datetime) -> datetime:
 
 # A filter by time.
 UtcDatetime = Annotated[datetime, AfterValidator(_in_utc)]
+HasMore = Annotated[
+    bool, Field(description="Whether there are more rows in the direction that was read.", examples=[True])
+]
 
 
 class Query(BaseModel):
@@ -38,3 +48,74 @@ class PageQuery(Query):
     def offset(self) -> int:
         """Rows before this page."""
         return (self.page - 1) * self.limit
+
+    @property
+    def cursors(self) -> dict[str, Any]:
+        """The parameters that name a row, by name; subclasses declare them."""
+        names = ("starting_after", "ending_before")
+        return {name: value for name in names if (value := getattr(self, name, None)) is not None}
+
+    def request(self) -> PageRequest:
+        """The rows that are asked for. Raises Invalid for contradicting parameters (codes page_and_cursor,
+        two_cursors)."""
+        cursors = self.cursors
+        if len(cursors) > 1:
+            raise Invalid(
+                "starting_after and ending_before exclude each other.", param="ending_before", code="two_cursors"
+            )
+        if cursors and "page" in self.model_fields_set:
+            (name,) = cursors
+            raise Invalid(f"page and {name} exclude each other.", param=name, code="page_and_cursor")
+        return PageRequest(self.limit, 0 if cursors else self.offset, **cursors)
+
+
+class ListQuery(PageQuery):
+    """A page of a list whose rows have ids."""
+
+    starting_after: UUID | None = Field(
+        None, description="The id of the last row that you have: the page begins behind it. Not together with page."
+    )
+    ending_before: UUID | None = Field(
+        None, description="The id of the first row that you have: the page ends before it. Not together with page."
+    )
+
+
+class VersionsQuery(PageQuery):
+    """A page of an agent's versions."""
+
+    starting_after: int | None = Field(
+        None, ge=1, le=MAX_VERSION, description="A version: the page begins with the one before it. Not with page."
+    )
+    ending_before: int | None = Field(
+        None, ge=1, le=MAX_VERSION, description="A version: the page ends with the one after it. Not with page."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListAnswer:
+    """Base of the answers that hold a page of a list."""
+
+    total: Annotated[
+        int | None,
+        Field(description="Rows on all pages; null with starting_after or ending_before.", examples=[120]),
+    ]
+    page: Annotated[
+        int | None, Field(description="As requested; null with starting_after or ending_before.", examples=[1])
+    ]
+    limit: Annotated[int, Field(description="The most rows on a page.", examples=[DEFAULT_LIMIT])]
+    has_more: HasMore
+
+
+class PageFields(TypedDict):
+    """The values of ListAnswer."""
+
+    total: int | None
+    page: int | None
+    limit: int
+    has_more: bool
+
+
+def page_fields(query: PageQuery, found: ListPage[Any]) -> PageFields:
+    """What the answer says about its page."""
+    page = None if query.cursors else query.page
+    return PageFields(total=found.total, page=page, limit=query.limit, has_more=found.has_more)

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
 from control.db.pool import Connection
 from control.numbers.model import PhoneNumber
 
@@ -17,20 +18,18 @@ _NUMBER: Final = """
 _MATCHES: Final = """
     p.workspace_id = $1 AND (CASE WHEN $2::text IS NULL THEN p.status <> 'released' ELSE p.status = $2 END)
 """
+_ORDER: Final = Keyset(
+    ("p.created_at", "p.id"), "SELECT created_at, id FROM phone_numbers WHERE id = $1 AND workspace_id = $2"
+)
 
 
 async def select_numbers(
-    db: Connection, workspace_id: UUID, status: str | None, offset: int, limit: int
-) -> list[PhoneNumber]:
-    """A page, newest first."""
-    rows = await db.fetch(
-        f"{_NUMBER} WHERE {_MATCHES} ORDER BY p.created_at DESC, p.id DESC LIMIT $3 OFFSET $4",
-        workspace_id,
-        status,
-        limit,
-        offset,
-    )
-    return [PhoneNumber(**row) for row in rows]
+    db: Connection, workspace_id: UUID, status: str | None, page: PageRequest
+) -> ListPage[PhoneNumber]:
+    """Newest first. Raises Invalid (code cursor_unknown)."""
+    clause = await _ORDER.make_clause(db, page, (workspace_id, status), (workspace_id,))
+    rows = await db.fetch(f"{_NUMBER} WHERE {_MATCHES} {clause.tail}", *clause.values)
+    return cut_page([PhoneNumber(**row) for row in rows], page)
 
 
 async def count_matching(db: Connection, workspace_id: UUID, status: str | None) -> int:

@@ -9,6 +9,7 @@ from uuid import UUID
 from control.agents.service import Agents
 from control.carriers.model import OwnedNumber
 from control.db.jobs import enqueue, is_queued
+from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
 from control.numbers import read_numbers, store, store_all
 from control.numbers.model import NumberOrder, PhoneNumber
@@ -37,11 +38,13 @@ class Numbers:
         self.search = NumberSearch()
 
     async def list_page(
-        self, db: Connection, workspace_id: UUID, *, status: str | None, offset: int, limit: int
-    ) -> tuple[list[PhoneNumber], int]:
-        """A page, newest first, and the total. Released numbers only when asked for by status."""
-        total = await read_numbers.count_matching(db, workspace_id, status)
-        return await read_numbers.select_numbers(db, workspace_id, status, offset, limit), total
+        self, db: Connection, workspace_id: UUID, *, status: str | None, page: PageRequest
+    ) -> ListPage[PhoneNumber]:
+        """Newest first. Released numbers only when asked for by status. Raises Invalid (code cursor_unknown)."""
+        found = await read_numbers.select_numbers(db, workspace_id, status, page)
+        if page.cursor is not None:
+            return found
+        return found.with_total(await read_numbers.count_matching(db, workspace_id, status))
 
     async def get(self, db: Connection, workspace_id: UUID, number_id: UUID) -> PhoneNumber:
         """Raises NotFound."""

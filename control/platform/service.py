@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
 from control.platform import read_tier_use, store, store_audit
 from control.platform.audit import Actor, Change, record_change
@@ -100,23 +101,22 @@ class Platform:
             await record_change(db, actor, _tier_update(before, after))
         return after
 
-    async def audit_log(
-        self, db: Connection, wanted: AuditFilter, *, offset: int, limit: int
-    ) -> tuple[list[AuditEntry], int]:
-        """Returns a page, newest first, and the number of matching entries, counted up to AUDIT_LOG_DEPTH.
+    async def audit_log(self, db: Connection, wanted: AuditFilter, *, page: PageRequest) -> ListPage[AuditEntry]:
+        """Newest first; the total is counted up to AUDIT_LOG_DEPTH.
 
-        The depth is bounded because the log only grows: deeper entries are selected by time. Raises Invalid (code
-        too_deep).
+        The depth of counted pages is bounded because the log only grows: deeper entries are reached by a cursor or by
+        time. Raises Invalid (codes too_deep, cursor_unknown).
         """
-        if offset + limit > AUDIT_LOG_DEPTH:
+        if page.offset + page.limit > AUDIT_LOG_DEPTH:
             raise Invalid(
                 f"Pages reach {AUDIT_LOG_DEPTH} lines deep: narrow the list by from and to.",
                 param="page",
                 code="too_deep",
             )
-        return await store_audit.select_entries(db, wanted, offset, limit), await store_audit.count_entries(
-            db, wanted, AUDIT_LOG_DEPTH
-        )
+        found = await store_audit.select_entries(db, wanted, page)
+        if page.cursor is not None:
+            return found
+        return found.with_total(await store_audit.count_entries(db, wanted, AUDIT_LOG_DEPTH))
 
 
 def _tier_update(before: Tier, after: Tier) -> Change:

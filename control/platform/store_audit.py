@@ -5,10 +5,12 @@ from dataclasses import fields
 from typing import Any, Final
 from uuid import UUID
 
+from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
 from control.db.pool import Connection
 from control.platform.model import AuditEntry, AuditFilter
 
 _COLUMNS: Final = ", ".join(field.name for field in fields(AuditEntry))
+_ORDER: Final = Keyset(("at", "id"), "SELECT at, id FROM audit_log WHERE id = $1")
 
 
 async def insert_entry(
@@ -38,17 +40,12 @@ async def insert_entry(
     )
 
 
-async def select_entries(db: Connection, wanted: AuditFilter, offset: int, limit: int) -> list[AuditEntry]:
-    """A page, newest first."""
+async def select_entries(db: Connection, wanted: AuditFilter, page: PageRequest) -> ListPage[AuditEntry]:
+    """Newest first. Raises Invalid (code cursor_unknown)."""
     where, values = _where(wanted)
-    rows = await db.fetch(
-        f"SELECT {_COLUMNS} FROM audit_log {where} ORDER BY at DESC, id DESC "
-        f"OFFSET ${len(values) + 1} LIMIT ${len(values) + 2}",
-        *values,
-        offset,
-        limit,
-    )
-    return [AuditEntry(**row) for row in rows]
+    clause = await _ORDER.make_clause(db, page, values)
+    rows = await db.fetch(f"SELECT {_COLUMNS} FROM audit_log WHERE {where} {clause.tail}", *clause.values)
+    return cut_page([AuditEntry(**row) for row in rows], page)
 
 
 async def count_entries(db: Connection, wanted: AuditFilter, most: int) -> int:
@@ -56,7 +53,9 @@ async def count_entries(db: Connection, wanted: AuditFilter, most: int) -> int:
     where, values = _where(wanted)
     return int(
         await db.fetchval(
-            f"SELECT count(*) FROM (SELECT FROM audit_log {where} LIMIT ${len(values) + 1}) AS found", *values, most
+            f"SELECT count(*) FROM (SELECT FROM audit_log WHERE {where} LIMIT ${len(values) + 1}) AS found",
+            *values,
+            most,
         )
     )
 
@@ -71,4 +70,4 @@ def _where(wanted: AuditFilter) -> tuple[str, list[Any]]:
     }
     given = [(text, value) for text, value in asked.items() if value is not None]
     conditions = [text.format(place) for place, (text, _) in enumerate(given, 1)]
-    return ("WHERE " + " AND ".join(conditions) if conditions else ""), [value for _, value in given]
+    return " AND ".join(conditions) or "true", [value for _, value in given]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
 from control.platform.audit import Actor
 from control.platform.service import Platform
@@ -39,12 +40,12 @@ class WorkspaceAdministration:
     def __init__(self, *, platform: Platform) -> None:
         self._platform = platform
 
-    async def find(
-        self, db: Connection, wanted: WorkspaceFilter, *, offset: int, limit: int
-    ) -> tuple[list[WorkspaceListing], int]:
-        """A page, newest first, and the total count. Deleted workspaces only when selected."""
-        total = await read_workspaces.count_lines(db, wanted)
-        return await read_workspaces.select_lines(db, wanted, offset, limit), total
+    async def find(self, db: Connection, wanted: WorkspaceFilter, *, page: PageRequest) -> ListPage[WorkspaceListing]:
+        """Newest first. Deleted workspaces only when selected. Raises Invalid (code cursor_unknown)."""
+        found = await read_workspaces.select_lines(db, wanted, page)
+        if page.cursor is not None:
+            return found
+        return found.with_total(await read_workspaces.count_lines(db, wanted))
 
     async def get(self, db: Connection, workspace_id: UUID) -> Workspace:
         """Raises NotFound."""

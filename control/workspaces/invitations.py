@@ -8,6 +8,7 @@ from control.accounts.model import User
 from control.accounts.service import Accounts, SignInResult
 from control.accounts.sessions import Origin
 from control.accounts.tokens import new_token, token_hash
+from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
 from control.db.scope import enter_platform, enter_workspace
 from control.platform.audit import Actor, Change, record_change
@@ -31,12 +32,12 @@ class Invitations:
         self._email_queue = email_queue
         self._platform = platform
 
-    async def page(
-        self, db: Connection, workspace_id: UUID, *, offset: int, limit: int
-    ) -> tuple[list[Invitation], int]:
-        """A page of open invitations by address, including expired ones, and the total count."""
-        total = await store_invitations.count_open(db, workspace_id)
-        return await store_invitations.select_open(db, workspace_id, offset, limit), total
+    async def list_page(self, db: Connection, workspace_id: UUID, *, page: PageRequest) -> ListPage[Invitation]:
+        """Open invitations by address, including expired ones. Raises Invalid (code cursor_unknown)."""
+        found = await store_invitations.select_open(db, workspace_id, page)
+        if page.cursor is not None:
+            return found
+        return found.with_total(await store_invitations.count_open(db, workspace_id))
 
     async def invite(
         self, db: Connection, actor: Actor, workspace_id: UUID, email: str, role: Role, now: datetime

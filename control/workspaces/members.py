@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record_change
 from control.workspaces import read_members, store_invitations, store_members
@@ -15,10 +16,12 @@ from shared.errors import Conflict, Forbidden, NotFound
 class Members:
     """Each change locks the workspace's row, so that concurrent changes see each other."""
 
-    async def page(self, db: Connection, workspace_id: UUID, *, offset: int, limit: int) -> tuple[list[Member], int]:
-        """A page in order of joining, and the total count."""
-        total = await store_members.count_members(db, workspace_id)
-        return await read_members.select_members(db, workspace_id, offset, limit), total
+    async def list_page(self, db: Connection, workspace_id: UUID, *, page: PageRequest) -> ListPage[Member]:
+        """In order of joining. Raises Invalid (code cursor_unknown)."""
+        found = await read_members.select_members(db, workspace_id, page)
+        if page.cursor is not None:
+            return found
+        return found.with_total(await store_members.count_members(db, workspace_id))
 
     async def change_role(
         self, db: Connection, actor: Actor, workspace_id: UUID, user_id: UUID, role: Role, now: datetime

@@ -3,6 +3,7 @@
 from typing import Final
 from uuid import UUID
 
+from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
 from control.db.pool import Connection
 from control.workspaces.model import Member
 
@@ -15,12 +16,18 @@ _OTHER_OWNER: Final = """
     EXISTS (SELECT FROM workspace_members o JOIN users u ON u.id = o.user_id
             WHERE o.workspace_id = w.id AND o.role = 'owner' AND o.user_id <> $2 AND u.is_active)
 """
+_ORDER: Final = Keyset(
+    ("m.joined_at", "m.user_id"),
+    "SELECT joined_at, user_id FROM workspace_members WHERE user_id = $1 AND workspace_id = $2",
+    descending=False,
+)
 
 
-async def select_members(db: Connection, workspace_id: UUID, offset: int, limit: int) -> list[Member]:
-    """A page in order of joining."""
-    rows = await db.fetch(f"{_MEMBER} ORDER BY m.joined_at, m.user_id OFFSET $2 LIMIT $3", workspace_id, offset, limit)
-    return [Member(**row) for row in rows]
+async def select_members(db: Connection, workspace_id: UUID, page: PageRequest) -> ListPage[Member]:
+    """In order of joining. Raises Invalid (code cursor_unknown)."""
+    clause = await _ORDER.make_clause(db, page, (workspace_id,), (workspace_id,))
+    rows = await db.fetch(f"{_MEMBER} {clause.tail}", *clause.values)
+    return cut_page([Member(**row) for row in rows], page)
 
 
 async def select_member(db: Connection, workspace_id: UUID, user_id: UUID) -> Member | None:

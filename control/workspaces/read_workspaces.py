@@ -3,6 +3,7 @@
 from typing import Any, Final
 from uuid import UUID
 
+from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
 from control.db.patterns import contains_pattern
 from control.db.pool import Connection
 from control.workspaces.model import WorkspaceFilter, WorkspaceListing, WorkspaceStats
@@ -11,31 +12,32 @@ _SEARCH: Final = """
     (w.name ILIKE ${0} OR w.id IN (SELECT m.workspace_id FROM users u JOIN workspace_members m ON m.user_id = u.id
                                    WHERE m.role = 'owner' AND u.email ILIKE ${0}))
 """
+_ORDER: Final = Keyset(("w.created_at", "w.id"), "SELECT created_at, id FROM workspaces WHERE id = $1")
 
 
-async def select_lines(db: Connection, wanted: WorkspaceFilter, offset: int, limit: int) -> list[WorkspaceListing]:
-    """A page, newest first; owner and figures are read for its rows only."""
+async def select_lines(db: Connection, wanted: WorkspaceFilter, page: PageRequest) -> ListPage[WorkspaceListing]:
+    """Newest first; owner and figures are read for the page's rows only. Raises Invalid (code cursor_unknown)."""
     where, values = _where(wanted)
+    clause = await _ORDER.make_clause(db, page, values)
     rows = await db.fetch(
         f"""
-        WITH page AS (
+        WITH w AS (
             SELECT w.id, w.name, w.industry, w.status, w.tier_name, w.created_at, w.deleted_at
-            FROM workspaces w WHERE {where}
-            ORDER BY w.created_at DESC, w.id DESC OFFSET ${len(values) + 1} LIMIT ${len(values) + 2}
+            FROM workspaces w WHERE {where} {clause.tail}
         )
-        SELECT p.id, p.name, p.industry, o.email AS owner_email, p.status, p.tier_name AS subscription_tier,
-               p.created_at, p.deleted_at, coalesce(t.calls, 0) AS total_calls, coalesce(t.price, 0) AS total_revenue
-        FROM page p
-        LEFT JOIN workspace_totals t ON t.workspace_id = p.id
+        SELECT w.id, w.name, w.industry, o.email AS owner_email, w.status, w.tier_name AS subscription_tier,
+               w.created_at, w.deleted_at, coalesce(t.calls, 0) AS total_calls, coalesce(t.price, 0) AS total_revenue
+        FROM w
+        LEFT JOIN workspace_totals t ON t.workspace_id = w.id
         LEFT JOIN LATERAL (
             SELECT u.email FROM workspace_members m JOIN users u ON u.id = m.user_id
-            WHERE m.workspace_id = p.id AND m.role = 'owner' ORDER BY m.joined_at, m.user_id LIMIT 1
+            WHERE m.workspace_id = w.id AND m.role = 'owner' ORDER BY m.joined_at, m.user_id LIMIT 1
         ) o ON true
-        ORDER BY p.created_at DESC, p.id DESC
+        ORDER BY {clause.order}
         """,
-        *values, offset, limit,
-    )  # fmt: skip
-    return [WorkspaceListing(**row) for row in rows]
+        *clause.values,
+    )
+    return cut_page([WorkspaceListing(**row) for row in rows], page)
 
 
 async def count_lines(db: Connection, wanted: WorkspaceFilter) -> int:

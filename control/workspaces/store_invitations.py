@@ -5,21 +5,24 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
 from control.db.pool import Connection
 from control.workspaces.model import Invitation, PresentedInvitation
 from control.workspaces.roles import Role
 
 _COLUMNS: Final = "id, workspace_id, email, role, invited_by, created_at, expires_at"
 _OPEN: Final = "workspace_id = $1 AND accepted_at IS NULL AND revoked_at IS NULL"
+# An address has one open invitation at most. One that was accepted meanwhile still says where the next page begins.
+_ORDER: Final = Keyset(
+    ("email", "id"), "SELECT email, id FROM invitations WHERE id = $1 AND workspace_id = $2", descending=False
+)
 
 
-async def select_open(db: Connection, workspace_id: UUID, offset: int, limit: int) -> list[Invitation]:
-    """A page, ordered by address."""
-    rows = await db.fetch(
-        f"SELECT {_COLUMNS} FROM invitations WHERE {_OPEN} ORDER BY email OFFSET $2 LIMIT $3",
-        workspace_id, offset, limit,
-    )  # fmt: skip
-    return [Invitation(**row) for row in rows]
+async def select_open(db: Connection, workspace_id: UUID, page: PageRequest) -> ListPage[Invitation]:
+    """Ordered by address. Raises Invalid (code cursor_unknown)."""
+    clause = await _ORDER.make_clause(db, page, (workspace_id,), (workspace_id,))
+    rows = await db.fetch(f"SELECT {_COLUMNS} FROM invitations WHERE {_OPEN} {clause.tail}", *clause.values)
+    return cut_page([Invitation(**row) for row in rows], page)
 
 
 async def count_open(db: Connection, workspace_id: UUID) -> int:

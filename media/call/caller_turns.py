@@ -100,6 +100,7 @@ class CallerTurns:
         return text is not None
 
     def _event(self, number: int, text: str, default_began: float, ended: float) -> CallerSaid:
-        """default_began: used if the beginning was not noticed."""
+        """default_began: used if the beginning was not noticed. The true start of speech is reckoned back from where it
+        was noticed, so it may lie before the call's first frame."""
         began = self._began if self._began is not None else default_began
-        return CallerSaid(number, text, round(began), round(ended))
+        return CallerSaid(number, text, max(0, round(began)), max(0, round(ended)))

@@ -1,10 +1,10 @@
 """Commands from control to a running call. Each has an id, so that a repeat is harmless, and gets an answer."""
 
 import asyncio
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 from redis.asyncio import Redis
 
 from shared.bus.client import map_redis_error, redis_key
@@ -20,10 +20,20 @@ _FIELD: Final = b"c"
 
 
 class EndCall(Struct, frozen=True, tag="end"):
-    """Ends the call; if `polite`, the agent says goodbye first."""
+    """Ends the call; if `polite`, the agent says goodbye first.
+
+    by: who ended it, in place of the reason. A field of its own, because nodes of the version before skip a command
+    with a reason that they do not know; they record "admin".
+    """
 
     reason: EndReason = "admin"
     polite: bool = False
+    by: Literal["member"] | UnsetType = UNSET
+
+    @property
+    def end_reason(self) -> EndReason:
+        """What the call's record says."""
+        return self.reason if isinstance(self.by, UnsetType) else self.by
 
 
 class SayText(Struct, frozen=True, tag="say"):

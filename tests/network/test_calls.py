@@ -74,9 +74,10 @@ async def test_status_and_times(
     assert call["direction"] == ("inbound" if kind == "inbound" else "outbound")
     numbers = (finished.caller.number, agent.number)
     assert (call["caller_number"], call["called_number"]) == (numbers if kind == "inbound" else numbers[::-1])
-    moments = [datetime.fromisoformat(call[name]) for name in ("created_at", "answered_at", "ended_at")]
+    names = ("created_at", "started_at", "answered_at", "ended_at")
+    moments = [datetime.fromisoformat(call[name]) for name in names]
     assert moments == sorted(moments)
-    talk_s = (moments[2] - moments[1]).total_seconds()
+    talk_s = (moments[3] - moments[2]).total_seconds()
     assert TURNS * WORDS_MS / 1_000 < talk_s < 60
     assert abs(call["duration_seconds"] - talk_s) <= 1.5
 
@@ -93,6 +94,8 @@ async def test_events_are_stored_once_and_in_order(case: Case, finished_calls: M
     assert types[0] == "call.started"
     assert [types.count(kind) for kind in ("call.started", "call.ended", "recording.ready")] == [1, 1, 1]
     assert types.count("caller.said") == TURNS
+    started = record.events[types.index("call.started")]["event_data"]
+    assert (started["caller"], started["called"]) == (record.call["caller_number"], record.call["called_number"])
     times = [datetime.fromisoformat(event["timestamp"]) for event in record.events]
     assert all(finished <= other for finished, other in pairwise(times))
 
@@ -109,7 +112,8 @@ async def test_transcript_and_turns(
     assert [word["speaker"] for word in answer["words"]] == ["agent", *["caller", "agent"] * TURNS]
     assert all("fellow americans" in word["text"].lower() for word in answer["words"] if word["speaker"] == "caller")
     assert "front desk" in answer["words"][0]["text"]
-    assert all(word["start_ms"] < word["end_ms"] for word in answer["words"])
+    assert all(0 <= word["start_ms"] < word["end_ms"] for word in answer["words"])
+    assert all(turn["start_ms"] >= 0 for turn in record.call["turns"])
     assert all(turn["latency_ms"]["total"] > 0 for turn in record.call["turns"][-TURNS:])
     assert record.call["usage"]["stt_ms"] > 0 and record.call["usage"]["tts_characters"] > 0
 

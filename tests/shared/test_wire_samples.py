@@ -5,7 +5,7 @@ Programs of both versions run side by side during a rolling upgrade, so Python n
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
@@ -125,6 +125,20 @@ def test_sample_is_decoded(name: str) -> None:
 @pytest.mark.parametrize("name", VALUES)
 def test_value_is_encoded_to_the_same_bytes(name: str) -> None:
     assert msgspec.json.encode(VALUES[name]).decode() == SAMPLES[name]
+
+
+class _EndCallBefore(msgspec.Struct, frozen=True, tag="end"):
+    """What a node of the version before knows of `EndCall`."""
+
+    reason: Literal["spend_limit", "admin"] = "admin"
+    polite: bool = False
+
+
+def test_node_of_the_version_before_ends_a_call_for_a_member() -> None:
+    sent = msgspec.json.encode(commands.EndCall(polite=True, by="member"))
+    assert msgspec.json.decode(sent, type=_EndCallBefore) == _EndCallBefore("admin", polite=True)
+    assert msgspec.json.decode(sent, type=commands.EndCall).end_reason == "member"
+    assert commands.EndCall("spend_limit").end_reason == "spend_limit"
 
 
 def test_sealed_sample_is_opened() -> None:

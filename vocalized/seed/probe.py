@@ -14,6 +14,8 @@ from rich.table import Table
 LIMIT_MS: Final = 50.0
 _REQUESTS: Final = 200
 _WARM_UP: Final = 5
+# Numbers that the generated callers have.
+CALLERS: Final = [f"%2B1444{number:07}" for number in range(1, 200, 7)]
 
 
 class ProbeFailed(Exception):
@@ -111,6 +113,13 @@ def admin_probes(
         probe("/admin/logs/activity", "?from=2020-01-01&action=agent.pause&page=200"),
         probe("/admin/calls", *pages(50)),
         probe("/admin/calls", "?page=500&limit=200"),
+        Probe(
+            "GET /admin/calls?starting_after=…",
+            token,
+            [f"/admin/calls?limit=200&starting_after={one}" for one in calls],
+        ),
+        probe("/admin/calls", "?direction=outbound"),
+        Probe("GET /admin/calls?caller_number=…", token, [f"/admin/calls?caller_number={one}" for one in CALLERS]),
         probe("/admin/calls", "?status=no_answer"),
         Probe("GET /admin/calls?workspace_id=…", token, [f"/admin/calls?workspace_id={one}" for one in workspaces]),
         probe("/admin/calls/live"),
@@ -125,7 +134,8 @@ def client_probes(token: str, workspace: str, agents: Sequence[str], calls: Sequ
     here = f"/workspaces/{workspace}"
     lists = [Probe(f"GET /workspaces/{{workspaceId}}{name}", token, [here + name])
              for name in ("", "/members", "/invitations", "/agents", "/agents?status=live", "/phone-numbers",
-                          "/calls", "/calls?page=50", "/calls?status=no_answer", "/calls/live")]  # fmt: skip
+                          "/calls", "/calls?page=50", "/calls?status=no_answer",
+                          "/calls?direction=inbound", "/calls?direction=outbound", "/calls/live")]  # fmt: skip
     return [
         Probe("GET /auth/me", token, ["/auth/me"]),
         Probe("GET /workspaces", token, ["/workspaces"]),
@@ -134,6 +144,10 @@ def client_probes(token: str, workspace: str, agents: Sequence[str], calls: Sequ
         Probe("GET …/agents/{agentId}/versions", token, [f"{here}/agents/{agent}/versions" for agent in agents]),
         Probe("GET /templates", token, ["/templates"]),
         Probe("GET …/calls?agent_id=…", token, [f"{here}/calls?agent_id={agent}" for agent in agents]),
+        Probe(
+            "GET …/calls?starting_after=…", token, [f"{here}/calls?limit=200&starting_after={call}" for call in calls]
+        ),
+        Probe("GET …/calls?caller_number=…", token, [f"{here}/calls?caller_number={one}" for one in CALLERS]),
         *(
             Probe(f"GET …/calls/{{callId}}{part}", token, [f"{here}/calls/{call}{part}" for call in calls])
             for part in ("", "/transcription", "/events")

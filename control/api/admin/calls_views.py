@@ -12,7 +12,8 @@ from control.calls.details import encode_details
 from control.calls.model import Direction
 from control.calls.record_model import CallReport, CallSummary, EventLine
 from control.calls.turns import ConversationTurn
-from control.http.body import Money
+from control.http.body import Currency, Money
+from control.http.pagination import HasMore, ListAnswer
 from shared.events import CallStatus, EndReason
 
 
@@ -33,18 +34,17 @@ class AdminCallRow:
     carrier: str
     duration_seconds: int
     cost_total: Money
+    currency: Currency
     created_at: datetime
     started_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
-class AdminCallList:
-    """A page of calls, newest first. total: counts up to 100,000 calls; older calls are found by `to`."""
+class AdminCallList(ListAnswer):
+    """A page of calls, newest first. total: counts up to 100,000 calls; older calls are reached by starting_after, or
+    by `to`."""
 
     calls: list[AdminCallRow]
-    total: int
-    page: int
-    limit: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,7 @@ class AdminLiveCalls:
     """Calls that have not ended, the longest first; up to 1,000."""
 
     active_calls: list[AdminLiveCall]
+    has_more: HasMore
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class AdminCallCost:
     unit: LedgerUnit
     cost: Money | None
     price: Money | None
+    currency: Currency
     estimated: bool
 
 
@@ -110,6 +112,7 @@ class AdminCall:
     duration_seconds: int
     has_recording: bool
     cost_total: Money
+    currency: Currency
     transcription: str | None
     summary: str | None
     sentiment: str | None
@@ -140,6 +143,7 @@ class AdminCallEvents:
     """A call's events in the order of their sequence numbers."""
 
     events: list[EventLine]
+    has_more: HasMore
 
 
 def to_row(line: CallSummary) -> AdminCallRow:

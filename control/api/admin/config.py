@@ -110,7 +110,8 @@ async def change_settings(context: AdminContext, body: SettingsChange) -> Settin
 
 async def list_tiers(context: AdminContext) -> TierList:
     """All tiers, in the order of the price list."""
-    return TierList([to_view(tier) for tier in await context.services.platform.tiers(context.db)])
+    tiers = await context.services.platform.tiers(context.db)
+    return TierList([to_view(tier) for tier in tiers], has_more=False)
 
 
 async def create_tier(context: AdminContext, body: NewTierBody) -> OneTier:

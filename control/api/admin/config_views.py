@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from control.http.body import Money
+from control.billing.model import CURRENCY
+from control.http.body import Currency, Money
+from control.http.pagination import HasMore
 from control.platform.model import Tier
 
 
@@ -35,6 +37,7 @@ class TierView:
     monthly_fee: Money
     included_minutes: int
     price_per_minute: Money
+    currency: Currency
     max_agents: int
     max_members: int
     max_phone_numbers: int
@@ -47,9 +50,10 @@ class TierView:
 
 @dataclass(frozen=True, slots=True)
 class TierList:
-    """All tiers in the order of the price list, including those no longer offered."""
+    """All tiers in the order of the price list, including those no longer offered. has_more: always false."""
 
     tiers: list[TierView]
+    has_more: HasMore
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ def to_view(tier: Tier) -> TierView:
         monthly_fee=tier.monthly_fee,
         included_minutes=tier.included_minutes,
         price_per_minute=tier.price_per_minute,
+        currency=CURRENCY,
         max_agents=tier.max_agents,
         max_members=tier.max_members,
         max_phone_numbers=tier.max_phone_numbers,

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from control.api.admin.dashboard_views import AdminUsageView, HourView, OverviewView, RevenueView
+from control.billing.model import CURRENCY
 from control.http.access import ANY_ADMIN, admin
 from control.http.context import AdminContext
 from control.http.pagination import Query
@@ -33,6 +34,7 @@ async def overview(context: AdminContext) -> OverviewView:
         total_calls_month=figures.calls_month,
         total_revenue_month=figures.revenue_month,
         mrr=figures.mrr,
+        currency=CURRENCY,
         active_agents=figures.live_agents,
         provider_health_summary=figures.providers_by_health,
     )
@@ -41,7 +43,14 @@ async def overview(context: AdminContext) -> OverviewView:
 async def revenue(context: AdminContext, query: RevenueQuery) -> RevenueView:
     """Revenue and churn of the period."""
     figures = await context.services.analytics.get_revenue(context.db, query.period, context.now)
-    return RevenueView(figures.total, figures.by_tier, figures.mrr, figures.arr, figures.churn_rate)
+    return RevenueView(
+        total_revenue=figures.total,
+        revenue_by_tier=figures.by_tier,
+        mrr=figures.mrr,
+        arr=figures.arr,
+        currency=CURRENCY,
+        churn_rate=figures.churn_rate,
+    )
 
 
 async def usage(context: AdminContext, query: UsageQuery) -> AdminUsageView:

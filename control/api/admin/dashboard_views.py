@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from control.http.body import Money
+from control.http.body import Currency, Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class OverviewView:
     total_calls_month: int
     total_revenue_month: Money
     mrr: Money
+    currency: Currency
     active_agents: int
     provider_health_summary: Mapping[str, int]
 
@@ -29,6 +30,7 @@ class RevenueView:
     revenue_by_tier: Mapping[str, Money]
     mrr: Money
     arr: Money
+    currency: Currency
     churn_rate: float
 
 

@@ -8,14 +8,14 @@ from pydantic import Field, StringConstraints
 from control.api.admin.logs_views import LogPage, to_line
 from control.http.access import ANY_ADMIN
 from control.http.context import AdminContext
-from control.http.pagination import PageQuery, UtcDatetime
+from control.http.pagination import ListQuery, UtcDatetime, page_fields
 from control.http.route import Route
 from control.platform.model import AuditFilter
 
 Action = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.]{0,99}$")]
 
 
-class LogQuery(PageQuery):
+class LogQuery(ListQuery):
     """Filters of the log."""
 
     admin_id: UUID | None = Field(None, description="Only actions of this person.")
@@ -27,10 +27,8 @@ class LogQuery(PageQuery):
 async def list_activity(context: AdminContext, query: LogQuery) -> LogPage:
     """Actions on the platform, newest first."""
     wanted = AuditFilter(query.admin_id, query.action, query.since, query.until)
-    entries, total = await context.services.platform.audit_log(
-        context.db, wanted, offset=query.offset, limit=query.limit
-    )
-    return LogPage([to_line(entry) for entry in entries], total, query.page, query.limit)
+    found = await context.services.platform.audit_log(context.db, wanted, page=query.request())
+    return LogPage([to_line(entry) for entry in found.rows], **page_fields(query, found))
 
 
 ROUTES = (Route("GET", "/admin/logs/activity", list_activity, ANY_ADMIN),)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from control.http.pagination import ListAnswer
 from control.platform.model import AuditEntry
 
 
@@ -29,13 +30,11 @@ class LogLine:
 
 
 @dataclass(frozen=True, slots=True)
-class LogPage:
-    """A page of the log, newest first. total: counts up to 10,000 entries; older entries are found by `to`."""
+class LogPage(ListAnswer):
+    """A page of the log, newest first. total: counts up to 10,000 entries; older entries are reached by starting_after,
+    or by `to`."""
 
     logs: list[LogLine]
-    total: int
-    page: int
-    limit: int
 
 
 def to_line(entry: AuditEntry) -> LogLine:

@@ -11,7 +11,7 @@ from control.api.admin.templates_views import AdminTemplateAnswer, AdminTemplate
 from control.http.access import ANY_ADMIN, admin
 from control.http.body import Body, Slug
 from control.http.context import AdminContext
-from control.http.pagination import PageQuery
+from control.http.pagination import ListQuery, page_fields
 from control.http.route import Route
 
 TEMPLATES = "/admin/templates"
@@ -42,10 +42,10 @@ class TemplateChange(Body):
     is_public: bool = Field(False, description="Whether customers may create agents from it.")
 
 
-async def list_templates(context: AdminContext, query: PageQuery) -> AdminTemplateList:
+async def list_templates(context: AdminContext, query: ListQuery) -> AdminTemplateList:
     """All templates, by name."""
-    templates, total = await context.services.templates.list_all(context.db, offset=query.offset, limit=query.limit)
-    return AdminTemplateList([to_line(template) for template in templates], total, query.page, query.limit)
+    found = await context.services.templates.list_all(context.db, page=query.request())
+    return AdminTemplateList([to_line(template) for template in found.rows], **page_fields(query, found))
 
 
 async def create_template(context: AdminContext, body: NewTemplateBody) -> AdminTemplateAnswer:

@@ -9,6 +9,7 @@ from pydantic import WithJsonSchema
 
 from control.agents.config import SCHEMA_ID
 from control.agents.model import Template
+from control.http.pagination import ListAnswer
 
 ConfigView = Annotated[dict[str, Any], WithJsonSchema({"type": "object", "description": f"See {SCHEMA_ID}."})]
 
@@ -25,13 +26,10 @@ class AdminTemplateLine:
 
 
 @dataclass(frozen=True, slots=True)
-class AdminTemplateList:
+class AdminTemplateList(ListAnswer):
     """A page of templates, by name."""
 
     templates: list[AdminTemplateLine]
-    total: int
-    page: int
-    limit: int
 
 
 @dataclass(frozen=True, slots=True)

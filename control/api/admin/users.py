@@ -9,11 +9,11 @@ from control.api.admin.users_views import UserAnswer, UserList, UserWithWorkspac
 from control.http.access import ANY_ADMIN, admin
 from control.http.body import Body, Name
 from control.http.context import AdminContext
-from control.http.pagination import PageQuery
+from control.http.pagination import ListQuery, page_fields
 from control.http.route import Route
 
 
-class UsersQuery(PageQuery):
+class UsersQuery(ListQuery):
     """search: part of an email address or a name."""
 
     search: Annotated[str, Field(max_length=200)] | None = None
@@ -29,10 +29,10 @@ class UserChange(Body):
 async def list_users(context: AdminContext, query: UsersQuery) -> UserList:
     """Users, newest first."""
     services, db = context.services, context.db
-    found = await services.accounts.user_administration.search(db, query.search, query.limit, query.offset)
-    counts = await services.workspaces.count_memberships(db, [user.id for user in found.users])
-    users = [to_summary(user, counts.get(user.id, 0)) for user in found.users]
-    return UserList(users, found.total, query.page, query.limit)
+    found = await services.accounts.user_administration.search(db, query.search, query.request())
+    counts = await services.workspaces.count_memberships(db, [user.id for user in found.rows])
+    users = [to_summary(user, counts.get(user.id, 0)) for user in found.rows]
+    return UserList(users, **page_fields(query, found))
 
 
 async def get_user(context: AdminContext, user_id: UUID) -> UserWithWorkspaces:

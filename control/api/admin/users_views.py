@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from control.accounts.model import User
+from control.http.pagination import ListAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +22,10 @@ class UserSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class UserList:
+class UserList(ListAnswer):
     """A page of users, newest first."""
 
     users: list[UserSummary]
-    total: int
-    page: int
-    limit: int
 
 
 @dataclass(frozen=True, slots=True)

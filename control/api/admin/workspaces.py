@@ -15,10 +15,11 @@ from control.api.admin.workspaces_views import (
     to_stats,
     to_view,
 )
+from control.db.keyset import PageRequest
 from control.http.access import ANY_ADMIN, admin
 from control.http.body import Body, Name, Slug
 from control.http.context import AdminContext
-from control.http.pagination import MAX_LIMIT, PageQuery
+from control.http.pagination import MAX_LIMIT, ListQuery, page_fields
 from control.http.route import Route
 from control.workspaces.administration import WorkspaceUpdate
 from control.workspaces.model import WorkspaceFilter, WorkspaceStatus
@@ -30,7 +31,7 @@ Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000)]
 
 
-class WorkspacesQuery(PageQuery):
+class WorkspacesQuery(ListQuery):
     """Filters of the list."""
 
     status: Literal["trial", "active", "suspended", "deleted"] | None = Field(
@@ -72,10 +73,9 @@ class TierChoice(Body):
 
 async def list_workspaces(context: AdminContext, query: WorkspacesQuery) -> AdminWorkspaceList:
     """All workspaces, newest first."""
-    lines, total = await context.services.workspaces.administration.find(
-        context.db, WorkspaceFilter(query.status, query.search), offset=query.offset, limit=query.limit
-    )
-    return AdminWorkspaceList([to_line(line) for line in lines], total, query.page, query.limit)
+    wanted = WorkspaceFilter(query.status, query.search)
+    found = await context.services.workspaces.administration.find(context.db, wanted, page=query.request())
+    return AdminWorkspaceList([to_line(line) for line in found.rows], **page_fields(query, found))
 
 
 async def get_workspace(context: AdminContext, workspace_id: UUID) -> AdminWorkspaceDetails:
@@ -83,12 +83,11 @@ async def get_workspace(context: AdminContext, workspace_id: UUID) -> AdminWorks
     db, workspaces = context.db, context.services.workspaces
     workspace = await workspaces.administration.get(db, workspace_id)
     owner = await workspaces.administration.owner(db, workspace_id)
-    members, _ = await workspaces.members.page(db, workspace_id, offset=0, limit=MAX_LIMIT)
-    agents, _ = await context.services.agents.list_page(
-        db, workspace_id, status=None, search=None, offset=0, limit=MAX_LIMIT
-    )
+    first = PageRequest(MAX_LIMIT)
+    members = await workspaces.members.list_page(db, workspace_id, page=first)
+    agents = await context.services.agents.list_page(db, workspace_id, status=None, search=None, page=first)
     stats = await workspaces.administration.stats(db, workspace_id)
-    return AdminWorkspaceDetails(to_view(workspace), to_owner(owner), members, agents, to_stats(stats))
+    return AdminWorkspaceDetails(to_view(workspace), to_owner(owner), members.rows, agents.rows, to_stats(stats))
 
 
 async def update_workspace(context: AdminContext, workspace_id: UUID, body: WorkspaceEdit) -> AdminWorkspaceAnswer:

@@ -6,7 +6,9 @@ from datetime import datetime
 from uuid import UUID
 
 from control.agents.model import AgentSummary
-from control.http.body import Money
+from control.billing.model import CURRENCY
+from control.http.body import Currency, Money
+from control.http.pagination import ListAnswer
 from control.workspaces.model import (
     Member,
     Workspace,
@@ -30,16 +32,14 @@ class WorkspaceLine:
     deleted_at: datetime | None
     total_calls: int
     total_revenue: Money
+    currency: Currency
 
 
 @dataclass(frozen=True, slots=True)
-class AdminWorkspaceList:
+class AdminWorkspaceList(ListAnswer):
     """A page of workspaces, newest first."""
 
     workspaces: list[WorkspaceLine]
-    total: int
-    page: int
-    limit: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,7 @@ class StatsView:
 
     total_calls: int
     total_revenue: Money
+    currency: Currency
     active_agents: int
 
 
@@ -112,6 +113,7 @@ def to_line(line: WorkspaceListing) -> WorkspaceLine:
         deleted_at=line.deleted_at,
         total_calls=line.total_calls,
         total_revenue=line.total_revenue,
+        currency=CURRENCY,
     )
 
 
@@ -140,7 +142,7 @@ def to_owner(owner: Member | None) -> OwnerView | None:
 
 
 def to_stats(stats: WorkspaceStats) -> StatsView:
-    return StatsView(stats.total_calls, stats.total_revenue, stats.active_agents)
+    return StatsView(stats.total_calls, stats.total_revenue, CURRENCY, stats.active_agents)
 
 
 def to_answer(workspace: Workspace) -> AdminWorkspaceAnswer:

@@ -23,7 +23,7 @@ from control.api.client.agents_views import (
 from control.http.access import OPEN, member
 from control.http.body import Body
 from control.http.context import Context, MemberContext
-from control.http.pagination import PageQuery
+from control.http.pagination import ListQuery, VersionsQuery, page_fields
 from control.http.route import Route
 
 AGENTS = "/workspaces/{workspaceId}/agents"
@@ -38,7 +38,7 @@ OptionsPatch = Annotated[dict[str, Any], Field(description="Options of the voice
 VersionNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
-class AgentsQuery(PageQuery):
+class AgentsQuery(ListQuery):
     """Filters of the list."""
 
     status: Status | None = Field(None, description="Only those with this status.")
@@ -77,15 +77,10 @@ class RestoreBody(Body):
 
 async def list_agents(context: MemberContext, query: AgentsQuery) -> AgentList:
     """The workspace's agents, newest first."""
-    agents, total = await context.services.agents.list_page(
-        context.db,
-        context.workspace_id,
-        status=query.status,
-        search=query.search,
-        offset=query.offset,
-        limit=query.limit,
+    found = await context.services.agents.list_page(
+        context.db, context.workspace_id, status=query.status, search=query.search, page=query.request()
     )
-    return AgentList(agents, total, query.page, query.limit)
+    return AgentList(found.rows, **page_fields(query, found))
 
 
 async def create_agent(context: MemberContext, body: NewAgent) -> AgentAnswer:
@@ -138,12 +133,12 @@ async def pause_agent(context: MemberContext, agent_id: UUID) -> StatusAnswer:
     return to_status_answer(await agents.pause(context.db, context.workspace_id, context.actor, agent_id, context.now))
 
 
-async def list_versions(context: MemberContext, agent_id: UUID, query: PageQuery) -> VersionList:
+async def list_versions(context: MemberContext, agent_id: UUID, query: VersionsQuery) -> VersionList:
     """An agent's versions, newest first."""
-    versions, total = await context.services.agents.list_versions(
-        context.db, context.workspace_id, agent_id, offset=query.offset, limit=query.limit
+    found = await context.services.agents.list_versions(
+        context.db, context.workspace_id, agent_id, page=query.request()
     )
-    return VersionList(versions, total, query.page, query.limit)
+    return VersionList(found.rows, **page_fields(query, found))
 
 
 async def get_version(context: MemberContext, agent_id: UUID, version: VersionNumber) -> VersionAnswer:

@@ -11,19 +11,17 @@ from control.agents.config import SCHEMA_ID
 from control.agents.facts import missing_facts_of
 from control.agents.model import AgentNumber, AgentStats, AgentSummary, AgentVersion, Status, VersionSummary, VoiceAgent
 from control.agents.readiness import AgentWarning
+from control.http.pagination import ListAnswer
 
 FullConfig = Annotated[dict[str, Any], WithJsonSchema({"type": "object", "description": f"See {SCHEMA_ID}."})]
 OptionsView = Annotated[dict[str, Any], WithJsonSchema({"type": "object", "description": "The voice's own options."})]
 
 
 @dataclass(frozen=True, slots=True)
-class AgentList:
+class AgentList(ListAnswer):
     """A page of agents."""
 
     agents: list[AgentSummary]
-    total: int
-    page: int
-    limit: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +77,10 @@ class ActivationAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class VersionList:
+class VersionList(ListAnswer):
     """A page of an agent's versions, newest first."""
 
     versions: list[VersionSummary]
-    total: int
-    page: int
-    limit: int
 
 
 @dataclass(frozen=True, slots=True)

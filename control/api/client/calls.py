@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from control.api.call_queries import CarrierCallId, EventsQuery
+from control.api.call_queries import CallListQuery, EventsQuery
 from control.api.client.agents import AGENT
 from control.api.client.calls_views import (
     CallAnswer,
@@ -25,21 +25,18 @@ from control.api.client.calls_views import (
     to_transcription,
 )
 from control.calls.media_assignment import CallNotLive, MediaAssignment
-from control.calls.model import Direction
-from control.calls.record_model import CallFilter
 from control.calls.recording_join import read_range
 from control.http.access import member
 from control.http.after_commit import AfterCommit
 from control.http.body import Body
 from control.http.context import MemberContext
 from control.http.file_response import FileResponse
-from control.http.pagination import PageQuery, UtcDatetime
+from control.http.pagination import page_fields
 from control.http.route import Route
 from control.platform.audit import Change, record_change
 from shared.bus.client import BusUnavailable
 from shared.bus.commands import DONE, Command, EndCall, SayText, TransferCall
 from shared.errors import Conflict, NotFound, Unavailable
-from shared.events import CallStatus
 from shared.storage import ObjectNotFound, Storage, StorageUnavailable
 
 CALLS = "/workspaces/{workspaceId}/calls"
@@ -53,17 +50,6 @@ PhoneNumber = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$", 
 SpokenText = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1_000, pattern=r"^[^\u0000]*$")
 ]
-
-
-class CallsQuery(PageQuery):
-    """Filters of the list."""
-
-    agent_id: UUID | None = Field(None, description="Only calls of this agent.")
-    status: CallStatus | None = Field(None, description="Only those with this status.")
-    direction: Direction | None = Field(None, description="Only inbound or only outbound calls.")
-    since: UtcDatetime | None = Field(None, alias="from", description="Only calls created at or after this time.")
-    until: UtcDatetime | None = Field(None, alias="to", description="Only calls created before this time.")
-    carrier_call_id: CarrierCallId | None = Field(None, description="Only the call with this id at its carrier.")
 
 
 class OutboundCall(Body):
@@ -97,26 +83,17 @@ class TransferBody(Body):
     number: PhoneNumber = Field(description="E.164.")
 
 
-async def list_calls(context: MemberContext, query: CallsQuery) -> CallList:
+async def list_calls(context: MemberContext, query: CallListQuery) -> CallList:
     """The workspace's calls, newest first."""
-    wanted = CallFilter(
-        workspace_id=context.workspace_id,
-        agent_id=query.agent_id,
-        status=query.status,
-        direction=query.direction,
-        carrier_call_id=query.carrier_call_id,
-        since=query.since,
-        until=query.until,
-    )
-    records = context.services.calls.records
-    calls, total = await records.list_page(context.db, wanted, offset=query.offset, limit=query.limit)
-    return CallList([to_row(call) for call in calls], total, query.page, query.limit)
+    wanted = query.to_filter(context.workspace_id)
+    found = await context.services.calls.records.list_page(context.db, wanted, page=query.request())
+    return CallList([to_row(call) for call in found.rows], **page_fields(query, found))
 
 
 async def list_live(context: MemberContext) -> LiveCallList:
     """The workspace's calls that have not ended."""
-    calls = await context.services.calls.records.list_open(context.db, context.workspace_id)
-    return LiveCallList([to_live(call, context.now) for call in calls])
+    found = await context.services.calls.records.list_open(context.db, context.workspace_id)
+    return LiveCallList([to_live(call, context.now) for call in found.rows], found.has_more)
 
 
 async def get_call(context: MemberContext, call_id: UUID) -> CallAnswer:
@@ -142,11 +119,10 @@ async def get_transcription(context: MemberContext, call_id: UUID) -> Transcript
 
 async def list_events(context: MemberContext, call_id: UUID, query: EventsQuery) -> Events:
     """All events of the call, in order."""
-    return Events(
-        await context.services.calls.records.list_events(
-            context.db, context.workspace_id, call_id, after_seq=query.after_seq, most=query.limit
-        )
+    found = await context.services.calls.records.list_events(
+        context.db, context.workspace_id, call_id, after_seq=query.after_seq, most=query.limit
     )
+    return Events(found.rows, found.has_more)
 
 
 async def place_call(context: MemberContext, body: OutboundCall) -> Placed:
@@ -177,7 +153,7 @@ async def place_test(context: MemberContext, agent_id: UUID, body: TestCall) -> 
 
 async def end_call(context: MemberContext, call_id: UUID, body: Ending) -> AfterCommit[Done]:
     """Ends a running call."""
-    return await _command(context, call_id, "call.end", EndCall("admin", body.polite))
+    return await _command(context, call_id, "call.end", EndCall(polite=body.polite, by="member"))
 
 
 async def say_words(context: MemberContext, call_id: UUID, body: Saying) -> AfterCommit[Done]:

@@ -7,14 +7,15 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from control.billing.model import ResourceCost
+from control.billing.model import CURRENCY, ResourceCost
 from control.billing.prices import LedgerUnit, Role
 from control.calls.details import encode_details
 from control.calls.model import Direction
 from control.calls.record_model import CallReport, CallSummary, EventLine
 from control.calls.turns import ConversationTurn
 from control.calls.usage import make_usage
-from control.http.body import Money
+from control.http.body import Currency, Money
+from control.http.pagination import HasMore, ListAnswer
 from shared.events import CallStatus, EndReason
 
 
@@ -56,18 +57,17 @@ class CallRow:
     carrier_call_id: str | None
     duration_seconds: int
     cost_total: Money
+    currency: Currency
     created_at: datetime
     started_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
-class CallList:
-    """A page of calls, newest first. total: counts up to 100,000 calls; older calls are found by `to`."""
+class CallList(ListAnswer):
+    """A page of calls, newest first. total: counts up to 100,000 calls; older calls are reached by starting_after, or
+    by `to`."""
 
     calls: list[CallRow]
-    total: int
-    page: int
-    limit: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,7 @@ class LiveCallList:
     """Calls that have not ended, the longest first; up to 1,000."""
 
     active_calls: list[LiveCallRow]
+    has_more: HasMore
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ class CallCost:
     quantity: float
     unit: LedgerUnit
     cost: Money | None
+    currency: Currency
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,7 @@ class CallView:
     duration_seconds: int
     recording_seconds: float | None
     cost_total: Money
+    currency: Currency
     sentiment: str | None
     answered_by: str | None
     interruptions: int
@@ -181,6 +184,7 @@ class Events:
     """A call's events in the order of their sequence numbers."""
 
     events: list[EventLine]
+    has_more: HasMore
 
 
 def to_row(call: CallSummary) -> CallRow:
@@ -227,7 +231,7 @@ def to_costs(costs: Iterable[ResourceCost]) -> list[CallCost]:
     for cost in costs:
         groups.setdefault((cost.resource_type, cost.unit), []).append(cost)
     return [
-        CallCost(role, float(sum(one.quantity for one in group)), unit, _sum_prices(group))
+        CallCost(role, float(sum(one.quantity for one in group)), unit, _sum_prices(group), CURRENCY)
         for (role, unit), group in groups.items()
     ]
 

@@ -9,7 +9,7 @@ from control.api.client.invitations_views import InvitationList, Joined, to_view
 from control.http.access import OPEN, USER, member
 from control.http.body import Name, PasswordText
 from control.http.context import Context, MemberContext, UserContext
-from control.http.pagination import PageQuery
+from control.http.pagination import ListQuery, page_fields
 from control.http.route import RateLimit, Route
 
 INVITATIONS = "/workspaces/{workspaceId}/invitations"
@@ -23,12 +23,11 @@ class InvitedAccount(LetterToken):
     password: PasswordText
 
 
-async def list_invitations(context: MemberContext, query: PageQuery) -> InvitationList:
+async def list_invitations(context: MemberContext, query: ListQuery) -> InvitationList:
     """Invitations that are neither accepted nor revoked, including expired ones."""
-    found, total = await context.services.workspaces.invitations.page(
-        context.db, context.workspace_id, offset=query.offset, limit=query.limit
-    )
-    return InvitationList([to_view(one, context.now) for one in found], total, query.page, query.limit)
+    invitations = context.services.workspaces.invitations
+    found = await invitations.list_page(context.db, context.workspace_id, page=query.request())
+    return InvitationList([to_view(one, context.now) for one in found.rows], **page_fields(query, found))
 
 
 async def revoke_invitation(context: MemberContext, invitation_id: UUID) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from control.http.pagination import ListAnswer
 from control.workspaces.model import Invitation, Membership
 from control.workspaces.roles import Role
 
@@ -29,13 +30,10 @@ class InvitationAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class InvitationList:
+class InvitationList(ListAnswer):
     """A page of open invitations, by email address."""
 
     invitations: list[InvitationView]
-    total: int
-    page: int
-    limit: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from control.api.client.members_views import MemberAnswer, MemberList
 from control.http.access import member
 from control.http.body import Body
 from control.http.context import MemberContext
-from control.http.pagination import PageQuery
+from control.http.pagination import ListQuery, page_fields
 from control.http.route import RateLimit, Route
 from control.workspaces.roles import Role
 
@@ -29,12 +29,11 @@ class RoleChange(Body):
     role: Role
 
 
-async def list_members(context: MemberContext, query: PageQuery) -> MemberList:
+async def list_members(context: MemberContext, query: ListQuery) -> MemberList:
     """The workspace's members."""
-    members, total = await context.services.workspaces.members.page(
-        context.db, context.workspace_id, offset=query.offset, limit=query.limit
-    )
-    return MemberList(members, total, query.page, query.limit)
+    members = context.services.workspaces.members
+    found = await members.list_page(context.db, context.workspace_id, page=query.request())
+    return MemberList(found.rows, **page_fields(query, found))
 
 
 async def invite_member(context: MemberContext, body: NewMember) -> InvitationAnswer:

@@ -2,17 +2,15 @@
 
 from dataclasses import dataclass
 
+from control.http.pagination import ListAnswer
 from control.workspaces.model import Member
 
 
 @dataclass(frozen=True, slots=True)
-class MemberList:
+class MemberList(ListAnswer):
     """A page of members, the oldest membership first."""
 
     members: list[Member]
-    total: int
-    page: int
-    limit: int
 
 
 @dataclass(frozen=True, slots=True)

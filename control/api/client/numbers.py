@@ -12,7 +12,7 @@ from control.http.access import member
 from control.http.after_commit import AfterCommit
 from control.http.body import ONE_LINE, Body
 from control.http.context import MemberContext
-from control.http.pagination import PageQuery, Query
+from control.http.pagination import ListQuery, Query, page_fields
 from control.http.route import RateLimit, Route
 from control.numbers.model import NumberOrder, Status
 from control.numbers.numbering_plan import E164, require_area
@@ -25,7 +25,7 @@ FriendlyName = Annotated[str, StringConstraints(strip_whitespace=True, max_lengt
 _CARRIER: Final = "The carrier; by default the platform's."
 
 
-class NumbersQuery(PageQuery):
+class NumbersQuery(ListQuery):
     """Filters of the list."""
 
     status: Status | None = Field(
@@ -58,10 +58,10 @@ class NumberChange(Body):
 
 async def list_numbers(context: MemberContext, query: NumbersQuery) -> NumberList:
     """The workspace's numbers with the agents that answer them, newest first."""
-    numbers, total = await context.services.numbers.list_page(
-        context.db, context.workspace_id, status=query.status, offset=query.offset, limit=query.limit
+    found = await context.services.numbers.list_page(
+        context.db, context.workspace_id, status=query.status, page=query.request()
     )
-    return NumberList([to_view(one) for one in numbers], total, query.page, query.limit)
+    return NumberList([to_view(one) for one in found.rows], **page_fields(query, found))
 
 
 async def available_numbers(context: MemberContext, query: AvailableQuery) -> AfterCommit[AvailableList]:

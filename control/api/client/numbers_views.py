@@ -6,15 +6,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from control.billing.model import CURRENCY
 from control.carriers.model import AvailableNumber
-from control.http.body import Money
+from control.http.body import Currency, Money
+from control.http.pagination import ListAnswer
 from control.numbers.model import PhoneNumber, Status
 
 
 @dataclass(frozen=True, slots=True)
 class NumberView:
-    """A number. status: buying and releasing are in progress. status_detail: why a purchase failed. monthly_price: in
-    US dollars, 0 if the carrier does not report it."""
+    """A number. status: buying and releasing are in progress. status_detail: why a purchase failed. monthly_price: 0
+    if the carrier does not report it."""
 
     id: UUID
     phone_number: str
@@ -27,6 +29,7 @@ class NumberView:
     country: str | None
     capabilities: Mapping[str, bool]
     monthly_price: Money
+    currency: Currency
     created_at: datetime
     updated_at: datetime
     released_at: datetime | None
@@ -40,23 +43,21 @@ class NumberAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class NumberList:
+class NumberList(ListAnswer):
     """A page of numbers."""
 
     phone_numbers: list[NumberView]
-    total: int
-    page: int
-    limit: int
 
 
 @dataclass(frozen=True, slots=True)
 class AvailableView:
-    """A number that can be bought. price: per month, in US dollars; null if the carrier does not report it."""
+    """A number that can be bought. price: per month; null if the carrier does not report it."""
 
     phone_number: str
     locality: str
     region: str
     price: Money | None
+    currency: Currency
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ def to_view(number: PhoneNumber) -> NumberView:
         country=number.country,
         capabilities=_flags(number.capabilities),
         monthly_price=number.monthly_price,
+        currency=CURRENCY,
         created_at=number.created_at,
         updated_at=number.updated_at,
         released_at=number.released_at,
@@ -90,4 +92,4 @@ def _flags(capabilities: Mapping[str, Any]) -> dict[str, bool]:
 
 
 def to_available(one: AvailableNumber) -> AvailableView:
-    return AvailableView(one.phone_number, one.locality, one.region, one.monthly_price)
+    return AvailableView(one.phone_number, one.locality, one.region, one.monthly_price, CURRENCY)

@@ -8,11 +8,11 @@ from control.agents.facts import preview_template
 from control.api.client.templates_views import TemplateAnswer, TemplateList, TemplateView, to_line
 from control.http.access import USER
 from control.http.context import UserContext
-from control.http.pagination import PageQuery
+from control.http.pagination import ListQuery, page_fields
 from control.http.route import Route
 
 
-class TemplatesQuery(PageQuery):
+class TemplatesQuery(ListQuery):
     """Filters of the list."""
 
     industry: str | None = Field(
@@ -22,10 +22,8 @@ class TemplatesQuery(PageQuery):
 
 async def list_templates(context: UserContext, query: TemplatesQuery) -> TemplateList:
     """The public templates, by name."""
-    templates, total = await context.services.templates.list_public(
-        context.db, query.industry, offset=query.offset, limit=query.limit
-    )
-    return TemplateList([to_line(template) for template in templates], total, query.page, query.limit)
+    found = await context.services.templates.list_public(context.db, query.industry, page=query.request())
+    return TemplateList([to_line(template) for template in found.rows], **page_fields(query, found))
 
 
 async def get_template(context: UserContext, template_id: UUID) -> TemplateAnswer:

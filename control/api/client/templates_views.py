@@ -8,6 +8,7 @@ from pydantic import WithJsonSchema
 
 from control.agents.config import SCHEMA_ID
 from control.agents.model import Template
+from control.http.pagination import ListAnswer
 
 PreviewConfig = Annotated[dict[str, Any], WithJsonSchema({"type": "object", "description": f"See {SCHEMA_ID}."})]
 
@@ -23,13 +24,10 @@ class TemplateLine:
 
 
 @dataclass(frozen=True, slots=True)
-class TemplateList:
+class TemplateList(ListAnswer):
     """A page of templates, by name."""
 
     templates: list[TemplateLine]
-    total: int
-    page: int
-    limit: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from control.api.client.workspaces_views import (
     to_subscription,
     to_view,
 )
+from control.db.keyset import PageRequest
 from control.http.access import USER, member
 from control.http.body import Body, Name, Slug
 from control.http.context import MemberContext, UserContext
@@ -50,16 +51,17 @@ async def create_workspace(context: UserContext, body: NewWorkspaceBody) -> Work
 
 async def list_workspaces(context: UserContext) -> WorkspaceList:
     """The workspaces that the user is a member of."""
-    return WorkspaceList(await context.services.workspaces.memberships(context.db, context.user_id))
+    memberships = await context.services.workspaces.memberships(context.db, context.user_id)
+    return WorkspaceList(memberships, has_more=False)
 
 
 async def get_workspace(context: MemberContext) -> WorkspaceDetails:
     """A workspace with its members, its tier and its usage."""
     workspaces, db, workspace_id = context.services.workspaces, context.db, context.workspace_id
     workspace = await workspaces.get(db, workspace_id)
-    members, _ = await workspaces.members.page(db, workspace_id, offset=0, limit=MAX_LIMIT)
+    members = await workspaces.members.list_page(db, workspace_id, page=PageRequest(MAX_LIMIT))
     subscription = await workspaces.subscription(db, workspace_id, context.now)
-    return WorkspaceDetails(to_view(workspace, context.role), members, to_subscription(subscription))
+    return WorkspaceDetails(to_view(workspace, context.role), members.rows, to_subscription(subscription))
 
 
 async def update_workspace(context: MemberContext, body: WorkspaceChange) -> WorkspaceAnswer:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from control.http.pagination import HasMore
 from control.workspaces.model import Member, Membership, Subscription, SuspensionCause, Workspace, WorkspaceStatus
 from control.workspaces.roles import Role
 from control.workspaces.status import suspension_cause
@@ -37,9 +38,10 @@ class WorkspaceAnswer:
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceList:
-    """The user's workspaces, the oldest membership first."""
+    """All of the user's workspaces, the oldest membership first. has_more: always false."""
 
     workspaces: list[Membership]
+    has_more: HasMore
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ def _execute(call: Call, command: CallCommand) -> str:
     name = command.command.__struct_config__.tag
     call.record_event(CallCommanded(round(call.elapsed_ms), str(name), command.id))
     match command.command:
-        case EndCall(reason=reason, polite=polite):
+        case EndCall(end_reason=reason, polite=polite):
             call.end(reason, polite=polite)
         case SayText(text=text):
             call.say(text)

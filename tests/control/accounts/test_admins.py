@@ -14,6 +14,7 @@ from control.accounts.model import Admin
 from control.accounts.new_admin import NewAdmin
 from control.accounts.policy import AccountPolicy
 from control.accounts.recovery_codes import RecoveryCodes
+from control.db.keyset import PageRequest
 from control.platform.audit import Actor
 from control.platform.model import AuditFilter
 from control.platform.service import Platform
@@ -91,7 +92,7 @@ class StaffAccounts:
     async def audit_actions(self, admin: Admin) -> list[str]:
         async with self.platform.pool.transaction() as db:
             await db.execute("SELECT enter_scope('platform', NULL, NULL)")
-            entries, _ = await Platform().audit_log(db, AuditFilter(), offset=0, limit=200)
+            entries = (await Platform().audit_log(db, AuditFilter(), page=PageRequest(200))).rows
         return [entry.action for entry in entries if entry.resource_id == str(admin.id)][::-1]
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from control.accounts.policy import AccountPolicy
 from control.accounts.sessions import SessionTokens
+from control.db.keyset import PageRequest
 from control.platform.model import AuditFilter
 from control.platform.service import Platform
 from shared.errors import Unauthorised
@@ -40,7 +41,7 @@ async def test_reused_refresh_token_ends_the_session_and_is_audited(platform: Ac
     assert await refusal_code(platform, signed_up.tokens.refresh_token) == "session_over"
     async with platform.pool.transaction() as db:
         await db.execute("SELECT enter_scope('platform', NULL, NULL)")
-        entries, _ = await Platform().audit_log(db, AuditFilter(action="session.revoke"), offset=0, limit=200)
+        entries = (await Platform().audit_log(db, AuditFilter(action="session.revoke"), page=PageRequest(200))).rows
     revocations = [entry for entry in entries if entry.details["reason"].startswith("a refresh") and entry.resource_id]
     session = str(platform.tokens.read(second.token, "user", NOW))
     assert [entry.resource_id for entry in revocations].count(session) == 1

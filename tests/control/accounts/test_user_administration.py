@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 
+from control.db.keyset import PageRequest
 from control.db.scope import enter_platform
 from control.platform.audit import Actor
 from control.platform.model import AuditFilter
@@ -26,8 +27,8 @@ async def search_names(
     platform: AccountsPlatform, text: str | None, limit: int = 50, offset: int = 0
 ) -> tuple[list[str], int]:
     async with platform.pool.transaction() as db:
-        page = await platform.accounts.user_administration.search(db, text, limit, offset)
-    return [user.name for user in page.users], page.total
+        page = await platform.accounts.user_administration.search(db, text, PageRequest(limit, offset))
+    return [user.name for user in page.rows], page.total or 0
 
 
 async def test_search_matches_parts_of_names_and_addresses_literally(platform: AccountsPlatform) -> None:
@@ -80,7 +81,7 @@ async def test_update_without_a_change_is_not_audited(platform: AccountsPlatform
     )
     async with platform.pool.transaction() as db:
         await enter_platform(db)
-        entries, _ = await Platform().audit_log(db, AuditFilter(action="user.update"), offset=0, limit=50)
+        entries = (await Platform().audit_log(db, AuditFilter(action="user.update"), page=PageRequest(50))).rows
     assert str(user.id) not in {entry.resource_id for entry in entries}
 
 
@@ -94,7 +95,7 @@ async def test_deletion_is_audited(platform: AccountsPlatform) -> None:
         await platform.transact(lambda db: platform.accounts.user_administration.delete(db, ADMIN, signed_up.user.id))
     async with platform.pool.transaction() as db:
         await db.execute("SELECT enter_scope('platform', NULL, NULL)")
-        entries, _ = await Platform().audit_log(db, AuditFilter(action="user.delete"), offset=0, limit=50)
+        entries = (await Platform().audit_log(db, AuditFilter(action="user.delete"), page=PageRequest(50))).rows
     entry = next(entry for entry in entries if entry.resource_id == str(signed_up.user.id))
     assert entry.details["before"]["email"] == signed_up.user.email and entry.actor_email == "grace@example.com"
     await platform.sign_up(signed_up.user.email)

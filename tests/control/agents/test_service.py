@@ -9,6 +9,7 @@ import pytest
 
 from control.agents.model import AgentEdit, AgentVersion
 from control.agents.plan import make_plan
+from control.db.keyset import PageRequest
 from control.voice.offers import ProviderOffers
 from control.voice.store_providers import select_offers
 from shared.errors import Conflict, Invalid, NotFound
@@ -191,8 +192,9 @@ async def test_old_version_can_be_restored(workspace: AgentsWorkspace) -> None:
     agents, db, workspace_id = workspace.services.agents, workspace.db, workspace.workspace_id
     agent = await workspace.create_agent("A", config={"greeting": "one"})
     await update_config(workspace, agent.id, AgentEdit(name="B", config={"greeting": "two"}))
-    lines, total = await agents.list_versions(db, workspace_id, agent.id, offset=0, limit=10)
-    assert (total, [(line.version, line.name) for line in lines]) == (2, [(2, "B"), (1, "A")])
+    page = await agents.list_versions(db, workspace_id, agent.id, page=PageRequest(10))
+    lines = page.rows
+    assert (page.total, [(line.version, line.name) for line in lines]) == (2, [(2, "B"), (1, "A")])
     assert lines[0].created_by == workspace.actor.id
     assert (lines[0].created_at, lines[1].created_at) == (LATER, NOW)
     first = await agents.get_version(db, workspace_id, agent.id, 1)
@@ -232,15 +234,16 @@ async def test_agent_of_another_workspace_is_not_found(workspace: AgentsWorkspac
         with pytest.raises(NotFound):
             await agents.delete(workspace.db, workspace_id, workspace.actor, agent.id, NOW)
         with pytest.raises(NotFound):
-            await agents.list_versions(workspace.db, workspace_id, agent.id, offset=0, limit=1)
+            await agents.list_versions(workspace.db, workspace_id, agent.id, page=PageRequest(1))
 
 
 async def test_list_is_newest_first_and_can_be_filtered(workspace: AgentsWorkspace) -> None:
     await workspace.create_agent("Front desk", template_id=await dental_template(workspace))
     live = await workspace.create_live_agent("Night_desk", now=LATER)
     agents, db, workspace_id = workspace.services.agents, workspace.db, workspace.workspace_id
-    listed, total = await agents.list_page(db, workspace_id, status=None, search=None, offset=0, limit=10)
-    assert (total, [line.name for line in listed]) == (2, ["Night_desk", "Front desk"])
+    page = await agents.list_page(db, workspace_id, status=None, search=None, page=PageRequest(10))
+    listed = page.rows
+    assert (page.total, [line.name for line in listed]) == (2, ["Night_desk", "Front desk"])
     assert live.number is not None
     assert [line.phone_number for line in listed] == [live.number.phone_number, None]
     assert [line.template_name for line in listed] == [None, "Dental front desk"]
@@ -251,10 +254,10 @@ async def test_list_is_newest_first_and_can_be_filtered(workspace: AgentsWorkspa
         (None, "_", ["Night_desk"]),
         ("draft", "night", []),
     ):
-        listed, total = await agents.list_page(db, workspace_id, status=status, search=search, offset=0, limit=10)
-        assert ([line.name for line in listed], total) == (names, len(names))
-    listed, total = await agents.list_page(db, workspace_id, status=None, search=None, offset=1, limit=1)
-    assert ([line.name for line in listed], total) == (["Front desk"], 2)
+        page = await agents.list_page(db, workspace_id, status=status, search=search, page=PageRequest(10))
+        assert ([line.name for line in page.rows], page.total) == (names, len(names))
+    page = await agents.list_page(db, workspace_id, status=None, search=None, page=PageRequest(1, 1))
+    assert ([line.name for line in page.rows], page.total) == (["Front desk"], 2)
 
 
 async def test_figures_come_from_the_totals(workspace: AgentsWorkspace) -> None:
@@ -287,9 +290,9 @@ async def test_suspended_workspace_refuses_changes(workspace: AgentsWorkspace) -
 async def test_an_agent_of_each_shipped_template_answers_once_its_facts_are_filled(workspace: AgentsWorkspace) -> None:
     await workspace.db.execute("UPDATE tiers SET max_agents = 50")
     offers = ProviderOffers(await select_offers(workspace.db, workspace.workspace_id))
-    templates, total = await workspace.services.templates.list_public(workspace.db, None, offset=0, limit=100)
-    assert total >= 8
-    for template in templates:
+    page = await workspace.services.templates.list_public(workspace.db, None, page=PageRequest(100))
+    assert len(page.rows) >= 8
+    for template in page.rows:
         agent = await workspace.create_agent(template.name, template_id=template.id, config={})
         version = AgentVersion(workspace.workspace_id, agent.id, 1, agent.content, None, NOW)
         plan = make_plan(version, offers)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from control.agents.model import AgentEdit
+from control.db.keyset import PageRequest
 from control.db.scope import enter_platform
 from shared.errors import Conflict, NotFound
 from tests.control.agents.conftest import NOW, AgentsWorkspace, make_workspace
@@ -149,7 +150,7 @@ async def test_live_agent_must_be_paused_before_deletion(
     await agents.delete(db, workspace_id, workspace.actor, agent.id, NOW)
     with pytest.raises(NotFound):
         await agents.get(db, workspace_id, agent.id)
-    assert (await agents.list_page(db, workspace_id, status=None, search=None, offset=0, limit=9))[1] == 0
+    assert not (await agents.list_page(db, workspace_id, status=None, search=None, page=PageRequest(9))).rows
     assert agent.number is not None
     assert await db.fetchval("SELECT agent_id FROM phone_numbers WHERE id = $1", agent.number.id) is None
     assert await db.fetchval("SELECT count(*) FROM agent_versions WHERE agent_id = $1", agent.id) == 1

@@ -10,6 +10,7 @@ import pytest
 from config.catalogue_agents import shipped_providers, shipped_templates
 from control.agents.seed import seed_templates
 from control.agents.templates import NewTemplate
+from control.db.keyset import ListPage, PageRequest
 from control.db.scope import enter_platform
 from control.platform.audit import Actor
 from control.voice.catalogue import seed_providers
@@ -23,8 +24,8 @@ NEW = NewTemplate("Vet", "veterinary", "For vets.", {"prompt": "You are the fron
 
 
 async def by_name(workspace: AgentsWorkspace, name: str) -> Any:
-    templates, _ = await workspace.services.templates.list_all(workspace.db, offset=0, limit=100)
-    return next((template for template in templates if template.name == name), None)
+    page = await workspace.services.templates.list_all(workspace.db, page=PageRequest(100))
+    return next((template for template in page.rows if template.name == name), None)
 
 
 async def actions(workspace: AgentsWorkspace) -> list[tuple[str, Any]]:
@@ -108,13 +109,13 @@ async def test_usage_counts_agents_of_all_workspaces(
 
 async def test_customers_see_public_templates(workspace: AgentsWorkspace) -> None:
     templates = workspace.services.templates
-    found, total = await templates.list_public(workspace.db, None, offset=0, limit=100)
-    assert [template.name for template in found] == sorted(template.name for template in found)
-    assert total == len(found) == len(shipped_templates())
-    found, total = await templates.list_public(workspace.db, "dental", offset=0, limit=100)
-    assert ([template.slug for template in found], total) == (["dental_front_desk"], 1)
-    assert await templates.list_public(workspace.db, "space", offset=0, limit=100) == ([], 0)
-    assert len((await templates.list_public(workspace.db, None, offset=2, limit=3))[0]) == 3
+    page = await templates.list_public(workspace.db, None, page=PageRequest(100))
+    assert [template.name for template in page.rows] == sorted(template.name for template in page.rows)
+    assert page.total == len(page.rows) == len(shipped_templates())
+    page = await templates.list_public(workspace.db, "dental", page=PageRequest(100))
+    assert ([template.slug for template in page.rows], page.total) == (["dental_front_desk"], 1)
+    assert await templates.list_public(workspace.db, "space", page=PageRequest(100)) == ListPage([], False, 0)
+    assert len((await templates.list_public(workspace.db, None, page=PageRequest(3, 2))).rows) == 3
 
 
 async def test_seeding_again_keeps_changes_of_the_staff(workspace: AgentsWorkspace) -> None:
@@ -127,7 +128,7 @@ async def test_seeding_again_keeps_changes_of_the_staff(workspace: AgentsWorkspa
     assert (await templates.get(db, dental.id)).name == "Dentist"
     assert await by_name(workspace, "Dental front desk") is None
     assert await by_name(workspace, "Salon and barber booking") is None
-    assert (await templates.list_all(db, offset=0, limit=1))[1] == len(shipped_templates()) - 1
+    assert (await templates.list_all(db, page=PageRequest(1))).total == len(shipped_templates()) - 1
 
 
 async def test_seeding_providers_updates_facts_only(

@@ -36,14 +36,27 @@ async def test_list_spans_workspaces_and_has_filters(api: Api, workspaces: tuple
     first_workspace, second_workspace = workspaces
     first = await first_workspace.insert_call(created_at=ago(7_200), status="failed")
     second = await second_workspace.insert_call(created_at=ago(3_600))
-    third = await first_workspace.insert_call()
+    third = await first_workspace.insert_call(direction="outbound", caller_number="+493012345")
     assert await listed_ids(admin) == ([third, second, first], 3)
     assert await listed_ids(admin, workspace_id=first_workspace.workspace_id) == ([third, first], 2)
     assert await listed_ids(admin, status="failed") == ([first], 1)
+    assert await listed_ids(admin, direction="outbound") == ([third], 1)
+    assert await listed_ids(admin, direction="inbound") == ([second, first], 2)
+    assert await listed_ids(admin, caller_number="+493012345") == ([third], 1)
+    assert await listed_ids(admin, agent_id=second_workspace.agent_id) == ([second], 1)
+    own = {"workspace_id": first_workspace.workspace_id}
+    assert await listed_ids(admin, agent_id=second_workspace.agent_id, **own) == ([], 0)
+    assert await listed_ids(admin, agent_id=new_id()) == ([], 0)
     assert await listed_ids(admin, **{"from": ago(3_600).isoformat()}) == ([third, second], 2)
     assert await listed_ids(admin, to=ago(3_600).isoformat()) == ([first], 1)
     assert await listed_ids(admin, limit="1", page="2") == ([second], 3)
-    for name, value in (("status", "gone"), ("workspace_id", "x"), ("from", "9999-12-31T23:59:59-05:00")):
+    for name, value in (
+        ("status", "gone"),
+        ("workspace_id", "x"),
+        ("caller_number", "1"),
+        ("direction", "up"),
+        ("from", "9999-12-31T23:59:59-05:00"),
+    ):
         assert (await admin.get(CALLS, params={name: value})).param == name
     assert (await admin.get(CALLS, params={"limit": "200", "page": "501"})).code == "too_deep"
 
@@ -56,7 +69,7 @@ async def test_fields_of_a_listed_call(api: Api, workspaces: tuple[CallWorkspace
         "id": call_id, "workspace_id": workspaces[0].workspace_id, "workspace_name": "Acme Dental",
         "agent_name": "Front desk", "caller_number": "+14155550100", "called_number": workspaces[0].number,
         "direction": "inbound", "status": "completed", "end_reason": "silence", "is_test": True, "carrier": "twilio",
-        "duration_seconds": 61, "cost_total": 2.0, "started_at": None,
+        "duration_seconds": 61, "cost_total": 2.0, "currency": "usd", "started_at": None,
     }  # fmt: skip
 
 

@@ -44,6 +44,7 @@ async def test_fields_of_a_listed_workspace(api: Api) -> None:
     assert line == {
         "id": workspace_id, "name": "Listed Dental", "industry": "dental", "owner_email": ann.email, "status": "trial",
         "subscription_tier": "trial", "deleted_at": None, "total_calls": 3, "total_revenue": 1.5,
+        "currency": "usd",
     }  # fmt: skip
     assert (await admin.get("/admin/workspaces?status=gone")).param == "status"
     assert (await admin.get("/admin/workspaces?search=")).param == "search"
@@ -58,7 +59,7 @@ async def test_fields_of_a_workspace(api: Api) -> None:
     assert body["owner"] == {"id": ann.id, "email": ann.email, "name": "Ann Example"}
     assert [member["role"] for member in body["members"]] == ["owner"]
     assert [agent["name"] for agent in body["agents"]] == ["Front desk"]
-    assert body["stats"] == {"total_calls": 0, "total_revenue": 0.0, "active_agents": 0}
+    assert body["stats"] == {"total_calls": 0, "total_revenue": 0.0, "currency": "usd", "active_agents": 0}
     assert body["workspace"]["subscription_tier"] == "trial"
 
 

@@ -39,7 +39,7 @@ async def test_media_node_carries_out_commands(workspace: CallWorkspace, call_id
         for name, body in commands:
             reply = await workspace.ann.post(f"{path}/{name}", body)
             assert (reply.status, reply.body) == (200, {"outcome": "done"}), name
-    expected = [EndCall("admin", True), SayText("One moment."), TransferCall(CALLEE), EndCall("admin", False)]
+    expected = [EndCall(polite=True, by="member"), SayText("One moment."), TransferCall(CALLEE), EndCall(by="member")]
     assert node.commands == [(call_id, command) for command in expected]
     assert await workspace.audit_actions(call_id) == ["call.end", "call.say", "call.transfer", "call.end"]
 

@@ -60,7 +60,9 @@ async def test_customers_see_what_they_pay_and_no_provider(api: Api) -> None:
     await insert_rows(workspace, call_id, *ROWS, MINUTES)
     call = (await workspace.ann.get(f"{workspace.calls_path}/{call_id}")).body["call"]
     (minutes,) = [one for one in call["costs"] if one["resource_type"] == "call_minutes"]
-    assert minutes == {"resource_type": "call_minutes", "quantity": 75, "unit": "second", "cost": 0.125}
+    assert minutes == {
+        "resource_type": "call_minutes", "quantity": 75, "unit": "second", "cost": 0.125, "currency": "usd",
+    }  # fmt: skip
     assert (call["usage"]["stt_ms"], call["usage"]["heard_ms"]) == (75_000, 9)
     unpriced = await workspace.insert_call()
     await insert_rows(workspace, unpriced, MINUTES, (*MINUTES[:7], None, False))
@@ -80,7 +82,7 @@ async def test_staff_see_each_providers_share(api: Api) -> None:
     assert [one for one in costs if one["unit"] == "prompt_tokens"] == [
         {
             "resource_type": "llm", "provider": "groq", "vendor": "openai", "model": "oss", "quantity": 2_000,
-            "unit": "prompt_tokens", "cost": 0.0003, "price": 0, "estimated": True,
+            "unit": "prompt_tokens", "cost": 0.0003, "price": 0, "currency": "usd", "estimated": True,
         }
     ]  # fmt: skip
 

@@ -59,7 +59,7 @@ async def listed_ids(workspace: CallWorkspace, **query: str) -> tuple[list[str],
 
 
 async def test_list_has_filters(workspace: CallWorkspace) -> None:
-    old = await workspace.insert_call(created_at=ago(7_200), carrier_call_id="CA-old")
+    old = await workspace.insert_call(created_at=ago(7_200), carrier_call_id="CA-old", caller_number="+493012345")
     missed = await workspace.insert_call(created_at=ago(3_600), status="no_answer", direction="outbound")
     agentless = await workspace.insert_call(agent_id=None, agent_version=None)
     assert await listed_ids(workspace) == ([agentless, missed, old], 3)
@@ -68,6 +68,10 @@ async def test_list_has_filters(workspace: CallWorkspace) -> None:
     assert await listed_ids(workspace, agent_id=workspace.agent_id) == ([missed, old], 2)
     assert await listed_ids(workspace, agent_id=new_id()) == ([], 0)
     assert await listed_ids(workspace, carrier_call_id="CA-old") == ([old], 1)
+    assert await listed_ids(workspace, caller_number="+493012345") == ([old], 1)
+    assert await listed_ids(workspace, caller_number=" 493012345") == ([old], 1), "as a + that was not encoded arrives"
+    assert await listed_ids(workspace, caller_number="+493012346") == ([], 0)
+    assert await listed_ids(workspace, direction="outbound", agent_id=workspace.agent_id) == ([missed], 1)
     assert await listed_ids(workspace, **{"from": ago(3_600).isoformat()}) == ([agentless, missed], 2)
     assert await listed_ids(workspace, to=ago(3_600).isoformat()) == ([old], 1)
     period = {"from": ago(7_200).replace(tzinfo=None).isoformat(), "to": ago(7_199).isoformat(), "status": "completed"}
@@ -84,15 +88,15 @@ async def test_list_has_pages(workspace: CallWorkspace) -> None:
 
 async def test_fields_of_a_listed_call(workspace: CallWorkspace) -> None:
     call_id = await workspace.insert_call(
-        duration_seconds=61, end_reason="caller_hangup", cost_total=1, started_at=ago(61), carrier_call_id="CA-listed"
+        duration_seconds=61, end_reason="caller_hangup", cost_total=1, started_at=ago(-1), carrier_call_id="CA-listed"
     )
     (listed,) = (await workspace.ann.get(workspace.calls_path)).body["calls"]
     assert listed == {
         "id": call_id, "agent_id": workspace.agent_id, "agent_name": "Front desk", "caller_number": "+14155550100",
         "called_number": workspace.number, "direction": "inbound", "status": "completed", "end_reason": "caller_hangup",
         "is_test": False, "carrier": "twilio", "carrier_call_id": "CA-listed", "duration_seconds": 61,
-        "cost_total": 1.0, "created_at": NOW.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "started_at": ago(61).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "cost_total": 1.0, "currency": "usd", "created_at": NOW.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "started_at": ago(-1).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }  # fmt: skip
 
 
@@ -102,6 +106,8 @@ async def test_fields_of_a_listed_call(workspace: CallWorkspace) -> None:
         ({"status": "gone"}, "status"),
         ({"direction": "up"}, "direction"),
         ({"agent_id": "x"}, "agent_id"),
+        ({"caller_number": "0301234"}, "caller_number"),
+        ({"caller_number": "anonymous"}, "caller_number"),
         ({"from": "yesterday"}, "from"),
         ({"to": "0001-01-01T00:00:00+05:00"}, "to"),
         ({"carrier_call_id": "\0"}, "carrier_call_id"),
@@ -171,9 +177,9 @@ async def test_events_are_paged_by_sequence_number(workspace: CallWorkspace) -> 
     assert [event["seq"] for event in body] == list(range(1, 8))
     assert body[2]["event_type"] == body[2]["event_data"]["type"] == "caller.said"
     assert body[2]["event_data"]["text"] == "Are you open?"
-    page = (await workspace.ann.get(events_path, params={"after_seq": "2", "limit": "3"})).body["events"]
-    assert [event["seq"] for event in page] == [3, 4, 5]
-    assert (await workspace.ann.get(events_path, params={"after_seq": "7"})).body == {"events": []}
+    page = (await workspace.ann.get(events_path, params={"after_seq": "2", "limit": "3"})).body
+    assert ([event["seq"] for event in page["events"]], page["has_more"]) == ([3, 4, 5], True)
+    assert (await workspace.ann.get(events_path, params={"after_seq": "7"})).body == {"events": [], "has_more": False}
     for name, value in (("limit", "5001"), ("limit", "0"), ("after_seq", "-2"), ("after_seq", str(2**31))):
         assert (await workspace.ann.get(events_path, params={name: value})).param == name
 
@@ -270,7 +276,7 @@ async def test_call_of_another_workspace_is_404(workspace: CallWorkspace) -> Non
         assert (reply.status, reply.code) == (404, "workspace_not_found"), path
     assert await listed_ids(other) == ([], 0)
     await workspace.insert_call(status="ringing", created_at=NOW + timedelta(seconds=1))
-    assert (await other.ann.get(f"{other.calls_path}/live")).body == {"active_calls": []}
+    assert (await other.ann.get(f"{other.calls_path}/live")).body == {"active_calls": [], "has_more": False}
 
 
 async def test_viewer_can_read_calls(workspace: CallWorkspace) -> None:
@@ -286,3 +292,19 @@ async def test_viewer_can_read_calls(workspace: CallWorkspace) -> None:
         f"{call}/events",
     ):
         assert (await viewer.get(path)).status == 200, path
+
+
+async def test_both_numbers_are_in_the_first_event(workspace: CallWorkspace) -> None:
+    """Twilio's streams do not name them, so media cannot."""
+    call_id = await workspace.insert_call(*CONVERSATION[:2])
+    (started, said) = (await workspace.ann.get(f"{workspace.calls_path}/{call_id}/events")).body["events"]
+    numbers = (started["event_data"]["caller"], started["event_data"]["called"])
+    assert numbers == ("+14155550100", workspace.number)
+    assert "caller" not in said["event_data"]
+
+
+async def test_times_of_an_older_call_are_in_order(workspace: CallWorkspace) -> None:
+    """The version before stored a start that the carrier had rounded down."""
+    call_id = await workspace.insert_call(created_at=NOW + timedelta(seconds=0.4), started_at=NOW)
+    call = (await workspace.ann.get(f"{workspace.calls_path}/{call_id}")).body["call"]
+    assert call["started_at"] == call["created_at"]

@@ -39,7 +39,7 @@ async def test_dashboard_counts_a_call(api: Api, database_url: str) -> None:
     after = (await admin.get("/admin/dashboard/overview")).body
     assert after.keys() == {
         "total_workspaces", "active_workspaces", "total_calls_today", "total_calls_month", "total_revenue_month", "mrr",
-        "active_agents", "provider_health_summary",
+        "currency", "active_agents", "provider_health_summary",
     }  # fmt: skip
     assert after["total_workspaces"] == before["total_workspaces"] + 1
     assert after["total_revenue_month"] == before["total_revenue_month"] + 0.25
@@ -51,7 +51,8 @@ async def test_dashboard_counts_a_call(api: Api, database_url: str) -> None:
     assert [hour["calls"] for hour in usage["peak_hours"]] == [1]
     revenue = (await admin.get("/admin/dashboard/revenue", params={"period": "year"})).body
     assert revenue == {
-        "total_revenue": 0.25, "revenue_by_tier": {"trial": 0.25}, "mrr": 0.0, "arr": 0.0, "churn_rate": 0.0,
+        "total_revenue": 0.25, "revenue_by_tier": {"trial": 0.25}, "mrr": 0.0, "arr": 0.0, "currency": "usd",
+        "churn_rate": 0.0,
     }  # fmt: skip
 
 

@@ -129,7 +129,7 @@ async def test_fields_of_a_number(workspace: NumbersWorkspace) -> None:
     assert number == {
         "phone_number": NUMBER, "friendly_name": "Main", "carrier": "telnyx", "status": "buying",
         "status_detail": None, "agent_id": None, "agent_name": None, "country": "US", "capabilities": {},
-        "monthly_price": 0.0, "released_at": None,
+        "monthly_price": 0.0, "currency": "usd", "released_at": None,
     }  # fmt: skip
 
 
@@ -141,7 +141,7 @@ async def test_search_uses_the_default_or_the_named_carrier(
 ) -> None:
     by_default = await workspace.search(area_code="415", limit="1")
     assert by_default.body["available"] == [
-        {"phone_number": "+14155550100", "locality": "San Francisco", "region": "CA", "price": 1.1}
+        {"phone_number": "+14155550100", "locality": "San Francisco", "region": "CA", "price": 1.1, "currency": "usd"}
     ]
     assert (len(twilio.requests_to(SEARCH)), telnyx_peer.received) == (1, [])
     assert (await workspace.search(area_code="415", limit="1", carrier="twilio")).body == by_default.body
@@ -240,6 +240,7 @@ async def test_without_carriers_no_number_is_sold(fresh_database_url: str, valke
             "total": 0,
             "page": 1,
             "limit": 50,
+            "has_more": False,
         }
 
 

@@ -273,7 +273,7 @@ async def test_a_test_call_is_not_counted(platform: CallPlatform) -> None:
 @pytest.mark.parametrize(
     ("carrier", "reason", "hung_up"),
     [("telnyx", "agent_hangup", True), ("telnyx", "transferred", False), ("telnyx", "carrier_error", False),
-     ("twilio", "agent_hangup", False)],
+     ("twilio", "agent_hangup", False), ("telnyx", "member", True)],
 )  # fmt: skip
 async def test_telnyx_call_is_hung_up_after_media_ended_it(
     platform: CallPlatform, carrier: CarrierName, reason: EndReason, hung_up: bool
@@ -288,6 +288,8 @@ async def test_telnyx_call_is_hung_up_after_media_ended_it(
     )
     for _ in range(2):
         await platform.in_platform(lambda db: write_events(db, [media_event]))
+    lost = reason == "carrier_error"
+    assert (await platform.call_row(call.call_id))["end_reason"] == (None if lost else reason)
     jobs = await platform.in_platform(
         lambda db: db.fetch(
             "SELECT payload, execute_after > now() + interval '5 seconds' AS waits FROM pgqueuer WHERE entrypoint = $1",

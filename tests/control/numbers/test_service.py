@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from control.db.keyset import PageRequest
 from control.db.pool import Connection, Pool
 from control.numbers.model import NumberOrder
 from control.numbers.service import BUY, RELEASE, STUCK, make_payload
@@ -108,11 +109,11 @@ async def test_list_shows_agents_and_hides_released_numbers(workspace: NumbersWo
     await workspace.create_agent(first)
 
     async def listed(status: str | None = None) -> list[tuple[str, str | None]]:
-        found, total = await workspace.in_workspace(
-            lambda db: numbers.list_page(db, workspace.workspace_id, status=status, offset=0, limit=10)
+        page = await workspace.in_workspace(
+            lambda db: numbers.list_page(db, workspace.workspace_id, status=status, page=PageRequest(10))
         )
-        assert total == len(found)
-        return [(number.phone_number, number.agent_name) for number in found]
+        assert page.total == len(page.rows)
+        return [(number.phone_number, number.agent_name) for number in page.rows]
 
     assert await listed() == [(TWO, None), (ONE, "Desk")]
     assert await listed("active") == [(ONE, "Desk")]

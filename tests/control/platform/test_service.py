@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from control.db.keyset import PageRequest
 from control.db.pool import Connection, open_pool
 from control.platform.audit import Actor
 from control.platform.model import AuditFilter
@@ -49,7 +50,7 @@ async def create_workspace(db: Connection, tier: str, *, agents: int = 0, member
 
 async def audit_details(db: Connection, action: str) -> list[dict[str, Any]]:
     """Details of the audit entries of an action, newest first."""
-    entries, _ = await platform.audit_log(db, AuditFilter(action=action), offset=0, limit=50)
+    entries = (await platform.audit_log(db, AuditFilter(action=action), page=PageRequest(50))).rows
     return [dict(entry.details) for entry in entries]
 
 

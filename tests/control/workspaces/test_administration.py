@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from control.db.keyset import PageRequest
 from control.db.pool import Connection
 from control.workspaces.administration import WorkspaceUpdate
 from control.workspaces.model import WorkspaceFilter, WorkspaceListing
@@ -46,9 +47,9 @@ async def update(platform: WorkspacesPlatform, workspace_id: UUID, edit: Workspa
 async def find(
     platform: WorkspacesPlatform, workspace_filter: WorkspaceFilter, offset: int = 0, limit: int = 50
 ) -> tuple[list[WorkspaceListing], int]:
-    return await platform.as_staff(
-        lambda db: platform.workspaces.administration.find(db, workspace_filter, offset=offset, limit=limit)
-    )
+    page = PageRequest(limit, offset)
+    found = await platform.as_staff(lambda db: platform.workspaces.administration.find(db, workspace_filter, page=page))
+    return found.rows, found.total or 0
 
 
 async def add_agents(db: Connection, workspace_id: UUID, count: int) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from control.accounts.model import User
 from control.accounts.service import SignInResult
+from control.db.keyset import PageRequest
 from control.workspaces.model import Invitation
 from control.workspaces.roles import Role
 from shared.errors import Conflict, Problem
@@ -38,11 +39,11 @@ async def revoke(platform: WorkspacesPlatform, by: User, workspace_id: UUID, inv
 
 
 async def open_invitations(platform: WorkspacesPlatform, workspace_id: UUID) -> list[Invitation]:
-    found, total = await platform.as_staff(
-        lambda db: platform.workspaces.invitations.page(db, workspace_id, offset=0, limit=9)
+    found = await platform.as_staff(
+        lambda db: platform.workspaces.invitations.list_page(db, workspace_id, page=PageRequest(9))
     )
-    assert total == len(found)
-    return found
+    assert found.total == len(found.rows)
+    return found.rows
 
 
 async def test_email_names_inviter_workspace_role_and_expiry(platform: WorkspacesPlatform) -> None:

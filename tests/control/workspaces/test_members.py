@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from control.accounts.model import User
+from control.db.keyset import PageRequest
 from shared.errors import Conflict, Forbidden, NotFound, Problem
 from tests.control.workspaces.workspaces_platform import NOW, STAFF, WorkspacesPlatform
 
@@ -143,10 +144,10 @@ async def test_invitations_beyond_the_new_role_are_revoked(platform: WorkspacesP
     await platform.invite(admin, workspace_id, "friend@example.com", "admin")
 
     async def remaining() -> list[str]:
-        found, _ = await platform.as_staff(
-            lambda db: platform.workspaces.invitations.page(db, workspace_id, offset=0, limit=9)
+        page = await platform.as_staff(
+            lambda db: platform.workspaces.invitations.list_page(db, workspace_id, page=PageRequest(9))
         )
-        return [invitation.email for invitation in found]
+        return [invitation.email for invitation in page.rows]
 
     await platform.change_role(owner, workspace_id, co_owner, "admin")
     assert await remaining() == ["clerk@example.com", "friend@example.com"]

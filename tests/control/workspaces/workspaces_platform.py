@@ -10,6 +10,7 @@ from uuid import UUID
 from config.catalogue import shipped_settings, shipped_tiers
 from control.accounts.model import User
 from control.accounts.service import SignInResult
+from control.db.keyset import PageRequest
 from control.db.pool import Connection
 from control.db.scope import enter_platform, enter_user, enter_workspace
 from control.platform.audit import Actor
@@ -98,8 +99,9 @@ class WorkspacesPlatform:
 
     async def roles(self, workspace_id: UUID) -> dict[UUID, Role]:
         """Roles by user."""
-        found, _ = await self.as_staff(lambda db: self.workspaces.members.page(db, workspace_id, offset=0, limit=100))
-        return {member.user_id: member.role for member in found}
+        page = PageRequest(100)
+        found = await self.as_staff(lambda db: self.workspaces.members.list_page(db, workspace_id, page=page))
+        return {member.user_id: member.role for member in found.rows}
 
     async def change_role(self, by: User, workspace_id: UUID, user: User, role: Role) -> Member:
         return await self.as_member(

@@ -139,3 +139,12 @@ def test_resume_continues_numbers_and_reports_an_unreported_turn() -> None:
     ]:
         turns, _, events = make(resume.turn)
         assert (turns.resume(resume), turns.number, events) == (answer_due, number, said)
+
+
+def test_no_turn_begins_before_the_call() -> None:
+    """The true start of speech is reckoned back from its detection."""
+    turns, _, events = make()
+    turns.began(-10.4)
+    turns.take("hello", 900)
+    turns.commit()
+    assert events == [CallerSaid(1, "hello", 0, 900)]

@@ -16,11 +16,11 @@ async def test_repeated_command_is_carried_out_once(bus_node: BusNode, plan: Cal
         for _ in range(3):
             assert await bus_node.send_command(plan.call_id, SayText("We close early today.")) == DONE
         said = await bus_node.wait_for_event(AgentSaid)
-        assert await bus_node.send_command(plan.call_id, EndCall("admin"), "command-2") == DONE
+        assert await bus_node.send_command(plan.call_id, EndCall(by="member"), "command-2") == DONE
         await phone.wait_for("closed")
     assert said.text == "We close early today."
     ended = await bus_node.wait_for_event(CallEnded)
-    assert ended.end_reason == "admin"
+    assert ended.end_reason == "member"
     events = await bus_node.events()
     assert sum(isinstance(event, AgentSaid) for event in events) == 1
     reported = [(event.command, event.command_id) for event in events if isinstance(event, CallCommanded)]

@@ -1,0 +1,168 @@
+"""Every list with pages: by number and next to a row, in one order, without rows of others."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from control.app import ROUTES
+from control.http.pagination import PageQuery
+from control.http.route import read_signature
+from shared.ids import new_id
+from tests.control.api.call_workspace import CallWorkspace, ago, make_call_workspace
+from tests.platform.api import Api, running_api
+from tests.platform.clients import Client
+
+# What names a row, by the list's path; elsewhere its id.
+NAMES = {
+    "/workspaces/{workspaceId}/members": "user_id",
+    "/workspaces/{workspaceId}/agents/{agentId}/versions": "version",
+}
+# The least rows that `rows_everywhere` leaves in each list.
+LEAST = 5
+
+
+@dataclass(frozen=True, slots=True)
+class PagedList:
+    """A list as its reader sees it. path: of its route. name: the field that names a row."""
+
+    client: Client
+    path: str
+    url: str
+    name: str
+
+    async def read(self, **query: Any) -> dict[str, Any]:
+        reply = await self.client.get(self.url, params=query)
+        assert reply.status == 200, (self.path, query, reply.body)
+        body: dict[str, Any] = reply.body
+        return body
+
+    def rows(self, body: dict[str, Any]) -> list[Any]:
+        """What names the rows of an answer."""
+        (rows,) = [value for value in body.values() if isinstance(value, list)]
+        return [row[self.name] for row in rows]
+
+    async def follow(self, param: str, cursor: Any = None) -> list[Any]:
+        """All rows in pages of two, each next to the outermost row of the page before."""
+        found: list[Any] = []
+        while True:
+            body = await self.read(limit=2, **({} if cursor is None else {param: cursor}))
+            rows = self.rows(body)
+            found = found + rows if param == "starting_after" else rows + found
+            if not body["has_more"]:
+                return found
+            assert len(rows) == 2
+            cursor = rows[-1] if param == "starting_after" else rows[0]
+
+
+@pytest.fixture
+async def api(fresh_database_url: str, valkey_url: str) -> AsyncIterator[Api]:
+    async with running_api(fresh_database_url, valkey_url) as running:
+        yield running
+
+
+@pytest.fixture
+async def workspace(api: Api) -> CallWorkspace:
+    """With LEAST rows at least in each list."""
+    workspace = await make_call_workspace(api, tier="business")
+    agent = f"{workspace.path}/agents/{workspace.agent_id}"
+    for number in range(LEAST):
+        await workspace.insert_call(created_at=ago(number // 2))  # some at the same time
+        await workspace.ann.put(agent, {"config": {"greeting": f"Hello {number}."}})
+        await workspace.ann.post(f"{workspace.path}/agents", {"name": f"Agent {number}"})
+        email = f"guest{number}@example.com"
+        await workspace.ann.post(f"{workspace.path}/members", {"email": email, "role": "viewer"})
+        await api.member(workspace.workspace_id, "viewer")
+        await (await api.sign_up()).workspace()
+        await api.owner.execute(
+            "INSERT INTO phone_numbers (id, workspace_id, phone_number, carrier, status, country, created_at) "
+            "VALUES ($1, $2, $3, 'twilio', 'active', 'US', $4)",
+            UUID(new_id()), UUID(workspace.workspace_id), f"+1415556{number:04}", ago(number // 2),
+        )  # fmt: skip
+    return workspace
+
+
+@pytest.fixture
+async def lists(api: Api, workspace: CallWorkspace) -> list[PagedList]:
+    """All of the API."""
+    admin = await api.admin()
+    paths = [route.path for route in ROUTES if issubclass(read_signature(route).query or object, PageQuery)]
+    return [
+        PagedList(
+            admin if path.startswith("/admin/") else workspace.ann,
+            path,
+            path.replace("{workspaceId}", workspace.workspace_id).replace("{agentId}", workspace.agent_id),
+            NAMES.get(path, "id"),
+        )
+        for path in paths
+    ]
+
+
+async def test_cursors_reach_the_rows_of_all_pages_in_both_directions(lists: list[PagedList]) -> None:
+    assert len(lists) >= 12
+    for one in lists:
+        whole = await one.read(limit=200)
+        rows = one.rows(whole)
+        assert len(rows) == len(set(rows)) == whole["total"] >= LEAST, one.path
+        assert (whole["page"], whole["limit"], whole["has_more"]) == (1, 200, False)
+        assert await one.follow("starting_after") == rows, one.path
+        assert await one.follow("ending_before", rows[-1]) == rows[:-1], one.path
+        counted = await one.read(limit=2, page=2)
+        assert (one.rows(counted), counted["total"], counted["has_more"]) == (rows[2:4], whole["total"], True), one.path
+
+
+async def test_page_next_to_a_row_has_no_number_and_no_total(lists: list[PagedList]) -> None:
+    for one in lists:
+        rows = one.rows(await one.read(limit=200))
+        page = await one.read(limit=1, starting_after=rows[0])
+        assert (page["total"], page["page"], page["limit"], page["has_more"]) == (None, None, 1, True), one.path
+        last = await one.read(starting_after=rows[-1])
+        assert (one.rows(last), last["has_more"]) == ([], False), one.path
+
+
+async def test_unknown_and_contradicting_cursors_are_refused(lists: list[PagedList]) -> None:
+    for one in lists:
+        (first, *_) = one.rows(await one.read(limit=1))
+        for query, code, param in (
+            ({"starting_after": 999 if one.name == "version" else new_id()}, "cursor_unknown", "starting_after"),
+            ({"ending_before": 999 if one.name == "version" else new_id()}, "cursor_unknown", "ending_before"),
+            ({"starting_after": "x"}, "invalid", "starting_after"),
+            ({"starting_after": first, "page": 1}, "page_and_cursor", "starting_after"),
+            ({"starting_after": first, "ending_before": first}, "two_cursors", "ending_before"),
+        ):
+            reply = await one.client.get(one.url, params=query)
+            assert (reply.status, reply.code, reply.param) == (422, code, param), (one.path, query)
+
+
+async def test_row_of_another_workspace_is_no_cursor(api: Api, lists: list[PagedList]) -> None:
+    other = await make_call_workspace(api)
+    agent = f"{other.path}/agents/{other.agent_id}"
+    await other.ann.put(agent, {"config": {"greeting": "Hello."}})
+    await other.ann.post(f"{other.path}/members", {"email": "other@example.com", "role": "viewer"})
+    await other.insert_call()
+    mine = [one for one in lists if one.path.startswith("/workspaces/") and one.name != "version"]
+    assert len(mine) == 5
+    for one in mine:
+        theirs = PagedList(other.ann, one.path, one.path.replace("{workspaceId}", other.workspace_id), one.name)
+        (row, *_) = theirs.rows(await theirs.read(limit=1))
+        reply = await one.client.get(one.url, params={"starting_after": row})
+        assert (reply.status, reply.code, reply.param) == (422, "cursor_unknown", "starting_after"), one.path
+
+
+async def test_cursors_have_no_depth_limit(workspace: CallWorkspace) -> None:
+    """Where pages by number are refused, the same rows are reached from the other end."""
+    assert (await workspace.ann.get(workspace.calls_path, params={"limit": "200", "page": "501"})).code == "too_deep"
+    call = await workspace.insert_call(created_at=ago(10**8))
+    older = [await workspace.insert_call(created_at=ago(10**8 + number)) for number in (1, 2)]
+    body = (await workspace.ann.get(workspace.calls_path, params={"starting_after": call, "limit": "200"})).body
+    assert ([one["id"] for one in body["calls"]], body["has_more"]) == (older, False)
+
+
+async def test_cursor_that_left_the_list_still_says_where_to_go_on(workspace: CallWorkspace) -> None:
+    path = f"{workspace.path}/invitations"
+    listed = (await workspace.ann.get(path, params={"limit": "200"})).body["invitations"]
+    await workspace.ann.delete(f"{path}/{listed[1]['id']}")
+    body = (await workspace.ann.get(path, params={"starting_after": listed[1]["id"]})).body
+    assert [one["email"] for one in body["invitations"]] == [one["email"] for one in listed[2:]]
