@@ -32,7 +32,7 @@ from shared.events import (
     TurnResumed,
     UsageRecorded,
 )
-from shared.plan import AgentPlan, CallPlan, HeardMessage, LimitsPlan, ProviderPlan, ResumePoint, TurnPlan
+from shared.plan import AgentPlan, CallPlan, ContextPlan, HeardMessage, LimitsPlan, ProviderPlan, ResumePoint, TurnPlan
 from shared.secrets import Sealer
 
 SAMPLES: dict[str, str] = json.loads((Path(__file__).parents[1] / "spec" / "wire_samples.json").read_text())
@@ -125,6 +125,16 @@ def test_sample_is_decoded(name: str) -> None:
 @pytest.mark.parametrize("name", VALUES)
 def test_value_is_encoded_to_the_same_bytes(name: str) -> None:
     assert msgspec.json.encode(VALUES[name]).decode() == SAMPLES[name]
+
+
+def test_plan_without_a_context_is_read_by_nodes_of_the_version_before() -> None:
+    """They refuse an unknown field. A plan of theirs has no context."""
+    assert b"context" not in msgspec.json.encode(PLAN)
+    assert msgspec.json.decode(SAMPLES["plan"], type=CallPlan).context is None
+    plan = msgspec.structs.replace(PLAN, context=ContextPlan("Europe/Berlin", "outbound"))
+    encoded = msgspec.json.encode(plan)
+    assert encoded.endswith(b'"context":{"timezone":"Europe/Berlin","direction":"outbound"}}')
+    assert msgspec.json.decode(encoded, type=CallPlan) == plan
 
 
 def test_sealed_sample_is_opened() -> None:
