@@ -18,7 +18,7 @@ from shared.events import CallStatus, EndReason
 
 @dataclass(frozen=True, slots=True)
 class AdminCallRow:
-    """A call in the list."""
+    """A call in the list. variables, metadata: as the customer placed it with them."""
 
     id: UUID
     workspace_id: UUID
@@ -35,6 +35,8 @@ class AdminCallRow:
     cost_total: Money
     created_at: datetime
     started_at: datetime | None
+    variables: Mapping[str, str]
+    metadata: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ class AdminCallCost:
 @dataclass(frozen=True, slots=True)
 class AdminCall:
     """A call with all its data. costs: what it consumed by resource, while it runs, too. details: usage, carrier, media
-    streams, gaps and other recorded facts."""
+    streams, gaps and other recorded facts. variables, metadata: as the customer placed the call with them."""
 
     id: UUID
     agent_version: int | None
@@ -116,6 +118,8 @@ class AdminCall:
     details: Mapping[str, Any]
     costs: Sequence[AdminCallCost]
     turns: Sequence[ConversationTurn]
+    variables: Mapping[str, str]
+    metadata: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

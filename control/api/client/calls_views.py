@@ -41,7 +41,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class CallRow:
-    """A call in the list. cost_total: what is charged for it."""
+    """A call in the list. cost_total: what is charged for it. variables, metadata: as the call was placed with them."""
 
     id: UUID
     agent_id: UUID | None
@@ -58,6 +58,8 @@ class CallRow:
     cost_total: Money
     created_at: datetime
     started_at: datetime | None
+    variables: Mapping[str, str]
+    metadata: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ class CallCost:
 class CallView:
     """A call. usage: what it consumed. costs: the same by resource, with minutes; both while it runs, too. gaps: where
     it continued after a loss of its media stream, in ms. interruptions: number of times that the caller interrupted the
-    agent. answered_by: result of answering-machine detection."""
+    agent. answered_by: result of answering-machine detection. variables, metadata: as the call was placed with them."""
 
     id: UUID
     agent_id: UUID | None
@@ -137,6 +139,8 @@ class CallView:
     costs: Sequence[CallCost]
     gaps: Sequence[Mapping[str, int]]
     turns: Sequence[ConversationTurn]
+    variables: Mapping[str, str]
+    metadata: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
