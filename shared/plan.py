@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 import msgspec
 from msgspec import Meta, Struct
@@ -14,6 +14,10 @@ Ms = Annotated[int, Meta(ge=0, le=600_000)]
 ToolName = Literal["end_call", "collect_digits", "transfer"]
 BUILT_IN_TOOLS: tuple[str, ...] = get_args(ToolName)
 Seconds = Annotated[int, Meta(ge=0, le=86_400)]
+# Characters of an agent's texts, with their placeholders filled.
+LONGEST_GREETING: Final = 2_000
+LONGEST_PROMPT: Final = 100_000
+LONGEST_GOODBYE: Final = 500
 
 
 class PlanError(ValueError):
@@ -28,10 +32,10 @@ class AgentPlan(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     name: Annotated[str, Meta(min_length=1, max_length=200)] = "Front desk"
-    greeting: Annotated[str, Meta(max_length=2_000)] = ""
-    prompt: Annotated[str, Meta(max_length=100_000)] = ""
+    greeting: Annotated[str, Meta(max_length=LONGEST_GREETING)] = ""
+    prompt: Annotated[str, Meta(max_length=LONGEST_PROMPT)] = ""
     language: Annotated[str, Meta(min_length=2, max_length=20)] = "en"
-    goodbye: Annotated[str, Meta(max_length=500)] = "Goodbye."
+    goodbye: Annotated[str, Meta(max_length=LONGEST_GOODBYE)] = "Goodbye."
     fallback_number: Annotated[str, Meta(max_length=20)] = ""
 
 
@@ -88,6 +92,16 @@ class LimitsPlan(Struct, frozen=True, forbid_unknown_fields=True):
     reply_s: Annotated[float, Meta(ge=0, le=60)] = 8.0
 
 
+class ContextPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What the language model is told of the call besides the prompt: its direction, and the local time as it passes.
+
+    timezone: where the business is, a name of the IANA database. direction: "inbound": the caller phoned the agent.
+    """
+
+    timezone: Annotated[str, Meta(min_length=1, max_length=64)] = "UTC"
+    direction: Literal["inbound", "outbound"] = "inbound"
+
+
 class HeardMessage(Struct, frozen=True, forbid_unknown_fields=True):
     """One message of a conversation as it was heard. calls: (id, name, arguments) of the assistant's tool calls.
     call_id: the tool call that a result belongs to."""
@@ -137,12 +151,13 @@ class ToolPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
             raise ValueError(f"name: no built-in tool ({', '.join(BUILT_IN_TOOLS)}), and not remote")
 
 
-class CallPlan(Struct, frozen=True, forbid_unknown_fields=True):
+class CallPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One call's plan. Each provider list is a fallback chain, first choice first.
 
     tools: a built-in tool as it is by its name, so that nodes of the version before can read the plan; others in full.
     leg: which media stream of the call this is, from 0; each has its own range of event numbers. resume: the state that
-    a later stream starts from.
+    a later stream starts from. context: None: the model is told the prompt alone, as by programs of the version before.
+    Defaults are left out of the JSON, so that nodes of the version before read plans without a context.
     """
 
     agent: AgentPlan
@@ -158,6 +173,7 @@ class CallPlan(Struct, frozen=True, forbid_unknown_fields=True):
     agent_id: str = ""
     leg: Annotated[int, Meta(ge=0, le=20)] = 0
     resume: ResumePoint | None = None
+    context: ContextPlan | None = None
 
 
 def decode_plan(text: str | bytes) -> CallPlan:

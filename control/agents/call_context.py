@@ -2,12 +2,12 @@
 
 from datetime import datetime
 from typing import Any, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
 from control.media_requests.handler import HandlerContext, MediaRequestHandler, RunningCall
 from control.media_requests.tool import RemoteTool
+from shared.local_time import to_local, zone_name
 
 
 async def _answer(context: HandlerContext) -> str:
@@ -17,14 +17,13 @@ async def _answer(context: HandlerContext) -> str:
 
 def describe_call(call: RunningCall, now: datetime) -> dict[str, Any]:
     """Date and time are the workspace's, in words that a model needs no arithmetic for: weekday included."""
-    zone = _zone(call.timezone)
-    local = now.astimezone(zone)
+    local = to_local(now, call.timezone)
     return {
         "business": call.workspace_name,
         "date": f"{local:%Y-%m-%d}",
         "weekday": f"{local:%A}",
         "time": f"{local:%H:%M}",
-        "time_zone": zone.key,
+        "time_zone": zone_name(local),
         "utc_offset": f"{local:%z}",
         "direction": call.direction,
         "caller_number": call.caller,
@@ -32,14 +31,6 @@ def describe_call(call: RunningCall, now: datetime) -> dict[str, Any]:
         "customer_number": call.called if call.direction == "outbound" else call.caller,
         "is_test_call": call.is_test,
     }
-
-
-def _zone(name: str) -> ZoneInfo:
-    """UTC for a zone that this machine's database no longer has."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        return ZoneInfo("UTC")
 
 
 CALL_CONTEXT: Final = RemoteTool(

@@ -1,5 +1,6 @@
 """AgentConfig: what an agent says and does. Its JSON Schema is published; `plan.py` turns it into a call's plan."""
 
+import operator
 from functools import cache
 from typing import Annotated, Any, Final, Literal
 
@@ -7,19 +8,19 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from control.agents.destinations import callable_number
 from control.agents.remote_tools import RemoteToolName
+from control.agents.variables import MOST_VARIABLES, VariableName, VariableValue
 from control.platform.union_errors import SingleUnionError
 from shared.plan import ToolName
 
 SCHEMA_ID: Final = "/schemas/agent-config.json"
 # Any text without NUL, which PostgreSQL does not store.
 PLAIN: Final = r"^[^\u0000]*$"
-FACT_NAME: Final = r"^[a-z][a-z0-9_]{0,39}$"
 LANGUAGE: Final = r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$"
 E164: Final = r"^(\+[1-9][0-9]{6,14})?$"
 MOST_CHOICES: Final = 7  # a plan's chain holds eight: one is reserved for the agent's voice_provider
 SAFE_INTEGER: Final = 2**53 - 1
 
-FactName = Annotated[str, StringConstraints(pattern=FACT_NAME)]
+FactName = VariableName
 Provider = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 OptionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
 OptionText = Annotated[str, StringConstraints(max_length=2_000, pattern=PLAIN)]
@@ -137,8 +138,20 @@ class Recording(ConfigPart):
         return self
 
 
+class Variable(ConfigPart):
+    """A placeholder that each call may fill with a value of its own."""
+
+    default: VariableValue = Field(
+        default="",
+        description="Fills the placeholder in calls that bring no value; inbound calls bring none. One line of up to "
+        "500 characters; empty: the fact of this name, else nothing.",
+    )
+    required: bool = Field(default=False, description="An outbound or test call that brings no value is refused.")
+
+
 class AgentConfig(ConfigPart):
-    """What an agent says and does. Texts may hold {placeholders}, filled from `facts` when a call begins."""
+    """What an agent says and does. Texts may hold {placeholders}, filled when a call begins: by the call's own
+    variables, by `variables`, by `facts`, and by what the platform knows, in this order."""
 
     prompt: str = Field(
         default="",
@@ -163,6 +176,14 @@ class AgentConfig(ConfigPart):
         default={},
         max_length=100,
         description="What the {placeholders} of prompt, greeting, goodbye and announcement stand for; up to 100.",
+    )
+    # Left out where it is empty: programs of the version before refuse an unknown field.
+    variables: dict[FactName, Variable] = Field(
+        default={},
+        max_length=MOST_VARIABLES,
+        exclude_if=operator.not_,
+        description="The {placeholders} that a call's own `variables` may fill, up to 50, and what fills them "
+        "otherwise.",
     )
     speech: Speech = Field(default=Speech(), description="Providers; left out, the defaults.")
     voices: dict[Provider, Options] = Field(

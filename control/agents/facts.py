@@ -1,4 +1,4 @@
-"""Placeholders in an agent's texts, such as {business_name}, and the facts that fill them."""
+"""Placeholders in an agent's texts, such as {business_name}, and the values that fill them."""
 
 import re
 from collections.abc import Mapping
@@ -7,13 +7,21 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from control.agents.config import AgentConfig
+from control.agents.variables import BUILT_IN, PlannedCall, built_in_values
 
 PLACEHOLDER: Final = re.compile(r"\{([a-z][a-z0-9_]{0,39})\}")
 
 
-def fill_placeholders(text: str, facts: Mapping[str, str]) -> str:
-    """The text with its placeholders filled once: braces inside a fact are not filled again. Unknown ones stay."""
-    return PLACEHOLDER.sub(lambda found: facts.get(found[1], found[0]), text)
+def fill_placeholders(text: str, values: Mapping[str, str]) -> str:
+    """The text with its placeholders filled once: braces inside a value are not filled again. A placeholder without a
+    value is left out, so that nobody hears its name."""
+    return PLACEHOLDER.sub(lambda found: values.get(found[1], ""), text)
+
+
+def filled_length(text: str, lengths: Mapping[str, int]) -> int:
+    """Characters of the filled text, without filling it. lengths: of the values."""
+    found = PLACEHOLDER.finditer(text)
+    return len(text) + sum(lengths.get(one[1], 0) - len(one[0]) for one in found)
 
 
 def find_texts(config: AgentConfig) -> dict[str, str]:
@@ -39,15 +47,50 @@ def find_placeholders(config: AgentConfig) -> tuple[str, ...]:
     )
 
 
+def make_values(config: AgentConfig, call: PlannedCall, agent_name: str) -> dict[str, str]:
+    """What fills the placeholders in this call. The first that is not blank: the call's own variable, the
+    agent's default for it, the agent's fact, the built-in value of that name."""
+    defaults = {name: variable.default for name, variable in config.variables.items()}
+    return {
+        **built_in_values(call, agent_name),
+        **_without_blanks(config.facts),
+        **_without_blanks(defaults),
+        **_without_blanks(call.variables),
+    }
+
+
 def missing_facts(config: AgentConfig) -> tuple[str, ...]:
-    """The placeholders without a fact."""
-    return tuple(name for name in find_placeholders(config) if not config.facts.get(name, "").strip())
+    """The placeholders that nothing fills in a call without variables of its own."""
+    known = {*BUILT_IN, *config.variables}
+    return tuple(
+        name for name in find_placeholders(config) if name not in known and not config.facts.get(name, "").strip()
+    )
+
+
+def missing_variables(config: AgentConfig, variables: Mapping[str, str]) -> tuple[str, ...]:
+    """The values that an outbound call still has to bring: those that the agent requires, and the placeholders that
+    nothing else fills. A blank value counts as none. variables: the call's own."""
+    required = (name for name, variable in config.variables.items() if variable.required)
+    wanted = dict.fromkeys((*required, *missing_facts(config)))
+    return tuple(name for name in wanted if not variables.get(name, "").strip())
+
+
+def _without_blanks(values: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in values.items() if value.strip()}
 
 
 def missing_facts_of(stored: Mapping[str, Any]) -> tuple[str, ...]:
-    """The same for a stored config; empty for one that only an older schema allowed."""
+    """The missing facts of a stored config; empty for one that only an older schema allowed."""
     try:
         return missing_facts(AgentConfig.model_validate(stored))
+    except ValidationError:
+        return ()
+
+
+def missing_variables_of(stored: Mapping[str, Any], variables: Mapping[str, str]) -> tuple[str, ...]:
+    """The missing variables of a stored config; empty for one that only an older schema allowed."""
+    try:
+        return missing_variables(AgentConfig.model_validate(stored), variables)
     except ValidationError:
         return ()
 

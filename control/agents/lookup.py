@@ -9,9 +9,11 @@ from uuid import UUID
 import msgspec
 
 from control.agents import read_answering_agent
+from control.agents.facts import missing_variables_of
 from control.agents.model import AgentContent, AgentPolicy, AgentVersion, Status
-from control.agents.plan import make_plan
+from control.agents.plan import ANY_CALL, make_plan
 from control.agents.transfers import DialScope, make_dial_scope, remove_refused_fallback
+from control.agents.variables import PlannedCall
 from control.db.pool import Connection
 from control.voice.keys import KEY_OPTION, open_keys
 from control.voice.offers import ProviderOffer, ProviderOffers
@@ -23,12 +25,15 @@ from shared.secrets import Sealer
 @dataclass(frozen=True, slots=True)
 class AnsweringAgent:
     """The agent that would answer, and its workspace. agent_id, version: None without an agent. max_calls: concurrent
-    calls that the tier allows. dial_scope: where the workspace's calls and the agent's transfers may go.
+    calls that the tier allows. dial_scope: where the workspace's calls and the agent's transfers may go. timezone: a
+    name of the IANA database.
 
     may_run: the workspace is neither suspended nor deleted, and its owner's e-mail address is verified.
     """
 
     workspace_id: UUID
+    workspace_name: str
+    timezone: str
     number_id: UUID | None
     may_run: bool
     is_trial: bool
@@ -52,7 +57,7 @@ class AnsweringAgent:
     def answers_by_rules(self) -> bool:
         """Whether a call now would be answered by the rule-based receptionist, without a language model."""
         try:
-            return self.make_plan("").llm[0].vendor_name == RULES
+            return self.make_plan(ANY_CALL).llm[0].vendor_name == RULES
         except PlanError:
             return False
 
@@ -62,7 +67,11 @@ class AnsweringAgent:
         language = self.version.content.config.get("language") if self.version else None
         return language if isinstance(language, str) and language else "en"
 
-    def make_plan(self, call_id: str) -> CallPlan:
+    def missing_variables(self, variables: Mapping[str, str]) -> tuple[str, ...]:
+        """The values that an outbound call with these variables still has to bring."""
+        return missing_variables_of(self.version.content.config, variables) if self.version else ()
+
+    def make_plan(self, call: PlannedCall) -> CallPlan:
         """A call's plan, with keys, and without a fallback number that is not allowed (any more). Raises PlanError when
         there is no agent, or it cannot answer."""
         if self.version is None:
@@ -72,12 +81,17 @@ class AnsweringAgent:
             (offer for offer in self.offers if not offer.needs_key or offer.provider in keys), standins=self.standins
         )
         try:
-            plan = make_plan(_allowed(self.version, self.dial_scope), usable, call_id=call_id)
-        except ValueError as error:  # also a config that an older schema allowed
+            plan = make_plan(_allowed(self.version, self.dial_scope), usable, self._complete(call))
+        except PlanError:
+            raise
+        except ValueError as error:  # a config that an older schema allowed
             raise PlanError(str(error)) from error
         return msgspec.structs.replace(
             plan, stt=_keyed(plan.stt, keys), llm=_keyed(plan.llm, keys), tts=_keyed(plan.tts, keys)
         )
+
+    def _complete(self, call: PlannedCall) -> PlannedCall:
+        return replace(call, workspace_name=self.workspace_name, timezone=self.timezone)
 
     def _keys(self) -> dict[str, str]:
         """A key that cannot be unsealed counts as missing."""
@@ -113,6 +127,8 @@ class AgentLookup:
         sealed = {offer["provider"]: offer.pop("sealed") for offer in offers}
         return AnsweringAgent(
             workspace_id=row["workspace_id"],
+            workspace_name=row["workspace_name"],
+            timezone=row["timezone"],
             number_id=row["number_id"],
             may_run=row["workspace_status"] != "suspended" and not row["is_deleted"] and row["is_verified"],
             is_trial=row["workspace_status"] == "trial",

@@ -1,25 +1,30 @@
 """Makes a call's plan from an agent's version."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
 
 from control.agents.config import AgentConfig, Choice
-from control.agents.facts import announces, fill_placeholders
+from control.agents.facts import make_values
 from control.agents.model import AgentContent, AgentVersion
+from control.agents.plan_texts import fill_texts
 from control.agents.remote_tools import REMOTE_TOOLS
+from control.agents.variables import PlannedCall
 from control.voice.offers import KINDS, VENDOR, Kind, ProviderOffers
-from shared.plan import CallPlan, PlanError, ToolPlan, decode_plan
+from shared.plan import CallPlan, ContextPlan, PlanError, ToolPlan, decode_plan
 
 LONGEST_CHAIN: Final = 8
+# For a plan that no call gets, only to see whether there can be one: the values in its texts do not matter.
+ANY_CALL: Final = PlannedCall(at=datetime(2000, 1, 1, tzinfo=UTC))
 
 
-def make_plan(version: AgentVersion, offers: ProviderOffers, *, call_id: str = "") -> CallPlan:
+def make_plan(version: AgentVersion, offers: ProviderOffers, call: PlannedCall = ANY_CALL) -> CallPlan:
     """The plan of a call that this version answers. It holds no keys: AnsweringAgent.make_plan adds them.
 
     Providers that cannot serve now are left out of the chains. Raises PlanError that names every invalid field: a chain
-    without a provider, or a text that its facts made too long.
+    without a provider, or a text that its placeholders would make too long.
     """
     content = version.content
     config = AgentConfig.model_validate(content.config)
@@ -30,15 +35,16 @@ def make_plan(version: AgentVersion, offers: ProviderOffers, *, call_id: str = "
     return decode_plan(
         msgspec.json.encode(
             {
-                "agent": _agent(content.name, config),
+                "agent": _agent(content.name, config, call),
                 **chains,
                 "turn": config.turn.model_dump(),
                 "limits": config.limits.model_dump(),
                 "tools": plan_tools(config.tools),
                 "recording": config.recording.enabled,
-                "call_id": call_id,
+                "call_id": call.id,
                 "workspace_id": str(version.workspace_id),
                 "agent_id": str(version.agent_id),
+                "context": ContextPlan(call.timezone, call.direction),
             }
         )
     )
@@ -84,15 +90,10 @@ def _voice(content: AgentContent, config: AgentConfig, provider: str) -> Mapping
     return {**config.voices.get(provider, {}), **own}
 
 
-def _agent(name: str, config: AgentConfig) -> dict[str, str]:
-    greeting = config.greeting
-    if announces(config):
-        greeting = f"{config.recording.announcement} {greeting}".rstrip()
+def _agent(name: str, config: AgentConfig, call: PlannedCall) -> dict[str, str]:
     return {
         "name": name,
-        "greeting": fill_placeholders(greeting, config.facts),
-        "prompt": fill_placeholders(config.prompt, config.facts),
         "language": config.language,
-        "goodbye": fill_placeholders(config.goodbye, config.facts),
         "fallback_number": config.fallback_number,
+        **fill_texts(config, make_values(config, call, name)),
     }

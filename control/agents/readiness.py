@@ -75,7 +75,7 @@ def _content_reasons(version: AgentVersion, offers: ProviderOffers, scope: DialS
     if not (config.prompt.strip() or config.greeting.strip()):
         yield ReadinessReason("config.prompt", "it has neither prompt nor greeting")
     for name in missing_facts(config):
-        yield ReadinessReason(f"config.facts.{name}", "its texts need this fact")
+        yield ReadinessReason(f"config.facts.{name}", "its texts need this fact, or a variable of this name")
     if refused := find_fault(config.fallback_number, scope):
         yield ReadinessReason(PARAM, refused.message)
     silent = [kind for kind in KINDS if not make_chain(version.content, config, kind, offers)]

@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from control.agents.config import AgentConfig, Options
 from control.agents.model import AgentContent
+from control.agents.plan_texts import require_fillable
 from control.voice.offers import KINDS, Kind, ProviderOffers
 from shared.errors import Invalid
 
@@ -23,6 +24,7 @@ def parse_config(raw: Mapping[str, Any], at: str = "config") -> AgentConfig:
     except ValidationError as error:
         raise _invalid(error, at) from None
     _require_short(config.model_dump(), at)
+    require_fillable(config, at)
     return config
 
 

@@ -1,11 +1,12 @@
 """Calls as values: incoming, admitted, refused and open ones, and what carriers report about them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from control.agents.variables import PlannedCall
 from control.carriers.model import CarrierName
 from shared.events import CallStatus, EndReason
 from shared.plan import CallPlan
@@ -97,7 +98,7 @@ class OpenCall:
 
     leg: of its latest media stream. media_node: the node that the stream was assigned to, empty before it is stored;
     MediaAssignment.find_node_id finds the one that took it. end_reason: of a call that is over. stream_id: by which the
-    end of that stream is reported, where the carrier gives one (Telnyx)."""
+    end of that stream is reported, where the carrier gives one (Telnyx). variables: those that the call brought."""
 
     call_id: UUID
     workspace_id: UUID
@@ -114,3 +115,15 @@ class OpenCall:
     answered_at: datetime | None = None
     end_reason: EndReason | None = None
     stream_id: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    def to_planned(self, at: datetime) -> PlannedCall:
+        """What a plan is made for. at: when it is made."""
+        return PlannedCall(
+            at=at,
+            id=str(self.call_id),
+            direction=self.direction,
+            caller=self.caller,
+            called=self.called,
+            variables=self.variables,
+        )

@@ -1,7 +1,7 @@
 """Outbound and test calls: the rules that must hold before one is placed."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -10,7 +10,9 @@ import msgspec
 
 from control.agents.destinations import PARAM, parse_destination, require_allowed
 from control.agents.lookup import AgentLookup, AnsweringAgent
+from control.agents.plan_texts import TextTooLong
 from control.agents.transfers import find_fault
+from control.agents.variables import PlannedCall
 from control.calls import read_numbers, store, store_outbound
 from control.calls.policy import LONGEST_S, TRANSFER_S
 from control.calls.read_numbers import OriginNumber
@@ -34,6 +36,8 @@ MINUTE_S: Final = 60
 DAY_S: Final = 86_400
 # Media ends a call that lasts too long, with a goodbye. The carrier's own bound is this much later.
 GOODBYE_S: Final = 60
+# Missing variables that an error names.
+MOST_NAMED: Final = 5
 
 
 class PlaceCallJob(msgspec.Struct, frozen=True):
@@ -44,12 +48,15 @@ class PlaceCallJob(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class CallRequest:
-    """A requested outbound call. number: as the customer wrote it."""
+    """A requested outbound call. number: as the customer wrote it. variables: fill the agent's placeholders. metadata:
+    the customer's own, stored with the call."""
 
     workspace_id: UUID
     agent_id: UUID
     number: str
     is_test: bool
+    variables: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,30 +81,17 @@ class OutboundCalls:
         number, country = parse_destination(request.number)
         await self._workspaces.require_running(db, request.workspace_id)
         agent = _require_agent(await self._agents.find_by_agent(db, request.workspace_id, request.agent_id))
-        call_id = UUID(new_id())
-        _require_able(agent, request, str(call_id))
+        _require_able(agent, request)
         origin = await _choose_origin(db, request, number, country, agent)
+        new = _new_call(request, agent, origin, number, now)
+        _require_plan(agent, new.to_planned())
         await self._require_capacity(db, request, number, agent, now)
-        new = store.NewCall(
-            id=call_id,
-            workspace_id=request.workspace_id,
-            agent_id=request.agent_id,
-            agent_version=agent.version.version if agent.version else None,
-            number_id=origin.id,
-            direction="outbound",
-            is_test=request.is_test,
-            carrier=origin.carrier,
-            carrier_call_id=None,
-            caller=origin.phone_number,
-            called=number,
-            at=now,
-        )
         await store.insert_queued(db, new)
-        await enqueue(db, PLACE_CALL, msgspec.json.encode(PlaceCallJob(call_id)))
+        await enqueue(db, PLACE_CALL, msgspec.json.encode(PlaceCallJob(new.id)))
         action = "call.test" if request.is_test else "call.place"
         after = {"agent_id": str(request.agent_id), "country": country}
-        await record_change(db, actor, Change(action, "call", str(call_id), request.workspace_id, after=after))
-        return call_id
+        await record_change(db, actor, Change(action, "call", str(new.id), request.workspace_id, after=after))
+        return new.id
 
     async def require_transferable(self, db: Connection, workspace_id: UUID, number: str) -> str:
         """The number itself. Raises Invalid (codes as of `place`; number_is_own: two agents could transfer a caller to
@@ -112,7 +106,7 @@ class OutboundCalls:
         limits, queued = await self._limits(db), call.state
         usage = await store_outbound.count_usage(db, queued.workspace_id, call.called, now)
         agent = await self._agents.find_by_agent(db, queued.workspace_id, call.agent_id, call.agent_version)
-        plan = _make_plan(agent, str(queued.id))
+        plan = _make_plan(agent, call.to_planned(now))
         bounds = [_longest_of(plan), MINUTE_S * limits["outbound_minutes_per_day"] - usage.seconds]
         if queued.is_test:
             bounds.append(MINUTE_S * limits["test_call_minutes"])
@@ -136,6 +130,27 @@ class OutboundCalls:
             raise Conflict(f"This workspace's tier allows {agent.max_calls} calls at the same time.", code="call_limit")
 
 
+def _new_call(
+    request: CallRequest, agent: AnsweringAgent, origin: OriginNumber, number: str, now: datetime
+) -> store.NewCall:
+    return store.NewCall(
+        id=UUID(new_id()),
+        workspace_id=request.workspace_id,
+        agent_id=request.agent_id,
+        agent_version=agent.version.version if agent.version else None,
+        number_id=origin.id,
+        direction="outbound",
+        is_test=request.is_test,
+        carrier=origin.carrier,
+        carrier_call_id=None,
+        caller=origin.phone_number,
+        called=number,
+        at=now,
+        variables=request.variables,
+        metadata=request.metadata,
+    )
+
+
 def _require_within(usage: OutboundUsage, limits: Mapping[str, int]) -> None:
     """Raises TooManyRequests."""
     if usage.minute >= limits["outbound_calls_per_minute"]:
@@ -157,10 +172,10 @@ def _require_tests(usage: OutboundUsage, limits: Mapping[str, int], agent: Answe
         raise _too_many("test_limit", "test calls a day", limits["test_calls_per_day"])
 
 
-def _make_plan(agent: AnsweringAgent | None, call_id: str) -> CallPlan | None:
+def _make_plan(agent: AnsweringAgent | None, call: PlannedCall) -> CallPlan | None:
     """None for an agent that cannot answer (any more)."""
     try:
-        return agent.make_plan(call_id) if agent is not None else None
+        return agent.make_plan(call) if agent is not None else None
     except PlanError:
         return None
 
@@ -170,17 +185,37 @@ def _longest_of(plan: CallPlan | None) -> int:
     return min(most + GOODBYE_S + TRANSFER_S, LONGEST_S) if most else LONGEST_S
 
 
-def _require_able(agent: AnsweringAgent, request: CallRequest, call_id: str) -> None:
-    """Test calls may use an agent that is not live yet. Raises Conflict."""
+def _require_able(agent: AnsweringAgent, request: CallRequest) -> None:
+    """Test calls may use an agent that is not live yet. Raises Conflict, Invalid."""
     if not request.is_test and not agent.is_live:
         raise Conflict("This agent is not live: activate it first, or place a test call.", code="agent_not_live")
     if not request.is_test and not agent.features.get("outbound_calls", False):
         raise Conflict("This workspace's tier has no outbound calls; test calls are.", code="outbound_not_in_tier")
+    missing = agent.missing_variables(request.variables)
+    if missing:
+        text = f"The agent's texts need a value for {_list_names(missing)}: send it in variables."
+        raise Invalid(text, code="variable_missing", param=f"variables.{missing[0]}")
+
+
+def _require_plan(agent: AnsweringAgent, call: PlannedCall) -> None:
+    """Raises Invalid, Conflict."""
     try:
-        agent.make_plan(call_id)
+        agent.make_plan(call)
+    except TextTooLong as error:
+        text = f"These variables are too long for the agent: {_reason(error)}."
+        raise Invalid(text, code="too_long", param="variables") from None
     except PlanError as error:
-        reason = str(error).removeprefix("plan: ")
-        raise Conflict(f"This agent cannot talk: {reason}.", code="cannot_answer") from None
+        raise Conflict(f"This agent cannot talk: {_reason(error)}.", code="cannot_answer") from None
+
+
+def _reason(error: PlanError) -> str:
+    return str(error).removeprefix("plan: ")
+
+
+def _list_names(names: Sequence[str]) -> str:
+    """Up to MOST_NAMED of them."""
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 async def _choose_origin(

@@ -18,7 +18,7 @@ _SUMMARY: Final = """
     c.id, c.workspace_id, w.name AS workspace_name, c.agent_id, a.name AS agent_name, c.caller_number, c.called_number,
     c.direction, c.status, c.end_reason, c.is_test, c.carrier, c.carrier_call_id, c.duration_seconds, c.cost_total,
     c.created_at, CASE WHEN c.started_at < c.created_at THEN c.created_at ELSE c.started_at END AS started_at,
-    c.answered_at, c.ended_at
+    c.answered_at, c.ended_at, c.variables, c.metadata
 """
 _NAMES: Final = "JOIN workspaces w ON w.id = c.workspace_id LEFT JOIN agents a ON a.id = c.agent_id"
 _DIRECTIONS: Final[Mapping[Direction, str]] = {

@@ -30,7 +30,7 @@ class CallFilter:
 
 @dataclass(frozen=True, slots=True)
 class CallSummary:
-    """A call in a list."""
+    """A call in a list. variables, metadata: what an outbound call brought."""
 
     id: UUID
     workspace_id: UUID
@@ -51,6 +51,8 @@ class CallSummary:
     started_at: datetime | None
     answered_at: datetime | None
     ended_at: datetime | None
+    variables: Mapping[str, str]
+    metadata: Mapping[str, str]
 
     @property
     def currency(self) -> str:

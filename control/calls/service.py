@@ -30,7 +30,7 @@ from control.calls.policy import MOST_LEGS, CallPolicy
 from control.calls.records import CallRecords
 from control.calls.state import CallState
 from control.calls.state_changes import accounting_day, save_changes
-from control.calls.store import NewCall
+from control.calls.store import NewCall, StoredCall
 from control.carriers.model import CarrierName
 from control.db.jobs import enqueue
 from control.db.pool import Connection
@@ -90,7 +90,7 @@ class Calls:
             # Of the call's own workspace: its number may belong to another one by now.
             of_call = (call.state.workspace_id, call.agent_id, call.agent_version)
             agent = await self._agents.find_by_agent(db, *of_call) or agent
-        return await self._admit(db, call.state, agent, now)
+        return await self._admit(db, call, agent, now)
 
     async def admit_answered(
         self, db: Connection, carrier: CarrierName, carrier_call_id: str, call_id: UUID | None, now: datetime
@@ -110,7 +110,7 @@ class Calls:
             refusal = make_refusal("suspended", agent.language, after.id)
             await self.record_refusal(db, after.id, refusal, now)
             return refusal
-        return await self._admit(db, after, agent, now)
+        return await self._admit(db, replace(call, state=after), agent, now)
 
     async def find_open(
         self, db: Connection, carrier: CarrierName, carrier_call_id: str, now: datetime
@@ -136,6 +136,7 @@ class Calls:
             answered_at=current.answered_at or current.started_at,
             end_reason=current.end_reason,
             stream_id=_stream_id(current),
+            variables=call.variables,
         )
 
     async def resume(
@@ -153,7 +154,7 @@ class Calls:
         if not 0 < leg <= MOST_LEGS:
             return make_refusal("unusable", language, open_call.call_id)
         try:
-            plan = agent.make_plan(str(open_call.call_id))
+            plan = agent.make_plan(open_call.to_planned(now))
         except PlanError:
             return make_refusal("unusable", language, open_call.call_id)
         plan = make_resumed_plan(plan, self._policy, leg, checkpoint, open_call.answered_at or now, now)
@@ -208,28 +209,27 @@ class Calls:
         await save_changes(db, [(call.state, replace(call.state, details=details))])
         await enqueue(db, FETCH_RECORDING, msgspec.json.encode(FetchRecordingJob(call.state.id, name)))
 
-    async def place(
-        self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, number: str, test: bool, now: datetime
-    ) -> UUID:
+    async def place(self, db: Connection, actor: Actor, request: CallRequest, now: datetime) -> UUID:
         """Inserts an outbound call, which a job dials. In the workspace's scope.
 
-        Raises Invalid (codes number_invalid, number_refused, country_not_allowed, number_is_own), NotFound
-        (agent_not_found), Conflict (agent_not_live, outbound_not_in_tier, cannot_answer, no_number, call_limit,
-        workspace_suspended, owner_unverified), TooManyRequests (outbound_rate, outbound_daily_limit,
+        Raises Invalid (codes number_invalid, number_refused, country_not_allowed, number_is_own, variable_missing,
+        too_long), NotFound (agent_not_found), Conflict (agent_not_live, outbound_not_in_tier, cannot_answer, no_number,
+        call_limit, workspace_suspended, owner_unverified), TooManyRequests (outbound_rate, outbound_daily_limit,
         outbound_repeat_limit, outbound_minutes_limit, trial_test_limit, test_limit).
         """
-        return await self._outbound.place(db, actor, CallRequest(workspace_id, agent_id, number, test), now)
+        return await self._outbound.place(db, actor, request, now)
 
     async def require_transferable(self, db: Connection, workspace_id: UUID, number: str) -> str:
         """The number, if callers may be transferred to it: the rules of outbound calls hold. Raises Invalid."""
         return await self._outbound.require_transferable(db, workspace_id, number)
 
     async def _admit(
-        self, db: Connection, current: CallState, agent: AnsweringAgent, now: datetime
+        self, db: Connection, call: StoredCall, agent: AnsweringAgent, now: datetime
     ) -> AdmittedCall | RefusedCall:
         """The call with its plan, or a stored refusal."""
+        current = call.state
         try:
-            plan = msgspec.structs.replace(agent.make_plan(str(current.id)), leg=current.details.leg)
+            plan = msgspec.structs.replace(agent.make_plan(call.to_planned(now)), leg=current.details.leg)
         except PlanError:
             refusal = make_refusal("unusable", agent.language, current.id)
             await self.record_refusal(db, current.id, refusal, now)

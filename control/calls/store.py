@@ -1,12 +1,13 @@
 """SQL of calls' rows: how they are created, and their states."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
+from control.agents.variables import PlannedCall
 from control.calls.details import decode_details, encode_details
 from control.calls.model import Direction, RefusalReason
 from control.calls.state import CallState
@@ -17,7 +18,7 @@ STATE_COLUMNS: Final = """
     end_detail, media_node, started_at, answered_at, ended_at, duration_seconds, recording_key, recording_seconds,
     transcription, details
 """
-_CALL: Final = f"{STATE_COLUMNS}, agent_version, caller_number, called_number"
+_CALL: Final = f"{STATE_COLUMNS}, agent_version, caller_number, called_number, variables"
 
 # Serialises transactions that count a workspace's calls in order to add one.
 _LOCK_WORKSPACE: Final = "SELECT pg_advisory_xact_lock(hashtextextended('calls ' || $1::text, 0))"
@@ -57,8 +58,8 @@ _INSERT_RINGING: Final = f"""
 # An outbound call that is to be placed.
 _INSERT_QUEUED: Final = """
     INSERT INTO calls (id, workspace_id, agent_id, agent_version, phone_number_id, direction, is_test, carrier,
-                       caller_number, called_number, status, created_at)
-    VALUES ($1, $2, $3, $4, $5, 'outbound', $6, $7, $8, $9, 'queued', $10)
+                       caller_number, called_number, status, created_at, variables, metadata)
+    VALUES ($1, $2, $3, $4, $5, 'outbound', $6, $7, $8, $9, 'queued', $10, $11, $12)
 """
 
 # One call by the carrier's id.
@@ -119,7 +120,7 @@ _APPEND_LEG: Final = """
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewCall:
     """A call to insert. max_open: open calls that the workspace may have, this one included; None: not counted here.
-    refused: why it is refused, if that is known already."""
+    refused: why it is refused, if that is known already. variables, metadata: of an outbound call."""
 
     id: UUID
     workspace_id: UUID
@@ -135,18 +136,43 @@ class NewCall:
     at: datetime
     max_open: int | None = None
     refused: RefusalReason | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def to_planned(self) -> PlannedCall:
+        """What a plan is made for, at the time of the call's insertion."""
+        return PlannedCall(
+            at=self.at,
+            id=str(self.id),
+            direction=self.direction,
+            caller=self.caller,
+            called=self.called,
+            variables=self.variables,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class StoredCall:
-    """A call's state, its agent and its two numbers. is_new: the statement inserted it."""
+    """A call's state, its agent, its two numbers and its variables. is_new: the statement inserted it."""
 
     state: CallState
     agent_id: UUID | None
     agent_version: int | None
     caller: str
     called: str
+    variables: Mapping[str, str]
     is_new: bool = False
+
+    def to_planned(self, at: datetime) -> PlannedCall:
+        """What a plan is made for. at: when it is made."""
+        return PlannedCall(
+            at=at,
+            id=str(self.state.id),
+            direction=self.state.direction,
+            caller=self.caller,
+            called=self.called,
+            variables=self.variables,
+        )
 
 
 async def lock_workspace(db: Connection, workspace_id: UUID) -> None:
@@ -170,7 +196,7 @@ async def insert_queued(db: Connection, new: NewCall) -> None:
     await db.execute(
         _INSERT_QUEUED,
         *(new.id, new.workspace_id, new.agent_id, new.agent_version, new.number_id, new.is_test),
-        *(new.carrier, new.caller, new.called, new.at),
+        *(new.carrier, new.caller, new.called, new.at, new.variables, new.metadata),
     )
 
 
@@ -240,5 +266,6 @@ def _call(row: Any) -> StoredCall | None:
         agent_version=row["agent_version"],
         caller=row["caller_number"] or "",
         called=row["called_number"] or "",
+        variables=row["variables"],
         is_new=row.get("is_new", False),
     )

@@ -246,6 +246,8 @@ CREATE TABLE public.calls (
     sentiment text,
     cost_total numeric(14,6) DEFAULT 0 NOT NULL,
     details jsonb DEFAULT '{}'::jsonb NOT NULL,
+    variables jsonb DEFAULT '{}'::jsonb NOT NULL,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
     CONSTRAINT calls_carrier_check CHECK ((carrier = ANY (ARRAY['twilio'::text, 'telnyx'::text, 'browser'::text, 'simulated'::text]))),
     CONSTRAINT calls_direction_check CHECK ((direction = ANY (ARRAY['inbound'::text, 'outbound'::text]))),
     CONSTRAINT calls_end_reason_check CHECK ((end_reason = ANY (ARRAY['caller_hangup'::text, 'agent_hangup'::text, 'transferred'::text, 'voicemail'::text, 'max_duration'::text, 'silence'::text, 'spend_limit'::text, 'admin'::text, 'member'::text, 'carrier_error'::text, 'provider_error'::text, 'media_lost'::text]))),
@@ -1372,6 +1374,7 @@ INSERT INTO public.schema_migrations VALUES ('20261126000701');
 INSERT INTO public.schema_migrations VALUES ('20261126000702');
 INSERT INTO public.schema_migrations VALUES ('20261126000703');
 INSERT INTO public.schema_migrations VALUES ('20261126000704');
+INSERT INTO public.schema_migrations VALUES ('20261126000801');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from media.audio.transcode import Transcoder
 from media.call.event_emitter import EventEmitter
@@ -18,10 +19,10 @@ from shared.plan import CallPlan
 class CallComponents:
     """What a call is made of; put together once by the server.
 
-    track: this caller's voice activity. clock: ms since the call's first stream began, never going back. recorder: None
-    if the call is not recorded. hints: None without smart-turn. archive: stores the recording. on_turn_taken: called
-    when a turn of the caller's has ended and is about to be answered. remote_tools: runs the tools of control; None
-    where there is no control.
+    track: this caller's voice activity. clock: ms since the call's first stream began, never going back. wall_clock:
+    the date and time, which the model is told. recorder: None if the call is not recorded. hints: None without
+    smart-turn. archive: stores the recording. on_turn_taken: called when a turn of the caller's has ended and is about
+    to be answered. remote_tools: runs the tools of control; None where there is no control.
     """
 
     plan: CallPlan
@@ -32,6 +33,7 @@ class CallComponents:
     track: VoiceTrack
     emitter: EventEmitter
     clock: Callable[[], float]
+    wall_clock: Callable[[], datetime]
     transcoder: Transcoder
     recorder: RecordingWriter | None = None
     hints: TurnHints | None = None

@@ -9,6 +9,7 @@ from media.call.caller_turns import CallerTurns
 from media.call.clock import CallClock
 from media.call.components import CallComponents
 from media.call.digits import DigitCollector
+from media.call.model_context import ModelContext
 from media.call.plan_tools import make_call_tools
 from media.call.playback import Playback
 from media.call.recogniser import LAST_WORDS_S, CallRecogniser
@@ -388,6 +389,7 @@ class Conversation:
             tools=self._tools,
             usage=usage,
             system=plan.agent.prompt,
+            context=ModelContext(plan.context, components.wall_clock),
             language=plan.agent.language,
             goodbye=plan.agent.goodbye,
             clock=self._clock.now,

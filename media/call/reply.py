@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from media.audio.mulaw import BYTES_PER_MS
 from media.call.call_tools import CallTools, ToolSequence
+from media.call.model_context import ModelContext
 from media.call.playback import Playback
 from media.call.sentences import SentenceSplitter
 from media.call.transcript import ToolResult, Transcript, TranscriptEntry
@@ -35,7 +36,8 @@ NOTHING_SAID = "I'm sorry, could you say that again?"
 
 @dataclass(frozen=True, slots=True)
 class ReplyServices:
-    """What every reply of a call uses. clock: ms on the call's clock. on_audio_sent: called whenever audio was sent."""
+    """What every reply of a call uses. context: what the model is told besides the system prompt. clock: ms on the
+    call's clock. on_audio_sent: called whenever audio was sent."""
 
     llm: LanguageModel
     tts: TextToSpeech
@@ -44,6 +46,7 @@ class ReplyServices:
     tools: CallTools
     usage: UsageTotals
     system: str
+    context: ModelContext
     language: str
     goodbye: str
     clock: Callable[[], float]
@@ -182,8 +185,15 @@ class Reply:
         splitter = SentenceSplitter()
         services.usage.llm_requests += 1
         news = services.tools.news
+        services.transcript.add_note(services.context.describe_now())
         messages = _with_prompt(services.transcript.messages())
-        request = ChatRequest(services.system, messages, services.tools.specs, services.language)
+        request = ChatRequest(
+            system=services.system,
+            messages=messages,
+            tools=services.tools.specs,
+            language=services.language,
+            call_note=services.context.describe_call(),
+        )
         events = services.llm.stream(request)
         try:
             async for event in events:

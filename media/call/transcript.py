@@ -54,6 +54,7 @@ class Transcript:
         self._entries: list[TranscriptEntry] = []
         self._call_ids: set[str] = set()
         self._call_count = 0
+        self._note = ""  # the latest one
         places: list[tuple[str, ToolResult]] = []  # each with the id that its call has in `messages`
         for message in messages:
             if message.role == "tool":
@@ -70,6 +71,15 @@ class Transcript:
     def add_agent(self, text: str) -> TranscriptEntry:
         """Adds an agent's utterance; returns its entry, which is cut to what was heard."""
         return self._add(TranscriptEntry(Message("assistant", text), is_open=True))
+
+    def add_note(self, note: str) -> None:
+        """Tells the model something before the caller's latest turn, unless its latest note says the same. Earlier
+        notes stay: what the model has read does not change, so its provider need not read it again."""
+        turns = (one for one in reversed(self._entries) if one.message.role == "user" and one.message.text.strip())
+        entry = next(turns, None)
+        if entry is not None and note != self._note:
+            self._note = note
+            entry.message = replace(entry.message, note=note)
 
     def add_tool_calls(self, entry: TranscriptEntry, calls: Sequence[ToolCall]) -> tuple[ToolResult, ...]:
         """The model called tools at the end of this utterance; returns the places of their results."""

@@ -34,8 +34,13 @@ _BUSY_CODES: Final = ("rate_limit_exceeded", "rate_limit_error", "overloaded_err
 
 
 def make_messages(request: ChatRequest) -> list[dict[str, Any]]:
-    """The conversation in the API's shape; a tool call without a result gets NO_RESULT."""
-    messages = [{"role": "system", "content": request.system}] if request.system else []
+    """The conversation in the API's shape; a tool call without a result gets NO_RESULT.
+
+    Notes are part of the system message and of the user's: prompt templates of some open models refuse a system message
+    behind the first place (https://github.com/vllm-project/vllm/issues/41114).
+    """
+    system = _join(request.system, request.call_note)
+    messages = [{"role": "system", "content": system}] if system else []
     results = {message.tool_call_id: message.text for message in request.messages if message.role == "tool"}
     for message in request.messages:
         messages.extend(_entries(message, results))
@@ -53,7 +58,7 @@ def _function(tool: ToolSpec) -> dict[str, Any]:
 
 def _entries(message: Message, results: dict[str, str]) -> Iterable[dict[str, Any]]:
     if message.role == "user":
-        yield {"role": "user", "content": message.text}
+        yield {"role": "user", "content": _join(message.note, message.text)}
     elif message.role == "assistant" and message.tool_calls:
         calls = [_call(call) for call in message.tool_calls]
         yield {"role": "assistant", "content": message.text or None, "tool_calls": calls}
@@ -61,6 +66,11 @@ def _entries(message: Message, results: dict[str, str]) -> Iterable[dict[str, An
             yield {"role": "tool", "tool_call_id": call.id, "content": results.get(call.id, NO_RESULT)}
     elif message.role == "assistant" and message.text:
         yield {"role": "assistant", "content": message.text}
+
+
+def _join(*texts: str) -> str:
+    """Those of the texts that are not empty, each a paragraph."""
+    return "\n\n".join(text for text in texts if text)
 
 
 def _call(call: ToolCall) -> dict[str, Any]:

@@ -132,23 +132,29 @@ class ToolCall:
 class Message:
     """One entry of the conversation. Assistant text is what the caller *heard*.
 
-    role "tool": `text` is the result and `tool_call_id` names the call that it answers.
+    role "tool": `text` is the result and `tool_call_id` names the call that it answers. note: of a user's message: what
+    the phone system tells the model before it, in one line; nobody said it.
     """
 
     role: Literal["user", "assistant", "tool"]
     text: str
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """One request for a reply."""
+    """One request for a reply.
+
+    call_note: what the model is told of the call behind `system`, the same in all requests of the call; may be empty.
+    """
 
     system: str
     messages: Sequence[Message]
     tools: Sequence[ToolSpec] = ()
     language: str = "en"
+    call_note: str = ""
 
 
 # Last user message of a ChatRequest whose reply another provider began (fallback in mid-reply): the assistant message

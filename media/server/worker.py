@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import structlog
 
@@ -195,6 +196,7 @@ class Worker:
                     track=track,
                     emitter=emitter,
                     clock=clock,
+                    wall_clock=_utc_now,
                     transcoder=transcoder,
                     recorder=RecordingWriter(record.recording, resources.disk, clock()) if plan.recording else None,
                     hints=TurnHints(smart_turn, resources.pool) if smart_turn else None,
@@ -240,6 +242,10 @@ def _call_clock(plan: CallPlan) -> Callable[[], float]:
     before_ms = max(0.0, time.time() * 1000 - plan.resume.began_ms) if plan.resume else 0.0
     began_s = time_s() - before_ms / 1000
     return lambda: (time_s() - began_s) * 1000.0
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _first_event(plan: CallPlan, started: StreamStarted, route: SocketRoute, now: float) -> CallStarted | CallResumed:

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from media.audio.transcode import Transcoder
@@ -32,12 +33,24 @@ from media.providers.usage import UsageMeter
 from media.tools.remote import RemoteTools
 from media.turn.vad import VoiceTrack
 from shared.events import CallEnded, Event, EventEnvelope
-from shared.plan import AgentPlan, CallPlan, LimitsPlan, ProviderPlan, ResumePoint, ToolName, ToolPlan, TurnPlan
+from shared.plan import (
+    AgentPlan,
+    CallPlan,
+    ContextPlan,
+    LimitsPlan,
+    ProviderPlan,
+    ResumePoint,
+    ToolName,
+    ToolPlan,
+    TurnPlan,
+)
 
 T = TypeVar("T")
 # What a ScriptedModel answers, request by request.
 Answers = Sequence[str | Sequence[LanguageModelEvent] | ProviderError]
 FRAME_MS = 20
+# When a call's first stream began, by the wall clock: ten minutes before midnight in Berlin, on a Thursday.
+BEGAN = datetime(2026, 11, 26, 22, 50, tzinfo=UTC)
 WORD_MS = 300
 SILENCE = b"\xff" * 160
 VOICE = b"\x20\xa0" * 80
@@ -231,11 +244,12 @@ class ScriptedCall:
         models: Sequence[LanguageModel] | None = None,
         tools: tuple[ToolName | ToolPlan, ...] = ("end_call", "collect_digits", "transfer"),
         remote_tools: RemoteTools | None = None,
+        context: ContextPlan | None = None,
     ) -> None:
         """transfer_number: where callers are transferred to. resume: the state that the call is resumed from,
         `before_ms` after its first stream began. models: given, the providers are in chains that meter them, as in a
         server; these models are tried before the scripted one. remote_tools: control, as the call asks it to run
-        tools."""
+        tools. context: the call's first stream began at BEGAN."""
         standin = [ProviderPlan("scripted")]
         self.plan = CallPlan(
             agent=AgentPlan(greeting=greeting, prompt="Be brief.", fallback_number=transfer_number),
@@ -247,6 +261,7 @@ class ScriptedCall:
             tools=tools,
             leg=1 if resume else 0,
             resume=resume,
+            context=context,
         )
         self.turns_taken = 0
         self.track, self.recogniser, self.model, self.voice = (
@@ -273,6 +288,7 @@ class ScriptedCall:
                 track=track or self.track,  # type: ignore[arg-type]  # instead of a detector
                 emitter=emitter,
                 clock=self.now,
+                wall_clock=lambda: BEGAN + timedelta(milliseconds=self.now()),
                 transcoder=Transcoder("PCMU", 8_000),
                 recorder=recorder,
                 on_turn_taken=self._count_turn,

@@ -32,7 +32,7 @@ from shared.events import (
     TurnResumed,
     UsageRecorded,
 )
-from shared.plan import AgentPlan, CallPlan, HeardMessage, LimitsPlan, ProviderPlan, ResumePoint, TurnPlan
+from shared.plan import AgentPlan, CallPlan, ContextPlan, HeardMessage, LimitsPlan, ProviderPlan, ResumePoint, TurnPlan
 from shared.secrets import Sealer
 
 SAMPLES: dict[str, str] = json.loads((Path(__file__).parents[1] / "spec" / "wire_samples.json").read_text())
@@ -139,6 +139,16 @@ def test_node_of_the_version_before_ends_a_call_for_a_member() -> None:
     assert msgspec.json.decode(sent, type=_EndCallBefore) == _EndCallBefore("admin", polite=True)
     assert msgspec.json.decode(sent, type=commands.EndCall).end_reason == "member"
     assert commands.EndCall("spend_limit").end_reason == "spend_limit"
+
+
+def test_plan_without_a_context_is_read_by_nodes_of_the_version_before() -> None:
+    """They refuse an unknown field. A plan of theirs has no context."""
+    assert b"context" not in msgspec.json.encode(PLAN)
+    assert msgspec.json.decode(SAMPLES["plan"], type=CallPlan).context is None
+    plan = msgspec.structs.replace(PLAN, context=ContextPlan("Europe/Berlin", "outbound"))
+    encoded = msgspec.json.encode(plan)
+    assert encoded.endswith(b'"context":{"timezone":"Europe/Berlin","direction":"outbound"}}')
+    assert msgspec.json.decode(encoded, type=CallPlan) == plan
 
 
 def test_sealed_sample_is_opened() -> None:

@@ -19,7 +19,7 @@ from shared.events import CallStatus, EndReason
 
 @dataclass(frozen=True, slots=True)
 class AdminCallRow:
-    """A call in the list."""
+    """A call in the list. variables, metadata: as the customer placed it with them."""
 
     id: UUID
     workspace_id: UUID
@@ -37,6 +37,8 @@ class AdminCallRow:
     currency: Currency
     created_at: datetime
     started_at: datetime | None
+    variables: Mapping[str, str]
+    metadata: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ class AdminCallCost:
 @dataclass(frozen=True, slots=True)
 class AdminCall:
     """A call with all its data. costs: what it consumed by resource, while it runs, too. details: usage, carrier, media
-    streams, gaps and other recorded facts."""
+    streams, gaps and other recorded facts. variables, metadata: as the customer placed the call with them."""
 
     id: UUID
     agent_version: int | None
@@ -119,6 +121,8 @@ class AdminCall:
     details: Mapping[str, Any]
     costs: Sequence[AdminCallCost]
     turns: Sequence[ConversationTurn]
+    variables: Mapping[str, str]
+    metadata: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
+from control.agents.variables import CallVariables
 from control.api.call_queries import CallListQuery, EventsQuery
 from control.api.client.agents import AGENT
 from control.api.client.calls_views import (
@@ -25,6 +26,8 @@ from control.api.client.calls_views import (
     to_transcription,
 )
 from control.calls.media_assignment import CallNotLive, MediaAssignment
+from control.calls.metadata import CallMetadata
+from control.calls.outbound import CallRequest
 from control.calls.recording_join import read_range
 from control.http.access import member
 from control.http.after_commit import AfterCommit
@@ -53,16 +56,20 @@ SpokenText = Annotated[
 
 
 class OutboundCall(Body):
-    """The agent and the number that it calls."""
+    """The agent, the number that it calls, and what the call brings."""
 
     agent_id: UUID
     phone_number_to_call: PhoneNumber = Field(description="E.164.")
+    variables: CallVariables = Field({})
+    metadata: CallMetadata = Field({})
 
 
 class TestCall(Body):
-    """The number that the agent calls."""
+    """The number that the agent calls, and what the call brings."""
 
     phone_number_to_call: PhoneNumber = Field(description="E.164.")
+    variables: CallVariables = Field({})
+    metadata: CallMetadata = Field({})
 
 
 class Ending(Body):
@@ -127,28 +134,28 @@ async def list_events(context: MemberContext, call_id: UUID, query: EventsQuery)
 
 async def place_call(context: MemberContext, body: OutboundCall) -> Placed:
     """Makes a live agent call a number."""
-    calls = context.services.calls
-    return Placed(
-        await calls.place(
-            context.db,
-            context.workspace_id,
-            context.actor,
-            body.agent_id,
-            body.phone_number_to_call,
-            False,
-            context.now,
-        )
+    request = CallRequest(
+        workspace_id=context.workspace_id,
+        agent_id=body.agent_id,
+        number=body.phone_number_to_call,
+        is_test=False,
+        variables=body.variables,
+        metadata=body.metadata,
     )
+    return Placed(await context.services.calls.place(context.db, context.actor, request, context.now))
 
 
 async def place_test(context: MemberContext, agent_id: UUID, body: TestCall) -> TestPlaced:
     """Makes an agent, live or not, call a number as a test. A test call is not charged."""
-    calls = context.services.calls
-    return TestPlaced(
-        await calls.place(
-            context.db, context.workspace_id, context.actor, agent_id, body.phone_number_to_call, True, context.now
-        )
+    request = CallRequest(
+        workspace_id=context.workspace_id,
+        agent_id=agent_id,
+        number=body.phone_number_to_call,
+        is_test=True,
+        variables=body.variables,
+        metadata=body.metadata,
     )
+    return TestPlaced(await context.services.calls.place(context.db, context.actor, request, context.now))
 
 
 async def end_call(context: MemberContext, call_id: UUID, body: Ending) -> AfterCommit[Done]:

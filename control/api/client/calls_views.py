@@ -42,7 +42,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class CallRow:
-    """A call in the list. cost_total: what is charged for it."""
+    """A call in the list. cost_total: what is charged for it. variables, metadata: as the call was placed with them."""
 
     id: UUID
     agent_id: UUID | None
@@ -60,6 +60,8 @@ class CallRow:
     currency: Currency
     created_at: datetime
     started_at: datetime | None
+    variables: Mapping[str, str]
+    metadata: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ class CallCost:
 class CallView:
     """A call. usage: what it consumed. costs: the same by resource, with minutes; both while it runs, too. gaps: where
     it continued after a loss of its media stream, in ms. interruptions: number of times that the caller interrupted the
-    agent. answered_by: result of answering-machine detection."""
+    agent. answered_by: result of answering-machine detection. variables, metadata: as the call was placed with them."""
 
     id: UUID
     agent_id: UUID | None
@@ -140,6 +142,8 @@ class CallView:
     costs: Sequence[CallCost]
     gaps: Sequence[Mapping[str, int]]
     turns: Sequence[ConversationTurn]
+    variables: Mapping[str, str]
+    metadata: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

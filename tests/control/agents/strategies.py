@@ -48,6 +48,12 @@ configs: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "facts": st.dictionaries(
             st.sampled_from(["business_name", "city"]), texts(200).map(lambda t: f"f{t}"), max_size=2
         ),
+        "variables": st.dictionaries(
+            st.sampled_from(["city", "customer"]),
+            st.fixed_dictionaries({}, optional={"default": st.text("abc ", max_size=50), "required": st.booleans()}),
+            min_size=1,
+            max_size=2,
+        ),
         "speech": st.fixed_dictionaries({}, optional={kind: chains for kind in KINDS}),
         "voices": st.dictionaries(st.sampled_from(NAMES), options, max_size=3),
         "turn": st.fixed_dictionaries(

@@ -8,16 +8,18 @@ import pytest
 from hypothesis import given
 
 from control.agents.config import AgentConfig
-from control.agents.facts import fill_placeholders
+from control.agents.facts import fill_placeholders, make_values
 from control.agents.model import AgentContent, AgentVersion
 from control.agents.plan import make_plan, plan_tools
 from control.agents.remote_tools import REMOTE_TOOLS
+from control.agents.variables import PlannedCall
 from control.voice.offers import KINDS, ProviderOffers
-from shared.plan import CallPlan, PlanError, ToolPlan, decode_plan, encode_plan
+from shared.plan import CallPlan, ContextPlan, PlanError, ToolPlan, decode_plan, encode_plan
 from tests.control.agents.strategies import NAMES, contents, offer
 
 WORKSPACE, AGENT = UUID(int=1), UUID(int=2)
 ALL = ProviderOffers([offer(name) for name in NAMES])
+CALL = PlannedCall(at=datetime(2026, 11, 26, 13, 5, tzinfo=UTC), id="call-1")
 
 
 def version(content: AgentContent) -> AgentVersion:
@@ -35,20 +37,20 @@ def plan_of(
 
 @given(contents)
 def test_plan_survives_encoding(content: AgentContent) -> None:
-    plan = make_plan(version(content), ALL, call_id="call-1")
+    plan = make_plan(version(content), ALL, CALL)
     assert decode_plan(encode_plan(plan)) == plan
 
 
 @given(contents)
 def test_plan_has_every_field_of_the_config(content: AgentContent) -> None:
-    plan, config = make_plan(version(content), ALL, call_id="call-1"), AgentConfig.model_validate(content.config)
+    plan, config = make_plan(version(content), ALL, CALL), AgentConfig.model_validate(content.config)
     recording = config.recording
     announcement = f"{recording.announcement} " if recording.consent == "announced" and recording.enabled else ""
-    assert plan.agent.greeting == fill_placeholders(
-        (announcement + config.greeting).rstrip() if announcement else config.greeting, config.facts
-    )
-    assert plan.agent.prompt == fill_placeholders(config.prompt, config.facts)
-    assert plan.agent.goodbye == fill_placeholders(config.goodbye, config.facts)
+    values = make_values(config, CALL, content.name)
+    greeting = (announcement + config.greeting).rstrip() if announcement else config.greeting
+    assert plan.agent.greeting == fill_placeholders(greeting, values)
+    assert plan.agent.prompt == fill_placeholders(config.prompt, values)
+    assert plan.agent.goodbye == fill_placeholders(config.goodbye, values)
     assert (plan.agent.name, plan.agent.language) == (content.name, config.language)
     assert plan.agent.fallback_number == config.fallback_number
     for part in ("turn", "limits"):
@@ -89,7 +91,7 @@ def test_plan_and_config_have_the_same_fields() -> None:
     agent = {"name", "greeting", "prompt", "language", "goodbye", "fallback_number"}
     assert set(CallPlan.__struct_fields__) == {
         "agent", "stt", "llm", "tts", "turn", "limits", "tools", "recording", "call_id", "workspace_id", "agent_id",
-        "leg", "resume",  # of resumed calls: control/calls sets them
+        "context", "leg", "resume",  # of the call: control/calls sets those of resumed ones
     }  # fmt: skip
     plan = plan_of({"turn": {}, "limits": {}})
     assert set(plan.agent.__struct_fields__) == agent
@@ -125,6 +127,13 @@ def test_chain_holds_eight_with_the_voice_first() -> None:
     plan = plan_of({}, offers, "v11")
     assert [choice.provider for choice in plan.tts] == ["v11", *(f"v{n}" for n in (0, 1, 10, 2, 3, 4, 5))]
     assert len(plan.stt) == 8
+
+
+def test_context_of_the_call_is_in_the_plan() -> None:
+    call = PlannedCall(at=CALL.at, direction="outbound", timezone="Europe/Berlin")
+    assert make_plan(version(AgentContent("Desk", {}, None, {})), ALL, call).context == (
+        ContextPlan("Europe/Berlin", "outbound")
+    )
 
 
 def test_recording_is_announced_before_the_greeting() -> None:

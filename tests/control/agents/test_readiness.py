@@ -42,7 +42,7 @@ def test_all_reasons_are_found_at_once() -> None:
     config = {"goodbye": "Bye from {firm}.", "speech": {"llm": [{"provider": "keyed"}, {"provider": "keyed"}]}}
     assert reasons_of(config, None, offers) == [
         ("config.prompt", "it has neither prompt nor greeting"),
-        ("config.facts.firm", "its texts need this fact"),
+        ("config.facts.firm", "its texts need this fact, or a variable of this name"),
         ("config.speech.llm", "none can serve: keyed has no key"),
         ("config.speech.tts", "no provider is in service by default"),
         ("phone_number_id", "it has no phone number"),

@@ -9,6 +9,7 @@ import pytest
 from control.agents import store, store_versions
 from control.agents.model import AgentEdit, AgentVersion, VoiceAgent
 from control.agents.transfers import PARAM
+from control.agents.variables import PlannedCall
 from control.db.scope import enter_platform
 from shared.errors import Conflict, Invalid
 from shared.ids import new_id
@@ -61,7 +62,7 @@ async def call_plan(workspace: AgentsWorkspace, agent: VoiceAgent) -> CallPlan:
         workspace.db, workspace.workspace_id, agent.id
     )
     assert agent_lookup is not None
-    return agent_lookup.make_plan("call-1")
+    return agent_lookup.make_plan(PlannedCall(at=NOW, id="call-1"))
 
 
 async def test_own_number_as_fallback_is_refused(workspace: AgentsWorkspace) -> None:

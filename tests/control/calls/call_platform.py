@@ -1,7 +1,7 @@
 """A platform with workspaces whose agents can be called: real PostgreSQL and Valkey, a folder for recordings, and
 carriers that record their requests."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,6 +17,7 @@ from control.accounts.policy import HashPolicy
 from control.agents.model import AgentDraft, AgentPolicy, VoiceAgent
 from control.calls.media_assignment import MediaAssignment
 from control.calls.model import AdmittedCall, IncomingCall, RefusedCall
+from control.calls.outbound import CallRequest
 from control.calls.policy import CallPolicy
 from control.calls.service import Calls
 from control.carriers.model import (
@@ -154,14 +155,18 @@ class CallPlatform:
         assert isinstance(created, AdmittedCall), created
         return created
 
-    async def place(self, workspace: LiveWorkspace, number: str, *, test: bool = False, at: datetime = NOW) -> UUID:
+    async def place(
+        self,
+        workspace: LiveWorkspace,
+        number: str,
+        *,
+        test: bool = False,
+        at: datetime = NOW,
+        variables: Mapping[str, str] | None = None,
+    ) -> UUID:
         """Places an outbound call; returns its id."""
-        return await self.in_workspace(
-            workspace,
-            lambda db: self.calls.place(
-                db, workspace.workspace_id, workspace.actor, workspace.agent_id, number, test, at
-            ),
-        )
+        request = CallRequest(workspace.workspace_id, workspace.agent_id, number, test, variables or {})
+        return await self.in_workspace(workspace, lambda db: self.calls.place(db, workspace.actor, request, at))
 
     async def call_row(self, call_id: UUID) -> Any:
         """A call's row."""

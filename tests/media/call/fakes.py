@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from msgspec import structs
 
 from media.call.call_tools import CallTools, ToolSequence
+from media.call.model_context import ModelContext
 from media.call.playback import Playback
 from media.call.reply import ReplyServices
 from media.call.transcript import Transcript
@@ -187,6 +189,7 @@ class ReplyFakes:
             tools=self.call_tools(),
             usage=self.usage,
             system="Be kind.",
+            context=ModelContext(None, lambda: datetime.now(UTC)),
             language="en",
             goodbye=self.goodbye,
             clock=clock_ms,

@@ -53,6 +53,22 @@ def test_turn_is_corrected_when_the_caller_continues() -> None:
     assert transcript.messages() == [Message("user", "I want a table for two.")]
 
 
+def test_note_is_told_once_before_the_latest_turn_and_stays_there() -> None:
+    transcript = Transcript()
+    transcript.add_note("[Now: 9:00]")
+    transcript.add_caller(" ")
+    transcript.add_note("[Now: 9:00]")
+    assert transcript.messages() == []
+    transcript.add_caller("Hello?").set_text("Hello? Anybody?")
+    transcript.add_note("[Now: 9:00]")
+    transcript.add_agent("Welcome!")
+    transcript.add_caller("Bye.")
+    transcript.add_note("[Now: 9:00]")
+    assert [message.note for message in transcript.messages()] == ["[Now: 9:00]", "", ""]
+    transcript.add_note("[Now: 9:01]")
+    assert [message.note for message in transcript.messages()] == ["[Now: 9:00]", "", "[Now: 9:01]"]
+
+
 def test_tool_call_is_included_although_nothing_was_heard_with_it() -> None:
     transcript = Transcript()
     add_calls(transcript, "", call(1))[0].text = "42"

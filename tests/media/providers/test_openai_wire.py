@@ -49,6 +49,19 @@ def test_every_call_has_a_result_and_every_result_a_call() -> None:
     assert user["content"] == "Hm"
 
 
+def test_notes_stand_before_what_they_belong_to() -> None:
+    messages = [Message("user", "Hello", note="[Now: Monday]"), Message("assistant", "Yes?"), Message("user", "Bye")]
+    assert make_messages(ChatRequest("Be kind.", messages, call_note="They phoned you.")) == [
+        {"role": "system", "content": "Be kind.\n\nThey phoned you."},
+        {"role": "user", "content": "[Now: Monday]\n\nHello"},
+        {"role": "assistant", "content": "Yes?"},
+        {"role": "user", "content": "Bye"},
+    ]
+    assert make_messages(ChatRequest("", [], call_note="They phoned you.")) == [
+        {"role": "system", "content": "They phoned you."}
+    ]
+
+
 def test_usage_is_the_provider_s_count_where_it_sends_one() -> None:
     reply = StreamedReply("x")
     reply.feed(delta(content="Hello")[6:])

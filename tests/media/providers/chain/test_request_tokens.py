@@ -33,6 +33,11 @@ def test_reports_are_added_up() -> None:
     assert tokens(TextDelta("x" * 99), *reports) == TokenUsage(10, 8, cached=3)
 
 
+def test_notes_are_part_of_the_estimated_prompt() -> None:
+    request = ChatRequest("s" * 40, [Message("user", "u" * 400, note="t" * 20)], call_note="c" * 60)
+    assert RequestTokens(request).total() == TokenUsage(PROMPT + 20, 0, estimated=True)
+
+
 def test_one_estimated_report_makes_an_estimate() -> None:
     assert tokens(TokenUsage(1, 1), TokenUsage(1, 1, estimated=True)) == TokenUsage(2, 2, estimated=True)
 

@@ -1,0 +1,56 @@
+"""The texts of a call's plan: the agent's, with their placeholders filled. Their lengths are reckoned before they are
+filled, because a long fact that is mentioned often makes gigabytes of a short prompt."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from control.agents.config import AgentConfig
+from control.agents.facts import announces, fill_placeholders, filled_length
+from control.agents.variables import BUILT_IN, LONGEST_BUILT_IN
+from shared.errors import Invalid
+from shared.plan import LONGEST_GOODBYE, LONGEST_GREETING, LONGEST_PROMPT, PlanError
+
+
+class TextTooLong(PlanError):
+    """A text would be too long with its placeholders filled; the message names every such text."""
+
+
+LONGEST_TEXTS: Final[Mapping[str, int]] = {
+    "greeting": LONGEST_GREETING,
+    "prompt": LONGEST_PROMPT,
+    "goodbye": LONGEST_GOODBYE,
+}
+
+
+def fill_texts(config: AgentConfig, values: Mapping[str, str]) -> dict[str, str]:
+    """By the names in LONGEST_TEXTS. Raises TextTooLong."""
+    too_long = find_too_long(config, {name: len(value) for name, value in values.items()})
+    if too_long:
+        raise TextTooLong(f"plan: {'; '.join(f'agent.{_fault(name)}' for name in too_long)}")
+    return {name: fill_placeholders(text, values) for name, text in _texts(config).items()}
+
+
+def find_too_long(config: AgentConfig, lengths: Mapping[str, int]) -> list[str]:
+    """The texts that are too long when their placeholders are filled. lengths: of the values, in characters."""
+    return [name for name, text in _texts(config).items() if filled_length(text, lengths) > LONGEST_TEXTS[name]]
+
+
+def require_fillable(config: AgentConfig, at: str) -> None:
+    """Refuses a config whose texts would be too long in a call without variables of its own. at: the config's field.
+    Raises Invalid (code too_long)."""
+    lengths = dict.fromkeys(BUILT_IN, LONGEST_BUILT_IN) | {name: len(fact) for name, fact in config.facts.items()}
+    lengths |= {name: len(one.default) for name, one in config.variables.items() if one.default.strip()}
+    for name in find_too_long(config, lengths):
+        raise Invalid(f"{at}.{_fault(name)}", param=f"{at}.{name}", code="too_long")
+
+
+def _texts(config: AgentConfig) -> dict[str, str]:
+    """As the plan has them: an announcement is the greeting's beginning."""
+    greeting = config.greeting
+    if announces(config):
+        greeting = f"{config.recording.announcement} {greeting}".rstrip()
+    return {"greeting": greeting, "prompt": config.prompt, "goodbye": config.goodbye}
+
+
+def _fault(name: str) -> str:
+    return f"{name}: more than {LONGEST_TEXTS[name]:,} characters with its placeholders filled"

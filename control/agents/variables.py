@@ -1,0 +1,81 @@
+"""Variables: the values that fill an agent's placeholders in one call, besides the agent's facts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, StringConstraints
+
+from control.platform.string_maps import bounded_map
+from shared.local_time import format_date, format_moment, to_local, zone_name
+
+# The bounds of Stripe's metadata: https://docs.stripe.com/metadata.
+MOST_VARIABLES: Final = 50
+LONGEST_NAME: Final = 40
+LONGEST_VALUE: Final = 500
+# Characters of a built-in value; a caller's "number" may be an address of any length.
+LONGEST_BUILT_IN: Final = 200
+
+VARIABLE_NAME: Final = r"^[a-z][a-z0-9_]{0,39}$"
+# One line: a line break in a value could begin what looks like an instruction of the prompt's own.
+_ONE_LINE: Final = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
+
+VariableName = Annotated[str, StringConstraints(pattern=VARIABLE_NAME)]
+VariableValue = Annotated[str, StringConstraints(max_length=LONGEST_VALUE, pattern=_ONE_LINE)]
+CallVariables = Annotated[
+    dict[VariableName, VariableValue],
+    Field(
+        max_length=MOST_VARIABLES,
+        description="Values for the {placeholders} of the agent's texts in this call, by name: up to 50, one line of "
+        "up to 500 characters each.",
+        examples=[{"customer_name": "Ms Ito"}],
+        json_schema_extra={"additionalProperties": False},
+    ),
+    bounded_map(MOST_VARIABLES, LONGEST_NAME),
+]
+
+BUILT_IN: Final = (
+    "now", "date", "time", "weekday", "timezone", "caller_number", "called_number", "customer_number", "direction",
+    "workspace_name", "agent_name",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedCall:
+    """The call that a plan is made for. at: when the plan is made. caller, called: E.164, or whatever the carrier sends
+    ("anonymous", a SIP URI). variables: the call's own. timezone: of the workspace, a name of the IANA database."""
+
+    at: datetime
+    id: str = ""
+    direction: Literal["inbound", "outbound"] = "inbound"
+    caller: str = ""
+    called: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    workspace_name: str = ""
+    timezone: str = "UTC"
+
+
+def built_in_values(call: PlannedCall, agent_name: str) -> dict[str, str]:
+    """The values of all BUILT_IN placeholders, the times in English and in the workspace's zone; up to LONGEST_BUILT_IN
+    printable characters each."""
+    local = to_local(call.at, call.timezone)
+    values = {
+        "now": format_moment(local),
+        "date": format_date(local),
+        "time": f"{local:%H:%M}",
+        "weekday": f"{local:%A}",
+        "timezone": zone_name(local),
+        "caller_number": call.caller,
+        "called_number": call.called,
+        "customer_number": call.called if call.direction == "outbound" else call.caller,
+        "direction": call.direction,
+        "workspace_name": call.workspace_name,
+        "agent_name": agent_name,
+    }
+    return {name: _one_line(value)[:LONGEST_BUILT_IN] for name, value in values.items()}
+
+
+def _one_line(text: str) -> str:
+    """Without line breaks and control characters, which a carrier's report could hold."""
+    return "".join(character for character in " ".join(text.split()) if character.isprintable())

@@ -1,0 +1,97 @@
+"""Texts of a plan: filled within the plan's bounds, which are checked before anything is filled."""
+
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from control.agents.config import AgentConfig
+from control.agents.facts import make_values
+from control.agents.plan_texts import LONGEST_TEXTS, TextTooLong, fill_texts
+from control.agents.validation import parse_config
+from control.agents.variables import PlannedCall
+from shared.errors import Invalid
+from shared.plan import AgentPlan, PlanError, decode_plan
+
+# As long as a fact may be, mentioned as often as a prompt can: 40 million characters.
+HUGE = {"prompt": "{a}" * 9_999, "facts": {"a": "\1" * 4_000}}
+CALL = PlannedCall(at=datetime(2026, 11, 26, 12, tzinfo=UTC))
+# Bytes that refusing a config may take; these take 1.6 and 40 million when they are filled.
+MOST_BYTES = 1_000_000
+
+
+def fill(config: dict[str, Any], **variables: str) -> dict[str, str]:
+    parsed = AgentConfig.model_validate(config)
+    call = PlannedCall(at=CALL.at, variables=variables)
+    return fill_texts(parsed, make_values(parsed, call, "Desk"))
+
+
+@contextmanager
+def bounded_memory() -> Iterator[None]:
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < MOST_BYTES
+    finally:
+        tracemalloc.stop()
+
+
+def test_call_fills_all_texts() -> None:
+    config = {
+        "greeting": "Hello {name}, this is {agent_name}.",
+        "prompt": "It is {weekday}. You call {name}.",
+        "goodbye": "Bye {name}.",
+        "recording": {"enabled": True, "consent": "announced", "announcement": "{name}, we record."},
+    }
+    assert fill(config, name="Ms Ito") == {
+        "greeting": "Ms Ito, we record. Hello Ms Ito, this is Desk.",
+        "prompt": "It is Thursday. You call Ms Ito.",
+        "goodbye": "Bye Ms Ito.",
+    }
+
+
+def test_value_is_no_template() -> None:
+    config = {"prompt": "{name} {a}", "variables": {"name": {}}, "facts": {"a": "{name}"}}
+    assert fill(config, name="{a}{name}")["prompt"] == "{a}{name} {name}"
+
+
+@pytest.mark.parametrize("config", [HUGE, {**HUGE, "prompt": "", "greeting": "{a}" * 400}])
+def test_huge_text_is_refused_on_save_and_in_a_plan_without_being_filled(config: dict[str, Any]) -> None:
+    with bounded_memory(), pytest.raises(Invalid, match="with its placeholders filled") as refused:
+        parse_config(config)
+    with bounded_memory(), pytest.raises(TextTooLong, match=r"agent\.(greeting|prompt): more than"):
+        fill(config)
+    assert (refused.value.code, refused.value.param in ("config.prompt", "config.greeting")) == ("too_long", True)
+
+
+def test_saved_config_fits_with_its_defaults_and_the_longest_built_in_values() -> None:
+    fits = {"greeting": "{name}{workspace_name}" + "x" * 1_300, "variables": {"name": {"default": "d" * 500}}}
+    assert len(fits["greeting"]) <= 1_400
+    assert parse_config(fits)
+    with pytest.raises(Invalid) as refused:
+        parse_config({**fits, "greeting": "{name}" + "{workspace_name}" * 2 + "x" * 1_300})
+    assert refused.value.param == "config.greeting"
+
+
+def test_call_with_long_values_is_refused() -> None:
+    config = {"goodbye": "{a}{b}", "variables": {"a": {}, "b": {}}}
+    assert parse_config(config)
+    with pytest.raises(TextTooLong, match=r"agent\.goodbye: more than 500 characters"):
+        fill(config, a="x" * 400, b="x" * 200)
+
+
+def test_bounds_are_those_of_the_plan() -> None:
+    for name, most in LONGEST_TEXTS.items():
+        agent = {name: "x" * most}
+        assert getattr(plan_with(agent), name) == agent[name]
+        with pytest.raises(PlanError, match=f"agent.{name}"):
+            plan_with({name: "x" * (most + 1)})
+
+
+def plan_with(agent: dict[str, str]) -> AgentPlan:
+    chain = [{"provider": "standin"}]
+    return decode_plan(msgspec.json.encode({"agent": agent, "stt": chain, "llm": chain, "tts": chain})).agent
