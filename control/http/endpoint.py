@@ -4,9 +4,11 @@ handler and makes the response (or computes it after the commit)."""
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from aiohttp import web
+from pydantic import BaseModel
 
 from control.db.pool import Connection, Pool
 from control.db.transaction import in_transaction
@@ -23,7 +25,9 @@ from control.http.rate_limits import RateLimiter
 from control.http.request import PRINCIPAL, origin_of, read_json_body
 from control.http.route import HandlerSignature, Route, read_signature
 from control.platform.idempotency import IdempotentRequest, request_hash
+from control.platform.validation_errors import join_invalid
 from control.services import Services
+from shared.errors import Invalid
 
 JSON_HEADERS = {"Content-Type": "application/json"}
 
@@ -156,11 +160,25 @@ class Endpoint:
         request = incoming.request
         arguments: dict[str, Any] = {}
         for name, path_name, kind in self.signature.path:
-            arguments[name] = read_path_value(kind, request.match_info[path_name])
-        if self.signature.query is not None:
-            arguments["query"] = read_query(self.signature.query, request)
-        elif request.query_string:
-            read_query(Query, request)  # has no parameters, so it raises Invalid and names the unknown one
-        if self.signature.body is not None:
-            arguments["body"] = read_model(self.signature.body, incoming.raw)
+            arguments[name] = read_path_value(kind, request.match_info[path_name], path_name)
+        faults: list[Invalid] = []
+        for name, read in self._readers(incoming).items():
+            try:
+                arguments[name] = read()
+            except Invalid as invalid:
+                faults.append(invalid)
+        if faults:
+            raise join_invalid(faults)
+        if self.signature.query is None:
+            arguments.pop("query", None)
         return arguments
+
+    def _readers(self, incoming: EndpointRequest) -> dict[str, Callable[[], BaseModel]]:
+        """What reads the query and the body. A query that the route does not have is read as one without parameters, so
+        that its parameters are named as unknown."""
+        readers: dict[str, Callable[[], BaseModel]] = {}
+        if self.signature.query is not None or incoming.request.query_string:
+            readers["query"] = partial(read_query, self.signature.query or Query, incoming.request)
+        if self.signature.body is not None:
+            readers["body"] = partial(read_model, self.signature.body, incoming.raw)
+        return readers
