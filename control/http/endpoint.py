@@ -110,7 +110,7 @@ class Endpoint:
         account = None
         if limit.account and incoming.arguments is not None:
             account = str(getattr(incoming.arguments["body"], limit.account))
-        await self._dependencies.limits.check(limit, origin_of(incoming.request).address, account)
+        await self._dependencies.limits.check(incoming.request, limit, account)
 
     async def _transact(self, incoming: EndpointRequest) -> EndpointResponse:
         dependencies = self._dependencies

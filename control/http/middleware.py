@@ -16,10 +16,11 @@ from control.http.cors import Cors
 from control.http.errors import map_aiohttp_error
 from control.http.metrics import UNMATCHED, HttpMetrics
 from control.http.origin import OriginReader
+from control.http.rate_limits import QUOTA
 from control.http.request import ORIGIN, PRINCIPAL
+from control.http.request_ids import RequestIds, make_request_ids
 from control.platform.validation_errors import element_path
 from shared.errors import ErrorDetail, Problem, TooManyRequests, Unavailable
-from shared.ids import new_id
 from shared.logs import error_fields
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -46,11 +47,11 @@ class EdgeMiddleware:
         @web.middleware
         async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
             started = perf_counter()
-            request_id = new_id()
-            request[ORIGIN] = self.origins.read(request, request_id)
-            response = await self._respond(request, handler, request_id)
-            self._add_headers(request, response.headers, request_id)
-            self._report(request, response.status, request_id, perf_counter() - started)
+            ids = make_request_ids(request)
+            request[ORIGIN] = self.origins.read(request, ids.own)
+            response = await self._respond(request, handler, ids.own)
+            self._add_headers(request, response.headers, ids)
+            self._report(request, response.status, ids, perf_counter() - started)
             return response
 
         return edge
@@ -69,18 +70,21 @@ class EdgeMiddleware:
         except Exception as error:
             return _error_response(error, request_id)
 
-    def _add_headers(self, request: web.Request, headers: CIMultiDict[str], request_id: str) -> None:
+    def _add_headers(self, request: web.Request, headers: CIMultiDict[str], ids: RequestIds) -> None:
         for name, value in self.headers.items():
             headers.setdefault(name, value)
-        headers["X-Request-Id"] = request_id
+        headers.update(ids.headers())
+        quota = request.get(QUOTA)
+        if quota is not None:
+            headers.update(quota.headers())
         self.cors.add_headers(request, headers)
 
-    def _report(self, request: web.Request, status: int, request_id: str, seconds: float) -> None:
+    def _report(self, request: web.Request, status: int, ids: RequestIds, seconds: float) -> None:
         route = route_template(request)
         self.metrics.observe(route, request.method, status, seconds)
         log.info(
             "request.answered",
-            request_id=request_id,
+            **ids.log_fields(),
             method=request.method if request.method.isalpha() else "?",
             route=route,
             status=status,
@@ -103,7 +107,7 @@ def problem_response(problem: Problem, request_id: str) -> web.Response:
     response = web.Response(status=problem.status, body=msgspec.json.encode({"error": body}), content_type=JSON)
     match problem:
         case TooManyRequests(retry_after_s=seconds):
-            response.headers["Retry-After"] = str(seconds)
+            response.headers["Retry-After"] = str(max(1, seconds))
         case Unavailable():
             response.headers["Retry-After"] = str(RETRY_AFTER_S)
     if problem.status == 401:
