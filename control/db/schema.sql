@@ -495,9 +495,10 @@ CREATE TABLE public.idempotency_keys (
     scope text NOT NULL,
     key text NOT NULL,
     request_hash bytea NOT NULL,
-    status smallint NOT NULL,
-    answer bytea NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
+    status smallint,
+    answer bytea,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    request_id uuid
 );
 
 --
@@ -1368,6 +1369,7 @@ INSERT INTO public.schema_migrations VALUES ('20261126000202');
 INSERT INTO public.schema_migrations VALUES ('20261126000301');
 INSERT INTO public.schema_migrations VALUES ('20261126000401');
 INSERT INTO public.schema_migrations VALUES ('20261126000501');
+INSERT INTO public.schema_migrations VALUES ('20261126000601');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
