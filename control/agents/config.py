@@ -130,11 +130,11 @@ class Recording(ConfigPart):
     @model_validator(mode="after")
     def _consented(self) -> "Recording":
         if self.enabled and self.consent == "none":
-            raise ValueError("recording needs consent: announced (with an announcement), or given_otherwise")
+            raise ValueError("needs consent: announced (with an announcement), or given_otherwise")
         if self.enabled and self.consent == "announced" and not self.announcement.strip():
-            raise ValueError("consent by announcement needs the announcement's text")
+            raise ValueError("needs the announcement's text for consent by announcement")
         if self.enabled and self.consent == "given_otherwise" and not self.statement.strip():
-            raise ValueError("consent that is given otherwise needs a statement of where and how")
+            raise ValueError("needs a statement of where and how callers gave their consent otherwise")
         return self
 
 
@@ -147,6 +147,12 @@ class Variable(ConfigPart):
         "500 characters; empty: the fact of this name, else nothing.",
     )
     required: bool = Field(default=False, description="An outbound or test call that brings no value is refused.")
+
+
+def _require_different(tools: list[str]) -> list[str]:
+    if len(set(tools)) != len(tools):
+        raise ValueError("must name each one once")
+    return tools
 
 
 class AgentConfig(ConfigPart):
@@ -193,7 +199,7 @@ class AgentConfig(ConfigPart):
         "fallback: so that a fallback sounds alike.",
     )
     turn: Turn = Field(default=Turn(), description="Turn-taking.")
-    tools: list[Literal[ToolName, RemoteToolName]] = Field(
+    tools: Annotated[list[Literal[ToolName, RemoteToolName]], AfterValidator(_require_different)] = Field(
         default=["end_call", "collect_digits", "transfer"],
         max_length=4,
         description="What the agent may do besides talking; transfer needs a fallback_number. call_context tells it "
@@ -206,12 +212,6 @@ class AgentConfig(ConfigPart):
         pattern=E164,
         description="E.164 number for callers who want a person; empty: a message is taken instead.",
     )
-
-    @model_validator(mode="after")
-    def _each_tool_once(self) -> "AgentConfig":
-        if len(set(self.tools)) != len(self.tools):
-            raise ValueError("tools: each one once")
-        return self
 
 
 @cache

@@ -10,9 +10,10 @@ from control.agents.facts import missing_facts
 from control.agents.model import AgentContent, AgentNumber, AgentVersion
 from control.agents.plan import make_chain, make_plan, wanted_chain
 from control.agents.transfers import PARAM, DialScope, find_fault
+from control.platform.validation_errors import list_faults
 from control.voice.offers import KINDS, Kind, ProviderOffers
 from control.voice.vendors import RULES
-from shared.errors import Conflict
+from shared.errors import Conflict, ErrorDetail
 from shared.plan import PlanError
 
 
@@ -62,15 +63,18 @@ def find_warnings(version: AgentVersion, offers: ProviderOffers) -> list[AgentWa
 def make_refusal(found: Sequence[ReadinessReason]) -> Conflict:
     """The error that names all of the reasons."""
     text = "; ".join(f"{reason.param}: {reason.message}" for reason in found)
-    return Conflict(f"This agent cannot answer calls: {text}.", code="cannot_answer", param=found[0].param)
+    errors = [ErrorDetail(reason.param, "cannot_answer", reason.message) for reason in found]
+    return Conflict(
+        f"This agent cannot answer calls: {text}.", code="cannot_answer", param=found[0].param, errors=errors
+    )
 
 
 def _content_reasons(version: AgentVersion, offers: ProviderOffers, scope: DialScope) -> Iterator[ReadinessReason]:
     try:
         config = AgentConfig.model_validate(version.content.config)
     except ValidationError as error:
-        for fault in error.errors(include_url=False):
-            yield ReadinessReason(".".join(("config", *map(str, fault["loc"]))), fault["msg"])
+        for fault in list_faults(error, "config"):
+            yield ReadinessReason(fault.param or "config", fault.message)
         return
     if not (config.prompt.strip() or config.greeting.strip()):
         yield ReadinessReason("config.prompt", "it has neither prompt nor greeting")

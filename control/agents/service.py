@@ -66,8 +66,9 @@ class Agents:
         """Inserts a draft at version 1; its config is merged into the template's. Raises Conflict (codes agent_limit,
         name_taken, number_taken, number_inactive, workspace_suspended) and Invalid, which names the field."""
         await self._require_open(db, workspace_id)
-        await self._require_capacity(db, workspace_id)
+        # Before the tier's limit: whoever has to change the config should not first have to change the tier.
         content = await self._content(db, workspace_id, await _make_base(db, draft.template_id), _first_edit(draft))
+        await self._require_capacity(db, workspace_id)
         first = AgentVersion(workspace_id, UUID(new_id()), 1, content, actor.id, now)
         if not await store.insert_agent(db, first, draft.template_id):
             raise _name_taken(content.name)

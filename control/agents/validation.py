@@ -9,11 +9,12 @@ from pydantic import TypeAdapter, ValidationError
 from control.agents.config import AgentConfig, Options
 from control.agents.model import AgentContent
 from control.agents.plan_texts import require_fillable
+from control.platform.validation_errors import list_faults, make_invalid
 from control.voice.offers import KINDS, Kind, ProviderOffers
-from shared.errors import Invalid
+from shared.errors import ErrorDetail, Invalid
 
-MOST_FAULTS: Final = 5
 MOST_BYTES: Final = 262_144  # size of a config as JSON
+PROVIDER_UNKNOWN: Final = "provider_unknown"
 _OPTIONS: Final[TypeAdapter[dict[str, Any]]] = TypeAdapter(Options)
 
 
@@ -22,7 +23,7 @@ def parse_config(raw: Mapping[str, Any], at: str = "config") -> AgentConfig:
     try:
         config = AgentConfig.model_validate(dict(raw))
     except ValidationError as error:
-        raise _invalid(error, at) from None
+        raise make_invalid(list_faults(error, at)) from None
     _require_short(config.model_dump(), at)
     require_fillable(config, at)
     return config
@@ -33,7 +34,7 @@ def parse_options(raw: Mapping[str, Any], at: str) -> dict[str, Any]:
     try:
         options = _OPTIONS.validate_python(dict(raw), strict=True)
     except ValidationError as error:
-        raise _invalid(error, at) from None
+        raise make_invalid(list_faults(error, at)) from None
     _require_short(options, at)
     return options
 
@@ -43,8 +44,9 @@ def require_known(content: AgentContent, config: AgentConfig, offers: ProviderOf
 
     An address or a key is no such option: it would send the platform's own key to an address of the customer's choice.
     """
-    for fault, param in _unknown(content, config, offers, at):
-        raise Invalid(f"{param}: {fault}", param=param, code="provider_unknown")
+    found = [ErrorDetail(param, PROVIDER_UNKNOWN, fault) for fault, param in _unknown(content, config, offers, at)]
+    if found:
+        raise make_invalid(found, PROVIDER_UNKNOWN)
 
 
 def _unknown(content: AgentContent, config: AgentConfig, offers: ProviderOffers, at: str) -> Iterator[tuple[str, str]]:
@@ -78,15 +80,3 @@ def _require_short(value: Mapping[str, Any], at: str) -> None:
     """Every version stores the whole value, and repeated patches could make it grow without bound. Raises Invalid."""
     if len(msgspec.json.encode(value)) > MOST_BYTES:
         raise Invalid(f"{at} has more than {MOST_BYTES // 1024} KiB.", param=at, code="too_long")
-
-
-def _invalid(error: ValidationError, at: str) -> Invalid:
-    faults = [(_name(fault["loc"], at), fault["msg"]) for fault in error.errors(include_url=False)]
-    text = "; ".join(f"{name}: {message}" for name, message in faults[:MOST_FAULTS])
-    more = len(faults) - MOST_FAULTS
-    return Invalid(text + (f"; and {more} more" if more > 0 else ""), param=faults[0][0])
-
-
-def _name(path: tuple[int | str, ...], at: str) -> str:
-    """The field's path, without the [key] that pydantic appends for an invalid name."""
-    return ".".join((at, *(str(part) for part in path if part != "[key]")))

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from control.calls.model import AdmittedCall
 from shared.bus.checkpoints import Checkpoint, Checkpoints, StreamOutcome
 from shared.bus.client import BusUnavailable
-from shared.bus.commands import CallCommand, Command, CommandStream
+from shared.bus.commands import DONE, CallCommand, Command, CommandStream
 from shared.bus.live import LiveCall, LiveCalls
 from shared.bus.nodes import NodeRegistry, NodeState
 from shared.bus.tickets import Ticket, Tickets
@@ -112,15 +112,32 @@ class MediaAssignment:
         because the carrier may ask only now."""
         await self._checkpoints.delete([str(call_id) for call_id in call_ids])
 
-    async def send_command(self, call_id: UUID, command: Command, wait_s: float) -> str | None:
-        """Sends a command to the node of a running call. Returns shared.bus.commands.DONE or the reason why not; None
-        when the node did not answer in time: the command may have been carried out. Raises CallNotLive."""
+    async def send_command(
+        self, call_id: UUID, command: Command, wait_s: float, *, command_id: str | None = None
+    ) -> str | None:
+        """Sends a command to the node of a running call. Returns DONE or OUTCOME_UNKNOWN (shared.bus.commands), or the
+        reason why not; None when the node did not answer in time: the command may have been carried out. Raises
+        CallNotLive.
+
+        command_id: the same for a command that may have been sent before. It is carried out once at most: a node
+        remembers what it carried out, and other nodes cannot claim it any more. If it is known to be done, it is not
+        sent again.
+        """
+        if command_id is not None and await self._is_done(command_id):
+            return DONE
         (call,) = await self._live.get([str(call_id)])
         if call is None:
             raise CallNotLive
-        sent = CallCommand(new_id(), str(call_id), command)
+        sent = CallCommand(command_id or new_id(), str(call_id), command, sending=new_id())
         await self._commands.send(call.node_id, sent)
         return await self._commands.wait_for_answer(sent.id, wait_s)
+
+    async def _is_done(self, command_id: str) -> bool:
+        """Whether a command's answer is DONE. Forgets any other, which may have changed since."""
+        answer = await self._commands.wait_for_answer(command_id, 0.0)
+        if answer not in (None, DONE):
+            await self._commands.forget_answer(command_id)
+        return answer == DONE
 
     async def find_live(self, call_ids: Sequence[UUID]) -> dict[UUID, LiveCall]:
         """Those of these calls that a node reports."""

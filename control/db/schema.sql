@@ -497,9 +497,10 @@ CREATE TABLE public.idempotency_keys (
     scope text NOT NULL,
     key text NOT NULL,
     request_hash bytea NOT NULL,
-    status smallint NOT NULL,
-    answer bytea NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
+    status smallint,
+    answer bytea,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    request_id uuid
 );
 
 --
@@ -1370,6 +1371,7 @@ INSERT INTO public.schema_migrations VALUES ('20261126000202');
 INSERT INTO public.schema_migrations VALUES ('20261126000301');
 INSERT INTO public.schema_migrations VALUES ('20261126000401');
 INSERT INTO public.schema_migrations VALUES ('20261126000501');
+INSERT INTO public.schema_migrations VALUES ('20261126000601');
 INSERT INTO public.schema_migrations VALUES ('20261126000701');
 INSERT INTO public.schema_migrations VALUES ('20261126000702');
 INSERT INTO public.schema_migrations VALUES ('20261126000703');

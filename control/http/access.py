@@ -32,6 +32,14 @@ class Access:
         """Whether this role may call (MEMBER and ADMIN only)."""
         return role in self.roles
 
+    @property
+    def needed(self) -> str:
+        """The role that is needed, for a message: the least one of a workspace; of the staff all, which have no
+        order."""
+        if self.kind is AccessKind.MEMBER:
+            return next(role for role in reversed(WORKSPACE_ROLES) if role in self.roles)
+        return " or ".join(role for role in reversed(ADMIN_ROLES) if role in self.roles)
+
 
 OPEN = Access(AccessKind.OPEN)
 USER = Access(AccessKind.USER)

@@ -16,3 +16,22 @@ class AfterCommit(Generic[T]):
     use the request's `db`. It may raise Problems, like a handler."""
 
     work: Callable[[], Awaitable[T]]
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotentAfterCommit(Generic[T]):
+    """Like AfterCommit, for a route that honours Idempotency-Key. work: takes an operation id, and must take effect at
+    most once for each id, however often it is called.
+
+    The id is that of the first request under the key, so it is the same for its repeats; without a key it is the
+    request's own. The transaction stores the key with this id and without a response: the key is open. Once `work` has
+    returned, its response is stored in a second transaction. A repeat finds one of these:
+
+    - a response: it is returned, and `work` is not called.
+    - an open key, because the process ended, the connection was lost, or `work` raised an error at any point after the
+      commit. `work` is called again with the same id: it does what was not done yet, or finds out what became of it.
+      So nothing is lost, and nothing happens twice. Errors are not stored, as on other routes.
+    - an open key whose first request is still working: the same, at the same time. Both get one outcome.
+    """
+
+    work: Callable[[str], Awaitable[T]]

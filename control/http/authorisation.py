@@ -66,7 +66,7 @@ async def _admin(access: Access, claim: TokenClaim, context: Context) -> AdminCo
     if session is None:
         raise await _refusal(context.db, claim)
     if not access.allows(session.role):
-        raise Forbidden("Your role may not do this.", code="role")
+        raise _role_refused(access, session.role)
     return AdminContext(
         db=context.db,
         services=context.services,
@@ -105,7 +105,7 @@ async def _member(access: Access, claim: TokenClaim, request: web.Request, conte
     if workspace_id is None or session.role is None or session.workspace_status is None:
         raise NotFound("There is no such workspace.", code="workspace_not_found")
     if not access.allows(session.role):
-        raise Forbidden("Your role in this workspace may not do this.", code="role")
+        raise _role_refused(access, session.role)
     return MemberContext(
         db=context.db,
         services=context.services,
@@ -120,6 +120,10 @@ async def _member(access: Access, claim: TokenClaim, request: web.Request, conte
         role=session.role,
         workspace_status=session.workspace_status,
     )
+
+
+def _role_refused(access: Access, role: str) -> Forbidden:
+    return Forbidden(f"This needs the role {access.needed}; yours is {role}.", code="role")
 
 
 def _workspace(request: web.Request) -> UUID | None:

@@ -5,8 +5,11 @@ from collections.abc import Collection, Sequence
 from aiohttp import web
 from multidict import CIMultiDict
 
-ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-Match"
-EXPOSED_HEADERS = "X-Request-Id, Retry-After"
+ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-Match, X-Request-Id"
+EXPOSED_HEADERS = (
+    "X-Request-Id, Vocalized-Request-Id, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, "
+    "Idempotent-Replayed"
+)
 PREFLIGHT_MAX_AGE_S = 600
 
 

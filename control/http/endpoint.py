@@ -1,17 +1,21 @@
 """Handles one request: reads the body, begins the transaction, authorises the caller, checks the input, runs the
 handler and makes the response (or computes it after the commit)."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
+import structlog
 from aiohttp import web
+from pydantic import BaseModel
 
+from control.db.errors import COLLISIONS, UNAVAILABLE
 from control.db.pool import Connection, Pool
 from control.db.transaction import in_transaction
 from control.http.access import AccessKind
-from control.http.after_commit import AfterCommit
+from control.http.after_commit import AfterCommit, IdempotentAfterCommit
 from control.http.authorisation import Authoriser, TokenClaim
 from control.http.context import Context
 from control.http.file_response import FileResponse, make_file_response
@@ -23,9 +27,16 @@ from control.http.rate_limits import RateLimiter
 from control.http.request import PRINCIPAL, origin_of, read_json_body
 from control.http.route import HandlerSignature, Route, read_signature
 from control.platform.idempotency import IdempotentRequest, request_hash
+from control.platform.model import StoredResponse
+from control.platform.validation_errors import join_invalid
 from control.services import Services
+from shared.errors import Invalid, Unavailable
 
 JSON_HEADERS = {"Content-Type": "application/json"}
+# Marks the stored response to an earlier request under the same Idempotency-Key; the name is Stripe's.
+REPLAYED = "Idempotent-Replayed"
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +56,15 @@ class EndpointDependencies:
 @dataclass(frozen=True, slots=True)
 class EndpointResponse:
     """status, body: of a JSON response; the body is empty for 204. Instead of a body there may be a file, or the work
-    that computes the response; both are used after the transaction."""
+    that computes the response; both are used after the transaction. open_key: the Idempotency-Key under which the
+    computed response is stored. is_replayed: the stored response of an earlier request."""
 
     status: int
     body: bytes
     file: FileResponse | None = None
-    after_commit: AfterCommit[Any] | None = None
+    after_commit: Callable[[], Awaitable[object]] | None = None
+    open_key: IdempotentRequest | None = None
+    is_replayed: bool = False
 
 
 @dataclass(slots=True)
@@ -84,12 +98,8 @@ class Endpoint:
         else:
             response = await self._transact(incoming)
         if response.after_commit is not None:
-            response = self._response(await response.after_commit.work())
-        if response.file is not None:
-            return make_file_response(request, response.file)
-        if not response.body:
-            return web.Response(status=response.status)
-        return web.Response(status=response.status, body=response.body, headers=JSON_HEADERS)
+            response = await self._complete(response.after_commit, response.open_key)
+        return _make_response(request, response)
 
     async def _read(self, request: web.Request) -> EndpointRequest:
         """Raises Unauthorised for a bad token before the body is read."""
@@ -106,7 +116,7 @@ class Endpoint:
         account = None
         if limit.account and incoming.arguments is not None:
             account = str(getattr(incoming.arguments["body"], limit.account))
-        await self._dependencies.limits.check(limit, origin_of(incoming.request).address, account)
+        await self._dependencies.limits.check(incoming.request, limit, account)
 
     async def _transact(self, incoming: EndpointRequest) -> EndpointResponse:
         dependencies = self._dependencies
@@ -121,28 +131,54 @@ class Endpoint:
             context = await dependencies.authoriser.authorise(self.route.access, incoming.claim, request, context)
             request[PRINCIPAL] = context
         if not (self.route.idempotent and "Idempotency-Key" in request.headers):
-            return await self._run(incoming, context)
+            return await self._run(incoming, context, context.origin.request_id)
         return await self._run_idempotently(incoming, context)
 
     async def _run_idempotently(self, incoming: EndpointRequest, context: Context) -> EndpointResponse:
         request = incoming.request
         scope = self._dependencies.authoriser.idempotency_scope(context, self.route)
         hashed = request_hash(request.path_qs, incoming.raw)
-        idempotent = IdempotentRequest(context.db, scope, request.headers["Idempotency-Key"], hashed)
-        stored = await idempotent.find_response()
-        if stored is not None:
-            return EndpointResponse(stored.status, stored.body)
-        response = await self._run(incoming, context)
-        await idempotent.store_response(response.status, response.body)
-        return response
+        idempotent = IdempotentRequest(scope, request.headers["Idempotency-Key"], hashed)
+        first = await idempotent.find_first(context.db)
+        if first is not None and first.response is not None:
+            return EndpointResponse(first.response.status, first.response.body, is_replayed=True)
+        request_id = context.origin.request_id if first is None else first.request_id
+        response = await self._run(incoming, context, request_id)
+        if response.after_commit is None:
+            await idempotent.store(context.db, request_id, StoredResponse(response.status, response.body))
+            return response
+        if first is None:
+            await idempotent.store(context.db, request_id, None)
+        return replace(response, open_key=idempotent)
 
-    async def _run(self, incoming: EndpointRequest, context: Context) -> EndpointResponse:
+    async def _run(self, incoming: EndpointRequest, context: Context, operation_id: str) -> EndpointResponse:
         if incoming.arguments is None:
             incoming.arguments = self._arguments(incoming)
         result = await self.route.handler(context, **incoming.arguments)
-        if isinstance(result, AfterCommit):
-            return EndpointResponse(self.route.status, b"", after_commit=result)
+        match result:
+            case AfterCommit(work=work):
+                return EndpointResponse(self.route.status, b"", after_commit=work)
+            case IdempotentAfterCommit(work=named_work):
+                return EndpointResponse(self.route.status, b"", after_commit=partial(named_work, operation_id))
         return self._response(result)
+
+    async def _complete(
+        self, work: Callable[[], Awaitable[object]], open_key: IdempotentRequest | None
+    ) -> EndpointResponse:
+        response = self._response(await work())
+        if open_key is not None:
+            await self._store(open_key, StoredResponse(response.status, response.body))
+        return response
+
+    async def _store(self, open_key: IdempotentRequest, response: StoredResponse) -> None:
+        """A failure is only logged: what the response reports has happened, and a repeat of the request finds that out
+        again."""
+        dependencies = self._dependencies
+        retried = dependencies.metrics.transaction_retries.inc
+        try:
+            await in_transaction(dependencies.pool, lambda db: open_key.complete(db, response), retried)
+        except (Unavailable, TimeoutError, *UNAVAILABLE, *COLLISIONS) as error:
+            log.warning("idempotent_response.store_failed", error=type(error).__name__)
 
     def _response(self, result: object) -> EndpointResponse:
         if isinstance(result, FileResponse):
@@ -156,11 +192,34 @@ class Endpoint:
         request = incoming.request
         arguments: dict[str, Any] = {}
         for name, path_name, kind in self.signature.path:
-            arguments[name] = read_path_value(kind, request.match_info[path_name])
-        if self.signature.query is not None:
-            arguments["query"] = read_query(self.signature.query, request)
-        elif request.query_string:
-            read_query(Query, request)  # has no parameters, so it raises Invalid and names the unknown one
-        if self.signature.body is not None:
-            arguments["body"] = read_model(self.signature.body, incoming.raw)
+            arguments[name] = read_path_value(kind, request.match_info[path_name], path_name)
+        faults: list[Invalid] = []
+        for name, read in self._readers(incoming).items():
+            try:
+                arguments[name] = read()
+            except Invalid as invalid:
+                faults.append(invalid)
+        if faults:
+            raise join_invalid(faults)
+        if self.signature.query is None:
+            arguments.pop("query", None)
         return arguments
+
+    def _readers(self, incoming: EndpointRequest) -> dict[str, Callable[[], BaseModel]]:
+        """What reads the query and the body. A query that the route does not have is read as one without parameters, so
+        that its parameters are named as unknown."""
+        readers: dict[str, Callable[[], BaseModel]] = {}
+        if self.signature.query is not None or incoming.request.query_string:
+            readers["query"] = partial(read_query, self.signature.query or Query, incoming.request)
+        if self.signature.body is not None:
+            readers["body"] = partial(read_model, self.signature.body, incoming.raw)
+        return readers
+
+
+def _make_response(request: web.Request, response: EndpointResponse) -> web.Response:
+    if response.file is not None:
+        return make_file_response(request, response.file)
+    headers = {REPLAYED: "true"} if response.is_replayed else {}
+    if not response.body:
+        return web.Response(status=response.status, headers=headers)
+    return web.Response(status=response.status, body=response.body, headers=JSON_HEADERS | headers)

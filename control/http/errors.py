@@ -3,9 +3,8 @@
 from aiohttp import web
 from pydantic import ValidationError
 
-from shared.errors import Invalid, Malformed, NotFound, Problem
-
-MAX_FIELDS_NAMED = 5
+from control.platform.validation_errors import list_faults, make_invalid
+from shared.errors import Malformed, NotFound, Problem
 
 
 class MethodNotAllowed(Problem):
@@ -15,15 +14,10 @@ class MethodNotAllowed(Problem):
 
 
 def map_validation_error(error: ValidationError) -> Problem:
-    """Malformed for a body that is not JSON, else Invalid. Its `param` names the first invalid field, its message up to
-    MAX_FIELDS_NAMED of them."""
-    faults = error.errors(include_url=False, include_context=False, include_input=False)
-    if faults[0]["type"] == "json_invalid":
+    """Malformed for a body that is not JSON, else Invalid, which names every fault."""
+    if error.error_count() == 1 and error.errors(include_url=False)[0]["type"] == "json_invalid":
         return Malformed("The body is not valid JSON.", code="not_json")
-    messages = [f"{_name(fault['loc'])}: {fault['msg']}" for fault in faults[:MAX_FIELDS_NAMED]]
-    more = len(faults) - len(messages)
-    text = "; ".join(messages) + (f"; and {more} more" if more else "")
-    return Invalid(text, param=_name(faults[0]["loc"]))
+    return make_invalid(list_faults(error))
 
 
 def map_aiohttp_error(error: web.HTTPException) -> Problem:
@@ -35,8 +29,3 @@ def map_aiohttp_error(error: web.HTTPException) -> Problem:
     problem = Malformed(error.reason)
     problem.status = error.status  # type: ignore[misc]  # set on this instance only
     return problem
-
-
-def _name(path: tuple[int | str, ...]) -> str:
-    """Dotted; without "[key]", which pydantic appends for an invalid key of a mapping."""
-    return ".".join(str(part) for part in path if part != "[key]") or "body"

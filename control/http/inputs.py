@@ -6,22 +6,23 @@ from aiohttp import web
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from control.http.errors import map_validation_error
-from shared.errors import Malformed, NotFound
+from control.platform.validation_errors import list_faults
+from shared.errors import ErrorDetail, Malformed, NotFound
 
 # The range of PostgreSQL's integer: no row has a larger id.
 MAX_INTEGER = 2**31 - 1
 
 
-def read_path_value(kind: TypeAdapter[Any], text: str) -> Any:
-    """Raises NotFound for a value that cannot be an id."""
+def read_path_value(kind: TypeAdapter[Any], text: str, name: str) -> Any:
+    """Raises NotFound for a value that cannot be an id; it names the parameter."""
     try:
         value = kind.validate_strings(text)
-    except ValidationError:
-        raise _not_found() from None
-    if (isinstance(value, int) and not -MAX_INTEGER <= value <= MAX_INTEGER) or (
-        isinstance(value, str) and "\0" in value
-    ):
-        raise _not_found()
+    except ValidationError as error:
+        raise _not_found(list_faults(error, name)[0]) from None
+    if isinstance(value, int) and not -MAX_INTEGER <= value <= MAX_INTEGER:
+        raise _not_found(ErrorDetail(name, "too_large", "is beyond any id"))
+    if isinstance(value, str) and "\0" in value:
+        raise _not_found(ErrorDetail(name, "wrong_format", "must not hold the character NUL"))
     return value
 
 
@@ -46,5 +47,6 @@ def read_model(kind: type[BaseModel], raw: bytes) -> BaseModel:
         raise map_validation_error(error) from None
 
 
-def _not_found() -> NotFound:
-    return NotFound("There is nothing at this address.")
+def _not_found(fault: ErrorDetail) -> NotFound:
+    text = f"There is nothing at this address: {fault.param} {fault.message}."
+    return NotFound(text, param=fault.param, errors=[fault])

@@ -16,9 +16,11 @@ from control.http.cors import Cors
 from control.http.errors import map_aiohttp_error
 from control.http.metrics import UNMATCHED, HttpMetrics
 from control.http.origin import OriginReader
+from control.http.rate_limits import QUOTA
 from control.http.request import ORIGIN, PRINCIPAL
-from shared.errors import Problem, TooManyRequests, Unavailable
-from shared.ids import new_id
+from control.http.request_ids import RequestIds, make_request_ids
+from control.platform.validation_errors import element_path
+from shared.errors import ErrorDetail, Problem, TooManyRequests, Unavailable
 from shared.logs import error_fields
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -45,11 +47,11 @@ class EdgeMiddleware:
         @web.middleware
         async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
             started = perf_counter()
-            request_id = new_id()
-            request[ORIGIN] = self.origins.read(request, request_id)
-            response = await self._respond(request, handler, request_id)
-            self._add_headers(request, response.headers, request_id)
-            self._report(request, response.status, request_id, perf_counter() - started)
+            ids = make_request_ids(request)
+            request[ORIGIN] = self.origins.read(request, ids.own)
+            response = await self._respond(request, handler, ids.own)
+            self._add_headers(request, response.headers, ids)
+            self._report(request, response.status, ids, perf_counter() - started)
             return response
 
         return edge
@@ -68,18 +70,21 @@ class EdgeMiddleware:
         except Exception as error:
             return _error_response(error, request_id)
 
-    def _add_headers(self, request: web.Request, headers: CIMultiDict[str], request_id: str) -> None:
+    def _add_headers(self, request: web.Request, headers: CIMultiDict[str], ids: RequestIds) -> None:
         for name, value in self.headers.items():
             headers.setdefault(name, value)
-        headers["X-Request-Id"] = request_id
+        headers.update(ids.headers())
+        quota = request.get(QUOTA)
+        if quota is not None:
+            headers.update(quota.headers())
         self.cors.add_headers(request, headers)
 
-    def _report(self, request: web.Request, status: int, request_id: str, seconds: float) -> None:
+    def _report(self, request: web.Request, status: int, ids: RequestIds, seconds: float) -> None:
         route = route_template(request)
         self.metrics.observe(route, request.method, status, seconds)
         log.info(
             "request.answered",
-            request_id=request_id,
+            **ids.log_fields(),
             method=request.method if request.method.isalpha() else "?",
             route=route,
             status=status,
@@ -96,12 +101,13 @@ def problem_response(problem: Problem, request_id: str) -> web.Response:
         "code": problem.code,
         "message": _shorten(problem.message, MAX_MESSAGE_LENGTH),
         "param": problem.param and _shorten(problem.param, MAX_PARAM_LENGTH),
+        "errors": [_shorten_detail(detail) for detail in problem.errors],
         "request_id": request_id,
     }
     response = web.Response(status=problem.status, body=msgspec.json.encode({"error": body}), content_type=JSON)
     match problem:
         case TooManyRequests(retry_after_s=seconds):
-            response.headers["Retry-After"] = str(seconds)
+            response.headers["Retry-After"] = str(max(1, seconds))
         case Unavailable():
             response.headers["Retry-After"] = str(RETRY_AFTER_S)
     if problem.status == 401:
@@ -117,11 +123,17 @@ def route_template(request: web.Request) -> str:
 
 JSON = "application/json"
 # Messages may quote the request: bounded, so that an error is not as long as the body.
-MAX_MESSAGE_LENGTH, MAX_PARAM_LENGTH = 2_000, 200
+MAX_MESSAGE_LENGTH, MAX_PARAM_LENGTH, MAX_DETAIL_LENGTH = 2_000, 200, 500
 
 
 def _shorten(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def _shorten_detail(detail: ErrorDetail) -> ErrorDetail:
+    """Its param is written as the caller would write it."""
+    param = detail.param and _shorten(element_path(detail.param), MAX_PARAM_LENGTH)
+    return ErrorDetail(param, detail.code, _shorten(detail.message, MAX_DETAIL_LENGTH))
 
 
 def _aiohttp_response(error: web.HTTPException, request_id: str) -> web.StreamResponse:

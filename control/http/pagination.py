@@ -21,7 +21,7 @@ MAX_VERSION = 2**31 - 1
 def _in_utc(value: datetime) -> datetime:
     """A datetime without a zone counts as UTC. Bounded, because datetimes near the range's ends overflow in UTC."""
     if not 1900 <= value.year <= 9000:
-        raise ValueError("must lie between the years 1900 and 9000")
+        raise ValueError("must be between the years 1900 and 9000")
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 

@@ -5,16 +5,19 @@ While Redis is unreachable, requests pass: the lock-out of accounts, stored in P
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 from ipaddress import ip_address, ip_network
 from math import ceil
-from typing import Final
+from typing import Any, Final
 
 import structlog
+from aiohttp import web
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, RedisError
 
 from control.http.metrics import HttpMetrics
+from control.http.request import origin_of
 from control.http.route import RateLimit
 from shared.errors import TooManyRequests
 
@@ -22,26 +25,49 @@ log = structlog.get_logger()
 
 # Leaky bucket by theoretical arrival time (GCRA): one number per key, in µs of Redis' own clock. A request is counted
 # only when every key lets it pass, so that a blocked address cannot use up the limit of somebody's account.
-# KEYS: the cells. ARGV: µs between requests, µs of a burst. Returns 0, or the µs to wait.
+# KEYS: the cells. ARGV: µs between requests, µs of a burst. Returns the µs to wait, 0 for a request that passes, and
+# the µs until the fullest cell is empty again.
 SCRIPT: Final = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local arrivals, longest = {}, 0
+local arrivals, longest, fullest = {}, 0, 0
 for i, key in ipairs(KEYS) do
-    local arrival = math.max(tonumber(redis.call('GET', key) or now), now) + ARGV[1]
-    arrivals[i] = arrival
-    longest = math.max(longest, arrival - ARGV[2] - now)
+    local before = math.max(tonumber(redis.call('GET', key) or now), now)
+    arrivals[i] = before + ARGV[1]
+    longest = math.max(longest, arrivals[i] - ARGV[2] - now)
+    fullest = math.max(fullest, before - now)
 end
-if longest > 0 then return longest end
+if longest > 0 then return {longest, fullest} end
 for i, key in ipairs(KEYS) do
     redis.call('SET', key, string.format('%.0f', arrivals[i]), 'PX', math.ceil((arrivals[i] - now) / 1000))
 end
-return 0
+return {0, fullest + ARGV[1]}
 """
 
 _REPORT_EVERY_S = 60.0
 # After a failure Redis is not asked for so long, because a time-out at each sign-in would be noticed.
 _PAUSE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class RequestQuota:
+    """The state of a limit after a request was counted, or refused. limit: requests. remaining: those that would pass
+    at once. reset_s: whole seconds until `limit` would. wait_s: whole seconds until the refused request would pass; 0
+    for one that passed."""
+
+    limit: int
+    remaining: int
+    reset_s: int
+    wait_s: int
+
+    def headers(self) -> dict[str, str]:
+        """The fields of the IETF's draft-ietf-httpapi-ratelimit-headers up to version 06."""
+        figures = {"Limit": self.limit, "Remaining": self.remaining, "Reset": self.reset_s}
+        return {f"RateLimit-{name}": str(figure) for name, figure in figures.items()}
+
+
+# The quota of a limited request, for its response's headers.
+QUOTA = web.RequestKey("quota", RequestQuota)
 
 
 class RateLimiter:
@@ -65,35 +91,49 @@ class RateLimiter:
         self._next_report = float("-inf")
         self._unavailable_until = float("-inf")
 
-    async def check(self, limit: RateLimit, address: str, account: str | None = None) -> None:
-        """Counts a request. Raises TooManyRequests with the seconds after which one passes."""
+    async def check(self, request: web.Request, limit: RateLimit, account: str | None = None) -> None:
+        """Counts a request; its response will have the quota's headers. Raises TooManyRequests with the seconds after
+        which it passes."""
+        quota = await self.count(limit, origin_of(request).address, account)
+        if quota is None:
+            return
+        request[QUOTA] = quota
+        if quota.wait_s:
+            raise TooManyRequests("Too many requests of this kind. Wait a moment.", retry_after_s=quota.wait_s)
+
+    async def count(self, limit: RateLimit, address: str, account: str | None = None) -> RequestQuota | None:
+        """Counts a request unless it has to wait. The quota is that of the address or of the account, whichever leaves
+        less. None while Redis is unreachable."""
         times, per_s = self._overrides.get(limit.name, (limit.times, limit.per_s))
         burst = per_s * 1_000_000
-        wait_us = await self._wait_us(redis_keys(limit.name, address, account), burst // times, burst)
-        if wait_us > 0:
-            raise TooManyRequests(
-                "Too many requests of this kind. Wait a moment.", retry_after_s=ceil(wait_us / 1_000_000)
-            )
+        interval = max(1, burst // times)
+        found = await self._ask(redis_keys(limit.name, address, account), interval, burst)
+        if found is None:
+            return None
+        wait_us, full_us = found
+        remaining = 0 if wait_us else min(times, (burst - full_us) // interval)
+        return RequestQuota(times, remaining, ceil(full_us / 1_000_000), ceil(wait_us / 1_000_000))
 
-    async def _wait_us(self, keys: list[str], *arguments: int) -> int:
+    async def _ask(self, keys: list[str], *arguments: int) -> tuple[int, int] | None:
         if self._clock() < self._unavailable_until:
             self._metrics.limits_skipped.inc()
-            return 0
+            return None
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await self._run(keys, arguments)
+                wait_us, full_us = await self._run(keys, arguments)
+                return int(wait_us), int(full_us)
         except (RedisError, OSError, TimeoutError) as error:
             self._record_failure(error)
-            return 0
+            return None
 
-    async def _run(self, keys: list[str], arguments: tuple[int, ...]) -> int:
+    async def _run(self, keys: list[str], arguments: tuple[int, ...]) -> Any:
         if self._script_sha:
             try:
-                return int(await self._redis.evalsha(self._script_sha, len(keys), *keys, *arguments))
+                return await self._redis.evalsha(self._script_sha, len(keys), *keys, *arguments)
             except NoScriptError:
                 pass  # Redis was restarted or replaced
         self._script_sha = str(await self._redis.script_load(SCRIPT))
-        return int(await self._redis.evalsha(self._script_sha, len(keys), *keys, *arguments))
+        return await self._redis.evalsha(self._script_sha, len(keys), *keys, *arguments)
 
     def _record_failure(self, error: Exception) -> None:
         now = self._clock()

@@ -11,7 +11,7 @@ from uuid import UUID
 from pydantic import BaseModel, TypeAdapter
 
 from control.http.access import Access, AccessKind
-from control.http.after_commit import AfterCommit
+from control.http.after_commit import AfterCommit, IdempotentAfterCommit
 from control.http.context import Context
 from control.http.file_response import FileResponse
 
@@ -68,7 +68,7 @@ class InvalidRoute(TypeError):
 def read_signature(route: Route) -> HandlerSignature:
     """Reads the handler's signature: `(context, body=…, query=…, <path parameters>) -> response or None`.
 
-    AfterCommit[T] counts as T. Raises InvalidRoute."""
+    AfterCommit[T] and IdempotentAfterCommit[T] count as T. Raises InvalidRoute."""
     _check(route)
     hints = get_type_hints(route.handler, include_extras=True)
     names = list(inspect.signature(route.handler).parameters)
@@ -120,12 +120,15 @@ def _check_storable(route: Route, where: str) -> None:
     if returned is FileResponse:
         raise InvalidRoute(f"{where}: a file cannot be stored for an Idempotency-Key")
     if get_origin(returned) is AfterCommit:
-        raise InvalidRoute(f"{where}: a response computed after the commit cannot be stored in the transaction")
+        raise InvalidRoute(
+            f"{where}: a response computed after the commit cannot be stored in the transaction; "
+            "return an IdempotentAfterCommit"
+        )
 
 
 def _response_type(hints: dict[str, Any]) -> Any:
     returned = hints.get("return", type(None))
-    return get_args(returned)[0] if get_origin(returned) is AfterCommit else returned
+    return get_args(returned)[0] if get_origin(returned) in (AfterCommit, IdempotentAfterCommit) else returned
 
 
 def _model(route: Route, hints: dict[str, Any], name: str) -> type[BaseModel] | None:

@@ -2,12 +2,17 @@
 
 The response is stored in the request's own transaction, so that it is committed together with the request's effect. A
 lock of that transaction holds the key, so that a second request at the same time is refused and does not wait.
+
+A response that is computed after the commit cannot be stored so. Then the transaction stores the key open, with the id
+of its first request, and a later transaction completes it (control/http/after_commit.py, `IdempotentAfterCommit`).
 """
 
+from dataclasses import dataclass
 from hashlib import sha256
 
 from control.db.pool import Connection
-from control.platform.store_idempotency import StoredResponse, find_response, insert_response, lock_key
+from control.platform.model import StoredRequest, StoredResponse
+from control.platform.store_idempotency import complete_request, find_request, insert_request, lock_key
 from shared.errors import Conflict, Invalid
 
 MAX_KEY_LENGTH = 255
@@ -18,29 +23,37 @@ def request_hash(path: str, raw: bytes) -> bytes:
     return sha256(path.encode() + b"\0" + raw).digest()
 
 
+@dataclass(frozen=True, slots=True)
 class IdempotentRequest:
     """One request under a key. scope: the caller and the route, which the key belongs to. hashed: of the request.
     Raises Invalid for a malformed key."""
 
-    def __init__(self, db: Connection, scope: str, key: str, hashed: bytes) -> None:
-        if not (0 < len(key) <= MAX_KEY_LENGTH and key.isascii() and key.isprintable()):
-            raise Invalid(f"An Idempotency-Key is 1 to {MAX_KEY_LENGTH} characters of ASCII.", param="Idempotency-Key")
-        self._db, self._scope, self._key, self._hash = db, scope, key, hashed
+    scope: str
+    key: str
+    hashed: bytes
 
-    async def find_response(self) -> StoredResponse | None:
-        """The stored response, if this is a repeat. Raises Conflict while the first request is in flight, and Invalid
-        when the first request was a different one."""
-        if not await lock_key(self._db, self._scope, self._key):
+    def __post_init__(self) -> None:
+        if not (0 < len(self.key) <= MAX_KEY_LENGTH and self.key.isascii() and self.key.isprintable()):
+            raise Invalid(f"An Idempotency-Key is 1 to {MAX_KEY_LENGTH} characters of ASCII.", param="Idempotency-Key")
+
+    async def find_first(self, db: Connection) -> StoredRequest | None:
+        """The first request under the key, if this is a repeat. Raises Conflict while the first request's transaction
+        is open, and Invalid when the first request was a different one."""
+        if not await lock_key(db, self.scope, self.key):
             raise Conflict("A request with this Idempotency-Key is being worked on.", code="idempotency_in_flight")
-        stored = await find_response(self._db, self._scope, self._key)
-        if stored is not None and stored.request_hash != self._hash:
+        first = await find_request(db, self.scope, self.key)
+        if first is not None and first.request_hash != self.hashed:
             raise Invalid(
                 "This Idempotency-Key was used for another request.",
                 code="idempotency_mismatch",
                 param="Idempotency-Key",
             )
-        return stored
+        return first
 
-    async def store_response(self, status: int, body: bytes) -> None:
-        """Stores the response for repeats."""
-        await insert_response(self._db, self._scope, self._key, StoredResponse(self._hash, status, body))
+    async def store(self, db: Connection, request_id: str, response: StoredResponse | None) -> None:
+        """Stores the first request for repeats. response: None leaves the key open."""
+        await insert_request(db, self.scope, self.key, StoredRequest(self.hashed, request_id, response))
+
+    async def complete(self, db: Connection, response: StoredResponse) -> None:
+        """Stores the response of an open key, unless another repeat has done so."""
+        await complete_request(db, self.scope, self.key, response)

@@ -62,3 +62,21 @@ class AuditFilter:
     action: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResponse:
+    """The response to the first request under an Idempotency-Key."""
+
+    status: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRequest:
+    """The first request under an Idempotency-Key. request_hash: of what must be the same in repeats. request_id:
+    ours; empty for a row of the version before. response: None while the key is open."""
+
+    request_hash: bytes
+    request_id: str
+    response: StoredResponse | None

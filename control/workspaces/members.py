@@ -9,7 +9,7 @@ from control.platform.audit import Actor, Change, record_change
 from control.workspaces import read_members, store_invitations, store_members
 from control.workspaces.changes import lock_workspace
 from control.workspaces.model import Member
-from control.workspaces.roles import ROLES, Role, grantable_roles, may_change_role
+from control.workspaces.roles import ROLES, Role, grantable_roles, may_change_role, needed_role
 from shared.errors import Conflict, Forbidden, NotFound
 
 
@@ -69,7 +69,7 @@ class Members:
 def require_may_change(actor: Role, target: Role | None, new: Role | None) -> None:
     """Raises Forbidden."""
     if not may_change_role(actor, target, new):
-        raise Forbidden("Your role in this workspace may not do this.", code="role")
+        raise Forbidden(f"This needs the role {needed_role(target, new)}; yours is {actor}.", code="role")
 
 
 async def require_role(db: Connection, workspace_id: UUID, actor: Actor) -> Role:

@@ -15,9 +15,12 @@ def may_change_role(actor: Role, target: Role | None, new: Role | None) -> bool:
     nor makes an owner; others nothing. So nobody can raise their own role. The caller checks that everybody may leave,
     and that one owner remains.
     """
-    if actor == "owner":
-        return True
-    return actor == "admin" and "owner" not in (target, new)
+    return actor in ("owner", needed_role(target, new))
+
+
+def needed_role(target: Role | None, new: Role | None) -> Role:
+    """Returns the least role that may make this change; see `may_change_role`."""
+    return "owner" if "owner" in (target, new) else "admin"
 
 
 def grantable_roles(actor: Role) -> frozenset[Role]:

@@ -14,7 +14,11 @@ MAX_LENGTH: Final = 1_000
 ANSWER_TTL_S: Final = 120
 # Each process is a node with its own name, so the stream of a node that is gone has to expire.
 STREAM_TTL_S: Final = 86_400
+# Longer than an Idempotency-Key is kept, within which its command may be sent again.
+CLAIM_TTL_S: Final = 2 * 86_400
 DONE: Final = "done"
+# Another sending of the command was claimed, and what came of it is not known: its node was lost, or has forgotten it.
+OUTCOME_UNKNOWN: Final = "outcome_unknown"
 _POLL_S: Final = 0.02
 _FIELD: Final = b"c"
 
@@ -52,12 +56,14 @@ class TransferCall(Struct, frozen=True, tag="transfer"):
 Command = EndCall | SayText | TransferCall
 
 
-class CallCommand(Struct, frozen=True):
-    """A command for one call. id: of this command."""
+class CallCommand(Struct, frozen=True, omit_defaults=True):
+    """A command for one call. id: of this command, the same when it is sent again. sending: id of this sending of it;
+    empty from the version before, which sends each command once."""
 
     id: str
     call_id: str
     command: Command
+    sending: str = ""
 
 
 class CommandStream:
@@ -91,10 +97,25 @@ class CommandStream:
                     continue
         return after, commands
 
+    async def claim(self, command: CallCommand) -> bool:
+        """Whether this sending of the command may be carried out: only the first that claims it may, whichever node it
+        reached. Asked again, it gets the same reply."""
+        key = redis_key("command", command.id)
+        async with map_redis_error():
+            if await self._redis.set(key, command.sending, nx=True, ex=CLAIM_TTL_S):
+                return True
+            # The driver repeats a SET whose reply was lost: then the claim is this sending's own.
+            return bool(await self._redis.get(key) == command.sending.encode())
+
     async def answer(self, command_id: str, outcome: str) -> None:
-        """outcome: DONE, or the reason why the command was refused."""
+        """outcome: DONE, OUTCOME_UNKNOWN, or the reason why the command was refused."""
         async with map_redis_error():
             await self._redis.set(_answer_key(command_id), outcome, ex=ANSWER_TTL_S)
+
+    async def forget_answer(self, command_id: str) -> None:
+        """Removes the answer to a command that is sent again."""
+        async with map_redis_error():
+            await self._redis.delete(_answer_key(command_id))
 
     async def wait_for_answer(self, command_id: str, wait_s: float) -> str | None:
         """The node's answer; None when there is none within `wait_s`."""

@@ -30,7 +30,7 @@ from control.calls.metadata import CallMetadata
 from control.calls.outbound import CallRequest
 from control.calls.recording_join import read_range
 from control.http.access import member
-from control.http.after_commit import AfterCommit
+from control.http.after_commit import AfterCommit, IdempotentAfterCommit
 from control.http.body import Body
 from control.http.context import MemberContext
 from control.http.file_response import FileResponse
@@ -38,7 +38,7 @@ from control.http.pagination import page_fields
 from control.http.route import Route
 from control.platform.audit import Change, record_change
 from shared.bus.client import BusUnavailable
-from shared.bus.commands import DONE, Command, EndCall, SayText, TransferCall
+from shared.bus.commands import DONE, OUTCOME_UNKNOWN, Command, EndCall, SayText, TransferCall
 from shared.errors import Conflict, NotFound, Unavailable
 from shared.storage import ObjectNotFound, Storage, StorageUnavailable
 
@@ -160,37 +160,50 @@ async def place_test(context: MemberContext, agent_id: UUID, body: TestCall) -> 
 
 async def end_call(context: MemberContext, call_id: UUID, body: Ending) -> AfterCommit[Done]:
     """Ends a running call."""
-    return await _command(context, call_id, "call.end", EndCall(polite=body.polite, by="member"))
-
-
-async def say_words(context: MemberContext, call_id: UUID, body: Saying) -> AfterCommit[Done]:
-    """Makes the agent say a text as soon as it is its turn."""
-    return await _command(context, call_id, "call.say", SayText(body.text))
-
-
-async def transfer_call(context: MemberContext, call_id: UUID, body: TransferBody) -> AfterCommit[Done]:
-    """Transfers the caller of a running call to another number."""
-    number = await context.services.calls.require_transferable(context.db, context.workspace_id, body.number)
-    return await _command(context, call_id, "call.transfer", TransferCall(number))
-
-
-async def _command(context: MemberContext, call_id: UUID, action: str, command: Command) -> AfterCommit[Done]:
-    """Recorded in the audit log whatever the outcome. Raises NotFound."""
-    await context.services.calls.records.find(context.db, context.workspace_id, call_id)
-    await record_change(context.db, context.actor, Change(action, "call", str(call_id), context.workspace_id))
+    await _record_command(context, call_id, "call.end")
+    command = EndCall(polite=body.polite, by="member")
     return AfterCommit(partial(_send_command, context.services.media_assignment, call_id, command))
 
 
-async def _send_command(media_assignment: MediaAssignment, call_id: UUID, command: Command) -> Done:
-    """Raises Conflict (codes call_not_live, command_refused), Unavailable (bus_away, no_answer)."""
+async def say_words(context: MemberContext, call_id: UUID, body: Saying) -> IdempotentAfterCommit[Done]:
+    """Makes the agent say a text as soon as it is its turn."""
+    await _record_command(context, call_id, "call.say")
+    command = SayText(body.text)
+    return IdempotentAfterCommit(partial(_send_command, context.services.media_assignment, call_id, command))
+
+
+async def transfer_call(context: MemberContext, call_id: UUID, body: TransferBody) -> IdempotentAfterCommit[Done]:
+    """Transfers the caller of a running call to another number."""
+    number = await context.services.calls.require_transferable(context.db, context.workspace_id, body.number)
+    await _record_command(context, call_id, "call.transfer")
+    command = TransferCall(number)
+    return IdempotentAfterCommit(partial(_send_command, context.services.media_assignment, call_id, command))
+
+
+async def _record_command(context: MemberContext, call_id: UUID, action: str) -> None:
+    """Records the request in the audit log, whatever the outcome. Raises NotFound."""
+    await context.services.calls.records.find(context.db, context.workspace_id, call_id)
+    await record_change(context.db, context.actor, Change(action, "call", str(call_id), context.workspace_id))
+
+
+async def _send_command(
+    media_assignment: MediaAssignment, call_id: UUID, command: Command, command_id: str | None = None
+) -> Done:
+    """command_id: see `MediaAssignment.send_command`. Raises Conflict (codes call_not_live, command_refused,
+    outcome_unknown), Unavailable (bus_away, no_answer)."""
     try:
-        outcome = await media_assignment.send_command(call_id, command, COMMAND_TIMEOUT_S)
+        outcome = await media_assignment.send_command(call_id, command, COMMAND_TIMEOUT_S, command_id=command_id)
     except CallNotLive:
         raise Conflict("This call is not running.", code="call_not_live") from None
     except BusUnavailable:
         raise Unavailable("Running calls cannot be reached. Try again in a moment.", code="bus_away") from None
     if outcome is None:
         raise Unavailable("The call did not answer in time; it may do so yet.", code="no_answer")
+    if outcome == OUTCOME_UNKNOWN:
+        raise Conflict(
+            "A media node that was lost may have done this. Look at the call's events, then use another key if needed.",
+            code="outcome_unknown",
+        )
     if outcome != DONE:
         raise Conflict(f"This cannot be done now: {outcome}.", code="command_refused")
     return Done(outcome)
@@ -222,7 +235,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{CALL}/transcription", get_transcription, member("viewer")),
     Route("GET", f"{CALL}/events", list_events, member("viewer")),
     Route("POST", f"{CALL}/end", end_call, member("member"), beyond_spec=True),
-    Route("POST", f"{CALL}/say", say_words, member("member"), beyond_spec=True),
-    Route("POST", f"{CALL}/transfer", transfer_call, member("member"), beyond_spec=True),
+    Route("POST", f"{CALL}/say", say_words, member("member"), idempotent=True, beyond_spec=True),
+    Route("POST", f"{CALL}/transfer", transfer_call, member("member"), idempotent=True, beyond_spec=True),
     Route("POST", f"{AGENT}/test", place_test, member("member"), status=201, idempotent=True),
 )

@@ -213,7 +213,7 @@ class EmailPages:
             raise map_validation_error(error) from None
         origin, limit = origin_of(request), submission.limit
         account = str(getattr(body, limit.account)) if limit.account else None
-        await dependencies.limits.check(limit, origin.address, account)
+        await dependencies.limits.check(request, limit, account)
 
         async def transact() -> None:
             await in_transaction(

@@ -1,4 +1,5 @@
-"""Carries out commands from control: each once, however often it is read, and with an answer."""
+"""Carries out commands from control: each at most once, however often and to whichever node it is sent, and with an
+answer."""
 
 import asyncio
 from collections import OrderedDict
@@ -8,10 +9,10 @@ from media.call.call import Call
 from media.server.bus.call_heartbeats import CallHeartbeats
 from media.server.bus.tasks import cancel_and_wait, run_forever
 from media.server.metrics import Metrics
-from shared.bus.commands import DONE, CallCommand, CommandStream, EndCall, SayText, TransferCall
+from shared.bus.commands import DONE, OUTCOME_UNKNOWN, CallCommand, CommandStream, EndCall, SayText, TransferCall
 from shared.events import CallCommanded
 
-# Ids remembered to recognise repeats.
+# Ids of executed commands, remembered to answer repeats.
 MAX_REMEMBERED: Final = 2_000
 UNKNOWN_CALL: Final = "unknown_call"
 ENDING: Final = "ending"
@@ -41,17 +42,29 @@ class CommandConsumer:
         position, commands = await self._commands.read(self._node_id, self._position, self._wait_s)
         for command in commands:
             # If an answer cannot be sent, the position stays, so the command is read and answered again.
-            await self._commands.answer(command.id, self._outcome(command))
+            await self._commands.answer(command.id, await self._outcome(command))
         self._position = position
 
-    def _outcome(self, command: CallCommand) -> str:
-        if command.id not in self._outcomes:
-            self._outcomes[command.id] = self._execute(command)
-            if len(self._outcomes) > MAX_REMEMBERED:
-                self._outcomes.popitem(last=False)
-        return self._outcomes[command.id]
+    async def _outcome(self, command: CallCommand) -> str:
+        """A refused command is not claimed: sent again, it may be carried out, here or by another node."""
+        known = self._outcomes.get(command.id)
+        if known is not None:
+            return known
+        if isinstance(refusal := self._find_call(command), str):
+            return refusal
+        if not await self._commands.claim(command):
+            return OUTCOME_UNKNOWN
+        call = self._find_call(command)  # its end may have begun meanwhile
+        return self._remember(command.id, call if isinstance(call, str) else _execute(call, command))
 
-    def _execute(self, command: CallCommand) -> str:
+    def _remember(self, command_id: str, outcome: str) -> str:
+        self._outcomes[command_id] = outcome
+        if len(self._outcomes) > MAX_REMEMBERED:
+            self._outcomes.popitem(last=False)
+        return outcome
+
+    def _find_call(self, command: CallCommand) -> Call | str:
+        """The call, or the reason why the command cannot be carried out now."""
         call = self._heartbeats.find(command.call_id)
         if call is None:
             return UNKNOWN_CALL
@@ -59,7 +72,7 @@ class CommandConsumer:
         # A goodbye that the caller may interrupt does not prevent a command that ends the call for good.
         if termination.is_final or (termination.reason is not None and isinstance(command.command, SayText)):
             return ENDING
-        return _execute(call, command)
+        return call
 
 
 def _execute(call: Call, command: CallCommand) -> str:

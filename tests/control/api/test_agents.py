@@ -57,6 +57,8 @@ async def test_agent_is_created_from_a_template_and_activated(api: Api) -> None:
     assert (refused.status, refused.code) == (409, "cannot_answer")
     assert "config.facts.opening_hours" in refused.body["error"]["message"]
     assert "no phone number" in refused.body["error"]["message"]
+    params = [error["param"] for error in refused.body["error"]["errors"]]
+    assert {"config.facts.opening_hours", "phone_number_id"} <= set(params) and params[0] == refused.param
     number_id = await insert_number(api, agents.split("/")[2])
     filled = {"facts": dict.fromkeys(needed, "as agreed")}
     changed = await ann.put(agent_path, {"config": filled, "phone_number_id": number_id})
@@ -142,6 +144,35 @@ async def test_invalid_field_is_named_and_nothing_is_created(api: Api, body: dic
     assert (await ann.get(agents)).body["total"] == 0
 
 
+async def test_every_fault_of_a_config_is_listed(api: Api) -> None:
+    ann, agents = await owned_agents(api)
+    config = {
+        "turn": {"silence_ms": 1},
+        "speech": {"llm": [{"provider": "x", "options": {"a": {}}}]},
+        "recording": {"enabled": True},
+    }
+    refused = await ann.post(agents, {"name": "A", "config": config})
+    assert refused.param == "config.speech.llm.0.options.a"
+    choice = "must be true, false, a number, a text of up to 2,000 characters or a list of up to 100 such texts"
+    assert refused.body["error"]["errors"] == [
+        {"param": "config.speech.llm[0].options.a", "code": "wrong_type", "message": choice},
+        {"param": "config.turn.silence_ms", "code": "too_small", "message": "must be at least 100"},
+        {
+            "param": "config.recording",
+            "code": "invalid",
+            "message": "needs consent: announced (with an announcement), or given_otherwise",
+        },
+    ]
+    unknown = {"speech": {"stt": [{"provider": "x"}, {"provider": "deepgram", "options": {"url": "x"}}]}}
+    refused = await ann.post(agents, {"name": "A", "config": unknown})
+    assert (refused.code, refused.param) == ("provider_unknown", "config.speech.stt.0.provider")
+    found = [(error["param"], error["code"]) for error in refused.body["error"]["errors"]]
+    assert found == [
+        ("config.speech.stt[0].provider", "provider_unknown"),
+        ("config.speech.stt[1].options.url", "provider_unknown"),
+    ]
+
+
 async def test_config_length_is_limited_across_patches(api: Api) -> None:
     ann, agents = await owned_agents(api)
     agent_path = f"{agents}/{(await ann.post(agents, {'name': 'A'})).body['agent']['id']}"
@@ -164,6 +195,8 @@ async def test_used_names_and_reached_limits_are_conflicts(api: Api) -> None:
     second = (await ann.post(agents, {"name": "B"})).body["agent"]
     assert (await ann.put(f"{agents}/{second['id']}", {"name": "A"})).code == "name_taken"
     assert (await ann.post(agents, {"name": "C"})).code == "agent_limit"
+    invalid = await ann.post(agents, {"name": "C", "config": {"language": "English"}})
+    assert (invalid.status, invalid.param) == (422, "config.language"), "its faults come before the limit"
 
 
 async def test_repeat_with_one_key_creates_one_agent(api: Api) -> None:

@@ -35,7 +35,8 @@ async def test_changed_role_applies_at_once(api: Api) -> None:
     assert (changed.status, changed.body["member"]["role"]) == (200, "admin")
     assert (await bob.put(path, {"name": "B"})).status == 200
     assert (await bob.put(f"{path}/members/{ann.id}", {"role": "viewer"})).code == "role"
-    assert (await bob.put(f"{path}/members/{bob.id}", {"role": "owner"})).code == "role"
+    refused = await bob.put(f"{path}/members/{bob.id}", {"role": "owner"})
+    assert refused.code == "role" and refused.body["error"]["message"] == "This needs the role owner; yours is admin."
     assert (await ann.put(f"{path}/members/{bob.id}", {"role": "king"})).param == "role"
 
 

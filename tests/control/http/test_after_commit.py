@@ -210,5 +210,5 @@ def test_document_describes_the_result() -> None:
 
 
 def test_response_after_commit_cannot_be_idempotent() -> None:
-    with pytest.raises(InvalidRoute, match="cannot be stored"):
+    with pytest.raises(InvalidRoute, match="IdempotentAfterCommit"):
         read_signature(Route("POST", "/created", created, USER, idempotent=True))

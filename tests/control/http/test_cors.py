@@ -25,7 +25,9 @@ async def test_configured_origin_is_allowed(api: Api) -> None:
     reply = await api.anonymous.get("/auth/me", headers={"Origin": PORTAL})
     assert reply.status == 401
     assert reply.headers["Access-Control-Allow-Origin"] == PORTAL
-    assert "X-Request-Id" in reply.headers["Access-Control-Expose-Headers"]
+    exposed = reply.headers["Access-Control-Expose-Headers"].split(", ")
+    assert {"X-Request-Id", "Vocalized-Request-Id", "Retry-After", "RateLimit-Remaining"} <= set(exposed)
+    assert "Idempotent-Replayed" in exposed
     assert "Access-Control-Allow-Credentials" not in reply.headers
 
 
@@ -34,7 +36,7 @@ async def test_preflight_of_a_configured_origin_is_answered(api: Api) -> None:
     assert (reply.status, reply.raw) == (204, b"")
     assert reply.headers["Access-Control-Allow-Origin"] == PORTAL
     assert reply.headers["Access-Control-Allow-Methods"] == "POST"
-    for name in ("Authorization", "Content-Type", "Idempotency-Key"):
+    for name in ("Authorization", "Content-Type", "Idempotency-Key", "X-Request-Id"):
         assert name in reply.headers["Access-Control-Allow-Headers"]
     assert int(reply.headers["Access-Control-Max-Age"]) > 0
 

@@ -51,6 +51,23 @@ async def test_invalid_field_is_named(api: Api, body: Any, param: str) -> None:
     assert param in reply.body["error"]["message"]
 
 
+async def test_every_fault_of_query_and_body_is_listed(api: Api) -> None:
+    body = {"text": "x" * 2_001, "inner": {"level": 10}, "txet": "b"}
+    reply = await api.anonymous.post("/try/echo?a=1", body)
+    assert reply.body["error"]["errors"] == [
+        {"param": "a", "code": "unknown_field", "message": "is not a known field"},
+        {"param": "text", "code": "too_long", "message": "must be at most 2,000 characters, is 2,001"},
+        {"param": "inner.level", "code": "too_large", "message": "must be at most 9"},
+        {"param": "txet", "code": "unknown_field", "message": "is not a known field"},
+    ]
+    assert reply.body["error"]["message"] == "a: is not a known field (3 more in errors)."
+
+
+async def test_problem_of_a_rule_is_the_only_entry_of_errors(api: Api) -> None:
+    reply = await (await api.sign_up()).post("/try/notes", {"text": "refuse"})
+    assert reply.body["error"]["errors"] == [{"param": None, "code": "refused", "message": "Refused on request."}]
+
+
 async def test_missing_body_lacks_its_required_fields(api: Api) -> None:
     assert (await api.anonymous.post("/try/echo")).param == "text"
 
@@ -157,6 +174,17 @@ async def test_token_of_the_other_audience_is_401(api: Api) -> None:
     assert (await admin.get("/try/admin/scope")).status == 200
 
 
+async def test_refusal_names_the_role_needed_and_the_callers(api: Api) -> None:
+    workspace_id = await (await api.sign_up()).workspace()
+    viewer, finance = await api.member(workspace_id, "viewer"), await api.admin("finance")
+    refusals = [await viewer.get(f"/try/workspaces/{workspace_id}/scope"), await finance.get("/try/admin/scope")]
+    assert [(reply.status, reply.code) for reply in refusals] == [(403, "role")] * 2
+    assert [reply.body["error"]["message"] for reply in refusals] == [
+        "This needs the role admin; yours is viewer.",
+        "This needs the role support or super_admin; yours is finance.",
+    ]
+
+
 async def test_next_request_on_the_same_connection_has_no_scope(api: Api) -> None:
     ann, admin = await api.sign_up(), await api.admin()
     workspace_id = await ann.workspace()
@@ -212,6 +240,7 @@ async def test_second_collision_is_503(api: Api, gates: Gates) -> None:
 async def test_invalid_path_value_is_404(api: Api, number: str) -> None:
     reply = await api.anonymous.get(f"/try/things/{new_id()}/{number}/a")
     assert (reply.status, reply.body["error"]["type"]) == (404, "not_found")
+    assert not number or reply.param == "number"
 
 
 # All examples use one API: its state does not grow with their number.

@@ -26,6 +26,7 @@ async def test_repeat_gets_the_first_response_and_has_no_effect(api: Api) -> Non
     first, repeated = await write(ann, key), await write(ann, key)
     assert (first.status, repeated.status) == (201, 201)
     assert repeated.raw == first.raw
+    assert "Idempotent-Replayed" not in first.headers and repeated.headers["Idempotent-Replayed"] == "true"
     assert repeated.headers["Content-Type"] == first.headers["Content-Type"]
     assert repeated.headers["X-Request-Id"] != first.headers["X-Request-Id"]
     assert await notes_of(api, ann) == ["once"]

@@ -19,9 +19,23 @@ async def test_every_response_has_a_request_id(api: Api) -> None:
     assert failure.body["error"]["request_id"] == failure.headers["X-Request-Id"]
 
 
-async def test_request_id_of_the_client_is_ignored(api: Api) -> None:
-    reply = await api.anonymous.get("/healthz", headers={"X-Request-Id": "mine"})
-    assert reply.headers["X-Request-Id"] != "mine"
+async def test_callers_request_id_is_echoed_and_logged_beside_ours(api: Api) -> None:
+    sent = "Root=1-67891233-abcdef012345678912345678"
+    with structlog.testing.capture_logs() as lines:
+        reply = await api.anonymous.get("/nothing", headers={"X-Request-Id": sent})
+    ours = reply.headers["Vocalized-Request-Id"]
+    assert reply.headers["X-Request-Id"] == sent
+    assert reply.body["error"]["request_id"] == ours and UUID(ours).version == 7
+    (line,) = [line for line in lines if line["event"] == "request.answered"]
+    assert (line["request_id"], line["client_request_id"]) == (ours, sent)
+
+
+@pytest.mark.parametrize("sent", ["", "x" * 129, "two words", "ann@example.com", 'a"b', "é", "{}", "a\tb"])
+async def test_unsafe_request_id_of_the_caller_is_neither_echoed_nor_logged(api: Api, sent: str) -> None:
+    with structlog.testing.capture_logs() as lines:
+        reply = await api.anonymous.get("/healthz", headers={"X-Request-Id": sent})
+    assert reply.headers["X-Request-Id"] == reply.headers["Vocalized-Request-Id"]
+    assert not any("client_request_id" in line for line in lines)
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/nothing", "/try/crash", "/try/scope"])

@@ -16,7 +16,6 @@ from control.app import redis_client
 from control.http.metrics import HttpMetrics
 from control.http.rate_limits import RateLimiter, address_network, redis_keys
 from control.http.route import RateLimit
-from shared.errors import TooManyRequests
 from tests.control.http.probe_routes import ROUTES
 from tests.platform.api import running_api
 from vocalized.services.valkey import Valkey, serve_valkey
@@ -42,20 +41,32 @@ def own_valkey(services_state: Path) -> Iterator[Valkey]:
 
 
 async def passes(limits: RateLimiter, address: str, account: str | None = None, limit: RateLimit = LIMIT) -> bool:
-    try:
-        await limits.check(limit, address, account)
-    except TooManyRequests:
-        return False
-    return True
+    quota = await limits.count(limit, address, account)
+    return quota is None or not quota.wait_s
 
 
 async def test_request_beyond_the_limit_gets_the_time_to_wait(redis: Redis) -> None:
     limits = RateLimiter(redis, HttpMetrics(), timeout_s=5)
     assert [await passes(limits, "203.0.113.1") for _ in range(4)] == [True, True, True, False]
-    with pytest.raises(TooManyRequests) as caught:
-        await limits.check(LIMIT, "203.0.113.1")
-    assert 18 <= caught.value.retry_after_s <= 20
+    refused = await limits.count(LIMIT, "203.0.113.1")
+    assert refused is not None and 18 <= refused.wait_s <= 20
     assert await passes(limits, "203.0.113.2")
+
+
+async def test_quota_counts_down_to_the_refusal(redis: Redis) -> None:
+    limits = RateLimiter(redis, HttpMetrics(), timeout_s=5)
+    quotas = [await limits.count(LIMIT, "203.0.113.1") for _ in range(4)]
+    for quota, remaining, most_s in zip(quotas, (2, 1, 0, 0), (20, 40, 60, 60), strict=True):
+        assert quota is not None and (quota.limit, quota.remaining) == (3, remaining)
+        assert most_s - 10 < quota.reset_s <= most_s
+    assert [quota is not None and 0 < quota.wait_s <= 20 for quota in quotas] == [False, False, False, True]
+
+
+async def test_quota_is_that_of_the_account_if_it_leaves_less(redis: Redis) -> None:
+    limits = RateLimiter(redis, HttpMetrics(), timeout_s=5)
+    await limits.count(LIMIT, "203.0.113.1", "ann@example.com")
+    quota = await limits.count(LIMIT, "203.0.113.2", "ann@example.com")
+    assert quota is not None and quota.remaining == 1
 
 
 async def test_account_is_limited_across_addresses(redis: Redis) -> None:
@@ -147,6 +158,18 @@ async def test_limited_request_is_429(database_url: str, valkey_url: str) -> Non
         assert [reply.status for reply in replies] == [204, 204, 429]
         assert 0 < int(replies[2].headers["Retry-After"]) <= 1_800
         assert replies[2].code == "too_many_requests"
+        assert [reply.headers["RateLimit-Limit"] for reply in replies] == ["2"] * 3
+        assert [reply.headers["RateLimit-Remaining"] for reply in replies] == ["1", "0", "0"]
+        assert all(0 < int(reply.headers["RateLimit-Reset"]) <= 3_600 for reply in replies)
+
+
+async def test_error_of_a_limited_route_has_its_headers_and_other_routes_have_none(
+    database_url: str, valkey_url: str
+) -> None:
+    async with running_api(database_url, valkey_url, limits={"login": (20, 60)}) as api:
+        refused = await api.anonymous.post("/auth/login", {"email": "nobody@example.com", "password": "x"})
+        assert (refused.status, refused.headers["RateLimit-Remaining"]) == (401, "19")
+        assert "RateLimit-Limit" not in (await api.anonymous.get("/auth/me")).headers
 
 
 @given(st.text(max_size=80), st.ip_addresses())

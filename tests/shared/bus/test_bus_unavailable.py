@@ -28,6 +28,8 @@ OPERATIONS: dict[str, Callable[[Redis], Awaitable[object]]] = {
     "checkpoint": lambda redis: Checkpoints(redis, SEALER).get("c"),
     "put_outcome": lambda redis: Checkpoints(redis, SEALER).put_outcome("c", StreamOutcome(0)),
     "send": lambda redis: CommandStream(redis).send("n", CallCommand("1", "c", EndCall())),
+    "claim_command": lambda redis: CommandStream(redis).claim(CallCommand("1", "c", EndCall())),
+    "forget_answer": lambda redis: CommandStream(redis).forget_answer("1"),
     "provider_health": lambda redis: ProviderHealthStates(redis).exchange([]),
     "wait_for_answer": lambda redis: CommandStream(redis).wait_for_answer("1", 1.0),
     "ask": lambda redis: RequestStream(redis, SEALER).now_ms(),

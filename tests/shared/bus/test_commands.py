@@ -30,8 +30,19 @@ async def test_invalid_command_is_skipped(redis: Redis) -> None:
     assert (await commands.read("n1", "0", 0.01))[1] == [COMMANDS[1]]
 
 
+async def test_one_sending_of_a_command_is_claimed(redis: Redis) -> None:
+    commands = CommandStream(redis)
+    first, second = (CallCommand("1", "c1", SayText("Hello."), sending) for sending in ("first", "second"))
+    assert await commands.claim(first)
+    assert await commands.claim(first), "the reply to the first question may have been lost"
+    assert not await commands.claim(second)
+    assert 86_400 < await redis.ttl("vocalized:command:{1}") <= 2 * 86_400
+
+
 async def test_wait_for_an_answer_ends_at_its_limit(redis: Redis) -> None:
     commands = CommandStream(redis)
     assert await commands.wait_for_answer("1", 0.0) is None
     await commands.answer("1", DONE)
     assert await commands.wait_for_answer("1", 5.0) == DONE
+    await commands.forget_answer("1")
+    assert await commands.wait_for_answer("1", 0.0) is None

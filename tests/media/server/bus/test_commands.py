@@ -1,7 +1,7 @@
 """Commands over the bus are carried out once, answered, and published as events."""
 
 from media.server.bus.commands import ENDING, UNKNOWN_CALL
-from shared.bus.commands import DONE, EndCall, SayText, TransferCall
+from shared.bus.commands import DONE, OUTCOME_UNKNOWN, CallCommand, CommandStream, EndCall, SayText, TransferCall
 from shared.events import AgentSaid, CallCommanded, CallEnded, CallStarted
 from shared.plan import CallPlan
 from tests.media.server.bus.conftest import call_plan
@@ -27,6 +27,20 @@ async def test_repeated_command_is_carried_out_once(bus_node: BusNode, plan: Cal
     assert reported == [("say", "command-1"), ("end", "command-2")]
     outcome = await bus_node.outcome(plan.call_id)
     assert outcome is not None and outcome.number == ""
+
+
+async def test_command_that_another_node_claimed_is_not_carried_out(bus_node: BusNode, plan: CallPlan) -> None:
+    """The node that had the call before may have carried it out before it was lost."""
+    say = SayText("We close early today.")
+    assert await CommandStream(bus_node.redis).claim(CallCommand("command-1", plan.call_id, say, sending="other"))
+    phone = await bus_node.dial(plan, returns_marks=True)
+    async with phone.sending_silence():
+        await bus_node.wait_for_event(CallStarted)
+        assert await bus_node.send_command(plan.call_id, say) == OUTCOME_UNKNOWN
+        assert await bus_node.send_command(plan.call_id, say, "command-2") == DONE
+        await bus_node.wait_for_event(AgentSaid)
+    reported = [event.command_id for event in await bus_node.events() if isinstance(event, CallCommanded)]
+    assert reported == ["command-2"]
 
 
 async def test_polite_end_plays_the_goodbye(bus_node: BusNode, plan: CallPlan) -> None:

@@ -1,0 +1,206 @@
+"""What is wrong with a value, in our own words: a code and a message for each type of pydantic's errors.
+
+A message completes the field's name: "must be at most 200 characters, is 312". It never quotes the value, which may be
+a secret. https://docs.pydantic.dev/latest/errors/validation_errors/ lists the types and their contexts.
+"""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, Final, Literal
+
+FieldCode = Literal[
+    "missing",  # a required field is absent
+    "unknown_field",  # there is no field of this name
+    "wrong_type",  # not text, a number, true or false, a list, an object
+    "wrong_format",  # text of another form, such as no UUID
+    "too_short",
+    "too_long",
+    "too_small",
+    "too_large",
+    "not_a_choice",  # none of the values that are allowed
+    "invalid",  # against a rule that the message tells
+]
+Words = tuple[FieldCode, str]
+Context = Mapping[str, Any]
+
+FALLBACK: Final[Words] = ("invalid", "is not valid")
+NO_FORM: Final = "does not have the form that it must have"
+
+_TEXT: Final[Words] = ("wrong_type", "must be text")
+_WHOLE: Final[Words] = ("wrong_type", "must be a whole number")
+_NUMBER: Final[Words] = ("wrong_type", "must be a number")
+_BOOLEAN: Final[Words] = ("wrong_type", "must be true or false")
+_LIST: Final[Words] = ("wrong_type", "must be a list")
+_OBJECT: Final[Words] = ("wrong_type", "must be an object")
+_UUID: Final[Words] = ("wrong_format", "must be a UUID, such as 01890a5d-ac96-774b-bcce-b302099a8057")
+_TIME: Final[Words] = ("wrong_format", "must be a date with a time in ISO 8601, such as 2026-11-25T09:30:00Z")
+_DATE: Final[Words] = ("wrong_format", "must be a date, such as 2026-11-25")
+_CLOCK: Final[Words] = ("wrong_format", "must be a time of day, such as 09:30")
+
+# Types whose words need no figure.
+WORDS: Final[Mapping[str, Words]] = {
+    "missing": ("missing", "is required"),
+    "extra_forbidden": ("unknown_field", "is not a known field"),
+    "none_required": ("wrong_type", "must be null"),
+    "string_type": _TEXT,
+    "string_unicode": ("wrong_format", "must be text in UTF-8"),
+    "int_type": _WHOLE,
+    "int_parsing": _WHOLE,
+    "int_from_float": _WHOLE,
+    "int_parsing_size": ("too_large", "has too many digits"),
+    "float_type": _NUMBER,
+    "float_parsing": _NUMBER,
+    "decimal_type": _NUMBER,
+    "decimal_parsing": _NUMBER,
+    "finite_number": ("wrong_type", "must be a finite number"),
+    "bool_type": _BOOLEAN,
+    "bool_parsing": _BOOLEAN,
+    "list_type": _LIST,
+    "tuple_type": _LIST,
+    "set_type": _LIST,
+    "frozen_set_type": _LIST,
+    "dict_type": _OBJECT,
+    "model_type": _OBJECT,
+    "model_attributes_type": _OBJECT,
+    "dataclass_type": _OBJECT,
+    "uuid_type": _UUID,
+    "uuid_parsing": _UUID,
+    "datetime_type": _TIME,
+    "datetime_parsing": _TIME,
+    "datetime_object_invalid": _TIME,
+    "datetime_from_date_parsing": _TIME,
+    "timezone_aware": ("wrong_format", "must name a zone, such as Z or +01:00"),
+    "timezone_naive": ("wrong_format", "must not name a zone"),
+    "date_type": _DATE,
+    "date_parsing": _DATE,
+    "date_from_datetime_parsing": _DATE,
+    "date_from_datetime_inexact": _DATE,
+    "time_type": _CLOCK,
+    "time_parsing": _CLOCK,
+}
+
+_CAPITALS: Final = "must be the two capital letters of a country (ISO 3166), such as US"
+_E164: Final = "must be a phone number in E.164, such as +12025550123"
+_NAME: Final = "must begin with a lower-case letter and hold at most {} lower-case letters, digits and {}"
+# What a text of each pattern is, because a regular expression tells a reader little.
+PATTERNS: Final[Mapping[str, str]] = {
+    r"^[^\u0000]*$": "must not hold the character NUL",
+    r"^[^\u0000-\u001f\u007f]*$": "must be one line without control characters",
+    r"^[a-z][a-z0-9_]{0,39}$": _NAME.format(40, "_"),
+    r"^[a-z][a-z0-9_]{0,59}$": _NAME.format(60, "_"),
+    r"^[a-z][a-z0-9_-]{0,39}$": _NAME.format(40, "_ and -"),
+    r"^[a-z][a-z0-9_.]{0,99}$": _NAME.format(100, "_ and ."),
+    r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$": "must be a language tag (BCP 47), such as en or pt-BR",
+    r"^(\+[1-9][0-9]{6,14})?$": f"{_E164}, or empty",
+    r"^\+[1-9][0-9]{6,14}$": _E164,
+    r"^\+[1-9][0-9]{1,14}$": _E164,
+    r"^[A-Z]{2}$": _CAPITALS,
+    r"^[0-9]{2,5}$": "must be 2 to 5 digits",
+    r"^[0-9]{6}$": "must be six digits",
+    r"^[A-Za-z2-7]{4}(-?[A-Za-z2-7]{4}){2}$": "must be a recovery code, such as k3vq-7ayo-m2fd",
+    r"^price_[A-Za-z0-9_]{1,200}$": "must be the id of a price at Stripe, which begins with price_",
+}
+
+
+def words_of(kind: str, context: Context, value: object) -> Words | None:
+    """The code and the message of a fault; None for a type that is not known here. kind: pydantic's type. context: its
+    limits. value: what was sent; only its length is told."""
+    if kind in WORDS:
+        return WORDS[kind]
+    make = _MAKERS.get(kind)
+    return None if make is None else make(context, value)
+
+
+def _number(limit: object) -> str:
+    """With separators of thousands: 1,400."""
+    if isinstance(limit, float | Decimal) and limit == int(limit):
+        limit = int(limit)
+    return f"{limit:,}" if isinstance(limit, int | Decimal) else str(limit)
+
+
+def _count(number: int, noun: str, nouns: str) -> str:
+    return f"{number:,} {noun if number == 1 else nouns}"
+
+
+def _characters(number: int) -> str:
+    return _count(number, "character", "characters")
+
+
+def _entries(number: int) -> str:
+    return _count(number, "entry", "entries")
+
+
+def _length(value: object) -> str:
+    """The length as a part of a message; empty where white space may have been cut off before it was counted."""
+    return f", is {len(value):,}" if isinstance(value, str) and value == value.strip() else ""
+
+
+def _too_short(context: Context, value: object) -> Words:
+    if context["min_length"] == 1:
+        return "too_short", "must not be empty"
+    return "too_short", f"must be at least {_characters(context['min_length'])}{_length(value)}"
+
+
+def _too_long(context: Context, value: object) -> Words:
+    return "too_long", f"must be at most {_characters(context['max_length'])}{_length(value)}"
+
+
+def _too_few(context: Context, value: object) -> Words:
+    if context["min_length"] == 1:
+        return "too_short", "must not be empty"
+    return "too_short", f"must have at least {_entries(context['min_length'])}{_entry_count(context)}"
+
+
+def _too_many(context: Context, value: object) -> Words:
+    return "too_long", f"must have at most {_entries(context['max_length'])}{_entry_count(context)}"
+
+
+def _entry_count(context: Context) -> str:
+    """pydantic may stop counting at the limit."""
+    actual = context.get("actual_length")
+    return f", has {actual:,}" if isinstance(actual, int) else ""
+
+
+def _pattern(context: Context, value: object) -> Words:
+    return "wrong_format", PATTERNS.get(context["pattern"], NO_FORM)
+
+
+def _choice(context: Context, value: object) -> Words:
+    return "not_a_choice", f"must be {context['expected']}".replace("'", '"')
+
+
+def _tag(context: Context, value: object) -> Words:
+    return "not_a_choice", f"must have as {context['discriminator']} one of {context['expected_tags']}".replace(
+        "'", '"'
+    )
+
+
+def _rule(context: Context, value: object) -> Words:
+    """The text of a ValueError that one of our own validators raised."""
+    return "invalid", str(context["error"]).rstrip(".")
+
+
+_MAKERS: Final[Mapping[str, Callable[[Context, object], Words]]] = {
+    "string_too_short": _too_short,
+    "string_too_long": _too_long,
+    "too_short": _too_few,
+    "too_long": _too_many,
+    "string_pattern_mismatch": _pattern,
+    "greater_than": lambda context, _: ("too_small", f"must be more than {_number(context['gt'])}"),
+    "greater_than_equal": lambda context, _: ("too_small", f"must be at least {_number(context['ge'])}"),
+    "less_than": lambda context, _: ("too_large", f"must be less than {_number(context['lt'])}"),
+    "less_than_equal": lambda context, _: ("too_large", f"must be at most {_number(context['le'])}"),
+    "multiple_of": lambda context, _: ("invalid", f"must be a multiple of {_number(context['multiple_of'])}"),
+    "decimal_max_digits": lambda context, _: ("too_long", f"must have at most {context['max_digits']} digits"),
+    "decimal_max_places": lambda context, _: ("too_long", f"must have at most {context['decimal_places']} decimals"),
+    "decimal_whole_digits": lambda context, _: (
+        "too_large",
+        f"must have at most {context['whole_digits']} digits before the decimal point",
+    ),
+    "uuid_version": lambda context, _: ("wrong_format", f"must be a UUID of version {context['expected_version']}"),
+    "literal_error": _choice,
+    "enum": _choice,
+    "union_tag_invalid": _tag,
+    "union_tag_not_found": lambda context, _: ("missing", f"must have {context['discriminator']}".replace("'", '"')),
+    "value_error": _rule,
+}
