@@ -11,26 +11,47 @@ Problem
  └─ Unavailable      503  a dependency cannot be reached
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorDetail:
+    """One fault of a request. param: the field, dotted; None where no field is at fault. code: stable, for programs."""
+
+    param: str | None
+    code: str
+    message: str
 
 
 class Problem(Exception):
     """An error answer. The message is shown to the client, so it holds nothing secret and nothing internal.
 
-    code: stable, for programs. param: the invalid field, dotted ("config.greeting"). commits: the transaction is
-    committed in spite of the error (a failed sign-in that is counted, a family of tokens that is revoked).
+    code: stable, for programs. param: the invalid field, dotted ("config.greeting"). errors: all faults, the first one
+    first; by default the problem itself is the only one. commits: the transaction is committed in spite of the error (a
+    failed sign-in that is counted, a family of tokens that is revoked).
     """
 
     status: ClassVar[int] = 500
     type: ClassVar[str] = "api_error"
     default_code: ClassVar[str] = "internal"
 
-    def __init__(self, message: str, *, code: str = "", param: str | None = None, commits: bool = False) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "",
+        param: str | None = None,
+        commits: bool = False,
+        errors: Sequence[ErrorDetail] = (),
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.code = code or self.default_code
         self.param = param
         self.commits = commits
+        self.errors = tuple(errors) or (ErrorDetail(param, self.code, message),)
 
 
 class Malformed(Problem):

@@ -13,11 +13,12 @@ from multidict import CIMultiDict, MultiMapping
 from control.db.errors import map_database_error
 from control.http.context import AdminContext, MemberContext, UserContext
 from control.http.cors import Cors
+from control.http.error_answer import ErrorAnswer, ErrorBody
 from control.http.errors import map_aiohttp_error
 from control.http.metrics import UNMATCHED, HttpMetrics
 from control.http.origin import OriginReader
 from control.http.request import ORIGIN, PRINCIPAL
-from shared.errors import Problem, TooManyRequests, Unavailable
+from shared.errors import ErrorDetail, Problem, TooManyRequests, Unavailable
 from shared.ids import new_id
 from shared.logs import error_fields
 
@@ -91,14 +92,15 @@ class EdgeMiddleware:
 
 def problem_response(problem: Problem, request_id: str) -> web.Response:
     """The JSON response of a Problem."""
-    body = {
-        "type": problem.type,
-        "code": problem.code,
-        "message": _shorten(problem.message, MAX_MESSAGE_LENGTH),
-        "param": problem.param and _shorten(problem.param, MAX_PARAM_LENGTH),
-        "request_id": request_id,
-    }
-    response = web.Response(status=problem.status, body=msgspec.json.encode({"error": body}), content_type=JSON)
+    body = ErrorBody(
+        type=problem.type,
+        code=problem.code,
+        message=_shorten(problem.message, MAX_MESSAGE_LENGTH),
+        param=problem.param and _shorten(problem.param, MAX_PARAM_LENGTH),
+        errors=[_shorten_detail(detail) for detail in problem.errors],
+        request_id=request_id,
+    )
+    response = web.Response(status=problem.status, body=msgspec.json.encode(ErrorAnswer(body)), content_type=JSON)
     match problem:
         case TooManyRequests(retry_after_s=seconds):
             response.headers["Retry-After"] = str(seconds)
@@ -117,11 +119,16 @@ def route_template(request: web.Request) -> str:
 
 JSON = "application/json"
 # Messages may quote the request: bounded, so that an error is not as long as the body.
-MAX_MESSAGE_LENGTH, MAX_PARAM_LENGTH = 2_000, 200
+MAX_MESSAGE_LENGTH, MAX_PARAM_LENGTH, MAX_DETAIL_LENGTH = 2_000, 200, 300
 
 
 def _shorten(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def _shorten_detail(detail: ErrorDetail) -> ErrorDetail:
+    param = detail.param and _shorten(detail.param, MAX_PARAM_LENGTH)
+    return ErrorDetail(param, detail.code, _shorten(detail.message, MAX_DETAIL_LENGTH))
 
 
 def _aiohttp_response(error: web.HTTPException, request_id: str) -> web.StreamResponse:

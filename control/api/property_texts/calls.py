@@ -1,0 +1,85 @@
+"""Properties of calls: their lists, one in full, its turns, costs and events."""
+
+from typing import Final
+
+from control.http.api_reference import PropertyText as Text
+
+_USAGE: Final = {"call_ms": 94_200, "stt_ms": 93_100, "llm_prompt_tokens": 2_310, "tts_characters": 480}
+_LATENCY: Final = {"total": 640, "endpoint": 220, "stt": 90, "llm_first_token": 210, "tts_first_byte": 120}
+_EVENT: Final = {"type": "caller.said", "turn": 1, "text": "I need an appointment.", "start_ms": 4_200, "end_ms": 5_900}
+
+CALLS: Final = {
+    "call": Text("The call."),
+    "calls": Text("The calls."),
+    "test_call_id": Text("Id of the test call, as of any call."),
+    "active_calls": Text("The calls."),
+    "phone_number_to_call": Text("The number to call, in E.164.", "+12025550123"),
+    "polite": Text("Whether the agent says goodbye first."),
+    "Saying.text": Text("What the agent says, up to 1,000 characters.", "Dr. Lee will be with you in a minute."),
+    "Transfer.number": Text("The number that the caller is transferred to, in E.164.", "+12025550199"),
+    "outcome": Text("`done`: the command was carried out.", "done"),
+    "caller_number": Text("The caller's number in E.164; null if it was withheld.", "+12025550123"),
+    "called_number": Text("The called number in E.164; null if it is unknown.", "+12025550199"),
+    "direction": Text("`inbound`: somebody called the workspace's number. `outbound`: an agent called."),
+    "end_reason": Text("How the conversation ended; null while it has not, or for a call without one."),
+    "end_detail": Text("More about the end, or why the call was refused; null for nothing more.", "over_limit"),
+    "is_test": Text("Whether it is a test call, which is not charged."),
+    "carrier_call_id": Text("The call's id at its carrier; null before the carrier gave one.", "CA0123456789abcdef"),
+    "duration_seconds": Text("Seconds from the answer to the end; 0 for an unanswered call.", 94),
+    "duration_so_far": Text("Seconds since the call was answered; 0 before.", 12),
+    "cost_total": Text("What is charged for the call, in major units.", 0.19),
+    "AdminCallRow.cost_total": Text("What the customer is charged for the call, in major units.", 0.19),
+    "AdminCall.cost_total": Text("What the customer is charged for the call, in major units.", 0.19),
+    "started_at": Text("When the call began to ring, or was answered without (UTC); null before."),
+    "answered_at": Text("When the call was answered (UTC); null if it was not."),
+    "ended_at": Text("When the call ended (UTC); null before."),
+    "agent_version": Text("The version of the agent that answers; null without an agent.", 3),
+    "recording_seconds": Text("Length of the recording in seconds; null without one.", 93.8),
+    "recording_url": Text(
+        "Path of the recording, which needs the same sign-in; null without one.",
+        "/workspaces/01936d2f-6c00-7a3e-9b1d-5f2c8e4a7b60/calls/01936d30-1b2c-7d3e-8f4a-5b6c7d8e9f00/recording",
+    ),
+    "transcription": Text("What was heard, as text; null if nothing was said.", "Agent: Hello.\nCaller: Good morning."),
+    "summary": Text("A summary of the conversation; null without one.", "The caller booked a check-up for Friday."),
+    "sentiment": Text("The caller's mood; null while it is unknown.", "positive"),
+    "answered_by": Text("Result of answering-machine detection; null without one.", "human"),
+    "interruptions": Text("How often the caller interrupted the agent.", 1),
+    "CallView.usage": Text("What the call consumed, by resource; ms, tokens and characters. Null if unknown.", _USAGE),
+    "costs": Text("What the call consumed, by resource, and what it costs; while the call runs, too."),
+    "gaps": Text(
+        "Where the call continued after its media stream was lost; times in ms since the call began.",
+        [{"leg": 1, "lost_ms": 900, "at_ms": 31_400}],
+    ),
+    "turns": Text("The conversation by turns."),
+    "resource_type": Text("What was consumed.", "stt"),
+    "quantity": Text("How much, in `unit`.", 93_100),
+    "unit": Text("Unit of `quantity`.", "ms"),
+    "cost": Text("What is charged for it, in major units; null while it is unknown.", 0.19),
+    "AdminCallCost.cost": Text("What we pay for it, in major units; null if it is unknown.", 0.0042),
+    "AdminCallCost.price": Text("What the customer is charged, in major units; null if it is unknown.", 0.19),
+    "estimated": Text("Whether we counted at least a part of it, because the provider did not."),
+    "vendor": Text("The adapter to the provider's API.", "openai"),
+    "model": Text("The model, as the vendor names it; empty where it has none.", "llama-3.3-70b"),
+    "words": Text("What was heard, by utterance."),
+    "speaker": Text("Who spoke.", "caller"),
+    "text": Text("What was heard.", "I need an appointment."),
+    "start_ms": Text("Beginning, in ms since the call began.", 4_200),
+    "end_ms": Text("End, in ms since the call began.", 5_900),
+    "turn": Text("Number of the turn; 0 is the greeting.", 1),
+    "caller": Text("What the caller said; empty for nothing.", "I need an appointment."),
+    "Turn.agent": Text(
+        "What the caller heard of the agent's answer; empty for nothing.", "Of course. Which day suits you?"
+    ),
+    "interrupted": Text("Whether the caller interrupted the agent."),
+    "latency_ms": Text(
+        "Ms from the end of the caller's speech to the agent's first audio, and its parts; null without an answer.",
+        _LATENCY,
+    ),
+    "Turn.tools": Text("Names of the tools that the agent used.", ["collect_digits"]),
+    "events": Text("The events, in order."),
+    "seq": Text("Sequence number of the event.", 7),
+    "event_type": Text("Type of the event.", "caller.said"),
+    "event_data": Text("The event's fields, its type included.", _EVENT),
+    "timestamp": Text("When it happened (UTC)."),
+    "variables": Text("What placeholders in the agent's texts stand for in this call.", {"customer_name": "Ada"}),
+}
