@@ -2,6 +2,7 @@
 
 Requests are checked after the merge, as an AgentConfig."""
 
+from types import GenericAlias
 from typing import Annotated, Any, Final, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
@@ -38,7 +39,7 @@ def _patch_type(kind: Any) -> Any:
         return Annotated[_patch_type(base), *metadata]
     if get_origin(kind) is dict:
         key, value = get_args(kind)
-        return dict[key, _patch_type(value) | None]
+        return GenericAlias(dict, (key, _patch_type(value) | None))
     return kind
 
 

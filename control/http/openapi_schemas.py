@@ -119,7 +119,7 @@ def _hoist(schema: Schema) -> Schema:
     if "anyOf" not in schema or len(choices) != 1:
         return schema
     only = choices[0]
-    moved = {key: only[key] for key in ("description", "examples") if key in only}
+    moved: Schema = {key: only[key] for key in ("description", "examples") if key in only}
     rest = {key: value for key, value in only.items() if key not in moved}
     return {**moved, **schema, "anyOf": [rest, {"type": "null"}]}
 

@@ -37,11 +37,13 @@ async def generate_client(document: dict[str, Any], folder: Path) -> GeneratedCl
     source.write_text(json.dumps(document))
     # By default it formats what it made, which takes longer than making it.
     config.write_text(json.dumps({"post_hooks": []}))
-    process = await asyncio.create_subprocess_exec(
+    command = [
         sys.executable, "-m", "openapi_python_client", "generate", "--path", str(source), "--config", str(config),
         "--meta", "none", "--output-path", str(folder / PACKAGE), "--fail-on-warning",
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
+    ]  # fmt: skip
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
     output, _ = await process.communicate()
     if process.returncode != 0 or "WARNING" in output.decode():
         raise GenerationFailed(output.decode())

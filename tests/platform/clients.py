@@ -52,7 +52,7 @@ class Client:
             raw = await response.read()
             body = await response.json() if response.content_type == "application/json" and raw else None
             reply = Reply(response.status, body, raw, response.headers)
-            if reply.status >= 400 and body is not None:
+            if reply.status >= 400 and isinstance(body, dict) and "error" in body:
                 require_documented(method, path, reply.status, reply.code)
             return reply
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from control.api.reference import REFERENCE
@@ -48,7 +48,7 @@ def test_every_property_has_a_description_and_an_example() -> None:
 
 
 def test_every_example_is_valid() -> None:
-    resource = Resource(contents=DOCUMENT, specification=DRAFT202012)
+    resource = DRAFT202012.create_resource(DOCUMENT)
     registry: Registry[Any] = Registry().with_resource("urn:document", resource)
     faults = []
     for name, value in [*properties(), *parameters()]:
