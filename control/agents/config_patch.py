@@ -2,8 +2,10 @@
 
 Requests are checked after the merge, as an AgentConfig."""
 
-from types import GenericAlias
-from typing import Annotated, Any, Final, get_args, get_origin
+from functools import reduce
+from operator import or_
+from types import GenericAlias, UnionType
+from typing import Annotated, Any, Final, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.fields import FieldInfo
@@ -37,6 +39,8 @@ def _patch_type(kind: Any) -> Any:
     if get_origin(kind) is Annotated:
         base, *metadata = get_args(kind)
         return Annotated[_patch_type(base), *metadata]
+    if get_origin(kind) in (Union, UnionType):
+        return reduce(or_, [_patch_type(each) for each in get_args(kind)])
     if get_origin(kind) is dict:
         key, value = get_args(kind)
         return GenericAlias(dict, (key, _patch_type(value) | None))

@@ -1,6 +1,6 @@
 """The errors that follow from a route itself: who may call it, whether it takes a body, an id or an Idempotency-Key."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from control.http.access import AccessKind
@@ -32,6 +32,14 @@ _BODY: Final = (
     ErrorCode(415, "not_json", "The body must be application/json."),
 )
 _LIMIT: Final = ErrorCode(429, "too_many_requests", "Too many requests of this kind. Wait a moment.")
+# Of lists with a cursor, by which ones its query has.
+_CURSORS: Final[Mapping[str, tuple[ErrorCode, ...]]] = {
+    "starting_after": (
+        ErrorCode(422, "cursor_unknown", "No row of this list has the id of the cursor."),
+        ErrorCode(422, "page_and_cursor", "A page and a cursor exclude each other."),
+    ),
+    "ending_before": (ErrorCode(422, "two_cursors", "Two cursors exclude each other."),),
+}
 _HASHING: Final = ErrorCode(503, "busy", "Too many sign-ins at once; try again in a moment.")
 _IDEMPOTENT: Final = (
     ErrorCode(409, "idempotency_in_flight", "A request with this Idempotency-Key is being worked on."),
@@ -51,6 +59,8 @@ def route_errors(route: Route, signature: HandlerSignature) -> Iterator[ErrorCod
         yield _WORKSPACE
     if path_parameters(route.path):
         yield _PATH
+    for name in signature.query.model_fields if signature.query is not None else ():
+        yield from _CURSORS.get(name, ())
     if signature.body is not None:
         yield from _BODY
     if route.limit is not None:
