@@ -27,7 +27,7 @@ _PLACE: Final = (
     "409 workspace_suspended, 429 outbound_rate, 429 outbound_daily_limit, 429 outbound_repeat_limit, "
     "429 outbound_minutes_limit"
 )
-_COMMAND: Final = f"{_CALL}, 409 call_not_live, 409 command_refused, 503 bus_away, 503 no_answer"
+_COMMAND: Final = f"{_CALL}, 409 call_not_live, 409 command_refused, 409 outcome_unknown, 503 bus_away, 503 no_answer"
 _TEMPLATE: Final = "404 template_not_found"
 _TEMPLATE_CONFIG: Final = "422 provider_unknown, 422 too_long"
 _WORKSPACE: Final = "404 workspace_not_found"

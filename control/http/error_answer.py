@@ -14,8 +14,7 @@ REQUEST_ID_EXAMPLE: Final = "01936d2f-6c00-7a3e-9b1d-5f2c8e4a7b61"
 @dataclass(frozen=True, slots=True)
 class ErrorBody:
     """An error. type: the kind of error. code: stable, for programs. message: for people. param: the invalid field,
-    dotted, or null. errors: every fault that was found, the first one first. request_id: the same as in X-Request-
-    Id."""
+    dotted, or null. errors: every fault that was found, the first one first. request_id: our id of the request."""
 
     type: Annotated[str, Field(examples=["invalid_request"])]
     code: str

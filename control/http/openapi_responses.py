@@ -36,10 +36,15 @@ ERROR_TEXT: Final[Mapping[int, str]] = {
 _PROBLEMS: Final = (Malformed, Unauthorised, Forbidden, NotFound, Conflict, TooManyRequests, Unavailable, Problem)
 _TYPES: Final[Mapping[int, str]] = {problem.status: problem.type for problem in _PROBLEMS}
 _FILES: Final = ("audio/wav", "audio/mpeg", "application/octet-stream")
+_ALWAYS: Final = ("X-Request-Id", "Vocalized-Request-Id")
 _LIMITED: Final = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 
 HEADERS: Final[Mapping[str, Schema]] = {
     "X-Request-Id": {
+        "description": "The id that the caller gave the request in this header; without one, our own.",
+        "schema": {"type": "string", "examples": ["order-4711"]},
+    },
+    "Vocalized-Request-Id": {
         "description": "Our id of the request, which is in our logs: name it when you ask for support.",
         "schema": {"type": "string", "format": "uuid", "examples": [REQUEST_ID_EXAMPLE]},
     },
@@ -78,7 +83,7 @@ def make_responses(
     route: Route, signature: HandlerSignature, schema: Schema | None, errors: Iterable[ErrorCode]
 ) -> Schema:
     """By status. schema: of a JSON response."""
-    always = ["X-Request-Id", *(_LIMITED if route.limit is not None else ())]
+    always = [*_ALWAYS, *(_LIMITED if route.limit is not None else ())]
     responses = _success(route, signature, schema, always)
     by_status: dict[int, dict[str, ErrorCode]] = {}
     for error in errors:
@@ -88,7 +93,7 @@ def make_responses(
     return responses
 
 
-def error_response(status: int, errors: Iterable[ErrorCode], headers: Iterable[str] = ("X-Request-Id",)) -> Schema:
+def error_response(status: int, errors: Iterable[ErrorCode], headers: Iterable[str] = _ALWAYS) -> Schema:
     """A response with the error schema, and an example of each code."""
     codes = sorted(error.code for error in errors)
     listed = f" Codes: {', '.join(f'`{code}`' for code in codes)}." if codes else ""
