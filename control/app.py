@@ -18,7 +18,7 @@ from control.agents.remote_tools import agents_request_handlers
 from control.api.admin.routes import ROUTES as ADMIN
 from control.api.client.routes import ROUTES as CLIENT
 from control.api.pages.email_pages import EmailPages
-from control.api.schema_names import PUBLISHED_NAMES
+from control.api.reference import REFERENCE
 from control.api.system import System
 from control.db.pool import Pool, Timeouts, open_pool
 from control.http.authorisation import Authoriser
@@ -180,7 +180,7 @@ def make_app(
         WEBHOOK_ROUTES,
         version=VERSION,
         public_url=http.public_url,
-        published_names=PUBLISHED_NAMES,
+        reference=REFERENCE,
     )
     System(dependencies.pool, redis, dependencies.metrics, make_openapi).add_to(app.router)
     return app

@@ -41,7 +41,8 @@ class AgentNumber:
 
 @dataclass(frozen=True, slots=True)
 class AgentStats:
-    """total_calls: all without test calls. avg_duration: seconds a call, 0 without calls."""
+    """Figures of an agent. total_calls: number of its calls, without test calls. avg_duration: seconds of a call, on
+    average; 0 without calls."""
 
     total_calls: int
     avg_duration: float

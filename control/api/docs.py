@@ -26,8 +26,7 @@ PAGE: Final = """<!DOCTYPE html>
 </html>
 """
 START: Final = """SwaggerUIBundle({
-  url: "/docs/document.json", dom_id: "#ui", deepLinking: true, docExpansion: "list", filter: true,
-  tagsSorter: "alpha", validatorUrl: null
+  url: "/docs/document.json", dom_id: "#ui", deepLinking: true, docExpansion: "none", filter: true, validatorUrl: null
 });
 """
 # Swagger UI sets inline styles. Scripts are loaded from this host only, and requests go to it only.

@@ -81,7 +81,7 @@ class CallReport:
 
 @dataclass(frozen=True, slots=True)
 class EventLine:
-    """An event of a call. event_data: includes its type."""
+    """An event of a call. event_data: the event's fields, its type included."""
 
     seq: int
     event_type: str

@@ -9,8 +9,9 @@ LATENCY: Final = ("total_ms", "endpoint_ms", "stt_ms", "llm_first_token_ms", "tt
 
 @dataclass(slots=True)
 class ConversationTurn:
-    """What the caller said, and what the caller heard of the answer. turn: 0 is the greeting. start_ms: since the call
-    began. latency_ms: as the caller perceived it, by its parts; None for a turn without an answer."""
+    """What the caller said, and what the caller heard of the answer. turn: number of the turn; 0 is the greeting.
+    start_ms: when it began, in ms since the call began. latency_ms: ms from the end of the caller's speech to the
+    agent's first audio, as the caller perceived it (`total`), and its parts; null for a turn without an answer."""
 
     turn: int
     caller: str = ""

@@ -1,7 +1,7 @@
 """Common types of request bodies and responses."""
 
 from decimal import Decimal
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints, WithJsonSchema
 
@@ -28,3 +28,15 @@ class Body(BaseModel):
     """Base of every request body; an unknown field is an error that names it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def _drop_defaults(schema: dict[str, Any]) -> None:
+    for field in schema.get("properties", {}).values():
+        field.pop("default", None)
+
+
+class ChangeBody(Body):
+    """Base of changes: a field that is left out stays unchanged, so the schema states no defaults. Those of the class
+    are never used, and need not be valid."""
+
+    model_config = ConfigDict(json_schema_extra=_drop_defaults)

@@ -13,6 +13,7 @@ from multidict import CIMultiDict, MultiMapping
 from control.db.errors import map_database_error
 from control.http.context import AdminContext, MemberContext, UserContext
 from control.http.cors import Cors
+from control.http.error_answer import ErrorAnswer, ErrorBody
 from control.http.errors import map_aiohttp_error
 from control.http.metrics import UNMATCHED, HttpMetrics
 from control.http.origin import OriginReader
@@ -96,15 +97,15 @@ class EdgeMiddleware:
 
 def problem_response(problem: Problem, request_id: str) -> web.Response:
     """The JSON response of a Problem."""
-    body = {
-        "type": problem.type,
-        "code": problem.code,
-        "message": _shorten(problem.message, MAX_MESSAGE_LENGTH),
-        "param": problem.param and _shorten(problem.param, MAX_PARAM_LENGTH),
-        "errors": [_shorten_detail(detail) for detail in problem.errors],
-        "request_id": request_id,
-    }
-    response = web.Response(status=problem.status, body=msgspec.json.encode({"error": body}), content_type=JSON)
+    body = ErrorBody(
+        type=problem.type,
+        code=problem.code,
+        message=_shorten(problem.message, MAX_MESSAGE_LENGTH),
+        param=problem.param and _shorten(problem.param, MAX_PARAM_LENGTH),
+        errors=[_shorten_detail(detail) for detail in problem.errors],
+        request_id=request_id,
+    )
+    response = web.Response(status=problem.status, body=msgspec.json.encode(ErrorAnswer(body)), content_type=JSON)
     match problem:
         case TooManyRequests(retry_after_s=seconds):
             response.headers["Retry-After"] = str(max(1, seconds))

@@ -1,50 +1,38 @@
 """Makes the OpenAPI 3.1 document from the routes and types that validate requests, so that the two cannot differ."""
 
+import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from itertools import chain
+from typing import Any, Final, Protocol
 
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
 from control.http.access import WORKSPACE_ROLES, AccessKind
-from control.http.route import HandlerSignature, PathPart, Route, path_parameters, read_signature
+from control.http.api_reference import ApiReference, ErrorCode
+from control.http.error_answer import ErrorAnswer
+from control.http.openapi_responses import HEADERS, error_response, make_examples, make_responses
+from control.http.openapi_schemas import REF, complete_schemas, plain_schema, rename_schemas, with_example
+from control.http.route import HandlerSignature, Route, path_parameters, read_signature, snake_case
+from control.http.route_errors import route_errors
 
 Schema = dict[str, Any]
 _Input = tuple[str, JsonSchemaMode, TypeAdapter[Any]]
 
-REF = "#/components/schemas/{model}"
-ERROR_TEXT = {
-    400: "The request cannot be read.",
-    401: "No valid sign-in.",
-    403: "Signed in, but not allowed.",
-    404: "Does not exist, or is not visible to the caller.",
-    408: "The body did not arrive in time.",
-    409: "Conflicts with the present state.",
-    413: "The body is too long.",
-    415: "The body is not JSON.",
-    422: "A field is invalid; `param` names it.",
-    429: "Too many requests; `Retry-After` has the seconds to wait.",
-    500: "An internal error.",
-    503: "A service that is needed is unavailable; try again later.",
-}
-_TEXT_OR_NULL = {"anyOf": [{"type": "string"}, {"type": "null"}]}
-ERROR_SCHEMA: Schema = {
-    "type": "object",
-    "required": ["error"],
-    "properties": {
-        "error": {
-            "type": "object",
-            "required": ["type", "code", "message", "param", "request_id"],
-            "properties": {
-                "type": {"type": "string", "description": "The kind of error.", "examples": ["invalid_request"]},
-                "code": {"type": "string", "description": "Stable, for programs.", "examples": ["invalid"]},
-                "message": {"type": "string", "description": "For people."},
-                "param": _TEXT_OR_NULL | {"description": "The invalid field, dotted.", "examples": ["config.greeting"]},
-                "request_id": {"type": "string", "format": "uuid", "description": "The same as in X-Request-Id."},
-            },
-        }
-    },
-}
+# Names of our own schemas that differ from their class's name.
+_NAMES: Final = {"ErrorAnswer": "Error"}
+_ERROR_KEY: Final = "error"
+_WEBHOOK_ERRORS: Final = (
+    ErrorCode(400, "broken_body", "The body broke off, or is no form or JSON."),
+    ErrorCode(403, "bad_signature", "The signature is missing or wrong."),
+    ErrorCode(408, "too_slow", "The body did not arrive in time."),
+    ErrorCode(413, "too_large", "The body is too long."),
+    ErrorCode(415, "not_json", "The body is of another type."),
+    ErrorCode(422, "invalid", "A field is missing or invalid."),
+    ErrorCode(500, "internal", "Something went wrong on our side."),
+    ErrorCode(503, "unavailable", "The database is busy or away. Try again in a moment."),
+)
+_SENTENCE_END: Final = re.compile(r"(?<=[.])\s+(?=[A-Z0-9`])")
 
 
 class WebhookOperation(Protocol):
@@ -63,45 +51,36 @@ def make_document(
     *,
     version: str,
     public_url: str,
-    published_names: Mapping[str, str] | None = None,
+    reference: ApiReference | None = None,
 ) -> Schema:
-    """The document of the whole API. webhooks: addresses beside it, which check the sender's signature.
-    published_names: names of schemas that differ from the name of their class, by the class's name."""
+    """The document of the whole API. webhooks: addresses beside it, which check the sender's signature."""
+    known = reference or ApiReference()
     signed = [(route, read_signature(route)) for route in routes]
     schemas, components = _schemas(signed)
+    errors = {operation_id(route): list(operation_errors(route, known)) for route, _ in signed}
     paths: dict[str, Schema] = {}
     for route, signature in signed:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, signature, schemas)
+        operation = _operation(route, signature, schemas, errors[operation_id(route)], known)
+        paths.setdefault(route.path, {})[route.method.lower()] = operation
     for webhook in webhooks:
         paths[webhook.path] = {"post": _webhook_operation(webhook)}
-    document: Schema = {
+    names = _NAMES | dict(known.names)
+    return {
         "openapi": "3.1.0",
         "info": {"title": "Vocalized", "version": version, "description": "Phone agents for businesses."},
         "servers": [{"url": public_url}],
-        "tags": [{"name": name} for name in dict.fromkeys(tag(route) for route, _ in signed)],
-        "paths": paths,
+        "tags": _tags(paths, known),
+        "paths": rename_schemas(paths, names),
         "components": {
-            "schemas": components | {"Error": ERROR_SCHEMA},
+            "schemas": complete_schemas(components, names, known.properties),
+            "headers": dict(HEADERS),
+            "examples": make_examples(chain(_WEBHOOK_ERRORS if webhooks else (), *errors.values())),
             "securitySchemes": {
                 "user": _bearer("The token of a user's sign-in (POST /auth/login)."),
                 "admin": _bearer("The token of a staff member's sign-in (POST /admin/auth/login)."),
             },
         },
     }
-    renamed: Schema = _rename_schemas(document, published_names or {})
-    return renamed
-
-
-def _rename_schemas(part: Any, names: Mapping[str, str]) -> Any:
-    if isinstance(part, list):
-        return [_rename_schemas(item, names) for item in part]
-    if not isinstance(part, dict):
-        return part
-    renamed = {names.get(name, name): _rename_schemas(value, names) for name, value in part.items()}
-    if isinstance(renamed.get("$ref"), str):
-        prefix, _, name = renamed["$ref"].rpartition("/")
-        renamed["$ref"] = f"{prefix}/{names.get(name, name)}"
-    return renamed
 
 
 def query_names(route: Route) -> set[str]:
@@ -123,82 +102,9 @@ def response_schema(route: Route) -> Schema:
     return response.json_schema(mode="serialization") if response is not None else {}
 
 
-def tag(route: Route) -> str:
-    """The section of a route: "Admin: workspaces", "Agents"."""
-    parts = [part for part in route.path.split("/") if part and not part.startswith("{")]
-    if parts[0] == "admin":
-        return f"Admin: {parts[1]}"
-    noun = parts[1] if parts[0] == "workspaces" and len(parts) > 1 and parts[1] in _NOUNS else parts[0]
-    return noun.capitalize()
-
-
-# Path segments under a workspace that are sections of their own.
-_NOUNS = frozenset(
-    {"agents", "members", "invitations", "numbers", "calls", "integrations", "billing", "analytics", "voice"}
-)
-
-
-def _key(route: Route, part: str) -> str:
-    return f"{route.method} {route.path} {part}"
-
-
-def _schemas(signed: list[tuple[Route, HandlerSignature]]) -> tuple[dict[str, Schema], dict[str, Schema]]:
-    """The schema of each part of each route by `_key`, and the named types that these refer to."""
-    inputs: list[_Input] = []
-    for route, signature in signed:
-        if signature.body is not None:
-            inputs.append((_key(route, "body"), "validation", TypeAdapter(signature.body)))
-        if signature.response is not None:
-            inputs.append((_key(route, "response"), "serialization", signature.response))
-        inputs += [(_key(route, f"path {path_name}"), "validation", kind) for _, path_name, kind in signature.path]
-    made, definitions = TypeAdapter.json_schemas(inputs, ref_template=REF)
-    return {key: schema for (key, _), schema in made.items()}, definitions.get("$defs", {})
-
-
-def _operation(route: Route, signature: HandlerSignature, schemas: dict[str, Schema]) -> Schema:
-    summary, _, rest = signature.summary.partition("\n")
-    operation: Schema = {
-        "operationId": operation_id(route),
-        "tags": [tag(route)],
-        "summary": summary.rstrip("."),
-        "parameters": [
-            *_path_parameters(route, signature, schemas),
-            *_query_parameters(route, signature),
-            *_headers(route),
-        ],
-        "responses": _responses(route, signature, schemas),
-        "security": _security(route),
-    }
-    if rest.strip():
-        operation["description"] = rest.strip()
-    if route.access.roles:
-        operation["x-roles"] = _roles(route)
-    if signature.body is not None:
-        operation["requestBody"] = {"required": True, "content": _json(schemas[_key(route, "body")])}
-    return operation
-
-
-def _webhook_operation(webhook: WebhookOperation) -> Schema:
-    texts = {status: ERROR_TEXT[status] for status in (400, 408, 413, 415, 422, 500, 503)}
-    texts[403] = "The signature is not that of the sender."
-    error = _json({"$ref": "#/components/schemas/Error"})
-    return {
-        "tags": ["Webhooks"],
-        "operationId": webhook.path.strip("/").replace("/", "_"),
-        "summary": webhook.summary,
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/x-www-form-urlencoded": {"schema": {"type": "object"}},
-                "application/json": {"schema": {"type": "object"}},
-            },
-        },
-        "responses": {
-            "200": {"description": "Accepted, with instructions where the sender expects them."},
-            "204": {"description": "Accepted."},
-            **{str(status): {"description": text, "content": error} for status, text in sorted(texts.items())},
-        },
-    }
+def operation_errors(route: Route, reference: ApiReference) -> Iterable[ErrorCode]:
+    """All errors that an operation can answer with: by its route and by its rules."""
+    return chain(route_errors(route, read_signature(route)), reference.errors.get(operation_id(route), ()))
 
 
 def operation_id(route: Route) -> str:
@@ -207,41 +113,145 @@ def operation_id(route: Route) -> str:
     return f"admin_{name}" if route.path.startswith("/admin/") and not name.startswith("admin_") else name
 
 
-def _path_parameters(route: Route, signature: HandlerSignature, schemas: dict[str, Schema]) -> list[Schema]:
+def tag(path: str) -> str:
+    """The section of a path: "Admin: workspaces", "Agents", "Phone numbers"."""
+    parts = [part for part in path.split("/") if part and not part.startswith("{")]
+    if parts[0] == "admin":
+        return f"Admin: {parts[1]}"
+    noun = parts[1] if parts[0] == "workspaces" and len(parts) > 1 else _SECTIONS.get(parts[0], parts[0])
+    return noun.replace("-", " ").capitalize()
+
+
+# First parts of paths that belong to the section of another noun.
+_SECTIONS: Final = {"schemas": "agents"}
+
+
+def _tags(paths: Mapping[str, Schema], reference: ApiReference) -> list[Schema]:
+    """The sections that are used: those of the reference in its order, then others in the order of the paths."""
+    used = dict.fromkeys(name for methods in paths.values() for one in methods.values() for name in one["tags"])
+    described = {section.name: section.description for section in reference.sections if section.name in used}
+    return [
+        *({"name": name, "description": text} for name, text in described.items()),
+        *({"name": name} for name in used if name not in described),
+    ]
+
+
+def _key(route: Route, part: str) -> str:
+    return f"{route.method} {route.path} {part}"
+
+
+def _schemas(signed: list[tuple[Route, HandlerSignature]]) -> tuple[dict[str, Schema], dict[str, Schema]]:
+    """The schema of each part of each route by `_key`, and the named types that these refer to."""
+    inputs: list[_Input] = [(_ERROR_KEY, "serialization", TypeAdapter(ErrorAnswer))]
+    for route, signature in signed:
+        if signature.body is not None:
+            inputs.append((_key(route, "body"), "validation", TypeAdapter(signature.body)))
+        if signature.response is not None:
+            inputs.append((_key(route, "response"), "serialization", signature.response))
+        inputs += [(_key(route, f"path {path_name}"), "validation", kind) for _, path_name, kind in signature.path]
+    made, definitions = TypeAdapter.json_schemas(inputs, ref_template=REF)
+    return {key: plain_schema(schema) for (key, _), schema in made.items()}, definitions.get("$defs", {})
+
+
+def _operation(
+    route: Route, signature: HandlerSignature, schemas: dict[str, Schema], errors: list[ErrorCode], known: ApiReference
+) -> Schema:
+    summary, description = split_summary(signature.summary)
+    operation: Schema = {
+        "operationId": operation_id(route),
+        "tags": [tag(route.path)],
+        "summary": summary,
+        "parameters": [
+            *_path_parameters(route, signature, schemas, known),
+            *_query_parameters(signature, known),
+            *_headers(route),
+        ],
+        "responses": make_responses(route, signature, schemas.get(_key(route, "response")), errors),
+        "security": _security(route),
+    }
+    if description:
+        operation["description"] = description
+    if route.access.roles:
+        operation["x-roles"] = _roles(route)
+    if signature.body is not None:
+        content = {"application/json": {"schema": schemas[_key(route, "body")]}}
+        operation["requestBody"] = {"required": True, "content": content}
+    return operation
+
+
+def split_summary(docstring: str) -> tuple[str, str]:
+    """The first sentence without its full stop, and the rest, whose paragraphs stay."""
+    first, *paragraphs = (" ".join(paragraph.split()) for paragraph in docstring.split("\n\n"))
+    summary, *sentences = _SENTENCE_END.split(first, maxsplit=1)
+    return summary.rstrip("."), "\n\n".join([*sentences, *paragraphs])
+
+
+def _webhook_operation(webhook: WebhookOperation) -> Schema:
+    by_status: dict[int, list[ErrorCode]] = {}
+    for error in _WEBHOOK_ERRORS:
+        by_status.setdefault(error.status, []).append(error)
+    return {
+        "tags": ["Webhooks"],
+        "operationId": webhook.path.strip("/").replace("/", "_"),
+        "summary": webhook.summary.rstrip("."),
+        "description": "The body is the sender's own: a form of Twilio, or JSON of Telnyx.",
+        "security": [],
+        "responses": {
+            "200": {"description": "Accepted, with instructions where the sender expects them."},
+            "204": {"description": "Accepted."},
+            **{str(status): error_response(status, codes) for status, codes in by_status.items()},
+        },
+    }
+
+
+def _path_parameters(
+    route: Route, signature: HandlerSignature, schemas: dict[str, Schema], known: ApiReference
+) -> list[Schema]:
     typed = {path_name for _, path_name, _ in signature.path}
     return [
-        {
-            "name": name,
-            "in": "path",
-            "required": True,
-            "schema": schemas[_key(route, f"path {name}")] if name in typed else {"type": "string", "format": "uuid"},
-        }
+        _parameter(
+            name, "path", True, schemas[_key(route, f"path {name}")] if name in typed else dict(_WORKSPACE_ID), known
+        )
         for name in path_parameters(route.path)
     ]
 
 
-def _query_parameters(route: Route, signature: HandlerSignature) -> list[Schema]:
+_WORKSPACE_ID: Final = {"type": "string", "format": "uuid"}
+
+
+def _query_parameters(signature: HandlerSignature, known: ApiReference) -> list[Schema]:
     if signature.query is None:
         return []
-    return [_query_parameter(signature.query, name) for name in signature.query.model_fields]
+    return [_query_parameter(signature.query, name, known) for name in signature.query.model_fields]
 
 
-def _query_parameter(query: type[BaseModel], name: str) -> Schema:
+def _query_parameter(query: type[BaseModel], name: str, known: ApiReference) -> Schema:
     whole = query.model_json_schema(ref_template=REF)
     field = query.model_fields[name]
     alias = field.alias or name
     schema: Schema = _without_null(_inlined(whole["properties"][alias], whole))
-    description = schema.pop("description", "")
-    parameter: Schema = {"name": alias, "in": "query", "required": field.is_required(), "schema": schema}
+    return _parameter(alias, "query", field.is_required(), schema, known)
+
+
+def _parameter(name: str, place: str, required: bool, schema: Schema, known: ApiReference) -> Schema:
+    """With the description of the schema, or of the property of this name, and an example if it has no default."""
+    text = known.properties.get(snake_case(name))
+    plain = plain_schema(schema)
+    shown = plain if "default" in plain else with_example(plain, text)
+    description = shown.get("description", "") or (text.description if text else "")
+    parameter: Schema = {"name": name, "in": place, "required": required, "schema": _undescribed(shown)}
     return parameter | ({"description": description} if description else {})
+
+
+def _undescribed(schema: Schema) -> Schema:
+    return {key: value for key, value in schema.items() if key != "description"}
 
 
 def _without_null(schema: Schema) -> Schema:
     """The schema without null, which in our types means that the parameter is absent."""
-    kept = {key: value for key, value in schema.items() if key != "title" and not (key == "default" and value is None)}
-    choices: list[Schema] = [choice for choice in kept.get("anyOf", []) if choice != {"type": "null"}]
+    choices: list[Schema] = [choice for choice in schema.get("anyOf", []) if choice != {"type": "null"}]
+    kept = {key: value for key, value in schema.items() if key != "anyOf"}
     if len(choices) == 1:
-        del kept["anyOf"]
         return choices[0] | kept
     return kept | ({"anyOf": choices} if choices else {})
 
@@ -266,46 +276,12 @@ def _headers(route: Route) -> list[Schema]:
             "in": "header",
             "required": False,
             "description": "A repeated request with the same key gets the response of the first one.",
-            "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
+            "schema": {
+                "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$",
+                "examples": ["order-4711-reminder"],
+            },
         }
-    ]
-
-
-def _responses(route: Route, signature: HandlerSignature, schemas: dict[str, Schema]) -> Schema:
-    responses: Schema
-    if signature.file:
-        binary = {"schema": {"type": "string", "format": "binary"}}
-        responses = {
-            "200": {"description": "The file.", "content": {"audio/wav": binary}},
-            "206": {"description": "The requested range.", "content": {"audio/wav": binary}},
-            "302": {"description": "A redirect to a short-lived address of the file."},
-            "416": {"description": "The range is outside the file."},
-        }
-    elif signature.response is None:
-        responses = {"204": {"description": "Done."}}
-    else:
-        responses = {
-            str(route.status): {"description": "Done.", "content": _json(schemas[_key(route, "response")])},
-        }
-    for status in statuses(route, signature.path, signature.body is not None):
-        responses[str(status)] = {
-            "description": ERROR_TEXT[status],
-            "content": _json({"$ref": "#/components/schemas/Error"}),
-        }
-    return responses
-
-
-def statuses(route: Route, path: tuple[PathPart, ...], has_body: bool) -> list[int]:
-    """The errors that a route can respond with. 401 and 429 hold for all routes: open ones take passwords and tokens,
-    too, and each check of a secret, a second factor's code included, has a lock-out. So does 403: it is not only for a
-    missing role."""
-    kind = route.access.kind
-    found = {400, 401, 403, 409, 422, 429, 500, 503}
-    if path or kind is not AccessKind.USER:
-        found |= {404}
-    if has_body:
-        found |= {408, 413, 415}
-    return sorted(found)
+    ]  # fmt: skip
 
 
 def _security(route: Route) -> list[dict[str, list[str]]]:
@@ -320,10 +296,6 @@ def _roles(route: Route) -> list[str]:
     if route.access.kind is AccessKind.MEMBER:
         return [role for role in WORKSPACE_ROLES if role in route.access.roles]
     return sorted(route.access.roles, key=lambda role: (role != "super_admin", role))
-
-
-def _json(schema: Schema) -> Schema:
-    return {"application/json": {"schema": schema}}
 
 
 def _bearer(description: str) -> Schema:

@@ -21,6 +21,7 @@ from control.app import ROUTES
 from control.http.access import AccessKind
 from control.http.route import Route
 from tests.platform.api import Api, running_api
+from tests.platform.error_codes import require_documented
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 EXAMPLES = 12
@@ -97,5 +98,7 @@ def test_responses_conform_to_the_document(running: RunningApi, route: Route) ->
         headers = {} if route.access.kind is AccessKind.OPEN else {"Authorization": f"Bearer {token}"}
         response = case.call(base_url=running.url, headers=headers, timeout=30)
         case.validate_response(response, checks=CHECKS)
+        if response.status_code >= 400 and "json" in response.headers.get("Content-Type", [""])[0]:
+            require_documented(route.method, route.path, response.status_code, response.json()["error"]["code"])
 
     ask()

@@ -7,6 +7,8 @@ from typing import Any
 from aiohttp import ClientSession
 from multidict import CIMultiDictProxy
 
+from tests.platform.error_codes import require_documented
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -49,7 +51,10 @@ class Client:
         async with self.session.request(method, self.url + path, headers=sent, **more) as response:
             raw = await response.read()
             body = await response.json() if response.content_type == "application/json" and raw else None
-            return Reply(response.status, body, raw, response.headers)
+            reply = Reply(response.status, body, raw, response.headers)
+            if reply.status >= 400 and isinstance(body, dict) and "error" in body:
+                require_documented(method, path, reply.status, reply.code)
+            return reply
 
     def with_token(self, token: str) -> "Client":
         """A client with another token."""

@@ -1,7 +1,6 @@
 """Response models of auth (admin API)."""
 
 from dataclasses import dataclass
-from typing import Literal
 from uuid import UUID
 
 from control.accounts.admins import TotpOffer
@@ -51,8 +50,8 @@ class TotpSecret:
     secret: str
     otpauth_uri: str
     recovery_codes: list[str]
-    digits: Literal[6] = 6
-    period: Literal[30] = 30
+    digits: int = 6
+    period: int = 30
 
 
 @dataclass(frozen=True, slots=True)

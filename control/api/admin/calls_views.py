@@ -74,8 +74,8 @@ class AdminLiveCalls:
 
 @dataclass(frozen=True, slots=True)
 class AdminCallCost:
-    """What the call consumed of one resource. cost: ours; price: the customer's; null: unknown. estimated: counted by
-    us at least in part. quantity: in `unit`."""
+    """What the call consumed of one resource. cost: what we pay for it, null if unknown. price: what the customer is
+    charged, null if unknown. estimated: we counted at least a part of it ourselves. quantity: in `unit`."""
 
     resource_type: Role
     provider: str

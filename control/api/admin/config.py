@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 from control.api.admin.config_views import OneTier, SettingList, SettingView, TierList, to_view
 from control.billing.price_changes import follow_tier_prices
 from control.http.access import ANY_ADMIN, admin
-from control.http.body import Body, Slug
+from control.http.body import Body, ChangeBody, Slug
 from control.http.context import AdminContext
 from control.http.route import Route
 from control.platform.tier_changes import NewTier, TierChange
@@ -76,7 +76,7 @@ class NewTierBody(Body):
     stripe_price_id: StripeId | None = None
 
 
-class TierChangeBody(Body):
+class TierChangeBody(ChangeBody):
     """Changes; fields that are left out stay unchanged."""
 
     display_name: DisplayName = ""

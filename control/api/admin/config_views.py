@@ -13,7 +13,7 @@ from control.platform.model import Tier
 
 @dataclass(frozen=True, slots=True)
 class SettingView:
-    """A setting. updated_at: null if it was never changed."""
+    """A setting. updated_at: when it was last changed (UTC); null if it never was."""
 
     key: str
     value: Any

@@ -8,8 +8,8 @@ from control.http.body import Currency, Money
 
 @dataclass(frozen=True, slots=True)
 class OverviewView:
-    """Key figures. mrr: monthly fees of all active workspaces. provider_health_summary: numbers of enabled providers
-    that are healthy, degraded, down and unknown."""
+    """Key figures. mrr: monthly fees of all active workspaces, in major units. provider_health_summary: numbers of
+    enabled providers that are healthy, degraded, down and unknown."""
 
     total_workspaces: int
     active_workspaces: int
@@ -44,7 +44,8 @@ class HourView:
 
 @dataclass(frozen=True, slots=True)
 class AdminUsageView:
-    """Calls of the period. avg_call_duration: seconds. peak_hours: hours with calls, the busiest first."""
+    """Calls of the period. avg_call_duration: seconds of a call, on average. peak_hours: hours with calls, the busiest
+    first."""
 
     total_calls: int
     total_minutes: float

@@ -5,21 +5,22 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from control.agents.config import PLAIN, SCHEMA_ID
+from control.agents.config import PLAIN, AgentConfig
 from control.agents.templates import NewTemplate
 from control.api.admin.templates_views import AdminTemplateAnswer, AdminTemplateList, to_answer, to_line
 from control.http.access import ANY_ADMIN, admin
-from control.http.body import Body, Slug
+from control.http.body import Body, ChangeBody, Slug
 from control.http.context import AdminContext
 from control.http.pagination import ListQuery, page_fields
 from control.http.route import Route
+from control.http.schema_of import SchemaOf
 
 TEMPLATES = "/admin/templates"
 TEMPLATE = f"{TEMPLATES}/{{templateId}}"
 
 TemplateName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=PLAIN)]
 Description = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000, pattern=PLAIN)]
-PartialConfig = Annotated[dict[str, Any], Field(description=f"A part of an agent config, see {SCHEMA_ID}.")]
+PartialConfig = Annotated[dict[str, Any], SchemaOf(AgentConfig), Field(description="A part of an agent config.")]
 
 
 class NewTemplateBody(Body):
@@ -32,13 +33,13 @@ class NewTemplateBody(Body):
     is_public: bool = Field(False, description="Whether customers may create agents from it.")
 
 
-class TemplateChange(Body):
+class TemplateChange(ChangeBody):
     """Changes; fields that are left out stay unchanged."""
 
     name: TemplateName = Field("", description="The new name.")
     industry: Slug | None = Field(None, description="null for all industries.")
     description: Description = ""
-    default_config: PartialConfig = Field({}, description=f"Replaces the present config; see {SCHEMA_ID}.")
+    default_config: PartialConfig = Field({}, description="Replaces the present config.")
     is_public: bool = Field(False, description="Whether customers may create agents from it.")
 
 

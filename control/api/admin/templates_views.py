@@ -5,13 +5,12 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import WithJsonSchema
-
-from control.agents.config import SCHEMA_ID
+from control.agents.config import AgentConfig
 from control.agents.model import Template
 from control.http.pagination import ListAnswer
+from control.http.schema_of import SchemaOf
 
-ConfigView = Annotated[dict[str, Any], WithJsonSchema({"type": "object", "description": f"See {SCHEMA_ID}."})]
+ConfigView = Annotated[dict[str, Any], SchemaOf(AgentConfig)]
 
 
 @dataclass(frozen=True, slots=True)

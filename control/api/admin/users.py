@@ -1,6 +1,5 @@
 """Routes of users, for the platform's staff."""
 
-from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
@@ -14,9 +13,9 @@ from control.http.route import Route
 
 
 class UsersQuery(ListQuery):
-    """search: part of an email address or a name."""
+    """Filters of the list."""
 
-    search: Annotated[str, Field(max_length=200)] | None = None
+    search: str | None = Field(None, max_length=200, description="Part of an email address or a name.")
 
 
 class UserChange(Body):

@@ -20,7 +20,8 @@ from control.workspaces.model import (
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceLine:
-    """A workspace in the list. owner_email: of the owner with the oldest membership. The figures are of all time."""
+    """A workspace in the list; its figures are of all time. owner_email: address of the owner with the oldest
+    membership; null for none."""
 
     id: UUID
     name: str

@@ -7,6 +7,7 @@ from msgspec import UNSET
 from pydantic import Field, StringConstraints
 
 from control.agents.config import PLAIN, SCHEMA_ID, Provider, json_schema
+from control.agents.config_patch import OPTIONS_PATCH, AgentConfigPatch
 from control.agents.model import AgentDraft, AgentEdit, Status
 from control.api.client.agents_views import (
     ActivationAnswer,
@@ -21,10 +22,11 @@ from control.api.client.agents_views import (
     to_version_answer,
 )
 from control.http.access import OPEN, member
-from control.http.body import Body
+from control.http.body import Body, ChangeBody
 from control.http.context import Context, MemberContext
 from control.http.pagination import ListQuery, VersionsQuery, page_fields
 from control.http.route import Route
+from control.http.schema_of import SchemaOf
 
 AGENTS = "/workspaces/{workspaceId}/agents"
 AGENT = f"{AGENTS}/{{agentId}}"
@@ -32,9 +34,14 @@ AGENT = f"{AGENTS}/{{agentId}}"
 AgentName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=PLAIN)]
 ConfigPatch = Annotated[
     dict[str, Any],
-    Field(description=f"A part of an agent config (see {SCHEMA_ID}): objects are merged, null removes a field."),
+    SchemaOf(AgentConfigPatch),
+    Field(description="A part of an agent config: objects are merged, null removes a field."),
 ]
-OptionsPatch = Annotated[dict[str, Any], Field(description="Options of the voice_provider; merged, null removes one.")]
+OptionsPatch = Annotated[
+    dict[str, Any],
+    SchemaOf(OPTIONS_PATCH),
+    Field(description="Options of the voice_provider; merged, null removes one."),
+]
 VersionNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
@@ -58,7 +65,7 @@ class NewAgent(Body):
     voice_config: OptionsPatch = Field({})
 
 
-class AgentChange(Body):
+class AgentChange(ChangeBody):
     """Changes; fields that are left out stay unchanged."""
 
     name: AgentName = Field("", description="The new name.")

@@ -5,16 +5,15 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import WithJsonSchema
-
-from control.agents.config import SCHEMA_ID
+from control.agents.config import AgentConfig, Options
 from control.agents.facts import missing_facts_of
 from control.agents.model import AgentNumber, AgentStats, AgentSummary, AgentVersion, Status, VersionSummary, VoiceAgent
 from control.agents.readiness import AgentWarning
 from control.http.pagination import ListAnswer
+from control.http.schema_of import SchemaOf
 
-FullConfig = Annotated[dict[str, Any], WithJsonSchema({"type": "object", "description": f"See {SCHEMA_ID}."})]
-OptionsView = Annotated[dict[str, Any], WithJsonSchema({"type": "object", "description": "The voice's own options."})]
+FullConfig = Annotated[dict[str, Any], SchemaOf(AgentConfig)]
+OptionsView = Annotated[dict[str, Any], SchemaOf(Options)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class AgentView:
 
 @dataclass(frozen=True, slots=True)
 class AgentAnswer:
-    """An agent, its phone number and its figures. avg_duration is in seconds."""
+    """An agent, its phone number and its figures."""
 
     agent: AgentView
     phone_number: AgentNumber | None
@@ -70,7 +69,7 @@ class StatusAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ActivationAnswer:
-    """An agent after activate. warnings: empty if there is nothing to know."""
+    """An agent after activate. warnings: what its owner should know; empty for nothing."""
 
     agent: AgentStatus
     warnings: list[AgentWarning]

@@ -110,9 +110,11 @@ class CallCost:
 
 @dataclass(frozen=True, slots=True)
 class CallView:
-    """A call. usage: what it consumed. costs: the same by resource, with minutes; both while it runs, too. gaps: where
-    it continued after a loss of its media stream, in ms. interruptions: number of times that the caller interrupted the
-    agent. answered_by: result of answering-machine detection. variables, metadata: as the call was placed with them."""
+    """A call. usage: what it consumed, by resource: ms, tokens and characters; while it runs, too. costs: what it
+    consumed and what is charged for it, by resource; while it runs, too. gaps: where it continued after its media
+    stream was lost, in ms since it began. interruptions: number of times that the caller interrupted the agent.
+    answered_by: result of answering-machine detection; null without one.
+    variables, metadata: as the call was placed with them."""
 
     id: UUID
     agent_id: UUID | None

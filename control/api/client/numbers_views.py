@@ -15,8 +15,8 @@ from control.numbers.model import PhoneNumber, Status
 
 @dataclass(frozen=True, slots=True)
 class NumberView:
-    """A number. status: buying and releasing are in progress. status_detail: why a purchase failed. monthly_price: 0
-    if the carrier does not report it."""
+    """A number. status: `buying` and `releasing` are in progress. status_detail: why a purchase failed; null otherwise.
+    monthly_price: price a month, in US dollars; 0 if the carrier does not report it."""
 
     id: UUID
     phone_number: str
@@ -51,7 +51,7 @@ class NumberList(ListAnswer):
 
 @dataclass(frozen=True, slots=True)
 class AvailableView:
-    """A number that can be bought. price: per month; null if the carrier does not report it."""
+    """A number that can be bought. price: price a month, in US dollars; null if the carrier does not report it."""
 
     phone_number: str
     locality: str

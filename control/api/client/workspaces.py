@@ -13,7 +13,7 @@ from control.api.client.workspaces_views import (
 )
 from control.db.keyset import PageRequest
 from control.http.access import USER, member
-from control.http.body import Body, Name, Slug
+from control.http.body import Body, ChangeBody, Name, Slug
 from control.http.context import MemberContext, UserContext
 from control.http.pagination import MAX_LIMIT
 from control.http.route import RateLimit, Route
@@ -33,7 +33,7 @@ class NewWorkspaceBody(Body):
     timezone: Timezone = "UTC"
 
 
-class WorkspaceChange(Body):
+class WorkspaceChange(ChangeBody):
     """Changes; fields that are left out stay unchanged."""
 
     name: Name = Field("", description="The new name.")

@@ -12,8 +12,8 @@ from control.workspaces.status import suspension_cause
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceView:
-    """A workspace. role: of the caller. trial_ends_at: of its current or past trial. suspension_cause: null unless it
-    is suspended."""
+    """A workspace. role: the caller's role in it. trial_ends_at: end of its current or past trial; null without one.
+    suspension_cause: why it is suspended; null unless it is."""
 
     id: UUID
     name: str
@@ -46,7 +46,8 @@ class WorkspaceList:
 
 @dataclass(frozen=True, slots=True)
 class UsageView:
-    """invitations: open invitations, which count as members. minutes: of calls in this calendar month (UTC)."""
+    """What is used of the tier's limits. invitations: number of open invitations, which count as members. minutes:
+    minutes of calls in this calendar month (UTC)."""
 
     agents: int
     members: int
@@ -57,7 +58,7 @@ class UsageView:
 
 @dataclass(frozen=True, slots=True)
 class LimitsView:
-    """The tier's limits. included_minutes: per month; further minutes are charged."""
+    """The tier's limits. included_minutes: minutes a month that the fee includes; further ones are charged."""
 
     agents: int
     members: int

@@ -204,7 +204,7 @@ def test_document_describes_the_result() -> None:
     )
     responses = [document["paths"][path]["post"]["responses"]["200"] for path in ("/created", "/plain")]
     assert responses[0] == responses[1]
-    assert document["components"]["schemas"].keys() == {"Note", "Error"}
+    assert document["components"]["schemas"].keys() == {"Error", "ErrorBody", "ErrorDetail", "Note"}
     assert {"200", "206", "302", "416"} <= document["paths"]["/file"]["get"]["responses"].keys()
     assert read_signature(ROUTES[7]).response is None and not read_signature(ROUTES[7]).file
 

@@ -1,0 +1,127 @@
+"""The error codes of each operation, by operationId, beside those that follow from its route (`route_errors.py`).
+
+Tests of the API fail when an operation answers with a code that is not here (`tests/platform/error_codes.py`)."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from control.api.error_texts import ERROR_TEXTS
+from control.http.api_reference import ErrorCode
+
+_SIGN_IN: Final = "401 invalid_credentials, 401 session_over, 403 account_deactivated, 429 sign_in_locked"
+_REFRESH: Final = "401 session_over, 401 refresh_token_reused, 401 account_deactivated"
+_SECOND_FACTOR: Final = "401 totp_invalid, 401 recovery_code_invalid, 429 sign_in_locked"
+_NEW_USER: Final = "409 email_taken, 422 weak_password"
+_INVITATION: Final = (
+    "409 already_member, 409 invitation_accepted, 409 invitation_expired, 409 invitation_revoked, 409 member_limit, "
+    "422 token_invalid, 404 workspace_not_found, 404 tier_not_found"
+)
+_AGENT: Final = "404 agent_not_found"
+_AGENT_CONTENT: Final = "409 name_taken, 409 workspace_suspended, 422 provider_unknown, 422 too_long, 422 number_is_own"
+_AGENT_NUMBER: Final = "409 number_inactive, 409 number_taken, 422 number_not_found"
+_NUMBER: Final = "404 number_not_found"
+_CALL: Final = "404 call_not_found"
+_DESTINATION: Final = "422 number_invalid, 422 number_refused, 422 number_is_own, 422 country_not_allowed"
+_PLACE: Final = (
+    f"{_AGENT}, {_DESTINATION}, 409 call_limit, 409 cannot_answer, 409 no_number, 409 owner_unverified, "
+    "409 workspace_suspended, 429 outbound_rate, 429 outbound_daily_limit, 429 outbound_repeat_limit, "
+    "429 outbound_minutes_limit"
+)
+_COMMAND: Final = f"{_CALL}, 409 call_not_live, 409 command_refused, 409 outcome_unknown, 503 bus_away, 503 no_answer"
+_TEMPLATE: Final = "404 template_not_found"
+_TEMPLATE_CONFIG: Final = "422 provider_unknown, 422 too_long"
+_WORKSPACE: Final = "404 workspace_not_found"
+_TIER_CHOICE: Final = "409 tier_unavailable, 409 tier_too_small, 422 tier_unknown"
+_USER: Final = "404 user_not_found"
+
+_CODES: Final[Mapping[str, str]] = {
+    "sign_up": f"{_NEW_USER}, 403 signup_closed, 401 session_over",
+    "log_in": _SIGN_IN,
+    "refresh": _REFRESH,
+    "verify_email": "422 token_invalid",
+    "reset_password": "422 token_invalid, 422 weak_password",
+    "create_workspace": "409 workspace_limit, 422 timezone_unknown",
+    "get_workspace": "404 tier_not_found",
+    "update_workspace": "409 workspace_suspended, 422 timezone_unknown",
+    "invite_member": "403 email_unverified, 409 already_member, 409 member_limit, 409 workspace_suspended",
+    "change_member": "404 member_not_found, 409 last_owner",
+    "remove_member": "404 member_not_found, 409 last_owner",
+    "revoke_invitation": "404 invitation_not_found",
+    "accept_invitation": f"{_INVITATION}, 403 invitation_address",
+    "sign_up_invited": f"{_INVITATION}, {_NEW_USER}, 401 session_over",
+    "get_template": _TEMPLATE,
+    "create_agent": f"{_AGENT_CONTENT}, {_AGENT_NUMBER}, 409 agent_limit, 422 template_not_found",
+    "get_agent": _AGENT,
+    "update_agent": f"{_AGENT}, {_AGENT_CONTENT}, {_AGENT_NUMBER}, 409 cannot_answer, 409 version_mismatch",
+    "delete_agent": f"{_AGENT}, 409 agent_live",
+    "activate_agent": f"{_AGENT}, 409 cannot_answer",
+    "pause_agent": f"{_AGENT}, 409 not_live",
+    "list_versions": _AGENT,
+    "get_version": f"{_AGENT}, 404 version_not_found",
+    "restore_version": (f"{_AGENT}, {_AGENT_CONTENT}, 404 version_not_found, 409 cannot_answer, 409 version_mismatch"),
+    "available_numbers": (
+        "409 no_carrier, 422 area_code_invalid, 422 carrier_not_set_up, 422 country_unknown, 503 carrier_away, "
+        "503 carrier_refused, 503 market_busy"
+    ),
+    "buy_number": (
+        "409 no_carrier, 409 number_limit, 409 number_taken, 409 owner_unverified, 409 workspace_suspended, "
+        "422 carrier_not_set_up, 422 phone_number_invalid, 429 number_daily_limit"
+    ),
+    "get_number": _NUMBER,
+    "rename_number": _NUMBER,
+    "release_number": f"{_NUMBER}, 409 number_buying, 409 number_in_use",
+    "list_calls": "422 too_deep",
+    "get_call": _CALL,
+    "get_recording": f"{_CALL}, 404 no_recording, 503 storage_away",
+    "get_transcription": _CALL,
+    "list_events": _CALL,
+    "place_call": f"{_PLACE}, 409 agent_not_live, 409 outbound_not_in_tier",
+    "place_test": f"{_PLACE}, 429 test_limit, 429 trial_test_limit",
+    "end_call": _COMMAND,
+    "say_words": _COMMAND,
+    "transfer_call": f"{_COMMAND}, {_DESTINATION}",
+    "admin_log_in": (
+        f"{_SIGN_IN}, 401 totp_required, 401 totp_invalid, 401 recovery_code_invalid, 403 totp_setup_required"
+    ),
+    "admin_refresh": _REFRESH,
+    "admin_enrol_totp": f"{_SIGN_IN}, 409 totp_enabled",
+    "admin_begin_totp": "409 totp_enabled",
+    "admin_confirm_totp": f"{_SECOND_FACTOR}, 409 totp_enabled, 409 totp_not_begun",
+    "admin_remove_totp": f"{_SECOND_FACTOR}, 403 totp_setup_required, 409 totp_not_enabled",
+    "admin_replace_recovery_codes": f"{_SECOND_FACTOR}, 409 totp_not_enabled",
+    "admin_get_user": _USER,
+    "admin_update_user": _USER,
+    "admin_delete_user": f"{_USER}, 404 member_not_found, 409 last_owner",
+    "admin_change_settings": (
+        "409 tier_unavailable, 422 setting_invalid, 422 setting_repeated, 422 setting_unknown, 422 tier_unknown"
+    ),
+    "admin_create_tier": "409 tier_exists",
+    "admin_update_tier": "404 tier_not_found, 409 default_tier, 409 tier_in_use",
+    "admin_list_activity": "422 too_deep",
+    "admin_get_workspace": _WORKSPACE,
+    "admin_update_workspace": f"{_WORKSPACE}, {_TIER_CHOICE}, 409 trials_off, 422 country_unknown",
+    "admin_delete_workspace": _WORKSPACE,
+    "admin_suspend_workspace": _WORKSPACE,
+    "admin_activate_workspace": _WORKSPACE,
+    "admin_change_tier": f"{_WORKSPACE}, {_TIER_CHOICE}",
+    "admin_restore_workspace": f"{_WORKSPACE}, 409 not_deleted",
+    "admin_create_template": _TEMPLATE_CONFIG,
+    "admin_get_template": _TEMPLATE,
+    "admin_update_template": f"{_TEMPLATE}, {_TEMPLATE_CONFIG}",
+    "admin_delete_template": _TEMPLATE,
+    "admin_list_calls": "422 too_deep",
+    "admin_get_call": _CALL,
+    "admin_list_events": _CALL,
+}
+
+
+def _parse(text: str) -> Iterator[ErrorCode]:
+    """Raises KeyError for an error without a text."""
+    for each in dict.fromkeys(text.split(", ")):
+        status, code = each.split()
+        yield ErrorCode(int(status), code, ERROR_TEXTS[each])
+
+
+OPERATION_ERRORS: Final[Mapping[str, tuple[ErrorCode, ...]]] = {
+    operation: tuple(_parse(text)) for operation, text in _CODES.items()
+}

@@ -1,0 +1,34 @@
+"""What the OpenAPI document says beyond the types: names of schemas, sections, meanings of properties, error codes."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from control.api.error_codes import OPERATION_ERRORS
+from control.api.property_texts import PROPERTY_TEXTS
+from control.api.sections import SECTIONS
+from control.http.api_reference import ApiReference
+
+# Published names of schemas, where they differ from the name of the class. Clients are generated from these names, so
+# they stay when a class is renamed.
+PUBLISHED_NAMES: Final[Mapping[str, str]] = {
+    "AgentNumber": "Number",
+    "AgentStats": "Stats",
+    "AgentSummary": "Listed",
+    "Choice": "ProviderChoice",
+    "ConversationTurn": "Turn",
+    "Limits": "CallLimits",
+    "LimitsPatch": "CallLimitsPatch",
+    "LiveCallList": "LiveCalls",
+    "LiveCallRow": "LiveCall",
+    "Recording": "RecordingConfig",
+    "RecordingPatch": "RecordingConfigPatch",
+    "Speech": "SpeechConfig",
+    "SpeechPatch": "SpeechConfigPatch",
+    "TransferBody": "Transfer",
+    "Turn": "TurnTaking",
+    "TurnPatch": "TurnTakingPatch",
+    "VersionSummary": "VersionLine",
+}
+REFERENCE: Final = ApiReference(
+    names=PUBLISHED_NAMES, properties=PROPERTY_TEXTS, sections=SECTIONS, errors=OPERATION_ERRORS
+)

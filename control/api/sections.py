@@ -1,0 +1,25 @@
+"""The sections of the API's document, customers first, in the order in which a newcomer needs them."""
+
+from typing import Final
+
+from control.http.api_reference import Section
+
+SECTIONS: Final = (
+    Section("Auth", "Sign-up, sign-in and sessions. Begin here: every other request needs the token."),
+    Section("Workspaces", "A business's tenant: it holds members, agents, phone numbers and calls."),
+    Section("Agents", "The personas that answer and place calls. Each change makes a version; a live agent answers."),
+    Section("Templates", "Ready-made configs that agents are created from."),
+    Section("Phone numbers", "Search, buy, name and release the numbers that agents answer and call from."),
+    Section("Calls", "Place calls, follow and command running ones, read transcripts, costs, events and recordings."),
+    Section("Members", "The people of a workspace and their roles."),
+    Section("Invitations", "Invitations to a workspace, for those who sent them and those who got them."),
+    Section("Admin: auth", "Sign-in of the platform's staff, with a second factor."),
+    Section("Admin: dashboard", "Figures of the platform."),
+    Section("Admin: workspaces", "Find, change, suspend, delete and restore workspaces."),
+    Section("Admin: users", "Find, change and delete users."),
+    Section("Admin: calls", "Calls of all workspaces."),
+    Section("Admin: templates", "Write the templates that customers create agents from."),
+    Section("Admin: config", "Settings of the platform, and tiers with their prices and limits."),
+    Section("Admin: logs", "The audit log."),
+    Section("Webhooks", "Addresses to which the carriers post; not for customers."),
+)

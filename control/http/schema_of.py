@@ -1,0 +1,19 @@
+"""SchemaOf: documents a value of loose type with the JSON schema of a strict one."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import GetJsonSchemaHandler, TypeAdapter
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaOf:
+    """Annotates a type whose values are checked later, or were checked when they were stored. kind: the type whose
+    schema the OpenAPI document shows in its place. It does not change the validation."""
+
+    kind: Any
+
+    def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return handler(TypeAdapter(self.kind).core_schema)

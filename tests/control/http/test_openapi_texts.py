@@ -1,0 +1,156 @@
+"""What the OpenAPI document says to people: descriptions, examples, sections, summaries, error codes, headers."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from openapi_schema_validator import OAS31Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
+
+from control.api.reference import REFERENCE
+from control.app import ROUTES
+from control.http.openapi import make_document, operation_id, split_summary
+from control.http.openapi_schemas import complete_schemas, has_values, split_description
+from control.http.route import Route
+from control.webhooks.sources import WEBHOOK_ROUTES
+
+DOCUMENT = make_document(
+    ROUTES, WEBHOOK_ROUTES, version="1.2.3", public_url="https://api.example.com", reference=REFERENCE
+)
+SCHEMAS: dict[str, dict[str, Any]] = DOCUMENT["components"]["schemas"]
+OPERATIONS = [(path, operation) for path, methods in DOCUMENT["paths"].items() for operation in methods.values()]
+ADVICE = (
+    "say what it is in its class's docstring (\"name: text\") or in pydantic's Field, or give its name a text and an "
+    "example in control/api/property_texts"
+)
+
+
+def properties() -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, schema in SCHEMAS.items():
+        for key, value in schema.get("properties", {}).items():
+            yield f"{name}.{key}", value
+
+
+def test_openapi_spec_validator_finds_no_fault() -> None:
+    assert [str(error) for error in OpenAPIV31SpecValidator(DOCUMENT).iter_errors()] == []
+
+
+def test_every_schema_has_its_name_as_title_and_a_description() -> None:
+    assert {name: schema["title"] for name, schema in SCHEMAS.items()} == {name: name for name in SCHEMAS}
+    assert [name for name, schema in SCHEMAS.items() if not schema.get("description")] == []
+
+
+def test_every_property_has_a_description_and_an_example() -> None:
+    assert [name for name, value in properties() if not value.get("description")] == [], ADVICE
+    assert [name for name, value in properties() if has_values(value) and "examples" not in value] == [], ADVICE
+
+
+def test_every_example_is_valid() -> None:
+    resource = DRAFT202012.create_resource(DOCUMENT)
+    registry: Registry[Any] = Registry().with_resource("urn:document", resource)
+    faults = []
+    for name, value in [*properties(), *parameters()]:
+        absolute = with_absolute_references(value)
+        validator = OAS31Validator(absolute, registry=registry, format_checker=OAS31Validator.FORMAT_CHECKER)
+        for example in value.get("examples", []):
+            faults += [f"{name}: {error.message}" for error in validator.iter_errors(example)]
+    assert faults == []
+
+
+def parameters() -> Iterator[tuple[str, dict[str, Any]]]:
+    for _, operation in OPERATIONS:
+        for parameter in operation.get("parameters", []):
+            yield f"{operation['operationId']} {parameter['name']}", parameter["schema"]
+
+
+def with_absolute_references(part: Any) -> Any:
+    if isinstance(part, list):
+        return [with_absolute_references(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    return {
+        key: f"urn:document{value}" if key == "$ref" else with_absolute_references(value) for key, value in part.items()
+    }
+
+
+def test_every_parameter_has_a_description() -> None:
+    missing = [
+        f"{operation['operationId']} {parameter['name']}"
+        for _, operation in OPERATIONS
+        for parameter in operation.get("parameters", [])
+        if not parameter.get("description")
+    ]
+    assert missing == [], ADVICE
+
+
+def test_sections_are_described_and_in_order_customers_first() -> None:
+    sections = [section.name for section in REFERENCE.sections]
+    used = {name for _, operation in OPERATIONS for name in operation["tags"]}
+    assert [tag["name"] for tag in DOCUMENT["tags"]] == sections and used == set(sections), (
+        "see control/api/sections.py"
+    )
+    assert all(tag["description"] for tag in DOCUMENT["tags"])
+    staff = [name.startswith("Admin: ") for name in sections if name != "Webhooks"]
+    assert staff == sorted(staff) and sections[:2] == ["Auth", "Workspaces"]
+
+
+def test_summaries_are_whole_sentences() -> None:
+    for path, operation in OPERATIONS:
+        summary = operation["summary"]
+        assert summary[0].isupper() and summary[-1].isalnum() | (summary[-1] in "…)"), (path, summary)
+        assert "\n" not in summary and len(summary) <= 120, (path, summary)
+    docstring = "Signs in. After wrong\npasswords it waits.\n\nCode `x`."
+    assert split_summary(docstring) == ("Signs in", "After wrong passwords it waits.\n\nCode `x`.")
+
+
+def test_config_of_an_agent_is_a_schema_of_its_own() -> None:
+    for name, schema in (
+        ("AgentView", "AgentConfig"),
+        ("NewAgent", "AgentConfigPatch"),
+        ("TemplateView", "AgentConfig"),
+    ):
+        key = "preview_config" if name == "TemplateView" else "config"
+        assert SCHEMAS[name]["properties"][key]["$ref"] == f"#/components/schemas/{schema}"
+    turn = SCHEMAS["AgentConfigPatch"]["properties"]["turn"]
+    assert turn["anyOf"] == [{"$ref": "#/components/schemas/TurnTakingPatch"}, {"type": "null"}]
+    assert SCHEMAS["AgentConfigPatch"]["properties"].keys() == SCHEMAS["AgentConfig"]["properties"].keys()
+    silence = SCHEMAS["TurnTakingPatch"]["properties"]["silence_ms"]
+    assert {"type": "null"} in silence["anyOf"] and "default" not in silence
+    assert SCHEMAS["AgentConfig"]["properties"]["facts"]["additionalProperties"]["type"] == "string"
+
+
+def test_error_codes_are_of_known_operations_and_each_is_an_example() -> None:
+    assert REFERENCE.errors.keys() <= {operation_id(route) for route in ROUTES}
+    for _, operation in OPERATIONS:
+        for status, response in operation["responses"].items():
+            if status >= "400" and "content" in response:
+                examples = response["content"]["application/json"]["examples"]
+                assert response["x-error-codes"] == sorted(examples) != []
+    example = DOCUMENT["components"]["examples"]["agent_limit_409"]["value"]["error"]
+    assert (example["type"], example["code"], example["errors"][0]["code"]) == (
+        "conflict",
+        "agent_limit",
+        "agent_limit",
+    )
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+def test_responses_have_the_headers_of_the_route(route: Route) -> None:
+    responses = DOCUMENT["paths"][route.path][route.method.lower()]["responses"]
+    for status, response in responses.items():
+        headers = response["headers"].keys()
+        assert "X-Request-Id" in headers
+        assert ("RateLimit-Limit" in headers) == (route.limit is not None)
+        assert ("Retry-After" in headers) == (status in ("429", "503"))
+        assert ("Idempotent-Replayed" in headers) == (route.idempotent and status.startswith("2"))
+
+
+def test_docstring_is_split_into_texts_of_properties() -> None:
+    own, texts = split_description("A turn. start_ms: since the call\nbegan. cost: ours;", ["start_ms", "cost", "id"])
+    assert (own, texts) == ("A turn.", {"start_ms": "Since the call began.", "cost": "Ours."})
+    schema = {"title": "Old", "description": "A thing. title: its title.", "properties": {"title": {"title": "Title"}}}
+    completed = complete_schemas({"Thing": schema, "Old": {"$ref": "#/components/schemas/Thing"}}, {"Old": "New"}, {})
+    assert completed["Thing"]["properties"] == {"title": {"description": "Its title."}}
+    assert completed["New"]["title"] == "New"
