@@ -82,6 +82,20 @@ CALLS: Final = {
     "event_data": Text("The event's fields, its type included.", _EVENT),
     "timestamp": Text("When it happened (UTC)."),
     "variables": Text("What placeholders in the agent's texts stand for in this call.", {"customer_name": "Ada"}),
+    "AgentConfig.variables": Text(
+        "The placeholders that a call's own `variables` may fill, up to 50, and what fills them otherwise.",
+        {"customer_name": {"default": "there", "required": False}},
+    ),
+    "AgentConfigPatch.variables": Text(
+        "The placeholders that a call's own `variables` may fill; null removes one.",
+        {"customer_name": {"default": "there", "required": False}},
+    ),
+    "VariablePatch.default": Text("Fills the placeholder in calls that bring no value; null clears it.", "there"),
+    "Variable.default": Text(
+        "Fills the placeholder in calls that bring no value; inbound calls bring none. One line of up to 500 characters; "
+        "empty: the fact of this name, else nothing.",
+        "there",
+    ),
     "messages": Text("The messages."),
     "taken_at": Text("When the message was taken (UTC)."),
     "caller_name": Text("Name of the caller, as given; empty if unknown.", "Ada Lovelace"),
