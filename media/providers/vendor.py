@@ -9,6 +9,7 @@ from aiohttp import ClientSession
 from msgspec import Struct
 
 from media.providers.ports import LanguageModel, SpeechToText, TextToSpeech
+from media.providers.tls import ResumingTlsContext
 
 T = TypeVar("T")
 P = TypeVar("P", covariant=True)
@@ -25,12 +26,13 @@ class EmptyOptions(Struct, frozen=True, forbid_unknown_fields=True):
 class VendorResources:
     """What the providers of all calls of one event loop share. The caller closes the HTTP session.
 
-    engine_socket: path at which the local speech engine listens; "" where there is none.
+    engine_socket: path at which the local speech engine listens; "" where there is none. tls: of WebSockets.
     """
 
     def __init__(self, http: ClientSession, engine_socket: str = "") -> None:
         self.http = http
         self.engine_socket = engine_socket
+        self.tls = ResumingTlsContext()
         self._shared: dict[Hashable, Any] = {}
         self._closing = AsyncExitStack()
 

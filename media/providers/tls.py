@@ -1,0 +1,36 @@
+"""TLS of connections to vendors: a further connection to a host resumes the last one's session.
+
+That saves the certificate's transfer and verification (RFC 8446, 2.2), which at a vendor's distance is most of the time
+of a handshake's computation. Python's event loops take no session, so the context hands it over.
+"""
+
+import ssl
+from typing import Any
+
+
+class ResumingTlsContext(ssl.SSLContext):
+    """Client settings with the system's authorities (also `SSL_CERT_FILE`), which resume sessions by host name."""
+
+    _latest: dict[str, ssl.SSLObject]
+
+    def __new__(cls) -> "ResumingTlsContext":
+        context = super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
+        context._latest = {}
+        context.load_default_certs()
+        return context
+
+    def wrap_bio(  # the one place at which asyncio's and uvloop's transports begin TLS
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,
+        server_hostname: str | bytes | None = None,
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLObject:
+        """Begins a connection, with the latest session of the host if there is one."""
+        host = server_hostname if isinstance(server_hostname, str) else ""
+        latest = self._latest.get(host)
+        known = session or (latest.session if latest is not None else None)
+        made: Any = super().wrap_bio(incoming, outgoing, server_side, server_hostname, known)
+        self._latest[host] = made
+        return made  # type: ignore[no-any-return]  # typeshed leaves it untyped

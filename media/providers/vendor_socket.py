@@ -1,0 +1,190 @@
+"""A client WebSocket to a vendor: messages out without a task, messages in by callback.
+
+`VendorSocket.open` maps every failure to connect to a ProviderError. The library is picows (decision 0031).
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import picows
+
+from media.providers.ports import ProviderBusy, ProviderError, ProviderSlow
+from media.providers.tls import ResumingTlsContext
+
+MAX_MESSAGE_BYTES: Final = 1 << 20
+# More than this unsent means that the vendor reads nothing: about 8 s of mu-law audio.
+MAX_UNSENT_BYTES: Final = 64 * 1024
+# Close code when the connection ended without a close frame (RFC 6455, 7.1.5).
+ABNORMAL: Final = 1006
+
+
+class VendorSocketHandler(Protocol):
+    """Callbacks of a socket; none is called after `on_closed`."""
+
+    def on_text(self, message: bytes) -> None:
+        """A whole text message came."""
+
+    def on_binary(self, message: bytes) -> None:
+        """A whole binary message came."""
+
+    def on_closed(self, code: int, reason: str) -> None:
+        """The connection is over, whoever ended it. code: of the close frame, `ABNORMAL` without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class SocketTarget:
+    """Where to connect. provider: for errors. url: `wss://` or `ws://`, query included. headers: may hold a key."""
+
+    provider: str
+    url: str
+    headers: Mapping[str, str]
+    tls: ResumingTlsContext
+    timeout_s: float = 3.0
+
+
+class VendorSocket:
+    """One open connection, made by `open`."""
+
+    def __init__(self, handler: VendorSocketHandler) -> None:
+        self._listener = _Listener(handler)
+
+    @classmethod
+    async def open(cls, target: SocketTarget, handler: VendorSocketHandler) -> "VendorSocket":
+        """Connects. Raises ProviderError; an answer of HTTP 429 or 503 is ProviderBusy, no answer ProviderSlow."""
+        made = cls(handler)
+        try:
+            async with asyncio.timeout(target.timeout_s):
+                await picows.ws_connect(
+                    lambda: made._listener,
+                    target.url,
+                    ssl_context=target.tls if target.url.startswith("wss:") else None,
+                    extra_headers=dict(target.headers),
+                    websocket_handshake_timeout=None,
+                    max_redirects=0,  # a redirect could lead the key to another host
+                    max_frame_size=MAX_MESSAGE_BYTES,
+                    use_aiofastnet=False,  # its TLS resumes no session
+                )
+        except TimeoutError:
+            raise ProviderSlow(target.provider, "no connection in time", may_bill=False) from None
+        except picows.WSHandshakeError as error:
+            raise _map_handshake(target.provider, error) from None
+        except (OSError, picows.WSError) as error:
+            raise ProviderError(target.provider, f"cannot connect: {type(error).__name__}") from None
+        if not made.is_open:  # picows reports no error when the peer closes in the middle of the handshake
+            raise ProviderError(target.provider, "the connection was closed in its handshake")
+        return made
+
+    @property
+    def is_open(self) -> bool:
+        """Whether messages can be sent."""
+        return self._listener.is_open
+
+    @property
+    def unsent_bytes(self) -> int:
+        """Bytes that the vendor has not taken yet."""
+        transport = self._listener.transport
+        return transport.underlying_transport.get_write_buffer_size() if transport is not None else 0
+
+    def send_text(self, message: bytes | str) -> None:
+        """Sends a text message; nothing once the connection is over. Never waits."""
+        self._send(picows.WSMsgType.TEXT, message.encode() if isinstance(message, str) else message)
+
+    def send_binary(self, message: bytes) -> None:
+        """Sends a binary message; nothing once the connection is over. Never waits."""
+        self._send(picows.WSMsgType.BINARY, message)
+
+    async def close(self) -> None:
+        """Sends a close frame and waits for the end, at most a second; no callback follows."""
+        listener = self._listener
+        transport, listener.is_open = listener.transport, False
+        if transport is None:
+            return
+        transport.send_close(picows.WSCloseCode.OK)
+        try:
+            async with asyncio.timeout(1.0):
+                await listener.closed.wait()
+        except TimeoutError:
+            transport.disconnect(graceful=False)
+
+    def abort(self) -> None:
+        """Ends the connection at once; no callback follows."""
+        listener = self._listener
+        listener.is_open = False
+        if listener.transport is not None:
+            listener.transport.disconnect(graceful=False)
+
+    def _send(self, kind: picows.WSMsgType, message: bytes) -> None:
+        listener = self._listener
+        if listener.is_open and listener.transport is not None:
+            listener.transport.send(kind, message)
+            if self.unsent_bytes > MAX_UNSENT_BYTES:
+                listener.end(ABNORMAL, "the vendor reads nothing")
+
+
+class _Listener(picows.WSListener):
+    """Puts fragments together and calls the handler."""
+
+    def __init__(self, handler: VendorSocketHandler) -> None:
+        self._handler = handler
+        self._kind = picows.WSMsgType.TEXT
+        self._fragments = bytearray()
+        self.transport: picows.WSTransport | None = None
+        self.is_open = False
+        self.closed = asyncio.Event()
+
+    def on_ws_connected(self, transport: picows.WSTransport) -> None:
+        self.transport, self.is_open = transport, True
+
+    def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
+        if not self.is_open:
+            return
+        kind = frame.msg_type
+        if kind == picows.WSMsgType.CLOSE:
+            code = int(frame.get_close_code())  # type: ignore[call-overload]  # an IntEnum, though its stub says Enum
+            self.end(code, frame.get_close_reason() or "")
+        elif kind in (picows.WSMsgType.TEXT, picows.WSMsgType.BINARY) and frame.fin:
+            self._deliver(kind, frame.get_payload_as_bytes())
+        elif kind in (picows.WSMsgType.TEXT, picows.WSMsgType.BINARY, picows.WSMsgType.CONTINUATION):
+            self._add_fragment(kind, frame)
+
+    def on_ws_disconnected(self, transport: picows.WSTransport) -> None:
+        self.closed.set()
+        self.end(ABNORMAL, "")
+
+    def end(self, code: int, reason: str) -> None:
+        """Reports the end, once, and closes what is open."""
+        if not self.is_open:
+            return
+        self.is_open = False
+        if self.transport is not None:
+            self.transport.disconnect(graceful=code != ABNORMAL)
+        self._handler.on_closed(code, reason)
+
+    def _add_fragment(self, kind: picows.WSMsgType, frame: picows.WSFrame) -> None:
+        if kind != picows.WSMsgType.CONTINUATION:
+            self._kind = kind
+            self._fragments.clear()
+        self._fragments += frame.get_payload_as_memoryview()
+        if len(self._fragments) > MAX_MESSAGE_BYTES:
+            self.end(ABNORMAL, "a message that is too long")
+        elif frame.fin:
+            self._deliver(self._kind, bytes(self._fragments))
+
+    def _deliver(self, kind: picows.WSMsgType, message: bytes) -> None:
+        if kind == picows.WSMsgType.TEXT:
+            self._handler.on_text(message)
+        else:
+            self._handler.on_binary(message)
+
+
+def _map_handshake(provider: str, error: picows.WSHandshakeError) -> ProviderError:
+    """An HTTP answer other than 101. The body is dropped, because it may quote the key."""
+    status = int(error.response.status) if error.response is not None else 0
+    reason = f"HTTP {status}" if status else "an unreadable answer"
+    if status in (429, 503):
+        return ProviderBusy(provider, reason)
+    if status in (408, 504):
+        return ProviderSlow(provider, reason, may_bill=False)
+    return ProviderError(provider, reason, retryable=status >= 500 or not status)

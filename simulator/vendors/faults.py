@@ -1,0 +1,101 @@
+"""Faults on demand of a simulated vendor: per role, for the next connections or until cleared."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["stt", "llm", "tts"]
+FaultKind = Literal[
+    "refuse",  # the connection is reset before an answer
+    "unauthorized",  # the key is refused
+    "no_credit",  # the account's quota is used up
+    "rate_limited",  # too many requests at once
+    "stall",  # nothing comes after `after_units`; the connection stays open
+    "slow",  # every delay takes `factor` times longer
+    "cut",  # the connection is reset after `after_units`
+    "garbage",  # after `after_units` comes what no client can read
+    "half_open",  # nothing is read and nothing sent after `after_units`, and the connection stays open
+    "deaf",  # audio is taken, and never understood
+    "reorder",  # a final comes before the interim result that it follows
+    "repeat",  # each final comes twice
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault. after_units: tokens, chunks of audio or results that are sent before it. factor: of `slow`."""
+
+    kind: FaultKind
+    after_units: int = 0
+    factor: float = 10.0
+
+
+class FaultCut(Exception):
+    """The connection has to be reset now."""
+
+
+class FaultBoard:
+    """The faults that the next connections of each role get."""
+
+    def __init__(self) -> None:
+        self._queued: dict[Role, deque[Fault]] = {}
+        self._standing: dict[Role, Fault] = {}
+
+    def queue(self, role: Role, fault: Fault, connections: int = 1) -> None:
+        """Gives the fault to this many further connections (requests, where a vendor has no connections)."""
+        self._queued.setdefault(role, deque()).extend([fault] * connections)
+
+    def keep(self, role: Role, fault: Fault) -> None:
+        """Gives the fault to every further connection until `clear`."""
+        self._standing[role] = fault
+
+    def clear(self, role: Role) -> None:
+        """Further connections have no fault."""
+        self._queued.pop(role, None)
+        self._standing.pop(role, None)
+
+    def take(self, role: Role) -> "FaultInjector":
+        """The fault of a connection that begins now, if any."""
+        queued = self._queued.get(role)
+        return FaultInjector(queued.popleft() if queued else self._standing.get(role))
+
+
+class FaultInjector:
+    """Applies a connection's fault, unit by unit. fault: None when the connection works."""
+
+    def __init__(self, fault: Fault | None, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self.fault = fault
+        self._sleep = sleep
+        self._units = 0
+
+    def has(self, *kinds: FaultKind) -> bool:
+        """Whether the connection has one of these faults."""
+        return self.fault is not None and self.fault.kind in kinds
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the units before the fault were sent."""
+        return self.fault is not None and self._units >= self.fault.after_units
+
+    @property
+    def reads_nothing(self) -> bool:
+        """Whether what the client sends stays unread now."""
+        return self.has("half_open") and self.is_due
+
+    async def wait(self, seconds: float) -> None:
+        """Waits as the vendor would before a unit."""
+        slow = self.fault.factor if self.fault is not None and self.fault.kind == "slow" else 1.0
+        await self._sleep(seconds * slow)
+
+    async def begin_unit(self) -> bool:
+        """Called before each unit. Returns whether garbage is to be sent in its place; never returns while the
+        connection stalls. Raises FaultCut."""
+        if self.has("cut") and self.is_due:
+            raise FaultCut
+        if self.has("stall", "half_open") and self.is_due:
+            await asyncio.Event().wait()
+        is_garbage = self.has("garbage") and self.is_due
+        self._units += 1
+        return is_garbage

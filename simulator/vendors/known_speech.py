@@ -1,0 +1,119 @@
+"""The ear of a simulated recogniser: it knows what is said in certain recordings, and hears it in the same audio.
+
+The phone network carries the caller's mu-law bytes unchanged, so audio is recognised by its bytes: audio that was lost
+on the way costs its words, and audio that comes twice is heard twice.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+# So many bytes tell where in a recording a piece of audio is; speech repeats none of this length.
+KEY_BYTES: Final = 16
+_PER_MS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class KnownWord:
+    """A word of a known recording. start_ms, end_ms: where it is said."""
+
+    text: str
+    start_ms: float
+    end_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRecording:
+    """ulaw: mu-law at 8 kHz. words: what is said in it, in order."""
+
+    ulaw: bytes
+    words: tuple[KnownWord, ...]
+
+
+def spread_words(ulaw: bytes, text: str, start_ms: float, end_ms: float) -> KnownRecording:
+    """A recording whose text is spread by letters over the time from `start_ms` to `end_ms`.
+
+    That is about when each word is said; what counts is that each piece of audio belongs to one word.
+    """
+    texts = text.split()
+    letters = max(1, sum(map(len, texts)))
+    words: list[KnownWord] = []
+    at = start_ms
+    for word in texts:
+        until = at + (end_ms - start_ms) * len(word) / letters
+        words.append(KnownWord(word, at, until))
+        at = until
+    return KnownRecording(ulaw, tuple(words))
+
+
+class KnownSpeech:
+    """All recordings that a recogniser knows."""
+
+    def __init__(self, recordings: Sequence[KnownRecording]) -> None:
+        self.recordings = tuple(recordings)
+        self._places: dict[bytes, tuple[int, int] | None] = {}  # None: in more than one place
+        for number, recording in enumerate(recordings):
+            for at in range(len(recording.ulaw) - KEY_BYTES + 1):
+                key = recording.ulaw[at : at + KEY_BYTES]
+                self._places[key] = None if key in self._places else (number, at)
+
+    def find(self, key: bytes) -> tuple[int, int] | None:
+        """The recording and the position in it of `KEY_BYTES` bytes; None where they are unknown or ambiguous."""
+        return self._places.get(key)
+
+
+@dataclass(frozen=True, slots=True)
+class HeardWord:
+    """A word that was heard. start_ms, end_ms: in the audio that the recogniser got."""
+
+    text: str
+    start_ms: float
+    end_ms: float
+
+
+class Ear:
+    """Hears the words of one session. A word counts once its end is heard, and most of its audio came."""
+
+    def __init__(self, speech: KnownSpeech) -> None:
+        self._speech = speech
+        self._audio = bytearray()
+        self._looked_up = 0  # audio before this position was looked up
+        self._words: list[HeardWord] = []
+        self._next: tuple[int, int, int] | None = None  # recording, number of its next word, how much of it was heard
+
+    @property
+    def heard_ms(self) -> float:
+        """How much audio came."""
+        return len(self._audio) / _PER_MS
+
+    @property
+    def words(self) -> tuple[HeardWord, ...]:
+        """All words so far."""
+        return tuple(self._words)
+
+    def feed(self, ulaw: bytes) -> list[HeardWord]:
+        """Takes the next audio; returns the words that ended in it."""
+        self._audio += ulaw
+        before = len(self._words)
+        while self._looked_up + KEY_BYTES <= len(self._audio):
+            key = bytes(self._audio[self._looked_up : self._looked_up + KEY_BYTES])
+            place = self._speech.find(key)
+            if place is not None:
+                self._hear(*place)
+            self._looked_up += KEY_BYTES
+        return self._words[before:]
+
+    def _hear(self, number: int, at: int) -> None:
+        """`KEY_BYTES` of recording `number` were heard, from position `at` in it."""
+        end = at + KEY_BYTES
+        for index, word in enumerate(self._speech.recordings[number].words):
+            word_start, word_end = word.start_ms * _PER_MS, word.end_ms * _PER_MS
+            if not word_start <= at < word_end:
+                continue
+            heard = KEY_BYTES + (self._next[2] if self._next and self._next[:2] == (number, index) else 0)
+            self._next = (number, index, heard)
+            if end + KEY_BYTES > word_end and heard > (word_end - word_start) / 2:
+                now = (self._looked_up + KEY_BYTES) / _PER_MS
+                self._words.append(HeardWord(word.text, now - (word.end_ms - word.start_ms), now))
+                self._next = None
+            return

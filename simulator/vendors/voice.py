@@ -1,0 +1,95 @@
+"""The simulated voice: each word is one known clip, which can be found again in a recording.
+
+A clip is noise of the phone band that only its word has, so that it correlates with itself alone.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.carrier.mulaw import FRAME, RATE, SILENCE, encode
+
+# A word takes so long by its letters, as a voice of about 15 letters a second would speak it.
+FRAMES_PER_LETTER: Final = 3
+MIN_FRAMES: Final = 8
+GAP_FRAMES: Final = 2
+# A clip counts as found when this share of its energy correlates; other clips reach 0.1.
+FOUND: Final = 0.5
+_BAND_HZ: Final = (400.0, 3_200.0)
+_AMPLITUDE: Final = 6_000.0
+_WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenWord:
+    """A word in the simulated voice's audio. start_ms, end_ms: of its clip, from the start of the audio."""
+
+    text: str
+    start_ms: float
+    end_ms: float
+
+
+def words(text: str) -> list[str]:
+    """The words of a text, in small letters, without punctuation."""
+    return [word.lower() for word in _WORD.findall(text)]
+
+
+@lru_cache(maxsize=4_096)
+def clip_samples(word: str) -> NDArray[np.int16]:
+    """The clip of a word: 16-bit samples at 8 kHz, whole frames of 20 ms."""
+    count = max(MIN_FRAMES, FRAMES_PER_LETTER * len(word)) * FRAME
+    seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:8], "big")
+    spectrum = np.fft.rfft(np.random.default_rng(seed).standard_normal(count))
+    frequencies = np.fft.rfftfreq(count, 1 / RATE)
+    spectrum[(frequencies < _BAND_HZ[0]) | (frequencies > _BAND_HZ[1])] = 0
+    noise = np.fft.irfft(spectrum, count)
+    return np.asarray(noise / noise.std() * _AMPLITUDE, dtype=np.int16)
+
+
+def speak(text: str) -> bytes:
+    """The audio of a text: the clip of each word and a short silence after it, mu-law at 8 kHz."""
+    gap = SILENCE * (GAP_FRAMES * FRAME)
+    return b"".join(encode(clip_samples(word)) + gap for word in words(text))
+
+
+def word_times(text: str) -> list[SpokenWord]:
+    """When each word is spoken in `speak(text)`."""
+    found: list[SpokenWord] = []
+    at = 0
+    for word in words(text):
+        length = len(clip_samples(word))
+        found.append(SpokenWord(word, _ms(at), _ms(at + length)))
+        at += length + GAP_FRAMES * FRAME
+    return found
+
+
+def find_words(samples: NDArray[np.int16], vocabulary: Iterable[str]) -> list[SpokenWord]:
+    """The words of the vocabulary that a recording (16-bit samples at 8 kHz) holds, in their order.
+
+    A word that was cut is found if more than `FOUND` of it is there.
+    """
+    recording = samples.astype(np.float64)
+    found = [spoken for word in set(vocabulary) for spoken in _find(recording, word)]
+    return sorted(found, key=lambda spoken: spoken.start_ms)
+
+
+def _find(recording: NDArray[np.float64], word: str) -> Iterator[SpokenWord]:
+    clip = clip_samples(word).astype(np.float64)
+    if len(recording) < len(clip):
+        recording = np.pad(recording, (0, len(clip) - len(recording)))
+    size = 1 << (len(recording) + len(clip) - 1).bit_length()
+    product = np.fft.rfft(recording, size) * np.conj(np.fft.rfft(clip, size))
+    share = np.fft.irfft(product, size)[: len(recording)] / float(clip @ clip)
+    while (at := int(np.argmax(share))) >= 0 and share[at] > FOUND:
+        yield SpokenWord(word, _ms(at), _ms(at + len(clip)))
+        share[max(0, at - len(clip) // 2) : at + len(clip) // 2] = 0
+
+
+def _ms(samples: int) -> float:
+    return samples * 1_000 / RATE

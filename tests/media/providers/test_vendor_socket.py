@@ -1,0 +1,180 @@
+"""A client WebSocket to a vendor, against a real server over TLS."""
+
+import asyncio
+import os
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import WSMsgType, web
+
+from media.providers.ports import ProviderBusy, ProviderError, ProviderSlow
+from media.providers.tls import ResumingTlsContext
+from media.providers.vendor_socket import ABNORMAL, MAX_UNSENT_BYTES, SocketTarget, VendorSocket
+from simulator.vendors.certificate import make_certificate
+from simulator.vendors.server import reset_connection, running_vendor
+
+
+class Recorder:
+    """Keeps what a socket reports."""
+
+    def __init__(self) -> None:
+        self.messages: list[str | bytes] = []
+        self.closed: list[tuple[int, str]] = []
+        self.changed = asyncio.Event()
+
+    def on_text(self, message: bytes) -> None:
+        self.messages.append(message.decode())
+        self.changed.set()
+
+    def on_binary(self, message: bytes) -> None:
+        self.messages.append(message)
+        self.changed.set()
+
+    def on_closed(self, code: int, reason: str) -> None:
+        self.closed.append((code, reason))
+        self.changed.set()
+
+    async def wait_for(self, count: int) -> None:
+        """Waits for so many reports."""
+        async with asyncio.timeout(5):
+            while len(self.messages) + len(self.closed) < count:
+                self.changed.clear()
+                await self.changed.wait()
+
+
+async def serve(request: web.Request) -> web.StreamResponse:
+    """Does what the path says."""
+    match request.match_info["what"]:
+        case "refuse":
+            reset_connection(request)
+            return web.Response()
+        case "never":
+            await asyncio.sleep(60)
+        case status if status.isdigit():
+            return web.Response(status=int(status), text=f"the key {request.headers.get('x-key')} is wrong")
+    socket = web.WebSocketResponse(compress=False)
+    await socket.prepare(request)
+    if request.match_info["what"] == "deaf":
+        assert request.transport is not None
+        request.transport.pause_reading()
+        await asyncio.sleep(60)
+    async for message in socket:
+        if message.data == "close":
+            await socket.close(code=4001, message=b"bye")
+        elif message.data == "cut":
+            reset_connection(request)
+        elif message.data == "fragments":
+            await _send_fragments(socket)
+        elif message.type == WSMsgType.TEXT:
+            await socket.send_str(message.data)
+        else:
+            await socket.send_bytes(message.data)
+    return socket
+
+
+async def _send_fragments(socket: web.WebSocketResponse) -> None:
+    writer = socket._writer  # aiohttp itself never fragments
+    assert writer is not None
+    for opcode, payload, fin in ((1, b"one ", False), (0, b"message", True)):
+        writer.transport.write(bytes([(0x80 if fin else 0) | opcode, len(payload)]) + payload)
+
+
+@pytest.fixture
+async def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SocketTarget]:
+    certificate = make_certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.authority))
+    async with running_vendor([web.get("/{what}", serve)], certificate) as address:
+        yield SocketTarget("v", f"wss://{address}/", {"x-key": "secret"}, ResumingTlsContext(), timeout_s=1.0)
+
+
+def path(target: SocketTarget, what: str, timeout_s: float = 1.0) -> SocketTarget:
+    return SocketTarget(target.provider, target.url + what, target.headers, target.tls, timeout_s)
+
+
+async def test_messages_go_both_ways(target: SocketTarget) -> None:
+    recorder = Recorder()
+    socket = await VendorSocket.open(path(target, "echo"), recorder)
+    socket.send_text('{"type": "Finalize"}')
+    socket.send_binary(b"\xff" * 160)
+    socket.send_text("fragments")
+    await recorder.wait_for(3)
+    assert recorder.messages == ['{"type": "Finalize"}', b"\xff" * 160, "one message"]
+    await socket.close()
+    assert recorder.closed == []
+    assert not socket.is_open
+    socket.send_text("nothing happens")
+
+
+async def test_the_vendors_close_is_reported_with_its_code(target: SocketTarget) -> None:
+    recorder = Recorder()
+    socket = await VendorSocket.open(path(target, "echo"), recorder)
+    socket.send_text("close")
+    await recorder.wait_for(1)
+    assert recorder.closed == [(4001, "bye")]
+    await socket.close()
+
+
+async def test_a_connection_that_breaks_is_reported_once(target: SocketTarget) -> None:
+    recorder = Recorder()
+    socket = await VendorSocket.open(path(target, "echo"), recorder)
+    socket.send_text("cut")
+    await recorder.wait_for(1)
+    socket.abort()
+    assert recorder.closed == [(ABNORMAL, "")]
+
+
+@pytest.mark.parametrize(
+    ("what", "kind", "retryable"),
+    [("401", ProviderError, False), ("429", ProviderBusy, True), ("500", ProviderError, True)],
+)
+async def test_a_refusal_is_an_error_without_the_vendors_text(
+    target: SocketTarget, what: str, kind: type[ProviderError], retryable: bool
+) -> None:
+    with pytest.raises(kind) as caught:
+        await VendorSocket.open(path(target, what), Recorder())
+    assert str(caught.value) == f"v: HTTP {what}"
+    assert caught.value.retryable is retryable
+
+
+async def test_connecting_is_bounded(target: SocketTarget) -> None:
+    with pytest.raises(ProviderSlow):
+        await VendorSocket.open(path(target, "never", 0.1), Recorder())
+    with pytest.raises(ProviderError):
+        await VendorSocket.open(path(target, "refuse"), Recorder())
+    nobody = SocketTarget("v", "wss://127.0.0.1:1/", {}, target.tls)
+    with pytest.raises(ProviderError, match="cannot connect"):
+        await VendorSocket.open(nobody, Recorder())
+
+
+async def test_a_vendor_that_reads_nothing_is_given_up(target: SocketTarget) -> None:
+    recorder = Recorder()
+    socket = await VendorSocket.open(path(target, "deaf"), recorder)
+    piece = os.urandom(MAX_UNSENT_BYTES // 4)
+    for _ in range(1_000):
+        socket.send_binary(piece)
+        if recorder.closed:
+            break
+        await asyncio.sleep(0)
+    assert recorder.closed == [(ABNORMAL, "the vendor reads nothing")]
+
+
+async def test_a_further_connection_resumes_the_tls_session(target: SocketTarget) -> None:
+    reused = []
+    for _ in range(2):
+        recorder = Recorder()
+        socket = await VendorSocket.open(path(target, "echo"), recorder)
+        socket.send_text("hello")  # the session's ticket comes with the first data
+        await recorder.wait_for(1)
+        reused.append(target.tls._latest["127.0.0.1"].session_reused)
+        await socket.close()
+    assert reused == [False, True]
+
+
+async def test_an_unknown_authority_is_refused(target: SocketTarget, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
+    stranger = SocketTarget("v", target.url + "echo", {}, ResumingTlsContext())
+    with pytest.raises(ProviderError, match="cannot connect: SSLCertVerificationError"):
+        await VendorSocket.open(stranger, Recorder())
+    assert stranger.tls.verify_mode == ssl.CERT_REQUIRED
