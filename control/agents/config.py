@@ -3,16 +3,17 @@
 from functools import cache
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
+from control.accounts.addresses import Address
+from control.agents.config_part import PLAIN, ConfigPart
 from control.agents.destinations import callable_number
+from control.agents.hours_config import OpeningHours, OutsideHours
 from control.agents.remote_tools import RemoteToolName
 from control.platform.union_errors import SingleUnionError
 from shared.plan import ToolName
 
 SCHEMA_ID: Final = "/schemas/agent-config.json"
-# Any text without NUL, which PostgreSQL does not store.
-PLAIN: Final = r"^[^\u0000]*$"
 FACT_NAME: Final = r"^[a-z][a-z0-9_]{0,39}$"
 LANGUAGE: Final = r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$"
 E164: Final = r"^(\+[1-9][0-9]{6,14})?$"
@@ -30,12 +31,6 @@ Option = Annotated[
     SingleUnionError("true, false, a number, a text of up to 2,000 characters or a list of up to 100 such texts"),
 ]
 Options = Annotated[dict[OptionName, Option], Field(max_length=30)]
-
-
-class ConfigPart(BaseModel):
-    """Base of the config and its parts: types are not converted, unknown fields are refused."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
 class Choice(ConfigPart):
@@ -104,6 +99,17 @@ class Limits(ConfigPart):
     )
 
 
+class MessageDelivery(ConfigPart):
+    """Where the messages go that callers leave by the tool take_message."""
+
+    email_to: list[Address] = Field(
+        default=[],
+        max_length=5,
+        description="E-mail addresses, up to 5; empty: the workspace's owners. Each message is sent to all of them, "
+        "when the call is over.",
+    )
+
+
 class Recording(ConfigPart):
     """Whether calls are recorded, and how callers consent to it: a recording without consent is refused."""
 
@@ -135,6 +141,10 @@ class Recording(ConfigPart):
         if self.enabled and self.consent == "given_otherwise" and not self.statement.strip():
             raise ValueError("consent that is given otherwise needs a statement of where and how")
         return self
+
+
+def _is_none(value: object) -> bool:
+    return value is None
 
 
 class AgentConfig(ConfigPart):
@@ -174,9 +184,10 @@ class AgentConfig(ConfigPart):
     turn: Turn = Field(default=Turn(), description="Turn-taking.")
     tools: list[Literal[ToolName, RemoteToolName]] = Field(
         default=["end_call", "collect_digits", "transfer"],
-        max_length=4,
+        max_length=5,
         description="What the agent may do besides talking; transfer needs a fallback_number. call_context tells it "
-        "the business's name, local date and time, and the numbers of the call.",
+        "the business's name, local date and time, and the numbers of the call. take_message stores a caller's message "
+        "and sends it by e-mail.",
     )
     limits: Limits = Field(default=Limits(), description="When a call is nudged or ended.")
     recording: Recording = Field(default=Recording(), description="Recording and consent.")
@@ -184,6 +195,22 @@ class AgentConfig(ConfigPart):
         default="",
         pattern=E164,
         description="E.164 number for callers who want a person; empty: a message is taken instead.",
+    )
+    # Parts that programs of the version before refuse are left out where they are not set.
+    hours: OpeningHours | None = Field(
+        default=None,
+        exclude_if=_is_none,
+        description="Opening hours in the workspace's time zone; null: always open.",
+    )
+    outside_hours: OutsideHours = Field(
+        default=OutsideHours(),
+        exclude_if=OutsideHours().__eq__,
+        description="How inbound calls outside the opening hours are answered.",
+    )
+    messages: MessageDelivery = Field(
+        default=MessageDelivery(),
+        exclude_if=MessageDelivery().__eq__,
+        description="Where callers' messages are sent.",
     )
 
     @model_validator(mode="after")

@@ -3,6 +3,7 @@
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ import msgspec
 
 from control.agents import read_answering_agent
 from control.agents.model import AgentContent, AgentPolicy, AgentVersion, Status
+from control.agents.outside_hours import CallMoment, closing_text
 from control.agents.plan import make_plan
 from control.agents.transfers import DialScope, make_dial_scope, remove_refused_fallback
 from control.db.pool import Connection
@@ -22,8 +24,9 @@ from shared.secrets import Sealer
 
 @dataclass(frozen=True, slots=True)
 class AnsweringAgent:
-    """The agent that would answer, and its workspace. agent_id, version: None without an agent. max_calls: concurrent
-    calls that the tier allows. dial_scope: where the workspace's calls and the agent's transfers may go.
+    """The agent that would answer, and its workspace. agent_id, version: None without an agent. timezone: the
+    workspace's, a name of the IANA database. max_calls: concurrent calls that the tier allows. dial_scope: where the
+    workspace's calls and the agent's transfers may go.
 
     may_run: the workspace is neither suspended nor deleted, and its owner's e-mail address is verified.
     """
@@ -32,6 +35,7 @@ class AnsweringAgent:
     number_id: UUID | None
     may_run: bool
     is_trial: bool
+    timezone: str
     max_calls: int
     features: Mapping[str, Any]
     dial_scope: DialScope
@@ -62,7 +66,19 @@ class AnsweringAgent:
         language = self.version.content.config.get("language") if self.version else None
         return language if isinstance(language, str) and language else "en"
 
-    def make_plan(self, call_id: str) -> CallPlan:
+    def moment(self, at: datetime, *, is_inbound: bool) -> CallMoment:
+        """When a call began, by the workspace's clock. Opening hours hold for inbound calls only: an outbound call or a
+        test is wanted at any time."""
+        return CallMoment(at, self.timezone, "by_time" if is_inbound else "inside")
+
+    def closing_text(self, at: datetime) -> str | None:
+        """What an inbound caller hears who calls at this time and is hung up on, because the business is closed; None
+        when the agent answers."""
+        if self.version is None:
+            return None
+        return closing_text(self.version.content.config, self.moment(at, is_inbound=True))
+
+    def make_plan(self, call_id: str, moment: CallMoment | None = None) -> CallPlan:
         """A call's plan, with keys, and without a fallback number that is not allowed (any more). Raises PlanError when
         there is no agent, or it cannot answer."""
         if self.version is None:
@@ -72,7 +88,7 @@ class AnsweringAgent:
             (offer for offer in self.offers if not offer.needs_key or offer.provider in keys), standins=self.standins
         )
         try:
-            plan = make_plan(_allowed(self.version, self.dial_scope), usable, call_id=call_id)
+            plan = make_plan(_allowed(self.version, self.dial_scope), usable, call_id=call_id, moment=moment)
         except ValueError as error:  # also a config that an older schema allowed
             raise PlanError(str(error)) from error
         return msgspec.structs.replace(
@@ -116,6 +132,7 @@ class AgentLookup:
             number_id=row["number_id"],
             may_run=row["workspace_status"] != "suspended" and not row["is_deleted"] and row["is_verified"],
             is_trial=row["workspace_status"] == "trial",
+            timezone=row["timezone"],
             max_calls=row["max_concurrent_calls"],
             features=row["features"],
             dial_scope=make_dial_scope(row),

@@ -8,6 +8,7 @@ import msgspec
 from control.agents.config import AgentConfig, Choice
 from control.agents.facts import announces, fill_placeholders
 from control.agents.model import AgentContent, AgentVersion
+from control.agents.outside_hours import CallMoment, adapt_config
 from control.agents.remote_tools import REMOTE_TOOLS
 from control.voice.offers import KINDS, VENDOR, Kind, ProviderOffers
 from shared.plan import CallPlan, PlanError, ToolPlan, decode_plan
@@ -15,14 +16,19 @@ from shared.plan import CallPlan, PlanError, ToolPlan, decode_plan
 LONGEST_CHAIN: Final = 8
 
 
-def make_plan(version: AgentVersion, offers: ProviderOffers, *, call_id: str = "") -> CallPlan:
-    """The plan of a call that this version answers. It holds no keys: AnsweringAgent.make_plan adds them.
+def make_plan(
+    version: AgentVersion, offers: ProviderOffers, *, call_id: str = "", moment: CallMoment | None = None
+) -> CallPlan:
+    """The plan of a call that this version answers. It holds no keys: AnsweringAgent.make_plan adds them. moment: when
+    the call began, for the opening hours; None: they are left out.
 
     Providers that cannot serve now are left out of the chains. Raises PlanError that names every invalid field: a chain
     without a provider, or a text that its facts made too long.
     """
     content = version.content
     config = AgentConfig.model_validate(content.config)
+    if moment is not None:
+        config = adapt_config(config, moment)
     chains = {kind: make_chain(content, config, kind, offers) for kind in KINDS}
     empty = [kind for kind, choices in chains.items() if not choices]
     if empty:

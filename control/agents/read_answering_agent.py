@@ -18,7 +18,7 @@ _ANSWERING: Final = f"""
     SELECT x.workspace_id, x.number_id, w.status AS workspace_status, w.deleted_at IS NOT NULL AS is_deleted,
            EXISTS (SELECT FROM workspace_members m JOIN users u ON u.id = m.user_id
                    WHERE m.workspace_id = w.id AND m.role = 'owner' AND u.email_verified_at IS NOT NULL) AS is_verified,
-           t.max_concurrent_calls, t.features, w.settings,
+           t.max_concurrent_calls, t.features, w.settings, w.timezone,
            a.id AS agent_id, a.status AS agent_status, v.version, v.name, v.config, v.voice_provider, v.voice_config,
            v.created_at, {_HOMES}, {_OURS.format(number="v.config->>'fallback_number'")},
            (SELECT coalesce(jsonb_agg(jsonb_build_object(

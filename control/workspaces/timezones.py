@@ -1,8 +1,8 @@
-"""Names of the IANA time zone database of this machine."""
+"""The IANA time zone database of this machine."""
 
 from functools import cache
 from typing import Final
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from shared.errors import Invalid
 
@@ -20,3 +20,11 @@ def require_timezone(name: str) -> None:
     """Raises Invalid (code timezone_unknown)."""
     if name not in timezone_names():
         raise Invalid(f"There is no time zone named {name!r}.", code="timezone_unknown", param="timezone")
+
+
+def get_zone(name: str) -> ZoneInfo:
+    """The zone of this name; UTC for one that this machine's database no longer has."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: "Europe" is a folder of the database
+        return ZoneInfo("UTC")
