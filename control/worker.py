@@ -23,6 +23,7 @@ from control.db.duties import WorkerTasks, join_tasks
 from control.db.jobs import JobRetries
 from control.db.pool import Pool, Timeouts, open_pool
 from control.media_requests.worker_tasks import media_requests_tasks
+from control.messages.worker_tasks import messages_tasks
 from control.numbers.worker_tasks import numbers_tasks
 from control.outside import OutsideOptions, open_outside
 from control.platform.worker_tasks import platform_tasks
@@ -76,6 +77,7 @@ def make_worker_tasks(
             ),
             platform_tasks(services.platform),
             media_requests_tasks(),
+            messages_tasks(pool, services.messages),
             analytics_tasks(pool),
             billing_tasks(metrics.report_unpriced),
             numbers_tasks(pool, services.numbers, services.carriers),

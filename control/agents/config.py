@@ -4,17 +4,18 @@ import operator
 from functools import cache
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
+from control.accounts.addresses import Address
+from control.agents.config_part import PLAIN, ConfigPart
 from control.agents.destinations import callable_number
+from control.agents.hours_config import OpeningHours, OutsideHours
 from control.agents.remote_tools import RemoteToolName
 from control.agents.variables import MOST_VARIABLES, VariableName, VariableValue
 from control.platform.union_errors import SingleUnionError
 from shared.plan import ToolName
 
 SCHEMA_ID: Final = "/schemas/agent-config.json"
-# Any text without NUL, which PostgreSQL does not store.
-PLAIN: Final = r"^[^\u0000]*$"
 LANGUAGE: Final = r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$"
 E164: Final = r"^(\+[1-9][0-9]{6,14})?$"
 MOST_CHOICES: Final = 7  # a plan's chain holds eight: one is reserved for the agent's voice_provider
@@ -31,12 +32,6 @@ Option = Annotated[
     SingleUnionError("true, false, a number, a text of up to 2,000 characters or a list of up to 100 such texts"),
 ]
 Options = Annotated[dict[OptionName, Option], Field(max_length=30)]
-
-
-class ConfigPart(BaseModel):
-    """Base of the config and its parts: types are not converted, unknown fields are refused."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
 class Choice(ConfigPart):
@@ -105,6 +100,17 @@ class Limits(ConfigPart):
     )
 
 
+class MessageDelivery(ConfigPart):
+    """Where the messages go that callers leave by the tool take_message."""
+
+    email_to: list[Address] = Field(
+        default=[],
+        max_length=5,
+        description="E-mail addresses, up to 5; empty: the workspace's owners. Each message is sent to all of them, "
+        "when the call is over.",
+    )
+
+
 class Recording(ConfigPart):
     """Whether calls are recorded, and how callers consent to it: a recording without consent is refused."""
 
@@ -155,6 +161,10 @@ def _require_different(tools: list[str]) -> list[str]:
     return tools
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class AgentConfig(ConfigPart):
     """What an agent says and does. Texts may hold {placeholders}, filled when a call begins: by the call's own
     variables, by `variables`, by `facts`, and by what the platform knows, in this order."""
@@ -201,9 +211,10 @@ class AgentConfig(ConfigPart):
     turn: Turn = Field(default=Turn(), description="Turn-taking.")
     tools: Annotated[list[Literal[ToolName, RemoteToolName]], AfterValidator(_require_different)] = Field(
         default=["end_call", "collect_digits", "transfer"],
-        max_length=4,
+        max_length=5,
         description="What the agent may do besides talking; transfer needs a fallback_number. call_context tells it "
-        "the business's name, local date and time, and the numbers of the call.",
+        "the business's name, local date and time, and the numbers of the call. take_message stores a caller's message "
+        "and sends it by e-mail.",
     )
     limits: Limits = Field(default=Limits(), description="When a call is nudged or ended.")
     recording: Recording = Field(default=Recording(), description="Recording and consent.")
@@ -211,6 +222,22 @@ class AgentConfig(ConfigPart):
         default="",
         pattern=E164,
         description="E.164 number for callers who want a person; empty: a message is taken instead.",
+    )
+    # Parts that programs of the version before refuse are left out where they are not set.
+    hours: OpeningHours | None = Field(
+        default=None,
+        exclude_if=_is_none,
+        description="Opening hours in the workspace's time zone; null: always open.",
+    )
+    outside_hours: OutsideHours = Field(
+        default=OutsideHours(),
+        exclude_if=OutsideHours().__eq__,
+        description="How inbound calls outside the opening hours are answered.",
+    )
+    messages: MessageDelivery = Field(
+        default=MessageDelivery(),
+        exclude_if=MessageDelivery().__eq__,
+        description="Where callers' messages are sent.",
     )
 
 

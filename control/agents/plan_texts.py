@@ -15,6 +15,8 @@ class TextTooLong(PlanError):
     """A text would be too long with its placeholders filled; the message names every such text."""
 
 
+# Spoken in the greeting's place, or before the call is ended.
+CLOSING_TEXT: Final = "outside_hours.text"
 LONGEST_TEXTS: Final[Mapping[str, int]] = {
     "greeting": LONGEST_GREETING,
     "prompt": LONGEST_PROMPT,
@@ -40,7 +42,10 @@ def require_fillable(config: AgentConfig, at: str) -> None:
     Raises Invalid (code too_long)."""
     lengths = dict.fromkeys(BUILT_IN, LONGEST_BUILT_IN) | {name: len(fact) for name, fact in config.facts.items()}
     lengths |= {name: len(one.default) for name, one in config.variables.items() if one.default.strip()}
-    for name in find_too_long(config, lengths):
+    too_long = find_too_long(config, lengths)
+    if filled_length(config.outside_hours.text, lengths) > LONGEST_GREETING:
+        too_long.append(CLOSING_TEXT)
+    for name in too_long:
         raise Invalid(f"{at}.{_fault(name)}", param=f"{at}.{name}", code="too_long")
 
 
@@ -53,4 +58,4 @@ def _texts(config: AgentConfig) -> dict[str, str]:
 
 
 def _fault(name: str) -> str:
-    return f"{name}: more than {LONGEST_TEXTS[name]:,} characters with its placeholders filled"
+    return f"{name}: more than {LONGEST_TEXTS.get(name, LONGEST_GREETING):,} characters with its placeholders filled"

@@ -75,6 +75,8 @@ _CODES: Final[Mapping[str, str]] = {
     "get_recording": f"{_CALL}, 404 no_recording, 503 storage_away",
     "get_transcription": _CALL,
     "list_events": _CALL,
+    "block_caller": "409 blocked_caller_limit, 409 caller_blocked",
+    "unblock_caller": "404 blocked_caller_not_found",
     "place_call": f"{_PLACE}, 409 agent_not_live, 409 outbound_not_in_tier",
     "place_test": f"{_PLACE}, 429 test_limit, 429 trial_test_limit",
     "end_call": _COMMAND,

@@ -438,6 +438,18 @@ CREATE TABLE public.billing_settings (
 );
 
 --
+-- Name: blocked_callers; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.blocked_callers (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    caller text NOT NULL,
+    note text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+--
 -- Name: call_events; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -596,6 +608,25 @@ CREATE TABLE public.invoices (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT invoices_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'pending'::text, 'paid'::text, 'overdue'::text, 'void'::text, 'uncollectible'::text])))
+);
+
+--
+-- Name: messages; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.messages (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    call_id uuid NOT NULL,
+    run_id text NOT NULL,
+    agent_id uuid NOT NULL,
+    taken_at timestamp with time zone NOT NULL,
+    caller_name text NOT NULL,
+    callback_number text NOT NULL,
+    reason text NOT NULL,
+    text text NOT NULL,
+    is_urgent boolean NOT NULL,
+    emailed_at timestamp with time zone
 );
 
 --
@@ -1264,6 +1295,10 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 --
 
 --
+-- Data for Name: blocked_callers; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: call_events_default; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -1301,6 +1336,10 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 
 --
 -- Data for Name: invoices; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: messages; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -1377,6 +1416,8 @@ INSERT INTO public.schema_migrations VALUES ('20261126000702');
 INSERT INTO public.schema_migrations VALUES ('20261126000703');
 INSERT INTO public.schema_migrations VALUES ('20261126000704');
 INSERT INTO public.schema_migrations VALUES ('20261126000801');
+INSERT INTO public.schema_migrations VALUES ('20261126000901');
+INSERT INTO public.schema_migrations VALUES ('20261126000902');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -1559,6 +1600,20 @@ ALTER TABLE ONLY public.billing_settings
     ADD CONSTRAINT billing_settings_pkey PRIMARY KEY (workspace_id);
 
 --
+-- Name: blocked_callers blocked_callers_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.blocked_callers
+    ADD CONSTRAINT blocked_callers_pkey PRIMARY KEY (id);
+
+--
+-- Name: blocked_callers blocked_callers_workspace_id_caller_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.blocked_callers
+    ADD CONSTRAINT blocked_callers_workspace_id_caller_key UNIQUE (workspace_id, caller);
+
+--
 -- Name: call_events call_events_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -1634,6 +1689,20 @@ ALTER TABLE ONLY public.invitations
 
 ALTER TABLE ONLY public.invoices
     ADD CONSTRAINT invoices_pkey PRIMARY KEY (id);
+
+--
+-- Name: messages messages_call_id_run_id_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.messages
+    ADD CONSTRAINT messages_call_id_run_id_key UNIQUE (call_id, run_id);
+
+--
+-- Name: messages messages_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.messages
+    ADD CONSTRAINT messages_pkey PRIMARY KEY (id);
 
 --
 -- Name: one_time_tokens one_time_tokens_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -2030,6 +2099,12 @@ CREATE UNIQUE INDEX invoices_stripe ON public.invoices USING btree (stripe_invoi
 --
 
 CREATE INDEX invoices_workspace ON public.invoices USING btree (workspace_id, period_start DESC);
+
+--
+-- Name: messages_newest; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX messages_newest ON public.messages USING btree (workspace_id, taken_at DESC, id DESC);
 
 --
 -- Name: one_time_tokens_expiry; Type: INDEX; Schema: public; Owner: -
@@ -2439,6 +2514,13 @@ ALTER TABLE ONLY public.billing_settings
     ADD CONSTRAINT billing_settings_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
 
 --
+-- Name: blocked_callers blocked_callers_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.blocked_callers
+    ADD CONSTRAINT blocked_callers_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
 -- Name: call_words call_words_call_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -2493,6 +2575,13 @@ ALTER TABLE ONLY public.invitations
 
 ALTER TABLE ONLY public.invoices
     ADD CONSTRAINT invoices_billing_period_id_fkey FOREIGN KEY (billing_period_id) REFERENCES public.billing_periods(id);
+
+--
+-- Name: messages messages_call_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.messages
+    ADD CONSTRAINT messages_call_id_fkey FOREIGN KEY (call_id) REFERENCES public.calls(id) ON DELETE CASCADE;
 
 --
 -- Name: one_time_tokens one_time_tokens_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
@@ -2627,6 +2716,12 @@ ALTER TABLE public.billing_periods ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.billing_settings ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: blocked_callers; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.blocked_callers ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: call_events; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -2673,6 +2768,12 @@ ALTER TABLE public.invitations ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.invoices ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: messages; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.messages ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: phone_numbers; Type: ROW SECURITY; Schema: public; Owner: -
@@ -2753,6 +2854,12 @@ CREATE POLICY tenant ON public.billing_periods USING ((( SELECT (public.current_
 CREATE POLICY tenant ON public.billing_settings USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
+-- Name: blocked_callers tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.blocked_callers USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
 -- Name: call_events tenant; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -2799,6 +2906,12 @@ CREATE POLICY tenant ON public.invitations USING ((( SELECT (public.current_scop
 --
 
 CREATE POLICY tenant ON public.invoices USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: messages tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.messages USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: phone_numbers tenant; Type: POLICY; Schema: public; Owner: -
@@ -3019,6 +3132,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.billing_periods TO vocalized_a
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.billing_settings TO vocalized_app;
 
 --
+-- Name: TABLE blocked_callers; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.blocked_callers TO vocalized_app;
+
+--
 -- Name: TABLE call_events; Type: ACL; Schema: public; Owner: -
 --
 
@@ -3077,6 +3196,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invitations TO vocalized_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoices TO vocalized_app;
+
+--
+-- Name: TABLE messages; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.messages TO vocalized_app;
 
 --
 -- Name: TABLE one_time_tokens; Type: ACL; Schema: public; Owner: -

@@ -14,6 +14,8 @@ _BY_PLATFORM: Final[Mapping[str, str]] = {
     "over_limit": "the workspace has as many calls at once as it may have",
     "all_busy": "no media node has room for the call",
     "unusable": "the agent cannot answer as it is configured",
+    "blocked": "the workspace blocks this caller",
+    "outside_hours": "the business is closed, and its agent hangs up then",
     "unknown_call": "the API has no record of the call; does a workspace have this number?",
 }
 

@@ -42,7 +42,8 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class CallRow:
-    """A call in the list. cost_total: what is charged for it. variables, metadata: as the call was placed with them."""
+    """A call in the list. end_detail: why it was refused, or more about its end. cost_total: what is charged for it.
+    variables, metadata: as the call was placed with them."""
 
     id: UUID
     agent_id: UUID | None
@@ -52,6 +53,7 @@ class CallRow:
     direction: Direction
     status: CallStatus
     end_reason: EndReason | None
+    end_detail: str | None
     is_test: bool
     carrier: str
     carrier_call_id: str | None
@@ -216,7 +218,6 @@ def to_answer(call: CallReport, recording_url: str | None) -> CallAnswer:
         **{name: getattr(line, name) for name in CallView.__slots__ if hasattr(line, name)},
         agent_version=call.agent_version,
         phone_number_id=call.phone_number_id,
-        end_detail=call.end_detail,
         recording_seconds=_float(call.recording_seconds),
         sentiment=call.sentiment,
         answered_by=details.answered_by,

@@ -1,6 +1,17 @@
 """All routes of the client API."""
 
-from control.api.client import agents, auth, calls, invitations, members, numbers, templates, workspaces
+from control.api.client import (
+    agents,
+    auth,
+    blocked_callers,
+    calls,
+    invitations,
+    members,
+    messages,
+    numbers,
+    templates,
+    workspaces,
+)
 from control.http.route import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -12,4 +23,6 @@ ROUTES: tuple[Route, ...] = (
     *agents.ROUTES,
     *numbers.ROUTES,
     *calls.ROUTES,
+    *messages.ROUTES,
+    *blocked_callers.ROUTES,
 )

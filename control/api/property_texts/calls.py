@@ -92,8 +92,8 @@ CALLS: Final = {
     ),
     "VariablePatch.default": Text("Fills the placeholder in calls that bring no value; null clears it.", "there"),
     "Variable.default": Text(
-        "Fills the placeholder in calls that bring no value; inbound calls bring none. One line of up to 500 characters; "
-        "empty: the fact of this name, else nothing.",
+        "Fills the placeholder in calls that bring no value; inbound calls bring none. One line of up to 500 "
+        "characters; empty: the fact of this name, else nothing.",
         "there",
     ),
     "messages": Text("The messages."),

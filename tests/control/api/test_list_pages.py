@@ -69,7 +69,15 @@ async def workspace(api: Api) -> CallWorkspace:
     workspace = await make_call_workspace(api, tier="business")
     agent = f"{workspace.path}/agents/{workspace.agent_id}"
     for number in range(LEAST):
-        await workspace.insert_call(created_at=ago(number // 2))  # some at the same time
+        call_id = await workspace.insert_call(created_at=ago(number // 2))  # some at the same time
+        await api.owner.execute(
+            "INSERT INTO messages (id, workspace_id, call_id, run_id, agent_id, taken_at, caller_name, callback_number, "
+            "reason, text, is_urgent) VALUES ($1, $2, $3, $4, $5, $6, 'Ada', '', '', 'Call me.', false)",
+            UUID(new_id()), UUID(workspace.workspace_id), UUID(str(call_id)), f"run-{number}", UUID(workspace.agent_id),
+            ago(number // 2),
+        )  # fmt: skip
+        blocked = {"caller": f"+1415557{number:04}"}
+        await workspace.ann.post(f"{workspace.path}/blocked-callers", blocked)
         await workspace.ann.put(agent, {"config": {"greeting": f"Hello {number}."}})
         await workspace.ann.post(f"{workspace.path}/agents", {"name": f"Agent {number}"})
         email = f"guest{number}@example.com"
@@ -143,7 +151,7 @@ async def test_row_of_another_workspace_is_no_cursor(api: Api, lists: list[Paged
     await other.ann.post(f"{other.path}/members", {"email": "other@example.com", "role": "viewer"})
     await other.insert_call()
     mine = [one for one in lists if one.path.startswith("/workspaces/") and one.name != "version"]
-    assert len(mine) == 5
+    assert len(mine) == 7
     for one in mine:
         theirs = PagedList(other.ann, one.path, one.path.replace("{workspaceId}", other.workspace_id), one.name)
         (row, *_) = theirs.rows(await theirs.read(limit=1))

@@ -1,0 +1,76 @@
+"""A call in which messages are left, and the e-mails about them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from control.accounts.email_delivery import EMAIL_JOB, Email
+from control.calls.model import AdmittedCall
+from control.media_requests.handler import RunningCall
+from control.messages.tool import SEND_MESSAGE, MessageArguments, SendMessageJob, make_message, store_message
+from tests.control.calls.call_platform import NOW, SEALER, CallPlatform, LiveWorkspace
+
+CALLER = "+14155550100"
+
+
+@dataclass(frozen=True, slots=True)
+class MessageTaking:
+    """A running call of a workspace's agent."""
+
+    platform: CallPlatform
+    workspace: LiveWorkspace
+    call: AdmittedCall
+
+    @property
+    def running(self) -> RunningCall:
+        """The call as a tool's handler gets it."""
+        return RunningCall(
+            id=self.call.call_id,
+            workspace_id=self.workspace.workspace_id,
+            agent_id=self.workspace.agent_id,
+            direction="inbound",
+            is_test=False,
+            caller=CALLER,
+            called=self.workspace.number,
+            workspace_name="Acme",
+            timezone="UTC",
+        )
+
+    async def leave(self, text: str = "Call me.", run_id: str = "run-1", **arguments: Any) -> UUID:
+        """Leaves a message, as the tool does; returns its id."""
+        new = make_message(MessageArguments(message=text, **arguments), self.running, run_id, NOW)
+        await self.platform.in_workspace(self.workspace, lambda db: store_message(db, new))
+        return new.id
+
+    async def end(self, at: datetime, *, recording: bool = False) -> None:
+        """The call is over. recording: it is in storage, too."""
+        await self.platform.in_platform(
+            lambda db: db.execute(
+                "UPDATE calls SET status = 'completed', ended_at = $2, recording_key = $3 WHERE id = $1",
+                self.call.call_id, at, "recordings/a.wav" if recording else None,
+            )
+        )  # fmt: skip
+
+    async def send(self, message_id: UUID, at: datetime) -> None:
+        """Runs the message's job, which the worker runs."""
+        await self.platform.in_platform(lambda db: self.platform.services.messages.send(db, message_id, at))
+
+    async def jobs(self, message_id: UUID) -> int:
+        """How many jobs look at this message."""
+        payloads = await self.platform.job_payloads(SEND_MESSAGE)
+        return sum(msgspec.json.decode(one, type=SendMessageJob).message_id == message_id for one in payloads)
+
+    async def emails(self) -> list[Email]:
+        """The queued e-mails about messages of this workspace."""
+        payloads = await self.platform.job_payloads(EMAIL_JOB)
+        emails = [msgspec.json.decode(SEALER.open(one, "mail"), type=Email) for one in payloads]
+        return [email for email in emails if str(self.workspace.workspace_id) in email.text]
+
+
+async def begin_call(platform: CallPlatform, **config: Any) -> MessageTaking:
+    """A call to an agent with this config."""
+    workspace = await platform.create_workspace(**config)
+    return MessageTaking(platform, workspace, await platform.admit(workspace))
