@@ -223,13 +223,13 @@ class BackupSettings(BaseSettings):
     )
     backup_keys: SecretStr = Field(
         SecretStr(""),
-        description="Keys that encrypt backups: base64url of 32 bytes each, separated by commas; the first one encrypts, "
-        "all of them decrypt; empty stores dumps as they are.",
+        description="Keys that encrypt backups: base64url of 32 bytes each, separated by commas; the first one "
+        "encrypts, all of them decrypt; empty stores dumps as they are.",
     )
     database_url: OptionalDatabaseUrl = Field(
         SecretStr(""),
-        description="PostgreSQL as the owner of the tables: what `create` backs up, and where `create` and `check` record "
-        "their runs.",
+        description="PostgreSQL as the owner of the tables: what `create` backs up, and where `create` and `check` "
+        "record their runs.",
     )
     restore_url: OptionalDatabaseUrl = Field(
         SecretStr(""),

@@ -64,10 +64,18 @@ class Storage:
             return bytes(await obstore.get_range_async(self._store, key, start=start, length=length))
 
     async def put_stream(self, key: str, chunks: AsyncIterator[bytes]) -> None:
-        """Writes an object as its bytes come, in parts of 32 MiB: 320 GB at most, because S3 takes 10,000 parts. No object
-        appears when `chunks` raises; that error is raised here."""
+        """Writes an object as its bytes come, in parts of 32 MiB: 320 GB at most, because S3 takes 10,000 parts. No
+        object appears when `chunks` raises; that error is raised here."""
+        # Not put_async(chunks): where storage fails while that waits for the next chunk, it may wait for ever.
         async with _map_storage_error():
-            await obstore.put_async(self._store, key, chunks, chunk_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE)
+            writer = obstore.open_writer_async(
+                self._store, key, buffer_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE
+            )
+        async for chunk in chunks:
+            async with _map_storage_error():
+                await writer.write(chunk)
+        async with _map_storage_error():
+            await writer.close()
 
     async def stream(self, key: str) -> AsyncIterator[bytes]:
         """The object's bytes in pieces of 4 MiB or more. Raises ObjectNotFound."""

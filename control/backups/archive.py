@@ -103,8 +103,8 @@ def name_backup(now: datetime) -> str:
 def choose_expired(
     manifests: Sequence[BackupManifest], now: datetime, *, keep_days: int, keep_newest: int
 ) -> list[BackupManifest]:
-    """Those that are older than `keep_days` and not among the newest ones. manifests: the oldest first. keep_days: 0 keeps
-    all."""
+    """Those that are older than `keep_days` and not among the newest ones. manifests: the oldest first. keep_days: 0
+    keeps all."""
     if not keep_days:
         return []
     limit = now - timedelta(days=keep_days)

@@ -26,8 +26,8 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class BackupOptions:
-    """database_url: as the owner of the tables, whom row-level security does not restrict. keep_days: backups older than
-    that are deleted, but for the `keep_newest` newest ones; 0 deletes none. timeout_s: for the whole backup."""
+    """database_url: as the owner of the tables, whom row-level security does not restrict. keep_days: older backups are
+    deleted, but for the `keep_newest` newest ones; 0 deletes none. timeout_s: for the whole backup."""
 
     database_url: str = field(repr=False)
     keep_days: int = 35
@@ -36,8 +36,8 @@ class BackupOptions:
 
 
 async def create_backup(archive: BackupArchive, options: BackupOptions) -> BackupManifest:
-    """Makes a backup, records it, and deletes those that are too old. Raises BackupFailed, StorageUnavailable, and what the
-    database raises."""
+    """Makes a backup, records it, and deletes those that are too old. Raises BackupFailed, StorageUnavailable, and what
+    the database raises."""
     started_at, began = datetime.now(UTC), time.monotonic()
     name = name_backup(started_at)
     try:

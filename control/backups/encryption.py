@@ -1,9 +1,9 @@
 """Encrypts and decrypts a stream of any length with AES-256-GCM, in pieces.
 
-A stream is `mark (8 bytes) | salt (16)`, then pieces: 1 MiB of plain text each, the last one shorter, each with its tag of
-16 bytes. The key of a stream is derived (HKDF-SHA-256) from a backup key, the mark and the salt. A piece's nonce is its
-number (11 bytes, big-endian, from 0) and a byte that is 1 for the last piece. So pieces cannot be exchanged, left out or
-cut off unnoticed (Hoang, Reyhanitabar, Rogaway, Vizár 2015, *Online Authenticated-Encryption*, STREAM).
+A stream is `mark (8 bytes) | salt (16)`, then pieces: 1 MiB of plain text each, the last one shorter, each with its tag
+of 16 bytes. The key of a stream is derived (HKDF-SHA-256) from a backup key, the mark and the salt. A piece's nonce is
+its number (11 bytes, big-endian, from 0) and a byte that is 1 for the last piece. So pieces cannot be exchanged, left
+out or cut off unnoticed (Hoang, Reyhanitabar, Rogaway, Vizár 2015, *Online Authenticated-Encryption*, STREAM).
 """
 
 import os
@@ -36,8 +36,8 @@ async def encrypt(key: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[byt
 
 
 async def decrypt(keys: Sequence[bytes], chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Yields the plain stream. keys: those that it may be encrypted with. Raises BackupFailed when none fits, and at the
-    piece that was changed; what was yielded before is genuine, but may not be all."""
+    """Yields the plain stream. keys: those that it may be encrypted with. Raises BackupFailed when none fits, and at
+    the piece that was changed; what was yielded before is genuine, but may not be all."""
     cipher: AESGCM | None = None
     head = bytearray()
     number = 0
@@ -51,7 +51,7 @@ async def decrypt(keys: Sequence[bytes], chunks: AsyncIterator[bytes]) -> AsyncI
 
 
 async def _pieces(chunks: AsyncIterator[bytes], size: int) -> AsyncIterator[tuple[bytes, bool]]:
-    """Yields pieces of `size` bytes, and whether it is the last, which may be shorter, and empty if there is no other."""
+    """Yields pieces of `size` bytes, and whether it is the last, which may be shorter, and is empty if nothing came."""
     buffer = bytearray()
     async for chunk in chunks:
         buffer += chunk

@@ -15,8 +15,8 @@ class BackupFailed(Exception):
 
 
 class DatabaseFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """A database in one snapshot. tables: rows of each, partitions apart. roles: those that rights are granted to or by.
-    unprotected: tables of workspaces without row-level security. schema_sha256: of pg_dump's text."""
+    """A database in one snapshot. tables: rows of each, partitions apart. roles: those that rights are granted to or
+    by. unprotected: tables of workspaces without row-level security. schema_sha256: of pg_dump's text."""
 
     server: str
     tables: dict[str, int]

@@ -1,5 +1,5 @@
-"""Runs pg_dump and pg_restore as child processes, by streams. No password is in their arguments, which show in the list of
-processes; no row's values are in the errors."""
+"""Runs pg_dump and pg_restore as child processes, by streams. No password is in their arguments, which show in the list
+of processes; no row's values are in the errors."""
 
 import asyncio
 import hashlib
@@ -56,8 +56,8 @@ async def _running(
     dbname, environment = _connection(url)
     process = await asyncio.create_subprocess_exec(
         _find(program), *arguments, "--no-password", f"--dbname={dbname}",
-        env=environment, stdin=PIPE if reads_input else DEVNULL, stdout=PIPE if not reads_input else DEVNULL, stderr=PIPE,
-        limit=_READ_BYTES,
+        env=environment, limit=_READ_BYTES,
+        stdin=PIPE if reads_input else DEVNULL, stdout=DEVNULL if reads_input else PIPE, stderr=PIPE,
     )  # fmt: skip
     assert process.stderr is not None
     errors = asyncio.create_task(process.stderr.read())

@@ -1,4 +1,4 @@
-"""SQL that describes a whole database, as its owner: for a backup's manifest, and for the comparison after a restore."""
+"""SQL that describes a whole database, as its owner: for a backup's manifest, and for the comparison with it."""
 
 from uuid import UUID
 
@@ -61,7 +61,9 @@ async def find_newest_call(db: asyncpg.Connection) -> tuple[UUID, UUID] | None:
 
 async def select_sealed_keys(db: asyncpg.Connection) -> dict[str, bytes]:
     """The platform's sealed keys of providers, by provider."""
-    rows = await db.fetch("SELECT provider, api_key FROM providers WHERE api_key IS NOT NULL ORDER BY provider LIMIT 1000")
+    rows = await db.fetch(
+        "SELECT provider, api_key FROM providers WHERE api_key IS NOT NULL ORDER BY provider LIMIT 1000"
+    )
     return {row["provider"]: row["api_key"] for row in rows}
 
 

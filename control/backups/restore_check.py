@@ -46,7 +46,7 @@ class CheckOptions:
 
 
 async def check_backup(archive: BackupArchive, manifest: BackupManifest, options: CheckOptions) -> CheckReport:
-    """Raises BackupFailed when the backup cannot be restored at all, StorageUnavailable, and what the database raises."""
+    """Raises BackupFailed when the backup cannot be restored, StorageUnavailable, and what the database raises."""
     began = time.monotonic()
     try:
         async with asyncio.timeout(options.timeout_s) as limit:
@@ -123,10 +123,10 @@ async def _read_as_programs(url: str) -> Finding:
             await enter_workspace(db, workspace_id)
             try:
                 call = await CallRecords().get(db, workspace_id, call_id)
-            except Problem as problem:
-                return Finding(False, f"call {call_id} is not readable in its workspace: {problem.message}")
+            except (Problem, LookupError, TypeError, ValueError) as error:  # not there, or not what we write
+                return Finding(False, f"call {call_id} is not readable in its workspace: {type(error).__name__}")
     created = call.summary_line.created_at.astimezone(UTC).isoformat(timespec="seconds")
-    return Finding(True, f"call {call_id} of {created} read as {ROLE}, in its workspace only, {len(call.turns)} turns")
+    return Finding(True, f"call {call_id} of {created} read as {ROLE}, in its workspace only, turns: {len(call.turns)}")
 
 
 def _open_sealed(sealed: Mapping[str, bytes], sealer: Sealer | None) -> Finding:
@@ -153,7 +153,7 @@ async def _new_database(options: CheckOptions, manifest: BackupManifest) -> Asyn
 
 
 async def _drop(server_url: str, name: str) -> None:
-    """Waits up to 5 s for backends that are ending (PostgreSQL, *DROP DATABASE*). FORCE would fail where autovacuum runs."""
+    """Waits up to 5 s for backends that are ending (PostgreSQL, *DROP DATABASE*). FORCE fails where autovacuum runs."""
     try:
         async with connected(server_url) as db:
             await db.execute(f'DROP DATABASE "{name}"')
@@ -162,7 +162,7 @@ async def _drop(server_url: str, name: str) -> None:
 
 
 async def _create_roles(db: asyncpg.Connection, manifest: BackupManifest) -> None:
-    """A dump holds no roles. Those that rights are granted to or by must exist, and this user must be a member of them."""
+    """A dump holds no roles. Those that rights are granted to or by must exist, with this user as a member."""
     for role in sorted({ROLE, *manifest.facts.roles}):
         quoted = '"' + role.replace('"', '""') + '"'
         if not await has_role(db, role):

@@ -1,5 +1,5 @@
-"""The worker's task for backups: reports their age. They are made by a job of its own, `python -m control backups create`,
-because only that one may connect as the owner of the tables."""
+"""The worker's task for backups: reports their age. A job of its own makes them, `python -m control backups create`:
+only that one connects as the owner of the tables."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime

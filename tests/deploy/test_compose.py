@@ -1,13 +1,17 @@
 """compose.yaml and its example settings: references exist, and each service gets only the settings it needs."""
 
 import json
+import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from config.settings import ControlSettings
 from tests.deploy.dockerfile import read_dockerfile
@@ -21,6 +25,9 @@ OURS = {
     **dict.fromkeys(("media-1", "media-2", "speech"), "media"),
     **dict.fromkeys(("backup", "backup-check"), "backup"),
 }
+
+# Where Debian's package puts it, besides the PATH.
+_COMPOSE = shutil.which("docker-compose", path=f"{os.environ['PATH']}:/usr/libexec/docker/cli-plugins")
 
 
 def example(name: str = "example.env") -> dict[str, str]:
@@ -167,3 +174,16 @@ def test_backups_are_made_by_programs_of_the_servers_version() -> None:
         assert stage.base == f"{SERVICES[name]['image']}-trixie"
     version = SERVICES["postgres"]["image"].removeprefix("postgres:")
     assert f"/usr/lib/postgresql/{version}/bin" in stage.environment["PATH"]
+
+
+@pytest.mark.skipif(_COMPOSE is None, reason="Compose is not installed (Debian's package docker-compose)")
+def test_compose_accepts_the_files(tmp_path: Path) -> None:
+    folder = tmp_path / "deploy"
+    shutil.copytree(DEPLOY, folder)
+    for source, target in (("example.env", ".env"), ("example-backup.env", "backup.env")):
+        shutil.copyfile(DEPLOY / source, folder / target)
+    profiles = ["--profile", "public", "--profile", "backup"]
+    command = [str(_COMPOSE), "--env-file", ".env", "-f", "compose.yaml", *profiles, "config", "--services"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert set(done.stdout.split()) == SERVICES.keys()

@@ -1,5 +1,5 @@
-"""The command lines of the documents: control accepts them, and what compose and kubectl are told to use exists. The first
-admin is made as it is in the container: from the image's folders and packages, with compose's settings."""
+"""The command lines of the documents: control accepts them, and what compose and kubectl are told to use exists. The
+first admin is made as it is in the container: from the image's folders and packages, with compose's settings."""
 
 import json
 import re

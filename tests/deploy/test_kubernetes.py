@@ -1,6 +1,8 @@
 """The Kubernetes manifests: references exist, nodes may drain, and workloads have least privileges."""
 
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -239,3 +241,15 @@ def test_backups_are_made_checked_and_their_credentials_are_their_own() -> None:
     assert scratch["restartPolicy"] == "Always" and "listen_addresses=" in scratch["args"]
     stage = read_dockerfile(ROOT / "Dockerfile.backup")[-1]
     assert stage.base == f"{scratch['image']}-trixie"
+
+
+@pytest.mark.skipif(
+    shutil.which("kubernetes-validate") is None, reason="kubernetes-validate is not installed (a wheel)"
+)
+@pytest.mark.parametrize("version", ["1.29", "1.37"])
+def test_kubernetes_own_schemas_accept_the_manifests(version: str) -> None:
+    """1.29 is the first with sidecars, which backup.yaml uses."""
+    files = sorted(map(str, KUBERNETES.glob("*.yaml")))
+    command = ["kubernetes-validate", "--strict", "--quiet", "-k", version, *files]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr

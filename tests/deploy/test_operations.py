@@ -25,7 +25,7 @@ def test_every_metric_in_the_guide_exists() -> None:
     named = {
         re.sub(r"_(total|bucket)$", "", name) for name in re.findall(r"vocalized_(?:media|control|worker)\w+", GUIDE)
     }
-    assert len(named) > 10 and named <= defined | {"vocalized_control"}, named - defined
+    assert len(named) > 5 and named <= defined | {"vocalized_control"}, named - defined  # alerts: test_alerts.py
 
 
 def test_every_api_path_in_the_guide_exists() -> None:

@@ -1,4 +1,4 @@
-"""A platform with a call, its backups in a folder, and a second server without our role, on which backups are checked."""
+"""A platform with a call, its backups in a folder, and a second server without our role, for the checks."""
 
 import asyncio
 import os
@@ -11,9 +11,11 @@ from urllib.parse import quote
 from uuid import UUID
 
 import asyncpg  # type: ignore[import-untyped]
+import msgspec
 import pytest
 
 from control.voice.keys import seal_key
+from shared.events import CallerSaid
 from shared.ids import new_id
 from shared.secrets import Sealer, new_key, parse_keys
 from tests.control.test_rls import ROWS
@@ -80,6 +82,8 @@ async def _fill(url: str) -> UUID:
         for statement in filter(None, ROWS.values()):
             await db.execute(statement, workspace, agent)
         await db.execute("UPDATE calls SET caller_number = $1", CALLER)
+        said = msgspec.json.encode(CallerSaid(turn=1, text="Hello.", start_ms=0, end_ms=500)).decode()
+        await db.execute("UPDATE call_events SET event_type = 'caller.said', event_data = $1", said)
         sealed = seal_key(Sealer(parse_keys(SECRET_KEY)), _PROVIDER_KEY)
         await db.execute(
             "INSERT INTO providers (provider, display_name, kinds, api_key) VALUES ('p', 'P', '{llm}', $1)", sealed

@@ -1,5 +1,5 @@
-"""Alerts, dashboard and scrape configuration: they name metrics and labels that the programs export, and each alert has a
-runbook entry. promtool runs the alerts' unit tests where Prometheus is installed."""
+"""Alerts, dashboard and scrape configuration: they name metrics and labels that the programs export, and each alert has
+a runbook entry. promtool runs the alerts' unit tests where it is installed."""
 
 import json
 import re
@@ -25,6 +25,8 @@ GUIDE = (ROOT / "docs" / "operations.md").read_text()
 DASHBOARD: dict[str, Any] = json.loads((MONITORING / "grafana-dashboard.json").read_text())
 # Prometheus adds these to all metrics.
 TARGET_LABELS = {"instance"}
+# Samples of a family, by its type.
+ENDINGS = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")}
 
 
 @cache
@@ -35,7 +37,11 @@ def exported() -> Mapping[str, set[str]]:
     control = HttpMetrics().registry
     WebhookMetrics(control)
     MediaRequestMetrics(control)
-    return {name: labels for registry in (media.registry, control, WorkerMetrics().registry) for name, labels in names(registry)}
+    return {
+        name: labels
+        for registry in (media.registry, control, WorkerMetrics().registry)
+        for name, labels in names(registry)
+    }
 
 
 def names(registry: CollectorRegistry) -> Iterator[tuple[str, set[str]]]:
@@ -45,9 +51,8 @@ def names(registry: CollectorRegistry) -> Iterator[tuple[str, set[str]]]:
             labels = own | {label for sample in family.samples for label in sample.labels} - {"le"}
             # `job` is Prometheus' own label: that of a metric is stored under another name.
             labels = {"exported_job" if label == "job" else label for label in labels}
-            endings = {"counter": {"_total": set()}, "histogram": {"_bucket": {"le"}, "_count": set(), "_sum": set()}}
-            for ending, more in endings.get(family.type, {"": set()}).items():
-                yield family.name + ending, labels | more
+            for ending in ENDINGS.get(family.type, ("",)):
+                yield family.name + ending, labels | ({"le"} if ending == "_bucket" else set())
 
 
 def alerts(file: str = "alerts.yaml") -> dict[str, dict[str, Any]]:
@@ -66,7 +71,9 @@ def panels() -> list[dict[str, Any]]:
 def queries() -> list[tuple[str, str, str]]:
     """Panel, expression and legend of each query of the dashboard."""
     return [
-        (panel["title"], target["expr"], target["legendFormat"]) for panel in panels() for target in panel.get("targets", [])
+        (panel["title"], target["expr"], target["legendFormat"])
+        for panel in panels()
+        for target in panel.get("targets", [])
     ]
 
 
@@ -145,7 +152,7 @@ def test_every_alert_of_ours_has_a_unit_test_in_which_it_fires() -> None:
     assert fired == alerts().keys()
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed (Debian's package prometheus)")
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed (Debian's package promtool)")
 @pytest.mark.parametrize(
     "command",
     [
