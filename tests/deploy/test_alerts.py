@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +28,10 @@ DASHBOARD: dict[str, Any] = json.loads((MONITORING / "grafana-dashboard.json").r
 TARGET_LABELS = {"instance"}
 # Samples of a family, by its type.
 ENDINGS = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")}
+
+needs_promtool = pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="promtool is not installed (Debian's package promtool)"
+)
 
 
 @cache
@@ -152,7 +157,7 @@ def test_every_alert_of_ours_has_a_unit_test_in_which_it_fires() -> None:
     assert fired == alerts().keys()
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed (Debian's package promtool)")
+@needs_promtool
 @pytest.mark.parametrize(
     "command",
     [
@@ -163,6 +168,18 @@ def test_every_alert_of_ours_has_a_unit_test_in_which_it_fires() -> None:
 )
 def test_promtool_agrees(command: str) -> None:
     done = subprocess.run(["promtool", *command.split()], cwd=MONITORING, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@needs_promtool
+def test_promtool_parses_the_queries_of_the_dashboard(tmp_path: Path) -> None:
+    rules = [
+        {"record": f"query:{number}", "expr": expression.replace("$__rate_interval", "1m")}
+        for number, (_, expression, _) in enumerate(queries())
+    ]
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
+    command = ["promtool", "check", "rules", "rules.yaml"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
