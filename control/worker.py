@@ -16,6 +16,7 @@ from control.accounts.passwords import Passwords
 from control.accounts.worker_tasks import accounts_tasks
 from control.analytics.rollup import delete_workspace_marks
 from control.analytics.worker_tasks import analytics_tasks
+from control.backups.worker_tasks import backups_tasks
 from control.billing.worker_tasks import billing_tasks
 from control.calls.deletion import delete_workspace_calls
 from control.calls.worker_tasks import calls_tasks
@@ -68,7 +69,7 @@ def make_worker_tasks(
     *,
     delete_at_carrier: bool = True,
 ) -> WorkerTasks:
-    """The tasks of all rooms. metrics: where events, retried webhooks and unpriced usage are counted."""
+    """The tasks of all rooms. metrics: where events, retried webhooks, unpriced usage and backups are counted."""
     return join_tasks(
         [
             accounts_tasks(pool, services.accounts, sender),
@@ -80,6 +81,7 @@ def make_worker_tasks(
             messages_tasks(pool, services.messages),
             analytics_tasks(pool),
             billing_tasks(metrics.report_unpriced),
+            backups_tasks(metrics.report_backups),
             numbers_tasks(pool, services.numbers, services.carriers),
             calls_tasks(
                 pool,

@@ -403,6 +403,33 @@ CREATE TABLE public.audit_log (
 );
 
 --
+-- Name: backup_runs; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.backup_runs (
+    id bigint NOT NULL,
+    kind text NOT NULL,
+    backup text NOT NULL,
+    finished_at timestamp with time zone NOT NULL,
+    seconds double precision NOT NULL,
+    size bigint NOT NULL,
+    CONSTRAINT backup_runs_kind_check CHECK ((kind = ANY (ARRAY['backup'::text, 'check'::text])))
+);
+
+--
+-- Name: backup_runs_id_seq; Type: SEQUENCE; Schema: public; Owner: -
+--
+
+ALTER TABLE public.backup_runs ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.backup_runs_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
 -- Name: billing_periods; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -1287,6 +1314,10 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 --
 
 --
+-- Data for Name: backup_runs; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: billing_periods; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -1418,6 +1449,7 @@ INSERT INTO public.schema_migrations VALUES ('20261126000704');
 INSERT INTO public.schema_migrations VALUES ('20261126000801');
 INSERT INTO public.schema_migrations VALUES ('20261126000901');
 INSERT INTO public.schema_migrations VALUES ('20261126000902');
+INSERT INTO public.schema_migrations VALUES ('20261126001001');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -1478,6 +1510,12 @@ INSERT INTO public.schema_migrations VALUES ('20261126000902');
 --
 -- Data for Name: workspaces; Type: TABLE DATA; Schema: public; Owner: -
 --
+
+--
+-- Name: backup_runs_id_seq; Type: SEQUENCE SET; Schema: public; Owner: -
+--
+
+SELECT pg_catalog.setval('public.backup_runs_id_seq', 1, false);
 
 --
 -- Name: pgqueuer_id_seq; Type: SEQUENCE SET; Schema: public; Owner: -
@@ -1577,6 +1615,13 @@ ALTER TABLE ONLY public.agents
 
 ALTER TABLE ONLY public.audit_log
     ADD CONSTRAINT audit_log_pkey PRIMARY KEY (id);
+
+--
+-- Name: backup_runs backup_runs_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.backup_runs
+    ADD CONSTRAINT backup_runs_pkey PRIMARY KEY (id);
 
 --
 -- Name: billing_periods billing_periods_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -1979,6 +2024,12 @@ CREATE INDEX audit_log_at ON public.audit_log USING btree (at DESC, id DESC);
 --
 
 CREATE INDEX audit_log_workspace ON public.audit_log USING btree (workspace_id, at DESC) WHERE (workspace_id IS NOT NULL);
+
+--
+-- Name: backup_runs_newest; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX backup_runs_newest ON public.backup_runs USING btree (kind, finished_at DESC);
 
 --
 -- Name: calls_agent; Type: INDEX; Schema: public; Owner: -
@@ -2704,6 +2755,12 @@ CREATE POLICY appends ON public.audit_log FOR INSERT WITH CHECK (true);
 ALTER TABLE public.audit_log ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: backup_runs; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.backup_runs ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: billing_periods; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -2780,6 +2837,12 @@ ALTER TABLE public.messages ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.phone_numbers ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: backup_runs platform; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY platform ON public.backup_runs FOR SELECT USING (( SELECT (public.current_scope() = 'platform'::text)));
 
 --
 -- Name: platform_daily platform; Type: POLICY; Schema: public; Owner: -
@@ -3118,6 +3181,18 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.agents TO vocalized_app;
 --
 
 GRANT SELECT,INSERT ON TABLE public.audit_log TO vocalized_app;
+
+--
+-- Name: TABLE backup_runs; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT ON TABLE public.backup_runs TO vocalized_app;
+
+--
+-- Name: SEQUENCE backup_runs_id_seq; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,USAGE ON SEQUENCE public.backup_runs_id_seq TO vocalized_app;
 
 --
 -- Name: TABLE billing_periods; Type: ACL; Schema: public; Owner: -

@@ -19,6 +19,7 @@ OWNERS: Final = {
     "accounts": "admin_recovery_codes admins failed_sign_ins one_time_tokens refresh_tokens sessions users",
     "agents": "agent_templates agent_versions agents",
     "analytics": "agent_daily agent_totals platform_daily rollup_dirty usage_daily workspace_daily workspace_totals",
+    "backups": "backup_runs",
     "billing": "price_versions usage_records",
     "calls": "blocked_callers call_events call_words calls",
     "db": "pgqueuer pgqueuer_log pgqueuer_schedules pgqueuer_statistics schema_migrations",
