@@ -73,7 +73,7 @@ async def workspace(api: Api) -> CallWorkspace:
         await api.owner.execute(
             "INSERT INTO messages (id, workspace_id, call_id, run_id, agent_id, taken_at, caller_name, callback_number, "
             "reason, text, is_urgent) VALUES ($1, $2, $3, $4, $5, $6, 'Ada', '', '', 'Call me.', false)",
-            UUID(new_id()), UUID(workspace.workspace_id), UUID(str(call_id)), f"run-{number}", UUID(workspace.agent_id),
+            UUID(new_id()), UUID(workspace.workspace_id), UUID(call_id), f"run-{number}", UUID(workspace.agent_id),
             ago(number // 2),
         )  # fmt: skip
         blocked = {"caller": f"+1415557{number:04}"}
