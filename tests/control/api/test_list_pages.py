@@ -71,8 +71,8 @@ async def workspace(api: Api) -> CallWorkspace:
     for number in range(LEAST):
         call_id = await workspace.insert_call(created_at=ago(number // 2))  # some at the same time
         await api.owner.execute(
-            "INSERT INTO messages (id, workspace_id, call_id, run_id, agent_id, taken_at, caller_name, callback_number, "
-            "reason, text, is_urgent) VALUES ($1, $2, $3, $4, $5, $6, 'Ada', '', '', 'Call me.', false)",
+            "INSERT INTO messages (id, workspace_id, call_id, run_id, agent_id, taken_at, caller_name, callback_number,"
+            " reason, text, is_urgent) VALUES ($1, $2, $3, $4, $5, $6, 'Ada', '', '', 'Call me.', false)",
             UUID(new_id()), UUID(workspace.workspace_id), UUID(call_id), f"run-{number}", UUID(workspace.agent_id),
             ago(number // 2),
         )  # fmt: skip
