@@ -136,7 +136,6 @@ async def file(context: Context) -> AfterCommit[FileResponse]:
 
 ROUTES = (
     Route("POST", "/created", created, OPEN, status=201),
-    Route("POST", "/completed", completed, OPEN),
     Route("POST", "/slow", slow, OPEN),
     Route("POST", "/refused", refused, OPEN),
     Route("POST", "/refused-before", refused_before, OPEN),
@@ -146,6 +145,7 @@ ROUTES = (
     Route("POST", "/nothing", nothing, OPEN),
     Route("GET", "/file", file, OPEN),
     Route("GET", "/scope", scope, OPEN),
+    Route("POST", "/completed", completed, OPEN),
 )
 
 
