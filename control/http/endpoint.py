@@ -84,7 +84,7 @@ class Endpoint:
         else:
             response = await self._transact(incoming)
         if response.after_commit is not None:
-            response = self._response(await self._run_after_commit(response.after_commit))
+            response = self._response(await self._run_after_commit(incoming, response.after_commit))
         if response.file is not None:
             return make_file_response(request, response.file)
         if not response.body:
@@ -113,13 +113,16 @@ class Endpoint:
         retried = dependencies.metrics.transaction_retries.inc
         return await in_transaction(dependencies.pool, lambda db: self._within(incoming, db), retried)
 
-    async def _run_after_commit(self, after: AfterCommit[Any]) -> object:
+    async def _run_after_commit(self, incoming: EndpointRequest, after: AfterCommit[Any]) -> object:
         result, complete = await after.work(), after.complete
         if complete is None:
             return result
-        dependencies = self._dependencies
-        retried = dependencies.metrics.transaction_retries.inc
-        return await in_transaction(dependencies.pool, lambda db: complete(db, result), retried)
+        dependencies, origin = self._dependencies, origin_of(incoming.request)
+        return await in_transaction(
+            dependencies.pool,
+            lambda db: complete(Context(db, dependencies.services, origin, incoming.now), result),
+            dependencies.metrics.transaction_retries.inc,
+        )
 
     async def _within(self, incoming: EndpointRequest, db: Connection) -> EndpointResponse:
         """The part inside the transaction; may run twice."""

@@ -8,11 +8,10 @@ from pydantic import Field, StringConstraints
 from control.api.client.numbers_views import AvailableList, NumberAnswer, NumberList, to_available, to_view
 from control.carriers.model import Carrier, CarrierName, CarrierRefused
 from control.carriers.registry import Carriers
-from control.db.pool import Connection
 from control.http.access import member
 from control.http.after_commit import AfterCommit
 from control.http.body import ONE_LINE, Body
-from control.http.context import MemberContext
+from control.http.context import Context, MemberContext
 from control.http.pagination import PageQuery, Query
 from control.http.route import RateLimit, Route
 from control.numbers.model import NumberOrder, Status
@@ -75,8 +74,8 @@ async def available_numbers(context: MemberContext, query: AvailableQuery) -> Af
         offers = await numbers.search.find_available(carrier, query.country, area_code)
         return AvailableList([to_available(offer) for offer in offers])
 
-    async def leave_out_held(db: Connection, found: AvailableList) -> AvailableList:
-        held = await numbers.find_held(db, [offer.phone_number for offer in found.available])
+    async def leave_out_held(later: Context, found: AvailableList) -> AvailableList:
+        held = await numbers.find_held(later.db, [offer.phone_number for offer in found.available])
         free = [offer for offer in found.available if offer.phone_number not in held]
         return AvailableList(free[: query.limit])
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from control.db.pool import Connection, Timeouts
+from control.db.pool import Timeouts
 from control.http.access import OPEN, USER
 from control.http.after_commit import AfterCommit
 from control.http.context import Context
@@ -44,9 +44,9 @@ async def completed(context: Context) -> AfterCommit[Note]:
         EXECUTED.append("work")
         return Note(number, "unfinished")
 
-    async def complete(db: Connection, note: Note) -> Note:
-        EXECUTED.append(await db.fetchval("SELECT current_scope()") or "none")
-        await db.execute("INSERT INTO notes (text) VALUES ('completed')")
+    async def complete(later: Context, note: Note) -> Note:
+        EXECUTED.append(await later.db.fetchval("SELECT current_scope()") or "none")
+        await later.db.execute("INSERT INTO notes (text) VALUES ('completed')")
         return Note(note.id, f"{note.text}, then completed")
 
     return AfterCommit(work, complete)
