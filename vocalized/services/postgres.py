@@ -28,6 +28,7 @@ _ENDINGS = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 5.0))  # fast shutdown, then
 _SETTINGS = {
     "listen_addresses": "",
     "port": "5432",
+    "unix_socket_permissions": "0700",
     "max_connections": "100",
     "shared_buffers": "64MB",
     "max_wal_size": "256MB",
