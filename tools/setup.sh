@@ -30,6 +30,12 @@ if [ ! -x .venv/bin/python ]; then
     fi
 fi
 
+# Without a folder for its cache (a home that is read-only, or none) uv does not start.
+cache=${UV_CACHE_DIR:-${XDG_CACHE_HOME:-${HOME:-}/.cache}}
+if ! mkdir -p "$cache" 2>/dev/null || [ ! -w "$cache" ]; then
+    export UV_NO_CACHE=1
+fi
+
 echo "setup: installing requirements/$set_name.txt"
 # uv is several times faster; if it is missing or fails, pip installs from the same hashes.
 if .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements/installer.txt &&
