@@ -84,7 +84,7 @@ class Endpoint:
         else:
             response = await self._transact(incoming)
         if response.after_commit is not None:
-            response = self._response(await response.after_commit.work())
+            response = self._response(await self._run_after_commit(response.after_commit))
         if response.file is not None:
             return make_file_response(request, response.file)
         if not response.body:
@@ -112,6 +112,14 @@ class Endpoint:
         dependencies = self._dependencies
         retried = dependencies.metrics.transaction_retries.inc
         return await in_transaction(dependencies.pool, lambda db: self._within(incoming, db), retried)
+
+    async def _run_after_commit(self, after: AfterCommit[Any]) -> object:
+        result, complete = await after.work(), after.complete
+        if complete is None:
+            return result
+        dependencies = self._dependencies
+        retried = dependencies.metrics.transaction_retries.inc
+        return await in_transaction(dependencies.pool, lambda db: complete(db, result), retried)
 
     async def _within(self, incoming: EndpointRequest, db: Connection) -> EndpointResponse:
         """The part inside the transaction; may run twice."""

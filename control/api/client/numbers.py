@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 from control.api.client.numbers_views import AvailableList, NumberAnswer, NumberList, to_available, to_view
 from control.carriers.model import Carrier, CarrierName, CarrierRefused
 from control.carriers.registry import Carriers
+from control.db.pool import Connection
 from control.http.access import member
 from control.http.after_commit import AfterCommit
 from control.http.body import ONE_LINE, Body
@@ -65,16 +66,21 @@ async def list_numbers(context: MemberContext, query: NumbersQuery) -> NumberLis
 
 
 async def available_numbers(context: MemberContext, query: AvailableQuery) -> AfterCommit[AvailableList]:
-    """Numbers that the carrier offers."""
+    """Numbers that can be bought: those that the carrier offers, without any that a workspace has already."""
     area_code = query.area_code or ""
     require_area(query.country, area_code)
-    carrier, market = _carrier(context.services.carriers, query.carrier), context.services.numbers.search
+    carrier, numbers = _carrier(context.services.carriers, query.carrier), context.services.numbers
 
     async def ask() -> AvailableList:
-        found = await market.find_available(carrier, query.country, area_code, query.limit)
-        return AvailableList([to_available(one) for one in found])
+        offers = await numbers.search.find_available(carrier, query.country, area_code)
+        return AvailableList([to_available(offer) for offer in offers])
 
-    return AfterCommit(ask)
+    async def leave_out_held(db: Connection, found: AvailableList) -> AvailableList:
+        held = await numbers.find_held(db, [offer.phone_number for offer in found.available])
+        free = [offer for offer in found.available if offer.phone_number not in held]
+        return AvailableList(free[: query.limit])
+
+    return AfterCommit(ask, leave_out_held)
 
 
 async def buy_number(context: MemberContext, body: NewNumber) -> NumberAnswer:

@@ -13,6 +13,8 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 from pydantic import ValidationError
 
+from control.accounts import addresses
+from control.accounts.password_rules import MAX_LENGTH, MIN_LENGTH
 from control.api.client.auth import (
     LOGIN_LIMIT,
     RESET_LIMIT,
@@ -26,21 +28,27 @@ from control.api.client.auth import (
 )
 from control.api.client.invitations import SIGN_UP_LIMIT, InvitedAccount, sign_up_invited
 from control.api.pages.html import POLICY, FilledForm, Form, InputField, render_page
+from control.db.errors import DATABASE_ERRORS, map_database_error, unavailable
 from control.db.transaction import in_transaction
 from control.http.body import Body
 from control.http.context import Context
 from control.http.endpoint import EndpointDependencies
 from control.http.errors import map_validation_error
+from control.http.middleware import RETRY_AFTER_S
 from control.http.request import origin_of, read_body
 from control.http.route import RateLimit
 from control.platform.audit import Actor
-from shared.errors import Forbidden, Malformed, Problem, TooManyRequests
+from shared.errors import Forbidden, Malformed, Problem, TooManyRequests, Unavailable
 
 MAX_TOKEN_LENGTH: Final = 200
 _MAX_FIELDS: Final = 10
 # After these refusals another try with the same link is of no use.
 _FINAL_CODES: Final = frozenset({"token_invalid", "invitation_accepted", "invitation_revoked", "invitation_expired"})
-_PASSWORD_HINT: Final = "At least 10 characters."
+_PASSWORD_HINT: Final = f"At least {MIN_LENGTH} characters."
+_NEW_PASSWORD: Final = (MIN_LENGTH, MAX_LENGTH)
+_NAME: Final = (1, 200)  # as control.http.body.Name
+# Stands where there is no form, because the error is final.
+_FINAL_TEXT: Final = "If you have just sent the form, it may have been accepted the first time."
 
 
 class InvitedSignIn(SignIn):
@@ -104,7 +112,11 @@ PAGES: Final = (
                 Form(
                     "/reset-password",
                     "Set the new password",
-                    [InputField("new_password", "New password", "password", "new-password", _PASSWORD_HINT)],
+                    [
+                        InputField(
+                            "new_password", "New password", "password", "new-password", _NEW_PASSWORD, _PASSWORD_HINT
+                        )
+                    ],
                 ),
                 NewPassword,
                 reset_password,
@@ -124,8 +136,10 @@ PAGES: Final = (
                     "/invitation",
                     "Create account and join",
                     [
-                        InputField("name", "Your name", "text", "name"),
-                        InputField("password", "Choose a password", "password", "new-password", _PASSWORD_HINT),
+                        InputField("name", "Your name", "text", "name", _NAME),
+                        InputField(
+                            "password", "Choose a password", "password", "new-password", _NEW_PASSWORD, _PASSWORD_HINT
+                        ),
                     ],
                     heading="If you have no account yet",
                 ),
@@ -137,11 +151,11 @@ PAGES: Final = (
             ),
             Submission(
                 Form(
-                    "/invitation/accept",
+                    "/accept-invitation",
                     "Join with my account",
                     [
-                        InputField("email", "Your e-mail address", "email", "username"),
-                        InputField("password", "Your password", "password", "current-password"),
+                        InputField("email", "Your e-mail address", "email", "username", (1, addresses.MAX_LENGTH)),
+                        InputField("password", "Your password", "password", "current-password", (1, MAX_LENGTH)),
                     ],
                     heading="If you have an account with this address",
                 ),
@@ -165,7 +179,8 @@ class EmailPages:
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Registers the routes."""
         for page in PAGES:
-            router.add_get(page.path, self._show(page))
+            for path in {page.path, *(submission.form.action for submission in page.submissions)}:
+                router.add_get(path, self._show(page))  # also where a person reloads a form's answer
             for submission in page.submissions:
                 router.add_post(submission.form.action, self._receive(page, submission))
 
@@ -187,6 +202,8 @@ class EmailPages:
                 await self._submit(request, submission, fields)
             except Problem as problem:
                 return _refuse(page, submission, fields, problem)
+            except DATABASE_ERRORS as error:
+                return _refuse(page, submission, fields, map_database_error(error) or unavailable())
             return _respond(render_page(*submission.done))
 
         return receive
@@ -242,9 +259,14 @@ def _forms(
 def _refuse(page: EmailPage, submission: Submission, fields: Mapping[str, str], problem: Problem) -> web.Response:
     """The page with the error, and with its forms unless another try is of no use."""
     forms = [] if problem.code in _FINAL_CODES else _forms(page, fields, submission, problem.param)
-    response = _respond(render_page(page.title, page.text if forms else "", forms, problem.message), problem.status)
-    if isinstance(problem, TooManyRequests):
-        response.headers["Retry-After"] = str(problem.retry_after_s)
+    response = _respond(
+        render_page(page.title, page.text if forms else _FINAL_TEXT, forms, problem.message), problem.status
+    )
+    match problem:
+        case TooManyRequests(retry_after_s=seconds):
+            response.headers["Retry-After"] = str(seconds)
+        case Unavailable():
+            response.headers["Retry-After"] = str(RETRY_AFTER_S)
     return response
 
 

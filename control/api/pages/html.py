@@ -36,18 +36,21 @@ POLICY: Final = (
 
 @dataclass(frozen=True, slots=True)
 class InputField:
-    """A field of a form. name: of the body's field. autocomplete: its purpose, for browsers and aids (WCAG 1.3.5)."""
+    """A field of a form. name: of the body's field. autocomplete: its purpose, for browsers and aids (WCAG 1.3.5).
+    length: the fewest and most characters."""
 
     name: str
     label: str
     type: str
     autocomplete: str
+    length: tuple[int, int]
     hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A form with the token of the link. heading: of its section; empty for the page's only form. action: a path."""
+    """A form with the token of the link. heading: of its section; empty for the page's only form. action: a path of one
+    segment; the page names it without the slash, so that it works behind a proxy that adds a prefix, too."""
 
     action: str
     button: str
@@ -92,7 +95,7 @@ def _form(number: int, filled: FilledForm) -> str:
     form = filled.form
     heading = f"<h2>{escape(form.heading)}</h2>\n" if form.heading else ""
     inputs = "".join(_input(number, field, filled) for field in form.fields)
-    return f"""{heading}<form method="post" action="{escape(form.action)}">
+    return f"""{heading}<form method="post" action="{escape(form.action.lstrip("/"))}">
 <input type="hidden" name="token" value="{escape(filled.token)}">
 {inputs}<button type="submit">{escape(form.button)}</button>
 </form>
@@ -104,8 +107,10 @@ def _input(number: int, field: InputField, filled: FilledForm) -> str:
     hint = f'<p class="hint" id="{element}-hint">{escape(field.hint)}</p>\n' if field.hint else ""
     described = f' aria-describedby="{element}-hint"' if field.hint else ""
     wrong = ' aria-invalid="true" autofocus' if filled.invalid == field.name else ""
+    shortest, longest = field.length
+    bounds = (f' minlength="{shortest}"' if shortest > 1 else "") + f' maxlength="{longest}"'
     value = "" if field.type == "password" else f' value="{escape(filled.values.get(field.name, ""))}"'
     return f"""<label for="{element}">{escape(field.label)}</label>
 {hint}<input id="{element}" name="{field.name}" type="{field.type}" autocomplete="{field.autocomplete}"\
-{value}{described}{wrong} required>
+{value}{bounds}{described}{wrong} required>
 """

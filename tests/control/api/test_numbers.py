@@ -153,6 +153,18 @@ async def test_search_uses_the_default_or_the_named_carrier(
     assert (await workspace.search(area_code="415", limit="2", carrier="nobody")).param == "carrier"
 
 
+async def test_numbers_that_a_workspace_has_are_not_offered(workspace: NumbersWorkspace) -> None:
+    """Whichever workspace and carrier, and also while an answer of the carrier is cached."""
+    first, second, third = [offer["phone_number"] for offer in (await workspace.search(limit="3")).body["available"]]
+    other = await make_workspace(workspace.api)
+    bought = await other.buy(first, carrier="telnyx")
+    await workspace.buy(second)
+    for searching in (workspace, other):
+        assert (await searching.search(limit="1")).body["available"][0]["phone_number"] == third
+    await other.set_status(bought, "released")
+    assert (await workspace.search(limit="1")).body["available"][0]["phone_number"] == first
+
+
 @pytest.mark.parametrize(
     ("query", "param"),
     [
