@@ -37,8 +37,9 @@ for version in $versions; do
         continue
     fi
     tried=$((tried + 1))
-    printf '%s' "$("$python" --version)"
+    printf 'Python %s' "$version"
     if run setup; then
+        printf ', %s' "$(".venvs/$version/bin/python" --version)"  # of the environment, which may be older than $python
         # The tests run after a failed check, too: together they tell more about the version.
         run check || failed=1
         run test || failed=1
