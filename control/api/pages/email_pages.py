@@ -38,17 +38,15 @@ from control.http.middleware import RETRY_AFTER_S
 from control.http.request import origin_of, read_body
 from control.http.route import RateLimit
 from control.platform.audit import Actor
-from shared.errors import Forbidden, Malformed, Problem, TooManyRequests, Unavailable
+from shared.errors import Forbidden, Invalid, Malformed, Problem, TooManyRequests, Unavailable
 
 MAX_TOKEN_LENGTH: Final = 200
 _MAX_FIELDS: Final = 10
-# After these refusals another try with the same link is of no use.
-_FINAL_CODES: Final = frozenset({"token_invalid", "invitation_accepted", "invitation_revoked", "invitation_expired"})
-_PASSWORD_HINT: Final = f"At least {MIN_LENGTH} characters."
-_NEW_PASSWORD: Final = (MIN_LENGTH, MAX_LENGTH)
-_NAME: Final = (1, 200)  # as control.http.body.Name
-# Stands where there is no form, because the error is final.
-_FINAL_TEXT: Final = "If you have just sent the form, it may have been accepted the first time."
+# After these refusals another try with the same link is of no use; after _USED_CODES it may have had its effect.
+_USED_CODES: Final = frozenset({"token_invalid", "invitation_accepted"})
+_FINAL_CODES: Final = _USED_CODES | {"link_incomplete", "invitation_revoked", "invitation_expired"}
+_INCOMPLETE: Final = "This link is incomplete. Open it exactly as it stands in the e-mail."
+_USED_TEXT: Final = "If you have just sent the form, it may have been accepted the first time."
 
 
 class InvitedSignIn(SignIn):
@@ -87,6 +85,42 @@ async def accept_as_existing_user(context: Context, body: InvitedSignIn) -> None
     await context.services.workspaces.invitations.accept(context.db, actor, body.token, context.now)
 
 
+def _new_password(name: str, label: str) -> InputField:
+    return InputField(
+        name,
+        label,
+        type="password",
+        autocomplete="new-password",
+        length=(MIN_LENGTH, MAX_LENGTH),
+        hint=f"At least {MIN_LENGTH} characters.",
+        wrong=f"Enter a password of {MIN_LENGTH} to {MAX_LENGTH} characters.",
+    )
+
+
+_NAME: Final = InputField(
+    "name",
+    "Your name",
+    type="text",
+    autocomplete="name",
+    length=(1, 200),  # as control.http.body.Name
+    wrong="Enter a name of 1 to 200 characters.",
+)
+_EMAIL: Final = InputField(
+    "email",
+    "Your e-mail address",
+    type="email",
+    autocomplete="username",
+    length=(1, addresses.MAX_LENGTH),
+    wrong="Enter an e-mail address, such as ada@example.com.",
+)
+_PASSWORD: Final = InputField(
+    "password",
+    "Your password",
+    type="password",
+    autocomplete="current-password",
+    length=(1, MAX_LENGTH),
+    wrong=f"Enter a password of 1 to {MAX_LENGTH} characters.",
+)
 _JOINED: Final = ("You have joined the workspace", "You can close this page and sign in.")
 PAGES: Final = (
     EmailPage(
@@ -113,9 +147,7 @@ PAGES: Final = (
                     "/reset-password",
                     "Set the new password",
                     [
-                        InputField(
-                            "new_password", "New password", "password", "new-password", _NEW_PASSWORD, _PASSWORD_HINT
-                        )
+                        _new_password("new_password", "New password"),
                     ],
                 ),
                 NewPassword,
@@ -136,10 +168,8 @@ PAGES: Final = (
                     "/invitation",
                     "Create account and join",
                     [
-                        InputField("name", "Your name", "text", "name", _NAME),
-                        InputField(
-                            "password", "Choose a password", "password", "new-password", _NEW_PASSWORD, _PASSWORD_HINT
-                        ),
+                        _NAME,
+                        _new_password("password", "Choose a password"),
                     ],
                     heading="If you have no account yet",
                 ),
@@ -154,8 +184,8 @@ PAGES: Final = (
                     "/accept-invitation",
                     "Join with my account",
                     [
-                        InputField("email", "Your e-mail address", "email", "username", (1, addresses.MAX_LENGTH)),
-                        InputField("password", "Your password", "password", "current-password", (1, MAX_LENGTH)),
+                        _EMAIL,
+                        _PASSWORD,
                     ],
                     heading="If you have an account with this address",
                 ),
@@ -188,8 +218,7 @@ class EmailPages:
         async def show(request: web.Request) -> web.Response:
             token = request.query.get("token", "")
             if not 0 < len(token) <= MAX_TOKEN_LENGTH:
-                text = "This link is incomplete. Open it exactly as it stands in the e-mail."
-                return _respond(render_page(page.title, text), 400)
+                return _respond(render_page(page.title, "", error=_INCOMPLETE), 400)
             return _respond(render_page(page.title, page.text, _forms(page, {"token": token})))
 
         return show
@@ -227,7 +256,7 @@ class EmailPages:
         try:
             body = submission.body.model_validate(dict(fields))
         except ValidationError as error:
-            raise map_validation_error(error) from None
+            raise _explain(map_validation_error(error), submission.form) from None
         origin, limit = origin_of(request), submission.limit
         account = str(getattr(body, limit.account)) if limit.account else None
         await dependencies.limits.check(request, limit, account)
@@ -245,6 +274,14 @@ class EmailPages:
             await transact()
 
 
+def _explain(problem: Problem, form: Form) -> Problem:
+    """The problem in words for people, who see labels and not the names of the body's fields."""
+    if problem.param == "token":
+        return Invalid(_INCOMPLETE, code="link_incomplete")
+    wrong = next((field.wrong for field in form.fields if field.name == problem.param), "")
+    return Invalid(wrong, param=problem.param) if wrong else problem
+
+
 def _forms(
     page: EmailPage, fields: Mapping[str, str], wrong: Submission | None = None, param: str | None = None
 ) -> list[FilledForm]:
@@ -259,9 +296,8 @@ def _forms(
 def _refuse(page: EmailPage, submission: Submission, fields: Mapping[str, str], problem: Problem) -> web.Response:
     """The page with the error, and with its forms unless another try is of no use."""
     forms = [] if problem.code in _FINAL_CODES else _forms(page, fields, submission, problem.param)
-    response = _respond(
-        render_page(page.title, page.text if forms else _FINAL_TEXT, forms, problem.message), problem.status
-    )
+    text = _USED_TEXT if problem.code in _USED_CODES else page.text if forms else ""
+    response = _respond(render_page(page.title, text, forms, problem.message), problem.status)
     match problem:
         case TooManyRequests(retry_after_s=seconds):
             response.headers["Retry-After"] = str(seconds)

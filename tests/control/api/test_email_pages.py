@@ -98,7 +98,9 @@ def check_page(reply: Reply) -> None:
     assert page.tags.count("main") == page.tags.count("h1") == page.tags.count("title") == 1
     assert '<html lang="en">' in html
     assert {one["id"] for one in page.visible_inputs} == page.labels
-    assert all(one.get("autocomplete") and one.get("maxlength") for one in page.visible_inputs)
+    assert all(one.get("autocomplete") for one in page.visible_inputs)
+    # Browsers cut what is longer, which nobody would notice of a password.
+    assert all(("maxlength" in one) == (one["type"] != "password") for one in page.visible_inputs)
     assert not any(action.startswith("//") for action in page.actions), "a proxy may add a prefix to the path"
     assert len(set(page.ids)) == len(page.ids)
     assert reply.headers["Cache-Control"] == "no-store" and reply.headers["Referrer-Policy"] == "no-referrer"
@@ -210,6 +212,21 @@ async def test_a_database_that_is_away_is_a_page_with_the_form(database_url: str
             away = await send(api, "/verify-email", {"token": "x"})
         assert away.status == 503 and b"Try again in a moment" in away.raw and away.headers["Retry-After"] == "1"
         assert PageReader(away.raw.decode()).forms == [{"token": "x"}]
+
+
+async def test_refusals_of_a_form_name_its_labels_and_not_the_fields_of_the_api(api: Api) -> None:
+    _, link = await invite(api, "cid@example.net")
+    page = await open_page(api, link)
+    nameless = await send(api, page.actions[0], page.forms[0] | {"name": " ", "password": PASSWORD})
+    assert nameless.status == 422 and b"Error: Enter a name" in nameless.raw
+    form = {"token": page.forms[1]["token"], "email": "cid@example", "password": PASSWORD}
+    refused = await send(api, page.actions[1], form)
+    assert refused.status == 422 and b"Error: Enter an e-mail address" in refused.raw
+    without_token = await send(api, page.actions[0], {"name": "Cid", "password": PASSWORD})
+    assert without_token.status == 422 and b"incomplete" in without_token.raw and b"<form" not in without_token.raw
+    await api.owner.execute("UPDATE invitations SET created_at = now() - interval '9 days', expires_at = now()")
+    expired = await send(api, page.actions[0], page.forms[0] | {"name": "Cid", "password": PASSWORD})
+    assert expired.status == 409 and b"has expired" in expired.raw and b"accepted the first time" not in expired.raw
 
 
 async def test_token_is_escaped(api: Api) -> None:
