@@ -11,6 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from shared.bus.client import bus_client
+from shared.bus.live import LiveCalls
 from shared.events import CallCommanded
 from shared.plan import CallPlan
 from tests.control.api.call_workspace import CALLEE, CallWorkspace, make_call_workspace
@@ -135,6 +136,22 @@ async def test_call_on_another_node_does_not_carry_out_again_and_says_so(
             assert (repeated.status, repeated.code) == (409, "outcome_unknown")
         assert (await post(workspace, plan, "say", SAY, "4711-b")).status == 200
     assert await commands_of(redis) == ["say", "say"]
+
+
+async def test_command_to_a_call_that_is_over_is_not_told_as_refused(
+    workspace: CallWorkspace, plan: CallPlan, redis: Redis, valkey_url: str, tmp_path: Path
+) -> None:
+    """A transfer that was carried out ends the call: that its answer was lost must not look as if nothing had
+    happened."""
+    async with running_call(valkey_url, tmp_path / "1", plan):
+        assert (await post(workspace, plan, "transfer", {"number": CALLEE})).status == 200
+    await open_key(workspace, redis)
+    assert await LiveCalls(redis).get([plan.call_id]) == [None]
+    for _ in range(2):
+        repeated = await post(workspace, plan, "transfer", {"number": CALLEE})
+        assert (repeated.status, repeated.code) == (409, "outcome_unknown")
+    assert (await post(workspace, plan, "transfer", {"number": CALLEE}, "4711-b")).code == "call_not_live"
+    assert await commands_of(redis) == ["transfer"]
 
 
 async def test_refused_command_may_be_repeated_when_it_can_be_carried_out(
