@@ -13,6 +13,7 @@ CALLS: Final = {
     "calls": Text("The calls."),
     "test_call_id": Text("Id of the test call, as of any call."),
     "active_calls": Text("The calls."),
+    "OutboundCall.agent_id": Text("Id of the agent that calls; it must be live."),
     "phone_number_to_call": Text("The number to call, in E.164.", "+12025550123"),
     "polite": Text("Whether the agent says goodbye first."),
     "Saying.text": Text("What the agent says, up to 1,000 characters.", "Dr. Lee will be with you in a minute."),
@@ -30,7 +31,7 @@ CALLS: Final = {
     "cost_total": Text("What is charged for the call, in major units.", 0.19),
     "AdminCallRow.cost_total": Text("What the customer is charged for the call, in major units.", 0.19),
     "AdminCall.cost_total": Text("What the customer is charged for the call, in major units.", 0.19),
-    "started_at": Text("When the call began to ring, or was answered without (UTC); null before."),
+    "started_at": Text("When an inbound call arrived, or an outbound one was dialled (UTC); null before."),
     "answered_at": Text("When the call was answered (UTC); null if it was not."),
     "ended_at": Text("When the call ended (UTC); null before."),
     "agent_version": Text("The version of the agent that answers; null without an agent.", 3),
@@ -87,13 +88,13 @@ CALLS: Final = {
         {"customer_name": {"default": "there", "required": False}},
     ),
     "AgentConfigPatch.variables": Text(
-        "The placeholders that a call's own `variables` may fill; null removes one.",
+        "The placeholders that a call's own `variables` may fill, up to 50; null removes one.",
         {"customer_name": {"default": "there", "required": False}},
     ),
     "VariablePatch.default": Text("Fills the placeholder in calls that bring no value; null clears it.", "there"),
     "Variable.default": Text(
-        "Fills the placeholder in calls that bring no value; inbound calls bring none. One line of up to 500 characters; "
-        "empty: the fact of this name, else nothing.",
+        "Fills the placeholder in calls that bring no value; inbound calls bring none. One line of up to 500 "
+        "characters; empty: the fact of this name, else nothing.",
         "there",
     ),
     "messages": Text("The messages."),
