@@ -1,6 +1,7 @@
 """Idempotency-Key on say and transfer: whatever fails, the call gets a command once, and it is not lost. With a real
 media node."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -93,6 +94,18 @@ async def test_repeat_is_replayed_and_not_carried_out(
     assert (repeated.status, repeated.raw, repeated.headers["Idempotent-Replayed"]) == (200, first.raw, "true")
     assert await commands_of(redis) == [name]
     assert await workspace.audit_actions(plan.call_id) == [f"call.{name}"]
+
+
+async def test_requests_at_the_same_time_have_one_effect(
+    workspace: CallWorkspace, plan: CallPlan, redis: Redis, valkey_url: str, tmp_path: Path
+) -> None:
+    """Some find the first request's transaction open; the others wait for the same command's answer."""
+    async with running_call(valkey_url, tmp_path / "1", plan):
+        replies = await asyncio.gather(*(post(workspace, plan, "say", SAY) for _ in range(6)))
+    done = [reply for reply in replies if reply.status == 200]
+    assert done and all(reply.body == {"outcome": "done"} for reply in done)
+    assert {reply.code for reply in replies if reply.status != 200} <= {"idempotency_in_flight"}
+    assert await commands_of(redis) == ["say"]
 
 
 async def test_command_that_never_left_is_carried_out_by_the_repeat(
