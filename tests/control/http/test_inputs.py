@@ -10,7 +10,7 @@ from control.http.inputs import MOST_NAMES, read_model
 from shared.errors import ErrorDetail, Invalid, Malformed
 
 
-class Note(Body):
+class LooseBody(Body):
     """A body with anything in it."""
 
     text: str = ""
@@ -24,13 +24,16 @@ MANY: dict[str, int] = {f"k{number}": 1 for number in range(MOST_NAMES)}
 def test_body_of_many_names_is_refused_as_a_whole(body: dict[str, Any]) -> None:
     """Each name may be a fault, and listing them all would hold up other requests."""
     with pytest.raises(Invalid) as raised:
-        read_model(Note, json.dumps(body).encode())
+        read_model(LooseBody, json.dumps(body).encode())
     message = "must have at most 3,000 names, those inside its fields included"
     assert raised.value.errors == (ErrorDetail("body", "too_long", message),)
 
 
 def test_long_body_of_few_names_is_read() -> None:
     text = '{"a":1},' * MOST_NAMES
-    assert read_model(Note, json.dumps({"text": text, "inner": [1] * MOST_NAMES}).encode()).model_dump()["text"] == text
+    assert (
+        read_model(LooseBody, json.dumps({"text": text, "inner": [1] * MOST_NAMES}).encode()).model_dump()["text"]
+        == text
+    )
     with pytest.raises(Malformed):
-        read_model(Note, json.dumps({"text": text}).encode()[:-1])
+        read_model(LooseBody, json.dumps({"text": text}).encode()[:-1])
