@@ -101,6 +101,7 @@ CALLS: Final = {
     "taken_at": Text("When the message was taken (UTC)."),
     "caller_name": Text("Name of the caller, as given; empty if unknown.", "Ada Lovelace"),
     "callback_number": Text("Number to call back; empty if unknown.", "+12025550123"),
+    "MessageView.agent_id": Text("Id of the agent that took it."),
     "MessageView.reason": Text("What the message is about.", "Appointment"),
     "MessageView.text": Text("The message.", "Please call me back before noon."),
     "is_urgent": Text("Whether the caller said that it is urgent."),
