@@ -56,7 +56,8 @@ ERROR_TEXTS: Final[Mapping[str, str]] = {
     "409 number_limit": "The workspace has as many phone numbers as its tier allows.",
     "409 number_taken": "Somebody else holds this number, or another agent answers it.",
     "409 outbound_not_in_tier": "The workspace's tier has no outbound calls; test calls are possible.",
-    "409 outcome_unknown": "A media node that was lost may have done this: look at the call's events.",
+    "409 outcome_unknown": "This may have been done by a media node that was lost, or in a call that is over: look at "
+    "the call's events.",
     "409 owner_unverified": "None of the workspace's owners has confirmed their e-mail address.",
     "409 tier_exists": "There is a tier of this name already.",
     "409 tier_in_use": "A workspace of this tier uses more than the new limit; `param` names it.",

@@ -42,8 +42,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class CallRow:
-    """A call in the list. end_detail: why it was refused, or more about its end. cost_total: what is charged for it.
-    variables, metadata: as the call was placed with them."""
+    """A call in the list. end_detail: why it was refused, or more about its end. cost_total: what is charged for it."""
 
     id: UUID
     agent_id: UUID | None
@@ -115,8 +114,7 @@ class CallView:
     """A call. usage: what it consumed, by resource: ms, tokens and characters; while it runs, too. costs: what it
     consumed and what is charged for it, by resource; while it runs, too. gaps: where it continued after its media
     stream was lost, in ms since it began. interruptions: number of times that the caller interrupted the agent.
-    answered_by: result of answering-machine detection; null without one.
-    variables, metadata: as the call was placed with them."""
+    answered_by: result of answering-machine detection; null without one."""
 
     id: UUID
     agent_id: UUID | None
