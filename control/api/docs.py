@@ -11,7 +11,12 @@ from control.api.docs_page import PAGE, POLICY, START, STYLE
 # The package is an extension for Flask; only its files are used, and Flask is not installed.
 _PACKAGE: Final = "flask-swagger-ui"
 _FOLDER: Final = "flask_swagger_ui/dist"
-FILES: Final = ("swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png")
+# By name, because the types that Python guesses depend on its version and on the machine.
+FILES: Final = {
+    "swagger-ui-bundle.js": "text/javascript",
+    "swagger-ui.css": "text/css",
+    "favicon-32x32.png": "image/png",
+}
 OWN_FILES: Final = {"start.js": ("text/javascript", START), "page.css": ("text/css", STYLE)}
 CACHE: Final = {"Cache-Control": "public, max-age=3600"}
 
@@ -38,4 +43,4 @@ class Docs:
             return web.Response(text=text, content_type=content_type, charset="utf-8", headers=CACHE)
         if name not in FILES:
             raise web.HTTPNotFound
-        return web.FileResponse(self._folder / name, headers=CACHE)
+        return web.FileResponse(self._folder / name, headers={**CACHE, "Content-Type": FILES[name]})
