@@ -2,16 +2,20 @@
 
 from typing import Annotated, Final
 
+import msgspec
 from msgspec import Meta, Struct
 
 from media.audio.mulaw import RATE
 from media.providers.ports import ProviderError
 from media.providers.vendor import Adapter, ProviderSetup, Vendor
 from media.providers.vendor_socket import SocketTarget
+from media.providers.vendors.deepgram_aura_wire import PATH
 from media.providers.vendors.deepgram_flux_wire import EOT_THRESHOLD, EOT_TIMEOUT_MS, FLUX
 from media.providers.vendors.deepgram_nova_wire import NOVA
 from media.providers.vendors.deepgram_recogniser import DeepgramListener, DeepgramSpeechToText
+from media.providers.vendors.deepgram_voice import AuraConnection, DeepgramTextToSpeech
 from media.providers.vendors.deepgram_wire import QueryValue, make_headers, make_url
+from media.providers.warm_connections import WarmConnections
 
 BASE_URL: Final = "wss://api.deepgram.com"
 _FLUX_PREFIX: Final = "flux-"
@@ -43,6 +47,18 @@ class DeepgramSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=Tru
     endpointing_ms: Annotated[int, Meta(ge=10, le=5_000)] = 300
     connect_s: Seconds = 3.0
     answer_s: Seconds = 0.5
+
+
+class DeepgramTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """model: the voice, whose last part is its language. base_url: scheme and host. connect_s: limit. max_idle:
+    connections kept between speeches; they count against the account's limit (45, pay as you go)."""
+
+    model: Annotated[str, Meta(pattern=r"^aura-[a-z0-9-]+-[a-z]{2}$", max_length=100)] = "aura-2-thalia-en"
+    api_key: str = ""
+    base_url: Address = BASE_URL
+    mip_opt_out: bool = False
+    connect_s: Seconds = 3.0
+    max_idle: Annotated[int, Meta(ge=0, le=16)] = 2
 
 
 def _make_stt(setup: ProviderSetup) -> DeepgramSpeechToText:
@@ -100,9 +116,45 @@ def _stt_model(options: DeepgramSpeechToTextOptions) -> str:
     return options.model
 
 
+def _make_tts(setup: ProviderSetup) -> DeepgramTextToSpeech:
+    """All calls with the same options share their connections."""
+    options: DeepgramTextToSpeechOptions = setup.options
+    key = (_make_tts, setup.name, msgspec.json.encode(options))
+    connections = setup.resources.share(key, lambda: _open_connections(setup))
+    spoken = options.model.rpartition("-")[2]
+
+    def check_language(language: str) -> None:
+        base = language.partition("-")[0].lower()
+        if base != spoken:
+            raise ProviderError(setup.name, f"{options.model} speaks no {base!r}", retryable=False)
+
+    return DeepgramTextToSpeech(setup.name, connections, check_language)
+
+
+def _open_connections(setup: ProviderSetup) -> WarmConnections[AuraConnection]:
+    options: DeepgramTextToSpeechOptions = setup.options
+    query = {"model": options.model, **_AUDIO, "mip_opt_out": options.mip_opt_out or None}
+    target = SocketTarget(
+        provider=setup.name,
+        url=make_url(options.base_url, PATH, query),
+        headers=make_headers(options.api_key),
+        tls=setup.resources.tls,
+        timeout_s=options.connect_s,
+    )
+    connections = WarmConnections(lambda: AuraConnection.open(target), max_idle=options.max_idle)
+    setup.resources.on_close(connections.close)
+    return connections
+
+
+def _tts_model(options: DeepgramTextToSpeechOptions) -> str:
+    """`aura-2` of `aura-2-thalia-en`, `aura` of `aura-asteria-en`."""
+    return options.model.rsplit("-", 2)[0]
+
+
 _STT_REQUEST: Final = frozenset({"language", "keyterm", "punctuate", "smart_format", "numerals", "endpointing_ms"})
 
 VENDOR: Final = Vendor(
     "deepgram",
     stt=Adapter(_make_stt, DeepgramSpeechToTextOptions, model=_stt_model, request_options=_STT_REQUEST),
+    tts=Adapter(_make_tts, DeepgramTextToSpeechOptions, model=_tts_model, request_options=frozenset({"model"})),
 )
