@@ -37,8 +37,9 @@ class ListenProtocol:
 
 
 def make_url(base_url: str, path: str, query: Mapping[str, QueryValue | None]) -> str:
-    """The WebSocket address of a path. Values of None are left out, booleans are in lower case, lists are repeated."""
-    base = re.sub(r"^http", "ws", base_url.rstrip("/"))
+    """The WebSocket address of a path, whose version counts and not the base's. Values of None are left out, booleans
+    are in lower case, lists are repeated."""
+    base = re.sub(r"^http", "ws", re.sub(r"/v\d+$", "", base_url.rstrip("/")))
     values = [(name, _encode(value)) for name, value in query.items() if value is not None]
     return f"{base}{path}?{urlencode(values, doseq=True)}"
 

@@ -32,7 +32,7 @@ from simulator.vendors.faults import Fault, FaultKind
 from tests.simulator.vendors.deepgram_clients import frames, make_deepgram, running_deepgram, wait_until
 
 FIRST, SECOND = "tuesday morning would suit me", "and please bring the invoice"
-DEADLINES = Deadlines(open_s=1.0, transcript_s=0.2)
+DEADLINES = Deadlines(open_s=1.0, transcript_s=0.4)
 MODELS = ("nova-3", "flux-general-en")
 
 
@@ -197,10 +197,9 @@ async def test_too_little_audio_for_an_answer_is_answered_by_the_last_text(
 
 async def test_keep_alive_only_while_no_audio_goes(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deepgram_recogniser, "KEEP_ALIVE_S", 0.02)
-    platform.vendors["a"].listen_timing = ListenTiming(100, 0.005, idle_s=0.15)
+    platform.vendors["a"].listen_timing = ListenTiming(100, 0.005, idle_s=0.3)
     session = await platform.make("a", "nova-3").open("en", platform.events.append)
-    await asyncio.sleep(0.4)
-    session.finalise(1)
+    await asyncio.sleep(0.7)
     assert platform.events == []
     await session.close()
     assert platform.billed("a") == 0

@@ -11,23 +11,26 @@ import pytest
 
 from media.providers.chain.deadlines import Deadlines
 from media.providers.chain.tts import TextToSpeechChain
+from media.providers.health import HealthKey
+from media.providers.health_keys import HealthKeys
 from media.providers.ports import ProviderBusy, ProviderError, TextToSpeech
 from media.providers.usage import UsageMeter
 from media.providers.vendor import ProviderSetup, VendorResources
 from media.providers.vendors import deepgram_voice
 from media.providers.vendors.deepgram import VENDOR, DeepgramTextToSpeechOptions
 from shared.events import ProviderFailed, UsageRecorded
+from shared.plan import ProviderPlan
 from simulator.carrier.mulaw import decode
 from simulator.vendors.certificate import ServerCertificate, make_certificate
 from simulator.vendors.deepgram import SimulatedDeepgram
 from simulator.vendors.deepgram_aura import SpeakTiming
 from simulator.vendors.faults import Fault, FaultKind
 from simulator.vendors.voice import find_words, words
-from tests.simulator.vendors.deepgram_clients import make_deepgram, running_deepgram
+from tests.simulator.vendors.deepgram_clients import make_deepgram, running_deepgram, wait_until
 
 CLAUSES = ("The kitchen closes early, ", "so please arrive before seven. ", "Shall I hold your table?")
 TEXT = "".join(CLAUSES)
-DEADLINES = Deadlines(audio_s=0.2, last_s=0.5)
+DEADLINES = Deadlines(audio_s=0.4, last_s=1.0)
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +134,10 @@ async def test_no_word_is_lost_or_doubled(platform: Platform, kind: FaultKind, u
     assert len(heard) <= len(spoken) + (units > 0)
     assert [one.provider for one in platform.failed] == ["a"]
     assert platform.metered("b") == platform.billed("b")
-    assert platform.metered("a") >= platform.billed("a")
+    if kind in ("cut", "half_open"):  # what was under way when the connection broke is not billed
+        assert platform.metered("a") >= platform.billed("a")
+    else:
+        assert platform.metered("a") == platform.billed("a")
 
 
 async def test_a_speech_that_was_interrupted_leaves_nothing_behind(platform: Platform) -> None:
@@ -139,7 +145,7 @@ async def test_a_speech_that_was_interrupted_leaves_nothing_behind(platform: Pla
     voice = platform.make("a")
     async with aclosing(voice.stream(clauses(), "en")) as stream:  # type: ignore[type-var]  # a generator
         await anext(stream)
-    await asyncio.sleep(0.05)  # Clear and Cleared
+    await wait_until(lambda: voice._connections.idle_count == 1)  # type: ignore[attr-defined]
     platform.vendors["a"].speak_timing = SpeakTiming(first_s=0.005, speed=100)
     assert await speak(voice) == words(TEXT)
     assert platform.opened("a") == 1
@@ -150,15 +156,6 @@ async def test_a_connection_on_which_clear_is_not_answered_is_not_used_again(pla
     voice = platform.make("a")
     async with aclosing(voice.stream(clauses(), "en")) as stream:  # type: ignore[type-var]  # a generator
         await anext(stream)
-    assert await speak(voice) == words(TEXT)
-    assert platform.opened("a") == 2
-
-
-async def test_a_connection_that_the_vendor_closed_is_replaced(platform: Platform) -> None:
-    voice = platform.make("a")
-    platform.vendors["a"].state.faults.queue("tts", Fault("cut", 100))
-    assert await speak(voice) == words(TEXT)
-    await platform.resources.close()
     assert await speak(voice) == words(TEXT)
     assert platform.opened("a") == 2
 
@@ -195,6 +192,16 @@ async def test_a_refusal_says_why_and_reads_no_text(
     assert type(caught.value) is error
     assert caught.value.retryable is retryable
     assert await anext(text) == CLAUSES[0]
+
+
+def test_health_is_kept_by_key_and_not_by_voice() -> None:
+    def health_key(**options: str) -> HealthKey:
+        assert VENDOR.tts is not None
+        return HealthKeys(b"secret").make("tts", ProviderPlan("deepgram", options=options), VENDOR.tts.request_options)
+
+    luna, thalia = "aura-2-luna-en", "aura-2-thalia-en"
+    assert health_key(api_key="one", model=luna) == health_key(api_key="one", model=thalia)
+    assert health_key(api_key="one", model=luna) != health_key(api_key="two", model=luna)
 
 
 async def test_a_language_that_the_voice_does_not_speak_is_refused(platform: Platform) -> None:
