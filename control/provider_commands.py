@@ -34,7 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
     key = actions.add_parser("set-key", help="seal a platform key (from standard input, or asked for)")
     key.add_argument("instance", help="the provider: openai, groq, or a new name of your own with --vendor")
-    key.add_argument("--vendor", default="", help="of a new provider: which protocol its server speaks (openai)")
+    key.add_argument(
+        "--vendor", default="", help="of a new provider: which protocol its server speaks (openai, deepgram)"
+    )
     key.add_argument("--base-url", default="", help="address of its server, like http://127.0.0.1:8000/v1")
     key.add_argument("--model", default="", help="model that agents use unless they name another one")
     key.add_argument("--priority", type=_priority, help="place in the chain of agents that name none; the lower first")

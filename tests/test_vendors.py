@@ -18,7 +18,9 @@ from shared.plan import decode_plan
 
 MADE = {vendor.name: vendor for vendor in ADAPTERS}
 ENABLED = [provider for provider in shipped_providers() if provider["is_enabled"]]
-KEYED = [name for name, facts in VENDORS.items() if facts.takes_key]
+KEYED = [(name, kind) for name, facts in VENDORS.items() if facts.takes_key for kind in facts.kinds]
+# A model of each kind, where the vendor does not take any name.
+MODELS = {("deepgram", "stt"): "nova-3", ("deepgram", "tts"): "aura-2-thalia-en"}
 
 
 def option_names(vendor: str, kind: Kind) -> set[str]:
@@ -61,8 +63,11 @@ async def test_media_makes_each_provider_that_ships_enabled(provider: dict[str, 
         await check(provider["provider"], vendor, kind, {**provider["config"].get(kind, {}), **key})
 
 
-@pytest.mark.parametrize("vendor", KEYED)
-async def test_media_makes_each_instance_that_set_key_makes(vendor: str) -> None:
-    made = make_instance(KeyChange("my-own", "sk-1", vendor=vendor, base_url="http://127.0.0.1:8000/v1", model="m"))
-    for kind in VENDORS[vendor].kinds:
-        await check(made.provider, made.vendor, kind, {**made.defaults(kind), KEY_OPTION: "sk-1"})
+@pytest.mark.parametrize(("vendor", "kind"), KEYED)
+async def test_media_makes_each_instance_that_set_key_makes(vendor: str, kind: Kind) -> None:
+    model = MODELS.get((vendor, kind), "m")
+    made = make_instance(KeyChange("my-own", "sk-1", vendor=vendor, base_url="http://127.0.0.1:8000/v1", model=model))
+    assert kind in made.kinds
+    for one in KINDS:
+        if one in made.kinds:
+            await check(made.provider, made.vendor, one, {**made.defaults(one), KEY_OPTION: "sk-1"})

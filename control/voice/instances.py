@@ -10,7 +10,7 @@ from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record_change
 from control.voice import store_providers
 from control.voice.keys import open_key, seal_key
-from control.voice.offers import VENDOR, ProviderOffer
+from control.voice.offers import KINDS, VENDOR, Kind, ProviderOffer
 from control.voice.vendors import VENDORS, VendorFacts
 from shared.errors import Conflict, Invalid, NotFound
 from shared.secrets import Sealer
@@ -78,18 +78,19 @@ def make_instance(change: KeyChange) -> ProviderOffer:
     facts = _require_vendor(change.vendor)
     if not change.model:
         raise Invalid("a new provider needs a model", param="model")
+    kinds = _kinds_of_model(facts, change)
     instance = ProviderOffer(
         provider=change.provider,
-        kinds=facts.kinds,
+        kinds=kinds,
         is_enabled=True,
         priority=FIRST_PRIORITY,
         needs_key=change.key is not None,
         for_tests=False,
-        config={VENDOR: change.vendor, **{kind: {} for kind in facts.kinds}},
-        options={kind: list(options) for kind, options in facts.options.items()},
+        config={VENDOR: change.vendor, **{kind: {} for kind in kinds}},
+        options={kind: list(facts.options[kind]) for kind in kinds},
         platform_key=change.key is not None,
     )
-    return _with_settings(instance, change)
+    return _with_settings(instance, change, facts)
 
 
 def _changed_instance(stored: ProviderOffer, change: KeyChange) -> ProviderOffer:
@@ -100,7 +101,7 @@ def _changed_instance(stored: ProviderOffer, change: KeyChange) -> ProviderOffer
         raise Conflict(f"media cannot make {stored.provider} yet", code="vendor_unknown", param="instance")
     if stored.needs_key and change.key is None:
         raise Invalid(f"{stored.provider} needs a key", code="key_missing", param="no-key")
-    return _with_settings(replace(stored, is_enabled=True, platform_key=change.key is not None), change)
+    return _with_settings(replace(stored, is_enabled=True, platform_key=change.key is not None), change, facts)
 
 
 def _require_vendor(name: str) -> VendorFacts:
@@ -111,13 +112,25 @@ def _require_vendor(name: str) -> VendorFacts:
     return facts
 
 
-def _with_settings(instance: ProviderOffer, change: KeyChange) -> ProviderOffer:
+def _kinds_of_model(facts: VendorFacts, change: KeyChange) -> tuple[Kind, ...]:
+    """The kinds that the model can be. Raises Invalid if there is none."""
+    kinds = tuple(kind for kind in facts.kinds if facts.has_model(kind, change.model))
+    if not kinds:
+        known = ", ".join(prefix + "…" for prefixes in facts.model_prefixes.values() for prefix in prefixes)
+        raise Invalid(f"the vendor has no model {change.model!r}, only {known}", param="model")
+    return kinds
+
+
+def _with_settings(instance: ProviderOffer, change: KeyChange, facts: VendorFacts) -> ProviderOffer:
     if change.base_url:
         _require_base_url(change.base_url)
-    config = {
-        **instance.config,
-        **{kind: _merge_options(instance.config.get(kind, {}), change) for kind in instance.kinds},
-    }
+    with_model = _kinds_of_model(facts, change) if change.model else ()
+    without_model = replace(change, model="")
+    config: dict[str, Any] = dict(instance.config)
+    for kind in KINDS:
+        if kind in instance.kinds:
+            change_of_kind = change if kind in with_model else without_model
+            config[kind] = _merge_options(instance.defaults(kind), change_of_kind)
     priority = instance.priority if change.priority is None else change.priority
     return replace(instance, config=config, priority=priority, needs_key=change.key is not None)
 

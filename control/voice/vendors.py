@@ -4,7 +4,7 @@ A provider of another vendor is listed in the catalogue, but cannot be put into 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from control.voice.offers import Kind
@@ -16,18 +16,29 @@ RULES: Final = "receptionist"
 @dataclass(frozen=True, slots=True)
 class VendorFacts:
     """options: by each kind of provider that the vendor can be, those that an agent may set. takes_key: it is reached
-    at an address (`base_url`) with a key (`api_key`) and a `model`."""
+    at an address (`base_url`) with a key (`api_key`) and a `model`. model_prefixes: how the names of each kind's models
+    begin, for a vendor of several kinds; any name where there are none."""
 
     options: Mapping[Kind, tuple[str, ...]]
     takes_key: bool = False
+    model_prefixes: Mapping[Kind, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
         """What the vendor can be."""
         return tuple(self.options)
 
+    def has_model(self, kind: Kind, model: str) -> bool:
+        """Whether a model's name can be one of this kind."""
+        return not self.model_prefixes or model.startswith(self.model_prefixes.get(kind, ()))
+
 
 VENDORS: Final[Mapping[str, VendorFacts]] = {
+    "deepgram": VendorFacts(
+        {"stt": ("model", "keyterm"), "tts": ("model",)},
+        takes_key=True,
+        model_prefixes={"stt": ("nova-", "flux-"), "tts": ("aura-",)},
+    ),
     "local": VendorFacts({"stt": (), "tts": ()}),
     "openai": VendorFacts(
         {"llm": ("model", "temperature", "max_tokens", "max_completion_tokens", "reasoning_effort")}, takes_key=True

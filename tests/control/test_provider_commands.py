@@ -51,7 +51,8 @@ def test_a_key_from_standard_input_puts_an_instance_into_service(
     listed = capsys.readouterr().out
     lines = {line.split()[0]: " ".join(line.split()) for line in listed.splitlines()}
     assert lines["my-llama"] == "my-llama openai llm in service tiny http://127.0.0.1:9/v1"
-    assert lines["deepgram"].startswith("deepgram deepgram stt+tts no adapter")
+    assert lines["deepgram"].startswith("deepgram deepgram stt+tts no key")
+    assert lines["elevenlabs"].startswith("elevenlabs elevenlabs tts no adapter")
     assert lines["groq"].startswith("groq openai llm no key")
     assert lines["standin"].startswith("standin standin stt+llm+tts for tests")
     assert SECRET not in listed
@@ -62,9 +63,9 @@ def test_a_key_from_standard_input_puts_an_instance_into_service(
     [
         (("set-key", "openai"), "", "no key was given on standard input"),
         (
-            ("set-key", "deepgram"),
+            ("set-key", "elevenlabs"),
             SECRET,
-            "no adapter for vendor 'deepgram' that takes a key, only for openai",
+            "no adapter for vendor 'elevenlabs' that takes a key, only for deepgram, openai",
         ),
         (("set-key", "other"), SECRET, "for a new one name its vendor"),
         (("test", "openai"), "", "openai has no key"),

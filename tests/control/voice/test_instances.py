@@ -62,6 +62,17 @@ async def test_a_new_model_drops_the_options_of_the_one_before(db: Connection) -
     assert groq.vendor == "openai"
 
 
+async def test_the_model_of_a_vendor_of_several_kinds_is_of_one_of_them(db: Connection) -> None:
+    voice = (await stored(db, "deepgram")).defaults("tts")
+    await set_key(db, SEALER, KeyChange("deepgram", "dg-1", model="flux-general-en", base_url="https://dg.example.com"))
+    changed = await stored(db, "deepgram")
+    assert changed.defaults("stt") == {"model": "flux-general-en", "base_url": "https://dg.example.com"}
+    assert changed.defaults("tts") == {**voice, "base_url": "https://dg.example.com"}
+    await set_key(db, SEALER, KeyChange("my-voice", "dg-1", vendor="deepgram", model="aura-2-luna-en"))
+    made = await stored(db, "my-voice")
+    assert (made.kinds, made.defaults("tts")) == (["tts"], {"model": "aura-2-luna-en"})
+
+
 async def test_a_key_is_replaced_and_a_server_without_keys_needs_none(db: Connection) -> None:
     await set_key(db, SEALER, replace(LLAMA, key=None))
     assert (await get_keyed_provider(db, SEALER, "my-llama")).key == ""
@@ -84,7 +95,8 @@ async def test_the_audit_log_has_the_change_without_the_key(db: Connection) -> N
     [
         ({"provider": "My Llama"}, Invalid, "instance"),
         ({"vendor": ""}, Invalid, "vendor"),
-        ({"vendor": "deepgram"}, Invalid, "vendor"),
+        ({"vendor": "elevenlabs"}, Invalid, "vendor"),
+        ({"vendor": "deepgram"}, Invalid, "model"),
         ({"vendor": "receptionist"}, Invalid, "vendor"),
         ({"model": ""}, Invalid, "model"),
         ({"base_url": "127.0.0.1:8000"}, Invalid, "base-url"),
@@ -96,7 +108,8 @@ async def test_the_audit_log_has_the_change_without_the_key(db: Connection) -> N
         ({"key": "line\nbreak"}, Invalid, "key"),
         ({"provider": "openai", "vendor": "local"}, Conflict, "vendor"),
         ({"provider": "openai", "key": None}, Invalid, "no-key"),
-        ({"provider": "deepgram", "vendor": ""}, Invalid, "vendor"),
+        ({"provider": "deepgram", "vendor": ""}, Invalid, "model"),
+        ({"provider": "elevenlabs", "vendor": ""}, Invalid, "vendor"),
         ({"provider": "local", "vendor": ""}, Invalid, "vendor"),
     ],
 )

@@ -70,9 +70,26 @@ def test_an_idle_connection_that_grew_old_or_was_closed_is_not_handed_out() -> N
         warm.give_back(dead)
         dead.is_open = False
         await asyncio.sleep(11)
-        assert await warm.take() not in (old, dead)
-        await asyncio.sleep(0)
         assert not old.is_open
+        assert await warm.take() not in (old, dead)
+
+    run_virtual(scenario())
+
+
+def test_a_connection_comes_back_once_what_was_awaited_is_over() -> None:
+    async def scenario() -> None:
+        warm = WarmConnections(Vendor().open)
+        good, bad = await warm.take(), await warm.take()
+
+        async def clear(*, works: bool) -> bool:
+            await asyncio.sleep(1)
+            return works
+
+        warm.give_back_when(good, clear(works=True))
+        warm.give_back_when(bad, clear(works=False))
+        assert warm.idle_count == 0
+        await asyncio.sleep(2)
+        assert (warm.idle_count, good.is_open, bad.is_open) == (1, True, False)
 
     run_virtual(scenario())
 
@@ -101,8 +118,8 @@ def test_one_is_prepared_in_the_background_and_a_failure_does_no_harm() -> None:
         vendor.is_down = False
         warm.prepare()
         warm.prepare()
-        await asyncio.sleep(1)
-        assert await warm.take() is vendor.opened[0]
+        await asyncio.sleep(0.05)
+        assert await warm.take() is vendor.opened[0]  # waits for it
         assert len(vendor.opened) == 1
 
     run_virtual(scenario())

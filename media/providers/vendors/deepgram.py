@@ -1,0 +1,160 @@
+"""Vendor `deepgram`: recognisers Nova and Flux, and the voice Aura, all over WebSockets with mu-law at 8 kHz."""
+
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta, Struct
+
+from media.audio.mulaw import RATE
+from media.providers.ports import ProviderError
+from media.providers.vendor import Adapter, ProviderSetup, Vendor
+from media.providers.vendor_socket import SocketTarget
+from media.providers.vendors.deepgram_aura_wire import PATH
+from media.providers.vendors.deepgram_flux_wire import EOT_THRESHOLD, EOT_TIMEOUT_MS, FLUX
+from media.providers.vendors.deepgram_nova_wire import NOVA
+from media.providers.vendors.deepgram_recogniser import DeepgramListener, DeepgramSpeechToText
+from media.providers.vendors.deepgram_voice import AuraConnection, DeepgramTextToSpeech
+from media.providers.vendors.deepgram_wire import QueryValue, make_headers, make_url
+from media.providers.warm_connections import WarmConnections
+
+BASE_URL: Final = "wss://api.deepgram.com"
+_FLUX_PREFIX: Final = "flux-"
+_FLUX_ENGLISH: Final = "flux-general-en"
+_AUDIO: Final[dict[str, QueryValue]] = {"encoding": "mulaw", "sample_rate": RATE}
+
+Seconds = Annotated[float, Meta(gt=0, le=30)]
+Address = Annotated[str, Meta(pattern=r"^(wss?|https?)://[^\s/]")]
+Name = Annotated[str, Meta(min_length=1, max_length=100)]
+
+
+class DeepgramSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """model: `nova-…` for `/v1/listen`, `flux-…` for `/v2/listen`. base_url: scheme and host, without a version.
+
+    language: Nova's, in place of the call's ("multi" for several). keyterm: words to expect. endpointing_ms (Nova):
+    silence after which a segment is final. connect_s: limit. answer_s: after a text was asked for, when the last known
+    one is the answer if it covers the audio, because the vendor does not answer for too little audio.
+    """
+
+    model: Name = "nova-3"
+    api_key: str = ""
+    base_url: Address = BASE_URL
+    language: Annotated[str, Meta(max_length=20)] = ""
+    keyterm: Annotated[tuple[Name, ...], Meta(max_length=100)] = ()
+    punctuate: bool = True
+    smart_format: bool = False
+    numerals: bool = False
+    mip_opt_out: bool = False
+    endpointing_ms: Annotated[int, Meta(ge=10, le=5_000)] = 300
+    connect_s: Seconds = 3.0
+    answer_s: Seconds = 0.5
+
+
+class DeepgramTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """model: the voice, whose last part is its language. base_url: scheme and host. connect_s: limit. max_idle:
+    connections kept between speeches; they count against the account's limit (45, pay as you go)."""
+
+    model: Annotated[str, Meta(pattern=r"^aura-[a-z0-9-]+-[a-z]{2}$", max_length=100)] = "aura-2-thalia-en"
+    api_key: str = ""
+    base_url: Address = BASE_URL
+    mip_opt_out: bool = False
+    connect_s: Seconds = 3.0
+    max_idle: Annotated[int, Meta(ge=0, le=16)] = 2
+
+
+def _make_stt(setup: ProviderSetup) -> DeepgramSpeechToText:
+    options: DeepgramSpeechToTextOptions = setup.options
+    is_flux = options.model.startswith(_FLUX_PREFIX)
+    protocol = FLUX if is_flux else NOVA
+
+    def make_target(language: str) -> SocketTarget:
+        query = _flux_query(setup.name, options, language) if is_flux else _nova_query(options, language)
+        return SocketTarget(
+            provider=setup.name,
+            url=make_url(options.base_url, protocol.path, query),
+            headers=make_headers(options.api_key),
+            tls=setup.resources.tls,
+            timeout_s=options.connect_s,
+        )
+
+    return DeepgramSpeechToText(setup.name, DeepgramListener(protocol, make_target, options.answer_s))
+
+
+def _nova_query(options: DeepgramSpeechToTextOptions, language: str) -> dict[str, QueryValue | None]:
+    return {
+        "model": options.model,
+        "language": options.language or language,
+        **_AUDIO,
+        "channels": 1,
+        "interim_results": True,
+        "endpointing": options.endpointing_ms,
+        "punctuate": options.punctuate,
+        "smart_format": options.smart_format or None,
+        "numerals": options.numerals or None,
+        "keyterm": options.keyterm or None,
+        "mip_opt_out": options.mip_opt_out or None,
+    }
+
+
+def _flux_query(name: str, options: DeepgramSpeechToTextOptions, language: str) -> dict[str, QueryValue | None]:
+    """Raises ProviderError for a language that the model does not know."""
+    base = language.partition("-")[0].lower()
+    if options.model == _FLUX_ENGLISH and base != "en":
+        raise ProviderError(name, f"{_FLUX_ENGLISH} knows no {base!r}", retryable=False)
+    return {
+        "model": options.model,
+        **_AUDIO,
+        "eot_threshold": EOT_THRESHOLD,
+        "eot_timeout_ms": EOT_TIMEOUT_MS,
+        "language_hint": None if options.model == _FLUX_ENGLISH else base,
+        "numerals": options.numerals or None,
+        "keyterm": options.keyterm or None,
+        "mip_opt_out": options.mip_opt_out or None,
+    }
+
+
+def _stt_model(options: DeepgramSpeechToTextOptions) -> str:
+    return options.model
+
+
+def _make_tts(setup: ProviderSetup) -> DeepgramTextToSpeech:
+    """All calls with the same options share their connections."""
+    options: DeepgramTextToSpeechOptions = setup.options
+    key = (_make_tts, setup.name, msgspec.json.encode(options))
+    connections = setup.resources.share(key, lambda: _open_connections(setup))
+    spoken = options.model.rpartition("-")[2]
+
+    def check_language(language: str) -> None:
+        base = language.partition("-")[0].lower()
+        if base != spoken:
+            raise ProviderError(setup.name, f"{options.model} speaks no {base!r}", retryable=False)
+
+    return DeepgramTextToSpeech(setup.name, connections, check_language)
+
+
+def _open_connections(setup: ProviderSetup) -> WarmConnections[AuraConnection]:
+    options: DeepgramTextToSpeechOptions = setup.options
+    query = {"model": options.model, **_AUDIO, "mip_opt_out": options.mip_opt_out or None}
+    target = SocketTarget(
+        provider=setup.name,
+        url=make_url(options.base_url, PATH, query),
+        headers=make_headers(options.api_key),
+        tls=setup.resources.tls,
+        timeout_s=options.connect_s,
+    )
+    connections = WarmConnections(lambda: AuraConnection.open(target), max_idle=options.max_idle)
+    setup.resources.on_close(connections.close)
+    return connections
+
+
+def _tts_model(options: DeepgramTextToSpeechOptions) -> str:
+    """`aura-2` of `aura-2-thalia-en`, `aura` of `aura-asteria-en`."""
+    return options.model.rsplit("-", 2)[0]
+
+
+_STT_REQUEST: Final = frozenset({"language", "keyterm", "punctuate", "smart_format", "numerals", "endpointing_ms"})
+
+VENDOR: Final = Vendor(
+    "deepgram",
+    stt=Adapter(_make_stt, DeepgramSpeechToTextOptions, model=_stt_model, request_options=_STT_REQUEST),
+    tts=Adapter(_make_tts, DeepgramTextToSpeechOptions, model=_tts_model, request_options=frozenset({"model"})),
+)

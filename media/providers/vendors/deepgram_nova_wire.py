@@ -1,0 +1,78 @@
+"""Deepgram's Nova: messages of `/v1/listen`; pure.
+
+Source: developers.deepgram.com/reference/speech-to-text/listen-streaming, /docs/finalize, /docs/audio-keep-alive.
+"""
+
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from media.providers.vendors.deepgram_transcript import TranscribedResult, TranscribedSegment, TranscribedWord
+from media.providers.vendors.deepgram_wire import ListenProtocol, make_error, make_unreadable
+
+
+class _Word(Struct):
+    word: str
+    start: float
+    end: float
+    punctuated_word: str = ""
+
+
+class _Alternative(Struct):
+    transcript: str = ""
+    words: list[_Word] = []
+
+
+class _Channel(Struct):
+    alternatives: list[_Alternative] = []
+
+
+class _Message(Struct):
+    """Any message; fields that others have keep their defaults. start, duration: in seconds of the audio sent."""
+
+    type: str
+    start: float = 0.0
+    duration: float = 0.0
+    is_final: bool = False
+    from_finalize: bool = False
+    channel: _Channel | list[int] | None = None  # of other messages than Results: numbers
+    variant: str = ""
+    code: str | None = None
+
+
+_decoder: Final = msgspec.json.Decoder(_Message)
+
+
+def read_nova(provider: str, message: bytes) -> TranscribedResult | None:
+    """A message of the server; None unless it is Results. Raises ProviderError."""
+    try:
+        read = _decoder.decode(message)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise make_unreadable(provider) from None
+    if read.type == "Error":
+        raise make_error(provider, read.code or read.variant, "error")
+    if read.type != "Results" or not isinstance(read.channel, _Channel):
+        return None
+    return TranscribedResult(_segment(read, read.channel), read.is_final, read.from_finalize)
+
+
+def _segment(read: _Message, channel: _Channel) -> TranscribedSegment:
+    best = channel.alternatives[0] if channel.alternatives else _Alternative()
+    start_ms = read.start * 1000
+    words = tuple(
+        TranscribedWord(one.punctuated_word or one.word, one.start * 1000, one.end * 1000) for one in best.words
+    )
+    return TranscribedSegment(
+        round(start_ms), best.transcript.strip(), start_ms, start_ms + read.duration * 1000, words
+    )
+
+
+# A KeepAlive has to be a text message: in a binary one it would be taken for audio.
+NOVA: Final = ListenProtocol(
+    path="/v1/listen",
+    finalise='{"type":"Finalize"}',
+    keep_alive='{"type":"KeepAlive"}',
+    chunk_bytes=160,
+    read=read_nova,
+)

@@ -1,0 +1,141 @@
+"""A caller's turn, put together from the segments of a recogniser that counts the seconds of audio it was sent; pure.
+
+A turn ends where its text was asked for (`finalise`), not where a segment ends: what was said before that position
+belongs to the turn, what was said after it to the next one, and a segment may hold both.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from media.providers.ports import RecognisedText
+
+# A result that ends so shortly before a position covers it: a recogniser counts in frames of its own.
+TOLERANCE_MS: Final = 50.0
+# A recogniser need not answer for so little audio; text is asked for after 200 ms of silence, so no word is in it.
+LITTLE_AUDIO_MS: Final = 200.0
+
+
+@dataclass(frozen=True, slots=True)
+class TranscribedWord:
+    """A word. start_ms, end_ms: in the audio that the session was sent."""
+
+    text: str
+    start_ms: float
+    end_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class TranscribedSegment:
+    """What was recognised in a stretch of audio. number: grows from segment to segment; results with the same number
+    replace each other. words: with their times, empty where they are not known."""
+
+    number: int
+    text: str
+    start_ms: float
+    end_ms: float
+    words: tuple[TranscribedWord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TranscribedResult:
+    """One message of a recogniser. is_final: the segment will not change. is_flushed: it came because it was asked
+    for."""
+
+    segment: TranscribedSegment
+    is_final: bool
+    is_flushed: bool = False
+
+
+class TurnTranscript:
+    """The text of one session's current turn. Positions are ms of the audio that was sent."""
+
+    def __init__(self) -> None:
+        self._finals: list[TranscribedSegment] = []
+        self._interim: TranscribedSegment | None = None
+        self._last_number = -1  # of the final segments
+        self._covered_ms = 0.0  # audio before this was recognised, perhaps not finally
+        self._turn_start_ms = 0.0
+        self._asked_ms = 0.0
+        self._token: int | None = None
+        self._is_overdue = False
+        self._unanswered: list[float] = []  # positions at which the recogniser was asked
+
+    def finalise(self, token: int, position_ms: float) -> None:
+        """Records that the text up to this position was asked for, and of the recogniser, too."""
+        self._token, self._asked_ms, self._is_overdue = token, position_ms, False
+        self._unanswered.append(position_ms)
+
+    def next_turn(self) -> None:
+        """What was said before the last `finalise` has been taken."""
+        self._token, self._turn_start_ms = None, self._asked_ms
+        self._finals = [segment for segment in self._finals if segment.end_ms > self._turn_start_ms]
+
+    def add(self, result: TranscribedResult) -> RecognisedText | None:
+        """Takes a result. Returns the turn's text: the answer to `finalise` if it is one; None if nothing is new."""
+        segment = result.segment
+        if segment.number <= self._last_number and not result.is_final:
+            return None  # came after the final that replaced it
+        self._covered_ms = max(self._covered_ms, segment.end_ms)
+        if result.is_final:
+            self._add_final(segment)
+        else:
+            self._interim = segment
+        is_answered = result.is_flushed and self._answers_latest(segment.end_ms)
+        if is_answered or (result.is_final and segment.end_ms >= self._asked_ms) or self._is_settled():
+            return self._answer() or RecognisedText(self._text(), final=False)
+        return RecognisedText(self._text(), final=False)
+
+    def expire(self) -> RecognisedText | None:
+        """The recogniser has not answered in time. Returns the last known text as the answer, if it covers the audio;
+        else it follows with the result that does, so that a recogniser that hangs never answers."""
+        self._is_overdue = True
+        return self._answer() if self._is_settled() else None
+
+    def _add_final(self, segment: TranscribedSegment) -> None:
+        others = [known for known in self._finals if known.number != segment.number]
+        if segment.end_ms > self._turn_start_ms:
+            others.append(segment)
+        self._finals = sorted(others, key=lambda known: known.number)
+        self._last_number = max(self._last_number, segment.number)
+        if self._interim is not None and self._interim.number <= segment.number:
+            self._interim = None
+
+    def _answers_latest(self, end_ms: float) -> bool:
+        """Whether a flushed result answers the latest question. They are answered in order, but not each one."""
+        answered = sum(position <= end_ms + TOLERANCE_MS for position in self._unanswered)
+        del self._unanswered[: max(1, answered)]
+        return not self._unanswered
+
+    def _is_settled(self) -> bool:
+        return self._is_overdue and self._covered_ms >= self._asked_ms - LITTLE_AUDIO_MS
+
+    def _answer(self) -> RecognisedText | None:
+        if self._token is None:
+            return None
+        answer = RecognisedText(self._text(self._asked_ms), final=True, token=self._token)
+        self._token = None
+        return answer
+
+    def _text(self, until_ms: float = float("inf")) -> str:
+        segments = [*self._finals, self._interim] if self._interim is not None else self._finals
+        parts = (_text_between(segment, self._turn_start_ms, until_ms) for segment in segments)
+        return " ".join(part for part in parts if part)
+
+
+def _text_between(segment: TranscribedSegment, start_ms: float, until_ms: float) -> str:
+    """The words whose middle is between the positions; the segment's own text, if those are all."""
+    if start_ms <= segment.start_ms and segment.end_ms <= until_ms:
+        return segment.text
+    words = segment.words or tuple(_spread(segment))
+    inside = [word.text for word in words if start_ms <= (word.start_ms + word.end_ms) / 2 < until_ms]
+    return segment.text if len(inside) == len(words) else " ".join(inside)
+
+
+def _spread(segment: TranscribedSegment) -> Iterator[TranscribedWord]:
+    """The segment's words, spread evenly over its time."""
+    texts = segment.text.split()
+    step = (segment.end_ms - segment.start_ms) / max(1, len(texts))
+    for index, text in enumerate(texts):
+        start_ms = segment.start_ms + index * step
+        yield TranscribedWord(text, start_ms, start_ms + step)

@@ -1,0 +1,187 @@
+"""TextToSpeech by Deepgram's Aura, over connections that are kept between speeches."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from contextlib import aclosing
+from typing import Final
+
+from media.providers.ports import ProviderError, SpeechChunk
+from media.providers.vendor_socket import SocketTarget, VendorSocket
+from media.providers.vendors.deepgram_aura_wire import CLEAR, CLOSE, FLUSH_RESERVE, AuraSpeech, FlushBudget, read_aura
+from media.providers.vendors.deepgram_wire import make_error, map_close
+from media.providers.warm_connections import WarmConnections
+
+# A connection on which Clear is not answered within this is closed.
+CLEAR_S: Final = 1.0
+
+
+class AuraConnection:
+    """One connection, and its socket's handler. It serves one speech after another, and passes over what comes between
+    them."""
+
+    def __init__(self, provider: str) -> None:
+        self._provider = provider
+        self._socket: VendorSocket | None = None
+        self._budget = FlushBudget(asyncio.get_running_loop().time)
+        self._queue: asyncio.Queue[bytes | ProviderError] | None = None  # of the current speech
+        self._speech: AuraSpeech | None = None
+        self._is_clear: asyncio.Future[None] | None = None
+        self._was_warned = False
+
+    @classmethod
+    async def open(cls, target: SocketTarget) -> "AuraConnection":
+        """Connects. Raises ProviderError."""
+        made = cls(target.provider)
+        made._socket = await VendorSocket.open(target, made)
+        return made
+
+    @property
+    def is_open(self) -> bool:
+        """Whether another speech can begin."""
+        return self._socket is not None and self._socket.is_open
+
+    @property
+    def is_reusable(self) -> bool:
+        """Whether another speech should begin: not after a warning, nor when few flushes are left."""
+        return self.is_open and not self._was_warned and self._budget.left > FLUSH_RESERVE
+
+    @property
+    def needs_clear(self) -> bool:
+        """Whether a speech was interrupted on a connection that is worth keeping."""
+        return self._speech is not None and self.is_reusable
+
+    async def speak(self, text: AsyncIterator[str]) -> AsyncGenerator[bytes, None]:
+        """Sends the text as it comes; yields the audio. Raises ProviderError."""
+        self._queue = queue = asyncio.Queue[bytes | ProviderError]()
+        self._speech = speech = AuraSpeech(self._provider, self._budget)
+        reader = asyncio.create_task(self._read(text, speech))
+        reader.add_done_callback(self._end_text)
+        try:
+            while not speech.is_complete or not queue.empty():
+                item = await queue.get()
+                if isinstance(item, ProviderError):
+                    raise item
+                if item:
+                    yield item
+            self._speech = None
+            reader.result()
+        finally:
+            self._queue = None
+            reader.cancel()
+            await asyncio.gather(reader, return_exceptions=True)
+
+    async def clear(self) -> bool:
+        """Stops the speech that was interrupted. Returns whether nothing of it can come any more."""
+        self._speech = None
+        self._is_clear = asyncio.get_running_loop().create_future()
+        self._send([CLEAR])
+        try:
+            async with asyncio.timeout(CLEAR_S):
+                await self._is_clear
+        except TimeoutError:
+            return False
+        return self.is_reusable
+
+    async def close(self) -> None:
+        """Closes the connection; idempotent."""
+        if self._socket is not None:
+            self._send([CLOSE])
+            await self._socket.close()
+
+    def on_text(self, message: bytes) -> None:
+        """Takes an acknowledgement or a warning."""
+        try:
+            self._handle(message)
+        except ProviderError as error:
+            self._fail(error)
+
+    def on_binary(self, message: bytes) -> None:
+        """Takes audio; what comes after the speech's end is dropped."""
+        if self._queue is not None and message:
+            self._queue.put_nowait(message)
+
+    def on_closed(self, code: int, reason: str) -> None:
+        """Fails the speech that is running."""
+        self._fail(map_close(self._provider, code, reason))
+
+    def _handle(self, message: bytes) -> None:
+        """Raises ProviderError."""
+        read = read_aura(self._provider, message)
+        if read.type == "Flushed" and self._speech is not None:
+            self._send(self._speech.acknowledge_flush())
+            self._wake()
+        elif read.type == "Cleared" and self._is_clear is not None and not self._is_clear.done():
+            self._is_clear.set_result(None)
+        elif read.type == "Warning":
+            self._was_warned = True
+        elif read.type == "Error":
+            raise make_error(self._provider, read.code, "error")
+
+    async def _read(self, text: AsyncIterator[str], speech: AuraSpeech) -> None:
+        async for piece in text:
+            try:
+                self._send(speech.add(piece))
+            except ProviderError as error:
+                self._fail(error)
+
+    def _end_text(self, reader: "asyncio.Task[None]") -> None:
+        """Speaks what is left, also when the text's source has failed; not when the speech was interrupted."""
+        if reader.cancelled() or self._speech is None:
+            return
+        try:
+            self._send(self._speech.end())
+        except ProviderError as error:
+            self._fail(error)
+        self._wake()
+
+    def _send(self, messages: Iterable[str]) -> None:
+        for message in messages:
+            if self._socket is not None:
+                self._socket.send_text(message)
+
+    def _wake(self) -> None:
+        """Has the speech look whether it is complete."""
+        if self._queue is not None:
+            self._queue.put_nowait(b"")
+
+    def _fail(self, error: ProviderError) -> None:
+        self._was_warned = True
+        if self._queue is not None:
+            self._queue.put_nowait(error)
+        if self._is_clear is not None and not self._is_clear.done():
+            self._is_clear.set_result(None)
+
+
+class DeepgramTextToSpeech:
+    """A voice. check_language: raises ProviderError for one that the voice does not speak."""
+
+    streams_text = False
+    times_words = False
+
+    def __init__(
+        self, name: str, connections: WarmConnections[AuraConnection], check_language: Callable[[str], None]
+    ) -> None:
+        self.name = name
+        self._connections = connections
+        self._check_language = check_language
+
+    def prepare(self) -> None:
+        """Connects in the background, so that the first speech needs no handshake."""
+        self._connections.prepare()
+
+    async def stream(self, text: AsyncIterator[str], language: str) -> AsyncIterator[SpeechChunk]:
+        """Speaks each clause as it comes; connects before it reads the text. Raises ProviderError."""
+        self._check_language(language)
+        connection = await self._connections.take()
+        try:
+            async with aclosing(connection.speak(text)) as speech:
+                async for audio in speech:
+                    yield SpeechChunk(audio)
+        finally:
+            self._give_back(connection)
+
+    def _give_back(self, connection: AuraConnection) -> None:
+        if connection.needs_clear:
+            self._connections.give_back_when(connection, connection.clear())
+        else:
+            self._connections.give_back(connection, reusable=connection.is_reusable)

@@ -1,0 +1,134 @@
+"""A turn put together from segments: nothing lost, nothing doubled, whatever the order."""
+
+from itertools import accumulate
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from media.providers.ports import RecognisedText
+from media.providers.vendors.deepgram_transcript import (
+    TranscribedResult,
+    TranscribedSegment,
+    TranscribedWord,
+    TurnTranscript,
+)
+
+WORD_MS = 100
+
+
+def segment(number: int, *words: str, start: int, length: int = 0, timed: bool = True) -> TranscribedSegment:
+    """A segment of words that take 100 ms each, from `start` on."""
+    end = start + (length or WORD_MS * len(words))
+    times = tuple(
+        TranscribedWord(word, start + index * WORD_MS, start + (index + 1) * WORD_MS)
+        for index, word in enumerate(words)
+    )
+    return TranscribedSegment(number, " ".join(words), start, end, times if timed else ())
+
+
+def interim(of: TranscribedSegment) -> TranscribedResult:
+    return TranscribedResult(of, is_final=False)
+
+
+def final(of: TranscribedSegment, *, flushed: bool = False) -> TranscribedResult:
+    return TranscribedResult(of, is_final=True, is_flushed=flushed)
+
+
+def answer(text: str, token: int) -> RecognisedText:
+    return RecognisedText(text, final=True, token=token)
+
+
+def test_finals_are_joined_and_the_interim_follows_them() -> None:
+    turn = TurnTranscript()
+    assert turn.add(interim(segment(0, "two", start=0))) == RecognisedText("two", final=False)
+    assert turn.add(final(segment(0, "to", "be", start=0))) == RecognisedText("to be", final=False)
+    assert turn.add(interim(segment(1, "or", start=200))) == RecognisedText("to be or", final=False)
+    turn.finalise(7, 400)
+    assert turn.add(final(segment(1, "or", "not", start=200), flushed=True)) == answer("to be or not", 7)
+    assert turn.add(interim(segment(2, start=400, length=100))) == RecognisedText("to be or not", final=False)
+
+
+def test_a_final_that_covers_the_audio_answers_even_if_it_was_not_flushed() -> None:
+    turn = TurnTranscript()
+    turn.finalise(1, 200)
+    assert turn.add(final(segment(0, "yes", start=0, length=200))) == answer("yes", 1)
+
+
+def test_an_interim_result_after_its_final_is_passed_over() -> None:
+    turn = TurnTranscript()
+    turn.add(final(segment(0, "to", "be", start=0)))
+    assert turn.add(interim(segment(0, "to", start=0))) is None
+
+
+@pytest.mark.parametrize("again", [0, 1])
+def test_a_final_that_comes_twice_counts_once(again: int) -> None:
+    turn = TurnTranscript()
+    finals = [final(segment(0, "to", start=0)), final(segment(1, "be", start=100))]
+    for result in (*finals, finals[again]):
+        last = turn.add(result)
+    assert last == RecognisedText("to be", final=False)
+
+
+def test_only_the_latest_question_is_answered_and_only_once() -> None:
+    turn = TurnTranscript()
+    turn.finalise(1, 100)
+    turn.finalise(2, 300)
+    first = final(segment(0, "one", start=0, length=100), flushed=True)
+    assert turn.add(first) == RecognisedText("one", final=False)
+    second = final(segment(1, "two", start=100, length=200), flushed=True)
+    assert turn.add(second) == answer("one two", 2)
+    assert turn.add(second) == RecognisedText("one two", final=False)
+
+
+def test_words_after_the_question_belong_to_the_next_turn_of_the_same_segment() -> None:
+    turn = TurnTranscript()
+    turn.finalise(1, 200)
+    assert turn.add(final(segment(0, "yes", "please", "and", start=0), flushed=True)) == answer("yes please", 1)
+    turn.next_turn()
+    assert turn.add(interim(segment(1, "also", start=300))) == RecognisedText("and also", final=False)
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_a_final_that_comes_after_its_turn_was_taken_adds_only_what_is_new(timed: bool) -> None:
+    turn = TurnTranscript()
+    turn.finalise(1, 200)
+    turn.next_turn()
+    stale = final(segment(0, "yes", "please", "and", start=0, timed=timed), flushed=True)
+    assert turn.add(stale) == RecognisedText("and", final=False)
+
+
+def test_a_question_without_an_answer_is_answered_by_what_covers_its_audio() -> None:
+    turn = TurnTranscript()
+    turn.add(final(segment(0, "yes", start=0, length=1_000)))
+    turn.finalise(1, 1_150)
+    assert turn.expire() == answer("yes", 1)
+
+
+def test_a_recogniser_that_stopped_working_never_answers() -> None:
+    turn = TurnTranscript()
+    turn.add(interim(segment(0, "yes", start=0, length=100)))
+    turn.finalise(1, 1_000)
+    assert turn.expire() is None
+    assert turn.add(interim(segment(0, "yes", "please", start=0, length=900))) == answer("yes please", 1)
+
+
+@given(st.lists(st.integers(1, 6), min_size=1, max_size=5), st.data())
+def test_each_word_is_in_exactly_one_turn(turns: list[int], data: st.DataObject) -> None:
+    """Segments are cut anywhere, so that some reach over the end of a turn, or over whole turns."""
+    words = [f"w{number}" for number in range(sum(turns))]
+    cuts = iter(sorted(data.draw(st.sets(st.integers(1, len(words)))) | {len(words)}))
+    transcript, taken, begun, number = TurnTranscript(), list[str](), 0, 0
+    for token, end in enumerate(accumulate(turns)):
+        transcript.finalise(token, end * WORD_MS)
+        is_answered = False
+        while not is_answered:
+            cut = next(cuts) if begun < end else begun  # nothing is left: an empty answer
+            piece = segment(number, *words[begun:cut], start=begun * WORD_MS)
+            found = transcript.add(final(piece, flushed=cut >= end))
+            begun, number = cut, number + 1
+            is_answered = found is not None and found.token == token
+        assert found is not None
+        taken += found.text.split()
+        transcript.next_turn()
+    assert taken == words
