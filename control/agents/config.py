@@ -108,8 +108,8 @@ class MessageDelivery(ConfigPart):
     email_to: list[Address] = Field(
         default=[],
         max_length=5,
-        description="E-mail addresses, up to 5; empty: the workspace's owners. Each message is sent to all of them, "
-        "when the call is over.",
+        description="Confirmed addresses of members of the workspace, up to 5; empty: its owners. Each message is sent "
+        "to all of them when the call is over, up to 100 a day.",
     )
 
 

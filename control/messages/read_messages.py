@@ -42,7 +42,7 @@ _RECIPIENTS: Final = """
     FROM workspace_members m JOIN users u ON u.id = m.user_id
     WHERE m.workspace_id = $1 AND u.is_active AND u.email_verified_at IS NOT NULL
       AND (m.role = 'owner' OR (SELECT emails FROM named) ? u.email)
-    ORDER BY is_named DESC, m.joined_at, m.user_id LIMIT $3
+    ORDER BY is_named DESC, m.joined_at, m.user_id LIMIT $3 FOR KEY SHARE OF m
 """
 
 
@@ -75,8 +75,8 @@ async def lock_unsent(db: Connection, message_id: UUID) -> MessageCall | None:
 
 
 async def select_recipients(db: Connection, workspace_id: UUID, agent_id: UUID) -> list[Recipient]:
-    """Who gets the agent's messages: the members whom it names, else the owners; up to MOST_RECIPIENTS. In platform
-    scope."""
+    """Who gets the agent's messages: the members whom it names, else the owners; up to MOST_RECIPIENTS. They stay
+    members until the transaction ends. In platform scope."""
     rows = await db.fetch(_RECIPIENTS, workspace_id, agent_id, MOST_RECIPIENTS)
     named = [row for row in rows if row["is_named"]]
     return [Recipient(row["user_id"], row["email"]) for row in named or rows]

@@ -16,8 +16,8 @@ _INSERT: Final = """
     ON CONFLICT (call_id, run_id) DO NOTHING
 """
 _COUNT_OF_CALL: Final = "SELECT count(*) FROM messages WHERE workspace_id = $1 AND call_id = $2 AND run_id <> $3"
-# One more e-mail of day $3 for each of members $2; no row for one who has had $4 on that day. In the order of the ids, so
-# that two transactions cannot deadlock.
+# One more e-mail of day $3 for each of members $2; no row for one who has had $4 on that day. In the order of the ids,
+# so that two transactions cannot deadlock.
 _COUNT_EMAILS: Final = """
     INSERT INTO message_emails AS e (workspace_id, user_id, day, sent)
     SELECT $1, user_id, $3, 1 FROM unnest($2::uuid[]) AS u (user_id) ORDER BY user_id

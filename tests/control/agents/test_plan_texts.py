@@ -102,11 +102,11 @@ def test_config_that_is_saved_has_a_plan_outside_the_hours() -> None:
     text, short = {"a": "x" * 1_499}, {"a": "x" * 3_500}
     announced = {"outside_hours": {"text": "{a}"}, "facts": text, "recording": ANNOUNCED}
     long = {"outside_hours": {"instructions": "{a}", "action": "message"}, "facts": short, "prompt": "{a}" * 24}
-    for config in (announced, long, {**announced, "outside_hours": {"text": "{a}" + "y" * 501, "action": "hang_up"}}):
-        config = parse_config({**config, "hours": HOURS})
-        adapted = adapt_config(config, OUTSIDE)
-        if config.outside_hours.action != "hang_up":
-            assert fill_texts(adapted, make_values(adapted, CALL, "Desk"))
+    for raw in (announced, long):
+        adapted = adapt_config(parse_config({**raw, "hours": HOURS}), OUTSIDE)
+        assert fill_texts(adapted, make_values(adapted, CALL, "Desk"))
+    hung_up = {"text": "{a}" + "y" * 501, "action": "hang_up"}  # without the announcement
+    assert parse_config({**announced, "outside_hours": hung_up, "hours": HOURS})
 
 
 @pytest.mark.parametrize("name", ["facts", "variables"])
