@@ -124,6 +124,8 @@ async def test_nobody_but_members_with_a_confirmed_address_gets_mail(platform: C
         )
     )
     await call.edit(greeting="Good day.")  # one who has left blocks no other edit
+    await call.name_recipients(gone, await add_member(call, "next"))
+    await call.name_recipients(gone)
     message_id = await call.leave()
     await call.end(later(1))
     await call.send(message_id, later(2))
@@ -147,6 +149,8 @@ async def test_member_gets_only_so_many_emails_a_day(platform: CallPlatform) -> 
     assert await call.emailed(ids[1]) and not await call.emailed(ids[2])
     await call.send(ids[3], later(24 * 3_600))
     assert len(await call.emails()) == 3 and await call.emailed(ids[3])
+    counted = "SELECT sent FROM message_emails WHERE workspace_id = $1"
+    assert await platform.in_platform(lambda db: db.fetchval(counted, call.workspace.workspace_id)) == 1
 
 
 @pytest.mark.parametrize(
