@@ -106,7 +106,8 @@ body { margin: 0; background: #fff }
   .swagger-ui table.responses-table, .swagger-ui table.responses-table tbody, .swagger-ui table.parameters,
   .swagger-ui table.parameters tbody { display: block }
   .swagger-ui table.responses-table tr, .swagger-ui table.responses-table td, .swagger-ui table.parameters tr,
-  .swagger-ui table.parameters td { display: block; width: auto; min-width: 0; padding: .25rem 0 }
+  .swagger-ui table.parameters td { display: block; width: auto; min-width: 0; padding: .25rem 0;
+    max-width: none !important }
   .swagger-ui table.responses-table thead, .swagger-ui table.parameters thead,
   .swagger-ui table.responses-table td.response-col_links { display: none }
   .swagger-ui .operation-filter-input { width: 100% }
