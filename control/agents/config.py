@@ -11,7 +11,8 @@ from control.agents.config_part import PLAIN, ConfigPart
 from control.agents.destinations import callable_number
 from control.agents.hours_config import OpeningHours, OutsideHours
 from control.agents.remote_tools import RemoteToolName
-from control.agents.variables import MOST_VARIABLES, VariableName, VariableValue
+from control.agents.variables import LONGEST_NAME, MOST_VARIABLES, VariableName, VariableValue
+from control.platform.string_maps import bounded_map
 from control.platform.union_errors import SingleUnionError
 from shared.plan import ToolName
 
@@ -19,6 +20,7 @@ SCHEMA_ID: Final = "/schemas/agent-config.json"
 LANGUAGE: Final = r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$"
 E164: Final = r"^(\+[1-9][0-9]{6,14})?$"
 MOST_CHOICES: Final = 7  # a plan's chain holds eight: one is reserved for the agent's voice_provider
+MOST_FACTS: Final = 100
 SAFE_INTEGER: Final = 2**53 - 1
 
 FactName = VariableName
@@ -106,8 +108,8 @@ class MessageDelivery(ConfigPart):
     email_to: list[Address] = Field(
         default=[],
         max_length=5,
-        description="E-mail addresses, up to 5; empty: the workspace's owners. Each message is sent to all of them, "
-        "when the call is over.",
+        description="Confirmed addresses of members of the workspace, up to 5; empty: its owners. Each message is sent "
+        "to all of them when the call is over, up to 100 a day.",
     )
 
 
@@ -188,13 +190,16 @@ class AgentConfig(ConfigPart):
         pattern=PLAIN,
         description="The agent's last words when it ends a call; up to 400 characters.",
     )
-    facts: dict[FactName, Annotated[str, StringConstraints(min_length=1, max_length=4_000, pattern=PLAIN)]] = Field(
+    facts: Annotated[
+        dict[FactName, Annotated[str, StringConstraints(min_length=1, max_length=4_000, pattern=PLAIN)]],
+        bounded_map(MOST_FACTS, LONGEST_NAME),
+    ] = Field(
         default={},
-        max_length=100,
+        max_length=MOST_FACTS,
         description="What the {placeholders} of prompt, greeting, goodbye and announcement stand for; up to 100.",
     )
     # Left out where it is empty: programs of the version before refuse an unknown field.
-    variables: dict[FactName, Variable] = Field(
+    variables: Annotated[dict[FactName, Variable], bounded_map(MOST_VARIABLES, LONGEST_NAME)] = Field(
         default={},
         max_length=MOST_VARIABLES,
         exclude_if=operator.not_,

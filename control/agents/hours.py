@@ -16,6 +16,8 @@ from control.agents.hours_config import HoursException, OpeningHours, OpeningRan
 # How far ahead the next opening is looked for, and exceptions are told.
 HORIZON: Final = timedelta(days=60)
 MOST_TOLD: Final = 20
+# Characters that describe_hours returns at most, rounded up.
+LONGEST_DESCRIPTION: Final = 10_000
 # Open for this long from now on: never closed, in a week's plan.
 _ALWAYS: Final = timedelta(days=8)
 _DAY: Final = timedelta(days=1)

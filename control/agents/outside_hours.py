@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from control.agents.config import AgentConfig
 from control.agents.facts import fill_placeholders, filled_length, make_values
-from control.agents.hours import describe_hours, is_open
+from control.agents.hours import LONGEST_DESCRIPTION, describe_hours, is_open
 from control.agents.hours_config import OpeningHours
 from control.agents.model import AgentContent
 from control.agents.variables import PlannedCall
@@ -21,6 +21,8 @@ _MESSAGE_ONLY: Final = (
     "and what it is about, read the message back, and once the caller agrees call take_message. Never put anybody "
     "through, and never promise a time at which somebody calls back."
 )
+# Characters that the hours add to a prompt at most, besides the agent's own instructions.
+LONGEST_ADDITION: Final = LONGEST_DESCRIPTION + len(_MESSAGE_ONLY) + 6  # three breaks between paragraphs
 
 
 @dataclass(frozen=True, slots=True)

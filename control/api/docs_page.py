@@ -35,6 +35,10 @@ const ATTRIBUTES = [
   [".filter-container", { role: "search", "aria-label": "Filter operations" }],
   [".operation-filter-input", { "aria-label": "Filter by tag or path" }],
   [".servers select", { "aria-label": "Server" }],
+  [".examples-select-element", { "aria-label": "Example" }],
+  ["tr[data-param-name] :is(input, select, textarea)", { "aria-label": (one) => one.closest("tr").dataset.paramName }],
+  [".json-schema-2020-12-accordion", { "aria-label": (one) => one.textContent.trim() || "Schema" }],
+  [".responses-table", { role: "table" }],
   ["textarea.body-param__text", { "aria-label": "Request body" }],
   [".modal-ux", { role: "dialog", "aria-modal": "true", "aria-label": "Available authorizations" }],
   [".modal-ux-header h3", { "aria-level": "2" }],
@@ -52,14 +56,15 @@ function complete() {
   for (const [selector, attributes] of ATTRIBUTES) {
     for (const element of document.querySelectorAll(selector)) {
       for (const [name, value] of Object.entries(attributes)) {
-        if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+        const wanted = typeof value === "function" ? value(element) : value;
+        if (element.getAttribute(name) !== wanted) element.setAttribute(name, wanted);
       }
     }
   }
 }
 new MutationObserver(complete).observe(document.getElementById("ui"), { childList: true, subtree: true });
 SwaggerUIBundle({
-  url: "/openapi.json", dom_id: "#ui", deepLinking: true, docExpansion: "none", filter: true, tagsSorter: "alpha",
+  url: "/openapi.json", dom_id: "#ui", deepLinking: true, docExpansion: "none", filter: true,
   validatorUrl: null, plugins: [TextInsteadOfLink]
 });
 """
@@ -82,6 +87,7 @@ body { margin: 0; background: #fff }
 .swagger-ui .parameter__name.required::after, .swagger-ui .parameter__name.required span,
 .swagger-ui .opblock-section-request-body .opblock-section-header h4 small { color: #a11 }
 .swagger-ui .parameter__in, .swagger-ui .parameter__deprecated, .swagger-ui .renderedMarkdown code { color: #4a4a4a }
+.swagger-ui .microlight span[style*="211, 99, 99"] { color: #ff9c9c !important }
 .swagger-ui [class^="json-schema-2020-12"] { color: #333 }
 .swagger-ui .json-schema-2020-12-expand-deep-button { color: #404040 }
 .swagger-ui .json-schema-2020-12__attribute--primary { color: #0b5a52 }
@@ -100,7 +106,8 @@ body { margin: 0; background: #fff }
   .swagger-ui table.responses-table, .swagger-ui table.responses-table tbody, .swagger-ui table.parameters,
   .swagger-ui table.parameters tbody { display: block }
   .swagger-ui table.responses-table tr, .swagger-ui table.responses-table td, .swagger-ui table.parameters tr,
-  .swagger-ui table.parameters td { display: block; width: auto; min-width: 0; padding: .25rem 0 }
+  .swagger-ui table.parameters td { display: block; width: auto; min-width: 0; padding: .25rem 0;
+    max-width: none !important }
   .swagger-ui table.responses-table thead, .swagger-ui table.parameters thead,
   .swagger-ui table.responses-table td.response-col_links { display: none }
   .swagger-ui .operation-filter-input { width: 100% }

@@ -638,6 +638,17 @@ CREATE TABLE public.invoices (
 );
 
 --
+-- Name: message_emails; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.message_emails (
+    workspace_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    day date NOT NULL,
+    sent integer NOT NULL
+);
+
+--
 -- Name: messages; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -1370,6 +1381,10 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 --
 
 --
+-- Data for Name: message_emails; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: messages; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -1449,6 +1464,7 @@ INSERT INTO public.schema_migrations VALUES ('20261126000704');
 INSERT INTO public.schema_migrations VALUES ('20261126000801');
 INSERT INTO public.schema_migrations VALUES ('20261126000901');
 INSERT INTO public.schema_migrations VALUES ('20261126000902');
+INSERT INTO public.schema_migrations VALUES ('20261126000903');
 INSERT INTO public.schema_migrations VALUES ('20261126001001');
 
 --
@@ -1734,6 +1750,13 @@ ALTER TABLE ONLY public.invitations
 
 ALTER TABLE ONLY public.invoices
     ADD CONSTRAINT invoices_pkey PRIMARY KEY (id);
+
+--
+-- Name: message_emails message_emails_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.message_emails
+    ADD CONSTRAINT message_emails_pkey PRIMARY KEY (workspace_id, user_id);
 
 --
 -- Name: messages messages_call_id_run_id_key; Type: CONSTRAINT; Schema: public; Owner: -
@@ -2628,6 +2651,13 @@ ALTER TABLE ONLY public.invoices
     ADD CONSTRAINT invoices_billing_period_id_fkey FOREIGN KEY (billing_period_id) REFERENCES public.billing_periods(id);
 
 --
+-- Name: message_emails message_emails_workspace_id_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.message_emails
+    ADD CONSTRAINT message_emails_workspace_id_user_id_fkey FOREIGN KEY (workspace_id, user_id) REFERENCES public.workspace_members(workspace_id, user_id) ON DELETE CASCADE;
+
+--
 -- Name: messages messages_call_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -2827,6 +2857,12 @@ ALTER TABLE public.invitations ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoices ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: message_emails; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.message_emails ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: messages; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -2969,6 +3005,12 @@ CREATE POLICY tenant ON public.invitations USING ((( SELECT (public.current_scop
 --
 
 CREATE POLICY tenant ON public.invoices USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: message_emails tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.message_emails USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: messages tenant; Type: POLICY; Schema: public; Owner: -
@@ -3271,6 +3313,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invitations TO vocalized_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoices TO vocalized_app;
+
+--
+-- Name: TABLE message_emails; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.message_emails TO vocalized_app;
 
 --
 -- Name: TABLE messages; Type: ACL; Schema: public; Owner: -

@@ -11,10 +11,15 @@ from control.messages.model import MessageCall
 from shared.local_time import find_zone
 
 WITHHELD: Final = "withheld"
+_LAST: Final = (
+    "\n\nThis is the last e-mail about a message today, because you have had so many of them. Messages that are left "
+    "until midnight (UTC) are in the workspace's list of messages only."
+)
 
 
-def message_email(to: str, call: MessageCall, call_link: str, recording_link: str) -> Email:
-    """recording_link: empty where there is no recording. Links ask for a sign-in."""
+def message_email(to: str, call: MessageCall, call_link: str, recording_link: str, *, is_last: bool = False) -> Email:
+    """recording_link: empty where there is no recording. Links ask for a sign-in. is_last: the recipient gets no
+    more of them today."""
     message = call.message
     number = call.caller_number if is_valid(call.caller_number) else WITHHELD
     kind = "Urgent message" if message.is_urgent else "Message"
@@ -38,7 +43,7 @@ def message_email(to: str, call: MessageCall, call_link: str, recording_link: st
 {_quote(message.text)}
 
 The call, and what was said: {call_link}
-{_describe_recording(call, recording_link)}
+{_describe_recording(call, recording_link)}{_LAST if is_last else ""}
 """,
     )
 

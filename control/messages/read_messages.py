@@ -5,9 +5,9 @@ from uuid import UUID
 
 from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
 from control.db.pool import Connection
-from control.messages.model import CallerMessage, MessageCall
+from control.messages.model import CallerMessage, MessageCall, Recipient
 
-MOST_OWNERS: Final = 10
+MOST_RECIPIENTS: Final = 10
 _MESSAGE: Final = (
     "id", "call_id", "agent_id", "taken_at", "caller_name", "callback_number", "reason", "text", "is_urgent",
     "emailed_at",
@@ -15,26 +15,34 @@ _MESSAGE: Final = (
 _COLUMNS: Final = f"{', '.join(f'm.{name}' for name in _MESSAGE)}, a.name AS agent_name"
 _PAGE: Final = f"SELECT {_COLUMNS} FROM messages m LEFT JOIN agents a ON a.id = m.agent_id WHERE m.workspace_id = $1"
 _ORDER: Final = Keyset(("m.taken_at", "m.id"), "SELECT taken_at, id FROM messages WHERE id = $1 AND workspace_id = $2")
-# A message that was not sent, locked. Whether a call is recorded is told by the version that answered it, and the
-# recipients by the agent as it is now. Only owners who can sign in and have confirmed their address get mail.
+# A message that was not sent, locked. Whether a call is recorded is told by the version that answered it.
 _LOCK_UNSENT: Final = f"""
     SELECT {_COLUMNS}, m.workspace_id, w.name AS workspace_name, w.timezone,
            coalesce(c.caller_number, '') AS caller_number,
            c.status NOT IN ('queued', 'ringing', 'in_progress') AS is_over, c.ended_at,
            coalesce(v.config->'recording'->>'enabled' = 'true', false) AS is_recorded,
-           c.recording_key IS NOT NULL AS has_recording,
-           ARRAY(SELECT jsonb_array_elements_text(latest.config->'messages'->'email_to')) AS email_to,
-           ARRAY(SELECT u.email FROM workspace_members o JOIN users u ON u.id = o.user_id
-                 WHERE o.workspace_id = w.id AND o.role = 'owner' AND u.is_active AND u.email_verified_at IS NOT NULL
-                 ORDER BY o.joined_at, o.user_id LIMIT {MOST_OWNERS}) AS owners
+           c.recording_key IS NOT NULL AS has_recording
     FROM messages m
     JOIN calls c ON c.id = m.call_id
     JOIN workspaces w ON w.id = m.workspace_id AND w.deleted_at IS NULL
     LEFT JOIN agents a ON a.id = m.agent_id
     LEFT JOIN agent_versions v ON v.agent_id = c.agent_id AND v.version = c.agent_version
-    LEFT JOIN agent_versions latest ON latest.agent_id = a.id AND latest.version = a.version
     WHERE m.id = $1 AND m.emailed_at IS NULL
     FOR UPDATE OF m
+"""
+# The members whom the agent names as it is now, before the owners. Nobody else gets mail, and no member who cannot sign
+# in or has not confirmed the address: a workspace could have any number of messages sent to a stranger.
+_RECIPIENTS: Final = """
+    WITH named AS (
+        SELECT v.config->'messages'->'email_to' AS emails
+        FROM agents a JOIN agent_versions v ON v.agent_id = a.id AND v.version = a.version
+        WHERE a.id = $2 AND a.workspace_id = $1
+    )
+    SELECT u.id AS user_id, u.email, coalesce((SELECT emails FROM named) ? u.email, false) AS is_named
+    FROM workspace_members m JOIN users u ON u.id = m.user_id
+    WHERE m.workspace_id = $1 AND u.is_active AND u.email_verified_at IS NOT NULL
+      AND (m.role = 'owner' OR (SELECT emails FROM named) ? u.email)
+    ORDER BY is_named DESC, m.joined_at, m.user_id LIMIT $3 FOR KEY SHARE OF m
 """
 
 
@@ -63,8 +71,15 @@ async def lock_unsent(db: Connection, message_id: UUID) -> MessageCall | None:
         ended_at=row["ended_at"],
         is_recorded=row["is_recorded"],
         has_recording=row["has_recording"],
-        email_to=row["email_to"] or row["owners"],
     )
+
+
+async def select_recipients(db: Connection, workspace_id: UUID, agent_id: UUID) -> list[Recipient]:
+    """Who gets the agent's messages: the members whom it names, else the owners; up to MOST_RECIPIENTS. They stay
+    members until the transaction ends. In platform scope."""
+    rows = await db.fetch(_RECIPIENTS, workspace_id, agent_id, MOST_RECIPIENTS)
+    named = [row for row in rows if row["is_named"]]
+    return [Recipient(row["user_id"], row["email"]) for row in named or rows]
 
 
 def _message(row: Any) -> CallerMessage:

@@ -41,18 +41,33 @@ class CallerMessages:
             return
         if not is_due(call, self._policy, now):
             job = msgspec.json.encode(SendMessageJob(message_id))
-            await enqueue(db, SEND_MESSAGE, job, delay_s=self._policy.poll_s)
-            return
-        if not call.email_to:
-            log.warning("message.not_addressed", call_id=str(call.message.call_id))
-        await self._enqueue_emails(db, call)
-        await store.set_emailed(db, message_id, now)
+            await enqueue(db, SEND_MESSAGE, job, delay_s=next_look_s(call, self._policy, now))
+        elif await self._enqueue_emails(db, call, now):
+            await store.set_emailed(db, message_id, now)
 
-    async def _enqueue_emails(self, db: Connection, call: MessageCall) -> None:
+    async def _enqueue_emails(self, db: Connection, call: MessageCall, now: datetime) -> int:
+        """Returns how many e-mails; none for members who have had the day's e-mails already."""
         page = self._email_queue.page(f"/workspaces/{call.workspace_id}/calls/{call.message.call_id}")
         recording = f"{page}/recording" if call.has_recording else ""
-        for address in call.email_to:
-            await self._email_queue.enqueue(db, message_email(address, call, page, recording))
+        recipients = await read_messages.select_recipients(db, call.workspace_id, call.message.agent_id)
+        most, ids = self._policy.daily_emails, [one.user_id for one in recipients]
+        counts = await store.count_emails(db, call.workspace_id, ids, now.date(), most)
+        for one in recipients:
+            if one.user_id in counts:
+                is_last = counts[one.user_id] == most
+                await self._email_queue.enqueue(db, message_email(one.email, call, page, recording, is_last=is_last))
+        if len(counts) < max(1, len(recipients)):
+            left_out = {"recipients": len(recipients), "sent": len(counts)}
+            log.warning("message.not_sent_to_all", call_id=str(call.message.call_id), **left_out)
+        return len(counts)
+
+
+def next_look_s(call: MessageCall, policy: MessagePolicy, now: datetime) -> float:
+    """Seconds until the next look: while the call goes on, a tenth of the time since the message was taken, because a
+    call of an hour would cost 720 looks of 5 s."""
+    if call.is_over:
+        return policy.poll_s
+    return min(max(policy.poll_s, (now - call.message.taken_at).total_seconds() / 10), policy.slow_poll_s)
 
 
 def is_due(call: MessageCall, policy: MessagePolicy, now: datetime) -> bool:

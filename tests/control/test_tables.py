@@ -25,7 +25,7 @@ OWNERS: Final = {
     "db": "pgqueuer pgqueuer_log pgqueuer_schedules pgqueuer_statistics schema_migrations",
     "numbers": "phone_numbers",
     "media_requests": "tool_runs",
-    "messages": "messages",
+    "messages": "message_emails messages",
     "platform": "audit_log idempotency_keys settings tiers",
     "voice": "providers workspace_providers",
     "webhooks": "webhook_events",

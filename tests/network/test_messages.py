@@ -62,19 +62,19 @@ async def agent_with(platform: Platform, **config: Any) -> AsyncIterator[str]:
         await platform.workspace.owner.request("PUT", path, {"config": {**before, **removed}})
 
 
-async def wait_for_mail(folder: Path, to: str) -> EmailMessage:
-    """The first e-mail about a message."""
+async def wait_for_mail(folder: Path, to: str, subject: str) -> EmailMessage:
+    """The first such e-mail."""
     async with asyncio.timeout(PATIENCE_S):
-        while not (found := await asyncio.to_thread(mails, folder, to)):  # noqa: ASYNC110
+        while not (found := await asyncio.to_thread(mails, folder, to, subject)):  # noqa: ASYNC110
             await asyncio.sleep(0.1)
     return found[0]
 
 
-def mails(folder: Path, to: str) -> list[EmailMessage]:
-    """E-mails to this address."""
+def mails(folder: Path, to: str, subject: str) -> list[EmailMessage]:
+    """E-mails to this address with this subject."""
     texts = [path.read_bytes() for path in sorted(folder.glob("*.eml"))]
     every = [message_from_bytes(text, policy=default) for text in texts]
-    return [one for one in every if one["To"] == to]
+    return [one for one in every if (one["To"], one["Subject"]) == (to, subject)]
 
 
 async def test_message_arrives_by_mail_once_with_the_recordings_link(
@@ -85,19 +85,18 @@ async def test_message_arrives_by_mail_once_with_the_recordings_link(
         await serve_model(platform, model.url)
         llm = {"llm": [{"provider": MODEL}]}
         tools = ["end_call", "take_message"]
-        to = {"email_to": ["desk@example.com"]}
-        async with agent_with(platform, speech=llm, tools=tools, messages=to) as number:
+        owner = (await platform.workspace.owner.request("GET", "/auth/me"))["user"]["email"]
+        async with agent_with(platform, speech=llm, tools=tools, messages={"email_to": [owner]}) as number:
             await caller.call(platform.network.phone_network, number)
             call_id = await find_call_id(platform, caller.call_id)
             record = await wait_for_record(platform, call_id, recorded=True)
-            mail = await wait_for_mail(folder, "desk@example.com")
+            mail = await wait_for_mail(folder, owner, f"Message from {caller.number}")
     assert [event["event_data"]["ok"] for event in record.events if event["event_type"] == "tool.ran"] == [True]
-    assert mail["Subject"] == f"Message from {caller.number}"
     text = mail.get_content()
     page = f"{platform.api_url}{platform.workspace.path}/calls/{call_id}"
     assert f"> {MESSAGE['message']}\n" in text and "Name: Jane Doe\n" in text
     assert f"{page}\n" in text and f"The recording: {page}/recording\n" in text
-    assert len(mails(folder, "desk@example.com")) == 1
+    assert len(mails(folder, owner, mail["Subject"])) == 1
     listed = await platform.workspace.owner.request("GET", f"{platform.workspace.path}/messages?call_id={call_id}")
     assert [(one["text"], one["emailed_at"] is None) for one in listed["messages"]] == [(MESSAGE["message"], False)]
 

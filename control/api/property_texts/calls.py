@@ -105,7 +105,7 @@ CALLS: Final = {
     "MessageView.reason": Text("What the message is about.", "Appointment"),
     "MessageView.text": Text("The message.", "Please call me back before noon."),
     "is_urgent": Text("Whether the caller said that it is urgent."),
-    "emailed_at": Text("When its e-mails were handed over for delivery (UTC); null before."),
+    "emailed_at": Text("When its e-mails were handed over for delivery (UTC); null before, or if nobody may get one."),
     "blocked_caller": Text("The blocked caller."),
     "blocked_callers": Text("The blocked callers."),
     "blocked_caller_id": Text("Id of the blocked caller."),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from control.agents.hours import describe_hours, is_open, next_closing, next_opening
+from control.agents.hours import LONGEST_DESCRIPTION, describe_hours, is_open, next_closing, next_opening
 from control.agents.hours_config import WEEKDAYS, OpeningHours
 from control.agents.outside_hours import CallMoment
 
@@ -173,3 +173,20 @@ def test_faults_name_their_field(weekly: dict[str, Any], exceptions: list[dict[s
     with pytest.raises(ValidationError) as caught:
         hours_of(weekly, exceptions)
     assert ".".join(map(str, caught.value.errors()[0]["loc"])) == field
+
+
+def test_the_longest_description_is_bounded() -> None:
+    """The longest names and ranges, as often as they may be."""
+    clock = [{"opens": f"{hour:02}:10", "closes": f"{hour + 1:02}:10"} for hour in range(15, 20)]
+    ranges = [*clock, {"opens": "22:10", "closes": "01:10"}]
+    exceptions = [
+        {"date": day.isoformat(), "name": "x" * 100, "ranges": ranges}
+        for day in (date(2026, 9, 1) + number * DAY for number in range(100))
+    ]
+    weekly = {
+        day: [*clock[: number % 2], ranges[-1], *clock[number % 2 + 1 :]][:6] for number, day in enumerate(WEEKDAYS)
+    }
+    weekly = {day: sorted(found, key=lambda one: one["opens"]) for day, found in weekly.items()}
+    hours = OpeningHours.model_validate({"weekly": weekly, "exceptions": exceptions})
+    text = describe_hours(hours, datetime(2026, 9, 2, 3), "America/Argentina/ComodRivadavia")
+    assert LONGEST_DESCRIPTION / 2 < len(text) <= LONGEST_DESCRIPTION

@@ -76,6 +76,8 @@ def test_a_call_is_hung_up_on_only_outside_the_hours_of_an_agent_that_wants_it()
     assert spoken(config, OPEN) is None
     assert spoken({**config, "outside_hours": {"text": "Closed."}}, CLOSED) is None
     assert spoken({**config, "hours": None}, CLOSED) is None
+    long = {"facts": {"shop": "x" * 1_995}}  # as only an older version could save it: spoken without its placeholders
+    assert spoken({**config, **long}, CLOSED) == " is closed."
     assert spoken({**config, "unknown": 1}, CLOSED) is None  # its plan is refused elsewhere
 
 

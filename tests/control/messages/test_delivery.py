@@ -17,12 +17,12 @@ from control.db.duties import join_tasks
 from control.db.jobs import JobRetries, run_jobs
 from control.messages.emails import message_email
 from control.messages.model import CallerMessage, MessageCall, MessagePolicy
-from control.messages.service import is_due
+from control.messages.service import is_due, next_look_s
 from control.messages.tool import MOST_PER_CALL
 from control.messages.worker_tasks import messages_tasks
-from shared.errors import Conflict
+from shared.errors import Conflict, Invalid
 from tests.control.calls.call_platform import NOW, SEALER, CallPlatform, later
-from tests.control.messages.message_call import CALLER, begin_call
+from tests.control.messages.message_call import CALLER, add_member, begin_call
 
 RECORDED = {"enabled": True, "consent": "given_otherwise", "statement": "In the terms."}
 PAGE = "https://app.example.com/workspaces"
@@ -34,7 +34,7 @@ CALL = MessageCall(
         text="Hello.", is_urgent=False, emailed_at=None,
     ),
     workspace_id=ID, workspace_name="Acme", timezone="Europe/Berlin", caller_number=CALLER, is_over=False,
-    ended_at=None, is_recorded=False, has_recording=False, email_to=("a@example.com",),
+    ended_at=None, is_recorded=False, has_recording=False,
 )  # fmt: skip
 
 
@@ -96,12 +96,69 @@ async def test_message_waits_for_the_recording_for_a_time(platform: CallPlatform
     assert "not there yet" in (await call.emails())[1].text
 
 
-async def test_agents_addresses_are_used_in_place_of_the_owners(platform: CallPlatform) -> None:
-    call = await begin_call(platform, messages={"email_to": ["office@example.com", "Chef@Example.com"]})
+async def test_members_whom_the_agent_names_are_used_in_place_of_the_owners(platform: CallPlatform) -> None:
+    call = await begin_call(platform)
+    office, chef = await add_member(call, "office"), await add_member(call, "chef")
+    await call.name_recipients(chef.upper(), office, office)
+    first, second = await call.leave(), await call.leave(run_id="run-2")
+    await call.end(later(1))
+    await call.send(first, later(2))
+    assert [email.to for email in await call.emails()] == [office, chef]
+    await call.platform.in_platform(lambda db: db.execute("UPDATE users SET is_active = false WHERE email = $1", chef))
+    await call.send(second, later(3))
+    assert [email.to for email in await call.emails()][2:] == [office]
+
+
+async def test_nobody_but_members_with_a_confirmed_address_gets_mail(platform: CallPlatform) -> None:
+    call = await begin_call(platform)
+    stranger, unconfirmed = "victim@example.com", await add_member(call, "new", is_confirmed=False)
+    for address in (stranger, unconfirmed):
+        with pytest.raises(Invalid) as caught:
+            await call.name_recipients(call.workspace.actor.email or "", address)
+        assert (caught.value.param, caught.value.code) == ("config.messages.email_to.1", "recipient_not_member")
+    gone = await add_member(call, "gone")
+    await call.name_recipients(gone)
+    await platform.in_platform(
+        lambda db: db.execute(
+            "DELETE FROM workspace_members m USING users u WHERE u.id = m.user_id AND email = $1", gone
+        )
+    )
+    await call.edit(greeting="Good day.")  # one who has left blocks no other edit
+    await call.name_recipients(gone, await add_member(call, "next"))
+    await call.name_recipients(gone)
     message_id = await call.leave()
     await call.end(later(1))
     await call.send(message_id, later(2))
-    assert [email.to for email in await call.emails()] == ["office@example.com", "chef@example.com"]
+    assert [email.to for email in await call.emails()] == [call.workspace.actor.email]  # the owner, not the one gone
+
+
+async def test_member_gets_only_so_many_emails_a_day(platform: CallPlatform) -> None:
+    call, most = await begin_call(platform), MessagePolicy().daily_emails
+    await call.end(later(1))
+    ids = [await call.leave(run_id=f"run-{number}") for number in range(4)]
+    await call.send(ids[0], later(2))
+    await platform.in_platform(
+        lambda db: db.execute(
+            "UPDATE message_emails SET sent = $2 WHERE workspace_id = $1", call.workspace.workspace_id, most - 1
+        )
+    )
+    for message_id in ids[1:3]:
+        await call.send(message_id, later(3))
+    first, last = await call.emails()
+    assert "last e-mail" not in first.text and "last e-mail" in last.text
+    assert await call.emailed(ids[1]) and not await call.emailed(ids[2])
+    await call.send(ids[3], later(24 * 3_600))
+    assert len(await call.emails()) == 3 and await call.emailed(ids[3])
+    counted = "SELECT sent FROM message_emails WHERE workspace_id = $1"
+    assert await platform.in_platform(lambda db: db.fetchval(counted, call.workspace.workspace_id)) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "after_s", "wait_s"),
+    [({}, 0, 5), ({}, 200, 20), ({}, 3_600, 60), ({"is_over": True, "is_recorded": True}, 3_600, 5)],
+)
+def test_long_calls_are_looked_at_less_often(changes: dict[str, Any], after_s: float, wait_s: float) -> None:
+    assert next_look_s(replace(CALL, **changes), MessagePolicy(), later(after_s)) == wait_s
 
 
 async def test_one_run_stores_one_message_and_a_call_only_so_many(platform: CallPlatform) -> None:
