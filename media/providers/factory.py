@@ -18,7 +18,7 @@ from media.providers.health import ChainHealth, HealthBoard
 from media.providers.health_keys import HealthKeys
 from media.providers.ports import LanguageModel, ProviderKind, SpeechToText, TextToSpeech
 from media.providers.usage import OnUsage, UsageMeter
-from media.providers.vendor import Adapter, ProviderSetup, ProviderUnusable, Vendor, VendorResources
+from media.providers.vendor import Adapter, Preparable, ProviderSetup, ProviderUnusable, Vendor, VendorResources
 from shared.plan import CallPlan, PlanError, ProviderPlan
 
 P = TypeVar("P")
@@ -26,11 +26,19 @@ P = TypeVar("P")
 
 @dataclass(frozen=True, slots=True)
 class Providers:
-    """One call's providers, each a fallback chain."""
+    """One call's providers, each a fallback chain. members: of all chains."""
 
     stt: SpeechToText
     llm: LanguageModel
     tts: TextToSpeech
+    members: tuple[object, ...] = ()
+
+    def prepare(self) -> None:
+        """Opens in the background what the members of the chains need for their first requests: a backup is wanted at
+        once when it is wanted."""
+        for member in self.members:
+            if isinstance(member, Preparable):
+                member.prepare()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +87,7 @@ class ProviderFactory:
             SpeechToTextChain(stt.providers, on_failed, limits, meters=stt.meters, health=stt.health),
             LanguageModelChain(llm.providers, on_failed, limits, meters=llm.meters, health=llm.health),
             TextToSpeechChain(tts.providers, on_failed, limits, meters=tts.meters, health=tts.health),
+            (*stt.providers, *llm.providers, *tts.providers),
         )
 
     def check(self, plan: CallPlan) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Hashable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from aiohttp import ClientSession
 from msgspec import Struct
@@ -60,6 +60,14 @@ class ProviderSetup:
     name: str
     options: Any
     resources: VendorResources
+
+
+@runtime_checkable
+class Preparable(Protocol):
+    """A provider that can make its first request of a call faster."""
+
+    def prepare(self) -> None:
+        """Opens in the background what the first request needs; returns at once. A failure shows at the request."""
 
 
 def _no_model(options: Struct) -> str:

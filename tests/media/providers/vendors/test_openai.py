@@ -138,7 +138,7 @@ async def test_comments_are_ignored_and_do_not_extend_deadlines() -> None:
             False,
         ),
         (401, {"error": {"code": "invalid_api_key", "message": KEY}}, ProviderError, "HTTP 401 invalid_api_key", False),
-        (402, {"error": {"code": 402, "message": "no credit"}}, ProviderError, "HTTP 402", False),
+        (402, {"error": {"code": 402, "message": "no credit"}}, ProviderBusy, "HTTP 402", False),
         (403, {"error": f"key {KEY} is not allowed"}, ProviderError, "HTTP 403", False),
         (404, None, ProviderError, "HTTP 404", False),
         (408, {}, ProviderSlow, "HTTP 408", True),
