@@ -236,10 +236,10 @@ class StreamedReply:
         text = delta.content or delta.refusal or ""
         if text:
             self._text.append(text)
-        elif not delta.tool_calls or self.has_begun:
+        elif not delta.tool_calls:
             return []
         self.has_begun = True
-        return [TextDelta(text)]  # empty when a tool call has begun
+        return [TextDelta(text)]  # empty while a tool call is written: the model is at work
 
     def _collect(self, fragment: _Fragment) -> None:
         ids, names, arguments = self._calls.setdefault(fragment.index, ([], [], []))

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from media.providers.ports import LanguageModel, SpeechToText, TextToSpeech
 from media.providers.tls import ResumingTlsContext
+from media.providers.wait_history import UsualWait
 
 T = TypeVar("T")
 P = TypeVar("P", covariant=True)
@@ -74,6 +75,10 @@ def _no_model(options: Struct) -> str:
     return ""
 
 
+def _no_usual_wait(options: Struct) -> UsualWait | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Adapter(Generic[P]):
     """How a vendor makes a provider of one kind. Creating one opens nothing; it may raise ProviderUnusable.
@@ -82,12 +87,14 @@ class Adapter(Generic[P]):
     voice); empty where the vendor has none.
     request_options: names of options that say what is asked, not of whom nor how long to wait: calls that differ only
     in them share the provider's health.
+    usual_wait: what is known of the time to the first useful unit before a call has measured it.
     """
 
     make: Callable[[ProviderSetup], P]
     options: type[Struct] = EmptyOptions
     model: Callable[[Any], str] = _no_model
     request_options: frozenset[str] = frozenset()
+    usual_wait: Callable[[Any], UsualWait | None] = _no_usual_wait
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from media.providers.openai_wire import StreamedReply, make_http_error, make_mes
 from media.providers.ports import ChatRequest, LanguageModelEvent, ProviderError, ProviderSlow
 from media.providers.sse import SseError, SseParser
 from media.providers.vendor import Adapter, ProviderSetup, Vendor, VendorResources
+from media.providers.wait_history import UsualWait
 from media.providers.warm_http import WarmServer
 from shared.chat_dialects import RULES, Dialect, DialectRules, detect_dialect, make_chat_url, make_key_headers
 
@@ -252,4 +253,17 @@ def _model(options: OpenAiOptions) -> str:
 
 _REQUEST_OPTIONS: Final = frozenset({"temperature", "max_tokens", "max_completion_tokens", "priced_as"})
 
-VENDOR: Final = Vendor("openai", llm=Adapter(_make_llm, OpenAiOptions, model=_model, request_options=_REQUEST_OPTIONS))
+
+# The vendors publish no figure for the first token: their accounts begin at the bound of all deadlines, and are learnt.
+_VENDOR_WAIT: Final = UsualWait(0.5, 0.9)
+
+
+def _usual_wait(options: OpenAiOptions) -> UsualWait | None:
+    """Nothing is known of a server of one's own: it may compute on a processor, or load its model first."""
+    return None if dialect_of(options) == "compatible" else _VENDOR_WAIT
+
+
+VENDOR: Final = Vendor(
+    "openai",
+    llm=Adapter(_make_llm, OpenAiOptions, model=_model, request_options=_REQUEST_OPTIONS, usual_wait=_usual_wait),
+)
