@@ -17,6 +17,8 @@ from shared.secrets import Sealer
 
 # Before all that the product ships with, so that an agent that names no model uses the operator's own.
 FIRST_PRIORITY: Final = 50
+# Options that belong to the server, not to the model.
+_SERVER_OPTIONS: Final = ("base_url", "dialect", "api_version")
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 
 
@@ -131,13 +133,15 @@ def _with_settings(instance: ProviderOffer, change: KeyChange, facts: VendorFact
         if kind in instance.kinds:
             change_of_kind = change if kind in with_model else without_model
             config[kind] = _merge_options(instance.defaults(kind), change_of_kind)
+    if any(config[kind].get("base_url") == "" for kind in instance.kinds):
+        raise Invalid(f"{instance.provider} needs the address of your own resource", param="base-url")
     priority = instance.priority if change.priority is None else change.priority
     return replace(instance, config=config, priority=priority, needs_key=change.key is not None)
 
 
 def _merge_options(stored: Mapping[str, Any], change: KeyChange) -> dict[str, Any]:
-    """A new model drops the other options but the address: they were for the model before (`reasoning_effort`)."""
-    kept = {name: value for name, value in stored.items() if name == "base_url" or not change.model}
+    """A new model drops the options that were for the model before (`reasoning_effort`); those of the server stay."""
+    kept = {name: value for name, value in stored.items() if name in _SERVER_OPTIONS or not change.model}
     set_now = {"base_url": change.base_url, "model": change.model}
     return {**kept, **{name: value for name, value in set_now.items() if value}}
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
 import httpx
@@ -11,12 +11,14 @@ import msgspec
 
 from control.voice.instances import KeyedProvider
 from control.voice.vendors import VENDORS
+from shared.chat_dialects import DIALECTS, RULES, Dialect, detect_dialect, make_chat_url, make_key_headers
 from shared.errors import Invalid
 
 OPENAI_URL: Final = "https://api.openai.com/v1"
 MAX_ERROR_BYTES: Final = 4_096
 # Events before the first word: a server may send empty ones, and comments while it computes.
 MAX_LINES: Final = 2_000
+_BODY_OPTIONS: Final = ("model", "temperature", "max_tokens", "max_completion_tokens", "reasoning_effort")
 _QUESTION: Final = [{"role": "user", "content": "Say hello in one word."}]
 
 # At lower levels these log URLs.
@@ -45,17 +47,29 @@ async def probe(provider: KeyedProvider, timeout_s: float) -> float:
 
 
 async def _read_first_word(http: httpx.AsyncClient, provider: KeyedProvider) -> None:
-    options = dict(provider.offer.defaults("llm"))
-    url = str(options.pop("base_url", OPENAI_URL)).rstrip("/") + "/chat/completions"
-    headers = {"Authorization": f"Bearer {provider.key}"} if provider.key else {}
-    body = {**options, "messages": _QUESTION, "stream": True}
-    async with http.stream("POST", url, json=body, headers=headers) as response:
+    options = provider.offer.defaults("llm")
+    base_url = str(options.get("base_url", OPENAI_URL))
+    named = options.get("dialect")
+    dialect = named if named in DIALECTS else detect_dialect(base_url)
+    url = make_chat_url(dialect, base_url, str(options.get("model", "")), str(options.get("api_version", "")))
+    body = {**_body_options(options, dialect), "messages": _QUESTION, "stream": True}
+    async with http.stream("POST", url, json=body, headers=make_key_headers(dialect, provider.key)) as response:
         if response.status_code != 200:
             raise ProbeFailed(f"HTTP {response.status_code} {await _read_code(response)}".rstrip())
         async for line in _lines(response):
             if _has_output(line):
                 return
     raise ProbeFailed("the answer had no word")
+
+
+def _body_options(options: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
+    """The options that are fields of the request, by the names that the server wants."""
+    fields = {name: value for name, value in options.items() if name in _BODY_OPTIONS}
+    limit = RULES[dialect].completion_limit
+    if limit and "max_tokens" in fields:
+        fields.setdefault(limit, fields.pop("max_tokens"))
+    extra = options.get("extra")
+    return {**fields, **(extra if isinstance(extra, Mapping) else {})}
 
 
 async def _lines(response: httpx.Response) -> AsyncIterator[str]:

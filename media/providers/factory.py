@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 from aiohttp import ClientSession
+from msgspec import Struct
 
 from media.providers.chain.candidates import OnProviderFailed
 from media.providers.chain.deadlines import Deadlines
@@ -18,7 +19,8 @@ from media.providers.health import ChainHealth, HealthBoard
 from media.providers.health_keys import HealthKeys
 from media.providers.ports import LanguageModel, ProviderKind, SpeechToText, TextToSpeech
 from media.providers.usage import OnUsage, UsageMeter
-from media.providers.vendor import Adapter, ProviderSetup, ProviderUnusable, Vendor, VendorResources
+from media.providers.vendor import Adapter, Preparable, ProviderSetup, ProviderUnusable, Vendor, VendorResources
+from media.providers.wait_history import UsualWait
 from shared.plan import CallPlan, PlanError, ProviderPlan
 
 P = TypeVar("P")
@@ -26,11 +28,19 @@ P = TypeVar("P")
 
 @dataclass(frozen=True, slots=True)
 class Providers:
-    """One call's providers, each a fallback chain."""
+    """One call's providers, each a fallback chain. members: of all chains."""
 
     stt: SpeechToText
     llm: LanguageModel
     tts: TextToSpeech
+    members: tuple[object, ...] = ()
+
+    def prepare(self) -> None:
+        """Opens in the background what the members of the chains need for their first requests: a backup is wanted at
+        once when it is wanted."""
+        for member in self.members:
+            if isinstance(member, Preparable):
+                member.prepare()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +89,7 @@ class ProviderFactory:
             SpeechToTextChain(stt.providers, on_failed, limits, meters=stt.meters, health=stt.health),
             LanguageModelChain(llm.providers, on_failed, limits, meters=llm.meters, health=llm.health),
             TextToSpeechChain(tts.providers, on_failed, limits, meters=tts.meters, health=tts.health),
+            (*stt.providers, *llm.providers, *tts.providers),
         )
 
     def check(self, plan: CallPlan) -> None:
@@ -99,18 +110,22 @@ class ProviderFactory:
     ) -> _Members[P]:
         made: list[P] = []
         meters: list[UsageMeter] = []
+        seeds: list[UsualWait | None] = []
         for index, choice in enumerate(choices):
             try:
-                provider, model = self._make(choice, adapters)
+                provider, options = self._make(choice, adapters)
             except ProviderUnusable as error:
                 raise PlanError(f"plan: {kind}[{index}].{error}") from error
+            adapter = adapters[choice.vendor_name]
             made.append(provider)
+            model = adapter.model(options)
             meters.append(UsageMeter(kind, choice.provider, on_usage, vendor=choice.vendor_name, model=model))
+            seeds.append(adapter.usual_wait(options))
         keys = [self._health_keys.make(kind, one, adapters[one.vendor_name].request_options) for one in choices]
-        return _Members(made, meters, ChainHealth(self._health, keys, workspace))
+        return _Members(made, meters, ChainHealth(self._health, keys, workspace, seeds))
 
-    def _make(self, choice: ProviderPlan, adapters: Mapping[str, Adapter[P]]) -> tuple[P, str]:
-        """A provider, and the model that its options choose. Raises ProviderUnusable."""
+    def _make(self, choice: ProviderPlan, adapters: Mapping[str, Adapter[P]]) -> tuple[P, Struct]:
+        """A provider and its options. Raises ProviderUnusable."""
         adapter = adapters.get(choice.vendor_name)
         if adapter is None:
             field = "vendor" if choice.vendor else "provider"
@@ -119,5 +134,4 @@ class ProviderFactory:
             options = msgspec.convert(choice.options, adapter.options)
         except msgspec.ValidationError as error:
             raise ProviderUnusable(f"options: {error}") from error
-        provider = adapter.make(ProviderSetup(choice.provider, options, self._resources))
-        return provider, adapter.model(options)
+        return adapter.make(ProviderSetup(choice.provider, options, self._resources)), options

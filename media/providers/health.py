@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from media.providers.health_record import HealthPolicy, HealthRecord, is_brief, is_evidence
-from media.providers.ports import ProviderError, ProviderKind
+from media.providers.ports import ProviderError, ProviderKind, ProviderSlow
+from media.providers.wait_history import UsualWait
 
 # Accounts whose health is known; beyond it, those that are in service and were used longest ago are forgotten.
 MAX_RECORDS: Final = 1_000
@@ -79,6 +80,11 @@ class HealthBoard:
         record = self._records.get(key)
         return record is None or record.is_usable(self._clock())
 
+    def usual_wait(self, key: HealthKey) -> UsualWait | None:
+        """How long the provider takes to its first useful unit; None while this process has seen too few."""
+        record = self._records.get(key)
+        return None if record is None else record.waits.usual()
+
     def start(self, key: HealthKey, workspace: str = "") -> "ProviderAttempt":
         """Starts a workspace's attempt at a provider; it is the probe if one is due."""
         record, now = self._records.get(key), self._clock()
@@ -140,7 +146,9 @@ class HealthBoard:
     def report_failure(self, attempt: "ProviderAttempt", error: ProviderError) -> None:
         """The provider failed this attempt. Of an ejected provider only the probe's counts."""
         record, now = self._record(attempt.key), self._clock()
-        record.end_wait(attempt)
+        since = record.end_wait(attempt)
+        if since is not None and isinstance(error, ProviderSlow):
+            record.waits.add_cut_off(now - since)
         if not is_evidence(error) or not self._policy.cool_down_s:
             self.release(attempt)
         elif record.ejected_until is not None:
@@ -250,16 +258,31 @@ class ProviderAttempt:
 
 
 class ChainHealth:
-    """The health of the providers of one chain, by their place in it. workspace: whose calls the chain is for."""
+    """The health of the providers of one chain, by their place in it. workspace: whose calls the chain is for.
 
-    def __init__(self, board: HealthBoard, keys: Sequence[HealthKey], workspace: str = "") -> None:
+    seeds: what the vendors' figures say of each provider's wait for the first useful unit, used until it is learnt;
+    None where nothing is known.
+    """
+
+    def __init__(
+        self,
+        board: HealthBoard,
+        keys: Sequence[HealthKey],
+        workspace: str = "",
+        seeds: Sequence[UsualWait | None] = (),
+    ) -> None:
         self._board = board
         self._keys = tuple(keys)
         self._workspace = workspace
+        self._seeds = tuple(seeds) or (None,) * len(self._keys)
 
     def is_usable(self, index: int) -> bool:
         """Whether the provider may be tried before ejected ones."""
         return self._board.is_usable(self._keys[index])
+
+    def usual_wait(self, index: int) -> UsualWait | None:
+        """How long the provider takes to its first useful unit; None where nothing is known."""
+        return self._board.usual_wait(self._keys[index]) or self._seeds[index]
 
     def start(self, index: int) -> ProviderAttempt:
         """Starts an attempt at the provider."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from media.providers.ports import ProviderBusy, ProviderError, ReplyUnusable
+from media.providers.wait_history import WaitHistory
 
 NEVER: Final = -math.inf
 # A cool-down doubles at most this often, so that the number stays finite.
@@ -78,6 +79,7 @@ class HealthRecord:
         self._waiting: dict[object, float] = {}  # requests without a useful unit, by their start, oldest first
         self._others, self._others_until = 0, NEVER  # doubts of other processes
         self._usual_s = 0.0  # wait for the useful unit, as a moving average
+        self.waits = WaitHistory()
 
     def is_usable(self, now: float) -> bool:
         """Whether a request may be sent there first."""
@@ -116,6 +118,7 @@ class HealthRecord:
         self._failures_in_row = 0
         self._outcomes.append((now, True, workspace))
         if since is not None:
+            self.waits.add(now - since)
             self._usual_s = 0.8 * self._usual_s + 0.2 * (now - since) if self._usual_s else now - since
 
     def add_failure(self, now: float, workspace: str = "", *, after_useful: bool) -> bool:

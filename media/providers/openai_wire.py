@@ -27,7 +27,15 @@ DONE: Final = b"[DONE]"
 NO_RESULT: Final = "No result: the call was interrupted."
 
 _IDENTIFIER: Final = re.compile(r"[A-Za-z0-9_.\-]{1,60}")
-_BUSY_CODES: Final = ("rate_limit_exceeded", "rate_limit_error", "overloaded_error", "overloaded", "insufficient_quota")
+_QUOTA_CODES: Final = ("insufficient_quota", "billing_hard_limit_reached")
+_BUSY_CODES: Final = ("rate_limit_exceeded", "rate_limit_error", "overloaded_error", "overloaded", *_QUOTA_CODES)
+# 498: Groq's capacity of a service tier. 529: an overloaded server behind OpenRouter.
+_BUSY_STATUSES: Final = (429, 498, 503, 529)
+# OpenRouter: the account has no credit.
+_PAYMENT_REQUIRED: Final = 402
+# Groq: the model wrote a tool call that cannot be parsed; the same request may succeed.
+_TOOL_CALL_UNREADABLE: Final = "tool_use_failed"
+_REFUSED_PARAMETER: Final = ("unsupported_parameter", "unsupported_value")
 
 
 # --- the request ----------------------------------------------------------------------------------------------------
@@ -85,33 +93,47 @@ class VendorError(Struct):
 
     code: str | int | None = None
     type: str | None = None
+    param: str | None = None
+
+    @property
+    def refused_field(self) -> str:
+        """The field of the request that the model does not take; empty for other errors."""
+        return _identifier(self.param) if self.code in _REFUSED_PARAMETER else ""
 
 
 class _Envelope(Struct):
     error: VendorError | str | None = None
 
 
-def make_http_error(provider: str, status: int, body: bytes) -> ProviderError:
-    """Maps an HTTP status other than 200 to our error."""
+def parse_error(body: bytes) -> VendorError:
+    """The error in the body of an HTTP answer; an empty one if there is none."""
     try:
         error = msgspec.json.decode(body, type=_Envelope).error
     except msgspec.MsgspecError:
         error = None
-    return _map_error(provider, status, error if isinstance(error, VendorError) else VendorError())
+    return error if isinstance(error, VendorError) else VendorError()
+
+
+def make_http_error(provider: str, status: int, body: bytes) -> ProviderError:
+    """Maps an HTTP status other than 200 to our error."""
+    return _map_error(provider, status, parse_error(body))
 
 
 def _map_error(provider: str, status: int, error: VendorError) -> ProviderError:
     code = _identifier(error.code) or _identifier(error.type)
     reason = f"HTTP {status} {code}".strip() if status else f"error in the stream {code}".strip()
-    quota_used_up = code == "insufficient_quota"
-    if status in (429, 503, 529) or code in _BUSY_CODES:
+    quota_used_up = code in _QUOTA_CODES or status == _PAYMENT_REQUIRED
+    if quota_used_up or status in _BUSY_STATUSES or code in _BUSY_CODES:
         return ProviderBusy(provider, reason, retryable=not quota_used_up)
+    if code == _TOOL_CALL_UNREADABLE:
+        return ReplyUnusable(provider, reason)
     if status in (408, 504):
         return ProviderSlow(provider, reason, may_bill=False)
     return ProviderError(provider, reason, retryable=status >= 500 or not status)
 
 
 def _identifier(code: str | int | None) -> str:
+    """The code if it has the form of one; empty for free text, which may quote anything."""
     return code if isinstance(code, str) and _IDENTIFIER.fullmatch(code) else ""
 
 
@@ -131,6 +153,7 @@ class _Fragment(Struct):
 
 class _Delta(Struct):
     content: str | None = None
+    refusal: str | None = None  # the model declines, in words for the user
     tool_calls: list[_Fragment] | None = None
 
 
@@ -220,12 +243,13 @@ class StreamedReply:
         return self._text_delta(delta)
 
     def _text_delta(self, delta: _Delta) -> list[LanguageModelEvent]:
-        if delta.content:
-            self._text.append(delta.content)
-        elif not delta.tool_calls or self.has_begun:
+        text = delta.content or delta.refusal or ""
+        if text:
+            self._text.append(text)
+        elif not delta.tool_calls:
             return []
         self.has_begun = True
-        return [TextDelta(delta.content or "")]  # empty when a tool call has begun
+        return [TextDelta(text)]  # empty while a tool call is written: the model is at work
 
     def _collect(self, fragment: _Fragment) -> None:
         ids, names, arguments = self._calls.setdefault(fragment.index, ([], [], []))

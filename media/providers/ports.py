@@ -182,7 +182,7 @@ NOT_ENDED_RESULT: Final = (
 class TextDelta:
     """The next piece of the reply's text, spaces included, exactly as streamed.
 
-    An empty text only shows that the model has begun (for instance with a tool call); it is not spoken.
+    An empty text only shows that the model is at work (for instance on a tool call); it is not spoken.
     """
 
     text: str

@@ -3,13 +3,14 @@
 from collections.abc import Awaitable, Callable, Hashable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from aiohttp import ClientSession
 from msgspec import Struct
 
 from media.providers.ports import LanguageModel, SpeechToText, TextToSpeech
 from media.providers.tls import ResumingTlsContext
+from media.providers.wait_history import UsualWait
 
 T = TypeVar("T")
 P = TypeVar("P", covariant=True)
@@ -62,8 +63,20 @@ class ProviderSetup:
     resources: VendorResources
 
 
+@runtime_checkable
+class Preparable(Protocol):
+    """A provider that can make its first request of a call faster."""
+
+    def prepare(self) -> None:
+        """Opens in the background what the first request needs; returns at once. A failure shows at the request."""
+
+
 def _no_model(options: Struct) -> str:
     return ""
+
+
+def _no_usual_wait(options: Struct) -> UsualWait | None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +87,14 @@ class Adapter(Generic[P]):
     voice); empty where the vendor has none.
     request_options: names of options that say what is asked, not of whom nor how long to wait: calls that differ only
     in them share the provider's health.
+    usual_wait: what is known of the time to the first useful unit before a call has measured it.
     """
 
     make: Callable[[ProviderSetup], P]
     options: type[Struct] = EmptyOptions
     model: Callable[[Any], str] = _no_model
     request_options: frozenset[str] = frozenset()
+    usual_wait: Callable[[Any], UsualWait | None] = _no_usual_wait
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,6 +183,7 @@ class Worker:
         resources = self._resources
         transcoder = Transcoder(started.encoding, started.sample_rate)
         providers = resources.providers.build(plan, emitter.emit, emitter.emit)
+        providers.prepare()
         smart_turn = resources.smart_turn if plan.turn.smart_turn else None
         with ExitStack() as undo:
             track = resources.vad.track()

@@ -16,6 +16,7 @@ FaultKind = Literal[
     "slow",  # every delay takes `factor` times longer
     "cut",  # the connection is reset after `after_units`
     "garbage",  # after `after_units` comes what no client can read
+    "error",  # after `after_units` the vendor reports an error of its own
     "half_open",  # nothing is read and nothing sent after `after_units`, and the connection stays open
     "deaf",  # audio is taken, and never understood
     "reorder",  # a final comes before the interim result that it follows

@@ -58,12 +58,13 @@ def reset_connection(request: web.Request) -> None:
 
 @asynccontextmanager
 async def running_vendor(
-    routes: Iterable[web.AbstractRouteDef], certificate: ServerCertificate | None
+    routes: Iterable[web.AbstractRouteDef], certificate: ServerCertificate | None, *, cancels: bool = False
 ) -> AsyncIterator[str]:
-    """Runs a vendor's routes; yields `127.0.0.1:PORT`. certificate: None serves without TLS."""
+    """Runs a vendor's routes; yields `127.0.0.1:PORT`. certificate: None serves without TLS. cancels: a request whose
+    client goes away is cancelled."""
     app = web.Application()
     app.add_routes(routes)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=cancels)
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=certificate.server if certificate else None)

@@ -6,6 +6,7 @@ from typing import Generic, Protocol, TypeVar
 
 from media.providers.health import ChainHealth, HealthBoard, HealthKey
 from media.providers.ports import ProviderBusy, ProviderError, ProviderKind, ProviderSlow
+from media.providers.wait_history import UsualWait
 from shared.events import ProviderFailed
 
 OnProviderFailed = Callable[[ProviderFailed], None]
@@ -97,6 +98,29 @@ class Attempts(Generic[P]):
         """Whether another provider is left to be tried."""
         return any(index != self.index for index in self._order)
 
+    @property
+    def usual_wait(self) -> UsualWait | None:
+        """How long the provider in use takes to its first useful unit; None where nothing is known."""
+        return self._candidates.health.usual_wait(self.index)
+
+    def split(self) -> "Attempts[P]":
+        """Attempts at the providers after the one in use, beside this one. Needs `has_other`."""
+        others = Attempts(self._candidates, [index for index in self._order[1:] if index != self.index])
+        others._failed |= self._failed
+        return others
+
+    def exclude(self, index: int) -> None:
+        """Another provider is not tried any more: it failed in attempts beside these."""
+        self._order[1:] = [other for other in self._order[1:] if other != index]
+
+    def lose(self, error: ProviderError, winner: int, *, demote: bool) -> None:
+        """Records that another provider, which was asked later, answered first. winner: its index. demote: it is tried
+        last from now on; without that only the board counts it, because one late answer of many is no fault."""
+        if demote:
+            self._candidates.demote(self.index)
+        self._attempt.fail(error)
+        self._candidates.report_failure(error, self.index, winner)
+
     def start_wait(self) -> None:
         """Records that the provider in use has all that it needs for its first useful unit."""
         self._attempt.start_wait()
@@ -110,13 +134,14 @@ class Attempts(Generic[P]):
         self._candidates.restore(self.index)
         self._attempt.release()
 
-    def fail_over(self, error: ProviderError) -> None:
-        """Moves on to the next provider; raises the error when none is left."""
+    def fail_over(self, error: ProviderError, running: int | None = None) -> None:
+        """Moves on to the next provider; raises the error when none is left. running: index of one that was asked
+        before and may still answer."""
         failed = self._fail(error)
         self._order.pop(0)
         if self._order and self._order[0] == failed and not _worth_repeating(error):
             self._order.pop(0)
-        self._candidates.report_failure(error, failed, self._order[0] if self._order else None)
+        self._candidates.report_failure(error, failed, self._order[0] if self._order else running)
         if not self._order:
             raise error
         self._attempt = self._candidates.health.start(self.index)

@@ -1,30 +1,48 @@
 """Vendor `openai`: a language model behind any OpenAI-compatible chat completions endpoint, streamed over SSE."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import aclosing
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, TypeVar
+from urllib.parse import urlsplit
 
 import aiohttp
+import msgspec
 from msgspec import Meta, Struct
+from yarl import URL
 
-from media.providers.openai_wire import StreamedReply, make_http_error, make_messages, make_tools
+from media.providers.openai_wire import StreamedReply, make_http_error, make_messages, make_tools, parse_error
 from media.providers.ports import ChatRequest, LanguageModelEvent, ProviderError, ProviderSlow
 from media.providers.sse import SseError, SseParser
-from media.providers.vendor import Adapter, ProviderSetup, Vendor
+from media.providers.vendor import Adapter, ProviderSetup, Vendor, VendorResources
+from media.providers.wait_history import UsualWait
+from media.providers.warm_http import WarmServer
+from shared.chat_dialects import RULES, Dialect, DialectRules, detect_dialect, make_chat_url, make_key_headers
 
 # The response usually ends with its last event; reading up to its end keeps the connection for the next turn.
 DRAIN_S: Final = 0.2
 MAX_ERROR_BYTES: Final = 64_000
+# Fields that a reply can do without, or that have another name: some models take no temperature but their own.
+DISPENSABLE: Final = frozenset({"temperature", "max_tokens"})
+_HEADERS: Final = {
+    "Accept": "text/event-stream",
+    "Accept-Encoding": "identity",
+    "Content-Type": "application/json",
+}
 
 T = TypeVar("T")
 Seconds = Annotated[float, Meta(gt=0, le=120)]
 
 
 class OpenAiOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """base_url: up to and including the version ("https://api.openai.com/v1"). api_key: empty for servers without keys.
+    """base_url: up to and including the version ("https://api.openai.com/v1"); of Azure the resource's address, with or
+    without /openai/v1. api_key: empty for servers without keys. model: on Azure the deployment's name.
 
-    Reasoning models name max_tokens max_completion_tokens; set the one that the model takes.
+    dialect: by default the one of base_url's host. api_version: of Azure, where base_url does not end in /openai/v1.
+    priced_as: the model under which it is priced, where `model` is a name of one's own.
+    max_tokens: sent under the name that the server wants; where that depends on the model, set max_completion_tokens.
     extra: further fields of the request's body, as the vendor names them.
     connect_s, first_token_s (from the request), idle_s (between tokens): limits, beyond which ProviderSlow is raised.
     """
@@ -32,6 +50,9 @@ class OpenAiOptions(Struct, frozen=True, forbid_unknown_fields=True):
     model: Annotated[str, Meta(min_length=1)]
     base_url: Annotated[str, Meta(pattern=r"^https?://[^\s/]")] = "https://api.openai.com/v1"
     api_key: str = ""
+    dialect: Dialect | None = None
+    api_version: str = ""
+    priced_as: str = ""
     temperature: float | None = None
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
@@ -42,15 +63,39 @@ class OpenAiOptions(Struct, frozen=True, forbid_unknown_fields=True):
     idle_s: Seconds = 10.0
 
 
+def dialect_of(options: OpenAiOptions) -> Dialect:
+    """The server's dialect, configured or by its host."""
+    return options.dialect or detect_dialect(options.base_url)
+
+
+@dataclass(slots=True)
+class ChatServer:
+    """What all calls share of one server and model. refused: fields that the model does not take, learned from its
+    errors. warm: its connections. tls: None for aiohttp's own settings."""
+
+    refused: set[str] = field(default_factory=set)
+    warm: WarmServer | None = None
+    tls: ssl.SSLContext | None = None
+
+
 class OpenAiLanguageModel:
     """LanguageModel over HTTP. name: of the configured provider; many servers speak this protocol. The caller owns the
     HTTP session, which pools the connections of all calls."""
 
-    def __init__(self, name: str, options: OpenAiOptions, http: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, name: str, options: OpenAiOptions, http: aiohttp.ClientSession, server: ChatServer | None = None
+    ) -> None:
         self.name = name
         self._options = options
         self._http = http
-        self._url = options.base_url.rstrip("/") + "/chat/completions"
+        self._server = server or ChatServer()
+        self._dialect = dialect_of(options)
+        self._url = make_chat_url(self._dialect, options.base_url, options.model, options.api_version)
+
+    def prepare(self) -> None:
+        """Opens a connection in the background if none is idle."""
+        if self._server.warm is not None:
+            self._server.warm.prepare()
 
     async def stream(self, request: ChatRequest) -> AsyncIterator[LanguageModelEvent]:
         """Streams one reply; tool calls come whole, at its end. Raises ProviderError.
@@ -67,7 +112,8 @@ class OpenAiLanguageModel:
                     yield event
             for event in reply.finish(request):
                 yield event
-            await _drain(response)
+            if await _drain(response) and self._server.warm is not None:
+                self._server.warm.give_back()
         except ProviderError:
             if reply.has_begun:
                 yield reply.usage(request)
@@ -90,41 +136,62 @@ class OpenAiLanguageModel:
                 deadline = asyncio.get_running_loop().time() + self._options.idle_s
 
     async def _post(self, request: ChatRequest, deadline: float) -> aiohttp.ClientResponse:
-        response = await self._within(deadline, self._request(request), "no answer came in time")
-        if response.status == 200 and response.content_type == "text/event-stream":
-            return response
+        """The answer's head. A field that the model does not take is left out from then on, and the request is sent
+        again: at most once a field, and nothing was computed or billed."""
+        while True:
+            response = await self._within(deadline, self._request(request), "no answer came in time")
+            if response.status == 200 and response.content_type == "text/event-stream":
+                return response
+            body = await self._read_refusal(response, deadline)
+            refused = parse_error(body).refused_field
+            if refused not in DISPENSABLE or refused in self._server.refused:
+                raise make_http_error(self.name, response.status, body)
+            self._server.refused.add(refused)
+
+    async def _read_refusal(self, response: aiohttp.ClientResponse, deadline: float) -> bytes:
+        """The body of an answer that is no stream. Raises ProviderError for one that claims success."""
         try:
             if response.status == 200:
-                raise ProviderError(
-                    self.name, f"answered with {response.content_type}, no event stream", retryable=False
-                )
-            body = await self._within(deadline, response.content.read(MAX_ERROR_BYTES), "no answer came in time")
-            raise make_http_error(self.name, response.status, body)
+                reason = f"answered with {response.content_type}, no event stream"
+                raise ProviderError(self.name, reason, retryable=False)
+            return await self._within(deadline, response.content.read(MAX_ERROR_BYTES), "no answer came in time")
         finally:
             response.close()
 
     async def _request(self, request: ChatRequest) -> aiohttp.ClientResponse:
         options = self._options
-        headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}
-        if options.api_key:
-            headers["Authorization"] = f"Bearer {options.api_key}"
-        timeout = aiohttp.ClientTimeout(total=None, connect=options.connect_s)
+        headers = {**_HEADERS, **make_key_headers(self._dialect, options.api_key)}
+        if self._server.warm is not None:
+            self._server.warm.take()
         return await self._http.post(
-            self._url, json=self._body(request), headers=headers, timeout=timeout, allow_redirects=False
+            URL(self._url, encoded=True),
+            data=msgspec.json.encode(self._body(request)),
+            headers=headers,
+            timeout=aiohttp.ClientTimeout(total=None, connect=options.connect_s),
+            ssl=self._server.tls or True,
+            allow_redirects=False,
         )
 
     def _body(self, request: ChatRequest) -> dict[str, Any]:
-        options = self._options
+        options, rules = self._options, RULES[self._dialect]
         optional = {
             "temperature": options.temperature,
-            "max_tokens": options.max_tokens,
-            "max_completion_tokens": options.max_completion_tokens,
             "reasoning_effort": options.reasoning_effort,
             "tools": make_tools(request.tools) or None,
+            **self._token_limit(rules),
         }
-        set_fields = {name: value for name, value in optional.items() if value is not None}
-        fixed = {"stream": True, "stream_options": {"include_usage": True}}
+        set_fields = {
+            name: value for name, value in optional.items() if value is not None and name not in self._server.refused
+        }
+        fixed = {"stream": True, "stream_options": rules.stream_options}
         return {"model": options.model, "messages": make_messages(request), **set_fields, **options.extra, **fixed}
+
+    def _token_limit(self, rules: DialectRules) -> dict[str, int | None]:
+        options = self._options
+        limit = options.max_tokens if options.max_completion_tokens is None else options.max_completion_tokens
+        if options.max_completion_tokens is not None or "max_tokens" in self._server.refused:
+            return {"max_completion_tokens": limit}
+        return {rules.completion_limit or "max_tokens": limit}
 
     def _payloads(self, parser: SseParser, chunk: bytes) -> list[bytes]:
         """Returns the data of the events that are complete now; an empty chunk ends the stream."""
@@ -148,23 +215,55 @@ class OpenAiLanguageModel:
             raise ProviderError(self.name, f"no connection: {type(error).__name__}") from error
 
 
-async def _drain(response: aiohttp.ClientResponse) -> None:
+async def _drain(response: aiohttp.ClientResponse) -> bool:
+    """Reads the answer to its end; returns whether its connection can be used again."""
     try:
         async with asyncio.timeout(DRAIN_S):
             while await response.content.readany():
                 pass
     except (TimeoutError, aiohttp.ClientError):
-        return  # the reply is complete; only the connection is not reused
+        return False  # the reply is complete; only the connection is not reused
+    return True
 
 
 def _make_llm(setup: ProviderSetup) -> OpenAiLanguageModel:
-    return OpenAiLanguageModel(setup.name, setup.options, setup.resources.http)
+    options: OpenAiOptions = setup.options
+    resources = setup.resources
+    key = (ChatServer, options.base_url, options.model)
+    server = resources.share(key, lambda: ChatServer(warm=_warm_server(options, resources), tls=resources.tls))
+    return OpenAiLanguageModel(setup.name, options, resources.http, server)
+
+
+def _warm_server(options: OpenAiOptions, resources: VendorResources) -> WarmServer:
+    """The server's connections; models and keys at one host share them."""
+    parts = urlsplit(options.base_url)
+
+    def make() -> WarmServer:
+        url = make_chat_url(dialect_of(options), options.base_url, options.model, options.api_version)
+        server = WarmServer(resources.http, url, resources.tls)
+        resources.on_close(server.close)
+        return server
+
+    return resources.share((WarmServer, parts.scheme, parts.netloc), make)
 
 
 def _model(options: OpenAiOptions) -> str:
-    return options.model
+    return options.priced_as or options.model
 
 
-_REQUEST_OPTIONS: Final = frozenset({"temperature", "max_tokens", "max_completion_tokens"})
+_REQUEST_OPTIONS: Final = frozenset({"temperature", "max_tokens", "max_completion_tokens", "priced_as"})
 
-VENDOR: Final = Vendor("openai", llm=Adapter(_make_llm, OpenAiOptions, model=_model, request_options=_REQUEST_OPTIONS))
+
+# The vendors publish no figure for the first token: their accounts begin at the bound of all deadlines, and are learnt.
+_VENDOR_WAIT: Final = UsualWait(0.5, 0.9)
+
+
+def _usual_wait(options: OpenAiOptions) -> UsualWait | None:
+    """Nothing is known of a server of one's own: it may compute on a processor, or load its model first."""
+    return None if dialect_of(options) == "compatible" else _VENDOR_WAIT
+
+
+VENDOR: Final = Vendor(
+    "openai",
+    llm=Adapter(_make_llm, OpenAiOptions, model=_model, request_options=_REQUEST_OPTIONS, usual_wait=_usual_wait),
+)

@@ -131,3 +131,13 @@ async def test_a_key_that_is_missing_or_lost_is_named(db: Connection) -> None:
     await set_key(db, SEALER, LLAMA)
     with pytest.raises(Conflict, match="cannot be opened"):
         await get_keyed_provider(db, Sealer([bytes(32)]), "my-llama")
+
+
+async def test_azure_needs_the_address_of_the_operator_s_own_resource(db: Connection) -> None:
+    with pytest.raises(Invalid) as refused:
+        await set_key(db, SEALER, KeyChange("azure-openai", "key-1"))
+    assert refused.value.param == "base-url"
+    address = "https://mine.openai.azure.com"
+    await set_key(db, SEALER, KeyChange("azure-openai", "key-1", base_url=address, model="my-deployment"))
+    kept = {"base_url": address, "dialect": "azure", "model": "my-deployment"}
+    assert (await stored(db, "azure-openai")).defaults("llm") == kept

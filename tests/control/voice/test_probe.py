@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from aiohttp import web
@@ -14,6 +14,9 @@ from control.voice.instances import KeyedProvider
 from control.voice.offers import VENDOR
 from control.voice.probe import ProbeFailed, probe
 from shared.errors import Invalid
+from simulator.vendors.openai import BASE_PATHS, ChatVendor
+from simulator.vendors.openai_request import Flavour
+from simulator.vendors.server import running_vendor
 from tests.control.agents.strategies import offer
 from vocalized.stack.ports import free_port
 
@@ -129,3 +132,16 @@ async def test_no_server_is_a_failure() -> None:
 async def test_a_provider_without_a_server_cannot_be_asked() -> None:
     with pytest.raises(Invalid):
         await probe(KeyedProvider(offer("receptionist", kinds=["llm"]), ""), 1.0)
+
+
+@pytest.mark.parametrize("flavour", get_args(Flavour))
+async def test_each_kind_of_server_is_asked_as_it_wants(flavour: Flavour) -> None:
+    vendor = ChatVendor(flavour)
+    vendor.state.key = SECRET
+    async with running_vendor(vendor.routes(), None) as address:
+        base = f"http://{address}" + ("" if flavour == "azure" else BASE_PATHS[flavour])
+        options = {"base_url": base, "dialect": flavour, "model": "tiny", "max_tokens": 9, "connect_s": 1.0}
+        await probe(provider("", config={VENDOR: "openai", "llm": options}), 10.0)
+    (body,) = vendor.bodies
+    assert body["max_tokens" if flavour == "openrouter" else "max_completion_tokens"] == 9
+    assert not {"dialect", "base_url", "connect_s"} & set(body)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media.providers.chain.llm import continuation_request
+from media.providers.chain.model_attempt import continuation_request
 from media.providers.ports import (
     NOT_ENDED_RESULT,
     TOOL_ENDED_PROMPT,

@@ -1,0 +1,52 @@
+"""How long one account of a provider takes to its first useful unit; pure."""
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+# The latest waits that count. Of 200 the p99 is the third longest: one outlier moves nothing.
+KEPT: Final = 200
+# So many waits are needed before they say more than the vendor's own figures.
+FEWEST: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class UsualWait:
+    """Quantiles of the waits, in seconds."""
+
+    median_s: float
+    p99_s: float
+
+
+class WaitHistory:
+    """The latest waits of one account. Their quantiles are computed when asked for, and kept until the next."""
+
+    __slots__ = ("_usual", "_waits")
+
+    def __init__(self) -> None:
+        self._waits: deque[float] = deque(maxlen=KEPT)
+        self._usual: UsualWait | None = None
+
+    def add(self, seconds: float) -> None:
+        """Adds one wait."""
+        self._waits.append(seconds)
+        self._usual = None
+
+    def add_cut_off(self, seconds: float) -> None:
+        """Adds a wait that ended without a unit. It counts as the p99 at most: with its whole length a dead provider
+        would raise its own deadline, and without it only waits within the deadline would be learnt."""
+        usual = self.usual()
+        self.add(seconds if usual is None else min(seconds, usual.p99_s))
+
+    def usual(self) -> UsualWait | None:
+        """The quantiles; None while too few waits are known."""
+        if self._usual is None and len(self._waits) >= FEWEST:
+            ordered = sorted(self._waits)
+            self._usual = UsualWait(_quantile(ordered, 0.5), _quantile(ordered, 0.99))
+        return self._usual
+
+
+def _quantile(ordered: list[float], share: float) -> float:
+    """The smallest value that at least this share of all does not exceed."""
+    rank = -int(-share * len(ordered) // 1)
+    return ordered[max(rank, 1) - 1]

@@ -1,0 +1,76 @@
+"""How the servers of OpenAI's chat completions differ: address, header of the key, names of fields; pure.
+
+Sources: the openai SDK 3.57.0 (`lib/azure.py`, `types/chat/`), the groq SDK 1.7.0, openrouter.ai/docs, and the services
+of the four vendors in pipecat-ai 1.14.0.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, get_args
+from urllib.parse import quote, urlsplit
+
+Dialect = Literal["openai", "groq", "openrouter", "azure", "compatible"]
+DIALECTS: Final[tuple[Dialect, ...]] = get_args(Dialect)
+
+# The latest version of Azure's dated API that is no preview. Addresses that end in /openai/v1 take none.
+AZURE_API_VERSION: Final = "2024-10-21"
+_AZURE_UNDATED: Final = "/openai/v1"
+_HOSTS: Final[Mapping[str, Dialect]] = {
+    "api.openai.com": "openai",
+    "api.groq.com": "groq",
+    "openrouter.ai": "openrouter",
+}
+# Regional hosts of OpenAI, and an Azure resource's own host.
+_HOST_ENDS: Final[Mapping[str, Dialect]] = {
+    ".api.openai.com": "openai",
+    ".openai.azure.com": "azure",
+    ".cognitiveservices.azure.com": "azure",
+    ".services.ai.azure.com": "azure",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DialectRules:
+    """key_header, key_prefix: how the key is sent. stream_options: of every streamed request. completion_limit: the
+    field that limits the reply's tokens on all models, if there is one; elsewhere it depends on the model."""
+
+    key_header: str = "Authorization"
+    key_prefix: str = "Bearer "
+    completion_limit: str = ""
+    stream_options: Mapping[str, Any] = field(default_factory=lambda: {"include_usage": True})
+
+
+RULES: Final[Mapping[Dialect, DialectRules]] = {
+    # Obfuscation pads each chunk with random letters, against listeners who count bytes: bytes that a call waits for.
+    "openai": DialectRules(
+        completion_limit="max_completion_tokens",
+        stream_options={"include_usage": True, "include_obfuscation": False},
+    ),
+    "groq": DialectRules(completion_limit="max_completion_tokens"),
+    "openrouter": DialectRules(),
+    "azure": DialectRules(key_header="api-key", key_prefix="", completion_limit="max_completion_tokens"),
+    "compatible": DialectRules(),
+}
+
+
+def detect_dialect(base_url: str) -> Dialect:
+    """The dialect of the server at an address, by its host; `compatible` for a server of one's own."""
+    host = (urlsplit(base_url).hostname or "").lower()
+    if host in _HOSTS:
+        return _HOSTS[host]
+    return next((dialect for end, dialect in _HOST_ENDS.items() if host.endswith(end)), "compatible")
+
+
+def make_chat_url(dialect: Dialect, base_url: str, model: str, api_version: str = "") -> str:
+    """The address of chat completions. On Azure `model` is the name of the deployment."""
+    base = base_url.rstrip("/")
+    if dialect != "azure" or base.endswith(_AZURE_UNDATED):
+        return f"{base}/chat/completions"
+    deployment, version = quote(model, safe=""), quote(api_version or AZURE_API_VERSION, safe="")
+    return f"{base.removesuffix('/openai')}/openai/deployments/{deployment}/chat/completions?api-version={version}"
+
+
+def make_key_headers(dialect: Dialect, key: str) -> dict[str, str]:
+    """The header that carries the key; none for a server without keys."""
+    rules = RULES[dialect]
+    return {rules.key_header: rules.key_prefix + key} if key else {}

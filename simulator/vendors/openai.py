@@ -1,0 +1,149 @@
+"""A simulated server of OpenAI's chat completions: of OpenAI itself, Groq, OpenRouter or Azure OpenAI.
+
+Written from the vendors' documents, and checked by their SDKs and by pipecat's services.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from aiohttp import web
+
+from simulator.vendors.faults import FaultCut, FaultInjector
+from simulator.vendors.openai_request import (
+    Flavour,
+    Refusal,
+    check_body,
+    no_credit,
+    rate_limited,
+    unknown_model,
+    wrong_key,
+)
+from simulator.vendors.openai_stream import ChatReply, ReplyStream
+from simulator.vendors.server import VendorState, reset_connection
+
+# The path that clients put before `/chat/completions`.
+BASE_PATHS: Final[Mapping[Flavour, str]] = {
+    "openai": "/v1",
+    "groq": "/openai/v1",
+    "openrouter": "/api/v1",
+    "azure": "/openai/v1",
+}
+_GARBAGE: Final = b'data: {"choices":[{"delta":{"conte\n\n'
+
+
+def greet(body: Mapping[str, Any]) -> ChatReply:
+    """The reply of a vendor without a script."""
+    return ChatReply("Thank you for calling. How can I help you today?")
+
+
+@dataclass(slots=True)
+class ChatVendor:
+    """One vendor. reply: from the request's body to the answer. first_token_s, token_s: delays. cached_tokens: of each
+    prompt. models: None if every name is one. fixed_temperature: models that take no temperature of the client's.
+    bodies: of the requests that were accepted. client_ports: of all requests, by method; a connection has one port."""
+
+    flavour: Flavour = "openai"
+    state: VendorState = field(default_factory=VendorState)
+    reply: Callable[[Mapping[str, Any]], ChatReply] = greet
+    first_token_s: float = 0.0
+    token_s: float = 0.0
+    cached_tokens: int = 0
+    models: frozenset[str] | None = None
+    fixed_temperature: frozenset[str] = frozenset()
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+    client_ports: dict[str, list[int]] = field(default_factory=dict)
+
+    def routes(self) -> list[web.RouteDef]:
+        """The vendor's paths. OPTIONS is what browsers ask before a request; no key is needed for it."""
+        paths = [f"{BASE_PATHS[self.flavour]}/chat/completions"]
+        if self.flavour == "azure":
+            paths.append("/openai/deployments/{deployment}/chat/completions")
+        posts = [web.post(path, self._complete) for path in paths]
+        return [*posts, *(web.options(path, self._allow) for path in paths)]
+
+    async def _allow(self, request: web.Request) -> web.StreamResponse:
+        self._note(request)
+        return web.Response(status=204, headers={"Allow": "POST"})
+
+    async def _complete(self, request: web.Request) -> web.StreamResponse:
+        self._note(request)
+        faults = self.state.open("llm")
+        if faults.has("refuse") or (faults.has("half_open") and faults.is_due):
+            return await self._drop(request, faults)
+        try:
+            stream = await self._accept(request, faults)
+        except Refusal as refusal:
+            headers = {"retry-after": "2"} if refusal.status == 429 else {}
+            return web.json_response(refusal.body(self.flavour), status=refusal.status, headers=headers)
+        return await self._stream(request, stream, faults)
+
+    async def _drop(self, request: web.Request, faults: FaultInjector) -> web.StreamResponse:
+        """Resets the connection, or keeps it without a word."""
+        if faults.has("half_open"):
+            await faults.begin_unit()
+        reset_connection(request)
+        return web.Response()
+
+    async def _accept(self, request: web.Request, faults: FaultInjector) -> ReplyStream:
+        """Raises Refusal."""
+        key = self._key(request)
+        if faults.has("unauthorized") or key != self.state.key:
+            raise wrong_key(self.flavour, key)
+        if faults.has("no_credit"):
+            raise no_credit(self.flavour)
+        if faults.has("rate_limited"):
+            raise rate_limited(self.flavour)
+        try:
+            body = await request.json()
+        except json.JSONDecodeError as error:
+            raise Refusal(400, "invalid_json", "We could not parse the JSON body of your request.") from error
+        model = request.match_info.get("deployment") or str(body.get("model", ""))
+        if request.match_info.get("deployment") and "api-version" not in request.query:
+            raise Refusal(404, "404", "Resource not found")
+        if self.models is not None and model not in self.models:
+            raise unknown_model(self.flavour, model)
+        check_body(self.flavour, body, fixed_temperature=model in self.fixed_temperature)
+        self.bodies.append(body)
+        return ReplyStream(self.flavour, body, self.reply(body), model, cached=self.cached_tokens)
+
+    async def _stream(self, request: web.Request, stream: ReplyStream, faults: FaultInjector) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
+        try:
+            await response.prepare(request)
+            for event in stream.head():
+                await response.write(event)
+            await faults.wait(self.first_token_s)
+            await self._send_tokens(response, stream, faults)
+            for event in stream.error() if faults.has("error") else stream.end():
+                await response.write(event)
+            await response.write_eof()
+        except FaultCut:
+            reset_connection(request)
+        finally:  # a client that goes away pays for what was computed
+            self._bill(stream)
+        return response
+
+    async def _send_tokens(self, response: web.StreamResponse, stream: ReplyStream, faults: FaultInjector) -> None:
+        tokens = stream.tokens()
+        while not (faults.has("error") and faults.is_due):
+            is_garbage = await faults.begin_unit()
+            event = next(tokens, None)
+            if event is None:
+                return
+            await response.write(_GARBAGE if is_garbage else event)
+            await faults.wait(self.token_s)
+
+    def _bill(self, stream: ReplyStream) -> None:
+        self.state.bill("llm", stream.model, "prompt_tokens", stream.prompt_tokens - stream.cached)
+        self.state.bill("llm", stream.model, "cached_tokens", stream.cached)
+        self.state.bill("llm", stream.model, "completion_tokens", stream.completion_tokens)
+
+    def _key(self, request: web.Request) -> str:
+        own = request.headers.get("api-key", "") if self.flavour == "azure" else ""
+        return own or request.headers.get("Authorization", "").removeprefix("Bearer ")
+
+    def _note(self, request: web.Request) -> None:
+        peer = request.transport.get_extra_info("peername") if request.transport else None
+        self.client_ports.setdefault(request.method, []).append(peer[1] if peer else 0)

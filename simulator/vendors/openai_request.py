@@ -1,0 +1,140 @@
+"""What servers of OpenAI's chat completions refuse, and how each words it; from the vendors' documents and SDKs."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+Flavour = Literal["openai", "groq", "openrouter", "azure"]
+
+KNOWN_FIELDS: Final = frozenset(
+    {
+        "model",
+        "messages",
+        "stream",
+        "stream_options",
+        "tools",
+        "tool_choice",
+        "parallel_tool_calls",
+        "temperature",
+        "top_p",
+        "max_tokens",
+        "max_completion_tokens",
+        "reasoning_effort",
+        "seed",
+        "stop",
+        "n",
+        "presence_penalty",
+        "frequency_penalty",
+        "user",
+        "response_format",
+        "service_tier",
+        "metadata",
+        "store",
+        "logprobs",
+        "top_logprobs",
+        "logit_bias",
+        "verbosity",
+        "prompt_cache_key",
+        "safety_identifier",
+    }
+)
+
+
+@dataclass(eq=False)
+class Refusal(Exception):
+    """An answer other than 200. type and code as OpenAI names them."""
+
+    status: int
+    code: str
+    message: str
+    type: str = "invalid_request_error"
+    param: str | None = None
+
+    def body(self, flavour: Flavour) -> dict[str, Any]:
+        """The body as this vendor writes it."""
+        if flavour == "openrouter":
+            return {"error": {"code": self.status, "message": self.message}}
+        if flavour == "azure" and self.status != 400:
+            return {"error": {"code": self.code, "message": self.message}}
+        fields = {"message": self.message, "type": self.type, "code": self.code}
+        return {"error": fields if flavour == "groq" else {**fields, "param": self.param}}
+
+
+def wrong_key(flavour: Flavour, key: str) -> Refusal:
+    """The key is not known. Like the real ones, the message repeats a part of it."""
+    if flavour == "azure":
+        return Refusal(401, "401", "Access denied due to invalid subscription key or wrong API endpoint.")
+    return Refusal(401, "invalid_api_key", f"Incorrect API key provided: {key[:4]}***{key[-4:]}.")
+
+
+def no_credit(flavour: Flavour) -> Refusal:
+    """The account's money is used up."""
+    if flavour == "openrouter":
+        return Refusal(402, "402", "Insufficient credits. Add more to your account.")
+    return Refusal(429, "insufficient_quota", "You exceeded your current quota.", type="insufficient_quota")
+
+
+def rate_limited(flavour: Flavour) -> Refusal:
+    """Too many requests in a minute."""
+    code = "429" if flavour == "azure" else "rate_limit_exceeded"
+    return Refusal(429, code, "Rate limit reached.", type="requests")
+
+
+def unknown_model(flavour: Flavour, model: str) -> Refusal:
+    """There is no such model, or the account has none of that name."""
+    if flavour == "azure":
+        return Refusal(404, "DeploymentNotFound", "The API deployment for this resource does not exist.")
+    if flavour == "openrouter":
+        return Refusal(400, "400", f"{model} is not a valid model ID")
+    return Refusal(404, "model_not_found", f"The model `{model}` does not exist or you do not have access to it.")
+
+
+def check_body(flavour: Flavour, body: Any, *, fixed_temperature: bool) -> None:
+    """Raises Refusal. fixed_temperature: the model takes no temperature but 1, and no `max_tokens`."""
+    if not isinstance(body, dict) or not isinstance(body.get("messages"), list) or not body["messages"]:
+        raise Refusal(400, "invalid_type", "Invalid type for 'messages'.", param="messages")
+    if flavour in ("openai", "azure", "groq"):
+        _check_fields(flavour, body)
+    if fixed_temperature:
+        _check_reasoning(body)
+    for index, fault in _message_faults(body["messages"]):
+        raise Refusal(400, "", fault, param=f"messages.[{index}].role")
+
+
+def _check_fields(flavour: Flavour, body: Mapping[str, Any]) -> None:
+    unknown = sorted(set(body) - KNOWN_FIELDS)
+    if unknown:
+        raise Refusal(400, "unknown_parameter", f"Unknown parameter: '{unknown[0]}'.", param=unknown[0])
+    options = body.get("stream_options") or {}
+    known = {"include_usage", "include_obfuscation"} if flavour == "openai" else {"include_usage"}
+    for name in sorted(set(options) - known):
+        param = f"stream_options.{name}"
+        raise Refusal(400, "unknown_parameter", f"Unknown parameter: '{param}'.", param=param)
+
+
+def _check_reasoning(body: Mapping[str, Any]) -> None:
+    if body.get("temperature") not in (None, 1):
+        message = (
+            "Unsupported value: 'temperature' does not support this with this model. Only the default (1) value is."
+        )
+        raise Refusal(400, "unsupported_value", message, param="temperature")
+    if body.get("max_tokens") is not None:
+        message = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens'."
+        raise Refusal(400, "unsupported_parameter", message, param="max_tokens")
+
+
+def _message_faults(messages: list[Any]) -> Iterator[tuple[int, str]]:
+    """Each call of a tool has to be answered before the next message, and each answer needs its call."""
+    open_calls: set[str] = set()
+    for index, message in enumerate(messages):
+        role = message.get("role")
+        if role == "tool":
+            if message.get("tool_call_id") not in open_calls:
+                yield index, "messages with role 'tool' must be a response to a preceeding message with 'tool_calls'."
+            open_calls.discard(message.get("tool_call_id"))
+        elif open_calls:
+            yield index, "An assistant message with 'tool_calls' must be followed by tool messages."
+        if role == "assistant":
+            open_calls = {call["id"] for call in message.get("tool_calls") or []}
+    if open_calls:
+        yield len(messages), "An assistant message with 'tool_calls' must be followed by tool messages."

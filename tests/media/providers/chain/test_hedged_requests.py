@@ -1,0 +1,260 @@
+"""Hedged requests: when a second model is asked, whose words are used, and what each attempt costs."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from media.providers.chain.deadlines import Deadlines
+from media.providers.chain.llm import LanguageModelChain
+from media.providers.cleanup import close_stream
+from media.providers.health import ChainHealth, HealthBoard, HealthKey
+from media.providers.ports import ChatRequest, LanguageModelEvent, Message, ProviderError, TextDelta, ToolCall
+from media.providers.token_estimate import estimate_tokens
+from media.providers.usage import UsageMeter
+from media.providers.wait_history import UsualWait
+from shared.events import ProviderFailed, UsageRecorded
+from tests.media.providers.fakes import FakeLanguageModel, Step, text_deltas
+from tests.media.providers.virtual import now, run
+
+REQUEST = ChatRequest("You are a receptionist.", [Message("user", "When are you open?")])
+PROMPT_TOKENS = estimate_tokens(REQUEST, "").prompt
+CALL = ToolCall("1", "book", "{}")
+BROKEN = ProviderError("x", "broken")
+SEED = UsualWait(0.5, 0.9)
+NAMES = ("a", "b", "c")
+
+
+class HedgingHarness:
+    """A chain over scripted models whose vendors publish a wait, and what it reported. Made in the running loop."""
+
+    def __init__(self, *models: FakeLanguageModel, seed: UsualWait | None = SEED) -> None:
+        self.failed: list[ProviderFailed] = []
+        self.usage: list[UsageRecorded] = []
+        self.board = HealthBoard(now, chance=lambda: 0.0)
+        self.keys = [HealthKey("llm", model.name) for model in models]
+        self.chain = LanguageModelChain(
+            models,
+            self.failed.append,
+            meters=[UsageMeter("llm", model.name, self.usage.append) for model in models],
+            health=ChainHealth(self.board, self.keys, seeds=[seed] * len(models)),
+        )
+
+    async def reply(self) -> list[LanguageModelEvent]:
+        return [event async for event in self.chain.stream(REQUEST)]
+
+    async def text(self) -> str:
+        return "".join(event.text for event in await self.reply() if isinstance(event, TextDelta))
+
+    def prompts(self) -> Counter[str]:
+        """Tokens of the prompt that each model was paid for."""
+        paid: Counter[str] = Counter()
+        for usage in self.usage:
+            if usage.unit == "prompt_tokens":
+                paid[usage.provider] += usage.quantity
+        return paid
+
+
+def test_a_late_model_gets_a_rival_and_the_first_unit_decides() -> None:
+    async def main() -> None:
+        a = FakeLanguageModel("a", [None])
+        harness = HedgingHarness(a, FakeLanguageModel("b", [0.3, *text_deltas("Nine to five.")]))
+        assert await harness.text() == "Nine to five. "
+        assert now() == pytest.approx(1.2)
+        assert a.closed == 1
+        assert [(failed.provider, failed.next) for failed in harness.failed] == [("a", "b")]
+        assert harness.prompts() == {"a": PROMPT_TOKENS, "b": PROMPT_TOKENS}
+
+    run(main())
+
+
+def test_a_model_that_is_a_little_late_still_wins() -> None:
+    async def main() -> None:
+        b = FakeLanguageModel("b", [0.5, TextDelta("Never.")])
+        harness = HedgingHarness(FakeLanguageModel("a", [1.0, TextDelta("Nine.")]), b)
+        assert await harness.text() == "Nine."
+        assert (now(), b.closed, harness.failed) == (1.0, 1, [])
+        assert harness.prompts() == {"a": PROMPT_TOKENS, "b": PROMPT_TOKENS}
+
+    run(main())
+
+
+def test_no_rival_is_asked_where_nothing_is_known_or_the_model_has_begun() -> None:
+    async def main() -> None:
+        b = FakeLanguageModel("b", [TextDelta("Never.")])
+        unknown = HedgingHarness(FakeLanguageModel("a", [2.0, TextDelta("Nine.")]), b, seed=None)
+        assert await unknown.text() == "Nine."
+        calling = HedgingHarness(FakeLanguageModel("a", [0.5, TextDelta(""), 0.8, CALL]), b)
+        assert await calling.reply() == [CALL]
+        assert b.requests == []
+
+    run(main())
+
+
+def test_no_rival_is_asked_after_a_tool_call() -> None:
+    async def main() -> None:
+        b = FakeLanguageModel("b", [CALL])
+        harness = HedgingHarness(FakeLanguageModel("a", [CALL, None]), b)
+        assert await harness.reply() == [CALL]
+        assert (b.requests, [failed.next for failed in harness.failed]) == ([], [""])
+
+    run(main())
+
+
+def test_two_silent_models_leave_the_third_in_time() -> None:
+    async def main() -> None:
+        a, b = FakeLanguageModel("a", [None]), FakeLanguageModel("b", [None])
+        harness = HedgingHarness(a, b, FakeLanguageModel("c", [0.1, TextDelta("Nine.")]))
+        assert await harness.text() == "Nine."
+        assert now() == pytest.approx(1.9)
+        assert (a.closed, b.closed) == (1, 1)
+        assert [(failed.provider, failed.next) for failed in harness.failed] == [("a", "c"), ("b", "c")]
+
+    run(main())
+
+
+def test_when_the_rival_fails_the_late_model_goes_on() -> None:
+    async def main() -> None:
+        harness = HedgingHarness(
+            FakeLanguageModel("a", [1.5, TextDelta("Nine.")]), FakeLanguageModel("b", [0.1, BROKEN])
+        )
+        assert await harness.text() == "Nine."
+        assert [(failed.provider, failed.next) for failed in harness.failed] == [("b", "a")]
+
+    run(main())
+
+
+def test_when_the_late_model_fails_the_rival_goes_on() -> None:
+    async def main() -> None:
+        harness = HedgingHarness(
+            FakeLanguageModel("a", [1.0, BROKEN]), FakeLanguageModel("b", [0.5, TextDelta("Nine.")])
+        )
+        assert await harness.text() == "Nine."
+        assert now() == pytest.approx(1.4)
+        assert [(failed.provider, failed.next) for failed in harness.failed] == [("a", "b")]
+
+    run(main())
+
+
+def test_a_reply_that_stalls_in_the_middle_is_continued_within_the_bound() -> None:
+    async def main() -> None:
+        harness = HedgingHarness(
+            FakeLanguageModel("a", [*text_deltas("We are open"), None]),
+            FakeLanguageModel("b", [0.2, *text_deltas("from nine.")]),
+        )
+        assert await harness.text() == "We are open from nine. "
+        assert now() == pytest.approx(1.1)
+
+    run(main())
+
+
+def test_the_deadline_is_learnt_and_a_silent_model_is_ejected_for_all_calls() -> None:
+    async def main() -> None:
+        steady: list[Step] = [0.3, TextDelta("A")]
+        a = FakeLanguageModel("a", *[steady] * 40, [None])
+        harness = HedgingHarness(a, FakeLanguageModel("b", [0.1, TextDelta("B")]))
+        assert {await harness.text() for _ in range(40)} == {"A"}
+        usual = harness.board.usual_wait(harness.keys[0])
+        assert usual is not None and (usual.median_s, usual.p99_s) == pytest.approx((0.3, 0.3))
+        took = [await timed(harness) for _ in range(40)]
+        assert took[0] == pytest.approx(0.43)  # a tenth more than usual, and the rival's wait
+        assert max(took) == pytest.approx(0.43)  # a dead model does not raise its own deadline
+        assert len(a.requests) - 40 <= 10  # its last successes weigh for a while; then it is ejected
+        assert took[-1] == pytest.approx(0.1)
+        assert not harness.board.is_usable(harness.keys[0])
+
+    async def timed(harness: HedgingHarness) -> float:
+        began = now()
+        assert await harness.text() == "B"
+        return now() - began
+
+    run(main())
+
+
+def test_a_model_that_is_always_slow_is_not_replaced_once_that_is_known() -> None:
+    async def main() -> None:
+        b = FakeLanguageModel("b", [0.05, TextDelta("B")])
+        slow: list[Step] = [2.0, TextDelta("A")]
+        harness = HedgingHarness(FakeLanguageModel("a", slow), b, seed=None)
+        for _ in range(25):
+            assert await harness.text() == "A"
+        assert b.requests == []
+
+    run(main())
+
+
+def test_closing_the_stream_ends_both_requests() -> None:
+    async def main() -> None:
+        a, b = FakeLanguageModel("a", [None]), FakeLanguageModel("b", [None])
+        harness = HedgingHarness(a, b)
+        task = asyncio.create_task(harness.text())
+        await asyncio.sleep(1.0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert (a.closed, b.closed, now(), harness.failed) == (1, 1, 1.0, [])
+        assert harness.prompts() == {"a": PROMPT_TOKENS, "b": PROMPT_TOKENS}
+
+    run(main())
+
+
+WORDS = ["one ", "two ", "three ", "four "]
+pauses = st.sampled_from([0.0, 0.2, 0.85, 0.95, 1.3, 4.5])
+
+
+@st.composite
+def scripts(draw: st.DrawFn) -> list[Step]:
+    """A pause, then words with pauses; it may break, stall or end."""
+    steps: list[Step] = [draw(pauses)]
+    for word in WORDS[: draw(st.integers(0, 4))]:
+        steps += [TextDelta(word), draw(st.sampled_from([0.0, 0.0, 0.3]))]
+    endings: list[list[Step]] = [[], [], [BROKEN], [None]]
+    return [*steps, *draw(st.sampled_from(endings))]
+
+
+class ScriptedModel(FakeLanguageModel):
+    """Continues where it is asked to: it says only the words that are still to come."""
+
+    async def stream(self, request: ChatRequest) -> AsyncIterator[LanguageModelEvent]:
+        said = request.messages[-2].text if len(request.messages) > 1 else ""
+        stream = super().stream(request)
+        try:
+            async for event in stream:
+                if not isinstance(event, TextDelta) or event.text not in said:
+                    yield event
+        finally:
+            await close_stream(stream)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(scripts(), min_size=2, max_size=3), st.none() | st.floats(0, 6))
+def test_words_are_never_doubled_and_every_attempt_is_paid_once(models: list[list[Step]], stop_s: float | None) -> None:
+    async def main() -> None:
+        used = [ScriptedModel(name, script) for name, script in zip(NAMES, models, strict=False)]
+        harness = HedgingHarness(*used)
+        stream = harness.chain.stream(REQUEST)
+        heard: list[str] = []
+        try:
+            async with asyncio.timeout(stop_s):
+                async for event in stream:
+                    heard += [event.text] if isinstance(event, TextDelta) else []
+        except (ProviderError, TimeoutError):
+            pass
+        await close_stream(stream)
+        assert "".join(heard) == "".join(WORDS)[: len("".join(heard))]
+        assert all(model.closed == len(model.requests) <= 2 for model in used)  # a rival that lost may be asked again
+        charged = Counter(usage.provider for usage in harness.usage if usage.unit == "prompt_tokens")
+        free = Counter(failed.provider for failed in harness.failed if failed.reason == "broken")
+        asked = Counter({model.name: len(model.requests) for model in used})
+        assert asked - free <= charged <= asked
+
+    run(main())
+
+
+def test_late_after_is_the_p99_within_the_bounds() -> None:
+    deadlines = Deadlines()
+    assert deadlines.late_after(None) is None
+    found = [deadlines.late_after(UsualWait(*wait)) for wait in ((0.1, 0.1), (0.3, 0.5), (0.5, 3.0), (1.0, 3.0))]
+    assert found == [0.25, pytest.approx(0.55), 0.9, 1.5]
