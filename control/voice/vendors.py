@@ -28,6 +28,9 @@ class VendorFacts:
 
 
 VENDORS: Final[Mapping[str, VendorFacts]] = {
+    "cartesia": VendorFacts(
+        {"tts": ("voice_id", "model", "speed", "volume", "emotion", "pronunciation_dict_id")}, takes_key=True
+    ),
     "local": VendorFacts({"stt": (), "tts": ()}),
     "openai": VendorFacts(
         {"llm": ("model", "temperature", "max_tokens", "max_completion_tokens", "reasoning_effort")}, takes_key=True

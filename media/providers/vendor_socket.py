@@ -52,7 +52,7 @@ class VendorSocket:
 
     @classmethod
     async def open(cls, target: SocketTarget, handler: VendorSocketHandler) -> "VendorSocket":
-        """Connects. Raises ProviderError; an answer of HTTP 429 or 503 is ProviderBusy, no answer ProviderSlow."""
+        """Connects. Raises ProviderError; HTTP 402, 429 and 503 are ProviderBusy, no answer is ProviderSlow."""
         made = cls(handler)
         try:
             async with asyncio.timeout(target.timeout_s):
@@ -183,8 +183,8 @@ def _map_handshake(provider: str, error: picows.WSHandshakeError) -> ProviderErr
     """An HTTP answer other than 101. The body is dropped, because it may quote the key."""
     status = int(error.response.status) if error.response is not None else 0
     reason = f"HTTP {status}" if status else "an unreadable answer"
-    if status in (429, 503):
-        return ProviderBusy(provider, reason)
+    if status in (402, 429, 503):  # a quota that is used up lasts longer than a queue that is full
+        return ProviderBusy(provider, reason, retryable=status != 402)
     if status in (408, 504):
         return ProviderSlow(provider, reason, may_bill=False)
     return ProviderError(provider, reason, retryable=status >= 500 or not status)

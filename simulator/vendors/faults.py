@@ -84,10 +84,10 @@ class FaultInjector:
         """Whether what the client sends stays unread now."""
         return self.has("half_open") and self.is_due
 
-    async def wait(self, seconds: float) -> None:
-        """Waits as the vendor would before a unit."""
+    async def wait(self, seconds: float, waited: float = 0.0) -> None:
+        """Waits as the vendor would before a unit. waited: seconds that have passed of it."""
         slow = self.fault.factor if self.fault is not None and self.fault.kind == "slow" else 1.0
-        await self._sleep(seconds * slow)
+        await self._sleep(max(0.0, seconds * slow - waited))
 
     async def begin_unit(self) -> bool:
         """Called before each unit. Returns whether garbage is to be sent in its place; never returns while the

@@ -30,6 +30,7 @@ class AudioDeadline:
         self._whole_clauses = whole_clauses
         self._on_due = on_due
         self._unspoken = ""
+        self._has_text = False  # speakable
         self._is_complete = False
         self.started_at: float | None = None
         self.on_start: Callable[[], None] | None = None
@@ -41,13 +42,14 @@ class AudioDeadline:
     def add_text(self, piece: str) -> None:
         """Adds text for the voice; an empty piece asks it to speak what it has."""
         self._unspoken += piece
+        self._has_text = self._has_text or is_speakable(piece)
         if is_speakable(self._unspoken) and (self._whole_clauses or not piece or self._can_begin()):
             self._start()
 
     def end_text(self) -> None:
-        """Marks the text as complete."""
+        """Marks the text as complete: the rest of the audio, or the stream's end, is due."""
         self._is_complete = True
-        if is_speakable(self._unspoken):
+        if self._has_text:
             self._start()
 
     def audio_received(self) -> None:

@@ -84,3 +84,13 @@ def test_expiry_counts_from_the_later_of_start_and_wait() -> None:
     deadline.add_text("Hello.")
     assert deadline.expires_at(-1.0) == 2.0
     assert deadline.expires_at(5.0) == 7.0
+
+
+def test_the_end_of_the_text_is_due_although_audio_of_all_its_words_has_begun() -> None:
+    deadline, clock, started = make_deadline()
+    deadline.add_text("Good morning. ")
+    deadline.audio_received()
+    clock.now = 1.0
+    deadline.end_text()
+    assert deadline.started_at == 1.0
+    assert started == [0.0, 1.0]
