@@ -29,7 +29,11 @@ class VendorFacts:
 
 VENDORS: Final[Mapping[str, VendorFacts]] = {
     "cartesia": VendorFacts(
-        {"tts": ("voice_id", "model", "speed", "volume", "emotion", "pronunciation_dict_id")}, takes_key=True
+        {
+            "stt": ("model", "turns", "keyterm"),
+            "tts": ("voice_id", "model", "speed", "volume", "emotion", "pronunciation_dict_id"),
+        },
+        takes_key=True,
     ),
     "local": VendorFacts({"stt": (), "tts": ()}),
     "openai": VendorFacts(

@@ -78,6 +78,8 @@ async def accept(state: VendorState, request: web.Request, role: Role) -> Accept
     version = request.headers.get("cartesia-version", "") or request.query.get("cartesia_version", "")
     request_id = str(uuid.uuid4())
     failure = _find_failure(state, request, faults, version)
+    if failure is None and role == "stt":  # its limits are of connections; those of speech are of contexts
+        failure = NO_CREDIT if faults.has("no_credit") else RATE_LIMITED if faults.has("rate_limited") else None
     if failure is not None:
         if version < STRUCTURED_ERRORS:
             return web.Response(status=failure.status, text=f"{failure.title}: {failure.message}")

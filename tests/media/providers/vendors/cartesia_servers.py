@@ -20,7 +20,7 @@ from shared.plan import decode_plan
 from simulator.vendors.certificate import make_certificate
 from simulator.vendors.server import VendorState, running_vendor
 
-DEADLINES = Deadlines(audio_s=0.4, transcript_s=0.4, last_s=2.0)
+DEADLINES = Deadlines(audio_s=0.4, transcript_s=0.35, last_s=2.0)
 
 
 @dataclass

@@ -1,0 +1,22 @@
+"""How long a caller has been silent, by the loudness of the audio."""
+
+from typing import Final
+
+from simulator.carrier.mulaw import decode
+
+# Samples are speech from this amplitude on (-36 dBFS), so that the noise of a line is silence.
+LOUD: Final = 500
+_PER_MS: Final = 8
+
+
+class SilenceMeter:
+    """Measures the silence at the end of mu-law audio at 8 kHz, in whole messages."""
+
+    def __init__(self) -> None:
+        self.quiet_ms = 0.0
+
+    def feed(self, ulaw: bytes) -> None:
+        """Takes the next audio."""
+        samples = decode(ulaw)
+        is_loud = samples.size > 0 and max(int(samples.max()), -int(samples.min())) >= LOUD
+        self.quiet_ms = 0.0 if is_loud else self.quiet_ms + len(ulaw) / _PER_MS
