@@ -88,6 +88,7 @@ class CartesiaTextToSpeech:
     async def stream(self, text: AsyncIterator[str], language: str) -> AsyncGenerator[SpeechChunk, None]:
         """Speaks whole clauses or sentences. Raises ProviderError."""
         connection = await self._connections.take()
+        self._connections.prepare()  # one is ready for the next caller's first word
         fields = self._settings.fields(base_language(language))
         utterance = _Utterance(self.name, connection, SpokenContexts(self.name, fields, lambda: str(uuid.uuid4())))
         connection.use(utterance)
@@ -104,10 +105,6 @@ class CartesiaTextToSpeech:
             self._connections.give_back(connection, reusable=is_usable)
             reader.cancel()
             await asyncio.gather(reader, return_exceptions=True)
-
-    def prepare(self) -> None:
-        """Opens a connection in the background if none is idle."""
-        self._connections.prepare()
 
 
 class _Utterance:

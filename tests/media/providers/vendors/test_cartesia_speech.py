@@ -6,17 +6,23 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from media.providers.cleanup import close_stream
 from media.providers.factory import Providers
 from media.providers.ports import ProviderError, SpeechChunk
+from media.providers.vendor import ProviderSetup
+from media.providers.vendors.cartesia import VENDOR as CARTESIA
+from media.providers.vendors.cartesia import CartesiaTextToSpeechOptions
+from media.providers.vendors.cartesia_speech import CartesiaTextToSpeech
 from simulator.carrier.mulaw import decode
 from simulator.vendors.cartesia_speech import CartesiaSpeech, SpeechTiming
 from simulator.vendors.faults import Fault
 from simulator.vendors.server import VendorState
 from simulator.vendors.voice import find_words, words
 from tests.media.providers.vendors.cartesia_servers import CartesiaCall, running_call
+from tests.simulator.vendors.cartesia_callers import wait_for
 
 SENTENCES = ("Good morning, ", "you have reached the dentist. ", "How can I help?")
 TEXT = "".join(SENTENCES)
@@ -67,7 +73,7 @@ async def test_words_are_spoken_and_timed_over_one_connection(harness: Harness) 
         real = find_words(decode(b"".join(chunk.audio for chunk in chunks)), words(TEXT))
         assert [word.start_ms for word in timed] == pytest.approx([word.start_ms for word in real], abs=5)
     assert len(set(server.contexts)) == 2
-    assert server.state.opened["tts"] == 1
+    assert server.state.opened["tts"] == 2  # one is spare
     assert call.sums("a")["characters"] == server.state.total("tts", "characters") == 2 * len(TEXT)
     assert {(event.vendor, event.model) for event in call.used} == {("cartesia", "sonic-3.5")}
     assert not call.failed
@@ -135,7 +141,7 @@ async def test_a_barge_in_cancels_the_context_and_keeps_the_connection(harness: 
     chunks = await speak(providers, say("Yes?"))
     assert heard(chunks, "Yes? late") == ["yes"]  # `late` is what the cancelled context still sends
     assert harness.a.cancelled == harness.a.contexts[:1]
-    assert harness.a.state.opened["tts"] == 1
+    assert harness.a.state.opened["tts"] == 2
     assert harness.call.sums("a")["characters"] == harness.a.state.total("tts", "characters")
 
 
@@ -148,8 +154,29 @@ async def test_a_connection_that_may_be_dead_is_not_used_again(harness: Harness)
             await anext(speech)
     await close_stream(speech)
     assert heard(await speak(providers, say("Yes?")), "Yes?") == ["yes"]
-    assert harness.a.state.opened["tts"] == 2
     assert not harness.call.failed
+
+
+async def test_the_first_word_of_a_further_call_needs_no_new_connection(harness: Harness) -> None:
+    harness.a.state.faults.queue("tts", Fault("slow", factor=20))
+    resources = harness.call.factory._resources
+    voice = (
+        CARTESIA.tts.make(
+            ProviderSetup(
+                "a", msgspec.convert(harness.call.plan["tts"][0]["options"], CartesiaTextToSpeechOptions), resources
+            )
+        )
+        if CARTESIA.tts
+        else None
+    )
+    assert isinstance(voice, CartesiaTextToSpeech)
+    first = voice.stream(say("This call is still speaking. "), "en")
+    await anext(first)
+    await wait_for(lambda: voice._connections.idle_count == 1)
+    harness.a.state.faults.keep("tts", Fault("refuse"))  # a new connection would fail
+    assert heard(await speak(harness.call.build(), say("Yes?")), "Yes?") == ["yes"]
+    assert not harness.call.failed
+    await close_stream(first)
 
 
 async def test_nothing_of_the_key_or_the_words_is_in_an_error(harness: Harness) -> None:
