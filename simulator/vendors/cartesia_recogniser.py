@@ -10,7 +10,7 @@ import numpy as np
 from aiohttp import WSMsgType, web
 
 from simulator.carrier.mulaw import RATE, encode
-from simulator.vendors.cartesia import AcceptedConnection, CartesiaFailure, accept
+from simulator.vendors.cartesia_socket import AcceptedConnection, CartesiaFailure, accept
 from simulator.vendors.faults import FaultCut
 from simulator.vendors.known_speech import HeardWord
 from simulator.vendors.script import DeafEar, Hearing

@@ -11,7 +11,7 @@ from typing import Any, Final
 from aiohttp import WSMsgType, web
 
 from simulator.carrier.mulaw import RATE, decode
-from simulator.vendors.cartesia import (
+from simulator.vendors.cartesia_socket import (
     NO_CREDIT,
     RATE_LIMITED,
     AcceptedConnection,

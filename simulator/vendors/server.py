@@ -63,7 +63,7 @@ async def running_vendor(
     """Runs a vendor's routes; yields `127.0.0.1:PORT`. certificate: None serves without TLS."""
     app = web.Application()
     app.add_routes(routes)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=certificate.server if certificate else None)
