@@ -64,7 +64,7 @@ def test_a_key_from_standard_input_puts_an_instance_into_service(
         (
             ("set-key", "deepgram"),
             SECRET,
-            "no adapter for vendor 'deepgram' that takes a key, only for openai",
+            "no adapter for vendor 'deepgram' that takes a key, only for cartesia, openai",
         ),
         (("set-key", "other"), SECRET, "for a new one name its vendor"),
         (("test", "openai"), "", "openai has no key"),
