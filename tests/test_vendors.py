@@ -20,7 +20,12 @@ MADE = {vendor.name: vendor for vendor in ADAPTERS}
 ENABLED = [provider for provider in shipped_providers() if provider["is_enabled"]]
 KEYED = [(name, kind) for name, facts in VENDORS.items() if facts.takes_key for kind in facts.kinds]
 # A model of each kind, where the vendor does not take any name.
-MODELS = {("deepgram", "stt"): "nova-3", ("deepgram", "tts"): "aura-2-thalia-en"}
+MODELS = {
+    ("cartesia", "stt"): "ink-2",
+    ("cartesia", "tts"): "sonic-3.5",
+    ("deepgram", "stt"): "nova-3",
+    ("deepgram", "tts"): "aura-2-thalia-en",
+}
 
 
 def option_names(vendor: str, kind: Kind) -> set[str]:

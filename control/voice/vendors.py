@@ -34,6 +34,14 @@ class VendorFacts:
 
 
 VENDORS: Final[Mapping[str, VendorFacts]] = {
+    "cartesia": VendorFacts(
+        {
+            "stt": ("model", "turns", "keyterm"),
+            "tts": ("voice_id", "model", "speed", "volume", "emotion", "pronunciation_dict_id"),
+        },
+        takes_key=True,
+        model_prefixes={"stt": ("ink-",), "tts": ("sonic",)},
+    ),
     "deepgram": VendorFacts(
         {"stt": ("model", "keyterm"), "tts": ("model",)},
         takes_key=True,

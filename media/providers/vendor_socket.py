@@ -106,7 +106,10 @@ class VendorSocket:
             async with asyncio.timeout(1.0):
                 await listener.closed.wait()
         except TimeoutError:
-            transport.disconnect(graceful=False)
+            pass
+        finally:  # also when the caller waits no longer
+            if not listener.closed.is_set():
+                transport.disconnect(graceful=False)
 
     def abort(self) -> None:
         """Ends the connection at once; no callback follows."""

@@ -8,7 +8,7 @@ from media.providers.chain.text_buffer import TextBuffer
 from media.providers.chain.timeouts import timed_out
 from media.providers.chain.voice_segment import VoiceSegment
 from media.providers.cleanup import close_stream
-from media.providers.ports import ProviderError, SpeechChunk, TextToSpeech, TimedWord
+from media.providers.ports import ProviderBusy, ProviderError, SpeechChunk, TextToSpeech, TimedWord
 from media.providers.usage import UsageMeter
 
 
@@ -33,15 +33,20 @@ class SpeechTimeline:
         self._text.attach(deadline, self.next_character)
         segment = VoiceSegment(self._text, self.next_character, voice, pace)
         source = voice.stream(segment.reader, self._language)
+        was_full = False
         try:
             while (chunk := await self._next(source, deadline, voice.name)) is not None:
                 words = segment.add(chunk)
                 yield self._on_timeline(chunk.audio, words) if self._base_ms else chunk
-                deadline.audio_received()
+                if chunk.audio:  # a voice may send the words apart
+                    deadline.audio_received()
             last = segment.finish()
             if self._base_ms and last:
                 yield self._on_timeline(b"", last)
-        except ProviderError:
+        except ProviderError as error:
+            was_full = (
+                isinstance(error, ProviderBusy) and not segment.audio_ms
+            )  # it accepted nothing, and bills nothing
             self._stop_segment(segment, timed=voice.times_words)
             raise
         finally:
@@ -49,7 +54,7 @@ class SpeechTimeline:
             try:
                 await close_stream(source)
             finally:  # until it is closed, a voice may still read text
-                meter.record(segment.reader.read_characters, "characters")
+                meter.record(0 if was_full else segment.reader.read_characters, "characters")
         self.pace = segment.measured_pace()
 
     async def _next(self, source: AsyncIterator[SpeechChunk], deadline: AudioDeadline, name: str) -> SpeechChunk | None:

@@ -1,0 +1,189 @@
+"""A caller's turn from the messages of Cartesia's recognisers, without a socket."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from media.providers.ports import ProviderBusy, ProviderError, RecognisedText
+from media.providers.vendors.cartesia_finalize_wire import FinalisedTranscript
+from media.providers.vendors.cartesia_recogniser import InkTranscript
+from media.providers.vendors.cartesia_turns_wire import TurnsTranscript
+
+
+def take(
+    transcript: InkTranscript, kind: str, text: str = "", position_ms: float = 1_500, **fields: Any
+) -> RecognisedText | None:
+    name = "text" if kind == "transcript" else "transcript"
+    message = msgspec.json.encode({"type": kind, name: text, "request_id": "r", **fields})
+    return transcript.read(message, position_ms)
+
+
+def final(transcript: InkTranscript, text: str, **fields: Any) -> RecognisedText | None:
+    return take(transcript, "transcript", text, is_final=True, **fields)
+
+
+def interim(transcript: InkTranscript, text: str) -> RecognisedText | None:
+    return take(transcript, "transcript", text, is_final=False)
+
+
+# --- finals on request ---
+
+
+def test_texts_are_joined_as_they_are() -> None:
+    transcript = FinalisedTranscript("v")
+    assert interim(transcript, "I wou") == RecognisedText("I wou", False)
+    assert final(transcript, "I would") == RecognisedText("I would", False)
+    assert interim(transcript, "n't mi") == RecognisedText("I wouldn't mi", False)
+    assert final(transcript, "n't mind ") == RecognisedText("I wouldn't mind", False)
+    assert transcript.finalise(7, 2_000) == "finalize"
+    final(transcript, "that.")
+    assert take(transcript, "flush_done") == RecognisedText("I wouldn't mind that.", True, 7)
+
+
+def test_an_answer_that_was_overtaken_is_none() -> None:
+    transcript = FinalisedTranscript("v")
+    transcript.finalise(1, 2_000)
+    transcript.finalise(2, 2_000)
+    final(transcript, "One")
+    assert take(transcript, "flush_done") is None
+    final(transcript, " two.")
+    assert take(transcript, "flush_done") == RecognisedText("One two.", True, 2)
+    assert take(transcript, "flush_done") is None
+
+
+def test_the_next_turn_begins_where_the_text_was_asked_for() -> None:
+    transcript = FinalisedTranscript("v")
+    transcript.finalise(1, 2_000)
+    final(transcript, "Yes.")
+    take(transcript, "flush_done")
+    final(transcript, " And")
+    transcript.next_turn()
+    transcript.finalise(2, 2_000)
+    final(transcript, " now?")
+    assert take(transcript, "flush_done") == RecognisedText("And now?", True, 2)
+
+
+def test_what_was_asked_for_in_an_earlier_turn_is_passed_over() -> None:
+    transcript = FinalisedTranscript("v")
+    final(transcript, "Old")
+    transcript.finalise(1, 2_000)
+    transcript.next_turn()
+    assert final(transcript, " words") is None
+    transcript.finalise(2, 2_000)
+    assert take(transcript, "flush_done") is None
+    final(transcript, " New.")
+    assert take(transcript, "flush_done") == RecognisedText("New.", True, 2)
+
+
+def test_finals_that_come_twice_or_before_their_interim_count_once() -> None:
+    transcript = FinalisedTranscript("v")
+    words = [{"words": ["No"], "start": [0.1], "end": [0.4]}]
+    transcript.finalise(1, 2_000)
+    final(transcript, "No", words=words)
+    assert final(transcript, "No", words=words) is None
+    interim(transcript, "No")
+    assert take(transcript, "flush_done") == RecognisedText("No", True, 1)
+
+
+# --- the vendor's turns ---
+
+
+def test_the_end_of_a_turn_answers() -> None:
+    transcript = TurnsTranscript("v")
+    assert take(transcript, "connected") is None
+    transcript.started(1_000)
+    assert take(transcript, "turn.start") == RecognisedText("", False)
+    assert take(transcript, "turn.update", "I would") == RecognisedText("I would", False)
+    assert not transcript.finalise(1, 2_000)
+    assert transcript.settle(is_overdue=False) is None
+    assert take(transcript, "turn.eager_end", "I would like") == RecognisedText("I would like", True, 1)
+    assert take(transcript, "turn.end", "I would like") == RecognisedText("I would like", False)
+
+
+def test_a_turn_that_was_over_before_answers_at_once() -> None:
+    transcript = TurnsTranscript("v")
+    transcript.started(1_000)
+    take(transcript, "turn.start")
+    take(transcript, "turn.end", "Yes.")
+    transcript.finalise(1, 2_000)
+    assert transcript.settle(is_overdue=False) == RecognisedText("Yes.", True, 1)
+
+
+def test_the_last_known_text_answers_after_the_wait() -> None:
+    transcript = TurnsTranscript("v")
+    transcript.started(1_000)
+    take(transcript, "turn.start")
+    take(transcript, "turn.update", "Yes")
+    transcript.finalise(1, 2_000)
+    assert transcript.settle(is_overdue=False) is None
+    assert transcript.settle(is_overdue=True) == RecognisedText("Yes", True, 1)
+
+
+@pytest.mark.parametrize(("spoken_ms", "answer"), [(3_000, None), (500, RecognisedText("", True, 1))])
+def test_long_speech_without_a_word_has_no_answer(spoken_ms: float, answer: RecognisedText | None) -> None:
+    transcript = TurnsTranscript("v")
+    transcript.started(1_000)
+    transcript.finalise(1, 1_000 + spoken_ms)
+    assert transcript.settle(is_overdue=False) is None
+    assert transcript.settle(is_overdue=True) == answer
+
+
+@pytest.mark.parametrize(("known_ms", "answer"), [(1_500, None), (3_800, RecognisedText("I", True, 1))])
+def test_a_recogniser_that_hangs_within_a_speech_gives_no_answer(
+    known_ms: float, answer: RecognisedText | None
+) -> None:
+    transcript = TurnsTranscript("v")
+    transcript.started(1_000)
+    take(transcript, "turn.start")
+    take(transcript, "turn.update", "I", known_ms)
+    transcript.finalise(1, 4_000)
+    transcript.finalise(1, 9_000)  # nothing was said since
+    assert transcript.settle(is_overdue=True) == answer
+
+
+def test_our_turn_may_end_within_the_vendors() -> None:
+    transcript = TurnsTranscript("v")
+    transcript.started(1_000)
+    take(transcript, "turn.start")
+    transcript.finalise(1, 2_000)
+    take(transcript, "turn.eager_end", "Hello.")
+    transcript.next_turn()
+    transcript.started(1_000)
+    take(transcript, "turn.resume")
+    assert take(transcript, "turn.update", "Hello. Are you") == RecognisedText("Are you", False)
+    transcript.finalise(2, 2_000)
+    assert take(transcript, "turn.end", "Hello. Are you there?") == RecognisedText("Are you there?", True, 2)
+    transcript.next_turn()
+    transcript.started(1_000)
+    take(transcript, "turn.start")
+    assert take(transcript, "turn.update", "Fine") == RecognisedText("Fine", False)
+
+
+def test_our_turn_may_hold_more_than_one_of_the_vendors() -> None:
+    transcript = TurnsTranscript("v")
+    for text in ("One.", "Two."):
+        transcript.started(1_000)
+        take(transcript, "turn.start")
+        take(transcript, "turn.end", text)
+    transcript.finalise(1, 2_000)
+    assert transcript.settle(is_overdue=False) == RecognisedText("One. Two.", True, 1)
+
+
+def test_ends_that_come_twice_or_before_their_update_count_once() -> None:
+    transcript = TurnsTranscript("v")
+    take(transcript, "turn.start")
+    for kind in ("turn.end", "turn.end", "turn.update"):
+        take(transcript, kind, "No")
+    transcript.finalise(1, 2_000)
+    assert transcript.settle(is_overdue=False) == RecognisedText("No", True, 1)
+
+
+@pytest.mark.parametrize("make", [FinalisedTranscript, TurnsTranscript])
+def test_errors_and_what_cannot_be_read(make: type[FinalisedTranscript] | type[TurnsTranscript]) -> None:
+    transcript: InkTranscript = make("v")
+    with pytest.raises(ProviderBusy, match=r"^v: error 429 concurrency_limited$"):
+        take(transcript, "error", status_code=429, error_code="concurrency_limited", title="t", message="m")
+    with pytest.raises(ProviderError, match="unreadable"):
+        transcript.read(b'{"type": "transcript", "text', 0)
+    assert take(transcript, "brand_new") is None

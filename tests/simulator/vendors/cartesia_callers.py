@@ -1,0 +1,37 @@
+"""What callers say to the recognisers of a simulated Cartesia."""
+
+import asyncio
+from collections.abc import Callable
+
+from simulator.carrier.mulaw import FRAME, SILENCE
+from simulator.vendors.cartesia_recogniser import CartesiaRecognisers, RecogniserTiming
+from simulator.vendors.known_speech import Ear, KnownRecording, KnownSpeech, KnownWord
+from simulator.vendors.server import VendorState
+from simulator.vendors.voice import speak, word_times
+
+QUICK_RECOGNISERS = RecogniserTiming(final_s=0.01, result_s=0.001)
+
+
+def make_recognisers(
+    *texts: str, key: str = "key-a", timing: RecogniserTiming = QUICK_RECOGNISERS
+) -> CartesiaRecognisers:
+    """Recognisers that know these texts."""
+    speech = KnownSpeech([KnownRecording(speak(text), _words(text)) for text in texts])
+    return CartesiaRecognisers(VendorState(key=key), lambda: Ear(speech), timing)
+
+
+def _words(text: str) -> tuple[KnownWord, ...]:
+    return tuple(KnownWord(word.text, word.start_ms, word.end_ms) for word in word_times(text))
+
+
+def caller_frames(text: str, silence_ms: int = 300) -> list[bytes]:
+    """The text in the simulated voice and silence after it, in frames of 20 ms."""
+    audio = speak(text) + SILENCE * (silence_ms * 8)
+    return [audio[at : at + FRAME] for at in range(0, len(audio), FRAME)]
+
+
+async def wait_for(is_done: Callable[[], bool], limit_s: float = 5.0) -> None:
+    """Waits for what a server does."""
+    async with asyncio.timeout(limit_s):
+        while not is_done():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
