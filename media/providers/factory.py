@@ -19,6 +19,7 @@ from media.providers.health_keys import HealthKeys
 from media.providers.ports import LanguageModel, ProviderKind, SpeechToText, TextToSpeech
 from media.providers.usage import OnUsage, UsageMeter
 from media.providers.vendor import Adapter, ProviderSetup, ProviderUnusable, Vendor, VendorResources
+from shared.egress import EgressGuard
 from shared.plan import CallPlan, PlanError, ProviderPlan
 
 P = TypeVar("P")
@@ -47,7 +48,7 @@ class ProviderFactory:
 
     vendors: all that a plan may name. engine_socket: path at which the local speech engine listens; "" where there is
     none: then the vendor `local` is refused. health: the board of all calls, by default one of its own. health_secret:
-    the same in all processes that share health, by default a random one.
+    the same in all processes that share health, by default a random one. guard: of addresses that customers gave.
     """
 
     def __init__(
@@ -59,8 +60,9 @@ class ProviderFactory:
         deadlines: Deadlines | None = None,
         health: HealthBoard | None = None,
         health_secret: bytes = b"",
+        guard: EgressGuard | None = None,
     ) -> None:
-        self._resources = VendorResources(http, engine_socket)
+        self._resources = VendorResources(http, engine_socket, guard)
         self._deadlines = deadlines or Deadlines()
         self._health = health or HealthBoard(lambda: asyncio.get_running_loop().time())
         self._health_keys = HealthKeys(health_secret or secrets.token_bytes(32))
@@ -119,5 +121,5 @@ class ProviderFactory:
             options = msgspec.convert(choice.options, adapter.options)
         except msgspec.ValidationError as error:
             raise ProviderUnusable(f"options: {error}") from error
-        provider = adapter.make(ProviderSetup(choice.provider, options, self._resources))
+        provider = adapter.make(ProviderSetup(choice.provider, options, self._resources, choice.guarded))
         return provider, adapter.model(options)

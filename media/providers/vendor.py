@@ -5,11 +5,12 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from aiohttp import ClientSession
+from aiohttp import ClientSession, TCPConnector
 from msgspec import Struct
 
 from media.providers.ports import LanguageModel, SpeechToText, TextToSpeech
 from media.providers.tls import ResumingTlsContext
+from shared.egress import EgressGuard
 
 T = TypeVar("T")
 P = TypeVar("P", covariant=True)
@@ -26,12 +27,14 @@ class EmptyOptions(Struct, frozen=True, forbid_unknown_fields=True):
 class VendorResources:
     """What the providers of all calls of one event loop share. The caller closes the HTTP session.
 
-    engine_socket: path at which the local speech engine listens; "" where there is none. tls: of WebSockets.
+    engine_socket: path at which the local speech engine listens; "" where there is none. tls: of WebSockets. guard: of
+    addresses that customers gave.
     """
 
-    def __init__(self, http: ClientSession, engine_socket: str = "") -> None:
+    def __init__(self, http: ClientSession, engine_socket: str = "", guard: EgressGuard | None = None) -> None:
         self.http = http
         self.engine_socket = engine_socket
+        self.guard = guard or EgressGuard()
         self.tls = ResumingTlsContext()
         self._shared: dict[Hashable, Any] = {}
         self._closing = AsyncExitStack()
@@ -43,6 +46,10 @@ class VendorResources:
         found: T = self._shared[key]
         return found
 
+    def guarded_http(self) -> ClientSession:
+        """A session whose connections pass the guard, made at the first request."""
+        return self.share(EgressGuard, self._open_guarded)
+
     def on_close(self, close: Callable[[], Awaitable[None]]) -> None:
         """Calls this when the process ends."""
         self._closing.push_async_callback(close)
@@ -51,15 +58,31 @@ class VendorResources:
         """Closes what vendors opened."""
         await self._closing.aclose()
 
+    def _open_guarded(self) -> ClientSession:
+        session = ClientSession(connector=TCPConnector(socket_factory=self.guard.make_socket))
+        self.on_close(session.close)
+        return session
+
 
 @dataclass(frozen=True, slots=True)
 class ProviderSetup:
     """What a provider is made from. name: of the configured instance, as events, metrics and health show it. options:
-    of the vendor's type for the kind."""
+    of the vendor's type for the kind. guarded: a customer gave the address."""
 
     name: str
     options: Any
     resources: VendorResources
+    guarded: bool = False
+
+    @property
+    def http(self) -> ClientSession:
+        """The HTTP session for this provider's requests."""
+        return self.resources.guarded_http() if self.guarded else self.resources.http
+
+    @property
+    def guard(self) -> EgressGuard | None:
+        """The guard of this provider's sockets, if they need one."""
+        return self.resources.guard if self.guarded else None
 
 
 def _no_model(options: Struct) -> str:

@@ -158,7 +158,7 @@ async def _drain(response: aiohttp.ClientResponse) -> None:
 
 
 def _make_llm(setup: ProviderSetup) -> OpenAiLanguageModel:
-    return OpenAiLanguageModel(setup.name, setup.options, setup.resources.http)
+    return OpenAiLanguageModel(setup.name, setup.options, setup.http)
 
 
 def _model(options: OpenAiOptions) -> str:
