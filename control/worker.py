@@ -27,6 +27,7 @@ from control.numbers.worker_tasks import numbers_tasks
 from control.outside import OutsideOptions, open_outside
 from control.platform.worker_tasks import platform_tasks
 from control.services import Policies, Services, make_services
+from control.voice.worker_tasks import voice_tasks
 from control.webhooks.metrics import WebhookMetrics
 from control.webhooks.worker_tasks import webhooks_tasks
 from control.worker_runtime import BackgroundWorker, WorkerMetrics, serve_status
@@ -78,6 +79,7 @@ def make_worker_tasks(
             media_requests_tasks(),
             analytics_tasks(pool),
             billing_tasks(metrics.report_unpriced),
+            voice_tasks(services.providers.sealer, services.platform),
             numbers_tasks(pool, services.numbers, services.carriers),
             calls_tasks(
                 pool,

@@ -4,6 +4,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from control.db.pool import Connection
+from control.voice.store_routing import SELECT_FIGURES, SELECT_RULES
 
 # Countries of the numbers that workspace `w` may call from; the number itself where its country is not stored.
 _HOMES: Final = """
@@ -26,10 +27,14 @@ _ANSWERING: Final = f"""
                 'needs_key', p.needs_key, 'for_tests', p.for_tests, 'config', p.config, 'options', p.options,
                 'platform_key', p.api_key IS NOT NULL, 'allowed', coalesce(o.is_enabled, true),
                 'uses_platform_key', coalesce(o.uses_platform_key, true), 'own_key', o.api_key IS NOT NULL,
+                'own_config', coalesce(o.config, '{{}}'), 'data_policy', p.data_policy,
+                'estimated_costs', p.estimated_costs,
+                'figures', f.figures,
                 'sealed', encode(CASE WHEN coalesce(o.uses_platform_key, true) THEN p.api_key ELSE o.api_key END,
                                  'base64'))), '[]')
-            FROM providers p LEFT JOIN workspace_providers o ON o.provider = p.provider AND o.workspace_id = w.id
-           ) AS offers
+            FROM providers p LEFT JOIN workspace_providers o ON o.provider = p.provider AND o.workspace_id = w.id,
+                 LATERAL ({SELECT_FIGURES}) f
+           ) AS offers, {SELECT_RULES} AS rules
     FROM target x
     JOIN workspaces w ON w.id = x.workspace_id
     JOIN tiers t ON t.tier_name = w.tier_name

@@ -1,6 +1,6 @@
 """All routes of the client API."""
 
-from control.api.client import agents, auth, calls, invitations, members, numbers, templates, workspaces
+from control.api.client import agents, auth, calls, invitations, members, numbers, templates, voice, workspaces
 from control.http.route import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -12,4 +12,5 @@ ROUTES: tuple[Route, ...] = (
     *agents.ROUTES,
     *numbers.ROUTES,
     *calls.ROUTES,
+    *voice.ROUTES,
 )
