@@ -23,6 +23,7 @@ from control.voice.administration import ProviderAdministration
 from control.voice.key_check import KeyChecker
 from control.voice.workspace_providers import WorkspaceProviders
 from control.workspaces.service import Workspaces
+from shared.bus.health import ProviderHealthStates
 from shared.bus.webhook_queue import DeferredWebhooks
 from shared.egress import EgressGuard
 from shared.secrets import Sealer
@@ -47,6 +48,7 @@ class Services:
     media_assignment: MediaAssignment
     storage: Storage
     deferred_webhooks: DeferredWebhooks
+    provider_health: ProviderHealthStates
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,4 +102,5 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         media_assignment=outside.media_assignment,
         storage=outside.storage,
         deferred_webhooks=DeferredWebhooks(outside.bus, sealer),
+        provider_health=ProviderHealthStates(outside.bus, "control"),
     )

@@ -79,7 +79,7 @@ def make_worker_tasks(
             media_requests_tasks(),
             analytics_tasks(pool),
             billing_tasks(metrics.report_unpriced),
-            voice_tasks(services.providers.sealer, services.platform),
+            voice_tasks(services.providers.sealer, services.platform, services.provider_health),
             numbers_tasks(pool, services.numbers, services.carriers),
             calls_tasks(
                 pool,

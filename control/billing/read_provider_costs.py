@@ -1,28 +1,15 @@
 """Read model: what providers cost in a period, from the roll-ups of the ledger."""
 
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Final
 
+from control.billing.model import ProviderRoleCost
 from control.db.pool import Connection
 
 # The size of a role's unit in the ledger's: minutes of audio, thousands of characters. Tokens of different prices add
 # up to nothing.
 _UNITS: Final = {"stt": ("minute", 60_000), "tts": ("thousand_characters", 1_000)}
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderRoleCost:
-    """What a provider cost in one role. unit, usage: None for a language model, whose units mix. unpriced: rows of the
-    ledger without a known cost, which `cost` lacks."""
-
-    provider: str
-    role: str
-    cost: Decimal
-    unit: str | None
-    usage: Decimal | None
-    unpriced: int
 
 
 async def select_provider_costs(db: Connection, first: date) -> list[ProviderRoleCost]:
@@ -36,10 +23,10 @@ async def select_provider_costs(db: Connection, first: date) -> list[ProviderRol
         """,
         first,
     )
-    return [_role_cost(**row) for row in rows]
+    return [_convert(**row) for row in rows]
 
 
-def _role_cost(provider: str, role: str, cost: Decimal, quantity: Decimal, unpriced: int) -> ProviderRoleCost:
+def _convert(provider: str, role: str, cost: Decimal, quantity: Decimal, unpriced: int) -> ProviderRoleCost:
     unit, size = _UNITS.get(role, (None, 1))
     usage = None if unit is None else quantity / size
     return ProviderRoleCost(provider, role, cost, unit, usage, unpriced)

@@ -12,11 +12,10 @@ from control.voice.figures import RoleFigures
 from control.voice.instances import KeyedProvider, require_name
 from control.voice.key_check import KeyCheck, KeyChecker
 from control.voice.keys import open_key, seal_key
-from control.voice.offers import QUALITY, VENDOR, ProviderOffer
+from control.voice.offers import QUALITY, VENDOR, CataloguedProvider, ProviderOffer
 from control.voice.provider_config import addresses, require_address, require_options
 from control.voice.routing import FIRST_STRATEGY, Strategy
-from control.voice.store_providers import CataloguedProvider
-from control.voice.store_routing import PlatformRouting
+from control.voice.routing_rules import PlatformRouting
 from control.voice.vendors import VENDORS, VendorFacts
 from shared.errors import Conflict, Invalid, NotFound
 from shared.secrets import Sealer

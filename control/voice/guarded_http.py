@@ -14,7 +14,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
 
     def __init__(self, guard: EgressGuard) -> None:
         self._guard = guard
-        self._inner = httpx.AsyncHTTPTransport(trust_env=False)
+        self._inner = httpx.AsyncHTTPTransport()  # trusts SSL_CERT_FILE; a proxy is the client's matter
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Sends one request."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final, Literal
 
 from control.voice.data_rules import DataDemands, meets
@@ -86,6 +87,17 @@ class ProviderOffer:
             quality=mark if isinstance(mark, int | float) else MIDDLE_QUALITY,
             is_last=self.vendor == RULES,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class CataloguedProvider:
+    """A provider as the staff see it. health_status, last_check: of its worst role."""
+
+    offer: ProviderOffer
+    display_name: str
+    is_shipped: bool
+    health_status: str
+    last_check: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

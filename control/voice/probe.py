@@ -89,7 +89,7 @@ async def probe(provider: KeyedProvider, timeout_s: float, guard: EgressGuard | 
     if not can_probe(provider):
         raise Invalid(f"{provider.offer.provider} has no server that could be asked", param="instance")
     began = time.perf_counter()
-    transport = None if guard is None else GuardedTransport(guard)
+    transport = httpx.AsyncHTTPTransport() if guard is None else GuardedTransport(guard)
     client = httpx.AsyncClient(timeout=timeout_s, trust_env=False, transport=transport)
     try:
         async with asyncio.timeout(timeout_s), client as http:

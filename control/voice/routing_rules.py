@@ -1,6 +1,8 @@
 """A workspace's routing: its own strategy, else the platform's."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -42,6 +44,24 @@ class StrategyConfig(BaseModel):
     data: DataDemands = Field(
         default=DataDemands(), description="What every provider must do with callers' data, or not do."
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformRouting:
+    """The platform's routing. updated_at: None before it was ever set."""
+
+    default_strategy: str
+    fallback_chain: Sequence[str]
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredStrategy:
+    """A workspace's routing. strategy: None for the platform's."""
+
+    strategy: str | None
+    config: Mapping[str, Any]
+    fallback_enabled: bool = True
 
 
 def make_rules(stored: Mapping[str, Any]) -> RoutingRules:

@@ -1,12 +1,10 @@
 """SQL of the provider catalogue. Keys are sealed before they come here."""
 
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from control.db.pool import Connection
-from control.voice.offers import ProviderOffer
+from control.voice.offers import CataloguedProvider, ProviderOffer
 from control.voice.store_routing import SELECT_FIGURES
 
 _COLUMNS: Final = """
@@ -36,17 +34,6 @@ async def select_catalogue(db: Connection) -> list[ProviderOffer]:
     """The catalogue without a workspace's settings."""
     rows = await db.fetch(f"SELECT {_COLUMNS} FROM providers p ORDER BY p.provider LIMIT 1000")
     return [ProviderOffer(**row) for row in rows]
-
-
-@dataclass(frozen=True, slots=True)
-class CataloguedProvider:
-    """A provider as the staff see it. health_status, last_check: of its worst role."""
-
-    offer: ProviderOffer
-    display_name: str
-    is_shipped: bool
-    health_status: str
-    last_check: datetime | None
 
 
 async def select_catalogued(db: Connection, provider: str | None = None) -> list[CataloguedProvider]:

@@ -1,12 +1,12 @@
 """SQL of how calls are routed: the platform's row, workspaces' strategies, and providers' figures."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from control.db.pool import Connection
+from control.voice.routing_rules import PlatformRouting, StoredStrategy
 
 # The figures of provider `p` by role, as ProviderOffer has them: of calls where there are any, else of probes.
 SELECT_FIGURES: Final = """
@@ -24,24 +24,6 @@ SELECT_RULES: Final = """
      FROM (SELECT) one LEFT JOIN voice_routing r ON r.id
           LEFT JOIN voice_strategies s ON s.workspace_id = w.id)
 """
-
-
-@dataclass(frozen=True, slots=True)
-class PlatformRouting:
-    """The platform's routing. updated_at: None before it was ever set."""
-
-    default_strategy: str
-    fallback_chain: Sequence[str]
-    updated_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StoredStrategy:
-    """A workspace's routing. strategy: None for the platform's."""
-
-    strategy: str | None
-    config: Mapping[str, Any]
-    fallback_enabled: bool = True
 
 
 async def select_routing(db: Connection) -> PlatformRouting | None:

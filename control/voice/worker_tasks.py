@@ -17,12 +17,15 @@ from control.voice.keys import open_key
 from control.voice.probe import ProbeFailed, can_probe, probe
 from control.voice.read_measurements import select_measurements
 from control.voice.store_figures import ProbeResult
+from shared.bus.client import BusUnavailable
+from shared.bus.health import ProviderHealthStates
 from shared.secrets import Sealer
 
 # Calls so old still say how a provider works.
 MEASURED: Final = timedelta(minutes=30)
 MEASURE_S: Final = 30.0
 PROBE_S: Final = 300.0
+TELL_S: Final = 5.0
 PROBE_TIMEOUT_S: Final = 10.0
 # Another worker probed it meanwhile.
 RECENT: Final = timedelta(seconds=PROBE_S / 2)
@@ -39,8 +42,11 @@ UNKNOWN_COST: Final = Decimal("0.005")
 log = structlog.get_logger()
 
 
-def voice_tasks(sealer: Sealer, platform: Platform) -> WorkerTasks:
-    """Duties `provider_figures` and `provider_probes`."""
+def voice_tasks(sealer: Sealer, platform: Platform, states: ProviderHealthStates) -> WorkerTasks:
+    """Duties `provider_figures`, `provider_probes` and `providers_out_of_service`."""
+
+    async def tell(pool: Pool, _: datetime) -> int:
+        return await tell_out_of_service(pool, states)
 
     async def probes(pool: Pool, now: datetime) -> int:
         return await probe_providers(pool, sealer, platform, now)
@@ -49,6 +55,7 @@ def voice_tasks(sealer: Sealer, platform: Platform) -> WorkerTasks:
         duties=[
             Duty("provider_figures", MEASURE_S, measure_calls, 1 << 62),
             OutsideDuty("provider_probes", PROBE_S, probes, 1 << 62),
+            OutsideDuty("providers_out_of_service", TELL_S, tell, 1 << 62),
         ]
     )
 
@@ -89,6 +96,20 @@ async def probe_providers(pool: Pool, sealer: Sealer, platform: Platform, now: d
         await store_figures.upsert_figures(db, "probes", measured, now)
         await _show_worst(db)
     return len(results)
+
+
+async def tell_out_of_service(pool: Pool, states: ProviderHealthStates) -> int:
+    """Tells the media nodes which providers the staff took out of service, so that running calls leave them, too.
+    Returns their number, 0 while Redis is away."""
+    async with pool.transaction() as db:
+        await enter_platform(db)
+        names = [one.provider for one in await store_providers.select_catalogue(db) if not one.is_enabled]
+    try:
+        await states.set_out_of_service(names)
+    except BusUnavailable as error:
+        log.warning("providers_out_of_service.not_told", error=str(error))
+        return 0
+    return len(names)
 
 
 def probe_cost(provider: KeyedProvider) -> Decimal:

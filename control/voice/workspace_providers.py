@@ -16,8 +16,7 @@ from control.voice.keys import open_key, seal_key
 from control.voice.offers import KINDS, ProviderOffer, ProviderOffers
 from control.voice.provider_config import addresses, require_address, require_options
 from control.voice.routing import Strategy
-from control.voice.routing_rules import StrategyConfig, known_strategy
-from control.voice.store_routing import StoredStrategy
+from control.voice.routing_rules import StoredStrategy, StrategyConfig, known_strategy
 from control.voice.store_workspace_providers import ProviderSettings
 from control.voice.vendors import VENDORS
 from control.workspaces.service import Workspaces

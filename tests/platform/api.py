@@ -126,7 +126,8 @@ async def running_api(
 
     limits: by name, (requests, seconds); all others are too high to be reached. handlers: of requests of calls; default
     those of all rooms. carriers: default none. webhooks: an empty `url` is replaced by the API's own. has_portal: False
-    has the API serve the pages behind links in e-mails. egress_allow: networks that customers' addresses may lead to. http: other fields of control.app.HttpOptions.
+    has the API serve the pages behind links in e-mails. egress_allow: networks that
+    customers' addresses may lead to. http: other fields of control.app.HttpOptions.
     """
     port = port or free_port()
     url = f"http://127.0.0.1:{port}"

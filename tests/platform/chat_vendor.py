@@ -1,4 +1,4 @@
-"""A vendor of language models on a real socket: it takes one key and one model, and says in its words what it refuses."""
+"""A vendor of language models on a real socket: takes one key and one model, and says in words what it refuses."""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable

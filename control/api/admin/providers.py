@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from control.agents.config import Provider
-from control.analytics.periods import first_day
 from control.api.admin.providers_views import (
     HealthList,
     ProviderAnswer,
@@ -21,7 +20,7 @@ from control.api.admin.providers_views import (
     to_view,
 )
 from control.billing.price_changes import list_prices, set_costs
-from control.billing.read_provider_costs import select_provider_costs
+from control.billing.provider_costs import list_provider_costs
 from control.billing.unit_costs import CostUnit, UnitCost, make_prices
 from control.http.access import ANY_ADMIN, admin
 from control.http.after_commit import CheckedChange
@@ -151,7 +150,7 @@ async def provider_health(context: AdminContext) -> HealthList:
 
 async def provider_costs(context: AdminContext, query: CostsQuery) -> ProviderCosts:
     """What providers cost in the period, from the ledger; test calls are included."""
-    return to_costs(await select_provider_costs(context.db, first_day(query.period, context.now.date())))
+    return to_costs(await list_provider_costs(context.db, query.period, context.now))
 
 
 async def get_routing(context: AdminContext) -> RoutingView:

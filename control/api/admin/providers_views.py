@@ -6,15 +6,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from control.billing.model import CURRENCY, StoredPrice
-from control.billing.read_provider_costs import ProviderRoleCost
+from control.billing.model import CURRENCY, ProviderRoleCost, StoredPrice
 from control.billing.unit_costs import CostUnit, UnitCost, make_costs
 from control.http.body import Currency, Money
 from control.http.pagination import HasMore
 from control.voice.data_rules import DataPolicy
 from control.voice.figures import RoleFigures, worst_status
-from control.voice.store_providers import CataloguedProvider
-from control.voice.store_routing import PlatformRouting
+from control.voice.offers import CataloguedProvider
+from control.voice.routing_rules import PlatformRouting
 
 HealthStatus = Literal["unknown", "healthy", "degraded", "down"]
 

@@ -194,7 +194,8 @@ async def test_costs_are_those_of_the_ledgers_roll_ups(api: Api, staff: Staff) -
 
 async def test_health_tells_the_worst_role_and_calls_and_probes_apart(api: Api, staff: Staff) -> None:
     await api.owner.executemany(
-        "INSERT INTO provider_figures (provider, role, source, status, since, requests, error_rate, p50_ms, checked_at) "
+        "INSERT INTO provider_figures "
+        "(provider, role, source, status, since, requests, error_rate, p50_ms, checked_at) "
         "VALUES ('deepgram', $1, $2, $3, now(), 10, $4, $5, now())",
         [
             ("stt", "calls", "degraded", 0.1, 400),

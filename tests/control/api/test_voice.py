@@ -184,7 +184,7 @@ async def test_the_strategy_orders_calls_providers(tenant: Tenant, vendor: ChatV
         await tenant.user.put(f"{tenant.path}/strategy", {"strategy": None, "fallback_enabled": True})
         await staff.put("/admin/providers/routing", {"default_strategy": "latency_optimized"})
         assert (await tenant.user.get(f"{tenant.path}/strategy")).body["strategy"] == "latency_optimized"
-        assert [one.provider for one in (await tenant.plan()).llm][0] == "groq"
+        assert (await tenant.plan()).llm[0].provider == "groq"
         await staff.put("/admin/providers/routing", {})
     finally:
         await tenant.api.owner.execute("DELETE FROM provider_figures")

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -17,7 +18,9 @@ from control.voice import store_figures
 from control.voice.administration import ProviderAdministration, ProviderEdit
 from control.voice.figures import RoleFigures
 from control.voice.key_check import KeyChecker
-from control.voice.worker_tasks import measure_calls, probe_providers
+from control.voice.worker_tasks import measure_calls, probe_providers, tell_out_of_service
+from shared.bus.client import bus_client
+from shared.bus.health import ProviderHealthStates
 from shared.egress import EgressGuard
 from shared.ids import new_id
 from shared.secrets import Sealer
@@ -60,7 +63,9 @@ class Measured:
             "price) VALUES ($1, $2, $3, $4, $5, $6, 1, 'ms', 1, 0)",
             [(UUID(new_id()), workspace_id, call_id, created_at, role, name) for role, name in used.items()],
         )
-        events = [("provider.failed", {"kind": role, "provider": name}) for role, name in failed.items()]
+        events: list[tuple[str, dict[str, Any]]] = [
+            ("provider.failed", {"kind": role, "provider": name}) for role, name in failed.items()
+        ]
         events.append(("turn.latency", {"stt_ms": 10, "llm_first_token_ms": llm_ms, "tts_first_byte_ms": 90}))
         await self.owner.executemany(
             "INSERT INTO call_events (call_id, seq, workspace_id, at, event_type, event_data) "
@@ -139,3 +144,15 @@ async def test_costs_of_a_minute_follow_the_prices(measured: Measured) -> None:
     assert costs["groq"]["llm"] == pytest.approx(4_500 * 0.15e-6 + 150 * 0.6e-6)
     assert costs["local"] == {"stt": 0.0, "tts": 0.0}
     assert costs["my-llama"] == {}
+
+
+async def test_media_is_told_which_providers_are_out_of_service(measured: Measured, valkey_url: str) -> None:
+    redis = bus_client(valkey_url, 5.0)
+    states = ProviderHealthStates(redis)
+    assert await tell_out_of_service(measured.pool, states) > 0
+    out = await states.list_out_of_service()
+    assert "elevenlabs" in out and "my-llama" not in out
+    await measured.owner.execute("UPDATE providers SET is_enabled = true")
+    await tell_out_of_service(measured.pool, states)
+    assert await states.list_out_of_service() == frozenset()
+    await redis.aclose()
