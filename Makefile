@@ -1,14 +1,15 @@
-# Every target creates .venv if it is missing; `make help` lists the targets.
+# Every target creates the virtual environment if it is missing (.venv, or VENV=FOLDER); `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: setup demo test check format bench rehearse seed-load lock schema help
+.PHONY: setup demo test check pythons format bench rehearse seed-load lock schema help
 
-PY := .venv/bin/python
-STAMP := .venv/.set-up
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.set-up
 
 setup: $(STAMP) ## make the virtual environment (needs python3 >= 3.11)
 
 $(STAMP): requirements/dev.txt requirements/installer.txt tools/setup.sh
-	@tools/setup.sh
+	@VENV=$(VENV) tools/setup.sh
 	@touch $(STAMP)
 
 demo: $(STAMP) ## two phone calls with the local voices: no key, no outside service
@@ -21,7 +22,10 @@ check: $(STAMP) ## format, lint, types, import contracts
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
-	.venv/bin/lint-imports
+	$(VENV)/bin/lint-imports
+
+pythons: ## check and test on every Python from 3.11 to 3.13 that is on this machine
+	@tools/pythons.sh
 
 format: $(STAMP) ## format the code
 	$(PY) -m ruff format .

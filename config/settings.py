@@ -106,6 +106,7 @@ Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], NoDec
 Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_list)]
 DatabaseUrl = Annotated[SecretStr, _server_url(("postgresql", "postgres"))]
 RedisUrl = Annotated[SecretStr, _server_url(("redis", "rediss", "unix"))]
+OptionalDatabaseUrl = Annotated[SecretStr, _server_url(("postgresql", "postgres"), optional=True)]
 OptionalRedisUrl = Annotated[SecretStr, _server_url(("redis", "rediss", "unix"), optional=True)]
 SocketUrl = Annotated[str, AfterValidator(_socket_url)]
 SocketUrls = Annotated[tuple[SocketUrl, ...], NoDecode, BeforeValidator(_list)]
@@ -216,6 +217,37 @@ class KeySettings(DatabaseSettings):
     """Settings of `python -m control providers`."""
 
     secret_keys: SecretKeys
+
+
+class BackupSettings(BaseSettings):
+    """Settings of `python -m control backups`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", hide_input_in_errors=True)
+
+    backup_url: StorageUrl = Field(
+        min_length=1,
+        description="Storage of backups, apart from the recordings': s3://bucket/prefix?endpoint=…&region=…, or "
+        "file:///folder.",
+    )
+    backup_keys: SecretStr = Field(
+        SecretStr(""),
+        description="Keys that encrypt backups: base64url of 32 bytes each, separated by commas; the first one "
+        "encrypts, all of them decrypt; empty stores dumps as they are.",
+    )
+    database_url: OptionalDatabaseUrl = Field(
+        SecretStr(""),
+        description="PostgreSQL as the owner of the tables: what `create` backs up, and where `create` and `check` "
+        "record their runs.",
+    )
+    restore_url: OptionalDatabaseUrl = Field(
+        SecretStr(""),
+        description="PostgreSQL server on which `check` makes its own database, as a user who may create databases and "
+        "roles; needed by `check`.",
+    )
+    secret_keys: SecretStr = Field(
+        SecretStr(""), description="The platform's secret keys; with them `check` opens the sealed keys of providers."
+    )
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
 
 
 class ControlSettings(DatabaseSettings):
@@ -343,6 +375,11 @@ def database_settings() -> DatabaseSettings:
 def key_settings() -> KeySettings:
     """As `media_settings`."""
     return _read(KeySettings)
+
+
+def backup_settings() -> BackupSettings:
+    """As `media_settings`."""
+    return _read(BackupSettings)
 
 
 def control_settings() -> ControlSettings:

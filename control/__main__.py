@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import asyncpg  # type: ignore[import-untyped]
 import uvloop
+from pydantic import SecretStr
 
 from config.catalogue import shipped_settings, shipped_tiers
 from config.catalogue_agents import shipped_providers, shipped_templates
@@ -19,16 +20,18 @@ from config.settings import (
     ControlSettings,
     KeySettings,
     SettingsError,
+    backup_settings,
     control_settings,
     database_settings,
     key_settings,
 )
-from control import admin_commands, price_commands, provider_commands
+from control import admin_commands, backup_commands, price_commands, provider_commands
 from control.accounts.email_gateways import open_gateway
 from control.accounts.policy import AccountPolicy, HashPolicy, LockPolicy, SessionPolicy
 from control.agents.model import AgentPolicy
 from control.agents.seed import seed_templates
 from control.app import ApiOptions, HttpOptions, open_app
+from control.backups.model import BackupFailed
 from control.billing.price_changes import seed_prices
 from control.calls.policy import CallPolicy
 from control.carriers.registry import CarrierOptions
@@ -48,7 +51,7 @@ from control.worker import BackgroundWorkerOptions, run_worker
 from shared.errors import Problem
 from shared.logs import configure_logs
 from shared.secrets import parse_keys
-from shared.storage import check_storage_url
+from shared.storage import StorageUnavailable, check_storage_url
 from shared.supervisor import Supervisor, worker_count
 
 # A database command that gets no answer is given up so long after the server's own statement timeout.
@@ -58,15 +61,17 @@ T = TypeVar("T")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns the exit code: 0 after a clean stop, 2 for invalid arguments or settings, 1 for an unreachable service, a
-    failed migration, or a provider's key that was refused."""
+    failed migration or backup, or a provider's key that was refused."""
     arguments = _parser().parse_args(argv)
     command: Callable[[argparse.Namespace], int] = arguments.command
     try:
         return command(arguments)
     except (SettingsError, InvalidRoute) as error:
         return _print_error(error, 2)
-    except (MigrationFailed, Problem) as error:
+    except (MigrationFailed, BackupFailed, Problem) as error:
         return _print_error(error, 1)
+    except StorageUnavailable as error:
+        return _print_error(f"storage is unavailable or refused the request: {error}", 1)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         return _print_error(f"{type(error).__name__}: {error}", 1)
 
@@ -148,6 +153,23 @@ def _admin(arguments: argparse.Namespace) -> int:
     return admin_commands.run(arguments, settings.database_url.get_secret_value())
 
 
+def _backups(arguments: argparse.Namespace) -> int:
+    settings = backup_settings()
+    configure_logs(settings.log_level)
+    _parse_setting("BACKUP_URL", lambda: check_storage_url(settings.backup_url))
+    needed = {"create": "database_url", "check": "restore_url"}.get(arguments.action, "backup_url")
+    if not getattr(settings, needed):
+        raise SettingsError(f"settings: {PREFIX}{needed.upper()}: needed by `backups {arguments.action}`")
+    options = backup_commands.BackupCommandOptions(
+        backup_url=settings.backup_url,
+        database_url=settings.database_url.get_secret_value(),
+        restore_url=settings.restore_url.get_secret_value(),
+        backup_keys=_optional_keys("BACKUP_KEYS", settings.backup_keys),
+        secret_keys=_optional_keys("SECRET_KEYS", settings.secret_keys),
+    )
+    return backup_commands.run(arguments, options)
+
+
 async def _seed(url: str) -> None:
     """Creates the partitions of the coming months and the records that the product ships with."""
     async with open_pool(url, size=1, name="vocalized-migrate") as pool, pool.transaction() as db:
@@ -211,6 +233,10 @@ def _parse_setting(name: str, parse: Callable[[], T]) -> T:
 
 def _keys(settings: ControlSettings | KeySettings) -> tuple[bytes, ...]:
     return _parse_setting("SECRET_KEYS", lambda: parse_keys(settings.secret_keys.get_secret_value()))
+
+
+def _optional_keys(name: str, keys: SecretStr) -> tuple[bytes, ...]:
+    return _parse_setting(name, lambda: parse_keys(keys.get_secret_value())) if keys else ()
 
 
 def _policies(settings: ControlSettings) -> Policies:
@@ -313,6 +339,9 @@ def _parser() -> argparse.ArgumentParser:
     prices = commands.add_parser("prices", help="list prices and set what providers and carriers cost")
     price_commands.add_arguments(prices)
     prices.set_defaults(command=_prices)
+    backups = commands.add_parser("backups", help="back the database up, and check that a backup can be restored")
+    backup_commands.add_arguments(backups)
+    backups.set_defaults(command=_backups)
     return parser
 
 

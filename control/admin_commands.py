@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Final, get_args
 
 from control.accounts.addresses import normal_address
-from control.accounts.admin_changes import reset_totp, set_active
+from control.accounts.admin_changes import has_super_admin, reset_totp, set_active
 from control.accounts.model import Admin, AdminRole
 from control.accounts.new_admin import NewAdmin, create_admin
 from control.accounts.passwords import Passwords
@@ -99,8 +99,12 @@ def read_password() -> str:
         if not password:
             raise Invalid("no password was given on standard input", param="password")
         return password
-    password = getpass.getpass("Password: ")
-    if getpass.getpass("Again: ") != password:
+    try:
+        password = getpass.getpass("Password: ")
+        again = getpass.getpass("Again: ")
+    except (EOFError, KeyboardInterrupt):
+        raise Invalid("no password was typed", param="password") from None
+    if again != password:
         raise Invalid("the passwords differ", param="password")
     return password
 
@@ -111,11 +115,15 @@ async def _change(database_url: str, action: str, email: str) -> str:
     async with _transaction(database_url) as db:
         if action == "reset-totp":
             admin = await reset_totp(db, email, now)
-            return f"{admin.email} signs in without a second factor; all sessions are over."
+            return f"{admin.email} has no second factor any more; all sessions are over."
         admin = await set_active(db, email, action == "enable", now)
+        some_left = await has_super_admin(db)
     if action == "enable":
         return f"{admin.email} may sign in again."
-    return f"{admin.email} may not sign in any more; all sessions are over."
+    warning = (
+        "" if some_left else "\nNo super_admin is left who may sign in: `admin enable` or `admin create` makes one."
+    )
+    return f"{admin.email} may not sign in any more; all sessions are over.{warning}"
 
 
 @asynccontextmanager

@@ -11,10 +11,13 @@ from control.agents.model import AgentPolicy
 from control.agents.service import Agents
 from control.agents.templates import Templates
 from control.analytics.service import Analytics
+from control.calls.blocked_callers import BlockedCallers
 from control.calls.media_assignment import MediaAssignment
 from control.calls.policy import CallPolicy
 from control.calls.service import Calls
 from control.carriers.registry import Carriers
+from control.messages.model import MessagePolicy
+from control.messages.service import CallerMessages
 from control.numbers.assignment import NumberAssignment
 from control.numbers.service import Numbers
 from control.outside import OutsideClients
@@ -44,6 +47,8 @@ class Services:
     calls: Calls
     providers: ProviderAdministration
     workspace_providers: WorkspaceProviders
+    blocked_callers: BlockedCallers
+    messages: CallerMessages
     carriers: Carriers
     media_assignment: MediaAssignment
     storage: Storage
@@ -62,6 +67,7 @@ class Policies:
     hashing: HashPolicy = field(default_factory=HashPolicy)
     agents: AgentPolicy = field(default_factory=AgentPolicy)
     calls: CallPolicy = field(default_factory=CallPolicy)
+    messages: MessagePolicy = field(default_factory=MessagePolicy)
     access_token_s: int = 600
     has_portal: bool = True
     egress_allow: tuple[str, ...] = ()
@@ -98,6 +104,8 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         calls=Calls(workspaces=workspaces, agents=agents, platform=platform, policy=policies.calls, sealer=sealer),
         providers=ProviderAdministration(sealer, checker),
         workspace_providers=WorkspaceProviders(workspaces, sealer, checker, standins=policies.agents.standins),
+        blocked_callers=BlockedCallers(),
+        messages=CallerMessages(policies.messages, mailer),
         carriers=outside.carriers,
         media_assignment=outside.media_assignment,
         storage=outside.storage,

@@ -16,6 +16,7 @@ from control.accounts.passwords import Passwords
 from control.accounts.worker_tasks import accounts_tasks
 from control.analytics.rollup import delete_workspace_marks
 from control.analytics.worker_tasks import analytics_tasks
+from control.backups.worker_tasks import backups_tasks
 from control.billing.worker_tasks import billing_tasks
 from control.calls.deletion import delete_workspace_calls
 from control.calls.worker_tasks import calls_tasks
@@ -23,6 +24,7 @@ from control.db.duties import WorkerTasks, join_tasks
 from control.db.jobs import JobRetries
 from control.db.pool import Pool, Timeouts, open_pool
 from control.media_requests.worker_tasks import media_requests_tasks
+from control.messages.worker_tasks import messages_tasks
 from control.numbers.worker_tasks import numbers_tasks
 from control.outside import OutsideOptions, open_outside
 from control.platform.worker_tasks import platform_tasks
@@ -68,7 +70,7 @@ def make_worker_tasks(
     *,
     delete_at_carrier: bool = True,
 ) -> WorkerTasks:
-    """The tasks of all rooms. metrics: where events, retried webhooks and unpriced usage are counted."""
+    """The tasks of all rooms. metrics: where events, retried webhooks, unpriced usage and backups are counted."""
     return join_tasks(
         [
             accounts_tasks(pool, services.accounts, sender),
@@ -77,9 +79,11 @@ def make_worker_tasks(
             ),
             platform_tasks(services.platform),
             media_requests_tasks(),
+            messages_tasks(pool, services.messages),
             analytics_tasks(pool),
             billing_tasks(metrics.report_unpriced),
             voice_tasks(services.providers.sealer, services.platform, services.provider_health),
+            backups_tasks(metrics.report_backups),
             numbers_tasks(pool, services.numbers, services.carriers),
             calls_tasks(
                 pool,

@@ -10,6 +10,7 @@ import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from control.backups.model import BackupRun
 from control.billing.model import UnpricedUsage
 from control.calls.event_consumer import EventCounts
 from control.calls.metrics import EventMetrics
@@ -46,6 +47,18 @@ class WorkerMetrics:
             ["provider", "resource_type", "unit"],
             registry=registry,
         )
+        self.backup_last = Gauge(
+            "vocalized_worker_backup_last", "Unix time of the last successful run", ["kind"], registry=registry
+        )
+        self.backup_bytes = Gauge(
+            "vocalized_worker_backup_bytes", "Size of that run's dump", ["kind"], registry=registry
+        )
+
+    def report_backups(self, newest: Iterable[BackupRun]) -> None:
+        """Sets the times and sizes of the newest backup and of the newest check of one."""
+        for run in newest:
+            self.backup_last.labels(run.kind).set(run.finished_at.timestamp())
+            self.backup_bytes.labels(run.kind).set(run.size)
 
     def report_unpriced(self, found: Iterable[UnpricedUsage]) -> None:
         """Sets the counts of usage without a price; those that are not named any more are gone."""

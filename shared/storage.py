@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from obstore.store import S3Config
 
 _OPTIONS: Final = frozenset({"endpoint", "region", "virtual_hosted", "links", "public_endpoint"})
+_PART_BYTES: Final = 32 * 1024 * 1024
+_PARTS_AT_ONCE: Final = 2
+_STREAM_BYTES: Final = 4 * 1024 * 1024
 _FORM: Final = "must be file:///folder or s3://bucket/prefix?endpoint=…&region=…&links=true"
 
 
@@ -59,6 +62,32 @@ class Storage:
         """`length` bytes of an object from `start` on. Raises ObjectNotFound."""
         async with _map_storage_error():
             return bytes(await obstore.get_range_async(self._store, key, start=start, length=length))
+
+    async def put_stream(self, key: str, chunks: AsyncIterator[bytes]) -> None:
+        """Writes an object as its bytes come, in parts of 32 MiB: 320 GB at most, because S3 takes 10,000 parts. No
+        object appears when `chunks` raises; that error is raised here."""
+        # Not put_async(chunks): where storage fails while that waits for the next chunk, it may wait for ever.
+        async with _map_storage_error():
+            writer = obstore.open_writer_async(
+                self._store, key, buffer_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE
+            )
+        async for chunk in chunks:
+            async with _map_storage_error():
+                await writer.write(chunk)
+        async with _map_storage_error():
+            await writer.close()
+
+    async def stream(self, key: str) -> AsyncIterator[bytes]:
+        """The object's bytes in pieces of 4 MiB or more. Raises ObjectNotFound."""
+        async with _map_storage_error():
+            found = await obstore.get_async(self._store, key)
+            async for chunk in found.stream(min_chunk_size=_STREAM_BYTES):
+                yield bytes(chunk)
+
+    async def list_keys(self) -> list[str]:
+        """The keys of all objects, in their order."""
+        async with _map_storage_error():
+            return sorted(one["path"] for page in [page async for page in obstore.list(self._store)] for one in page)
 
     async def delete(self, key: str) -> None:
         """Deletes an object, if it exists."""

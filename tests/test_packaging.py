@@ -1,6 +1,8 @@
 """The generic top-level package names resolve to this repository, whatever else is installed."""
 
 import importlib
+import re
+import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -17,6 +19,14 @@ def test_top_level_names_are_ours(name: str) -> None:
         f"{name} has no __init__.py: an installed package of that name would be imported"
     )
     assert Path(module.__file__).is_relative_to(ROOT)
+
+
+def test_every_python_that_is_allowed_is_one_that_is_tested() -> None:
+    """`tools/pythons.sh` reads the classifiers."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    first, after_last = map(int, re.findall(r"3\.(\d+)", project["requires-python"]))
+    named = [name.rpartition(" :: ")[2] for name in project["classifiers"] if " :: Python :: " in name]
+    assert named == [f"3.{minor}" for minor in range(first, after_last)]
 
 
 def test_no_installed_package_claims_a_program() -> None:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from control.accounts import store_admins, store_recovery_codes, store_sessions
 from control.accounts.model import Admin
+from control.accounts.sign_in_throttle import address_hash
 from control.accounts.store_admins import AdminSecrets
 from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record_change
@@ -12,24 +13,35 @@ from shared.errors import NotFound
 
 
 async def reset_totp(db: Connection, email: str, now: datetime) -> Admin:
-    """Removes the second factor and its recovery codes, and ends all sessions. Raises NotFound."""
+    """Removes the second factor and its recovery codes, ends all sessions, and clears the wait after wrong codes.
+
+    Raises NotFound."""
     found = await _lock(db, email)
     await store_admins.remove_totp(db, found.admin.id, now)
     await store_recovery_codes.delete(db, found.admin.id)
+    await _clear_failures(db, email)
     await _end_sessions(db, found.admin, "second factor reset", now)
     await _record(db, found.admin, "admin.totp_reset", {"has_totp": found.admin.has_totp}, {"has_totp": False})
     return found.admin
 
 
 async def set_active(db: Connection, email: str, is_active: bool, now: datetime) -> Admin:
-    """Disables or enables the account. A disabled one is refused from its next request on. Raises NotFound."""
+    """Disables or enables the account. A disabled one is refused from its next request on; an enabled one need not wait
+    after earlier wrong sign-ins. Raises NotFound."""
     found = await _lock(db, email)
     await store_admins.set_active(db, found.admin.id, is_active, now)
-    if not is_active:
+    if is_active:
+        await _clear_failures(db, email)
+    else:
         await _end_sessions(db, found.admin, "disabled", now)
     action = "admin.enable" if is_active else "admin.disable"
     await _record(db, found.admin, action, {"is_active": found.admin.is_active}, {"is_active": is_active})
     return found.admin
+
+
+async def has_super_admin(db: Connection) -> bool:
+    """Whether there is a super_admin who may sign in."""
+    return await store_admins.has_active(db, "super_admin")
 
 
 async def _lock(db: Connection, email: str) -> AdminSecrets:
@@ -38,6 +50,10 @@ async def _lock(db: Connection, email: str) -> AdminSecrets:
     if locked is None:
         raise NotFound(f"There is no admin with the address {email}.", code="admin_not_found")
     return locked
+
+
+async def _clear_failures(db: Connection, email: str) -> None:
+    await store_sessions.delete_failures(db, "admin", address_hash(email))
 
 
 async def _end_sessions(db: Connection, admin: Admin, why: str, now: datetime) -> None:

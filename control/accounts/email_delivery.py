@@ -63,6 +63,10 @@ class EmailQueue:
         """Returns a link. For a portal the token stands behind `#`, which browsers do not send to servers."""
         return f"{self._base_url}/{path.lstrip('/')}{self._mark}token={quote(token, safe='')}"
 
+    def page(self, path: str) -> str:
+        """Returns the address of a page that asks for a sign-in, so that its link needs no token."""
+        return f"{self._base_url}/{path.lstrip('/')}"
+
     async def enqueue(self, db: Connection, email: Email) -> None:
         """Enqueues the job in the current transaction: it is sent only if that commits."""
         await enqueue(db, EMAIL_JOB, self._sealer.seal(msgspec.json.encode(asdict(email)), _PURPOSE))

@@ -35,7 +35,7 @@ class SignInThrottle:
 
     async def refuse_locked(self, db: Connection, audience: Audience, email: str, now: datetime) -> bool:
         """Returns whether failures are recorded. Raises TooManyRequests while the address has to wait."""
-        recorded, until = await store_sessions.locked_until(db, audience, _address_hash(email))
+        recorded, until = await store_sessions.locked_until(db, audience, address_hash(email))
         if until is not None and until > now:
             raise TooManyRequests(
                 "Too many wrong sign-ins; wait before the next.",
@@ -46,7 +46,7 @@ class SignInThrottle:
 
     async def count_failure(self, db: Connection, audience: Audience, email: str, now: datetime) -> Unauthorised:
         """Counts a failure; returns the error to raise, which commits the count."""
-        key, forget = _address_hash(email), now - timedelta(seconds=self._policy.forget_after_s)
+        key, forget = address_hash(email), now - timedelta(seconds=self._policy.forget_after_s)
         failures = await store_sessions.count_failure(db, audience, key, now, forget)
         wait_s = self._policy.wait_s(failures)
         if wait_s:
@@ -61,12 +61,13 @@ class SignInThrottle:
 
     async def clear_failures(self, db: Connection, audience: Audience, email: str) -> None:
         """Clears the failures, as after a reset by e-mail."""
-        await store_sessions.delete_failures(db, audience, _address_hash(email))
+        await store_sessions.delete_failures(db, audience, address_hash(email))
 
     def oldest_relevant_failure(self, now: datetime) -> datetime:
         """Returns the moment before which recorded failures may be deleted."""
         return now - timedelta(seconds=max(self._policy.forget_after_s, self._policy.max_wait_s))
 
 
-def _address_hash(email: str) -> bytes:
+def address_hash(email: str) -> bytes:
+    """Under which an address's failures are counted."""
     return sha256(email.encode()).digest()

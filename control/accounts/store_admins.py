@@ -92,6 +92,12 @@ async def set_active(db: Connection, admin_id: UUID, is_active: bool, now: datet
     await db.execute("UPDATE admins SET is_active = $2, updated_at = $3 WHERE id = $1", admin_id, is_active, now)
 
 
+async def has_active(db: Connection, role: AdminRole) -> bool:
+    """Whether an active admin has the role."""
+    found: bool = await db.fetchval("SELECT EXISTS (SELECT FROM admins WHERE role = $1 AND is_active)", role)
+    return found
+
+
 def _admin(row: Any) -> Admin:
     return Admin(row["id"], row["email"], row["name"], row["role"], row["is_active"], row["has_totp"])
 

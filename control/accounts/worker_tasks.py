@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from control.accounts.email_delivery import EMAIL_JOB, EmailRefused, EmailSender
+from control.accounts.email_delivery import EMAIL_JOB, EmailRefused, EmailSender, EmailUnavailable
 from control.accounts.email_links import PASSWORD_RESET_JOB
 from control.accounts.service import Accounts
 from control.db.duties import Duty, WorkerTasks
@@ -29,6 +29,8 @@ def _send_email(sender: EmailSender) -> JobHandler:
             await sender.send(payload)
         except (EmailRefused, UnsealError) as error:
             raise JobFailed(type(error).__name__, is_permanent=True) from None
+        except EmailUnavailable as error:
+            raise JobFailed(type(error).__name__) from None
 
     return run
 

@@ -4,20 +4,23 @@ import operator
 from functools import cache
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
+from control.accounts.addresses import Address
+from control.agents.config_part import PLAIN, ConfigPart
 from control.agents.destinations import callable_number
+from control.agents.hours_config import OpeningHours, OutsideHours
 from control.agents.remote_tools import RemoteToolName
-from control.agents.variables import MOST_VARIABLES, VariableName, VariableValue
+from control.agents.variables import LONGEST_NAME, MOST_VARIABLES, VariableName, VariableValue
+from control.platform.string_maps import bounded_map
 from control.platform.union_errors import SingleUnionError
 from shared.plan import ToolName
 
 SCHEMA_ID: Final = "/schemas/agent-config.json"
-# Any text without NUL, which PostgreSQL does not store.
-PLAIN: Final = r"^[^\u0000]*$"
 LANGUAGE: Final = r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$"
 E164: Final = r"^(\+[1-9][0-9]{6,14})?$"
 MOST_CHOICES: Final = 7  # a plan's chain holds eight: one is reserved for the agent's voice_provider
+MOST_FACTS: Final = 100
 SAFE_INTEGER: Final = 2**53 - 1
 
 FactName = VariableName
@@ -31,12 +34,6 @@ Option = Annotated[
     SingleUnionError("true, false, a number, a text of up to 2,000 characters or a list of up to 100 such texts"),
 ]
 Options = Annotated[dict[OptionName, Option], Field(max_length=30)]
-
-
-class ConfigPart(BaseModel):
-    """Base of the config and its parts: types are not converted, unknown fields are refused."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
 class Choice(ConfigPart):
@@ -105,6 +102,17 @@ class Limits(ConfigPart):
     )
 
 
+class MessageDelivery(ConfigPart):
+    """Where the messages go that callers leave by the tool take_message."""
+
+    email_to: list[Address] = Field(
+        default=[],
+        max_length=5,
+        description="Confirmed addresses of members of the workspace, up to 5; empty: its owners. Each message is sent "
+        "to all of them when the call is over, up to 100 a day.",
+    )
+
+
 class Recording(ConfigPart):
     """Whether calls are recorded, and how callers consent to it: a recording without consent is refused."""
 
@@ -155,6 +163,10 @@ def _require_different(tools: list[str]) -> list[str]:
     return tools
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class AgentConfig(ConfigPart):
     """What an agent says and does. Texts may hold {placeholders}, filled when a call begins: by the call's own
     variables, by `variables`, by `facts`, and by what the platform knows, in this order."""
@@ -178,13 +190,16 @@ class AgentConfig(ConfigPart):
         pattern=PLAIN,
         description="The agent's last words when it ends a call; up to 400 characters.",
     )
-    facts: dict[FactName, Annotated[str, StringConstraints(min_length=1, max_length=4_000, pattern=PLAIN)]] = Field(
+    facts: Annotated[
+        dict[FactName, Annotated[str, StringConstraints(min_length=1, max_length=4_000, pattern=PLAIN)]],
+        bounded_map(MOST_FACTS, LONGEST_NAME),
+    ] = Field(
         default={},
-        max_length=100,
+        max_length=MOST_FACTS,
         description="What the {placeholders} of prompt, greeting, goodbye and announcement stand for; up to 100.",
     )
     # Left out where it is empty: programs of the version before refuse an unknown field.
-    variables: dict[FactName, Variable] = Field(
+    variables: Annotated[dict[FactName, Variable], bounded_map(MOST_VARIABLES, LONGEST_NAME)] = Field(
         default={},
         max_length=MOST_VARIABLES,
         exclude_if=operator.not_,
@@ -201,9 +216,10 @@ class AgentConfig(ConfigPart):
     turn: Turn = Field(default=Turn(), description="Turn-taking.")
     tools: Annotated[list[Literal[ToolName, RemoteToolName]], AfterValidator(_require_different)] = Field(
         default=["end_call", "collect_digits", "transfer"],
-        max_length=4,
+        max_length=5,
         description="What the agent may do besides talking; transfer needs a fallback_number. call_context tells it "
-        "the business's name, local date and time, and the numbers of the call.",
+        "the business's name, local date and time, and the numbers of the call. take_message stores a caller's message "
+        "and sends it by e-mail.",
     )
     limits: Limits = Field(default=Limits(), description="When a call is nudged or ended.")
     recording: Recording = Field(default=Recording(), description="Recording and consent.")
@@ -211,6 +227,22 @@ class AgentConfig(ConfigPart):
         default="",
         pattern=E164,
         description="E.164 number for callers who want a person; empty: a message is taken instead.",
+    )
+    # Parts that programs of the version before refuse are left out where they are not set.
+    hours: OpeningHours | None = Field(
+        default=None,
+        exclude_if=_is_none,
+        description="Opening hours in the workspace's time zone; null: always open.",
+    )
+    outside_hours: OutsideHours = Field(
+        default=OutsideHours(),
+        exclude_if=OutsideHours().__eq__,
+        description="How inbound calls outside the opening hours are answered.",
+    )
+    messages: MessageDelivery = Field(
+        default=MessageDelivery(),
+        exclude_if=MessageDelivery().__eq__,
+        description="Where callers' messages are sent.",
     )
 
 

@@ -24,6 +24,7 @@ ORDINARY: Final = frozenset(
     }
 )
 PARAM: Final = "phone_number_to_call"
+_FALLBACK: Final = "fallback_number"
 # Reserved for films and tests: they reach nobody and cost nothing. They are treated as ordinary numbers of their area.
 _FICTION: Final = re.compile(r"\+1555\d{7}|\+1(?P<area>[2-9]\d{2})55501\d{2}|\+447700900\d{3}")
 # North America's premium exchange, in every area; phonenumbers takes it for an ordinary one.
@@ -69,9 +70,10 @@ def callable_number(text: str) -> str:
     if not text:
         return text
     try:
-        parse_destination(text, "fallback_number")
+        parse_destination(text, _FALLBACK)
     except Invalid as fault:
-        raise ValueError(fault.message) from None
+        # The answer names the field.
+        raise ValueError(fault.message.removeprefix(f"{_FALLBACK} ")) from None
     return text
 
 

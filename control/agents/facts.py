@@ -32,6 +32,8 @@ def find_texts(config: AgentConfig) -> dict[str, str]:
         "prompt": config.prompt,
         "goodbye": config.goodbye,
         "recording.announcement": announcement,
+        "outside_hours.text": config.outside_hours.text if config.hours else "",
+        "outside_hours.instructions": config.outside_hours.instructions if config.hours else "",
     }
 
 

@@ -3,6 +3,7 @@
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ import msgspec
 from control.agents import read_answering_agent
 from control.agents.facts import missing_variables_of
 from control.agents.model import AgentContent, AgentPolicy, AgentVersion, Status
+from control.agents.outside_hours import CallMoment, closing_text
 from control.agents.plan import ANY_CALL, make_plan
 from control.agents.transfers import DialScope, make_dial_scope, remove_refused_fallback
 from control.agents.variables import PlannedCall
@@ -24,9 +26,9 @@ from shared.secrets import Sealer
 
 @dataclass(frozen=True, slots=True)
 class AnsweringAgent:
-    """The agent that would answer, and its workspace. agent_id, version: None without an agent. max_calls: concurrent
-    calls that the tier allows. dial_scope: where the workspace's calls and the agent's transfers may go. timezone: a
-    name of the IANA database.
+    """The agent that would answer, and its workspace. agent_id, version: None without an agent. timezone: the
+    workspace's, a name of the IANA database. max_calls: concurrent calls that the tier allows. dial_scope: where the
+    workspace's calls and the agent's transfers may go.
 
     may_run: the workspace is neither suspended nor deleted, and its owner's e-mail address is verified.
     """
@@ -72,7 +74,20 @@ class AnsweringAgent:
         """The values that an outbound call with these variables still has to bring."""
         return missing_variables_of(self.version.content.config, variables) if self.version else ()
 
-    def make_plan(self, call: PlannedCall) -> CallPlan:
+    def moment(self, at: datetime, *, is_inbound: bool) -> CallMoment:
+        """When a call began, by the workspace's clock. Opening hours hold for inbound calls only: an outbound call or a
+        test is wanted at any time."""
+        return CallMoment(at, self.timezone, "by_time" if is_inbound else "inside")
+
+    def closing_text(self, call: PlannedCall) -> str | None:
+        """What an inbound caller hears who is hung up on, because the business is closed at the call's time; None when
+        the agent answers."""
+        if self.version is None:
+            return None
+        moment = self.moment(call.at, is_inbound=True)
+        return closing_text(self.version.content, moment, self._complete(call))
+
+    def make_plan(self, call: PlannedCall, moment: CallMoment | None = None) -> CallPlan:
         """A call's plan, with keys, and without a fallback number that is not allowed (any more). Raises PlanError when
         there is no agent, or it cannot answer."""
         if self.version is None:
@@ -84,7 +99,7 @@ class AnsweringAgent:
             rules=self.rules,
         )
         try:
-            plan = make_plan(_allowed(self.version, self.dial_scope), usable, self._complete(call))
+            plan = make_plan(_allowed(self.version, self.dial_scope), usable, self._complete(call), moment)
         except PlanError:
             raise
         except ValueError as error:  # a config that an older schema allowed

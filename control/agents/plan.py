@@ -9,6 +9,7 @@ import msgspec
 from control.agents.config import AgentConfig, Choice
 from control.agents.facts import make_values
 from control.agents.model import AgentContent, AgentVersion
+from control.agents.outside_hours import CallMoment, adapt_config
 from control.agents.plan_texts import fill_texts
 from control.agents.remote_tools import REMOTE_TOOLS
 from control.agents.variables import PlannedCall
@@ -20,14 +21,19 @@ LONGEST_CHAIN: Final = 8
 ANY_CALL: Final = PlannedCall(at=datetime(2000, 1, 1, tzinfo=UTC))
 
 
-def make_plan(version: AgentVersion, offers: ProviderOffers, call: PlannedCall = ANY_CALL) -> CallPlan:
-    """The plan of a call that this version answers. It holds no keys: AnsweringAgent.make_plan adds them.
+def make_plan(
+    version: AgentVersion, offers: ProviderOffers, call: PlannedCall = ANY_CALL, moment: CallMoment | None = None
+) -> CallPlan:
+    """The plan of a call that this version answers. It holds no keys: AnsweringAgent.make_plan adds them. moment: when
+    the call began, for the opening hours; None: they are left out.
 
     Providers that cannot serve now are left out of the chains. Raises PlanError that names every invalid field: a chain
     without a provider, or a text that its placeholders would make too long.
     """
     content = version.content
     config = AgentConfig.model_validate(content.config)
+    if moment is not None:
+        config = adapt_config(config, moment)
     chains = {kind: make_chain(content, config, kind, offers) for kind in KINDS}
     empty = [kind for kind, choices in chains.items() if not choices]
     if empty:

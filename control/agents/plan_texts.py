@@ -1,11 +1,12 @@
 """The texts of a call's plan: the agent's, with their placeholders filled. Their lengths are reckoned before they are
 filled, because a long fact that is mentioned often makes gigabytes of a short prompt."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from control.agents.config import AgentConfig
 from control.agents.facts import announces, fill_placeholders, filled_length
+from control.agents.outside_hours import LONGEST_ADDITION
 from control.agents.variables import BUILT_IN, LONGEST_BUILT_IN
 from shared.errors import Invalid
 from shared.plan import LONGEST_GOODBYE, LONGEST_GREETING, LONGEST_PROMPT, PlanError
@@ -15,6 +16,8 @@ class TextTooLong(PlanError):
     """A text would be too long with its placeholders filled; the message names every such text."""
 
 
+# Spoken in the greeting's place, or before the call is ended.
+CLOSING_TEXT: Final = "outside_hours.text"
 LONGEST_TEXTS: Final[Mapping[str, int]] = {
     "greeting": LONGEST_GREETING,
     "prompt": LONGEST_PROMPT,
@@ -40,8 +43,21 @@ def require_fillable(config: AgentConfig, at: str) -> None:
     Raises Invalid (code too_long)."""
     lengths = dict.fromkeys(BUILT_IN, LONGEST_BUILT_IN) | {name: len(fact) for name, fact in config.facts.items()}
     lengths |= {name: len(one.default) for name, one in config.variables.items() if one.default.strip()}
-    for name in find_too_long(config, lengths):
+    for name in (*find_too_long(config, lengths), *_find_too_long_by_hours(config, lengths)):
         raise Invalid(f"{at}.{_fault(name)}", param=f"{at}.{name}", code="too_long")
+
+
+def _find_too_long_by_hours(config: AgentConfig, lengths: Mapping[str, int]) -> Iterator[str]:
+    """What opening hours make too long: the text in the greeting's place, behind the announcement as the greeting is,
+    and the prompt with all that they add to it."""
+    if config.hours is None:
+        return
+    outside = config.outside_hours
+    spoken = _texts(config.model_copy(update={"greeting": outside.text}))["greeting"]
+    if filled_length(outside.text if outside.action == "hang_up" else spoken, lengths) > LONGEST_GREETING:
+        yield CLOSING_TEXT
+    if filled_length(f"{config.prompt}{outside.instructions}", lengths) + LONGEST_ADDITION > LONGEST_PROMPT:
+        yield "prompt"
 
 
 def _texts(config: AgentConfig) -> dict[str, str]:
@@ -53,4 +69,5 @@ def _texts(config: AgentConfig) -> dict[str, str]:
 
 
 def _fault(name: str) -> str:
-    return f"{name}: more than {LONGEST_TEXTS[name]:,} characters with its placeholders filled"
+    most = LONGEST_TEXTS.get(name, LONGEST_GREETING)
+    return f"{name}: more than {most:,} characters with its placeholders filled and what goes before or behind it"

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from control.agents.config import AgentConfig
 from control.agents.facts import missing_facts
 from control.agents.model import AgentContent, AgentNumber, AgentVersion
+from control.agents.outside_hours import CallMoment
 from control.agents.plan import make_chain, make_plan, wanted_chain
 from control.agents.transfers import PARAM, DialScope, find_fault
 from control.platform.validation_errors import list_faults
@@ -98,5 +99,6 @@ def _why(content: AgentContent, config: AgentConfig, kind: Kind, offers: Provide
 def _plan_reasons(version: AgentVersion, offers: ProviderOffers) -> Iterator[ReadinessReason]:
     try:
         make_plan(version, offers)
+        make_plan(version, offers, moment=CallMoment(version.created_at, "UTC", "outside"))
     except PlanError as error:
         yield ReadinessReason("config", str(error).removeprefix("plan: "))

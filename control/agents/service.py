@@ -8,6 +8,7 @@ from uuid import UUID
 from msgspec import UNSET
 
 from control.agents import read_agents, read_answering_agent, store, store_templates, store_versions
+from control.agents.config import AgentConfig
 from control.agents.lookup import AgentLookup
 from control.agents.merge import merge_patch
 from control.agents.model import (
@@ -22,6 +23,7 @@ from control.agents.model import (
 )
 from control.agents.ports import NumberAssigner
 from control.agents.readiness import AgentWarning, ReadinessReason, find_reasons, find_warnings, make_refusal
+from control.agents.recipients import require_members, stored_recipients
 from control.agents.transfers import DialScope, make_dial_scope, require_not_ours, stored_fallback
 from control.agents.validation import parse_config, parse_options, require_known
 from control.db.keyset import ListPage, PageRequest
@@ -197,11 +199,22 @@ class Agents:
         voice = parse_options(merge_patch(base.voice_config, edit.voice_config or {}), "voice_config")
         content = AgentContent(edit.name or base.name, config.model_dump(), provider, voice)
         require_known(content, config, await self._offers(db, workspace_id))
+        await self._require_recipients(db, workspace_id, config, base)
         if config.fallback_number not in ("", fallback):
             require_not_ours(
                 make_dial_scope(await read_answering_agent.select_dial_scope(db, workspace_id, config.fallback_number))
             )
         return content
+
+    async def _require_recipients(
+        self, db: Connection, workspace_id: UUID, config: AgentConfig, base: AgentContent
+    ) -> None:
+        """Recipients that `base` has are not checked again: a member who has left gets no mail, and must not block
+        other edits. Raises Invalid (code recipient_not_member)."""
+        wanted, known = config.messages.email_to, stored_recipients(base.config)
+        if set(wanted) <= set(known):
+            return
+        require_members(wanted, {*known, *await self._workspaces.find_confirmed(db, workspace_id, wanted)})
 
     async def _save_version(
         self, db: Connection, before: VoiceAgent, content: AgentContent, edit: AgentEdit, actor: Actor, now: datetime

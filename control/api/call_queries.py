@@ -21,7 +21,7 @@ def _with_plus(text: str) -> str:
     return f"+{text[1:]}" if text.startswith(" ") else text
 
 
-NumberFilter = Annotated[str, BeforeValidator(_with_plus), StringConstraints(pattern=E164)]
+NumberFilter = Annotated[str, StringConstraints(pattern=E164), BeforeValidator(_with_plus)]
 
 
 class EventsQuery(Query):

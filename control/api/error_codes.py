@@ -17,7 +17,10 @@ _INVITATION: Final = (
     "422 token_invalid, 404 workspace_not_found, 404 tier_not_found"
 )
 _AGENT: Final = "404 agent_not_found"
-_AGENT_CONTENT: Final = "409 name_taken, 409 workspace_suspended, 422 provider_unknown, 422 too_long, 422 number_is_own"
+_AGENT_CONTENT: Final = (
+    "409 name_taken, 409 workspace_suspended, 422 provider_unknown, 422 too_long, 422 number_is_own, "
+    "422 recipient_not_member"
+)
 _AGENT_NUMBER: Final = "409 number_inactive, 409 number_taken, 422 number_not_found"
 _NUMBER: Final = "404 number_not_found"
 _CALL: Final = "404 call_not_found"
@@ -83,6 +86,8 @@ _CODES: Final[Mapping[str, str]] = {
     "get_recording": f"{_CALL}, 404 no_recording, 503 storage_away",
     "get_transcription": _CALL,
     "list_events": _CALL,
+    "block_caller": "409 blocked_caller_limit, 409 caller_blocked",
+    "unblock_caller": "404 blocked_caller_not_found",
     "place_call": f"{_PLACE}, 409 agent_not_live, 409 outbound_not_in_tier",
     "place_test": f"{_PLACE}, 429 test_limit, 429 trial_test_limit",
     "end_call": _COMMAND,

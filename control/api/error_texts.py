@@ -59,7 +59,8 @@ ERROR_TEXTS: Final[Mapping[str, str]] = {
     "409 number_limit": "The workspace has as many phone numbers as its tier allows.",
     "409 number_taken": "Somebody else holds this number, or another agent answers it.",
     "409 outbound_not_in_tier": "The workspace's tier has no outbound calls; test calls are possible.",
-    "409 outcome_unknown": "A media node that was lost may have done this: look at the call's events.",
+    "409 outcome_unknown": "This may have been done by a media node that was lost, or in a call that is over: look at "
+    "the call's events.",
     "409 own_keys_not_in_tier": "The workspace's tier has no keys of its own.",
     "409 owner_unverified": "None of the workspace's owners has confirmed their e-mail address.",
     "409 provider_exists": "There is a provider of this name already.",
@@ -97,6 +98,7 @@ ERROR_TEXTS: Final[Mapping[str, str]] = {
     "422 provider_refused": "The vendor refuses these settings; the message has its reason.",
     "422 provider_repeated": "A provider is named twice.",
     "422 provider_unknown": "There is no such provider, or it takes no such option.",
+    "422 recipient_not_member": "A recipient of messages is no member of the workspace with a confirmed address.",
     "422 setting_invalid": "The value does not fit the setting.",
     "422 setting_repeated": "A setting is named twice.",
     "422 setting_unknown": "There is no such setting.",

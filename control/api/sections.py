@@ -12,6 +12,8 @@ SECTIONS: Final = (
     Section("Phone numbers", "Search, buy, name and release the numbers that agents answer and call from."),
     Section("Calls", "Place calls, follow and command running ones, read transcripts, costs, events and recordings."),
     Section("Voice", "Providers that listen, think and speak: keys of one's own, and how they are chosen."),
+    Section("Messages", "Messages that callers left with an agent."),
+    Section("Blocked callers", "Callers whose calls a workspace rejects."),
     Section("Members", "The people of a workspace and their roles."),
     Section("Invitations", "Invitations to a workspace, for those who sent them and those who got them."),
     Section("Admin: auth", "Sign-in of the platform's staff, with a second factor."),

@@ -28,9 +28,8 @@ class System:
         self._pool = pool
         self._redis = redis
         self._metrics = metrics
-        self._openapi = cache(make_openapi)
-        self._document = cache(lambda: msgspec.json.encode(self._openapi()))
-        self._docs = Docs(self._openapi)
+        self._document = cache(lambda: msgspec.json.encode(make_openapi()))
+        self._docs = Docs()
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Registers the routes."""

@@ -63,11 +63,16 @@ _TRANSFER_FAILED: Final = {
 FALLBACK: Final = "en"
 
 
-def make_refusal(reason: RefusalReason, language: str, call_id: UUID | None = None) -> RefusedCall:
-    """The refusal with its announcement in this language, or in English where there is none. language: BCP 47."""
+def make_refusal(
+    reason: RefusalReason, language: str, call_id: UUID | None = None, text: str | None = None
+) -> RefusedCall:
+    """The refusal with its announcement in this language, or in English where there is none. language: BCP 47. text:
+    the agent's own, in its language."""
+    if text is not None:
+        return RefusedCall(reason, text, language, call_id)
     spoken = _supported(language)
     return RefusedCall(
-        reason, _REFUSALS[spoken][reason], language if spoken == language.partition("-")[0] else FALLBACK, call_id
+        reason, _announcement(spoken, reason), language if spoken == language.partition("-")[0] else FALLBACK, call_id
     )
 
 
@@ -89,3 +94,10 @@ def transfer_failed_text(language: str) -> str:
 def _supported(language: str) -> str:
     base = language.partition("-")[0].lower()
     return base if base in _REFUSALS else FALLBACK
+
+
+def _announcement(language: str, reason: RefusalReason) -> str:
+    """A blocked caller hears nothing; hours are told in the agent's own words, or not at all."""
+    if reason == "blocked":
+        return ""
+    return _REFUSALS[language]["suspended" if reason == "outside_hours" else reason]

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from control.calls.model import AdmittedCall
 from shared.bus.checkpoints import Checkpoint, Checkpoints, StreamOutcome
 from shared.bus.client import BusUnavailable
-from shared.bus.commands import DONE, CallCommand, Command, CommandStream
+from shared.bus.commands import DONE, OUTCOME_UNKNOWN, CallCommand, Command, CommandStream
 from shared.bus.live import LiveCall, LiveCalls
 from shared.bus.nodes import NodeRegistry, NodeState
 from shared.bus.tickets import Ticket, Tickets
@@ -121,12 +121,14 @@ class MediaAssignment:
 
         command_id: the same for a command that may have been sent before. It is carried out once at most: a node
         remembers what it carried out, and other nodes cannot claim it any more. If it is known to be done, it is not
-        sent again.
+        sent again; nor is one that was claimed to a call that is over: a transfer that was carried out ends the call.
         """
         if command_id is not None and await self._is_done(command_id):
             return DONE
         (call,) = await self._live.get([str(call_id)])
         if call is None:
+            if command_id is not None and await self._commands.is_claimed(command_id):
+                return OUTCOME_UNKNOWN
             raise CallNotLive
         sent = CallCommand(command_id or new_id(), str(call_id), command, sending=new_id())
         await self._commands.send(call.node_id, sent)

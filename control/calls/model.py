@@ -15,7 +15,9 @@ Direction = Literal["inbound", "outbound"]
 # Who reported a fact of a call.
 CallSource = Literal["carrier", "media", "control"]
 # Why a call is not answered by an agent; see CallRefused.
-RefusalReason = Literal["unknown_number", "suspended", "over_limit", "all_busy", "unusable", "cut_off"]
+RefusalReason = Literal[
+    "unknown_number", "suspended", "blocked", "outside_hours", "over_limit", "all_busy", "unusable", "cut_off"
+]
 # Statuses that a call never leaves.
 FINAL: frozenset[CallStatus] = frozenset({"completed", "failed", "busy", "no_answer", "canceled"})
 
@@ -48,9 +50,10 @@ class AdmittedCall:
 class RefusedCall:
     """A call that no agent answers. announcement: what the caller hears, in `language` (BCP 47).
 
-    reason: unknown_number (no such number of ours, or without a live agent), suspended, over_limit (the workspace's
-    concurrent calls), all_busy (no media node has room, or Redis is unavailable), unusable (the agent's plan cannot be
-    made), cut_off (the stream ended while Redis is unavailable, so it is unknown how the call continues).
+    reason: unknown_number (no such number of ours, or without a live agent), suspended, blocked (by the workspace:
+    nothing is said), outside_hours (of an agent that hangs up then), over_limit (the workspace's concurrent calls),
+    all_busy (no media node has room, or Redis is unavailable), unusable (the agent's plan cannot be made), cut_off (the
+    stream ended while Redis is unavailable, so it is unknown how the call continues).
     """
 
     reason: RefusalReason
@@ -111,6 +114,7 @@ class OpenCall:
     status: CallStatus
     carrier: CarrierName
     carrier_call_id: str
+    created_at: datetime
     media_node: str = ""
     answered_at: datetime | None = None
     end_reason: EndReason | None = None
@@ -127,3 +131,13 @@ class OpenCall:
             called=self.called,
             variables=self.variables,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class BlockedCaller:
+    """A caller whose calls a workspace rejects. caller: E.164, or ANONYMOUS for all who withhold their number."""
+
+    id: UUID
+    caller: str
+    note: str
+    created_at: datetime

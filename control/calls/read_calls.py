@@ -16,8 +16,9 @@ TURN_EVENTS: Final = ("caller.said", "agent.said", "turn.latency", "tool.ran")
 # The version before stored a start as the carrier rounded it, which may lie before the creation.
 _SUMMARY: Final = """
     c.id, c.workspace_id, w.name AS workspace_name, c.agent_id, a.name AS agent_name, c.caller_number, c.called_number,
-    c.direction, c.status, c.end_reason, c.is_test, c.carrier, c.carrier_call_id, c.duration_seconds, c.cost_total,
-    c.created_at, CASE WHEN c.started_at < c.created_at THEN c.created_at ELSE c.started_at END AS started_at,
+    c.direction, c.status, c.end_reason, c.end_detail, c.is_test, c.carrier, c.carrier_call_id, c.duration_seconds,
+    c.cost_total, c.created_at,
+    CASE WHEN c.started_at < c.created_at THEN c.created_at ELSE c.started_at END AS started_at,
     c.answered_at, c.ended_at, c.variables, c.metadata
 """
 _NAMES: Final = "JOIN workspaces w ON w.id = c.workspace_id LEFT JOIN agents a ON a.id = c.agent_id"
@@ -32,12 +33,12 @@ _ORDER: Final = Keyset(
 
 # One call, of workspace $2 unless that is null.
 _SELECT_CALL: Final = f"""
-    SELECT {_SUMMARY}, c.agent_version, c.phone_number_id, c.end_detail, c.media_node, c.recording_key,
+    SELECT {_SUMMARY}, c.agent_version, c.phone_number_id, c.media_node, c.recording_key,
            c.recording_seconds, c.transcription, c.summary, c.sentiment, c.details
     FROM calls c {_NAMES} WHERE c.id = $1 AND ($2::uuid IS NULL OR c.workspace_id = $2)
 """
 _REPORT: Final = (
-    "agent_version", "phone_number_id", "end_detail", "media_node", "recording_key", "recording_seconds",
+    "agent_version", "phone_number_id", "media_node", "recording_key", "recording_seconds",
     "transcription", "summary", "sentiment",
 )  # fmt: skip
 

@@ -42,6 +42,7 @@ class CallSummary:
     direction: Direction
     status: CallStatus
     end_reason: EndReason | None
+    end_detail: str | None
     is_test: bool
     carrier: str
     carrier_call_id: str | None
@@ -67,7 +68,6 @@ class CallReport:
     summary_line: CallSummary
     agent_version: int | None
     phone_number_id: UUID | None
-    end_detail: str | None
     media_node: str | None
     recording_key: str | None
     recording_seconds: Decimal | None

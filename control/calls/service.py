@@ -9,6 +9,7 @@ import msgspec
 
 from control.agents.lookup import AnsweringAgent
 from control.agents.service import Agents
+from control.agents.variables import PlannedCall
 from control.analytics.rollup import mark_day
 from control.calls import state, store
 from control.calls.admission import admit, make_resumed_plan, refuse
@@ -85,7 +86,7 @@ class Calls:
         if call.is_new:
             await mark_day(db, call.state.workspace_id, accounting_day(call.state))
         if call.state.is_final:
-            return make_refusal(_refusal_reason(call.state), agent.language, call.state.id)
+            return _repeat_refusal(call, agent)
         if not call.is_new:
             # Of the call's own workspace: its number may belong to another one by now.
             of_call = (call.state.workspace_id, call.agent_id, call.agent_version)
@@ -103,7 +104,7 @@ class Calls:
         before = call.state
         agent = await self._agents.find_by_agent(db, before.workspace_id, call.agent_id, call.agent_version)
         if before.is_final or agent is None:
-            return make_refusal(_refusal_reason(before), agent.language if agent else "en", before.id)
+            return _repeat_refusal(call, agent)
         after = state.mark_answered(replace(before, carrier_call_id=carrier_call_id), now)
         await save_changes(db, [(before, after)])
         if not agent.may_run:
@@ -133,6 +134,7 @@ class Calls:
             carrier=carrier,
             carrier_call_id=carrier_call_id,
             media_node=current.media_node or "",
+            created_at=current.created_at,
             answered_at=current.answered_at or current.started_at,
             end_reason=current.end_reason,
             stream_id=_stream_id(current),
@@ -154,7 +156,8 @@ class Calls:
         if not 0 < leg <= MOST_LEGS:
             return make_refusal("unusable", language, open_call.call_id)
         try:
-            plan = agent.make_plan(open_call.to_planned(now))
+            moment = agent.moment(open_call.created_at, is_inbound=open_call.direction == "inbound")
+            plan = agent.make_plan(open_call.to_planned(now), moment)
         except PlanError:
             return make_refusal("unusable", language, open_call.call_id)
         plan = make_resumed_plan(plan, self._policy, leg, checkpoint, open_call.answered_at or now, now)
@@ -229,12 +232,14 @@ class Calls:
         """The call with its plan, or a stored refusal."""
         current = call.state
         try:
-            plan = msgspec.structs.replace(agent.make_plan(call.to_planned(now)), leg=current.details.leg)
+            moment = agent.moment(current.created_at, is_inbound=current.direction == "inbound")
+            plan = agent.make_plan(call.to_planned(now), moment)
         except PlanError:
             refusal = make_refusal("unusable", agent.language, current.id)
             await self.record_refusal(db, current.id, refusal, now)
             return refusal
         carrier: CarrierName = "telnyx" if current.carrier == "telnyx" else "twilio"
+        plan = msgspec.structs.replace(plan, leg=current.details.leg)
         return admit(carrier, current.carrier_call_id or "", current.id, agent, plan, self._policy)
 
 
@@ -249,6 +254,8 @@ def _new_inbound(incoming: IncomingCall, agent: AnsweringAgent, now: datetime) -
         refused = "suspended"
     elif not agent.is_live:
         refused = "unknown_number"
+    elif agent.closing_text(PlannedCall(at=now)) is not None:
+        refused = "outside_hours"
     return NewCall(
         id=UUID(new_id()),
         workspace_id=agent.workspace_id,
@@ -267,9 +274,13 @@ def _new_inbound(incoming: IncomingCall, agent: AnsweringAgent, now: datetime) -
     )
 
 
-def _refusal_reason(current: CallState) -> RefusalReason:
+def _repeat_refusal(call: StoredCall, agent: AnsweringAgent | None) -> RefusedCall:
     """Why a call that is over is not admitted again: the reason of its refusal, if it was refused."""
-    return current.details.refused or "unusable"
+    current = call.state
+    reason = current.details.refused or "unusable"
+    is_closed = agent is not None and reason == "outside_hours"
+    text = agent.closing_text(call.to_planned(current.created_at)) if agent and is_closed else None
+    return make_refusal(reason, agent.language if agent else "en", current.id, text)
 
 
 def _stream_id(current: CallState) -> str:

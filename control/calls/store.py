@@ -8,6 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from control.agents.variables import PlannedCall
+from control.calls.caller_identity import identify_caller
 from control.calls.details import decode_details, encode_details
 from control.calls.model import Direction, RefusalReason
 from control.calls.state import CallState
@@ -23,9 +24,10 @@ _CALL: Final = f"{STATE_COLUMNS}, agent_version, caller_number, called_number, v
 # Serialises transactions that count a workspace's calls in order to add one.
 _LOCK_WORKSPACE: Final = "SELECT pg_advisory_xact_lock(hashtextextended('calls ' || $1::text, 0))"
 
-# An inbound call, unless the carrier's id is stored already: then that call's row. The call is refused with reason $13,
-# or as over_limit when $14 or more calls of the workspace are open. A transferred call counts as open until the carrier
-# reports its end, or the transfer's bound has passed; it began within the longest call and the longest transfer (6 h).
+# An inbound call, unless the carrier's id is stored already: then that call's row. The call is refused as blocked when
+# the workspace blocks caller $15, with reason $13, or as over_limit when $14 or more calls of the workspace are open. A
+# transferred call counts as open until the carrier reports its end, or the transfer's bound has passed; it began within
+# the longest call and the longest transfer (6 h).
 _INSERT_RINGING: Final = f"""
     WITH existing AS (SELECT {_CALL} FROM calls WHERE carrier = $8 AND carrier_call_id = $9),
     open AS (
@@ -37,7 +39,10 @@ _INSERT_RINGING: Final = f"""
                   AND calls.transfer_until::timestamptz > $12::timestamptz) AS calls
     ),
     decision AS (
-        SELECT coalesce($13::text, CASE WHEN $14::integer <= open.calls THEN 'over_limit' END) AS refused FROM open
+        SELECT CASE WHEN EXISTS (SELECT FROM blocked_callers WHERE workspace_id = $2 AND caller = $15) THEN 'blocked'
+                    WHEN $13::text IS NOT NULL THEN $13
+                    WHEN $14::integer <= open.calls THEN 'over_limit' END AS refused
+        FROM open
     ),
     created AS (
         INSERT INTO calls (id, workspace_id, agent_id, agent_version, phone_number_id, direction, is_test, carrier,
@@ -187,6 +192,7 @@ async def insert_ringing(db: Connection, new: NewCall) -> StoredCall | None:
         _INSERT_RINGING,
         *(new.id, new.workspace_id, new.agent_id, new.agent_version, new.number_id, new.direction, new.is_test),
         *(new.carrier, new.carrier_call_id, new.caller, new.called, new.at, new.refused, new.max_open),
+        identify_caller(new.caller),
     )
     return _call(row)
 

@@ -20,6 +20,8 @@ UNAVAILABLE: Final = (
 COLLISIONS: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 # PostgreSQL's type text cannot store U+0000, which JSON strings and URLs may contain.
 _NUL_CHARACTER: Final = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
+# What `map_database_error` maps.
+DATABASE_ERRORS: Final = (PoolExhausted, TimeoutError, ConnectionError, *UNAVAILABLE, *COLLISIONS, *_NUL_CHARACTER)
 
 
 def map_database_error(error: Exception) -> Problem | None:
@@ -27,7 +29,7 @@ def map_database_error(error: Exception) -> Problem | None:
     of our program."""
     if isinstance(error, _NUL_CHARACTER):
         return Invalid("Text may not hold the character NUL.", code="nul")
-    if isinstance(error, (PoolExhausted, TimeoutError, ConnectionError, *UNAVAILABLE, *COLLISIONS)):
+    if isinstance(error, DATABASE_ERRORS):
         return unavailable()
     return None
 

@@ -52,7 +52,12 @@ def dump_schema(url: str, *, pg_dump: str | Path = "pg_dump") -> str:
     """Returns the dump as SQL: the same text for the same content on every server."""
     command = [str(pg_dump), "--inserts", "--no-owner", f"--dbname={url}"]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    return re.sub(r"\n{3,}", "\n\n", _VOLATILE.sub("", done.stdout)).strip() + "\n"
+    return strip_volatile(done.stdout)
+
+
+def strip_volatile(dump: str) -> str:
+    """A dump as SQL without what differs between servers and runs for the same content."""
+    return re.sub(r"\n{3,}", "\n\n", _VOLATILE.sub("", dump)).strip() + "\n"
 
 
 def dbmate_url(url: str) -> str:

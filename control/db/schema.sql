@@ -403,6 +403,33 @@ CREATE TABLE public.audit_log (
 );
 
 --
+-- Name: backup_runs; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.backup_runs (
+    id bigint NOT NULL,
+    kind text NOT NULL,
+    backup text NOT NULL,
+    finished_at timestamp with time zone NOT NULL,
+    seconds double precision NOT NULL,
+    size bigint NOT NULL,
+    CONSTRAINT backup_runs_kind_check CHECK ((kind = ANY (ARRAY['backup'::text, 'check'::text])))
+);
+
+--
+-- Name: backup_runs_id_seq; Type: SEQUENCE; Schema: public; Owner: -
+--
+
+ALTER TABLE public.backup_runs ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.backup_runs_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
 -- Name: billing_periods; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -435,6 +462,18 @@ CREATE TABLE public.billing_settings (
     payment_method_last4 text,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT billing_settings_alert_threshold_percentage_check CHECK (((alert_threshold_percentage >= 1) AND (alert_threshold_percentage <= 100)))
+);
+
+--
+-- Name: blocked_callers; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.blocked_callers (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    caller text NOT NULL,
+    note text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
 --
@@ -596,6 +635,36 @@ CREATE TABLE public.invoices (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT invoices_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'pending'::text, 'paid'::text, 'overdue'::text, 'void'::text, 'uncollectible'::text])))
+);
+
+--
+-- Name: message_emails; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.message_emails (
+    workspace_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    day date NOT NULL,
+    sent integer NOT NULL
+);
+
+--
+-- Name: messages; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.messages (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    call_id uuid NOT NULL,
+    run_id text NOT NULL,
+    agent_id uuid NOT NULL,
+    taken_at timestamp with time zone NOT NULL,
+    caller_name text NOT NULL,
+    callback_number text NOT NULL,
+    reason text NOT NULL,
+    text text NOT NULL,
+    is_urgent boolean NOT NULL,
+    emailed_at timestamp with time zone
 );
 
 --
@@ -1306,11 +1375,19 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 --
 
 --
+-- Data for Name: backup_runs; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: billing_periods; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
 -- Data for Name: billing_settings; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: blocked_callers; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -1351,6 +1428,14 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 
 --
 -- Data for Name: invoices; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: message_emails; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: messages; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -1435,6 +1520,10 @@ INSERT INTO public.schema_migrations VALUES ('20261126000702');
 INSERT INTO public.schema_migrations VALUES ('20261126000703');
 INSERT INTO public.schema_migrations VALUES ('20261126000704');
 INSERT INTO public.schema_migrations VALUES ('20261126000801');
+INSERT INTO public.schema_migrations VALUES ('20261126000901');
+INSERT INTO public.schema_migrations VALUES ('20261126000902');
+INSERT INTO public.schema_migrations VALUES ('20261126000903');
+INSERT INTO public.schema_migrations VALUES ('20261126001001');
 INSERT INTO public.schema_migrations VALUES ('20261126001201');
 
 --
@@ -1500,6 +1589,12 @@ INSERT INTO public.schema_migrations VALUES ('20261126001201');
 --
 -- Data for Name: workspaces; Type: TABLE DATA; Schema: public; Owner: -
 --
+
+--
+-- Name: backup_runs_id_seq; Type: SEQUENCE SET; Schema: public; Owner: -
+--
+
+SELECT pg_catalog.setval('public.backup_runs_id_seq', 1, false);
 
 --
 -- Name: pgqueuer_id_seq; Type: SEQUENCE SET; Schema: public; Owner: -
@@ -1601,6 +1696,13 @@ ALTER TABLE ONLY public.audit_log
     ADD CONSTRAINT audit_log_pkey PRIMARY KEY (id);
 
 --
+-- Name: backup_runs backup_runs_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.backup_runs
+    ADD CONSTRAINT backup_runs_pkey PRIMARY KEY (id);
+
+--
 -- Name: billing_periods billing_periods_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -1620,6 +1722,20 @@ ALTER TABLE ONLY public.billing_periods
 
 ALTER TABLE ONLY public.billing_settings
     ADD CONSTRAINT billing_settings_pkey PRIMARY KEY (workspace_id);
+
+--
+-- Name: blocked_callers blocked_callers_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.blocked_callers
+    ADD CONSTRAINT blocked_callers_pkey PRIMARY KEY (id);
+
+--
+-- Name: blocked_callers blocked_callers_workspace_id_caller_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.blocked_callers
+    ADD CONSTRAINT blocked_callers_workspace_id_caller_key UNIQUE (workspace_id, caller);
 
 --
 -- Name: call_events call_events_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -1697,6 +1813,27 @@ ALTER TABLE ONLY public.invitations
 
 ALTER TABLE ONLY public.invoices
     ADD CONSTRAINT invoices_pkey PRIMARY KEY (id);
+
+--
+-- Name: message_emails message_emails_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.message_emails
+    ADD CONSTRAINT message_emails_pkey PRIMARY KEY (workspace_id, user_id);
+
+--
+-- Name: messages messages_call_id_run_id_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.messages
+    ADD CONSTRAINT messages_call_id_run_id_key UNIQUE (call_id, run_id);
+
+--
+-- Name: messages messages_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.messages
+    ADD CONSTRAINT messages_pkey PRIMARY KEY (id);
 
 --
 -- Name: one_time_tokens one_time_tokens_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -1996,6 +2133,12 @@ CREATE INDEX audit_log_at ON public.audit_log USING btree (at DESC, id DESC);
 CREATE INDEX audit_log_workspace ON public.audit_log USING btree (workspace_id, at DESC) WHERE (workspace_id IS NOT NULL);
 
 --
+-- Name: backup_runs_newest; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX backup_runs_newest ON public.backup_runs USING btree (kind, finished_at DESC);
+
+--
 -- Name: calls_agent; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -2114,6 +2257,12 @@ CREATE UNIQUE INDEX invoices_stripe ON public.invoices USING btree (stripe_invoi
 --
 
 CREATE INDEX invoices_workspace ON public.invoices USING btree (workspace_id, period_start DESC);
+
+--
+-- Name: messages_newest; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX messages_newest ON public.messages USING btree (workspace_id, taken_at DESC, id DESC);
 
 --
 -- Name: one_time_tokens_expiry; Type: INDEX; Schema: public; Owner: -
@@ -2535,6 +2684,13 @@ ALTER TABLE ONLY public.billing_settings
     ADD CONSTRAINT billing_settings_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
 
 --
+-- Name: blocked_callers blocked_callers_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.blocked_callers
+    ADD CONSTRAINT blocked_callers_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
 -- Name: call_words call_words_call_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -2589,6 +2745,20 @@ ALTER TABLE ONLY public.invitations
 
 ALTER TABLE ONLY public.invoices
     ADD CONSTRAINT invoices_billing_period_id_fkey FOREIGN KEY (billing_period_id) REFERENCES public.billing_periods(id);
+
+--
+-- Name: message_emails message_emails_workspace_id_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.message_emails
+    ADD CONSTRAINT message_emails_workspace_id_user_id_fkey FOREIGN KEY (workspace_id, user_id) REFERENCES public.workspace_members(workspace_id, user_id) ON DELETE CASCADE;
+
+--
+-- Name: messages messages_call_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.messages
+    ADD CONSTRAINT messages_call_id_fkey FOREIGN KEY (call_id) REFERENCES public.calls(id) ON DELETE CASCADE;
 
 --
 -- Name: one_time_tokens one_time_tokens_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
@@ -2725,6 +2895,12 @@ CREATE POLICY appends ON public.audit_log FOR INSERT WITH CHECK (true);
 ALTER TABLE public.audit_log ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: backup_runs; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.backup_runs ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: billing_periods; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -2735,6 +2911,12 @@ ALTER TABLE public.billing_periods ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.billing_settings ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: blocked_callers; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.blocked_callers ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: call_events; Type: ROW SECURITY; Schema: public; Owner: -
@@ -2785,10 +2967,28 @@ ALTER TABLE public.invitations ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoices ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: message_emails; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.message_emails ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: messages; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.messages ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: phone_numbers; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
 ALTER TABLE public.phone_numbers ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: backup_runs platform; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY platform ON public.backup_runs FOR SELECT USING (( SELECT (public.current_scope() = 'platform'::text)));
 
 --
 -- Name: platform_daily platform; Type: POLICY; Schema: public; Owner: -
@@ -2863,6 +3063,12 @@ CREATE POLICY tenant ON public.billing_periods USING ((( SELECT (public.current_
 CREATE POLICY tenant ON public.billing_settings USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
+-- Name: blocked_callers tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.blocked_callers USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
 -- Name: call_events tenant; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -2909,6 +3115,18 @@ CREATE POLICY tenant ON public.invitations USING ((( SELECT (public.current_scop
 --
 
 CREATE POLICY tenant ON public.invoices USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: message_emails tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.message_emails USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: messages tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.messages USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: phone_numbers tenant; Type: POLICY; Schema: public; Owner: -
@@ -3117,6 +3335,18 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.agents TO vocalized_app;
 GRANT SELECT,INSERT ON TABLE public.audit_log TO vocalized_app;
 
 --
+-- Name: TABLE backup_runs; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT ON TABLE public.backup_runs TO vocalized_app;
+
+--
+-- Name: SEQUENCE backup_runs_id_seq; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,USAGE ON SEQUENCE public.backup_runs_id_seq TO vocalized_app;
+
+--
 -- Name: TABLE billing_periods; Type: ACL; Schema: public; Owner: -
 --
 
@@ -3127,6 +3357,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.billing_periods TO vocalized_a
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.billing_settings TO vocalized_app;
+
+--
+-- Name: TABLE blocked_callers; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.blocked_callers TO vocalized_app;
 
 --
 -- Name: TABLE call_events; Type: ACL; Schema: public; Owner: -
@@ -3187,6 +3423,18 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invitations TO vocalized_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoices TO vocalized_app;
+
+--
+-- Name: TABLE message_emails; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.message_emails TO vocalized_app;
+
+--
+-- Name: TABLE messages; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.messages TO vocalized_app;
 
 --
 -- Name: TABLE one_time_tokens; Type: ACL; Schema: public; Owner: -

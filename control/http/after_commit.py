@@ -7,15 +7,19 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from control.http.context import Context
+
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class AfterCommit(Generic[T]):
     """Returned by a handler instead of a T. work: called once, after the commit and without a connection: it must not
-    use the request's `db`. It may raise Problems, like a handler."""
+    use the request's `db`. It may raise Problems, like a handler. complete: takes what `work` returned and returns the
+    response; its context has a transaction of its own, without a scope."""
 
     work: Callable[[], Awaitable[T]]
+    complete: Callable[[Context, T], Awaitable[T]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

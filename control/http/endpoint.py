@@ -130,6 +130,17 @@ class Endpoint:
         retried = dependencies.metrics.transaction_retries.inc
         return await in_transaction(dependencies.pool, lambda db: self._within(incoming, db), retried)
 
+    async def _run_after_commit(self, incoming: EndpointRequest, after: AfterCommit[Any]) -> object:
+        result, complete = await after.work(), after.complete
+        if complete is None:
+            return result
+        dependencies, origin = self._dependencies, origin_of(incoming.request)
+        return await in_transaction(
+            dependencies.pool,
+            lambda db: complete(Context(db, dependencies.services, origin, incoming.now), result),
+            dependencies.metrics.transaction_retries.inc,
+        )
+
     async def _within(self, incoming: EndpointRequest, db: Connection) -> EndpointResponse:
         """The part inside the transaction; may run twice."""
         dependencies, request = self._dependencies, incoming.request
@@ -167,7 +178,8 @@ class Endpoint:
             return self._response(await incoming.checked.save(context))
         result = await self.route.handler(context, **incoming.arguments)
         match result:
-            case AfterCommit(work=work):
+            case AfterCommit():
+                work = partial(self._run_after_commit, incoming, result)
                 return EndpointResponse(self.route.status, b"", after_commit=work)
             case CheckedChange():
                 return EndpointResponse(self.route.status, b"", change=result)

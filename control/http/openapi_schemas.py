@@ -68,14 +68,15 @@ def has_values(schema: Schema) -> bool:
 
 
 def split_description(text: str, names: Iterable[str]) -> tuple[str, dict[str, str]]:
-    """A class's docstring as its own description and those of its properties: "A turn. start_ms: since the call
-    began." has a text of its own and one of start_ms."""
+    """A class's docstring as its own description and those of its properties: "A turn. start_ms, end_ms: since the call
+    began." has a text of its own and one of both properties."""
     flat = " ".join(text.split())
-    pattern = "|".join(re.escape(name) for name in names)
-    if not pattern:
+    name = "|".join(re.escape(name) for name in names)
+    if not name:
         return flat, {}
-    parts = re.split(rf"(?:^|(?<=\s))({pattern}): ", flat)
-    texts = {name: _sentence(body) for name, body in zip(parts[1::2], parts[2::2], strict=True)}
+    parts = re.split(rf"(?:^|(?<=\s))((?:{name})(?:, (?:{name}))*): ", flat)
+    described = zip(parts[1::2], parts[2::2], strict=True)
+    texts = {one: _sentence(body) for together, body in described for one in together.split(", ")}
     return parts[0].strip(), texts
 
 
@@ -86,25 +87,32 @@ def _complete(name: str, schema: Schema, known: Mapping[str, PropertyText], summ
     completed = {"title": name, **plain, **({"description": own} if own else {})}
     if properties:
         completed["properties"] = {
-            key: _property(value, _text(name, key, texts, known), summaries) for key, value in properties.items()
+            key: _property(value, known.get(f"{name}.{key}"), _text(key, texts, known), summaries)
+            for key, value in properties.items()
         }
     return completed
 
 
-def _text(schema: str, name: str, texts: Mapping[str, str], known: Mapping[str, PropertyText]) -> PropertyText | None:
-    """What is said of the property: in this schema, in its class's docstring, or wherever the name is used."""
-    special, general = known.get(f"{schema}.{name}"), known.get(name)
-    if special is not None:
-        return special
+def _text(name: str, texts: Mapping[str, str], known: Mapping[str, PropertyText]) -> PropertyText | None:
+    """What is said of the property in its class's docstring, or wherever the name is used."""
+    general = known.get(name)
     if name in texts:
         return PropertyText(texts[name], general.example if general else NO_EXAMPLE)
     return general
 
 
-def _property(schema: Schema, text: PropertyText | None, summaries: Mapping[str, str]) -> Schema:
+def _property(
+    schema: Schema, special: PropertyText | None, text: PropertyText | None, summaries: Mapping[str, str]
+) -> Schema:
+    """special: what is said of the property in this schema only, which goes before what its type says."""
     hoisted = _hoist(schema)
-    described = hoisted.get("description") or (text.description if text else "") or _described_type(hoisted, summaries)
-    completed = with_example(hoisted, text)
+    described = (
+        (special.description if special else "")
+        or hoisted.get("description")
+        or (text.description if text else "")
+        or _described_type(hoisted, summaries)
+    )
+    completed = with_example(hoisted, special or text)
     return {**completed, "description": described} if described else completed
 
 

@@ -23,15 +23,15 @@ class NumberSearch:
         self._answers: dict[_Key, tuple[float, list[AvailableNumber]]] = {}
         self._searches: dict[_Key, asyncio.Task[list[AvailableNumber]]] = {}
 
-    async def find_available(self, carrier: Carrier, country: str, area_code: str, limit: int) -> list[AvailableNumber]:
-        """Up to `limit` available numbers. country: ISO 3166; area_code: digits, or empty. limit: at most 50.
+    async def find_available(self, carrier: Carrier, country: str, area_code: str) -> list[AvailableNumber]:
+        """Up to 50 numbers that the carrier offers. country: ISO 3166; area_code: digits, or empty.
 
         Raises Unavailable (codes carrier_away, carrier_refused, market_busy)."""
         key = (carrier.name, country, area_code)
         found = self._fresh(key)
         if found is None:
             found = await self._ask(carrier, key)
-        return found[:limit]
+        return found
 
     def _fresh(self, key: _Key) -> list[AvailableNumber] | None:
         now = asyncio.get_running_loop().time()

@@ -1,6 +1,7 @@
 """The rules of phone numbers: jobs buy and release them, they count against the tier, and each has one holder."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -11,6 +12,7 @@ from control.carriers.model import OwnedNumber
 from control.db.jobs import enqueue, is_queued
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
+from control.db.scope import enter_platform
 from control.numbers import read_numbers, store, store_all
 from control.numbers.model import NumberOrder, PhoneNumber
 from control.numbers.numbering_plan import country_of
@@ -67,6 +69,12 @@ class Numbers:
         after = {"phone_number": number.phone_number, "carrier": number.carrier}
         await record_change(db, actor, Change("number.buy", "phone_number", str(number.id), workspace_id, after=after))
         return number
+
+    async def find_held(self, db: Connection, numbers: Sequence[str]) -> set[str]:
+        """Those of a search's numbers that a workspace has, whichever: the search may be older than a purchase, and two
+        carriers may offer the same number. Enters the platform's scope."""
+        await enter_platform(db)
+        return await store_all.select_held_among(db, numbers)
 
     async def rename(
         self, db: Connection, workspace_id: UUID, actor: Actor, number_id: UUID, friendly_name: str, now: datetime

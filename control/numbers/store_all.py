@@ -1,5 +1,6 @@
-"""SQL of the numbers of all workspaces, for the worker. Needs platform scope."""
+"""SQL of the numbers of all workspaces. Needs platform scope."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -20,6 +21,17 @@ async def select_held(db: Connection, workspace_id: UUID) -> list[UUID]:
         workspace_id,
     )
     return [row["id"] for row in rows]
+
+
+async def select_held_among(db: Connection, numbers: Sequence[str]) -> set[str]:
+    """Those of these numbers that a workspace has, or is buying; served by the unique index. numbers: a search's."""
+    rows = await db.fetch(
+        "SELECT phone_number FROM phone_numbers "
+        "WHERE phone_number = ANY($1) AND status IN ('buying', 'active', 'releasing') LIMIT $2",
+        numbers,
+        len(numbers),
+    )
+    return {row["phone_number"] for row in rows}
 
 
 async def lock_stuck(db: Connection, before: datetime, most: int) -> list[tuple[UUID, str]]:

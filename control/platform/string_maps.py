@@ -1,8 +1,9 @@
-"""Maps of short texts that clients send, bounded before their entries are looked at."""
+"""Maps by name that clients send, bounded before their entries are looked at."""
 
 from typing import Any
 
 from pydantic import BeforeValidator
+from pydantic_core import PydanticKnownError
 
 
 def bounded_map(most: int, longest_name: int) -> BeforeValidator:
@@ -11,9 +12,10 @@ def bounded_map(most: int, longest_name: int) -> BeforeValidator:
 
     def check(value: Any) -> Any:
         if isinstance(value, dict) and len(value) > most:
-            raise ValueError(f"at most {most} entries")
+            bounds = {"field_type": "Dictionary", "max_length": most, "actual_length": len(value)}
+            raise PydanticKnownError("too_long", bounds)
         if isinstance(value, dict) and any(len(name) > longest_name for name in value):
-            raise ValueError(f"names have at most {longest_name} characters")
+            raise ValueError(f"must have names of at most {longest_name} characters")
         return value
 
     return BeforeValidator(check)

@@ -27,12 +27,13 @@ def join_invalid(found: Sequence[Invalid]) -> Invalid:
 
 
 def make_invalid(errors: Sequence[ErrorDetail], code: str = "") -> Invalid:
-    """Its param and its message are the first fault's; the message says how many more there are. The answer lists the
-    first MAX_ERRORS."""
-    first, more = errors[0], len(errors) - 1
+    """Its param and its message are the first fault's; the message says how many more the answer lists: the first
+    MAX_ERRORS."""
+    listed = errors[:MAX_ERRORS]
+    first, more = listed[0], len(listed) - 1
     text = f"{element_path(first.param or 'body')}: {first.message}"
     others = f" ({more} more in errors)" if more else ""
-    return Invalid(f"{text}{others}.", code=code, param=first.param, errors=errors[:MAX_ERRORS])
+    return Invalid(f"{text}{others}.", code=code, param=first.param, errors=listed)
 
 
 def element_path(param: str) -> str:

@@ -81,19 +81,25 @@ WORDS: Final[Mapping[str, Words]] = {
 
 _CAPITALS: Final = "must be the two capital letters of a country (ISO 3166), such as US"
 _E164: Final = "must be a phone number in E.164, such as +12025550123"
-_NAME: Final = "must begin with a lower-case letter and hold at most {} lower-case letters, digits and {}"
+_NAME: Final = "must begin with a lower-case letter and hold at most {} lower-case letters, digits{}"
 # What a text of each pattern is, because a regular expression tells a reader little.
 PATTERNS: Final[Mapping[str, str]] = {
     r"^[^\u0000]*$": "must not hold the character NUL",
     r"^[^\u0000-\u001f\u007f]*$": "must be one line without control characters",
-    r"^[a-z][a-z0-9_]{0,39}$": _NAME.format(40, "_"),
-    r"^[a-z][a-z0-9_]{0,59}$": _NAME.format(60, "_"),
-    r"^[a-z][a-z0-9_-]{0,39}$": _NAME.format(40, "_ and -"),
-    r"^[a-z][a-z0-9_.]{0,99}$": _NAME.format(100, "_ and ."),
+    r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$": "must be one line without control characters",
+    r"^[^\u0000-\u001f\u007f\[\]]{1,40}$": "must have 1 to 40 characters, without control characters, [ and ]",
+    r"^[a-z][a-z0-9_]{0,39}$": _NAME.format(40, " and _"),
+    r"^[a-z][a-z0-9_]{0,59}$": _NAME.format(60, " and _"),
+    r"^[a-z][a-z0-9_-]{0,39}$": _NAME.format(40, ", _ and -"),
+    r"^[a-z][a-z0-9_.]{0,99}$": _NAME.format(100, ", _ and ."),
     r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$": "must be a language tag (BCP 47), such as en or pt-BR",
     r"^(\+[1-9][0-9]{6,14})?$": f"{_E164}, or empty",
     r"^\+[1-9][0-9]{6,14}$": _E164,
     r"^\+[1-9][0-9]{1,14}$": _E164,
+    r"^(\+[1-9][0-9]{6,14}|anonymous)$": f"{_E164}, or anonymous",
+    r"^([01][0-9]|2[0-3]):[0-5][0-9]$": _CLOCK[1],
+    r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$": "must be a time of day up to 24:00, such as 17:30",
+    r"^(20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]))?$": f"{_DATE[1]}, in this century, or empty",
     r"^[A-Z]{2}$": _CAPITALS,
     r"^[0-9]{2,5}$": "must be 2 to 5 digits",
     r"^[0-9]{6}$": "must be six digits",

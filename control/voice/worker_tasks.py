@@ -1,5 +1,7 @@
 """The worker's tasks for providers: measures them from calls, and probes them within a daily budget."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -11,7 +13,7 @@ from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 from control.platform.service import Platform
 from control.voice import store_figures, store_providers
-from control.voice.figures import measure, worst_status
+from control.voice.figures import RoleMeasurement, measure, worst_status
 from control.voice.instances import KeyedProvider
 from control.voice.keys import open_key
 from control.voice.probe import ProbeFailed, can_probe, probe
@@ -92,7 +94,7 @@ async def probe_providers(pool: Pool, sealer: Sealer, platform: Platform, now: d
         await store_figures.insert_probes(db, results)
         await store_figures.delete_probes(db, now - KEPT)
         found = await store_figures.select_probes(db, now - KEPT, PROBES)
-        measured = [measure(provider, role, latencies) for (provider, role), latencies in found.items()]
+        measured = [_measure_probes(provider, role, latencies) for (provider, role), latencies in found.items()]
         await store_figures.upsert_figures(db, "probes", measured, now)
         await _show_worst(db)
     return len(results)
@@ -134,6 +136,12 @@ async def _probe(provider: KeyedProvider, cost: Decimal, now: datetime) -> list[
         ProbeResult(provider.offer.provider, role, now, latency_ms, cost if place == 0 else Decimal(0), reason)
         for place, role in enumerate(roles)
     ]
+
+
+def _measure_probes(provider: str, role: str, latencies_ms: Sequence[int | None]) -> RoleMeasurement:
+    """Of speech without latencies: how fast a document is read says nothing about words or audio."""
+    measured = measure(provider, role, latencies_ms)
+    return measured if role == "llm" else replace(measured, p50_ms=None, p95_ms=None)
 
 
 async def _budget_left(db: Connection, platform: Platform, now: datetime) -> Decimal:

@@ -1,5 +1,6 @@
 """Read model: members with the address and name of their account."""
 
+from collections.abc import Collection
 from typing import Final
 from uuid import UUID
 
@@ -46,6 +47,18 @@ async def has_member(db: Connection, workspace_id: UUID, email: str) -> bool:
         workspace_id, email,
     )  # fmt: skip
     return found
+
+
+async def select_confirmed(db: Connection, workspace_id: UUID, emails: Collection[str]) -> set[str]:
+    """Returns those of these addresses that belong to members who have confirmed them and can sign in."""
+    rows = await db.fetch(
+        """
+        SELECT u.email FROM workspace_members m JOIN users u ON u.id = m.user_id
+        WHERE m.workspace_id = $1 AND u.email = ANY ($2::text[]) AND u.is_active AND u.email_verified_at IS NOT NULL
+        """,
+        workspace_id, list(emails),
+    )  # fmt: skip
+    return {row["email"] for row in rows}
 
 
 async def select_first_owner(db: Connection, workspace_id: UUID) -> Member | None:

@@ -1,6 +1,6 @@
 """Service of workspaces. Members, invitations and administration by the staff have their own modules."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -73,6 +73,10 @@ class Workspaces:
     async def require_not_suspended(self, db: Connection, workspace_id: UUID) -> None:
         """Raises NotFound, Conflict (code workspace_suspended)."""
         require_not_suspended(await self.get(db, workspace_id))
+
+    async def find_confirmed(self, db: Connection, workspace_id: UUID, emails: Collection[str]) -> set[str]:
+        """Those of these addresses that belong to members who have confirmed them and can sign in."""
+        return await read_members.select_confirmed(db, workspace_id, emails)
 
     async def create(self, db: Connection, actor: Actor, owner_id: UUID, new: NewWorkspace, now: datetime) -> Workspace:
         """Creates a workspace of that owner and enters its scope.

@@ -1,4 +1,4 @@
-"""Names of the IANA time zone database of this machine."""
+"""The IANA time zone database of this machine."""
 
 from functools import cache
 from typing import Final

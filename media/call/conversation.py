@@ -24,6 +24,8 @@ from media.call.watchdog import Alarm, Watchdog
 from media.providers.ports import ProviderError, RecognisedText, SpeechToTextEvent, SpeechToTextFailed
 from media.turn.endpoint import TurnRules, asks_caller, expected_reply
 from media.turn.floor import (
+    CALLER_IS_HEARD,
+    CALLER_TALKS,
     CallerDone,
     CallerPaused,
     CallerStarted,
@@ -42,10 +44,6 @@ NUDGE = "Are you still there?"
 NOT_UNDERSTOOD = "Sorry, I didn't catch that."
 APOLOGY = "I'm sorry, I'm having some trouble. Could you say that again?"
 CANNOT_HEAR = "I'm sorry, I cannot hear you at the moment. Please call again later."
-
-# Here, because a member of an enum costs more to look up than the comparison itself.
-_CALLER_TALKS = (FloorState.CALLER, FloorState.PAUSED)
-_CALLER_IS_HEARD = (*_CALLER_TALKS, FloorState.HELD)
 
 
 class Conversation:
@@ -329,7 +327,7 @@ class Conversation:
     # --- limits ---
 
     def _update_watchdog(self, now: float, is_silent: bool) -> None:
-        if self.floor.state in _CALLER_TALKS:
+        if self.floor.state in CALLER_TALKS:
             self._watchdog.caller_spoke(now)
         agent = self._agent
         if agent.is_busy:
@@ -340,7 +338,7 @@ class Conversation:
 
     def _fill_silence(self, now: float, is_silent: bool) -> None:
         """While a tool runs: says its filler if nobody has been heard for long."""
-        if not is_silent or self.floor.state in _CALLER_IS_HEARD:
+        if not is_silent or self.floor.state in CALLER_IS_HEARD:
             self._filler.heard(now)
         elif self._tools.is_running and not self._termination.reason:
             self._say_filler(now)

@@ -37,27 +37,28 @@ def make_tools(
     call_id: str = "",
 ) -> dict[str, Tool]:
     """Makes the tools by name; `transfer` only if the plan has a number for it. remote: None where no control runs."""
-    builtin = _builtin_tools(plan.agent.fallback_number, termination, digits, clock)
+    language = plan.agent.language
+    builtin = _builtin_tools(plan.agent.fallback_number, language, termination, digits, clock)
     call = CallIdentity(call_id, plan.workspace_id, plan.agent_id)
     tools: dict[str, Tool] = {}
     for wanted in plan.tools:
         tool_plan = ToolPlan(wanted) if isinstance(wanted, str) else wanted
         if tool_plan.remote:
-            tools[tool_plan.name] = make_remote_tool(tool_plan, remote, call)
+            tools[tool_plan.name] = make_remote_tool(tool_plan, remote, call, language)
         elif tool_plan.name in builtin:
             tools[tool_plan.name] = _adjusted(builtin[tool_plan.name], tool_plan)
     return tools
 
 
 def _builtin_tools(
-    number: str, termination: CallTermination, digits: DigitCollector, clock: Callable[[], float]
+    number: str, language: str, termination: CallTermination, digits: DigitCollector, clock: Callable[[], float]
 ) -> dict[str, Tool]:
     tools = [
         end_call(lambda: termination.begin("agent_hangup", "", after_speech=True)),
         collect_digits(lambda most, end, timeout_ms: digits.collect(most, end, timeout_ms, clock())),
     ]
     if number:
-        tools.append(transfer(lambda: termination.transfer(number, after_speech=True)))
+        tools.append(transfer(lambda: termination.transfer(number, after_speech=True), language))
     return {tool.spec.name: tool for tool in tools}
 
 

@@ -2,13 +2,12 @@
 
 from typing import Final
 
+from media.tools.fillers import more_fillers
 from shared.plan import LimitsPlan
 
 # The caller hears nothing for this long before the first filler, and between two.
 FIRST_AFTER_MS: Final = 2_500.0
 NEXT_AFTER_MS: Final = 4_000.0
-# Said in turn after the tool's own words, to callers who are spoken to in English; others hear the tool's words again.
-MORE_FILLERS: Final = ("Thank you for waiting, I'm still on it.", "It takes a little longer, please hold on.")
 
 
 class SilenceFiller:
@@ -21,7 +20,7 @@ class SilenceFiller:
         """limits: a filler comes after half of the agent's limit of silence at the latest, to sound in time."""
         own = [limit * 1000 for limit in (limits.reply_s, limits.idle_nudge_s) if limit]
         self._longest_ms = min(own, default=float("inf")) / 2
-        self._is_english = language.partition("-")[0].lower() == "en"
+        self._more = more_fillers(language)
         self._count = 0
         self._chosen_at = self.silent_since = now
 
@@ -39,6 +38,6 @@ class SilenceFiller:
         if now - max(self.silent_since, self._chosen_at) < after_ms:
             return ""
         self._chosen_at = now
-        choices = (words, *MORE_FILLERS) if self._is_english else (words,)
+        choices = (words, *self._more)
         self._count += 1
         return choices[(self._count - 1) % len(choices)]

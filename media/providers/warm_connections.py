@@ -9,7 +9,7 @@ from media.providers.cleanup import close_within
 from media.providers.ports import ProviderError
 
 
-class Connection(Protocol):
+class KeptConnection(Protocol):
     """What is kept."""
 
     @property
@@ -20,7 +20,7 @@ class Connection(Protocol):
         """Closes it; idempotent."""
 
 
-C = TypeVar("C", bound=Connection)
+C = TypeVar("C", bound=KeptConnection)
 
 # A vendor closes idle connections after minutes (Cartesia: 5, reference of its WebSocket).
 MAX_AGE_S: Final = 240.0

@@ -18,6 +18,9 @@ class Metrics:
         self.calls_active = Gauge(
             "vocalized_media_calls_active", "Calls running now", registry=registry, multiprocess_mode="livesum"
         )
+        self.calls_max = Gauge(
+            "vocalized_media_calls_max", "Calls that may run at once", registry=registry, multiprocess_mode="livesum"
+        )
         self.pending_sockets = Gauge(
             "vocalized_media_waiting", "Sockets without a call yet", registry=registry, multiprocess_mode="livesum"
         )

@@ -67,6 +67,7 @@ class Worker:
         self._ticker = CallTicker(resources.vad.run, self._check_limits)
         self._idle = asyncio.Event()
         self._idle.set()
+        resources.metrics.calls_max.set(resources.limits.max_calls)
         self.is_draining = False
 
     @property

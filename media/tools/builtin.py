@@ -7,48 +7,42 @@ import msgspec
 from msgspec import Meta, Struct
 
 from media.providers.ports import ToolSpec
-from media.tools.tool import DEFAULT_FILLER, Tool
+from media.tools.fillers import first_filler
+from media.tools.tool import Tool
 
 
-class _EndCall(Struct):
+class _Reason(Struct):
     reason: str = ""
 
 
 def end_call(end: Callable[[], None]) -> Tool:
     """Hangs up after everything said so far was played out."""
-
-    async def run(arguments: bytes, run_id: str) -> str:
-        msgspec.json.decode(arguments, type=_EndCall)
-        end()
-        return "The call ends when your last words have been played."
-
-    parameters = {
-        "type": "object",
-        "properties": {"reason": {"type": "string", "description": "Why the conversation is over."}},
-    }
     description = "Hang up. Say goodbye in the same answer; it is played out before the line closes."
-    return Tool(ToolSpec("end_call", description, parameters), run, ends_call=True, stops_at_barge_in=True)
+    spec = ToolSpec("end_call", description, _reason_parameters("Why the conversation is over."))
+    return _make_ending_tool(spec, end, "The call ends when your last words have been played.")
 
 
-class _Transfer(Struct):
-    reason: str = ""
+def transfer(start_transfer: Callable[[], None], language: str = "en") -> Tool:
+    """Transfers the caller to a person after everything said so far was played out. language: of the filler."""
+    description = "Put the caller through to a person. Say so in the same answer; it is played out first."
+    spec = ToolSpec("transfer", description, _reason_parameters("What the caller wants from a person."))
+    result = "The caller is put through when your last words have been played."
+    return _make_ending_tool(spec, start_transfer, result, first_filler(language))
 
 
-def transfer(start_transfer: Callable[[], None]) -> Tool:
-    """Transfers the caller to a person after everything said so far was played out."""
+def _reason_parameters(description: str) -> dict[str, Any]:
+    return {"type": "object", "properties": {"reason": {"type": "string", "description": description}}}
+
+
+def _make_ending_tool(spec: ToolSpec, end: Callable[[], None], result: str, filler: str = "") -> Tool:
+    """A tool that ends the stream. end: called at once; takes effect after the speech. result: for the model."""
 
     async def run(arguments: bytes, run_id: str) -> str:
-        msgspec.json.decode(arguments, type=_Transfer)
-        start_transfer()
-        return "The caller is put through when your last words have been played."
+        msgspec.json.decode(arguments, type=_Reason)
+        end()
+        return result
 
-    parameters = {
-        "type": "object",
-        "properties": {"reason": {"type": "string", "description": "What the caller wants from a person."}},
-    }
-    description = "Put the caller through to a person. Say so in the same answer; it is played out first."
-    spec = ToolSpec("transfer", description, parameters)
-    return Tool(spec, run, filler=DEFAULT_FILLER, ends_call=True, stops_at_barge_in=True)
+    return Tool(spec, run, filler=filler, ends_call=True, stops_at_barge_in=True)
 
 
 class _CollectDigits(Struct):

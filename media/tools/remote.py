@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from media.providers.ports import ToolSpec
-from media.tools.tool import DEFAULT_FILLER, Tool, ToolError
+from media.tools.fillers import first_filler
+from media.tools.tool import Tool, ToolError
 from shared.plan import ToolPlan
 
 DEFAULT_REMOTE_TIMEOUT_S: Final = 30.0
@@ -40,8 +41,9 @@ class CallIdentity:
     agent_id: str
 
 
-def make_remote_tool(plan: ToolPlan, remote: RemoteTools | None, call: CallIdentity) -> Tool:
-    """Makes a tool that control runs. remote: None where there is no control (a stand-alone server).
+def make_remote_tool(plan: ToolPlan, remote: RemoteTools | None, call: CallIdentity, language: str) -> Tool:
+    """Makes a tool that control runs. remote: None where there is no control (a stand-alone server). language: of the
+    filler.
 
     It is repeatable whatever the plan says, because control runs one run id once. The plan's `repeatable` is for
     control: it may run a tool again whose outcome it has lost.
@@ -66,7 +68,7 @@ def make_remote_tool(plan: ToolPlan, remote: RemoteTools | None, call: CallIdent
         ToolSpec(plan.name, plan.description, plan.parameters or {"type": "object", "properties": {}}),
         run,
         timeout_s,
-        filler=DEFAULT_FILLER if plan.filler is None else plan.filler,
+        filler=first_filler(language) if plan.filler is None else plan.filler,
         ends_call=plan.ends_call,
         secret=plan.secret,
         repeatable=True,

@@ -8,8 +8,6 @@ from media.providers.ports import ToolSpec
 
 # Bounds the run of a tool that has no limit of its own.
 DEFAULT_TIMEOUT_S: Final = 60.0
-# What the caller hears while a run takes long, unless the tool says it in its own words.
-DEFAULT_FILLER: Final = "One moment, please."
 
 # For the model, where a run was begun and nobody knows how it ended: it would simply call the tool again, which is a
 # new run, and book twice.

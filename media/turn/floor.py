@@ -14,6 +14,7 @@ Until then the text is cumulative.
 
 from collections.abc import Callable
 from enum import Enum, auto
+from typing import Final
 
 from media.turn.decisions import (
     CallerDone,
@@ -58,6 +59,11 @@ class FloorState(Enum):
     THINKING = auto()
     SPEAKING = auto()
     HELD = auto()
+
+
+# Tuples, because a member of an enum costs more to look up than the comparison itself.
+CALLER_TALKS: Final = (FloorState.CALLER, FloorState.PAUSED)
+CALLER_IS_HEARD: Final = (*CALLER_TALKS, FloorState.HELD)
 
 
 class Floor:

@@ -17,7 +17,8 @@ STREAM_TTL_S: Final = 86_400
 # Longer than an Idempotency-Key is kept, within which its command may be sent again.
 CLAIM_TTL_S: Final = 2 * 86_400
 DONE: Final = "done"
-# Another sending of the command was claimed, and what came of it is not known: its node was lost, or has forgotten it.
+# Another sending of the command was claimed, and what came of it is not known: its node was lost, or has forgotten it,
+# or the call is over.
 OUTCOME_UNKNOWN: Final = "outcome_unknown"
 _POLL_S: Final = 0.02
 _FIELD: Final = b"c"
@@ -100,12 +101,17 @@ class CommandStream:
     async def claim(self, command: CallCommand) -> bool:
         """Whether this sending of the command may be carried out: only the first that claims it may, whichever node it
         reached. Asked again, it gets the same reply."""
-        key = redis_key("command", command.id)
+        key = _claim_key(command.id)
         async with map_redis_error():
             if await self._redis.set(key, command.sending, nx=True, ex=CLAIM_TTL_S):
                 return True
             # The driver repeats a SET whose reply was lost: then the claim is this sending's own.
             return bool(await self._redis.get(key) == command.sending.encode())
+
+    async def is_claimed(self, command_id: str) -> bool:
+        """Whether a node has claimed the command, and may have carried it out."""
+        async with map_redis_error():
+            return bool(await self._redis.exists(_claim_key(command_id)))
 
     async def answer(self, command_id: str, outcome: str) -> None:
         """outcome: DONE, OUTCOME_UNKNOWN, or the reason why the command was refused."""
@@ -133,6 +139,10 @@ class CommandStream:
 
 def _stream_key(node_id: str) -> str:
     return redis_key("commands", node_id)
+
+
+def _claim_key(command_id: str) -> str:
+    return redis_key("command", command_id)
 
 
 def _answer_key(command_id: str) -> str:

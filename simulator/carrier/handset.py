@@ -21,13 +21,17 @@ from simulator.carrier.stream_messages import CallIdentity
 
 OnRinging = Callable[[CallIdentity], None]
 
+# The network's answer when another handset waits for a call to the number.
+PHONE_TAKEN = 409
+
 _CONNECT_S = 10.0
 _CLOSE_S = 2.0
 _GOODBYE_S = 10.0
 
 
 class CallRefused(Exception):
-    """The call was not answered. reason: "busy", "rejected", "failed", "no_answer", "unknown_number", "not_called"…"""
+    """The call was not answered. reason: "busy", "rejected", "failed", "no_answer", "unknown_number", "not_called",
+    "phone_taken"…"""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -70,10 +74,13 @@ async def answer_call(
     """Waits for a call to `number` and returns when that call has ended. ready: set when the phone can be called, when
     on_ready is called, too. on_ringing: called with the call's identity.
 
-    Raises CannotConnect, and CallRefused when nobody called within `wait_s` ("not_called"), the caller gave up, or
-    `reject` is set.
+    Raises CannotConnect, and CallRefused when nobody called within `wait_s` ("not_called"), another phone waits at this
+    number ("phone_taken"), the caller gave up, or `reject` is set.
     """
-    socket = await _open(session, base_url, {"answer": number})
+    try:
+        socket = await _open(session, base_url, {"answer": number})
+    except CannotConnect as error:
+        raise (CallRefused("phone_taken") if error.status == PHONE_TAKEN else error) from None
     if ready is not None:
         ready.set()
     if on_ready is not None:
@@ -106,11 +113,14 @@ class _Call:
         self._end: StreamEnd | None = None
 
     async def run(self) -> CompletedCall:
-        """Returns when the call has ended. Raises CallRefused."""
+        """Returns when the call has ended. Raises CallRefused, and CannotConnect when the network went before the call
+        began."""
         try:
             await self._exchange_messages()
         finally:
             await self._socket.close()
+        if self._end is None and not self._audio.duration_ms:
+            raise CannotConnect("the phone network closed the connection before the call began", "broken")
         code = self._socket.close_code or 1006
         end = self._end or StreamEnd("caller" if self._hung_up else "broken", code)
         if self._limited:

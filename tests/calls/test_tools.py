@@ -3,9 +3,9 @@
 import pytest
 
 from media.call.conversation import APOLOGY
-from media.call.silence_filler import MORE_FILLERS
 from media.call.transcript import RUNNING_RESULT
 from media.providers.ports import TOOL_ENDED_PROMPT, ProviderError
+from media.tools.fillers import more_fillers
 from shared.events import CallerSaid, CallNudged, ToolRan, ToolStarted, TurnInterrupted
 from shared.plan import LimitsPlan, ToolPlan
 from tests.calls.remote_tools import (
@@ -61,7 +61,7 @@ def test_silence_of_a_long_tool_is_filled_and_neither_nudged_nor_apologised_for(
         await scripted.say("book a table", 600)
         await scripted.silence(29_000)
         (heard,) = said(scripted)
-        assert heard.startswith(f"{FILLER} {MORE_FILLERS[0]} {MORE_FILLERS[1]} {FILLER}")
+        assert heard.startswith(" ".join((FILLER, *more_fillers("en"), FILLER)))
         assert heard.endswith("It is booked.")
         assert scripted.longest_silence_ms < 5_000
         assert not scripted.events_of(CallNudged)

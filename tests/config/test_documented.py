@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from config.settings import PREFIX, ControlSettings, MediaSettings
+from config.settings import PREFIX, BackupSettings, ControlSettings, MediaSettings
 
 DOCS = Path(__file__).parents[2] / "docs"
 UNITS = {"_s": "s", "_bytes": "bytes", "_kib": "KiB"}
@@ -40,16 +40,25 @@ def test_control_setting_is_documented(name: str) -> None:
 
 @pytest.mark.parametrize("name", MediaSettings.model_fields)
 def test_media_setting_is_documented(name: str) -> None:
-    field = MediaSettings.model_fields[name]
-    line = f"| {variable(name)} | {default(field)} | {field.description} |"
-    assert line in (DOCS / "media-server.md").read_text().splitlines()
+    assert brief_line(MediaSettings, name) in (DOCS / "media-server.md").read_text().splitlines()
+
+
+@pytest.mark.parametrize("name", BackupSettings.model_fields)
+def test_setting_of_backups_is_documented(name: str) -> None:
+    assert brief_line(BackupSettings, name) in (DOCS / "backups.md").read_text().splitlines()
+
+
+def brief_line(settings: type[MediaSettings] | type[BackupSettings], name: str) -> str:
+    field = settings.model_fields[name]
+    return f"| {variable(name)} | {default(field)} | {field.description} |"
 
 
 @pytest.mark.parametrize(
-    ("document", "settings"), [("control.md", ControlSettings), ("media-server.md", MediaSettings)]
+    ("document", "settings"),
+    [("control.md", ControlSettings), ("media-server.md", MediaSettings), ("backups.md", BackupSettings)],
 )
 def test_only_existing_settings_are_documented(
-    document: str, settings: type[ControlSettings] | type[MediaSettings]
+    document: str, settings: type[ControlSettings] | type[MediaSettings] | type[BackupSettings]
 ) -> None:
     documented = set(re.findall(rf"^\| (`{PREFIX}\w+`) \|", (DOCS / document).read_text(), re.MULTILINE))
     assert documented == {variable(name) for name in settings.model_fields}

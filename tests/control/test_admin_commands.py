@@ -88,6 +88,19 @@ def test_a_person_types_the_password_twice(capsys: pytest.CaptureFixture[str], m
     assert "the passwords differ" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("interrupt", [EOFError, KeyboardInterrupt])
+def test_a_person_who_types_no_password_is_told_so(
+    interrupt: type[BaseException], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(prompt: str) -> str:
+        raise interrupt
+
+    monkeypatch.setattr("sys.stdin", Terminal())
+    monkeypatch.setattr("getpass.getpass", ask)
+    assert main(["admin", "create", "--email", "kay@example.com", "--ask"]) == 1
+    assert capsys.readouterr().err == "control: no password was typed\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "typed", "message"),
     [
@@ -132,7 +145,7 @@ async def test_reset_totp_ends_the_sessions_and_the_second_factor(api: Api, caps
     assert (await sam.post("/admin/auth/totp/confirm", {"code": code})).status == 204
     assert (await log_in(api, sam.email, PASSWORD)).code == "totp_required"
     assert await command("reset-totp", "--email", sam.email) == 0
-    assert "without a second factor" in capsys.readouterr().out
+    assert "no second factor any more" in capsys.readouterr().out
     codes = "SELECT count(*) FROM admin_recovery_codes WHERE admin_id = $1::uuid"
     assert await api.owner.fetchval(codes, sam.id) == 0
     assert (await sam.get("/admin/auth/me")).code == "session_over"
@@ -157,3 +170,28 @@ async def test_disabled_admin_is_refused_until_enabled(api: Api) -> None:
     assert (await log_in(api, sam.email, PASSWORD)).status == 200
     actions = [row["action"] for row in await audited(api, sam.email)]
     assert [one for one in actions if one != "admin.sign_in"] == ["admin.create", "admin.disable", "admin.enable"]
+
+
+@pytest.mark.parametrize("action", ["reset-totp", "enable"])
+async def test_an_admin_who_was_helped_need_not_wait(action: str, api: Api) -> None:
+    sam = await api.admin()
+    while (refused := await log_in(api, sam.email, "not the password")).code != "sign_in_locked":
+        assert refused.code == "invalid_credentials"
+    assert (await log_in(api, sam.email, PASSWORD)).code == "sign_in_locked"
+    assert await command(action, "--email", sam.email) == 0
+    assert (await log_in(api, sam.email, PASSWORD)).status == 200
+
+
+async def test_the_last_super_admin_may_be_disabled_with_a_warning(
+    api: Api, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await api.owner.execute("UPDATE admins SET is_active = false")
+    for email in ("first@example.com", "last@example.com"):
+        assert await command("create", "--email", email) == 0
+    capsys.readouterr()
+    assert await command("disable", "--email", "first@example.com") == 0
+    assert "No super_admin is left" not in capsys.readouterr().out
+    for _ in range(2):
+        assert await command("disable", "--email", "last@example.com") == 0
+        assert "No super_admin is left who may sign in" in capsys.readouterr().out
+    assert await command("enable", "--email", "last@example.com") == 0

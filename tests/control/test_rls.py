@@ -37,6 +37,11 @@ ROWS = {
     "workspace_providers": "INSERT INTO workspace_providers (workspace_id, provider) VALUES ($1, $2::uuid::text)",
     "tool_runs": "INSERT INTO tool_runs (call_id, run_id, workspace_id, name, lease_until) "
     "VALUES ($2, 'r', $1, 'x', now())",
+    "blocked_callers": "INSERT INTO blocked_callers (id, workspace_id, caller) VALUES ($2, $1, 'anonymous')",
+    "messages": "INSERT INTO messages (id, workspace_id, call_id, run_id, agent_id, taken_at, caller_name, "
+    "callback_number, reason, text, is_urgent) VALUES ($2, $1, $2, 'r', $2, now(), '', '', '', 'x', false)",
+    "message_emails": "INSERT INTO message_emails (workspace_id, user_id, day, sent) VALUES "
+    "($1, (SELECT user_id FROM workspace_members WHERE workspace_id = $1), now(), num_nonnulls($2::uuid))",
     "voice_strategies": "INSERT INTO voice_strategies (workspace_id, strategy) VALUES ($1, $2::uuid::text)",
     "billing_settings": "INSERT INTO billing_settings (workspace_id, billing_email) VALUES ($1, $2::uuid::text)",
     "invoices": "INSERT INTO invoices (id, workspace_id, amount, status, period_start, period_end) "

@@ -1,12 +1,13 @@
 """Reads the YAML manifests, and the settings that the programs read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic_settings import BaseSettings
 
-from config.settings import PREFIX, ControlSettings, MediaSettings
+from config.settings import PREFIX, BackupSettings, ControlSettings, MediaSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -14,12 +15,18 @@ KUBERNETES = DEPLOY / "kubernetes"
 # Read by the object storage library itself.
 _STORAGE_KEYS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 
+_SETTINGS: Mapping[str, type[BaseSettings]] = {
+    "media": MediaSettings,
+    "control": ControlSettings,
+    "backup": BackupSettings,
+}
+
 Manifest = dict[str, Any]
 
 
 def known(program: str) -> set[str]:
     """The variables that a program reads."""
-    fields = (MediaSettings if program == "media" else ControlSettings).model_fields
+    fields = _SETTINGS[program].model_fields
     return {f"{PREFIX}{name.upper()}" for name in fields} | _STORAGE_KEYS
 
 

@@ -1,13 +1,17 @@
 """compose.yaml and its example settings: references exist, and each service gets only the settings it needs."""
 
 import json
+import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from config.settings import ControlSettings
 from tests.deploy.dockerfile import read_dockerfile
@@ -16,15 +20,22 @@ from vocalized.commands.cli import ROOT as ROOT_OF_FRONT_DOOR
 
 (COMPOSE,) = manifests(DEPLOY / "compose.yaml")
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = dict.fromkeys(("migrate", "api", "worker"), "control") | dict.fromkeys(("media-1", "media-2", "speech"), "media")
+OURS = {
+    **dict.fromkeys(("migrate", "api", "worker"), "control"),
+    **dict.fromkeys(("media-1", "media-2", "speech"), "media"),
+    **dict.fromkeys(("backup", "backup-check"), "backup"),
+}
+
+# Where Debian's package puts it, besides the PATH.
+_COMPOSE = shutil.which("docker-compose", path=f"{os.environ['PATH']}:/usr/libexec/docker/cli-plugins")
 
 
-def example() -> dict[str, str]:
-    return dict(re.findall(r"^(\w+)=(.*)$", (DEPLOY / "example.env").read_text(), re.MULTILINE))
+def example(name: str = "example.env") -> dict[str, str]:
+    return dict(re.findall(r"^(\w+)=(.*)$", (DEPLOY / name).read_text(), re.MULTILINE))
 
 
 def test_all_services_exist() -> None:
-    assert OURS.keys() | {"postgres", "redis", "objects", "bucket", "proxy"} == SERVICES.keys()
+    assert OURS.keys() | {"postgres", "redis", "objects", "bucket", "proxy", "scratch"} == SERVICES.keys()
     assert ROOT == ROOT_OF_FRONT_DOOR
 
 
@@ -133,10 +144,46 @@ def test_grace_period_lets_calls_end() -> None:
 
 
 def test_example_holds_no_secret() -> None:
-    for name, value in example().items():
+    for name, value in (*example().items(), *example("example-backup.env").items()):
         if re.search(r"KEYS?$|PASSWORD|TOKENS|SECRET", name):
             assert value == "" or "MADE-UP" in value, name
 
 
 def test_filled_in_settings_are_ignored_by_git() -> None:
-    assert ".env" in (DEPLOY / ".gitignore").read_text().splitlines()
+    assert {".env", "backup.env"} <= set((DEPLOY / ".gitignore").read_text().splitlines())
+
+
+def test_only_the_backup_jobs_get_the_settings_of_backups() -> None:
+    """Whoever takes over the API must not be able to read or delete backups."""
+    given = example("example-backup.env")
+    assert given.keys() <= known("backup") and {"VOCALIZED_BACKUP_URL", "VOCALIZED_BACKUP_KEYS"} <= given.keys()
+    assert not given.keys() & example().keys() - {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+    assert "backup.env" in (DEPLOY / ".gitignore").read_text()
+    for name, service in SERVICES.items():
+        reads = service.get("env_file") == [{"path": "backup.env", "required": False}]
+        assert reads == (name in ("backup", "backup-check")), name
+        if reads:
+            assert service["environment"].keys() <= known("backup") and service["profiles"] == ["backup"]
+    assert SERVICES["backup"].get("command") is None and SERVICES["backup-check"]["command"] == ["check"]
+    assert "@scratch:5432/postgres" in SERVICES["backup-check"]["environment"]["VOCALIZED_RESTORE_URL"]
+
+
+def test_backups_are_made_by_programs_of_the_servers_version() -> None:
+    (stage,) = read_dockerfile(ROOT / "Dockerfile.backup")
+    for name in ("postgres", "scratch"):
+        assert stage.base == f"{SERVICES[name]['image']}-trixie"
+    version = SERVICES["postgres"]["image"].removeprefix("postgres:")
+    assert f"/usr/lib/postgresql/{version}/bin" in stage.environment["PATH"]
+
+
+@pytest.mark.skipif(_COMPOSE is None, reason="Compose is not installed (Debian's package docker-compose)")
+def test_compose_accepts_the_files(tmp_path: Path) -> None:
+    folder = tmp_path / "deploy"
+    shutil.copytree(DEPLOY, folder)
+    for source, target in (("example.env", ".env"), ("example-backup.env", "backup.env")):
+        shutil.copyfile(DEPLOY / source, folder / target)
+    profiles = ["--profile", "public", "--profile", "backup"]
+    command = [str(_COMPOSE), "--env-file", ".env", "-f", "compose.yaml", *profiles, "config", "--services"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert set(done.stdout.split()) == SERVICES.keys()

@@ -156,7 +156,7 @@ def test_health_check_uses_the_listening_port_and_fails_without_an_answer(progra
     assert subprocess.run([sys.executable, "-c", unanswered], capture_output=True, timeout=30).returncode == 1
 
 
-@pytest.mark.parametrize("program", [*PROGRAMS, "speech"])
+@pytest.mark.parametrize("program", [*PROGRAMS, "speech", "backup"])
 def test_copied_files_are_not_ignored(program: str) -> None:
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     rules = [line for line in lines if line and not line.startswith("#")]
@@ -170,3 +170,15 @@ def test_copied_files_are_not_ignored(program: str) -> None:
     }
     assert sources <= allowed
     assert all((ROOT / name).exists() for name in allowed)
+
+
+def test_the_backup_image_is_controls_code_beside_the_servers_own_programs() -> None:
+    (stage,) = stages_of("backup")
+    control_stage = image("control")
+    copied = [step for step in stage.steps_with("COPY") if step.paths[0].endswith("/")]
+    assert copied == [step for step in control_stage.steps_with("COPY") if "from" not in step.flags]
+    (install,) = [step.arguments for step in stage.steps_with("RUN") if "pip install" in step.arguments]
+    assert "--no-deps --require-hashes -r /build/requirements.txt" in install
+    assert Step("COPY", "requirements/control.txt /build/requirements.txt") in stage.steps
+    assert stage.last_arguments("USER") == control_stage.last_arguments("USER")
+    assert stage.command_of("ENTRYPOINT") == ["python", "-m", "control", "backups"]

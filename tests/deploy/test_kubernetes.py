@@ -1,6 +1,8 @@
 """The Kubernetes manifests: references exist, nodes may drain, and workloads have least privileges."""
 
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,13 +12,19 @@ from media.server.metrics import Metrics
 from tests.deploy.dockerfile import read_dockerfile
 from tests.deploy.manifests import KUBERNETES, ROOT, Manifest, all_manifests, known, manifests, of_kind
 
-RUNNING = of_kind("Deployment", "StatefulSet", "Job")
+RUNNING = of_kind("Deployment", "StatefulSet", "Job", "CronJob")
 OURS = [manifest for manifest in RUNNING if manifest["metadata"]["name"] != "router"]
 NAMES = {(manifest["kind"], manifest["metadata"]["name"]) for _, manifest in all_manifests()}
 
 
+def template(manifest: Manifest) -> dict[str, Any]:
+    spec = manifest["spec"]["jobTemplate"]["spec"] if manifest["kind"] == "CronJob" else manifest["spec"]
+    found: dict[str, Any] = spec["template"]
+    return found
+
+
 def pod(manifest: Manifest) -> dict[str, Any]:
-    spec: dict[str, Any] = manifest["spec"]["template"]["spec"]
+    spec: dict[str, Any] = template(manifest)["spec"]
     return spec
 
 
@@ -27,7 +35,7 @@ def container(manifest: Manifest) -> dict[str, Any]:
 
 
 def program(manifest: Manifest) -> str:
-    found = re.fullmatch(r"vocalized-(media|control):\d+\.\d+\.\d+", container(manifest)["image"])
+    found = re.fullmatch(r"vocalized-(media|control|backup):\d+\.\d+\.\d+", container(manifest)["image"])
     assert found
     return found[1]
 
@@ -54,29 +62,27 @@ def test_all_manifests_are_listed_in_the_readme() -> None:
 @pytest.mark.parametrize("manifest", RUNNING, ids=name_of)
 def test_workload_runs_with_least_privileges(manifest: Manifest) -> None:
     """The pod security standard "restricted" of the namespace, and a read-only root file system."""
-    spec, spec_of_container = pod(manifest), container(manifest)
+    spec = pod(manifest)
     assert spec["automountServiceAccountToken"] is False
     assert spec["securityContext"]["runAsNonRoot"] is True and spec["securityContext"]["runAsUser"] > 0
     assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-    assert spec_of_container["securityContext"] == {
-        "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
-    }  # fmt: skip
-    assert {"name": "tmp", "mountPath": "/tmp"} in spec_of_container["volumeMounts"]
+    mounted: set[str] = set()
+    for one in (*spec["containers"], *spec.get("initContainers", [])):
+        assert one["securityContext"] == {
+            "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
+        }  # fmt: skip
+        assert {"name": "tmp", "mountPath": "/tmp"} in one["volumeMounts"]
+        assert one["resources"]["requests"].keys() == {"cpu", "memory"} and "memory" in one["resources"]["limits"]
+        mounted |= {mount["name"] for mount in one["volumeMounts"]}
     claims = {claim["metadata"]["name"] for claim in manifest["spec"].get("volumeClaimTemplates", [])}
-    assert {mount["name"] for mount in spec_of_container["volumeMounts"]} == {
-        volume["name"] for volume in spec["volumes"]
-    } | claims
-    assert (
-        spec_of_container["resources"]["requests"].keys() == {"cpu", "memory"}
-        and "memory" in spec_of_container["resources"]["limits"]
-    )
+    assert mounted == {volume["name"] for volume in spec["volumes"]} | claims
 
 
 @pytest.mark.parametrize("manifest", OURS, ids=name_of)
 def test_container_starts_a_program_of_its_image_as_the_images_user(manifest: Manifest) -> None:
     image = read_dockerfile(ROOT / f"Dockerfile.{program(manifest)}")[-1]
     assert image.last_arguments("USER") == "{runAsUser}:{runAsGroup}".format(**pod(manifest)["securityContext"])
-    if manifest["kind"] != "Job":
+    if manifest["kind"] not in ("Job", "CronJob"):
         assert container(manifest)["args"][-2:] == ["--port", "8080"]
         assert [port["containerPort"] for port in container(manifest)["ports"]] == [8080]
 
@@ -130,7 +136,7 @@ def test_media_has_no_database_carrier_or_storage_read_credentials() -> None:
 
 def test_probes_match_the_programs_endpoints() -> None:
     for manifest in OURS:
-        if manifest["kind"] == "Job":
+        if manifest["kind"] in ("Job", "CronJob"):
             continue
         spec_of_container = container(manifest)
         paths = {
@@ -173,7 +179,7 @@ def test_router_maps_a_pods_address_to_the_pod() -> None:
 
 
 def test_services_and_budgets_select_pods_that_exist() -> None:
-    labels = [workload["spec"]["template"]["metadata"]["labels"] for workload in RUNNING]
+    labels = [template(workload)["metadata"]["labels"] for workload in RUNNING]
     for manifest in of_kind("Service", "PodDisruptionBudget"):
         selector = manifest["spec"]["selector"]
         selected = selector.get("matchLabels", selector)
@@ -214,3 +220,36 @@ def test_only_the_ingress_is_reachable_from_outside() -> None:
 def test_example_secret_holds_no_secret() -> None:
     for secret in manifests(KUBERNETES / "secrets.example.yaml"):
         assert all(re.search(r"[A-Z]{3,}|^0$", value) for value in secret["stringData"].values())
+
+
+def test_backups_are_made_checked_and_their_credentials_are_their_own() -> None:
+    backup, check = find("CronJob", "backup"), find("CronJob", "backup-check")
+    assert (container(backup)["args"], container(check)["args"]) == (["create"], ["check"])
+    for job in (backup, check):
+        assert job["spec"]["concurrencyPolicy"] == "Forbid"
+        secrets = {
+            variable["name"]: variable["valueFrom"]["secretKeyRef"]["name"]
+            for variable in container(job)["env"]
+            if "valueFrom" in variable
+        }
+        assert set(secrets.values()) - {"vocalized-backup"} <= {"vocalized"}
+        assert {name for name, secret in secrets.items() if secret == "vocalized"} <= {"VOCALIZED_SECRET_KEYS"}
+    given = find("Secret", "vocalized-backup")["stringData"]
+    for secret in ("vocalized", "vocalized-media"):
+        assert given["AWS_ACCESS_KEY_ID"] != find("Secret", secret)["stringData"]["AWS_ACCESS_KEY_ID"]
+    (scratch,) = pod(check)["initContainers"]
+    assert scratch["restartPolicy"] == "Always" and "listen_addresses=" in scratch["args"]
+    stage = read_dockerfile(ROOT / "Dockerfile.backup")[-1]
+    assert stage.base == f"{scratch['image']}-trixie"
+
+
+@pytest.mark.skipif(
+    shutil.which("kubernetes-validate") is None, reason="kubernetes-validate is not installed (a wheel)"
+)
+@pytest.mark.parametrize("version", ["1.29", "1.37"])
+def test_kubernetes_own_schemas_accept_the_manifests(version: str) -> None:
+    """1.29 is the first with sidecars, which backup.yaml uses."""
+    files = sorted(map(str, KUBERNETES.glob("*.yaml")))
+    command = ["kubernetes-validate", "--strict", "--quiet", "-k", version, *files]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -199,6 +199,24 @@ class WebhookPlatform:
         """Runs SQL as the database's owner."""
         await self.owner.execute(text, *values)
 
+    async def block(self, caller: str) -> None:
+        """The workspace blocks this caller."""
+        await self.execute(
+            "INSERT INTO blocked_callers (id, workspace_id, caller) VALUES ($1, $2, $3)",
+            UUID(new_id()), self.workspace_id, caller,
+        )  # fmt: skip
+
+    async def close_business(self, text: str) -> None:
+        """From now on, both agents say this text to every caller and hang up, because it is outside their hours."""
+        opens = {"exceptions": [{"date": "2099-01-01", "ranges": [{"opens": "09:00", "closes": "10:00"}]}]}
+        config = {"hours": opens, "outside_hours": {"action": "hang_up", "text": text}}
+        await self.execute(
+            "INSERT INTO agent_versions (agent_id, version, workspace_id, name, config) "
+            "SELECT agent_id, 2, workspace_id, name, config || $2 FROM agent_versions WHERE workspace_id = $1",
+            self.workspace_id, config,
+        )  # fmt: skip
+        await self.execute("UPDATE agents SET version = 2 WHERE workspace_id = $1", self.workspace_id)
+
     async def queue_outbound(self, carrier: str = "twilio") -> UUID:
         """Inserts an outbound call that waits for its carrier; returns its id."""
         call_id = UUID(new_id())

@@ -1,6 +1,6 @@
 """Object storage in a folder and in S3, and its errors."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -115,3 +115,27 @@ def test_checking_a_url_creates_nothing(tmp_path: Path) -> None:
 def test_public_endpoint_needs_links() -> None:
     with pytest.raises(ValueError, match="links=true"):
         Storage("s3://bucket?public_endpoint=https://objects.example.com")
+
+
+async def test_a_stream_is_stored_and_read_as_it_comes(storage: Storage) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for number in range(5):
+            yield bytes([number]) * 3_000_000
+
+    await storage.put_stream("b/large", chunks())
+    await storage.put("a", b"1")
+    assert await storage.list_keys() == ["a", "b/large"]
+    read = [chunk async for chunk in storage.stream("b/large")]
+    assert len(read) > 1 and b"".join(read) == b"".join(bytes([number]) * 3_000_000 for number in range(5))
+    with pytest.raises(ObjectNotFound):
+        _ = [chunk async for chunk in storage.stream("c")]
+
+
+async def test_a_stream_that_fails_leaves_no_object(storage: Storage) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"1" * 100
+        raise LookupError("half of it")
+
+    with pytest.raises(LookupError, match="half of it"):
+        await storage.put_stream("key", chunks())
+    assert await storage.list_keys() == []

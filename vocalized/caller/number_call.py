@@ -19,7 +19,7 @@ from vocalized.caller.api_events import ApiCall, is_unanswered
 from vocalized.caller.call_reader import customer_reader, staff_reader
 from vocalized.caller.console import CallPrinter
 from vocalized.caller.finished_call import EventsUnavailable, FinishedCall, print_events, run_with_events
-from vocalized.caller.refusal import CallUnanswered, network_refusal, platform_refusal
+from vocalized.caller.refusal import CallUnanswered, unanswered
 from vocalized.caller.transcript import Transcript
 from vocalized.stack.addresses import Addresses
 from vocalized.stack.agents import find_agent
@@ -108,9 +108,8 @@ async def follow_call(
                 run(session, on_ringing), _read(call, ringing, transcript, printer), _LAST_EVENTS_S, "API"
             )
         except CallRefused as refused:
-            detail = await _platform_reason(call, rung)
-            why = platform_refusal(detail) if detail else network_refusal(refused.reason)
-            raise CallUnanswered(f"the call was not answered: {why}", refused.reason) from refused
+            why = unanswered(refused.reason, await _platform_reason(call, rung))
+            raise CallUnanswered(why, refused.reason) from refused
         if missing:
             printer.warning(missing)
         recording = await call.recording(_RECORDING_S) if transcript.recording else None

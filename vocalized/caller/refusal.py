@@ -5,8 +5,12 @@ from typing import Final
 
 _BY_NETWORK: Final[Mapping[str, str]] = {
     "unknown_number": "nobody has this number: `up` prints those that it bought",
-    "not_called": "nobody called in time",
     "no_answer": "nobody picked up",
+}
+# Reasons for which there was no call.
+_NO_CALL: Final[Mapping[str, str]] = {
+    "not_called": "nobody called in time",
+    "phone_taken": "another phone waits at this number already",
 }
 _BY_PLATFORM: Final[Mapping[str, str]] = {
     "unknown_number": "no live agent answers this number: it has no agent, or its agent is paused",
@@ -14,6 +18,8 @@ _BY_PLATFORM: Final[Mapping[str, str]] = {
     "over_limit": "the workspace has as many calls at once as it may have",
     "all_busy": "no media node has room for the call",
     "unusable": "the agent cannot answer as it is configured",
+    "blocked": "the workspace blocks this caller",
+    "outside_hours": "the business is closed, and its agent hangs up then",
     "unknown_call": "the API has no record of the call; does a workspace have this number?",
 }
 
@@ -26,9 +32,13 @@ class CallUnanswered(Exception):
         self.status = status
 
 
-def network_refusal(reason: str) -> str:
-    """The simulated network's reason in words."""
-    return _BY_NETWORK.get(reason, reason.replace("_", " "))
+def unanswered(reason: str, detail: str) -> str:
+    """A sentence. reason: the simulated network's. detail: the `end_detail` by which the platform refused the call;
+    empty if it did not."""
+    if reason in _NO_CALL:
+        return _NO_CALL[reason]
+    why = platform_refusal(detail) if detail else _BY_NETWORK.get(reason, reason.replace("_", " "))
+    return f"the call was not answered: {why}"
 
 
 def platform_refusal(detail: str) -> str:

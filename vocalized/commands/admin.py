@@ -3,6 +3,7 @@
 import getpass
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import asyncpg  # type: ignore[import-untyped]
 from rich.console import Console
@@ -11,6 +12,8 @@ from control.accounts.addresses import normal_address
 from control.accounts.model import AdminRole
 from control.admin_commands import CreatedAdmin, create_account, format_created
 from shared.errors import Problem
+from vocalized.stack.addresses import StackNotRunning
+from vocalized.stack.operator_settings import read_operator_settings
 
 
 class AdminError(Exception):
@@ -19,7 +22,8 @@ class AdminError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AdminOptions:
-    """The command line. ask: prompt for a password instead of generating one."""
+    """The command line. database_url: empty for that of the platform that `up` runs on `state`. ask: prompt for a
+    password instead of generating one."""
 
     database_url: str
     email: str
@@ -27,21 +31,28 @@ class AdminOptions:
     name: str
     ask: bool
     as_json: bool
+    state: Path
 
 
 async def create_admin(options: AdminOptions, console: Console) -> None:
     """Prints the password only if it was generated here. Raises AdminError."""
-    if not options.database_url:
-        raise AdminError("no database: set VOCALIZED_DATABASE_URL, or give --database-url")
+    database_url = options.database_url or _running_database(options.state)
     password = _prompt() if options.ask else None
     try:
         email = normal_address(options.email)
-        created = await create_account(options.database_url, email, options.role, options.name, password)
+        created = await create_account(database_url, email, options.role, options.name, password)
     except (Problem, ValueError) as problem:
         raise AdminError(str(problem)) from None
     except (OSError, TimeoutError, asyncpg.PostgresError) as error:
         raise AdminError(f"the database cannot be used: {error}") from None
     _print(created, options.as_json, console)
+
+
+def _running_database(state: Path) -> str:
+    try:
+        return read_operator_settings(state)["VOCALIZED_DATABASE_URL"]
+    except StackNotRunning as error:
+        raise AdminError(f"no database: set VOCALIZED_DATABASE_URL, or give --database-url; {error}") from None
 
 
 def _prompt() -> str:

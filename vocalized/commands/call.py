@@ -126,7 +126,7 @@ def _check(options: CallOptions) -> None:
     if not options.answer and bool(options.to) == bool(options.media):
         raise UsageError("--to", "give either --to or --media")
     for flag, number in (("--to", options.to), ("NUMBER", options.answer)):
-        if number and not re.fullmatch(r"\+[1-9]\d{6,14}", number):
+        if number and not re.fullmatch(r"\+[1-9][0-9]{6,14}", number):
             raise UsageError(flag, f"{number!r} is no number like +14155550199")
     try:
         if options.media:

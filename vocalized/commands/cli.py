@@ -257,7 +257,7 @@ def _run_control_command(command: str, state: Path, arguments: list[str]) -> Non
     try:
         code = run_control_command(ROOT, state.resolve(), command, arguments)
     except StackNotRunning as error:
-        Console(stderr=True, highlight=False).print(str(error), markup=False)
+        Console(stderr=True, highlight=False).print(str(error), markup=False, soft_wrap=True)
         raise typer.Exit(1) from None
     raise typer.Exit(code)
 
@@ -318,6 +318,9 @@ def admin_create(
         str, typer.Option(envvar="VOCALIZED_DATABASE_URL", show_envvar=True, help="PostgreSQL of the platform.")
     ] = "",
     as_json: Json = False,
+    state: Annotated[
+        Path, typer.Option(metavar="DIR", help="Without a database: state of a platform that `up` runs.")
+    ] = UP,
 ) -> None:
     """Adds an admin of the platform.
 
@@ -325,9 +328,17 @@ def admin_create(
     """
     from vocalized.commands.admin import AdminError, AdminOptions, create_admin
 
-    options = AdminOptions(database_url, email, role, name, ask, as_json)
+    options = AdminOptions(
+        database_url=database_url,
+        email=email,
+        role=role,
+        name=name,
+        ask=ask,
+        as_json=as_json,
+        state=state.resolve(),
+    )
     try:
         asyncio.run(create_admin(options, Console(highlight=False)))
     except AdminError as error:
-        Console(stderr=True, highlight=False).print(str(error), markup=False)
+        Console(stderr=True, highlight=False).print(str(error), markup=False, soft_wrap=True)
         raise typer.Exit(1) from None

@@ -23,6 +23,7 @@ from vocalized.caller.voice import CallerVoice, VoiceError
 from vocalized.demo.calls import DemoCall, demo_calls
 from vocalized.demo.files import DemoFiles
 from vocalized.demo.readback import read_back, right_leg
+from vocalized.services.folders import make_files_private
 from vocalized.services.process import ServiceFailed
 from vocalized.stack.addresses import Addresses, ensure_addresses
 from vocalized.stack.ports import choose_ports
@@ -50,6 +51,7 @@ class DemoParts:
 
 async def run_demo(root: Path, state: Path, printer: CallPrinter) -> int:
     """The demonstration with the real parts, its files in `state`; returns the exit code."""
+    make_files_private()
     voice, files = CallerVoice(load_voice), DemoFiles(state)
     parts = DemoParts(
         lambda printer: platform(root, state / "platform", printer), demo_calls(root), voice, load_recogniser, files

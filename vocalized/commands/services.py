@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from rich.console import Console
 
+from vocalized.services.folders import make_files_private
 from vocalized.services.postgres import serve_postgres
 from vocalized.services.process import ServiceFailed
 from vocalized.services.valkey import serve_valkey
@@ -26,6 +27,7 @@ class _Stopped(BaseException):
 
 def run_services(state: Path, *, durable: bool, as_json: bool, console: Console) -> int:
     """Runs until SIGINT or SIGTERM: exit code 0. A service that does not start, or ends by itself: exit code 1."""
+    make_files_private()
     try:
         with (
             _stoppable(),

@@ -5,29 +5,25 @@ created through the API, as a customer would create theirs.
 """
 
 import asyncio
-import os
 import shlex
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
-from vocalized.services.folders import make_state
+from vocalized.services.folders import is_locked, make_files_private, make_state
 from vocalized.services.process import ServiceFailed
 from vocalized.stack.addresses import Addresses, ensure_addresses, remove_addresses, write_addresses
 from vocalized.stack.operator_settings import remove_operator_settings, write_operator_settings
-from vocalized.stack.ports import PortUnavailable, choose_ports
+from vocalized.stack.ports import Ports, PortUnavailable, choose_ports
 from vocalized.stack.process import ServerFailed
-from vocalized.stack.stack import Stack, running_stack
+from vocalized.stack.stack import Stack, report_to_stderr, running_stack
 
 # Below the checkout.
 DEFAULT_STATE = Path("var/up")
 _POLL_S = 0.5
-# Whatever `up` and its programs write holds callers' words or secrets.
-_PRIVATE = 0o077
 _PROGRAM = ".venv/bin/python -m vocalized"
 
 
@@ -45,8 +41,8 @@ class UpOptions:
 
 
 async def run_up(root: Path, options: UpOptions, console: Console) -> int:
-    """Runs until SIGINT or SIGTERM: exit code 0. A part that does not start, a store that ends by itself, or a program
-    that keeps ending although it is started again: exit code 1."""
+    """Runs until SIGINT or SIGTERM: exit code 0. A part that does not start, or keeps ending although it is started
+    again: exit code 1."""
     running = asyncio.create_task(_run(root, options, console))
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, _once(running.cancel))
@@ -62,7 +58,7 @@ async def run_up(root: Path, options: UpOptions, console: Console) -> int:
 
 
 def _report(line: str) -> None:
-    print(f"vocalized up: {line}", file=sys.stderr, flush=True)
+    report_to_stderr(line, "vocalized up")
 
 
 def _once(action: Callable[[], object]) -> Callable[[], None]:
@@ -78,12 +74,9 @@ def _once(action: Callable[[], object]) -> Callable[[], None]:
 
 async def _run(root: Path, options: UpOptions, console: Console) -> str:
     """Runs everything until it is cancelled, or a part fails; returns why."""
-    ports = choose_ports(
-        control=options.control_port, media=options.media_port, carrier=options.carrier_port,
-        media_nodes=options.media_nodes,
-    )  # fmt: skip
+    ports = _choose_ports(options)
     state = make_state(options.state)
-    os.umask(_PRIVATE)
+    make_files_private()
     with console.status("starting the platform") as status:
         async with running_stack(root, state, ports, _report) as stack:
             addresses = await ensure_addresses(root, stack)
@@ -96,6 +89,22 @@ async def _run(root: Path, options: UpOptions, console: Console) -> str:
             finally:
                 remove_operator_settings(state)
                 remove_addresses(state)
+
+
+def _choose_ports(options: UpOptions) -> Ports:
+    """Raises PortUnavailable, and ServiceFailed when the ports are taken because the platform runs on this state
+    already."""
+    try:
+        return choose_ports(
+            control=options.control_port,
+            media=options.media_port,
+            carrier=options.carrier_port,
+            media_nodes=options.media_nodes,
+        )
+    except PortUnavailable as error:
+        if not is_locked(options.state / "postgres.lock"):
+            raise
+        raise ServiceFailed(f"{error}; a platform runs on {options.state} already: stop that one first") from None
 
 
 async def _until_failed(stack: Stack) -> str:
@@ -146,6 +155,8 @@ def _hints(addresses: Addresses, state: str) -> Iterator[str]:
         yield f"a language model for agents that name no other one: {set_key} openai"
         yield (
             f"or a server of your own: {set_key} my-llama --vendor openai --base-url http://127.0.0.1:8000/v1"
-            " --model NAME"
+            " --model NAME --no-key"
         )
+    if addresses.number:
+        yield f"an agent of your own: {_PROGRAM} agent NAME --prompt 'You answer for …'{state}"
     yield "Ctrl-C stops everything"

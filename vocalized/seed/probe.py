@@ -135,7 +135,8 @@ def client_probes(token: str, workspace: str, agents: Sequence[str], calls: Sequ
     lists = [Probe(f"GET /workspaces/{{workspaceId}}{name}", token, [here + name])
              for name in ("", "/members", "/invitations", "/agents", "/agents?status=live", "/phone-numbers",
                           "/calls", "/calls?page=50", "/calls?status=no_answer",
-                          "/calls?direction=inbound", "/calls?direction=outbound", "/calls/live")]  # fmt: skip
+                          "/calls?direction=inbound", "/calls?direction=outbound", "/calls/live", "/messages",
+                          "/blocked-callers")]  # fmt: skip
     return [
         Probe("GET /auth/me", token, ["/auth/me"]),
         Probe("GET /workspaces", token, ["/workspaces"]),

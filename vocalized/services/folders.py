@@ -35,6 +35,12 @@ def make_state(folder: Path) -> Path:
         raise ServiceFailed(f"the state folder {folder} cannot be used: {error.strerror or error}") from None
 
 
+def make_files_private() -> None:
+    """Whatever this process and its children write from now on is readable by their user alone: it holds callers' words
+    or secrets."""
+    os.umask(0o077)
+
+
 @contextmanager
 def locked(lock: Path, patience_s: float = 20.0) -> Iterator[int]:
     """Locks a file. Its descriptor is passed to the server, so that the lock lasts until the last process has ended.
@@ -59,6 +65,21 @@ def _until_locked(descriptor: int, lock: Path, deadline: float) -> None:
             if time.monotonic() > deadline:
                 raise ServiceFailed(f"{lock.parent} is in use by another process, which holds {lock.name}") from None
         time.sleep(0.05)
+
+
+def is_locked(lock: Path) -> bool:
+    """Whether another process holds a lock of `locked`. Creates nothing."""
+    try:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -28,6 +28,7 @@ _ENDINGS = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 5.0))  # fast shutdown, then
 _SETTINGS = {
     "listen_addresses": "",
     "port": "5432",
+    "unix_socket_permissions": "0700",
     "max_connections": "100",
     "shared_buffers": "64MB",
     "max_wal_size": "256MB",
@@ -85,14 +86,16 @@ class Postgres:
 
 
 @contextmanager
-def serve_postgres(state: Path, *, durable: bool) -> Iterator[Postgres]:
+def serve_postgres(state: Path, *, durable: bool, sockets: Path | None = None) -> Iterator[Postgres]:
     """Runs PostgreSQL on `state`/postgres for as long as the block lasts; it accepts connections when the block begins.
 
     Not `durable`: faster, and data may be lost or torn when the machine (not the program) fails. Leave the block in
-    the thread that entered it. Raises ServiceFailed, also when another process uses this state.
+    the thread that entered it. sockets: a folder of `socket_folder` for this account; None makes one. Raises
+    ServiceFailed, also when another process uses this state.
     """
     state, account = make_state(state), server_account()
-    with locked(state / "postgres.lock") as lock, socket_folder(state, account) as sockets:
+    own = socket_folder(state, account) if sockets is None else nullcontext(sockets)
+    with locked(state / "postgres.lock") as lock, own as sockets:
         programs = postgres_programs(account)
         data = _cluster(state, programs, lock, account)
         _remove_stale_files(data, sockets)
@@ -104,9 +107,9 @@ def serve_postgres(state: Path, *, durable: bool) -> Iterator[Postgres]:
 
 
 @asynccontextmanager
-async def running_postgres(state: Path, *, durable: bool) -> AsyncIterator[Postgres]:
+async def running_postgres(state: Path, *, durable: bool, sockets: Path | None = None) -> AsyncIterator[Postgres]:
     """As `serve_postgres`, without blocking the loop."""
-    async with in_thread(serve_postgres(state, durable=durable)) as postgres:
+    async with in_thread(serve_postgres(state, durable=durable, sockets=sockets)) as postgres:
         yield postgres
 
 

@@ -5,7 +5,7 @@ import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -28,16 +28,18 @@ class Valkey:
 
 
 @contextmanager
-def serve_valkey(state: Path, *, durable: bool) -> Iterator[Valkey]:
+def serve_valkey(state: Path, *, durable: bool, sockets: Path | None = None) -> Iterator[Valkey]:
     """Runs Valkey on `state`/valkey for as long as the block lasts; it answers when the block begins.
 
     `durable`: every write goes to a log on disk, synced once a second; else all data is lost at the end. Leave the
-    block in the thread that entered it. Raises ServiceFailed, also when another process uses this state.
+    block in the thread that entered it. sockets: a folder of `socket_folder`; None makes one. Raises ServiceFailed,
+    also when another process uses this state.
     """
     state = make_state(state)
     data = state / "valkey"
     data.mkdir(exist_ok=True)
-    with locked(state / "valkey.lock") as lock, socket_folder(state, None) as sockets:
+    own = socket_folder(state, None) if sockets is None else nullcontext(sockets)
+    with locked(state / "valkey.lock") as lock, own as sockets:
         path = sockets / "valkey.sock"
         command = [str(valkey_program()), *_flags(path, durable)]
         program = Program(command, data, state / "valkey.log", lock, _ENDINGS)
@@ -47,9 +49,9 @@ def serve_valkey(state: Path, *, durable: bool) -> Iterator[Valkey]:
 
 
 @asynccontextmanager
-async def running_valkey(state: Path, *, durable: bool) -> AsyncIterator[Valkey]:
+async def running_valkey(state: Path, *, durable: bool, sockets: Path | None = None) -> AsyncIterator[Valkey]:
     """As `serve_valkey`, without blocking the loop."""
-    async with in_thread(serve_valkey(state, durable=durable)) as valkey:
+    async with in_thread(serve_valkey(state, durable=durable, sockets=sockets)) as valkey:
         yield valkey
 
 

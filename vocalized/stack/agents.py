@@ -95,8 +95,7 @@ async def _buy_number(api: ApiClient, base: str, carrier: str) -> Json:
 
 
 async def _order_number(api: ApiClient, numbers: str, carrier: str) -> Json:
-    """Orders the first number on offer that is free: simulated carriers offer the same ones, so that another carrier
-    may have sold it already."""
+    """Orders the first number on offer; the next one if somebody was quicker."""
     offers = (await api.request("GET", f"{numbers}/available?country={_COUNTRY}&carrier={carrier}"))["available"]
     taken: Exception = ServerFailed(f"{carrier} has no number to sell")
     for offer in offers:

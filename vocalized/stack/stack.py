@@ -2,10 +2,9 @@
 
 import asyncio
 import os
-import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from vocalized.services.account import server_account
 from vocalized.services.folders import make_state, socket_folder
 from vocalized.services.postgres import running_postgres
 from vocalized.services.thread import in_thread
@@ -24,7 +24,8 @@ from vocalized.stack.process import migrate_database, running_child
 from vocalized.stack.programs import Programs
 from vocalized.stack.secret_file import write_secret
 from vocalized.stack.settings import Stores, network_settings, node_settings, program_settings, simulated_carriers
-from vocalized.stack.supervisor import Report, Start, supervised
+from vocalized.stack.stores import running_store
+from vocalized.stack.supervisor import Report, RunningProgram, Start, supervised
 
 # Returns why a part does not run any more and is not started again; empty as long as there is no such reason.
 Failure = Callable[[], str]
@@ -48,17 +49,18 @@ class Stack:
         return next(filter(None, (failure() for failure in self.failures)), "")
 
 
-def _report_to_stderr(line: str) -> None:
-    print(f"vocalized: {line}", file=sys.stderr)
+def report_to_stderr(line: str, name: str = "vocalized") -> None:
+    """Prints a line. A reader of stderr that has gone must not end what reports."""
+    with suppress(OSError):
+        print(f"{name}: {line}", file=sys.stderr, flush=True)
 
 
 @asynccontextmanager
 async def running_stack(
-    root: Path, state: Path, ports: Ports, report: Report = _report_to_stderr
+    root: Path, state: Path, ports: Ports, report: Report = report_to_stderr
 ) -> AsyncIterator[Stack]:
     """Everything is ready when the block begins. At its end the carrier stops first, then media, control, the speech
-    engine and the stores. A program that ends by itself is started again, which `report` is told of; a store is not,
-    because its end needs to be understood first.
+    engine and the stores. What ends by itself is started again, stores included, and `report` is called with a line.
 
     Raises ServerFailed and ServiceFailed.
     """
@@ -89,21 +91,24 @@ class _Starter:
     failures: list[Failure] = field(default_factory=list)
 
     async def stores(self, running: AsyncExitStack) -> Stores:
-        """PostgreSQL and Valkey, and the socket path for the speech engine."""
+        """PostgreSQL and Valkey, and the socket path for the speech engine. A store that is started again has the same
+        socket, because the programs keep its URL."""
         folder = await running.enter_async_context(in_thread(socket_folder(self.state, None)))
+        database_folder = await running.enter_async_context(in_thread(socket_folder(self.state, server_account())))
         urls = dict[str, str]()
 
-        async def postgres() -> None:
-            server = await running.enter_async_context(running_postgres(self.state, durable=True))
-            urls["postgres"] = server.url
-            self.failures.append(lambda: self._store_failure("postgres", server.process))
+        def postgres() -> AbstractAsyncContextManager[RunningProgram]:
+            server = running_postgres(self.state, durable=True, sockets=database_folder)
+            return running_store(server, partial(urls.__setitem__, "postgres"))
 
-        async def valkey() -> None:
-            server = await running.enter_async_context(running_valkey(self.state, durable=True))
-            urls["valkey"] = server.url
-            self.failures.append(lambda: self._store_failure("valkey", server.process))
+        def valkey() -> AbstractAsyncContextManager[RunningProgram]:
+            server = running_valkey(self.state, durable=True, sockets=folder)
+            return running_store(server, partial(urls.__setitem__, "valkey"))
 
-        await _together([postgres(), valkey()])
+        await _together([
+            self._start(running, "postgres", postgres, keeps_log=True),
+            self._start(running, "valkey", valkey, keeps_log=True),
+        ])  # fmt: skip
         return Stores(urls["postgres"], urls["valkey"], folder / "engine.sock")
 
     async def engine(self, running: AsyncExitStack, path: Path) -> None:
@@ -149,15 +154,11 @@ class _Starter:
     def _programs(self) -> Programs:
         return Programs(self.root, self.state)
 
-    async def _start(self, running: AsyncExitStack, name: str, start: Start) -> None:
+    async def _start(self, running: AsyncExitStack, name: str, start: Start, *, keeps_log: bool = False) -> None:
         log = self.state / f"{name}.log"
-        supervisor = await running.enter_async_context(supervised(name, start, log, self.report))
+        program = supervised(name, start, log, self.report, keeps_log=keeps_log)
+        supervisor = await running.enter_async_context(program)
         self.failures.append(lambda: supervisor.failure)
-
-    def _store_failure(self, name: str, process: subprocess.Popen[bytes]) -> str:
-        if process.poll() is None:
-            return ""
-        return f"{name} ended by itself; see {name}.log in {self.state}"
 
 
 async def _together(steps: Iterable[Coroutine[Any, Any, None]]) -> None:

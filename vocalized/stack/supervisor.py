@@ -6,11 +6,21 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
+from vocalized.services.process import ServiceFailed
 from vocalized.stack.process import ServerFailed
 
+
+class RunningProgram(Protocol):
+    """A process that runs."""
+
+    async def wait(self) -> int:
+        """Returns its exit code when it has ended."""
+
+
 # Runs the program while it is entered; ready when the block begins.
-Start = Callable[[], AbstractAsyncContextManager[asyncio.subprocess.Process]]
+Start = Callable[[], AbstractAsyncContextManager[RunningProgram]]
 Report = Callable[[str], None]
 
 
@@ -42,7 +52,8 @@ class Supervisor:
         self._restarts: deque[float] = deque()
 
     async def run(self) -> None:
-        """Runs the program until it ended too often. Raises what the first start raises: ServerFailed or OSError."""
+        """Runs the program until it ended too often. Raises what the first start raises: ServerFailed, ServiceFailed or
+        OSError."""
         end = await self._run_once()
         while (delay_s := self._delay_s()) is not None:
             self._report(f"{self._name} {end}; it is started again in {delay_s:g} s; see {self._log}")
@@ -50,9 +61,14 @@ class Supervisor:
             self._restarts.append(asyncio.get_running_loop().time())
             try:
                 end = await self._run_once()
-            except (ServerFailed, OSError) as error:
-                end = f"could not be started again ({str(error).splitlines()[0].rstrip(':')})"
+            except (ServerFailed, ServiceFailed, OSError) as error:
+                end = f"could not be started again ({_first_line(error)})"
         self.failure = f"{self._name} {end}, after {self._policy.most} restarts; see {self._log}"
+
+    def note_end(self, running: "asyncio.Task[None]") -> None:
+        """Called when `run` has ended. An error that it did not expect is a failure, too: nobody watches any more."""
+        if not running.cancelled() and (error := running.exception()) is not None:
+            self.failure = f"{self._name} is not watched any more ({type(error).__name__}: {_first_line(error)})"
 
     async def _run_once(self) -> str:
         """Returns how it ended."""
@@ -75,13 +91,21 @@ class Supervisor:
 
 @asynccontextmanager
 async def supervised(
-    name: str, start: Start, log: Path, report: Report, policy: RestartPolicy = RestartPolicy()
+    name: str,
+    start: Start,
+    log: Path,
+    report: Report,
+    policy: RestartPolicy = RestartPolicy(),
+    *,
+    keeps_log: bool = False,
 ) -> AsyncIterator[Supervisor]:
-    """Runs the program for as long as the block lasts; it is ready when the block begins. Raises ServerFailed and
-    OSError."""
+    """Runs the program for as long as the block lasts; it is ready when the block begins. keeps_log: the log of earlier
+    runs stays. Raises ServerFailed, ServiceFailed and OSError."""
     supervisor = Supervisor(name, start, log, report, policy)
-    await asyncio.to_thread(log.unlink, missing_ok=True)  # of the last run; restarts append
+    if not keeps_log:
+        await asyncio.to_thread(log.unlink, missing_ok=True)  # restarts append
     running = asyncio.create_task(supervisor.run(), name=f"supervisor of {name}")
+    running.add_done_callback(supervisor.note_end)
     started = asyncio.create_task(supervisor.started.wait())
     try:
         await asyncio.wait({running, started}, return_when=asyncio.FIRST_COMPLETED)
@@ -92,3 +116,7 @@ async def supervised(
         started.cancel()
         running.cancel()
         await asyncio.wait({running, started})
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [""])[0].rstrip(":")

@@ -19,7 +19,7 @@ from shared.events import CallStatus, EndReason
 
 @dataclass(frozen=True, slots=True)
 class AdminCallRow:
-    """A call in the list. variables, metadata: as the customer placed it with them."""
+    """A call in the list."""
 
     id: UUID
     workspace_id: UUID
@@ -92,7 +92,7 @@ class AdminCallCost:
 @dataclass(frozen=True, slots=True)
 class AdminCall:
     """A call with all its data. costs: what it consumed by resource, while it runs, too. details: usage, carrier, media
-    streams, gaps and other recorded facts. variables, metadata: as the customer placed the call with them."""
+    streams, gaps and other recorded facts."""
 
     id: UUID
     agent_version: int | None

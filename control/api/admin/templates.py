@@ -5,7 +5,8 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from control.agents.config import PLAIN, AgentConfig
+from control.agents.config import AgentConfig
+from control.agents.config_part import PLAIN
 from control.agents.templates import NewTemplate
 from control.api.admin.templates_views import AdminTemplateAnswer, AdminTemplateList, to_answer, to_line
 from control.http.access import ANY_ADMIN, admin

@@ -201,7 +201,7 @@ async def _send_command(
         raise Unavailable("The call did not answer in time; it may do so yet.", code="no_answer")
     if outcome == OUTCOME_UNKNOWN:
         raise Conflict(
-            "A media node that was lost may have done this. Look at the call's events, then use another key if needed.",
+            "This may have been done: its media node was lost, or the call is over. The call's events show if it was.",
             code="outcome_unknown",
         )
     if outcome != DONE:

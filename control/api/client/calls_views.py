@@ -42,7 +42,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class CallRow:
-    """A call in the list. cost_total: what is charged for it. variables, metadata: as the call was placed with them."""
+    """A call in the list. end_detail: why it was refused, or more about its end. cost_total: what is charged for it."""
 
     id: UUID
     agent_id: UUID | None
@@ -52,6 +52,7 @@ class CallRow:
     direction: Direction
     status: CallStatus
     end_reason: EndReason | None
+    end_detail: str | None
     is_test: bool
     carrier: str
     carrier_call_id: str | None
@@ -113,8 +114,7 @@ class CallView:
     """A call. usage: what it consumed, by resource: ms, tokens and characters; while it runs, too. costs: what it
     consumed and what is charged for it, by resource; while it runs, too. gaps: where it continued after its media
     stream was lost, in ms since it began. interruptions: number of times that the caller interrupted the agent.
-    answered_by: result of answering-machine detection; null without one.
-    variables, metadata: as the call was placed with them."""
+    answered_by: result of answering-machine detection; null without one."""
 
     id: UUID
     agent_id: UUID | None
@@ -216,7 +216,6 @@ def to_answer(call: CallReport, recording_url: str | None) -> CallAnswer:
         **{name: getattr(line, name) for name in CallView.__slots__ if hasattr(line, name)},
         agent_version=call.agent_version,
         phone_number_id=call.phone_number_id,
-        end_detail=call.end_detail,
         recording_seconds=_float(call.recording_seconds),
         sentiment=call.sentiment,
         answered_by=details.answered_by,

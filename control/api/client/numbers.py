@@ -11,7 +11,7 @@ from control.carriers.registry import Carriers
 from control.http.access import member
 from control.http.after_commit import AfterCommit
 from control.http.body import ONE_LINE, Body
-from control.http.context import MemberContext
+from control.http.context import Context, MemberContext
 from control.http.pagination import ListQuery, Query, page_fields
 from control.http.route import RateLimit, Route
 from control.numbers.model import NumberOrder, Status
@@ -65,16 +65,21 @@ async def list_numbers(context: MemberContext, query: NumbersQuery) -> NumberLis
 
 
 async def available_numbers(context: MemberContext, query: AvailableQuery) -> AfterCommit[AvailableList]:
-    """Numbers that the carrier offers."""
+    """Numbers that can be bought: those that the carrier offers, without any that a workspace has already."""
     area_code = query.area_code or ""
     require_area(query.country, area_code)
-    carrier, market = _carrier(context.services.carriers, query.carrier), context.services.numbers.search
+    carrier, numbers = _carrier(context.services.carriers, query.carrier), context.services.numbers
 
     async def ask() -> AvailableList:
-        found = await market.find_available(carrier, query.country, area_code, query.limit)
-        return AvailableList([to_available(one) for one in found])
+        offers = await numbers.search.find_available(carrier, query.country, area_code)
+        return AvailableList([to_available(offer) for offer in offers])
 
-    return AfterCommit(ask)
+    async def leave_out_held(later: Context, found: AvailableList) -> AvailableList:
+        held = await numbers.find_held(later.db, [offer.phone_number for offer in found.available])
+        free = [offer for offer in found.available if offer.phone_number not in held]
+        return AvailableList(free[: query.limit])
+
+    return AfterCommit(ask, leave_out_held)
 
 
 async def buy_number(context: MemberContext, body: NewNumber) -> NumberAnswer:

@@ -1,6 +1,18 @@
 """All routes of the client API."""
 
-from control.api.client import agents, auth, calls, invitations, members, numbers, templates, voice, workspaces
+from control.api.client import (
+    agents,
+    auth,
+    blocked_callers,
+    calls,
+    invitations,
+    members,
+    messages,
+    numbers,
+    templates,
+    voice,
+    workspaces,
+)
 from control.http.route import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -13,4 +25,6 @@ ROUTES: tuple[Route, ...] = (
     *numbers.ROUTES,
     *calls.ROUTES,
     *voice.ROUTES,
+    *messages.ROUTES,
+    *blocked_callers.ROUTES,
 )

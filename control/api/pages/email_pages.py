@@ -13,6 +13,8 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 from pydantic import ValidationError
 
+from control.accounts import addresses
+from control.accounts.password_rules import MAX_LENGTH, MIN_LENGTH
 from control.api.client.auth import (
     LOGIN_LIMIT,
     RESET_LIMIT,
@@ -26,21 +28,25 @@ from control.api.client.auth import (
 )
 from control.api.client.invitations import SIGN_UP_LIMIT, InvitedAccount, sign_up_invited
 from control.api.pages.html import POLICY, FilledForm, Form, InputField, render_page
+from control.db.errors import DATABASE_ERRORS, map_database_error, unavailable
 from control.db.transaction import in_transaction
 from control.http.body import Body
 from control.http.context import Context
 from control.http.endpoint import EndpointDependencies
 from control.http.errors import map_validation_error
+from control.http.middleware import RETRY_AFTER_S
 from control.http.request import origin_of, read_body
 from control.http.route import RateLimit
 from control.platform.audit import Actor
-from shared.errors import Forbidden, Malformed, Problem, TooManyRequests
+from shared.errors import Forbidden, Invalid, Malformed, Problem, TooManyRequests, Unavailable
 
 MAX_TOKEN_LENGTH: Final = 200
 _MAX_FIELDS: Final = 10
-# After these refusals another try with the same link is of no use.
-_FINAL_CODES: Final = frozenset({"token_invalid", "invitation_accepted", "invitation_revoked", "invitation_expired"})
-_PASSWORD_HINT: Final = "At least 10 characters."
+# After these refusals another try with the same link is of no use; after _USED_CODES it may have had its effect.
+_USED_CODES: Final = frozenset({"token_invalid", "invitation_accepted"})
+_FINAL_CODES: Final = _USED_CODES | {"link_incomplete", "invitation_revoked", "invitation_expired"}
+_INCOMPLETE: Final = "This link is incomplete. Open it exactly as it stands in the e-mail."
+_USED_TEXT: Final = "If you have just sent the form, it may have been accepted the first time."
 
 
 class InvitedSignIn(SignIn):
@@ -79,6 +85,42 @@ async def accept_as_existing_user(context: Context, body: InvitedSignIn) -> None
     await context.services.workspaces.invitations.accept(context.db, actor, body.token, context.now)
 
 
+def _new_password(name: str, label: str) -> InputField:
+    return InputField(
+        name,
+        label,
+        type="password",
+        autocomplete="new-password",
+        length=(MIN_LENGTH, MAX_LENGTH),
+        hint=f"At least {MIN_LENGTH} characters.",
+        wrong=f"Enter a password of {MIN_LENGTH} to {MAX_LENGTH} characters.",
+    )
+
+
+_NAME: Final = InputField(
+    "name",
+    "Your name",
+    type="text",
+    autocomplete="name",
+    length=(1, 200),  # as control.http.body.Name
+    wrong="Enter a name of 1 to 200 characters.",
+)
+_EMAIL: Final = InputField(
+    "email",
+    "Your e-mail address",
+    type="email",
+    autocomplete="username",
+    length=(1, addresses.MAX_LENGTH),
+    wrong="Enter an e-mail address, such as ada@example.com.",
+)
+_PASSWORD: Final = InputField(
+    "password",
+    "Your password",
+    type="password",
+    autocomplete="current-password",
+    length=(1, MAX_LENGTH),
+    wrong=f"Enter a password of 1 to {MAX_LENGTH} characters.",
+)
 _JOINED: Final = ("You have joined the workspace", "You can close this page and sign in.")
 PAGES: Final = (
     EmailPage(
@@ -104,7 +146,9 @@ PAGES: Final = (
                 Form(
                     "/reset-password",
                     "Set the new password",
-                    [InputField("new_password", "New password", "password", "new-password", _PASSWORD_HINT)],
+                    [
+                        _new_password("new_password", "New password"),
+                    ],
                 ),
                 NewPassword,
                 reset_password,
@@ -124,8 +168,8 @@ PAGES: Final = (
                     "/invitation",
                     "Create account and join",
                     [
-                        InputField("name", "Your name", "text", "name"),
-                        InputField("password", "Choose a password", "password", "new-password", _PASSWORD_HINT),
+                        _NAME,
+                        _new_password("password", "Choose a password"),
                     ],
                     heading="If you have no account yet",
                 ),
@@ -137,11 +181,11 @@ PAGES: Final = (
             ),
             Submission(
                 Form(
-                    "/invitation/accept",
+                    "/accept-invitation",
                     "Join with my account",
                     [
-                        InputField("email", "Your e-mail address", "email", "username"),
-                        InputField("password", "Your password", "password", "current-password"),
+                        _EMAIL,
+                        _PASSWORD,
                     ],
                     heading="If you have an account with this address",
                 ),
@@ -165,7 +209,8 @@ class EmailPages:
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Registers the routes."""
         for page in PAGES:
-            router.add_get(page.path, self._show(page))
+            for path in {page.path, *(submission.form.action for submission in page.submissions)}:
+                router.add_get(path, self._show(page))  # also where a person reloads a form's answer
             for submission in page.submissions:
                 router.add_post(submission.form.action, self._receive(page, submission))
 
@@ -173,8 +218,7 @@ class EmailPages:
         async def show(request: web.Request) -> web.Response:
             token = request.query.get("token", "")
             if not 0 < len(token) <= MAX_TOKEN_LENGTH:
-                text = "This link is incomplete. Open it exactly as it stands in the e-mail."
-                return _respond(render_page(page.title, text), 400)
+                return _respond(render_page(page.title, "", error=_INCOMPLETE), 400)
             return _respond(render_page(page.title, page.text, _forms(page, {"token": token})))
 
         return show
@@ -187,6 +231,8 @@ class EmailPages:
                 await self._submit(request, submission, fields)
             except Problem as problem:
                 return _refuse(page, submission, fields, problem)
+            except DATABASE_ERRORS as error:
+                return _refuse(page, submission, fields, map_database_error(error) or unavailable())
             return _respond(render_page(*submission.done))
 
         return receive
@@ -210,7 +256,7 @@ class EmailPages:
         try:
             body = submission.body.model_validate(dict(fields))
         except ValidationError as error:
-            raise map_validation_error(error) from None
+            raise _explain(map_validation_error(error), submission.form) from None
         origin, limit = origin_of(request), submission.limit
         account = str(getattr(body, limit.account)) if limit.account else None
         await dependencies.limits.check(request, limit, account)
@@ -228,6 +274,14 @@ class EmailPages:
             await transact()
 
 
+def _explain(problem: Problem, form: Form) -> Problem:
+    """The problem in words for people, who see labels and not the names of the body's fields."""
+    if problem.param == "token":
+        return Invalid(_INCOMPLETE, code="link_incomplete")
+    wrong = next((field.wrong for field in form.fields if field.name == problem.param), "")
+    return Invalid(wrong, param=problem.param) if wrong else problem
+
+
 def _forms(
     page: EmailPage, fields: Mapping[str, str], wrong: Submission | None = None, param: str | None = None
 ) -> list[FilledForm]:
@@ -242,9 +296,13 @@ def _forms(
 def _refuse(page: EmailPage, submission: Submission, fields: Mapping[str, str], problem: Problem) -> web.Response:
     """The page with the error, and with its forms unless another try is of no use."""
     forms = [] if problem.code in _FINAL_CODES else _forms(page, fields, submission, problem.param)
-    response = _respond(render_page(page.title, page.text if forms else "", forms, problem.message), problem.status)
-    if isinstance(problem, TooManyRequests):
-        response.headers["Retry-After"] = str(problem.retry_after_s)
+    text = _USED_TEXT if problem.code in _USED_CODES else page.text if forms else ""
+    response = _respond(render_page(page.title, text, forms, problem.message), problem.status)
+    match problem:
+        case TooManyRequests(retry_after_s=seconds):
+            response.headers["Retry-After"] = str(seconds)
+        case Unavailable():
+            response.headers["Retry-After"] = str(RETRY_AFTER_S)
     return response
 
 

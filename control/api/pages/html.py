@@ -14,19 +14,26 @@ STYLE: Final = """
 @media (prefers-color-scheme: dark) { :root { --text: #f1f1f1; --back: #161616; --line: #b5b5b5; --accent: #9cc9ff;
   --on: #101010; --error: #ffb3b3 } }
 * { box-sizing: border-box }
-body { margin: 0; color: var(--text); background: var(--back); font: 1.125rem/1.5 system-ui, sans-serif }
-main { max-width: 32rem; margin: 0 auto; padding: 2rem 1rem 4rem }
-h1 { font-size: 1.75rem; line-height: 1.2 }
-h2 { font-size: 1.25rem; margin: 2.5rem 0 0 }
+body { margin: 0; color: var(--text); background: var(--back); font: 1.125rem/1.5 system-ui, sans-serif;
+  overflow-wrap: break-word }
+header, main { max-width: 34rem; margin: 0 auto; padding: 0 1rem }
+header { padding-top: 1.5rem; font-weight: 600; color: var(--accent) }
+main { padding-bottom: 4rem }
+h1 { margin: 1.5rem 0 1rem; font-size: 1.75rem; line-height: 1.2 }
+h2 { margin: 0; font-size: 1.25rem; line-height: 1.3 }
+p { margin: 1rem 0 }
+section { margin-top: 2.5rem; padding-top: 1.5rem; border-top: 1px solid var(--line) }
 label { display: block; margin-top: 1.25rem; font-weight: 600 }
 .hint { margin: 0; color: var(--line) }
-input { width: 100%; min-height: 2.75rem; padding: .5rem; font: inherit; color: inherit; background: var(--back);
-  border: 2px solid var(--line); border-radius: .25rem }
+.wrong { margin: 0; color: var(--error); font-weight: 600 }
+input { width: 100%; min-height: 2.75rem; margin-top: .25rem; padding: .5rem; font: inherit; color: inherit;
+  background: var(--back); border: 2px solid var(--line); border-radius: .25rem }
 input[aria-invalid] { border-color: var(--error) }
 button { min-height: 2.75rem; margin-top: 1.5rem; padding: .5rem 1.5rem; font: inherit; font-weight: 600;
   color: var(--on); background: var(--accent); border: 2px solid transparent; border-radius: .25rem; cursor: pointer }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px }
 .error { padding: .75rem 1rem; color: var(--error); border: 2px solid; border-radius: .25rem }
+.error a { color: inherit }
 """
 POLICY: Final = (
     f"default-src 'none'; style-src 'sha256-{b64encode(sha256(STYLE.encode()).digest()).decode()}'; "
@@ -36,18 +43,22 @@ POLICY: Final = (
 
 @dataclass(frozen=True, slots=True)
 class InputField:
-    """A field of a form. name: of the body's field. autocomplete: its purpose, for browsers and aids (WCAG 1.3.5)."""
+    """A field of a form. name: of the body's field. autocomplete: its purpose, for browsers and aids (WCAG 1.3.5).
+    length: the fewest and most characters. wrong: what to say when the body refuses its value."""
 
     name: str
     label: str
     type: str
     autocomplete: str
+    length: tuple[int, int]
     hint: str = ""
+    wrong: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A form with the token of the link. heading: of its section; empty for the page's only form. action: a path."""
+    """A form with the token of the link. heading: of its section; empty for the page's only form. action: a path of one
+    segment; the page names it without the slash, so that it works behind a proxy that adds a prefix, too."""
 
     action: str
     button: str
@@ -66,9 +77,10 @@ class FilledForm:
 
 
 def render_page(title: str, text: str, forms: Sequence[FilledForm] = (), error: str = "") -> str:
-    """A whole page. error: shown above the forms and read out by screen readers; all texts are escaped."""
-    alert = f'<p class="error" role="alert">{escape(error)}</p>\n' if error else ""
-    body = "".join(_form(number, filled) for number, filled in enumerate(forms))
+    """A whole page; all texts are escaped. error: shown above the forms, where it leads to the wrong field, and at that
+    field."""
+    paragraph = f"<p>{escape(text)}</p>\n" if text else ""
+    body = "".join(_form(number, filled, error) for number, filled in enumerate(forms))
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -79,33 +91,63 @@ def render_page(title: str, text: str, forms: Sequence[FilledForm] = (), error: 
 <style>{STYLE}</style>
 </head>
 <body>
+<header>Vocalized</header>
 <main>
 <h1>{escape(title)}</h1>
-{alert}<p>{escape(text)}</p>
-{body}</main>
+{_alert(error, forms)}{paragraph}{body}</main>
 </body>
 </html>
 """
 
 
-def _form(number: int, filled: FilledForm) -> str:
+def _alert(error: str, forms: Sequence[FilledForm]) -> str:
+    """The error; it takes the focus unless a wrong field does, so that screen readers read it out without a script."""
+    if not error:
+        return ""
+    for number, filled in enumerate(forms):
+        if any(field.name == filled.invalid for field in filled.form.fields):
+            link = f'<a href="#{_id(number, filled.invalid)}">{escape(error)}</a>'
+            return f'<p class="error" role="alert">{link}</p>\n'
+    return f'<p class="error" role="alert" tabindex="-1" autofocus>{escape(error)}</p>\n'
+
+
+def _form(number: int, filled: FilledForm, error: str) -> str:
     form = filled.form
-    heading = f"<h2>{escape(form.heading)}</h2>\n" if form.heading else ""
-    inputs = "".join(_input(number, field, filled) for field in form.fields)
-    return f"""{heading}<form method="post" action="{escape(form.action)}">
+    inputs = "".join(_input(_id(number, field.name), field, filled, error) for field in form.fields)
+    html = f"""<form method="post" action="{escape(form.action.lstrip("/"))}">
 <input type="hidden" name="token" value="{escape(filled.token)}">
 {inputs}<button type="submit">{escape(form.button)}</button>
 </form>
 """
+    if not form.heading:
+        return html
+    heading = _id(number, "heading")
+    return f'<section aria-labelledby="{heading}">\n<h2 id="{heading}">{escape(form.heading)}</h2>\n{html}</section>\n'
 
 
-def _input(number: int, field: InputField, filled: FilledForm) -> str:
-    element = f"f{number}-{field.name}"
-    hint = f'<p class="hint" id="{element}-hint">{escape(field.hint)}</p>\n' if field.hint else ""
-    described = f' aria-describedby="{element}-hint"' if field.hint else ""
-    wrong = ' aria-invalid="true" autofocus' if filled.invalid == field.name else ""
-    value = "" if field.type == "password" else f' value="{escape(filled.values.get(field.name, ""))}"'
-    return f"""<label for="{element}">{escape(field.label)}</label>
-{hint}<input id="{element}" name="{field.name}" type="{field.type}" autocomplete="{field.autocomplete}"\
-{value}{described}{wrong} required>
-"""
+def _input(element: str, field: InputField, filled: FilledForm, error: str) -> str:
+    notes, described = "", []
+    attributes = f'id="{element}" name="{field.name}" type="{field.type}" autocomplete="{field.autocomplete}"'
+    if field.hint:
+        notes += f'<p class="hint" id="{element}-hint">{escape(field.hint)}</p>\n'
+        described.append(f"{element}-hint")
+    if filled.invalid == field.name:
+        notes += f'<p class="wrong" id="{element}-error">Error: {escape(error)}</p>\n'
+        described.insert(0, f"{element}-error")
+        attributes += ' aria-invalid="true" autofocus'
+    attributes += f' aria-describedby="{" ".join(described)}"' if described else ""
+    attributes += _bounds(field, filled.values.get(field.name, ""))
+    return f'<label for="{element}">{escape(field.label)}</label>\n{notes}<input {attributes} required>\n'
+
+
+def _bounds(field: InputField, value: str) -> str:
+    shortest, longest = field.length
+    bounds = f' minlength="{shortest}"' if shortest > 1 else ""
+    if field.type == "password":
+        # No maxlength: browsers would cut a pasted password without a word, and its owner could never sign in with it.
+        return bounds
+    return f'{bounds} maxlength="{longest}" value="{escape(value)}"'
+
+
+def _id(number: int, name: str | None) -> str:
+    return f"f{number}-{name}"

@@ -17,7 +17,6 @@ COMMON: Final = {
     "page": Text("This page, counted from 1.", 1),
     "limit": Text("Rows per page.", 50),
     "has_more": Text("Whether more rows follow."),
-    "next_cursor": Text("Id to pass as `starting_after` for the next rows; null at the end."),
     "currency": Text("Currency of the amounts beside it: ISO 4217, lower case.", "usd"),
     "metadata": Text("Values of the customer's own, by name; returned as they were sent.", {"order_id": "4711"}),
     "workspace": Text("The workspace."),

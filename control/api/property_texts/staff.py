@@ -47,8 +47,9 @@ STAFF: Final = {
     "is_available": Text("Whether the tier may be chosen for a workspace."),
     "position": Text("Position in the price list, ascending.", 1),
     "stripe_price_id": Text("Id of the price at Stripe; null for none.", "price_1Pq2Rs3Tu4Vw5Xy6"),
+    "AdminWorkspaceList.workspaces": Text("The workspaces."),
     "total_workspaces": Text("Number of workspaces.", 120),
-    "active_workspaces": Text("Number of workspaces that are not suspended.", 112),
+    "active_workspaces": Text("Number of workspaces with the status `active`: neither on trial nor suspended.", 112),
     "total_calls_today": Text("Number of calls today (UTC).", 340),
     "total_calls_month": Text("Number of calls in this calendar month (UTC).", 8_123),
     "total_revenue_month": Text("Charged to customers in this calendar month (UTC), in major units.", 1_520.4),
@@ -61,7 +62,7 @@ STAFF: Final = {
     "provider_health_summary": Text(
         "Numbers of enabled providers by health.", {"healthy": 5, "degraded": 1, "down": 0, "unknown": 2}
     ),
-    "total_minutes": Text("Minutes of all calls.", 12_840.5),
+    "total_minutes": Text("Minutes of all calls, without test calls.", 12_840.5),
     "calls_by_provider": Text("Number of calls by provider.", {"groq": 310, "cartesia": 305}),
     "avg_call_duration": Text("Seconds of a call, on average; unanswered ones included.", 94.8),
     "peak_hours": Text("Hours with calls, the busiest first."),
@@ -84,7 +85,9 @@ STAFF: Final = {
     "owner_email": Text("E-mail address of the owner with the oldest membership; null for none.", "ada@example.com"),
     "status_before": Text("The status after a suspension; null while it is not suspended."),
     "outbound_countries": Text(
-        "The only countries that calls may go to (ISO 3166); empty: not restricted.", ["DE", "AT"]
+        "The only countries that calls may go to (ISO 3166); empty: those of the workspace's own numbers, the United "
+        "States and Canada.",
+        ["DE", "AT"],
     ),
     "suspended_why": Text("The reason of the suspension, for the staff; null for none.", "Payment overdue"),
     "purge_after": Text("Until then a deleted workspace can be restored (UTC); null while it is not deleted."),

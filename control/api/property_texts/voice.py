@@ -53,6 +53,7 @@ VOICE: Final = {
     "output": Text("Of a million completion tokens, in US dollars; null where there are none.", None),
     "health_status": Text("Of its worst role.", "healthy"),
     "last_check": Text("When it was last measured (UTC); null if never.", _WHEN),
+    "RoleHealth.last_check": Text("When it was last measured (UTC).", _WHEN),
     "ProviderHealth.status": Text("Of its worst role.", "healthy"),
     "ProviderHealth.latency": Text("p50 in milliseconds, of its worst role; null: not known.", 310),
     "error_rate": Text("Share of calls or probes that failed, 0 to 1; null: not known.", 0.01),

@@ -21,7 +21,9 @@ from shared.bus.client import BusUnavailable
 # What is stored in the transaction that closes the event.
 Effect = Callable[[Connection], Awaitable[None]]
 # Refusals that are spoken; the others are a tone, which costs nothing because the call is not answered.
-_SPOKEN: Final = frozenset({"suspended", "unusable"})
+_SPOKEN: Final = frozenset({"suspended", "outside_hours", "unusable"})
+# Refusals whose tone says that the number cannot be reached, and not that it is busy.
+_UNREACHABLE: Final = frozenset({"unknown_number", "blocked"})
 log = structlog.get_logger()
 
 
@@ -39,7 +41,7 @@ class CallCommands:
             record = isinstance(call, AdmittedCall) and call.records_at_carrier
             await self._telnyx.answer(event.call_control_id, event.command_id("answer"), record=record)
         else:
-            cause: Literal["busy", "rejected"] = "rejected" if call.reason == "unknown_number" else "busy"
+            cause: Literal["busy", "rejected"] = "rejected" if call.reason in _UNREACHABLE else "busy"
             await self._telnyx.reject(event.call_control_id, cause, event.command_id("reject"))
 
     async def connect_agent(
@@ -126,7 +128,10 @@ class CallCommands:
         return None
 
     async def _speak_refusal(self, event: TelnyxEvent, refused: RefusedCall, now: datetime) -> Effect | None:
-        """After it `call.speak.ended` comes, and the call is hung up."""
+        """After it `call.speak.ended` comes, and the call is hung up. At once when there is nothing to say."""
+        if not refused.announcement:
+            await self.hang_up(event.call_control_id)
+            return None
         await self._telnyx.speak(
             event.call_control_id, refused.announcement, locale(refused.language), event.command_id("words")
         )

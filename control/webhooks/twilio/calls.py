@@ -199,4 +199,7 @@ class TwilioCalls:
 
 
 def _say_refusal(refused: RefusedCall) -> str:
+    """A blocked caller's call is rejected unanswered, so that it costs nothing."""
+    if refused.reason == "blocked":
+        return twiml.reject()
     return twiml.say_and_hang_up(refused.announcement, locale(refused.language))

@@ -29,6 +29,11 @@ def hang_up() -> str:
     return _response("<Hangup/>")
 
 
+def reject() -> str:
+    """Rejects a call before it is answered, which Twilio does not bill (docs: TwiML <Reject>)."""
+    return _response('<Reject reason="rejected"/>')
+
+
 def dial(number: str, caller: str, action: str, limit_s: int) -> str:
     """Transfers the caller for `limit_s` seconds at most; afterwards Twilio requests `action`. caller: the number to
     show, which must be one of the call's own or ours (docs: TwiML <Dial>); empty leaves the choice to Twilio."""

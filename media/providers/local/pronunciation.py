@@ -4,6 +4,7 @@
 import base64
 import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import Any, Final
 
 import pycrfsuite  # type: ignore[import-untyped]  # ships no types
@@ -85,11 +86,10 @@ class PronunciationLexicon:
 
 def _read_words(data: bytes) -> dict[str, str]:
     """Maps each word to its commonest pronunciation."""
-    with sqlite3.connect(":memory:") as database:
+    with closing(sqlite3.connect(":memory:")) as database:
         database.deserialize(data)
         rows = database.execute("SELECT word, phonemes FROM word_phonemes ORDER BY pron_order DESC")
         words = {word: phonemes.replace(" ", "") for word, phonemes in rows}
-    database.close()
     return words
 
 

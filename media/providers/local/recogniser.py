@@ -108,5 +108,5 @@ def _speech(samples: Floats) -> Floats:
 def _energy(samples: Floats) -> Floats:
     """Mean square of each whole frame of 20 ms."""
     frames = samples[: len(samples) // _FRAME * _FRAME].reshape(-1, _FRAME)
-    energy: Floats = np.square(frames).mean(axis=1)
+    energy: Floats = np.square(frames).mean(axis=1, dtype=np.float32)
     return energy

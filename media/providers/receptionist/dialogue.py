@@ -20,6 +20,7 @@ from media.providers.receptionist.intent import CallerUtterance
 from media.providers.receptionist.retrieval import FactIndex, FactMatch, content_words
 from media.providers.receptionist.rules import Intent
 
+TAKE_MESSAGE: Final = "take_message"
 # A statement of this many words, without greetings, becomes a message when no rule applies.
 STATEMENT_WORDS: Final = 4
 # While a message is expected, a longer utterance is the message, whatever its intent.
@@ -83,7 +84,21 @@ class Dialogue:
             state, reply = self._understood(replace(state, unclear_turns=0), question, utterance)
             if state.unplaced == unplaced:
                 state = replace(state, unplaced="")
+        reply = self._with_tool(reply)
         return replace(state, last=reply), reply
+
+    def _with_tool(self, reply: ReceptionistReply) -> ReceptionistReply:
+        """What was noted is stored first, where there is a tool for it: its result decides what is said then."""
+        if not reply.noted or TAKE_MESSAGE not in self._tools:
+            return reply
+        return replace(reply, text="", tool=TAKE_MESSAGE, arguments=reply.noted)
+
+    def message_taken(self, last: str) -> ReceptionistReply:
+        """The reply after a message was stored. last: the caller's turn before that."""
+        utterance = CallerUtterance(" ".join(last.split()))
+        if utterance.intent is Intent.GOODBYE or "bye" in utterance.words:
+            return ReceptionistReply(f"{phrases.PASSED_ON} {phrases.GOODBYE}", tool=self._end_call)
+        return ReceptionistReply(phrases.NOTED, Question.ELSE)
 
     def greeting(self) -> ReceptionistReply:
         """The reply to an empty conversation."""
@@ -188,8 +203,13 @@ class Dialogue:
         return state, ReceptionistReply(phrases.NO_PERSON, Question.MESSAGE)
 
     def _goodbye(self, state: DialogueState) -> Step:
-        text = f"{phrases.PASSED_ON} {phrases.GOODBYE}" if _has_unconfirmed(state) else phrases.GOODBYE
-        return DialogueState(), ReceptionistReply(text, tool="end_call" if "end_call" in self._tools else "")
+        noted = intake.describe_noted(state) if _has_unconfirmed(state) else {}
+        text = f"{phrases.PASSED_ON} {phrases.GOODBYE}" if noted else phrases.GOODBYE
+        return DialogueState(), ReceptionistReply(text, tool=self._end_call, noted=noted)
+
+    @property
+    def _end_call(self) -> str:
+        return "end_call" if "end_call" in self._tools else ""
 
     def _unclear(self, state: DialogueState, question: Question) -> Step:
         text = phrases.UNCLEAR[min(state.unclear_turns, len(phrases.UNCLEAR) - 1)]

@@ -1,6 +1,7 @@
 """The receptionist's dialogue state, and the question last asked, as far as the caller heard it."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
@@ -31,11 +32,14 @@ class ReadBack(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ReceptionistReply:
-    """question: what the text asks for. tool: the tool to be called after the text, "" for none."""
+    """question: what the text asks for. tool: the tool to be called after the text, "" for none. arguments: of the
+    tool; empty: what the caller said last. noted: what was confirmed with this reply, as arguments of take_message."""
 
     text: str
     question: Question = Question.NOTHING
     tool: str = ""
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    noted: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,10 @@ REPLACE_SHARE: Final = 0.5
 MAX_NAME_WORDS: Final = 6
 # Least digits (spoken or written) of a phone number.
 MIN_PHONE_DIGITS: Final = 7
+# Longest arguments of the tool take_message.
+MAX_ARGUMENT: Final = 4_000
+MAX_NAME: Final = 200
+MAX_NUMBER: Final = 60
 
 _LEAD_IN: Final = re.compile(
     r"^\W*(?:(?:hello|hi|hey|yes|yeah|okay|ok|um|uh|well|so|good \w+)\W+)*"
@@ -29,6 +33,7 @@ _LEAD_IN: Final = re.compile(
     re.IGNORECASE,
 )
 _RECIPIENT: Final = re.compile(r"^for\b[^.,;:!?]{1,40}", re.IGNORECASE)
+_NUMBER_LEAD_IN: Final = re.compile(r"[\s,]*\b(?:and )?(?:my|the) (?:phone )?number(?: is|'s)?\s*$", re.IGNORECASE)
 _DIGIT_WORDS: Final = frozenset(word_list("zero oh one two three four five six seven eight nine"))
 _CORRECTION_PREFIX: Final = re.compile(r"^(?:i said|i meant|it's|it is|it should be|the message is)\b", re.IGNORECASE)
 
@@ -113,8 +118,30 @@ def handle_slots(state: DialogueState, utterance: CallerUtterance) -> Step:
 
 def finish(state: DialogueState) -> Step:
     """Ends the intake with everything confirmed."""
+    noted = describe_noted(state)
     state = DialogueState(contact=state.contact, contact_settled=True, topic=state.topic)
-    return state, ReceptionistReply(phrases.NOTED, Question.ELSE)
+    return state, ReceptionistReply(phrases.NOTED, Question.ELSE, noted=noted)
+
+
+def describe_noted(state: DialogueState) -> dict[str, str]:
+    """What was noted, as arguments of the tool take_message; empty without anything noted."""
+    slots = state.slots
+    wish = f"An appointment {slots.day} {slots.time}." if slots and slots.day and slots.time else ""
+    recipient = f"{state.recipient[:1].upper()}{state.recipient[1:]}: " if state.recipient else ""
+    name, number = split_contact(state.contact)
+    message = f"{recipient}{' '.join(filter(None, (state.draft, wish))) or state.contact}"
+    if not message:
+        return {}
+    return {"message": message[:MAX_ARGUMENT], "caller_name": name[:MAX_NAME], "callback_number": number[:MAX_NUMBER]}
+
+
+def split_contact(contact: str) -> tuple[str, str]:
+    """(name, number) as the caller said them; the number is empty if there are too few digits for one."""
+    words = contact.split()
+    for index, word in enumerate(words):
+        if _count_digits(word) and _has_phone_number(" ".join(words[index:])):
+            return _NUMBER_LEAD_IN.sub("", " ".join(words[:index])).strip(" ,."), " ".join(words[index:]).strip(" ,.")
+    return contact.strip(), ""
 
 
 def discard(state: DialogueState) -> Step:

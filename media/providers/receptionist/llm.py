@@ -2,7 +2,7 @@
 
 import re
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -20,7 +20,7 @@ from media.providers.ports import (
     ToolSpec,
 )
 from media.providers.receptionist import phrases
-from media.providers.receptionist.dialogue import Dialogue, PromptKnowledge
+from media.providers.receptionist.dialogue import TAKE_MESSAGE, Dialogue, PromptKnowledge
 from media.providers.receptionist.dialogue_state import DialogueState, Question, ReceptionistReply
 
 # Older messages do not change the next reply.
@@ -29,7 +29,8 @@ MAX_MESSAGES: Final = 40
 MAX_PROMPTS: Final = 64
 
 _FAILED: Final = re.compile(
-    r"\b(?:fail|error|busy|no answer|not|unavailable|unable|couldn't|can't|too long|no result)", re.I
+    r"\b(?:fail|error|busy|no answer|no such|not|unavailable|unable|couldn't|can't|too long|no result|invalid|at most)",
+    re.I,
 )
 
 
@@ -48,13 +49,15 @@ class ReceptionistLanguageModel:
             yield TextDelta(word)
         spec = next((tool for tool in request.tools if tool.name == reply.tool), None)
         if spec:
-            yield ToolCall(f"call_{len(request.messages)}", spec.name, _arguments(spec, request.messages))
+            yield ToolCall(
+                f"call_{len(request.messages)}", spec.name, _arguments(spec, request.messages, reply.arguments)
+            )
 
     def reply(self, request: ChatRequest) -> ReceptionistReply:
         """The whole reply to the conversation."""
         messages = _without_continuation(request.messages)[-MAX_MESSAGES:]
         dialogue = Dialogue(self._knowledge(request.system), {tool.name for tool in request.tools})
-        if reply := _after_tool(messages):
+        if reply := _after_tool(messages, dialogue):
             return reply
         state, answer = DialogueState(), dialogue.greeting()
         for heard, said in _turns(messages):
@@ -96,7 +99,7 @@ def _turns(messages: Sequence[Message]) -> Iterator[tuple[str, str]]:
         yield " ".join(heard), " ".join(said)
 
 
-def _after_tool(messages: Sequence[Message]) -> ReceptionistReply | None:
+def _after_tool(messages: Sequence[Message], dialogue: Dialogue) -> ReceptionistReply | None:
     """The reply after a tool's result; None after `end_call`, where only a further turn of the caller is answered, and
     after what was not carried out, where the caller's last turn is answered again."""
     if not messages or messages[-1].role != "tool" or messages[-1].text == NOT_ENDED_RESULT:
@@ -113,12 +116,25 @@ def _after_tool(messages: Sequence[Message]) -> ReceptionistReply | None:
             if failed
             else ReceptionistReply(phrases.TRANSFERRING)
         )
+    if name == TAKE_MESSAGE:
+        failed = _FAILED.search(result.text)
+        return (
+            ReceptionistReply(phrases.NOT_NOTED, Question.ELSE)
+            if failed
+            else dialogue.message_taken(_last_said(messages))
+        )
     return ReceptionistReply(f"Thank you. {phrases.ELSE}", Question.ELSE)
 
 
-def _arguments(spec: ToolSpec, messages: Sequence[Message]) -> str:
-    """The tool's text arguments (a reason, a summary), filled with what the caller said last."""
+def _last_said(messages: Sequence[Message]) -> str:
+    return next((message.text for message in reversed(messages) if message.role == "user"), "")
+
+
+def _arguments(spec: ToolSpec, messages: Sequence[Message], noted: Mapping[str, str]) -> str:
+    """The tool's text arguments: what was noted, else what the caller said last (as a reason, a summary)."""
+    if noted:
+        return msgspec.json.encode(noted).decode()
     properties: dict[str, Any] = dict(spec.parameters.get("properties", {}))
-    said = next((message.text for message in reversed(messages) if message.role == "user"), "")
+    said = _last_said(messages)
     wanted = ("reason", "summary", "message", "text")
     return msgspec.json.encode({name: said for name in properties if name in wanted}).decode()

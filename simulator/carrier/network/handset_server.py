@@ -10,6 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
+from simulator.carrier.handset import PHONE_TAKEN
 from simulator.carrier.network.phone_network import PhoneNetwork, Subscriber
 from simulator.carrier.network.remote_phone import (
     HandsetConnection,
@@ -30,7 +31,7 @@ class HandsetServer:
         self._open: set[HandsetConnection] = set()
 
     async def open(self, request: web.Request) -> web.StreamResponse:
-        """Serves one handset; 400 without `from` and `to`, or `answer`."""
+        """Serves one handset; 400 without `from` and `to`, or `answer`; 409 when another one waits at the number."""
         query = request.query
         if "answer" not in query and not ("from" in query and "to" in query):
             return web.json_response({"error": "from and to, or answer, must be given"}, status=400)
@@ -64,8 +65,12 @@ class HandsetServer:
         self, request: web.Request, handset: HandsetConnection, party: RemoteParty, socket: web.WebSocketResponse
     ) -> web.StreamResponse:
         number = request.query["answer"]
-        phone = RemotePhone(handset, party)
-        before = self._network.subscribers.get(number)
+        current = self._network.subscribers.get(number)
+        other = current.phone if current is not None and isinstance(current.phone, RemotePhone) else None
+        if other is not None and other.is_waiting:
+            return web.json_response({"error": "another handset waits at this number"}, status=PHONE_TAKEN)
+        before = current if other is None else other.replaces
+        phone = RemotePhone(handset, party, before)
         mine = replace(before, phone=phone) if before is not None else Subscriber(phone=phone)
         self._network.connect_phone(number, mine)  # before the upgrade, so that a connected handset can be called
         try:

@@ -11,7 +11,7 @@ from simulator.carrier.media_stream import Party, PartyOutput, StreamEnd
 from simulator.carrier.mulaw import FRAME, SILENT_FRAME
 from simulator.carrier.network.line import Line
 from simulator.carrier.network.line_endpoints import EndedBy
-from simulator.carrier.network.phone_network import CallEvent, NotAnswered, Ring
+from simulator.carrier.network.phone_network import CallEvent, NotAnswered, Ring, Subscriber
 
 # 10 s of frames that the handset did not read: it is considered disconnected.
 _MAX_UNSENT = 500
@@ -140,11 +140,18 @@ class HandsetConnection:
 
 
 class RemotePhone:
-    """A phone of the network that rings at a handset, one call at a time. line: the line of the answered call."""
+    """A phone of the network that rings at a handset, one call at a time. line: the line of the answered call.
+    replaces: the subscriber at its number before it, who is there again when it has gone."""
 
-    def __init__(self, handset: HandsetConnection, party: RemoteParty) -> None:
+    def __init__(self, handset: HandsetConnection, party: RemoteParty, replaces: Subscriber | None) -> None:
+        self.replaces = replaces
         self.line: asyncio.Future[Line] = asyncio.get_running_loop().create_future()
         self._handset, self._party = handset, party
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether its handset is connected and no call was answered at it."""
+        return not self.line.done() and not self._handset.hung_up.is_set()
 
     async def ring(self, ring: Ring) -> Party:
         """Rings until the handset's owner decides. Raises NotAnswered."""

@@ -11,6 +11,7 @@ import pytest
 
 from control.agents.config import AgentConfig
 from control.agents.facts import make_values
+from control.agents.outside_hours import CallMoment, adapt_config
 from control.agents.plan_texts import LONGEST_TEXTS, TextTooLong, fill_texts
 from control.agents.validation import parse_config
 from control.agents.variables import PlannedCall
@@ -75,6 +76,44 @@ def test_saved_config_fits_with_its_defaults_and_the_longest_built_in_values() -
     with pytest.raises(Invalid) as refused:
         parse_config({**fits, "greeting": "{name}" + "{workspace_name}" * 2 + "x" * 1_300})
     assert refused.value.param == "config.greeting"
+
+
+HOURS = {"weekly": {"monday": [{"opens": "09:00", "closes": "17:00"}]}}
+ANNOUNCED = {"enabled": True, "consent": "announced", "announcement": "a" * 500}
+OUTSIDE = CallMoment(CALL.at, "UTC", "outside")
+
+
+@pytest.mark.parametrize(
+    ("config", "param"),
+    [
+        ({"outside_hours": {"text": "{a}"}, "facts": {"a": "x" * 1_600}, "recording": ANNOUNCED}, "outside_hours.text"),
+        ({"outside_hours": {"instructions": "{a}"}, "facts": {"a": "x" * 4_000}, "prompt": "{a}" * 24}, "prompt"),
+        ({"facts": {"a": "x" * 3_990}, "prompt": "{a}" * 25}, "prompt"),
+    ],
+)
+def test_texts_outside_the_hours_are_reckoned_with_all_that_is_said_then(config: dict[str, Any], param: str) -> None:
+    assert parse_config(config)
+    with pytest.raises(Invalid) as refused:
+        parse_config({**config, "hours": HOURS})
+    assert (refused.value.param, refused.value.code) == (f"config.{param}", "too_long")
+
+
+def test_config_that_is_saved_has_a_plan_outside_the_hours() -> None:
+    text, short = {"a": "x" * 1_499}, {"a": "x" * 3_500}
+    announced = {"outside_hours": {"text": "{a}"}, "facts": text, "recording": ANNOUNCED}
+    long = {"outside_hours": {"instructions": "{a}", "action": "message"}, "facts": short, "prompt": "{a}" * 24}
+    for raw in (announced, long):
+        adapted = adapt_config(parse_config({**raw, "hours": HOURS}), OUTSIDE)
+        assert fill_texts(adapted, make_values(adapted, CALL, "Desk"))
+    hung_up = {"text": "{a}" + "y" * 501, "action": "hang_up"}  # without the announcement
+    assert parse_config({**announced, "outside_hours": hung_up, "hours": HOURS})
+
+
+@pytest.mark.parametrize("name", ["facts", "variables"])
+def test_many_entries_are_refused_before_their_names_are_looked_at(name: str) -> None:
+    with bounded_memory(), pytest.raises(Invalid) as refused:
+        parse_config({name: dict.fromkeys(map("Bad {}".format, range(10_000)), "x")})
+    assert (refused.value.param, refused.value.errors[0].code) == (f"config.{name}", "too_long")
 
 
 def test_call_with_long_values_is_refused() -> None:

@@ -1,6 +1,7 @@
 """Idempotency-Key on say and transfer: whatever fails, the call gets a command once, and it is not lost. With a real
 media node."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from redis.asyncio import Redis
 
 from shared.bus.client import bus_client
+from shared.bus.live import LiveCalls
 from shared.events import CallCommanded
 from shared.plan import CallPlan
 from tests.control.api.call_workspace import CALLEE, CallWorkspace, make_call_workspace
@@ -94,6 +96,18 @@ async def test_repeat_is_replayed_and_not_carried_out(
     assert await workspace.audit_actions(plan.call_id) == [f"call.{name}"]
 
 
+async def test_requests_at_the_same_time_have_one_effect(
+    workspace: CallWorkspace, plan: CallPlan, redis: Redis, valkey_url: str, tmp_path: Path
+) -> None:
+    """Some find the first request's transaction open; the others wait for the same command's answer."""
+    async with running_call(valkey_url, tmp_path / "1", plan):
+        replies = await asyncio.gather(*(post(workspace, plan, "say", SAY) for _ in range(6)))
+    done = [reply for reply in replies if reply.status == 200]
+    assert done and all(reply.body == {"outcome": "done"} for reply in done)
+    assert {reply.code for reply in replies if reply.status != 200} <= {"idempotency_in_flight"}
+    assert await commands_of(redis) == ["say"]
+
+
 async def test_command_that_never_left_is_carried_out_by_the_repeat(
     workspace: CallWorkspace, plan: CallPlan, redis: Redis, database_url: str, valkey_url: str, tmp_path: Path
 ) -> None:
@@ -135,6 +149,22 @@ async def test_call_on_another_node_does_not_carry_out_again_and_says_so(
             assert (repeated.status, repeated.code) == (409, "outcome_unknown")
         assert (await post(workspace, plan, "say", SAY, "4711-b")).status == 200
     assert await commands_of(redis) == ["say", "say"]
+
+
+async def test_command_to_a_call_that_is_over_is_not_told_as_refused(
+    workspace: CallWorkspace, plan: CallPlan, redis: Redis, valkey_url: str, tmp_path: Path
+) -> None:
+    """A transfer that was carried out ends the call: that its answer was lost must not look as if nothing had
+    happened."""
+    async with running_call(valkey_url, tmp_path / "1", plan):
+        assert (await post(workspace, plan, "transfer", {"number": CALLEE})).status == 200
+    await open_key(workspace, redis)
+    assert await LiveCalls(redis).get([plan.call_id]) == [None]
+    for _ in range(2):
+        repeated = await post(workspace, plan, "transfer", {"number": CALLEE})
+        assert (repeated.status, repeated.code) == (409, "outcome_unknown")
+    assert (await post(workspace, plan, "transfer", {"number": CALLEE}, "4711-b")).code == "call_not_live"
+    assert await commands_of(redis) == ["transfer"]
 
 
 async def test_refused_command_may_be_repeated_when_it_can_be_carried_out(

@@ -12,6 +12,7 @@ import pytest
 
 from control.accounts.email_delivery import EMAIL_JOB, EmailSender
 from control.accounts.email_links import PASSWORD_RESET_JOB
+from control.db.pool import Timeouts
 from control.services import Policies
 from shared.secrets import Sealer
 from tests.control.accounts.accounts_platform import RecordingGateway
@@ -49,7 +50,7 @@ class PageReader(HTMLParser):
         if tag == "form":
             assert found["method"] == "post"
             self.forms.append({})
-            self.actions.append(found["action"] or "")
+            self.actions.append(f"/{found['action']}")  # every page is at a path of one segment
         if tag == "label":
             self.labels.add(found["for"] or "")
         if tag == "input":
@@ -98,19 +99,26 @@ def check_page(reply: Reply) -> None:
     assert '<html lang="en">' in html
     assert {one["id"] for one in page.visible_inputs} == page.labels
     assert all(one.get("autocomplete") for one in page.visible_inputs)
+    # Browsers cut what is longer, which nobody would notice of a password.
+    assert all(("maxlength" in one) == (one["type"] != "password") for one in page.visible_inputs)
+    assert not any(action.startswith("//") for action in page.actions), "a proxy may add a prefix to the path"
     assert len(set(page.ids)) == len(page.ids)
     assert reply.headers["Cache-Control"] == "no-store" and reply.headers["Referrer-Policy"] == "no-referrer"
 
 
 async def test_address_is_confirmed_by_the_button_not_by_opening(api: Api) -> None:
     ann = await api.sign_up(verified=False)
-    page = await open_page(api, await last_link(api, ann.email))
+    link = await last_link(api, ann.email)
+    page = await open_page(api, link)
+    head = await api.anonymous.ask("HEAD", link)
+    assert (head.status, head.raw) == (200, b"")
     assert (await ann.get("/auth/me")).body["user"]["is_verified"] is False
     done = await send(api, page.actions[0], page.forms[0])
     assert done.status == 200 and b"Your e-mail address is confirmed" in done.raw
     assert (await ann.get("/auth/me")).body["user"]["is_verified"] is True
     again = await send(api, page.actions[0], page.forms[0])
     assert again.status == 422 and b"not valid any more" in again.raw and b"<form" not in again.raw
+    assert b"accepted the first time" in again.raw, "whoever clicked twice sees this answer only"
 
 
 async def reset_link(api: Api, email: str) -> str:
@@ -154,7 +162,7 @@ async def invite(api: Api, email: str) -> tuple[str, str]:
 async def test_invited_person_makes_an_account(api: Api) -> None:
     workspace_id, link = await invite(api, "bob@example.net")
     page = await open_page(api, link)
-    assert page.actions == ["/invitation", "/invitation/accept"]
+    assert page.actions == ["/invitation", "/accept-invitation"]
     filled = page.forms[0] | {"name": 'Bob "<b>" & Sons', "password": "short"}
     refused = await send(api, page.actions[0], filled)
     assert refused.status == 422
@@ -188,12 +196,37 @@ async def test_invited_user_joins_with_the_password(api: Api) -> None:
     assert await api.owner.fetchval("SELECT count(*) FROM sessions WHERE user_id = $1::uuid", bob.id) == sessions
 
 
-@pytest.mark.parametrize("path", ["/verify-email", "/reset-password", "/invitation"])
+@pytest.mark.parametrize("path", ["/verify-email", "/reset-password", "/invitation", "/accept-invitation"])
 async def test_link_without_its_token_is_explained(api: Api, path: str) -> None:
     for query in ("", "?token=", f"?token={'a' * 201}"):
         reply = await api.anonymous.get(path + query)
         check_page(reply)
         assert reply.status == 400 and b"incomplete" in reply.raw and b"<form" not in reply.raw
+
+
+async def test_a_database_that_is_away_is_a_page_with_the_form(database_url: str, valkey_url: str) -> None:
+    timeouts = Timeouts(statement=0.2)
+    async with running_api(database_url, valkey_url, has_portal=False, timeouts=timeouts) as api:
+        async with api.owner.transaction():
+            await api.owner.execute("LOCK TABLE one_time_tokens IN ACCESS EXCLUSIVE MODE")
+            away = await send(api, "/verify-email", {"token": "x"})
+        assert away.status == 503 and b"Try again in a moment" in away.raw and away.headers["Retry-After"] == "1"
+        assert PageReader(away.raw.decode()).forms == [{"token": "x"}]
+
+
+async def test_refusals_of_a_form_name_its_labels_and_not_the_fields_of_the_api(api: Api) -> None:
+    _, link = await invite(api, "cid@example.net")
+    page = await open_page(api, link)
+    nameless = await send(api, page.actions[0], page.forms[0] | {"name": " ", "password": PASSWORD})
+    assert nameless.status == 422 and b"Error: Enter a name" in nameless.raw
+    form = {"token": page.forms[1]["token"], "email": "cid@example", "password": PASSWORD}
+    refused = await send(api, page.actions[1], form)
+    assert refused.status == 422 and b"Error: Enter an e-mail address" in refused.raw
+    without_token = await send(api, page.actions[0], {"name": "Cid", "password": PASSWORD})
+    assert without_token.status == 422 and b"incomplete" in without_token.raw and b"<form" not in without_token.raw
+    await api.owner.execute("UPDATE invitations SET created_at = now() - interval '9 days', expires_at = now()")
+    expired = await send(api, page.actions[0], page.forms[0] | {"name": "Cid", "password": PASSWORD})
+    assert expired.status == 409 and b"has expired" in expired.raw and b"accepted the first time" not in expired.raw
 
 
 async def test_token_is_escaped(api: Api) -> None:

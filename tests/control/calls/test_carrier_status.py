@@ -163,6 +163,7 @@ async def test_call_is_open_until_a_minute_after_its_end(platform: CallPlatform)
         status="in_progress",
         carrier="twilio",
         carrier_call_id="CA-on",
+        created_at=NOW,
         media_node="node-1",
         answered_at=later(1),
     )

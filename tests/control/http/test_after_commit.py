@@ -36,6 +36,22 @@ async def created(context: Context) -> AfterCommit[Note]:
     return AfterCommit(work)
 
 
+async def completed(context: Context) -> AfterCommit[Note]:
+    """Completes its response in a transaction of its own."""
+    number = await _insert(context, "before")
+
+    async def work() -> Note:
+        EXECUTED.append("work")
+        return Note(number, "unfinished")
+
+    async def complete(later: Context, note: Note) -> Note:
+        EXECUTED.append(await later.db.fetchval("SELECT current_scope()") or "none")
+        await later.db.execute("INSERT INTO notes (text) VALUES ('completed')")
+        return Note(note.id, f"{note.text}, then completed")
+
+    return AfterCommit(work, complete)
+
+
 async def plain(context: Context) -> Note:
     """Returns a note."""
     return Note(1, "before the commit")
@@ -129,6 +145,7 @@ ROUTES = (
     Route("POST", "/nothing", nothing, OPEN),
     Route("GET", "/file", file, OPEN),
     Route("GET", "/scope", scope, OPEN),
+    Route("POST", "/completed", completed, OPEN),
 )
 
 
@@ -166,6 +183,13 @@ async def test_work_runs_without_connection_after_the_commit(api: Api, gates: Ga
     assert not request.done()
     gates.opened.set()
     assert (await request).body["text"] == "released"
+
+
+async def test_result_may_be_completed_in_a_transaction_of_its_own(api: Api) -> None:
+    reply = await api.anonymous.post("/completed")
+    assert reply.body["text"] == "unfinished, then completed"
+    assert EXECUTED == ["work", "none"]
+    assert (await notes(api))[-2:] == ["before", "completed"]
 
 
 async def test_refusal_after_the_commit_rolls_nothing_back(api: Api) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
-from control.api.docs import downgrade_document
 from control.api.reference import REFERENCE
 from control.app import ROUTES
 from control.http.access import AccessKind
@@ -137,30 +136,3 @@ async def test_document_is_served_with_an_etag(api: Api) -> None:
     assert (cached.status, cached.raw) == (304, b"")
     other = await api.anonymous.get("/openapi.json", headers={"If-None-Match": '"other"'})
     assert (other.status, other.raw) == (200, reply.raw)
-
-
-async def test_docs_page_loads_everything_from_this_host(api: Api) -> None:
-    page = await api.anonymous.get("/docs")
-    assert page.status == 200 and page.headers["Content-Type"].startswith("text/html")
-    assert "script-src 'self'" in page.headers["Content-Security-Policy"]
-    links = re.findall(r'(?:src|href)="([^"]+)"', page.raw.decode())
-    assert len(links) == 4
-    for path in [*links, "/docs/document.json"]:
-        assert path.startswith("/docs/")
-        reply = await api.anonymous.get(path)
-        assert reply.status == 200 and len(reply.raw) > 100, path
-    assert "http" not in re.sub(r"http-equiv", "", page.raw.decode())
-
-
-@pytest.mark.parametrize("path", ["/docs/nothing", "/docs/..%2Fsettings.py", "/docs/index.html", "/docs/%252e%252e"])
-async def test_docs_serve_no_other_file(api: Api, path: str) -> None:
-    assert (await api.anonymous.get(path)).status == 404
-
-
-def test_docs_page_gets_the_document_as_openapi_3_0() -> None:
-    document = downgrade_document(DOCUMENT)
-    assert document["openapi"] == "3.0.3"
-    assert document["paths"].keys() == DOCUMENT["paths"].keys()
-    assert {"type": "null"} not in [choice for choices in values_of(document, "anyOf") for choice in choices]
-    assert downgrade_document({"anyOf": [{"type": "string"}, {"type": "null"}]})["nullable"] is True
-    assert downgrade_document({"anyOf": [{"$ref": "#/x"}, {"type": "null"}]})["allOf"] == [{"$ref": "#/x"}]

@@ -1,5 +1,6 @@
 """What the OpenAPI document says to people: descriptions, examples, sections, summaries, error codes, headers."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -45,6 +46,30 @@ def test_every_schema_has_its_name_as_title_and_a_description() -> None:
 def test_every_property_has_a_description_and_an_example() -> None:
     assert [name for name, value in properties() if not value.get("description")] == [], ADVICE
     assert [name for name, value in properties() if has_values(value) and "examples" not in value] == [], ADVICE
+
+
+def test_null_is_described_where_it_may_be() -> None:
+    """A name's general text may say more than holds in one schema: then that one needs a text of its own."""
+    told = re.compile(r"\bnull (for|if|while|without|before|unless|until|when)\b", re.IGNORECASE)
+    wrong = [name for name, value in properties() if told.search(value["description"]) and not is_nullable(value)]
+    assert wrong == []
+
+
+def is_nullable(value: dict[str, Any]) -> bool:
+    return {"type": "null"} in value.get("anyOf", [])
+
+
+@pytest.mark.parametrize(
+    ("name", "description"),
+    [
+        ("CallRow.cost_total", "What is charged for it."),
+        ("CallRow.variables", REFERENCE.properties["variables"].description),
+        ("AgentConfig.turn", "When the caller's turn ends, and whether the caller may interrupt."),
+        ("AgentConfigPatch.variables", REFERENCE.properties["AgentConfigPatch.variables"].description),
+    ],
+)
+def test_property_is_described_as_in_its_own_schema(name: str, description: str) -> None:
+    assert dict(properties())[name]["description"] == description
 
 
 def test_every_example_is_valid() -> None:
@@ -150,6 +175,8 @@ def test_responses_have_the_headers_of_the_route(route: Route) -> None:
 def test_docstring_is_split_into_texts_of_properties() -> None:
     own, texts = split_description("A turn. start_ms: since the call\nbegan. cost: ours;", ["start_ms", "cost", "id"])
     assert (own, texts) == ("A turn.", {"start_ms": "Since the call began.", "cost": "Ours."})
+    own, texts = split_description("A turn. start_ms, end_ms: in ms. Odd id, cost.", ["start_ms", "end_ms", "cost"])
+    assert (own, texts) == ("A turn.", dict.fromkeys(("start_ms", "end_ms"), "In ms. Odd id, cost."))
     schema = {"title": "Old", "description": "A thing. title: its title.", "properties": {"title": {"title": "Title"}}}
     completed = complete_schemas({"Thing": schema, "Old": {"$ref": "#/components/schemas/Thing"}}, {"Old": "New"}, {})
     assert completed["Thing"]["properties"] == {"title": {"description": "Its title."}}

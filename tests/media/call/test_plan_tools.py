@@ -6,7 +6,7 @@ from media.call.digits import DigitCollector
 from media.call.plan_tools import make_tools
 from media.call.termination import CallTermination
 from media.tools.remote import ToolRequest
-from media.tools.tool import DEFAULT_FILLER, Tool, ToolError
+from media.tools.tool import Tool, ToolError
 from shared.plan import AgentPlan, CallPlan, ToolName, ToolPlan
 from tests.calls.scripted_call import ScriptedCarrier
 from tests.virtual_time import run_virtual
@@ -24,10 +24,10 @@ class EchoControl:
 
 
 def make(
-    *tools: ToolName | ToolPlan, transfer_number: str = "", remote: EchoControl | None = None
+    *tools: ToolName | ToolPlan, transfer_number: str = "", remote: EchoControl | None = None, language: str = "en"
 ) -> tuple[dict[str, Tool], CallTermination]:
     termination = CallTermination(ScriptedCarrier(), lambda: 0.0)
-    agent = AgentPlan(fallback_number=transfer_number)
+    agent = AgentPlan(fallback_number=transfer_number, language=language)
     plan = CallPlan(agent=agent, stt=[], llm=[], tts=[], tools=tools, workspace_id="w-1", agent_id="a-1")
     made = make_tools(plan, termination, DigitCollector(), lambda: 0.0, remote=remote, call_id="c-1")
     return made, termination
@@ -77,6 +77,11 @@ def test_plan_may_change_a_built_in_tool() -> None:
     assert (same.spec, same.timeout_s, same.filler, same.secret) == (plain.spec, plain.timeout_s, "", False)
 
 
+def test_fillers_are_in_the_agents_language() -> None:
+    tools, _ = make("transfer", ToolPlan("book", remote=True), transfer_number="+14155550100", language="de-DE")
+    assert {tool.filler for tool in tools.values()} == {"Einen Moment, bitte."}
+
+
 def test_remote_tool_asks_control() -> None:
     control = EchoControl()
     parameters = {"type": "object", "properties": {"day": {"type": "string"}}}
@@ -91,6 +96,8 @@ def test_remote_tool_asks_control() -> None:
 def test_defaults_of_a_remote_tool() -> None:
     tool = make(ToolPlan("book", remote=True))[0]["book"]
     assert tool.spec.parameters == {"type": "object", "properties": {}}
-    assert (tool.timeout_s, tool.filler, tool.ends_call, tool.secret) == (30.0, DEFAULT_FILLER, False, False)
+    assert (tool.timeout_s, tool.filler, tool.ends_call, tool.secret) == (
+        30.0, "One moment, please.", False, False,
+    )  # fmt: skip
     with pytest.raises(ToolError, match="book is not available"):
         run(tool)

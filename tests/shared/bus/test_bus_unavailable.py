@@ -29,6 +29,7 @@ OPERATIONS: dict[str, Callable[[Redis], Awaitable[object]]] = {
     "put_outcome": lambda redis: Checkpoints(redis, SEALER).put_outcome("c", StreamOutcome(0)),
     "send": lambda redis: CommandStream(redis).send("n", CallCommand("1", "c", EndCall())),
     "claim_command": lambda redis: CommandStream(redis).claim(CallCommand("1", "c", EndCall())),
+    "is_claimed": lambda redis: CommandStream(redis).is_claimed("1"),
     "forget_answer": lambda redis: CommandStream(redis).forget_answer("1"),
     "provider_health": lambda redis: ProviderHealthStates(redis).exchange([]),
     "wait_for_answer": lambda redis: CommandStream(redis).wait_for_answer("1", 1.0),

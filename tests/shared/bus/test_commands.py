@@ -33,7 +33,9 @@ async def test_invalid_command_is_skipped(redis: Redis) -> None:
 async def test_one_sending_of_a_command_is_claimed(redis: Redis) -> None:
     commands = CommandStream(redis)
     first, second = (CallCommand("1", "c1", SayText("Hello."), sending) for sending in ("first", "second"))
+    assert not await commands.is_claimed("1")
     assert await commands.claim(first)
+    assert await commands.is_claimed("1")
     assert await commands.claim(first), "the reply to the first question may have been lost"
     assert not await commands.claim(second)
     assert 86_400 < await redis.ttl("vocalized:command:{1}") <= 2 * 86_400

@@ -15,6 +15,7 @@ from argon2 import PasswordHasher
 from control.db.migrate import migrate
 from tests.vocalized.conftest import temporary_state
 from vocalized.services.postgres import serve_postgres
+from vocalized.stack.operator_settings import write_operator_settings
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -72,6 +73,13 @@ async def test_password_can_be_typed_at_a_prompt(database_url: str) -> None:
     assert PasswordHasher().verify(row["password_hash"], "a fine long phrase")
 
 
+async def test_database_of_the_platform_that_up_runs_is_found(database_url: str, tmp_path: Path) -> None:
+    write_operator_settings(tmp_path, {"VOCALIZED_DATABASE_URL": database_url, "VOCALIZED_SECRET_KEYS": "k"})
+    result = admin_create("--email", "ada@example.com", "--state", str(tmp_path))
+    assert result.returncode == 0, result.stderr
+    assert (await admin_row(database_url, "ada@example.com"))["role"] == "super_admin"
+
+
 @pytest.mark.parametrize(
     ("flags", "typed", "message"),
     [
@@ -86,8 +94,9 @@ async def test_errors_are_explained(database_url: str, flags: tuple[str, ...], t
     assert await admin_row(database_url, "eve@example.com") is None
 
 
-def test_database_is_required() -> None:
-    missing = admin_create("--email", "eve@example.com")
+def test_database_is_required(tmp_path: Path) -> None:
+    missing = admin_create("--email", "eve@example.com", "--state", str(tmp_path))
     assert missing.returncode == 1 and "VOCALIZED_DATABASE_URL" in missing.stderr
+    assert f"no platform runs on {tmp_path}" in missing.stderr
     unreachable = admin_create("--email", "eve@example.com", url="postgresql://nobody@127.0.0.1:1/none")
     assert unreachable.returncode == 1 and "Traceback" not in unreachable.stderr

@@ -178,6 +178,22 @@ async def test_waiting_for_a_call_with_the_microphone_can_be_stopped(
     assert "error: NUMBER: stopped before the call began" in printer.text
 
 
+async def test_a_phone_is_told_that_another_one_waits_at_its_number(printer: RecordingPrinter, tmp_path: Path) -> None:
+    """And the one that waits is told when the network has gone."""
+    async with running_network(make_config({})) as network, TestServer(network.app) as server, asyncio.timeout(20):
+        write_addresses(tmp_path, msgspec.structs.replace(ADDRESSES, carrier=str(server.make_url("")).rstrip("/")))
+        options = CallOptions(answer="+16465550123", turns=[("say", "hello")], state=tmp_path)
+        first = asyncio.create_task(run_call(options, printer, voice=voice))
+        while "waiting for a call" not in printer.text:  # noqa: ASYNC110 -- the line comes from another task
+            await asyncio.sleep(0.01)
+        second = RecordingPrinter()
+        assert await run_call(options, second, voice=voice) == 1
+        assert second.text == "error: NUMBER: another phone waits at this number already\n"
+        await network.app.shutdown()
+        assert await first == 1
+    assert "error: NUMBER: the phone network closed the connection before the call began" in printer.text
+
+
 async def test_platform_with_real_carriers_only_cannot_be_called(printer: RecordingPrinter, tmp_path: Path) -> None:
     write_addresses(tmp_path, msgspec.structs.replace(ADDRESSES, carrier=""))
     options = CallOptions(to="+14155550123", turns=[("say", "hello")], state=tmp_path)
@@ -199,6 +215,11 @@ async def test_platform_that_crashed_is_reported(printer: RecordingPrinter, tmp_
         (CallOptions("ws://h/m", [("say", "x")], to="+14155550123"), "--to", "either --to or --media"),
         (CallOptions(to="415 555", turns=[("say", "x")]), "--to", "no number"),
         (CallOptions(answer="415 555", turns=[("say", "x")]), "NUMBER", "no number"),
+        (
+            CallOptions(answer="+\u0664\u0661\u0665\u0665\u0665\u0665\u0661", turns=[("say", "x")]),
+            "NUMBER",
+            "no number",
+        ),
         (CallOptions(answer="+14155550123"), "--mic", "at least one"),
         (CallOptions("http://host/", [("say", "x")]), "--media", "ws://"),
         (CallOptions("ws://h/m?x=1", [("say", "x")]), "--media", "query string"),

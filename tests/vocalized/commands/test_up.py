@@ -126,17 +126,45 @@ async def test_platform_starts_stores_its_state_and_stops() -> None:
             assert without_addresses(restarted) == without_addresses(addresses)
             assert await agent_name(restarted, (await sign_in(restarted, "user"))["token"]) == "Front desk"
             await own_agent_calls(state, restarted["number"])
-            assert process.stderr is not None
-            os.kill(child(process, b"\0control\0worker\0"), signal.SIGKILL)
-            assert process.stderr.readline() == (
-                f"vocalized up: worker ended by itself with code -9; it is started again in 0.5 s;"
-                f" see {state}/worker.log\n"
-            )
-            assert process.stderr.readline() == "vocalized up: worker runs again\n"
-            os.kill(child(process, b"valkey"), signal.SIGKILL)
-            _, errors = process.communicate(timeout=60)
-            assert process.returncode == 1
-            assert errors == f"vocalized up: valkey ended by itself; see valkey.log in {state}\n"
+            second_start_is_refused(state, restarted)
+            for name, command in (
+                ("worker", b"\0control\0worker\0"),
+                ("valkey", b"/valkey-server"),
+                ("postgres", b"/postgres\0-D\0"),
+            ):
+                kill_until_it_runs_again(process, name, command, state)
+            assert await signed_in_within(restarted, 20.0)
+            process.send_signal(signal.SIGINT)
+            output, errors = process.communicate(timeout=60)
+            assert (process.returncode, output, errors) == (0, "", "")
+
+
+def second_start_is_refused(state: Path, running: dict[str, Any]) -> None:
+    with started(state, "--control-port", running["control"].rpartition(":")[2]) as second:
+        _, errors = second.communicate(timeout=60)
+    assert second.returncode == 1
+    assert "Address already in use" in errors and f"a platform runs on {state} already: stop that one first" in errors
+
+
+def kill_until_it_runs_again(process: "subprocess.Popen[str]", name: str, command: bytes, state: Path) -> None:
+    """A store that dies is started again as programs are, and ends none of those that use it."""
+    assert process.stderr is not None
+    os.kill(child(process, command), signal.SIGKILL)
+    assert process.stderr.readline() == (
+        f"vocalized up: {name} ended by itself with code -9; it is started again in 0.5 s; see {state}/{name}.log\n"
+    )
+    assert process.stderr.readline() == f"vocalized up: {name} runs again\n"
+
+
+async def signed_in_within(addresses: dict[str, Any], limit_s: float) -> bool:
+    """Whether the API signs the customer in: it drops its broken connections to the database first."""
+    async with aiohttp.ClientSession() as session, asyncio.timeout(limit_s):
+        while True:
+            async with session.post(f"{addresses['control']}/auth/login", json=addresses["user"]) as response:
+                if response.status == 200:
+                    return True
+                assert response.status == 503, await response.text()
+            await asyncio.sleep(0.5)
 
 
 def readable_by_others(state: Path) -> list[Path]:
@@ -218,5 +246,5 @@ def hints(state_option: str) -> list[str]:
 
 
 def test_suggested_commands_name_the_state_where_it_was_given() -> None:
-    assert len(hints("")) == 3 and not any("--state" in line for line in hints(""))
+    assert len(hints("")) == 4 and not any("--state" in line for line in hints(""))
     assert all(" --state '/tmp/a b'" in line for line in hints(" --state '/tmp/a b'"))

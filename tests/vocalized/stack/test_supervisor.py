@@ -39,10 +39,10 @@ class Program:
         self._folder, self._lives_s = folder, lives_s
 
     def supervised(self, policy: RestartPolicy = QUICK) -> AbstractAsyncContextManager[Supervisor]:
-        return supervised("part", self._start, self.log, self.lines.append, policy)
+        return supervised("part", self.start, self.log, self.lines.append, policy)
 
     @asynccontextmanager
-    async def _start(self) -> AsyncIterator[asyncio.subprocess.Process]:
+    async def start(self) -> AsyncIterator[asyncio.subprocess.Process]:
         command = [sys.executable, "-c", SERVER, str(self.port), str(self._lives_s)]
         async with running_server(command, self._folder, self.port, self.log) as process:
             self.pids.put_nowait(process.pid)
@@ -62,6 +62,13 @@ async def test_killed_program_runs_again_and_is_stopped_at_the_end(tmp_path: Pat
         f"part ended by itself with code -9; it is started again in 0.02 s; see {program.log}", "part runs again",
     ]  # fmt: skip
     assert program.log.read_text() == "started\nstarted\n"
+
+
+async def test_log_of_earlier_runs_may_be_kept(tmp_path: Path) -> None:
+    program = Program(tmp_path, lives_s=600)
+    program.log.write_text("of the last run\n")
+    async with supervised("part", program.start, program.log, print, QUICK, keeps_log=True):
+        assert program.log.read_text() == "of the last run\nstarted\n"
 
 
 async def test_program_that_keeps_ending_is_given_up_with_the_reason(tmp_path: Path) -> None:
@@ -84,6 +91,18 @@ async def test_program_that_cannot_be_started_again_is_given_up(tmp_path: Path) 
         while not supervisor.failure:  # noqa: ASYNC110 -- as `up` does
             await asyncio.sleep(0.02)
     assert "part could not be started again (the media server ended with code 3), after 2" in supervisor.failure
+
+
+async def test_a_program_that_nobody_watches_any_more_is_a_failure(tmp_path: Path) -> None:
+    program = Program(tmp_path, lives_s=0.3)
+
+    def report(line: str) -> None:
+        raise RuntimeError("no paper")
+
+    async with supervised("part", program.start, program.log, report, QUICK) as supervisor, asyncio.timeout(30):
+        while not supervisor.failure:  # noqa: ASYNC110 -- as `up` does
+            await asyncio.sleep(0.02)
+    assert supervisor.failure == "part is not watched any more (RuntimeError: no paper)"
 
 
 async def test_first_start_that_fails_is_raised(tmp_path: Path) -> None:

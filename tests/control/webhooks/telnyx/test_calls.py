@@ -69,6 +69,23 @@ async def test_refused_calls_are_rejected_or_hear_why(platform: WebhookPlatform)
     )
 
 
+async def test_blocked_caller_is_rejected_as_unreachable(platform: WebhookPlatform) -> None:
+    await platform.block(CALLER)
+    await platform.ring_telnyx("v3:h1")
+    (command,) = platform.telnyx_api.carried_out
+    assert (command.action, command.body["cause"]) == ("reject", "CALL_REJECTED")
+    assert (await platform.call_row("v3:h1"))["end_detail"] == "blocked"
+
+
+async def test_caller_outside_the_hours_hears_the_agents_words(platform: WebhookPlatform) -> None:
+    await platform.close_business("We are closed.")
+    await platform.ring_telnyx("v3:h2")
+    await platform.post_telnyx("call.answered", "v3:h2", direction="incoming")
+    assert platform.telnyx_api.actions == ["answer", "speak"]
+    assert platform.telnyx_api.carried_out[1].body["payload"] == "We are closed."
+    assert (await platform.call_row("v3:h2"))["end_detail"] == "outside_hours"
+
+
 async def test_workspace_at_its_call_limit_is_busy(platform: WebhookPlatform) -> None:
     for number in range(3):
         await platform.ring_telnyx(f"v3:c{number}")

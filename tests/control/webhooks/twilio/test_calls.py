@@ -63,6 +63,20 @@ async def test_call_to_a_suspended_workspace_is_refused_and_stored(platform: Web
     assert (await platform.call_row("CA5"))["status"] == "failed"
 
 
+async def test_blocked_caller_is_rejected_unanswered(platform: WebhookPlatform) -> None:
+    await platform.block(CALLER)
+    reply = await platform.ring_twilio("CA5b")
+    assert reply.verbs == ["Reject"]
+    assert (await platform.call_row("CA5b"))["end_detail"] == "blocked"
+
+
+async def test_caller_outside_the_hours_hears_the_agents_words(platform: WebhookPlatform) -> None:
+    await platform.close_business("We are closed.")
+    reply = await platform.ring_twilio("CA5c")
+    assert (reply.verbs, reply.spoken) == (["Say", "Hangup"], "We are closed.")
+    assert (await platform.call_row("CA5c"))["end_detail"] == "outside_hours"
+
+
 async def test_call_is_refused_when_all_nodes_are_full(platform: WebhookPlatform) -> None:
     await platform.add_node(calls=100)
     reply = await platform.ring_twilio("CA6")

@@ -146,19 +146,21 @@ class TestAttackers:
 
     async def test_cannot_block_calls(self, bus_node: BusNode, plan: CallPlan) -> None:
         """Neither silent sockets nor refused ones that stay open use up capacity or count as load."""
-        silent = await bus_node.session.ws_connect(bus_node.url + "/media/twilio")
-        refused_socket = await bus_node.session.ws_connect(bus_node.url + "/media/twilio")
-        assert (await silent.receive()).type in (WSMsgType.CLOSED, WSMsgType.CLOSE, WSMsgType.ERROR)
-        await refused_socket.send_str('{"event": "connected", "protocol": "Call", "version": "1.0.0"}')
-        await refused_socket.send_str(json.dumps(start_message(token="A" * 32)))
-        await wait_until(lambda: is_refusal_counted(bus_node, "ticket_unknown"))
-        node = await wait_until(lambda: node_with_calls(bus_node, 0))
-        assert await NodeRegistry(bus_node.redis).choose() == node
-        phone = await bus_node.dial(plan)
-        await bus_node.wait_for_event(CallStarted)
-        await wait_until(lambda: node_with_calls(bus_node, 1))
-        assert await NodeRegistry(bus_node.redis).choose() is None
-        await phone.hang_up()
+        async with (
+            bus_node.session.ws_connect(bus_node.url + "/media/twilio") as silent,
+            bus_node.session.ws_connect(bus_node.url + "/media/twilio") as refused_socket,
+        ):
+            assert (await silent.receive()).type in (WSMsgType.CLOSED, WSMsgType.CLOSE, WSMsgType.ERROR)
+            await refused_socket.send_str('{"event": "connected", "protocol": "Call", "version": "1.0.0"}')
+            await refused_socket.send_str(json.dumps(start_message(token="A" * 32)))
+            await wait_until(lambda: is_refusal_counted(bus_node, "ticket_unknown"))
+            node = await wait_until(lambda: node_with_calls(bus_node, 0))
+            assert await NodeRegistry(bus_node.redis).choose() == node
+            phone = await bus_node.dial(plan)
+            await bus_node.wait_for_event(CallStarted)
+            await wait_until(lambda: node_with_calls(bus_node, 1))
+            assert await NodeRegistry(bus_node.redis).choose() is None
+            await phone.hang_up()
 
 
 class TestOneCallNode:

@@ -153,6 +153,34 @@ async def test_a_handset_that_rejects_or_is_not_called() -> None:
             await answer_call(session, url, PERSON, PassiveParty(), wait_s=0.05)
 
 
+async def test_a_handset_cannot_take_the_number_of_one_that_waits() -> None:
+    async with Customer().running() as customer, served(customer) as (network, session, url):
+        phones = network.phone_network
+        ready, ready_too = asyncio.Event(), asyncio.Event()
+        waiting = asyncio.create_task(answer_call(session, url, PERSON, PassiveParty(), ready=ready))
+        await ready.wait()
+        with pytest.raises(CallRefused, match="phone_taken"):
+            await answer_call(session, url, PERSON, PassiveParty())
+        talking = await phones.ring_phone(NUMBER, PERSON)
+        next_one = asyncio.create_task(answer_call(session, url, PERSON, PassiveParty(), ready=ready_too))
+        await ready_too.wait()
+        talking.line.hang_up()
+        await waiting
+        (await phones.ring_phone(NUMBER, PERSON)).line.hang_up()
+        await next_one
+        await customer.wait_until(lambda: PERSON not in phones.subscribers)
+
+
+async def test_a_handset_that_waits_learns_that_the_network_has_gone() -> None:
+    async with Customer().running() as customer, served(customer) as (network, session, url):
+        ready = asyncio.Event()
+        waiting = asyncio.create_task(answer_call(session, url, PERSON, PassiveParty(), ready=ready))
+        await ready.wait()
+        await network.app.shutdown()
+        with pytest.raises(CannotConnect, match="before the call began"):
+            await waiting
+
+
 async def test_subscribers_and_calls_over_http(tmp_path: Path) -> None:
     async with Customer().running() as customer, served(customer) as (network, session, url):
         async with session.put(f"{url}/network/subscribers/+12125550999", json={"behaviour": "busy"}) as answer:

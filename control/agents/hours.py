@@ -1,0 +1,142 @@
+"""Opening hours: whether a business is open at a time, when that changes, and the hours in words. Pure.
+
+All times are by the clock on the wall, as datetimes without a zone. An hour that summer time skips belongs to no call;
+of one that comes twice, both times are as open as the clock says. A range belongs to the day on which it begins: one
+that runs past midnight is not cut short by an exception for the next day.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from itertools import groupby
+from typing import Final
+
+from control.agents.hours_config import HoursException, OpeningHours, OpeningRange
+
+# How far ahead the next opening is looked for, and exceptions are told.
+HORIZON: Final = timedelta(days=60)
+MOST_TOLD: Final = 20
+# Characters that describe_hours returns at most, rounded up.
+LONGEST_DESCRIPTION: Final = 10_000
+# Open for this long from now on: never closed, in a week's plan.
+_ALWAYS: Final = timedelta(days=8)
+_DAY: Final = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSpan:
+    """Open from `opens` until `closes`, which is excluded."""
+
+    opens: datetime
+    closes: datetime
+
+
+def is_open(hours: OpeningHours, at: datetime) -> bool:
+    """Whether the business is open at this time."""
+    return _span_at(hours, at) is not None
+
+
+def next_opening(hours: OpeningHours, at: datetime) -> datetime | None:
+    """When it opens next, after a time at which it is closed; None: not within HORIZON."""
+    days = (at.date() + timedelta(days=number) for number in range(HORIZON.days))
+    return next((span.opens for day in days for span in _spans_of(hours, day) if span.opens > at), None)
+
+
+def next_closing(hours: OpeningHours, at: datetime) -> datetime | None:
+    """When it closes next, after a time at which it is open; ranges that touch count as one. None: not in a week."""
+    closes = at
+    while (span := _span_at(hours, closes)) is not None:
+        closes = span.closes
+        if closes - at > _ALWAYS:
+            return None
+    return closes
+
+
+def describe_hours(hours: OpeningHours, at: datetime, timezone: str) -> str:
+    """The hours and the state of affairs at this time, in lines for a language model. timezone: its name."""
+    lines = [f"Opening hours (time zone {timezone}):", *_describe_week(hours)]
+    lines += [_describe_exception(one) for one in _coming(hours.exceptions, at.date())]
+    return "\n".join([*lines, _describe_state(hours, at)])
+
+
+def _span_at(hours: OpeningHours, at: datetime) -> OpenSpan | None:
+    """The span that this time is in; of several, the one that closes last."""
+    spans = (*_spans_of(hours, at.date() - _DAY), *_spans_of(hours, at.date()))
+    return max((one for one in spans if one.opens <= at < one.closes), key=lambda one: one.closes, default=None)
+
+
+def _spans_of(hours: OpeningHours, day: date) -> Iterator[OpenSpan]:
+    """The spans that begin on this day, in order."""
+    midnight = datetime.combine(day, time())
+    for one in _ranges_of(hours, day):
+        end = midnight + _DAY if one.is_overnight else midnight
+        yield OpenSpan(midnight + _since_midnight(one.opens), end + _since_midnight(one.closes))
+
+
+def _ranges_of(hours: OpeningHours, day: date) -> Sequence[OpeningRange]:
+    text = day.isoformat()  # dates in this form sort as texts
+    exception = next((one for one in hours.exceptions if one.date <= text <= one.last), None)
+    return hours.weekly.ranges_of(day.weekday()) if exception is None else exception.ranges
+
+
+def _since_midnight(text: str) -> timedelta:
+    return timedelta(hours=int(text[:2]), minutes=int(text[3:]))
+
+
+def _describe_week(hours: OpeningHours) -> list[str]:
+    """Days in a row with the same ranges are one line."""
+    lines = []
+    days = [(name, hours.weekly.ranges_of(number)) for number, name in enumerate(_NAMES)]
+    for ranges, group in groupby(days, key=lambda day: day[1]):
+        names = [name for name, _ in group]
+        whole = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+        lines.append(f"{whole}: {_describe_ranges(ranges)}.")
+    return lines
+
+
+def _coming(exceptions: Sequence[HoursException], today: date) -> list[HoursException]:
+    first, last = today.isoformat(), (today + HORIZON).isoformat()
+    near = [one for one in exceptions if one.last >= first and one.date <= last]
+    return sorted(near, key=lambda one: one.date)[:MOST_TOLD]
+
+
+def _describe_exception(one: HoursException) -> str:
+    until = f" to {_describe_date(date.fromisoformat(one.until))}" if one.until else ""
+    name = f" ({' '.join(one.name.split())})" if one.name.strip() else ""
+    return f"{_describe_date(date.fromisoformat(one.date))}{until}{name}: {_describe_ranges(one.ranges)}."
+
+
+def _describe_state(hours: OpeningHours, at: datetime) -> str:
+    if is_open(hours, at):
+        closes = next_closing(hours, at)
+        state = "open" if closes is None else f"open, until {_describe_moment(closes, at)}"
+    else:
+        opens = next_opening(hours, at)
+        state = "closed" if opens is None else f"closed, and opens again on {_describe_moment(opens)}"
+    return f"When this call began, on {_describe_moment(at)}, the business was {state}."
+
+
+def _describe_ranges(ranges: Sequence[OpeningRange]) -> str:
+    return " and ".join(map(_describe_range, ranges)) or "closed"
+
+
+def _describe_range(one: OpeningRange) -> str:
+    if (one.opens, one.closes) == ("00:00", "24:00"):
+        return "all day"
+    return f"{one.opens} to {one.closes}{' on the next day' if one.is_overnight else ''}"
+
+
+def _describe_moment(moment: datetime, today: datetime | None = None) -> str:
+    """today: its date is left out."""
+    clock = f"{moment:%H:%M}"
+    if today is not None and moment.date() == today.date():
+        return clock
+    return f"{_NAMES[moment.weekday()]} {_describe_date(moment.date())} at {clock}"
+
+
+def _describe_date(day: date) -> str:
+    """The month as a word: the order of figures differs between countries."""
+    return f"{day.day} {day:%B} {day.year}"
+
+
+_NAMES: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

@@ -1,0 +1,63 @@
+"""Routes of blocked callers, for the members of their workspace."""
+
+from typing import Annotated, Final
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+
+from control.api.client.blocked_callers_views import BlockedCallerAnswer, BlockedCallerList, to_view
+from control.calls.caller_identity import ANONYMOUS
+from control.http.access import member
+from control.http.body import ONE_LINE, Body
+from control.http.context import MemberContext
+from control.http.pagination import ListQuery, page_fields
+from control.http.route import Route
+
+BLOCKED_CALLERS = "/workspaces/{workspaceId}/blocked-callers"
+_CALLER: Final = rf"^(\+[1-9][0-9]{{6,14}}|{ANONYMOUS})$"
+Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=ONE_LINE)]
+
+
+class BlockedCallersQuery(ListQuery):
+    """Filters of the list."""
+
+    caller: str | None = Field(None, pattern=_CALLER, description="Only this caller.", examples=["+14155550123"])
+
+
+class NewBlockedCaller(Body):
+    """A caller to block."""
+
+    caller: str = Field(
+        pattern=_CALLER,
+        description="E.164 number, or `anonymous` for all who withhold their number.",
+        examples=["+14155550123"],
+    )
+    note: Note = Field("", description="Why, for the workspace's members; up to 200 characters.")
+
+
+async def list_blocked_callers(context: MemberContext, query: BlockedCallersQuery) -> BlockedCallerList:
+    """The callers that the workspace blocks, newest first."""
+    found = await context.services.blocked_callers.list_page(
+        context.db, context.workspace_id, caller=query.caller, page=query.request()
+    )
+    return BlockedCallerList([to_view(one) for one in found.rows], **page_fields(query, found))
+
+
+async def block_caller(context: MemberContext, body: NewBlockedCaller) -> BlockedCallerAnswer:
+    """Blocks a caller. Calls are rejected before they are answered; each is listed with `end_detail` `blocked`."""
+    blocked = await context.services.blocked_callers.block(
+        context.db, context.workspace_id, context.actor, body.caller, body.note, context.now
+    )
+    return BlockedCallerAnswer(to_view(blocked))
+
+
+async def unblock_caller(context: MemberContext, blocked_caller_id: UUID) -> None:
+    """Accepts a caller's calls again."""
+    await context.services.blocked_callers.unblock(context.db, context.workspace_id, context.actor, blocked_caller_id)
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", BLOCKED_CALLERS, list_blocked_callers, member("viewer"), beyond_spec=True),
+    Route("POST", BLOCKED_CALLERS, block_caller, member("member"), status=201, idempotent=True, beyond_spec=True),
+    Route("DELETE", f"{BLOCKED_CALLERS}/{{blockedCallerId}}", unblock_caller, member("member"), beyond_spec=True),
+)

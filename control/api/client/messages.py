@@ -1,0 +1,30 @@
+"""Routes of messages that callers left, for the members of their workspace."""
+
+from uuid import UUID
+
+from pydantic import Field
+
+from control.api.client.messages_views import MessageList, to_view
+from control.http.access import member
+from control.http.context import MemberContext
+from control.http.pagination import ListQuery, page_fields
+from control.http.route import Route
+
+MESSAGES = "/workspaces/{workspaceId}/messages"
+
+
+class MessagesQuery(ListQuery):
+    """Filters of the list."""
+
+    call_id: UUID | None = Field(None, description="Only messages left in this call.")
+
+
+async def list_messages(context: MemberContext, query: MessagesQuery) -> MessageList:
+    """Messages that callers left with the workspace's agents, newest first."""
+    found = await context.services.messages.list_page(
+        context.db, context.workspace_id, call_id=query.call_id, page=query.request()
+    )
+    return MessageList([to_view(one) for one in found.rows], **page_fields(query, found))
+
+
+ROUTES: tuple[Route, ...] = (Route("GET", MESSAGES, list_messages, member("viewer"), beyond_spec=True),)

@@ -1,0 +1,111 @@
+"""The backups in object storage: for each NAME a dump, `NAME.dump`, and its manifest, `NAME.json`."""
+
+import hashlib
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from control.backups.encryption import decrypt, encrypt
+from control.backups.model import BackupFailed, BackupManifest
+from shared.storage import ObjectNotFound, Storage
+
+_MANIFEST, _DUMP = ".json", ".dump"
+_NAME: Final = "vocalized-%Y%m%dT%H%M%SZ"
+
+
+class StoredDump(msgspec.Struct, frozen=True):
+    """What was written: size in bytes, SHA-256 as hexadecimal."""
+
+    size: int
+    sha256: str
+
+
+class BackupArchive:
+    """keys: of 32 bytes each; the first one encrypts, all of them decrypt. Without keys, dumps are stored as they are.
+
+    Methods raise StorageUnavailable."""
+
+    def __init__(self, storage: Storage, keys: Sequence[bytes] = ()) -> None:
+        self._storage, self._keys = storage, keys
+
+    @property
+    def encrypts(self) -> bool:
+        """Whether dumps are encrypted."""
+        return bool(self._keys)
+
+    async def write_dump(self, name: str, chunks: AsyncIterator[bytes]) -> StoredDump:
+        """Encrypts and stores a dump. Raises what `chunks` raises; then nothing is stored."""
+        digest, size = hashlib.sha256(), 0
+
+        async def stored() -> AsyncIterator[bytes]:
+            nonlocal size
+            async for chunk in encrypt(self._keys[0], chunks) if self._keys else chunks:
+                digest.update(chunk)
+                size += len(chunk)
+                yield chunk
+
+        await self._storage.put_stream(name + _DUMP, stored())
+        return StoredDump(size, digest.hexdigest())
+
+    async def write_manifest(self, manifest: BackupManifest) -> None:
+        """Makes the stored dump a backup."""
+        await self._storage.put(manifest.name + _MANIFEST, msgspec.json.encode(manifest))
+
+    async def list_manifests(self) -> list[BackupManifest]:
+        """All backups, the oldest first. Raises BackupFailed."""
+        names = [key.removesuffix(_MANIFEST) for key in await self._storage.list_keys() if key.endswith(_MANIFEST)]
+        return [await self.read_manifest(name) for name in names]
+
+    async def read_manifest(self, name: str) -> BackupManifest:
+        """Raises BackupFailed."""
+        try:
+            return msgspec.json.decode(await self._storage.get(name + _MANIFEST), type=BackupManifest)
+        except ObjectNotFound:
+            raise BackupFailed(f"there is no backup {name}") from None
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise BackupFailed(f"{name}{_MANIFEST} is no manifest of a backup") from None
+
+    async def read_dump(self, manifest: BackupManifest) -> AsyncIterator[bytes]:
+        """The dump as pg_dump wrote it. Raises BackupFailed, at its end also when it is not what was stored."""
+        stored = self._read_stored(manifest)
+        async for chunk in decrypt(self._required_keys(), stored) if manifest.is_encrypted else stored:
+            yield chunk
+
+    async def delete(self, name: str) -> None:
+        """Deletes the manifest first, so that no backup without a dump is listed."""
+        await self._storage.delete(name + _MANIFEST)
+        await self._storage.delete(name + _DUMP)
+
+    def _required_keys(self) -> Sequence[bytes]:
+        if not self._keys:
+            raise BackupFailed("the backup is encrypted: VOCALIZED_BACKUP_KEYS is missing")
+        return self._keys
+
+    async def _read_stored(self, manifest: BackupManifest) -> AsyncIterator[bytes]:
+        digest = hashlib.sha256()
+        try:
+            async for chunk in self._storage.stream(manifest.name + _DUMP):
+                digest.update(chunk)
+                yield chunk
+        except ObjectNotFound:
+            raise BackupFailed(f"{manifest.name}{_DUMP} is missing in storage") from None
+        if digest.hexdigest() != manifest.sha256:
+            raise BackupFailed(f"{manifest.name}{_DUMP} was changed: its SHA-256 is not the manifest's")
+
+
+def name_backup(now: datetime) -> str:
+    """The name of a backup that begins now (UTC). Names sort by time."""
+    return now.strftime(_NAME)
+
+
+def choose_expired(
+    manifests: Sequence[BackupManifest], now: datetime, *, keep_days: int, keep_newest: int
+) -> list[BackupManifest]:
+    """Those that are older than `keep_days` and not among the newest ones. manifests: the oldest first. keep_days: 0
+    keeps all."""
+    if not keep_days:
+        return []
+    limit = now - timedelta(days=keep_days)
+    return [one for one in manifests[: max(len(manifests) - keep_newest, 0)] if one.finished_at < limit]

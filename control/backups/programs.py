@@ -1,0 +1,119 @@
+"""Runs pg_dump and pg_restore as child processes, by streams. No password is in their arguments, which show in the list
+of processes; no row's values are in the errors."""
+
+import asyncio
+import hashlib
+import os
+import re
+import shutil
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from control.backups.model import BackupFailed
+from control.db.migrate import strip_volatile
+
+# pg_dump waits so long for a table that a migration holds, instead of keeping others waiting behind it.
+_LOCK_WAIT_S: Final = 30
+_READ_BYTES: Final = 1 << 20
+_MAX_ERROR_CHARACTERS: Final = 300
+
+
+@asynccontextmanager
+async def open_dump(url: str, snapshot: str) -> AsyncIterator[AsyncIterator[bytes]]:
+    """A dump in pg_dump's custom format, with rights and without owners. snapshot: an exported one, whose transaction
+    lives at least until the first bytes. The stream raises BackupFailed at its end when pg_dump failed."""
+    arguments = ["--format=custom", "--no-owner", f"--snapshot={snapshot}", f"--lock-wait-timeout={_LOCK_WAIT_S}s"]
+    async with _running("pg_dump", arguments, url) as (process, errors):
+        yield _read_output("pg_dump", process, errors)
+
+
+async def restore(url: str, chunks: AsyncIterator[bytes]) -> None:
+    """Restores a dump into an empty database; its objects belong to the user of `url`. Raises BackupFailed, and what
+    `chunks` raises."""
+    async with _running("pg_restore", ["--no-owner", "--exit-on-error"], url, reads_input=True) as (process, errors):
+        await _write_input(process, chunks)
+        await process.wait()
+        await _require_success("pg_restore", process, errors)
+
+
+async def hash_schema(url: str, snapshot: str = "") -> str:
+    """SHA-256 of the schema as pg_dump writes it: rights, policies and functions, without owners. Comparable where the
+    same pg_dump wrote both. Raises BackupFailed."""
+    arguments = ["--schema-only", "--no-owner", *([f"--snapshot={snapshot}"] if snapshot else [])]
+    async with _running("pg_dump", arguments, url) as (process, errors):
+        text = b"".join([chunk async for chunk in _read_output("pg_dump", process, errors)])
+    return hashlib.sha256(strip_volatile(text.decode()).encode()).hexdigest()
+
+
+@asynccontextmanager
+async def _running(
+    program: str, arguments: Sequence[str], url: str, *, reads_input: bool = False
+) -> AsyncIterator[tuple[Process, "asyncio.Task[bytes]"]]:
+    """The process, and what it writes to standard error. It is killed when the block ends before it."""
+    dbname, environment = _connection(url)
+    process = await asyncio.create_subprocess_exec(
+        _find(program), *arguments, "--no-password", f"--dbname={dbname}",
+        env=environment, limit=_READ_BYTES,
+        stdin=PIPE if reads_input else DEVNULL, stdout=DEVNULL if reads_input else PIPE, stderr=PIPE,
+    )  # fmt: skip
+    assert process.stderr is not None
+    errors = asyncio.create_task(process.stderr.read())
+    try:
+        yield process, errors
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+        await errors
+
+
+async def _read_output(program: str, process: Process, errors: "asyncio.Task[bytes]") -> AsyncIterator[bytes]:
+    assert process.stdout is not None
+    while chunk := await process.stdout.read(_READ_BYTES):
+        yield chunk
+    await process.wait()
+    await _require_success(program, process, errors)
+
+
+async def _write_input(process: Process, chunks: AsyncIterator[bytes]) -> None:
+    assert process.stdin is not None
+    async for chunk in chunks:
+        try:
+            process.stdin.write(chunk)
+            await process.stdin.drain()
+        except (BrokenPipeError, ConnectionResetError):
+            return  # It has ended; its error says why.
+    process.stdin.close()
+
+
+async def _require_success(program: str, process: Process, errors: "asyncio.Task[bytes]") -> None:
+    if process.returncode:
+        raise BackupFailed(f"{program} failed: {_first_error((await errors).decode(errors='replace'))}")
+
+
+def _first_error(text: str) -> str:
+    """The first line that names an error. Those that follow it (DETAIL, CONTEXT) hold values of rows."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    found = next((line for line in lines if "error:" in line), lines[0] if lines else "it printed nothing")
+    return re.sub(r"^\w+: (?:error: )?", "", found)[:_MAX_ERROR_CHARACTERS]
+
+
+def _find(program: str) -> str:
+    found = shutil.which(program)
+    if found is None:
+        raise BackupFailed(f"{program} is not installed: use the image of Dockerfile.backup, or PostgreSQL's client")
+    return found
+
+
+def _connection(url: str) -> tuple[str, dict[str, str]]:
+    """The URL without its password, and the environment with it; PostgreSQL's other variables are left out."""
+    parts = urlsplit(url)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
+    user, at, host = parts.netloc.rpartition("@")
+    name, _, password = user.partition(":")
+    if password:
+        environment["PGPASSWORD"] = unquote(password)
+    return urlunsplit(parts._replace(netloc=f"{name}{at}{host}")), environment

@@ -1,0 +1,170 @@
+"""Checks a backup: restores it into a database of its own, and compares that with what the manifest says."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import quote, urlsplit, urlunsplit
+from uuid import uuid4
+
+import asyncpg  # type: ignore[import-untyped]
+import msgspec
+import structlog
+
+from control.backups.archive import BackupArchive
+from control.backups.creation import connected
+from control.backups.model import BackupFailed, BackupManifest, CheckReport, DatabaseFacts, Finding
+from control.backups.programs import hash_schema, restore
+from control.backups.read_database import find_newest_call, has_role, select_facts, select_sealed_keys
+from control.calls.records import CallRecords
+from control.db.pool import ROLE, Timeouts, open_pool
+from control.db.scope import enter_platform, enter_workspace
+from control.voice.keys import open_key
+from shared.errors import Problem
+from shared.logs import error_fields
+from shared.secrets import Sealer
+
+# The restored database is read without load, but it may be large and cold.
+_TIMEOUTS: Final = Timeouts(statement=300.0, command=305.0)
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOptions:
+    """server_url: a database of the server on which a new database is made for the check, as a user who may create
+    databases and roles. sealer: of the platform's secret keys; None leaves sealed values out. timeout_s: for the whole
+    check. keeps_database: the restored database stays."""
+
+    server_url: str = field(repr=False)
+    sealer: Sealer | None = None
+    timeout_s: float = 4 * 3_600
+    keeps_database: bool = False
+
+
+async def check_backup(archive: BackupArchive, manifest: BackupManifest, options: CheckOptions) -> CheckReport:
+    """Raises BackupFailed when the backup cannot be restored, StorageUnavailable, and what the database raises."""
+    began = time.monotonic()
+    try:
+        async with asyncio.timeout(options.timeout_s) as limit:
+            async with _new_database(options, manifest) as url:
+                await restore(url, archive.read_dump(manifest))
+                findings = await _compare(url, manifest, options.sealer)
+    except TimeoutError:
+        if not limit.expired():
+            raise  # a connection was not opened in time
+        raise BackupFailed(f"the check was not done within {options.timeout_s / 60:g} minutes") from None
+    return CheckReport(manifest, findings, time.monotonic() - began)
+
+
+def find_newest(manifests: list[BackupManifest], now: datetime, max_age_hours: float) -> BackupManifest:
+    """The newest backup. Raises BackupFailed when there is none, or when it is older than that."""
+    if not manifests:
+        raise BackupFailed("there is no backup")
+    newest = manifests[-1]
+    hours = (now - newest.finished_at).total_seconds() / 3_600
+    if hours > max_age_hours:
+        raise BackupFailed(f"the newest backup, {newest.name}, is {hours:.0f} hours old")
+    return newest
+
+
+async def _compare(url: str, manifest: BackupManifest, sealer: Sealer | None) -> list[Finding]:
+    async with connected(url) as db:
+        facts = await select_facts(db)
+        sealed = await select_sealed_keys(db)
+    facts = msgspec.structs.replace(facts, schema_sha256=await hash_schema(url))
+    return [
+        _compare_rows(manifest.facts, facts),
+        _compare_schema(manifest.facts, facts),
+        _compare_protection(manifest.facts, facts),
+        await _read_as_programs(url),
+        _open_sealed(sealed, sealer),
+    ]
+
+
+def _compare_rows(recorded: DatabaseFacts, found: DatabaseFacts) -> Finding:
+    names = sorted(recorded.tables.keys() | found.tables.keys())
+    differing = [name for name in names if recorded.tables.get(name) != found.tables.get(name)]
+    if differing:
+        return Finding(False, f"rows differ from those counted at the backup in: {', '.join(differing)}")
+    return Finding(True, f"{found.rows:,} rows in {len(found.tables)} tables, as counted at the backup")
+
+
+def _compare_schema(recorded: DatabaseFacts, found: DatabaseFacts) -> Finding:
+    name = f"schema at migration {found.newest_migration}"
+    if (recorded.schema_sha256, recorded.newest_migration) != (found.schema_sha256, found.newest_migration):
+        return Finding(False, f"{name}: differs from the one at the backup (migration {recorded.newest_migration})")
+    return Finding(True, f"{name}, with its functions and rights, as at the backup")
+
+
+def _compare_protection(recorded: DatabaseFacts, found: DatabaseFacts) -> Finding:
+    if found.unprotected:
+        return Finding(False, f"no row-level security on: {', '.join(found.unprotected)}")
+    if found.policies != recorded.policies:
+        return Finding(False, f"{found.policies} policies of row-level security instead of {recorded.policies}")
+    return Finding(True, f"row-level security on all tables of workspaces, {found.policies} policies")
+
+
+async def _read_as_programs(url: str) -> Finding:
+    """Reads the newest call as the API does, in its workspace's scope, and as nobody."""
+    async with open_pool(url, size=1, timeouts=_TIMEOUTS, name="vocalized-backups") as pool:
+        async with pool.transaction() as db:
+            if await find_newest_call(db) is not None:
+                return Finding(False, f"{ROLE} reads calls without a scope")
+            await enter_platform(db)
+            newest = await find_newest_call(db)
+        if newest is None:
+            return Finding(None, "no call is in the backup, so none was read")
+        call_id, workspace_id = newest
+        async with pool.transaction() as db:
+            await enter_workspace(db, workspace_id)
+            try:
+                call = await CallRecords().get(db, workspace_id, call_id)
+            except (Problem, LookupError, TypeError, ValueError) as error:  # not there, or not what we write
+                return Finding(False, f"call {call_id} is not readable in its workspace: {type(error).__name__}")
+    created = call.summary_line.created_at.astimezone(UTC).isoformat(timespec="seconds")
+    return Finding(True, f"call {call_id} of {created} read as {ROLE}, in its workspace only, turns: {len(call.turns)}")
+
+
+def _open_sealed(sealed: Mapping[str, bytes], sealer: Sealer | None) -> Finding:
+    if sealer is None:
+        return Finding(None, "sealed values were not opened: VOCALIZED_SECRET_KEYS is not set")
+    closed = [provider for provider, key in sealed.items() if open_key(sealer, key) is None]
+    if closed:
+        return Finding(False, f"VOCALIZED_SECRET_KEYS does not open the key of: {', '.join(closed)}")
+    return Finding(True, f"VOCALIZED_SECRET_KEYS opens all {len(sealed)} sealed keys of providers")
+
+
+@asynccontextmanager
+async def _new_database(options: CheckOptions, manifest: BackupManifest) -> AsyncIterator[str]:
+    """The URL of an empty database with a new name, which is dropped after the block."""
+    name = f"vocalized_check_{uuid4().hex[:12]}"
+    async with connected(options.server_url) as db:
+        await _create_roles(db, manifest)
+        await db.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
+    try:
+        yield urlunsplit(urlsplit(options.server_url)._replace(path=f"/{quote(name)}"))
+    finally:
+        if not options.keeps_database:
+            await _drop(options.server_url, name)
+
+
+async def _drop(server_url: str, name: str) -> None:
+    """Waits up to 5 s for backends that are ending (PostgreSQL, *DROP DATABASE*). FORCE fails where autovacuum runs."""
+    try:
+        async with connected(server_url) as db:
+            await db.execute(f'DROP DATABASE "{name}"')
+    except (OSError, asyncpg.PostgresError) as error:
+        log.warning("backup_check.database_left", database=name, **error_fields(error))
+
+
+async def _create_roles(db: asyncpg.Connection, manifest: BackupManifest) -> None:
+    """A dump holds no roles. Those that rights are granted to or by must exist, with this user as a member."""
+    for role in sorted({ROLE, *manifest.facts.roles}):
+        quoted = '"' + role.replace('"', '""') + '"'
+        if not await has_role(db, role):
+            await db.execute(f"CREATE ROLE {quoted} NOLOGIN")
+            await db.execute(f"GRANT {quoted} TO CURRENT_USER")

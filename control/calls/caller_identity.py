@@ -1,0 +1,23 @@
+"""Who calls, as blocked callers are told apart: a number, or all who withhold theirs. Pure."""
+
+import re
+from typing import Final
+
+ANONYMOUS: Final = "anonymous"
+# What carriers send in place of a withheld number: these words; their letters on a keypad, at Twilio with a plus
+# (+266696687 is ANONYMOUS); or a SIP address of RFC 3323, 4.1.1.3.
+_WORDS: Final = ("anonymous", "restricted", "blocked", "unavailable", "unknown", "private", "withheld", "nocallerid")
+_KEYS: Final = str.maketrans("abcdefghijklmnopqrstuvwxyz", "22233344455566677778889999")
+_KEYED: Final = frozenset(word.translate(_KEYS) for word in _WORDS)
+_SIP: Final = re.compile(r"^sips?:(anonymous@|[^@]*@anonymous\.invalid)")
+_NUMBER: Final = re.compile(r"^\+?[0-9]+$")
+
+
+def identify_caller(caller: str) -> str:
+    """ANONYMOUS for one who withholds the number; else what the carrier sent, without surrounding space. caller: E.164,
+    or whatever the carrier sends."""
+    text = caller.strip()
+    if _NUMBER.match(text):
+        return ANONYMOUS if text.removeprefix("+") in _KEYED else text
+    plain = text.lower().replace(" ", "")
+    return ANONYMOUS if not plain or plain in _WORDS or _SIP.match(plain) else text

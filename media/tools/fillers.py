@@ -1,0 +1,41 @@
+"""What the agent says while a tool keeps the caller waiting, by the agent's language (BCP 47)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+_FILLERS: Final[Mapping[str, Sequence[str]]] = {
+    "en": (
+        "One moment, please.",
+        "Thank you for waiting, I'm still on it.",
+        "It takes a little longer, please hold on.",
+    ),
+    "de": (
+        "Einen Moment, bitte.",
+        "Danke für Ihre Geduld, ich bin noch dabei.",
+        "Es dauert noch ein wenig, bitte bleiben Sie dran.",
+    ),
+    "es": (
+        "Un momento, por favor.",
+        "Gracias por esperar, sigo en ello.",
+        "Tardará un poco más, no cuelgue, por favor.",
+    ),
+    "fr": (
+        "Un instant, s'il vous plaît.",
+        "Merci de patienter, je m'en occupe.",
+        "Cela prend un peu plus de temps, ne quittez pas, s'il vous plaît.",
+    ),
+}
+
+
+def first_filler(language: str) -> str:
+    """The first words, unless the tool has its own; in English where there are none."""
+    return (_fillers(language) or _FILLERS["en"])[0]
+
+
+def more_fillers(language: str) -> Sequence[str]:
+    """Said in turn after the first words; empty where there are none in this language."""
+    return _fillers(language)[1:]
+
+
+def _fillers(language: str) -> Sequence[str]:
+    return _FILLERS.get(language.partition("-")[0].lower(), ())

@@ -1,0 +1,1 @@
+"""Tests of backups and of the check that one can be restored."""
