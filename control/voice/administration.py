@@ -12,7 +12,7 @@ from control.voice.figures import RoleFigures
 from control.voice.instances import KeyedProvider, require_name
 from control.voice.key_check import KeyCheck, KeyChecker
 from control.voice.keys import open_key, seal_key
-from control.voice.offers import QUALITY, VENDOR, CataloguedProvider, ProviderOffer
+from control.voice.offers import KINDS, QUALITY, VENDOR, CataloguedProvider, ProviderOffer
 from control.voice.provider_config import addresses, require_address, require_options
 from control.voice.routing import FIRST_STRATEGY, Strategy
 from control.voice.routing_rules import PlatformRouting
@@ -192,7 +192,11 @@ def require_vendor(name: object) -> VendorFacts:
 def _with_config(offer: ProviderOffer, facts: VendorFacts, edit: ProviderEdit) -> ProviderOffer:
     """Raises Invalid."""
     allowed = {kind: {*offer.options.get(kind, ()), *facts.options.get(kind, ())} for kind in offer.kinds}  # type: ignore[call-overload]
-    require_options(edit.config, {kind: sorted(names) for kind, names in allowed.items()}, has_address=facts.takes_key)
+    require_options(
+        edit.config,
+        {kind: sorted(names) for kind, names in allowed.items()},
+        address_kinds=KINDS if facts.takes_key else (),
+    )
     for param, url in addresses(edit.config):
         require_address(url, param)
     marks = edit.config.get(QUALITY, {})

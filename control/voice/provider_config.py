@@ -1,6 +1,6 @@
 """A provider's options by kind, as staff and customers set them: which ones there are, and their addresses; no I/O."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -13,12 +13,14 @@ MAX_TEXT: Final = 500
 _SCHEMES: Final = ("http", "https", "ws", "wss")
 
 
-def require_options(config: Mapping[str, Any], allowed: Mapping[str, Any], *, has_address: bool) -> None:
-    """Checks the options of each kind. allowed: their names by kind. has_address: `base_url` is one, too. Raises
+def require_options(
+    config: Mapping[str, Any], allowed: Mapping[str, Any], *, address_kinds: Collection[str] = ()
+) -> None:
+    """Checks the options of each kind. allowed: their names by kind. address_kinds: have `base_url`, too. Raises
     Invalid, which names each unknown kind and option."""
     faults = [
         ErrorDetail(f"config.{at}", "option_unknown", f"config.{at}: {message}")
-        for at, message in _faults(config, allowed, has_address)
+        for at, message in _faults(config, allowed, address_kinds)
     ]
     if faults:
         raise Invalid(faults[0].message, code="option_unknown", param=faults[0].param, errors=faults)
@@ -51,7 +53,9 @@ def addresses(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield f"config.{kind}.{BASE_URL}", str(options[BASE_URL])
 
 
-def _faults(config: Mapping[str, Any], allowed: Mapping[str, Any], has_address: bool) -> Iterator[tuple[str, str]]:
+def _faults(
+    config: Mapping[str, Any], allowed: Mapping[str, Any], address_kinds: Collection[str]
+) -> Iterator[tuple[str, str]]:
     for kind, options in config.items():
         if kind in (VENDOR, QUALITY):
             continue
@@ -60,7 +64,7 @@ def _faults(config: Mapping[str, Any], allowed: Mapping[str, Any], has_address: 
         elif not isinstance(options, Mapping) or len(options) > MAX_OPTIONS:
             yield kind, f"options are an object of at most {MAX_OPTIONS} fields"
         else:
-            names = (*allowed[kind], BASE_URL) if has_address else tuple(allowed[kind])
+            names = (*allowed[kind], BASE_URL) if kind in address_kinds else tuple(allowed[kind])
             for name, value in options.items():
                 if name not in names:
                     yield f"{kind}.{name}", f"there is no such option, only {', '.join(names) or 'none'}"

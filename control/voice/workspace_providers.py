@@ -13,7 +13,7 @@ from control.voice.catalogue import list_workspace_offers
 from control.voice.instances import KeyedProvider
 from control.voice.key_check import KeyCheck, KeyChecker
 from control.voice.keys import open_key, seal_key
-from control.voice.offers import KINDS, ProviderOffer, ProviderOffers
+from control.voice.offers import KINDS, Kind, ProviderOffer, ProviderOffers
 from control.voice.provider_config import addresses, require_address, require_options
 from control.voice.routing import Strategy
 from control.voice.routing_rules import StoredStrategy, StrategyConfig, known_strategy
@@ -25,6 +25,8 @@ from shared.secrets import Sealer
 
 # The feature of a tier that allows keys of one's own.
 OWN_KEYS: Final = "own_provider_keys"
+# Whose servers a customer may run: media's connections to these pass the egress guard.
+ADDRESS_KINDS: Final[tuple[Kind, ...]] = ("llm",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,11 @@ class WorkspaceProviders:
         if uses_own and after.sealed is None:
             raise Invalid("A key of your own is needed.", code="key_missing", param="api_key")
         config = after.config or {}
-        require_options(config, {kind: offer.options.get(kind, ()) for kind in offer.kinds}, has_address=takes_key)
+        require_options(
+            config,
+            {kind: offer.options.get(kind, ()) for kind in offer.kinds},
+            address_kinds=ADDRESS_KINDS if takes_key else (),
+        )
         for param, url in addresses(edit.config or {}):
             if not uses_own:
                 message = "An address needs a key of your own: the platform's is sent nowhere else."
