@@ -27,7 +27,8 @@ class Price(_Shipped):
 
 
 class ShippedProvider(_Shipped):
-    """One provider. is_enabled, priority, cost_per_unit and config are initial values, which staff may change.
+    """One provider. is_enabled, priority, cost_per_unit, config and data_policy are initial values, which staff may
+    change.
 
     vendor: the adapter that media makes it with; by default the one of its own name.
     cost_per_unit: by kind, then by model; the model "*" stands for all others. config: default options by kind.
@@ -45,6 +46,7 @@ class ShippedProvider(_Shipped):
     priority: int = Field(ge=0)
     cost_per_unit: dict[Kind, dict[str, Price]] = {}
     config: dict[Kind, dict[str, Any]] = {}
+    data_policy: dict[str, Any] = {}
 
 
 class ShippedTemplate(_Shipped):

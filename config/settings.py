@@ -118,6 +118,13 @@ Positive = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Figures = Annotated[dict[str, tuple[Positive, Positive]], NoDecode, BeforeValidator(_figures)]
 
 
+EgressAllow = Annotated[
+    Networks,
+    Field(
+        description="Networks beside the public internet, like 10.0.0.0/8, that addresses given by customers may lead "
+        "to, separated by commas; without TLS, too."
+    ),
+]
 SecretKeys = Annotated[
     SecretStr,
     Field(
@@ -191,6 +198,7 @@ class MediaSettings(BaseSettings):
     media_require_signature: bool = Field(
         False, description="Whether a Twilio media socket without a signature is refused; a wrong signature always is."
     )
+    egress_allow: EgressAllow = ()
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
 
 
@@ -301,6 +309,7 @@ class ControlSettings(DatabaseSettings):
         description="What an English agent says when a call is resumed after a loss.",
     )
 
+    egress_allow: EgressAllow = ()
     control_host: str = Field("127.0.0.1", description="Address that API and worker listen on.")
     trusted_proxies: Networks = Field((), description="Networks of our proxies, whose X-Forwarded-For is trusted.")
     cors_origins: Origins = Field((), description="Origins of web pages that may call the API.")

@@ -22,8 +22,13 @@ from control.numbers.assignment import NumberAssignment
 from control.numbers.service import Numbers
 from control.outside import OutsideClients
 from control.platform.service import Platform
+from control.voice.administration import ProviderAdministration
+from control.voice.key_check import KeyChecker
+from control.voice.workspace_providers import WorkspaceProviders
 from control.workspaces.service import Workspaces
+from shared.bus.health import ProviderHealthStates
 from shared.bus.webhook_queue import DeferredWebhooks
+from shared.egress import EgressGuard
 from shared.secrets import Sealer
 from shared.storage import Storage
 
@@ -40,18 +45,22 @@ class Services:
     analytics: Analytics
     numbers: Numbers
     calls: Calls
+    providers: ProviderAdministration
+    workspace_providers: WorkspaceProviders
     blocked_callers: BlockedCallers
     messages: CallerMessages
     carriers: Carriers
     media_assignment: MediaAssignment
     storage: Storage
     deferred_webhooks: DeferredWebhooks
+    provider_health: ProviderHealthStates
 
 
 @dataclass(frozen=True, slots=True)
 class Policies:
     """Settings of the domain rooms. links: base URL of links in e-mails; has_portal: of a client portal, else of the
-    API's own pages. access_token_s: seconds."""
+    API's own pages. access_token_s: seconds. egress_allow: networks beside the public internet that
+    customers' addresses may lead to."""
 
     links: str
     accounts: AccountPolicy = field(default_factory=AccountPolicy)
@@ -61,6 +70,7 @@ class Policies:
     messages: MessagePolicy = field(default_factory=MessagePolicy)
     access_token_s: int = 600
     has_portal: bool = True
+    egress_allow: tuple[str, ...] = ()
 
 
 def make_tokens(sealer: Sealer, policies: Policies) -> AccessTokens:
@@ -81,6 +91,7 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         platform=platform,
     )
     workspaces = Workspaces(accounts=accounts, platform=platform, email_queue=mailer)
+    checker = KeyChecker(EgressGuard(policies.egress_allow))
     agents = Agents(workspaces=workspaces, numbers=NumberAssignment(), policy=policies.agents)
     return Services(
         accounts=accounts,
@@ -91,10 +102,13 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         analytics=Analytics(),
         numbers=Numbers(workspaces=workspaces, agents=agents, platform=platform),
         calls=Calls(workspaces=workspaces, agents=agents, platform=platform, policy=policies.calls, sealer=sealer),
+        providers=ProviderAdministration(sealer, checker),
+        workspace_providers=WorkspaceProviders(workspaces, sealer, checker, standins=policies.agents.standins),
         blocked_callers=BlockedCallers(),
         messages=CallerMessages(policies.messages, mailer),
         carriers=outside.carriers,
         media_assignment=outside.media_assignment,
         storage=outside.storage,
         deferred_webhooks=DeferredWebhooks(outside.bus, sealer),
+        provider_health=ProviderHealthStates(outside.bus, "control"),
     )

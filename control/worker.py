@@ -29,6 +29,7 @@ from control.numbers.worker_tasks import numbers_tasks
 from control.outside import OutsideOptions, open_outside
 from control.platform.worker_tasks import platform_tasks
 from control.services import Policies, Services, make_services
+from control.voice.worker_tasks import voice_tasks
 from control.webhooks.metrics import WebhookMetrics
 from control.webhooks.worker_tasks import webhooks_tasks
 from control.worker_runtime import BackgroundWorker, WorkerMetrics, serve_status
@@ -81,6 +82,7 @@ def make_worker_tasks(
             messages_tasks(pool, services.messages),
             analytics_tasks(pool),
             billing_tasks(metrics.report_unpriced),
+            voice_tasks(services.providers.sealer, services.platform, services.provider_health),
             backups_tasks(metrics.report_backups),
             numbers_tasks(pool, services.numbers, services.carriers),
             calls_tasks(

@@ -85,6 +85,7 @@ def _options(arguments: argparse.Namespace, settings: MediaSettings, plan: CallP
             cool_down_s=settings.media_provider_cool_down_s,
             max_cool_down_s=settings.media_provider_max_cool_down_s,
         ),
+        egress_allow=settings.egress_allow,
     )
 
 

@@ -48,12 +48,14 @@ class ProviderPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_default
     """One provider of a fallback chain.
 
     provider: the configured instance, as events, metrics and health name it. options: of its vendor, which checks them.
-    vendor: the adapter that makes it; empty: the one of the provider's own name.
+    vendor: the adapter that makes it; empty: the one of the provider's own name. guarded: a customer gave its address,
+    so only the public internet may be connected to.
     """
 
     provider: Annotated[str, Meta(min_length=1, max_length=60)]
     options: dict[str, Any] = msgspec.field(default_factory=_no_options)
     vendor: Annotated[str, Meta(max_length=60)] = ""
+    guarded: bool = False
 
     @property
     def vendor_name(self) -> str:

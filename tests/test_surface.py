@@ -33,6 +33,8 @@ BUILT = {
     "Phone Numbers (Client)",
     "Calls (Client)",
     "Call Management (Admin)",
+    "Voice AI Gateway Management (Admin)",
+    "Voice Provider Configuration (Client)",
     "Webhooks (Platform Receives)",
 }
 # Added with billing.

@@ -10,8 +10,8 @@ from msgspec import Struct
 from config.catalogue_agents import shipped_providers
 from control.voice.instances import KeyChange, make_instance
 from control.voice.keys import KEY_OPTION
-from control.voice.offers import KINDS, Kind
-from control.voice.vendors import RULES, VENDORS
+from control.voice.offers import KINDS, RULES, Kind
+from control.voice.vendors import VENDORS
 from media.__main__ import VENDORS as ADAPTERS
 from media.providers.factory import ProviderFactory
 from shared.plan import decode_plan

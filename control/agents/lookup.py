@@ -18,8 +18,8 @@ from control.agents.transfers import DialScope, make_dial_scope, remove_refused_
 from control.agents.variables import PlannedCall
 from control.db.pool import Connection
 from control.voice.keys import KEY_OPTION, open_keys
-from control.voice.offers import ProviderOffer, ProviderOffers
-from control.voice.vendors import RULES
+from control.voice.offers import RULES, ProviderOffer, ProviderOffers, RoutingRules
+from control.voice.routing_rules import make_rules
 from shared.plan import CallPlan, PlanError, ProviderPlan
 from shared.secrets import Sealer
 
@@ -46,6 +46,7 @@ class AnsweringAgent:
     agent_status: Status | None
     version: AgentVersion | None
     offers: Sequence[ProviderOffer]
+    rules: RoutingRules
     sealed: Mapping[str, bytes]
     sealer: Sealer
     standins: bool
@@ -93,7 +94,9 @@ class AnsweringAgent:
             raise PlanError("plan: there is no agent")
         keys = self._keys()
         usable = ProviderOffers(
-            (offer for offer in self.offers if not offer.needs_key or offer.provider in keys), standins=self.standins
+            (offer for offer in self.offers if not offer.needs_key or offer.provider in keys),
+            standins=self.standins,
+            rules=self.rules,
         )
         try:
             plan = make_plan(_allowed(self.version, self.dial_scope), usable, self._complete(call), moment)
@@ -154,6 +157,7 @@ class AgentLookup:
             agent_status=row["agent_status"],
             version=_version(row),
             offers=tuple(ProviderOffer(**offer) for offer in offers),
+            rules=make_rules(row["rules"]),
             sealed={provider: b64decode(key) for provider, key in sealed.items() if key},
             sealer=self._sealer,
             standins=self._policy.standins,

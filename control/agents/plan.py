@@ -57,10 +57,11 @@ def make_plan(
 
 
 def make_chain(content: AgentContent, config: AgentConfig, kind: Kind, offers: ProviderOffers) -> list[dict[str, Any]]:
-    """The usable providers, first choice first: those that the agent names, else the defaults; at most eight.
+    """The usable providers, first choice first: those that the agent names and the platform's fallback chain, else the
+    defaults; at most eight.
 
-    Options, the later ones winning: the platform's; for voices, the agent's `voices` and, for its voice_provider,
-    voice_config; the choice's own.
+    Options, the later ones winning: the platform's; the workspace's; for voices, the agent's `voices` and,
+    for its voice_provider, voice_config; the choice's own.
     """
     providers = []
     for choice in wanted_chain(content, config, kind, offers):
@@ -71,19 +72,23 @@ def make_chain(content: AgentContent, config: AgentConfig, kind: Kind, offers: P
         # Left out where it is the provider's own name: nodes of the version before refuse an unknown field.
         vendor = {} if offer.vendor == choice.provider else {VENDOR: offer.vendor}
         options = {**offer.defaults(kind), **voice, **choice.options}
-        providers.append({"provider": choice.provider, "options": options, **vendor})
+        # Left out for the same reason.
+        guarded = {"guarded": True} if offer.is_guarded(kind) else {}
+        providers.append({"provider": choice.provider, "options": options, **vendor, **guarded})
     return providers[:LONGEST_CHAIN]
 
 
 def wanted_chain(content: AgentContent, config: AgentConfig, kind: Kind, offers: ProviderOffers) -> Sequence[Choice]:
     """The chain that the agent asks for, usable or not; the agent's voice_provider is the first of the voices."""
     named: list[Choice] = getattr(config.speech, kind)
-    choices = named or [Choice(provider=name) for name in offers.defaults(kind)]
+    names = {choice.provider for choice in named}
+    others = offers.fallbacks(kind) if named else offers.defaults(kind)
+    choices = [*named, *(Choice(provider=name) for name in others if name not in names)]
     if kind != "tts" or content.voice_provider is None:
         return choices
     mine = [choice for choice in choices if choice.provider == content.voice_provider]
-    others = [choice for choice in choices if choice.provider != content.voice_provider]
-    return [*(mine or [Choice(provider=content.voice_provider)]), *others]
+    rest = [choice for choice in choices if choice.provider != content.voice_provider]
+    return [*(mine or [Choice(provider=content.voice_provider)]), *rest]
 
 
 def plan_tools(names: Sequence[str]) -> list[str | ToolPlan]:

@@ -14,6 +14,22 @@ _OURS: Final = """
     EXISTS (SELECT FROM phone_numbers n
             WHERE n.phone_number = {number} AND n.status IN ('buying', 'active', 'releasing')) AS is_ours
 """
+# The figures of provider `p` by role, as ProviderOffer has them: of calls where there are any, else of probes.
+_FIGURES: Final = """
+    SELECT coalesce(jsonb_object_agg(x.role, jsonb_build_object(
+        'p50_ms', x.p50_ms, 'error_rate', x.error_rate)), '{}') AS figures
+    FROM (SELECT DISTINCT ON (g.role) g.role, g.p50_ms, g.error_rate
+          FROM provider_figures g WHERE g.provider = p.provider
+          ORDER BY g.role, g.p50_ms IS NULL, g.source = 'probes') x
+"""
+# The routing rules of workspace `w`, for make_rules.
+_RULES: Final = """
+    (SELECT jsonb_build_object(
+        'default_strategy', r.default_strategy, 'fallback_chain', r.fallback_chain,
+        'strategy', s.strategy, 'config', s.config, 'fallback_enabled', s.fallback_enabled)
+     FROM (SELECT) one LEFT JOIN voice_routing r ON r.id
+          LEFT JOIN voice_strategies s ON s.workspace_id = w.id)
+"""
 _ANSWERING: Final = f"""
     SELECT x.workspace_id, x.number_id, w.status AS workspace_status, w.deleted_at IS NOT NULL AS is_deleted,
            EXISTS (SELECT FROM workspace_members m JOIN users u ON u.id = m.user_id
@@ -26,10 +42,14 @@ _ANSWERING: Final = f"""
                 'needs_key', p.needs_key, 'for_tests', p.for_tests, 'config', p.config, 'options', p.options,
                 'platform_key', p.api_key IS NOT NULL, 'allowed', coalesce(o.is_enabled, true),
                 'uses_platform_key', coalesce(o.uses_platform_key, true), 'own_key', o.api_key IS NOT NULL,
+                'own_config', coalesce(o.config, '{{}}'), 'data_policy', p.data_policy,
+                'estimated_costs', p.estimated_costs,
+                'figures', f.figures,
                 'sealed', encode(CASE WHEN coalesce(o.uses_platform_key, true) THEN p.api_key ELSE o.api_key END,
                                  'base64'))), '[]')
-            FROM providers p LEFT JOIN workspace_providers o ON o.provider = p.provider AND o.workspace_id = w.id
-           ) AS offers
+            FROM providers p LEFT JOIN workspace_providers o ON o.provider = p.provider AND o.workspace_id = w.id,
+                 LATERAL ({_FIGURES}) f
+           ) AS offers, {_RULES} AS rules
     FROM target x
     JOIN workspaces w ON w.id = x.workspace_id
     JOIN tiers t ON t.tier_name = w.tier_name

@@ -12,8 +12,7 @@ from control.agents.outside_hours import CallMoment
 from control.agents.plan import make_chain, make_plan, wanted_chain
 from control.agents.transfers import PARAM, DialScope, find_fault
 from control.platform.validation_errors import list_faults
-from control.voice.offers import KINDS, Kind, ProviderOffers
-from control.voice.vendors import RULES
+from control.voice.offers import KINDS, RULES, Kind, ProviderOffers
 from shared.errors import Conflict, ErrorDetail
 from shared.plan import PlanError
 

@@ -33,6 +33,14 @@ _PLACE: Final = (
 _COMMAND: Final = f"{_CALL}, 409 call_not_live, 409 command_refused, 409 outcome_unknown, 503 bus_away, 503 no_answer"
 _TEMPLATE: Final = "404 template_not_found"
 _TEMPLATE_CONFIG: Final = "422 provider_unknown, 422 too_long"
+_PROVIDER: Final = "404 provider_not_found"
+_PROVIDER_SETTINGS: Final = (
+    "422 address_invalid, 422 key_invalid, 422 key_refused, 422 option_unknown, 422 provider_refused"
+)
+_PROVIDER_EDIT: Final = (
+    f"{_PROVIDER_SETTINGS}, 409 vendor_fixed, 409 provider_exists, 422 price_invalid, 422 vendor_unknown, "
+    "422 name_reserved"
+)
 _WORKSPACE: Final = "404 workspace_not_found"
 _TIER_CHOICE: Final = "409 tier_unavailable, 409 tier_too_small, 422 tier_unknown"
 _USER: Final = "404 user_not_found"
@@ -103,6 +111,15 @@ _CODES: Final[Mapping[str, str]] = {
     "admin_create_tier": "409 tier_exists",
     "admin_update_tier": "404 tier_not_found, 409 default_tier, 409 tier_in_use",
     "admin_list_activity": "422 too_deep",
+    "change_voice_provider": (
+        f"{_PROVIDER}, {_PROVIDER_SETTINGS}, 409 changed_meanwhile, 409 own_keys_not_in_tier, 409 workspace_suspended, "
+        "422 address_needs_own_key, 422 key_missing"
+    ),
+    "change_strategy": "409 no_provider_left, 409 workspace_suspended, 422 provider_unknown",
+    "admin_create_provider": _PROVIDER_EDIT,
+    "admin_update_provider": f"{_PROVIDER}, {_PROVIDER_EDIT}",
+    "admin_delete_provider": f"{_PROVIDER}, 409 provider_in_use, 409 provider_shipped",
+    "admin_change_routing": "422 provider_repeated, 422 provider_unknown",
     "admin_get_workspace": _WORKSPACE,
     "admin_update_workspace": f"{_WORKSPACE}, {_TIER_CHOICE}, 409 trials_off, 422 country_unknown",
     "admin_delete_workspace": _WORKSPACE,

@@ -61,3 +61,16 @@ class NewPrice:
     price: Decimal
     source: Source
     valid_from: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderRoleCost:
+    """What a provider cost in one role. unit, usage: None for a language model, whose units mix. unpriced: rows of the
+    ledger without a known cost, which `cost` lacks."""
+
+    provider: str
+    role: str
+    cost: Decimal
+    unit: str | None
+    usage: Decimal | None
+    unpriced: int

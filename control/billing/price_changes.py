@@ -19,6 +19,7 @@ from shared.errors import Invalid
 LEAD: Final = timedelta(seconds=60)
 HIGHEST_PRICE: Final = Decimal(1_000_000)
 CARRIERS: Final = ("twilio", "telnyx", "browser", "simulated")
+_SYSTEM: Final = Actor("system")
 DIRECTIONS: Final = ("inbound", "outbound", ANY_MODEL)
 
 
@@ -42,7 +43,14 @@ async def follow_tier_prices(db: Connection, now: datetime) -> None:
     await _open_versions(db, prices, "tier", now)
 
 
-async def set_cost(db: Connection, key: PriceKey, price: Decimal, now: datetime) -> StoredPrice:
+async def set_costs(
+    db: Connection, actor: Actor, prices: Mapping[PriceKey, Decimal], now: datetime
+) -> list[StoredPrice]:
+    """As `set_cost`, of several prices. Raises Invalid."""
+    return [await set_cost(db, key, price, now, actor) for key, price in prices.items()]
+
+
+async def set_cost(db: Connection, key: PriceKey, price: Decimal, now: datetime, actor: Actor = _SYSTEM) -> StoredPrice:
     """Opens a version of what a provider or carrier costs us, recorded in the audit log; returns the newest version,
     which is the one before where the price is the same. Raises Invalid. Needs platform scope."""
     await _require_key(db, key)
@@ -55,7 +63,7 @@ async def set_cost(db: Connection, key: PriceKey, price: Decimal, now: datetime)
         return before
     await store_prices.insert_versions(db, [NewPrice(key, price, "operator", _begin(key, newest, now))], now)
     after = _newest(await store_prices.select_newest(db, key.provider))[key]
-    await record_change(db, Actor("system"), _audited(before, after))
+    await record_change(db, actor, _audited(before, after))
     return after
 
 

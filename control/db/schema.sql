@@ -895,6 +895,41 @@ ALTER TABLE public.price_versions ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTI
 );
 
 --
+-- Name: provider_figures; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.provider_figures (
+    provider text NOT NULL,
+    role text NOT NULL,
+    source text NOT NULL,
+    status text NOT NULL,
+    since timestamp with time zone NOT NULL,
+    requests integer DEFAULT 0 NOT NULL,
+    error_rate numeric(6,4),
+    p50_ms integer,
+    p95_ms integer,
+    checked_at timestamp with time zone NOT NULL,
+    CONSTRAINT provider_figures_role_check CHECK ((role = ANY (ARRAY['stt'::text, 'llm'::text, 'tts'::text]))),
+    CONSTRAINT provider_figures_source_check CHECK ((source = ANY (ARRAY['calls'::text, 'probes'::text]))),
+    CONSTRAINT provider_figures_status_check CHECK ((status = ANY (ARRAY['unknown'::text, 'healthy'::text, 'degraded'::text, 'down'::text])))
+);
+
+--
+-- Name: provider_probes; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.provider_probes (
+    id uuid NOT NULL,
+    provider text NOT NULL,
+    role text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    latency_ms integer,
+    cost numeric(18,9) NOT NULL,
+    reason text DEFAULT ''::text NOT NULL,
+    CONSTRAINT provider_probes_role_check CHECK ((role = ANY (ARRAY['stt'::text, 'llm'::text, 'tts'::text])))
+);
+
+--
 -- Name: providers; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -916,6 +951,9 @@ CREATE TABLE public.providers (
     needs_key boolean DEFAULT true NOT NULL,
     for_tests boolean DEFAULT false NOT NULL,
     options jsonb DEFAULT '{}'::jsonb NOT NULL,
+    is_shipped boolean DEFAULT false NOT NULL,
+    estimated_costs jsonb DEFAULT '{}'::jsonb NOT NULL,
+    data_policy jsonb DEFAULT '{}'::jsonb NOT NULL,
     CONSTRAINT providers_health_status_check CHECK ((health_status = ANY (ARRAY['unknown'::text, 'healthy'::text, 'degraded'::text, 'down'::text]))),
     CONSTRAINT providers_kinds_check CHECK ((kinds <@ ARRAY['stt'::text, 'llm'::text, 'tts'::text]))
 );
@@ -1135,12 +1173,24 @@ CREATE TABLE public.users (
 );
 
 --
+-- Name: voice_routing; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.voice_routing (
+    id boolean DEFAULT true NOT NULL,
+    default_strategy text NOT NULL,
+    fallback_chain text[] DEFAULT '{}'::text[] NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT voice_routing_id_check CHECK (id)
+);
+
+--
 -- Name: voice_strategies; Type: TABLE; Schema: public; Owner: -
 --
 
 CREATE TABLE public.voice_strategies (
     workspace_id uuid NOT NULL,
-    strategy text NOT NULL,
+    strategy text,
     config jsonb DEFAULT '{}'::jsonb NOT NULL,
     fallback_enabled boolean DEFAULT true NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL
@@ -1421,6 +1471,14 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 --
 
 --
+-- Data for Name: provider_figures; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: provider_probes; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: providers; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -1466,6 +1524,7 @@ INSERT INTO public.schema_migrations VALUES ('20261126000901');
 INSERT INTO public.schema_migrations VALUES ('20261126000902');
 INSERT INTO public.schema_migrations VALUES ('20261126000903');
 INSERT INTO public.schema_migrations VALUES ('20261126001001');
+INSERT INTO public.schema_migrations VALUES ('20261126001201');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -1493,6 +1552,10 @@ INSERT INTO public.schema_migrations VALUES ('20261126001001');
 
 --
 -- Data for Name: users; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: voice_routing; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -1843,6 +1906,20 @@ ALTER TABLE ONLY public.price_versions
     ADD CONSTRAINT price_versions_side_provider_role_model_unit_valid_from_key UNIQUE (side, provider, role, model, unit, valid_from);
 
 --
+-- Name: provider_figures provider_figures_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.provider_figures
+    ADD CONSTRAINT provider_figures_pkey PRIMARY KEY (provider, role, source);
+
+--
+-- Name: provider_probes provider_probes_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.provider_probes
+    ADD CONSTRAINT provider_probes_pkey PRIMARY KEY (id);
+
+--
 -- Name: providers providers_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -1925,6 +2002,13 @@ ALTER TABLE ONLY public.usage_records_default
 
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);
+
+--
+-- Name: voice_routing voice_routing_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.voice_routing
+    ADD CONSTRAINT voice_routing_pkey PRIMARY KEY (id);
 
 --
 -- Name: voice_strategies voice_strategies_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -2293,6 +2377,18 @@ CREATE INDEX phone_numbers_pending ON public.phone_numbers USING btree (updated_
 --
 
 CREATE INDEX phone_numbers_workspace ON public.phone_numbers USING btree (workspace_id, created_at DESC);
+
+--
+-- Name: provider_probes_at; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX provider_probes_at ON public.provider_probes USING btree (at);
+
+--
+-- Name: provider_probes_newest; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX provider_probes_newest ON public.provider_probes USING btree (provider, role, at DESC);
 
 --
 -- Name: refresh_tokens_expiry; Type: INDEX; Schema: public; Owner: -
@@ -2684,6 +2780,20 @@ ALTER TABLE ONLY public.phone_numbers
 
 ALTER TABLE ONLY public.phone_numbers
     ADD CONSTRAINT phone_numbers_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
+-- Name: provider_figures provider_figures_provider_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.provider_figures
+    ADD CONSTRAINT provider_figures_provider_fkey FOREIGN KEY (provider) REFERENCES public.providers(provider) ON DELETE CASCADE;
+
+--
+-- Name: provider_probes provider_probes_provider_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.provider_probes
+    ADD CONSTRAINT provider_probes_provider_fkey FOREIGN KEY (provider) REFERENCES public.providers(provider) ON DELETE CASCADE;
 
 --
 -- Name: refresh_tokens refresh_tokens_session_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
@@ -3405,6 +3515,18 @@ GRANT SELECT,INSERT ON TABLE public.price_versions TO vocalized_app;
 GRANT SELECT,USAGE ON SEQUENCE public.price_versions_id_seq TO vocalized_app;
 
 --
+-- Name: TABLE provider_figures; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.provider_figures TO vocalized_app;
+
+--
+-- Name: TABLE provider_probes; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.provider_probes TO vocalized_app;
+
+--
 -- Name: TABLE providers; Type: ACL; Schema: public; Owner: -
 --
 
@@ -3475,6 +3597,12 @@ GRANT SELECT,INSERT ON TABLE public.usage_records_default TO vocalized_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.users TO vocalized_app;
+
+--
+-- Name: TABLE voice_routing; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.voice_routing TO vocalized_app;
 
 --
 -- Name: TABLE voice_strategies; Type: ACL; Schema: public; Owner: -

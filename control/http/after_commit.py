@@ -5,7 +5,7 @@ the request's changes stay committed whatever the peer answers."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from control.http.context import Context
 
@@ -39,3 +39,14 @@ class IdempotentAfterCommit(Generic[T]):
     """
 
     work: Callable[[str], Awaitable[T]]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedChange(Generic[T]):
+    """Returned by a handler that has to ask somebody outside before it may change anything, such as a vendor about a
+    key. check: called after the commit of a transaction that changed nothing, without a connection; it raises Problems.
+    save: called in a second transaction with a new context, for which the caller was authorised again. What it relies
+    on may have changed in between, so it reads it again."""
+
+    check: Callable[[], Awaitable[None]]
+    save: Callable[[Any], Awaitable[T]]

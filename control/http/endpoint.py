@@ -15,7 +15,7 @@ from control.db.errors import COLLISIONS, UNAVAILABLE
 from control.db.pool import Connection, Pool
 from control.db.transaction import in_transaction
 from control.http.access import AccessKind
-from control.http.after_commit import AfterCommit, IdempotentAfterCommit
+from control.http.after_commit import AfterCommit, CheckedChange, IdempotentAfterCommit
 from control.http.authorisation import Authoriser, TokenClaim
 from control.http.context import Context
 from control.http.file_response import FileResponse, make_file_response
@@ -57,7 +57,8 @@ class EndpointDependencies:
 class EndpointResponse:
     """status, body: of a JSON response; the body is empty for 204. Instead of a body there may be a file, or the work
     that computes the response; both are used after the transaction. open_key: the Idempotency-Key under which the
-    computed response is stored. is_replayed: the stored response of an earlier request."""
+    computed response is stored. is_replayed: the stored response of an earlier request. change: what a second
+    transaction is to save, once it is checked."""
 
     status: int
     body: bytes
@@ -65,17 +66,19 @@ class EndpointResponse:
     after_commit: Callable[[], Awaitable[object]] | None = None
     open_key: IdempotentRequest | None = None
     is_replayed: bool = False
+    change: CheckedChange[object] | None = None
 
 
 @dataclass(slots=True)
 class EndpointRequest:
-    """arguments: the handler's, None until the input has been checked."""
+    """arguments: the handler's, None until the input has been checked. checked: the change that is to be saved."""
 
     request: web.Request
     raw: bytes
     claim: TokenClaim | None
     now: datetime
     arguments: dict[str, Any] | None = None
+    checked: CheckedChange[object] | None = None
 
 
 class Endpoint:
@@ -96,6 +99,10 @@ class Endpoint:
             async with self._dependencies.hashing_limit.acquired():
                 response = await self._transact(incoming)
         else:
+            response = await self._transact(incoming)
+        if response.change is not None:
+            await response.change.check()
+            incoming.checked = response.change
             response = await self._transact(incoming)
         if response.after_commit is not None:
             response = await self._complete(response.after_commit, response.open_key)
@@ -155,6 +162,8 @@ class Endpoint:
             return EndpointResponse(first.response.status, first.response.body, is_replayed=True)
         request_id = context.origin.request_id if first is None else first.request_id
         response = await self._run(incoming, context, request_id)
+        if response.change is not None:
+            return response
         if response.after_commit is None:
             await idempotent.store(context.db, request_id, StoredResponse(response.status, response.body))
             return response
@@ -165,11 +174,15 @@ class Endpoint:
     async def _run(self, incoming: EndpointRequest, context: Context, operation_id: str) -> EndpointResponse:
         if incoming.arguments is None:
             incoming.arguments = self._arguments(incoming)
+        if incoming.checked is not None:
+            return self._response(await incoming.checked.save(context))
         result = await self.route.handler(context, **incoming.arguments)
         match result:
             case AfterCommit():
                 work = partial(self._run_after_commit, incoming, result)
                 return EndpointResponse(self.route.status, b"", after_commit=work)
+            case CheckedChange():
+                return EndpointResponse(self.route.status, b"", change=result)
             case IdempotentAfterCommit(work=named_work):
                 return EndpointResponse(self.route.status, b"", after_commit=partial(named_work, operation_id))
         return self._response(result)

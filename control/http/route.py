@@ -11,7 +11,7 @@ from uuid import UUID
 from pydantic import BaseModel, TypeAdapter
 
 from control.http.access import Access, AccessKind
-from control.http.after_commit import AfterCommit, IdempotentAfterCommit
+from control.http.after_commit import AfterCommit, CheckedChange, IdempotentAfterCommit
 from control.http.context import Context
 from control.http.file_response import FileResponse
 
@@ -68,7 +68,7 @@ class InvalidRoute(TypeError):
 def read_signature(route: Route) -> HandlerSignature:
     """Reads the handler's signature: `(context, body=…, query=…, <path parameters>) -> response or None`.
 
-    AfterCommit[T] and IdempotentAfterCommit[T] count as T. Raises InvalidRoute."""
+    AfterCommit[T], IdempotentAfterCommit[T] and CheckedChange[T] count as T. Raises InvalidRoute."""
     _check(route)
     hints = get_type_hints(route.handler, include_extras=True)
     names = list(inspect.signature(route.handler).parameters)
@@ -128,7 +128,8 @@ def _check_storable(route: Route, where: str) -> None:
 
 def _response_type(hints: dict[str, Any]) -> Any:
     returned = hints.get("return", type(None))
-    return get_args(returned)[0] if get_origin(returned) in (AfterCommit, IdempotentAfterCommit) else returned
+    is_wrapped = get_origin(returned) in (AfterCommit, IdempotentAfterCommit, CheckedChange)
+    return get_args(returned)[0] if is_wrapped else returned
 
 
 def _model(route: Route, hints: dict[str, Any], name: str) -> type[BaseModel] | None:

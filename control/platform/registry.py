@@ -76,6 +76,10 @@ _SPECS: Final = (
         "number_highest_monthly_price", 10, 1, 10_000,
         "US dollars a month; phone numbers that cost more are not bought.",
     ),
+    _number(
+        "provider_probe_cents_per_day", 50, 0, 100_000,
+        "US cents that the worker's probes of providers may cost a day, at most; 0: no language model is probed.",
+    ),
     _number("job_history_days", 14, 1, 365, "Days that the worker's log and its failed jobs are kept."),
 )  # fmt: skip
 

@@ -5,8 +5,9 @@ from typing import Any, Final
 from uuid import UUID
 
 from control.db.pool import Connection
-from control.voice import store_providers
+from control.voice import store_figures, store_providers, store_routing
 from control.voice.offers import ProviderOffer, ProviderOffers
+from control.voice.routing_rules import make_rules
 
 # Columns that the code defines; the staff may change the others.
 FACTS: Final = ("provider", "display_name", "kinds", "needs_key", "for_tests", "options")
@@ -14,7 +15,9 @@ FACTS: Final = ("provider", "display_name", "kinds", "needs_key", "for_tests", "
 
 async def list_workspace_offers(db: Connection, workspace_id: UUID, *, standins: bool) -> ProviderOffers:
     """All providers with the workspace's own settings. standins: those made for tests may be used."""
-    return ProviderOffers(await store_providers.select_offers(db, workspace_id), standins=standins)
+    offers = await store_providers.select_offers(db, workspace_id)
+    rules = make_rules(await store_routing.select_rules(db, workspace_id))
+    return ProviderOffers(offers, standins=standins, rules=rules)
 
 
 async def list_catalogue(db: Connection) -> list[ProviderOffer]:
@@ -28,4 +31,9 @@ async def seed_providers(db: Connection, providers: Iterable[Mapping[str, Any]])
     for provider in providers:
         facts = {name: provider[name] for name in FACTS}
         firsts = {name: value for name, value in provider.items() if name not in facts}
-        await store_providers.upsert_provider(db, facts, firsts)
+        await store_providers.upsert_provider(db, {**facts, "is_shipped": True}, firsts)
+
+
+async def save_estimated_costs(db: Connection, costs: Mapping[str, Mapping[str, float]]) -> None:
+    """Sets what a minute of a call costs, in US dollars, by provider and role. Needs platform scope."""
+    await store_figures.update_costs(db, costs)

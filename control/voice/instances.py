@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -40,7 +40,7 @@ class KeyedProvider:
     """A provider with its platform key. key: empty for a server without keys."""
 
     offer: ProviderOffer
-    key: str
+    key: str = field(repr=False)
 
 
 async def set_key(db: Connection, sealer: Sealer, change: KeyChange) -> ProviderOffer:
@@ -71,10 +71,15 @@ async def get_keyed_provider(db: Connection, sealer: Sealer, provider: str) -> K
     return KeyedProvider(offer, key)
 
 
+def require_name(provider: str, param: str) -> None:
+    """Raises Invalid, which names `param`."""
+    if not _NAME.fullmatch(provider):
+        raise Invalid("a name is a letter, then letters, digits, - and _, in lower case", param=param)
+
+
 def make_instance(change: KeyChange) -> ProviderOffer:
     """A new provider of a vendor. Raises Invalid."""
-    if not _NAME.fullmatch(change.provider):
-        raise Invalid("a name is a letter, then letters, digits, - and _, in lower case", param="instance")
+    require_name(change.provider, "instance")
     if not change.vendor:
         raise Invalid(f"there is no provider {change.provider!r}; for a new one name its vendor", param="vendor")
     facts = _require_vendor(change.vendor)

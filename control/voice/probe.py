@@ -1,17 +1,27 @@
-"""Asks a provider's server one short question, as media would, and measures the time to its first word."""
+"""Asks a provider's server the cheapest question that tells whether key, model and voice are right.
+
+A language model is asked for one word, as media would ask, because a wrong model, an unpaid account and a refused
+option show only there. Of a speech vendor, a document that only the key's owner gets is read, which costs nothing.
+"""
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import quote
 
 import httpx
 import msgspec
 
+from control.voice.guarded_http import GuardedTransport
 from control.voice.instances import KeyedProvider
+from control.voice.vendor_words import read_words
 from control.voice.vendors import VENDORS
 from shared.chat_dialects import DIALECTS, RULES, Dialect, detect_dialect, make_chat_url, make_key_headers
+from shared.egress import EgressGuard
 from shared.errors import Invalid
 
 OPENAI_URL: Final = "https://api.openai.com/v1"
@@ -19,6 +29,8 @@ MAX_ERROR_BYTES: Final = 4_096
 # Events before the first word: a server may send empty ones, and comments while it computes.
 MAX_LINES: Final = 2_000
 _BODY_OPTIONS: Final = ("model", "temperature", "max_tokens", "max_completion_tokens", "reasoning_effort")
+# A speech vendor's base URL may be that of its WebSocket.
+_HTTP_SCHEME: Final = re.compile(r"^ws(?=s?://)")
 _QUESTION: Final = [{"role": "user", "content": "Say hello in one word."}]
 
 # At lower levels these log URLs.
@@ -26,21 +38,72 @@ for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
 
+@dataclass(frozen=True, slots=True)
+class VendorDocument:
+    """What a speech vendor shows only to the owner of a key. path: may name an option ("/voices/{voice_id}"), and is
+    `fallback` where the option is not set. key_header, key_prefix: how the key is sent."""
+
+    base_url: str
+    path: str
+    fallback: str
+    key_header: str
+    key_prefix: str = ""
+    headers: Mapping[str, str] | None = None
+
+
+# Deepgram: "Get Projects" of its management API. Cartesia: "Get Voice" and "List Voices", which need a dated version.
+DOCUMENTS: Final[Mapping[str, VendorDocument]] = {
+    "deepgram": VendorDocument("https://api.deepgram.com", "/v1/projects", "/v1/projects", "Authorization", "Token "),
+    "cartesia": VendorDocument(
+        "https://api.cartesia.ai",
+        "/voices/{voice_id}",
+        "/voices?limit=1",
+        "X-API-Key",
+        headers={"Cartesia-Version": "2026-03-01"},
+    ),
+}
+
+
 class ProbeFailed(Exception):
-    """The server did not answer as a language model; the message says why and holds no key."""
+    """The server did not answer as it should; the message says why and holds no key. status: of HTTP, 0 without an
+    answer. words: the vendor's, without the key."""
+
+    def __init__(self, message: str, *, status: int = 0, words: str = "") -> None:
+        super().__init__(message)
+        self.status, self.words = status, words
+
+    @property
+    def is_key_refused(self) -> bool:
+        """Whether it is the key that the vendor does not accept."""
+        return self.status in (401, 403)
 
 
-async def probe(provider: KeyedProvider, timeout_s: float) -> float:
-    """Milliseconds from the request to the first word. Raises ProbeFailed, and Invalid where there is no server."""
+def can_probe(provider: KeyedProvider) -> bool:
+    """Whether there is a server that can be asked."""
     facts = VENDORS.get(provider.offer.vendor)
-    if facts is None or not facts.takes_key or "llm" not in provider.offer.kinds:
+    is_known = "llm" in provider.offer.kinds or provider.offer.vendor in DOCUMENTS
+    return facts is not None and facts.takes_key and is_known
+
+
+async def probe(provider: KeyedProvider, timeout_s: float, guard: EgressGuard | None = None) -> float:
+    """Milliseconds until the answer; of a language model until its first word. guard: where a customer gave the
+    address. Raises ProbeFailed, and Invalid where there is no server."""
+    if not can_probe(provider):
         raise Invalid(f"{provider.offer.provider} has no server that could be asked", param="instance")
     began = time.perf_counter()
+    transport = httpx.AsyncHTTPTransport() if guard is None else GuardedTransport(guard)
+    client = httpx.AsyncClient(timeout=timeout_s, trust_env=False, transport=transport)
     try:
-        async with asyncio.timeout(timeout_s), httpx.AsyncClient(timeout=timeout_s, trust_env=False) as http:
-            await _read_first_word(http, provider)
+        async with asyncio.timeout(timeout_s), client as http:
+            if "llm" in provider.offer.kinds:
+                await _read_first_word(http, provider)
+            else:
+                await _read_document(http, provider)
     except (TimeoutError, httpx.TimeoutException):
         raise ProbeFailed(f"no answer within {timeout_s:g} s") from None
+    except httpx.ConnectError as error:
+        words = str(error) if guard is not None else ""
+        raise ProbeFailed(f"no connection: {words or type(error).__name__}") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise ProbeFailed(f"no connection: {type(error).__name__}") from None
     return (time.perf_counter() - began) * 1000
@@ -54,8 +117,7 @@ async def _read_first_word(http: httpx.AsyncClient, provider: KeyedProvider) -> 
     url = make_chat_url(dialect, base_url, str(options.get("model", "")), str(options.get("api_version", "")))
     body = {**_body_options(options, dialect), "messages": _QUESTION, "stream": True}
     async with http.stream("POST", url, json=body, headers=make_key_headers(dialect, provider.key)) as response:
-        if response.status_code != 200:
-            raise ProbeFailed(f"HTTP {response.status_code} {await _read_code(response)}".rstrip())
+        await _require_ok(response, provider.key)
         async for line in _lines(response):
             if _has_output(line):
                 return
@@ -70,6 +132,19 @@ def _body_options(options: Mapping[str, Any], dialect: Dialect) -> dict[str, Any
         fields.setdefault(limit, fields.pop("max_tokens"))
     extra = options.get("extra")
     return {**fields, **(extra if isinstance(extra, Mapping) else {})}
+
+
+async def _read_document(http: httpx.AsyncClient, provider: KeyedProvider) -> None:
+    document = DOCUMENTS[provider.offer.vendor]
+    options = {name: value for kind in ("stt", "tts") for name, value in provider.offer.defaults(kind).items()}
+    try:
+        path = document.path.format_map({name: quote(str(value), safe="") for name, value in options.items()})
+    except KeyError:
+        path = document.fallback
+    base = _HTTP_SCHEME.sub("http", str(options.get("base_url") or document.base_url).rstrip("/"))
+    headers = {**(document.headers or {}), document.key_header: document.key_prefix + provider.key}
+    async with http.stream("GET", base + path, headers=headers) as response:
+        await _require_ok(response, provider.key)
 
 
 async def _lines(response: httpx.Response) -> AsyncIterator[str]:
@@ -93,13 +168,20 @@ def _has_output(line: str) -> bool:
         return False
 
 
-async def _read_code(response: httpx.Response) -> str:
-    """The vendor's error code, without its message, which may repeat the key."""
+async def _require_ok(response: httpx.Response, key: str) -> None:
+    """Raises ProbeFailed with the vendor's code in its message; its words, which may repeat the key, apart."""
+    if response.status_code == 200:
+        return
     body = b""
     async for part in response.aiter_bytes():
         body += part
         if len(body) > MAX_ERROR_BYTES:
-            return ""
+            break
+    status = response.status_code
+    raise ProbeFailed(f"HTTP {status} {_code(body)}".rstrip(), status=status, words=read_words(body, key))
+
+
+def _code(body: bytes) -> str:
     try:
         error = msgspec.json.decode(body)["error"]
         code = error.get("code") or error.get("type")

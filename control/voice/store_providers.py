@@ -4,10 +4,12 @@ from typing import Any, Final
 from uuid import UUID
 
 from control.db.pool import Connection
-from control.voice.offers import ProviderOffer
+from control.voice.offers import CataloguedProvider, ProviderOffer
+from control.voice.store_routing import SELECT_FIGURES
 
 _COLUMNS: Final = """
-    p.provider, p.kinds, p.is_enabled, p.priority, p.needs_key, p.for_tests, p.config, p.options,
+    p.provider, p.kinds, p.is_enabled, p.priority, p.needs_key, p.for_tests, p.config, p.options, p.data_policy,
+    p.estimated_costs,
     p.api_key IS NOT NULL AS platform_key
 """
 
@@ -17,8 +19,10 @@ async def select_offers(db: Connection, workspace_id: UUID) -> list[ProviderOffe
     rows = await db.fetch(
         f"""
         SELECT {_COLUMNS}, coalesce(w.is_enabled, true) AS allowed,
-               coalesce(w.uses_platform_key, true) AS uses_platform_key, w.api_key IS NOT NULL AS own_key
-        FROM providers p LEFT JOIN workspace_providers w ON w.provider = p.provider AND w.workspace_id = $1
+               coalesce(w.uses_platform_key, true) AS uses_platform_key, w.api_key IS NOT NULL AS own_key,
+               coalesce(w.config, '{{}}') AS own_config, f.figures
+        FROM providers p LEFT JOIN workspace_providers w ON w.provider = p.provider AND w.workspace_id = $1,
+             LATERAL ({SELECT_FIGURES}) f
         ORDER BY p.provider LIMIT 1000
         """,
         workspace_id,
@@ -30,6 +34,74 @@ async def select_catalogue(db: Connection) -> list[ProviderOffer]:
     """The catalogue without a workspace's settings."""
     rows = await db.fetch(f"SELECT {_COLUMNS} FROM providers p ORDER BY p.provider LIMIT 1000")
     return [ProviderOffer(**row) for row in rows]
+
+
+async def select_catalogued(db: Connection, provider: str | None = None) -> list[CataloguedProvider]:
+    """The catalogue for the staff, by priority; provider: only this one."""
+    rows = await db.fetch(
+        f"""
+        SELECT {_COLUMNS}, p.display_name, p.is_shipped, p.health_status, p.last_check FROM providers p
+        WHERE $1::text IS NULL OR p.provider = $1 ORDER BY p.priority, p.provider LIMIT 1000
+        """,
+        provider,
+    )
+    return [_catalogued(dict(row)) for row in rows]
+
+
+async def lock_catalogued(db: Connection, provider: str) -> CataloguedProvider | None:
+    """As `select_catalogued`, of one provider, locked until the transaction ends."""
+    await db.execute("SELECT FROM providers WHERE provider = $1 FOR UPDATE", provider)
+    found = await select_catalogued(db, provider)
+    return found[0] if found else None
+
+
+async def insert_instance(db: Connection, offer: ProviderOffer, sealed: bytes | None) -> bool:
+    """Inserts a provider. False: there is one of this name."""
+    status = await db.execute(
+        """
+        INSERT INTO providers
+            (provider, display_name, kinds, options, is_enabled, priority, needs_key, config, data_policy, api_key)
+        VALUES ($1, $1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING
+        """,
+        offer.provider,
+        list(offer.kinds),
+        dict(offer.options),
+        offer.is_enabled,
+        offer.priority,
+        offer.needs_key,
+        dict(offer.config),
+        dict(offer.data_policy),
+        sealed,
+    )
+    return bool(status == "INSERT 0 1")
+
+
+async def update_instance(db: Connection, offer: ProviderOffer) -> None:
+    """Writes what the staff may change of a provider, but the key."""
+    await db.execute(
+        """
+        UPDATE providers SET is_enabled = $2, priority = $3, config = $4, data_policy = $5, needs_key = $6,
+               updated_at = now()
+        WHERE provider = $1
+        """,
+        offer.provider,
+        offer.is_enabled,
+        offer.priority,
+        dict(offer.config),
+        dict(offer.data_policy),
+        offer.needs_key,
+    )
+
+
+async def update_key(db: Connection, provider: str, sealed: bytes | None) -> None:
+    """Replaces the platform's key; None removes it."""
+    await db.execute("UPDATE providers SET api_key = $2, updated_at = now() WHERE provider = $1", provider, sealed)
+
+
+async def delete_provider(db: Connection, provider: str) -> None:
+    """Deletes a provider, with the workspaces' settings of it and its figures."""
+    await db.execute("DELETE FROM workspace_providers WHERE provider = $1", provider)
+    await db.execute("DELETE FROM providers WHERE provider = $1", provider)
 
 
 async def upsert_provider(db: Connection, facts: dict[str, Any], firsts: dict[str, Any]) -> None:
@@ -85,3 +157,9 @@ async def upsert_instance(db: Connection, offer: ProviderOffer, sealed: bytes | 
         dict(offer.config),
         sealed,
     )
+
+
+def _catalogued(row: dict[str, Any]) -> CataloguedProvider:
+    names = ("display_name", "is_shipped", "health_status", "last_check")
+    own = {name: row.pop(name) for name in names}
+    return CataloguedProvider(ProviderOffer(**row), **own)

@@ -9,9 +9,6 @@ from typing import Final
 
 from control.voice.offers import Kind
 
-# The vendor whose language model is a set of rules: it answers only from the agent's facts.
-RULES: Final = "receptionist"
-
 
 @dataclass(frozen=True, slots=True)
 class VendorFacts:

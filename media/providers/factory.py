@@ -21,6 +21,7 @@ from media.providers.ports import LanguageModel, ProviderKind, SpeechToText, Tex
 from media.providers.usage import OnUsage, UsageMeter
 from media.providers.vendor import Adapter, Preparable, ProviderSetup, ProviderUnusable, Vendor, VendorResources
 from media.providers.wait_history import UsualWait
+from shared.egress import EgressGuard
 from shared.plan import CallPlan, PlanError, ProviderPlan
 
 P = TypeVar("P")
@@ -57,7 +58,7 @@ class ProviderFactory:
 
     vendors: all that a plan may name. engine_socket: path at which the local speech engine listens; "" where there is
     none: then the vendor `local` is refused. health: the board of all calls, by default one of its own. health_secret:
-    the same in all processes that share health, by default a random one.
+    the same in all processes that share health, by default a random one. guard: of addresses that customers gave.
     """
 
     def __init__(
@@ -69,8 +70,9 @@ class ProviderFactory:
         deadlines: Deadlines | None = None,
         health: HealthBoard | None = None,
         health_secret: bytes = b"",
+        guard: EgressGuard | None = None,
     ) -> None:
-        self._resources = VendorResources(http, engine_socket)
+        self._resources = VendorResources(http, engine_socket, guard)
         self._deadlines = deadlines or Deadlines()
         self._health = health or HealthBoard(lambda: asyncio.get_running_loop().time())
         self._health_keys = HealthKeys(health_secret or secrets.token_bytes(32))
@@ -134,4 +136,4 @@ class ProviderFactory:
             options = msgspec.convert(choice.options, adapter.options)
         except msgspec.ValidationError as error:
             raise ProviderUnusable(f"options: {error}") from error
-        return adapter.make(ProviderSetup(choice.provider, options, self._resources)), options
+        return adapter.make(ProviderSetup(choice.provider, options, self._resources, choice.guarded)), options

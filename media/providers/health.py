@@ -70,6 +70,7 @@ class HealthBoard:
         self._chance = chance
         self._records: dict[HealthKey, HealthRecord] = {}
         self._listeners: list[Callable[[HealthChange], None]] = []
+        self._out_of_service: frozenset[str] = frozenset()
 
     def subscribe(self, listener: Callable[[HealthChange], None]) -> None:
         """Calls the listener with every change."""
@@ -78,7 +79,13 @@ class HealthBoard:
     def is_usable(self, key: HealthKey) -> bool:
         """Whether a request may try this provider before ejected ones."""
         record = self._records.get(key)
-        return record is None or record.is_usable(self._clock())
+        is_healthy = record is None or record.is_usable(self._clock())
+        return is_healthy and key.provider not in self._out_of_service
+
+    def set_out_of_service(self, providers: frozenset[str]) -> None:
+        """Replaces the names of the providers that the staff took out of service: each further request, of running
+        calls too, tries them last."""
+        self._out_of_service = providers
 
     def usual_wait(self, key: HealthKey) -> UsualWait | None:
         """How long the provider takes to its first useful unit; None while this process has seen too few."""

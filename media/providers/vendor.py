@@ -11,6 +11,8 @@ from msgspec import Struct
 from media.providers.ports import LanguageModel, SpeechToText, TextToSpeech
 from media.providers.tls import ResumingTlsContext
 from media.providers.wait_history import UsualWait
+from media.providers.warm_http import make_connector
+from shared.egress import EgressGuard
 
 T = TypeVar("T")
 P = TypeVar("P", covariant=True)
@@ -27,12 +29,14 @@ class EmptyOptions(Struct, frozen=True, forbid_unknown_fields=True):
 class VendorResources:
     """What the providers of all calls of one event loop share. The caller closes the HTTP session.
 
-    engine_socket: path at which the local speech engine listens; "" where there is none. tls: of WebSockets.
+    engine_socket: path at which the local speech engine listens; "" where there is none. tls: of WebSockets. guard: of
+    addresses that customers gave.
     """
 
-    def __init__(self, http: ClientSession, engine_socket: str = "") -> None:
+    def __init__(self, http: ClientSession, engine_socket: str = "", guard: EgressGuard | None = None) -> None:
         self.http = http
         self.engine_socket = engine_socket
+        self.guard = guard or EgressGuard()
         self.tls = ResumingTlsContext()
         self._shared: dict[Hashable, Any] = {}
         self._closing = AsyncExitStack()
@@ -44,6 +48,10 @@ class VendorResources:
         found: T = self._shared[key]
         return found
 
+    def guarded_http(self) -> ClientSession:
+        """A session whose connections pass the guard, made at the first request."""
+        return self.share(EgressGuard, self._open_guarded)
+
     def on_close(self, close: Callable[[], Awaitable[None]]) -> None:
         """Calls this when the process ends."""
         self._closing.push_async_callback(close)
@@ -52,15 +60,31 @@ class VendorResources:
         """Closes what vendors opened."""
         await self._closing.aclose()
 
+    def _open_guarded(self) -> ClientSession:
+        session = ClientSession(connector=make_connector(self.guard.make_socket))
+        self.on_close(session.close)
+        return session
+
 
 @dataclass(frozen=True, slots=True)
 class ProviderSetup:
     """What a provider is made from. name: of the configured instance, as events, metrics and health show it. options:
-    of the vendor's type for the kind."""
+    of the vendor's type for the kind. guarded: a customer gave the address."""
 
     name: str
     options: Any
     resources: VendorResources
+    guarded: bool = False
+
+    @property
+    def http(self) -> ClientSession:
+        """The HTTP session for this provider's requests."""
+        return self.resources.guarded_http() if self.guarded else self.resources.http
+
+    @property
+    def guard(self) -> EgressGuard | None:
+        """The guard of this provider's sockets, if they need one."""
+        return self.resources.guard if self.guarded else None
 
 
 @runtime_checkable

@@ -4,7 +4,8 @@
 """
 
 import asyncio
-from collections.abc import Mapping
+import socket
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -12,6 +13,7 @@ import picows
 
 from media.providers.ports import ProviderBusy, ProviderError, ProviderSlow
 from media.providers.tls import ResumingTlsContext
+from shared.egress import EgressGuard
 
 MAX_MESSAGE_BYTES: Final = 1 << 20
 # More than this unsent means that the vendor reads nothing: about 8 s of mu-law audio.
@@ -35,13 +37,15 @@ class VendorSocketHandler(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SocketTarget:
-    """Where to connect. provider: for errors. url: `wss://` or `ws://`, query included. headers: may hold a key."""
+    """Where to connect. provider: for errors. url: `wss://` or `ws://`, query included. headers: may hold a key. guard:
+    where a customer gave the address."""
 
     provider: str
     url: str
     headers: Mapping[str, str]
     tls: ResumingTlsContext
     timeout_s: float = 3.0
+    guard: EgressGuard | None = None
 
 
 class VendorSocket:
@@ -64,6 +68,7 @@ class VendorSocket:
                     websocket_handshake_timeout=None,
                     max_redirects=0,  # a redirect could lead the key to another host
                     max_frame_size=MAX_MESSAGE_BYTES,
+                    socket_factory=_socket_factory(target),
                     use_aiofastnet=False,  # its TLS resumes no session
                 )
         except TimeoutError:
@@ -180,6 +185,12 @@ class _Listener(picows.WSListener):
             self._handler.on_text(message)
         else:
             self._handler.on_binary(message)
+
+
+def _socket_factory(target: SocketTarget) -> Callable[[object], Awaitable[socket.socket]] | None:
+    """Opens the socket of a guarded target; None leaves it to the library."""
+    guard = target.guard
+    return None if guard is None else lambda _: guard.connect_url(target.url)
 
 
 def _map_handshake(provider: str, error: picows.WSHandshakeError) -> ProviderError:

@@ -6,6 +6,7 @@ from collections import deque
 from typing import Final
 
 import aiohttp
+from aiohttp import SocketFactoryType
 from yarl import URL
 
 # How long the pool keeps an idle connection, seconds. Vendors close idle ones after a minute or more; local servers
@@ -19,10 +20,17 @@ PREPARE_S: Final = 5.0
 MAX_BODY_BYTES: Final = 16_384
 
 
-def make_connector() -> aiohttp.TCPConnector:
-    """The pool of connections to vendors. With aiohttp's defaults requests would wait for each other from 100 on, and a
-    connection would be closed after 15 s, which is less than many turns last."""
-    return aiohttp.TCPConnector(limit=MAX_CONNECTIONS, keepalive_timeout=KEEP_ALIVE_S, ttl_dns_cache=DNS_CACHE_S)
+def make_connector(socket_factory: SocketFactoryType | None = None) -> aiohttp.TCPConnector:
+    """The pool of connections to vendors. socket_factory: makes their sockets, by default aiohttp's own.
+
+    With aiohttp's defaults requests would wait for each other from 100 on, and a connection would be closed after 15 s,
+    which is less than many turns last."""
+    return aiohttp.TCPConnector(
+        limit=MAX_CONNECTIONS,
+        keepalive_timeout=KEEP_ALIVE_S,
+        ttl_dns_cache=DNS_CACHE_S,
+        socket_factory=socket_factory,
+    )
 
 
 class WarmServer:

@@ -35,6 +35,7 @@ from media.server.worker import Worker, WorkerResources
 from media.turn.onnx_models import SILERO, SMART_TURN, find_pipecat_file
 from media.turn.vad import VadEngine
 from shared.bus.client import bus_client
+from shared.egress import EgressGuard
 from shared.plan import CallPlan
 from shared.secrets import Sealer
 from shared.storage import Storage
@@ -64,7 +65,7 @@ class WorkerOptions:
 
     vendors: the adapters that plans may name. public_url: base of the sockets as carriers reach them; if empty, the
     address listened on. shared_port: other workers listen on the same port (SO_REUSEPORT). health: when a provider is
-    ejected.
+    ejected. egress_allow: networks beside the public internet that addresses of customers may lead to.
     """
 
     host: str
@@ -80,6 +81,7 @@ class WorkerOptions:
     engine_socket: str = ""
     shared_port: bool = False
     health: HealthPolicy = field(default_factory=HealthPolicy)
+    egress_allow: tuple[str, ...] = ()
 
     @property
     def url(self) -> str:
@@ -215,6 +217,7 @@ async def _factory(
         engine_socket=options.engine_socket,
         health=board,
         health_secret=_health_secret(options),
+        guard=EgressGuard(options.egress_allow),
     )
     if options.plan is not None:
         factory.check(options.plan)

@@ -1,7 +1,7 @@
 """The health of providers as the media nodes found it: a hash in which the newest report on a provider counts, and one
 of what each node saw lately, which is added up."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +10,10 @@ from redis.asyncio import Redis
 from shared.bus.client import PREFIX, map_redis_error
 
 _KEYS: Final = [f"{PREFIX}{{provider-health}}:{name}" for name in ("states", "doubts", "useful")]
+# Names of the providers that the staff took out of service.
+_OUT_OF_SERVICE: Final = f"{PREFIX}{{provider-health}}:out-of-service"
+# How long they are known when control tells them no more.
+OUT_OF_SERVICE_KEEP_S: Final = 600
 # Of each hash.
 MAX_ENTRIES: Final = 1_000
 # How long a report is kept after its cool-down, so that every node reads it.
@@ -168,6 +172,7 @@ class ProviderHealthStates:
     """All methods raise BusUnavailable. node: tells what this process found and saw from what others did."""
 
     def __init__(self, redis: Redis, node: str = "") -> None:
+        self._redis = redis
         self._exchange = redis.register_script(_EXCHANGE)
         self.node = node
 
@@ -192,6 +197,21 @@ class ProviderHealthStates:
         states = zip(_names(found), map(_decode, found[1::2]), strict=True)
         others = {name: _recent(text, int(now)) for name, text in zip(_names(sums), sums[1::2], strict=True)}
         return SharedStates(int(now), dict(states), others)
+
+    async def set_out_of_service(self, providers: Collection[str]) -> None:
+        """Replaces the names of the providers that the staff took out of service."""
+        async with map_redis_error(), self._redis.pipeline(transaction=True) as pipe:
+            pipe.delete(_OUT_OF_SERVICE)
+            if providers:
+                pipe.sadd(_OUT_OF_SERVICE, *providers)
+                pipe.expire(_OUT_OF_SERVICE, OUT_OF_SERVICE_KEEP_S)
+            await pipe.execute()
+
+    async def list_out_of_service(self) -> frozenset[str]:
+        """Names of the providers that the staff took out of service."""
+        async with map_redis_error():
+            names: set[bytes] = await self._redis.smembers(_OUT_OF_SERVICE)  # type: ignore[assignment]  # not decoded
+        return frozenset(name.decode() for name in names)
 
 
 def _names(pairs: Sequence[bytes]) -> list[str]:

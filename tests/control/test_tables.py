@@ -27,11 +27,10 @@ OWNERS: Final = {
     "media_requests": "tool_runs",
     "messages": "message_emails messages",
     "platform": "audit_log idempotency_keys settings tiers",
-    "voice": "providers workspace_providers",
+    "voice": "provider_figures provider_probes providers voice_routing voice_strategies workspace_providers",
     "webhooks": "webhook_events",
     "workspaces": "invitations workspace_changes workspace_members workspaces",
-    "": "billing_periods billing_settings integration_sync_logs integration_types integrations invoices "
-    "voice_strategies",
+    "": "billing_periods billing_settings integration_sync_logs integration_types integrations invoices",
 }
 OWNER: Final = {table: room for room, tables in OWNERS.items() for table in tables.split()}
 

@@ -119,13 +119,15 @@ async def running_api(
     handlers: RequestHandlers | None = None,
     port: int = 0,
     has_portal: bool = True,
+    egress_allow: tuple[str, ...] = (),
     **http: Any,
 ) -> AsyncIterator[Api]:
     """The API until the block ends, with the shipped catalogue in the database.
 
     limits: by name, (requests, seconds); all others are too high to be reached. handlers: of requests of calls; default
     those of all rooms. carriers: default none. webhooks: an empty `url` is replaced by the API's own. has_portal: False
-    has the API serve the pages behind links in e-mails. http: other fields of control.app.HttpOptions.
+    has the API serve the pages behind links in e-mails. egress_allow: networks that
+    customers' addresses may lead to. http: other fields of control.app.HttpOptions.
     """
     port = port or free_port()
     url = f"http://127.0.0.1:{port}"
@@ -140,6 +142,7 @@ async def running_api(
             policies=Policies(
                 links="https://app.example.com" if has_portal else url,
                 has_portal=has_portal,
+                egress_allow=egress_allow,
                 accounts=accounts or AccountPolicy(),
                 hashing=CHEAP_HASHING,
                 agents=AgentPolicy(standins=True),

@@ -10,6 +10,7 @@ from control.api.client import (
     messages,
     numbers,
     templates,
+    voice,
     workspaces,
 )
 from control.http.route import Route
@@ -23,6 +24,7 @@ ROUTES: tuple[Route, ...] = (
     *agents.ROUTES,
     *numbers.ROUTES,
     *calls.ROUTES,
+    *voice.ROUTES,
     *messages.ROUTES,
     *blocked_callers.ROUTES,
 )

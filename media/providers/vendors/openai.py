@@ -16,7 +16,7 @@ from yarl import URL
 from media.providers.openai_wire import StreamedReply, make_http_error, make_messages, make_tools, parse_error
 from media.providers.ports import ChatRequest, LanguageModelEvent, ProviderError, ProviderSlow
 from media.providers.sse import SseError, SseParser
-from media.providers.vendor import Adapter, ProviderSetup, Vendor, VendorResources
+from media.providers.vendor import Adapter, ProviderSetup, Vendor
 from media.providers.wait_history import UsualWait
 from media.providers.warm_http import WarmServer
 from shared.chat_dialects import RULES, Dialect, DialectRules, detect_dialect, make_chat_url, make_key_headers
@@ -227,24 +227,26 @@ async def _drain(response: aiohttp.ClientResponse) -> bool:
 
 
 def _make_llm(setup: ProviderSetup) -> OpenAiLanguageModel:
+    """A guarded provider has a session, and so connections, apart from the others'."""
     options: OpenAiOptions = setup.options
     resources = setup.resources
-    key = (ChatServer, options.base_url, options.model)
-    server = resources.share(key, lambda: ChatServer(warm=_warm_server(options, resources), tls=resources.tls))
-    return OpenAiLanguageModel(setup.name, options, resources.http, server)
+    key = (ChatServer, options.base_url, options.model, setup.guarded)
+    server = resources.share(key, lambda: ChatServer(warm=_warm_server(setup), tls=resources.tls))
+    return OpenAiLanguageModel(setup.name, options, setup.http, server)
 
 
-def _warm_server(options: OpenAiOptions, resources: VendorResources) -> WarmServer:
+def _warm_server(setup: ProviderSetup) -> WarmServer:
     """The server's connections; models and keys at one host share them."""
-    parts = urlsplit(options.base_url)
+    options: OpenAiOptions = setup.options
+    resources, parts = setup.resources, urlsplit(options.base_url)
 
     def make() -> WarmServer:
         url = make_chat_url(dialect_of(options), options.base_url, options.model, options.api_version)
-        server = WarmServer(resources.http, url, resources.tls)
+        server = WarmServer(setup.http, url, resources.tls)
         resources.on_close(server.close)
         return server
 
-    return resources.share((WarmServer, parts.scheme, parts.netloc), make)
+    return resources.share((WarmServer, parts.scheme, parts.netloc, setup.guarded), make)
 
 
 def _model(options: OpenAiOptions) -> str:

@@ -62,6 +62,7 @@ class ProviderHealthSync:
             if self._pending.get(key) is entry:
                 del self._pending[key]
         self._apply(shared)
+        self._board.set_out_of_service(await self._states.list_out_of_service())
 
     def _apply(self, shared: SharedStates) -> None:
         if shared.now_ms < self._redis_ms - CLOCK_BACK_MS:  # newer reports have lower versions from here on

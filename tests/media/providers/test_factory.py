@@ -14,8 +14,10 @@ from media.providers.factory import ProviderFactory, Providers
 from media.providers.health import HealthBoard, HealthKey, ProviderAttempt
 from media.providers.ports import ChatRequest, Message, ProviderError, RecognisedText, SpeechToTextEvent, TextDelta
 from media.providers.usage import UsageMeter
+from shared.egress import EgressGuard
 from shared.events import ProviderFailed, UsageRecorded
 from shared.plan import CallPlan, PlanError, ProviderPlan, decode_plan, read_plan
+from tests.media.providers.sse_server import sse_server
 from tests.media.providers.virtual import run
 
 PLANS = Path(__file__).parents[3] / "config" / "plans"
@@ -229,3 +231,22 @@ def test_the_board_is_told_whose_calls_use_a_provider() -> None:
 
     run(main())
     assert workspaces == ["w1"]
+
+
+@pytest.mark.parametrize(("allow", "is_reached"), [((), False), (("127.0.0.0/8", "::1"), True)])
+async def test_a_customers_address_is_connected_to_only_where_the_guard_allows(
+    allow: tuple[str, ...], is_reached: bool
+) -> None:
+    async with (
+        sse_server(("HTTP/1.1 500 Internal Server Error\r\n\r\n", [])) as server,
+        aiohttp.ClientSession() as http,
+    ):
+        url = server.url.replace("127.0.0.1", "localhost")
+        options = {"model": "m", "base_url": url}
+        factory = ProviderFactory(VENDORS, http, guard=EgressGuard(allow))
+        own = [{"provider": "own", "vendor": "openai", "options": options, "guarded": True}]
+        providers = factory.build(plan(llm=own), lambda failed: None, lambda usage: None)
+        with pytest.raises(ProviderError):
+            await anext(aiter(providers.llm.stream(ChatRequest("", [Message("user", "Hello.")]))))
+        await factory.close()
+        assert bool(server.requests) is is_reached

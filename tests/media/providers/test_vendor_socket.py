@@ -4,6 +4,7 @@ import asyncio
 import os
 import ssl
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from aiohttp import WSMsgType, web
 from media.providers.ports import ProviderBusy, ProviderError, ProviderSlow
 from media.providers.tls import ResumingTlsContext
 from media.providers.vendor_socket import ABNORMAL, MAX_UNSENT_BYTES, SocketTarget, VendorSocket
+from shared.egress import EgressGuard
 from simulator.vendors.certificate import make_certificate
 from simulator.vendors.server import reset_connection, running_vendor
 
@@ -178,3 +180,15 @@ async def test_an_unknown_authority_is_refused(target: SocketTarget, monkeypatch
     with pytest.raises(ProviderError, match="cannot connect: SSLCertVerificationError"):
         await VendorSocket.open(stranger, Recorder())
     assert stranger.tls.verify_mode == ssl.CERT_REQUIRED
+
+
+async def test_a_guarded_socket_reaches_allowed_addresses_only(target: SocketTarget) -> None:
+    recorder = Recorder()
+    guard = EgressGuard(["127.0.0.1"])
+    socket = await VendorSocket.open(replace(path(target, "echo"), guard=guard), recorder)
+    socket.send_text("hello")
+    await recorder.wait_for(1)
+    assert recorder.messages == ["hello"]
+    await socket.close()
+    with pytest.raises(ProviderError, match="cannot connect: EgressRefused"):
+        await VendorSocket.open(replace(path(target, "echo"), guard=EgressGuard()), Recorder())

@@ -1,0 +1,208 @@
+"""Routes of voice providers, for the staff: the catalogue with keys and prices, health, costs and routing."""
+
+from decimal import Decimal
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from control.agents.config import Provider
+from control.api.admin.providers_views import (
+    HealthList,
+    ProviderAnswer,
+    ProviderCosts,
+    ProviderList,
+    RoutingView,
+    to_answer,
+    to_costs,
+    to_health,
+    to_routing,
+    to_view,
+)
+from control.billing.price_changes import list_prices, set_costs
+from control.billing.provider_costs import list_provider_costs
+from control.billing.unit_costs import CostUnit, UnitCost, make_prices
+from control.http.access import ANY_ADMIN, admin
+from control.http.after_commit import CheckedChange
+from control.http.body import Body, ChangeBody
+from control.http.context import AdminContext
+from control.http.pagination import Query
+from control.http.route import Route
+from control.voice.administration import ProviderEdit
+from control.voice.data_rules import DataPolicy
+from control.voice.routing import FIRST_STRATEGY, Strategy
+
+PROVIDERS = "/admin/providers"
+PROVIDER = f"{PROVIDERS}/{{provider}}"
+
+ApiKey = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=4_096),
+    Field(json_schema_extra={"format": "password", "writeOnly": True}),
+]
+Priority = Annotated[int, Field(ge=0, le=100_000, description="The lower, the earlier in a default chain.")]
+Role = Literal["stt", "llm", "tts"]
+Model = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\u0000-\u001f]*$")]
+Amount = Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=9)]
+Config = Annotated[
+    dict[str, Any],
+    Field(
+        max_length=6,
+        description="`vendor`; options by kind (`stt`, `llm`, `tts`), each kind as a whole; `quality`: marks by kind, "
+        "0 to 100, for the strategy `quality_optimized`.",
+    ),
+]
+
+
+class UnitCostBody(Body):
+    """The price of a model in US dollars: of a minute or of a thousand characters, or of a million tokens."""
+
+    unit: CostUnit
+    price: Amount | None = Field(None, description="Of a unit; not for tokens.")
+    input: Amount | None = Field(None, description="Of a million prompt tokens.")
+    cached_input: Amount | None = Field(None, description="Of a million cached tokens; null: as `input`.")
+    output: Amount | None = Field(None, description="Of a million completion tokens.")
+
+
+Costs = Annotated[
+    dict[Role, Annotated[dict[Model, UnitCostBody], Field(max_length=200)]],
+    Field(description="By role and model (`*`: all others). A price that differs opens a new version."),
+]
+
+
+class NewProviderBody(Body):
+    """A provider, which is an instance of a vendor."""
+
+    provider: Provider
+    api_key: ApiKey | None = Field(None, description="null for a server that takes none. It is never shown again.")
+    config: Config = Field({})
+    priority: Priority = 100
+    cost_per_unit: Costs = Field({})
+    is_enabled: bool = Field(True, description="Whether it is in service.")
+    data_policy: DataPolicy = DataPolicy()
+
+
+class ProviderChange(ChangeBody):
+    """Changes; fields that are left out stay unchanged."""
+
+    api_key: ApiKey | None = Field(None, description="Replaces the key; null: the server takes none.")
+    config: Config = Field({})
+    priority: Priority = 0
+    is_enabled: bool = Field(False, description="Whether it is in service.")
+    cost_per_unit: Costs = Field({})
+    data_policy: DataPolicy = DataPolicy()
+
+
+class CostsQuery(Query):
+    """The period: a calendar period in UTC, up to now."""
+
+    period: Literal["day", "week", "month", "quarter", "year"] = Field(
+        "month", description="Today, this week, month, quarter or year."
+    )
+
+
+class RoutingBody(Body):
+    """The routing of workspaces without a strategy of their own."""
+
+    default_strategy: Strategy = FIRST_STRATEGY
+    fallback_chain: list[Provider] = Field(
+        [], max_length=20, description="Tried in this order after the first choice of an agent or a strategy."
+    )
+
+
+async def list_providers(context: AdminContext) -> ProviderList:
+    """The catalogue, by priority."""
+    found = await context.services.providers.list_all(context.db)
+    prices = await list_prices(context.db)
+    return ProviderList([to_view(one, prices) for one in found], has_more=False)
+
+
+async def create_provider(context: AdminContext, body: NewProviderBody) -> CheckedChange[ProviderAnswer]:
+    """Creates a provider. Its vendor is asked whether it accepts key and settings before anything is saved."""
+    edit = _edit(body, body.model_fields_set | {"priority", "is_enabled"})
+    providers = context.services.providers
+    check = await providers.prepare_new(context.db, body.provider, edit)
+    return CheckedChange(partial(providers.checker.check, check), partial(_create, body=body, edit=edit))
+
+
+async def update_provider(
+    context: AdminContext, provider: Provider, body: ProviderChange
+) -> CheckedChange[ProviderAnswer]:
+    """Changes a provider; new calls use it. A new key or new settings are tried at the vendor before they are saved. A
+    new price holds a minute later."""
+    edit = _edit(body, body.model_fields_set)
+    providers = context.services.providers
+    check = await providers.prepare_change(context.db, provider, edit)
+    save = partial(_update, provider=provider, body=body, edit=edit)
+    return CheckedChange(partial(providers.checker.check, check), save)
+
+
+async def delete_provider(context: AdminContext, provider: Provider) -> None:
+    """Deletes a provider that the staff created, with the workspaces' keys of it."""
+    await context.services.providers.delete(context.db, context.actor, provider)
+
+
+async def provider_health(context: AdminContext) -> HealthList:
+    """How the providers work, by role, from calls and probes apart."""
+    found = await context.services.providers.list_all(context.db)
+    return to_health(found, await context.services.providers.list_figures(context.db))
+
+
+async def provider_costs(context: AdminContext, query: CostsQuery) -> ProviderCosts:
+    """What providers cost in the period, from the ledger; test calls are included."""
+    return to_costs(await list_provider_costs(context.db, query.period, context.now))
+
+
+async def get_routing(context: AdminContext) -> RoutingView:
+    """The platform's routing."""
+    return to_routing(await context.services.providers.get_routing(context.db))
+
+
+async def change_routing(context: AdminContext, body: RoutingBody) -> RoutingView:
+    """Replaces the platform's routing; new calls follow it."""
+    routing = await context.services.providers.set_routing(
+        context.db, context.actor, body.default_strategy, body.fallback_chain, context.now
+    )
+    return to_routing(routing)
+
+
+async def _create(context: AdminContext, body: NewProviderBody, edit: ProviderEdit) -> ProviderAnswer:
+    made = await context.services.providers.create(context.db, context.actor, body.provider, edit)
+    await set_costs(context.db, context.actor, make_prices(body.provider, _costs(body)), context.now)
+    return to_answer(made, await list_prices(context.db, body.provider))
+
+
+async def _update(context: AdminContext, provider: str, body: ProviderChange, edit: ProviderEdit) -> ProviderAnswer:
+    changed = await context.services.providers.change(context.db, context.actor, provider, edit)
+    await set_costs(context.db, context.actor, make_prices(provider, _costs(body)), context.now)
+    return to_answer(changed, await list_prices(context.db, provider))
+
+
+def _edit(body: NewProviderBody | ProviderChange, given: set[str]) -> ProviderEdit:
+    return ProviderEdit(
+        config=body.config,
+        key=body.api_key,
+        removes_key="api_key" in given and body.api_key is None,
+        priority=body.priority if "priority" in given else None,
+        is_enabled=body.is_enabled if "is_enabled" in given else None,
+        data_policy=body.data_policy.model_dump(mode="json") if "data_policy" in given else None,
+    )
+
+
+def _costs(body: NewProviderBody | ProviderChange) -> dict[Any, dict[str, UnitCost]]:
+    return {
+        role: {model: UnitCost(**dict(cost)) for model, cost in models.items()}
+        for role, models in body.cost_per_unit.items()
+    }
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", PROVIDERS, list_providers, ANY_ADMIN),
+    Route("POST", PROVIDERS, create_provider, admin(), status=201, idempotent=True),
+    Route("GET", f"{PROVIDERS}/health", provider_health, ANY_ADMIN),
+    Route("GET", f"{PROVIDERS}/costs", provider_costs, admin("finance", "read_only")),
+    Route("GET", f"{PROVIDERS}/routing", get_routing, ANY_ADMIN, beyond_spec=True),
+    Route("PUT", f"{PROVIDERS}/routing", change_routing, admin("support")),
+    Route("PUT", PROVIDER, update_provider, admin()),
+    Route("DELETE", PROVIDER, delete_provider, admin()),
+)

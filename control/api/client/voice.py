@@ -1,0 +1,117 @@
+"""Routes of voice providers and routing, for the members of a workspace."""
+
+from functools import partial
+from typing import Annotated, Any
+
+from pydantic import Field, StringConstraints
+
+from control.agents.config import Provider
+from control.api.client.voice_views import (
+    VoiceProviderAnswer,
+    VoiceProviderList,
+    VoiceStrategyView,
+    to_provider,
+    to_strategy,
+)
+from control.http.access import member
+from control.http.after_commit import CheckedChange
+from control.http.body import ChangeBody
+from control.http.context import MemberContext
+from control.http.route import Route
+from control.voice.key_check import KeyCheck
+from control.voice.routing import Strategy
+from control.voice.routing_rules import StrategyConfig
+from control.voice.workspace_providers import SettingsEdit
+
+VOICE = "/workspaces/{workspaceId}/voice"
+
+OwnKey = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=4_096),
+    Field(json_schema_extra={"format": "password", "writeOnly": True}),
+]
+
+
+class VoiceProviderChange(ChangeBody):
+    """Changes; fields that are left out stay unchanged."""
+
+    uses_platform_key: bool = Field(True, description="false: calls use the workspace's own key.")
+    api_key: OwnKey | None = Field(None, description="The workspace's own key, never shown again; null deletes it.")
+    config: dict[str, Any] = Field(
+        {},
+        max_length=3,
+        description="Options by kind (`stt`, `llm`, `tts`), each kind as a whole; with an own key also `base_url`, an "
+        "https or wss address on the public internet.",
+    )
+    is_enabled: bool = Field(True, description="Whether this workspace's calls may use the provider.")
+
+
+class VoiceStrategyChange(ChangeBody):
+    """Changes; fields that are left out stay unchanged."""
+
+    strategy: Strategy | None = Field(None, description="null: the platform's.")
+    config: StrategyConfig = StrategyConfig()
+    fallback_enabled: bool = Field(
+        True, description="Whether a call goes on with another provider when the first one fails."
+    )
+
+
+async def list_voice_providers(context: MemberContext) -> VoiceProviderList:
+    """All providers, by priority, and whether calls can use them."""
+    found = await context.services.workspace_providers.list_offers(context.db, context.workspace_id)
+    return VoiceProviderList([to_provider(offer, fault) for offer, fault in found], has_more=False)
+
+
+async def change_voice_provider(
+    context: MemberContext, provider: Provider, body: VoiceProviderChange
+) -> CheckedChange[VoiceProviderAnswer]:
+    """Changes the workspace's settings of a provider. Its own key, and settings under that, are tried at the vendor
+    before they are saved."""
+    edit = _edit(body)
+    service = context.services.workspace_providers
+    check = await service.prepare(context.db, context.workspace_id, provider, edit)
+    return CheckedChange(
+        partial(service.checker.check, check), partial(_save, provider=provider, edit=edit, checked=check)
+    )
+
+
+async def get_strategy(context: MemberContext) -> VoiceStrategyView:
+    """How providers are chosen for agents that name none."""
+    return to_strategy(await context.services.workspace_providers.get_routing(context.db, context.workspace_id))
+
+
+async def change_strategy(context: MemberContext, body: VoiceStrategyChange) -> VoiceStrategyView:
+    """Changes how providers are chosen; new calls follow it."""
+    changes = {name: getattr(body, name) for name in body.model_fields_set}
+    routing = await context.services.workspace_providers.set_routing(
+        context.db, context.workspace_id, context.actor, changes, context.now
+    )
+    return to_strategy(routing)
+
+
+async def _save(
+    context: MemberContext, provider: str, edit: SettingsEdit, checked: KeyCheck | None
+) -> VoiceProviderAnswer:
+    service, workspace_id = context.services.workspace_providers, context.workspace_id
+    await service.save(context.db, workspace_id, context.actor, provider, edit, context.now, checked)
+    offer, fault = await service.get_offer(context.db, workspace_id, provider)
+    return VoiceProviderAnswer(to_provider(offer, fault))
+
+
+def _edit(body: VoiceProviderChange) -> SettingsEdit:
+    given = body.model_fields_set
+    return SettingsEdit(
+        uses_platform_key=body.uses_platform_key if "uses_platform_key" in given else None,
+        key=body.api_key,
+        removes_key="api_key" in given and body.api_key is None,
+        config=body.config if "config" in given else None,
+        is_enabled=body.is_enabled if "is_enabled" in given else None,
+    )
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", f"{VOICE}/providers", list_voice_providers, member("viewer")),
+    Route("PUT", f"{VOICE}/providers/{{provider}}", change_voice_provider, member("admin")),
+    Route("GET", f"{VOICE}/strategy", get_strategy, member("viewer")),
+    Route("PUT", f"{VOICE}/strategy", change_strategy, member("admin")),
+)

@@ -1,0 +1,82 @@
+"""Figures of providers: what was measured of each role, from calls and probes apart; no SQL."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+
+Source = Literal["calls", "probes"]
+# From best to worst; what is unknown is not bad.
+STATUSES: Final = ("unknown", "healthy", "degraded", "down")
+# Fewer requests than this say nothing but that it works.
+FEWEST: Final = 3
+DEGRADED: Final = 0.1
+DOWN: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class RoleFigures:
+    """One role of a provider. requests: calls, or probes. error_rate: 0 to 1. since: of the status."""
+
+    provider: str
+    role: str
+    source: Source
+    status: str
+    since: datetime
+    requests: int
+    error_rate: float | None
+    p50_ms: int | None
+    p95_ms: int | None
+    checked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RoleMeasurement:
+    """What was seen of one role of a provider lately. failures: of the requests. p50_ms, p95_ms: None without a
+    latency."""
+
+    provider: str
+    role: str
+    requests: int
+    failures: int
+    p50_ms: int | None = None
+    p95_ms: int | None = None
+
+    @property
+    def error_rate(self) -> float | None:
+        """0 to 1; None without requests."""
+        return round(self.failures / self.requests, 4) if self.requests else None
+
+    @property
+    def status(self) -> str:
+        """What the failures say."""
+        if not self.requests:
+            return "unknown"
+        rate = self.failures / self.requests
+        if self.requests < FEWEST:
+            return "unknown" if self.failures else "healthy"
+        return "down" if rate >= DOWN else "degraded" if rate >= DEGRADED else "healthy"
+
+
+def measure(provider: str, role: str, latencies_ms: Sequence[int | None]) -> RoleMeasurement:
+    """The measurement of these probes; None: one that failed."""
+    known = sorted(one for one in latencies_ms if one is not None)
+    failures = len(latencies_ms) - len(known)
+    return RoleMeasurement(provider, role, len(latencies_ms), failures, _rank(known, 0.5), _rank(known, 0.95))
+
+
+def worst_status(figures: Iterable[RoleFigures]) -> RoleFigures | None:
+    """The figures of the worst role. What calls saw goes before what probes saw, where there is both."""
+    by_role: dict[str, RoleFigures] = {}
+    for one in figures:
+        known = by_role.get(one.role)
+        if known is None or (one.source == "calls" and one.status != "unknown") or known.status == "unknown":
+            by_role[one.role] = one
+    return max(by_role.values(), key=lambda one: STATUSES.index(one.status), default=None)
+
+
+def _rank(ordered: Sequence[int], share: float) -> int | None:
+    """The smallest value that this share of all does not exceed."""
+    if not ordered:
+        return None
+    return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]

@@ -1,0 +1,83 @@
+"""A provider's options by kind, as staff and customers set them: which ones there are, and their addresses; no I/O."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from control.voice.offers import BASE_URL, KINDS, QUALITY, VENDOR
+from shared.egress import EgressGuard, EgressRefused
+from shared.errors import ErrorDetail, Invalid
+
+MAX_OPTIONS: Final = 30
+MAX_TEXT: Final = 500
+_SCHEMES: Final = ("http", "https", "ws", "wss")
+
+
+def require_options(
+    config: Mapping[str, Any], allowed: Mapping[str, Any], *, address_kinds: Collection[str] = ()
+) -> None:
+    """Checks the options of each kind. allowed: their names by kind. address_kinds: have `base_url`, too. Raises
+    Invalid, which names each unknown kind and option."""
+    faults = [
+        ErrorDetail(f"config.{at}", "option_unknown", f"config.{at}: {message}")
+        for at, message in _faults(config, allowed, address_kinds)
+    ]
+    if faults:
+        raise Invalid(faults[0].message, code="option_unknown", param=faults[0].param, errors=faults)
+
+
+def require_address(url: str, param: str, guard: EgressGuard | None = None) -> None:
+    """Checks an address of a server. guard: a customer gave it. Raises Invalid (code address_invalid)."""
+    try:
+        parts = urlsplit(url)
+        fine = parts.scheme in _SCHEMES and bool(parts.hostname) and not (parts.query or parts.fragment)
+        fine = fine and "@" not in parts.netloc and parts.port != 0
+    except ValueError:
+        fine = False
+    if not fine or not url.isascii() or not url.isprintable() or " " in url:
+        message = "It must be an address like https://api.example.com/v1."
+        raise Invalid(message, code="address_invalid", param=param)
+    if guard is None:
+        return
+    try:
+        guard.check_url(url)
+    except EgressRefused as refused:
+        raise Invalid(f"{str(refused).capitalize()}.", code="address_invalid", param=param) from None
+
+
+def addresses(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each kind's address, with the field that has it."""
+    for kind in KINDS:
+        options = config.get(kind)
+        if isinstance(options, Mapping) and BASE_URL in options:
+            yield f"config.{kind}.{BASE_URL}", str(options[BASE_URL])
+
+
+def _faults(
+    config: Mapping[str, Any], allowed: Mapping[str, Any], address_kinds: Collection[str]
+) -> Iterator[tuple[str, str]]:
+    for kind, options in config.items():
+        if kind in (VENDOR, QUALITY):
+            continue
+        if kind not in allowed:
+            yield kind, f"it is for none of {', '.join(allowed)}"
+        elif not isinstance(options, Mapping) or len(options) > MAX_OPTIONS:
+            yield kind, f"options are an object of at most {MAX_OPTIONS} fields"
+        else:
+            names = (*allowed[kind], BASE_URL) if kind in address_kinds else tuple(allowed[kind])
+            for name, value in options.items():
+                if name not in names:
+                    yield f"{kind}.{name}", f"there is no such option, only {', '.join(names) or 'none'}"
+                elif not _is_plain(value):
+                    yield (
+                        f"{kind}.{name}",
+                        f"a value is a number, true, false or a text of at most {MAX_TEXT} characters",
+                    )
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) <= MAX_TEXT and "\0" not in value
+    if isinstance(value, list):
+        return len(value) <= MAX_OPTIONS and all(isinstance(one, str) and _is_plain(one) for one in value)
+    return isinstance(value, bool | int | float)

@@ -1,0 +1,148 @@
+"""SQL of provider_figures and provider_probes, and of what providers show of them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from control.db.pool import Connection
+from control.voice.figures import RoleFigures, RoleMeasurement, Source
+from shared.ids import new_id
+
+_COLUMNS: Final = "provider, role, source, status, since, requests, error_rate::float8, p50_ms, p95_ms, checked_at"
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """One probe. latency_ms: None: it failed, for `reason`. cost: at most, in US dollars."""
+
+    provider: str
+    role: str
+    at: datetime
+    latency_ms: int | None
+    cost: Decimal
+    reason: str = ""
+
+
+async def select_figures(db: Connection) -> list[RoleFigures]:
+    """Those of all providers."""
+    rows = await db.fetch(f"SELECT {_COLUMNS} FROM provider_figures ORDER BY provider, role, source LIMIT 5000")
+    return [RoleFigures(**row) for row in rows]
+
+
+async def upsert_figures(db: Connection, source: Source, measured: Sequence[RoleMeasurement], now: datetime) -> None:
+    """Replaces what this source measured of these roles; roles of providers that are gone are left out."""
+    await db.execute(
+        """
+        INSERT INTO provider_figures AS f
+            (provider, role, source, status, since, requests, error_rate, p50_ms, p95_ms, checked_at)
+        SELECT n.provider, n.role, $1, n.status, $2, n.requests, n.error_rate, n.p50_ms, n.p95_ms, $2
+        FROM unnest($3::text[], $4::text[], $5::text[], $6::integer[], $7::float8[], $8::integer[], $9::integer[])
+             AS n (provider, role, status, requests, error_rate, p50_ms, p95_ms)
+        JOIN providers p USING (provider)
+        ON CONFLICT (provider, role, source) DO UPDATE SET
+            since = CASE WHEN f.status = excluded.status THEN f.since ELSE excluded.since END,
+            status = excluded.status, requests = excluded.requests, error_rate = excluded.error_rate,
+            p50_ms = excluded.p50_ms, p95_ms = excluded.p95_ms, checked_at = excluded.checked_at
+        """,
+        source,
+        now,
+        [one.provider for one in measured],
+        [one.role for one in measured],
+        [one.status for one in measured],
+        [one.requests for one in measured],
+        [one.error_rate for one in measured],
+        [one.p50_ms for one in measured],
+        [one.p95_ms for one in measured],
+    )
+
+
+async def forget_unseen(db: Connection, source: Source, now: datetime) -> None:
+    """Sets what this source has not measured now to unknown."""
+    await db.execute(
+        """
+        UPDATE provider_figures SET status = 'unknown', since = $2, requests = 0, error_rate = NULL, p50_ms = NULL,
+               p95_ms = NULL, checked_at = $2
+        WHERE source = $1 AND checked_at < $2 AND status <> 'unknown'
+        """,
+        source,
+        now,
+    )
+
+
+async def update_health(db: Connection, worst: Mapping[str, RoleFigures]) -> None:
+    """Sets what the catalogue shows of each provider's worst role."""
+    lines = list(worst.values())
+    await db.execute(
+        """
+        UPDATE providers p SET health_status = n.status, latency_ms = n.p50_ms, error_rate = n.error_rate,
+               last_check = n.checked_at
+        FROM unnest($1::text[], $2::text[], $3::integer[], $4::float8[], $5::timestamptz[])
+             AS n (provider, status, p50_ms, error_rate, checked_at)
+        WHERE p.provider = n.provider
+        """,
+        [one.provider for one in lines],
+        [one.status for one in lines],
+        [one.p50_ms for one in lines],
+        [one.error_rate for one in lines],
+        [one.checked_at for one in lines],
+    )
+
+
+async def update_costs(db: Connection, costs: Mapping[str, Mapping[str, float]]) -> None:
+    """Sets the estimated costs of a minute, by provider and role."""
+    await db.executemany(
+        "UPDATE providers SET estimated_costs = $2 WHERE provider = $1 AND estimated_costs IS DISTINCT FROM $2",
+        [(provider, dict(roles)) for provider, roles in costs.items()],
+    )
+
+
+async def insert_probes(db: Connection, results: Iterable[ProbeResult]) -> None:
+    """Appends probes."""
+    await db.executemany(
+        """
+        INSERT INTO provider_probes (id, provider, role, at, latency_ms, cost, reason)
+        SELECT $1, provider, $3, $4, $5, $6, $7 FROM providers WHERE provider = $2
+        """,
+        [
+            (UUID(new_id()), one.provider, one.role, one.at, one.latency_ms, one.cost, one.reason[:200])
+            for one in results
+        ],
+    )
+
+
+async def sum_probe_costs(db: Connection, since: datetime) -> Decimal:
+    """What probes cost since that moment, at most."""
+    return Decimal(await db.fetchval("SELECT coalesce(sum(cost), 0) FROM provider_probes WHERE at >= $1", since))
+
+
+async def select_probed(db: Connection, since: datetime) -> set[str]:
+    """The providers that were probed since that moment."""
+    rows = await db.fetch("SELECT DISTINCT provider FROM provider_probes WHERE at >= $1", since)
+    return {row["provider"] for row in rows}
+
+
+async def select_probes(db: Connection, since: datetime, most: int) -> dict[tuple[str, str], list[int | None]]:
+    """The latencies of the newest probes by provider and role, at most so many of each."""
+    rows = await db.fetch(
+        """
+        SELECT provider, role, latency_ms FROM (
+            SELECT provider, role, latency_ms, row_number() OVER (PARTITION BY provider, role ORDER BY at DESC) AS place
+            FROM provider_probes WHERE at >= $1) newest
+        WHERE place <= $2 LIMIT 100000
+        """,
+        since,
+        most,
+    )
+    found: dict[tuple[str, str], list[int | None]] = {}
+    for row in rows:
+        found.setdefault((row["provider"], row["role"]), []).append(row["latency_ms"])
+    return found
+
+
+async def delete_probes(db: Connection, before: datetime) -> int:
+    """Deletes old probes; returns how many."""
+    status: str = await db.execute("DELETE FROM provider_probes WHERE at < $1", before)
+    return int(status.rpartition(" ")[2])

@@ -1,0 +1,60 @@
+"""SQL of workspace_providers: a workspace's own settings and keys of providers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from control.db.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSettings:
+    """A workspace's settings of one provider. sealed: its own key. config: options by kind."""
+
+    is_enabled: bool = True
+    uses_platform_key: bool = True
+    sealed: bytes | None = None
+    config: Mapping[str, Any] | None = None
+
+
+async def lock_settings(db: Connection, workspace_id: UUID, provider: str) -> ProviderSettings:
+    """The settings, and changes of them wait until the transaction ends; the usual ones without a row."""
+    await db.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended('provider ' || $1::text || ' ' || $2, 0))",
+        str(workspace_id),
+        provider,
+    )
+    row = await db.fetchrow(
+        """
+        SELECT is_enabled, uses_platform_key, api_key AS sealed, config FROM workspace_providers
+        WHERE workspace_id = $1 AND provider = $2
+        """,
+        workspace_id,
+        provider,
+    )
+    return ProviderSettings() if row is None else ProviderSettings(**row)
+
+
+async def upsert_settings(
+    db: Connection, workspace_id: UUID, provider: str, settings: ProviderSettings, now: datetime
+) -> None:
+    """Writes the settings."""
+    await db.execute(
+        """
+        INSERT INTO workspace_providers
+            (workspace_id, provider, is_enabled, uses_platform_key, api_key, config, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        ON CONFLICT (workspace_id, provider) DO UPDATE SET is_enabled = excluded.is_enabled,
+            uses_platform_key = excluded.uses_platform_key, api_key = excluded.api_key, config = excluded.config,
+            updated_at = excluded.updated_at
+        """,
+        workspace_id,
+        provider,
+        settings.is_enabled,
+        settings.uses_platform_key,
+        settings.sealed,
+        dict(settings.config or {}),
+        now,
+    )

@@ -1,0 +1,171 @@
+"""The worker's tasks for providers: measures them from calls, and probes them within a daily budget."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+import structlog
+
+from control.db.duties import Duty, OutsideDuty, WorkerTasks
+from control.db.pool import Connection, Pool
+from control.db.scope import enter_platform
+from control.platform.service import Platform
+from control.voice import store_figures, store_providers
+from control.voice.figures import RoleMeasurement, measure, worst_status
+from control.voice.instances import KeyedProvider
+from control.voice.keys import open_key
+from control.voice.probe import ProbeFailed, can_probe, probe
+from control.voice.read_measurements import select_measurements
+from control.voice.store_figures import ProbeResult
+from shared.bus.client import BusUnavailable
+from shared.bus.health import ProviderHealthStates
+from shared.secrets import Sealer
+
+# Calls so old still say how a provider works.
+MEASURED: Final = timedelta(minutes=30)
+MEASURE_S: Final = 30.0
+PROBE_S: Final = 300.0
+TELL_S: Final = 5.0
+PROBE_TIMEOUT_S: Final = 10.0
+# Another worker probed it meanwhile.
+RECENT: Final = timedelta(seconds=PROBE_S / 2)
+# Probes that the figures rest on, and how long they are kept.
+PROBES: Final = 20
+KEPT: Final = timedelta(days=2)
+# US cents that the probes of a day (UTC) may cost.
+BUDGET: Final = "provider_probe_cents_per_day"
+# A probe is some 30 tokens in and 50 out, the minute that costs are estimated by 4,500 and 150: a third at most.
+_PART_OF_MINUTE: Final = Decimal(1) / 3
+# Of a language model without a price, in US dollars.
+UNKNOWN_COST: Final = Decimal("0.005")
+
+log = structlog.get_logger()
+
+
+def voice_tasks(sealer: Sealer, platform: Platform, states: ProviderHealthStates) -> WorkerTasks:
+    """Duties `provider_figures`, `provider_probes` and `providers_out_of_service`."""
+
+    async def tell(pool: Pool, _: datetime) -> int:
+        return await tell_out_of_service(pool, states)
+
+    async def probes(pool: Pool, now: datetime) -> int:
+        return await probe_providers(pool, sealer, platform, now)
+
+    return WorkerTasks(
+        duties=[
+            Duty("provider_figures", MEASURE_S, measure_calls, 1 << 62),
+            OutsideDuty("provider_probes", PROBE_S, probes, 1 << 62),
+            OutsideDuty("providers_out_of_service", TELL_S, tell, 1 << 62),
+        ]
+    )
+
+
+async def measure_calls(db: Connection, now: datetime) -> int:
+    """Computes the figures from calls, and what the catalogue shows of them. Returns the number of roles."""
+    measured = await select_measurements(db, now - MEASURED)
+    await store_figures.upsert_figures(db, "calls", measured, now)
+    await store_figures.forget_unseen(db, "calls", now)
+    await _show_worst(db)
+    return len(measured)
+
+
+async def probe_providers(pool: Pool, sealer: Sealer, platform: Platform, now: datetime) -> int:
+    """Probes each provider in service that has a server, one after the other, while the day's budget lasts. Returns the
+    number of probes. No connection is held meanwhile."""
+    async with pool.transaction() as db:
+        await enter_platform(db)
+        left = await _budget_left(db, platform, now)
+        known = await store_figures.select_probed(db, now - RECENT)
+        wanted = [
+            one for one in await _keyed_providers(db, sealer) if can_probe(one) and one.offer.provider not in known
+        ]
+    results: list[ProbeResult] = []
+    for provider in wanted:
+        result_cost = probe_cost(provider)
+        if result_cost > left:
+            log.info("provider_probe.skipped", provider=provider.offer.provider, reason="budget")
+            continue
+        left -= result_cost
+        results += await _probe(provider, result_cost, now)
+    async with pool.transaction() as db:
+        await enter_platform(db)
+        await store_figures.insert_probes(db, results)
+        await store_figures.delete_probes(db, now - KEPT)
+        found = await store_figures.select_probes(db, now - KEPT, PROBES)
+        measured = [_measure_probes(provider, role, latencies) for (provider, role), latencies in found.items()]
+        await store_figures.upsert_figures(db, "probes", measured, now)
+        await _show_worst(db)
+    return len(results)
+
+
+async def tell_out_of_service(pool: Pool, states: ProviderHealthStates) -> int:
+    """Tells the media nodes which providers the staff took out of service, so that running calls leave them, too.
+    Returns their number, 0 while Redis is away."""
+    async with pool.transaction() as db:
+        await enter_platform(db)
+        names = [one.provider for one in await store_providers.select_catalogue(db) if not one.is_enabled]
+    try:
+        await states.set_out_of_service(names)
+    except BusUnavailable as error:
+        log.warning("providers_out_of_service.not_told", error=str(error))
+        return 0
+    return len(names)
+
+
+def probe_cost(provider: KeyedProvider) -> Decimal:
+    """What a probe costs at most, in US dollars; reading a document is free."""
+    if "llm" not in provider.offer.kinds:
+        return Decimal(0)
+    minute = provider.offer.estimated_costs.get("llm")
+    return UNKNOWN_COST if minute is None else Decimal(str(minute)) * _PART_OF_MINUTE
+
+
+async def _probe(provider: KeyedProvider, cost: Decimal, now: datetime) -> list[ProbeResult]:
+    """A result for each role that the probe tells about: of a language model its own, of a speech vendor that the key
+    is accepted."""
+    latency_ms, reason = None, ""
+    try:
+        latency_ms = round(await probe(provider, PROBE_TIMEOUT_S))
+    except ProbeFailed as failed:
+        reason = str(failed)
+        log.warning("provider_probe.failed", provider=provider.offer.provider, reason=reason)
+    roles = ("llm",) if "llm" in provider.offer.kinds else tuple(provider.offer.kinds)
+    return [
+        ProbeResult(provider.offer.provider, role, now, latency_ms, cost if place == 0 else Decimal(0), reason)
+        for place, role in enumerate(roles)
+    ]
+
+
+def _measure_probes(provider: str, role: str, latencies_ms: Sequence[int | None]) -> RoleMeasurement:
+    """Of speech without latencies: how fast a document is read says nothing about words or audio."""
+    measured = measure(provider, role, latencies_ms)
+    return measured if role == "llm" else replace(measured, p50_ms=None, p95_ms=None)
+
+
+async def _budget_left(db: Connection, platform: Platform, now: datetime) -> Decimal:
+    today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    budget = Decimal(await platform.setting(db, BUDGET)) / 100
+    return budget - await store_figures.sum_probe_costs(db, today)
+
+
+async def _keyed_providers(db: Connection, sealer: Sealer) -> list[KeyedProvider]:
+    """Those in service, with their opened platform keys."""
+    found = []
+    for one in await store_providers.select_catalogue(db):
+        if not one.is_enabled or one.for_tests or (one.needs_key and not one.platform_key):
+            continue
+        stored = await store_providers.select_sealed(db, one.provider)
+        sealed = stored[1] if stored is not None else None
+        key = "" if sealed is None else open_key(sealer, sealed)
+        if key is not None:
+            found.append(KeyedProvider(one, key))
+    return found
+
+
+async def _show_worst(db: Connection) -> None:
+    figures = await store_figures.select_figures(db)
+    names = dict.fromkeys(one.provider for one in figures)
+    worst = {name: worst_status(one for one in figures if one.provider == name) for name in names}
+    await store_figures.update_health(db, {name: one for name, one in worst.items() if one is not None})

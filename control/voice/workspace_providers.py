@@ -1,0 +1,235 @@
+"""Service of a workspace's own voice providers: its keys beside the platform's, its settings, and its strategy."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from control.db.pool import Connection
+from control.platform.audit import Actor, Change, record_change
+from control.voice import store_routing, store_workspace_providers
+from control.voice.catalogue import list_workspace_offers
+from control.voice.instances import KeyedProvider
+from control.voice.key_check import KeyCheck, KeyChecker
+from control.voice.keys import open_key, seal_key
+from control.voice.offers import KINDS, Kind, ProviderOffer, ProviderOffers
+from control.voice.provider_config import addresses, require_address, require_options
+from control.voice.routing import Strategy
+from control.voice.routing_rules import StoredStrategy, StrategyConfig, known_strategy
+from control.voice.store_workspace_providers import ProviderSettings
+from control.voice.vendors import VENDORS
+from control.workspaces.service import Workspaces
+from shared.errors import Conflict, Invalid, NotFound
+from shared.secrets import Sealer
+
+# The feature of a tier that allows keys of one's own.
+OWN_KEYS: Final = "own_provider_keys"
+# Whose servers a customer may run: media's connections to these pass the egress guard.
+ADDRESS_KINDS: Final[tuple[Kind, ...]] = ("llm",)
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsEdit:
+    """Changes of a workspace's settings of a provider; None leaves a field as it is. config: by kind, each of which
+    replaces the one before. removes_key: the stored key is deleted."""
+
+    uses_platform_key: bool | None = None
+    key: str | None = field(default=None, repr=False)
+    removes_key: bool = False
+    config: Mapping[str, Any] | None = None
+    is_enabled: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceRouting:
+    """A workspace's strategy. is_own: False: it is the platform's."""
+
+    strategy: Strategy
+    config: StrategyConfig
+    fallback_enabled: bool
+    is_own: bool
+
+
+class WorkspaceProviders:
+    """standins: providers made for tests are listed."""
+
+    def __init__(self, workspaces: Workspaces, sealer: Sealer, checker: KeyChecker, *, standins: bool) -> None:
+        self._workspaces = workspaces
+        self._sealer = sealer
+        self.checker = checker
+        self._standins = standins
+
+    async def list_offers(self, db: Connection, workspace_id: UUID) -> list[tuple[ProviderOffer, str]]:
+        """Each provider that media can make, by priority, and why it cannot serve now; empty if it can."""
+        offers = await self._offers(db, workspace_id)
+        return [(offer, find_faults(offers, offer)) for offer in offers.list_all() if self._is_listed(offer)]
+
+    async def get_offer(self, db: Connection, workspace_id: UUID, provider: str) -> tuple[ProviderOffer, str]:
+        """As `list_offers`, of one. Raises NotFound."""
+        offers = await self._offers(db, workspace_id)
+        offer = offers.get(provider)
+        if offer is None or not self._is_listed(offer):
+            raise NotFound("There is no such provider.", code="provider_not_found")
+        return offer, find_faults(offers, offer)
+
+    async def prepare(self, db: Connection, workspace_id: UUID, provider: str, edit: SettingsEdit) -> KeyCheck | None:
+        """What has to be tried before the change is saved; None: nothing that a vendor could refuse. Raises NotFound,
+        Invalid, Conflict (codes own_keys_not_in_tier, workspace_suspended)."""
+        offer, after = await self._changed(db, workspace_id, provider, edit)
+        return self._check_of(offer, after, edit)
+
+    async def save(
+        self,
+        db: Connection,
+        workspace_id: UUID,
+        actor: Actor,
+        provider: str,
+        edit: SettingsEdit,
+        now: datetime,
+        checked: KeyCheck | None,
+    ) -> None:
+        """checked: what `prepare` returned and the vendor accepted. Raises as `prepare`, and Conflict (code
+        changed_meanwhile) when something else would be saved than was tried."""
+        offer, after = await self._changed(db, workspace_id, provider, edit)
+        if self._check_of(offer, after, edit) != checked:
+            message = "The provider was changed meanwhile: send the request again."
+            raise Conflict(message, code="changed_meanwhile")
+        await store_workspace_providers.upsert_settings(db, workspace_id, provider, after, now)
+        values = {"uses_platform_key": after.uses_platform_key, "is_enabled": after.is_enabled, "config": after.config}
+        values["keyed"] = after.sealed is not None
+        change = Change("workspace_provider.update", "provider", provider, workspace_id, after=values)
+        await record_change(db, actor, change)
+
+    async def get_routing(self, db: Connection, workspace_id: UUID) -> WorkspaceRouting:
+        """The workspace's strategy, else the platform's."""
+        stored = await store_routing.select_strategy(db, workspace_id) or StoredStrategy(None, {})
+        platform = await store_routing.select_routing(db)
+        strategy = stored.strategy or (platform.default_strategy if platform else None)
+        config = StrategyConfig.model_validate(stored.config)
+        return WorkspaceRouting(known_strategy(strategy), config, stored.fallback_enabled, stored.strategy is not None)
+
+    async def set_routing(
+        self, db: Connection, workspace_id: UUID, actor: Actor, changes: Mapping[str, Any], now: datetime
+    ) -> WorkspaceRouting:
+        """changes: any of strategy (None: the platform's), config (a StrategyConfig, which replaces the one before),
+        fallback_enabled. Raises Invalid (code provider_unknown), Conflict (codes no_provider_left,
+        workspace_suspended)."""
+        await self._workspaces.require_not_suspended(db, workspace_id)
+        before = await store_routing.select_strategy(db, workspace_id) or StoredStrategy(None, {})
+        config = changes.get("config")
+        stored = {} if config is None else {"config": config.model_dump(mode="json")}
+        after = replace(before, **{**changes, **stored})
+        await store_routing.upsert_strategy(db, workspace_id, after, now)
+        offers = await self._offers(db, workspace_id)
+        _require_known(offers, after)
+        _require_served(offers)
+        change = Change(
+            "strategy.update",
+            "strategy",
+            str(workspace_id),
+            workspace_id,
+            before=_audited(before),
+            after=_audited(after),
+        )
+        await record_change(db, actor, change)
+        return await self.get_routing(db, workspace_id)
+
+    async def _offers(self, db: Connection, workspace_id: UUID) -> ProviderOffers:
+        return await list_workspace_offers(db, workspace_id, standins=self._standins)
+
+    def _is_listed(self, offer: ProviderOffer) -> bool:
+        facts = VENDORS.get(offer.vendor)
+        is_made = facts is not None and set(offer.kinds) <= set(facts.kinds)
+        return is_made and (self._standins or not offer.for_tests)
+
+    async def _changed(
+        self, db: Connection, workspace_id: UUID, provider: str, edit: SettingsEdit
+    ) -> tuple[ProviderOffer, ProviderSettings]:
+        """The provider as it would be, and the settings to store. Raises as `prepare`."""
+        await self._workspaces.require_not_suspended(db, workspace_id)
+        offer, _ = await self.get_offer(db, workspace_id, provider)
+        before = await store_workspace_providers.lock_settings(db, workspace_id, provider)
+        after = self._apply(before, edit)
+        uses_own = not after.uses_platform_key
+        if uses_own and (edit.uses_platform_key is False or edit.key):
+            await self._require_feature(db, workspace_id)
+        takes_key = VENDORS[offer.vendor].takes_key
+        if uses_own and not takes_key:
+            raise Invalid(f"{provider} takes no key.", code="key_invalid", param="uses_platform_key")
+        if uses_own and after.sealed is None:
+            raise Invalid("A key of your own is needed.", code="key_missing", param="api_key")
+        config = after.config or {}
+        require_options(
+            config,
+            {kind: offer.options.get(kind, ()) for kind in offer.kinds},
+            address_kinds=ADDRESS_KINDS if takes_key else (),
+        )
+        for param, url in addresses(edit.config or {}):
+            if not uses_own:
+                message = "An address needs a key of your own: the platform's is sent nowhere else."
+                raise Invalid(message, code="address_needs_own_key", param=param)
+            require_address(url, param, self.checker.guard)
+        changed = replace(
+            offer,
+            allowed=after.is_enabled,
+            uses_platform_key=after.uses_platform_key,
+            own_key=after.sealed is not None,
+            own_config=config,
+        )
+        return changed, after
+
+    def _apply(self, before: ProviderSettings, edit: SettingsEdit) -> ProviderSettings:
+        sealed = None if edit.removes_key else before.sealed
+        if edit.key:
+            sealed = seal_key(self._sealer, edit.key, "api_key")
+        uses = before.uses_platform_key if edit.uses_platform_key is None else edit.uses_platform_key
+        config = {**(before.config or {}), **(edit.config or {})}
+        is_enabled = before.is_enabled if edit.is_enabled is None else edit.is_enabled
+        return ProviderSettings(is_enabled, uses, sealed, config)
+
+    def _check_of(self, offer: ProviderOffer, after: ProviderSettings, edit: SettingsEdit) -> KeyCheck | None:
+        """Only one's own key is tried: a customer's settings under the platform's key would cost the platform."""
+        is_tried = edit.key or edit.config or edit.uses_platform_key is False
+        if after.uses_platform_key or after.sealed is None or not is_tried:
+            return None
+        key = edit.key or open_key(self._sealer, after.sealed)
+        if key is None:
+            raise Invalid("The stored key cannot be opened: send it again.", code="key_missing", param="api_key")
+        guarded = any(offer.is_guarded(kind) for kind in KINDS)
+        return KeyCheck(KeyedProvider(offer, key), guarded)
+
+    async def _require_feature(self, db: Connection, workspace_id: UUID) -> None:
+        tier = await self._workspaces.limits(db, workspace_id)
+        if not tier.features.get(OWN_KEYS, False):
+            message = "The workspace's tier has no keys of its own: it uses the platform's."
+            raise Conflict(message, code="own_keys_not_in_tier", param="uses_platform_key")
+
+
+def find_faults(offers: ProviderOffers, offer: ProviderOffer) -> str:
+    """Why a provider cannot serve as any of its kinds now; empty if it can as one."""
+    faults = [offers.find_fault(offer.provider, kind) for kind in KINDS if kind in offer.kinds]
+    return "" if not all(faults) else faults[0]
+
+
+def _require_known(offers: ProviderOffers, strategy: StoredStrategy) -> None:
+    for place, name in enumerate(strategy.config.get("order", ())):
+        if offers.get(name) is None:
+            message = f"There is no provider {name!r}."
+            raise Invalid(message, code="provider_unknown", param=f"config.order.{place}")
+
+
+def _require_served(offers: ProviderOffers) -> None:
+    """Calls need one of each kind."""
+    empty = [kind for kind in KINDS if not offers.defaults(kind)]
+    if empty:
+        message = f"No {empty[0]} provider that can serve meets these data rules."
+        raise Conflict(message, code="no_provider_left", param="config.data")
+
+
+def _audited(strategy: StoredStrategy) -> dict[str, Any]:
+    return {
+        "strategy": strategy.strategy,
+        "config": strategy.config,
+        "fallback_enabled": strategy.fallback_enabled,
+    }

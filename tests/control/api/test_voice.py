@@ -1,0 +1,203 @@
+"""A workspace's voice providers: keys of its own, settings and strategy, and what calls get of them."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from control.agents.lookup import AgentLookup
+from control.agents.model import AgentPolicy
+from control.agents.plan import ANY_CALL
+from control.db.pool import open_pool
+from control.db.scope import enter_platform
+from shared.plan import CallPlan
+from shared.secrets import Sealer
+from tests.platform.api import Api, running_api
+from tests.platform.chat_vendor import ChatVendor, chat_vendor
+from tests.platform.clients import Reply, User
+from tests.platform.services import KEY as SECRET
+
+OWN = "vendor-key-1"
+
+
+@pytest.fixture
+async def api(database_url: str, valkey_url: str) -> AsyncIterator[Api]:
+    async with running_api(database_url, valkey_url, egress_allow=("127.0.0.1/32",)) as api:
+        yield api
+
+
+@pytest.fixture
+async def vendor() -> AsyncIterator[ChatVendor]:
+    async with chat_vendor() as vendor:
+        yield vendor
+
+
+@dataclass
+class Tenant:
+    """A workspace with an agent."""
+
+    api: Api
+    user: User
+    id: str
+    agent_id: str
+    database_url: str
+
+    @property
+    def path(self) -> str:
+        return f"/workspaces/{self.id}/voice"
+
+    async def set(self, provider: str, body: dict[str, Any]) -> Reply:
+        return await self.user.put(f"{self.path}/providers/{provider}", body)
+
+    async def provider(self, name: str) -> dict[str, Any]:
+        found: list[dict[str, Any]] = (await self.user.get(f"{self.path}/providers")).body["providers"]
+        return next(one for one in found if one["provider"] == name)
+
+    async def plan(self) -> CallPlan:
+        """The plan of a call now."""
+        async with open_pool(self.database_url, size=1) as pool, pool.transaction() as db:
+            await enter_platform(db)
+            lookup = AgentLookup(AgentPolicy(), Sealer([SECRET]))
+            found = await lookup.find_by_agent(db, UUID(self.id), UUID(self.agent_id))
+            assert found is not None
+            return found.make_plan(ANY_CALL)
+
+
+@pytest.fixture
+async def tenant(api: Api, database_url: str) -> Tenant:
+    user = await api.sign_up()
+    workspace_id = await user.workspace()
+    await api.owner.execute("UPDATE workspaces SET tier_name = 'growth' WHERE id = $1::uuid", workspace_id)
+    config = {"prompt": "You answer the phone."}
+    agent = await user.post(f"/workspaces/{workspace_id}/agents", {"name": "Desk", "config": config})
+    return Tenant(api, user, workspace_id, agent.body["agent"]["id"], database_url)
+
+
+def own(vendor: ChatVendor, **changed: Any) -> dict[str, Any]:
+    llm = {"base_url": vendor.url, "model": "tiny"}
+    return {"uses_platform_key": False, "api_key": OWN, "config": {"llm": llm}, **changed}
+
+
+async def test_a_key_of_ones_own_is_checked_stored_used_and_rotated(tenant: Tenant, vendor: ChatVendor) -> None:
+    assert (await tenant.provider("openai"))["fault"] == "openai has no key"
+    reply = await tenant.set("openai", own(vendor))
+    assert reply.status == 200, reply.body
+    saved = reply.body["provider"]
+    assert (saved["is_configured"], saved["has_own_key"], saved["uses_platform_key"]) == (True, True, False)
+    first = (await tenant.plan()).llm[0]
+    assert (first.provider, first.options["api_key"], first.options["base_url"]) == ("openai", OWN, vendor.url)
+    assert first.guarded
+    vendor.keys = {"vendor-key-2"}
+    assert (await tenant.set("openai", {"api_key": "vendor-key-2"})).status == 200
+    assert (await tenant.plan()).llm[0].options["api_key"] == "vendor-key-2"
+    log = await tenant.api.owner.fetchval(
+        "SELECT string_agg(details::text, '') FROM audit_log WHERE workspace_id = $1::uuid", tenant.id
+    )
+    assert "vendor-key" not in log
+    assert (await tenant.set("openai", {"uses_platform_key": True, "api_key": None})).status == 200
+    assert "openai" not in [one.provider for one in (await tenant.plan()).llm]
+
+
+async def test_the_platforms_key_is_never_sent_to_a_customers_address(tenant: Tenant, vendor: ChatVendor) -> None:
+    await tenant.api.owner.execute(
+        "UPDATE providers SET api_key = $1 WHERE provider = 'openai'",
+        Sealer([SECRET]).seal(b"platform-key", "provider key"),
+    )
+    try:
+        reply = await tenant.set("openai", {"config": {"llm": {"base_url": vendor.url}}})
+        assert (reply.status, reply.code) == (422, "address_needs_own_key")
+        await tenant.set("openai", own(vendor))
+        await tenant.set("openai", {"uses_platform_key": True})
+        first = (await tenant.plan()).llm[0]
+        assert first.options["api_key"] == "platform-key"
+        assert "base_url" not in first.options and not first.guarded
+    finally:
+        await tenant.api.owner.execute("UPDATE providers SET api_key = NULL WHERE provider = 'openai'")
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("https://10.0.0.1/v1", "address_invalid"),
+        ("http://api.example.com/v1", "address_invalid"),
+        ("https://169.254.169.254", "address_invalid"),
+        ("https://0x7f.1/v1", "address_invalid"),
+        ("https://localhost:1/v1", "provider_refused"),
+    ],
+)
+async def test_addresses_that_are_not_on_the_public_internet_are_refused(
+    tenant: Tenant, vendor: ChatVendor, url: str, code: str
+) -> None:
+    reply = await tenant.set("openai", own(vendor, config={"llm": {"base_url": url, "model": "tiny"}}))
+    assert (reply.status, reply.code) == (422, code), reply.body
+    assert not (await tenant.provider("openai"))["has_own_key"]
+
+
+async def test_what_the_vendor_refuses_is_not_saved(tenant: Tenant, vendor: ChatVendor) -> None:
+    reply = await tenant.set("openai", own(vendor, api_key="wrong-key-123"))
+    assert (reply.code, reply.body["error"]["param"]) == ("key_refused", "api_key")
+    assert "Incorrect API key provided: ***" in reply.body["error"]["message"]
+    assert not (await tenant.provider("openai"))["has_own_key"]
+
+
+async def test_rules_of_settings(tenant: Tenant, vendor: ChatVendor) -> None:
+    assert (await tenant.set("acme", {})).code == "provider_not_found"
+    assert (await tenant.set("openai", {"uses_platform_key": False})).code == "key_missing"
+    assert (await tenant.set("local", {"uses_platform_key": False, "api_key": "k"})).code == "key_invalid"
+    reply = await tenant.set("openai", {"config": {"llm": {"api_key": "k"}}})
+    assert (reply.code, reply.body["error"]["param"]) == ("option_unknown", "config.llm.api_key")
+    await tenant.api.owner.execute("UPDATE workspaces SET tier_name = 'starter' WHERE id = $1::uuid", tenant.id)
+    assert (await tenant.set("openai", own(vendor))).code == "own_keys_not_in_tier"
+    assert vendor.asked == []
+
+
+async def test_a_provider_that_is_turned_off_serves_no_call(tenant: Tenant) -> None:
+    assert [one.provider for one in (await tenant.plan()).tts] == ["local"]
+    reply = await tenant.set("local", {"is_enabled": False})
+    assert (reply.body["provider"]["is_enabled"], reply.body["provider"]["is_configured"]) == (False, False)
+
+
+async def test_the_strategy_orders_calls_providers(tenant: Tenant, vendor: ChatVendor) -> None:
+    assert (await tenant.user.get(f"{tenant.path}/strategy")).body["is_own"] is False
+    for name in ("openai", "groq"):
+        assert (await tenant.set(name, own(vendor))).status == 200
+    assert [one.provider for one in (await tenant.plan()).llm] == ["openai", "groq", "receptionist"]
+    await tenant.api.owner.executemany(
+        "INSERT INTO provider_figures (provider, role, source, status, since, p50_ms, checked_at) "
+        "VALUES ($1, 'llm', 'calls', 'healthy', now(), $2, now())",
+        [("openai", 900), ("groq", 200)],
+    )
+    await tenant.api.owner.executemany(
+        "UPDATE providers SET estimated_costs = $2 WHERE provider = $1",
+        [("openai", {"llm": 0.01}), ("groq", {"llm": 0.02})],
+    )
+    try:
+        for strategy, order in (("latency_optimized", ["groq", "openai"]), ("cost_optimized", ["openai", "groq"])):
+            reply = await tenant.user.put(f"{tenant.path}/strategy", {"strategy": strategy})
+            assert (reply.body["strategy"], reply.body["is_own"]) == (strategy, True)
+            assert [one.provider for one in (await tenant.plan()).llm] == [*order, "receptionist"]
+        await tenant.user.put(f"{tenant.path}/strategy", {"strategy": "latency_optimized", "fallback_enabled": False})
+        assert [one.provider for one in (await tenant.plan()).llm] == ["groq"]
+        staff = await tenant.api.admin()
+        await tenant.user.put(f"{tenant.path}/strategy", {"strategy": None, "fallback_enabled": True})
+        await staff.put("/admin/providers/routing", {"default_strategy": "latency_optimized"})
+        assert (await tenant.user.get(f"{tenant.path}/strategy")).body["strategy"] == "latency_optimized"
+        assert (await tenant.plan()).llm[0].provider == "groq"
+        await staff.put("/admin/providers/routing", {})
+    finally:
+        await tenant.api.owner.execute("DELETE FROM provider_figures")
+
+
+async def test_data_rules_leave_only_providers_that_meet_them(tenant: Tenant, vendor: ChatVendor) -> None:
+    await tenant.set("openai", own(vendor))
+    reply = await tenant.user.put(f"{tenant.path}/strategy", {"config": {"data": {"no_training": True}}})
+    assert reply.status == 200, reply.body
+    assert [one.provider for one in (await tenant.plan()).llm] == ["receptionist"]
+    assert (await tenant.provider("openai"))["fault"] == "openai does not meet the workspace's data rules"
+    await tenant.set("local", {"is_enabled": False})
+    reply = await tenant.user.put(f"{tenant.path}/strategy", {"config": {"data": {"regions": ["eu"]}}})
+    assert (reply.status, reply.code) == (409, "no_provider_left")
+    unknown = await tenant.user.put(f"{tenant.path}/strategy", {"config": {"order": ["acme"]}})
+    assert (unknown.code, unknown.body["error"]["param"]) == ("provider_unknown", "config.order.0")

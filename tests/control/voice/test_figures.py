@@ -1,0 +1,59 @@
+"""What measurements say of a provider."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from control.voice.figures import RoleFigures, RoleMeasurement, measure, worst_status
+
+NOW = datetime(2026, 11, 26, tzinfo=UTC)
+FIGURES = RoleFigures(
+    provider="acme",
+    role="stt",
+    source="probes",
+    status="healthy",
+    since=NOW,
+    requests=5,
+    error_rate=0.0,
+    p50_ms=1,
+    p95_ms=2,
+    checked_at=NOW,
+)
+
+
+@pytest.mark.parametrize(
+    ("requests", "failures", "status"),
+    [(0, 0, "unknown"), (1, 1, "unknown"), (1, 0, "healthy"), (3, 2, "down"), (10, 1, "degraded"), (20, 1, "healthy")],
+)
+def test_status_by_failures(requests: int, failures: int, status: str) -> None:
+    assert RoleMeasurement("acme", "stt", requests, failures).status == status
+
+
+@given(st.lists(st.none() | st.integers(0, 10_000), max_size=40))
+def test_ranks_are_measured_values_and_failures_are_counted(latencies: list[int | None]) -> None:
+    found = measure("acme", "llm", latencies)
+    known = sorted(one for one in latencies if one is not None)
+    assert (found.requests, found.failures) == (len(latencies), len(latencies) - len(known))
+    if known:
+        assert found.p50_ms == known[(len(known) - 1) // 2]
+        assert found.p95_ms is not None and sum(one <= found.p95_ms for one in known) >= 0.95 * len(known)
+
+
+@pytest.mark.parametrize(
+    ("changes", "worst"),
+    [
+        ([], None),
+        ([{}, {"role": "tts", "status": "down"}], ("tts", "probes")),
+        ([{"status": "down"}, {"source": "calls"}], ("stt", "calls")),
+        ([{"status": "down"}, {"source": "calls", "status": "unknown"}], ("stt", "probes")),
+    ],
+)
+def test_the_worst_role_counts_and_calls_go_before_probes(
+    changes: list[dict[str, Any]], worst: tuple[str, str] | None
+) -> None:
+    found = worst_status(replace(FIGURES, **change) for change in changes)
+    assert (None if found is None else (found.role, found.source)) == worst

@@ -1,0 +1,43 @@
+"""A vendor's words are told, a key or a part of it is not."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from control.voice.vendor_words import MAX_CHARACTERS, read_words, redact
+
+KEY = "sk-proj-abcdefghijklmnop"
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (
+            {"error": {"message": "The model `gpt-9` does not exist", "code": "model_not_found"}},
+            "The model `gpt-9` does not exist",
+        ),
+        ({"err_code": "INVALID_AUTH", "err_msg": "Invalid credentials."}, "Invalid credentials."),
+        ({"error": "no such voice"}, "no such voice"),
+        ({"error": {"message": f"Incorrect API key provided: {KEY}."}}, "Incorrect API key provided: ***"),
+        ({"error": {"message": "Incorrect key: sk-proj-***mnop, see docs"}}, "Incorrect key: ***, see docs"),
+        ({"message": "ends in efghijklmnop"}, "ends in ***"),
+        ({"error": {"message": 7}}, ""),
+        ([1], ""),
+    ],
+)
+def test_words_of_vendors(body: Any, words: str) -> None:
+    assert read_words(json.dumps(body).encode(), KEY) == words
+
+
+def test_what_is_no_json_says_nothing() -> None:
+    assert read_words(f"<html>{KEY}".encode(), KEY) == ""
+
+
+@given(st.text(max_size=300), st.text(alphabet="abc-123", min_size=6, max_size=40), st.text(max_size=20))
+def test_no_part_of_a_key_is_told(before: str, key: str, after: str) -> None:
+    told = redact(f"{before}{key}{after} {key[3:]}", key)
+    assert len(told) <= MAX_CHARACTERS
+    assert not any(key[at : at + 6] in told for at in range(len(key) - 5))

@@ -1,0 +1,158 @@
+"""Figures of providers from stored calls and from probes at a real socket, within the day's budget."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from control.billing.cost_estimates import update_estimates
+from control.db.pool import Connection, Pool, open_pool
+from control.db.scope import enter_platform
+from control.platform.audit import Actor
+from control.platform.service import Platform
+from control.voice import store_figures
+from control.voice.administration import ProviderAdministration, ProviderEdit
+from control.voice.figures import RoleFigures
+from control.voice.key_check import KeyChecker
+from control.voice.worker_tasks import measure_calls, probe_providers, tell_out_of_service
+from shared.bus.client import bus_client
+from shared.bus.health import ProviderHealthStates
+from shared.egress import EgressGuard
+from shared.ids import new_id
+from shared.secrets import Sealer
+from tests.platform.catalogue import seed_catalogue
+from tests.platform.chat_vendor import ChatVendor, chat_vendor
+from tests.platform.services import KEY
+
+SEALER = Sealer([KEY])
+NOW = datetime.now(UTC)
+
+
+@dataclass
+class Measured:
+    """A database with one provider in service that can be probed."""
+
+    pool: Pool
+    owner: Connection
+    vendor: ChatVendor
+
+    async def probe(self, now: datetime) -> int:
+        return await probe_providers(self.pool, SEALER, Platform(), now)
+
+    async def figures(self, provider: str) -> dict[tuple[str, str], RoleFigures]:
+        found = await store_figures.select_figures(self.owner)
+        return {(one.role, one.source): one for one in found if one.provider == provider}
+
+    async def call(self, used: dict[str, str], failed: dict[str, str], llm_ms: int, created_at: datetime) -> None:
+        """Stores a call. used, failed: providers by role."""
+        call_id, workspace_id = UUID(new_id()), UUID(new_id())
+        await self.owner.execute(
+            "INSERT INTO workspaces (id, name, status, tier_name) VALUES ($1, 'W', 'active', 'growth')", workspace_id
+        )
+        await self.owner.execute(
+            "INSERT INTO calls (id, workspace_id, direction, carrier, status, created_at) "
+            "VALUES ($1, $2, 'inbound', 'twilio', 'completed', $3)",
+            call_id, workspace_id, created_at,
+        )  # fmt: skip
+        await self.owner.executemany(
+            "INSERT INTO usage_records (id, workspace_id, call_id, at, resource_type, provider, quantity, unit, cost, "
+            "price) VALUES ($1, $2, $3, $4, $5, $6, 1, 'ms', 1, 0)",
+            [(UUID(new_id()), workspace_id, call_id, created_at, role, name) for role, name in used.items()],
+        )
+        events: list[tuple[str, dict[str, Any]]] = [
+            ("provider.failed", {"kind": role, "provider": name}) for role, name in failed.items()
+        ]
+        events.append(("turn.latency", {"stt_ms": 10, "llm_first_token_ms": llm_ms, "tts_first_byte_ms": 90}))
+        await self.owner.executemany(
+            "INSERT INTO call_events (call_id, seq, workspace_id, at, event_type, event_data) "
+            "VALUES ($1, $2, $3, $4, $5, $6)",
+            [(call_id, seq, workspace_id, created_at, kind, data) for seq, (kind, data) in enumerate(events)],
+        )
+
+
+@pytest.fixture
+async def measured(fresh_database_url: str) -> AsyncIterator[Measured]:
+    async with (
+        open_pool(fresh_database_url, size=2) as pool,
+        open_pool(fresh_database_url, size=1, role="owner") as owners,
+        owners.acquire() as owner,
+        chat_vendor() as vendor,
+    ):
+        await seed_catalogue(owner)
+        edit = ProviderEdit({"vendor": "openai", "llm": {"base_url": vendor.url, "model": "tiny"}}, key="vendor-key-1")
+        administration = ProviderAdministration(SEALER, KeyChecker(EgressGuard()))
+        await administration.create(owner, Actor("system"), "my-llama", edit)
+        yield Measured(pool, owner, vendor)
+
+
+async def test_figures_of_calls(measured: Measured) -> None:
+    for llm_ms in (200, 300, 900):
+        await measured.call({"stt": "deepgram", "llm": "groq"}, {}, llm_ms, NOW - timedelta(minutes=1))
+    await measured.call({"llm": "openai"}, {"llm": "groq"}, 5_000, NOW - timedelta(minutes=1))
+    await measured.call({"llm": "groq"}, {"llm": "groq"}, 1, NOW - timedelta(hours=2))
+    async with measured.pool.transaction() as db:
+        await enter_platform(db)
+        assert await measure_calls(db, NOW) == 3
+    groq = (await measured.figures("groq"))["llm", "calls"]
+    assert (groq.requests, groq.error_rate, groq.p50_ms, groq.p95_ms, groq.status) == (4, 0.25, 300, 900, "degraded")
+    row = await measured.owner.fetchrow("SELECT health_status, latency_ms FROM providers WHERE provider = 'groq'")
+    assert tuple(row) == ("degraded", 300)
+    later = NOW + timedelta(hours=1)
+    async with measured.pool.transaction() as db:
+        await enter_platform(db)
+        await measure_calls(db, later)
+    unknown = (await measured.figures("groq"))["llm", "calls"]
+    assert (unknown.status, unknown.requests, unknown.p50_ms, unknown.since) == ("unknown", 0, None, later)
+
+
+async def test_probes_are_measured_apart_and_not_repeated_by_a_second_worker(measured: Measured) -> None:
+    assert await measured.probe(NOW) == 1
+    assert await measured.probe(NOW + timedelta(seconds=10)) == 0
+    found = (await measured.figures("my-llama"))["llm", "probes"]
+    assert (found.status, found.requests, found.error_rate) == ("healthy", 1, 0.0)
+    measured.vendor.keys = set()
+    for minutes in (5, 10, 15, 20):
+        await measured.probe(NOW + timedelta(minutes=minutes))
+    found = (await measured.figures("my-llama"))["llm", "probes"]
+    assert (found.status, found.requests, found.error_rate) == ("down", 5, 0.8)
+    reasons = await measured.owner.fetch("SELECT reason FROM provider_probes WHERE latency_ms IS NULL")
+    assert {row["reason"] for row in reasons} == {"HTTP 401 invalid_api_key"}
+
+
+async def test_probes_stop_at_the_days_budget(measured: Measured) -> None:
+    day = NOW.replace(hour=12)
+    await measured.owner.execute(
+        "INSERT INTO provider_probes (id, provider, role, at, cost) VALUES ($1, 'my-llama', 'llm', $2, $3)",
+        UUID(new_id()), day - timedelta(hours=1), Decimal("0.498"),
+    )  # fmt: skip
+    assert await measured.probe(day) == 0
+    assert measured.vendor.asked == []
+    assert await measured.probe(day + timedelta(days=1)) == 1
+
+
+async def test_costs_of_a_minute_follow_the_prices(measured: Measured) -> None:
+    async with measured.pool.transaction() as db:
+        await enter_platform(db)
+        assert await update_estimates(db, NOW + timedelta(minutes=5)) > 5
+    rows = await measured.owner.fetch("SELECT provider, estimated_costs FROM providers")
+    costs = {row["provider"]: row["estimated_costs"] for row in rows}
+    assert costs["deepgram"]["stt"] == 0.0048
+    assert costs["groq"]["llm"] == pytest.approx(4_500 * 0.15e-6 + 150 * 0.6e-6)
+    assert costs["local"] == {"stt": 0.0, "tts": 0.0}
+    assert costs["my-llama"] == {}
+
+
+async def test_media_is_told_which_providers_are_out_of_service(measured: Measured, valkey_url: str) -> None:
+    redis = bus_client(valkey_url, 5.0)
+    states = ProviderHealthStates(redis)
+    assert await tell_out_of_service(measured.pool, states) > 0
+    out = await states.list_out_of_service()
+    assert "elevenlabs" in out and "my-llama" not in out
+    await measured.owner.execute("UPDATE providers SET is_enabled = true")
+    await tell_out_of_service(measured.pool, states)
+    assert await states.list_out_of_service() == frozenset()
+    await redis.aclose()
