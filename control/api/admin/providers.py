@@ -42,7 +42,7 @@ ApiKey = Annotated[
 ]
 Priority = Annotated[int, Field(ge=0, le=100_000, description="The lower, the earlier in a default chain.")]
 Role = Literal["stt", "llm", "tts"]
-Model = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\u0000-\u001f]*$")]
+Model = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\u0000-\u001f\u007f]*$")]
 Amount = Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=9)]
 Config = Annotated[
     dict[str, Any],
