@@ -79,7 +79,7 @@ ERROR_TEXTS: Final[Mapping[str, str]] = {
     "422 number_not_found": "The workspace has no such phone number.",
     "422 number_refused": "Numbers of this kind are not called.",
     "422 phone_number_invalid": "This is no phone number that can be bought.",
-    "422 provider_unknown": "There is no such provider, or it takes no such option.",
+    "422 provider_unknown": "There is no such provider, or it takes no such option or model.",
     "422 recipient_not_member": "A recipient of messages is no member of the workspace with a confirmed address.",
     "422 setting_invalid": "The value does not fit the setting.",
     "422 setting_repeated": "A setting is named twice.",
