@@ -61,6 +61,12 @@ def test_an_interim_result_after_its_final_is_passed_over() -> None:
     assert turn.add(interim(segment(0, "to", start=0))) is None
 
 
+def test_a_flushed_result_answers_although_it_ends_before_the_question() -> None:
+    turn = TurnTranscript()
+    turn.finalise(1, 400)
+    assert turn.add(final(segment(0, "yes", start=0, length=200), flushed=True)) == answer("yes", 1)
+
+
 def test_a_final_without_audio_does_not_hide_the_segment_that_begins_there() -> None:
     """Finalize may be answered although nothing is left, and the next segment begins at the same time."""
     turn = TurnTranscript()
