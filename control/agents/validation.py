@@ -10,7 +10,8 @@ from control.agents.config import AgentConfig, Options
 from control.agents.model import AgentContent
 from control.agents.plan_texts import require_fillable
 from control.platform.validation_errors import list_faults, make_invalid
-from control.voice.offers import KINDS, Kind, ProviderOffers
+from control.voice.offers import KINDS, Kind, ProviderOffer, ProviderOffers
+from control.voice.vendors import VENDORS
 from shared.errors import ErrorDetail, Invalid
 
 MOST_BYTES: Final = 262_144  # size of a config as JSON
@@ -71,9 +72,17 @@ def _faults(
         return
     may = offer.options.get(kind, ())
     below = f"{at}.options" if name else at
-    for option in options:
+    for option, value in options.items():
         if option not in may:
             yield f"{provider} takes no such option; an agent may set {', '.join(may) or 'none'}", f"{below}.{option}"
+        elif option == "model" and not _has_model(offer, kind, value):
+            yield f"{provider} has no {kind} model of this name", f"{below}.{option}"
+
+
+def _has_model(offer: ProviderOffer, kind: Kind, model: object) -> bool:
+    """Whether a model can be one of the provider's: media would refuse the whole call with another one."""
+    facts = VENDORS.get(offer.vendor)
+    return facts is None or (isinstance(model, str) and facts.has_model(kind, model))
 
 
 def _require_short(value: Mapping[str, Any], at: str) -> None:

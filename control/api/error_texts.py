@@ -97,7 +97,7 @@ ERROR_TEXTS: Final[Mapping[str, str]] = {
     "422 price_invalid": "The price does not fit the role.",
     "422 provider_refused": "The vendor refuses these settings; the message has its reason.",
     "422 provider_repeated": "A provider is named twice.",
-    "422 provider_unknown": "There is no such provider, or it takes no such option.",
+    "422 provider_unknown": "There is no such provider, or it takes no such option or model.",
     "422 recipient_not_member": "A recipient of messages is no member of the workspace with a confirmed address.",
     "422 setting_invalid": "The value does not fit the setting.",
     "422 setting_repeated": "A setting is named twice.",

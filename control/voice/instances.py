@@ -132,6 +132,9 @@ def _with_settings(instance: ProviderOffer, change: KeyChange, facts: VendorFact
     if change.base_url:
         _require_base_url(change.base_url)
     with_model = _kinds_of_model(facts, change) if change.model else ()
+    if change.model and not set(with_model) & set(instance.kinds):
+        kinds = ", ".join(instance.kinds)
+        raise Invalid(f"{instance.provider} is {kinds}, and {change.model!r} is no model for that", param="model")
     without_model = replace(change, model="")
     config: dict[str, Any] = dict(instance.config)
     for kind in KINDS:

@@ -6,6 +6,7 @@
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -16,8 +17,9 @@ from media.providers.tls import ResumingTlsContext
 from shared.egress import EgressGuard
 
 MAX_MESSAGE_BYTES: Final = 1 << 20
-# More than this unsent means that the vendor reads nothing: about 8 s of mu-law audio.
-MAX_UNSENT_BYTES: Final = 64 * 1024
+# More than this unsent means that the vendor reads nothing. A recogniser that takes over is sent up to 60 s of audio at
+# once (480,000 bytes and what frames them), most of which waits here on a slow line.
+MAX_UNSENT_BYTES: Final = 1 << 20
 # Close code when the connection ended without a close frame (RFC 6455, 7.1.5).
 ABNORMAL: Final = 1006
 
@@ -58,14 +60,21 @@ class VendorSocket:
     async def open(cls, target: SocketTarget, handler: VendorSocketHandler) -> "VendorSocket":
         """Connects. Raises ProviderError; HTTP 402, 429 and 503 are ProviderBusy, no answer is ProviderSlow."""
         made = cls(handler)
+        with ExitStack() as failure:
+            failure.callback(made.abort)  # also when the caller is cancelled, or the answer comes afterwards
+            await made._connect(target)
+            failure.pop_all()
+        return made
+
+    async def _connect(self, target: SocketTarget) -> None:
         try:
             async with asyncio.timeout(target.timeout_s):
                 await picows.ws_connect(
-                    lambda: made._listener,
+                    lambda: self._listener,
                     target.url,
                     ssl_context=target.tls if target.url.startswith("wss:") else None,
                     extra_headers=dict(target.headers),
-                    websocket_handshake_timeout=None,
+                    websocket_handshake_timeout=target.timeout_s,  # without it picows never closes what was given up
                     max_redirects=0,  # a redirect could lead the key to another host
                     max_frame_size=MAX_MESSAGE_BYTES,
                     socket_factory=_socket_factory(target),
@@ -75,11 +84,10 @@ class VendorSocket:
             raise ProviderSlow(target.provider, "no connection in time", may_bill=False) from None
         except picows.WSHandshakeError as error:
             raise _map_handshake(target.provider, error) from None
-        except (OSError, picows.WSError) as error:
+        except (OSError, picows.WSError, ValueError) as error:  # ValueError: a host or port that cannot be
             raise ProviderError(target.provider, f"cannot connect: {type(error).__name__}") from None
-        if not made.is_open:  # picows reports no error when the peer closes in the middle of the handshake
+        if not self.is_open:  # picows reports no error when the peer closes in the middle of the handshake
             raise ProviderError(target.provider, "the connection was closed in its handshake")
-        return made
 
     @property
     def is_open(self) -> bool:
@@ -119,7 +127,7 @@ class VendorSocket:
     def abort(self) -> None:
         """Ends the connection at once; no callback follows."""
         listener = self._listener
-        listener.is_open = False
+        listener.is_open = listener.is_wanted = False
         if listener.transport is not None:
             listener.transport.disconnect(graceful=False)
 
@@ -140,10 +148,13 @@ class _Listener(picows.WSListener):
         self._fragments = bytearray()
         self.transport: picows.WSTransport | None = None
         self.is_open = False
+        self.is_wanted = True
         self.closed = asyncio.Event()
 
     def on_ws_connected(self, transport: picows.WSTransport) -> None:
-        self.transport, self.is_open = transport, True
+        self.transport, self.is_open = transport, self.is_wanted
+        if not self.is_wanted:
+            transport.disconnect(graceful=False)
 
     def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
         if not self.is_open:

@@ -79,6 +79,11 @@ class AuraSpeech:
         """Whether the text ended, and all of it was spoken."""
         return self._has_ended and not self._has_unflushed and not self._flushing
 
+    @property
+    def has_room(self) -> bool:
+        """Whether another clause can be added: the last flush is for what was sent before."""
+        return self._budget.left > 1
+
     def add(self, text: str) -> list[str]:
         """The messages for the next clause; an empty one asks to speak what was sent. Raises ProviderBusy."""
         text = self._space + text

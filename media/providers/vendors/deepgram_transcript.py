@@ -97,7 +97,8 @@ class TurnTranscript:
         if segment.end_ms > self._turn_start_ms:
             others.append(segment)
         self._finals = sorted(others, key=lambda known: known.number)
-        self._last_number = max(self._last_number, segment.number)
+        if segment.end_ms > segment.start_ms:  # one without audio shares its number with the segment that follows
+            self._last_number = max(self._last_number, segment.number)
         if self._interim is not None and self._interim.number <= segment.number:
             self._interim = None
 

@@ -27,6 +27,7 @@ class AuraConnection:
         self._speech: AuraSpeech | None = None
         self._is_clear: asyncio.Future[None] | None = None
         self._was_warned = False
+        self.has_read_all = False
 
     @classmethod
     async def open(cls, target: SocketTarget) -> "AuraConnection":
@@ -38,12 +39,12 @@ class AuraConnection:
     @property
     def is_open(self) -> bool:
         """Whether another speech can begin."""
-        return self._socket is not None and self._socket.is_open
+        return self._socket is not None and self._socket.is_open and not self._was_warned
 
     @property
     def is_reusable(self) -> bool:
         """Whether another speech should begin: not after a warning, nor when few flushes are left."""
-        return self.is_open and not self._was_warned and self._budget.left > FLUSH_RESERVE
+        return self.is_open and self._budget.left > FLUSH_RESERVE
 
     @property
     def needs_clear(self) -> bool:
@@ -51,7 +52,9 @@ class AuraConnection:
         return self._speech is not None and self.is_reusable
 
     async def speak(self, text: AsyncIterator[str]) -> AsyncGenerator[bytes, None]:
-        """Sends the text as it comes; yields the audio. Raises ProviderError."""
+        """Sends the text as it comes; yields the audio. Ends before the text does, with has_read_all False, when the
+        vendor takes no more flushes on this connection. Raises ProviderError."""
+        self.has_read_all = False
         self._queue = queue = asyncio.Queue[bytes | ProviderError]()
         self._speech = speech = AuraSpeech(self._provider, self._budget)
         reader = asyncio.create_task(self._read(text, speech))
@@ -123,6 +126,10 @@ class AuraConnection:
                 self._send(speech.add(piece))
             except ProviderError as error:
                 self._fail(error)
+                return
+            if not speech.has_room:
+                return
+        self.has_read_all = True
 
     def _end_text(self, reader: "asyncio.Task[None]") -> None:
         """Speaks what is left, also when the text's source has failed; not when the speech was interrupted."""
@@ -172,13 +179,16 @@ class DeepgramTextToSpeech:
     async def stream(self, text: AsyncIterator[str], language: str) -> AsyncIterator[SpeechChunk]:
         """Speaks each clause as it comes; connects before it reads the text. Raises ProviderError."""
         self._check_language(language)
-        connection = await self._connections.take()
-        try:
-            async with aclosing(connection.speak(text)) as speech:
-                async for audio in speech:
-                    yield SpeechChunk(audio)
-        finally:
-            self._give_back(connection)
+        has_text = True
+        while has_text:
+            connection = await self._connections.take()
+            try:
+                async with aclosing(connection.speak(text)) as speech:
+                    async for audio in speech:
+                        yield SpeechChunk(audio)
+                has_text = not connection.has_read_all
+            finally:
+                self._give_back(connection)
 
     def _give_back(self, connection: AuraConnection) -> None:
         if connection.needs_clear:

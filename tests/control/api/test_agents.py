@@ -163,13 +163,17 @@ async def test_every_fault_of_a_config_is_listed(api: Api) -> None:
             "message": "needs consent: announced (with an announcement), or given_otherwise",
         },
     ]
-    unknown = {"speech": {"stt": [{"provider": "x"}, {"provider": "deepgram", "options": {"url": "x"}}]}}
+    options = [{"url": "x"}, {"model": "aura-2-luna-en"}, {"model": 3}, {"model": "nova-3-medical"}]
+    choices = [{"provider": "deepgram", "options": one} for one in options]
+    unknown = {"speech": {"stt": [{"provider": "x"}, *choices]}}
     refused = await ann.post(agents, {"name": "A", "config": unknown})
     assert (refused.code, refused.param) == ("provider_unknown", "config.speech.stt.0.provider")
     found = [(error["param"], error["code"]) for error in refused.body["error"]["errors"]]
     assert found == [
         ("config.speech.stt[0].provider", "provider_unknown"),
         ("config.speech.stt[1].options.url", "provider_unknown"),
+        ("config.speech.stt[2].options.model", "provider_unknown"),
+        ("config.speech.stt[3].options.model", "provider_unknown"),
     ]
 
 

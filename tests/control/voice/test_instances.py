@@ -71,6 +71,9 @@ async def test_the_model_of_a_vendor_of_several_kinds_is_of_one_of_them(db: Conn
     await set_key(db, SEALER, KeyChange("my-voice", "dg-1", vendor="deepgram", model="aura-2-luna-en"))
     made = await stored(db, "my-voice")
     assert (made.kinds, made.defaults("tts")) == (["tts"], {"model": "aura-2-luna-en"})
+    with pytest.raises(Invalid, match="my-voice is tts") as raised:
+        await set_key(db, SEALER, KeyChange("my-voice", "dg-1", model="nova-3"))
+    assert raised.value.param == "model"
 
 
 async def test_a_key_is_replaced_and_a_server_without_keys_needs_none(db: Connection) -> None:

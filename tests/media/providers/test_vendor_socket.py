@@ -1,15 +1,20 @@
 """A client WebSocket to a vendor, against a real server over TLS."""
 
 import asyncio
+import base64
+import hashlib
 import os
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from socket import SO_SNDBUF, SOL_SOCKET
 
 import pytest
 from aiohttp import WSMsgType, web
 
+from media.audio.mulaw import RATE
+from media.providers.chain.replay_buffer import MAX_S, PIECE
 from media.providers.ports import ProviderBusy, ProviderError, ProviderSlow
 from media.providers.tls import ResumingTlsContext
 from media.providers.vendor_socket import ABNORMAL, MAX_UNSENT_BYTES, SocketTarget, VendorSocket
@@ -58,6 +63,8 @@ async def serve(request: web.Request) -> web.StreamResponse:
             return web.Response(status=int(status), text=f"the key {request.headers.get('x-key')} is wrong")
     socket = web.WebSocketResponse(compress=False)
     await socket.prepare(request)
+    if request.match_info["what"] == "count":
+        return await _count(socket)
     if request.match_info["what"] == "deaf":
         assert request.transport is not None
         request.transport.pause_reading()
@@ -73,6 +80,17 @@ async def serve(request: web.Request) -> web.StreamResponse:
             await socket.send_str(message.data)
         else:
             await socket.send_bytes(message.data)
+    return socket
+
+
+async def _count(socket: web.WebSocketResponse) -> web.WebSocketResponse:
+    """Answers 'end' with the number of bytes that came before it."""
+    count = 0
+    async for message in socket:
+        if message.data == "end":
+            await socket.send_str(str(count))
+        else:
+            count += len(message.data)
     return socket
 
 
@@ -160,6 +178,67 @@ async def test_a_vendor_that_reads_nothing_is_given_up(target: SocketTarget) -> 
             break
         await asyncio.sleep(0)
     assert recorder.closed == [(ABNORMAL, "the vendor reads nothing")]
+
+
+async def test_all_audio_that_a_chain_replays_can_be_sent_at_once(target: SocketTarget) -> None:
+    recorder = Recorder()
+    socket = await VendorSocket.open(path(target, "count"), recorder)
+    transport = socket._listener.transport
+    assert transport is not None
+    system_socket = transport.underlying_transport.get_extra_info("socket")
+    system_socket.setsockopt(SOL_SOCKET, SO_SNDBUF, 8_192)  # as at a distance; loopback takes megabytes
+    for _ in range(MAX_S * RATE // PIECE):
+        socket.send_binary(b"\xff" * PIECE)
+    socket.send_text("end")
+    await recorder.wait_for(1)
+    assert (recorder.messages, recorder.closed) == ([str(MAX_S * RATE)], [])
+    await socket.close()
+
+
+@pytest.mark.parametrize("answers", [False, True])
+async def test_a_connection_that_was_given_up_in_its_handshake_is_closed(answers: bool) -> None:
+    """Also when the vendor answers afterwards."""
+    asked, given_up, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def serve_late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.readuntil(b"\r\n\r\n")
+        asked.set()
+        await given_up.wait()
+        if answers:
+            writer.write(_accept(request))
+        await reader.read()
+        ended.set()
+        writer.close()
+
+    server = await asyncio.start_server(serve_late, "127.0.0.1", 0)
+    url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    recorder = Recorder()
+    async with server, asyncio.timeout(5):
+        target = SocketTarget("v", url, {}, ResumingTlsContext(), timeout_s=3.0 if answers else 0.2)
+        opening = asyncio.create_task(VendorSocket.open(target, recorder))
+        await asked.wait()
+        opening.cancel()
+        await asyncio.gather(opening, return_exceptions=True)
+        given_up.set()
+        async with asyncio.timeout(2):
+            await ended.wait()
+    assert opening.cancelled()
+    assert recorder.closed == []
+
+
+def _accept(request: bytes) -> bytes:
+    """The answer that accepts a WebSocket (RFC 6455, 4.2.2)."""
+    key = request.lower().partition(b"sec-websocket-key:")[0]
+    sent = request[len(key) :].partition(b":")[2].partition(b"\r\n")[0].strip()
+    accept = base64.b64encode(hashlib.sha1(sent + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+    head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    return head + b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n"
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64 + ".com", "localhost:99999"])
+async def test_an_impossible_address_is_an_error_of_the_provider(host: str) -> None:
+    with pytest.raises(ProviderError, match="cannot connect"):
+        await VendorSocket.open(SocketTarget("v", f"wss://{host}/", {}, ResumingTlsContext()), Recorder())
 
 
 async def test_a_further_connection_resumes_the_tls_session(target: SocketTarget) -> None:

@@ -87,6 +87,16 @@ def test_no_flush_is_sent_that_the_vendor_would_not_take() -> None:
     assert one.end() == [FLUSH]
 
 
+def test_the_last_flush_is_kept_for_what_was_sent() -> None:
+    one = speech()
+    for _ in range(MAX_FLUSHES - 1):
+        assert one.has_room
+        one.add("word ")
+        one.acknowledge_flush()
+    assert not one.has_room
+    one.end()
+
+
 def test_messages_of_the_vendor() -> None:
     assert read_aura("d", b'{"type":"Flushed","sequence_id":3}').type == "Flushed"
     assert read_aura("d", b'{"type":"Warning","code":"X-1","description":"text"}').code == "X-1"

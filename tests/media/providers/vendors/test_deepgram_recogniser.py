@@ -121,6 +121,20 @@ async def test_turns_of_one_session(platform: Platform, model: str) -> None:
     assert platform.metered("a") == platform.billed("a")
 
 
+async def test_flux_gets_all_audio_before_its_turn_is_ended_and_before_the_session_is(platform: Platform) -> None:
+    """Also the frames that fill no message of four."""
+    silence, said = bytes([0xFF]) * 160, frames(FIRST, silence_ms=0)
+    session = await platform.open(platform.make("a", "flux-general-en"))
+    for frame in [silence] * ((3 - len(said)) % 4) + said:
+        session.push(frame)
+    session.finalise(1)
+    assert await platform.answer(1) == FIRST
+    session.push(silence)
+    await session.close()
+    await wait_until(lambda: platform.billed("a") > 0)
+    assert platform.metered("a") == platform.billed("a")
+
+
 # Fault, units before it, models with which it is tried.
 FAULTS: list[tuple[FaultKind, int, tuple[str, ...]]] = [
     ("refuse", 0, MODELS),

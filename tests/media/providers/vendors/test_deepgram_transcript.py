@@ -61,6 +61,20 @@ def test_an_interim_result_after_its_final_is_passed_over() -> None:
     assert turn.add(interim(segment(0, "to", start=0))) is None
 
 
+def test_a_flushed_result_answers_although_it_ends_before_the_question() -> None:
+    turn = TurnTranscript()
+    turn.finalise(1, 400)
+    assert turn.add(final(segment(0, "yes", start=0, length=200), flushed=True)) == answer("yes", 1)
+
+
+def test_a_final_without_audio_does_not_hide_the_segment_that_begins_there() -> None:
+    """Finalize may be answered although nothing is left, and the next segment begins at the same time."""
+    turn = TurnTranscript()
+    turn.finalise(1, 300)
+    turn.add(TranscribedResult(TranscribedSegment(300, "", 300, 300), is_final=True, is_flushed=True))
+    assert turn.add(interim(segment(300, "to", start=300))) == RecognisedText("to", final=False)
+
+
 @pytest.mark.parametrize("again", [0, 1])
 def test_a_final_that_comes_twice_counts_once(again: int) -> None:
     turn = TurnTranscript()

@@ -16,8 +16,9 @@ from media.providers.health_keys import HealthKeys
 from media.providers.ports import ProviderBusy, ProviderError, TextToSpeech
 from media.providers.usage import UsageMeter
 from media.providers.vendor import ProviderSetup, VendorResources
-from media.providers.vendors import deepgram_voice
+from media.providers.vendors import deepgram_aura_wire, deepgram_voice
 from media.providers.vendors.deepgram import VENDOR, DeepgramTextToSpeechOptions
+from media.providers.vendors.deepgram_aura_wire import MAX_FLUSHES
 from shared.events import ProviderFailed, UsageRecorded
 from shared.plan import ProviderPlan
 from simulator.carrier.mulaw import decode
@@ -176,6 +177,33 @@ async def test_many_clauses_stay_within_the_vendors_flushes(platform: Platform) 
     expected = [f"clause{number}" for number in range(30)]
     assert [spoken.text for spoken in find_words(decode(audio), expected)] == expected
     assert platform.failed == []
+
+
+async def test_a_speech_of_more_flushes_than_a_connection_has_goes_on_over_the_next_one(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deepgram_aura_wire, "FLUSH_RESERVE", 0)  # each clause is flushed, as when they come slowly
+    expected = [f"clause{number}" for number in range(MAX_FLUSHES + 5)]
+
+    async def text() -> AsyncIterator[str]:
+        for word in expected:
+            yield f"{word}. "
+
+    chain = platform.chain(platform.make("a"))
+    audio = b"".join([chunk.audio async for chunk in chain.stream(text(), "en")])
+    assert [spoken.text for spoken in find_words(decode(audio), expected)] == expected
+    assert platform.failed == []
+    assert platform.opened("a") == 2
+    assert platform.metered("a") == platform.billed("a")
+
+
+async def test_a_connection_that_was_warned_while_it_was_idle_is_not_used_again(platform: Platform) -> None:
+    voice = platform.make("a")
+    assert await speak(voice) == words(TEXT)
+    (idle,) = voice._connections._idle  # type: ignore[attr-defined]
+    idle.connection.on_text(b'{"type":"Error","code":"NET-0000"}')
+    assert await speak(voice) == words(TEXT)
+    assert platform.opened("a") == 2
 
 
 @pytest.mark.parametrize(
