@@ -51,7 +51,7 @@ class OpenAiOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     model: Annotated[str, Meta(min_length=1)]
-    base_url: Annotated[str, Meta(pattern=r"^https?://[^\s/]")] = "https://api.openai.com/v1"
+    base_url: Annotated[str, Meta(pattern=r"^https?://[^\s/?#][^\s?#]*\Z")] = "https://api.openai.com/v1"
     api_key: str = ""
     dialect: Dialect | None = None
     api_version: str = ""

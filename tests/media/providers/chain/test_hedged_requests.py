@@ -203,7 +203,8 @@ def test_a_model_that_is_always_slow_is_not_replaced_once_that_is_known() -> Non
 @pytest.mark.parametrize(("seed", "slower_s"), [(SEED, 0.7), (None, 2.0)])
 def test_a_model_that_became_slower_is_back_after_one_ejection(seed: UsualWait | None, slower_s: float) -> None:
     async def main() -> None:
-        fast, slower = [0.3, TextDelta("A")], [slower_s, TextDelta("A")]
+        fast: list[Step] = [0.3, TextDelta("A")]
+        slower: list[Step] = [slower_s, TextDelta("A")]
         models = FakeLanguageModel("a", *[fast] * 40, slower), FakeLanguageModel("b", [0.2, TextDelta("B")])
         harness = HedgingHarness(*models, seed=seed)
         for _ in range(40):
@@ -227,8 +228,8 @@ class LastResortModel(FakeLanguageModel):
 
 def test_a_last_resort_races_no_model_that_is_only_slow() -> None:
     async def main() -> None:
-        slow: list[Step] = [2.5, TextDelta("A")]
-        a = FakeLanguageModel("a", *[[0.3, TextDelta("A")]] * 40, slow)
+        fast: list[Step] = [0.3, TextDelta("A")]
+        a = FakeLanguageModel("a", *[fast] * 40, [2.5, TextDelta("A")])
         harness = HedgingHarness(a, LastResortModel("rules", [TextDelta("B")]))
         assert {await harness.text() for _ in range(60)} == {"A"}
         assert harness.failed == []
@@ -277,8 +278,8 @@ def test_a_report_of_tokens_wins_no_race() -> None:
         b = FakeLanguageModel("b", [0.3, TokenUsage(5, 0), TextDelta("Nine.")])
         harness = HedgingHarness(a, b)
         assert await harness.reply() == [TokenUsage(5, 0), TextDelta("Nine.")]
-        assert (now(), len(b.requests)) == (pytest.approx(1.2), 1)
-        assert harness.prompts() == {"a": 3, "b": 5}
+        assert now() == pytest.approx(1.2)
+        assert (len(b.requests), harness.prompts()) == (1, {"a": 3, "b": 5})
 
     run(main())
 

@@ -302,7 +302,14 @@ async def _text(stream: AsyncIterator[LanguageModelEvent]) -> str:
 
 @pytest.mark.parametrize(
     ("options", "field"),
-    [({}, "model"), ({"model": "x", "base_url": "ftp://x"}, "base_url"), ({"model": "x", "apikey": "k"}, "apikey")],
+    [
+        ({}, "model"),
+        ({"model": "x", "apikey": "k"}, "apikey"),
+        *(
+            ({"model": "x", "base_url": url}, "base_url")
+            for url in ("ftp://x", "https://x/v1 HTTP/1.1", "https://x/v1\n", "https://x/v1?a=b", "https://x#v1")
+        ),
+    ],
 )
 def test_invalid_options_are_named(options: dict[str, Any], field: str) -> None:
     with pytest.raises(msgspec.ValidationError, match=field):
