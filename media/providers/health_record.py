@@ -157,8 +157,10 @@ class HealthRecord:
 
     def eject(self, now: float, *, brief: bool) -> float:
         """Counts an ejection and returns its cool-down in seconds; the caller sets ejected_until. brief: a provider
-        that was full comes back soon, however often."""
+        that was full comes back soon, however often. Its waits are forgotten: they are of before the fault, and one
+        that only became slower would lose each probe by them."""
         policy = self._policy
+        self.waits = WaitHistory()
         self._forget_old_ejections(now)
         self.ejections = max(self.ejections, 1) if brief else self.ejections + 1
         self._clear()
@@ -166,6 +168,7 @@ class HealthRecord:
 
     def adopt(self, now: float, ejections: int) -> None:
         """Another process has ejected it so many times in a row."""
+        self.waits = WaitHistory()
         self._forget_old_ejections(now)
         self.ejections = max(self.ejections, ejections)
 

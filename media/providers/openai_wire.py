@@ -208,6 +208,11 @@ class StreamedReply:
             self._usage = _token_usage(usage)
         return self._choice(chunk.choices[0]) if chunk.choices else []
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the model has ended the reply; its usage may still come."""
+        return bool(self._finish)
+
     def finish(self, request: ChatRequest) -> list[LanguageModelEvent]:
         """Ends the reply; returns its tool calls and its usage. Raises ProviderError when the stream was cut."""
         if not (self.done or self._finish):

@@ -11,7 +11,7 @@ Errors:
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol, runtime_checkable
 
 ProviderKind = Literal["stt", "llm", "tts"]
 
@@ -202,6 +202,13 @@ class TokenUsage:
 
 
 LanguageModelEvent = TextDelta | ToolCall | TokenUsage
+
+
+@runtime_checkable
+class LastResort(Protocol):
+    """A provider that answers at once, but worse than a model: it takes over when the others failed, and races none."""
+
+    is_last_resort: bool
 
 
 class LanguageModel(Protocol):

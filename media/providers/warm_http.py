@@ -33,6 +33,12 @@ def make_connector(socket_factory: SocketFactoryType | None = None) -> aiohttp.T
     )
 
 
+def make_session() -> aiohttp.ClientSession:
+    """The HTTP session of all calls of a process. It keeps no cookies: one that a vendor sets in answer to one
+    workspace's key would go out with another's."""
+    return aiohttp.ClientSession(connector=make_connector(), cookie_jar=aiohttp.DummyCookieJar())
+
+
 class WarmServer:
     """One server in an HTTP session's pool: counts its idle connections, and opens one in the background if none is.
 

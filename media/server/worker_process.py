@@ -19,7 +19,7 @@ from media.providers.factory import ProviderFactory
 from media.providers.health import HealthBoard
 from media.providers.health_record import HealthPolicy
 from media.providers.vendor import Vendor
-from media.providers.warm_http import make_connector
+from media.providers.warm_http import make_session
 from media.server.app import HttpEndpoints
 from media.server.bus.node import NodeOptions, NodeResources, NodeServices
 from media.server.bus.requests import MAX_REQUESTS
@@ -117,7 +117,7 @@ async def _serve(options: WorkerOptions) -> None:
     # One thread each: files are written in order, and smart-turn never uses more than one core.
     with ThreadPoolExecutor(1, "disk") as disk, ThreadPoolExecutor(1, "smart-turn") as pool:
         async with (
-            ClientSession(connector=make_connector()) as session,
+            make_session() as session,
             _factory(session, options, board) as providers,
             _stream_backend(options, folder, disk, metrics, board) as backend,
         ):

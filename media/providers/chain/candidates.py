@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from media.providers.health import ChainHealth, HealthBoard, HealthKey
-from media.providers.ports import ProviderBusy, ProviderError, ProviderKind, ProviderSlow
+from media.providers.ports import LastResort, ProviderBusy, ProviderError, ProviderKind, ProviderSlow
 from media.providers.wait_history import UsualWait
 from shared.events import ProviderFailed
 
@@ -37,6 +37,7 @@ class Candidates(Generic[P]):
         if not providers:
             raise ValueError(f"{kind}: an empty chain")
         self.providers = tuple(providers)
+        self.last_resorts = frozenset(index for index, one in enumerate(providers) if isinstance(one, LastResort))
         self.health = health or _own_health(kind, providers)
         self._kind = kind
         self._on_failed = on_failed
@@ -99,12 +100,18 @@ class Attempts(Generic[P]):
         return any(index != self.index for index in self._order)
 
     @property
+    def has_rival(self) -> bool:
+        """Whether the next provider may be asked beside the one in use: a last resort may not, it would always win."""
+        following = next((index for index in self._order if index != self.index), None)
+        return following is not None and following not in self._candidates.last_resorts
+
+    @property
     def usual_wait(self) -> UsualWait | None:
         """How long the provider in use takes to its first useful unit; None where nothing is known."""
         return self._candidates.health.usual_wait(self.index)
 
     def split(self) -> "Attempts[P]":
-        """Attempts at the providers after the one in use, beside this one. Needs `has_other`."""
+        """Attempts at the providers after the one in use, beside this one. Needs `has_rival`."""
         others = Attempts(self._candidates, [index for index in self._order[1:] if index != self.index])
         others._failed |= self._failed
         return others
@@ -113,12 +120,22 @@ class Attempts(Generic[P]):
         """Another provider is not tried any more: it failed in attempts beside these."""
         self._order[1:] = [other for other in self._order[1:] if other != index]
 
+    def readmit(self, index: int) -> None:
+        """A provider that lost against the one in use is tried once more, after all but the last resorts."""
+        if index in self._failed:
+            return
+        self._failed.add(index)  # to the board that is one failure
+        last = self._candidates.last_resorts
+        at = next((place for place, other in enumerate(self._order) if place and other in last), len(self._order))
+        self._order.insert(at, index)
+
     def lose(self, error: ProviderError, winner: int, *, demote: bool) -> None:
-        """Records that another provider, which was asked later, answered first. winner: its index. demote: it is tried
-        last from now on; without that only the board counts it, because one late answer of many is no fault."""
+        """Records that the request is left to another provider, which answered first or still may. winner: its index.
+        demote: the one in use is tried last from now on; without that only the board counts it, because one late answer
+        of many is no fault."""
         if demote:
             self._candidates.demote(self.index)
-        self._attempt.fail(error)
+        self._count(error)
         self._candidates.report_failure(error, self.index, winner)
 
     def start_wait(self) -> None:
@@ -134,14 +151,13 @@ class Attempts(Generic[P]):
         self._candidates.restore(self.index)
         self._attempt.release()
 
-    def fail_over(self, error: ProviderError, running: int | None = None) -> None:
-        """Moves on to the next provider; raises the error when none is left. running: index of one that was asked
-        before and may still answer."""
+    def fail_over(self, error: ProviderError) -> None:
+        """Moves on to the next provider; raises the error when none is left."""
         failed = self._fail(error)
         self._order.pop(0)
         if self._order and self._order[0] == failed and not _worth_repeating(error):
             self._order.pop(0)
-        self._candidates.report_failure(error, failed, self._order[0] if self._order else running)
+        self._candidates.report_failure(error, failed, self._order[0] if self._order else None)
         if not self._order:
             raise error
         self._attempt = self._candidates.health.start(self.index)
@@ -157,12 +173,15 @@ class Attempts(Generic[P]):
     def _fail(self, error: ProviderError) -> int:
         failed = self.index
         self._candidates.demote(failed)
-        if failed in self._failed:  # tried twice: to the board that is one failure
+        self._count(error)
+        return failed
+
+    def _count(self, error: ProviderError) -> None:
+        if self.index in self._failed:  # tried twice: to the board that is one failure
             self._attempt.release()
         else:
             self._attempt.fail(error)
-        self._failed.add(failed)
-        return failed
+        self._failed.add(self.index)
 
 
 def _worth_repeating(error: ProviderError) -> bool:

@@ -13,7 +13,7 @@ from media.providers.chain.candidates import Attempts
 from media.providers.chain.deadlines import Deadlines
 from media.providers.chain.model_attempt import ModelAttempt
 from media.providers.cleanup import close_stream, close_within
-from media.providers.ports import LanguageModel, LanguageModelEvent, ProviderError, ProviderSlow
+from media.providers.ports import LanguageModel, LanguageModelEvent, ProviderError, ProviderSlow, TokenUsage
 
 # So many requests for one reply run at a time.
 MAX_RUNNING: Final = 2
@@ -32,6 +32,7 @@ class RunningAttempt:
     attempt: ModelAttempt
     late_after_s: float | None
     source: AsyncIterator[LanguageModelEvent] = field(init=False)
+    usage: list[TokenUsage] = field(default_factory=list, init=False)  # told before the first unit; it is none
     first: "asyncio.Task[LanguageModelEvent | None]" = field(init=False)
     started_at: float = field(init=False)
     _first_is_taken: bool = field(default=False, init=False)
@@ -40,7 +41,7 @@ class RunningAttempt:
         self.source = self.attempt.stream()
         self.started_at = asyncio.get_running_loop().time()
         self.attempts.start_wait()
-        self.first = asyncio.create_task(_read_first(self.source))
+        self.first = asyncio.create_task(_read_first(self.source, self.usage))
 
     @property
     def waited_s(self) -> float:
@@ -50,7 +51,7 @@ class RunningAttempt:
     @property
     def patience_s(self) -> float | None:
         """How long to wait before another provider is asked; 0 when it is late; None: as long as the attempt lasts."""
-        if self.late_after_s is None or self.attempt.has_begun or not self.attempts.has_other:
+        if self.late_after_s is None or self.attempt.has_begun or not self.attempts.has_rival:
             return None
         left_s = self.late_after_s - self.waited_s
         return left_s if left_s > _RESOLUTION_S else 0.0
@@ -58,6 +59,8 @@ class RunningAttempt:
     async def next_event(self) -> LanguageModelEvent | None:
         """The next event of the attempt that won, beginning with its first unit; None at the end. Raises
         ProviderError."""
+        if self.usage:
+            return self.usage.pop(0)
         if self._first_is_taken:
             return await anext(self.source, None)
         self._first_is_taken = True
@@ -84,12 +87,12 @@ class HedgedRequests:
         while True:
             newest = self._running[-1]
             waiting = [one.first for one in self._running]
-            await asyncio.wait(waiting, timeout=newest.patience_s, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waiting, timeout=self._patience_s(), return_when=asyncio.FIRST_COMPLETED)
             winner = self._take_result()
             if winner is not None:
                 self._drop_others(winner)
                 return winner
-            if self._running[-1] is newest and newest.patience_s == 0.0:
+            if self._running[-1] is newest and self._patience_s() == 0.0:
                 self._ask_next(newest)
 
     async def close(self) -> None:
@@ -103,6 +106,10 @@ class HedgedRequests:
     def _ask(self, attempts: Attempts[LanguageModel]) -> None:
         late_after_s = self._deadlines.late_after(attempts.usual_wait)
         self._running.append(RunningAttempt(attempts, self._start(attempts, self._said), late_after_s))
+
+    def _patience_s(self) -> float | None:
+        """Of the newest attempt; without end while any model is at work."""
+        return None if any(one.attempt.has_begun for one in self._running) else self._running[-1].patience_s
 
     def _ask_next(self, late: RunningAttempt) -> None:
         """Asks the provider after the newest one; the oldest is given up when too many run."""
@@ -126,21 +133,16 @@ class HedgedRequests:
         return None
 
     def _move_on(self, failed: RunningAttempt, error: ProviderError) -> None:
-        """Replaces a failed attempt, unless a later one runs already. Raises the error when nothing is left."""
+        """Replaces a failed attempt, unless another one runs that is later or races no last resort. Raises the error
+        when nothing is left."""
         was_newest = failed is self._running[-1]
         self._running.remove(failed)
-        if not was_newest:
-            failed.attempts.lose(error, self._running[-1].attempts.index, demote=True)
-            return
-        running = self._running[-1].attempts.index if self._running else None
         for other in self._running:
             other.attempts.exclude(failed.attempts.index)
-        try:
-            failed.attempts.fail_over(error, running)
-        except ProviderError:
-            if running is None:
-                raise
+        if self._running and not (was_newest and failed.attempts.has_rival):
+            failed.attempts.lose(error, self._running[-1].attempts.index, demote=True)
             return
+        failed.attempts.fail_over(error)
         self._ask(failed.attempts)
 
     def _drop_others(self, winner: RunningAttempt) -> None:
@@ -148,6 +150,7 @@ class HedgedRequests:
         for one in tuple(self._running):
             if one.started_at < winner.started_at:
                 self._lose(one, winner.attempts.index)
+                winner.attempts.readmit(one.attempts.index)
             else:
                 one.attempts.release()
                 self._running.remove(one)
@@ -169,8 +172,10 @@ class HedgedRequests:
         ending.add_done_callback(self._ending.discard)
 
 
-async def _read_first(source: AsyncIterator[LanguageModelEvent]) -> LanguageModelEvent | None:
-    return await anext(source, None)
+async def _read_first(source: AsyncIterator[LanguageModelEvent], usage: list[TokenUsage]) -> LanguageModelEvent | None:
+    while isinstance(event := await anext(source, None), TokenUsage):
+        usage.append(event)
+    return event
 
 
 async def _wait_for_end(one: RunningAttempt) -> None:

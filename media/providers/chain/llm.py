@@ -69,7 +69,7 @@ class LanguageModelChain:
     def _start(self, request: ChatRequest, attempts: Attempts[LanguageModel], said: str) -> ModelAttempt:
         deadlines = self._deadlines.for_attempt(last=not attempts.has_other)
         usual = attempts.usual_wait
-        if usual is not None and attempts.has_other:
+        if usual is not None and attempts.has_rival:
             deadlines = replace(deadlines, token_s=min(deadlines.token_s, deadlines.bound(usual)))
         return ModelAttempt(attempts.current, request, said, deadlines, self._meters[attempts.index])
 

@@ -37,6 +37,8 @@ _FAILED: Final = re.compile(
 class ReceptionistLanguageModel:
     """Keeps no state of a call, so that a resumed call works and one instance serves all calls of a process."""
 
+    is_last_resort: Final = True
+
     def __init__(self, name: str = "receptionist") -> None:
         self.name = name
         self._prompts: OrderedDict[str, PromptKnowledge] = OrderedDict()

@@ -23,6 +23,9 @@ from shared.chat_dialects import RULES, Dialect, DialectRules, detect_dialect, m
 
 # The response usually ends with its last event; reading up to its end keeps the connection for the next turn.
 DRAIN_S: Final = 0.2
+# After the reply's last token its usage and the mark of the end follow; without them the reply is whole all the same.
+# Less than the chain waits between two events, else another model would continue it.
+USAGE_S: Final = 0.7
 MAX_ERROR_BYTES: Final = 64_000
 # Fields that a reply can do without, or that have another name: some models take no temperature but their own.
 DISPENSABLE: Final = frozenset({"temperature", "max_tokens"})
@@ -48,7 +51,7 @@ class OpenAiOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     model: Annotated[str, Meta(min_length=1)]
-    base_url: Annotated[str, Meta(pattern=r"^https?://[^\s/]")] = "https://api.openai.com/v1"
+    base_url: Annotated[str, Meta(pattern=r"^https?://[^\s/?#][^\s?#]*\Z")] = "https://api.openai.com/v1"
     api_key: str = ""
     dialect: Dialect | None = None
     api_version: str = ""
@@ -126,14 +129,20 @@ class OpenAiLanguageModel:
     ) -> AsyncGenerator[LanguageModelEvent, None]:
         parser = SseParser()
         while not reply.done:
-            chunk = await self._within(deadline, response.content.readany(), "no token came in time")
+            try:
+                chunk = await self._within(deadline, response.content.readany(), "no token came in time")
+            except ProviderError:
+                if reply.is_complete:
+                    return
+                raise
             for data in self._payloads(parser, chunk):
                 for event in reply.feed(data):
                     yield event
             if not chunk:
                 return
             if reply.has_begun:
-                deadline = asyncio.get_running_loop().time() + self._options.idle_s
+                limit_s = min(USAGE_S, self._options.idle_s) if reply.is_complete else self._options.idle_s
+                deadline = asyncio.get_running_loop().time() + limit_s
 
     async def _post(self, request: ChatRequest, deadline: float) -> aiohttp.ClientResponse:
         """The answer's head. A field that the model does not take is left out from then on, and the request is sent

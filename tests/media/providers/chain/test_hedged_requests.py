@@ -12,7 +12,15 @@ from media.providers.chain.deadlines import Deadlines
 from media.providers.chain.llm import LanguageModelChain
 from media.providers.cleanup import close_stream
 from media.providers.health import ChainHealth, HealthBoard, HealthKey
-from media.providers.ports import ChatRequest, LanguageModelEvent, Message, ProviderError, TextDelta, ToolCall
+from media.providers.ports import (
+    ChatRequest,
+    LanguageModelEvent,
+    Message,
+    ProviderError,
+    TextDelta,
+    TokenUsage,
+    ToolCall,
+)
 from media.providers.token_estimate import estimate_tokens
 from media.providers.usage import UsageMeter
 from media.providers.wait_history import UsualWait
@@ -36,11 +44,16 @@ class HedgingHarness:
         self.usage: list[UsageRecorded] = []
         self.board = HealthBoard(now, chance=lambda: 0.0)
         self.keys = [HealthKey("llm", model.name) for model in models]
+        self._models, self._seed = models, seed
+        self.begin_call()
+
+    def begin_call(self) -> None:
+        """Another call, on the same board of health."""
         self.chain = LanguageModelChain(
-            models,
+            self._models,
             self.failed.append,
-            meters=[UsageMeter("llm", model.name, self.usage.append) for model in models],
-            health=ChainHealth(self.board, self.keys, seeds=[seed] * len(models)),
+            meters=[UsageMeter("llm", model.name, self.usage.append) for model in self._models],
+            health=ChainHealth(self.board, self.keys, seeds=[self._seed] * len(self._models)),
         )
 
     async def reply(self) -> list[LanguageModelEvent]:
@@ -168,6 +181,7 @@ def test_the_deadline_is_learnt_and_a_silent_model_is_ejected_for_all_calls() ->
 
     async def timed(harness: HedgingHarness) -> float:
         began = now()
+        harness.begin_call()
         assert await harness.text() == "B"
         return now() - began
 
@@ -182,6 +196,101 @@ def test_a_model_that_is_always_slow_is_not_replaced_once_that_is_known() -> Non
         for _ in range(25):
             assert await harness.text() == "A"
         assert b.requests == []
+
+    run(main())
+
+
+@pytest.mark.parametrize(("seed", "slower_s"), [(SEED, 0.7), (None, 2.0)])
+def test_a_model_that_became_slower_is_back_after_one_ejection(seed: UsualWait | None, slower_s: float) -> None:
+    async def main() -> None:
+        fast: list[Step] = [0.3, TextDelta("A")]
+        slower: list[Step] = [slower_s, TextDelta("A")]
+        models = FakeLanguageModel("a", *[fast] * 40, slower), FakeLanguageModel("b", [0.2, TextDelta("B")])
+        harness = HedgingHarness(*models, seed=seed)
+        for _ in range(40):
+            await harness.text()
+        said = ""
+        for _ in range(100):
+            await asyncio.sleep(2.0)
+            harness.begin_call()
+            said += await harness.text()
+        assert said.endswith("A" * 60)
+        assert said.count("B") < 40
+
+    run(main())
+
+
+class LastResortModel(FakeLanguageModel):
+    """Answers at once, as rules do."""
+
+    is_last_resort = True
+
+
+def test_a_last_resort_races_no_model_that_is_only_slow() -> None:
+    async def main() -> None:
+        fast: list[Step] = [0.3, TextDelta("A")]
+        a = FakeLanguageModel("a", *[fast] * 40, [2.5, TextDelta("A")])
+        harness = HedgingHarness(a, LastResortModel("rules", [TextDelta("B")]))
+        assert {await harness.text() for _ in range(60)} == {"A"}
+        assert harness.failed == []
+
+    run(main())
+
+
+def test_a_last_resort_takes_over_from_models_that_failed() -> None:
+    async def main() -> None:
+        rules = LastResortModel("rules", [TextDelta("Nine.")])
+        harness = HedgingHarness(FakeLanguageModel("a", [None]), FakeLanguageModel("b", [0.1, BROKEN]), rules)
+        assert await harness.text() == "Nine."
+        assert (now(), len(rules.requests)) == (Deadlines().first_token_s, 1)
+        silent = HedgingHarness(FakeLanguageModel("a", [None]), rules)
+        assert await silent.text() == "Nine."
+        assert now() == 2 * Deadlines().first_token_s
+
+    run(main())
+
+
+def test_when_a_rival_fails_the_late_model_goes_on_before_a_last_resort() -> None:
+    async def main() -> None:
+        rules = LastResortModel("rules", [TextDelta("Never.")])
+        a = FakeLanguageModel("a", [1.5, TextDelta("Nine.")])
+        harness = HedgingHarness(a, FakeLanguageModel("b", [0.1, BROKEN]), rules)
+        assert await harness.text() == "Nine."
+        assert (rules.requests, [(failed.provider, failed.next) for failed in harness.failed]) == ([], [("b", "a")])
+
+    run(main())
+
+
+def test_a_model_at_work_is_not_given_up_for_a_third() -> None:
+    async def main() -> None:
+        c = FakeLanguageModel("c", [0.1, TextDelta("Never.")])
+        writing: list[Step] = [0.95, TextDelta(""), 0.7, TextDelta(""), 0.7, CALL]
+        harness = HedgingHarness(FakeLanguageModel("a", writing), FakeLanguageModel("b", [None]), c)
+        assert await harness.reply() == [CALL]
+        assert (c.requests, harness.failed) == ([], [])
+
+    run(main())
+
+
+def test_a_report_of_tokens_wins_no_race() -> None:
+    async def main() -> None:
+        a = FakeLanguageModel("a", [0.95, TokenUsage(3, 0), BROKEN])
+        b = FakeLanguageModel("b", [0.3, TokenUsage(5, 0), TextDelta("Nine.")])
+        harness = HedgingHarness(a, b)
+        assert await harness.reply() == [TokenUsage(5, 0), TextDelta("Nine.")]
+        assert now() == pytest.approx(1.2)
+        assert (len(b.requests), harness.prompts()) == (1, {"a": 3, "b": 5})
+
+    run(main())
+
+
+def test_a_model_that_lost_continues_when_the_winner_breaks() -> None:
+    async def main() -> None:
+        a = FakeLanguageModel("a", [1.5, TextDelta("Never.")], [0.2, *text_deltas("from nine.")])
+        b = FakeLanguageModel("b", [0.1, *text_deltas("We are open"), BROKEN])
+        harness = HedgingHarness(a, b)
+        assert await harness.text() == "We are open from nine. "
+        assert [(failed.provider, failed.next) for failed in harness.failed] == [("a", "b"), ("b", "a")]
 
     run(main())
 

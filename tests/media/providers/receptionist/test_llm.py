@@ -12,6 +12,7 @@ from media.providers.ports import (
     NOT_ENDED_RESULT,
     TOOL_ENDED_PROMPT,
     ChatRequest,
+    LastResort,
     Message,
     TextDelta,
     TokenUsage,
@@ -70,6 +71,10 @@ async def test_zero_usage_is_reported_then_words_are_streamed_then_the_tool_call
         *(TextDelta(word) for word in ("Thank ", "you ", "for ", "calling. ", "Goodbye.")),
         ToolCall("call_1", "end_call", '{"reason":"That\'s all, goodbye."}'),
     ]
+
+
+def test_it_races_no_model() -> None:
+    assert isinstance(RECEPTIONIST, LastResort)
 
 
 def test_an_empty_conversation_is_greeted() -> None:

@@ -8,6 +8,7 @@ import aiohttp
 import msgspec
 import pytest
 
+from media.providers.chain.deadlines import Deadlines
 from media.providers.cleanup import close_stream
 from media.providers.ports import (
     ChatRequest,
@@ -21,7 +22,8 @@ from media.providers.ports import (
     ToolCall,
     ToolSpec,
 )
-from media.providers.vendors.openai import OpenAiLanguageModel, OpenAiOptions
+from media.providers.vendors.openai import DRAIN_S, OpenAiLanguageModel, OpenAiOptions
+from media.providers.warm_http import make_session
 from tests.media.providers.sse_server import CHUNKED, DONE, OK, SseServer, Step, delta, event, sse_server, usage
 
 KEY = "sk-very-secret"
@@ -199,6 +201,17 @@ async def test_a_finish_reason_ends_the_reply_without_done() -> None:
     assert events[1].estimated
 
 
+@pytest.mark.parametrize("head", [CHUNKED, OK + "Content-Length: 4096\r\n\r\n"])
+async def test_a_complete_reply_whose_usage_does_not_come_is_no_failure(head: str) -> None:
+    end: list[Step] = [None] if head == CHUNKED else []  # silent, or cut
+    began = asyncio.get_running_loop().time()
+    events, _ = await collect((head, [delta(content="Hello."), delta("stop"), *end]))
+    assert events[0] == TextDelta("Hello.")
+    assert isinstance(events[1], TokenUsage)
+    assert events[1].estimated
+    assert asyncio.get_running_loop().time() - began < Deadlines().bound_s + DRAIN_S + 0.5
+
+
 async def test_a_tool_call_cut_at_the_token_limit_is_no_tool_call() -> None:
     steps = [delta(tool_calls=[{"index": 0, "id": "a", "function": {"name": "book", "arguments": '{"da'}}])]
     events, error = await broken((CHUNKED, [*steps, delta("length"), *END]))
@@ -274,13 +287,29 @@ async def test_the_connection_is_reused_for_the_next_turn(monkeypatch: pytest.Mo
         assert (len(server.requests), server.connections) == (3, 1)
 
 
+async def test_cookies_of_a_vendor_are_not_kept_for_the_next_call() -> None:
+    head = CHUNKED.replace("\r\n\r\n", "\r\nSet-Cookie: session=one; Path=/\r\n\r\n")
+    async with sse_server((head, [*HELLO, *END])) as server, make_session() as http:
+        server.url = server.url.replace("127.0.0.1", "localhost")  # of addresses no session keeps any
+        for _ in range(2):
+            assert await _text(model(server, http).stream(REQUEST)) == "Hello."
+        assert not [request for request in server.requests if "cookie" in request.headers]
+
+
 async def _text(stream: AsyncIterator[LanguageModelEvent]) -> str:
     return "".join([event.text async for event in stream if isinstance(event, TextDelta)])
 
 
 @pytest.mark.parametrize(
     ("options", "field"),
-    [({}, "model"), ({"model": "x", "base_url": "ftp://x"}, "base_url"), ({"model": "x", "apikey": "k"}, "apikey")],
+    [
+        ({}, "model"),
+        ({"model": "x", "apikey": "k"}, "apikey"),
+        *(
+            ({"model": "x", "base_url": url}, "base_url")
+            for url in ("ftp://x", "https://x/v1 HTTP/1.1", "https://x/v1\n", "https://x/v1?a=b", "https://x#v1")
+        ),
+    ],
 )
 def test_invalid_options_are_named(options: dict[str, Any], field: str) -> None:
     with pytest.raises(msgspec.ValidationError, match=field):
