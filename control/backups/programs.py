@@ -66,6 +66,9 @@ async def _running(
     finally:
         if process.returncode is None:
             process.kill()
+        # asyncio's wait() returns when the pipes are at their end, and a full buffer keeps the output from its end.
+        while process.stdout is not None and await process.stdout.read(_READ_BYTES):
+            pass
         await process.wait()
         await errors
 
