@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from control.backups.model import BackupFailed
-from control.backups.programs import open_dump, restore
+from control.backups.programs import hash_schema, open_dump, restore
 
 URL = "postgresql://owner@/vocalized?host=/nowhere"
 
@@ -57,3 +57,19 @@ async def test_a_restore_that_ends_early_tells_why(programs: Path) -> None:
     async with asyncio.timeout(20):
         with pytest.raises(BackupFailed, match=r"^pg_restore failed: no room$"):
             await restore(URL, chunks())
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://owner:s3%20cret@db:5432/vocalized?sslmode=require",
+        "postgresql://owner@db:5432/vocalized?sslmode=require&password=s3%20cret",
+        "postgresql://owner@db:5432/vocalized?password=s3%20cret&sslmode=require",
+    ],
+)
+async def test_a_password_is_not_in_the_arguments(programs: Path, url: str) -> None:
+    write_program(programs, "pg_dump", 'echo "pg_dump: error: [$PGPASSWORD] $*" >&2; exit 1')
+    with pytest.raises(BackupFailed) as failed:
+        await hash_schema(url)
+    assert "[s3 cret]" in str(failed.value) and str(failed.value).count("cret") == 1
+    assert str(failed.value).endswith(" --dbname=postgresql://owner@db:5432/vocalized?sslmode=require")
