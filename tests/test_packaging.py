@@ -1,7 +1,10 @@
 """The generic top-level package names resolve to this repository, whatever else is installed."""
 
 import importlib
+import os
 import re
+import subprocess
+import sys
 import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -38,3 +41,18 @@ def test_locks_record_no_download_host() -> None:
     assert locks
     for lock in locks:
         assert "://" not in lock.read_text(), f"{lock.name} names a host"
+
+
+def test_setup_deletes_no_folder_that_is_no_virtual_environment(tmp_path: Path) -> None:
+    """It starts anew where venv fails, as it does with Debian's Python."""
+    python, folder = tmp_path / "python", tmp_path / "folder"
+    python.write_text(f'#!/bin/sh\n[ "$1" = -m ] && exit 1\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    folder.mkdir()
+    (folder / "precious").touch()
+    environment = {**os.environ, "VENV": str(folder), "PYTHON": str(python)}
+    done = subprocess.run(
+        [ROOT / "tools" / "setup.sh"], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1 and (folder / "precious").exists()
+    assert "VENV" in done.stderr and str(folder) in done.stderr

@@ -18,6 +18,11 @@ find_python() {
 }
 
 if [ ! -x "$venv/bin/python" ]; then
+    # Below, what is in the folder may be removed.
+    if [ ! -e "$venv/pyvenv.cfg" ] && [ -n "$(ls -A "$venv" 2>/dev/null)" ]; then
+        echo "setup: VENV: $venv is not empty, and no virtual environment" >&2
+        exit 1
+    fi
     python=$(find_python)
     echo "setup: making $venv with $("$python" --version)"
     if ! "$python" -m venv "$venv" 2>/dev/null; then

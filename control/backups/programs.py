@@ -66,6 +66,9 @@ async def _running(
     finally:
         if process.returncode is None:
             process.kill()
+        # asyncio's wait() returns when the pipes are at their end, and a full buffer keeps the output from its end.
+        while process.stdout is not None and await process.stdout.read(_READ_BYTES):
+            pass
         await process.wait()
         await errors
 
@@ -114,6 +117,9 @@ def _connection(url: str) -> tuple[str, dict[str, str]]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
     user, at, host = parts.netloc.rpartition("@")
     name, _, password = user.partition(":")
-    if password:
+    options = parts.query.split("&")
+    stated = [option.removeprefix("password=") for option in options if option.startswith("password=")]
+    if password := (stated or [password])[-1]:
         environment["PGPASSWORD"] = unquote(password)
-    return urlunsplit(parts._replace(netloc=f"{name}{at}{host}")), environment
+    query = "&".join(option for option in options if not option.startswith("password="))
+    return urlunsplit(parts._replace(netloc=f"{name}{at}{host}", query=query)), environment

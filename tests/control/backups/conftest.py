@@ -79,6 +79,12 @@ async def _fill(url: str) -> UUID:
             "INSERT INTO workspaces (id, name, status, tier_name) VALUES ($1, 'W', 'trial', 't')", workspace
         )
         await db.execute("INSERT INTO agents (id, workspace_id, name) VALUES ($1, $2, 'A')", agent, workspace)
+        await db.execute(
+            "INSERT INTO users (id, email, password_hash, name) VALUES ($1, 'a@example.com', 'h', 'N')", agent
+        )
+        await db.execute(
+            "INSERT INTO workspace_members (workspace_id, user_id, role) VALUES ($1, $2, 'owner')", workspace, agent
+        )
         for statement in filter(None, ROWS.values()):
             await db.execute(statement, workspace, agent)
         await db.execute("UPDATE calls SET caller_number = $1", CALLER)

@@ -1,0 +1,75 @@
+"""PostgreSQL's programs as child processes, where the other side ends too early."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from control.backups.model import BackupFailed
+from control.backups.programs import hash_schema, open_dump, restore
+
+URL = "postgresql://owner@/vocalized?host=/nowhere"
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, in which pg_dump and pg_restore are looked for first."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    return folder
+
+
+def write_program(folder: Path, name: str, script: str) -> None:
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+async def test_a_dump_that_nobody_reads_any_more_is_ended(programs: Path, tmp_path: Path) -> None:
+    """Storage has failed. What pg_dump wrote meanwhile fills every buffer, and it would write on for ever."""
+    full = tmp_path / "full"
+    # Our buffer of 2 MiB and half of the kernel's: it is still writing when nothing is read any more.
+    write_program(programs, "pg_dump", f"head -c {(2 << 20) + (32 << 10)} /dev/zero; touch {full}; exec cat /dev/zero")
+
+    async def fail_storage() -> None:
+        async with open_dump(URL, "1-1") as chunks:
+            await anext(chunks)
+            while not full.exists():  # noqa: ASYNC110 -- made by the child process
+                await asyncio.sleep(0.01)
+            raise BackupFailed("storage")
+
+    failing = asyncio.create_task(fail_storage())
+    await asyncio.wait({failing}, timeout=20)  # a timeout that cancels would end what hangs
+    assert failing.done()
+    with pytest.raises(BackupFailed, match="storage"):
+        await failing
+
+
+async def test_a_restore_that_ends_early_tells_why(programs: Path) -> None:
+    write_program(programs, "pg_restore", "echo 'pg_restore: error: no room' >&2; exit 1")
+
+    async def chunks() -> AsyncIterator[bytes]:
+        while True:
+            yield bytes(1 << 20)
+
+    async with asyncio.timeout(20):
+        with pytest.raises(BackupFailed, match=r"^pg_restore failed: no room$"):
+            await restore(URL, chunks())
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://owner:s3%20cret@db:5432/vocalized?sslmode=require",
+        "postgresql://owner@db:5432/vocalized?sslmode=require&password=s3%20cret",
+        "postgresql://owner@db:5432/vocalized?password=s3%20cret&sslmode=require",
+    ],
+)
+async def test_a_password_is_not_in_the_arguments(programs: Path, url: str) -> None:
+    write_program(programs, "pg_dump", 'echo "pg_dump: error: [$PGPASSWORD] $*" >&2; exit 1')
+    with pytest.raises(BackupFailed) as failed:
+        await hash_schema(url)
+    assert "[s3 cret]" in str(failed.value) and str(failed.value).count("cret") == 1
+    assert str(failed.value).endswith(" --dbname=postgresql://owner@db:5432/vocalized?sslmode=require")
