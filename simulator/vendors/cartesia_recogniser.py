@@ -23,7 +23,7 @@ _ENCODINGS: Final = ("pcm_mulaw", "pcm_s16le")
 # Range and default of each threshold, in the order that they have to keep.
 _THRESHOLDS: Final = {
     "turn_start_threshold": (0.5, 0.9, 0.8),
-    "turn_eager_end_threshold": (0.3, 0.8, 0.4),
+    "turn_eager_end_threshold": (0.3, 0.6, 0.4),
     "turn_end_threshold": (0.05, 0.5, 0.2),
 }
 

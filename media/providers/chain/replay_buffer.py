@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from media.audio.mulaw import RATE
+from media.providers.ports import SpeechToTextSession
 
 # Most seconds kept once the caller speaks, and while no speech was detected (it may be too quiet for the detector).
 MAX_S: Final = 60
@@ -55,6 +56,15 @@ class ReplayBuffer:
         if speech is not None:
             yield None
             yield from _pieces(audio[speech:])
+
+
+def replay_into(session: SpeechToTextSession, buffer: ReplayBuffer) -> None:
+    """Gives a session all that is kept."""
+    for piece in buffer.replay():
+        if piece is None:
+            session.started()
+        else:
+            session.push(piece)
 
 
 def _pieces(audio: bytes) -> Iterator[bytes]:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from media.providers.chain.audio_meter import AudioMeter
 from media.providers.chain.candidates import Attempts, Candidates, OnProviderFailed
 from media.providers.chain.deadlines import Deadlines
-from media.providers.chain.replay_buffer import ReplayBuffer
+from media.providers.chain.recogniser_check import RecogniserCheck
+from media.providers.chain.replay_buffer import ReplayBuffer, replay_into
+from media.providers.chain.unheard_speech import UnheardSpeech
 from media.providers.cleanup import close_within
 from media.providers.health import ChainHealth
 from media.providers.ports import (
@@ -96,6 +98,10 @@ class _Session:
         self._pending: tuple[int, int] | None = None  # token and position of the unanswered `finalise`
         self._deadline: asyncio.TimerHandle | None = None
         self._speech_heard = False  # in this turn: text without it may be noise
+        self._unheard = UnheardSpeech()
+        self._check: RecogniserCheck | None = None  # of the one in use, whose answers are held back
+        self._check_sink: _SessionSink | None = None
+        self._held_answer: RecognisedText | None = None
 
     async def open(self, attempts: Attempts[SpeechToText]) -> None:
         """Opens the next recogniser that can be reached. Raises ProviderError when none is left."""
@@ -122,24 +128,33 @@ class _Session:
         self._buffer.push(ulaw)
         if self._session is not None:
             self._session.push(ulaw)
+        if self._check is not None and self._check.session is not None:
+            self._check.session.push(ulaw)
 
     def started(self) -> None:
         self._buffer.mark_speech_start()
+        self._unheard.started(self._buffer.end)
         self._speech_heard = True
         if self._session is not None:
             self._session.started()
+        if self._check is not None and self._check.session is not None:
+            self._check.session.started()
 
     def finalise(self, token: int) -> None:
         self._clear_pending()
         self._pending = token, self._buffer.end
+        self._unheard.asked(self._buffer.end)
         if self._session is not None:
             self._session.finalise(token)
             self._start_deadline()
+        if self._check is not None:
+            self._check.finalise(*self._pending)
 
     def next_turn(self) -> None:
-        if self._pending:
+        if self._pending and self._check is None:  # what is being checked may still be understood
             self._buffer.discard_until(self._pending[1])
         self._clear_pending()
+        self._unheard.drop()
         self._speech_heard = False
         self._earlier_text = self._final_text = ""
         if self._session is not None:
@@ -147,6 +162,7 @@ class _Session:
 
     async def close(self) -> None:
         self._session_sink = None
+        self._end_check()
         self._clear_pending()
         if self._switch_task is not None:
             self._switch_task.cancel()
@@ -158,17 +174,40 @@ class _Session:
 
     def handle(self, sink: _SessionSink, event: SpeechToTextEvent) -> None:
         """Handles a recogniser's event; ignores one that was replaced or is still being opened."""
-        if sink is not self._session_sink or self._session is None:
-            return
-        if isinstance(event, SpeechToTextFailed):
+        if self._check is not None and sink is self._check_sink:
+            self._judge(self._check, event)
+        elif sink is not self._session_sink or self._session is None:
+            pass
+        elif isinstance(event, SpeechToTextFailed):
             self._switch(event.error)
-            return
+        else:
+            self._take_text(event)
+
+    def _take_text(self, event: RecognisedText) -> None:
         if self._speech_heard and self._attempts and event.text.strip():
             self._attempts.mark_useful()
         text = f"{self._earlier_text} {event.text}".strip() if self._earlier_text else event.text
+        found = RecognisedText(text, event.final, event.token)
+        is_new = bool(text.strip()) and text != self._final_text
+        if is_new:
+            self._unheard.understood()
+            self._release_answer()
         if event.final and self._pending and event.token == self._pending[0]:
+            self._unheard.answered(is_new=is_new)
+            if self._hold_back(found, self._pending):
+                return
             self._accept_final(text, self._pending[1])
-        self._sink(RecognisedText(text, event.final, event.token))
+        self._sink(found)
+
+    def _hold_back(self, answer: RecognisedText, request: tuple[int, int]) -> bool:
+        """Whether the answer waits for a check, which is started if it is due."""
+        if self._check is None and self._unheard.is_doubtful:
+            self._start_check(request)
+        if self._check is None:
+            return False
+        self._cancel_deadline()
+        self._held_answer = answer
+        return True
 
     def _accept_final(self, text: str, position: int) -> None:
         self._clear_pending()
@@ -178,8 +217,95 @@ class _Session:
             self._attempts.succeed()
             self.renew_attempts()
 
+    def _start_check(self, request: tuple[int, int]) -> None:
+        """Lets the next recogniser, if there is one, hear what this one gave no text for."""
+        if self._attempts is None or not self._attempts.has_other:
+            return
+        self._check = RecogniserCheck(
+            self._attempts.split(),
+            request,
+            buffer=self._buffer,
+            meters=self._meters,
+            in_use=self._attempts.index,
+            open_session=self._open_check,
+            answer_s=self._deadlines.transcript_s,
+            on_error=self._fail_check,
+        )
+        self._check.task.add_done_callback(self._report_crashed_check)
+
+    async def _open_check(self, stt: SpeechToText) -> SpeechToTextSession:
+        sink = _SessionSink(self)
+        session = await self._open_session(stt, sink)
+        self._check_sink = sink
+        return session
+
+    def _judge(self, check: RecogniserCheck, event: SpeechToTextEvent) -> None:
+        """Takes an event of the check."""
+        if isinstance(event, SpeechToTextFailed):
+            self._fail_check(event.error)
+        elif event.text.strip() and check.is_asked:
+            self._adopt_check(check)
+            self._take_text(event)
+        elif event.final and event.token == check.token:
+            self._unheard.was_noise()
+            self._release_answer()
+
+    def _adopt_check(self, check: RecogniserCheck) -> None:
+        """The recogniser in use is deaf: goes on with the one that understood."""
+        self._close_later(self._detach_session())
+        if self._attempts:
+            error = ProviderError(self._attempts.current.name, "no text for speech that another one understood")
+            self._attempts.lose(error, check.attempts.index, demote=True)
+        self._attempts = check.attempts
+        self.renew_attempts()
+        self._session_sink = self._check_sink
+        self._session, self._audio_meter = check.take()
+        self._forget_check()
+        self._unheard = UnheardSpeech()
+        self._earlier_text = self._final_text
+        self._cancel_deadline()
+        self._pending = self._pending or (check.token, check.position)  # its turn may be over: then it is late text
+        self._start_deadline()
+
+    def _fail_check(self, error: ProviderError | None) -> None:
+        """The check found nothing out. error: to be reported."""
+        if self._check is not None and self._attempts is not None and error is not None:
+            self._check.attempts.lose(error, self._attempts.index, demote=True)
+        self._unheard.forget()
+        self._release_answer()
+
+    def _report_crashed_check(self, task: asyncio.Task[None]) -> None:
+        """After an internal error of the check the call goes on as if there were no other recogniser."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._loop.call_exception_handler({"message": "a recogniser crashed", "exception": error})
+            self._fail_check(None)
+
+    def _release_answer(self) -> None:
+        """Ends the check, if any; the answer that was held back stands."""
+        check, held = self._check, self._held_answer
+        self._end_check()
+        if held is not None and self._pending:
+            self._accept_final(held.text, self._pending[1])
+            self._sink(held)
+        elif check is not None and self._pending is None:
+            self._buffer.discard_until(check.position)
+
+    def _end_check(self) -> None:
+        check = self._check
+        if check is not None:
+            self._forget_check()
+            self._await_later(check.task)
+            self._close_later(check.end())
+
+    def _forget_check(self) -> None:
+        self._check = self._check_sink = self._held_answer = None
+
     def _clear_pending(self) -> None:
-        self._pending = None
+        self._pending = self._held_answer = None
+        self._cancel_deadline()
+
+    def _cancel_deadline(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
@@ -195,6 +321,7 @@ class _Session:
             self._switch(ProviderSlow(self._attempts.current.name, f"no final text for {limit:g} s"))
 
     def _switch(self, error: ProviderError) -> None:
+        self._end_check()
         self._close_later(self._detach_session())
         if self._deadline is not None:
             self._deadline.cancel()
@@ -205,9 +332,11 @@ class _Session:
         """Closes a session in a task of its own: neither the next recogniser waits for it, nor does it end with the
         switch."""
         if session is not None:
-            task = asyncio.create_task(close_within(session.close()))
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
+            self._await_later(asyncio.create_task(close_within(session.close())))
+
+    def _await_later(self, task: asyncio.Task[None]) -> None:
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     def _detach_session(self) -> SpeechToTextSession | None:
         """Sends no more audio to the session in use, if any, and returns it."""
@@ -249,11 +378,7 @@ class _Session:
         return session
 
     def _replay(self, session: SpeechToTextSession) -> None:
-        for piece in self._buffer.replay():
-            if piece is None:
-                session.started()
-            else:
-                session.push(piece)
+        replay_into(session, self._buffer)
         if self._pending and self._session is session:  # it may have failed meanwhile
             session.finalise(self._pending[0])
             self._start_deadline()

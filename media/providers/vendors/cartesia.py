@@ -45,7 +45,7 @@ class CartesiaSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=Tru
     language: Annotated[str, Meta(max_length=20)] = ""
     keyterm: Annotated[tuple[Name, ...], Meta(max_length=100)] = ()
     turn_start_threshold: Annotated[float, Meta(ge=0.5, le=0.9)] | None = None
-    turn_eager_end_threshold: Annotated[float, Meta(ge=0.3, le=0.8)] | None = None
+    turn_eager_end_threshold: Annotated[float, Meta(ge=0.3, le=0.6)] | None = None
     turn_end_threshold: Annotated[float, Meta(ge=0.05, le=0.5)] | None = None
     turn_end_timeout_ms: Annotated[int, Meta(ge=640, le=11_200)] | None = None
     connect_s: Seconds = 3.0

@@ -85,6 +85,10 @@ class CartesiaTextToSpeech:
         self._settings = settings
         self._connections = connections
 
+    def prepare(self) -> None:
+        """Connects in the background, so that the first speech needs no handshake."""
+        self._connections.prepare()
+
     async def stream(self, text: AsyncIterator[str], language: str) -> AsyncGenerator[SpeechChunk, None]:
         """Speaks whole clauses or sentences. Raises ProviderError."""
         connection = await self._connections.take()
@@ -192,7 +196,8 @@ class _Utterance:
             return
         if silent_s >= IDLE_S and self._contexts.has_audio:
             self._send(self._contexts.finish())
-        self._timer = self._timer or self._loop.call_later(IDLE_S, self._check)
+        due_s = IDLE_S - silent_s if silent_s < IDLE_S else IDLE_S  # late by a period, it would meet the vendor's limit
+        self._timer = self._timer or self._loop.call_later(due_s, self._check)
 
     def _end_if_done(self) -> None:
         if self._has_ended and self._contexts.is_done and not self._is_over:

@@ -97,7 +97,9 @@ async def test_turns_are_recognised_over_one_connection(harness: Harness) -> Non
     assert {"encoding": ["pcm_mulaw"], "sample_rate": ["8000"]}.items() <= server.queries[0].items()
 
 
-@pytest.mark.parametrize(("kind", "units"), [("stall", 0), ("stall", 4), ("cut", 4), ("garbage", 4), ("half_open", 4)])
+@pytest.mark.parametrize(
+    ("kind", "units"), [("deaf", 0), ("stall", 0), ("stall", 4), ("cut", 4), ("garbage", 4), ("half_open", 4)]
+)
 async def test_no_word_is_lost_when_a_connection_breaks(harness: Harness, kind: Any, units: int) -> None:
     harness.a.state.faults.queue("stt", Fault(kind, after_units=units))
     _, texts = await converse(harness, burst=1)  # the first words are known before the last ones are said

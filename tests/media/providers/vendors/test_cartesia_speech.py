@@ -15,7 +15,8 @@ from media.providers.ports import ProviderError, SpeechChunk
 from media.providers.vendor import ProviderSetup
 from media.providers.vendors.cartesia import VENDOR as CARTESIA
 from media.providers.vendors.cartesia import CartesiaTextToSpeechOptions
-from media.providers.vendors.cartesia_speech import CartesiaTextToSpeech
+from media.providers.vendors.cartesia_speech import IDLE_S, CartesiaTextToSpeech, _Utterance
+from media.providers.vendors.cartesia_speech_wire import SpeechMessage, SpokenContexts
 from simulator.carrier.mulaw import decode
 from simulator.vendors.cartesia_speech import CartesiaSpeech, SpeechTiming
 from simulator.vendors.faults import Fault
@@ -23,6 +24,7 @@ from simulator.vendors.server import VendorState
 from simulator.vendors.voice import find_words, words
 from tests.media.providers.vendors.cartesia_servers import CartesiaCall, running_call
 from tests.simulator.vendors.cartesia_callers import wait_for
+from tests.virtual_time import run_virtual
 
 SENTENCES = ("Good morning, ", "you have reached the dentist. ", "How can I help?")
 TEXT = "".join(SENTENCES)
@@ -177,6 +179,40 @@ async def test_the_first_word_of_a_further_call_needs_no_new_connection(harness:
     assert heard(await speak(harness.call.build(), say("Yes?")), "Yes?") == ["yes"]
     assert not harness.call.failed
     await close_stream(first)
+
+
+async def test_a_call_connects_before_its_first_word(harness: Harness) -> None:
+    providers = harness.call.build()
+    providers.prepare()
+    await wait_for(lambda: bool(harness.a.state.opened["tts"]))
+    assert harness.b.state.opened["tts"] <= 1
+    assert not harness.call.sums("a")
+
+
+def test_a_silent_context_is_ended_well_before_the_vendor_forgets_it() -> None:
+    """Its last audio came just after the first look at it."""
+
+    class Connection:
+        def __init__(self) -> None:
+            self.sent: list[tuple[float, bytes]] = []
+
+        def send(self, message: bytes) -> None:
+            self.sent += [(asyncio.get_running_loop().time(), message)] if message else []
+
+    async def main() -> None:
+        connection = Connection()
+        contexts = SpokenContexts("v", {}, lambda: "c")
+        utterance = _Utterance("v", connection, contexts)  # type: ignore[arg-type]
+        utterance._send(contexts.add_text("One. "))
+        await asyncio.sleep(0.1)
+        utterance.take(SpeechMessage("chunk", "c", b"x"))
+        await asyncio.sleep(1.0)
+        utterance.stop()
+        ended_at, message = connection.sent[1]
+        assert msgspec.json.decode(message)["continue"] is False
+        assert ended_at == pytest.approx(0.1 + IDLE_S)
+
+    run_virtual(main())
 
 
 async def test_nothing_of_the_key_or_the_words_is_in_an_error(harness: Harness) -> None:

@@ -1,0 +1,392 @@
+"""A recogniser that is connected but deaf is found out by the next one, and noise is no fault of either."""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from media.providers.chain.stt import SpeechToTextChain
+from media.providers.health import ChainHealth, HealthBoard, HealthKey
+from media.providers.ports import (
+    ProviderError,
+    RecognisedText,
+    SpeechToTextEvent,
+    SpeechToTextFailed,
+    SpeechToTextSession,
+    SpeechToTextSink,
+)
+from media.providers.usage import UsageMeter
+from shared.events import ProviderFailed, UsageRecorded
+from tests.media.providers.virtual import run
+
+FRAME_S, FRAME = 0.1, 800
+SILENCE, NOISE = b"~" * FRAME, b"!" * FRAME
+DEAF = "no text for speech that another one understood"
+GONE = ProviderError("b", "gone")
+
+
+class Listening:
+    """A session that understands letters, each a word, and answers late."""
+
+    def __init__(self, recogniser: "Recogniser", sink: SpeechToTextSink) -> None:
+        self.recogniser = recogniser
+        self.sink = sink
+        self.words = ""
+        self.bytes = 0
+        self.closed = False
+        self._asked = 0
+        self._token: int | None = None
+
+    def push(self, ulaw: bytes) -> None:
+        self.bytes += len(ulaw)
+        if not self.recogniser.is_deaf:
+            self.words += "".join(letter for letter in ulaw.decode() if letter.isalpha())
+
+    def started(self) -> None: ...
+
+    def finalise(self, token: int) -> None:
+        self._asked, self._token = len(self.words), token
+        if self.recogniser.answer_s is not None:
+            text = self.words
+            asyncio.get_running_loop().call_later(self.recogniser.answer_s, self._answer, text, token)
+
+    def next_turn(self) -> None:
+        self.words, self._asked, self._token = self.words[self._asked :], 0, None
+
+    async def close(self) -> None:
+        self.closed = True
+
+    def _answer(self, text: str, token: int) -> None:
+        if not self.closed and token == self._token:
+            self.sink(RecognisedText(text, final=True, token=token))
+
+
+@dataclass
+class Recogniser:
+    """answer_s: to a final text; None: never. open_s: to a session. error: of each session."""
+
+    name: str
+    answer_s: float | None = 0.1
+    open_s: float = 0.1
+    is_deaf: bool = False
+    error: Exception | None = None
+    sessions: list[Listening] = field(default_factory=list)
+
+    async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
+        await asyncio.sleep(self.open_s)
+        if self.error is not None:
+            raise self.error
+        self.sessions.append(Listening(self, sink))
+        return self.sessions[-1]
+
+    @property
+    def running(self) -> int:
+        return sum(not session.closed for session in self.sessions)
+
+
+class Caller:
+    """Speaks, and takes the texts as a call does: those of one turn replace each other."""
+
+    def __init__(self, *recognisers: Recogniser) -> None:
+        self.recognisers = recognisers
+        self.failed: list[ProviderFailed] = []
+        self.used: list[UsageRecorded] = []
+        self.events: list[SpeechToTextEvent] = []
+        self.heard: list[str] = []
+        self.answered: set[int] = set()
+        self.token = 0
+        self.text = ""
+        self.session: SpeechToTextSession
+        self.board: HealthBoard
+
+    async def open(self) -> None:
+        self.board = HealthBoard(lambda: asyncio.get_running_loop().time(), chance=lambda: 0.0)
+        keys = [HealthKey("stt", one.name) for one in self.recognisers]
+        meters = [UsageMeter("stt", one.name, self.used.append) for one in self.recognisers]
+        chain = SpeechToTextChain(
+            self.recognisers, self.failed.append, meters=meters, health=ChainHealth(self.board, keys)
+        )
+        self.session = await chain.open("en", self._take)
+
+    async def speak(self, words: str, ms: int = 2_000, wait_s: float = 1.5) -> None:
+        """Speaks for so long (noise where there are no words), pauses, and waits for the text."""
+        await self._push(SILENCE, 1)
+        self.session.started()
+        self.session.push(words.encode())
+        await self._push(NOISE, ms // 100)
+        await self._push(SILENCE, 2)
+        self.token += 1
+        self.session.finalise(self.token)
+        for _ in range(round(wait_s / FRAME_S)):
+            if self.token in self.answered:
+                break
+            await self._push(SILENCE, 1)
+        self.next_turn()
+
+    def next_turn(self) -> None:
+        self.heard += [self.text] if self.text else []
+        self.text = ""
+        self.session.next_turn()
+
+    async def hang_up(self) -> None:
+        """Takes what comes late, and ends the call."""
+        await self._push(SILENCE, 80)
+        self.next_turn()
+        await self.session.close()
+        assert not any(one.running for one in self.recognisers)
+        for one in self.recognisers:
+            used = sum(event.quantity for event in self.used if event.provider == one.name)
+            assert used == pytest.approx(sum(session.bytes for session in one.sessions) / 8, abs=len(one.sessions) + 1)
+
+    async def _push(self, frame: bytes, count: int) -> None:
+        for _ in range(count):
+            self.session.push(frame)
+            await asyncio.sleep(FRAME_S)
+
+    def _take(self, event: SpeechToTextEvent) -> None:
+        self.events.append(event)
+        if isinstance(event, RecognisedText):
+            self.text = event.text
+            if event.final and event.token is not None:
+                assert event.token not in self.answered
+                self.answered.add(event.token)
+
+
+def call(script: Coroutine[Any, Any, None], caller: Caller) -> Caller:
+    """Runs a whole call."""
+
+    async def main() -> None:
+        await caller.open()
+        await script
+        await caller.hang_up()
+
+    run(main())
+    return caller
+
+
+def test_a_deaf_recogniser_is_replaced_and_the_words_are_recognised() -> None:
+    a, b = Recogniser("a", is_deaf=True), Recogniser("b")
+    caller = Caller(a, b)
+
+    async def script() -> None:
+        await caller.speak("ab")
+        await asyncio.sleep(FRAME_S)  # one is being closed
+        assert (a.running, b.running) == (0, 1)
+        await caller.speak("c")
+
+    call(script(), caller)
+    assert caller.heard == ["ab", "c"]
+    assert caller.failed == [ProviderFailed("stt", "a", DEAF, "b")]
+    assert len(b.sessions) == 1
+
+
+def test_two_short_speeches_without_text_are_a_reason_and_one_is_none() -> None:
+    b = Recogniser("b")
+    caller = Caller(Recogniser("a", is_deaf=True), b)
+
+    async def script() -> None:
+        await caller.speak("a", 700)
+        assert not b.sessions
+        await caller.speak("b", 700)
+
+    call(script(), caller)
+    assert caller.heard == ["b"]
+
+
+def test_a_click_is_no_reason() -> None:
+    b = Recogniser("b")
+    caller = Caller(Recogniser("a"), b)
+
+    async def script() -> None:
+        for _ in range(5):
+            await caller.speak("", 300)
+
+    call(script(), caller)
+    assert not b.sessions
+    assert caller.answered == {1, 2, 3, 4, 5}
+
+
+def test_noise_leaves_both_in_service_and_each_answer_comes() -> None:
+    a, b = Recogniser("a"), Recogniser("b")
+    caller = Caller(a, b)
+
+    async def script() -> None:
+        for _ in range(5):
+            await caller.speak("")
+        await asyncio.sleep(FRAME_S)  # one is being closed
+        assert (a.running, b.running) == (1, 0)
+        await caller.speak("a")
+
+    call(script(), caller)
+    assert caller.heard == ["a"]
+    assert caller.answered == {1, 2, 3, 4, 5, 6}
+    assert len(b.sessions) == 3  # the first, and every second one after it
+    assert not caller.failed
+
+
+def test_noise_on_many_calls_ejects_nobody_and_deafness_does() -> None:
+    """By one board, as all calls of a process have it."""
+    for words, is_usable in (("", True), ("a", False)):
+        caller = Caller(Recogniser("a", is_deaf=True), Recogniser("b"))
+
+        async def script(caller: Caller = caller, words: str = words, is_usable: bool = is_usable) -> None:
+            for _ in range(3):
+                caller.session, one = (await _another_call(caller)), caller.session
+                await one.close()
+                await caller.speak(words)
+            assert caller.board.is_usable(HealthKey("stt", "a")) is is_usable
+
+        call(script(), caller)
+
+
+async def _another_call(caller: Caller) -> SpeechToTextSession:
+    keys = [HealthKey("stt", one.name) for one in caller.recognisers]
+    meters = [UsageMeter("stt", one.name, caller.used.append) for one in caller.recognisers]
+    health = ChainHealth(caller.board, keys)
+    chain = SpeechToTextChain(caller.recognisers, caller.failed.append, meters=meters, health=health)
+    caller.answered.clear()
+    return await chain.open("en", caller._take)
+
+
+def test_words_that_come_after_the_turn_are_late_words_of_the_next() -> None:
+    caller = Caller(Recogniser("a", is_deaf=True), Recogniser("b", answer_s=1.9))
+
+    async def script() -> None:
+        await caller.speak("a", wait_s=0.5)
+
+    call(script(), caller)
+    assert caller.heard == ["a"]
+
+
+@pytest.mark.parametrize(
+    "b",
+    [Recogniser("b", error=GONE), Recogniser("b", answer_s=None), Recogniser("b", open_s=9.0)],
+    ids=["gone", "mute", "slow"],
+)
+def test_a_check_that_fails_leaves_the_first_in_use(b: Recogniser) -> None:
+    a = Recogniser("a")
+    caller = Caller(a, b)
+
+    async def script() -> None:
+        await caller.speak("", wait_s=4.0)
+        await asyncio.sleep(FRAME_S)  # one is being closed
+        assert (a.running, b.running) == (1, 0)
+        assert caller.answered == {1}
+        await caller.speak("a")
+
+    call(script(), caller)
+    assert caller.heard == ["a"]
+    assert [(one.provider, one.next) for one in caller.failed] == [("b", "a")]
+
+
+def test_a_check_that_crashes_leaves_the_first_in_use() -> None:
+    caller = Caller(Recogniser("a"), Recogniser("b", error=ZeroDivisionError()))
+    crashes: list[object] = []
+
+    async def script() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: crashes.append(context["exception"]))
+        await caller.speak("")
+        await caller.speak("a")
+
+    call(script(), caller)
+    assert caller.heard == ["a"]
+    assert isinstance(crashes[0], ZeroDivisionError)
+
+
+def test_the_third_checks_when_the_second_cannot_be_reached() -> None:
+    caller = Caller(Recogniser("a", is_deaf=True), Recogniser("b", error=GONE), Recogniser("c"))
+    call(caller.speak("a"), caller)
+    assert caller.heard == ["a"]
+    assert [(one.provider, one.next) for one in caller.failed] == [("b", "c"), ("a", "c")]
+
+
+def test_the_first_fails_while_it_is_checked() -> None:
+    a, b = Recogniser("a", is_deaf=True), Recogniser("b", open_s=0.5)
+    caller = Caller(a, b)
+
+    async def script() -> None:
+        speech = asyncio.create_task(caller.speak("a"))
+        await asyncio.sleep(2.7)
+        a.sessions[0].sink(SpeechToTextFailed(ProviderError("a", "closed")))
+        await speech
+
+    call(script(), caller)
+    assert caller.heard == ["a"]
+    assert [one.reason for one in caller.failed] == ["closed"]
+
+
+def test_hanging_up_during_a_check_leaves_no_session() -> None:
+    b = Recogniser("b", open_s=1.0)
+    caller = Caller(Recogniser("a", is_deaf=True), b)
+
+    async def main() -> None:
+        await caller.open()
+        await caller.speak("a", wait_s=0.2)
+        await caller.session.close()
+        await asyncio.sleep(5.0)
+
+    run(main())
+    assert not b.sessions
+    assert not caller.failed
+
+
+def test_a_lone_recogniser_is_not_checked() -> None:
+    a = Recogniser("a")
+    caller = Caller(a)
+    call(caller.speak(""), caller)
+    assert caller.answered == {1}
+    assert len(a.sessions) == 1
+
+
+delays = st.floats(0.0, 1.2)
+waits = st.sampled_from([0.1, 0.4, 1.5, 3.0])
+
+
+@settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.generate])
+@given(a_s=delays, b_s=delays, open_s=delays, hears=st.integers(0, 2), turns=st.lists(waits, min_size=1, max_size=4))
+def test_no_word_is_lost_or_doubled_by_a_recogniser_that_grows_deaf(
+    a_s: float, b_s: float, open_s: float, hears: int, turns: list[float]
+) -> None:
+    a, b = Recogniser("a", a_s), Recogniser("b", b_s, open_s)
+    caller = Caller(a, b)
+    words = "abcdefgh"[: 2 * len(turns)]
+
+    async def script() -> None:
+        for turn, wait_s in enumerate(turns):
+            if turn == hears:
+                await asyncio.sleep(2.0)  # what it heard is answered
+                a.is_deaf = True
+            await caller.speak(words[2 * turn : 2 * turn + 2], 1_600, max(wait_s, a_s + 0.2, b_s + 0.2))
+
+    call(script(), caller)
+    assert "".join(caller.heard) == words, (a_s, b_s, open_s, hears, turns)
+    assert {one.reason for one in caller.failed} <= {DEAF}
+
+
+@settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.generate])
+@given(
+    a_s=delays,
+    b_s=delays,
+    open_s=delays,
+    turns=st.lists(st.tuples(st.sampled_from(["", "x"]), st.sampled_from([300, 700, 2_000]), waits), max_size=6),
+)
+def test_a_recogniser_that_hears_keeps_the_call_in_noise(
+    a_s: float, b_s: float, open_s: float, turns: list[tuple[str, int, float]]
+) -> None:
+    a, b = Recogniser("a", a_s), Recogniser("b", b_s, open_s)
+    caller = Caller(a, b)
+
+    async def script() -> None:
+        for words, ms, wait_s in turns:
+            await caller.speak(words, ms, max(wait_s, a_s + 0.1 if words else 0.0))
+        await asyncio.sleep(4.0)
+        await asyncio.sleep(FRAME_S)  # one is being closed
+        assert (a.running, b.running) == (1, 0)
+
+    call(script(), caller)
+    assert "".join(caller.heard) == "".join(words for words, _, _ in turns)
+    assert not caller.failed
