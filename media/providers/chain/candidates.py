@@ -151,13 +151,14 @@ class Attempts(Generic[P]):
         self._candidates.restore(self.index)
         self._attempt.release()
 
-    def fail_over(self, error: ProviderError) -> None:
-        """Moves on to the next provider; raises the error when none is left."""
+    def fail_over(self, error: ProviderError, running: int | None = None) -> None:
+        """Moves on to the next provider; raises the error when none is left. running: index of one that goes on beside
+        these attempts, which the report names where none is left."""
         failed = self._fail(error)
         self._order.pop(0)
         if self._order and self._order[0] == failed and not _worth_repeating(error):
             self._order.pop(0)
-        self._candidates.report_failure(error, failed, self._order[0] if self._order else None)
+        self._candidates.report_failure(error, failed, self._order[0] if self._order else running)
         if not self._order:
             raise error
         self._attempt = self._candidates.health.start(self.index)
