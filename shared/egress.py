@@ -19,6 +19,7 @@ RESOLVE_TIMEOUT_S: Final = 3.0
 CONNECT_TIMEOUT_S: Final = 3.0
 # Of one name; the others are left alone, so that a name with a thousand addresses costs no more.
 MAX_ADDRESSES: Final = 4
+NOT_PUBLIC: Final = "this host has no address on the public internet"
 _PLAIN: Final = ("http", "ws")
 _PORTS: Final = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
@@ -74,7 +75,7 @@ class EgressGuard:
             raise EgressRefused(str(error)) from None
         found = await _look_up(parsed, port) if isinstance(parsed, str) else [parsed]
         if not all(self.permits(address) for address in found):
-            raise EgressRefused("this host is not on the public internet")
+            raise EgressRefused(NOT_PUBLIC)
         return found[:MAX_ADDRESSES]
 
     async def connect(self, host: str, port: int) -> socket.socket:
@@ -98,7 +99,7 @@ class EgressGuard:
         Raises EgressRefused."""
         family, kind, protocol, _, target = addr_info
         if not self.permits(ip_address(target[0])):
-            raise EgressRefused("this host is not on the public internet")
+            raise EgressRefused(NOT_PUBLIC)
         return socket.socket(family, kind, protocol)
 
     def _is_listed(self, address: Address) -> bool:

@@ -94,7 +94,7 @@ class AnsweringAgent:
             raise PlanError("plan: there is no agent")
         keys = self._keys()
         usable = ProviderOffers(
-            (offer for offer in self.offers if not offer.needs_key or offer.provider in keys),
+            (offer for offer in self.offers if not offer.takes_key or offer.provider in keys),
             standins=self.standins,
             rules=self.rules,
         )
@@ -113,7 +113,7 @@ class AnsweringAgent:
 
     def _keys(self) -> dict[str, str]:
         """A key that cannot be unsealed counts as missing."""
-        needing = {offer.provider for offer in self.offers if offer.needs_key}
+        needing = {offer.provider for offer in self.offers if offer.takes_key}
         return open_keys(self.sealer, self.sealed, needing)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 # A part of the world whose law holds where the data is processed.
 REGION_PATTERN: Final = r"^[a-z]{2}(-[a-z0-9]{1,20})?$"
@@ -40,9 +40,18 @@ class DataDemands(BaseModel):
     no_training: bool = Field(default=False, description="Data must never be used to train models.")
 
 
+def read_policy(stored: Mapping[str, Any]) -> DataPolicy:
+    """A stored policy. One that a later version wrote and this one cannot read counts as unknown: calls go on, except
+    those whose workspace demands something."""
+    try:
+        return DataPolicy.model_validate(stored)
+    except ValidationError:
+        return DataPolicy()
+
+
 def meets(policy: Mapping[str, Any], demands: DataDemands) -> bool:
     """Whether a provider of this stored policy meets the demands."""
-    known = DataPolicy.model_validate(policy)
+    known = read_policy(policy)
     if known.on_platform:
         return True
     in_regions = not demands.regions or (bool(known.regions) and set(known.regions) <= set(demands.regions))

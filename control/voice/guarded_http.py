@@ -1,16 +1,18 @@
 """HTTP requests to addresses that customers gave: each one, redirected or not, passes the egress guard."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import httpx
 
-from shared.egress import EgressGuard, EgressRefused
+from shared.egress import NOT_PUBLIC, EgressGuard, EgressRefused
+from shared.egress_addresses import Address
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):
-    """Resolves the host once, and connects to the address that was checked; the certificate is verified for the host's
-    name. Raises httpx.ConnectError for what the guard refuses."""
+    """Resolves the host once, and connects to the first that answers of the addresses that were checked; the
+    certificate is verified for the host's name. Raises httpx.ConnectError for what the guard refuses."""
 
     def __init__(self, guard: EgressGuard) -> None:
         self._guard = guard
@@ -18,28 +20,38 @@ class GuardedTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Sends one request."""
-        return await self._inner.handle_async_request(await self._pin(request))
+        *others, last = await self._resolve(request)
+        for address in others:
+            with suppress(httpx.ConnectError, httpx.ConnectTimeout):  # before anything was sent
+                return await self._inner.handle_async_request(_pin(request, address))
+        return await self._inner.handle_async_request(_pin(request, last))
 
     async def aclose(self) -> None:
         """Closes the connections."""
         await self._inner.aclose()
 
-    async def _pin(self, request: httpx.Request) -> httpx.Request:
+    async def _resolve(self, request: httpx.Request) -> list[Address]:
+        """At least one address."""
         url = request.url
         try:
             self._guard.check_url(str(url))
             addresses = await self._guard.resolve(url.host, url.port or 443)
         except EgressRefused as refused:
             raise httpx.ConnectError(str(refused), request=request) from None
-        except OSError as error:
-            raise httpx.ConnectError(f"no address: {type(error).__name__}", request=request) from None
-        if not addresses:
-            raise httpx.ConnectError("the host has no address", request=request)
-        extensions: Mapping[str, Any] = {**request.extensions, "sni_hostname": url.host}
-        return httpx.Request(
-            request.method,
-            url.copy_with(host=str(addresses[0])),
-            headers=request.headers,  # with the host's name
-            stream=request.stream,
-            extensions=extensions,
-        )
+        except OSError:
+            addresses = []
+        if not addresses:  # told as a private address is, so that nobody learns which names our network knows
+            raise httpx.ConnectError(NOT_PUBLIC, request=request)
+        return addresses
+
+
+def _pin(request: httpx.Request, address: Address) -> httpx.Request:
+    """The request to this address, in the name of its host."""
+    extensions: Mapping[str, Any] = {**request.extensions, "sni_hostname": request.url.host}
+    return httpx.Request(
+        request.method,
+        request.url.copy_with(host=str(address)),
+        headers=request.headers,  # with the host's name
+        stream=request.stream,
+        extensions=extensions,
+    )

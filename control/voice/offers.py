@@ -51,14 +51,20 @@ class ProviderOffer:
     own_key: bool = False
     own_config: Mapping[str, Any] = field(default_factory=dict)
     data_policy: Mapping[str, Any] = field(default_factory=dict)
-    estimated_costs: Mapping[str, float | None] = field(default_factory=dict)
-    figures: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    # Measured, and so apart from what somebody sets: a worker may change them at any moment.
+    estimated_costs: Mapping[str, float | None] = field(default_factory=dict, compare=False)
+    figures: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict, compare=False)
 
     @property
     def vendor(self) -> str:
         """The adapter that media makes it with; by default the one of its own name."""
         name = self.config.get(VENDOR)
         return name if isinstance(name, str) and name else self.provider
+
+    @property
+    def takes_key(self) -> bool:
+        """Whether calls send a key: the platform's, or the workspace's own, also to a server that needs none."""
+        return self.needs_key or not self.uses_platform_key
 
     def defaults(self, kind: Kind) -> Mapping[str, Any]:
         """The platform's options for this kind, and the workspace's over them. The workspace's address is left out
@@ -142,7 +148,7 @@ class ProviderOffers:
             return f"{provider} is turned off in this workspace"
         if offer.for_tests and not self._standins:
             return f"{provider} is for tests only"
-        if offer.needs_key and not (offer.platform_key if offer.uses_platform_key else offer.own_key):
+        if offer.takes_key and not (offer.platform_key if offer.uses_platform_key else offer.own_key):
             return f"{provider} has no key"
         if not meets(offer.data_policy, self._rules.demands):
             return f"{provider} does not meet the workspace's data rules"

@@ -28,6 +28,10 @@ OPENAI_URL: Final = "https://api.openai.com/v1"
 MAX_ERROR_BYTES: Final = 4_096
 # Events before the first word: a server may send empty ones, and comments while it computes.
 MAX_LINES: Final = 2_000
+# Of an answer that is read: a server may send without end, and a line of it is held until it is complete.
+MAX_ANSWER_BYTES: Final = 256 * 1024
+# A small body could be unpacked to gigabytes, so that none is unpacked.
+_UNPACKED: Final = {"Accept-Encoding": "identity"}
 _BODY_OPTIONS: Final = ("model", "temperature", "max_tokens", "max_completion_tokens", "reasoning_effort")
 # A speech vendor's base URL may be that of its WebSocket.
 _HTTP_SCHEME: Final = re.compile(r"^ws(?=s?://)")
@@ -92,7 +96,7 @@ async def probe(provider: KeyedProvider, timeout_s: float, guard: EgressGuard | 
         raise Invalid(f"{provider.offer.provider} has no server that could be asked", param="instance")
     began = time.perf_counter()
     transport = httpx.AsyncHTTPTransport() if guard is None else GuardedTransport(guard)
-    client = httpx.AsyncClient(timeout=timeout_s, trust_env=False, transport=transport)
+    client = httpx.AsyncClient(timeout=timeout_s, trust_env=False, transport=transport, headers=_UNPACKED)
     try:
         async with asyncio.timeout(timeout_s), client as http:
             if "llm" in provider.offer.kinds:
@@ -148,12 +152,19 @@ async def _read_document(http: httpx.AsyncClient, provider: KeyedProvider) -> No
 
 
 async def _lines(response: httpx.Response) -> AsyncIterator[str]:
-    count = 0
-    async for line in response.aiter_lines():
-        count += 1
-        if count > MAX_LINES:
-            raise ProbeFailed(f"no word within {MAX_LINES} lines")
-        yield line
+    """Raises ProbeFailed for too many lines or bytes."""
+    lines, size, rest = 0, 0, b""
+    async for part in response.aiter_raw():
+        size += len(part)
+        *complete, rest = (rest + part).split(b"\n")
+        for line in complete:
+            lines += 1
+            if lines > MAX_LINES:
+                raise ProbeFailed(f"no word within {MAX_LINES} lines")
+            yield line.decode(errors="replace")
+        if size > MAX_ANSWER_BYTES:
+            raise ProbeFailed(f"no word within {MAX_ANSWER_BYTES // 1024} KiB")
+    yield rest.decode(errors="replace")
 
 
 def _has_output(line: str) -> bool:
@@ -173,7 +184,7 @@ async def _require_ok(response: httpx.Response, key: str) -> None:
     if response.status_code == 200:
         return
     body = b""
-    async for part in response.aiter_bytes():
+    async for part in response.aiter_raw():
         body += part
         if len(body) > MAX_ERROR_BYTES:
             break

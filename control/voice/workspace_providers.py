@@ -165,10 +165,15 @@ class WorkspaceProviders:
             {kind: offer.options.get(kind, ()) for kind in offer.kinds},
             address_kinds=ADDRESS_KINDS if takes_key else (),
         )
+        known = dict(addresses(before.config or {}))
         for param, url in addresses(edit.config or {}):
             if not uses_own:
                 message = "An address needs a key of your own: the platform's is sent nowhere else."
                 raise Invalid(message, code="address_needs_own_key", param=param)
+            if not edit.key and known.get(param) != url:
+                # Else whoever may change the address could read a key that is never shown.
+                message = "A new address needs the key again: the stored one is sent nowhere else."
+                raise Invalid(message, code="key_missing", param="api_key")
             require_address(url, param, self.checker.guard)
         changed = replace(
             offer,

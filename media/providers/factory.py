@@ -136,4 +136,6 @@ class ProviderFactory:
             options = msgspec.convert(choice.options, adapter.options)
         except msgspec.ValidationError as error:
             raise ProviderUnusable(f"options: {error}") from error
+        if choice.guarded and not adapter.is_guardable:
+            raise ProviderUnusable(f"guarded: {choice.vendor_name} has no guard against private addresses")
         return adapter.make(ProviderSetup(choice.provider, options, self._resources, choice.guarded)), options

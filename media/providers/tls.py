@@ -5,7 +5,10 @@ of a handshake's computation. Python's event loops take no session, so the conte
 """
 
 import ssl
-from typing import Any
+from typing import Any, Final
+
+# Hosts whose sessions are kept, those of customers among them; the oldest is forgotten.
+MAX_HOSTS: Final = 256
 
 
 class ResumingTlsContext(ssl.SSLContext):
@@ -32,5 +35,8 @@ class ResumingTlsContext(ssl.SSLContext):
         latest = self._latest.get(host)
         known = session or (latest.session if latest is not None else None)
         made: Any = super().wrap_bio(incoming, outgoing, server_side, server_hostname, known)
+        self._latest.pop(host, None)
         self._latest[host] = made
+        if len(self._latest) > MAX_HOSTS:
+            del self._latest[next(iter(self._latest))]
         return made  # type: ignore[no-any-return]  # typeshed leaves it untyped

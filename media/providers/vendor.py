@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
-from aiohttp import ClientSession
+from aiohttp import ClientSession, DummyCookieJar
 from msgspec import Struct
 
 from media.providers.ports import LanguageModel, SpeechToText, TextToSpeech
@@ -61,7 +61,11 @@ class VendorResources:
         await self._closing.aclose()
 
     def _open_guarded(self) -> ClientSession:
-        session = ClientSession(connector=make_connector(self.guard.make_socket))
+        # All customers share it: a cookie that one's server sets for ".com" would go to the others' servers.
+        # And nothing is unpacked, because a small answer could become gigabytes; none is asked for packed.
+        session = ClientSession(
+            connector=make_connector(self.guard.make_socket), cookie_jar=DummyCookieJar(), auto_decompress=False
+        )
         self.on_close(session.close)
         return session
 
@@ -111,6 +115,7 @@ class Adapter(Generic[P]):
     voice); empty where the vendor has none.
     request_options: names of options that say what is asked, not of whom nor how long to wait: calls that differ only
     in them share the provider's health.
+    is_guardable: `make` connects through the setup's guard; only then may a customer give the address.
     usual_wait: what is known of the time to the first useful unit before a call has measured it.
     """
 
@@ -118,6 +123,7 @@ class Adapter(Generic[P]):
     options: type[Struct] = EmptyOptions
     model: Callable[[Any], str] = _no_model
     request_options: frozenset[str] = frozenset()
+    is_guardable: bool = False
     usual_wait: Callable[[Any], UsualWait | None] = _no_usual_wait
 
 

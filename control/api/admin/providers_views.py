@@ -10,7 +10,7 @@ from control.billing.model import CURRENCY, ProviderRoleCost, StoredPrice
 from control.billing.unit_costs import CostUnit, UnitCost, make_costs
 from control.http.body import Currency, Money
 from control.http.pagination import HasMore
-from control.voice.data_rules import DataPolicy
+from control.voice.data_rules import DataPolicy, read_policy
 from control.voice.figures import RoleFigures, worst_status
 from control.voice.offers import CataloguedProvider
 from control.voice.routing_rules import PlatformRouting
@@ -151,7 +151,7 @@ def to_view(found: CataloguedProvider, prices: Iterable[StoredPrice]) -> AdminPr
         needs_key=offer.needs_key,
         has_key=offer.platform_key,
         config=offer.config,
-        data_policy=DataPolicy.model_validate(offer.data_policy),
+        data_policy=read_policy(offer.data_policy),
         cost_per_unit={role: {model: _cost(cost) for model, cost in models.items()} for role, models in costs.items()},
         currency=CURRENCY,
         health_status=_status(found.health_status),

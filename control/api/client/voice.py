@@ -17,7 +17,7 @@ from control.http.access import member
 from control.http.after_commit import CheckedChange
 from control.http.body import ChangeBody
 from control.http.context import MemberContext
-from control.http.route import Route
+from control.http.route import RateLimit, Route
 from control.voice.key_check import KeyCheck
 from control.voice.routing import Strategy
 from control.voice.routing_rules import StrategyConfig
@@ -41,7 +41,7 @@ class VoiceProviderChange(ChangeBody):
         {},
         max_length=3,
         description="Options by kind (`stt`, `llm`, `tts`), each kind as a whole; with an own key also `base_url`, an "
-        "https or wss address on the public internet.",
+        "https or wss address on the public internet; a new address needs `api_key` again.",
     )
     is_enabled: bool = Field(True, description="Whether this workspace's calls may use the provider.")
 
@@ -111,7 +111,14 @@ def _edit(body: VoiceProviderChange) -> SettingsEdit:
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", f"{VOICE}/providers", list_voice_providers, member("viewer")),
-    Route("PUT", f"{VOICE}/providers/{{provider}}", change_voice_provider, member("admin")),
+    # Limited, because each request may resolve and ask a host that a customer chose.
+    Route(
+        "PUT",
+        f"{VOICE}/providers/{{provider}}",
+        change_voice_provider,
+        member("admin"),
+        limit=RateLimit("voice-providers", 60, 60),
+    ),
     Route("GET", f"{VOICE}/strategy", get_strategy, member("viewer")),
     Route("PUT", f"{VOICE}/strategy", change_strategy, member("admin")),
 )

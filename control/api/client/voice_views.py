@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from control.http.pagination import HasMore
-from control.voice.data_rules import DataPolicy
+from control.voice.data_rules import DataPolicy, read_policy
 from control.voice.offers import ProviderOffer
 from control.voice.routing import Strategy
 from control.voice.routing_rules import StrategyConfig
@@ -66,7 +66,7 @@ def to_provider(offer: ProviderOffer, fault: str) -> VoiceProvider:
         fault=fault or None,
         config=offer.own_config,
         options={kind: list(names) for kind, names in offer.options.items()},
-        data_policy=DataPolicy.model_validate(offer.data_policy),
+        data_policy=read_policy(offer.data_policy),
     )
 
 

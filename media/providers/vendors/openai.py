@@ -276,5 +276,12 @@ def _usual_wait(options: OpenAiOptions) -> UsualWait | None:
 
 VENDOR: Final = Vendor(
     "openai",
-    llm=Adapter(_make_llm, OpenAiOptions, model=_model, request_options=_REQUEST_OPTIONS, usual_wait=_usual_wait),
+    llm=Adapter(
+        _make_llm,
+        OpenAiOptions,
+        model=_model,
+        request_options=_REQUEST_OPTIONS,
+        is_guardable=True,
+        usual_wait=_usual_wait,
+    ),
 )

@@ -201,3 +201,37 @@ async def test_data_rules_leave_only_providers_that_meet_them(tenant: Tenant, ve
     assert (reply.status, reply.code) == (409, "no_provider_left")
     unknown = await tenant.user.put(f"{tenant.path}/strategy", {"config": {"order": ["acme"]}})
     assert (unknown.code, unknown.body["error"]["param"]) == ("provider_unknown", "config.order.0")
+
+
+async def test_figures_that_change_while_the_vendor_answers_do_not_matter(tenant: Tenant, vendor: ChatVendor) -> None:
+    async def measure() -> None:
+        await tenant.api.owner.execute(
+            "INSERT INTO provider_figures (provider, role, source, status, since, p50_ms, checked_at) "
+            "VALUES ('openai', 'llm', 'calls', 'healthy', now(), 900, now())"
+        )
+
+    vendor.meanwhile = measure
+    try:
+        assert (await tenant.set("openai", own(vendor))).status == 200
+    finally:
+        await tenant.api.owner.execute("DELETE FROM provider_figures")
+
+
+async def test_a_key_is_sent_also_to_a_provider_that_needs_none(tenant: Tenant, vendor: ChatVendor) -> None:
+    await tenant.api.owner.execute("UPDATE providers SET needs_key = false WHERE provider = 'openai'")
+    try:
+        assert (await tenant.set("openai", own(vendor))).status == 200
+        (own_server,) = [one for one in (await tenant.plan()).llm if one.provider == "openai"]
+        assert (own_server.options["base_url"], own_server.options["api_key"]) == (vendor.url, OWN)
+    finally:
+        await tenant.api.owner.execute("UPDATE providers SET needs_key = true WHERE provider = 'openai'")
+
+
+async def test_a_stored_key_is_not_sent_to_another_address(tenant: Tenant, vendor: ChatVendor) -> None:
+    assert (await tenant.set("openai", own(vendor))).status == 200
+    async with chat_vendor() as thief:
+        reply = await tenant.set("openai", {"config": {"llm": {"base_url": thief.url, "model": "tiny"}}})
+        assert (reply.status, reply.code, reply.body["error"]["param"]) == (422, "key_missing", "api_key")
+        assert thief.asked == []
+    assert (await tenant.set("openai", {"config": own(vendor)["config"]})).status == 200
+    assert (await tenant.plan()).llm[0].options["base_url"] == vendor.url

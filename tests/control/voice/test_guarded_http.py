@@ -78,3 +78,29 @@ async def test_private_addresses_and_redirects_to_them_are_refused(port: int, mo
             await http.get(f"https://{HOST}:{port}/")
         with pytest.raises(httpx.ConnectError, match="https"):
             await http.get(f"http://{HOST}:{port}/")
+
+
+async def test_an_address_that_does_not_answer_is_passed_over(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def look_up(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+        targets = ("127.0.0.2", port), ("127.0.0.1", port)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", target) for target in targets]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", look_up)
+    async with client(EgressGuard(["127.0.0.0/8"])) as http:
+        assert (await http.post(f"https://{HOST}:{port}/", json={"a": 1})).status_code == 405
+
+
+async def test_unknown_and_private_names_are_told_alike(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: object, **__: object) -> list[tuple[object, ...]]:
+        raise socket.gaierror(socket.EAI_NONAME, "unknown")
+
+    told = []
+    async with client(EgressGuard()) as http:
+        for resolve in (None, fail):
+            resolve_to(monkeypatch, "10.0.0.1")
+            if resolve is not None:
+                monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
+            with pytest.raises(httpx.ConnectError) as raised:
+                await http.get(f"https://{HOST}:{port}/")
+            told.append(str(raised.value))
+    assert told[0] == told[1]

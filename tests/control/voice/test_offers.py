@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from control.voice.data_rules import DataDemands, meets
 from control.voice.offers import ProviderOffers
 from tests.control.agents.strategies import offer
 
@@ -21,6 +22,7 @@ from tests.control.agents.strategies import offer
         ({"needs_key": True, "own_key": True}, "acme has no key"),
         ({"needs_key": True, "own_key": True, "uses_platform_key": False}, ""),
         ({"needs_key": True, "platform_key": True, "uses_platform_key": False}, "acme has no key"),
+        ({"uses_platform_key": False}, "acme has no key"),
     ],
 )
 def test_why_a_provider_cannot_serve(changed: dict[str, Any], fault: str) -> None:
@@ -43,3 +45,14 @@ def test_stand_in_is_never_a_default() -> None:
     offers = ProviderOffers([offer("standin", for_tests=True)], standins=True)
     assert offers.find_fault("standin", "stt") == ""
     assert offers.defaults("stt") == []
+
+
+def test_what_is_measured_does_not_make_it_another_offer() -> None:
+    assert offer("acme", figures={"llm": {"p50_ms": 1}}, estimated_costs={"llm": 0.1}) == offer("acme")
+    assert offer("acme", own_config={"llm": {"model": "a"}}) != offer("acme")
+
+
+def test_a_policy_of_a_later_version_meets_no_demand_and_stops_no_other_call() -> None:
+    later = {"no_training": True, "law": "eu"}
+    assert meets(later, DataDemands())
+    assert not meets(later, DataDemands(no_training=True))

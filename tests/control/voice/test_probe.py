@@ -1,6 +1,7 @@
 """Testing a provider: one bounded question to its server, on a real socket."""
 
 import asyncio
+import gzip
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -94,6 +95,18 @@ async def endless(request: web.Request) -> web.StreamResponse:
     return await stream(request, *[": still here"] * 3_000)
 
 
+async def endless_line(request: web.Request) -> web.StreamResponse:
+    response = await stream(request)
+    while True:
+        await response.write(b"data: " + b"x" * 65_536)
+
+
+async def packed(request: web.Request) -> web.StreamResponse:
+    assert request.headers["Accept-Encoding"] == "identity"
+    body = gzip.compress(json.dumps({"error": {"code": "unpacked"}}).encode())
+    return web.Response(body=body, headers={"Content-Encoding": "gzip"}, status=500)
+
+
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
@@ -102,6 +115,8 @@ async def endless(request: web.Request) -> web.StreamResponse:
         (no_stream, "the answer had no word"),
         (no_word, "the answer had no word"),
         (endless, "no word within 2000 lines"),
+        (endless_line, "no word within 256 KiB"),
+        (packed, "^HTTP 500$"),
     ],
 )
 async def test_the_reason_of_a_failure_holds_no_key(answer: Answer, reason: str) -> None:

@@ -1,5 +1,6 @@
 """Building chains from a plan's lists; an error names the plan's field."""
 
+import gzip
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from media.providers.usage import UsageMeter
 from shared.egress import EgressGuard
 from shared.events import ProviderFailed, UsageRecorded
 from shared.plan import CallPlan, PlanError, ProviderPlan, decode_plan, read_plan
-from tests.media.providers.sse_server import sse_server
+from tests.media.providers.sse_server import OK, sse_server
 from tests.media.providers.virtual import run
 
 PLANS = Path(__file__).parents[3] / "config" / "plans"
@@ -68,6 +69,7 @@ class FactoryHarness:
             r"plan: llm\[0\]\.vendor: there is no 'openay', only standin, receptionist, openai",
         ),
         ({"llm": [{"provider": "groq"}]}, r"plan: llm\[0\]\.provider: there is no 'groq'"),
+        ({"tts": [{"provider": "standin", "guarded": True}]}, r"plan: tts\[0\]\.guarded: standin has no guard"),
         ({"tts": [{"provider": "local"}]}, r"plan: tts\[0\]\.provider: no local speech engine is running"),
     ],
 )
@@ -250,3 +252,19 @@ async def test_a_customers_address_is_connected_to_only_where_the_guard_allows(
             await anext(aiter(providers.llm.stream(ChatRequest("", [Message("user", "Hello.")]))))
         await factory.close()
         assert bool(server.requests) is is_reached
+
+
+async def test_customers_servers_set_no_cookies_for_each_other_and_send_nothing_packed() -> None:
+    packed = gzip.compress(b'data: {"choices": [{"delta": {"content": "Hello"}}]}\n\ndata: [DONE]\n\n')
+    head = OK + f"Set-Cookie: x=1; Domain=localhost\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n"
+    async with sse_server((head, [packed])) as server, aiohttp.ClientSession() as http:
+        options = {"model": "m", "base_url": server.url.replace("127.0.0.1", "localhost")}
+        factory = ProviderFactory(VENDORS, http, guard=EgressGuard(["127.0.0.0/8", "::1/128"]))
+        own = [{"provider": "own", "vendor": "openai", "options": options, "guarded": True}]
+        providers = factory.build(plan(llm=own), lambda failed: None, lambda usage: None)
+        for _ in range(2):
+            with pytest.raises(ProviderError):
+                await anext(aiter(providers.llm.stream(ChatRequest("", [Message("user", "Hello.")]))))
+        await factory.close()
+    assert len(server.requests) > 1
+    assert not [name for request in server.requests for name in request.headers if name.lower() == "cookie"]

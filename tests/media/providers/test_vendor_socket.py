@@ -5,6 +5,7 @@ import base64
 import hashlib
 import os
 import ssl
+import weakref
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from aiohttp import WSMsgType, web
 from media.audio.mulaw import RATE
 from media.providers.chain.replay_buffer import MAX_S, PIECE
 from media.providers.ports import ProviderBusy, ProviderError, ProviderSlow
-from media.providers.tls import ResumingTlsContext
+from media.providers.tls import MAX_HOSTS, ResumingTlsContext
 from media.providers.vendor_socket import ABNORMAL, MAX_UNSENT_BYTES, SocketTarget, VendorSocket
 from shared.egress import EgressGuard
 from simulator.vendors.certificate import make_certificate
@@ -271,3 +272,12 @@ async def test_a_guarded_socket_reaches_allowed_addresses_only(target: SocketTar
     await socket.close()
     with pytest.raises(ProviderError, match="cannot connect: EgressRefused"):
         await VendorSocket.open(replace(path(target, "echo"), guard=EgressGuard()), Recorder())
+
+
+def test_sessions_are_kept_of_so_many_hosts_only() -> None:
+    context = ResumingTlsContext()
+    first = weakref.ref(context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="first.example.com"))
+    for count in range(MAX_HOSTS):
+        assert first() is not None
+        context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname=f"h{count}.example.com")
+    assert first() is None
