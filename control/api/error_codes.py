@@ -117,7 +117,7 @@ _CODES: Final[Mapping[str, str]] = {
     ),
     "change_strategy": "409 no_provider_left, 409 workspace_suspended, 422 provider_unknown",
     "admin_create_provider": _PROVIDER_EDIT,
-    "admin_update_provider": f"{_PROVIDER}, {_PROVIDER_EDIT}",
+    "admin_update_provider": f"{_PROVIDER}, {_PROVIDER_EDIT}, 422 key_missing",
     "admin_delete_provider": f"{_PROVIDER}, 409 provider_in_use, 409 provider_shipped",
     "admin_change_routing": "422 provider_repeated, 422 provider_unknown",
     "admin_get_workspace": _WORKSPACE,

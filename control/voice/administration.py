@@ -169,6 +169,8 @@ def change_offer(before: ProviderOffer, edit: ProviderEdit) -> ProviderOffer:
         message = f"Media has no adapter for vendor {before.vendor!r} yet."
         raise Invalid(message, code="vendor_unknown", param="is_enabled")
     has_key = (before.platform_key or bool(edit.key)) and not edit.removes_key
+    if has_key and not edit.key:
+        _require_known_addresses(before, edit)
     after = replace(
         before,
         is_enabled=is_enabled,
@@ -177,6 +179,14 @@ def change_offer(before: ProviderOffer, edit: ProviderEdit) -> ProviderOffer:
         platform_key=has_key,
     )
     return _with_config(after, facts or VendorFacts({}), edit)
+
+
+def _require_known_addresses(before: ProviderOffer, edit: ProviderEdit) -> None:
+    """Else whoever may change the address could read a key that is never shown. Raises Invalid (code key_missing)."""
+    known = dict(addresses(before.config))
+    if any(known.get(param) != url for param, url in addresses(edit.config)):
+        message = "A new address needs the key again: the stored one is sent nowhere else."
+        raise Invalid(message, code="key_missing", param="api_key")
 
 
 def require_vendor(name: object) -> VendorFacts:

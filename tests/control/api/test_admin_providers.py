@@ -121,6 +121,19 @@ async def test_a_repeated_request_under_a_key_is_replayed(staff: Staff, vendor: 
     assert (await staff.post(PATH, body)).code == "provider_exists"
 
 
+async def test_a_stored_key_is_sent_to_no_other_address(staff: Staff, vendor: ChatVendor) -> None:
+    body = new_provider(vendor)
+    await staff.post(PATH, body)
+    async with chat_vendor() as other:
+        moved = {"config": {"llm": {"base_url": other.url, "model": "tiny"}}}
+        reply = await staff.put(f"{PATH}/{body['provider']}", moved)
+        assert (reply.status, reply.code, reply.param) == (422, "key_missing", "api_key")
+        assert (await staff.put(f"{PATH}/{body['provider']}", {**moved, "api_key": KEY})).status == 200
+    same = {"config": {"llm": {"base_url": vendor.url, "model": "tiny"}}, "api_key": KEY}
+    assert (await staff.put(f"{PATH}/{body['provider']}", same)).status == 200
+    assert (await staff.put(f"{PATH}/{body['provider']}", {"config": same["config"], "priority": 41})).status == 200
+
+
 async def test_no_connection_is_held_while_the_vendor_is_asked(
     database_url: str, valkey_url: str, vendor: ChatVendor
 ) -> None:
