@@ -62,6 +62,7 @@ class UnitCostBody(Body):
     input: Amount | None = Field(None, description="Of a million prompt tokens.")
     cached_input: Amount | None = Field(None, description="Of a million cached tokens; null: as `input`.")
     output: Amount | None = Field(None, description="Of a million completion tokens.")
+    currency: Literal["usd"] = Field("usd", description="As answers have it.")
 
 
 Costs = Annotated[
@@ -191,7 +192,7 @@ def _edit(body: NewProviderBody | ProviderChange, given: set[str]) -> ProviderEd
 
 def _costs(body: NewProviderBody | ProviderChange) -> dict[Any, dict[str, UnitCost]]:
     return {
-        role: {model: UnitCost(**dict(cost)) for model, cost in models.items()}
+        role: {model: UnitCost(**cost.model_dump(exclude={"currency"})) for model, cost in models.items()}
         for role, models in body.cost_per_unit.items()
     }
 

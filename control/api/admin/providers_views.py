@@ -27,6 +27,7 @@ class UnitCostView:
     input: Money | None
     cached_input: Money | None
     output: Money | None
+    currency: Currency = CURRENCY
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,7 @@ class ProviderCost:
     total_usage: float | None
     avg_cost_per_unit: Money | None
     unpriced: int
+    currency: Currency = CURRENCY
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,8 @@ async def test_a_provider_is_created_changed_and_deleted(api: Api, staff: Staff,
         "unknown",
     )
     assert made["cost_per_unit"]["llm"]["*"] == {
-        "unit": "million_tokens", "price": None, "input": 0.5, "cached_input": None, "output": 2.0
+        "unit": "million_tokens", "price": None, "input": 0.5, "cached_input": None, "output": 2.0,
+        "currency": "usd",
     }  # fmt: skip
     assert vendor.asked == [KEY]
     path = f"{PATH}/{body['provider']}"
@@ -199,7 +200,7 @@ async def test_costs_are_those_of_the_ledgers_roll_ups(api: Api, staff: Staff) -
     costs = {one["provider"]: one for one in body["by_provider"]}
     assert costs["costly"] == {
         "provider": "costly", "total_cost": 3.0, "unit": "minute", "total_usage": 3.0, "avg_cost_per_unit": 1.0,
-        "unpriced": 1,
+        "unpriced": 1, "currency": "usd",
     }  # fmt: skip
     assert (costs["mixed"]["total_usage"], costs["mixed"]["avg_cost_per_unit"]) == (None, None)
     assert body["total_cost"] == sum(one["total_cost"] for one in body["by_provider"])

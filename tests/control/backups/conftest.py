@@ -45,6 +45,12 @@ def new_server() -> Iterator[Postgres]:
     shutil.rmtree(folder)
 
 
+@pytest.fixture(autouse=True)
+def _logs_of_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands would log to the test's captured stream, which is closed when the test is over."""
+    monkeypatch.setattr("control.__main__.configure_logs", lambda level: None)
+
+
 @pytest.fixture
 def backed_up(
     monkeypatch: pytest.MonkeyPatch, fresh_database_url: str, postgres: Postgres, new_server: Postgres, tmp_path: Path
@@ -56,8 +62,6 @@ def backed_up(
     monkeypatch.setenv("VOCALIZED_BACKUP_KEYS", BACKUP_KEY)
     monkeypatch.setenv("VOCALIZED_SECRET_KEYS", SECRET_KEY)
     monkeypatch.setenv("VOCALIZED_RESTORE_URL", superuser_url(new_server))
-    # It would log to this test's captured stream, which is closed when the test is over.
-    monkeypatch.setattr("control.__main__.configure_logs", lambda level: None)
     return BackedUp(fresh_database_url, tmp_path / "backups", asyncio.run(_fill(fresh_database_url)))
 
 
