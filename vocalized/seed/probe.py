@@ -106,6 +106,7 @@ def admin_probes(
         probe("/admin/templates"),
         probe("/admin/config/settings"),
         probe("/admin/config/tiers"),
+        *(probe(f"/admin/providers{part}") for part in ("", "/health", "/costs", "/routing")),
         probe("/admin/logs/activity", *pages(50)),
         probe("/admin/logs/activity", "?action=agent.update"),
         Probe("GET /admin/logs/activity?admin_id=…", token, [f"/admin/logs/activity?admin_id={actor}"]),
@@ -136,7 +137,7 @@ def client_probes(token: str, workspace: str, agents: Sequence[str], calls: Sequ
              for name in ("", "/members", "/invitations", "/agents", "/agents?status=live", "/phone-numbers",
                           "/calls", "/calls?page=50", "/calls?status=no_answer",
                           "/calls?direction=inbound", "/calls?direction=outbound", "/calls/live", "/messages",
-                          "/blocked-callers")]  # fmt: skip
+                          "/blocked-callers", "/voice/providers", "/voice/strategy")]  # fmt: skip
     return [
         Probe("GET /auth/me", token, ["/auth/me"]),
         Probe("GET /workspaces", token, ["/workspaces"]),
