@@ -1,6 +1,6 @@
 """A client WebSocket to a vendor: messages out without a task, messages in by callback.
 
-`VendorSocket.open` maps every failure to connect to a ProviderError. The library is picows (decision 0031).
+`VendorSocket.open` maps every failure to connect to a ProviderError. The library is picows (decision 0030).
 """
 
 import asyncio
