@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle
 from statistics import quantiles
 from typing import Any, Final
@@ -77,42 +78,49 @@ def print_figures(figures: Sequence[LatencyFigures], console: Console) -> bool:
     return not slow
 
 
+def _probe(token: str, path: str, *queries: str) -> Probe:
+    return Probe(f"GET {path}{queries[0] if len(queries) == 1 else ''}", token, [path + one for one in queries or [""]])
+
+
+def _pages(most: int) -> list[str]:
+    return [f"?page={page}" for page in range(1, most)]
+
+
 def admin_probes(
     token: str, workspaces: Sequence[str], users: Sequence[str], calls: Sequence[str], actor: str
 ) -> list[Probe]:
     """The probes of the staff's API."""
-
-    def probe(path: str, *queries: str) -> Probe:
-        return Probe(
-            f"GET {path}{queries[0] if len(queries) == 1 else ''}", token, [path + one for one in queries or [""]]
-        )
-
-    def pages(most: int) -> list[str]:
-        return [f"?page={page}" for page in range(1, most)]
-
+    probe = partial(_probe, token)
     named = [f"?search={name}" for name in ("dental", "No. 77", "hotel no", "user300@", "ann")]
     return [
         probe("/admin/dashboard/overview"),
         *(probe("/admin/dashboard/revenue", f"?period={one}") for one in ("month", "quarter", "year")),
         *(probe("/admin/dashboard/usage", f"?period={one}") for one in ("day", "week", "month")),
-        probe("/admin/workspaces", *pages(20)),
+        probe("/admin/workspaces", *_pages(20)),
         probe("/admin/workspaces", "?limit=200"),
         probe("/admin/workspaces", "?status=suspended"),
         Probe("GET /admin/workspaces?search=…", token, [f"/admin/workspaces{one}" for one in named]),
         Probe("GET /admin/workspaces/{workspaceId}", token, [f"/admin/workspaces/{one}" for one in workspaces]),
-        probe("/admin/users", *pages(60)),
+        probe("/admin/users", *_pages(60)),
         Probe("GET /admin/users?search=…", token, [f"/admin/users{one}" for one in named]),
         Probe("GET /admin/users/{userId}", token, [f"/admin/users/{one}" for one in users]),
         probe("/admin/templates"),
         probe("/admin/config/settings"),
         probe("/admin/config/tiers"),
         *(probe(f"/admin/providers{part}") for part in ("", "/health", "/costs", "/routing")),
-        probe("/admin/logs/activity", *pages(50)),
+        probe("/admin/logs/activity", *_pages(50)),
         probe("/admin/logs/activity", "?action=agent.update"),
         Probe("GET /admin/logs/activity?admin_id=…", token, [f"/admin/logs/activity?admin_id={actor}"]),
         probe("/admin/logs/activity", "?page=50&limit=200"),
         probe("/admin/logs/activity", "?from=2020-01-01&action=agent.pause&page=200"),
-        probe("/admin/calls", *pages(50)),
+        *_admin_call_probes(token, workspaces, calls),
+    ]
+
+
+def _admin_call_probes(token: str, workspaces: Sequence[str], calls: Sequence[str]) -> list[Probe]:
+    probe = partial(_probe, token)
+    return [
+        probe("/admin/calls", *_pages(50)),
         probe("/admin/calls", "?page=500&limit=200"),
         Probe(
             "GET /admin/calls?starting_after=…",
