@@ -89,6 +89,28 @@ def all_series(calls: int, seconds: float, quick: bool) -> list[LoadSeries]:
 
 
 @app.command()
+def vendors(
+    calls: Annotated[int, typer.Option(help="Calls of our own server's load.")] = 200,
+    seconds: Annotated[float, typer.Option(help="Measured seconds of our own server's load.")] = 60.0,
+    only: Annotated[list[str] | None, typer.Option(help="ours, lean, stock; may be repeated.")] = None,
+    server_core: Annotated[int, typer.Option(help="The core that the server is pinned to.")] = 1,
+    load_core: Annotated[int, typer.Option(help="The core that the callers are pinned to.")] = 0,
+    vendor_core: Annotated[int, typer.Option(help="The core of the simulated vendors.")] = 0,
+    clip: Clip = CLIP,
+    json: Annotated[Path | None, typer.Option(help="Keep all figures in this file.")] = None,
+) -> None:
+    """Measure calls with Deepgram, OpenAI and Cartesia, simulated over TLS, with ours and with pipecat's services."""
+    from benchmarks.vendors import run
+
+    os.sched_setaffinity(0, {load_core})
+    bench = run.VendorBench(load_phrase(clip, UNFINISHED), run.LoadCores(server_core, vendor_core), console.print)
+    chosen = [series for series in run.all_series(calls, seconds) if not only or series.contender.name in only]
+    result = run.VendorRun(machine(), [bench.record(series) for series in chosen])
+    if json:
+        json.write_bytes(msgspec.json.encode(result))
+
+
+@app.command()
 def load(
     url: Annotated[str, typer.Option(help="A media socket that speaks Twilio's protocol (ws://…).")],
     calls: int = 50,

@@ -19,6 +19,7 @@ class CallerBehaviour:
     rest_s: silence between the answer and the next turn.
     patience_s: after this time without an answer the turn counts as unanswered and the caller continues.
     barge_after_s: if set, the caller interrupts every second answer this long after its first audio.
+    greeted: the caller first waits for the end of the agent's greeting, at most `patience_s`.
     """
 
     phrase_frames: int
@@ -26,6 +27,7 @@ class CallerBehaviour:
     rest_s: float = 0.5
     patience_s: float = 8.0
     barge_after_s: float | None = None
+    greeted: bool = False
 
 
 @dataclass(slots=True)
@@ -47,10 +49,11 @@ class Turn:
 
 
 class Caller:
-    """One caller. turns: all turns that have started."""
+    """One caller. turns: all turns that have started. first_heard: when the first audible audio of the agent came."""
 
     def __init__(self, behaviour: CallerBehaviour, first_turn_at: float) -> None:
         self.turns: list[Turn] = []
+        self.first_heard: float | None = None
         self._behaviour = behaviour
         self._playout = Playout()
         self._next_at = first_turn_at
@@ -83,6 +86,8 @@ class Caller:
     def heard(self, now: float, size: int, *, audible: bool = True) -> None:
         """Handles agent audio of `size` bytes. Inaudible audio is queued, but is not an answer."""
         gap = self._playout.play(now, size)
+        if audible and self.first_heard is None:
+            self.first_heard = now
         if not self.turns:
             return
         turn = self.turns[-1]
@@ -118,10 +123,19 @@ class Caller:
         if now < self._next_at:
             return False
         last = self.turns[-1] if self.turns else None
-        if last is None or last.ended is None:
+        if last is None:
+            return self._was_greeted(now)
+        if last.ended is None:
             return True
         if last.answered is None:
             return now - last.ended > self._behaviour.patience_s
+        return self._playout.quiet_for(now) > self._behaviour.rest_s
+
+    def _was_greeted(self, now: float) -> bool:
+        if not self._behaviour.greeted:
+            return True
+        if self.first_heard is None:
+            return now - self._next_at > self._behaviour.patience_s
         return self._playout.quiet_for(now) > self._behaviour.rest_s
 
     def _may_interrupt(self, now: float) -> bool:

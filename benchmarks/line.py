@@ -27,7 +27,10 @@ class LineState(Enum):
 
 
 class Line(asyncio.Protocol):
-    """One call: sends a frame on each `send_frame`; handles the server's audio, marks and clears."""
+    """One call: sends a frame on each `send_frame`; handles the server's audio, marks and clears.
+
+    silence: makes each frame in which the caller says nothing, in base64.
+    """
 
     def __init__(
         self,
@@ -37,7 +40,9 @@ class Line(asyncio.Protocol):
         caller: Caller,
         on_up: Callable[["Line"], None],
         clock: Callable[[], float] = perf_counter,
+        silence: Callable[[], bytes] = lambda: SILENCE,
     ) -> None:
+        self.up_at: float | None = None  # when the stream's start message was sent
         self.state = LineState.DIALLING
         self.errors = 0  # messages that violate Twilio's protocol
         self.caller = caller
@@ -46,6 +51,7 @@ class Line(asyncio.Protocol):
         self._phrase = phrase.frames
         self._on_up = on_up
         self._clock = clock
+        self._silence = silence
         self._key = base64.b64encode(os.urandom(16)).decode()
         self._opening: frames.Opening | None = frames.Opening(self._key)
         self._inbox = frames.Inbox()
@@ -73,7 +79,7 @@ class Line(asyncio.Protocol):
     def send_frame(self, now: float) -> None:
         """Sends the caller's next 20 ms, and the marks that were reached since the last frame."""
         index = self.caller.tick(now)
-        self._send(self._stream.media(SILENCE if index is None else self._phrase[index]))
+        self._send(self._stream.media(self._silence() if index is None else self._phrase[index]))
         for name in self.caller.played(now):
             self._send(self._stream.mark(name))
 
@@ -103,7 +109,7 @@ class Line(asyncio.Protocol):
         self._opening = None
         self._send(twilio.CONNECTED)
         self._send(self._stream.start())
-        self.state = LineState.UP
+        self.state, self.up_at = LineState.UP, self._clock()
         self._on_up(self)
         return rest
 

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
@@ -13,14 +13,22 @@ import msgspec
 import uvloop
 
 from benchmarks.caller import Caller, CallerBehaviour
-from benchmarks.clip import Phrase
+from benchmarks.clip import SILENCE, Phrase
 from benchmarks.line import Line, LineState
 from benchmarks.meter import CpuReading, Meter
 from benchmarks.pacer import Pacer
-from benchmarks.results import LoadResult, in_window, judge, server_cost
+from benchmarks.results import LoadResult, in_window, judge, openings, server_cost
 
 FEW = 2  # calls that are connected at the first reading of memory
 GOODBYE_S = 0.5
+
+
+MakeFrame = Callable[[], bytes]
+
+
+def digital_silence(number: int) -> MakeFrame:
+    """Silent frames for any call."""
+    return lambda: SILENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +36,8 @@ class LoadPlan:
     """One load.
 
     seconds: the measured window. per_second: rate at which calls connect. settle_s: time between the last connection
-    and the window. dial_s: a call that is not connected by then counts as refused.
+    and the window. dial_s: a call that is not connected by then counts as refused. make_silence: for a call's number,
+    what makes each of its silent frames.
     """
 
     url: str
@@ -39,6 +48,7 @@ class LoadPlan:
     per_second: float = 40.0
     settle_s: float = 8.0
     dial_s: float = 10.0
+    make_silence: Callable[[int], MakeFrame] = digital_silence
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +112,14 @@ class _Load:
         # The golden ratio spreads the callers' first turns evenly over one cycle, also for the first few callers.
         share = number * 0.618034 % 1.0
         caller = Caller(self._plan.behaviour, perf_counter() + 0.5 + share * self._plan.behaviour.cycle_s)
-        line = Line(self._plan.url, number, self._plan.phrase, caller, lambda up: self._pacer.join(up.send_frame))
+        line = Line(
+            self._plan.url,
+            number,
+            self._plan.phrase,
+            caller,
+            on_up=lambda up: self._pacer.join(up.send_frame),
+            silence=self._plan.make_silence(number),
+        )
         self._lines.append(line)
         return line
 
@@ -142,10 +159,8 @@ class _Load:
             window.lags,
             window.generator / seconds,
         )
-        if window.cpu is None:
-            return result
-        use = server_cost(*window.cpu, calls=len(self._lines), few=few, memory=memory)
-        return msgspec.structs.replace(result, server=use)
+        use = server_cost(*window.cpu, calls=len(self._lines), few=few, memory=memory) if window.cpu else None
+        return msgspec.structs.replace(result, server=use, began=window.start, **openings(self._lines))
 
     async def _hang_up(self) -> None:
         for line in self._lines:

@@ -6,7 +6,7 @@ from math import ceil
 import msgspec
 
 from benchmarks.caller import Turn
-from benchmarks.line import LineState
+from benchmarks.line import Line, LineState
 from benchmarks.meter import CpuReading
 
 LAG_MS = 10.0  # half a frame: beyond this the generator, not the server, may have been late
@@ -46,7 +46,10 @@ class LoadResult(msgspec.Struct, frozen=True):
     errors: messages that violate Twilio's protocol. latencies: ms from the last speech frame to the first
     audible agent audio, of each answered turn. yields: ms from an interruption's first speech frame to `clear`.
     unyielded: interruptions without a `clear`. lag: how late the generator's own frames were; generator: its share
-    of a core.
+    of a core. began: of the window, in seconds of the machine's monotonic clock.
+
+    Of all calls, also those before the window: first_words: ms from the stream's start to the first audible agent
+    audio. first_answers, second_answers: latency of the first two turns of each call in which both were answered.
     """
 
     calls: int
@@ -65,6 +68,10 @@ class LoadResult(msgspec.Struct, frozen=True):
     lag: Spread
     generator: float
     server: ServerCost | None = None
+    began: float = 0.0
+    first_words: list[float] = []
+    first_answers: list[float] = []
+    second_answers: list[float] = []
 
     @property
     def latency(self) -> Spread:
@@ -133,6 +140,18 @@ def judge(
         lag=spread(lag * 1000 for lag in lags),
         generator=generator,
     )
+
+
+def openings(lines: Iterable[Line]) -> dict[str, list[float]]:
+    """The fields of LoadResult that tell how calls begin."""
+    lines = list(lines)
+    pairs = [line.caller.turns[:2] for line in lines]
+    answered = [pair for pair in pairs if len(pair) == 2 and all(turn.ended and turn.answered for turn in pair)]
+    return {
+        "first_words": _ms((line.up_at, line.caller.first_heard) for line in lines),
+        "first_answers": _ms((first.ended, first.answered) for first, _ in answered),
+        "second_answers": _ms((second.ended, second.answered) for _, second in answered),
+    }
 
 
 def _ms(spans: Iterable[tuple[float | None, float | None]]) -> list[float]:

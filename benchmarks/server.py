@@ -7,9 +7,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.delays import PLAN
@@ -22,13 +22,14 @@ STOP_S = 20.0
 @dataclass(frozen=True, slots=True)
 class Contender:
     """A server that can be measured. `{port}` in its arguments is replaced by the port. path: of its media socket.
-    folder: the checkout in which it runs."""
+    folder: the checkout in which it runs. environment: added to ours."""
 
     name: str
     title: str
     arguments: tuple[str, ...]
     path: str
     folder: Path = ROOT
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 OURS = Contender("ours", "Vocalized media", ("-m", "media", "--port", "{port}", "--plan", str(PLAN)), "/media/twilio")
@@ -76,7 +77,13 @@ def _start(contender: Contender, port: int, core: int, output: int) -> subproces
     own = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core})  # a child inherits it, with every thread that it will ever have
     try:
-        return subprocess.Popen(arguments, cwd=contender.folder, stdout=output, stderr=output)
+        return subprocess.Popen(
+            arguments,
+            cwd=contender.folder,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, **contender.environment},
+        )
     finally:
         os.sched_setaffinity(0, own)
 

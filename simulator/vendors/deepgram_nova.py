@@ -57,7 +57,8 @@ class NovaSession:
         self._interim_at_ms = 0.0
         self._last_word_ms = -1.0
         self._in_utterance = False
-        self._is_alive = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._alive_at = self._loop.time()  # when the latest message came
 
     @property
     def billed_ms(self) -> float:
@@ -73,7 +74,7 @@ class NovaSession:
             idle.cancel()
 
     async def _receive(self, message: str | bytes) -> None:
-        self._is_alive.set()
+        self._alive_at = self._loop.time()
         if isinstance(message, bytes):
             self._hear(message)
             return
@@ -183,14 +184,9 @@ class NovaSession:
 
     async def _watch(self) -> None:
         """Closes the connection when neither audio nor KeepAlive comes."""
-        while True:
-            self._is_alive.clear()
-            try:
-                async with asyncio.timeout(self._timing.idle_s):
-                    await self._is_alive.wait()
-            except TimeoutError:
-                self._socket.close(1011, "NET-0001: no audio or KeepAlive within the timeout window")
-                return
+        while (left_s := self._alive_at + self._timing.idle_s - self._loop.time()) > 0:
+            await asyncio.sleep(left_s)
+        self._socket.close(1011, "NET-0001: no audio or KeepAlive within the timeout window")
 
 
 def _milliseconds(value: str) -> float | None:

@@ -76,15 +76,15 @@ class Ear:
 
     def __init__(self, speech: KnownSpeech) -> None:
         self._speech = speech
-        self._audio = bytearray()
-        self._looked_up = 0  # audio before this position was looked up
+        self._audio = bytearray()  # that was not looked up yet
+        self._looked_up = 0  # bytes before it
         self._words: list[HeardWord] = []
         self._next: tuple[int, int, int] | None = None  # recording, number of its next word, how much of it was heard
 
     @property
     def heard_ms(self) -> float:
         """How much audio came."""
-        return len(self._audio) / _PER_MS
+        return (self._looked_up + len(self._audio)) / _PER_MS
 
     @property
     def words(self) -> tuple[HeardWord, ...]:
@@ -94,13 +94,13 @@ class Ear:
     def feed(self, ulaw: bytes) -> list[HeardWord]:
         """Takes the next audio; returns the words that ended in it."""
         self._audio += ulaw
-        before = len(self._words)
-        while self._looked_up + KEY_BYTES <= len(self._audio):
-            key = bytes(self._audio[self._looked_up : self._looked_up + KEY_BYTES])
-            place = self._speech.find(key)
+        before, whole = len(self._words), len(self._audio) // KEY_BYTES * KEY_BYTES
+        for at in range(0, whole, KEY_BYTES):
+            place = self._speech.find(bytes(self._audio[at : at + KEY_BYTES]))
             if place is not None:
                 self._hear(*place)
             self._looked_up += KEY_BYTES
+        del self._audio[:whole]
         return self._words[before:]
 
     def _hear(self, number: int, at: int) -> None:

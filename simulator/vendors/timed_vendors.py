@@ -1,0 +1,169 @@
+"""Deepgram, OpenAI and Cartesia over TLS with fixed delays in a process of their own, for benchmarks.
+
+`python -m simulator.vendors.timed_vendors --config FILE --folder FOLDER` writes the authority's certificate into the
+folder and prints a JSON object with the address of each vendor. At SIGTERM it writes `figures.json` there.
+"""
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter, process_time
+from typing import Final
+
+import msgspec
+import uvloop
+from msgspec import Struct
+
+from simulator.vendors.audio_markers import MarkedEar, MarkerArrival
+from simulator.vendors.cartesia import SimulatedCartesia
+from simulator.vendors.cartesia_speech import SpeechTiming
+from simulator.vendors.certificate import make_certificate
+from simulator.vendors.deepgram import SimulatedDeepgram
+from simulator.vendors.deepgram_nova import ListenTiming
+from simulator.vendors.known_speech import Ear, KnownSpeech, spread_words
+from simulator.vendors.openai import BASE_PATHS, ChatVendor
+from simulator.vendors.openai_stream import ChatReply
+from simulator.vendors.server import VendorState, running_vendor
+
+FIGURES: Final = "figures.json"
+# Contexts and connections at once; an account that carries a benchmark has no limit that it would meet.
+_MAX_CONTEXTS: Final = 10_000
+_BEAT_S: Final = 0.005
+
+
+class TimedVendorsConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Texts and delays. recording: mu-law of what each caller says, with the words of `heard` all through it. answer:
+    of the model. final_ms: from the audio to the result about it. first_audio_ms: from a text to its first audio of
+    chunk_ms. key: the only one that is accepted."""
+
+    recording: bytes
+    heard: str
+    answer: str
+    final_ms: float
+    first_token_ms: float
+    token_ms: float
+    first_audio_ms: float
+    chunk_ms: int
+    key: str
+
+
+class VendorAddresses(Struct, frozen=True):
+    """What clients are told. authority: PEM file that they have to trust."""
+
+    authority: str
+    deepgram: str
+    openai: str
+    cartesia: str
+
+
+class LoopBeat(Struct, frozen=True, array_like=True):
+    """One beat of the event loop. at: seconds of the monotonic clock. late_s: after it was due. cpu_s: of the process,
+    since its start."""
+
+    at: float
+    late_s: float
+    cpu_s: float
+
+
+@dataclass(slots=True)
+class TimedVendors:
+    """The vendors, and what they have measured."""
+
+    config: TimedVendorsConfig
+    arrivals: list[MarkerArrival] = field(default_factory=list)
+    beats: list[LoopBeat] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def running(self, folder: Path) -> AsyncIterator[VendorAddresses]:
+        """Serves; the folder takes the certificates. Raises OSError."""
+        certificate = make_certificate(folder)
+        beating = asyncio.create_task(self._beat())
+        async with AsyncExitStack() as stack:
+            stack.callback(beating.cancel)
+            deepgram, openai, cartesia = [
+                await stack.enter_async_context(running_vendor(routes, certificate, cancels=True))
+                for routes in (self._deepgram().routes(), self._openai().routes(), self._cartesia().routes())
+            ]
+            yield VendorAddresses(
+                authority=str(certificate.authority),
+                deepgram=f"wss://{deepgram}",
+                openai=f"https://{openai}{BASE_PATHS['openai']}",
+                cartesia=f"wss://{cartesia}",
+            )
+
+    def figures(self) -> bytes:
+        """JSON of what was measured."""
+        return msgspec.json.encode({"arrivals": self.arrivals, "beats": self.beats})
+
+    def _deepgram(self) -> SimulatedDeepgram:
+        config = self.config
+        length_ms = len(config.recording) / 8
+        speech = KnownSpeech([spread_words(config.recording, config.heard, 0.0, length_ms)])
+        return SimulatedDeepgram(
+            state=self._state(),
+            make_ear=lambda: MarkedEar(Ear(speech), self.arrivals.append),
+            listen_timing=ListenTiming(result_s=config.final_ms / 1_000),
+        )
+
+    def _openai(self) -> ChatVendor:
+        config = self.config
+        return ChatVendor(
+            state=self._state(),
+            reply=lambda body: ChatReply(config.answer),
+            first_token_s=config.first_token_ms / 1_000,
+            token_s=config.token_ms / 1_000,
+        )
+
+    def _cartesia(self) -> SimulatedCartesia:
+        config = self.config
+        timing = SpeechTiming(
+            first_audio_ms=config.first_audio_ms, chunk_ms=config.chunk_ms, max_contexts=_MAX_CONTEXTS
+        )
+        return SimulatedCartesia(state=self._state(), speech_timing=timing)
+
+    def _state(self) -> VendorState:
+        return VendorState(key=self.config.key)
+
+    async def _beat(self) -> None:
+        """Measures how late the loop is."""
+        while True:
+            due = perf_counter() + _BEAT_S
+            await asyncio.sleep(_BEAT_S)
+            now = perf_counter()
+            self.beats.append(LoopBeat(now, now - due, process_time()))
+
+
+async def _serve(config: TimedVendorsConfig, folder: Path) -> None:
+    """Serves until SIGTERM or SIGINT. Raises OSError."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, stop.set)
+    vendors = TimedVendors(config)
+    async with vendors.running(folder) as addresses:
+        print(msgspec.json.encode(addresses).decode(), flush=True)
+        await stop.wait()
+        (folder / FIGURES).write_bytes(vendors.figures())
+
+
+def main() -> int:
+    """Returns the exit code: 0 after a clean stop, 2 for a bad config."""
+    parser = argparse.ArgumentParser(prog="timed_vendors", description="Simulated vendors with fixed delays.")
+    parser.add_argument("--config", type=Path, required=True, help="a JSON file: TimedVendorsConfig")
+    parser.add_argument("--folder", type=Path, required=True, help="takes the certificates and the figures")
+    arguments = parser.parse_args()
+    try:
+        config = msgspec.json.decode(arguments.config.read_bytes(), type=TimedVendorsConfig)
+    except (OSError, msgspec.DecodeError) as error:
+        print(f"timed_vendors: {error}", file=sys.stderr)
+        return 2
+    uvloop.run(_serve(config, arguments.folder))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
