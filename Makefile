@@ -33,6 +33,7 @@ format: $(STAMP) ## format the code
 
 bench: $(STAMP) ## load benchmarks against pipecat and FastAPI; writes docs/performance.md and docs/api-performance.md
 	$(PY) -m benchmarks run
+	$(PY) -m benchmarks vendors
 	$(PY) -m benchmarks api
 
 rehearse: $(STAMP) ## 200 calls through the whole stack, then outages and a killed node; writes docs/stack.md

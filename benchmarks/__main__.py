@@ -19,6 +19,8 @@ from benchmarks.report import verdicts, write
 from benchmarks.results import LoadResult
 from benchmarks.run import BARGE_AFTER_S, Bench, BenchmarkRun, LoadSeries, ServerRecord, machine, summary
 from benchmarks.server import LEAN, OURS, ROOT, STOCK, NotReady
+from benchmarks.vendors import report as vendor_report
+from benchmarks.vendors.run import LoadCores, VendorBench, VendorRun, vendor_series
 
 CLIP = ROOT / "config" / "samples" / "jfk.flac"
 DOCS = ROOT / "docs"
@@ -97,17 +99,19 @@ def vendors(
     load_core: Annotated[int, typer.Option(help="The core that the callers are pinned to.")] = 0,
     vendor_core: Annotated[int, typer.Option(help="The core of the simulated vendors.")] = 0,
     clip: Clip = CLIP,
+    out: Annotated[Path, typer.Option(help="Folder for performance.md, of which one section is written.")] = DOCS,
     json: Annotated[Path | None, typer.Option(help="Keep all figures in this file.")] = None,
 ) -> None:
     """Measure calls with Deepgram, OpenAI and Cartesia, simulated over TLS, with ours and with pipecat's services."""
-    from benchmarks.vendors import run
-
+    if server_core in {load_core, vendor_core}:
+        raise typer.BadParameter("the server needs a core of its own")
     os.sched_setaffinity(0, {load_core})
-    bench = run.VendorBench(load_phrase(clip, UNFINISHED), run.LoadCores(server_core, vendor_core), console.print)
-    chosen = [series for series in run.all_series(calls, seconds) if not only or series.contender.name in only]
-    result = run.VendorRun(machine(), [bench.record(series) for series in chosen])
+    bench = VendorBench(load_phrase(clip, UNFINISHED), LoadCores(server_core, vendor_core), console.print)
+    chosen = [series for series in vendor_series(calls, seconds) if not only or series.contender.name in only]
+    result = VendorRun(machine(), [bench.record(series) for series in chosen])
     if json:
         json.write_bytes(msgspec.json.encode(result))
+    _conclude_vendors(result, out)
 
 
 @app.command()
@@ -169,6 +173,12 @@ def api(
 
 
 @app.command()
+def vendors_report(figures: Path, out: Folder = DOCS) -> None:
+    """Write the section on vendors from the figures of an earlier run."""
+    _conclude_vendors(msgspec.json.decode(figures.read_bytes(), type=VendorRun), out)
+
+
+@app.command()
 def report(figures: Path, out: Folder = DOCS) -> None:
     """Write the table and the plot from the figures of an earlier run."""
     _conclude(msgspec.json.decode(figures.read_bytes(), type=BenchmarkRun), out)
@@ -188,6 +198,12 @@ def _conclude(benchmark_run: BenchmarkRun, out: Path) -> None:
     console.print(f"wrote {write(benchmark_run, out)}")
     for demand, outcome in verdicts(benchmark_run):
         console.print(f"{outcome:8} {demand.what}: {demand.words}")
+
+
+def _conclude_vendors(result: VendorRun, out: Path) -> None:
+    console.print(f"wrote {vendor_report.write(result, out)}")
+    for target, outcome in vendor_report.verdicts(result):
+        console.print(f"{outcome:8} {target.what}: at most {target.limit:g} ms")
 
 
 if __name__ == "__main__":

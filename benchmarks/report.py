@@ -6,6 +6,7 @@ from pathlib import Path
 from string import Template
 
 from benchmarks.delays import read_delays
+from benchmarks.page import write_rest
 from benchmarks.plot import draw
 from benchmarks.results import LAG_MS, OTHERS_SHARE, LoadResult
 from benchmarks.run import SLOWER, BenchmarkRun, ServerRecord
@@ -16,11 +17,11 @@ DISTURBED = 0.05  # of the server's core used by others, or taken by the machine
 
 
 def write(benchmark_run: BenchmarkRun, folder: Path) -> Path:
-    """Writes performance.md and performance.png; returns the page's path."""
+    """Writes performance.md, but for its section on vendors, and performance.png; returns the page's path."""
     folder.mkdir(parents=True, exist_ok=True)
     draw(benchmark_run, folder / "performance.png")
     page = folder / "performance.md"
-    page.write_text(markdown(benchmark_run), encoding="utf-8")
+    write_rest(page, markdown(benchmark_run))
     return page
 
 
@@ -63,7 +64,7 @@ def _demands(records: Sequence[ServerRecord]) -> str:
         cells = [_figure(demand, _find(records, name)) for name in ("stock", "lean", "ours")]
         rows.append([demand.what, *cells, demand.words, verdict(demand, ours)])
     heading = ["what", "stock pipecat", "lean pipecat", "ours", "ours must be", "verdict"]
-    return "## Against the design\n\n" + _table(heading, rows) + "\n\n" + _footnote(records)
+    return "## Against the design\n\n" + make_table(heading, rows) + "\n\n" + _footnote(records)
 
 
 def _figure(demand: Demand, record: ServerRecord | None) -> str:
@@ -107,13 +108,13 @@ def _loads(records: Sequence[ServerRecord]) -> str:
         "unanswered", "cut in", "underruns", "lost", "late p99", "generator", "held",
     ]  # fmt: skip
     rows = [_row(record, load) for record in records for load in record.loads]
-    return "## Every load\n\n" + _table(heading, rows) + "\n\n" + _barges(records)
+    return "## Every load\n\n" + make_table(heading, rows) + "\n\n" + _barges(records)
 
 
 def _row(record: ServerRecord, load: LoadResult) -> list[str]:
     use, latency = load.server, load.latency
     cost = (
-        [f"{use.cpu_ms:.2f}", f"{use.share:.0%}", _others(use.others + use.stolen), f"{use.memory_all:.0f}"]
+        [f"{use.cpu_ms:.2f}", f"{use.share:.0%}", show_others(use.others + use.stolen), f"{use.memory_all:.0f}"]
         if use
         else ["-"] * 4
     )
@@ -126,7 +127,8 @@ def _row(record: ServerRecord, load: LoadResult) -> list[str]:
     ]  # fmt: skip
 
 
-def _others(share: float) -> str:
+def show_others(share: float) -> str:
+    """The share of the server's core that others used; bold where it is too much for good figures."""
     return f"**{share:.0%}**" if share > DISTURBED else f"{share:.0%}"
 
 
@@ -139,10 +141,11 @@ def _barges(records: Sequence[ServerRecord]) -> str:
             shown = [f"{ms:.0f}" for ms in (times.p50, times.p95, times.worst)]
             counts = [str(number) for number in (record.barge.calls, times.count, record.barge.unyielded)]
             rows.append([record.title, *counts, *shown])
-    return _table(heading, rows) if rows else ""
+    return make_table(heading, rows) if rows else ""
 
 
-def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def make_table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
     lines = [heading, ["---"] * len(heading), *rows]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 

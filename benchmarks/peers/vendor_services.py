@@ -31,7 +31,7 @@ def read_settings(path: Path) -> ServiceSettings:
 
 
 def make_vendor_services(settings: ServiceSettings, *, final_s: float | None) -> CallServices:
-    """The services of a further call. final_s: what pipecat is told of the time to a final text; None: its own table."""
+    """The services of a further call. final_s: the time to a final text that pipecat reckons with; None: its own."""
     return CallServices(
         stt=DeepgramSTTService(
             api_key=settings.key,

@@ -1,6 +1,6 @@
-"""One run of calls with simulated vendors: ours and pipecat's, one after the other, each load with vendors started anew."""
+"""One run of calls with simulated vendors: ours and pipecat's, one after the other; each load has new vendors."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +18,10 @@ from benchmarks.vendors.conversation import VendorAddresses, make_plan, make_ser
 from benchmarks.vendors.markers import MarkerLog
 from benchmarks.vendors.vendor_process import VendorFigures, running_vendors
 
+# Calls that begin in a second: each costs the simulated vendors three handshakes.
+PER_SECOND = 20.0
+
+PEER_SECONDS = 30.0
 
 Say = Callable[[str], None]
 
@@ -67,11 +71,12 @@ class VendorRun(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class VendorSeries:
-    """The loads of one server."""
+    """The loads of one server. smaller: loads in place of a first one that was void."""
 
     contender: Contender
     steps: tuple[int, ...]
     seconds: float
+    smaller: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +111,18 @@ class VendorBench:
         loads: list[VendorLoad] = []
         for calls in series.steps:
             loads.append(self.load(series, calls))
-            if not holds(loads[-1].load, loads[0].load):
+            if not self._held(loads, loads[-1]):
                 break
-        held = [one.load.calls for one in loads if holds(one.load, loads[0].load)]
+        for calls in series.smaller:
+            if not loads[0].void:
+                break
+            loads.insert(0, self.load(series, calls))
+        held = [one.load.calls for one in loads if self._held(loads, one)]
         return VendorRecord(series.contender.name, series.contender.title, loads, max(held, default=None))
+
+    @staticmethod
+    def _held(loads: list[VendorLoad], load: VendorLoad) -> bool:
+        return holds(load.load, loads[0].load)
 
     def load(self, series: VendorSeries, calls: int) -> VendorLoad:
         """Runs one load, and repeats it once if it was void."""
@@ -139,6 +152,7 @@ class VendorBench:
             seconds=seconds,
             phrase=self._phrase,
             behaviour=behaviour,
+            per_second=PER_SECOND,
             make_silence=lambda number: log.of_call(number).next_frame,
         )
 
@@ -155,19 +169,23 @@ def join(load: LoadResult, log: MarkerLog, figures: VendorFigures) -> VendorLoad
     )
 
 
-def all_series(calls: int, seconds: float) -> Iterator[VendorSeries]:
+def vendor_series(calls: int, seconds: float) -> list[VendorSeries]:
     """The loads of each server."""
-    yield VendorSeries(OURS, (calls,), seconds)
-    yield VendorSeries(LEAN, (5, 10, 20, 30), min(seconds, 30.0))
-    yield VendorSeries(STOCK, (4, 8), min(seconds, 30.0))
+    smaller = tuple(sorted({calls * 3 // 4, calls // 2} - {0, calls}, reverse=True))
+    return [
+        VendorSeries(OURS, (calls,), seconds, smaller),
+        VendorSeries(LEAN, (5, 10, 15, 20, 30), min(seconds, PEER_SECONDS)),
+        VendorSeries(STOCK, (4, 8), min(seconds, PEER_SECONDS)),
+    ]
 
 
 def describe(result: VendorLoad) -> str:
     """A load in one line."""
-    recogniser, first = result.recogniser, spread(result.load.first_words)
+    load, recogniser = result.load, result.recogniser
+    first, answers = spread(load.first_words), (spread(load.first_answers), spread(load.second_answers))
     return (
-        f"{summary(result.load)}; to the recogniser p50 {recogniser.p50:.1f} p99 {recogniser.p99:.1f} ms "
-        f"({recogniser.count} frames, {result.missing} missing), first word p50 {first.p50:.0f} p95 {first.p95:.0f} ms, "
-        f"first answer p95 {spread(result.load.first_answers).p95:.0f}, second {spread(result.load.second_answers).p95:.0f} ms, "
+        f"{summary(load)}; to the recogniser p50 {recogniser.p50:.1f} p99 {recogniser.p99:.1f} ms "
+        f"({recogniser.count} frames, {result.missing} did not come); first word p50 {first.p50:.0f} "
+        f"p95 {first.p95:.0f} ms, first answer p95 {answers[0].p95:.0f}, second {answers[1].p95:.0f} ms; "
         f"vendors {result.vendors:.0%} of a core, late by p99 {result.vendor_lag.p99:.1f} ms"
     )

@@ -1,8 +1,8 @@
 """Markers in a caller's audio: a benchmark learns from them when a frame reached the recogniser.
 
 A marker is a run of samples of +8 and -8 (-72 dBFS). It is inaudible, no speech to any detector, and the same bytes of
-mu-law again when a server on its way decodes and encodes it. Layout, each bit a sample, highest bit first, +8 (0xFE) for
-0 and -8 (0x7E) for 1: 32 bits `PREAMBLE`, 32 bits number of the call, 32 bits number of the marker in that call.
+mu-law again when a server on its way decodes and encodes it. Each bit is a sample, the highest first, +8 (0xFE) for 0
+and -8 (0x7E) for 1: 32 bits `PREAMBLE`, 32 bits number of the call, 32 bits number of the marker in that call.
 """
 
 from collections.abc import Callable

@@ -59,6 +59,7 @@ class NovaSession:
         self._in_utterance = False
         self._loop = asyncio.get_running_loop()
         self._alive_at = self._loop.time()  # when the latest message came
+        self._idle: asyncio.TimerHandle
 
     @property
     def billed_ms(self) -> float:
@@ -67,11 +68,11 @@ class NovaSession:
 
     async def run(self) -> web.WebSocketResponse:
         """Serves the connection until it ends."""
-        idle = asyncio.create_task(self._watch())
+        self._check_idle()
         try:
             return await self._socket.serve(self._receive)
         finally:
-            idle.cancel()
+            self._idle.cancel()
 
     async def _receive(self, message: str | bytes) -> None:
         self._alive_at = self._loop.time()
@@ -182,11 +183,13 @@ class NovaSession:
         self._socket.send(Outgoing(metadata, is_unit=False))
         self._socket.close(1000)
 
-    async def _watch(self) -> None:
-        """Closes the connection when neither audio nor KeepAlive comes."""
-        while (left_s := self._alive_at + self._timing.idle_s - self._loop.time()) > 0:
-            await asyncio.sleep(left_s)
-        self._socket.close(1011, "NET-0001: no audio or KeepAlive within the timeout window")
+    def _check_idle(self) -> None:
+        """Closes the connection when neither audio nor KeepAlive came."""
+        left_s = self._alive_at + self._timing.idle_s - self._loop.time()
+        if left_s <= 0:
+            self._socket.close(1011, "NET-0001: no audio or KeepAlive within the timeout window")
+        else:
+            self._idle = self._loop.call_later(left_s, self._check_idle)
 
 
 def _milliseconds(value: str) -> float | None:
