@@ -122,7 +122,7 @@ class VendorBench:
 
     @staticmethod
     def _held(loads: list[VendorLoad], load: VendorLoad) -> bool:
-        return holds(load.load, loads[0].load)
+        return holds(load.load, loads[0].load) and not load.void
 
     def load(self, series: VendorSeries, calls: int) -> VendorLoad:
         """Runs one load, and repeats it once if it was void."""

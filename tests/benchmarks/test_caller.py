@@ -1,5 +1,7 @@
 """The simulated caller, in virtual time."""
 
+from dataclasses import replace
+
 from benchmarks.caller import Caller, CallerBehaviour
 
 FRAME = 0.020
@@ -140,3 +142,18 @@ class TestInterruptions:
         talk(caller, 0.0, 1.0)
         caller.heard(1.0, SECOND // 2)
         assert talk(caller, 1.0, 3.9) == []
+
+
+def test_a_greeted_caller_waits_for_the_end_of_the_greeting() -> None:
+    caller = Caller(replace(MANNER, greeted=True), first_turn_at=0.0)
+    assert talk(caller, 0.0, 0.5) == []
+    caller.heard(0.5, SECOND, audible=False)
+    caller.heard(0.6, SECOND)
+    assert talk(caller, 0.6, 4.0)[0] == (3.02, 0)  # 2 s of audio and the rest time
+    assert caller.first_heard == 0.6
+
+
+def test_a_caller_who_is_not_greeted_speaks_in_the_end() -> None:
+    caller = Caller(replace(MANNER, greeted=True), first_turn_at=0.0)
+    assert talk(caller, 0.0, 2.5)[0] == (2.02, 0)
+    assert caller.first_heard is None

@@ -47,6 +47,8 @@ def test_all_callers_talk_and_hang_up(parrots: tuple[ParrotServer, str]) -> None
     assert result.turns > 0
     assert result.lag.count > 0
     assert result.server is None
+    assert result.began > 0
+    assert len(result.first_words) == 3
     for _ in range(3):  # the callers are gone; what they sent last may still be on its way
         assert server.over.acquire(timeout=60)
     assert len(server.parrots) == 3

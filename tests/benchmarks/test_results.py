@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.caller import Turn
-from benchmarks.line import LineState
+from benchmarks.caller import Caller, CallerBehaviour, Turn
+from benchmarks.clip import Phrase
+from benchmarks.line import Line, LineState
 from benchmarks.meter import CpuReading
-from benchmarks.results import in_window, judge, server_cost, spread
+from benchmarks.results import in_window, judge, openings, server_cost, spread
 
 
 def test_nearest_rank() -> None:
@@ -44,6 +45,25 @@ def test_judgement() -> None:
     assert result.latencies == [750, 800]
     assert (result.yields, result.unyielded) == ([200], 1)
     assert (result.lag.p50, result.lag.worst) == (1.0, 2.0)
+
+
+def test_openings_are_first_words_and_the_first_two_answers() -> None:
+    def call(*turns: Turn, heard: float | None) -> Line:
+        caller = Caller(CallerBehaviour(phrase_frames=1), first_turn_at=0.0)
+        caller.turns, caller.first_heard = list(turns), heard
+        line = Line("ws://127.0.0.1/", 1, Phrase((), 0, 0), caller, lambda up: None)
+        line.up_at = 1.0
+        return line
+
+    def turn(ended: float, answered: float | None) -> Turn:
+        return Turn(began=0.0, ended=ended, answered=answered)
+
+    lines = [
+        call(turn(3.0, 3.7), turn(11.0, 11.6), turn(20.0, 20.1), heard=1.1),
+        call(turn(3.0, 3.8), turn(11.0, None), heard=1.2),
+        call(turn(3.0, 3.9), heard=None),
+    ]
+    assert openings(lines) == {"first_words": [100, 200], "first_answers": [700], "second_answers": [600]}
 
 
 @pytest.mark.parametrize("state", [LineState.LOST, LineState.REFUSED, LineState.DIALLING])

@@ -31,6 +31,7 @@ def test_server_runs_on_its_core_and_is_stopped(tmp_path: Path) -> None:
 
 def test_error_of_a_server_that_ends_early_has_its_log(tmp_path: Path) -> None:
     core = min(os.sched_getaffinity(0))
-    broken = Contender("x", "x", ("-c", "raise SystemExit('no plan')"), "/media")
-    with pytest.raises(NotReady, match="no plan"), running(broken, core, tmp_path / "log"):
+    code = "import os; raise SystemExit('no plan in ' + os.environ['BENCH'])"
+    broken = Contender("x", "x", ("-c", code), "/media", environment={"BENCH": "here"})
+    with pytest.raises(NotReady, match="no plan in here"), running(broken, core, tmp_path / "log"):
         pass
