@@ -1,20 +1,23 @@
-"""A recogniser that gave no text for speech is checked by the next one, which hears the same audio beside it."""
+"""A recogniser that gave no text for speech, or is late with it, is checked by the next one, which hears the same audio
+beside it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Literal
 
 from media.providers.chain.audio_meter import AudioMeter
 from media.providers.chain.candidates import Attempts
 from media.providers.chain.replay_buffer import ReplayBuffer, replay_into
-from media.providers.ports import ProviderError, ProviderSlow, SpeechToText, SpeechToTextSession
+from media.providers.ports import ProviderError, ProviderSlow, RecognisedText, SpeechToText, SpeechToTextSession
 from media.providers.usage import UsageMeter
 
-OpenSession = Callable[[SpeechToText], Awaitable[SpeechToTextSession]]
+OpenSession = Callable[[Attempts[SpeechToText]], Awaitable[SpeechToTextSession]]
 
 
 class RecogniserCheck:
     """The checking session, from the moment it is wanted. attempts: at the recognisers after the one in use. token,
-    position: of the text that is asked for. session: None until it is open. is_asked: it has the audio so far.
+    position: of the text that is asked for. session: None until it is open. is_asked: it has the audio so far. cause:
+    why the one in use is checked. answer: of the check of a late one, without words.
 
     in_use: index of the recogniser that is checked. open_session: opens one, whose events go where the owner judges
     them. on_error: it failed, or gave no text within answer_s; None: no recogniser could be opened, which is reported
@@ -26,6 +29,7 @@ class RecogniserCheck:
         attempts: Attempts[SpeechToText],
         request: tuple[int, int],
         *,
+        cause: Literal["deaf", "late"],
         buffer: ReplayBuffer,
         meters: Sequence[UsageMeter],
         in_use: int,
@@ -35,6 +39,8 @@ class RecogniserCheck:
     ) -> None:
         self.attempts = attempts
         self.token, self.position = request
+        self.cause = cause
+        self.answer: RecognisedText | None = None
         self.session: SpeechToTextSession | None = None
         self._buffer = buffer
         self._meters = meters
@@ -50,6 +56,7 @@ class RecogniserCheck:
     def finalise(self, token: int, position: int) -> None:
         """Asks for a further text in place of the one before."""
         self.token, self.position = token, position
+        self.answer = None
         if self.session is not None and self.is_asked:
             self._ask(self.session)
 
@@ -84,12 +91,14 @@ class RecogniserCheck:
 
     async def _open(self) -> SpeechToTextSession | None:
         """Opens the next recogniser that can be reached; None when there is none."""
+        clock = asyncio.get_running_loop().time
         while True:
+            began = clock()
             try:
-                return await self._open_session(self.attempts.current)
+                return await self._open_session(self.attempts)
             except ProviderError as error:
                 try:
-                    self.attempts.fail_over(error, self._in_use)
+                    self.attempts.fail_over(error, self._in_use, stage="connect", cost_s=clock() - began)
                 except ProviderError:
                     return None
 
