@@ -187,7 +187,7 @@ class ProviderFailed(_Event, frozen=True, omit_defaults=True, tag="provider.fail
     a reader of this version takes values that a later one adds.
     cost_ms: how long the caller waited for this provider in vain: from when what was asked for was due until the next
     provider was asked, or, where none was, until the failure was known. A voice's further audio is due when what it sent
-    before has been played. 0 when nothing was due.
+    before has been played; a model's, when it is awaited. 0 when nothing was due.
     """
 
     kind: Literal["stt", "llm", "tts"]

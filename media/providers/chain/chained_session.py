@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Literal
 
 from media.providers.chain.audio_meter import AudioMeter
 from media.providers.chain.candidates import Attempts, Candidates
 from media.providers.chain.deadlines import Deadlines
-from media.providers.chain.recogniser_check import RecogniserCheck
-from media.providers.chain.recogniser_session import SessionCleanup, SessionSink, open_session
+from media.providers.chain.late_recogniser import LostRecogniser, LostRecognisers
+from media.providers.chain.recogniser_check import CheckCause, RecogniserCheck
+from media.providers.chain.recogniser_session import SessionCleanup, SessionOpener, SessionSink
 from media.providers.chain.replay_buffer import ReplayBuffer, replay_into
 from media.providers.chain.text_request import TextRequest
 from media.providers.chain.unheard_speech import UnheardSpeech
@@ -39,7 +39,7 @@ class ChainedSession:
         meters: Sequence[UsageMeter],
     ) -> None:
         self._candidates = candidates
-        self._language = language
+        self._opener = SessionOpener(language, deadlines, self.handle)
         self._sink = sink
         self._deadlines = deadlines
         self._meters = meters
@@ -51,29 +51,22 @@ class ChainedSession:
         self._audio_meter: AudioMeter | None = None  # of that session
         self._switch_task: asyncio.Task[None] | None = None
         self._cleanup = SessionCleanup()
+        self._lost = LostRecognisers(deadlines, self._cleanup)
         self._earlier_text = ""  # this turn's text from recognisers that have failed since
         self._final_text = ""  # this turn's text up to where the replay buffer begins
         self._pending: TextRequest | None = None  # the unanswered `finalise`
         self._speech_heard = False  # in this turn: text without it may be noise
         self._unheard = UnheardSpeech()
         self._check: RecogniserCheck | None = None  # of the one in use, whose answers are held back
-        self._check_sink: SessionSink | None = None
         self._held_answer: RecognisedText | None = None
 
     async def open(self, attempts: Attempts[SpeechToText]) -> None:
         """Opens the next recogniser that can be reached. Raises ProviderError when none is left."""
         self._attempts = attempts
-        while True:
-            sink = self._session_sink = SessionSink(self.handle)
-            began = self._loop.time()
-            try:
-                session = await self._open_session(attempts, sink)
-                break
-            except ProviderError as error:
-                attempts.fail_over(error, stage="connect", cost_s=self._loop.time() - began)
-        self._session = session
+        opened = await self._opener.open(attempts)
+        self._session, self._session_sink = opened.session, opened.sink
         self._audio_meter = AudioMeter(self._meters[attempts.index], self._buffer)
-        self._replay(session)
+        self._replay(opened.session)
 
     def renew_attempts(self) -> None:
         """When the recogniser in use fails, every recogniser may be tried again. That it could be opened proves nothing
@@ -112,6 +105,8 @@ class ChainedSession:
         if self._pending and self._check is None:  # what is being checked may still be understood
             self._buffer.discard_until(self._pending.position)
         self._clear_pending()
+        if self._check is not None and self._check.answer is not None:
+            self._end_check()
         self._unheard.drop()
         self._speech_heard = False
         self._earlier_text = self._final_text = ""
@@ -121,6 +116,7 @@ class ChainedSession:
     async def close(self) -> None:
         self._session_sink = None
         self._end_check()
+        self._lost.end()
         self._clear_pending()
         if self._switch_task is not None:
             self._switch_task.cancel()
@@ -132,7 +128,7 @@ class ChainedSession:
 
     def handle(self, sink: SessionSink, event: SpeechToTextEvent) -> None:
         """Handles a recogniser's event; ignores one that was replaced or is still being opened."""
-        if self._check is not None and sink is self._check_sink:
+        if self._check is not None and sink is self._check.sink:
             self._judge(self._check, event)
         elif sink is not self._session_sink or self._session is None:
             pass
@@ -185,29 +181,23 @@ class ChainedSession:
             self._attempts.succeed()
             self.renew_attempts()
 
-    def _start_check(self, request: TextRequest, cause: Literal["deaf", "late"]) -> None:
+    def _start_check(self, request: TextRequest, cause: CheckCause) -> None:
         """Lets the next recogniser, if there is one, hear what this one gave no text for."""
         if self._attempts is None or not self._attempts.has_other:
             return
         request.mark_replaced()
         self._check = RecogniserCheck(
             self._attempts.split(),
-            (request.token, request.position),
+            request,
             cause=cause,
+            in_use=self._attempts.index,
             buffer=self._buffer,
             meters=self._meters,
-            in_use=self._attempts.index,
-            open_session=self._open_check,
-            answer_s=self._deadlines.transcript_s,
+            deadlines=self._deadlines,
+            cleanup=self._cleanup,
+            opener=self._opener,
             on_error=self._fail_check,
         )
-        self._check.task.add_done_callback(self._report_crashed_check)
-
-    async def _open_check(self, attempts: Attempts[SpeechToText]) -> SpeechToTextSession:
-        sink = SessionSink(self.handle)
-        session = await self._open_session(attempts, sink)
-        self._check_sink = sink
-        return session
 
     def _judge(self, check: RecogniserCheck, event: SpeechToTextEvent) -> None:
         """Takes an event of the check."""
@@ -219,11 +209,12 @@ class ChainedSession:
         if has_words and (is_answer or check.cause == "deaf"):
             self._adopt_check(check, self._make_error(check))
             self._take_text(event)
-        elif is_answer and check.cause == "late":
+        elif is_answer and check.cause == "late" and self._pending is not None:
             check.answer = event  # a late one may still know better
             self._take_over_overdue(check)
         elif is_answer:
-            self._unheard.was_noise()
+            if check.cause == "deaf":
+                self._unheard.was_noise()
             self._end_fruitless_check()
 
     def _make_error(self, check: RecogniserCheck) -> ProviderError:
@@ -236,13 +227,12 @@ class ChainedSession:
 
     def _adopt_check(self, check: RecogniserCheck, error: ProviderError) -> None:
         """The recogniser in use is deaf, late or gone: goes on with the one that checks it."""
-        self._cleanup.close(self._detach_session())
         if self._attempts:
-            cost_s = self._pending.cost_s if self._pending else 0.0
-            self._attempts.lose(error, check.attempts.index, demote=True, stage=self._stage, cost_s=cost_s)
+            lost = LostRecogniser(self._attempts, self._detach_session(), self._session_sink, self._pending)
+            self._lost.add(lost, error, check.attempts.index, self._stage)
         self._attempts = check.attempts
         self.renew_attempts()
-        self._session_sink = self._check_sink
+        self._session_sink = check.sink
         self._session, self._audio_meter = check.take()
         self._forget_check()
         self._unheard = UnheardSpeech()
@@ -259,7 +249,10 @@ class ChainedSession:
             self._take_text(answer)
 
     def _fail_check(self, error: ProviderError | None) -> None:
-        """The check found nothing out. error: to be reported."""
+        """The check found nothing out. error: of its recogniser, after which the next one goes on with it; None: there
+        is none."""
+        if self._check is not None and error is not None and self._check.move_on(error):
+            return
         if self._check is not None and self._attempts is not None and error is not None:
             self._check.attempts.lose(error, self._attempts.index, demote=True, stage="final")
         self._unheard.forget()
@@ -270,13 +263,6 @@ class ChainedSession:
         self._release_answer()
         if self._pending and self._pending.is_overdue:
             self._on_deadline()
-
-    def _report_crashed_check(self, task: asyncio.Task[None]) -> None:
-        """After an internal error of the check the call goes on as if there were no other recogniser."""
-        error = None if task.cancelled() else task.exception()
-        if error is not None:
-            self._loop.call_exception_handler({"message": "a recogniser crashed", "exception": error})
-            self._fail_check(None)
 
     def _release_answer(self) -> None:
         """Ends the check, if any; the answer that was held back stands."""
@@ -292,11 +278,10 @@ class ChainedSession:
         check = self._check
         if check is not None:
             self._forget_check()
-            self._cleanup.add(check.task)
-            self._cleanup.close(check.end())
+            check.end()
 
     def _forget_check(self) -> None:
-        self._check = self._check_sink = self._held_answer = None
+        self._check = self._held_answer = None
 
     def _clear_pending(self) -> None:
         if self._pending is not None:
@@ -376,10 +361,6 @@ class ChainedSession:
             failure = ProviderError(name, f"internal fault: {type(error).__name__}", retryable=False)
             self._loop.call_exception_handler({"message": "a recogniser crashed", "exception": error})
             self._sink(SpeechToTextFailed(failure))
-
-    async def _open_session(self, attempts: Attempts[SpeechToText], sink: SessionSink) -> SpeechToTextSession:
-        limit_s = self._deadlines.open_limit(attempts.usual_wait, has_other=attempts.has_other)
-        return await open_session(attempts.current, self._language, sink, limit_s)
 
     def _replay(self, session: SpeechToTextSession) -> None:
         replay_into(session, self._buffer)

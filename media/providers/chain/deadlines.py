@@ -90,3 +90,7 @@ class Deadlines:
     def open_limit(self, usual: UsualWait | None, *, has_other: bool) -> float:
         """To open a recogniser's session. One of which nothing is known may have a program to start."""
         return min(self.open_s, self.bound_s) if has_other and usual is not None else self.open_s
+
+    def check_limit(self, *, has_other: bool) -> float:
+        """Of a recogniser that checks another one, to its final text. has_other: a third one could."""
+        return min(self.transcript_s, self.bound_s) if has_other else self.transcript_s

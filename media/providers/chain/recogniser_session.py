@@ -2,7 +2,10 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 
+from media.providers.chain.candidates import Attempts
+from media.providers.chain.deadlines import Deadlines
 from media.providers.cleanup import close_within
 from media.providers.ports import (
     ProviderError,
@@ -13,14 +16,20 @@ from media.providers.ports import (
     SpeechToTextSession,
 )
 
+HandleEvent = Callable[["SessionSink", SpeechToTextEvent], None]
+
 
 class SessionSink:
     """The sink of one recogniser's session; the chain ignores its events once another recogniser took over. error: that
     ended the session."""
 
-    def __init__(self, handle: Callable[["SessionSink", SpeechToTextEvent], None]) -> None:
+    def __init__(self, handle: HandleEvent) -> None:
         self._handle = handle
         self.error: ProviderError | None = None
+
+    def redirect(self, handle: HandleEvent) -> None:
+        """Sends further events elsewhere."""
+        self._handle = handle
 
     def __call__(self, event: SpeechToTextEvent) -> None:
         if isinstance(event, SpeechToTextFailed):
@@ -28,17 +37,46 @@ class SessionSink:
         self._handle(self, event)
 
 
-async def open_session(stt: SpeechToText, language: str, sink: SessionSink, limit_s: float) -> SpeechToTextSession:
-    """Opens a session. Raises ProviderError, also for a failure that the session reports while it opens."""
-    try:
-        async with asyncio.timeout(limit_s):
-            session = await stt.open(language, sink)
-    except TimeoutError as error:
-        raise ProviderSlow(stt.name, f"not open within {limit_s:g} s") from error
-    if sink.error is not None:
-        await close_within(session.close())
-        raise sink.error
-    return session
+@dataclass(frozen=True, slots=True)
+class OpenedSession:
+    """A session, and the sink that takes its events."""
+
+    session: SpeechToTextSession
+    sink: SessionSink
+
+
+class SessionOpener:
+    """Opens sessions of one call, whose events go to `handle`."""
+
+    def __init__(self, language: str, deadlines: Deadlines, handle: HandleEvent) -> None:
+        self._language = language
+        self._deadlines = deadlines
+        self._handle = handle
+
+    async def open(self, attempts: Attempts[SpeechToText], running: int | None = None) -> OpenedSession:
+        """Opens the next recogniser that can be reached. Raises ProviderError when none is left. running: index of one
+        that goes on meanwhile."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            began = clock()
+            try:
+                return await self._open(attempts)
+            except ProviderError as error:
+                attempts.fail_over(error, running, stage="connect", cost_s=clock() - began)
+
+    async def _open(self, attempts: Attempts[SpeechToText]) -> OpenedSession:
+        """Raises ProviderError, also for a failure that the session reports while it opens."""
+        sink, stt = SessionSink(self._handle), attempts.current
+        limit_s = self._deadlines.open_limit(attempts.usual_wait, has_other=attempts.has_other)
+        try:
+            async with asyncio.timeout(limit_s):
+                session = await stt.open(self._language, sink)
+        except TimeoutError as error:
+            raise ProviderSlow(stt.name, f"not open within {limit_s:g} s") from error
+        if sink.error is not None:
+            await close_within(session.close())
+            raise sink.error
+        return OpenedSession(session, sink)
 
 
 class SessionCleanup:

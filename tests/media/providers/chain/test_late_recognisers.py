@@ -97,6 +97,53 @@ def test_a_check_that_fails_after_the_deadline_leaves_the_third() -> None:
     assert {one.provider for one in caller.failed} == {"a", "b"}
 
 
+def test_a_check_that_is_silent_too_leaves_the_third_in_time() -> None:
+    b, c = Recogniser("b", answer_s=None), Recogniser("c")
+    caller = Caller(Recogniser("a", answer_s=None), b, c, seed=SEED)
+
+    async def script() -> None:
+        await caller.speak("a", wait_s=2.0)
+        assert caller.answered == {1}
+        await asyncio.sleep(FRAME_S)  # two are being closed
+        assert (b.running, c.running) == (0, 1)
+
+    call(script(), caller)
+    assert caller.heard == ["a"]
+    assert [(one.provider, one.next) for one in caller.failed] == [("b", "c"), ("a", "c")]
+
+
+def test_a_recogniser_that_is_slower_than_its_vendor_s_figures_is_learnt_and_kept() -> None:
+    a, b = Recogniser("a", answer_s=1.2), Recogniser("b")
+    caller = Caller(a, b, seed=SEED)
+
+    async def script() -> None:
+        for _ in range(6):
+            await caller.session.close()
+            await caller.begin_call()
+            await caller.speak("x")
+            await asyncio.sleep(1.0)
+        assert caller.board.is_usable(HealthKey("stt", "a"))
+
+    call(script(), caller)
+    assert [one.provider for one in caller.failed] == ["a"] * 3
+    assert "".join(caller.heard) == "x" * 6
+
+
+def test_a_dead_recogniser_is_not_taken_for_a_slow_one() -> None:
+    caller = Caller(Recogniser("a", answer_s=None), Recogniser("b"), seed=SEED)
+
+    async def script() -> None:
+        for _ in range(4):
+            await caller.session.close()
+            await caller.begin_call()
+            await caller.speak("x")
+            await asyncio.sleep(1.0)
+        assert not caller.board.is_usable(HealthKey("stt", "a"))
+
+    call(script(), caller)
+    assert len(caller.failed) == 3
+
+
 def test_the_late_one_fails_and_the_check_goes_on() -> None:
     a, b = Recogniser("a", answer_s=None), Recogniser("b", answer_s=0.6)
     caller = Caller(a, b, seed=SEED)
