@@ -385,7 +385,9 @@ def test_words_are_never_doubled_and_every_attempt_is_paid_once(models: list[lis
         assert "".join(heard) == "".join(WORDS)[: len("".join(heard))]
         assert all(model.closed == len(model.requests) <= 2 for model in used)  # a rival that lost may be asked again
         charged = Counter(usage.provider for usage in harness.usage if usage.unit == "prompt_tokens")
-        free = Counter(failed.provider for failed in harness.failed if failed.reason == "broken")
+        # One that lost may break unheard, too.
+        may_be_free = [one for one in harness.failed if one.reason == "broken" or "another one" in one.reason]
+        free = Counter(failed.provider for failed in may_be_free)
         asked = Counter({model.name: len(model.requests) for model in used})
         assert asked - free <= charged <= asked
 
