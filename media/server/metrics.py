@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.multiprocess import MultiProcessCollector
 
 LATENCY_BUCKETS_S = (0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0)
+FAILOVER_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0, 8.0)
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -27,13 +28,8 @@ class Metrics:
         self.draining = Gauge(
             "vocalized_media_draining", "1 while draining", registry=registry, multiprocess_mode="livemax"
         )
-        self.latency = Histogram(
-            "vocalized_media_answer_seconds",
-            "End of caller speech to first agent audio, by stage",
-            ["stage"],
-            registry=registry,
-            buckets=LATENCY_BUCKETS_S,
-        )
+        text = "End of caller speech to first agent audio, by stage"
+        self.latency = self._histogram("answer_seconds", text, "stage", buckets=LATENCY_BUCKETS_S)
         # Of the metrics that several events of each turn change. Each child is looked up once: `labels` costs more than
         # the change itself.
         self.latency_of = cache(self.latency.labels)
@@ -49,6 +45,8 @@ class Metrics:
         self.events_lost = self._counter("events_lost", "Events for which neither memory nor disk had room")
         self.recordings = self._counter("recordings", "Recordings on their way to storage", "outcome")
         self.failovers = self._counter("failovers", "Providers that failed", "kind", "provider")
+        text = "How long callers waited in vain for a provider that failed"
+        self.failover_cost = self._histogram("failover_cost_seconds", text, "kind", "stage", buckets=FAILOVER_BUCKETS_S)
         self.usage = self._counter("usage", "What providers consumed, in the unit", "kind", "provider", "unit")
         self.usage_of = cache(self.usage.labels)
         self.requests = self._counter("requests", "Requests to control", "outcome")
@@ -81,3 +79,6 @@ class Metrics:
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"vocalized_media_{name}", text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, *labels: str, buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(f"vocalized_media_{name}", text, labels, registry=self.registry, buckets=buckets)

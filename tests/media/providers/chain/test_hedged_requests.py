@@ -200,6 +200,32 @@ def test_a_model_that_is_always_slow_is_not_replaced_once_that_is_known() -> Non
     run(main())
 
 
+def test_a_model_that_is_slower_than_its_vendor_s_figures_is_learnt_and_kept() -> None:
+    async def main() -> None:
+        b = FakeLanguageModel("b", [0.2, TextDelta("B"), 0.4, TextDelta("B")])
+        harness = HedgingHarness(FakeLanguageModel("a", [1.2, TextDelta("A")]), b)
+        said = [await harness.text() for _ in range(30)]
+        assert said == ["BB"] * 3 + ["A"] * 27
+        assert harness.board.is_usable(harness.keys[0])
+
+    run(main())
+
+
+def test_a_model_that_is_dead_or_much_slower_than_its_vendor_s_figures_is_ejected() -> None:
+    async def main(silence: float | None) -> None:
+        b = FakeLanguageModel("b", [0.2, TextDelta("B"), 0.6, TextDelta("B")])
+        a = FakeLanguageModel("a", [silence, TextDelta("A")])
+        harness = HedgingHarness(a, b)
+        for _ in range(10):
+            harness.begin_call()
+            assert await harness.text() == "BB"
+        assert len(a.requests) == 3
+        assert not harness.board.is_usable(harness.keys[0])
+
+    for silence in (None, 4.0):
+        run(main(silence))
+
+
 @pytest.mark.parametrize(("seed", "slower_s"), [(SEED, 0.7), (None, 2.0)])
 def test_a_model_that_became_slower_is_back_after_one_ejection(seed: UsualWait | None, slower_s: float) -> None:
     async def main() -> None:
@@ -357,17 +383,13 @@ def test_words_are_never_doubled_and_every_attempt_is_paid_once(models: list[lis
             pass
         await close_stream(stream)
         assert "".join(heard) == "".join(WORDS)[: len("".join(heard))]
-        assert all(model.closed == len(model.requests) <= 2 for model in used)  # a rival that lost may be asked again
+        # A rival without a result is asked again, and once more after it lost.
+        assert all(model.closed == len(model.requests) <= 3 for model in used)
         charged = Counter(usage.provider for usage in harness.usage if usage.unit == "prompt_tokens")
-        free = Counter(failed.provider for failed in harness.failed if failed.reason == "broken")
+        # One that lost may break unheard, too.
+        may_be_free = [one for one in harness.failed if one.reason == "broken" or "another one" in one.reason]
+        free = Counter(failed.provider for failed in may_be_free)
         asked = Counter({model.name: len(model.requests) for model in used})
         assert asked - free <= charged <= asked
 
     run(main())
-
-
-def test_late_after_is_the_p99_within_the_bounds() -> None:
-    deadlines = Deadlines()
-    assert deadlines.late_after(None) is None
-    found = [deadlines.late_after(UsualWait(*wait)) for wait in ((0.1, 0.1), (0.3, 0.5), (0.5, 3.0), (1.0, 3.0))]
-    assert found == [0.25, pytest.approx(0.55), 0.9, 1.5]
