@@ -205,6 +205,7 @@ def _with_config(offer: ProviderOffer, facts: VendorFacts, edit: ProviderEdit) -
     require_options(
         edit.config,
         {kind: sorted(names) for kind, names in allowed.items()},
+        vendor=offer.vendor,
         address_kinds=KINDS if facts.takes_key else (),
     )
     for param, url in addresses(edit.config):

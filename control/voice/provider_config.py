@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from control.voice.offers import BASE_URL, KINDS, QUALITY, VENDOR
 from shared.egress import EgressGuard, EgressRefused
 from shared.errors import ErrorDetail, Invalid
+from shared.option_faults import find_option_faults
 
 MAX_OPTIONS: Final = 30
 MAX_TEXT: Final = 500
@@ -14,16 +15,22 @@ _SCHEMES: Final = ("http", "https", "ws", "wss")
 
 
 def require_options(
-    config: Mapping[str, Any], allowed: Mapping[str, Any], *, address_kinds: Collection[str] = ()
+    config: Mapping[str, Any], allowed: Mapping[str, Any], *, vendor: str = "", address_kinds: Collection[str] = ()
 ) -> None:
-    """Checks the options of each kind. allowed: their names by kind. address_kinds: have `base_url`, too. Raises
-    Invalid, which names each unknown kind and option."""
+    """Checks the options of each kind. allowed: their names by kind. vendor: whose adapter has to take the values.
+    address_kinds: have `base_url`, too. Raises Invalid, which names each unknown kind and option (code option_unknown)
+    and each value that media could not use (code option_invalid)."""
     faults = [
         ErrorDetail(f"config.{at}", "option_unknown", f"config.{at}: {message}")
         for at, message in _faults(config, allowed, address_kinds)
     ]
     if faults:
         raise Invalid(faults[0].message, code="option_unknown", param=faults[0].param, errors=faults)
+    faults = list(_value_faults(config, vendor))
+    if faults:
+        raise Invalid(
+            f"{faults[0].param}: {faults[0].message}.", code="option_invalid", param=faults[0].param, errors=faults
+        )
 
 
 def require_address(url: str, param: str, guard: EgressGuard | None = None) -> None:
@@ -73,6 +80,12 @@ def _faults(
                         f"{kind}.{name}",
                         f"a value is a number, true, false or a text of at most {MAX_TEXT} characters",
                     )
+
+
+def _value_faults(config: Mapping[str, Any], vendor: str) -> Iterator[ErrorDetail]:
+    for kind in KINDS:
+        for fault in find_option_faults(vendor, kind, config.get(kind, {})):
+            yield ErrorDetail(f"config.{kind}.{fault.option}", "option_invalid", fault.reason)
 
 
 def _is_plain(value: object) -> bool:

@@ -163,6 +163,7 @@ class WorkspaceProviders:
         require_options(
             config,
             {kind: offer.options.get(kind, ()) for kind in offer.kinds},
+            vendor=offer.vendor,
             address_kinds=ADDRESS_KINDS if takes_key else (),
         )
         known = dict(addresses(before.config or {}))

@@ -13,6 +13,7 @@ from media.providers.tls import ResumingTlsContext
 from media.providers.wait_history import UsualWait
 from media.providers.warm_http import make_connector
 from shared.egress import EgressGuard
+from shared.vendor_options import EmptyOptions
 
 T = TypeVar("T")
 P = TypeVar("P", covariant=True)
@@ -20,10 +21,6 @@ P = TypeVar("P", covariant=True)
 
 class ProviderUnusable(ValueError):
     """A provider that cannot be made; the message begins with the plan's field."""
-
-
-class EmptyOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """Options of vendors that take none."""
 
 
 class VendorResources:

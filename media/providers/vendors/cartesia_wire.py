@@ -14,7 +14,6 @@ from media.providers.ports import ProviderBusy, ProviderError, ProviderSlow
 
 # The messages here are those of this version; the vendor keeps a dated version as it was.
 VERSION: Final = "2026-08-14"
-BASE_URL: Final = "wss://api.cartesia.ai"
 
 QueryField = str | int | float | Sequence[str] | None
 

@@ -1,9 +1,8 @@
 """Vendor `deepgram`: recognisers Nova and Flux, and the voice Aura, all over WebSockets with mu-law at 8 kHz."""
 
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
-from msgspec import Meta, Struct
 
 from media.audio.mulaw import RATE
 from media.providers.ports import ProviderError
@@ -16,49 +15,11 @@ from media.providers.vendors.deepgram_recogniser import DeepgramListener, Deepgr
 from media.providers.vendors.deepgram_voice import AuraConnection, DeepgramTextToSpeech
 from media.providers.vendors.deepgram_wire import QueryValue, make_headers, make_url
 from media.providers.warm_connections import WarmConnections
+from shared.vendor_options import DeepgramSpeechToTextOptions, DeepgramTextToSpeechOptions
 
-BASE_URL: Final = "wss://api.deepgram.com"
 _FLUX_PREFIX: Final = "flux-"
 _FLUX_ENGLISH: Final = "flux-general-en"
 _AUDIO: Final[dict[str, QueryValue]] = {"encoding": "mulaw", "sample_rate": RATE}
-
-Seconds = Annotated[float, Meta(gt=0, le=30)]
-Address = Annotated[str, Meta(pattern=r"^(wss?|https?)://[^\s/]")]
-Name = Annotated[str, Meta(min_length=1, max_length=100)]
-
-
-class DeepgramSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """model: `nova-…` for `/v1/listen`, `flux-…` for `/v2/listen`. base_url: scheme and host, without a version.
-
-    language: Nova's, in place of the call's ("multi" for several). keyterm: words to expect. endpointing_ms (Nova):
-    silence after which a segment is final. connect_s: limit. answer_s: after a text was asked for, when the last known
-    one is the answer if it covers the audio, because the vendor does not answer for too little audio.
-    """
-
-    model: Name = "nova-3"
-    api_key: str = ""
-    base_url: Address = BASE_URL
-    language: Annotated[str, Meta(max_length=20)] = ""
-    keyterm: Annotated[tuple[Name, ...], Meta(max_length=100)] = ()
-    punctuate: bool = True
-    smart_format: bool = False
-    numerals: bool = False
-    mip_opt_out: bool = False
-    endpointing_ms: Annotated[int, Meta(ge=10, le=5_000)] = 300
-    connect_s: Seconds = 3.0
-    answer_s: Seconds = 0.5
-
-
-class DeepgramTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """model: the voice, whose last part is its language. base_url: scheme and host. connect_s: limit. max_idle:
-    connections kept between speeches; they count against the account's limit (45, pay as you go)."""
-
-    model: Annotated[str, Meta(pattern=r"^aura-[a-z0-9-]+-[a-z]{2}$", max_length=100)] = "aura-2-thalia-en"
-    api_key: str = ""
-    base_url: Address = BASE_URL
-    mip_opt_out: bool = False
-    connect_s: Seconds = 3.0
-    max_idle: Annotated[int, Meta(ge=0, le=16)] = 2
 
 
 def _make_stt(setup: ProviderSetup) -> DeepgramSpeechToText:

@@ -5,12 +5,11 @@ import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
-from msgspec import Meta, Struct
 from yarl import URL
 
 from media.providers.openai_wire import StreamedReply, make_http_error, make_messages, make_tools, parse_error
@@ -20,6 +19,7 @@ from media.providers.vendor import Adapter, ProviderSetup, Vendor
 from media.providers.wait_history import UsualWait
 from media.providers.warm_http import WarmServer
 from shared.chat_dialects import RULES, Dialect, DialectRules, detect_dialect, make_chat_url, make_key_headers
+from shared.vendor_options import OpenAiOptions
 
 # The response usually ends with its last event; reading up to its end keeps the connection for the next turn.
 DRAIN_S: Final = 0.2
@@ -36,34 +36,6 @@ _HEADERS: Final = {
 }
 
 T = TypeVar("T")
-Seconds = Annotated[float, Meta(gt=0, le=120)]
-
-
-class OpenAiOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """base_url: up to and including the version ("https://api.openai.com/v1"); of Azure the resource's address, with or
-    without /openai/v1. api_key: empty for servers without keys. model: on Azure the deployment's name.
-
-    dialect: by default the one of base_url's host. api_version: of Azure, where base_url does not end in /openai/v1.
-    priced_as: the model under which it is priced, where `model` is a name of one's own.
-    max_tokens: sent under the name that the server wants; where that depends on the model, set max_completion_tokens.
-    extra: further fields of the request's body, as the vendor names them.
-    connect_s, first_token_s (from the request), idle_s (between tokens): limits, beyond which ProviderSlow is raised.
-    """
-
-    model: Annotated[str, Meta(min_length=1)]
-    base_url: Annotated[str, Meta(pattern=r"^https?://[^\s/?#][^\s?#]*\Z")] = "https://api.openai.com/v1"
-    api_key: str = ""
-    dialect: Dialect | None = None
-    api_version: str = ""
-    priced_as: str = ""
-    temperature: float | None = None
-    max_tokens: int | None = None
-    max_completion_tokens: int | None = None
-    reasoning_effort: str | None = None
-    extra: dict[str, Any] = {}
-    connect_s: Seconds = 3.0
-    first_token_s: Seconds = 10.0
-    idle_s: Seconds = 10.0
 
 
 def dialect_of(options: OpenAiOptions) -> Dialect:

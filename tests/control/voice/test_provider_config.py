@@ -27,6 +27,33 @@ def test_what_is_no_option_is_named(config: dict[str, Any], param: str) -> None:
     assert (raised.value.code, raised.value.param) == ("option_unknown", param)
 
 
+@pytest.mark.parametrize(
+    ("vendor", "config", "param", "reason"),
+    [
+        ("openai", {"llm": {"temperature": "hot"}}, "config.llm.temperature", "expected `float"),
+        ("openai", {"llm": {"model": ""}}, "config.llm.model", "length >= 1"),
+        ("openai", {"llm": {"dialect": "sk-secret"}}, "config.llm.dialect", "none of the known values"),
+        ("cartesia", {"stt": {"keyterm": ["x" * 100] * 13}}, "config.stt.keyterm", "1200 characters"),
+        ("cartesia", {"tts": {"speed": 3.0}}, "config.tts.speed", "<= 1.5"),
+        ("deepgram", {"stt": {"keyterm": ["x" * 101]}}, "config.stt.keyterm", "length <= 100"),
+        ("deepgram", {"tts": {"model": "aura-x"}}, "config.tts.model", "matching regex"),
+    ],
+)
+def test_a_value_that_media_could_not_use_is_named(
+    vendor: str, config: dict[str, Any], param: str, reason: str
+) -> None:
+    allowed = {kind: tuple(options) for kind, options in config.items()}
+    with pytest.raises(Invalid, match=reason) as raised:
+        require_options(config, allowed, vendor=vendor)
+    assert (raised.value.code, raised.value.param) == ("option_invalid", param)
+    assert "sk-secret" not in str(raised.value)
+
+
+def test_what_other_settings_add_is_not_missed_and_unknown_vendors_are_left_to_media() -> None:
+    require_options({"llm": {"temperature": 1}}, {"llm": ("temperature",)}, vendor="openai")
+    require_options({"llm": {"temperature": "hot"}}, {"llm": ("temperature",)}, vendor="acme")
+
+
 def test_options_and_addresses_of_the_kinds_that_have_one() -> None:
     config = {"vendor": "acme", "llm": {"base_url": "https://x.example"}, "stt": {"keyterm": ["a"]}}
     require_options(config, ALLOWED, address_kinds=("llm",))

@@ -22,9 +22,10 @@ from media.providers.ports import (
 )
 from media.providers.usage import UsageMeter
 from media.providers.vendor import ProviderSetup, VendorResources
-from media.providers.vendors import deepgram, deepgram_recogniser
-from media.providers.vendors.deepgram import VENDOR, DeepgramSpeechToTextOptions
+from media.providers.vendors import deepgram_recogniser
+from media.providers.vendors.deepgram import VENDOR
 from shared.events import ProviderFailed, UsageRecorded
+from shared.vendor_options import DEEPGRAM_URL, DeepgramSpeechToTextOptions
 from simulator.vendors.certificate import ServerCertificate, make_certificate
 from simulator.vendors.deepgram import SimulatedDeepgram
 from simulator.vendors.deepgram_nova import ListenTiming
@@ -239,4 +240,4 @@ async def test_flux_refuses_a_language_that_its_model_does_not_know(platform: Pl
         await platform.make("a", "flux-general-en").open("es-MX", platform.events.append)
     session = await platform.make("a", "flux-general-multi").open("es-MX", platform.events.append)
     await session.close()
-    assert deepgram.BASE_URL == "wss://api.deepgram.com"
+    assert DEEPGRAM_URL == "wss://api.deepgram.com"

@@ -17,10 +17,11 @@ from media.providers.ports import ProviderBusy, ProviderError, TextToSpeech
 from media.providers.usage import UsageMeter
 from media.providers.vendor import ProviderSetup, VendorResources
 from media.providers.vendors import deepgram_aura_wire, deepgram_voice
-from media.providers.vendors.deepgram import VENDOR, DeepgramTextToSpeechOptions
+from media.providers.vendors.deepgram import VENDOR
 from media.providers.vendors.deepgram_aura_wire import MAX_FLUSHES
 from shared.events import ProviderFailed, UsageRecorded
 from shared.plan import ProviderPlan
+from shared.vendor_options import DeepgramTextToSpeechOptions
 from simulator.carrier.mulaw import decode
 from simulator.vendors.certificate import ServerCertificate, make_certificate
 from simulator.vendors.deepgram import SimulatedDeepgram

@@ -22,8 +22,9 @@ from media.providers.ports import (
     ToolCall,
     ToolSpec,
 )
-from media.providers.vendors.openai import DRAIN_S, OpenAiLanguageModel, OpenAiOptions
+from media.providers.vendors.openai import DRAIN_S, OpenAiLanguageModel
 from media.providers.warm_http import make_session
+from shared.vendor_options import OpenAiOptions
 from tests.media.providers.sse_server import CHUNKED, DONE, OK, SseServer, Step, delta, event, sse_server, usage
 
 KEY = "sk-very-secret"
