@@ -15,22 +15,29 @@ _SCHEMES: Final = ("http", "https", "ws", "wss")
 
 
 def require_options(
-    config: Mapping[str, Any], allowed: Mapping[str, Any], *, vendor: str = "", address_kinds: Collection[str] = ()
+    config: Mapping[str, Any], allowed: Mapping[str, Any], *, address_kinds: Collection[str] = ()
 ) -> None:
-    """Checks the options of each kind. allowed: their names by kind. vendor: whose adapter has to take the values.
-    address_kinds: have `base_url`, too. Raises Invalid, which names each unknown kind and option (code option_unknown)
-    and each value that media could not use (code option_invalid)."""
+    """Checks the options of each kind. allowed: their names by kind. address_kinds: have `base_url`, too. Raises
+    Invalid, which names each unknown kind and option."""
     faults = [
         ErrorDetail(f"config.{at}", "option_unknown", f"config.{at}: {message}")
         for at, message in _faults(config, allowed, address_kinds)
     ]
     if faults:
         raise Invalid(faults[0].message, code="option_unknown", param=faults[0].param, errors=faults)
-    faults = list(_value_faults(config, vendor))
+
+
+def require_values(config: Mapping[str, Any], vendor: str) -> None:
+    """Checks that media could use each value, after `require_options` and `require_address`. vendor: whose adapter has
+    to take them. Raises Invalid (code option_invalid)."""
+    faults = [
+        ErrorDetail(f"config.{kind}.{fault.option}", "option_invalid", fault.reason)
+        for kind in KINDS
+        for fault in find_option_faults(vendor, kind, config.get(kind, {}))
+    ]
     if faults:
-        raise Invalid(
-            f"{faults[0].param}: {faults[0].message}.", code="option_invalid", param=faults[0].param, errors=faults
-        )
+        first = faults[0]
+        raise Invalid(f"{first.param}: {first.message}.", code="option_invalid", param=first.param, errors=faults)
 
 
 def require_address(url: str, param: str, guard: EgressGuard | None = None) -> None:
@@ -80,12 +87,6 @@ def _faults(
                         f"{kind}.{name}",
                         f"a value is a number, true, false or a text of at most {MAX_TEXT} characters",
                     )
-
-
-def _value_faults(config: Mapping[str, Any], vendor: str) -> Iterator[ErrorDetail]:
-    for kind in KINDS:
-        for fault in find_option_faults(vendor, kind, config.get(kind, {})):
-            yield ErrorDetail(f"config.{kind}.{fault.option}", "option_invalid", fault.reason)
 
 
 def _is_plain(value: object) -> bool:

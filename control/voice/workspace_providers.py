@@ -14,7 +14,7 @@ from control.voice.instances import KeyedProvider
 from control.voice.key_check import KeyCheck, KeyChecker
 from control.voice.keys import open_key, seal_key
 from control.voice.offers import KINDS, Kind, ProviderOffer, ProviderOffers
-from control.voice.provider_config import addresses, require_address, require_options
+from control.voice.provider_config import addresses, require_address, require_options, require_values
 from control.voice.routing import Strategy
 from control.voice.routing_rules import StoredStrategy, StrategyConfig, known_strategy
 from control.voice.store_workspace_providers import ProviderSettings
@@ -163,7 +163,6 @@ class WorkspaceProviders:
         require_options(
             config,
             {kind: offer.options.get(kind, ()) for kind in offer.kinds},
-            vendor=offer.vendor,
             address_kinds=ADDRESS_KINDS if takes_key else (),
         )
         known = dict(addresses(before.config or {}))
@@ -176,6 +175,7 @@ class WorkspaceProviders:
                 message = "A new address needs the key again: the stored one is sent nowhere else."
                 raise Invalid(message, code="key_missing", param="api_key")
             require_address(url, param, self.checker.guard)
+        require_values(config, offer.vendor)
         changed = replace(
             offer,
             allowed=after.is_enabled,
