@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from media.providers.health_record import HealthPolicy, HealthRecord, is_brief, is_evidence
-from media.providers.ports import ProviderError, ProviderKind, ProviderSlow
+from media.providers.ports import KeyRefused, ProviderError, ProviderKind, ProviderSlow
 from media.providers.wait_history import UsualWait
 
 # Accounts whose health is known; beyond it, those that are in service and were used longest ago are forgotten.
@@ -161,6 +161,9 @@ class HealthBoard:
         elif record.ejected_until is not None:
             if record.is_probe(attempt):
                 self._eject(attempt.key, record, error, "extended")
+        elif isinstance(error, KeyRefused):
+            if record.add_refusal(now, attempt.workspace):
+                self._eject(attempt.key, record, error, "ejected")
         elif record.add_failure(now, attempt.workspace, after_useful=attempt.useful):
             self._eject(attempt.key, record, error, "ejected")
 

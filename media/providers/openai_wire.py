@@ -10,6 +10,7 @@ from msgspec import Struct
 from media.providers import token_estimate
 from media.providers.ports import (
     ChatRequest,
+    KeyRefused,
     LanguageModelEvent,
     Message,
     ProviderBusy,
@@ -33,6 +34,7 @@ _BUSY_CODES: Final = ("rate_limit_exceeded", "rate_limit_error", "overloaded_err
 _BUSY_STATUSES: Final = (429, 498, 503, 529)
 # OpenRouter: the account has no credit.
 _PAYMENT_REQUIRED: Final = 402
+_UNAUTHORIZED: Final = 401
 # Groq: the model wrote a tool call that cannot be parsed; the same request may succeed.
 _TOOL_CALL_UNREADABLE: Final = "tool_use_failed"
 _REFUSED_PARAMETER: Final = ("unsupported_parameter", "unsupported_value")
@@ -125,6 +127,8 @@ def _map_error(provider: str, status: int, error: VendorError) -> ProviderError:
     quota_used_up = code in _QUOTA_CODES or status == _PAYMENT_REQUIRED
     if quota_used_up or status in _BUSY_STATUSES or code in _BUSY_CODES:
         return ProviderBusy(provider, reason, retryable=not quota_used_up)
+    if status == _UNAUTHORIZED:  # not 403, which also answers a model, a country or a text that is not allowed
+        return KeyRefused(provider, reason)
     if code == _TOOL_CALL_UNREADABLE:
         return ReplyUnusable(provider, reason)
     if status in (408, 504):

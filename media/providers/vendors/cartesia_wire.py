@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 from msgspec import Struct
 
-from media.providers.ports import ProviderBusy, ProviderError, ProviderSlow
+from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, ProviderSlow
 
 # The messages here are those of this version; the vendor keeps a dated version as it was.
 VERSION: Final = "2026-08-14"
@@ -20,6 +20,7 @@ QueryField = str | int | float | Sequence[str] | None
 _CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,59}")
 _BUSY: Final = 429
 _NO_CREDIT: Final = 402
+_UNAUTHORIZED: Final = (401, 403)
 _TIMEOUTS: Final = (408, 504)
 
 
@@ -51,6 +52,8 @@ def make_error(provider: str, event: ErrorEvent) -> ProviderError:
         return ProviderBusy(provider, reason, retryable=False)
     if status == _BUSY:
         return ProviderBusy(provider, reason)
+    if status in _UNAUTHORIZED:
+        return KeyRefused(provider, reason)
     if status in _TIMEOUTS:
         return ProviderSlow(provider, reason)
     return ProviderError(provider, reason, retryable=status >= 500 or not status)

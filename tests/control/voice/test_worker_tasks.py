@@ -18,7 +18,8 @@ from control.voice import store_figures
 from control.voice.administration import ProviderAdministration, ProviderEdit
 from control.voice.figures import RoleFigures
 from control.voice.key_check import KeyChecker
-from control.voice.worker_tasks import measure_calls, probe_providers, tell_out_of_service
+from control.voice.worker_tasks import measure_calls, probe_providers, tell_out_of_service, voice_tasks
+from control.worker_runtime import WorkerMetrics
 from shared.bus.client import bus_client
 from shared.bus.health import ProviderHealthStates
 from shared.egress import EgressGuard
@@ -121,6 +122,23 @@ async def test_probes_are_measured_apart_and_not_repeated_by_a_second_worker(mea
     assert (found.status, found.requests, found.error_rate) == ("down", 5, 0.8)
     reasons = await measured.owner.fetch("SELECT reason FROM provider_probes WHERE latency_ms IS NULL")
     assert {row["reason"] for row in reasons} == {"HTTP 401 invalid_api_key"}
+
+
+async def test_staff_are_told_of_a_platform_key_that_is_not_accepted(measured: Measured, valkey_url: str) -> None:
+    redis, metrics = bus_client(valkey_url, 5.0), WorkerMetrics()
+    tasks = voice_tasks(SEALER, Platform(), ProviderHealthStates(redis), metrics.report_refused_keys)
+    (duty,) = (one for one in tasks.duties if one.name == "provider_keys")
+    line = 'vocalized_worker_provider_key_refused{provider="my-llama"} 1.0'
+    for minutes, keys, is_told in ((0, set[str](), True), (5, {"vendor-key-1"}, False), (10, set[str](), True)):
+        measured.vendor.keys = keys
+        now = NOW + timedelta(minutes=minutes)
+        await measured.probe(now)
+        assert await duty.run_once(measured.pool, now) == is_told
+        assert (line in metrics.render().decode()) == is_told
+    await measured.owner.execute("UPDATE providers SET is_enabled = false WHERE provider = 'my-llama'")
+    assert await duty.run_once(measured.pool, now) == 0
+    assert "key_refused{" not in metrics.render().decode()
+    await redis.aclose()
 
 
 async def test_probes_stop_at_the_days_budget(measured: Measured) -> None:
