@@ -13,7 +13,7 @@ from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 from control.platform.service import Platform
 from control.voice import store_figures, store_providers
-from control.voice.figures import RoleMeasurement, measure, worst_status
+from control.voice.figures import RoleMeasurement, combine, measure, worst_status
 from control.voice.instances import KeyedProvider
 from control.voice.keys import open_key
 from control.voice.probe import ProbeFailed, can_probe, probe
@@ -76,7 +76,7 @@ def voice_tasks(
 
 async def measure_calls(db: Connection, now: datetime) -> int:
     """Computes the figures from calls, and what the catalogue shows of them. Returns the number of roles."""
-    measured = await select_measurements(db, now - MEASURED)
+    measured = combine(await select_measurements(db, now - MEASURED))
     await store_figures.upsert_figures(db, "calls", measured, now)
     await store_figures.forget_unseen(db, "calls", now)
     await _show_worst(db)
