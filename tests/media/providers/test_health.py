@@ -76,6 +76,19 @@ def test_a_key_that_is_refused_twice_in_a_row_is_ejected_and_no_other_account() 
     assert harness.usable
 
 
+def test_an_account_that_is_used_no_more_is_forgotten() -> None:
+    """Its key was replaced; else it would be reported as ejected for ever."""
+    harness = BoardHarness()
+    harness.fail(REVOKED, times=2)
+    harness.wait(15 + health.ABANDONED_S)
+    harness.board.recent()
+    assert harness.what == ["ejected"]
+    harness.wait(1)
+    harness.board.recent()
+    assert harness.what == ["ejected", "forgotten"] and harness.changes[-1].shared
+    assert harness.usable
+
+
 def test_what_one_workspace_has_no_right_to_does_not_eject_the_key_of_all() -> None:
     harness = BoardHarness()
     harness.board.start(KEY, "good").mark_useful()
