@@ -19,7 +19,7 @@ import msgspec
 
 from control.voice.guarded_http import GuardedTransport
 from control.voice.instances import KeyedProvider
-from control.voice.vendor_words import read_words
+from control.voice.vendor_words import read_words, redact
 from control.voice.vendors import VENDORS
 from shared.chat_dialects import DIALECTS, RULES, Dialect, detect_dialect, make_chat_url, make_key_headers
 from shared.egress import EgressGuard
@@ -198,7 +198,8 @@ async def _require_ok(response: httpx.Response, key: str) -> None:
         if len(body) > MAX_ERROR_BYTES:
             break
     status = response.status_code
-    raise ProbeFailed(f"HTTP {status} {_code(body)}".rstrip(), status=status, words=read_words(body, key))
+    code = redact(_code(body), key)
+    raise ProbeFailed(f"HTTP {status} {code}".rstrip(), status=status, words=read_words(body, key))
 
 
 def _code(body: bytes) -> str:

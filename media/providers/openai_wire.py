@@ -1,6 +1,5 @@
 """OpenAI's chat completions as data: the request's body, and a reply parsed from its streamed chunks; no I/O."""
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -8,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from media.providers import token_estimate
+from media.providers.error_code import is_error_code
 from media.providers.ports import (
     ChatRequest,
     KeyRefused,
@@ -27,7 +27,6 @@ DONE: Final = b"[DONE]"
 # Sent where a reply was interrupted before its tool answered: the API wants a result for every tool call.
 NO_RESULT: Final = "No result: the call was interrupted."
 
-_IDENTIFIER: Final = re.compile(r"[A-Za-z0-9_.\-]{1,60}")
 _QUOTA_CODES: Final = ("insufficient_quota", "billing_hard_limit_reached")
 _BUSY_CODES: Final = ("rate_limit_exceeded", "rate_limit_error", "overloaded_error", "overloaded", *_QUOTA_CODES)
 # 498: Groq's capacity of a service tier. 529: an overloaded server behind OpenRouter.
@@ -138,7 +137,7 @@ def _map_error(provider: str, status: int, error: VendorError) -> ProviderError:
 
 def _identifier(code: str | int | None) -> str:
     """The code if it has the form of one; empty for free text, which may quote anything."""
-    return code if isinstance(code, str) and _IDENTIFIER.fullmatch(code) else ""
+    return code if isinstance(code, str) and is_error_code(code) else ""
 
 
 # --- the reply ------------------------------------------------------------------------------------------------------

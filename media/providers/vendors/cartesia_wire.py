@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 
 from msgspec import Struct
 
+from media.providers.error_code import is_error_code
 from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, ProviderSlow
 
 # The messages here are those of this version; the vendor keeps a dated version as it was.
@@ -17,7 +18,6 @@ VERSION: Final = "2026-08-14"
 
 QueryField = str | int | float | Sequence[str] | None
 
-_CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,59}")
 _BUSY: Final = 429
 _NO_CREDIT: Final = 402
 _UNAUTHORIZED: Final = (401, 403)
@@ -45,7 +45,7 @@ def make_headers(api_key: str) -> dict[str, str]:
 
 def make_error(provider: str, event: ErrorEvent) -> ProviderError:
     """The error for an event, with the vendor's code and status only."""
-    code = event.error_code if event.error_code and _CODE.fullmatch(event.error_code) else ""
+    code = event.error_code if event.error_code and is_error_code(event.error_code) else ""
     status = event.status_code or 0
     reason = f"error {status or ''} {code}".replace("  ", " ").strip()
     if status == _NO_CREDIT:

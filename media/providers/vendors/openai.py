@@ -12,6 +12,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from media.providers.error_code import name_media_type
 from media.providers.openai_wire import StreamedReply, make_http_error, make_messages, make_tools, parse_error
 from media.providers.ports import ChatRequest, LanguageModelEvent, ProviderError, ProviderSlow
 from media.providers.sse import SseError, SseParser
@@ -133,7 +134,7 @@ class OpenAiLanguageModel:
         """The body of an answer that is no stream. Raises ProviderError for one that claims success."""
         try:
             if response.status == 200:
-                reason = f"answered with {response.content_type}, no event stream"
+                reason = f"answered with {name_media_type(response.content_type)}, no event stream"
                 raise ProviderError(self.name, reason, retryable=False)
             return await self._within(deadline, response.content.read(MAX_ERROR_BYTES), "no answer came in time")
         finally:
