@@ -80,13 +80,10 @@ def _share_connections(
     resources: VendorResources, target: SocketTarget, api_key: str
 ) -> WarmConnections[SpeechConnection]:
     """The connections of all calls with this provider, address and key."""
-
-    def make() -> WarmConnections[SpeechConnection]:
-        connections = WarmConnections(lambda: SpeechConnection.open(target))
-        resources.on_close(connections.close)
-        return connections
-
-    return resources.share((SpeechConnection, target.provider, target.url, api_key), make)
+    key = (SpeechConnection, target.provider, target.url, api_key)
+    return resources.share_account(
+        key, lambda: WarmConnections(lambda: SpeechConnection.open(target)), WarmConnections.close
+    )
 
 
 def _model(options: CartesiaSpeechToTextOptions | CartesiaTextToSpeechOptions) -> str:

@@ -81,7 +81,7 @@ def _make_tts(setup: ProviderSetup) -> DeepgramTextToSpeech:
     """All calls with the same options share their connections."""
     options: DeepgramTextToSpeechOptions = setup.options
     key = (_make_tts, setup.name, msgspec.json.encode(options))
-    connections = setup.resources.share(key, lambda: _open_connections(setup))
+    connections = setup.resources.share_account(key, lambda: _open_connections(setup), WarmConnections.close)
     spoken = options.model.rpartition("-")[2]
 
     def check_language(language: str) -> None:
@@ -102,9 +102,7 @@ def _open_connections(setup: ProviderSetup) -> WarmConnections[AuraConnection]:
         tls=setup.resources.tls,
         timeout_s=options.connect_s,
     )
-    connections = WarmConnections(lambda: AuraConnection.open(target), max_idle=options.max_idle)
-    setup.resources.on_close(connections.close)
-    return connections
+    return WarmConnections(lambda: AuraConnection.open(target), max_idle=options.max_idle)
 
 
 def _tts_model(options: DeepgramTextToSpeechOptions) -> str:

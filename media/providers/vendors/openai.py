@@ -53,6 +53,9 @@ class ChatServer:
     warm: WarmServer | None = None
     tls: ssl.SSLContext | None = None
 
+    async def close(self) -> None:
+        """Nothing: the connections are shared with other models."""
+
 
 class OpenAiLanguageModel:
     """LanguageModel over HTTP. name: of the configured provider; many servers speak this protocol. The caller owns the
@@ -213,7 +216,9 @@ def _make_llm(setup: ProviderSetup) -> OpenAiLanguageModel:
     options: OpenAiOptions = setup.options
     resources = setup.resources
     key = (ChatServer, options.base_url, options.model, setup.guarded)
-    server = resources.share(key, lambda: ChatServer(warm=_warm_server(setup), tls=resources.tls))
+    server = resources.share_account(
+        key, lambda: ChatServer(warm=_warm_server(setup), tls=resources.tls), ChatServer.close
+    )
     return OpenAiLanguageModel(setup.name, options, setup.http, server)
 
 
@@ -224,11 +229,9 @@ def _warm_server(setup: ProviderSetup) -> WarmServer:
 
     def make() -> WarmServer:
         url = make_chat_url(dialect_of(options), options.base_url, options.model, options.api_version)
-        server = WarmServer(setup.http, url, resources.tls)
-        resources.on_close(server.close)
-        return server
+        return WarmServer(setup.http, url, resources.tls)
 
-    return resources.share((WarmServer, parts.scheme, parts.netloc, setup.guarded), make)
+    return resources.share_account((WarmServer, parts.scheme, parts.netloc, setup.guarded), make, WarmServer.close)
 
 
 def _model(options: OpenAiOptions) -> str:
