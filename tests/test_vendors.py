@@ -52,6 +52,12 @@ def test_control_lists_the_vendors_that_media_has() -> None:
     assert RULES in VENDORS
 
 
+def test_customers_give_addresses_where_media_connects_through_the_guard() -> None:
+    for name, vendor in MADE.items():
+        adapters = [getattr(vendor, kind) for kind in KINDS if getattr(vendor, kind)]
+        assert VENDORS[name].takes_address == all(adapter.is_guardable for adapter in adapters)
+
+
 def test_both_programs_check_options_by_one_definition() -> None:
     for name, vendor in MADE.items():
         made = {kind: getattr(vendor, kind).options for kind in KINDS if getattr(vendor, kind)}

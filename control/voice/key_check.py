@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from control.voice.instances import KeyedProvider
+from control.voice.offers import KINDS, Kind
 from control.voice.role_check import RoleRefused, check_roles
 from shared.egress import EgressGuard
 from shared.errors import Invalid
@@ -13,10 +14,12 @@ TIMEOUT_S: Final = 8.0
 
 @dataclass(frozen=True, slots=True)
 class KeyCheck:
-    """A provider whose key and settings are to be tried. is_guarded: a customer gave the address."""
+    """A provider whose key and settings are to be tried. is_guarded: a customer gave the address. kinds: the roles that
+    are tried."""
 
     provider: KeyedProvider
     is_guarded: bool = False
+    kinds: tuple[Kind, ...] = KINDS
 
 
 class KeyChecker:
@@ -33,7 +36,8 @@ class KeyChecker:
         if wanted is None:
             return
         try:
-            await check_roles(wanted.provider, self._timeout_s, self.guard if wanted.is_guarded else None)
+            guard = self.guard if wanted.is_guarded else None
+            await check_roles(wanted.provider, self._timeout_s, guard, wanted.kinds)
         except RoleRefused as failed:
             reason = f"{failed}: {failed.words}" if failed.words else str(failed)
             if failed.is_key_refused and not (failed.status == 403 and failed.option):  # no access to this model

@@ -6,13 +6,13 @@ where only that tries the settings, for one short word: no more than a few chara
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from control.voice.instances import KeyedProvider
-from control.voice.offers import BASE_URL, Kind
+from control.voice.offers import BASE_URL, KINDS, Kind
 from control.voice.probe import MAX_ERROR_BYTES, ProbeFailed, open_client, probe
 from control.voice.socket_exchange import SocketAnswer, SocketFault, exchange, upgrade_headers
 from control.voice.speech_questions import SpeechQuestion, make_question
@@ -111,9 +111,11 @@ def _require_accepted(answer: SocketAnswer, question: SpeechQuestion, key: str) 
         raise ProbeFailed(f"closed with {answer.close_code}", status=_SWITCHING, words=words)
 
 
-async def check_roles(provider: KeyedProvider, timeout_s: float, guard: EgressGuard | None = None) -> dict[Kind, float]:
-    """All roles at once, each in the milliseconds that it took. Raises the first role's RoleRefused."""
-    kinds: list[Kind] = [kind for kind in ("stt", "llm", "tts") if can_check(provider, kind)]
+async def check_roles(
+    provider: KeyedProvider, timeout_s: float, guard: EgressGuard | None = None, wanted: Sequence[Kind] = KINDS
+) -> dict[Kind, float]:
+    """The wanted roles at once, each in the milliseconds that it took. Raises the first role's RoleRefused."""
+    kinds = [kind for kind in wanted if can_check(provider, kind)]
     asked = [check_role(provider, kind, timeout_s, guard) for kind in kinds]
     took = await asyncio.gather(*asked, return_exceptions=True)
     for result in took:

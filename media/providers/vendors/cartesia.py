@@ -32,6 +32,7 @@ def _make_stt(setup: ProviderSetup) -> CartesiaSpeechToText:
             headers=make_headers(options.api_key),
             tls=setup.resources.tls,
             timeout_s=options.connect_s,
+            guard=setup.guard,
         )
 
     return CartesiaSpeechToText(setup.name, InkListener(transcript, make_target, options.answer_s))
@@ -72,6 +73,7 @@ def _make_tts(setup: ProviderSetup) -> CartesiaTextToSpeech:
         headers=make_headers(options.api_key),
         tls=setup.resources.tls,
         timeout_s=options.connect_s,
+        guard=setup.guard,
     )
     return CartesiaTextToSpeech(setup.name, settings, _share_connections(setup.resources, target, options.api_key))
 
@@ -80,7 +82,7 @@ def _share_connections(
     resources: VendorResources, target: SocketTarget, api_key: str
 ) -> WarmConnections[SpeechConnection]:
     """The connections of all calls with this provider, address and key."""
-    key = (SpeechConnection, target.provider, target.url, api_key)
+    key = (SpeechConnection, target.provider, target.url, api_key, target.guard is not None)
     return resources.share_account(
         key, lambda: WarmConnections(lambda: SpeechConnection.open(target)), WarmConnections.close
     )
@@ -95,6 +97,6 @@ _TTS_REQUEST: Final = frozenset({"voice_id", "speed", "volume", "emotion", "pron
 
 VENDOR: Final = Vendor(
     "cartesia",
-    stt=Adapter(_make_stt, CartesiaSpeechToTextOptions, model=_model, request_options=_STT_REQUEST),
-    tts=Adapter(_make_tts, CartesiaTextToSpeechOptions, model=_model, request_options=_TTS_REQUEST),
+    stt=Adapter(_make_stt, CartesiaSpeechToTextOptions, model=_model, request_options=_STT_REQUEST, is_guardable=True),
+    tts=Adapter(_make_tts, CartesiaTextToSpeechOptions, model=_model, request_options=_TTS_REQUEST, is_guardable=True),
 )

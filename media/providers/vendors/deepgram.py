@@ -35,6 +35,7 @@ def _make_stt(setup: ProviderSetup) -> DeepgramSpeechToText:
             headers=make_headers(options.api_key),
             tls=setup.resources.tls,
             timeout_s=options.connect_s,
+            guard=setup.guard,
         )
 
     return DeepgramSpeechToText(setup.name, DeepgramListener(protocol, make_target, options.answer_s))
@@ -80,7 +81,7 @@ def _stt_model(options: DeepgramSpeechToTextOptions) -> str:
 def _make_tts(setup: ProviderSetup) -> DeepgramTextToSpeech:
     """All calls with the same options share their connections."""
     options: DeepgramTextToSpeechOptions = setup.options
-    key = (_make_tts, setup.name, msgspec.json.encode(options))
+    key = (_make_tts, setup.name, msgspec.json.encode(options), setup.guarded)
     connections = setup.resources.share_account(key, lambda: _open_connections(setup), WarmConnections.close)
     spoken = options.model.rpartition("-")[2]
 
@@ -101,6 +102,7 @@ def _open_connections(setup: ProviderSetup) -> WarmConnections[AuraConnection]:
         headers=make_headers(options.api_key),
         tls=setup.resources.tls,
         timeout_s=options.connect_s,
+        guard=setup.guard,
     )
     return WarmConnections(lambda: AuraConnection.open(target), max_idle=options.max_idle)
 
@@ -114,6 +116,14 @@ _STT_REQUEST: Final = frozenset({"language", "keyterm", "punctuate", "smart_form
 
 VENDOR: Final = Vendor(
     "deepgram",
-    stt=Adapter(_make_stt, DeepgramSpeechToTextOptions, model=_stt_model, request_options=_STT_REQUEST),
-    tts=Adapter(_make_tts, DeepgramTextToSpeechOptions, model=_tts_model, request_options=frozenset({"model"})),
+    stt=Adapter(
+        _make_stt, DeepgramSpeechToTextOptions, model=_stt_model, request_options=_STT_REQUEST, is_guardable=True
+    ),
+    tts=Adapter(
+        _make_tts,
+        DeepgramTextToSpeechOptions,
+        model=_tts_model,
+        request_options=frozenset({"model"}),
+        is_guardable=True,
+    ),
 )

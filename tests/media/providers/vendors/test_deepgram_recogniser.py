@@ -12,6 +12,7 @@ import pytest
 from media.providers.chain.deadlines import Deadlines
 from media.providers.chain.stt import SpeechToTextChain
 from media.providers.ports import (
+    KeyRefused,
     ProviderBusy,
     ProviderError,
     RecognisedText,
@@ -185,7 +186,7 @@ async def test_without_another_recogniser_the_same_one_is_tried_again(platform: 
 
 @pytest.mark.parametrize(
     ("kind", "error", "retryable"),
-    [("unauthorized", ProviderError, False), ("no_credit", ProviderBusy, False), ("rate_limited", ProviderBusy, True)],
+    [("unauthorized", KeyRefused, False), ("no_credit", ProviderBusy, False), ("rate_limited", ProviderBusy, True)],
 )
 async def test_a_refusal_says_whether_the_key_is_wrong_empty_or_busy(
     platform: Platform, kind: FaultKind, error: type[ProviderError], retryable: bool
