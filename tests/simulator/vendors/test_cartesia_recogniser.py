@@ -84,7 +84,7 @@ async def test_a_model_that_there_is_not_and_too_many_keyterms_are_refused(
     listening: tuple[CartesiaRecognisers, str],
 ) -> None:
     stt = client(*listening).stt
-    sockets = [
+    sockets: list[Any] = [
         stt.manual_finalize.websocket(**AUDIO | {"model": "ink-9"}),
         stt.manual_finalize.websocket(**AUDIO, keyterm=["x"] * 101),
         stt.auto_finalize.websocket(**AUDIO | {"model": "ink-whisper"}),
