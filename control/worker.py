@@ -70,7 +70,8 @@ def make_worker_tasks(
     *,
     delete_at_carrier: bool = True,
 ) -> WorkerTasks:
-    """The tasks of all rooms. metrics: where events, retried webhooks, unpriced usage and backups are counted."""
+    """The tasks of all rooms. metrics: where events, retried webhooks, unpriced usage, refused keys and backups are
+    counted."""
     return join_tasks(
         [
             accounts_tasks(pool, services.accounts, sender),
@@ -82,7 +83,9 @@ def make_worker_tasks(
             messages_tasks(pool, services.messages),
             analytics_tasks(pool),
             billing_tasks(metrics.report_unpriced),
-            voice_tasks(services.providers.sealer, services.platform, services.provider_health),
+            voice_tasks(
+                services.providers.sealer, services.platform, services.provider_health, metrics.report_refused_keys
+            ),
             backups_tasks(metrics.report_backups),
             numbers_tasks(pool, services.numbers, services.carriers),
             calls_tasks(

@@ -47,6 +47,12 @@ class WorkerMetrics:
             ["provider", "resource_type", "unit"],
             registry=registry,
         )
+        self.refused_keys = Gauge(
+            "vocalized_worker_provider_key_refused",
+            "1 while the vendor does not accept the platform's key",
+            ["provider"],
+            registry=registry,
+        )
         self.backup_last = Gauge(
             "vocalized_worker_backup_last", "Unix time of the last successful run", ["kind"], registry=registry
         )
@@ -65,6 +71,12 @@ class WorkerMetrics:
         self.unpriced.clear()
         for one in found:
             self.unpriced.labels(one.provider, one.resource_type, one.unit).set(one.rows)
+
+    def report_refused_keys(self, providers: Iterable[str]) -> None:
+        """Sets which providers' keys are refused; those that are not named any more are gone."""
+        self.refused_keys.clear()
+        for provider in providers:
+            self.refused_keys.labels(provider).set(1)
 
     def render(self) -> bytes:
         """The text exposition."""

@@ -14,8 +14,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from shared.egress_addresses import Address, HostInvalid, is_public, parse_host, parse_networks, unwrap
+from shared.name_resolver import NameResolver
 
-RESOLVE_TIMEOUT_S: Final = 3.0
 CONNECT_TIMEOUT_S: Final = 3.0
 # Of one name; the others are left alone, so that a name with a thousand addresses costs no more.
 MAX_ADDRESSES: Final = 4
@@ -37,10 +37,11 @@ class EgressRefused(OSError):
 
 class EgressGuard:
     """Allows connections to public addresses, and to the networks `allow`. allow: like 127.0.0.0/8; ValueError for
-    what is none."""
+    what is none. names: of customers' hosts."""
 
-    def __init__(self, allow: Sequence[str] = ()) -> None:
+    def __init__(self, allow: Sequence[str] = (), names: NameResolver | None = None) -> None:
         self._allowed = parse_networks(tuple(allow))
+        self._names = names or NameResolver()
 
     def permits(self, address: Address) -> bool:
         """Whether a connection to this address is allowed."""
@@ -73,7 +74,7 @@ class EgressGuard:
             parsed = parse_host(host)
         except HostInvalid as error:
             raise EgressRefused(str(error)) from None
-        found = await _look_up(parsed, port) if isinstance(parsed, str) else [parsed]
+        found = await self._look_up(parsed, port) if isinstance(parsed, str) else [parsed]
         if not all(self.permits(address) for address in found):
             raise EgressRefused(NOT_PUBLIC)
         return found[:MAX_ADDRESSES]
@@ -102,17 +103,14 @@ class EgressGuard:
             raise EgressRefused(NOT_PUBLIC)
         return socket.socket(family, kind, protocol)
 
+    async def _look_up(self, name: str, port: int) -> list[Address]:
+        found = await self._names.resolve(name, port)
+        # A scoped address ("fe80::1%eth0") is link-local, which is_public refuses without its zone as well.
+        return list(dict.fromkeys(ip_address(str(target[0]).partition("%")[0]) for *_, target in found))
+
     def _is_listed(self, address: Address) -> bool:
         plain = unwrap(address)
         return any(plain in network for network in self._allowed if network.version == plain.version)
-
-
-async def _look_up(name: str, port: int) -> list[Address]:
-    loop = asyncio.get_running_loop()
-    async with asyncio.timeout(RESOLVE_TIMEOUT_S):
-        found = await loop.getaddrinfo(name, port, type=socket.SOCK_STREAM)
-    # A scoped address ("fe80::1%eth0") is link-local, which is_public refuses without its zone as well.
-    return list(dict.fromkeys(ip_address(str(target[0]).partition("%")[0]) for *_, target in found))
 
 
 async def _connect(address: Address, port: int) -> socket.socket:

@@ -15,6 +15,7 @@ from control.voice.vendors import VENDORS
 from media.__main__ import VENDORS as ADAPTERS
 from media.providers.factory import ProviderFactory
 from shared.plan import decode_plan
+from shared.vendor_options import VENDOR_OPTIONS
 
 MADE = {vendor.name: vendor for vendor in ADAPTERS}
 ENABLED = [provider for provider in shipped_providers() if provider["is_enabled"]]
@@ -49,6 +50,18 @@ def test_control_lists_the_vendors_that_media_has() -> None:
     listed = {name: set(facts.kinds) for name, facts in VENDORS.items()}
     assert listed == {name: {kind for kind in KINDS if getattr(vendor, kind)} for name, vendor in MADE.items()}
     assert RULES in VENDORS
+
+
+def test_customers_give_addresses_where_media_connects_through_the_guard() -> None:
+    for name, vendor in MADE.items():
+        adapters = [getattr(vendor, kind) for kind in KINDS if getattr(vendor, kind)]
+        assert VENDORS[name].takes_address == all(adapter.is_guardable for adapter in adapters)
+
+
+def test_both_programs_check_options_by_one_definition() -> None:
+    for name, vendor in MADE.items():
+        made = {kind: getattr(vendor, kind).options for kind in KINDS if getattr(vendor, kind)}
+        assert VENDOR_OPTIONS[name] == made
 
 
 @pytest.mark.parametrize("vendor", VENDORS)

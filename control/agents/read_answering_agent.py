@@ -4,6 +4,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from control.db.pool import Connection
+from control.voice.catalogue import FIGURES_QUERY, RULES_QUERY
 
 # Countries of the numbers that workspace `w` may call from; the number itself where its country is not stored.
 _HOMES: Final = """
@@ -13,22 +14,6 @@ _HOMES: Final = """
 _OURS: Final = """
     EXISTS (SELECT FROM phone_numbers n
             WHERE n.phone_number = {number} AND n.status IN ('buying', 'active', 'releasing')) AS is_ours
-"""
-# The figures of provider `p` by role, as ProviderOffer has them: of calls where there are any, else of probes.
-_FIGURES: Final = """
-    SELECT coalesce(jsonb_object_agg(x.role, jsonb_build_object(
-        'p50_ms', x.p50_ms, 'error_rate', x.error_rate)), '{}') AS figures
-    FROM (SELECT DISTINCT ON (g.role) g.role, g.p50_ms, g.error_rate
-          FROM provider_figures g WHERE g.provider = p.provider
-          ORDER BY g.role, g.p50_ms IS NULL, g.source = 'probes') x
-"""
-# The routing rules of workspace `w`, for make_rules.
-_RULES: Final = """
-    (SELECT jsonb_build_object(
-        'default_strategy', r.default_strategy, 'fallback_chain', r.fallback_chain,
-        'strategy', s.strategy, 'config', s.config, 'fallback_enabled', s.fallback_enabled)
-     FROM (SELECT) one LEFT JOIN voice_routing r ON r.id
-          LEFT JOIN voice_strategies s ON s.workspace_id = w.id)
 """
 _ANSWERING: Final = f"""
     SELECT x.workspace_id, x.number_id, w.status AS workspace_status, w.deleted_at IS NOT NULL AS is_deleted,
@@ -48,8 +33,8 @@ _ANSWERING: Final = f"""
                 'sealed', encode(CASE WHEN coalesce(o.uses_platform_key, true) THEN p.api_key ELSE o.api_key END,
                                  'base64'))), '[]')
             FROM providers p LEFT JOIN workspace_providers o ON o.provider = p.provider AND o.workspace_id = w.id,
-                 LATERAL ({_FIGURES}) f
-           ) AS offers, {_RULES} AS rules
+                 LATERAL ({FIGURES_QUERY}) f
+           ) AS offers, {RULES_QUERY} AS rules
     FROM target x
     JOIN workspaces w ON w.id = x.workspace_id
     JOIN tiers t ON t.tier_name = w.tier_name

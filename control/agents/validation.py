@@ -13,6 +13,7 @@ from control.platform.validation_errors import list_faults, make_invalid
 from control.voice.offers import KINDS, Kind, ProviderOffer, ProviderOffers
 from control.voice.vendors import VENDORS
 from shared.errors import ErrorDetail, Invalid
+from shared.option_faults import find_option_faults
 
 MOST_BYTES: Final = 262_144  # size of a config as JSON
 PROVIDER_UNKNOWN: Final = "provider_unknown"
@@ -72,11 +73,16 @@ def _faults(
         return
     may = offer.options.get(kind, ())
     below = f"{at}.options" if name else at
+    known: dict[str, Any] = {}
     for option, value in options.items():
         if option not in may:
             yield f"{provider} takes no such option; an agent may set {', '.join(may) or 'none'}", f"{below}.{option}"
         elif option == "model" and not _has_model(offer, kind, value):
             yield f"{provider} has no {kind} model of this name", f"{below}.{option}"
+        else:
+            known[option] = value
+    for fault in find_option_faults(offer.vendor, kind, known):
+        yield f"{provider} cannot use this value: {fault.reason}", f"{below}.{fault.option}"
 
 
 def _has_model(offer: ProviderOffer, kind: Kind, model: object) -> bool:

@@ -35,7 +35,8 @@ _TEMPLATE: Final = "404 template_not_found"
 _TEMPLATE_CONFIG: Final = "422 provider_unknown, 422 too_long"
 _PROVIDER: Final = "404 provider_not_found"
 _PROVIDER_SETTINGS: Final = (
-    "422 address_invalid, 422 key_invalid, 422 key_refused, 422 option_unknown, 422 provider_refused"
+    "422 address_invalid, 422 key_invalid, 422 key_refused, 422 option_invalid, 422 option_unknown, "
+    "422 provider_refused"
 )
 _PROVIDER_EDIT: Final = (
     f"{_PROVIDER_SETTINGS}, 409 vendor_fixed, 409 provider_exists, 422 price_invalid, 422 vendor_unknown, "

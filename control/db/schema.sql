@@ -1268,7 +1268,8 @@ CREATE TABLE public.workspace_providers (
     uses_platform_key boolean DEFAULT true NOT NULL,
     api_key bytea,
     config jsonb DEFAULT '{}'::jsonb NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    platform_key_since timestamp with time zone
 );
 
 --
@@ -1525,6 +1526,7 @@ INSERT INTO public.schema_migrations VALUES ('20261126000902');
 INSERT INTO public.schema_migrations VALUES ('20261126000903');
 INSERT INTO public.schema_migrations VALUES ('20261126001001');
 INSERT INTO public.schema_migrations VALUES ('20261126001201');
+INSERT INTO public.schema_migrations VALUES ('20261126002001');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -

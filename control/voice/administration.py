@@ -13,7 +13,7 @@ from control.voice.instances import KeyedProvider, require_name
 from control.voice.key_check import KeyCheck, KeyChecker
 from control.voice.keys import open_key, seal_key
 from control.voice.offers import KINDS, QUALITY, VENDOR, CataloguedProvider, ProviderOffer
-from control.voice.provider_config import addresses, require_address, require_options
+from control.voice.provider_config import addresses, require_address, require_options, require_values
 from control.voice.routing import FIRST_STRATEGY, Strategy
 from control.voice.routing_rules import PlatformRouting
 from control.voice.vendors import VENDORS, VendorFacts
@@ -209,6 +209,7 @@ def _with_config(offer: ProviderOffer, facts: VendorFacts, edit: ProviderEdit) -
     )
     for param, url in addresses(edit.config):
         require_address(url, param)
+    require_values(edit.config, offer.vendor)
     marks = edit.config.get(QUALITY, {})
     if not isinstance(marks, Mapping) or not all(_is_mark(mark) for mark in marks.values()):
         raise Invalid("Marks of quality are numbers from 0 to 100, by kind.", param="config.quality")

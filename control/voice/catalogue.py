@@ -9,6 +9,10 @@ from control.voice import store_figures, store_providers, store_routing
 from control.voice.offers import ProviderOffer, ProviderOffers
 from control.voice.routing_rules import make_rules
 
+# For the read model of an answering agent, which gets offers and rules in a query of its own: the figures of provider
+# `p`, and the routing rules of workspace `w`.
+FIGURES_QUERY: Final = store_routing.SELECT_FIGURES
+RULES_QUERY: Final = store_routing.SELECT_RULES
 # Columns that the code defines; the staff may change the others.
 FACTS: Final = ("provider", "display_name", "kinds", "needs_key", "for_tests", "options")
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
+from uuid import UUID
 
 Source = Literal["calls", "probes"]
 # From best to worst; what is unknown is not bad.
@@ -12,6 +13,8 @@ STATUSES: Final = ("unknown", "healthy", "degraded", "down")
 FEWEST: Final = 3
 DEGRADED: Final = 0.1
 DOWN: Final = 0.5
+# Share of the workspaces whose failures may be their own.
+MOST_LEFT_OUT: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,50 @@ class RoleMeasurement:
         if self.requests < FEWEST:
             return "unknown" if self.failures else "healthy"
         return "down" if rate >= DOWN else "degraded" if rate >= DEGRADED else "healthy"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceMeasurement:
+    """As RoleMeasurement, of one workspace's calls."""
+
+    workspace_id: UUID
+    provider: str
+    role: str
+    requests: int
+    failures: int
+    p50_ms: int | None = None
+    p95_ms: int | None = None
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether the provider fails this workspace as one that is down does."""
+        return self.failures >= DOWN * self.requests
+
+
+def combine(measured: Iterable[WorkspaceMeasurement]) -> list[RoleMeasurement]:
+    """The platform's measurement of each role. Latencies are those of the middle workspace.
+
+    A provider that fails one workspace, or at most a quarter of all, and serves the others, fails there for what these
+    ask of it (a model that there is not, a text that it refuses): they are left out, so that no workspace decides what
+    others are routed to."""
+    by_role: dict[tuple[str, str], list[WorkspaceMeasurement]] = {}
+    for one in measured:
+        by_role.setdefault((one.provider, one.role), []).append(one)
+    return [_combine_role(provider, role, found) for (provider, role), found in by_role.items()]
+
+
+def _combine_role(provider: str, role: str, measured: Sequence[WorkspaceMeasurement]) -> RoleMeasurement:
+    served = [one for one in measured if not one.is_bad]
+    bad = len(measured) - len(served)
+    counted = served if served and bad <= max(1, MOST_LEFT_OUT * len(measured)) else measured
+    return RoleMeasurement(
+        provider,
+        role,
+        sum(one.requests for one in counted),
+        sum(one.failures for one in counted),
+        _rank(sorted(one.p50_ms for one in counted if one.p50_ms is not None), 0.5),
+        _rank(sorted(one.p95_ms for one in counted if one.p95_ms is not None), 0.5),
+    )
 
 
 def measure(provider: str, role: str, latencies_ms: Sequence[int | None]) -> RoleMeasurement:

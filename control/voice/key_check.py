@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from control.voice.instances import KeyedProvider
-from control.voice.probe import ProbeFailed, can_probe, probe
+from control.voice.offers import KINDS, Kind
+from control.voice.role_check import RoleRefused, check_roles
 from shared.egress import EgressGuard
 from shared.errors import Invalid
 
@@ -13,10 +14,12 @@ TIMEOUT_S: Final = 8.0
 
 @dataclass(frozen=True, slots=True)
 class KeyCheck:
-    """A provider whose key and settings are to be tried. is_guarded: a customer gave the address."""
+    """A provider whose key and settings are to be tried. is_guarded: a customer gave the address. kinds: the roles that
+    are tried."""
 
     provider: KeyedProvider
     is_guarded: bool = False
+    kinds: tuple[Kind, ...] = KINDS
 
 
 class KeyChecker:
@@ -27,15 +30,18 @@ class KeyChecker:
         self._timeout_s = timeout_s
 
     async def check(self, wanted: KeyCheck | None) -> None:
-        """Asks the vendor; nothing where there is no server that could be asked. Raises Invalid: key_refused for the
-        key, provider_refused for anything else, with the vendor's reason."""
-        if wanted is None or not can_probe(wanted.provider):
+        """Asks the vendor about each role; nothing where there is no server that could be asked. Raises Invalid:
+        key_refused for the key, provider_refused for anything else, with the vendor's reason, and the option at fault
+        where the answer tells it."""
+        if wanted is None:
             return
         try:
-            await probe(wanted.provider, self._timeout_s, self.guard if wanted.is_guarded else None)
-        except ProbeFailed as failed:
+            guard = self.guard if wanted.is_guarded else None
+            await check_roles(wanted.provider, self._timeout_s, guard, wanted.kinds)
+        except RoleRefused as failed:
             reason = f"{failed}: {failed.words}" if failed.words else str(failed)
-            if failed.is_key_refused:
+            if failed.is_key_refused and not (failed.status == 403 and failed.option):  # no access to this model
                 raise Invalid(f"The vendor refuses this key: {reason}.", code="key_refused", param="api_key") from None
             message = f"The vendor does not answer with these settings: {reason}."
-            raise Invalid(message, code="provider_refused", param="config") from None
+            param = f"config.{failed.kind}.{failed.option}".rstrip(".")
+            raise Invalid(message, code="provider_refused", param=param) from None

@@ -9,6 +9,7 @@ import logging
 import re
 import time
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
@@ -18,7 +19,7 @@ import msgspec
 
 from control.voice.guarded_http import GuardedTransport
 from control.voice.instances import KeyedProvider
-from control.voice.vendor_words import read_words
+from control.voice.vendor_words import read_words, redact
 from control.voice.vendors import VENDORS
 from shared.chat_dialects import DIALECTS, RULES, Dialect, detect_dialect, make_chat_url, make_key_headers
 from shared.egress import EgressGuard
@@ -95,14 +96,23 @@ async def probe(provider: KeyedProvider, timeout_s: float, guard: EgressGuard | 
     if not can_probe(provider):
         raise Invalid(f"{provider.offer.provider} has no server that could be asked", param="instance")
     began = time.perf_counter()
+    async with open_client(timeout_s, guard) as http:
+        if "llm" in provider.offer.kinds:
+            await _read_first_word(http, provider)
+        else:
+            await _read_document(http, provider)
+    return (time.perf_counter() - began) * 1000
+
+
+@asynccontextmanager
+async def open_client(timeout_s: float, guard: EgressGuard | None = None) -> AsyncIterator[httpx.AsyncClient]:
+    """A client for one question, which has so long for all of it. guard: where a customer gave the address. Raises
+    ProbeFailed for every failure of the network."""
     transport = httpx.AsyncHTTPTransport() if guard is None else GuardedTransport(guard)
     client = httpx.AsyncClient(timeout=timeout_s, trust_env=False, transport=transport, headers=_UNPACKED)
     try:
         async with asyncio.timeout(timeout_s), client as http:
-            if "llm" in provider.offer.kinds:
-                await _read_first_word(http, provider)
-            else:
-                await _read_document(http, provider)
+            yield http
     except (TimeoutError, httpx.TimeoutException):
         raise ProbeFailed(f"no answer within {timeout_s:g} s") from None
     except httpx.ConnectError as error:
@@ -110,7 +120,6 @@ async def probe(provider: KeyedProvider, timeout_s: float, guard: EgressGuard | 
         raise ProbeFailed(f"no connection: {words or type(error).__name__}") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise ProbeFailed(f"no connection: {type(error).__name__}") from None
-    return (time.perf_counter() - began) * 1000
 
 
 async def _read_first_word(http: httpx.AsyncClient, provider: KeyedProvider) -> None:
@@ -189,7 +198,8 @@ async def _require_ok(response: httpx.Response, key: str) -> None:
         if len(body) > MAX_ERROR_BYTES:
             break
     status = response.status_code
-    raise ProbeFailed(f"HTTP {status} {_code(body)}".rstrip(), status=status, words=read_words(body, key))
+    code = redact(_code(body), key)
+    raise ProbeFailed(f"HTTP {status} {code}".rstrip(), status=status, words=read_words(body, key))
 
 
 def _code(body: bytes) -> str:

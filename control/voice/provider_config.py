@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from control.voice.offers import BASE_URL, KINDS, QUALITY, VENDOR
 from shared.egress import EgressGuard, EgressRefused
 from shared.errors import ErrorDetail, Invalid
+from shared.option_faults import find_option_faults
 
 MAX_OPTIONS: Final = 30
 MAX_TEXT: Final = 500
@@ -24,6 +25,19 @@ def require_options(
     ]
     if faults:
         raise Invalid(faults[0].message, code="option_unknown", param=faults[0].param, errors=faults)
+
+
+def require_values(config: Mapping[str, Any], vendor: str) -> None:
+    """Checks that media could use each value, after `require_options` and `require_address`. vendor: whose adapter has
+    to take them. Raises Invalid (code option_invalid)."""
+    faults = [
+        ErrorDetail(f"config.{kind}.{fault.option}", "option_invalid", fault.reason)
+        for kind in KINDS
+        for fault in find_option_faults(vendor, kind, config.get(kind, {}))
+    ]
+    if faults:
+        first = faults[0]
+        raise Invalid(f"{first.param}: {first.message}.", code="option_invalid", param=first.param, errors=faults)
 
 
 def require_address(url: str, param: str, guard: EgressGuard | None = None) -> None:

@@ -142,6 +142,21 @@ async def select_probes(db: Connection, since: datetime, most: int) -> dict[tupl
     return found
 
 
+async def select_refused_keys(db: Connection, since: datetime) -> list[str]:
+    """The providers in service whose newest probe since that moment was answered that the key is not accepted."""
+    rows = await db.fetch(
+        """
+        SELECT n.provider FROM (
+            SELECT DISTINCT ON (provider) provider, reason FROM provider_probes WHERE at >= $1
+            ORDER BY provider, at DESC) n
+        JOIN providers p USING (provider)
+        WHERE p.is_enabled AND n.reason ~ '^HTTP 40[13]( |$)' ORDER BY 1 LIMIT 1000
+        """,
+        since,
+    )
+    return [row["provider"] for row in rows]
+
+
 async def delete_probes(db: Connection, before: datetime) -> int:
     """Deletes old probes; returns how many."""
     status: str = await db.execute("DELETE FROM provider_probes WHERE at < $1", before)

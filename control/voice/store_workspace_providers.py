@@ -40,13 +40,16 @@ async def lock_settings(db: Connection, workspace_id: UUID, provider: str) -> Pr
 async def upsert_settings(
     db: Connection, workspace_id: UUID, provider: str, settings: ProviderSettings, now: datetime
 ) -> None:
-    """Writes the settings."""
+    """Writes the settings, and when the platform's key came back into use."""
     await db.execute(
         """
         INSERT INTO workspace_providers
-            (workspace_id, provider, is_enabled, uses_platform_key, api_key, config, updated_at)
+            AS w (workspace_id, provider, is_enabled, uses_platform_key, api_key, config, updated_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7)
-        ON CONFLICT (workspace_id, provider) DO UPDATE SET is_enabled = excluded.is_enabled,
+        ON CONFLICT (workspace_id, provider) DO UPDATE SET
+            platform_key_since = CASE WHEN excluded.uses_platform_key AND NOT w.uses_platform_key THEN $7
+                                      ELSE w.platform_key_since END,
+            is_enabled = excluded.is_enabled,
             uses_platform_key = excluded.uses_platform_key, api_key = excluded.api_key, config = excluded.config,
             updated_at = excluded.updated_at
         """,

@@ -37,7 +37,8 @@ def _tells(word: str, key: str) -> bool:
 
 
 def _messages(decoded: Any) -> Iterator[str]:
-    """Texts under the names of OpenAI, Azure, Deepgram (`err_msg`) and Cartesia (`message`, `title`)."""
+    """Texts under the names of OpenAI, Azure, Deepgram (`err_msg`, `description`, `details`) and Cartesia (`message`,
+    `title`)."""
     if not isinstance(decoded, dict):
         return
     error = decoded.get("error")
@@ -45,6 +46,6 @@ def _messages(decoded: Any) -> Iterator[str]:
         if isinstance(part, str) and part:
             yield part
         if isinstance(part, dict):
-            for name in ("message", "err_msg", "detail", "title", "reason"):
+            for name in ("message", "err_msg", "description", "details", "detail", "title", "reason"):
                 if isinstance(part.get(name), str) and part[name]:
                     yield part[name]

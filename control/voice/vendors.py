@@ -13,11 +13,13 @@ from control.voice.offers import Kind
 @dataclass(frozen=True, slots=True)
 class VendorFacts:
     """options: by each kind of provider that the vendor can be, those that an agent may set. takes_key: it is reached
-    at an address (`base_url`) with a key (`api_key`) and a `model`. model_prefixes: how the names of each kind's models
+    at an address (`base_url`) with a key (`api_key`) and a `model`. takes_address: a customer may give the address,
+    because media's connections to it pass the egress guard. model_prefixes: how the names of each kind's models
     begin, for a vendor of several kinds; any name where there are none."""
 
     options: Mapping[Kind, tuple[str, ...]]
     takes_key: bool = False
+    takes_address: bool = False
     model_prefixes: Mapping[Kind, tuple[str, ...]] = field(default_factory=dict)
 
     @property
@@ -37,16 +39,20 @@ VENDORS: Final[Mapping[str, VendorFacts]] = {
             "tts": ("voice_id", "model", "speed", "volume", "emotion", "pronunciation_dict_id"),
         },
         takes_key=True,
+        takes_address=True,
         model_prefixes={"stt": ("ink-",), "tts": ("sonic",)},
     ),
     "deepgram": VendorFacts(
         {"stt": ("model", "keyterm"), "tts": ("model",)},
         takes_key=True,
+        takes_address=True,
         model_prefixes={"stt": ("nova-", "flux-"), "tts": ("aura-",)},
     ),
     "local": VendorFacts({"stt": (), "tts": ()}),
     "openai": VendorFacts(
-        {"llm": ("model", "temperature", "max_tokens", "max_completion_tokens", "reasoning_effort")}, takes_key=True
+        {"llm": ("model", "temperature", "max_tokens", "max_completion_tokens", "reasoning_effort")},
+        takes_key=True,
+        takes_address=True,
     ),
     "receptionist": VendorFacts({"llm": ()}),
     "standin": VendorFacts(

@@ -1,6 +1,6 @@
 """The worker's tasks for providers: measures them from calls, and probes them within a daily budget."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -13,7 +13,7 @@ from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 from control.platform.service import Platform
 from control.voice import store_figures, store_providers
-from control.voice.figures import RoleMeasurement, measure, worst_status
+from control.voice.figures import RoleMeasurement, combine, measure, worst_status
 from control.voice.instances import KeyedProvider
 from control.voice.keys import open_key
 from control.voice.probe import ProbeFailed, can_probe, probe
@@ -28,6 +28,9 @@ MEASURED: Final = timedelta(minutes=30)
 MEASURE_S: Final = 30.0
 PROBE_S: Final = 300.0
 TELL_S: Final = 5.0
+KEYS_S: Final = 60.0
+# A probe so old says nothing of the key: the provider is not probed any more.
+REFUSED: Final = timedelta(seconds=3 * PROBE_S)
 PROBE_TIMEOUT_S: Final = 10.0
 # Another worker probed it meanwhile.
 RECENT: Final = timedelta(seconds=PROBE_S / 2)
@@ -44,11 +47,19 @@ UNKNOWN_COST: Final = Decimal("0.005")
 log = structlog.get_logger()
 
 
-def voice_tasks(sealer: Sealer, platform: Platform, states: ProviderHealthStates) -> WorkerTasks:
-    """Duties `provider_figures`, `provider_probes` and `providers_out_of_service`."""
+def voice_tasks(
+    sealer: Sealer, platform: Platform, states: ProviderHealthStates, report: Callable[[Sequence[str]], None]
+) -> WorkerTasks:
+    """Duties `provider_figures`, `provider_probes`, `provider_keys` and `providers_out_of_service`. report: takes the
+    providers whose vendor does not accept the platform's key."""
 
     async def tell(pool: Pool, _: datetime) -> int:
         return await tell_out_of_service(pool, states)
+
+    async def count_refused_keys(db: Connection, now: datetime) -> int:
+        found = await store_figures.select_refused_keys(db, now - REFUSED)
+        report(found)
+        return len(found)
 
     async def probes(pool: Pool, now: datetime) -> int:
         return await probe_providers(pool, sealer, platform, now)
@@ -56,6 +67,7 @@ def voice_tasks(sealer: Sealer, platform: Platform, states: ProviderHealthStates
     return WorkerTasks(
         duties=[
             Duty("provider_figures", MEASURE_S, measure_calls, 1 << 62),
+            Duty("provider_keys", KEYS_S, count_refused_keys, 1 << 62),
             OutsideDuty("provider_probes", PROBE_S, probes, 1 << 62),
             OutsideDuty("providers_out_of_service", TELL_S, tell, 1 << 62),
         ]
@@ -64,7 +76,7 @@ def voice_tasks(sealer: Sealer, platform: Platform, states: ProviderHealthStates
 
 async def measure_calls(db: Connection, now: datetime) -> int:
     """Computes the figures from calls, and what the catalogue shows of them. Returns the number of roles."""
-    measured = await select_measurements(db, now - MEASURED)
+    measured = combine(await select_measurements(db, now - MEASURED))
     await store_figures.upsert_figures(db, "calls", measured, now)
     await store_figures.forget_unseen(db, "calls", now)
     await _show_worst(db)

@@ -13,8 +13,8 @@ from control.voice.catalogue import list_workspace_offers
 from control.voice.instances import KeyedProvider
 from control.voice.key_check import KeyCheck, KeyChecker
 from control.voice.keys import open_key, seal_key
-from control.voice.offers import KINDS, Kind, ProviderOffer, ProviderOffers
-from control.voice.provider_config import addresses, require_address, require_options
+from control.voice.offers import KINDS, ProviderOffer, ProviderOffers
+from control.voice.provider_config import addresses, require_address, require_options, require_values
 from control.voice.routing import Strategy
 from control.voice.routing_rules import StoredStrategy, StrategyConfig, known_strategy
 from control.voice.store_workspace_providers import ProviderSettings
@@ -25,8 +25,6 @@ from shared.secrets import Sealer
 
 # The feature of a tier that allows keys of one's own.
 OWN_KEYS: Final = "own_provider_keys"
-# Whose servers a customer may run: media's connections to these pass the egress guard.
-ADDRESS_KINDS: Final[tuple[Kind, ...]] = ("llm",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +152,8 @@ class WorkspaceProviders:
         uses_own = not after.uses_platform_key
         if uses_own and (edit.uses_platform_key is False or edit.key):
             await self._require_feature(db, workspace_id)
-        takes_key = VENDORS[offer.vendor].takes_key
-        if uses_own and not takes_key:
+        facts = VENDORS[offer.vendor]
+        if uses_own and not facts.takes_key:
             raise Invalid(f"{provider} takes no key.", code="key_invalid", param="uses_platform_key")
         if uses_own and after.sealed is None:
             raise Invalid("A key of your own is needed.", code="key_missing", param="api_key")
@@ -163,7 +161,7 @@ class WorkspaceProviders:
         require_options(
             config,
             {kind: offer.options.get(kind, ()) for kind in offer.kinds},
-            address_kinds=ADDRESS_KINDS if takes_key else (),
+            address_kinds=offer.kinds if facts.takes_address else (),
         )
         known = dict(addresses(before.config or {}))
         for param, url in addresses(edit.config or {}):
@@ -175,6 +173,7 @@ class WorkspaceProviders:
                 message = "A new address needs the key again: the stored one is sent nowhere else."
                 raise Invalid(message, code="key_missing", param="api_key")
             require_address(url, param, self.checker.guard)
+        require_values(config, offer.vendor)
         changed = replace(
             offer,
             allowed=after.is_enabled,
@@ -194,15 +193,16 @@ class WorkspaceProviders:
         return ProviderSettings(is_enabled, uses, sealed, config)
 
     def _check_of(self, offer: ProviderOffer, after: ProviderSettings, edit: SettingsEdit) -> KeyCheck | None:
-        """Only one's own key is tried: a customer's settings under the platform's key would cost the platform."""
+        """Only one's own key is tried: a customer's settings under the platform's key would cost the platform. Of a
+        server of one's own, the roles that it has."""
         is_tried = edit.key or edit.config or edit.uses_platform_key is False
         if after.uses_platform_key or after.sealed is None or not is_tried:
             return None
         key = edit.key or open_key(self._sealer, after.sealed)
         if key is None:
             raise Invalid("The stored key cannot be opened: send it again.", code="key_missing", param="api_key")
-        guarded = any(offer.is_guarded(kind) for kind in KINDS)
-        return KeyCheck(KeyedProvider(offer, key), guarded)
+        guarded = tuple(kind for kind in KINDS if offer.is_guarded(kind))
+        return KeyCheck(KeyedProvider(offer, key), bool(guarded), guarded or KINDS)
 
     async def _require_feature(self, db: Connection, workspace_id: UUID) -> None:
         tier = await self._workspaces.limits(db, workspace_id)

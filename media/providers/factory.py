@@ -15,13 +15,14 @@ from media.providers.chain.deadlines import Deadlines
 from media.providers.chain.llm import LanguageModelChain
 from media.providers.chain.stt import SpeechToTextChain
 from media.providers.chain.tts import TextToSpeechChain
-from media.providers.health import ChainHealth, HealthBoard
+from media.providers.health import ChainHealth, HealthBoard, HealthKey
 from media.providers.health_keys import HealthKeys
 from media.providers.ports import LanguageModel, ProviderKind, SpeechToText, TextToSpeech
 from media.providers.usage import OnUsage, UsageMeter
 from media.providers.vendor import Adapter, Preparable, ProviderSetup, ProviderUnusable, Vendor, VendorResources
 from media.providers.wait_history import UsualWait
 from shared.egress import EgressGuard
+from shared.events import ProviderFailed
 from shared.plan import CallPlan, PlanError, ProviderPlan
 
 P = TypeVar("P")
@@ -53,6 +54,14 @@ class _Members(Generic[P]):
     health: ChainHealth
 
 
+@dataclass(frozen=True, slots=True)
+class _Hooks:
+    """Whom one call's chains report to."""
+
+    on_failed: OnProviderFailed
+    on_usage: OnUsage
+
+
 class ProviderFactory:
     """One per event loop; holds what all its calls share. The caller closes the HTTP session.
 
@@ -81,11 +90,13 @@ class ProviderFactory:
         self._tts = {vendor.name: vendor.tts for vendor in vendors if vendor.tts is not None}
 
     def build(self, plan: CallPlan, on_failed: OnProviderFailed, on_usage: OnUsage) -> Providers:
-        """Raises PlanError with the field's name for an unknown vendor or for options that it does not take."""
-        workspace = plan.workspace_id
-        stt = self._make_members("stt", plan.stt, self._stt, on_usage, workspace=workspace)
-        llm = self._make_members("llm", plan.llm, self._llm, on_usage, workspace=workspace)
-        tts = self._make_members("tts", plan.tts, self._tts, on_usage, workspace=workspace)
+        """A provider that cannot be made (an unknown vendor, options that it does not take) is left out of its chain
+        and reported as failed: the call goes on with the others. Raises PlanError, which names the fields, for a chain
+        of which none is left."""
+        hooks = _Hooks(on_failed, on_usage)
+        stt = self._make_members("stt", plan.stt, self._stt, hooks, plan.workspace_id)
+        llm = self._make_members("llm", plan.llm, self._llm, hooks, plan.workspace_id)
+        tts = self._make_members("tts", plan.tts, self._tts, hooks, plan.workspace_id)
         limits = self._deadlines
         return Providers(
             SpeechToTextChain(stt.providers, on_failed, limits, meters=stt.meters, health=stt.health),
@@ -95,8 +106,8 @@ class ProviderFactory:
         )
 
     def check(self, plan: CallPlan) -> None:
-        """Raises PlanError as `build` would; opens nothing."""
-        self.build(plan, lambda failed: None, lambda usage: None)
+        """Raises PlanError also if only one provider of a chain cannot be made; opens nothing."""
+        self.build(plan, _refuse, lambda usage: None)
 
     async def close(self) -> None:
         """Closes what vendors opened for all calls."""
@@ -107,23 +118,35 @@ class ProviderFactory:
         kind: ProviderKind,
         choices: Sequence[ProviderPlan],
         adapters: Mapping[str, Adapter[P]],
-        on_usage: OnUsage,
+        hooks: _Hooks,
         workspace: str = "",
     ) -> _Members[P]:
         made: list[P] = []
         meters: list[UsageMeter] = []
         seeds: list[UsualWait | None] = []
+        keys: list[HealthKey] = []
+        faults: dict[int, str] = {}
         for index, choice in enumerate(choices):
             try:
                 provider, options = self._make(choice, adapters)
             except ProviderUnusable as error:
-                raise PlanError(f"plan: {kind}[{index}].{error}") from error
+                faults[index] = f"{kind}[{index}].{error}"
+                continue
             adapter = adapters[choice.vendor_name]
             made.append(provider)
             model = adapter.model(options)
-            meters.append(UsageMeter(kind, choice.provider, on_usage, vendor=choice.vendor_name, model=model))
+            meters.append(UsageMeter(kind, choice.provider, hooks.on_usage, vendor=choice.vendor_name, model=model))
             seeds.append(adapter.usual_wait(options))
-        keys = [self._health_keys.make(kind, one, adapters[one.vendor_name].request_options) for one in choices]
+            keys.append(self._health_keys.make(kind, choice, adapter.request_options))
+        if not made:
+            raise PlanError(f"plan: {'; '.join(faults.values())}")
+        for index, fault in faults.items():
+            following = (one.provider for at, one in enumerate(choices) if at > index and at not in faults)
+            hooks.on_failed(
+                ProviderFailed(
+                    kind, choices[index].provider, fault, next(following, ""), stage="connect", cause="refused"
+                )
+            )
         return _Members(made, meters, ChainHealth(self._health, keys, workspace, seeds))
 
     def _make(self, choice: ProviderPlan, adapters: Mapping[str, Adapter[P]]) -> tuple[P, Struct]:
@@ -139,3 +162,8 @@ class ProviderFactory:
         if choice.guarded and not adapter.is_guardable:
             raise ProviderUnusable(f"guarded: {choice.vendor_name} has no guard against private addresses")
         return adapter.make(ProviderSetup(choice.provider, options, self._resources, choice.guarded)), options
+
+
+def _refuse(failed: ProviderFailed) -> None:
+    """Raises PlanError for a provider that would be left out."""
+    raise PlanError(f"plan: {failed.reason}")

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from media.providers.health_record import HealthPolicy, HealthRecord, is_brief, is_evidence
-from media.providers.ports import ProviderError, ProviderKind, ProviderSlow
+from media.providers.ports import KeyRefused, ProviderError, ProviderKind, ProviderSlow
 from media.providers.wait_history import UsualWait
 
 # Accounts whose health is known; beyond it, those that are in service and were used longest ago are forgotten.
 MAX_RECORDS: Final = 1_000
+# An ejected account that nobody tried for so long after its cool-down is in no plan any more: its key was replaced.
+ABANDONED_S: Final = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +33,13 @@ class HealthChange:
     """A change of a provider's health.
 
     what: "ejected" and "healed" change whether it is in service. "extended": a probe failed. "probed": a probe began.
-    "refuted": another process ejected it, but it has worked since. cool_down_s: from now on, 0 when it works.
-    evidence_s: since the first of the failures that ejected it, or since the useful unit that refutes. shared: learned
-    from another process.
+    "refuted": another process ejected it, but it has worked since. "forgotten": it was ejected, and nobody has used it
+    since. cool_down_s: from now on, 0 when it works. evidence_s: since the first of the failures that ejected it, or
+    since the useful unit that refutes. shared: learned from another process, or of no interest to others.
     """
 
     key: HealthKey
-    what: Literal["ejected", "extended", "probed", "healed", "refuted"]
+    what: Literal["ejected", "extended", "probed", "healed", "refuted", "forgotten"]
     ejections: int = 0
     cool_down_s: float = 0.0
     reason: str = ""
@@ -138,6 +140,7 @@ class HealthBoard:
     def recent(self) -> dict[HealthKey, tuple[int, float | None]]:
         """What other processes should know of the last seconds: doubts, and seconds since the latest useful unit."""
         now = self._clock()
+        self._forget_abandoned(now)
         seen = {key: (record.doubts(now), record.useful_age(now)) for key, record in self._records.items()}
         return {key: (doubts, age_s) for key, (doubts, age_s) in seen.items() if doubts or age_s is not None}
 
@@ -193,6 +196,9 @@ class HealthBoard:
         elif record.ejected_until is not None:
             if record.is_probe(attempt):
                 self._eject(attempt.key, record, error, "extended")
+        elif isinstance(error, KeyRefused):
+            if record.add_refusal(now, attempt.workspace):
+                self._eject(attempt.key, record, error, "ejected")
         elif record.add_failure(now, attempt.workspace, after_useful=attempt.useful):
             self._eject(attempt.key, record, error, "ejected")
 
@@ -256,6 +262,14 @@ class HealthBoard:
         if oldest is not None:
             del self._records[oldest]
         return oldest is not None
+
+    def _forget_abandoned(self, now: float) -> None:
+        """Else an account whose key was replaced would be reported as ejected for as long as the process lives."""
+        latest = now - ABANDONED_S
+        for key in [key for key, one in self._records.items() if one.ejected_until is not None]:
+            if (self._records[key].ejected_until or now) < latest:
+                del self._records[key]
+                self._emit(HealthChange(key, "forgotten", shared=True))
 
     def _emit(self, change: HealthChange) -> None:
         for listener in self._listeners:

@@ -5,7 +5,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-from media.providers.ports import ProviderBusy, ProviderError, ReplyUnusable
+from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, ReplyUnusable
 from media.providers.wait_history import WaitHistory
 
 NEVER: Final = -math.inf
@@ -27,6 +27,7 @@ class HealthPolicy:
     so that not all processes probe at once.
     failures_in_row: failures without a useful unit between them, here or with other processes, and for silence_s before
     the last, that eject. failures_after_success: so many are needed while it works otherwise.
+    refusals_in_row: answers here that the key is not accepted, without a useful unit between them, that eject.
     window_s, window: age and number of the outcomes that count for the share; min_requests: fewest that it is taken of;
     failure_share: failures among them that eject.
     probe_s: how long a probe without a result keeps others from probing.
@@ -39,6 +40,7 @@ class HealthPolicy:
     busy_s: float = 5.0
     jitter: float = 0.2
     failures_in_row: int = 3
+    refusals_in_row: int = 2
     failures_after_success: int = 10
     silence_s: float = 1.0
     window_s: float = 60.0
@@ -76,6 +78,7 @@ class HealthRecord:
         self._failures_in_row = 0  # since the latest useful unit here
         # Time, whether useful, and whose request it was; None: of another process.
         self._outcomes: deque[tuple[float, bool, str | None]] = deque(maxlen=policy.window)
+        self._refusals: deque[tuple[float, str]] = deque(maxlen=policy.window)  # of the key, and whose request it was
         self._waiting: dict[object, float] = {}  # requests without a useful unit, by their start, oldest first
         self._others, self._others_until = 0, NEVER  # doubts of other processes
         self._usual_s = 0.0  # wait for the useful unit, as a moving average
@@ -117,6 +120,7 @@ class HealthRecord:
         """Adds a request's first useful unit. since: when it began to wait."""
         self.last_useful = self._own_useful = now
         self._failures_in_row = 0
+        self._refusals.clear()
         self._outcomes.append((now, True, workspace))
         if since is not None:
             self.add_wait(now - since)
@@ -133,6 +137,17 @@ class HealthRecord:
         self._outcomes.append((now, False, workspace))
         self._failures_in_row += 1
         return (self._is_dead(now) or self._fails_often(now)) and not self._is_confined(now)
+
+    def add_refusal(self, now: float, workspace: str = "") -> bool:
+        """Adds an answer that the key is not accepted; returns whether it is one too many. Apart from other failures: a
+        workspace may ask for what the key has no right to, so those of one while others' requests succeed do not count.
+        """
+        self._refusals.append((now, workspace))
+        oldest = now - self._policy.window_s
+        recent = [whose for at, whose in self._refusals if at >= oldest]
+        served = {whose for at, useful, whose in self._outcomes if useful and at >= oldest and whose is not None}
+        is_confined = len(set(recent)) == 1 and bool(served - set(recent))
+        return len(recent) >= self._policy.refusals_in_row and not is_confined
 
     def doubts(self, now: float) -> int:
         """Failures and overlong waits that others should know of; none while most recent requests succeeded."""
@@ -190,6 +205,7 @@ class HealthRecord:
 
     def _clear(self) -> None:
         self._outcomes.clear()
+        self._refusals.clear()
         self._failures_in_row = 0
         self._probe, self._probe_until = None, NEVER
 
@@ -252,10 +268,11 @@ class HealthRecord:
 
 
 def is_evidence(error: ProviderError) -> bool:
-    """Whether a failure says something about the provider. One that refuses this request (a bad option, a key that is
-    not accepted) or answers it with nothing concerns the call alone: other calls may bring other requests, and it costs
-    no wait for a deadline."""
-    return (error.retryable and not isinstance(error, ReplyUnusable)) or isinstance(error, ProviderBusy)
+    """Whether a failure says something about the provider's account. One that refuses this request (a bad option) or
+    answers it with nothing concerns the call alone: other calls may bring other requests, and it costs no wait for a
+    deadline."""
+    is_outage = error.retryable and not isinstance(error, ReplyUnusable)
+    return is_outage or isinstance(error, ProviderBusy | KeyRefused)
 
 
 def is_brief(error: ProviderError) -> bool:

@@ -1,6 +1,5 @@
 """OpenAI's chat completions as data: the request's body, and a reply parsed from its streamed chunks; no I/O."""
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -8,9 +7,11 @@ import msgspec
 from msgspec import Struct
 
 from media.providers import token_estimate
+from media.providers.error_code import is_error_code
 from media.providers.failure_cause import cause_of_status
 from media.providers.ports import (
     ChatRequest,
+    KeyRefused,
     LanguageModelEvent,
     Message,
     ProviderBusy,
@@ -27,13 +28,13 @@ DONE: Final = b"[DONE]"
 # Sent where a reply was interrupted before its tool answered: the API wants a result for every tool call.
 NO_RESULT: Final = "No result: the call was interrupted."
 
-_IDENTIFIER: Final = re.compile(r"[A-Za-z0-9_.\-]{1,60}")
 _QUOTA_CODES: Final = ("insufficient_quota", "billing_hard_limit_reached")
 _BUSY_CODES: Final = ("rate_limit_exceeded", "rate_limit_error", "overloaded_error", "overloaded", *_QUOTA_CODES)
 # 498: Groq's capacity of a service tier. 529: an overloaded server behind OpenRouter.
 _BUSY_STATUSES: Final = (429, 498, 503, 529)
 # OpenRouter: the account has no credit.
 _PAYMENT_REQUIRED: Final = 402
+_UNAUTHORIZED: Final = 401
 # Groq: the model wrote a tool call that cannot be parsed; the same request may succeed.
 _TOOL_CALL_UNREADABLE: Final = "tool_use_failed"
 _REFUSED_PARAMETER: Final = ("unsupported_parameter", "unsupported_value")
@@ -126,6 +127,8 @@ def _map_error(provider: str, status: int, error: VendorError) -> ProviderError:
     quota_used_up = code in _QUOTA_CODES or status == _PAYMENT_REQUIRED
     if quota_used_up or status in _BUSY_STATUSES or code in _BUSY_CODES:
         return ProviderBusy(provider, reason, retryable=not quota_used_up)
+    if status == _UNAUTHORIZED:  # not 403, which also answers a model, a country or a text that is not allowed
+        return KeyRefused(provider, reason)
     if code == _TOOL_CALL_UNREADABLE:
         return ReplyUnusable(provider, reason)
     if status in (408, 504):
@@ -135,7 +138,7 @@ def _map_error(provider: str, status: int, error: VendorError) -> ProviderError:
 
 def _identifier(code: str | int | None) -> str:
     """The code if it has the form of one; empty for free text, which may quote anything."""
-    return code if isinstance(code, str) and _IDENTIFIER.fullmatch(code) else ""
+    return code if isinstance(code, str) and is_error_code(code) else ""
 
 
 # --- the reply ------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ All audio at the ports is G.711 mu-law, 8 kHz, mono (1 byte = 0.125 ms), as the 
 Errors:
     ProviderError       any failure of a provider; `retryable`: whether the same request may be tried again
     ├── ProviderBusy    a quota or queue is full: try another provider at once
+    ├── KeyRefused      the account's key is not accepted
     ├── ProviderSlow    a deadline passed
     └── ReplyUnusable   an answer came, but nothing of it can be used
 """
@@ -39,6 +40,15 @@ class ProviderBusy(ProviderError):
 
     def __init__(self, provider: str, reason: str, *, retryable: bool = True) -> None:
         super().__init__(provider, reason, retryable=retryable, cause="rate_limited" if retryable else "quota")
+
+
+class KeyRefused(ProviderError):
+    """The vendor does not accept the account's key (HTTP 401, at sockets 403, too): no request with it will succeed."""
+
+    usual_cause = "unauthorized"
+
+    def __init__(self, provider: str, reason: str) -> None:
+        super().__init__(provider, reason, retryable=False)
 
 
 class ProviderSlow(ProviderError):

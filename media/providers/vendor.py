@@ -1,29 +1,40 @@
 """A vendor: the adapter to one company's or program's API, from which configured providers are made."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, Final, Generic, Protocol, TypeVar, runtime_checkable
 
 from aiohttp import ClientSession, DummyCookieJar
 from msgspec import Struct
 
+from media.providers.cleanup import close_within
 from media.providers.ports import LanguageModel, SpeechToText, TextToSpeech
 from media.providers.tls import ResumingTlsContext
 from media.providers.wait_history import UsualWait
 from media.providers.warm_http import make_connector
 from shared.egress import EgressGuard
+from shared.vendor_options import EmptyOptions
 
 T = TypeVar("T")
 P = TypeVar("P", covariant=True)
+
+
+# Accounts, servers and models whose connections a process keeps.
+MAX_ACCOUNTS: Final = 500
 
 
 class ProviderUnusable(ValueError):
     """A provider that cannot be made; the message begins with the plan's field."""
 
 
-class EmptyOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """Options of vendors that take none."""
+@dataclass(frozen=True, slots=True)
+class _SharedAccount:
+    """close: of the shared object."""
+
+    shared: Any
+    close: Callable[[], Awaitable[None]]
 
 
 class VendorResources:
@@ -39,13 +50,29 @@ class VendorResources:
         self.guard = guard or EgressGuard()
         self.tls = ResumingTlsContext()
         self._shared: dict[Hashable, Any] = {}
+        self._accounts: dict[Hashable, _SharedAccount] = {}  # the one used last at the end
+        self._ending: set[asyncio.Task[None]] = set()
         self._closing = AsyncExitStack()
 
     def share(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The object of this key, made at the first request."""
+        """The object of this key, made at the first request and kept. For what there are few of, whatever plans say."""
         if key not in self._shared:
             self._shared[key] = make()
         found: T = self._shared[key]
+        return found
+
+    def share_account(self, key: Hashable, make: Callable[[], T], close: Callable[[T], Awaitable[None]]) -> T:
+        """As `share`, for what belongs to a key, an address or a model that plans name: of more than MAX_ACCOUNTS, the
+        one that was used longest ago is closed. A call that still has it goes on: so `close` has to end only what is
+        idle."""
+        account = self._accounts.pop(key, None) or _make_account(make, close)
+        self._accounts[key] = account
+        if len(self._accounts) > MAX_ACCOUNTS:
+            oldest = self._accounts.pop(next(iter(self._accounts)))
+            task = asyncio.get_running_loop().create_task(close_within(oldest.close()))
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+        found: T = account.shared
         return found
 
     def guarded_http(self) -> ClientSession:
@@ -58,13 +85,16 @@ class VendorResources:
 
     async def close(self) -> None:
         """Closes what vendors opened."""
+        accounts, self._accounts = self._accounts, {}
+        ending = (account.close() for account in accounts.values())
+        await asyncio.gather(*ending, *self._ending, return_exceptions=True)
         await self._closing.aclose()
 
     def _open_guarded(self) -> ClientSession:
         # All customers share it: a cookie that one's server sets for ".com" would go to the others' servers.
         # And nothing is unpacked, because a small answer could become gigabytes; none is asked for packed.
         session = ClientSession(
-            connector=make_connector(self.guard.make_socket), cookie_jar=DummyCookieJar(), auto_decompress=False
+            connector=make_connector(self.guard), cookie_jar=DummyCookieJar(), auto_decompress=False
         )
         self.on_close(session.close)
         return session
@@ -136,3 +166,8 @@ class Vendor:
     stt: Adapter[SpeechToText] | None = None
     llm: Adapter[LanguageModel] | None = None
     tts: Adapter[TextToSpeech] | None = None
+
+
+def _make_account(make: Callable[[], T], close: Callable[[T], Awaitable[None]]) -> _SharedAccount:
+    made = make()
+    return _SharedAccount(made, lambda: close(made))

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 import picows
 
 from media.providers.failure_cause import cause_of_status
-from media.providers.ports import ProviderBusy, ProviderError, ProviderSlow
+from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, ProviderSlow
 from media.providers.tls import ResumingTlsContext
 from shared.egress import EgressGuard
 
@@ -211,6 +211,8 @@ def _map_handshake(provider: str, error: picows.WSHandshakeError) -> ProviderErr
     reason = f"HTTP {status}" if status else "an unreadable answer"
     if status in (402, 429, 503):  # a quota that is used up lasts longer than a queue that is full
         return ProviderBusy(provider, reason, retryable=status != 402)
+    if status in (401, 403):
+        return KeyRefused(provider, reason)
     if status in (408, 504):
         return ProviderSlow(provider, reason, may_bill=False)
     cause = cause_of_status(status) if status else "unreadable"

@@ -1,13 +1,16 @@
 """Connections to a vendor's HTTP server, kept between requests and opened before the first one needs them."""
 
 import asyncio
+import socket
 import ssl
 from collections import deque
 from typing import Final
 
 import aiohttp
-from aiohttp import SocketFactoryType
+from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
+
+from shared.egress import EgressGuard
 
 # How long the pool keeps an idle connection, seconds. Vendors close idle ones after a minute or more; local servers
 # (uvicorn, llama.cpp) after 5 s, which the pool notices.
@@ -20,8 +23,39 @@ PREPARE_S: Final = 5.0
 MAX_BODY_BYTES: Final = 16_384
 
 
-def make_connector(socket_factory: SocketFactoryType | None = None) -> aiohttp.TCPConnector:
-    """The pool of connections to vendors. socket_factory: makes their sockets, by default aiohttp's own.
+class GuardedResolver(AbstractResolver):
+    """Resolves the hosts of customers' servers by the guard, in threads apart from those of all other work."""
+
+    def __init__(self, guard: EgressGuard) -> None:
+        self._guard = guard
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """The allowed addresses, of both families. Raises OSError."""
+        try:
+            found = await self._guard.resolve(host, port)
+        except TimeoutError:
+            raise OSError("the name server does not answer") from None
+        return [
+            ResolveResult(
+                hostname=host,
+                host=str(address),
+                port=port,
+                family=socket.AF_INET if address.version == 4 else socket.AF_INET6,
+                proto=0,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for address in found
+        ]
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def make_connector(guard: EgressGuard | None = None) -> aiohttp.TCPConnector:
+    """The pool of connections to vendors. guard: of customers' servers: their names are resolved by it, and each
+    address is checked once more before a socket is made for it.
 
     With aiohttp's defaults requests would wait for each other from 100 on, and a connection would be closed after 15 s,
     which is less than many turns last."""
@@ -29,7 +63,8 @@ def make_connector(socket_factory: SocketFactoryType | None = None) -> aiohttp.T
         limit=MAX_CONNECTIONS,
         keepalive_timeout=KEEP_ALIVE_S,
         ttl_dns_cache=DNS_CACHE_S,
-        socket_factory=socket_factory,
+        socket_factory=None if guard is None else guard.make_socket,
+        resolver=None if guard is None else GuardedResolver(guard),
     )
 
 

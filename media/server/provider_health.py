@@ -26,6 +26,8 @@ class ProviderHealthReporter:
                 self._metrics.provider_ejected.labels(kind, provider).dec()
                 self._metrics.provider_transitions.labels(kind, provider, "healed").inc()
                 log.info("provider.healed", **_fields(change))
+            case "forgotten":
+                self._metrics.provider_ejected.labels(kind, provider).dec()
             case "extended":
                 log.warning("provider.probe_failed", **_fields(change), **_cool_down(change))
 

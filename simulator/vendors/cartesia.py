@@ -16,15 +16,16 @@ from simulator.vendors.server import VendorState
 
 @dataclass(slots=True)
 class SimulatedCartesia:
-    """make_ear: what each new recogniser's session hears."""
+    """make_ear: what each new recogniser's session hears. voices: ids of the voices that there are, None for any."""
 
     state: VendorState = field(default_factory=VendorState)
     make_ear: Callable[[], Hearing] = DeafEar
     speech_timing: SpeechTiming = field(default_factory=SpeechTiming)
     recogniser_timing: RecogniserTiming = field(default_factory=RecogniserTiming)
+    voices: frozenset[str] | None = None
 
     def routes(self) -> list[web.AbstractRouteDef]:
         """All addresses."""
-        speech = CartesiaSpeech(self.state, self.speech_timing)
+        speech = CartesiaSpeech(self.state, self.speech_timing, self.voices)
         recognisers = CartesiaRecognisers(self.state, self.make_ear, self.recogniser_timing)
         return [*speech.routes(), *recognisers.routes()]

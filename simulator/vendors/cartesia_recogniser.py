@@ -10,7 +10,7 @@ import numpy as np
 from aiohttp import WSMsgType, web
 
 from simulator.carrier.mulaw import RATE, encode
-from simulator.vendors.cartesia_socket import AcceptedConnection, CartesiaFailure, accept
+from simulator.vendors.cartesia_socket import MODEL_NOT_FOUND, AcceptedConnection, CartesiaFailure, accept
 from simulator.vendors.faults import FaultCut
 from simulator.vendors.known_speech import HeardWord
 from simulator.vendors.script import DeafEar, Hearing
@@ -19,6 +19,7 @@ from simulator.vendors.silence import SilenceMeter
 
 _PER_MS: Final = RATE // 1_000
 _GARBAGE: Final = '{"type": "transcript", "text'
+_KEYTERMS, _KEYTERM_CHARACTERS = 100, 1_200
 _ENCODINGS: Final = ("pcm_mulaw", "pcm_s16le")
 # Range and default of each threshold, in the order that they have to keep.
 _THRESHOLDS: Final = {
@@ -77,6 +78,8 @@ class CartesiaRecognisers:
 
 class _Session:
     """One connection: messages are read at once and worked on in their order."""
+
+    models = frozenset(("ink-2", "ink-whisper", "ink-whisper-2025-06-04"))
 
     def __init__(self, listening: CartesiaRecognisers, accepted: AcceptedConnection) -> None:
         self._timing = listening.timing
@@ -139,8 +142,11 @@ class _Session:
             pass  # the client has gone
 
     def _find_failure(self) -> CartesiaFailure | None:
-        if not self._query.get("model", "").startswith("ink-"):
-            return CartesiaFailure(404, "model_not_found", "Invalid model", "There is no such model.")
+        if self._query.get("model", "") not in self.models:
+            return MODEL_NOT_FOUND
+        keyterms = self._query.getall("keyterm", [])
+        if len(keyterms) > _KEYTERMS or sum(map(len, keyterms)) > _KEYTERM_CHARACTERS:
+            return CartesiaFailure(400, "", "Invalid keyterm", "The keyterms are too many or too long.")
         if self._query.get("encoding") not in _ENCODINGS or self._query.get("sample_rate") != str(RATE):
             return CartesiaFailure(400, "", "Invalid format", "The simulator knows pcm_mulaw and pcm_s16le at 8000 Hz.")
         return None
@@ -225,6 +231,8 @@ class _FinalsSession(_Session):
 
 class _TurnsSession(_Session):
     """`/stt/turns/websocket`. Transcripts are those of the whole turn."""
+
+    models = frozenset(("ink-2",))
 
     def __init__(self, listening: CartesiaRecognisers, accepted: AcceptedConnection) -> None:
         super().__init__(listening, accepted)

@@ -38,6 +38,8 @@ class RequestRefused(Exception):
 
 
 UNAUTHORIZED: Final = CartesiaFailure(401, "unauthorized", "Unauthorized", "The API key is invalid.")
+MODEL_NOT_FOUND: Final = CartesiaFailure(404, "model_not_found", "Invalid model", "There is no such model.")
+VOICE_NOT_FOUND: Final = CartesiaFailure(404, "voice_not_found", "Invalid voice", "There is no such voice.")
 NO_CREDIT: Final = CartesiaFailure(402, "quota_exceeded", "Out of credits", "The credits of this month are used up.")
 RATE_LIMITED: Final = CartesiaFailure(
     429, "concurrency_limited", "Too many concurrent requests", "The plan's concurrency limit is exceeded."

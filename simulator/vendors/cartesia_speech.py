@@ -12,8 +12,10 @@ from aiohttp import WSMsgType, web
 
 from simulator.carrier.mulaw import RATE, decode
 from simulator.vendors.cartesia_socket import (
+    MODEL_NOT_FOUND,
     NO_CREDIT,
     RATE_LIMITED,
+    VOICE_NOT_FOUND,
     AcceptedConnection,
     CartesiaFailure,
     RequestRefused,
@@ -26,6 +28,19 @@ from simulator.vendors.voice import SpokenWord, speak
 # Fields that may differ between two inputs of a context.
 _FREE: Final = ("transcript", "continue", "flush", "duration")
 _NEEDED: Final = ("model_id", "transcript", "voice", "output_format", "context_id")
+# The SDK's list (its type TTSModel), and the one that came after it.
+MODELS: Final = frozenset(
+    [
+        "sonic-3.6",
+        "sonic-3.5",
+        "sonic-3.5-2026-05-04",
+        "sonic-3",
+        "sonic-3-2026-01-12",
+        "sonic-3-2025-10-27",
+        "sonic-latest",
+    ]
+)
+_TONE: Final = {"speed": (0.6, 1.5), "volume": (0.5, 2.0)}
 _ENCODINGS: Final = ("pcm_mulaw", "pcm_s16le")
 _SENTENCE: Final = re.compile(r"[.!?]\s*$")
 _PER_MS: Final = RATE // 1_000
@@ -50,10 +65,14 @@ class SpeechTiming:
 
 
 class CartesiaSpeech:
-    """All connections of the voice. cancelled: ids of contexts that clients cancelled. contexts: ids of all."""
+    """All connections of the voice. voices: ids that it knows, None for any. cancelled: ids of contexts that clients
+    cancelled. contexts: ids of all."""
 
-    def __init__(self, state: VendorState, timing: SpeechTiming | None = None) -> None:
+    def __init__(
+        self, state: VendorState, timing: SpeechTiming | None = None, voices: frozenset[str] | None = None
+    ) -> None:
         self.state = state
+        self.voices = voices
         self.timing = timing or SpeechTiming()
         self.active: set[str] = set()
         self.contexts: list[str] = []
@@ -159,11 +178,16 @@ class _SpeechConnection:
         missing = [name for name in _NEEDED if name not in request]
         if missing:
             raise _refuse(400, "", f"{missing[0]} is missing.")
-        if not str(request["model_id"]).startswith("sonic"):
-            raise _refuse(404, "model_not_found", "There is no such model.")
-        voice = request["voice"]
-        if not (voice.get("id") if isinstance(voice, dict) else voice):
-            raise _refuse(404, "voice_not_found", "There is no such voice.")
+        if request["model_id"] not in MODELS:
+            raise RequestRefused(MODEL_NOT_FOUND)
+        voice, voices = request["voice"], self._speech.voices
+        voice_id = voice.get("id") if isinstance(voice, dict) else voice
+        if not voice_id or (voices is not None and voice_id not in voices):
+            raise RequestRefused(VOICE_NOT_FOUND)
+        for name, (least, most) in _TONE.items():
+            value = (request.get("generation_config") or {}).get(name)
+            if value is not None and not least <= value <= most:
+                raise _refuse(400, "", f"{name} is out of range.")
         output = request["output_format"]
         if output.get("container") != "raw" or output.get("encoding") not in _ENCODINGS:
             raise _refuse(400, "", "The simulator knows raw pcm_mulaw and pcm_s16le.")

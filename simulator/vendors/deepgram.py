@@ -10,14 +10,14 @@ from aiohttp import web
 
 from simulator.vendors.deepgram_aura import AuraSession, SpeakTiming
 from simulator.vendors.deepgram_flux import FluxSession, check_flux_query
+from simulator.vendors.deepgram_models import AURA_MODELS, FLUX_MODELS, NOVA_MODELS
 from simulator.vendors.deepgram_nova import ListenTiming, NovaSession
 from simulator.vendors.deepgram_socket import Refused, check_audio, open_socket
 from simulator.vendors.script import DeafEar, Hearing
 from simulator.vendors.server import VendorState
 
-_NOVA_MODELS = ("nova-", "enhanced", "base")
-_AURA_MODELS = ("aura-",)
-_FLUX_MODELS = ("flux-general-en", "flux-general-multi")
+# Deepgram's guide to keyterm prompting.
+MAX_KEYTERMS = 100
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ class SimulatedDeepgram:
             return socket
         try:
             check_audio(request.query.items())
-            _check_model(request, _NOVA_MODELS)
+            _check_model(request, NOVA_MODELS)
         except Refused as refused:
             return refused.response()
         return await self._listen(request, NovaSession(socket, self.make_ear(), self.listen_timing))
@@ -55,7 +55,7 @@ class SimulatedDeepgram:
         try:
             check_audio(request.query.items())
             check_flux_query(dict(request.query))
-            _check_model(request, _FLUX_MODELS)
+            _check_model(request, FLUX_MODELS)
         except Refused as refused:
             return refused.response()
         return await self._listen(request, FluxSession(socket, self.make_ear(), self.listen_timing))
@@ -66,7 +66,7 @@ class SimulatedDeepgram:
             return socket
         try:
             check_audio(request.query.items())
-            _check_model(request, _AURA_MODELS)
+            _check_model(request, AURA_MODELS)
         except Refused as refused:
             return refused.response()
         model = request.query["model"]
@@ -82,7 +82,9 @@ class SimulatedDeepgram:
             self.state.bill("stt", request.query["model"], "ms", session.billed_ms)
 
 
-def _check_model(request: web.Request, known: tuple[str, ...]) -> None:
-    """Raises Refused for a model that this address does not serve."""
-    if not request.query.get("model", "").startswith(known):
-        raise Refused(400, "INVALID_QUERY_PARAMETER", "no such model")
+def _check_model(request: web.Request, known: frozenset[str]) -> None:
+    """Raises Refused for a model that this address does not serve, and for too many keyterms."""
+    if request.query.get("model", "") not in known:
+        raise Refused(400, "INVALID_QUERY_PARAMETER", "No such model/language/tier combination found.")
+    if len(request.query.getall("keyterm", [])) > MAX_KEYTERMS:
+        raise Refused(400, "INVALID_QUERY_PARAMETER", f"keyterm: more than {MAX_KEYTERMS}.")

@@ -29,7 +29,9 @@ async def platform() -> AsyncIterator[Platform]:
     folder = mkdtemp(prefix="vocalized-tests-", dir="/tmp")
     os.chmod(folder, 0o711)  # for the user that PostgreSQL runs as
     try:
-        async with running_platform(ROOT, Path(folder), PlatformShape(nodes=NODES, recorded=True)) as running:
+        async with running_platform(
+            ROOT, Path(folder), PlatformShape(nodes=NODES, recorded=True, log_level="info")
+        ) as running:
             yield running
     finally:
         shutil.rmtree(folder)

@@ -1,6 +1,5 @@
 """The egress guard: which addresses it allows, and that what was checked is what is connected to."""
 
-import asyncio
 import ipaddress
 import socket
 from collections.abc import AsyncIterator
@@ -120,9 +119,9 @@ class Names:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> None:
         self.asked, self._answers = 0, list(answers)
-        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", self.look_up)
+        monkeypatch.setattr(socket, "getaddrinfo", self.look_up)
 
-    async def look_up(self, host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+    def look_up(self, host: str, port: int, **_: object) -> list[tuple[object, ...]]:
         answer = self._answers[min(self.asked, len(self._answers) - 1)]
         self.asked += 1
         families = [socket.AF_INET6 if ":" in address else socket.AF_INET for address in answer]

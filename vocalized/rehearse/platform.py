@@ -39,13 +39,14 @@ NUMBERS: Final[Mapping[CarrierName, str]] = {"twilio": "+14155550100", "telnyx":
 class PlatformShape:
     """nodes: number of media nodes. recorded: whether the agents record. balanced: whether the API is reached through
     a load balancer. drain_s: how long a node that is stopped waits for its calls. dead_model: whether the agents' first
-    language model never answers."""
+    language model never answers. log_level: of all programs."""
 
     nodes: int = 1
     recorded: bool = False
     balanced: bool = False
     dead_model: bool = False
     drain_s: int = 5
+    log_level: str = "warning"
 
 
 @dataclass(slots=True)
@@ -116,6 +117,7 @@ async def running_platform(root: Path, folder: Path, shape: PlatformShape) -> As
         ports, keys = choose_ports(media_nodes=shape.nodes), carrier_keys(folder)
         settings = _settings(folder, database_url, redis_url, ports, keys)
         settings["VOCALIZED_MEDIA_DRAIN_TIMEOUT_S"] = str(shape.drain_s)
+        settings["VOCALIZED_LOG_LEVEL"] = shape.log_level
         config = _network_config(ports, keys)
         network = await running.enter_async_context(phone_network(config, ports.carrier))
         await migrate_database(root, settings)
@@ -182,5 +184,4 @@ def _settings(folder: Path, database_url: str, redis_url: str, ports: Ports, key
         "VOCALIZED_REDIS_URL": redis_url,
         "VOCALIZED_PASSWORD_PASSES": "1",
         "VOCALIZED_PASSWORD_MEMORY_KIB": "8",
-        "VOCALIZED_LOG_LEVEL": "warning",
     }

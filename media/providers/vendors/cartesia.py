@@ -1,8 +1,6 @@
 """Vendor `cartesia`: recogniser Ink and voice Sonic, over WebSockets, with mu-law at 8 kHz throughout."""
 
-from typing import Annotated, Final
-
-from msgspec import Meta, Struct
+from typing import Final
 
 from media.audio.mulaw import RATE
 from media.providers.ports import ProviderError
@@ -13,63 +11,13 @@ from media.providers.vendors.cartesia_recogniser import CartesiaSpeechToText, In
 from media.providers.vendors.cartesia_speech import CartesiaTextToSpeech, SpeechConnection
 from media.providers.vendors.cartesia_speech_wire import PATH, VoiceSettings
 from media.providers.vendors.cartesia_turns_wire import TurnsTranscript
-from media.providers.vendors.cartesia_wire import BASE_URL, QueryField, base_language, make_headers, make_url
+from media.providers.vendors.cartesia_wire import QueryField, base_language, make_headers, make_url
 from media.providers.wait_history import UsualWait
 from media.providers.warm_connections import WarmConnections
-
-# The voice of the vendor's own examples for agents (Katie).
-VOICE_ID: Final = "f786b574-daa5-4673-aa0c-cbe3e8534c02"
+from shared.vendor_options import CartesiaSpeechToTextOptions, CartesiaTextToSpeechOptions
 
 # The models that know English alone.
 _ENGLISH: Final = "ink-2"
-_KEYTERM_CHARACTERS: Final = 1_200
-
-Seconds = Annotated[float, Meta(gt=0, le=30)]
-Address = Annotated[str, Meta(pattern=r"^(wss?|https?)://[^\s/]")]
-Name = Annotated[str, Meta(min_length=1, max_length=100)]
-
-
-class CartesiaSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """model: `ink-2` (English) or `ink-whisper`. base_url: scheme and host. turns: the vendor finds the ends of turns
-    by itself; else it is told when a text is to be final. language: in place of the call's. keyterm: words to expect
-    (`ink-2`).
-
-    turn_…: with `turns`, the vendor's default where None: thresholds of the likelihood that the caller speaks, in the
-    order start > eager_end > end, and the longest wait for the end. answer_s: with `turns`, how long the vendor may say
-    nothing new once a text was asked for. connect_s: limit of a new connection.
-    """
-
-    model: Name = "ink-2"
-    api_key: str = ""
-    base_url: Address = BASE_URL
-    turns: bool = False
-    language: Annotated[str, Meta(max_length=20)] = ""
-    keyterm: Annotated[tuple[Name, ...], Meta(max_length=100)] = ()
-    turn_start_threshold: Annotated[float, Meta(ge=0.5, le=0.9)] | None = None
-    turn_eager_end_threshold: Annotated[float, Meta(ge=0.3, le=0.6)] | None = None
-    turn_end_threshold: Annotated[float, Meta(ge=0.05, le=0.5)] | None = None
-    turn_end_timeout_ms: Annotated[int, Meta(ge=640, le=11_200)] | None = None
-    connect_s: Seconds = 3.0
-    answer_s: Seconds = 0.5
-
-    def __post_init__(self) -> None:
-        if sum(map(len, self.keyterm)) > _KEYTERM_CHARACTERS:
-            raise ValueError(f"keyterm: more than {_KEYTERM_CHARACTERS} characters together")
-
-
-class CartesiaTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """model: `sonic-…`. base_url: scheme and host. speed, volume: times the voice's own. emotion: as the vendor names
-    it. connect_s: limit of a new connection."""
-
-    model: Name = "sonic-3.5"
-    api_key: str = ""
-    base_url: Address = BASE_URL
-    voice_id: Name = VOICE_ID
-    speed: Annotated[float, Meta(ge=0.6, le=1.5)] | None = None
-    volume: Annotated[float, Meta(ge=0.5, le=2.0)] | None = None
-    emotion: Name | None = None
-    pronunciation_dict_id: Name | None = None
-    connect_s: Seconds = 3.0
 
 
 def _make_stt(setup: ProviderSetup) -> CartesiaSpeechToText:
@@ -85,6 +33,7 @@ def _make_stt(setup: ProviderSetup) -> CartesiaSpeechToText:
             headers=make_headers(options.api_key),
             tls=setup.resources.tls,
             timeout_s=options.connect_s,
+            guard=setup.guard,
         )
 
     return CartesiaSpeechToText(setup.name, InkListener(transcript, make_target, options.answer_s))
@@ -125,6 +74,7 @@ def _make_tts(setup: ProviderSetup) -> CartesiaTextToSpeech:
         headers=make_headers(options.api_key),
         tls=setup.resources.tls,
         timeout_s=options.connect_s,
+        guard=setup.guard,
     )
     return CartesiaTextToSpeech(setup.name, settings, _share_connections(setup.resources, target, options.api_key))
 
@@ -133,13 +83,10 @@ def _share_connections(
     resources: VendorResources, target: SocketTarget, api_key: str
 ) -> WarmConnections[SpeechConnection]:
     """The connections of all calls with this provider, address and key."""
-
-    def make() -> WarmConnections[SpeechConnection]:
-        connections = WarmConnections(lambda: SpeechConnection.open(target))
-        resources.on_close(connections.close)
-        return connections
-
-    return resources.share((SpeechConnection, target.provider, target.url, api_key), make)
+    key = (SpeechConnection, target.provider, target.url, api_key, target.guard is not None)
+    return resources.share_account(
+        key, lambda: WarmConnections(lambda: SpeechConnection.open(target)), WarmConnections.close
+    )
 
 
 def _model(options: CartesiaSpeechToTextOptions | CartesiaTextToSpeechOptions) -> str:
@@ -172,6 +119,7 @@ VENDOR: Final = Vendor(
         model=_model,
         request_options=_STT_REQUEST,
         usual_wait=_stt_wait,
+        is_guardable=True,
     ),
     tts=Adapter(
         _make_tts,
@@ -179,5 +127,6 @@ VENDOR: Final = Vendor(
         model=_model,
         request_options=_TTS_REQUEST,
         usual_wait=_tts_wait,
+        is_guardable=True,
     ),
 )

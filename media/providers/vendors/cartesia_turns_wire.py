@@ -13,8 +13,9 @@ from msgspec import Struct
 from media.providers.ports import RecognisedText
 from media.providers.vendors.cartesia_wire import ErrorEvent, make_error, make_unreadable
 
-# Somebody who spoke for so long has said a word: a recogniser that shows none of it hangs. A cough is shorter, and so
-# is the silence before a text is asked for, with the vendor's delay.
+# Somebody who spoke for so long within a turn of the vendor's has said a further word: a recogniser that shows none of
+# it hangs. A cough is shorter, and so is the silence before a text is asked for, with the vendor's delay. Outside of
+# its turns the vendor says nothing to noise, and is right.
 LONG_SPEECH_MS: Final = 1_500.0
 
 
@@ -91,11 +92,12 @@ class TurnsTranscript:
         return RecognisedText(self._text(), final=False)
 
     def settle(self, *, is_overdue: bool) -> RecognisedText | None:
-        """The text if the vendor believes that the caller has finished, or if nothing new came for a while. None if the
-        caller spoke long since the latest news: a recogniser that hangs gives no answer."""
+        """The text if the vendor believes that the caller has finished, or if nothing new came for a while. None if a
+        turn of the vendor's runs and the caller spoke long since its latest news: a recogniser that hangs gives no
+        answer. Whether one that began no turn is deaf, the chain finds out by another's ears."""
         if self._token is None:
             return None
-        hangs = (self._speech_end_ms or 0.0) - self._known_ms >= LONG_SPEECH_MS
+        hangs = self._running is not None and (self._speech_end_ms or 0.0) - self._known_ms >= LONG_SPEECH_MS
         return self._answer() if self._is_over or (is_overdue and not hangs) else None
 
     def _read_turn(self, found: _Message) -> None:

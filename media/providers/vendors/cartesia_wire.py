@@ -10,18 +10,18 @@ from urllib.parse import quote, urlencode
 
 from msgspec import Struct
 
+from media.providers.error_code import is_error_code
 from media.providers.failure_cause import cause_of_status
-from media.providers.ports import ProviderBusy, ProviderError, ProviderSlow
+from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, ProviderSlow
 
 # The messages here are those of this version; the vendor keeps a dated version as it was.
 VERSION: Final = "2026-08-14"
-BASE_URL: Final = "wss://api.cartesia.ai"
 
 QueryField = str | int | float | Sequence[str] | None
 
-_CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,59}")
 _BUSY: Final = 429
 _NO_CREDIT: Final = 402
+_UNAUTHORIZED: Final = (401, 403)
 _TIMEOUTS: Final = (408, 504)
 
 
@@ -46,13 +46,15 @@ def make_headers(api_key: str) -> dict[str, str]:
 
 def make_error(provider: str, event: ErrorEvent) -> ProviderError:
     """The error for an event, with the vendor's code and status only."""
-    code = event.error_code if event.error_code and _CODE.fullmatch(event.error_code) else ""
+    code = event.error_code if event.error_code and is_error_code(event.error_code) else ""
     status = event.status_code or 0
     reason = f"error {status or ''} {code}".replace("  ", " ").strip()
     if status == _NO_CREDIT:
         return ProviderBusy(provider, reason, retryable=False)
     if status == _BUSY:
         return ProviderBusy(provider, reason)
+    if status in _UNAUTHORIZED:
+        return KeyRefused(provider, reason)
     if status in _TIMEOUTS:
         return ProviderSlow(provider, reason)
     return ProviderError(provider, reason, retryable=status >= 500 or not status, cause=cause_of_status(status))

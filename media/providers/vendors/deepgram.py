@@ -1,9 +1,8 @@
 """Vendor `deepgram`: recognisers Nova and Flux, and the voice Aura, all over WebSockets with mu-law at 8 kHz."""
 
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
-from msgspec import Meta, Struct
 
 from media.audio.mulaw import RATE
 from media.providers.ports import ProviderError
@@ -17,49 +16,11 @@ from media.providers.vendors.deepgram_voice import AuraConnection, DeepgramTextT
 from media.providers.vendors.deepgram_wire import QueryValue, make_headers, make_url
 from media.providers.wait_history import UsualWait
 from media.providers.warm_connections import WarmConnections
+from shared.vendor_options import DeepgramSpeechToTextOptions, DeepgramTextToSpeechOptions
 
-BASE_URL: Final = "wss://api.deepgram.com"
 _FLUX_PREFIX: Final = "flux-"
 _FLUX_ENGLISH: Final = "flux-general-en"
 _AUDIO: Final[dict[str, QueryValue]] = {"encoding": "mulaw", "sample_rate": RATE}
-
-Seconds = Annotated[float, Meta(gt=0, le=30)]
-Address = Annotated[str, Meta(pattern=r"^(wss?|https?)://[^\s/]")]
-Name = Annotated[str, Meta(min_length=1, max_length=100)]
-
-
-class DeepgramSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """model: `nova-…` for `/v1/listen`, `flux-…` for `/v2/listen`. base_url: scheme and host, without a version.
-
-    language: Nova's, in place of the call's ("multi" for several). keyterm: words to expect. endpointing_ms (Nova):
-    silence after which a segment is final. connect_s: limit. answer_s: after a text was asked for, when the last known
-    one is the answer if it covers the audio, because the vendor does not answer for too little audio.
-    """
-
-    model: Name = "nova-3"
-    api_key: str = ""
-    base_url: Address = BASE_URL
-    language: Annotated[str, Meta(max_length=20)] = ""
-    keyterm: Annotated[tuple[Name, ...], Meta(max_length=100)] = ()
-    punctuate: bool = True
-    smart_format: bool = False
-    numerals: bool = False
-    mip_opt_out: bool = False
-    endpointing_ms: Annotated[int, Meta(ge=10, le=5_000)] = 300
-    connect_s: Seconds = 3.0
-    answer_s: Seconds = 0.5
-
-
-class DeepgramTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """model: the voice, whose last part is its language. base_url: scheme and host. connect_s: limit. max_idle:
-    connections kept between speeches; they count against the account's limit (45, pay as you go)."""
-
-    model: Annotated[str, Meta(pattern=r"^aura-[a-z0-9-]+-[a-z]{2}$", max_length=100)] = "aura-2-thalia-en"
-    api_key: str = ""
-    base_url: Address = BASE_URL
-    mip_opt_out: bool = False
-    connect_s: Seconds = 3.0
-    max_idle: Annotated[int, Meta(ge=0, le=16)] = 2
 
 
 def _make_stt(setup: ProviderSetup) -> DeepgramSpeechToText:
@@ -75,6 +36,7 @@ def _make_stt(setup: ProviderSetup) -> DeepgramSpeechToText:
             headers=make_headers(options.api_key),
             tls=setup.resources.tls,
             timeout_s=options.connect_s,
+            guard=setup.guard,
         )
 
     return DeepgramSpeechToText(setup.name, DeepgramListener(protocol, make_target, options.answer_s))
@@ -120,8 +82,8 @@ def _stt_model(options: DeepgramSpeechToTextOptions) -> str:
 def _make_tts(setup: ProviderSetup) -> DeepgramTextToSpeech:
     """All calls with the same options share their connections."""
     options: DeepgramTextToSpeechOptions = setup.options
-    key = (_make_tts, setup.name, msgspec.json.encode(options))
-    connections = setup.resources.share(key, lambda: _open_connections(setup))
+    key = (_make_tts, setup.name, msgspec.json.encode(options), setup.guarded)
+    connections = setup.resources.share_account(key, lambda: _open_connections(setup), WarmConnections.close)
     spoken = options.model.rpartition("-")[2]
 
     def check_language(language: str) -> None:
@@ -141,10 +103,9 @@ def _open_connections(setup: ProviderSetup) -> WarmConnections[AuraConnection]:
         headers=make_headers(options.api_key),
         tls=setup.resources.tls,
         timeout_s=options.connect_s,
+        guard=setup.guard,
     )
-    connections = WarmConnections(lambda: AuraConnection.open(target), max_idle=options.max_idle)
-    setup.resources.on_close(connections.close)
-    return connections
+    return WarmConnections(lambda: AuraConnection.open(target), max_idle=options.max_idle)
 
 
 def _tts_model(options: DeepgramTextToSpeechOptions) -> str:
@@ -177,6 +138,7 @@ VENDOR: Final = Vendor(
         model=_stt_model,
         request_options=_STT_REQUEST,
         usual_wait=_stt_wait,
+        is_guardable=True,
     ),
     tts=Adapter(
         _make_tts,
@@ -184,5 +146,6 @@ VENDOR: Final = Vendor(
         model=_tts_model,
         request_options=frozenset({"model"}),
         usual_wait=_tts_wait,
+        is_guardable=True,
     ),
 )

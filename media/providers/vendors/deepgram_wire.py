@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
 
+from media.providers.error_code import is_error_code
 from media.providers.ports import ProviderBusy, ProviderError
 from media.providers.vendors.deepgram_transcript import TranscribedResult
 from shared.events import FailureCause
 
 QueryValue = str | int | float | bool | Sequence[str]
 
-_CODE: Final = re.compile(r"[A-Z][A-Za-z0-9_]*(?:-\d{4})?")
-_MAX_CODE_CHARACTERS: Final = 60
+_CLOSE_CODE: Final = re.compile(r"[A-Z][A-Za-z]*-\d{4}")
 # The audio or a message cannot be read (DATA-0000), or is too long: the same request would fail again.
 _REQUEST_FAULTS: Final = ("DATA-", "BIG-", "SchemaError")
 
@@ -53,7 +53,7 @@ def make_headers(api_key: str) -> dict[str, str]:
 def make_error(provider: str, code: str, what: str, cause: FailureCause = "error") -> ProviderError:
     """An error with the vendor's code, if it is one; the vendor's text is dropped, because it may quote the caller.
     cause: of an error whose code says nothing of the request."""
-    code = code if _CODE.fullmatch(code) and len(code) <= _MAX_CODE_CHARACTERS else ""
+    code = code if is_error_code(code) else ""
     reason = f"{what} {code}".strip()
     if code.startswith("TOO_MANY_REQUESTS"):
         return ProviderBusy(provider, reason)
@@ -64,8 +64,8 @@ def make_error(provider: str, code: str, what: str, cause: FailureCause = "error
 
 def map_close(provider: str, status: int, reason: str) -> ProviderError:
     """The error for a connection that the vendor closed. reason: begins with a code such as NET-0001, if it has one."""
-    found = _CODE.match(reason)
-    return make_error(provider, found[0] if found and "-" in found[0] else "", f"closed with {status}", "cut")
+    found = _CLOSE_CODE.match(reason)
+    return make_error(provider, found[0] if found else "", f"closed with {status}", "cut")
 
 
 def make_unreadable(provider: str) -> ProviderError:

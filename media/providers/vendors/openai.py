@@ -5,14 +5,14 @@ import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
-from msgspec import Meta, Struct
 from yarl import URL
 
+from media.providers.error_code import name_media_type
 from media.providers.openai_wire import StreamedReply, make_http_error, make_messages, make_tools, parse_error
 from media.providers.ports import ChatRequest, LanguageModelEvent, ProviderError, ProviderSlow
 from media.providers.sse import SseError, SseParser
@@ -20,6 +20,7 @@ from media.providers.vendor import Adapter, ProviderSetup, Vendor
 from media.providers.wait_history import UsualWait
 from media.providers.warm_http import WarmServer
 from shared.chat_dialects import RULES, Dialect, DialectRules, detect_dialect, make_chat_url, make_key_headers
+from shared.vendor_options import OpenAiOptions
 
 # The response usually ends with its last event; reading up to its end keeps the connection for the next turn.
 DRAIN_S: Final = 0.2
@@ -36,34 +37,6 @@ _HEADERS: Final = {
 }
 
 T = TypeVar("T")
-Seconds = Annotated[float, Meta(gt=0, le=120)]
-
-
-class OpenAiOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """base_url: up to and including the version ("https://api.openai.com/v1"); of Azure the resource's address, with or
-    without /openai/v1. api_key: empty for servers without keys. model: on Azure the deployment's name.
-
-    dialect: by default the one of base_url's host. api_version: of Azure, where base_url does not end in /openai/v1.
-    priced_as: the model under which it is priced, where `model` is a name of one's own.
-    max_tokens: sent under the name that the server wants; where that depends on the model, set max_completion_tokens.
-    extra: further fields of the request's body, as the vendor names them.
-    connect_s, first_token_s (from the request), idle_s (between tokens): limits, beyond which ProviderSlow is raised.
-    """
-
-    model: Annotated[str, Meta(min_length=1)]
-    base_url: Annotated[str, Meta(pattern=r"^https?://[^\s/?#][^\s?#]*\Z")] = "https://api.openai.com/v1"
-    api_key: str = ""
-    dialect: Dialect | None = None
-    api_version: str = ""
-    priced_as: str = ""
-    temperature: float | None = None
-    max_tokens: int | None = None
-    max_completion_tokens: int | None = None
-    reasoning_effort: str | None = None
-    extra: dict[str, Any] = {}
-    connect_s: Seconds = 3.0
-    first_token_s: Seconds = 10.0
-    idle_s: Seconds = 10.0
 
 
 def dialect_of(options: OpenAiOptions) -> Dialect:
@@ -79,6 +52,9 @@ class ChatServer:
     refused: set[str] = field(default_factory=set)
     warm: WarmServer | None = None
     tls: ssl.SSLContext | None = None
+
+    async def close(self) -> None:
+        """Nothing: the connections are shared with other models."""
 
 
 class OpenAiLanguageModel:
@@ -161,7 +137,7 @@ class OpenAiLanguageModel:
         """The body of an answer that is no stream. Raises ProviderError for one that claims success."""
         try:
             if response.status == 200:
-                reason = f"answered with {response.content_type}, no event stream"
+                reason = f"answered with {name_media_type(response.content_type)}, no event stream"
                 raise ProviderError(self.name, reason, retryable=False, cause="unreadable")
             return await self._within(deadline, response.content.read(MAX_ERROR_BYTES), "no answer came in time")
         finally:
@@ -240,7 +216,9 @@ def _make_llm(setup: ProviderSetup) -> OpenAiLanguageModel:
     options: OpenAiOptions = setup.options
     resources = setup.resources
     key = (ChatServer, options.base_url, options.model, setup.guarded)
-    server = resources.share(key, lambda: ChatServer(warm=_warm_server(setup), tls=resources.tls))
+    server = resources.share_account(
+        key, lambda: ChatServer(warm=_warm_server(setup), tls=resources.tls), ChatServer.close
+    )
     return OpenAiLanguageModel(setup.name, options, setup.http, server)
 
 
@@ -251,11 +229,9 @@ def _warm_server(setup: ProviderSetup) -> WarmServer:
 
     def make() -> WarmServer:
         url = make_chat_url(dialect_of(options), options.base_url, options.model, options.api_version)
-        server = WarmServer(setup.http, url, resources.tls)
-        resources.on_close(server.close)
-        return server
+        return WarmServer(setup.http, url, resources.tls)
 
-    return resources.share((WarmServer, parts.scheme, parts.netloc, setup.guarded), make)
+    return resources.share_account((WarmServer, parts.scheme, parts.netloc, setup.guarded), make, WarmServer.close)
 
 
 def _model(options: OpenAiOptions) -> str:

@@ -6,10 +6,9 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Annotated, Final, Literal
+from typing import Final
 
 import numpy as np
-from msgspec import Meta, Struct
 
 from media.audio import mulaw
 from media.audio.mulaw import BYTES_PER_MS
@@ -28,40 +27,14 @@ from media.providers.ports import (
 )
 from media.providers.vendor import Adapter, ProviderSetup, Vendor
 from media.providers.word_timing import spread_words, timing_length
+from shared.vendor_options import (
+    StandinLanguageModelOptions,
+    StandinSpeechToTextOptions,
+    StandinTextToSpeechOptions,
+)
 
 # Vendors produce speech faster than it is spoken.
 SPEED: Final = 4.0
-
-Ms = Annotated[int, Meta(ge=0, le=600_000)]
-# When to fail, so that fallback can be tested: at once, after half was delivered, or by never answering.
-Fail = Literal["", "open", "midway", "silent"]
-
-
-class StandinSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """final_ms: from `finalise` to the final text. text: the result for every turn."""
-
-    final_ms: Ms = 100
-    text: str = ""
-    fail: Fail = ""
-
-
-class StandinLanguageModelOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """first_token_ms: from the request to the first word. token_ms: from word to word. text: every reply."""
-
-    first_token_ms: Ms = 200
-    token_ms: Ms = 10
-    text: str = "Thank you for calling."
-    fail: Fail = ""
-
-
-class StandinTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """first_byte_ms: from the first text to the first audio. audio_ms: length of the whole speech, however long the
-    text. chunk_ms: length of each piece."""
-
-    first_byte_ms: Ms = 80
-    audio_ms: Annotated[int, Meta(ge=20, le=600_000)] = 2500
-    chunk_ms: Annotated[int, Meta(ge=20, le=10_000)] = 200
-    fail: Fail = ""
 
 
 class StandinSpeechToText:

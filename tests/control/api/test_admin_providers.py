@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from shared.ids import new_id
+from simulator.vendors.cartesia import SimulatedCartesia
+from simulator.vendors.server import running_vendor
 from tests.platform.api import Api, running_api
 from tests.platform.chat_vendor import ChatVendor, chat_vendor
 from tests.platform.clients import Staff
@@ -83,10 +85,11 @@ async def test_a_provider_is_created_changed_and_deleted(api: Api, staff: Staff,
     ("changed", "code", "param", "words"),
     [
         ({"api_key": "wrong-key-123"}, "key_refused", "api_key", "Incorrect API key provided: ***"),
-        ({"model": "gpt-9"}, "provider_refused", "config", "The model `gpt-9` does not exist."),
-        ({"base_url": "http://127.0.0.1:9/v1"}, "provider_refused", "config", "no connection"),
+        ({"model": "gpt-9"}, "provider_refused", "config.llm.model", "The model `gpt-9` does not exist."),
+        ({"base_url": "http://127.0.0.1:9/v1"}, "provider_refused", "config.llm.base_url", "no connection"),
         ({"base_url": "not an address"}, "address_invalid", "config.llm.base_url", "like https://"),
         ({"modell": "x"}, "option_unknown", "config.llm.modell", "no such option"),
+        ({"temperature": "hot"}, "option_invalid", "config.llm.temperature", "expected `float"),
     ],
 )
 async def test_what_the_vendor_refuses_is_not_saved_and_its_reason_is_given_back(
@@ -100,6 +103,28 @@ async def test_what_the_vendor_refuses_is_not_saved_and_its_reason_is_given_back
     assert words in reply.body["error"]["message"]
     assert body["api_key"] not in str(reply.body)
     assert await listed(staff, body["provider"]) is None
+
+
+async def test_a_wrong_voice_and_a_wrong_model_of_speech_are_refused(staff: Staff) -> None:
+    cartesia = SimulatedCartesia(voices=frozenset({"known-voice"}))
+    async with running_vendor(cartesia.routes(), None) as address:
+        fine = {
+            "stt": {"base_url": f"ws://{address}"},
+            "tts": {"base_url": f"ws://{address}", "voice_id": "known-voice"},
+        }
+        body = {"provider": f"p{new_id()[-12:]}", "api_key": cartesia.state.key}
+        for kind, option, value in (
+            ("tts", "voice_id", "nobody"),
+            ("tts", "model", "sonic-0"),
+            ("stt", "model", "ink-0"),
+        ):
+            config = {"vendor": "cartesia", **fine, kind: fine[kind] | {option: value}}
+            reply = await staff.post(PATH, {**body, "config": config})
+            assert (reply.code, reply.param) == ("provider_refused", f"config.{kind}.{option}")
+            assert "There is no such" in reply.body["error"]["message"]
+        assert await listed(staff, body["provider"]) is None
+        assert (await staff.post(PATH, {**body, "config": {"vendor": "cartesia", **fine}})).status == 201
+    assert cartesia.state.total("tts", "characters") == 2 * len("Hi.")  # of the wrong model of the recogniser, too
 
 
 async def test_a_refused_change_leaves_everything_as_it_is(staff: Staff, vendor: ChatVendor) -> None:

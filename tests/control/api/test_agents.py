@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 from uuid import UUID
 
 import jsonschema_rs
@@ -163,7 +164,8 @@ async def test_every_fault_of_a_config_is_listed(api: Api) -> None:
             "message": "needs consent: announced (with an announcement), or given_otherwise",
         },
     ]
-    options = [{"url": "x"}, {"model": "aura-2-luna-en"}, {"model": 3}, {"model": "nova-3-medical"}]
+    options: list[dict[str, Any]] = [{"url": "x"}, {"model": "aura-2-luna-en"}, {"model": 3}]
+    options += [{"model": "nova-3-medical"}, {"model": "nova-3", "keyterm": ["x" * 101]}]
     choices = [{"provider": "deepgram", "options": one} for one in options]
     unknown = {"speech": {"stt": [{"provider": "x"}, *choices]}}
     refused = await ann.post(agents, {"name": "A", "config": unknown})
@@ -174,17 +176,19 @@ async def test_every_fault_of_a_config_is_listed(api: Api) -> None:
         ("config.speech.stt[1].options.url", "provider_unknown"),
         ("config.speech.stt[2].options.model", "provider_unknown"),
         ("config.speech.stt[3].options.model", "provider_unknown"),
+        ("config.speech.stt[5].options.keyterm", "provider_unknown"),
     ]
 
 
 async def test_config_length_is_limited_across_patches(api: Api) -> None:
     ann, agents = await owned_agents(api)
     agent_path = f"{agents}/{(await ann.post(agents, {'name': 'A'})).body['agent']['id']}"
-    long_texts = ["x" * 2_000] * 100
-    long = {"provider": "deepgram", "options": {"keyterm": long_texts}}
-    assert (await ann.put(agent_path, {"config": {"speech": {"stt": [long]}}})).status == 200
+    assert (
+        await ann.put(agent_path, {"config": {"facts": {f"first_{n}": "x" * 4_000 for n in range(50)}}})
+    ).status == 200
     refused = await ann.put(agent_path, {"config": {"facts": {f"fact_{n}": "x" * 4_000 for n in range(20)}}})
     assert (refused.status, refused.code, refused.param) == (422, "too_long", "config")
+    long_texts = ["x" * 2_000] * 100
     voice = {"voice_provider": "deepgram", "voice_config": {"model": long_texts, "other": long_texts}}
     refused = await ann.put(agent_path, voice)
     assert (refused.status, refused.code, refused.param) == (422, "too_long", "voice_config")

@@ -14,6 +14,8 @@ from control.db.pool import open_pool
 from control.db.scope import enter_platform
 from shared.plan import CallPlan
 from shared.secrets import Sealer
+from simulator.vendors.deepgram import SimulatedDeepgram
+from simulator.vendors.server import running_vendor
 from tests.platform.api import Api, running_api
 from tests.platform.chat_vendor import ChatVendor, chat_vendor
 from tests.platform.clients import Reply, User
@@ -133,6 +135,23 @@ async def test_addresses_that_are_not_on_the_public_internet_are_refused(
     reply = await tenant.set("openai", own(vendor, config={"llm": {"base_url": url, "model": "tiny"}}))
     assert (reply.status, reply.code) == (422, code), reply.body
     assert not (await tenant.provider("openai"))["has_own_key"]
+
+
+async def test_speech_at_an_address_of_ones_own(tenant: Tenant) -> None:
+    deepgram = SimulatedDeepgram()
+    async with running_vendor(deepgram.routes(), None) as address:
+        stt, url = {"model": "nova-3"}, f"ws://{address}"
+        body = {"uses_platform_key": False, "api_key": deepgram.state.key, "config": {"stt": {**stt, "base_url": url}}}
+        for changed in ({"base_url": "wss://10.0.0.1"}, {"base_url": "wss://0x7f.1"}, {"base_url": f"ftp://{address}"}):
+            reply = await tenant.set("deepgram", {**body, "config": {"stt": {**stt, **changed}}})
+            assert (reply.code, reply.param) == ("address_invalid", "config.stt.base_url")
+        reply = await tenant.set("deepgram", {**body, "config": {"stt": {"model": "nova-33", "base_url": url}}})
+        assert (reply.code, reply.param) == ("provider_refused", "config.stt.model")
+        reply = await tenant.set("deepgram", body)
+        assert reply.status == 200, reply.body
+    assert deepgram.state.opened == {"stt": 2, "llm": 0, "tts": 0}
+    chosen = [one for one in (await tenant.plan()).stt if one.provider == "deepgram"]
+    assert [(one.guarded, one.options["base_url"]) for one in chosen] == [(True, url)]
 
 
 async def test_what_the_vendor_refuses_is_not_saved(tenant: Tenant, vendor: ChatVendor) -> None:

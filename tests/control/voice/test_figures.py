@@ -3,12 +3,13 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.voice.figures import RoleFigures, RoleMeasurement, measure, worst_status
+from control.voice.figures import RoleFigures, RoleMeasurement, WorkspaceMeasurement, combine, measure, worst_status
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 FIGURES = RoleFigures(
@@ -31,6 +32,24 @@ FIGURES = RoleFigures(
 )
 def test_status_by_failures(requests: int, failures: int, status: str) -> None:
     assert RoleMeasurement("acme", "stt", requests, failures).status == status
+
+
+def of_workspaces(*figures: tuple[int, int, int | None]) -> list[WorkspaceMeasurement]:
+    """Requests, failures and latency of so many workspaces."""
+    return [WorkspaceMeasurement(uuid4(), "acme", "llm", a, b, ms, ms) for a, b, ms in figures]
+
+
+def test_one_workspace_cannot_make_a_provider_look_bad_nor_slow() -> None:
+    (found,) = combine(of_workspaces((10, 0, 300), (10, 1, 400), (50, 50, 9_000), (50, 0, 9_000)))
+    assert (found.requests, found.failures, found.p50_ms) == (70, 1, 400)
+    assert combine(of_workspaces((1, 0, 300), (500, 500, None)))[0].error_rate == 0.0
+
+
+def test_an_outage_of_all_or_of_many_workspaces_counts() -> None:
+    assert combine(of_workspaces((10, 9, 300), (4, 4, None)))[0].status == "down"
+    assert combine(of_workspaces((9, 9, None)))[0].status == "down"
+    many = combine(of_workspaces(*[(10, 10, None)] * 3, *[(10, 0, 300)] * 6))
+    assert (many[0].requests, many[0].failures) == (90, 30)
 
 
 @given(st.lists(st.none() | st.integers(0, 10_000), max_size=40))

@@ -1,6 +1,5 @@
 """Requests to customers' addresses, over TLS: the checked address is connected to, in the name of the host."""
 
-import asyncio
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -39,11 +38,11 @@ def resolve_to(monkeypatch: pytest.MonkeyPatch, *answers: str) -> None:
     """Answers of the name server, one a question; the last one stays."""
     left = list(answers)
 
-    async def look_up(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+    def look_up(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
         address = left.pop(0) if len(left) > 1 else left[0]
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", look_up)
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
 
 
 def client(guard: EgressGuard = LOCAL) -> httpx.AsyncClient:
@@ -81,17 +80,17 @@ async def test_private_addresses_and_redirects_to_them_are_refused(port: int, mo
 
 
 async def test_an_address_that_does_not_answer_is_passed_over(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def look_up(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+    def look_up(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
         targets = ("127.0.0.2", port), ("127.0.0.1", port)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", target) for target in targets]
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", look_up)
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
     async with client(EgressGuard(["127.0.0.0/8"])) as http:
         assert (await http.post(f"https://{HOST}:{port}/", json={"a": 1})).status_code == 405
 
 
 async def test_unknown_and_private_names_are_told_alike(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def fail(*_: object, **__: object) -> list[tuple[object, ...]]:
+    def fail(*_: object, **__: object) -> list[tuple[object, ...]]:
         raise socket.gaierror(socket.EAI_NONAME, "unknown")
 
     told = []
@@ -99,7 +98,7 @@ async def test_unknown_and_private_names_are_told_alike(port: int, monkeypatch: 
         for resolve in (None, fail):
             resolve_to(monkeypatch, "10.0.0.1")
             if resolve is not None:
-                monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
+                monkeypatch.setattr(socket, "getaddrinfo", resolve)
             with pytest.raises(httpx.ConnectError) as raised:
                 await http.get(f"https://{HOST}:{port}/")
             told.append(str(raised.value))

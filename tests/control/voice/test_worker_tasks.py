@@ -14,11 +14,14 @@ from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform
 from control.platform.audit import Actor
 from control.platform.service import Platform
-from control.voice import store_figures
+from control.voice import read_measurements, store_figures
 from control.voice.administration import ProviderAdministration, ProviderEdit
 from control.voice.figures import RoleFigures
 from control.voice.key_check import KeyChecker
-from control.voice.worker_tasks import measure_calls, probe_providers, tell_out_of_service
+from control.voice.read_measurements import select_measurements
+from control.voice.store_workspace_providers import ProviderSettings, upsert_settings
+from control.voice.worker_tasks import measure_calls, probe_providers, tell_out_of_service, voice_tasks
+from control.worker_runtime import WorkerMetrics
 from shared.bus.client import bus_client
 from shared.bus.health import ProviderHealthStates
 from shared.egress import EgressGuard
@@ -47,11 +50,20 @@ class Measured:
         found = await store_figures.select_figures(self.owner)
         return {(one.role, one.source): one for one in found if one.provider == provider}
 
-    async def call(self, used: dict[str, str], failed: dict[str, str], llm_ms: int, created_at: datetime) -> None:
-        """Stores a call. used, failed: providers by role."""
-        call_id, workspace_id = UUID(new_id()), UUID(new_id())
+    async def call(
+        self,
+        used: dict[str, str],
+        failed: dict[str, str],
+        llm_ms: int,
+        created_at: datetime,
+        workspace: UUID | None = None,
+    ) -> None:
+        """Stores a call. used, failed: providers by role. workspace: None: a new one."""
+        call_id, workspace_id = UUID(new_id()), workspace or UUID(new_id())
         await self.owner.execute(
-            "INSERT INTO workspaces (id, name, status, tier_name) VALUES ($1, 'W', 'active', 'growth')", workspace_id
+            "INSERT INTO workspaces (id, name, status, tier_name) VALUES ($1, 'W', 'active', 'growth') "
+            "ON CONFLICT DO NOTHING",
+            workspace_id,
         )
         await self.owner.execute(
             "INSERT INTO calls (id, workspace_id, direction, carrier, status, created_at) "
@@ -98,15 +110,46 @@ async def test_figures_of_calls(measured: Measured) -> None:
         await enter_platform(db)
         assert await measure_calls(db, NOW) == 3
     groq = (await measured.figures("groq"))["llm", "calls"]
-    assert (groq.requests, groq.error_rate, groq.p50_ms, groq.p95_ms, groq.status) == (4, 0.25, 300, 900, "degraded")
+    assert (groq.requests, groq.error_rate, groq.p50_ms, groq.p95_ms, groq.status) == (3, 0.0, 300, 300, "healthy")
     row = await measured.owner.fetchrow("SELECT health_status, latency_ms FROM providers WHERE provider = 'groq'")
-    assert tuple(row) == ("degraded", 300)
+    assert tuple(row) == ("healthy", 300)
     later = NOW + timedelta(hours=1)
     async with measured.pool.transaction() as db:
         await enter_platform(db)
         await measure_calls(db, later)
     unknown = (await measured.figures("groq"))["llm", "calls"]
     assert (unknown.status, unknown.requests, unknown.p50_ms, unknown.since) == ("unknown", 0, None, later)
+
+
+async def test_calls_under_a_key_of_ones_own_never_count(measured: Measured) -> None:
+    """Also after the workspace has returned to the platform's key."""
+    own, now = UUID(new_id()), NOW + timedelta(minutes=1)
+    for _ in range(3):
+        await measured.call({"llm": "groq"}, {"llm": "groq"}, 9_000, NOW, own)
+        await measured.call({"llm": "groq"}, {}, 300, NOW)
+    for uses_platform_key in (False, True):
+        settings = ProviderSettings(uses_platform_key=uses_platform_key, sealed=b"sealed")
+        await upsert_settings(measured.owner, own, "groq", settings, now)
+        async with measured.pool.transaction() as db:
+            await enter_platform(db)
+            found = await select_measurements(db, NOW - timedelta(hours=1))
+        assert own not in {one.workspace_id for one in found} and len(found) == 3
+    await measured.call({"llm": "groq"}, {}, 300, now + timedelta(seconds=1), own)
+    async with measured.pool.transaction() as db:
+        await enter_platform(db)
+        (mine,) = [one for one in await select_measurements(db, NOW - timedelta(hours=1)) if one.workspace_id == own]
+    assert (mine.requests, mine.failures) == (1, 0)
+
+
+async def test_a_workspace_with_many_calls_does_not_hide_the_others(measured: Measured) -> None:
+    await measured.call({"llm": "groq"}, {}, 300, NOW - timedelta(minutes=5))
+    loud = UUID(new_id())
+    for _ in range(4):
+        await measured.call({"llm": "groq"}, {"llm": "groq"}, 300, NOW, loud)
+    async with measured.pool.transaction() as db:
+        await enter_platform(db)
+        found = await db.fetch(read_measurements._SELECT, NOW - timedelta(hours=1), 2, 5_000)
+    assert {row["workspace_id"] == loud: row["requests"] for row in found} == {True: 1, False: 1}
 
 
 async def test_probes_are_measured_apart_and_not_repeated_by_a_second_worker(measured: Measured) -> None:
@@ -121,6 +164,23 @@ async def test_probes_are_measured_apart_and_not_repeated_by_a_second_worker(mea
     assert (found.status, found.requests, found.error_rate) == ("down", 5, 0.8)
     reasons = await measured.owner.fetch("SELECT reason FROM provider_probes WHERE latency_ms IS NULL")
     assert {row["reason"] for row in reasons} == {"HTTP 401 invalid_api_key"}
+
+
+async def test_staff_are_told_of_a_platform_key_that_is_not_accepted(measured: Measured, valkey_url: str) -> None:
+    redis, metrics = bus_client(valkey_url, 5.0), WorkerMetrics()
+    tasks = voice_tasks(SEALER, Platform(), ProviderHealthStates(redis), metrics.report_refused_keys)
+    (duty,) = (one for one in tasks.duties if one.name == "provider_keys")
+    line = 'vocalized_worker_provider_key_refused{provider="my-llama"} 1.0'
+    for minutes, keys, is_told in ((0, set[str](), True), (5, {"vendor-key-1"}, False), (10, set[str](), True)):
+        measured.vendor.keys = keys
+        now = NOW + timedelta(minutes=minutes)
+        await measured.probe(now)
+        assert await duty.run_once(measured.pool, now) == is_told
+        assert (line in metrics.render().decode()) == is_told
+    await measured.owner.execute("UPDATE providers SET is_enabled = false WHERE provider = 'my-llama'")
+    assert await duty.run_once(measured.pool, now) == 0
+    assert "key_refused{" not in metrics.render().decode()
+    await redis.aclose()
 
 
 async def test_probes_stop_at_the_days_budget(measured: Measured) -> None:

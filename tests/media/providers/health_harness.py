@@ -2,7 +2,7 @@
 
 from media.providers.health import HealthBoard, HealthChange, HealthKey
 from media.providers.health_record import HealthPolicy
-from media.providers.ports import ProviderBusy, ProviderError, ProviderSlow
+from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, ProviderSlow
 
 KEY = HealthKey("llm", "groq", "abc")
 OTHER = HealthKey("llm", "groq", "of another account")
@@ -10,6 +10,7 @@ DOWN = ProviderSlow("groq", "nothing came for 4 s")
 BUSY = ProviderBusy("groq", "HTTP 429")
 QUOTA = ProviderBusy("groq", "HTTP 429 insufficient_quota", retryable=False)
 REFUSED = ProviderError("groq", "HTTP 400", retryable=False)
+REVOKED = KeyRefused("groq", "HTTP 401")
 POLICY = HealthPolicy(cool_down_s=15.0, max_cool_down_s=60.0)
 
 

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from media.__main__ import VENDORS
-from media.providers.factory import ProviderFactory, Providers
+from media.providers.factory import ProviderFactory, Providers, _Hooks
 from media.providers.health import HealthBoard, HealthKey, ProviderAttempt
 from media.providers.ports import ChatRequest, Message, ProviderError, RecognisedText, SpeechToTextEvent, TextDelta
 from media.providers.usage import UsageMeter
@@ -78,6 +78,30 @@ def test_a_plan_error_names_its_field(lists: dict[str, list[dict[str, Any]]], me
         run(FactoryHarness(plan(**lists)).build())
 
 
+def test_a_provider_that_cannot_be_made_is_left_out_and_the_call_goes_on() -> None:
+    hot = {"provider": "openai", "options": {"model": "m", "temperature": "hot"}}
+    answering = {"provider": "standin", "options": {"text": "Hello."}}
+    unknown = {"provider": "acme"}
+    harness = FactoryHarness(plan(llm=[hot, answering, unknown], stt=[{"provider": "local"}, {"provider": "standin"}]))
+
+    async def main() -> None:
+        async with aiohttp.ClientSession() as http:
+            factory = ProviderFactory(VENDORS, http)
+            with pytest.raises(PlanError, match=r"stt\[0\]"):
+                factory.check(harness.plan)
+            providers = factory.build(harness.plan, harness.failed.append, harness.used.append)
+            events = providers.llm.stream(ChatRequest("", [Message("user", "Hi.")]))
+            assert [event.text async for event in events if isinstance(event, TextDelta)] == ["Hello."]
+            with pytest.raises(PlanError, match=r"llm\[0\]\.options: .*temperature.*; llm\[1\]\.provider"):
+                factory.build(plan(llm=[hot, unknown]), harness.failed.append, harness.used.append)
+            await factory.close()
+
+    run(main())
+    failed = [(one.kind, one.provider, one.next) for one in harness.failed]
+    assert failed == [("stt", "local", "standin"), ("llm", "openai", "standin"), ("llm", "acme", "")]
+    assert "temperature" in harness.failed[1].reason
+
+
 def test_a_key_is_never_in_the_message() -> None:
     options = {"model": "x", "api_key": "sk-secret", "base_url": "sk-secret", "temperature": "sk-secret"}
     with pytest.raises(PlanError) as raised:
@@ -135,7 +159,8 @@ def test_all_calls_share_one_receptionist() -> None:
         async with aiohttp.ClientSession() as http:
             factory = ProviderFactory(VENDORS, http)
             call = plan(llm=[{"provider": "receptionist"}])
-            first, second = (factory._make_members("llm", call.llm, factory._llm, print).providers for _ in range(2))
+            hooks = _Hooks(print, print)
+            first, second = (factory._make_members("llm", call.llm, factory._llm, hooks).providers for _ in range(2))
             assert first[0] is second[0]
 
     run(main())
@@ -191,7 +216,7 @@ def test_usage_names_provider_vendor_and_priced_model() -> None:
 async def _llm_meters(harness: FactoryHarness) -> list[UsageMeter]:
     async with aiohttp.ClientSession() as http:
         factory = ProviderFactory(VENDORS, http)
-        return factory._make_members("llm", harness.plan.llm, factory._llm, harness.used.append).meters
+        return factory._make_members("llm", harness.plan.llm, factory._llm, _Hooks(print, harness.used.append)).meters
 
 
 def test_all_calls_share_the_health_of_their_providers() -> None:

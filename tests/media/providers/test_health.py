@@ -7,7 +7,7 @@ import pytest
 from media.providers import health
 from media.providers.health import HealthChange, HealthKey, SharedHealth
 from media.providers.ports import ProviderError
-from tests.media.providers.health_harness import BUSY, DOWN, KEY, OTHER, POLICY, QUOTA, REFUSED, BoardHarness
+from tests.media.providers.health_harness import BUSY, DOWN, KEY, OTHER, POLICY, QUOTA, REFUSED, REVOKED, BoardHarness
 from vocalized.rehearse.dead_provider import count_ejections
 
 
@@ -55,6 +55,55 @@ def test_an_ejection_soon_after_healing_lasts_longer_and_one_much_later_does_not
         harness.wait(expected)
         harness.succeed()
         harness.wait(quiet_s)
+
+
+def test_a_key_that_is_refused_twice_in_a_row_is_ejected_and_no_other_account() -> None:
+    harness = BoardHarness()
+    for _ in range(3):
+        harness.fail(REVOKED)
+        harness.succeed()  # between them, so that they are not in a row
+    harness.fail(REVOKED)
+    harness.fail(REFUSED)  # of the request, which says nothing of the key
+    assert harness.usable
+    harness.fail(REVOKED)
+    assert not harness.usable and harness.board.is_usable(OTHER)
+    assert harness.changes == [HealthChange(KEY, "ejected", 1, 15.0, "HTTP 401")]
+    harness.wait(15)
+    harness.fail(REVOKED)
+    assert (harness.changes[-1].what, harness.changes[-1].cool_down_s) == ("extended", 30.0)
+    harness.wait(30)
+    harness.succeed()
+    assert harness.usable
+
+
+def test_an_account_that_is_used_no_more_is_forgotten() -> None:
+    """Its key was replaced; else it would be reported as ejected for ever."""
+    harness = BoardHarness()
+    harness.fail(REVOKED, times=2)
+    harness.wait(15 + health.ABANDONED_S)
+    harness.board.recent()
+    assert harness.what == ["ejected"]
+    harness.wait(1)
+    harness.board.recent()
+    assert harness.what == ["ejected", "forgotten"] and harness.changes[-1].shared
+    assert harness.usable
+
+
+def test_what_one_workspace_has_no_right_to_does_not_eject_the_key_of_all() -> None:
+    harness = BoardHarness()
+    harness.board.start(KEY, "good").mark_useful()
+    for _ in range(5):
+        harness.board.start(KEY, "bad").fail(REVOKED)
+    assert harness.usable
+    harness.board.start(KEY, "good").fail(REVOKED)
+    assert not harness.usable
+    harness = BoardHarness()
+    for _ in range(2):
+        harness.wait(61)  # so long after each other that they are no row
+        harness.fail(REVOKED)
+        assert harness.usable
+    harness.fail(REVOKED)
+    assert not harness.usable
 
 
 def test_a_released_probe_lets_the_next_request_probe() -> None:

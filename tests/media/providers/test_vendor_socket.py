@@ -16,7 +16,7 @@ from aiohttp import WSMsgType, web
 
 from media.audio.mulaw import RATE
 from media.providers.chain.replay_buffer import MAX_S, PIECE
-from media.providers.ports import ProviderBusy, ProviderError, ProviderSlow
+from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, ProviderSlow
 from media.providers.tls import MAX_HOSTS, ResumingTlsContext
 from media.providers.vendor_socket import ABNORMAL, MAX_UNSENT_BYTES, SocketTarget, VendorSocket
 from shared.egress import EgressGuard
@@ -148,7 +148,7 @@ async def test_a_connection_that_breaks_is_reported_once(target: SocketTarget) -
 
 @pytest.mark.parametrize(
     ("what", "kind", "retryable"),
-    [("401", ProviderError, False), ("429", ProviderBusy, True), ("500", ProviderError, True)],
+    [("401", KeyRefused, False), ("429", ProviderBusy, True), ("500", ProviderError, True)],
 )
 async def test_a_refusal_is_an_error_without_the_vendors_text(
     target: SocketTarget, what: str, kind: type[ProviderError], retryable: bool

@@ -2,8 +2,8 @@
 
 import structlog
 
-from media.providers.health import HealthBoard, HealthKey
-from media.providers.ports import ProviderSlow
+from media.providers.health import ABANDONED_S, HealthBoard, HealthKey
+from media.providers.ports import KeyRefused, ProviderSlow
 from media.server.metrics import Metrics
 from media.server.provider_health import ProviderHealthReporter
 
@@ -40,3 +40,15 @@ def test_each_change_is_logged_and_counted_once() -> None:
     for to in ("ejected", "healed"):
         labels = {**LABELS, "to": to}
         assert metrics.registry.get_sample_value("vocalized_media_provider_transitions_total", labels) == 1
+
+
+def test_an_account_that_is_used_no_more_is_not_counted_as_ejected() -> None:
+    now, metrics = 0.0, Metrics()
+    board = HealthBoard(lambda: now, chance=lambda: 0.0)
+    board.subscribe(ProviderHealthReporter(metrics))
+    for _ in range(2):
+        board.start(KEY).fail(KeyRefused("groq", "HTTP 401"))
+    assert metrics.registry.get_sample_value("vocalized_media_provider_ejected", LABELS) == 1
+    now = 2 * ABANDONED_S
+    board.recent()
+    assert metrics.registry.get_sample_value("vocalized_media_provider_ejected", LABELS) == 0

@@ -80,6 +80,22 @@ async def test_thresholds_out_of_order_are_refused_in_place_of_the_greeting(
     assert [(event.type, getattr(event, "status_code", 0)) for event in events] == [("error", 400)]
 
 
+async def test_a_model_that_there_is_not_and_too_many_keyterms_are_refused(
+    listening: tuple[CartesiaRecognisers, str],
+) -> None:
+    stt = client(*listening).stt
+    sockets: list[Any] = [
+        stt.manual_finalize.websocket(**AUDIO | {"model": "ink-9"}),
+        stt.manual_finalize.websocket(**AUDIO, keyterm=["x"] * 101),
+        stt.auto_finalize.websocket(**AUDIO | {"model": "ink-whisper"}),
+    ]
+    found = []
+    for socket in sockets:
+        async with socket as connection, asyncio.timeout(5):
+            found += [(event.type, getattr(event, "status_code", 0)) async for event in connection]
+    assert found == [("error", 404), ("error", 400), ("error", 404)]
+
+
 @pytest.mark.parametrize("turns", [False, True])
 async def test_pipecats_services_hear_the_words(listening: tuple[CartesiaRecognisers, str], turns: bool) -> None:
     server, address = listening

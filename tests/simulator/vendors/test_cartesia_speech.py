@@ -126,6 +126,28 @@ async def test_a_refused_context_costs_nothing(
     assert not server.state.billed
 
 
+@pytest.mark.parametrize(
+    ("changed", "status", "code"),
+    [
+        ({"voice": {"id": "nobody"}}, 404, "voice_not_found"),
+        ({"model_id": "sonic-99"}, 404, "model_not_found"),
+        ({"generation_config": {"speed": 9.0}}, 400, None),
+    ],
+)
+async def test_a_voice_and_a_model_that_there_are_not_are_refused(
+    speech: tuple[CartesiaSpeech, str], changed: dict[str, Any], status: int, code: str | None
+) -> None:
+    server, _ = speech
+    server.voices = frozenset({"v"})
+    async with client(*speech).tts.websocket_connect() as connection:
+        context = connection.context(**{**VOICE, **changed})
+        await context.push("Hello.")
+        (error,) = await receive(context)
+    assert isinstance(error, Error)
+    assert (error.status_code, error.error_code) == (status, code)
+    assert not server.state.billed
+
+
 async def test_a_wrong_key_is_refused(speech: tuple[CartesiaSpeech, str]) -> None:
     with pytest.raises(Exception, match="401"):
         async with client(*speech, key="wrong").tts.websocket_connect():

@@ -130,6 +130,14 @@ async def test_a_wrong_key_and_a_wrong_query_are_refused(vendor: Vendor) -> None
             pass
 
 
+@pytest.mark.parametrize("query", [NOVA | {"model": "nova-33"}, NOVA | {"keyterm": ["x"] * 101}])
+async def test_a_model_and_keyterms_that_there_cannot_be_are_refused(vendor: Vendor, query: dict[str, Any]) -> None:
+    with pytest.raises(ApiError) as caught:
+        async with sdk_client(vendor.address, vendor.key).listen.v1.connect(**query):
+            pass
+    assert caught.value.status_code == 400
+
+
 async def _recognise(service: STTService) -> list[Frame]:
     def has_final(frames: list[Frame]) -> bool:
         return any(isinstance(frame, TranscriptionFrame) for frame in frames)

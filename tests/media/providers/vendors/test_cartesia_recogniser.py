@@ -1,6 +1,7 @@
 """Cartesia's recognisers through the chain of a call, against two simulated vendors over TLS, with each fault."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -108,6 +109,22 @@ async def test_no_word_is_lost_when_a_connection_breaks(harness: Harness, kind: 
     await wait_for(lambda: bool(harness.b.state.billed))
     assert harness.b.state.total("stt", "ms") == harness.call.sums("b")["ms"]
     assert harness.call.sums("a")["ms"] >= harness.a.state.total("stt", "ms")
+
+
+async def test_noise_is_no_failure(harness: Harness) -> None:
+    """Seconds of it, which voice detection takes for speech."""
+    events: list[SpeechToTextEvent] = []
+    session = await harness.call.build().stt.open("en-US", events.append)
+    noise = random.Random(1).randbytes(2_400 * 8)
+    for token in (1, 2, 3):
+        session.started()
+        session.push(noise)
+        session.finalise(token)
+        await wait_for(lambda wanted=token: any(getattr(one, "token", None) == wanted for one in events))  # type: ignore[misc]
+        session.next_turn()
+    await session.close()
+    assert {one.text for one in events if isinstance(one, RecognisedText)} == {""}
+    assert not harness.call.failed
 
 
 @pytest.mark.parametrize("kind", ["refuse", "unauthorized", "no_credit", "rate_limited"])

@@ -14,9 +14,9 @@ from media.providers.factory import Providers
 from media.providers.ports import ProviderError, SpeechChunk
 from media.providers.vendor import ProviderSetup
 from media.providers.vendors.cartesia import VENDOR as CARTESIA
-from media.providers.vendors.cartesia import CartesiaTextToSpeechOptions
 from media.providers.vendors.cartesia_speech import IDLE_S, CartesiaTextToSpeech, _Utterance
 from media.providers.vendors.cartesia_speech_wire import SpeechMessage, SpokenContexts
+from shared.vendor_options import CartesiaTextToSpeechOptions
 from simulator.carrier.mulaw import decode
 from simulator.vendors.cartesia_speech import CartesiaSpeech, SpeechTiming
 from simulator.vendors.faults import Fault

@@ -120,13 +120,25 @@ def test_the_last_known_text_answers_after_the_wait() -> None:
     assert transcript.settle(is_overdue=True) == RecognisedText("Yes", True, 1)
 
 
-@pytest.mark.parametrize(("spoken_ms", "answer"), [(3_000, None), (500, RecognisedText("", True, 1))])
-def test_long_speech_without_a_word_has_no_answer(spoken_ms: float, answer: RecognisedText | None) -> None:
+@pytest.mark.parametrize("spoken_ms", [3_000, 500])
+def test_noise_to_which_the_vendor_begins_no_turn_has_an_empty_text(spoken_ms: float) -> None:
+    """Whether the recogniser is deaf, the chain asks another one."""
     transcript = TurnsTranscript("v")
     transcript.started(1_000)
     transcript.finalise(1, 1_000 + spoken_ms)
     assert transcript.settle(is_overdue=False) is None
-    assert transcript.settle(is_overdue=True) == answer
+    assert transcript.settle(is_overdue=True) == RecognisedText("", True, 1)
+
+
+def test_noise_after_the_vendors_turn_does_not_cost_its_text() -> None:
+    transcript = TurnsTranscript("v")
+    transcript.started(1_000)
+    take(transcript, "turn.start")
+    take(transcript, "turn.end", "Yes.", 1_500)
+    transcript.started(2_000)  # a door
+    transcript.finalise(1, 5_000)
+    assert transcript.settle(is_overdue=False) is None
+    assert transcript.settle(is_overdue=True) == RecognisedText("Yes.", True, 1)
 
 
 @pytest.mark.parametrize(("known_ms", "answer"), [(1_500, None), (3_800, RecognisedText("I", True, 1))])

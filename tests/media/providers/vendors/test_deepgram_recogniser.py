@@ -12,6 +12,7 @@ import pytest
 from media.providers.chain.deadlines import Deadlines
 from media.providers.chain.stt import SpeechToTextChain
 from media.providers.ports import (
+    KeyRefused,
     ProviderBusy,
     ProviderError,
     RecognisedText,
@@ -22,9 +23,10 @@ from media.providers.ports import (
 )
 from media.providers.usage import UsageMeter
 from media.providers.vendor import ProviderSetup, VendorResources
-from media.providers.vendors import deepgram, deepgram_recogniser
-from media.providers.vendors.deepgram import VENDOR, DeepgramSpeechToTextOptions
+from media.providers.vendors import deepgram_recogniser
+from media.providers.vendors.deepgram import VENDOR
 from shared.events import ProviderFailed, UsageRecorded
+from shared.vendor_options import DEEPGRAM_URL, DeepgramSpeechToTextOptions
 from simulator.vendors.certificate import ServerCertificate, make_certificate
 from simulator.vendors.deepgram import SimulatedDeepgram
 from simulator.vendors.deepgram_nova import ListenTiming
@@ -184,7 +186,7 @@ async def test_without_another_recogniser_the_same_one_is_tried_again(platform: 
 
 @pytest.mark.parametrize(
     ("kind", "error", "retryable"),
-    [("unauthorized", ProviderError, False), ("no_credit", ProviderBusy, False), ("rate_limited", ProviderBusy, True)],
+    [("unauthorized", KeyRefused, False), ("no_credit", ProviderBusy, False), ("rate_limited", ProviderBusy, True)],
 )
 async def test_a_refusal_says_whether_the_key_is_wrong_empty_or_busy(
     platform: Platform, kind: FaultKind, error: type[ProviderError], retryable: bool
@@ -239,4 +241,4 @@ async def test_flux_refuses_a_language_that_its_model_does_not_know(platform: Pl
         await platform.make("a", "flux-general-en").open("es-MX", platform.events.append)
     session = await platform.make("a", "flux-general-multi").open("es-MX", platform.events.append)
     await session.close()
-    assert deepgram.BASE_URL == "wss://api.deepgram.com"
+    assert DEEPGRAM_URL == "wss://api.deepgram.com"

@@ -13,14 +13,15 @@ from media.providers.chain.deadlines import Deadlines
 from media.providers.chain.tts import TextToSpeechChain
 from media.providers.health import HealthKey
 from media.providers.health_keys import HealthKeys
-from media.providers.ports import ProviderBusy, ProviderError, TextToSpeech
+from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, TextToSpeech
 from media.providers.usage import UsageMeter
 from media.providers.vendor import ProviderSetup, VendorResources
 from media.providers.vendors import deepgram_aura_wire, deepgram_voice
-from media.providers.vendors.deepgram import VENDOR, DeepgramTextToSpeechOptions
+from media.providers.vendors.deepgram import VENDOR
 from media.providers.vendors.deepgram_aura_wire import MAX_FLUSHES
 from shared.events import ProviderFailed, UsageRecorded
 from shared.plan import ProviderPlan
+from shared.vendor_options import DeepgramTextToSpeechOptions
 from simulator.carrier.mulaw import decode
 from simulator.vendors.certificate import ServerCertificate, make_certificate
 from simulator.vendors.deepgram import SimulatedDeepgram
@@ -208,7 +209,7 @@ async def test_a_connection_that_was_warned_while_it_was_idle_is_not_used_again(
 
 @pytest.mark.parametrize(
     ("kind", "error", "retryable"),
-    [("unauthorized", ProviderError, False), ("no_credit", ProviderBusy, False), ("rate_limited", ProviderBusy, True)],
+    [("unauthorized", KeyRefused, False), ("no_credit", ProviderBusy, False), ("rate_limited", ProviderBusy, True)],
 )
 async def test_a_refusal_says_why_and_reads_no_text(
     platform: Platform, kind: FaultKind, error: type[ProviderError], retryable: bool

@@ -12,6 +12,7 @@ from media.providers.chain.deadlines import Deadlines
 from media.providers.cleanup import close_stream
 from media.providers.ports import (
     ChatRequest,
+    KeyRefused,
     LanguageModelEvent,
     Message,
     ProviderBusy,
@@ -22,8 +23,9 @@ from media.providers.ports import (
     ToolCall,
     ToolSpec,
 )
-from media.providers.vendors.openai import DRAIN_S, OpenAiLanguageModel, OpenAiOptions
+from media.providers.vendors.openai import DRAIN_S, OpenAiLanguageModel
 from media.providers.warm_http import make_session
+from shared.vendor_options import OpenAiOptions
 from tests.media.providers.sse_server import CHUNKED, DONE, OK, SseServer, Step, delta, event, sse_server, usage
 
 KEY = "sk-very-secret"
@@ -140,7 +142,7 @@ async def test_comments_are_ignored_and_do_not_extend_deadlines() -> None:
             "HTTP 400 invalid_request_error",
             False,
         ),
-        (401, {"error": {"code": "invalid_api_key", "message": KEY}}, ProviderError, "HTTP 401 invalid_api_key", False),
+        (401, {"error": {"code": "invalid_api_key", "message": KEY}}, KeyRefused, "HTTP 401 invalid_api_key", False),
         (402, {"error": {"code": 402, "message": "no credit"}}, ProviderBusy, "HTTP 402", False),
         (403, {"error": f"key {KEY} is not allowed"}, ProviderError, "HTTP 403", False),
         (404, None, ProviderError, "HTTP 404", False),

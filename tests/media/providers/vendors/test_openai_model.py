@@ -8,7 +8,8 @@ import pytest
 
 from media.providers.cleanup import close_stream
 from media.providers.ports import CONTINUE_PROMPT, ChatRequest, Message, ProviderError, TextDelta, TokenUsage, ToolCall
-from media.providers.vendors.openai import OpenAiLanguageModel, OpenAiOptions
+from media.providers.vendors.openai import OpenAiLanguageModel
+from shared.vendor_options import OpenAiOptions
 from tests.platform.model import running_model_server
 
 SYSTEM = "You are a receptionist. Answer in one short sentence."

@@ -22,13 +22,11 @@ from media.providers.ports import (
 )
 from media.providers.vendors.standin import (
     StandinLanguageModel,
-    StandinLanguageModelOptions,
     StandinSpeechToText,
-    StandinSpeechToTextOptions,
     StandinTextToSpeech,
-    StandinTextToSpeechOptions,
     make_speech_pattern,
 )
+from shared.vendor_options import StandinLanguageModelOptions, StandinSpeechToTextOptions, StandinTextToSpeechOptions
 from tests.media.providers.virtual import now, run
 
 REQUEST = ChatRequest("", [Message("user", "Hello")])

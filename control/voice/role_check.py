@@ -1,0 +1,124 @@
+"""Tries each role of a provider with one tiny request, before its key and settings are saved.
+
+A language model is asked for one word, a recogniser for a session without audio, a voice for the start of a session or,
+where only that tries the settings, for one short word: no more than a few characters are billed.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from control.voice.instances import KeyedProvider
+from control.voice.offers import BASE_URL, KINDS, Kind
+from control.voice.probe import MAX_ERROR_BYTES, ProbeFailed, open_client, probe
+from control.voice.socket_exchange import SocketAnswer, SocketFault, exchange, upgrade_headers
+from control.voice.speech_questions import SpeechQuestion, make_question
+from control.voice.vendor_words import read_words, redact
+from control.voice.vendors import VENDORS
+from shared.egress import EgressGuard
+
+# What vendors call an option in their errors, where it is not the option's own name.
+_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "model": ("model", "deployment"),
+    "voice_id": ("voice",),
+    "pronunciation_dict_id": ("pronunciation",),
+    "keyterm": ("keyterm", "keyword"),
+}
+_SWITCHING: Final = 101
+
+
+class RoleRefused(ProbeFailed):
+    """The vendor does not accept a role's settings. kind: the role. option: the one at fault, empty where the answer
+    does not tell."""
+
+    def __init__(self, failed: ProbeFailed, kind: Kind, option: str) -> None:
+        super().__init__(str(failed), status=failed.status, words=failed.words)
+        self.kind, self.option = kind, option
+
+
+def can_check(provider: KeyedProvider, kind: Kind) -> bool:
+    """Whether there is a server that can be asked."""
+    facts = VENDORS.get(provider.offer.vendor)
+    if facts is None or not facts.takes_key or kind not in provider.offer.kinds:
+        return False
+    return kind == "llm" or make_question(provider.offer.vendor, kind, {}, "") is not None
+
+
+async def check_role(provider: KeyedProvider, kind: Kind, timeout_s: float, guard: EgressGuard | None = None) -> float:
+    """Milliseconds until the vendor's answer. guard: where a customer gave the address. Needs `can_check`. Raises
+    RoleRefused."""
+    began = time.perf_counter()
+    options = provider.offer.defaults(kind)
+    try:
+        question = make_question(provider.offer.vendor, kind, options, provider.key)
+        if question is None:
+            await probe(provider, timeout_s, guard)
+        else:
+            await _ask(question, provider.key, timeout_s, guard)
+    except ProbeFailed as failed:
+        raise RoleRefused(failed, kind, find_option(failed, options)) from None
+    return (time.perf_counter() - began) * 1000
+
+
+def find_option(failed: ProbeFailed, options: Mapping[str, Any]) -> str:
+    """The option that the vendor's answer names; the address where there is no answer. Empty for neither."""
+    if not failed.status:
+        return BASE_URL if options.get(BASE_URL) else ""
+    text = f"{failed} {failed.words}".lower()
+    names = sorted({*options, "model"}, key=lambda name: name != "model")
+    found = (name for name in names if any(word in text for word in _WORDS.get(name, (name,))))
+    return next(found, "")
+
+
+async def _ask(question: SpeechQuestion, key: str, timeout_s: float, guard: EgressGuard | None) -> None:
+    """Raises ProbeFailed."""
+    headers = {**question.headers, **upgrade_headers()}
+    async with open_client(timeout_s, guard) as http, http.stream("GET", question.url, headers=headers) as response:
+        if response.status_code != _SWITCHING:
+            body = b""
+            async for part in response.aiter_raw():
+                body += part
+                if len(body) > MAX_ERROR_BYTES:
+                    break
+            status = response.status_code
+            raise ProbeFailed(f"HTTP {status}", status=status, words=read_words(body, key))
+        try:
+            answer = await exchange(response, headers, question.message)
+        except SocketFault as fault:
+            raise ProbeFailed(str(fault), status=_SWITCHING) from None
+    _require_accepted(answer, question, key)
+
+
+def _require_accepted(answer: SocketAnswer, question: SpeechQuestion, key: str) -> None:
+    """Raises ProbeFailed for an error in place of the first message, and for a connection that ends with one."""
+    if answer.text is not None:
+        try:
+            message: Any = msgspec.json.decode(answer.text)
+        except msgspec.DecodeError:
+            message = None
+        if not isinstance(message, dict):
+            raise ProbeFailed("a message that cannot be read", status=_SWITCHING)
+        if str(message.get("type", "")).lower() == "error":
+            status = message.get("status_code")
+            code = status if isinstance(status, int) else _SWITCHING
+            words = read_words(answer.text, key)
+            raise ProbeFailed(f"error {code}" if code != _SWITCHING else "error", status=code, words=words)
+    elif answer.close_code and (answer.close_code != 1000 or question.needs_answer):
+        words = redact(answer.close_reason, key)
+        raise ProbeFailed(f"closed with {answer.close_code}", status=_SWITCHING, words=words)
+
+
+async def check_roles(
+    provider: KeyedProvider, timeout_s: float, guard: EgressGuard | None = None, wanted: Sequence[Kind] = KINDS
+) -> dict[Kind, float]:
+    """The wanted roles at once, each in the milliseconds that it took. Raises the first role's RoleRefused."""
+    kinds = [kind for kind in wanted if can_check(provider, kind)]
+    asked = [check_role(provider, kind, timeout_s, guard) for kind in kinds]
+    took = await asyncio.gather(*asked, return_exceptions=True)
+    for result in took:
+        if isinstance(result, BaseException):
+            raise result
+    return dict(zip(kinds, took, strict=True))  # type: ignore[arg-type]  # no exception is left

@@ -1,0 +1,137 @@
+"""One short exchange over a WebSocket: sends a message and reads the first that comes back.
+
+By httpx, so that a customer's address passes the same guard as all other requests. Source of the frames: RFC 6455, 5.2.
+"""
+
+import base64
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import httpx
+
+MAX_MESSAGE_BYTES: Final = 256 * 1024
+_READ_BYTES: Final = 65_536
+_ACCEPT_SALT: Final = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_FIN: Final = 0x80
+_MASKED: Final = 0x80
+_CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0, 1, 2, 8, 9, 10
+_NORMAL: Final = 1000
+# Close code when the connection ended without a close frame (RFC 6455, 7.1.5).
+ABNORMAL: Final = 1006
+
+
+class SocketFault(Exception):
+    """The server does not speak as a WebSocket should; the message says how."""
+
+
+class ByteStream(Protocol):
+    """The connection after an upgrade, as httpcore gives it."""
+
+    async def read(self, max_bytes: int) -> bytes:
+        """At least a byte; none at the end."""
+
+    async def write(self, buffer: bytes) -> None:
+        """Sends all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SocketAnswer:
+    """What came first. text: a message; None: binary data, or no message. close_code: 0 unless the server closed."""
+
+    text: bytes | None = None
+    close_code: int = 0
+    close_reason: str = ""
+
+
+def upgrade_headers() -> dict[str, str]:
+    """The headers that ask for a WebSocket."""
+    key = base64.b64encode(os.urandom(16)).decode()
+    return {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": key,
+    }
+
+
+async def exchange(response: httpx.Response, sent: Mapping[str, str], message: str) -> SocketAnswer:
+    """Sends a text message, empty for none, and returns the first answer; then closes. response: of status 101. sent:
+    the headers of its request. Raises SocketFault, httpx.HTTPError."""
+    digest = hashlib.sha1((sent["Sec-WebSocket-Key"] + _ACCEPT_SALT).encode(), usedforsecurity=False).digest()
+    if response.headers.get("Sec-WebSocket-Accept", "") != base64.b64encode(digest).decode():
+        raise SocketFault("it accepts no WebSocket")
+    reader = _FrameReader(response.extensions["network_stream"])
+    if message:
+        await reader.stream.write(_frame(_TEXT, message.encode()))
+    answer = await _first_answer(reader)
+    await reader.stream.write(_frame(_CLOSE, _NORMAL.to_bytes(2, "big")))
+    return answer
+
+
+async def _first_answer(reader: "_FrameReader") -> SocketAnswer:
+    text = bytearray()
+    while True:
+        frame = await reader.read()
+        if frame is None:
+            return SocketAnswer(close_code=ABNORMAL)
+        opcode, is_last, payload = frame
+        if opcode == _CLOSE:
+            code = int.from_bytes(payload[:2], "big") or _NORMAL
+            return SocketAnswer(close_code=code, close_reason=payload[2:].decode(errors="replace"))
+        if opcode == _PING:
+            await reader.stream.write(_frame(_PONG, payload))
+        elif opcode == _BINARY:
+            return SocketAnswer()
+        elif opcode in (_TEXT, _CONTINUATION):
+            text += payload
+            if is_last:
+                return SocketAnswer(text=bytes(text))
+            if len(text) > MAX_MESSAGE_BYTES:
+                raise SocketFault("a message that is too long")
+
+
+class _FrameReader:
+    """Cuts what comes into frames."""
+
+    def __init__(self, stream: ByteStream) -> None:
+        self.stream = stream
+        self._buffer = b""
+
+    async def read(self) -> tuple[int, bool, bytes] | None:
+        """Opcode, whether it ends its message, and payload; None at the end of the connection. Raises SocketFault."""
+        head = await self._take(2)
+        if head is None:
+            return None
+        size = head[1] & 0x7F
+        if head[1] & _MASKED:
+            raise SocketFault("a server's frame is masked")
+        if size >= 126:
+            longer = await self._take(2 if size == 126 else 8)
+            if longer is None:
+                return None
+            size = int.from_bytes(longer, "big")
+        if size > MAX_MESSAGE_BYTES:
+            raise SocketFault("a message that is too long")
+        payload = await self._take(size)
+        return None if payload is None else (head[0] & 0x0F, bool(head[0] & _FIN), payload)
+
+    async def _take(self, count: int) -> bytes | None:
+        while len(self._buffer) < count:
+            more = await self.stream.read(_READ_BYTES)
+            if not more:
+                return None
+            self._buffer += more
+        taken, self._buffer = self._buffer[:count], self._buffer[count:]
+        return taken
+
+
+def _frame(opcode: int, payload: bytes) -> bytes:
+    """A whole message as a client sends it: masked."""
+    size = len(payload)
+    length = bytes([_MASKED | size]) if size < 126 else bytes([_MASKED | 126]) + size.to_bytes(2, "big")
+    mask = os.urandom(4)
+    masked = bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload))
+    return bytes([_FIN | opcode]) + length + mask + masked

@@ -1,0 +1,121 @@
+"""What a speech vendor is asked to tell whether it accepts a key and settings: the start of a session, as a call would
+open it, without audio; of Cartesia's voice one short word, because only that tries model and voice.
+
+Sources: docs/vendors/cartesia.md; developers.deepgram.com, reference of /v1/listen, /v2/listen and /v1/speak.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from control.voice.offers import Kind
+from shared.vendor_options import CARTESIA_URL, CARTESIA_VOICE_ID, DEEPGRAM_URL
+
+CARTESIA_VERSION: Final = "2026-08-14"
+WORD: Final = "Hi."
+# A speech vendor's base URL may be that of its WebSocket.
+_SOCKET_SCHEME: Final = re.compile(r"^ws(?=s?://)")
+_VERSION_PATH: Final = re.compile(r"/v\d+$")
+_FLUX: Final = "flux-"
+_MULAW: Final[dict[str, Any]] = {"encoding": "mulaw", "sample_rate": 8_000}
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechQuestion:
+    """url: of the WebSocket, with http or https in front. headers: hold the key. message: sent first, empty for none.
+    needs_answer: the handshake alone says nothing, a message has to come."""
+
+    url: str
+    headers: Mapping[str, str]
+    message: str = ""
+    needs_answer: bool = False
+
+
+def make_question(vendor: str, kind: Kind, options: Mapping[str, Any], key: str) -> SpeechQuestion | None:
+    """None for a vendor and kind that cannot be asked."""
+    make = _QUESTIONS.get((vendor, kind))
+    return None if make is None else make(options, key)
+
+
+def _deepgram_listen(options: Mapping[str, Any], key: str) -> SpeechQuestion:
+    is_flux = str(options.get("model", "")).startswith(_FLUX)
+    model = options.get("model", "nova-3")
+    query = {"model": model, **_MULAW, "keyterm": options.get("keyterm") or None}
+    if not is_flux:
+        query |= {"language": options.get("language") or None, "channels": 1}
+    url = _deepgram_url(options, "/v2/listen" if is_flux else "/v1/listen", query)
+    return SpeechQuestion(url, _deepgram_headers(key), json.dumps({"type": "CloseStream"}))
+
+
+def _deepgram_speak(options: Mapping[str, Any], key: str) -> SpeechQuestion:
+    query = {"model": options.get("model", "aura-2-thalia-en"), **_MULAW}
+    return SpeechQuestion(
+        _deepgram_url(options, "/v1/speak", query), _deepgram_headers(key), json.dumps({"type": "Close"})
+    )
+
+
+def _cartesia_listen(options: Mapping[str, Any], key: str) -> SpeechQuestion:
+    query = {
+        "model": options.get("model", "ink-2"),
+        "encoding": "pcm_mulaw",
+        "sample_rate": 8_000,
+        "keyterm": options.get("keyterm") or None,
+    }
+    if options.get("turns"):
+        url = _cartesia_url(options, "/stt/turns/websocket", query)
+        return SpeechQuestion(url, _cartesia_headers(key), needs_answer=True)
+    url = _cartesia_url(options, "/stt/websocket", {**query, "language": options.get("language") or "en"})
+    return SpeechQuestion(url, _cartesia_headers(key), "close", needs_answer=True)
+
+
+def _cartesia_speak(options: Mapping[str, Any], key: str) -> SpeechQuestion:
+    tone = {name: options[name] for name in ("speed", "volume", "emotion") if options.get(name) is not None}
+    dictionary = options.get("pronunciation_dict_id")
+    message = {
+        "context_id": "check",
+        "model_id": options.get("model", "sonic-3.5"),
+        "voice": {"id": options.get("voice_id", CARTESIA_VOICE_ID)},
+        "transcript": WORD,
+        "language": "en",
+        "output_format": {"container": "raw", "encoding": "pcm_mulaw", "sample_rate": 8_000},
+        "continue": False,
+        "max_buffer_delay_ms": 0,
+        **({"generation_config": tone} if tone else {}),
+        **({"pronunciation_dict_id": dictionary} if dictionary else {}),
+    }
+    url = _cartesia_url(options, "/tts/websocket", {})
+    return SpeechQuestion(url, _cartesia_headers(key), json.dumps(message), needs_answer=True)
+
+
+def _deepgram_url(options: Mapping[str, Any], path: str, query: Mapping[str, Any]) -> str:
+    base = _VERSION_PATH.sub("", str(options.get("base_url") or DEEPGRAM_URL).rstrip("/"))
+    return _make_url(base, path, query)
+
+
+def _cartesia_url(options: Mapping[str, Any], path: str, query: Mapping[str, Any]) -> str:
+    return _make_url(str(options.get("base_url") or CARTESIA_URL).rstrip("/"), path, query)
+
+
+def _make_url(base: str, path: str, query: Mapping[str, Any]) -> str:
+    known = {name: value for name, value in query.items() if value is not None}
+    end = f"?{urlencode(known, doseq=True)}" if known else ""
+    return _SOCKET_SCHEME.sub("http", base) + path + end
+
+
+def _deepgram_headers(key: str) -> dict[str, str]:
+    return {"Authorization": f"Token {key}"} if key else {}
+
+
+def _cartesia_headers(key: str) -> dict[str, str]:
+    return {"Cartesia-Version": CARTESIA_VERSION, **({"X-API-Key": key} if key else {})}
+
+
+_QUESTIONS: Final[Mapping[tuple[str, Kind], Callable[[Mapping[str, Any], str], SpeechQuestion]]] = {
+    ("deepgram", "stt"): _deepgram_listen,
+    ("deepgram", "tts"): _deepgram_speak,
+    ("cartesia", "stt"): _cartesia_listen,
+    ("cartesia", "tts"): _cartesia_speak,
+}

@@ -1,0 +1,177 @@
+"""The options of each vendor's providers: control checks them when they are saved, media makes providers of them."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
+
+from msgspec import Meta, Struct
+
+from shared.chat_dialects import Dialect
+
+ProviderKind = Literal["stt", "llm", "tts"]
+
+Seconds = Annotated[float, Meta(gt=0, le=30)]
+ChatSeconds = Annotated[float, Meta(gt=0, le=120)]
+Ms = Annotated[int, Meta(ge=0, le=600_000)]
+SocketUrl = Annotated[str, Meta(pattern=r"^(wss?|https?)://[^\s/]")]
+Name = Annotated[str, Meta(min_length=1, max_length=100)]
+Keyterms = Annotated[tuple[Name, ...], Meta(max_length=100)]
+# When a stand-in fails, so that fallback can be tested: at once, after half was delivered, or by never answering.
+StandinFailure = Literal["", "open", "midway", "silent"]
+
+DEEPGRAM_URL: Final = "wss://api.deepgram.com"
+CARTESIA_URL: Final = "wss://api.cartesia.ai"
+OPENAI_URL: Final = "https://api.openai.com/v1"
+# The voice of Cartesia's own examples for agents (Katie).
+CARTESIA_VOICE_ID: Final = "f786b574-daa5-4673-aa0c-cbe3e8534c02"
+# Of all keyterms together (Cartesia's reference).
+CARTESIA_KEYTERM_CHARACTERS: Final = 1_200
+
+
+class EmptyOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """Options of vendors that take none."""
+
+
+class DeepgramSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """model: `nova-…` for `/v1/listen`, `flux-…` for `/v2/listen`. base_url: scheme and host, without a version.
+
+    language: Nova's, in place of the call's ("multi" for several). keyterm: words to expect. endpointing_ms (Nova):
+    silence after which a segment is final. connect_s: limit. answer_s: after a text was asked for, when the last known
+    one is the answer if it covers the audio, because the vendor does not answer for too little audio.
+    """
+
+    model: Name = "nova-3"
+    api_key: str = ""
+    base_url: SocketUrl = DEEPGRAM_URL
+    language: Annotated[str, Meta(max_length=20)] = ""
+    keyterm: Keyterms = ()
+    punctuate: bool = True
+    smart_format: bool = False
+    numerals: bool = False
+    mip_opt_out: bool = False
+    endpointing_ms: Annotated[int, Meta(ge=10, le=5_000)] = 300
+    connect_s: Seconds = 3.0
+    answer_s: Seconds = 0.5
+
+
+class DeepgramTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """model: the voice, whose last part is its language. base_url: scheme and host. connect_s: limit. max_idle:
+    connections kept between speeches; they count against the account's limit (45, pay as you go)."""
+
+    model: Annotated[str, Meta(pattern=r"^aura-[a-z0-9-]+-[a-z]{2}$", max_length=100)] = "aura-2-thalia-en"
+    api_key: str = ""
+    base_url: SocketUrl = DEEPGRAM_URL
+    mip_opt_out: bool = False
+    connect_s: Seconds = 3.0
+    max_idle: Annotated[int, Meta(ge=0, le=16)] = 2
+
+
+class CartesiaSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """model: `ink-2` (English) or `ink-whisper`. base_url: scheme and host. turns: the vendor finds the ends of turns
+    by itself; else it is told when a text is to be final. language: in place of the call's. keyterm: words to expect
+    (`ink-2`).
+
+    turn_…: with `turns`, the vendor's default where None: thresholds of the likelihood that the caller speaks, in the
+    order start > eager_end > end, and the longest wait for the end. answer_s: with `turns`, how long the vendor may say
+    nothing new once a text was asked for. connect_s: limit of a new connection.
+    """
+
+    model: Name = "ink-2"
+    api_key: str = ""
+    base_url: SocketUrl = CARTESIA_URL
+    turns: bool = False
+    language: Annotated[str, Meta(max_length=20)] = ""
+    keyterm: Keyterms = ()
+    turn_start_threshold: Annotated[float, Meta(ge=0.5, le=0.9)] | None = None
+    turn_eager_end_threshold: Annotated[float, Meta(ge=0.3, le=0.6)] | None = None
+    turn_end_threshold: Annotated[float, Meta(ge=0.05, le=0.5)] | None = None
+    turn_end_timeout_ms: Annotated[int, Meta(ge=640, le=11_200)] | None = None
+    connect_s: Seconds = 3.0
+    answer_s: Seconds = 0.5
+
+    def __post_init__(self) -> None:
+        if sum(map(len, self.keyterm)) > CARTESIA_KEYTERM_CHARACTERS:
+            raise ValueError(f"keyterm: more than {CARTESIA_KEYTERM_CHARACTERS} characters together")
+
+
+class CartesiaTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """model: `sonic-…`. base_url: scheme and host. speed, volume: times the voice's own. emotion: as the vendor names
+    it. connect_s: limit of a new connection."""
+
+    model: Name = "sonic-3.5"
+    api_key: str = ""
+    base_url: SocketUrl = CARTESIA_URL
+    voice_id: Name = CARTESIA_VOICE_ID
+    speed: Annotated[float, Meta(ge=0.6, le=1.5)] | None = None
+    volume: Annotated[float, Meta(ge=0.5, le=2.0)] | None = None
+    emotion: Name | None = None
+    pronunciation_dict_id: Name | None = None
+    connect_s: Seconds = 3.0
+
+
+class OpenAiOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """base_url: up to and including the version ("https://api.openai.com/v1"); of Azure the resource's address, with or
+    without /openai/v1. api_key: empty for servers without keys. model: on Azure the deployment's name.
+
+    dialect: by default the one of base_url's host. api_version: of Azure, where base_url does not end in /openai/v1.
+    priced_as: the model under which it is priced, where `model` is a name of one's own.
+    max_tokens: sent under the name that the server wants; where that depends on the model, set max_completion_tokens.
+    extra: further fields of the request's body, as the vendor names them.
+    connect_s, first_token_s (from the request), idle_s (between tokens): limits, beyond which ProviderSlow is raised.
+    """
+
+    model: Annotated[str, Meta(min_length=1)]
+    base_url: Annotated[str, Meta(pattern=r"^https?://[^\s/?#][^\s?#]*\Z")] = OPENAI_URL
+    api_key: str = ""
+    dialect: Dialect | None = None
+    api_version: str = ""
+    priced_as: str = ""
+    temperature: float | None = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    reasoning_effort: str | None = None
+    extra: dict[str, Any] = {}
+    connect_s: ChatSeconds = 3.0
+    first_token_s: ChatSeconds = 10.0
+    idle_s: ChatSeconds = 10.0
+
+
+class StandinSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """final_ms: from `finalise` to the final text. text: the result for every turn."""
+
+    final_ms: Ms = 100
+    text: str = ""
+    fail: StandinFailure = ""
+
+
+class StandinLanguageModelOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """first_token_ms: from the request to the first word. token_ms: from word to word. text: every reply."""
+
+    first_token_ms: Ms = 200
+    token_ms: Ms = 10
+    text: str = "Thank you for calling."
+    fail: StandinFailure = ""
+
+
+class StandinTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """first_byte_ms: from the first text to the first audio. audio_ms: length of the whole speech, however long the
+    text. chunk_ms: length of each piece."""
+
+    first_byte_ms: Ms = 80
+    audio_ms: Annotated[int, Meta(ge=20, le=600_000)] = 2500
+    chunk_ms: Annotated[int, Meta(ge=20, le=10_000)] = 200
+    fail: StandinFailure = ""
+
+
+# By vendor and kind. `tests/test_vendors.py` holds it against media's adapters.
+VENDOR_OPTIONS: Final[Mapping[str, Mapping[ProviderKind, type[Struct]]]] = {
+    "cartesia": {"stt": CartesiaSpeechToTextOptions, "tts": CartesiaTextToSpeechOptions},
+    "deepgram": {"stt": DeepgramSpeechToTextOptions, "tts": DeepgramTextToSpeechOptions},
+    "local": {"stt": EmptyOptions, "tts": EmptyOptions},
+    "openai": {"llm": OpenAiOptions},
+    "receptionist": {"llm": EmptyOptions},
+    "standin": {
+        "stt": StandinSpeechToTextOptions,
+        "llm": StandinLanguageModelOptions,
+        "tts": StandinTextToSpeechOptions,
+    },
+}

@@ -1,0 +1,203 @@
+"""Trying key, model and voice at the simulated speech vendors, as is done before they are saved."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from control.voice.instances import KeyedProvider
+from control.voice.key_check import KeyCheck, KeyChecker
+from control.voice.offers import VENDOR, Kind
+from control.voice.role_check import can_check, check_roles
+from shared.egress import EgressGuard
+from shared.errors import Invalid
+from simulator.vendors.cartesia import SimulatedCartesia
+from simulator.vendors.certificate import make_certificate
+from simulator.vendors.deepgram import SimulatedDeepgram
+from simulator.vendors.faults import Fault, FaultKind, Role
+from simulator.vendors.server import running_vendor
+from tests.control.agents.strategies import offer
+
+KEY = "simulated-vendor-key"
+Vendor = SimulatedCartesia | SimulatedDeepgram
+VOICE = "f786b574-daa5-4673-aa0c-cbe3e8534c02"
+# Of each vendor, what it accepts.
+FINE: dict[str, dict[Kind, dict[str, Any]]] = {
+    "deepgram": {"stt": {"model": "nova-3", "keyterm": ["Maple"]}, "tts": {"model": "aura-2-thalia-en"}},
+    "cartesia": {"stt": {"model": "ink-2"}, "tts": {"model": "sonic-3.5", "voice_id": VOICE}},
+}
+
+
+def provider(vendor: str, address: str, kind: Kind, key: str = KEY, **changed: Any) -> KeyedProvider:
+    """A provider with one role, whose address is that of its WebSocket."""
+    options = {**FINE[vendor][kind], "base_url": f"ws://{address}", **changed}
+    return KeyedProvider(offer(f"my-{vendor}", kinds=[kind], config={VENDOR: vendor, kind: options}), key)
+
+
+def make_vendor(name: str) -> Vendor:
+    return SimulatedCartesia(voices=frozenset({VOICE})) if name == "cartesia" else SimulatedDeepgram()
+
+
+@asynccontextmanager
+async def running(name: str) -> AsyncIterator[tuple[Vendor, str]]:
+    vendor = make_vendor(name)
+    async with running_vendor(vendor.routes(), None) as address:
+        yield vendor, address
+
+
+async def refusal(asked: KeyedProvider, timeout_s: float = 5.0) -> Invalid:
+    with pytest.raises(Invalid) as raised:
+        await KeyChecker(EgressGuard(), timeout_s).check(KeyCheck(asked))
+    return raised.value
+
+
+@pytest.mark.parametrize("name", FINE)
+async def test_what_the_vendor_accepts_is_accepted_for_next_to_nothing(name: str) -> None:
+    async with running(name) as (vendor, address):
+        config = {kind: {**options, "base_url": f"ws://{address}"} for kind, options in FINE[name].items()}
+        both = KeyedProvider(offer(f"my-{name}", kinds=["stt", "tts"], config={VENDOR: name, **config}), KEY)
+        assert set(await check_roles(both, 5.0)) == {"stt", "tts"}
+        for changed in ({"model": "flux-general-en"} if name == "deepgram" else {"turns": True},):
+            assert await check_roles(provider(name, address, "stt", **changed), 5.0)
+        assert vendor.state.total("stt", "ms") == 0
+        assert vendor.state.total("tts", "characters") == (len("Hi.") if name == "cartesia" else 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "changed", "param", "words"),
+    [
+        ("deepgram", "stt", {"model": "nova-33"}, "config.stt.model", "No such model/language/tier combination"),
+        ("deepgram", "stt", {"model": "flux-general-xx"}, "config.stt.model", "No such model"),
+        ("deepgram", "stt", {"keyterm": ["x"] * 101}, "config.stt.keyterm", "keyterm: more than 100"),
+        ("deepgram", "tts", {"model": "aura-2-nobody-en"}, "config.tts.model", "No such model"),
+        ("cartesia", "stt", {"model": "ink-9"}, "config.stt.model", "There is no such model"),
+        ("cartesia", "stt", {"model": "ink-9", "turns": True}, "config.stt.model", "There is no such model"),
+        ("cartesia", "tts", {"model": "sonic-99"}, "config.tts.model", "There is no such model"),
+        ("cartesia", "tts", {"voice_id": "nobody"}, "config.tts.voice_id", "There is no such voice"),
+        ("cartesia", "tts", {"speed": 9.0}, "config.tts.speed", "speed is out of range"),
+    ],
+)
+async def test_the_vendors_reason_names_the_option(
+    name: str, kind: Kind, changed: dict[str, Any], param: str, words: str
+) -> None:
+    async with running(name) as (_, address):
+        refused = await refusal(provider(name, address, kind, **changed))
+    assert (refused.code, refused.param) == ("provider_refused", param)
+    assert words in str(refused)
+
+
+@pytest.mark.parametrize(("name", "kind"), [(name, kind) for name, kinds in FINE.items() for kind in kinds])
+async def test_a_wrong_key_is_refused_in_the_vendors_words(name: str, kind: Kind) -> None:
+    async with running(name) as (_, address):
+        refused = await refusal(provider(name, address, kind, "wrong-key-1234"))
+    assert (refused.code, refused.param) == ("key_refused", "api_key")
+    assert "wrong-key" not in str(refused)
+    assert ("Invalid credentials" if name == "deepgram" else "The API key is invalid") in str(refused)
+
+
+@pytest.mark.parametrize("name", FINE)
+@pytest.mark.parametrize("fault", ["refuse", "no_credit", "rate_limited"])
+@pytest.mark.parametrize("kind", ["stt", "tts"])
+async def test_each_failure_of_a_vendor_is_told(name: str, kind: Kind, fault: FaultKind) -> None:
+    async with running(name) as (vendor, address):
+        role: Role = "stt" if kind == "stt" else "tts"
+        vendor.state.faults.keep(role, Fault(fault))
+        refused = await refusal(provider(name, address, kind))
+    assert refused.code == "provider_refused"
+    assert {"refuse": "no connection", "no_credit": "402", "rate_limited": "429"}[fault] in str(refused)
+
+
+async def test_a_region_whose_host_does_not_answer_is_named() -> None:
+    refused = await refusal(provider("deepgram", "127.0.0.1:9", "stt"))
+    assert (refused.code, refused.param) == ("provider_refused", "config.stt.base_url")
+
+
+async def test_the_certificate_of_a_wss_address_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate, vendor = make_certificate(tmp_path), SimulatedDeepgram()
+    async with running_vendor(vendor.routes(), certificate) as address:
+        asked = provider("deepgram", address, "stt", base_url=f"wss://{address}")
+        assert "no connection" in str(await refusal(asked))
+        assert vendor.state.opened["stt"] == 0
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate.authority))
+        assert await check_roles(asked, 5.0)
+
+
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+async def redirect(request: web.Request) -> web.StreamResponse:
+    raise web.HTTPTemporaryRedirect("ws://127.0.0.1:1/elsewhere")
+
+
+async def silent(request: web.Request) -> web.StreamResponse:
+    socket = web.WebSocketResponse()
+    await socket.prepare(request)
+    await socket.receive()
+    await socket.receive()
+    return socket
+
+
+async def garbage(request: web.Request) -> web.StreamResponse:
+    socket = web.WebSocketResponse()
+    await socket.prepare(request)
+    await socket.send_str('{"type":"Resu')
+    return socket
+
+
+async def closing(request: web.Request) -> web.StreamResponse:
+    socket = web.WebSocketResponse()
+    await socket.prepare(request)
+    await socket.close(code=1008, message=b"DATA-0000 " + KEY.encode())
+    return socket
+
+
+async def long_message(request: web.Request) -> web.StreamResponse:
+    socket = web.WebSocketResponse()
+    await socket.prepare(request)
+    await socket.send_str("x" * 300_000)
+    return socket
+
+
+async def no_socket(request: web.Request) -> web.StreamResponse:
+    return web.Response(text="hello")
+
+
+async def plain_error(request: web.Request) -> web.StreamResponse:
+    socket = web.WebSocketResponse()
+    await socket.prepare(request)
+    await socket.ping()
+    await socket.send_str(json.dumps({"type": "Error", "description": f"no {KEY} here", "code": "X"}))
+    return socket
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (redirect, "HTTP 307"),
+        (silent, r"no answer within 0\.3 s"),
+        (garbage, "a message that cannot be read"),
+        (closing, r"closed with 1008: DATA-0000 \*\*\*"),
+        (long_message, "a message that is too long"),
+        (no_socket, "HTTP 200"),
+        (plain_error, r"error: no \*\*\* here"),
+    ],
+)
+async def test_what_is_no_answer_is_a_failure_without_the_key(answer: Answer, reason: str) -> None:
+    async with running_vendor([web.get("/v1/listen", answer)], None) as address:
+        asked = provider("deepgram", address, "stt")
+        with pytest.raises(Invalid, match=reason) as raised:
+            await KeyChecker(EgressGuard(), 0.3 if answer is silent else 5.0).check(KeyCheck(asked))
+    assert KEY not in str(raised.value)
+
+
+async def test_a_role_without_a_server_is_not_asked() -> None:
+    rules = KeyedProvider(offer("receptionist", kinds=["llm"]), "")
+    assert not can_check(rules, "llm")
+    await KeyChecker(EgressGuard()).check(KeyCheck(rules))
+    await KeyChecker(EgressGuard()).check(None)
+    assert await check_roles(replace(rules), 1.0) == {}
