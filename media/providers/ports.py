@@ -11,19 +11,32 @@ Errors:
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Protocol, runtime_checkable
+from typing import Any, Final, Literal, Protocol, Self, runtime_checkable
 
 ProviderKind = Literal["stt", "llm", "tts"]
+# What is kept of a vendor's answer that was an error.
+MAX_ANSWER_BYTES: Final = 4_096
 
 
 class ProviderError(Exception):
-    """A provider failed; the message is safe to log (no key, no caller's words)."""
+    """A provider failed; the message is safe to log (no key, no caller's words).
+
+    answer: what the vendor said, as it came. It may repeat the key or the caller's words, so that it is never logged:
+    who tries a key reads it, without the key.
+    """
+
+    answer: bytes = b""
 
     def __init__(self, provider: str, reason: str, *, retryable: bool = True) -> None:
         super().__init__(f"{provider}: {reason}")
         self.provider = provider
         self.reason = reason
         self.retryable = retryable
+
+    def with_answer(self, answer: bytes | None) -> Self:
+        """The same error with the vendor's answer, the first 4,096 bytes of it."""
+        self.answer = bytes(answer or b"")[:MAX_ANSWER_BYTES]
+        return self
 
 
 class ProviderBusy(ProviderError):

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ from simulator.vendors.cartesia_socket import (
 )
 from simulator.vendors.faults import FaultCut
 from simulator.vendors.server import VendorState
-from simulator.vendors.voice import SpokenWord, speak
+from simulator.vendors.voice import SimulatedVoice, SpokenWord, speak, speak_clips
 
 # Fields that may differ between two inputs of a context.
 _FREE: Final = ("transcript", "continue", "flush", "duration")
@@ -52,8 +52,11 @@ class SpeechTiming:
 class CartesiaSpeech:
     """All connections of the voice. cancelled: ids of contexts that clients cancelled. contexts: ids of all."""
 
-    def __init__(self, state: VendorState, timing: SpeechTiming | None = None) -> None:
+    def __init__(
+        self, state: VendorState, timing: SpeechTiming | None = None, voice: SimulatedVoice = speak_clips
+    ) -> None:
         self.state = state
+        self.voice = voice
         self.timing = timing or SpeechTiming()
         self.active: set[str] = set()
         self.contexts: list[str] = []
@@ -236,7 +239,8 @@ class _SpeechConnection:
 
     async def _speak(self, context_id: str, context: _Context, text: str) -> None:
         timing = self._speech.timing
-        audio, words = speak(text), list(_timed(text, context.spoken / _PER_MS))
+        spoken = self._speech.voice(text)
+        audio, words = spoken.ulaw, list(_shift(spoken.words, context.spoken / _PER_MS))
         await self._faults.wait(timing.first_audio_ms / 1_000)
         size = timing.chunk_ms * _PER_MS
         for at in range(0, len(audio), size):
@@ -286,10 +290,7 @@ def _refuse(status: int, code: str, message: str) -> RequestRefused:
     return RequestRefused(CartesiaFailure(status, code, "Invalid request", message))
 
 
-def _timed(text: str, start_ms: float) -> Iterator[SpokenWord]:
-    """The words as they are written, with the times at which they sound."""
-    for written in text.split():
-        length_ms = len(speak(written)) / _PER_MS
-        if length_ms:
-            yield SpokenWord(written, start_ms, start_ms + length_ms)
-        start_ms += length_ms
+def _shift(words: Iterable[SpokenWord], by_ms: float) -> Iterator[SpokenWord]:
+    """The words with times in the context's audio."""
+    for word in words:
+        yield SpokenWord(word.text, word.start_ms + by_ms, word.end_ms + by_ms)

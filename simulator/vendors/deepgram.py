@@ -14,6 +14,7 @@ from simulator.vendors.deepgram_nova import ListenTiming, NovaSession
 from simulator.vendors.deepgram_socket import Refused, check_audio, open_socket
 from simulator.vendors.script import DeafEar, Hearing
 from simulator.vendors.server import VendorState
+from simulator.vendors.voice import SimulatedVoice, speak_clips
 
 _NOVA_MODELS = ("nova-", "enhanced", "base")
 _AURA_MODELS = ("aura-",)
@@ -22,10 +23,11 @@ _FLUX_MODELS = ("flux-general-en", "flux-general-multi")
 
 @dataclass(slots=True)
 class SimulatedDeepgram:
-    """make_ear: what each new recogniser's session hears."""
+    """make_ear: what each new recogniser's session hears. voice: what speaks."""
 
     state: VendorState = field(default_factory=VendorState)
     make_ear: Callable[[], Hearing] = DeafEar
+    voice: SimulatedVoice = speak_clips
     listen_timing: ListenTiming = field(default_factory=ListenTiming)
     speak_timing: SpeakTiming = field(default_factory=SpeakTiming)
 
@@ -71,7 +73,7 @@ class SimulatedDeepgram:
             return refused.response()
         model = request.query["model"]
         session = AuraSession(
-            socket, self.speak_timing, lambda count: self.state.bill("tts", model, "characters", count)
+            socket, self.speak_timing, lambda count: self.state.bill("tts", model, "characters", count), self.voice
         )
         return await session.run()
 

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from simulator.carrier.mulaw import RATE, decode
 from simulator.vendors.deepgram_socket import Outgoing, SimulatedSocket
-from simulator.vendors.voice import speak
+from simulator.vendors.voice import SimulatedVoice, speak_clips
 
 MAX_CHARACTERS: Final = 2_000
 MAX_FLUSHES: Final = 20
@@ -36,8 +36,15 @@ class SpeakTiming:
 class AuraSession:
     """One connection. on_speak: gets the number of characters of each Speak, which are billed."""
 
-    def __init__(self, socket: SimulatedSocket, timing: SpeakTiming, on_speak: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        socket: SimulatedSocket,
+        timing: SpeakTiming,
+        on_speak: Callable[[int], None],
+        voice: SimulatedVoice = speak_clips,
+    ) -> None:
         self._socket = socket
+        self._voice = voice
         self._timing = timing
         self._on_speak = on_speak
         self._is_linear = socket.request.query["encoding"] == "linear16"
@@ -94,7 +101,7 @@ class AuraSession:
     def _speak(self, text: str, now: float) -> None:
         """Sends the audio of a text after that of the texts before it."""
         size = self._timing.chunk_ms * RATE // 1_000
-        audio, begins = speak(text), max(now + self._timing.first_s, self._busy_until)
+        audio, begins = self._voice(text).ulaw, max(now + self._timing.first_s, self._busy_until)
         for at in range(0, len(audio), size):
             chunk = audio[at : at + size]
             data = decode(chunk).astype("<i2").tobytes() if self._is_linear else chunk

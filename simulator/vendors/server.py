@@ -58,18 +58,21 @@ def reset_connection(request: web.Request) -> None:
 
 @asynccontextmanager
 async def running_vendor(
-    routes: Iterable[web.AbstractRouteDef], certificate: ServerCertificate | None, *, cancels: bool = False
+    routes: Iterable[web.AbstractRouteDef],
+    certificate: ServerCertificate | None,
+    *,
+    cancels: bool = False,
+    port: int = 0,
 ) -> AsyncIterator[str]:
     """Runs a vendor's routes; yields `127.0.0.1:PORT`. certificate: None serves without TLS. cancels: a request whose
-    client goes away is cancelled."""
+    client goes away is cancelled. port: 0 takes a free one. Raises OSError for a port that is taken."""
     app = web.Application()
     app.add_routes(routes)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=cancels)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=certificate.server if certificate else None)
+        site = web.TCPSite(runner, "127.0.0.1", port, ssl_context=certificate.server if certificate else None)
         await site.start()
-        port = runner.addresses[0][1]
-        yield f"127.0.0.1:{port}"
+        yield f"127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
