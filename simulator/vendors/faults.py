@@ -4,8 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final, Literal
-from weakref import WeakSet
+from typing import Literal
 
 Role = Literal["stt", "llm", "tts"]
 FaultKind = Literal[
@@ -23,8 +22,6 @@ FaultKind = Literal[
     "reorder",  # a final comes before the interim result that it follows
     "repeat",  # each final comes twice
 ]
-
-_AT_HANDSHAKE: Final[tuple[FaultKind, ...]] = ("refuse", "unauthorized", "no_credit", "rate_limited")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +43,6 @@ class FaultBoard:
     def __init__(self) -> None:
         self._queued: dict[Role, deque[Fault]] = {}
         self._standing: dict[Role, Fault] = {}
-        self._open: dict[Role, WeakSet[FaultInjector]] = {}
 
     def queue(self, role: Role, fault: Fault, connections: int = 1) -> None:
         """Gives the fault to this many further connections (requests, where a vendor has no connections)."""
@@ -56,33 +52,15 @@ class FaultBoard:
         """Gives the fault to every further connection until `clear`."""
         self._standing[role] = fault
 
-    def strike(self, role: Role, fault: Fault | None) -> None:
-        """Gives the fault to the connections that are open. One that an answer to a handshake would tell resets them;
-        None ends the fault of those that still answer."""
-        if fault is not None and fault.kind in _AT_HANDSHAKE:
-            fault = Fault("cut")
-        for injector in self._open.get(role, ()):
-            injector.begin(fault)
-
     def clear(self, role: Role) -> None:
         """Further connections have no fault."""
         self._queued.pop(role, None)
         self._standing.pop(role, None)
 
-    def next_fault(self, role: Role) -> tuple[Fault, int | None] | None:
-        """The fault of the next connection, and how many further ones have it; None: all, until `clear`."""
-        queued = self._queued.get(role)
-        if queued:
-            return queued[0], len(queued)
-        standing = self._standing.get(role)
-        return None if standing is None else (standing, None)
-
     def take(self, role: Role) -> "FaultInjector":
         """The fault of a connection that begins now, if any."""
         queued = self._queued.get(role)
-        injector = FaultInjector(queued.popleft() if queued else self._standing.get(role))
-        self._open.setdefault(role, WeakSet()).add(injector)
-        return injector
+        return FaultInjector(queued.popleft() if queued else self._standing.get(role))
 
 
 class FaultInjector:
@@ -96,10 +74,6 @@ class FaultInjector:
     def has(self, *kinds: FaultKind) -> bool:
         """Whether the connection has one of these faults."""
         return self.fault is not None and self.fault.kind in kinds
-
-    def begin(self, fault: Fault | None) -> None:
-        """Replaces the fault; its units count from now."""
-        self.fault, self._units = fault, 0
 
     @property
     def is_due(self) -> bool:
