@@ -61,9 +61,8 @@ class VendorOperation:
             return _refuse("the body is no JSON")
         except FaultInvalid as error:
             return _refuse(str(error))
-        vendor.faults.clear(role)
+        vendor.faults.heal(role)
         if connections is None:
-            vendor.faults.keep(role, fault)
             vendor.faults.strike(role, fault)
         else:
             vendor.faults.queue(role, fault, connections)
@@ -71,8 +70,7 @@ class VendorOperation:
 
     async def _clear(self, request: web.Request) -> web.Response:
         vendor, role = self._find(request)
-        vendor.faults.clear(role)
-        vendor.faults.strike(role, None)
+        vendor.faults.heal(role)
         return web.json_response(self._describe(request.match_info["vendor"]))
 
     def _find(self, request: web.Request) -> tuple[VendorState, Role]:
