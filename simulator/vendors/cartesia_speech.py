@@ -22,7 +22,7 @@ from simulator.vendors.cartesia_socket import (
 )
 from simulator.vendors.faults import FaultCut
 from simulator.vendors.server import VendorState
-from simulator.vendors.voice import SimulatedVoice, SpokenWord, speak, speak_clips
+from simulator.vendors.voice import SimulatedVoice, SpokenText, SpokenWord, speak, speak_clips
 
 # Fields that may differ between two inputs of a context.
 _FREE: Final = ("transcript", "continue", "flush", "duration")
@@ -243,10 +243,24 @@ class _SpeechConnection:
         self._forget(context_id)
 
     async def _speak(self, context_id: str, context: _Context, text: str) -> None:
+        await self._faults.wait(self._speech.timing.first_audio_ms / 1_000)
+        for piece in self._speech.voice(text):
+            await self._send_piece(context_id, context, piece)
+        context.flushes += 1
+        if context.fields.get("max_buffer_delay_ms") == 0:
+            await self._send(
+                {
+                    "type": "flush_done",
+                    "done": False,
+                    "flush_done": True,
+                    "flush_id": context.flushes,
+                    "context_id": context_id,
+                }
+            )
+
+    async def _send_piece(self, context_id: str, context: _Context, piece: SpokenText) -> None:
         timing = self._speech.timing
-        spoken = self._speech.voice(text)
-        audio, words = spoken.ulaw, list(_shift(spoken.words, context.spoken / _PER_MS))
-        await self._faults.wait(timing.first_audio_ms / 1_000)
+        audio, words = piece.ulaw, list(_shift(piece.words, context.spoken / _PER_MS))
         size = timing.chunk_ms * _PER_MS
         for at in range(0, len(audio), size):
             if at:
@@ -262,17 +276,6 @@ class _SpeechConnection:
                 begun = [word for word in words if word.start_ms < ended_ms]
                 words = words[len(begun) :]
                 await self._send_times(context_id, begun)
-        context.flushes += 1
-        if context.fields.get("max_buffer_delay_ms") == 0:
-            await self._send(
-                {
-                    "type": "flush_done",
-                    "done": False,
-                    "flush_done": True,
-                    "flush_id": context.flushes,
-                    "context_id": context_id,
-                }
-            )
 
     async def _send_chunk(self, context_id: str, context: _Context, ulaw: bytes) -> None:
         context.spoken += len(ulaw)

@@ -101,7 +101,8 @@ class AuraSession:
     def _speak(self, text: str, now: float) -> None:
         """Sends the audio of a text after that of the texts before it."""
         size = self._timing.chunk_ms * RATE // 1_000
-        audio, begins = self._voice(text).ulaw, max(now + self._timing.first_s, self._busy_until)
+        audio = b"".join(piece.ulaw for piece in self._voice(text))
+        begins = max(now + self._timing.first_s, self._busy_until)
         for at in range(0, len(audio), size):
             chunk = audio[at : at + size]
             data = decode(chunk).astype("<i2").tobytes() if self._is_linear else chunk

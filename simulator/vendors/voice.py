@@ -43,8 +43,8 @@ class SpokenText:
     words: tuple[SpokenWord, ...]
 
 
-# What speaks a text in a simulated vendor's name; it may block for as long as that takes.
-SimulatedVoice = Callable[[str], SpokenText]
+# What speaks a text in a simulated vendor's name, piece by piece; each may block for as long as it takes.
+SimulatedVoice = Callable[[str], Iterable[SpokenText]]
 
 
 def words(text: str) -> list[str]:
@@ -70,8 +70,8 @@ def speak(text: str) -> bytes:
     return b"".join(encode(clip_samples(word)) + gap for word in words(text))
 
 
-def speak_clips(text: str) -> SpokenText:
-    """The simulated voice."""
+def speak_clips(text: str) -> Iterator[SpokenText]:
+    """The simulated voice, which speaks a text in one piece."""
     spoken: list[SpokenWord] = []
     at = 0
     for written in text.split():
@@ -79,7 +79,7 @@ def speak_clips(text: str) -> SpokenText:
         if length:
             spoken.append(SpokenWord(written, _ms(at), _ms(at + length)))
         at += length
-    return SpokenText(speak(text), tuple(spoken))
+    yield SpokenText(speak(text), tuple(spoken))
 
 
 def word_times(text: str) -> list[SpokenWord]:
