@@ -26,6 +26,8 @@ CHAINS: Final[Mapping[str, tuple[str, ...]]] = {
     "tts": ("simulated-cartesia", "simulated-deepgram", "local"),
 }
 _PATH: Final = "/admin/providers"
+# The model of a price that holds for all models without one of their own.
+_OTHERS: Final = "*"
 
 
 async def ensure_vendor_agent(
@@ -71,12 +73,18 @@ async def _put_into_service(api: ApiClient, config: VendorsConfig) -> None:
             "config": {"vendor": shipped, **options[shipped]},
             "priority": 40,
             "is_enabled": True,
-            "cost_per_unit": known[shipped]["cost_per_unit"],
+            "cost_per_unit": sort_prices(known[shipped]["cost_per_unit"]),
         }
         if name in known:
             await api.request("PUT", f"{_PATH}/{name}", body)
         else:
             await api.request("POST", _PATH, {"provider": name, **body})
+
+
+def sort_prices(costs: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """By role and model, the price of all other models last: a price holds at once only where none held before, not
+    even that one."""
+    return {role: dict(sorted(models.items(), key=lambda one: one[0] == _OTHERS)) for role, models in costs.items()}
 
 
 async def _catalogue(api: ApiClient) -> dict[str, Any]:

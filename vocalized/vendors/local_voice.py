@@ -11,7 +11,7 @@ from media.providers.local.voice import Voice
 from simulator.carrier.mulaw import RATE, SILENCE, encode
 from simulator.vendors.voice import SpokenText, SpokenWord
 
-# Characters of a first clause that are spoken first, because a synthesis takes up to a fifth of the time that it sounds.
+# Characters of a first clause that are spoken first: a synthesis takes up to a fifth of the time that it sounds.
 FIRST: Final = 32
 # Clauses whose audio is kept: agents repeat themselves.
 MAX_KEPT: Final = 256
