@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 _VALID = timedelta(days=2)
-_AUTHORITY, _SERVER = "authority.pem", "server.pem"
+AUTHORITY_FILE, SERVER_FILE = "authority.pem", "server.pem"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +45,16 @@ def make_certificate(
         .add_extension(x509.SubjectAlternativeName([_alternative(host) for host in hosts]), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
-    (folder / _AUTHORITY).write_bytes(authority.public_bytes(serialization.Encoding.PEM))
-    (folder / _SERVER).write_bytes(_private(server_key) + server.public_bytes(serialization.Encoding.PEM))
+    (folder / AUTHORITY_FILE).write_bytes(authority.public_bytes(serialization.Encoding.PEM))
+    (folder / SERVER_FILE).write_bytes(_private(server_key) + server.public_bytes(serialization.Encoding.PEM))
     return load_certificate(folder)
 
 
 def load_certificate(folder: Path) -> ServerCertificate:
     """What `make_certificate` wrote into the folder. Raises OSError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / _SERVER)
-    return ServerCertificate(folder / _AUTHORITY, context)
+    context.load_cert_chain(folder / SERVER_FILE)
+    return ServerCertificate(folder / AUTHORITY_FILE, context)
 
 
 def _builder(

@@ -1,15 +1,16 @@
 """The simulated vendors of a platform on this machine: their certificate, addresses and key, made anew by each `up`."""
 
+import os
 import secrets
 import ssl
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-import certifi
+import httpx
 import msgspec
 
-from simulator.vendors.certificate import make_certificate
+from simulator.vendors.certificate import AUTHORITY_FILE, make_certificate
 from vocalized.stack.ports import free_port
 from vocalized.stack.secret_file import write_secret
 from vocalized.vendors.configuration import VendorsConfig
@@ -43,15 +44,16 @@ def has_vendors_folder(state: Path) -> bool:
     return (state / _FOLDER).is_dir()
 
 
-def write_authorities(config: VendorsConfig, trusted: str = "") -> Path:
-    """A file with the authorities that the machine trusts and the simulated vendors' own, which can vouch for this
-    machine only. trusted: the file that the user has set for the machine's."""
+def write_authorities(config: VendorsConfig) -> Path:
+    """A file with the authorities that this process trusts, and the simulated vendors' own, which can vouch for this
+    machine only."""
     folder = Path(config.folder)
-    usual = trusted or ssl.get_default_verify_paths().cafile or ""
-    files = [Path(one) for one in dict.fromkeys((usual, "" if trusted else certifi.where())) if one]
-    authorities = b"\n".join(one.read_bytes() for one in (*files, folder / "authority.pem"))
+    trusted = ssl.create_default_context().get_ca_certs(binary_form=True)
+    if not os.environ.get(TRUST_VARIABLE):  # else httpx trusts those alone, too
+        trusted += httpx.create_ssl_context(trust_env=False).get_ca_certs(binary_form=True)
+    usual = "".join(ssl.DER_cert_to_PEM_cert(one) for one in dict.fromkeys(trusted))
     path = folder / _AUTHORITIES
-    path.write_bytes(authorities)
+    path.write_text(usual + (folder / AUTHORITY_FILE).read_text())
     return path
 
 

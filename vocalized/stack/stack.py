@@ -176,7 +176,7 @@ class _Starter:
 
 def _trust(vendors: VendorsConfig) -> dict[str, str]:
     """The setting by which programs trust the simulated vendors, beside the authorities that they trusted before."""
-    return {TRUST_VARIABLE: str(write_authorities(vendors, os.environ.get(TRUST_VARIABLE, "")))}
+    return {TRUST_VARIABLE: str(write_authorities(vendors))}
 
 
 async def _together(steps: Iterable[Coroutine[Any, Any, None]]) -> None:
