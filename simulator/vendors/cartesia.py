@@ -12,21 +12,19 @@ from simulator.vendors.cartesia_recogniser import CartesiaRecognisers, Recognise
 from simulator.vendors.cartesia_speech import CartesiaSpeech, SpeechTiming
 from simulator.vendors.script import DeafEar, Hearing
 from simulator.vendors.server import VendorState
-from simulator.vendors.voice import SimulatedVoice, speak_clips
 
 
 @dataclass(slots=True)
 class SimulatedCartesia:
-    """make_ear: what each new recogniser's session hears. voice: what speaks."""
+    """make_ear: what each new recogniser's session hears."""
 
     state: VendorState = field(default_factory=VendorState)
     make_ear: Callable[[], Hearing] = DeafEar
-    voice: SimulatedVoice = speak_clips
     speech_timing: SpeechTiming = field(default_factory=SpeechTiming)
     recogniser_timing: RecogniserTiming = field(default_factory=RecogniserTiming)
 
     def routes(self) -> list[web.AbstractRouteDef]:
         """All addresses."""
-        speech = CartesiaSpeech(self.state, self.speech_timing, self.voice)
+        speech = CartesiaSpeech(self.state, self.speech_timing)
         recognisers = CartesiaRecognisers(self.state, self.make_ear, self.recogniser_timing)
         return [*speech.routes(), *recognisers.routes()]

@@ -38,7 +38,7 @@ class SpeechTiming:
     """How the voice behaves. first_audio_ms: from an input to its first chunk. chunk_ms: audio of a chunk. speed: of
     generation, in times real time. context_ms: after its last audio a context is forgotten. idle_s: an unused
     connection is closed. max_buffer_ms: the default of `max_buffer_delay_ms`. max_contexts: at once, in all
-    connections. late_chunks: sent of a context after it was cancelled."""
+    connections. late_chunks: sent of a context after it was cancelled. voice: what speaks."""
 
     first_audio_ms: float = 90.0
     chunk_ms: int = 100
@@ -48,6 +48,7 @@ class SpeechTiming:
     max_buffer_ms: float = 3_000.0
     max_contexts: int = 15
     late_chunks: int = 1
+    voice: SimulatedVoice = speak_clips
 
 
 class _ContextFailed(Exception):
@@ -57,11 +58,8 @@ class _ContextFailed(Exception):
 class CartesiaSpeech:
     """All connections of the voice. cancelled: ids of contexts that clients cancelled. contexts: ids of all."""
 
-    def __init__(
-        self, state: VendorState, timing: SpeechTiming | None = None, voice: SimulatedVoice = speak_clips
-    ) -> None:
+    def __init__(self, state: VendorState, timing: SpeechTiming | None = None) -> None:
         self.state = state
-        self.voice = voice
         self.timing = timing or SpeechTiming()
         self.active: set[str] = set()
         self.contexts: list[str] = []
@@ -244,7 +242,7 @@ class _SpeechConnection:
 
     async def _speak(self, context_id: str, context: _Context, text: str) -> None:
         await self._faults.wait(self._speech.timing.first_audio_ms / 1_000)
-        for piece in self._speech.voice(text):
+        for piece in self._speech.timing.voice(text):
             await self._send_piece(context_id, context, piece)
         context.flushes += 1
         if context.fields.get("max_buffer_delay_ms") == 0:

@@ -14,7 +14,6 @@ from simulator.vendors.deepgram_nova import ListenTiming, NovaSession
 from simulator.vendors.deepgram_socket import Refused, check_audio, open_socket
 from simulator.vendors.script import DeafEar, Hearing
 from simulator.vendors.server import VendorState
-from simulator.vendors.voice import SimulatedVoice, speak_clips
 
 _NOVA_MODELS = ("nova-", "enhanced", "base")
 _AURA_MODELS = ("aura-",)
@@ -23,11 +22,10 @@ _FLUX_MODELS = ("flux-general-en", "flux-general-multi")
 
 @dataclass(slots=True)
 class SimulatedDeepgram:
-    """make_ear: what each new recogniser's session hears. voice: what speaks."""
+    """make_ear: what each new recogniser's session hears."""
 
     state: VendorState = field(default_factory=VendorState)
     make_ear: Callable[[], Hearing] = DeafEar
-    voice: SimulatedVoice = speak_clips
     listen_timing: ListenTiming = field(default_factory=ListenTiming)
     speak_timing: SpeakTiming = field(default_factory=SpeakTiming)
 
@@ -73,7 +71,7 @@ class SimulatedDeepgram:
             return refused.response()
         model = request.query["model"]
         session = AuraSession(
-            socket, self.speak_timing, lambda count: self.state.bill("tts", model, "characters", count), self.voice
+            socket, self.speak_timing, lambda count: self.state.bill("tts", model, "characters", count)
         )
         return await session.run()
 

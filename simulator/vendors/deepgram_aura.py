@@ -26,25 +26,19 @@ FLUSH_WINDOW_S: Final = 60.0
 @dataclass(frozen=True, slots=True)
 class SpeakTiming:
     """first_s: from Flush to the first audio. speed: how much faster than real time audio comes. chunk_ms: of audio in
-    a message."""
+    a message. voice: what speaks."""
 
     first_s: float = 0.1
     speed: float = 4.0
     chunk_ms: int = 200
+    voice: SimulatedVoice = speak_clips
 
 
 class AuraSession:
     """One connection. on_speak: gets the number of characters of each Speak, which are billed."""
 
-    def __init__(
-        self,
-        socket: SimulatedSocket,
-        timing: SpeakTiming,
-        on_speak: Callable[[int], None],
-        voice: SimulatedVoice = speak_clips,
-    ) -> None:
+    def __init__(self, socket: SimulatedSocket, timing: SpeakTiming, on_speak: Callable[[int], None]) -> None:
         self._socket = socket
-        self._voice = voice
         self._timing = timing
         self._on_speak = on_speak
         self._is_linear = socket.request.query["encoding"] == "linear16"
@@ -101,7 +95,7 @@ class AuraSession:
     def _speak(self, text: str, now: float) -> None:
         """Sends the audio of a text after that of the texts before it."""
         size = self._timing.chunk_ms * RATE // 1_000
-        audio = b"".join(piece.ulaw for piece in self._voice(text))
+        audio = b"".join(piece.ulaw for piece in self._timing.voice(text))
         begins = max(now + self._timing.first_s, self._busy_until)
         for at in range(0, len(audio), size):
             chunk = audio[at : at + size]

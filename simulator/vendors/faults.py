@@ -71,14 +71,6 @@ class FaultBoard:
         self._queued.pop(role, None)
         self._standing.pop(role, None)
 
-    def next_fault(self, role: Role) -> tuple[Fault, int | None] | None:
-        """The fault of the next connection, and how many further ones have it; None: all, until `clear`."""
-        queued = self._queued.get(role)
-        if queued:
-            return queued[0], len(queued)
-        standing = self._standing.get(role)
-        return None if standing is None else (standing, None)
-
     def take(self, role: Role) -> "FaultInjector":
         """The fault of a connection that begins now, if any."""
         queued = self._queued.get(role)

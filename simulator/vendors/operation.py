@@ -36,6 +36,7 @@ class VendorOperation:
     def __init__(self, vendors: Mapping[str, VendorState], roles: Mapping[str, tuple[Role, ...]]) -> None:
         self._vendors = vendors
         self._roles = roles
+        self._set_faults: dict[tuple[str, Role], tuple[Fault, int | None]] = {}
 
     def routes(self) -> list[web.RouteDef]:
         """What it answers."""
@@ -54,32 +55,35 @@ class VendorOperation:
         return web.json_response({"vendors": [self._describe(name) for name in self._vendors]})
 
     async def _set(self, request: web.Request) -> web.Response:
-        vendor, role = self._find(request)
+        name, role = self._find(request)
         try:
             fault, connections = read_fault(await request.json())
         except json.JSONDecodeError:
             return _refuse("the body is no JSON")
         except FaultInvalid as error:
             return _refuse(str(error))
-        vendor.faults.heal(role)
+        board = self._vendors[name].faults
+        board.heal(role)
         if connections is None:
-            vendor.faults.strike(role, fault)
+            board.strike(role, fault)
         else:
-            vendor.faults.queue(role, fault, connections)
-        return web.json_response(self._describe(request.match_info["vendor"]))
+            board.queue(role, fault, connections)
+        self._set_faults[name, role] = (fault, connections)
+        return web.json_response(self._describe(name))
 
     async def _clear(self, request: web.Request) -> web.Response:
-        vendor, role = self._find(request)
-        vendor.faults.heal(role)
-        return web.json_response(self._describe(request.match_info["vendor"]))
+        name, role = self._find(request)
+        self._vendors[name].faults.heal(role)
+        self._set_faults.pop((name, role), None)
+        return web.json_response(self._describe(name))
 
-    def _find(self, request: web.Request) -> tuple[VendorState, Role]:
+    def _find(self, request: web.Request) -> tuple[str, Role]:
         """Raises HTTPNotFound."""
         name = request.match_info["vendor"]
         role = next((one for one in self._roles.get(name, ()) if one == request.match_info["role"]), None)
         if role is None:
             raise web.HTTPNotFound(text="there is no such vendor, or it does not have this role")
-        return self._vendors[name], role
+        return name, role
 
     def _describe(self, name: str) -> dict[str, Any]:
         state = self._vendors[name]
@@ -88,8 +92,13 @@ class VendorOperation:
             "vendor": name,
             "opened": {role: state.opened[role] for role in roles},
             "billed": _sum_billed(state),
-            "faults": {role: _describe_fault(state, role) for role in roles},
+            "faults": {role: self._describe_fault(name, role) for role in roles},
         }
+
+    def _describe_fault(self, name: str, role: Role) -> dict[str, Any] | None:
+        """The fault that was set last. connections: how many were to have it, None for all."""
+        found = self._set_faults.get((name, role))
+        return None if found is None else {**asdict(found[0]), "connections": found[1]}
 
 
 def read_fault(body: object) -> tuple[Fault, int | None]:
@@ -112,11 +121,6 @@ def _require_number(name: str, value: Any) -> None:
     is_number = isinstance(value, _NUMBERS[name]) and not isinstance(value, bool)
     if not is_number or not 0 <= value <= _MOST:
         raise FaultInvalid(f"{name}: a number from 0 to {_MOST}")
-
-
-def _describe_fault(state: VendorState, role: Role) -> dict[str, Any] | None:
-    found = state.faults.next_fault(role)
-    return None if found is None else {**asdict(found[0]), "connections": found[1]}
 
 
 def _sum_billed(state: VendorState) -> list[dict[str, Any]]:

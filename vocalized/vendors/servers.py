@@ -9,8 +9,10 @@ from typing import Final
 from aiohttp import web
 
 from simulator.vendors.cartesia import SimulatedCartesia
+from simulator.vendors.cartesia_speech import SpeechTiming
 from simulator.vendors.certificate import load_certificate
 from simulator.vendors.deepgram import SimulatedDeepgram
+from simulator.vendors.deepgram_aura import SpeakTiming
 from simulator.vendors.deepgram_nova import ListenTiming
 from simulator.vendors.documents import cartesia_documents, deepgram_documents
 from simulator.vendors.faults import Role
@@ -62,10 +64,10 @@ def _routes(states: Mapping[str, VendorState], senses: Senses) -> dict[str, Sequ
         return LocalEar(senses.recognise)
 
     deepgram = SimulatedDeepgram(
-        states["deepgram"], make_ear, voice=senses.voice, listen_timing=ListenTiming(segment_ms=_SEGMENT_MS)
+        states["deepgram"], make_ear, ListenTiming(segment_ms=_SEGMENT_MS), SpeakTiming(voice=senses.voice)
     )
     openai = ChatVendor(state=states["openai"], reply=answer_by_rules, first_token_s=FIRST_TOKEN_S, token_s=TOKEN_S)
-    cartesia = SimulatedCartesia(states["cartesia"], make_ear, voice=senses.voice)
+    cartesia = SimulatedCartesia(states["cartesia"], make_ear, SpeechTiming(voice=senses.voice))
     return {
         "deepgram": _join(deepgram.routes(), deepgram_documents(states["deepgram"])),
         "openai": openai.routes(),
