@@ -12,6 +12,7 @@ from aiohttp import WSMsgType, web
 
 from simulator.carrier.mulaw import RATE, decode
 from simulator.vendors.cartesia_socket import (
+    FAILED,
     NO_CREDIT,
     RATE_LIMITED,
     AcceptedConnection,
@@ -47,6 +48,10 @@ class SpeechTiming:
     max_buffer_ms: float = 3_000.0
     max_contexts: int = 15
     late_chunks: int = 1
+
+
+class _ContextFailed(Exception):
+    """The vendor reported an error in place of audio."""
 
 
 class CartesiaSpeech:
@@ -226,7 +231,7 @@ class _SpeechConnection:
                 await self._speak(context_id, context, text)
                 limit_s = self._speech.timing.context_ms / 1_000
             await self._send({"type": "done", "done": True, "context_id": context_id})
-        except TimeoutError:
+        except (TimeoutError, _ContextFailed):
             pass  # forgotten
         except ConnectionError:
             pass  # the client has gone
@@ -242,6 +247,9 @@ class _SpeechConnection:
         for at in range(0, len(audio), size):
             if at:
                 await self._faults.wait(timing.chunk_ms / 1_000 / timing.speed)
+            if self._faults.reports_error:
+                await self._accepted.send_failure(FAILED, context_id=context_id)
+                raise _ContextFailed
             if await self._faults.begin_unit():
                 await self._socket.send_str(GARBAGE)
             await self._send_chunk(context_id, context, audio[at : at + size])

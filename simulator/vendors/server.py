@@ -1,14 +1,18 @@
 """Serves a simulated vendor over TLS on a port of this machine."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from aiohttp import web
 
 from simulator.vendors.certificate import ServerCertificate
 from simulator.vendors.faults import FaultBoard, FaultInjector, Role
+
+# How often it is looked whether a client has gone whose messages are not read.
+_GONE_S: Final = 0.05
 
 BilledUnit = Literal["ms", "characters", "prompt_tokens", "cached_tokens", "completion_tokens"]
 
@@ -54,6 +58,12 @@ def reset_connection(request: web.Request) -> None:
     """Resets the client's connection, without an answer or a close frame."""
     if request.transport is not None:
         request.transport.abort()
+
+
+async def wait_until_gone(request: web.Request) -> None:
+    """Reads nothing until the client has gone."""
+    while request.transport is not None and not request.transport.is_closing():  # noqa: ASYNC110
+        await asyncio.sleep(_GONE_S)
 
 
 @asynccontextmanager
