@@ -249,9 +249,28 @@ async def test_a_further_connection_resumes_the_tls_session(target: SocketTarget
         socket = await VendorSocket.open(path(target, "echo"), recorder)
         socket.send_text("hello")  # the session's ticket comes with the first data
         await recorder.wait_for(1)
-        reused.append(target.tls._latest["127.0.0.1"].session_reused)
+        reused.append(target.tls._latest["127.0.0.1"].connection.session_reused)
         await socket.close()
     assert reused == [False, True]
+
+
+async def test_connections_at_the_same_time_are_opened(target: SocketTarget) -> None:
+    """While the first handshake with a host goes on, it has no session that others could resume."""
+    sockets = await asyncio.gather(*(VendorSocket.open(path(target, "echo"), Recorder()) for _ in range(3)))
+    assert all(socket.is_open for socket in sockets)
+    for socket in sockets:
+        await socket.close()
+
+
+async def test_a_handshake_that_failed_does_not_harm_the_next_one(target: SocketTarget) -> None:
+    listening = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
+    port = listening.sockets[0].getsockname()[1]
+    with pytest.raises(ProviderError):
+        await VendorSocket.open(replace(target, url=f"wss://127.0.0.1:{port}/"), Recorder())
+    listening.close()
+    socket = await VendorSocket.open(path(target, "echo"), Recorder())
+    assert socket.is_open
+    await socket.close()
 
 
 async def test_an_unknown_authority_is_refused(target: SocketTarget, monkeypatch: pytest.MonkeyPatch) -> None:
