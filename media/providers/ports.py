@@ -11,7 +11,7 @@ Errors:
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Protocol, Self, runtime_checkable
+from typing import Any, Final, Literal, Protocol, runtime_checkable
 
 ProviderKind = Literal["stt", "llm", "tts"]
 # What is kept of a vendor's answer that was an error.
@@ -19,13 +19,7 @@ MAX_ANSWER_BYTES: Final = 4_096
 
 
 class ProviderError(Exception):
-    """A provider failed; the message is safe to log (no key, no caller's words).
-
-    answer: what the vendor said, as it came. It may repeat the key or the caller's words, so that it is never logged:
-    who tries a key reads it, without the key.
-    """
-
-    answer: bytes = b""
+    """A provider failed; the message is safe to log (no key, no caller's words)."""
 
     def __init__(self, provider: str, reason: str, *, retryable: bool = True) -> None:
         super().__init__(f"{provider}: {reason}")
@@ -33,8 +27,12 @@ class ProviderError(Exception):
         self.reason = reason
         self.retryable = retryable
 
-    def with_answer(self, answer: bytes | None) -> Self:
-        """The same error with the vendor's answer, the first 4,096 bytes of it."""
+    # What the vendor said, as it came. It may repeat the key or the caller's words, so that it is never logged: who tries
+    # a key reads it, without the key.
+    answer: bytes = b""
+
+    def with_answer(self, answer: bytes | None) -> "ProviderError":
+        """The same error with the beginning of the vendor's answer."""
         self.answer = bytes(answer or b"")[:MAX_ANSWER_BYTES]
         return self
 
