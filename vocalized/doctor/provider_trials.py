@@ -13,7 +13,7 @@ from control.billing.prices import Consumption, PriceList
 from control.voice.accounts import ProviderAccount
 from control.voice.keys import KEY_OPTION
 from control.voice.offers import KINDS, Kind
-from control.voice.vendor_words import read_words
+from control.voice.vendor_words import read_words, redact
 from media.providers.ports import ProviderError
 from media.providers.usage import UsageMeter
 from media.providers.vendor import Adapter, ProviderSetup, ProviderUnusable, Vendor, VendorResources
@@ -105,8 +105,9 @@ class _AccountTrial:
         except ProviderUnusable as error:
             return self._result(reason=f"it cannot be used: {error}")
         except ProviderError as error:
+            reason = redact(error.reason, self.account.key)  # a vendor's code, which is part of it, may be anything
             words = read_words(error.answer, self.account.key)
-            return self._result(reason=f"{error.reason}: {words}" if words else error.reason)
+            return self._result(reason=f"{reason}: {words}" if words else reason)
         except TimeoutError:
             return self._result(reason=f"no answer within {self.options.timeout_s:g} s")
 

@@ -34,11 +34,11 @@ BUSY = {
     ("cartesia", "tts"): "error 429 concurrency_limited: The plan's concurrency limit is exceeded.",
 }
 WRONG_MODEL = {
-    ("deepgram", "stt"): ("nova", "HTTP 400: no such model"),
+    ("deepgram", "stt"): ("nova", "http 400: no such model"),
     ("deepgram", "tts"): ("aura-9-nobody-xx", "aura-9-nobody-xx speaks no 'en'"),
-    ("openai", "llm"): ("gpt-0", "HTTP 404 model_not_found: The model `gpt-0` does not exist"),
-    ("cartesia", "stt"): ("unk-2", "error 404 model_not_found: There is no such model."),
-    ("cartesia", "tts"): ("tonic", "error 404 model_not_found: There is no such model."),
+    ("openai", "llm"): ("gpt-0", "http 404 model_not_found: the model `gpt-0` does not exist"),
+    ("cartesia", "stt"): ("unk-2", "error 404 model_not_found: "),
+    ("cartesia", "tts"): ("tonic", "error 404 model_not_found: "),
 }
 
 
@@ -87,7 +87,7 @@ async def test_a_wrong_key_or_model_is_told_without_the_key(vendors: TriedVendor
     wrong = vendors.account(vendor, role, key=f"{KEY}-2")
     key, named = await vendors.attempt(wrong, vendors.account(vendor, role, model=model))
     assert "401" in key.reason and ": " in key.reason
-    assert named.reason.startswith(words)
+    assert named.reason.lower().startswith(words)
     assert not any(KEY[at : at + 6] in f"{key}{named}{wrong}" for at in range(len(KEY) - 5))
 
 
