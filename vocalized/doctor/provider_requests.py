@@ -17,7 +17,6 @@ from media.providers.ports import (
     Message,
     ProviderError,
     ProviderSlow,
-    RecognisedText,
     SpeechToText,
     SpeechToTextEvent,
     SpeechToTextFailed,
@@ -93,14 +92,11 @@ async def speak_word(voice: TextToSpeech, meter: UsageMeter, language: str) -> f
 async def recognise_clip(recogniser: SpeechToText, meter: UsageMeter, language: str, clip: bytes) -> float:
     """Milliseconds to the text of a recording. clip: mu-law at 8 kHz. Raises ProviderError."""
     watch = Stopwatch()
-    answered: asyncio.Future[RecognisedText] = asyncio.get_running_loop().create_future()
+    answered: asyncio.Future[SpeechToTextEvent] = asyncio.get_running_loop().create_future()
 
     def receive(event: SpeechToTextEvent) -> None:
-        if answered.done():
-            return
-        if isinstance(event, SpeechToTextFailed):
-            answered.set_exception(event.error)
-        elif event.final and event.token == 1:
+        is_last = isinstance(event, SpeechToTextFailed) or (event.final and event.token == 1)
+        if is_last and not answered.done():
             answered.set_result(event)
 
     session = await recogniser.open(language, receive)
@@ -110,9 +106,11 @@ async def recognise_clip(recogniser: SpeechToText, meter: UsageMeter, language: 
             session.push(clip[at : at + _PIECE_BYTES])
         meter.record(len(clip) // _PER_MS, "ms")
         session.finalise(1)
-        text = (await answered).text
+        answer = await answered
     finally:
         await session.close()
-    if not text:
+    if isinstance(answer, SpeechToTextFailed):
+        raise answer.error
+    if not answer.text:
         raise ProviderError(recogniser.name, "it heard no word of a recording of speech", retryable=False)
     return watch.ms

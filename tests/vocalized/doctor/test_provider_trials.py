@@ -34,7 +34,7 @@ BUSY = {
     ("cartesia", "tts"): "error 429 concurrency_limited: The plan's concurrency limit is exceeded.",
 }
 WRONG_MODEL = {
-    ("deepgram", "stt"): ("nova", "http 400: no such model"),
+    ("deepgram", "stt"): ("supernova-3", "http 400: no such model"),
     ("deepgram", "tts"): ("aura-9-nobody-xx", "aura-9-nobody-xx speaks no 'en'"),
     ("openai", "llm"): ("gpt-0", "http 404 model_not_found: the model `gpt-0` does not exist"),
     ("cartesia", "stt"): ("unk-2", "error 404 model_not_found: "),
