@@ -27,8 +27,8 @@ class ProviderError(Exception):
         self.reason = reason
         self.retryable = retryable
 
-    # What the vendor said, as it came. It may repeat the key or the caller's words, so that it is never logged: who tries
-    # a key reads it, without the key.
+    # What the vendor said, as it came. It may repeat the key or the caller's words, so that it is never logged: the
+    # doctor reads it, without the key.
     answer: bytes = b""
 
     def with_answer(self, answer: bytes | None) -> "ProviderError":
