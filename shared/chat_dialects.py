@@ -12,6 +12,11 @@ from urllib.parse import quote, urlsplit
 Dialect = Literal["openai", "groq", "openrouter", "azure", "compatible"]
 DIALECTS: Final[tuple[Dialect, ...]] = get_args(Dialect)
 
+# Fields that a reply can do without, or that have another name: some models take no temperature but their own.
+DISPENSABLE: Final = frozenset({"temperature", "max_tokens"})
+# Codes of the answer to a field that a model does not take, whose `param` names it.
+_REFUSED: Final = ("unsupported_parameter", "unsupported_value")
+
 # The latest version of Azure's dated API that is no preview. Addresses that end in /openai/v1 take none.
 AZURE_API_VERSION: Final = "2024-10-21"
 _AZURE_UNDATED: Final = "/openai/v1"
@@ -68,6 +73,12 @@ def make_chat_url(dialect: Dialect, base_url: str, model: str, api_version: str 
         return f"{base}/chat/completions"
     deployment, version = quote(model, safe=""), quote(api_version or AZURE_API_VERSION, safe="")
     return f"{base.removesuffix('/openai')}/openai/deployments/{deployment}/chat/completions?api-version={version}"
+
+
+def find_refused_field(code: object, param: object) -> str:
+    """The field of the request that the model does not take, by an error's code and param; empty for other errors, and
+    for fields that matter."""
+    return param if code in _REFUSED and isinstance(param, str) and param in DISPENSABLE else ""
 
 
 def make_key_headers(dialect: Dialect, key: str) -> dict[str, str]:

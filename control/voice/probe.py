@@ -21,7 +21,15 @@ from control.voice.guarded_http import GuardedTransport
 from control.voice.instances import KeyedProvider
 from control.voice.vendor_words import read_words, redact
 from control.voice.vendors import VENDORS
-from shared.chat_dialects import DIALECTS, RULES, Dialect, detect_dialect, make_chat_url, make_key_headers
+from shared.chat_dialects import (
+    DIALECTS,
+    RULES,
+    Dialect,
+    detect_dialect,
+    find_refused_field,
+    make_chat_url,
+    make_key_headers,
+)
 from shared.egress import EgressGuard
 from shared.errors import Invalid
 
@@ -71,11 +79,12 @@ DOCUMENTS: Final[Mapping[str, VendorDocument]] = {
 
 class ProbeFailed(Exception):
     """The server did not answer as it should; the message says why and holds no key. status: of HTTP, 0 without an
-    answer. words: the vendor's, without the key."""
+    answer. words: the vendor's, without the key. refused_field: of the request, that the model does not take and a
+    reply can do without; else empty."""
 
-    def __init__(self, message: str, *, status: int = 0, words: str = "") -> None:
+    def __init__(self, message: str, *, status: int = 0, words: str = "", refused_field: str = "") -> None:
         super().__init__(message)
-        self.status, self.words = status, words
+        self.status, self.words, self.refused_field = status, words, refused_field
 
     @property
     def is_key_refused(self) -> bool:
@@ -123,14 +132,31 @@ async def open_client(timeout_s: float, guard: EgressGuard | None = None) -> Asy
 
 
 async def _read_first_word(http: httpx.AsyncClient, provider: KeyedProvider) -> None:
+    """Leaves out a field that the model does not take and asks again, as media does. Raises ProbeFailed."""
     options = provider.offer.defaults("llm")
     base_url = str(options.get("base_url", OPENAI_URL))
     named = options.get("dialect")
     dialect = named if named in DIALECTS else detect_dialect(base_url)
     url = make_chat_url(dialect, base_url, str(options.get("model", "")), str(options.get("api_version", "")))
     body = {**_body_options(options, dialect), "messages": _QUESTION, "stream": True}
-    async with http.stream("POST", url, json=body, headers=make_key_headers(dialect, provider.key)) as response:
-        await _require_ok(response, provider.key)
+    headers = make_key_headers(dialect, provider.key)
+    while True:
+        try:
+            return await _ask(http, url, body, headers, provider.key)
+        except ProbeFailed as failed:
+            if failed.refused_field not in body:
+                raise
+            limit = body.pop(failed.refused_field)
+            if failed.refused_field == "max_tokens":
+                body.setdefault("max_completion_tokens", limit)
+
+
+async def _ask(
+    http: httpx.AsyncClient, url: str, body: Mapping[str, Any], headers: Mapping[str, str], key: str
+) -> None:
+    """Returns at the first word. Raises ProbeFailed."""
+    async with http.stream("POST", url, json=body, headers=headers) as response:
+        await _require_ok(response, key)
         async for line in _lines(response):
             if _has_output(line):
                 return
@@ -197,15 +223,24 @@ async def _require_ok(response: httpx.Response, key: str) -> None:
         body += part
         if len(body) > MAX_ERROR_BYTES:
             break
-    status = response.status_code
-    code = redact(_code(body), key)
-    raise ProbeFailed(f"HTTP {status} {code}".rstrip(), status=status, words=read_words(body, key))
+    status, error = response.status_code, _error_of(body)
+    raise ProbeFailed(
+        f"HTTP {status} {redact(_code(error), key)}".rstrip(),
+        status=status,
+        words=read_words(body, key),
+        refused_field=find_refused_field(error.get("code"), error.get("param")),
+    )
 
 
-def _code(body: bytes) -> str:
+def _error_of(body: bytes) -> Mapping[str, Any]:
+    """The object under `error`; empty if there is none."""
     try:
         error = msgspec.json.decode(body)["error"]
-        code = error.get("code") or error.get("type")
-    except (msgspec.DecodeError, LookupError, TypeError, AttributeError):
-        return ""
+    except (msgspec.DecodeError, LookupError, TypeError):
+        return {}
+    return error if isinstance(error, Mapping) else {}
+
+
+def _code(error: Mapping[str, Any]) -> str:
+    code = error.get("code") or error.get("type")
     return code if isinstance(code, str) and len(code) <= 60 and code.isascii() and code.isprintable() else ""

@@ -23,6 +23,7 @@ from media.providers.ports import (
     ToolCall,
     ToolSpec,
 )
+from shared.chat_dialects import find_refused_field
 
 DONE: Final = b"[DONE]"
 # Sent where a reply was interrupted before its tool answered: the API wants a result for every tool call.
@@ -37,7 +38,6 @@ _PAYMENT_REQUIRED: Final = 402
 _UNAUTHORIZED: Final = 401
 # Groq: the model wrote a tool call that cannot be parsed; the same request may succeed.
 _TOOL_CALL_UNREADABLE: Final = "tool_use_failed"
-_REFUSED_PARAMETER: Final = ("unsupported_parameter", "unsupported_value")
 
 
 # --- the request ----------------------------------------------------------------------------------------------------
@@ -99,8 +99,8 @@ class VendorError(Struct):
 
     @property
     def refused_field(self) -> str:
-        """The field of the request that the model does not take; empty for other errors."""
-        return _identifier(self.param) if self.code in _REFUSED_PARAMETER else ""
+        """The field that the model does not take, if a reply can do without it; empty for other errors."""
+        return find_refused_field(self.code, self.param)
 
 
 class _Envelope(Struct):
@@ -118,7 +118,7 @@ def parse_error(body: bytes) -> VendorError:
 
 def make_http_error(provider: str, status: int, body: bytes) -> ProviderError:
     """Maps an HTTP status other than 200 to our error."""
-    return _map_error(provider, status, parse_error(body))
+    return _map_error(provider, status, parse_error(body)).with_answer(body)
 
 
 def _map_error(provider: str, status: int, error: VendorError) -> ProviderError:
@@ -239,7 +239,8 @@ class StreamedReply:
         found = chunk.error or (chunk.x_groq.error if chunk.x_groq else None)
         if found:
             body = found if isinstance(found, VendorError) else VendorError()
-            raise _map_error(self._provider, body.code if isinstance(body.code, int) else 0, body)
+            status = body.code if isinstance(body.code, int) else 0
+            raise _map_error(self._provider, status, body).with_answer(data)
         return chunk
 
     def _choice(self, choice: _Choice) -> list[LanguageModelEvent]:

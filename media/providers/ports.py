@@ -17,6 +17,8 @@ from typing import Any, ClassVar, Final, Literal, Protocol, runtime_checkable
 from shared.events import FailureCause
 
 ProviderKind = Literal["stt", "llm", "tts"]
+# What is kept of a vendor's answer that was an error.
+MAX_ANSWER_BYTES: Final = 4_096
 
 
 class ProviderError(Exception):
@@ -32,6 +34,15 @@ class ProviderError(Exception):
         self.reason = reason
         self.retryable = retryable
         self.cause: FailureCause = cause or self.usual_cause
+
+    # What the vendor said, as it came. It may repeat the key or the caller's words, so that it is never logged: the
+    # doctor reads it, without the key.
+    answer: bytes = b""
+
+    def with_answer(self, answer: bytes | None) -> "ProviderError":
+        """The same error with the beginning of the vendor's answer."""
+        self.answer = bytes(answer or b"")[:MAX_ANSWER_BYTES]
+        return self
 
 
 class ProviderBusy(ProviderError):

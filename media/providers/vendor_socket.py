@@ -84,7 +84,7 @@ class VendorSocket:
         except TimeoutError:
             raise ProviderSlow(target.provider, "no connection in time", may_bill=False) from None
         except picows.WSHandshakeError as error:
-            raise _map_handshake(target.provider, error) from None
+            raise _map_handshake(target.provider, error).with_answer(error.raw_body) from None
         except (OSError, picows.WSError, ValueError) as error:  # ValueError: a host or port that cannot be
             raise ProviderError(target.provider, f"cannot connect: {type(error).__name__}", cause="refused") from None
         if not self.is_open:  # picows reports no error when the peer closes in the middle of the handshake
@@ -206,7 +206,7 @@ def _socket_factory(target: SocketTarget) -> Callable[[object], Awaitable[socket
 
 
 def _map_handshake(provider: str, error: picows.WSHandshakeError) -> ProviderError:
-    """An HTTP answer other than 101. The body is dropped, because it may quote the key."""
+    """An HTTP answer other than 101. The message has nothing of its body, which may quote the key."""
     status = int(error.response.status) if error.response is not None else 0
     reason = f"HTTP {status}" if status else "an unreadable answer"
     if status in (402, 429, 503):  # a quota that is used up lasts longer than a queue that is full

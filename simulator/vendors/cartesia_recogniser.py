@@ -10,10 +10,10 @@ import numpy as np
 from aiohttp import WSMsgType, web
 
 from simulator.carrier.mulaw import RATE, encode
-from simulator.vendors.cartesia_socket import MODEL_NOT_FOUND, AcceptedConnection, CartesiaFailure, accept
+from simulator.vendors.cartesia_socket import FAILED, MODEL_NOT_FOUND, AcceptedConnection, CartesiaFailure, accept
 from simulator.vendors.faults import FaultCut
 from simulator.vendors.known_speech import HeardWord
-from simulator.vendors.script import DeafEar, Hearing
+from simulator.vendors.script import FaultyEar, Hearing
 from simulator.vendors.server import VendorState
 from simulator.vendors.silence import SilenceMeter
 
@@ -86,7 +86,7 @@ class _Session:
         self._state = listening.state
         self._accepted = accepted
         self._faults = accepted.faults
-        self._ear = DeafEar() if accepted.faults.has("deaf") else listening.make_ear()
+        self._ear = FaultyEar(listening.make_ear(), accepted.faults)
         self._query = accepted.request.query
         self._work: asyncio.Queue[bytes | str] = asyncio.Queue()
         self._billed = 0  # bytes of mu-law
@@ -162,7 +162,11 @@ class _Session:
         raise NotImplementedError
 
     async def _send_unit(self, message: dict[str, Any]) -> None:
-        """Sends one result."""
+        """Sends one result, or the error in its place."""
+        if self._faults.reports_error:
+            await self._accepted.send_failure(FAILED)
+            await self._accepted.socket.close()
+            raise FaultCut
         if await self._faults.begin_unit():
             await self._accepted.socket.send_str(_GARBAGE)
         await self._send(message)

@@ -4,19 +4,17 @@ Written from docs/vendors/cartesia.md. What it does not know of the vendor: the 
 and the close code after five idle minutes.
 """
 
-import asyncio
 import uuid
 from dataclasses import dataclass
 from typing import Any, Final
 
 from aiohttp import web
 
-from simulator.vendors.faults import FaultInjector, Role
-from simulator.vendors.server import VendorState, reset_connection
+from simulator.vendors.faults import Fault, FaultInjector, Role
+from simulator.vendors.server import VendorState, reset_connection, wait_until_gone
 
 # From this Cartesia-Version on, errors are structured; before it they are one line of text.
 STRUCTURED_ERRORS: Final = "2026-03-01"
-_GONE_S: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +42,10 @@ NO_CREDIT: Final = CartesiaFailure(402, "quota_exceeded", "Out of credits", "The
 RATE_LIMITED: Final = CartesiaFailure(
     429, "concurrency_limited", "Too many concurrent requests", "The plan's concurrency limit is exceeded."
 )
+FAILED: Final = CartesiaFailure(500, "internal_error", "Internal server error", "Something went wrong.")
+# Refusals of a handshake: they strike an open connection as its end. Those of speech are of contexts.
+_ENDS: Final = ("refuse", "unauthorized")
+_QUOTAS: Final = ("no_credit", "rate_limited")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,7 @@ class AcceptedConnection:
 
     async def ignore_client(self) -> None:
         """Reads nothing until the client has gone."""
-        while self.request.transport is not None and not self.request.transport.is_closing():  # noqa: ASYNC110
-            await asyncio.sleep(_GONE_S)
+        await wait_until_gone(self.request)
 
 
 async def accept(state: VendorState, request: web.Request, role: Role) -> AcceptedConnection | web.Response:
@@ -86,6 +87,13 @@ async def accept(state: VendorState, request: web.Request, role: Role) -> Accept
         if version < STRUCTURED_ERRORS:
             return web.Response(status=failure.status, text=f"{failure.title}: {failure.message}")
         return web.json_response(error_body(failure, version, request_id), status=failure.status)
+    ends = (*_ENDS, *_QUOTAS) if role == "stt" else _ENDS
+
+    def begin_fault(fault: Fault) -> None:
+        if fault.kind in ends:
+            reset_connection(request)
+
+    faults.on_begin = begin_fault
     socket = web.WebSocketResponse(compress=False)
     await socket.prepare(request)
     return AcceptedConnection(socket, request, faults, version, request_id)

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from aiohttp import WSMsgType, web
 
 from simulator.carrier.mulaw import RATE, decode
 from simulator.vendors.cartesia_socket import (
+    FAILED,
     MODEL_NOT_FOUND,
     NO_CREDIT,
     RATE_LIMITED,
@@ -23,7 +24,7 @@ from simulator.vendors.cartesia_socket import (
 )
 from simulator.vendors.faults import FaultCut
 from simulator.vendors.server import VendorState
-from simulator.vendors.voice import SpokenWord, speak
+from simulator.vendors.voice import SimulatedVoice, SpokenText, SpokenWord, speak, speak_clips
 
 # Fields that may differ between two inputs of a context.
 _FREE: Final = ("transcript", "continue", "flush", "duration")
@@ -52,7 +53,7 @@ class SpeechTiming:
     """How the voice behaves. first_audio_ms: from an input to its first chunk. chunk_ms: audio of a chunk. speed: of
     generation, in times real time. context_ms: after its last audio a context is forgotten. idle_s: an unused
     connection is closed. max_buffer_ms: the default of `max_buffer_delay_ms`. max_contexts: at once, in all
-    connections. late_chunks: sent of a context after it was cancelled."""
+    connections. late_chunks: sent of a context after it was cancelled. voice: what speaks."""
 
     first_audio_ms: float = 90.0
     chunk_ms: int = 100
@@ -62,6 +63,11 @@ class SpeechTiming:
     max_buffer_ms: float = 3_000.0
     max_contexts: int = 15
     late_chunks: int = 1
+    voice: SimulatedVoice = speak_clips
+
+
+class _ContextFailed(Exception):
+    """The vendor reported an error in place of audio."""
 
 
 class CartesiaSpeech:
@@ -250,7 +256,7 @@ class _SpeechConnection:
                 await self._speak(context_id, context, text)
                 limit_s = self._speech.timing.context_ms / 1_000
             await self._send({"type": "done", "done": True, "context_id": context_id})
-        except TimeoutError:
+        except (TimeoutError, _ContextFailed):
             pass  # forgotten
         except ConnectionError:
             pass  # the client has gone
@@ -259,21 +265,9 @@ class _SpeechConnection:
         self._forget(context_id)
 
     async def _speak(self, context_id: str, context: _Context, text: str) -> None:
-        timing = self._speech.timing
-        audio, words = speak(text), list(_timed(text, context.spoken / _PER_MS))
-        await self._faults.wait(timing.first_audio_ms / 1_000)
-        size = timing.chunk_ms * _PER_MS
-        for at in range(0, len(audio), size):
-            if at:
-                await self._faults.wait(timing.chunk_ms / 1_000 / timing.speed)
-            if await self._faults.begin_unit():
-                await self._socket.send_str(GARBAGE)
-            await self._send_chunk(context_id, context, audio[at : at + size])
-            if context.fields.get("add_timestamps"):
-                ended_ms = context.spoken / _PER_MS
-                begun = [word for word in words if word.start_ms < ended_ms]
-                words = words[len(begun) :]
-                await self._send_times(context_id, begun)
+        await self._faults.wait(self._speech.timing.first_audio_ms / 1_000)
+        for piece in self._speech.timing.voice(text):
+            await self._send_piece(context_id, context, piece)
         context.flushes += 1
         if context.fields.get("max_buffer_delay_ms") == 0:
             await self._send(
@@ -285,6 +279,25 @@ class _SpeechConnection:
                     "context_id": context_id,
                 }
             )
+
+    async def _send_piece(self, context_id: str, context: _Context, piece: SpokenText) -> None:
+        timing = self._speech.timing
+        audio, words = piece.ulaw, list(_shift(piece.words, context.spoken / _PER_MS))
+        size = timing.chunk_ms * _PER_MS
+        for at in range(0, len(audio), size):
+            if at:
+                await self._faults.wait(timing.chunk_ms / 1_000 / timing.speed)
+            if self._faults.reports_error:
+                await self._accepted.send_failure(FAILED, context_id=context_id)
+                raise _ContextFailed
+            if await self._faults.begin_unit():
+                await self._socket.send_str(GARBAGE)
+            await self._send_chunk(context_id, context, audio[at : at + size])
+            if context.fields.get("add_timestamps"):
+                ended_ms = context.spoken / _PER_MS
+                begun = [word for word in words if word.start_ms < ended_ms]
+                words = words[len(begun) :]
+                await self._send_times(context_id, begun)
 
     async def _send_chunk(self, context_id: str, context: _Context, ulaw: bytes) -> None:
         context.spoken += len(ulaw)
@@ -310,10 +323,7 @@ def _refuse(status: int, code: str, message: str) -> RequestRefused:
     return RequestRefused(CartesiaFailure(status, code, "Invalid request", message))
 
 
-def _timed(text: str, start_ms: float) -> Iterator[SpokenWord]:
-    """The words as they are written, with the times at which they sound."""
-    for written in text.split():
-        length_ms = len(speak(written)) / _PER_MS
-        if length_ms:
-            yield SpokenWord(written, start_ms, start_ms + length_ms)
-        start_ms += length_ms
+def _shift(words: Iterable[SpokenWord], by_ms: float) -> Iterator[SpokenWord]:
+    """The words with times in the context's audio."""
+    for word in words:
+        yield SpokenWord(word.text, word.start_ms + by_ms, word.end_ms + by_ms)

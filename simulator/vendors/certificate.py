@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 _VALID = timedelta(days=2)
+AUTHORITY_FILE, SERVER_FILE = "authority.pem", "server.pem"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,29 +27,39 @@ class ServerCertificate:
         return ssl.create_default_context(cafile=str(self.authority))
 
 
-def make_certificate(folder: Path, hosts: tuple[str, ...] = ("localhost", "127.0.0.1")) -> ServerCertificate:
-    """Writes an authority and a server's certificate for these hosts into the folder. Raises OSError."""
+def make_certificate(
+    folder: Path, hosts: tuple[str, ...] = ("localhost", "127.0.0.1"), *, valid: timedelta = _VALID
+) -> ServerCertificate:
+    """Writes an authority and a server's certificate for these hosts into the folder. The authority can vouch for no
+    other host (RFC 5280, 4.2.1.10), so that nothing else depends on how its key is kept. Raises OSError."""
     authority_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority_name, server_name = _name("Simulated vendors"), _name("simulated vendor")
     authority = (
-        _builder(authority_name, authority_name, authority_key)
+        _builder(authority_name, authority_name, authority_key, valid)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(x509.NameConstraints([_permitted(host) for host in hosts], None), critical=True)
         .sign(authority_key, hashes.SHA256())
     )
     server = (
-        _builder(server_name, authority_name, server_key)
+        _builder(server_name, authority_name, server_key, valid)
         .add_extension(x509.SubjectAlternativeName([_alternative(host) for host in hosts]), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
-    authority_file, chain_file = folder / "authority.pem", folder / "server.pem"
-    authority_file.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
-    chain_file.write_bytes(_private(server_key) + server.public_bytes(serialization.Encoding.PEM))
+    (folder / AUTHORITY_FILE).write_bytes(authority.public_bytes(serialization.Encoding.PEM))
+    (folder / SERVER_FILE).write_bytes(_private(server_key) + server.public_bytes(serialization.Encoding.PEM))
+    return load_certificate(folder)
+
+
+def load_certificate(folder: Path) -> ServerCertificate:
+    """What `make_certificate` wrote into the folder. Raises OSError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(chain_file)
-    return ServerCertificate(authority_file, context)
+    context.load_cert_chain(folder / SERVER_FILE)
+    return ServerCertificate(folder / AUTHORITY_FILE, context)
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, valid: timedelta
+) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
@@ -57,7 +68,7 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivate
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + _VALID)
+        .not_valid_after(now + valid)
     )
 
 
@@ -68,6 +79,14 @@ def _name(common: str) -> x509.Name:
 def _alternative(host: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
+
+
+def _permitted(host: str) -> x509.GeneralName:
+    """As a constraint of names, in which an address is a network."""
+    try:
+        return x509.IPAddress(ipaddress.ip_network(host))
     except ValueError:
         return x509.DNSName(host)
 

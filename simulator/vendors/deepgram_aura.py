@@ -16,7 +16,7 @@ from aiohttp import web
 
 from simulator.carrier.mulaw import RATE, decode
 from simulator.vendors.deepgram_socket import Outgoing, SimulatedSocket
-from simulator.vendors.voice import speak
+from simulator.vendors.voice import SimulatedVoice, speak_clips
 
 MAX_CHARACTERS: Final = 2_000
 MAX_FLUSHES: Final = 20
@@ -26,11 +26,12 @@ FLUSH_WINDOW_S: Final = 60.0
 @dataclass(frozen=True, slots=True)
 class SpeakTiming:
     """first_s: from Flush to the first audio. speed: how much faster than real time audio comes. chunk_ms: of audio in
-    a message."""
+    a message. voice: what speaks."""
 
     first_s: float = 0.1
     speed: float = 4.0
     chunk_ms: int = 200
+    voice: SimulatedVoice = speak_clips
 
 
 class AuraSession:
@@ -94,7 +95,8 @@ class AuraSession:
     def _speak(self, text: str, now: float) -> None:
         """Sends the audio of a text after that of the texts before it."""
         size = self._timing.chunk_ms * RATE // 1_000
-        audio, begins = speak(text), max(now + self._timing.first_s, self._busy_until)
+        audio = b"".join(piece.ulaw for piece in self._timing.voice(text))
+        begins = max(now + self._timing.first_s, self._busy_until)
         for at in range(0, len(audio), size):
             chunk = audio[at : at + size]
             data = decode(chunk).astype("<i2").tobytes() if self._is_linear else chunk

@@ -13,7 +13,7 @@ from simulator.carrier import mulaw
 from simulator.vendors.deepgram_nova import ListenTiming
 from simulator.vendors.deepgram_socket import Outgoing, Refused, SimulatedSocket
 from simulator.vendors.known_speech import HeardWord
-from simulator.vendors.script import DeafEar, Hearing
+from simulator.vendors.script import FaultyEar, Hearing
 from simulator.vendors.silence import SilenceMeter
 
 # Audio between two TurnInfo messages, also without new text.
@@ -46,7 +46,7 @@ class FluxSession:
     def __init__(self, socket: SimulatedSocket, ear: Hearing, timing: ListenTiming) -> None:
         query = socket.request.query
         self._socket = socket
-        self._ear: Hearing = DeafEar() if socket.faults.has("deaf") else ear
+        self._ear = FaultyEar(ear, socket.faults)
         self._silence = SilenceMeter()
         self._timing = timing
         self._is_linear = query["encoding"] == "linear16"

@@ -17,7 +17,7 @@ from aiohttp import web
 from simulator.carrier import mulaw
 from simulator.vendors.deepgram_socket import Outgoing, SimulatedSocket
 from simulator.vendors.known_speech import HeardWord
-from simulator.vendors.script import DeafEar, Hearing
+from simulator.vendors.script import FaultyEar, Hearing
 from simulator.vendors.silence import SilenceMeter
 
 MODEL_UUID: Final = "2187e11a-3532-4498-b076-81fa530bdd49"
@@ -43,7 +43,7 @@ class NovaSession:
     def __init__(self, socket: SimulatedSocket, ear: Hearing, timing: ListenTiming) -> None:
         query = socket.request.query
         self._socket = socket
-        self._ear: Hearing = DeafEar() if socket.faults.has("deaf") else ear
+        self._ear = FaultyEar(ear, socket.faults)
         self._silence = SilenceMeter()
         self._timing = timing
         self._is_linear = query["encoding"] == "linear16"

@@ -13,12 +13,13 @@ from typing import Any, Final
 
 from aiohttp import WSMsgType, web
 
-from simulator.vendors.faults import FaultCut, FaultInjector, Role
-from simulator.vendors.server import VendorState, reset_connection
+from simulator.vendors.faults import Fault, FaultCut, FaultInjector, Role
+from simulator.vendors.server import VendorState, reset_connection, wait_until_gone
 
 ENCODINGS: Final = ("mulaw", "linear16")
 # What no client can read, in place of a message.
 GARBAGE: Final = '{"type":"Resu\x00\x17'
+_FAILED: Final = {"type": "Error", "code": "NET-0000", "description": "internal server error"}
 _REFUSALS: Final = {
     "unauthorized": (401, "INVALID_AUTH", "Invalid credentials."),
     "no_credit": (402, "ASR_PAYMENT_REQUIRED", "Project does not have enough credits."),
@@ -62,6 +63,7 @@ class SimulatedSocket:
     def __init__(self, request: web.Request, faults: FaultInjector) -> None:
         self.request = request
         self.faults = faults
+        faults.on_begin = self._begin_fault
         self.request_id = str(uuid.uuid4())
         self._socket = web.WebSocketResponse(compress=False)
         self._outgoing: asyncio.Queue[tuple[float, Outgoing | _Close]] = asyncio.Queue()
@@ -97,6 +99,11 @@ class SimulatedSocket:
             if isinstance(message, _Close) or not is_unwanted(message):
                 self._outgoing.put_nowait((sent_at, message))
 
+    def _begin_fault(self, fault: Fault) -> None:
+        """A refusal strikes an open connection as its end, because the handshake is over."""
+        if fault.kind == "refuse" or fault.kind in _REFUSALS:
+            reset_connection(self.request)
+
     async def _read_all(self, receive: Callable[[str | bytes], Awaitable[None]]) -> None:
         async for message in self._messages():
             await receive(message)
@@ -104,7 +111,8 @@ class SimulatedSocket:
     async def _messages(self) -> AsyncIterator[str | bytes]:
         while True:
             if self.faults.reads_nothing:
-                await asyncio.Event().wait()
+                await wait_until_gone(self.request)
+                return
             message = await self._socket.receive()
             if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
                 return
@@ -117,12 +125,18 @@ class SimulatedSocket:
                 await self._socket.close(code=message.code, message=message.reason.encode())
                 return
             await self.faults.wait(message.delay_s, asyncio.get_running_loop().time() - sent_at)
+            if message.is_unit and self.faults.reports_error:
+                return await self._report_error()
             try:
                 is_garbage = message.is_unit and await self.faults.begin_unit()
             except FaultCut:
                 reset_connection(self.request)
                 raise
             await self._send(message, is_garbage)
+
+    async def _report_error(self) -> None:
+        await self._socket.send_str(json.dumps(_FAILED))
+        await self._socket.close(code=1011, message=_FAILED["code"].encode())
 
     async def _send(self, message: Outgoing, is_garbage: bool) -> None:
         if is_garbage:

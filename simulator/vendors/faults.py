@@ -1,10 +1,11 @@
-"""Faults on demand of a simulated vendor: per role, for the next connections or until cleared."""
+"""Faults on demand of a simulated vendor: per role, for the next connections, or for open ones too until healed."""
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
+from weakref import WeakSet
 
 Role = Literal["stt", "llm", "tts"]
 FaultKind = Literal[
@@ -43,6 +44,7 @@ class FaultBoard:
     def __init__(self) -> None:
         self._queued: dict[Role, deque[Fault]] = {}
         self._standing: dict[Role, Fault] = {}
+        self._open: dict[Role, WeakSet[FaultInjector]] = {}
 
     def queue(self, role: Role, fault: Fault, connections: int = 1) -> None:
         """Gives the fault to this many further connections (requests, where a vendor has no connections)."""
@@ -52,6 +54,18 @@ class FaultBoard:
         """Gives the fault to every further connection until `clear`."""
         self._standing[role] = fault
 
+    def strike(self, role: Role, fault: Fault) -> None:
+        """Gives the fault to every open connection now, its units counted from now on, and to every further one."""
+        self.keep(role, fault)
+        for injector in tuple(self._open.get(role, ())):
+            injector.begin(fault)
+
+    def heal(self, role: Role) -> None:
+        """Open and further connections have no fault; one that already hangs goes on hanging."""
+        self.clear(role)
+        for injector in self._open.get(role, ()):
+            injector.fault = None
+
     def clear(self, role: Role) -> None:
         """Further connections have no fault."""
         self._queued.pop(role, None)
@@ -60,16 +74,26 @@ class FaultBoard:
     def take(self, role: Role) -> "FaultInjector":
         """The fault of a connection that begins now, if any."""
         queued = self._queued.get(role)
-        return FaultInjector(queued.popleft() if queued else self._standing.get(role))
+        injector = FaultInjector(queued.popleft() if queued else self._standing.get(role))
+        self._open.setdefault(role, WeakSet()).add(injector)
+        return injector
 
 
 class FaultInjector:
-    """Applies a connection's fault, unit by unit. fault: None when the connection works."""
+    """Applies a connection's fault, unit by unit. fault: None when the connection works. on_begin: called when a fault
+    strikes the open connection."""
 
     def __init__(self, fault: Fault | None, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self.fault = fault
+        self.on_begin: Callable[[Fault], None] | None = None
         self._sleep = sleep
         self._units = 0
+
+    def begin(self, fault: Fault) -> None:
+        """Strikes the open connection with a fault; its units are counted from now on."""
+        self.fault, self._units = fault, 0
+        if self.on_begin is not None:
+            self.on_begin(fault)
 
     def has(self, *kinds: FaultKind) -> bool:
         """Whether the connection has one of these faults."""
@@ -79,6 +103,11 @@ class FaultInjector:
     def is_due(self) -> bool:
         """Whether the units before the fault were sent."""
         return self.fault is not None and self._units >= self.fault.after_units
+
+    @property
+    def reports_error(self) -> bool:
+        """Whether the vendor reports an error in place of the next unit."""
+        return self.has("error") and self.is_due
 
     @property
     def reads_nothing(self) -> bool:

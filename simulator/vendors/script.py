@@ -1,8 +1,9 @@
-"""A recogniser's ear that hears what a script says, whatever the audio, for benchmarks."""
+"""Ears of a simulated recogniser: one that hears what a script says, whatever the audio, and deaf ones."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
+from simulator.vendors.faults import FaultInjector
 from simulator.vendors.known_speech import HeardWord
 
 _PER_MS = 8
@@ -52,3 +53,18 @@ class DeafEar:
     def feed(self, ulaw: bytes) -> list[HeardWord]:
         self._heard += len(ulaw)
         return []
+
+
+class FaultyEar:
+    """Hears what `ear` hears, but nothing while its connection is deaf."""
+
+    def __init__(self, ear: Hearing, faults: FaultInjector) -> None:
+        self._ear, self._faults = ear, faults
+
+    @property
+    def heard_ms(self) -> float:
+        return self._ear.heard_ms
+
+    def feed(self, ulaw: bytes) -> list[HeardWord]:
+        words = self._ear.feed(ulaw)
+        return [] if self._faults.has("deaf") else words

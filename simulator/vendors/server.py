@@ -1,14 +1,18 @@
 """Serves a simulated vendor over TLS on a port of this machine."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from aiohttp import web
 
 from simulator.vendors.certificate import ServerCertificate
 from simulator.vendors.faults import FaultBoard, FaultInjector, Role
+
+# How often it is looked whether a client has gone whose messages are not read.
+_GONE_S: Final = 0.05
 
 BilledUnit = Literal["ms", "characters", "prompt_tokens", "cached_tokens", "completion_tokens"]
 
@@ -56,20 +60,29 @@ def reset_connection(request: web.Request) -> None:
         request.transport.abort()
 
 
+async def wait_until_gone(request: web.Request) -> None:
+    """Reads nothing until the client has gone."""
+    while request.transport is not None and not request.transport.is_closing():  # noqa: ASYNC110
+        await asyncio.sleep(_GONE_S)
+
+
 @asynccontextmanager
 async def running_vendor(
-    routes: Iterable[web.AbstractRouteDef], certificate: ServerCertificate | None, *, cancels: bool = False
+    routes: Iterable[web.AbstractRouteDef],
+    certificate: ServerCertificate | None,
+    *,
+    cancels: bool = False,
+    port: int = 0,
 ) -> AsyncIterator[str]:
     """Runs a vendor's routes; yields `127.0.0.1:PORT`. certificate: None serves without TLS. cancels: a request whose
-    client goes away is cancelled."""
+    client goes away is cancelled. port: 0 takes a free one. Raises OSError for a port that is taken."""
     app = web.Application()
     app.add_routes(routes)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=cancels)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=certificate.server if certificate else None)
+        site = web.TCPSite(runner, "127.0.0.1", port, ssl_context=certificate.server if certificate else None)
         await site.start()
-        port = runner.addresses[0][1]
-        yield f"127.0.0.1:{port}"
+        yield f"127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()

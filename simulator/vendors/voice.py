@@ -5,7 +5,7 @@ A clip is noise of the phone band that only its word has, so that it correlates 
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -35,6 +35,18 @@ class SpokenWord:
     end_ms: float
 
 
+@dataclass(frozen=True, slots=True)
+class SpokenText:
+    """A text as audio. ulaw: mu-law at 8 kHz. words: as they are written, those that sound."""
+
+    ulaw: bytes
+    words: tuple[SpokenWord, ...]
+
+
+# What speaks a text in a simulated vendor's name, piece by piece; each may block for as long as it takes.
+SimulatedVoice = Callable[[str], Iterable[SpokenText]]
+
+
 def words(text: str) -> list[str]:
     """The words of a text, in small letters, without punctuation."""
     return [word.lower() for word in _WORD.findall(text)]
@@ -56,6 +68,18 @@ def speak(text: str) -> bytes:
     """The audio of a text: the clip of each word and a short silence after it, mu-law at 8 kHz."""
     gap = SILENCE * (GAP_FRAMES * FRAME)
     return b"".join(encode(clip_samples(word)) + gap for word in words(text))
+
+
+def speak_clips(text: str) -> Iterator[SpokenText]:
+    """The simulated voice, which speaks a text in one piece."""
+    spoken: list[SpokenWord] = []
+    at = 0
+    for written in text.split():
+        length = len(speak(written))
+        if length:
+            spoken.append(SpokenWord(written, _ms(at), _ms(at + length)))
+        at += length
+    yield SpokenText(speak(text), tuple(spoken))
 
 
 def word_times(text: str) -> list[SpokenWord]:

@@ -21,6 +21,7 @@ from shared.events import (
 )
 from simulator.carrier.caller import TurnReport
 from simulator.carrier.media_call import CompletedCall
+from vocalized.caller.call_costs import ProviderCost
 
 _SPLIT = (
     ("end of turn", "endpoint_ms"),
@@ -60,6 +61,12 @@ class CallPrinter:
             self.console.print(_timings_table(reports))
         for fault in record.faults[:5]:
             self.warning(f"the server broke the carrier's protocol at {fault.at_ms / 1_000:.1f} s: {fault.detail}")
+
+    def costs(self, costs: Sequence[ProviderCost]) -> None:
+        """What the providers cost, in one line; nothing if they cost nothing."""
+        if costs:
+            parts = ", ".join(f"{one.provider} {one.role} ${one.cost:.4f}" for one in costs)
+            self._print(Text(f"the platform pays {parts}: ${sum(one.cost for one in costs):.4f} in all", style="dim"))
 
     def _print(self, text: Text) -> None:
         """Lines are not wrapped: a terminal does that itself, and a path in a file must stay in one piece."""

@@ -1,12 +1,13 @@
 """Runs a call while its events are read, and what is known of it afterwards."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from shared.events import EventEnvelope
 from simulator.carrier.media_call import CompletedCall
+from vocalized.caller.call_costs import ProviderCost
 from vocalized.caller.console import CallPrinter
 from vocalized.caller.transcript import Transcript
 
@@ -19,13 +20,15 @@ class EventsUnavailable(Exception):
 class FinishedCall:
     """record: of the caller's side. transcript: as far as events were read.
 
-    recording: the server's own, a WAV file's bytes, if there is one; recording_url: where it can be fetched.
+    recording: the server's own, a WAV file's bytes, if there is one; recording_url: where it can be fetched. costs: of
+    the providers, where the API tells them.
     """
 
     record: CompletedCall
     transcript: Transcript
     recording: bytes | None = None
     recording_url: str = ""
+    costs: Sequence[ProviderCost] = ()
 
 
 async def print_events(events: AsyncIterator[EventEnvelope], transcript: Transcript, printer: CallPrinter) -> str:

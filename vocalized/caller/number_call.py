@@ -16,6 +16,7 @@ from simulator.carrier.media_call import CompletedCall
 from simulator.carrier.media_stream import Party
 from simulator.carrier.stream_messages import CallIdentity
 from vocalized.caller.api_events import ApiCall, is_unanswered
+from vocalized.caller.call_costs import read_costs
 from vocalized.caller.call_reader import customer_reader, staff_reader
 from vocalized.caller.console import CallPrinter
 from vocalized.caller.finished_call import EventsUnavailable, FinishedCall, print_events, run_with_events
@@ -113,7 +114,9 @@ async def follow_call(
         if missing:
             printer.warning(missing)
         recording = await call.recording(_RECORDING_S) if transcript.recording else None
-        return FinishedCall(record, transcript, recording, call.recording_url if recording else "")
+        staff = staff_reader(ApiClient(session, addresses.control), addresses.admin)
+        costs = await read_costs(staff, call.call_id) if call.call_id else ()
+        return FinishedCall(record, transcript, recording, call.recording_url if recording else "", costs)
 
 
 async def _platform_reason(call: ApiCall, rung: Sequence[CallIdentity]) -> str:

@@ -143,6 +143,7 @@ async def _perform(options: CallOptions, dial: Dial, printer: CallPrinter, voice
     caller = Caller(await _prepare(options.turns, voice), Ending())
     call = await dial(caller)
     printer.timings(call.record, caller.reports)
+    printer.costs(call.costs)
     if not caller.done:
         printer.warning("the call ended before the caller's last turn")
     return call

@@ -8,11 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from uuid import UUID
 
 import typer
 from rich.console import Console
 
 from vocalized.commands.option_order import OrderedCommand, in_order
+from vocalized.commands.vendors_cli import vendors_app
 
 if TYPE_CHECKING:
     from vocalized.commands.call import CallOptions
@@ -174,15 +176,37 @@ def bench(ctx: typer.Context) -> None:
 
 
 @app.command()
-def doctor() -> None:
-    """Reports what this machine lacks.
+def doctor(
+    providers: Annotated[bool, typer.Option("--providers", help="Try the providers, not the machine.")] = False,
+    workspace: Annotated[UUID | None, typer.Option(metavar="ID", help="Try this workspace's own keys.")] = None,
+    language: Annotated[str, typer.Option(metavar="TAG", help="That voices are to speak.")] = "en",
+    timeout: Annotated[float, typer.Option(metavar="S", min=0.1, max=60, help="Longest request, in seconds.")] = 10.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Of --providers: one line of JSON.")] = False,
+    state: Annotated[Path, typer.Option(metavar="DIR", help="Of --providers: state of the platform that runs.")] = UP,
+) -> None:
+    """Reports what this machine lacks, or tries the providers.
 
     Looks at interpreter, packages, model files, servers, ports, memory, disk and the carriers' settings, each with what
     to do about it. Exit code 1: something that is needed is missing.
-    """
-    from vocalized.commands.doctor import examine, report
 
-    raise typer.Exit(report(examine(ROOT), Console(highlight=False)))
+    --providers sends one tiny request for each role of each provider with a key: a recogniser hears two seconds, a
+    model says a word, a voice speaks one. It prints whether each works, else the vendor's reason, milliseconds and
+    cost. The platform is the one that `up` runs, or that VOCALIZED_DATABASE_URL and VOCALIZED_SECRET_KEYS name. Exit
+    code 1: one failed.
+    """
+    if not providers and workspace is None:
+        from vocalized.commands.doctor import examine, report
+
+        raise typer.Exit(report(examine(ROOT), Console(highlight=False)))
+    from vocalized.commands.doctor_providers import DoctorError, ProviderDoctorOptions, try_providers
+
+    options = ProviderDoctorOptions(state, workspace, timeout, language, as_json)
+    try:
+        code = asyncio.run(try_providers(ROOT, options, Console(highlight=False)))
+    except DoctorError as error:
+        Console(stderr=True, highlight=False).print(f"error: {error}", markup=False, soft_wrap=True)
+        raise typer.Exit(1) from None
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -199,17 +223,22 @@ def up(
     ] = 8082,
     media_nodes: Annotated[int, typer.Option(metavar="K", min=1, max=16, help="How many media nodes.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="When ready, one line with addresses and sign-ins.")] = False,
+    simulated_vendors: Annotated[
+        bool, typer.Option("--simulated-vendors", help="The agent uses simulated vendors of speech and language.")
+    ] = False,
 ) -> None:
     """The platform on this machine, in the foreground.
 
     PostgreSQL, Valkey, the API and its worker, media nodes with local speech, and a simulated Twilio and Telnyx; with
     an admin, a customer, a workspace and a live agent on a phone number, which `call --to` calls. A carrier whose
-    VOCALIZED_TWILIO_… or VOCALIZED_TELNYX_… is set is the real one. State is kept between runs; emails become files in
+    VOCALIZED_TWILIO_… or VOCALIZED_TELNYX_… is set is the real one. With --simulated-vendors the agent hears by a
+    simulated Deepgram, thinks by a simulated OpenAI and speaks by a simulated Cartesia, over TLS and at the real
+    prices; `vendors` lets them fail. State is kept between runs; emails become files in
     DIR/mail. Ctrl-C or SIGTERM stops all of it, exit code 0.
     """
     from vocalized.commands.up import UpOptions, run_up
 
-    options = UpOptions(state, control_port, media_port, carrier_port, media_nodes, as_json)
+    options = UpOptions(state, control_port, media_port, carrier_port, media_nodes, as_json, simulated_vendors)
     raise typer.Exit(asyncio.run(run_up(ROOT, options, Console(stderr=as_json, highlight=False))))
 
 
@@ -297,6 +326,7 @@ def seed_load(
     raise typer.Exit(asyncio.run(run_seed_load(ROOT, options, Console(highlight=False))))
 
 
+app.add_typer(vendors_app, name="vendors")
 admin_app = typer.Typer(help="The platform's staff.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(admin_app, name="admin")
 

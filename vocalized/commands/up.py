@@ -19,18 +19,20 @@ from vocalized.stack.addresses import Addresses, ensure_addresses, remove_addres
 from vocalized.stack.operator_settings import remove_operator_settings, write_operator_settings
 from vocalized.stack.ports import Ports, PortUnavailable, choose_ports
 from vocalized.stack.process import ServerFailed
+from vocalized.stack.simulated_vendors import remove_vendors
 from vocalized.stack.stack import Stack, report_to_stderr, running_stack
 
 # Below the checkout.
 DEFAULT_STATE = Path("var/up")
 _POLL_S = 0.5
 _PROGRAM = ".venv/bin/python -m vocalized"
+_STOP = "Ctrl-C stops everything"
 
 
 @dataclass(frozen=True, slots=True)
 class UpOptions:
     """state: the folder for everything. A port of 0 becomes a free one; the media nodes take media_port and the ports
-    after it."""
+    after it. simulated_vendors: the agent uses simulated vendors."""
 
     state: Path
     control_port: int = 0
@@ -38,6 +40,7 @@ class UpOptions:
     carrier_port: int = 0
     media_nodes: int = 1
     as_json: bool = False
+    simulated_vendors: bool = False
 
 
 async def run_up(root: Path, options: UpOptions, console: Console) -> int:
@@ -78,17 +81,25 @@ async def _run(root: Path, options: UpOptions, console: Console) -> str:
     state = make_state(options.state)
     make_files_private()
     with console.status("starting the platform") as status:
-        async with running_stack(root, state, ports, _report) as stack:
+        running = running_stack(root, state, ports, _report, simulated_vendors=options.simulated_vendors)
+        async with running as stack:
             addresses = await ensure_addresses(root, stack)
             write_addresses(state, addresses)
             write_operator_settings(state, stack.settings)
             try:
                 status.stop()
-                announce(addresses, options.as_json, console, _state_option(root, options.state))
+                announce(
+                    addresses,
+                    options.as_json,
+                    console,
+                    _state_option(root, options.state),
+                    has_vendors=stack.vendors is not None,
+                )
                 return await _until_failed(stack)
             finally:
                 remove_operator_settings(state)
                 remove_addresses(state)
+                remove_vendors(state)
 
 
 def _choose_ports(options: UpOptions) -> Ports:
@@ -115,9 +126,11 @@ async def _until_failed(stack: Stack) -> str:
         await asyncio.sleep(_POLL_S)
 
 
-def announce(addresses: Addresses, as_json: bool, console: Console, state_option: str = "") -> None:
+def announce(
+    addresses: Addresses, as_json: bool, console: Console, state_option: str = "", *, has_vendors: bool = False
+) -> None:
     """Prints addresses, sign-ins, and how to call; as one line of JSON if `as_json`. state_option: for commands that
-    are suggested, beginning with a space."""
+    are suggested, beginning with a space. has_vendors: simulated vendors run."""
     if as_json:
         print(addresses.line, flush=True)
         return
@@ -136,7 +149,8 @@ def announce(addresses: Addresses, as_json: bool, console: Console, state_option
     for name, value in rows:
         if value:
             console.print(f"{name:14}{value}", soft_wrap=True, markup=False)
-    for hint in _hints(addresses, state_option):
+    hints = [*_hints(addresses, state_option), *(_vendor_hints(state_option) if has_vendors else ()), _STOP]
+    for hint in hints:
         console.print(hint, soft_wrap=True, markup=False)
 
 
@@ -159,4 +173,10 @@ def _hints(addresses: Addresses, state: str) -> Iterator[str]:
         )
     if addresses.number:
         yield f"an agent of your own: {_PROGRAM} agent NAME --prompt 'You answer for …'{state}"
-    yield "Ctrl-C stops everything"
+
+
+def _vendor_hints(state: str) -> Iterator[str]:
+    """What to do with simulated vendors. state: as of `_hints`."""
+    yield "this agent hears, thinks and speaks by simulated vendors, at the real ones' prices; no key is needed"
+    yield f"what each of them costs and whether it works: {_PROGRAM} doctor --providers{state}"
+    yield f"let one fail in the next call, or in this one: {_PROGRAM} vendors fault tts stall{state}"

@@ -1,6 +1,7 @@
 """Where a running platform answers and who may sign in: written by `up`, read by `call --to`."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import asyncpg  # type: ignore[import-untyped]
@@ -14,7 +15,9 @@ from vocalized.stack.ports import Ports
 from vocalized.stack.process import ServerFailed
 from vocalized.stack.secret_file import write_secret
 from vocalized.stack.settings import email_folder, simulated_carriers
+from vocalized.stack.simulated_vendors import has_vendors_folder
 from vocalized.stack.stack import Stack
+from vocalized.stack.vendor_agent import ensure_vendor_agent, retire_vendors
 
 # The plan that the first agent is made from.
 PLAN = Path("config/plans/local.json")
@@ -57,8 +60,19 @@ async def ensure_addresses(root: Path, stack: Stack) -> Addresses:
         carriers=carriers,
         plan=read_plan(root / PLAN),
     )
-    accounts = await ensure_accounts(stack.state, request)
+    accounts = await _choose_agent(stack, await ensure_accounts(stack.state, request), request)
     return _addresses(ports, accounts, rule_based=await _answers_by_rules(stack, accounts))
+
+
+async def _choose_agent(stack: Stack, accounts: Accounts, request: AccountsRequest) -> Accounts:
+    """With simulated vendors the agent that uses them takes the first one's place. Raises ServerFailed."""
+    if stack.vendors is None:
+        if has_vendors_folder(stack.state):
+            await retire_vendors(request.url, accounts)
+        return accounts
+    carrier = next(iter(request.carriers), "")
+    agent = await ensure_vendor_agent(request.url, accounts, request.plan, stack.vendors, carrier)
+    return replace(accounts, agent_id=agent.agent_id, number=agent.number)
 
 
 async def _answers_by_rules(stack: Stack, accounts: Accounts) -> bool:

@@ -11,11 +11,15 @@ from vocalized.stack.secret_file import write_secret
 
 _FILE: Final = "operator.json"
 _NAMES: Final = ("VOCALIZED_DATABASE_URL", "VOCALIZED_SECRET_KEYS")
+# The authorities that connections to vendors trust, where they are not the usual ones.
+_OPTIONAL: Final = ("SSL_CERT_FILE",)
 
 
 def write_operator_settings(state: Path, settings: Mapping[str, str]) -> None:
     """Only the file's owner may read it: it holds keys."""
-    write_secret(state / _FILE, msgspec.json.encode({name: settings[name] for name in _NAMES}))
+    found = {name: settings[name] for name in _NAMES}
+    found |= {name: settings[name] for name in _OPTIONAL if name in settings}
+    write_secret(state / _FILE, msgspec.json.encode(found))
 
 
 def read_operator_settings(state: Path) -> dict[str, str]:

@@ -37,6 +37,11 @@ class Programs:
         arguments = ["simulator.carrier.network", "--config", str(config), "--state", str(self.state / "carrier")]
         return self._server("carrier", arguments, port, "/healthz", settings)
 
+    def vendors(self, config: Path, port: int, settings: Mapping[str, str]) -> AbstractAsyncContextManager[Process]:
+        """The simulated vendors. config: a JSON file of vocalized.vendors.configuration. port: of their interface for
+        faults."""
+        return self._server("vendors", ["vocalized.vendors", "--config", str(config)], port, "/healthz", settings)
+
     def _server(
         self, name: str, arguments: Sequence[str], port: int, probe: str, settings: Mapping[str, str]
     ) -> AbstractAsyncContextManager[Process]:

@@ -24,8 +24,10 @@ from vocalized.stack.process import migrate_database, running_child
 from vocalized.stack.programs import Programs
 from vocalized.stack.secret_file import write_secret
 from vocalized.stack.settings import Stores, network_settings, node_settings, program_settings, simulated_carriers
+from vocalized.stack.simulated_vendors import TRUST_VARIABLE, config_path, prepare_vendors, write_authorities
 from vocalized.stack.stores import running_store
 from vocalized.stack.supervisor import Report, RunningProgram, Start, supervised
+from vocalized.vendors.configuration import VendorsConfig
 
 # Returns why a part does not run any more and is not started again; empty as long as there is no such reason.
 Failure = Callable[[], str]
@@ -35,13 +37,14 @@ _NETWORK = "network.json"
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """The running platform. failures: of each part."""
+    """The running platform. failures: of each part. vendors: the simulated ones, if they run."""
 
     state: Path
     ports: Ports
     settings: Mapping[str, str]
     database_url: str
     failures: Sequence[Failure]
+    vendors: VendorsConfig | None = None
 
     @property
     def failed(self) -> str:
@@ -57,7 +60,7 @@ def report_to_stderr(line: str, name: str = "vocalized") -> None:
 
 @asynccontextmanager
 async def running_stack(
-    root: Path, state: Path, ports: Ports, report: Report = report_to_stderr
+    root: Path, state: Path, ports: Ports, report: Report = report_to_stderr, *, simulated_vendors: bool = False
 ) -> AsyncIterator[Stack]:
     """Everything is ready when the block begins. At its end the carrier stops first, then media, control, the speech
     engine and the stores. What ends by itself is started again, stores included, and `report` is called with a line.
@@ -66,18 +69,22 @@ async def running_stack(
     """
     state = await asyncio.to_thread(make_state, state)
     starter, keys = _Starter(root, state, ports, report), carrier_keys(state)
+    vendors = await asyncio.to_thread(prepare_vendors, state) if simulated_vendors else None
     async with AsyncExitStack() as stores, AsyncExitStack() as engine, AsyncExitStack() as control:
         available = await starter.stores(stores)
         settings = program_settings(state, ports, available, keys)
+        if vendors is not None:
+            settings |= await asyncio.to_thread(_trust, vendors)
         async with AsyncExitStack() as media, AsyncExitStack() as carrier:
             layers = (
                 starter.engine(engine, available.engine),
+                starter.vendors(engine, vendors),
                 starter.control(control, settings),
                 starter.media(media, settings),
                 starter.carrier(carrier, settings, keys),
             )
             await _together(layers)
-            yield Stack(state, ports, settings, available.database_url, starter.failures)
+            yield Stack(state, ports, settings, available.database_url, starter.failures, vendors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +128,12 @@ class _Starter:
             lambda: running_child(command, self.root, log, lambda: _listens(path), name="speech engine"),
         )
 
+    async def vendors(self, running: AsyncExitStack, config: VendorsConfig | None) -> None:
+        """The simulated vendors, if they are wanted."""
+        if config is not None:
+            start = partial(self._programs.vendors, config_path(self.state), config.operation, os.environ)
+            await self._start(running, "vendors", start)
+
     async def control(self, running: AsyncExitStack, settings: Mapping[str, str]) -> None:
         """The migrated database, then the API and the worker."""
         await migrate_database(self.root, settings)
@@ -159,6 +172,11 @@ class _Starter:
         program = supervised(name, start, log, self.report, keeps_log=keeps_log)
         supervisor = await running.enter_async_context(program)
         self.failures.append(lambda: supervisor.failure)
+
+
+def _trust(vendors: VendorsConfig) -> dict[str, str]:
+    """The setting by which programs trust the simulated vendors, beside the authorities that they trusted before."""
+    return {TRUST_VARIABLE: str(write_authorities(vendors))}
 
 
 async def _together(steps: Iterable[Coroutine[Any, Any, None]]) -> None:

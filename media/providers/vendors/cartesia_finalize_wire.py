@@ -65,7 +65,8 @@ class FinalisedTranscript:
         except msgspec.MsgspecError as error:
             raise make_unreadable(self._provider) from error
         if found.type == "error":
-            raise make_error(self._provider, ErrorEvent(found.status_code, found.error_code))
+            failed = make_error(self._provider, ErrorEvent(found.status_code, found.error_code))
+            raise failed.with_answer(message)
         if found.type == "flush_done":
             return self._read_flush()
         return self._read_text(found) if found.type == "transcript" else None

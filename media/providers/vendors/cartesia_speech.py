@@ -63,7 +63,7 @@ class SpeechConnection:
             try:
                 self._utterance.take(read_message(self._provider, message))
             except ProviderError as error:
-                self._utterance.fail(error)
+                self._utterance.fail(error.with_answer(message))
 
     def on_binary(self, message: bytes) -> None:
         """Ignores it: the vendor sends none."""

@@ -80,7 +80,8 @@ class TurnsTranscript:
         except msgspec.MsgspecError as error:
             raise make_unreadable(self._provider) from error
         if found.type == "error":
-            raise make_error(self._provider, ErrorEvent(found.status_code, found.error_code))
+            failed = make_error(self._provider, ErrorEvent(found.status_code, found.error_code))
+            raise failed.with_answer(message)
         if not found.type.startswith("turn."):
             return None
         before = self._text()

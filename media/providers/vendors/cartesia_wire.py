@@ -26,7 +26,7 @@ _TIMEOUTS: Final = (408, 504)
 
 
 class ErrorEvent(Struct, frozen=True):
-    """An error of a WebSocket; title and message are dropped, because they may quote what was said."""
+    """An error of a WebSocket, without title and message, which may quote what was said."""
 
     status_code: int | None = None
     error_code: str | None = None

@@ -50,7 +50,7 @@ def read_flux(provider: str, message: bytes) -> TranscribedResult | None:
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise make_unreadable(provider) from None
     if read.type == "Error":
-        raise make_error(provider, read.code, "error")
+        raise make_error(provider, read.code, "error").with_answer(message)
     if read.type != "TurnInfo":
         return None
     has_ended = read.event == "EndOfTurn"

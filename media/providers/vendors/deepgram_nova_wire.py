@@ -51,7 +51,7 @@ def read_nova(provider: str, message: bytes) -> TranscribedResult | None:
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise make_unreadable(provider) from None
     if read.type == "Error":
-        raise make_error(provider, read.code or read.variant, "error")
+        raise make_error(provider, read.code or read.variant, "error").with_answer(message)
     if read.type != "Results" or not isinstance(read.channel, _Channel):
         return None
     return TranscribedResult(_segment(read, read.channel), read.is_final, read.from_finalize)

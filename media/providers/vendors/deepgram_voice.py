@@ -118,7 +118,7 @@ class AuraConnection:
         elif read.type == "Warning":
             self._was_warned = True
         elif read.type == "Error":
-            raise make_error(self._provider, read.code, "error")
+            raise make_error(self._provider, read.code, "error").with_answer(message)
 
     async def _read(self, text: AsyncIterator[str], speech: AuraSpeech) -> None:
         async for piece in text:

@@ -28,8 +28,6 @@ DRAIN_S: Final = 0.2
 # Less than the chain waits between two events, else another model would continue it.
 USAGE_S: Final = 0.7
 MAX_ERROR_BYTES: Final = 64_000
-# Fields that a reply can do without, or that have another name: some models take no temperature but their own.
-DISPENSABLE: Final = frozenset({"temperature", "max_tokens"})
 _HEADERS: Final = {
     "Accept": "text/event-stream",
     "Accept-Encoding": "identity",
@@ -129,7 +127,7 @@ class OpenAiLanguageModel:
                 return response
             body = await self._read_refusal(response, deadline)
             refused = parse_error(body).refused_field
-            if refused not in DISPENSABLE or refused in self._server.refused:
+            if not refused or refused in self._server.refused:
                 raise make_http_error(self.name, response.status, body)
             self._server.refused.add(refused)
 

@@ -160,3 +160,24 @@ async def test_each_kind_of_server_is_asked_as_it_wants(flavour: Flavour) -> Non
     (body,) = vendor.bodies
     assert body["max_tokens" if flavour == "openrouter" else "max_completion_tokens"] == 9
     assert not {"dialect", "base_url", "connect_s"} & set(body)
+
+
+async def test_fields_that_the_model_does_not_take_are_left_out_as_media_does() -> None:
+    vendor = ChatVendor(fixed_temperature=frozenset(["tiny"]))
+    config = {"model": "tiny", "temperature": 0.5, "max_tokens": 5}
+    async with running_vendor(vendor.routes(), None) as address:
+        options = {VENDOR: "openai", "llm": {"base_url": f"http://{address}/v1", **config}}
+        await probe(KeyedProvider(offer("mine", kinds=["llm"], config=options), vendor.state.key), 10.0)
+    assert "temperature" not in vendor.bodies[-1]
+    assert vendor.bodies[-1]["max_completion_tokens"] == 5
+    assert vendor.state.opened["llm"] == 3
+
+
+async def test_a_field_that_is_refused_although_it_is_not_sent_is_a_failure() -> None:
+    async def refuse(request: web.Request) -> web.StreamResponse:
+        error = {"code": "unsupported_value", "param": "temperature", "message": "no"}
+        return web.json_response({"error": error}, status=400)
+
+    async with served(refuse) as url:
+        with pytest.raises(ProbeFailed, match="HTTP 400 unsupported_value"):
+            await probe(provider(url), 10.0)

@@ -27,6 +27,21 @@ def test_a_kept_fault_meets_all_until_it_is_cleared() -> None:
     assert board.take("llm").fault is None
 
 
+async def test_a_fault_strikes_open_connections_from_now_on_until_it_is_healed() -> None:
+    board = FaultBoard()
+    speaking, other, begun = board.take("tts"), board.take("stt"), list[str]()
+    speaking.on_begin = lambda fault: begun.append(fault.kind)
+    await speaking.begin_unit()
+    board.strike("tts", Fault("garbage", after_units=1))
+    assert [await speaking.begin_unit(), await speaking.begin_unit()] == [False, True]
+    assert begun == ["garbage"]
+    assert board.take("tts").has("garbage")
+    assert other.fault is None
+    board.heal("tts")
+    assert speaking.fault is None
+    assert board.take("tts").fault is None
+
+
 async def test_a_connection_is_cut_after_its_units() -> None:
     injector = FaultInjector(Fault("cut", after_units=2))
     assert [await injector.begin_unit(), await injector.begin_unit()] == [False, False]

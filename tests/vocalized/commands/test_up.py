@@ -23,7 +23,9 @@ from tests.vocalized.conftest import temporary_state
 from tests.vocalized.processes import linux_only, wait_ended
 from tests.vocalized.stack.test_addresses import ADDRESSES
 from vocalized.commands.up import announce
+from vocalized.commands.vendors import FaultOptions, set_fault
 from vocalized.stack.accounts import Accounts, AccountsRequest, Credentials, ensure_accounts
+from vocalized.stack.api_client import ApiClient
 
 ROOT = Path(__file__).resolve().parents[3]
 ACCOUNTS_FILE = "first-accounts.json"
@@ -121,11 +123,16 @@ async def test_platform_starts_stores_its_state_and_stops() -> None:
         assert {"mail", "media-1", "carrier", "api.log", "network.json"} <= {path.name for path in state.iterdir()}
         assert readable_by_others(state) == []
 
-        with started(state) as process:
+        with started(state, "--control-port", "0", "--simulated-vendors") as process:
             restarted = ready_line(process)
-            assert without_addresses(restarted) == without_addresses(addresses)
-            assert await agent_name(restarted, (await sign_in(restarted, "user"))["token"]) == "Front desk"
-            await own_agent_calls(state, restarted["number"])
+            changed = ("agent_id", "number", "rule_based")
+            assert without(restarted, *changed) == without(addresses, *changed)
+            assert [restarted[name] == addresses[name] for name in changed] == [False] * 3
+            token = (await sign_in(restarted, "user"))["token"]
+            assert await agent_name(restarted, token) == "Front desk (simulated vendors)"
+            await asyncio.to_thread(set_fault, state, FaultOptions("llm", "no_credit"))
+            call_id = await own_agent_calls(state, restarted["number"])
+            await simulated_vendors_are_paid(restarted, call_id)
             second_start_is_refused(state, restarted)
             for name, command in (
                 ("worker", b"\0control\0worker\0"),
@@ -172,13 +179,30 @@ def readable_by_others(state: Path) -> list[Path]:
     return [path for path in state.rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o066]
 
 
-async def own_agent_calls(state: Path, taken: str) -> None:
-    """An agent made by one command answers a number of its own, and calls a phone that another command answers."""
+async def own_agent_calls(state: Path, taken: str) -> str:
+    """An agent made by one command answers a number of its own, and calls a phone that another command answers; returns
+    the call's id."""
     made = [await vocalized("agent", "Mine", "--prompt", "Be brief.", "--json", "--state", str(state)) for _ in "12"]
     assert made[0] == made[1] and made[0]["number"] != taken
     turns = ("--agent", "Mine", "--say", "Hello there.")
     answered = await vocalized("answer", "+16465550123", *turns, "--json", "--state", str(state))
     assert (answered["status"], len(answered["turns"])) == ("completed", 1)
+    call_id: str = answered["call_id"]
+    return call_id
+
+
+async def simulated_vendors_are_paid(addresses: dict[str, Any], call_id: str) -> None:
+    """The agent named no provider, so it heard and spoke by the simulated vendors, and went on without their model."""
+    async with aiohttp.ClientSession() as session, asyncio.timeout(30):
+        api = ApiClient(session, addresses["control"])
+        await api.sign_in(**addresses["admin"], staff=True)
+        costs: dict[str, Any] = {}
+        while not {"stt", "tts"} <= costs.keys():
+            found = (await api.request("GET", f"/admin/calls/{call_id}"))["call"]
+            costs = {one["resource_type"]: one for one in found["costs"]}
+            await asyncio.sleep(0.1)
+    assert all(costs[role]["provider"].startswith("simulated-") and costs[role]["cost"] > 0 for role in ("stt", "tts"))
+    assert "llm" not in costs
 
 
 async def vocalized(*arguments: str) -> dict[str, Any]:
@@ -192,10 +216,10 @@ async def vocalized(*arguments: str) -> dict[str, Any]:
     return line
 
 
-def without_addresses(addresses: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: value for name, value in addresses.items() if name not in ("control", "media", "carrier", "media_nodes")
-    }
+def without(addresses: dict[str, Any], *names: str) -> dict[str, Any]:
+    """What is neither an address nor of these names."""
+    left_out = ("control", "media", "carrier", "media_nodes", *names)
+    return {name: value for name, value in addresses.items() if name not in left_out}
 
 
 def child(process: "subprocess.Popen[str]", command: bytes) -> int:

@@ -1,0 +1,49 @@
+"""The documents of Deepgram and Cartesia that only a key's owner gets, by which a key is tried without cost.
+
+Source: developers.deepgram.com/reference/manage/projects/list, docs.cartesia.ai/api-reference/voices/list and
+…/voices/get.
+"""
+
+from typing import Any, Final
+
+from aiohttp import web
+
+from simulator.vendors.cartesia_socket import UNAUTHORIZED, error_body
+from simulator.vendors.server import VendorState
+
+_PROJECT: Final = {"project_id": "3f4b1c9e-0b8a-4c55-9d4e-6a2f0c7d1e11", "name": "Simulated project"}
+
+
+def deepgram_documents(state: VendorState) -> list[web.RouteDef]:
+    """`/v1/projects`."""
+
+    async def list_projects(request: web.Request) -> web.Response:
+        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "token" or key != state.key:
+            body = {"err_code": "INVALID_AUTH", "err_msg": "Invalid credentials.", "request_id": ""}
+            return web.json_response(body, status=401)
+        return web.json_response({"projects": [_PROJECT]})
+
+    return [web.get("/v1/projects", list_projects)]
+
+
+def cartesia_documents(state: VendorState) -> list[web.RouteDef]:
+    """`/voices` and `/voices/{id}`; every id is a voice."""
+
+    async def list_voices(request: web.Request) -> web.Response:
+        return _answer(request, {"data": [_voice("f786b574-daa5-4673-aa0c-cbe3e8534c02")], "has_more": False})
+
+    async def get_voice(request: web.Request) -> web.Response:
+        return _answer(request, _voice(request.match_info["id"]))
+
+    def _answer(request: web.Request, body: dict[str, Any]) -> web.Response:
+        if request.headers.get("X-API-Key") != state.key:
+            version = request.headers.get("Cartesia-Version", "")
+            return web.json_response(error_body(UNAUTHORIZED, version, ""), status=401)
+        return web.json_response(body)
+
+    return [web.get("/voices", list_voices), web.get("/voices/{id}", get_voice)]
+
+
+def _voice(voice_id: str) -> dict[str, Any]:
+    return {"id": voice_id, "name": "Simulated voice", "language": "en", "is_public": True}

@@ -1,0 +1,1 @@
+"""Tests of the simulated vendors of a platform on this machine."""

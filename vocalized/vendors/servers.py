@@ -1,0 +1,81 @@
+"""The three simulated vendors as servers, with their HTTP interface for faults."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from simulator.vendors.cartesia import SimulatedCartesia
+from simulator.vendors.cartesia_speech import SpeechTiming
+from simulator.vendors.certificate import load_certificate
+from simulator.vendors.deepgram import SimulatedDeepgram
+from simulator.vendors.deepgram_aura import SpeakTiming
+from simulator.vendors.deepgram_nova import ListenTiming
+from simulator.vendors.documents import cartesia_documents, deepgram_documents
+from simulator.vendors.faults import Role
+from simulator.vendors.openai import ChatVendor
+from simulator.vendors.operation import VendorOperation
+from simulator.vendors.server import VendorState, running_vendor
+from simulator.vendors.voice import SimulatedVoice
+from vocalized.vendors.configuration import VendorsConfig
+from vocalized.vendors.local_ear import LocalEar, Recognise
+from vocalized.vendors.rule_model import answer_by_rules
+
+ROLES: Final[Mapping[str, tuple[Role, ...]]] = {
+    "deepgram": ("stt", "tts"),
+    "openai": ("llm",),
+    "cartesia": ("stt", "tts"),
+}
+# A model's usual delays, seconds.
+FIRST_TOKEN_S: Final = 0.25
+TOKEN_S: Final = 0.02
+# The words of a piece of speech are known at its end only, so that no segment may end before.
+_SEGMENT_MS: Final = 60_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Senses:
+    """What the vendors hear and speak with."""
+
+    recognise: Recognise
+    voice: SimulatedVoice
+
+
+@asynccontextmanager
+async def running_vendors(config: VendorsConfig, senses: Senses) -> AsyncIterator[None]:
+    """Runs them while the block lasts. Raises OSError for a port or a certificate that cannot be used."""
+    certificate = load_certificate(Path(config.folder))
+    states = {name: VendorState(key=config.key) for name in ROLES}
+    async with AsyncExitStack() as running:
+        for name, routes in _routes(states, senses).items():
+            await running.enter_async_context(
+                running_vendor(routes, certificate, cancels=True, port=config.ports[name])
+            )
+        operation = VendorOperation(states, ROLES).routes()
+        await running.enter_async_context(running_vendor(operation, None, port=config.operation))
+        yield
+
+
+def _routes(states: Mapping[str, VendorState], senses: Senses) -> dict[str, Sequence[web.AbstractRouteDef]]:
+    def make_ear() -> LocalEar:
+        return LocalEar(senses.recognise)
+
+    deepgram = SimulatedDeepgram(
+        states["deepgram"], make_ear, ListenTiming(segment_ms=_SEGMENT_MS), SpeakTiming(voice=senses.voice)
+    )
+    openai = ChatVendor(state=states["openai"], reply=answer_by_rules, first_token_s=FIRST_TOKEN_S, token_s=TOKEN_S)
+    cartesia = SimulatedCartesia(states["cartesia"], make_ear, SpeechTiming(voice=senses.voice))
+    return {
+        "deepgram": _join(deepgram.routes(), deepgram_documents(states["deepgram"])),
+        "openai": openai.routes(),
+        "cartesia": _join(cartesia.routes(), cartesia_documents(states["cartesia"])),
+    }
+
+
+def _join(routes: Sequence[web.AbstractRouteDef], documents: Iterable[web.RouteDef]) -> list[web.AbstractRouteDef]:
+    """The documents behind the routes, without those that the vendor has itself."""
+    known = {(route.method, route.path) for route in routes if isinstance(route, web.RouteDef)}
+    return [*routes, *(one for one in documents if (one.method, one.path) not in known)]
