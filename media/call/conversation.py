@@ -191,10 +191,10 @@ class Conversation:
         self._speak_queued()
 
     def agent_failed(self, utterance: Utterance, error: ProviderError) -> None:
-        """Every provider of a chain failed: apologises; gives up at the second failure in a row."""
+        """Every provider of a chain failed: apologises, or gives up."""
         self.turns.commit()
         self.apply(self.floor.agent_done(self._clock.audio_ms))
-        self._reply_failed(error.provider, self._failures.is_voice_failing(utterance))
+        self._reply_failed(error.provider, is_voice_failing=self._failures.is_voice_failing(utterance))
 
     def agent_crashed(self, error: BaseException) -> None:
         """An internal error ends only this call; the loop's exception handler logs the traceback."""
@@ -363,11 +363,11 @@ class Conversation:
         self.apply(self.floor.agent_done(self._clock.audio_ms))
         self._reply_failed("", is_voice_failing=alarm is Alarm.NO_SOUND)
 
-    def _reply_failed(self, provider: str, is_voice_failing: bool) -> None:
+    def _reply_failed(self, provider: str, *, is_voice_failing: bool) -> None:
         """Apologises, or gives up. provider: of the last failure; "" if none has failed but all are late."""
         if self._termination.reason:
             self._termination.agent_finished()
-        elif self._failures.must_give_up():
+        elif self._failures.must_give_up(is_voice_failing=is_voice_failing):
             self._give_up(self._phrases.closing, provider, can_speak=not is_voice_failing)
         else:
             self._say(self._phrases.apology)

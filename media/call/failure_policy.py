@@ -1,4 +1,4 @@
-"""What follows when a reply fails: an apology, and after the second failure in a row a person or the end of the call."""
+"""What follows when a reply fails: an apology; after several failures in a row a person, or the end of the call."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -8,8 +8,10 @@ from media.call.termination import CallTermination
 from media.call.utterance import Utterance
 from shared.plan import AgentPlan
 
-# So many failed replies in a row end the conversation.
-MOST_FAILURES: Final = 2
+# So many replies fail in a row before the caller is transferred to a person; and before the call ends, where there is
+# none: an outage may be over in a minute. Without a voice the call ends at the second failure.
+UNTIL_TRANSFER: Final = 2
+UNTIL_END: Final = 4
 
 
 class FailurePolicy:
@@ -35,10 +37,11 @@ class FailurePolicy:
         """Whether an utterance failed because there was text, but no audio of it."""
         return bool(utterance.text.strip()) and utterance.speech_at is None
 
-    def must_give_up(self) -> bool:
+    def must_give_up(self, *, is_voice_failing: bool) -> bool:
         """Counts a failed reply; returns whether it was the last one."""
         self._count += 1
-        return self._count >= MOST_FAILURES
+        most = UNTIL_TRANSFER if self._number or is_voice_failing else UNTIL_END
+        return self._count >= most
 
     def give_up(self, words: str, provider: str) -> str:
         """Begins the end of the call, after words that are returned: a transfer if there is a number for it. words:
