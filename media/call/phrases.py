@@ -63,6 +63,11 @@ _PHRASES: Final[Mapping[str, Phrases]] = {
 }
 
 
+def phrase_language(language: str) -> str:
+    """The language in which `phrases_in` has its texts."""
+    return language if language.partition("-")[0].lower() in _PHRASES else "en"
+
+
 def phrases_in(language: str) -> Phrases:
     """The sentences in this language, or in English."""
     return _PHRASES.get(language.partition("-")[0].lower(), _PHRASES["en"])

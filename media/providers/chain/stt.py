@@ -1,7 +1,8 @@
 """Fallback between recognisers: audio that was not transcribed yet is replayed to the next one."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from media.providers.chain.audio_meter import AudioMeter
 from media.providers.chain.candidates import Attempts, Candidates, OnProviderFailed
@@ -22,6 +23,8 @@ from media.providers.ports import (
     SpeechToTextSink,
 )
 from media.providers.usage import UsageMeter, discarding_meters
+
+OUT_OF_SERVICE: Final = "taken out of service"
 
 
 class SpeechToTextChain:
@@ -52,6 +55,7 @@ class SpeechToTextChain:
         finally:  # also if the call ends meanwhile
             attempts.release()
         session.renew_attempts()
+        session.watch_service()
         return session
 
 
@@ -102,6 +106,7 @@ class _Session:
         self._check: RecogniserCheck | None = None  # of the one in use, whose answers are held back
         self._check_sink: _SessionSink | None = None
         self._held_answer: RecognisedText | None = None
+        self._unwatch: Callable[[], None] = lambda: None
 
     async def open(self, attempts: Attempts[SpeechToText]) -> None:
         """Opens the next recogniser that can be reached. Raises ProviderError when none is left."""
@@ -123,6 +128,17 @@ class _Session:
         if self._attempts:
             self._attempts.release()
             self._attempts = self._candidates.new_attempts(self._attempts.index)
+            self._leave_service()
+
+    def watch_service(self) -> None:
+        """From now on, moves the session when its recogniser is taken out of service: at once, also within a turn,
+        because what has no final text yet is replayed."""
+        self._unwatch = self._candidates.health.watch_service(self._leave_service)
+
+    def _leave_service(self) -> None:
+        attempts, health = self._attempts, self._candidates.health
+        if self._session is not None and attempts and attempts.has_other and health.must_leave(attempts.index):
+            self._switch(ProviderError(attempts.current.name, OUT_OF_SERVICE, retryable=False))
 
     def push(self, ulaw: bytes) -> None:
         self._buffer.push(ulaw)
@@ -161,6 +177,7 @@ class _Session:
             self._session.next_turn()
 
     async def close(self) -> None:
+        self._unwatch()
         self._session_sink = None
         self._end_check()
         self._clear_pending()
