@@ -23,7 +23,7 @@ from media.call.transcript import Transcript
 from media.call.usage import UsageTotals
 from media.call.utterance import Utterance
 from media.call.watchdog import Alarm
-from media.providers.ports import ProviderError, RecognisedText, SpeechToTextEvent, SpeechToTextFailed
+from media.providers.ports import ProviderError, RecognisedText, ReplyUnusable, SpeechToTextEvent, SpeechToTextFailed
 from media.turn.endpoint import TurnRules, asks_caller, expected_reply
 from media.turn.floor import (
     CallerDone,
@@ -191,9 +191,11 @@ class Conversation:
         self._speak_queued()
 
     def agent_failed(self, utterance: Utterance, error: ProviderError) -> None:
-        """Every provider of a chain failed: apologises, or gives up."""
+        """Every provider of a chain failed: apologises, or gives up. An answer without content is no outage."""
         self.turns.commit()
         self.apply(self.floor.agent_done(self._clock.audio_ms))
+        if isinstance(error, ReplyUnusable) and not self._termination.reason:
+            return self._say(self._phrases.say_again)
         self._reply_failed(error.provider, is_voice_failing=self._failures.is_voice_failing(utterance))
 
     def agent_crashed(self, error: BaseException) -> None:
