@@ -40,6 +40,7 @@ from media.turn.floor import (
 from shared import events
 from shared.plan import TurnPlan
 
+
 class Conversation:
     """Carries out the floor's decisions and listens to the agent (`AgentListener`) and the recogniser.
 

@@ -15,8 +15,8 @@ UNTIL_END: Final = 4
 
 
 class FailurePolicy:
-    """Counts the replies that failed in a row. Fixed texts that were heard, such as the apology, don't end the row: only
-    an answer shows that the agent works."""
+    """Counts the replies that failed in a row. Fixed texts that were heard, such as the apology, don't end the row:
+    only an answer shows that the agent works."""
 
     def __init__(self, agent: AgentPlan, termination: CallTermination) -> None:
         self._number = agent.fallback_number

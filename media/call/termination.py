@@ -19,8 +19,8 @@ class CallTermination:
 
     The first reason stands, unless it is a goodbye that the caller may interrupt: a limit, or a decision from outside,
     replaces it. reason: None while the call is not being ended. transfer_number: where the caller is transferred to
-    (E.164), "" for nowhere. unsaid_words: what the caller must be told and the agent has not been able to say; the carrier
-    says it once the stream is over.
+    (E.164), "" for nowhere. unsaid_words: what the caller must be told and the agent has not been able to say; the
+    carrier says it once the stream is over.
     """
 
     def __init__(self, stream: MediaStream, clock: Callable[[], float]) -> None:

@@ -5,8 +5,8 @@ from typing import Final
 
 from shared.plan import LimitsPlan
 
-# The apology comes before the limit by this share of it, so that it is *heard* within it: limits are checked four times a
-# second, and a voice takes a moment.
+# The apology comes before the limit by this share of it, so that it is *heard* within it: limits are checked four times
+# a second, and a voice takes a moment.
 APOLOGY_MARGIN: Final = 0.25
 
 

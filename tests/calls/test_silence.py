@@ -62,7 +62,8 @@ def faulty_call(
 
 async def silences_of_turn(scripted: ScriptedCall, most_ms: int = 40_000) -> list[int]:
     """Lengths of the silences, in ms, from the end of the caller's speech until the agent has answered or hung up."""
-    found, silent_ms, has_sounded, idle_ms = [], 0, False, 0
+    found: list[int] = []
+    silent_ms, has_sounded, idle_ms = 0, False, 0
     for _ in range(most_ms // FRAME_MS):
         await scripted.silence(FRAME_MS)
         if scripted.carrier.hung_up:
@@ -134,8 +135,9 @@ def test_a_filler_then_the_backup(role: str, fault: Fault) -> None:
     """The first provider of one role has a fault: the caller hears a word within 1.5 s, and the whole answer."""
 
     async def call() -> None:
-        chain = ((fault,), ("ok",))
-        scripted = faulty_call(**{role: chain}, phrases=WarmPhrases())
+        chain: Sequence[Sequence[Fault]] = ((fault,), ("ok",))
+        stt, llm, tts = (chain if role == kind else OK for kind in ("stt", "llm", "tts"))
+        scripted = faulty_call(stt, llm, tts, phrases=WarmPhrases())
         await scripted.say("", 800)
         silences = await silences_of_turn(scripted)
         assert silences[0] <= FILLER_MS + TICK_MS and max(silences) <= MORE_MS + TICK_MS
@@ -233,7 +235,7 @@ def test_when_all_voices_are_dead_a_person_or_the_end(number: str, reason: str, 
     """With the sentences at hand the caller hears the apology, then the last words; else the carrier says them."""
 
     async def call() -> None:
-        dead = (("refuses",), ("silent",))
+        dead: Sequence[Sequence[Fault]] = (("refuses",), ("silent",))
         scripted = faulty_call(tts=dead, phrases=WarmPhrases() if is_warm else None, number=number)
         last = EN.connecting if number else EN.closing
         for _ in range(2):
@@ -310,5 +312,3 @@ def test_a_dead_voice_at_the_greeting_is_heard_as_a_filler_and_an_apology() -> N
         assert scripted.longest_silence_ms <= LIMIT_MS
 
     run_virtual(call())
-
-

@@ -41,8 +41,8 @@ def dial(number: str, caller: str, action: str, limit_s: int, *, words: str = ""
     caller_id = f" callerId={_quoted(caller)}" if caller else ""
     said = _say(words, locale) if words else ""
     return _response(
-        f'{said}<Dial{caller_id} timeout="{DIAL_TIMEOUT_S}" timeLimit="{limit_s}" action={_quoted(action)} method="POST">'
-        f"<Number>{escape(_clean(number))}</Number></Dial>"
+        f'{said}<Dial{caller_id} timeout="{DIAL_TIMEOUT_S}" timeLimit="{limit_s}" action={_quoted(action)} '
+        f'method="POST"><Number>{escape(_clean(number))}</Number></Dial>'
     )
 
 

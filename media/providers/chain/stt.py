@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Final
 
 from media.providers.chain.audio_meter import AudioMeter
 from media.providers.chain.candidates import Attempts, Candidates, OnProviderFailed
 from media.providers.chain.deadlines import Deadlines
+from media.providers.chain.out_of_service import leaving_error
 from media.providers.chain.recogniser_check import RecogniserCheck
 from media.providers.chain.replay_buffer import ReplayBuffer, replay_into
 from media.providers.chain.unheard_speech import UnheardSpeech
@@ -23,8 +23,6 @@ from media.providers.ports import (
     SpeechToTextSink,
 )
 from media.providers.usage import UsageMeter, discarding_meters
-
-OUT_OF_SERVICE: Final = "taken out of service"
 
 
 class SpeechToTextChain:
@@ -136,9 +134,9 @@ class _Session:
         self._unwatch = self._candidates.health.watch_service(self._leave_service)
 
     def _leave_service(self) -> None:
-        attempts, health = self._attempts, self._candidates.health
-        if self._session is not None and attempts and attempts.has_other and health.must_leave(attempts.index):
-            self._switch(ProviderError(attempts.current.name, OUT_OF_SERVICE, retryable=False))
+        error = leaving_error(self._candidates.health, self._attempts)
+        if error is not None and self._session is not None:
+            self._switch(error)
 
     def push(self, ulaw: bytes) -> None:
         self._buffer.push(ulaw)

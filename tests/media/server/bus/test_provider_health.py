@@ -243,7 +243,9 @@ async def test_an_open_recogniser_of_a_running_call_is_left_when_the_staff_take_
     bus_node: BusNode, speech: bytes
 ) -> None:
     """Told over the bus in mid-call: the next turn is recognised by the other one, and the call goes on."""
-    first = b'"stt": [{"provider": "first", "vendor": "standin", "options": {"final_ms": 10, "text": "by the first"}}, {'
+    first = (
+        b'"stt": [{"provider": "first", "vendor": "standin", "options": {"final_ms": 10, "text": "by the first"}}, {'
+    )
     phone = await bus_node.dial(call_plan(PLAN, (b'"stt": [{', first)))
     await phone.speak(speech)
     await phone.wait_for_audio(600)
