@@ -44,8 +44,8 @@ from shared.plan import TurnPlan
 class Conversation:
     """Carries out the floor's decisions and listens to the agent (`AgentListener`) and the recogniser.
 
-    All methods run on the event loop and return at once. floor: decides whose turn it is.
-    recogniser: reads caller audio. transcript: the text so far. turns: the caller's turns.
+    All methods run on the event loop and return at once. floor: decides whose turn it is. recogniser: reads caller
+    audio. transcript: the text so far. turns: the caller's turns.
     """
 
     def __init__(
@@ -338,15 +338,13 @@ class Conversation:
         """Says that the agent is busy, if nobody has been heard for long."""
         if self._termination.reason:
             return
-        words = self._silence.tool_filler(now, is_silent=is_silent)
-        if words and self._agent.is_waiting:
-            self._agent.fill(words)
-        elif words:
-            self._say(words, in_transcript=False)
+        if words := self._silence.tool_filler(now, is_silent=is_silent):
+            self._agent.fill(words) if self._agent.is_waiting else self._say(words, in_transcript=False)
         late = self._silence.late_filler(now, is_silent=is_silent)
         if late and (spoken := self._phrase_audio.find(late)):
             self._silence.late_filler_said()
-            self._agent.fill_silence(late, spoken.audio, self.turns.number)
+            coming = not self._agent.is_busy  # the turn is still to be taken
+            self._agent.fill_silence(late, spoken.audio, self.turns.number + coming)
 
     def _on_alarm(self, alarm: Alarm) -> None:
         match alarm:

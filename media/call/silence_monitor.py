@@ -44,12 +44,14 @@ class SilenceMonitor:
         self._sound_at = now  # the last sound of either side
         self._due_since = now  # what is due, if something is
         self._asked_filler_at: float | None = None  # a tool's filler that has not sounded yet
+        self._is_silence_meant = False  # a tool without a filler runs
 
     # --- what happened ---
 
     def caller_spoke(self) -> None:
-        """The caller made a sound."""
+        """The caller began to speak, or went on."""
         self._watchdog.caller_spoke(self._call.clock.now())
+        self._late.wait_over()
 
     def key_pressed(self) -> None:
         """The caller pressed a key."""
@@ -61,7 +63,7 @@ class SilenceMonitor:
         """An answer to a turn is due; without times, to the results of tools."""
         now = self._call.clock.now()
         if times is None:
-            self._watchdog.tool_ended(now, self._tool_filler.silent_since)
+            self._watchdog.tool_ended(now, self._sound_at)
             self._due_since = now
         else:
             self._watchdog.reply_asked(times.ended)
@@ -88,11 +90,15 @@ class SilenceMonitor:
         self.reply_over()
 
     def tools_done(self, *, is_awaited: bool) -> None:
-        """The tools of an answer have ended. is_awaited: a reply waits for their results."""
+        """The tools of an answer have ended. is_awaited: a reply waits for their results. If they had a filler, all
+        silence since the last sound counts."""
         if not self._call.tools.is_running:
             self._tool_filler.tool_ended()
         if is_awaited:
             self.reply_due(None)
+            if not self._is_silence_meant:
+                self._watchdog.reply_asked(self._sound_at)
+        self._is_silence_meant = False
 
     # --- what follows ---
 
@@ -105,6 +111,8 @@ class SilenceMonitor:
             self._sound_at = max(self._sound_at, call.clock.at_audio(call.track.last_voice_ms))
         if not is_silent or state in CALLER_IS_HEARD:
             self._tool_filler.heard(now)
+        if call.agent.is_waiting:
+            self._is_silence_meant = not call.tools.filler
         self._update_watchdog(now, is_silent)
 
     def alarm(self, now: float) -> Alarm | None:
