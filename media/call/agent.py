@@ -73,6 +73,11 @@ class Agent:
         return self.is_audible and self._reply is not None and self._reply.utterance.is_answer
 
     @property
+    def says_fixed_text(self) -> bool:
+        """The utterance needs the voice only."""
+        return self._reply is not None and not self._reply.utterance.is_answer
+
+    @property
     def is_made(self) -> bool:
         """The utterance has all its audio; what is left is to be played."""
         return self._reply is not None and self._task is not None and self._task.done()

@@ -358,11 +358,12 @@ class Conversation:
 
     def _stop_late_reply(self, alarm: Alarm) -> None:
         """Words of the agent are so late that the limit of silence is near, or reached without an apology."""
+        is_voice_failing = alarm is Alarm.NO_SOUND or self._agent.says_fixed_text
         self._agent.interrupt()
         self.recogniser.stop_waiting()
         self.turns.commit()
         self.apply(self.floor.agent_done(self._clock.audio_ms))
-        self._reply_failed("", is_voice_failing=alarm is Alarm.NO_SOUND)
+        self._reply_failed("", is_voice_failing=is_voice_failing)
 
     def _reply_failed(self, provider: str, *, is_voice_failing: bool) -> None:
         """Apologises, or gives up. provider: of the last failure; "" if none has failed but all are late."""

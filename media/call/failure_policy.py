@@ -34,8 +34,8 @@ class FailurePolicy:
         self._count = 0
 
     def is_voice_failing(self, utterance: Utterance) -> bool:
-        """Whether an utterance failed because there was text, but no audio of it."""
-        return bool(utterance.text.strip()) and utterance.speech_at is None
+        """Whether an utterance failed because of the voice: there was text, but no audio of it, or a fixed text."""
+        return not utterance.is_answer or (bool(utterance.text.strip()) and utterance.speech_at is None)
 
     def must_give_up(self, *, is_voice_failing: bool) -> bool:
         """Counts a failed reply; returns whether it was the last one."""

@@ -85,7 +85,7 @@ async def silences_of_turn(scripted: ScriptedCall, most_ms: int = 40_000) -> lis
 _scripts = st.lists(st.lists(st.sampled_from(FAULTS), min_size=1, max_size=3), min_size=1, max_size=3)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     stt=_scripts,
     llm=_scripts,
