@@ -109,7 +109,7 @@ def test_a_filler_is_no_part_of_the_text_and_shifts_what_is_heard_after_it() -> 
     utterance = Utterance(1)
     utterance.insert("One moment, please.", bytes(600 * BYTES_PER_MS), began=0.0)
     utterance.plan("We are open now.")
-    assert utterance.speech_at is None
+    assert not utterance.words
     utterance.receive(bytes(800 * BYTES_PER_MS), timed("We", "are", "open", "now."))
     utterance.insert("Just a second.", bytes(1_000 * BYTES_PER_MS), began=1_400.0)
     utterance.receive(bytes(800 * BYTES_PER_MS), ())
