@@ -176,6 +176,7 @@ FailureCause = Literal[
     "unreadable",
     "deaf",
     "empty",
+    "out_of_service",
     "error",
 ]
 

@@ -80,18 +80,23 @@ class TurnPlan(Struct, frozen=True, forbid_unknown_fields=True):
     smart_turn: bool = False
 
 
-class LimitsPlan(Struct, frozen=True, forbid_unknown_fields=True):
-    """Time limits of a call. Zero turns a limit off.
+class LimitsPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Time limits of a call. Zero turns a limit off. Defaults are left out of the JSON, so that nodes of the version
+    before read plans without newer limits.
 
     idle_nudge_s: silence of both sides, counted from played audio, after which the agent asks if the caller is there.
     silence_s: silence of both sides after which the call ends.
-    reply_s: longest wait for the first audio of a reply before the agent apologises (and the next provider is tried).
+    reply_s: longest silence that the caller hears while a reply is due: the agent apologises before it is reached, and
+    gives up when it is.
+    filler_s: silence while a reply is due after which the agent says that it is busy, counted from the end of the
+    caller's speech.
     """
 
     max_duration_s: Seconds = 3_600
     idle_nudge_s: Seconds = 10
     silence_s: Seconds = 30
     reply_s: Annotated[float, Meta(ge=0, le=60)] = 8.0
+    filler_s: Annotated[float, Meta(ge=0, le=60)] = 1.2
 
 
 class ContextPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -98,7 +98,16 @@ class Limits(ConfigPart):
         ge=0,
         le=60,
         allow_inf_nan=False,
-        description="Longest wait, seconds, for a reply's first audio before the agent apologises.",
+        description="Longest silence, seconds, that a caller hears while a reply is due: the agent apologises after "
+        "three quarters of it at the latest.",
+    )
+    filler_s: float = Field(
+        default=1.2,
+        ge=0,
+        le=60,
+        allow_inf_nan=False,
+        description="Seconds of silence after the caller's speech until the agent says that it is busy, because a "
+        "reply is late.",
     )
 
 

@@ -55,6 +55,7 @@ class Agent:
         self._closed = False
         self._turn_times: TurnTimes | None = None
         self._audible_at: float | None = None
+        self._filler: Utterance | None = None  # without a reply, which takes it over when it begins
 
     @property
     def is_busy(self) -> bool:
@@ -65,6 +66,21 @@ class Agent:
     def is_audible(self) -> bool:
         """The utterance's audio has begun to go to the caller."""
         return self._reply is not None and self._audible_at is not None
+
+    @property
+    def is_answering(self) -> bool:
+        """An answer of the model is audible."""
+        return self.is_audible and self._reply is not None and self._reply.utterance.is_answer
+
+    @property
+    def says_fixed_text(self) -> bool:
+        """The utterance needs the voice only."""
+        return self._reply is not None and not self._reply.utterance.is_answer
+
+    @property
+    def is_made(self) -> bool:
+        """The utterance has all its audio; what is left is to be played."""
+        return self._reply is not None and self._task is not None and self._task.done()
 
     @property
     def is_waiting(self) -> bool:
@@ -81,13 +97,29 @@ class Agent:
         if self._reply is not None:
             self._reply.fill(words)
 
+    def fill_silence(self, words: str, audio: bytes, turn: int) -> None:
+        """Says words at once that are no part of an answer: the utterance is late, or there is none yet."""
+        if self._closed:
+            return
+        now = self._services.clock()
+        if self._reply is None and self._filler is None:
+            self._filler = Utterance(turn)
+            self._services.playback.begin(self._filler, now)
+        self._services.playback.insert(words, audio, now)
+
+    def stop_filler(self) -> None:
+        """Ends a filler without a reply, because the caller speaks."""
+        if self._filler is not None:
+            self._services.playback.drop(self._services.clock())
+            self._end_filler()
+
     def say(self, text: str, turn: int, *, in_transcript: bool = True) -> None:
         """Speaks a fixed text; with `in_transcript=False` the model will not know of it."""
         self._begin(Utterance(turn), text, None, in_transcript=in_transcript)
 
     def answer(self, turn: int, times: TurnTimes | None) -> None:
         """Lets the model answer the conversation so far. times: None if it does not answer a turn of the caller's."""
-        self._begin(Utterance(turn), None, times)
+        self._begin(Utterance(turn, is_answer=True), None, times)
 
     def hold(self) -> None:
         """Silences the agent at once; `resume` may follow."""
@@ -99,7 +131,7 @@ class Agent:
         if self._reply is None:
             return
         self._services.playback.resume(self._services.clock())
-        if self._reply.utterance.audio:
+        if self._reply.utterance.speech_at is not None:
             self.on_audio_sent()
         self.check_finished()
 
@@ -117,7 +149,9 @@ class Agent:
         reply = self._reply
         if reply is None or self._audible_at is not None or self._services.playback.held:
             return
-        self._audible_at = now = self._services.clock()
+        now = self._services.clock()
+        before_ms = (reply.utterance.speech_at or 0.0) - self._services.playback.heard_ms(now)
+        self._audible_at = now = now + max(0.0, before_ms)  # a filler may sound before it
         self._listener.agent_audible(reply.utterance)
         if self._reply is not reply:
             return  # the floor was not free: the listener has interrupted it
@@ -127,6 +161,8 @@ class Agent:
 
     def check_finished(self) -> None:
         """Concludes the utterance if it was made and heard to its end."""
+        if self._filler is not None and self._services.playback.silent(self._services.clock()):
+            self._end_filler()
         if self._reply is None or (self._task and not self._task.done()):
             return
         if self._services.playback.finished(self._services.clock()):
@@ -138,6 +174,7 @@ class Agent:
         """Stops whatever runs, at the end of the call; nothing is said after that."""
         self._closed = True
         self.interrupt()
+        self.stop_filler()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._task = None
         break_cycle(self, "_services", "_listener")
@@ -149,11 +186,37 @@ class Agent:
         if self._closed:
             return
         self._turn_times, self._audible_at = times, None
-        self._services.playback.begin(utterance, self._services.clock())
+        utterance = self._continue_filler(utterance)
         self._reply = Reply(self._services, utterance, fixed, in_transcript)
         self._task = asyncio.create_task(self._reply.run())
         self._tasks.add(self._task)
         self._task.add_done_callback(self._on_task_done)
+
+    def _continue_filler(self, utterance: Utterance) -> Utterance:
+        """Begins the utterance; behind the filler that sounds, if one does."""
+        filler, self._filler = self._filler, None
+        if filler is None:
+            self._services.playback.begin(utterance, self._services.clock())
+            return utterance
+        filler.turn, filler.is_answer, filler.text = utterance.turn, utterance.is_answer, ""
+        filler.words.clear()
+        return filler
+
+    def _end_filler(self) -> None:
+        if self._filler is not None:
+            self._account_heard(self._filler)
+            self._filler = None
+
+    def _account_heard(self, utterance: Utterance) -> None:
+        """Adds up the audio that was heard, and emits what was heard of the utterance's fillers."""
+        heard_ms = self._services.playback.heard_ms(self._services.clock())
+        self._services.usage.heard_ms += heard_ms
+        for one in utterance.insertions:
+            if heard := one.heard_text(heard_ms):
+                is_whole = heard == one.text
+                length_ms = min(heard_ms, one.end_ms) - one.start_ms
+                said = AgentSaid(utterance.turn, heard, round(one.began), round(one.began + length_ms), not is_whole)
+                self._services.emit(said)
 
     def _on_task_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -169,12 +232,20 @@ class Agent:
             return
         utterance = self._reply.utterance
         if error is not None:
-            self._services.playback.drop(self._services.clock())
-            self._conclude(interrupted=True)
+            self._fail(utterance)
             self._listener.agent_failed(utterance, error)
         else:
             self._report_length()
             self.check_finished()
+
+    def _fail(self, utterance: Utterance) -> None:
+        """Ends the utterance that failed; if only a filler was heard, the apology comes after it."""
+        if utterance.insertions and utterance.speech_at is None and not self._services.playback.held:
+            self._filler = utterance
+            self._conclude(interrupted=False)
+        else:
+            self._services.playback.drop(self._services.clock())
+            self._conclude(interrupted=True)
 
     def _report_length(self) -> None:
         if self._reply and self.is_audible and self._task and self._task.done():
@@ -189,7 +260,8 @@ class Agent:
         playback, utterance = self._services.playback, reply.utterance
         heard, planned = playback.heard_text(now), utterance.text.strip()
         reply.cut(heard)
-        self._services.usage.heard_ms += playback.heard_ms(now)
+        if utterance is not self._filler:
+            self._account_heard(utterance)
         if heard and self._audible_at is not None:
             unsaid = planned if heard != planned else ""
             ended = playback.silenced_at if interrupted else now

@@ -7,6 +7,7 @@ from datetime import datetime
 from media.audio.transcode import Transcoder
 from media.call.event_emitter import EventEmitter
 from media.call.media_stream import MediaStream
+from media.call.phrase_audio import PhraseAudioCache
 from media.call.recording import LocalArchive, RecordingArchive, RecordingWriter
 from media.call.turn_hints import TurnHints
 from media.providers.ports import LanguageModel, SpeechToText, TextToSpeech
@@ -22,7 +23,8 @@ class CallComponents:
     track: this caller's voice activity. clock: ms since the call's first stream began, never going back. wall_clock:
     the date and time, which the model is told. recorder: None if the call is not recorded. hints: None without
     smart-turn. archive: stores the recording. on_turn_taken: called when a turn of the caller's has ended and is about
-    to be answered. remote_tools: runs the tools of control; None where there is no control.
+    to be answered. remote_tools: runs the tools of control; None where there is no control. phrases: audio of fixed
+    sentences, shared with other calls; None: nothing is said from it, so that no filler comes before a late answer.
     """
 
     plan: CallPlan
@@ -40,3 +42,4 @@ class CallComponents:
     archive: RecordingArchive = field(default_factory=LocalArchive)
     on_turn_taken: Callable[[], None] = lambda: None
     remote_tools: RemoteTools | None = None
+    phrases: PhraseAudioCache | None = None

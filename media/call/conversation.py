@@ -9,23 +9,23 @@ from media.call.caller_turns import CallerTurns
 from media.call.clock import CallClock
 from media.call.components import CallComponents
 from media.call.digits import DigitCollector
-from media.call.model_context import ModelContext
+from media.call.failure_policy import FailurePolicy
+from media.call.late_filler import LateFiller
+from media.call.phrases import phrases_in
 from media.call.plan_tools import make_call_tools
 from media.call.playback import Playback
 from media.call.recogniser import LAST_WORDS_S, CallRecogniser
-from media.call.reply import ReplyServices
-from media.call.silence_filler import SilenceFiller
+from media.call.reply_services import make_phrase_audio, make_reply_services
+from media.call.silence_monitor import ObservedCall, SilenceMonitor
 from media.call.snapshot import to_model_messages
 from media.call.termination import CallTermination
 from media.call.transcript import Transcript
 from media.call.usage import UsageTotals
 from media.call.utterance import Utterance
-from media.call.watchdog import Alarm, Watchdog
-from media.providers.ports import ProviderError, RecognisedText, SpeechToTextEvent, SpeechToTextFailed
+from media.call.watchdog import Alarm
+from media.providers.ports import ProviderError, RecognisedText, ReplyUnusable, SpeechToTextEvent, SpeechToTextFailed
 from media.turn.endpoint import TurnRules, asks_caller, expected_reply
 from media.turn.floor import (
-    CALLER_IS_HEARD,
-    CALLER_TALKS,
     CallerDone,
     CallerPaused,
     CallerStarted,
@@ -40,17 +40,12 @@ from media.turn.floor import (
 from shared import events
 from shared.plan import TurnPlan
 
-NUDGE = "Are you still there?"
-NOT_UNDERSTOOD = "Sorry, I didn't catch that."
-APOLOGY = "I'm sorry, I'm having some trouble. Could you say that again?"
-CANNOT_HEAR = "I'm sorry, I cannot hear you at the moment. Please call again later."
-
 
 class Conversation:
     """Carries out the floor's decisions and listens to the agent (`AgentListener`) and the recogniser.
 
-    All methods run on the event loop and return at once. floor: decides whose turn it is.
-    recogniser: reads caller audio. transcript: the text so far. turns: the caller's turns.
+    All methods run on the event loop and return at once. floor: decides whose turn it is. recogniser: reads caller
+    audio. transcript: the text so far. turns: the caller's turns.
     """
 
     def __init__(
@@ -66,18 +61,33 @@ class Conversation:
         self._termination = termination
         self._emit = components.emitter.emit
         self._digits = DigitCollector()
-        self._watchdog = Watchdog(plan.limits, clock.now())
-        self._filler = SilenceFiller(plan.limits, plan.agent.language, clock.now())
+        self._phrases = phrases_in(plan.agent.language)
+        late = LateFiller(plan.limits, plan.agent.language)
+        self._failures = FailurePolicy(plan.agent, termination)
+        self._phrase_audio = make_phrase_audio(components, self._failures.order_sentences(late.sentences))
         self._queued_speech: deque[str] = deque()  # texts from outside that wait until nobody speaks
         self._is_answer_due = False  # to what the caller said before the call was lost
         self._held_at = self._overlap_at = 0.0
-        self._failed_replies = 0
         self.floor = Floor(_turn_rules(plan.turn), clock.now)
         self.transcript = Transcript(to_model_messages(plan.resume.messages if plan.resume else []))
         self.turns = CallerTurns(self.transcript, self._emit, plan.resume.turn if plan.resume else 0)
         self._tools = make_call_tools(components, termination, self._digits, clock.now, self)
-        self._agent = Agent(self._reply_services(usage), self)
+        services = make_reply_services(
+            components,
+            clock,
+            playback=playback,
+            transcript=self.transcript,
+            tools=self._tools,
+            usage=usage,
+            phrases=self._phrase_audio,
+            on_audio_sent=lambda: self._agent.on_audio_sent(),
+        )
+        self._agent = Agent(services, self)
         self.recogniser = CallRecogniser(components.stt, plan.agent.language, self._on_recognised)
+        observed = ObservedCall(
+            clock, components.track, self.floor, self._agent, self._tools, self.recogniser, playback
+        )
+        self._silence = SilenceMonitor(plan, observed, late)
 
     # --- the call's life ---
 
@@ -98,17 +108,19 @@ class Conversation:
     def tick(self, now: float) -> None:
         """Checks silence, limits and keypad time-outs; called a few times a second."""
         is_silent = self._playback.silent(now)
-        self._update_watchdog(now, is_silent)
+        self._silence.update(now, is_silent=is_silent)
         self._agent.check_finished()
         keys = self._digits.tick(now, is_silent)
         if keys:
             self._answer(f"(pressed on the keypad: {keys})", now, now, now)
-        alarm = self._watchdog.tick(now)
+        alarm = self._silence.alarm(now)
         if alarm:
             self._on_alarm(alarm)
         self._termination.tick(now, not is_silent)
         self._speak_queued()
         self._fill_silence(now, is_silent)
+        if not self._agent.is_busy or self._agent.is_made:  # the voice is free
+            self._phrase_audio.prepare()
 
     async def close(self) -> None:
         """Stops the agent; waits up to `LAST_WORDS_S` for the text of an unfinished turn, and at the same time up to
@@ -117,6 +129,7 @@ class Conversation:
             await self._agent.close()
             await asyncio.gather(self._report_last_words(), self._tools.close())
         finally:
+            await self._phrase_audio.close()
             await self.recogniser.close()
 
     # --- from the carrier ---
@@ -129,8 +142,7 @@ class Conversation:
         """A key was pressed. Digits that a tool collects are not put into the event: they may be a PIN."""
         now, is_collecting = self._clock.now(), self._digits.is_collecting
         self._emit(events.DigitPressed(round(now), "" if is_collecting else digit))
-        self._watchdog.caller_spoke(now)
-        self._filler.heard(now)
+        self._silence.key_pressed()
         self._digits.press(digit, now)
         if not is_collecting:
             self.apply(self.floor.dtmf(self._clock.audio_ms, digit))
@@ -161,6 +173,8 @@ class Conversation:
     def agent_audible(self, utterance: Utterance) -> None:
         """The answer began to sound: the caller's turn can no longer change."""
         self.turns.commit()
+        self._silence.reply_audible(is_answer=utterance.is_answer)
+        self._termination.unsaid_words = ""
         self._report_speech(utterance, None)
 
     def agent_length_known(self, utterance: Utterance, left_ms: float) -> None:
@@ -170,24 +184,20 @@ class Conversation:
     def agent_finished(self, utterance: Utterance) -> None:
         """The utterance was heard to its end: the caller's turn, or the end of the call."""
         self.turns.commit()
-        if utterance.audio:
-            self._failed_replies = 0
-        self._watchdog.agent_heard(self._clock.now())
-        self._watchdog.reply_over()
+        if utterance.is_answer and utterance.speech_at is not None:
+            self._failures.answered()
+        self._silence.words_heard()
         self._termination.agent_finished()
         self.apply(self.floor.agent_done(self._clock.audio_ms))
         self._speak_queued()
 
     def agent_failed(self, utterance: Utterance, error: ProviderError) -> None:
-        """Every provider of a chain failed: apologises; ends the call at the second failure in a row, or if ending."""
-        self._failed_replies += 1
+        """Every provider of a chain failed: apologises, or gives up. An answer without content is no outage."""
         self.turns.commit()
-        self._watchdog.reply_over()
         self.apply(self.floor.agent_done(self._clock.audio_ms))
-        if self._failed_replies > 1 or self._termination.reason:
-            self._termination.begin("provider_error", error.provider, after_speech=False)
-        else:
-            self._say(APOLOGY)
+        if isinstance(error, ReplyUnusable) and not self._termination.reason:
+            return self._say(self._phrases.say_again)
+        self._reply_failed(error.provider, is_voice_failing=self._failures.is_voice_failing(utterance))
 
     def agent_crashed(self, error: BaseException) -> None:
         """An internal error ends only this call; the loop's exception handler logs the traceback."""
@@ -202,12 +212,9 @@ class Conversation:
 
     def tools_done(self, sequence: ToolSequence) -> None:
         """The tools of an answer have ended: the reply that waits for them is due, or the caller has to be told."""
-        if not self._tools.is_running:
-            self._filler.tool_ended()
+        self._silence.tools_done(is_awaited=not sequence.is_abandoned)
         if sequence.is_abandoned:
             self._speak_queued()
-        else:
-            self._watchdog.tool_ended(self._clock.now(), self._filler.silent_since)
 
     def tool_ends_call(self) -> None:
         """The call ends after the last words; a tool that transfers the caller has begun that already."""
@@ -237,7 +244,8 @@ class Conversation:
         self.recogniser.set_turn(self.floor.turn)
 
     def _caller_started(self) -> None:
-        self._watchdog.caller_spoke(self._clock.now())
+        self._agent.stop_filler()
+        self._silence.caller_spoke()
         self.recogniser.started()
         self.turns.began(self._clock.at_audio(self._components.track.onset_ms))
 
@@ -261,17 +269,20 @@ class Conversation:
 
     def _interrupt_agent(self) -> None:
         overlap_at, was_audible = self._overlap_at, self._agent.is_audible
+        if self._agent.is_answering:
+            self._failures.answered()
         self._agent.interrupt()
         self._termination.interrupted()
-        self._watchdog.reply_over()
+        self._silence.reply_over()
         if was_audible:
             self.turns.began_over_agent(overlap_at)
             self._emit(events.TurnInterrupted(self.turns.number, round(overlap_at), round(self._held_at)))
 
     def _nothing_said(self, interrupted: bool) -> None:
         self.turns.discard()
+        self.recogniser.keep_turn(self.floor.turn)
         if interrupted and not self._termination.reason:
-            self._say(NOT_UNDERSTOOD)
+            self._say(self._phrases.not_understood)
 
     # --- what the agent says ---
 
@@ -285,10 +296,7 @@ class Conversation:
         self._reply(TurnTimes(ended, due, decided))
 
     def _reply(self, times: TurnTimes | None) -> None:
-        if times is not None:
-            self._watchdog.reply_asked(times.decided)
-        else:
-            self._watchdog.tool_ended(self._clock.now(), self._filler.silent_since)
+        self._silence.reply_due(times)
         self._agent.answer(self.turns.number, times)
         self.apply(self.floor.agent_thinking(self._clock.audio_ms))
 
@@ -308,6 +316,7 @@ class Conversation:
             self._say(self._queued_speech.popleft())
 
     def _say(self, text: str, *, in_transcript: bool = True) -> None:
+        self._silence.words_due()
         self._agent.say(text, self.turns.number, in_transcript=in_transcript)
         self.apply(self.floor.agent_thinking(self._clock.audio_ms))
 
@@ -320,50 +329,58 @@ class Conversation:
         match event:
             case RecognisedText(text=text, final=final, token=token):
                 self.apply(self.floor.transcript(self._clock.audio_ms, text, final, token))
-            case SpeechToTextFailed(error=error):
-                self._termination.begin("provider_error", error.provider, after_speech=True)
-                self._say(CANNOT_HEAR)
+            case SpeechToTextFailed(error=error) if not self._termination.reason:
+                self._give_up(self._phrases.cannot_hear, error.provider, can_speak=True)
 
     # --- limits ---
 
-    def _update_watchdog(self, now: float, is_silent: bool) -> None:
-        if self.floor.state in CALLER_TALKS:
-            self._watchdog.caller_spoke(now)
-        agent = self._agent
-        if agent.is_busy:
-            waiting, owing = agent.is_waiting, agent.owes_answer
-            self._watchdog.agent_busy(now, is_silent=is_silent, is_waiting=waiting, owes_answer=owing)
-        elif is_silent and self._tools.is_running:
-            self._watchdog.working(now)
-
     def _fill_silence(self, now: float, is_silent: bool) -> None:
-        """While a tool runs: says its filler if nobody has been heard for long."""
-        if not is_silent or self.floor.state in CALLER_IS_HEARD:
-            self._filler.heard(now)
-        elif self._tools.is_running and not self._termination.reason:
-            self._say_filler(now)
-
-    def _say_filler(self, now: float) -> None:
-        is_waiting = self._agent.is_waiting
-        words = self._tools.filler if is_waiting or not self._agent.is_busy else ""
-        words = words and self._filler.choose(now, words)
-        if words and is_waiting:
-            self._agent.fill(words)
-        elif words:
-            self._say(words, in_transcript=False)
+        """Says that the agent is busy, if nobody has been heard for long."""
+        if self._termination.reason:
+            return
+        if words := self._silence.tool_filler(now, is_silent=is_silent):
+            self._agent.fill(words) if self._agent.is_waiting else self._say(words, in_transcript=False)
+        late = self._silence.late_filler(now, is_silent=is_silent)
+        if late and (spoken := self._phrase_audio.find(late)):
+            self._silence.late_filler_said()
+            coming = not self._agent.is_busy  # the turn is still to be taken
+            self._agent.fill_silence(late, spoken.audio, self.turns.number + coming)
 
     def _on_alarm(self, alarm: Alarm) -> None:
         match alarm:
             case Alarm.NUDGE:
                 self._emit(events.CallNudged(round(self._clock.now())))
-                self._say(NUDGE)
+                self._say(self._phrases.nudge)
             case Alarm.SILENCE | Alarm.TOO_LONG:
                 self.end("silence" if alarm is Alarm.SILENCE else "max_duration")
-            case Alarm.NO_REPLY:
-                self._agent.interrupt()
-                self.turns.commit()
-                self.apply(self.floor.agent_done(self._clock.audio_ms))
-                self._say(APOLOGY)
+            case Alarm.NO_REPLY | Alarm.NO_SOUND:
+                self._stop_late_reply(alarm)
+
+    def _stop_late_reply(self, alarm: Alarm) -> None:
+        """Words of the agent are so late that the limit of silence is near, or reached without an apology."""
+        is_voice_failing = alarm is Alarm.NO_SOUND or self._agent.says_fixed_text
+        self._agent.interrupt()
+        self.recogniser.stop_waiting()
+        self.turns.commit()
+        self.apply(self.floor.agent_done(self._clock.audio_ms))
+        self._reply_failed("", is_voice_failing=is_voice_failing)
+
+    def _reply_failed(self, provider: str, *, is_voice_failing: bool) -> None:
+        """Apologises, or gives up. provider: of the last failure; "" if none has failed but all are late."""
+        if self._termination.reason:
+            self._termination.agent_finished()
+        elif self._failures.must_give_up(is_voice_failing=is_voice_failing):
+            self._give_up(self._phrases.closing, provider, can_speak=not is_voice_failing)
+        else:
+            self._say(self._phrases.apology)
+
+    def _give_up(self, words: str, provider: str, *, can_speak: bool) -> None:
+        """Transfers the caller to a person if the agent has a number for that, else ends the call, after the words."""
+        words = self._failures.give_up(words, provider)
+        if can_speak or self._phrase_audio.find(words) is not None:
+            self.say_last(words)
+        else:
+            self._termination.agent_finished()
 
     # --- set-up and end ---
 
@@ -376,24 +393,6 @@ class Conversation:
             if text.strip():
                 ended = self._clock.at_audio(self._components.track.last_voice_ms)
                 self.turns.report_last_words(text, self._clock.now(), ended)
-
-    def _reply_services(self, usage: UsageTotals) -> ReplyServices:
-        components, plan = self._components, self._components.plan
-        return ReplyServices(
-            llm=components.llm,
-            tts=components.tts,
-            playback=self._playback,
-            transcript=self.transcript,
-            tools=self._tools,
-            usage=usage,
-            system=plan.agent.prompt,
-            context=ModelContext(plan.context, components.wall_clock),
-            language=plan.agent.language,
-            goodbye=plan.agent.goodbye,
-            clock=self._clock.now,
-            emit=self._emit,
-            on_audio_sent=lambda: self._agent.on_audio_sent(),
-        )
 
 
 def _turn_rules(turn: TurnPlan) -> TurnRules:

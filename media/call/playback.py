@@ -69,6 +69,14 @@ class Playback:
         if not self.held and not self._dropped:
             self._send(now)
 
+    def insert(self, text: str, audio: bytes, now: float) -> None:
+        """Puts a filler behind the audio received so far; what is received later sounds after it."""
+        assert self.utterance is not None, "begin() comes first"
+        self.utterance.insert(text, audio, now + max(0.0, self.left_ms(now)))
+        if not self.held and not self._dropped:
+            self._send(now)
+            self._put_end_mark()
+
     def complete(self, now: float) -> None:
         """The utterance has all its audio. Puts a mark at its end, so that the end is known exactly."""
         assert self.utterance is not None, "begin() comes first"
@@ -136,6 +144,10 @@ class Playback:
     def left_ms(self, now: float) -> float:
         """Audio of the utterance received and not yet heard, in ms."""
         return 0.0 if self.utterance is None else self.utterance.audio_ms - self._position(now)
+
+    def is_filler(self, now: float) -> bool:
+        """Whether what sounds, or sounded last, is a filler."""
+        return self.utterance is not None and self.utterance.is_filler_at(self._position(now))
 
     def silent(self, now: float) -> bool:
         """Whether the carrier is playing nothing, as far as marks show."""

@@ -42,8 +42,20 @@ class CallRecogniser:
         self._session: SpeechToTextSession | None = None
         self._buffer: deque[bytes | int | _Marker] = deque(maxlen=MOST_BUFFERED)
         self._turn = 0
+        self._token: int | None = None  # of the latest request for a text, until it is answered
+        self._has_text = False  # of this turn
         self._last_words: asyncio.Future[str] | None = None
         self._opening: asyncio.Task[None] | None = None
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether the text that was asked for last is still to come."""
+        return self._token is not None
+
+    @property
+    def has_text(self) -> bool:
+        """Whether words of the turn have come."""
+        return self._has_text
 
     def open(self) -> None:
         """Starts to open the provider's session. Not done by the constructor: a call whose set-up fails is never
@@ -60,6 +72,7 @@ class CallRecogniser:
 
     def started(self) -> None:
         """The caller began to speak."""
+        self._token = None
         if self._session is not None:
             self._session.started()
         else:
@@ -67,6 +80,7 @@ class CallRecogniser:
 
     def finalise(self, token: int) -> None:
         """Asks for the text of the turn so far; answered by a final RecognisedText with this token."""
+        self._token = token
         if self._session is not None:
             self._session.finalise(token)
         else:
@@ -74,6 +88,7 @@ class CallRecogniser:
 
     def next_turn(self) -> None:
         """The turn's text has been used; later text belongs to the next turn."""
+        self._token, self._has_text = None, False
         if self._session is not None:
             self._session.next_turn()
         else:
@@ -84,6 +99,16 @@ class CallRecogniser:
         if turn != self._turn:
             self._turn = turn
             self.next_turn()
+
+    def keep_turn(self, turn: int) -> None:
+        """So many turns are committed, the last one without words: if its text is still to come, it belongs to the
+        next turn, and a recogniser that hangs may still be replaced."""
+        if self.is_unanswered and not self._has_text:
+            self._turn = turn
+
+    def stop_waiting(self) -> None:
+        """Nobody waits any more for the text that was asked for; it is taken if it comes."""
+        self._token = None
 
     async def last_words(self, within_s: float) -> str:
         """Returns the text of the turn that the call's end cut off; empty if it does not come in time. The sink gets no
@@ -120,6 +145,10 @@ class CallRecogniser:
         self._buffer.clear()
 
     def _on_event(self, event: SpeechToTextEvent) -> None:
+        if isinstance(event, RecognisedText):
+            self._has_text = self._has_text or bool(event.text.strip())
+            if event.final and event.token == self._token:
+                self._token = None
         if self._last_words is None or not isinstance(event, RecognisedText) or not event.final:
             self._sink(event)
         elif not self._last_words.done():

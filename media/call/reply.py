@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from media.audio.mulaw import BYTES_PER_MS
 from media.call.call_tools import CallTools, ToolSequence
 from media.call.model_context import ModelContext
+from media.call.phrase_audio import PhraseAudio
+from media.call.phrases import phrases_in
 from media.call.playback import Playback
 from media.call.sentences import SentenceSplitter
 from media.call.transcript import ToolResult, Transcript, TranscriptEntry
@@ -30,17 +32,16 @@ from shared.refcycles import without_traceback
 
 # The model may call tools this often before it has to answer.
 MOST_ROUNDS = 5
-# Said when a model answers with nothing at all, so that the caller never waits for an answer that isn't coming.
-NOTHING_SAID = "I'm sorry, could you say that again?"
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyServices:
-    """What every reply of a call uses. context: what the model is told besides the system prompt. clock: ms on the
-    call's clock. on_audio_sent: called whenever audio was sent."""
+    """What every reply of a call uses. phrases: audio of fixed sentences. context: what the model is told besides the
+    system prompt. clock: ms on the call's clock. on_audio_sent: called whenever audio was sent."""
 
     llm: LanguageModel
     tts: TextToSpeech
+    phrases: PhraseAudio
     playback: Playback
     transcript: Transcript
     tools: CallTools
@@ -109,6 +110,12 @@ class Reply:
     async def run(self) -> None:
         """Speaks until all audio was given to the playback. Raises ProviderError; cancelling stops everything."""
         services = self.services
+        spoken = services.phrases.find(self.fixed)
+        if self.fixed is not None and spoken is not None:
+            self._add_words(self._new_part(), self.fixed)
+            self._play(spoken)
+            services.playback.complete(services.clock())
+            return
         text = self._text()
         speech = services.tts.stream(text, services.language)
         try:
@@ -177,7 +184,8 @@ class Reply:
                 return
         self._unanswered = ()
         if not part.text.strip() and not self._concluded:
-            yield self._add_words(self._new_part(), NOTHING_SAID)
+            # The caller must not wait for an answer that isn't coming.
+            yield self._add_words(self._new_part(), phrases_in(self.services.language).say_again)
 
     async def _request(self, part: _Part, calls: list[ToolCall]) -> AsyncGenerator[str, None]:
         """Makes one request to the model: yields its words in speakable pieces, appends its tool calls to `calls`."""

@@ -19,7 +19,8 @@ class CallTermination:
 
     The first reason stands, unless it is a goodbye that the caller may interrupt: a limit, or a decision from outside,
     replaces it. reason: None while the call is not being ended. transfer_number: where the caller is transferred to
-    (E.164), "" for nowhere.
+    (E.164), "" for nowhere. unsaid_words: what the caller must be told and the agent has not been able to say; the
+    carrier says it once the stream is over.
     """
 
     def __init__(self, stream: MediaStream, clock: Callable[[], float]) -> None:
@@ -30,6 +31,7 @@ class CallTermination:
         self.reason: EndReason | None = None
         self.detail = ""
         self.transfer_number = ""
+        self.unsaid_words = ""
 
     @property
     def is_final(self) -> bool:
@@ -43,11 +45,11 @@ class CallTermination:
         if not after_speech:
             self._close()
 
-    def transfer(self, number: str, *, after_speech: bool) -> None:
+    def transfer(self, number: str, *, after_speech: bool, detail: str = "") -> None:
         """Ends the call in order to transfer the caller; control does so once the stream is over."""
         if self._replaces("transferred"):
             self.transfer_number = number
-        self.begin("transferred", "", after_speech=after_speech)
+        self.begin("transferred", detail, after_speech=after_speech)
 
     def interrupted(self) -> None:
         """The caller spoke over the last words: a goodbye of the agent's own, or for silence, is revoked; what was

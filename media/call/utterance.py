@@ -11,14 +11,36 @@ from media.providers.word_timing import TYPICAL_MS_PER_CHARACTER, spread_words, 
 HEARD_SHARE = 0.6
 
 
+@dataclass(frozen=True, slots=True)
+class Insertion:
+    """A filler in an utterance's audio: words that are no part of its text.
+
+    start_ms, end_ms: its place in the audio. began: when it began to sound, in ms on the call's clock.
+    """
+
+    text: str
+    start_ms: float
+    end_ms: float
+    began: float
+
+    def heard_text(self, heard_ms: float) -> str:
+        """The words that sounded in the first `heard_ms` of the utterance, by their share of the audio."""
+        words = self.text.split()
+        share = (heard_ms - self.start_ms) / max(1.0, self.end_ms - self.start_ms)
+        return " ".join(words[: max(0, int(share * len(words) + 1 - HEARD_SHARE))])
+
+
 @dataclass(slots=True)
 class Utterance:
-    """What the agent says at once (a reply, the greeting, a nudge). Times are in ms from its first audio.
+    """What the agent says at once (a reply, the greeting, a nudge). Times are in ms from its first audio, those of
+    words in ms of the voice's own audio, without insertions.
 
     turn: the caller's turn that it answers (0 for the greeting).
     text: the words planned so far, exactly as the model wrote them.
     audio: all of it so far, mu-law 8 kHz, kept until the utterance is over so that it can be resumed after a hold.
     complete: no more audio will come.
+    is_answer: the model is asked; otherwise it is a fixed text.
+    insertions: fillers in the audio, in order. speech_at: where the voice's own audio begins; None while there is none.
     """
 
     turn: int
@@ -26,6 +48,9 @@ class Utterance:
     audio: bytearray = field(default_factory=bytearray)
     complete: bool = False
     words: list[TimedWord] = field(default_factory=list)
+    is_answer: bool = False
+    insertions: list[Insertion] = field(default_factory=list)
+    speech_at: float | None = None
 
     def plan(self, text: str) -> None:
         """Adds words that will be spoken."""
@@ -33,8 +58,20 @@ class Utterance:
 
     def receive(self, audio: bytes, words: Iterable[TimedWord]) -> None:
         """Adds audio from the voice."""
+        if audio and self.speech_at is None:
+            self.speech_at = self.audio_ms
         self.audio += audio
         self.words.extend(words)
+
+    def insert(self, text: str, audio: bytes, began: float) -> None:
+        """Adds a filler. began: when it will begin to sound, in ms on the call's clock."""
+        start_ms = self.audio_ms
+        self.audio += audio
+        self.insertions.append(Insertion(text, start_ms, self.audio_ms, began))
+
+    def is_filler_at(self, position_ms: float) -> bool:
+        """Whether a filler sounds, or has just ended, at this place of the audio."""
+        return any(one.start_ms <= position_ms <= one.end_ms for one in self.insertions)
 
     @property
     def audio_ms(self) -> float:
@@ -47,13 +84,18 @@ class Utterance:
             return ""
         if self.complete and heard_ms >= self.audio_ms - 1:
             return self.text.strip()
-        return _as_written(self.text, [word.text for word in self.timeline() if _is_heard(word, heard_ms)])
+        spoken_ms = self._spoken_ms(heard_ms)
+        if spoken_ms <= 0:
+            return ""
+        return _as_written(self.text, [word.text for word in self.timeline() if _is_heard(word, spoken_ms)])
 
     def resume_point(self, heard_ms: float) -> float:
-        """Returns where to continue after a false interruption: the start of the first word not fully heard."""
+        """Returns where to continue after a false interruption: the start of the first word not fully heard. The rest
+        of a filler is left out if words follow it."""
+        spoken_ms = self._spoken_ms(heard_ms)
         for word in self.timeline():
-            if word.end_ms > heard_ms:
-                return min(word.start_ms, heard_ms)
+            if word.end_ms > spoken_ms:
+                return self._place(min(word.start_ms, spoken_ms))
         return heard_ms
 
     def timeline(self) -> list[TimedWord]:
@@ -65,8 +107,20 @@ class Utterance:
         if not tokens:
             return []
         # Until the whole audio is known, a typical pace is assumed.
-        pace = self.audio_ms / timing_length(tokens) if self.complete else TYPICAL_MS_PER_CHARACTER
+        pace = self._spoken_ms(self.audio_ms) / timing_length(tokens) if self.complete else TYPICAL_MS_PER_CHARACTER
         return spread_words(tokens, 0.0, pace)
+
+    def _spoken_ms(self, position_ms: float) -> float:
+        """How much of the voice's own audio lies before this place of the audio."""
+        inserted = (min(position_ms, one.end_ms) - one.start_ms for one in self.insertions)
+        return position_ms - sum(ms for ms in inserted if ms > 0)
+
+    def _place(self, spoken_ms: float) -> float:
+        """The place in the audio of a moment of the voice's own audio, after insertions at that moment."""
+        for one in self.insertions:
+            if one.start_ms <= spoken_ms:
+                spoken_ms += one.end_ms - one.start_ms
+        return spoken_ms
 
 
 def _is_heard(word: TimedWord, heard_ms: float) -> bool:

@@ -5,9 +5,9 @@ from typing import Final
 
 from shared.plan import LimitsPlan
 
-# After a tool, the caller has waited long already: the apology comes so much before the limit, so that it is *heard*
-# within it. Limits are checked four times a second, and the voice takes a moment. A quarter of the limit at most.
-TOOL_MARGIN_MS: Final = 1_000.0
+# The apology comes before the limit by this share of it, so that it is *heard* within it: limits are checked four times
+# a second, and a voice takes a moment.
+APOLOGY_MARGIN: Final = 0.25
 
 
 class Alarm(Enum):
@@ -16,7 +16,8 @@ class Alarm(Enum):
     NUDGE = auto()  # ask whether the caller is still there
     SILENCE = auto()  # say goodbye and end
     TOO_LONG = auto()  # the call has reached its longest duration
-    NO_REPLY = auto()  # the caller waits for an answer and hears nothing
+    NO_REPLY = auto()  # the caller waits for an answer, and the limit is near
+    NO_SOUND = auto()  # the caller was told nothing since, not even an apology
 
 
 class Watchdog:
@@ -26,7 +27,7 @@ class Watchdog:
         self._limits = limits
         self._silent_since = now
         self._reply_due_since: float | None = None
-        self._reply_margin_ms = 0.0
+        self._warned = False  # NO_REPLY was returned for the answer that is due
         self._nudged = False
         self._goodbye_said = False  # after the silence, until the caller speaks
         self._too_long = False
@@ -37,7 +38,7 @@ class Watchdog:
         self._nudged = self._goodbye_said = False
 
     def agent_heard(self, now: float) -> None:
-        """The caller heard agent audio until now."""
+        """The caller heard words of the agent until now."""
         self._silent_since = now
         self._reply_due_since = None
 
@@ -45,34 +46,44 @@ class Watchdog:
         """The agent works without a sound (a tool, the keypad): that does not count as silence."""
         self._silent_since = now
 
-    def agent_busy(self, now: float, *, is_silent: bool, is_waiting: bool, owes_answer: bool) -> None:
-        """The agent makes or speaks an utterance. is_waiting: for a tool. owes_answer: its latest words are none."""
+    def agent_busy(
+        self, now: float, *, is_silent: bool, is_waiting: bool, owes_answer: bool, is_made: bool = False
+    ) -> None:
+        """The agent makes or speaks an utterance. is_waiting: for a tool. owes_answer: its latest words are none.
+        is_made: all its audio is there."""
         if is_waiting:
             self.reply_over()  # due again when the tool has ended
-        if is_silent:
-            self.working(now)  # tools, keypad and providers have their own time-outs
-        elif owes_answer:
-            self.filler_heard(now)
+        if not is_silent:
+            self.filler_heard(now) if owes_answer else self.agent_heard(now)
+        elif is_waiting or is_made or not self._limits.reply_s:
+            self.working(now)  # tools and keypad have their own time-outs
         else:
-            self.agent_heard(now)
+            self.answer_owed(self._silent_since)
+
+    def answer_owed(self, since: float) -> None:
+        """The caller waits for words of the agent since then; what is due already stays due."""
+        if self._reply_due_since is None:
+            self.reply_asked(since)
 
     def filler_heard(self, now: float) -> None:
-        """The caller heard until now that the agent is busy: a filler, or the words before a tool. An answer that is
-        due is still due."""
+        """The caller heard until now that the agent is busy with a tool: a filler, or the words before it. An answer
+        that is due is still due, from now on."""
         self._silent_since = now
         if self._reply_due_since is not None:
-            self._reply_due_since = now
+            self._reply_due_since, self._warned = now, False
 
-    def reply_asked(self, now: float) -> None:
-        """The caller's turn is over and an answer is due."""
-        self._reply_due_since, self._reply_margin_ms = now, 0.0
+    def late_filler_heard(self, now: float) -> None:
+        """The caller heard until now that an answer is late; its limit runs on."""
+        self._silent_since = now
+
+    def reply_asked(self, since: float) -> None:
+        """An answer is due. since: the end of the caller's speech."""
+        self._reply_due_since, self._warned = since, False
 
     def tool_ended(self, now: float, silent_since: float) -> None:
         """A tool has ended: the answer that tells its result is due, counted from the last sound. The model has half of
         the limit for it, whatever the silence before (a tool may have no filler)."""
-        limit_ms = self._limits.reply_s * 1000
-        self._reply_due_since = max(silent_since, now - limit_ms / 2)
-        self._reply_margin_ms = min(TOOL_MARGIN_MS, limit_ms / 4)
+        self.reply_asked(max(silent_since, now - self._limits.reply_s * 1000 / 2))
 
     def reply_over(self) -> None:
         """The answer is over or no longer due."""
@@ -98,7 +109,11 @@ class Watchdog:
         return None
 
     def _no_reply(self, now: float, due_since: float) -> Alarm | None:
-        if now - due_since < self._limits.reply_s * 1000 - self._reply_margin_ms:
+        limit_ms, waited_ms = self._limits.reply_s * 1000, now - due_since
+        if not self._warned and waited_ms >= limit_ms * (1 - APOLOGY_MARGIN):
+            self._warned = True
+            return Alarm.NO_REPLY
+        if waited_ms < limit_ms:
             return None
         self._reply_due_since = None
-        return Alarm.NO_REPLY
+        return Alarm.NO_SOUND

@@ -73,6 +73,7 @@ class HealthBoard:
         self._records: dict[HealthKey, HealthRecord] = {}
         self._listeners: list[Callable[[HealthChange], None]] = []
         self._out_of_service: frozenset[str] = frozenset()
+        self._service_watchers: dict[object, Callable[[], None]] = {}
 
     def subscribe(self, listener: Callable[[HealthChange], None]) -> None:
         """Calls the listener with every change."""
@@ -86,8 +87,21 @@ class HealthBoard:
 
     def set_out_of_service(self, providers: frozenset[str]) -> None:
         """Replaces the names of the providers that the staff took out of service: each further request, of running
-        calls too, tries them last."""
-        self._out_of_service = providers
+        calls too, tries them last. Tells the watchers when there are further ones."""
+        added, self._out_of_service = providers - self._out_of_service, providers
+        if added:
+            for watcher in tuple(self._service_watchers.values()):
+                watcher()
+
+    def is_in_service(self, key: HealthKey) -> bool:
+        """Whether the staff did not take the provider out of service."""
+        return key.provider not in self._out_of_service
+
+    def watch_service(self, watcher: Callable[[], None]) -> Callable[[], None]:
+        """Calls the watcher when providers were taken out of service; returns what ends that."""
+        handle = object()
+        self._service_watchers[handle] = watcher
+        return lambda: self._service_watchers.pop(handle, None) and None
 
     def usual_wait(self, key: HealthKey) -> UsualWait | None:
         """How long the provider takes to its first useful unit, a recogniser to its final text; None while this process
@@ -348,6 +362,16 @@ class ChainHealth:
     def is_usable(self, index: int) -> bool:
         """Whether the provider may be tried before ejected ones."""
         return self._board.is_usable(self._keys[index])
+
+    def must_leave(self, index: int) -> bool:
+        """Whether an open session at this provider moves to another one: the staff took it out of service, and another
+        one of the chain is usable."""
+        others = (other for other in range(len(self._keys)) if other != index)
+        return not self._board.is_in_service(self._keys[index]) and any(map(self.is_usable, others))
+
+    def watch_service(self, watcher: Callable[[], None]) -> Callable[[], None]:
+        """Calls the watcher when providers were taken out of service; returns what ends that."""
+        return self._board.watch_service(watcher)
 
     def usual_wait(self, index: int) -> UsualWait | None:
         """How long the provider takes to its first useful unit, a recogniser to its final text; None where nothing is

@@ -24,9 +24,9 @@ class CallRecord(EventSink, Protocol):
     def conversation_changed(self) -> None:
         """A turn of the caller has ended and is about to be answered."""
 
-    async def stream_ended(self, reason: EndReason, number: str) -> None:
+    async def stream_ended(self, reason: EndReason, number: str, words: str) -> None:
         """The stream has ended. Called before the socket is closed, because the carrier then asks for its next step.
-        number: where the caller is transferred to; "" for no transfer."""
+        number: where the caller is transferred to; "" for no transfer. words: said by the carrier before that."""
 
 
 class CallRecordStore(Protocol):
@@ -69,5 +69,5 @@ class FolderCallRecord:
     def conversation_changed(self) -> None:
         """Does nothing."""
 
-    async def stream_ended(self, reason: EndReason, number: str) -> None:
+    async def stream_ended(self, reason: EndReason, number: str, words: str) -> None:
         """Does nothing: stand-alone mode has no next step."""

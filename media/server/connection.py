@@ -44,7 +44,7 @@ class AttachedCall:
 
     call: Call
     encode: Callable[[bytes], bytes]
-    on_stream_end: Callable[[EndReason, str], Awaitable[None]]
+    on_stream_end: Callable[[EndReason, str, str], Awaitable[None]]
     release: Callable[[], None]
 
 
@@ -307,7 +307,8 @@ class StreamConnection:
     async def _finish_call(self, attached: AttachedCall) -> None:
         termination = attached.call.termination
         try:
-            await attached.on_stream_end(termination.reason or self._reason, termination.transfer_number)
+            reason = termination.reason or self._reason
+            await attached.on_stream_end(reason, termination.transfer_number, termination.unsaid_words)
         finally:  # else its recogniser would stay open, and nothing would tell that it has ended
             self._socket.close(CloseCode.NORMAL, "")
             try:

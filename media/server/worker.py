@@ -14,6 +14,7 @@ from media.audio.transcode import Transcoder
 from media.call.call import Call
 from media.call.components import CallComponents
 from media.call.event_emitter import EventEmitter, EventSink
+from media.call.phrase_audio import PhraseAudioCache
 from media.call.recording import RecordingWriter
 from media.call.turn_hints import TurnHints
 from media.providers.factory import ProviderFactory
@@ -42,6 +43,7 @@ class WorkerResources:
 
     disk: one thread for file work. pool: for models. smart_turn: maps 16-bit 8 kHz PCM to 0..1 = finished, about 45 ms
     of CPU, runs on `pool`; None when it is off. remote_tools: runs tools of control; None in stand-alone mode.
+    phrases: audio of fixed sentences; None: none is made.
     """
 
     limits: WorkerLimits
@@ -54,6 +56,7 @@ class WorkerResources:
     metrics: Metrics
     smart_turn: Callable[[bytes], float] | None = None
     remote_tools: RemoteTools | None = None
+    phrases: PhraseAudioCache | None = None
 
 
 class Worker:
@@ -205,6 +208,7 @@ class Worker:
                     archive=record.archive,
                     on_turn_taken=record.conversation_changed,
                     remote_tools=resources.remote_tools,
+                    phrases=resources.phrases,
                 )
             )
             record.attach(call)

@@ -15,6 +15,7 @@ import structlog
 import uvloop
 from aiohttp import ClientSession
 
+from media.call.phrase_audio import PhraseAudioCache
 from media.providers.factory import ProviderFactory
 from media.providers.health import HealthBoard
 from media.providers.health_record import HealthPolicy
@@ -132,6 +133,7 @@ async def _serve(options: WorkerOptions) -> None:
                 metrics=metrics,
                 smart_turn=_judge(options.plan),
                 remote_tools=backend.node.remote_tools if backend.node else None,
+                phrases=PhraseAudioCache(),
             )
             signatures = SignatureCheck(options.url, options.signing_tokens, options.require_signature)
             listener = make_listener(resources, folder, signatures, backend.node)

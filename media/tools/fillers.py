@@ -1,4 +1,4 @@
-"""What the agent says while a tool keeps the caller waiting, by the agent's language (BCP 47)."""
+"""What the agent says while it keeps the caller waiting, by the agent's language (BCP 47)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -26,6 +26,14 @@ _FILLERS: Final[Mapping[str, Sequence[str]]] = {
     ),
 }
 
+# In place of the first one where that was said last.
+_OTHER_FIRST: Final[Mapping[str, str]] = {
+    "en": "Just a second, please.",
+    "de": "Eine Sekunde, bitte.",
+    "es": "Un segundo, por favor.",
+    "fr": "Une seconde, s'il vous plaît.",
+}
+
 
 def first_filler(language: str) -> str:
     """The first words, unless the tool has its own; in English where there are none."""
@@ -37,5 +45,16 @@ def more_fillers(language: str) -> Sequence[str]:
     return _fillers(language)[1:]
 
 
+def late_fillers(language: str) -> tuple[Sequence[str], Sequence[str]]:
+    """What is said when an answer is late: short words to begin with, said in turn, and what follows them; in English
+    where there are none."""
+    language = language if _fillers(language) else "en"
+    return (first_filler(language), _OTHER_FIRST[_base(language)]), more_fillers(language)
+
+
 def _fillers(language: str) -> Sequence[str]:
-    return _FILLERS.get(language.partition("-")[0].lower(), ())
+    return _FILLERS.get(_base(language), ())
+
+
+def _base(language: str) -> str:
+    return language.partition("-")[0].lower()

@@ -31,12 +31,15 @@ class Checkpoint(Struct, frozen=True):
     at_ms: int
 
 
-class StreamOutcome(Struct, frozen=True):
+class StreamOutcome(Struct, frozen=True, omit_defaults=True):
     """The call's conversation ended in its stream `leg`. number: where the caller is transferred to, E.164; when it is
-    empty, the carrier hangs up."""
+    empty, the carrier hangs up. words: what the caller must be told before that and no voice of the agent's could say,
+    with their language (BCP 47)."""
 
     leg: int
     number: str = ""
+    words: str = ""
+    language: str = ""
 
 
 class Checkpoints:

@@ -11,6 +11,7 @@ from media.audio.transcode import Transcoder
 from media.call.call import Call
 from media.call.components import CallComponents
 from media.call.event_emitter import EventEmitter
+from media.call.phrase_audio import PhraseAudioCache
 from media.call.recording import RecordingWriter
 from media.providers.chain.llm import LanguageModelChain
 from media.providers.chain.stt import SpeechToTextChain
@@ -245,11 +246,14 @@ class ScriptedCall:
         tools: tuple[ToolName | ToolPlan, ...] = ("end_call", "collect_digits", "transfer"),
         remote_tools: RemoteTools | None = None,
         context: ContextPlan | None = None,
+        providers: Providers | None = None,
+        phrases: PhraseAudioCache | None = None,
     ) -> None:
         """transfer_number: where callers are transferred to. resume: the state that the call is resumed from,
         `before_ms` after its first stream began. models: given, the providers are in chains that meter them, as in a
         server; these models are tried before the scripted one. remote_tools: control, as the call asks it to run
-        tools. context: the call's first stream began at BEGAN."""
+        tools. context: the call's first stream began at BEGAN. providers: chains in place of the scripted providers.
+        phrases: audio of fixed sentences."""
         standin = [ProviderPlan("scripted")]
         self.plan = CallPlan(
             agent=AgentPlan(greeting=greeting, prompt="Be brief.", fallback_number=transfer_number),
@@ -272,7 +276,7 @@ class ScriptedCall:
         )
         self.carrier, self.events = ScriptedCarrier(), EventRecorder()
         emitter = EventEmitter("call", self.events, lambda: "2026-11-24T00:00:00.000Z", leg=self.plan.leg)
-        providers = Providers(self.recogniser, self.model, self.voice)
+        providers = providers or Providers(self.recogniser, self.model, self.voice)
         if models is not None:
             providers = in_chains(providers, models, emitter)
         loop = asyncio.get_running_loop()
@@ -293,6 +297,7 @@ class ScriptedCall:
                 recorder=recorder,
                 on_turn_taken=self._count_turn,
                 remote_tools=remote_tools,
+                phrases=phrases,
             )
         )
         self._frames = 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from media.call.conversation import APOLOGY
+from media.call.phrases import phrases_in
 from media.call.transcript import RUNNING_RESULT
 from media.providers.ports import TOOL_ENDED_PROMPT, ProviderError
 from media.tools.fillers import more_fillers
@@ -22,6 +22,7 @@ from tests.calls.scripted_call import Answers, ScriptedCall
 from tests.virtual_time import run_virtual
 
 LIMIT_MS = 8_000
+APOLOGY = phrases_in("en").apology
 
 
 def test_a_tool_of_six_seconds_runs_to_its_end_while_the_caller_talks() -> None:

@@ -72,6 +72,7 @@ AGENTS: Final = {
     "idle_nudge_s": Text("Seconds.", 10),
     "silence_s": Text("Seconds.", 30),
     "reply_s": Text("Seconds.", 8.0),
+    "filler_s": Text("Seconds.", 1.2),
     "opens": Text("Time of the day.", "09:00"),
     "closes": Text("Time of the day.", "17:30"),
     "date": Text("The first day.", "2026-12-24"),

@@ -81,6 +81,11 @@ class CallCommands:
         if outcome is not None and outcome.number:
             await self._transfer(event, call, outcome.number)
             return None
+        if outcome is not None and outcome.words:
+            # `call.speak.ended` comes after it, and the call is hung up.
+            spoken = locale(outcome.language)
+            await self._telnyx.speak(event.call_control_id, outcome.words, spoken, event.command_id("words"))
+            return None
         if outcome is not None or is_final:
             await self.hang_up(event.call_control_id)
             return None

@@ -165,15 +165,15 @@ class TwilioCalls:
         return self._hang_up_or_transfer(None, form, outcome)
 
     def _hang_up_or_transfer(self, call: OpenCall | None, form: TwilioForm, outcome: StreamOutcome) -> str:
+        spoken = locale(outcome.language or form.language)
         if not outcome.number:
-            return twiml.hang_up()
+            return twiml.say_and_hang_up(outcome.words, spoken) if outcome.words else twiml.hang_up()
         # An empty callerId leaves the choice to Twilio, which shows the caller of the call (docs: TwiML <Dial>).
         caller_id = "" if call is None else transfer_caller_id(call, caller_allowed=True)
         if not caller_id and form["Direction"].startswith("outbound"):
             caller_id = form["From"]
-        return twiml.dial(
-            outcome.number, caller_id, self._continue_url(form.call_id, form.leg, form.language), TRANSFER_S
-        )
+        action = self._continue_url(form.call_id, form.leg, form.language)
+        return twiml.dial(outcome.number, caller_id, action, TRANSFER_S, words=outcome.words, locale=spoken)
 
     # --- The transfer ended: <Dial action> (docs: TwiML <Dial>) ----------------------------------------------------
 

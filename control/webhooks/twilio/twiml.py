@@ -21,7 +21,7 @@ def connect(stream_url: str, token: str, action: str) -> str:
 
 def say_and_hang_up(text: str, locale: str) -> str:
     """Speaks up to 3,000 characters by Twilio's voice, then hangs up. locale: such as en-US."""
-    return _response(f"<Say language={_quoted(locale)}>{escape(_clean(text)[:_MAX_SAY_LENGTH])}</Say><Hangup/>")
+    return _response(f"{_say(text, locale)}<Hangup/>")
 
 
 def hang_up() -> str:
@@ -34,14 +34,20 @@ def reject() -> str:
     return _response('<Reject reason="rejected"/>')
 
 
-def dial(number: str, caller: str, action: str, limit_s: int) -> str:
+def dial(number: str, caller: str, action: str, limit_s: int, *, words: str = "", locale: str = "") -> str:
     """Transfers the caller for `limit_s` seconds at most; afterwards Twilio requests `action`. caller: the number to
-    show, which must be one of the call's own or ours (docs: TwiML <Dial>); empty leaves the choice to Twilio."""
+    show, which must be one of the call's own or ours (docs: TwiML <Dial>); empty leaves the choice to Twilio. words:
+    spoken before by Twilio's voice, if any."""
     caller_id = f" callerId={_quoted(caller)}" if caller else ""
+    said = _say(words, locale) if words else ""
     return _response(
-        f'<Dial{caller_id} timeout="{DIAL_TIMEOUT_S}" timeLimit="{limit_s}" action={_quoted(action)} method="POST">'
-        f"<Number>{escape(_clean(number))}</Number></Dial>"
+        f'{said}<Dial{caller_id} timeout="{DIAL_TIMEOUT_S}" timeLimit="{limit_s}" action={_quoted(action)} '
+        f'method="POST"><Number>{escape(_clean(number))}</Number></Dial>'
     )
+
+
+def _say(text: str, locale: str) -> str:
+    return f"<Say language={_quoted(locale)}>{escape(_clean(text)[:_MAX_SAY_LENGTH])}</Say>"
 
 
 def _response(verbs: str) -> str:

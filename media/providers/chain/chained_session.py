@@ -1,12 +1,13 @@
 """One caller's session over several recognisers: one in use, and at times the next one beside it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from media.providers.chain.audio_meter import AudioMeter
 from media.providers.chain.candidates import Attempts, Candidates
 from media.providers.chain.deadlines import Deadlines
 from media.providers.chain.late_recogniser import LostRecogniser, LostRecognisers
+from media.providers.chain.out_of_service import leaving_error
 from media.providers.chain.recogniser_check import CheckCause, RecogniserCheck
 from media.providers.chain.recogniser_session import SessionCleanup, SessionOpener, SessionSink
 from media.providers.chain.replay_buffer import ReplayBuffer, replay_into
@@ -59,6 +60,7 @@ class ChainedSession:
         self._unheard = UnheardSpeech()
         self._check: RecogniserCheck | None = None  # of the one in use, whose answers are held back
         self._held_answer: RecognisedText | None = None
+        self._unwatch: Callable[[], None] = lambda: None
 
     async def open(self, attempts: Attempts[SpeechToText]) -> None:
         """Opens the next recogniser that can be reached. Raises ProviderError when none is left."""
@@ -74,6 +76,17 @@ class ChainedSession:
         if self._attempts:
             self._attempts.release()
             self._attempts = self._candidates.new_attempts(self._attempts.index)
+            self._leave_service()
+
+    def watch_service(self) -> None:
+        """From now on, moves the session when its recogniser is taken out of service: at once, also within a turn,
+        because what has no final text yet is replayed."""
+        self._unwatch = self._candidates.health.watch_service(self._leave_service)
+
+    def _leave_service(self) -> None:
+        error = leaving_error(self._candidates.health, self._attempts)
+        if error is not None and self._session is not None:
+            self._switch(error)
 
     def push(self, ulaw: bytes) -> None:
         self._buffer.push(ulaw)
@@ -116,6 +129,7 @@ class ChainedSession:
             self._end_check()
 
     async def close(self) -> None:
+        self._unwatch()
         self._session_sink = None
         self._end_check()
         self._lost.end()
@@ -214,7 +228,7 @@ class ChainedSession:
         if has_words and check.cause == "deaf" and self._is_owed:
             check.answer = event if is_answer else None  # the other one has its usual time
         elif has_words and (is_answer or check.cause == "deaf"):
-            self._adopt_check(check, self._make_error(check))
+            self._adopt_check(check, self._find_fault(check))
             self._take_text(event)
         elif is_answer and check.cause == "late" and self._is_owed:
             check.answer = event  # a late one may still know better
@@ -229,13 +243,9 @@ class ChainedSession:
         """Whether the recogniser in use may still answer: it was asked, or hears a later turn than the one checked."""
         return self._unheard.is_speaking if self._pending is None else self._held_answer is None
 
-    def _make_error(self, check: RecogniserCheck) -> ProviderError:
-        """What is wrong with the recogniser in use, from which the check takes over."""
+    def _find_fault(self, check: RecogniserCheck) -> ProviderError:
         name = self._attempts.current.name if self._attempts else ""
-        if check.cause == "deaf":
-            return ProviderError(name, "no text for speech that another one understood", cause="deaf")
-        waited_s = self._pending.waited_s if self._pending else 0.0
-        return ProviderSlow(name, f"no final text for {waited_s:.2g} s, another one gave it")
+        return check.find_fault(name, self._pending.waited_s if self._pending else 0.0)
 
     def _adopt_check(self, check: RecogniserCheck, error: ProviderError) -> None:
         """The recogniser in use is deaf, late or gone: goes on with the one that checks it."""
@@ -261,7 +271,7 @@ class ChainedSession:
     def _adopt_answer(self, check: RecogniserCheck) -> None:
         """Goes on with the recogniser that checks, and takes the answer that it gave before, if any."""
         if check.answer is not None:
-            self._adopt_check(check, self._make_error(check))
+            self._adopt_check(check, self._find_fault(check))
             self._take_text(check.answer)
 
     def _fail_check(self, error: ProviderError | None) -> None:

@@ -70,6 +70,12 @@ class RecogniserCheck:
         if self.session is not None and self.is_asked:
             self._ask(self.session)
 
+    def find_fault(self, checked: str, waited_s: float) -> ProviderError:
+        """What is wrong with the recogniser that is checked, if this one takes over. checked: its name."""
+        if self.cause == "deaf":
+            return ProviderError(checked, "no text for speech that another one understood", cause="deaf")
+        return ProviderSlow(checked, f"no final text for {waited_s:.2g} s, another one gave it")
+
     def take(self) -> tuple[SpeechToTextSession | None, AudioMeter | None]:
         """Hands the session and its meter over; nothing else of the check goes on."""
         self._task.cancel()

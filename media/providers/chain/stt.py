@@ -42,4 +42,5 @@ class SpeechToTextChain:
         finally:  # also if the call ends meanwhile
             attempts.release()
         session.renew_attempts()
+        session.watch_service()
         return session

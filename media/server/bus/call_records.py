@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from media.call.call import Call
+from media.call.phrases import phrase_language
 from media.call.recording import RecordingArchive
 from media.server.bus.call_heartbeats import CallHeartbeats
 from media.server.bus.checkpoints import CheckpointWriter
@@ -57,7 +58,7 @@ class BusCallRecord:
 
     def __init__(self, services: RecordServices, plan: CallPlan, call_id: str) -> None:
         self._services = services
-        self._leg = plan.leg
+        self._leg, self._language = plan.leg, phrase_language(plan.agent.language)
         self._began_ms = plan.resume.began_ms if plan.resume else round(time.time() * 1000)
         self.call_id = call_id
         self.recording: Path = services.folder.recording(plan.workspace_id, call_id, plan.leg)
@@ -83,14 +84,15 @@ class BusCallRecord:
         """Schedules a checkpoint."""
         self._services.checkpoints.mark_changed(self)
 
-    async def stream_ended(self, reason: EndReason, number: str) -> None:
+    async def stream_ended(self, reason: EndReason, number: str, words: str) -> None:
         """Stores the outcome of the call; of a lost stream, the checkpoint to resume it from."""
         services = self._services
         services.heartbeats.remove(self)
         if reason in LOST:
             write = services.checkpoints.write_final(self)
         else:
-            write = services.checkpoints.write_outcome(self.call_id, StreamOutcome(self._leg, number))
+            outcome = StreamOutcome(self._leg, number, words, self._language if words else "")
+            write = services.checkpoints.write_outcome(self.call_id, outcome)
         if self.call is not None:
             break_cycle(self, "call")
         await asyncio.wait({write}, timeout=OUTCOME_WAIT_S)

@@ -9,6 +9,7 @@ from msgspec import structs
 
 from media.call.call_tools import CallTools, ToolSequence
 from media.call.model_context import ModelContext
+from media.call.phrase_audio import PhraseAudio, PhraseAudioCache
 from media.call.playback import Playback
 from media.call.reply import ReplyServices
 from media.call.transcript import Transcript
@@ -169,6 +170,7 @@ class ReplyFakes:
     tools: dict[str, Tool] = field(default_factory=dict)
     chained: bool = False
     goodbye: str = "Goodbye."
+    phrases: PhraseAudioCache | None = None
     media_stream: FakeMediaStream = field(default_factory=FakeMediaStream)
     transcript: Transcript = field(default_factory=Transcript)
     usage: UsageTotals = field(default_factory=UsageTotals)
@@ -184,6 +186,7 @@ class ReplyFakes:
         return ReplyServices(
             llm=self.model,
             tts=self._speak(),
+            phrases=PhraseAudio(self.phrases, self.voice, [], "en"),
             playback=self.playback,
             transcript=self.transcript,
             tools=self.call_tools(),

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from media.call.reply import NOTHING_SAID
+from media.call.phrases import phrases_in
 from media.providers.ports import Message, ProviderError, SpeechChunk, TextDelta, TokenUsage
 from tests.media.call.fakes import MS_PER_CHARACTER, FakeModel, FakeVoice, ReplyFakes, Step, words
 from tests.media.call.reply_helpers import LOOK_UP, look_up, run_reply, with_and_without_chain
@@ -70,7 +70,7 @@ def test_request_contains_the_conversation_and_the_tools() -> None:
 def test_fallback_is_spoken_when_the_model_answers_nothing(answer: list[Step]) -> None:
     fakes = ReplyFakes(FakeModel(answer))
     run_reply(fakes)
-    assert [said.strip() for said in fakes.said()] == [NOTHING_SAID]
+    assert [said.strip() for said in fakes.said()] == [phrases_in("en").say_again]
 
 
 def test_empty_audio_is_not_the_first_audio() -> None:

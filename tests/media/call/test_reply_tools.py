@@ -2,7 +2,8 @@
 
 import asyncio
 
-from media.call.reply import MOST_ROUNDS, NOTHING_SAID
+from media.call.phrases import phrases_in
+from media.call.reply import MOST_ROUNDS
 from media.providers.ports import Message, TextDelta, ToolCall
 from media.tools.tool import DEFAULT_TIMEOUT_S, MAY_BE_DONE
 from shared.events import ToolRan
@@ -109,10 +110,10 @@ def test_rounds_of_tools_are_limited() -> None:
     fakes = ReplyFakes(FakeModel(*[[LOOK_UP]] * 50), tools=look_up())
     run_reply(fakes)
     assert len(fakes.model.requests) == MOST_ROUNDS
-    assert fakes.said()[-1].strip() == NOTHING_SAID
+    assert fakes.said()[-1].strip() == phrases_in("en").say_again
 
 
 def test_fallback_is_spoken_when_the_model_ignores_a_result() -> None:
     fakes = ReplyFakes(FakeModel([TextDelta("One moment."), LOOK_UP], []), tools=look_up())
     run_reply(fakes)
-    assert fakes.said() == ["One moment.", " " + NOTHING_SAID]
+    assert fakes.said() == ["One moment.", " " + phrases_in("en").say_again]

@@ -102,3 +102,30 @@ def test_heard_text_is_a_growing_prefix(
 
 def test_audio_ms_is_the_length_of_the_audio() -> None:
     assert spoken("Hi", 250).audio_ms == pytest.approx(250)
+
+
+def test_a_filler_is_no_part_of_the_text_and_shifts_what_is_heard_after_it() -> None:
+    """Two words, a filler of 1 s, two words: the voice's timings know nothing of the filler."""
+    utterance = Utterance(1)
+    utterance.insert("One moment, please.", bytes(600 * BYTES_PER_MS), began=0.0)
+    utterance.plan("We are open now.")
+    assert not utterance.words
+    utterance.receive(bytes(800 * BYTES_PER_MS), timed("We", "are", "open", "now."))
+    utterance.insert("Just a second.", bytes(1_000 * BYTES_PER_MS), began=1_400.0)
+    utterance.receive(bytes(800 * BYTES_PER_MS), ())
+    assert (utterance.speech_at, utterance.audio_ms) == (600, 3_200)
+    heard = {ms: utterance.heard_text(ms) for ms in (600, 1_000, 1_400, 2_400, 2_640, 3_200)}
+    assert list(heard.values()) == ["", "We", "We are", "We are", "We are open", "We are open now."]
+    assert utterance.resume_point(1_100) == 1_000, "the word that was cut"
+    assert utterance.resume_point(1_800) == 2_400, "after the filler that was cut"
+    assert [one.heard_text(1_900) for one in utterance.insertions] == ["One moment, please.", "Just"]
+    assert utterance.is_filler_at(2_000) and not utterance.is_filler_at(2_500)
+
+
+def test_without_timings_a_filler_takes_no_share_of_the_words() -> None:
+    utterance = Utterance(1)
+    utterance.insert("One moment, please.", bytes(1_000 * BYTES_PER_MS), began=0.0)
+    utterance.plan("one two three four")
+    utterance.receive(bytes(1_900 * BYTES_PER_MS), ())
+    utterance.complete = True
+    assert utterance.heard_text(1_950) == "one two"

@@ -38,6 +38,18 @@ async def test_ended_call_is_hung_up(platform: WebhookPlatform) -> None:
     assert [(command.action, command.call) for command in platform.telnyx_api.carried_out] == [("hangup", "v3:e2")]
 
 
+async def test_telnyx_says_what_no_voice_of_the_agent_could_say_and_hangs_up(platform: WebhookPlatform) -> None:
+    await answer_telnyx_call(platform, "v3:e15")
+    call_id = (await platform.call_row("v3:e15"))["id"]
+    await checkpoints(platform).put_outcome(str(call_id), StreamOutcome(0, "", "Auf Wiederhören.", "de"))
+    await platform.execute("UPDATE calls SET status = 'failed', ended_at = now() WHERE carrier_call_id = 'v3:e15'")
+    await platform.post_telnyx("streaming.stopped", "v3:e15")
+    spoken = platform.telnyx_api.carried_out[0]
+    assert (spoken.action, spoken.body["payload"], spoken.body["language"]) == ("speak", "Auf Wiederhören.", "de-DE")
+    await platform.post_telnyx("call.speak.ended", "v3:e15")
+    assert platform.telnyx_api.actions == ["speak", "hangup"]
+
+
 async def test_transfer_and_its_failure(platform: WebhookPlatform) -> None:
     await answer_telnyx_call(platform, "v3:e3")
     call_id = (await platform.call_row("v3:e3"))["id"]

@@ -68,6 +68,17 @@ async def test_transfer_dials_and_announces_that_nobody_answered(platform: Webho
     await platform.wait_until(is_stored)
 
 
+async def test_twilio_says_what_no_voice_of_the_agent_could_say(platform: WebhookPlatform) -> None:
+    action, call_id = await start_call(platform, "CB15")
+    await checkpoints(platform).put_outcome(str(call_id), StreamOutcome(0, "", "Auf Wiederhören.", "de"))
+    ended = await ask_continue(platform, action, "CB15")
+    assert ended.verbs == ["Say", "Hangup"]
+    assert (ended.xml[0].text, ended.xml[0].attrib["language"]) == ("Auf Wiederhören.", "de-DE")
+    action, call_id = await start_call(platform, "CB16")
+    await checkpoints(platform).put_outcome(str(call_id), StreamOutcome(0, HUMAN, "One moment.", "en"))
+    assert (await ask_continue(platform, action, "CB16")).verbs == ["Say", "Dial"]
+
+
 @pytest.mark.parametrize("withheld", ["anonymous", "+266696687", "+7378742833", "sip:ann@example.com"])
 async def test_transfer_shows_our_number_for_a_withheld_caller(platform: WebhookPlatform, withheld: str) -> None:
     sid = f"CB3-{withheld}"

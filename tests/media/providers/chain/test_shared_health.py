@@ -303,3 +303,44 @@ def test_a_call_that_ends_before_its_recogniser_spoke_ends_the_probe() -> None:
         assert calls.is_usable("stt")
 
     run(main())
+
+
+def test_an_open_recogniser_that_is_taken_out_of_service_is_left_within_the_turn_without_losing_words() -> None:
+    async def main() -> None:
+        calls, a, b = Calls(), FakeSpeechToText("a"), FakeSpeechToText("b")
+        heard: list[object] = []
+        session = await calls.stt(a, b).open("en", heard.append)
+        session.started()
+        session.push(b"first words")
+        session.finalise(1)
+        calls.board.set_out_of_service(frozenset({"a"}))
+        session.push(b" and more")
+        await asyncio.sleep(0.01)
+        assert b.sessions[0].audio == b"first words and more" and b.sessions[0].log[-1] == 1
+        b.sessions[0].sink(RecognisedText("first words and more", final=True, token=1))
+        assert heard == [RecognisedText("first words and more", True, 1)]
+        assert [(one.provider, one.reason, one.next) for one in calls.failed] == [("a", "taken out of service", "b")]
+        assert a.sessions[0].closed
+        await session.close()
+        calls.board.set_out_of_service(frozenset({"b"}))  # nobody is left to be told
+
+    run(main())
+
+
+def test_the_last_recogniser_is_not_left_and_one_is_left_once_another_may_be_tried() -> None:
+    async def main() -> None:
+        calls, a, b = Calls(), FakeSpeechToText("a"), FakeSpeechToText("b")
+        lone = await calls.stt(FakeSpeechToText("c")).open("en", lambda event: None)
+        session = await calls.stt(a, b).open("en", lambda event: None)
+        calls.board.set_out_of_service(frozenset({"a", "b", "c"}))
+        await asyncio.sleep(0.01)
+        assert not calls.failed and not b.sessions
+        calls.board.set_out_of_service(frozenset({"a"}))
+        session.finalise(1)
+        a.sessions[0].sink(RecognisedText("hello", final=True, token=1))  # the end of a turn is the next occasion
+        await asyncio.sleep(0.01)
+        assert b.sessions and a.sessions[0].closed
+        await lone.close()
+        await session.close()
+
+    run(main())

@@ -5,7 +5,9 @@ import json
 import pytest
 from aiohttp import WSMsgType, WSServerHandshakeError
 
+from media.call.phrases import phrases_in
 from media.server.limits import WorkerLimits
+from shared.bus.checkpoints import StreamOutcome
 from shared.bus.nodes import NodeRegistry, NodeState
 from shared.events import AgentSaid, CallEnded, CallerSaid, CallStarted
 from shared.plan import CallPlan
@@ -249,3 +251,17 @@ async def test_broken_socket_does_not_end_the_call(bus_node: BusNode, plan: Call
     assert (await bus_node.wait_for_event(CallEnded)).end_reason == "carrier_error"
     assert await bus_node.outcome(plan.call_id) is None
     assert (await bus_node.checkpoint(plan.call_id)) is not None
+
+
+async def test_a_call_whose_voices_are_all_dead_leaves_its_last_words_to_the_carrier(
+    bus_node: BusNode, speech: bytes
+) -> None:
+    language = (b'"language": "en"', b'"language": "de-AT", "fallback_number": "+14155550100"')
+    plan = call_plan(PLAN, (b'"first_byte_ms": 10', b'"fail": "open", "first_byte_ms": 10'), language)
+    phone = await bus_node.dial(plan)
+    await phone.speak(speech)
+    async with phone.sending_silence():
+        ended = await bus_node.wait_for_event(CallEnded)
+    assert ended.end_reason == "transferred" and ended.detail == "provider_error: standin"
+    words = phrases_in("de").connecting
+    assert await bus_node.outcome(plan.call_id) == StreamOutcome(0, "+14155550100", words, "de-AT")

@@ -19,7 +19,7 @@ from media.server.metrics import Metrics
 from media.server.provider_health import ProviderHealthReporter
 from shared.bus.client import bus_client
 from shared.bus.health import HealthReport, HealthState, ProviderHealthStates, SharedStates
-from shared.events import ProviderFailed
+from shared.events import CallerSaid, ProviderFailed
 from shared.plan import CallPlan
 from tests.media.server.bus.conftest import call_plan
 from tests.media.server.conftest import PLAN
@@ -30,6 +30,7 @@ from vocalized.services.valkey import running_valkey
 KEY = HealthKey("llm", "my:llama", "f00")
 DOWN = ProviderSlow("my-llama", "nothing came for 4 s")
 EVERY_S = 0.02
+WORDS = "and so my fellow americans"  # of the plan's own recogniser
 
 
 class SharedBoard:
@@ -236,3 +237,32 @@ async def test_calls_of_two_nodes_find_a_dead_model_out_together(
         await wait_until(is_known)
         await take_turn(second, speech, "MZ5")
         assert len(await failed_calls(second)) == 3
+
+
+async def test_an_open_recogniser_of_a_running_call_is_left_when_the_staff_take_it_out_of_service(
+    bus_node: BusNode, speech: bytes
+) -> None:
+    """Told over the bus in mid-call: the next turn is recognised by the other one, and the call goes on."""
+    first = (
+        b'"stt": [{"provider": "first", "vendor": "standin", "options": {"final_ms": 10, "text": "by the first"}}, {'
+    )
+    phone = await bus_node.dial(call_plan(PLAN, (b'"stt": [{', first)))
+    await phone.speak(speech)
+    await phone.wait_for_audio(600)
+    await ProviderHealthStates(bus_node.redis).set_out_of_service(["first"])
+
+    async def is_left() -> bool:
+        return any(isinstance(event, ProviderFailed) for event in await bus_node.events())
+
+    await wait_until(is_left)
+    await phone.speak(speech)
+
+    async def has_two_turns() -> bool:
+        return len([event for event in await bus_node.events() if isinstance(event, CallerSaid)]) == 2
+
+    await wait_until(has_two_turns)
+    await phone.hang_up()
+    events = await bus_node.events()
+    assert [event.text for event in events if isinstance(event, CallerSaid)] == ["by the first", WORDS]
+    (left,) = [event for event in events if isinstance(event, ProviderFailed)]
+    assert (left.kind, left.provider, left.reason, left.next) == ("stt", "first", "taken out of service", "standin")

@@ -1,0 +1,56 @@
+"""What follows when a reply fails: an apology; after several failures in a row a person, or the end of the call."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from media.call.phrases import phrases_in
+from media.call.termination import CallTermination
+from media.call.utterance import Utterance
+from shared.plan import AgentPlan
+
+# So many replies fail in a row before the caller is transferred to a person; and before the call ends, where there is
+# none: an outage may be over in a minute. Without a voice the call ends at the second failure.
+UNTIL_TRANSFER: Final = 2
+UNTIL_END: Final = 4
+
+
+class FailurePolicy:
+    """Counts the replies that failed in a row. Fixed texts that were heard, such as the apology, don't end the row:
+    only an answer shows that the agent works."""
+
+    def __init__(self, agent: AgentPlan, termination: CallTermination) -> None:
+        self._number = agent.fallback_number
+        self._phrases = phrases_in(agent.language)
+        self._termination = termination
+        self._count = 0
+
+    def order_sentences(self, fillers: Sequence[str]) -> tuple[str, ...]:
+        """The fixed sentences that a call should have at hand, those that are needed first at the beginning."""
+        last = self._phrases.connecting if self._number else self._phrases.closing
+        return (fillers[0], self._phrases.apology, last, *fillers[1:])
+
+    def answered(self) -> None:
+        """The caller heard an answer of the model, or interrupted it."""
+        self._count = 0
+
+    def is_voice_failing(self, utterance: Utterance) -> bool:
+        """Whether an utterance failed because of the voice: there was text, but no audio of it, or a fixed text."""
+        return not utterance.is_answer or (bool(utterance.text.strip()) and utterance.speech_at is None)
+
+    def must_give_up(self, *, is_voice_failing: bool) -> bool:
+        """Counts a failed reply; returns whether it was the last one."""
+        self._count += 1
+        most = UNTIL_TRANSFER if self._number or is_voice_failing else UNTIL_END
+        return self._count >= most
+
+    def give_up(self, words: str, provider: str) -> str:
+        """Begins the end of the call, after words that are returned: a transfer if there is a number for it. words:
+        those for the end of the call."""
+        if self._number:
+            words = self._phrases.connecting
+            detail = f"provider_error: {provider}" if provider else "provider_error"
+            self._termination.transfer(self._number, after_speech=True, detail=detail)
+        else:
+            self._termination.begin("provider_error", provider, after_speech=True)
+        self._termination.unsaid_words = words
+        return words

@@ -1,0 +1,140 @@
+"""The audio of the few fixed sentences, synthesised before it is needed: it is heard when the voice has failed."""
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from media.audio.mulaw import BYTES_PER_MS
+from media.providers.cleanup import close_stream
+from media.providers.ports import ProviderError, SpeechChunk, TextToSpeech, TimedWord
+from shared.plan import ProviderPlan
+
+# About 2 s of audio each: 8 MB in all.
+MOST_SENTENCES: Final = 512
+# A sentence takes this long at most, and is this long.
+SYNTHESIS_S: Final = 10.0
+LONGEST_MS: Final = 20_000
+# After a failure, so that a dead voice is not asked all the time.
+RETRY_S: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceKey:
+    """A sentence of a voice. voices: digest of the chain's providers with their options."""
+
+    voices: bytes
+    language: str
+    text: str
+
+
+class PhraseAudioCache:
+    """One per event loop, for the calls of all workspaces: with the same voices, a sentence sounds the same. The call
+    that first needs it pays for it. The sentence that was used longest ago makes room."""
+
+    def __init__(self, most: int = MOST_SENTENCES) -> None:
+        self._most = most
+        self._found: OrderedDict[SentenceKey, SpeechChunk] = OrderedDict()
+        self._blocked_until: dict[SentenceKey, float] = {}  # a call synthesises it, or it failed lately
+
+    def find(self, key: SentenceKey) -> SpeechChunk | None:
+        """The sentence's audio; None while there is none."""
+        if key in self._found:
+            self._found.move_to_end(key)
+        return self._found.get(key)
+
+    def claim(self, key: SentenceKey) -> bool:
+        """Whether the sentence should be synthesised now, which is up to the one who asked."""
+        now = asyncio.get_running_loop().time()
+        if key in self._found or now < self._blocked_until.get(key, now):
+            return False
+        self._blocked_until = {one: until for one, until in self._blocked_until.items() if until > now}
+        self._blocked_until[key] = now + RETRY_S
+        return True
+
+    def put(self, key: SentenceKey, audio: SpeechChunk) -> None:
+        """Stores the sentence."""
+        self._blocked_until.pop(key, None)
+        self._found[key] = audio
+        if len(self._found) > self._most:
+            self._found.popitem(last=False)
+
+    def release(self, key: SentenceKey) -> None:
+        """The synthesis was given up for no fault of the voice's."""
+        self._blocked_until.pop(key, None)
+
+
+class PhraseAudio:
+    """The fixed sentences of one call. sentences: those to have at hand, the first one first. Without a cache there
+    are none."""
+
+    def __init__(
+        self,
+        cache: PhraseAudioCache | None,
+        tts: TextToSpeech,
+        voices: Sequence[ProviderPlan],
+        language: str,
+        sentences: Sequence[str] = (),
+    ) -> None:
+        self._cache, self._tts, self._language = cache, tts, language
+        self._voices = hashlib.sha256(msgspec.json.encode(voices)).digest()  # options may hold a key
+        self._sentences = tuple(dict.fromkeys(sentences))
+        self._task: asyncio.Task[None] | None = None
+
+    def find(self, text: str | None) -> SpeechChunk | None:
+        """The audio of a text; None if it is not at hand."""
+        return self._cache.find(self._key(text)) if self._cache is not None and text else None
+
+    def prepare(self) -> None:
+        """Starts to synthesise the next sentence that is missing, unless one is being synthesised."""
+        if self._cache is None or (self._task is not None and not self._task.done()):
+            return
+        for text in self._sentences:
+            key = self._key(text)
+            if self._cache.claim(key):
+                self._task = asyncio.create_task(self._synthesise(self._cache, key))
+                return
+
+    async def close(self) -> None:
+        """Stops."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    def _key(self, text: str) -> SentenceKey:
+        return SentenceKey(self._voices, self._language, text)
+
+    async def _synthesise(self, cache: PhraseAudioCache, key: SentenceKey) -> None:
+        """A failure was reported by the chain; the sentence is tried again later."""
+        try:
+            async with asyncio.timeout(SYNTHESIS_S):
+                spoken = await speak(self._tts, key.text, key.language)
+        except (TimeoutError, ProviderError):
+            return
+        except asyncio.CancelledError:
+            cache.release(key)
+            raise
+        if 0 < len(spoken.audio) <= LONGEST_MS * BYTES_PER_MS:
+            cache.put(key, spoken)
+
+
+async def speak(tts: TextToSpeech, text: str, language: str) -> SpeechChunk:
+    """All audio of a text in one piece. Raises ProviderError."""
+    audio, words = bytearray(), list[TimedWord]()
+    speech = tts.stream(_once(text), language)
+    try:
+        async for chunk in speech:
+            audio += chunk.audio
+            words += chunk.words
+    finally:
+        await close_stream(speech)
+    return SpeechChunk(bytes(audio), tuple(words))
+
+
+async def _once(text: str) -> AsyncIterator[str]:
+    yield text

@@ -1,0 +1,73 @@
+"""What the agent says unasked, by the agent's language (BCP 47): English where there is no text."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """The fixed sentences of one language.
+
+    nudge: nobody spoke for long. not_understood: the caller spoke over the agent without words. say_again: the model
+    answered with nothing. apology: a reply failed. cannot_hear: no recogniser works, the call ends. connecting: before
+    a transfer because providers failed. closing: before the end of the call because providers failed.
+    """
+
+    nudge: str
+    not_understood: str
+    say_again: str
+    apology: str
+    cannot_hear: str
+    connecting: str
+    closing: str
+
+
+_PHRASES: Final[Mapping[str, Phrases]] = {
+    "en": Phrases(
+        nudge="Are you still there?",
+        not_understood="Sorry, I didn't catch that.",
+        say_again="I'm sorry, could you say that again?",
+        apology="I'm sorry, I'm having some trouble. Could you say that again?",
+        cannot_hear="I'm sorry, I cannot hear you at the moment. Please call again later.",
+        connecting="I'm sorry, I'm having some trouble. I'll put you through to a colleague.",
+        closing="I'm sorry, I cannot help you at the moment. Please call again later. Goodbye.",
+    ),
+    "de": Phrases(
+        nudge="Sind Sie noch da?",
+        not_understood="Entschuldigung, das habe ich nicht verstanden.",
+        say_again="Entschuldigung, könnten Sie das bitte wiederholen?",
+        apology="Entschuldigung, es gibt gerade ein Problem. Könnten Sie das bitte wiederholen?",
+        cannot_hear="Leider kann ich Sie gerade nicht hören. Bitte rufen Sie später noch einmal an.",
+        connecting="Entschuldigung, es gibt gerade ein Problem. Ich verbinde Sie mit einem Kollegen.",
+        closing="Leider kann ich Ihnen gerade nicht helfen. Bitte rufen Sie später noch einmal an. Auf Wiederhören.",
+    ),
+    "es": Phrases(
+        nudge="¿Sigue usted ahí?",
+        not_understood="Perdone, no le he entendido.",
+        say_again="Perdone, ¿podría repetirlo?",
+        apology="Perdone, tengo un problema en este momento. ¿Podría repetirlo?",
+        cannot_hear="Lo siento, en este momento no puedo oírle. Por favor, vuelva a llamar más tarde.",
+        connecting="Perdone, tengo un problema en este momento. Le paso con un compañero.",
+        closing="Lo siento, en este momento no puedo ayudarle. Por favor, vuelva a llamar más tarde. Adiós.",
+    ),
+    "fr": Phrases(
+        nudge="Vous êtes toujours là ?",
+        not_understood="Pardon, je n'ai pas compris.",
+        say_again="Pardon, pourriez-vous répéter ?",
+        apology="Pardon, j'ai un problème en ce moment. Pourriez-vous répéter ?",
+        cannot_hear="Désolé, je ne vous entends pas en ce moment. Merci de rappeler plus tard.",
+        connecting="Pardon, j'ai un problème en ce moment. Je vous passe un collègue.",
+        closing="Désolé, je ne peux pas vous aider en ce moment. Merci de rappeler plus tard. Au revoir.",
+    ),
+}
+
+
+def phrase_language(language: str) -> str:
+    """The language in which `phrases_in` has its texts."""
+    return language if language.partition("-")[0].lower() in _PHRASES else "en"
+
+
+def phrases_in(language: str) -> Phrases:
+    """The sentences in this language, or in English."""
+    return _PHRASES.get(language.partition("-")[0].lower(), _PHRASES["en"])

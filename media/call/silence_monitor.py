@@ -1,0 +1,190 @@
+"""Watches what the caller hears: who made the last sound, whether words of the agent are due, what fills silence."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from media.call.agent import Agent, TurnTimes
+from media.call.call_tools import CallTools
+from media.call.clock import CallClock
+from media.call.late_filler import LateFiller
+from media.call.playback import Playback
+from media.call.recogniser import CallRecogniser
+from media.call.silence_filler import SilenceFiller
+from media.call.watchdog import Alarm, Watchdog
+from media.turn.floor import CALLER_IS_HEARD, CALLER_TALKS, Floor, FloorState
+from media.turn.vad import VoiceTrack
+from shared.plan import CallPlan
+
+# A sound of the caller's that is shorter is often no speech: its text is not waited for aloud.
+SHORTEST_SPEECH_MS: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedCall:
+    """The parts of a call that show what the caller hears."""
+
+    clock: CallClock
+    track: VoiceTrack
+    floor: Floor
+    agent: Agent
+    tools: CallTools
+    recogniser: CallRecogniser
+    playback: Playback
+
+
+class SilenceMonitor:
+    """Told of what is due, and asked four times a second. Times are in ms on the call's clock."""
+
+    def __init__(self, plan: CallPlan, call: ObservedCall, late: LateFiller) -> None:
+        now = call.clock.now()
+        self._call = call
+        self._watchdog = Watchdog(plan.limits, now)
+        self._tool_filler = SilenceFiller(plan.limits, plan.agent.language, now)
+        self._late = late
+        self._sound_at = now  # the last sound of either side
+        self._due_since = now  # what is due, if something is
+        self._asked_filler_at: float | None = None  # a tool's filler that has not sounded yet
+        self._is_silence_meant = False  # a tool without a filler runs
+
+    # --- what happened ---
+
+    def caller_spoke(self) -> None:
+        """The caller began to speak, or went on."""
+        self._watchdog.caller_spoke(self._call.clock.now())
+        self._late.wait_over()
+
+    def key_pressed(self) -> None:
+        """The caller pressed a key."""
+        now = self._call.clock.now()
+        self._watchdog.caller_spoke(now)
+        self._tool_filler.heard(now)
+
+    def reply_due(self, times: TurnTimes | None) -> None:
+        """An answer to a turn is due; without times, to the results of tools."""
+        now = self._call.clock.now()
+        if times is None:
+            self._watchdog.tool_ended(now, self._sound_at)
+            self._due_since = now
+        else:
+            self._watchdog.reply_asked(times.ended)
+            self._due_since = times.ended
+
+    def words_due(self) -> None:
+        """A fixed text is due. It ends no wait: an apology is due as long as the answer was."""
+        self._due_since = now = self._call.clock.now()
+        self._watchdog.answer_owed(now)
+
+    def reply_audible(self, *, is_answer: bool) -> None:
+        """An utterance has begun to sound."""
+        if is_answer:
+            self._late.answered(self._call.clock.now() - self._due_since)
+
+    def reply_over(self) -> None:
+        """The answer is over or no longer due."""
+        self._watchdog.reply_over()
+        self._late.wait_over()
+
+    def words_heard(self) -> None:
+        """The agent's words were heard to their end."""
+        self._watchdog.agent_heard(self._call.clock.now())
+        self.reply_over()
+
+    def tools_done(self, *, is_awaited: bool) -> None:
+        """The tools of an answer have ended. is_awaited: a reply waits for their results. If they had a filler, all
+        silence since the last sound counts."""
+        if not self._call.tools.is_running:
+            self._tool_filler.tool_ended()
+        if is_awaited:
+            self.reply_due(None)
+            if not self._is_silence_meant:
+                self._watchdog.reply_asked(self._sound_at)
+        self._is_silence_meant = False
+
+    # --- what follows ---
+
+    def update(self, now: float, *, is_silent: bool) -> None:
+        """Takes note of who is heard now. is_silent: the agent is not."""
+        call, state = self._call, self._call.floor.state
+        if not is_silent:
+            self._sound_at, self._asked_filler_at = now, None
+        elif state in CALLER_IS_HEARD:
+            self._sound_at = max(self._sound_at, call.clock.at_audio(call.track.last_voice_ms))
+        if not is_silent or state in CALLER_IS_HEARD:
+            self._tool_filler.heard(now)
+        if call.agent.is_waiting:
+            self._is_silence_meant = not call.tools.filler
+        self._update_watchdog(now, is_silent)
+
+    def alarm(self, now: float) -> Alarm | None:
+        """The limit that is reached now."""
+        return self._watchdog.tick(now)
+
+    def late_filler(self, now: float, *, is_silent: bool) -> str:
+        """What to say because words of the agent are late; "" for nothing."""
+        since = self._late_since()
+        return self._late.choose(now - max(since, self._sound_at)) if since is not None and is_silent else ""
+
+    def late_filler_said(self) -> None:
+        """What `late_filler` returned is said."""
+        self._late.said()
+
+    def tool_filler(self, now: float, *, is_silent: bool) -> str:
+        """What to say because a tool keeps the caller waiting; "" for nothing."""
+        agent, tools = self._call.agent, self._call.tools
+        if not is_silent or self._call.floor.state in CALLER_IS_HEARD or not tools.is_running:
+            return ""
+        words = tools.filler if agent.is_waiting or not agent.is_busy else ""
+        words = words and self._tool_filler.choose(now, words)
+        if words:
+            self._asked_filler_at = now
+        return words
+
+    def _update_watchdog(self, now: float, is_silent: bool) -> None:
+        agent, watchdog, state = self._call.agent, self._watchdog, self._call.floor.state
+        unheard = self._unanswered_since()
+        if unheard is not None and is_silent:
+            watchdog.answer_owed(unheard)
+        elif state in CALLER_TALKS:
+            watchdog.caller_spoke(now)
+            watchdog.reply_over()
+        elif state is FloorState.HELD:
+            watchdog.filler_heard(now)  # it is the caller who is heard
+        elif not is_silent and self._call.playback.is_filler(now):
+            watchdog.late_filler_heard(now)
+        elif agent.is_busy:
+            self._update_for_agent(now, is_silent)
+        elif is_silent and self._call.tools.is_running:
+            watchdog.working(now)
+        else:
+            watchdog.reply_over()
+
+    def _update_for_agent(self, now: float, is_silent: bool) -> None:
+        agent = self._call.agent
+        self._watchdog.agent_busy(
+            now,
+            is_silent=is_silent,
+            is_waiting=agent.is_waiting and self._asked_filler_at is None,
+            owes_answer=agent.owes_answer,
+            is_made=agent.is_made,
+        )
+
+    def _late_since(self) -> float | None:
+        """Since when words of the agent are due; None while none are."""
+        agent, state = self._call.agent, self._call.floor.state
+        unheard = self._unanswered_since()
+        if unheard is not None:
+            return unheard
+        if not agent.is_busy or agent.is_made or state in CALLER_IS_HEARD:
+            return None
+        return self._asked_filler_at if agent.is_waiting else self._due_since
+
+    def _unanswered_since(self) -> float | None:
+        """The end of speech whose text is still to come although the recogniser was asked for it; None where there is
+        none, while the caller or the agent speaks, and after a sound that may be no speech."""
+        call, recogniser, track = self._call, self._call.recogniser, self._call.track
+        if not recogniser.is_unanswered or call.agent.is_busy:
+            return None
+        if call.floor.state not in (FloorState.PAUSED, FloorState.LISTENING):
+            return None
+        is_speech = recogniser.has_text or track.last_voice_ms - track.onset_ms >= SHORTEST_SPEECH_MS
+        return call.clock.at_audio(track.last_voice_ms) if is_speech else None
