@@ -45,6 +45,7 @@ class WorkerSetup:
     folder: StateFolder
     session: ClientSession
     url: str
+    providers: ProviderFactory
 
     async def dial(self, stream: str = STREAM) -> Phone:
         """Starts a call."""
@@ -116,10 +117,11 @@ async def worker_setup(limits: WorkerLimits, plans: PlanSource, tmp_path: Path) 
             )
             async with listen(backend, "127.0.0.1", 0) as port:
                 worker.start()
-                yield WorkerSetup(worker, metrics, folder, session, f"http://127.0.0.1:{port}")
+                yield WorkerSetup(worker, metrics, folder, session, f"http://127.0.0.1:{port}", providers)
                 worker.end_calls("admin", "test ended")
                 async with asyncio.timeout(WAIT_LIMIT_S):
                     await worker.drain()
+                await providers.close()
 
 
 @pytest.fixture(scope="session")
