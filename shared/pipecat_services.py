@@ -14,6 +14,7 @@ from msgspec import Struct
 SettingKind = Literal["text", "integer", "number", "boolean", "list", "object", "any"]
 MAX_SETTINGS: Final = 60
 MAX_SETTING_BYTES: Final = 4_096  # of a setting's JSON
+SAMPLE_RATES: Final = (8_000, 16_000, 24_000, 32_000, 48_000)  # those that media converts
 _PATH: Final = Path(__file__).with_name("pipecat_services.json")
 _WORDS: Final[Mapping[SettingKind, str]] = {
     "text": "a text",
@@ -87,6 +88,8 @@ def _find_setting_faults(service: PipecatService, settings: Mapping[str, Any]) -
         if kind is None:
             known = ", ".join(sorted(service.settings)) or "none"
             yield f"settings.{name}", f"the service has no such setting, only {known}"
+        elif name == "sample_rate" and value not in SAMPLE_RATES:
+            yield f"settings.{name}", f"it must be one of {', '.join(map(str, SAMPLE_RATES))}"
         elif not _is_of_kind(value, kind) or len(msgspec.json.encode(value)) > MAX_SETTING_BYTES:
             yield f"settings.{name}", f"it must be {_WORDS[kind]} of at most {MAX_SETTING_BYTES} bytes"
     for name in service.required:

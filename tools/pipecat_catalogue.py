@@ -71,11 +71,11 @@ class ServiceFacts:
 
 
 class SourceTree:
-    """All classes of pipecat, by their full names."""
+    """All classes of pipecat's services, by their full names."""
 
     def __init__(self, root: Path) -> None:
         self.classes: dict[str, ClassSource] = {}
-        for path in sorted(root.rglob("*.py")):
+        for path in sorted((root / "services").rglob("*.py")):
             self._read(path, root)
 
     def resolve(self, at: ClassSource, name: str) -> ClassSource | None:

@@ -13,11 +13,13 @@ from control.voice.offers import Kind
 @dataclass(frozen=True, slots=True)
 class VendorFacts:
     """options: by each kind of provider that the vendor can be, those that an agent may set. takes_key: it is reached
-    at an address (`base_url`) with a key (`api_key`) and a `model`. model_prefixes: how the names of each kind's models
+    at an address (`base_url`) with a key (`api_key`) and a `model`. runs_services: it runs services of pipecat, which
+    only the staff set up (see pipecat_config). model_prefixes: how the names of each kind's models
     begin, for a vendor of several kinds; any name where there are none."""
 
     options: Mapping[Kind, tuple[str, ...]]
     takes_key: bool = False
+    runs_services: bool = False
     model_prefixes: Mapping[Kind, tuple[str, ...]] = field(default_factory=dict)
 
     @property
@@ -48,6 +50,7 @@ VENDORS: Final[Mapping[str, VendorFacts]] = {
     "openai": VendorFacts(
         {"llm": ("model", "temperature", "max_tokens", "max_completion_tokens", "reasoning_effort")}, takes_key=True
     ),
+    "pipecat": VendorFacts({"stt": (), "llm": (), "tts": ()}, runs_services=True),
     "receptionist": VendorFacts({"llm": ()}),
     "standin": VendorFacts(
         {

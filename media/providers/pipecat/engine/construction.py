@@ -23,15 +23,17 @@ def make_service(wanted: OpenService, http: ClientSession) -> FrameProcessor:
         raise _refuse(f"{field}: {reason}")
     assert found is not None
     service_class = _import(found[0])
-    arguments = _arguments(service_class, found[1], wanted)
-    if found[1].wants_session:
-        arguments["aiohttp_session"] = http
     try:
+        arguments = _arguments(service_class, found[1], wanted)
+        if found[1].wants_session:
+            arguments["aiohttp_session"] = http
         service = service_class(**arguments)
-    except (TypeError, ValueError) as error:
-        raise _refuse(f"settings: {type(error).__name__} of the service's constructor") from error
+    except ServiceRefused:
+        raise
     except ImportError as error:
         raise _refuse(f"service: a package is missing: {error.name}") from error
+    except Exception as error:  # vendors' constructors raise errors of their own
+        raise _refuse(f"settings: {type(error).__name__} of the service's constructor") from error
     _end_own_retries(service)
     made: FrameProcessor = service
     return made
@@ -55,20 +57,23 @@ def _arguments(service_class: Any, service: PipecatService, wanted: OpenService)
     if _LANGUAGE in fields and wanted.language:
         own.setdefault(_LANGUAGE, wanted.language)
     arguments = {name: value for name, value in wanted.settings.items() if name not in fields}
-    arguments = _convert(arguments, _hints(service_class.__init__))
+    arguments = _convert(arguments, _hints(service_class.__init__, service_class.__mro__, "__init__"))
     if service.key and wanted.api_key:
         arguments["api_key"] = wanted.api_key
     if settings_class is not None and own:
-        arguments["settings"] = settings_class(**_convert(own, _hints(settings_class)))
+        arguments["settings"] = settings_class(**_convert(own, _hints(settings_class, settings_class.__mro__, "")))
     return arguments
 
 
-def _hints(annotated: Any) -> Mapping[str, Any]:
-    """Types by name; none where they cannot be read, because a package for type checkers is missing."""
+def _hints(annotated: Any, classes: tuple[type, ...], member: str) -> Mapping[str, Any]:
+    """Types by name. Where some cannot be read, because a package for type checkers is missing, those of the classes
+    that can."""
     try:
         return get_type_hints(annotated)
     except (NameError, TypeError):
-        return {}
+        owners = [one.__dict__.get(member, one) if member else one for one in reversed(classes)]
+        found = [item for owner in owners for item in getattr(owner, "__annotations__", {}).items()]
+        return {name: hint for name, hint in found if not isinstance(hint, str)}
 
 
 def _convert(values: Mapping[str, Any], hints: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,8 +96,8 @@ def _end_own_retries(service: Any) -> None:
     """The chain's loop of retries is the only one: a call's providers are tried in its order."""
     if hasattr(service, "_reconnect_on_error"):
         service._reconnect_on_error = False
-    client = getattr(service, "_client", None)
-    if isinstance(getattr(client, "max_retries", None), int):
+    client: Any = getattr(service, "_client", None)  # of the vendor's SDK
+    if client is not None and hasattr(client, "max_retries"):
         client.max_retries = 0
 
 

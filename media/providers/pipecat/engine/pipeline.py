@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from pipecat.frames.frames import ErrorFrame, Frame
 from pipecat.pipeline.pipeline import Pipeline
@@ -68,7 +68,8 @@ class ServicePipeline:
         await runner.add_workers(self._worker)
         self._running = asyncio.create_task(runner.run())
         started = asyncio.create_task(self._started.wait())
-        await asyncio.wait({started, self._failed, self._running}, timeout=START_S, return_when=asyncio.FIRST_COMPLETED)
+        waiting: set[asyncio.Future[Any]] = {started, self._failed, self._running}
+        await asyncio.wait(waiting, timeout=START_S, return_when=asyncio.FIRST_COMPLETED)
         started.cancel()
         if self._failed.done():
             raise ServiceRefused(self._failed.result())

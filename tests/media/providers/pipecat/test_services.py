@@ -113,7 +113,8 @@ async def wait_for_final(events: list[SpeechToTextEvent], token: int) -> str:
 
 async def test_a_recogniser_hears_turns() -> None:
     async with running_platform() as platform:
-        providers, events = platform.build(stt=[platform.vendors.provider("stt")]), []
+        events: list[SpeechToTextEvent] = []
+        providers = platform.build(stt=[platform.vendors.provider("stt")])
         session = await providers.stt.open("en", events.append)
         cut = len(speak(FIRST))
         await say(session, RECORDING.ulaw[:cut])
@@ -237,7 +238,7 @@ async def test_a_recogniser_and_a_voice_that_fail_are_replaced() -> None:
 
 async def test_when_the_engine_dies_all_sessions_fail_over_and_it_is_started_again() -> None:
     async with running_platform() as platform:
-        vendors, events = platform.vendors, []
+        vendors, events = platform.vendors, list[SpeechToTextEvent]()
         providers = platform.build(stt=[vendors.provider("stt"), STANDIN], llm=[vendors.provider("llm")])
         session = await providers.stt.open("en", events.append)
         pid = platform.process.pid
