@@ -6,7 +6,7 @@ from itertools import count
 from pathlib import Path
 from typing import Final, TypeVar
 
-from media.providers.engine_process.framing import EngineProtocolError, receive_message
+from media.providers.engine_process.messages import EngineProtocolError, receive_message
 from media.providers.local.speech import Recognition, SynthesisedSpeech
 from media.providers.local.wire import (
     Cancel,

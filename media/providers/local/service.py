@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, Generic, Protocol, TypeVar
 
-from media.providers.engine_process.framing import EngineProtocolError, receive_message
+from media.providers.engine_process.messages import EngineProtocolError, receive_message
 from media.providers.local.speech import Recognition, SynthesisedSpeech
 from media.providers.local.wire import (
     Cancel,

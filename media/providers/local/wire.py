@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from media.providers.engine_process.framing import encode_frame
+from media.providers.engine_process.messages import encode_frame
 from media.providers.local.speech import Recognition, SynthesisedSpeech
 
 

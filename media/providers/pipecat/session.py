@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from media.providers.engine_process.framing import EngineProtocolError, encode_frame, receive_message
+from media.providers.engine_process.messages import EngineProtocolError, encode_frame, receive_message
 from media.providers.pipecat.process import PipecatProcess
 from media.providers.pipecat.wire import (
     OpenService,

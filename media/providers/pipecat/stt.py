@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from media.providers.pipecat.session import PipecatSession
-from media.providers.pipecat.wire import CallerAudio, CallerStarted, FinalRequest, SessionInput, TurnTaken, TurnText
+from media.providers.pipecat.wire import CallerAudio, FinalRequest, RecognisedTurn, SessionInput, SpeechStart, TurnTaken
 from media.providers.ports import (
     ProviderError,
     RecognisedText,
@@ -45,7 +45,7 @@ class _Session:
         self._send(CallerAudio(ulaw))
 
     def started(self) -> None:
-        self._send(CallerStarted())
+        self._send(SpeechStart())
 
     def finalise(self, token: int) -> None:
         self._send(FinalRequest(token))
@@ -72,7 +72,7 @@ class _Session:
         try:
             while True:
                 message = await self._session.receive()
-                if isinstance(message, TurnText) and self._sink is not None:
+                if isinstance(message, RecognisedTurn) and self._sink is not None:
                     self._sink(RecognisedText(message.text, message.is_final, message.token))
         except ProviderError as error:
             self._fail(error)

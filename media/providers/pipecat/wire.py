@@ -29,7 +29,7 @@ class CallerAudio(Struct, frozen=True, tag=True):
     ulaw: bytes
 
 
-class CallerStarted(Struct, frozen=True, tag=True):
+class SpeechStart(Struct, frozen=True, tag=True):
     """The caller began to speak, or went on after a pause."""
 
 
@@ -72,7 +72,7 @@ class ServiceFailed(Struct, frozen=True, tag=True):
     reason: str
 
 
-class TurnText(Struct, frozen=True, tag=True):
+class RecognisedTurn(Struct, frozen=True, tag=True):
     """The text of the caller's turn so far. token: of the request that it answers."""
 
     text: str
@@ -116,12 +116,12 @@ class UtteranceSpoken(Struct, frozen=True, tag=True):
     """All audio of the utterance was sent; the session can be used again."""
 
 
-SessionInput = CallerAudio | CallerStarted | FinalRequest | TurnTaken | ChatTurn | ClauseText | UtteranceEnd
+SessionInput = CallerAudio | SpeechStart | FinalRequest | TurnTaken | ChatTurn | ClauseText | UtteranceEnd
 SessionRequest = OpenService | SessionInput
 SessionOutput = (
     ServiceOpened
     | ServiceFailed
-    | TurnText
+    | RecognisedTurn
     | ReplyText
     | ReplyToolCall
     | ReplyTokens
@@ -129,7 +129,7 @@ SessionOutput = (
     | SpeechAudio
     | UtteranceSpoken
 )
-# Sessions of one engine process. A session takes 5 to 10 ms of CPU a second while somebody speaks.
+# Sessions of one engine process. A recogniser takes 10 ms of CPU a second: so many fill a core.
 MAX_SESSIONS: Final = 100
 
 

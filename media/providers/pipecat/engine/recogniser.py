@@ -19,7 +19,7 @@ from media.audio.mulaw import BYTES_PER_MS
 from media.audio.transcode import Transcoder
 from media.providers.pipecat.engine.session import Send
 from media.providers.pipecat.transcript import SegmentedTurn
-from media.providers.pipecat.wire import CallerAudio, CallerStarted, FinalRequest, SessionInput, TurnTaken, TurnText
+from media.providers.pipecat.wire import CallerAudio, FinalRequest, RecognisedTurn, SessionInput, SpeechStart, TurnTaken
 
 # The text is asked for after so much silence.
 STOP_S: Final = 0.2
@@ -53,7 +53,7 @@ class RecogniserSession:
                 self._turn.add_audio(len(ulaw) / BYTES_PER_MS)
                 pcm = self._transcoder.from_ulaw(ulaw)
                 return [InputAudioRawFrame(pcm, self._service.sample_rate, 1)]
-            case CallerStarted():
+            case SpeechStart():
                 self._turn.started()
                 return [VADUserStartedSpeakingFrame(start_secs=STOP_S), UserStartedSpeakingFrame()]
             case FinalRequest(token):
@@ -94,7 +94,7 @@ class RecogniserSession:
         self._overdue = None
         self._report(self._turn.expire())
 
-    def _report(self, text: TurnText | None) -> None:
+    def _report(self, text: RecognisedTurn | None) -> None:
         if text is not None:
             if text.is_final:
                 self._cancel()

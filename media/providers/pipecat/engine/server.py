@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from aiohttp import ClientSession
 
-from media.providers.engine_process.framing import encode_frame
+from media.providers.engine_process.messages import encode_frame
 from media.providers.pipecat.engine.model import ModelSession
 from media.providers.pipecat.engine.recogniser import RecogniserSession
 from media.providers.pipecat.engine.session import EngineSession, MakeSession
@@ -24,6 +24,11 @@ class SessionServer:
         self._max_sessions = max_sessions
         self._sessions: set[asyncio.Task[None]] = set()
         self._http: ClientSession | None = None
+
+    @property
+    def session_count(self) -> int:
+        """How many sessions there are."""
+        return len(self._sessions)
 
     async def __aenter__(self) -> "SessionServer":
         self._http = ClientSession()

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 from aiohttp import ClientSession
 from pipecat.frames.frames import Frame
 
-from media.providers.engine_process.framing import EngineProtocolError, encode_frame, receive_message
+from media.providers.engine_process.messages import EngineProtocolError, encode_frame, receive_message
 from media.providers.pipecat.engine.construction import make_service
 from media.providers.pipecat.engine.failures import ServiceRefused
 from media.providers.pipecat.engine.pipeline import ServicePipeline

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from media.providers.engine_process.framing import MAX_MESSAGE_BYTES, receive_message
+from media.providers.engine_process.messages import MAX_MESSAGE_BYTES, receive_message
 from media.providers.local.client import EngineClient, require_english
 from media.providers.local.service import EngineService
 from media.providers.local.wire import (

@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
-from media.providers.engine_process.framing import MAX_MESSAGE_BYTES, EngineProtocolError, receive_message
+from media.providers.engine_process.messages import MAX_MESSAGE_BYTES, EngineProtocolError, receive_message
 from media.providers.local import wire
 from media.providers.local.speech import Recognition, SynthesisedSpeech, WordTiming
 from media.providers.local.wire import (

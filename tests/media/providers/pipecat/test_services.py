@@ -216,7 +216,7 @@ async def test_a_model_that_fails_is_replaced() -> None:
     assert all("HTTP 429" in failed[kind].reason for kind in ("rate_limited", "no_credit"))
 
 
-async def test_a_recogniser_and_a_voice_that_fail_are_replaced() -> None:
+async def test_a_recogniser_and_a_voice_that_fail_are_replaced(capfd: pytest.CaptureFixture[str]) -> None:
     kinds: tuple[FaultKind, ...] = ("refuse", "unauthorized", "error", "cut")
     backup = {"provider": "standin", "options": {"audio_ms": 400}}
     async with running_platform() as platform:
@@ -234,6 +234,9 @@ async def test_a_recogniser_and_a_voice_that_fail_are_replaced() -> None:
             assert await hear(providers, "Good morning")
             await session.close()
     assert {one.provider for one in platform.failed} == {f"{one}-{kind}" for one in ("stt", "tts") for kind in kinds}
+    logged = "".join(capfd.readouterr())  # the engine's, too
+    assert "pipecat_service.refused" in logged
+    assert not [secret for secret in (KEY, "tuesday", "Good morning") if secret in logged + str(platform.failed)]
 
 
 async def test_when_the_engine_dies_all_sessions_fail_over_and_it_is_started_again() -> None:
