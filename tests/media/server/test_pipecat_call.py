@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from media.audio import mulaw
+from media.providers.chain.deadlines import Deadlines
 from media.providers.pipecat.process import PipecatProcess
 from shared.events import CallEnded, CallerSaid, ProviderFailed
 from shared.plan import CallPlan, decode_plan
@@ -24,7 +25,6 @@ from tests.media.server.test_connection import events_of
 
 HEARD = "and so my fellow americans"
 ANSWERS = ("One moment please, the doctor is looking at the calendar of this week.", "Tuesday it is.")
-BACKUP = "I am the backup."
 
 
 def answer(body: Mapping[str, Any]) -> ChatReply:
@@ -42,13 +42,26 @@ async def vendors(speech: bytes) -> AsyncIterator[PipecatVendors]:
 
 
 @pytest.fixture
-def plan(vendors: PipecatVendors) -> CallPlan:
+def deadlines() -> Deadlines:
+    """Which no loaded machine misses: what breaks, breaks at once."""
+    return Deadlines(open_s=30.0, transcript_s=30.0, first_token_s=30.0, audio_s=30.0, bound_s=30.0, least_s=30.0)
+
+
+@pytest.fixture
+def backups() -> dict[str, dict[str, Any]]:
+    """The second provider of each kind."""
+    return {}
+
+
+@pytest.fixture
+def plan(vendors: PipecatVendors, backups: dict[str, dict[str, Any]]) -> CallPlan:
     chains = {
-        "stt": [vendors.provider("stt"), {"provider": "standin", "options": {"final_ms": 10, "text": "the backup"}}],
-        "llm": [vendors.provider("llm"), {"provider": "standin", "options": {"text": BACKUP}}],
-        "tts": [vendors.provider("tts"), {"provider": "standin", "options": {"audio_ms": 600}}],
+        kind: [vendors.provider(kind), *({"provider": "standin", "options": one} for one in [backups.get(kind)] if one)]
+        for kind in ("stt", "llm", "tts")
     }
-    return decode_plan(json.dumps({"agent": {"prompt": "Be kind."}, "turn": {"silence_ms": 400}, **chains}))
+    limits = {"reply_s": 0, "idle_nudge_s": 0, "silence_s": 0}
+    plan = {"agent": {"prompt": "Be kind."}, "turn": {"silence_ms": 400}, "limits": limits, **chains}
+    return decode_plan(json.dumps(plan))
 
 
 async def wait_until(is_done: Callable[[], bool]) -> None:
@@ -100,23 +113,34 @@ async def test_two_turns_with_a_barge_in(worker_setup: WorkerSetup, vendors: Pip
     assert ended.usage.tts_characters > 0 and ended.usage.llm_prompt_tokens > 0
 
 
-async def test_a_call_goes_on_when_the_engine_is_killed(
-    worker_setup: WorkerSetup, vendors: PipecatVendors, speech: bytes
-) -> None:
-    pid = await start_engine(worker_setup)
-    phone = await worker_setup.dial()
-    await phone.speak(speech)
-    await hear_answer(phone)
-    os.kill(pid, signal.SIGKILL)
-    async with phone.sending_silence():
-        await wait_until(lambda: phone.events[-1] == "mark")  # the other voice has said the rest
-    phone.audio.clear()
-    await phone.speak(speech)
-    await hear_answer(phone)
-    await phone.hang_up()
-    events = await events_of(worker_setup)
-    failed = {event.kind: event.next for event in events if isinstance(event, ProviderFailed)}
-    assert failed["stt"] == failed["tts"] == "standin"
-    assert [event.text for event in events if isinstance(event, CallerSaid)] == [HEARD, "the backup"]
-    ended = events[-1]
-    assert isinstance(ended, CallEnded) and ended.status == "completed"
+class TestBackups:
+    """Each service has a backup."""
+
+    @pytest.fixture
+    def backups(self) -> dict[str, dict[str, Any]]:
+        return {
+            "stt": {"final_ms": 10, "text": "the backup"},
+            "llm": {"text": "I am the backup."},
+            "tts": {"audio_ms": 600},
+        }
+
+    async def test_a_call_goes_on_when_the_engine_is_killed(
+        self, worker_setup: WorkerSetup, vendors: PipecatVendors, speech: bytes
+    ) -> None:
+        pid = await start_engine(worker_setup)
+        phone = await worker_setup.dial()
+        await phone.speak(speech)
+        await hear_answer(phone)
+        os.kill(pid, signal.SIGKILL)
+        async with phone.sending_silence():
+            await wait_until(lambda: phone.events[-1] == "mark")  # the other voice has said the rest
+        phone.audio.clear()
+        await phone.speak(speech)
+        await hear_answer(phone)
+        await phone.hang_up()
+        events = await events_of(worker_setup)
+        failed = {event.kind: event.next for event in events if isinstance(event, ProviderFailed)}
+        assert failed["stt"] == failed["tts"] == "standin"
+        assert [event.text for event in events if isinstance(event, CallerSaid)] == [HEARD, "the backup"]
+        ended = events[-1]
+        assert isinstance(ended, CallEnded) and ended.status == "completed"

@@ -16,6 +16,13 @@ from shared.pipecat_services import PipecatService, find_faults, find_service
 _LANGUAGE = "language"
 
 
+def import_service(name: str) -> None:
+    """Imports the module of a service of the catalogue, which may take a second. Blocking; raises ServiceRefused."""
+    found = find_service(name)
+    if found is not None:
+        _import(found[0])
+
+
 def make_service(wanted: OpenService, http: ClientSession) -> FrameProcessor:
     """The service, not started. Only classes of the catalogue are imported. Raises ServiceRefused."""
     found = find_service(wanted.service)

@@ -9,7 +9,7 @@ from aiohttp import ClientSession
 from pipecat.frames.frames import Frame
 
 from media.providers.engine_process.messages import EngineProtocolError, encode_frame, receive_message
-from media.providers.pipecat.engine.construction import make_service
+from media.providers.pipecat.engine.construction import import_service, make_service
 from media.providers.pipecat.engine.failures import ServiceRefused
 from media.providers.pipecat.engine.pipeline import ServicePipeline
 from media.providers.pipecat.wire import (
@@ -78,6 +78,7 @@ class EngineSession:
 
     async def _open(self, wanted: OpenService) -> None:
         """Raises ServiceRefused."""
+        await asyncio.to_thread(import_service, wanted.service)  # other sessions go on meanwhile
         service = make_service(wanted, self._http)
         session = self._session = self._makers[wanted.kind](service, self._send)
         self._pipeline = ServicePipeline(service, self._on_frame, self._fail)
