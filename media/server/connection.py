@@ -25,6 +25,7 @@ from media.telephony.codec import (
     Play,
     StreamStarted,
     StreamStopped,
+    UnknownMessages,
 )
 from shared.events import EndReason
 
@@ -108,6 +109,11 @@ class StreamConnection:
     def call(self) -> Call | None:
         """The call, once its plan was claimed and until it has ended."""
         return self._attached.call if self._attached is not None else None
+
+    @property
+    def unknown(self) -> UnknownMessages:
+        """What the codec has passed over so far."""
+        return self._codec.unknown
 
     @property
     def is_claiming_plan(self) -> bool:
