@@ -14,7 +14,7 @@ MEDIA_END: Final = b'"}}'
 
 
 class DtmfPart(msgspec.Struct, gc=False):
-    """The `dtmf` object of both carriers. digit: anything, because a value that we do not know must not end the call."""
+    """The `dtmf` object of both carriers. digit: anything, because an unknown value must not end the call."""
 
     digit: Any = None
 

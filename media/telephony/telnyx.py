@@ -149,8 +149,8 @@ class TelnyxCodec:
         self._swap = l16_order == "big"
 
     def receive(self, message: str | bytes, is_text: bool = False) -> Sequence[InboundEvent]:
-        """Decodes one message; an unknown event is counted and passed over. Raises MediaProtocolError, after which every
-        further message is refused too."""
+        """Decodes one message; an unknown event is counted and passed over. Raises MediaProtocolError, after which
+        every further message is refused too."""
         try:
             event = self._reader.read(message, is_text)
             if isinstance(event, _MediaMessage):

@@ -113,8 +113,8 @@ class TwilioCodec:
         self._media_start = b""
 
     def receive(self, message: str | bytes, is_text: bool = False) -> Sequence[InboundEvent]:
-        """Decodes one message; an unknown event is counted and passed over. Raises MediaProtocolError, after which every
-        further message is refused too."""
+        """Decodes one message; an unknown event is counted and passed over. Raises MediaProtocolError, after which
+        every further message is refused too."""
         try:
             event = self._reader.read(message, is_text)
             if isinstance(event, _MediaMessage):

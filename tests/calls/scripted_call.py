@@ -70,11 +70,22 @@ class ScriptedVoiceTrack:
 
     def push(self, pcm: bytes) -> None:
         self._ms += FRAME_MS
+        self.look_at(pcm)
         if self.voice and not self.speaking:
             self.onset_ms = self._ms - FRAME_MS
         if self.voice:
             self.last_voice_ms = self._ms
         self.speaking = self.voice
+
+    def look_at(self, pcm: bytes) -> None:
+        """Sees the frame before it is taken."""
+
+
+class LevelVoiceTrack(ScriptedVoiceTrack):
+    """Everything but digital silence is speech."""
+
+    def look_at(self, pcm: bytes) -> None:
+        self.voice = any(pcm)
 
 
 class ScriptedRecogniser:
@@ -86,6 +97,7 @@ class ScriptedRecogniser:
         self.text = ""
         self.sink: SpeechToTextSink | None = None
         self.pushed = 0
+        self.voiced: list[bytes] = []  # the frames that are not silence
 
     async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
         self.sink = sink
@@ -93,6 +105,8 @@ class ScriptedRecogniser:
 
     def push(self, ulaw: bytes) -> None:
         self.pushed += len(ulaw)
+        if ulaw != SILENCE:
+            self.voiced.append(ulaw)
 
     def started(self) -> None:
         pass
@@ -237,7 +251,7 @@ class ScriptedCall:
         turn: TurnPlan | None = None,
         limits: LimitsPlan | None = None,
         recorder: RecordingWriter | None = None,
-        track: VoiceTrack | None = None,
+        track: "VoiceTrack | ScriptedVoiceTrack | None" = None,
         transfer_number: str = "",
         resume: ResumePoint | None = None,
         before_ms: float = 0.0,
@@ -264,8 +278,9 @@ class ScriptedCall:
             context=context,
         )
         self.turns_taken = 0
+        self.turn_taken_ms = 0.0
         self.track, self.recogniser, self.model, self.voice = (
-            ScriptedVoiceTrack(),
+            track if isinstance(track, ScriptedVoiceTrack) else ScriptedVoiceTrack(),
             ScriptedRecogniser(),
             ScriptedModel(answers),
             ScriptedVoice(),
@@ -296,12 +311,26 @@ class ScriptedCall:
             )
         )
         self._frames = 0
+        self.stream_ms = 0  # the timestamp of the next caller audio
         self.silence_ms = self.longest_silence_ms = 0  # of both sides, as the caller hears it
         self.call.begin()
 
     def now(self) -> float:
         """Ms since the call began."""
         return self._before_ms + (asyncio.get_running_loop().time() - self._began) * 1000.0
+
+    def hear(self, ulaw: bytes) -> None:
+        """Caller audio arrives, with the timestamp that follows the audio before it."""
+        self.call.on_audio(ulaw, self.stream_ms)
+        self.stream_ms += len(ulaw) // 8
+
+    async def pause(self, ms: int, *, in_timestamps: bool = True) -> None:
+        """No caller audio comes. in_timestamps: the carrier's timestamps go on meanwhile."""
+        self.track.voice = False
+        for _ in range(ms // FRAME_MS):
+            await self._pace()
+            self._tick()
+        self.stream_ms += ms if in_timestamps else 0
 
     async def silence(self, ms: int) -> None:
         """The caller says nothing."""
@@ -320,7 +349,7 @@ class ScriptedCall:
         for _ in range(0, len(ulaw), len(SILENCE)):
             await self._pace()
         for start in range(0, len(ulaw), len(SILENCE)):
-            self.call.on_audio(ulaw[start : start + len(SILENCE)])
+            self.hear(ulaw[start : start + len(SILENCE)])
 
     async def listen_until_quiet(self, most_ms: int = 20_000) -> None:
         """Waits until the agent has begun to speak and is silent again; the caller is silent."""
@@ -339,6 +368,14 @@ class ScriptedCall:
             await self._frame(voice=False)
         raise AssertionError("the agent does not speak")
 
+    async def receive(self, slots: Sequence[Sequence[tuple[bytes, int]]]) -> None:
+        """Each 20 ms the pieces of one slot arrive: caller audio with its timestamp."""
+        for pieces in slots:
+            await self._pace()
+            for ulaw, at_ms in pieces:
+                self.call.on_audio(ulaw, at_ms)
+            self._tick()
+
     async def hang_up(self) -> CallEnded:
         """The caller hangs up; returns the last event."""
         await self.call.finish("caller_hangup")
@@ -352,6 +389,7 @@ class ScriptedCall:
 
     def _count_turn(self) -> None:
         self.turns_taken += 1
+        self.turn_taken_ms = self.now()
 
     async def _frame(self, *, voice: bool) -> None:
         await self._pace()
@@ -359,7 +397,10 @@ class ScriptedCall:
         self.silence_ms = self.silence_ms + FRAME_MS if is_silent else 0
         self.longest_silence_ms = max(self.longest_silence_ms, self.silence_ms)
         self.track.voice = voice
-        self.call.on_audio(VOICE if voice else SILENCE)
+        self.hear(VOICE if voice else SILENCE)
+        self._tick()
+
+    def _tick(self) -> None:
         if self._frames % 12 == 0:
             self.call.tick()
 
