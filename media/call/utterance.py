@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from media.audio.level import BLOCK_MS, find_sound
 from media.audio.mulaw import BYTES_PER_MS
 from media.providers.ports import TimedWord
 from media.providers.word_timing import TYPICAL_MS_PER_CHARACTER, spread_words, timing_length
@@ -16,15 +17,19 @@ class Utterance:
     """What the agent says at once (a reply, the greeting, a nudge). Times are in ms from its first audio.
 
     turn: the caller's turn that it answers (0 for the greeting).
+    interruptible: whether the caller may interrupt it; if not, what the caller says meanwhile is answered after it.
     text: the words planned so far, exactly as the model wrote them.
     audio: all of it so far, mu-law 8 kHz, kept until the utterance is over so that it can be resumed after a hold.
     complete: no more audio will come.
+    sound_ms: where the first audible sound begins; None before it came. Voices often begin with silence.
     """
 
     turn: int
     text: str = ""
+    interruptible: bool = True
     audio: bytearray = field(default_factory=bytearray)
     complete: bool = False
+    sound_ms: int | None = None
     words: list[TimedWord] = field(default_factory=list)
 
     def plan(self, text: str) -> None:
@@ -33,8 +38,11 @@ class Utterance:
 
     def receive(self, audio: bytes, words: Iterable[TimedWord]) -> None:
         """Adds audio from the voice."""
+        searched_ms = int(self.audio_ms) // BLOCK_MS * BLOCK_MS
         self.audio += audio
         self.words.extend(words)
+        if self.sound_ms is None:
+            self.sound_ms = find_sound(self.audio, searched_ms)
 
     @property
     def audio_ms(self) -> float:

@@ -326,6 +326,7 @@ class _CountingSink:
             "stt": event.stt_ms,
             "llm_first_token": event.llm_first_token_ms,
             "tts_first_byte": event.tts_first_byte_ms,
+            "playback": event.playback_ms,
         }
         for stage, ms in stages.items():
             self._metrics.latency_of(stage).observe(ms / 1000)

@@ -37,6 +37,7 @@ from shared.plan import (
     AgentPlan,
     CallPlan,
     ContextPlan,
+    FirstMessage,
     LimitsPlan,
     ProviderPlan,
     ResumePoint,
@@ -259,6 +260,9 @@ class ScriptedCall:
         tools: tuple[ToolName | ToolPlan, ...] = ("end_call", "collect_digits", "transfer"),
         remote_tools: RemoteTools | None = None,
         context: ContextPlan | None = None,
+        carrier: "ScriptedCarrier | None" = None,
+        first_message: FirstMessage = "agent_first",
+        greeting_interruptible: bool = True,
     ) -> None:
         """transfer_number: where callers are transferred to. resume: the state that the call is resumed from,
         `before_ms` after its first stream began. models: given, the providers are in chains that meter them, as in a
@@ -276,6 +280,8 @@ class ScriptedCall:
             leg=1 if resume else 0,
             resume=resume,
             context=context,
+            first_message=first_message,
+            greeting_interruptible=greeting_interruptible,
         )
         self.turns_taken = 0
         self.turn_taken_ms = 0.0
@@ -285,7 +291,7 @@ class ScriptedCall:
             ScriptedModel(answers),
             ScriptedVoice(),
         )
-        self.carrier, self.events = ScriptedCarrier(), EventRecorder()
+        self.carrier, self.events = carrier or ScriptedCarrier(), EventRecorder()
         emitter = EventEmitter("call", self.events, lambda: "2026-11-24T00:00:00.000Z", leg=self.plan.leg)
         providers = Providers(self.recogniser, self.model, self.voice)
         if models is not None:
