@@ -16,7 +16,8 @@ from media.call.recording import RecordingWriter
 from media.call.stream_timeline import PAUSE_MS
 from shared.events import AgentSaid, CallerSaid
 from shared.plan import TurnPlan
-from tests.calls.scripted_call import SILENCE, LevelVoiceTrack, ScriptedCall
+from tests.calls.scripted_call import SILENCE, ScriptedCall
+from tests.calls.scripted_hearing import LevelVoiceTrack
 from tests.virtual_time import run_virtual
 
 SILENCE_MS = 600
