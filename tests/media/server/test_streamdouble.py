@@ -10,9 +10,9 @@ from typing import Final
 
 import msgspec
 import pytest
-from streamdouble.api import CallReport, call
-from streamdouble.chaos import Impairments
-from streamdouble.session import SessionConfig
+from streamdouble.api import CallReport, call  # type: ignore[import-untyped]  # ships no types
+from streamdouble.chaos import Impairments  # type: ignore[import-untyped]  # ships no types
+from streamdouble.session import SessionConfig  # type: ignore[import-untyped]  # ships no types
 
 from shared.events import AgentSaid, CallEnded, CallerSaid, TurnLatency
 from shared.plan import CallPlan
