@@ -81,12 +81,13 @@ class AgentSaid(_Event, frozen=True, tag="agent.said"):
     planned: str = ""
 
 
-class TurnLatency(_Event, frozen=True, tag="turn.latency"):
+class TurnLatency(_Event, frozen=True, omit_defaults=True, tag="turn.latency"):
     """Latency of one answer as the caller perceives it, and its parts, which add up to `total_ms`.
 
-    total: true end of the caller's speech to the first agent audio sent to the carrier. endpoint: to the decision that
-    the turn has ended. stt: further wait for the final text. llm_first_token: text to the model's first token.
-    tts_first_byte: first token to first audio.
+    total: true end of the caller's speech to the first audible sound at the carrier, as its marks show. endpoint: to
+    the decision that the turn has ended. stt: further wait for the final text. llm_first_token: text to the model's
+    first token. tts_first_byte: first token to first audio. playback: first audio sent to the first audible sound: the
+    silence before it, the way to the carrier and its buffer; programs of the version before reported none.
     """
 
     turn: int
@@ -95,6 +96,7 @@ class TurnLatency(_Event, frozen=True, tag="turn.latency"):
     stt_ms: int
     llm_first_token_ms: int
     tts_first_byte_ms: int
+    playback_ms: int = 0
 
 
 class TurnInterrupted(_Event, frozen=True, tag="turn.interrupted"):

@@ -13,6 +13,7 @@ from shared.events import CallUsage
 Ms = Annotated[int, Meta(ge=0, le=600_000)]
 ToolName = Literal["end_call", "collect_digits", "transfer"]
 BUILT_IN_TOOLS: tuple[str, ...] = get_args(ToolName)
+FirstMessage = Literal["agent_first", "wait_for_caller"]
 Seconds = Annotated[int, Meta(ge=0, le=86_400)]
 # Characters of an agent's texts, with their placeholders filled.
 LONGEST_GREETING: Final = 2_000
@@ -164,7 +165,10 @@ class CallPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     tools: a built-in tool as it is by its name, so that nodes of the version before can read the plan; others in full.
     leg: which media stream of the call this is, from 0; each has its own range of event numbers. resume: the state that
     a later stream starts from. context: None: the model is told the prompt alone, as by programs of the version before.
-    Defaults are left out of the JSON, so that nodes of the version before read plans without a context.
+    first_message: who speaks first. "wait_for_caller": the greeting answers the caller's first words, or comes when the
+    caller was silent for `idle_nudge_s`. greeting_interruptible: otherwise it is said to its end, and what the caller
+    said meanwhile is answered after it.
+    Defaults are left out of the JSON, so that nodes of the version before read plans that don't use what is new.
     """
 
     agent: AgentPlan
@@ -181,6 +185,8 @@ class CallPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     leg: Annotated[int, Meta(ge=0, le=20)] = 0
     resume: ResumePoint | None = None
     context: ContextPlan | None = None
+    first_message: FirstMessage = "agent_first"
+    greeting_interruptible: bool = True
 
 
 def decode_plan(text: str | bytes) -> CallPlan:

@@ -154,6 +154,18 @@ def test_plan_without_a_context_is_read_by_nodes_of_the_version_before() -> None
     assert msgspec.json.decode(encoded, type=CallPlan) == plan
 
 
+def test_plan_without_a_rule_for_its_first_message_is_read_by_nodes_of_the_version_before() -> None:
+    encoded = msgspec.json.encode(PLAN)
+    assert b"first_message" not in encoded and b"interruptible" not in encoded
+    plan = msgspec.structs.replace(PLAN, first_message="wait_for_caller", greeting_interruptible=False)
+    assert msgspec.json.decode(msgspec.json.encode(plan), type=CallPlan) == plan
+
+
+def test_latency_of_a_node_of_the_version_before_has_no_playback() -> None:
+    assert b"playback" not in msgspec.json.encode(EVENTS["TurnLatency"])
+    assert msgspec.structs.asdict(EVENTS["TurnLatency"])["playback_ms"] == 0
+
+
 def test_sealed_sample_is_opened() -> None:
     sealer = Sealer([bytes(32)])
     assert sealer.open(bytes.fromhex(SAMPLES["sealed"]), tickets.PURPOSE) == b"a plan"

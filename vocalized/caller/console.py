@@ -27,7 +27,8 @@ _SPLIT = (
     ("end of turn", "endpoint_ms"),
     ("recogniser", "stt_ms"),
     ("first word", "llm_first_token_ms"),
-    ("first sound", "tts_first_byte_ms"),
+    ("first audio", "tts_first_byte_ms"),
+    ("until it sounded", "playback_ms"),
 )
 
 
