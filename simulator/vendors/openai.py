@@ -121,6 +121,8 @@ class ChatVendor:
             await response.write_eof()
         except FaultCut:
             reset_connection(request)
+        except ConnectionError:
+            pass  # the client has gone
         finally:  # a client that goes away pays for what was computed
             self._bill(stream)
         return response

@@ -14,7 +14,7 @@ from simulator.carrier.media_stream import PartyOutput
 from simulator.carrier.prepared_turn import PreparedTurn
 from simulator.carrier.script import After, AfterAgent, Ending, When
 from vocalized.rehearse.failover.bills import compare_bills, mark_bills, settle_bills
-from vocalized.rehearse.failover.cell_result import CallFacts, CellResult, judge_call
+from vocalized.rehearse.failover.cell_result import CallFacts, CellResult
 from vocalized.rehearse.failover.cells import CHAINS, Cell, ChainPair
 from vocalized.rehearse.failover.conversation import Conversation, expected_reply
 from vocalized.rehearse.failover.nodes import MediaNodes
@@ -66,6 +66,8 @@ class CallSetting:
         words = await self.conversation.turns([_FIRST, *[_AFTER] * (turns - 1)])
         ending = Ending(quiet_ms=300)
         await asyncio.gather(*(self.nodes.call(plan, Caller(words, ending)) for plan in plans))
+        await asyncio.gather(*(self.nodes.events.of(plan.call_id) for plan in plans))
+        await settle_bills(self.accounts)
 
 
 def make_plan(accounts: VendorAccounts, chain: ChainPair, call_id: str) -> CallPlan:
@@ -97,7 +99,7 @@ class CellCall:
         self._call_id = f"cell-{new_id()}"
 
     async def run(self) -> CellResult:
-        """Runs the call and judges it. Whatever a provider does is in the result."""
+        """Runs the call; `judge_call` is left to do. Whatever a provider does is in the result."""
         result = CellResult(self._cell)
         caller = Caller(await self._words(), Ending(quiet_ms=1_200, timeout_ms=15_000))
         chats = [self._accounts.chats[name] for name in self._chain.llm]
@@ -118,18 +120,15 @@ class CellCall:
         if len(caller.reports) < self._turns:
             result.fault = f"ended by {call.end.by} after {len(caller.reports)} turns"
             return result
-        judge_call(
-            result,
-            CallFacts(
-                said=[self._setting.conversation.text(turn) for turn in range(1, self._turns + 1)],
-                replies=[expected_reply(turn) for turn in range(1, self._turns + 1)],
-                reports=caller.reports,
-                agent=bytes(call.audio.agent),
-                bodies=[body for chat, count in zip(chats, known, strict=True) for body in chat.bodies[count:]],
-                events=events,
-                disturbed=self._disturbed,
-                struck_at=self._struck_at,
-            ),
+        result.facts = CallFacts(
+            said=[self._setting.conversation.text(turn) for turn in range(1, self._turns + 1)],
+            replies=[expected_reply(turn) for turn in range(1, self._turns + 1)],
+            reports=caller.reports,
+            agent=bytes(call.audio.agent),
+            bodies=[body for chat, count in zip(chats, known, strict=True) for body in chat.bodies[count:]],
+            events=events,
+            disturbed=self._disturbed,
+            struck_at=self._struck_at,
         )
         usage = [one.event for one in events if isinstance(one.event, UsageRecorded)]
         result.bills = compare_bills(self._accounts, mark, self._chain.providers, usage)

@@ -8,7 +8,7 @@ from typing import Final
 
 from simulator.vendors.certificate import make_certificate
 from vocalized.rehearse.failover.cell_call import CallSetting, CellCall
-from vocalized.rehearse.failover.cell_result import CellResult
+from vocalized.rehearse.failover.cell_result import CellResult, judge_call
 from vocalized.rehearse.failover.cells import CHAINS, Cell
 from vocalized.rehearse.failover.conversation import read_conversation
 from vocalized.rehearse.failover.nodes import running_nodes
@@ -20,11 +20,11 @@ CELLS_AN_ACCOUNT: Final = 14
 LEARN_CALLS: Final = 5
 LEARN_TURNS: Final = 5
 
-OnResult = Callable[[CellResult], None]
+OnCell = Callable[[Cell], None]
 
 
-async def run_matrix(root: Path, folder: Path, cells: Sequence[Cell], on_result: OnResult) -> list[CellResult]:
-    """The results in the order of the cells. root: the checkout. folder: for logs. on_result: called for each."""
+async def run_matrix(root: Path, folder: Path, cells: Sequence[Cell], on_done: OnCell) -> list[CellResult]:
+    """The results in the order of the cells. root: the checkout. folder: for logs. on_done: called for each."""
     certificate = make_certificate(folder)
     conversation = await asyncio.to_thread(read_conversation, root)
     found: dict[Cell, CellResult] = {}
@@ -34,7 +34,9 @@ async def run_matrix(root: Path, folder: Path, cells: Sequence[Cell], on_result:
             for group in group_cells(cells):
                 accounts = await running.enter_async_context(running_accounts(certificate, conversation.make_ear))
                 setting = CallSetting(accounts, nodes, conversation)
-                groups.create_task(_run_group(setting, group, found, on_result))
+                groups.create_task(_run_group(setting, group, found, on_done))
+    for result in found.values():
+        judge_call(result)
     return [found[cell] for cell in cells]
 
 
@@ -49,9 +51,9 @@ def group_cells(cells: Sequence[Cell]) -> list[list[Cell]]:
 
 
 async def _run_group(
-    setting: CallSetting, cells: Sequence[Cell], found: dict[Cell, CellResult], on_result: OnResult
+    setting: CallSetting, cells: Sequence[Cell], found: dict[Cell, CellResult], on_done: OnCell
 ) -> None:
     await setting.learn(cells[0].chain, LEARN_CALLS, LEARN_TURNS)
     for cell in cells:
         found[cell] = await CellCall(setting, cell).run()
-        on_result(found[cell])
+        on_done(cell)

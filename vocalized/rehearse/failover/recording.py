@@ -64,7 +64,14 @@ def compare_texts(expected: str, found: str) -> WordErrors:
     return compare_words(words(expected), words(found))
 
 
-def find_word_errors(agent: bytes, expected: str) -> WordErrors:
-    """Looks for the clips of the expected words in what the caller heard."""
-    wanted = words(expected)
-    return compare_words(wanted, [spoken.text for spoken in find_words(decode(agent), set(wanted))])
+def find_word_errors(agent: bytes, starts_ms: Sequence[float], expected: Sequence[str]) -> WordErrors:
+    """Looks for the clips of all expected words in what the caller heard.
+
+    starts_ms: when the caller's turns began, between which the audio is cut, because long audio takes much longer.
+    """
+    wanted = words(" ".join(expected))
+    ends = [*(round(start) * _PER_MS for start in starts_ms[1:]), len(agent)]
+    found: list[str] = []
+    for start, end in zip((0, *ends[:-1]), ends, strict=True):
+        found += [spoken.text for spoken in find_words(decode(agent[start:end]), set(wanted))]
+    return compare_words(wanted, found)
