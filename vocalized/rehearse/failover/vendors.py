@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 from shared.plan import ProviderPlan
 from simulator.vendors.cartesia import SimulatedCartesia
+from simulator.vendors.cartesia_speech import SpeechTiming
 from simulator.vendors.certificate import ServerCertificate
 from simulator.vendors.deepgram import SimulatedDeepgram
 from simulator.vendors.faults import Role
@@ -17,6 +18,8 @@ from simulator.vendors.server import VendorState, running_vendor
 from vocalized.rehearse.failover.conversation import reply_to
 
 ServerName = Literal["deepgram", "cartesia", "openai", "groq", "openrouter", "azure"]
+# Speeches at once that the voice's account is allowed; the limit of the largest plan that is sold by itself is 15.
+MOST_CONTEXTS: Final = 1_000
 FIRST_TOKEN_S: Final = 0.25
 TOKEN_S: Final = 0.01
 _FLAVOURS: Final[tuple[Flavour, ...]] = ("openai", "groq", "openrouter", "azure")
@@ -81,10 +84,9 @@ async def running_accounts(
     certificate: ServerCertificate, make_ear: Callable[[], Ear]
 ) -> AsyncIterator[VendorAccounts]:
     """All vendors, each on a port of its own: their health is learnt apart from other accounts'."""
-    chats = {
-        name: ChatVendor(name, reply=reply_to, first_token_s=FIRST_TOKEN_S, token_s=TOKEN_S) for name in _FLAVOURS
-    }
-    accounts = VendorAccounts(SimulatedDeepgram(make_ear=make_ear), SimulatedCartesia(make_ear=make_ear), chats)
+    chats = {name: ChatVendor(name, reply=reply_to, first_token_s=FIRST_TOKEN_S, token_s=TOKEN_S) for name in _FLAVOURS}
+    cartesia = SimulatedCartesia(make_ear=make_ear, speech_timing=SpeechTiming(max_contexts=MOST_CONTEXTS))
+    accounts = VendorAccounts(SimulatedDeepgram(make_ear=make_ear), cartesia, chats)
     async with AsyncExitStack() as running:
 
         async def serve(name: ServerName, vendor: SimulatedDeepgram | SimulatedCartesia | ChatVendor) -> None:
