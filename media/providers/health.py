@@ -88,9 +88,20 @@ class HealthBoard:
         self._out_of_service = providers
 
     def usual_wait(self, key: HealthKey) -> UsualWait | None:
-        """How long the provider takes to its first useful unit; None while this process has seen too few."""
+        """How long the provider takes to its first useful unit, a recogniser to its final text; None while this process
+        has seen too few."""
         record = self._records.get(key)
         return None if record is None else record.waits.usual()
+
+    def correct_figures(self, key: HealthKey, figures: UsualWait) -> UsualWait:
+        """The vendor's figures for that wait, corrected by the first answers."""
+        record = self._records.get(key)
+        return figures if record is None else record.waits.correct(figures)
+
+    def usual_gap(self, key: HealthKey) -> UsualWait | None:
+        """The longest time between two units of one stream; None while this process has seen too few."""
+        record = self._records.get(key)
+        return None if record is None else record.gaps.usual()
 
     def start(self, key: HealthKey, workspace: str = "") -> "ProviderAttempt":
         """Starts a workspace's attempt at a provider; it is the probe if one is due."""
@@ -141,6 +152,12 @@ class HealthBoard:
         if self._policy.cool_down_s:
             self._record(attempt.key).start_wait(attempt, self._clock())
 
+    def cease_wait(self, attempt: "ProviderAttempt") -> None:
+        """The attempt waits no longer; nothing is learnt."""
+        record = self._records.get(attempt.key)
+        if record is not None:
+            record.end_wait(attempt)
+
     def report_useful(self, attempt: "ProviderAttempt") -> None:
         """The provider gave this attempt its first useful unit."""
         key, now = attempt.key, self._clock()
@@ -149,6 +166,21 @@ class HealthBoard:
         if record.ejected_until is not None:
             record.heal(now)
             self._emit(HealthChange(key, "healed"))
+
+    def report_answer(self, attempt: "ProviderAttempt") -> None:
+        """The provider gave this attempt what it waits for; useful or not, its wait is learnt."""
+        record = self._record(attempt.key)
+        since = record.end_wait(attempt)
+        if since is not None:
+            record.add_wait(self._clock() - since)
+
+    def report_gap(self, attempt: "ProviderAttempt", seconds: float, *, stalled: bool) -> None:
+        """The longest time between two units of this attempt's stream. stalled: nothing followed it."""
+        gaps = self._record(attempt.key).gaps
+        if stalled:
+            gaps.add_cut_off(seconds)
+        else:
+            gaps.add(seconds)
 
     def report_failure(self, attempt: "ProviderAttempt", error: ProviderError) -> None:
         """The provider failed this attempt. Of an ejected provider only the probe's counts."""
@@ -249,6 +281,22 @@ class ProviderAttempt:
         if not self.useful:
             self._board.start_wait(self)
 
+    def await_answer(self) -> None:
+        """It waits from now on for an answer of its own, whatever came before: a recogniser, for a final text."""
+        self._board.start_wait(self)
+
+    def mark_answered(self) -> None:
+        """Records that answer."""
+        self._board.report_answer(self)
+
+    def cease_waiting(self) -> None:
+        """Nobody waits for that answer any more."""
+        self._board.cease_wait(self)
+
+    def add_gap(self, seconds: float, *, stalled: bool) -> None:
+        """Records the longest time between two units of its stream. stalled: nothing followed it."""
+        self._board.report_gap(self, seconds, stalled=stalled)
+
     def mark_useful(self) -> None:
         """Records the first useful unit; further ones change nothing."""
         if not self.useful:
@@ -288,8 +336,20 @@ class ChainHealth:
         return self._board.is_usable(self._keys[index])
 
     def usual_wait(self, index: int) -> UsualWait | None:
-        """How long the provider takes to its first useful unit; None where nothing is known."""
-        return self._board.usual_wait(self._keys[index]) or self._seeds[index]
+        """How long the provider takes to its first useful unit, a recogniser to its final text; None where nothing is
+        known."""
+        learnt, seed = self._board.usual_wait(self._keys[index]), self._seeds[index]
+        if learnt is not None or seed is None:
+            return learnt
+        return self._board.correct_figures(self._keys[index], seed)
+
+    def is_learnt(self, index: int) -> bool:
+        """Whether that wait was measured often enough, so that the vendor's figures do not count."""
+        return self._board.usual_wait(self._keys[index]) is not None
+
+    def usual_gap(self, index: int) -> UsualWait | None:
+        """The longest time between two units of one of its streams; None where nothing is known."""
+        return self._board.usual_gap(self._keys[index])
 
     def start(self, index: int) -> ProviderAttempt:
         """Starts an attempt at the provider."""

@@ -79,7 +79,8 @@ class HealthRecord:
         self._waiting: dict[object, float] = {}  # requests without a useful unit, by their start, oldest first
         self._others, self._others_until = 0, NEVER  # doubts of other processes
         self._usual_s = 0.0  # wait for the useful unit, as a moving average
-        self.waits = WaitHistory()
+        self.waits = WaitHistory()  # for a first unit; of a recogniser, for a final text
+        self.gaps = WaitHistory()  # the longest of each stream, between two units
 
     def is_usable(self, now: float) -> bool:
         """Whether a request may be sent there first."""
@@ -118,8 +119,12 @@ class HealthRecord:
         self._failures_in_row = 0
         self._outcomes.append((now, True, workspace))
         if since is not None:
-            self.waits.add(now - since)
-            self._usual_s = 0.8 * self._usual_s + 0.2 * (now - since) if self._usual_s else now - since
+            self.add_wait(now - since)
+
+    def add_wait(self, seconds: float) -> None:
+        """Adds how long a request waited for what it was answered with."""
+        self.waits.add(seconds)
+        self._usual_s = 0.8 * self._usual_s + 0.2 * seconds if self._usual_s else seconds
 
     def add_failure(self, now: float, workspace: str = "", *, after_useful: bool) -> bool:
         """Adds a failure; returns whether it is one too many. after_useful: it replaces the request's success."""
@@ -160,7 +165,7 @@ class HealthRecord:
         that was full comes back soon, however often. Its waits are forgotten: they are of before the fault, and one
         that only became slower would lose each probe by them."""
         policy = self._policy
-        self.waits = WaitHistory()
+        self.waits, self.gaps = WaitHistory(), WaitHistory()
         self._forget_old_ejections(now)
         self.ejections = max(self.ejections, 1) if brief else self.ejections + 1
         self._clear()
@@ -168,7 +173,7 @@ class HealthRecord:
 
     def adopt(self, now: float, ejections: int) -> None:
         """Another process has ejected it so many times in a row."""
-        self.waits = WaitHistory()
+        self.waits, self.gaps = WaitHistory(), WaitHistory()
         self._forget_old_ejections(now)
         self.ejections = max(self.ejections, ejections)
 

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from media.providers import token_estimate
+from media.providers.failure_cause import cause_of_status
 from media.providers.ports import (
     ChatRequest,
     LanguageModelEvent,
@@ -129,7 +130,7 @@ def _map_error(provider: str, status: int, error: VendorError) -> ProviderError:
         return ReplyUnusable(provider, reason)
     if status in (408, 504):
         return ProviderSlow(provider, reason, may_bill=False)
-    return ProviderError(provider, reason, retryable=status >= 500 or not status)
+    return ProviderError(provider, reason, retryable=status >= 500 or not status, cause=cause_of_status(status))
 
 
 def _identifier(code: str | int | None) -> str:
@@ -216,7 +217,7 @@ class StreamedReply:
     def finish(self, request: ChatRequest) -> list[LanguageModelEvent]:
         """Ends the reply; returns its tool calls and its usage. Raises ProviderError when the stream was cut."""
         if not (self.done or self._finish):
-            raise ProviderError(self._provider, "the stream was cut")
+            raise ProviderError(self._provider, "the stream was cut", cause="cut")
         if self._calls and self._finish == "length":
             raise ReplyUnusable(self._provider, "a tool call was cut at the token limit")
         calls = [self._tool_call(index) for index in sorted(self._calls)]
@@ -231,7 +232,7 @@ class StreamedReply:
         try:
             chunk = self._decoder.decode(data)
         except msgspec.MsgspecError as error:
-            raise ProviderError(self._provider, "an unreadable chunk") from error
+            raise ProviderError(self._provider, "an unreadable chunk", cause="unreadable") from error
         found = chunk.error or (chunk.x_groq.error if chunk.x_groq else None)
         if found:
             body = found if isinstance(found, VendorError) else VendorError()

@@ -11,27 +11,40 @@ Errors:
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Final, Literal, Protocol, runtime_checkable
+
+from shared.events import FailureCause
 
 ProviderKind = Literal["stt", "llm", "tts"]
 
 
 class ProviderError(Exception):
-    """A provider failed; the message is safe to log (no key, no caller's words)."""
+    """A provider failed; the message is safe to log (no key, no caller's words). cause: if it is not the class's."""
 
-    def __init__(self, provider: str, reason: str, *, retryable: bool = True) -> None:
+    usual_cause: ClassVar[FailureCause] = "error"
+
+    def __init__(
+        self, provider: str, reason: str, *, retryable: bool = True, cause: FailureCause | None = None
+    ) -> None:
         super().__init__(f"{provider}: {reason}")
         self.provider = provider
         self.reason = reason
         self.retryable = retryable
+        self.cause: FailureCause = cause or self.usual_cause
 
 
 class ProviderBusy(ProviderError):
-    """The provider has no room for this request now (HTTP 429, a full queue)."""
+    """The provider has no room for this request: for now (HTTP 429, a full queue), or, where it is not worth repeating,
+    because a quota is used up."""
+
+    def __init__(self, provider: str, reason: str, *, retryable: bool = True) -> None:
+        super().__init__(provider, reason, retryable=retryable, cause="rate_limited" if retryable else "quota")
 
 
 class ProviderSlow(ProviderError):
     """The provider missed a deadline. may_bill: it may have the request, and bill it although nothing came back."""
+
+    usual_cause = "late"
 
     def __init__(self, provider: str, reason: str, *, retryable: bool = True, may_bill: bool = True) -> None:
         super().__init__(provider, reason, retryable=retryable)
@@ -41,6 +54,8 @@ class ProviderSlow(ProviderError):
 class ReplyUnusable(ProviderError):
     """The model answered, but nothing of it can be used: the fault is as likely the request's (its prompt, its limit of
     tokens) as the provider's."""
+
+    usual_cause = "empty"
 
 
 # --- SpeechToText -------------------------------------------------------------------------------------------------

@@ -116,7 +116,8 @@ class Adapter(Generic[P]):
     request_options: names of options that say what is asked, not of whom nor how long to wait: calls that differ only
     in them share the provider's health.
     is_guardable: `make` connects through the setup's guard; only then may a customer give the address.
-    usual_wait: what is known of the time to the first useful unit before a call has measured it.
+    usual_wait: what is known of the time to the first useful unit (of a recogniser: to the final text) before calls
+    have measured it.
     """
 
     make: Callable[[ProviderSetup], P]

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 import picows
 
+from media.providers.failure_cause import cause_of_status
 from media.providers.ports import ProviderBusy, ProviderError, ProviderSlow
 from media.providers.tls import ResumingTlsContext
 from shared.egress import EgressGuard
@@ -85,9 +86,9 @@ class VendorSocket:
         except picows.WSHandshakeError as error:
             raise _map_handshake(target.provider, error) from None
         except (OSError, picows.WSError, ValueError) as error:  # ValueError: a host or port that cannot be
-            raise ProviderError(target.provider, f"cannot connect: {type(error).__name__}") from None
+            raise ProviderError(target.provider, f"cannot connect: {type(error).__name__}", cause="refused") from None
         if not self.is_open:  # picows reports no error when the peer closes in the middle of the handshake
-            raise ProviderError(target.provider, "the connection was closed in its handshake")
+            raise ProviderError(target.provider, "the connection was closed in its handshake", cause="refused")
 
     @property
     def is_open(self) -> bool:
@@ -212,4 +213,5 @@ def _map_handshake(provider: str, error: picows.WSHandshakeError) -> ProviderErr
         return ProviderBusy(provider, reason, retryable=status != 402)
     if status in (408, 504):
         return ProviderSlow(provider, reason, may_bill=False)
-    return ProviderError(provider, reason, retryable=status >= 500 or not status)
+    cause = cause_of_status(status) if status else "unreadable"
+    return ProviderError(provider, reason, retryable=status >= 500 or not status, cause=cause)

@@ -8,6 +8,8 @@ from typing import Final
 KEPT: Final = 200
 # So many waits are needed before they say more than the vendor's own figures.
 FEWEST: Final = 20
+# So many answers correct the vendor's figures upwards.
+FEWEST_TO_CORRECT: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,22 +23,23 @@ class UsualWait:
 class WaitHistory:
     """The latest waits of one account. Their quantiles are computed when asked for, and kept until the next."""
 
-    __slots__ = ("_usual", "_waits")
+    __slots__ = ("_answered", "_usual", "_waits")
 
     def __init__(self) -> None:
         self._waits: deque[float] = deque(maxlen=KEPT)
+        self._answered: deque[float] = deque(maxlen=FEWEST)  # the latest of them that ended with a unit
         self._usual: UsualWait | None = None
 
     def add(self, seconds: float) -> None:
-        """Adds one wait."""
-        self._waits.append(seconds)
-        self._usual = None
+        """Adds one wait that ended with a unit."""
+        self._add(seconds)
+        self._answered.append(seconds)
 
     def add_cut_off(self, seconds: float) -> None:
         """Adds a wait that ended without a unit. It counts as the p99 at most: with its whole length a dead provider
         would raise its own deadline, and without it only waits within the deadline would be learnt."""
         usual = self.usual()
-        self.add(seconds if usual is None else min(seconds, usual.p99_s))
+        self._add(seconds if usual is None else min(seconds, usual.p99_s))
 
     def usual(self) -> UsualWait | None:
         """The quantiles; None while too few waits are known."""
@@ -44,6 +47,18 @@ class WaitHistory:
             ordered = sorted(self._waits)
             self._usual = UsualWait(_quantile(ordered, 0.5), _quantile(ordered, 0.99))
         return self._usual
+
+    def correct(self, figures: UsualWait) -> UsualWait:
+        """The vendor's figures, which hold while too few waits are known; longer where the first answers took longer.
+        Waits without an answer change nothing: they would lengthen those of a provider that is dead."""
+        if len(self._answered) < FEWEST_TO_CORRECT:
+            return figures
+        ordered = sorted(self._answered)
+        return UsualWait(max(figures.median_s, _quantile(ordered, 0.5)), max(figures.p99_s, ordered[-1]))
+
+    def _add(self, seconds: float) -> None:
+        self._waits.append(seconds)
+        self._usual = None
 
 
 def _quantile(ordered: list[float], share: float) -> float:

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.multiprocess import MultiProcessCollector
 
 LATENCY_BUCKETS_S = (0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0)
+FAILOVER_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0, 8.0)
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -49,6 +50,13 @@ class Metrics:
         self.events_lost = self._counter("events_lost", "Events for which neither memory nor disk had room")
         self.recordings = self._counter("recordings", "Recordings on their way to storage", "outcome")
         self.failovers = self._counter("failovers", "Providers that failed", "kind", "provider")
+        self.failover_cost = Histogram(
+            "vocalized_media_failover_cost_seconds",
+            "How long callers waited in vain for a provider that failed",
+            ["kind", "stage"],
+            registry=registry,
+            buckets=FAILOVER_BUCKETS_S,
+        )
         self.usage = self._counter("usage", "What providers consumed, in the unit", "kind", "provider", "unit")
         self.usage_of = cache(self.usage.labels)
         self.requests = self._counter("requests", "Requests to control", "outcome")

@@ -296,8 +296,9 @@ class _CountingSink:
                 metrics.interruptions.inc()
             case events.TurnResumed():
                 metrics.false_interruptions.inc()
-            case events.ProviderFailed(kind=kind, provider=provider):
+            case events.ProviderFailed(kind=kind, provider=provider, stage=stage, cost_ms=cost_ms):
                 metrics.failovers.labels(kind, provider).inc()
+                metrics.failover_cost.labels(kind, stage).observe(cost_ms / 1_000)
             case events.UsageRecorded(resource_type=kind, provider=provider, unit=unit, quantity=quantity):
                 metrics.usage_of(kind, provider, unit).inc(quantity)
             case events.CallEnded(end_reason=reason):

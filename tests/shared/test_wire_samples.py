@@ -61,6 +61,9 @@ EVENTS: dict[str, Event] = {
     "ToolRan": ToolRan(turn=1, name="collect_digits", ok=True, result="123", took_ms=40),
     "CallNudged": CallNudged(at_ms=10_000),
     "ProviderFailed": ProviderFailed(kind="stt", provider="deepgram", reason="timeout", next="standin"),
+    "ProviderFailed with its cost": ProviderFailed(
+        kind="tts", provider="aura", reason="nothing came", next="", stage="stream", cause="stalled", cost_ms=640
+    ),
     "UsageRecorded": UsageRecorded("llm", "groq", "openai", "llama", 1_200, "prompt_tokens", estimated=True),
     "RecordingReady": RecordingReady(path="recordings/w/c-1.wav", duration_ms=90_000, leg=1),
     "CallEnded": CallEnded("completed", "caller_hangup", "", 90_000, USAGE),
@@ -173,3 +176,19 @@ def test_names_in_redis() -> None:
     )
     assert tickets._key("x") == "vocalized:ticket:x"
     assert tickets._call_reference("twilio", "CA1") == "twilio:CA1"
+
+
+class _ProviderFailedBefore(msgspec.Struct, frozen=True, tag_field="type", tag="provider.failed"):
+    """What a program of the version before knows of `ProviderFailed`."""
+
+    kind: Literal["stt", "llm", "tts"]
+    provider: str
+    reason: str
+    next: str = ""
+
+
+def test_failure_is_read_by_the_version_before_and_with_what_a_later_one_adds() -> None:
+    sent = msgspec.json.encode(ProviderFailed("stt", "a", "slow", stage="final", cause="late", cost_ms=5))
+    assert msgspec.json.decode(sent, type=_ProviderFailedBefore) == _ProviderFailedBefore("stt", "a", "slow")
+    later = sent.replace(b'"late"', b'"too_loud"')
+    assert msgspec.json.decode(later, type=ProviderFailed).cause == "too_loud"

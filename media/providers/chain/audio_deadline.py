@@ -1,6 +1,7 @@
 """The deadline for a voice that has text which it can speak, and has not delivered audio."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 # A voice that takes words one by one may wait for this many characters, or the end of a clause, before it begins.
@@ -8,11 +9,21 @@ MIN_CHARACTERS: Final = 40
 _CLAUSE_ENDS: Final = (",", ".", ";", ":", "!", "?", "\n")
 
 
-class AudioDeadline:
-    """The deadline of one voice's next audio.
+@dataclass(frozen=True, slots=True)
+class AudioLimits:
+    """How long a voice's audio may take, in seconds. first_s: its first. next_s: further audio; and while what it sent
+    is still played, nothing is missing until lead_s before the end of that, which the next voice needs to begin."""
 
-    limit_s: how long audio may take.
-    started_at: seconds of `clock`; None while no audio is due. on_start: called when it is set by new text, and before
+    first_s: float
+    next_s: float
+    lead_s: float = 0.0
+
+
+class AudioDeadline:
+    """The deadline of one voice's next audio. All times are seconds of `clock`.
+
+    played_until: when the audio so far has been played.
+    started_at: when audio was due; None while none is. on_start: called when it is set by new text, and before
     it on_due, which is given for the deadline's whole life.
     whole_clauses: every piece of text is a clause or sentence, so that a voice can begin with any of them.
     """
@@ -20,24 +31,46 @@ class AudioDeadline:
     def __init__(
         self,
         clock: Callable[[], float],
-        limit_s: float,
+        limits: AudioLimits,
         *,
         whole_clauses: bool,
         on_due: Callable[[], None] | None = None,
+        played_until: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        self.limit_s = limit_s
         self._clock = clock
+        self._limits = limits
         self._whole_clauses = whole_clauses
         self._on_due = on_due
+        self._played_until = played_until
         self._unspoken = ""
         self._has_text = False  # speakable
+        self._has_audio = False
         self._is_complete = False
         self.started_at: float | None = None
         self.on_start: Callable[[], None] | None = None
 
     def expires_at(self, began: float) -> float | None:
         """When audio is overdue for a caller that waits since `began`; None while no audio is due."""
-        return None if self.started_at is None else max(self.started_at, began) + self.limit_s
+        if self.started_at is None:
+            return None
+        since = max(self.started_at, began)
+        if not self._has_audio:
+            return since + self._limits.first_s
+        return max(since + self._limits.next_s, self._played_until() - self._limits.lead_s)
+
+    def waited_s(self, began: float) -> float:
+        """How long audio is due for a caller that waits since `began`."""
+        return 0.0 if self.started_at is None else self._clock() - max(self.started_at, began)
+
+    @property
+    def played_until(self) -> float:
+        """When the audio so far has been played."""
+        return self._played_until()
+
+    @property
+    def overdue_s(self) -> float:
+        """How long nothing has been played while audio was due."""
+        return 0.0 if self.started_at is None else max(0.0, self._clock() - max(self.started_at, self.played_until))
 
     def add_text(self, piece: str) -> None:
         """Adds text for the voice; an empty piece asks it to speak what it has."""
@@ -55,6 +88,7 @@ class AudioDeadline:
     def audio_received(self) -> None:
         """Restarts after audio came: once the text is complete, the next audio or the stream's end is due at once."""
         self._unspoken = ""
+        self._has_audio = True
         self.started_at = self._clock() if self._is_complete else None
 
     def _can_begin(self) -> bool:

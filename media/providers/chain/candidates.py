@@ -7,7 +7,7 @@ from typing import Generic, Protocol, TypeVar
 from media.providers.health import ChainHealth, HealthBoard, HealthKey
 from media.providers.ports import LastResort, ProviderBusy, ProviderError, ProviderKind, ProviderSlow
 from media.providers.wait_history import UsualWait
-from shared.events import ProviderFailed
+from shared.events import FailureCause, FailureStage, ProviderFailed
 
 OnProviderFailed = Callable[[ProviderFailed], None]
 
@@ -66,10 +66,21 @@ class Candidates(Generic[P]):
         """Records that the provider did its work: it is back at its place in the order."""
         self._demoted_until[index] = 0.0
 
-    def report_failure(self, error: ProviderError, index: int, following: int | None) -> None:
+    def report_failure(
+        self, error: ProviderError, index: int, following: int | None, *, stage: FailureStage, cost_s: float
+    ) -> None:
         """Reports a failure; following: index of the provider that takes over, None when none does."""
-        name = "" if following is None else self.providers[following].name
-        self._on_failed(ProviderFailed(self._kind, self.providers[index].name, error.reason, name))
+        self._on_failed(
+            ProviderFailed(
+                self._kind,
+                self.providers[index].name,
+                error.reason,
+                next="" if following is None else self.providers[following].name,
+                stage=stage,
+                cause=_cause(error, stage),
+                cost_ms=round(cost_s * 1_000),
+            )
+        )
 
     def _is_last(self, index: int, now: float) -> bool:
         return self._demoted_until[index] > now or not self.health.is_usable(index)
@@ -107,8 +118,25 @@ class Attempts(Generic[P]):
 
     @property
     def usual_wait(self) -> UsualWait | None:
-        """How long the provider in use takes to its first useful unit; None where nothing is known."""
+        """How long the provider in use takes to its first useful unit, a recogniser to its final text; None where
+        nothing is known."""
         return self._candidates.health.usual_wait(self.index)
+
+    @property
+    def usual_wait_of_next(self) -> UsualWait | None:
+        """The same of the provider that would take over."""
+        following = next((index for index in self._order if index != self.index), None)
+        return None if following is None else self._candidates.health.usual_wait(following)
+
+    @property
+    def usual_gap(self) -> UsualWait | None:
+        """The longest time between two units of one stream of the provider in use; None where nothing is known."""
+        return self._candidates.health.usual_gap(self.index)
+
+    @property
+    def is_learnt(self) -> bool:
+        """Whether the usual wait of the provider in use was measured, and is not only its vendor's figure."""
+        return self._candidates.health.is_learnt(self.index)
 
     def split(self) -> "Attempts[P]":
         """Attempts at the providers after the one in use, beside this one. Needs `has_rival`."""
@@ -129,18 +157,53 @@ class Attempts(Generic[P]):
         at = next((place for place, other in enumerate(self._order) if place and other in last), len(self._order))
         self._order.insert(at, index)
 
-    def lose(self, error: ProviderError, winner: int, *, demote: bool) -> None:
+    def lose(
+        self,
+        error: ProviderError,
+        winner: int,
+        *,
+        demote: bool,
+        stage: FailureStage = "first_unit",
+        cost_s: float = 0.0,
+        judged: bool = True,
+    ) -> None:
         """Records that the request is left to another provider, which answered first or still may. winner: its index.
         demote: the one in use is tried last from now on; without that only the board counts it, because one late answer
-        of many is no fault."""
+        of many is no fault. judged: the board counts it now; else `judge` has to follow."""
         if demote:
             self._candidates.demote(self.index)
-        self._count(error)
-        self._candidates.report_failure(error, self.index, winner)
+        if judged:
+            self._count(error)
+        self._candidates.report_failure(error, self.index, winner, stage=stage, cost_s=cost_s)
+
+    def judge(self, error: ProviderError | None) -> None:
+        """Ends an attempt that has lost. error: None when it has answered meanwhile; then it was only slower than its
+        vendor's figures say, is learnt, and is back at its place in the order."""
+        if error is None:
+            self.mark_useful()
+            self.succeed()
+        else:
+            self._count(error)
 
     def start_wait(self) -> None:
         """Records that the provider in use has all that it needs for its first useful unit."""
         self._attempt.start_wait()
+
+    def await_answer(self) -> None:
+        """Records that the recogniser in use was asked for a final text."""
+        self._attempt.await_answer()
+
+    def cease_waiting(self) -> None:
+        """Records that nobody waits for that text any more."""
+        self._attempt.cease_waiting()
+
+    def mark_answered(self) -> None:
+        """Records that the text came, with words."""
+        self._attempt.mark_answered()
+
+    def add_gap(self, seconds: float, *, stalled: bool = False) -> None:
+        """Records the longest time between two units of this attempt's stream. stalled: nothing followed it."""
+        self._attempt.add_gap(seconds, stalled=stalled)
 
     def mark_useful(self) -> None:
         """Records a useful unit of the provider in use: a token, audio, words. A connection is none."""
@@ -151,21 +214,29 @@ class Attempts(Generic[P]):
         self._candidates.restore(self.index)
         self._attempt.release()
 
-    def fail_over(self, error: ProviderError, running: int | None = None) -> None:
+    def fail_over(
+        self,
+        error: ProviderError,
+        running: int | None = None,
+        *,
+        stage: FailureStage = "first_unit",
+        cost_s: float = 0.0,
+    ) -> None:
         """Moves on to the next provider; raises the error when none is left. running: index of one that goes on beside
-        these attempts, which the report names where none is left."""
+        these attempts, which the report names where none is left. cost_s: how long the caller waited in vain."""
         failed = self._fail(error)
         self._order.pop(0)
         if self._order and self._order[0] == failed and not _worth_repeating(error):
             self._order.pop(0)
-        self._candidates.report_failure(error, failed, self._order[0] if self._order else running)
+        following = self._order[0] if self._order else running
+        self._candidates.report_failure(error, failed, following, stage=stage, cost_s=cost_s)
         if not self._order:
             raise error
         self._attempt = self._candidates.health.start(self.index)
 
-    def give_up(self, error: ProviderError) -> None:
+    def give_up(self, error: ProviderError, *, stage: FailureStage = "stream", cost_s: float = 0.0) -> None:
         """Records a failure after which no other provider can help."""
-        self._candidates.report_failure(error, self._fail(error), None)
+        self._candidates.report_failure(error, self._fail(error), None, stage=stage, cost_s=cost_s)
 
     def release(self) -> None:
         """Ends the attempts without a result, for instance because the caller interrupted."""
@@ -183,6 +254,10 @@ class Attempts(Generic[P]):
         else:
             self._attempt.fail(error)
         self._failed.add(self.index)
+
+
+def _cause(error: ProviderError, stage: FailureStage) -> FailureCause:
+    return "stalled" if error.cause == "late" and stage == "stream" else error.cause
 
 
 def _worth_repeating(error: ProviderError) -> bool:

@@ -1,8 +1,18 @@
 """How long a provider may take before it counts as failed."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from media.providers.wait_history import UsualWait
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """Limits of one attempt at a model or voice, in seconds. first_s: to its first unit. alive_s: to the next sign of
+    life, while it has said nothing. next_s: to what follows its first words."""
+
+    first_s: float
+    alive_s: float
+    next_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +31,10 @@ class Deadlines:
     even waits reaches each time), within least_s and bound_s. The bound
     is usual_factor medians where that is more: a provider that is always slow is not late, and would otherwise be
     replaced in every turn.
+
+    stall_factor, least_stall_s: a stream has stalled after so many times the p99 of the longest gaps of its provider,
+    within least_stall_s and the bound. No other one was asked beside it, so more patience than before the first unit.
+    judge_s: within this, the answer of a provider that lost corrects its vendor's figures.
     """
 
     open_s: float = 3.0
@@ -34,6 +48,9 @@ class Deadlines:
     bound_s: float = 0.9
     usual_factor: float = 1.5
     late_factor: float = 1.1
+    stall_factor: float = 2.0
+    least_stall_s: float = 0.5
+    judge_s: float = 1.5
 
     def bound(self, usual: UsualWait) -> float:
         """The longest wait that a provider with this usual wait is given while another one could be asked."""
@@ -43,11 +60,37 @@ class Deadlines:
         """After how long without a first unit another provider is asked, too; None where nothing is known."""
         return None if usual is None else max(self.least_s, min(self.late_factor * usual.p99_s, self.bound(usual)))
 
-    def for_attempt(self, *, last: bool) -> "Deadlines":
-        """The deadlines of one attempt. last: no other provider is left."""
-        if not last:
-            return self
-        first_token_s, token_s, audio_s = (
-            max(self.last_s, s) for s in (self.first_token_s, self.token_s, self.audio_s)
-        )
-        return replace(self, first_token_s=first_token_s, token_s=token_s, audio_s=audio_s)
+    def stalled_after(self, usual: UsualWait | None, gap: UsualWait | None) -> float:
+        """How long nothing may follow a first unit, while another provider could go on. usual, gap: of the one in use;
+        None where nothing is known."""
+        if gap is not None:
+            return max(self.least_stall_s, min(self.stall_factor * gap.p99_s, self.bound(gap)))
+        return self.bound_s if usual is None else self.bound(usual)
+
+    def model_limits(
+        self, usual: UsualWait | None, gap: UsualWait | None, *, has_rival: bool, last: bool
+    ) -> StreamLimits:
+        """Of an attempt at a model. has_rival: another model could go on. last: nothing else could."""
+        if last:
+            token_s = max(self.last_s, self.token_s)
+            return StreamLimits(max(self.last_s, self.first_token_s), token_s, token_s)
+        if not has_rival:
+            return StreamLimits(self.first_token_s, self.token_s, self.token_s)
+        alive_s = self.token_s if usual is None else min(self.token_s, self.bound(usual))
+        return StreamLimits(self.first_token_s, alive_s, min(self.token_s, self.stalled_after(usual, gap)))
+
+    def voice_limits(
+        self, usual: UsualWait | None, gap: UsualWait | None, *, has_rival: bool, last: bool
+    ) -> StreamLimits:
+        """Of an attempt at a voice."""
+        first_s = max(self.last_s, self.audio_s) if last else self.audio_s
+        next_s = min(first_s, self.stalled_after(usual, gap)) if has_rival else first_s
+        return StreamLimits(first_s, first_s, next_s)
+
+    def open_limit(self, usual: UsualWait | None, *, has_other: bool) -> float:
+        """To open a recogniser's session. One of which nothing is known may have a program to start."""
+        return min(self.open_s, self.bound_s) if has_other and usual is not None else self.open_s
+
+    def check_limit(self, *, has_other: bool) -> float:
+        """Of a recogniser that checks another one, to its final text. has_other: a third one could."""
+        return min(self.transcript_s, self.bound_s) if has_other else self.transcript_s

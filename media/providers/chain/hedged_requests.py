@@ -1,99 +1,55 @@
-"""Hedged requests to language models: when the first is late, the next is asked, too, and the first unit decides.
+"""Hedged requests to models and voices: when the first is late, the next is asked, too, and the first unit decides.
 
 Only before the first unit, so nothing is said twice and no tool is called twice (J. Dean, L. A. Barroso, "The Tail at
 Scale", 2013, "hedged requests").
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final, Generic, TypeVar
 
-from media.providers.chain.candidates import Attempts
+from media.providers.chain.candidates import Attempts, NamedProvider
 from media.providers.chain.deadlines import Deadlines
-from media.providers.chain.model_attempt import ModelAttempt
-from media.providers.cleanup import close_stream, close_within
-from media.providers.ports import LanguageModel, LanguageModelEvent, ProviderError, ProviderSlow, TokenUsage
+from media.providers.chain.running_attempt import RunningAttempt, StreamedAttempt
+from media.providers.ports import ProviderError, ProviderSlow
 
-# So many requests for one reply run at a time.
+# So many requests for one reply or speech run at a time, that of one that has lost not counted.
 MAX_RUNNING: Final = 2
-# Timers fire this much early, or not at all for shorter times.
-_RESOLUTION_S: Final = 0.001
 
-# From the provider in use, and the reply's text so far.
-StartAttempt = Callable[[Attempts[LanguageModel], str], ModelAttempt]
+P = TypeVar("P", bound=NamedProvider)
+A = TypeVar("A", bound=StreamedAttempt[Any])
+T = TypeVar("T")
 
-
-@dataclass(slots=True, eq=False)
-class RunningAttempt:
-    """An attempt whose first unit is awaited by a task, because it must go on while another one is asked."""
-
-    attempts: Attempts[LanguageModel]
-    attempt: ModelAttempt
-    late_after_s: float | None
-    source: AsyncIterator[LanguageModelEvent] = field(init=False)
-    usage: list[TokenUsage] = field(default_factory=list, init=False)  # told before the first unit; it is none
-    first: "asyncio.Task[LanguageModelEvent | None]" = field(init=False)
-    started_at: float = field(init=False)
-    _first_is_taken: bool = field(default=False, init=False)
-
-    def __post_init__(self) -> None:
-        self.source = self.attempt.stream()
-        self.started_at = asyncio.get_running_loop().time()
-        self.attempts.start_wait()
-        self.first = asyncio.create_task(_read_first(self.source, self.usage))
-
-    @property
-    def waited_s(self) -> float:
-        """Since its start."""
-        return asyncio.get_running_loop().time() - self.started_at
-
-    @property
-    def patience_s(self) -> float | None:
-        """How long to wait before another provider is asked; 0 when it is late; None: as long as the attempt lasts."""
-        if self.late_after_s is None or self.attempt.has_begun or not self.attempts.has_rival:
-            return None
-        left_s = self.late_after_s - self.waited_s
-        return left_s if left_s > _RESOLUTION_S else 0.0
-
-    async def next_event(self) -> LanguageModelEvent | None:
-        """The next event of the attempt that won, beginning with its first unit; None at the end. Raises
-        ProviderError."""
-        if self.usage:
-            return self.usage.pop(0)
-        if self._first_is_taken:
-            return await anext(self.source, None)
-        self._first_is_taken = True
-        return self.first.result()
+# From the provider in use, and what to call when its first unit is due.
+StartAttempt = Callable[[Attempts[P], Callable[[], None]], A]
 
 
-class HedgedRequests:
-    """The attempts at one reply. start: makes the attempt at the provider in use. Close it in the end."""
+class HedgedRequests(Generic[P, A, T]):
+    """The attempts at one reply or speech, whose events are of type T. Close it in the end."""
 
-    def __init__(self, start: StartAttempt, deadlines: Deadlines) -> None:
-        self._start = start
+    def __init__(self, deadlines: Deadlines) -> None:
         self._deadlines = deadlines
-        self._running: list[RunningAttempt] = []  # the one that was asked first comes first
+        self._running: list[RunningAttempt[P, A, T]] = []  # the one that was asked first comes first
+        # Those that have lost and may still answer.
+        self._judged: dict[RunningAttempt[P, A, T], tuple[ProviderError, asyncio.TimerHandle]] = {}
         self._ending: set[asyncio.Task[None]] = set()
-        self._said = ""
+        self._due = asyncio.Event()  # the first unit of an attempt is due
 
-    async def first_unit(self, attempts: Attempts[LanguageModel], said: str) -> RunningAttempt:
-        """The attempt that gave the first unit after the text `said` (or ended without one); the others are cancelled.
+    async def first_unit(self, attempts: Attempts[P], start: StartAttempt[P, A]) -> RunningAttempt[P, A, T]:
+        """The attempt that gave the first unit (or ended without one); the others are cancelled. start: makes one.
 
         Raises the last ProviderError when all failed.
         """
-        self._said = said
-        self._ask(attempts)
+        self._ask(attempts, start)
         while True:
             newest = self._running[-1]
-            waiting = [one.first for one in self._running]
-            await asyncio.wait(waiting, timeout=self._patience_s(), return_when=asyncio.FIRST_COMPLETED)
-            winner = self._take_result()
+            await self._wait(newest)
+            winner = self._take_result(start)
             if winner is not None:
                 self._drop_others(winner)
                 return winner
             if self._running[-1] is newest and self._patience_s() == 0.0:
-                self._ask_next(newest)
+                self._ask_next(newest, start)
 
     async def close(self) -> None:
         """Cancels what runs, and waits until it has ended, for a second at most."""
@@ -101,24 +57,42 @@ class HedgedRequests:
             one.attempts.release()
             self._end(one)
         self._running.clear()
+        for late in tuple(self._judged):
+            self._judge(late)
         await asyncio.gather(*self._ending)
 
-    def _ask(self, attempts: Attempts[LanguageModel]) -> None:
+    async def _wait(self, newest: RunningAttempt[P, A, T]) -> None:
+        """Until an attempt has a result, or the newest one is late."""
+        self._due.clear()
+        waiting: set[asyncio.Future[Any]] = {one.first for one in self._running}
+        due = asyncio.ensure_future(self._due.wait()) if newest.due_at is None else None
+        try:
+            await asyncio.wait(
+                waiting | ({due} if due else set()), timeout=self._patience_s(), return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            if due is not None:
+                due.cancel()
+
+    def _ask(self, attempts: Attempts[P], start: StartAttempt[P, A]) -> None:
         late_after_s = self._deadlines.late_after(attempts.usual_wait)
-        self._running.append(RunningAttempt(attempts, self._start(attempts, self._said), late_after_s))
+        running = RunningAttempt[P, A, T](attempts, late_after_s, self._due.set)
+        self._running.append(running)
+        running.begin(start(attempts, running.mark_due))
 
     def _patience_s(self) -> float | None:
-        """Of the newest attempt; without end while any model is at work."""
+        """Of the newest attempt; without end while any provider is at work."""
         return None if any(one.attempt.has_begun for one in self._running) else self._running[-1].patience_s
 
-    def _ask_next(self, late: RunningAttempt) -> None:
+    def _ask_next(self, late: RunningAttempt[P, A, T], start: StartAttempt[P, A]) -> None:
         """Asks the provider after the newest one; the oldest is given up when too many run."""
         others = late.attempts.split()
+        late.mark_replaced()
         if len(self._running) == MAX_RUNNING:
             self._lose(self._running[0], others.index)
-        self._ask(others)
+        self._ask(others, start)
 
-    def _take_result(self) -> RunningAttempt | None:
+    def _take_result(self, start: StartAttempt[P, A]) -> RunningAttempt[P, A, T] | None:
         """The first attempt that has its unit; moves those on that failed. Raises ProviderError."""
         for one in tuple(self._running):
             if not one.first.done():
@@ -129,10 +103,10 @@ class HedgedRequests:
                 return one
             if not isinstance(error, ProviderError):
                 raise error
-            self._move_on(one, error)
+            self._move_on(one, error, start)
         return None
 
-    def _move_on(self, failed: RunningAttempt, error: ProviderError) -> None:
+    def _move_on(self, failed: RunningAttempt[P, A, T], error: ProviderError, start: StartAttempt[P, A]) -> None:
         """Replaces a failed attempt, unless another one runs that is later or races no last resort. Raises the error
         when nothing is left."""
         was_newest = failed is self._running[-1]
@@ -140,15 +114,15 @@ class HedgedRequests:
         for other in self._running:
             other.attempts.exclude(failed.attempts.index)
         if self._running and not (was_newest and failed.attempts.has_rival):
-            failed.attempts.lose(error, self._running[-1].attempts.index, demote=True)
+            failed.attempts.lose(error, self._running[-1].attempts.index, demote=True, cost_s=failed.cost_s)
             return
-        failed.attempts.fail_over(error)
-        self._ask(failed.attempts)
+        failed.attempts.fail_over(error, cost_s=failed.cost_s)
+        self._ask(failed.attempts, start)
 
-    def _drop_others(self, winner: RunningAttempt) -> None:
+    def _drop_others(self, winner: RunningAttempt[P, A, T]) -> None:
         """Those asked before the winner lost: they are late. Those asked after it have no result."""
         for one in tuple(self._running):
-            if one.started_at < winner.started_at:
+            if one.asked_at < winner.asked_at:
                 self._lose(one, winner.attempts.index)
                 winner.attempts.readmit(one.attempts.index)
             else:
@@ -156,28 +130,32 @@ class HedgedRequests:
                 self._running.remove(one)
                 self._end(one)
 
-    def _lose(self, late: RunningAttempt, winner: int) -> None:
-        usual = late.attempts.usual_wait
-        reason = f"nothing came for {late.waited_s:.2g} s, another one was asked"
-        demote = usual is None or late.waited_s >= self._deadlines.bound(usual)
-        late.attempts.lose(ProviderSlow(late.attempts.current.name, reason), winner, demote=demote)
+    def _lose(self, late: RunningAttempt[P, A, T], winner: int) -> None:
+        """Leaves the request to another attempt. One of which only the vendor's figures are known goes on unheard for a
+        moment: cancelled at once in each race, it could never show that it is only slower than they say."""
+        usual, waited_s = late.attempts.usual_wait, late.waited_s
+        error = ProviderSlow(late.attempts.current.name, f"nothing came for {waited_s:.2g} s, another one was asked")
+        demote = usual is None or waited_s >= self._deadlines.bound(usual)
+        left_s = 0.0 if late.attempts.is_learnt else self._deadlines.judge_s - waited_s
+        late.attempts.lose(error, winner, demote=demote, cost_s=late.cost_s, judged=left_s <= 0)
         self._running.remove(late)
-        self._end(late)
+        if left_s <= 0:
+            self._end(late)
+        else:
+            self._judged[late] = error, asyncio.get_running_loop().call_later(left_s, self._judge, late)
+            late.first.add_done_callback(lambda _: self._judge(late))
 
-    def _end(self, one: RunningAttempt) -> None:
-        """Cancels the request; its tokens are metered at once, its connection closes in the background."""
+    def _judge(self, late: RunningAttempt[P, A, T]) -> None:
+        """Ends an attempt that has lost: it has answered, its time is over, or the reply has ended."""
+        if late in self._judged:
+            error, timer = self._judged.pop(late)
+            timer.cancel()
+            late.attempts.judge(None if late.is_useful else error)
+            self._end(late)
+
+    def _end(self, one: RunningAttempt[P, A, T]) -> None:
+        """Cancels the request; what it used is metered at once, its connection closes in the background."""
         one.first.cancel()
-        ending = asyncio.create_task(close_within(_wait_for_end(one)))
+        ending = asyncio.create_task(one.wait_for_end())
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
-
-
-async def _read_first(source: AsyncIterator[LanguageModelEvent], usage: list[TokenUsage]) -> LanguageModelEvent | None:
-    while isinstance(event := await anext(source, None), TokenUsage):
-        usage.append(event)
-    return event
-
-
-async def _wait_for_end(one: RunningAttempt) -> None:
-    await asyncio.gather(one.first, return_exceptions=True)
-    await close_stream(one.source)

@@ -1,16 +1,14 @@
 """Fallback between language models: before the first word, or in mid-reply without repeating what was said."""
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 
 from media.providers.chain.candidates import Attempts, Candidates, OnProviderFailed
 from media.providers.chain.deadlines import Deadlines
 from media.providers.chain.hedged_requests import HedgedRequests
 from media.providers.chain.model_attempt import ModelAttempt
-from media.providers.cleanup import close_stream
 from media.providers.health import ChainHealth
-from media.providers.ports import ChatRequest, LanguageModel, LanguageModelEvent, ProviderError, TextDelta, ToolCall
+from media.providers.ports import ChatRequest, LanguageModel, LanguageModelEvent, ProviderError, ProviderSlow
 from media.providers.usage import UsageMeter, discarding_meters
 
 
@@ -41,39 +39,43 @@ class LanguageModelChain:
         """
         said = ""
         attempts = self._candidates.new_attempts()
-        requests = HedgedRequests(partial(self._start, request), self._deadlines)
+        requests = HedgedRequests[LanguageModel, ModelAttempt, LanguageModelEvent](self._deadlines)
         try:
             while True:
-                running = await requests.first_unit(attempts, said)
-                attempts = running.attempts
+                running = await requests.first_unit(attempts, partial(self._start, request, said))
+                attempts, attempt = running.attempts, running.attempt
                 is_useful = False
                 try:
                     while (event := await running.next_event()) is not None:
-                        if not is_useful and (is_useful := _is_useful(event)):
+                        if not is_useful and (is_useful := attempt.is_useful(event)):
                             attempts.mark_useful()
                         yield event
+                    _learn_gap(attempts, attempt)
                     attempts.succeed()
                     return
                 except ProviderError as error:
-                    said = running.attempt.text
-                    if running.attempt.called_tool:
-                        attempts.give_up(error)
+                    said = attempt.text
+                    _learn_gap(attempts, attempt, error)
+                    if attempt.called_tool:
+                        attempts.give_up(error, cost_s=attempt.silent_s)
                         return
-                    attempts.fail_over(error)
+                    attempts.fail_over(error, stage="stream", cost_s=attempt.silent_s)
                 finally:
-                    await close_stream(running.source)
+                    await running.close()
         finally:
             attempts.release()
             await requests.close()
 
-    def _start(self, request: ChatRequest, attempts: Attempts[LanguageModel], said: str) -> ModelAttempt:
-        deadlines = self._deadlines.for_attempt(last=not attempts.has_other)
-        usual = attempts.usual_wait
-        if usual is not None and attempts.has_rival:
-            deadlines = replace(deadlines, token_s=min(deadlines.token_s, deadlines.bound(usual)))
-        return ModelAttempt(attempts.current, request, said, deadlines, self._meters[attempts.index])
+    def _start(
+        self, request: ChatRequest, said: str, attempts: Attempts[LanguageModel], on_due: Callable[[], None]
+    ) -> ModelAttempt:
+        limits = self._deadlines.model_limits(
+            attempts.usual_wait, attempts.usual_gap, has_rival=attempts.has_rival, last=not attempts.has_other
+        )
+        meter = self._meters[attempts.index]
+        return ModelAttempt(attempts.current, request, said, limits=limits, meter=meter, on_due=on_due)
 
 
-def _is_useful(event: LanguageModelEvent) -> bool:
-    """Whether the model did its work; an empty delta only shows that it was reached."""
-    return bool(event.text.strip()) if isinstance(event, TextDelta) else isinstance(event, ToolCall)
+def _learn_gap(attempts: Attempts[LanguageModel], attempt: ModelAttempt, error: ProviderError | None = None) -> None:
+    if attempt.longest_gap_s is not None and (error is None or isinstance(error, ProviderSlow)):
+        attempts.add_gap(attempt.longest_gap_s, stalled=error is not None)

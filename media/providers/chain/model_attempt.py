@@ -1,10 +1,11 @@
 """One model's part of a reply: its request, its deadlines, its tokens, and the joint to what was said before it."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 from media.providers.chain.continuation import ContinuationJoiner
-from media.providers.chain.deadlines import Deadlines
+from media.providers.chain.deadlines import StreamLimits
 from media.providers.chain.request_tokens import RequestTokens
 from media.providers.chain.timeouts import next_within
 from media.providers.cleanup import close_stream
@@ -25,28 +26,40 @@ from media.providers.usage import UsageMeter
 
 class ModelAttempt:
     """One attempt at a model. said: the reply's text before it. text: the reply's text with what this model added.
-    has_begun: the model gave a sign of life. called_tool: it called a tool."""
+    has_begun: the model gave a sign of life. called_tool: it called a tool. longest_gap_s: between two events since its
+    first words; None before the second. silent_s: how long nothing had come when it ended. on_due: called when the
+    first unit is due, at once."""
 
     def __init__(
-        self, model: LanguageModel, request: ChatRequest, said: str, deadlines: Deadlines, meter: UsageMeter
+        self,
+        model: LanguageModel,
+        request: ChatRequest,
+        said: str,
+        *,
+        limits: StreamLimits,
+        meter: UsageMeter,
+        on_due: Callable[[], None],
     ) -> None:
         self.text = said
         self.has_begun = False
         self.called_tool = False
+        self.longest_gap_s: float | None = None
+        self.silent_s = 0.0
+        self._said = said
         self._model = model
         self._request = continuation_request(request, said) if said.strip() else request
         self._joiner = ContinuationJoiner(said)
-        self._deadlines = deadlines
+        self._limits = limits
         self._meter = meter
+        self._on_due = on_due
 
     async def stream(self) -> AsyncIterator[LanguageModelEvent]:
         """Streams what this model adds to the reply. Raises ProviderError, also for an empty reply."""
         tokens = RequestTokens(self._request)
         source = self._model.stream(self._request)
-        limit = self._deadlines.first_token_s
+        self._on_due()
         try:
-            while (event := await next_within(source, limit, self._model.name)) is not None:
-                limit = self._deadlines.token_s
+            while (event := await self._next(source)) is not None:
                 self.has_begun = True
                 tokens.add(event)
                 for piece in self._record(event):
@@ -61,6 +74,33 @@ class ModelAttempt:
             yield piece
         if not self.text.strip() and not self.called_tool:
             raise ReplyUnusable(self._model.name, "an empty reply")
+
+    def is_unit(self, event: LanguageModelEvent) -> bool:
+        """Whether the event decides a race: a report of tokens decides none."""
+        return not isinstance(event, TokenUsage)
+
+    def is_useful(self, event: LanguageModelEvent) -> bool:
+        """Whether the model did its work; an empty delta only shows that it was reached."""
+        return bool(event.text.strip()) if isinstance(event, TextDelta) else isinstance(event, ToolCall)
+
+    def felt_since(self, due_at: float) -> float:
+        """When its first unit was due: nothing is known here of audio that is still played."""
+        return due_at
+
+    async def _next(self, source: AsyncIterator[LanguageModelEvent]) -> LanguageModelEvent | None:
+        clock = asyncio.get_running_loop().time
+        began, is_speaking = clock(), self.text != self._said and not self.called_tool
+        try:
+            return await next_within(source, self._limit_s(is_speaking=is_speaking), self._model.name)
+        finally:
+            self.silent_s = clock() - began
+            if is_speaking:
+                self.longest_gap_s = max(self.longest_gap_s or 0.0, self.silent_s)
+
+    def _limit_s(self, *, is_speaking: bool) -> float:
+        if not self.has_begun:
+            return self._limits.first_s
+        return self._limits.next_s if is_speaking else self._limits.alive_s
 
     def _record(self, event: LanguageModelEvent) -> list[LanguageModelEvent]:
         if isinstance(event, TextDelta):

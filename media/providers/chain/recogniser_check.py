@@ -1,103 +1,141 @@
-"""A recogniser that gave no text for speech is checked by the next one, which hears the same audio beside it."""
+"""A recogniser that gave no text for speech, or is late with it, is checked by the next one, which hears the same audio
+beside it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 from media.providers.chain.audio_meter import AudioMeter
 from media.providers.chain.candidates import Attempts
+from media.providers.chain.deadlines import Deadlines
+from media.providers.chain.recogniser_session import OpenedSession, SessionCleanup, SessionOpener, SessionSink
 from media.providers.chain.replay_buffer import ReplayBuffer, replay_into
-from media.providers.ports import ProviderError, ProviderSlow, SpeechToText, SpeechToTextSession
+from media.providers.chain.text_request import TextRequest
+from media.providers.ports import ProviderError, ProviderSlow, RecognisedText, SpeechToText, SpeechToTextSession
 from media.providers.usage import UsageMeter
 
-OpenSession = Callable[[SpeechToText], Awaitable[SpeechToTextSession]]
+CheckCause = Literal["deaf", "late"]
 
 
 class RecogniserCheck:
     """The checking session, from the moment it is wanted. attempts: at the recognisers after the one in use. token,
-    position: of the text that is asked for. session: None until it is open. is_asked: it has the audio so far.
+    position: of the text that is asked for. session, sink: None until it is open. is_asked: it has the audio so far.
+    cause: why the one in use is checked. answer: of the check of a late one, without words.
 
-    in_use: index of the recogniser that is checked. open_session: opens one, whose events go where the owner judges
-    them. on_error: it failed, or gave no text within answer_s; None: no recogniser could be opened, which is reported
-    already.
+    in_use: index of the recogniser that is checked. on_error: it failed, or gave no text in time; None: no
+    recogniser could be opened, which is reported already.
     """
 
     def __init__(
         self,
         attempts: Attempts[SpeechToText],
-        request: tuple[int, int],
+        request: TextRequest,
         *,
+        cause: CheckCause,
+        in_use: int,
         buffer: ReplayBuffer,
         meters: Sequence[UsageMeter],
-        in_use: int,
-        open_session: OpenSession,
-        answer_s: float,
+        deadlines: Deadlines,
+        cleanup: SessionCleanup,
+        opener: SessionOpener,
         on_error: Callable[[ProviderError | None], None],
     ) -> None:
         self.attempts = attempts
-        self.token, self.position = request
+        self.token, self.position = request.token, request.position
+        self.cause = cause
+        self.answer: RecognisedText | None = None
         self.session: SpeechToTextSession | None = None
-        self._buffer = buffer
-        self._meters = meters
+        self.sink: SessionSink | None = None
         self.is_asked = False
         self._in_use = in_use
-        self._open_session = open_session
-        self._answer_s = answer_s
+        self._buffer = buffer
+        self._meters = meters
+        self._deadlines = deadlines
+        self._cleanup = cleanup
+        self._opener = opener
         self._on_error = on_error
         self._meter: AudioMeter | None = None
         self._deadline: asyncio.TimerHandle | None = None
-        self.task = asyncio.create_task(self._run())
+        self._task = self._start()
 
     def finalise(self, token: int, position: int) -> None:
         """Asks for a further text in place of the one before."""
         self.token, self.position = token, position
+        self.answer = None
         if self.session is not None and self.is_asked:
             self._ask(self.session)
 
     def take(self) -> tuple[SpeechToTextSession | None, AudioMeter | None]:
         """Hands the session and its meter over; nothing else of the check goes on."""
-        self.task.cancel()
+        self._task.cancel()
         if self._deadline is not None:
             self._deadline.cancel()
         taken = self.session, self._meter
-        self.session = self._meter = None
+        self.session = self.sink = self._meter = None
+        self.is_asked = False
         return taken
 
-    def end(self) -> SpeechToTextSession | None:
-        """Ends the check; returns the session that has to be closed."""
+    def end(self) -> None:
+        """Ends the check, and closes its session in the background."""
+        self._stop()
+        self.attempts.release()
+
+    def move_on(self, error: ProviderError) -> bool:
+        """Goes on with the recogniser after this one, which has failed; False when there is none."""
+        if not self.attempts.has_other:
+            return False
+        self._stop()
+        self.attempts.fail_over(error, self._in_use, stage="final")
+        self._task = self._start()
+        return True
+
+    def _stop(self) -> None:
+        self._cleanup.add(self._task)
         session, meter = self.take()
         if meter is not None:
             meter.stop()
-        self.attempts.release()
-        return session
+        self._cleanup.close(session)
+
+    def _start(self) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._run())
+        task.add_done_callback(self._report_crash)
+        return task
+
+    def _report_crash(self, task: asyncio.Task[None]) -> None:
+        """After an internal error of the check the call goes on as if there were no other recogniser."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            context = {"message": "a recogniser crashed", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(context)
+            self._on_error(None)
 
     async def _run(self) -> None:
-        session = await self._open()
-        if session is None:
+        opened = await self._open()
+        if opened is None:
             self._on_error(None)
             return
-        self.session = session
+        session = self.session = opened.session
+        self.sink = opened.sink
         self._meter = AudioMeter(self._meters[self.attempts.index], self._buffer)
         replay_into(session, self._buffer)
         if self.session is session:  # it may have failed meanwhile
             self.is_asked = True
             self._ask(session)
 
-    async def _open(self) -> SpeechToTextSession | None:
+    async def _open(self) -> OpenedSession | None:
         """Opens the next recogniser that can be reached; None when there is none."""
-        while True:
-            try:
-                return await self._open_session(self.attempts.current)
-            except ProviderError as error:
-                try:
-                    self.attempts.fail_over(error, self._in_use)
-                except ProviderError:
-                    return None
+        try:
+            return await self._opener.open(self.attempts, self._in_use)
+        except ProviderError:
+            return None
 
     def _ask(self, session: SpeechToTextSession) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
-        self._deadline = asyncio.get_running_loop().call_later(self._answer_s, self._expire)
+        limit_s = self._deadlines.check_limit(has_other=self.attempts.has_other)
+        self._deadline = asyncio.get_running_loop().call_later(limit_s, self._expire, limit_s)
         session.finalise(self.token)
 
-    def _expire(self) -> None:
-        self._on_error(ProviderSlow(self.attempts.current.name, f"no final text for {self._answer_s:g} s"))
+    def _expire(self, limit_s: float) -> None:
+        if self.answer is None:  # one without words is kept until the other one's deadline
+            self._on_error(ProviderSlow(self.attempts.current.name, f"no final text for {limit_s:g} s"))

@@ -13,7 +13,7 @@ class TextBuffer:
         self.text = ""
         self.pieces: list[tuple[int, str]] = []  # offset in `text`, text
         self.ended = False
-        self._deadline: AudioDeadline | None = None
+        self._deadlines: list[AudioDeadline] = []  # of the voices that read it
         self._changed = asyncio.Event()
         self._reader = asyncio.create_task(self._read(text))
 
@@ -35,14 +35,14 @@ class TextBuffer:
 
     def attach(self, deadline: AudioDeadline, start: int) -> None:
         """Reports the text from the character `start` on, and all that follows, to this deadline."""
-        self._deadline = deadline
+        self._deadlines.append(deadline)
         deadline.add_text(self.text[start:])
         if self.ended:
             deadline.end_text()
 
-    def detach(self) -> None:
-        """Reports no more text to the deadline: its voice has ended."""
-        self._deadline = None
+    def detach(self, deadline: AudioDeadline) -> None:
+        """Reports no more text to this deadline: its voice has ended."""
+        self._deadlines.remove(deadline)
 
     def raise_source_error(self) -> None:
         """Raises the error that ended the text early, if any."""
@@ -61,15 +61,15 @@ class TextBuffer:
         finally:
             self.ended = True
             self._changed.set()
-            if self._deadline:
-                self._deadline.end_text()
+            for deadline in self._deadlines:
+                deadline.end_text()
 
     def _append(self, piece: str) -> None:
         self.pieces.append((len(self.text), piece))
         self.text += piece
         self._changed.set()
-        if self._deadline:
-            self._deadline.add_text(piece)
+        for deadline in self._deadlines:
+            deadline.add_text(piece)
 
 
 class TextReader:

@@ -21,5 +21,5 @@ async def next_within(stream: AsyncIterator[T], limit_s: float, provider: str) -
 def timed_out(scope: asyncio.Timeout, limit_s: float, provider: str) -> ProviderError:
     """The error for a TimeoutError: ours if `scope` expired, otherwise one that the provider let escape."""
     if scope.expired():
-        return ProviderSlow(provider, f"nothing came for {limit_s:g} s")
+        return ProviderSlow(provider, f"nothing came for {limit_s:.3g} s")
     return ProviderError(provider, "timed out by itself")

@@ -1,16 +1,19 @@
 """Fallback between voices: the next one continues at the first word whose audio was not delivered."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 
-from media.providers.chain.audio_deadline import AudioDeadline
+from media.providers.chain.audio_deadline import AudioDeadline, AudioLimits
 from media.providers.chain.candidates import Attempts, Candidates, OnProviderFailed
 from media.providers.chain.deadlines import Deadlines
+from media.providers.chain.hedged_requests import HedgedRequests
 from media.providers.chain.speech_timeline import SpeechTimeline
 from media.providers.chain.text_buffer import TextBuffer
-from media.providers.cleanup import close_stream
+from media.providers.chain.voice_attempt import VoiceAttempt
+from media.providers.chain.voice_segment import VoiceSegment
 from media.providers.health import ChainHealth
-from media.providers.ports import ProviderError, SpeechChunk, TextToSpeech
+from media.providers.ports import ProviderError, ProviderSlow, SpeechChunk, TextToSpeech
 from media.providers.usage import UsageMeter, discarding_meters
 from media.providers.word_timing import TYPICAL_MS_PER_CHARACTER
 
@@ -45,52 +48,91 @@ class TextToSpeechChain:
 
         The text is read as fast as it comes; an error of its source is raised after the text before it was spoken.
         """
-        buffer = TextBuffer(text)
-        speech = SpeechTimeline(buffer, language)
+        clock = asyncio.get_running_loop().time
+        buffer, speech = TextBuffer(text), SpeechTimeline(clock)
         attempts: Attempts[TextToSpeech] | None = None
+        requests = HedgedRequests[TextToSpeech, VoiceAttempt, SpeechChunk](self._deadlines)
+        start = partial(self._start, buffer, speech, language)
         try:
             while await buffer.wait_for_speakable(speech.next_character):
                 attempts = attempts or self._candidates.new_attempts()  # only now: the text may take long
-                pieces = speech.speak_with(
-                    attempts.current,
-                    self._paces[attempts.index],
-                    self._audio_deadline(attempts),
-                    self._meters[attempts.index],
-                )
+                running = await requests.first_unit(attempts, start)
+                attempts, attempt = running.attempts, running.attempt
                 is_useful = False
                 try:
-                    async for chunk in pieces:
-                        if chunk.audio and not is_useful:
-                            is_useful = True
+                    while (chunk := await running.next_event()) is not None:
+                        if not is_useful and (is_useful := attempt.is_useful(chunk)):
                             attempts.mark_useful()
-                        yield chunk
-                    attempts.succeed()
-                    self._paces[attempts.index] = speech.pace
+                        yield speech.place(chunk)
+                    self._succeed(attempts, attempt)
                     break
                 except ProviderError as error:
-                    self._handle_failure(attempts, buffer, speech, error)
+                    speech.stop(attempt.segment)
+                    self._handle_failure(attempts, buffer, speech, attempt, error)
                 finally:
-                    await close_stream(pieces)
+                    await running.close()
             buffer.raise_source_error()
         finally:
             if attempts is not None:
                 attempts.release()
+            await requests.close()
             await buffer.close()
 
-    def _audio_deadline(self, attempts: Attempts[TextToSpeech]) -> AudioDeadline:
-        """The deadline of the voice in use, whose wait begins when its first audio is due."""
-        limit_s = self._deadlines.for_attempt(last=not attempts.has_other).audio_s
-        return AudioDeadline(
-            asyncio.get_running_loop().time,
-            limit_s,
-            whole_clauses=not self.streams_text,
-            on_due=attempts.start_wait,
+    def _start(
+        self,
+        buffer: TextBuffer,
+        speech: SpeechTimeline,
+        language: str,
+        attempts: Attempts[TextToSpeech],
+        on_due: Callable[[], None],
+    ) -> VoiceAttempt:
+        segment = VoiceSegment(buffer, speech.next_character, attempts.current, self._paces[attempts.index])
+        return VoiceAttempt(
+            buffer,
+            segment,
+            language=language,
+            deadline=self._make_deadline(speech, attempts, on_due),
+            meter=self._meters[attempts.index],
+            times_all=speech.is_continued,
         )
 
+    def _make_deadline(
+        self, speech: SpeechTimeline, attempts: Attempts[TextToSpeech], on_due: Callable[[], None]
+    ) -> AudioDeadline:
+        """The deadline of the voice in use, whose wait begins when its first audio is due."""
+        deadlines = self._deadlines
+        limits = deadlines.voice_limits(
+            attempts.usual_wait, attempts.usual_gap, has_rival=attempts.has_rival, last=not attempts.has_other
+        )
+        lead_s = deadlines.late_after(attempts.usual_wait_of_next) or deadlines.bound_s
+        return AudioDeadline(
+            asyncio.get_running_loop().time,
+            AudioLimits(limits.first_s, limits.next_s, lead_s),
+            whole_clauses=not self.streams_text,
+            on_due=on_due,
+            played_until=lambda: speech.played_until,
+        )
+
+    def _succeed(self, attempts: Attempts[TextToSpeech], attempt: VoiceAttempt) -> None:
+        _learn_gap(attempts, attempt)
+        attempts.succeed()
+        self._paces[attempts.index] = attempt.segment.measured_pace()
+
     def _handle_failure(
-        self, attempts: Attempts[TextToSpeech], buffer: TextBuffer, speech: SpeechTimeline, error: ProviderError
+        self,
+        attempts: Attempts[TextToSpeech],
+        buffer: TextBuffer,
+        speech: SpeechTimeline,
+        attempt: VoiceAttempt,
+        error: ProviderError,
     ) -> None:
+        _learn_gap(attempts, attempt, error)
         if buffer.ended and speech.next_character >= len(buffer.text.rstrip()):
             attempts.give_up(error)  # everything was spoken
         else:
-            attempts.fail_over(error)
+            attempts.fail_over(error, stage="stream", cost_s=attempt.silent_s)
+
+
+def _learn_gap(attempts: Attempts[TextToSpeech], attempt: VoiceAttempt, error: ProviderError | None = None) -> None:
+    if attempt.longest_gap_s is not None and (error is None or isinstance(error, ProviderSlow)):
+        attempts.add_gap(attempt.longest_gap_s, stalled=error is not None)

@@ -8,31 +8,37 @@ from media.providers.word_timing import count_spoken, spread_words, timing_lengt
 
 
 class VoiceSegment:
-    """One voice's segment of a speech. pace: assumed ms per character where the voice reports no timings."""
+    """One voice's segment of a speech, from the character `start` on. pace: assumed ms per character where the voice
+    reports no timings."""
 
     def __init__(self, text: TextBuffer, start: int, voice: TextToSpeech, pace: float) -> None:
         self._buffer = text
-        self._start = start
-        self._voice = voice
+        self.start = start
+        self.voice = voice
         self._pace = pace
         self.reader = TextReader(text, start)
         self.audio_ms = 0.0
         self.words: list[TimedWord] = []  # known so far, in ms from this voice's first audio
 
+    @property
+    def times_words(self) -> bool:
+        """Whether the voice reports timings."""
+        return self.voice.times_words
+
     def add(self, chunk: SpeechChunk) -> list[TimedWord]:
         """Adds audio; returns the words that begin in it."""
         self.audio_ms += len(chunk.audio) / BYTES_PER_MS
-        words = list(chunk.words) if self._voice.times_words else self._estimated()
+        words = list(chunk.words) if self.voice.times_words else self._estimated()
         self.words.extend(words)
         return words
 
     def finish(self) -> list[TimedWord]:
         """Ends the segment; returns the words not returned yet. Raises ProviderError when text or audio is missing."""
         if not self.reader.finished:
-            raise ProviderError(self._voice.name, "stopped before the end of the text")
-        if not self.audio_ms and is_speakable(self._buffer.text[self._start :]):
-            raise ProviderError(self._voice.name, "no audio")
-        if self._voice.times_words:
+            raise ProviderError(self.voice.name, "stopped before the end of the text")
+        if not self.audio_ms and is_speakable(self._buffer.text[self.start :]):
+            raise ProviderError(self.voice.name, "no audio")
+        if self.voice.times_words:
             return []
         left = self._texts()[len(self.words) :]
         share = (self.audio_ms - self._timed_ms()) / timing_length(left) if left else 0.0
@@ -41,7 +47,7 @@ class VoiceSegment:
     def next_character(self) -> int:
         """Offset of the first character that was not spoken."""
         starts, texts = self._starts(), self._texts()
-        if self._voice.times_words and self.words:
+        if self.voice.times_words and self.words:
             count = count_spoken(texts, self.words, self.audio_ms)
         else:
             count = len(self.words) or len(self._estimated())
@@ -59,7 +65,7 @@ class VoiceSegment:
         return self.words[-1].end_ms if self.words else 0.0
 
     def _starts(self) -> list[int]:
-        return word_starts(self._buffer.text, self._start, self.reader.position)
+        return word_starts(self._buffer.text, self.start, self.reader.position)
 
     def _texts(self) -> list[str]:
-        return self._buffer.text[self._start : self.reader.position].split()
+        return self._buffer.text[self.start : self.reader.position].split()

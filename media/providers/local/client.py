@@ -30,7 +30,7 @@ T = TypeVar("T", bound=EngineAnswer)
 def require_english(language: str) -> None:
     """Raises ProviderError for a language other than English, the only one of the engines."""
     if language.partition("-")[0].lower() != "en":
-        raise ProviderError(NAME, f"language {language} is not supported", retryable=False)
+        raise ProviderError(NAME, f"language {language} is not supported", retryable=False, cause="refused")
 
 
 class EngineClient:
@@ -93,7 +93,9 @@ class EngineClient:
             except TimeoutError as error:
                 raise ProviderSlow(NAME, f"no connection within {self._connect_s:g} s") from error
             except OSError as error:
-                raise ProviderError(NAME, f"the speech engine cannot be reached: {error.strerror}") from error
+                raise ProviderError(
+                    NAME, f"the speech engine cannot be reached: {error.strerror}", cause="refused"
+                ) from error
             self._listener = asyncio.create_task(self._listen(reader, self._writer))
             return self._writer
 
@@ -111,14 +113,14 @@ class EngineClient:
             writer.close()
             for future in self._pending.values():
                 if not future.done():
-                    future.set_exception(ProviderError(NAME, reason))
+                    future.set_exception(ProviderError(NAME, reason, cause="cut"))
 
 
 def _encode(request: EngineRequest) -> bytes:
     try:
         return encode_message(request)
     except EngineProtocolError as error:
-        raise ProviderError(NAME, str(error), retryable=False) from error
+        raise ProviderError(NAME, str(error), retryable=False, cause="refused") from error
 
 
 def _require_answer(answer: EngineAnswer, expected: type[T]) -> T:
@@ -127,5 +129,6 @@ def _require_answer(answer: EngineAnswer, expected: type[T]) -> T:
     if isinstance(answer, EngineRefusal):
         if answer.kind == "busy":
             raise ProviderBusy(NAME, answer.reason)
-        raise ProviderError(NAME, answer.reason, retryable=answer.kind == "failed")
-    raise ProviderError(NAME, "an answer of the wrong type")
+        has_failed = answer.kind == "failed"
+        raise ProviderError(NAME, answer.reason, retryable=has_failed, cause="error" if has_failed else "refused")
+    raise ProviderError(NAME, "an answer of the wrong type", cause="unreadable")

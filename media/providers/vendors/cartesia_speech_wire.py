@@ -160,7 +160,7 @@ class SpokenContexts:
         if self._is_done:
             return None
         if not len(words.words) == len(words.start) == len(words.end):
-            raise ProviderError(self._provider, "word timings of unequal number")
+            raise ProviderError(self._provider, "word timings of unequal number", cause="unreadable")
         timed = zip(words.words, words.start, words.end, strict=True)
         offset = self._offset_ms
         return SpeechChunk(b"", tuple(TimedWord(word, offset + a * 1_000, offset + b * 1_000) for word, a, b in timed))

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 
 from msgspec import Struct
 
+from media.providers.failure_cause import cause_of_status
 from media.providers.ports import ProviderBusy, ProviderError, ProviderSlow
 
 # The messages here are those of this version; the vendor keeps a dated version as it was.
@@ -54,17 +55,17 @@ def make_error(provider: str, event: ErrorEvent) -> ProviderError:
         return ProviderBusy(provider, reason)
     if status in _TIMEOUTS:
         return ProviderSlow(provider, reason)
-    return ProviderError(provider, reason, retryable=status >= 500 or not status)
+    return ProviderError(provider, reason, retryable=status >= 500 or not status, cause=cause_of_status(status))
 
 
 def make_unreadable(provider: str) -> ProviderError:
     """The error for a message that cannot be read."""
-    return ProviderError(provider, "an unreadable message")
+    return ProviderError(provider, "an unreadable message", cause="unreadable")
 
 
 def make_closed(provider: str, close_code: int) -> ProviderError:
     """The error for a connection that was closed while it was needed; the vendor's reason is dropped."""
-    return ProviderError(provider, f"closed with {close_code}")
+    return ProviderError(provider, f"closed with {close_code}", cause="cut")
 
 
 def base_language(language: str) -> str:

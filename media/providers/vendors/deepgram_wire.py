@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 from media.providers.ports import ProviderBusy, ProviderError
 from media.providers.vendors.deepgram_transcript import TranscribedResult
+from shared.events import FailureCause
 
 QueryValue = str | int | float | bool | Sequence[str]
 
@@ -49,24 +50,27 @@ def make_headers(api_key: str) -> dict[str, str]:
     return {"Authorization": f"Token {api_key}"} if api_key else {}
 
 
-def make_error(provider: str, code: str, what: str) -> ProviderError:
-    """An error with the vendor's code, if it is one; the vendor's text is dropped, because it may quote the caller."""
+def make_error(provider: str, code: str, what: str, cause: FailureCause = "error") -> ProviderError:
+    """An error with the vendor's code, if it is one; the vendor's text is dropped, because it may quote the caller.
+    cause: of an error whose code says nothing of the request."""
     code = code if _CODE.fullmatch(code) and len(code) <= _MAX_CODE_CHARACTERS else ""
     reason = f"{what} {code}".strip()
     if code.startswith("TOO_MANY_REQUESTS"):
         return ProviderBusy(provider, reason)
-    return ProviderError(provider, reason, retryable=not code.startswith(_REQUEST_FAULTS))
+    if code.startswith(_REQUEST_FAULTS):
+        return ProviderError(provider, reason, retryable=False, cause="refused")
+    return ProviderError(provider, reason, cause=cause)
 
 
 def map_close(provider: str, status: int, reason: str) -> ProviderError:
     """The error for a connection that the vendor closed. reason: begins with a code such as NET-0001, if it has one."""
     found = _CODE.match(reason)
-    return make_error(provider, found[0] if found and "-" in found[0] else "", f"closed with {status}")
+    return make_error(provider, found[0] if found and "-" in found[0] else "", f"closed with {status}", "cut")
 
 
 def make_unreadable(provider: str) -> ProviderError:
     """The error for a message that cannot be read."""
-    return ProviderError(provider, "an unreadable message")
+    return ProviderError(provider, "an unreadable message", cause="unreadable")
 
 
 def _encode(value: QueryValue) -> str | Sequence[str]:

@@ -162,7 +162,7 @@ class OpenAiLanguageModel:
         try:
             if response.status == 200:
                 reason = f"answered with {response.content_type}, no event stream"
-                raise ProviderError(self.name, reason, retryable=False)
+                raise ProviderError(self.name, reason, retryable=False, cause="unreadable")
             return await self._within(deadline, response.content.read(MAX_ERROR_BYTES), "no answer came in time")
         finally:
             response.close()
@@ -207,7 +207,7 @@ class OpenAiLanguageModel:
         try:
             return parser.feed(chunk) if chunk else parser.end()
         except SseError as error:
-            raise ProviderError(self.name, str(error)) from error
+            raise ProviderError(self.name, str(error), cause="unreadable") from error
 
     async def _within(self, deadline: float, waiting: Awaitable[T], timeout_reason: str) -> T:
         """Awaits until `deadline` (the loop's clock). Maps every network error to ProviderError."""
@@ -219,9 +219,9 @@ class OpenAiLanguageModel:
         except TimeoutError as error:
             raise ProviderSlow(self.name, timeout_reason) from error
         except aiohttp.ClientPayloadError as error:
-            raise ProviderError(self.name, "the stream was cut") from error
+            raise ProviderError(self.name, "the stream was cut", cause="cut") from error
         except aiohttp.ClientError as error:
-            raise ProviderError(self.name, f"no connection: {type(error).__name__}") from error
+            raise ProviderError(self.name, f"no connection: {type(error).__name__}", cause="refused") from error
 
 
 async def _drain(response: aiohttp.ClientResponse) -> bool:

@@ -111,7 +111,7 @@ def test_the_list_is_the_fallback_order_and_failures_are_reported() -> None:
         )
     )
     assert run(harness.words()) == "I am the second."
-    assert harness.failed == [ProviderFailed("llm", "standin", "configured to fail", "standin")]
+    assert harness.failed == [ProviderFailed("llm", "standin", "configured to fail", "standin", "first_unit", "error")]
 
 
 def test_an_instance_of_a_vendor_goes_by_its_own_name() -> None:
@@ -127,7 +127,7 @@ def test_an_instance_of_a_vendor_goes_by_its_own_name() -> None:
             await providers.stt.open("en", lambda event: None)
 
     run(main())
-    assert harness.failed[0] == ProviderFailed("stt", "my-ear", "configured to fail", "my-ear")
+    assert harness.failed[0] == ProviderFailed("stt", "my-ear", "configured to fail", "my-ear", "connect", "error")
 
 
 def test_all_calls_share_one_receptionist() -> None:

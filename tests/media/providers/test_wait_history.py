@@ -35,6 +35,20 @@ def test_waits_that_are_cut_off_keep_the_p99_where_it_is() -> None:
     assert history.usual() == UsualWait(0.5, 0.99)
 
 
+def test_the_first_answers_correct_the_vendor_s_figures_upwards_only() -> None:
+    figures, history = UsualWait(0.3, 0.9), WaitHistory()
+    for _ in range(10):
+        history.add_cut_off(5.0)
+    history.add(1.2)
+    history.add(1.2)
+    assert history.correct(figures) == figures
+    history.add(1.3)
+    assert history.correct(figures) == UsualWait(1.2, 1.3)
+    for _ in range(6):
+        history.add(0.1)
+    assert history.correct(figures) == UsualWait(0.3, 1.3)
+
+
 @given(st.lists(st.floats(0, 60), min_size=FEWEST, max_size=KEPT))
 def test_quantiles_are_waits_that_enough_others_do_not_exceed(waits: list[float]) -> None:
     usual = learn(waits)

@@ -1,6 +1,6 @@
 """The deadline of a voice's next audio."""
 
-from media.providers.chain.audio_deadline import AudioDeadline
+from media.providers.chain.audio_deadline import AudioDeadline, AudioLimits
 
 
 class Clock:
@@ -14,7 +14,7 @@ class Clock:
 def make_deadline(*, whole_clauses: bool = False) -> tuple[AudioDeadline, Clock, list[float]]:
     clock = Clock()
     started: list[float] = []
-    deadline = AudioDeadline(clock, 2.0, whole_clauses=whole_clauses)
+    deadline = AudioDeadline(clock, AudioLimits(2.0, 2.0), whole_clauses=whole_clauses)
     deadline.on_start = lambda: started.append(clock.now)
     return deadline, clock, started
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from media.providers.chain.candidates import Candidates
-from media.providers.ports import ProviderError
+from media.providers.ports import ProviderError, ProviderSlow
 from shared.events import ProviderFailed
 from tests.media.providers.virtual import run
 
@@ -73,9 +73,12 @@ def test_every_failure_is_reported() -> None:
         chain, reported = candidates("ab")
         attempts = chain.new_attempts()
         assert attempts.has_other
-        attempts.fail_over(ERROR)
+        attempts.fail_over(ProviderSlow("x", "late"), stage="stream", cost_s=0.3)
         assert not attempts.has_other
         attempts.give_up(ERROR)
-        assert reported == [ProviderFailed("tts", "a", "down", "b"), ProviderFailed("tts", "b", "down", "")]
+        assert reported == [
+            ProviderFailed("tts", "a", "late", "b", "stream", "stalled", 300),
+            ProviderFailed("tts", "b", "down", "", "stream", "error"),
+        ]
 
     run(main())

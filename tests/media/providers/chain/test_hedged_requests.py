@@ -200,6 +200,32 @@ def test_a_model_that_is_always_slow_is_not_replaced_once_that_is_known() -> Non
     run(main())
 
 
+def test_a_model_that_is_slower_than_its_vendor_s_figures_is_learnt_and_kept() -> None:
+    async def main() -> None:
+        b = FakeLanguageModel("b", [0.2, TextDelta("B"), 0.4, TextDelta("B")])
+        harness = HedgingHarness(FakeLanguageModel("a", [1.2, TextDelta("A")]), b)
+        said = [await harness.text() for _ in range(30)]
+        assert said == ["BB"] * 3 + ["A"] * 27
+        assert harness.board.is_usable(harness.keys[0])
+
+    run(main())
+
+
+def test_a_model_that_is_dead_or_much_slower_than_its_vendor_s_figures_is_ejected() -> None:
+    async def main(silence: float | None) -> None:
+        b = FakeLanguageModel("b", [0.2, TextDelta("B"), 0.6, TextDelta("B")])
+        a = FakeLanguageModel("a", [silence, TextDelta("A")])
+        harness = HedgingHarness(a, b)
+        for _ in range(10):
+            harness.begin_call()
+            assert await harness.text() == "BB"
+        assert len(a.requests) == 3
+        assert not harness.board.is_usable(harness.keys[0])
+
+    for silence in (None, 4.0):
+        run(main(silence))
+
+
 @pytest.mark.parametrize(("seed", "slower_s"), [(SEED, 0.7), (None, 2.0)])
 def test_a_model_that_became_slower_is_back_after_one_ejection(seed: UsualWait | None, slower_s: float) -> None:
     async def main() -> None:

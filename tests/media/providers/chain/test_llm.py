@@ -58,7 +58,7 @@ def test_a_failure_before_the_first_word_is_retried_with_the_next_model() -> Non
     harness = ChainHarness(FakeLanguageModel("a", [SERVER_ERROR]), b)
     assert run(harness.text()) == "Nine to five. "
     assert b.requests == [REQUEST]
-    assert harness.failed == [ProviderFailed("llm", "a", "HTTP 502", "b")]
+    assert harness.failed == [ProviderFailed("llm", "a", "HTTP 502", "b", "first_unit", "error")]
 
 
 def test_a_silent_model_fails_after_the_deadline() -> None:
@@ -69,7 +69,7 @@ def test_a_silent_model_fails_after_the_deadline() -> None:
     a = FakeLanguageModel("a", [None])
     harness = ChainHarness(a, FakeLanguageModel("b", [TextDelta("Nine.")]))
     run(main())
-    assert harness.failed == [ProviderFailed("llm", "a", "nothing came for 4 s", "b")]
+    assert harness.failed == [ProviderFailed("llm", "a", "nothing came for 4 s", "b", "first_unit", "late", 4_000)]
     assert a.closed == 1
 
 
@@ -90,7 +90,8 @@ def test_next_model_continues_a_broken_reply_without_repetition() -> None:
 def test_a_model_that_stalls_in_mid_reply_is_replaced() -> None:
     async def main() -> None:
         assert await harness.text() == "We are open from nine. "
-        assert now() == 4.0
+        assert now() == 0.9
+        assert harness.failed == [ProviderFailed("llm", "a", "nothing came for 0.9 s", "b", "stream", "stalled", 900)]
 
     harness = ChainHarness(
         FakeLanguageModel("a", [*text_deltas("We are open"), None]), FakeLanguageModel("b", text_deltas("from nine."))
@@ -133,7 +134,7 @@ def test_a_tool_is_never_called_twice() -> None:
     harness = ChainHarness(FakeLanguageModel("a", [CALL, SERVER_ERROR]), b)
     assert run(harness.reply()) == [CALL]
     assert b.requests == []
-    assert harness.failed == [ProviderFailed("llm", "a", "HTTP 502", "")]
+    assert harness.failed == [ProviderFailed("llm", "a", "HTTP 502", "", "stream", "error")]
 
 
 @pytest.mark.parametrize(

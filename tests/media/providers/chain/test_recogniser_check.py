@@ -1,171 +1,22 @@
 """A recogniser that is connected but deaf is found out by the next one, and noise is no fault of either."""
 
 import asyncio
-from collections.abc import Coroutine
-from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from media.providers.chain.stt import SpeechToTextChain
-from media.providers.health import ChainHealth, HealthBoard, HealthKey
+from media.providers.health import HealthKey
 from media.providers.ports import (
     ProviderError,
-    RecognisedText,
-    SpeechToTextEvent,
     SpeechToTextFailed,
-    SpeechToTextSession,
-    SpeechToTextSink,
 )
-from media.providers.usage import UsageMeter
-from shared.events import ProviderFailed, UsageRecorded
+from shared.events import ProviderFailed
+from tests.media.providers.recogniser_calls import FRAME_S, Caller, Recogniser, call
 from tests.media.providers.virtual import run
 
-FRAME_S, FRAME = 0.1, 800
-SILENCE, NOISE = b"~" * FRAME, b"!" * FRAME
 DEAF = "no text for speech that another one understood"
 GONE = ProviderError("b", "gone")
-
-
-class Listening:
-    """A session that understands letters, each a word, and answers late."""
-
-    def __init__(self, recogniser: "Recogniser", sink: SpeechToTextSink) -> None:
-        self.recogniser = recogniser
-        self.sink = sink
-        self.words = ""
-        self.bytes = 0
-        self.closed = False
-        self._asked = 0
-        self._token: int | None = None
-
-    def push(self, ulaw: bytes) -> None:
-        self.bytes += len(ulaw)
-        if not self.recogniser.is_deaf:
-            self.words += "".join(letter for letter in ulaw.decode() if letter.isalpha())
-
-    def started(self) -> None: ...
-
-    def finalise(self, token: int) -> None:
-        self._asked, self._token = len(self.words), token
-        if self.recogniser.answer_s is not None:
-            text = self.words
-            asyncio.get_running_loop().call_later(self.recogniser.answer_s, self._answer, text, token)
-
-    def next_turn(self) -> None:
-        self.words, self._asked, self._token = self.words[self._asked :], 0, None
-
-    async def close(self) -> None:
-        self.closed = True
-
-    def _answer(self, text: str, token: int) -> None:
-        if not self.closed and token == self._token:
-            self.sink(RecognisedText(text, final=True, token=token))
-
-
-@dataclass
-class Recogniser:
-    """answer_s: to a final text; None: never. open_s: to a session. error: of each session."""
-
-    name: str
-    answer_s: float | None = 0.1
-    open_s: float = 0.1
-    is_deaf: bool = False
-    error: Exception | None = None
-    sessions: list[Listening] = field(default_factory=list)
-
-    async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
-        await asyncio.sleep(self.open_s)
-        if self.error is not None:
-            raise self.error
-        self.sessions.append(Listening(self, sink))
-        return self.sessions[-1]
-
-    @property
-    def running(self) -> int:
-        return sum(not session.closed for session in self.sessions)
-
-
-class Caller:
-    """Speaks, and takes the texts as a call does: those of one turn replace each other."""
-
-    def __init__(self, *recognisers: Recogniser) -> None:
-        self.recognisers = recognisers
-        self.failed: list[ProviderFailed] = []
-        self.used: list[UsageRecorded] = []
-        self.events: list[SpeechToTextEvent] = []
-        self.heard: list[str] = []
-        self.answered: set[int] = set()
-        self.token = 0
-        self.text = ""
-        self.session: SpeechToTextSession
-        self.board: HealthBoard
-
-    async def open(self) -> None:
-        self.board = HealthBoard(lambda: asyncio.get_running_loop().time(), chance=lambda: 0.0)
-        keys = [HealthKey("stt", one.name) for one in self.recognisers]
-        meters = [UsageMeter("stt", one.name, self.used.append) for one in self.recognisers]
-        chain = SpeechToTextChain(
-            self.recognisers, self.failed.append, meters=meters, health=ChainHealth(self.board, keys)
-        )
-        self.session = await chain.open("en", self._take)
-
-    async def speak(self, words: str, ms: int = 2_000, wait_s: float = 1.5) -> None:
-        """Speaks for so long (noise where there are no words), pauses, and waits for the text."""
-        await self._push(SILENCE, 1)
-        self.session.started()
-        self.session.push(words.encode())
-        await self._push(NOISE, ms // 100)
-        await self._push(SILENCE, 2)
-        self.token += 1
-        self.session.finalise(self.token)
-        for _ in range(round(wait_s / FRAME_S)):
-            if self.token in self.answered:
-                break
-            await self._push(SILENCE, 1)
-        self.next_turn()
-
-    def next_turn(self) -> None:
-        self.heard += [self.text] if self.text else []
-        self.text = ""
-        self.session.next_turn()
-
-    async def hang_up(self) -> None:
-        """Takes what comes late, and ends the call."""
-        await self._push(SILENCE, 80)
-        self.next_turn()
-        await self.session.close()
-        assert not any(one.running for one in self.recognisers)
-        for one in self.recognisers:
-            used = sum(event.quantity for event in self.used if event.provider == one.name)
-            assert used == pytest.approx(sum(session.bytes for session in one.sessions) / 8, abs=len(one.sessions) + 1)
-
-    async def _push(self, frame: bytes, count: int) -> None:
-        for _ in range(count):
-            self.session.push(frame)
-            await asyncio.sleep(FRAME_S)
-
-    def _take(self, event: SpeechToTextEvent) -> None:
-        self.events.append(event)
-        if isinstance(event, RecognisedText):
-            self.text = event.text
-            if event.final and event.token is not None:
-                assert event.token not in self.answered
-                self.answered.add(event.token)
-
-
-def call(script: Coroutine[Any, Any, None], caller: Caller) -> Caller:
-    """Runs a whole call."""
-
-    async def main() -> None:
-        await caller.open()
-        await script
-        await caller.hang_up()
-
-    run(main())
-    return caller
 
 
 def test_a_deaf_recogniser_is_replaced_and_the_words_are_recognised() -> None:
@@ -180,7 +31,7 @@ def test_a_deaf_recogniser_is_replaced_and_the_words_are_recognised() -> None:
 
     call(script(), caller)
     assert caller.heard == ["ab", "c"]
-    assert caller.failed == [ProviderFailed("stt", "a", DEAF, "b")]
+    assert caller.failed == [ProviderFailed("stt", "a", DEAF, "b", "final", "deaf", 100)]
     assert len(b.sessions) == 1
 
 
@@ -235,21 +86,12 @@ def test_noise_on_many_calls_ejects_nobody_and_deafness_does() -> None:
 
         async def script(caller: Caller = caller, words: str = words, is_usable: bool = is_usable) -> None:
             for _ in range(3):
-                caller.session, one = (await _another_call(caller)), caller.session
-                await one.close()
+                await caller.session.close()
+                await caller.begin_call()
                 await caller.speak(words)
             assert caller.board.is_usable(HealthKey("stt", "a")) is is_usable
 
         call(script(), caller)
-
-
-async def _another_call(caller: Caller) -> SpeechToTextSession:
-    keys = [HealthKey("stt", one.name) for one in caller.recognisers]
-    meters = [UsageMeter("stt", one.name, caller.used.append) for one in caller.recognisers]
-    health = ChainHealth(caller.board, keys)
-    chain = SpeechToTextChain(caller.recognisers, caller.failed.append, meters=meters, health=health)
-    caller.answered.clear()
-    return await chain.open("en", caller._take)
 
 
 def test_words_that_come_after_the_turn_are_late_words_of_the_next() -> None:

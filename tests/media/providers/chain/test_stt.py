@@ -91,7 +91,7 @@ def test_next_recogniser_gets_the_turn_replayed_and_answers_the_pending_finalise
 
     a, b = FakeSpeechToText("a"), FakeSpeechToText("b")
     harness = with_session(test, a, b)
-    assert harness.failed == [ProviderFailed("stt", "a", "socket closed", "b")]
+    assert harness.failed == [ProviderFailed("stt", "a", "socket closed", "b", "final", "error")]
 
 
 def test_only_audio_without_final_text_is_replayed() -> None:
@@ -205,7 +205,7 @@ def test_a_slow_recogniser_is_replaced() -> None:
 
     a, b = FakeSpeechToText("a"), FakeSpeechToText("b")
     harness = with_session(test, a, b)
-    assert harness.failed == [ProviderFailed("stt", "a", "no final text for 2 s", "b")]
+    assert harness.failed == [ProviderFailed("stt", "a", "no final text for 2 s", "b", "final", "late", 2_000)]
 
 
 def test_a_lone_slow_recogniser_is_waited_for() -> None:

@@ -1,0 +1,369 @@
+"""One caller's session over several recognisers: one in use, and at times the next one beside it."""
+
+import asyncio
+from collections.abc import Sequence
+
+from media.providers.chain.audio_meter import AudioMeter
+from media.providers.chain.candidates import Attempts, Candidates
+from media.providers.chain.deadlines import Deadlines
+from media.providers.chain.late_recogniser import LostRecogniser, LostRecognisers
+from media.providers.chain.recogniser_check import CheckCause, RecogniserCheck
+from media.providers.chain.recogniser_session import SessionCleanup, SessionOpener, SessionSink
+from media.providers.chain.replay_buffer import ReplayBuffer, replay_into
+from media.providers.chain.text_request import TextRequest
+from media.providers.chain.unheard_speech import UnheardSpeech
+from media.providers.ports import (
+    ProviderError,
+    ProviderSlow,
+    RecognisedText,
+    SpeechToText,
+    SpeechToTextEvent,
+    SpeechToTextFailed,
+    SpeechToTextSession,
+    SpeechToTextSink,
+)
+from media.providers.usage import UsageMeter
+from shared.events import FailureStage
+
+
+class ChainedSession:
+    """One caller's session. Each recogniser is tried at most once between two final texts."""
+
+    def __init__(
+        self,
+        candidates: Candidates[SpeechToText],
+        language: str,
+        sink: SpeechToTextSink,
+        *,
+        deadlines: Deadlines,
+        meters: Sequence[UsageMeter],
+    ) -> None:
+        self._candidates = candidates
+        self._opener = SessionOpener(language, deadlines, self.handle)
+        self._sink = sink
+        self._deadlines = deadlines
+        self._meters = meters
+        self._loop = asyncio.get_running_loop()
+        self._buffer = ReplayBuffer()
+        self._session_sink: SessionSink | None = None
+        self._attempts: Attempts[SpeechToText] | None = None
+        self._session: SpeechToTextSession | None = None  # None while another recogniser is being opened
+        self._audio_meter: AudioMeter | None = None  # of that session
+        self._switch_task: asyncio.Task[None] | None = None
+        self._cleanup = SessionCleanup()
+        self._lost = LostRecognisers(deadlines, self._cleanup)
+        self._earlier_text = ""  # this turn's text from recognisers that have failed since
+        self._final_text = ""  # this turn's text up to where the replay buffer begins
+        self._pending: TextRequest | None = None  # the unanswered `finalise`
+        self._speech_heard = False  # in this turn: text without it may be noise
+        self._unheard = UnheardSpeech()
+        self._check: RecogniserCheck | None = None  # of the one in use, whose answers are held back
+        self._held_answer: RecognisedText | None = None
+
+    async def open(self, attempts: Attempts[SpeechToText]) -> None:
+        """Opens the next recogniser that can be reached. Raises ProviderError when none is left."""
+        self._attempts = attempts
+        opened = await self._opener.open(attempts)
+        self._session, self._session_sink = opened.session, opened.sink
+        self._audio_meter = AudioMeter(self._meters[attempts.index], self._buffer)
+        self._replay(opened.session)
+
+    def renew_attempts(self) -> None:
+        """When the recogniser in use fails, every recogniser may be tried again. That it could be opened proves nothing
+        of its health."""
+        if self._attempts:
+            self._attempts.release()
+            self._attempts = self._candidates.new_attempts(self._attempts.index)
+
+    def push(self, ulaw: bytes) -> None:
+        self._buffer.push(ulaw)
+        if self._session is not None:
+            self._session.push(ulaw)
+        if self._check is not None and self._check.session is not None:
+            self._check.session.push(ulaw)
+
+    def started(self) -> None:
+        self._buffer.mark_speech_start()
+        self._unheard.started(self._buffer.end)
+        self._speech_heard = True
+        if self._session is not None:
+            self._session.started()
+        if self._check is not None and self._check.session is not None:
+            self._check.session.started()
+
+    def finalise(self, token: int) -> None:
+        self._clear_pending()
+        self._pending = TextRequest(token, self._buffer.end)
+        self._unheard.asked(self._buffer.end)
+        if self._session is not None:
+            self._await_text()
+            self._session.finalise(token)
+        if self._check is not None:
+            self._check.finalise(token, self._buffer.end)
+
+    def next_turn(self) -> None:
+        if self._pending and self._check is None:  # what is being checked may still be understood
+            self._buffer.discard_until(self._pending.position)
+        self._clear_pending()
+        if self._check is not None and self._check.answer is not None:
+            self._end_check()
+        self._unheard.drop()
+        self._speech_heard = False
+        self._earlier_text = self._final_text = ""
+        if self._session is not None:
+            self._session.next_turn()
+
+    async def close(self) -> None:
+        self._session_sink = None
+        self._end_check()
+        self._lost.end()
+        self._clear_pending()
+        if self._switch_task is not None:
+            self._switch_task.cancel()
+            await asyncio.gather(self._switch_task, return_exceptions=True)
+        if self._attempts:
+            self._attempts.release()
+        self._cleanup.close(self._detach_session())
+        await self._cleanup.wait()
+
+    def handle(self, sink: SessionSink, event: SpeechToTextEvent) -> None:
+        """Handles a recogniser's event; ignores one that was replaced or is still being opened."""
+        if self._check is not None and sink is self._check.sink:
+            self._judge(self._check, event)
+        elif sink is not self._session_sink or self._session is None:
+            pass
+        elif isinstance(event, SpeechToTextFailed):
+            self._switch(event.error)
+        else:
+            self._take_text(event)
+
+    def _take_text(self, event: RecognisedText) -> None:
+        if self._speech_heard and self._attempts and event.text.strip():
+            self._attempts.mark_useful()
+        text = f"{self._earlier_text} {event.text}".strip() if self._earlier_text else event.text
+        found = RecognisedText(text, event.final, event.token)
+        is_new = bool(text.strip()) and text != self._final_text
+        if is_new:
+            self._unheard.understood()
+            if self._check is not None and self._check.cause == "deaf":
+                self._release_answer()
+        if event.final and self._pending and event.token == self._pending.token:
+            self._unheard.answered(is_new=is_new)
+            if self._attempts and event.text.strip():
+                self._attempts.mark_answered()
+            if self._hold_back(found, self._pending):
+                return
+            self._accept_final(text, self._pending.position)
+        self._sink(found)
+
+    def _hold_back(self, answer: RecognisedText, request: TextRequest) -> bool:
+        """Whether the answer waits for a check, which is started if it is due."""
+        if not self._unheard.is_doubtful and (self._check is None or self._check.cause == "late"):
+            return False
+        if self._check is None:
+            self._start_check(request, "deaf")
+        if self._check is None:
+            return False
+        if self._check.answer is not None:
+            self._unheard.was_noise()
+            return False
+        self._check.cause = "deaf"
+        request.stop()
+        self._held_answer = answer
+        return True
+
+    def _accept_final(self, text: str, position: int) -> None:
+        self._end_check()
+        self._clear_pending()
+        self._final_text = text
+        self._buffer.discard_until(position)
+        if self._attempts:
+            self._attempts.succeed()
+            self.renew_attempts()
+
+    def _start_check(self, request: TextRequest, cause: CheckCause) -> None:
+        """Lets the next recogniser, if there is one, hear what this one gave no text for."""
+        if self._attempts is None or not self._attempts.has_other:
+            return
+        request.mark_replaced()
+        self._check = RecogniserCheck(
+            self._attempts.split(),
+            request,
+            cause=cause,
+            in_use=self._attempts.index,
+            buffer=self._buffer,
+            meters=self._meters,
+            deadlines=self._deadlines,
+            cleanup=self._cleanup,
+            opener=self._opener,
+            on_error=self._fail_check,
+        )
+
+    def _judge(self, check: RecogniserCheck, event: SpeechToTextEvent) -> None:
+        """Takes an event of the check."""
+        if isinstance(event, SpeechToTextFailed):
+            self._fail_check(event.error)
+            return
+        is_answer = event.final and event.token == check.token
+        has_words = bool(event.text.strip()) and check.is_asked
+        if has_words and (is_answer or check.cause == "deaf"):
+            self._adopt_check(check, self._make_error(check))
+            self._take_text(event)
+        elif is_answer and check.cause == "late" and self._pending is not None:
+            check.answer = event  # a late one may still know better
+            self._take_over_overdue(check)
+        elif is_answer:
+            if check.cause == "deaf":
+                self._unheard.was_noise()
+            self._end_fruitless_check()
+
+    def _make_error(self, check: RecogniserCheck) -> ProviderError:
+        """What is wrong with the recogniser in use, from which the check takes over."""
+        name = self._attempts.current.name if self._attempts else ""
+        if check.cause == "deaf":
+            return ProviderError(name, "no text for speech that another one understood", cause="deaf")
+        waited_s = self._pending.waited_s if self._pending else 0.0
+        return ProviderSlow(name, f"no final text for {waited_s:.2g} s, another one gave it")
+
+    def _adopt_check(self, check: RecogniserCheck, error: ProviderError) -> None:
+        """The recogniser in use is deaf, late or gone: goes on with the one that checks it."""
+        if self._attempts:
+            lost = LostRecogniser(self._attempts, self._detach_session(), self._session_sink, self._pending)
+            self._lost.add(lost, error, check.attempts.index, self._stage)
+        self._attempts = check.attempts
+        self.renew_attempts()
+        self._session_sink = check.sink
+        self._session, self._audio_meter = check.take()
+        self._forget_check()
+        self._unheard = UnheardSpeech()
+        self._earlier_text = self._final_text
+        if self._pending is None:
+            self._pending = TextRequest(check.token, check.position)  # its turn may be over: then it is late text
+        self._await_text(is_learnt=False)
+
+    def _take_over_overdue(self, check: RecogniserCheck) -> None:
+        """The recogniser in use missed the deadline, and the check heard nothing: that stands."""
+        if check.answer is not None and self._pending and self._pending.is_overdue:
+            answer = check.answer
+            self._adopt_check(check, self._make_error(check))
+            self._take_text(answer)
+
+    def _fail_check(self, error: ProviderError | None) -> None:
+        """The check found nothing out. error: of its recogniser, after which the next one goes on with it; None: there
+        is none."""
+        if self._check is not None and error is not None and self._check.move_on(error):
+            return
+        if self._check is not None and self._attempts is not None and error is not None:
+            self._check.attempts.lose(error, self._attempts.index, demote=True, stage="final")
+        self._unheard.forget()
+        self._end_fruitless_check()
+
+    def _end_fruitless_check(self) -> None:
+        """Ends a check after which the recogniser in use goes on, unless it missed its deadline meanwhile."""
+        self._release_answer()
+        if self._pending and self._pending.is_overdue:
+            self._on_deadline()
+
+    def _release_answer(self) -> None:
+        """Ends the check, if any; the answer that was held back stands."""
+        check, held = self._check, self._held_answer
+        self._end_check()
+        if held is not None and self._pending:
+            self._accept_final(held.text, self._pending.position)
+            self._sink(held)
+        elif check is not None and self._pending is None:
+            self._buffer.discard_until(check.position)
+
+    def _end_check(self) -> None:
+        check = self._check
+        if check is not None:
+            self._forget_check()
+            check.end()
+
+    def _forget_check(self) -> None:
+        self._check = self._held_answer = None
+
+    def _clear_pending(self) -> None:
+        if self._pending is not None:
+            self._pending.stop()
+            if self._attempts:
+                self._attempts.cease_waiting()
+        self._pending = self._held_answer = None
+
+    def _await_text(self, *, is_learnt: bool = True) -> None:
+        """Watches the text that is asked for. is_learnt: its wait tells how long this recogniser usually takes; that
+        for replayed audio does not."""
+        if self._pending is None or self._attempts is None:
+            return
+        late_s = None
+        if is_learnt:
+            self._attempts.await_answer()
+            late_s = self._deadlines.late_after(self._attempts.usual_wait)
+        self._pending.watch(late_s, self._on_late, self._deadlines.transcript_s, self._on_deadline)
+
+    def _on_late(self) -> None:
+        if self._check is None and self._pending is not None:
+            self._start_check(self._pending, "late")
+
+    def _on_deadline(self) -> None:
+        """Replaces a slow recogniser if another one is left; asking the same one again would only add to its work."""
+        if not (self._attempts and self._attempts.has_other and self._session is not None and self._pending):
+            return
+        if self._check is not None:
+            self._pending.is_overdue = True
+            self._take_over_overdue(self._check)
+            return
+        limit = self._deadlines.transcript_s
+        self._switch(ProviderSlow(self._attempts.current.name, f"no final text for {limit:g} s"))
+
+    @property
+    def _stage(self) -> FailureStage:
+        return "stream" if self._pending is None else "final"
+
+    def _switch(self, error: ProviderError) -> None:
+        check = self._check
+        if check is not None and check.session is not None and check.is_asked:
+            self._adopt_check(check, error)
+            if check.answer is not None:
+                self._take_text(check.answer)
+            return
+        self._end_check()
+        self._cleanup.close(self._detach_session())
+        cost_s = 0.0
+        if self._pending is not None:
+            self._pending.stop()
+            cost_s = self._pending.cost_s
+        self._switch_task = asyncio.create_task(self._replace(error, self._stage, cost_s))
+        self._switch_task.add_done_callback(self._report_crash)
+
+    def _detach_session(self) -> SpeechToTextSession | None:
+        """Sends no more audio to the session in use, if any, and returns it."""
+        session, self._session = self._session, None
+        if self._audio_meter is not None:
+            self._audio_meter.stop()
+            self._audio_meter = None
+        return session
+
+    async def _replace(self, error: ProviderError, stage: FailureStage, cost_s: float) -> None:
+        attempts = self._attempts or self._candidates.new_attempts()
+        self._earlier_text = self._final_text
+        try:
+            attempts.fail_over(error, stage=stage, cost_s=cost_s)
+            await self.open(attempts)
+        except ProviderError as last:
+            self._sink(SpeechToTextFailed(last))
+
+    def _report_crash(self, switch: asyncio.Task[None]) -> None:
+        """After an internal error the call must learn that nothing will be recognised."""
+        error = None if switch.cancelled() else switch.exception()
+        if error is not None:
+            name = self._attempts.current.name if self._attempts else ""
+            failure = ProviderError(name, f"internal fault: {type(error).__name__}", retryable=False)
+            self._loop.call_exception_handler({"message": "a recogniser crashed", "exception": error})
+            self._sink(SpeechToTextFailed(failure))
+
+    def _replay(self, session: SpeechToTextSession) -> None:
+        replay_into(session, self._buffer)
+        if self._pending and self._session is session:  # it may have failed meanwhile
+            self._await_text(is_learnt=False)
+            session.finalise(self._pending.token)

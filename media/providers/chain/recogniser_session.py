@@ -1,0 +1,101 @@
+"""Opens and closes the sessions of recognisers."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from media.providers.chain.candidates import Attempts
+from media.providers.chain.deadlines import Deadlines
+from media.providers.cleanup import close_within
+from media.providers.ports import (
+    ProviderError,
+    ProviderSlow,
+    SpeechToText,
+    SpeechToTextEvent,
+    SpeechToTextFailed,
+    SpeechToTextSession,
+)
+
+HandleEvent = Callable[["SessionSink", SpeechToTextEvent], None]
+
+
+class SessionSink:
+    """The sink of one recogniser's session; the chain ignores its events once another recogniser took over. error: that
+    ended the session."""
+
+    def __init__(self, handle: HandleEvent) -> None:
+        self._handle = handle
+        self.error: ProviderError | None = None
+
+    def redirect(self, handle: HandleEvent) -> None:
+        """Sends further events elsewhere."""
+        self._handle = handle
+
+    def __call__(self, event: SpeechToTextEvent) -> None:
+        if isinstance(event, SpeechToTextFailed):
+            self.error = event.error
+        self._handle(self, event)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedSession:
+    """A session, and the sink that takes its events."""
+
+    session: SpeechToTextSession
+    sink: SessionSink
+
+
+class SessionOpener:
+    """Opens sessions of one call, whose events go to `handle`."""
+
+    def __init__(self, language: str, deadlines: Deadlines, handle: HandleEvent) -> None:
+        self._language = language
+        self._deadlines = deadlines
+        self._handle = handle
+
+    async def open(self, attempts: Attempts[SpeechToText], running: int | None = None) -> OpenedSession:
+        """Opens the next recogniser that can be reached. Raises ProviderError when none is left. running: index of one
+        that goes on meanwhile."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            began = clock()
+            try:
+                return await self._open(attempts)
+            except ProviderError as error:
+                attempts.fail_over(error, running, stage="connect", cost_s=clock() - began)
+
+    async def _open(self, attempts: Attempts[SpeechToText]) -> OpenedSession:
+        """Raises ProviderError, also for a failure that the session reports while it opens."""
+        sink, stt = SessionSink(self._handle), attempts.current
+        limit_s = self._deadlines.open_limit(attempts.usual_wait, has_other=attempts.has_other)
+        try:
+            async with asyncio.timeout(limit_s):
+                session = await stt.open(self._language, sink)
+        except TimeoutError as error:
+            raise ProviderSlow(stt.name, f"not open within {limit_s:g} s") from error
+        if sink.error is not None:
+            await close_within(session.close())
+            raise sink.error
+        return OpenedSession(session, sink)
+
+
+class SessionCleanup:
+    """Closes sessions in tasks of their own: neither the next recogniser waits for it, nor does it end with the
+    switch."""
+
+    def __init__(self) -> None:
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def close(self, session: SpeechToTextSession | None) -> None:
+        """Begins to close a session, if there is one."""
+        if session is not None:
+            self.add(asyncio.create_task(close_within(session.close())))
+
+    def add(self, task: asyncio.Task[None]) -> None:
+        """Waits for this task, too."""
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def wait(self) -> None:
+        """Waits until all is closed."""
+        await asyncio.gather(*self._closing, return_exceptions=True)

@@ -1,0 +1,132 @@
+"""An attempt whose first unit is awaited by a task, because it must go on while another provider is asked."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+from media.providers.chain.candidates import Attempts, NamedProvider
+from media.providers.cleanup import close_stream, close_within
+
+# Timers fire this much early, or not at all for shorter times.
+_RESOLUTION_S: Final = 0.001
+
+E = TypeVar("E")
+
+
+class StreamedAttempt(Protocol[E]):
+    """What is asked of one provider."""
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it gave a sign of life before its first unit; then no other one is asked."""
+
+    def stream(self) -> AsyncIterator[E]:
+        """Streams what the provider gives. Raises ProviderError."""
+
+    def is_unit(self, event: E) -> bool:
+        """Whether an event decides a race."""
+
+    def is_useful(self, event: E) -> bool:
+        """Whether the provider did its work."""
+
+    def felt_since(self, due_at: float) -> float:
+        """Since when the caller hears nothing, if the first unit was due then."""
+
+
+P = TypeVar("P", bound=NamedProvider)
+A = TypeVar("A", bound=StreamedAttempt[Any])
+T = TypeVar("T")
+
+
+class RunningAttempt(Generic[P, A, T]):
+    """One attempt. late_after_s: how long its first unit may take before another provider is asked, too; None: as long
+    as it lasts. on_due: called when its first unit is due. Times are the event loop's. asked_at: when it was started.
+    due_at: when its first unit was due, None before."""
+
+    attempt: A
+    first: "asyncio.Task[T | None]"
+
+    def __init__(self, attempts: Attempts[P], late_after_s: float | None, on_due: Callable[[], None]) -> None:
+        self.attempts = attempts
+        self.asked_at = _now()
+        self.due_at: float | None = None
+        self._late_after_s = late_after_s
+        self._on_due = on_due
+        self._early: list[T] = []  # what came before the first unit
+        self._is_first_taken = False
+        self._replaced_at: float | None = None
+
+    def begin(self, attempt: A) -> None:
+        """Starts the request."""
+        self.attempt = attempt
+        self._source: AsyncIterator[T] = attempt.stream()
+        self.first = asyncio.create_task(self._read_first())
+
+    def mark_due(self) -> None:
+        """Records that the first unit is due; further times change nothing."""
+        if self.due_at is None:
+            self.due_at = _now()
+            self.attempts.start_wait()
+            self._on_due()
+
+    def mark_replaced(self) -> None:
+        """Records that another provider was asked."""
+        self._replaced_at = _now()
+
+    @property
+    def waited_s(self) -> float:
+        """Since the first unit was due."""
+        return 0.0 if self.due_at is None else _now() - self.due_at
+
+    @property
+    def cost_s(self) -> float:
+        """How long the caller waited for this attempt alone."""
+        until = _now() if self._replaced_at is None else self._replaced_at
+        return 0.0 if self.due_at is None else max(0.0, until - self.attempt.felt_since(self.due_at))
+
+    @property
+    def patience_s(self) -> float | None:
+        """How long to wait before another provider is asked; 0 when it is late; None: as long as the attempt lasts."""
+        if self._late_after_s is None or self.due_at is None or self.attempt.has_begun or not self.attempts.has_rival:
+            return None
+        left_s = self._late_after_s - self.waited_s
+        return left_s if left_s > _RESOLUTION_S else 0.0
+
+    @property
+    def is_useful(self) -> bool:
+        """Whether its first unit came, and is useful."""
+        if not self.first.done() or self.first.cancelled() or self.first.exception() is not None:
+            return False
+        unit = self.first.result()
+        return unit is not None and self.attempt.is_useful(unit)
+
+    async def next_event(self) -> T | None:
+        """The next event of the attempt that won, beginning with its first unit; None at the end. Raises
+        ProviderError."""
+        if self._early:
+            return self._early.pop(0)
+        if self._is_first_taken:
+            return await anext(self._source, None)
+        self._is_first_taken = True
+        return self.first.result()
+
+    async def close(self) -> None:
+        """Ends the attempt that won."""
+        await close_stream(self._source)
+
+    async def wait_for_end(self) -> None:
+        """Waits until the cancelled attempt has ended, for a second at most."""
+        await close_within(self._close_cancelled())
+
+    async def _close_cancelled(self) -> None:
+        await asyncio.gather(self.first, return_exceptions=True)
+        await close_stream(self._source)
+
+    async def _read_first(self) -> T | None:
+        while (event := await anext(self._source, None)) is not None and not self.attempt.is_unit(event):
+            self._early.append(event)
+        return event
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,96 @@
+"""One voice's part of a speech: its audio, its deadlines and its characters."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from media.providers.chain.audio_deadline import AudioDeadline
+from media.providers.chain.text_buffer import TextBuffer
+from media.providers.chain.timeouts import timed_out
+from media.providers.chain.voice_segment import VoiceSegment
+from media.providers.cleanup import close_stream
+from media.providers.ports import ProviderBusy, ProviderError, SpeechChunk
+from media.providers.usage import UsageMeter
+
+
+class VoiceAttempt:
+    """One attempt at a voice. text, segment: what it speaks. times_all: all words come with a timing, also where the
+    voice reports none. longest_gap_s: time for which audio was due after the first; None before the second. has_begun:
+    a voice gives no sign of life before its audio."""
+
+    has_begun = False
+
+    def __init__(
+        self,
+        text: TextBuffer,
+        segment: VoiceSegment,
+        *,
+        language: str,
+        deadline: AudioDeadline,
+        meter: UsageMeter,
+        times_all: bool,
+    ) -> None:
+        self.segment = segment
+        self.longest_gap_s: float | None = None
+        self.silent_s = 0.0
+        self._text = text
+        self._language = language
+        self._deadline = deadline
+        self._meter = meter
+        self._times_all = times_all
+
+    async def stream(self) -> AsyncIterator[SpeechChunk]:
+        """Streams what this voice adds to the speech, its words timed from its first audio. Raises ProviderError."""
+        self._text.attach(self._deadline, self.segment.start)
+        source = self.segment.voice.stream(self.segment.reader, self._language)
+        was_full = False
+        try:
+            while (chunk := await self._next(source)) is not None:
+                words = self.segment.add(chunk)
+                yield SpeechChunk(chunk.audio, tuple(words)) if self._times_all else chunk
+                if chunk.audio:  # a voice may send the words apart
+                    self._deadline.audio_received()
+            last = self.segment.finish()
+            if self._times_all and last:
+                yield SpeechChunk(b"", tuple(last))
+        except ProviderError as error:
+            # It accepted nothing, and bills nothing.
+            was_full = isinstance(error, ProviderBusy) and not self.segment.audio_ms
+            self.silent_s = self._deadline.overdue_s
+            raise
+        finally:
+            self._text.detach(self._deadline)
+            try:
+                await close_stream(source)
+            finally:  # until it is closed, a voice may still read text
+                self._meter.record(0 if was_full else self.segment.reader.read_characters, "characters")
+
+    def is_unit(self, event: SpeechChunk) -> bool:
+        """Whether it is audio: words alone decide no race."""
+        return bool(event.audio)
+
+    def is_useful(self, event: SpeechChunk) -> bool:
+        """Whether the voice did its work."""
+        return bool(event.audio)
+
+    def felt_since(self, due_at: float) -> float:
+        """When its first audio was due, or what an earlier voice had sent was played."""
+        return max(due_at, self._deadline.played_until)
+
+    async def _next(self, source: AsyncIterator[SpeechChunk]) -> SpeechChunk | None:
+        """Returns the next audio, None at the end. Raises ProviderSlow when it comes after the deadline."""
+        began = asyncio.get_running_loop().time()
+
+        def arm() -> None:
+            scope.reschedule(self._deadline.expires_at(began))
+
+        try:
+            async with asyncio.timeout(None) as scope:
+                arm()
+                self._deadline.on_start = arm
+                return await anext(source, None)
+        except TimeoutError as error:
+            raise timed_out(scope, self._deadline.waited_s(began), self.segment.voice.name) from error
+        finally:
+            self._deadline.on_start = None
+            if self.segment.audio_ms and self._deadline.started_at is not None:
+                self.longest_gap_s = max(self.longest_gap_s or 0.0, self._deadline.waited_s(began))

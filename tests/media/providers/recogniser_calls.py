@@ -1,0 +1,170 @@
+"""Calls over scripted recognisers that understand letters, each a word; in virtual time."""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from media.providers.chain.stt import SpeechToTextChain
+from media.providers.health import ChainHealth, HealthBoard, HealthKey
+from media.providers.ports import (
+    RecognisedText,
+    SpeechToTextEvent,
+    SpeechToTextSession,
+    SpeechToTextSink,
+)
+from media.providers.usage import UsageMeter
+from media.providers.wait_history import UsualWait
+from shared.events import ProviderFailed, UsageRecorded
+from tests.media.providers.virtual import run
+
+FRAME_S, FRAME = 0.1, 800
+SILENCE, NOISE = b"~" * FRAME, b"!" * FRAME
+
+
+class Listening:
+    """A session that understands letters, each a word, and answers late."""
+
+    def __init__(self, recogniser: "Recogniser", sink: SpeechToTextSink) -> None:
+        self.recogniser = recogniser
+        self.sink = sink
+        self.words = ""
+        self.bytes = 0
+        self.closed = False
+        self._asked = 0
+        self._token: int | None = None
+
+    def push(self, ulaw: bytes) -> None:
+        self.bytes += len(ulaw)
+        if not self.recogniser.is_deaf:
+            self.words += "".join(letter for letter in ulaw.decode() if letter.isalpha())
+
+    def started(self) -> None: ...
+
+    def finalise(self, token: int) -> None:
+        self._asked, self._token = len(self.words), token
+        if self.recogniser.answer_s is not None:
+            text = self.words
+            asyncio.get_running_loop().call_later(self.recogniser.answer_s, self._answer, text, token)
+
+    def next_turn(self) -> None:
+        self.words, self._asked, self._token = self.words[self._asked :], 0, None
+
+    async def close(self) -> None:
+        self.closed = True
+
+    def _answer(self, text: str, token: int) -> None:
+        if not self.closed and token == self._token:
+            self.sink(RecognisedText(text, final=True, token=token))
+
+
+@dataclass
+class Recogniser:
+    """answer_s: to a final text; None: never. open_s: to a session. error: of each session."""
+
+    name: str
+    answer_s: float | None = 0.1
+    open_s: float = 0.1
+    is_deaf: bool = False
+    error: Exception | None = None
+    sessions: list[Listening] = field(default_factory=list)
+
+    async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
+        await asyncio.sleep(self.open_s)
+        if self.error is not None:
+            raise self.error
+        self.sessions.append(Listening(self, sink))
+        return self.sessions[-1]
+
+    @property
+    def running(self) -> int:
+        return sum(not session.closed for session in self.sessions)
+
+
+class Caller:
+    """Speaks, and takes the texts as a call does: those of one turn replace each other."""
+
+    def __init__(self, *recognisers: Recogniser, seed: UsualWait | None = None) -> None:
+        self.recognisers = recognisers
+        self._seed = seed
+        self.failed: list[ProviderFailed] = []
+        self.used: list[UsageRecorded] = []
+        self.events: list[SpeechToTextEvent] = []
+        self.heard: list[str] = []
+        self.answered: set[int] = set()
+        self.token = 0
+        self.text = ""
+        self.session: SpeechToTextSession
+        self.board: HealthBoard
+
+    async def open(self) -> None:
+        """Begins the call."""
+        self.board = HealthBoard(lambda: asyncio.get_running_loop().time(), chance=lambda: 0.0)
+        await self.begin_call()
+
+    async def begin_call(self) -> None:
+        """Begins another call, on the same board of health."""
+        keys = [HealthKey("stt", one.name) for one in self.recognisers]
+        meters = [UsageMeter("stt", one.name, self.used.append) for one in self.recognisers]
+        seeds = [self._seed] * len(keys)
+        health = ChainHealth(self.board, keys, seeds=seeds)
+        chain = SpeechToTextChain(self.recognisers, self.failed.append, meters=meters, health=health)
+        self.answered.clear()
+        self.session = await chain.open("en", self.take)
+
+    async def speak(self, words: str, ms: int = 2_000, wait_s: float = 1.5) -> None:
+        """Speaks for so long (noise where there are no words), pauses, and waits for the text."""
+        await self._push(SILENCE, 1)
+        self.session.started()
+        self.session.push(words.encode())
+        await self._push(NOISE, ms // 100)
+        await self._push(SILENCE, 2)
+        self.token += 1
+        self.session.finalise(self.token)
+        for _ in range(round(wait_s / FRAME_S)):
+            if self.token in self.answered:
+                break
+            await self._push(SILENCE, 1)
+        self.next_turn()
+
+    def next_turn(self) -> None:
+        self.heard += [self.text] if self.text else []
+        self.text = ""
+        self.session.next_turn()
+
+    async def hang_up(self) -> None:
+        """Takes what comes late, and ends the call."""
+        await self._push(SILENCE, 80)
+        self.next_turn()
+        await self.session.close()
+        assert not any(one.running for one in self.recognisers)
+        for one in self.recognisers:
+            used = sum(event.quantity for event in self.used if event.provider == one.name)
+            assert used == pytest.approx(sum(session.bytes for session in one.sessions) / 8, abs=len(one.sessions) + 1)
+
+    async def _push(self, frame: bytes, count: int) -> None:
+        for _ in range(count):
+            self.session.push(frame)
+            await asyncio.sleep(FRAME_S)
+
+    def take(self, event: SpeechToTextEvent) -> None:
+        self.events.append(event)
+        if isinstance(event, RecognisedText):
+            self.text = event.text
+            if event.final and event.token is not None:
+                assert event.token not in self.answered
+                self.answered.add(event.token)
+
+
+def call(script: Coroutine[Any, Any, None], caller: Caller) -> Caller:
+    """Runs a whole call."""
+
+    async def main() -> None:
+        await caller.open()
+        await script
+        await caller.hang_up()
+
+    run(main())
+    return caller
