@@ -2,8 +2,8 @@
 
 `python -m vocalized.rehearse upgrade FOLDER` runs a rolling upgrade from the checkout in FOLDER to this one;
 `python -m vocalized.rehearse dead-provider` runs calls whose first language model is dead;
-`python -m vocalized.rehearse failover [--write docs/failover.md]` runs calls over simulated vendors, with each fault of each
-role; `python -m vocalized.rehearse outage [--write docs/failover.md]` lets all first choices fail under 50 calls.
+`python -m vocalized.rehearse failover [--write docs/failover.md]` runs calls over simulated vendors, with each fault of
+each role; `python -m vocalized.rehearse outage [--write docs/failover.md]` lets all first choices fail under 50 calls.
 """
 
 import sys

@@ -16,8 +16,8 @@ _SETTLE_S: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class BillLine:
-    """One provider's bill of a call. billed, metered: ms of audio, characters, or tokens of prompt and reply. estimated:
-    whether part of ours was estimated, because the vendor did not tell."""
+    """One provider's bill of a call. billed, metered: ms of audio, characters, or tokens of prompt and reply.
+    estimated: whether part of ours was estimated, because the vendor did not tell."""
 
     provider: str
     billed: float
@@ -28,6 +28,11 @@ class BillLine:
     def difference(self) -> float:
         """How much more we metered than the vendor billed."""
         return self.metered - self.billed
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether both are the same, apart from fractions of a ms."""
+        return abs(self.difference) < 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,16 +23,16 @@ MOST_SILENCE_MS: Final = 1_500.0
 
 @dataclass(slots=True)
 class CellResult:
-    """answer: of the disturbed turn. spoken: of the words that the caller should hear. understood: of the caller's words
-    as a model got them. recorded: of both sides' words in the call's events. failures: of providers from the fault on.
-    early: of providers before it; then the cell says nothing. fault: why the call could not be judged. facts: what the
-    rest is computed from by `judge_call`."""
+    """answer: of the disturbed turn. spoken: of the words that the caller should hear. understood: of the caller's
+    words as a model got them. recorded: of both sides' words in the call's events. failures: of providers from the
+    fault on. early: of providers before it; then the cell says nothing. fault: why the call could not be judged. facts:
+    what `judge_call` computes the others from."""
 
     cell: Cell
-    answer: HeardAnswer = HeardAnswer(None, 0.0)
-    spoken: WordErrors = WordErrors()
-    understood: WordErrors = WordErrors()
-    recorded: WordErrors = WordErrors()
+    answer: HeardAnswer = field(default_factory=HeardAnswer)
+    spoken: WordErrors = field(default_factory=WordErrors)
+    understood: WordErrors = field(default_factory=WordErrors)
+    recorded: WordErrors = field(default_factory=WordErrors)
     bills: list[BillLine] = field(default_factory=list)
     failures: list[ProviderFailed] = field(default_factory=list)
     early: list[ProviderFailed] = field(default_factory=list)

@@ -100,7 +100,9 @@ def voice_faults() -> tuple[Fault, ...]:
     """Of a connection that is kept between speeches."""
     kinds: tuple[FaultKind, ...] = ("stall", "cut", "garbage", "error", "half_open")
     others: tuple[FaultKind, ...] = (*REFUSALS, "stall", "slow", "half_open", "garbage", "error")
-    return (*map(Fault, others), *(_in_stream("tts", kind) for kind in kinds))
+    in_stream = (_in_stream("tts", kind) for kind in kinds)
+    # In the middle and at the end of a word: of Sonic after 6 pieces, of Aura after 7.
+    return (*map(Fault, others), *in_stream, Fault("cut", after_units=6), Fault("cut", after_units=7))
 
 
 def combined_faults() -> tuple[Cell, ...]:

@@ -18,9 +18,10 @@ from vocalized.rehearse.failover.page import MATRIX_TITLE, OUTAGE_TITLE, matrix_
 from vocalized.rehearse.report import table
 
 PLOT: Final = "outage.svg"
-_OUTAGE_TEXT: Final = """50 calls of two and a half minutes on two media nodes that share their board of health, and a short call every two
-seconds. After half a minute all first choices fail for a minute: connections that are open and new ones are reset, hang, send
-what cannot be read, take nothing any more, or report an error, each kind in its turn. Then they are well again."""
+_OUTAGE_TEXT: Final = """50 calls of two and a half minutes on two media nodes that share their board of health, and a
+short call every two seconds. After half a minute all first choices fail for a minute: connections that are open and new
+ones are reset, hang, send what cannot be read, take nothing any more, or report an error, each kind in its turn. Then
+they are well again."""
 
 
 def rehearse_failover(root: Path, page: Path | None) -> int:

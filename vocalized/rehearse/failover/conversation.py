@@ -1,4 +1,4 @@
-"""What is said in these calls: three turns of a human recording, and the agent's replies, in which no word comes twice."""
+"""What is said in these calls: phrases of a human recording, and the agent's replies, in which no word comes twice."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

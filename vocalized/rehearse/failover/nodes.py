@@ -1,4 +1,4 @@
-"""Media nodes as processes of their own on one Valkey, which trust the simulated vendors, and the events of their calls."""
+"""Media nodes as processes of their own on one Valkey, which trust the simulated vendors, and their calls' events."""
 
 import asyncio
 import os

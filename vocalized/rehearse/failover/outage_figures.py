@@ -25,8 +25,8 @@ _PER_MS: Final = RATE // 1_000
 
 @dataclass(frozen=True, slots=True)
 class OutageTurn:
-    """One turn. at_s: the end of the caller's speech, since the run began. silence_ms: the longest that the caller heard;
-    None without an answer. has_all_words: of its answer, each once."""
+    """One turn. at_s: the end of the caller's speech, since the run began. silence_ms: the longest that the caller
+    heard; None without an answer. has_all_words: of its answer, each once."""
 
     at_s: float
     silence_ms: float | None
@@ -138,6 +138,7 @@ def _role_rows(run: OutageRun, role: Role, changes: Sequence[BoardChange]) -> li
     known = [at for at in ejected.values() if at is not None]
     after_first = max(known) - first_failure_s if known and first_failure_s is not None else None
     backs = [at - healed_s for at in returned.values() if at is not None]
+    met, back = f"{run.opened[role]}; {len(failed)}", ", ".join(map(_seconds, backs)) or "never"
     others = sum(one.provider != first and one.what == "ejected" for one in changes)
     return [
         ReportRow(
@@ -146,12 +147,14 @@ def _role_rows(run: OutageRun, role: Role, changes: Sequence[BoardChange]) -> li
             f"{_seconds(None if first_failure_s is None else first_failure_s - struck_s)}; {_seconds(after_first)}",
             after_first is not None and len(known) == len(run.logs) and after_first < 1.0,
         ),
-        ReportRow(f"{first}: ejections during the outage, both nodes", str(len(run.logs)), str(times), times == len(run.logs)),
-        ReportRow(f"{first}: connections and requests during the outage; failures that calls met", "", f"{run.opened[role]}; {len(failed)}", None),
-        ReportRow(f"{first}: from its recovery to its return, each node", "", ", ".join(map(_seconds, backs)) or "never", bool(backs)),
+        ReportRow(
+            f"{first}: ejections in the outage, both nodes", str(len(run.logs)), str(times), times == len(run.logs)
+        ),
+        ReportRow(f"{first}: connections and requests in the outage; failures that calls met", "", met, None),
+        ReportRow(f"{first}: from its recovery to its return, each node", "", back, bool(backs)),
         ReportRow(f"{first}: ejections after its return", "0", str(flaps), not flaps),
         ReportRow(f"{CHAIN.of(role)[1]}: ejections", "0", str(others), not others),
-    ]  # fmt: skip
+    ]
 
 
 def _first(changes: Sequence[BoardChange], what: str, node: int, since_s: float) -> float | None:

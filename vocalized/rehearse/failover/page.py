@@ -19,10 +19,10 @@ OUTAGE_TITLE: Final = "An outage of all first choices"
 _SECTIONS: Final = (MATRIX_TITLE, OUTAGE_TITLE)
 _HEAD: Final = """# Failover
 
-Written by `python -m vocalized.rehearse failover --write docs/failover.md` and `… outage --write docs/failover.md`. Media nodes ran
-as processes of their own; calls came over the simulated carrier's WebSocket, and the vendors were simulated over TLS by another
-process on the same machine. Every word of the simulated voices is one known clip, which is found again in what the caller heard.
-The caller plays a human recording; a simulated recogniser hears a word only if its audio arrived."""
+Written by `python -m vocalized.rehearse failover --write docs/failover.md` and the same with `outage`. Media nodes ran
+as processes of their own; calls came over the simulated carrier's WebSocket, and the vendors were simulated over TLS by
+another process on the same machine. Every word of the simulated voices is one known clip, which is found again in what
+the caller heard. The caller plays a human recording; a simulated recogniser hears a word only if its audio arrived."""
 
 
 def write_section(path: Path, title: str, body: str) -> None:
@@ -56,13 +56,20 @@ def matrix_section(results: Sequence[CellResult], took_s: float) -> str:
 
 
 def _setting(results: Sequence[CellResult], took_s: float) -> str:
-    return f"""{len(results)} calls of three turns, {took_s:.0f} s in all. The first choice of each role (in the second turn, as the caller
-begins to speak; *at the start* from before the call) has the fault until the next turn; what it and the next provider do then is
-real. A turn ends after {SILENCE_MS} ms of silence, the first token takes {FIRST_TOKEN_S * 1000:.0f} ms, a voice about 100 ms: an undisturbed answer
-begins after about 850 ms. *Wait* is from the caller's last audible sample to the agent's first, *gap* the longest silence within the
-answer, both in samples of the received audio. *Words*: of the agent in the caller's ear, of the caller at the model, and both in the
-record. *Billed* by the vendor / metered by us, of both providers: ms of audio, tokens, or characters; ≈ where ours is
-an estimate because the vendor sent no usage. `k` units: results, tokens, or pieces of audio (100 ms of Sonic, 200 ms of Aura)."""
+    first_ms = round(FIRST_TOKEN_S * 1_000)
+    return f"""{len(results)} calls of three turns, {took_s:.0f} s in all. The first choice of each role has the fault
+from when the caller begins to speak in the second turn until the third (*at the start*: from before the call until the
+second turn). A turn ends after {SILENCE_MS} ms of silence, a model's first token takes {first_ms} ms, a voice's first
+audio 100 ms, so an undisturbed answer begins after about 850 ms. Each account has learnt from at least 20 turns without
+a fault.
+
+- *wait*: from the caller's last audible sample to the agent's first, *gap*: the longest silence within the answer; both
+  counted in samples of the audio that the caller received.
+- *words*: the agent's in the caller's ear, the caller's at the language model, and both in the call's record.
+- A word in which a voice broke off is begun again by the next one; it counts as doubled if half of it was heard before.
+- *billed* by the vendor / *metered* by us, of both providers of the role: ms of audio, tokens, or characters; ≈ where
+  ours is an estimate, because the vendor reported no usage.
+- *after n*: results, tokens, or pieces of audio (100 ms of Sonic, 200 ms of Aura) before the fault."""
 
 
 def _summary(results: Sequence[CellResult]) -> str:
@@ -70,7 +77,7 @@ def _summary(results: Sequence[CellResult]) -> str:
     longest = max((ms for one in judged if (ms := one.answer.longest_ms) is not None), default=0.0)
     in_time = sum(one.is_in_time for one in results)
     whole = sum(not one.fault and one.has_all_words for one in results)
-    exact = sum(not one.fault and all(abs(line.difference) < 1 for line in one.bills) for one in results)
+    exact = sum(not one.fault and all(line.is_equal for line in one.bills) for one in results)
     rows = [
         ("silence of at most 1.5 s", in_time),
         ("no word lost or doubled", whole),
@@ -108,8 +115,7 @@ def _call_misses(one: CellResult) -> list[str]:
 
 
 def _name(one: CellResult) -> str:
-    faults = ", ".join(f"{CHAINS[one.cell.chain].of(fault.role)[0]} {fault.text}" for fault in one.cell.faults)
-    return f"{faults}"
+    return ", ".join(f"{CHAINS[one.cell.chain].of(fault.role)[0]} {fault.text}" for fault in one.cell.faults)
 
 
 def _table(results: Sequence[CellResult]) -> str:

@@ -19,8 +19,8 @@ class HeardAnswer:
     """One answer. wait_ms: from the caller's last speech to its first audible sample; None when nothing came. gap_ms:
     the longest silence between two audible samples of it."""
 
-    wait_ms: float | None
-    gap_ms: float
+    wait_ms: float | None = None
+    gap_ms: float = 0.0
 
     @property
     def longest_ms(self) -> float | None:
@@ -34,7 +34,7 @@ def measure_answer(agent: bytes, spoke_until_ms: float, next_spoke_ms: float | N
     begin = round(spoke_until_ms) * _PER_MS
     loud = np.flatnonzero(np.abs(decode(agent[begin:end]).astype(np.int32)) >= LOUD)
     if not loud.size:
-        return HeardAnswer(None, 0.0)
+        return HeardAnswer()
     return HeardAnswer(float(loud[0]) / _PER_MS, float(np.diff(loud).max(initial=0)) / _PER_MS)
 
 
