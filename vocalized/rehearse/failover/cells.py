@@ -107,10 +107,10 @@ def voice_faults() -> tuple[Fault, ...]:
 
 def combined_faults() -> tuple[Cell, ...]:
     """Two and three faults at once, in different roles: early and late ones, loud and silent ones, of both orders."""
-    stall, cut, slow = Fault("stall"), "cut", Fault("slow")
-    recogniser = [RoleFault("stt", one) for one in (stall, _in_stream("stt", cut), slow)]
-    model = [RoleFault("llm", one) for one in (stall, _in_stream("llm", cut), Fault("refuse"))]
-    voice = [RoleFault("tts", one) for one in (stall, _in_stream("tts", cut), _in_stream("tts", "stall"))]
+    stall, slow = Fault("stall"), Fault("slow")
+    recogniser = [RoleFault("stt", one) for one in (stall, _in_stream("stt", "cut"), slow)]
+    model = [RoleFault("llm", one) for one in (stall, _in_stream("llm", "cut"), Fault("refuse"))]
+    voice = [RoleFault("tts", one) for one in (stall, _in_stream("tts", "cut"), _in_stream("tts", "stall"))]
     pairs = [
         (recogniser[0], model[0]),
         (recogniser[1], voice[0]),

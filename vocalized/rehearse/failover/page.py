@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from vocalized.rehearse.failover.bill_differences import difference_table
 from vocalized.rehearse.failover.bills import BillLine
 from vocalized.rehearse.failover.cell_call import SILENCE_MS
 from vocalized.rehearse.failover.cell_result import MOST_SILENCE_MS, CellResult
@@ -49,6 +50,7 @@ def matrix_section(results: Sequence[CellResult], took_s: float) -> str:
             _setting(results, took_s),
             _summary(results),
             "**Missed:**\n\n" + ("\n".join(_misses(results)) or "- nothing"),
+            difference_table(results),
             _table([one for one in results if len(one.cell.faults) == 1]),
             "**Two and three at once**\n\n" + _table([one for one in results if len(one.cell.faults) > 1]),
         ]
