@@ -28,13 +28,8 @@ class Metrics:
         self.draining = Gauge(
             "vocalized_media_draining", "1 while draining", registry=registry, multiprocess_mode="livemax"
         )
-        self.latency = Histogram(
-            "vocalized_media_answer_seconds",
-            "End of caller speech to first agent audio, by stage",
-            ["stage"],
-            registry=registry,
-            buckets=LATENCY_BUCKETS_S,
-        )
+        text = "End of caller speech to first agent audio, by stage"
+        self.latency = self._histogram("answer_seconds", text, "stage", buckets=LATENCY_BUCKETS_S)
         # Of the metrics that several events of each turn change. Each child is looked up once: `labels` costs more than
         # the change itself.
         self.latency_of = cache(self.latency.labels)
@@ -50,13 +45,8 @@ class Metrics:
         self.events_lost = self._counter("events_lost", "Events for which neither memory nor disk had room")
         self.recordings = self._counter("recordings", "Recordings on their way to storage", "outcome")
         self.failovers = self._counter("failovers", "Providers that failed", "kind", "provider")
-        self.failover_cost = Histogram(
-            "vocalized_media_failover_cost_seconds",
-            "How long callers waited in vain for a provider that failed",
-            ["kind", "stage"],
-            registry=registry,
-            buckets=FAILOVER_BUCKETS_S,
-        )
+        text = "How long callers waited in vain for a provider that failed"
+        self.failover_cost = self._histogram("failover_cost_seconds", text, "kind", "stage", buckets=FAILOVER_BUCKETS_S)
         self.usage = self._counter("usage", "What providers consumed, in the unit", "kind", "provider", "unit")
         self.usage_of = cache(self.usage.labels)
         self.requests = self._counter("requests", "Requests to control", "outcome")
@@ -89,3 +79,6 @@ class Metrics:
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"vocalized_media_{name}", text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, *labels: str, buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(f"vocalized_media_{name}", text, labels, registry=self.registry, buckets=buckets)

