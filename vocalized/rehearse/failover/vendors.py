@@ -74,7 +74,7 @@ class VendorAccounts:
 
     def _base_url(self, provider: SimulatedProvider) -> str:
         address = self.addresses[provider.server]
-        if provider.server == "deepgram" or provider.server == "cartesia":  # noqa: PLR1714  # mypy narrows only this
+        if provider.server == "deepgram" or provider.server == "cartesia":  # mypy narrows only this
             return f"wss://{address}"
         return f"https://{address}{BASE_PATHS[provider.server]}"
 
