@@ -183,11 +183,11 @@ FailureCause = Literal[
 class ProviderFailed(_Event, frozen=True, omit_defaults=True, tag="provider.failed"):
     """A provider failed. next: the provider of the chain that took over; empty when there is none left.
 
-    stage: a FailureStage. cause: a FailureCause. Both are empty from nodes of the version before, and texts here, so that
-    a reader of this version takes values that a later one adds.
+    stage: a FailureStage. cause: a FailureCause. Both are empty from nodes of the version before, and texts here, so
+    that a reader of this version takes values that a later one adds.
     cost_ms: how long the caller waited for this provider in vain: from when what was asked for was due until the next
-    provider was asked, or, where none was, until the failure was known. A voice's further audio is due when what it sent
-    before has been played; a model's, when it is awaited. 0 when nothing was due.
+    provider was asked, or, where none was, until the failure was known. A voice's further audio is due when what it
+    sent before has been played; a model's text, when it is awaited. 0 when nothing was due.
     """
 
     kind: Literal["stt", "llm", "tts"]
