@@ -16,7 +16,7 @@ from simulator.carrier.media_call import CompletedCall
 from simulator.carrier.media_stream import PartyOutput
 from simulator.carrier.script import After, AfterAgent, Ending
 from simulator.vendors.certificate import make_certificate
-from simulator.vendors.faults import Fault, Role
+from simulator.vendors.faults import Fault, FaultKind, Role
 from vocalized.rehearse.failover.cell_call import make_plan
 from vocalized.rehearse.failover.cells import CHAINS, ROLES
 from vocalized.rehearse.failover.conversation import Conversation, read_conversation
@@ -37,11 +37,8 @@ AFTER_S: Final = 75.0
 # More turns than fit into the time; the caller hangs up when it is over.
 _MOST_TURNS: Final = 60
 _WHENS: Final = AfterAgent(quiet_ms=700, patience_ms=15_000)
-FAULTS: Final[dict[Role, tuple[Fault, ...]]] = {
-    "stt": tuple(map(Fault, ("refuse", "stall", "garbage", "half_open", "error"))),
-    "llm": tuple(map(Fault, ("refuse", "stall", "garbage", "half_open", "error"))),
-    "tts": tuple(map(Fault, ("refuse", "stall", "garbage", "half_open", "error"))),
-}
+# Each connection gets the next one.
+FAULT_KINDS: Final[tuple[FaultKind, ...]] = ("refuse", "stall", "garbage", "half_open", "error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +188,7 @@ class _Outage:
         for role in ROLES:
             state = self._accounts.state(CHAIN.of(role)[0])
             self._result.opened[role] = -state.opened[role]
-            state.faults.strike(role, *FAULTS[role])
+            state.faults.strike(role, *map(Fault, FAULT_KINDS))
 
     def _heal(self) -> None:
         self._result.healed_at = time.time()

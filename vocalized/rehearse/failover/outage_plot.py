@@ -34,7 +34,7 @@ def draw_outage(run: OutageRun, turns: Sequence[OutageTurn], changes: Sequence[B
 
 def _draw_boards(run: OutageRun, changes: Sequence[BoardChange], axes: Axes) -> None:
     """A bar for each first choice and node while it is ejected."""
-    labels = []
+    labels: list[str] = []
     for role in ROLES:
         for node in range(len(run.logs)):
             own = [one for one in changes if one.node == node and one.provider == CHAIN.of(role)[0]]
