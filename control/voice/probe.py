@@ -37,7 +37,7 @@ OPENAI_URL: Final = "https://api.openai.com/v1"
 MAX_ERROR_BYTES: Final = 4_096
 # Events before the first word: a server may send empty ones, and comments while it computes.
 MAX_LINES: Final = 2_000
-# In which they come: a server may cut a line into single bytes, each of which costs us more time than it does the server.
+# In which they come: a server may cut a line into single bytes, each of which costs us more time than it does it.
 MAX_PARTS: Final = 2 * MAX_LINES
 # Of an answer that is read: a server may send without end, and a line of it is held until it is complete.
 MAX_ANSWER_BYTES: Final = 256 * 1024

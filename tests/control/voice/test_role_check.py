@@ -65,7 +65,11 @@ async def test_what_the_vendor_accepts_is_accepted_for_next_to_nothing(name: str
         config = {kind: {**options, "base_url": f"ws://{address}"} for kind, options in FINE[name].items()}
         both = KeyedProvider(offer(f"my-{name}", kinds=["stt", "tts"], config={VENDOR: name, **config}), KEY)
         assert set(await check_roles(both, 5.0)) == {"stt", "tts"}
-        for changed in ({"model": "flux-general-en"} if name == "deepgram" else {"turns": True},):
+        others: dict[str, list[dict[str, Any]]] = {
+            "deepgram": [{"model": "flux-general-en"}],
+            "cartesia": [{"turns": True}, {"model": "ink-whisper", "keyterm": ["x" * 100] * 20}],
+        }
+        for changed in others[name]:
             assert await check_roles(provider(name, address, "stt", **changed), 5.0)
         assert vendor.state.total("stt", "ms") == 0
         assert vendor.state.total("tts", "characters") == (len("Hi.") if name == "cartesia" else 0)
@@ -80,6 +84,13 @@ async def test_what_the_vendor_accepts_is_accepted_for_next_to_nothing(name: str
         ("deepgram", "tts", {"model": "aura-2-nobody-en"}, "config.tts.model", "No such model"),
         ("cartesia", "stt", {"model": "ink-9"}, "config.stt.model", "There is no such model"),
         ("cartesia", "stt", {"model": "ink-9", "turns": True}, "config.stt.model", "There is no such model"),
+        (
+            "cartesia",
+            "stt",
+            {"turns": True, "turn_eager_end_threshold": 0.3, "turn_end_threshold": 0.4},
+            "config.stt",
+            "start > eager_end > end",
+        ),
         ("cartesia", "tts", {"model": "sonic-99"}, "config.tts.model", "There is no such model"),
         ("cartesia", "tts", {"voice_id": "nobody"}, "config.tts.voice_id", "There is no such voice"),
         ("cartesia", "tts", {"speed": 9.0}, "config.tts.speed", "speed is out of range"),
