@@ -165,10 +165,25 @@ class Calls:
 
     async def refuse_cut_off(self, db: Connection, open_call: OpenCall) -> RefusedCall:
         """The refusal, in the agent's language, when it is unknown whether the call is to continue."""
-        agent = await self._agents.find_by_agent(
-            db, open_call.workspace_id, open_call.agent_id, open_call.agent_version
-        )
-        return make_refusal("cut_off", agent.language if agent else "en", open_call.call_id)
+        return make_refusal("cut_off", await self.find_language(db, open_call), open_call.call_id)
+
+    async def find_language(self, db: Connection, open_call: OpenCall) -> str:
+        """The language of the call's agent (BCP 47), English without one."""
+        return await self._language(db, open_call.workspace_id, open_call.agent_id, open_call.agent_version)
+
+    async def find_failed_transfer(self, db: Connection, carrier: CarrierName, carrier_call_id: str) -> str | None:
+        """The language of the agent, if the call's transfer ended before its target was reached; None otherwise, and
+        for a call that is not ours."""
+        call = await store.select_call(db, carrier, carrier_call_id)
+        if call is None or call.state.details.carrier.transfer_leg is not None:
+            return None
+        return await self._language(db, call.state.workspace_id, call.agent_id, call.agent_version)
+
+    async def _language(
+        self, db: Connection, workspace_id: UUID, agent_id: UUID | None, agent_version: int | None
+    ) -> str:
+        agent = await self._agents.find_by_agent(db, workspace_id, agent_id, agent_version)
+        return agent.language if agent else "en"
 
     async def record_media_node(self, db: Connection, admitted: AdmittedCall, node_id: str, stream: str = "") -> None:
         """Stores which media node the call's stream was assigned to. stream: the carrier's id of it (Telnyx)."""

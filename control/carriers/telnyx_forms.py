@@ -1,6 +1,8 @@
 """Builds Telnyx's request bodies and maps its errors; without I/O."""
 
 import base64
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +16,8 @@ NOT_FOUND: Final = frozenset({"10005", "90015"})
 _CALL_ENDED: Final = frozenset({"90018"})
 # The call has a media stream already; only one is allowed.
 ALREADY_STREAMING: Final = frozenset({"90045"})
+# Docs: sip-trunking/troubleshooting/response-codes. It says more than the error's code, which is one for all of them.
+_LIMIT_TAG: Final = re.compile(r"\bD\d{1,2}$")
 _LONGEST_CALL_S: Final = 14_400
 
 
@@ -65,7 +69,7 @@ def error_from_response(status: int, body: object) -> CarrierError:
     error = unavailable_by_status(NAME, status)
     if error is not None:
         return error
-    code = _code(body) or ("10005" if status == 404 else str(status))
+    code = _limit_tag(body) or _code(body) or ("10005" if status == 404 else str(status))
     why = "the call is over" if code in _CALL_ENDED else f"refused with HTTP {status}"
     return CarrierRefused(NAME, code, why, call_ended=code in _CALL_ENDED)
 
@@ -77,8 +81,18 @@ def required_text(value: object) -> str:
     return value
 
 
+def _limit_tag(body: object) -> str:
+    """The tag of a refusal by the account's limits or profiles, such as D13: the last word of the error's text."""
+    found = _LIMIT_TAG.search(str(_first_error(body).get("detail", "")))
+    return found[0] if found else ""
+
+
 def _code(body: object) -> str:
     """The code of the first error; empty without one."""
+    return str(_first_error(body).get("code", ""))
+
+
+def _first_error(body: object) -> Mapping[str, object]:
     errors = body.get("errors") if isinstance(body, dict) else None
     first = errors[0] if isinstance(errors, list) and errors else None
-    return str(first.get("code", "")) if isinstance(first, dict) else ""
+    return first if isinstance(first, dict) else {}

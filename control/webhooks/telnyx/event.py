@@ -161,6 +161,12 @@ def facts_only(event: TelnyxEvent, **facts: Any) -> CarrierStatus:
     return _carrier_status(event, None, facts=facts)
 
 
+def transfer_reached(event: TelnyxEvent) -> CarrierStatus:
+    """A fact of the transferred call: the leg that was called for it was answered."""
+    facts = {"transfer_leg": event.call_control_id}
+    return CarrierStatus("telnyx", event.transfer_of, None, event.occurred_at, facts=facts)
+
+
 def recording(event: TelnyxEvent, call_control_id: str) -> CarrierRecording | None:
     """call_control_id: the event itself may lack it. Returns None when there is neither a URL nor an id to fetch it by.
     The SDK's type of this event has no recording_id: without one, the recording is looked up by its leg."""

@@ -18,8 +18,9 @@ from control.webhooks.telnyx.store import find_call_of_leg
 # Commands, run after the commit; they return what is to be stored when the event is closed.
 Step = Callable[[], Awaitable[Effect | None]]
 Handler = Callable[[Connection, TelnyxEvent, datetime], Awaitable[Step | None]]
-# Causes of call.hangup after which a transferred caller is still on the line (docs: voice-api-webhooks).
-_TRANSFER_FAILED: Final = frozenset({"timeout", "no_answer", "user_busy", "call_rejected", "not_found", "unspecified"})
+# Events that show that the leg was reached. The cause of its hang-up does not: normal_clearing is also that of a target
+# that declines (seen by users of Telnyx).
+_REACHED: Final = frozenset({"call.answered", "call.bridged"})
 log = structlog.get_logger()
 
 
@@ -61,7 +62,7 @@ class TelnyxHandlers:
             await self._calls.apply_carrier_status(db, events.status_change(event, "ringing"))
             return None
         call = await self._calls.admit_inbound(db, events.incoming_call(event), now)
-        return partial(self._commands.answer_or_reject, event, call)
+        return partial(self._commands.answer_or_reject, event, call, now)
 
     async def _call_answered(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
         """The stream is started only now, because its ticket is valid for a minute."""
@@ -83,10 +84,16 @@ class TelnyxHandlers:
         return partial(self._commands.hang_up, event.call_control_id)
 
     async def _transfer_leg(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
-        """An event of the leg that was called for a transfer: when it failed, the caller is told so."""
-        if event.type != "call.hangup" or event["hangup_cause"] not in _TRANSFER_FAILED:
+        """An event of the leg that was called for a transfer: if it ends without having been reached, the caller is
+        told so."""
+        if event.type in _REACHED:
+            await self._calls.apply_carrier_status(db, events.transfer_reached(event))
+        if event.type != "call.hangup":
             return None
-        return partial(self._commands.say_transfer_failed, event)
+        language = await self._calls.find_failed_transfer(db, "telnyx", event.transfer_of)
+        if language is None:
+            return None
+        return partial(self._commands.say_transfer_failed, event, event.transfer_of, language)
 
     async def _call_hangup(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
         await self._calls.apply_carrier_status(db, events.hangup_status(event))

@@ -11,6 +11,7 @@ import pytest
 
 from control.carriers.model import CarrierRefused, CarrierUnavailable, DialRequest, OwnedNumber, PlacedCall
 from control.carriers.telnyx import TelnyxGateway, open_telnyx
+from control.carriers.telnyx_forms import error_from_response
 from tests.control.carriers.conftest import telnyx_options
 from tests.control.carriers.telnyx_peer import CONNECTION, ENDED, KEY, RECORDING, WAV, TelnyxPeer
 from tests.control.carriers.test_twilio import closed_port
@@ -206,6 +207,16 @@ async def test_command_for_an_ended_call_sets_call_ended(telnyx: TelnyxGateway) 
         await telnyx.answer(ENDED, COMMAND, record=False)
     assert (caught.value.code, caught.value.call_ended) == ("90018", True)
     await telnyx.hang_up(ENDED)
+
+
+@pytest.mark.parametrize(
+    ("detail", "code"),
+    [("Dialed number is not included in whitelisted countries D13", "D13"), ("See D13 for", "10010")],
+)
+def test_limit_is_named_by_its_tag(detail: str, code: str) -> None:
+    """Telnyx's error code is the same for all limits."""
+    error = error_from_response(403, {"errors": [{"code": "10010", "detail": detail}]})
+    assert (type(error), error.code) == (CarrierRefused, code)
 
 
 async def test_stream_is_bidirectional_pcmu(telnyx: TelnyxGateway, telnyx_peer: TelnyxPeer) -> None:

@@ -11,6 +11,7 @@ from simulator.carrier.network.telnyx.api import TelnyxApi
 from simulator.carrier.network.telnyx.calls import CARRIER, Calls
 from simulator.carrier.network.telnyx.config import TelnyxConfig
 from simulator.carrier.network.telnyx.events import TelnyxWebhooks
+from simulator.carrier.network.telnyx.faults import TelnyxFaults
 from simulator.carrier.network.telnyx.media_streams import TelnyxMediaStreams
 from simulator.carrier.network.telnyx.numbers import AccountNumbers
 from simulator.carrier.network.telnyx.playback import Playback, Voice
@@ -22,7 +23,7 @@ class TelnyxCarrier:
     """One Telnyx account: a phone_network.Carrier with the routes of its REST interface.
 
     fail_next: HTTP statuses with which the next requests fail, one each. lose_next: the same, but the requests are
-    executed first.
+    executed first. faults: may be replaced while it runs.
     """
 
     name = CARRIER
@@ -53,6 +54,15 @@ class TelnyxCarrier:
         actions = CallActions(config, self.calls, streams, sounds, self.recordings)
         self._api = TelnyxApi(config, self.calls, actions, self.numbers, self.recordings)
         self.fail_next, self.lose_next = self._api.fail_next, self._api.lose_next
+
+    @property
+    def faults(self) -> TelnyxFaults:
+        """Its current faults."""
+        return self.calls.faults
+
+    @faults.setter
+    def faults(self, faults: TelnyxFaults) -> None:
+        self.calls.faults = faults
 
     @property
     def public_key(self) -> str:

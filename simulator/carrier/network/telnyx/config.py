@@ -16,6 +16,8 @@ class TelnyxConfig:
     park_s: how long a call to a number rings before the caller's network gives up.
     detect_s: how long answering machine detection listens. recording_link_s: how long a recording's URL works.
     broken_stream: which event follows when a media socket breaks. cost_webhooks: whether call.cost is sent.
+    channel_limit: most outgoing legs at once; 0 for no limit (docs: sip-trunking/configuration/concurrent-limits).
+    countries: beginnings of the numbers that may be called; empty for all.
     second_s: how long a second of `timeout_secs` and `time_limit_secs` lasts here.
     """
 
@@ -33,4 +35,6 @@ class TelnyxConfig:
     recording_link_s: float = 600.0
     broken_stream: Literal["failed", "stopped"] = "failed"
     cost_webhooks: bool = True
+    channel_limit: int = 0
+    countries: tuple[str, ...] = ()
     second_s: float = 1.0

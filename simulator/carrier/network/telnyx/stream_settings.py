@@ -16,8 +16,6 @@ from simulator.carrier.stream_messages import (
     AgentMessage,
     CallIdentity,
     ProtocolFault,
-    read_agent_message,
-    read_json_object,
 )
 from simulator.carrier.telnyx_messages import TelnyxStreamMessages
 
@@ -113,7 +111,7 @@ class CallStreamMessages(TelnyxStreamMessages):
 
     def read(self, message: str | bytes) -> AgentMessage:
         """Raises ProtocolFault; its code is "unheard" for audio that Telnyx silently drops."""
-        command = read_agent_message(read_json_object(message))
+        command = super().read(message)
         if isinstance(command, AgentAudio) and not self._settings.audible:
             raise ProtocolFault(
                 "unheard", f"mode {self._settings.mode}, target legs {self._settings.target or 'default'}"

@@ -147,7 +147,8 @@ async def test_refused_command_is_not_retried(platform: WebhookPlatform) -> None
     for number, code in enumerate((CALL_HAS_ENDED, INVALID_REQUEST)):
         platform.telnyx_api.refused["answer"] = code
         await platform.ring_telnyx(f"v3:d{number}")
-    assert [event["last_error"] for event in await platform.stored_events()] == ["90018", "10015"]
+    assert [event["last_error"] for event in await platform.stored_events()] == ["90018", None]
+    assert platform.telnyx_api.actions == ["reject"]
     assert await retry_after(platform) == 0
 
 
