@@ -121,7 +121,7 @@ class CallControl(Protocol):
         """Answers a ringing call. record: see DialRequest."""
 
     async def start_stream(self, carrier_call_id: str, url: str, command_id: str) -> None:
-        """Connects an answered call to a media socket, in both directions, PCMU."""
+        """Connects an answered call to a media socket, in both directions; what we send is PCMU."""
 
     async def reject(self, carrier_call_id: str, cause: Literal["busy", "rejected"], command_id: str) -> None:
         """Rejects a ringing call."""

@@ -26,6 +26,7 @@ from control.carriers.model import (
 from control.carriers.phone import number_kind
 from control.carriers.retries import DOWNLOAD_TIMEOUT_S, call_with_retries, download, error_from_connection
 from control.carriers.telnyx_forms import (
+    MEDIA_FORM,
     NAME,
     NOT_FOUND,
     TelnyxOptions,
@@ -150,12 +151,14 @@ class TelnyxGateway:
 
     async def answer(self, carrier_call_id: str, command_id: str, *, record: bool) -> None:
         """Answers a ringing call; records it if `record` and settings say so."""
-        params = cast(ActionAnswerParams, {"command_id": command_id} | recording_form(self._options, wanted=record))
+        form = {"command_id": command_id, **MEDIA_FORM, **recording_form(self._options, wanted=record)}
+        params = cast(ActionAnswerParams, form)
         await self._send(lambda: self._calls.answer(carrier_call_id, **params))
 
     async def start_stream(self, carrier_call_id: str, url: str, command_id: str) -> None:
-        """Connects an answered call to a media socket, in both directions, PCMU. By default Telnyx sends the call's own
-        codec and takes what we send for MP3 (docs: media-streaming)."""
+        """Connects an answered call to a media socket, in both directions. We send PCMU. Telnyx sends PCMU if it can
+        transcode the call's codec, else that codec. By default it takes what we send for MP3 (docs: media-streaming).
+        """
         await self._send(
             lambda: self._calls.start_streaming(
                 carrier_call_id,

@@ -18,6 +18,9 @@ _CALL_ENDED: Final = frozenset({"90018"})
 ALREADY_STREAMING: Final = frozenset({"90045"})
 # Docs: sip-trunking/troubleshooting/response-codes. It says more than the error's code, which is one for all of them.
 _LIMIT_TAG: Final = re.compile(r"\bD\d{1,2}$")
+# Of dial and answer. Media decodes these codecs only; the first two need no transcoding. Without silence between the
+# agent's utterances some phones stop sending, too (seen by users of Telnyx).
+MEDIA_FORM: Final = {"preferred_codecs": "PCMU,PCMA,G722", "send_silence_when_idle": True}
 _LONGEST_CALL_S: Final = 14_400
 
 
@@ -46,6 +49,7 @@ def call_form(options: TelnyxOptions, request: DialRequest) -> dict[str, object]
         "webhook_url_method": "POST",
         "client_state": client_state(request.call_id),
         "command_id": request.call_id,
+        **MEDIA_FORM,
     }
     if request.detect_machine:
         form["answering_machine_detection"] = "detect"

@@ -31,12 +31,13 @@ class Checkpoint(Struct, frozen=True):
     at_ms: int
 
 
-class StreamOutcome(Struct, frozen=True):
+class StreamOutcome(Struct, frozen=True, omit_defaults=True):
     """The call's conversation ended in its stream `leg`. number: where the caller is transferred to, E.164; when it is
-    empty, the carrier hangs up."""
+    empty, the carrier hangs up. is_refused: there was no conversation, because media cannot use the call's audio."""
 
     leg: int
     number: str = ""
+    is_refused: bool = False
 
 
 class Checkpoints:

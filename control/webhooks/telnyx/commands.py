@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 import structlog
 
-from control.calls.announcements import make_busy_refusal, transfer_failed_text
+from control.calls.announcements import make_busy_refusal, make_refusal, transfer_failed_text
 from control.calls.model import FINAL, AdmittedCall, OpenCall, RefusedCall
 from control.calls.policy import TRANSFER_S
 from control.carriers.model import CarrierRefused, CarrierUnavailable
@@ -90,6 +90,9 @@ class CallCommands:
             outcome = await self._media.wait_for_outcome(call.call_id, call.media_node, wait_s, leg=call.leg)
         except BusUnavailable:
             return await self._refuse_cut_off(event, call, now)
+        if outcome is not None and outcome.is_refused:
+            language = await self._routing.transactions.run(lambda db: self._calls.find_language(db, call))
+            return await self._speak_refusal(event, make_refusal("unusable", language, call.call_id), now)
         if outcome is not None and outcome.number:
             return await self._transfer(event, call, outcome.number)
         if outcome is not None or is_final:

@@ -188,6 +188,8 @@ async def test_dial_sends_webhook_and_client_state(telnyx_peer: TelnyxPeer) -> N
         "client_state": b64encode(CALL_ID.encode()).decode(),
         "command_id": CALL_ID,
         "answering_machine_detection": "detect",
+        "preferred_codecs": "PCMU,PCMA,G722",
+        "send_silence_when_idle": True,
         "record": "record-from-answer",
         "record_channels": "dual",
         "record_format": "wav",
@@ -240,7 +242,8 @@ async def test_answer_records_only_with_setting_and_consent(telnyx: TelnyxGatewa
         await gateway.answer(CALL, COMMAND, record=True)
         await gateway.dial(DIAL_REQUEST)
     plain, unwanted, recorded, dialled = (request.body for request in telnyx_peer.received)
-    assert plain == unwanted == {"command_id": COMMAND}
+    media = {"preferred_codecs": "PCMU,PCMA,G722", "send_silence_when_idle": True}
+    assert plain == unwanted == {"command_id": COMMAND} | media
     assert "record" not in dialled
     assert recorded == plain | {
         "record": "record-from-answer",

@@ -11,7 +11,8 @@ class TelnyxConfig:
     signing_key: base64 of a 32-byte ed25519 seed; the account's public key is derived from it.
     connection_id: the Call Control App. webhook_url: of the app. webhook_failover_url: used when webhook_url fails.
     public_url: where this simulator is reached, without a trailing slash; recordings are fetched from there.
-    codec: the codec of calls, and of streams that do not ask for one.
+    codecs: what the other side of calls offers, separated by commas; a call has the first one unless `preferred_codecs`
+    asks for another of them.
     webhook_timeout_s: time limit of a webhook. order_s: how long a number order stays pending.
     park_s: how long a call to a number rings before the caller's network gives up.
     detect_s: how long answering machine detection listens. recording_link_s: how long a recording's URL works.
@@ -27,7 +28,7 @@ class TelnyxConfig:
     webhook_url: str
     webhook_failover_url: str = ""
     public_url: str = ""
-    codec: Literal["PCMU", "PCMA"] = "PCMU"
+    codecs: str = "PCMU"
     webhook_timeout_s: float = 2.0
     order_s: float = 0.2
     park_s: float = 60.0

@@ -10,6 +10,7 @@ from typing import Literal
 
 from simulator.carrier.media_stream import StreamFault
 from simulator.carrier.network.line import Line
+from simulator.carrier.network.telnyx.call_codecs import Encoding
 from simulator.carrier.network.telnyx.events import TelnyxWebhooks
 from simulator.carrier.network.telnyx.leg_options import LegOptions
 from simulator.carrier.network.telnyx.stream_settings import StreamSettings
@@ -37,9 +38,10 @@ class Leg:
     """A leg.
 
     commanded: set when it was answered or refused while it rang; `options` or `refusal` is then set. line_lock: held by
-    the task that uses the line. stream: the media stream that is requested or runs. sounding: a sound plays that
-    playback_stop may end. parks: the leg stays up after its bridge. recording_id: of the recording that begins with the
-    answer. said: the texts of its speak commands. faults: after its end, the protocol violations on its streams.
+    the task that uses the line. codec: of an answered leg. stream: the media stream that is requested or runs.
+    sounding: a sound plays that playback_stop may end. parks: the leg stays up after its bridge. recording_id: of the
+    recording that begins with the answer. said: the texts of its speak commands. faults: after its end, the protocol
+    violations on its streams.
     """
 
     direction: Direction
@@ -58,6 +60,7 @@ class Leg:
     commanded: asyncio.Event = field(default_factory=asyncio.Event)
     options: LegOptions | None = None
     refusal: HangupCause | None = None
+    codec: Encoding = "PCMU"
     stream: StreamSettings | None = None
     sounding: bool = False
     bridged: bool = False

@@ -137,6 +137,18 @@ async def test_late_retry_does_not_hang_up_a_live_call(platform: WebhookPlatform
     assert await all_handled(platform)
 
 
+async def test_call_whose_audio_is_unusable_is_refused_by_voice(platform: WebhookPlatform) -> None:
+    await platform.configure_agents({"language": "es"})
+    await answer_telnyx_call(platform, "v3:e10")
+    call_id = (await platform.call_row("v3:e10"))["id"]
+    await checkpoints(platform).put_outcome(str(call_id), StreamOutcome(0, is_refused=True))
+    await platform.post_telnyx("streaming.stopped", "v3:e10")
+    (command,) = platform.telnyx_api.carried_out
+    assert (command.action, command.body["language"]) == ("speak", "es-ES")
+    row = await platform.call_row("v3:e10")
+    assert (row["status"], row["end_detail"]) == ("failed", "unusable")
+
+
 async def test_lost_call_without_a_node_is_refused_by_voice(platform: WebhookPlatform) -> None:
     await answer_telnyx_call(platform, "v3:e5")
     await platform.remove_node("m1")

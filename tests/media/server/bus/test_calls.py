@@ -6,6 +6,7 @@ import pytest
 from aiohttp import WSMsgType, WSServerHandshakeError
 
 from media.server.limits import WorkerLimits
+from shared.bus.checkpoints import StreamOutcome
 from shared.bus.nodes import NodeRegistry, NodeState
 from shared.events import AgentSaid, CallEnded, CallerSaid, CallStarted
 from shared.plan import CallPlan
@@ -122,6 +123,21 @@ class TestTokens:
         await socket.send_str(json.dumps({"event": "stop", "stream_id": "s1"}))
         assert (await socket.receive()).type is WSMsgType.CLOSE
         assert (await bus_node.wait_for_event(CallEnded)).end_reason == "caller_hangup"
+
+    async def test_unusable_audio_ends_the_call_for_good(self, bus_node: BusNode, plan: CallPlan) -> None:
+        """Another node could not use it either."""
+        token = await bus_node.ticket(plan, "telnyx", "v3:control-id")
+        socket = await bus_node.session.ws_connect(f"{bus_node.url}/media/telnyx/{token}")
+        form = {"encoding": "OPUS", "sample_rate": 48000, "channels": 1}
+        start = {"call_control_id": "v3:control-id", "media_format": form}
+        await socket.send_str(json.dumps({"event": "start", "stream_id": "s1", "start": start}))
+        assert (await socket.receive()).type is WSMsgType.CLOSE
+        assert socket.close_code == 1002
+        assert await bus_node.outcome(plan.call_id) == StreamOutcome(plan.leg, is_refused=True)
+        ended = await bus_node.wait_for_event(CallEnded)
+        assert (ended.status, ended.end_reason) == ("failed", "carrier_error")
+        assert "OPUS" in ended.detail
+        assert bus_node.metric("vocalized_media_wire_errors_total", code="bad_format") == 1
 
     async def test_may_be_in_the_path_for_a_browser(self, bus_node: BusNode, plan: CallPlan) -> None:
         token = await bus_node.ticket(plan, "browser", "")
