@@ -101,7 +101,8 @@ class OpenCall:
 
     leg: of its latest media stream. media_node: the node that the stream was assigned to, empty before it is stored;
     MediaAssignment.find_node_id finds the one that took it. end_reason: of a call that is over. stream_id: by which the
-    end of that stream is reported, where the carrier gives one (Telnyx). variables: those that the call brought."""
+    end of that stream is reported, where the carrier gives one (Telnyx). is_connected: a transfer's target was reached.
+    variables: those that the call brought."""
 
     call_id: UUID
     workspace_id: UUID
@@ -119,6 +120,7 @@ class OpenCall:
     answered_at: datetime | None = None
     end_reason: EndReason | None = None
     stream_id: str = ""
+    is_connected: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
 
     def to_planned(self, at: datetime) -> PlannedCall:

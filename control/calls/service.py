@@ -138,6 +138,7 @@ class Calls:
             answered_at=current.answered_at or current.started_at,
             end_reason=current.end_reason,
             stream_id=_stream_id(current),
+            is_connected=current.details.carrier.transfer_leg is not None,
             variables=call.variables,
         )
 

@@ -106,7 +106,9 @@ class CallCommands:
         return await self.connect_agent(event, resumed, now, lost_nodes)
 
     async def hang_up_unless_live(self, event: TelnyxEvent, call: OpenCall | None) -> None:
-        """Hangs up a call that no media node carries."""
+        """Hangs up a call that no media node carries, unless its caller talks to the target of a transfer."""
+        if call is not None and call.is_connected:
+            return
         if call is not None and await self._media.find_live([call.call_id]):
             return
         await self.hang_up(event.call_control_id)

@@ -207,6 +207,11 @@ def stream_key(url: str) -> str:
     return f"stream:{sha256(url.encode('utf-8', 'replace')).hexdigest()[:40]}"
 
 
+def stream_end(call_control_id: str, stream_id: str, at: datetime) -> TelnyxEvent:
+    """The end of a stream as Telnyx would report it. stream_id: see `stream_key`."""
+    return _event(stream_id, "streaming.stopped", at, {"call_control_id": call_control_id}, "")
+
+
 def _event(event_id: str, event_type: str, occurred_at: datetime, payload: Mapping[str, Any], call: str) -> TelnyxEvent:
     client_state = _decode_client_state(payload.get("client_state"))
     if client_state.startswith(_TRANSFER_PREFIX):

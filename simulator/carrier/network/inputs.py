@@ -10,7 +10,7 @@ from simulator.carrier.network.phone_network import Behaviour, Subscriber
 from simulator.carrier.network.telnyx.faults import TelnyxFaults
 from simulator.carrier.network.webhook_client import DeliveryFaults
 
-_TELNYX = "telnyx_refuses"
+_TELNYX = ("telnyx_refuses", "telnyx_silent_closes")
 _REST = ("twilio_rest", "telnyx_rest", "twilio_lost", "telnyx_lost")
 
 
@@ -41,7 +41,7 @@ def read_faults(body: object) -> tuple[DeliveryFaults, Mapping[str, list[int]]]:
     """Reads webhook faults, and by field the statuses of failing REST requests. Raises ValueError, naming the field."""
     if not isinstance(body, dict):
         raise ValueError("the body must be an object")
-    known = ("duplicate", "shuffle_s", "delay_s", "drop_first", _TELNYX, *_REST)
+    known = ("duplicate", "shuffle_s", "delay_s", "drop_first", *_TELNYX, *_REST)
     for name in body:
         if name not in known:
             raise ValueError(f"unknown field {name!r}; known: {', '.join(known)}")
@@ -55,11 +55,11 @@ def read_faults(body: object) -> tuple[DeliveryFaults, Mapping[str, list[int]]]:
 
 
 def read_telnyx_faults(body: Mapping[str, object]) -> TelnyxFaults:
-    """Reads {telnyx_refuses: {command: tag}}. Raises ValueError, naming the field."""
-    refused = body.get(_TELNYX, {})
+    """Reads {telnyx_refuses: {command: tag}, telnyx_silent_closes}. Raises ValueError, naming the field."""
+    refused = body.get("telnyx_refuses", {})
     if not isinstance(refused, dict) or not all(isinstance(tag, str) for tag in refused.values()):
-        raise ValueError(f"{_TELNYX} must be an object with texts")
-    return TelnyxFaults(refused)
+        raise ValueError("telnyx_refuses must be an object with texts")
+    return TelnyxFaults(refused, _boolean(body, "telnyx_silent_closes"))
 
 
 def _boolean(body: Mapping[str, object], name: str) -> bool:

@@ -148,7 +148,7 @@ class _ControlApi:
     async def set_faults(self, request: web.Request) -> web.Response:
         """Replaces all faults. Of webhooks: {duplicate, shuffle_s, delay_s, drop_first}. {twilio_rest, telnyx_rest}:
         the next REST requests fail with these statuses; {twilio_lost, telnyx_lost}: the same, but they are executed.
-        {telnyx_refuses}: Call Control commands and the tag of the reason."""
+        {telnyx_refuses}: Call Control commands and the tag of the reason; {telnyx_silent_closes}: see TelnyxFaults."""
         try:
             body = await request.json()
             faults, failing = read_faults(body)
@@ -157,7 +157,7 @@ class _ControlApi:
             return web.json_response({"error": str(error)}, status=400)
         self._client.faults = faults
         if self._telnyx is not None:
-            self._telnyx.faults = telnyx_faults
+            self._telnyx.faults.set(telnyx_faults)
         for name, carrier in (("twilio", self._twilio), ("telnyx", self._telnyx)):
             if carrier is not None:
                 carrier.fail_next.clear()

@@ -77,7 +77,7 @@ class CallActions:
             return {"result": "ok"}
         if not leg.alive:
             raise ended()
-        self._calls.faults.check(command)
+        self._config.faults.check(command)
         state = client_state(body)
         result = do(leg, body)
         leg.client_state = state or leg.client_state

@@ -15,7 +15,6 @@ from simulator.carrier.network.telnyx.errors import (
     not_answered,
 )
 from simulator.carrier.network.telnyx.events import TelnyxWebhooks
-from simulator.carrier.network.telnyx.faults import TelnyxFaults
 from simulator.carrier.network.telnyx.fields import Body, choice, client_state, phone, text, web_url
 from simulator.carrier.network.telnyx.leg import HangupCause, Leg
 from simulator.carrier.network.telnyx.leg_lifecycle import LegLifecycle
@@ -47,7 +46,7 @@ _UNREACHABLE = HangupCause("unspecified", "unknown", "503")
 
 
 class Calls:
-    """All active legs, and those that ended recently. faults: of the account."""
+    """All active legs, and those that ended recently."""
 
     def __init__(
         self,
@@ -58,7 +57,6 @@ class Calls:
         recordings: Recordings,
     ) -> None:
         self.legs: dict[str, Leg] = {}
-        self.faults = TelnyxFaults()
         self._network, self._config = network, config
         self._lifecycle = LegLifecycle(config, webhooks, streams, recordings)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -134,7 +132,7 @@ class Calls:
             return known
         if text(body, "connection_id") != self._config.connection_id:
             raise no_such_connection()
-        self.faults.check("dial")
+        self._config.faults.check("dial")
         leg = Leg(
             direction="outgoing",
             caller=phone(body, "from"),

@@ -11,7 +11,6 @@ from simulator.carrier.network.telnyx.api import TelnyxApi
 from simulator.carrier.network.telnyx.calls import CARRIER, Calls
 from simulator.carrier.network.telnyx.config import TelnyxConfig
 from simulator.carrier.network.telnyx.events import TelnyxWebhooks
-from simulator.carrier.network.telnyx.faults import TelnyxFaults
 from simulator.carrier.network.telnyx.media_streams import TelnyxMediaStreams
 from simulator.carrier.network.telnyx.numbers import AccountNumbers
 from simulator.carrier.network.telnyx.playback import Playback, Voice
@@ -23,7 +22,7 @@ class TelnyxCarrier:
     """One Telnyx account: a phone_network.Carrier with the routes of its REST interface.
 
     fail_next: HTTP statuses with which the next requests fail, one each. lose_next: the same, but the requests are
-    executed first. faults: may be replaced while it runs.
+    executed first. faults: may change while it runs.
     """
 
     name = CARRIER
@@ -45,7 +44,7 @@ class TelnyxCarrier:
         self.webhooks = TelnyxWebhooks(client, config)
         self.recordings = Recordings(config, self.webhooks)
         self.numbers = AccountNumbers(config, inventory or network.inventory, self.webhooks)
-        self._client = client
+        self._client, self.faults = client, config.faults
         streams = TelnyxMediaStreams(
             config, self.webhooks, client.session, str(uuid.uuid5(uuid.NAMESPACE_OID, config.api_key))
         )
@@ -54,15 +53,6 @@ class TelnyxCarrier:
         actions = CallActions(config, self.calls, streams, sounds, self.recordings)
         self._api = TelnyxApi(config, self.calls, actions, self.numbers, self.recordings)
         self.fail_next, self.lose_next = self._api.fail_next, self._api.lose_next
-
-    @property
-    def faults(self) -> TelnyxFaults:
-        """Its current faults."""
-        return self.calls.faults
-
-    @faults.setter
-    def faults(self, faults: TelnyxFaults) -> None:
-        self.calls.faults = faults
 
     @property
     def public_key(self) -> str:

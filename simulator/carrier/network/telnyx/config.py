@@ -1,7 +1,9 @@
 """The configuration of the simulated Telnyx: one account with one Call Control App."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+from simulator.carrier.network.telnyx.faults import TelnyxFaults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +22,7 @@ class TelnyxConfig:
     channel_limit: most outgoing legs at once; 0 for no limit (docs: sip-trunking/configuration/concurrent-limits).
     countries: beginnings of the numbers that may be called; empty for all.
     second_s: how long a second of `timeout_secs` and `time_limit_secs` lasts here.
+    faults: may change while the network runs.
     """
 
     api_key: str
@@ -39,3 +42,4 @@ class TelnyxConfig:
     channel_limit: int = 0
     countries: tuple[str, ...] = ()
     second_s: float = 1.0
+    faults: TelnyxFaults = field(default_factory=TelnyxFaults)

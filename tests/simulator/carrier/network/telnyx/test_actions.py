@@ -9,7 +9,6 @@ from telnyx import (
     UnprocessableEntityError,
 )
 
-from simulator.carrier.network.telnyx.faults import TelnyxFaults
 from tests.simulator.carrier.network.telnyx.account import NUMBER, RTP, Account, Payload, Speaker, account, eventually
 
 
@@ -231,10 +230,10 @@ async def test_account_limits_refuse_with_their_tag() -> None:
 async def test_refused_command_has_no_effect_and_may_be_sent_again() -> None:
     async with account() as telnyx:
         control_id = await telnyx.place_answered_call(Speaker())
-        telnyx.carrier.faults = TelnyxFaults({"speak": "D10"})
+        telnyx.carrier.faults.refused = {"speak": "D10"}
         speak = telnyx.client.calls.actions.speak
         with pytest.raises(PermissionDeniedError, match="Connection is disabled D10"):
             await speak(control_id, payload="Hello", voice="female", command_id="one")
-        telnyx.carrier.faults = TelnyxFaults()
+        telnyx.carrier.faults.refused = {}
         await speak(control_id, payload="Hello", voice="female", command_id="one")
         assert telnyx.carrier.calls.leg(control_id).said == ["Hello"]

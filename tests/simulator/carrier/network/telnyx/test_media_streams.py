@@ -34,6 +34,18 @@ async def test_call_stays_up_in_silence_when_the_agents_side_closes_the_socket()
         assert second.received[-1]["event"] == "stop"
 
 
+async def test_close_of_a_stream_may_go_unreported() -> None:
+    async with account() as telnyx:
+        telnyx.carrier.faults.silent_closes = True
+        control_id = await telnyx.place_answered_call(Speaker(), stream_url=f"{telnyx.customer.media_url}/one", **RTP)
+        await (await telnyx.customer.agent()).close()
+        leg = telnyx.carrier.calls.leg(control_id)
+        await eventually(lambda: leg.stream is None)
+        await telnyx.client.calls.actions.hangup(control_id)
+        await telnyx.customer.event("call.hangup")
+        assert "streaming.stopped" not in telnyx.customer.types()
+
+
 @pytest.mark.parametrize("event", ["failed", "stopped"])
 async def test_call_stays_up_when_the_socket_breaks(event: str) -> None:
     async with account(broken_stream=event) as telnyx:
