@@ -32,6 +32,10 @@ class CarrierUnavailable(CarrierError):
     """The carrier was not reached, is overloaded, or did not answer in time; the request may have been processed."""
 
 
+class NumberPending(CarrierUnavailable):
+    """The number is ordered, and takes no calls yet. message: what it waits for, in words for the customer."""
+
+
 @dataclass(frozen=True, slots=True)
 class AvailableNumber:
     """A number that can be bought. monthly_price: in US dollars; None when the carrier does not say."""
@@ -46,12 +50,14 @@ class AvailableNumber:
 
 @dataclass(frozen=True, slots=True)
 class OwnedNumber:
-    """A number of our account. reference: ours, given when it was bought; empty where it has none."""
+    """A number of our account. reference: ours, given when it was bought; empty where it has none. pending: what it
+    waits for before it takes calls, in words for the customer; empty when it takes them."""
 
     carrier_number_id: str
     phone_number: str
     reference: str = ""
     capabilities: Mapping[str, bool] = field(default_factory=dict)
+    pending: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +94,7 @@ class Carrier(Protocol):
 
     async def buy(self, phone_number: str, reference: str) -> OwnedNumber:
         """Buys a number and sends its calls to our webhooks; may take seconds. reference: ours, stored by the carrier
-        where it can."""
+        where it can. Raises NumberPending while the order waits for something."""
 
     async def configure(self, owned: OwnedNumber) -> None:
         """Sends the calls of a number of our account to our webhooks; may be repeated."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import IO, Any, Final, Literal, TypeVar, cast, get_args, get_type_hints
@@ -20,12 +21,14 @@ from control.carriers.model import (
     CarrierRefused,
     CarrierUnavailable,
     DialRequest,
+    NumberPending,
     OwnedNumber,
     PlacedCall,
 )
 from control.carriers.phone import number_kind
 from control.carriers.retries import DOWNLOAD_TIMEOUT_S, call_with_retries, download, error_from_connection
 from control.carriers.telnyx_forms import (
+    ACTIVE,
     MEDIA_FORM,
     NAME,
     NOT_FOUND,
@@ -33,6 +36,8 @@ from control.carriers.telnyx_forms import (
     call_form,
     client_state,
     error_from_response,
+    needs_requirements,
+    pending_words,
     recording_form,
     required_text,
 )
@@ -96,23 +101,25 @@ class TelnyxGateway:
         row = next(ours, None)
         if row is None:
             return None
-        return OwnedNumber(required_text(row.id), phone_number, row.customer_reference or "", {"voice": True})
+        pending = "" if row.status == ACTIVE else pending_words(row.status)
+        return OwnedNumber(required_text(row.id), phone_number, row.customer_reference or "", {"voice": True}, pending)
 
     async def buy(self, phone_number: str, reference: str) -> OwnedNumber:
         """Orders a number, unless there is an order with this reference, and waits for the order's result.
 
-        Raises CarrierUnavailable for an order that takes longer; a repeated call finds it."""
+        Raises NumberPending for an order that takes longer, at once when it waits for documents; a repeated call finds
+        it."""
         order_id, status = await self._find_or_order(phone_number, reference)
         try:
             async with asyncio.timeout(_ORDER_TIMEOUT_S):
                 while status == "pending":
                     await asyncio.sleep(_ORDER_POLL_S)
-                    status = await self._order_status(order_id)
+                    status = await self._poll_order(order_id)
                 if status != "success":
                     raise CarrierRefused(NAME, "order_failed", "the number is not available", number_unavailable=True)
                 return await self._wait_for_number(phone_number, reference)
         except TimeoutError:
-            raise CarrierUnavailable(NAME, "order_pending", "the order is still being worked on") from None
+            raise NumberPending(NAME, "order_pending", pending_words("")) from None
 
     async def order_status(self, reference: str) -> Literal["pending", "success"] | None:
         """Returns the state of the order with this reference; None without one, or when it failed."""
@@ -275,17 +282,25 @@ class TelnyxGateway:
                 return required_text(order.id), order.status
         return None
 
-    async def _order_status(self, order_id: str) -> str:
+    async def _poll_order(self, order_id: str) -> str:
+        """Returns the order's status. Raises NumberPending when it waits for documents."""
         answer = await self._send(lambda: self._sdk.number_orders.retrieve(order_id))
-        return "pending" if answer.data is None else answer.data.status or "pending"
+        if answer.data is None:
+            return "pending"
+        status = answer.data.status or "pending"
+        for number in answer.data.phone_numbers or []:
+            wanted = number.requirements_status or ""
+            if status == "pending" and needs_requirements(wanted):
+                raise NumberPending(NAME, wanted, pending_words(wanted))
+        return status
 
     async def _wait_for_number(self, phone_number: str, reference: str) -> OwnedNumber:
-        """Waits until the account lists the number, some time after the order. The listed number may lack the order's
-        reference, so that is filled in."""
+        """Waits until the account lists the number as active, some time after the order. The listed number may lack the
+        order's reference, so that is filled in."""
         while True:
             found = await self.find_owned(phone_number)
-            if found is not None:
-                return OwnedNumber(found.carrier_number_id, phone_number, reference, found.capabilities)
+            if found is not None and not found.pending:
+                return replace(found, reference=reference)
             await asyncio.sleep(_ORDER_POLL_S)
 
     async def _recording_url(self, recording: str) -> str:

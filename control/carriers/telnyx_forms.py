@@ -24,6 +24,17 @@ MEDIA_FORM: Final = {"preferred_codecs": "PCMU,PCMA,G722", "send_silence_when_id
 _LONGEST_CALL_S: Final = 14_400
 
 
+# What a number or its order waits for, by the status of either (docs: numbers/phone-numbers, regulatory requirements).
+# Only active numbers take calls; statuses that are not listed here wait for Telnyx.
+ACTIVE: Final = "active"
+_WAITS_FOR: Final = {
+    "requirement-info-pending": "The carrier needs documents or an address for this number before it takes calls.",
+    "requirement-info-under-review": "The carrier is checking the documents for this number.",
+    "requirement-info-exception": "The carrier did not accept the documents for this number.",
+}
+_SETTING_UP: Final = "The carrier is still setting this number up."
+
+
 @dataclass(frozen=True, slots=True)
 class TelnyxOptions:
     """webhook_url, api_url: without a slash at the end. timeout_s: of one request. records: whether Telnyx records."""
@@ -54,6 +65,16 @@ def call_form(options: TelnyxOptions, request: DialRequest) -> dict[str, object]
     if request.detect_machine:
         form["answering_machine_detection"] = "detect"
     return form | recording_form(options, wanted=request.record)
+
+
+def pending_words(status: str) -> str:
+    """What a number with this status waits for, in words for the customer."""
+    return _WAITS_FOR.get(status, _SETTING_UP)
+
+
+def needs_requirements(status: str) -> bool:
+    """Whether the customer, or a review, has to act: that takes days, so nothing is gained by polling."""
+    return status in _WAITS_FOR
 
 
 def recording_form(options: TelnyxOptions, *, wanted: bool) -> dict[str, object]:

@@ -16,7 +16,7 @@ RECORDING = "2f1b1a1e-0000-4000-8000-000000000001"
 
 class TelnyxPeer(CarrierPeer):
     """numbers: of the account, by id. order_polls: how often an order is pending before it succeeds. omits_reference:
-    whether a bought number lacks the order's reference."""
+    whether a bought number lacks the order's reference. requirement: what orders wait for, in Telnyx's words."""
 
     refusal = (401, {"errors": [{"code": "10009", "title": "Authentication failed", "detail": "+14155550123"}]})
 
@@ -27,6 +27,7 @@ class TelnyxPeer(CarrierPeer):
         self.dialled: dict[str, str] = {}
         self.order_polls = 1
         self.omits_reference = False
+        self.requirement = ""
         self.market = [f"+1415555{n:04}" for n in range(100, 160)]
         self._ids = count(1)
 
@@ -112,7 +113,9 @@ class TelnyxPeer(CarrierPeer):
         if order is None:
             return _missing()
         order["polls"] += 1
-        if order["status"] == "pending" and order["polls"] >= self.order_polls:
+        if self.requirement:
+            order["phone_numbers"][0]["requirements_status"] = self.requirement
+        elif order["status"] == "pending" and order["polls"] >= self.order_polls:
             self._settle(order)
         return web.json_response({"data": order})
 

@@ -9,7 +9,14 @@ from traceback import format_exception
 
 import pytest
 
-from control.carriers.model import CarrierRefused, CarrierUnavailable, DialRequest, OwnedNumber, PlacedCall
+from control.carriers.model import (
+    CarrierRefused,
+    CarrierUnavailable,
+    DialRequest,
+    NumberPending,
+    OwnedNumber,
+    PlacedCall,
+)
 from control.carriers.telnyx import TelnyxGateway, open_telnyx
 from control.carriers.telnyx_forms import error_from_response
 from tests.control.carriers.conftest import telnyx_options
@@ -150,6 +157,26 @@ async def test_order_whose_answer_was_lost_is_not_placed_twice(
         await telnyx.buy(NUMBER, REFERENCE)
     assert (await telnyx.buy(NUMBER, REFERENCE)).phone_number == NUMBER
     assert len(telnyx_peer.requests_to("POST /v2/number_orders")) == 1
+
+
+@pytest.mark.parametrize("status", ["requirement-info-pending", "requirement-info-under-review"])
+async def test_order_that_waits_for_documents_says_so_at_once(
+    status: str, telnyx: TelnyxGateway, telnyx_peer: TelnyxPeer
+) -> None:
+    telnyx_peer.requirement = status
+    with pytest.raises(NumberPending, match="documents") as pending:
+        await telnyx.buy(NUMBER, REFERENCE)
+    assert pending.value.code == status
+
+
+@pytest.mark.parametrize("status", ["purchase-pending", "requirement-info-exception", "something-new"])
+async def test_only_active_numbers_take_calls(status: str, telnyx: TelnyxGateway, telnyx_peer: TelnyxPeer) -> None:
+    row = telnyx_peer.add_number(NUMBER)
+    found = await telnyx.find_owned(NUMBER)
+    assert found is not None and not found.pending
+    row["status"] = status
+    found = await telnyx.find_owned(NUMBER)
+    assert found is not None and found.pending.startswith("The carrier")
 
 
 async def test_failed_order_is_refused(telnyx: TelnyxGateway) -> None:

@@ -21,6 +21,7 @@ class TelnyxConfig:
     broken_stream: which event follows when a media socket breaks. cost_webhooks: whether call.cost is sent.
     channel_limit: most outgoing legs at once; 0 for no limit (docs: sip-trunking/configuration/concurrent-limits).
     countries: beginnings of the numbers that may be called; empty for all.
+    documented: beginnings of the numbers that need documents: their orders stay pending until they are approved.
     second_s: how long a second of `timeout_secs` and `time_limit_secs` lasts here.
     faults: may change while the network runs.
     """
@@ -41,5 +42,6 @@ class TelnyxConfig:
     cost_webhooks: bool = True
     channel_limit: int = 0
     countries: tuple[str, ...] = ()
+    documented: tuple[str, ...] = ()
     second_s: float = 1.0
     faults: TelnyxFaults = field(default_factory=TelnyxFaults)
