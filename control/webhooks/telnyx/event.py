@@ -25,6 +25,8 @@ HANDLED_TYPES: Final = frozenset(
         "call.machine.premium.detection.ended", "streaming.stopped", "streaming.failed",
     }
 )  # fmt: skip
+# Events have been seen with underscores in their names (`call_initiated`).
+_TYPES_BY_WORDS: Final = {name.replace(".", "_"): name for name in HANDLED_TYPES}
 # Payload fields that are stored. Left out: presigned URLs, the stream's URL (it holds a ticket), headers, free texts.
 STORED_FIELDS: Final = frozenset(
     {
@@ -114,6 +116,7 @@ def parse_event(body: bytes, call: str, now: datetime) -> TelnyxEvent:
     if not (isinstance(payload, dict) and isinstance(event_id, str) and isinstance(event_type, str) and event_id):
         raise Malformed("This is no event of Telnyx.")
     occurred_at = _parse_time(data.get("occurred_at"), now)
+    event_type = _TYPES_BY_WORDS.get(event_type.replace(".", "_"), event_type)
     return _event(_identity(event_id, event_type, payload), event_type[:100], occurred_at, payload, call)
 
 

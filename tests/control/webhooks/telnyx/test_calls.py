@@ -31,6 +31,16 @@ async def test_call_is_answered_then_streamed_to_media(platform: WebhookPlatform
     assert all(event["handled_at"] for event in await platform.stored_events())
 
 
+async def test_names_of_events_may_have_underscores(platform: WebhookPlatform) -> None:
+    await platform.post_telnyx("call_initiated", "v3:u1", direction="incoming", state="parked")
+    await platform.post_telnyx("call_answered", "v3:u1", direction="incoming")
+    await platform.post_telnyx("call_machine_premium_detection_ended", "v3:u1", result="human_business")
+    await platform.post_telnyx("call_hangup", "v3:u1", hangup_cause="normal_clearing", hangup_source="caller")
+    assert platform.telnyx_api.actions == ["answer", "streaming_start"]
+    row = await platform.call_row("v3:u1")
+    assert (row["status"], row["details"]["amd"]) == ("completed", "human")
+
+
 async def test_concurrent_deliveries_of_an_event_are_one_call(platform: WebhookPlatform) -> None:
     event_id = new_id()
     replies = await asyncio.gather(*(platform.ring_telnyx("v3:a2", event_id=event_id) for _ in range(10)))

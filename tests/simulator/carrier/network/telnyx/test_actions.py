@@ -237,3 +237,10 @@ async def test_refused_command_has_no_effect_and_may_be_sent_again() -> None:
         telnyx.carrier.faults.refused = {}
         await speak(control_id, payload="Hello", voice="female", command_id="one")
         assert telnyx.carrier.calls.leg(control_id).said == ["Hello"]
+
+
+async def test_events_may_have_underscored_names() -> None:
+    async with account() as telnyx:
+        telnyx.carrier.faults.underscores = True
+        telnyx.place_call(Speaker())
+        await telnyx.customer.event("call_initiated")
