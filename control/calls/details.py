@@ -45,12 +45,14 @@ class MediaLeg(DetailsPart):
 class CarrierReport(DetailsPart):
     """What the carrier reported. duration_s: connected seconds. sequence: the number of its latest report, if it
     numbers them. cause: why it ended the call (Telnyx's hangup_cause). transfer_leg: id of the leg of the transfer's
-    target once that was reached (Telnyx). unknown: the carrier's other facts."""
+    target once that was reached (Telnyx). session: the id of the call that stays when its carrier_call_id changes
+    (Telnyx). unknown: the carrier's other facts."""
 
     duration_s: int | None = None
     sequence: int | None = None
     cause: str | None = None
     transfer_leg: str | None = None
+    session: str | None = None
 
     @property
     def total_cost(self) -> Decimal | None:

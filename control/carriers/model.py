@@ -123,8 +123,9 @@ class Carrier(Protocol):
 class CallControl(Protocol):
     """A carrier whose calls are controlled by commands (Telnyx). command_id: the carrier ignores a repeat of it."""
 
-    async def answer(self, carrier_call_id: str, command_id: str, *, record: bool) -> None:
-        """Answers a ringing call. record: see DialRequest."""
+    async def answer(self, carrier_call_id: str, command_id: str, *, record: bool, call_id: str = "") -> None:
+        """Answers a ringing call. record: see DialRequest. call_id: ours; the events of the call carry it from then
+        on."""
 
     async def start_stream(self, carrier_call_id: str, url: str, command_id: str) -> None:
         """Connects an answered call to a media socket, in both directions; what we send is PCMU."""

@@ -156,9 +156,11 @@ class TelnyxGateway:
         """Ends a call; no error when it is over already."""
         await self._ignore_not_found(lambda: self._calls.hangup(carrier_call_id))
 
-    async def answer(self, carrier_call_id: str, command_id: str, *, record: bool) -> None:
-        """Answers a ringing call; records it if `record` and settings say so."""
-        form = {"command_id": command_id, **MEDIA_FORM, **recording_form(self._options, wanted=record)}
+    async def answer(self, carrier_call_id: str, command_id: str, *, record: bool, call_id: str = "") -> None:
+        """Answers a ringing call; records it if `record` and settings say so. Its later events have the client_state
+        "inbound:" and our id."""
+        state = {"client_state": client_state(f"inbound:{call_id}")} if call_id else {}
+        form = {"command_id": command_id, **state, **MEDIA_FORM, **recording_form(self._options, wanted=record)}
         params = cast(ActionAnswerParams, form)
         await self._send(lambda: self._calls.answer(carrier_call_id, **params))
 

@@ -26,7 +26,9 @@ class StreamStarted:
     """The stream's start: who calls whom, and how the audio is encoded.
 
     sample_rate: Hz; of G722 8,000, which is its RTP clock (RFC 3551, 4.5.2). sent_encoding: of the audio that we send,
-    at 8 kHz; None: as received. fault: why no call can use this audio, in which case `encoding` says nothing."""
+    at 8 kHz; None: as received. client_state: what control had the carrier return (Telnyx). fault: why no call can use
+    this audio, in which case `encoding` says nothing.
+    """
 
     stream_id: str
     carrier_call_id: str
@@ -37,6 +39,7 @@ class StreamStarted:
     called: str = ""
     params: Mapping[str, str] = field(default_factory=dict)
     sent_encoding: Encoding | None = None
+    client_state: str = ""
     fault: str = ""
 
 

@@ -4,7 +4,7 @@ PCMA, G.722 or L16 received.
 Source: Telnyx's page "Stream call media over WebSocket". Numbers arrive as strings there.
 """
 
-from binascii import b2a_base64
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
@@ -61,6 +61,7 @@ class _StartPart(msgspec.Struct, gc=False):
     call_control_id: Id
     media_format: _Format
     user_id: str | None = None
+    client_state: str | None = None
     caller: str | None = msgspec.field(name="from", default=None)
     called: str | None = msgspec.field(name="to", default=None)
     # The commands take a list of pairs; the shape in which `start` returns them is not documented.
@@ -218,6 +219,7 @@ class TelnyxCodec:
             called=start.called or "",
             params=check_params(_params(start), "start.custom_parameters"),
             sent_encoding=Encoding.PCMU,
+            client_state=_decode_state(start.client_state or ""),
             fault="" if encoding is not None else _describe_format(start.media_format),
         )
 
@@ -238,6 +240,14 @@ class TelnyxCodec:
 def _encoding(form: _Format) -> Encoding | None:
     """None for unsupported formats (OPUS, AMR-WB, other rates, stereo)."""
     return _FORMATS.get((form.encoding, form.sample_rate)) if form.channels == 1 else None
+
+
+def _decode_state(state: str) -> str:
+    """client_state is base64; empty when it is not, since it is not ours then."""
+    try:
+        return a2b_base64(state, strict_mode=True).decode()
+    except ValueError:
+        return ""
 
 
 def _describe_format(form: _Format) -> str:

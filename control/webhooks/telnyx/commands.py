@@ -48,7 +48,8 @@ class CallCommands:
         if isinstance(call, RefusedCall) and call.reason not in _SPOKEN:
             await self._reject(event, "rejected" if call.reason in _UNREACHABLE else "busy")
             return None
-        if await self._answer(event, record=isinstance(call, AdmittedCall) and call.records_at_carrier):
+        record = isinstance(call, AdmittedCall) and call.records_at_carrier
+        if await self._answer(event, str(call.call_id or ""), record=record):
             return None
         await self._reject(event, "busy")
         if isinstance(call, RefusedCall):
@@ -127,22 +128,14 @@ class CallCommands:
         words = transfer_failed_text(language)
         await self._speak(event, call_control_id, words, language, event.command_id("not_reached"))
 
-    async def _answer(self, event: TelnyxEvent, *, record: bool) -> bool:
-        """Returns whether Telnyx accepted the command."""
+    async def _answer(self, event: TelnyxEvent, call_id: str, *, record: bool) -> bool:
+        """Returns whether Telnyx accepted it. A recording that it refuses costs the recording, not the call."""
+        command_id = event.command_id("answer" if record else "answer_unrecorded")
         try:
-            await self._telnyx.answer(event.call_control_id, event.command_id("answer"), record=record)
+            await self._telnyx.answer(event.call_control_id, command_id, record=record, call_id=call_id)
         except CarrierRefused as refused:
             _log_refusal(event, "answer", refused)
-            return record and await self._answer_unrecorded(event)
-        return True
-
-    async def _answer_unrecorded(self, event: TelnyxEvent) -> bool:
-        """A recording that Telnyx refuses costs the recording, not the call."""
-        try:
-            await self._telnyx.answer(event.call_control_id, event.command_id("answer_unrecorded"), record=False)
-        except CarrierRefused as refused:
-            _log_refusal(event, "answer", refused)
-            return False
+            return record and await self._answer(event, call_id, record=False)
         return True
 
     async def _reject(self, event: TelnyxEvent, cause: Literal["busy", "rejected"]) -> None:

@@ -38,6 +38,8 @@ STORED_FIELDS: Final = frozenset(
 )  # fmt: skip
 # client_state of a leg that was called for a transfer: this and the call_control_id of the transferred call.
 _TRANSFER_PREFIX: Final = "transfer:"
+# client_state of an inbound call that we answered: this and our id of it. That of a call that we placed is the id.
+_INBOUND_PREFIX: Final = "inbound:"
 _MAX_TEXT_LENGTH: Final = 500
 # hangup_cause of call.hangup. A dial that nobody answers has "timeout" (docs: voice-api-webhooks).
 _STATUS_BY_CAUSE: Final[Mapping[str, CallStatus]] = {
@@ -62,9 +64,9 @@ _ANSWERED_BY_RESULT: Final[Mapping[str, Literal["human", "machine", "fax", "unkn
 
 @dataclass(frozen=True, slots=True)
 class TelnyxEvent:
-    """One event. id: the same for every delivery of it. call_id: ours, of a call that we placed. transfer_of: the
-    call_control_id of the call for whose transfer this leg was called; such a leg is no call of ours. payload: whole,
-    as Telnyx sent it."""
+    """One event. id: the same for every delivery of it. call_id: ours, of a call that we placed or answered, as its
+    client_state has it. transfer_of: the call_control_id of the call for whose transfer this leg was called; such a leg
+    is no call of ours. payload: whole, as Telnyx sent it. is_placed: we placed the call."""
 
     id: str
     type: str
@@ -72,6 +74,7 @@ class TelnyxEvent:
     call_id: UUID | None
     transfer_of: str
     payload: Mapping[str, Any]
+    is_placed: bool = False
 
     def __getitem__(self, name: str) -> str:
         """Returns a text of the payload, shortened to 500 characters; empty where it is missing or no text."""
@@ -97,7 +100,12 @@ class TelnyxEvent:
     @property
     def is_outbound(self) -> bool:
         """Whether we placed the call."""
-        return self.call_id is not None or self["direction"] == "outgoing"
+        return self.is_placed or self["direction"] == "outgoing"
+
+    @property
+    def session_id(self) -> str:
+        """Telnyx's id of the call with all its legs. It stays when the call_control_id changes."""
+        return self["call_session_id"]
 
     def command_id(self, command: str) -> str:
         """The same for every attempt of a command: Telnyx ignores a repeat within 60 s (docs: command-retries)."""
@@ -188,11 +196,22 @@ def recording(event: TelnyxEvent, call_control_id: str) -> CarrierRecording | No
         duration_s=_seconds_between(event["recording_started_at"], event["recording_ended_at"]),
         call_id=event.call_id,
         leg_id=leg_id,
+        session_id=event.session_id,
     )
 
 
 def _carrier_status(event: TelnyxEvent, status: CallStatus | None, **fields: Any) -> CarrierStatus:
-    return CarrierStatus("telnyx", event.call_control_id, status, event.occurred_at, call_id=event.call_id, **fields)
+    facts = non_empty(session=event.session_id) | dict(fields.pop("facts", None) or {})
+    return CarrierStatus(
+        "telnyx",
+        event.call_control_id,
+        status,
+        event.occurred_at,
+        call_id=event.call_id,
+        session_id=event.session_id,
+        facts=facts,
+        **fields,
+    )
 
 
 def _identity(event_id: str, event_type: str, payload: Mapping[str, Any]) -> str:
@@ -221,9 +240,13 @@ def _event(event_id: str, event_type: str, occurred_at: datetime, payload: Mappi
         return TelnyxEvent(
             event_id, event_type, occurred_at, None, client_state.removeprefix(_TRANSFER_PREFIX), payload
         )
+    if client_state.startswith(_INBOUND_PREFIX):
+        call_id = parse_uuid(client_state.removeprefix(_INBOUND_PREFIX))
+        return TelnyxEvent(event_id, event_type, occurred_at, call_id, "", payload)
     # Other legs of the call inherit its webhook URL but not its client_state, so the state decides where there is one.
     own_call_id = client_state if "client_state" in payload else call
-    return TelnyxEvent(event_id, event_type, occurred_at, parse_uuid(own_call_id), "", payload)
+    placed_id = parse_uuid(own_call_id)
+    return TelnyxEvent(event_id, event_type, occurred_at, placed_id, "", payload, is_placed=placed_id is not None)
 
 
 def _end_reason(event: TelnyxEvent, cause: str, status: CallStatus) -> EndReason | None:

@@ -7,7 +7,7 @@ from typing import Final
 
 import structlog
 
-from control.calls.model import RefusedCall
+from control.calls.model import OpenCall, RefusedCall
 from control.calls.service import Calls
 from control.db.pool import Connection
 from control.webhooks.telnyx import event as events
@@ -54,14 +54,20 @@ class TelnyxHandlers:
 
     async def abandon(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
         """Handles an event that is too late to be acted on: hangs up, unless the call has its agent."""
-        call = await self._calls.find_open(db, "telnyx", event.call_control_id, now)
+        call = await self._find_open(db, event, now)
         return partial(self._commands.hang_up_unless_live, event, call)
+
+    async def _find_open(self, db: Connection, event: TelnyxEvent, now: datetime) -> OpenCall | None:
+        return await self._calls.find_open(
+            db, "telnyx", event.call_control_id, now, call_id=event.call_id, session_id=event.session_id
+        )
 
     async def _call_initiated(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
         if event.is_outbound:
             await self._calls.apply_carrier_status(db, events.status_change(event, "ringing"))
             return None
         call = await self._calls.admit_inbound(db, events.incoming_call(event), now)
+        await self._calls.apply_carrier_status(db, events.facts_only(event))
         return partial(self._commands.answer_or_reject, event, call, now)
 
     async def _call_answered(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
@@ -69,14 +75,16 @@ class TelnyxHandlers:
         if event.is_outbound and event.call_id is None:
             return None  # not placed by us
         await self._calls.apply_carrier_status(db, events.status_change(event, "in_progress"))
-        call = await self._calls.admit_answered(db, "telnyx", event.call_control_id, event.call_id, now)
+        call = await self._calls.admit_answered(
+            db, "telnyx", event.call_control_id, event.call_id, now, session_id=event.session_id
+        )
         if isinstance(call, RefusedCall) and call.call_id is None and not event.is_outbound:
             # Its call.initiated was not stored; Telnyx does not promise an order (docs: receiving-webhooks).
             call = await self._calls.admit_inbound(db, events.incoming_call(event), now)
         return partial(self._commands.connect_agent, event, call, now)
 
     async def _stream_ended(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
-        call = await self._calls.find_open(db, "telnyx", event.call_control_id, now)
+        call = await self._find_open(db, event, now)
         return partial(self._commands.continue_after_stream, event, call, now)
 
     async def _speak_ended(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:

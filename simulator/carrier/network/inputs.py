@@ -10,7 +10,7 @@ from simulator.carrier.network.phone_network import Behaviour, Subscriber
 from simulator.carrier.network.telnyx.faults import TelnyxFaults
 from simulator.carrier.network.webhook_client import DeliveryFaults
 
-_TELNYX = ("telnyx_refuses", "telnyx_silent_closes", "telnyx_underscores")
+_TELNYX = ("telnyx_refuses", "telnyx_silent_closes", "telnyx_underscores", "telnyx_changes_ids")
 _REST = ("twilio_rest", "telnyx_rest", "twilio_lost", "telnyx_lost")
 
 
@@ -55,11 +55,16 @@ def read_faults(body: object) -> tuple[DeliveryFaults, Mapping[str, list[int]]]:
 
 
 def read_telnyx_faults(body: Mapping[str, object]) -> TelnyxFaults:
-    """Reads {telnyx_refuses: {command: tag}, telnyx_silent_closes, telnyx_underscores}. Raises ValueError, naming the field."""
+    """Reads the account's faults, see TelnyxFaults. Raises ValueError, naming the field."""
     refused = body.get("telnyx_refuses", {})
     if not isinstance(refused, dict) or not all(isinstance(tag, str) for tag in refused.values()):
         raise ValueError("telnyx_refuses must be an object with texts")
-    return TelnyxFaults(refused, _boolean(body, "telnyx_silent_closes"), _boolean(body, "telnyx_underscores"))
+    return TelnyxFaults(
+        refused,
+        silent_closes=_boolean(body, "telnyx_silent_closes"),
+        underscores=_boolean(body, "telnyx_underscores"),
+        changes_ids=_boolean(body, "telnyx_changes_ids"),
+    )
 
 
 def _boolean(body: Mapping[str, object], name: str) -> bool:

@@ -1,6 +1,6 @@
 """Telnyx's gateway: its requests, its conversion of answers, and its errors."""
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -268,10 +268,12 @@ async def test_answer_records_only_with_setting_and_consent(telnyx: TelnyxGatewa
         await gateway.answer(CALL, COMMAND, record=False)
         await gateway.answer(CALL, COMMAND, record=True)
         await gateway.dial(DIAL_REQUEST)
-    plain, unwanted, recorded, dialled = (request.body for request in telnyx_peer.received)
+        await gateway.answer(CALL, COMMAND, record=False, call_id=CALL_ID)
+    plain, unwanted, recorded, dialled, known = (request.body for request in telnyx_peer.received)
     media = {"preferred_codecs": "PCMU,PCMA,G722", "send_silence_when_idle": True}
     assert plain == unwanted == {"command_id": COMMAND} | media
     assert "record" not in dialled
+    assert b64decode(known["client_state"]) == f"inbound:{CALL_ID}".encode()
     assert recorded == plain | {
         "record": "record-from-answer",
         "record_channels": "dual",

@@ -117,6 +117,7 @@ def test_whole_stream() -> None:
             caller="+13122010094",
             called="+13122123456",
             sent_encoding=Encoding.PCMU,
+            client_state="have a nice day =]",
         )
     ]
     assert receive(codec, MEDIA) == [InboundAudio(FRAME, 5)]
@@ -161,6 +162,12 @@ def test_stream_of_an_unsupported_format_says_so(encoding: str, sample_rate: int
     (event,) = receive(TelnyxCodec(), form(encoding, sample_rate, channels))
     assert isinstance(event, StreamStarted)
     assert event.fault.startswith("bad_format") and encoding in event.fault
+
+
+@pytest.mark.parametrize("state", ["no base64", "/w=="])
+def test_client_state_of_others_is_left_out(state: str) -> None:
+    (event,) = receive(TelnyxCodec(), with_value(START, "start.client_state", state))
+    assert isinstance(event, StreamStarted) and event.client_state == ""
 
 
 def test_g722_counts_in_its_rtp_clock() -> None:

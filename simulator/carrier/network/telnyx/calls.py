@@ -65,6 +65,8 @@ class Calls:
     def leg(self, control_id: str) -> Leg:
         """Finds a leg. Raises TelnyxError."""
         found = self.legs.get(control_id)
+        if found is None:  # the legs are filed under their first id
+            found = next((leg for leg in self.legs.values() if control_id == leg.control_id), None)
         if found is None:
             raise no_such_call()
         return found

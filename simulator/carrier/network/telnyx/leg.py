@@ -33,6 +33,10 @@ class HangupCause:
     sip: str = "unspecified"
 
 
+def _new_control_id() -> str:
+    return f"v3:{secrets.token_urlsafe(40)}"
+
+
 @dataclass(slots=True, eq=False, kw_only=True)
 class Leg:
     """A leg.
@@ -51,7 +55,8 @@ class Leg:
     webhook_url: str
     client_state: str | None = None
     session_id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    control_id: str = field(default_factory=lambda: f"v3:{secrets.token_urlsafe(40)}")
+    control_id: str = field(default_factory=_new_control_id)
+    former_id: str = ""
     leg_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     ended_at: datetime | None = None
@@ -87,6 +92,10 @@ class Leg:
     def seconds(self) -> float:
         """The length since the answer in media time; 0 without an answer."""
         return self.line.audio.duration_ms / 1_000 if self.line is not None else self._final_s
+
+    def change_id(self) -> None:
+        """Gives it another control_id; commands take the former one, too."""
+        self.former_id, self.control_id = self.control_id, _new_control_id()
 
     def drop_line(self) -> None:
         """Drops the line of an ended leg to free its audio; keeps its length and faults."""

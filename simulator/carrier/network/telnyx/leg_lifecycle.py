@@ -49,6 +49,8 @@ class LegLifecycle:
     async def run(self, leg: Leg, line: Line, options: LegOptions, reached: AnsweredPhone | None = None) -> None:
         """Runs a leg from the answer to its end."""
         leg.line, leg.state, leg.codec = line, "answered", options.codec
+        if self._config.faults.changes_ids:
+            leg.change_id()
         limited = False
         try:
             self._publish_answered(leg, options)

@@ -244,3 +244,14 @@ async def test_events_may_have_underscored_names() -> None:
         telnyx.carrier.faults.underscores = True
         telnyx.place_call(Speaker())
         await telnyx.customer.event("call_initiated")
+
+
+async def test_calls_may_change_their_id_when_they_are_answered() -> None:
+    async with account() as telnyx:
+        telnyx.carrier.faults.changes_ids = True
+        first = await telnyx.place_answered_call(Speaker())
+        answered = await telnyx.customer.event("call.answered")
+        assert answered["call_control_id"] != first
+        for control_id in (first, answered["call_control_id"]):
+            status = (await telnyx.client.calls.retrieve_status(control_id)).data
+            assert status is not None and status.is_alive
