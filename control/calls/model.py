@@ -66,8 +66,8 @@ class RefusedCall:
 class CarrierStatus:
     """A carrier's report on a call. status: None when it does not change. call_id: ours, where the webhook carries it.
     sequence: the carrier's number of the report, if it numbers them. duration_s: connected seconds. answered_by: result
-    of answering-machine detection, empty without one. facts: stored as the carrier named them. session_id: the carrier's
-    id of the call that stays when its carrier_call_id changes; empty where there is none."""
+    of answering-machine detection, empty without one. facts: stored as the carrier named them. session_id: the id that
+    stays when carrier_call_id changes (Telnyx)."""
 
     carrier: CarrierName
     carrier_call_id: str

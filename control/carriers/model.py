@@ -7,6 +7,8 @@ from decimal import Decimal
 from typing import IO, Literal, Protocol
 
 CarrierName = Literal["twilio", "telnyx"]
+# Calls that are listed at once.
+MOST_ACTIVE = 5_000
 
 
 class CarrierError(Exception):
@@ -81,6 +83,19 @@ class PlacedCall:
     carrier_call_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class ActiveCall:
+    """A call that is up at the carrier. seconds: since it was answered. call_id: ours, where the carrier returns it.
+    transfer_of: the carrier's id of the call for whose transfer it is a leg. number: that of its two which has to be
+    ours; empty where the carrier lists our calls only."""
+
+    carrier_call_id: str
+    seconds: int
+    call_id: str = ""
+    transfer_of: str = ""
+    number: str = ""
+
+
 class Carrier(Protocol):
     """One carrier's gateway. Every method has a time limit and raises CarrierRefused or CarrierUnavailable."""
 
@@ -106,8 +121,11 @@ class Carrier(Protocol):
         """Places a call with our webhooks."""
 
     async def find_placed_calls(self, request: DialRequest, since: datetime) -> Sequence[PlacedCall]:
-        """Returns calls with these two numbers placed at or after `since`, oldest first; other calls of ours may be
-        among them. Empty where the carrier cannot list calls."""
+        """Returns calls that are this one, as far as the carrier can tell: with its two numbers and placed at or after
+        `since`, oldest first; other calls of ours may be among them."""
+
+    async def list_active_calls(self) -> Sequence[ActiveCall]:
+        """Returns the calls that are up, up to MOST_ACTIVE."""
 
     async def hang_up(self, carrier_call_id: str) -> None:
         """Ends a call; no error when it is over already."""

@@ -16,6 +16,8 @@ from telnyx.types.calls.action_answer_params import ActionAnswerParams
 from telnyx.types.calls.action_speak_params import ActionSpeakParams
 
 from control.carriers.model import (
+    MOST_ACTIVE,
+    ActiveCall,
     AvailableNumber,
     CarrierName,
     CarrierRefused,
@@ -29,10 +31,13 @@ from control.carriers.phone import number_kind
 from control.carriers.retries import DOWNLOAD_TIMEOUT_S, call_with_retries, download, error_from_connection
 from control.carriers.telnyx_forms import (
     ACTIVE,
+    INBOUND,
     MEDIA_FORM,
     NAME,
     NOT_FOUND,
+    TRANSFER,
     TelnyxOptions,
+    active_call,
     call_form,
     client_state,
     error_from_response,
@@ -53,6 +58,7 @@ LANGUAGES: Final[tuple[str, ...]] = get_args(get_type_hints(ActionSpeakParams)["
 # An order is decided some time after it is placed: for how long and in which interval it is polled.
 _ORDER_TIMEOUT_S: Final = 20.0
 _ORDER_POLL_S: Final = 0.3
+_ACTIVE_PAGE: Final = 250
 
 
 class TelnyxGateway:
@@ -149,8 +155,23 @@ class TelnyxGateway:
         return PlacedCall(required_text(answer.data.call_control_id if answer.data is not None else None))
 
     async def find_placed_calls(self, request: DialRequest, since: datetime) -> list[PlacedCall]:
-        """Telnyx cannot list calls; its webhooks carry our call_id."""
-        return []
+        """Returns the calls that are up and carry the call's id. Those that have ended meanwhile are reported by
+        webhooks, which carry it, too."""
+        found = [call for call in await self.list_active_calls() if call.call_id == request.call_id]
+        return [PlacedCall(call.carrier_call_id) for call in found]
+
+    async def list_active_calls(self) -> list[ActiveCall]:
+        """Returns the calls of our application, also ringing ones."""
+        return await self._send(self._read_active_calls)
+
+    async def _read_active_calls(self) -> list[ActiveCall]:
+        found: list[ActiveCall] = []
+        pages = self._sdk.connections.list_active_calls(self._options.connection_id, page_size=_ACTIVE_PAGE)
+        async for row in pages:
+            found.append(active_call(required_text(row.call_control_id), row.call_duration, row.client_state))
+            if len(found) >= MOST_ACTIVE:
+                break
+        return found
 
     async def hang_up(self, carrier_call_id: str) -> None:
         """Ends a call; no error when it is over already."""
@@ -159,7 +180,7 @@ class TelnyxGateway:
     async def answer(self, carrier_call_id: str, command_id: str, *, record: bool, call_id: str = "") -> None:
         """Answers a ringing call; records it if `record` and settings say so. Its later events have the client_state
         "inbound:" and our id."""
-        state = {"client_state": client_state(f"inbound:{call_id}")} if call_id else {}
+        state = {"client_state": client_state(f"{INBOUND}{call_id}")} if call_id else {}
         form = {"command_id": command_id, **state, **MEDIA_FORM, **recording_form(self._options, wanted=record)}
         params = cast(ActionAnswerParams, form)
         await self._send(lambda: self._calls.answer(carrier_call_id, **params))
@@ -199,7 +220,7 @@ class TelnyxGateway:
         """Transfers the caller. Webhooks of the other leg carry the client_state "transfer:" and this call's id.
 
         limit_s: 30 to 14,400, of the other leg; Telnyx's default is four hours."""
-        state = client_state(f"transfer:{carrier_call_id}")
+        state = client_state(f"{TRANSFER}{carrier_call_id}")
         await self._send(
             lambda: self._calls.transfer(
                 carrier_call_id,

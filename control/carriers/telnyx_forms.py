@@ -6,10 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from control.carriers.model import CarrierError, CarrierName, CarrierRefused, CarrierUnavailable, DialRequest
+from control.carriers.model import (
+    ActiveCall,
+    CarrierError,
+    CarrierName,
+    CarrierRefused,
+    CarrierUnavailable,
+    DialRequest,
+)
 from control.carriers.retries import unavailable_by_status
 
 NAME: Final[CarrierName] = "telnyx"
+# client_state of a leg that was called for a transfer: this and the call_control_id of the transferred call.
+TRANSFER: Final = "transfer:"
+# client_state of an inbound call that we answered: this and our id of it. That of a call that we placed is the id.
+INBOUND: Final = "inbound:"
 # Error codes: no such resource, no such call.
 NOT_FOUND: Final = frozenset({"10005", "90015"})
 # A command for a call that has ended (docs: voice API errors, 90018).
@@ -87,6 +98,27 @@ def recording_form(options: TelnyxOptions, *, wanted: bool) -> dict[str, object]
 def client_state(value: str) -> str:
     """Encodes a client_state: base64."""
     return base64.b64encode(value.encode()).decode()
+
+
+def read_client_state(state: object) -> str:
+    """Decodes a client_state; empty when it is none, and so not ours."""
+    if not isinstance(state, str):
+        return ""
+    try:
+        return base64.b64decode(state, validate=True).decode()
+    except ValueError:
+        return ""
+
+
+def active_call(call_control_id: str, seconds: object, state: object) -> ActiveCall:
+    """Converts a row of the list of active calls."""
+    known = read_client_state(state)
+    return ActiveCall(
+        call_control_id,
+        seconds if isinstance(seconds, int) else 0,
+        call_id="" if known.startswith(TRANSFER) else known.removeprefix(INBOUND),
+        transfer_of=known.removeprefix(TRANSFER) if known.startswith(TRANSFER) else "",
+    )
 
 
 def error_from_response(status: int, body: object) -> CarrierError:

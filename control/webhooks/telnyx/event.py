@@ -1,7 +1,5 @@
 """Telnyx's webhook events (docs: voice/programmable-voice/voice-api-webhooks), parsed and as our values."""
 
-import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +10,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import msgspec
 
 from control.calls.model import CarrierRecording, CarrierStatus, IncomingCall
+from control.carriers.telnyx_forms import INBOUND, TRANSFER, read_client_state
 from control.webhooks.field_values import non_empty, parse_uuid, plausible_time
 from control.webhooks.inbox.store import EventKey, StoredEvent
 from shared.errors import Malformed
@@ -36,10 +35,6 @@ STORED_FIELDS: Final = frozenset(
         "total_cost", "cost_parts", "status", "reason", "shaken_stir_attestation",
     }
 )  # fmt: skip
-# client_state of a leg that was called for a transfer: this and the call_control_id of the transferred call.
-_TRANSFER_PREFIX: Final = "transfer:"
-# client_state of an inbound call that we answered: this and our id of it. That of a call that we placed is the id.
-_INBOUND_PREFIX: Final = "inbound:"
 _MAX_TEXT_LENGTH: Final = 500
 # hangup_cause of call.hangup. A dial that nobody answers has "timeout" (docs: voice-api-webhooks).
 _STATUS_BY_CAUSE: Final[Mapping[str, CallStatus]] = {
@@ -235,13 +230,11 @@ def stream_end(call_control_id: str, stream_id: str, at: datetime) -> TelnyxEven
 
 
 def _event(event_id: str, event_type: str, occurred_at: datetime, payload: Mapping[str, Any], call: str) -> TelnyxEvent:
-    client_state = _decode_client_state(payload.get("client_state"))
-    if client_state.startswith(_TRANSFER_PREFIX):
-        return TelnyxEvent(
-            event_id, event_type, occurred_at, None, client_state.removeprefix(_TRANSFER_PREFIX), payload
-        )
-    if client_state.startswith(_INBOUND_PREFIX):
-        call_id = parse_uuid(client_state.removeprefix(_INBOUND_PREFIX))
+    client_state = read_client_state(payload.get("client_state"))
+    if client_state.startswith(TRANSFER):
+        return TelnyxEvent(event_id, event_type, occurred_at, None, client_state.removeprefix(TRANSFER), payload)
+    if client_state.startswith(INBOUND):
+        call_id = parse_uuid(client_state.removeprefix(INBOUND))
         return TelnyxEvent(event_id, event_type, occurred_at, call_id, "", payload)
     # Other legs of the call inherit its webhook URL but not its client_state, so the state decides where there is one.
     own_call_id = client_state if "client_state" in payload else call
@@ -256,15 +249,6 @@ def _end_reason(event: TelnyxEvent, cause: str, status: CallStatus) -> EndReason
         return "carrier_error"
     remote_party = "callee" if event.is_outbound else "caller"
     return "caller_hangup" if status == "completed" and event["hangup_source"] == remote_party else None
-
-
-def _decode_client_state(client_state: object) -> str:
-    if not isinstance(client_state, str):
-        return ""
-    try:
-        return base64.b64decode(client_state, validate=True).decode()
-    except (binascii.Error, ValueError):
-        return ""
 
 
 def _parse_time(text: object, now: datetime) -> datetime:

@@ -25,6 +25,7 @@ class TelnyxPeer(CarrierPeer):
         self.numbers: dict[str, dict[str, Any]] = {}
         self.orders: dict[str, dict[str, Any]] = {}
         self.dialled: dict[str, str] = {}
+        self.active: list[dict[str, Any]] = []
         self.order_polls = 1
         self.omits_reference = False
         self.requirement = ""
@@ -40,6 +41,7 @@ class TelnyxPeer(CarrierPeer):
             web.get("/v2/number_orders", self._orders),
             web.post("/v2/number_orders", self._order),
             web.get("/v2/number_orders/{id}", self._poll),
+            web.get("/v2/connections/{id}/active_calls", self._active),
             web.post("/v2/calls", self._dial),
             web.post("/v2/calls/{id}/actions/{action}", self._act),
             web.get("/v2/recordings", self._recordings),
@@ -131,6 +133,12 @@ class TelnyxPeer(CarrierPeer):
         call = self.dialled.setdefault(body["command_id"], f"v3:call-{next(self._ids)}")
         answer = {"record_type": "call", "call_control_id": call, "call_leg_id": "leg", "call_session_id": "session"}
         return web.json_response({"data": answer | {"is_alive": False}})
+
+    async def _active(self, request: web.Request) -> web.Response:
+        rows = self.active if request.match_info["id"] == CONNECTION else []
+        start = (int(request.query.get("page[number]", request.query.get("page_number", "1"))) - 1) * 2
+        meta = {"page_number": start // 2 + 1, "total_pages": -(-len(rows) // 2), "total_results": len(rows)}
+        return web.json_response({"data": rows[start : start + 2], "meta": meta})
 
     async def _act(self, request: web.Request) -> web.Response:
         if request.match_info["id"] == ENDED:

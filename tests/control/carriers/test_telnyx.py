@@ -10,6 +10,7 @@ from traceback import format_exception
 import pytest
 
 from control.carriers.model import (
+    ActiveCall,
     CarrierRefused,
     CarrierUnavailable,
     DialRequest,
@@ -40,6 +41,8 @@ METHODS: dict[str, GatewayRequest] = {
     "configure": lambda gateway: gateway.configure(OwnedNumber("1", NUMBER, REFERENCE)),
     "release": lambda gateway: gateway.release("1"),
     "dial": lambda gateway: gateway.dial(DIAL_REQUEST),
+    "find_placed_calls": lambda gateway: gateway.find_placed_calls(DIAL_REQUEST, SINCE),
+    "list_active_calls": lambda gateway: gateway.list_active_calls(),
     "hang_up": lambda gateway: gateway.hang_up(CALL),
     "fetch_recording": lambda gateway: gateway.fetch_recording(RECORDING, BytesIO()),
     "delete_recording": lambda gateway: gateway.delete_recording(RECORDING),
@@ -229,6 +232,25 @@ async def test_call_whose_answer_was_lost_is_placed_once(telnyx: TelnyxGateway, 
     assert len(telnyx_peer.received) == 2 and len(telnyx_peer.dialled) == 1
     assert "record" not in telnyx_peer.received[0].body
     assert await telnyx.find_placed_calls(DIAL_REQUEST, SINCE) == []
+
+
+async def test_active_calls_are_listed_over_pages_with_what_they_carry(
+    telnyx: TelnyxGateway, telnyx_peer: TelnyxPeer
+) -> None:
+    states = [CALL_ID, f"inbound:{CALL_ID}", "transfer:v3:other", None, "not ours"]
+    telnyx_peer.active = [
+        {"call_control_id": f"v3:{number}", "call_duration": number, "record_type": "call",
+         "client_state": None if state is None else b64encode(state.encode()).decode()}
+        for number, state in enumerate(states)
+    ]  # fmt: skip
+    assert await telnyx.list_active_calls() == [
+        ActiveCall("v3:0", 0, call_id=CALL_ID),
+        ActiveCall("v3:1", 1, call_id=CALL_ID),
+        ActiveCall("v3:2", 2, transfer_of="v3:other"),
+        ActiveCall("v3:3", 3),
+        ActiveCall("v3:4", 4, call_id="not ours"),
+    ]
+    assert await telnyx.find_placed_calls(DIAL_REQUEST, SINCE) == [PlacedCall("v3:0"), PlacedCall("v3:1")]
 
 
 async def test_command_for_an_ended_call_sets_call_ended(telnyx: TelnyxGateway) -> None:

@@ -43,6 +43,7 @@ class TelnyxApi:
         handlers: list[tuple[str, str, JsonHandler]] = [
             ("POST", "/calls", self._dial),
             ("GET", "/calls/{call}", self._call),
+            ("GET", "/connections/{connection}/active_calls", self._active_calls),
             ("POST", "/calls/{call}/actions/{command}", self._command),
             ("GET", "/available_phone_numbers", self._available),
             ("POST", "/number_reservations", self._reserve),
@@ -67,6 +68,13 @@ class TelnyxApi:
 
     def _call(self, request: web.Request, body: Body) -> Json:
         return {"data": leg_json(self._calls.leg(request.match_info["call"]))}
+
+    def _active_calls(self, request: web.Request, body: Body) -> Json:
+        """Calls that are up or ring (API reference: List all active calls for given connection)."""
+        wanted = request.match_info["connection"]
+        alive = [leg_json(leg) for leg in self._calls.legs.values() if leg.alive and leg.connection_id == wanted]
+        names = ("call_control_id", "call_leg_id", "call_session_id", "client_state", "call_duration", "record_type")
+        return _page(request.query, [{name: one[name] for name in names} for one in alive])
 
     def _command(self, request: web.Request, body: Body) -> Json:
         return {"data": self._actions.execute(request.match_info["call"], request.match_info["command"], body)}
