@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import web
 
 from simulator.carrier.network.telnyx.actions import CallActions
+from simulator.carrier.network.telnyx.application import PROFILE_ID, application_json, profile_json
 from simulator.carrier.network.telnyx.calls import Calls
 from simulator.carrier.network.telnyx.config import TelnyxConfig
-from simulator.carrier.network.telnyx.errors import TelnyxError, malformed, unauthorised
+from simulator.carrier.network.telnyx.errors import TelnyxError, malformed, not_found, unauthorised
 from simulator.carrier.network.telnyx.events import iso
 from simulator.carrier.network.telnyx.fields import Body
 from simulator.carrier.network.telnyx.leg import Leg
@@ -54,6 +55,8 @@ class TelnyxApi:
             ("GET", "/phone_numbers/{number}", self._one_owned),
             ("PATCH", "/phone_numbers/{number}", self._change),
             ("DELETE", "/phone_numbers/{number}", self._release),
+            ("GET", "/call_control_applications/{application}", self._application),
+            ("GET", "/outbound_voice_profiles/{profile}", self._profile),
             ("GET", "/recordings", self._list_recordings),
             ("GET", "/recordings/{recording}", self._one_recording),
             ("DELETE", "/recordings/{recording}", self._delete_recording),
@@ -78,6 +81,18 @@ class TelnyxApi:
 
     def _command(self, request: web.Request, body: Body) -> Json:
         return {"data": self._actions.execute(request.match_info["call"], request.match_info["command"], body)}
+
+    # --- The account ----------------------------------------------------------------------------------------------
+
+    def _application(self, request: web.Request, body: Body) -> Json:
+        if request.match_info["application"] != self._config.connection_id:
+            raise not_found()
+        return {"data": application_json(self._config)}
+
+    def _profile(self, request: web.Request, body: Body) -> Json:
+        if request.match_info["profile"] != PROFILE_ID:
+            raise not_found()
+        return {"data": profile_json(self._config)}
 
     # --- Numbers --------------------------------------------------------------------------------------------------
 
