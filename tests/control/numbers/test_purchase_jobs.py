@@ -62,29 +62,6 @@ async def test_number_is_bought_and_configured(
     assert len(peers[name].requests_to(PURCHASE[name])) == 1
 
 
-async def test_number_that_waits_for_documents_is_not_active(
-    workspace: NumbersWorkspace, buy: JobHandler, telnyx_peer: TelnyxPeer
-) -> None:
-    """The customer sees what it waits for. Once Telnyx has activated it, the job finishes the purchase."""
-    telnyx_peer.requirement = "requirement-info-pending"
-    number = await workspace.buy(ONE, "telnyx")
-    for _ in range(2):
-        with pytest.raises(JobFailed) as failed:
-            await buy(make_payload(number.id))
-        assert not failed.value.is_permanent
-        waiting = await workspace.get(number)
-        assert waiting.status == "buying"
-        assert "documents" in (waiting.status_detail or "")
-        telnyx_peer.add_number(ONE, str(number.id))["status"] = "requirement-info-pending"
-    telnyx_peer.numbers.popitem()
-    (row,) = telnyx_peer.numbers.values()
-    row["status"] = "active"
-    await buy(make_payload(number.id))
-    after = await workspace.get(number)
-    assert (after.status, after.status_detail) == ("active", None)
-    assert len(telnyx_peer.requests_to(PURCHASE["telnyx"])) == 1
-
-
 @both_carriers
 async def test_crash_after_the_purchase_buys_nothing_twice(
     name: str, workspace: NumbersWorkspace, buy: JobHandler, peers: Peers, owner: Connection
