@@ -51,8 +51,11 @@ def test_fault_of_the_application_is_named(name: str, value: object, what: str, 
 
 def test_profile_that_cannot_call_is_named() -> None:
     assert faults(APPLICATION, None) == [("Telnyx outbound profile", True)]
-    for fault in ({"enabled": False}, {"whitelisted_destinations": []}, {"concurrent_call_limit": 0}):
-        assert faults(APPLICATION, {**PROFILE, **fault}) == [("Telnyx limits", True)]
+    broken: list[tuple[str, object]] = [
+        ("enabled", False), ("whitelisted_destinations", []), ("concurrent_call_limit", 0),
+    ]  # fmt: skip
+    for name, value in broken:
+        assert faults(APPLICATION, {**PROFILE, name: value}) == [("Telnyx limits", True)]
 
 
 async def examined(monkeypatch: pytest.MonkeyPatch, telnyx: Account, **settings: str) -> list[Finding]:
