@@ -16,6 +16,10 @@ MOST_LATE_S: Final = 2.0
 _RESOLUTION_S: Final = 0.001
 
 
+def _do_nothing() -> None:
+    pass
+
+
 class DeadlineTimer:
     """Calls `on_expired` when `limit_s` seconds have passed, unless it is cancelled.
 
@@ -37,6 +41,7 @@ class DeadlineTimer:
     def cancel(self) -> None:
         """Does not expire any more."""
         self._handle.cancel()
+        self._on_expired = _do_nothing  # it may refer back to this timer
 
     def _start_step(self, now: float) -> None:
         self._step_ends = min(now + STEP_S, self._expires_at)
@@ -50,7 +55,9 @@ class DeadlineTimer:
         if self._expires_at - now > _RESOLUTION_S:
             self._start_step(now)
         else:
-            self._on_expired()
+            on_expired = self._on_expired
+            self.cancel()  # the handle that has run refers back, too
+            on_expired()
 
     def _extend(self, seconds: float) -> None:
         added = min(seconds, MOST_LATE_S - self.late_s)
@@ -93,6 +100,7 @@ class DeadlineScope:
     def _stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
 
     def _expire(self) -> None:
         self._scope.reschedule(asyncio.get_running_loop().time())

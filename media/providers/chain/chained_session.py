@@ -25,6 +25,7 @@ from media.providers.ports import (
 )
 from media.providers.usage import UsageMeter
 from shared.events import FailureStage
+from shared.refcycles import break_cycle
 
 
 class ChainedSession:
@@ -71,8 +72,7 @@ class ChainedSession:
         self._replay(opened.session)
 
     def renew_attempts(self) -> None:
-        """When the recogniser in use fails, every recogniser may be tried again. That it could be opened proves nothing
-        of its health."""
+        """Every recogniser may be tried again. That one could be opened proves nothing of its health."""
         if self._attempts:
             self._attempts = self._candidates.renew(self._attempts)
             self._leave_service()
@@ -141,6 +141,7 @@ class ChainedSession:
             self._attempts.release()
         self._cleanup.close(self._detach_session())
         await self._cleanup.wait()
+        break_cycle(self, "_opener")
 
     def handle(self, sink: SessionSink, event: SpeechToTextEvent) -> None:
         """Handles a recogniser's event; ignores one that was replaced or is still being opened."""
