@@ -187,7 +187,8 @@ class SilenceMonitor:
 
     def _unanswered_since(self) -> float | None:
         """Since when the caller waits for an answer to speech whose text is still to come although the recogniser was
-        asked for it; None where there is none, while the caller or the agent speaks, and after a sound that may be no speech."""
+        asked for it; None where there is none, while the caller or the agent speaks, and after a sound that may be no
+        speech."""
         call, recogniser, track = self._call, self._call.recogniser, self._call.track
         if not recogniser.is_unanswered or call.agent.is_busy:
             return None
