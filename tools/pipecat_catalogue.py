@@ -107,13 +107,22 @@ class SourceTree:
         tree = ast.parse(path.read_text())
         imports = {
             alias.asname or alias.name: f"{node.module}.{alias.name}"
-            for node in ast.walk(tree)
+            for node in _statements(tree.body)
             if isinstance(node, ast.ImportFrom) and node.module
             for alias in node.names
         }
         for node in tree.body:
             if isinstance(node, ast.ClassDef):
                 self.classes[f"{module}.{node.name}"] = ClassSource(f"{module}.{node.name}", node, imports)
+
+
+def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of a module, also those in its conditions and attempts, and not those in functions."""
+    for node in body:
+        yield node
+        if isinstance(node, ast.If | ast.Try):
+            yield from _statements(node.body)
+            yield from _statements(node.orelse)
 
 
 def make_catalogue(root: Path, version: str) -> dict[str, Any]:

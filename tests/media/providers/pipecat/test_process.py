@@ -45,6 +45,12 @@ async def ask_until_it_serves(engine: PipecatProcess) -> object:
                 await asyncio.sleep(0.01)
 
 
+async def wait_until_it_is_another(engine: PipecatProcess, pid: int) -> None:
+    async with asyncio.timeout(30):
+        while engine.pid in (pid, None):  # noqa: ASYNC110  # another process does it
+            await asyncio.sleep(0.01)
+
+
 async def test_what_its_packages_print_does_not_hold_it_up(engine: PipecatProcess) -> None:
     async with asyncio.timeout(30):
         for _ in range(3):
@@ -57,7 +63,8 @@ async def test_it_gets_no_setting_of_ours(engine: PipecatProcess, monkeypatch: p
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "the storage's")
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example")
     await ask(engine)
-    names = [line.partition(b"=")[0] for line in Path(f"/proc/{engine.pid}/environ").read_bytes().split(b"\0")]
+    environment = await asyncio.to_thread(Path(f"/proc/{engine.pid}/environ").read_bytes)
+    names = [line.partition(b"=")[0] for line in environment.split(b"\0")]
     assert b"HTTPS_PROXY" in names
     assert not [name for name in names if name.startswith(b"VOCALIZED_") or name == b"AWS_SECRET_ACCESS_KEY"]
 
@@ -68,10 +75,17 @@ async def test_one_that_hangs_is_started_again(engine: PipecatProcess) -> None:
     assert pid is not None
     engine._answer_s = 0.2
     os.kill(pid, signal.SIGSTOP)
-    async with asyncio.timeout(30):
-        while engine.pid in (pid, None):  # noqa: ASYNC110  # another process does it
-            await asyncio.sleep(0.01)
+    await wait_until_it_is_another(engine, pid)
     engine._answer_s = 20.0
+    assert await ask_until_it_serves(engine) == EngineServes()
+
+
+async def test_one_that_is_killed_is_started_again(engine: PipecatProcess) -> None:
+    await ask(engine)
+    pid = engine.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    await wait_until_it_is_another(engine, pid)
     assert await ask_until_it_serves(engine) == EngineServes()
 
 
