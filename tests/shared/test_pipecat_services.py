@@ -24,7 +24,15 @@ def test_each_service_has_one_short_name() -> None:
 
 def test_no_setting_is_a_secret_or_an_object_of_the_program() -> None:
     settings = {name for service in read_catalogue().services.values() for name in service.settings}
-    forbidden = {"api_key", "credentials", "aws_secret_access_key", "aws_session_token", "aiohttp_session", "params", "client"}
+    forbidden = {
+        "api_key",
+        "credentials",
+        "aws_secret_access_key",
+        "aws_session_token",
+        "aiohttp_session",
+        "params",
+        "client",
+    }
     assert not settings & forbidden
     assert {"keyterm", "keywords", "keyterms", "max_tokens"} & settings
 
