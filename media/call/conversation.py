@@ -187,7 +187,7 @@ class Conversation:
 
     def agent_failed(self, utterance: Utterance, error: ProviderError) -> None:
         """Every provider of a chain failed: apologises, or gives up. An answer without content is no outage."""
-        self.turns.commit()
+        self.turns.commit(is_continued=self.floor.is_overlapped)
         self.apply(self.floor.agent_done(self._clock.audio_ms))
         if isinstance(error, ReplyUnusable) and not self._termination.reason:
             return self._say(self._phrases.say_again)
@@ -290,7 +290,8 @@ class Conversation:
         if self._is_greeting_due:
             self._say_greeting()
         else:
-            self._reply(TurnTimes(ended, due, decided))
+            since = self._silence.heard_since(ended)
+            self._reply(TurnTimes(since, max(due, since), decided))
 
     def _reply(self, times: TurnTimes | None) -> None:
         self._silence.reply_due(times)
@@ -363,7 +364,7 @@ class Conversation:
         is_voice_failing = alarm is Alarm.NO_SOUND or self._agent.says_fixed_text
         self._agent.interrupt()
         self.recogniser.stop_waiting()
-        self.turns.commit()
+        self.turns.commit(is_continued=self.floor.is_overlapped)
         self.apply(self.floor.agent_done(self._clock.audio_ms))
         self._reply_failed("", is_voice_failing=is_voice_failing)
 
