@@ -8,13 +8,13 @@ from typing import Final, Literal
 
 import numpy as np
 
-from simulator.carrier.mulaw import RATE, decode
+from simulator.carrier.mulaw import RATE
 from simulator.vendors.faults import Role
-from simulator.vendors.voice import find_words, words
+from simulator.vendors.voice import words
 from vocalized.rehearse.failover.cells import ROLES
-from vocalized.rehearse.failover.conversation import expected_reply
+from vocalized.rehearse.failover.conversation import FILLERS, expected_reply
 from vocalized.rehearse.failover.outage import CHAIN, OutageCall, OutageRun
-from vocalized.rehearse.failover.recording import compare_words, measure_answer
+from vocalized.rehearse.failover.recording import compare_words, heard_words, measure_answer
 from vocalized.rehearse.scenarios import ReportRow
 
 Phase = Literal["before", "during", "after"]
@@ -26,11 +26,12 @@ _PER_MS: Final = RATE // 1_000
 @dataclass(frozen=True, slots=True)
 class OutageTurn:
     """One turn. at_s: the end of the caller's speech, since the run began. silence_ms: the longest that the caller
-    heard; None without an answer. has_all_words: of its answer, each once."""
+    heard; None without an answer. has_all_words: of its answer, each once. has_filler: a filler was heard."""
 
     at_s: float
     silence_ms: float | None
     has_all_words: bool
+    has_filler: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,12 @@ def measure_turns(run: OutageRun, call: OutageCall) -> Iterator[OutageTurn]:
     for number, report in enumerate(reports, start=1):
         ended_ms = report.speech_ended_ms or 0
         next_ms = reports[number].began_ms if number < len(reports) else None
-        answer = measure_answer(agent, ended_ms, next_ms)
-        wanted = words(expected_reply(number))
+        reply = expected_reply(number)
+        answer = measure_answer(agent, ended_ms, next_ms, answer=reply, fillers=FILLERS)
         audio = agent[ended_ms * _PER_MS : len(agent) if next_ms is None else next_ms * _PER_MS]
-        found = [spoken.text for spoken in find_words(decode(audio), set(wanted))]
+        errors = compare_words(words(reply), heard_words(audio, words(reply)))
         at_s = call.started_at + ended_ms / 1_000 - run.begun_at
-        yield OutageTurn(at_s, answer.longest_ms, compare_words(wanted, found).is_none)
+        yield OutageTurn(at_s, answer.longest_ms, errors.is_none, answer.filler_ms is not None)
 
 
 def read_changes(run: OutageRun) -> list[BoardChange]:
@@ -90,6 +91,7 @@ def outage_rows(run: OutageRun, turns: dict[str, list[OutageTurn]], changes: Seq
         ReportRow("calls at once, and short ones that came and went", "", _call_counts(run), None),
         ReportRow("calls that went wrong", "0", f"{len(wrong)} of {len(run.calls)}", not wrong),
         ReportRow("turns with a word lost or doubled", "0", f"{len(torn)} of {len(every)}", not torn),
+        ReportRow("turns in which a filler was heard", "", f"{sum(turn.has_filler for turn in every)}", None),
         *(_silence_row(run, phase, every) for phase in PHASES),
     ]
     for role in ROLES:
