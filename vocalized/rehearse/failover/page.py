@@ -12,6 +12,8 @@ from vocalized.rehearse.failover.bills import BillLine
 from vocalized.rehearse.failover.cell_call import SILENCE_MS
 from vocalized.rehearse.failover.cell_result import MOST_SILENCE_MS, CellResult
 from vocalized.rehearse.failover.cells import CHAINS
+from vocalized.rehearse.failover.machine_load import MOST_LAG_MS, MOST_OTHERS, MachineLoad
+from vocalized.rehearse.failover.matrix import MatrixRun
 from vocalized.rehearse.failover.recording import WordErrors
 from vocalized.rehearse.failover.vendors import FIRST_TOKEN_S, PROVIDERS
 
@@ -43,11 +45,13 @@ def _machine() -> str:
     return f"({os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()}.)"
 
 
-def matrix_section(results: Sequence[CellResult], took_s: float) -> str:
+def matrix_section(run: MatrixRun, took_s: float) -> str:
     """The summary, what was missed, and a table of all cells."""
+    results = run.results
     return "\n\n".join(
         [
             _setting(results, took_s),
+            load_text(run.load),
             _summary(results),
             "**Missed:**\n\n" + ("\n".join(_misses(results)) or "- nothing"),
             difference_table(results),
@@ -55,6 +59,17 @@ def matrix_section(results: Sequence[CellResult], took_s: float) -> str:
             "**Two and three at once**\n\n" + _table([one for one in results if len(one.cell.faults) > 1]),
         ]
     )
+
+
+def load_text(load: MachineLoad | None) -> str:
+    """Whether the run is valid, and the machine's load."""
+    if load is None:
+        return ""
+    limits = f"other programs may take {MOST_OTHERS} of a core, and the lag's p99 {MOST_LAG_MS:.0f} ms"
+    verdict = (
+        "The run is valid" if load.is_valid else f"**The run is not valid**, because the machine was busy ({limits})"
+    )
+    return f"{verdict}: {load.text}."
 
 
 def _setting(results: Sequence[CellResult], took_s: float) -> str:
