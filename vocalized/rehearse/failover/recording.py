@@ -38,14 +38,14 @@ def measure_answer(
     agent: bytes, spoke_until_ms: float, next_spoke_ms: float | None, *, answer: str, fillers: Sequence[str]
 ) -> HeardAnswer:
     """The answer between two times of the call. agent: what was played to the caller, in mu-law. answer: the text that
-    is expected. fillers: texts that may come before it or in it."""
+    is expected. fillers: texts that may come before it or in it, each known by its first word."""
     end = len(agent) if next_spoke_ms is None else round(next_spoke_ms) * _PER_MS
     begin = round(spoke_until_ms) * _PER_MS
     samples = decode(agent[begin:end])
     loud = np.flatnonzero(_is_loud(samples))
     if not loud.size:
         return HeardAnswer()
-    filler_ms = _first(find_words(samples, words(" ".join(fillers))))
+    filler_ms = _first(find_words(samples, [words(filler)[0] for filler in fillers]))
     words_ms = None if filler_ms is None else _first(find_words(samples, words(answer)))
     return HeardAnswer(float(loud[0]) / _PER_MS, float(np.diff(loud).max(initial=0)) / _PER_MS, filler_ms, words_ms)
 
