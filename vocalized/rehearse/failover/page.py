@@ -84,7 +84,8 @@ a fault.
   counted in samples of the audio that the caller received. A filler ("One moment, please.") is sound. *filler, answer*:
   when the first filler and the first word of the answer itself began, where a filler was heard.
 - *words*: the agent's in the caller's ear, the caller's at the language model, and both in the call's record.
-- A word in which a voice broke off is begun again by the next one; it counts as doubled if half of it was heard before.
+- A word in which a voice broke off is said whole by the next one. What came of it before is not played if there is
+  time, else it counts as doubled if half of it was heard. A word that late audio tears is one word; *gap* tells of it.
 - *billed* by the vendor / *metered* by us, of both providers of the role: ms of audio, tokens, or characters; ≈ where
   ours is an estimate, because the vendor reported no usage.
 - *after n*: results, tokens, or pieces of audio (100 ms of Sonic, 200 ms of Aura) before the fault."""
