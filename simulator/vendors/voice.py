@@ -111,11 +111,18 @@ def find_words(samples: NDArray[np.int16], vocabulary: Iterable[str]) -> list[Sp
 
 def _find(spectrum: NDArray[np.complex128], word: str, count: int, size: int) -> Iterator[SpokenWord]:
     """Looks for one word. spectrum: of a recording of `count` samples, padded to `size`."""
-    clip = clip_samples(word).astype(np.float64)
-    share = np.fft.irfft(spectrum * np.conj(np.fft.rfft(clip, size)), size)[:count] / float(clip @ clip)
+    length = len(clip_samples(word))
+    share = np.fft.irfft(spectrum * _matched_filter(word, size), size)[:count]
     while (at := int(np.argmax(share))) >= 0 and share[at] > FOUND:
-        yield SpokenWord(word, _ms(at), _ms(at + len(clip)))
-        share[max(0, at - len(clip) // 2) : at + len(clip) // 2] = 0
+        yield SpokenWord(word, _ms(at), _ms(at + length))
+        share[max(0, at - length // 2) : at + length // 2] = 0
+
+
+@lru_cache(maxsize=64)
+def _matched_filter(word: str, size: int) -> NDArray[np.complex128]:
+    """The spectrum that correlates a recording with a clip; 1 where the clip is."""
+    clip = clip_samples(word).astype(np.float64)
+    return np.asarray(np.conj(np.fft.rfft(clip, size)) / float(clip @ clip))
 
 
 def _ms(samples: int) -> float:

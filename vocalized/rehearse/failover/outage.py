@@ -21,7 +21,7 @@ from vocalized.rehearse.failover.cell_call import make_plan
 from vocalized.rehearse.failover.cells import CHAINS, ROLES
 from vocalized.rehearse.failover.conversation import Conversation, read_conversation
 from vocalized.rehearse.failover.machine_load import MachineLoad, measuring_load
-from vocalized.rehearse.failover.nodes import MediaNodes, running_nodes
+from vocalized.rehearse.failover.nodes import CALL_S, MediaNodes, running_nodes
 from vocalized.rehearse.failover.vendors import VendorAccounts, running_accounts
 
 CHAIN: Final = CHAINS["nova"]
@@ -183,7 +183,7 @@ class _Outage:
         call.started_at = time.time()
         try:
             plan = make_plan(self._accounts, CHAIN, call.call_id)
-            call.record = await self._nodes.call(plan, call.party, call.node)
+            call.record = await self._nodes.call(plan, call.party, call.node, limit_s=seconds + CALL_S)
             call.events = await self._nodes.events.of(call.call_id)
         except (ConnectionError, TimeoutError) as error:
             call.fault = f"{type(error).__name__}: {error}"
