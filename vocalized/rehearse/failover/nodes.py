@@ -67,7 +67,8 @@ class MediaNodes:
     session: aiohttp.ClientSession
 
     async def call(self, plan: CallPlan, party: Party, node: int = 0, *, limit_s: float = CALL_S) -> CompletedCall:
-        """Runs a whole call on a node, over the simulated carrier's socket, of `limit_s` at most. Raises CannotConnect."""
+        """Runs a whole call on a node, over the simulated carrier's socket. limit_s: then it is cut. Raises
+        CannotConnect."""
         identity = twilio_identity()
         token = await self.tickets.issue(Ticket("twilio", identity.call, plan))
         identity = type(identity)(identity.account, identity.call, identity.stream, params={PARAM: token})
