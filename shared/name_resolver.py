@@ -1,7 +1,8 @@
 """Resolves names that customers gave, apart from all others: one whose name server never answers stops nobody else.
 
-A look-up holds a thread until the system gives it up, which may take half a minute, however soon its caller does. So
-these have threads of their own, few of them for names of one domain, and a bounded queue.
+A look-up holds a thread until the system gives it up, which may take half a minute, however soon its callers do. So
+these have threads of their own, few of them for names of one domain, and a bounded queue. Callers that want the same
+name at once share one look-up: a hundred calls that turn to a customer's server together are no flood.
 """
 
 import asyncio
@@ -22,8 +23,8 @@ _SHORT: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class ResolverLimits:
-    """threads: look-ups at once, per_domain: of one domain. waiting: callers that wait for a thread,
-    waiting_per_domain: for one domain; beyond these, ResolverBusy. timeout_s: of a caller, the queue included."""
+    """threads: look-ups at once, per_domain: of one domain. waiting: look-ups that wait for a thread,
+    waiting_per_domain: for one domain; beyond these, ResolverBusy. timeout_s: of a look-up, the queue included."""
 
     threads: int = 16
     per_domain: int = 3
@@ -42,6 +43,14 @@ class _Waiter:
     granted: "asyncio.Future[None]"
 
 
+@dataclass(eq=False, slots=True)
+class _SharedLookUp:
+    """callers: that wait for the answer."""
+
+    answer: "asyncio.Task[list[AddressInfo]]"
+    callers: int = 0
+
+
 def look_up_name(name: str, port: int) -> list[AddressInfo]:
     """The system's answer; blocks. Raises OSError."""
     return socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
@@ -55,6 +64,7 @@ class NameResolver:
         self._limits = limits or ResolverLimits()
         self._running: Counter[str] = Counter()  # by domain
         self._waiting: deque[_Waiter] = deque()
+        self._shared: dict[tuple[str, int], _SharedLookUp] = {}  # those that are not answered yet
 
     @property
     def running(self) -> int:
@@ -63,6 +73,25 @@ class NameResolver:
 
     async def resolve(self, name: str, port: int) -> list[AddressInfo]:
         """As getaddrinfo. Raises OSError if there is no address, ResolverBusy, TimeoutError."""
+        key = (name, port)
+        shared = self._shared.get(key)
+        if shared is None:
+            shared = self._shared[key] = _SharedLookUp(asyncio.create_task(self._resolve_once(name, port)))
+            shared.answer.add_done_callback(lambda _: self._end_sharing(key, shared))
+        shared.callers += 1
+        try:
+            return await asyncio.shield(shared.answer)
+        finally:
+            shared.callers -= 1
+            if not shared.callers:  # nobody wants the answer: whoever comes next asks anew
+                self._end_sharing(key, shared)
+                shared.answer.cancel()
+
+    def _end_sharing(self, key: tuple[str, int], shared: _SharedLookUp) -> None:
+        if self._shared.get(key) is shared:
+            del self._shared[key]
+
+    async def _resolve_once(self, name: str, port: int) -> list[AddressInfo]:
         domain = find_domain(name)
         async with asyncio.timeout(self._limits.timeout_s):
             await self._take_thread(domain)

@@ -37,6 +37,8 @@ OPENAI_URL: Final = "https://api.openai.com/v1"
 MAX_ERROR_BYTES: Final = 4_096
 # Events before the first word: a server may send empty ones, and comments while it computes.
 MAX_LINES: Final = 2_000
+# In which they come: a server may cut a line into single bytes, each of which costs us more time than it does it.
+MAX_PARTS: Final = 2 * MAX_LINES
 # Of an answer that is read: a server may send without end, and a line of it is held until it is complete.
 MAX_ANSWER_BYTES: Final = 256 * 1024
 # A small body could be unpacked to gigabytes, so that none is unpacked.
@@ -187,10 +189,10 @@ async def _read_document(http: httpx.AsyncClient, provider: KeyedProvider) -> No
 
 
 async def _lines(response: httpx.Response) -> AsyncIterator[str]:
-    """Raises ProbeFailed for too many lines or bytes."""
-    lines, size, rest = 0, 0, b""
+    """Raises ProbeFailed for too many lines, bytes, or parts in which they come."""
+    lines, parts, size, rest = 0, 0, 0, b""
     async for part in response.aiter_raw():
-        size += len(part)
+        parts, size = parts + 1, size + len(part)
         *complete, rest = (rest + part).split(b"\n")
         for line in complete:
             lines += 1
@@ -199,6 +201,8 @@ async def _lines(response: httpx.Response) -> AsyncIterator[str]:
             yield line.decode(errors="replace")
         if size > MAX_ANSWER_BYTES:
             raise ProbeFailed(f"no word within {MAX_ANSWER_BYTES // 1024} KiB")
+        if parts > MAX_PARTS:
+            raise ProbeFailed(f"no word within {MAX_PARTS} parts of an answer")
     yield rest.decode(errors="replace")
 
 

@@ -23,6 +23,7 @@ from media.providers.vendor import Adapter, Preparable, ProviderSetup, ProviderU
 from media.providers.wait_history import UsualWait
 from shared.egress import EgressGuard
 from shared.events import ProviderFailed
+from shared.option_faults import explain_fault
 from shared.plan import CallPlan, PlanError, ProviderPlan
 
 P = TypeVar("P")
@@ -158,7 +159,7 @@ class ProviderFactory:
         try:
             options = msgspec.convert(choice.options, adapter.options)
         except msgspec.ValidationError as error:
-            raise ProviderUnusable(f"options: {error}") from error
+            raise ProviderUnusable(f"options: {explain_fault(error)}") from error
         if choice.guarded and not adapter.is_guardable:
             raise ProviderUnusable(f"guarded: {choice.vendor_name} has no guard against private addresses")
         return adapter.make(ProviderSetup(choice.provider, options, self._resources, choice.guarded)), options

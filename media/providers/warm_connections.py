@@ -99,7 +99,8 @@ class WarmConnections(Generic[C]):
             idle.expiry.cancel()
             self._close_later(idle.connection)
         self._idle.clear()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:  # not by gather, which would cancel them with a caller that waits no longer
+            await asyncio.wait(self._tasks)
 
     async def _open_new(self) -> C:
         began = asyncio.get_running_loop().time()

@@ -81,6 +81,19 @@ async def test_the_queue_is_bounded_and_a_thread_goes_to_who_waits_longest(serve
     assert names.running == 0
 
 
+async def test_callers_that_want_the_same_name_share_a_look_up(servers: NameServers) -> None:
+    names = NameResolver(servers.look_up, LIMITS)
+    callers = [asyncio.create_task(names.resolve("api.slow.test", 443)) for _ in range(100)]
+    await settle()
+    callers[0].cancel()
+    await settle()
+    servers.answer_slow.set()
+    assert await asyncio.gather(*callers[1:]) == [ANSWER] * 99
+    assert servers.asked == ["api.slow.test"]
+    assert await names.resolve("api.slow.test", 443) == ANSWER
+    assert len(servers.asked) == 2
+
+
 async def test_a_caller_is_given_up_before_its_thread_is(servers: NameServers) -> None:
     names = NameResolver(servers.look_up, ResolverLimits(threads=1, timeout_s=0.05))
     for _ in range(2):  # one in the thread, one in the queue

@@ -58,6 +58,11 @@ class Candidates(Generic[P]):
             order *= 2
         return Attempts(self, order)
 
+    def renew(self, attempts: "Attempts[P]") -> "Attempts[P]":
+        """New attempts that begin with the provider in use, in place of those, which end without a result."""
+        attempts.release()
+        return self.new_attempts(attempts.index)
+
     def demote(self, index: int) -> None:
         """Records that the provider failed just now: it is tried last for `demotion_s` seconds."""
         self._demoted_until[index] = asyncio.get_running_loop().time() + self._demotion_s

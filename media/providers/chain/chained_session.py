@@ -74,8 +74,7 @@ class ChainedSession:
         """When the recogniser in use fails, every recogniser may be tried again. That it could be opened proves nothing
         of its health."""
         if self._attempts:
-            self._attempts.release()
-            self._attempts = self._candidates.new_attempts(self._attempts.index)
+            self._attempts = self._candidates.renew(self._attempts)
             self._leave_service()
 
     def watch_service(self) -> None:
@@ -85,7 +84,8 @@ class ChainedSession:
 
     def _leave_service(self) -> None:
         error = leaving_error(self._candidates.health, self._attempts)
-        if error is not None and self._session is not None:
+        if error is not None and self._session is not None and self._attempts is not None:
+            self._attempts = self._candidates.renew(self._attempts)  # by what is in service now
             self._switch(error)
 
     def push(self, ulaw: bytes) -> None:

@@ -83,8 +83,10 @@ class TextToSpeechChain:
         finally:
             if attempts is not None:
                 attempts.release()
-            await requests.close()
-            await buffer.close()
+            try:
+                await requests.close()
+            finally:  # cancelled once more: the source must not be read on
+                await buffer.close()
 
     def _start(
         self,

@@ -1,10 +1,13 @@
 """Trying key, model and voice at the simulated speech vendors, as is done before they are saved."""
 
+import asyncio
 import json
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from socket import SO_LINGER, SOL_SOCKET
 from typing import Any
 
 import pytest
@@ -20,7 +23,7 @@ from simulator.vendors.cartesia import SimulatedCartesia
 from simulator.vendors.certificate import make_certificate
 from simulator.vendors.deepgram import SimulatedDeepgram
 from simulator.vendors.faults import Fault, FaultKind, Role
-from simulator.vendors.server import running_vendor
+from simulator.vendors.server import reset_connection, running_vendor
 from tests.control.agents.strategies import offer
 
 KEY = "simulated-vendor-key"
@@ -62,7 +65,11 @@ async def test_what_the_vendor_accepts_is_accepted_for_next_to_nothing(name: str
         config = {kind: {**options, "base_url": f"ws://{address}"} for kind, options in FINE[name].items()}
         both = KeyedProvider(offer(f"my-{name}", kinds=["stt", "tts"], config={VENDOR: name, **config}), KEY)
         assert set(await check_roles(both, 5.0)) == {"stt", "tts"}
-        for changed in ({"model": "flux-general-en"} if name == "deepgram" else {"turns": True},):
+        others: dict[str, list[dict[str, Any]]] = {
+            "deepgram": [{"model": "flux-general-en"}],
+            "cartesia": [{"turns": True}, {"model": "ink-whisper", "keyterm": ["x" * 100] * 20}],
+        }
+        for changed in others[name]:
             assert await check_roles(provider(name, address, "stt", **changed), 5.0)
         assert vendor.state.total("stt", "ms") == 0
         assert vendor.state.total("tts", "characters") == (len("Hi.") if name == "cartesia" else 0)
@@ -77,6 +84,13 @@ async def test_what_the_vendor_accepts_is_accepted_for_next_to_nothing(name: str
         ("deepgram", "tts", {"model": "aura-2-nobody-en"}, "config.tts.model", "No such model"),
         ("cartesia", "stt", {"model": "ink-9"}, "config.stt.model", "There is no such model"),
         ("cartesia", "stt", {"model": "ink-9", "turns": True}, "config.stt.model", "There is no such model"),
+        (
+            "cartesia",
+            "stt",
+            {"turns": True, "turn_eager_end_threshold": 0.3, "turn_end_threshold": 0.4},
+            "config.stt",
+            "start > eager_end > end",
+        ),
         ("cartesia", "tts", {"model": "sonic-99"}, "config.tts.model", "There is no such model"),
         ("cartesia", "tts", {"voice_id": "nobody"}, "config.tts.voice_id", "There is no such voice"),
         ("cartesia", "tts", {"speed": 9.0}, "config.tts.speed", "speed is out of range"),
@@ -167,6 +181,26 @@ async def no_socket(request: web.Request) -> web.StreamResponse:
     return web.Response(text="hello")
 
 
+async def reset(request: web.Request) -> web.StreamResponse:
+    socket = web.WebSocketResponse()
+    await socket.prepare(request)
+    await socket.receive()
+    connection = request.transport.get_extra_info("socket") if request.transport is not None else None
+    assert connection is not None
+    connection.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+    reset_connection(request)
+    return socket
+
+
+async def empty_frames(request: web.Request) -> web.StreamResponse:
+    socket = web.WebSocketResponse()
+    await socket.prepare(request)
+    while request.transport is not None and not request.transport.is_closing():
+        request.transport.write(bytes(65_536))  # each two of them are a frame that goes on and holds nothing
+        await asyncio.sleep(0)
+    return socket
+
+
 async def plain_error(request: web.Request) -> web.StreamResponse:
     socket = web.WebSocketResponse()
     await socket.prepare(request)
@@ -184,6 +218,8 @@ async def plain_error(request: web.Request) -> web.StreamResponse:
         (closing, r"closed with 1008: DATA-0000 \*\*\*"),
         (long_message, "a message that is too long"),
         (no_socket, "HTTP 200"),
+        (reset, "closed with 1006"),
+        (empty_frames, "no message within 100 frames"),
         (plain_error, r"error: no \*\*\* here"),
     ],
 )

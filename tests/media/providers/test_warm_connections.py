@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from media.providers.cleanup import close_within
 from media.providers.ports import ProviderError
 from media.providers.warm_connections import WarmConnections
 from tests.virtual_time import run_virtual
@@ -135,6 +136,24 @@ def test_after_the_end_nothing_is_kept() -> None:
         assert not vendor.opened[1].is_open
         warm.give_back(used)
         await asyncio.sleep(0)
+        assert not used.is_open
+
+    run_virtual(scenario())
+
+
+def test_a_close_that_takes_too_long_loses_no_connection_in_use() -> None:
+    async def scenario() -> None:
+        warm = WarmConnections(Vendor().open)
+        used = await warm.take()
+
+        async def clear() -> bool:
+            await asyncio.sleep(5)
+            return True
+
+        warm.give_back_when(used, clear())
+        await close_within(warm.close())
+        assert used.is_open
+        await asyncio.sleep(6)
         assert not used.is_open
 
     run_virtual(scenario())
