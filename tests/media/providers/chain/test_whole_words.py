@@ -3,7 +3,7 @@
 import pytest
 
 from media.providers.chain.whole_words import MARGIN_S
-from media.providers.ports import SpeechChunk
+from media.providers.ports import ProviderError, SpeechChunk
 from tests.media.providers.chain.test_tts import (
     CONNECTION_ERROR,
     TEXT,
@@ -34,7 +34,7 @@ def test_half_a_word_that_was_not_played_is_not_heard() -> None:
 
 
 @pytest.mark.parametrize("rest", [AFTER_HALF, CONNECTION_ERROR])
-def test_half_a_word_goes_out_before_a_gap_is_heard(rest: SpeechChunk | Exception) -> None:
+def test_half_a_word_goes_out_before_a_gap_is_heard(rest: SpeechChunk | ProviderError) -> None:
     async def main() -> None:
         times = [now() async for _ in harness.chain.stream(stream_text(TEXT), "en")]
         assert times[:2] == [0.0, pytest.approx(3 * WORD_MS / 1_000 - MARGIN_S)]
