@@ -157,3 +157,32 @@ def test_a_close_that_takes_too_long_loses_no_connection_in_use() -> None:
         assert not used.is_open
 
     run_virtual(scenario())
+
+
+def test_idle_connections_are_not_used_after_one_that_failed() -> None:
+    async def scenario() -> None:
+        vendor = Vendor()
+        warm = WarmConnections(vendor.open)
+        idle, failed, working = await warm.take(), await warm.take(), await warm.take()
+        warm.give_back(idle)
+        warm.distrust()
+        warm.give_back(failed, reusable=False)
+        assert warm.idle_count == 0
+        warm.give_back(working)
+        assert await warm.take() is working
+        await asyncio.sleep(0)
+        assert not idle.is_open
+
+    run_virtual(scenario())
+
+
+def test_a_connection_that_was_being_opened_when_one_failed_is_not_kept() -> None:
+    async def scenario() -> None:
+        warm = WarmConnections(Vendor().open)
+        warm.prepare()
+        await asyncio.sleep(0.05)
+        warm.distrust()
+        await asyncio.sleep(0.1)
+        assert warm.idle_count == 0
+
+    run_virtual(scenario())
