@@ -41,6 +41,12 @@ MAX_LINES: Final = 2_000
 MAX_PARTS: Final = 2 * MAX_LINES
 # Of an answer that is read: a server may send without end, and a line of it is held until it is complete.
 MAX_ANSWER_BYTES: Final = 256 * 1024
+# The one reason for whatever goes wrong before a customer's server answers: if a closed port, a silent one, one without
+# TLS and a name that only our network knows were told apart, the check would be a scanner.
+UNREACHABLE: Final = (
+    "no connection: the address has to be on the public internet, with an open port, a certificate for its host and an "
+    "answer in time"
+)
 # A small body could be unpacked to gigabytes, so that none is unpacked.
 _UNPACKED: Final = {"Accept-Encoding": "identity"}
 _BODY_OPTIONS: Final = ("model", "temperature", "max_tokens", "max_completion_tokens", "reasoning_effort")
@@ -124,13 +130,14 @@ async def open_client(timeout_s: float, guard: EgressGuard | None = None) -> Asy
     try:
         async with asyncio.timeout(timeout_s), client as http:
             yield http
-    except (TimeoutError, httpx.TimeoutException):
-        raise ProbeFailed(f"no answer within {timeout_s:g} s") from None
-    except httpx.ConnectError as error:
-        words = str(error) if guard is not None else ""
-        raise ProbeFailed(f"no connection: {words or type(error).__name__}") from None
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise ProbeFailed(f"no connection: {type(error).__name__}") from None
+    except (TimeoutError, httpx.HTTPError, httpx.InvalidURL) as error:
+        raise ProbeFailed(_explain(error, timeout_s) if guard is None else UNREACHABLE) from None
+
+
+def _explain(error: Exception, timeout_s: float) -> str:
+    if isinstance(error, TimeoutError | httpx.TimeoutException):
+        return f"no answer within {timeout_s:g} s"
+    return f"no connection: {type(error).__name__}"
 
 
 async def _read_first_word(http: httpx.AsyncClient, provider: KeyedProvider) -> None:

@@ -75,6 +75,7 @@ class Candidates(Generic[P]):
         self, error: ProviderError, index: int, following: int | None, *, stage: FailureStage, cost_s: float
     ) -> None:
         """Reports a failure; following: index of the provider that takes over, None when none does."""
+        self.health.hide_key(index, error)
         self._on_failed(
             ProviderFailed(
                 self._kind,
@@ -254,6 +255,7 @@ class Attempts(Generic[P]):
         return failed
 
     def _count(self, error: ProviderError) -> None:
+        self._candidates.health.hide_key(self.index, error)
         if self.index in self._failed:  # tried twice: to the board that is one failure
             self._attempt.release()
         else:

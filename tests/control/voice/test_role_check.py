@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -141,6 +142,40 @@ async def test_the_certificate_of_a_wss_address_is_verified(tmp_path: Path, monk
         assert await check_roles(asked, 5.0)
 
 
+async def test_what_goes_wrong_at_a_customers_address_is_told_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a customer could find out by us which ports and names exist."""
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"SSH-2.0-OpenSSH_9.6\r\n")
+        await reader.read()
+        writer.close()
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    def look_up(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+        if host.startswith("unknown"):
+            raise socket.gaierror(socket.EAI_NONAME, "unknown")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.1", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    checker, told = KeyChecker(EgressGuard(["127.0.0.1/32"]), 0.5), set[str]()
+    async with (
+        await asyncio.start_server(greet, "127.0.0.1", 0) as other,
+        await asyncio.start_server(say_nothing, "127.0.0.1", 0) as silent,
+    ):
+        hosts = [f"127.0.0.1:{server.sockets[0].getsockname()[1]}" for server in (other, silent)]
+        urls = (f"ws://{hosts[0]}", f"wss://{hosts[0]}", f"ws://{hosts[1]}")
+        for url in (*urls, "wss://127.0.0.1:9", "wss://unknown.example.com", "wss://private.example.com"):
+            asked = provider("deepgram", "", "stt", base_url=url)
+            with pytest.raises(Invalid) as raised:
+                await checker.check(KeyCheck(asked, is_guarded=True))
+            assert (raised.value.code, raised.value.param) == ("provider_refused", "config.stt.base_url")
+            told.add(str(raised.value))
+    assert len(told) == 1
+
+
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -235,5 +270,5 @@ async def test_a_role_without_a_server_is_not_asked() -> None:
     rules = KeyedProvider(offer("receptionist", kinds=["llm"]), "")
     assert not can_check(rules, "llm")
     await KeyChecker(EgressGuard()).check(KeyCheck(rules))
-    await KeyChecker(EgressGuard()).check(None)
+    assert KeyChecker(EgressGuard()).prepare(None) is None
     assert await check_roles(replace(rules), 1.0) == {}
