@@ -1,6 +1,6 @@
 """Composes the API: all routes, the middleware around them, and their dependencies."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -8,7 +8,6 @@ from functools import partial
 from typing import Final
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -101,15 +100,16 @@ async def open_app(
                         pool, dependencies.services, options.webhooks, registry=dependencies.metrics.registry
                     )
                     handlers = all_request_handlers() if handlers is None else handlers
-                    reader = make_request_reader(
-                        options, pool, outside.bus, sealer, handlers, dependencies.metrics.registry
-                    )
+                    reader = make_request_reader(options, pool, outside.bus, sealer, handlers, dependencies.metrics)
                     try:
                         async with reader.running():
-                            app = make_app(dependencies, options.http, redis, routes, webhooks)
+                            app = make_app(
+                                dependencies, options.http, redis, routes, webhooks, partial(_dead_tasks, reader)
+                            )
                             if not options.policies.has_portal:
                                 EmailPages(dependencies).add_to(app.router)
-                            yield app
+                            with dependencies.metrics.process.measured():
+                                yield app
                     finally:
                         await webhooks.close()
         finally:
@@ -135,11 +135,11 @@ def make_dependencies(
 
 
 def make_request_reader(
-    options: ApiOptions, pool: Pool, bus: Redis, sealer: Sealer, handlers: RequestHandlers, registry: CollectorRegistry
+    options: ApiOptions, pool: Pool, bus: Redis, sealer: Sealer, handlers: RequestHandlers, http_metrics: HttpMetrics
 ) -> RequestReader:
     """Reads and answers the requests of running calls. Its transactions take at most a quarter of the pool, and one
     connection for leases and outcomes of runs."""
-    metrics = MediaRequestMetrics(registry)
+    metrics = MediaRequestMetrics(http_metrics.registry)
     transactions = TenantTransactions(pool, max(options.pool_size // 4, 1))
     service = MediaRequests(handlers, transactions, IdempotentRuns(sealer), metrics, _now)
     return RequestReader(
@@ -148,7 +148,12 @@ def make_request_reader(
         metrics,
         concurrency=options.request_concurrency,
         pace=ReaderPace(wait=min(LONGEST_READ_S, options.outside.bus_timeout_s / 2)),
+        on_death=http_metrics.process.count_death,
     )
+
+
+def _dead_tasks(reader: RequestReader) -> list[str]:
+    return [task.name for task in reader.tasks if task.is_dead]
 
 
 def all_request_handlers() -> RequestHandlers:
@@ -157,9 +162,15 @@ def all_request_handlers() -> RequestHandlers:
 
 
 def make_app(
-    dependencies: EndpointDependencies, http: HttpOptions, redis: Redis, routes: Sequence[Route], webhooks: Webhooks
+    dependencies: EndpointDependencies,
+    http: HttpOptions,
+    redis: Redis,
+    routes: Sequence[Route],
+    webhooks: Webhooks,
+    dead_tasks: Callable[[], list[str]] = list,
 ) -> web.Application:
-    """The application. Raises InvalidRoute, and ValueError for an invalid proxy network."""
+    """The application. dead_tasks: names of the long-lived tasks that do not run. Raises InvalidRoute, and ValueError
+    for an invalid proxy network."""
     _check_limits(http.limits or {}, routes)
     middleware = EdgeMiddleware(
         OriginReader(http.trusted_proxies),
@@ -182,7 +193,7 @@ def make_app(
         public_url=http.public_url,
         reference=REFERENCE,
     )
-    System(dependencies.pool, redis, dependencies.metrics, make_openapi).add_to(app.router)
+    System(dependencies.pool, redis, dependencies.metrics, make_openapi, dead_tasks).add_to(app.router)
     return app
 
 

@@ -11,10 +11,11 @@ import structlog
 
 from media.server.bus.disk import run_on_disk
 from media.server.bus.spool import EventFile
-from media.server.bus.tasks import cancel_and_wait, run_forever, wait_and_clear
+from media.server.bus.tasks import start_bus_task, stop_task, wait_and_clear
 from media.server.metrics import Metrics
 from shared.bus.client import BusUnavailable
 from shared.bus.events import EventStream
+from shared.supervised_task import SupervisedTask
 
 log = structlog.get_logger()
 
@@ -40,11 +41,11 @@ class EventPublisher:
         self._published = self._durable = 0  # numbers of events
         self._pause_s = FIRST_PAUSE_S
         self._next = 0.0  # when the next attempt is due, on the loop's clock
-        self._task: asyncio.Task[None] | None = None
+        self.task: SupervisedTask | None = None
 
     def start(self) -> None:
         """Starts the task."""
-        self._task = asyncio.create_task(run_forever("events", self._step, self._metrics))
+        self.task = start_bus_task("events", self._step, self._metrics)
 
     def publish(self, line: bytes) -> None:
         """Queues an event as `encode_event` wrote it. Never blocks."""
@@ -72,7 +73,7 @@ class EventPublisher:
                     await wait_and_clear(self._progress, LONGEST_PAUSE_S)
         except TimeoutError:
             pass
-        await cancel_and_wait(self._task)
+        await stop_task(self.task)
         if self._waiting:
             await self._spool()
         return not self._file.has_unsent and not self._waiting
