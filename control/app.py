@@ -21,6 +21,7 @@ from control.api.reference import REFERENCE
 from control.api.system import System
 from control.db.pool import Pool, Timeouts, open_pool
 from control.http.authorisation import Authoriser
+from control.http.concurrency_limit import ConcurrencyLimit
 from control.http.cors import Cors
 from control.http.endpoint import Endpoint, EndpointDependencies
 from control.http.hashing_limit import HashingLimit
@@ -47,6 +48,12 @@ from shared.secrets import Sealer
 
 VERSION = "0.1.0"
 ROUTES: tuple[Route, ...] = (*CLIENT, *ADMIN)
+# Requests of the API that wait for a connection at once.
+MOST_WAITING: Final = 1_000
+# Heavy requests that run at once, that wait (with a body of 1 MB each), and for how many seconds.
+HEAVY_CONCURRENCY: Final = 2
+HEAVY_WAITING: Final = 64
+HEAVY_WAIT_S: Final = 10.0
 # A read of requests waits no longer than this, nor than half the timeout of the bus.
 LONGEST_READ_S: Final = 1.0
 
@@ -129,6 +136,11 @@ def make_dependencies(
         metrics=metrics,
         # Twice the hashing threads, because a request also does other work; at most half the pool.
         hashing_limit=HashingLimit(min(2 * hashing.workers, max(options.pool_size // 2, 1)), hashing.queue_size),
+        # The rest is webhooks' own: a caller waits for them.
+        connection_limit=ConcurrencyLimit(
+            options.pool_size - options.pool_size // 4, waiting=MOST_WAITING, wait_s=options.timeouts.acquire
+        ),
+        heavy_limit=ConcurrencyLimit(HEAVY_CONCURRENCY, waiting=HEAVY_WAITING, wait_s=HEAVY_WAIT_S),
         clock=_now,
         body_timeout_s=http.body_timeout_s,
     )

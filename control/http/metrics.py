@@ -33,7 +33,7 @@ class HttpMetrics:
             buckets=BUCKETS_S,
         )
         self.limits_skipped = Counter(
-            "vocalized_control_limits_away", "Requests not limited because Redis was unavailable", registry=registry
+            "vocalized_control_limits_away", "Rate limits not checked because Redis was unavailable", registry=registry
         )
         self.transaction_retries = Counter(
             "vocalized_control_transaction_repeats", "Transactions that collided and were retried", registry=registry

@@ -91,17 +91,26 @@ class RateLimiter:
         self._next_report = float("-inf")
         self._unavailable_until = float("-inf")
 
-    async def check(self, request: web.Request, limit: RateLimit, account: str | None = None) -> None:
-        """Counts a request; its response will have the quota's headers. Raises TooManyRequests with the seconds after
-        which it passes."""
-        quota = await self.count(limit, origin_of(request).address, account)
+    async def check(self, request: web.Request, limit: RateLimit) -> None:
+        """Counts a request by its address; its response will have the quota's headers. Raises TooManyRequests with the
+        seconds after which it passes."""
+        self._apply(request, await self.count(limit, origin_of(request).address))
+
+    async def check_account(self, request: web.Request, limit: RateLimit, account: str) -> None:
+        """Counts a request by the account that it names, or that sends it. Raises as `check` does."""
+        self._apply(request, await self.count(limit, None, account))
+
+    def _apply(self, request: web.Request, quota: RequestQuota | None) -> None:
+        """The headers are those of the limit that leaves less."""
         if quota is None:
             return
-        request[QUOTA] = quota
+        before = request.get(QUOTA)
+        if before is None or quota.wait_s or quota.remaining < before.remaining:
+            request[QUOTA] = quota
         if quota.wait_s:
             raise TooManyRequests("Too many requests of this kind. Wait a moment.", retry_after_s=quota.wait_s)
 
-    async def count(self, limit: RateLimit, address: str, account: str | None = None) -> RequestQuota | None:
+    async def count(self, limit: RateLimit, address: str | None, account: str | None = None) -> RequestQuota | None:
         """Counts a request unless it has to wait. The quota is that of the address or of the account, whichever leaves
         less. None while Redis is unreachable."""
         times, per_s = self._overrides.get(limit.name, (limit.times, limit.per_s))
@@ -144,10 +153,10 @@ class RateLimiter:
             log.warning("rate_limits.skipped", error=type(error).__name__)
 
 
-def redis_keys(name: str, address: str, account: str | None) -> list[str]:
+def redis_keys(name: str, address: str | None, account: str | None) -> list[str]:
     """All keys have one hash tag, because a script's keys must be on one node of a cluster. The account is hashed,
     because keys appear in logs and dumps."""
-    keys = [f"{{limit:{name}}}:address:{address_network(address)}"]
+    keys = [] if address is None else [f"{{limit:{name}}}:address:{address_network(address)}"]
     if account is not None:
         digest = sha256(f"{name}\0{account.strip().lower()}".encode()).hexdigest()[:32]
         keys.append(f"{{limit:{name}}}:account:{digest}")

@@ -35,7 +35,7 @@ from control.http.body import Body
 from control.http.context import MemberContext
 from control.http.file_response import FileResponse
 from control.http.pagination import page_fields
-from control.http.route import Route
+from control.http.route import RateLimit, Route
 from control.platform.audit import Change, record_change
 from shared.bus.client import BusUnavailable
 from shared.bus.commands import DONE, OUTCOME_UNKNOWN, Command, EndCall, SayText, TransferCall
@@ -237,5 +237,14 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{CALL}/end", end_call, member("member"), beyond_spec=True),
     Route("POST", f"{CALL}/say", say_words, member("member"), idempotent=True, beyond_spec=True),
     Route("POST", f"{CALL}/transfer", transfer_call, member("member"), idempotent=True, beyond_spec=True),
-    Route("POST", f"{AGENT}/test", place_test, member("member"), status=201, idempotent=True),
+    Route(
+        "POST",
+        f"{AGENT}/test",
+        place_test,
+        member("member"),
+        status=201,
+        idempotent=True,
+        limit=RateLimit("test-calls", 30, 60, per_user=True),
+        is_heavy=True,
+    ),
 )
