@@ -37,6 +37,7 @@ from control.media_requests.metrics import MediaRequestMetrics
 from control.media_requests.reader import ReaderPace, RequestReader
 from control.media_requests.runs import IdempotentRuns
 from control.media_requests.service import MediaRequests
+from control.media_requests.shares import RequestShares
 from control.media_requests.transactions import TenantTransactions
 from control.outside import OutsideClients, OutsideOptions, open_outside
 from control.services import Policies, make_services, make_tokens
@@ -153,7 +154,10 @@ def make_request_reader(
     connection for leases and outcomes of runs."""
     metrics = MediaRequestMetrics(http_metrics.registry)
     transactions = TenantTransactions(pool, max(options.pool_size // 4, 1))
-    service = MediaRequests(handlers, transactions, IdempotentRuns(sealer), metrics, _now)
+    # A workspace gets half of the places, a handler three quarters; at least one each.
+    places = options.request_concurrency
+    shares = RequestShares(per_workspace=max(places // 2, 1), per_handler=max(places * 3 // 4, 1))
+    service = MediaRequests(handlers, transactions, IdempotentRuns(sealer), metrics, _now, shares)
     return RequestReader(
         RequestStream(bus, sealer),
         service.answer,
