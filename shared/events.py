@@ -249,8 +249,8 @@ class CallUsage(Struct, frozen=True):
 class CallEnded(_Event, frozen=True, omit_defaults=True, tag="call.ended"):
     """The end of a media stream, its last event but a late `recording.ready`.
 
-    transfer_to: where a call that ended as `transferred` goes on (E.164); empty from nodes of the version before. A lost
-    stream ends with `carrier_error` or `media_lost`; the call may continue in another one (`call.resumed`).
+    A lost stream ends with `carrier_error` or `media_lost`; the call may continue in another one (`call.resumed`).
+    transfer_to: where a call that ended as `transferred` goes on (E.164); empty from nodes of the version before.
     """
 
     status: CallStatus

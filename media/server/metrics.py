@@ -47,6 +47,8 @@ class Metrics:
         self.events_spooled = self._counter("events_spooled", "Events that went to the disk first")
         self.events_lost = self._counter("events_lost", "Events for which neither memory nor disk had room")
         self.recordings = self._counter("recordings", "Recordings on their way to storage", "outcome")
+        text = "Seconds of recordings that the disk did not take"
+        self.recording_seconds_lost = self._counter("recording_seconds_lost", text)
         self.failovers = self._counter("failovers", "Providers that failed", "kind", "provider")
         text = "How long callers waited in vain for a provider that failed"
         self.failover_cost = self._histogram("failover_cost_seconds", text, "kind", "stage", buckets=FAILOVER_BUCKETS_S)
