@@ -1,6 +1,6 @@
 """Composes the API: all routes, the middleware around them, and their dependencies."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -8,7 +8,6 @@ from functools import partial
 from typing import Final
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -22,6 +21,7 @@ from control.api.reference import REFERENCE
 from control.api.system import System
 from control.db.pool import Pool, Timeouts, open_pool
 from control.http.authorisation import Authoriser
+from control.http.concurrency_limit import ConcurrencyLimit
 from control.http.cors import Cors
 from control.http.endpoint import Endpoint, EndpointDependencies
 from control.http.hashing_limit import HashingLimit
@@ -37,6 +37,7 @@ from control.media_requests.metrics import MediaRequestMetrics
 from control.media_requests.reader import ReaderPace, RequestReader
 from control.media_requests.runs import IdempotentRuns
 from control.media_requests.service import MediaRequests
+from control.media_requests.shares import RequestShares
 from control.media_requests.transactions import TenantTransactions
 from control.outside import OutsideClients, OutsideOptions, open_outside
 from control.services import Policies, make_services, make_tokens
@@ -48,6 +49,12 @@ from shared.secrets import Sealer
 
 VERSION = "0.1.0"
 ROUTES: tuple[Route, ...] = (*CLIENT, *ADMIN)
+# Requests of the API that wait for a connection at once.
+MOST_WAITING: Final = 1_000
+# Heavy requests that run at once, that wait (with a body of 1 MB each), and for how many seconds.
+HEAVY_CONCURRENCY: Final = 2
+HEAVY_WAITING: Final = 64
+HEAVY_WAIT_S: Final = 10.0
 # A read of requests waits no longer than this, nor than half the timeout of the bus.
 LONGEST_READ_S: Final = 1.0
 
@@ -101,15 +108,16 @@ async def open_app(
                         pool, dependencies.services, options.webhooks, registry=dependencies.metrics.registry
                     )
                     handlers = all_request_handlers() if handlers is None else handlers
-                    reader = make_request_reader(
-                        options, pool, outside.bus, sealer, handlers, dependencies.metrics.registry
-                    )
+                    reader = make_request_reader(options, pool, outside.bus, sealer, handlers, dependencies.metrics)
                     try:
                         async with reader.running():
-                            app = make_app(dependencies, options.http, redis, routes, webhooks)
+                            app = make_app(
+                                dependencies, options.http, redis, routes, webhooks, partial(_dead_tasks, reader)
+                            )
                             if not options.policies.has_portal:
                                 EmailPages(dependencies).add_to(app.router)
-                            yield app
+                            with dependencies.metrics.process.measured():
+                                yield app
                     finally:
                         await webhooks.close()
         finally:
@@ -129,26 +137,39 @@ def make_dependencies(
         metrics=metrics,
         # Twice the hashing threads, because a request also does other work; at most half the pool.
         hashing_limit=HashingLimit(min(2 * hashing.workers, max(options.pool_size // 2, 1)), hashing.queue_size),
+        # The rest is webhooks' own: a caller waits for them.
+        connection_limit=ConcurrencyLimit(
+            options.pool_size - options.pool_size // 4, waiting=MOST_WAITING, wait_s=options.timeouts.acquire
+        ),
+        heavy_limit=ConcurrencyLimit(HEAVY_CONCURRENCY, waiting=HEAVY_WAITING, wait_s=HEAVY_WAIT_S),
         clock=_now,
         body_timeout_s=http.body_timeout_s,
     )
 
 
 def make_request_reader(
-    options: ApiOptions, pool: Pool, bus: Redis, sealer: Sealer, handlers: RequestHandlers, registry: CollectorRegistry
+    options: ApiOptions, pool: Pool, bus: Redis, sealer: Sealer, handlers: RequestHandlers, http_metrics: HttpMetrics
 ) -> RequestReader:
     """Reads and answers the requests of running calls. Its transactions take at most a quarter of the pool, and one
     connection for leases and outcomes of runs."""
-    metrics = MediaRequestMetrics(registry)
+    metrics = MediaRequestMetrics(http_metrics.registry)
     transactions = TenantTransactions(pool, max(options.pool_size // 4, 1))
-    service = MediaRequests(handlers, transactions, IdempotentRuns(sealer), metrics, _now)
+    # A workspace gets half of the places, a handler three quarters; at least one each.
+    places = options.request_concurrency
+    shares = RequestShares(per_workspace=max(places // 2, 1), per_handler=max(places * 3 // 4, 1))
+    service = MediaRequests(handlers, transactions, IdempotentRuns(sealer), metrics, _now, shares)
     return RequestReader(
         RequestStream(bus, sealer),
         service.answer,
         metrics,
         concurrency=options.request_concurrency,
         pace=ReaderPace(wait=min(LONGEST_READ_S, options.outside.bus_timeout_s / 2)),
+        on_death=http_metrics.process.count_death,
     )
+
+
+def _dead_tasks(reader: RequestReader) -> list[str]:
+    return [task.name for task in reader.tasks if task.is_dead]
 
 
 def all_request_handlers() -> RequestHandlers:
@@ -157,9 +178,15 @@ def all_request_handlers() -> RequestHandlers:
 
 
 def make_app(
-    dependencies: EndpointDependencies, http: HttpOptions, redis: Redis, routes: Sequence[Route], webhooks: Webhooks
+    dependencies: EndpointDependencies,
+    http: HttpOptions,
+    redis: Redis,
+    routes: Sequence[Route],
+    webhooks: Webhooks,
+    dead_tasks: Callable[[], list[str]] = list,
 ) -> web.Application:
-    """The application. Raises InvalidRoute, and ValueError for an invalid proxy network."""
+    """The application. dead_tasks: names of the long-lived tasks that do not run. Raises InvalidRoute, and ValueError
+    for an invalid proxy network."""
     _check_limits(http.limits or {}, routes)
     middleware = EdgeMiddleware(
         OriginReader(http.trusted_proxies),
@@ -182,7 +209,7 @@ def make_app(
         public_url=http.public_url,
         reference=REFERENCE,
     )
-    System(dependencies.pool, redis, dependencies.metrics, make_openapi).add_to(app.router)
+    System(dependencies.pool, redis, dependencies.metrics, make_openapi, dead_tasks).add_to(app.router)
     return app
 
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
 
 import structlog
 from aiohttp import web
@@ -19,6 +21,8 @@ from control.db.jobs import JobFailed, JobHandler, JobQueueUnavailable, JobRetri
 from control.db.pool import Connection, Pool
 from control.http.metrics import CONTENT_TYPE
 from shared.logs import error_fields
+from shared.process_metrics import ProcessMetrics
+from shared.supervised_task import SupervisedTask
 
 log = structlog.get_logger()
 
@@ -28,6 +32,7 @@ class WorkerMetrics:
 
     def __init__(self) -> None:
         registry = self.registry = CollectorRegistry()
+        self.process = ProcessMetrics("worker", registry)
         self.events = EventCounts()
         registry.register(EventMetrics(self.events))
         self.jobs = Counter("vocalized_worker_jobs", "Attempts of jobs", ["job", "outcome"], registry=registry)
@@ -101,15 +106,33 @@ class BackgroundWorker:
         self._pool, self._url, self._retries = pool, database_url, retries or JobRetries()
         self._clock = clock or _now
         self._last_runs: dict[str, datetime] = {}
+        self._supervised: list[SupervisedTask] = []
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Runs until `stop` is set, then finishes the running jobs and duties. Survives a loss of the database."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._run_jobs(stop))
-            for service in self.tasks.services:
-                group.create_task(_run_service(service, stop))
+        """Runs until `stop` is set, then finishes the running jobs and duties. Survives a loss of the database, and the
+        death of any of its tasks."""
+        with self.metrics.process.measured():
+            self._supervised = [self._supervise("jobs", self._run_jobs, stop)]
+            for number, service in enumerate(self.tasks.services):
+                self._supervised.append(self._supervise(f"service.{number}", partial(_run_service, service), stop))
             for duty in (*self.tasks.duties, Duty("queue", 15, self.count_queue, 1 << 30)):
-                group.create_task(self._repeat(duty, stop))
+                self._supervised.append(self._supervise(f"duty.{duty.name}", partial(self._repeat, duty), stop))
+            try:
+                await stop.wait()
+                # A dead one would be started again only to end at once.
+                await asyncio.gather(*(task.stop() for task in self._supervised if task.is_dead))
+                await asyncio.gather(*(task.wait() for task in self._supervised))
+            finally:
+                await asyncio.gather(*(task.stop() for task in self._supervised))
+
+    def dead_tasks(self) -> list[str]:
+        """The names of the tasks that died and are not running again yet."""
+        return [task.name for task in self._supervised if task.is_dead]
+
+    def _supervise(
+        self, name: str, work: Callable[[asyncio.Event], Coroutine[Any, Any, None]], stop: asyncio.Event
+    ) -> SupervisedTask:
+        return SupervisedTask(name, partial(work, stop), self.metrics.process.count_death, until=stop)
 
     def overdue(self, now: datetime) -> list[str]:
         """Names of the duties whose last run ended more than three intervals and a minute ago."""
@@ -183,11 +206,14 @@ class BackgroundWorker:
 
 @asynccontextmanager
 async def serve_status(worker: BackgroundWorker, host: str, port: int) -> AsyncIterator[int]:
-    """Serves /healthz (503 with the names of overdue duties) and /metrics until the block ends; yields the port."""
+    """Serves /healthz (503 with the names of overdue duties and of dead tasks) and /metrics until the block ends;
+    yields the port."""
 
     async def healthz(_: web.Request) -> web.Response:
-        late = worker.overdue(_now())
-        return web.json_response({"status": "late" if late else "ok", "late": late}, status=503 if late else 200)
+        late, dead = worker.overdue(_now()), worker.dead_tasks()
+        status = "late" if late else "task_died" if dead else "ok"
+        report = {"status": status, "late": late} | ({"dead": dead} if dead else {})
+        return web.json_response(report, status=503 if late or dead else 200)
 
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(body=worker.metrics.render(), headers={"Content-Type": CONTENT_TYPE})

@@ -249,10 +249,11 @@ class CallUsage(Struct, frozen=True):
     heard_ms: int = 0
 
 
-class CallEnded(_Event, frozen=True, tag="call.ended"):
+class CallEnded(_Event, frozen=True, omit_defaults=True, tag="call.ended"):
     """The end of a media stream, its last event but a late `recording.ready`.
 
     A lost stream ends with `carrier_error` or `media_lost`; the call may continue in another one (`call.resumed`).
+    transfer_to: where a call that ended as `transferred` goes on (E.164); empty from nodes of the version before.
     """
 
     status: CallStatus
@@ -260,6 +261,7 @@ class CallEnded(_Event, frozen=True, tag="call.ended"):
     detail: str
     duration_ms: int
     usage: CallUsage
+    transfer_to: str = ""
 
 
 Event = (

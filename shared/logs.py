@@ -1,12 +1,17 @@
-"""Logs are JSON objects, one per line, on stderr. Personal data and secrets are never logged."""
+"""Logs are JSON objects, one per line, on stderr. Personal data and secrets are never logged.
+
+To log never raises and never waits: a line that cannot be written is counted and dropped (`count_dropped_lines`).
+"""
 
 import logging
-import sys
 import traceback
+from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
+
+from shared.log_sink import LogSink, stderr_sink
 
 # Stack frames logged with an error, the innermost first.
 _FRAMES: Final = 8
@@ -21,15 +26,66 @@ def error_fields(error: BaseException) -> dict[str, str]:
 
 def configure_logs(level: str = "info") -> None:
     """Configures structlog for this process. level: debug, info, warning or error."""
+    _process.sink = sink = stderr_sink()
+    for count in _process.counts:
+        sink.subscribe(count)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
+            _render,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        wrapper_class=_logger_class(logging.getLevelNamesMapping()[level.upper()], sink),
+        logger_factory=lambda *_: structlog.WriteLogger(sink),  # type: ignore[arg-type]  # it needs write and flush
         cache_logger_on_first_use=True,
     )
+    # What libraries report by themselves, asyncio's unretrieved errors for one, goes the same way: logging's own
+    # handler of last resort would wait for a reader that does not read.
+    logging.lastResort = logging.StreamHandler(sink)
+    logging.lastResort.setLevel(logging.WARNING)
+
+
+def count_dropped_lines(count: Callable[[float], object]) -> None:
+    """Has `count` called with the number of log lines that this process has lost so far, and with each further one."""
+    _process.counts.append(count)
+    if _process.sink is not None:
+        _process.sink.subscribe(count)
+
+
+class _ProcessLog:
+    """The log of this process. counts: what counts dropped lines."""
+
+    def __init__(self) -> None:
+        self.sink: LogSink | None = None
+        self.counts: list[Callable[[float], object]] = []
+
+
+_process = _ProcessLog()
+_to_json = structlog.processors.JSONRenderer()
+
+
+def _render(logger: Any, name: str, fields: MutableMapping[str, Any]) -> str:
+    """A field that JSON cannot hold, such as one that contains itself, costs the other fields, but not the line."""
+    try:
+        return str(_to_json(logger, name, fields))
+    except (TypeError, ValueError, RecursionError):
+        kept: Mapping[str, Any] = {key: fields.get(key) for key in ("event", "level", "timestamp")}
+        return str(_to_json(logger, name, {**kept, "unreadable": sorted(map(str, fields.keys() - kept.keys()))}))
+
+
+def _logger_class(level: int, sink: LogSink) -> Any:
+    base: Any = structlog.make_filtering_bound_logger(level)
+
+    class SafeLogger(base):  # type: ignore[misc]  # made at run time, for the level
+        """A logger whose methods never raise."""
+
+        def _proxy_to_logger(self, method_name: str, event: str | None = None, *arguments: Any, **fields: Any) -> Any:
+            try:
+                return super()._proxy_to_logger(method_name, event, *arguments, **fields)
+            except Exception:  # a log call must end nothing, whatever its fields are; the loss is counted
+                sink.count_dropped()
+                return None
+
+    return SafeLogger

@@ -20,14 +20,21 @@ READY_TIMEOUT_S = 2.0
 
 
 class System:
-    """make_openapi: makes the OpenAPI document; called at the first request for it."""
+    """make_openapi: makes the OpenAPI document; called at the first request for it. dead_tasks: names of the
+    long-lived tasks that do not run."""
 
     def __init__(
-        self, pool: Pool, redis: Redis, metrics: HttpMetrics, make_openapi: Callable[[], dict[str, Any]]
+        self,
+        pool: Pool,
+        redis: Redis,
+        metrics: HttpMetrics,
+        make_openapi: Callable[[], dict[str, Any]],
+        dead_tasks: Callable[[], list[str]],
     ) -> None:
         self._pool = pool
         self._redis = redis
         self._metrics = metrics
+        self._dead_tasks = dead_tasks
         self._document = cache(lambda: msgspec.json.encode(make_openapi()))
         self._docs = Docs()
 
@@ -47,12 +54,16 @@ class System:
         return web.json_response({"status": "ok"})
 
     async def _readyz(self, request: web.Request) -> web.Response:
-        """503 without the database. 200 with status degraded without Redis, because only the rate limits need Redis: a
-        503 would take all nodes out of service."""
+        """503 without the database, and while a long-lived task is dead: others serve until it runs again. 200 with
+        status degraded without Redis, because only the rate limits need Redis: a 503 would take all nodes out of
+        service."""
         database, redis = await asyncio.gather(self._reaches_database(), self._reaches_redis())
+        dead = self._dead_tasks()
         state = "ready" if database and redis else "degraded" if database else "unavailable"
-        report = {"status": state, "database": _availability(database), "redis": _availability(redis)}
-        return web.json_response(report, status=200 if database else 503)
+        report: dict[str, Any] = {"status": state, "database": _availability(database), "redis": _availability(redis)}
+        if dead:
+            report |= {"status": "unavailable", "dead_tasks": dead}
+        return web.json_response(report, status=200 if database and not dead else 503)
 
     async def _reaches_database(self) -> bool:
         try:

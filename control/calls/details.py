@@ -108,10 +108,11 @@ class StoredCarrierRecording(DetailsPart):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer(DetailsPart):
     """The caller was transferred. talked_s: connected seconds before. until: when the transfer is over at the latest;
-    None once the carrier reported the end."""
+    None once the carrier reported the end. number: where to (E.164); empty where media did not tell."""
 
     talked_s: int
     until: datetime | None = None
+    number: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -120,7 +120,7 @@ def apply_media_end(state: CallState, event: CallEnded, at: datetime) -> CallSta
         ended = close(after, event.status, event.end_reason, event.detail or None, at, "media")
         ended = replace(ended, duration_seconds=seconds)
         is_transfer = event.end_reason == "transferred"
-        return _store_transfer(ended, seconds, at + LONGEST_TRANSFER) if is_transfer else ended
+        return _store_transfer(ended, seconds, at + LONGEST_TRANSFER, event.transfer_to) if is_transfer else ended
     if details.ended_by != "carrier":
         return replace(after, duration_seconds=seconds)
     after = replace(
@@ -131,7 +131,8 @@ def apply_media_end(state: CallState, event: CallEnded, at: datetime) -> CallSta
     )
     if event.end_reason != "transferred":
         return replace(after, duration_seconds=seconds)
-    return _store_transfer(replace(after, duration_seconds=max(seconds, after.duration_seconds)), seconds, None)
+    talked = replace(after, duration_seconds=max(seconds, after.duration_seconds))
+    return _store_transfer(talked, seconds, None, event.transfer_to)
 
 
 def apply_resume(state: CallState, event: CallResumed, at: datetime) -> CallState:
@@ -161,10 +162,10 @@ def add_recording(state: CallState, event: RecordingReady) -> CallState:
     return replace(after, recording_key=event.path, recording_seconds=event.duration_ms / 1000)
 
 
-def _store_transfer(state: CallState, talked_s: int, until: datetime | None) -> CallState:
-    """until: None once the carrier reported the end."""
-    before = state.details.transfer
-    transfer = replace(before, talked_s=talked_s, until=until) if before else Transfer(talked_s=talked_s, until=until)
+def _store_transfer(state: CallState, talked_s: int, until: datetime | None, number: str) -> CallState:
+    """until: None once the carrier reported the end. number: where to."""
+    before = state.details.transfer or Transfer(talked_s=talked_s)
+    transfer = replace(before, talked_s=talked_s, until=until, number=number)
     return replace(state, details=replace(state.details, transfer=transfer))
 
 
@@ -176,7 +177,7 @@ def _end_transfer(state: CallState, transfer: Transfer, report: CarrierStatus) -
     seconds = report.duration_s if report.duration_s is not None else round((report.at - since).total_seconds())
     ended_at = max(state.ended_at or report.at, report.at)
     after = replace(state, ended_at=ended_at, duration_seconds=max(seconds, state.duration_seconds))
-    return _store_transfer(after, transfer.talked_s, None)
+    return _store_transfer(after, transfer.talked_s, None, transfer.number)
 
 
 def _order_times(state: CallState) -> CallState:

@@ -51,14 +51,16 @@ class Authoriser:
 
     def idempotency_scope(self, context: Context, route: Route) -> str:
         """The caller and the route: an Idempotency-Key holds within this scope."""
+        return f"{self.caller_name(context)} {route.method} {route.path}"
+
+    def caller_name(self, context: Context) -> str:
+        """Whose request it is, for keys. Raises TypeError for an open route."""
         match context:
             case UserContext(user_id=user_id):
-                who = f"user:{user_id}"
+                return f"user:{user_id}"
             case AdminContext(admin_id=admin_id):
-                who = f"admin:{admin_id}"
-            case _:
-                raise TypeError("an open route has no caller whom an Idempotency-Key could belong to")
-        return f"{who} {route.method} {route.path}"
+                return f"admin:{admin_id}"
+        raise TypeError("an open route has no caller")
 
 
 async def _admin(access: Access, claim: TokenClaim, context: Context) -> AdminContext:

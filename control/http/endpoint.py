@@ -1,11 +1,12 @@
 """Handles one request: reads the body, begins the transaction, authorises the caller, checks the input, runs the
 handler and makes the response (or computes it after the commit)."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import structlog
@@ -18,6 +19,7 @@ from control.db.transaction import in_transaction
 from control.http.access import AccessKind
 from control.http.after_commit import AfterCommit, CheckedChange, IdempotentAfterCommit
 from control.http.authorisation import Authoriser, TokenClaim
+from control.http.concurrency_limit import ConcurrencyLimit
 from control.http.context import AdminContext, Context, MemberContext, UserContext
 from control.http.file_response import FileResponse, make_file_response
 from control.http.hashing_limit import HashingLimit
@@ -33,16 +35,21 @@ from control.platform.validation_errors import join_invalid
 from control.services import Services
 from shared.errors import Invalid, Unavailable
 
+# A longer body takes the event loop several milliseconds.
+HEAVY_BODY_BYTES: Final = 16_384
 JSON_HEADERS = {"Content-Type": "application/json"}
 # Marks the stored response to an earlier request under the same Idempotency-Key; the name is Stripe's.
 REPLAYED = "Idempotent-Replayed"
 
+T = TypeVar("T")
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointDependencies:
-    """What all endpoints use. body_timeout_s: seconds within which a body must arrive."""
+    """What all endpoints use. connection_limit: of the connections that requests of the API hold at once; webhooks may
+    use the others, too. heavy_limit: of requests whose body or route takes the event loop's time. body_timeout_s:
+    seconds within which a body must arrive."""
 
     pool: Pool
     services: Services
@@ -50,6 +57,8 @@ class EndpointDependencies:
     limits: RateLimiter
     metrics: HttpMetrics
     hashing_limit: HashingLimit
+    connection_limit: ConcurrencyLimit
+    heavy_limit: ConcurrencyLimit
     clock: Callable[[], datetime]
     body_timeout_s: float
 
@@ -72,7 +81,8 @@ class EndpointResponse:
 
 @dataclass(slots=True)
 class EndpointRequest:
-    """arguments: the handler's, None until the input has been checked. checked: the change that is to be saved."""
+    """arguments: the handler's, None until the input has been checked. checked: the change that is to be saved.
+    is_counted: by its user's limit."""
 
     request: web.Request
     raw: bytes
@@ -80,6 +90,7 @@ class EndpointRequest:
     now: datetime
     arguments: dict[str, Any] | None = None
     checked: CheckedChange[object] | None = None
+    is_counted: bool = False
 
 
 class Endpoint:
@@ -95,11 +106,8 @@ class Endpoint:
         if self.route.access.kind is AccessKind.OPEN:
             # Other routes check the input after the authorisation: only those who may call learn what is wrong with it.
             incoming.arguments = self._arguments(incoming)
-        await self._limit(incoming)
-        if self.route.hashes_password:
-            async with self._dependencies.hashing_limit.acquired():
-                response = await self._transact(incoming)
-        else:
+            await self._limit_account(incoming, incoming.arguments)
+        async with self._admitted(incoming):
             response = await self._transact(incoming)
         if response.change is not None:
             await self._check(request, response.change)
@@ -110,21 +118,41 @@ class Endpoint:
         return _make_response(request, response)
 
     async def _read(self, request: web.Request) -> EndpointRequest:
-        """Raises Unauthorised for a bad token before the body is read."""
-        now = self._dependencies.clock()
-        claim = self._dependencies.authoriser.read_token(self.route.access, request, now)
-        timeout_s = self._dependencies.body_timeout_s
-        raw = b"" if self.signature.body is None else await read_json_body(request, timeout_s)
+        """Before the body is read, raises Unauthorised for a bad token and TooManyRequests for the address."""
+        dependencies, route = self._dependencies, self.route
+        now = dependencies.clock()
+        claim = dependencies.authoriser.read_token(route.access, request, now)
+        if route.limit is not None and not route.limit.per_user:
+            await dependencies.limits.check(request, route.limit)
+        raw = b""
+        if self.signature.body is not None:
+            raw = await read_json_body(request, dependencies.body_timeout_s, route.max_body_bytes)
         return EndpointRequest(request, raw, claim, now)
 
-    async def _limit(self, incoming: EndpointRequest) -> None:
+    async def _limit_account(self, incoming: EndpointRequest, arguments: Mapping[str, Any]) -> None:
         limit = self.route.limit
-        if limit is None:
-            return
-        account = None
-        if limit.account and incoming.arguments is not None:
-            account = str(getattr(incoming.arguments["body"], limit.account))
-        await self._dependencies.limits.check(incoming.request, limit, account)
+        if limit is not None and limit.account:
+            account = str(getattr(arguments["body"], limit.account))
+            await self._dependencies.limits.check_account(incoming.request, limit, account)
+
+    async def _limit_user(self, incoming: EndpointRequest, context: Context) -> None:
+        """Once for each request, before its body is parsed."""
+        limit = self.route.limit
+        if limit is not None and limit.per_user and not incoming.is_counted:
+            incoming.is_counted = True
+            user = self._dependencies.authoriser.caller_name(context)
+            await self._dependencies.limits.check_account(incoming.request, limit, user)
+
+    @asynccontextmanager
+    async def _admitted(self, incoming: EndpointRequest) -> AsyncIterator[None]:
+        """Waits, without a connection, until the request may begin. Raises Unavailable."""
+        dependencies = self._dependencies
+        async with AsyncExitStack() as admission:
+            if self.route.hashes_password:
+                await admission.enter_async_context(dependencies.hashing_limit.acquired())
+            if self.route.is_heavy or len(incoming.raw) > HEAVY_BODY_BYTES:
+                await admission.enter_async_context(dependencies.heavy_limit.acquired())
+            yield
 
     async def _check(self, request: web.Request, change: CheckedChange[object]) -> None:
         """Asks whom the change has to be asked of; the caller is authorised."""
@@ -136,19 +164,20 @@ class Endpoint:
         await change.check()
 
     async def _transact(self, incoming: EndpointRequest) -> EndpointResponse:
+        return await self._in_transaction(lambda db: self._within(incoming, db))
+
+    async def _in_transaction(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         dependencies = self._dependencies
-        retried = dependencies.metrics.transaction_retries.inc
-        return await in_transaction(dependencies.pool, lambda db: self._within(incoming, db), retried)
+        async with dependencies.connection_limit.acquired():
+            return await in_transaction(dependencies.pool, work, dependencies.metrics.transaction_retries.inc)
 
     async def _run_after_commit(self, incoming: EndpointRequest, after: AfterCommit[Any]) -> object:
         result, complete = await after.work(), after.complete
         if complete is None:
             return result
         dependencies, origin = self._dependencies, origin_of(incoming.request)
-        return await in_transaction(
-            dependencies.pool,
-            lambda db: complete(Context(db, dependencies.services, origin, incoming.now), result),
-            dependencies.metrics.transaction_retries.inc,
+        return await self._in_transaction(
+            lambda db: complete(Context(db, dependencies.services, origin, incoming.now), result)
         )
 
     async def _within(self, incoming: EndpointRequest, db: Connection) -> EndpointResponse:
@@ -158,6 +187,7 @@ class Endpoint:
         if incoming.claim is not None:
             context = await dependencies.authoriser.authorise(self.route.access, incoming.claim, request, context)
             request[PRINCIPAL] = context
+            await self._limit_user(incoming, context)
         if not (self.route.idempotent and "Idempotency-Key" in request.headers):
             return await self._run(incoming, context, context.origin.request_id)
         return await self._run_idempotently(incoming, context)
@@ -208,10 +238,8 @@ class Endpoint:
     async def _store(self, open_key: IdempotentRequest, response: StoredResponse) -> None:
         """A failure is only logged: what the response reports has happened, and a repeat of the request finds that out
         again."""
-        dependencies = self._dependencies
-        retried = dependencies.metrics.transaction_retries.inc
         try:
-            await in_transaction(dependencies.pool, lambda db: open_key.complete(db, response), retried)
+            await self._in_transaction(lambda db: open_key.complete(db, response))
         except (Unavailable, TimeoutError, *UNAVAILABLE, *COLLISIONS) as error:
             log.warning("idempotent_response.store_failed", error=type(error).__name__)
 

@@ -4,7 +4,6 @@ from typing import Any, Final
 
 from aiohttp import web
 from pydantic import BaseModel, TypeAdapter, ValidationError
-from pydantic_core import from_json
 
 from control.http.errors import map_validation_error
 from control.platform.validation_errors import list_faults, make_invalid
@@ -15,8 +14,8 @@ MAX_INTEGER = 2**31 - 1
 # Names in a body: of its fields and of all that is in them. Each may be a fault, and 80,000 unknown ones kept the event
 # loop busy for half a second. A config that uses all its bounds has about 1,200.
 MOST_NAMES: Final = 3_000
-# The shortest entry of an object: "":1,
-_SHORTEST_ENTRY: Final = 5
+# Values in a body, those inside others included. 330,000 empty lists in 1 MB kept the event loop busy for a second.
+MOST_VALUES: Final = 10_000
 
 
 def read_path_value(kind: TypeAdapter[Any], text: str, name: str) -> Any:
@@ -47,32 +46,36 @@ def read_query(kind: type[BaseModel], request: web.Request) -> BaseModel:
 
 def read_model(kind: type[BaseModel], raw: bytes) -> BaseModel:
     """An empty body counts as {}. Raises Malformed and Invalid."""
-    _require_few_names(raw)
+    _require_few_parts(raw)
     try:
         return kind.model_validate_json(raw or b"{}")
     except ValidationError as error:
         raise map_validation_error(error) from None
 
 
-def _require_few_names(raw: bytes) -> None:
-    """Raises Invalid."""
-    if len(raw) < _SHORTEST_ENTRY * MOST_NAMES:
+def _require_few_parts(raw: bytes) -> None:
+    """Raises Invalid. Of a body that is no JSON it may pass anything: the parser ends at the first fault."""
+    if len(raw) < MOST_NAMES:
         return
-    try:
-        parts = [from_json(raw)]
-    except ValueError:
-        return  # the validation tells it
-    names = 0
-    while parts:
-        part = parts.pop()
-        if isinstance(part, dict):
-            names += len(part)
-            parts.extend(part.values())
-        elif isinstance(part, list):
-            parts.extend(part)
+    names, values = count_parts(raw)
     if names > MOST_NAMES:
         text = f"must have at most {MOST_NAMES:,} names, those inside its fields included"
-        raise make_invalid([ErrorDetail("body", "too_long", text)])
+    elif values > MOST_VALUES:
+        text = f"must have at most {MOST_VALUES:,} values, those inside its fields included"
+    else:
+        return
+    raise make_invalid([ErrorDetail("body", "too_long", text)])
+
+
+def count_parts(raw: bytes) -> tuple[int, int]:
+    """The names of a JSON text, and at least as many values as it has, without parsing it: by its punctuation outside
+    of strings. Takes about 2 ms for 1 MB, whatever is in it."""
+    plain = raw.replace(b"\\\\", b"").replace(b'\\"', b"")
+    quotes = plain.count(b'"')
+    if quotes > 2 * (MOST_NAMES + MOST_VALUES):  # more strings than it may have; to split it would take longer
+        return 0, quotes // 2
+    outside = b"".join(plain.split(b'"')[::2])
+    return outside.count(b":"), outside.count(b",") + outside.count(b"[") + outside.count(b"{")
 
 
 def _not_found(fault: ErrorDetail) -> NotFound:

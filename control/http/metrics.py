@@ -5,6 +5,8 @@ import os
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from shared.process_metrics import ProcessMetrics
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 UNMATCHED = "unmatched"
@@ -19,6 +21,7 @@ class HttpMetrics:
 
     def __init__(self) -> None:
         registry = self.registry = CollectorRegistry()
+        self.process = ProcessMetrics("control", registry)
         self.requests = Counter(
             "vocalized_control_requests", "Requests answered", ["route", "method", "status"], registry=registry
         )
@@ -30,7 +33,7 @@ class HttpMetrics:
             buckets=BUCKETS_S,
         )
         self.limits_skipped = Counter(
-            "vocalized_control_limits_away", "Requests not limited because Redis was unavailable", registry=registry
+            "vocalized_control_limits_away", "Rate limits not checked because Redis was unavailable", registry=registry
         )
         self.transaction_retries = Counter(
             "vocalized_control_transaction_repeats", "Transactions that collided and were retried", registry=registry

@@ -93,17 +93,21 @@ class RateLimiter:
         self._next_report = float("-inf")
         self._unavailable_until = float("-inf")
 
-    async def check(self, request: web.Request, limit: RateLimit, account: str | None = None) -> None:
-        """Counts a request; its response will have the quota's headers. Raises TooManyRequests with the seconds after
-        which it passes."""
-        _apply(request, await self.count(limit, origin_of(request).address, account))
+    async def check(self, request: web.Request, limit: RateLimit) -> None:
+        """Counts a request by its address; its response will have the quota's headers. Raises TooManyRequests with the
+        seconds after which it passes."""
+        _apply(request, await self.count(limit, origin_of(request).address))
+
+    async def check_account(self, request: web.Request, limit: RateLimit, account: str) -> None:
+        """Counts a request by the account that it names, or that sends it. Raises as `check` does."""
+        _apply(request, await self.count(limit, None, account))
 
     async def check_senders(self, request: web.Request, limit: RateLimit, senders: Mapping[str, UUID]) -> None:
         """As `check`, for each of the senders instead of the address. senders: the ids by kind, such as `workspace`."""
         keys = [f"{{limit:{limit.name}}}:{kind}:{sender}" for kind, sender in senders.items()]
         _apply(request, await self._count(limit, keys))
 
-    async def count(self, limit: RateLimit, address: str, account: str | None = None) -> RequestQuota | None:
+    async def count(self, limit: RateLimit, address: str | None, account: str | None = None) -> RequestQuota | None:
         """Counts a request unless it has to wait. The quota is that of the address or of the account, whichever leaves
         less. None while Redis is unreachable."""
         return await self._count(limit, redis_keys(limit.name, address, account))
@@ -160,10 +164,10 @@ def _apply(request: web.Request, quota: RequestQuota | None) -> None:
         raise TooManyRequests("Too many requests of this kind. Wait a moment.", retry_after_s=quota.wait_s)
 
 
-def redis_keys(name: str, address: str, account: str | None) -> list[str]:
+def redis_keys(name: str, address: str | None, account: str | None) -> list[str]:
     """All keys have one hash tag, because a script's keys must be on one node of a cluster. The account is hashed,
     because keys appear in logs and dumps."""
-    keys = [f"{{limit:{name}}}:address:{address_network(address)}"]
+    keys = [] if address is None else [f"{{limit:{name}}}:address:{address_network(address)}"]
     if account is not None:
         digest = sha256(f"{name}\0{account.strip().lower()}".encode()).hexdigest()[:32]
         keys.append(f"{{limit:{name}}}:account:{digest}")

@@ -36,34 +36,42 @@ def origin_of(request: web.Request) -> RequestOrigin:
     return request[ORIGIN]
 
 
-async def read_json_body(request: web.Request, timeout_s: float) -> bytes:
-    """The body, up to the application's `client_max_size` bytes. Raises BodyTooLarge, BodyTooSlow, BodyNotJson and
-    Malformed."""
+async def read_json_body(request: web.Request, timeout_s: float, max_bytes: int | None) -> bytes:
+    """As `read_body`, and only JSON. Raises BodyTooLarge, BodyTooSlow, BodyNotJson and Malformed."""
     if not request.body_exists:
         return b""
     # A body without a Content-Type (octet-stream in aiohttp) is parsed as JSON.
     if request.content_type not in ("application/json", "application/octet-stream"):
         raise BodyNotJson("The body must be application/json.")
-    return await read_body(request, timeout_s)
+    return await read_body(request, timeout_s, max_bytes)
 
 
-async def read_body(request: web.Request, timeout_s: float) -> bytes:
-    """The body of any type, up to the application's `client_max_size` bytes. Raises BodyTooLarge, BodyTooSlow and
-    Malformed."""
-    if (request.content_length or 0) > request.client_max_size:
-        raise _too_large(request)
+async def read_body(request: web.Request, timeout_s: float, max_bytes: int | None) -> bytes:
+    """The body of any type, of `max_bytes` at most, or the application's `client_max_size` if that is less or the other
+    is None. Raises BodyTooLarge, BodyTooSlow and Malformed."""
+    max_bytes = request.client_max_size if max_bytes is None else min(max_bytes, request.client_max_size)
+    if (request.content_length or 0) > max_bytes:
+        raise _too_large(max_bytes)
     try:
         if request.content.is_eof():
-            return await request.read()
+            return await _read_bounded(request, max_bytes)
         async with asyncio.timeout(timeout_s):
-            return await request.read()
+            return await _read_bounded(request, max_bytes)
     except TimeoutError:
         raise BodyTooSlow(f"The body did not come within {timeout_s:g} s.") from None
-    except web.HTTPRequestEntityTooLarge:
-        raise _too_large(request) from None
     except (web.RequestPayloadError, ConnectionError):
         raise Malformed("The body broke off or is badly encoded.", code="broken_body") from None
 
 
-def _too_large(request: web.Request) -> BodyTooLarge:
-    return BodyTooLarge(f"The body may have {request.client_max_size} bytes at most.")
+async def _read_bounded(request: web.Request, max_bytes: int) -> bytes:
+    """Raises BodyTooLarge as soon as more has come."""
+    body = bytearray()
+    while chunk := await request.content.readany():
+        body += chunk
+        if len(body) > max_bytes:
+            raise _too_large(max_bytes)
+    return bytes(body)
+
+
+def _too_large(max_bytes: int) -> BodyTooLarge:
+    return BodyTooLarge(f"The body may have {max_bytes} bytes at most.")

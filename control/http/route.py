@@ -5,7 +5,7 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Final, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 from pydantic import BaseModel, TypeAdapter
@@ -16,6 +16,8 @@ from control.http.context import Context
 from control.http.file_response import FileResponse
 
 RouteHandler = Callable[..., Awaitable[object]]
+# The longest body of a route without authorisation: sign-in, sign-up and the like.
+MAX_OPEN_BODY_BYTES: Final = 16_384
 # A path parameter: its name in the handler, its name in the path, its type.
 PathPart = tuple[str, str, TypeAdapter[Any]]
 
@@ -23,18 +25,21 @@ PathPart = tuple[str, str, TypeAdapter[Any]]
 @dataclass(frozen=True, slots=True)
 class RateLimit:
     """times: requests within `per_s` seconds for each address, and for each value of the body's field `account`, if one
-    is named (open routes only). A setting may override the figures by the limit's name."""
+    is named (open routes only). per_user: for each user or admin instead, wherever the requests come from. A setting
+    may override the figures by the limit's name."""
 
     name: str
     times: int
     per_s: int
     account: str = ""
+    per_user: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     """One endpoint. idempotent: honours Idempotency-Key. hashes_password: hashing takes long, so the request passes the
-    hashing limit before it takes a connection. beyond_spec: documented as an addition to the spec. check_limit: of the
+    hashing limit before it takes a connection. is_heavy: takes the event loop's time even with a short body, so the
+    request passes the limit of heavy ones. beyond_spec: documented as an addition to the spec. check_limit: of the
     checks of a CheckedChange, for each user and each workspace, whatever address they come from."""
 
     method: str
@@ -45,6 +50,7 @@ class Route:
     idempotent: bool = False
     limit: RateLimit | None = None
     hashes_password: bool = False
+    is_heavy: bool = False
     beyond_spec: bool = False
     check_limit: RateLimit | None = None
 
@@ -52,6 +58,11 @@ class Route:
     def limits(self) -> tuple[RateLimit, ...]:
         """All its limits."""
         return tuple(limit for limit in (self.limit, self.check_limit) if limit is not None)
+
+    @property
+    def max_body_bytes(self) -> int | None:
+        """Of an open route it is small, because anybody may send it. None: the application's limit alone."""
+        return MAX_OPEN_BODY_BYTES if self.access.kind is AccessKind.OPEN else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +133,8 @@ def _check(route: Route) -> None:
         raise InvalidRoute(f"{where}: a limit per account is for open routes only")
     if kind is AccessKind.OPEN and route.check_limit is not None:
         raise InvalidRoute(f"{where}: on an open route nobody is known to limit checks by")
+    if kind is AccessKind.OPEN and route.limit is not None and route.limit.per_user:
+        raise InvalidRoute(f"{where}: an open route has no user to limit")
 
 
 def _check_storable(route: Route, where: str) -> None:

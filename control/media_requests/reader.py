@@ -16,6 +16,7 @@ from control.media_requests.metrics import MediaRequestMetrics
 from shared.bus.client import BusUnavailable
 from shared.bus.requests import MediaReply, MediaRequest, RequestDropped, RequestEntry, RequestStream
 from shared.logs import error_fields
+from shared.supervised_task import SupervisedTask
 
 log = structlog.get_logger()
 
@@ -51,7 +52,11 @@ class RequestReader:
         *,
         concurrency: int,
         pace: ReaderPace = ReaderPace(),
+        on_death: Callable[[str], object] = lambda _: None,
     ) -> None:
+        """on_death: called with the name of a task of the reader that died; it is started again."""
+        self._on_death = on_death
+        self.tasks: tuple[SupervisedTask, ...] = ()
         self._stream, self._answer, self._metrics = stream, answer, metrics
         self._concurrency, self._pace = concurrency, pace
         self._name = f"{socket.gethostname()}-{os.getpid()}-{id(self):x}"
@@ -63,17 +68,20 @@ class RequestReader:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Reads until the block ends; then running requests have `drain` seconds. Never raises for Redis."""
-        reading, keeping = (asyncio.create_task(self._repeat(step)) for step in (self._read, self._keep))
+        reading, keeping = self.tasks = (self._start_task("reader", self._read), self._start_task("keeper", self._keep))
         try:
             yield
         finally:
-            await _cancel([reading])
+            await reading.stop()
             try:
                 await self._drain()
             finally:  # until then the entries are kept, or other processes would answer them too
-                await _cancel([keeping])
+                await keeping.stop()
             with suppress(BusUnavailable):
                 await self._stream.leave(self._name)
+
+    def _start_task(self, name: str, step: Callable[[], Awaitable[None]]) -> SupervisedTask:
+        return SupervisedTask(f"media_requests.{name}", lambda: self._repeat(step), self._on_death)
 
     async def _repeat(self, step: Callable[[], Awaitable[None]]) -> None:
         while True:

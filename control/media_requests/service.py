@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -14,6 +15,7 @@ from control.media_requests.metrics import MediaRequestMetrics
 from control.media_requests.read_running_calls import select_running
 from control.media_requests.results import encode_result
 from control.media_requests.runs import UNKNOWN, UNKNOWN_MESSAGE, IdempotentRuns
+from control.media_requests.shares import RequestShares
 from control.media_requests.transactions import TenantTransactions
 from shared.bus.requests import MediaReply, MediaRequest
 from shared.errors import NotFound, Problem
@@ -36,7 +38,10 @@ class MediaRequests:
         runs: IdempotentRuns,
         metrics: MediaRequestMetrics,
         clock: Callable[[], datetime],
+        shares: RequestShares | None = None,
     ) -> None:
+        """shares: of workspaces and handlers in the requests that are answered at once; None: all they like."""
+        self._shares = shares
         self._handlers, self._transactions, self._runs = handlers, transactions, runs
         self._metrics, self._clock = metrics, clock
 
@@ -55,7 +60,8 @@ class MediaRequests:
         limit = asyncio.timeout(left_s)
         try:
             async with limit:
-                return "answered", MediaReply(request.id, await self._run(request, limit.when() or 0.0))
+                with self._taken(request):
+                    return "answered", MediaReply(request.id, await self._run(request, limit.when() or 0.0))
         except Problem as problem:
             return "refused", _refusal(request, problem.code, problem.message)
         except Exception as error:  # an error of one request must not end the others
@@ -68,6 +74,10 @@ class MediaRequests:
             if mapped is not None:
                 return "refused", _refusal(request, mapped.code, mapped.message)
             return FAILED, _failure(request, error, FAILED, "This failed on our side.")
+
+    def _taken(self, request: MediaRequest) -> AbstractContextManager[None]:
+        """Raises TooManyRequests before anything was done."""
+        return nullcontext() if self._shares is None else self._shares.taken(request.workspace_id, request.name)
 
     def _is_once(self, request: MediaRequest) -> bool:
         """Whether a failure leaves it unknown if the request was carried out."""

@@ -63,7 +63,7 @@ class WavWriter:
         self._file = file
         self._channels = channels
         self._sample_rate = sample_rate
-        file.write(self._header())
+        self._write_whole(self._header())
 
     @property
     def frames(self) -> int:
@@ -76,7 +76,7 @@ class WavWriter:
             raise ValueError(f"{len(pcm)} bytes are no whole frames of {self._channels} channels")
         if self.data_bytes + len(pcm) > _MAX_DATA_BYTES:
             raise WavError("too_long", "a WAV file holds at most 4 GiB")
-        self._file.write(pcm)
+        self._write_whole(pcm)
         self.data_bytes += len(pcm)
 
     def write_silence(self, frames: int) -> None:
@@ -84,16 +84,28 @@ class WavWriter:
         size = frames * 2 * self._channels
         if self.data_bytes + size > _MAX_DATA_BYTES:
             raise WavError("too_long", "a WAV file holds at most 4 GiB")
-        self.data_bytes += size
-        self._file.truncate(HEADER_BYTES + self.data_bytes)
+        self._file.truncate(HEADER_BYTES + self.data_bytes + size)
+        self.data_bytes += size  # only now: a full disk may refuse it
         self._file.seek(HEADER_BYTES + self.data_bytes)
 
     def sync(self) -> None:
         """Updates the header and flushes the file; writing may continue."""
         self._file.seek(0)
-        self._file.write(self._header())
+        self._write_whole(self._header())
         self._file.seek(HEADER_BYTES + self.data_bytes)
         self._file.flush()
+
+    def rewind(self) -> None:
+        """Removes what a failed `write` has left behind, so that the next one goes on where the last whole one ended.
+        Raises OSError."""
+        self._file.truncate(HEADER_BYTES + self.data_bytes)
+        self._file.seek(HEADER_BYTES + self.data_bytes)
+
+    def _write_whole(self, data: bytes) -> None:
+        """An unbuffered file may take a part only. Raises OSError."""
+        view = memoryview(data)
+        while view:
+            view = view[self._file.write(view) :]
 
     def _header(self) -> bytes:
         width = 2 * self._channels

@@ -76,7 +76,9 @@ class Call:
         failed = reason in ("carrier_error", "provider_error", "media_lost")
         status: events.CallStatus = "failed" if failed else "completed"
         detail = self.termination.detail or detail
-        self._emitter.emit(events.CallEnded(status, reason, detail, round(now), self._total_usage(now)))
+        transfer_to = self.termination.transfer_number if reason == "transferred" else ""
+        usage = self._total_usage(now)
+        self._emitter.emit(events.CallEnded(status, reason, detail, round(now), usage, transfer_to))
         self._emitter.close()
 
     # --- from outside ---

@@ -25,6 +25,8 @@ BURST_MS = 1_000.0
 SEAM_MS = 60.0
 # The caller's channel is filled with silence when the carrier sent nothing for longer than this.
 GAP_MS = 200.0
+# Of the file: two channels of 16-bit samples.
+_BYTES_PER_S = 4 * RATE
 
 
 class StereoMix:
@@ -133,14 +135,24 @@ class RecordingWriter:
     call have the same time line. add_caller, add_agent: take audio, as in `StereoMix`.
     """
 
-    def __init__(self, path: Path, disk: Executor, start_ms: float = 0.0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        disk: Executor,
+        start_ms: float = 0.0,
+        count_lost: Callable[[float], object] = lambda seconds: None,
+    ) -> None:
+        """count_lost: called on the disk thread with the seconds that the disk did not take."""
         self.path = path
         self._mix = mix = StereoMix(start_ms)
         self.add_caller, self.add_agent = mix.add_caller, mix.add_agent
         self._start_ms = start_ms
         self._disk = disk
+        self._count_lost = count_lost
         self._file: BinaryIO | None = None
         self._writer: WavWriter | None = None
+        self._missing = 0  # bytes since the disk began to fail; silence takes their place
+        self._lost = 0  # bytes in all
         self._failed = False
 
     def flush(self, now: float, *, last: bool = False) -> None:
@@ -155,28 +167,54 @@ class RecordingWriter:
         return self._disk.submit(self._close).result()
 
     def _write(self, pcm: bytes) -> None:
-        """Appends. A disk that fails ends the recording, never the call: what was written before stays playable."""
+        """Appends. What a disk does not take is lost and becomes silence once it does again, so that the time line
+        stays; it never ends the call or the recording."""
         if self._failed:
             return
         try:
             self._append(pcm)
-        except (OSError, WavError) as error:
+        except WavError as error:  # 4 GiB
             self._failed = True
-            log.error("recording.failed", path=str(self.path), error=str(error))
+            log.error("recording.failed", recording=self.path.stem, error=str(error))
+        except OSError as error:
+            self._lose(pcm, error)
+
+    def _lose(self, pcm: bytes, error: OSError) -> None:
+        if not self._missing:
+            log.error("recording.interrupted", recording=self.path.stem, error=error.strerror)
+        self._missing += len(pcm)
+        self._lost += len(pcm)
+        self._count_lost(len(pcm) / _BYTES_PER_S)
 
     def _append(self, pcm: bytes) -> None:
-        if self._writer is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self.path.open("wb")
-            self._writer = WavWriter(self._file, 2, RATE)
-            self._writer.write_silence(round(self._start_ms * BYTES_PER_MS))
-        self._writer.write(pcm)
-        self._writer.sync()
+        """Raises OSError, WavError."""
+        writer = self._writer or self._open()
+        if self._missing:
+            writer.rewind()
+            writer.write_silence(self._missing // 4)
+            log.warning("recording.continued", recording=self.path.stem, lost_s=round(self._missing / _BYTES_PER_S, 1))
+            self._missing = 0
+        writer.write(pcm)
+        writer.sync()
+
+    def _open(self) -> WavWriter:
+        """Unbuffered: a buffer would keep what the disk refused, and write it later in another place. Raises OSError,
+        after which it can be called again."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if self._file is not None:
+            self._file.close()
+        self._file = self.path.open("wb", buffering=0)
+        writer = WavWriter(self._file, 2, RATE)
+        writer.write_silence(round(self._start_ms * BYTES_PER_MS))
+        self._writer = writer
+        return writer
 
     def _close(self) -> int:
+        if self._lost:
+            log.error("recording.incomplete", recording=self.path.stem, lost_s=round(self._lost / _BYTES_PER_S, 1))
         try:
             if self._file is not None:
                 self._file.close()
         except OSError as error:
-            log.error("recording.failed", path=str(self.path), error=str(error))
+            log.error("recording.failed", recording=self.path.stem, error=str(error))
         return self._writer.frames * 1000 // RATE if self._writer else 0

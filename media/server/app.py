@@ -1,7 +1,7 @@
 """The HTTP endpoints of a worker: health, metrics, and in stand-alone mode the events of calls."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
@@ -28,13 +28,15 @@ class HttpEndpoints:
         metrics: Metrics,
         folder: StateFolder,
         bus_unavailable: Callable[[], bool] = lambda: False,
+        dead_tasks: Callable[[], Sequence[str]] = tuple,
     ) -> None:
-        """bus_unavailable: whether the bus, which plans come from, cannot be reached."""
+        """bus_unavailable: whether the bus, which plans come from, cannot be reached. dead_tasks: names of the
+        long-lived tasks that do not run."""
         self._worker = worker
         self._limits = limits
         self._metrics = metrics
         self._folder = folder
-        self._bus_unavailable = bus_unavailable
+        self._bus_unavailable, self._dead_tasks = bus_unavailable, dead_tasks
 
     def build(self, *, stand_alone: bool) -> web.Application:
         """The application. stand_alone: adds the events of calls, which control serves otherwise."""
@@ -55,17 +57,18 @@ class HttpEndpoints:
         return web.json_response({"status": "ok"})
 
     async def _ready(self, request: web.Request) -> web.Response:
-        worker = self._worker
-        state = (
-            "draining"
-            if worker.is_draining
-            else "full"
-            if worker.is_full
-            else "no_bus"
-            if self._bus_unavailable()
-            else "ready"
-        )
+        state, dead = self._state(), self._dead_tasks()
+        if state == "ready" and dead:
+            return web.json_response({"status": "task_died", "tasks": list(dead)}, status=503)
         return web.json_response({"status": state}, status=200 if state == "ready" else 503)
+
+    def _state(self) -> str:
+        worker = self._worker
+        if worker.is_draining:
+            return "draining"
+        if worker.is_full:
+            return "full"
+        return "no_bus" if self._bus_unavailable() else "ready"
 
     async def _get_metrics(self, request: web.Request) -> web.Response:
         return web.Response(body=self._metrics.render(), headers={"Content-Type": CONTENT_TYPE})

@@ -6,6 +6,8 @@ from functools import cache, cached_property
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from shared.process_metrics import ProcessMetrics
+
 LATENCY_BUCKETS_S = (0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0)
 FAILOVER_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0, 8.0)
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -16,6 +18,7 @@ class Metrics:
 
     def __init__(self) -> None:
         registry = self.registry = CollectorRegistry()
+        self.process = ProcessMetrics("media", registry)
         self.calls_active = Gauge(
             "vocalized_media_calls_active", "Calls running now", registry=registry, multiprocess_mode="livesum"
         )
@@ -45,6 +48,8 @@ class Metrics:
         self.events_spooled = self._counter("events_spooled", "Events that went to the disk first")
         self.events_lost = self._counter("events_lost", "Events for which neither memory nor disk had room")
         self.recordings = self._counter("recordings", "Recordings on their way to storage", "outcome")
+        text = "Seconds of recordings that the disk did not take"
+        self.recording_seconds_lost = self._counter("recording_seconds_lost", text)
         self.failovers = self._counter("failovers", "Providers that failed", "kind", "provider")
         text = "How long callers waited in vain for a provider that failed"
         self.failover_cost = self._histogram("failover_cost_seconds", text, "kind", "stage", buckets=FAILOVER_BUCKETS_S)

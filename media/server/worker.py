@@ -216,7 +216,7 @@ class Worker:
                     clock=clock,
                     wall_clock=_utc_now,
                     transcoder=transcoder,
-                    recorder=RecordingWriter(record.recording, resources.disk, clock()) if plan.recording else None,
+                    recorder=_recorder(record, resources, clock()) if plan.recording else None,
                     hints=TurnHints(smart_turn, resources.pool) if smart_turn else None,
                     archive=record.archive,
                     on_turn_taken=record.conversation_changed,
@@ -293,6 +293,11 @@ def _first_event(plan: CallPlan, started: StreamStarted, route: SocketRoute, now
         started.caller,
         started.called,
     )
+
+
+def _recorder(record: CallRecord, resources: WorkerResources, start_ms: float) -> RecordingWriter:
+    count_lost = resources.metrics.recording_seconds_lost.inc
+    return RecordingWriter(record.recording, resources.disk, start_ms, count_lost)
 
 
 def _emit_failure(emitter: EventEmitter, error: Exception, now: float) -> None:

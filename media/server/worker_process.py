@@ -141,7 +141,8 @@ async def _serve(options: WorkerOptions) -> None:
             async with running_listener(listener, backend.node, options.host, options.port, shared_port=shared):
                 _tune_collector()
                 log.info("media.ready", host=options.host, port=options.port)
-                await stop.wait()
+                with metrics.process.measured():
+                    await stop.wait()
                 log.info("media.draining")
             log.info("media.stopped")
 
@@ -151,7 +152,9 @@ def make_listener(
 ) -> ListenerBackend:
     """The worker with its HTTP routes and the checks of its sockets; `node` in bus mode."""
     worker, limits, metrics = Worker(resources), resources.limits, resources.metrics
-    app = HttpEndpoints(worker, limits, metrics, folder, lambda: node is not None and node.health.unavailable)
+    app = HttpEndpoints(worker, limits, metrics, folder)
+    if node is not None:
+        app = HttpEndpoints(worker, limits, metrics, folder, lambda: node.health.unavailable, node.dead_tasks)
     routes = app.build(stand_alone=node is None)
     return ListenerBackend(worker, limits, metrics, routes, signatures, requires_token=node is not None)
 

@@ -87,7 +87,8 @@ def test_transfer_command_without_announcement_is_immediate() -> None:
         await scripted.silence(200)
         scripted.call.transfer("+14155550101", "")
         assert scripted.carrier.hung_up
-        assert (await scripted.hang_up()).end_reason == "transferred"
+        ended = await scripted.hang_up()
+        assert (ended.end_reason, ended.transfer_to) == ("transferred", "+14155550101")
 
     run_virtual(call())
 

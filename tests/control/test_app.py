@@ -1,5 +1,7 @@
 """The composed API."""
 
+import asyncio
+
 import pytest
 
 from control.app import ROUTES, limit_names
@@ -16,6 +18,22 @@ async def test_health_readiness_and_metrics(database_url: str, valkey_url: str) 
         metrics = await api.anonymous.get("/metrics")
         assert metrics.headers["Content-Type"].startswith("text/plain; version=0.0.4")
         assert b'route="/readyz"' in metrics.raw
+
+
+async def test_a_reader_that_dies_is_named_by_readiness_and_starts_again(database_url: str, valkey_url: str) -> None:
+    async with running_api(database_url, valkey_url) as api:
+        [reader] = [task for task in asyncio.all_tasks() if task.get_name() == "media_requests.reader"]
+        while not reader.done():  # the Redis client may swallow a cancellation
+            reader.cancel()
+            await asyncio.sleep(0)
+        ready = await api.anonymous.get("/readyz")
+        assert (ready.status, ready.body["status"]) == (503, "unavailable")
+        assert ready.body["dead_tasks"] == ["media_requests.reader"]
+        async with asyncio.timeout(30):
+            while (await api.anonymous.get("/readyz")).status != 200:  # noqa: ASYNC110  # a probe polls, too
+                await asyncio.sleep(0.05)
+        metrics = await api.anonymous.get("/metrics")
+        assert b'vocalized_control_task_deaths_total{task="media_requests.reader"} 1.0' in metrics.raw
 
 
 async def test_unknown_limit_is_refused_at_start(database_url: str, valkey_url: str) -> None:

@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry
 
 from control.app import ROUTES
 from control.http.metrics import HttpMetrics
+from control.http.route import RateLimit
 from control.media_requests.metrics import MediaRequestMetrics
 from control.platform.registry import REGISTRY
 from control.services import Policies
@@ -23,9 +24,13 @@ def table(*heading: str) -> set[tuple[str, ...]]:
     return {tuple(cell.strip() for cell in line.strip("|").split("|")) for line in lines}
 
 
+def _whom(limit: RateLimit) -> str:
+    return "yes" if limit.account else "per user" if limit.per_user else ""
+
+
 def test_every_rate_limit_is_documented_with_its_figures() -> None:
     limits = {
-        (f"`{limit.name}`", str(limit.times), str(limit.per_s), "yes" if limit.account else "", f"`{method} {path}`")
+        (f"`{limit.name}`", str(limit.times), str(limit.per_s), _whom(limit), f"`{method} {path}`")
         for limit, method, path in ((route.limit, route.method, route.path) for route in ROUTES)
         if limit is not None
     }

@@ -327,6 +327,29 @@ async def test_duty_with_a_backlog_is_not_overdue_and_stops_at_once(pool: Pool, 
     assert runs == [[]] * 5
 
 
+async def test_a_task_that_dies_is_named_by_health_and_starts_again(pool: Pool, fresh_database_url: str) -> None:
+    counting_duty = CountingDuty()
+    worker = make_worker(pool, fresh_database_url, Duty("d", 0.01, counting_duty, 1))
+    async with (
+        running_worker(worker),
+        serve_status(worker, "127.0.0.1", 0) as port,
+        aiohttp.ClientSession(f"http://127.0.0.1:{port}") as client,
+    ):
+
+        async def duty_has_run() -> bool:
+            return counting_duty.runs > 0
+
+        await wait_until(duty_has_run)
+        [task] = [task for task in asyncio.all_tasks() if task.get_name() == "duty.d"]
+        task.cancel()
+        await asyncio.wait({task})  # its transaction is rolled back
+        async with client.get("/healthz") as response:
+            assert (response.status, (await response.json())["dead"]) == (503, ["duty.d"])
+        counting_duty.runs = 0
+        await wait_until(duty_has_run)
+    assert 'vocalized_worker_task_deaths_total{task="duty.d"} 1.0' in worker.metrics.render().decode()
+
+
 async def test_health_names_an_overdue_duty(pool: Pool, fresh_database_url: str) -> None:
     times = iter([NOON, NOON, NOON])
     worker = make_worker(pool, fresh_database_url, Duty("d", 10, CountingDuty(), 1), clock=lambda: next(times))

@@ -1,6 +1,6 @@
 """Routes of voice agents, for the members of their workspace."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from msgspec import UNSET
@@ -26,11 +26,14 @@ from control.http.access import OPEN, member
 from control.http.body import Body, ChangeBody
 from control.http.context import Context, MemberContext
 from control.http.pagination import ListQuery, VersionsQuery, page_fields
-from control.http.route import Route
+from control.http.route import RateLimit, Route
 from control.http.schema_of import SchemaOf
 
 AGENTS = "/workspaces/{workspaceId}/agents"
 AGENT = f"{AGENTS}/{{agentId}}"
+
+# A config is checked, filled and stored whole with each change.
+WRITE_LIMIT: Final = RateLimit("agent-writes", 120, 60, per_user=True)
 
 AgentName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=PLAIN)]
 ConfigPatch = Annotated[
@@ -173,11 +176,11 @@ async def agent_schema(context: Context) -> dict[str, Any]:
 ROUTES: tuple[Route, ...] = (
     Route("GET", SCHEMA_ID, agent_schema, OPEN, beyond_spec=True),
     Route("GET", AGENTS, list_agents, member("viewer")),
-    Route("POST", AGENTS, create_agent, member("member"), status=201, idempotent=True),
+    Route("POST", AGENTS, create_agent, member("member"), status=201, idempotent=True, limit=WRITE_LIMIT),
     Route("GET", AGENT, get_agent, member("viewer")),
-    Route("PUT", AGENT, update_agent, member("member")),
+    Route("PUT", AGENT, update_agent, member("member"), limit=WRITE_LIMIT),
     Route("DELETE", AGENT, delete_agent, member("admin")),
-    Route("POST", f"{AGENT}/activate", activate_agent, member("member")),
+    Route("POST", f"{AGENT}/activate", activate_agent, member("member"), limit=WRITE_LIMIT, is_heavy=True),
     Route("POST", f"{AGENT}/pause", pause_agent, member("member")),
     Route("GET", f"{AGENT}/versions", list_versions, member("viewer"), beyond_spec=True),
     Route("GET", f"{AGENT}/versions/{{version}}", get_version, member("viewer"), beyond_spec=True),
@@ -187,6 +190,8 @@ ROUTES: tuple[Route, ...] = (
         restore_version,
         member("member"),
         idempotent=True,
+        limit=WRITE_LIMIT,
+        is_heavy=True,
         beyond_spec=True,
     ),
 )

@@ -1,7 +1,7 @@
 """Routes of phone calls, for the members of their workspace."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from typing import Annotated
 from uuid import UUID
@@ -35,7 +35,7 @@ from control.http.body import Body
 from control.http.context import MemberContext
 from control.http.file_response import FileResponse
 from control.http.pagination import page_fields
-from control.http.route import Route
+from control.http.route import RateLimit, Route
 from control.platform.audit import Change, record_change
 from shared.bus.client import BusUnavailable
 from shared.bus.commands import DONE, OUTCOME_UNKNOWN, Command, EndCall, SayText, TransferCall
@@ -175,15 +175,18 @@ async def say_words(context: MemberContext, call_id: UUID, body: Saying) -> Idem
 async def transfer_call(context: MemberContext, call_id: UUID, body: TransferBody) -> IdempotentAfterCommit[Done]:
     """Transfers the caller of a running call to another number."""
     number = await context.services.calls.require_transferable(context.db, context.workspace_id, body.number)
-    await _record_command(context, call_id, "call.transfer")
+    await _record_command(context, call_id, "call.transfer", {"number": number})
     command = TransferCall(number)
     return IdempotentAfterCommit(partial(_send_command, context.services.media_assignment, call_id, command))
 
 
-async def _record_command(context: MemberContext, call_id: UUID, action: str) -> None:
+async def _record_command(
+    context: MemberContext, call_id: UUID, action: str, after: Mapping[str, str] | None = None
+) -> None:
     """Records the request in the audit log, whatever the outcome. Raises NotFound."""
     await context.services.calls.records.find(context.db, context.workspace_id, call_id)
-    await record_change(context.db, context.actor, Change(action, "call", str(call_id), context.workspace_id))
+    change = Change(action, "call", str(call_id), context.workspace_id, after=after)
+    await record_change(context.db, context.actor, change)
 
 
 async def _send_command(
@@ -237,5 +240,14 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{CALL}/end", end_call, member("member"), beyond_spec=True),
     Route("POST", f"{CALL}/say", say_words, member("member"), idempotent=True, beyond_spec=True),
     Route("POST", f"{CALL}/transfer", transfer_call, member("member"), idempotent=True, beyond_spec=True),
-    Route("POST", f"{AGENT}/test", place_test, member("member"), status=201, idempotent=True),
+    Route(
+        "POST",
+        f"{AGENT}/test",
+        place_test,
+        member("member"),
+        status=201,
+        idempotent=True,
+        limit=RateLimit("test-calls", 30, 60, per_user=True),
+        is_heavy=True,
+    ),
 )

@@ -114,7 +114,8 @@ class CallView:
     """A call. usage: what it consumed, by resource: ms, tokens and characters; while it runs, too. costs: what it
     consumed and what is charged for it, by resource; while it runs, too. gaps: where it continued after its media
     stream was lost, in ms since it began. interruptions: number of times that the caller interrupted the agent.
-    answered_by: result of answering-machine detection; null without one."""
+    answered_by: result of answering-machine detection; null without one. transferred_to: the number that the caller was
+    transferred to; null without a transfer."""
 
     id: UUID
     agent_id: UUID | None
@@ -146,6 +147,7 @@ class CallView:
     turns: Sequence[ConversationTurn]
     variables: Mapping[str, str]
     metadata: Mapping[str, str]
+    transferred_to: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +221,7 @@ def to_answer(call: CallReport, recording_url: str | None) -> CallAnswer:
         recording_seconds=_float(call.recording_seconds),
         sentiment=call.sentiment,
         answered_by=details.answered_by,
+        transferred_to=(details.transfer.number or None) if details.transfer else None,
         interruptions=details.interruptions,
         usage=make_usage(details.usage, call.costs),
         costs=to_costs(call.costs),

@@ -36,7 +36,7 @@ from control.http.endpoint import EndpointDependencies
 from control.http.errors import map_validation_error
 from control.http.middleware import RETRY_AFTER_S
 from control.http.request import origin_of, read_body
-from control.http.route import RateLimit
+from control.http.route import MAX_OPEN_BODY_BYTES, RateLimit
 from control.platform.audit import Actor
 from shared.errors import Forbidden, Invalid, Malformed, Problem, TooManyRequests, Unavailable
 
@@ -227,6 +227,7 @@ class EmailPages:
         async def receive(request: web.Request) -> web.Response:
             fields: Mapping[str, str] = {}
             try:
+                await self._dependencies.limits.check(request, submission.limit)
                 fields = await self._read_form(request)
                 await self._submit(request, submission, fields)
             except Problem as problem:
@@ -244,7 +245,7 @@ class EmailPages:
             raise Forbidden("This form was sent by another site.", code="cross_site")
         if request.content_type != "application/x-www-form-urlencoded":
             raise Malformed("The body must be a form.", code="not_a_form")
-        raw = await read_body(request, self._dependencies.body_timeout_s)
+        raw = await read_body(request, self._dependencies.body_timeout_s, MAX_OPEN_BODY_BYTES)
         try:
             return dict(parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=_MAX_FIELDS))
         except ValueError:  # not UTF-8, or too many fields
@@ -258,8 +259,8 @@ class EmailPages:
         except ValidationError as error:
             raise _explain(map_validation_error(error), submission.form) from None
         origin, limit = origin_of(request), submission.limit
-        account = str(getattr(body, limit.account)) if limit.account else None
-        await dependencies.limits.check(request, limit, account)
+        if limit.account:
+            await dependencies.limits.check_account(request, limit, str(getattr(body, limit.account)))
 
         async def transact() -> None:
             await in_transaction(

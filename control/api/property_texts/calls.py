@@ -50,6 +50,7 @@ CALLS: Final = {
     "transcription": Text("What was heard, as text; null if nothing was said.", "Agent: Hello.\nCaller: Good morning."),
     "summary": Text("A summary of the conversation; null without one.", "The caller booked a check-up for Friday."),
     "sentiment": Text("The caller's mood; null while it is unknown.", "positive"),
+    "transferred_to": Text("Where the caller was transferred to, in E.164; null without a transfer.", "+12025550199"),
     "answered_by": Text("Result of answering-machine detection; null without one.", "human"),
     "interruptions": Text("How often the caller interrupted the agent.", 1),
     "CallView.usage": Text("What the call consumed, by resource; ms, tokens and characters. Null if unknown.", _USAGE),

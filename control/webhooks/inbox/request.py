@@ -15,6 +15,8 @@ from shared.errors import Malformed, Problem
 FORM: Final = "application/x-www-form-urlencoded"
 JSON: Final = "application/json"
 _MAX_FIELDS: Final = 300
+# The longest that carriers send have some KB. A form is parsed before its signature can be checked.
+MAX_BODY_BYTES: Final = 65_536
 
 
 class UnsupportedWebhookBody(Problem):
@@ -48,7 +50,7 @@ class WebhookRequest:
 
 
 async def read_request(request: web.Request, timeout_s: float) -> WebhookRequest:
-    """Reads the body, of the application's `client_max_size` bytes at most. Raises UnsupportedWebhookBody, and what
+    """Reads the body, of MAX_BODY_BYTES at most. Raises UnsupportedWebhookBody, and what
     `read_body` raises: BodyTooLarge, BodyTooSlow and Malformed."""
     return WebhookRequest(
         target=_target(request),
@@ -65,7 +67,7 @@ async def _read_supported(request: web.Request, timeout_s: float) -> bytes:
         return b""
     if request.content_type not in (FORM, JSON):
         raise UnsupportedWebhookBody("The body must be a form or JSON.")
-    return await read_body(request, timeout_s)
+    return await read_body(request, timeout_s, MAX_BODY_BYTES)
 
 
 def _target(request: web.Request) -> str:

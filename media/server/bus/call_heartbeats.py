@@ -6,10 +6,11 @@ from itertools import islice
 from typing import Final, Protocol
 
 from media.call.call import Call
-from media.server.bus.tasks import cancel_and_wait, run_forever, wait_and_clear
+from media.server.bus.tasks import start_bus_task, stop_task, wait_and_clear
 from media.server.metrics import Metrics
 from shared.bus.client import BusUnavailable
 from shared.bus.live import BEAT_S, LiveCall, LiveCalls
+from shared.supervised_task import SupervisedTask
 
 # Calls reported at once: more would delay the audio frames of all calls.
 BATCH: Final = 100
@@ -35,15 +36,15 @@ class CallHeartbeats:
         self._removed: dict[str, None] = {}
         self._next = 0.0  # when all are reported again, on the loop's clock
         self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self.task: SupervisedTask | None = None
 
     def start(self) -> None:
         """Starts the task."""
-        self._task = asyncio.create_task(run_forever("live", self._step, self._metrics))
+        self.task = start_bus_task("live", self._step, self._metrics)
 
     async def close(self, within_s: float) -> None:
         """Stops the task and removes ended calls from the bus, within `within_s`."""
-        await cancel_and_wait(self._task)
+        await stop_task(self.task)
         try:
             async with asyncio.timeout(within_s):
                 await self._report()

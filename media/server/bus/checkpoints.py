@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Protocol
 
-from media.server.bus.tasks import cancel_and_wait, run_forever
+from media.server.bus.tasks import start_bus_task, stop_task
 from media.server.metrics import Metrics
 from shared.bus.checkpoints import Checkpoint, Checkpoints, StreamOutcome
 from shared.bus.client import BusUnavailable
+from shared.supervised_task import SupervisedTask
 
 
 class CheckpointSource(Protocol):
@@ -26,15 +27,15 @@ class CheckpointWriter:
         self._changed: dict[CheckpointSource, None] = {}  # in order
         self._wake = asyncio.Event()
         self._final_writes: set[asyncio.Task[None]] = set()
-        self._task: asyncio.Task[None] | None = None
+        self.task: SupervisedTask | None = None
 
     def start(self) -> None:
         """Starts the task."""
-        self._task = asyncio.create_task(run_forever("checkpoints", self._step, self._metrics))
+        self.task = start_bus_task("checkpoints", self._step, self._metrics)
 
     async def close(self, within_s: float) -> None:
         """Stops the task and waits at most `within_s` for final writes."""
-        await cancel_and_wait(self._task)
+        await stop_task(self.task)
         if self._final_writes:
             await asyncio.wait(self._final_writes, timeout=within_s)
 

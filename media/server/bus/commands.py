@@ -1,16 +1,16 @@
 """Carries out commands from control: each at most once, however often and to whichever node it is sent, and with an
 answer."""
 
-import asyncio
 from collections import OrderedDict
 from typing import Final
 
 from media.call.call import Call
 from media.server.bus.call_heartbeats import CallHeartbeats
-from media.server.bus.tasks import cancel_and_wait, run_forever
+from media.server.bus.tasks import start_bus_task, stop_task
 from media.server.metrics import Metrics
 from shared.bus.commands import DONE, OUTCOME_UNKNOWN, CallCommand, CommandStream, EndCall, SayText, TransferCall
 from shared.events import CallCommanded
+from shared.supervised_task import SupervisedTask
 
 # Ids of executed commands, remembered to answer repeats.
 MAX_REMEMBERED: Final = 2_000
@@ -28,15 +28,15 @@ class CommandConsumer:
         self._metrics, self._wait_s = metrics, wait_s
         self._position = "0"
         self._outcomes: OrderedDict[str, str] = OrderedDict()  # by command id
-        self._task: asyncio.Task[None] | None = None
+        self.task: SupervisedTask | None = None
 
     def start(self) -> None:
         """Starts the task."""
-        self._task = asyncio.create_task(run_forever("commands", self._step, self._metrics))
+        self.task = start_bus_task("commands", self._step, self._metrics)
 
     async def close(self) -> None:
         """Stops the task."""
-        await cancel_and_wait(self._task)
+        await stop_task(self.task)
 
     async def _step(self) -> None:
         position, commands = await self._commands.read(self._node_id, self._position, self._wait_s)

@@ -22,7 +22,7 @@ from media.server.bus.publisher import EventPublisher
 from media.server.bus.recovery import SpoolRecovery
 from media.server.bus.requests import MAX_REQUESTS, BusRemoteTools, RequestClient
 from media.server.bus.spool import EventFile, NodeFolder
-from media.server.bus.tasks import cancel_and_wait, run_forever, wait_and_clear
+from media.server.bus.tasks import start_bus_task, stop_task, wait_and_clear
 from media.server.bus.tickets import TicketPlans
 from media.server.bus.uploads import RecordingUploads
 from media.server.metrics import Metrics
@@ -37,6 +37,7 @@ from shared.bus.requests import RequestStream
 from shared.bus.tickets import Tickets
 from shared.secrets import Sealer
 from shared.storage import Storage
+from shared.supervised_task import SupervisedTask
 
 log = structlog.get_logger()
 
@@ -83,7 +84,7 @@ class NodeServices:
         self._calls: Callable[[], int] = lambda: 0
         self._draining = False
         self._beat_now = asyncio.Event()
-        self._beat_task: asyncio.Task[None] | None = None
+        self._beat_task: SupervisedTask | None = None
         self._metrics = metrics = resources.metrics
         self.health = BusHealth(metrics)
         gate, spool = asyncio.Semaphore(AT_ONCE), options.state / "spool"
@@ -115,11 +116,7 @@ class NodeServices:
             )
         )
         self.plans = TicketPlans(Tickets(redis, resources.sealer), gate)
-
-    def start(self, calls: Callable[[], int]) -> None:
-        """Starts all tasks; called once the sockets are open. calls: returns the number of calls."""
-        self._calls = calls
-        for service in (
+        self._services = (
             self._publisher,
             self._checkpoints,
             self._heartbeats,
@@ -127,10 +124,20 @@ class NodeServices:
             self.requests,
             self._recovery,
             self._provider_health,
-        ):
+        )
+
+    def start(self, calls: Callable[[], int]) -> None:
+        """Starts all tasks; called once the sockets are open. calls: returns the number of calls."""
+        self._calls = calls
+        for service in self._services:
             service.start()
-        self._beat_task = asyncio.create_task(run_forever("beats", self._beat, self._metrics))
+        self._beat_task = start_bus_task("beats", self._beat, self._metrics)
         log.info("node.started", node=self._options.node_id)
+
+    def dead_tasks(self) -> list[str]:
+        """The names of the tasks that died and are not running again yet."""
+        tasks = (*(service.task for service in self._services), self._beat_task)
+        return [task.name for task in tasks if task is not None and task.is_dead]
 
     def drain(self) -> None:
         """Reports at once that no further call may be routed here."""
@@ -163,7 +170,7 @@ class NodeServices:
         await wait_and_clear(self._beat_now, options.beat_s)
 
     async def _leave(self) -> None:
-        await cancel_and_wait(self._beat_task)
+        await stop_task(self._beat_task)
         with suppress(BusUnavailable, TimeoutError):
             async with asyncio.timeout(LEAVE_S):
                 await self._nodes.remove(self._options.node_id)

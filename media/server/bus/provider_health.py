@@ -6,9 +6,10 @@ from typing import Final, cast
 
 from media.providers.health import HealthBoard, HealthChange, HealthKey, SharedHealth
 from media.providers.ports import ProviderKind
-from media.server.bus.tasks import cancel_and_wait, run_forever, wait_and_clear
+from media.server.bus.tasks import start_bus_task, stop_task, wait_and_clear
 from media.server.metrics import Metrics
 from shared.bus.health import HealthReport, HealthState, ProviderHealthStates, RecentRequests, SharedStates
+from shared.supervised_task import SupervisedTask
 
 EVERY_S: Final = 1.0
 # Redis's clock was put back, or another Redis took over, if its time is so much earlier than it was.
@@ -28,16 +29,16 @@ class ProviderHealthSync:
         self._pending: dict[HealthKey, tuple[HealthChange, float]] = {}  # with the time of the change
         self._redis_ms = 0
         self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self.task: SupervisedTask | None = None
         board.subscribe(self._on_change)
 
     def start(self) -> None:
         """Starts the task."""
-        self._task = asyncio.create_task(run_forever("provider_health", self._step, self._metrics))
+        self.task = start_bus_task("provider_health", self._step, self._metrics)
 
     async def close(self) -> None:
         """Stops the task."""
-        await cancel_and_wait(self._task)
+        await stop_task(self.task)
 
     def _on_change(self, change: HealthChange) -> None:
         if change.shared:

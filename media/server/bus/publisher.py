@@ -1,7 +1,7 @@
 """Sends events to Redis in order and in batches, off the frame path; while Redis is unavailable they wait on disk."""
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from itertools import islice
@@ -11,10 +11,12 @@ import structlog
 
 from media.server.bus.disk import run_on_disk
 from media.server.bus.spool import EventFile
-from media.server.bus.tasks import cancel_and_wait, run_forever, wait_and_clear
+from media.server.bus.tasks import start_bus_task, stop_task, wait_and_clear
 from media.server.metrics import Metrics
 from shared.bus.client import BusUnavailable
 from shared.bus.events import EventStream
+from shared.events import decode_event
+from shared.supervised_task import SupervisedTask
 
 log = structlog.get_logger()
 
@@ -35,21 +37,22 @@ class EventPublisher:
     def __init__(self, stream: EventStream, file: EventFile, disk: Executor, metrics: Metrics) -> None:
         self._stream, self._file, self._disk, self._metrics = stream, file, disk, metrics
         self._waiting: deque[bytes] = deque()
+        self._lost: Counter[str] = Counter()  # events by call, not reported yet
         self._wake = asyncio.Event()
         self._progress = asyncio.Event()
         self._published = self._durable = 0  # numbers of events
         self._pause_s = FIRST_PAUSE_S
         self._next = 0.0  # when the next attempt is due, on the loop's clock
-        self._task: asyncio.Task[None] | None = None
+        self.task: SupervisedTask | None = None
 
     def start(self) -> None:
         """Starts the task."""
-        self._task = asyncio.create_task(run_forever("events", self._step, self._metrics))
+        self.task = start_bus_task("events", self._step, self._metrics)
 
     def publish(self, line: bytes) -> None:
         """Queues an event as `encode_event` wrote it. Never blocks."""
         if len(self._waiting) >= MAX_WAITING:
-            self._metrics.events_lost.inc()
+            self._count_lost([line])
             return
         self._waiting.append(line)
         self._published += 1
@@ -72,9 +75,10 @@ class EventPublisher:
                     await wait_and_clear(self._progress, LONGEST_PAUSE_S)
         except TimeoutError:
             pass
-        await cancel_and_wait(self._task)
+        await stop_task(self.task)
         if self._waiting:
             await self._spool()
+        self._report_lost()
         return not self._file.has_unsent and not self._waiting
 
     def _retry_soon(self) -> None:
@@ -86,6 +90,7 @@ class EventPublisher:
         await asyncio.sleep(LINGER_S)
         if self._waiting and (self._file.has_unsent or not await self._send_waiting()):
             await self._spool()
+        self._report_lost()
         if self._file.has_unsent and self._until_next() <= 0:
             await self._send_spooled()
 
@@ -136,9 +141,18 @@ class EventPublisher:
             return
         self._metrics.events_spooled.inc(written)
         if written < len(lines):
-            self._metrics.events_lost.inc(len(lines) - written)
-            log.error("spool.overflowed", lost=len(lines) - written)
+            self._count_lost(lines[written:])
         self._remove_waiting(len(lines))
+
+    def _count_lost(self, lines: Sequence[bytes]) -> None:
+        self._metrics.events_lost.inc(len(lines))
+        self._lost.update(decode_event(line).call_id for line in lines)
+
+    def _report_lost(self) -> None:
+        """Names each call, because its record is incomplete from here on."""
+        for call_id, count in self._lost.items():
+            log.error("events.lost", call_id=call_id, lost=count)
+        self._lost.clear()
 
     def _remove_waiting(self, count: int) -> None:
         for _ in range(count):

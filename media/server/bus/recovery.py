@@ -13,13 +13,14 @@ from media.call.event_emitter import utc_now
 from media.server.bus.disk import run_on_disk
 from media.server.bus.publisher import BATCH, EventPublisher
 from media.server.bus.spool import EventFile, NodeFolder, list_folders
-from media.server.bus.tasks import cancel_and_wait, run_forever
+from media.server.bus.tasks import start_bus_task, stop_task
 from media.server.bus.uploads import RecordingUploads
 from media.server.metrics import Metrics
 from shared.bus.client import BusUnavailable
 from shared.bus.events import EventStream
 from shared.events import SEQ_PER_LEG, EventEnvelope, RecordingReady, encode_event
 from shared.storage import StorageUnavailable
+from shared.supervised_task import SupervisedTask
 
 log = structlog.get_logger()
 
@@ -44,15 +45,15 @@ class SpoolRecovery:
     ) -> None:
         self._spool, self._stream, self._publisher, self._uploads = spool, stream, publisher, uploads
         self._disk, self._metrics = disk, metrics
-        self._task: asyncio.Task[None] | None = None
+        self.task: SupervisedTask | None = None
 
     def start(self) -> None:
         """Starts the task."""
-        self._task = asyncio.create_task(run_forever("leftovers", self._step, self._metrics))
+        self.task = start_bus_task("leftovers", self._step, self._metrics)
 
     async def close(self) -> None:
         """Stops the task; what it did not finish is found again."""
-        await cancel_and_wait(self._task)
+        await stop_task(self.task)
 
     async def recover(self) -> None:
         """Recovers all folders without an owner. A folder that cannot be used is logged and does not block the others.

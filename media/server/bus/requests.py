@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from media.server.bus.tasks import cancel_and_wait, run_forever
+from media.server.bus.tasks import start_bus_task, stop_task
 from media.server.metrics import Metrics
 from media.tools.remote import CallIdentity, ToolRequest
 from media.tools.tool import MAY_BE_DONE, ToolError
@@ -21,6 +21,7 @@ from shared.bus.requests import (
     RequestTimedOut,
 )
 from shared.ids import new_id
+from shared.supervised_task import SupervisedTask
 
 MAX_REQUESTS: Final = 200
 _BEFORE_LIMIT_S: Final = 0.1
@@ -40,15 +41,15 @@ class RequestClient:
         self._wait_s, self._max_requests = wait_s, max_requests
         self._waiting: dict[str, asyncio.Future[MediaReply]] = {}  # by request id
         self._asked = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self.task: SupervisedTask | None = None
 
     def start(self) -> None:
         """Starts the task that reads the replies of all requests."""
-        self._task = asyncio.create_task(run_forever("requests", self._step, self._metrics))
+        self.task = start_bus_task("requests", self._step, self._metrics)
 
     async def close(self) -> None:
         """Stops the task; whoever still waits gets BusUnavailable."""
-        await cancel_and_wait(self._task)
+        await stop_task(self.task)
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(BusUnavailable("the node ends"))

@@ -8,11 +8,17 @@ import structlog
 
 from media.server.metrics import Metrics
 from shared.bus.client import BusUnavailable
+from shared.supervised_task import SupervisedTask
 
 log = structlog.get_logger()
 
 PAUSE_S: Final = 0.5
-CANCEL_AGAIN_S: Final = 0.05
+
+
+def start_bus_task(part: str, step: Callable[[], Awaitable[None]], metrics: Metrics) -> SupervisedTask:
+    """Starts a task that repeats a step, which has to wait by itself; should it end, it is started again. part: name
+    for metrics and logs."""
+    return SupervisedTask(part, lambda: run_forever(part, step, metrics), metrics.process.count_death)
 
 
 async def run_forever(part: str, step: Callable[[], Awaitable[None]], metrics: Metrics) -> NoReturn:
@@ -38,9 +44,7 @@ async def wait_and_clear(event: asyncio.Event, within_s: float | None) -> None:
     event.clear()
 
 
-async def cancel_and_wait(task: asyncio.Task[None] | None) -> None:
-    """Cancels a task until it has ended. Once is not enough, because the Redis client swallows a cancellation while it
-    connects."""
-    while task is not None and not task.done():
-        task.cancel()
-        await asyncio.wait({task}, timeout=CANCEL_AGAIN_S)
+async def stop_task(task: SupervisedTask | None) -> None:
+    """Stops a task; None for one that was never started."""
+    if task is not None:
+        await task.stop()

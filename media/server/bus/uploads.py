@@ -77,9 +77,10 @@ class RecordingUploads:
                     return await self.upload(path, on_stored)
             except StorageUnavailable as error:
                 self._metrics.recordings.labels("failed").inc()
-                log.warning("recording.upload_failed", error=str(error), retry_s=pause_s)
+                log.warning("recording.upload_failed", recording=path.stem, error=str(error), retry_s=pause_s)
             except OSError as error:
-                log.error("recording.lost", error=error.strerror)
+                self._metrics.recordings.labels("lost").inc()
+                log.error("recording.lost", recording=path.stem, error=error.strerror)
                 return
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)

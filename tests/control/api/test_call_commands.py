@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from control.calls.details import CallDetails, Transfer, encode_details
 from control.db.pool import Timeouts
 from shared.bus.commands import EndCall, SayText, TransferCall
 from shared.ids import new_id
@@ -42,6 +44,20 @@ async def test_media_node_carries_out_commands(workspace: CallWorkspace, call_id
     expected = [EndCall(polite=True, by="member"), SayText("One moment."), TransferCall(CALLEE), EndCall(by="member")]
     assert node.commands == [(call_id, command) for command in expected]
     assert await workspace.audit_actions(call_id) == ["call.end", "call.say", "call.transfer", "call.end"]
+
+
+async def test_destination_of_a_transfer_is_audited_and_in_the_record(
+    workspace: CallWorkspace, call_id: str, valkey_url: str
+) -> None:
+    path = f"{workspace.calls_path}/{call_id}"
+    assert (await workspace.ann.get(path)).body["call"]["transferred_to"] is None
+    async with running_media_node(valkey_url, call_id):
+        assert (await workspace.ann.post(f"{path}/transfer", {"number": CALLEE})).status == 200
+    details = await workspace.api.owner.fetchval("SELECT details FROM audit_log WHERE resource_id = $1", call_id)
+    assert CALLEE in str(details)
+    transfer = encode_details(CallDetails(transfer=Transfer(talked_s=60, number=CALLEE)))
+    await workspace.api.owner.execute("UPDATE calls SET details = $2 WHERE id = $1", UUID(call_id), transfer)
+    assert (await workspace.ann.get(path)).body["call"]["transferred_to"] == CALLEE
 
 
 async def test_refused_command_has_its_reason(workspace: CallWorkspace, call_id: str, valkey_url: str) -> None:

@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from control.calls import store, store_outbound
+from control.calls.details import decode_details
 from control.calls.model import AdmittedCall, CarrierStatus, RefusedCall
 from control.calls.state import apply_media_end
 from control.db.pool import Connection
@@ -26,7 +27,10 @@ async def test_transferred_call_counts_as_open(platform: CallPlatform, direction
     refused = await platform.ring(workspace, at=later(90))
     assert isinstance(refused, RefusedCall) and refused.reason == "over_limit"
     await report_end(platform, name, 1_060, duration_s=1_060)
-    assert (await platform.call_row(call_id))["duration_seconds"] == 1_060
+    row = await platform.call_row(call_id)
+    assert row["duration_seconds"] == 1_060
+    transfer = decode_details(row["details"]).transfer
+    assert transfer is not None and transfer.number == CALLEE
     assert isinstance(await platform.ring(workspace, at=later(1_061)), AdmittedCall)
 
 
@@ -83,7 +87,7 @@ async def transfer_call(platform: CallPlatform, workspace: LiveWorkspace, direct
     async def transfer(db: Connection) -> None:
         await platform.calls.apply_carrier_status(db, CarrierStatus("twilio", name, "in_progress", NOW))
         state = (await store.lock_states(db, [call_id]))[call_id]
-        event = CallEnded("completed", "transferred", "", 60_000, CallUsage(call_ms=60_000))
+        event = CallEnded("completed", "transferred", "", 60_000, CallUsage(call_ms=60_000), CALLEE)
         await store.update_states(db, [apply_media_end(state, event, later(60))])
 
     await platform.in_platform(transfer)

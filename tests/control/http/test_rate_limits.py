@@ -149,7 +149,7 @@ async def test_the_api_works_without_redis(database_url: str, services_state: Pa
         ann = await api.sign_up()
         assert (await ann.get("/auth/me")).status == 200
         assert (await api.anonymous.get("/readyz")).body == {"status": "degraded", "database": "ok", "redis": "away"}
-        assert "limits_away_total 1.0" in (await api.anonymous.get("/metrics")).raw.decode()
+        assert "limits_away_total 2.0" in (await api.anonymous.get("/metrics")).raw.decode()
 
 
 async def test_limited_request_is_429(database_url: str, valkey_url: str) -> None:

@@ -17,6 +17,7 @@ from control.media_requests.metrics import MediaRequestMetrics
 from control.media_requests.reader import ReaderPace, RequestReader
 from control.media_requests.runs import IdempotentRuns, RunPace
 from control.media_requests.service import MediaRequests
+from control.media_requests.shares import RequestShares
 from control.media_requests.transactions import TenantTransactions
 from media.server.bus.requests import RequestClient
 from media.server.metrics import Metrics
@@ -94,12 +95,13 @@ def make_api_process(
     sealer: Sealer = SEALER,
     drain_s: float = LONG_S,
     transactions: int = 4,
+    shares: RequestShares | None = None,
 ) -> ApiProcess:
     """An API process's reader, not started. redis, pool: default the platform's. transactions: of handlers at once."""
     registry = CollectorRegistry()
     metrics = MediaRequestMetrics(registry)
     database = TenantTransactions(pool or platform.pool, transactions)
-    service = MediaRequests(handlers, database, IdempotentRuns(SEALER, RUN_PACE), metrics, lambda: NOW)
+    service = MediaRequests(handlers, database, IdempotentRuns(SEALER, RUN_PACE), metrics, lambda: NOW, shares)
     stream = RequestStream(redis or platform.redis, sealer)
     reader = RequestReader(stream, service.answer, metrics, concurrency=concurrency, pace=replace(PACE, drain=drain_s))
     return ApiProcess(reader, registry)

@@ -1,7 +1,9 @@
 """The recording: two channels on one clock, nothing lost, playable after each flush; its errors do not end the call."""
 
+import resource
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -200,12 +202,51 @@ def test_empty_recording_has_length_zero(tmp_path: Path, disk: ThreadPoolExecuto
     assert RecordingWriter(tmp_path / "a.wav", disk).close() == 0
 
 
-def test_disk_error_ends_the_recording_and_not_the_call(tmp_path: Path, disk: ThreadPoolExecutor) -> None:
+def test_disk_that_never_works_costs_the_recording_and_not_the_call(tmp_path: Path, disk: ThreadPoolExecutor) -> None:
     (tmp_path / "file").write_bytes(b"")
-    recorder = RecordingWriter(tmp_path / "file" / "a.wav", disk)
+    lost = list[float]()
+    recorder = RecordingWriter(tmp_path / "file" / "a.wav", disk, count_lost=lost.append)
     with capture_logs() as logs:
         for second in (1, 2, 3):
             recorder.add_caller(sound(0x10, 1_000), second * 1_000)
             recorder.flush(second * 1_000)
         assert recorder.close() == 0
-    assert [entry["event"] for entry in logs] == ["recording.failed"]
+    assert [entry["event"] for entry in logs] == ["recording.interrupted", "recording.incomplete"]
+    assert sum(lost) == 2.5
+
+
+@contextmanager
+def full_disk(at_bytes: int) -> Iterator[None]:
+    """No file of this process grows beyond so many bytes: writing fails, after a part at first, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (at_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("at_s", [0.0, 1.75], ids=["from the beginning", "in the middle of a piece"])
+def test_recording_goes_on_when_the_disk_works_again(tmp_path: Path, at_s: float) -> None:
+    lost = list[float]()
+    recorder = RecordingWriter(tmp_path / "a.wav", ImmediateExecutor(), count_lost=lost.append)
+
+    def record(second: int) -> None:
+        recorder.add_caller(sound(0x10 + second, 1_000), second * 1_000)
+        recorder.flush(second * 1_000 + SETTLE_MS)
+
+    with capture_logs() as logs:
+        if at_s:
+            record(1)
+        for second in (2, 3) if at_s else (1, 2, 3):
+            with full_disk(round(at_s * 32_000)):
+                record(second)
+        record(4)
+        assert recorder.close() == 4_000
+    events = ["recording.interrupted", "recording.continued", "recording.incomplete"]
+    assert [(entry["event"], entry["recording"]) for entry in logs] == [(event, "a") for event in events]
+    kept = 1_000 if at_s else 0
+    assert sum(lost) == (3_000 - kept) / 1_000
+    wav = read_wav(recorder.path.read_bytes())
+    left, _ = channels((wav.samples * 32_768).astype("<i2").tobytes())
+    assert left == sound(0x11, kept) + quiet(3_000 - kept) + sound(0x14, 1_000)

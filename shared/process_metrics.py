@@ -1,0 +1,44 @@
+"""Prometheus metrics that every program has: whether its event loop, its log and its long-lived tasks work."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, Literal
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from shared.logs import count_dropped_lines
+from shared.loop_lag import measured_loop_lag
+
+LAG_BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+
+class ProcessMetrics:
+    """program: the prefix of the names."""
+
+    def __init__(self, program: Literal["media", "control", "worker"], registry: CollectorRegistry) -> None:
+        self.loop_lag = Histogram(
+            f"vocalized_{program}_loop_lag_seconds",
+            "How late the event loop ran a timer",
+            registry=registry,
+            buckets=LAG_BUCKETS_S,
+        )
+        self.log_lines_dropped = Counter(
+            f"vocalized_{program}_log_lines_dropped", "Log lines that could not be written", registry=registry
+        )
+        self.task_deaths = Counter(
+            f"vocalized_{program}_task_deaths",
+            "Long-lived tasks that died and were started again",
+            ["task"],
+            registry=registry,
+        )
+
+    @contextmanager
+    def measured(self) -> Iterator[None]:
+        """While the block lasts: measures the running loop. Losses of the log are counted from the first block on."""
+        count_dropped_lines(self.log_lines_dropped.inc)
+        with measured_loop_lag(self.loop_lag.observe):
+            yield
+
+    def count_death(self, task: str) -> None:
+        """Counts the death of a long-lived task."""
+        self.task_deaths.labels(task).inc()

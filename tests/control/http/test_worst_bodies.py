@@ -1,0 +1,174 @@
+"""Each route with a body gets the worst that is accepted, and none keeps the event loop from phone calls for long.
+
+Measured is the CPU time of the loop's thread in its longest callback, by the time that a fixed computation takes on
+this machine: so it does not matter whether the machine is busy or slow.
+"""
+
+import asyncio
+import gc
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+from uuid import uuid4
+
+import pytest
+
+from control.http.inputs import MOST_NAMES, MOST_VALUES
+from control.http.route import MAX_OPEN_BODY_BYTES
+from control.http.server import tune_garbage_collector
+from tests.platform.api import Api, running_api
+from tests.platform.clients import Client
+
+# Of routes with authorisation, by default (VOCALIZED_MAX_BODY_BYTES).
+MAX_BODY_BYTES: Final = 1_048_576
+# The longest pause that is allowed, in computations of about 10 ms (on the machine that the figures are from).
+MOST_COMPUTATIONS: Final = 2.0
+AGENT: Final = "/workspaces/{workspaceId}/agents/{agentId}"
+
+
+@pytest.fixture(autouse=True)
+def _collector() -> Iterator[None]:
+    """Garbage is collected as in the program, or a collection of all that the tests hold would be measured."""
+    thresholds = gc.get_threshold()
+    tune_garbage_collector()
+    yield
+    gc.set_threshold(*thresholds)
+    gc.unfreeze()
+
+
+def computation() -> float:
+    """CPU seconds of a fixed computation of the kind that requests are: the best of five."""
+    document = {f"name{number}": [number, str(number), {"a": None}] for number in range(2_500)}
+    best = 1.0
+    for _ in range(5):
+        began = time.thread_time()
+        json.loads(json.dumps(document, indent=1))
+        best = min(best, time.thread_time() - began)
+    return best
+
+
+class LongestCallback:
+    """The CPU time of the longest callback of the event loop since `reset`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.seconds, self.place = 0.0, ""
+        run = asyncio.Handle._run
+
+        def timed(handle: asyncio.Handle) -> None:
+            began = time.thread_time()
+            run(handle)
+            took = time.thread_time() - began
+            if took > self.seconds:
+                self.seconds, self.place = took, repr(handle)
+
+        monkeypatch.setattr(asyncio.Handle, "_run", timed)
+
+    def reset(self) -> None:
+        self.seconds, self.place = 0.0, ""
+
+
+def worst_bodies(schema: Mapping[str, Any], is_open: bool) -> Iterator[tuple[str, bytes]]:
+    """Bodies at the bounds of names, values and bytes, in a field that the route has."""
+    field = next(iter(schema["properties"]))
+    size = MAX_OPEN_BODY_BYTES if is_open else MAX_BODY_BYTES
+    names, values = min(MOST_NAMES - 2, size // 12), min(MOST_VALUES - 2, size // 4)
+    yield "unknown names", json.dumps({f"{number:x}": 1 for number in range(names)}).encode()
+    long = "k" * min(size // names - 20, 300)
+    yield "long unknown names", json.dumps({f"{long}{number:x}": 1 for number in range(names)}).encode()
+    yield "names in a field", json.dumps({field: {f"{number:x}": {} for number in range(names)}}).encode()
+    yield "empty lists", b'{"%s":[%s]}' % (field.encode(), b",".join([b"[]"] * (values // 2)))
+    yield "all empty lists that fit", b'{"%s":[%s]}' % (field.encode(), b",".join([b"[]"] * ((size - 100) // 3)))
+    yield "control characters", b'{"%s":"%s"}' % (field.encode(), b"\\u0001" * ((size - 100) // 6))
+    yield "digits", b'{"%s":%s}' % (field.encode(), b"9" * (size - 100))
+    yield "nesting", b'{"%s":%s}' % (field.encode(), b"[" * (values // 2) + b"]" * (values // 2))
+
+
+def worst_agent() -> dict[str, Any]:
+    """A config at all its bounds that is accepted: each placeholder is short, mentioned often, and has a value."""
+    return {
+        "prompt": "{a}" * 9_999,
+        "greeting": "{a}" * 400,
+        "facts": {"a": "b"} | {f"fact_{number}": "c" * 1_000 for number in range(99)},
+        "variables": {f"variable_{number}": {"default": "d" * 500} for number in range(50)},
+    }
+
+
+def url_of(path: str, known: Mapping[str, str]) -> str:
+    return re.sub(r"\{(\w+)\}", lambda found: known.get(found[1], str(uuid4())), path)
+
+
+async def operations(api: Api) -> list[tuple[str, str, Mapping[str, Any], bool]]:
+    """Method, path, schema of the body, and whether it is open, of each route with a body, by the OpenAPI document."""
+    document = (await api.anonymous.get("/openapi.json")).body
+    found = []
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            content = operation.get("requestBody", {}).get("content", {})
+            if "application/json" not in content or path.startswith("/webhooks"):
+                continue
+            name = content["application/json"]["schema"]["$ref"].rpartition("/")[2]
+            found.append((method.upper(), path, document["components"]["schemas"][name], not operation.get("security")))
+    return found
+
+
+async def test_no_body_that_is_accepted_blocks_the_loop(
+    database_url: str, valkey_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_api(database_url, valkey_url, egress_allow=("127.0.0.0/8",)) as api:
+        ann, staff = await api.sign_up(), await api.admin()
+        workspace = await ann.workspace()
+        agents = f"/workspaces/{workspace}/agents"
+        agent = await ann.post(agents, {"name": "Ann", "config": {"prompt": "Help."}})
+        assert agent.status == 201, agent.body
+        known = {"workspaceId": workspace, "agentId": agent.body["agent"]["id"], "version": "1", "provider": "openai"}
+        routes = await operations(api)
+        assert len(routes) > 40
+        unit, longest, slow, statuses = computation(), LongestCallback(monkeypatch), list[str](), set[int]()
+        for method, path, schema, is_open in routes:
+            client: Client = staff if path.startswith("/admin") and not is_open else ann
+            for kind, raw in worst_bodies(schema, is_open):
+                for _ in range(3):  # what is slow is slow each time
+                    longest.reset()
+                    reply = await client.ask(
+                        method, url_of(path, known), data=raw, headers={"Content-Type": "application/json"}
+                    )
+                    statuses.add(reply.status)
+                    if longest.seconds <= MOST_COMPUTATIONS * unit:
+                        break
+                else:
+                    slow.append(f"{method} {path}, {kind}: {longest.seconds / unit:.1f} at {longest.place[:150]}")
+        assert not slow, "\n".join(slow)
+        assert 413 not in statuses and 500 not in statuses, "the bodies are worst *accepted* ones"
+        assert 422 in statuses
+
+
+async def test_a_config_at_all_its_bounds_does_not_block_the_loop(
+    database_url: str, valkey_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_api(database_url, valkey_url) as api:
+        ann = await api.sign_up()
+        workspace = await ann.workspace()
+        agents = f"/workspaces/{workspace}/agents"
+        unit, longest, taken = computation(), LongestCallback(monkeypatch), dict[str, float]()
+
+        async def measured(name: str, method: str, path: str, body: Any = None) -> Any:
+            longest.reset()
+            reply = await ann.ask(method, path, body)
+            taken[name] = longest.seconds / unit
+            return reply
+
+        agent = await measured("create", "POST", agents, {"name": "Ann", "config": worst_agent()})
+        assert agent.status == 201, agent.body
+        path = f"{agents}/{agent.body['agent']['id']}"
+        changed = await measured("update", "PUT", path, {"config": {"prompt": "{a}" * 9_998}})
+        assert changed.status == 200, changed.body
+        await measured("get", "GET", path)
+        await measured("list", "GET", agents)
+        await measured("versions", "GET", f"{path}/versions")
+        await measured("activate", "POST", f"{path}/activate")
+        await measured("test", "POST", f"{path}/test", {"phone_number_to_call": "+15005550006"})
+        await measured("restore", "POST", f"{path}/versions/1/restore", {})
+        slow = {name: round(units, 1) for name, units in taken.items() if units > MOST_COMPUTATIONS}
+        assert not slow

@@ -1,0 +1,38 @@
+"""A long-lived task of a node that dies shows in its readiness at once, and works again after a pause."""
+
+import asyncio
+import time
+from pathlib import Path
+
+from shared.supervised_task import FIRST_PAUSE_S
+from tests.platform.bus_node import BusNode, running_bus_node, wait_until
+
+PARTS = {"events", "checkpoints", "live", "commands", "requests", "leftovers", "provider_health", "beats"}
+
+
+async def readiness(node: BusNode) -> tuple[int, dict[str, object]]:
+    url = node.url.replace("ws", "http", 1) + "/readyz"
+    async with node.session.get(url) as response:
+        return response.status, await response.json()
+
+
+async def test_each_task_that_dies_is_named_by_readiness_and_starts_again(valkey_url: str, tmp_path: Path) -> None:
+    async with running_bus_node(valkey_url, tmp_path) as node:
+
+        async def is_ready() -> bool:
+            return (await readiness(node))[0] == 200
+
+        await wait_until(is_ready)
+        tasks = {task.get_name(): task for task in asyncio.all_tasks() if task.get_name() in PARTS}
+        assert tasks.keys() == PARTS
+        died = time.monotonic()
+        while alive := [task for task in tasks.values() if not task.done()]:
+            for task in alive:  # again and again, because the Redis client may swallow a cancellation
+                task.cancel()
+            await asyncio.sleep(0)
+        status, report = await readiness(node)
+        assert (status, report["status"], set(report["tasks"])) == (503, "task_died", PARTS)  # type: ignore[call-overload]
+        assert time.monotonic() - died < FIRST_PAUSE_S, "the machine is too slow for this test"
+        await wait_until(is_ready)
+        assert {task.get_name() for task in asyncio.all_tasks()} >= PARTS
+        assert all(node.metric("vocalized_media_task_deaths_total", task=part) == 1 for part in PARTS)
