@@ -124,7 +124,7 @@ class DigitPressed(_Event, frozen=True, tag="call.dtmf"):
 class AnnouncementHeard(_Event, frozen=True, tag="announcement.heard"):
     """The caller heard an announcement to its end, as the carrier's mark showed; once a call and kind.
 
-    kind: "disclosure": that an artificial voice speaks. "recording": that the call is recorded; from at_ms on it may be.
+    kind: "disclosure": an artificial voice speaks. "recording": the call is recorded, and from at_ms on it may be.
     A text, so that a reader of this version takes a kind that a later one adds.
     """
 

@@ -1,7 +1,6 @@
 """The conversation of a call: who has the floor, what the agent answers and says unasked, silence and time limits."""
 
 import asyncio
-from collections import deque
 
 from media.call.agent import Agent
 from media.call.answer_latency import TurnTimes
@@ -12,6 +11,7 @@ from media.call.components import CallComponents
 from media.call.digits import DigitCollector
 from media.call.failure_policy import FailurePolicy
 from media.call.late_filler import LateFiller
+from media.call.pending_speech import FixedText, PendingSpeech
 from media.call.phrases import phrases_in
 from media.call.plan_tools import make_call_tools
 from media.call.plan_turns import make_turn_rules
@@ -56,14 +56,12 @@ class Conversation:
         late = LateFiller(plan.limits, plan.agent.language)
         self._failures = FailurePolicy(plan.agent, termination)
         self._phrase_audio = make_phrase_audio(components, self._failures.order_sentences(late.sentences))
-        self._queued_speech: deque[str] = deque()  # texts from outside that wait until nobody speaks
-        self._is_answer_due = False  # to what the caller said before the call was lost
-        self._is_greeting_due = False  # once the caller has spoken
         self._held_at = self._overlap_at = 0.0
         self.floor = Floor(make_turn_rules(plan.turn), clock.now)
         self.transcript = Transcript(to_model_messages(plan.resume.messages if plan.resume else []))
         self.turns = CallerTurns(self.transcript, self._emit, plan.resume.turn if plan.resume else 0)
         self._tools = make_call_tools(components, termination, self._digits, clock.now, self)
+        self._pending = PendingSpeech(plan, self._tools)
         services = make_reply_services(
             components,
             clock,
@@ -84,20 +82,14 @@ class Conversation:
     # --- the call's life ---
 
     def begin(self) -> None:
-        """Opens the recogniser; says the greeting, or waits for the caller.
-
-        A resumed call begins with its greeting as an apology, which is no part of the transcript while the caller still
-        waits for an answer; that answer follows."""
+        """Opens the recogniser; says the greeting, or waits for the caller. A resumed call begins with an apology; the
+        answer that it owes follows."""
         plan = self._components.plan
         self.recogniser.open()
         if plan.resume is not None:
-            self._is_answer_due = self.turns.resume(plan.resume)
+            self._pending.is_answer_due = self.turns.resume(plan.resume)
             self._tools.resume(self.transcript, self.turns.number)
-        waits = plan.resume is None and plan.first_message == "wait_for_caller"
-        self._is_greeting_due = bool(plan.agent.greeting) and waits
-        if plan.agent.greeting and not waits:
-            self._say_greeting(in_transcript=not (self._is_answer_due or self._tools.news))
-        self._speak_queued()
+        self._speak_pending()
 
     def tick(self, now: float) -> None:
         """Checks silence, limits and keypad time-outs; called a few times a second."""
@@ -111,7 +103,7 @@ class Conversation:
         if alarm:
             self._on_alarm(alarm)
         self._termination.tick(now, not is_silent)
-        self._speak_queued()
+        self._speak_pending()
         self._fill_silence(now, is_silent)
         if not self._agent.is_busy or self._agent.is_made:  # the voice is free
             self._phrase_audio.prepare()
@@ -145,13 +137,13 @@ class Conversation:
 
     def say(self, text: str) -> None:
         """The agent says this as soon as nobody speaks."""
-        self._queued_speech.append(text)
-        self._speak_queued()
+        self._pending.add(text)
+        self._speak_pending()
 
     def say_last(self, text: str) -> None:
         """The agent says this at once, as the last words before the line is closed."""
         self._agent.interrupt()
-        self._say(text)
+        self._say_sentence(text)
         if not self._agent.is_busy:  # the caller is speaking and did not let the agent begin
             self._termination.agent_finished()
 
@@ -183,14 +175,14 @@ class Conversation:
         self._silence.words_heard()
         self._termination.agent_finished()
         self.apply(self.floor.agent_done(self._clock.audio_ms))
-        self._speak_queued()
+        self._speak_pending()
 
     def agent_failed(self, utterance: Utterance, error: ProviderError) -> None:
         """Every provider of a chain failed: apologises, or gives up. An answer without content is no outage."""
         self.turns.commit()
         self.apply(self.floor.agent_done(self._clock.audio_ms))
         if isinstance(error, ReplyUnusable) and not self._termination.reason:
-            return self._say(self._phrases.say_again)
+            return self._say_sentence(self._phrases.say_again)
         self._reply_failed(error.provider, is_voice_failing=self._failures.is_voice_failing(utterance))
 
     def agent_crashed(self, error: BaseException) -> None:
@@ -208,7 +200,7 @@ class Conversation:
         """The tools of an answer have ended: the reply that waits for them is due, or the caller has to be told."""
         self._silence.tools_done(is_awaited=not sequence.is_abandoned)
         if sequence.is_abandoned:
-            self._speak_queued()
+            self._speak_pending()
 
     def tool_ends_call(self) -> None:
         """The call ends after the last words; a tool that transfers the caller has begun that already."""
@@ -276,7 +268,7 @@ class Conversation:
         self.turns.discard()
         self.recogniser.keep_turn(self.floor.turn)
         if interrupted and not self._termination.reason:
-            self._say(self._phrases.not_understood)
+            self._say_sentence(self._phrases.not_understood)
 
     # --- what the agent says ---
 
@@ -285,10 +277,10 @@ class Conversation:
         if self._termination.reason:
             return
         self.turns.take(text, ended)
-        self._is_answer_due = False  # this answer covers it
+        self._pending.is_answer_due = False  # this answer covers it
         self._components.on_turn_taken()
-        if self._is_greeting_due:
-            self._say_greeting()
+        if self._pending.is_greeting_due:
+            self._say(self._pending.take_greeting())
         else:
             self._reply(TurnTimes(ended, due, decided))
 
@@ -297,30 +289,28 @@ class Conversation:
         self._agent.answer(self.turns.number, times)
         self.apply(self.floor.agent_thinking(self._clock.audio_ms))
 
-    def _speak_queued(self) -> None:
-        """Once nobody speaks: says the answer that a resumed call still has to give, the results of tools that the
-        caller does not know yet, texts from outside."""
+    def _speak_pending(self) -> None:
+        """Once nobody speaks: says the greeting, the answer that a resumed call still has to give, the results of tools
+        that the caller does not know yet, texts from outside."""
         if self._agent.is_busy or self._termination.reason or self.floor.state is not FloorState.LISTENING:
             return
-        if self._is_answer_due:
-            self._is_answer_due = False
+        if text := self._pending.take_text():
+            self._say(text)
+        elif self._pending.is_answer_due:
+            self._pending.is_answer_due = False
             now = self._clock.now()
             self._reply(TurnTimes(now, now, now))
         elif self._tools.news:
             self._tools.clear_news(self._tools.news)  # told once, also if the model fails
             self._reply(None)
-        elif self._queued_speech:
-            self._say(self._queued_speech.popleft())
 
-    def _say_greeting(self, *, in_transcript: bool = True) -> None:
-        self._is_greeting_due, plan = False, self._components.plan
-        interruptible = plan.greeting_interruptible or plan.resume is not None
-        self._say(plan.agent.greeting, in_transcript=in_transcript, interruptible=interruptible)
+    def _say_sentence(self, text: str) -> None:
+        self._say(FixedText(text))
 
-    def _say(self, text: str, *, in_transcript: bool = True, interruptible: bool = True) -> None:
+    def _say(self, one: FixedText) -> None:
         self._silence.words_due()
-        self._agent.say(text, self.turns.number, in_transcript=in_transcript, interruptible=interruptible)
-        self.apply(self.floor.agent_thinking(self._clock.audio_ms, interruptible=interruptible))
+        self._agent.say(one.text, self.turns.number, in_transcript=one.in_transcript, interruptible=one.interruptible)
+        self.apply(self.floor.agent_thinking(self._clock.audio_ms, interruptible=one.interruptible))
 
     def _report_speech(self, utterance: Utterance, ends_ms: int | None) -> None:
         """Reports to the floor that the agent is audible, what it expects, and when it will end if that is known."""
@@ -341,7 +331,7 @@ class Conversation:
         if self._termination.reason:
             return
         if words := self._silence.tool_filler(now, is_silent=is_silent):
-            self._agent.fill(words) if self._agent.is_waiting else self._say(words, in_transcript=False)
+            self._agent.fill(words) if self._agent.is_waiting else self._say(FixedText(words, in_transcript=False))
         late = self._silence.late_filler(now, is_silent=is_silent)
         if late and (spoken := self._phrase_audio.find(late)):
             self._silence.late_filler_said()
@@ -352,7 +342,8 @@ class Conversation:
         match alarm:
             case Alarm.NUDGE:
                 self._emit(events.CallNudged(round(self._clock.now())))
-                self._say_greeting() if self._is_greeting_due else self._say(self._phrases.nudge)
+                is_greeting = self._pending.is_greeting_due
+                self._say(self._pending.take_greeting() if is_greeting else FixedText(self._phrases.nudge))
             case Alarm.SILENCE | Alarm.TOO_LONG:
                 self.end("silence" if alarm is Alarm.SILENCE else "max_duration")
             case Alarm.NO_REPLY | Alarm.NO_SOUND:
@@ -374,7 +365,7 @@ class Conversation:
         elif self._failures.must_give_up(is_voice_failing=is_voice_failing):
             self._give_up(self._phrases.closing, provider, can_speak=not is_voice_failing)
         else:
-            self._say(self._phrases.apology)
+            self._say_sentence(self._phrases.apology)
 
     def _give_up(self, words: str, provider: str, *, can_speak: bool) -> None:
         """Transfers the caller to a person if the agent has a number for that, else ends the call, after the words."""
