@@ -3,6 +3,7 @@
 import asyncio
 
 from media.call.agent import Agent
+from media.call.announcements import Announcements
 from media.call.answer_latency import TurnTimes
 from media.call.call_tools import ToolSequence
 from media.call.caller_turns import CallerTurns
@@ -10,13 +11,15 @@ from media.call.clock import CallClock
 from media.call.components import CallComponents
 from media.call.digits import DigitCollector
 from media.call.failure_policy import FailurePolicy
+from media.call.last_words import report_last_words
 from media.call.late_filler import LateFiller
 from media.call.pending_speech import FixedText, PendingSpeech
 from media.call.phrases import phrases_in
 from media.call.plan_tools import make_call_tools
 from media.call.plan_turns import make_turn_rules
 from media.call.playback import Playback
-from media.call.recogniser import LAST_WORDS_S, CallRecogniser
+from media.call.recogniser import CallRecogniser
+from media.call.recording_consent import RecordingConsent
 from media.call.reply_services import make_phrase_audio, make_reply_services
 from media.call.silence_monitor import ObservedCall, SilenceMonitor
 from media.call.snapshot import to_model_messages
@@ -28,7 +31,7 @@ from media.call.watchdog import Alarm
 from media.providers.ports import ProviderError, RecognisedText, ReplyUnusable, SpeechToTextEvent, SpeechToTextFailed
 from media.turn import decisions as floor_decisions
 from media.turn.endpoint import asks_caller, expected_reply
-from media.turn.floor import Floor, FloorState
+from media.turn.floor import CALLER_IS_HEARD, Floor, FloorState
 from shared import events
 
 
@@ -46,6 +49,7 @@ class Conversation:
         playback: Playback,
         termination: CallTermination,
         usage: UsageTotals,
+        consent: RecordingConsent,
     ) -> None:
         plan = components.plan
         self._components, self._clock, self._playback = components, clock, playback
@@ -61,7 +65,8 @@ class Conversation:
         self.transcript = Transcript(to_model_messages(plan.resume.messages if plan.resume else []))
         self.turns = CallerTurns(self.transcript, self._emit, plan.resume.turn if plan.resume else 0)
         self._tools = make_call_tools(components, termination, self._digits, clock.now, self)
-        self._pending = PendingSpeech(plan, self._tools)
+        self.announcements = Announcements(plan, consent, self._emit, clock.now())
+        self._pending = PendingSpeech(plan, self.announcements, consent, termination, self._tools)
         services = make_reply_services(
             components,
             clock,
@@ -98,7 +103,7 @@ class Conversation:
         self._agent.check_finished()
         keys = self._digits.tick(now, is_silent, may_interrupt=self._agent.is_interruptible)
         if keys:
-            self._answer(f"(pressed on the keypad: {keys})", now, now, now)
+            self._answer_keys(keys, now)
         alarm = self._silence.alarm(now)
         if alarm:
             self._on_alarm(alarm)
@@ -113,7 +118,8 @@ class Conversation:
         `GRACE_S` for tools that run; ends the recogniser."""
         try:
             await self._agent.close()
-            await asyncio.gather(self._report_last_words(), self._tools.close())
+            last_words = report_last_words(self.turns, self.floor, self.recogniser, self._clock, self._components.track)
+            await asyncio.gather(last_words, self._tools.close())
         finally:
             await self._phrase_audio.close()
             await self.recogniser.close()
@@ -143,7 +149,7 @@ class Conversation:
     def say_last(self, text: str) -> None:
         """The agent says this at once, as the last words before the line is closed."""
         self._agent.interrupt()
-        self._say_sentence(text)
+        self._say(FixedText(text))
         if not self._agent.is_busy:  # the caller is speaking and did not let the agent begin
             self._termination.agent_finished()
 
@@ -170,6 +176,7 @@ class Conversation:
     def agent_finished(self, utterance: Utterance) -> None:
         """The utterance was heard to its end: the caller's turn, or the end of the call."""
         self.turns.commit(is_continued=self.floor.is_overlapped)
+        self._pending.heard(utterance, self._clock.now(), is_proven=self._playback.is_proven)
         if utterance.is_answer and utterance.speech_at is not None:
             self._failures.answered()
         self._silence.words_heard()
@@ -182,7 +189,7 @@ class Conversation:
         self.turns.commit()
         self.apply(self.floor.agent_done(self._clock.audio_ms))
         if isinstance(error, ReplyUnusable) and not self._termination.reason:
-            return self._say_sentence(self._phrases.say_again)
+            return self._say(FixedText(self._phrases.say_again))
         self._reply_failed(error.provider, is_voice_failing=self._failures.is_voice_failing(utterance))
 
     def agent_crashed(self, error: BaseException) -> None:
@@ -266,9 +273,10 @@ class Conversation:
 
     def _nothing_said(self, interrupted: bool) -> None:
         self.turns.discard()
+        self.announcements.callee_spoke()
         self.recogniser.keep_turn(self.floor.turn)
         if interrupted and not self._termination.reason:
-            self._say_sentence(self._phrases.not_understood)
+            self._say(FixedText(self._phrases.not_understood))
 
     # --- what the agent says ---
 
@@ -277,12 +285,16 @@ class Conversation:
         if self._termination.reason:
             return
         self.turns.take(text, ended)
-        self._pending.is_answer_due = False  # this answer covers it
         self._components.on_turn_taken()
-        if self._pending.is_greeting_due:
-            self._say(self._pending.take_greeting())
+        if reply := self._pending.reply_to_turn(text, decided):
+            self._say(reply)
         else:
             self._reply(TurnTimes(ended, due, decided))
+
+    def _answer_keys(self, keys: str, now: float) -> None:
+        """Keys that no tool has collected are a turn of the caller's, unless they ask for something of the call."""
+        reply = None if self._termination.reason else self._pending.reply_to_keys(keys, now)
+        self._say(reply) if reply else self._answer(f"(pressed on the keypad: {keys})", now, now, now)
 
     def _reply(self, times: TurnTimes | None) -> None:
         self._silence.reply_due(times)
@@ -290,11 +302,17 @@ class Conversation:
         self.apply(self.floor.agent_thinking(self._clock.audio_ms))
 
     def _speak_pending(self) -> None:
-        """Once nobody speaks: says the greeting, the answer that a resumed call still has to give, the results of tools
-        that the caller does not know yet, texts from outside."""
-        if self._agent.is_busy or self._termination.reason or self.floor.state is not FloorState.LISTENING:
+        """Says announcements; once nobody speaks, the greeting, an answer that is still due, the results of tools that
+        the caller does not know yet, texts from outside."""
+        if self._agent.is_busy or self._termination.reason:
             return
-        if text := self._pending.take_text():
+        if self._pending.has_announcements:
+            is_caller_heard = self.floor.state in CALLER_IS_HEARD
+            if text := self._pending.take_announcement(self._clock.now(), is_caller_heard=is_caller_heard):
+                self._say(text)
+        elif self.floor.state is not FloorState.LISTENING:
+            return
+        elif text := self._pending.take_text():
             self._say(text)
         elif self._pending.is_answer_due:
             self._pending.is_answer_due = False
@@ -304,17 +322,19 @@ class Conversation:
             self._tools.clear_news(self._tools.news)  # told once, also if the model fails
             self._reply(None)
 
-    def _say_sentence(self, text: str) -> None:
-        self._say(FixedText(text))
-
     def _say(self, one: FixedText) -> None:
         self._silence.words_due()
-        self._agent.say(one.text, self.turns.number, in_transcript=one.in_transcript, interruptible=one.interruptible)
+        said = self._agent.say(
+            one.text, self.turns.number, in_transcript=one.in_transcript, interruptible=one.interruptible
+        )
+        if one.is_announcement:
+            self.announcements.began(said)
         self.apply(self.floor.agent_thinking(self._clock.audio_ms, interruptible=one.interruptible))
 
     def _report_speech(self, utterance: Utterance, ends_ms: int | None) -> None:
         """Reports to the floor that the agent is audible, what it expects, and when it will end if that is known."""
         text = utterance.text.strip()
+        self._pending.agent_said(text)
         self.apply(self.floor.agent_speaking(self._clock.audio_ms, expected_reply(text), asks_caller(text), ends_ms))
 
     def _on_recognised(self, event: SpeechToTextEvent) -> None:
@@ -328,7 +348,7 @@ class Conversation:
 
     def _fill_silence(self, now: float, is_silent: bool) -> None:
         """Says that the agent is busy, if nobody has been heard for long."""
-        if self._termination.reason:
+        if self._termination.reason or self._pending.has_announcements:
             return
         if words := self._silence.tool_filler(now, is_silent=is_silent):
             self._agent.fill(words) if self._agent.is_waiting else self._say(FixedText(words, in_transcript=False))
@@ -340,7 +360,7 @@ class Conversation:
 
     def _on_alarm(self, alarm: Alarm) -> None:
         match alarm:
-            case Alarm.NUDGE:
+            case Alarm.NUDGE if not self._pending.has_announcements:
                 self._emit(events.CallNudged(round(self._clock.now())))
                 is_greeting = self._pending.is_greeting_due
                 self._say(self._pending.take_greeting() if is_greeting else FixedText(self._phrases.nudge))
@@ -364,8 +384,10 @@ class Conversation:
             self._termination.agent_finished()
         elif self._failures.must_give_up(is_voice_failing=is_voice_failing):
             self._give_up(self._phrases.closing, provider, can_speak=not is_voice_failing)
+        elif self._pending.has_announcements:
+            self._speak_pending()
         else:
-            self._say_sentence(self._phrases.apology)
+            self._say(FixedText(self._phrases.apology))
 
     def _give_up(self, words: str, provider: str, *, can_speak: bool) -> None:
         """Transfers the caller to a person if the agent has a number for that, else ends the call, after the words."""
@@ -374,15 +396,3 @@ class Conversation:
             self.say_last(words)
         else:
             self._termination.agent_finished()
-
-    # --- set-up and end ---
-
-    async def _report_last_words(self) -> None:
-        """Reports the words of a caller who hung up while speaking."""
-        if self.turns.is_pending:
-            self.turns.commit()
-        elif self.floor.state in (FloorState.CALLER, FloorState.PAUSED, FloorState.HELD):
-            text = await self.recogniser.last_words(LAST_WORDS_S)
-            if text.strip():
-                ended = self._clock.at_audio(self._components.track.last_voice_ms)
-                self.turns.report_last_words(text, self._clock.now(), ended)
