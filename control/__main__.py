@@ -286,6 +286,7 @@ def _outside(settings: ControlSettings) -> OutsideOptions:
             timeout_s=settings.carrier_timeout_s,
             default=settings.default_carrier,
             record=settings.carrier_recordings,
+            calls_per_s={"twilio": settings.twilio_call_rate, "telnyx": settings.telnyx_call_rate},
         ),
     )
 

@@ -111,10 +111,9 @@ class TwilioGateway:
         await self._ignore_not_found(lambda: self._sdk.incoming_phone_numbers(carrier_number_id).delete_async())
 
     async def dial(self, request: DialRequest) -> PlacedCall:
-        """Places a call. Not repeated when it may have been placed."""
-        row = await self._send(
-            lambda: self._sdk.calls.create_async(**call_form(self._options, request)), repeatable=False
-        )
+        """Places a call. Not repeated when it may have been placed. Raises NotProcessed for a call to place later."""
+        form = call_form(self._options, request)
+        row = await self._send(lambda: self._sdk.calls.create_async(**form), repeatable=False, queued=True)
         return PlacedCall(required_text(row.sid))
 
     async def find_placed_calls(self, request: DialRequest, since: datetime) -> list[PlacedCall]:
@@ -156,9 +155,10 @@ class TwilioGateway:
         sid = recording_sid(recording)
         await self._ignore_not_found(lambda: self._sdk.recordings(sid).delete_async())
 
-    async def _send(self, send: Callable[[], Awaitable[T]], *, repeatable: bool = True) -> T:
+    async def _send(self, send: Callable[[], Awaitable[T]], *, repeatable: bool = True, queued: bool = False) -> T:
+        timeout_s = self._options.timeout_s
         return await call_with_retries(
-            lambda: _send_once(send), NAME, timeout_s=self._options.timeout_s, repeatable=repeatable
+            lambda: _send_once(send), NAME, timeout_s=timeout_s, repeatable=repeatable, queued=queued
         )
 
     async def _ignore_not_found(self, send: Callable[[], Awaitable[object]], *, repeatable: bool = True) -> None:

@@ -73,14 +73,19 @@ def _twilio(fields: Mapping[str, object], public: str) -> TwilioConfig | None:
     if fields.get("twilio") is None:
         return None
     part = _object(fields["twilio"], "twilio")
-    _check_fields(part, "twilio", "account_sid", "auth_token", "sign_streams", "calls_per_second")
+    _check_fields(
+        part, "twilio", "account_sid", "auth_token", "sign_streams", "calls_per_second", "create_requests_per_second"
+    )
     signs, rate = part.get("sign_streams", True), part.get("calls_per_second")
+    creates = part.get("create_requests_per_second")
     if not isinstance(signs, bool):
         raise ConfigError("twilio.sign_streams must be true or false")
     if rate is not None and (not isinstance(rate, int | float) or isinstance(rate, bool) or rate <= 0):
         raise ConfigError("twilio.calls_per_second must be a number above 0")
+    if creates is not None and (not isinstance(creates, int) or isinstance(creates, bool) or creates < 1):
+        raise ConfigError("twilio.create_requests_per_second must be a whole number above 0")
     account = _text(part, "account_sid", "twilio.")
-    return TwilioConfig(account, _text(part, "auth_token", "twilio."), public, signs, rate)
+    return TwilioConfig(account, _text(part, "auth_token", "twilio."), public, signs, rate, creates)
 
 
 def _telnyx(fields: Mapping[str, object], public: str) -> TelnyxConfig | None:

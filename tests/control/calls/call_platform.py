@@ -29,6 +29,7 @@ from control.carriers.model import (
     OwnedNumber,
     PlacedCall,
 )
+from control.carriers.pacer import CallPacer
 from control.carriers.registry import Carriers
 from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform, enter_user, enter_workspace
@@ -47,6 +48,8 @@ from tests.platform.catalogue import seed_catalogue
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 SEALER = Sealer([bytes(range(32))])
+# So many that no test waits for its turn.
+CALLS_PER_S = 1_000.0
 STAFF = Actor("admin", UUID(int=7), "staff@vocalized.example")
 _numbers = count(1)
 T = TypeVar("T")
@@ -267,7 +270,8 @@ async def open_call_platform(
     redis = bus_client(valkey_url, 5.0)
     storage, gateway = Storage(folder.as_uri()), FakeCarrier()
     carriers = Carriers({"twilio": gateway}, default="twilio")
-    outside = OutsideClients(redis, MediaAssignment(redis, SEALER), carriers, storage)
+    pacer = CallPacer(redis, {"twilio": CALLS_PER_S, "telnyx": CALLS_PER_S})
+    outside = OutsideClients(redis, MediaAssignment(redis, SEALER), carriers, storage, pacer)
     policies = Policies(
         links="https://app.example.com", agents=AgentPolicy(standins=True), calls=policy or CallPolicy()
     )
