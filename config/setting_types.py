@@ -83,11 +83,11 @@ def _storage_url(text: str) -> str:
 
 
 def _tokens(value: Any) -> Any:
-    """AC1=token,AC2=token; an account may be listed twice, while its tokens rotate."""
+    """AC1=token,AC2=token; an account may be listed twice, while its tokens rotate. Also keys as id=secret."""
     if not isinstance(value, str):
         return value
     if any("=" not in part for part in _list(value)):
-        raise ValueError("tokens are written account=token, separated by commas")
+        raise ValueError("pairs are written name=secret, separated by commas")
     return [tuple(part.split("=", 1)) for part in _list(value)]
 
 
@@ -107,6 +107,13 @@ Mailbox = Annotated[str, AfterValidator(_mailbox)]
 Positive = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Figures = Annotated[dict[str, tuple[Positive, Positive]], NoDecode, BeforeValidator(_figures)]
 
+TwilioSharedKeys = Annotated[
+    Tokens,
+    Field(
+        description="Twilio's SharedKeys as id=secret pairs, separated by commas: they verify what a Webhook Rule has "
+        "them sign."
+    ),
+]
 EgressAllow = Annotated[
     Networks,
     Field(

@@ -22,6 +22,7 @@ from config.setting_types import (
     SocketUrls,
     StorageUrl,
     Tokens,
+    TwilioSharedKeys,
     WebUrl,
 )
 
@@ -96,6 +97,7 @@ class MediaSettings(BaseSettings):
     twilio_auth_tokens: Tokens = Field(
         (), description="Twilio's account=token pairs, separated by commas: signatures of media sockets are verified."
     )
+    twilio_shared_keys: TwilioSharedKeys = ()
     media_require_signature: bool = Field(
         False, description="Whether a Twilio media socket without a signature is refused; a wrong signature always is."
     )
@@ -189,6 +191,7 @@ class ControlSettings(DatabaseSettings):
         description="Twilio's account=token pairs, separated by commas; an account's first token signs in, all "
         "tokens verify.",
     )
+    twilio_shared_keys: TwilioSharedKeys = ()
     twilio_api_url: WebUrl = Field("https://api.twilio.com", description="Twilio's REST API.")
     twilio_call_rate: float = Field(
         1.0, gt=0, le=100, description="Outbound calls that may begin in a second at Twilio, in all workers together."
