@@ -81,12 +81,13 @@ class AgentSaid(_Event, frozen=True, tag="agent.said"):
     planned: str = ""
 
 
-class TurnLatency(_Event, frozen=True, tag="turn.latency"):
+class TurnLatency(_Event, frozen=True, omit_defaults=True, tag="turn.latency"):
     """Latency of one answer as the caller perceives it, and its parts, which add up to `total_ms`.
 
-    total: true end of the caller's speech to the first agent audio sent to the carrier. endpoint: to the decision that
-    the turn has ended. stt: further wait for the final text. llm_first_token: text to the model's first token.
-    tts_first_byte: first token to first audio.
+    total: true end of the caller's speech to the first audible sound at the carrier, as its marks show. endpoint: to
+    the decision that the turn has ended. stt: further wait for the final text. llm_first_token: text to the model's
+    first token. tts_first_byte: first token to first audio. playback: first audio sent to the first audible sound: the
+    silence before it, the way to the carrier and its buffer; programs of the version before reported none.
     """
 
     turn: int
@@ -95,6 +96,7 @@ class TurnLatency(_Event, frozen=True, tag="turn.latency"):
     stt_ms: int
     llm_first_token_ms: int
     tts_first_byte_ms: int
+    playback_ms: int = 0
 
 
 class TurnInterrupted(_Event, frozen=True, tag="turn.interrupted"):
@@ -117,6 +119,27 @@ class DigitPressed(_Event, frozen=True, tag="call.dtmf"):
 
     at_ms: int
     digit: str
+
+
+class AnnouncementHeard(_Event, frozen=True, tag="announcement.heard"):
+    """The caller heard an announcement to its end, as the carrier's mark showed; once a call and kind.
+
+    kind: "disclosure": that an artificial voice speaks. "recording": that the call is recorded; from at_ms on it may be.
+    A text, so that a reader of this version takes a kind that a later one adds.
+    """
+
+    at_ms: int
+    kind: str
+
+
+class RecordingRefused(_Event, frozen=True, tag="recording.refused"):
+    """The caller refused to be recorded: nothing of the call is recorded any more, and what was recorded is deleted.
+
+    by: "words" or "key".
+    """
+
+    at_ms: int
+    by: str
 
 
 class ToolStarted(_Event, frozen=True, tag="tool.started"):
@@ -269,6 +292,8 @@ Event = (
     | TurnInterrupted
     | TurnResumed
     | DigitPressed
+    | AnnouncementHeard
+    | RecordingRefused
     | ToolStarted
     | ToolRan
     | CallNudged

@@ -163,11 +163,22 @@ class StandinTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=True
 
 
 # By vendor and kind. `tests/test_vendors.py` holds it against media's adapters.
+class PipecatOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """service: the class of the service, by its name or full name. settings: what its constructor and its `Settings`
+    take. open_s: limit of a new session, the start of the process included."""
+
+    service: str
+    settings: dict[str, Any] = {}
+    api_key: str = ""
+    open_s: Annotated[float, Meta(gt=0, le=60)] = 10.0
+
+
 VENDOR_OPTIONS: Final[Mapping[str, Mapping[ProviderKind, type[Struct]]]] = {
     "cartesia": {"stt": CartesiaSpeechToTextOptions, "tts": CartesiaTextToSpeechOptions},
     "deepgram": {"stt": DeepgramSpeechToTextOptions, "tts": DeepgramTextToSpeechOptions},
     "local": {"stt": EmptyOptions, "tts": EmptyOptions},
     "openai": {"llm": OpenAiOptions},
+    "pipecat": {"stt": PipecatOptions, "llm": PipecatOptions, "tts": PipecatOptions},
     "receptionist": {"llm": EmptyOptions},
     "standin": {
         "stt": StandinSpeechToTextOptions,

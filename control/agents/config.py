@@ -14,7 +14,7 @@ from control.agents.remote_tools import RemoteToolName
 from control.agents.variables import LONGEST_NAME, MOST_VARIABLES, VariableName, VariableValue
 from control.platform.string_maps import bounded_map
 from control.platform.union_errors import SingleUnionError
-from shared.plan import ToolName
+from shared.plan import FirstMessage, ToolName
 
 SCHEMA_ID: Final = "/schemas/agent-config.json"
 LANGUAGE: Final = r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$"
@@ -191,6 +191,18 @@ class AgentConfig(ConfigPart):
         max_length=1_400,
         pattern=PLAIN,
         description="The agent's first words, up to 1,400 characters; empty: the agent waits for the caller.",
+    )
+    # Left out where they are not set: programs of the version before refuse them.
+    first_message: FirstMessage = Field(
+        default="agent_first",
+        exclude_if="agent_first".__eq__,
+        description="agent_first: the agent says its greeting at once. wait_for_caller: it waits, and its greeting "
+        "answers the caller's first words; it comes without them after idle_nudge_s seconds of silence.",
+    )
+    greeting_interruptible: bool = Field(
+        default=True,
+        exclude_if=bool,
+        description="false: the greeting is said to its end whatever the caller says, which is answered after it.",
     )
     language: str = Field(default="en", max_length=20, pattern=LANGUAGE, description="BCP 47 tag, such as en or pt-BR.")
     goodbye: str = Field(

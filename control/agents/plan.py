@@ -51,6 +51,8 @@ def make_plan(
                 "workspace_id": str(version.workspace_id),
                 "agent_id": str(version.agent_id),
                 "context": ContextPlan(call.timezone, call.direction),
+                "first_message": config.first_message,
+                "greeting_interruptible": config.greeting_interruptible,
             }
         )
     )

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-LATENCY: Final = ("total_ms", "endpoint_ms", "stt_ms", "llm_first_token_ms", "tts_first_byte_ms")
+LATENCY: Final = ("total_ms", "endpoint_ms", "stt_ms", "llm_first_token_ms", "tts_first_byte_ms", "playback_ms")
 
 
 @dataclass(slots=True)
 class ConversationTurn:
     """What the caller said, and what the caller heard of the answer. turn: number of the turn; 0 is the greeting.
     start_ms: when it began, in ms since the call began. latency_ms: ms from the end of the caller's speech to the
-    agent's first audio, as the caller perceived it (`total`), and its parts; null for a turn without an answer."""
+    agent's first audible sound, as the caller perceived it (`total`), and its parts; null without an answer."""
 
     turn: int
     caller: str = ""
@@ -39,7 +39,7 @@ def make_turns(events: Iterable[Mapping[str, Any]]) -> list[ConversationTurn]:
                 turn.interrupted = turn.interrupted or event.get("interrupted", False)
                 turn.start_ms = max(0, event["start_ms"]) if turn.start_ms is None else turn.start_ms
             case "turn.latency":
-                turn.latency_ms = {name.removesuffix("_ms"): event[name] for name in LATENCY}
+                turn.latency_ms = {name.removesuffix("_ms"): event.get(name, 0) for name in LATENCY}
             case "tool.ran":
                 turn.tools.append(event["name"])
     return [turns[number] for number in sorted(turns)]

@@ -13,6 +13,7 @@ from control.voice.instances import KeyedProvider, require_name
 from control.voice.key_check import KeyCheck, KeyChecker
 from control.voice.keys import open_key, seal_key
 from control.voice.offers import KINDS, QUALITY, VENDOR, CataloguedProvider, ProviderOffer
+from control.voice.pipecat_config import is_moved, require_services
 from control.voice.provider_config import addresses, require_address, require_options, require_values
 from control.voice.routing import FIRST_STRATEGY, Strategy
 from control.voice.routing_rules import PlatformRouting
@@ -184,7 +185,9 @@ def change_offer(before: ProviderOffer, edit: ProviderEdit) -> ProviderOffer:
 def _require_known_addresses(before: ProviderOffer, edit: ProviderEdit) -> None:
     """Else whoever may change the address could read a key that is never shown. Raises Invalid (code key_missing)."""
     known = dict(addresses(before.config))
-    if any(known.get(param) != url for param, url in addresses(edit.config)):
+    runs_services = before.vendor in VENDORS and VENDORS[before.vendor].runs_services
+    is_elsewhere = any(known.get(param) != url for param, url in addresses(edit.config))
+    if is_elsewhere or (runs_services and is_moved(before.config, edit.config)):
         message = "A new address needs the key again: the stored one is sent nowhere else."
         raise Invalid(message, code="key_missing", param="api_key")
 
@@ -193,13 +196,27 @@ def require_vendor(name: object) -> VendorFacts:
     """What is known of a vendor. Raises Invalid (code vendor_unknown)."""
     facts = VENDORS.get(name) if isinstance(name, str) else None
     if facts is None:
-        keyed = [known for known, one in VENDORS.items() if one.takes_key]
+        keyed = [known for known, one in VENDORS.items() if one.takes_key or one.runs_services]
         message = f"Media has no adapter for this vendor, only for {', '.join(keyed)}."
         raise Invalid(message, code="vendor_unknown", param="config.vendor")
     return facts
 
 
 def _with_config(offer: ProviderOffer, facts: VendorFacts, edit: ProviderEdit) -> ProviderOffer:
+    """Raises Invalid."""
+    config = {**offer.config, **edit.config}
+    if facts.runs_services:
+        require_services(config, offer.kinds, has_key=offer.platform_key)
+    else:
+        _require_options(offer, facts, edit)
+    marks = edit.config.get(QUALITY, {})
+    if not isinstance(marks, Mapping) or not all(_is_mark(mark) for mark in marks.values()):
+        raise Invalid("Marks of quality are numbers from 0 to 100, by kind.", param="config.quality")
+    policy = offer.data_policy if edit.data_policy is None else edit.data_policy
+    return replace(offer, config=config, data_policy=policy)
+
+
+def _require_options(offer: ProviderOffer, facts: VendorFacts, edit: ProviderEdit) -> None:
     """Raises Invalid."""
     allowed = {kind: {*offer.options.get(kind, ()), *facts.options.get(kind, ())} for kind in offer.kinds}  # type: ignore[call-overload]
     require_options(
@@ -210,11 +227,6 @@ def _with_config(offer: ProviderOffer, facts: VendorFacts, edit: ProviderEdit) -
     for param, url in addresses(edit.config):
         require_address(url, param)
     require_values(edit.config, offer.vendor)
-    marks = edit.config.get(QUALITY, {})
-    if not isinstance(marks, Mapping) or not all(_is_mark(mark) for mark in marks.values()):
-        raise Invalid("Marks of quality are numbers from 0 to 100, by kind.", param="config.quality")
-    policy = offer.data_policy if edit.data_policy is None else edit.data_policy
-    return replace(offer, config={**offer.config, **edit.config}, data_policy=policy)
 
 
 def _is_mark(mark: object) -> bool:

@@ -14,12 +14,14 @@ from control.voice.offers import Kind
 class VendorFacts:
     """options: by each kind of provider that the vendor can be, those that an agent may set. takes_key: it is reached
     at an address (`base_url`) with a key (`api_key`) and a `model`. takes_address: a customer may give the address,
-    because media's connections to it pass the egress guard. model_prefixes: how the names of each kind's models
+    because media's connections to it pass the egress guard. runs_services: it runs services of pipecat, which only the
+    staff set up (see pipecat_config). model_prefixes: how the names of each kind's models
     begin, for a vendor of several kinds; any name where there are none."""
 
     options: Mapping[Kind, tuple[str, ...]]
     takes_key: bool = False
     takes_address: bool = False
+    runs_services: bool = False
     model_prefixes: Mapping[Kind, tuple[str, ...]] = field(default_factory=dict)
 
     @property
@@ -54,6 +56,7 @@ VENDORS: Final[Mapping[str, VendorFacts]] = {
         takes_key=True,
         takes_address=True,
     ),
+    "pipecat": VendorFacts({"stt": (), "llm": (), "tts": ()}, runs_services=True),
     "receptionist": VendorFacts({"llm": ()}),
     "standin": VendorFacts(
         {

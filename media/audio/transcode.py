@@ -14,13 +14,14 @@ class Transcoder:
 
     `encoding` is "PCMU", "PCMA" (both 8 kHz) or "L16" (little-endian; 8, 16, 24, 32 or 48 kHz).
     For PCMU both return their input. L16 above 8 kHz is delayed by 2 ms each way; the number of samples is kept.
-    Raises ValueError for other formats.
+    bytes_per_ms: of the stream's encoding. Raises ValueError for other formats.
     """
 
     def __init__(self, encoding: str, sample_rate: int) -> None:
         self.to_ulaw: Conversion
         self.from_ulaw: Conversion
         self.to_ulaw, self.from_ulaw = _conversions(encoding, sample_rate)
+        self.bytes_per_ms = sample_rate // 1000 * (2 if encoding == "L16" else 1)
 
 
 def _conversions(encoding: str, sample_rate: int) -> tuple[Conversion, Conversion]:

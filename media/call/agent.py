@@ -1,27 +1,14 @@
 """The agent's side of a call: one utterance at a time, from the request to the model to its last played word."""
 
 import asyncio
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import Protocol
 
-from media.call.reply import Reply, ReplyServices, ReplyTimes
+from media.call.answer_latency import AnswerLatency, TurnTimes
+from media.call.reply import Reply, ReplyServices
 from media.call.utterance import Utterance
 from media.providers.ports import ProviderError
-from shared.events import AgentSaid, TurnLatency
+from shared.events import AgentSaid
 from shared.refcycles import break_cycle
-
-
-@dataclass(frozen=True, slots=True)
-class TurnTimes:
-    """When a caller's turn ended, in ms on the call's clock.
-
-    ended: true end of the sound. due: when the silence was long enough. decided: when the text was there, too.
-    """
-
-    ended: float
-    due: float
-    decided: float
 
 
 class AgentListener(Protocol):
@@ -53,9 +40,9 @@ class Agent:
         self._task: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()  # also cancelled ones that are still closing
         self._closed = False
-        self._turn_times: TurnTimes | None = None
         self._audible_at: float | None = None
         self._filler: Utterance | None = None  # without a reply, which takes it over when it begins
+        self._latency = AnswerLatency(services.emit)
 
     @property
     def is_busy(self) -> bool:
@@ -81,6 +68,11 @@ class Agent:
     def is_made(self) -> bool:
         """The utterance has all its audio; what is left is to be played."""
         return self._reply is not None and self._task is not None and self._task.done()
+
+    @property
+    def is_interruptible(self) -> bool:
+        """Nothing is being said that must be heard to its end."""
+        return self._reply is None or self._reply.utterance.interruptible
 
     @property
     def is_waiting(self) -> bool:
@@ -113,9 +105,9 @@ class Agent:
             self._services.playback.drop(self._services.clock())
             self._end_filler()
 
-    def say(self, text: str, turn: int, *, in_transcript: bool = True) -> None:
+    def say(self, text: str, turn: int, *, in_transcript: bool = True, interruptible: bool = True) -> None:
         """Speaks a fixed text; with `in_transcript=False` the model will not know of it."""
-        self._begin(Utterance(turn), text, None, in_transcript=in_transcript)
+        self._begin(Utterance(turn, interruptible=interruptible), text, None, in_transcript=in_transcript)
 
     def answer(self, turn: int, times: TurnTimes | None) -> None:
         """Lets the model answer the conversation so far. times: None if it does not answer a turn of the caller's."""
@@ -155,14 +147,14 @@ class Agent:
         self._listener.agent_audible(reply.utterance)
         if self._reply is not reply:
             return  # the floor was not free: the listener has interrupted it
-        if self._turn_times:
-            self._report_latency(self._turn_times, reply.times, now)
         self._report_length()
 
     def check_finished(self) -> None:
-        """Concludes the utterance if it was made and heard to its end."""
+        """Concludes the utterance if it was made and heard to its end; reports its latency once a mark shows it."""
         if self._filler is not None and self._services.playback.silent(self._services.clock()):
             self._end_filler()
+        if self._reply is not None:
+            self._latency.report(self._reply.times, self._services.playback.sounded_at)
         if self._reply is None or (self._task and not self._task.done()):
             return
         if self._services.playback.finished(self._services.clock()):
@@ -185,7 +177,8 @@ class Agent:
         self.interrupt()
         if self._closed:
             return
-        self._turn_times, self._audible_at = times, None
+        self._audible_at = None
+        self._latency.begin(utterance.turn, times)
         utterance = self._continue_filler(utterance)
         self._reply = Reply(self._services, utterance, fixed, in_transcript)
         self._task = asyncio.create_task(self._reply.run())
@@ -199,6 +192,7 @@ class Agent:
             self._services.playback.begin(utterance, self._services.clock())
             return utterance
         filler.turn, filler.is_answer, filler.text = utterance.turn, utterance.is_answer, ""
+        filler.interruptible = utterance.interruptible
         filler.words.clear()
         return filler
 
@@ -258,6 +252,7 @@ class Agent:
             return
         self._reply = None
         playback, utterance = self._services.playback, reply.utterance
+        self._latency.report(reply.times, playback.settle_sound(now))
         heard, planned = playback.heard_text(now), utterance.text.strip()
         reply.cut(heard)
         if utterance is not self._filler:
@@ -267,11 +262,3 @@ class Agent:
             ended = playback.silenced_at if interrupted else now
             said = AgentSaid(utterance.turn, heard, round(self._audible_at), round(ended), interrupted, unsaid)
             self._services.emit(said)
-
-    def _report_latency(self, turn: TurnTimes, reply: ReplyTimes, audible_at: float) -> None:
-        first_word = reply.first_word or audible_at
-        points = [turn.ended, turn.due, turn.decided, first_word, audible_at]
-        rounded = [round(point - turn.ended) for point in points]
-        parts = [later - earlier for earlier, later in pairwise(rounded)]
-        number = self._reply.utterance.turn if self._reply else 0
-        self._services.emit(TurnLatency(number, rounded[-1], *parts))

@@ -17,7 +17,8 @@ from shared import events
 class Call:
     """Carries one call. All methods run on the event loop.
 
-    on_audio: takes caller audio in the stream's encoding, any length (`InboundPath.push`). It never waits.
+    on_audio: takes caller audio in the stream's encoding, any length, and its timestamp (`InboundPath.push`). It never
+    waits.
     termination: whether and why the call is being ended from our side.
     """
 
@@ -32,7 +33,7 @@ class Call:
         self._conversation = Conversation(components, clock, self._playback, self.termination, self._usage)
         self._recording = _recording(components, self._playback)
         self._inbound = InboundPath(components, clock, self._playback, self._conversation)
-        self.on_audio: Callable[[bytes], None] = self._inbound.push
+        self.on_audio: Callable[[bytes, int], None] = self._inbound.push
 
     # --- life ---
 
@@ -52,6 +53,7 @@ class Call:
     def tick(self) -> None:
         """Checks all that depends on time; called about four times a second."""
         now = self._clock.now()
+        self._inbound.tick(now)
         self._conversation.tick(now)
         if self._recording is not None:
             self._recording.tick(now)
@@ -83,6 +85,11 @@ class Call:
     def elapsed_ms(self) -> float:
         """The call's clock."""
         return self._clock.now()
+
+    @property
+    def paused_ms(self) -> float:
+        """How long no caller audio has come."""
+        return self._inbound.paused_ms(self._clock.now())
 
     def record_event(self, event: events.Event) -> None:
         """Emits an event of this call that was noticed outside of it."""

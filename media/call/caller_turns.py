@@ -61,14 +61,18 @@ class CallerTurns:
             self._entry.set_text(text)
         self._pending = self._event(self.number, text, ended, ended)
 
-    def commit(self) -> None:
-        """The pending turn, if any, can no longer change: reports it."""
+    def commit(self, *, is_continued: bool = False) -> None:
+        """The pending turn, if any, can no longer change: reports it. is_continued: the caller goes on over words that
+        cannot be interrupted, so what is added is a turn of its own."""
+        if is_continued:
+            self.settle()
+            return
         self._settled = []
         self._report()
 
     def settle(self) -> None:
-        """A tool was called for the pending turn: what the caller adds to it now is a turn of its own, after the tool
-        call, although nothing of the answer was heard yet."""
+        """What the caller adds to the pending turn from now on is a turn of its own, because a tool was called for it,
+        although nothing of the answer was heard yet, or because the caller was talked over."""
         if self._pending is not None:
             self._settled = self._text.split()
             self._report()

@@ -3,7 +3,8 @@
 import asyncio
 from collections import deque
 
-from media.call.agent import Agent, TurnTimes
+from media.call.agent import Agent
+from media.call.answer_latency import TurnTimes
 from media.call.call_tools import ToolSequence
 from media.call.caller_turns import CallerTurns
 from media.call.clock import CallClock
@@ -13,6 +14,7 @@ from media.call.failure_policy import FailurePolicy
 from media.call.late_filler import LateFiller
 from media.call.phrases import phrases_in
 from media.call.plan_tools import make_call_tools
+from media.call.plan_turns import make_turn_rules
 from media.call.playback import Playback
 from media.call.recogniser import LAST_WORDS_S, CallRecogniser
 from media.call.reply_services import make_phrase_audio, make_reply_services
@@ -24,21 +26,10 @@ from media.call.usage import UsageTotals
 from media.call.utterance import Utterance
 from media.call.watchdog import Alarm
 from media.providers.ports import ProviderError, RecognisedText, ReplyUnusable, SpeechToTextEvent, SpeechToTextFailed
-from media.turn.endpoint import TurnRules, asks_caller, expected_reply
-from media.turn.floor import (
-    CallerDone,
-    CallerPaused,
-    CallerStarted,
-    Decision,
-    Floor,
-    FloorState,
-    HoldAgent,
-    InterruptAgent,
-    NothingSaid,
-    ResumeAgent,
-)
+from media.turn import decisions as floor_decisions
+from media.turn.endpoint import asks_caller, expected_reply
+from media.turn.floor import Floor, FloorState
 from shared import events
-from shared.plan import TurnPlan
 
 
 class Conversation:
@@ -67,8 +58,9 @@ class Conversation:
         self._phrase_audio = make_phrase_audio(components, self._failures.order_sentences(late.sentences))
         self._queued_speech: deque[str] = deque()  # texts from outside that wait until nobody speaks
         self._is_answer_due = False  # to what the caller said before the call was lost
+        self._is_greeting_due = False  # once the caller has spoken
         self._held_at = self._overlap_at = 0.0
-        self.floor = Floor(_turn_rules(plan.turn), clock.now)
+        self.floor = Floor(make_turn_rules(plan.turn), clock.now)
         self.transcript = Transcript(to_model_messages(plan.resume.messages if plan.resume else []))
         self.turns = CallerTurns(self.transcript, self._emit, plan.resume.turn if plan.resume else 0)
         self._tools = make_call_tools(components, termination, self._digits, clock.now, self)
@@ -101,8 +93,10 @@ class Conversation:
         if plan.resume is not None:
             self._is_answer_due = self.turns.resume(plan.resume)
             self._tools.resume(self.transcript, self.turns.number)
-        if plan.agent.greeting:
-            self._say(plan.agent.greeting, in_transcript=not (self._is_answer_due or self._tools.news))
+        waits = plan.resume is None and plan.first_message == "wait_for_caller"
+        self._is_greeting_due = bool(plan.agent.greeting) and waits
+        if plan.agent.greeting and not waits:
+            self._say_greeting(in_transcript=not (self._is_answer_due or self._tools.news))
         self._speak_queued()
 
     def tick(self, now: float) -> None:
@@ -110,7 +104,7 @@ class Conversation:
         is_silent = self._playback.silent(now)
         self._silence.update(now, is_silent=is_silent)
         self._agent.check_finished()
-        keys = self._digits.tick(now, is_silent)
+        keys = self._digits.tick(now, is_silent, may_interrupt=self._agent.is_interruptible)
         if keys:
             self._answer(f"(pressed on the keypad: {keys})", now, now, now)
         alarm = self._silence.alarm(now)
@@ -172,7 +166,7 @@ class Conversation:
 
     def agent_audible(self, utterance: Utterance) -> None:
         """The answer began to sound: the caller's turn can no longer change."""
-        self.turns.commit()
+        self.turns.commit(is_continued=self.floor.is_overlapped)
         self._silence.reply_audible(is_answer=utterance.is_answer)
         self._termination.unsaid_words = ""
         self._report_speech(utterance, None)
@@ -183,7 +177,7 @@ class Conversation:
 
     def agent_finished(self, utterance: Utterance) -> None:
         """The utterance was heard to its end: the caller's turn, or the end of the call."""
-        self.turns.commit()
+        self.turns.commit(is_continued=self.floor.is_overlapped)
         if utterance.is_answer and utterance.speech_at is not None:
             self._failures.answered()
         self._silence.words_heard()
@@ -222,24 +216,24 @@ class Conversation:
 
     # --- decisions of the floor ---
 
-    def apply(self, decisions: tuple[Decision, ...]) -> None:
+    def apply(self, decisions: tuple[floor_decisions.Decision, ...]) -> None:
         """Carries out what the floor decided."""
         for decision in decisions:
             match decision:
-                case CallerStarted():
+                case floor_decisions.CallerStarted() | floor_decisions.CallerOverlaps():
                     self._caller_started()
-                case CallerPaused(token=token):
+                case floor_decisions.CallerPaused(token=token):
                     self._caller_paused(token)
-                case CallerDone():
+                case floor_decisions.CallerDone():
                     ended, due = self._clock.at_audio(decision.end_ms), self._clock.at_audio(decision.due_ms)
                     self._answer(decision.text, ended, due, self._clock.now())
-                case HoldAgent():
+                case floor_decisions.HoldAgent():
                     self._hold_agent()
-                case ResumeAgent():
+                case floor_decisions.ResumeAgent():
                     self._resume_agent()
-                case InterruptAgent():
+                case floor_decisions.InterruptAgent():
                     self._interrupt_agent()
-                case NothingSaid(interrupted=interrupted):
+                case floor_decisions.NothingSaid(interrupted=interrupted):
                     self._nothing_said(interrupted)
         self.recogniser.set_turn(self.floor.turn)
 
@@ -293,7 +287,10 @@ class Conversation:
         self.turns.take(text, ended)
         self._is_answer_due = False  # this answer covers it
         self._components.on_turn_taken()
-        self._reply(TurnTimes(ended, due, decided))
+        if self._is_greeting_due:
+            self._say_greeting()
+        else:
+            self._reply(TurnTimes(ended, due, decided))
 
     def _reply(self, times: TurnTimes | None) -> None:
         self._silence.reply_due(times)
@@ -315,10 +312,15 @@ class Conversation:
         elif self._queued_speech:
             self._say(self._queued_speech.popleft())
 
-    def _say(self, text: str, *, in_transcript: bool = True) -> None:
+    def _say_greeting(self, *, in_transcript: bool = True) -> None:
+        self._is_greeting_due, plan = False, self._components.plan
+        interruptible = plan.greeting_interruptible or plan.resume is not None
+        self._say(plan.agent.greeting, in_transcript=in_transcript, interruptible=interruptible)
+
+    def _say(self, text: str, *, in_transcript: bool = True, interruptible: bool = True) -> None:
         self._silence.words_due()
-        self._agent.say(text, self.turns.number, in_transcript=in_transcript)
-        self.apply(self.floor.agent_thinking(self._clock.audio_ms))
+        self._agent.say(text, self.turns.number, in_transcript=in_transcript, interruptible=interruptible)
+        self.apply(self.floor.agent_thinking(self._clock.audio_ms, interruptible=interruptible))
 
     def _report_speech(self, utterance: Utterance, ends_ms: int | None) -> None:
         """Reports to the floor that the agent is audible, what it expects, and when it will end if that is known."""
@@ -350,7 +352,7 @@ class Conversation:
         match alarm:
             case Alarm.NUDGE:
                 self._emit(events.CallNudged(round(self._clock.now())))
-                self._say(self._phrases.nudge)
+                self._say_greeting() if self._is_greeting_due else self._say(self._phrases.nudge)
             case Alarm.SILENCE | Alarm.TOO_LONG:
                 self.end("silence" if alarm is Alarm.SILENCE else "max_duration")
             case Alarm.NO_REPLY | Alarm.NO_SOUND:
@@ -393,7 +395,3 @@ class Conversation:
             if text.strip():
                 ended = self._clock.at_audio(self._components.track.last_voice_ms)
                 self.turns.report_last_words(text, self._clock.now(), ended)
-
-
-def _turn_rules(turn: TurnPlan) -> TurnRules:
-    return TurnRules(turn.silence_ms, adaptive=turn.adaptive, barge_in=turn.barge_in, min_words=turn.min_words)

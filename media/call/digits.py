@@ -60,14 +60,14 @@ class DigitCollector:
             self._collection.deadline = now + self._collection.timeout_ms
             self._check_complete()
 
-    def tick(self, now: float, agent_silent: bool) -> str:
+    def tick(self, now: float, agent_silent: bool, *, may_interrupt: bool = True) -> str:
         """Returns unrequested digits once they are complete; ends a collection that has timed out.
 
-        The time-out does not run while the agent still speaks."""
+        The time-out does not run while the agent still speaks. may_interrupt: otherwise they wait for a later tick."""
         if self._collection:
             self._check_timeout(self._collection, now, agent_silent)
             return ""
-        if not self._keys or now - self._pressed_at < GATHER_MS:
+        if not self._keys or now - self._pressed_at < GATHER_MS or not may_interrupt:
             return ""
         keys, self._keys = self._keys, ""
         return keys

@@ -5,13 +5,25 @@ A live listener, or any other new reader, is one more `Tap`.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from media.audio import mulaw
-from media.audio.framer import FRAME_MS, Framer
+from media.audio.framer import FRAME, FRAME_MS, Framer
 from media.call.clock import CallClock
 from media.call.components import CallComponents
 from media.call.conversation import Conversation
 from media.call.playback import AudioReader, Playback
+from media.call.stream_timeline import StreamTimeline
+from media.turn.floor import CALLER_IS_HEARD
+
+SILENT_FRAME: Final = mulaw.SILENCE * FRAME
+SILENT_PCM: Final = mulaw.decode(SILENT_FRAME)
+# So many lost frames are no silence to the voice detector: it gets the frame before them again. The level of digital
+# silence in mid-speech would tell it that the place is free of noise.
+MOST_CONCEALED: Final = 3
+# The call's ticks come every 240 ms. After a longer time without one the event loop was held up, and audio may wait to
+# be read: it is looked at first.
+HELD_UP_MS: Final = 400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +31,9 @@ class Tap:
     """A reader of a call's audio. Times are in ms on the call's clock.
 
     caller: called with each 20 ms frame of caller audio (160 bytes of mu-law, 8 kHz) and the time it was received.
-    caller_ulaw: called with the frame alone. This saves reading the clock, which costs 0.15 us a frame.
-    caller_pcm: called with the frame as 320 bytes of 16-bit little-endian PCM, which is decoded once for all taps.
+    caller_ulaw: called with the frame alone; also with silence while no audio comes and the caller's turn is to end.
+        What of it was late comes after that silence, so these readers cannot tell time by counting frames.
+    caller_pcm: as `caller_ulaw`, with 320 bytes of 16-bit little-endian PCM, which is decoded once for all taps.
     agent: called with agent audio (mu-law, any length) that the caller has heard, and the time at which it began to
         sound. It comes once a mark or the clock shows that it was played: about every 200 ms while the agent speaks.
 
@@ -34,7 +47,11 @@ class Tap:
 
 
 class InboundPath:
-    """Takes caller audio in the stream's encoding, cuts it into frames, and hands each to the taps and the floor."""
+    """Takes caller audio in the stream's encoding, cuts it into frames, and hands each to the taps and the floor.
+
+    Where audio is missing it hands them silence instead: at once where timestamps show a gap, and by the clock while
+    none comes and turn-taking waits for the caller's silence.
+    """
 
     def __init__(
         self, components: CallComponents, clock: CallClock, playback: Playback, conversation: Conversation
@@ -43,6 +60,9 @@ class InboundPath:
         self._to_ulaw = components.transcoder.to_ulaw
         self._frames = Framer().push
         self._clock = clock
+        self._timeline = StreamTimeline(components.transcoder.bytes_per_ms, clock.now())
+        self._last_pcm = SILENT_PCM
+        self._ticked_at = clock.now()
         self._taps: tuple[Tap, ...] = ()
         self._playback = playback
         self.add(Tap(caller_ulaw=conversation.recogniser.push))
@@ -52,7 +72,8 @@ class InboundPath:
         if components.hints is not None:
             self.add(Tap(caller_pcm=components.hints.push))
         self._speech = components.track.speech
-        self._floor = conversation.floor.frame
+        self._floor = conversation.floor
+        self._take_frame = conversation.floor.frame
         self._apply = conversation.apply
 
     def add(self, tap: Tap) -> None:
@@ -67,23 +88,60 @@ class InboundPath:
         """Removes all readers, at the end of the call."""
         self._set_taps(())
 
-    def push(self, payload: bytes) -> None:
-        """Takes caller audio of any length. This is the frame path: it allocates nothing but frames and their PCM."""
+    def push(self, payload: bytes, at_ms: int) -> None:
+        """Takes caller audio of any length with the carrier's timestamp; audio that came before is dropped. This is the
+        frame path: it allocates nothing but frames and their PCM."""
         clock, speech = self._clock, self._speech
-        for ulaw in self._frames(self._to_ulaw(payload)):
+        clock.audio_at = now = clock.now()
+        missing = self._timeline.take(payload, at_ms, now)
+        if missing:
+            if missing < 0:
+                return
+            self._fill_gap(missing, now)
+        for ulaw in self._frames(self._to_ulaw(payload)):  # as `_hand_out_silence`; a call a frame less
             clock.audio_ms = audio_ms = clock.audio_ms + FRAME_MS
             for read in self._ulaw_readers:
                 read(ulaw)
-            pcm = mulaw.decode(ulaw)
+            self._last_pcm = pcm = mulaw.decode(ulaw)
             for read in self._pcm_readers:
                 read(pcm)
-            if self._timed_readers:
-                now = clock.now()
-                for read_timed in self._timed_readers:
-                    read_timed(ulaw, now)
-            decisions = self._floor(audio_ms, speech.speaking, speech.last_voice_ms)
+            for read_timed in self._timed_readers:
+                read_timed(ulaw, now)
+            decisions = self._take_frame(audio_ms, speech.speaking, speech.last_voice_ms)
             if decisions:
                 self._apply(decisions)
+
+    def tick(self, now: float) -> None:
+        """Hands out silence for the time in which no audio came, if turn-taking waits for it; called with each tick of
+        the call."""
+        held_up = now - self._ticked_at > HELD_UP_MS
+        self._ticked_at = now
+        if held_up or not (self._speech.speaking or self._floor.state in CALLER_IS_HEARD):
+            return
+        self._hand_out_silence(self._timeline.fill(now), SILENT_PCM, self._timeline.filled_until)
+
+    def paused_ms(self, now: float) -> float:
+        """How long no audio has come."""
+        return now - self._timeline.heard_at
+
+    def _fill_gap(self, missing: int, now: float) -> None:
+        pcm = self._last_pcm if missing <= MOST_CONCEALED else SILENT_PCM
+        for _ in range(missing):
+            for read_timed in self._timed_readers:
+                read_timed(SILENT_FRAME, now)
+        self._hand_out_silence(missing, pcm, now)
+
+    def _hand_out_silence(self, frames: int, pcm: bytes, until: float) -> None:
+        """Each frame in its time, because the floor may decide in any of them."""
+        clock, speech = self._clock, self._speech
+        for left in range(frames, 0, -1):
+            clock.audio_at = until - (left - 1) * FRAME_MS
+            clock.audio_ms += FRAME_MS
+            for read in self._ulaw_readers:
+                read(SILENT_FRAME)
+            for read in self._pcm_readers:
+                read(pcm)
+            self._apply(self._take_frame(clock.audio_ms, speech.speaking, speech.last_voice_ms))
 
     def _set_taps(self, taps: tuple[Tap, ...]) -> None:
         """Binds the callables once, so that the frame path only walks tuples."""

@@ -31,7 +31,7 @@ class Playback:
 
     heard_readers: called with each stretch of agent audio that the caller has heard, in order, each moment once;
     without a reader nothing is copied. held: the agent is silenced and may be resumed. silenced_at: time of the last
-    hold.
+    hold. sounded_at: when the utterance's first audible sample sounded at the carrier, as a mark shows; None before.
     `_base` pairs a position with the time at which it was played, known by a mark or extrapolated.
     """
 
@@ -46,6 +46,8 @@ class Playback:
         self.silenced_at = 0.0
         self._dropped = False
         self._settled = self._heard = 0.0
+        self.sounded_at: float | None = None
+        self._sound_due: float | None = None  # the same as it was sent, if the carrier plays at once
         self._rewind(0.0, 0.0)
 
     # --- to the carrier ---
@@ -60,6 +62,7 @@ class Playback:
         self.utterance = utterance
         self.held = self._dropped = False
         self._heard = 0.0
+        self.sounded_at = self._sound_due = None
         self._rewind(0.0, now)
 
     def receive(self, spoken: SpeechChunk, now: float) -> None:
@@ -89,6 +92,7 @@ class Playback:
         if self.held:
             return
         self.settle(now)
+        self._settle_sound()
         if self._sent > self._proven:
             self._stream.clear()
         self._generation += 1
@@ -128,6 +132,7 @@ class Playback:
             mark, position = self._marks.popleft()
         self._proven = position
         self._base = (position, now)
+        self._prove_sound(position, now)
         self.settle(now)
 
     # --- position ---
@@ -158,6 +163,12 @@ class Playback:
         if self.utterance is None or self._dropped:
             return True
         return self.utterance.complete and not self.held and self.silent(now)
+
+    def settle_sound(self, now: float) -> float | None:
+        """Returns `sounded_at` at the end of the utterance: without its mark, as it was reckoned when it was sent."""
+        self.settle(now)
+        self._settle_sound()
+        return self.sounded_at
 
     def settle(self, now: float) -> None:
         """Accounts for what was heard up to now, and hands it to the readers."""
@@ -191,6 +202,29 @@ class Playback:
             self._sent = start / BYTES_PER_MS
             if self._sent - self._marked >= MARK_EVERY_MS:
                 self._put_mark()
+        self._mark_sound()
+
+    def _mark_sound(self) -> None:
+        """Puts a mark behind the first audible sample, unless there is one: it tells when the caller hears it."""
+        sound_ms = self.utterance.sound_ms if self.utterance is not None else None
+        if sound_ms is None or self._sound_due is not None or sound_ms >= self._sent:
+            return
+        at, time = self._base
+        self._sound_due = time + sound_ms - at
+        if self._marked <= sound_ms:
+            self._put_mark()
+
+    def _prove_sound(self, position: float, now: float) -> None:
+        sound_ms = self.utterance.sound_ms if self.utterance is not None else None
+        if self.sounded_at is None and self._sound_due is not None and sound_ms is not None and position > sound_ms:
+            self.sounded_at = max(self._sound_due, now - (position - sound_ms))
+
+    def _settle_sound(self) -> None:
+        """No mark will come back: what counts as heard sounded when it was due, and the rest did not."""
+        sound_ms = self.utterance.sound_ms if self.utterance is not None else None
+        if self.sounded_at is None and sound_ms is not None and self._settled > sound_ms:
+            self.sounded_at = self._sound_due
+        self._sound_due = self.sounded_at
 
     def _put_mark(self) -> None:
         self._mark_count += 1

@@ -16,6 +16,11 @@ log = structlog.get_logger()
 
 # The newest stretch is not written yet: a mark may still correct what was heard in it.
 SETTLE_MS = 500.0
+# Caller audio may come so much later than it was spoken: a silent socket is dropped after this time. Until then what is
+# missing is not written as silence.
+LATE_MS = 10_000.0
+# So much audio after inserted silence shows that what is missing there will not come in a burst any more.
+BURST_MS = 1_000.0
 # Agent audio is joined without a gap as long as the clock agrees within this.
 SEAM_MS = 60.0
 # The caller's channel is filled with silence when the carrier sent nothing for longer than this.
@@ -30,7 +35,7 @@ class StereoMix:
         self._left = bytearray()
         self._right = bytearray()
         self._taken_ms = start_ms
-        self._padding = range(0)  # where the latest inserted silence lies in the left channel
+        self._padding: list[range] = []  # where inserted silence lies in the left channel, which may still be removed
 
     @property
     def caller_ms(self) -> float:
@@ -51,13 +56,15 @@ class StereoMix:
         if missing > GAP_MS:
             start = len(self._left)
             self._left += SILENCE * round(missing * BYTES_PER_MS)
-            self._padding = range(start, len(self._left))
+            self._padding.append(range(start, len(self._left)))
         self._left += ulaw
-        surplus = min(len(self._padding), round((self.caller_ms - now) * BYTES_PER_MS))
-        if surplus > 0:
-            start, stop = self._padding.start, self._padding.stop - surplus
-            del self._left[start : start + surplus]
-            self._padding = range(start, stop)
+        if self._padding:
+            self._remove_padding(round((self.caller_ms - now) * BYTES_PER_MS))
+
+    def settled_ms(self, now: float) -> float:
+        """Up to where nothing can change any more: audio may still come late, and marks correct what was heard."""
+        known = self._padding[0].start if self._padding else len(self._left)
+        return max(min(now - SETTLE_MS, self._taken_ms + known / BYTES_PER_MS), now - LATE_MS)
 
     def add_agent(self, ulaw: bytes, at_ms: float) -> None:
         """Appends agent audio that the caller heard from `at_ms` on."""
@@ -73,11 +80,28 @@ class StereoMix:
             return b""
         left, right = _cut(self._left, size), _cut(self._right, size)
         self._taken_ms += size / BYTES_PER_MS
-        self._padding = range(max(0, self._padding.start - size), max(0, self._padding.stop - size))
+        self._move_padding(size)
         both = np.empty((size, 2), dtype="<i2")
         both[:, 0] = np.frombuffer(mulaw.decode(left), dtype="<i2")
         both[:, 1] = np.frombuffer(mulaw.decode(right), dtype="<i2")
         return both.tobytes()
+
+    def _remove_padding(self, surplus: int) -> None:
+        """Removes so many bytes of inserted silence, the latest first. What much audio has followed stays for good."""
+        while surplus > 0 and self._padding:
+            last = self._padding.pop()
+            removed = min(surplus, len(last))
+            del self._left[last.start : last.start + removed]
+            surplus -= removed
+            if removed < len(last):
+                self._padding.append(range(last.start, last.stop - removed))
+        settled = len(self._left) - round(BURST_MS * BYTES_PER_MS)
+        if self._padding and self._padding[0].stop < settled:
+            self._padding = [part for part in self._padding if part.stop >= settled]
+
+    def _move_padding(self, size: int) -> None:
+        moved = (range(max(0, part.start - size), max(0, part.stop - size)) for part in self._padding)
+        self._padding = [part for part in moved if part]
 
 
 def _cut(channel: bytearray, size: int) -> bytes:
@@ -121,7 +145,7 @@ class RecordingWriter:
 
     def flush(self, now: float, *, last: bool = False) -> None:
         """Gives the disk thread what can no longer change; the file is whole and playable after each flush."""
-        pcm = self._mix.take(max(now, self._mix.end_ms) if last else now - SETTLE_MS)
+        pcm = self._mix.take(max(now, self._mix.end_ms) if last else self._mix.settled_ms(now))
         if pcm:
             self._disk.submit(self._write, pcm)
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-from media.call.agent import Agent, TurnTimes
+from media.call.agent import Agent
+from media.call.answer_latency import TurnTimes
 from media.call.call_tools import CallTools
 from media.call.clock import CallClock
 from media.call.late_filler import LateFiller

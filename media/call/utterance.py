@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from media.audio.level import BLOCK_MS, find_sound
 from media.audio.mulaw import BYTES_PER_MS
 from media.providers.ports import TimedWord
 from media.providers.word_timing import TYPICAL_MS_PER_CHARACTER, spread_words, timing_length
@@ -36,17 +37,21 @@ class Utterance:
     words in ms of the voice's own audio, without insertions.
 
     turn: the caller's turn that it answers (0 for the greeting).
+    interruptible: whether the caller may interrupt it; if not, what the caller says meanwhile is answered after it.
     text: the words planned so far, exactly as the model wrote them.
     audio: all of it so far, mu-law 8 kHz, kept until the utterance is over so that it can be resumed after a hold.
     complete: no more audio will come.
     is_answer: the model is asked; otherwise it is a fixed text.
     insertions: fillers in the audio, in order. speech_at: where the voice's own audio begins; None while there is none.
+    sound_ms: where the voice's first audible sound begins; None before it came. Voices often begin with silence.
     """
 
     turn: int
     text: str = ""
+    interruptible: bool = True
     audio: bytearray = field(default_factory=bytearray)
     complete: bool = False
+    sound_ms: int | None = None
     words: list[TimedWord] = field(default_factory=list)
     is_answer: bool = False
     insertions: list[Insertion] = field(default_factory=list)
@@ -58,10 +63,13 @@ class Utterance:
 
     def receive(self, audio: bytes, words: Iterable[TimedWord]) -> None:
         """Adds audio from the voice."""
+        searched_ms = int(self.audio_ms) // BLOCK_MS * BLOCK_MS
         if audio and self.speech_at is None:
             self.speech_at = self.audio_ms
         self.audio += audio
         self.words.extend(words)
+        if self.sound_ms is None:
+            self.sound_ms = find_sound(self.audio, searched_ms)
 
     def insert(self, text: str, audio: bytes, began: float) -> None:
         """Adds a filler. began: when it will begin to sound, in ms on the call's clock."""

@@ -8,6 +8,7 @@ from typing import Protocol
 import structlog
 
 from media.call.call import Call
+from media.call.stream_timeline import PAUSE_MS
 from media.server.frames import CloseCode, FrameError
 from media.server.limits import WorkerLimits
 from media.server.websocket import WebSocket
@@ -25,6 +26,7 @@ from media.telephony.codec import (
     Play,
     StreamStarted,
     StreamStopped,
+    UnknownMessages,
 )
 from shared.events import EndReason
 
@@ -110,6 +112,11 @@ class StreamConnection:
         return self._attached.call if self._attached is not None else None
 
     @property
+    def unknown(self) -> UnknownMessages:
+        """What the codec has passed over so far."""
+        return self._codec.unknown
+
+    @property
     def is_claiming_plan(self) -> bool:
         """The stream has started and its plan is being claimed."""
         return self._live and self._started.done() and self._attached is None
@@ -179,6 +186,8 @@ class StreamConnection:
         if self._attached is None or not self._live:
             return
         try:
+            if self._attached.call.paused_ms >= PAUSE_MS:
+                self._receive_held()
             self._attached.call.tick()
         except Exception as error:  # the same error would come with every tick: it ends the call
             log.exception("call.crashed")
@@ -250,7 +259,7 @@ class StreamConnection:
             attached = self._attached
             for event in self._codec.receive(payload, is_text):
                 if type(event) is InboundAudio and attached is not None:
-                    attached.call.on_audio(event.payload)
+                    attached.call.on_audio(event.payload, event.at_ms)
                 else:
                     self._handle(event)
         except MediaProtocolError as error:
@@ -258,6 +267,12 @@ class StreamConnection:
         except Exception as error:  # an internal error ends only this call; the traceback is logged
             log.exception("call.crashed")
             self._end(_Failure(CloseCode.INTERNAL, f"internal fault: {type(error).__name__}"))
+
+    def _receive_held(self) -> None:
+        """Audio that the codec holds back, because audio before it is missing, waits no longer once none comes."""
+        for event in self._codec.release():
+            if type(event) is InboundAudio and self._attached is not None:
+                self._attached.call.on_audio(event.payload, event.at_ms)
 
     def _handle(self, event: InboundEvent) -> None:
         """Handles everything but audio."""

@@ -37,6 +37,7 @@ class Metrics:
         self.refused = self._counter("refused", "Streams refused", "reason")
         self.wire_errors = self._counter("wire_errors", "Protocol errors", "code")
         self.messages = self._counter("messages", "Carrier messages received")
+        self.unknown_messages = self._counter("unknown_messages", "Carrier messages passed over as unknown", "kind")
         self.interruptions = self._counter("interruptions", "Turns taken by the caller")
         self.false_interruptions = self._counter("false_interruptions", "Interruptions taken back")
         self.bus_failures = self._counter("bus_failures", "Times that Redis did not answer", "part")

@@ -26,7 +26,7 @@ from media.server.metrics import Metrics
 from media.server.pending import PendingSockets
 from media.server.plans import PlanRefused, PlanSource, SocketRoute
 from media.server.ticker import CallTicker
-from media.telephony.codec import StreamStarted
+from media.telephony.codec import StreamStarted, UnknownMessages
 from media.tools.remote import RemoteTools
 from media.turn.vad import VadEngine
 from shared import events
@@ -114,6 +114,7 @@ class Worker:
                 self._calls.remove(connection)
                 self._resources.metrics.calls_active.dec()
             self._resources.metrics.messages.inc(connection.messages)
+            self._report_unknown(connection.unknown, route)
             if not self._connections:
                 self._idle.set()
 
@@ -213,6 +214,20 @@ class Worker:
             )
             record.attach(call)
             return AttachedCall(call, transcoder.from_ulaw, record.stream_ended, release=undo.pop_all().close)
+
+    def _report_unknown(self, unknown: UnknownMessages, route: SocketRoute) -> None:
+        """Counts what a socket's codec has passed over; one line in the log a call at most."""
+        if not unknown.events and not unknown.digits:
+            return
+        self._resources.metrics.unknown_messages.labels("event").inc(unknown.events)
+        self._resources.metrics.unknown_messages.labels("digit").inc(unknown.digits)
+        log.warning(
+            "carrier.messages_unknown",
+            carrier=route.carrier,
+            events=unknown.events,
+            first_event=unknown.first_event,
+            digits=unknown.digits,
+        )
 
     def _check_limits(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -316,6 +331,7 @@ class _CountingSink:
             "stt": event.stt_ms,
             "llm_first_token": event.llm_first_token_ms,
             "tts_first_byte": event.tts_first_byte_ms,
+            "playback": event.playback_ms,
         }
         for stage, ms in stages.items():
             self._metrics.latency_of(stage).observe(ms / 1000)

@@ -21,6 +21,7 @@ from media.telephony.codec import (
     Play,
     StreamStarted,
     StreamStopped,
+    UnknownMessages,
 )
 from media.telephony.json_messages import MAX_MESSAGE_BYTES, Count, Digit, JsonReader, check_params, check_size
 from media.telephony.session import StreamSession
@@ -62,6 +63,7 @@ class BrowserCodec:
 
     def __init__(self, call_id: str, max_message_bytes: int = MAX_MESSAGE_BYTES) -> None:
         self.accepted = 0  # audio messages passed on
+        self.unknown = UnknownMessages()  # always none: the protocol is our own
         self._call_id = call_id
         self._max_bytes = max_message_bytes
         self._session = StreamSession()
@@ -78,6 +80,10 @@ class BrowserCodec:
         except MediaProtocolError:
             self._session.close()
             raise
+
+    def release(self) -> Sequence[InboundEvent]:
+        """Nothing is held back."""
+        return ()
 
     def encode(self, command: OutboundCommand) -> str | bytes:
         """Encodes audio as bytes, the rest as text. Raises MediaProtocolError out_of_order unless the stream runs."""

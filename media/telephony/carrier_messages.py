@@ -1,11 +1,12 @@
 """What Twilio's and Telnyx's media messages have in common; pure functions, shared by both codecs."""
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 import msgspec
 
-from media.telephony.codec import Clear, DigitReceived, Mark, MarkReached, MediaProtocolError
-from media.telephony.json_messages import Digit
+from media.telephony.codec import Clear, DigitReceived, Mark, MarkReached, MediaProtocolError, UnknownMessages
+from media.telephony.json_messages import DIGITS
 from media.telephony.session import StreamSession
 
 # The end of a media message, after the payload in base64.
@@ -13,9 +14,9 @@ MEDIA_END: Final = b'"}}'
 
 
 class DtmfPart(msgspec.Struct, gc=False):
-    """The `dtmf` object of both carriers."""
+    """The `dtmf` object of both carriers. digit: anything, because an unknown value must not end the call."""
 
-    digit: Digit
+    digit: Any = None
 
 
 class MarkPart(msgspec.Struct, gc=False):
@@ -44,10 +45,16 @@ def require_running(session: StreamSession) -> None:
         raise MediaProtocolError("out_of_order", f"no command may be sent while the stream is {session.stage}")
 
 
-def read_digit(session: StreamSession, stream_id: str, part: DtmfPart) -> DigitReceived:
-    """Raises MediaProtocolError unless the stream with this id runs."""
+def read_digit(
+    session: StreamSession, unknown: UnknownMessages, stream_id: str, part: DtmfPart
+) -> Sequence[DigitReceived]:
+    """Returns the key; an unknown one is counted and passed over. Raises MediaProtocolError unless the stream with this
+    id runs."""
     session.check("dtmf", stream_id)
-    return DigitReceived(part.digit)
+    if isinstance(part.digit, str) and part.digit in DIGITS:
+        return (DigitReceived(part.digit),)
+    unknown.digits += 1
+    return ()
 
 
 def read_mark(session: StreamSession, stream_id: str, part: MarkPart) -> MarkReached:

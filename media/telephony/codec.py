@@ -99,6 +99,23 @@ class Clear:
 OutboundCommand = Play | Mark | Clear
 
 
+@dataclass(slots=True)
+class UnknownMessages:
+    """What a codec has passed over because it does not know it: carriers add events and values without notice.
+
+    events: messages with an unknown event name, the first of which is `first_event`. digits: unknown values of `dtmf`.
+    """
+
+    events: int = 0
+    digits: int = 0
+    first_event: str = ""
+
+    def add_event(self, name: str) -> None:
+        """Counts a message with an unknown event name."""
+        self.events += 1
+        self.first_event = self.first_event or name
+
+
 class MediaProtocolError(Exception):
     """A message that violates the protocol. code: stable, a metric label. field: the invalid field.
 
@@ -106,7 +123,7 @@ class MediaProtocolError(Exception):
         binary_message  bytes where text is expected
         too_large       longer than the codec's `max_message_bytes`
         not_json        not valid JSON
-        unknown_event   an unknown event name
+        unknown_event   an unknown event name (of a browser; those of carriers are passed over)
         missing_field   a required field is absent
         bad_type        a field has another type or is out of range
         bad_base64      a payload is not valid base64
@@ -126,12 +143,18 @@ class MediaProtocolError(Exception):
 class Codec(Protocol):
     """The protocol state of one socket, without I/O: messages in, events out; commands in, messages out.
 
-    `str` is a text message and `bytes` a binary one, both ways.
+    `str` is a text message and `bytes` a binary one, both ways. unknown: what was passed over so far.
     """
+
+    unknown: UnknownMessages
 
     def receive(self, message: str | bytes, is_text: bool = False) -> Sequence[InboundEvent]:
         """Decodes one WebSocket message. is_text: the bytes are a text message that was not decoded (which saves the
         decoding). Raises MediaProtocolError; the codec cannot be used after that."""
+
+    def release(self) -> Sequence[InboundEvent]:
+        """Returns audio that is held back until missing audio before it comes; called when nothing has come for a
+        while."""
 
     def encode(self, command: OutboundCommand) -> str | bytes:
         """Encodes one command as a WebSocket message. Raises MediaProtocolError when the stream is not running."""

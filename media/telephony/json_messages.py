@@ -1,13 +1,14 @@
 """Decodes the JSON text messages of a media socket into typed events, and maps decoding errors."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Final, Generic, Literal, TypeVar, get_args
 
 import msgspec
 
 from media.telephony.codec import MediaProtocolError
 
 MAX_MESSAGE_BYTES = 64 * 1024  # neither carrier documents a limit; a 20 ms frame has about 400 bytes
+UNKNOWN_EVENT: Final = "unknown_event"  # the code of a MediaProtocolError
 MAX_PARAMS = 100
 MAX_PARAM_CHARACTERS = 499  # Twilio: name and value together stay under 500
 
@@ -15,6 +16,7 @@ MAX_PARAM_CHARACTERS = 499  # Twilio: name and value together stay under 500
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
 Digit = Literal["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "#", "A", "B", "C", "D"]
+DIGITS: Final = frozenset(get_args(Digit))
 
 Event = TypeVar("Event")
 
@@ -71,5 +73,5 @@ def _protocol_error(text: str) -> MediaProtocolError:
     if what.startswith("Invalid base64"):
         return MediaProtocolError("bad_base64", "the payload is no base64", field)
     if field == "event" and what.startswith("Invalid value"):
-        return MediaProtocolError("unknown_event", what.removeprefix("Invalid value ")[:60], field)
+        return MediaProtocolError(UNKNOWN_EVENT, what.removeprefix("Invalid value ")[:60], field)
     return MediaProtocolError("bad_type", what[:120], field)

@@ -31,9 +31,10 @@ from media.telephony.codec import (
     Play,
     StreamStarted,
     StreamStopped,
+    UnknownMessages,
 )
 from media.telephony.jitter import JitterBuffer
-from media.telephony.json_messages import MAX_MESSAGE_BYTES, Count, Id, JsonReader, check_params
+from media.telephony.json_messages import MAX_MESSAGE_BYTES, UNKNOWN_EVENT, Count, Id, JsonReader, check_params
 from media.telephony.session import StreamSession
 
 
@@ -140,6 +141,7 @@ class TelnyxCodec:
     ) -> None:
         self.accepted = 0  # media messages passed on
         self.ignored = 0  # media messages of the other track
+        self.unknown = UnknownMessages()
         self.jitter = JitterBuffer(reorder_frames)
         self._session = StreamSession()
         self._reader: JsonReader[_Message] = JsonReader(_DECODER, max_message_bytes)
@@ -147,15 +149,25 @@ class TelnyxCodec:
         self._swap = l16_order == "big"
 
     def receive(self, message: str | bytes, is_text: bool = False) -> Sequence[InboundEvent]:
-        """Decodes one message. Raises MediaProtocolError, after which every further message is refused too."""
+        """Decodes one message; an unknown event is counted and passed over. Raises MediaProtocolError, after which
+        every further message is refused too."""
         try:
             event = self._reader.read(message, is_text)
             if isinstance(event, _MediaMessage):
                 return self._media(event)
             return self._control(event)
-        except MediaProtocolError:
+        except MediaProtocolError as error:
+            if error.code == UNKNOWN_EVENT:
+                self.unknown.add_event(error.detail.strip("'"))
+                return ()
             self._session.close()
             raise
+
+    def release(self) -> Sequence[InboundEvent]:
+        """Returns the frames that wait for a missing one; the gaps count as lost."""
+        frames = tuple(self.jitter.flush())
+        self.accepted += len(frames)
+        return frames
 
     def encode(self, command: OutboundCommand) -> str:
         """Encodes one command as a text message. Raises MediaProtocolError out_of_order unless the stream runs."""
@@ -189,7 +201,7 @@ class TelnyxCodec:
             case _StartMessage():
                 return (self._start(event),)
             case _DtmfMessage():
-                return (read_digit(self._session, event.stream_id, event.dtmf),)
+                return read_digit(self._session, self.unknown, event.stream_id, event.dtmf)
             case _MarkMessage():
                 return (read_mark(self._session, event.stream_id, event.mark),)
             case _StopMessage():
@@ -217,9 +229,7 @@ class TelnyxCodec:
     def _stop(self) -> Sequence[InboundEvent]:
         """Returns the frames that were waiting for a missing one, then the end."""
         self._session.close()
-        frames = self.jitter.flush()
-        self.accepted += len(frames)
-        return (*frames, StreamStopped())
+        return (*self.release(), StreamStopped())
 
     def _linear(self, payload: bytes) -> bytes:
         """Converts L16 to or from the socket's byte order. Raises MediaProtocolError bad_format for half a sample."""

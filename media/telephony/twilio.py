@@ -29,8 +29,9 @@ from media.telephony.codec import (
     Play,
     StreamStarted,
     StreamStopped,
+    UnknownMessages,
 )
-from media.telephony.json_messages import MAX_MESSAGE_BYTES, Count, Id, JsonReader, check_params
+from media.telephony.json_messages import MAX_MESSAGE_BYTES, UNKNOWN_EVENT, Count, Id, JsonReader, check_params
 from media.telephony.session import StreamSession
 
 
@@ -105,21 +106,30 @@ class TwilioCodec:
     def __init__(self, max_message_bytes: int = MAX_MESSAGE_BYTES) -> None:
         self.accepted = 0  # media messages passed on
         self.ignored = 0  # media messages of the other track
+        self.unknown = UnknownMessages()
         self._session = StreamSession()
         self._reader: JsonReader[_Message] = JsonReader(_DECODER, max_message_bytes)
         self._stream = b""  # the stream's field in every outgoing message
         self._media_start = b""
 
     def receive(self, message: str | bytes, is_text: bool = False) -> Sequence[InboundEvent]:
-        """Decodes one message. Raises MediaProtocolError, after which every further message is refused too."""
+        """Decodes one message; an unknown event is counted and passed over. Raises MediaProtocolError, after which
+        every further message is refused too."""
         try:
             event = self._reader.read(message, is_text)
             if isinstance(event, _MediaMessage):
                 return self._media(event)
             return self._control(event)
-        except MediaProtocolError:
+        except MediaProtocolError as error:
+            if error.code == UNKNOWN_EVENT:
+                self.unknown.add_event(error.detail.strip("'"))
+                return ()
             self._session.close()
             raise
+
+    def release(self) -> Sequence[InboundEvent]:
+        """Nothing is held back."""
+        return ()
 
     def encode(self, command: OutboundCommand) -> str:
         """Encodes one command as a text message. Raises MediaProtocolError out_of_order unless the stream runs."""
@@ -149,7 +159,7 @@ class TwilioCodec:
             case _StartMessage():
                 return (self._start(event),)
             case _DtmfMessage():
-                return (read_digit(self._session, event.stream_sid, event.dtmf),)
+                return read_digit(self._session, self.unknown, event.stream_sid, event.dtmf)
             case _MarkMessage():
                 return (read_mark(self._session, event.stream_sid, event.mark),)
             case _StopMessage():

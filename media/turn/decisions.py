@@ -12,6 +12,14 @@ class CallerStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class CallerOverlaps:
+    """The caller speaks over words that cannot be interrupted: notify the recogniser. What is said is answered when the
+    agent is done."""
+
+    t: int
+
+
+@dataclass(frozen=True, slots=True)
 class CallerPaused:
     """The caller may have finished: request the final text under this token (and a hint from smart-turn).
 
@@ -68,4 +76,6 @@ class InterruptAgent:
     t: int
 
 
-Decision = CallerStarted | CallerPaused | CallerDone | NothingSaid | HoldAgent | ResumeAgent | InterruptAgent
+Decision = (
+    CallerStarted | CallerOverlaps | CallerPaused | CallerDone | NothingSaid | HoldAgent | ResumeAgent | InterruptAgent
+)

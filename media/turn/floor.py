@@ -18,6 +18,7 @@ from typing import Final
 
 from media.turn.decisions import (
     CallerDone,
+    CallerOverlaps,
     CallerPaused,
     CallerStarted,
     Decision,
@@ -31,6 +32,7 @@ from media.turn.turn_text import TurnText
 
 __all__ = [
     "CallerDone",
+    "CallerOverlaps",
     "CallerPaused",
     "CallerStarted",
     "Decision",
@@ -103,6 +105,12 @@ class Floor:
         self._segment = 0
         self._false_holds = 0
         self._overlap_open = False
+        self._interruptible = True
+
+    @property
+    def is_overlapped(self) -> bool:
+        """The caller spoke over words that cannot be interrupted: the turn stays open beyond them."""
+        return self._overlap_open and not self._interruptible
 
     # --- the caller ---
 
@@ -151,7 +159,7 @@ class Floor:
 
     def dtmf(self, t: int, digit: str) -> Decisions:
         """A key was pressed: interrupts an audible agent (with barge-in). The digit itself is handled by the call."""
-        if not self._rules.barge_in or not self._agent_audible():
+        if not self._may_interrupt() or not self._agent_audible():
             return NOTHING
         if self.state is FloorState.HELD:
             return self._interrupt(t)
@@ -161,12 +169,16 @@ class Floor:
 
     # --- the agent ---
 
-    def agent_thinking(self, t: int) -> Decisions:
-        """A reply, greeting or nudge is being made. InterruptAgent if the caller has the floor: drop it."""
-        if self._caller_has_floor():
+    def agent_thinking(self, t: int, *, interruptible: bool = True) -> Decisions:
+        """A reply, greeting or nudge is being made. InterruptAgent if the caller has the floor: drop it. What cannot be
+        interrupted takes the floor."""
+        if interruptible and self._caller_has_floor():
             return (InterruptAgent(t),)
-        if self.state is FloorState.LISTENING:
+        if self.state is FloorState.LISTENING or not interruptible:
+            talks = self._caller_has_floor() or self.state is FloorState.HELD
             self._take_floor(FloorState.THINKING)
+            self._overlap_open = talks
+        self._interruptible = interruptible
         return NOTHING
 
     def agent_speaking(
@@ -187,7 +199,8 @@ class Floor:
         self._expect, self._asks, self._agent_ends = expect, asks, ends_ms
         if not self._audible:
             self._audible = True
-            self._commit()
+            if not self.is_overlapped:
+                self._commit()
         if self.state is FloorState.THINKING:
             self.state = FloorState.SPEAKING
         return NOTHING
@@ -200,6 +213,7 @@ class Floor:
             self._commit()
         self._audible = False
         self._interrupted = False
+        self._interruptible = True
         if self._speaking or self.state is FloorState.HELD:
             return self._start(t, again=True, over_agent=not self._asks)
         if self._overlap_open or self._text.needs_answer or (self._asks and self._text.new_words):
@@ -279,9 +293,12 @@ class Floor:
 
     def _overlap(self, t: int) -> Decisions:
         """The caller speaks while the agent has the floor. After each false hold the next one needs more speech."""
+        is_new = not self._overlap_open or t == self._since
         self._overlap_open = True
+        if not self._may_interrupt():
+            return (CallerOverlaps(t),) if is_new else NOTHING
         extra_ms = min(self._false_holds, _MAX_FALSE_HOLDS) * self._rules.false_hold_ms
-        if not self._rules.barge_in or t - self._since < extra_ms:
+        if t - self._since < extra_ms:
             return NOTHING
         self.state = FloorState.HELD
         self._held_at = self._segment = t
@@ -319,7 +336,7 @@ class Floor:
     def _words_over_agent(self, t: int, answers: bool) -> Decisions:
         """Final words while the agent continues: late ones, or speech too quiet for the detector."""
         self._overlap_open = self._overlap_open and not answers
-        if not self._rules.barge_in or not self._takes_floor(t):
+        if not self._may_interrupt() or not self._takes_floor(t):
             return NOTHING
         if not answers:
             self._unseen = t
@@ -356,6 +373,9 @@ class Floor:
     def _caller_has_floor(self) -> bool:
         return self.state is FloorState.CALLER or self.state is FloorState.PAUSED
 
+    def _may_interrupt(self) -> bool:
+        return self._rules.barge_in and self._interruptible
+
     def _agent_audible(self) -> bool:
         return self.state is FloorState.SPEAKING or (self.state is FloorState.HELD and self._audible)
 
@@ -364,6 +384,7 @@ class Floor:
         self.state = state
         self._audible = self._asks = self._overlap_open = False
         self._interrupted = False
+        self._interruptible = True
         self._agent_ends = None
         self._false_holds = 0
 
@@ -372,7 +393,7 @@ class Floor:
         self._text.reopen()
         self._audible = False
         self._over_agent = False
-        self._interrupted = True
+        self._interrupted = self._interruptible = True
 
     def _commit(self) -> None:
         self._text.commit()

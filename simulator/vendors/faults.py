@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Literal
 from weakref import WeakSet
 
@@ -43,21 +44,21 @@ class FaultBoard:
 
     def __init__(self) -> None:
         self._queued: dict[Role, deque[Fault]] = {}
-        self._standing: dict[Role, Fault] = {}
+        self._standing: dict[Role, Iterator[Fault]] = {}
         self._open: dict[Role, WeakSet[FaultInjector]] = {}
 
     def queue(self, role: Role, fault: Fault, connections: int = 1) -> None:
         """Gives the fault to this many further connections (requests, where a vendor has no connections)."""
         self._queued.setdefault(role, deque()).extend([fault] * connections)
 
-    def keep(self, role: Role, fault: Fault) -> None:
-        """Gives the fault to every further connection until `clear`."""
-        self._standing[role] = fault
+    def keep(self, role: Role, *faults: Fault) -> None:
+        """Gives a fault, of several each in its turn, to every further connection until `clear`."""
+        self._standing[role] = cycle(faults)
 
-    def strike(self, role: Role, fault: Fault) -> None:
-        """Gives the fault to every open connection now, its units counted from now on, and to every further one."""
-        self.keep(role, fault)
-        for injector in tuple(self._open.get(role, ())):
+    def strike(self, role: Role, *faults: Fault) -> None:
+        """As `keep`, and gives a fault to every open connection now; its units are counted from now on."""
+        self.keep(role, *faults)
+        for injector, fault in zip(tuple(self._open.get(role, ())), cycle(faults), strict=False):
             injector.begin(fault)
 
     def heal(self, role: Role) -> None:
@@ -74,7 +75,8 @@ class FaultBoard:
     def take(self, role: Role) -> "FaultInjector":
         """The fault of a connection that begins now, if any."""
         queued = self._queued.get(role)
-        injector = FaultInjector(queued.popleft() if queued else self._standing.get(role))
+        standing = self._standing.get(role)
+        injector = FaultInjector(queued.popleft() if queued else next(standing) if standing else None)
         self._open.setdefault(role, WeakSet()).add(injector)
         return injector
 

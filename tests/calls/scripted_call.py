@@ -23,10 +23,7 @@ from media.providers.ports import (
     LanguageModelEvent,
     ProviderError,
     ProviderKind,
-    RecognisedText,
     SpeechChunk,
-    SpeechToTextSession,
-    SpeechToTextSink,
     TextDelta,
     TimedWord,
 )
@@ -38,6 +35,7 @@ from shared.plan import (
     AgentPlan,
     CallPlan,
     ContextPlan,
+    FirstMessage,
     LimitsPlan,
     ProviderPlan,
     ResumePoint,
@@ -45,6 +43,9 @@ from shared.plan import (
     ToolPlan,
     TurnPlan,
 )
+from tests.calls.scripted_hearing import SILENCE as SILENCE
+from tests.calls.scripted_hearing import ScriptedRecogniser as ScriptedRecogniser
+from tests.calls.scripted_hearing import ScriptedVoiceTrack
 
 T = TypeVar("T")
 # What a ScriptedModel answers, request by request.
@@ -53,67 +54,7 @@ FRAME_MS = 20
 # When a call's first stream began, by the wall clock: ten minutes before midnight in Berlin, on a Thursday.
 BEGAN = datetime(2026, 11, 26, 22, 50, tzinfo=UTC)
 WORD_MS = 300
-SILENCE = b"\xff" * 160
 VOICE = b"\x20\xa0" * 80
-
-
-class ScriptedVoiceTrack:
-    """A voice track whose speech is set by the test. voice: the caller speaks in the next frame."""
-
-    def __init__(self) -> None:
-        self.speaking = False
-        self.last_voice_ms = 0
-        self.onset_ms = 0
-        self.voiced_ms = 0
-        self._ms = 0
-        self.voice = False
-        self.speech = self
-
-    def push(self, pcm: bytes) -> None:
-        self._ms += FRAME_MS
-        if self.voice and not self.speaking:
-            self.onset_ms = self._ms - FRAME_MS
-        if self.voice:
-            self.last_voice_ms = self._ms
-        self.speaking = self.voice
-
-
-class ScriptedRecogniser:
-    """A SpeechToText whose text is set by the test; the final text comes 100 ms after its request."""
-
-    name = "scripted"
-
-    def __init__(self) -> None:
-        self.text = ""
-        self.sink: SpeechToTextSink | None = None
-        self.pushed = 0
-
-    async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
-        self.sink = sink
-        return self
-
-    def push(self, ulaw: bytes) -> None:
-        self.pushed += len(ulaw)
-
-    def started(self) -> None:
-        pass
-
-    def finalise(self, token: int) -> None:
-        asyncio.get_running_loop().call_later(0.1, self._answer, token)
-
-    def next_turn(self) -> None:
-        self.text = ""
-
-    async def close(self) -> None:
-        self.sink = None
-
-    def partial(self) -> None:
-        if self.sink:
-            self.sink(RecognisedText(self.text, final=False))
-
-    def _answer(self, token: int) -> None:
-        if self.sink:
-            self.sink(RecognisedText(self.text, final=True, token=token))
 
 
 class ScriptedModel:
@@ -238,7 +179,7 @@ class ScriptedCall:
         turn: TurnPlan | None = None,
         limits: LimitsPlan | None = None,
         recorder: RecordingWriter | None = None,
-        track: VoiceTrack | None = None,
+        track: "VoiceTrack | ScriptedVoiceTrack | None" = None,
         transfer_number: str = "",
         resume: ResumePoint | None = None,
         before_ms: float = 0.0,
@@ -248,6 +189,9 @@ class ScriptedCall:
         context: ContextPlan | None = None,
         providers: Providers | None = None,
         phrases: PhraseAudioCache | None = None,
+        carrier: "ScriptedCarrier | None" = None,
+        first_message: FirstMessage = "agent_first",
+        greeting_interruptible: bool = True,
     ) -> None:
         """transfer_number: where callers are transferred to. resume: the state that the call is resumed from,
         `before_ms` after its first stream began. models: given, the providers are in chains that meter them, as in a
@@ -266,15 +210,18 @@ class ScriptedCall:
             leg=1 if resume else 0,
             resume=resume,
             context=context,
+            first_message=first_message,
+            greeting_interruptible=greeting_interruptible,
         )
         self.turns_taken = 0
+        self.turn_taken_ms = 0.0
         self.track, self.recogniser, self.model, self.voice = (
-            ScriptedVoiceTrack(),
+            track if isinstance(track, ScriptedVoiceTrack) else ScriptedVoiceTrack(),
             ScriptedRecogniser(),
             ScriptedModel(answers),
             ScriptedVoice(),
         )
-        self.carrier, self.events = ScriptedCarrier(), EventRecorder()
+        self.carrier, self.events = carrier or ScriptedCarrier(), EventRecorder()
         emitter = EventEmitter("call", self.events, lambda: "2026-11-24T00:00:00.000Z", leg=self.plan.leg)
         providers = providers or Providers(self.recogniser, self.model, self.voice)
         if models is not None:
@@ -301,12 +248,26 @@ class ScriptedCall:
             )
         )
         self._frames = 0
+        self.stream_ms = 0  # the timestamp of the next caller audio
         self.silence_ms = self.longest_silence_ms = 0  # of both sides, as the caller hears it
         self.call.begin()
 
     def now(self) -> float:
         """Ms since the call began."""
         return self._before_ms + (asyncio.get_running_loop().time() - self._began) * 1000.0
+
+    def hear(self, ulaw: bytes) -> None:
+        """Caller audio arrives, with the timestamp that follows the audio before it."""
+        self.call.on_audio(ulaw, self.stream_ms)
+        self.stream_ms += len(ulaw) // 8
+
+    async def pause(self, ms: int, *, in_timestamps: bool = True) -> None:
+        """No caller audio comes. in_timestamps: the carrier's timestamps go on meanwhile."""
+        self.track.voice = False
+        for _ in range(ms // FRAME_MS):
+            await self._pace()
+            self._tick()
+        self.stream_ms += ms if in_timestamps else 0
 
     async def silence(self, ms: int) -> None:
         """The caller says nothing."""
@@ -325,7 +286,7 @@ class ScriptedCall:
         for _ in range(0, len(ulaw), len(SILENCE)):
             await self._pace()
         for start in range(0, len(ulaw), len(SILENCE)):
-            self.call.on_audio(ulaw[start : start + len(SILENCE)])
+            self.hear(ulaw[start : start + len(SILENCE)])
 
     async def listen_until_quiet(self, most_ms: int = 20_000) -> None:
         """Waits until the agent has begun to speak and is silent again; the caller is silent."""
@@ -344,6 +305,14 @@ class ScriptedCall:
             await self._frame(voice=False)
         raise AssertionError("the agent does not speak")
 
+    async def receive(self, slots: Sequence[Sequence[tuple[bytes, int]]]) -> None:
+        """Each 20 ms the pieces of one slot arrive: caller audio with its timestamp."""
+        for pieces in slots:
+            await self._pace()
+            for ulaw, at_ms in pieces:
+                self.call.on_audio(ulaw, at_ms)
+            self._tick()
+
     async def hang_up(self) -> CallEnded:
         """The caller hangs up; returns the last event."""
         await self.call.finish("caller_hangup")
@@ -357,6 +326,7 @@ class ScriptedCall:
 
     def _count_turn(self) -> None:
         self.turns_taken += 1
+        self.turn_taken_ms = self.now()
 
     async def _frame(self, *, voice: bool) -> None:
         await self._pace()
@@ -364,7 +334,10 @@ class ScriptedCall:
         self.silence_ms = self.silence_ms + FRAME_MS if is_silent else 0
         self.longest_silence_ms = max(self.longest_silence_ms, self.silence_ms)
         self.track.voice = voice
-        self.call.on_audio(VOICE if voice else SILENCE)
+        self.hear(VOICE if voice else SILENCE)
+        self._tick()
+
+    def _tick(self) -> None:
         if self._frames % 12 == 0:
             self.call.tick()
 

@@ -21,6 +21,7 @@ class LatencyResult(Struct, frozen=True):
     stt: int | None = None
     llm_first_token: int | None = None
     tts_first_byte: int | None = None
+    playback: int | None = None
 
 
 class TurnResult(Struct, frozen=True):
@@ -79,6 +80,11 @@ def _turn(turn: TranscriptTurn) -> TurnResult:
     if event is None:
         return TurnResult(turn.caller, turn.agent, LatencyResult())
     latency = LatencyResult(
-        event.total_ms, event.endpoint_ms, event.stt_ms, event.llm_first_token_ms, event.tts_first_byte_ms
+        total=event.total_ms,
+        endpoint=event.endpoint_ms,
+        stt=event.stt_ms,
+        llm_first_token=event.llm_first_token_ms,
+        tts_first_byte=event.tts_first_byte_ms,
+        playback=event.playback_ms,
     )
     return TurnResult(turn.caller, turn.agent, latency)

@@ -41,7 +41,8 @@ def _parts(latency: TurnLatency) -> tuple[str, ...]:
         f"{latency.endpoint_ms:,} end of turn",
         f"{latency.stt_ms:,} recogniser",
         f"{latency.llm_first_token_ms:,} first word",
-        f"{latency.tts_first_byte_ms:,} first sound",
+        f"{latency.tts_first_byte_ms:,} first audio",
+        f"{latency.playback_ms:,} until it sounded",
     )
 
 

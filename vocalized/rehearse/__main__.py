@@ -1,7 +1,9 @@
 """`python -m vocalized.rehearse [SCENARIO…]` runs scenarios and prints the results; all of them write docs/stack.md.
 
 `python -m vocalized.rehearse upgrade FOLDER` runs a rolling upgrade from the checkout in FOLDER to this one;
-`python -m vocalized.rehearse dead-provider` runs calls whose first language model is dead.
+`python -m vocalized.rehearse dead-provider` runs calls whose first language model is dead;
+`python -m vocalized.rehearse failover [--write docs/failover.md]` runs calls over simulated vendors, with each fault of
+each role; `python -m vocalized.rehearse outage [--write docs/failover.md]` lets all first choices fail under 50 calls.
 """
 
 import sys
@@ -18,6 +20,7 @@ import uvloop
 from simulator.carrier.prepared_turn import PreparedTurn
 from vocalized.rehearse.callers import caller_turns
 from vocalized.rehearse.dead_provider import TURNS, compare_boards, dead_model_calls, print_flapping
+from vocalized.rehearse.failover.commands import read_page, rehearse_failover, rehearse_outage
 from vocalized.rehearse.platform import Platform, PlatformShape, running_platform
 from vocalized.rehearse.report import page, table
 from vocalized.rehearse.scenarios import ReportRow, full_load, greeting, lost_node, outages
@@ -51,6 +54,8 @@ def main(names: Sequence[str]) -> int:
         return _upgrade(Path(names[1]).resolve())
     if list(names) == ["dead-provider"]:
         return _dead_provider()
+    if names and names[0] in _FAILOVERS:
+        return _failover(names[0], names[1:])
     unknown = [name for name in names if name not in SCENARIOS]
     if unknown:
         print(f"no scenario named {', '.join(unknown)}; there are {', '.join(SCENARIOS)}", file=sys.stderr)
@@ -88,6 +93,18 @@ def _dead_provider() -> int:
     rows = uvloop.run(_run(scenario, folder))
     print(table(rows))
     return 0 if good and all(row.good is not False for row in rows) else 1
+
+
+_FAILOVERS: Final = {"failover": rehearse_failover, "outage": rehearse_outage}
+
+
+def _failover(name: str, arguments: Sequence[str]) -> int:
+    try:
+        page_path = read_page(arguments)
+    except ValueError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return 2
+    return _FAILOVERS[name](ROOT, page_path)
 
 
 def _folder() -> Path:

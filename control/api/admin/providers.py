@@ -49,7 +49,8 @@ Config = Annotated[
     Field(
         max_length=6,
         description="`vendor`; options by kind (`stt`, `llm`, `tts`), each kind as a whole; `quality`: marks by kind, "
-        "0 to 100, for the strategy `quality_optimized`.",
+        "0 to 100, for the strategy `quality_optimized`. Of vendor `pipecat` a kind's options are a `service`, by the "
+        "name of its class, and `settings`.",
     ),
 ]
 

@@ -56,6 +56,7 @@ AGENTS: Final = {
     # The config's own fields have their descriptions in control/agents/config.py; these are their examples.
     "prompt": Text("Instructions.", "You answer the phone of {business_name}. Book appointments and take messages."),
     "greeting": Text("First words.", "Hello, this is {business_name}. How can I help you?"),
+    "first_message": Text("Who speaks first.", "agent_first"),
     "language": Text("BCP 47 tag.", "en"),
     "goodbye": Text("Last words.", "Thank you for calling. Goodbye."),
     "facts": Text("What placeholders stand for.", _FACTS),

@@ -5,7 +5,14 @@ from typing import Final
 from control.http.api_reference import PropertyText as Text
 
 _USAGE: Final = {"call_ms": 94_200, "stt_ms": 93_100, "llm_prompt_tokens": 2_310, "tts_characters": 480}
-_LATENCY: Final = {"total": 640, "endpoint": 220, "stt": 90, "llm_first_token": 210, "tts_first_byte": 120}
+_LATENCY: Final = {
+    "total": 640,
+    "endpoint": 220,
+    "stt": 90,
+    "llm_first_token": 210,
+    "tts_first_byte": 80,
+    "playback": 40,
+}
 _EVENT: Final = {"type": "caller.said", "turn": 1, "text": "I need an appointment.", "start_ms": 4_200, "end_ms": 5_900}
 
 CALLS: Final = {

@@ -6,11 +6,11 @@ from itertools import count
 from pathlib import Path
 from typing import Final, TypeVar
 
+from media.providers.engine_process.messages import EngineProtocolError, receive_message
 from media.providers.local.speech import Recognition, SynthesisedSpeech
 from media.providers.local.wire import (
     Cancel,
     EngineAnswer,
-    EngineProtocolError,
     EngineRefusal,
     EngineRequest,
     Synthesise,
@@ -19,7 +19,6 @@ from media.providers.local.wire import (
     Transcribed,
     encode_message,
     make_answer_decoder,
-    receive_message,
 )
 from media.providers.ports import ProviderBusy, ProviderError, ProviderSlow
 

@@ -6,10 +6,8 @@ Errors:
 
 import argparse
 import asyncio
-import ctypes
 import os
 import select
-import signal
 import subprocess
 import sys
 import time
@@ -18,11 +16,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from media.providers.engine_process.server import READY, end_with_parent, serve_until_stopped
 from media.providers.local.service import EngineService
 
 ROOT: Final = Path(__file__).resolve().parents[3]
-READY: Final = "ready"
-_PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 _STOP_S: Final = 10.0
 
 
@@ -51,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--child", action="store_true", help="end when the parent process or the standard input does")
     arguments = parser.parse_args(argv)
     if arguments.child:
-        _die_with_parent()
+        end_with_parent()
     # Imported late, because parents of this process do not need the models.
     from media.providers.local.engine_loader import SpeechModelError, load_engines
 
@@ -65,49 +62,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 async def _serve(service: EngineService, path: Path, child: bool) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    if child:
-        loop.add_reader(sys.stdin, _on_stdin, loop, stop)
-    _remove_stale(path)
-    before = os.umask(0o177)  # only this user may connect: the socket carries callers' speech
     try:
-        server = await asyncio.start_unix_server(service.serve, path)
+        await serve_until_stopped(service.serve, path, child=child)
     finally:
-        os.umask(before)
-    print(READY, flush=True)
-    await stop.wait()
-    server.close()
-    await service.close()
-
-
-def _on_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    if not os.read(sys.stdin.fileno(), 4096):
-        loop.remove_reader(sys.stdin)
-        stop.set()
-
-
-def _die_with_parent() -> None:
-    """Ends this process when its parent is killed (Linux only; elsewhere the closed standard input ends it)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def _remove_stale(path: Path) -> None:
-    """Removes a socket file without a listener. Raises OSError when a process listens at it."""
-    import socket
-
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(str(path))
-        except ConnectionRefusedError:
-            path.unlink()
-        except FileNotFoundError:
-            return
-        else:
-            raise OSError(f"{path}: another engine listens there")
+        await service.close()
 
 
 def _await_ready(process: "subprocess.Popen[bytes]", timeout_s: float) -> None:

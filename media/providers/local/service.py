@@ -7,11 +7,11 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, Generic, Protocol, TypeVar
 
+from media.providers.engine_process.messages import EngineProtocolError, receive_message
 from media.providers.local.speech import Recognition, SynthesisedSpeech
 from media.providers.local.wire import (
     Cancel,
     EngineAnswer,
-    EngineProtocolError,
     EngineRefusal,
     EngineRequest,
     Synthesise,
@@ -20,7 +20,6 @@ from media.providers.local.wire import (
     Transcribed,
     encode_message,
     make_request_decoder,
-    receive_message,
 )
 
 # Most requests in a queue, the running one included; more would wait longer than a caller does.

@@ -1,26 +1,12 @@
-"""Messages between the engine process and its clients: length-prefixed msgpack over a Unix socket.
+"""Messages between the engine process and its clients."""
 
-Errors:
-    EngineProtocolError   a message that is too large or not of this protocol
-"""
-
-import asyncio
-import struct
-from typing import Final, Literal, TypeVar
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
+from media.providers.engine_process.messages import encode_frame
 from media.providers.local.speech import Recognition, SynthesisedSpeech
-
-# Enough for a minute of speech at 48 kHz.
-MAX_MESSAGE_BYTES: Final = 8 * 1024 * 1024
-_LENGTH: Final = struct.Struct("!I")
-_ENCODER: Final = msgspec.msgpack.Encoder()
-
-
-class EngineProtocolError(Exception):
-    """A message that is too large or not of this protocol."""
 
 
 class Transcribe(Struct, frozen=True, tag=True):
@@ -68,15 +54,11 @@ class EngineRefusal(Struct, frozen=True, tag="Refused"):  # the tag that older p
 
 EngineRequest = Transcribe | Synthesise | Cancel
 EngineAnswer = Transcribed | Synthesised | EngineRefusal
-T = TypeVar("T")
 
 
 def encode_message(message: EngineRequest | EngineAnswer) -> bytes:
     """Encodes a message with its length. Raises EngineProtocolError when it is too large."""
-    body = _ENCODER.encode(message)
-    if len(body) > MAX_MESSAGE_BYTES:
-        raise EngineProtocolError(f"a message of {len(body)} bytes")
-    return _LENGTH.pack(len(body)) + body
+    return encode_frame(message)
 
 
 def make_request_decoder() -> msgspec.msgpack.Decoder[EngineRequest]:
@@ -87,16 +69,3 @@ def make_request_decoder() -> msgspec.msgpack.Decoder[EngineRequest]:
 def make_answer_decoder() -> msgspec.msgpack.Decoder[EngineAnswer]:
     """The decoder for `receive_message` in a client."""
     return msgspec.msgpack.Decoder(EngineAnswer)
-
-
-async def receive_message(reader: asyncio.StreamReader, decoder: msgspec.msgpack.Decoder[T]) -> T | None:
-    """Reads the next message, None when the other side has closed. Raises EngineProtocolError and OSError."""
-    try:
-        (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
-        if length > MAX_MESSAGE_BYTES:
-            raise EngineProtocolError(f"a message of {length} bytes")
-        return decoder.decode(await reader.readexactly(length))
-    except asyncio.IncompleteReadError:
-        return None
-    except msgspec.DecodeError as error:
-        raise EngineProtocolError(str(error)) from error

@@ -109,11 +109,18 @@ class TurnsTranscript:
         elif found.type == "turn.resume":
             self._is_over = False
         elif found.type == "turn.end":
-            self._ended.append(" ".join(found.transcript.split()[self._taken :]))
-            self._running, self._taken, self._is_over = None, 0, True
+            self._end_turn(found.transcript.split()[self._taken :])
         else:
             self._running = found.transcript.split()
             self._is_over = found.type == "turn.eager_end"
+
+    def _end_turn(self, words: list[str]) -> None:
+        """Keeps what was in the last answer apart from what was not, because `next_turn` may come later."""
+        ended, answered = self._answered
+        count = max(0, answered - self._taken)
+        self._ended += [" ".join(part) for part in (words[:count], words[count:]) if part]
+        self._answered = ended + bool(words[:count]), 0
+        self._running, self._taken, self._is_over = None, 0, True
 
     def _answer(self) -> RecognisedText:
         token, self._token = self._token, None

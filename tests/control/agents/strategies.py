@@ -43,6 +43,8 @@ configs: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     optional={
         "prompt": texts(30_000),
         "greeting": texts(1_400),
+        "first_message": st.just("wait_for_caller"),
+        "greeting_interruptible": st.just(False),
         "language": st.sampled_from(["en", "pt-BR", "zh-Hant", "es-419"]),
         "goodbye": texts(400),
         "facts": st.dictionaries(

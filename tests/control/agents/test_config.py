@@ -32,6 +32,8 @@ def test_valid_config_is_stored_whole(config: dict[str, Any]) -> None:
         {"prompt": 3},
         {"greeting": "x" * 1_401},
         {"goodbye": "x" * 401},
+        {"first_message": "caller_first"},
+        {"greeting_interruptible": "no"},
         {"language": "english"},
         {"language": "EN"},
         {"facts": {"Business": "x"}},

@@ -249,3 +249,55 @@ async def test_health_tells_the_worst_role_and_calls_and_probes_apart(api: Api, 
         ("stt", "calls"), ("stt", "probes"), ("tts", "probes")
     ]  # fmt: skip
     assert next(one for one in found if one["provider"] == "groq")["status"] == "unknown"
+
+
+def pipecat_provider(**changed: Any) -> dict[str, Any]:
+    stt = {"service": "SonioxSTTService", "settings": {"language_hints": ["en"], "vad_force_turn_endpoint": True}}
+    return {
+        "provider": f"p{new_id()[-12:]}",
+        "api_key": KEY,
+        "config": {"vendor": "pipecat", "stt": stt},
+        **changed,
+    }
+
+
+async def test_a_service_of_pipecat_is_checked_against_what_it_takes(api: Api, staff: Staff) -> None:
+    body = pipecat_provider()
+    reply = await staff.post(PATH, body)
+    assert (reply.status, reply.body["provider"]["kinds"]) == (201, ["stt"]), reply.body
+    path = f"{PATH}/{body['provider']}"
+    moved = {"service": "SonioxSTTService", "settings": {"url": "wss://elsewhere.example"}}
+    reply = await staff.put(path, {"config": {"stt": moved}})  # the stored key would go there
+    assert (reply.status, reply.code, reply.body["error"]["param"]) == (422, "key_missing", "api_key")
+    assert (await staff.put(path, {"config": {"stt": moved}, "api_key": KEY})).status == 200
+    assert (await staff.put(path, {"priority": 3})).status == 200
+    assert (await staff.put(path, {"api_key": None})).code == "key_missing"
+    stored = await api.owner.fetchval("SELECT config::text FROM providers WHERE provider = $1", body["provider"])
+    assert KEY not in stored and "elsewhere.example" in stored
+
+
+@pytest.mark.parametrize(
+    ("options", "param", "words"),
+    [
+        ({"service": "os.system"}, "config.stt.service", "SonioxSTTService"),
+        ({"service": "RimeTTSService"}, "config.stt.service", "no such stt service"),
+        ({}, "config.stt.service", "no such stt service"),
+        ({"service": "SonioxSTTService", "settings": {"urll": "x"}}, "config.stt.settings.urll", "only audio_format"),
+        ({"service": "SonioxSTTService", "settings": {"url": 7}}, "config.stt.settings.url", "a text"),
+        ({"service": "SonioxSTTService", "settings": {"api_key": "x"}}, "config.stt.settings.api_key", "no such"),
+        (
+            {"service": "SonioxSTTService", "settings": {"sample_rate": 44_100}},
+            "config.stt.settings.sample_rate",
+            "8000",
+        ),
+        ({"service": "SonioxSTTService", "settings": []}, "config.stt.settings", "an object"),
+        ({"service": "SonioxSTTService", "base_url": "http://x.example"}, "config.stt.base_url", "no such option"),
+        ({"service": "WhisperSTTService"}, "api_key", "takes no key"),
+    ],
+)
+async def test_what_a_service_of_pipecat_does_not_take_is_named(
+    staff: Staff, options: dict[str, Any], param: str, words: str
+) -> None:
+    reply = await staff.post(PATH, pipecat_provider(config={"vendor": "pipecat", "stt": options}))
+    assert (reply.status, reply.body["error"]["param"]) == (422, param)
+    assert words in reply.body["error"]["message"]

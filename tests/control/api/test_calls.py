@@ -157,7 +157,9 @@ async def test_fields_of_a_call(workspace: CallWorkspace) -> None:
     assert (greeting["turn"], greeting["agent"], greeting["caller"]) == (0, "Hello.", "")
     assert answer == {
         "turn": 1, "caller": "Are you open?", "agent": "Until five.", "start_ms": 1_500, "interrupted": True,
-        "latency_ms": {"total": 600, "endpoint": 300, "stt": 50, "llm_first_token": 150, "tts_first_byte": 100},
+        "latency_ms": {
+            "total": 600, "endpoint": 300, "stt": 50, "llm_first_token": 150, "tts_first_byte": 100, "playback": 0
+        },
         "tools": ["opening_hours"],
     }  # fmt: skip
 

@@ -254,3 +254,22 @@ async def test_a_stored_key_is_not_sent_to_another_address(tenant: Tenant, vendo
         assert thief.asked == []
     assert (await tenant.set("openai", {"config": own(vendor)["config"]})).status == 200
     assert (await tenant.plan()).llm[0].options["base_url"] == vendor.url
+
+
+async def test_services_of_pipecat_are_for_the_staff(tenant: Tenant) -> None:
+    staff = await tenant.api.admin()
+    llm = {"service": "OpenAIResponsesHttpLLMService", "settings": {"model": "m"}}
+    config = {"vendor": "pipecat", "llm": llm}
+    made = await staff.post("/admin/providers", {"provider": "pc", "api_key": "platform-key", "config": config})
+    assert made.status == 201
+    assert (await tenant.set("pc", {"uses_platform_key": False, "api_key": OWN})).code == "key_invalid"
+    assert (await tenant.set("pc", {"config": {"llm": llm}})).code == "option_unknown"
+    assert (await tenant.set("pc", {"config": {"llm": {"service": "OLLamaLLMService"}}})).code == "option_unknown"
+    agent = f"/workspaces/{tenant.id}/agents/{tenant.agent_id}"
+    chosen = {"provider": "pc", "options": {"service": "OLLamaLLMService"}}
+    assert (await tenant.user.put(agent, {"config": {"prompt": "x", "speech": {"llm": [chosen]}}})).status == 422
+    used = await tenant.user.put(agent, {"config": {"prompt": "x", "speech": {"llm": [{"provider": "pc"}]}}})
+    assert used.status == 200, used.body
+    first = (await tenant.plan()).llm[0]
+    assert (first.vendor_name, first.options) == ("pipecat", {**llm, "api_key": "platform-key"})
+    await staff.put("/admin/providers/pc", {"is_enabled": False})

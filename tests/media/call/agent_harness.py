@@ -3,7 +3,8 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from media.call.agent import Agent, TurnTimes
+from media.call.agent import Agent
+from media.call.answer_latency import TurnTimes
 from media.call.utterance import Utterance
 from media.providers.ports import ProviderError, ToolCall, ToolSpec
 from media.tools.tool import Tool

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from media.call.agent import TurnTimes
+from media.call.answer_latency import TurnTimes
 from media.providers.ports import ProviderError, SpeechChunk, TextDelta
 from shared.events import AgentSaid, TurnLatency
 from tests.media.call.agent_harness import GREETING, AgentHarness, answer_interrupted_at, said, turn

@@ -36,8 +36,8 @@ def test_tap_gets_each_frame_with_its_time_and_as_pcm() -> None:
     async def scenario() -> float:
         scripted = ScriptedCall()
         scripted.call.add_tap(listener.tap())
-        scripted.call.on_audio(VOICE + SILENCE[:80])
-        scripted.call.on_audio(SILENCE[80:])
+        scripted.hear(VOICE + SILENCE[:80])
+        scripted.hear(SILENCE[80:])
         await scripted.hang_up()
         return scripted.now()
 
@@ -124,7 +124,7 @@ def test_no_tap_is_called_after_the_end() -> None:
         scripted = ScriptedCall()
         scripted.call.add_tap(listener.tap())
         await scripted.hang_up()
-        scripted.call.on_audio(SILENCE)
+        scripted.hear(SILENCE)
 
     run_virtual(scenario())
     assert listener.caller == []

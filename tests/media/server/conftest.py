@@ -13,6 +13,7 @@ from aiohttp import ClientSession
 
 from media.__main__ import VENDORS
 from media.audio import mulaw
+from media.providers.chain.deadlines import Deadlines
 from media.providers.factory import ProviderFactory
 from media.server.app import HttpEndpoints
 from media.server.call_records import FolderCallRecordStore
@@ -45,6 +46,7 @@ class WorkerSetup:
     folder: StateFolder
     session: ClientSession
     url: str
+    providers: ProviderFactory
 
     async def dial(self, stream: str = STREAM) -> Phone:
         """Starts a call."""
@@ -86,14 +88,22 @@ def plans(plan: CallPlan) -> PlanSource:
 
 
 @pytest.fixture
-async def worker_setup(limits: WorkerLimits, plans: PlanSource, tmp_path: Path) -> AsyncIterator[WorkerSetup]:
+def deadlines() -> Deadlines:
+    """Of providers."""
+    return Deadlines()
+
+
+@pytest.fixture
+async def worker_setup(
+    limits: WorkerLimits, plans: PlanSource, deadlines: Deadlines, tmp_path: Path
+) -> AsyncIterator[WorkerSetup]:
     """A serving worker."""
     folder, metrics = StateFolder(tmp_path), Metrics()
     folder.prepare()
     with ThreadPoolExecutor(1) as disk, ThreadPoolExecutor(1) as pool:
         async with ClientSession() as session:
             engine = VadEngine(SILERO)
-            providers = ProviderFactory(VENDORS, session)
+            providers = ProviderFactory(VENDORS, session, deadlines=deadlines)
             records = FolderCallRecordStore(folder, disk)
             worker = Worker(
                 WorkerResources(
@@ -116,10 +126,11 @@ async def worker_setup(limits: WorkerLimits, plans: PlanSource, tmp_path: Path) 
             )
             async with listen(backend, "127.0.0.1", 0) as port:
                 worker.start()
-                yield WorkerSetup(worker, metrics, folder, session, f"http://127.0.0.1:{port}")
+                yield WorkerSetup(worker, metrics, folder, session, f"http://127.0.0.1:{port}", providers)
                 worker.end_calls("admin", "test ended")
                 async with asyncio.timeout(WAIT_LIMIT_S):
                     await worker.drain()
+                await providers.close()
 
 
 @pytest.fixture(scope="session")

@@ -78,7 +78,6 @@ class TestMarks:
     ("message", "code", "close"),
     [
         ("no json", "not_json", 1002),
-        (json.dumps({"event": "party"}), "unknown_event", 1002),
         (json.dumps({"event": "media", "streamSid": STREAM, "media": {**MEDIA, "payload": "*"}}), "bad_base64", 1002),
         (json.dumps({"event": "media", "streamSid": "other", "media": MEDIA}), "wrong_stream", 1002),
         (json.dumps(start_message()), "out_of_order", 1002),
@@ -99,6 +98,23 @@ async def test_bad_message_ends_only_its_own_call(
     await other.pause(100)
     assert not other.socket.closed
     await other.hang_up()
+
+
+async def test_unknown_messages_are_counted_and_passed_over(worker_setup: WorkerSetup) -> None:
+    phone = await worker_setup.dial()
+    for message in (
+        {"event": "party", "streamSid": STREAM},
+        {"event": "party", "streamSid": STREAM},
+        {"event": "dtmf", "streamSid": STREAM, "dtmf": {"track": "inbound_track", "digit": "flash"}},
+    ):
+        await phone.send(message)
+    await phone.pause(100)
+    assert not phone.socket.closed
+    await phone.hang_up()
+    await worker_setup.wait_until_idle()
+    assert worker_setup.count("vocalized_media_unknown_messages_total", kind="event") == 2
+    assert worker_setup.count("vocalized_media_unknown_messages_total", kind="digit") == 1
+    assert worker_setup.count("vocalized_media_wire_errors_total", code="unknown_event") == 0
 
 
 async def test_oversized_message_closes_the_socket(worker_setup: WorkerSetup) -> None:

@@ -22,6 +22,7 @@ from media.telephony.codec import (
     Play,
     StreamStarted,
     StreamStopped,
+    UnknownMessages,
 )
 from media.telephony.telnyx import TelnyxCodec
 from tests.media.telephony.messages import allowed_prefix_length, fuzzed, with_value, without
@@ -252,7 +253,6 @@ def test_refused_start(message: dict[str, Any], code: str, field: str) -> None:
 @pytest.mark.parametrize(
     ("message", "code", "field"),
     [
-        ({"event": "recording", "stream_id": STREAM}, "unknown_event", "event"),
         (without(MEDIA, "media.chunk"), "missing_field", "media.chunk"),
         (without(MEDIA, "media.payload"), "missing_field", "media.payload"),
         (with_value(MEDIA, "media.chunk", "first"), "bad_type", "media.chunk"),
@@ -263,7 +263,7 @@ def test_refused_start(message: dict[str, Any], code: str, field: str) -> None:
         (with_value(STOP, "stream_id", "other"), "wrong_stream", ""),
         (with_value(ERROR, "stream_id", "other"), "wrong_stream", ""),
         (with_value(ERROR, "payload.code", "bad"), "bad_type", "payload.code"),
-        (with_value(DTMF, "dtmf.digit", ""), "bad_type", "dtmf.digit"),
+        (with_value(DTMF, "dtmf", "1"), "bad_type", "dtmf"),
         (START, "out_of_order", "event"),
         (CONNECTED, "out_of_order", "event"),
     ],
@@ -271,6 +271,25 @@ def test_refused_start(message: dict[str, Any], code: str, field: str) -> None:
 def test_refused_message_in_a_running_stream(message: dict[str, Any], code: str, field: str) -> None:
     error = refusal(started(), message)
     assert (error.code, error.field) == (code, field)
+
+
+def test_unknown_events_and_digits_are_counted_and_passed_over() -> None:
+    codec = TelnyxCodec()
+    receive(codec, {"event": "hello"})
+    receive(codec, START)
+    assert receive(codec, {"event": "recording", "stream_id": STREAM}) == []
+    assert receive(codec, with_value(DTMF, "dtmf.digit", "hookflash")) == []
+    assert receive(codec, without(DTMF, "dtmf.digit")) == []
+    assert receive(codec, DTMF) == [DigitReceived("1")]
+    assert codec.unknown == UnknownMessages(events=2, digits=2, first_event="hello")
+
+
+def test_frames_that_wait_for_a_missing_one_can_be_released() -> None:
+    codec = started()
+    first, third = with_value(MEDIA, "media.chunk", "1"), with_value(MEDIA, "media.chunk", "3")
+    assert len(receive(codec, first)) == 1 and receive(codec, third) == []
+    assert len(codec.release()) == 1 and codec.release() == ()
+    assert codec.jitter.lost == 1
 
 
 def test_messages_that_are_not_json() -> None:

@@ -21,6 +21,7 @@ from media.telephony.codec import (
     Play,
     StreamStarted,
     StreamStopped,
+    UnknownMessages,
 )
 from media.telephony.twilio import TwilioCodec
 from tests.media.telephony.messages import allowed_prefix_length, fuzzed, with_value, without
@@ -165,7 +166,6 @@ def test_refused_start(message: dict[str, Any], code: str, field: str) -> None:
 @pytest.mark.parametrize(
     ("message", "code", "field"),
     [
-        ({"event": "transcription", "streamSid": SID}, "unknown_event", "event"),
         (without(MEDIA, "media.payload"), "missing_field", "media.payload"),
         (without(MEDIA, "media.track"), "missing_field", "media.track"),
         (without(MEDIA, "media.timestamp"), "missing_field", "media.timestamp"),
@@ -178,7 +178,7 @@ def test_refused_start(message: dict[str, Any], code: str, field: str) -> None:
         (with_value(DTMF, "streamSid", "MZother"), "wrong_stream", ""),
         (with_value(MARK, "streamSid", "MZother"), "wrong_stream", ""),
         (with_value(STOP, "streamSid", "MZother"), "wrong_stream", ""),
-        (with_value(DTMF, "dtmf.digit", "E"), "bad_type", "dtmf.digit"),
+        (with_value(DTMF, "dtmf", "1"), "bad_type", "dtmf"),
         (with_value(MARK, "mark.name", 7), "bad_type", "mark.name"),
         (START, "out_of_order", "event"),
         (CONNECTED, "out_of_order", "event"),
@@ -187,6 +187,23 @@ def test_refused_start(message: dict[str, Any], code: str, field: str) -> None:
 def test_refused_message_in_a_running_stream(message: dict[str, Any], code: str, field: str) -> None:
     error = refusal(started(), message)
     assert (error.code, error.field) == (code, field)
+
+
+def test_unknown_events_are_counted_and_passed_over() -> None:
+    codec = TwilioCodec()
+    for message in ({"event": "hello"}, CONNECTED, {"event": "hello"}, START):
+        receive(codec, message)
+    assert receive(codec, {"event": "transcription", "streamSid": SID, "transcription": {"text": 5}}) == []
+    assert receive(codec, MEDIA) == [InboundAudio(FRAME, 5)]
+    assert codec.unknown == UnknownMessages(events=3, first_event="hello")
+
+
+@pytest.mark.parametrize("digit", ["E", "", "12", "flash", 5, None, ["1"]])
+def test_unknown_digits_are_counted_and_passed_over(digit: object) -> None:
+    codec = started()
+    assert receive(codec, with_value(DTMF, "dtmf.digit", digit)) == []
+    assert receive(codec, DTMF) == [DigitReceived("1")]
+    assert codec.unknown == UnknownMessages(digits=1)
 
 
 def test_messages_that_are_not_json() -> None:

@@ -151,7 +151,7 @@ def test_caller_has_the_floor_when_the_agent_ends_during_a_hold() -> None:
 
 def test_words_over_an_agent_without_barge_in_become_a_turn_afterwards() -> None:
     call = make_speaking_agent(barge_in=False).speech(1_500).silence(300).text("and Sunday", final=True, token=None)
-    assert call.log == []
+    assert call.new_kinds() == ["CallerOverlaps"]
     call.silence(500).agent_done()
     assert call.new_kinds() == ["CallerPaused"]
     call.text("and Sunday").silence(20)
@@ -168,4 +168,39 @@ def test_words_before_a_reply_without_barge_in_stay_unanswered_after_its_commit(
 
 def test_speech_that_continues_after_the_agent_is_a_turn() -> None:
     call = make_speaking_agent(barge_in=False).speech(500).agent_done()
-    assert call.log == [CallerStarted(call.now, again=True)]
+    assert call.log[1:] == [CallerStarted(call.now, again=True)]
+    assert call.new_kinds() == ["CallerOverlaps", "CallerStarted"]
+
+
+# --- an utterance that cannot be interrupted ---
+
+
+def test_words_over_an_utterance_that_cannot_be_interrupted_are_answered_after_it() -> None:
+    call = make_floor()
+    assert call.floor.agent_thinking(0, interruptible=False) == ()
+    call.speech(400).text("who is", final=False)
+    assert call.new_kinds() == ["CallerOverlaps"]
+    call.record(call.floor.agent_speaking(call.now))
+    call.speech(800).text("who is this please", final=False).silence(1_000).record(call.floor.dtmf(call.now, "5"))
+    assert call.new_kinds() == [] and call.floor.turn == 0, "the turn is still open, so the recogniser keeps its words"
+    call.agent_done()
+    assert call.new_kinds() == ["CallerPaused"]
+    call.text("who is this please").silence(20)
+    assert [d.text for d in call.log if isinstance(d, CallerDone)] == ["who is this please"]
+
+
+def test_utterance_that_cannot_be_interrupted_takes_the_floor_of_a_caller_who_speaks() -> None:
+    call = make_floor().speech(400)
+    assert call.floor.agent_thinking(call.now, interruptible=False) == ()
+    call.record(call.floor.agent_speaking(call.now)).speech(200).silence(600)
+    assert call.new_kinds() == ["CallerStarted"]
+    call.agent_done().text("hello there").silence(20)
+    assert [d.text for d in call.log if isinstance(d, CallerDone)] == ["hello there"]
+
+
+def test_next_utterance_can_be_interrupted_again() -> None:
+    call = make_floor()
+    call.floor.agent_thinking(0, interruptible=False)
+    call.record(call.floor.agent_speaking(0)).silence(400).agent_done().agent().silence(200)
+    call.speech(200)
+    assert call.new_kinds() == ["HoldAgent"]

@@ -146,11 +146,11 @@ class RandomCall(RuleBasedStateMachine):
     # --- the agent ---
 
     @precondition(lambda self: not self.replying)
-    @rule()
-    def agent_nudges(self) -> None:
+    @rule(interruptible=st.booleans())
+    def agent_nudges(self, interruptible: bool) -> None:
         self.replying, self.audible = True, False
         self.open = set()
-        self.carry_out(self.floor.agent_thinking(self.t))
+        self.carry_out(self.floor.agent_thinking(self.t, interruptible=interruptible))
 
     @precondition(lambda self: self.replying and not self.held)
     @rule(expect=st.sampled_from(ExpectedReply), asks=st.booleans(), left=st.none() | st.integers(-500, 3_000))

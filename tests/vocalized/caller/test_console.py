@@ -42,7 +42,7 @@ def line(event: Event) -> str:
         (CallerSaid(1, "hello [bold]", 1_234, 2_000), ["1.2 s", "caller", "hello [bold]"]),
         (AgentSaid(1, "Good day.", 60_000, 61_000), ["60.0 s", "agent", "Good day."]),
         (AgentSaid(1, "We are open", 0, 9, True, "We are open until six."), ["We are open", "—", "until six."]),
-        (TurnLatency(1, 1_030, 640, 180, 2, 208), ["1,030 ms", "640 end of turn", "180 recogniser", "208 first sound"]),
+        (TurnLatency(1, 1_030, 640, 180, 2, 208), ["1,030 ms", "640 end of turn", "180 recogniser", "208 first audio"]),
         (TurnInterrupted(1, 5_000, 5_180), ["180 ms after the caller began"]),
         (TurnInterrupted(1, 5_000, 4_000), ["interrupted"]),
         (TurnResumed(1, 5_000), ["continues"]),

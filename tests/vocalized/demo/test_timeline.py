@@ -26,8 +26,8 @@ def test_call_is_drawn_from_the_heard_text() -> None:
     assert "6.0 s · 2 turns of the caller · answered after 525 ms (median)" in picture.subtitle
     assert picture.legs.shape == (48_000, 2)
     assert picture.waits == [
-        Wait(1_520, 520, ("400 end of turn", "60 recogniser", "20 first word", "40 first sound")),
-        Wait(4_160, 530, ("410 end of turn", "60 recogniser", "20 first word", "40 first sound")),
+        Wait(1_520, 520, ("400 end of turn", "60 recogniser", "20 first word", "40 first audio", "0 until it sounded")),
+        Wait(4_160, 530, ("410 end of turn", "60 recogniser", "20 first word", "40 first audio", "0 until it sounded")),
     ]
     assert picture.utterances[0] == Utterance("agent", 0, 400, "Hello, this is the front desk.")
     assert picture.utterances[3] == Utterance("agent", 2_440, 2_840, "What shall I write", "down for you?", True)

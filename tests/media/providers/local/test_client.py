@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from media.providers.engine_process.messages import MAX_MESSAGE_BYTES, receive_message
 from media.providers.local.client import EngineClient, require_english
 from media.providers.local.service import EngineService
 from media.providers.local.wire import (
-    MAX_MESSAGE_BYTES,
     Cancel,
     Transcribe,
     encode_message,
     make_request_decoder,
-    receive_message,
 )
 from media.providers.ports import ProviderBusy, ProviderError, ProviderSlow
 from tests.media.providers.local.fakes import GatedEngine

@@ -5,12 +5,12 @@ import asyncio
 import msgspec
 import pytest
 
+from media.providers.engine_process.messages import MAX_MESSAGE_BYTES, EngineProtocolError, receive_message
 from media.providers.local import wire
 from media.providers.local.speech import Recognition, SynthesisedSpeech, WordTiming
 from media.providers.local.wire import (
     Cancel,
     EngineAnswer,
-    EngineProtocolError,
     EngineRefusal,
     EngineRequest,
     Synthesise,
@@ -18,7 +18,6 @@ from media.providers.local.wire import (
     Transcribe,
     Transcribed,
     encode_message,
-    receive_message,
 )
 
 MESSAGES: list[EngineRequest | EngineAnswer] = [
@@ -61,12 +60,12 @@ async def test_connection_closed_within_a_message_is_the_end() -> None:
 
 async def test_a_message_that_is_too_large_is_not_read() -> None:
     with pytest.raises(EngineProtocolError, match="bytes"):
-        await receive_message(reader_of((wire.MAX_MESSAGE_BYTES + 1).to_bytes(4, "big")), wire.make_request_decoder())
+        await receive_message(reader_of((MAX_MESSAGE_BYTES + 1).to_bytes(4, "big")), wire.make_request_decoder())
 
 
 def test_a_message_that_is_too_large_is_not_sent() -> None:
     with pytest.raises(EngineProtocolError, match="bytes"):
-        encode_message(Transcribe(1, bytes(wire.MAX_MESSAGE_BYTES), 8_000))
+        encode_message(Transcribe(1, bytes(MAX_MESSAGE_BYTES), 8_000))
 
 
 @pytest.mark.parametrize(

@@ -172,6 +172,23 @@ def test_our_turn_may_end_within_the_vendors() -> None:
     assert take(transcript, "turn.update", "Fine") == RecognisedText("Fine", False)
 
 
+@pytest.mark.parametrize(("whole", "left"), [("Hello.", ""), ("Hello. Are you", "Are you")])
+def test_the_vendors_turn_may_end_between_our_answer_and_our_next_turn(whole: str, left: str) -> None:
+    transcript = TurnsTranscript("v")
+    transcript.started(1_000)
+    take(transcript, "turn.start")
+    transcript.finalise(1, 2_000)
+    assert take(transcript, "turn.eager_end", "Hello.") == RecognisedText("Hello.", True, 1)
+    assert take(transcript, "turn.end", whole) == RecognisedText(whole, False)
+    transcript.next_turn()
+    transcript.started(3_000)
+    take(transcript, "turn.start")
+    later = f"{left} Fine".strip()
+    assert take(transcript, "turn.update", "Fine") == RecognisedText(later, False)
+    transcript.finalise(2, 4_000)
+    assert take(transcript, "turn.end", "Fine") == RecognisedText(later, True, 2)
+
+
 def test_our_turn_may_hold_more_than_one_of_the_vendors() -> None:
     transcript = TurnsTranscript("v")
     for text in ("One.", "Two."):

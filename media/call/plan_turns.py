@@ -1,0 +1,9 @@
+"""Makes the rules of turn-taking that a call's plan asks for."""
+
+from media.turn.endpoint import TurnRules
+from shared.plan import TurnPlan
+
+
+def make_turn_rules(turn: TurnPlan) -> TurnRules:
+    """The plan's settings; the rest are the defaults."""
+    return TurnRules(turn.silence_ms, adaptive=turn.adaptive, barge_in=turn.barge_in, min_words=turn.min_words)

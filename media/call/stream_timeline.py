@@ -1,0 +1,111 @@
+"""Where caller audio belongs in time: the silence that is missing before it, and audio that came twice."""
+
+from collections import deque
+from typing import Final
+
+from media.audio.framer import FRAME_MS
+
+# Audio that came before: it is to be dropped.
+DUPLICATE: Final = -1
+# A caller whose audio stays away for this long is silent as far as turns are concerned. Less is jitter.
+PAUSE_MS: Final = 200.0
+# Of a longer gap no more is filled. Turn-taking needs no more, because by then the turn has ended by the clock.
+LONGEST_GAP_MS: Final = 2_000
+# Timestamps that are behind by more than a socket may be silent, or for longer than a burst takes, have begun anew.
+LONGEST_DELAY_MS: Final = 15_000
+LONGEST_BURST_MS: Final = 1_000.0
+# So many pieces of audio are remembered, to recognise copies: 1.3 s.
+_REMEMBERED: Final = 64
+
+
+class StreamTimeline:
+    """Follows the carrier's timestamps and, where no audio comes, the call's clock. Pure; all times are in ms.
+
+    A gap in the timestamps is filled as far as the clock shows that time has passed, because timestamps may jump.
+    Audio from the past is no gap: it was late. It is passed on, unless it came before with the same timestamp.
+    """
+
+    __slots__ = (
+        "_bytes_per_ms",
+        "_expected",
+        "_late_at",
+        "_late_since",
+        "_least_offset",
+        "_pieces",
+        "_remember",
+        "filled_until",
+        "heard_at",
+    )
+
+    def __init__(self, bytes_per_ms: int, now: float) -> None:
+        """bytes_per_ms: of the stream's encoding. heard_at: when audio came last, on the call's clock.
+        filled_until: up to when `fill` gave silence after it."""
+        self._bytes_per_ms = bytes_per_ms
+        self.heard_at = now
+        self.filled_until = now
+        # Audio has come late since then, while `_expected` stood there.
+        self._late_since, self._late_at = now, 0.0
+        # The timestamp of the next audio if nothing is missing; none can be so far behind as the first one.
+        self._expected = float("inf")
+        # The clock's lead over `_expected` without any delay: the least that was seen.
+        self._least_offset = float("inf")
+        self._pieces: deque[tuple[int, bytes]] = deque(maxlen=_REMEMBERED)
+        self._remember = self._pieces.append
+
+    def take(self, payload: bytes, at_ms: int, now: float) -> int:
+        """Takes audio in the stream's encoding with its timestamp; returns how many frames of silence are missing
+        before it, or DUPLICATE. This is on the frame path."""
+        expected = self._expected
+        missing = 0
+        if -FRAME_MS < at_ms - expected < FRAME_MS:
+            self._expected = expected = expected + len(payload) // self._bytes_per_ms
+        else:
+            missing = self._out_of_step(payload, at_ms, now)
+            if missing == DUPLICATE:
+                return DUPLICATE
+            expected = self._expected
+        self.heard_at = now
+        if now - expected < self._least_offset:
+            self._least_offset = now - expected
+        self._remember((at_ms, payload))
+        return missing
+
+    def fill(self, now: float) -> int:
+        """Returns how many frames of silence have passed since audio came last, each frame once; 0 while it is only
+        late."""
+        if now - self.heard_at < PAUSE_MS:
+            return 0
+        since = max(self.heard_at, self.filled_until)
+        missing = int((now - since) // FRAME_MS)
+        self.filled_until = since + missing * FRAME_MS
+        self._expected += missing * FRAME_MS
+        return missing
+
+    def _out_of_step(self, payload: bytes, at_ms: int, now: float) -> int:
+        """The timestamp is not the expected one: moves `_expected`; returns as `take`."""
+        gap = at_ms - self._expected
+        end = at_ms + len(payload) // self._bytes_per_ms
+        if gap > 0:
+            return self._fill_gap(gap, end, now)
+        if gap > -LONGEST_DELAY_MS:
+            if self._is_copy(payload, at_ms):
+                return DUPLICATE
+            if self._late_at != self._expected:
+                self._late_since, self._late_at = now, self._expected
+            if now - self._late_since < LONGEST_BURST_MS:
+                self._expected = max(self._expected, end)
+                return 0
+        self._expected, self._least_offset = end, now - end
+        return 0
+
+    def _fill_gap(self, gap: float, end: int, now: float) -> int:
+        """Returns the frames of silence for a gap; what remains of it, under a frame, is left for the next one."""
+        passed = now - self._least_offset - (end - gap)
+        missing = int(max(0.0, min(gap, passed, LONGEST_GAP_MS)) // FRAME_MS)
+        rest = gap - missing * FRAME_MS
+        self._expected = end - rest if rest < FRAME_MS else end
+        return missing
+
+    def _is_copy(self, payload: bytes, at_ms: int) -> bool:
+        """Whether this audio came before. The bytes are compared too, because some clients send useless timestamps."""
+        return (at_ms, payload) in self._pieces

@@ -1,0 +1,43 @@
+"""Length-prefixed msgpack messages over a Unix socket.
+
+Errors:
+    EngineProtocolError   a message that is too large or not of the protocol
+"""
+
+import asyncio
+import struct
+from typing import Final, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+# Enough for a minute of speech at 48 kHz.
+MAX_MESSAGE_BYTES: Final = 8 * 1024 * 1024
+_LENGTH: Final = struct.Struct("!I")
+_ENCODER: Final = msgspec.msgpack.Encoder()
+T = TypeVar("T")
+
+
+class EngineProtocolError(Exception):
+    """A message that is too large or not of the protocol."""
+
+
+def encode_frame(message: Struct) -> bytes:
+    """Encodes a message with its length. Raises EngineProtocolError when it is too large."""
+    body = _ENCODER.encode(message)
+    if len(body) > MAX_MESSAGE_BYTES:
+        raise EngineProtocolError(f"a message of {len(body)} bytes")
+    return _LENGTH.pack(len(body)) + body
+
+
+async def receive_message(reader: asyncio.StreamReader, decoder: msgspec.msgpack.Decoder[T]) -> T | None:
+    """Reads the next message, None when the other side has closed. Raises EngineProtocolError and OSError."""
+    try:
+        (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
+        if length > MAX_MESSAGE_BYTES:
+            raise EngineProtocolError(f"a message of {length} bytes")
+        return decoder.decode(await reader.readexactly(length))
+    except asyncio.IncompleteReadError:
+        return None
+    except msgspec.DecodeError as error:
+        raise EngineProtocolError(str(error)) from error

@@ -1,0 +1,62 @@
+"""The side of the engine process: listens at a Unix socket until it is told to stop, or its parent has ended."""
+
+import asyncio
+import ctypes
+import os
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+# What the process prints once it listens.
+READY: Final = "ready"
+_PR_SET_PDEATHSIG: Final = 1  # prctl(2)
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+async def serve_until_stopped(serve: Serve, path: Path, *, child: bool) -> None:
+    """Serves each connection at the socket until SIGTERM or SIGINT. child: also until the standard input is closed.
+    Raises OSError when the socket cannot be opened, or another process listens there."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if child:
+        loop.add_reader(sys.stdin, _on_stdin, loop, stop)
+    _remove_stale(path)
+    before = os.umask(0o177)  # only this user may connect: the socket carries callers' speech
+    try:
+        server = await asyncio.start_unix_server(serve, path)
+    finally:
+        os.umask(before)
+    print(READY, flush=True)
+    await stop.wait()
+    server.close()
+
+
+def end_with_parent() -> None:
+    """Ends this process when its parent is killed (Linux only; elsewhere the closed standard input ends it)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _on_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    if not os.read(sys.stdin.fileno(), 4096):
+        loop.remove_reader(sys.stdin)
+        stop.set()
+
+
+def _remove_stale(path: Path) -> None:
+    """Removes a socket file without a listener. Raises OSError when a process listens at it."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+        except FileNotFoundError:
+            return
+        else:
+            raise OSError(f"{path}: another engine listens there")

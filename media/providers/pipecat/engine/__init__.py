@@ -1,0 +1,1 @@
+"""Inside the engine process: one small pipecat pipeline for each session."""

@@ -1,0 +1,62 @@
+"""The engine's server: a bounded number of sessions, each with a service of its own."""
+
+import asyncio
+import logging
+from typing import Any, Final
+
+from aiohttp import ClientSession
+
+from media.providers.engine_process.messages import encode_frame
+from media.providers.pipecat.engine.model import ModelSession
+from media.providers.pipecat.engine.recogniser import RecogniserSession
+from media.providers.pipecat.engine.session import EngineSession, MakeSession
+from media.providers.pipecat.engine.voice import VoiceSession
+from media.providers.pipecat.wire import MAX_SESSIONS, ServiceFailed
+
+_log = logging.getLogger(__name__)
+MAKERS: Final[dict[str, MakeSession]] = {"stt": RecogniserSession, "llm": ModelSession, "tts": VoiceSession}
+
+
+class SessionServer:
+    """An async context; `serve` is the callback of `asyncio.start_unix_server`."""
+
+    def __init__(self, max_sessions: int = MAX_SESSIONS) -> None:
+        self._max_sessions = max_sessions
+        self._sessions: set[asyncio.Task[None]] = set()
+        self._http: ClientSession | None = None
+
+    @property
+    def session_count(self) -> int:
+        """How many sessions there are."""
+        return len(self._sessions)
+
+    async def __aenter__(self) -> "SessionServer":
+        self._http = ClientSession()
+        return self
+
+    async def __aexit__(self, *raised: object) -> None:
+        """Ends all sessions."""
+        for session in self._sessions:
+            session.cancel()
+        await asyncio.gather(*self._sessions, return_exceptions=True)
+        if self._http is not None:
+            await self._http.close()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serves one session; refuses it when there are too many."""
+        assert self._http is not None
+        if len(self._sessions) >= self._max_sessions:
+            writer.write(encode_frame(ServiceFailed("busy", f"the engine has {self._max_sessions} sessions")))
+            writer.close()
+            return
+        session = asyncio.create_task(EngineSession(MAKERS, self._http, writer).run(reader))
+        self._sessions.add(session)
+        session.add_done_callback(self._sessions.discard)
+        try:
+            await asyncio.wait({session})
+        finally:
+            session.cancel()
+
+    def report(self, context: dict[str, Any]) -> None:
+        """Logs an error that no session caught: its type only, because its message may hold texts and keys."""
+        _log.error("pipecat_engine.error_raised error=%s", type(context.get("exception")).__name__)

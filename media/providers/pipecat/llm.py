@@ -1,0 +1,45 @@
+"""LanguageModel by one of pipecat's services."""
+
+from collections.abc import AsyncGenerator
+
+from media.providers.openai_wire import make_messages, make_tools
+from media.providers.pipecat.session import PipecatSession
+from media.providers.pipecat.wire import ChatTurn, ReplyEnd, ReplyText, ReplyTokens, ReplyToolCall, SessionOutput
+from media.providers.ports import ChatRequest, LanguageModelEvent, ProviderError, TextDelta, TokenUsage, ToolCall
+from media.providers.warm_connections import WarmConnections
+
+
+class PipecatLanguageModel:
+    """A model of pipecat. sessions: those of all calls with the same service, settings and key."""
+
+    def __init__(self, name: str, sessions: WarmConnections[PipecatSession]) -> None:
+        self.name = name
+        self._sessions = sessions
+
+    def prepare(self) -> None:
+        """Opens a session in the background if none is idle."""
+        self._sessions.prepare()
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[LanguageModelEvent, None]:
+        """Streams one reply; tool calls come whole, at its end. Raises ProviderError.
+
+        A session whose reply was given up is closed, which cancels the vendor's request."""
+        session, is_complete = await self._sessions.take(), False
+        try:
+            session.send(ChatTurn(make_messages(request), make_tools(request.tools)))
+            while not isinstance(message := await session.receive(), ReplyEnd):
+                yield _to_event(self.name, message)
+            is_complete = True
+        finally:
+            self._sessions.give_back(session, reusable=is_complete)
+
+
+def _to_event(provider: str, message: SessionOutput) -> LanguageModelEvent:
+    match message:
+        case ReplyText(text):
+            return TextDelta(text)
+        case ReplyToolCall(number, name, arguments):
+            return ToolCall(number, name, arguments)
+        case ReplyTokens(prompt, completion, cached):
+            return TokenUsage(prompt, completion, cached=cached)
+    raise ProviderError(provider, "the engine of pipecat gave a wrong answer")

@@ -1,0 +1,142 @@
+"""The engine process of one media process: started when a plan first needs it, and started again when it has ended."""
+
+import asyncio
+import os
+import shutil
+import sys
+import tempfile
+import time
+from asyncio.subprocess import PIPE, Process
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from media.providers.engine_process.server import READY
+from media.providers.ports import ProviderError, ProviderSlow
+
+log = structlog.get_logger()
+
+ROOT: Final = Path(__file__).resolve().parents[3]
+MODULE: Final = "media.providers.pipecat.host"
+START_S: Final = 30.0  # pipecat's packages are read from disk
+STOP_S: Final = 5.0
+FIRST_PAUSE_S: Final = 0.5
+LONGEST_PAUSE_S: Final = 30.0
+# A process that ran so long has started well: the next pause is the first one again.
+STEADY_S: Final = 60.0
+# Settings of ours hold keys of the whole platform, which pipecat's services have no use for.
+_PRIVATE_PREFIX: Final = "VOCALIZED_"
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class PipecatProcess:
+    """Runs the engine process and connects to it. start_s: limit of a start."""
+
+    def __init__(self, *, start_s: float = START_S, first_pause_s: float = FIRST_PAUSE_S) -> None:
+        self._start_s = start_s
+        self._first_pause_s = first_pause_s
+        self._folder: Path | None = None
+        self._supervisor: asyncio.Task[None] | None = None
+        self._process: Process | None = None
+        self._ready: asyncio.Future[None] | None = None  # of the start that is under way or done
+        self._closed = False
+
+    @property
+    def pid(self) -> int | None:
+        """The running process, if there is one."""
+        return None if self._process is None else self._process.pid
+
+    def start(self) -> None:
+        """Begins to start the process, unless it was started before; returns at once."""
+        if self._supervisor is None and not self._closed:
+            self._ready = asyncio.get_running_loop().create_future()
+            self._supervisor = asyncio.get_running_loop().create_task(self._supervise())
+
+    async def connect(self, provider: str) -> Streams:
+        """Opens a connection, once the process is ready. Raises ProviderError, at once while it is about to be started
+        again."""
+        self.start()
+        if self._ready is None:
+            raise ProviderError(provider, "the engine of pipecat is not running")
+        try:
+            async with asyncio.timeout(self._start_s):
+                await asyncio.shield(self._ready)
+                return await asyncio.open_unix_connection(self._socket)
+        except TimeoutError as error:
+            raise ProviderSlow(provider, "the engine of pipecat does not start", may_bill=False) from error
+        except OSError as error:
+            raise ProviderError(provider, f"the engine of pipecat cannot be reached: {error.strerror}") from error
+
+    async def close(self) -> None:
+        """Ends the process and waits for it."""
+        self._closed = True
+        if self._supervisor is not None:
+            self._supervisor.cancel()
+            await asyncio.gather(self._supervisor, return_exceptions=True)
+
+    @property
+    def _socket(self) -> Path:
+        assert self._folder is not None
+        return self._folder / "engine.sock"
+
+    async def _supervise(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="vocalized-pipecat-"))
+        pause_s = self._first_pause_s
+        try:
+            while True:
+                began = time.monotonic()
+                code = await self._run_once()
+                lasted_s = time.monotonic() - began
+                pause_s = self._first_pause_s if lasted_s >= STEADY_S else pause_s
+                log.error("pipecat_engine.ended", code=code, lasted_s=round(lasted_s, 1), restart_in_s=pause_s)
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+                self._ready = asyncio.get_running_loop().create_future()
+        finally:
+            self._fail_start()
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    async def _run_once(self) -> int:
+        """Runs the process until it ends; returns its exit code."""
+        command = [sys.executable, "-W", "ignore", "-m", MODULE, "--socket", str(self._socket), "--child"]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(_PRIVATE_PREFIX)}
+        process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment, stdin=PIPE, stdout=PIPE)
+        self._process = process
+        try:
+            assert process.stdout is not None
+            line = await asyncio.wait_for(process.stdout.readline(), self._start_s)
+            if line.decode(errors="replace").strip() == READY and self._ready is not None:
+                log.info("pipecat_engine.started", pid=process.pid)
+                self._ready.set_result(None)
+            return await process.wait()
+        except TimeoutError:
+            log.error("pipecat_engine.start_timed_out", limit_s=self._start_s)
+            return -1
+        finally:
+            self._process = None
+            self._fail_start()
+            await _stop(process)
+
+    def _fail_start(self) -> None:
+        """Whoever waits for the process, or asks for it now, is told that there is none."""
+        if self._ready is None or self._ready.done():
+            self._ready = asyncio.get_running_loop().create_future()
+        self._ready.set_exception(ConnectionRefusedError(0, "it has ended"))
+        self._ready.exception()  # nobody may be waiting
+
+
+async def _stop(process: Process) -> None:
+    """Ends a process; waits for it, at most STOP_S before it is killed."""
+    if process.returncode is not None:
+        return
+    with suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), STOP_S)
+    except TimeoutError:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()

@@ -1,0 +1,77 @@
+"""TextToSpeech by one of pipecat's voices."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+
+from media.providers.chain.audio_deadline import is_speakable
+from media.providers.pipecat.session import PipecatSession
+from media.providers.pipecat.wire import ClauseText, SpeechAudio, UtteranceEnd, UtteranceSpoken
+from media.providers.ports import ProviderError, SpeechChunk
+from media.providers.warm_connections import WarmConnections
+
+SessionsOf = Callable[[str], WarmConnections[PipecatSession]]
+
+
+class PipecatTextToSpeech:
+    """A voice of pipecat. sessions_of: those of all calls with the same service, settings and key, by language.
+
+    Word timings are not asked for, because only some of the services have them."""
+
+    streams_text = False
+    times_words = False
+
+    def __init__(self, name: str, sessions_of: SessionsOf, start_engine: Callable[[], None]) -> None:
+        self.name = name
+        self._sessions_of = sessions_of
+        self._start_engine = start_engine
+
+    def prepare(self) -> None:
+        """Begins to start the engine process, if it does not run. The language of an utterance is not known yet."""
+        self._start_engine()
+
+    async def stream(self, text: AsyncIterator[str], language: str) -> AsyncGenerator[SpeechChunk, None]:
+        """Speaks whole clauses or sentences, each at once. Raises ProviderError.
+
+        A session whose utterance was given up is closed, which ends the vendor's."""
+        sessions = self._sessions_of(language)
+        session, is_complete = await sessions.take(), False
+        reading = asyncio.get_running_loop().create_task(_send(session, text))
+        try:
+            while True:
+                message = await _receive(session, reading)
+                if isinstance(message, UtteranceSpoken):
+                    break
+                yield message
+            is_complete = True
+        finally:
+            reading.cancel()
+            await asyncio.wait({reading})
+            sessions.give_back(session, reusable=is_complete)
+            if not is_complete:
+                sessions.prepare()  # a barge-in's answer should not wait for a new connection
+
+
+async def _receive(session: PipecatSession, reading: "asyncio.Task[None]") -> SpeechChunk | UtteranceSpoken:
+    """The next audio, or the end. Raises ProviderError, and what reading the text raised."""
+    receiving = asyncio.ensure_future(session.receive())
+    try:
+        if not reading.done():
+            await asyncio.wait({receiving, reading}, return_when=asyncio.FIRST_COMPLETED)
+        if reading.done():
+            reading.result()
+        message = await receiving
+    finally:
+        receiving.cancel()
+    if isinstance(message, SpeechAudio):
+        return SpeechChunk(message.ulaw)
+    if isinstance(message, UtteranceSpoken):
+        return message
+    raise ProviderError(session.provider, "the engine of pipecat gave a wrong answer")
+
+
+async def _send(session: PipecatSession, text: AsyncIterator[str]) -> None:
+    """Sends each clause as it comes. What has no letter or digit makes no sound, and some vendors refuse it."""
+    async for piece in text:
+        if is_speakable(piece):
+            session.send(ClauseText(piece))
+    session.send(UtteranceEnd())

@@ -1,0 +1,115 @@
+"""The speech services and language models of pipecat that can be run, and what each takes; no pipecat is imported.
+
+`pipecat_services.json` is written from pipecat's source by `tools/pipecat_catalogue.py`.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+from msgspec import Struct
+
+SettingKind = Literal["text", "integer", "number", "boolean", "list", "object", "any"]
+MAX_SETTINGS: Final = 60
+MAX_SETTING_BYTES: Final = 4_096  # of a setting's JSON
+SAMPLE_RATES: Final = (8_000, 16_000, 24_000, 32_000, 48_000)  # those that media converts
+_PATH: Final = Path(__file__).with_name("pipecat_services.json")
+_WORDS: Final[Mapping[SettingKind, str]] = {
+    "text": "a text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "list": "a list",
+    "object": "an object",
+    "any": "a JSON value",
+}
+
+
+class PipecatService(Struct, frozen=True):
+    """One service. settings: what it takes, with the kind of each value. required: those without a default. key:
+    whether it takes an API key. wants_session: it is given an HTTP session."""
+
+    kind: Literal["stt", "llm", "tts"]
+    settings: dict[str, SettingKind]
+    required: tuple[str, ...] = ()
+    key: Literal["", "optional", "required"] = ""
+    wants_session: bool = False
+
+
+class PipecatCatalogue(Struct, frozen=True):
+    """version: of the pipecat that it was written from. services: by the full names of their classes."""
+
+    version: str
+    services: dict[str, PipecatService]
+
+
+@lru_cache
+def read_catalogue() -> PipecatCatalogue:
+    """The catalogue, read once."""
+    return msgspec.json.decode(_PATH.read_bytes(), type=PipecatCatalogue)
+
+
+def find_service(name: str) -> tuple[str, PipecatService] | None:
+    """A service by the full name of its class, or by the class's own name, with its full name."""
+    services = read_catalogue().services
+    if name in services:
+        return name, services[name]
+    return next(((full, one) for full, one in services.items() if full.rpartition(".")[2] == name), None)
+
+
+def list_names(kind: str) -> list[str]:
+    """The names of the classes of one kind, in order."""
+    services = read_catalogue().services
+    return sorted(full.rpartition(".")[2] for full, one in services.items() if one.kind == kind)
+
+
+def find_faults(kind: str, name: object, settings: object, *, has_key: bool) -> Iterator[tuple[str, str]]:
+    """What is wrong with a service and its settings: the field (`service`, `settings.…`, `api_key`) and why."""
+    found = find_service(name) if isinstance(name, str) else None
+    if found is None or found[1].kind != kind:
+        yield "service", f"pipecat has no such {kind} service, only {', '.join(list_names(kind))}"
+        return
+    service = found[1]
+    if has_key and not service.key:
+        yield "api_key", "this service takes no key"
+    if not has_key and service.key == "required":
+        yield "api_key", "this service needs a key"
+    if not isinstance(settings, Mapping) or len(settings) > MAX_SETTINGS:
+        yield "settings", f"settings are an object of at most {MAX_SETTINGS} fields"
+        return
+    yield from _find_setting_faults(service, settings)
+
+
+def _find_setting_faults(service: PipecatService, settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, value in settings.items():
+        kind = service.settings.get(name)
+        if kind is None:
+            known = ", ".join(sorted(service.settings)) or "none"
+            yield f"settings.{name}", f"the service has no such setting, only {known}"
+        elif name == "sample_rate" and value not in SAMPLE_RATES:
+            yield f"settings.{name}", f"it must be one of {', '.join(map(str, SAMPLE_RATES))}"
+        elif not _is_of_kind(value, kind) or len(msgspec.json.encode(value)) > MAX_SETTING_BYTES:
+            yield f"settings.{name}", f"it must be {_WORDS[kind]} of at most {MAX_SETTING_BYTES} bytes"
+    for name in service.required:
+        if name not in settings:
+            yield f"settings.{name}", "the service needs it"
+
+
+def _is_of_kind(value: object, kind: SettingKind) -> bool:
+    match kind:
+        case "text":
+            return isinstance(value, str) and "\0" not in value
+        case "integer":
+            return isinstance(value, int) and not isinstance(value, bool)
+        case "number":
+            return isinstance(value, int | float) and not isinstance(value, bool)
+        case "boolean":
+            return isinstance(value, bool)
+        case "list":
+            return isinstance(value, list)
+        case "object":
+            return isinstance(value, dict)
+        case "any":
+            return value is not None

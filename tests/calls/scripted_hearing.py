@@ -1,0 +1,81 @@
+"""A voice detector and a recogniser that hear what a test says, for calls in virtual time."""
+
+import asyncio
+
+from media.audio.framer import FRAME_MS
+from media.providers.ports import RecognisedText, SpeechToTextSession, SpeechToTextSink
+
+SILENCE = b"\xff" * 160
+
+
+class ScriptedVoiceTrack:
+    """A voice track whose speech is set by the test. voice: the caller speaks in the next frame."""
+
+    def __init__(self) -> None:
+        self.speaking = False
+        self.last_voice_ms = 0
+        self.onset_ms = 0
+        self.voiced_ms = 0
+        self._ms = 0
+        self.voice = False
+        self.speech = self
+
+    def push(self, pcm: bytes) -> None:
+        self._ms += FRAME_MS
+        self.look_at(pcm)
+        if self.voice and not self.speaking:
+            self.onset_ms = self._ms - FRAME_MS
+        if self.voice:
+            self.last_voice_ms = self._ms
+        self.speaking = self.voice
+
+    def look_at(self, pcm: bytes) -> None:
+        """Sees the frame before it is taken."""
+
+
+class ScriptedRecogniser:
+    """A SpeechToText whose text is set by the test; the final text comes 100 ms after its request."""
+
+    name = "scripted"
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.sink: SpeechToTextSink | None = None
+        self.pushed = 0
+        self.voiced: list[bytes] = []  # the frames that are not silence
+
+    async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
+        self.sink = sink
+        return self
+
+    def push(self, ulaw: bytes) -> None:
+        self.pushed += len(ulaw)
+        if ulaw != SILENCE:
+            self.voiced.append(ulaw)
+
+    def started(self) -> None:
+        pass
+
+    def finalise(self, token: int) -> None:
+        asyncio.get_running_loop().call_later(0.1, self._answer, token)
+
+    def next_turn(self) -> None:
+        self.text = ""
+
+    async def close(self) -> None:
+        self.sink = None
+
+    def partial(self) -> None:
+        if self.sink:
+            self.sink(RecognisedText(self.text, final=False))
+
+    def _answer(self, token: int) -> None:
+        if self.sink:
+            self.sink(RecognisedText(self.text, final=True, token=token))
+
+
+class LevelVoiceTrack(ScriptedVoiceTrack):
+    """Everything but digital silence is speech."""
+
+    def look_at(self, pcm: bytes) -> None:
+        self.voice = any(pcm)

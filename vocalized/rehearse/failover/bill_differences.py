@@ -1,0 +1,45 @@
+"""Why a vendor's bill and what we metered differ, over all cells of the matrix."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Final
+
+from simulator.vendors.faults import FaultKind
+from vocalized.rehearse.failover.bills import BillLine
+from vocalized.rehearse.failover.cell_result import CellResult
+from vocalized.rehearse.failover.cells import CHAINS
+from vocalized.rehearse.failover.vendors import PROVIDERS
+
+ESTIMATED: Final = "tokens estimated by us, because the stream ended without the vendor's figures"
+UNREAD: Final = "sent to a vendor that reads nothing any more"
+ON_ITS_WAY: Final = "on its way when the connection ended"
+UNANSWERED: Final = "a prompt that failed before its first token: the simulated vendor bills it, we don't"
+OTHER: Final = "other"
+
+
+def difference_table(results: Sequence[CellResult]) -> str:
+    """A row for each reason: cells, and how much more we metered than was billed."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for one in results:
+        for line in one.bills:
+            if not line.is_equal:
+                found[f"{_reason(one, line)} ({_unit(line)})"].append(line.difference)
+    rows = [f"| {why} | {len(values)} | {min(values):+.0f} to {max(values):+.0f} |" for why, values in found.items()]
+    return "\n".join(["| bills that differ | cells | metered less billed |", "| --- | --- | --- |", *rows])
+
+
+def _reason(one: CellResult, line: BillLine) -> str:
+    role = PROVIDERS[line.provider].role
+    kinds = [fault.fault.kind for fault in one.cell.faults if fault.role == role]
+    kind: FaultKind | None = kinds[0] if kinds and CHAINS[one.cell.chain].of(role)[0] == line.provider else None
+    if line.estimated:
+        return ESTIMATED
+    if kind == "half_open":
+        return UNREAD
+    if role == "llm":
+        return UNANSWERED if kind in ("garbage", "error") else OTHER
+    return ON_ITS_WAY if kind is not None else OTHER
+
+
+def _unit(line: BillLine) -> str:
+    return {"stt": "ms", "llm": "tokens", "tts": "characters"}[PROVIDERS[line.provider].role]

@@ -1,0 +1,59 @@
+"""Runs the matrix: accounts side by side, and the cells of an account one after the other, so that it stays healthy."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Final
+
+from simulator.vendors.certificate import make_certificate
+from vocalized.rehearse.failover.cell_call import CallSetting, CellCall
+from vocalized.rehearse.failover.cell_result import CellResult, judge_call
+from vocalized.rehearse.failover.cells import CHAINS, Cell
+from vocalized.rehearse.failover.conversation import read_conversation
+from vocalized.rehearse.failover.nodes import running_nodes
+from vocalized.rehearse.failover.vendors import running_accounts
+
+# Cells that run one after the other with the same accounts; so many accounts run at once as this makes of the matrix.
+CELLS_AN_ACCOUNT: Final = 14
+# Together more than the 20 waits after which an account's own are used in place of its vendor's.
+LEARN_CALLS: Final = 5
+LEARN_TURNS: Final = 5
+
+OnCell = Callable[[Cell], None]
+
+
+async def run_matrix(root: Path, folder: Path, cells: Sequence[Cell], on_done: OnCell) -> list[CellResult]:
+    """The results in the order of the cells. root: the checkout. folder: for logs. on_done: called for each."""
+    certificate = make_certificate(folder)
+    conversation = await asyncio.to_thread(read_conversation, root)
+    found: dict[Cell, CellResult] = {}
+    async with AsyncExitStack() as running:
+        nodes = await running.enter_async_context(running_nodes(root, folder, certificate))
+        async with asyncio.TaskGroup() as groups:
+            for group in group_cells(cells):
+                accounts = await running.enter_async_context(running_accounts(certificate, conversation.make_ear))
+                setting = CallSetting(accounts, nodes, conversation)
+                groups.create_task(_run_group(setting, group, found, on_done))
+    for result in found.values():
+        judge_call(result)
+    return [found[cell] for cell in cells]
+
+
+def group_cells(cells: Sequence[Cell]) -> list[list[Cell]]:
+    """The cells of each chain in groups of about CELLS_AN_ACCOUNT, such that a group holds faults of all roles."""
+    groups: list[list[Cell]] = []
+    for chain in CHAINS:
+        own = [cell for cell in cells if cell.chain == chain]
+        count = -(-len(own) // CELLS_AN_ACCOUNT)
+        groups += [own[number::count] for number in range(count)]
+    return groups
+
+
+async def _run_group(
+    setting: CallSetting, cells: Sequence[Cell], found: dict[Cell, CellResult], on_done: OnCell
+) -> None:
+    await setting.learn(cells[0].chain, LEARN_CALLS, LEARN_TURNS)
+    for cell in cells:
+        found[cell] = await CellCall(setting, cell).run()
+        on_done(cell)

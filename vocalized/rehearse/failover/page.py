@@ -1,0 +1,153 @@
+"""docs/failover.md: each command writes its own section and keeps the other's."""
+
+import os
+import platform
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from vocalized.rehearse.failover.bill_differences import difference_table
+from vocalized.rehearse.failover.bills import BillLine
+from vocalized.rehearse.failover.cell_call import SILENCE_MS
+from vocalized.rehearse.failover.cell_result import MOST_SILENCE_MS, CellResult
+from vocalized.rehearse.failover.cells import CHAINS
+from vocalized.rehearse.failover.recording import WordErrors
+from vocalized.rehearse.failover.vendors import FIRST_TOKEN_S, PROVIDERS
+
+MATRIX_TITLE: Final = "Each role, each fault"
+OUTAGE_TITLE: Final = "An outage of all first choices"
+_SECTIONS: Final = (MATRIX_TITLE, OUTAGE_TITLE)
+_HEAD: Final = """# Failover
+
+Written by `python -m vocalized.rehearse failover --write docs/failover.md` and the same with `outage`. Media nodes ran
+as processes of their own; calls came over the simulated carrier's WebSocket, and the vendors were simulated over TLS by
+another process on the same machine. Every word of the simulated voices is one known clip, which is found again in what
+the caller heard. The caller plays a human recording; a simulated recogniser hears a word only if its audio arrived."""
+
+
+def write_section(path: Path, title: str, body: str) -> None:
+    """Puts a section into the page, which is begun where there is none. Raises OSError."""
+    sections = _read_sections(path) | {title: f"{body.strip()}\n\n{_machine()}"}
+    parts = [f"## {name}\n\n{sections[name]}" for name in _SECTIONS if name in sections]
+    path.write_text("\n\n".join([_HEAD, *parts]) + "\n")
+
+
+def _read_sections(path: Path) -> dict[str, str]:
+    text = path.read_text() if path.exists() else ""
+    found = re.split(r"^## (.+)$", text, flags=re.MULTILINE)[1:]
+    return {title: body.strip() for title, body in zip(found[::2], found[1::2], strict=True)}
+
+
+def _machine() -> str:
+    return f"({os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()}.)"
+
+
+def matrix_section(results: Sequence[CellResult], took_s: float) -> str:
+    """The summary, what was missed, and a table of all cells."""
+    return "\n\n".join(
+        [
+            _setting(results, took_s),
+            _summary(results),
+            "**Missed:**\n\n" + ("\n".join(_misses(results)) or "- nothing"),
+            difference_table(results),
+            _table([one for one in results if len(one.cell.faults) == 1]),
+            "**Two and three at once**\n\n" + _table([one for one in results if len(one.cell.faults) > 1]),
+        ]
+    )
+
+
+def _setting(results: Sequence[CellResult], took_s: float) -> str:
+    first_ms = round(FIRST_TOKEN_S * 1_000)
+    return f"""{len(results)} calls of three turns, {took_s:.0f} s in all. The first choice of each role has the fault
+from when the caller begins to speak in the second turn until the third (*at the start*: from before the call until the
+second turn). A turn ends after {SILENCE_MS} ms of silence, a model's first token takes {first_ms} ms, a voice's first
+audio 100 ms, so an undisturbed answer begins after about 850 ms. Each account has learnt from at least 20 turns without
+a fault.
+
+- *wait*: from the caller's last audible sample to the agent's first, *gap*: the longest silence within the answer; both
+  counted in samples of the audio that the caller received.
+- *words*: the agent's in the caller's ear, the caller's at the language model, and both in the call's record.
+- A word in which a voice broke off is begun again by the next one; it counts as doubled if half of it was heard before.
+- *billed* by the vendor / *metered* by us, of both providers of the role: ms of audio, tokens, or characters; ≈ where
+  ours is an estimate, because the vendor reported no usage.
+- *after n*: results, tokens, or pieces of audio (100 ms of Sonic, 200 ms of Aura) before the fault."""
+
+
+def _summary(results: Sequence[CellResult]) -> str:
+    judged = [one for one in results if not one.fault]
+    longest = max((ms for one in judged if (ms := one.answer.longest_ms) is not None), default=0.0)
+    in_time = sum(one.is_in_time for one in results)
+    whole = sum(not one.fault and one.has_all_words for one in results)
+    exact = sum(not one.fault and all(line.is_equal for line in one.bills) for one in results)
+    rows = [
+        ("silence of at most 1.5 s", in_time),
+        ("no word lost or doubled", whole),
+        ("each bill equal to what we metered", exact),
+    ]
+    lines = ["| what | cells |", "| --- | --- |", *(f"| {what} | {count} of {len(results)} |" for what, count in rows)]
+    lines.append(f"| longest silence | {longest / 1000:.2f} s |")
+    return "\n".join(lines)
+
+
+def _misses(results: Sequence[CellResult]) -> list[str]:
+    lines = []
+    for one in results:
+        faults = [*_call_misses(one)]
+        if faults:
+            lines.append(f"- {_name(one)}: {'; '.join(faults)}")
+    return lines
+
+
+def _call_misses(one: CellResult) -> list[str]:
+    if one.fault:
+        return [one.fault]
+    found = []
+    longest = one.answer.longest_ms
+    if longest is None:
+        found.append("no answer")
+    elif longest > MOST_SILENCE_MS:
+        found.append(f"{longest / 1000:.2f} s of silence")
+    for what, errors in (("heard", one.spoken), ("understood", one.understood), ("recorded", one.recorded)):
+        if not errors.is_none:
+            found.append(f"{what}: {_words(errors)}")
+    if one.early:
+        found.append(f"{one.early[0].provider} had failed before")
+    return found
+
+
+def _name(one: CellResult) -> str:
+    return ", ".join(f"{CHAINS[one.cell.chain].of(fault.role)[0]} {fault.text}" for fault in one.cell.faults)
+
+
+def _table(results: Sequence[CellResult]) -> str:
+    lines = [
+        "| fault | wait | gap | words | billed / metered | failed over for |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    return "\n".join([*lines, *map(_row, results)])
+
+
+def _row(one: CellResult) -> str:
+    if one.fault:
+        return f"| {_name(one)} | | | | | {one.fault} |"
+    wait = "none" if one.answer.wait_ms is None else f"{one.answer.wait_ms / 1000:.2f} s"
+    words = "all" if one.has_all_words else "**not all**"
+    roles = {fault.role for fault in one.cell.faults}
+    bills = ", ".join(_bill(line) for line in one.bills if PROVIDERS[line.provider].role in roles)
+    reasons = "; ".join(f"{failed.provider}: {failed.reason}" for failed in one.failures)
+    return f"| {_name(one)} | {wait} | {one.answer.gap_ms / 1000:.2f} s | {words} | {bills} | {reasons} |"
+
+
+def _bill(line: BillLine) -> str:
+    estimated = "≈" if line.estimated else ""
+    return f"{line.provider} {line.billed:.0f} / {estimated}{line.metered:.0f}"
+
+
+def _words(errors: WordErrors) -> str:
+    parts = [
+        f"{len(errors.lost)} lost" if errors.lost else "",
+        f"{len(errors.doubled)} doubled" if errors.doubled else "",
+    ]
+    parts.append("in another order" if errors.is_disordered else "")
+    return ", ".join(part for part in parts if part)

@@ -1,0 +1,101 @@
+"""The simulated vendors of one account each, over TLS, and the providers that a plan can name."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from shared.plan import ProviderPlan
+from simulator.vendors.cartesia import SimulatedCartesia
+from simulator.vendors.cartesia_speech import SpeechTiming
+from simulator.vendors.certificate import ServerCertificate
+from simulator.vendors.deepgram import SimulatedDeepgram
+from simulator.vendors.faults import Role
+from simulator.vendors.known_speech import Ear
+from simulator.vendors.openai import BASE_PATHS, ChatVendor
+from simulator.vendors.openai_request import Flavour
+from simulator.vendors.server import VendorState, running_vendor
+from vocalized.rehearse.failover.conversation import reply_to
+
+ServerName = Literal["deepgram", "cartesia", "openai", "groq", "openrouter", "azure"]
+# Speeches at once that the voice's account is allowed; the limit of the largest plan that is sold by itself is 15.
+MOST_CONTEXTS: Final = 1_000
+FIRST_TOKEN_S: Final = 0.25
+TOKEN_S: Final = 0.01
+_FLAVOURS: Final[tuple[Flavour, ...]] = ("openai", "groq", "openrouter", "azure")
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedProvider:
+    """A provider as a plan names it. server: whose account it uses. options: without address and key."""
+
+    name: str
+    role: Role
+    server: ServerName
+    options: dict[str, object]
+
+
+PROVIDERS: Final = {
+    provider.name: provider
+    for provider in (
+        SimulatedProvider("nova", "stt", "deepgram", {"model": "nova-3"}),
+        SimulatedProvider("flux", "stt", "deepgram", {"model": "flux-general-en"}),
+        SimulatedProvider("ink", "stt", "cartesia", {"model": "ink-2"}),
+        SimulatedProvider("ink-turns", "stt", "cartesia", {"model": "ink-2", "turns": True}),
+        SimulatedProvider("aura", "tts", "deepgram", {"model": "aura-2-thalia-en"}),
+        SimulatedProvider("sonic", "tts", "cartesia", {"model": "sonic-3.5"}),
+        *(SimulatedProvider(name, "llm", name, {"model": "a-model", "dialect": name}) for name in _FLAVOURS),
+    )
+}
+
+
+@dataclass(slots=True)
+class VendorAccounts:
+    """One running server of each vendor, with an account of its own. addresses: host and port."""
+
+    deepgram: SimulatedDeepgram
+    cartesia: SimulatedCartesia
+    chats: dict[Flavour, ChatVendor]
+    addresses: dict[ServerName, str] = field(default_factory=dict)
+
+    def state(self, provider: str) -> VendorState:
+        """Faults and bills of a provider's vendor."""
+        server = PROVIDERS[provider].server
+        if server == "deepgram":
+            return self.deepgram.state
+        return self.cartesia.state if server == "cartesia" else self.chats[server].state
+
+    def plan(self, provider: str) -> ProviderPlan:
+        """The provider for a call's plan."""
+        found = PROVIDERS[provider]
+        vendor = "openai" if found.role == "llm" else found.server
+        options = {**found.options, "api_key": self.state(provider).key, "base_url": self._base_url(found)}
+        return ProviderPlan(provider, options, vendor)
+
+    def _base_url(self, provider: SimulatedProvider) -> str:
+        address = self.addresses[provider.server]
+        if provider.server == "deepgram" or provider.server == "cartesia":  # mypy narrows only this
+            return f"wss://{address}"
+        return f"https://{address}{BASE_PATHS[provider.server]}"
+
+
+@asynccontextmanager
+async def running_accounts(
+    certificate: ServerCertificate, make_ear: Callable[[], Ear]
+) -> AsyncIterator[VendorAccounts]:
+    """All vendors, each on a port of its own: their health is learnt apart from other accounts'."""
+    chats = {name: ChatVendor(name, reply=reply_to, first_token_s=FIRST_TOKEN_S, token_s=TOKEN_S) for name in _FLAVOURS}
+    cartesia = SimulatedCartesia(make_ear=make_ear, speech_timing=SpeechTiming(max_contexts=MOST_CONTEXTS))
+    accounts = VendorAccounts(SimulatedDeepgram(make_ear=make_ear), cartesia, chats)
+    async with AsyncExitStack() as running:
+
+        async def serve(name: ServerName, vendor: SimulatedDeepgram | SimulatedCartesia | ChatVendor) -> None:
+            cancels = isinstance(vendor, ChatVendor)
+            server = running_vendor(vendor.routes(), certificate, cancels=cancels)
+            accounts.addresses[name] = await running.enter_async_context(server)
+
+        await serve("deepgram", accounts.deepgram)
+        await serve("cartesia", accounts.cartesia)
+        for name, chat in chats.items():
+            await serve(name, chat)
+        yield accounts
