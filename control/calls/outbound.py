@@ -54,7 +54,7 @@ class CallRequest:
 class DialTerms:
     """ring_s: how long it rings. longest_s: after which the carrier ends the call: what its agent allows, and then a
     transfer; for a test call what the staff allow; no more than what is left of the day's minutes, but one minute at
-    least. record: its agent has calls recorded, and its plan can be made."""
+    least. record: its agent has calls recorded without announcing it, and its plan can be made."""
 
     ring_s: int
     longest_s: int
@@ -101,7 +101,8 @@ class OutboundCalls:
         bounds = [_longest_of(plan), MINUTE_S * limits["outbound_minutes_per_day"] - usage.seconds]
         if queued.is_test:
             bounds.append(MINUTE_S * limits["test_call_minutes"])
-        return DialTerms(limits["outbound_ring_s"], max(MINUTE_S, min(bounds)), plan is not None and plan.recording)
+        record = plan is not None and plan.recording and plan.consent is None
+        return DialTerms(limits["outbound_ring_s"], max(MINUTE_S, min(bounds)), record)
 
     async def _limits(self, db: Connection) -> dict[str, int]:
         """By name, as the staff set them."""

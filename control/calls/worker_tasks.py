@@ -17,6 +17,7 @@ from control.calls.hangup_job import make_hangup_job
 from control.calls.media_assignment import MediaAssignment
 from control.calls.reaper import reap_calls
 from control.calls.recording_jobs import make_fetch_recording_job, make_join_recordings_job
+from control.calls.recording_start import START_RECORDING, make_start_recording_job
 from control.calls.service import FETCH_RECORDING, Calls
 from control.calls.state_changes import charge_calls
 from control.carriers.pacer import CallPacer
@@ -59,6 +60,7 @@ def calls_tasks(
     handlers: dict[str, JobHandler] = {
         PLACE_CALL: make_dial_job(pool, calls, carriers, DialQueue(pool, pacer)),
         HANG_UP: make_hangup_job(pool, carriers, media_assignment),
+        START_RECORDING: make_start_recording_job(pool, carriers),
         FETCH_RECORDING: make_fetch_recording_job(pool, carriers, storage, delete=delete_at_carrier),
         JOIN_RECORDINGS: make_join_recordings_job(pool, storage),
     }

@@ -149,6 +149,16 @@ class TelnyxGateway:
         """Ends a call; no error when it is over already."""
         await self._ignore_not_found(lambda: self._calls.hangup(carrier_call_id))
 
+    async def start_recording(self, carrier_call_id: str, call_id: str) -> None:
+        """Begins to record a call, if settings say that Telnyx records; Telnyx ignores a repeated command_id."""
+        if self._options.records:
+            command_id = f"{call_id}-record"
+            await self._send(
+                lambda: self._calls.start_recording(
+                    carrier_call_id, channels="dual", format="wav", command_id=command_id
+                )
+            )
+
     async def answer(self, carrier_call_id: str, command_id: str, *, record: bool) -> None:
         """Answers a ringing call; records it if `record` and settings say so."""
         params = cast(ActionAnswerParams, {"command_id": command_id} | recording_form(self._options, wanted=record))

@@ -46,5 +46,3 @@ class WebhookOptions:
     inline_commands_s: float = 1.5
     #: Time for all commands of one event, the wait for the stream's outcome included; the rest is left for a retry.
     commands_s: float = 4.0
-    #: Delay after the TwiML answer before Twilio is asked to record an inbound call (where it is to record at all).
-    record_after_s: float = 1.0
