@@ -29,7 +29,7 @@ def admit(
         carrier_call_id=carrier_call_id,
         plan=msgspec.structs.replace(plan, recording=plan.recording and policy.recordings != "carrier"),
         leg=plan.leg,
-        records_at_carrier=plan.recording and policy.recordings != "ours",
+        records_at_carrier=plan.recording and plan.consent is None and policy.recordings != "ours",
     )
 
 

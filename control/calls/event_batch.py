@@ -15,12 +15,21 @@ from control.billing.ledger import UsageEvent
 from control.calls import store, store_events
 from control.calls.event_effects import NewEvent, apply_events
 from control.calls.hangup import enqueue_hangup
+from control.calls.recording_start import enqueue_recording_start
 from control.calls.state import CallState
 from control.calls.state_changes import accounting_day, save_changes
 from control.calls.store_events import EventRow
 from control.db.jobs import enqueue
 from control.db.pool import Connection
-from shared.events import AgentSaid, CallEnded, CallerSaid, EventEnvelope, UsageRecorded, decode_event
+from shared.events import (
+    AgentSaid,
+    AnnouncementHeard,
+    CallEnded,
+    CallerSaid,
+    EventEnvelope,
+    UsageRecorded,
+    decode_event,
+)
 
 JOIN_RECORDINGS: Final = "calls.join_recordings"
 # Recordings of several streams arrive one after the other: they are joined when no more are likely to come.
@@ -110,7 +119,7 @@ def _ended_calls(events: Iterable[IncomingEvent], after: Mapping[UUID, CallState
 
 
 async def _apply(
-    db: Connection, before: Mapping[UUID, CallState], events: Iterable[IncomingEvent]
+    db: Connection, before: Mapping[UUID, CallState], events: Sequence[IncomingEvent]
 ) -> Mapping[UUID, CallState]:
     """All the calls' states afterwards."""
     by_call: dict[UUID, list[IncomingEvent]] = defaultdict(list)
@@ -130,7 +139,10 @@ async def _apply(
     await save_changes(db, changed)
     await _enqueue_joins(db, changed)
     await _enqueue_hangups(db, changed)
-    return {**before, **{new.id: new for _, new in changed}}
+    after = {**before, **{new.id: new for _, new in changed}}
+    for call_id in {one.call_id for one in events if _allows_recording(one)}:
+        await enqueue_recording_start(db, after[call_id])
+    return after
 
 
 async def _enqueue_joins(db: Connection, changed: Iterable[tuple[CallState, CallState]]) -> None:
@@ -176,6 +188,11 @@ def _usage_days(usage: Iterable[UsageEvent], after: Mapping[UUID, CallState]) ->
         call, day = after[event.call_id], event.at.astimezone(UTC).date()
         if call.is_final or day != accounting_day(call):
             yield WorkspaceDay(event.workspace_id, day)
+
+
+def _allows_recording(one: IncomingEvent) -> bool:
+    event = one.envelope.event
+    return isinstance(event, AnnouncementHeard) and event.kind == "recording"
 
 
 def _is_speech(one: IncomingEvent) -> bool:

@@ -35,7 +35,8 @@ class IncomingCall:
 @dataclass(frozen=True, slots=True)
 class AdmittedCall:
     """A call that an agent answers; its plan goes to a media node (control/calls/media_assignment.py). leg: the plan's;
-    above 0 the call continues after its stream was lost. records_at_carrier: the carrier makes a recording."""
+    above 0 the call continues after its stream was lost. records_at_carrier: the carrier records it from its beginning;
+    a recording that has to be announced begins later (control/calls/recording_start.py)."""
 
     call_id: UUID
     workspace_id: UUID

@@ -210,6 +210,10 @@ class WebhookPlatform:
         """From now on, both agents say this text to every caller and hang up, because it is outside their hours."""
         opens = {"exceptions": [{"date": "2099-01-01", "ranges": [{"opens": "09:00", "closes": "10:00"}]}]}
         config = {"hours": opens, "outside_hours": {"action": "hang_up", "text": text}}
+        await self.change_config(config)
+
+    async def change_config(self, config: Mapping[str, Any]) -> None:
+        """Both agents get a second version with these parts of their config."""
         await self.execute(
             "INSERT INTO agent_versions (agent_id, version, workspace_id, name, config) "
             "SELECT agent_id, 2, workspace_id, name, config || $2 FROM agent_versions WHERE workspace_id = $1",

@@ -208,7 +208,8 @@ async def test_twilio_starts_recording_an_inbound_call(simulated_carriers: Simul
     path, fields = await webhooks.wait(Direction="inbound")
     assert path == "/webhooks/calls/inbound"
     await wait_for_audio(simulated_carriers.network)
-    await carrier.start_recording(fields["CallSid"], CALL_ID)
+    for _ in range(2):
+        await carrier.start_recording(fields["CallSid"], CALL_ID)
     await wait_for_audio(simulated_carriers.network)
     await carrier.hang_up(fields["CallSid"])
     path, recorded = await webhooks.wait(RecordingStatus="completed")
@@ -217,6 +218,7 @@ async def test_twilio_starts_recording_an_inbound_call(simulated_carriers: Simul
     with pytest.raises(CarrierRefused):
         await carrier.fetch_recording(recorded["RecordingSid"], BytesIO())
     await call_task
+    assert len([fields for _, fields in webhooks.received if "RecordingSid" in fields]) == 1
 
 
 async def wait_for_audio(network: RunningNetwork) -> None:
