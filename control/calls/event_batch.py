@@ -15,6 +15,7 @@ from control.billing.ledger import UsageEvent
 from control.calls import store, store_events
 from control.calls.event_effects import NewEvent, apply_events
 from control.calls.hangup import enqueue_hangup
+from control.calls.recording_discard import enqueue_discards
 from control.calls.recording_start import enqueue_recording_start
 from control.calls.state import CallState
 from control.calls.state_changes import accounting_day, save_changes
@@ -139,6 +140,7 @@ async def _apply(
     await save_changes(db, changed)
     await _enqueue_joins(db, changed)
     await _enqueue_hangups(db, changed)
+    await enqueue_discards(db, changed)
     after = {**before, **{new.id: new for _, new in changed}}
     for call_id in {one.call_id for one in events if _allows_recording(one)}:
         await enqueue_recording_start(db, after[call_id])
@@ -148,7 +150,8 @@ async def _apply(
 async def _enqueue_joins(db: Connection, changed: Iterable[tuple[CallState, CallState]]) -> None:
     for old, new in changed:
         recordings = new.details.recordings
-        if len(recordings) > 1 and recordings != old.details.recordings:
+        is_kept = not new.details.consent.is_refused
+        if is_kept and len(recordings) > 1 and recordings != old.details.recordings:
             await enqueue(db, JOIN_RECORDINGS, msgspec.json.encode(JoinRecordingsJob(new.id)), delay_s=JOIN_AFTER_S)
 
 

@@ -102,7 +102,8 @@ class OpenCall:
 
     leg: of its latest media stream. media_node: the node that the stream was assigned to, empty before it is stored;
     MediaAssignment.find_node_id finds the one that took it. end_reason: of a call that is over. stream_id: by which the
-    end of that stream is reported, where the carrier gives one (Telnyx). variables: those that the call brought."""
+    end of that stream is reported, where the carrier gives one (Telnyx). variables: those that the call brought.
+    announced, recording_refused: as in shared.plan.ResumePoint, as far as events were stored."""
 
     call_id: UUID
     workspace_id: UUID
@@ -121,6 +122,8 @@ class OpenCall:
     end_reason: EndReason | None = None
     stream_id: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
+    announced: tuple[str, ...] = ()
+    recording_refused: bool = False
 
     def to_planned(self, at: datetime) -> PlannedCall:
         """What a plan is made for. at: when it is made."""

@@ -159,6 +159,11 @@ class TelnyxGateway:
                 )
             )
 
+    async def stop_recording(self, carrier_call_id: str) -> None:
+        """Ends the recording that runs, if settings say that Telnyx records; no error for a call that is over."""
+        if self._options.records:
+            await self._ignore_not_found(lambda: self._calls.stop_recording(carrier_call_id))
+
     async def answer(self, carrier_call_id: str, command_id: str, *, record: bool) -> None:
         """Answers a ringing call; records it if `record` and settings say so."""
         params = cast(ActionAnswerParams, {"command_id": command_id} | recording_form(self._options, wanted=record))

@@ -144,6 +144,19 @@ class TwilioGateway:
             form = recording_form(self._options, call_id)
             await self._send(lambda: recordings.create_async(**form), repeatable=False)
 
+    async def stop_recording(self, carrier_call_id: str) -> None:
+        """Ends the recording that runs, if settings say that Twilio records; no error where none does."""
+        if not self._options.records:
+            return
+        recordings = self._sdk.calls(carrier_call_id).recordings
+        for row in await self._send(lambda: recordings.list_async(limit=20, page_size=20)):
+            if row.status in _RUNNING:
+                await self._stop(carrier_call_id, required_text(row.sid))
+
+    async def _stop(self, carrier_call_id: str, sid: str) -> None:
+        recording = self._sdk.calls(carrier_call_id).recordings(sid)
+        await self._ignore_not_found(lambda: recording.update_async(status="stopped"))
+
     async def fetch_recording(self, recording: str, into: IO[bytes]) -> None:
         """As WAV, with two channels where Twilio has them. recording: its id, or a URL that contains it."""
         url = f"{self._recordings()}/{recording_sid(recording)}.wav"

@@ -81,9 +81,7 @@ _PATTERNS: Final[Mapping[str, RequestPatterns]] = {
             r"(?:turn|switch) (?:off )?the recording(?: off)?|^no recording",
         ),
         amount=_any_of("how many", "how large", "party of", "number of"),
-        courtesy=_any_of(
-            "please", "thanks", "thank you", "uh", "um", "er", "oh", "well", "sorry", "just", "hi", "hello"
-        ),
+        courtesy=_any_of("please|thanks|thank you|uh|um|er|oh|well|sorry|just|hi|hello"),
     ),
     "de": RequestPatterns(
         person=re.compile(
@@ -100,18 +98,18 @@ _PATTERNS: Final[Mapping[str, RequestPatterns]] = {
             r"(?:nicht|nie|kein\w*|ohne|statt|anstatt) (?:\w+ ){0,4}?(?:mit|menschen|person|mitarbeiter\w*|verbinden)",
         ),
         refusal=_any_of(
-            r"nicht (?:\w+ ){0,2}?(?:aufzeichnen|mitschneiden)|bitte nicht aufnehmen",
-            r"(?:gesprach|anruf|telefonat|das) (?:\w+ )?nicht (?:\w+ ){0,2}?aufnehmen",
+            r"nicht (?:\w+ ){0,2}?(?:aufzeichnen|mitschneiden)|bitte nicht aufnehmen"
+            r"|(?:gesprach|anruf|telefonat|das) (?:\w+ )?nicht (?:\w+ ){0,2}?aufnehmen",
             r"(?:mochte|will) (?:\w+ ){0,3}?nicht (?:\w+ ){0,4}?(?:aufgenommen|aufgezeichnet|mitgeschnitten)",
             r"(?:nehmen|zeichnen|schneiden) sie (?:\w+ ){0,3}?nicht (?:auf|mit)",
             r"(?:keine|ohne) (?:aufnahme|aufzeichnung|mitschnitt)|keinen mitschnitt",
             r"(?:aufnahme|aufzeichnung) (?:\w+ )?(?:stoppen|beenden|ausschalten|abschalten)",
             r"(?:stoppen|beenden) sie (?:bitte )?die (?:aufnahme|aufzeichnung)",
-            r"(?:aufnahme|aufzeichnung)(?: \w+){0,2} nicht (?:zu|einverstanden)",
-            r"nicht (?:mit der|der) (?:aufnahme|aufzeichnung)",
+            r"(?:aufnahme|aufzeichnung)(?: \w+){0,2} nicht (?:zu|einverstanden)"
+            r"|nicht (?:mit der|der) (?:aufnahme|aufzeichnung)",
         ),
         amount=_any_of("wie viele", "wie vielen", "wieviele", "anzahl"),
-        courtesy=_any_of("bitte", "danke", "vielen dank", "ah", "ahm", "also", "ja", "hallo", "guten tag"),
+        courtesy=_any_of("bitte|danke|vielen dank|ah|ahm|also|ja|hallo|guten tag"),
     ),
     "es": RequestPatterns(
         person=re.compile(
@@ -131,7 +129,7 @@ _PATTERNS: Final[Mapping[str, RequestPatterns]] = {
             r"(?:pare|detenga|deje de|apague|desactive) (?:la )?graba(?:r|cion)",
         ),
         amount=_any_of("cuantos", "cuantas", "numero de"),
-        courtesy=_any_of("por favor", "gracias", "eh", "pues", "hola", "buenos dias", "perdon"),
+        courtesy=_any_of("por favor|gracias|eh|pues|hola|buenos dias|perdon"),
     ),
     "fr": RequestPatterns(
         person=re.compile(
@@ -153,7 +151,7 @@ _PATTERNS: Final[Mapping[str, RequestPatterns]] = {
             r"(?:arretez|stoppez|coupez|desactivez) (?:l |d )?enregistre(?:ment|r)",
         ),
         amount=_any_of("combien", "nombre de"),
-        courtesy=_any_of("s il vous plait", "s il te plait", "merci", "euh", "alors", "bonjour", "allo", "oui"),
+        courtesy=_any_of("s il vous plait|s il te plait|merci|euh|alors|bonjour|allo|oui"),
     ),
 }
 

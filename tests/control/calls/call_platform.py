@@ -205,6 +205,7 @@ class FakeCarrier:
     dialled: list[DialRequest] = field(default_factory=list)
     hung_up: list[str] = field(default_factory=list)
     recorded: list[tuple[str, str]] = field(default_factory=list)
+    stopped: list[str] = field(default_factory=list)
     fetched: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     answers: dict[str, Exception] = field(default_factory=dict)
@@ -227,6 +228,10 @@ class FakeCarrier:
     async def start_recording(self, carrier_call_id: str, call_id: str) -> None:
         self.recorded.append((carrier_call_id, call_id))
         self._answer("start_recording")
+
+    async def stop_recording(self, carrier_call_id: str) -> None:
+        self.stopped.append(carrier_call_id)
+        self._answer("stop_recording")
 
     async def fetch_recording(self, recording: str, file: IO[bytes]) -> None:
         self.fetched.append(recording)
