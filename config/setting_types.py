@@ -118,7 +118,7 @@ EgressAllow = Annotated[
     Networks,
     Field(
         description="Networks beside the public internet, like 10.0.0.0/8, that addresses given by customers may lead "
-        "to, separated by commas; without TLS, too."
+        "to, separated by commas; without TLS and at any port, too."
     ),
 ]
 SecretKeys = Annotated[

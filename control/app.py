@@ -193,7 +193,7 @@ def redis_client(url: str, timeout_s: float) -> Redis:
 
 def limit_names(routes: Iterable[Route] = ROUTES) -> set[str]:
     """The names of the rate limits, which a setting may override."""
-    return {route.limit.name for route in routes if route.limit is not None}
+    return {limit.name for route in routes for limit in route.limits}
 
 
 def _check_limits(overrides: Mapping[str, tuple[int, int]], routes: Iterable[Route]) -> None:

@@ -37,11 +37,13 @@ _HOST_ENDS: Final[Mapping[str, Dialect]] = {
 @dataclass(frozen=True, slots=True)
 class DialectRules:
     """key_header, key_prefix: how the key is sent. stream_options: of every streamed request. completion_limit: the
-    field that limits the reply's tokens on all models, if there is one; elsewhere it depends on the model."""
+    field that limits the reply's tokens on all models, if there is one; elsewhere it depends on the model.
+    bills_failures: whether a reply is billed that failed after it was accepted, and one without a token."""
 
     key_header: str = "Authorization"
     key_prefix: str = "Bearer "
     completion_limit: str = ""
+    bills_failures: bool = True
     stream_options: Mapping[str, Any] = field(default_factory=lambda: {"include_usage": True})
 
 
@@ -52,7 +54,9 @@ RULES: Final[Mapping[Dialect, DialectRules]] = {
         stream_options={"include_usage": True, "include_obfuscation": False},
     ),
     "groq": DialectRules(completion_limit="max_completion_tokens"),
-    "openrouter": DialectRules(),
+    # "Zero completion insurance": openrouter.ai/docs/guides/features/zero-completion-insurance. Azure counts each
+    # request that it answered with 200; the others say nothing of it.
+    "openrouter": DialectRules(bills_failures=False),
     "azure": DialectRules(key_header="api-key", key_prefix="", completion_limit="max_completion_tokens"),
     "compatible": DialectRules(),
 }

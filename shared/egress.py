@@ -9,6 +9,7 @@ import asyncio
 import errno
 import socket
 from collections.abc import Sequence
+from copy import copy
 from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -22,6 +23,9 @@ MAX_ADDRESSES: Final = 4
 NOT_PUBLIC: Final = "this host has no address on the public internet"
 _PLAIN: Final = ("http", "ws")
 _PORTS: Final = {"http": 80, "ws": 80, "https": 443, "wss": 443}
+# Below 1024 are the ports of mail, SSH and other services that no vendor's server has; these two are the web's.
+_WEB_PORTS: Final = (80, 443)
+_FIRST_FREE_PORT: Final = 1024
 
 
 class EgressRefused(OSError):
@@ -36,16 +40,23 @@ class EgressRefused(OSError):
 
 
 class EgressGuard:
-    """Allows connections to public addresses, and to the networks `allow`. allow: like 127.0.0.0/8; ValueError for
-    what is none. names: of customers' hosts."""
+    """Allows connections to public addresses at ports 80, 443 and from 1024 on, and to the networks `allow` at any
+    port. allow: like 127.0.0.0/8; ValueError for what is none. names: of customers' hosts."""
 
     def __init__(self, allow: Sequence[str] = (), names: NameResolver | None = None) -> None:
         self._allowed = parse_networks(tuple(allow))
         self._names = names or NameResolver()
+        self._owner = ""
 
-    def permits(self, address: Address) -> bool:
+    def of(self, owner: str) -> "EgressGuard":
+        """The same guard for addresses that this customer gave, whose share of the look-ups of names is bounded."""
+        made = copy(self)
+        made._owner = owner
+        return made
+
+    def permits(self, address: Address, port: int = 443) -> bool:
         """Whether a connection to this address is allowed."""
-        return is_public(address) or self._is_listed(address)
+        return (is_public(address) and is_open_port(port)) or self._is_listed(address)
 
     def check_url(self, url: str) -> None:
         """Raises EgressRefused for an address that must not or cannot be connected to. A name is not resolved.
@@ -64,6 +75,9 @@ class EgressGuard:
             raise EgressRefused("an address begins with https:// or wss://, and holds no user name and no password")
         if not isinstance(host, str) and not self.permits(host):
             raise EgressRefused("this address is not on the public internet")
+        may_be_listed = bool(self._allowed) if isinstance(host, str) else self._is_listed(host)
+        if not is_open_port(port or _PORTS[parts.scheme]) and not may_be_listed:
+            raise EgressRefused(f"the port is 80, 443 or at least {_FIRST_FREE_PORT}")
         if parts.scheme in _PLAIN and (isinstance(host, str) or not self._is_listed(host)):
             raise EgressRefused("the address must begin with https:// or wss://, because a key is sent there")
 
@@ -75,7 +89,7 @@ class EgressGuard:
         except HostInvalid as error:
             raise EgressRefused(str(error)) from None
         found = await self._look_up(parsed, port) if isinstance(parsed, str) else [parsed]
-        if not all(self.permits(address) for address in found):
+        if not all(self.permits(address, port) for address in found):
             raise EgressRefused(NOT_PUBLIC)
         return found[:MAX_ADDRESSES]
 
@@ -99,18 +113,23 @@ class EgressGuard:
         """An unconnected socket for this result of getaddrinfo; aiohttp's connector asks for one before it connects.
         Raises EgressRefused."""
         family, kind, protocol, _, target = addr_info
-        if not self.permits(ip_address(target[0])):
+        if not self.permits(ip_address(target[0]), int(target[1])):
             raise EgressRefused(NOT_PUBLIC)
         return socket.socket(family, kind, protocol)
 
     async def _look_up(self, name: str, port: int) -> list[Address]:
-        found = await self._names.resolve(name, port)
+        found = await self._names.resolve(name, port, self._owner)
         # A scoped address ("fe80::1%eth0") is link-local, which is_public refuses without its zone as well.
         return list(dict.fromkeys(ip_address(str(target[0]).partition("%")[0]) for *_, target in found))
 
     def _is_listed(self, address: Address) -> bool:
         plain = unwrap(address)
         return any(plain in network for network in self._allowed if network.version == plain.version)
+
+
+def is_open_port(port: int) -> bool:
+    """Whether addresses on the public internet may have this port."""
+    return port in _WEB_PORTS or port >= _FIRST_FREE_PORT
 
 
 async def _connect(address: Address, port: int) -> socket.socket:

@@ -187,6 +187,7 @@ FailureStage = Literal["connect", "first_unit", "stream", "final"]
 #   unreadable    it sent what cannot be read
 #   deaf          it gave no text for speech that another recogniser understood
 #   empty         it answered, with nothing that can be used
+#   out_of_service  the staff took it out of service, and a session that was open left it
 #   error         any other fault, by its own report or ours
 FailureCause = Literal[
     "refused",

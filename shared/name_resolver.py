@@ -1,7 +1,9 @@
 """Resolves names that customers gave, apart from all others: one whose name server never answers stops nobody else.
 
-A look-up holds a thread until the system gives it up, which may take half a minute, however soon its caller does. So
-these have threads of their own, few of them for names of one domain, and a bounded queue.
+A look-up holds a thread until the system gives it up, which may take half a minute, however soon its callers do. So
+these have threads of their own, few of them for names of one domain and for one customer, and a bounded queue. A
+customer's callers that want the same name at once share one look-up: a hundred calls that turn to a customer's server
+together are no flood.
 """
 
 import asyncio
@@ -11,8 +13,10 @@ from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
+# What a look-up counts for: its domain, and its customer if there is one.
+Group = tuple[Literal["domain", "owner"], str]
 AddressInfo = tuple[Any, Any, int, str, tuple[Any, ...]]
 LookUp = Callable[[str, int], list[AddressInfo]]
 
@@ -22,13 +26,19 @@ _SHORT: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class ResolverLimits:
-    """threads: look-ups at once, per_domain: of one domain. waiting: callers that wait for a thread,
-    waiting_per_domain: for one domain; beyond these, ResolverBusy. timeout_s: of a caller, the queue included."""
+    """threads: look-ups at once, per_domain: of one domain, per_owner: of one customer. waiting: look-ups that wait for
+    a thread, waiting_per_domain, waiting_per_owner: of these; beyond them, ResolverBusy. timeout_s: of a look-up, the
+    queue included.
 
-    threads: int = 16
+    Where the customer is not told (media), the domains are the bound: one workspace has eight hosts at the providers
+    that ship with the product, so at most 24 of the threads."""
+
+    threads: int = 32
     per_domain: int = 3
+    per_owner: int = 6
     waiting: int = 64
     waiting_per_domain: int = 8
+    waiting_per_owner: int = 16
     timeout_s: float = 3.0
 
 
@@ -38,8 +48,16 @@ class ResolverBusy(OSError):
 
 @dataclass(eq=False, slots=True)
 class _Waiter:
-    domain: str
+    groups: frozenset[Group]
     granted: "asyncio.Future[None]"
+
+
+@dataclass(eq=False, slots=True)
+class _SharedLookUp:
+    """callers: that wait for the answer."""
+
+    answer: "asyncio.Task[list[AddressInfo]]"
+    callers: int = 0
 
 
 def look_up_name(name: str, port: int) -> list[AddressInfo]:
@@ -53,29 +71,50 @@ class NameResolver:
     def __init__(self, look_up: LookUp | None = None, limits: ResolverLimits | None = None) -> None:
         self._look_up = look_up
         self._limits = limits or ResolverLimits()
-        self._running: Counter[str] = Counter()  # by domain
+        self._running: Counter[Group] = Counter()
+        self._threads = 0
         self._waiting: deque[_Waiter] = deque()
+        self._shared: dict[tuple[str, int, str], _SharedLookUp] = {}  # those that are not answered yet
 
     @property
     def running(self) -> int:
         """Threads in use."""
-        return self._running.total()
+        return self._threads
 
-    async def resolve(self, name: str, port: int) -> list[AddressInfo]:
-        """As getaddrinfo. Raises OSError if there is no address, ResolverBusy, TimeoutError."""
-        domain = find_domain(name)
+    async def resolve(self, name: str, port: int, owner: str = "") -> list[AddressInfo]:
+        """As getaddrinfo. owner: the customer who gave the name, if that is known. Raises OSError if there is no
+        address, ResolverBusy, TimeoutError."""
+        key = (name, port, owner)
+        shared = self._shared.get(key)
+        if shared is None:
+            shared = self._shared[key] = _SharedLookUp(asyncio.create_task(self._resolve_once(name, port, owner)))
+            shared.answer.add_done_callback(lambda _: self._end_sharing(key, shared))
+        shared.callers += 1
+        try:
+            return await asyncio.shield(shared.answer)
+        finally:
+            shared.callers -= 1
+            if not shared.callers:  # nobody wants the answer: whoever comes next asks anew
+                self._end_sharing(key, shared)
+                shared.answer.cancel()
+
+    def _end_sharing(self, key: tuple[str, int, str], shared: _SharedLookUp) -> None:
+        if self._shared.get(key) is shared:
+            del self._shared[key]
+
+    async def _resolve_once(self, name: str, port: int, owner: str) -> list[AddressInfo]:
+        groups = _find_groups(name, owner)
         async with asyncio.timeout(self._limits.timeout_s):
-            await self._take_thread(domain)
-            return await self._run(domain, name, port)
+            await self._wait_for_thread(groups)
+            return await self._run(groups, name, port)
 
-    async def _take_thread(self, domain: str) -> None:
-        if self._has_room(domain):
-            self._running[domain] += 1
+    async def _wait_for_thread(self, groups: frozenset[Group]) -> None:
+        if self._has_room(groups):
+            self._take_thread(groups)
             return
-        same = sum(waiter.domain == domain for waiter in self._waiting)
-        if len(self._waiting) >= self._limits.waiting or same >= self._limits.waiting_per_domain:
+        if not self._may_wait(groups):
             raise ResolverBusy("too many names are being resolved")
-        waiter = _Waiter(domain, asyncio.get_running_loop().create_future())
+        waiter = _Waiter(groups, asyncio.get_running_loop().create_future())
         self._waiting.append(waiter)
         try:
             await waiter.granted
@@ -83,10 +122,10 @@ class NameResolver:
             if waiter in self._waiting:
                 self._waiting.remove(waiter)
             elif not waiter.granted.cancelled():
-                self._release(domain)
+                self._release(groups)
             raise
 
-    async def _run(self, domain: str, name: str, port: int) -> list[AddressInfo]:
+    async def _run(self, groups: frozenset[Group], name: str, port: int) -> list[AddressInfo]:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[list[AddressInfo]] = loop.create_future()
         look_up = self._look_up or look_up_name
@@ -98,19 +137,19 @@ class NameResolver:
             except (OSError, UnicodeError) as error:
                 found = error if isinstance(error, OSError) else OSError("the name cannot be resolved")
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                loop.call_soon_threadsafe(self._finish, domain, answer, found)
+                loop.call_soon_threadsafe(self._finish, groups, answer, found)
 
         try:
             threading.Thread(target=work, name="name-resolver", daemon=True).start()
         except RuntimeError:  # no more threads
-            self._release(domain)
+            self._release(groups)
             raise ResolverBusy("no thread is left") from None
         return await answer
 
     def _finish(
-        self, domain: str, answer: "asyncio.Future[list[AddressInfo]]", found: list[AddressInfo] | OSError
+        self, groups: frozenset[Group], answer: "asyncio.Future[list[AddressInfo]]", found: list[AddressInfo] | OSError
     ) -> None:
-        self._release(domain)
+        self._release(groups)
         if answer.done():
             return
         if isinstance(found, OSError):
@@ -118,20 +157,39 @@ class NameResolver:
         else:
             answer.set_result(found)
 
-    def _release(self, domain: str) -> None:
-        """Gives the thread to the caller that waits longest and whose domain has room."""
-        self._running[domain] -= 1
-        if not self._running[domain]:
-            del self._running[domain]
+    def _take_thread(self, groups: frozenset[Group]) -> None:
+        self._threads += 1
+        self._running.update(groups)
+
+    def _release(self, groups: frozenset[Group]) -> None:
+        """Gives the thread to the caller that waits longest and whose groups have room."""
+        self._threads -= 1
+        self._running.subtract(groups)
+        for group in groups:
+            if not self._running[group]:
+                del self._running[group]
         for waiter in self._waiting:
-            if not waiter.granted.done() and self._has_room(waiter.domain):
+            if not waiter.granted.done() and self._has_room(waiter.groups):
                 self._waiting.remove(waiter)
-                self._running[waiter.domain] += 1
+                self._take_thread(waiter.groups)
                 waiter.granted.set_result(None)
                 return
 
-    def _has_room(self, domain: str) -> bool:
-        return self.running < self._limits.threads and self._running[domain] < self._limits.per_domain
+    def _has_room(self, groups: frozenset[Group]) -> bool:
+        limits = {"domain": self._limits.per_domain, "owner": self._limits.per_owner}
+        has_share = all(self._running[group] < limits[group[0]] for group in groups)
+        return has_share and self._threads < self._limits.threads
+
+    def _may_wait(self, groups: frozenset[Group]) -> bool:
+        limits = {"domain": self._limits.waiting_per_domain, "owner": self._limits.waiting_per_owner}
+        waiting = Counter(group for waiter in self._waiting for group in waiter.groups)
+        has_share = all(waiting[group] < limits[group[0]] for group in groups)
+        return has_share and len(self._waiting) < self._limits.waiting
+
+
+def _find_groups(name: str, owner: str) -> frozenset[Group]:
+    domain: Group = ("domain", find_domain(name))
+    return frozenset([domain, ("owner", owner)] if owner else [domain])
 
 
 def find_domain(name: str) -> str:

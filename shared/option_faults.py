@@ -54,6 +54,12 @@ def _joint_faults(struct: type[Struct], options: Mapping[str, Any]) -> Iterator[
         yield OptionFault(option, reason)
 
 
+def explain_fault(error: msgspec.ValidationError) -> str:
+    """msgspec's words with the place of the fault, without the value of an invalid enumeration, which may be a key."""
+    _, path, place = str(error).partition(_PATH)
+    return _explain(error) + path + place
+
+
 def _explain(error: msgspec.ValidationError) -> str:
     """msgspec's words ("Expected `float`, got `str`") without the value of an invalid enumeration."""
     text = str(error).partition(_PATH)[0]

@@ -3,6 +3,7 @@
 `pipecat_services.json` is written from pipecat's source by `tools/pipecat_catalogue.py`.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +15,17 @@ from msgspec import Struct
 SettingKind = Literal["text", "integer", "number", "boolean", "list", "object", "any"]
 MAX_SETTINGS: Final = 60
 MAX_SETTING_BYTES: Final = 4_096  # of a setting's JSON
+MOST_INTEGER: Final = 2**53  # JSON's readers agree on whole numbers up to this
+MOST_NUMBER: Final = 1e300
 SAMPLE_RATES: Final = (8_000, 16_000, 24_000, 32_000, 48_000)  # those that media converts
+# As in headers and bodies of requests: `Authorization`, `xi-api-key`, `accessToken`.
+_SECRET_NAME: Final = re.compile(
+    r"(authorization|cookie|api_?key|(api|access|auth|session)_?token|(access|secret|subscription|private)_?key|secret"
+    r"|password|credentials?)$"
+)
+_SECRET_ADDRESS: Final = re.compile(
+    r"^\w+://(?:[^/?#]*@|\S*[?&][\w-]*(?:key|token|secret|password|signature)=)", re.IGNORECASE
+)
 _PATH: Final = Path(__file__).with_name("pipecat_services.json")
 _WORDS: Final[Mapping[SettingKind, str]] = {
     "text": "a text",
@@ -90,6 +101,8 @@ def _find_setting_faults(service: PipecatService, settings: Mapping[str, Any]) -
             yield f"settings.{name}", f"the service has no such setting, only {known}"
         elif name == "sample_rate" and value not in SAMPLE_RATES:
             yield f"settings.{name}", f"it must be one of {', '.join(map(str, SAMPLE_RATES))}"
+        elif _holds_secret(name, value):
+            yield f"settings.{name}", "no secret may be in settings, which are shown: the key is `api_key`"
         elif not _is_of_kind(value, kind) or len(msgspec.json.encode(value)) > MAX_SETTING_BYTES:
             yield f"settings.{name}", f"it must be {_WORDS[kind]} of at most {MAX_SETTING_BYTES} bytes"
     for name in service.required:
@@ -97,14 +110,23 @@ def _find_setting_faults(service: PipecatService, settings: Mapping[str, Any]) -
             yield f"settings.{name}", "the service needs it"
 
 
+def _holds_secret(name: str, value: object) -> bool:
+    """Whether a value, or one inside of it, has the name of a secret, or is an address with one."""
+    if isinstance(value, str):
+        return bool(_SECRET_NAME.search(name.lower().replace("-", "_")) or _SECRET_ADDRESS.search(value))
+    if isinstance(value, Mapping):
+        return any(_holds_secret(str(inner), one) for inner, one in value.items())
+    return isinstance(value, list) and any(_holds_secret(name, one) for one in value)
+
+
 def _is_of_kind(value: object, kind: SettingKind) -> bool:
     match kind:
         case "text":
             return isinstance(value, str) and "\0" not in value
         case "integer":
-            return isinstance(value, int) and not isinstance(value, bool)
+            return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MOST_INTEGER
         case "number":
-            return isinstance(value, int | float) and not isinstance(value, bool)
+            return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MOST_NUMBER
         case "boolean":
             return isinstance(value, bool)
         case "list":

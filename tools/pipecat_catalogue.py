@@ -27,8 +27,8 @@ BASES: Final = {
 # Their modules hold what others inherit; the next ones hold services that hear and speak by themselves.
 _BASE_MODULES: Final = tuple(name.rpartition(".")[0] for name in BASES)
 _SPEECH_TO_SPEECH: Final = re.compile(r"\.(realtime|live|voice_live|gemini_live|nova_sonic|ultravox)\b")
-# A value that the engine gives, or that would be another service's part.
-GIVEN: Final = ("aiohttp_session", "settings", "params", "self", "kwargs", "args")
+# A value that the engine gives, an object of the program, or what would be another service's part.
+GIVEN: Final = ("aiohttp_session", "client", "settings", "params", "self", "kwargs", "args")
 _SECRET: Final = re.compile(r"(^|_)(key|secret|credentials?|password|(auth|access|session|api)_token)(_id|_path)?$")
 # What the agent's plan says, what the engine decides (it speaks clauses, and a call has one loop of retries: the
 # chain's), and what changes the form of a reply.
@@ -107,13 +107,22 @@ class SourceTree:
         tree = ast.parse(path.read_text())
         imports = {
             alias.asname or alias.name: f"{node.module}.{alias.name}"
-            for node in ast.walk(tree)
+            for node in _statements(tree.body)
             if isinstance(node, ast.ImportFrom) and node.module
             for alias in node.names
         }
         for node in tree.body:
             if isinstance(node, ast.ClassDef):
                 self.classes[f"{module}.{node.name}"] = ClassSource(f"{module}.{node.name}", node, imports)
+
+
+def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of a module, also those in its conditions and attempts, and not those in functions."""
+    for node in body:
+        yield node
+        if isinstance(node, ast.If | ast.Try):
+            yield from _statements(node.body)
+            yield from _statements(node.orelse)
 
 
 def make_catalogue(root: Path, version: str) -> dict[str, Any]:

@@ -56,15 +56,17 @@ def _figure(target: VendorTarget, record: VendorRecord | None) -> str:
     value = target.figure(record.best) if record else None
     if record is None or value is None:
         return "-"
-    return f"{value:.{0 if abs(value) >= 100 else 2}f} ms ({record.best.load.calls} calls)"
+    calls = f"{record.best.load.calls} calls{', VOID' if record.best.void else ''}"
+    return f"{value:.{0 if abs(value) >= 100 else 2}f} ms ({calls})"
 
 
 def _held(record: VendorRecord | None) -> str:
     if record is None:
         return "-"
-    largest = record.loads[-1].load.calls
-    held = record.held or 0
-    return f"≥ {held}" if held >= largest else f"{held} (not {largest})"
+    last, held = record.loads[-1], record.held or 0
+    if held >= last.load.calls:
+        return f"≥ {held}"
+    return f"{held} ({last.load.calls} VOID)" if last.void else f"{held} (not {last.load.calls})"
 
 
 def _loads(records: Sequence[VendorRecord]) -> str:

@@ -20,9 +20,11 @@ from control.calls.recording_start import enqueue_recording_start
 from control.calls.state import CallState
 from control.calls.state_changes import accounting_day, save_changes
 from control.calls.store_events import EventRow
+from control.calls.stream_end import enqueue_stream_ended
 from control.db.jobs import enqueue
 from control.db.pool import Connection
 from shared.events import (
+    SEQ_PER_LEG,
     AgentSaid,
     AnnouncementHeard,
     CallEnded,
@@ -35,8 +37,8 @@ from shared.events import (
 JOIN_RECORDINGS: Final = "calls.join_recordings"
 # Recordings of several streams arrive one after the other: they are joined when no more are likely to come.
 JOIN_AFTER_S: Final = 5.0
-# Telnyx keeps a call up when its stream ends, until its webhook about that is answered with a hang-up. Should the
-# webhook be lost, a job ends the call this long after media reported the end.
+# Telnyx keeps a call up when its stream ends. Should neither its webhook about that nor media's report lead to a
+# hang-up, a job ends the call this long after media reported the end.
 HANG_UP_AFTER_S: Final = 10.0
 _MOST_SEQ: Final = 2**31 - 1
 # An event whose time is further from the call's creation than any call takes is of a node with a wrong clock. The
@@ -144,6 +146,10 @@ async def _apply(
     after = {**before, **{new.id: new for _, new in changed}}
     for call_id in {one.call_id for one in events if _allows_recording(one)}:
         await enqueue_recording_start(db, after[call_id])
+    for one in events:
+        # After a hang-up of the caller nothing is left to do.
+        if isinstance(one.envelope.event, CallEnded) and one.envelope.event.end_reason != "caller_hangup":
+            await enqueue_stream_ended(db, after[one.call_id], one.seq // SEQ_PER_LEG)
     return after
 
 

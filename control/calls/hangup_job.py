@@ -18,7 +18,7 @@ MEDIA_WAIT_S: Final = 2.0
 
 
 def make_hangup_job(pool: Pool, carriers: Gateways, media_assignment: MediaAssignment) -> JobHandler:
-    """Ends a call: by media, else by the carrier."""
+    """Ends a call: by media, else by the carrier. A refusal is tried again, too, because the call goes on meanwhile."""
 
     async def run(payload: bytes) -> None:
         job = decode_payload(payload, HangupJob)
@@ -31,7 +31,7 @@ def make_hangup_job(pool: Pool, carriers: Gateways, media_assignment: MediaAssig
             await carriers.get(job.carrier).hang_up(job.carrier_call_id)
         except CarrierRefused as refusal:
             if not refusal.call_ended:
-                raise JobFailed(f"refused: {refusal.code}", is_permanent=True) from None
+                raise JobFailed(f"refused: {refusal.code}") from None
         except CarrierUnavailable as error:
             raise JobFailed(f"carrier unavailable: {error.code}") from None
 

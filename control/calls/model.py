@@ -67,7 +67,8 @@ class RefusedCall:
 class CarrierStatus:
     """A carrier's report on a call. status: None when it does not change. call_id: ours, where the webhook carries it.
     sequence: the carrier's number of the report, if it numbers them. duration_s: connected seconds. answered_by: result
-    of answering-machine detection, empty without one. facts: stored as the carrier named them."""
+    of answering-machine detection, empty without one. facts: stored as the carrier named them. session_id: the id that
+    stays when carrier_call_id changes (Telnyx)."""
 
     carrier: CarrierName
     carrier_call_id: str
@@ -79,13 +80,14 @@ class CarrierStatus:
     sequence: int | None = None
     answered_by: Literal["", "human", "machine", "fax", "unknown"] = ""
     facts: Mapping[str, Any] | None = None
+    session_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class CarrierRecording:
     """A recording made by a carrier. url: where it can be fetched, without our credentials in it. leg_id: the carrier's
     id of the call's leg, by which the recording can be looked up. recording_id, url and leg_id may be empty, not all of
-    them."""
+    them. session_id: see CarrierStatus."""
 
     carrier: CarrierName
     carrier_call_id: str
@@ -94,6 +96,7 @@ class CarrierRecording:
     duration_s: int | None
     call_id: UUID | None = None
     leg_id: str = ""
+    session_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +105,9 @@ class OpenCall:
 
     leg: of its latest media stream. media_node: the node that the stream was assigned to, empty before it is stored;
     MediaAssignment.find_node_id finds the one that took it. end_reason: of a call that is over. stream_id: by which the
-    end of that stream is reported, where the carrier gives one (Telnyx). variables: those that the call brought.
-    announced, recording_refused: as in shared.plan.ResumePoint, as far as events were stored."""
+    end of that stream is reported, where the carrier gives one (Telnyx). is_connected: a transfer's target was reached.
+    variables: those that the call brought. announced, recording_refused: as in shared.plan.ResumePoint, as far as
+    events were stored."""
 
     call_id: UUID
     workspace_id: UUID
@@ -121,6 +125,7 @@ class OpenCall:
     answered_at: datetime | None = None
     end_reason: EndReason | None = None
     stream_id: str = ""
+    is_connected: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
     announced: tuple[str, ...] = ()
     recording_refused: bool = False

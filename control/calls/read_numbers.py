@@ -1,5 +1,6 @@
-"""Read model of phone numbers: those that a workspace may call from."""
+"""Read model of phone numbers: those that workspaces hold, and may call from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -22,6 +23,18 @@ _SELECT_ORIGINS: Final = """
     WHERE workspace_id = $1 AND status = 'active' AND carrier IN ('twilio', 'telnyx')
     ORDER BY coalesce(agent_id = $2, false) DESC, created_at, id LIMIT 100
 """
+
+
+# Those of the numbers $1 that a workspace holds.
+_SELECT_HELD: Final = """
+    SELECT phone_number FROM phone_numbers
+    WHERE phone_number = ANY($1::text[]) AND status IN ('buying', 'active', 'releasing') LIMIT 20000
+"""
+
+
+async def select_held(db: Connection, numbers: Sequence[str]) -> set[str]:
+    """Those of these numbers that are a workspace's now."""
+    return {row["phone_number"] for row in await db.fetch(_SELECT_HELD, list(numbers))}
 
 
 async def select_origins(db: Connection, workspace_id: UUID, agent_id: UUID | None) -> list[OriginNumber]:

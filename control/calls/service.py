@@ -94,11 +94,18 @@ class Calls:
         return await self._admit(db, call, agent, now)
 
     async def admit_answered(
-        self, db: Connection, carrier: CarrierName, carrier_call_id: str, call_id: UUID | None, now: datetime
+        self,
+        db: Connection,
+        carrier: CarrierName,
+        carrier_call_id: str,
+        call_id: UUID | None,
+        now: datetime,
+        *,
+        session_id: str = "",
     ) -> AdmittedCall | RefusedCall:
         """Admits or refuses a call that was answered: an outbound one, or at Telnyx an inbound one. call_id: ours, as
-        the webhook carries it; it finds no row that has another id of the carrier."""
-        call = await store.lock_call(db, carrier, carrier_call_id, call_id)
+        the webhook carries it; it finds no row that has another id of the carrier, unless the session is the same."""
+        call = await store.lock_call(db, carrier, carrier_call_id, call_id, session_id)
         if call is None:
             return make_refusal("unknown_number", "en")
         before = call.state
@@ -114,10 +121,18 @@ class Calls:
         return await self._admit(db, replace(call, state=after), agent, now)
 
     async def find_open(
-        self, db: Connection, carrier: CarrierName, carrier_call_id: str, now: datetime
+        self,
+        db: Connection,
+        carrier: CarrierName,
+        carrier_call_id: str,
+        now: datetime,
+        *,
+        call_id: UUID | None = None,
+        session_id: str = "",
     ) -> OpenCall | None:
-        """The call, if it is not over or has been so for less than JUST_OVER; else None."""
-        call = await store.select_call(db, carrier, carrier_call_id)
+        """The call, if it is not over or has been so for less than JUST_OVER; else None. call_id, session_id: see
+        `admit_answered`."""
+        call = await store.select_call(db, carrier, carrier_call_id, call_id, session_id)
         if call is None or (call.state.is_final and now - (call.state.ended_at or now) > JUST_OVER):
             return None
         current = call.state
@@ -138,6 +153,7 @@ class Calls:
             answered_at=current.answered_at or current.started_at,
             end_reason=current.end_reason,
             stream_id=_stream_id(current),
+            is_connected=current.details.carrier.transfer_leg is not None,
             variables=call.variables,
             announced=current.details.consent.heard,
             recording_refused=current.details.consent.is_refused,
@@ -167,10 +183,25 @@ class Calls:
 
     async def refuse_cut_off(self, db: Connection, open_call: OpenCall) -> RefusedCall:
         """The refusal, in the agent's language, when it is unknown whether the call is to continue."""
-        agent = await self._agents.find_by_agent(
-            db, open_call.workspace_id, open_call.agent_id, open_call.agent_version
-        )
-        return make_refusal("cut_off", agent.language if agent else "en", open_call.call_id)
+        return make_refusal("cut_off", await self.find_language(db, open_call), open_call.call_id)
+
+    async def find_language(self, db: Connection, open_call: OpenCall) -> str:
+        """The language of the call's agent (BCP 47), English without one."""
+        return await self._language(db, open_call.workspace_id, open_call.agent_id, open_call.agent_version)
+
+    async def find_failed_transfer(self, db: Connection, carrier: CarrierName, carrier_call_id: str) -> str | None:
+        """The language of the agent, if the call's transfer ended before its target was reached; None otherwise, and
+        for a call that is not ours."""
+        call = await store.select_call(db, carrier, carrier_call_id)
+        if call is None or call.state.details.carrier.transfer_leg is not None:
+            return None
+        return await self._language(db, call.state.workspace_id, call.agent_id, call.agent_version)
+
+    async def _language(
+        self, db: Connection, workspace_id: UUID, agent_id: UUID | None, agent_version: int | None
+    ) -> str:
+        agent = await self._agents.find_by_agent(db, workspace_id, agent_id, agent_version)
+        return agent.language if agent else "en"
 
     async def record_media_node(self, db: Connection, admitted: AdmittedCall, node_id: str, stream: str = "") -> None:
         """Stores which media node the call's stream was assigned to. stream: the carrier's id of it (Telnyx)."""
@@ -185,7 +216,9 @@ class Calls:
     async def apply_carrier_status(self, db: Connection, report: CarrierStatus) -> None:
         """Applies a carrier's report, which may be late, repeated or out of order. Unknown calls are ignored. A test of
         answering-machine detection that found a machine ends our outbound call."""
-        call = await store.lock_call(db, report.carrier, report.carrier_call_id, report.call_id)
+        call = await store.lock_call(
+            db, report.carrier, report.carrier_call_id, report.call_id, session_id=report.session_id
+        )
         if call is None:
             return
         before = call.state
@@ -199,7 +232,9 @@ class Calls:
         """Stores that a carrier made a recording, and has a job fetch it, once. A call may have several, each with an
         id of its own, or at least a leg's."""
         name = recording.recording_id or recording.leg_id
-        call = await store.lock_call(db, recording.carrier, recording.carrier_call_id, recording.call_id)
+        call = await store.lock_call(
+            db, recording.carrier, recording.carrier_call_id, recording.call_id, session_id=recording.session_id
+        )
         if call is None or name in call.state.details.carrier_recordings:
             return
         known = call.state.details.carrier_recordings

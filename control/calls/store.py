@@ -71,11 +71,14 @@ _INSERT_QUEUED: Final = """
 _SELECT_BY_CARRIER_ID: Final = f"SELECT {_CALL} FROM calls WHERE carrier = $1 AND carrier_call_id = $2"
 _LOCK_BY_CARRIER_ID: Final = f"{_SELECT_BY_CARRIER_ID} FOR UPDATE"
 
-# One call by our id, unless its row has another id of the carrier.
-_LOCK_UNCLAIMED: Final = f"""
+# One call by our id, unless its row has another id of the carrier, and another session: Telnyx's ids of a call may
+# change, its session does not.
+_SELECT_UNCLAIMED: Final = f"""
     SELECT {_CALL} FROM calls
-    WHERE id = $1 AND carrier = $2 AND (carrier_call_id IS NULL OR carrier_call_id = $3) FOR UPDATE
+    WHERE id = $1 AND carrier = $2
+      AND (carrier_call_id IS NULL OR carrier_call_id = $3 OR details #>> '{{carrier,session}}' = $4)
 """
+_LOCK_UNCLAIMED: Final = f"{_SELECT_UNCLAIMED} FOR UPDATE"
 _LOCK_BY_ID: Final = f"SELECT {_CALL} FROM calls WHERE id = $1 FOR UPDATE"
 
 # Several calls, locked in the order of their ids, so that two transactions cannot deadlock.
@@ -207,12 +210,12 @@ async def insert_queued(db: Connection, new: NewCall) -> None:
 
 
 async def lock_call(
-    db: Connection, carrier: str, carrier_call_id: str, call_id: UUID | None = None
+    db: Connection, carrier: str, carrier_call_id: str, call_id: UUID | None = None, session_id: str = ""
 ) -> StoredCall | None:
-    """One by the carrier's id, else by our id if that row has no other id of the carrier; locked."""
+    """One by the carrier's id, else by ours if that row has no other id of the carrier, or the same session; locked."""
     row = await db.fetchrow(_LOCK_BY_CARRIER_ID, carrier, carrier_call_id)
     if row is None and call_id is not None:
-        row = await db.fetchrow(_LOCK_UNCLAIMED, call_id, carrier, carrier_call_id)
+        row = await db.fetchrow(_LOCK_UNCLAIMED, call_id, carrier, carrier_call_id, session_id or None)
     return _call(row)
 
 
@@ -221,9 +224,14 @@ async def lock_one(db: Connection, call_id: UUID) -> StoredCall | None:
     return _call(await db.fetchrow(_LOCK_BY_ID, call_id))
 
 
-async def select_call(db: Connection, carrier: str, carrier_call_id: str) -> StoredCall | None:
-    """One by the carrier's id."""
-    return _call(await db.fetchrow(_SELECT_BY_CARRIER_ID, carrier, carrier_call_id))
+async def select_call(
+    db: Connection, carrier: str, carrier_call_id: str, call_id: UUID | None = None, session_id: str = ""
+) -> StoredCall | None:
+    """Like `lock_call`, not locked."""
+    row = await db.fetchrow(_SELECT_BY_CARRIER_ID, carrier, carrier_call_id)
+    if row is None and call_id is not None:
+        row = await db.fetchrow(_SELECT_UNCLAIMED, call_id, carrier, carrier_call_id, session_id or None)
+    return _call(row)
 
 
 async def lock_states(db: Connection, call_ids: Iterable[UUID]) -> dict[UUID, CallState]:

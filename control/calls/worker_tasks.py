@@ -15,6 +15,7 @@ from control.calls.event_consumer import EventCounts, consume_events
 from control.calls.hangup import HANG_UP
 from control.calls.hangup_job import make_hangup_job
 from control.calls.media_assignment import MediaAssignment
+from control.calls.orphans import end_orphans
 from control.calls.reaper import reap_calls
 from control.calls.recording_discard import DISCARD_RECORDINGS, make_discard_recordings_job
 from control.calls.recording_jobs import make_fetch_recording_job, make_join_recordings_job
@@ -53,8 +54,12 @@ def calls_tasks(
     async def lost_calls(pool: Pool, now: datetime) -> int:
         return await reap_calls(pool, media_assignment, now)
 
+    async def orphaned_calls(pool: Pool, now: datetime) -> int:
+        return await end_orphans(pool, list(carriers), now)
+
     duties: list[AnyDuty] = [
         OutsideDuty("lost_calls", 10, lost_calls, 1 << 30),
+        OutsideDuty("orphaned_calls", 60, orphaned_calls, 1 << 30),
         Duty("running_calls", 300, mark_running, 1 << 30),
         Duty("uncharged_calls", 300, charge_uncharged, CHARGED_AT_ONCE),
     ]

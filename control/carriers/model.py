@@ -7,6 +7,8 @@ from decimal import Decimal
 from typing import IO, Literal, Protocol
 
 CarrierName = Literal["twilio", "telnyx"]
+# Calls that are listed at once.
+MOST_ACTIVE = 5_000
 
 
 class CarrierError(Exception):
@@ -32,6 +34,10 @@ class CarrierUnavailable(CarrierError):
     """The carrier was not reached, is overloaded, or did not answer in time; the request may have been processed."""
 
 
+class NumberPending(CarrierUnavailable):
+    """The number is ordered, and takes no calls yet. message: what it waits for, in words for the customer."""
+
+
 @dataclass(frozen=True, slots=True)
 class AvailableNumber:
     """A number that can be bought. monthly_price: in US dollars; None when the carrier does not say."""
@@ -46,12 +52,14 @@ class AvailableNumber:
 
 @dataclass(frozen=True, slots=True)
 class OwnedNumber:
-    """A number of our account. reference: ours, given when it was bought; empty where it has none."""
+    """A number of our account. reference: ours, given when it was bought; empty where it has none. pending: what it
+    waits for before it takes calls, in words for the customer; empty when it takes them."""
 
     carrier_number_id: str
     phone_number: str
     reference: str = ""
     capabilities: Mapping[str, bool] = field(default_factory=dict)
+    pending: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +83,19 @@ class PlacedCall:
     carrier_call_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class ActiveCall:
+    """A call that is up at the carrier. seconds: since it was answered. call_id: ours, where the carrier returns it.
+    transfer_of: the carrier's id of the call for whose transfer it is a leg. number: that of its two which has to be
+    ours; empty where the carrier lists our calls only."""
+
+    carrier_call_id: str
+    seconds: int
+    call_id: str = ""
+    transfer_of: str = ""
+    number: str = ""
+
+
 class Carrier(Protocol):
     """One carrier's gateway. Every method has a time limit and raises CarrierRefused or CarrierUnavailable."""
 
@@ -88,7 +109,7 @@ class Carrier(Protocol):
 
     async def buy(self, phone_number: str, reference: str) -> OwnedNumber:
         """Buys a number and sends its calls to our webhooks; may take seconds. reference: ours, stored by the carrier
-        where it can."""
+        where it can. Raises NumberPending while the order waits for something."""
 
     async def configure(self, owned: OwnedNumber) -> None:
         """Sends the calls of a number of our account to our webhooks; may be repeated."""
@@ -100,8 +121,11 @@ class Carrier(Protocol):
         """Places a call with our webhooks."""
 
     async def find_placed_calls(self, request: DialRequest, since: datetime) -> Sequence[PlacedCall]:
-        """Returns calls with these two numbers placed at or after `since`, oldest first; other calls of ours may be
-        among them. Empty where the carrier cannot list calls."""
+        """Returns calls that are this one, as far as the carrier can tell: with its two numbers and placed at or after
+        `since`, oldest first; other calls of ours may be among them."""
+
+    async def list_active_calls(self) -> Sequence[ActiveCall]:
+        """Returns the calls that are up, up to MOST_ACTIVE."""
 
     async def hang_up(self, carrier_call_id: str) -> None:
         """Ends a call; no error when it is over already."""
@@ -125,11 +149,12 @@ class Carrier(Protocol):
 class CallControl(Protocol):
     """A carrier whose calls are controlled by commands (Telnyx). command_id: the carrier ignores a repeat of it."""
 
-    async def answer(self, carrier_call_id: str, command_id: str, *, record: bool) -> None:
-        """Answers a ringing call. record: see DialRequest."""
+    async def answer(self, carrier_call_id: str, command_id: str, *, record: bool, call_id: str = "") -> None:
+        """Answers a ringing call. record: see DialRequest. call_id: ours; the events of the call carry it from then
+        on."""
 
     async def start_stream(self, carrier_call_id: str, url: str, command_id: str) -> None:
-        """Connects an answered call to a media socket, in both directions, PCMU."""
+        """Connects an answered call to a media socket, in both directions; what we send is PCMU."""
 
     async def reject(self, carrier_call_id: str, cause: Literal["busy", "rejected"], command_id: str) -> None:
         """Rejects a ringing call."""

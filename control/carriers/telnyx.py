@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import IO, Any, Final, Literal, TypeVar, cast, get_args, get_type_hints
@@ -15,23 +16,33 @@ from telnyx.types.calls.action_answer_params import ActionAnswerParams
 from telnyx.types.calls.action_speak_params import ActionSpeakParams
 
 from control.carriers.model import (
+    MOST_ACTIVE,
+    ActiveCall,
     AvailableNumber,
     CarrierName,
     CarrierRefused,
     CarrierUnavailable,
     DialRequest,
+    NumberPending,
     OwnedNumber,
     PlacedCall,
 )
 from control.carriers.phone import number_kind
 from control.carriers.retries import DOWNLOAD_TIMEOUT_S, call_with_retries, download, error_from_connection
 from control.carriers.telnyx_forms import (
+    ACTIVE,
+    INBOUND,
+    MEDIA_FORM,
     NAME,
     NOT_FOUND,
+    TRANSFER,
     TelnyxOptions,
+    active_call,
     call_form,
     client_state,
     error_from_response,
+    needs_requirements,
+    pending_words,
     recording_form,
     required_text,
 )
@@ -47,6 +58,7 @@ LANGUAGES: Final[tuple[str, ...]] = get_args(get_type_hints(ActionSpeakParams)["
 # An order is decided some time after it is placed: for how long and in which interval it is polled.
 _ORDER_TIMEOUT_S: Final = 20.0
 _ORDER_POLL_S: Final = 0.3
+_ACTIVE_PAGE: Final = 250
 
 
 class TelnyxGateway:
@@ -95,23 +107,25 @@ class TelnyxGateway:
         row = next(ours, None)
         if row is None:
             return None
-        return OwnedNumber(required_text(row.id), phone_number, row.customer_reference or "", {"voice": True})
+        pending = "" if row.status == ACTIVE else pending_words(row.status)
+        return OwnedNumber(required_text(row.id), phone_number, row.customer_reference or "", {"voice": True}, pending)
 
     async def buy(self, phone_number: str, reference: str) -> OwnedNumber:
         """Orders a number, unless there is an order with this reference, and waits for the order's result.
 
-        Raises CarrierUnavailable for an order that takes longer; a repeated call finds it."""
+        Raises NumberPending for an order that takes longer, at once when it waits for documents; a repeated call finds
+        it."""
         order_id, status = await self._find_or_order(phone_number, reference)
         try:
             async with asyncio.timeout(_ORDER_TIMEOUT_S):
                 while status == "pending":
                     await asyncio.sleep(_ORDER_POLL_S)
-                    status = await self._order_status(order_id)
+                    status = await self._poll_order(order_id)
                 if status != "success":
                     raise CarrierRefused(NAME, "order_failed", "the number is not available", number_unavailable=True)
                 return await self._wait_for_number(phone_number, reference)
         except TimeoutError:
-            raise CarrierUnavailable(NAME, "order_pending", "the order is still being worked on") from None
+            raise NumberPending(NAME, "order_pending", pending_words("")) from None
 
     async def order_status(self, reference: str) -> Literal["pending", "success"] | None:
         """Returns the state of the order with this reference; None without one, or when it failed."""
@@ -142,8 +156,23 @@ class TelnyxGateway:
         return PlacedCall(required_text(answer.data.call_control_id if answer.data is not None else None))
 
     async def find_placed_calls(self, request: DialRequest, since: datetime) -> list[PlacedCall]:
-        """Telnyx cannot list calls; its webhooks carry our call_id."""
-        return []
+        """Returns the calls that are up and carry the call's id. Those that have ended meanwhile are reported by
+        webhooks, which carry it, too."""
+        found = [call for call in await self.list_active_calls() if call.call_id == request.call_id]
+        return [PlacedCall(call.carrier_call_id) for call in found]
+
+    async def list_active_calls(self) -> list[ActiveCall]:
+        """Returns the calls of our application, also ringing ones."""
+        return await self._send(self._read_active_calls)
+
+    async def _read_active_calls(self) -> list[ActiveCall]:
+        found: list[ActiveCall] = []
+        pages = self._sdk.connections.list_active_calls(self._options.connection_id, page_size=_ACTIVE_PAGE)
+        async for row in pages:
+            found.append(active_call(required_text(row.call_control_id), row.call_duration, row.client_state))
+            if len(found) >= MOST_ACTIVE:
+                break
+        return found
 
     async def hang_up(self, carrier_call_id: str) -> None:
         """Ends a call; no error when it is over already."""
@@ -164,14 +193,18 @@ class TelnyxGateway:
         if self._options.records:
             await self._ignore_not_found(lambda: self._calls.stop_recording(carrier_call_id))
 
-    async def answer(self, carrier_call_id: str, command_id: str, *, record: bool) -> None:
-        """Answers a ringing call; records it if `record` and settings say so."""
-        params = cast(ActionAnswerParams, {"command_id": command_id} | recording_form(self._options, wanted=record))
+    async def answer(self, carrier_call_id: str, command_id: str, *, record: bool, call_id: str = "") -> None:
+        """Answers a ringing call; records it if `record` and settings say so. Its later events have the client_state
+        "inbound:" and our id."""
+        state = {"client_state": client_state(f"{INBOUND}{call_id}")} if call_id else {}
+        form = {"command_id": command_id, **state, **MEDIA_FORM, **recording_form(self._options, wanted=record)}
+        params = cast(ActionAnswerParams, form)
         await self._send(lambda: self._calls.answer(carrier_call_id, **params))
 
     async def start_stream(self, carrier_call_id: str, url: str, command_id: str) -> None:
-        """Connects an answered call to a media socket, in both directions, PCMU. By default Telnyx sends the call's own
-        codec and takes what we send for MP3 (docs: media-streaming)."""
+        """Connects an answered call to a media socket, in both directions. We send PCMU. Telnyx sends PCMU if it can
+        transcode the call's codec, else that codec. By default it takes what we send for MP3 (docs: media-streaming).
+        """
         await self._send(
             lambda: self._calls.start_streaming(
                 carrier_call_id,
@@ -203,7 +236,7 @@ class TelnyxGateway:
         """Transfers the caller. Webhooks of the other leg carry the client_state "transfer:" and this call's id.
 
         limit_s: 30 to 14,400, of the other leg; Telnyx's default is four hours."""
-        state = client_state(f"transfer:{carrier_call_id}")
+        state = client_state(f"{TRANSFER}{carrier_call_id}")
         await self._send(
             lambda: self._calls.transfer(
                 carrier_call_id,
@@ -289,17 +322,25 @@ class TelnyxGateway:
                 return required_text(order.id), order.status
         return None
 
-    async def _order_status(self, order_id: str) -> str:
+    async def _poll_order(self, order_id: str) -> str:
+        """Returns the order's status. Raises NumberPending when it waits for documents."""
         answer = await self._send(lambda: self._sdk.number_orders.retrieve(order_id))
-        return "pending" if answer.data is None else answer.data.status or "pending"
+        if answer.data is None:
+            return "pending"
+        status = answer.data.status or "pending"
+        for number in answer.data.phone_numbers or []:
+            wanted = number.requirements_status or ""
+            if status == "pending" and needs_requirements(wanted):
+                raise NumberPending(NAME, wanted, pending_words(wanted))
+        return status
 
     async def _wait_for_number(self, phone_number: str, reference: str) -> OwnedNumber:
-        """Waits until the account lists the number, some time after the order. The listed number may lack the order's
-        reference, so that is filled in."""
+        """Waits until the account lists the number as active, some time after the order. The listed number may lack the
+        order's reference, so that is filled in."""
         while True:
             found = await self.find_owned(phone_number)
-            if found is not None:
-                return OwnedNumber(found.carrier_number_id, phone_number, reference, found.capabilities)
+            if found is not None and not found.pending:
+                return replace(found, reference=reference)
             await asyncio.sleep(_ORDER_POLL_S)
 
     async def _recording_url(self, recording: str) -> str:

@@ -1,20 +1,49 @@
 """Builds Telnyx's request bodies and maps its errors; without I/O."""
 
 import base64
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from control.carriers.model import CarrierError, CarrierName, CarrierRefused, CarrierUnavailable, DialRequest
+from control.carriers.model import (
+    ActiveCall,
+    CarrierError,
+    CarrierName,
+    CarrierRefused,
+    CarrierUnavailable,
+    DialRequest,
+)
 from control.carriers.retries import unavailable_by_status
 
 NAME: Final[CarrierName] = "telnyx"
+# client_state of a leg that was called for a transfer: this and the call_control_id of the transferred call.
+TRANSFER: Final = "transfer:"
+# client_state of an inbound call that we answered: this and our id of it. That of a call that we placed is the id.
+INBOUND: Final = "inbound:"
 # Error codes: no such resource, no such call.
 NOT_FOUND: Final = frozenset({"10005", "90015"})
 # A command for a call that has ended (docs: voice API errors, 90018).
 _CALL_ENDED: Final = frozenset({"90018"})
 # The call has a media stream already; only one is allowed.
 ALREADY_STREAMING: Final = frozenset({"90045"})
+# Docs: sip-trunking/troubleshooting/response-codes. It says more than the error's code, which is one for all of them.
+_LIMIT_TAG: Final = re.compile(r"\bD\d{1,2}$")
+# Of dial and answer. Media decodes these codecs only; the first two need no transcoding. Without silence between the
+# agent's utterances some phones stop sending, too (seen by users of Telnyx).
+MEDIA_FORM: Final = {"preferred_codecs": "PCMU,PCMA,G722", "send_silence_when_idle": True}
 _LONGEST_CALL_S: Final = 14_400
+
+
+# What a number or its order waits for, by the status of either (docs: numbers/phone-numbers, regulatory requirements).
+# Only active numbers take calls; statuses that are not listed here wait for Telnyx.
+ACTIVE: Final = "active"
+_WAITS_FOR: Final = {
+    "requirement-info-pending": "The carrier needs documents or an address for this number before it takes calls.",
+    "requirement-info-under-review": "The carrier is checking the documents for this number.",
+    "requirement-info-exception": "The carrier did not accept the documents for this number.",
+}
+_SETTING_UP: Final = "The carrier is still setting this number up."
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +71,21 @@ def call_form(options: TelnyxOptions, request: DialRequest) -> dict[str, object]
         "webhook_url_method": "POST",
         "client_state": client_state(request.call_id),
         "command_id": request.call_id,
+        **MEDIA_FORM,
     }
     if request.detect_machine:
         form["answering_machine_detection"] = "detect"
     return form | recording_form(options, wanted=request.record)
+
+
+def pending_words(status: str) -> str:
+    """What a number with this status waits for, in words for the customer."""
+    return _WAITS_FOR.get(status, _SETTING_UP)
+
+
+def needs_requirements(status: str) -> bool:
+    """Whether the customer, or a review, has to act: that takes days, so nothing is gained by polling."""
+    return status in _WAITS_FOR
 
 
 def recording_form(options: TelnyxOptions, *, wanted: bool) -> dict[str, object]:
@@ -60,12 +100,33 @@ def client_state(value: str) -> str:
     return base64.b64encode(value.encode()).decode()
 
 
+def read_client_state(state: object) -> str:
+    """Decodes a client_state; empty when it is none, and so not ours."""
+    if not isinstance(state, str):
+        return ""
+    try:
+        return base64.b64decode(state, validate=True).decode()
+    except ValueError:
+        return ""
+
+
+def active_call(call_control_id: str, seconds: object, state: object) -> ActiveCall:
+    """Converts a row of the list of active calls."""
+    known = read_client_state(state)
+    return ActiveCall(
+        call_control_id,
+        seconds if isinstance(seconds, int) else 0,
+        call_id="" if known.startswith(TRANSFER) else known.removeprefix(INBOUND),
+        transfer_of=known.removeprefix(TRANSFER) if known.startswith(TRANSFER) else "",
+    )
+
+
 def error_from_response(status: int, body: object) -> CarrierError:
     """Maps a response without success. Its text may contain phone numbers, so it is left out."""
     error = unavailable_by_status(NAME, status)
     if error is not None:
         return error
-    code = _code(body) or ("10005" if status == 404 else str(status))
+    code = _limit_tag(body) or _code(body) or ("10005" if status == 404 else str(status))
     why = "the call is over" if code in _CALL_ENDED else f"refused with HTTP {status}"
     return CarrierRefused(NAME, code, why, call_ended=code in _CALL_ENDED)
 
@@ -77,8 +138,18 @@ def required_text(value: object) -> str:
     return value
 
 
+def _limit_tag(body: object) -> str:
+    """The tag of a refusal by the account's limits or profiles, such as D13: the last word of the error's text."""
+    found = _LIMIT_TAG.search(str(_first_error(body).get("detail", "")))
+    return found[0] if found else ""
+
+
 def _code(body: object) -> str:
     """The code of the first error; empty without one."""
+    return str(_first_error(body).get("code", ""))
+
+
+def _first_error(body: object) -> Mapping[str, object]:
     errors = body.get("errors") if isinstance(body, dict) else None
     first = errors[0] if isinstance(errors, list) and errors else None
-    return str(first.get("code", "")) if isinstance(first, dict) else ""
+    return first if isinstance(first, dict) else {}

@@ -19,6 +19,8 @@ from twilio.http.response import Response  # type: ignore[import-untyped]
 from twilio.rest import Client  # type: ignore[import-untyped]
 
 from control.carriers.model import (
+    MOST_ACTIVE,
+    ActiveCall,
     AvailableNumber,
     CarrierError,
     CarrierName,
@@ -34,6 +36,7 @@ from control.carriers.twilio_forms import (
     NAME,
     NOT_FOUND,
     TwilioOptions,
+    active_call,
     available_number,
     call_form,
     error_from_response,
@@ -128,6 +131,13 @@ class TwilioGateway:
         return [
             PlacedCall(required_text(row.sid)) for row in sorted(ours, key=lambda row: parse_time(row.date_created))
         ]
+
+    async def list_active_calls(self) -> list[ActiveCall]:
+        """Returns answered calls of the account, without the legs of <Dial>, which end with their call."""
+        rows = await self._send(
+            lambda: self._sdk.calls.list_async(status="in-progress", limit=MOST_ACTIVE, page_size=1_000)
+        )
+        return [active_call(row, datetime.now(UTC)) for row in rows if row.direction in ("inbound", "outbound-api")]
 
     async def hang_up(self, carrier_call_id: str) -> None:
         """Ends a ringing or answered call; no error when it is over already."""

@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from control.carriers.model import (
+    ActiveCall,
     AvailableNumber,
     CarrierError,
     CarrierName,
@@ -133,6 +134,14 @@ def required_text(value: object) -> str:
 def parse_time(value: object) -> datetime:
     """Returns a time in UTC; the year 1 where there is none."""
     return value.astimezone(UTC) if isinstance(value, datetime) else datetime.min.replace(tzinfo=UTC)
+
+
+def active_call(row: Any, now: datetime) -> ActiveCall:
+    """Converts a call of the account; ours are those to or from a number of ours. Raises CarrierUnavailable."""
+    number = row.to if row.direction == "inbound" else row._from
+    is_answered = isinstance(row.start_time, datetime)
+    seconds = round((now - parse_time(row.start_time)).total_seconds()) if is_answered else 0
+    return ActiveCall(required_text(row.sid), max(0, seconds), number=number or "unknown")
 
 
 def owned_number(row: Any) -> OwnedNumber:

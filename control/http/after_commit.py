@@ -44,9 +44,10 @@ class IdempotentAfterCommit(Generic[T]):
 @dataclass(frozen=True, slots=True)
 class CheckedChange(Generic[T]):
     """Returned by a handler that has to ask somebody outside before it may change anything, such as a vendor about a
-    key. check: called after the commit of a transaction that changed nothing, without a connection; it raises Problems.
+    key. check: called after the commit of a transaction that changed nothing, without a connection; it raises Problems;
+    None: there is nobody to ask. It counts for the route's `check_limit` before it is called.
     save: called in a second transaction with a new context, for which the caller was authorised again. What it relies
     on may have changed in between, so it reads it again."""
 
-    check: Callable[[], Awaitable[None]]
+    check: Callable[[], Awaitable[None]] | None
     save: Callable[[Any], Awaitable[T]]

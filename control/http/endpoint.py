@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import structlog
 from aiohttp import web
@@ -17,7 +18,7 @@ from control.db.transaction import in_transaction
 from control.http.access import AccessKind
 from control.http.after_commit import AfterCommit, CheckedChange, IdempotentAfterCommit
 from control.http.authorisation import Authoriser, TokenClaim
-from control.http.context import Context
+from control.http.context import AdminContext, Context, MemberContext, UserContext
 from control.http.file_response import FileResponse, make_file_response
 from control.http.hashing_limit import HashingLimit
 from control.http.inputs import read_model, read_path_value, read_query
@@ -101,7 +102,7 @@ class Endpoint:
         else:
             response = await self._transact(incoming)
         if response.change is not None:
-            await response.change.check()
+            await self._check(request, response.change)
             incoming.checked = response.change
             response = await self._transact(incoming)
         if response.after_commit is not None:
@@ -124,6 +125,15 @@ class Endpoint:
         if limit.account and incoming.arguments is not None:
             account = str(getattr(incoming.arguments["body"], limit.account))
         await self._dependencies.limits.check(incoming.request, limit, account)
+
+    async def _check(self, request: web.Request, change: CheckedChange[object]) -> None:
+        """Asks whom the change has to be asked of; the caller is authorised."""
+        if change.check is None:
+            return
+        if self.route.check_limit is not None:
+            senders = _find_senders(request[PRINCIPAL])
+            await self._dependencies.limits.check_senders(request, self.route.check_limit, senders)
+        await change.check()
 
     async def _transact(self, incoming: EndpointRequest) -> EndpointResponse:
         dependencies = self._dependencies
@@ -239,6 +249,18 @@ class Endpoint:
         if self.signature.body is not None:
             readers["body"] = partial(read_model, self.signature.body, incoming.raw)
         return readers
+
+
+def _find_senders(context: Context) -> dict[str, UUID]:
+    """Who sends a request, by kind."""
+    match context:
+        case MemberContext():
+            return {"user": context.user_id, "workspace": context.workspace_id}
+        case UserContext():
+            return {"user": context.user_id}
+        case AdminContext():
+            return {"admin": context.admin_id}
+    return {}
 
 
 def _make_response(request: web.Request, response: EndpointResponse) -> web.Response:

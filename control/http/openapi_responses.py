@@ -83,7 +83,7 @@ def make_responses(
     route: Route, signature: HandlerSignature, schema: Schema | None, errors: Iterable[ErrorCode]
 ) -> Schema:
     """By status. schema: of a JSON response."""
-    always = [*_ALWAYS, *(_LIMITED if route.limit is not None else ())]
+    always = [*_ALWAYS, *(_LIMITED if route.limits else ())]
     responses = _success(route, signature, schema, always)
     by_status: dict[int, dict[str, ErrorCode]] = {}
     for error in errors:

@@ -1,4 +1,5 @@
-"""Rate limits in Redis against guessing and flooding: by address, and by the account that a request names.
+"""Rate limits in Redis against guessing and flooding: by address, by the account that a request names, and by
+who sends it.
 
 While Redis is unreachable, requests pass: the lock-out of accounts, stored in PostgreSQL, still holds.
 """
@@ -10,6 +11,7 @@ from hashlib import sha256
 from ipaddress import ip_address, ip_network
 from math import ceil
 from typing import Any, Final
+from uuid import UUID
 
 import structlog
 from aiohttp import web
@@ -94,20 +96,23 @@ class RateLimiter:
     async def check(self, request: web.Request, limit: RateLimit, account: str | None = None) -> None:
         """Counts a request; its response will have the quota's headers. Raises TooManyRequests with the seconds after
         which it passes."""
-        quota = await self.count(limit, origin_of(request).address, account)
-        if quota is None:
-            return
-        request[QUOTA] = quota
-        if quota.wait_s:
-            raise TooManyRequests("Too many requests of this kind. Wait a moment.", retry_after_s=quota.wait_s)
+        _apply(request, await self.count(limit, origin_of(request).address, account))
+
+    async def check_senders(self, request: web.Request, limit: RateLimit, senders: Mapping[str, UUID]) -> None:
+        """As `check`, for each of the senders instead of the address. senders: the ids by kind, such as `workspace`."""
+        keys = [f"{{limit:{limit.name}}}:{kind}:{sender}" for kind, sender in senders.items()]
+        _apply(request, await self._count(limit, keys))
 
     async def count(self, limit: RateLimit, address: str, account: str | None = None) -> RequestQuota | None:
         """Counts a request unless it has to wait. The quota is that of the address or of the account, whichever leaves
         less. None while Redis is unreachable."""
+        return await self._count(limit, redis_keys(limit.name, address, account))
+
+    async def _count(self, limit: RateLimit, keys: list[str]) -> RequestQuota | None:
         times, per_s = self._overrides.get(limit.name, (limit.times, limit.per_s))
         burst = per_s * 1_000_000
         interval = max(1, burst // times)
-        found = await self._ask(redis_keys(limit.name, address, account), interval, burst)
+        found = await self._ask(keys, interval, burst)
         if found is None:
             return None
         wait_us, full_us = found
@@ -142,6 +147,17 @@ class RateLimiter:
         if now >= self._next_report:
             self._next_report = now + _REPORT_EVERY_S
             log.warning("rate_limits.skipped", error=type(error).__name__)
+
+
+def _apply(request: web.Request, quota: RequestQuota | None) -> None:
+    """Puts the quota into the response's headers, unless another one leaves less. Raises TooManyRequests."""
+    if quota is None:
+        return
+    known = request.get(QUOTA)
+    if known is None or quota.wait_s or quota.remaining <= known.remaining:
+        request[QUOTA] = quota
+    if quota.wait_s:
+        raise TooManyRequests("Too many requests of this kind. Wait a moment.", retry_after_s=quota.wait_s)
 
 
 def redis_keys(name: str, address: str, account: str | None) -> list[str]:

@@ -34,7 +34,8 @@ class RateLimit:
 @dataclass(frozen=True, slots=True)
 class Route:
     """One endpoint. idempotent: honours Idempotency-Key. hashes_password: hashing takes long, so the request passes the
-    hashing limit before it takes a connection. beyond_spec: documented as an addition to the spec."""
+    hashing limit before it takes a connection. beyond_spec: documented as an addition to the spec. check_limit: of the
+    checks of a CheckedChange, for each user and each workspace, whatever address they come from."""
 
     method: str
     path: str
@@ -45,6 +46,12 @@ class Route:
     limit: RateLimit | None = None
     hashes_password: bool = False
     beyond_spec: bool = False
+    check_limit: RateLimit | None = None
+
+    @property
+    def limits(self) -> tuple[RateLimit, ...]:
+        """All its limits."""
+        return tuple(limit for limit in (self.limit, self.check_limit) if limit is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +120,8 @@ def _check(route: Route) -> None:
         _check_storable(route, where)
     if kind is not AccessKind.OPEN and route.limit is not None and route.limit.account:
         raise InvalidRoute(f"{where}: a limit per account is for open routes only")
+    if kind is AccessKind.OPEN and route.check_limit is not None:
+        raise InvalidRoute(f"{where}: on an open route nobody is known to limit checks by")
 
 
 def _check_storable(route: Route, where: str) -> None:

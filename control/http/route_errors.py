@@ -63,7 +63,7 @@ def route_errors(route: Route, signature: HandlerSignature) -> Iterator[ErrorCod
         yield from _CURSORS.get(name, ())
     if signature.body is not None:
         yield from _BODY
-    if route.limit is not None:
+    if route.limits:
         yield _LIMIT
     if route.hashes_password:
         yield _HASHING

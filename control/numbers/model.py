@@ -13,7 +13,7 @@ Status = Literal["buying", "active", "releasing", "released", "failed"]
 @dataclass(frozen=True, slots=True)
 class PhoneNumber:
     """A stored number. phone_number: E.164. carrier_number_id: None until it is bought. status_detail: why a purchase
-    failed. monthly_price: in US dollars, 0 where the carrier does not tell."""
+    failed, or what it waits for. monthly_price: in US dollars, 0 where the carrier does not tell."""
 
     id: UUID
     workspace_id: UUID

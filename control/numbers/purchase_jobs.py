@@ -13,7 +13,14 @@ from uuid import UUID
 
 import structlog
 
-from control.carriers.model import Carrier, CarrierError, CarrierRefused, CarrierUnavailable, OwnedNumber
+from control.carriers.model import (
+    Carrier,
+    CarrierError,
+    CarrierRefused,
+    CarrierUnavailable,
+    NumberPending,
+    OwnedNumber,
+)
 from control.carriers.registry import Carriers, NumberOrders, NumberPricing
 from control.db.jobs import JobFailed, JobHandler
 from control.db.pool import Pool
@@ -68,6 +75,9 @@ class _NumberJobs:
             if await self._reject_price(number, await self._get_price(carrier, number)):
                 return
             ours = await self._order(carrier, number)
+        if ours is not None and ours.pending:
+            await self._record_waiting(number, ours.pending)
+            raise NumberPending(carrier.name, "number_pending", ours.pending)
         if ours is not None and await self._configure(carrier, number, ours):
             await self._activate(carrier, number, ours)
 
@@ -119,6 +129,9 @@ class _NumberJobs:
         """Buys the number. None: it cannot be had; then the purchase fails."""
         try:
             return await carrier.buy(number.phone_number, str(number.id))
+        except NumberPending as pending:
+            await self._record_waiting(number, pending.message)
+            raise
         except CarrierRefused as refused:
             # A number is also unavailable after a purchase of ours whose answer was lost, or another worker's.
             ours = await _find_ours(carrier, number)
@@ -147,6 +160,11 @@ class _NumberJobs:
         async with self._pool.transaction() as db:
             await enter_platform(db)
             await self._numbers.record_failure(db, number, why, _now())
+
+    async def _record_waiting(self, number: PhoneNumber, why: str) -> None:
+        async with self._pool.transaction() as db:
+            await enter_platform(db)
+            await self._numbers.record_waiting(db, number, why)
 
     async def _activate(self, carrier: Carrier, number: PhoneNumber, ours: OwnedNumber) -> None:
         async with self._pool.transaction() as db:

@@ -167,6 +167,10 @@ class Numbers:
             db, number.workspace_id, number.id, owned.carrier_number_id, owned.capabilities, now
         )
 
+    async def record_waiting(self, db: Connection, number: PhoneNumber, why: str) -> None:
+        """Stores what a number that is being bought waits for. why: shown to the customer."""
+        await store.update_waiting(db, number.workspace_id, number.id, why)
+
     async def record_failure(self, db: Connection, number: PhoneNumber, why: str, now: datetime) -> None:
         """Ends a purchase that failed. why: shown to the customer."""
         await store.update_failed(db, number.workspace_id, number.id, why, now)

@@ -123,6 +123,16 @@ async def update_bought(
     return bool(status == "UPDATE 1")
 
 
+async def update_waiting(db: Connection, workspace_id: UUID, number_id: UUID, why: str) -> None:
+    """Sets what a number that is being bought waits for."""
+    await db.execute(
+        "UPDATE phone_numbers SET status_detail = $3 WHERE workspace_id = $1 AND id = $2 AND status = 'buying'",
+        workspace_id,
+        number_id,
+        why,
+    )
+
+
 async def update_failed(db: Connection, workspace_id: UUID, number_id: UUID, why: str, now: datetime) -> None:
     """Sets status failed and takes the number from its agent."""
     await db.execute(

@@ -11,7 +11,7 @@ from control.voice import read_provider_use, store_figures, store_providers, sto
 from control.voice.figures import RoleFigures
 from control.voice.instances import KeyedProvider, require_name
 from control.voice.key_check import KeyCheck, KeyChecker
-from control.voice.keys import open_key, seal_key
+from control.voice.keys import open_key, require_key, seal_key
 from control.voice.offers import KINDS, QUALITY, VENDOR, CataloguedProvider, ProviderOffer
 from control.voice.pipecat_config import is_moved, require_services
 from control.voice.provider_config import addresses, require_address, require_options, require_values
@@ -59,7 +59,10 @@ class ProviderAdministration:
         """What has to be tried before the provider is created. Raises Invalid, Conflict (code provider_exists)."""
         if await store_providers.select_catalogued(db, provider):
             raise Conflict(f"There is a provider {provider!r} already.", code="provider_exists", param="provider")
-        return _check_of(make_offer(provider, edit), edit.key or "")
+        offer = make_offer(provider, edit)
+        if edit.key:
+            require_key(edit.key, "api_key")
+        return _check_of(offer, edit.key or "")
 
     async def create(self, db: Connection, actor: Actor, provider: str, edit: ProviderEdit) -> CataloguedProvider:
         """Raises as `prepare_new`."""
@@ -75,6 +78,8 @@ class ProviderAdministration:
         service. Raises NotFound, Invalid, Conflict (code vendor_fixed)."""
         before = _require_found(await store_providers.lock_catalogued(db, provider)).offer
         after = change_offer(before, edit)
+        if edit.key:
+            require_key(edit.key, "api_key")
         was_enabled = edit.is_enabled is not None and after.is_enabled and not before.is_enabled
         if not (edit.key or edit.config or was_enabled) or not after.is_enabled:
             return None

@@ -74,17 +74,17 @@ class WorkspaceMeasurement:
     p95_ms: int | None = None
 
     @property
-    def is_bad(self) -> bool:
-        """Whether the provider fails this workspace as one that is down does."""
-        return self.failures >= DOWN * self.requests
+    def failed_share(self) -> float:
+        """0 to 1."""
+        return self.failures / self.requests if self.requests else 1.0
 
 
 def combine(measured: Iterable[WorkspaceMeasurement]) -> list[RoleMeasurement]:
     """The platform's measurement of each role. Latencies are those of the middle workspace.
 
     A provider that fails one workspace, or at most a quarter of all, and serves the others, fails there for what these
-    ask of it (a model that there is not, a text that it refuses): they are left out, so that no workspace decides what
-    others are routed to."""
+    ask of it (a model that there is not, a text that it refuses): so many, those that it fails most, are left out,
+    whether it fails them always or only now and then, so that no workspace decides what others are routed to."""
     by_role: dict[tuple[str, str], list[WorkspaceMeasurement]] = {}
     for one in measured:
         by_role.setdefault((one.provider, one.role), []).append(one)
@@ -92,9 +92,7 @@ def combine(measured: Iterable[WorkspaceMeasurement]) -> list[RoleMeasurement]:
 
 
 def _combine_role(provider: str, role: str, measured: Sequence[WorkspaceMeasurement]) -> RoleMeasurement:
-    served = [one for one in measured if not one.is_bad]
-    bad = len(measured) - len(served)
-    counted = served if served and bad <= max(1, MOST_LEFT_OUT * len(measured)) else measured
+    counted = _leave_out(measured)
     return RoleMeasurement(
         provider,
         role,
@@ -103,6 +101,17 @@ def _combine_role(provider: str, role: str, measured: Sequence[WorkspaceMeasurem
         _rank(sorted(one.p50_ms for one in counted if one.p50_ms is not None), 0.5),
         _rank(sorted(one.p95_ms for one in counted if one.p95_ms is not None), 0.5),
     )
+
+
+def _leave_out(measured: Sequence[WorkspaceMeasurement]) -> Sequence[WorkspaceMeasurement]:
+    """All but those whose failures may be their own; all if there are too many of these."""
+    most = max(1, int(MOST_LEFT_OUT * len(measured)))
+    down = sum(one.failed_share >= DOWN for one in measured)
+    if down > most or down == len(measured):
+        return measured
+    by_failures = sorted(measured, key=lambda one: one.failed_share)
+    doubtful = by_failures[-most:]
+    return [*by_failures[:-most], *(one for one in doubtful if one.failed_share < DEGRADED)]
 
 
 def measure(provider: str, role: str, latencies_ms: Sequence[int | None]) -> RoleMeasurement:

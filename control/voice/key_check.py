@@ -1,6 +1,8 @@
 """Checks a key and its settings at the vendor before they are saved, and gives back the vendor's reason."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from control.voice.instances import KeyedProvider
@@ -29,14 +31,17 @@ class KeyChecker:
         self.guard = guard
         self._timeout_s = timeout_s
 
-    async def check(self, wanted: KeyCheck | None) -> None:
-        """Asks the vendor about each role; nothing where there is no server that could be asked. Raises Invalid:
+    def prepare(self, wanted: KeyCheck | None, owner: str = "") -> Callable[[], Awaitable[None]] | None:
+        """The check as a CheckedChange takes it. owner: as of `check`."""
+        return None if wanted is None else partial(self.check, wanted, owner)
+
+    async def check(self, wanted: KeyCheck, owner: str = "") -> None:
+        """Asks the vendor about each role; nothing where there is no server that could be asked. owner: the workspace
+        that gave the address, whose name servers may be slow. Raises Invalid:
         key_refused for the key, provider_refused for anything else, with the vendor's reason, and the option at fault
         where the answer tells it."""
-        if wanted is None:
-            return
         try:
-            guard = self.guard if wanted.is_guarded else None
+            guard = self.guard.of(owner) if wanted.is_guarded else None
             await check_roles(wanted.provider, self._timeout_s, guard, wanted.kinds)
         except RoleRefused as failed:
             reason = f"{failed}: {failed.words}" if failed.words else str(failed)

@@ -13,10 +13,15 @@ KEY_OPTION: Final = "api_key"
 MAX_KEY_CHARACTERS: Final = 4_096
 
 
-def seal_key(sealer: Sealer, key: str, param: str = "key") -> bytes:
+def require_key(key: str, param: str) -> None:
     """Raises Invalid, which names `param`, for a key that no HTTP header can carry."""
     if not key or len(key) > MAX_KEY_CHARACTERS or not (key.isascii() and key.isprintable()) or " " in key:
         raise Invalid("A key is one word of printable ASCII characters.", code="key_invalid", param=param)
+
+
+def seal_key(sealer: Sealer, key: str, param: str = "key") -> bytes:
+    """Raises as `require_key`."""
+    require_key(key, param)
     return sealer.seal(key.encode(), KEY_PURPOSE)
 
 

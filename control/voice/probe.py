@@ -37,8 +37,16 @@ OPENAI_URL: Final = "https://api.openai.com/v1"
 MAX_ERROR_BYTES: Final = 4_096
 # Events before the first word: a server may send empty ones, and comments while it computes.
 MAX_LINES: Final = 2_000
+# In which they come: a server may cut a line into single bytes, each of which costs us more time than it does it.
+MAX_PARTS: Final = 2 * MAX_LINES
 # Of an answer that is read: a server may send without end, and a line of it is held until it is complete.
 MAX_ANSWER_BYTES: Final = 256 * 1024
+# The one reason for whatever goes wrong before a customer's server answers: if a closed port, a silent one, one without
+# TLS and a name that only our network knows were told apart, the check would be a scanner.
+UNREACHABLE: Final = (
+    "no connection: the address has to be on the public internet, with an open port, a certificate for its host and an "
+    "answer in time"
+)
 # A small body could be unpacked to gigabytes, so that none is unpacked.
 _UNPACKED: Final = {"Accept-Encoding": "identity"}
 _BODY_OPTIONS: Final = ("model", "temperature", "max_tokens", "max_completion_tokens", "reasoning_effort")
@@ -122,13 +130,14 @@ async def open_client(timeout_s: float, guard: EgressGuard | None = None) -> Asy
     try:
         async with asyncio.timeout(timeout_s), client as http:
             yield http
-    except (TimeoutError, httpx.TimeoutException):
-        raise ProbeFailed(f"no answer within {timeout_s:g} s") from None
-    except httpx.ConnectError as error:
-        words = str(error) if guard is not None else ""
-        raise ProbeFailed(f"no connection: {words or type(error).__name__}") from None
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise ProbeFailed(f"no connection: {type(error).__name__}") from None
+    except (TimeoutError, httpx.HTTPError, httpx.InvalidURL) as error:
+        raise ProbeFailed(_explain(error, timeout_s) if guard is None else UNREACHABLE) from None
+
+
+def _explain(error: Exception, timeout_s: float) -> str:
+    if isinstance(error, TimeoutError | httpx.TimeoutException):
+        return f"no answer within {timeout_s:g} s"
+    return f"no connection: {type(error).__name__}"
 
 
 async def _read_first_word(http: httpx.AsyncClient, provider: KeyedProvider) -> None:
@@ -187,10 +196,10 @@ async def _read_document(http: httpx.AsyncClient, provider: KeyedProvider) -> No
 
 
 async def _lines(response: httpx.Response) -> AsyncIterator[str]:
-    """Raises ProbeFailed for too many lines or bytes."""
-    lines, size, rest = 0, 0, b""
+    """Raises ProbeFailed for too many lines, bytes, or parts in which they come."""
+    lines, parts, size, rest = 0, 0, 0, b""
     async for part in response.aiter_raw():
-        size += len(part)
+        parts, size = parts + 1, size + len(part)
         *complete, rest = (rest + part).split(b"\n")
         for line in complete:
             lines += 1
@@ -199,6 +208,8 @@ async def _lines(response: httpx.Response) -> AsyncIterator[str]:
             yield line.decode(errors="replace")
         if size > MAX_ANSWER_BYTES:
             raise ProbeFailed(f"no word within {MAX_ANSWER_BYTES // 1024} KiB")
+        if parts > MAX_PARTS:
+            raise ProbeFailed(f"no word within {MAX_PARTS} parts of an answer")
     yield rest.decode(errors="replace")
 
 

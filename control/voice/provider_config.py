@@ -11,6 +11,9 @@ from shared.option_faults import find_option_faults
 
 MAX_OPTIONS: Final = 30
 MAX_TEXT: Final = 500
+# JSON in PostgreSQL has no infinity, and beyond it a number is not exact (RFC 8259, 6).
+MAX_NUMBER: Final = 2**53 - 1
+_VALUE: Final = f"a value is a number up to 2^53, true, false or a text of at most {MAX_TEXT} characters"
 _SCHEMES: Final = ("http", "https", "ws", "wss")
 
 
@@ -83,10 +86,7 @@ def _faults(
                 if name not in names:
                     yield f"{kind}.{name}", f"there is no such option, only {', '.join(names) or 'none'}"
                 elif not _is_plain(value):
-                    yield (
-                        f"{kind}.{name}",
-                        f"a value is a number, true, false or a text of at most {MAX_TEXT} characters",
-                    )
+                    yield f"{kind}.{name}", _VALUE
 
 
 def _is_plain(value: object) -> bool:
@@ -94,4 +94,4 @@ def _is_plain(value: object) -> bool:
         return len(value) <= MAX_TEXT and "\0" not in value
     if isinstance(value, list):
         return len(value) <= MAX_OPTIONS and all(isinstance(one, str) and _is_plain(one) for one in value)
-    return isinstance(value, bool | int | float)
+    return isinstance(value, bool) or (isinstance(value, int | float) and -MAX_NUMBER <= value <= MAX_NUMBER)

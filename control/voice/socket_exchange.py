@@ -7,12 +7,16 @@ import base64
 import hashlib
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+import httpcore
 import httpx
 
 MAX_MESSAGE_BYTES: Final = 256 * 1024
+# Until the first message: empty frames cost the sender two bytes each, and us a turn of the event loop's time.
+MAX_FRAMES: Final = 100
 _READ_BYTES: Final = 65_536
 _ACCEPT_SALT: Final = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _FIN: Final = 0x80
@@ -59,21 +63,26 @@ def upgrade_headers() -> dict[str, str]:
 
 async def exchange(response: httpx.Response, sent: Mapping[str, str], message: str) -> SocketAnswer:
     """Sends a text message, empty for none, and returns the first answer; then closes. response: of status 101. sent:
-    the headers of its request. Raises SocketFault, httpx.HTTPError."""
+    the headers of its request. Raises SocketFault."""
     digest = hashlib.sha1((sent["Sec-WebSocket-Key"] + _ACCEPT_SALT).encode(), usedforsecurity=False).digest()
     if response.headers.get("Sec-WebSocket-Accept", "") != base64.b64encode(digest).decode():
         raise SocketFault("it accepts no WebSocket")
     reader = _FrameReader(response.extensions["network_stream"])
-    if message:
-        await reader.stream.write(_frame(_TEXT, message.encode()))
-    answer = await _first_answer(reader)
-    await reader.stream.write(_frame(_CLOSE, _NORMAL.to_bytes(2, "big")))
+    try:
+        if message:
+            await reader.stream.write(_frame(_TEXT, message.encode()))
+        answer = await _first_answer(reader)
+    except httpcore.NetworkError:  # httpx maps the errors of requests, not those of what an upgrade leaves
+        return SocketAnswer(close_code=ABNORMAL)
+    with suppress(httpcore.NetworkError):  # the server has closed already
+        await reader.stream.write(_frame(_CLOSE, _NORMAL.to_bytes(2, "big")))
     return answer
 
 
 async def _first_answer(reader: "_FrameReader") -> SocketAnswer:
+    """Raises SocketFault, httpcore.NetworkError."""
     text = bytearray()
-    while True:
+    for _ in range(MAX_FRAMES):
         frame = await reader.read()
         if frame is None:
             return SocketAnswer(close_code=ABNORMAL)
@@ -91,6 +100,7 @@ async def _first_answer(reader: "_FrameReader") -> SocketAnswer:
                 return SocketAnswer(text=bytes(text))
             if len(text) > MAX_MESSAGE_BYTES:
                 raise SocketFault("a message that is too long")
+    raise SocketFault(f"no message within {MAX_FRAMES} frames")
 
 
 class _FrameReader:

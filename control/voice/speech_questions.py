@@ -20,6 +20,13 @@ WORD: Final = "Hi."
 _SOCKET_SCHEME: Final = re.compile(r"^ws(?=s?://)")
 _VERSION_PATH: Final = re.compile(r"/v\d+$")
 _FLUX: Final = "flux-"
+_INK_2: Final = "ink-2"
+_TURN_OPTIONS: Final = (
+    "turn_start_threshold",
+    "turn_eager_end_threshold",
+    "turn_end_threshold",
+    "turn_end_timeout_ms",
+)
 _MULAW: Final[dict[str, Any]] = {"encoding": "mulaw", "sample_rate": 8_000}
 
 
@@ -58,14 +65,16 @@ def _deepgram_speak(options: Mapping[str, Any], key: str) -> SpeechQuestion:
 
 
 def _cartesia_listen(options: Mapping[str, Any], key: str) -> SpeechQuestion:
+    model = str(options.get("model", _INK_2))
     query = {
-        "model": options.get("model", "ink-2"),
+        "model": model,
         "encoding": "pcm_mulaw",
         "sample_rate": 8_000,
-        "keyterm": options.get("keyterm") or None,
+        "keyterm": options.get("keyterm") or None if model.startswith(_INK_2) else None,  # as media sends them
     }
     if options.get("turns"):
-        url = _cartesia_url(options, "/stt/turns/websocket", query)
+        limits = {name: options.get(name) for name in _TURN_OPTIONS}
+        url = _cartesia_url(options, "/stt/turns/websocket", query | limits)
         return SpeechQuestion(url, _cartesia_headers(key), needs_answer=True)
     url = _cartesia_url(options, "/stt/websocket", {**query, "language": options.get("language") or "en"})
     return SpeechQuestion(url, _cartesia_headers(key), "close", needs_answer=True)

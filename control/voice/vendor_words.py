@@ -1,12 +1,14 @@
 """What a vendor says about a refused request, without the key, which many vendors repeat in part."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 import msgspec
 
 MAX_CHARACTERS: Final = 200
+# Of a text that are looked at: what is told is much shorter, and a server may send any number.
+MAX_READ: Final = 4_096
 # So many characters in a row of a key are never told.
 _SHARED: Final = 6
 _WORD: Final = re.compile(r"[^\s\"'`,;:()<>\[\]{}]+")
@@ -24,16 +26,20 @@ def read_words(body: bytes, key: str) -> str:
 def redact(text: str, key: str) -> str:
     """The text in one line, cut to 200 characters. Words that hold a part of the key, or masked characters, become
     `***`."""
-    line = " ".join(part for part in text.split() if part.isprintable())
-    cut = _WORD.sub(lambda found: "***" if _tells(found.group(), key) else found.group(), line)
+    line = " ".join(part for part in text[:MAX_READ].split() if part.isprintable())
+    size = min(_SHARED, len(key))
+    parts = {key[at : at + size] for at in range(len(key) - size + 1)} if key else set()
+    if key:  # one with separators in it is cut into words that are too short to tell
+        line = line.replace(key, "***")
+    cut = _WORD.sub(lambda found: "***" if _tells(found.group(), parts, size) else found.group(), line)
     return cut[:MAX_CHARACTERS]
 
 
-def _tells(word: str, key: str) -> bool:
+def _tells(word: str, parts: Collection[str], size: int) -> bool:
+    """Whether a word is masked, or holds one of the key's parts, which all have this size."""
     if "**" in word or "..." in word.strip("."):
         return True
-    parts = {key[at : at + _SHARED] for at in range(len(key) - _SHARED + 1)} or {key}
-    return bool(key) and any(part in word for part in parts)
+    return bool(parts) and any(word[at : at + size] in parts for at in range(len(word) - size + 1))
 
 
 def _messages(decoded: Any) -> Iterator[str]:

@@ -173,7 +173,7 @@ class WorkspaceProviders:
                 message = "A new address needs the key again: the stored one is sent nowhere else."
                 raise Invalid(message, code="key_missing", param="api_key")
             require_address(url, param, self.checker.guard)
-        require_values(config, offer.vendor)
+        require_values(edit.config or {}, offer.vendor)  # media leaves out what is stored and not taken any more
         changed = replace(
             offer,
             allowed=after.is_enabled,

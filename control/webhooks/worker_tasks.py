@@ -2,15 +2,22 @@
 
 from datetime import datetime
 
+from control.calls.stream_end import STREAM_ENDED
 from control.db.duties import Duty, OutsideDuty, WorkerTasks
 from control.db.pool import Connection, Pool
 from control.webhooks.duties import remove_old_webhooks, retry_open_webhooks
 from control.webhooks.metrics import WebhookMetrics
+from control.webhooks.options import WebhookOptions
+from control.webhooks.parts import make_parts
 from control.webhooks.ports import WebhookServices
+from control.webhooks.telnyx.stream_end_job import make_stream_end_job
 
 
-def webhooks_tasks(services: WebhookServices, metrics: WebhookMetrics | None = None) -> WorkerTasks:
-    """Duties `webhooks` and `old_webhooks`. metrics: counts the events that are retried."""
+def webhooks_tasks(pool: Pool, services: WebhookServices, metrics: WebhookMetrics | None = None) -> WorkerTasks:
+    """Duties `webhooks` and `old_webhooks`, and the job of a stream's end. metrics: counts the events that are
+    retried."""
+    # The worker answers no request, so it needs neither address nor keys.
+    parts = make_parts(pool, services, WebhookOptions(""), metrics or WebhookMetrics())
 
     async def webhooks(pool: Pool, now: datetime) -> int:
         return await retry_open_webhooks(pool, services, now, 50, metrics)
@@ -19,5 +26,6 @@ def webhooks_tasks(services: WebhookServices, metrics: WebhookMetrics | None = N
         return await remove_old_webhooks(db, now, 1_000)
 
     return WorkerTasks(
-        duties=[OutsideDuty("webhooks", 5, webhooks, 50), Duty("old_webhooks", 3_600, old_webhooks, 1_000)]
+        handlers={STREAM_ENDED: make_stream_end_job(parts)},
+        duties=[OutsideDuty("webhooks", 5, webhooks, 50), Duty("old_webhooks", 3_600, old_webhooks, 1_000)],
     )

@@ -9,6 +9,11 @@ FRAME_MS: Final = 20
 FRAME: Final = BYTES_PER_MS * FRAME_MS  # bytes of mu-law
 
 
+def fill_frames(audio: bytes) -> bytes:
+    """Returns mu-law filled up with silence to whole frames."""
+    return audio.ljust(-(-len(audio) // FRAME) * FRAME, SILENCE)
+
+
 class Framer:
     """Buffers less than one frame."""
 
@@ -27,7 +32,7 @@ class Framer:
     def flush(self) -> Sequence[bytes]:
         """Returns the buffered rest as one frame padded with silence, or nothing."""
         rest, self._rest = self._rest, b""
-        return (rest.ljust(FRAME, SILENCE),) if rest else ()
+        return (fill_frames(rest),) if rest else ()
 
     def clear(self) -> None:
         """Discards the buffered rest."""

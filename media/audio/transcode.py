@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from media.audio import alaw, mulaw
+from media.audio.g722 import G722Decoder
 from media.audio.pcm import WholeSamples
 from media.audio.resample import Decimator, Interpolator
 
@@ -12,16 +13,26 @@ Conversion = Callable[[bytes], bytes]
 class Transcoder:
     """One stream's two directions, each with its own state: audio must pass through in order.
 
-    `encoding` is "PCMU", "PCMA" (both 8 kHz) or "L16" (little-endian; 8, 16, 24, 32 or 48 kHz).
+    `encoding` is "PCMU", "PCMA", "G722" (all 8,000 bytes a second) or "L16" (little-endian; 8, 16, 24, 32 or 48 kHz).
+    `sent_encoding` is that of the other direction, at 8 kHz, where it differs; G722 is received only.
     For PCMU both return their input. L16 above 8 kHz is delayed by 2 ms each way; the number of samples is kept.
     bytes_per_ms: of the stream's encoding. Raises ValueError for other formats.
     """
 
-    def __init__(self, encoding: str, sample_rate: int) -> None:
+    def __init__(self, encoding: str, sample_rate: int, sent_encoding: str = "") -> None:
         self.to_ulaw: Conversion
         self.from_ulaw: Conversion
-        self.to_ulaw, self.from_ulaw = _conversions(encoding, sample_rate)
+        if sent_encoding and sent_encoding != encoding:
+            self.from_ulaw = _conversions(sent_encoding, mulaw.RATE)[1]
+            self.to_ulaw = _g722_to_ulaw() if encoding == "G722" else _conversions(encoding, sample_rate)[0]
+        else:
+            self.to_ulaw, self.from_ulaw = _conversions(encoding, sample_rate)
         self.bytes_per_ms = sample_rate // 1000 * (2 if encoding == "L16" else 1)
+
+
+def _g722_to_ulaw() -> Conversion:
+    decoder = G722Decoder()
+    return lambda g722: mulaw.encode(decoder.process(g722))
 
 
 def _conversions(encoding: str, sample_rate: int) -> tuple[Conversion, Conversion]:

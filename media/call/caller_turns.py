@@ -17,6 +17,7 @@ class CallerTurns:
         self._transcript = transcript
         self._emit = emit
         self._began: float | None = None
+        self._went_on: float | None = None  # after the end of the pending turn
         self._entry: TranscriptEntry | None = None
         self._text = ""  # all words of the floor's turn
         self._settled: list[str] = []  # those of them that were reported already
@@ -36,6 +37,8 @@ class CallerTurns:
         """The caller began to speak, or continues."""
         if self._began is None:
             self._began = at
+        elif self._pending is not None and self._went_on is None:
+            self._went_on = at
 
     def began_over_agent(self, at: float) -> None:
         """The caller interrupted the agent: the turn began with the first sound over its words."""
@@ -43,17 +46,19 @@ class CallerTurns:
 
     def discard(self) -> None:
         """The detected speech had no words: its start does not count."""
-        self._began = None
+        self._began = self._went_on = None
         self._settled = []
 
     def discard_overlap(self) -> None:
         """The speech over the agent was no turn: its start does not count. The start of a pending turn stays."""
+        self._went_on = None
         if self._pending is None:
             self._began = None
 
     def take(self, text: str, ended: float) -> None:
         """A turn ended, or was continued and ended again. text: all its words so far."""
         self._text, text = text, self._without_settled(text)
+        self._went_on = None
         if self._entry is None:
             self.number += 1
             self._entry = self._transcript.add_caller(text)
@@ -75,13 +80,15 @@ class CallerTurns:
         although nothing of the answer was heard yet, or because the caller was talked over."""
         if self._pending is not None:
             self._settled = self._text.split()
+            went_on = self._went_on
             self._report()
+            self._began = went_on
 
     def _report(self) -> None:
         if self._pending is None:
             return
         self._emit(self._pending)
-        self._pending = self._entry = self._began = None
+        self._pending = self._entry = self._began = self._went_on = None
 
     def _without_settled(self, text: str) -> str:
         """The recogniser repeats all words of the floor's turn. If it hears earlier ones differently now, all of them

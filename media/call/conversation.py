@@ -186,7 +186,7 @@ class Conversation:
 
     def agent_failed(self, utterance: Utterance, error: ProviderError) -> None:
         """Every provider of a chain failed: apologises, or gives up. An answer without content is no outage."""
-        self.turns.commit()
+        self.turns.commit(is_continued=self.floor.is_overlapped)
         self.apply(self.floor.agent_done(self._clock.audio_ms))
         if isinstance(error, ReplyUnusable) and not self._termination.reason:
             return self._say(FixedText(self._phrases.say_again))
@@ -289,7 +289,8 @@ class Conversation:
         if reply := self._pending.reply_to_turn(text, decided):
             self._say(reply)
         else:
-            self._reply(TurnTimes(ended, due, decided))
+            since = self._silence.heard_since(ended)
+            self._reply(TurnTimes(since, max(due, since), decided))
 
     def _answer_keys(self, keys: str, now: float) -> None:
         """Keys that no tool has collected are a turn of the caller's, unless they ask for something of the call."""
@@ -374,7 +375,7 @@ class Conversation:
         is_voice_failing = alarm is Alarm.NO_SOUND or self._agent.says_fixed_text
         self._agent.interrupt()
         self.recogniser.stop_waiting()
-        self.turns.commit()
+        self.turns.commit(is_continued=self.floor.is_overlapped)
         self.apply(self.floor.agent_done(self._clock.audio_ms))
         self._reply_failed("", is_voice_failing=is_voice_failing)
 

@@ -3,12 +3,14 @@
 Pure: times are parameters, in ms on the call's clock. The carrier buffers and plays in real time; marks show what was
 played. Between two marks the position is extrapolated. A mark that comes back after a `clear` proves nothing (Twilio
 and Telnyx return every pending mark then), so each mark carries the generation of the buffer that it was put into, and
-marks of an older generation are ignored.
+marks of an older generation are ignored. Audio is sent in whole 20 ms frames: Telnyx rejects or drops shorter pieces
+(docs: media-streaming), and the pieces of a voice are of any length.
 """
 
 from collections import deque
 from collections.abc import Callable
 
+from media.audio.framer import FRAME, fill_frames
 from media.audio.mulaw import BYTES_PER_MS
 from media.call.media_stream import MediaStream
 from media.call.utterance import Utterance
@@ -81,10 +83,12 @@ class Playback:
             self._put_end_mark()
 
     def complete(self, now: float) -> None:
-        """The utterance has all its audio. Puts a mark at its end, so that the end is known exactly."""
+        """The utterance has all its audio. Sends the rest of it, and puts a mark at its end, so that the end is known
+        exactly."""
         assert self.utterance is not None, "begin() comes first"
         self.utterance.complete = True
-        if not self.held:
+        if not self.held and not self._dropped:
+            self._send(now)
             self._put_end_mark()
 
     def hold(self, now: float) -> None:
@@ -131,8 +135,10 @@ class Playback:
         while mark != name:
             mark, position = self._marks.popleft()
         self._proven = position
-        self._base = (position, now)
-        self._prove_sound(position, now)
+        # The mark at the end stands behind the silence that fills the last frame.
+        played_at = now if self._marks else now - self._padding_ms
+        self._base = (position, played_at)
+        self._prove_sound(position, played_at)
         self.settle(now)
 
     # --- position ---
@@ -190,9 +196,12 @@ class Playback:
 
     def _rewind(self, position: float, now: float) -> None:
         self._sent = self._marked = self._settled = self._proven = position
+        self._padding_ms = 0.0
         self._base = (position, now)
 
     def _send(self, now: float) -> None:
+        """Sends what was received as far as it fills whole frames; the rest of a complete utterance is filled up with
+        silence."""
         assert self.utterance is not None
         if self._position(now) >= self._sent:
             # The carrier has nothing left to play, whether or not the last mark is back: this audio sounds from now on.
@@ -200,10 +209,13 @@ class Playback:
             self._base = (self._sent, now)
         audio = self.utterance.audio
         start = round(self._sent * BYTES_PER_MS)
-        while start < len(audio):
-            room = max(1, round((self._marked + MARK_EVERY_MS) * BYTES_PER_MS) - start)
-            part = bytes(audio[start : start + room])
-            self._stream.play(part)
+        end = len(audio) if self.utterance.complete else len(audio) - (len(audio) - start) % FRAME
+        while start < end:
+            frames = max(1, (round((self._marked + MARK_EVERY_MS) * BYTES_PER_MS) - start) // FRAME)
+            part = bytes(audio[start : min(end, start + frames * FRAME)])
+            filled = fill_frames(part)
+            self._stream.play(filled)
+            self._padding_ms = (len(filled) - len(part)) / BYTES_PER_MS
             start += len(part)
             self._sent = start / BYTES_PER_MS
             if self._sent - self._marked >= MARK_EVERY_MS:

@@ -43,6 +43,7 @@ class SilenceMonitor:
         self._tool_filler = SilenceFiller(plan.limits, plan.agent.language, now)
         self._late = late
         self._sound_at = now  # the last sound of either side
+        self._words_at = now  # the agent's words ended that were heard to their end
         self._due_since = now  # what is due, if something is
         self._asked_filler_at: float | None = None  # a tool's filler that has not sounded yet
         self._is_silence_meant = False  # a tool without a filler runs
@@ -67,8 +68,8 @@ class SilenceMonitor:
             self._watchdog.tool_ended(now, self._sound_at)
             self._due_since = now
         else:
-            self._watchdog.reply_asked(times.ended)
-            self._due_since = times.ended
+            self._due_since = self.heard_since(times.ended)
+            self._watchdog.reply_asked(self._due_since)
 
     def words_due(self) -> None:
         """A fixed text is due. It ends no wait: an apology is due as long as the answer was."""
@@ -87,7 +88,8 @@ class SilenceMonitor:
 
     def words_heard(self) -> None:
         """The agent's words were heard to their end."""
-        self._watchdog.agent_heard(self._call.clock.now())
+        self._words_at = now = self._call.clock.now()
+        self._watchdog.agent_heard(now)
         self.reply_over()
 
     def tools_done(self, *, is_awaited: bool) -> None:
@@ -103,12 +105,16 @@ class SilenceMonitor:
 
     # --- what follows ---
 
+    def heard_since(self, ended: float) -> float:
+        """Since when a caller whose speech ended then hears nothing: words that could not be interrupted end later."""
+        return max(ended, self._words_at)
+
     def update(self, now: float, *, is_silent: bool) -> None:
         """Takes note of who is heard now. is_silent: the agent is not."""
         call, state = self._call, self._call.floor.state
         if not is_silent:
             self._sound_at, self._asked_filler_at = now, None
-        elif state in CALLER_IS_HEARD:
+        else:  # in any state: words that cannot be interrupted are talked over before they sound
             self._sound_at = max(self._sound_at, call.clock.at_audio(call.track.last_voice_ms))
         if not is_silent or state in CALLER_IS_HEARD:
             self._tool_filler.heard(now)
@@ -180,12 +186,13 @@ class SilenceMonitor:
         return self._asked_filler_at if agent.is_waiting else self._due_since
 
     def _unanswered_since(self) -> float | None:
-        """The end of speech whose text is still to come although the recogniser was asked for it; None where there is
-        none, while the caller or the agent speaks, and after a sound that may be no speech."""
+        """Since when the caller waits for an answer to speech whose text is still to come although the recogniser was
+        asked for it; None where there is none, while the caller or the agent speaks, and after a sound that may be no
+        speech."""
         call, recogniser, track = self._call, self._call.recogniser, self._call.track
         if not recogniser.is_unanswered or call.agent.is_busy:
             return None
         if call.floor.state not in (FloorState.PAUSED, FloorState.LISTENING):
             return None
         is_speech = recogniser.has_text or track.last_voice_ms - track.onset_ms >= SHORTEST_SPEECH_MS
-        return call.clock.at_audio(track.last_voice_ms) if is_speech else None
+        return self.heard_since(call.clock.at_audio(track.last_voice_ms)) if is_speech else None

@@ -23,6 +23,7 @@ from media.providers.vendor import Adapter, Preparable, ProviderSetup, ProviderU
 from media.providers.wait_history import UsualWait
 from shared.egress import EgressGuard
 from shared.events import ProviderFailed
+from shared.option_faults import explain_fault
 from shared.plan import CallPlan, PlanError, ProviderPlan
 
 P = TypeVar("P")
@@ -125,6 +126,7 @@ class ProviderFactory:
         meters: list[UsageMeter] = []
         seeds: list[UsualWait | None] = []
         keys: list[HealthKey] = []
+        api_keys: list[str] = []
         faults: dict[int, str] = {}
         for index, choice in enumerate(choices):
             try:
@@ -138,6 +140,7 @@ class ProviderFactory:
             meters.append(UsageMeter(kind, choice.provider, hooks.on_usage, vendor=choice.vendor_name, model=model))
             seeds.append(adapter.usual_wait(options))
             keys.append(self._health_keys.make(kind, choice, adapter.request_options))
+            api_keys.append(str(getattr(options, "api_key", "")))
         if not made:
             raise PlanError(f"plan: {'; '.join(faults.values())}")
         for index, fault in faults.items():
@@ -147,7 +150,7 @@ class ProviderFactory:
                     kind, choices[index].provider, fault, next(following, ""), stage="connect", cause="refused"
                 )
             )
-        return _Members(made, meters, ChainHealth(self._health, keys, workspace, seeds))
+        return _Members(made, meters, ChainHealth(self._health, keys, workspace, seeds, api_keys))
 
     def _make(self, choice: ProviderPlan, adapters: Mapping[str, Adapter[P]]) -> tuple[P, Struct]:
         """A provider and its options. Raises ProviderUnusable."""
@@ -158,7 +161,7 @@ class ProviderFactory:
         try:
             options = msgspec.convert(choice.options, adapter.options)
         except msgspec.ValidationError as error:
-            raise ProviderUnusable(f"options: {error}") from error
+            raise ProviderUnusable(f"options: {explain_fault(error)}") from error
         if choice.guarded and not adapter.is_guardable:
             raise ProviderUnusable(f"guarded: {choice.vendor_name} has no guard against private addresses")
         return adapter.make(ProviderSetup(choice.provider, options, self._resources, choice.guarded)), options

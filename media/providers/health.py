@@ -344,7 +344,7 @@ class ChainHealth:
     """The health of the providers of one chain, by their place in it. workspace: whose calls the chain is for.
 
     seeds: what the vendors' figures say of each provider's wait for the first useful unit, used until it is learnt;
-    None where nothing is known.
+    None where nothing is known. api_keys: of the providers, which no report tells.
     """
 
     def __init__(
@@ -353,11 +353,13 @@ class ChainHealth:
         keys: Sequence[HealthKey],
         workspace: str = "",
         seeds: Sequence[UsualWait | None] = (),
+        api_keys: Sequence[str] = (),
     ) -> None:
         self._board = board
         self._keys = tuple(keys)
         self._workspace = workspace
         self._seeds = tuple(seeds) or (None,) * len(self._keys)
+        self._api_keys = tuple(api_keys) or ("",) * len(self._keys)
 
     def is_usable(self, index: int) -> bool:
         """Whether the provider may be tried before ejected ones."""
@@ -388,6 +390,10 @@ class ChainHealth:
     def usual_gap(self, index: int) -> UsualWait | None:
         """The longest time between two units of one of its streams; None where nothing is known."""
         return self._board.usual_gap(self._keys[index])
+
+    def hide_key(self, index: int, error: ProviderError) -> None:
+        """Takes the provider's API key out of the error's message."""
+        error.hide_key(self._api_keys[index])
 
     def start(self, index: int) -> ProviderAttempt:
         """Starts an attempt at the provider."""

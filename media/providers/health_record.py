@@ -26,7 +26,8 @@ class HealthPolicy:
     busy_s: cool-down of a provider that was full. jitter: share by which a process lengthens its cool-downs at random,
     so that not all processes probe at once.
     failures_in_row: failures without a useful unit between them, here or with other processes, and for silence_s before
-    the last, that eject. failures_after_success: so many are needed while it works otherwise.
+    the last, that eject. While it works otherwise, a row has to be so long that it would come by chance with
+    chance_of_row at most, by the share that failed before; failures_after_success are always enough.
     refusals_in_row: answers here that the key is not accepted, without a useful unit between them, that eject.
     window_s, window: age and number of the outcomes that count for the share; min_requests: fewest that it is taken of;
     failure_share: failures among them that eject.
@@ -41,6 +42,7 @@ class HealthPolicy:
     jitter: float = 0.2
     failures_in_row: int = 3
     refusals_in_row: int = 2
+    chance_of_row: float = 1e-5
     failures_after_success: int = 10
     silence_s: float = 1.0
     window_s: float = 60.0
@@ -211,11 +213,23 @@ class HealthRecord:
 
     def _is_dead(self, now: float) -> bool:
         policy = self._policy
-        if self._failures_in_row >= policy.failures_after_success and now - self._own_useful >= policy.silence_s:
+        if self._failures_in_row >= self._longest_row(now) and now - self._own_useful >= policy.silence_s:
             return True
         if now - self.last_useful < policy.silence_s or self._has_worked(now):
             return False
         return len(self._row()) + self._heeded(now) >= policy.failures_in_row
+
+    def _longest_row(self, now: float) -> int:
+        """How many failures in a row are too many for a provider that works otherwise. The share that failed before is
+        taken a little too high (Laplace's rule of succession), because few outcomes say little. Of other processes only
+        what worked is known, so theirs say nothing of it."""
+        policy, oldest = self._policy, now - self._policy.window_s
+        own = [useful for at, useful, whose in self._outcomes if at >= oldest and whose is not None]
+        before = len(own) - self._failures_in_row
+        failed = max(0, own.count(False) - self._failures_in_row)
+        share = (failed + 1) / (max(before, failed) + 2)
+        by_chance = math.ceil(math.log(policy.chance_of_row) / math.log(share))
+        return min(max(by_chance, policy.failures_in_row), policy.failures_after_success)
 
     def _row(self) -> list[float]:
         """Times of the failures since the latest useful unit here or with another process."""

@@ -189,7 +189,8 @@ class _Chunk(Struct):
 
 
 class StreamedReply:
-    """One reply, chunk by chunk. has_begun: the model has begun. done: the stream was marked as complete."""
+    """One reply, chunk by chunk. has_begun: the model has begun. done: the stream was marked as complete. has_failed:
+    the server reported an error in it."""
 
     def __init__(self, provider: str) -> None:
         self._provider = provider
@@ -200,6 +201,7 @@ class StreamedReply:
         self._finish = ""
         self.has_begun = False
         self.done = False
+        self.has_failed = False
 
     def feed(self, data: bytes) -> list[LanguageModelEvent]:
         """Takes the data of one event; returns what it holds. Raises ProviderError, also for an error in the data."""
@@ -231,6 +233,12 @@ class StreamedReply:
         arguments = ("".join(arguments) for _, _, arguments in self._calls.values())
         return self._usage or token_estimate.estimate_tokens(request, "".join(self._text) + "".join(arguments))
 
+    def spent(self, request: ChatRequest, *, bills_failures: bool) -> TokenUsage:
+        """The usage of a stream that broke. The server had taken the prompt, so it counts, too, before the first token.
+        bills_failures: whether the vendor bills replies that failed or have no token."""
+        is_free = not bills_failures and (self.has_failed or not self.has_begun)
+        return TokenUsage(0, 0) if is_free else self.usage(request)
+
     def _decode(self, data: bytes) -> _Chunk:
         try:
             chunk = self._decoder.decode(data)
@@ -238,6 +246,7 @@ class StreamedReply:
             raise ProviderError(self._provider, "an unreadable chunk", cause="unreadable") from error
         found = chunk.error or (chunk.x_groq.error if chunk.x_groq else None)
         if found:
+            self.has_failed = True
             body = found if isinstance(found, VendorError) else VendorError()
             status = body.code if isinstance(body.code, int) else 0
             raise _map_error(self._provider, status, body).with_answer(data)
@@ -246,6 +255,7 @@ class StreamedReply:
     def _choice(self, choice: _Choice) -> list[LanguageModelEvent]:
         self._finish = choice.finish_reason or self._finish
         if self._finish == "error":
+            self.has_failed = True
             raise ProviderError(self._provider, "error in the stream")
         delta = choice.delta or _Delta()
         for fragment in delta.tool_calls or []:

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Literal, Protocol, runtime_checkable
 
+from media.providers.error_code import hide_key
 from shared.events import FailureCause
 
 ProviderKind = Literal["stt", "llm", "tts"]
@@ -38,6 +39,11 @@ class ProviderError(Exception):
     # What the vendor said, as it came. It may repeat the key or the caller's words, so that it is never logged: the
     # doctor reads it, without the key.
     answer: bytes = b""
+
+    def hide_key(self, key: str) -> None:
+        """Takes an API key out of the message: a vendor may have put it where a code belongs."""
+        self.reason = hide_key(self.reason, key)
+        self.args = (f"{self.provider}: {self.reason}",)
 
     def with_answer(self, answer: bytes | None) -> "ProviderError":
         """The same error with the beginning of the vendor's answer."""

@@ -49,6 +49,7 @@ class WarmConnections(Generic[C]):
         self._max_age_s = max_age_s
         self._idle: list[_Idle[C]] = []
         self._opened_at: dict[int, float] = {}  # by id(), of those in use
+        self._trusted_since = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self._preparing: asyncio.Task[None] | None = None  # until somebody waits for it
@@ -87,6 +88,15 @@ class WarmConnections(Generic[C]):
         """The request is over, and what comes of it still is awaited in the background."""
         self._start(self._give_back_when(connection, is_reusable))
 
+    def distrust(self) -> None:
+        """A connection failed or fell silent: what was opened before and is idle may be dead, too, and is not used.
+        Else a vendor that is well again would be tried with one dead connection after the other."""
+        self._trusted_since = asyncio.get_running_loop().time()
+        for idle in self._idle:
+            idle.expiry.cancel()
+            self._close_later(idle.connection)
+        self._idle.clear()
+
     def prepare(self) -> None:
         """Opens one in the background if none is idle; a failure shows when one is taken."""
         if not self._idle and not self._tasks and not self._closed:
@@ -99,7 +109,8 @@ class WarmConnections(Generic[C]):
             idle.expiry.cancel()
             self._close_later(idle.connection)
         self._idle.clear()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:  # not by gather, which would cancel them with a caller that waits no longer
+            await asyncio.wait(self._tasks)
 
     async def _open_new(self) -> C:
         began = asyncio.get_running_loop().time()
@@ -112,7 +123,8 @@ class WarmConnections(Generic[C]):
             connection = await self._open_new()
         except ProviderError:
             return
-        self.give_back(connection)
+        is_trusted = self._opened_at[id(connection)] >= self._trusted_since
+        self.give_back(connection, reusable=is_trusted)
 
     def _expire(self, connection: C) -> None:
         """Closes an idle connection that grew old."""

@@ -28,6 +28,10 @@ class CallRecord(EventSink, Protocol):
         """The stream has ended. Called before the socket is closed, because the carrier then asks for its next step.
         number: where the caller is transferred to; "" for no transfer. words: said by the carrier before that."""
 
+    async def stream_refused(self) -> None:
+        """The stream gets no call, and no other stream of the call could be used either. Called before the socket is
+        closed."""
+
 
 class CallRecordStore(Protocol):
     """Opens a record per stream."""
@@ -70,4 +74,7 @@ class FolderCallRecord:
         """Does nothing."""
 
     async def stream_ended(self, reason: EndReason, number: str, words: str) -> None:
+        """Does nothing: stand-alone mode has no next step."""
+
+    async def stream_refused(self) -> None:
         """Does nothing: stand-alone mode has no next step."""

@@ -148,6 +148,8 @@ class Worker:
         emitter = EventEmitter(call_id, _CountingSink(record, resources.metrics, route.carrier), leg=plan.leg)
         clock = _call_clock(plan)
         emitter.emit(_first_event(plan, started, route, clock()))
+        if started.fault:
+            await self._refuse_audio(started, record, emitter, clock())
         try:
             attached = self._assemble(plan, started, connection, record, emitter, clock)
         except Exception as error:  # a call whose start was recorded also needs its end
@@ -158,6 +160,16 @@ class Worker:
             raise
         self._ticker.add(connection, connection.tick)
         return attached
+
+    async def _refuse_audio(
+        self, started: StreamStarted, record: CallRecord, emitter: EventEmitter, now: float
+    ) -> None:
+        """Ends the call for good: no other node could use the audio either. Raises StreamRefused."""
+        self.count_protocol_error("bad_format")
+        emitter.emit(CallEnded("failed", "carrier_error", started.fault, round(now), CallUsage()))
+        emitter.close()
+        await record.stream_refused()
+        raise StreamRefused(started.fault, CloseCode.PROTOCOL_ERROR)
 
     def count_protocol_error(self, code: str) -> None:
         """Counts a protocol error."""
@@ -185,7 +197,7 @@ class Worker:
     ) -> AttachedCall:
         """Puts the media path of one call together."""
         resources = self._resources
-        transcoder = Transcoder(started.encoding, started.sample_rate)
+        transcoder = Transcoder(started.encoding, started.sample_rate, started.sent_encoding or "")
         providers = resources.providers.build(plan, emitter.emit, emitter.emit)
         providers.prepare()
         smart_turn = resources.smart_turn if plan.turn.smart_turn else None

@@ -17,12 +17,18 @@ class Encoding(StrEnum):
 
     PCMU = "PCMU"  # G.711 mu-law, 8 kHz
     PCMA = "PCMA"  # G.711 A-law, 8 kHz
+    G722 = "G722"  # G.722, 16 kHz; received only
     L16 = "L16"  # 16-bit little-endian linear
 
 
 @dataclass(frozen=True, slots=True)
 class StreamStarted:
-    """The stream's start: who calls whom, and how the audio is encoded (sample_rate in Hz)."""
+    """The stream's start: who calls whom, and how the audio is encoded.
+
+    sample_rate: Hz; of G722 8,000, which is its RTP clock (RFC 3551, 4.5.2). sent_encoding: of the audio that we send,
+    at 8 kHz; None: as received. client_state: what control had the carrier return (Telnyx). fault: why no call can use
+    this audio, in which case `encoding` says nothing.
+    """
 
     stream_id: str
     carrier_call_id: str
@@ -32,6 +38,9 @@ class StreamStarted:
     caller: str = ""
     called: str = ""
     params: Mapping[str, str] = field(default_factory=dict)
+    sent_encoding: Encoding | None = None
+    client_state: str = ""
+    fault: str = ""
 
 
 # InboundAudio and Play are created fifty times per second and call: creating a Struct takes a third of the time of a
@@ -79,7 +88,7 @@ InboundEvent = StreamStarted | InboundAudio | DigitReceived | MarkReached | Stre
 
 
 class Play(msgspec.Struct, frozen=True, gc=False):
-    """Agent audio in the stream's encoding, of any length (Telnyx requires 20 ms to 30 s per message)."""
+    """Agent audio in the encoding that is sent, of any length (Telnyx requires 20 ms to 30 s per message)."""
 
     payload: bytes
 

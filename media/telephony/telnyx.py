@@ -1,9 +1,10 @@
-"""Telnyx media streaming (bidirectional mode "rtp"): JSON text messages in snake_case; PCMU, PCMA or L16.
+"""Telnyx media streaming (bidirectional mode "rtp"): JSON text messages in snake_case. PCMU is sent; PCMU,
+PCMA, G.722 or L16 received.
 
 Source: Telnyx's page "Stream call media over WebSocket". Numbers arrive as strings there.
 """
 
-from binascii import b2a_base64
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
@@ -61,6 +62,7 @@ class _StartPart(msgspec.Struct, gc=False):
     call_control_id: Id
     media_format: _Format
     user_id: str | None = None
+    client_state: str | None = None
     caller: str | None = msgspec.field(name="from", default=None)
     called: str | None = msgspec.field(name="to", default=None)
     # The commands take a list of pairs; the shape in which `start` returns them is not documented.
@@ -119,6 +121,8 @@ _MEDIA_START: Final = media_start()  # Telnyx's outgoing messages do not name th
 _FORMATS: Final = {
     ("PCMU", 8000): Encoding.PCMU,
     ("PCMA", 8000): Encoding.PCMA,
+    ("G722", 8000): Encoding.G722,
+    ("G722", 16000): Encoding.G722,
     ("L16", 8000): Encoding.L16,
     ("L16", 16000): Encoding.L16,
 }
@@ -127,10 +131,12 @@ _FORMATS: Final = {
 class TelnyxCodec:
     """The `Codec` for Telnyx.
 
-    Only the inbound track is passed on, sorted by its chunk numbers (Telnyx does not promise their order). The command
-    that starts the stream must request the same codec both ways, `stream_codec` and `stream_bidirectional_codec`,
-    because `start` declares only the one that we receive. Telnyx's documents and public agents disagree about the byte
-    order of L16: `l16_order` is that of the socket; the payloads of InboundAudio and Play are always little-endian.
+    Only the inbound track is passed on, sorted by its chunk numbers (Telnyx does not promise their order). The two
+    directions are independent: `start` declares the codec that we receive. That is the call's own one whenever Telnyx
+    does not transcode it, which it does between PCMU and PCMA only (docs: texml-verbs/stream). What we send is PCMU,
+    which `stream_bidirectional_codec` has to declare; it is the default. Telnyx's documents and public agents disagree
+    about the byte order of L16: `l16_order` is that of the socket; the payloads of InboundAudio are always
+    little-endian.
     """
 
     def __init__(
@@ -174,8 +180,7 @@ class TelnyxCodec:
         if self._session.stream_id is None:
             require_running(self._session)
         if isinstance(command, Play):
-            payload = self._linear(command.payload) if self._encoding is Encoding.L16 else command.payload
-            audio = b2a_base64(payload, newline=False)
+            audio = b2a_base64(command.payload, newline=False)
             return (_MEDIA_START + audio + MEDIA_END).decode("ascii")
         return encode_control(command)
 
@@ -214,16 +219,20 @@ class TelnyxCodec:
     def _start(self, event: _StartMessage) -> StreamStarted:
         self._session.start(event.stream_id)
         start = event.start
-        self._encoding = _encoding(start.media_format)
+        encoding = _encoding(start.media_format)
+        self._encoding = encoding or Encoding.PCMU
         return StreamStarted(
             stream_id=event.stream_id,
             carrier_call_id=start.call_control_id,
             encoding=self._encoding,
-            sample_rate=start.media_format.sample_rate,
+            sample_rate=8000 if encoding is Encoding.G722 else start.media_format.sample_rate,
             account_id=start.user_id or "",
             caller=start.caller or "",
             called=start.called or "",
             params=check_params(_params(start), "start.custom_parameters"),
+            sent_encoding=Encoding.PCMU,
+            client_state=_decode_state(start.client_state or ""),
+            fault="" if encoding is not None else _describe_format(start.media_format),
         )
 
     def _stop(self) -> Sequence[InboundEvent]:
@@ -232,18 +241,27 @@ class TelnyxCodec:
         return (*self.release(), StreamStopped())
 
     def _linear(self, payload: bytes) -> bytes:
-        """Converts L16 to or from the socket's byte order. Raises MediaProtocolError bad_format for half a sample."""
+        """Converts L16 from the socket's byte order. Raises MediaProtocolError bad_format for half a sample."""
         if len(payload) % 2:
             raise MediaProtocolError("bad_format", "L16 audio ends in half a sample", "media.payload")
         return swap_bytes(payload) if self._swap else payload
 
 
-def _encoding(form: _Format) -> Encoding:
-    """Raises MediaProtocolError bad_format for unsupported formats (G722, OPUS, AMR-WB, other rates, stereo)."""
-    encoding = _FORMATS.get((form.encoding, form.sample_rate))
-    if encoding is None or form.channels != 1:
-        raise format_error(form.encoding, form.sample_rate, form.channels, "start.media_format")
-    return encoding
+def _encoding(form: _Format) -> Encoding | None:
+    """None for unsupported formats (OPUS, AMR-WB, other rates, stereo)."""
+    return _FORMATS.get((form.encoding, form.sample_rate)) if form.channels == 1 else None
+
+
+def _decode_state(state: str) -> str:
+    """client_state is base64; empty when it is not, since it is not ours then."""
+    try:
+        return a2b_base64(state, strict_mode=True).decode()
+    except ValueError:
+        return ""
+
+
+def _describe_format(form: _Format) -> str:
+    return str(format_error(form.encoding, form.sample_rate, form.channels, "start.media_format"))
 
 
 def _params(start: _StartPart) -> Mapping[str, str]:

@@ -209,7 +209,7 @@ class Floor:
         """Everything was played, or the reply ended without audio (this too commits the caller's turn)."""
         if self.state is FloorState.LISTENING or self._caller_has_floor():
             return NOTHING
-        if not self._audible:
+        if not self._audible and not self.is_overlapped:
             self._commit()
         self._audible = False
         self._interrupted = False

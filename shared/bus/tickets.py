@@ -18,7 +18,7 @@ _TOKEN_BYTES: Final = 24
 _CLAIM: Final = """
 local call = redis.call('HGET', KEYS[1], 'call')
 if not call then return 0 end
-if call ~= ARGV[1] then return 1 end
+if call ~= ARGV[1] and (ARGV[2] == '' or redis.call('HGET', KEYS[1], 'call_id') ~= ARGV[2]) then return 1 end
 local plan = redis.call('HGET', KEYS[1], 'plan')
 redis.call('DEL', KEYS[1])
 return plan
@@ -55,17 +55,19 @@ class Tickets:
         """Returns a token that is safe in URL paths. Raises BusUnavailable."""
         token = secrets.token_urlsafe(_TOKEN_BYTES)
         sealed = self._sealer.seal(msgspec.json.encode(ticket.plan), PURPOSE)
-        fields: dict[Any, Any] = {"call": _call_reference(ticket.carrier, ticket.carrier_call_id), "plan": sealed}
+        call = _call_reference(ticket.carrier, ticket.carrier_call_id)
+        fields: dict[Any, Any] = {"call": call, "call_id": ticket.plan.call_id or "", "plan": sealed}
         async with map_redis_error(), self._redis.pipeline(transaction=True) as pipe:
             pipe.hset(_key(token), mapping=fields)
             pipe.expire(_key(token), ttl_s)
             await pipe.execute()
         return token
 
-    async def claim(self, token: str, carrier: Carrier, carrier_call_id: str) -> CallPlan:
-        """Returns the plan and deletes the ticket. Raises TicketRefused, BusUnavailable."""
+    async def claim(self, token: str, carrier: Carrier, carrier_call_id: str, call_id: str = "") -> CallPlan:
+        """Returns the plan and deletes the ticket. call_id: ours, where the stream carries it: it suffices, because
+        Telnyx's ids of a call may change. Raises TicketRefused, BusUnavailable."""
         async with map_redis_error():
-            found = await self._claim(keys=[_key(token)], args=[_call_reference(carrier, carrier_call_id)])
+            found = await self._claim(keys=[_key(token)], args=[_call_reference(carrier, carrier_call_id), call_id])
         if isinstance(found, int):
             raise TicketRefused("other_call" if found else "unknown")
         try:

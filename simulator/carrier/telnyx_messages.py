@@ -3,11 +3,15 @@
 Names are snake_case, counters are strings, and the agent's messages carry no stream id.
 """
 
-from collections.abc import Mapping
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from simulator.carrier.mulaw import FRAME, RATE
 from simulator.carrier.stream_messages import (
+    AgentAudio,
     AgentMessage,
     CallIdentity,
     ProtocolFault,
@@ -17,17 +21,24 @@ from simulator.carrier.stream_messages import (
     write,
 )
 
-_MALFORMED = 100003
-_INVALID_MEDIA = 100004
-_MEDIA_FAULTS = frozenset({"bad_media", "bad_base64", "empty_media", "wav_header"})
+_MALFORMED, _INVALID_MEDIA, _RATE_LIMIT = 100003, 100004, 100005
+_TITLES = {_MALFORMED: "malformed_frame", _INVALID_MEDIA: "invalid_media", _RATE_LIMIT: "rate_limit_reached"}
+_CODES = dict.fromkeys(("bad_media", "bad_base64", "empty_media", "wav_header", "bad_length"), _INVALID_MEDIA)
+_CODES["rate_limit"] = _RATE_LIMIT
+# One message holds 20 ms to 30 s.
+_SHORTEST, _LONGEST = FRAME, 30 * RATE
+# Telnyx reports rate_limit_reached, but not its limit. This is ten times what a stream needs that sends frame by frame.
+_MESSAGES_PER_S = 500
 
 
 class TelnyxStreamMessages:
     """Writes and reads the messages of one stream: `stream_bidirectional_mode` "rtp", PCMU in both directions."""
 
-    def __init__(self, identity: CallIdentity) -> None:
-        self._identity = identity
+    def __init__(self, identity: CallIdentity, clock: Callable[[], float] = time.monotonic) -> None:
+        """clock: in seconds."""
+        self._identity, self._clock = identity, clock
         self._sequence = 0
+        self._received: deque[float] = deque(maxlen=_MESSAGES_PER_S)
 
     def connected(self) -> str:
         """Without counter and stream id."""
@@ -70,17 +81,21 @@ class TelnyxStreamMessages:
         return self._message("stop", {"stop": {"user_id": identity.account, "call_control_id": identity.call}})
 
     def read(self, message: str | bytes) -> AgentMessage:
-        """Reads media, mark or clear. Raises ProtocolFault."""
-        return read_agent_message(read_json_object(message))
+        """Reads media, mark or clear. Raises ProtocolFault, also for audio that is too short or too long for one
+        message, and for too many messages within a second."""
+        command = read_agent_message(read_json_object(message))
+        now = self._clock()
+        if len(self._received) == _MESSAGES_PER_S and now - self._received[0] < 1.0:
+            raise ProtocolFault("rate_limit", f"more than {_MESSAGES_PER_S} messages within a second")
+        self._received.append(now)
+        if isinstance(command, AgentAudio) and not _SHORTEST <= len(command.payload) <= _LONGEST:
+            raise ProtocolFault("bad_length", f"{len(command.payload)} bytes; one message has 20 ms to 30 s")
+        return command
 
     def error_message(self, fault: ProtocolFault) -> str | None:
         """An `error` event with Telnyx's code and title."""
-        media = fault.code in _MEDIA_FAULTS
-        payload = {
-            "code": _INVALID_MEDIA if media else _MALFORMED,
-            "title": "invalid_media" if media else "malformed_frame",
-            "detail": fault.detail,
-        }
+        code = _CODES.get(fault.code, _MALFORMED)
+        payload = {"code": code, "title": _TITLES[code], "detail": fault.detail}
         return write({"event": "error", "stream_id": self._identity.stream, "payload": payload})
 
     def _message(self, event: str, content: Mapping[str, Any]) -> str:

@@ -110,13 +110,15 @@ class ChatVendor:
 
     async def _stream(self, request: web.Request, stream: ReplyStream, faults: FaultInjector) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
+        is_failed = False
         try:
             await response.prepare(request)
             for event in stream.head():
                 await response.write(event)
             await faults.wait(self.first_token_s)
             await self._send_tokens(response, stream, faults)
-            for event in stream.error() if faults.has("error") else stream.end():
+            is_failed = faults.has("error")
+            for event in stream.error() if is_failed else stream.end():
                 await response.write(event)
             await response.write_eof()
         except FaultCut:
@@ -124,8 +126,14 @@ class ChatVendor:
         except ConnectionError:
             pass  # the client has gone
         finally:  # a client that goes away pays for what was computed
-            self._bill(stream)
+            if not self._is_free(stream, is_failed=is_failed):
+                self._bill(stream)
         return response
+
+    def _is_free(self, stream: ReplyStream, *, is_failed: bool) -> bool:
+        """OpenRouter bills no reply that failed or has no token (its "zero completion insurance"); from the others a
+        prompt that was accepted costs."""
+        return self.flavour == "openrouter" and (is_failed or not stream.completion_tokens)
 
     async def _send_tokens(self, response: web.StreamResponse, stream: ReplyStream, faults: FaultInjector) -> None:
         tokens = stream.tokens()

@@ -99,20 +99,30 @@ def find_words(samples: NDArray[np.int16], vocabulary: Iterable[str]) -> list[Sp
     A word that was cut is found if more than `FOUND` of it is there.
     """
     recording = samples.astype(np.float64)
-    found = [spoken for word in set(vocabulary) for spoken in _find(recording, word)]
+    clips = {word: clip_samples(word) for word in vocabulary}
+    longest = max(map(len, clips.values()), default=0)
+    if len(recording) < longest:
+        recording = np.pad(recording, (0, longest - len(recording)))
+    size = 1 << (len(recording) + longest).bit_length()
+    spectrum = np.fft.rfft(recording, size)
+    found = [spoken for word in clips for spoken in _find(spectrum, word, len(recording), size)]
     return sorted(found, key=lambda spoken: spoken.start_ms)
 
 
-def _find(recording: NDArray[np.float64], word: str) -> Iterator[SpokenWord]:
-    clip = clip_samples(word).astype(np.float64)
-    if len(recording) < len(clip):
-        recording = np.pad(recording, (0, len(clip) - len(recording)))
-    size = 1 << (len(recording) + len(clip) - 1).bit_length()
-    product = np.fft.rfft(recording, size) * np.conj(np.fft.rfft(clip, size))
-    share = np.fft.irfft(product, size)[: len(recording)] / float(clip @ clip)
+def _find(spectrum: NDArray[np.complex128], word: str, count: int, size: int) -> Iterator[SpokenWord]:
+    """Looks for one word. spectrum: of a recording of `count` samples, padded to `size`."""
+    length = len(clip_samples(word))
+    share = np.fft.irfft(spectrum * _matched_filter(word, size), size)[:count]
     while (at := int(np.argmax(share))) >= 0 and share[at] > FOUND:
-        yield SpokenWord(word, _ms(at), _ms(at + len(clip)))
-        share[max(0, at - len(clip) // 2) : at + len(clip) // 2] = 0
+        yield SpokenWord(word, _ms(at), _ms(at + length))
+        share[max(0, at - length // 2) : at + length // 2] = 0
+
+
+@lru_cache(maxsize=64)
+def _matched_filter(word: str, size: int) -> NDArray[np.complex128]:
+    """The spectrum that correlates a recording with a clip; 1 where the clip is."""
+    clip = clip_samples(word).astype(np.float64)
+    return np.asarray(np.conj(np.fft.rfft(clip, size)) / float(clip @ clip))
 
 
 def _ms(samples: int) -> float:

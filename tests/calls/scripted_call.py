@@ -44,9 +44,9 @@ from shared.plan import (
     ToolPlan,
     TurnPlan,
 )
-from tests.calls.scripted_hearing import SILENCE as SILENCE
-from tests.calls.scripted_hearing import ScriptedRecogniser as ScriptedRecogniser
-from tests.calls.scripted_hearing import ScriptedVoiceTrack
+from tests.calls.scripted_recogniser import SILENCE as SILENCE
+from tests.calls.scripted_recogniser import ScriptedRecogniser as ScriptedRecogniser
+from tests.calls.scripted_recogniser import ScriptedVoiceTrack
 
 T = TypeVar("T")
 # What a ScriptedModel answers, request by request.

@@ -11,7 +11,8 @@ from media.audio.framer import FRAME_MS
 from media.providers.ports import SpeechChunk, TimedWord
 from shared.events import AgentSaid, TurnLatency
 from shared.plan import TurnPlan
-from tests.calls.scripted_call import ScriptedCall, ScriptedCarrier, ScriptedVoice
+from tests.calls.faulty_providers import FILLERS, WarmPhrases
+from tests.calls.scripted_call import WORD_MS, ScriptedCall, ScriptedCarrier, ScriptedVoice
 from tests.virtual_time import run_virtual
 
 
@@ -88,6 +89,28 @@ def test_latency_runs_to_the_first_audible_sample(lead_ms: int, chunk_ms: int, e
     first = (latency.endpoint_ms, latency.stt_ms, latency.llm_first_token_ms, latency.tts_first_byte_ms)
     assert sum(first) + latency.playback_ms == latency.total_ms
     assert latency.playback_ms >= min(lead_ms, delay_ms or lead_ms) - FRAME_MS
+
+
+@pytest.mark.parametrize("lead_ms", [0, 106, 330])
+def test_latency_of_an_answer_behind_a_filler_is_its_own(lead_ms: int) -> None:
+    async def scenario() -> tuple[ScriptedCall, float]:
+        scripted = ScriptedCall(turn=TurnPlan(silence_ms=400), phrases=WarmPhrases())
+        scripted.model.delay_s = 1.5
+        scripted.voice.stream = HesitantVoice(lead_ms, 64, 0.02).stream  # type: ignore[method-assign]
+        await scripted.say("what are your hours", 1_000)
+        await scripted.listen_until_quiet()
+        await scripted.hang_up()
+        return scripted, scripted.carrier.played.rindex(b"\xff" * 80, 0, -WORD_MS * 8) / 8 + 10
+
+    scripted, sounded_ms = run_virtual(scenario())
+    filler, answer = scripted.events_of(AgentSaid)
+    if not lead_ms:
+        sounded_ms = filler.end_ms
+    assert filler.text in FILLERS and answer.start_ms <= sounded_ms
+    (latency,) = scripted.events_of(TurnLatency)
+    assert latency.total_ms == pytest.approx(sounded_ms - 1_000, abs=FRAME_MS)
+    parts = (latency.endpoint_ms, latency.stt_ms, latency.llm_first_token_ms, latency.tts_first_byte_ms)
+    assert sum(parts) + latency.playback_ms == latency.total_ms
 
 
 def test_latency_is_reported_once_before_the_answer_that_was_interrupted() -> None:

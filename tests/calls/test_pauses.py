@@ -17,7 +17,7 @@ from media.call.stream_timeline import PAUSE_MS
 from shared.events import AgentSaid, CallerSaid
 from shared.plan import TurnPlan
 from tests.calls.scripted_call import SILENCE, ScriptedCall
-from tests.calls.scripted_hearing import LevelVoiceTrack
+from tests.calls.scripted_recogniser import LevelVoiceTrack
 from tests.virtual_time import run_virtual
 
 SILENCE_MS = 600

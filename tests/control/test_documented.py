@@ -30,6 +30,12 @@ def test_every_rate_limit_is_documented_with_its_figures() -> None:
         if limit is not None
     }
     assert table("limit", "times", "within s", "also per account", "route") == limits
+    checks = {
+        (f"`{limit.name}`", str(limit.times), str(limit.per_s), f"`{method} {path}`")
+        for limit, method, path in ((route.check_limit, route.method, route.path) for route in ROUTES)
+        if limit is not None
+    }
+    assert table("limit of checks", "times", "within s", "route") == checks
 
 
 def test_every_staff_setting_is_documented_with_its_default() -> None:

@@ -24,8 +24,8 @@ class Command:
 class TelnyxApi:
     """carried_out: commands in order; one whose command_id is known is ignored, as Telnyx does. received: all commands.
 
-    unavailable: actions answered with 503. refused: actions answered with 422, and the error's code. blocked: actions
-    that wait for the event. most_at_once: the most commands answered at the same time.
+    unavailable: actions answered with 503. refused: actions, and fields of a command's body, answered with 422, and the
+    error's code. blocked: actions that wait for the event. most_at_once: the most commands answered at the same time.
     """
 
     carried_out: list[Command] = field(default_factory=list)
@@ -54,8 +54,9 @@ class TelnyxApi:
         self._now -= 1
         if command.action in self.unavailable:
             return web.json_response({"errors": [{"code": "10007", "title": "Unavailable"}]}, status=503)
-        if command.action in self.refused:
-            errors = [{"code": self.refused[command.action], "title": "Refused"}]
+        refused = self.refused.keys() & {command.action, *command.body}
+        if refused:
+            errors = [{"code": self.refused[refused.pop()], "title": "Refused"}]
             return web.json_response({"errors": errors}, status=422)
         if not self._is_known(command):
             self.carried_out.append(command)

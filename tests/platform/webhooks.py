@@ -209,15 +209,14 @@ class WebhookPlatform:
     async def close_business(self, text: str) -> None:
         """From now on, both agents say this text to every caller and hang up, because it is outside their hours."""
         opens = {"exceptions": [{"date": "2099-01-01", "ranges": [{"opens": "09:00", "closes": "10:00"}]}]}
-        config = {"hours": opens, "outside_hours": {"action": "hang_up", "text": text}}
-        await self.change_config(config)
+        await self.configure_agents({"hours": opens, "outside_hours": {"action": "hang_up", "text": text}})
 
-    async def change_config(self, config: Mapping[str, Any]) -> None:
-        """Both agents get a second version with these parts of their config."""
+    async def configure_agents(self, config: Mapping[str, Any]) -> None:
+        """From now on, both agents have these settings, too."""
         await self.execute(
             "INSERT INTO agent_versions (agent_id, version, workspace_id, name, config) "
             "SELECT agent_id, 2, workspace_id, name, config || $2 FROM agent_versions WHERE workspace_id = $1",
-            self.workspace_id, config,
+            self.workspace_id, dict(config),
         )  # fmt: skip
         await self.execute("UPDATE agents SET version = 2 WHERE workspace_id = $1", self.workspace_id)
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from shared.egress import EgressGuard, EgressRefused
 from shared.egress_addresses import HostInvalid, is_public, parse_host
+from shared.name_resolver import AddressInfo, NameResolver
 
 LOCAL = EgressGuard(["127.0.0.0/8"])
 PUBLIC = ["1.1.1.1", "8.8.8.8", "172.15.255.255", "172.32.0.1", "100.63.0.1", "100.128.0.1", "2606:4700::1111"]
@@ -94,6 +95,12 @@ def test_whatever_is_parsed_is_one_plain_host(text: str) -> None:
         *("https://key@api.example.com", "https://a:b@api.example.com", "https://api.example.com:0", "https://"),
         *("https://api.example.com:99999", "https://127.0.0.1/v1", "https://[::1]/v1", "https://[::ffff:10.0.0.1]"),
         *("https:\\\\api.example.com", "http://127.0.0.1:8000", "file:///etc/passwd"),
+        *(
+            "https://api.example.com:22",
+            "wss://api.example.com:1023",
+            "https://1.1.1.1:25",
+            "https://[2606:4700::1]:465",
+        ),
     ],
 )
 def test_addresses_that_must_not_be_saved(url: str) -> None:
@@ -106,12 +113,44 @@ def test_addresses_that_may_be_saved() -> None:
         "https://api.example.com/v1",
         "wss://eu.example.com:8443/x?y=1",
         "https://1.1.1.1",
+        "https://1.1.1.1:1024",
+        "https://api.example.com:80",
         "https://xn--bcher-kva.example",
     ):
         EgressGuard().check_url(url)
     LOCAL.check_url("http://127.0.0.1:8000/v1")
     with pytest.raises(EgressRefused):
         LOCAL.check_url("http://localhost:8000/v1")
+
+
+async def test_ports_of_other_services_are_open_only_in_listed_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    Names(monkeypatch, ["1.1.1.1"])
+    for guard in (EgressGuard(), LOCAL):
+        with pytest.raises(EgressRefused):
+            await guard.resolve("api.example.com", 25)
+        with pytest.raises(EgressRefused):
+            guard.make_socket((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("1.1.1.1", 25)))
+        assert await guard.resolve("api.example.com", 8443) == [IPv4Address("1.1.1.1")]
+    for url in ("https://127.0.0.1:25", "https://local.example.com:25"):  # what a name leads to shows later
+        LOCAL.check_url(url)
+    with pytest.raises(EgressRefused):
+        LOCAL.check_url("https://1.1.1.1:25")
+    assert await LOCAL.resolve("127.0.0.1", 25) == [IPv4Address("127.0.0.1")]
+
+
+async def test_a_customers_share_of_look_ups_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    async def resolve(name: str, port: int, owner: str = "") -> list[AddressInfo]:
+        asked.append(owner)
+        return []
+
+    names = NameResolver()
+    monkeypatch.setattr(names, "resolve", resolve)
+    guard = EgressGuard(names=names)
+    for one in (guard.of("w1"), guard):
+        await one.resolve("api.example.com", 443)
+    assert asked == ["w1", ""]
 
 
 class Names:

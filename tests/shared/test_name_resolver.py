@@ -66,6 +66,22 @@ async def test_names_that_are_never_answered_stop_only_those_of_their_domain(ser
     assert names.running == 0
 
 
+async def test_a_customer_with_many_domains_stops_only_itself(servers: NameServers) -> None:
+    names = NameResolver(servers.look_up, ResolverLimits(4, 2, per_owner=3, waiting_per_owner=1, timeout_s=10.0))
+    stuck = [asyncio.create_task(names.resolve(f"api.slow{n}.test", 443, "w1")) for n in range(4)]
+    await settle()
+    assert names.running == 3
+    with pytest.raises(ResolverBusy):
+        await names.resolve("api.example.com", 443, "w1")
+    assert await names.resolve("api.example.com", 443, "w2") == ANSWER
+    theirs = asyncio.create_task(names.resolve("api.slow3.test", 443, "w2"))  # not the one that waits
+    await settle()
+    assert "api.slow3.test" in servers.asked
+    servers.answer_slow.set()
+    assert await asyncio.gather(*stuck, theirs) == [ANSWER] * 5
+    assert names.running == 0
+
+
 async def test_the_queue_is_bounded_and_a_thread_goes_to_who_waits_longest(servers: NameServers) -> None:
     names = NameResolver(servers.look_up, LIMITS)
     stuck = [asyncio.create_task(names.resolve(f"x.slow{n}.test", 443)) for n in range(LIMITS.threads)]
@@ -79,6 +95,19 @@ async def test_the_queue_is_bounded_and_a_thread_goes_to_who_waits_longest(serve
     assert await asyncio.gather(*stuck, *waiting[1:]) == [ANSWER] * (LIMITS.threads + LIMITS.waiting - 1)
     assert [name for name in servers.asked if name.startswith("w")] == [f"w{n}.test{n}" for n in range(1, 5)]
     assert names.running == 0
+
+
+async def test_callers_that_want_the_same_name_share_a_look_up(servers: NameServers) -> None:
+    names = NameResolver(servers.look_up, LIMITS)
+    callers = [asyncio.create_task(names.resolve("api.slow.test", 443)) for _ in range(100)]
+    await settle()
+    callers[0].cancel()
+    await settle()
+    servers.answer_slow.set()
+    assert await asyncio.gather(*callers[1:]) == [ANSWER] * 99
+    assert servers.asked == ["api.slow.test"]
+    assert await names.resolve("api.slow.test", 443) == ANSWER
+    assert len(servers.asked) == 2
 
 
 async def test_a_caller_is_given_up_before_its_thread_is(servers: NameServers) -> None:

@@ -24,7 +24,15 @@ def test_each_service_has_one_short_name() -> None:
 
 def test_no_setting_is_a_secret_or_an_object_of_the_program() -> None:
     settings = {name for service in read_catalogue().services.values() for name in service.settings}
-    forbidden = {"api_key", "credentials", "aws_secret_access_key", "aws_session_token", "aiohttp_session", "params"}
+    forbidden = {
+        "api_key",
+        "credentials",
+        "aws_secret_access_key",
+        "aws_session_token",
+        "aiohttp_session",
+        "params",
+        "client",
+    }
     assert not settings & forbidden
     assert {"keyterm", "keywords", "keyterms", "max_tokens"} & settings
 
@@ -45,6 +53,15 @@ def test_no_setting_is_a_secret_or_an_object_of_the_program() -> None:
         ("SonioxSTTService", {"sample_rate": 22_050}, True, "settings.sample_rate"),
         ("SonioxSTTService", {"settings": {}}, True, "settings.settings"),
         ("SonioxSTTService", "url", True, "settings"),
+        ("SonioxSTTService", {"num_channels": 10**30}, True, "settings.num_channels"),
+        ("SonioxSTTService", {"endpoint_sensitivity": float("nan")}, True, "settings.endpoint_sensitivity"),
+        ("SonioxSTTService", {"extra": {"prompt_cache_key": "a", "temperature": 1}}, True, ""),
+        ("SonioxSTTService", {"extra": {"extra_headers": {"Authorization": "Bearer x"}}}, True, "settings.extra"),
+        ("SonioxSTTService", {"extra": {"xi-api-key": "x"}}, True, "settings.extra"),
+        ("SonioxSTTService", {"context": [{"accessToken": "x"}]}, True, "settings.context"),
+        ("SonioxSTTService", {"url": "wss://me:pass@x.example"}, True, "settings.url"),
+        ("SonioxSTTService", {"url": "wss://x.example/v1?model=a&api_key=x"}, True, "settings.url"),
+        ("SonioxSTTService", {"url": "wss://x.example/v1?model=a"}, True, ""),
     ],
 )
 def test_what_a_service_takes(service: object, settings: Any, has_key: bool, field: str) -> None:

@@ -189,6 +189,13 @@ def test_latency_of_a_node_of_the_version_before_has_no_playback() -> None:
     assert msgspec.structs.asdict(EVENTS["TurnLatency"])["playback_ms"] == 0
 
 
+def test_outcome_of_a_usable_stream_has_no_field_that_the_version_before_lacks() -> None:
+    """Control of the version before hangs up after the other one."""
+    assert msgspec.json.encode(checkpoints.StreamOutcome(0)) == b'{"leg":0}'
+    refused = msgspec.json.encode(checkpoints.StreamOutcome(2, is_refused=True))
+    assert msgspec.json.decode(refused, type=checkpoints.StreamOutcome).number == ""
+
+
 def test_sealed_sample_is_opened() -> None:
     sealer = Sealer([bytes(32)])
     assert sealer.open(bytes.fromhex(SAMPLES["sealed"]), tickets.PURPOSE) == b"a plan"

@@ -233,8 +233,9 @@ def up(
     an admin, a customer, a workspace and a live agent on a phone number, which `call --to` calls. A carrier whose
     VOCALIZED_TWILIO_… or VOCALIZED_TELNYX_… is set is the real one. With --simulated-vendors the agent hears by a
     simulated Deepgram, thinks by a simulated OpenAI and speaks by a simulated Cartesia, over TLS and at the real
-    prices; `vendors` lets them fail. State is kept between runs; emails become files in
-    DIR/mail. Ctrl-C or SIGTERM stops all of it, exit code 0.
+    prices; `vendors` lets them fail. Until the next start without the option, agents that name no provider use them
+    before real ones that have a key. State is kept between runs; emails become files in DIR/mail. Ctrl-C or SIGTERM
+    stops all of it, exit code 0.
     """
     from vocalized.commands.up import UpOptions, run_up
 

@@ -6,14 +6,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from vocalized.doctor import machine, platform
+from vocalized.doctor import machine, platform, telnyx_account
 from vocalized.doctor.finding import Check, Finding
 
 _MARKS = {True: ("ok", "green"), False: ("missing", "bold red")}
 # What media server, demo and platform need, then what is optional.
 _CHECKS: Sequence[Check] = (
     machine.interpreter, machine.packages, machine.files, machine.models, machine.ports, machine.disk,
-    platform.programs, platform.memory, platform.folder, platform.carriers, platform.ports, machine.microphone,
+    platform.programs, platform.memory, platform.folder, platform.carriers, telnyx_account.account, platform.ports,
+    machine.microphone,
 )  # fmt: skip
 
 

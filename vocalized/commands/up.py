@@ -19,7 +19,6 @@ from vocalized.stack.addresses import Addresses, ensure_addresses, remove_addres
 from vocalized.stack.operator_settings import remove_operator_settings, write_operator_settings
 from vocalized.stack.ports import Ports, PortUnavailable, choose_ports
 from vocalized.stack.process import ServerFailed
-from vocalized.stack.simulated_vendors import remove_vendors
 from vocalized.stack.stack import Stack, report_to_stderr, running_stack
 
 # Below the checkout.
@@ -99,7 +98,6 @@ async def _run(root: Path, options: UpOptions, console: Console) -> str:
             finally:
                 remove_operator_settings(state)
                 remove_addresses(state)
-                remove_vendors(state)
 
 
 def _choose_ports(options: UpOptions) -> Ports:

@@ -18,6 +18,7 @@ from media.providers.ports import ProviderError
 from media.providers.usage import UsageMeter
 from media.providers.vendor import Adapter, ProviderSetup, ProviderUnusable, Vendor, VendorResources
 from shared.events import UsageRecorded
+from shared.option_faults import explain_fault
 from vocalized.doctor.provider_requests import MAX_TOKENS, ask_model, recognise_clip, speak_word
 
 # Requests at once: enough to be quick, too few for any vendor's limit.
@@ -101,7 +102,7 @@ class _AccountTrial:
             async with asyncio.timeout(self.options.timeout_s):
                 return self._result(ms=await self._request())
         except msgspec.ValidationError as error:
-            return self._result(reason=f"its options cannot be used: {error}")
+            return self._result(reason=f"its options cannot be used: {explain_fault(error)}")
         except ProviderUnusable as error:
             return self._result(reason=f"it cannot be used: {error}")
         except ProviderError as error:

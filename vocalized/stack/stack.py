@@ -24,7 +24,13 @@ from vocalized.stack.process import migrate_database, running_child
 from vocalized.stack.programs import Programs
 from vocalized.stack.secret_file import write_secret
 from vocalized.stack.settings import Stores, network_settings, node_settings, program_settings, simulated_carriers
-from vocalized.stack.simulated_vendors import TRUST_VARIABLE, config_path, prepare_vendors, write_authorities
+from vocalized.stack.simulated_vendors import (
+    TRUST_VARIABLE,
+    config_path,
+    prepare_vendors,
+    remove_vendors,
+    write_authorities,
+)
 from vocalized.stack.stores import running_store
 from vocalized.stack.supervisor import Report, RunningProgram, Start, supervised
 from vocalized.vendors.configuration import VendorsConfig
@@ -69,11 +75,13 @@ async def running_stack(
     """
     state = await asyncio.to_thread(make_state, state)
     starter, keys = _Starter(root, state, ports, report), carrier_keys(state)
-    vendors = await asyncio.to_thread(prepare_vendors, state) if simulated_vendors else None
+    vendors = None
     async with AsyncExitStack() as stores, AsyncExitStack() as engine, AsyncExitStack() as control:
         available = await starter.stores(stores)
         settings = program_settings(state, ports, available, keys)
-        if vendors is not None:
+        if simulated_vendors:  # once the stores are ours: another platform on this state would lose its vendors' file
+            stores.callback(remove_vendors, state)
+            vendors = await asyncio.to_thread(prepare_vendors, state)
             settings |= await asyncio.to_thread(_trust, vendors)
         async with AsyncExitStack() as media, AsyncExitStack() as carrier:
             layers = (

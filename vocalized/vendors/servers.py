@@ -20,6 +20,7 @@ from simulator.vendors.openai import ChatVendor
 from simulator.vendors.operation import VendorOperation
 from simulator.vendors.server import VendorState, running_vendor
 from simulator.vendors.voice import SimulatedVoice
+from vocalized.vendors.bill_totals import TotalledVendorState
 from vocalized.vendors.configuration import VendorsConfig
 from vocalized.vendors.local_ear import LocalEar, Recognise
 from vocalized.vendors.rule_model import answer_by_rules
@@ -48,7 +49,7 @@ class Senses:
 async def running_vendors(config: VendorsConfig, senses: Senses) -> AsyncIterator[None]:
     """Runs them while the block lasts. Raises OSError for a port or a certificate that cannot be used."""
     certificate = load_certificate(Path(config.folder))
-    states = {name: VendorState(key=config.key) for name in ROLES}
+    states = {name: TotalledVendorState(key=config.key) for name in ROLES}
     async with AsyncExitStack() as running:
         for name, routes in _routes(states, senses).items():
             await running.enter_async_context(

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -27,13 +27,15 @@ from control.http.after_commit import CheckedChange
 from control.http.body import Body, ChangeBody
 from control.http.context import AdminContext
 from control.http.pagination import Query
-from control.http.route import Route
+from control.http.route import RateLimit, Route
 from control.voice.administration import ProviderEdit
 from control.voice.data_rules import DataPolicy
 from control.voice.routing import FIRST_STRATEGY, Strategy
 
 PROVIDERS = "/admin/providers"
 PROVIDER = f"{PROVIDERS}/{{provider}}"
+# Of both routes that try a key at a vendor.
+CHECK_LIMIT: Final = RateLimit("admin-key-checks", 60, 600)
 
 ApiKey = Annotated[
     str,
@@ -124,7 +126,7 @@ async def create_provider(context: AdminContext, body: NewProviderBody) -> Check
     edit = _edit(body, body.model_fields_set | {"priority", "is_enabled"})
     providers = context.services.providers
     check = await providers.prepare_new(context.db, body.provider, edit)
-    return CheckedChange(partial(providers.checker.check, check), partial(_create, body=body, edit=edit))
+    return CheckedChange(providers.checker.prepare(check), partial(_create, body=body, edit=edit))
 
 
 async def update_provider(
@@ -136,7 +138,7 @@ async def update_provider(
     providers = context.services.providers
     check = await providers.prepare_change(context.db, provider, edit)
     save = partial(_update, provider=provider, body=body, edit=edit)
-    return CheckedChange(partial(providers.checker.check, check), save)
+    return CheckedChange(providers.checker.prepare(check), save)
 
 
 async def delete_provider(context: AdminContext, provider: Provider) -> None:
@@ -200,11 +202,11 @@ def _costs(body: NewProviderBody | ProviderChange) -> dict[Any, dict[str, UnitCo
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", PROVIDERS, list_providers, ANY_ADMIN),
-    Route("POST", PROVIDERS, create_provider, admin(), status=201, idempotent=True),
+    Route("POST", PROVIDERS, create_provider, admin(), status=201, idempotent=True, check_limit=CHECK_LIMIT),
     Route("GET", f"{PROVIDERS}/health", provider_health, ANY_ADMIN),
     Route("GET", f"{PROVIDERS}/costs", provider_costs, admin("finance", "read_only")),
     Route("GET", f"{PROVIDERS}/routing", get_routing, ANY_ADMIN, beyond_spec=True),
     Route("PUT", f"{PROVIDERS}/routing", change_routing, admin("support")),
-    Route("PUT", PROVIDER, update_provider, admin()),
+    Route("PUT", PROVIDER, update_provider, admin(), check_limit=CHECK_LIMIT),
     Route("DELETE", PROVIDER, delete_provider, admin()),
 )

@@ -15,7 +15,8 @@ from control.numbers.model import PhoneNumber, Status
 
 @dataclass(frozen=True, slots=True)
 class NumberView:
-    """A number. status: `buying` and `releasing` are in progress. status_detail: why a purchase failed; null otherwise.
+    """A number. status: `buying` and `releasing` are in progress. status_detail: why a purchase failed, or
+    what it waits for; null otherwise.
     monthly_price: price a month, in US dollars; 0 if the carrier does not report it."""
 
     id: UUID

@@ -70,9 +70,8 @@ async def change_voice_provider(
     edit = _edit(body)
     service = context.services.workspace_providers
     check = await service.prepare(context.db, context.workspace_id, provider, edit)
-    return CheckedChange(
-        partial(service.checker.check, check), partial(_save, provider=provider, edit=edit, checked=check)
-    )
+    save = partial(_save, provider=provider, edit=edit, checked=check)
+    return CheckedChange(service.checker.prepare(check, str(context.workspace_id)), save)
 
 
 async def get_strategy(context: MemberContext) -> VoiceStrategyView:
@@ -111,13 +110,14 @@ def _edit(body: VoiceProviderChange) -> SettingsEdit:
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", f"{VOICE}/providers", list_voice_providers, member("viewer")),
-    # Limited, because each request may resolve and ask a host that a customer chose.
+    # Limited, because each request may resolve and ask a host that a customer chose, and tells whether a key is valid.
     Route(
         "PUT",
         f"{VOICE}/providers/{{provider}}",
         change_voice_provider,
         member("admin"),
         limit=RateLimit("voice-providers", 60, 60),
+        check_limit=RateLimit("key-checks", 20, 600),
     ),
     Route("GET", f"{VOICE}/strategy", get_strategy, member("viewer")),
     Route("PUT", f"{VOICE}/strategy", change_strategy, member("admin")),

@@ -89,7 +89,9 @@ AGENTS: Final = {
     "phone_numbers": Text("The phone numbers."),
     "friendly_name": Text("The workspace's own name for the number.", "Main line"),
     "carrier": Text("The carrier.", "twilio"),
-    "status_detail": Text("Why a purchase failed; null otherwise.", "The number is no longer available."),
+    "status_detail": Text(
+        "Why a purchase failed, or what it waits for; null otherwise.", "The number is no longer available."
+    ),
     "NumberView.agent_id": Text("Id of the agent that answers the number; null for none."),
     "NumberView.agent_name": Text("Name of the agent that answers the number; null for none.", "Front desk"),
     "capabilities": Text("What the number can do, as the carrier reports it.", {"voice": True, "sms": False}),

@@ -61,6 +61,14 @@ class TelnyxCalls:
         if step is not None:
             await self._run(event, step, now)
 
+    async def receive_stream_end(self, call_control_id: str, stream_id: str, now: datetime) -> None:
+        """Does what follows the end of a stream that media has reported. Telnyx's own report of the same end is then a
+        repeat, and the other way round."""
+        event = events.stream_end(call_control_id, stream_id, now)
+        _, step = await self._store(event, now)
+        if step is not None:
+            await self._run(event, step, now)
+
     async def _store(self, event: TelnyxEvent, now: datetime) -> tuple[str, Step | None]:
         stored = events.to_stored_event(event)
 

@@ -6,16 +6,16 @@ from typing import Final, Literal
 
 import structlog
 
-from control.calls.announcements import make_busy_refusal, transfer_failed_text
+from control.calls.announcements import make_busy_refusal, make_refusal, transfer_failed_text
 from control.calls.model import FINAL, AdmittedCall, OpenCall, RefusedCall
 from control.calls.policy import TRANSFER_S
-from control.carriers.model import CarrierRefused
+from control.carriers.model import CarrierRefused, CarrierUnavailable
 from control.carriers.registry import CallControlCarrier
 from control.carriers.telnyx_forms import ALREADY_STREAMING
 from control.db.pool import Connection
 from control.webhooks.call_routing import CallRouting, transfer_caller_id
 from control.webhooks.locales import locale
-from control.webhooks.telnyx.event import TelnyxEvent, stream_key
+from control.webhooks.telnyx.event import TelnyxEvent, facts_only, stream_key
 from shared.bus.client import BusUnavailable
 
 # What is stored in the transaction that closes the event.
@@ -28,21 +28,34 @@ log = structlog.get_logger()
 
 
 class CallCommands:
-    """Every method raises CarrierRefused, CarrierUnavailable and Unavailable. outcome_wait_s: see WebhookOptions."""
+    """Every method raises CarrierRefused, CarrierUnavailable and Unavailable. outcome_wait_s: see WebhookOptions.
+
+    Telnyx may refuse any command, for its limits of concurrent calls, its profiles and its destinations (docs:
+    sip-trunking/troubleshooting/response-codes). Then the next of these is tried, so that no caller is left in silence:
+    answer without a recording, reject, hang up; stream, speak, hang up; transfer, speak, hang up. A refused hang-up
+    leaves the event open, so that it is sent again. CarrierRefused is raised for calls that are over.
+    """
 
     def __init__(self, routing: CallRouting, outcome_wait_s: float) -> None:
         self._routing, self._outcome_wait_s = routing, outcome_wait_s
         self._calls, self._media = routing.services.calls, routing.services.media_assignment
         self._carriers = routing.services.carriers
 
-    async def answer_or_reject(self, event: TelnyxEvent, call: AdmittedCall | RefusedCall) -> None:
+    async def answer_or_reject(
+        self, event: TelnyxEvent, call: AdmittedCall | RefusedCall, now: datetime
+    ) -> Effect | None:
         """Answers a ringing call, also one whose refusal is spoken; rejects others with a tone."""
-        if isinstance(call, AdmittedCall) or call.reason in _SPOKEN:
-            record = isinstance(call, AdmittedCall) and call.records_at_carrier
-            await self._telnyx.answer(event.call_control_id, event.command_id("answer"), record=record)
-        else:
-            cause: Literal["busy", "rejected"] = "rejected" if call.reason in _UNREACHABLE else "busy"
-            await self._telnyx.reject(event.call_control_id, cause, event.command_id("reject"))
+        if isinstance(call, RefusedCall) and call.reason not in _SPOKEN:
+            await self._reject(event, "rejected" if call.reason in _UNREACHABLE else "busy")
+            return None
+        record = isinstance(call, AdmittedCall) and call.records_at_carrier
+        if await self._answer(event, str(call.call_id or ""), record=record):
+            return None
+        await self._reject(event, "busy")
+        if isinstance(call, RefusedCall):
+            return None
+        refused = make_busy_refusal(call.plan.agent.language, call.call_id)
+        return lambda db: self._calls.record_refusal(db, call.call_id, refused, now)
 
     async def connect_agent(
         self, event: TelnyxEvent, call: AdmittedCall | RefusedCall, now: datetime, exclude: Collection[str] = ()
@@ -63,7 +76,7 @@ class CallCommands:
                 # Another event about the same loss was faster and has connected the call.
                 log.info("call.already_streaming", call_id=str(call.call_id), leg=call.leg)
                 return None
-            log.error("call.command_refused", carrier="telnyx", kind=event.type, code=refused.code)
+            _log_refusal(event, "streaming_start", refused)
             return await self._speak_refusal(event, make_busy_refusal(call.plan.agent.language, call.call_id), now)
         return lambda db: self._calls.record_media_node(db, call, node_id, stream_key(url))
 
@@ -78,13 +91,15 @@ class CallCommands:
             outcome = await self._media.wait_for_outcome(call.call_id, call.media_node, wait_s, leg=call.leg)
         except BusUnavailable:
             return await self._refuse_cut_off(event, call, now)
+        if outcome is not None and outcome.is_refused:
+            language = await self._routing.transactions.run(lambda db: self._calls.find_language(db, call))
+            return await self._speak_refusal(event, make_refusal("unusable", language, call.call_id), now)
         if outcome is not None and outcome.number:
-            await self._transfer(event, call, outcome.number)
-            return None
+            return await self._transfer(event, call, outcome.number)
         if outcome is not None and outcome.words:
             # `call.speak.ended` comes after it, and the call is hung up.
-            spoken = locale(outcome.language)
-            await self._telnyx.speak(event.call_control_id, outcome.words, spoken, event.command_id("words"))
+            words, language = outcome.words, outcome.language
+            await self._speak(event, event.call_control_id, words, language, event.command_id("words"))
             return None
         if outcome is not None or is_final:
             await self.hang_up(event.call_control_id)
@@ -97,26 +112,67 @@ class CallCommands:
         return await self.connect_agent(event, resumed, now, lost_nodes)
 
     async def hang_up_unless_live(self, event: TelnyxEvent, call: OpenCall | None) -> None:
-        """Hangs up a call that no media node carries."""
+        """Hangs up a call that no media node carries, unless its caller talks to the target of a transfer."""
+        if call is not None and call.is_connected:
+            return
         if call is not None and await self._media.find_live([call.call_id]):
             return
         await self.hang_up(event.call_control_id)
 
     async def hang_up(self, call_control_id: str) -> None:
-        """Ends a call."""
-        await self._telnyx.hang_up(call_control_id)
+        """Ends a call. Raises CarrierUnavailable also when Telnyx refuses: the line costs money until it is ended."""
+        telnyx = self._telnyx
+        try:
+            await telnyx.hang_up(call_control_id)
+        except CarrierRefused as refused:
+            log.error("call.command_refused", carrier="telnyx", command="hangup", code=refused.code)
+            raise CarrierUnavailable(refused.carrier, refused.code, refused.message) from None
 
-    async def say_transfer_failed(self, event: TelnyxEvent) -> None:
-        """Speaks to the caller whose transfer failed. The event is of the other leg."""
-        await self._telnyx.speak(
-            event.transfer_of, transfer_failed_text("en"), locale("en"), event.command_id("not_reached")
-        )
+    async def say_transfer_failed(self, event: TelnyxEvent, call_control_id: str, language: str) -> None:
+        """Tells the caller that the transfer failed. event: may be of the other leg. language: the agent's."""
+        words = transfer_failed_text(language)
+        await self._speak(event, call_control_id, words, language, event.command_id("not_reached"))
 
-    async def _transfer(self, event: TelnyxEvent, call: OpenCall, number: str) -> None:
+    async def _answer(self, event: TelnyxEvent, call_id: str, *, record: bool) -> bool:
+        """Returns whether Telnyx accepted it. A recording that it refuses costs the recording, not the call."""
+        command_id = event.command_id("answer" if record else "answer_unrecorded")
+        try:
+            await self._telnyx.answer(event.call_control_id, command_id, record=record, call_id=call_id)
+        except CarrierRefused as refused:
+            _log_refusal(event, "answer", refused)
+            return record and await self._answer(event, call_id, record=False)
+        return True
+
+    async def _reject(self, event: TelnyxEvent, cause: Literal["busy", "rejected"]) -> None:
+        try:
+            await self._telnyx.reject(event.call_control_id, cause, event.command_id("reject"))
+        except CarrierRefused as refused:
+            _log_refusal(event, "reject", refused)
+            await self.hang_up(event.call_control_id)
+
+    async def _transfer(self, event: TelnyxEvent, call: OpenCall, number: str) -> Effect | None:
         caller_id = transfer_caller_id(call, caller_allowed=False)
-        await self._telnyx.transfer(
-            event.call_control_id, number, caller_id, event.command_id("transfer"), limit_s=TRANSFER_S
-        )
+        try:
+            await self._telnyx.transfer(
+                event.call_control_id, number, caller_id, event.command_id("transfer"), limit_s=TRANSFER_S
+            )
+        except CarrierRefused as refused:
+            _log_refusal(event, "transfer", refused)
+            code = refused.code
+        else:
+            return None
+        language = await self._routing.transactions.run(lambda db: self._calls.find_language(db, call))
+        await self.say_transfer_failed(event, event.call_control_id, language)
+        return lambda db: self._calls.apply_carrier_status(db, facts_only(event, transfer_refused=code))
+
+    async def _speak(
+        self, event: TelnyxEvent, call_control_id: str, words: str, language: str, command_id: str
+    ) -> None:
+        try:
+            await self._telnyx.speak(call_control_id, words, locale(language), command_id)
+        except CarrierRefused as refused:
+            _log_refusal(event, "speak", refused)
+            await self.hang_up(call_control_id)
 
     async def _is_streaming(self, call: OpenCall) -> bool:
         """False while Redis is unavailable."""
@@ -137,8 +193,8 @@ class CallCommands:
         if not refused.announcement:
             await self.hang_up(event.call_control_id)
             return None
-        await self._telnyx.speak(
-            event.call_control_id, refused.announcement, locale(refused.language), event.command_id("words")
+        await self._speak(
+            event, event.call_control_id, refused.announcement, refused.language, event.command_id("words")
         )
         call_id = refused.call_id
         if call_id is None:
@@ -152,3 +208,10 @@ class CallCommands:
         if telnyx is None:
             raise CarrierRefused("telnyx", "not_set_up", "this carrier is not set up")
         return telnyx
+
+
+def _log_refusal(event: TelnyxEvent, command: str, refused: CarrierRefused) -> None:
+    """Raises the refusal again when the call is over: nothing has to follow then."""
+    if refused.call_ended:
+        raise refused
+    log.error("call.command_refused", carrier="telnyx", kind=event.type, command=command, code=refused.code)

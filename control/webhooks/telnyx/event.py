@@ -1,7 +1,5 @@
 """Telnyx's webhook events (docs: voice/programmable-voice/voice-api-webhooks), parsed and as our values."""
 
-import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +10,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import msgspec
 
 from control.calls.model import CarrierRecording, CarrierStatus, IncomingCall
+from control.carriers.telnyx_forms import INBOUND, TRANSFER, read_client_state
 from control.webhooks.field_values import non_empty, parse_uuid, plausible_time
 from control.webhooks.inbox.store import EventKey, StoredEvent
 from shared.errors import Malformed
@@ -25,6 +24,8 @@ HANDLED_TYPES: Final = frozenset(
         "call.machine.premium.detection.ended", "streaming.stopped", "streaming.failed",
     }
 )  # fmt: skip
+# Events have been seen with underscores in their names (`call_initiated`).
+_TYPES_BY_WORDS: Final = {name.replace(".", "_"): name for name in HANDLED_TYPES}
 # Payload fields that are stored. Left out: presigned URLs, the stream's URL (it holds a ticket), headers, free texts.
 STORED_FIELDS: Final = frozenset(
     {
@@ -34,8 +35,6 @@ STORED_FIELDS: Final = frozenset(
         "total_cost", "cost_parts", "status", "reason", "shaken_stir_attestation",
     }
 )  # fmt: skip
-# client_state of a leg that was called for a transfer: this and the call_control_id of the transferred call.
-_TRANSFER_PREFIX: Final = "transfer:"
 _MAX_TEXT_LENGTH: Final = 500
 # hangup_cause of call.hangup. A dial that nobody answers has "timeout" (docs: voice-api-webhooks).
 _STATUS_BY_CAUSE: Final[Mapping[str, CallStatus]] = {
@@ -60,9 +59,9 @@ _ANSWERED_BY_RESULT: Final[Mapping[str, Literal["human", "machine", "fax", "unkn
 
 @dataclass(frozen=True, slots=True)
 class TelnyxEvent:
-    """One event. id: the same for every delivery of it. call_id: ours, of a call that we placed. transfer_of: the
-    call_control_id of the call for whose transfer this leg was called; such a leg is no call of ours. payload: whole,
-    as Telnyx sent it."""
+    """One event. id: the same for every delivery of it. call_id: ours, of a call that we placed or answered, as its
+    client_state has it. transfer_of: the call_control_id of the call for whose transfer this leg was called; such a leg
+    is no call of ours. payload: whole, as Telnyx sent it. is_placed: we placed the call."""
 
     id: str
     type: str
@@ -70,6 +69,7 @@ class TelnyxEvent:
     call_id: UUID | None
     transfer_of: str
     payload: Mapping[str, Any]
+    is_placed: bool = False
 
     def __getitem__(self, name: str) -> str:
         """Returns a text of the payload, shortened to 500 characters; empty where it is missing or no text."""
@@ -95,7 +95,12 @@ class TelnyxEvent:
     @property
     def is_outbound(self) -> bool:
         """Whether we placed the call."""
-        return self.call_id is not None or self["direction"] == "outgoing"
+        return self.is_placed or self["direction"] == "outgoing"
+
+    @property
+    def session_id(self) -> str:
+        """Telnyx's id of the call with all its legs. It stays when the call_control_id changes."""
+        return self["call_session_id"]
 
     def command_id(self, command: str) -> str:
         """The same for every attempt of a command: Telnyx ignores a repeat within 60 s (docs: command-retries)."""
@@ -114,6 +119,7 @@ def parse_event(body: bytes, call: str, now: datetime) -> TelnyxEvent:
     if not (isinstance(payload, dict) and isinstance(event_id, str) and isinstance(event_type, str) and event_id):
         raise Malformed("This is no event of Telnyx.")
     occurred_at = _parse_time(data.get("occurred_at"), now)
+    event_type = _TYPES_BY_WORDS.get(event_type.replace(".", "_"), event_type)
     return _event(_identity(event_id, event_type, payload), event_type[:100], occurred_at, payload, call)
 
 
@@ -161,6 +167,12 @@ def facts_only(event: TelnyxEvent, **facts: Any) -> CarrierStatus:
     return _carrier_status(event, None, facts=facts)
 
 
+def transfer_reached(event: TelnyxEvent) -> CarrierStatus:
+    """A fact of the transferred call: the leg that was called for it was answered."""
+    facts = {"transfer_leg": event.call_control_id}
+    return CarrierStatus("telnyx", event.transfer_of, None, event.occurred_at, facts=facts)
+
+
 def recording(event: TelnyxEvent, call_control_id: str) -> CarrierRecording | None:
     """call_control_id: the event itself may lack it. Returns None when there is neither a URL nor an id to fetch it by.
     The SDK's type of this event has no recording_id: without one, the recording is looked up by its leg."""
@@ -179,11 +191,22 @@ def recording(event: TelnyxEvent, call_control_id: str) -> CarrierRecording | No
         duration_s=_seconds_between(event["recording_started_at"], event["recording_ended_at"]),
         call_id=event.call_id,
         leg_id=leg_id,
+        session_id=event.session_id,
     )
 
 
 def _carrier_status(event: TelnyxEvent, status: CallStatus | None, **fields: Any) -> CarrierStatus:
-    return CarrierStatus("telnyx", event.call_control_id, status, event.occurred_at, call_id=event.call_id, **fields)
+    facts = non_empty(session=event.session_id) | dict(fields.pop("facts", None) or {})
+    return CarrierStatus(
+        "telnyx",
+        event.call_control_id,
+        status,
+        event.occurred_at,
+        call_id=event.call_id,
+        session_id=event.session_id,
+        facts=facts,
+        **fields,
+    )
 
 
 def _identity(event_id: str, event_type: str, payload: Mapping[str, Any]) -> str:
@@ -201,15 +224,22 @@ def stream_key(url: str) -> str:
     return f"stream:{sha256(url.encode('utf-8', 'replace')).hexdigest()[:40]}"
 
 
+def stream_end(call_control_id: str, stream_id: str, at: datetime) -> TelnyxEvent:
+    """The end of a stream as Telnyx would report it. stream_id: see `stream_key`."""
+    return _event(stream_id, "streaming.stopped", at, {"call_control_id": call_control_id}, "")
+
+
 def _event(event_id: str, event_type: str, occurred_at: datetime, payload: Mapping[str, Any], call: str) -> TelnyxEvent:
-    client_state = _decode_client_state(payload.get("client_state"))
-    if client_state.startswith(_TRANSFER_PREFIX):
-        return TelnyxEvent(
-            event_id, event_type, occurred_at, None, client_state.removeprefix(_TRANSFER_PREFIX), payload
-        )
+    client_state = read_client_state(payload.get("client_state"))
+    if client_state.startswith(TRANSFER):
+        return TelnyxEvent(event_id, event_type, occurred_at, None, client_state.removeprefix(TRANSFER), payload)
+    if client_state.startswith(INBOUND):
+        call_id = parse_uuid(client_state.removeprefix(INBOUND))
+        return TelnyxEvent(event_id, event_type, occurred_at, call_id, "", payload)
     # Other legs of the call inherit its webhook URL but not its client_state, so the state decides where there is one.
     own_call_id = client_state if "client_state" in payload else call
-    return TelnyxEvent(event_id, event_type, occurred_at, parse_uuid(own_call_id), "", payload)
+    placed_id = parse_uuid(own_call_id)
+    return TelnyxEvent(event_id, event_type, occurred_at, placed_id, "", payload, is_placed=placed_id is not None)
 
 
 def _end_reason(event: TelnyxEvent, cause: str, status: CallStatus) -> EndReason | None:
@@ -219,15 +249,6 @@ def _end_reason(event: TelnyxEvent, cause: str, status: CallStatus) -> EndReason
         return "carrier_error"
     remote_party = "callee" if event.is_outbound else "caller"
     return "caller_hangup" if status == "completed" and event["hangup_source"] == remote_party else None
-
-
-def _decode_client_state(client_state: object) -> str:
-    if not isinstance(client_state, str):
-        return ""
-    try:
-        return base64.b64decode(client_state, validate=True).decode()
-    except (binascii.Error, ValueError):
-        return ""
 
 
 def _parse_time(text: object, now: datetime) -> datetime:

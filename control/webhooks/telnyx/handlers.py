@@ -7,7 +7,7 @@ from typing import Final
 
 import structlog
 
-from control.calls.model import RefusedCall
+from control.calls.model import OpenCall, RefusedCall
 from control.calls.service import Calls
 from control.db.pool import Connection
 from control.webhooks.telnyx import event as events
@@ -18,8 +18,9 @@ from control.webhooks.telnyx.store import find_call_of_leg
 # Commands, run after the commit; they return what is to be stored when the event is closed.
 Step = Callable[[], Awaitable[Effect | None]]
 Handler = Callable[[Connection, TelnyxEvent, datetime], Awaitable[Step | None]]
-# Causes of call.hangup after which a transferred caller is still on the line (docs: voice-api-webhooks).
-_TRANSFER_FAILED: Final = frozenset({"timeout", "no_answer", "user_busy", "call_rejected", "not_found", "unspecified"})
+# Events that show that the leg was reached. The cause of its hang-up does not: normal_clearing is also that of a target
+# that declines (seen by users of Telnyx).
+_REACHED: Final = frozenset({"call.answered", "call.bridged"})
 log = structlog.get_logger()
 
 
@@ -53,29 +54,37 @@ class TelnyxHandlers:
 
     async def abandon(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
         """Handles an event that is too late to be acted on: hangs up, unless the call has its agent."""
-        call = await self._calls.find_open(db, "telnyx", event.call_control_id, now)
+        call = await self._find_open(db, event, now)
         return partial(self._commands.hang_up_unless_live, event, call)
+
+    async def _find_open(self, db: Connection, event: TelnyxEvent, now: datetime) -> OpenCall | None:
+        return await self._calls.find_open(
+            db, "telnyx", event.call_control_id, now, call_id=event.call_id, session_id=event.session_id
+        )
 
     async def _call_initiated(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
         if event.is_outbound:
             await self._calls.apply_carrier_status(db, events.status_change(event, "ringing"))
             return None
         call = await self._calls.admit_inbound(db, events.incoming_call(event), now)
-        return partial(self._commands.answer_or_reject, event, call)
+        await self._calls.apply_carrier_status(db, events.facts_only(event))
+        return partial(self._commands.answer_or_reject, event, call, now)
 
     async def _call_answered(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
         """The stream is started only now, because its ticket is valid for a minute."""
         if event.is_outbound and event.call_id is None:
             return None  # not placed by us
         await self._calls.apply_carrier_status(db, events.status_change(event, "in_progress"))
-        call = await self._calls.admit_answered(db, "telnyx", event.call_control_id, event.call_id, now)
+        call = await self._calls.admit_answered(
+            db, "telnyx", event.call_control_id, event.call_id, now, session_id=event.session_id
+        )
         if isinstance(call, RefusedCall) and call.call_id is None and not event.is_outbound:
             # Its call.initiated was not stored; Telnyx does not promise an order (docs: receiving-webhooks).
             call = await self._calls.admit_inbound(db, events.incoming_call(event), now)
         return partial(self._commands.connect_agent, event, call, now)
 
     async def _stream_ended(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
-        call = await self._calls.find_open(db, "telnyx", event.call_control_id, now)
+        call = await self._find_open(db, event, now)
         return partial(self._commands.continue_after_stream, event, call, now)
 
     async def _speak_ended(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
@@ -83,10 +92,16 @@ class TelnyxHandlers:
         return partial(self._commands.hang_up, event.call_control_id)
 
     async def _transfer_leg(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
-        """An event of the leg that was called for a transfer: when it failed, the caller is told so."""
-        if event.type != "call.hangup" or event["hangup_cause"] not in _TRANSFER_FAILED:
+        """An event of the leg that was called for a transfer: if it ends without having been reached, the caller is
+        told so."""
+        if event.type in _REACHED:
+            await self._calls.apply_carrier_status(db, events.transfer_reached(event))
+        if event.type != "call.hangup":
             return None
-        return partial(self._commands.say_transfer_failed, event)
+        language = await self._calls.find_failed_transfer(db, "telnyx", event.transfer_of)
+        if language is None:
+            return None
+        return partial(self._commands.say_transfer_failed, event, event.transfer_of, language)
 
     async def _call_hangup(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
         await self._calls.apply_carrier_status(db, events.hangup_status(event))

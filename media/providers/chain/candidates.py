@@ -58,6 +58,11 @@ class Candidates(Generic[P]):
             order *= 2
         return Attempts(self, order)
 
+    def renew(self, attempts: "Attempts[P]") -> "Attempts[P]":
+        """New attempts that begin with the provider in use, in place of those, which end without a result."""
+        attempts.release()
+        return self.new_attempts(attempts.index)
+
     def demote(self, index: int) -> None:
         """Records that the provider failed just now: it is tried last for `demotion_s` seconds."""
         self._demoted_until[index] = asyncio.get_running_loop().time() + self._demotion_s
@@ -70,6 +75,7 @@ class Candidates(Generic[P]):
         self, error: ProviderError, index: int, following: int | None, *, stage: FailureStage, cost_s: float
     ) -> None:
         """Reports a failure; following: index of the provider that takes over, None when none does."""
+        self.health.hide_key(index, error)
         self._on_failed(
             ProviderFailed(
                 self._kind,
@@ -249,6 +255,7 @@ class Attempts(Generic[P]):
         return failed
 
     def _count(self, error: ProviderError) -> None:
+        self._candidates.health.hide_key(self.index, error)
         if self.index in self._failed:  # tried twice: to the board that is one failure
             self._attempt.release()
         else:

@@ -25,6 +25,7 @@ from media.providers.ports import (
 )
 from media.providers.usage import UsageMeter
 from shared.events import FailureStage
+from shared.refcycles import break_cycle
 
 
 class ChainedSession:
@@ -71,11 +72,9 @@ class ChainedSession:
         self._replay(opened.session)
 
     def renew_attempts(self) -> None:
-        """When the recogniser in use fails, every recogniser may be tried again. That it could be opened proves nothing
-        of its health."""
+        """Every recogniser may be tried again. That one could be opened proves nothing of its health."""
         if self._attempts:
-            self._attempts.release()
-            self._attempts = self._candidates.new_attempts(self._attempts.index)
+            self._attempts = self._candidates.renew(self._attempts)
             self._leave_service()
 
     def watch_service(self) -> None:
@@ -85,7 +84,8 @@ class ChainedSession:
 
     def _leave_service(self) -> None:
         error = leaving_error(self._candidates.health, self._attempts)
-        if error is not None and self._session is not None:
+        if error is not None and self._session is not None and self._attempts is not None:
+            self._attempts = self._candidates.renew(self._attempts)  # by what is in service now
             self._switch(error)
 
     def push(self, ulaw: bytes) -> None:
@@ -141,6 +141,7 @@ class ChainedSession:
             self._attempts.release()
         self._cleanup.close(self._detach_session())
         await self._cleanup.wait()
+        break_cycle(self, "_opener")
 
     def handle(self, sink: SessionSink, event: SpeechToTextEvent) -> None:
         """Handles a recogniser's event; ignores one that was replaced or is still being opened."""

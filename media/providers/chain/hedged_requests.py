@@ -6,11 +6,13 @@ Scale", 2013, "hedged requests").
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
 from media.providers.chain.candidates import Attempts, NamedProvider
 from media.providers.chain.deadlines import Deadlines
 from media.providers.chain.running_attempt import RunningAttempt, StreamedAttempt
+from media.providers.deadline_timer import DeadlineTimer
 from media.providers.ports import ProviderError, ProviderSlow
 
 # So many requests for one reply or speech run at a time, that of one that has lost not counted.
@@ -31,9 +33,9 @@ class HedgedRequests(Generic[P, A, T]):
         self._deadlines = deadlines
         self._running: list[RunningAttempt[P, A, T]] = []  # the one that was asked first comes first
         # Those that have lost and may still answer.
-        self._judged: dict[RunningAttempt[P, A, T], tuple[ProviderError, asyncio.TimerHandle]] = {}
+        self._judged: dict[RunningAttempt[P, A, T], tuple[ProviderError, DeadlineTimer]] = {}
         self._ending: set[asyncio.Task[None]] = set()
-        self._due = asyncio.Event()  # the first unit of an attempt is due
+        self._late: asyncio.Future[None] | None = None  # an attempt has become late
 
     async def first_unit(self, attempts: Attempts[P], start: StartAttempt[P, A]) -> RunningAttempt[P, A, T]:
         """The attempt that gave the first unit (or ended without one); the others are cancelled. start: makes one.
@@ -43,12 +45,13 @@ class HedgedRequests(Generic[P, A, T]):
         self._ask(attempts, start)
         while True:
             newest = self._running[-1]
-            await self._wait(newest)
+            if not self._must_ask_next(newest):
+                await self._wait()
             winner = self._take_result(start)
             if winner is not None:
                 self._drop_others(winner)
                 return winner
-            if self._running[-1] is newest and self._patience_s() == 0.0:
+            if self._running[-1] is newest and self._must_ask_next(newest):
                 self._ask_next(newest, start)
 
     async def close(self) -> None:
@@ -61,28 +64,25 @@ class HedgedRequests(Generic[P, A, T]):
             self._judge(late)
         await asyncio.gather(*self._ending)
 
-    async def _wait(self, newest: RunningAttempt[P, A, T]) -> None:
-        """Until an attempt has a result, or the newest one is late."""
-        self._due.clear()
-        waiting: set[asyncio.Future[Any]] = {one.first for one in self._running}
-        due = asyncio.ensure_future(self._due.wait()) if newest.due_at is None else None
-        try:
-            await asyncio.wait(
-                waiting | ({due} if due else set()), timeout=self._patience_s(), return_when=asyncio.FIRST_COMPLETED
-            )
-        finally:
-            if due is not None:
-                due.cancel()
+    async def _wait(self) -> None:
+        """Until an attempt has a result, or one is late."""
+        self._late = asyncio.get_running_loop().create_future()
+        waiting: set[asyncio.Future[Any]] = {self._late, *(one.first for one in self._running)}
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+
+    def _on_late(self) -> None:
+        if self._late is not None and not self._late.done():
+            self._late.set_result(None)
 
     def _ask(self, attempts: Attempts[P], start: StartAttempt[P, A]) -> None:
         late_after_s = self._deadlines.late_after(attempts.usual_wait)
-        running = RunningAttempt[P, A, T](attempts, late_after_s, self._due.set)
+        running = RunningAttempt[P, A, T](attempts, late_after_s, self._on_late)
         self._running.append(running)
         running.begin(start(attempts, running.mark_due))
 
-    def _patience_s(self) -> float | None:
-        """Of the newest attempt; without end while any provider is at work."""
-        return None if any(one.attempt.has_begun for one in self._running) else self._running[-1].patience_s
+    def _must_ask_next(self, newest: RunningAttempt[P, A, T]) -> bool:
+        """Whether the newest attempt is late; never while any provider is at work."""
+        return newest.is_late and not any(one.attempt.has_begun for one in self._running)
 
     def _ask_next(self, late: RunningAttempt[P, A, T], start: StartAttempt[P, A]) -> None:
         """Asks the provider after the newest one; the oldest is given up when too many run."""
@@ -98,6 +98,7 @@ class HedgedRequests(Generic[P, A, T]):
             if not one.first.done():
                 continue
             error = one.first.exception()
+            one.settle()
             if error is None:
                 self._running.remove(one)
                 return one
@@ -142,7 +143,7 @@ class HedgedRequests(Generic[P, A, T]):
         if left_s <= 0:
             self._end(late)
         else:
-            self._judged[late] = error, asyncio.get_running_loop().call_later(left_s, self._judge, late)
+            self._judged[late] = error, DeadlineTimer(left_s, partial(self._judge, late))
             late.first.add_done_callback(lambda _: self._judge(late))
 
     def _judge(self, late: RunningAttempt[P, A, T]) -> None:
@@ -155,6 +156,7 @@ class HedgedRequests(Generic[P, A, T]):
 
     def _end(self, one: RunningAttempt[P, A, T]) -> None:
         """Cancels the request; what it used is metered at once, its connection closes in the background."""
+        one.settle()
         one.first.cancel()
         ending = asyncio.create_task(one.wait_for_end())
         self._ending.add(ending)

@@ -1,6 +1,5 @@
 """A recogniser that lost against another one: its answer may still correct its vendor's figures."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -8,6 +7,7 @@ from media.providers.chain.candidates import Attempts
 from media.providers.chain.deadlines import Deadlines
 from media.providers.chain.recogniser_session import SessionCleanup, SessionSink
 from media.providers.chain.text_request import TextRequest
+from media.providers.deadline_timer import DeadlineTimer
 from media.providers.ports import (
     ProviderError,
     ProviderSlow,
@@ -49,7 +49,7 @@ class LateRecogniser:
         self._lost = lost
         self._error = error
         self._close = close
-        self._timer: asyncio.TimerHandle | None = asyncio.get_running_loop().call_later(limit_s, self.end)
+        self._timer: DeadlineTimer | None = DeadlineTimer(limit_s, self.end)
         if lost.sink is not None:
             lost.sink.redirect(self._take)
 

@@ -3,6 +3,7 @@ beside it."""
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Literal
 
 from media.providers.chain.audio_meter import AudioMeter
@@ -11,6 +12,7 @@ from media.providers.chain.deadlines import Deadlines
 from media.providers.chain.recogniser_session import OpenedSession, SessionCleanup, SessionOpener, SessionSink
 from media.providers.chain.replay_buffer import ReplayBuffer, replay_into
 from media.providers.chain.text_request import TextRequest
+from media.providers.deadline_timer import DeadlineTimer
 from media.providers.ports import ProviderError, ProviderSlow, RecognisedText, SpeechToText, SpeechToTextSession
 from media.providers.usage import UsageMeter
 
@@ -55,7 +57,7 @@ class RecogniserCheck:
         self._opener = opener
         self._on_error = on_error
         self._meter: AudioMeter | None = None
-        self._deadline: asyncio.TimerHandle | None = None
+        self._deadline: DeadlineTimer | None = None
         self._task = self._start()
 
     @property
@@ -144,7 +146,7 @@ class RecogniserCheck:
         if self._deadline is not None:
             self._deadline.cancel()
         limit_s = self._deadlines.check_limit(has_other=self.attempts.has_other)
-        self._deadline = asyncio.get_running_loop().call_later(limit_s, self._expire, limit_s)
+        self._deadline = DeadlineTimer(limit_s, partial(self._expire, limit_s))
         session.finalise(self.token)
 
     def _expire(self, limit_s: float) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from media.providers.chain.candidates import Attempts
 from media.providers.chain.deadlines import Deadlines
 from media.providers.cleanup import close_within
+from media.providers.deadline_timer import DeadlineScope
 from media.providers.ports import (
     ProviderError,
     ProviderSlow,
@@ -69,7 +70,7 @@ class SessionOpener:
         sink, stt = SessionSink(self._handle), attempts.current
         limit_s = self._deadlines.open_limit(attempts.usual_wait, has_other=attempts.has_other)
         try:
-            async with asyncio.timeout(limit_s):
+            async with DeadlineScope(limit_s):
                 session = await stt.open(self._language, sink)
         except TimeoutError as error:
             raise ProviderSlow(stt.name, f"not open within {limit_s:g} s") from error

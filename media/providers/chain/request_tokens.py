@@ -20,7 +20,8 @@ class RequestTokens:
 
     An attempt that ends without a report (interrupted, cut, or by a server that reports nothing) is estimated: the
     whole prompt, and the part of the reply that was received. An attempt that failed before the model began costs
-    nothing, because no vendor bills a refused request; one that was too slow may be billed, so its prompt counts.
+    nothing, because no vendor bills a refused request, unless the adapter reports what the vendor had accepted; one
+    that was too slow may be billed, so its prompt counts.
     """
 
     request: ChatRequest

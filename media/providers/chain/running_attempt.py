@@ -2,13 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from media.providers.chain.candidates import Attempts, NamedProvider
 from media.providers.cleanup import close_stream, close_within
-
-# Timers fire this much early, or not at all for shorter times.
-_RESOLUTION_S: Final = 0.001
+from media.providers.deadline_timer import DeadlineTimer
 
 E = TypeVar("E")
 
@@ -40,18 +38,20 @@ T = TypeVar("T")
 
 class RunningAttempt(Generic[P, A, T]):
     """One attempt. late_after_s: how long its first unit may take before another provider is asked, too; None: as long
-    as it lasts. on_due: called when its first unit is due. Times are the event loop's. asked_at: when it was started.
-    due_at: when its first unit was due, None before."""
+    as it lasts. on_late: called then. Times are the event loop's. asked_at: when it was started. due_at: when its first
+    unit was due, None before."""
 
     attempt: A
     first: "asyncio.Task[T | None]"
 
-    def __init__(self, attempts: Attempts[P], late_after_s: float | None, on_due: Callable[[], None]) -> None:
+    def __init__(self, attempts: Attempts[P], late_after_s: float | None, on_late: Callable[[], None]) -> None:
         self.attempts = attempts
         self.asked_at = _now()
         self.due_at: float | None = None
         self._late_after_s = late_after_s
-        self._on_due = on_due
+        self._on_late = on_late
+        self._timer: DeadlineTimer | None = None
+        self._has_missed_limit = self._is_settled = False
         self._early: list[T] = []  # what came before the first unit
         self._is_first_taken = False
         self._replaced_at: float | None = None
@@ -64,10 +64,11 @@ class RunningAttempt(Generic[P, A, T]):
 
     def mark_due(self) -> None:
         """Records that the first unit is due; further times change nothing."""
-        if self.due_at is None:
+        if self.due_at is None and not self._is_settled:
             self.due_at = _now()
             self.attempts.start_wait()
-            self._on_due()
+            if self._late_after_s is not None:
+                self._timer = DeadlineTimer(self._late_after_s, self._miss_limit)
 
     def mark_replaced(self) -> None:
         """Records that another provider was asked."""
@@ -75,8 +76,9 @@ class RunningAttempt(Generic[P, A, T]):
 
     @property
     def waited_s(self) -> float:
-        """Since the first unit was due."""
-        return 0.0 if self.due_at is None else _now() - self.due_at
+        """Since the first unit was due, without the time in which our own loop was late."""
+        late_s = self._timer.late_s if self._timer is not None else 0.0
+        return 0.0 if self.due_at is None else _now() - self.due_at - late_s
 
     @property
     def cost_s(self) -> float:
@@ -85,12 +87,9 @@ class RunningAttempt(Generic[P, A, T]):
         return 0.0 if self.due_at is None else max(0.0, until - self.attempt.felt_since(self.due_at))
 
     @property
-    def patience_s(self) -> float | None:
-        """How long to wait before another provider is asked; 0 when it is late; None: as long as the attempt lasts."""
-        if self._late_after_s is None or self.due_at is None or self.attempt.has_begun or not self.attempts.has_rival:
-            return None
-        left_s = self._late_after_s - self.waited_s
-        return left_s if left_s > _RESOLUTION_S else 0.0
+    def is_late(self) -> bool:
+        """Whether another provider should be asked, too."""
+        return self._has_missed_limit and not self.attempt.has_begun and self.attempts.has_rival
 
     @property
     def is_useful(self) -> bool:
@@ -110,6 +109,12 @@ class RunningAttempt(Generic[P, A, T]):
         self._is_first_taken = True
         return self.first.result()
 
+    def settle(self) -> None:
+        """The attempt is over, or its first unit is there: nothing is due any more."""
+        self._is_settled = True
+        if self._timer is not None:
+            self._timer.cancel()
+
     async def close(self) -> None:
         """Ends the attempt that won."""
         await close_stream(self._source)
@@ -117,6 +122,10 @@ class RunningAttempt(Generic[P, A, T]):
     async def wait_for_end(self) -> None:
         """Waits until the cancelled attempt has ended, for a second at most."""
         await close_within(self._close_cancelled())
+
+    def _miss_limit(self) -> None:
+        self._has_missed_limit = True
+        self._on_late()
 
     async def _close_cancelled(self) -> None:
         await asyncio.gather(self.first, return_exceptions=True)

@@ -38,11 +38,11 @@ class SpeechTimeline:
         later = (TimedWord(word.text, word.start_ms + base, word.end_ms + base) for word in chunk.words)
         return SpeechChunk(chunk.audio, (*untimed, *later))
 
-    def stop(self, segment: VoiceSegment) -> None:
-        """A voice has failed; the next one continues at `next_character`."""
+    def stop(self, segment: VoiceSegment, held_ms: float) -> None:
+        """A voice has failed; the next one continues at `next_character`. held_ms: of its audio, not placed."""
         if not segment.audio_ms:
             return
         if not segment.times_words and not self._base_ms:
             self._untimed = segment.words
         self.next_character = segment.next_character()
-        self._base_ms += segment.audio_ms
+        self._base_ms += segment.audio_ms - held_ms

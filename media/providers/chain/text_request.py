@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
+from media.providers.deadline_timer import DeadlineTimer
+
 
 class TextRequest:
     """token: of the `finalise` request. position: end of the audio whose text is asked for. is_overdue: its deadline
@@ -15,7 +17,7 @@ class TextRequest:
         self._loop = asyncio.get_running_loop()
         self._asked_at = self._loop.time()
         self._replaced_at: float | None = None
-        self._timers: list[asyncio.TimerHandle] = []
+        self._timers: list[DeadlineTimer] = []
 
     @property
     def waited_s(self) -> float:
@@ -37,8 +39,8 @@ class TextRequest:
         """Calls back when the text is late, if late_s is given, and at its deadline, both from now on."""
         self.stop()
         if late_s is not None and late_s < limit_s:
-            self._timers.append(self._loop.call_later(late_s, on_late))
-        self._timers.append(self._loop.call_later(limit_s, on_deadline))
+            self._timers.append(DeadlineTimer(late_s, on_late))
+        self._timers.append(DeadlineTimer(limit_s, on_deadline))
 
     def stop(self) -> None:
         """Calls back no more."""

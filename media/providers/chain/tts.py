@@ -1,4 +1,4 @@
-"""Fallback between voices: the next one continues at the first word whose audio was not delivered."""
+"""Fallback between voices: the next one continues at the first word whose audio was not delivered whole."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -12,10 +12,10 @@ from media.providers.chain.speech_timeline import SpeechTimeline
 from media.providers.chain.text_buffer import TextBuffer
 from media.providers.chain.voice_attempt import VoiceAttempt
 from media.providers.chain.voice_segment import VoiceSegment
+from media.providers.chain.whole_words import WholeWords
 from media.providers.health import ChainHealth
 from media.providers.ports import ProviderError, ProviderSlow, SpeechChunk, TextToSpeech
 from media.providers.usage import UsageMeter, discarding_meters
-from media.providers.word_timing import TYPICAL_MS_PER_CHARACTER
 
 
 class TextToSpeechChain:
@@ -38,7 +38,7 @@ class TextToSpeechChain:
             "tts", voices, on_failed, self._deadlines.demotion_s, health
         )
         self._meters = meters or discarding_meters("tts", (voice.name for voice in voices))
-        self._paces = [TYPICAL_MS_PER_CHARACTER] * len(voices)
+        self._paces: list[float | None] = [None] * len(voices)
         self.name = voices[0].name
         self.streams_text = all(voice.streams_text for voice in voices)
         self.times_words = all(voice.times_words for voice in voices)
@@ -58,25 +58,35 @@ class TextToSpeechChain:
                 attempts = attempts or self._candidates.new_attempts()  # only now: the text may take long
                 running = await requests.first_unit(attempts, start)
                 attempts, attempt = running.attempts, running.attempt
-                is_useful = False
+                words = WholeWords(
+                    attempt.segment,
+                    running.next_event,
+                    played_until=lambda: speech.played_until,
+                    on_audio=attempts.mark_useful,
+                )
                 try:
-                    while (chunk := await running.next_event()) is not None:
-                        if not is_useful and (is_useful := attempt.is_useful(chunk)):
-                            attempts.mark_useful()
+                    while (chunk := await words.next()) is not None:
                         yield speech.place(chunk)
                     self._succeed(attempts, attempt)
                     break
                 except ProviderError as error:
-                    speech.stop(attempt.segment)
+                    if self._is_all_spoken(buffer, attempt) and (rest := words.release()):
+                        yield speech.place(rest)
+                    speech.stop(attempt.segment, words.held_ms)
                     self._handle_failure(attempts, buffer, speech, attempt, error)
                 finally:
-                    await running.close()
+                    try:
+                        await words.close()
+                    finally:
+                        await running.close()
             buffer.raise_source_error()
         finally:
             if attempts is not None:
                 attempts.release()
-            await requests.close()
-            await buffer.close()
+            try:
+                await requests.close()
+            finally:  # cancelled once more: the source must not be read on
+                await buffer.close()
 
     def _start(
         self,
@@ -127,10 +137,14 @@ class TextToSpeechChain:
         error: ProviderError,
     ) -> None:
         _learn_gap(attempts, attempt, error)
-        if buffer.ended and speech.next_character >= len(buffer.text.rstrip()):
+        if self._is_all_spoken(buffer, attempt):
             attempts.give_up(error)  # everything was spoken
         else:
             attempts.fail_over(error, stage="stream", cost_s=attempt.silent_s)
+
+    @staticmethod
+    def _is_all_spoken(buffer: TextBuffer, attempt: VoiceAttempt) -> bool:
+        return buffer.ended and attempt.segment.next_character() >= len(buffer.text.rstrip())
 
 
 def _learn_gap(attempts: Attempts[TextToSpeech], attempt: VoiceAttempt, error: ProviderError | None = None) -> None:

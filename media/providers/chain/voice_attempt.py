@@ -8,6 +8,7 @@ from media.providers.chain.text_buffer import TextBuffer
 from media.providers.chain.timeouts import timed_out
 from media.providers.chain.voice_segment import VoiceSegment
 from media.providers.cleanup import close_stream
+from media.providers.deadline_timer import DeadlineScope
 from media.providers.ports import ProviderBusy, ProviderError, SpeechChunk
 from media.providers.usage import UsageMeter
 
@@ -78,13 +79,15 @@ class VoiceAttempt:
 
     async def _next(self, source: AsyncIterator[SpeechChunk]) -> SpeechChunk | None:
         """Returns the next audio, None at the end. Raises ProviderSlow when it comes after the deadline."""
-        began = asyncio.get_running_loop().time()
+        clock = asyncio.get_running_loop().time
+        began = clock()
 
         def arm() -> None:
-            scope.reschedule(self._deadline.expires_at(began))
+            expires_at = self._deadline.expires_at(began)
+            scope.restart(None if expires_at is None else expires_at - clock())
 
         try:
-            async with asyncio.timeout(None) as scope:
+            async with DeadlineScope(None) as scope:
                 arm()
                 self._deadline.on_start = arm
                 return await anext(source, None)

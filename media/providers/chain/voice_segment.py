@@ -4,18 +4,26 @@ from media.audio.mulaw import BYTES_PER_MS
 from media.providers.chain.audio_deadline import is_speakable
 from media.providers.chain.text_buffer import TextBuffer, TextReader
 from media.providers.ports import ProviderError, SpeechChunk, TextToSpeech, TimedWord
-from media.providers.word_timing import count_spoken, spread_words, timing_length, word_starts
+from media.providers.word_timing import (
+    MISSING_MS,
+    TYPICAL_MS_PER_CHARACTER,
+    count_spoken,
+    spread_words,
+    timing_length,
+    word_starts,
+)
 
 
 class VoiceSegment:
-    """One voice's segment of a speech, from the character `start` on. pace: assumed ms per character where the voice
-    reports no timings."""
+    """One voice's segment of a speech, from the character `start` on. pace: its ms per character, which count where it
+    reports no timings; None before it has said anything in this call."""
 
-    def __init__(self, text: TextBuffer, start: int, voice: TextToSpeech, pace: float) -> None:
+    def __init__(self, text: TextBuffer, start: int, voice: TextToSpeech, pace: float | None) -> None:
         self._buffer = text
         self.start = start
         self.voice = voice
-        self._pace = pace
+        self._knows_words = voice.times_words or pace is not None
+        self._pace = pace or TYPICAL_MS_PER_CHARACTER
         self.reader = TextReader(text, start)
         self.audio_ms = 0.0
         self.words: list[TimedWord] = []  # known so far, in ms from this voice's first audio
@@ -24,6 +32,14 @@ class VoiceSegment:
     def times_words(self) -> bool:
         """Whether the voice reports timings."""
         return self.voice.times_words
+
+    @property
+    def whole_ms(self) -> float:
+        """Where the last word ends whose audio is whole; all audio while its words cannot be told apart."""
+        if not self._knows_words:
+            return self.audio_ms
+        latest = self.audio_ms + MISSING_MS
+        return min(self.audio_ms, next((one.end_ms for one in reversed(self.words) if one.end_ms <= latest), 0.0))
 
     def add(self, chunk: SpeechChunk) -> list[TimedWord]:
         """Adds audio; returns the words that begin in it."""

@@ -13,7 +13,9 @@ from typing import Final
 
 import structlog
 
+from media.providers.engine_process.messages import EngineProtocolError, encode_frame, receive_message
 from media.providers.engine_process.server import READY
+from media.providers.pipecat.wire import EngineCheck, make_output_decoder
 from media.providers.ports import ProviderError, ProviderSlow
 
 log = structlog.get_logger()
@@ -22,22 +24,39 @@ ROOT: Final = Path(__file__).resolve().parents[3]
 MODULE: Final = "media.providers.pipecat.host"
 START_S: Final = 30.0  # pipecat's packages are read from disk
 STOP_S: Final = 5.0
+NOT_STARTED: Final = -1  # in place of an exit code
+MOST_OUTPUT: Final = 65_536
 FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 30.0
 # A process that ran so long has started well: the next pause is the first one again.
 STEADY_S: Final = 60.0
-# Settings of ours hold keys of the whole platform, which pipecat's services have no use for.
-_PRIVATE_PREFIX: Final = "VOCALIZED_"
+# Settings of ours hold keys of the whole platform, which pipecat's services have no use for. Those of AWS are for the
+# storage of recordings (`shared/storage.py`); services of AWS have the machine's role.
+_PRIVATE_PREFIXES: Final = ("VOCALIZED_", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+# A process is asked so often whether it still serves. Its event loop may be held up by a service that computes, but not
+# for longer than ANSWER_S: then it is ended and started again.
+CHECK_EVERY_S: Final = 10.0
+ANSWER_S: Final = 20.0
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class PipecatProcess:
-    """Runs the engine process and connects to it. start_s: limit of a start."""
+    """Runs the engine process and connects to it. start_s: limit of a start. check_every_s, answer_s: see
+    CHECK_EVERY_S."""
 
-    def __init__(self, *, start_s: float = START_S, first_pause_s: float = FIRST_PAUSE_S) -> None:
+    def __init__(
+        self,
+        *,
+        start_s: float = START_S,
+        first_pause_s: float = FIRST_PAUSE_S,
+        check_every_s: float = CHECK_EVERY_S,
+        answer_s: float = ANSWER_S,
+    ) -> None:
         self._start_s = start_s
         self._first_pause_s = first_pause_s
+        self._check_every_s = check_every_s
+        self._answer_s = answer_s
         self._folder: Path | None = None
         self._supervisor: asyncio.Task[None] | None = None
         self._process: Process | None = None
@@ -100,25 +119,63 @@ class PipecatProcess:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     async def _run_once(self) -> int:
-        """Runs the process until it ends; returns its exit code."""
+        """Runs the process until it ends, or serves no more; returns its exit code."""
         command = [sys.executable, "-W", "ignore", "-m", MODULE, "--socket", str(self._socket), "--child"]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(_PRIVATE_PREFIX)}
-        process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment, stdin=PIPE, stdout=PIPE)
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(_PRIVATE_PREFIXES)}
+        try:
+            process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment, stdin=PIPE, stdout=PIPE)
+        except OSError as error:  # no memory or process is left: there may be later
+            log.error("pipecat_engine.start_failed", error=error.strerror)
+            self._fail_start()
+            return NOT_STARTED
         self._process = process
+        reading: asyncio.Task[None] | None = None
         try:
             assert process.stdout is not None
-            line = await asyncio.wait_for(process.stdout.readline(), self._start_s)
-            if line.decode(errors="replace").strip() == READY and self._ready is not None:
+            if await asyncio.wait_for(_is_ready(process.stdout), self._start_s) and self._ready is not None:
                 log.info("pipecat_engine.started", pid=process.pid)
                 self._ready.set_result(None)
+            reading = asyncio.get_running_loop().create_task(_discard(process.stdout))
+            await self._watch(process)
             return await process.wait()
         except TimeoutError:
             log.error("pipecat_engine.start_timed_out", limit_s=self._start_s)
-            return -1
+            return NOT_STARTED
         finally:
             self._process = None
             self._fail_start()
             await _stop(process)
+            if reading is not None:
+                reading.cancel()
+
+    async def _watch(self, process: Process) -> None:
+        """Returns once the process has ended; ends one that serves no more."""
+        ended = asyncio.get_running_loop().create_task(process.wait())
+        try:
+            while not (await asyncio.wait({ended}, timeout=self._check_every_s))[0]:
+                if not await self._serves():
+                    log.error("pipecat_engine.hung", pid=process.pid, limit_s=self._answer_s)
+                    with suppress(ProcessLookupError):
+                        process.kill()
+        finally:
+            ended.cancel()
+
+    async def _serves(self) -> bool:
+        """Whether the process answers in time. What keeps us from asking is no fault of it."""
+        writer: asyncio.StreamWriter | None = None
+        try:
+            async with asyncio.timeout(self._answer_s):
+                reader, writer = await asyncio.open_unix_connection(self._socket)
+                writer.write(encode_frame(EngineCheck()))
+                await receive_message(reader, make_output_decoder())
+        except (TimeoutError, BlockingIOError):  # the second one: it takes no connection
+            return False
+        except (OSError, EngineProtocolError):
+            return True
+        finally:
+            if writer is not None:
+                writer.close()
+        return True
 
     def _fail_start(self) -> None:
         """Whoever waits for the process, or asks for it now, is told that there is none."""
@@ -126,6 +183,22 @@ class PipecatProcess:
             self._ready = asyncio.get_running_loop().create_future()
         self._ready.set_exception(ConnectionRefusedError(0, "it has ended"))
         self._ready.exception()  # nobody may be waiting
+
+
+async def _is_ready(output: asyncio.StreamReader) -> bool:
+    """Whether the process says that it listens, before it ends. Other packages may print something before."""
+    text = "\n"
+    while part := await output.read(4_096):
+        text = text[-MOST_OUTPUT:] + part.decode(errors="replace")
+        if f"\n{READY}\n" in text:
+            return True
+    return False
+
+
+async def _discard(output: asyncio.StreamReader) -> None:
+    """Reads what packages print: a full pipe would hold up the process."""
+    while await output.read(MOST_OUTPUT):
+        pass
 
 
 async def _stop(process: Process) -> None:

@@ -12,6 +12,14 @@ from msgspec import Struct
 FailureCause = Literal["busy", "slow", "refused", "failed"]
 
 
+class EngineCheck(Struct, frozen=True, tag=True):
+    """Asks whether the engine process still serves, in place of OpenService; answered by EngineServes."""
+
+
+class EngineServes(Struct, frozen=True, tag=True):
+    """The answer to EngineCheck; the connection is over."""
+
+
 class OpenService(Struct, frozen=True, tag=True):
     """Requests a service of pipecat. service: the full name of its class. language: of the call, where the settings
     name none; may be empty."""
@@ -117,9 +125,10 @@ class UtteranceSpoken(Struct, frozen=True, tag=True):
 
 
 SessionInput = CallerAudio | SpeechStart | FinalRequest | TurnTaken | ChatTurn | ClauseText | UtteranceEnd
-SessionRequest = OpenService | SessionInput
+SessionRequest = EngineCheck | OpenService | SessionInput
 SessionOutput = (
-    ServiceOpened
+    EngineServes
+    | ServiceOpened
     | ServiceFailed
     | RecognisedTurn
     | ReplyText

@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from media.audio.mulaw import BYTES_PER_MS
+from media.providers.deadline_timer import DeadlineTimer
 from media.providers.ports import (
     ProviderError,
     ProviderSlow,
@@ -81,7 +83,7 @@ class _Session:
         self._socket: VendorSocket | None = None
         self._greeted = asyncio.Event()  # or failed
         self._error: ProviderError | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: DeadlineTimer | None = None
         self._pushed = 0  # bytes
         self._last_text = ""
 
@@ -160,7 +162,7 @@ class _Session:
     def _wait(self, seconds: float) -> None:
         """Waits for the vendor, and then settles for what is known."""
         self._cancel_timer()
-        self._timer = self._loop.call_later(seconds, self._settle, seconds)
+        self._timer = DeadlineTimer(seconds, partial(self._settle, seconds))
 
     def _report(self, event: RecognisedText) -> None:
         is_new, self._last_text = event.text != self._last_text, event.text

@@ -103,6 +103,8 @@ class CartesiaTextToSpeech:
             await reader
         finally:
             connection.use(None)
+            if utterance.is_suspect:
+                self._connections.distrust()
             is_usable = utterance.stop()
             if not is_usable:
                 connection.abort()
@@ -161,6 +163,12 @@ class _Utterance:
         self._is_over, self._is_usable = True, False
         self._done.set()
         self._chunks.put_nowait(error)
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether the connection failed, or may be dead because nothing came for a while."""
+        is_silent = not self._is_over and self._loop.time() - self._active_at >= IDLE_S
+        return not self._is_usable or (is_silent and not self._contexts.heard)
 
     def stop(self) -> bool:
         """Cancels what is not spoken yet. Returns whether the connection can be used again: not when it was silent

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from media.audio.mulaw import BYTES_PER_MS
+from media.providers.deadline_timer import DeadlineTimer
 from media.providers.ports import ProviderError, SpeechToTextFailed, SpeechToTextSession, SpeechToTextSink
 from media.providers.vendor_socket import SocketTarget, VendorSocket
 from media.providers.vendors.deepgram_transcript import TurnTranscript
@@ -56,7 +57,7 @@ class _Session:
         self._pushed = 0  # bytes
         self._is_idle = False  # no audio since the last check
         self._keep_alive: asyncio.TimerHandle | None = None
-        self._overdue: asyncio.TimerHandle | None = None
+        self._overdue: DeadlineTimer | None = None
 
     async def open(self, target: SocketTarget) -> None:
         """Connects. Raises ProviderError."""
@@ -83,7 +84,7 @@ class _Session:
         if self._socket is not None:
             self._socket.send_text(self._protocol.finalise)
         self._cancel_overdue()
-        self._overdue = self._loop.call_later(self._answer_s, self._expire)
+        self._overdue = DeadlineTimer(self._answer_s, self._expire)
 
     def next_turn(self) -> None:
         self._cancel_overdue()

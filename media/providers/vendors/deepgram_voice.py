@@ -187,11 +187,21 @@ class DeepgramTextToSpeech:
                     async for audio in speech:
                         yield SpeechChunk(audio)
                 has_text = not connection.has_read_all
+            except ProviderError:
+                self._connections.distrust()
+                raise
             finally:
                 self._give_back(connection)
 
     def _give_back(self, connection: AuraConnection) -> None:
         if connection.needs_clear:
-            self._connections.give_back_when(connection, connection.clear())
+            self._connections.give_back_when(connection, self._clear(connection))
         else:
             self._connections.give_back(connection, reusable=connection.is_reusable)
+
+    async def _clear(self, connection: AuraConnection) -> bool:
+        """Stops the speech on a connection; returns whether it can be used again. One that does not answer is dead."""
+        is_clear = await connection.clear()
+        if not is_clear:
+            self._connections.distrust()
+        return is_clear

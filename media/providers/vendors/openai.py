@@ -77,7 +77,7 @@ class OpenAiLanguageModel:
     async def stream(self, request: ChatRequest) -> AsyncIterator[LanguageModelEvent]:
         """Streams one reply; tool calls come whole, at its end. Raises ProviderError.
 
-        When the stream breaks after the model began, an estimate of the tokens spent comes before the error.
+        When the stream breaks after the server took the request, an estimate of the tokens comes before the error.
         """
         reply = StreamedReply(self.name)
         deadline = asyncio.get_running_loop().time() + self._options.first_token_s
@@ -92,8 +92,7 @@ class OpenAiLanguageModel:
             if await _drain(response) and self._server.warm is not None:
                 self._server.warm.give_back()
         except ProviderError:
-            if reply.has_begun:
-                yield reply.usage(request)
+            yield reply.spent(request, bills_failures=RULES[self._dialect].bills_failures)
             raise
         finally:
             response.close()

@@ -107,6 +107,11 @@ class BusCallRecord:
             break_cycle(self, "call")
         await asyncio.wait({write}, timeout=OUTCOME_WAIT_S)
 
+    async def stream_refused(self) -> None:
+        """Stores that no stream of the call can be used."""
+        outcome = StreamOutcome(self._leg, is_refused=True)
+        await asyncio.wait({self._services.checkpoints.write_outcome(self.call_id, outcome)}, timeout=OUTCOME_WAIT_S)
+
     # --- CheckpointSource, HeartbeatSource ---
 
     def checkpoint(self) -> Checkpoint | None:

@@ -26,7 +26,9 @@ class TicketPlans:
             raise PlanRefused("no plan: the stream brings no token", "no_token")
         try:
             async with self._gate:
-                return await self._tickets.claim(token, cast(Carrier, route.carrier), _call_id(started, route))
+                # What control has told Telnyx to return is our id of the call, behind a colon or alone.
+                call_id = started.client_state.rpartition(":")[2]
+                return await self._tickets.claim(token, cast(Carrier, route.carrier), _call_id(started, route), call_id)
         except TicketRefused as error:
             raise PlanRefused(str(error), f"ticket_{error.reason}") from None
         except BusUnavailable:

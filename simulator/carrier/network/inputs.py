@@ -7,8 +7,10 @@ from typing import get_args
 from simulator.carrier.audio_clip import ClipError, read_clip
 from simulator.carrier.network.passive_party import PassiveParty
 from simulator.carrier.network.phone_network import Behaviour, Subscriber
+from simulator.carrier.network.telnyx.faults import TelnyxFaults
 from simulator.carrier.network.webhook_client import DeliveryFaults
 
+_TELNYX = ("telnyx_refuses", "telnyx_silent_closes", "telnyx_underscores", "telnyx_changes_ids")
 _REST = ("twilio_rest", "telnyx_rest", "twilio_lost", "telnyx_lost")
 
 
@@ -39,7 +41,7 @@ def read_faults(body: object) -> tuple[DeliveryFaults, Mapping[str, list[int]]]:
     """Reads webhook faults, and by field the statuses of failing REST requests. Raises ValueError, naming the field."""
     if not isinstance(body, dict):
         raise ValueError("the body must be an object")
-    known = ("duplicate", "shuffle_s", "delay_s", "drop_first", *_REST)
+    known = ("duplicate", "shuffle_s", "delay_s", "drop_first", *_TELNYX, *_REST)
     for name in body:
         if name not in known:
             raise ValueError(f"unknown field {name!r}; known: {', '.join(known)}")
@@ -50,6 +52,19 @@ def read_faults(body: object) -> tuple[DeliveryFaults, Mapping[str, list[int]]]:
         _boolean(body, "drop_first"),
     )
     return faults, {name: _statuses(body, name) for name in _REST}
+
+
+def read_telnyx_faults(body: Mapping[str, object]) -> TelnyxFaults:
+    """Reads the account's faults, see TelnyxFaults. Raises ValueError, naming the field."""
+    refused = body.get("telnyx_refuses", {})
+    if not isinstance(refused, dict) or not all(isinstance(tag, str) for tag in refused.values()):
+        raise ValueError("telnyx_refuses must be an object with texts")
+    return TelnyxFaults(
+        refused,
+        silent_closes=_boolean(body, "telnyx_silent_closes"),
+        underscores=_boolean(body, "telnyx_underscores"),
+        changes_ids=_boolean(body, "telnyx_changes_ids"),
+    )
 
 
 def _boolean(body: Mapping[str, object], name: str) -> bool:

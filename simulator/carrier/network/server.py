@@ -13,7 +13,7 @@ from aiohttp import web
 from simulator.carrier.clock import Clock, RealTimeClock
 from simulator.carrier.network.config import NetworkConfig, SeededNumber
 from simulator.carrier.network.handset_server import HandsetServer
-from simulator.carrier.network.inputs import read_faults, read_subscriber
+from simulator.carrier.network.inputs import read_faults, read_subscriber, read_telnyx_faults
 from simulator.carrier.network.inventory import Inventory, OwnedNumber
 from simulator.carrier.network.phone_network import JournalEntry, PhoneNetwork, Subscriber
 from simulator.carrier.network.telnyx.carrier import TelnyxCarrier
@@ -147,13 +147,18 @@ class _ControlApi:
 
     async def set_faults(self, request: web.Request) -> web.Response:
         """Replaces all faults. Of webhooks: {duplicate, shuffle_s, delay_s, drop_first}. {twilio_rest, telnyx_rest}:
-        the next REST requests fail with these statuses; {twilio_lost, telnyx_lost}: the same, but they are executed."""
+        the next REST requests fail with these statuses; {twilio_lost, telnyx_lost}: the same, but they are executed.
+        {telnyx_refuses}: Call Control commands and the tag of the reason; {telnyx_silent_closes,
+        telnyx_underscores, telnyx_changes_ids}: see TelnyxFaults."""
         try:
             body = await request.json()
             faults, failing = read_faults(body)
+            telnyx_faults = read_telnyx_faults(body)
         except (json.JSONDecodeError, ValueError) as error:
             return web.json_response({"error": str(error)}, status=400)
         self._client.faults = faults
+        if self._telnyx is not None:
+            self._telnyx.faults.set(telnyx_faults)
         for name, carrier in (("twilio", self._twilio), ("telnyx", self._telnyx)):
             if carrier is not None:
                 carrier.fail_next.clear()

@@ -55,6 +55,14 @@ def test_section_has_a_column_per_server_and_its_method() -> None:
     assert "$" not in text
 
 
+def test_a_void_load_is_none_that_a_server_did_not_hold() -> None:
+    lean = VendorRecord("lean", "lean pipecat", [measured(load(5)), measured(load(10), vendors=0.9)], 5)
+    stock = VendorRecord("stock", "stock pipecat", [measured(load(4), vendors=0.9)], None)
+    text = section(VendorRun(MACHINE, [lean, stock]))
+    assert "| calls on one core | 0 (4 VOID) | 5 (10 VOID) |" in text
+    assert "| CPU per call-second | 1.50 ms (4 calls, VOID) | 1.50 ms (5 calls) |" in text
+
+
 def test_each_command_keeps_the_other_part_of_the_page(tmp_path: Path) -> None:
     write_page(benchmark_run(), tmp_path)
     before = (tmp_path / "performance.md").read_text()

@@ -89,6 +89,8 @@ async def test_a_provider_is_created_changed_and_deleted(api: Api, staff: Staff,
         ({"base_url": "http://127.0.0.1:9/v1"}, "provider_refused", "config.llm.base_url", "no connection"),
         ({"base_url": "not an address"}, "address_invalid", "config.llm.base_url", "like https://"),
         ({"modell": "x"}, "option_unknown", "config.llm.modell", "no such option"),
+        ({"api_key": "ключ"}, "key_invalid", "api_key", "printable ASCII"),
+        ({"temperature": 10**400}, "option_unknown", "config.llm.temperature", "a number up to 2^53"),
         ({"temperature": "hot"}, "option_invalid", "config.llm.temperature", "expected `float"),
     ],
 )

@@ -172,6 +172,19 @@ async def test_rules_of_settings(tenant: Tenant, vendor: ChatVendor) -> None:
     assert vendor.asked == []
 
 
+async def test_a_stored_value_that_is_not_taken_any_more_hinders_no_other_change(tenant: Tenant) -> None:
+    await tenant.set("openai", {"config": {"llm": {"temperature": 1}}})
+    await tenant.api.owner.execute(
+        """
+        UPDATE workspace_providers SET config = '{"llm": {"temperature": "hot"}}' WHERE workspace_id = $1::uuid
+        """,
+        tenant.id,
+    )
+    assert (await tenant.set("openai", {"is_enabled": False})).status == 200
+    reply = await tenant.set("openai", {"config": {"llm": {"temperature": "hot"}}})
+    assert (reply.code, reply.param) == ("option_invalid", "config.llm.temperature")
+
+
 async def test_a_provider_that_is_turned_off_serves_no_call(tenant: Tenant) -> None:
     assert [one.provider for one in (await tenant.plan()).tts] == ["local"]
     reply = await tenant.set("local", {"is_enabled": False})

@@ -21,6 +21,7 @@ from control.calls.outbound import CallRequest
 from control.calls.policy import CallPolicy
 from control.calls.service import Calls
 from control.carriers.model import (
+    ActiveCall,
     AvailableNumber,
     CarrierName,
     CarrierRefused,
@@ -210,6 +211,7 @@ class FakeCarrier:
     deleted: list[str] = field(default_factory=list)
     answers: dict[str, Exception] = field(default_factory=dict)
     found: list[PlacedCall] = field(default_factory=list)
+    active: list[ActiveCall] = field(default_factory=list)
     audio: bytes = b"RIFF"
 
     async def dial(self, order: DialRequest) -> PlacedCall:
@@ -220,6 +222,10 @@ class FakeCarrier:
     async def find_placed_calls(self, order: DialRequest, since: datetime) -> list[PlacedCall]:
         self._answer("find_placed_calls")
         return self.found
+
+    async def list_active_calls(self) -> list[ActiveCall]:
+        self._answer("list_active_calls")
+        return self.active
 
     async def hang_up(self, carrier_call_id: str) -> None:
         self.hung_up.append(carrier_call_id)

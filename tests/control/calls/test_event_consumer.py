@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
 
@@ -17,11 +18,13 @@ from control.calls.event_consumer import ASIDE, ConsumerPace, EventCounts, consu
 from control.calls.hangup import HANG_UP
 from control.calls.hangup_job import make_hangup_job
 from control.calls.model import AdmittedCall, CarrierStatus
+from control.calls.stream_end import STREAM_ENDED, StreamEndedJob
 from control.carriers.model import CarrierName
 from control.carriers.registry import Carriers
 from shared.bus.client import bus_client
 from shared.bus.events import STREAM, EventStream
 from shared.events import (
+    SEQ_PER_LEG,
     CallEnded,
     CallerSaid,
     CallResumed,
@@ -302,6 +305,32 @@ async def test_telnyx_call_is_hung_up_after_media_ended_it(
         gateway = FakeCarrier("telnyx")
         await make_hangup_job(platform.pool, Carriers({"telnyx": gateway}), platform.media_assignment)(row["payload"])
         assert gateway.hung_up == [name]
+
+
+@pytest.mark.parametrize(
+    ("reason", "leg", "acts"),
+    [("agent_hangup", 0, True), ("transferred", 1, True), ("caller_hangup", 0, False), ("agent_hangup", 2, False)],
+)
+async def test_end_of_a_telnyx_stream_leads_to_its_next_step_at_once(
+    platform: CallPlatform, reason: EndReason, leg: int, acts: bool
+) -> None:
+    """Of a stream whose id is not stored (leg 2), the webhook or the delayed hang-up follows."""
+    workspace = await platform.create_workspace(carrier="telnyx")
+    name = f"stream-end-{reason}-{leg}"
+    call = await platform.ring(workspace, name, carrier="telnyx")
+    assert isinstance(call, AdmittedCall)
+    legs = [replace(call, leg=known) for known in (0, 1)]
+    for one in legs:
+        await platform.in_platform(
+            lambda db, one=one: platform.calls.record_media_node(db, one, "m", f"stream:{one.leg}")  # type: ignore[misc]
+        )
+    ended = CallEnded("completed", reason, "", 9_000, CallUsage())
+    event = parse_event("1-1", encoded_event(call.call_id, leg * SEQ_PER_LEG + 9, ended, 9))
+    for _ in range(2):
+        await platform.in_platform(lambda db: write_events(db, [event]))
+    jobs = [msgspec.json.decode(job, type=StreamEndedJob) for job in await platform.job_payloads(STREAM_ENDED)]
+    expected = StreamEndedJob(call.call_id, leg, name, f"stream:{leg}")
+    assert [job for job in jobs if job.call_id == call.call_id] == [expected] * acts
 
 
 async def test_hangup_is_skipped_after_the_carriers_own_report(platform: CallPlatform) -> None:

@@ -16,7 +16,7 @@ RECORDING = "2f1b1a1e-0000-4000-8000-000000000001"
 
 class TelnyxPeer(CarrierPeer):
     """numbers: of the account, by id. order_polls: how often an order is pending before it succeeds. omits_reference:
-    whether a bought number lacks the order's reference."""
+    whether a bought number lacks the order's reference. requirement: what orders wait for, in Telnyx's words."""
 
     refusal = (401, {"errors": [{"code": "10009", "title": "Authentication failed", "detail": "+14155550123"}]})
 
@@ -25,8 +25,10 @@ class TelnyxPeer(CarrierPeer):
         self.numbers: dict[str, dict[str, Any]] = {}
         self.orders: dict[str, dict[str, Any]] = {}
         self.dialled: dict[str, str] = {}
+        self.active: list[dict[str, Any]] = []
         self.order_polls = 1
         self.omits_reference = False
+        self.requirement = ""
         self.market = [f"+1415555{n:04}" for n in range(100, 160)]
         self._ids = count(1)
 
@@ -39,6 +41,7 @@ class TelnyxPeer(CarrierPeer):
             web.get("/v2/number_orders", self._orders),
             web.post("/v2/number_orders", self._order),
             web.get("/v2/number_orders/{id}", self._poll),
+            web.get("/v2/connections/{id}/active_calls", self._active),
             web.post("/v2/calls", self._dial),
             web.post("/v2/calls/{id}/actions/{action}", self._act),
             web.get("/v2/recordings", self._recordings),
@@ -112,7 +115,9 @@ class TelnyxPeer(CarrierPeer):
         if order is None:
             return _missing()
         order["polls"] += 1
-        if order["status"] == "pending" and order["polls"] >= self.order_polls:
+        if self.requirement:
+            order["phone_numbers"][0]["requirements_status"] = self.requirement
+        elif order["status"] == "pending" and order["polls"] >= self.order_polls:
             self._settle(order)
         return web.json_response({"data": order})
 
@@ -128,6 +133,12 @@ class TelnyxPeer(CarrierPeer):
         call = self.dialled.setdefault(body["command_id"], f"v3:call-{next(self._ids)}")
         answer = {"record_type": "call", "call_control_id": call, "call_leg_id": "leg", "call_session_id": "session"}
         return web.json_response({"data": answer | {"is_alive": False}})
+
+    async def _active(self, request: web.Request) -> web.Response:
+        rows = self.active if request.match_info["id"] == CONNECTION else []
+        start = (int(request.query.get("page[number]", request.query.get("page_number", "1"))) - 1) * 2
+        meta = {"page_number": start // 2 + 1, "total_pages": -(-len(rows) // 2), "total_results": len(rows)}
+        return web.json_response({"data": rows[start : start + 2], "meta": meta})
 
     async def _act(self, request: web.Request) -> web.Response:
         if request.match_info["id"] == ENDED:

@@ -143,6 +143,8 @@ async def test_call_is_placed_answered_recorded_and_ended(name: str, simulated_c
     else:
         path, fields = await webhooks.wait(call_control_id=placed.carrier_call_id, event_type="call.answered")
         assert fields["client_state"] == b64encode(CALL_ID.encode()).decode()
+        assert await carrier.find_placed_calls(request, since) == [placed]
+    assert placed.carrier_call_id in [call.carrier_call_id for call in await carrier.list_active_calls()]
     assert path.endswith(f"?call={CALL_ID}")
     await wait_for_audio(simulated_carriers.network)
     await carrier.hang_up(placed.carrier_call_id)

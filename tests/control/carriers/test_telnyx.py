@@ -1,6 +1,6 @@
 """Telnyx's gateway: its requests, its conversion of answers, and its errors."""
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -9,9 +9,18 @@ from traceback import format_exception
 
 import pytest
 
-from control.carriers.model import CarrierRefused, CarrierUnavailable, DialRequest, OwnedNumber, PlacedCall
+from control.carriers.model import (
+    ActiveCall,
+    CarrierRefused,
+    CarrierUnavailable,
+    DialRequest,
+    NumberPending,
+    OwnedNumber,
+    PlacedCall,
+)
 from control.carriers.retries import NotProcessed
 from control.carriers.telnyx import TelnyxGateway, open_telnyx
+from control.carriers.telnyx_forms import error_from_response
 from tests.control.carriers.conftest import telnyx_options
 from tests.control.carriers.telnyx_peer import CONNECTION, ENDED, KEY, RECORDING, WAV, TelnyxPeer
 from tests.control.carriers.test_twilio import closed_port
@@ -33,6 +42,8 @@ METHODS: dict[str, GatewayRequest] = {
     "configure": lambda gateway: gateway.configure(OwnedNumber("1", NUMBER, REFERENCE)),
     "release": lambda gateway: gateway.release("1"),
     "dial": lambda gateway: gateway.dial(DIAL_REQUEST),
+    "find_placed_calls": lambda gateway: gateway.find_placed_calls(DIAL_REQUEST, SINCE),
+    "list_active_calls": lambda gateway: gateway.list_active_calls(),
     "hang_up": lambda gateway: gateway.hang_up(CALL),
     "fetch_recording": lambda gateway: gateway.fetch_recording(RECORDING, BytesIO()),
     "delete_recording": lambda gateway: gateway.delete_recording(RECORDING),
@@ -168,6 +179,26 @@ async def test_order_whose_answer_was_lost_is_not_placed_twice(
     assert len(telnyx_peer.requests_to("POST /v2/number_orders")) == 1
 
 
+@pytest.mark.parametrize("status", ["requirement-info-pending", "requirement-info-under-review"])
+async def test_order_that_waits_for_documents_says_so_at_once(
+    status: str, telnyx: TelnyxGateway, telnyx_peer: TelnyxPeer
+) -> None:
+    telnyx_peer.requirement = status
+    with pytest.raises(NumberPending, match="documents") as pending:
+        await telnyx.buy(NUMBER, REFERENCE)
+    assert pending.value.code == status
+
+
+@pytest.mark.parametrize("status", ["purchase-pending", "requirement-info-exception", "something-new"])
+async def test_only_active_numbers_take_calls(status: str, telnyx: TelnyxGateway, telnyx_peer: TelnyxPeer) -> None:
+    row = telnyx_peer.add_number(NUMBER)
+    found = await telnyx.find_owned(NUMBER)
+    assert found is not None and not found.pending
+    row["status"] = status
+    found = await telnyx.find_owned(NUMBER)
+    assert found is not None and found.pending.startswith("The carrier")
+
+
 async def test_failed_order_is_refused(telnyx: TelnyxGateway) -> None:
     with pytest.raises(CarrierRefused) as caught:
         await telnyx.buy("+14155559999", REFERENCE)
@@ -204,6 +235,8 @@ async def test_dial_sends_webhook_and_client_state(telnyx_peer: TelnyxPeer) -> N
         "client_state": b64encode(CALL_ID.encode()).decode(),
         "command_id": CALL_ID,
         "answering_machine_detection": "detect",
+        "preferred_codecs": "PCMU,PCMA,G722",
+        "send_silence_when_idle": True,
         "record": "record-from-answer",
         "record_channels": "dual",
         "record_format": "wav",
@@ -218,11 +251,40 @@ async def test_call_whose_answer_was_lost_is_placed_once(telnyx: TelnyxGateway, 
     assert await telnyx.find_placed_calls(DIAL_REQUEST, SINCE) == []
 
 
+async def test_active_calls_are_listed_over_pages_with_what_they_carry(
+    telnyx: TelnyxGateway, telnyx_peer: TelnyxPeer
+) -> None:
+    states = [CALL_ID, f"inbound:{CALL_ID}", "transfer:v3:other", None, "not ours"]
+    telnyx_peer.active = [
+        {"call_control_id": f"v3:{number}", "call_duration": number, "record_type": "call",
+         "client_state": None if state is None else b64encode(state.encode()).decode()}
+        for number, state in enumerate(states)
+    ]  # fmt: skip
+    assert await telnyx.list_active_calls() == [
+        ActiveCall("v3:0", 0, call_id=CALL_ID),
+        ActiveCall("v3:1", 1, call_id=CALL_ID),
+        ActiveCall("v3:2", 2, transfer_of="v3:other"),
+        ActiveCall("v3:3", 3),
+        ActiveCall("v3:4", 4, call_id="not ours"),
+    ]
+    assert await telnyx.find_placed_calls(DIAL_REQUEST, SINCE) == [PlacedCall("v3:0"), PlacedCall("v3:1")]
+
+
 async def test_command_for_an_ended_call_sets_call_ended(telnyx: TelnyxGateway) -> None:
     with pytest.raises(CarrierRefused) as caught:
         await telnyx.answer(ENDED, COMMAND, record=False)
     assert (caught.value.code, caught.value.call_ended) == ("90018", True)
     await telnyx.hang_up(ENDED)
+
+
+@pytest.mark.parametrize(
+    ("detail", "code"),
+    [("Dialed number is not included in whitelisted countries D13", "D13"), ("See D13 for", "10010")],
+)
+def test_limit_is_named_by_its_tag(detail: str, code: str) -> None:
+    """Telnyx's error code is the same for all limits."""
+    error = error_from_response(403, {"errors": [{"code": "10010", "detail": detail}]})
+    assert (type(error), error.code) == (CarrierRefused, code)
 
 
 async def test_stream_is_bidirectional_pcmu(telnyx: TelnyxGateway, telnyx_peer: TelnyxPeer) -> None:
@@ -245,9 +307,12 @@ async def test_answer_records_only_with_setting_and_consent(telnyx: TelnyxGatewa
         await gateway.answer(CALL, COMMAND, record=False)
         await gateway.answer(CALL, COMMAND, record=True)
         await gateway.dial(DIAL_REQUEST)
-    plain, unwanted, recorded, dialled = (request.body for request in telnyx_peer.received)
-    assert plain == unwanted == {"command_id": COMMAND}
+        await gateway.answer(CALL, COMMAND, record=False, call_id=CALL_ID)
+    plain, unwanted, recorded, dialled, known = (request.body for request in telnyx_peer.received)
+    media = {"preferred_codecs": "PCMU,PCMA,G722", "send_silence_when_idle": True}
+    assert plain == unwanted == {"command_id": COMMAND} | media
     assert "record" not in dialled
+    assert b64decode(known["client_state"]) == f"inbound:{CALL_ID}".encode()
     assert recorded == plain | {
         "record": "record-from-answer",
         "record_channels": "dual",

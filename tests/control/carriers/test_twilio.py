@@ -31,6 +31,7 @@ METHODS: dict[str, GatewayRequest] = {
     "configure": lambda gateway: gateway.configure(OwnedNumber("PN1", NUMBER, REFERENCE)),
     "release": lambda gateway: gateway.release("PN1"),
     "dial": lambda gateway: gateway.dial(DIAL_REQUEST),
+    "list_active_calls": lambda gateway: gateway.list_active_calls(),
     "find_placed_calls": lambda gateway: gateway.find_placed_calls(DIAL_REQUEST, SINCE),
     "hang_up": lambda gateway: gateway.hang_up("CA1"),
     "start_recording": lambda gateway: gateway.start_recording("CA1", DIAL_REQUEST.call_id),
@@ -263,6 +264,21 @@ async def test_placed_call_is_found(twilio: TwilioGateway, twilio_peer: TwilioPe
     for call in twilio_peer.calls:
         call["direction"] = "inbound"
     assert await twilio.find_placed_calls(DIAL_REQUEST, SINCE) == []
+
+
+async def test_active_calls_are_listed_with_the_number_that_is_ours(
+    twilio: TwilioGateway, twilio_peer: TwilioPeer
+) -> None:
+    """Other applications may use the account; a leg of <Dial> ends with its call."""
+    await twilio.dial(DIAL_REQUEST)
+    (call,) = twilio_peer.calls
+    call |= {"status": "in-progress", "start_time": "Tue, 24 Nov 2026 10:00:05 +0000"}
+    others = [{"sid": "CA-2", "direction": "inbound"}, {"sid": "CA-3", "direction": "outbound-dial"}]
+    twilio_peer.calls += [call | other for other in (*others, {"sid": "CA-4", "status": "completed"})]
+    first, second = await twilio.list_active_calls()
+    assert (first.carrier_call_id, first.number) == (call["sid"], DIAL_REQUEST.caller)
+    assert (second.carrier_call_id, second.number) == ("CA-2", DIAL_REQUEST.called)
+    assert first.seconds > 0
 
 
 async def test_hang_up_of_an_ended_call_is_no_error(twilio: TwilioGateway, twilio_peer: TwilioPeer) -> None:

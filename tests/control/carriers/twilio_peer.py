@@ -126,7 +126,8 @@ class TwilioPeer(CarrierPeer):
 
     async def _calls(self, request: web.Request) -> web.Response:
         query = request.query
-        rows = [call for call in self.calls if (call["to"], call["from"]) == (query["To"], query["From"])]
+        wanted = {"to": query.get("To"), "from": query.get("From"), "status": query.get("Status")}
+        rows = [call for call in self.calls if all(value in (None, call[name]) for name, value in wanted.items())]
         return web.json_response({"calls": rows, "next_page_uri": None})
 
     async def _change_call(self, request: web.Request) -> web.Response:

@@ -68,6 +68,7 @@ def test_workspace_id_of_a_members_route_is_no_path_parameter() -> None:
             Route("POST", "/x/{thingId}/{number}", full, USER, limit=RateLimit("a", 1, 1, account="email")),
             "open routes only",
         ),
+        (Route("POST", "/x/{thingId}/{number}", full, OPEN, check_limit=RateLimit("a", 1, 1)), "nobody is known"),
     ],
 )
 def test_signature_that_does_not_fit_is_refused(route: Route, message: str) -> None:

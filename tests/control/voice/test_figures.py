@@ -43,6 +43,12 @@ def test_one_workspace_cannot_make_a_provider_look_bad_nor_slow() -> None:
     (found,) = combine(of_workspaces((10, 0, 300), (10, 1, 400), (50, 50, 9_000), (50, 0, 9_000)))
     assert (found.requests, found.failures, found.p50_ms) == (70, 1, 400)
     assert combine(of_workspaces((1, 0, 300), (500, 500, None)))[0].error_rate == 0.0
+    now_and_then = combine(of_workspaces((10, 0, 300), (10, 1, 400), (10, 0, 400), (400, 196, 9_000)))
+    assert (now_and_then[0].requests, now_and_then[0].status) == (30, "healthy")
+
+
+def test_all_workspaces_count_where_few_requests_fail() -> None:
+    assert combine(of_workspaces((10, 0, 300), (20, 1, 400)))[0].requests == 30
 
 
 def test_an_outage_of_all_or_of_many_workspaces_counts() -> None:

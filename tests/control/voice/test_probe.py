@@ -101,6 +101,13 @@ async def endless_line(request: web.Request) -> web.StreamResponse:
         await response.write(b"data: " + b"x" * 65_536)
 
 
+async def crumbs(request: web.Request) -> web.StreamResponse:
+    response = await stream(request)
+    while request.transport is not None and not request.transport.is_closing():
+        await response.write(b":")
+    return response
+
+
 async def packed(request: web.Request) -> web.StreamResponse:
     assert request.headers["Accept-Encoding"] == "identity"
     body = gzip.compress(json.dumps({"error": {"code": "unpacked"}}).encode())
@@ -116,6 +123,7 @@ async def packed(request: web.Request) -> web.StreamResponse:
         (no_word, "the answer had no word"),
         (endless, "no word within 2000 lines"),
         (endless_line, "no word within 256 KiB"),
+        (crumbs, "no word within 4000 parts"),
         (packed, "^HTTP 500$"),
     ],
 )

@@ -18,6 +18,9 @@ ALLOWED = {"llm": ("model",), "stt": ("model", "keyterm")}
         ({"llm": {"voice": "x"}}, "config.llm.voice"),
         ({"llm": {"model": {"a": 1}}}, "config.llm.model"),
         ({"llm": {"model": "x" * 501}}, "config.llm.model"),
+        ({"llm": {"model": float("inf")}}, "config.llm.model"),
+        ({"llm": {"model": float("nan")}}, "config.llm.model"),
+        ({"llm": {"model": -(10**400)}}, "config.llm.model"),
         ({"stt": {"base_url": "https://x.example"}}, "config.stt.base_url"),
     ],
 )

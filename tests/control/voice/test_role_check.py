@@ -1,10 +1,14 @@
 """Trying key, model and voice at the simulated speech vendors, as is done before they are saved."""
 
+import asyncio
 import json
+import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from socket import SO_LINGER, SOL_SOCKET
 from typing import Any
 
 import pytest
@@ -20,7 +24,7 @@ from simulator.vendors.cartesia import SimulatedCartesia
 from simulator.vendors.certificate import make_certificate
 from simulator.vendors.deepgram import SimulatedDeepgram
 from simulator.vendors.faults import Fault, FaultKind, Role
-from simulator.vendors.server import running_vendor
+from simulator.vendors.server import reset_connection, running_vendor
 from tests.control.agents.strategies import offer
 
 KEY = "simulated-vendor-key"
@@ -62,7 +66,11 @@ async def test_what_the_vendor_accepts_is_accepted_for_next_to_nothing(name: str
         config = {kind: {**options, "base_url": f"ws://{address}"} for kind, options in FINE[name].items()}
         both = KeyedProvider(offer(f"my-{name}", kinds=["stt", "tts"], config={VENDOR: name, **config}), KEY)
         assert set(await check_roles(both, 5.0)) == {"stt", "tts"}
-        for changed in ({"model": "flux-general-en"} if name == "deepgram" else {"turns": True},):
+        others: dict[str, list[dict[str, Any]]] = {
+            "deepgram": [{"model": "flux-general-en"}],
+            "cartesia": [{"turns": True}, {"model": "ink-whisper", "keyterm": ["x" * 100] * 20}],
+        }
+        for changed in others[name]:
             assert await check_roles(provider(name, address, "stt", **changed), 5.0)
         assert vendor.state.total("stt", "ms") == 0
         assert vendor.state.total("tts", "characters") == (len("Hi.") if name == "cartesia" else 0)
@@ -77,6 +85,13 @@ async def test_what_the_vendor_accepts_is_accepted_for_next_to_nothing(name: str
         ("deepgram", "tts", {"model": "aura-2-nobody-en"}, "config.tts.model", "No such model"),
         ("cartesia", "stt", {"model": "ink-9"}, "config.stt.model", "There is no such model"),
         ("cartesia", "stt", {"model": "ink-9", "turns": True}, "config.stt.model", "There is no such model"),
+        (
+            "cartesia",
+            "stt",
+            {"turns": True, "turn_eager_end_threshold": 0.3, "turn_end_threshold": 0.4},
+            "config.stt",
+            "start > eager_end > end",
+        ),
         ("cartesia", "tts", {"model": "sonic-99"}, "config.tts.model", "There is no such model"),
         ("cartesia", "tts", {"voice_id": "nobody"}, "config.tts.voice_id", "There is no such voice"),
         ("cartesia", "tts", {"speed": 9.0}, "config.tts.speed", "speed is out of range"),
@@ -127,6 +142,40 @@ async def test_the_certificate_of_a_wss_address_is_verified(tmp_path: Path, monk
         assert await check_roles(asked, 5.0)
 
 
+async def test_what_goes_wrong_at_a_customers_address_is_told_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a customer could find out by us which ports and names exist."""
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"SSH-2.0-OpenSSH_9.6\r\n")
+        await reader.read()
+        writer.close()
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    def look_up(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+        if host.startswith("unknown"):
+            raise socket.gaierror(socket.EAI_NONAME, "unknown")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.1", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    checker, told = KeyChecker(EgressGuard(["127.0.0.1/32"]), 0.5), set[str]()
+    async with (
+        await asyncio.start_server(greet, "127.0.0.1", 0) as other,
+        await asyncio.start_server(say_nothing, "127.0.0.1", 0) as silent,
+    ):
+        hosts = [f"127.0.0.1:{server.sockets[0].getsockname()[1]}" for server in (other, silent)]
+        urls = (f"ws://{hosts[0]}", f"wss://{hosts[0]}", f"ws://{hosts[1]}")
+        for url in (*urls, "wss://127.0.0.1:9", "wss://unknown.example.com", "wss://private.example.com"):
+            asked = provider("deepgram", "", "stt", base_url=url)
+            with pytest.raises(Invalid) as raised:
+                await checker.check(KeyCheck(asked, is_guarded=True))
+            assert (raised.value.code, raised.value.param) == ("provider_refused", "config.stt.base_url")
+            told.add(str(raised.value))
+    assert len(told) == 1
+
+
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -167,6 +216,26 @@ async def no_socket(request: web.Request) -> web.StreamResponse:
     return web.Response(text="hello")
 
 
+async def reset(request: web.Request) -> web.StreamResponse:
+    socket = web.WebSocketResponse()
+    await socket.prepare(request)
+    await socket.receive()
+    connection = request.transport.get_extra_info("socket") if request.transport is not None else None
+    assert connection is not None
+    connection.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+    reset_connection(request)
+    return socket
+
+
+async def empty_frames(request: web.Request) -> web.StreamResponse:
+    socket = web.WebSocketResponse()
+    await socket.prepare(request)
+    while request.transport is not None and not request.transport.is_closing():
+        request.transport.write(bytes(65_536))  # each two of them are a frame that goes on and holds nothing
+        await asyncio.sleep(0)
+    return socket
+
+
 async def plain_error(request: web.Request) -> web.StreamResponse:
     socket = web.WebSocketResponse()
     await socket.prepare(request)
@@ -184,6 +253,8 @@ async def plain_error(request: web.Request) -> web.StreamResponse:
         (closing, r"closed with 1008: DATA-0000 \*\*\*"),
         (long_message, "a message that is too long"),
         (no_socket, "HTTP 200"),
+        (reset, "closed with 1006"),
+        (empty_frames, "no message within 100 frames"),
         (plain_error, r"error: no \*\*\* here"),
     ],
 )
@@ -199,5 +270,5 @@ async def test_a_role_without_a_server_is_not_asked() -> None:
     rules = KeyedProvider(offer("receptionist", kinds=["llm"]), "")
     assert not can_check(rules, "llm")
     await KeyChecker(EgressGuard()).check(KeyCheck(rules))
-    await KeyChecker(EgressGuard()).check(None)
+    assert KeyChecker(EgressGuard()).prepare(None) is None
     assert await check_roles(replace(rules), 1.0) == {}

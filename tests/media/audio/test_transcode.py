@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.audio import alaw, mulaw
+from media.audio.g722 import G722Decoder
 from media.audio.transcode import Transcoder
 
 CODES = bytes(range(256))
@@ -51,6 +52,20 @@ def test_directions_have_separate_states() -> None:
     loud = np.full(640, 20000, "<i2").tobytes()
     used.to_ulaw(loud)
     assert used.from_ulaw(CODES) == unused.from_ulaw(CODES)
+
+
+def test_what_is_sent_is_independent_of_what_is_received() -> None:
+    received_a_law = Transcoder("PCMA", 8000, "PCMU")
+    assert received_a_law.to_ulaw(CODES) == alaw.to_ulaw(CODES)
+    assert received_a_law.from_ulaw(CODES) == CODES
+    received_g722 = Transcoder("G722", 8000, "PCMU")
+    assert received_g722.to_ulaw(CODES) == mulaw.encode(G722Decoder().process(CODES))
+    assert received_g722.from_ulaw(CODES) == CODES
+
+
+def test_g722_is_not_sent() -> None:
+    with pytest.raises(ValueError, match="G722"):
+        Transcoder("G722", 8000)
 
 
 @pytest.mark.parametrize(

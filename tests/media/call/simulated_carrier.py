@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
 
+from media.audio.framer import FRAME
+from media.audio.mulaw import SILENCE
+
 BYTES_PER_MS = 8
 
 
@@ -146,17 +149,19 @@ class PlayedStretch:
 
 
 def played_stretches(carrier: SimulatedCarrier, audio: bytes) -> list[PlayedStretch]:
-    """Finds what a carrier played in `audio`, whose pieces must be unique."""
+    """Finds what a carrier played in `audio`, whose pieces must be unique. The silence that fills up the last frame is
+    left out."""
+    filled = audio + SILENCE * (FRAME - 1)
     found = []
     for run in carrier.runs:
         played = run.audio
         if len(played) < BYTES_PER_MS:
             continue
-        start = audio.find(played)
+        start = filled.find(played)
         assert start >= 0, "the carrier played audio that is not part of the utterance"
         at, positions = start, []
         for piece in run.pieces:
             at += len(piece)
-            positions.append(at)
+            positions.append(min(at, len(audio)))
         found.append(PlayedStretch(start, run.end_times, positions))
     return found

@@ -31,9 +31,9 @@ def test_utterance_is_reported_audible_and_finished() -> None:
         return harness
 
     harness = run_virtual(scenario())
-    assert harness.notifications == [("audible", 100), ("length_known", 100), ("finished", 1_050)]
+    assert harness.notifications == [("audible", 100), ("length_known", 100), ("finished", 1_060)]
     assert harness.left_ms == [950]
-    assert fakes.events == [AgentSaid(0, GREETING, 100, 1_050)]
+    assert fakes.events == [AgentSaid(0, GREETING, 100, 1_060)]
     assert fakes.usage.heard_ms == 950
 
 
@@ -152,7 +152,7 @@ def test_audio_received_during_a_hold_is_audible_after_it() -> None:
         await asyncio.sleep(3)
         return harness
 
-    assert run_virtual(scenario()).notifications == [("audible", 3_000), ("length_known", 3_000), ("finished", 3_950)]
+    assert run_virtual(scenario()).notifications == [("audible", 3_000), ("length_known", 3_000), ("finished", 3_960)]
 
 
 def test_interruption_during_a_hold_counts_from_the_hold() -> None:

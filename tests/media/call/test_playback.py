@@ -1,7 +1,10 @@
 """Playback: marks, stalled carriers, hold, resume and drop."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from media.audio.framer import FRAME
 from media.call.playback import LOST_MARK_MS, MARK_EVERY_MS, Playback
 from media.call.utterance import Utterance
 from media.providers.ports import SpeechChunk
@@ -88,6 +91,49 @@ def test_marks_are_sent_every_200_ms_and_at_the_end() -> None:
         assert since <= MARK_EVERY_MS * BYTES_PER_MS
     assert lengths[-1] == 0
     assert total == 700 * BYTES_PER_MS
+
+
+class PieceRecorder(SimulatedCarrier):
+    """Stores the pieces that it is sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[bytes] = []
+
+    def play(self, ulaw: bytes) -> None:
+        self.pieces.append(ulaw)
+        super().play(ulaw)
+
+
+@given(st.lists(st.integers(1, 90), min_size=1, max_size=20), st.integers(0, 900), st.booleans())
+def test_pieces_are_whole_frames_and_lose_nothing(chunks_ms: list[int], hold_at_ms: int, is_held: bool) -> None:
+    """Voices send pieces of any length (64 ms are common); shorter ones than 20 ms vanish at Telnyx."""
+    carrier = PieceRecorder()
+    harness = PlaybackHarness(carrier)
+    for ms in chunks_ms:
+        harness.say(ms)
+    if is_held:
+        harness.wait(hold_at_ms)
+        harness.hold()
+        carrier.pieces.clear()
+        harness.resume()
+    harness.complete()
+    assert all(piece and len(piece) % FRAME == 0 for piece in carrier.pieces)
+    spoken, sent = sound(sum(chunks_ms)), b"".join(carrier.pieces)
+    padding = len(sent) - len(sent.rstrip(b"\xff"))
+    assert padding < 2 * FRAME
+    assert is_held or sent[: len(spoken)] == spoken
+    assert any(spoken.endswith(sent[: len(sent) - cut]) for cut in range(FRAME))
+
+
+def test_rest_of_a_chunk_waits_for_the_next_one() -> None:
+    carrier = PieceRecorder()
+    harness = PlaybackHarness(carrier)
+    harness.say(64)
+    assert [len(piece) for piece in carrier.pieces] == [3 * FRAME]
+    harness.say(64)
+    harness.complete()
+    assert b"".join(carrier.pieces) == sound(128) + b"\xff" * 12 * BYTES_PER_MS
 
 
 def test_audio_after_an_underrun_counts_from_its_arrival() -> None:

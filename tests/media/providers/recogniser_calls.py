@@ -47,13 +47,19 @@ class Listening:
         self._asked, self._token = len(self.words), token
         if self.recogniser.answer_s is not None:
             text = self.words
-            asyncio.get_running_loop().call_later(self.recogniser.answer_s, self._answer, text, token)
+            asyncio.get_running_loop().call_later(self.recogniser.answer_s, self._receive, text, token)
 
     def next_turn(self) -> None:
         self.words, self._asked, self._token = self.words[self._asked :], 0, None
 
     async def close(self) -> None:
         self.closed = True
+
+    def _receive(self, text: str, token: int, hop: int = 0) -> None:
+        if hop < self.recogniser.hops:
+            asyncio.get_running_loop().call_later(0.001, self._receive, text, token, hop + 1)
+        else:
+            self._answer(text, token)
 
     def _answer(self, text: str, token: int) -> None:
         if not self.closed and token == self._token:
@@ -62,13 +68,15 @@ class Listening:
 
 @dataclass
 class Recogniser:
-    """answer_s: to a final text; None: never. open_s: to a session. error: of each session."""
+    """answer_s: to a final text; None: never. open_s: to a session. error: of each session. hops: so often an answer
+    passes the loop before it is read."""
 
     name: str
     answer_s: float | None = 0.1
     open_s: float = 0.1
     is_deaf: bool = False
     error: Exception | None = None
+    hops: int = 0
     sessions: list[Listening] = field(default_factory=list)
 
     async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:

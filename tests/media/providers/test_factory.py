@@ -1,6 +1,7 @@
 """Building chains from a plan's lists; an error names the plan's field."""
 
 import gzip
+import json
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from media.__main__ import VENDORS
 from media.providers.factory import ProviderFactory, Providers, _Hooks
-from media.providers.health import HealthBoard, HealthKey, ProviderAttempt
+from media.providers.health import HealthBoard, HealthChange, HealthKey, ProviderAttempt
 from media.providers.ports import ChatRequest, Message, ProviderError, RecognisedText, SpeechToTextEvent, TextDelta
 from media.providers.usage import UsageMeter
 from shared.egress import EgressGuard
@@ -102,9 +103,10 @@ def test_a_provider_that_cannot_be_made_is_left_out_and_the_call_goes_on() -> No
     assert "temperature" in harness.failed[1].reason
 
 
-def test_a_key_is_never_in_the_message() -> None:
-    options = {"model": "x", "api_key": "sk-secret", "base_url": "sk-secret", "temperature": "sk-secret"}
-    with pytest.raises(PlanError) as raised:
+@pytest.mark.parametrize("field", ["base_url", "temperature", "dialect"])
+def test_a_key_is_never_in_the_message(field: str) -> None:
+    options = {"model": "x", "api_key": "sk-secret", field: "sk-secret"}
+    with pytest.raises(PlanError, match=field) as raised:
         run(FactoryHarness(plan(llm=[{"provider": "openai", "options": options}])).build())
     assert "sk-secret" not in str(raised.value)
 
@@ -293,3 +295,23 @@ async def test_customers_servers_set_no_cookies_for_each_other_and_send_nothing_
         await factory.close()
     assert len(server.requests) > 1
     assert not [name for request in server.requests for name in request.headers if name.lower() == "cookie"]
+
+
+async def test_a_key_in_place_of_a_code_is_in_no_report() -> None:
+    """It has the form of a code; only the comparison with the key tells."""
+    key, changes, failures = "abcdefghijklmnop", list[HealthChange](), list[ProviderFailed]()
+    board = HealthBoard(lambda: 0.0)
+    board.subscribe(changes.append)
+    body = json.dumps({"error": {"code": key}}).encode()
+    head = f"HTTP/1.1 402 Payment Required\r\nContent-Length: {len(body)}\r\n\r\n"
+    async with sse_server((head, [body])) as server, aiohttp.ClientSession() as http:
+        factory = ProviderFactory(VENDORS, http, health=board)
+        options = {"model": "m", "base_url": server.url, "api_key": key}
+        own = [{"provider": "own", "vendor": "openai", "options": options}]
+        providers = factory.build(plan(llm=own), failures.append, lambda usage: None)
+        for _ in range(3):  # until the board ejects it
+            with pytest.raises(ProviderError) as raised:
+                await anext(aiter(providers.llm.stream(ChatRequest("", [Message("user", "Hello.")]))))
+        await factory.close()
+    assert {failed.reason for failed in failures} == {change.reason for change in changes} == {"HTTP 402 ***"}
+    assert str(raised.value) == "own: HTTP 402 ***"

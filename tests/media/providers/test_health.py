@@ -133,11 +133,14 @@ def test_a_probe_without_result_expires() -> None:
     assert harness.out_of_service_s() == 30
 
 
-def test_one_that_worked_a_moment_ago_is_ejected_by_the_tenth_failure() -> None:
+@pytest.mark.parametrize(("failed_before", "row"), [(0, 4), (2, 6), (6, 10)])
+def test_one_that_works_is_ejected_by_a_row_that_would_hardly_come_by_chance(failed_before: int, row: int) -> None:
+    """Of the twenty requests before, that many failed."""
     harness = BoardHarness()
-    harness.succeed(20)
+    for number in range(20):
+        harness.fail() if number % 2 and number < 2 * failed_before else harness.succeed()
     harness.wait(2)
-    harness.fail(times=9)
+    harness.fail(times=row - 1)
     assert harness.usable
     harness.fail()
     assert not harness.usable

@@ -90,7 +90,7 @@ def test_a_dead_one_costs_eight_processes_hardly_more_than_one() -> None:
 
 def test_one_that_dies_is_ejected_by_all() -> None:
     processes = Processes(8, lambda number: number > 100)
-    processes.run(5.0, 40.0)
+    processes.run(5.0, 34.0)
     assert processes.tried <= 100 + 8 * 10
     assert not any(board.is_usable(KEY) for board in processes._boards)
 

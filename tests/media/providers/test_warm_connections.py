@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from media.providers.cleanup import close_within
 from media.providers.ports import ProviderError
 from media.providers.warm_connections import WarmConnections
 from tests.virtual_time import run_virtual
@@ -136,5 +137,52 @@ def test_after_the_end_nothing_is_kept() -> None:
         warm.give_back(used)
         await asyncio.sleep(0)
         assert not used.is_open
+
+    run_virtual(scenario())
+
+
+def test_a_close_that_takes_too_long_loses_no_connection_in_use() -> None:
+    async def scenario() -> None:
+        warm = WarmConnections(Vendor().open)
+        used = await warm.take()
+
+        async def clear() -> bool:
+            await asyncio.sleep(5)
+            return True
+
+        warm.give_back_when(used, clear())
+        await close_within(warm.close())
+        assert used.is_open
+        await asyncio.sleep(6)
+        assert not used.is_open
+
+    run_virtual(scenario())
+
+
+def test_idle_connections_are_not_used_after_one_that_failed() -> None:
+    async def scenario() -> None:
+        vendor = Vendor()
+        warm = WarmConnections(vendor.open)
+        idle, failed, working = await warm.take(), await warm.take(), await warm.take()
+        warm.give_back(idle)
+        warm.distrust()
+        warm.give_back(failed, reusable=False)
+        assert warm.idle_count == 0
+        warm.give_back(working)
+        assert await warm.take() is working
+        await asyncio.sleep(0)
+        assert not idle.is_open
+
+    run_virtual(scenario())
+
+
+def test_a_connection_that_was_being_opened_when_one_failed_is_not_kept() -> None:
+    async def scenario() -> None:
+        warm = WarmConnections(Vendor().open)
+        warm.prepare()
+        await asyncio.sleep(0.05)
+        warm.distrust()
+        await asyncio.sleep(0.1)
+        assert warm.idle_count == 0
 
     run_virtual(scenario())

@@ -27,4 +27,4 @@ def test_frames_can_be_matched() -> None:
 
 
 def test_encodings_have_the_carriers_names() -> None:
-    assert [f"{encoding}" for encoding in Encoding] == ["PCMU", "PCMA", "L16"]
+    assert [f"{encoding}" for encoding in Encoding] == ["PCMU", "PCMA", "G722", "L16"]

@@ -117,6 +117,8 @@ def test_whole_stream() -> None:
             account_id="3E6F995F-85F7-4705-9741-53B116D28237",
             caller="+13122010094",
             called="+13122123456",
+            sent_encoding=Encoding.PCMU,
+            client_state="have a nice day =]",
         )
     ]
     assert receive(codec, MEDIA) == [InboundAudio(FRAME, 5)]
@@ -134,6 +136,7 @@ def test_whole_stream() -> None:
         ("PCMA", "8000", Encoding.PCMA),
         ("L16", 16000, Encoding.L16),
         ("L16", 8000, Encoding.L16),
+        ("G722", 8000, Encoding.G722),
     ],
 )
 def test_supported_formats(encoding: str, sample_rate: int | str, read: Encoding) -> None:
@@ -145,8 +148,8 @@ def test_supported_formats(encoding: str, sample_rate: int | str, read: Encoding
 @pytest.mark.parametrize(
     ("encoding", "sample_rate", "channels"),
     [
-        ("G722", 8000, 1),
-        ("OPUS", 16000, 1),
+        ("G722", 8000, 2),
+        ("OPUS", 48000, 1),
         ("AMR-WB", 16000, 1),
         ("pcmu", 8000, 1),
         ("PCMU", 16000, 1),
@@ -155,10 +158,33 @@ def test_supported_formats(encoding: str, sample_rate: int | str, read: Encoding
         ("PCMU", 8000, 2),
     ],
 )
-def test_unsupported_formats(encoding: str, sample_rate: int, channels: int) -> None:
-    error = refusal(TelnyxCodec(), form(encoding, sample_rate, channels))
-    assert (error.code, error.field) == ("bad_format", "start.media_format")
-    assert encoding in error.detail
+def test_stream_of_an_unsupported_format_says_so(encoding: str, sample_rate: int, channels: int) -> None:
+    """It starts all the same: its call has to end for good, which takes its plan."""
+    (event,) = receive(TelnyxCodec(), form(encoding, sample_rate, channels))
+    assert isinstance(event, StreamStarted)
+    assert event.fault.startswith("bad_format") and encoding in event.fault
+
+
+@pytest.mark.parametrize("state", ["no base64", "/w=="])
+def test_client_state_of_others_is_left_out(state: str) -> None:
+    (event,) = receive(TelnyxCodec(), with_value(START, "start.client_state", state))
+    assert isinstance(event, StreamStarted) and event.client_state == ""
+
+
+def test_g722_counts_in_its_rtp_clock() -> None:
+    """RFC 3551, 4.5.2. Streams with the rate of its sound are taken, too."""
+    (event,) = receive(TelnyxCodec(), form("G722", 16000))
+    assert isinstance(event, StreamStarted)
+    assert (event.encoding, event.sample_rate, event.fault) == (Encoding.G722, 8000, "")
+
+
+@pytest.mark.parametrize("encoding", ["PCMU", "PCMA", "G722"])
+def test_mu_law_is_sent_whatever_is_received(encoding: str) -> None:
+    codec = TelnyxCodec()
+    (event,) = receive(codec, form(encoding, 8000))
+    assert isinstance(event, StreamStarted) and event.sent_encoding is Encoding.PCMU
+    said = json.loads(codec.encode(Play(FRAME)))
+    assert base64.b64decode(said["media"]["payload"]) == FRAME
 
 
 @pytest.mark.parametrize(
@@ -212,8 +238,6 @@ def test_stop_returns_held_frames() -> None:
 def test_linear_audio_is_little_endian_internally(order: str, wire: bytes) -> None:
     codec = started(form("L16", 16000), l16_order=order)
     assert receive(codec, media(1, wire)) == [InboundAudio(b"\x01\x00\x02\x7f", 20)]
-    said = json.loads(codec.encode(Play(b"\x01\x00\x02\x7f")))
-    assert base64.b64decode(said["media"]["payload"]) == wire
 
 
 def test_half_a_sample_is_refused() -> None:

@@ -1,6 +1,7 @@
 """Telnyx's messages, field by field (docs: voice/programmable-voice/media-streaming)."""
 
 import json
+from base64 import b64encode
 
 import pytest
 
@@ -36,7 +37,28 @@ def test_media_is_snake_case_with_counters_as_strings() -> None:
 
 def test_the_agents_messages_need_no_stream_id() -> None:
     assert TelnyxStreamMessages(WHO).read('{"event": "clear"}') == ClearRequest()
-    assert TelnyxStreamMessages(WHO).read('{"event": "media", "media": {"payload": "/w=="}}') == AgentAudio(b"\xff")
+    assert TelnyxStreamMessages(WHO).read(media(160)) == AgentAudio(b"\xff" * 160)
+
+
+@pytest.mark.parametrize("size", [1, 64, 159, 240_001])
+def test_audio_of_less_than_20_ms_or_more_than_30_s_is_rejected(size: int) -> None:
+    with pytest.raises(ProtocolFault) as fault:
+        TelnyxStreamMessages(WHO).read(media(size))
+    answer = TelnyxStreamMessages(WHO).error_message(fault.value)
+    assert answer is not None and json.loads(answer)["payload"]["title"] == "invalid_media"
+
+
+def test_flood_of_messages_is_rejected() -> None:
+    now = [0.0]
+    messages = TelnyxStreamMessages(WHO, lambda: now[0])
+    for _ in range(500):
+        messages.read(media(160))
+    with pytest.raises(ProtocolFault) as fault:
+        messages.read('{"event": "clear"}')
+    answer = messages.error_message(fault.value)
+    assert answer is not None and json.loads(answer)["payload"]["code"] == 100005
+    now[0] = 1.0
+    messages.read(media(160))
 
 
 @pytest.mark.parametrize(("fault", "code"), [("bad_base64", 100004), ("unknown_event", 100003)])
@@ -48,3 +70,8 @@ def test_fault_is_answered_with_telnyxs_error_code(fault: str, code: int) -> Non
 
 def test_ids_have_telnyxs_form() -> None:
     assert telnyx_identity().call.startswith("v3:")
+
+
+def media(size: int) -> str:
+    """A message with so many bytes of mu-law."""
+    return json.dumps({"event": "media", "media": {"payload": b64encode(b"\xff" * size).decode()}})

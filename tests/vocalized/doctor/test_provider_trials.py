@@ -112,7 +112,7 @@ async def test_what_a_call_could_not_use_is_told_without_a_request(vendors: Trie
     trials = await vendors.attempt(lost, vendors.account("openai", "llm", temperature="hot"))
     assert [trial.reason for trial in trials] == [
         "its key cannot be opened",
-        "its options cannot be used: Expected `float | null`, got `str` - at `$.temperature`",
+        "its options cannot be used: expected `float | null`, got `str` - at `$.temperature`",
     ]
     assert vendors.states["openai"].opened["llm"] == 0
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from simulator.vendors.voice import speak
+from simulator.vendors.voice import speak, words
 from vocalized.rehearse.failover.commands import read_page
+from vocalized.rehearse.failover.conversation import FILLERS, REPLIES, is_filler
 from vocalized.rehearse.failover.page import MATRIX_TITLE, OUTAGE_TITLE, write_section
 from vocalized.rehearse.failover.recording import WordErrors, compare_words, find_word_errors, measure_answer
 
@@ -14,14 +15,35 @@ SECOND = b"\xff" * 8_000
 
 def test_silence_is_measured_before_and_within_an_answer() -> None:
     agent = SECOND + speak("good morning") + SECOND + speak("everybody") + SECOND
-    answer = measure_answer(agent, 500.0, None)
+    answer = measure_answer(agent, 500.0, None, answer="Good morning everybody.", fillers=())
     assert answer.wait_ms == pytest.approx(500, abs=2)
     assert answer.gap_ms == pytest.approx(1_040, abs=2)
     assert answer.longest_ms == answer.gap_ms
 
 
 def test_no_answer_has_no_length() -> None:
-    assert measure_answer(SECOND + speak("late"), 0.0, 900.0).longest_ms is None
+    assert measure_answer(SECOND + speak("late"), 0.0, 900.0, answer="Late.", fillers=()).longest_ms is None
+
+
+def test_a_filler_is_sound_and_no_part_of_the_answer() -> None:
+    agent = SECOND + speak("one moment please") + SECOND + speak("we open")
+    answer = measure_answer(agent, 0.0, None, answer="We open.", fillers=FILLERS)
+    assert answer.longest_ms == pytest.approx(1_040, abs=2)
+    assert answer.filler_ms == pytest.approx(1_000, abs=2)
+    assert answer.words_ms == pytest.approx(1_000 + len(speak("one moment please")) / 8 + 1_000, abs=2)
+    assert find_word_errors(agent, [0], ["We open."]).is_none
+    assert is_filler("One moment,")
+    assert not is_filler(REPLIES[0])
+
+
+def test_no_reply_has_a_word_of_a_filler() -> None:
+    assert not set(words(" ".join(REPLIES))) & set(words(" ".join(FILLERS)))
+
+
+def test_a_word_that_late_audio_tears_is_one_word() -> None:
+    audio = speak("tomorrow")
+    torn = (SECOND[:2_000]).join(audio[at : at + 800] for at in range(0, len(audio), 800))
+    assert find_word_errors(torn, [0], ["tomorrow"]).is_none
 
 
 def test_words_are_found_again_in_the_recording() -> None:

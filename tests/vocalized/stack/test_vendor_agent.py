@@ -22,9 +22,11 @@ from vocalized.commands.doctor_providers import DoctorError, ProviderDoctorOptio
 from vocalized.commands.vendors import FaultOptions, VendorsError, clear_faults, list_vendors, print_vendors, set_fault
 from vocalized.stack.accounts import Accounts, Credentials
 from vocalized.stack.addresses import PLAN, StackNotRunning
-from vocalized.stack.simulated_vendors import prepare_vendors, remove_vendors, write_authorities
+from vocalized.stack.ports import choose_ports
+from vocalized.stack.simulated_vendors import config_path, prepare_vendors, remove_vendors, write_authorities
+from vocalized.stack.stack import running_stack
 from vocalized.stack.vendor_agent import CHAINS, ensure_vendor_agent, retire_vendors
-from vocalized.vendors.configuration import VendorsConfig
+from vocalized.vendors.configuration import VendorsConfig, read_config
 from vocalized.vendors.servers import Senses, running_vendors
 
 
@@ -158,6 +160,17 @@ def test_without_a_platform_commands_say_what_to_do(tmp_path: Path) -> None:
     assert [path.stat().st_mode & 0o077 for path in (tmp_path / "vendors.json", tmp_path / "vendors")] == [0, 0]
     remove_vendors(tmp_path)
     assert not (tmp_path / "vendors.json").exists()
+
+
+async def test_a_start_that_fails_leaves_the_vendors_of_the_platform_that_runs(tmp_path: Path) -> None:
+    config = prepare_vendors(tmp_path)
+    (tmp_path / "postgres").write_text("no folder")
+    before = {path: path.read_bytes() for path in (config_path(tmp_path), *(tmp_path / "vendors").iterdir())}
+    with pytest.raises(OSError):
+        async with running_stack(ROOT, tmp_path, choose_ports(), simulated_vendors=True):
+            pass
+    assert {path: path.read_bytes() for path in before} == before
+    assert read_config(config_path(tmp_path)) == config
 
 
 async def test_without_settings_the_doctor_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

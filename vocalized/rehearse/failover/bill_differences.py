@@ -13,7 +13,6 @@ from vocalized.rehearse.failover.vendors import PROVIDERS
 ESTIMATED: Final = "tokens estimated by us, because the stream ended without the vendor's figures"
 UNREAD: Final = "sent to a vendor that reads nothing any more"
 ON_ITS_WAY: Final = "on its way when the connection ended"
-UNANSWERED: Final = "a prompt that failed before its first token: the simulated vendor bills it, we don't"
 OTHER: Final = "other"
 
 
@@ -36,9 +35,7 @@ def _reason(one: CellResult, line: BillLine) -> str:
         return ESTIMATED
     if kind == "half_open":
         return UNREAD
-    if role == "llm":
-        return UNANSWERED if kind in ("garbage", "error") else OTHER
-    return ON_ITS_WAY if kind is not None else OTHER
+    return ON_ITS_WAY if kind is not None and role != "llm" else OTHER
 
 
 def _unit(line: BillLine) -> str:

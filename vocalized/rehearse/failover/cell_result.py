@@ -9,7 +9,7 @@ from shared.events import AgentSaid, CallerSaid, EventEnvelope, ProviderFailed
 from simulator.carrier.caller import TurnReport
 from vocalized.rehearse.failover.bills import BillLine
 from vocalized.rehearse.failover.cells import Cell
-from vocalized.rehearse.failover.conversation import heard_turns
+from vocalized.rehearse.failover.conversation import FILLERS, heard_turns, is_filler
 from vocalized.rehearse.failover.recording import (
     HeardAnswer,
     WordErrors,
@@ -72,7 +72,13 @@ def judge_call(result: CellResult) -> None:
     if facts is None:
         return
     report, later = facts.reports[facts.disturbed - 1], facts.reports[facts.disturbed :]
-    result.answer = measure_answer(facts.agent, report.speech_ended_ms or 0, later[0].began_ms if later else None)
+    result.answer = measure_answer(
+        facts.agent,
+        report.speech_ended_ms or 0,
+        later[0].began_ms if later else None,
+        answer=facts.replies[facts.disturbed - 1],
+        fillers=FILLERS,
+    )
     result.spoken = find_word_errors(facts.agent, [one.began_ms for one in facts.reports], facts.replies)
     result.understood = _understood(facts)
     result.recorded = _compare_record(facts)
@@ -98,7 +104,7 @@ def _understood(facts: CallFacts) -> WordErrors:
 def _compare_record(facts: CallFacts) -> WordErrors:
     events = [envelope.event for envelope in facts.events]
     caller = " ".join(event.text for event in events if isinstance(event, CallerSaid))
-    agent = " ".join(event.text for event in events if isinstance(event, AgentSaid))
+    agent = " ".join(event.text for event in events if isinstance(event, AgentSaid) and not is_filler(event.text))
     return _join([compare_texts(" ".join(facts.said), caller), compare_texts(" ".join(facts.replies), agent)])
 
 

@@ -1,4 +1,5 @@
-"""What is said in these calls: phrases of a human recording, and the agent's replies, in which no word comes twice."""
+"""What is said in these calls: phrases of a human recording, and the agent's replies, in which no word comes twice and
+none of a filler's."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from media.providers.ports import CONTINUE_PROMPT
+from media.tools.fillers import late_fillers
 from simulator.carrier.audio_clip import Clip, read_clip
 from simulator.carrier.audio_level import Span
 from simulator.carrier.prepared_turn import PreparedTurn, prepare_turns
@@ -25,8 +27,10 @@ PHRASES: Final = (
 REPLIES: Final = (
     "Good morning, this is our harbor clinic.",
     "We open at nine tomorrow, and parking behind the building costs nothing before noon.",
-    "Thanks for calling, goodbye now.",
+    "Thanks everybody, goodbye now.",
 )
+# What the agent says when an answer is late; no part of the answer.
+FILLERS: Final = tuple(text for texts in late_fillers("en") for text in texts)
 _MARGIN_MS: Final = 60
 _BYTES_PER_MS: Final = 8
 
@@ -81,6 +85,11 @@ def read_conversation(root: Path) -> Conversation:
 def expected_reply(turn: int) -> str:
     """What the agent says in the caller's turn, counted from 1."""
     return REPLIES[(turn - 1) % len(REPLIES)]
+
+
+def is_filler(text: str) -> bool:
+    """Whether the agent's words, as the record has them, are a filler or the beginning of one."""
+    return any(filler.startswith(text) for filler in FILLERS)
 
 
 def heard_turns(body: Mapping[str, Any]) -> list[str]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,7 @@ from vocalized.rehearse.failover.cell_call import CallSetting, CellCall
 from vocalized.rehearse.failover.cell_result import CellResult, judge_call
 from vocalized.rehearse.failover.cells import CHAINS, Cell
 from vocalized.rehearse.failover.conversation import read_conversation
+from vocalized.rehearse.failover.machine_load import MachineLoad, measuring_load
 from vocalized.rehearse.failover.nodes import running_nodes
 from vocalized.rehearse.failover.vendors import running_accounts
 
@@ -23,21 +25,29 @@ LEARN_TURNS: Final = 5
 OnCell = Callable[[Cell], None]
 
 
-async def run_matrix(root: Path, folder: Path, cells: Sequence[Cell], on_done: OnCell) -> list[CellResult]:
-    """The results in the order of the cells. root: the checkout. folder: for logs. on_done: called for each."""
+@dataclass(frozen=True, slots=True)
+class MatrixRun:
+    """results: in the order of the cells. load: of the machine meanwhile."""
+
+    results: list[CellResult]
+    load: MachineLoad | None
+
+
+async def run_matrix(root: Path, folder: Path, cells: Sequence[Cell], on_done: OnCell) -> MatrixRun:
+    """Runs the cells. root: the checkout. folder: for logs. on_done: called for each."""
     certificate = make_certificate(folder)
     conversation = await asyncio.to_thread(read_conversation, root)
     found: dict[Cell, CellResult] = {}
     async with AsyncExitStack() as running:
         nodes = await running.enter_async_context(running_nodes(root, folder, certificate))
-        async with asyncio.TaskGroup() as groups:
+        async with measuring_load() as gauge, asyncio.TaskGroup() as groups:
             for group in group_cells(cells):
                 accounts = await running.enter_async_context(running_accounts(certificate, conversation.make_ear))
                 setting = CallSetting(accounts, nodes, conversation)
                 groups.create_task(_run_group(setting, group, found, on_done))
     for result in found.values():
         judge_call(result)
-    return [found[cell] for cell in cells]
+    return MatrixRun([found[cell] for cell in cells], gauge.load)
 
 
 def group_cells(cells: Sequence[Cell]) -> list[list[Cell]]:

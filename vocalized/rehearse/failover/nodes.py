@@ -32,7 +32,8 @@ BUS_S: Final = 5.0
 READ_S: Final = 0.2
 # After a call its node sends the last event within a second; a loaded machine takes longer.
 ENDED_S: Final = 20.0
-_CALL_S: Final = 120.0
+# Beyond it a call is cut, so that a rehearsal ends.
+CALL_S: Final = 120.0
 
 
 @dataclass(slots=True)
@@ -65,12 +66,13 @@ class MediaNodes:
     events: CallEvents
     session: aiohttp.ClientSession
 
-    async def call(self, plan: CallPlan, party: Party, node: int = 0) -> CompletedCall:
-        """Runs a whole call on a node, over the simulated carrier's socket. Raises CannotConnect."""
+    async def call(self, plan: CallPlan, party: Party, node: int = 0, *, limit_s: float = CALL_S) -> CompletedCall:
+        """Runs a whole call on a node, over the simulated carrier's socket. limit_s: then it is cut. Raises
+        CannotConnect."""
         identity = twilio_identity()
         token = await self.tickets.issue(Ticket("twilio", identity.call, plan))
         identity = type(identity)(identity.account, identity.call, identity.stream, params={PARAM: token})
-        return await dial(self.session, self.urls[node], party, identity, limit_s=_CALL_S)
+        return await dial(self.session, self.urls[node], party, identity, limit_s=limit_s)
 
 
 @asynccontextmanager

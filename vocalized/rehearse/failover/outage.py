@@ -20,7 +20,8 @@ from simulator.vendors.faults import Fault, FaultKind, Role
 from vocalized.rehearse.failover.cell_call import make_plan
 from vocalized.rehearse.failover.cells import CHAINS, ROLES
 from vocalized.rehearse.failover.conversation import Conversation, read_conversation
-from vocalized.rehearse.failover.nodes import MediaNodes, running_nodes
+from vocalized.rehearse.failover.machine_load import MachineLoad, measuring_load
+from vocalized.rehearse.failover.nodes import CALL_S, MediaNodes, running_nodes
 from vocalized.rehearse.failover.vendors import VendorAccounts, running_accounts
 
 CHAIN: Final = CHAINS["nova"]
@@ -110,7 +111,7 @@ class OutageCall:
 @dataclass(slots=True)
 class OutageRun:
     """What happened. struck_at, healed_at: seconds of `time.time`. opened: connections and requests that met the first
-    choice of each role during the outage. logs: of the nodes."""
+    choice of each role during the outage. logs: of the nodes. load: of the machine meanwhile."""
 
     phases: OutagePhases
     begun_at: float
@@ -119,6 +120,7 @@ class OutageRun:
     struck_at: float = 0.0
     healed_at: float = 0.0
     opened: dict[Role, int] = field(default_factory=dict)
+    load: MachineLoad | None = None
 
 
 async def run_outage(root: Path, folder: Path, phases: OutagePhases, calls: int = CALLS) -> OutageRun:
@@ -128,8 +130,11 @@ async def run_outage(root: Path, folder: Path, phases: OutagePhases, calls: int 
     async with AsyncExitStack() as running:
         nodes = await running.enter_async_context(running_nodes(root, folder, certificate, NODES))
         accounts = await running.enter_async_context(running_accounts(certificate, conversation.make_ear))
-        outage = _Outage(nodes, accounts, conversation, OutageRun(phases, time.time(), nodes.logs))
-        return await outage.run(calls)
+        async with measuring_load() as gauge:
+            outage = _Outage(nodes, accounts, conversation, OutageRun(phases, time.time(), nodes.logs))
+            result = await outage.run(calls)
+        result.load = gauge.load
+        return result
 
 
 class _Outage:
@@ -178,7 +183,7 @@ class _Outage:
         call.started_at = time.time()
         try:
             plan = make_plan(self._accounts, CHAIN, call.call_id)
-            call.record = await self._nodes.call(plan, call.party, call.node)
+            call.record = await self._nodes.call(plan, call.party, call.node, limit_s=seconds + CALL_S)
             call.events = await self._nodes.events.of(call.call_id)
         except (ConnectionError, TimeoutError) as error:
             call.fault = f"{type(error).__name__}: {error}"

@@ -1,6 +1,7 @@
 """What an outage did to the calls, and how the nodes' boards of health followed it."""
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,29 +9,34 @@ from typing import Final, Literal
 
 import numpy as np
 
-from simulator.carrier.mulaw import RATE, decode
+from simulator.carrier.mulaw import RATE
 from simulator.vendors.faults import Role
-from simulator.vendors.voice import find_words, words
+from simulator.vendors.voice import words
 from vocalized.rehearse.failover.cells import ROLES
-from vocalized.rehearse.failover.conversation import expected_reply
+from vocalized.rehearse.failover.conversation import FILLERS, expected_reply
+from vocalized.rehearse.failover.machine_load import MOST_LAG_MS, MOST_OTHERS, MachineLoad
 from vocalized.rehearse.failover.outage import CHAIN, OutageCall, OutageRun
-from vocalized.rehearse.failover.recording import compare_words, measure_answer
+from vocalized.rehearse.failover.recording import compare_words, heard_words, measure_answer
 from vocalized.rehearse.scenarios import ReportRow
 
 Phase = Literal["before", "during", "after"]
 PHASES: Final[tuple[Phase, ...]] = ("before", "during", "after")
 _CHANGES: Final = {"provider.ejected": "ejected", "provider.healed": "healed", "provider.probe_failed": "probe failed"}
+# Causes of failures that are a deadline.
+MISSED: Final = ("late", "stalled")
+MOST_EJECTION_S: Final = 1.0
 _PER_MS: Final = RATE // 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class OutageTurn:
     """One turn. at_s: the end of the caller's speech, since the run began. silence_ms: the longest that the caller
-    heard; None without an answer. has_all_words: of its answer, each once."""
+    heard; None without an answer. has_all_words: of its answer, each once. has_filler: a filler was heard."""
 
     at_s: float
     silence_ms: float | None
     has_all_words: bool
+    has_filler: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +59,12 @@ def measure_turns(run: OutageRun, call: OutageCall) -> Iterator[OutageTurn]:
     for number, report in enumerate(reports, start=1):
         ended_ms = report.speech_ended_ms or 0
         next_ms = reports[number].began_ms if number < len(reports) else None
-        answer = measure_answer(agent, ended_ms, next_ms)
-        wanted = words(expected_reply(number))
+        reply = expected_reply(number)
+        answer = measure_answer(agent, ended_ms, next_ms, answer=reply, fillers=FILLERS)
         audio = agent[ended_ms * _PER_MS : len(agent) if next_ms is None else next_ms * _PER_MS]
-        found = [spoken.text for spoken in find_words(decode(audio), set(wanted))]
+        errors = compare_words(words(reply), heard_words(audio, words(reply)))
         at_s = call.started_at + ended_ms / 1_000 - run.begun_at
-        yield OutageTurn(at_s, answer.longest_ms, compare_words(wanted, found).is_none)
+        yield OutageTurn(at_s, answer.longest_ms, errors.is_none, answer.filler_ms is not None)
 
 
 def read_changes(run: OutageRun) -> list[BoardChange]:
@@ -87,14 +93,22 @@ def outage_rows(run: OutageRun, turns: dict[str, list[OutageTurn]], changes: Seq
     every = [turn for own in turns.values() for turn in own]
     torn = [turn for turn in every if not turn.has_all_words]
     rows = [
+        *([load_row(run.load)] if run.load is not None else []),
         ReportRow("calls at once, and short ones that came and went", "", _call_counts(run), None),
         ReportRow("calls that went wrong", "0", f"{len(wrong)} of {len(run.calls)}", not wrong),
         ReportRow("turns with a word lost or doubled", "0", f"{len(torn)} of {len(every)}", not torn),
+        ReportRow("turns in which a filler was heard", "", f"{sum(turn.has_filler for turn in every)}", None),
         *(_silence_row(run, phase, every) for phase in PHASES),
     ]
     for role in ROLES:
         rows += _role_rows(run, role, [one for one in changes if one.role == role])
     return rows
+
+
+def load_row(load: MachineLoad) -> ReportRow:
+    """Whether the machine was idle enough for the other rows to be the calls'."""
+    demanded = f"others ≤ {MOST_OTHERS} of a core, p99 ≤ {MOST_LAG_MS:.0f} ms"
+    return ReportRow("load of the machine; a run is valid only within it", demanded, load.text, load.is_valid)
 
 
 def _went_well(call: OutageCall, turns: Sequence[OutageTurn]) -> bool:
@@ -118,46 +132,89 @@ def _silence_row(run: OutageRun, phase: Phase, every: Sequence[OutageTurn]) -> R
 
 
 def _role_rows(run: OutageRun, role: Role, changes: Sequence[BoardChange]) -> list[ReportRow]:
-    first = CHAIN.of(role)[0]
+    first, second = CHAIN.of(role)
     own = [one for one in changes if one.provider == first]
-    struck_s, healed_s = run.struck_at - run.begun_at, run.healed_at - run.begun_at
-    failed = sorted(
-        datetime.fromisoformat(envelope.at).timestamp() - run.begun_at
-        for call in run.calls
-        for envelope, event in call.failures
-        if event.provider == first
-    )
-    first_failure_s = next((at for at in failed if at >= struck_s), None)
-    ejected = {node: _first(own, "ejected", node, struck_s) for node in range(len(run.logs))}
-    returned = {node: _first(own, "healed", node, healed_s) for node in range(len(run.logs))}
-    flaps = sum(
-        one.what == "ejected" and returned[one.node] is not None and one.at_s > (returned[one.node] or 0.0)
-        for one in own
-    )
+    struck_s, healed_s, nodes = run.struck_at - run.begun_at, run.healed_at - run.begun_at, range(len(run.logs))
+    ejections = [_read_ejection(run, own, first, node) for node in nodes]
+    returned = [_find(own, "healed", node, healed_s) for node in nodes]
+    flaps = sum(one.what == "ejected" and one.at_s > (returned[one.node] or math.inf) for one in own)
     times = [one.what for one in own if struck_s <= one.at_s < healed_s].count("ejected")
-    known = [at for at in ejected.values() if at is not None]
-    after_first = max(known) - first_failure_s if known and first_failure_s is not None else None
-    backs = [at - healed_s for at in returned.values() if at is not None]
-    met, back = f"{run.opened[role]}; {len(failed)}", ", ".join(map(_seconds, backs)) or "never"
-    others = sum(one.provider != first and one.what == "ejected" for one in changes)
+    failures = sum(event.provider == first for call in run.calls for _, event in call.failures)
+    backs = [at - healed_s for at in returned if at is not None]
+    others = sum(one.provider == second and one.what == "ejected" for one in changes)
     return [
         ReportRow(
-            f"{first}: first failure after the outage began; from it to the ejection on both nodes",
+            f"{first}: ejection on each node, after its first missed deadline",
             "< 1 s",
-            f"{_seconds(None if first_failure_s is None else first_failure_s - struck_s)}; {_seconds(after_first)}",
-            after_first is not None and len(known) == len(run.logs) and after_first < 1.0,
+            "; ".join(ejection.text for ejection in ejections),
+            all(ejection.is_in_time for ejection in ejections),
+        ),
+        ReportRow(f"{first}: ejections in the outage, all nodes", str(len(nodes)), str(times), times == len(nodes)),
+        ReportRow(
+            f"{first}: connections and requests in the outage; failures that calls met",
+            "",
+            f"{run.opened[role]}; {failures}",
+            None,
         ),
         ReportRow(
-            f"{first}: ejections in the outage, both nodes", str(len(run.logs)), str(times), times == len(run.logs)
+            f"{first}: from its recovery to its return, each node",
+            "",
+            ", ".join(map(_seconds, backs)) or "never",
+            len(backs) == len(nodes),
         ),
-        ReportRow(f"{first}: connections and requests in the outage; failures that calls met", "", met, None),
-        ReportRow(f"{first}: from its recovery to its return, each node", "", back, bool(backs)),
         ReportRow(f"{first}: ejections after its return", "0", str(flaps), not flaps),
-        ReportRow(f"{CHAIN.of(role)[1]}: ejections", "0", str(others), not others),
+        ReportRow(f"{second}: ejections", "0", str(others), not others),
     ]
 
 
-def _first(changes: Sequence[BoardChange], what: str, node: int, since_s: float) -> float | None:
+@dataclass(frozen=True, slots=True)
+class NodeEjection:
+    """The first ejection of a provider on one node in the outage. Seconds since the run began, None for what did not
+    happen. failed_s: the first failure that a call of the node met; missed_s: the first that was a missed deadline.
+    failures: that the node's calls met before the ejection."""
+
+    failed_s: float | None
+    missed_s: float | None
+    ejected_s: float | None
+    failures: int
+
+    @property
+    def is_in_time(self) -> bool:
+        """Whether it came within a second of the first missed deadline, or before any was missed."""
+        if self.ejected_s is None:
+            return False
+        return self.missed_s is None or self.ejected_s - self.missed_s < MOST_EJECTION_S
+
+    @property
+    def text(self) -> str:
+        """For a table."""
+        if self.ejected_s is None:
+            return "never"
+        is_before = self.missed_s is None or self.missed_s >= self.ejected_s
+        after = "before any" if is_before else _seconds(self.ejected_s - (self.missed_s or 0.0))
+        since = "" if self.failed_s is None else f", {_seconds(self.ejected_s - self.failed_s)} after the first one"
+        return f"{after} ({self.failures} failures{since})"
+
+
+def _read_ejection(run: OutageRun, changes: Sequence[BoardChange], provider: str, node: int) -> NodeEjection:
+    struck_s = run.struck_at - run.begun_at
+    ejected_s = _find(changes, "ejected", node, struck_s)
+    failed = sorted(
+        (datetime.fromisoformat(envelope.at).timestamp() - run.begun_at, event.cause)
+        for call in run.calls
+        for envelope, event in call.failures
+        if event.provider == provider and call.node == node
+    )
+    met = [(at, cause) for at, cause in failed if at >= struck_s]
+    return NodeEjection(
+        failed_s=next((at for at, _ in met), None),
+        missed_s=next((at for at, cause in met if cause in MISSED), None),
+        ejected_s=ejected_s,
+        failures=sum(ejected_s is not None and at <= ejected_s for at, _ in met),
+    )
+
+
+def _find(changes: Sequence[BoardChange], what: str, node: int, since_s: float) -> float | None:
     return next((one.at_s for one in changes if one.what == what and one.node == node and one.at_s >= since_s), None)
 
 

@@ -12,6 +12,8 @@ from vocalized.rehearse.failover.bills import BillLine
 from vocalized.rehearse.failover.cell_call import SILENCE_MS
 from vocalized.rehearse.failover.cell_result import MOST_SILENCE_MS, CellResult
 from vocalized.rehearse.failover.cells import CHAINS
+from vocalized.rehearse.failover.machine_load import MOST_LAG_MS, MOST_OTHERS, MachineLoad
+from vocalized.rehearse.failover.matrix import MatrixRun
 from vocalized.rehearse.failover.recording import WordErrors
 from vocalized.rehearse.failover.vendors import FIRST_TOKEN_S, PROVIDERS
 
@@ -43,11 +45,13 @@ def _machine() -> str:
     return f"({os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()}.)"
 
 
-def matrix_section(results: Sequence[CellResult], took_s: float) -> str:
+def matrix_section(run: MatrixRun, took_s: float) -> str:
     """The summary, what was missed, and a table of all cells."""
+    results = run.results
     return "\n\n".join(
         [
             _setting(results, took_s),
+            load_text(run.load),
             _summary(results),
             "**Missed:**\n\n" + ("\n".join(_misses(results)) or "- nothing"),
             difference_table(results),
@@ -55,6 +59,17 @@ def matrix_section(results: Sequence[CellResult], took_s: float) -> str:
             "**Two and three at once**\n\n" + _table([one for one in results if len(one.cell.faults) > 1]),
         ]
     )
+
+
+def load_text(load: MachineLoad | None) -> str:
+    """Whether the run is valid, and the machine's load."""
+    if load is None:
+        return ""
+    limits = f"other programs may take {MOST_OTHERS} of a core, and the lag's p99 {MOST_LAG_MS:.0f} ms"
+    verdict = (
+        "The run is valid" if load.is_valid else f"**The run is not valid**, because the machine was busy ({limits})"
+    )
+    return f"{verdict}: {load.text}."
 
 
 def _setting(results: Sequence[CellResult], took_s: float) -> str:
@@ -65,10 +80,12 @@ second turn). A turn ends after {SILENCE_MS} ms of silence, a model's first toke
 audio 100 ms, so an undisturbed answer begins after about 850 ms. Each account has learnt from at least 20 turns without
 a fault.
 
-- *wait*: from the caller's last audible sample to the agent's first, *gap*: the longest silence within the answer; both
-  counted in samples of the audio that the caller received.
+- *wait*: from the caller's last audible sample to the agent's first, *gap*: the longest silence after that; both are
+  counted in samples of the audio that the caller received. A filler ("One moment, please.") is sound. *filler, answer*:
+  when the first filler and the first word of the answer itself began, where a filler was heard.
 - *words*: the agent's in the caller's ear, the caller's at the language model, and both in the call's record.
-- A word in which a voice broke off is begun again by the next one; it counts as doubled if half of it was heard before.
+- A word in which a voice broke off is said whole by the next one. What came of it before is not played if there is
+  time, else it counts as doubled if half of it was heard. A word that late audio tears is one word; *gap* tells of it.
 - *billed* by the vendor / *metered* by us, of both providers of the role: ms of audio, tokens, or characters; ≈ where
   ours is an estimate, because the vendor reported no usage.
 - *after n*: results, tokens, or pieces of audio (100 ms of Sonic, 200 ms of Aura) before the fault."""
@@ -86,6 +103,9 @@ def _summary(results: Sequence[CellResult]) -> str:
         ("each bill equal to what we metered", exact),
     ]
     lines = ["| what | cells |", "| --- | --- |", *(f"| {what} | {count} of {len(results)} |" for what, count in rows)]
+    lines.append(
+        f"| a filler was heard | {sum(one.answer.filler_ms is not None for one in judged)} of {len(results)} |"
+    )
     lines.append(f"| longest silence | {longest / 1000:.2f} s |")
     return "\n".join(lines)
 
@@ -122,21 +142,27 @@ def _name(one: CellResult) -> str:
 
 def _table(results: Sequence[CellResult]) -> str:
     lines = [
-        "| fault | wait | gap | words | billed / metered | failed over for |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| fault | wait | gap | filler, answer | words | billed / metered | failed over for |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     return "\n".join([*lines, *map(_row, results)])
 
 
 def _row(one: CellResult) -> str:
     if one.fault:
-        return f"| {_name(one)} | | | | | {one.fault} |"
-    wait = "none" if one.answer.wait_ms is None else f"{one.answer.wait_ms / 1000:.2f} s"
+        return f"| {_name(one)} | | | | | | {one.fault} |"
+    answer = one.answer
+    filler = "" if answer.filler_ms is None else f"{_seconds(answer.filler_ms)}, {_seconds(answer.words_ms)}"
     words = "all" if one.has_all_words else "**not all**"
     roles = {fault.role for fault in one.cell.faults}
     bills = ", ".join(_bill(line) for line in one.bills if PROVIDERS[line.provider].role in roles)
     reasons = "; ".join(f"{failed.provider}: {failed.reason}" for failed in one.failures)
-    return f"| {_name(one)} | {wait} | {one.answer.gap_ms / 1000:.2f} s | {words} | {bills} | {reasons} |"
+    silences = f"{_seconds(answer.wait_ms)} | {_seconds(answer.gap_ms)} | {filler}"
+    return f"| {_name(one)} | {silences} | {words} | {bills} | {reasons} |"
+
+
+def _seconds(ms: float | None) -> str:
+    return "none" if ms is None else f"{ms / 1000:.2f} s"
 
 
 def _bill(line: BillLine) -> str:

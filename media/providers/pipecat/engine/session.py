@@ -13,6 +13,8 @@ from media.providers.pipecat.engine.construction import import_service, make_ser
 from media.providers.pipecat.engine.failures import ServiceRefused
 from media.providers.pipecat.engine.pipeline import ServicePipeline
 from media.providers.pipecat.wire import (
+    EngineCheck,
+    EngineServes,
     OpenService,
     ServiceFailed,
     ServiceOpened,
@@ -61,11 +63,13 @@ class EngineSession:
         decoder = make_request_decoder()
         try:
             wanted = await receive_message(reader, decoder)
+            if isinstance(wanted, EngineCheck):
+                self._send(EngineServes())
             if not isinstance(wanted, OpenService):
                 return
             await self._open(wanted)
             while (message := await receive_message(reader, decoder)) is not None:
-                if isinstance(message, OpenService):
+                if isinstance(message, EngineCheck | OpenService):
                     return
                 await self._handle(message)
         except ServiceRefused as refused:

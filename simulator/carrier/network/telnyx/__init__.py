@@ -4,7 +4,8 @@ Written from developers.telnyx.com and the SDK's types. What Telnyx offers and t
 
 - A line has one endpoint at a time. `speak`, `playback_start` and `send_dtmf` are refused (90045) while a stream runs,
   and a transfer or bridge ends the stream when it begins; Telnyx would mix them.
-- Streams carry PCMU or PCMA from the caller, PCMU to it, on the inbound track; other codecs and tracks are refused.
+- Streams carry the call's codec (PCMU, PCMA, G.722, or silence of Opus) from the caller, PCMU to it, on the inbound
+  track; other codecs and tracks are refused.
   In the default mode, "mp3", nothing that an agent sends is played, neither RTP nor MP3.
 - `to` is one number. A leg that isn't answered is reported by call.hangup alone: there is no ringing event.
 - Keys are reported while a stream runs.

@@ -77,6 +77,7 @@ class CallActions:
             return {"result": "ok"}
         if not leg.alive:
             raise ended()
+        self._config.faults.check(command)
         state = client_state(body)
         result = do(leg, body)
         leg.client_state = state or leg.client_state
@@ -157,7 +158,7 @@ class CallActions:
 
     def _start_streaming(self, leg: Leg, body: Body) -> Result:
         _require_free(leg)
-        settings = read_settings(body, self._config.codec, takes_token=True, takes_parameters=True)
+        settings = read_settings(body, leg.codec, takes_token=True, takes_parameters=True)
         if not settings.url:
             raise missing("stream_url")
         self._streams.start(leg, settings)

@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import web
 
 from simulator.carrier.network.telnyx.actions import CallActions
+from simulator.carrier.network.telnyx.application import PROFILE_ID, application_json, profile_json
 from simulator.carrier.network.telnyx.calls import Calls
 from simulator.carrier.network.telnyx.config import TelnyxConfig
-from simulator.carrier.network.telnyx.errors import TelnyxError, malformed, unauthorised
+from simulator.carrier.network.telnyx.errors import TelnyxError, malformed, not_found, unauthorised
 from simulator.carrier.network.telnyx.events import iso
 from simulator.carrier.network.telnyx.fields import Body
 from simulator.carrier.network.telnyx.leg import Leg
@@ -43,6 +44,7 @@ class TelnyxApi:
         handlers: list[tuple[str, str, JsonHandler]] = [
             ("POST", "/calls", self._dial),
             ("GET", "/calls/{call}", self._call),
+            ("GET", "/connections/{connection}/active_calls", self._active_calls),
             ("POST", "/calls/{call}/actions/{command}", self._command),
             ("GET", "/available_phone_numbers", self._available),
             ("POST", "/number_reservations", self._reserve),
@@ -53,6 +55,8 @@ class TelnyxApi:
             ("GET", "/phone_numbers/{number}", self._one_owned),
             ("PATCH", "/phone_numbers/{number}", self._change),
             ("DELETE", "/phone_numbers/{number}", self._release),
+            ("GET", "/call_control_applications/{application}", self._application),
+            ("GET", "/outbound_voice_profiles/{profile}", self._profile),
             ("GET", "/recordings", self._list_recordings),
             ("GET", "/recordings/{recording}", self._one_recording),
             ("DELETE", "/recordings/{recording}", self._delete_recording),
@@ -68,8 +72,27 @@ class TelnyxApi:
     def _call(self, request: web.Request, body: Body) -> Json:
         return {"data": leg_json(self._calls.leg(request.match_info["call"]))}
 
+    def _active_calls(self, request: web.Request, body: Body) -> Json:
+        """Calls that are up or ring (API reference: List all active calls for given connection)."""
+        wanted = request.match_info["connection"]
+        alive = [leg_json(leg) for leg in self._calls.legs.values() if leg.alive and leg.connection_id == wanted]
+        names = ("call_control_id", "call_leg_id", "call_session_id", "client_state", "call_duration", "record_type")
+        return _page(request.query, [{name: one[name] for name in names} for one in alive])
+
     def _command(self, request: web.Request, body: Body) -> Json:
         return {"data": self._actions.execute(request.match_info["call"], request.match_info["command"], body)}
+
+    # --- The account ----------------------------------------------------------------------------------------------
+
+    def _application(self, request: web.Request, body: Body) -> Json:
+        if request.match_info["application"] != self._config.connection_id:
+            raise not_found()
+        return {"data": application_json(self._config)}
+
+    def _profile(self, request: web.Request, body: Body) -> Json:
+        if request.match_info["profile"] != PROFILE_ID:
+            raise not_found()
+        return {"data": profile_json(self._config)}
 
     # --- Numbers --------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from simulator.carrier.network.phone_network import AnsweredPhone, IncomingCall,
 from simulator.carrier.network.telnyx.config import TelnyxConfig
 from simulator.carrier.network.telnyx.errors import (
     ended,
+    forbidden,
     invalid,
     no_such_call,
     no_such_connection,
@@ -64,6 +65,8 @@ class Calls:
     def leg(self, control_id: str) -> Leg:
         """Finds a leg. Raises TelnyxError."""
         found = self.legs.get(control_id)
+        if found is None:  # the legs are filed under their first id
+            found = next((leg for leg in self.legs.values() if control_id == leg.control_id), None)
         if found is None:
             raise no_such_call()
         return found
@@ -131,6 +134,7 @@ class Calls:
             return known
         if text(body, "connection_id") != self._config.connection_id:
             raise no_such_connection()
+        self._config.faults.check("dial")
         leg = Leg(
             direction="outgoing",
             caller=phone(body, "from"),
@@ -141,6 +145,7 @@ class Calls:
         )
         options = read_leg_options(body, self._config, takes_token=True)
         leg.recording_id = str(uuid.uuid4()) if options.record is not None else ""
+        self._require_channel(leg)
         self._remember_dial(leg, command_id)
         self._start(self._outgoing(self._add(leg), options))
         return leg
@@ -163,8 +168,17 @@ class Calls:
             session_id=leg.session_id,
         )
         options = read_leg_options(body, self._config, takes_token=False)
+        self._require_channel(new)
         leg.parks = choice(body, "park_after_unbridge", _PARKS, "") == "self"
         self._start(self._outgoing(self._add(new), options, leg))
+
+    def _require_channel(self, leg: Leg) -> None:
+        """Raises TelnyxError for a destination that is not allowed, and for an outgoing leg too many."""
+        if self._config.countries and not leg.called.startswith(self._config.countries):
+            raise forbidden("D13")
+        limit = self._config.channel_limit
+        if limit and sum(one.direction == "outgoing" and one.state != "hangup" for one in self.legs.values()) >= limit:
+            raise forbidden("D1")
 
     async def _outgoing(self, leg: Leg, options: LegOptions, origin: Leg | None = None) -> None:
         leg.state = "bridging"

@@ -2,6 +2,14 @@
 
 from collections.abc import Sequence
 
+# Source: docs, sip-trunking/troubleshooting/response-codes.
+_FORBIDDEN = {
+    "D1": "User channel limit exceeded",
+    "D2": "Outbound profile channel limit exceeded",
+    "D10": "Connection is disabled",
+    "D13": "Dialed number is not included in whitelisted countries",
+}
+
 ErrorBody = dict[str, list[dict[str, object]]]
 
 
@@ -25,6 +33,12 @@ def unauthorised() -> TelnyxError:
     """The API key is missing or wrong."""
     detail = "The required authentication headers were either invalid or not included in the request."
     return TelnyxError(401, "10009", "Authentication failed", detail)
+
+
+def forbidden(tag: str) -> TelnyxError:
+    """The account's limits or profiles do not allow it. Real answers have the tag at the end of their text."""
+    detail = f"{_FORBIDDEN.get(tag, 'Forbidden')} {tag}"
+    return TelnyxError(403, "10010", "Authorization failed", detail)
 
 
 def not_found() -> TelnyxError:

@@ -60,7 +60,8 @@ class TelnyxWebhooks:
 
     def publish(self, url: str, event_type: str, payload: Mapping[str, object]) -> None:
         """Delivers in the background: three attempts, then three at the failover URL if there is one."""
-        event = make_event(event_type, payload)
+        shown_type = event_type.replace(".", "_") if self._config.faults.underscores else event_type
+        event = make_event(shown_type, payload)
         self.published.append(event)
         if url:
             self._client.send(lambda attempt: self._request(event, url, attempt), self._policy())

@@ -10,6 +10,7 @@ from typing import Literal
 
 from simulator.carrier.media_stream import StreamFault
 from simulator.carrier.network.line import Line
+from simulator.carrier.network.telnyx.call_codecs import Encoding
 from simulator.carrier.network.telnyx.events import TelnyxWebhooks
 from simulator.carrier.network.telnyx.leg_options import LegOptions
 from simulator.carrier.network.telnyx.stream_settings import StreamSettings
@@ -32,14 +33,19 @@ class HangupCause:
     sip: str = "unspecified"
 
 
+def _new_control_id() -> str:
+    return f"v3:{secrets.token_urlsafe(40)}"
+
+
 @dataclass(slots=True, eq=False, kw_only=True)
 class Leg:
     """A leg.
 
     commanded: set when it was answered or refused while it rang; `options` or `refusal` is then set. line_lock: held by
-    the task that uses the line. stream: the media stream that is requested or runs. sounding: a sound plays that
-    playback_stop may end. parks: the leg stays up after its bridge. recording_id: of the recording that begins with the
-    answer. said: the texts of its speak commands. faults: after its end, the protocol violations on its streams.
+    the task that uses the line. codec: of an answered leg. stream: the media stream that is requested or runs.
+    sounding: a sound plays that playback_stop may end. parks: the leg stays up after its bridge. recording_id: of the
+    recording that begins with the answer. said: the texts of its speak commands. faults: after its end, the protocol
+    violations on its streams.
     """
 
     direction: Direction
@@ -49,7 +55,8 @@ class Leg:
     webhook_url: str
     client_state: str | None = None
     session_id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    control_id: str = field(default_factory=lambda: f"v3:{secrets.token_urlsafe(40)}")
+    control_id: str = field(default_factory=_new_control_id)
+    former_id: str = ""
     leg_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     ended_at: datetime | None = None
@@ -58,6 +65,7 @@ class Leg:
     commanded: asyncio.Event = field(default_factory=asyncio.Event)
     options: LegOptions | None = None
     refusal: HangupCause | None = None
+    codec: Encoding = "PCMU"
     stream: StreamSettings | None = None
     sounding: bool = False
     bridged: bool = False
@@ -84,6 +92,10 @@ class Leg:
     def seconds(self) -> float:
         """The length since the answer in media time; 0 without an answer."""
         return self.line.audio.duration_ms / 1_000 if self.line is not None else self._final_s
+
+    def change_id(self) -> None:
+        """Gives it another control_id; commands take the former one, too."""
+        self.former_id, self.control_id = self.control_id, _new_control_id()
 
     def drop_line(self) -> None:
         """Drops the line of an ended leg to free its audio; keeps its length and faults."""

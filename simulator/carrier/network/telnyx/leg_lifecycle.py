@@ -48,7 +48,9 @@ class LegLifecycle:
 
     async def run(self, leg: Leg, line: Line, options: LegOptions, reached: AnsweredPhone | None = None) -> None:
         """Runs a leg from the answer to its end."""
-        leg.line, leg.state = line, "answered"
+        leg.line, leg.state, leg.codec = line, "answered", options.codec
+        if self._config.faults.changes_ids:
+            leg.change_id()
         limited = False
         try:
             self._publish_answered(leg, options)
@@ -111,7 +113,7 @@ class LegLifecycle:
             "caller_id_name": leg.caller,
             "calling_party_type": "pstn",
             "connection_codecs": "PCMU,PCMA,G722",
-            "offered_codecs": self._config.codec,
+            "offered_codecs": self._config.codecs,
             "tags": [],
         }
         publish_event(self._webhooks, leg, "call.initiated", **content)
@@ -120,8 +122,8 @@ class LegLifecycle:
         content: dict[str, object] = {
             "state": "answered",
             "start_time": iso(leg.started_at),
-            "codec": self._config.codec,
-            "sampling_rate": 8000,
+            "codec": options.codec,
+            "sampling_rate": 48000 if options.codec == "OPUS" else 8000,
             "calling_party_type": "pstn",
             "tags": [],
         }

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from simulator.carrier.network.telnyx.call_codecs import Encoding, negotiate
 from simulator.carrier.network.telnyx.config import TelnyxConfig
 from simulator.carrier.network.telnyx.errors import missing
-from simulator.carrier.network.telnyx.fields import Body, choice, whole
+from simulator.carrier.network.telnyx.fields import Body, choice, text, whole
 from simulator.carrier.network.telnyx.stream_settings import StreamSettings, read_settings
 
 MAX_CALL_S = 14_400
@@ -31,8 +32,10 @@ class RecordingOptions:
 
 @dataclass(frozen=True, slots=True)
 class LegOptions:
-    """What a leg does after the answer. stream: url is "" without one. ring_s, limit_s: in real seconds."""
+    """What a leg does after the answer. codec: of the call. stream: url is "" without one. ring_s, limit_s: in real
+    seconds."""
 
+    codec: Encoding
     stream: StreamSettings
     record: RecordingOptions | None
     detection: str
@@ -42,8 +45,10 @@ class LegOptions:
 
 def read_leg_options(body: Body, config: TelnyxConfig, *, takes_token: bool) -> LegOptions:
     """Reads the parameters. Raises TelnyxError."""
+    codec = negotiate(text(body, "preferred_codecs"), config.codecs)
     return LegOptions(
-        read_settings(body, config.codec, takes_token=takes_token, takes_parameters=False),
+        codec,
+        read_settings(body, codec, takes_token=takes_token, takes_parameters=False),
         _recording(body),
         choice(body, "answering_machine_detection", _DETECTIONS, "disabled"),
         whole(body, "timeout_secs", 30, 5, 600) * config.second_s,

@@ -14,7 +14,8 @@ Json = dict[str, object]
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class NumberOrder:
-    """An order. numbers: pairs of the id within the order and the number. statuses: by that id."""
+    """An order. numbers: pairs of the id within the order and the number. statuses: by that id. requirement:
+    the status of the documents that it waits for."""
 
     connection_id: str
     customer_reference: str
@@ -22,6 +23,7 @@ class NumberOrder:
     statuses: dict[str, str] = field(default_factory=dict)
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     status: str = "pending"
+    requirement: str = ""
     created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
@@ -38,7 +40,7 @@ def number_order_json(order: NumberOrder) -> Json:
         "billing_group_id": None,
         "created_at": moment,
         "updated_at": moment,
-        "requirements_met": True,
+        "requirements_met": not order.requirement,
         "phone_numbers_count": len(order.numbers),
         "sub_number_orders_ids": [],
         "phone_numbers": [
@@ -46,9 +48,9 @@ def number_order_json(order: NumberOrder) -> Json:
                 "record_type": "number_order_phone_number",
                 "id": entry_id,
                 "phone_number": number,
-                "status": order.statuses.get(entry_id, "pending"),
-                "requirements_met": True,
-                "requirements_status": "approved",
+                "status": "pending" if order.requirement else order.statuses.get(entry_id, "pending"),
+                "requirements_met": not order.requirement,
+                "requirements_status": order.requirement or "approved",
                 "regulatory_requirements": [],
             }
             for entry_id, number in order.numbers
@@ -67,7 +69,7 @@ def owned_number_json(owned: OwnedNumber) -> Json:
         "phone_number": owned.phone_number,
         "phone_number_type": available.kind if available else "local",
         "country_iso_alpha2": available.country if available else "",
-        "status": "active",
+        "status": settings.get("status") or "active",
         "source_type": "number_order",
         "tags": tags_of(settings),
         "connection_id": settings.get("connection_id"),

@@ -105,10 +105,30 @@ class AccountNumbers:
             if customer_reference in ("", order.customer_reference) and status in ("", order.status)
         ]
 
+    def approve(self, order_id: str) -> None:
+        """Completes an order that waits for documents."""
+        order = self.find_order(order_id)
+        self._require(order, "")
+        self._complete(order)
+
     async def _settle(self, order: NumberOrder) -> None:
         await asyncio.sleep(self._config.order_s)
         for entry_id, number in order.numbers:
             order.statuses[entry_id] = "success" if self._buy(number, order) else "failure"
+        if self._config.documented and any(one.startswith(self._config.documented) for _, one in order.numbers):
+            self._require(order, "requirement-info-pending")
+        else:
+            self._complete(order)
+
+    def _require(self, order: NumberOrder, requirement: str) -> None:
+        """Sets the requirement of an order and of its numbers, "" for none."""
+        order.requirement = requirement
+        for _, number in order.numbers:
+            owned = self._inventory.get(number)
+            if owned is not None:
+                self._inventory.change(owned, {"status": requirement})
+
+    def _complete(self, order: NumberOrder) -> None:
         order.status = "success" if set(order.statuses.values()) == {"success"} else "failure"
         self._webhooks.publish(self._config.webhook_url, "number_order.complete", number_order_json(order))
 
@@ -149,7 +169,9 @@ class AccountNumbers:
     def connected(self, number: str) -> bool:
         """Whether calls to the number go to the Call Control App."""
         found = self._inventory.get(number)
-        return found is not None and found.settings.get("connection_id") == self._config.connection_id
+        if found is None or found.settings.get("status"):
+            return False
+        return found.settings.get("connection_id") == self._config.connection_id
 
     def owned(
         self, number: str = "", connection_id: str = "", customer_reference: str = "", tag: str = ""

@@ -5,10 +5,8 @@ Source: developers.telnyx.com, voice/programmable-voice/media-streaming, and the
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
-from simulator.carrier.mulaw import decode
-from simulator.carrier.network.telnyx.alaw import encode as alaw
+from simulator.carrier.network.telnyx.call_codecs import Encoding, delivered_codec, make_encoder
 from simulator.carrier.network.telnyx.errors import invalid
 from simulator.carrier.network.telnyx.fields import Body, choice, text, web_url
 from simulator.carrier.stream_messages import (
@@ -16,12 +14,8 @@ from simulator.carrier.stream_messages import (
     AgentMessage,
     CallIdentity,
     ProtocolFault,
-    read_agent_message,
-    read_json_object,
 )
 from simulator.carrier.telnyx_messages import TelnyxStreamMessages
-
-Encoding = Literal["PCMU", "PCMA"]
 
 _MAX_TOKEN = 4_000
 
@@ -59,7 +53,7 @@ def read_settings(body: Body, call_codec: Encoding, *, takes_token: bool, takes_
         track=choice(body, "stream_track", ("inbound_track",), "inbound_track"),
         mode=choice(body, "stream_bidirectional_mode", ("mp3", "rtp"), "mp3"),
         target=choice(body, "stream_bidirectional_target_legs", ("both", "self", "opposite", ""), ""),
-        encoding="PCMA" if codec == "PCMA" or (codec == "default" and call_codec == "PCMA") else "PCMU",
+        encoding=delivered_codec(codec, call_codec),
         token=token,
         parameters=_parameters(body) if takes_parameters else {},
     )
@@ -83,6 +77,7 @@ class CallStreamMessages(TelnyxStreamMessages):
         super().__init__(identity)
         self._settings, self._session_id, self._client_state = settings, session_id, client_state
         self._on_start, self._on_digit = on_start, on_digit
+        self._encode = make_encoder(settings.encoding)
 
     def start(self) -> str:
         """With the call's session and client state, and the stream's codec."""
@@ -95,7 +90,11 @@ class CallStreamMessages(TelnyxStreamMessages):
             "to": identity.called,
             "tags": [],
             "client_state": self._client_state,
-            "media_format": {"encoding": self._settings.encoding, "sample_rate": 8000, "channels": 1},
+            "media_format": {
+                "encoding": self._settings.encoding,
+                "sample_rate": 48000 if self._settings.encoding == "OPUS" else 8000,
+                "channels": 1,
+            },
         }
         if self._settings.parameters:
             start["custom_parameters"] = dict(self._settings.parameters)
@@ -104,7 +103,7 @@ class CallStreamMessages(TelnyxStreamMessages):
 
     def media(self, payload: bytes, chunk: int, at_ms: int) -> str:
         """20 ms of the party's audio, in the codec that `start` names."""
-        return super().media(alaw(decode(payload)) if self._settings.encoding == "PCMA" else payload, chunk, at_ms)
+        return super().media(self._encode(payload), chunk, at_ms)
 
     def dtmf(self, digit: str) -> str:
         """A key, which is reported to `on_digit` too."""
@@ -113,7 +112,7 @@ class CallStreamMessages(TelnyxStreamMessages):
 
     def read(self, message: str | bytes) -> AgentMessage:
         """Raises ProtocolFault; its code is "unheard" for audio that Telnyx silently drops."""
-        command = read_agent_message(read_json_object(message))
+        command = super().read(message)
         if isinstance(command, AgentAudio) and not self._settings.audible:
             raise ProtocolFault(
                 "unheard", f"mode {self._settings.mode}, target legs {self._settings.target or 'default'}"

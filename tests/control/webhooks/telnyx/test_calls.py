@@ -6,6 +6,7 @@ import pytest
 
 from control.webhooks.inbox.store import MAX_ATTEMPTS
 from control.webhooks.transactions import is_database_unavailable
+from shared.bus.checkpoints import Checkpoints, StreamOutcome
 from shared.bus.tickets import Tickets
 from shared.ids import new_id
 from tests.control.webhooks.inbox.test_database_unavailable import database_unavailable
@@ -29,6 +30,43 @@ async def test_call_is_answered_then_streamed_to_media(platform: WebhookPlatform
     row = await platform.call_row("v3:a1")
     assert (row["status"], row["media_node"]) == ("in_progress", "m1")
     assert all(event["handled_at"] for event in await platform.stored_events())
+
+
+async def test_names_of_events_may_have_underscores(platform: WebhookPlatform) -> None:
+    await platform.post_telnyx("call_initiated", "v3:u1", direction="incoming", state="parked")
+    await platform.post_telnyx("call_answered", "v3:u1", direction="incoming")
+    await platform.post_telnyx("call_machine_premium_detection_ended", "v3:u1", result="human_business")
+    await platform.post_telnyx("call_hangup", "v3:u1", hangup_cause="normal_clearing", hangup_source="caller")
+    assert platform.telnyx_api.actions == ["answer", "streaming_start"]
+    row = await platform.call_row("v3:u1")
+    assert (row["status"], row["details"]["amd"]) == ("completed", "human")
+
+
+async def test_call_is_found_when_its_ids_change(platform: WebhookPlatform) -> None:
+    """Users of Telnyx have seen call_control_id change after the answer. Session and client_state stay."""
+    session = {"call_session_id": "session-1"}
+    await platform.ring_telnyx("v3:i1", **session)
+    state = {"client_state": platform.telnyx_api.carried_out[0].body["client_state"]} | session
+    call_id = (await platform.call_row("v3:i1"))["id"]
+    await platform.post_telnyx("call.answered", "v3:i2", **state)
+    command = platform.telnyx_api.carried_out[1]
+    assert (command.action, command.call) == ("streaming_start", "v3:i2")
+    token = command.body["stream_url"].rpartition("/")[2]
+    plan = await Tickets(platform.redis, platform.sealer).claim(token, "telnyx", "v3:i3", str(call_id))
+    assert plan.call_id == str(call_id)
+    await Checkpoints(platform.redis, platform.sealer).put_outcome(str(call_id), StreamOutcome(0, CALLER))
+    await platform.post_telnyx("streaming.stopped", "v3:i3", **state)
+    assert platform.telnyx_api.carried_out[2].action == "transfer"
+    await platform.post_telnyx("call.hangup", "v3:i3", hangup_cause="normal_clearing", hangup_source="caller", **state)
+    row = await platform.call_row("v3:i3")
+    assert (row["id"], row["status"], row["end_reason"]) == (call_id, "completed", "caller_hangup")
+
+
+async def test_call_of_another_session_is_not_taken_for_ours(platform: WebhookPlatform) -> None:
+    await platform.ring_telnyx("v3:j1", call_session_id="session-1")
+    state = {"client_state": platform.telnyx_api.carried_out[0].body["client_state"]}
+    await platform.post_telnyx("call.hangup", "v3:j2", hangup_cause="timeout", call_session_id="session-2", **state)
+    assert (await platform.call_row("v3:j1"))["status"] == "ringing"
 
 
 async def test_concurrent_deliveries_of_an_event_are_one_call(platform: WebhookPlatform) -> None:
@@ -147,7 +185,8 @@ async def test_refused_command_is_not_retried(platform: WebhookPlatform) -> None
     for number, code in enumerate((CALL_HAS_ENDED, INVALID_REQUEST)):
         platform.telnyx_api.refused["answer"] = code
         await platform.ring_telnyx(f"v3:d{number}")
-    assert [event["last_error"] for event in await platform.stored_events()] == ["90018", "10015"]
+    assert [event["last_error"] for event in await platform.stored_events()] == ["90018", None]
+    assert platform.telnyx_api.actions == ["reject"]
     assert await retry_after(platform) == 0
 
 

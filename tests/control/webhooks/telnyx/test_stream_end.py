@@ -73,11 +73,26 @@ async def test_transfer_and_its_failure(platform: WebhookPlatform) -> None:
     )
 
 
-async def test_answered_transfer_needs_no_command(platform: WebhookPlatform) -> None:
-    leg: dict[str, Any] = {"client_state": client_state("transfer:v3:e4"), "direction": "outgoing"}
-    await platform.post_telnyx("call.answered", "v3:leg2", **leg)
+@pytest.mark.parametrize(("reached", "done"), [("call.answered", []), ("call.bridged", []), ("", ["speak"])])
+async def test_transfer_is_reached_by_its_legs_own_event(
+    platform: WebhookPlatform, reached: str, done: list[str]
+) -> None:
+    """A target that declines has the hang-up cause of one that talked."""
+    call = f"v3:e4{reached}"
+    await answer_telnyx_call(platform, call)
+    leg: dict[str, Any] = {"client_state": client_state(f"transfer:{call}"), "direction": "outgoing"}
+    if reached:
+        await platform.post_telnyx(reached, "v3:leg2", **leg)
     await platform.post_telnyx("call.hangup", "v3:leg2", hangup_cause="normal_clearing", **leg)
-    assert platform.telnyx_api.carried_out == []
+    assert platform.telnyx_api.actions == done
+
+
+async def test_failed_transfer_is_told_in_the_agents_language(platform: WebhookPlatform) -> None:
+    await platform.configure_agents({"language": "fr"})
+    await answer_telnyx_call(platform, "v3:e9")
+    leg: dict[str, Any] = {"client_state": client_state("transfer:v3:e9"), "direction": "outgoing"}
+    await platform.post_telnyx("call.hangup", "v3:leg9", hangup_cause="call_rejected", **leg)
+    assert platform.telnyx_api.carried_out[0].body["language"] == "fr-FR"
 
 
 @pytest.mark.parametrize("kind", ["streaming.stopped", "streaming.failed"])
@@ -132,6 +147,18 @@ async def test_late_retry_does_not_hang_up_a_live_call(platform: WebhookPlatform
     assert await retry_after(platform, 61) == 1
     assert platform.telnyx_api.actions == []
     assert await all_handled(platform)
+
+
+async def test_call_whose_audio_is_unusable_is_refused_by_voice(platform: WebhookPlatform) -> None:
+    await platform.configure_agents({"language": "es"})
+    await answer_telnyx_call(platform, "v3:e10")
+    call_id = (await platform.call_row("v3:e10"))["id"]
+    await checkpoints(platform).put_outcome(str(call_id), StreamOutcome(0, is_refused=True))
+    await platform.post_telnyx("streaming.stopped", "v3:e10")
+    (command,) = platform.telnyx_api.carried_out
+    assert (command.action, command.body["language"]) == ("speak", "es-ES")
+    row = await platform.call_row("v3:e10")
+    assert (row["status"], row["end_detail"]) == ("failed", "unusable")
 
 
 async def test_lost_call_without_a_node_is_refused_by_voice(platform: WebhookPlatform) -> None:

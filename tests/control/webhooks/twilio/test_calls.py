@@ -169,7 +169,7 @@ async def test_inbound_call_is_recorded_by_twilio_from_its_first_moment(database
     async with running_webhooks(database_url, valkey_url, recordings="carrier") as platform:
         await platform.add_node()
         assert (await platform.ring_twilio("CAR1")).verbs == ["Connect"]
-        await platform.change_config(CONSENTED)
+        await platform.configure_agents(CONSENTED)
         for _ in range(2):  # a repeated request: our first answer was not executed
             reply = await platform.ring_twilio("CAR2")
             assert reply.verbs == ["Start", "Connect"]
@@ -184,7 +184,7 @@ async def test_inbound_call_is_recorded_by_twilio_from_its_first_moment(database
 async def test_outbound_call_is_recorded_by_a_parameter_of_its_creation(database_url: str, valkey_url: str) -> None:
     async with running_webhooks(database_url, valkey_url, recordings="both") as platform:
         await platform.add_node()
-        await platform.change_config(CONSENTED)
+        await platform.configure_agents(CONSENTED)
         call_id = await platform.queue_outbound()
         fields = {"CallSid": "CAR3", "CallStatus": "in-progress", "Direction": "outbound-api", "To": CALLER}
         reply = await platform.post_twilio(f"/webhooks/calls/inbound?call={call_id}", fields)

@@ -274,3 +274,36 @@ def test_no_word_is_doubled_and_every_attempt_is_paid_once(voices: list[list[Ste
             assert harness.paid()[voice.name] == sum(map(len, voice.texts))
 
     run(main())
+
+
+def test_a_speech_that_is_cancelled_twice_reads_its_text_no_further() -> None:
+    async def main() -> None:
+        read: list[str] = []
+
+        async def words() -> AsyncIterator[str]:
+            for word in WORDS:
+                read.append(word)
+                yield f"{word} "
+                await asyncio.sleep(1.0)
+
+        class Slow(FakeTextToSpeech):
+            async def stream(self, text: AsyncIterator[str], language: str) -> AsyncIterator[SpeechChunk]:
+                try:
+                    async for chunk in super().stream(text, language):
+                        yield chunk
+                finally:
+                    await asyncio.sleep(0.5)  # its connection is being closed
+
+        async def speak() -> None:
+            async for _ in Harness(Slow("a", None)).chain.stream(words(), "en"):
+                pass
+
+        task = asyncio.create_task(speak())
+        for _ in range(2):
+            await asyncio.sleep(0.1)
+            task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await asyncio.sleep(2.0)
+        assert read == WORDS[:1]
+
+    run(main())

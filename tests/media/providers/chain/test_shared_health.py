@@ -327,6 +327,19 @@ def test_an_open_recogniser_that_is_taken_out_of_service_is_left_within_the_turn
     run(main())
 
 
+def test_a_recogniser_is_left_for_one_that_is_in_service() -> None:
+    async def main() -> None:
+        calls, a, b, c = Calls(), FakeSpeechToText("a"), FakeSpeechToText("b"), FakeSpeechToText("c")
+        session = await calls.stt(a, b, c).open("en", lambda event: None)
+        calls.board.set_out_of_service(frozenset({"a", "b"}))
+        await asyncio.sleep(0.01)
+        assert (len(b.sessions), len(c.sessions)) == (0, 1)
+        assert [(one.provider, one.next) for one in calls.failed] == [("a", "c")]
+        await session.close()
+
+    run(main())
+
+
 def test_the_last_recogniser_is_not_left_and_one_is_left_once_another_may_be_tried() -> None:
     async def main() -> None:
         calls, a, b = Calls(), FakeSpeechToText("a"), FakeSpeechToText("b")

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -258,18 +257,3 @@ async def test_a_recogniser_and_a_voice_that_fail_are_replaced(
     logged = "".join(capfd.readouterr())  # the engine's, too: it was started in this test
     assert "pipecat_service.refused" in logged
     assert not [secret for secret in (KEY, "tuesday", "Good morning") if secret in logged + str(platform.failed)]
-
-
-async def test_when_the_engine_dies_all_sessions_fail_over_and_it_is_started_again(platform: Platform) -> None:
-    vendors, events = platform.vendors, list[SpeechToTextEvent]()
-    providers = platform.build(stt=[vendors.provider("stt"), STANDIN], llm=[vendors.provider("llm")])
-    session = await providers.stt.open("en", events.append)
-    pid = platform.process.pid
-    assert pid is not None
-    os.kill(pid, signal.SIGKILL)
-    await say(session, RECORDING.ulaw)
-    session.finalise(1)
-    assert await wait_for_final(events, 1) == "from the backup"
-    await wait_until(lambda: platform.process.pid not in (None, pid))
-    assert "".join(e.text for e in await read_reply(providers) if isinstance(e, TextDelta)) == GREETING
-    await session.close()

@@ -65,6 +65,15 @@ def heard(chunks: list[SpeechChunk], text: str = TEXT) -> list[str]:
     return [word for word, _ in itertools.groupby(found)]
 
 
+def make_voice(harness: Harness) -> CartesiaTextToSpeech:
+    """The first voice without its chain; its connections are those of all calls."""
+    assert CARTESIA.tts is not None
+    options = msgspec.convert(harness.call.plan["tts"][0]["options"], CartesiaTextToSpeechOptions)
+    voice = CARTESIA.tts.make(ProviderSetup("a", options, harness.call.factory._resources))
+    assert isinstance(voice, CartesiaTextToSpeech)
+    return voice
+
+
 async def test_words_are_spoken_and_timed_over_one_connection(harness: Harness) -> None:
     call, server = harness.call, harness.a
     for _ in range(2):
@@ -159,19 +168,24 @@ async def test_a_connection_that_may_be_dead_is_not_used_again(harness: Harness)
     assert not harness.call.failed
 
 
+async def test_idle_connections_are_not_used_after_one_that_was_silent(harness: Harness) -> None:
+    voice = make_voice(harness)
+    first = voice.stream(say("This call is still speaking. "), "en")
+    await anext(first)
+    await wait_for(lambda: voice._connections.idle_count == 1)
+    harness.a.state.faults.strike("tts", Fault("half_open"))
+    second = voice.stream(say("Yes?"), "en")
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(IDLE_S + 0.1):
+            await anext(second)
+    assert harness.a.state.opened["tts"] == 3  # one more was opened meanwhile
+    assert voice._connections.idle_count == 0
+    await close_stream(first)
+
+
 async def test_the_first_word_of_a_further_call_needs_no_new_connection(harness: Harness) -> None:
     harness.a.state.faults.queue("tts", Fault("slow", factor=20))
-    resources = harness.call.factory._resources
-    voice = (
-        CARTESIA.tts.make(
-            ProviderSetup(
-                "a", msgspec.convert(harness.call.plan["tts"][0]["options"], CartesiaTextToSpeechOptions), resources
-            )
-        )
-        if CARTESIA.tts
-        else None
-    )
-    assert isinstance(voice, CartesiaTextToSpeech)
+    voice = make_voice(harness)
     first = voice.stream(say("This call is still speaking. "), "en")
     await anext(first)
     await wait_for(lambda: voice._connections.idle_count == 1)

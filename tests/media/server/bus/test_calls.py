@@ -1,6 +1,7 @@
 """A call on the bus, from its token to its last event."""
 
 import json
+from base64 import b64encode
 
 import pytest
 from aiohttp import WSMsgType, WSServerHandshakeError
@@ -124,6 +125,36 @@ class TestTokens:
         await socket.send_str(json.dumps({"event": "stop", "stream_id": "s1"}))
         assert (await socket.receive()).type is WSMsgType.CLOSE
         assert (await bus_node.wait_for_event(CallEnded)).end_reason == "caller_hangup"
+
+    async def test_unusable_audio_ends_the_call_for_good(self, bus_node: BusNode, plan: CallPlan) -> None:
+        """Another node could not use it either."""
+        token = await bus_node.ticket(plan, "telnyx", "v3:control-id")
+        socket = await bus_node.session.ws_connect(f"{bus_node.url}/media/telnyx/{token}")
+        form = {"encoding": "OPUS", "sample_rate": 48000, "channels": 1}
+        start = {"call_control_id": "v3:control-id", "media_format": form}
+        await socket.send_str(json.dumps({"event": "start", "stream_id": "s1", "start": start}))
+        assert (await socket.receive()).type is WSMsgType.CLOSE
+        assert socket.close_code == 1002
+        assert await bus_node.outcome(plan.call_id) == StreamOutcome(plan.leg, is_refused=True)
+        ended = await bus_node.wait_for_event(CallEnded)
+        assert (ended.status, ended.end_reason) == ("failed", "carrier_error")
+        assert "OPUS" in ended.detail
+        assert bus_node.metric("vocalized_media_wire_errors_total", code="bad_format") == 1
+
+    async def test_our_id_suffices_where_telnyx_has_changed_its_own(self, bus_node: BusNode, plan: CallPlan) -> None:
+        form = {"encoding": "PCMU", "sample_rate": 8000, "channels": 1}
+        for reference, code in (("inbound:another-call", 1008), (f"inbound:{plan.call_id}", None)):
+            token = await bus_node.ticket(plan, "telnyx", "v3:control-id")
+            socket = await bus_node.session.ws_connect(f"{bus_node.url}/media/telnyx/{token}")
+            state = b64encode(reference.encode()).decode()
+            start = {"call_control_id": "v3:changed", "client_state": state, "media_format": form}
+            await socket.send_str(json.dumps({"event": "start", "stream_id": "s1", "start": start}))
+            if code is not None:
+                assert (await socket.receive()).type is WSMsgType.CLOSE
+                assert socket.close_code == code
+        assert (await bus_node.wait_for_event(CallStarted)).carrier_call_id == "v3:changed"
+        await socket.send_str(json.dumps({"event": "stop", "stream_id": "s1"}))
+        await bus_node.wait_for_event(CallEnded)
 
     async def test_may_be_in_the_path_for_a_browser(self, bus_node: BusNode, plan: CallPlan) -> None:
         token = await bus_node.ticket(plan, "browser", "")

@@ -206,12 +206,21 @@ async def test_subscribers_and_calls_over_http(tmp_path: Path) -> None:
 async def test_faults_are_set_over_http() -> None:
     async with Customer().running() as customer, served(customer) as (network, session, url):
         fields = {"duplicate": True, "shuffle_s": 0.5, "twilio_rest": [503], "telnyx_lost": [500]}
+        fields |= {"telnyx_refuses": {"transfer": "D13"}}
         async with session.put(f"{url}/network/faults", json=fields) as answer:
             assert answer.status == 204
         assert network.webhook_client.faults == DeliveryFaults(duplicate=True, shuffle_s=0.5)
         assert network.twilio is not None and network.telnyx is not None
         assert (list(network.twilio.fail_next), list(network.telnyx.lose_next)) == ([503], [500])
-        bads: list[object] = [{"twilio_rest": [200]}, {"delay_s": -1}, {"drop_first": 1}, {"other": 1}, 7]
+        assert network.telnyx.faults.refused == {"transfer": "D13"}
+        bads: list[object] = [
+            {"twilio_rest": [200]},
+            {"delay_s": -1},
+            {"drop_first": 1},
+            {"other": 1},
+            7,
+            {"telnyx_refuses": 1},
+        ]
         for bad in bads:
             async with session.put(f"{url}/network/faults", json=bad) as answer:
                 assert answer.status == 400

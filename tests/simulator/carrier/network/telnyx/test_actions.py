@@ -1,7 +1,13 @@
 """Call Control commands: accepted, refused (with the error code), and repeated."""
 
 import pytest
-from telnyx import AsyncTelnyx, AuthenticationError, InternalServerError, UnprocessableEntityError
+from telnyx import (
+    AsyncTelnyx,
+    AuthenticationError,
+    InternalServerError,
+    PermissionDeniedError,
+    UnprocessableEntityError,
+)
 
 from tests.simulator.carrier.network.telnyx.account import NUMBER, RTP, Account, Payload, Speaker, account, eventually
 
@@ -208,3 +214,44 @@ async def test_command_affects_only_its_own_call() -> None:
         status = (await telnyx.client.calls.retrieve_status(second)).data
         assert status is not None and status.is_alive
         assert telnyx.carrier.calls.leg(second).called == NUMBER
+
+
+async def test_account_limits_refuse_with_their_tag() -> None:
+    async with account(channel_limit=1, countries=("+1",)) as telnyx:
+        abroad = {"connection_id": "7001", "from": NUMBER, "to": "+441632960000"}
+        status, answer = await telnyx.post("/calls", abroad)
+        assert (status, answer["errors"][0]["code"]) == (403, "10010")
+        assert answer["errors"][0]["detail"].endswith("countries D13")
+        await telnyx.client.calls.dial(connection_id="7001", from_=NUMBER, to="+14155550101")
+        with pytest.raises(PermissionDeniedError, match="limit exceeded D1"):
+            await telnyx.client.calls.dial(connection_id="7001", from_=NUMBER, to="+14155550102")
+
+
+async def test_refused_command_has_no_effect_and_may_be_sent_again() -> None:
+    async with account() as telnyx:
+        control_id = await telnyx.place_answered_call(Speaker())
+        telnyx.carrier.faults.refused = {"speak": "D10"}
+        speak = telnyx.client.calls.actions.speak
+        with pytest.raises(PermissionDeniedError, match="Connection is disabled D10"):
+            await speak(control_id, payload="Hello", voice="female", command_id="one")
+        telnyx.carrier.faults.refused = {}
+        await speak(control_id, payload="Hello", voice="female", command_id="one")
+        assert telnyx.carrier.calls.leg(control_id).said == ["Hello"]
+
+
+async def test_events_may_have_underscored_names() -> None:
+    async with account() as telnyx:
+        telnyx.carrier.faults.underscores = True
+        telnyx.place_call(Speaker())
+        await telnyx.customer.event("call_initiated")
+
+
+async def test_calls_may_change_their_id_when_they_are_answered() -> None:
+    async with account() as telnyx:
+        telnyx.carrier.faults.changes_ids = True
+        first = await telnyx.place_answered_call(Speaker())
+        answered = await telnyx.customer.event("call.answered")
+        assert answered["call_control_id"] != first
+        for control_id in (first, answered["call_control_id"]):
+            status = (await telnyx.client.calls.retrieve_status(control_id)).data
+            assert status is not None and status.is_alive

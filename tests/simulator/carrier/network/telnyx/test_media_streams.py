@@ -34,6 +34,18 @@ async def test_call_stays_up_in_silence_when_the_agents_side_closes_the_socket()
         assert second.received[-1]["event"] == "stop"
 
 
+async def test_close_of_a_stream_may_go_unreported() -> None:
+    async with account() as telnyx:
+        telnyx.carrier.faults.silent_closes = True
+        control_id = await telnyx.place_answered_call(Speaker(), stream_url=f"{telnyx.customer.media_url}/one", **RTP)
+        await (await telnyx.customer.agent()).close()
+        leg = telnyx.carrier.calls.leg(control_id)
+        await eventually(lambda: leg.stream is None)
+        await telnyx.client.calls.actions.hangup(control_id)
+        await telnyx.customer.event("call.hangup")
+        assert "streaming.stopped" not in telnyx.customer.types()
+
+
 @pytest.mark.parametrize("event", ["failed", "stopped"])
 async def test_call_stays_up_when_the_socket_breaks(event: str) -> None:
     async with account(broken_stream=event) as telnyx:
@@ -94,7 +106,7 @@ async def test_target_leg_opposite_of_a_single_leg_drops_the_audio() -> None:
 
 
 async def test_stream_without_a_codec_uses_the_calls_codec() -> None:
-    async with account(codec="PCMA") as telnyx:
+    async with account(codecs="PCMA") as telnyx:
         person = Speaker(frame=b"\xce" * 160)
         control_id = await telnyx.place_answered_call(person)
         await telnyx.client.calls.actions.start_streaming(control_id, stream_url=f"{telnyx.customer.media_url}/one")
@@ -102,6 +114,22 @@ async def test_stream_without_a_codec_uses_the_calls_codec() -> None:
         assert agent.of("start")[0]["start"]["media_format"]["encoding"] == "PCMA"
         await telnyx.customer.wait_until(lambda: agent.of("media"))
         assert b64decode(agent.of("media")[0]["media"]["payload"]) == b"\xfb" * 160
+
+
+@pytest.mark.parametrize("codec", ["G722", "OPUS"])
+async def test_other_codecs_are_not_transcoded_whatever_is_asked_for(codec: str) -> None:
+    async with account(codecs=codec) as telnyx:
+        await telnyx.place_answered_call(Speaker(), stream_url=f"{telnyx.customer.media_url}/one", **RTP)
+        agent = await telnyx.customer.agent()
+        assert agent.of("start")[0]["start"]["media_format"]["encoding"] == codec
+        await telnyx.customer.wait_until(lambda: agent.of("media"))
+        assert len(b64decode(agent.of("media")[0]["media"]["payload"])) == {"G722": 160, "OPUS": 3}[codec]
+
+
+async def test_preferred_codec_is_negotiated_if_it_is_offered() -> None:
+    async with account(codecs="G722,PCMA,PCMU") as telnyx:
+        await telnyx.place_answered_call(Speaker(), preferred_codecs="PCMU,PCMA,G722")
+        assert (await telnyx.customer.event("call.answered"))["codec"] == "PCMU"
 
 
 async def test_only_streaming_start_takes_parameters_and_a_token() -> None:

@@ -211,3 +211,25 @@ def test_inventory_stores_bought_numbers(tmp_path: Path) -> None:
     assert json.loads(path.read_text())[0]["phone_number"] == NUMBER
     kept = Inventory(path).get(NUMBER)
     assert kept is not None and kept.settings == {"connection_id": "7001"}
+
+
+async def test_number_that_needs_documents_is_not_active_before_they_are_approved() -> None:
+    async with account(documented=("+4420",), order_s=0.0) as telnyx:
+        number = "+442079460001"
+        order_id = await order(telnyx, number)
+
+        async def requirement() -> str:
+            data = (await telnyx.client.number_orders.retrieve(order_id)).data
+            assert data is not None and data.phone_numbers is not None and data.status == "pending"
+            return str(data.phone_numbers[0].requirements_status)
+
+        async def waits() -> bool:
+            return await requirement() == "requirement-info-pending"
+
+        await eventually(waits)
+        (owned,) = (await telnyx.client.phone_numbers.list(filter={"phone_number": number[1:]})).data or []
+        assert owned.status == "requirement-info-pending"
+        assert not telnyx.carrier.numbers.connected(number)
+        telnyx.carrier.numbers.approve(order_id)
+        assert await settled(telnyx, order_id) == "success"
+        assert telnyx.carrier.numbers.connected(number)
