@@ -1,13 +1,30 @@
 """Settings from the environment (prefix VOCALIZED_), read once by each program's `__main__`."""
 
-import re
-from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
-from urllib.parse import urlsplit
+from typing import Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from config.setting_types import (
+    DatabaseUrl,
+    EgressAllow,
+    Figures,
+    Mailbox,
+    Networks,
+    OptionalDatabaseUrl,
+    OptionalRedisUrl,
+    Origins,
+    RedisUrl,
+    SecretKeys,
+    Secrets,
+    SocketUrl,
+    SocketUrls,
+    StorageUrl,
+    Tokens,
+    TwilioSharedKeys,
+    WebUrl,
+)
 
 PREFIX = "VOCALIZED_"
 LOCAL_URL = "http://127.0.0.1:8080"
@@ -17,121 +34,6 @@ Read = TypeVar("Read", bound=BaseSettings)
 
 class SettingsError(ValueError):
     """Invalid settings; the message lists every error with the variable's name."""
-
-
-def _list(value: Any) -> Any:
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-def _figures(value: Any) -> Any:
-    """login=20/60,signup=5/3600"""
-    if not isinstance(value, str):
-        return value
-    found = [re.fullmatch(r"([\w-]+)=(\d+)/(\d+)", part) for part in _list(value)]
-    if None in found:
-        raise ValueError("limits are written name=times/seconds, separated by commas")
-    return {match[1]: (int(match[2]), int(match[3])) for match in found if match}
-
-
-def _network(text: str) -> str:
-    try:
-        return str(ip_network(text))
-    except ValueError:
-        raise ValueError("must be a network like 10.0.0.0/8") from None
-
-
-def _web_url(text: str) -> str:
-    if urlsplit(text).scheme not in ("http", "https") or not urlsplit(text).hostname:
-        raise ValueError("must be an http or https URL")
-    return text.rstrip("/")
-
-
-def _origin(text: str) -> str:
-    if urlsplit(_web_url(text)).path or text.endswith("/"):
-        raise ValueError("an origin is scheme, host and port, without a path")
-    return text
-
-
-def _server_url(schemes: tuple[str, ...], *, optional: bool = False) -> AfterValidator:
-    """Finds errors that the driver would report only by a traceback, or only when it connects. The message contains
-    nothing of the URL. optional: an empty value means that there is none."""
-
-    def check(secret: SecretStr) -> SecretStr:
-        if optional and not secret:
-            return secret
-        parts = urlsplit(secret.get_secret_value())
-        if parts.scheme not in schemes:
-            raise ValueError(f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
-        for host in parts.netloc.rpartition("@")[2].split(","):
-            if not re.fullmatch(r"(\[[^\]]*\]|[^:\[\]]*)(:[0-9]{1,5})?", host):
-                raise ValueError("a host is a name or an address, and a port is a number")
-        return secret
-
-    return AfterValidator(check)
-
-
-def _mailbox(text: str) -> str:
-    if not re.fullmatch(r"[^<>,\r\n]*<[^\s<>@,]+@[^\s<>@,]+>|[^\s<>@,]+@[^\s<>@,]+", text):
-        raise ValueError("must be an address like no-reply@example.com or Name <no-reply@example.com>")
-    return text
-
-
-def _socket_url(text: str) -> str:
-    if text and (urlsplit(text).scheme not in ("ws", "wss") or not urlsplit(text).hostname or urlsplit(text).query):
-        raise ValueError("must be a ws or wss URL without a query")
-    return text.rstrip("/")
-
-
-def _storage_url(text: str) -> str:
-    """Empty means that there is no storage. The query is validated when the storage is opened."""
-    if not text:
-        return text
-    parts = urlsplit(text)
-    if not (parts.scheme == "file" and parts.path.startswith("/")) and not (parts.scheme == "s3" and parts.netloc):
-        raise ValueError("must be file:///folder or s3://bucket/prefix?endpoint=…&region=…")
-    return text
-
-
-def _tokens(value: Any) -> Any:
-    """AC1=token,AC2=token; an account may be listed twice, while its tokens rotate."""
-    if not isinstance(value, str):
-        return value
-    if any("=" not in part for part in _list(value)):
-        raise ValueError("tokens are written account=token, separated by commas")
-    return [tuple(part.split("=", 1)) for part in _list(value)]
-
-
-WebUrl = Annotated[str, AfterValidator(_web_url)]
-Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], NoDecode, BeforeValidator(_list)]
-Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_list)]
-DatabaseUrl = Annotated[SecretStr, _server_url(("postgresql", "postgres"))]
-RedisUrl = Annotated[SecretStr, _server_url(("redis", "rediss", "unix"))]
-OptionalDatabaseUrl = Annotated[SecretStr, _server_url(("postgresql", "postgres"), optional=True)]
-OptionalRedisUrl = Annotated[SecretStr, _server_url(("redis", "rediss", "unix"), optional=True)]
-SocketUrl = Annotated[str, AfterValidator(_socket_url)]
-SocketUrls = Annotated[tuple[SocketUrl, ...], NoDecode, BeforeValidator(_list)]
-StorageUrl = Annotated[str, AfterValidator(_storage_url)]
-Tokens = Annotated[tuple[tuple[str, SecretStr], ...], NoDecode, BeforeValidator(_tokens)]
-Secrets = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_list)]
-Mailbox = Annotated[str, AfterValidator(_mailbox)]
-Positive = Annotated[int, Field(ge=1, le=1_000_000_000)]
-Figures = Annotated[dict[str, tuple[Positive, Positive]], NoDecode, BeforeValidator(_figures)]
-
-
-EgressAllow = Annotated[
-    Networks,
-    Field(
-        description="Networks beside the public internet, like 10.0.0.0/8, that addresses given by customers may lead "
-        "to, separated by commas; without TLS and at any port, too."
-    ),
-]
-SecretKeys = Annotated[
-    SecretStr,
-    Field(
-        description="Keys that seal secrets and sign tokens: base64url of 32 bytes each, separated by commas; the "
-        "first one seals, all of them open."
-    ),
-]
 
 
 class MediaSettings(BaseSettings):
@@ -195,6 +97,7 @@ class MediaSettings(BaseSettings):
     twilio_auth_tokens: Tokens = Field(
         (), description="Twilio's account=token pairs, separated by commas: signatures of media sockets are verified."
     )
+    twilio_shared_keys: TwilioSharedKeys = ()
     media_require_signature: bool = Field(
         False, description="Whether a Twilio media socket without a signature is refused; a wrong signature always is."
     )
@@ -288,12 +191,19 @@ class ControlSettings(DatabaseSettings):
         description="Twilio's account=token pairs, separated by commas; an account's first token signs in, all "
         "tokens verify.",
     )
+    twilio_shared_keys: TwilioSharedKeys = ()
     twilio_api_url: WebUrl = Field("https://api.twilio.com", description="Twilio's REST API.")
+    twilio_call_rate: float = Field(
+        1.0, gt=0, le=100, description="Outbound calls that may begin in a second at Twilio, in all workers together."
+    )
     twilio_require_signature: bool = Field(True, description="Whether Twilio's webhooks must be signed.")
     telnyx_api_key: SecretStr = Field(SecretStr(""), description="Telnyx's API key.")
     telnyx_public_keys: Secrets = Field((), description="Telnyx's public keys, base64, separated by commas.")
     telnyx_connection_id: str = Field("", description="Telnyx's Call Control application for numbers and calls.")
     telnyx_api_url: WebUrl = Field("https://api.telnyx.com/v2", description="Telnyx's REST API.")
+    telnyx_call_rate: float = Field(
+        1.0, gt=0, le=100, description="Outbound calls that may begin in a second at Telnyx, in all workers together."
+    )
     carrier_timeout_s: float = Field(5.0, gt=0, le=30, description="Timeout of a carrier's API, in seconds.")
     default_carrier: Literal["", "twilio", "telnyx"] = Field(
         "", description="Carrier of which numbers are bought; empty means the first that is configured."

@@ -286,6 +286,7 @@ def _outside(settings: ControlSettings) -> OutsideOptions:
             timeout_s=settings.carrier_timeout_s,
             default=settings.default_carrier,
             record=settings.carrier_recordings,
+            calls_per_s={"twilio": settings.twilio_call_rate, "telnyx": settings.telnyx_call_rate},
         ),
     )
 
@@ -298,6 +299,7 @@ def _webhooks(settings: ControlSettings) -> WebhookOptions:
     return WebhookOptions(
         url=settings.webhook_url or settings.public_url,
         twilio_tokens=[(account, token.get_secret_value()) for account, token in settings.twilio_auth_tokens],
+        twilio_shared_keys=[(key, secret.get_secret_value()) for key, secret in settings.twilio_shared_keys],
         telnyx_public_keys=settings.telnyx_public_keys,
         require_twilio_signature=settings.twilio_require_signature,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from redis.asyncio import Redis
 
 from control.calls.media_assignment import MediaAssignment
+from control.carriers.pacer import CallPacer
 from control.carriers.registry import CarrierOptions, Carriers, open_carriers
 from shared.bus.client import bus_client
 from shared.secrets import Sealer
@@ -33,6 +34,7 @@ class OutsideClients:
     media_assignment: MediaAssignment
     carriers: Carriers
     storage: Storage
+    call_pacer: CallPacer
 
 
 @asynccontextmanager
@@ -43,6 +45,7 @@ async def open_outside(options: OutsideOptions, sealer: Sealer) -> AsyncIterator
     try:
         async with open_carriers(options.carriers) as carriers:
             media_assignment = MediaAssignment(bus, sealer, options.media_urls)
-            yield OutsideClients(bus, media_assignment, carriers, Storage(options.storage_url))
+            pacer = CallPacer(bus, options.carriers.calls_per_s)
+            yield OutsideClients(bus, media_assignment, carriers, Storage(options.storage_url), pacer)
     finally:
         await bus.aclose()

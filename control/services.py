@@ -15,6 +15,7 @@ from control.calls.blocked_callers import BlockedCallers
 from control.calls.media_assignment import MediaAssignment
 from control.calls.policy import CallPolicy
 from control.calls.service import Calls
+from control.carriers.pacer import CallPacer
 from control.carriers.registry import Carriers
 from control.messages.model import MessagePolicy
 from control.messages.service import CallerMessages
@@ -50,6 +51,7 @@ class Services:
     blocked_callers: BlockedCallers
     messages: CallerMessages
     carriers: Carriers
+    call_pacer: CallPacer
     media_assignment: MediaAssignment
     storage: Storage
     deferred_webhooks: DeferredWebhooks
@@ -107,6 +109,7 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         blocked_callers=BlockedCallers(),
         messages=CallerMessages(policies.messages, mailer),
         carriers=outside.carriers,
+        call_pacer=outside.call_pacer,
         media_assignment=outside.media_assignment,
         storage=outside.storage,
         deferred_webhooks=DeferredWebhooks(outside.bus, sealer),

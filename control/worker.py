@@ -92,6 +92,7 @@ def make_worker_tasks(
                 pool,
                 calls=services.calls,
                 carriers=services.carriers,
+                pacer=services.call_pacer,
                 media_assignment=services.media_assignment,
                 storage=services.storage,
                 event_reader=event_reader,

@@ -81,6 +81,7 @@ def _options(arguments: argparse.Namespace, settings: MediaSettings, plan: CallP
         public_url=settings.media_public_url,
         signing_tokens=tokens,
         require_signature=settings.media_require_signature,
+        shared_keys={key: secret.get_secret_value() for key, secret in settings.twilio_shared_keys},
         shared_port=arguments.shared_port,
         health=HealthPolicy(
             cool_down_s=settings.media_provider_cool_down_s,

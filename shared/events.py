@@ -121,6 +121,27 @@ class DigitPressed(_Event, frozen=True, tag="call.dtmf"):
     digit: str
 
 
+class AnnouncementHeard(_Event, frozen=True, tag="announcement.heard"):
+    """The caller heard an announcement to its end, as the carrier's mark showed; once a call and kind.
+
+    kind: "disclosure": an artificial voice speaks. "recording": the call is recorded, and from at_ms on it may be.
+    A text, so that a reader of this version takes a kind that a later one adds.
+    """
+
+    at_ms: int
+    kind: str
+
+
+class RecordingRefused(_Event, frozen=True, tag="recording.refused"):
+    """The caller refused to be recorded: nothing of the call is recorded any more, and what was recorded is deleted.
+
+    by: "words" or "key".
+    """
+
+    at_ms: int
+    by: str
+
+
 class ToolStarted(_Event, frozen=True, tag="tool.started"):
     """A tool that the model called begins to run. run_id: the run's idempotency key, unique over all calls; a run that
     is repeated after the call was resumed keeps it."""
@@ -274,6 +295,8 @@ Event = (
     | TurnInterrupted
     | TurnResumed
     | DigitPressed
+    | AnnouncementHeard
+    | RecordingRefused
     | ToolStarted
     | ToolRan
     | CallNudged

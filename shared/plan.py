@@ -14,11 +14,13 @@ Ms = Annotated[int, Meta(ge=0, le=600_000)]
 ToolName = Literal["end_call", "collect_digits", "transfer"]
 BUILT_IN_TOOLS: tuple[str, ...] = get_args(ToolName)
 FirstMessage = Literal["agent_first", "wait_for_caller"]
+AnnouncementKind = Literal["disclosure", "recording"]
 Seconds = Annotated[int, Meta(ge=0, le=86_400)]
 # Characters of an agent's texts, with their placeholders filled.
 LONGEST_GREETING: Final = 2_000
 LONGEST_PROMPT: Final = 100_000
 LONGEST_GOODBYE: Final = 500
+LONGEST_ANNOUNCEMENT: Final = 2_000
 
 
 class PlanError(ValueError):
@@ -110,6 +112,18 @@ class ContextPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     direction: Literal["inbound", "outbound"] = "inbound"
 
 
+class ConsentPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Consent to a recording by announcement: nothing is recorded before the caller has heard it to its end.
+
+    refusal_words: what a caller says who does not want to be recorded, besides the sentences known for the language.
+    refusal_key: the key that says the same; empty: none.
+    """
+
+    announcement: Annotated[str, Meta(max_length=LONGEST_ANNOUNCEMENT)]
+    refusal_words: Annotated[tuple[Annotated[str, Meta(max_length=100)], ...], Meta(max_length=20)] = ()
+    refusal_key: Annotated[str, Meta(pattern=r"\A[0-9*#]?\Z")] = ""
+
+
 class HeardMessage(Struct, frozen=True, forbid_unknown_fields=True):
     """One message of a conversation as it was heard. calls: (id, name, arguments) of the assistant's tool calls.
     call_id: the tool call that a result belongs to."""
@@ -120,12 +134,13 @@ class HeardMessage(Struct, frozen=True, forbid_unknown_fields=True):
     call_id: str = ""
 
 
-class ResumePoint(Struct, frozen=True, forbid_unknown_fields=True):
+class ResumePoint(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Where a call is resumed after its media node or socket was lost.
 
     messages: the conversation up to the last checkpoint. turn: number of the caller's turns so far. usage: consumption
     until then. began_ms: Unix time in ms of the first stream's start, the zero of the call's clock. lost_ms: Unix time
-    in ms of the last checkpoint.
+    in ms of the last checkpoint. announced: the announcements that the caller has heard to their ends.
+    recording_refused: the caller does not want to be recorded.
     """
 
     messages: list[HeardMessage]
@@ -133,6 +148,8 @@ class ResumePoint(Struct, frozen=True, forbid_unknown_fields=True):
     usage: CallUsage
     began_ms: Annotated[int, Meta(ge=0)]
     lost_ms: Annotated[int, Meta(ge=0)]
+    announced: tuple[str, ...] = ()
+    recording_refused: bool = False
 
 
 class ToolPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -168,6 +185,9 @@ class CallPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     first_message: who speaks first. "wait_for_caller": the greeting answers the caller's first words, or comes when the
     caller was silent for `idle_nudge_s`. greeting_interruptible: otherwise it is said to its end, and what the caller
     said meanwhile is answered after it.
+    disclosure: says that an artificial voice speaks; heard to its end before anything else; empty: nothing is said.
+    recording: media records the call. consent: what must be announced before it is recorded, here or by the carrier;
+    None: it is recorded from its beginning.
     Defaults are left out of the JSON, so that nodes of the version before read plans that don't use what is new.
     """
 
@@ -187,6 +207,8 @@ class CallPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     context: ContextPlan | None = None
     first_message: FirstMessage = "agent_first"
     greeting_interruptible: bool = True
+    disclosure: Annotated[str, Meta(max_length=LONGEST_ANNOUNCEMENT)] = ""
+    consent: ConsentPlan | None = None
 
 
 def decode_plan(text: str | bytes) -> CallPlan:

@@ -1,19 +1,44 @@
 """X-Twilio-Signature, over the URL that Twilio has in its configuration and the form's fields. Used by webhooks and
-media sockets. Source: Twilio's page "Webhooks Security"."""
+media sockets.
+
+An account's token signs with HMAC-SHA1 (Twilio's page "Webhooks Security"). Where a Webhook Rule of the account names a
+SharedKey, that key signs the same text by the algorithm that SETTINGS_HEADER says (page "Sign webhooks with shared
+keys").
+"""
 
 import base64
 import hashlib
 import hmac
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
+SETTINGS_HEADER: Final = "X-Twilio-Webhooks-Signature-Settings"
+HMAC_SHA1: Final = "HMAC_SHA1"
+_HASHES: Final = {HMAC_SHA1: hashlib.sha1, "HMAC_SHA256": hashlib.sha256}
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
 
-def sign(token: str, url: str, fields: Iterable[tuple[str, str]] = ()) -> str:
-    """The header's value. fields: all fields of the form, with empty ones; equal pairs of name and value count once."""
+@dataclass(frozen=True, slots=True)
+class SignatureSettings:
+    """What SETTINGS_HEADER says. key_id: of the SharedKey; empty where the header names none."""
+
+    key_id: str
+    algorithm: str
+
+
+def parse_settings(header: str) -> SignatureSettings:
+    """header: such as key=webhooks_sharedkey_1,algorithm=HMAC_SHA256; its parts may come in any order."""
+    parts = {name.strip(): value.strip() for name, _, value in (part.partition("=") for part in header.split(","))}
+    return SignatureSettings(parts.get("key", ""), (parts.get("algorithm") or HMAC_SHA1).upper())
+
+
+def sign(token: str, url: str, fields: Iterable[tuple[str, str]] = (), algorithm: str = HMAC_SHA1) -> str:
+    """The header's value. fields: all fields of the form, with empty ones; equal pairs of name and value count once.
+    Raises KeyError for an unknown algorithm."""
     text = url + "".join(name + value for name, value in sorted(set(fields)))
-    return base64.b64encode(hmac.new(token.encode(), text.encode(), hashlib.sha1).digest()).decode()
+    return base64.b64encode(hmac.new(token.encode(), text.encode(), _HASHES[algorithm]).digest()).decode()
 
 
 def is_signed(
@@ -23,20 +48,23 @@ def is_signed(
     *,
     fields: Iterable[tuple[str, str]] = (),
     body: bytes | None = None,
+    algorithm: str = HMAC_SHA1,
 ) -> bool:
-    """Whether the signature was made with one of the tokens (two while they rotate).
+    """Whether the signature was made with one of the tokens (two while they rotate); never by an unknown algorithm.
 
     url: the configured public URL, never the one that a request claims; tried with and without the scheme's default
     port, because proxies and Twilio differ in that. body: of a JSON request, whose SHA-256 is in the URL's
     `bodySHA256`; then the fields are not signed.
     """
+    if algorithm not in _HASHES:
+        return False
     pairs = tuple(fields)
     if body is not None:
         digest = parse_qs(urlsplit(url).query).get("bodySHA256", [""])[-1]
         if not hmac.compare_digest(digest.lower().encode(), hashlib.sha256(body).hexdigest().encode()):
             return False
         pairs = ()
-    expected = [sign(token, variant, pairs) for token in tokens for variant in _url_variants(url)]
+    expected = [sign(token, variant, pairs, algorithm) for token in tokens for variant in _url_variants(url)]
     # All are compared, each in constant time, so that the duration reveals nothing.
     return any([hmac.compare_digest(one.encode(), signature.encode("utf-8", "replace")) for one in expected])
 

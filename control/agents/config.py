@@ -128,14 +128,31 @@ class Recording(ConfigPart):
     enabled: bool = Field(default=False, description="Record calls.")
     consent: Literal["none", "announced", "given_otherwise"] = Field(
         default="none",
-        description="announced: the agent says `announcement` before its greeting. "
-        "given_otherwise: callers have consented before, as `statement` tells.",
+        description="announced: the agent says `announcement` to its end before its greeting, and the recording begins "
+        "then. given_otherwise: callers have consented before, as `statement` tells; the whole call is recorded.",
     )
     announcement: str = Field(
         default="",
         max_length=500,
         pattern=PLAIN,
-        description="Said at the start of a recorded call; up to 500 characters; may hold {placeholders}.",
+        description="Said at the start of a recorded call, and not interruptible; up to 500 characters; may hold "
+        "{placeholders}.",
+    )
+    # Left out where they are not set: programs of the version before refuse them.
+    refusal_words: list[Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=PLAIN)]] = Field(
+        default=[],
+        max_length=20,
+        exclude_if=operator.not_,
+        description="What a caller says who refuses a recording that was announced, up to 20 texts of up to 100 "
+        "characters, besides sentences such as 'don't record me'. One or two words, such as 'no', count only as a "
+        "whole sentence before the agent's first answer.",
+    )
+    refusal_key: str = Field(
+        default="",
+        pattern=r"^[1-9*#]?$",
+        exclude_if=operator.not_,
+        description="The key with which a caller refuses a recording that was announced: 1 to 9, * or #; empty: none. "
+        "0 reaches a person.",
     )
     statement: str = Field(
         default="",
@@ -204,6 +221,14 @@ class AgentConfig(ConfigPart):
         exclude_if=bool,
         description="false: the greeting is said to its end whatever the caller says, which is answered after it.",
     )
+    disclosure: str = Field(
+        default="",
+        max_length=500,
+        pattern=PLAIN,
+        exclude_if=operator.not_,
+        description="Says that an artificial voice speaks, where the law demands it: said to its end before anything "
+        "else; up to 500 characters; empty: nothing is said.",
+    )
     language: str = Field(default="en", max_length=20, pattern=LANGUAGE, description="BCP 47 tag, such as en or pt-BR.")
     goodbye: str = Field(
         default="Goodbye.",
@@ -217,7 +242,7 @@ class AgentConfig(ConfigPart):
     ] = Field(
         default={},
         max_length=MOST_FACTS,
-        description="What the {placeholders} of prompt, greeting, goodbye and announcement stand for; up to 100.",
+        description="What the {placeholders} of prompt, greeting, goodbye and announcements stand for; up to 100.",
     )
     # Left out where it is empty: programs of the version before refuse an unknown field.
     variables: Annotated[dict[FactName, Variable], bounded_map(MOST_VARIABLES, LONGEST_NAME)] = Field(
@@ -247,7 +272,7 @@ class AgentConfig(ConfigPart):
     fallback_number: Annotated[str, AfterValidator(callable_number)] = Field(
         default="",
         pattern=E164,
-        description="E.164 number for callers who want a person; empty: a message is taken instead.",
+        description="E.164 number for callers who ask for a person or press 0; empty: a message is taken instead.",
     )
     # Parts that programs of the version before refuse are left out where they are not set.
     hours: OpeningHours | None = Field(

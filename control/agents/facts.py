@@ -31,6 +31,7 @@ def find_texts(config: AgentConfig) -> dict[str, str]:
         "greeting": config.greeting,
         "prompt": config.prompt,
         "goodbye": config.goodbye,
+        "disclosure": config.disclosure,
         "recording.announcement": announcement,
         "outside_hours.text": config.outside_hours.text if config.hours else "",
         "outside_hours.instructions": config.outside_hours.instructions if config.hours else "",

@@ -7,14 +7,14 @@ from typing import Any, Final
 import msgspec
 
 from control.agents.config import AgentConfig, Choice
-from control.agents.facts import make_values
+from control.agents.facts import announces, make_values
 from control.agents.model import AgentContent, AgentVersion
 from control.agents.outside_hours import CallMoment, adapt_config
 from control.agents.plan_texts import fill_texts
 from control.agents.remote_tools import REMOTE_TOOLS
 from control.agents.variables import PlannedCall
 from control.voice.offers import KINDS, VENDOR, Kind, ProviderOffers
-from shared.plan import CallPlan, ContextPlan, PlanError, ToolPlan, decode_plan
+from shared.plan import CallPlan, ConsentPlan, ContextPlan, PlanError, ToolPlan, decode_plan
 
 LONGEST_CHAIN: Final = 8
 # For a plan that no call gets, only to see whether there can be one: the values in its texts do not matter.
@@ -34,6 +34,7 @@ def make_plan(
     config = AgentConfig.model_validate(content.config)
     if moment is not None:
         config = adapt_config(config, moment)
+    texts = fill_texts(config, make_values(config, call, content.name))
     chains = {kind: make_chain(content, config, kind, offers) for kind in KINDS}
     empty = [kind for kind, choices in chains.items() if not choices]
     if empty:
@@ -41,7 +42,7 @@ def make_plan(
     return decode_plan(
         msgspec.json.encode(
             {
-                "agent": _agent(content.name, config, call),
+                "agent": _agent(content.name, config, texts),
                 **chains,
                 "turn": config.turn.model_dump(),
                 "limits": config.limits.model_dump(),
@@ -53,6 +54,8 @@ def make_plan(
                 "context": ContextPlan(call.timezone, call.direction),
                 "first_message": config.first_message,
                 "greeting_interruptible": config.greeting_interruptible,
+                "disclosure": texts["disclosure"],
+                "consent": _consent(config, texts["recording.announcement"]),
             }
         )
     )
@@ -103,10 +106,16 @@ def _voice(content: AgentContent, config: AgentConfig, provider: str) -> Mapping
     return {**config.voices.get(provider, {}), **own}
 
 
-def _agent(name: str, config: AgentConfig, call: PlannedCall) -> dict[str, str]:
+def _agent(name: str, config: AgentConfig, texts: Mapping[str, str]) -> dict[str, str]:
     return {
         "name": name,
         "language": config.language,
         "fallback_number": config.fallback_number,
-        **fill_texts(config, make_values(config, call, name)),
+        **{part: texts[part] for part in ("greeting", "prompt", "goodbye")},
     }
+
+
+def _consent(config: AgentConfig, announcement: str) -> ConsentPlan | None:
+    if not announces(config):
+        return None
+    return ConsentPlan(announcement, tuple(config.recording.refusal_words), config.recording.refusal_key)

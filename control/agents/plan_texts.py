@@ -9,7 +9,7 @@ from control.agents.facts import announces, fill_placeholders, filled_length
 from control.agents.outside_hours import LONGEST_ADDITION
 from control.agents.variables import BUILT_IN, LONGEST_BUILT_IN
 from shared.errors import Invalid
-from shared.plan import LONGEST_GOODBYE, LONGEST_GREETING, LONGEST_PROMPT, PlanError
+from shared.plan import LONGEST_ANNOUNCEMENT, LONGEST_GOODBYE, LONGEST_GREETING, LONGEST_PROMPT, PlanError
 
 
 class TextTooLong(PlanError):
@@ -22,6 +22,8 @@ LONGEST_TEXTS: Final[Mapping[str, int]] = {
     "greeting": LONGEST_GREETING,
     "prompt": LONGEST_PROMPT,
     "goodbye": LONGEST_GOODBYE,
+    "disclosure": LONGEST_ANNOUNCEMENT,
+    "recording.announcement": LONGEST_ANNOUNCEMENT,
 }
 
 
@@ -48,24 +50,25 @@ def require_fillable(config: AgentConfig, at: str) -> None:
 
 
 def _find_too_long_by_hours(config: AgentConfig, lengths: Mapping[str, int]) -> Iterator[str]:
-    """What opening hours make too long: the text in the greeting's place, behind the announcement as the greeting is,
-    and the prompt with all that they add to it."""
+    """What opening hours make too long: the text in the greeting's place, and the prompt with all that they add to
+    it."""
     if config.hours is None:
         return
     outside = config.outside_hours
-    spoken = _texts(config.model_copy(update={"greeting": outside.text}))["greeting"]
-    if filled_length(outside.text if outside.action == "hang_up" else spoken, lengths) > LONGEST_GREETING:
+    if filled_length(outside.text, lengths) > LONGEST_GREETING:
         yield CLOSING_TEXT
     if filled_length(f"{config.prompt}{outside.instructions}", lengths) + LONGEST_ADDITION > LONGEST_PROMPT:
         yield "prompt"
 
 
 def _texts(config: AgentConfig) -> dict[str, str]:
-    """As the plan has them: an announcement is the greeting's beginning."""
-    greeting = config.greeting
-    if announces(config):
-        greeting = f"{config.recording.announcement} {greeting}".rstrip()
-    return {"greeting": greeting, "prompt": config.prompt, "goodbye": config.goodbye}
+    return {
+        "greeting": config.greeting,
+        "prompt": config.prompt,
+        "goodbye": config.goodbye,
+        "disclosure": config.disclosure,
+        "recording.announcement": config.recording.announcement if announces(config) else "",
+    }
 
 
 def _fault(name: str) -> str:

@@ -9,7 +9,7 @@ import msgspec
 from control.agents.lookup import AnsweringAgent
 from control.calls.announcements import apology_text
 from control.calls.details import StreamLoss
-from control.calls.model import AdmittedCall, RefusalReason
+from control.calls.model import AdmittedCall, OpenCall, RefusalReason
 from control.calls.policy import CallPolicy
 from control.calls.state import CallState, close
 from control.carriers.model import CarrierName
@@ -29,22 +29,28 @@ def admit(
         carrier_call_id=carrier_call_id,
         plan=msgspec.structs.replace(plan, recording=plan.recording and policy.recordings != "carrier"),
         leg=plan.leg,
-        records_at_carrier=plan.recording and policy.recordings != "ours",
+        records_at_carrier=plan.recording and plan.consent is None and policy.recordings != "ours",
     )
 
 
 def make_resumed_plan(
-    plan: CallPlan, policy: CallPolicy, leg: int, checkpoint: Checkpoint | None, began_at: datetime, now: datetime
+    plan: CallPlan, policy: CallPolicy, leg: int, checkpoint: Checkpoint | None, call: OpenCall, now: datetime
 ) -> CallPlan:
     """The plan of a further media stream. Without a checkpoint nothing is known of the conversation, but there was one:
-    the caller is not greeted again."""
+    the caller is not greeted again. Announcements and a refusal count if either the checkpoint or the record knows of
+    them: the one may be older than the other."""
     agent = msgspec.structs.replace(plan.agent, greeting=apology_text(plan.agent.language, policy.apology))
     if checkpoint is None:
-        resume = ResumePoint([], 0, CallUsage(), _ms(began_at), _ms(now))
+        resume = ResumePoint([], 0, CallUsage(), _ms(call.answered_at or now), _ms(now))
     else:
         resume = ResumePoint(
             checkpoint.messages, checkpoint.turn, checkpoint.usage, checkpoint.began_ms, checkpoint.at_ms
         )
+    resume = msgspec.structs.replace(
+        resume,
+        announced=tuple(dict.fromkeys((*(checkpoint.announced if checkpoint else ()), *call.announced))),
+        recording_refused=call.recording_refused or (checkpoint is not None and checkpoint.recording_refused),
+    )
     return msgspec.structs.replace(plan, agent=agent, leg=leg, resume=resume)
 
 

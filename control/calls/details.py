@@ -132,6 +132,29 @@ class Absence(DetailsPart):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentRecord(DetailsPart):
+    """What the caller heard to its end and said about being recorded. disclosed_at: that an artificial voice speaks.
+    announced_at: that the call is recorded, which it was not before. refused_by: "words" or "key"; empty without a
+    refusal."""
+
+    disclosed_at: datetime | None = None
+    announced_at: datetime | None = None
+    refused_at: datetime | None = None
+    refused_by: str = ""
+
+    @property
+    def heard(self) -> tuple[str, ...]:
+        """The kinds of the announcements that were heard."""
+        times = {"disclosure": self.disclosed_at, "recording": self.announced_at}
+        return tuple(kind for kind, at in times.items() if at is not None)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the caller does not want to be recorded."""
+        return self.refused_at is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallDetails(DetailsPart):
     """leg: of the current media stream. answered_by: result of answering-machine detection. usage: counters as
     shared.events.CallUsage encodes them; media of another version may count other things. joined: keys of the
@@ -158,6 +181,7 @@ class CallDetails(DetailsPart):
     missing: Absence | None = None
     refused: RefusalReason | None = None
     placing_at: datetime | None = None
+    consent: ConsentRecord = field(default_factory=ConsentRecord)
 
 
 # How the values of the fields that hold other parts are nested.
@@ -166,6 +190,7 @@ _ONE: Final[Mapping[str, type[DetailsPart]]] = {
     "transfer": Transfer,
     "lost": StreamLoss,
     "missing": Absence,
+    "consent": ConsentRecord,
 }
 _LISTS: Final[Mapping[str, type[DetailsPart]]] = {"legs": MediaLeg, "gaps": Gap, "recordings": StreamRecording}
 

@@ -5,10 +5,12 @@ from uuid import UUID
 
 import structlog
 
+from control.calls.dial_queue import DialQueue, PlaceCallJob
 from control.calls.job_support import Gateways, decode_payload, utc_now
-from control.calls.outbound import PlaceCallJob
+from control.calls.placement import DialOrder
 from control.calls.service import Calls
 from control.carriers.model import Carrier, CarrierRefused, CarrierUnavailable, PlacedCall
+from control.carriers.retries import NotProcessed
 from control.db.jobs import JobFailed, JobHandler
 from control.db.pool import Pool
 from control.db.scope import enter_platform
@@ -16,36 +18,61 @@ from control.db.scope import enter_platform
 log = structlog.get_logger()
 
 
-def make_dial_job(pool: Pool, calls: Calls, carriers: Gateways) -> JobHandler:
-    """Dials a call once. A repeated try only looks whether the first one reached the carrier."""
+def make_dial_job(pool: Pool, calls: Calls, carriers: Gateways, queue: DialQueue) -> JobHandler:
+    """Dials a call once, when its turn has come. A repeated try only looks whether the first one reached the carrier; a
+    request that the carrier did not process goes back to the queue."""
 
     async def run(payload: bytes) -> None:
-        call_id = decode_payload(payload, PlaceCallJob).call_id
+        job = decode_payload(payload, PlaceCallJob)
+        if not await _is_due(pool, calls, queue, job):
+            return
         async with pool.transaction() as db:
             await enter_platform(db)
-            order = await calls.placement.start(db, call_id, utc_now())
-        if order is None:
-            return
-        try:
-            carrier = carriers.get(order.carrier)
-            if order.is_repeat:
-                await _confirm_found(
-                    pool, calls, carrier, call_id, await carrier.find_placed_calls(order.dial, order.since)
-                )
-                return
-            placed = await carrier.dial(order.dial)
-        except CarrierRefused as refusal:
-            await _fail(pool, calls, call_id, refusal.code)
-            return
-        except CarrierUnavailable as error:
-            raise JobFailed(f"carrier unavailable: {error.code}") from None
-        async with pool.transaction() as db:
-            await enter_platform(db)
-            is_wanted = await calls.placement.confirm(db, call_id, placed.carrier_call_id, utc_now())
-        if not is_wanted:
-            await _hang_up(carrier, placed.carrier_call_id)
+            order = await calls.placement.start(db, job.call_id, utc_now())
+        if order is not None:
+            await _place(pool, calls, carriers, queue, job, order)
 
     return run
+
+
+async def _is_due(pool: Pool, calls: Calls, queue: DialQueue, job: PlaceCallJob) -> bool:
+    """Whether to go on now: not for a call that is not queued (any more), nor before its turn."""
+    async with pool.transaction() as db:
+        await enter_platform(db)
+        waiting = await calls.placement.find_waiting(db, job.call_id)
+    return waiting is not None and (waiting.is_repeat or await queue.wait_for_turn(job, waiting.carrier))
+
+
+async def _place(
+    pool: Pool, calls: Calls, carriers: Gateways, queue: DialQueue, job: PlaceCallJob, order: DialOrder
+) -> None:
+    """Raises JobFailed when the carrier may have the call."""
+    try:
+        carrier = carriers.get(order.carrier)
+        if order.is_repeat:
+            found = await carrier.find_placed_calls(order.dial, order.since)
+            await _confirm_found(pool, calls, carrier, job.call_id, found)
+            return
+        placed = await carrier.dial(order.dial)
+    except CarrierRefused as refusal:
+        await _fail(pool, calls, job.call_id, refusal.code)
+    except NotProcessed as error:
+        if order.is_repeat:
+            raise JobFailed(f"carrier unavailable: {error.code}") from None
+        log.warning("call.requeued", carrier=error.carrier, code=error.code, call_id=str(job.call_id))
+        await queue.requeue(job, order.carrier, lambda db: calls.placement.undo_start(db, job.call_id))
+    except CarrierUnavailable as error:
+        raise JobFailed(f"carrier unavailable: {error.code}") from None
+    else:
+        await _confirm(pool, calls, carrier, job.call_id, placed)
+
+
+async def _confirm(pool: Pool, calls: Calls, carrier: Carrier, call_id: UUID, placed: PlacedCall) -> None:
+    async with pool.transaction() as db:
+        await enter_platform(db)
+        is_wanted = await calls.placement.confirm(db, call_id, placed.carrier_call_id, utc_now())
+    if not is_wanted:
+        await _hang_up(carrier, placed.carrier_call_id)
 
 
 async def _confirm_found(

@@ -15,6 +15,8 @@ from control.billing.ledger import UsageEvent
 from control.calls import store, store_events
 from control.calls.event_effects import NewEvent, apply_events
 from control.calls.hangup import enqueue_hangup
+from control.calls.recording_discard import enqueue_discards
+from control.calls.recording_start import enqueue_recording_start
 from control.calls.state import CallState
 from control.calls.state_changes import accounting_day, save_changes
 from control.calls.store_events import EventRow
@@ -24,6 +26,7 @@ from control.db.pool import Connection
 from shared.events import (
     SEQ_PER_LEG,
     AgentSaid,
+    AnnouncementHeard,
     CallEnded,
     CallerSaid,
     EventEnvelope,
@@ -119,7 +122,7 @@ def _ended_calls(events: Iterable[IncomingEvent], after: Mapping[UUID, CallState
 
 
 async def _apply(
-    db: Connection, before: Mapping[UUID, CallState], events: Iterable[IncomingEvent]
+    db: Connection, before: Mapping[UUID, CallState], events: Sequence[IncomingEvent]
 ) -> Mapping[UUID, CallState]:
     """All the calls' states afterwards."""
     by_call: dict[UUID, list[IncomingEvent]] = defaultdict(list)
@@ -139,7 +142,10 @@ async def _apply(
     await save_changes(db, changed)
     await _enqueue_joins(db, changed)
     await _enqueue_hangups(db, changed)
+    await enqueue_discards(db, changed)
     after = {**before, **{new.id: new for _, new in changed}}
+    for call_id in {one.call_id for one in events if _allows_recording(one)}:
+        await enqueue_recording_start(db, after[call_id])
     for one in events:
         # After a hang-up of the caller nothing is left to do.
         if isinstance(one.envelope.event, CallEnded) and one.envelope.event.end_reason != "caller_hangup":
@@ -150,7 +156,8 @@ async def _apply(
 async def _enqueue_joins(db: Connection, changed: Iterable[tuple[CallState, CallState]]) -> None:
     for old, new in changed:
         recordings = new.details.recordings
-        if len(recordings) > 1 and recordings != old.details.recordings:
+        is_kept = not new.details.consent.is_refused
+        if is_kept and len(recordings) > 1 and recordings != old.details.recordings:
             await enqueue(db, JOIN_RECORDINGS, msgspec.json.encode(JoinRecordingsJob(new.id)), delay_s=JOIN_AFTER_S)
 
 
@@ -190,6 +197,11 @@ def _usage_days(usage: Iterable[UsageEvent], after: Mapping[UUID, CallState]) ->
         call, day = after[event.call_id], event.at.astimezone(UTC).date()
         if call.is_final or day != accounting_day(call):
             yield WorkspaceDay(event.workspace_id, day)
+
+
+def _allows_recording(one: IncomingEvent) -> bool:
+    event = one.envelope.event
+    return isinstance(event, AnnouncementHeard) and event.kind == "recording"
 
 
 def _is_speech(one: IncomingEvent) -> bool:

@@ -6,15 +6,18 @@ from datetime import datetime
 from typing import Any, Final
 
 from control.calls import state as states
+from control.calls.consent import apply_announcement, apply_refusal
 from control.calls.state import CallState
 from shared.events import (
     AgentSaid,
+    AnnouncementHeard,
     CallEnded,
     CallerSaid,
     CallResumed,
     CallStarted,
     Event,
     RecordingReady,
+    RecordingRefused,
     TurnInterrupted,
 )
 
@@ -43,6 +46,10 @@ def apply_events(state: CallState, utterances: Utterances, events: Iterable[NewE
                 state = states.apply_resume(state, one.event, one.at)
             case CallEnded():
                 state = states.apply_media_end(state, one.event, one.at)
+            case AnnouncementHeard():
+                state = apply_announcement(state, one.event, one.at)
+            case RecordingRefused():
+                state = apply_refusal(state, one.event, one.at)
             case TurnInterrupted():
                 state = states.count_interruption(state)
             case RecordingReady():

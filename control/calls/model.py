@@ -35,7 +35,8 @@ class IncomingCall:
 @dataclass(frozen=True, slots=True)
 class AdmittedCall:
     """A call that an agent answers; its plan goes to a media node (control/calls/media_assignment.py). leg: the plan's;
-    above 0 the call continues after its stream was lost. records_at_carrier: the carrier makes a recording."""
+    above 0 the call continues after its stream was lost. records_at_carrier: the carrier records it from its beginning;
+    a recording that has to be announced begins later (control/calls/recording_start.py)."""
 
     call_id: UUID
     workspace_id: UUID
@@ -105,7 +106,8 @@ class OpenCall:
     leg: of its latest media stream. media_node: the node that the stream was assigned to, empty before it is stored;
     MediaAssignment.find_node_id finds the one that took it. end_reason: of a call that is over. stream_id: by which the
     end of that stream is reported, where the carrier gives one (Telnyx). is_connected: a transfer's target was reached.
-    variables: those that the call brought."""
+    variables: those that the call brought. announced, recording_refused: as in shared.plan.ResumePoint, as far as
+    events were stored."""
 
     call_id: UUID
     workspace_id: UUID
@@ -125,6 +127,8 @@ class OpenCall:
     stream_id: str = ""
     is_connected: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
+    announced: tuple[str, ...] = ()
+    recording_refused: bool = False
 
     def to_planned(self, at: datetime) -> PlannedCall:
         """What a plan is made for. at: when it is made."""

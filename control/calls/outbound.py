@@ -6,18 +6,16 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-import msgspec
-
 from control.agents.destinations import PARAM, parse_destination, require_allowed
 from control.agents.lookup import AgentLookup, AnsweringAgent
 from control.agents.plan_texts import TextTooLong
 from control.agents.transfers import find_fault
 from control.agents.variables import PlannedCall
 from control.calls import read_numbers, store, store_outbound
+from control.calls.dial_queue import PlaceCallJob, enqueue_dial
 from control.calls.policy import LONGEST_S, TRANSFER_S
 from control.calls.read_numbers import OriginNumber
 from control.calls.store_outbound import OutboundUsage
-from control.db.jobs import enqueue
 from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record_change
 from control.platform.service import Platform
@@ -26,7 +24,6 @@ from shared.errors import Conflict, Invalid, NotFound, TooManyRequests
 from shared.ids import new_id
 from shared.plan import CallPlan, PlanError
 
-PLACE_CALL: Final = "calls.place"
 # The platform's settings that limit calls.
 LIMITS: Final = (
     "outbound_calls_per_minute", "outbound_calls_per_day", "outbound_repeats_per_day", "outbound_minutes_per_day",
@@ -38,12 +35,6 @@ DAY_S: Final = 86_400
 GOODBYE_S: Final = 60
 # Missing variables that an error names.
 MOST_NAMED: Final = 5
-
-
-class PlaceCallJob(msgspec.Struct, frozen=True):
-    """Payload of the job that dials a call."""
-
-    call_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +54,7 @@ class CallRequest:
 class DialTerms:
     """ring_s: how long it rings. longest_s: after which the carrier ends the call: what its agent allows, and then a
     transfer; for a test call what the staff allow; no more than what is left of the day's minutes, but one minute at
-    least. record: its agent has calls recorded, and its plan can be made."""
+    least. record: its agent has calls recorded without announcing it, and its plan can be made."""
 
     ring_s: int
     longest_s: int
@@ -87,7 +78,7 @@ class OutboundCalls:
         _require_plan(agent, new.to_planned())
         await self._require_capacity(db, request, number, agent, now)
         await store.insert_queued(db, new)
-        await enqueue(db, PLACE_CALL, msgspec.json.encode(PlaceCallJob(new.id)))
+        await enqueue_dial(db, PlaceCallJob(new.id))
         action = "call.test" if request.is_test else "call.place"
         after = {"agent_id": str(request.agent_id), "country": country}
         await record_change(db, actor, Change(action, "call", str(new.id), request.workspace_id, after=after))
@@ -110,7 +101,8 @@ class OutboundCalls:
         bounds = [_longest_of(plan), MINUTE_S * limits["outbound_minutes_per_day"] - usage.seconds]
         if queued.is_test:
             bounds.append(MINUTE_S * limits["test_call_minutes"])
-        return DialTerms(limits["outbound_ring_s"], max(MINUTE_S, min(bounds)), plan is not None and plan.recording)
+        record = plan is not None and plan.recording and plan.consent is None
+        return DialTerms(limits["outbound_ring_s"], max(MINUTE_S, min(bounds)), record)
 
     async def _limits(self, db: Connection) -> dict[str, int]:
         """By name, as the staff set them."""

@@ -13,8 +13,8 @@ from control.calls.state_changes import save_changes
 from control.carriers.model import CarrierName, DialRequest
 from control.db.pool import Connection
 
-# A call that was not dialled for this long is no longer wanted.
-STALE: Final = timedelta(minutes=5)
+# A call that was not dialled for this long is no longer wanted. At one call a second, 600 calls are dialled meanwhile.
+STALE: Final = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +27,40 @@ class DialOrder:
     is_repeat: bool
 
 
+@dataclass(frozen=True, slots=True)
+class WaitingCall:
+    """A queued call. is_repeat: dialling was tried, and the try may have reached the carrier."""
+
+    carrier: CarrierName
+    is_repeat: bool
+
+
 class CallPlacement:
     """Each step is a transaction of its own, in platform scope."""
 
     def __init__(self, outbound: OutboundCalls) -> None:
         self._outbound = outbound
 
+    async def find_waiting(self, db: Connection, call_id: UUID) -> WaitingCall | None:
+        """The call, if it is queued (still)."""
+        call = await store.lock_one(db, call_id)
+        if call is None or not _is_queued(call.state):
+            return None
+        return WaitingCall(_carrier_of(call.state), call.state.details.placing_at is not None)
+
+    async def undo_start(self, db: Connection, call_id: UUID) -> None:
+        """Takes back `start` for a call that the carrier surely did not place."""
+        call = await store.lock_one(db, call_id)
+        if call is not None and _is_queued(call.state):
+            await store.update_states(db, [replace(call.state, details=replace(call.state.details, placing_at=None))])
+
     async def start(self, db: Connection, call_id: UUID, now: datetime) -> DialOrder | None:
         """Stores that the call is being dialled now. None: it is not queued (any more)."""
         call = await store.lock_one(db, call_id)
-        if call is None or call.state.status != "queued" or call.state.carrier_call_id is not None:
+        if call is None or not _is_queued(call.state):
             return None
         queued = call.state
-        carrier: CarrierName = "telnyx" if queued.carrier == "telnyx" else "twilio"
+        carrier = _carrier_of(queued)
         since = queued.details.placing_at
         if since is not None:  # a repeated try only looks for the call at the carrier
             dial = DialRequest(str(call_id), call.caller, call.called)
@@ -91,6 +112,14 @@ class CallPlacement:
         call = await store.lock_one(db, call_id)
         if call is not None and call.state.carrier_call_id is None:
             await _close(db, call.state, detail, now)
+
+
+def _is_queued(state: CallState) -> bool:
+    return state.status == "queued" and state.carrier_call_id is None
+
+
+def _carrier_of(state: CallState) -> CarrierName:
+    return "telnyx" if state.carrier == "telnyx" else "twilio"
 
 
 async def _close(db: Connection, queued: CallState, detail: str, now: datetime) -> None:

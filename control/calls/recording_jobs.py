@@ -12,6 +12,7 @@ from control.calls import store
 from control.calls.details import StoredCarrierRecording
 from control.calls.event_batch import JoinRecordingsJob
 from control.calls.job_support import Gateways, decode_payload, load_state
+from control.calls.recording_discard import enqueue_discard
 from control.calls.recording_join import RecordingsNotJoinable, join_recordings
 from control.calls.service import FetchRecordingJob
 from control.calls.state import CallState
@@ -35,7 +36,7 @@ class FindsRecordings(Protocol):
 
 def make_fetch_recording_job(pool: Pool, carriers: Gateways, storage: Storage, *, delete: bool = True) -> JobHandler:
     """Copies a carrier's recording into our storage. delete: deletes it at the carrier afterwards, for which its id is
-    needed: it is looked up by the leg where the webhook carried none."""
+    needed: it is looked up by the leg where the webhook carried none. One that the caller refused is only deleted."""
 
     async def run(payload: bytes) -> None:
         job = decode_payload(payload, FetchRecordingJob)
@@ -45,12 +46,14 @@ def make_fetch_recording_job(pool: Pool, carriers: Gateways, storage: Storage, *
             return
         carrier = _get_carrier(carriers, current)
         recording = stored.id or stored.found
-        if not recording and (stored.storage_key is None or delete):
+        is_refused = current.details.consent.is_refused
+        if not recording and (stored.storage_key is None or delete or is_refused):
             recording = await _find_recording(carrier, stored.leg)
-        if stored.storage_key is None:
+        if stored.storage_key is None and not is_refused:
             key = await _copy(carrier, storage, current, recording, stored)
-            await _record_copy(pool, current.id, job.recording_id, replace(stored, storage_key=key, found=recording))
-        if delete:
+            copied = replace(stored, storage_key=key, found=recording)
+            is_refused = not await _record_copy(pool, current.id, job.recording_id, copied)
+        if delete or is_refused:
             await _delete(carrier, recording)
 
     return run
@@ -63,7 +66,7 @@ def make_join_recordings_job(pool: Pool, storage: Storage) -> JobHandler:
         call_id = decode_payload(payload, JoinRecordingsJob).call_id
         current = await load_state(pool, call_id)
         parts = current.details.recordings if current else ()
-        if current is None or len(parts) < 2:
+        if current is None or len(parts) < 2 or current.details.consent.is_refused:
             return
         keys = tuple(part.storage_key for part in parts)
         key = f"{recordings_prefix(current.workspace_id)}{current.id}.wav"
@@ -79,7 +82,9 @@ def make_join_recordings_job(pool: Pool, storage: Storage) -> JobHandler:
         async with pool.transaction() as db:
             await enter_platform(db)
             call = await store.lock_one(db, call_id)
-            if call is not None:
+            if call is not None and call.state.details.consent.is_refused:
+                await enqueue_discard(db, call_id)
+            elif call is not None:
                 details = replace(call.state.details, joined=keys)
                 joined = replace(call.state, recording_key=key, recording_seconds=seconds, details=details)
                 await store.update_states(db, [joined])
@@ -148,19 +153,24 @@ async def _copy(
     return key
 
 
-async def _record_copy(pool: Pool, call_id: UUID, recording_id: str, copied: StoredCarrierRecording) -> None:
-    """A recording by media stays the call's recording; of the carrier's, the one that is copied first is."""
+async def _record_copy(pool: Pool, call_id: UUID, recording_id: str, copied: StoredCarrierRecording) -> bool:
+    """A recording by media stays the call's recording; of the carrier's, the one that is copied first is. False where
+    the caller has refused it meanwhile: the copy is deleted."""
     async with pool.transaction() as db:
         await enter_platform(db)
         call = await store.lock_one(db, call_id)
         if call is None:
-            return
+            return True
+        is_kept = not call.state.details.consent.is_refused
         known = call.state.details.carrier_recordings
         details = replace(call.state.details, carrier_recordings={**known, recording_id: copied})
         after = replace(call.state, details=details)
-        if call.state.recording_key is None:
+        if call.state.recording_key is None and is_kept:
             after = replace(after, recording_key=copied.storage_key, recording_seconds=copied.duration_s)
         await store.update_states(db, [after])
+        if not is_kept:
+            await enqueue_discard(db, call_id)
+    return is_kept
 
 
 def _get_carrier(carriers: Gateways, current: CallState) -> Carrier:

@@ -155,6 +155,8 @@ class Calls:
             stream_id=_stream_id(current),
             is_connected=current.details.carrier.transfer_leg is not None,
             variables=call.variables,
+            announced=current.details.consent.heard,
+            recording_refused=current.details.consent.is_refused,
         )
 
     async def resume(
@@ -176,7 +178,7 @@ class Calls:
             plan = agent.make_plan(open_call.to_planned(now), moment)
         except PlanError:
             return make_refusal("unusable", language, open_call.call_id)
-        plan = make_resumed_plan(plan, self._policy, leg, checkpoint, open_call.answered_at or now, now)
+        plan = make_resumed_plan(plan, self._policy, leg, checkpoint, open_call, now)
         return admit(open_call.carrier, open_call.carrier_call_id, open_call.call_id, agent, plan, self._policy)
 
     async def refuse_cut_off(self, db: Connection, open_call: OpenCall) -> RefusedCall:

@@ -9,17 +9,20 @@ from redis.asyncio import Redis
 from control.analytics.rollup import WorkspaceDay, mark_days
 from control.calls import read_uncharged, store, store_reaper
 from control.calls.dial_job import make_dial_job
+from control.calls.dial_queue import PLACE_CALL, DialQueue
 from control.calls.event_batch import JOIN_RECORDINGS
 from control.calls.event_consumer import EventCounts, consume_events
 from control.calls.hangup import HANG_UP
 from control.calls.hangup_job import make_hangup_job
 from control.calls.media_assignment import MediaAssignment
 from control.calls.orphans import end_orphans
-from control.calls.outbound import PLACE_CALL
 from control.calls.reaper import reap_calls
+from control.calls.recording_discard import DISCARD_RECORDINGS, make_discard_recordings_job
 from control.calls.recording_jobs import make_fetch_recording_job, make_join_recordings_job
+from control.calls.recording_start import START_RECORDING, make_start_recording_job
 from control.calls.service import FETCH_RECORDING, Calls
 from control.calls.state_changes import charge_calls
+from control.carriers.pacer import CallPacer
 from control.carriers.registry import Carriers
 from control.db.duties import AnyDuty, Duty, OutsideDuty, WorkerTasks
 from control.db.jobs import JobHandler, JobLimits
@@ -38,6 +41,7 @@ def calls_tasks(
     *,
     calls: Calls,
     carriers: Carriers,
+    pacer: CallPacer,
     media_assignment: MediaAssignment,
     storage: Storage,
     event_reader: Redis,
@@ -60,8 +64,10 @@ def calls_tasks(
         Duty("uncharged_calls", 300, charge_uncharged, CHARGED_AT_ONCE),
     ]
     handlers: dict[str, JobHandler] = {
-        PLACE_CALL: make_dial_job(pool, calls, carriers),
+        PLACE_CALL: make_dial_job(pool, calls, carriers, DialQueue(pool, pacer)),
         HANG_UP: make_hangup_job(pool, carriers, media_assignment),
+        DISCARD_RECORDINGS: make_discard_recordings_job(pool, carriers, storage),
+        START_RECORDING: make_start_recording_job(pool, carriers),
         FETCH_RECORDING: make_fetch_recording_job(pool, carriers, storage, delete=delete_at_carrier),
         JOIN_RECORDINGS: make_join_recordings_job(pool, storage),
     }

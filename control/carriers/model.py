@@ -130,6 +130,14 @@ class Carrier(Protocol):
     async def hang_up(self, carrier_call_id: str) -> None:
         """Ends a call; no error when it is over already."""
 
+    async def start_recording(self, carrier_call_id: str, call_id: str) -> None:
+        """Begins to record a call that is in progress, if settings say that the carrier records; nothing where it is
+        recorded already. call_id: ours. Raises CarrierRefused with `call_ended` for a call that is over, and for one
+        that is not in progress yet."""
+
+    async def stop_recording(self, carrier_call_id: str) -> None:
+        """Ends the recording of a call; no error where there is none. What was recorded is reported like any other."""
+
     async def fetch_recording(self, recording: str, into: IO[bytes]) -> None:
         """Replaces the content of an open file by the audio of a recording: up to hundreds of megabytes, in minutes.
         recording: its id, or the URL from a webhook. Raises OSError too."""

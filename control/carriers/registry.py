@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, Protocol, cast, runtime_checkable
 
@@ -17,7 +17,8 @@ from shared.errors import Conflict
 @dataclass(frozen=True, slots=True)
 class CarrierOptions:
     """Settings of all gateways. webhook_url: base URL at which carriers reach our webhooks. A carrier without account
-    or key is not set up. timeout_s: of one request. record: who records calls."""
+    or key is not set up. timeout_s: of one request. record: who records calls. calls_per_s: outbound calls that may
+    begin in a second, of the carriers where that is not the usual one."""
 
     webhook_url: str
     twilio_account_sid: str = ""
@@ -29,6 +30,7 @@ class CarrierOptions:
     timeout_s: float = 5.0
     default: Literal["", "twilio", "telnyx"] = ""
     record: Literal["ours", "carrier", "both"] = "ours"
+    calls_per_s: Mapping[CarrierName, float] = field(default_factory=dict)
 
 
 class CallControlCarrier(Carrier, CallControl, Protocol):

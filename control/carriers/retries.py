@@ -31,13 +31,16 @@ class NotProcessed(CarrierUnavailable):
     """The request was surely not processed: no connection, or refused by a rate limit. Any request may be repeated."""
 
 
-async def call_with_retries(send: Callable[[], Awaitable[T]], carrier: str, *, timeout_s: float, repeatable: bool) -> T:
+async def call_with_retries(
+    send: Callable[[], Awaitable[T]], carrier: str, *, timeout_s: float, repeatable: bool, queued: bool = False
+) -> T:
     """Returns the answer. repeatable: whether the request is idempotent; others are repeated after NotProcessed only.
+    queued: the caller has a queue for what was not processed, so that is not repeated here.
 
     timeout_s: of one attempt. Raises CarrierRefused and CarrierUnavailable."""
     try:
         async with asyncio.timeout(_TOTAL_TIMEOUTS * timeout_s):
-            return await _attempt(send, repeatable)
+            return await _attempt(send, repeatable, queued)
     except TimeoutError:
         raise CarrierUnavailable(carrier, "timeout", "no answer in time") from None
 
@@ -92,12 +95,12 @@ def _require_success(carrier: str, status: int) -> None:
         raise CarrierRefused(carrier, str(status), "the recording is not available")
 
 
-async def _attempt(send: Callable[[], Awaitable[T]], repeatable: bool) -> T:
+async def _attempt(send: Callable[[], Awaitable[T]], repeatable: bool, queued: bool) -> T:
     for pause in RETRY_DELAYS_S:
         try:
             return await send()
         except CarrierUnavailable as error:
-            if not (repeatable or isinstance(error, NotProcessed)):
+            if not (not queued if isinstance(error, NotProcessed) else repeatable):
                 raise
         await asyncio.sleep(pause * random.uniform(0.5, 1.0))
     return await send()

@@ -149,9 +149,10 @@ class TelnyxGateway:
     # --- Calls ----------------------------------------------------------------------------------------------------
 
     async def dial(self, request: DialRequest) -> PlacedCall:
-        """Places a call; Telnyx ignores a repeat with the same call_id within 60 s."""
+        """Places a call; Telnyx ignores a repeat with the same call_id within 60 s. Raises NotProcessed for a call to
+        place later (429, docs: error 90103)."""
         params = cast(CallDialParams, call_form(self._options, request))
-        answer = await self._send(lambda: self._sdk.calls.dial(**params))
+        answer = await self._send(lambda: self._sdk.calls.dial(**params), queued=True)
         return PlacedCall(required_text(answer.data.call_control_id if answer.data is not None else None))
 
     async def find_placed_calls(self, request: DialRequest, since: datetime) -> list[PlacedCall]:
@@ -176,6 +177,21 @@ class TelnyxGateway:
     async def hang_up(self, carrier_call_id: str) -> None:
         """Ends a call; no error when it is over already."""
         await self._ignore_not_found(lambda: self._calls.hangup(carrier_call_id))
+
+    async def start_recording(self, carrier_call_id: str, call_id: str) -> None:
+        """Begins to record a call, if settings say that Telnyx records; Telnyx ignores a repeated command_id."""
+        if self._options.records:
+            command_id = f"{call_id}-record"
+            await self._send(
+                lambda: self._calls.start_recording(
+                    carrier_call_id, channels="dual", format="wav", command_id=command_id
+                )
+            )
+
+    async def stop_recording(self, carrier_call_id: str) -> None:
+        """Ends the recording that runs, if settings say that Telnyx records; no error for a call that is over."""
+        if self._options.records:
+            await self._ignore_not_found(lambda: self._calls.stop_recording(carrier_call_id))
 
     async def answer(self, carrier_call_id: str, command_id: str, *, record: bool, call_id: str = "") -> None:
         """Answers a ringing call; records it if `record` and settings say so. Its later events have the client_state
@@ -256,9 +272,10 @@ class TelnyxGateway:
 
     # --- Helpers --------------------------------------------------------------------------------------------------
 
-    async def _send(self, send: Callable[[], Awaitable[T]], *, repeatable: bool = True) -> T:
+    async def _send(self, send: Callable[[], Awaitable[T]], *, repeatable: bool = True, queued: bool = False) -> T:
+        timeout_s = self._options.timeout_s
         return await call_with_retries(
-            lambda: _send_once(send), NAME, timeout_s=self._options.timeout_s, repeatable=repeatable
+            lambda: _send_once(send), NAME, timeout_s=timeout_s, repeatable=repeatable, queued=queued
         )
 
     async def _ignore_not_found(self, send: Callable[[], Awaitable[object]]) -> None:

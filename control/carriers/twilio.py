@@ -53,6 +53,8 @@ T = TypeVar("T")
 
 # Number types of the pricing API.
 _PRICED_AS: Final[Mapping[NumberKind, str]] = {"local": "local", "mobile": "mobile", "toll_free": "toll free"}
+# States of a recording that is being made (docs: voice/api/recording).
+_RUNNING: Final = frozenset({"in-progress", "paused"})
 _PRICE_TTL: Final = timedelta(hours=1)
 
 
@@ -114,10 +116,9 @@ class TwilioGateway:
         await self._ignore_not_found(lambda: self._sdk.incoming_phone_numbers(carrier_number_id).delete_async())
 
     async def dial(self, request: DialRequest) -> PlacedCall:
-        """Places a call. Not repeated when it may have been placed."""
-        row = await self._send(
-            lambda: self._sdk.calls.create_async(**call_form(self._options, request)), repeatable=False
-        )
+        """Places a call. Not repeated when it may have been placed. Raises NotProcessed for a call to place later."""
+        form = call_form(self._options, request)
+        row = await self._send(lambda: self._sdk.calls.create_async(**form), repeatable=False, queued=True)
         return PlacedCall(required_text(row.sid))
 
     async def find_placed_calls(self, request: DialRequest, since: datetime) -> list[PlacedCall]:
@@ -143,12 +144,28 @@ class TwilioGateway:
         await self._ignore_not_found(lambda: self._sdk.calls(carrier_call_id).update_async(status="completed"))
 
     async def start_recording(self, carrier_call_id: str, call_id: str) -> None:
-        """Starts to record an inbound call, if settings say that Twilio records. No error for a call that is over."""
-        if self._options.records:
+        """Begins to record a call, if settings say that Twilio records. Twilio would make a second recording of a call
+        that is recorded already. 21220 means that the call is not in progress: not any more, or not yet."""
+        if not self._options.records:
+            return
+        recordings = self._sdk.calls(carrier_call_id).recordings
+        known = await self._send(lambda: recordings.list_async(limit=20, page_size=20))
+        if not any(row.status in _RUNNING for row in known):
             form = recording_form(self._options, call_id)
-            await self._ignore_not_found(
-                lambda: self._sdk.calls(carrier_call_id).recordings.create_async(**form), repeatable=False
-            )
+            await self._send(lambda: recordings.create_async(**form), repeatable=False)
+
+    async def stop_recording(self, carrier_call_id: str) -> None:
+        """Ends the recording that runs, if settings say that Twilio records; no error where none does."""
+        if not self._options.records:
+            return
+        recordings = self._sdk.calls(carrier_call_id).recordings
+        for row in await self._send(lambda: recordings.list_async(limit=20, page_size=20)):
+            if row.status in _RUNNING:
+                await self._stop(carrier_call_id, required_text(row.sid))
+
+    async def _stop(self, carrier_call_id: str, sid: str) -> None:
+        recording = self._sdk.calls(carrier_call_id).recordings(sid)
+        await self._ignore_not_found(lambda: recording.update_async(status="stopped"))
 
     async def fetch_recording(self, recording: str, into: IO[bytes]) -> None:
         """As WAV, with two channels where Twilio has them. recording: its id, or a URL that contains it."""
@@ -166,9 +183,10 @@ class TwilioGateway:
         sid = recording_sid(recording)
         await self._ignore_not_found(lambda: self._sdk.recordings(sid).delete_async())
 
-    async def _send(self, send: Callable[[], Awaitable[T]], *, repeatable: bool = True) -> T:
+    async def _send(self, send: Callable[[], Awaitable[T]], *, repeatable: bool = True, queued: bool = False) -> T:
+        timeout_s = self._options.timeout_s
         return await call_with_retries(
-            lambda: _send_once(send), NAME, timeout_s=self._options.timeout_s, repeatable=repeatable
+            lambda: _send_once(send), NAME, timeout_s=timeout_s, repeatable=repeatable, queued=queued
         )
 
     async def _ignore_not_found(self, send: Callable[[], Awaitable[object]], *, repeatable: bool = True) -> None:

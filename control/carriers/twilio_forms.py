@@ -17,7 +17,7 @@ from control.carriers.model import (
     DialRequest,
     OwnedNumber,
 )
-from control.carriers.retries import unavailable_by_status
+from control.carriers.retries import NotProcessed, unavailable_by_status
 
 NAME: Final[CarrierName] = "twilio"
 # Error codes: no such resource.
@@ -30,6 +30,8 @@ _CALL_ENDED: Final = frozenset({"21220"})
 # callbacks up to three times, also after an error status or a timeout (docs: webhooks-connection-overrides). The
 # fragment is neither sent nor signed.
 RETRY_FRAGMENT: Final = "#rc=3&rp=5xx,ct,rt"
+# The account has as many calls as it may have: the request is refused for now (docs: api/errors/10004).
+_REFUSED_FOR_NOW: Final = frozenset({"10004"})
 _WHY: Final = {
     "20003": "the carrier does not accept our sign-in",
     "21422": "the number is not available",
@@ -41,7 +43,6 @@ _WHY: Final = {
     "13227": "this account may not call that country",
     "32205": "this account may not call that country",
     "21220": "the call is over",
-    "10004": "too many calls at once for this account",
 }
 
 
@@ -115,6 +116,8 @@ def error_from_response(status: int, code: str) -> CarrierError:
     error = unavailable_by_status(NAME, status)
     if error is not None:
         return error
+    if code in _REFUSED_FOR_NOW:
+        return NotProcessed(NAME, code, "too many calls at once for this account")
     why = _WHY.get(code, f"refused with HTTP {status}")
     return CarrierRefused(
         NAME, code, why, number_unavailable=code in _NUMBER_UNAVAILABLE, call_ended=code in _CALL_ENDED

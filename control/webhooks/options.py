@@ -14,6 +14,8 @@ class WebhookOptions:
     url: str
     #: (account, token) pairs. The first account is the main one; an account that is listed twice has two valid tokens.
     twilio_tokens: Sequence[tuple[str, str]] = field(default=(), repr=False)
+    #: (id, secret) pairs of SharedKeys, which sign instead where a Webhook Rule of Twilio says so.
+    twilio_shared_keys: Sequence[tuple[str, str]] = field(default=(), repr=False)
     #: Ed25519 public keys, base64 of 32 bytes each; several while they rotate.
     telnyx_public_keys: Sequence[str] = ()
     #: Whether a request of Twilio without any signature is refused; a wrong signature always is.
@@ -44,5 +46,3 @@ class WebhookOptions:
     inline_commands_s: float = 1.5
     #: Time for all commands of one event, the wait for the stream's outcome included; the rest is left for a retry.
     commands_s: float = 4.0
-    #: Delay after the TwiML answer before Twilio is asked to record an inbound call (where it is to record at all).
-    record_after_s: float = 1.0

@@ -1,19 +1,11 @@
 """What webhooks need of `control.services.Services` and of a carrier."""
 
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from control.calls.media_assignment import MediaAssignment
 from control.calls.service import Calls
 from control.carriers.registry import Carriers
 from shared.bus.webhook_queue import DeferredWebhooks
-
-
-@runtime_checkable
-class CallRecorder(Protocol):
-    """A carrier that records an inbound call only when it is asked to."""
-
-    async def start_recording(self, carrier_call_id: str, call_id: str) -> None:
-        """Raises CarrierRefused and CarrierUnavailable."""
 
 
 class WebhookServices(Protocol):

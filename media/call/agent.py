@@ -105,9 +105,9 @@ class Agent:
             self._services.playback.drop(self._services.clock())
             self._end_filler()
 
-    def say(self, text: str, turn: int, *, in_transcript: bool = True, interruptible: bool = True) -> None:
-        """Speaks a fixed text; with `in_transcript=False` the model will not know of it."""
-        self._begin(Utterance(turn, interruptible=interruptible), text, None, in_transcript=in_transcript)
+    def say(self, text: str, turn: int, *, in_transcript: bool = True, interruptible: bool = True) -> Utterance:
+        """Speaks a fixed text; with `in_transcript=False` the model will not know of it. Returns its utterance."""
+        return self._begin(Utterance(turn, interruptible=interruptible), text, None, in_transcript=in_transcript)
 
     def answer(self, turn: int, times: TurnTimes | None) -> None:
         """Lets the model answer the conversation so far. times: None if it does not answer a turn of the caller's."""
@@ -173,10 +173,10 @@ class Agent:
 
     def _begin(
         self, utterance: Utterance, fixed: str | None, times: TurnTimes | None, *, in_transcript: bool = True
-    ) -> None:
+    ) -> Utterance:
         self.interrupt()
         if self._closed:
-            return
+            return utterance
         self._audible_at = None
         self._latency.begin(utterance.turn, times)
         utterance = self._continue_filler(utterance)
@@ -184,6 +184,7 @@ class Agent:
         self._task = asyncio.create_task(self._reply.run())
         self._tasks.add(self._task)
         self._task.add_done_callback(self._on_task_done)
+        return utterance
 
     def _continue_filler(self, utterance: Utterance) -> Utterance:
         """Begins the utterance; behind the filler that sounds, if one does."""

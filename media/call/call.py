@@ -8,6 +8,7 @@ from media.call.components import CallComponents
 from media.call.conversation import Conversation
 from media.call.inbound import InboundPath, Tap
 from media.call.playback import Playback
+from media.call.recording_consent import RecordingConsent
 from media.call.snapshot import CallSnapshot, to_heard_messages
 from media.call.termination import CallTermination
 from media.call.usage import UsageTotals
@@ -30,9 +31,14 @@ class Call:
         self._emitter.listen(self._usage.add)
         self._playback = Playback(components.stream)
         self.termination = CallTermination(components.stream, clock.now)
-        self._conversation = Conversation(components, clock, self._playback, self.termination, self._usage)
         self._recording = _recording(components, self._playback)
+        self._consent = RecordingConsent(plan, self._recording, self._emitter.emit)
+        self._conversation = Conversation(
+            components, clock, self._playback, self.termination, self._usage, self._consent
+        )
         self._inbound = InboundPath(components, clock, self._playback, self._conversation)
+        if self._recording is not None:
+            self._inbound.add(Tap(caller=self._recording.add_caller, agent=self._recording.add_agent))
         self.on_audio: Callable[[bytes, int], None] = self._inbound.push
 
     # --- life ---
@@ -105,6 +111,8 @@ class Call:
             self._conversation.turns.reported,
             self._total_usage(now),
             round(now),
+            self._conversation.announcements.heard,
+            self._consent.is_refused,
         )
 
     def say(self, text: str) -> None:

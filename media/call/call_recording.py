@@ -1,8 +1,10 @@
 """A call's recording: written while the call runs, then handed to the archive."""
 
 import asyncio
+import math
 from typing import Final
 
+from media.audio.mulaw import BYTES_PER_MS
 from media.call.event_emitter import EventEmitter
 from media.call.playback import Playback
 from media.call.recording import RecordingArchive, RecordingWriter
@@ -13,7 +15,8 @@ FLUSH_MS: Final = 1_000.0
 
 
 class CallRecording:
-    """Flushes the writer while the call runs, then archives its file. Times are in ms on the call's clock."""
+    """Takes audio from its beginning on, flushes the writer while the call runs, then archives its file. Times are in
+    ms on the call's clock."""
 
     def __init__(
         self,
@@ -28,16 +31,44 @@ class CallRecording:
         self._writer, self._archive, self._emitter = writer, archive, emitter
         self._playback, self._leg = playback, leg
         self._flushed_at = now
+        self._since = math.inf
+
+    def begin(self) -> None:
+        """The whole stream is recorded."""
+        self._since = -math.inf
+
+    def begin_at(self, now: float) -> None:
+        """The call is recorded from now on: nothing that sounded earlier."""
+        self._since = now
+        self._writer.begin(now)
+
+    def discard(self) -> None:
+        """Ends the recording and deletes what was written of it."""
+        self._since = math.inf
+        self._writer.discard()
+
+    def add_caller(self, ulaw: bytes, now: float) -> None:
+        """Takes caller audio received at `now`."""
+        if now - len(ulaw) / BYTES_PER_MS >= self._since:
+            self._writer.add_caller(ulaw, now)
+
+    def add_agent(self, ulaw: bytes, at_ms: float) -> None:
+        """Takes agent audio that the caller heard from `at_ms` on."""
+        if at_ms >= self._since:
+            self._writer.add_agent(ulaw, at_ms)
 
     def tick(self, now: float) -> None:
         """Flushes once a second; called a few times a second."""
-        if now - self._flushed_at >= FLUSH_MS:
+        if now >= self._since and now - self._flushed_at >= FLUSH_MS:
             self._flushed_at = now
             self._playback.settle(now)
             self._writer.flush(now)
 
     async def close(self, now: float) -> None:
-        """Ends the file and archives it. `RecordingReady` is emitted once it is stored, even after the call's end."""
+        """Ends the file and archives it. `RecordingReady` is emitted once it is stored, even after the call's end.
+        Without a recording it does nothing."""
+        if now < self._since:
+            return
         self._playback.settle(now)
         self._writer.flush(now, last=True)
         duration_ms = await asyncio.get_running_loop().run_in_executor(None, self._writer.close)

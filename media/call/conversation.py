@@ -1,9 +1,9 @@
 """The conversation of a call: who has the floor, what the agent answers and says unasked, silence and time limits."""
 
 import asyncio
-from collections import deque
 
 from media.call.agent import Agent
+from media.call.announcements import Announcements
 from media.call.answer_latency import TurnTimes
 from media.call.call_tools import ToolSequence
 from media.call.caller_turns import CallerTurns
@@ -11,12 +11,15 @@ from media.call.clock import CallClock
 from media.call.components import CallComponents
 from media.call.digits import DigitCollector
 from media.call.failure_policy import FailurePolicy
+from media.call.last_words import report_last_words
 from media.call.late_filler import LateFiller
+from media.call.pending_speech import FixedText, PendingSpeech
 from media.call.phrases import phrases_in
 from media.call.plan_tools import make_call_tools
 from media.call.plan_turns import make_turn_rules
 from media.call.playback import Playback
-from media.call.recogniser import LAST_WORDS_S, CallRecogniser
+from media.call.recogniser import CallRecogniser
+from media.call.recording_consent import RecordingConsent
 from media.call.reply_services import make_phrase_audio, make_reply_services
 from media.call.silence_monitor import ObservedCall, SilenceMonitor
 from media.call.snapshot import to_model_messages
@@ -28,7 +31,7 @@ from media.call.watchdog import Alarm
 from media.providers.ports import ProviderError, RecognisedText, ReplyUnusable, SpeechToTextEvent, SpeechToTextFailed
 from media.turn import decisions as floor_decisions
 from media.turn.endpoint import asks_caller, expected_reply
-from media.turn.floor import Floor, FloorState
+from media.turn.floor import CALLER_IS_HEARD, Floor, FloorState
 from shared import events
 
 
@@ -46,6 +49,7 @@ class Conversation:
         playback: Playback,
         termination: CallTermination,
         usage: UsageTotals,
+        consent: RecordingConsent,
     ) -> None:
         plan = components.plan
         self._components, self._clock, self._playback = components, clock, playback
@@ -56,14 +60,13 @@ class Conversation:
         late = LateFiller(plan.limits, plan.agent.language)
         self._failures = FailurePolicy(plan.agent, termination)
         self._phrase_audio = make_phrase_audio(components, self._failures.order_sentences(late.sentences))
-        self._queued_speech: deque[str] = deque()  # texts from outside that wait until nobody speaks
-        self._is_answer_due = False  # to what the caller said before the call was lost
-        self._is_greeting_due = False  # once the caller has spoken
         self._held_at = self._overlap_at = 0.0
         self.floor = Floor(make_turn_rules(plan.turn), clock.now)
         self.transcript = Transcript(to_model_messages(plan.resume.messages if plan.resume else []))
         self.turns = CallerTurns(self.transcript, self._emit, plan.resume.turn if plan.resume else 0)
         self._tools = make_call_tools(components, termination, self._digits, clock.now, self)
+        self.announcements = Announcements(plan, consent, self._emit, clock.now())
+        self._pending = PendingSpeech(plan, self.announcements, consent, termination, self._tools)
         services = make_reply_services(
             components,
             clock,
@@ -84,20 +87,14 @@ class Conversation:
     # --- the call's life ---
 
     def begin(self) -> None:
-        """Opens the recogniser; says the greeting, or waits for the caller.
-
-        A resumed call begins with its greeting as an apology, which is no part of the transcript while the caller still
-        waits for an answer; that answer follows."""
+        """Opens the recogniser; says the greeting, or waits for the caller. A resumed call begins with an apology; the
+        answer that it owes follows."""
         plan = self._components.plan
         self.recogniser.open()
         if plan.resume is not None:
-            self._is_answer_due = self.turns.resume(plan.resume)
+            self._pending.is_answer_due = self.turns.resume(plan.resume)
             self._tools.resume(self.transcript, self.turns.number)
-        waits = plan.resume is None and plan.first_message == "wait_for_caller"
-        self._is_greeting_due = bool(plan.agent.greeting) and waits
-        if plan.agent.greeting and not waits:
-            self._say_greeting(in_transcript=not (self._is_answer_due or self._tools.news))
-        self._speak_queued()
+        self._speak_pending()
 
     def tick(self, now: float) -> None:
         """Checks silence, limits and keypad time-outs; called a few times a second."""
@@ -106,12 +103,12 @@ class Conversation:
         self._agent.check_finished()
         keys = self._digits.tick(now, is_silent, may_interrupt=self._agent.is_interruptible)
         if keys:
-            self._answer(f"(pressed on the keypad: {keys})", now, now, now)
+            self._answer_keys(keys, now)
         alarm = self._silence.alarm(now)
         if alarm:
             self._on_alarm(alarm)
         self._termination.tick(now, not is_silent)
-        self._speak_queued()
+        self._speak_pending()
         self._fill_silence(now, is_silent)
         if not self._agent.is_busy or self._agent.is_made:  # the voice is free
             self._phrase_audio.prepare()
@@ -121,7 +118,8 @@ class Conversation:
         `GRACE_S` for tools that run; ends the recogniser."""
         try:
             await self._agent.close()
-            await asyncio.gather(self._report_last_words(), self._tools.close())
+            last_words = report_last_words(self.turns, self.floor, self.recogniser, self._clock, self._components.track)
+            await asyncio.gather(last_words, self._tools.close())
         finally:
             await self._phrase_audio.close()
             await self.recogniser.close()
@@ -145,13 +143,13 @@ class Conversation:
 
     def say(self, text: str) -> None:
         """The agent says this as soon as nobody speaks."""
-        self._queued_speech.append(text)
-        self._speak_queued()
+        self._pending.add(text)
+        self._speak_pending()
 
     def say_last(self, text: str) -> None:
         """The agent says this at once, as the last words before the line is closed."""
         self._agent.interrupt()
-        self._say(text)
+        self._say(FixedText(text))
         if not self._agent.is_busy:  # the caller is speaking and did not let the agent begin
             self._termination.agent_finished()
 
@@ -178,19 +176,20 @@ class Conversation:
     def agent_finished(self, utterance: Utterance) -> None:
         """The utterance was heard to its end: the caller's turn, or the end of the call."""
         self.turns.commit(is_continued=self.floor.is_overlapped)
+        self._pending.heard(utterance, self._clock.now(), is_proven=self._playback.is_proven)
         if utterance.is_answer and utterance.speech_at is not None:
             self._failures.answered()
         self._silence.words_heard()
         self._termination.agent_finished()
         self.apply(self.floor.agent_done(self._clock.audio_ms))
-        self._speak_queued()
+        self._speak_pending()
 
     def agent_failed(self, utterance: Utterance, error: ProviderError) -> None:
         """Every provider of a chain failed: apologises, or gives up. An answer without content is no outage."""
         self.turns.commit(is_continued=self.floor.is_overlapped)
         self.apply(self.floor.agent_done(self._clock.audio_ms))
         if isinstance(error, ReplyUnusable) and not self._termination.reason:
-            return self._say(self._phrases.say_again)
+            return self._say(FixedText(self._phrases.say_again))
         self._reply_failed(error.provider, is_voice_failing=self._failures.is_voice_failing(utterance))
 
     def agent_crashed(self, error: BaseException) -> None:
@@ -208,7 +207,7 @@ class Conversation:
         """The tools of an answer have ended: the reply that waits for them is due, or the caller has to be told."""
         self._silence.tools_done(is_awaited=not sequence.is_abandoned)
         if sequence.is_abandoned:
-            self._speak_queued()
+            self._speak_pending()
 
     def tool_ends_call(self) -> None:
         """The call ends after the last words; a tool that transfers the caller has begun that already."""
@@ -274,9 +273,10 @@ class Conversation:
 
     def _nothing_said(self, interrupted: bool) -> None:
         self.turns.discard()
+        self.announcements.callee_spoke()
         self.recogniser.keep_turn(self.floor.turn)
         if interrupted and not self._termination.reason:
-            self._say(self._phrases.not_understood)
+            self._say(FixedText(self._phrases.not_understood))
 
     # --- what the agent says ---
 
@@ -285,47 +285,57 @@ class Conversation:
         if self._termination.reason:
             return
         self.turns.take(text, ended)
-        self._is_answer_due = False  # this answer covers it
         self._components.on_turn_taken()
-        if self._is_greeting_due:
-            self._say_greeting()
+        if reply := self._pending.reply_to_turn(text, decided):
+            self._say(reply)
         else:
             since = self._silence.heard_since(ended)
             self._reply(TurnTimes(since, max(due, since), decided))
+
+    def _answer_keys(self, keys: str, now: float) -> None:
+        """Keys that no tool has collected are a turn of the caller's, unless they ask for something of the call."""
+        reply = None if self._termination.reason else self._pending.reply_to_keys(keys, now)
+        self._say(reply) if reply else self._answer(f"(pressed on the keypad: {keys})", now, now, now)
 
     def _reply(self, times: TurnTimes | None) -> None:
         self._silence.reply_due(times)
         self._agent.answer(self.turns.number, times)
         self.apply(self.floor.agent_thinking(self._clock.audio_ms))
 
-    def _speak_queued(self) -> None:
-        """Once nobody speaks: says the answer that a resumed call still has to give, the results of tools that the
-        caller does not know yet, texts from outside."""
-        if self._agent.is_busy or self._termination.reason or self.floor.state is not FloorState.LISTENING:
+    def _speak_pending(self) -> None:
+        """Says announcements; once nobody speaks, the greeting, an answer that is still due, the results of tools that
+        the caller does not know yet, texts from outside."""
+        if self._agent.is_busy or self._termination.reason:
             return
-        if self._is_answer_due:
-            self._is_answer_due = False
+        if self._pending.has_announcements:
+            is_caller_heard = self.floor.state in CALLER_IS_HEARD
+            if text := self._pending.take_announcement(self._clock.now(), is_caller_heard=is_caller_heard):
+                self._say(text)
+        elif self.floor.state is not FloorState.LISTENING:
+            return
+        elif text := self._pending.take_text():
+            self._say(text)
+        elif self._pending.is_answer_due:
+            self._pending.is_answer_due = False
             now = self._clock.now()
             self._reply(TurnTimes(now, now, now))
         elif self._tools.news:
             self._tools.clear_news(self._tools.news)  # told once, also if the model fails
             self._reply(None)
-        elif self._queued_speech:
-            self._say(self._queued_speech.popleft())
 
-    def _say_greeting(self, *, in_transcript: bool = True) -> None:
-        self._is_greeting_due, plan = False, self._components.plan
-        interruptible = plan.greeting_interruptible or plan.resume is not None
-        self._say(plan.agent.greeting, in_transcript=in_transcript, interruptible=interruptible)
-
-    def _say(self, text: str, *, in_transcript: bool = True, interruptible: bool = True) -> None:
+    def _say(self, one: FixedText) -> None:
         self._silence.words_due()
-        self._agent.say(text, self.turns.number, in_transcript=in_transcript, interruptible=interruptible)
-        self.apply(self.floor.agent_thinking(self._clock.audio_ms, interruptible=interruptible))
+        said = self._agent.say(
+            one.text, self.turns.number, in_transcript=one.in_transcript, interruptible=one.interruptible
+        )
+        if one.is_announcement:
+            self.announcements.began(said)
+        self.apply(self.floor.agent_thinking(self._clock.audio_ms, interruptible=one.interruptible))
 
     def _report_speech(self, utterance: Utterance, ends_ms: int | None) -> None:
         """Reports to the floor that the agent is audible, what it expects, and when it will end if that is known."""
         text = utterance.text.strip()
+        self._pending.agent_said(text)
         self.apply(self.floor.agent_speaking(self._clock.audio_ms, expected_reply(text), asks_caller(text), ends_ms))
 
     def _on_recognised(self, event: SpeechToTextEvent) -> None:
@@ -339,10 +349,10 @@ class Conversation:
 
     def _fill_silence(self, now: float, is_silent: bool) -> None:
         """Says that the agent is busy, if nobody has been heard for long."""
-        if self._termination.reason:
+        if self._termination.reason or self._pending.has_announcements:
             return
         if words := self._silence.tool_filler(now, is_silent=is_silent):
-            self._agent.fill(words) if self._agent.is_waiting else self._say(words, in_transcript=False)
+            self._agent.fill(words) if self._agent.is_waiting else self._say(FixedText(words, in_transcript=False))
         late = self._silence.late_filler(now, is_silent=is_silent)
         if late and (spoken := self._phrase_audio.find(late)):
             self._silence.late_filler_said()
@@ -351,9 +361,10 @@ class Conversation:
 
     def _on_alarm(self, alarm: Alarm) -> None:
         match alarm:
-            case Alarm.NUDGE:
+            case Alarm.NUDGE if not self._pending.has_announcements:
                 self._emit(events.CallNudged(round(self._clock.now())))
-                self._say_greeting() if self._is_greeting_due else self._say(self._phrases.nudge)
+                is_greeting = self._pending.is_greeting_due
+                self._say(self._pending.take_greeting() if is_greeting else FixedText(self._phrases.nudge))
             case Alarm.SILENCE | Alarm.TOO_LONG:
                 self.end("silence" if alarm is Alarm.SILENCE else "max_duration")
             case Alarm.NO_REPLY | Alarm.NO_SOUND:
@@ -374,8 +385,10 @@ class Conversation:
             self._termination.agent_finished()
         elif self._failures.must_give_up(is_voice_failing=is_voice_failing):
             self._give_up(self._phrases.closing, provider, can_speak=not is_voice_failing)
+        elif self._pending.has_announcements:
+            self._speak_pending()
         else:
-            self._say(self._phrases.apology)
+            self._say(FixedText(self._phrases.apology))
 
     def _give_up(self, words: str, provider: str, *, can_speak: bool) -> None:
         """Transfers the caller to a person if the agent has a number for that, else ends the call, after the words."""
@@ -384,15 +397,3 @@ class Conversation:
             self.say_last(words)
         else:
             self._termination.agent_finished()
-
-    # --- set-up and end ---
-
-    async def _report_last_words(self) -> None:
-        """Reports the words of a caller who hung up while speaking."""
-        if self.turns.is_pending:
-            self.turns.commit()
-        elif self.floor.state in (FloorState.CALLER, FloorState.PAUSED, FloorState.HELD):
-            text = await self.recogniser.last_words(LAST_WORDS_S)
-            if text.strip():
-                ended = self._clock.at_audio(self._components.track.last_voice_ms)
-                self.turns.report_last_words(text, self._clock.now(), ended)

@@ -67,8 +67,6 @@ class InboundPath:
         self._playback = playback
         self.add(Tap(caller_ulaw=conversation.recogniser.push))
         self.add(Tap(caller_pcm=components.track.push))
-        if components.recorder is not None:
-            self.add(Tap(caller=components.recorder.add_caller, agent=components.recorder.add_agent))
         if components.hints is not None:
             self.add(Tap(caller_pcm=components.hints.push))
         self._speech = components.track.speech

@@ -12,6 +12,7 @@ class Phrases:
     nudge: nobody spoke for long. not_understood: the caller spoke over the agent without words. say_again: the model
     answered with nothing. apology: a reply failed. cannot_hear: no recogniser works, the call ends. connecting: before
     a transfer because providers failed. closing: before the end of the call because providers failed.
+    putting_through: before a transfer that the caller asked for. not_recorded: the caller refused the recording.
     """
 
     nudge: str
@@ -21,6 +22,8 @@ class Phrases:
     cannot_hear: str
     connecting: str
     closing: str
+    putting_through: str
+    not_recorded: str
 
 
 _PHRASES: Final[Mapping[str, Phrases]] = {
@@ -32,6 +35,8 @@ _PHRASES: Final[Mapping[str, Phrases]] = {
         cannot_hear="I'm sorry, I cannot hear you at the moment. Please call again later.",
         connecting="I'm sorry, I'm having some trouble. I'll put you through to a colleague.",
         closing="I'm sorry, I cannot help you at the moment. Please call again later. Goodbye.",
+        putting_through="I'll put you through to a colleague.",
+        not_recorded="All right, this call is not recorded.",
     ),
     "de": Phrases(
         nudge="Sind Sie noch da?",
@@ -41,6 +46,8 @@ _PHRASES: Final[Mapping[str, Phrases]] = {
         cannot_hear="Leider kann ich Sie gerade nicht hören. Bitte rufen Sie später noch einmal an.",
         connecting="Entschuldigung, es gibt gerade ein Problem. Ich verbinde Sie mit einem Kollegen.",
         closing="Leider kann ich Ihnen gerade nicht helfen. Bitte rufen Sie später noch einmal an. Auf Wiederhören.",
+        putting_through="Ich verbinde Sie mit einem Kollegen.",
+        not_recorded="In Ordnung, dieses Gespräch wird nicht aufgezeichnet.",
     ),
     "es": Phrases(
         nudge="¿Sigue usted ahí?",
@@ -50,6 +57,8 @@ _PHRASES: Final[Mapping[str, Phrases]] = {
         cannot_hear="Lo siento, en este momento no puedo oírle. Por favor, vuelva a llamar más tarde.",
         connecting="Perdone, tengo un problema en este momento. Le paso con un compañero.",
         closing="Lo siento, en este momento no puedo ayudarle. Por favor, vuelva a llamar más tarde. Adiós.",
+        putting_through="Le paso con un compañero.",
+        not_recorded="De acuerdo, esta llamada no se graba.",
     ),
     "fr": Phrases(
         nudge="Vous êtes toujours là ?",
@@ -59,6 +68,8 @@ _PHRASES: Final[Mapping[str, Phrases]] = {
         cannot_hear="Désolé, je ne vous entends pas en ce moment. Merci de rappeler plus tard.",
         connecting="Pardon, j'ai un problème en ce moment. Je vous passe un collègue.",
         closing="Désolé, je ne peux pas vous aider en ce moment. Merci de rappeler plus tard. Au revoir.",
+        putting_through="Je vous passe un collègue.",
+        not_recorded="D'accord, cet appel n'est pas enregistré.",
     ),
 }
 

@@ -170,6 +170,12 @@ class Playback:
             return True
         return self.utterance.complete and not self.held and self.silent(now)
 
+    @property
+    def is_proven(self) -> bool:
+        """Whether a mark has shown that the whole utterance was played."""
+        one = self.utterance
+        return one is not None and one.complete and bool(one.audio) and self._proven >= one.audio_ms
+
     def settle_sound(self, now: float) -> float | None:
         """Returns `sounded_at` at the end of the utterance: without its mark, as it was reckoned when it was sent."""
         self.settle(now)

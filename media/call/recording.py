@@ -155,6 +155,16 @@ class RecordingWriter:
         self._lost = 0  # bytes in all
         self._failed = False
 
+    def begin(self, at_ms: float) -> None:
+        """Both channels begin here instead; nothing was added yet."""
+        self._mix = mix = StereoMix(at_ms)
+        self.add_caller, self.add_agent = mix.add_caller, mix.add_agent
+        self._start_ms = at_ms
+
+    def discard(self) -> None:
+        """Deletes the file, and writes nothing more."""
+        self._disk.submit(self._delete)
+
     def flush(self, now: float, *, last: bool = False) -> None:
         """Gives the disk thread what can no longer change; the file is whole and playable after each flush."""
         pcm = self._mix.take(max(now, self._mix.end_ms) if last else self._mix.settled_ms(now))
@@ -208,6 +218,15 @@ class RecordingWriter:
         writer.write_silence(round(self._start_ms * BYTES_PER_MS))
         self._writer = writer
         return writer
+
+    def _delete(self) -> None:
+        """The file is closed first: some systems delete none that is open."""
+        self._close()
+        self._failed, self._writer, self._file = True, None, None
+        try:
+            self.path.unlink(missing_ok=True)
+        except OSError as error:
+            log.error("recording.not_deleted", path=str(self.path), error=str(error))
 
     def _close(self) -> int:
         if self._lost:

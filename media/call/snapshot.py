@@ -13,13 +13,16 @@ class CallSnapshot:
     """A call so far.
 
     messages: as heard, without the utterance under way. reported_turns: the caller's turns that were reported in
-    events; one more may be in `messages`, heard and not answered yet. at_ms: on the call's clock.
+    events; one more may be in `messages`, heard and not answered yet. at_ms: on the call's clock. announced,
+    recording_refused: as in `ResumePoint`.
     """
 
     messages: list[HeardMessage]
     reported_turns: int
     usage: CallUsage
     at_ms: int
+    announced: tuple[str, ...] = ()
+    recording_refused: bool = False
 
 
 def to_heard_messages(messages: Sequence[Message]) -> list[HeardMessage]:

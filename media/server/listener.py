@@ -30,6 +30,7 @@ from media.telephony.telnyx import TelnyxCodec
 from media.telephony.twilio import TwilioCodec
 from shared.ids import new_id
 from shared.refcycles import break_cycle, without_traceback
+from shared.twilio_signature import SETTINGS_HEADER
 
 log = structlog.get_logger()
 
@@ -68,7 +69,10 @@ class ListenerBackend:
         "unsigned", "forged"); empty when it may have been."""
         if route.carrier != "twilio":
             return "no_token" if self.requires_token and not route.token else ""
-        return self.signatures.error(request.path, request.headers.get_all("X-Twilio-Signature"))
+        headers = request.headers
+        return self.signatures.error(
+            request.path, headers.get_all("X-Twilio-Signature"), headers.get_all(SETTINGS_HEADER)
+        )
 
     def codec(self, carrier: str) -> Codec:
         """A new codec of a carrier."""

@@ -1,10 +1,10 @@
 """Twilio's signature on the upgrade request of its media sockets."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from shared.twilio_signature import is_signed
+from shared.twilio_signature import HMAC_SHA1, is_signed, parse_settings
 
 # Twilio signs the URL that it was configured with. Its documents say wss://; https:// has been seen.
 _SCHEMES: Final = {"wss": ("wss", "https"), "ws": ("ws", "http"), "https": ("wss", "https"), "http": ("ws", "http")}
@@ -13,20 +13,30 @@ _SCHEMES: Final = {"wss": ("wss", "https"), "ws": ("ws", "http"), "https": ("wss
 @dataclass(frozen=True, slots=True)
 class SignatureCheck:
     """url: base of this server's sockets as Twilio knows it, without a path. tokens: of the accounts, any is accepted.
-    required: whether a socket without a signature is refused; a wrong signature always is."""
+    required: whether a socket without a signature is refused; a wrong signature always is. shared_keys: secrets by id,
+    which sign where a Webhook Rule of Twilio says so."""
 
     url: str
     tokens: tuple[str, ...] = field(repr=False)
     required: bool = False
+    shared_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
 
-    def error(self, path: str, signatures: Sequence[str]) -> str:
+    def error(self, path: str, signatures: Sequence[str], settings: Sequence[str] = ()) -> str:
         """Why the upgrade is refused: "unsigned" or "forged"; empty when it is accepted. path: with its query.
-        signatures: the header's values."""
+        signatures, settings: values of X-Twilio-Signature and of SETTINGS_HEADER."""
         if not signatures:
             return "unsigned" if self.required else ""
-        if not self.tokens:
+        if not self.tokens and not self.shared_keys:
             return "forged" if self.required else ""
+        if len(signatures) > 1 or len(settings) > 1:
+            return "forged"
+        return "" if self._is_valid(path, signatures[0], settings[0] if settings else "") else "forged"
+
+    def _is_valid(self, path: str, signature: str, header: str) -> bool:
+        secrets, algorithm = self.tokens, HMAC_SHA1
+        if header:
+            named = parse_settings(header)
+            secrets, algorithm = tuple(filter(None, [self.shared_keys.get(named.key_id)])), named.algorithm
         scheme, _, rest = self.url.partition("://")
         urls = [f"{variant}://{rest}{path}" for variant in _SCHEMES[scheme]]
-        valid = len(signatures) == 1 and any([is_signed(self.tokens, url, signatures[0]) for url in urls])
-        return "" if valid else "forged"
+        return any([is_signed(secrets, url, signature, algorithm=algorithm) for url in urls])

@@ -5,7 +5,7 @@ import gc
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -66,7 +66,8 @@ class WorkerOptions:
 
     vendors: the adapters that plans may name. public_url: base of the sockets as carriers reach them; if empty, the
     address listened on. shared_port: other workers listen on the same port (SO_REUSEPORT). health: when a provider is
-    ejected. egress_allow: networks beside the public internet that addresses of customers may lead to.
+    ejected. egress_allow: networks beside the public internet that addresses of customers may lead to. shared_keys:
+    Twilio's, secrets by id.
     """
 
     host: str
@@ -79,6 +80,7 @@ class WorkerOptions:
     public_url: str = ""
     signing_tokens: tuple[str, ...] = field(default=(), repr=False)
     require_signature: bool = False
+    shared_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
     engine_socket: str = ""
     shared_port: bool = False
     health: HealthPolicy = field(default_factory=HealthPolicy)
@@ -135,7 +137,9 @@ async def _serve(options: WorkerOptions) -> None:
                 remote_tools=backend.node.remote_tools if backend.node else None,
                 phrases=PhraseAudioCache(),
             )
-            signatures = SignatureCheck(options.url, options.signing_tokens, options.require_signature)
+            signatures = SignatureCheck(
+                options.url, options.signing_tokens, options.require_signature, options.shared_keys
+            )
             listener = make_listener(resources, folder, signatures, backend.node)
             shared = options.shared_port
             async with running_listener(listener, backend.node, options.host, options.port, shared_port=shared):

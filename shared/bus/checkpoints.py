@@ -17,9 +17,10 @@ TTL_S: Final = 4 * 3600 + 600
 OUTCOME_TTL_S: Final = 3600
 
 
-class Checkpoint(Struct, frozen=True):
+class Checkpoint(Struct, frozen=True, omit_defaults=True):
     """messages: the conversation as heard. turn: number of the caller's turns so far. began_ms, at_ms: Unix time in ms
-    of the call's first stream and of this checkpoint. node_id: the node that wrote it."""
+    of the call's first stream and of this checkpoint. node_id: the node that wrote it. announced, recording_refused: as
+    in `ResumePoint`."""
 
     call_id: str
     node_id: str
@@ -29,6 +30,8 @@ class Checkpoint(Struct, frozen=True):
     usage: CallUsage
     began_ms: int
     at_ms: int
+    announced: tuple[str, ...] = ()
+    recording_refused: bool = False
 
 
 class StreamOutcome(Struct, frozen=True, omit_defaults=True):

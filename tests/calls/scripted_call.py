@@ -34,6 +34,7 @@ from shared.events import CallEnded, Event, EventEnvelope
 from shared.plan import (
     AgentPlan,
     CallPlan,
+    ConsentPlan,
     ContextPlan,
     FirstMessage,
     LimitsPlan,
@@ -107,13 +108,15 @@ class ScriptedVoice:
 
 @dataclass
 class ScriptedCarrier:
-    """A MediaStream that plays 20 ms of its buffer at each `step`. played: what the caller heard, with silence."""
+    """A MediaStream that plays 20 ms of its buffer at each `step`. played: what the caller heard, with silence.
+    loses_marks: none comes back."""
 
     queue: deque[bytes | str] = field(default_factory=deque)
     played: bytearray = field(default_factory=bytearray)
     clears: list[float] = field(default_factory=list)
     hung_up: bool = False
     marks: list[str] = field(default_factory=list)
+    loses_marks: bool = False
 
     def play(self, ulaw: bytes) -> None:
         self.queue.append(ulaw)
@@ -135,7 +138,7 @@ class ScriptedCarrier:
         while self.queue and (room or isinstance(self.queue[0], str)):
             item = self.queue.popleft()
             if isinstance(item, str):
-                self.marks.append(item)
+                self.marks += [] if self.loses_marks else [item]
                 continue
             self.played += item[:room]
             if len(item) > room:
@@ -192,6 +195,9 @@ class ScriptedCall:
         carrier: "ScriptedCarrier | None" = None,
         first_message: FirstMessage = "agent_first",
         greeting_interruptible: bool = True,
+        disclosure: str = "",
+        consent: ConsentPlan | None = None,
+        language: str = "en",
     ) -> None:
         """transfer_number: where callers are transferred to. resume: the state that the call is resumed from,
         `before_ms` after its first stream began. models: given, the providers are in chains that meter them, as in a
@@ -200,7 +206,7 @@ class ScriptedCall:
         phrases: audio of fixed sentences."""
         standin = [ProviderPlan("scripted")]
         self.plan = CallPlan(
-            agent=AgentPlan(greeting=greeting, prompt="Be brief.", fallback_number=transfer_number),
+            agent=AgentPlan(greeting=greeting, prompt="Be brief.", fallback_number=transfer_number, language=language),
             stt=standin,
             llm=standin,
             tts=standin,
@@ -212,6 +218,8 @@ class ScriptedCall:
             context=context,
             first_message=first_message,
             greeting_interruptible=greeting_interruptible,
+            disclosure=disclosure,
+            consent=consent,
         )
         self.turns_taken = 0
         self.turn_taken_ms = 0.0

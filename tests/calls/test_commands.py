@@ -21,7 +21,7 @@ def transfer_answer(text: str) -> list[TextDelta | ToolCall]:
 def test_model_transfers_the_caller_after_its_words(text: str, said: str) -> None:
     async def call() -> None:
         scripted = ScriptedCall(answers=[transfer_answer(text)], transfer_number=TRANSFER_NUMBER)
-        await scripted.say("let me speak to a person", 900)
+        await scripted.say("please connect me now", 900)
         await scripted.wait_until_sounding()
         assert not scripted.carrier.hung_up
         await scripted.listen_until_quiet()
@@ -40,7 +40,7 @@ def test_model_transfers_the_caller_after_its_words(text: str, said: str) -> Non
 def test_no_transfer_without_a_number() -> None:
     async def call() -> None:
         scripted = ScriptedCall(answers=["I can take a message."])
-        await scripted.say("let me speak to a person", 900)
+        await scripted.say("please connect me now", 900)
         await scripted.listen_until_quiet()
         (request,) = scripted.model.requests
         assert [tool.name for tool in request.tools] == ["end_call", "collect_digits"]
@@ -53,7 +53,7 @@ def test_caller_who_speaks_over_the_announcement_is_transferred_at_once() -> Non
         scripted = ScriptedCall(
             answers=[transfer_answer("I'll put you through to a colleague now.")], transfer_number=TRANSFER_NUMBER
         )
-        await scripted.say("let me speak to a person", 900)
+        await scripted.say("please connect me now", 900)
         await scripted.wait_until_sounding()
         await scripted.silence(600)
         await scripted.say("thank you very much", 1_200)

@@ -89,7 +89,7 @@ def test_remote_tool_that_fails_does_not_end_the_call() -> None:
 def test_transfer_without_words_says_its_filler() -> None:
     async def call() -> None:
         scripted = ScriptedCall(answers=[[ToolCall("1", "transfer", "{}")]], transfer_number="+14155550100")
-        await scripted.say("a person please", 600)
+        await scripted.say("connect me now", 600)
         await scripted.listen_until_quiet()
         assert said(scripted) == ["One moment, please."]
         assert scripted.call.termination.transfer_number == "+14155550100"

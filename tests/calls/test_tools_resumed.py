@@ -128,7 +128,7 @@ def test_a_transfer_that_was_not_carried_out_is_known_to_the_model() -> None:
     async def call() -> None:
         person = [ToolCall("1", "transfer", "{}")]
         lost = ScriptedCall(answers=[person], transfer_number="+14155550100")
-        await lost.say("a person please", 600)
+        await lost.say("connect me now", 600)
         await lost.wait_until_sounding()
         resumed = resume(lost, None, answers=[person])
         await resumed.silence(6_000)

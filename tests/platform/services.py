@@ -8,6 +8,7 @@ from control.accounts.passwords import Passwords
 from control.accounts.policy import HashPolicy
 from control.agents.model import AgentPolicy
 from control.calls.media_assignment import MediaAssignment
+from control.carriers.pacer import CallPacer
 from control.carriers.registry import CarrierOptions, Carriers
 from control.outside import OutsideClients, OutsideOptions
 from control.services import Policies, Services, make_services
@@ -31,7 +32,9 @@ def offline_services(folder: Path, policies: Policies | None = None) -> Iterator
 def offline_clients(folder: Path) -> OutsideClients:
     """Clients of other systems: an unreachable bus, no carrier, a folder for recordings."""
     bus = bus_client("redis://127.0.0.1:9", 1.0)
-    return OutsideClients(bus, MediaAssignment(bus, Sealer([KEY])), Carriers({}), Storage(folder.as_uri()))
+    return OutsideClients(
+        bus, MediaAssignment(bus, Sealer([KEY])), Carriers({}), Storage(folder.as_uri()), CallPacer(bus, {})
+    )
 
 
 def worker_outside(valkey_url: str, folder: Path) -> OutsideOptions:

@@ -142,12 +142,17 @@ class TwilioNetwork:
 
 @asynccontextmanager
 async def running_twilio_network(
-    *, sign_streams: bool = True, speed: float = SPEED, calls_per_second: float | None = None
+    *,
+    sign_streams: bool = True,
+    speed: float = SPEED,
+    calls_per_second: float | None = None,
+    create_requests_per_second: int | None = None,
 ) -> AsyncIterator[TwilioNetwork]:
     """The simulator's network with Twilio only, without numbers and subscribers."""
     port = unused_port()
     url = f"http://127.0.0.1:{port}"
-    config = NetworkConfig(url, twilio=TwilioConfig(ACCOUNT, TOKEN, url, sign_streams, calls_per_second))
+    account = TwilioConfig(ACCOUNT, TOKEN, url, sign_streams, calls_per_second, create_requests_per_second)
+    config = NetworkConfig(url, twilio=account)
     async with (
         aiohttp.ClientSession() as session,
         running_network(config, make_clock=lambda: RealTimeClock(speed)) as network,

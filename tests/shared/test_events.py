@@ -22,6 +22,8 @@ NAMES = {
     "turn.interrupted",
     "turn.resumed",
     "call.dtmf",
+    "announcement.heard",
+    "recording.refused",
     "tool.started",
     "tool.ran",
     "call.nudged",

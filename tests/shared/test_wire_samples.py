@@ -14,6 +14,7 @@ from shared.bus import checkpoints, commands, events, live, nodes, tickets, webh
 from shared.bus.client import redis_key
 from shared.events import (
     AgentSaid,
+    AnnouncementHeard,
     CallCommanded,
     CallEnded,
     CallerSaid,
@@ -32,7 +33,17 @@ from shared.events import (
     TurnResumed,
     UsageRecorded,
 )
-from shared.plan import AgentPlan, CallPlan, ContextPlan, HeardMessage, LimitsPlan, ProviderPlan, ResumePoint, TurnPlan
+from shared.plan import (
+    AgentPlan,
+    CallPlan,
+    ConsentPlan,
+    ContextPlan,
+    HeardMessage,
+    LimitsPlan,
+    ProviderPlan,
+    ResumePoint,
+    TurnPlan,
+)
 from shared.secrets import Sealer
 
 SAMPLES: dict[str, str] = json.loads((Path(__file__).parents[1] / "spec" / "wire_samples.json").read_text())
@@ -159,6 +170,18 @@ def test_plan_without_a_rule_for_its_first_message_is_read_by_nodes_of_the_versi
     assert b"first_message" not in encoded and b"interruptible" not in encoded
     plan = msgspec.structs.replace(PLAN, first_message="wait_for_caller", greeting_interruptible=False)
     assert msgspec.json.decode(msgspec.json.encode(plan), type=CallPlan) == plan
+
+
+def test_plan_and_checkpoint_without_announcements_are_read_by_the_version_before() -> None:
+    encoded = msgspec.json.encode(PLAN) + msgspec.json.encode(VALUES["checkpoint"])
+    assert not [name for name in (b"disclosure", b"consent", b"announced", b"refused") if name in encoded]
+    resume = msgspec.structs.replace(RESUME, announced=("recording",), recording_refused=True)
+    consent = ConsentPlan("We record.", ("no",), "9")
+    plan = msgspec.structs.replace(PLAN, resume=resume, disclosure="I am a machine.", consent=consent)
+    assert msgspec.json.decode(msgspec.json.encode(plan), type=CallPlan) == plan
+    heard = msgspec.json.encode(EventEnvelope("c", 1, "", AnnouncementHeard(2_400, "of a later version")))
+    assert b'{"type":"announcement.heard","at_ms":2400,"kind":"of a later version"}' in heard
+    assert msgspec.json.decode(heard, type=EventEnvelope).event == AnnouncementHeard(2_400, "of a later version")
 
 
 def test_latency_of_a_node_of_the_version_before_has_no_playback() -> None:

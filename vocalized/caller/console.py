@@ -8,12 +8,14 @@ from rich.text import Text
 
 from shared.events import (
     AgentSaid,
+    AnnouncementHeard,
     CallEnded,
     CallerSaid,
     CallNudged,
     DigitPressed,
     EventEnvelope,
     ProviderFailed,
+    RecordingRefused,
     ToolRan,
     TurnInterrupted,
     TurnLatency,
@@ -92,6 +94,10 @@ def line_of(envelope: EventEnvelope) -> Text | None:
             return _remark("silence: the agent asks")
         case DigitPressed(digit=digit):
             return _remark(f"key {digit or '(secret)'}")
+        case AnnouncementHeard(kind=kind):
+            return _remark(f"announcement of the {kind} heard to its end")
+        case RecordingRefused():
+            return _remark("the caller refuses to be recorded")
         case ToolRan(name=name, ok=ok, took_ms=took_ms):
             return _remark(f"tool {name}: {'done' if ok else 'failed'} in {took_ms} ms")
         case ProviderFailed(kind=kind, provider=provider, reason=reason, next=following):

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from control.billing.model import CURRENCY, ResourceCost
 from control.billing.prices import LedgerUnit, Role
-from control.calls.details import encode_details
+from control.calls.details import ConsentRecord, encode_details
 from control.calls.model import Direction
 from control.calls.record_model import CallReport, CallSummary, EventLine
 from control.calls.turns import ConversationTurn
@@ -110,12 +110,25 @@ class CallCost:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsentView:
+    """What the caller heard to its end and said about being recorded. disclosed_at: when the caller had heard that an
+    artificial voice speaks; null where that was not said. announced_at: when the caller had heard that the call is
+    recorded; null where that was not said, or not heard to its end. refused_at: when the caller refused the recording,
+    which is deleted. refused_by: words or key; null without a refusal."""
+
+    disclosed_at: datetime | None
+    announced_at: datetime | None
+    refused_at: datetime | None
+    refused_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class CallView:
     """A call. usage: what it consumed, by resource: ms, tokens and characters; while it runs, too. costs: what it
     consumed and what is charged for it, by resource; while it runs, too. gaps: where it continued after its media
     stream was lost, in ms since it began. interruptions: number of times that the caller interrupted the agent.
     answered_by: result of answering-machine detection; null without one. transferred_to: the number that the caller was
-    transferred to; null without a transfer."""
+    transferred to; null without a transfer. consent: what the caller heard to its end and said about being recorded."""
 
     id: UUID
     agent_id: UUID | None
@@ -144,6 +157,7 @@ class CallView:
     usage: Mapping[str, int] | None
     costs: Sequence[CallCost]
     gaps: Sequence[Mapping[str, int]]
+    consent: ConsentView
     turns: Sequence[ConversationTurn]
     variables: Mapping[str, str]
     metadata: Mapping[str, str]
@@ -225,12 +239,18 @@ def to_answer(call: CallReport, recording_url: str | None) -> CallAnswer:
         interruptions=details.interruptions,
         usage=make_usage(details.usage, call.costs),
         costs=to_costs(call.costs),
+        consent=to_consent(details.consent),
         gaps=encode_details(details).get("gaps", ()),
         turns=call.turns,
     )
     agent = AgentName(line.agent_id, line.agent_name) if line.agent_id and line.agent_name is not None else None
     url = recording_url if call.recording_key else None
     return CallAnswer(view, agent, url, call.transcription, call.summary)
+
+
+def to_consent(consent: ConsentRecord) -> ConsentView:
+    """As the call's record has it."""
+    return ConsentView(consent.disclosed_at, consent.announced_at, consent.refused_at, consent.refused_by or None)
 
 
 def to_costs(costs: Iterable[ResourceCost]) -> list[CallCost]:

@@ -55,6 +55,15 @@ CALLS: Final = {
     "interruptions": Text("How often the caller interrupted the agent.", 1),
     "CallView.usage": Text("What the call consumed, by resource; ms, tokens and characters. Null if unknown.", _USAGE),
     "costs": Text("What the call consumed, by resource, and what it costs; while the call runs, too."),
+    "CallView.consent": Text("What the caller heard to its end, and said about being recorded."),
+    "disclosed_at": Text(
+        "When the caller had heard that an artificial voice speaks (UTC); null where that was not said to its end."
+    ),
+    "announced_at": Text(
+        "When the caller had heard that the call is recorded (UTC); null where that was not said to its end."
+    ),
+    "refused_at": Text("When the caller refused the recording, which is deleted (UTC); null without a refusal."),
+    "refused_by": Text("How the caller refused the recording: words or key; null without a refusal.", "key"),
     "gaps": Text(
         "Where the call continued after its media stream was lost; times in ms since the call began.",
         [{"leg": 1, "lost_ms": 900, "at_ms": 31_400}],

@@ -16,7 +16,7 @@ M_co = TypeVar("M_co", covariant=True)
 
 class BadSignature(Exception):
     """The request cannot be shown to be the source's. reason: for logs and metrics, one of "missing", "wrong",
-    "stale", "no_key", "unknown_account"."""
+    "stale", "no_key", "unknown_account", "unknown_shared_key"."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

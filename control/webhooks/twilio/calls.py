@@ -13,13 +13,13 @@ from control.calls.announcements import transfer_failed_text
 from control.calls.media_assignment import StreamTarget
 from control.calls.model import FINAL, AdmittedCall, OpenCall, RefusedCall
 from control.calls.policy import TRANSFER_S
+from control.carriers.twilio_forms import RETRY_FRAGMENT
 from control.db.pool import Connection
-from control.webhooks.addresses import CONTINUE
+from control.webhooks.addresses import CONTINUE, RECORDING
 from control.webhooks.call_routing import transfer_caller_id
 from control.webhooks.inbox.store import store_once
 from control.webhooks.locales import locale
 from control.webhooks.parts import WebhookParts
-from control.webhooks.ports import CallRecorder
 from control.webhooks.transactions import is_database_unavailable
 from control.webhooks.twilio import form as forms
 from control.webhooks.twilio import twiml
@@ -65,43 +65,38 @@ class TwilioCalls:
     # --- A call needs instructions --------------------------------------------------------------------------------
 
     async def _connect_call(self, form: TwilioForm, now: datetime) -> str:
-        call, is_new = await self._transact(lambda db: self._store_and_admit(db, form, now))
+        call = await self._transact(lambda db: self._store_and_admit(db, form, now))
         if isinstance(call, RefusedCall):
             return _say_refusal(call)
-        answer = await self._connect_stream(call, now)
-        if is_new and not form.is_outbound and call.records_at_carrier:
-            self._background.start("record", self._start_recording(call))
-        return answer
+        # An outbound call is recorded by a parameter of its creation (control/carriers/twilio_forms.py).
+        records = call.records_at_carrier and not form.is_outbound
+        return await self._connect_stream(call, now, records=records)
 
-    async def _store_and_admit(
-        self, db: Connection, form: TwilioForm, now: datetime
-    ) -> tuple[AdmittedCall | RefusedCall, bool]:
-        """A repeated request gets the same call again, with a new ticket if it is not over; False says so."""
+    async def _store_and_admit(self, db: Connection, form: TwilioForm, now: datetime) -> AdmittedCall | RefusedCall:
+        """A repeated request, which comes only when our answer was not executed, gets the same call again, with a new
+        ticket if it is not over."""
         kind: TwilioKind = "answered" if form.is_outbound else "inbound"
-        is_new = await store_once(db, forms.to_stored_event(kind, form), now, handled=True) == "new"
+        await store_once(db, forms.to_stored_event(kind, form), now, handled=True)
         if form.is_outbound:
-            return await self._services.calls.admit_answered(db, "twilio", form.call_sid, form.call_id, now), is_new
-        return await self._services.calls.admit_inbound(db, forms.incoming_call(form), now), is_new
+            return await self._services.calls.admit_answered(db, "twilio", form.call_sid, form.call_id, now)
+        return await self._services.calls.admit_inbound(db, forms.incoming_call(form), now)
 
-    async def _connect_stream(self, call: AdmittedCall, now: datetime, exclude: Collection[str] = ()) -> str:
+    async def _connect_stream(
+        self, call: AdmittedCall, now: datetime, exclude: Collection[str] = (), *, records: bool = False
+    ) -> str:
+        """records: the call is recorded from here to its end, further streams included."""
         stream = await self._routing.assign_media(call, exclude)
         if isinstance(stream, RefusedCall):
             return self._refuse(stream, now)
         self._background.start("record_media_node", self._record_media_node(call, stream))
         # The language is part of the URL, so that an announcement needs no look-up when something is unavailable.
         action = self._continue_url(call.call_id, call.leg, locale(call.plan.agent.language))
-        return twiml.connect(f"{stream.url}/media/twilio", stream.token, action)
+        recording = f"{self._options.url}{RECORDING}?call={call.call_id}{RETRY_FRAGMENT}" if records else ""
+        return twiml.connect(f"{stream.url}/media/twilio", stream.token, action, recording_callback=recording)
 
     async def _record_media_node(self, call: AdmittedCall, stream: StreamTarget) -> None:
         """After the answer: when this fails, the next leg only does not know which node to avoid."""
         await self._transact(lambda db: self._services.calls.record_media_node(db, call, stream.node_id))
-
-    async def _start_recording(self, call: AdmittedCall) -> None:
-        """Twilio records an inbound call only when it is in progress, which it is after our answer (error 21220)."""
-        await asyncio.sleep(self._options.record_after_s)
-        twilio = self._services.carriers.get("twilio")
-        if isinstance(twilio, CallRecorder):
-            await twilio.start_recording(call.carrier_call_id, str(call.call_id))
 
     # --- The media stream ended: <Connect action> (docs: TwiML <Connect>) ------------------------------------------
 

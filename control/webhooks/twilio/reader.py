@@ -8,6 +8,7 @@ from control.webhooks.options import WebhookOptions
 from control.webhooks.twilio.form import TwilioForm, parse_form
 from control.webhooks.twilio.signature import TwilioTokens
 from shared.errors import Malformed
+from shared.twilio_signature import SETTINGS_HEADER
 
 SIGNATURE_HEADER: Final = "X-Twilio-Signature"
 
@@ -19,7 +20,11 @@ class TwilioReader:
 
     def __init__(self, options: WebhookOptions) -> None:
         self._base_url = options.url
-        self._tokens = TwilioTokens(options.twilio_tokens, required=options.require_twilio_signature)
+        self._tokens = TwilioTokens(
+            options.twilio_tokens,
+            shared_keys=options.twilio_shared_keys,
+            required=options.require_twilio_signature,
+        )
 
     def claims(self, request: WebhookRequest) -> bool:
         """Every form is Twilio's: Telnyx sends JSON only."""
@@ -29,10 +34,11 @@ class TwilioReader:
         """The signed URL is our configured address, never the one that the request claims to be sent to."""
         url, signature = self._base_url + request.target, request.headers.get(SIGNATURE_HEADER)
         account = _first_values(request).get("AccountSid", "")
+        settings = request.headers.get(SETTINGS_HEADER)
         if request.is_json:
-            self._tokens.check(url, signature, account, body=request.body)
+            self._tokens.check(url, signature, account, body=request.body, settings=settings)
         else:
-            self._tokens.check(url, signature, account, fields=request.fields)
+            self._tokens.check(url, signature, account, fields=request.fields, settings=settings)
 
     def parse(self, request: WebhookRequest, now: datetime) -> TwilioForm:
         """Raises Malformed without a CallSid."""

@@ -3,15 +3,24 @@
 from collections.abc import Sequence
 
 from control.webhooks.inbox.source import BadSignature
-from shared.twilio_signature import is_signed
+from shared.twilio_signature import HMAC_SHA1, is_signed, parse_settings
 
 
 class TwilioTokens:
-    """The tokens of our account and its subaccounts, each of which signs its own requests."""
+    """The tokens of our account and its subaccounts, each of which signs its own requests, and the SharedKeys that sign
+    in their place where a Webhook Rule says so."""
 
-    def __init__(self, tokens: Sequence[tuple[str, str]], *, required: bool = True) -> None:
-        """required: whether a request without any signature is refused; a wrong one always is."""
+    def __init__(
+        self,
+        tokens: Sequence[tuple[str, str]],
+        *,
+        shared_keys: Sequence[tuple[str, str]] = (),
+        required: bool = True,
+    ) -> None:
+        """shared_keys: (id, secret) pairs. required: whether a request without any signature is refused; a wrong one
+        always is."""
         self._required = required
+        self._shared_keys = dict(shared_keys)
         self._main_account = tokens[0][0] if tokens else ""
         self._tokens: dict[str, list[str]] = {}
         for account, token in tokens:
@@ -25,17 +34,32 @@ class TwilioTokens:
         *,
         fields: Sequence[tuple[str, str]] = (),
         body: bytes | None = None,
+        settings: str | None = None,
     ) -> None:
         """url, fields, body: see shared/twilio_signature.py. account: the request's AccountSid; an empty one counts as
-        the main account's. Raises BadSignature."""
+        the main account's. settings: value of SETTINGS_HEADER, which only SharedKeys bring. Raises BadSignature."""
         if signature is None:
             if self._required:
                 raise BadSignature("missing")
             return
+        if settings:
+            secrets, algorithm = self._find_shared_key(settings)
+        else:
+            secrets, algorithm = self._find_tokens(account), HMAC_SHA1
+        if not is_signed(secrets, url, signature, fields=fields, body=body, algorithm=algorithm):
+            raise BadSignature("wrong")
+
+    def _find_tokens(self, account: str) -> Sequence[str]:
         if not self._tokens:
             raise BadSignature("no_key")
         tokens = self._tokens.get(account or self._main_account)
         if tokens is None:
             raise BadSignature("unknown_account")
-        if not is_signed(tokens, url, signature, fields=fields, body=body):
-            raise BadSignature("wrong")
+        return tokens
+
+    def _find_shared_key(self, header: str) -> tuple[Sequence[str], str]:
+        settings = parse_settings(header)
+        secret = self._shared_keys.get(settings.key_id)
+        if secret is None:
+            raise BadSignature("unknown_shared_key")
+        return [secret], settings.algorithm

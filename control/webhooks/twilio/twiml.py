@@ -10,13 +10,18 @@ _MAX_SAY_LENGTH: Final = 3_000
 DIAL_TIMEOUT_S: Final = 30
 
 
-def connect(stream_url: str, token: str, action: str) -> str:
+def connect(stream_url: str, token: str, action: str, *, recording_callback: str = "") -> str:
     """Connects the call to a media socket; when the stream ends, Twilio requests `action`.
+
+    recording_callback: where Twilio reports a recording that it makes from now on; empty: it makes none. So an inbound
+    call is recorded from its first moment, which a REST request cannot do: it is refused before the call is in progress
+    (docs: TwiML <Recording>).
 
     The token is a <Parameter>, because a query in the URL of <Stream> is dropped (docs: TwiML <Stream>, error 31920).
     """
     stream = f'<Stream url={_quoted(stream_url)}><Parameter name="token" value={_quoted(token)}/></Stream>'
-    return _response(f'<Connect action={_quoted(action)} method="POST">{stream}</Connect>')
+    start = _start_recording(recording_callback) if recording_callback else ""
+    return _response(f'{start}<Connect action={_quoted(action)} method="POST">{stream}</Connect>')
 
 
 def say_and_hang_up(text: str, locale: str) -> str:
@@ -43,6 +48,14 @@ def dial(number: str, caller: str, action: str, limit_s: int, *, words: str = ""
     return _response(
         f'{said}<Dial{caller_id} timeout="{DIAL_TIMEOUT_S}" timeLimit="{limit_s}" action={_quoted(action)} '
         f'method="POST"><Number>{escape(_clean(number))}</Number></Dial>'
+    )
+
+
+def _start_recording(callback: str) -> str:
+    """Not trimmed, so that the audio matches the transcript's times."""
+    return (
+        '<Start><Recording channels="dual" track="both" trim="do-not-trim" '
+        f'recordingStatusCallback={_quoted(callback)} recordingStatusCallbackMethod="POST"/></Start>'
     )
 
 

@@ -16,14 +16,24 @@ from media.server.bus.spool import NodeFolder
 from media.server.bus.uploads import RecordingUploads
 from shared.bus.checkpoints import Checkpoint, StreamOutcome
 from shared.bus.live import LiveCall
-from shared.events import AgentSaid, CallerSaid, EndReason, EventEnvelope, ToolRan, ToolStarted, encode_event
+from shared.events import (
+    AgentSaid,
+    AnnouncementHeard,
+    CallerSaid,
+    EndReason,
+    EventEnvelope,
+    RecordingRefused,
+    ToolRan,
+    ToolStarted,
+    encode_event,
+)
 from shared.plan import CallPlan
 from shared.refcycles import break_cycle
 
 # A stream that ended for one of these reasons was lost, and the call may be resumed in another one.
 LOST: Final[frozenset[EndReason]] = frozenset({"carrier_error", "media_lost"})
 # Events after which the checkpoint is out of date.
-_CONVERSATION: Final = (CallerSaid, AgentSaid, ToolStarted, ToolRan)
+_CONVERSATION: Final = (CallerSaid, AgentSaid, ToolStarted, ToolRan, AnnouncementHeard, RecordingRefused)
 # How long the closing of a socket may wait for Redis to store the outcome.
 OUTCOME_WAIT_S: Final = 0.3
 
@@ -118,6 +128,8 @@ class BusCallRecord:
             usage=snapshot.usage,
             began_ms=self._began_ms,
             at_ms=self._began_ms + snapshot.at_ms,
+            announced=snapshot.announced,
+            recording_refused=snapshot.recording_refused,
         )
 
     def live_call(self) -> LiveCall | None:

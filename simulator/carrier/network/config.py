@@ -11,6 +11,9 @@ from simulator.carrier.network.phone_network import Behaviour
 from simulator.carrier.network.telnyx.config import TelnyxConfig
 from simulator.carrier.network.twilio.model import TwilioConfig
 
+_TWILIO_RATES = ("calls_per_second", "create_requests_per_second")
+_SHARED_KEY = ("shared_key_id", "shared_key_secret")
+
 
 class ConfigError(ValueError):
     """The configuration is invalid; the message names the field."""
@@ -73,14 +76,30 @@ def _twilio(fields: Mapping[str, object], public: str) -> TwilioConfig | None:
     if fields.get("twilio") is None:
         return None
     part = _object(fields["twilio"], "twilio")
-    _check_fields(part, "twilio", "account_sid", "auth_token", "sign_streams", "calls_per_second")
-    signs, rate = part.get("sign_streams", True), part.get("calls_per_second")
+    _check_fields(part, "twilio", "account_sid", "auth_token", "sign_streams", *_TWILIO_RATES, *_SHARED_KEY)
+    signs, rate, creates = part.get("sign_streams", True), *(part.get(name) for name in _TWILIO_RATES)
     if not isinstance(signs, bool):
         raise ConfigError("twilio.sign_streams must be true or false")
     if rate is not None and (not isinstance(rate, int | float) or isinstance(rate, bool) or rate <= 0):
         raise ConfigError("twilio.calls_per_second must be a number above 0")
-    account = _text(part, "account_sid", "twilio.")
-    return TwilioConfig(account, _text(part, "auth_token", "twilio."), public, signs, rate)
+    if creates is not None and (not isinstance(creates, int) or isinstance(creates, bool) or creates < 1):
+        raise ConfigError("twilio.create_requests_per_second must be a whole number above 0")
+    return TwilioConfig(
+        account_sid=_text(part, "account_sid", "twilio."),
+        auth_token=_text(part, "auth_token", "twilio."),
+        public_url=public,
+        sign_streams=signs,
+        calls_per_second=rate,
+        create_requests_per_second=creates,
+        shared_key=_shared_key(part),
+    )
+
+
+def _shared_key(part: Mapping[str, object]) -> tuple[str, str] | None:
+    key, secret = (_text(part, name, "twilio.", "") for name in _SHARED_KEY)
+    if bool(key) != bool(secret):
+        raise ConfigError(f"twilio.{_SHARED_KEY[0]} and twilio.{_SHARED_KEY[1]} belong together")
+    return (key, secret) if key else None
 
 
 def _telnyx(fields: Mapping[str, object], public: str) -> TelnyxConfig | None:

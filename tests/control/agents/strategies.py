@@ -34,7 +34,12 @@ seconds = st.integers(0, 86_400)
 recordings = st.one_of(
     st.just({"enabled": False}),
     st.fixed_dictionaries(
-        {"enabled": st.just(True), "consent": st.just("announced"), "announcement": texts(500).map(lambda t: f"r {t}")}
+        {
+            "enabled": st.just(True),
+            "consent": st.just("announced"),
+            "announcement": texts(500).map(lambda t: f"r {t}"),
+            "refusal_words": st.lists(st.sampled_from(["no", "don't record me"]), min_size=1, max_size=2),
+        }
     ),
     st.just({"enabled": True, "consent": "given_otherwise", "statement": "In the terms of service."}),
 )
@@ -44,6 +49,7 @@ configs: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "prompt": texts(30_000),
         "greeting": texts(1_400),
         "first_message": st.just("wait_for_caller"),
+        "disclosure": texts(500).map(lambda t: f"d{t}"),
         "greeting_interruptible": st.just(False),
         "language": st.sampled_from(["en", "pt-BR", "zh-Hant", "es-419"]),
         "goodbye": texts(400),

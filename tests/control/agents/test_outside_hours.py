@@ -13,7 +13,7 @@ from control.agents.outside_hours import CallMoment, closing_text
 from control.agents.plan import ANY_CALL, make_plan
 from control.agents.validation import parse_config
 from shared.errors import Invalid
-from shared.plan import CallPlan, ToolPlan
+from shared.plan import CallPlan, ConsentPlan, ToolPlan
 from tests.control.agents.test_hours import OFFICE
 from tests.control.agents.test_plan import ALL, plan_of, version
 
@@ -67,7 +67,7 @@ def test_recordings_are_announced_outside_the_hours_too() -> None:
     announced = {"enabled": True, "consent": "announced", "announcement": "We record."}
     config = {**BASE, "recording": announced, "outside_hours": {"text": "Closed."}}
     plan = make_plan(version(AgentContent("Desk", config, None, {})), ALL, moment=CLOSED)
-    assert plan.agent.greeting == "We record. Closed."
+    assert (plan.consent, plan.agent.greeting) == (ConsentPlan("We record."), "Closed.")
 
 
 def test_a_call_is_hung_up_on_only_outside_the_hours_of_an_agent_that_wants_it() -> None:

@@ -14,7 +14,7 @@ from control.agents.plan import make_plan, plan_tools
 from control.agents.remote_tools import REMOTE_TOOLS
 from control.agents.variables import PlannedCall
 from control.voice.offers import KINDS, ProviderOffers
-from shared.plan import CallPlan, ContextPlan, PlanError, ToolPlan, decode_plan, encode_plan
+from shared.plan import CallPlan, ConsentPlan, ContextPlan, PlanError, ToolPlan, decode_plan, encode_plan
 from tests.control.agents.strategies import NAMES, contents, offer
 
 WORKSPACE, AGENT = UUID(int=1), UUID(int=2)
@@ -44,11 +44,15 @@ def test_plan_survives_encoding(content: AgentContent) -> None:
 @given(contents)
 def test_plan_has_every_field_of_the_config(content: AgentContent) -> None:
     plan, config = make_plan(version(content), ALL, CALL), AgentConfig.model_validate(content.config)
-    recording = config.recording
-    announcement = f"{recording.announcement} " if recording.consent == "announced" and recording.enabled else ""
-    values = make_values(config, CALL, content.name)
-    greeting = (announcement + config.greeting).rstrip() if announcement else config.greeting
-    assert plan.agent.greeting == fill_placeholders(greeting, values)
+    values, recording = make_values(config, CALL, content.name), config.recording
+    is_announced = recording.consent == "announced" and recording.enabled
+    assert plan.consent == (
+        ConsentPlan(fill_placeholders(recording.announcement, values), tuple(recording.refusal_words))
+        if is_announced
+        else None
+    )
+    assert plan.disclosure == fill_placeholders(config.disclosure, values)
+    assert plan.agent.greeting == fill_placeholders(config.greeting, values)
     assert plan.agent.prompt == fill_placeholders(config.prompt, values)
     assert plan.agent.goodbye == fill_placeholders(config.goodbye, values)
     assert (plan.agent.name, plan.agent.language) == (content.name, config.language)
@@ -94,7 +98,7 @@ def test_plan_and_config_have_the_same_fields() -> None:
     assert set(CallPlan.__struct_fields__) == {
         "agent", "stt", "llm", "tts", "turn", "limits", "tools", "recording", "call_id", "workspace_id", "agent_id",
         "context", "leg", "resume",  # of the call: control/calls sets those of resumed ones
-        "first_message", "greeting_interruptible",
+        "first_message", "greeting_interruptible", "disclosure", "consent",
     }  # fmt: skip
     plan = plan_of({"turn": {}, "limits": {}})
     assert set(plan.agent.__struct_fields__) == agent
@@ -139,21 +143,22 @@ def test_context_of_the_call_is_in_the_plan() -> None:
     )
 
 
-def test_recording_is_announced_before_the_greeting() -> None:
-    announced = {"enabled": True, "consent": "announced", "announcement": "{firm} records calls."}
-    assert plan_of({"recording": announced, "greeting": "Hello!", "facts": {"firm": "Acme"}}).agent.greeting == (
-        "Acme records calls. Hello!"
-    )
-    assert plan_of({"recording": announced, "facts": {"firm": "Acme"}}).agent.greeting == "Acme records calls."
-    consent_given_otherwise = {"enabled": True, "consent": "given_otherwise", "statement": "Contract, 4."}
-    assert plan_of({"recording": consent_given_otherwise, "greeting": "Hello!"}).agent.greeting == "Hello!"
-    assert plan_of({"recording": {**announced, "enabled": False}, "greeting": "Hello!"}).agent.greeting == "Hello!"
+def test_recording_is_announced_apart_from_the_greeting() -> None:
+    announced = {"enabled": True, "consent": "announced", "announcement": "{firm} records calls.", "refusal_key": "9"}
+    facts = {"firm": "Acme"}
+    plan = plan_of({"recording": announced, "greeting": "Hello!", "facts": facts, "disclosure": "{firm}'s machine."})
+    assert (plan.agent.greeting, plan.disclosure) == ("Hello!", "Acme's machine.")
+    assert plan.consent == ConsentPlan("Acme records calls.", refusal_key="9")
+    otherwise = {"enabled": True, "consent": "given_otherwise", "statement": "Contract, 4."}
+    assert plan_of({"recording": otherwise}).consent is None
+    assert plan_of({"recording": {**announced, "enabled": False}, "facts": facts}).consent is None
 
 
 def test_the_longest_texts_fit() -> None:
     announced = {"enabled": True, "consent": "announced", "announcement": "a" * 500}
     plan = plan_of({"recording": announced, "greeting": "g" * 1_400, "goodbye": "b" * 400, "prompt": "p" * 30_000})
-    assert len(plan.agent.greeting) == 1_901
+    assert plan.consent is not None
+    assert (len(plan.consent.announcement), len(plan.agent.greeting)) == (500, 1_400)
 
 
 def test_facts_that_make_a_text_too_long_are_refused() -> None:

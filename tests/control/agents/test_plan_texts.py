@@ -16,7 +16,7 @@ from control.agents.plan_texts import LONGEST_TEXTS, TextTooLong, fill_texts
 from control.agents.validation import parse_config
 from control.agents.variables import PlannedCall
 from shared.errors import Invalid
-from shared.plan import AgentPlan, PlanError, decode_plan
+from shared.plan import CallPlan, PlanError, decode_plan
 
 # As long as a fact may be, mentioned as often as a prompt can: 40 million characters.
 HUGE = {"prompt": "{a}" * 9_999, "facts": {"a": "\1" * 4_000}}
@@ -46,12 +46,15 @@ def test_call_fills_all_texts() -> None:
         "greeting": "Hello {name}, this is {agent_name}.",
         "prompt": "It is {weekday}. You call {name}.",
         "goodbye": "Bye {name}.",
+        "disclosure": "{agent_name} is a machine.",
         "recording": {"enabled": True, "consent": "announced", "announcement": "{name}, we record."},
     }
     assert fill(config, name="Ms Ito") == {
-        "greeting": "Ms Ito, we record. Hello Ms Ito, this is Desk.",
+        "greeting": "Hello Ms Ito, this is Desk.",
         "prompt": "It is Thursday. You call Ms Ito.",
         "goodbye": "Bye Ms Ito.",
+        "disclosure": "Desk is a machine.",
+        "recording.announcement": "Ms Ito, we record.",
     }
 
 
@@ -80,13 +83,14 @@ def test_saved_config_fits_with_its_defaults_and_the_longest_built_in_values() -
 
 HOURS = {"weekly": {"monday": [{"opens": "09:00", "closes": "17:00"}]}}
 ANNOUNCED = {"enabled": True, "consent": "announced", "announcement": "a" * 500}
+LONG_ANNOUNCEMENT = {**ANNOUNCED, "announcement": "{a}"}
 OUTSIDE = CallMoment(CALL.at, "UTC", "outside")
 
 
 @pytest.mark.parametrize(
     ("config", "param"),
     [
-        ({"outside_hours": {"text": "{a}"}, "facts": {"a": "x" * 1_600}, "recording": ANNOUNCED}, "outside_hours.text"),
+        ({"outside_hours": {"text": "{a}"}, "facts": {"a": "x" * 2_001}, "recording": ANNOUNCED}, "outside_hours.text"),
         ({"outside_hours": {"instructions": "{a}"}, "facts": {"a": "x" * 4_000}, "prompt": "{a}" * 24}, "prompt"),
         ({"facts": {"a": "x" * 3_990}, "prompt": "{a}" * 25}, "prompt"),
     ],
@@ -99,14 +103,22 @@ def test_texts_outside_the_hours_are_reckoned_with_all_that_is_said_then(config:
 
 
 def test_config_that_is_saved_has_a_plan_outside_the_hours() -> None:
-    text, short = {"a": "x" * 1_499}, {"a": "x" * 3_500}
+    text, short = {"a": "x" * 2_000}, {"a": "x" * 3_500}
     announced = {"outside_hours": {"text": "{a}"}, "facts": text, "recording": ANNOUNCED}
     long = {"outside_hours": {"instructions": "{a}", "action": "message"}, "facts": short, "prompt": "{a}" * 24}
     for raw in (announced, long):
         adapted = adapt_config(parse_config({**raw, "hours": HOURS}), OUTSIDE)
         assert fill_texts(adapted, make_values(adapted, CALL, "Desk"))
-    hung_up = {"text": "{a}" + "y" * 501, "action": "hang_up"}  # without the announcement
+    hung_up = {"text": "{a}", "action": "hang_up"}
     assert parse_config({**announced, "outside_hours": hung_up, "hours": HOURS})
+
+
+@pytest.mark.parametrize("config", [{"disclosure": "{a}"}, {"recording": LONG_ANNOUNCEMENT}])
+def test_long_announcement_is_refused(config: dict[str, Any]) -> None:
+    assert parse_config({**config, "facts": {"a": "x" * 2_000}})
+    with pytest.raises(Invalid) as refused:
+        parse_config({**config, "facts": {"a": "x" * 2_001}})
+    assert refused.value.param in ("config.disclosure", "config.recording.announcement")
 
 
 @pytest.mark.parametrize("name", ["facts", "variables"])
@@ -124,13 +136,16 @@ def test_call_with_long_values_is_refused() -> None:
 
 
 def test_bounds_are_those_of_the_plan() -> None:
+    places = {"disclosure": "disclosure", "recording.announcement": "consent.announcement"}
     for name, most in LONGEST_TEXTS.items():
-        agent = {name: "x" * most}
-        assert getattr(plan_with(agent), name) == agent[name]
-        with pytest.raises(PlanError, match=f"agent.{name}"):
-            plan_with({name: "x" * (most + 1)})
+        place = places.get(name, f"agent.{name}")
+        assert plan_with(place, "x" * most)
+        with pytest.raises(PlanError, match=place):
+            plan_with(place, "x" * (most + 1))
 
 
-def plan_with(agent: dict[str, str]) -> AgentPlan:
+def plan_with(place: str, text: str) -> CallPlan:
     chain = [{"provider": "standin"}]
-    return decode_plan(msgspec.json.encode({"agent": agent, "stt": chain, "llm": chain, "tts": chain})).agent
+    part, _, name = place.partition(".")
+    changed = {part: {name: text} if name else text}
+    return decode_plan(msgspec.json.encode({"agent": {}, "stt": chain, "llm": chain, "tts": chain, **changed}))

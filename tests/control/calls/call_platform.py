@@ -30,6 +30,7 @@ from control.carriers.model import (
     OwnedNumber,
     PlacedCall,
 )
+from control.carriers.pacer import CallPacer
 from control.carriers.registry import Carriers
 from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform, enter_user, enter_workspace
@@ -48,6 +49,8 @@ from tests.platform.catalogue import seed_catalogue
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 SEALER = Sealer([bytes(range(32))])
+# So many that no test waits for its turn.
+CALLS_PER_S = 1_000.0
 STAFF = Actor("admin", UUID(int=7), "staff@vocalized.example")
 _numbers = count(1)
 T = TypeVar("T")
@@ -202,6 +205,8 @@ class FakeCarrier:
     name: CarrierName = "twilio"
     dialled: list[DialRequest] = field(default_factory=list)
     hung_up: list[str] = field(default_factory=list)
+    recorded: list[tuple[str, str]] = field(default_factory=list)
+    stopped: list[str] = field(default_factory=list)
     fetched: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     answers: dict[str, Exception] = field(default_factory=dict)
@@ -225,6 +230,14 @@ class FakeCarrier:
     async def hang_up(self, carrier_call_id: str) -> None:
         self.hung_up.append(carrier_call_id)
         self._answer("hang_up")
+
+    async def start_recording(self, carrier_call_id: str, call_id: str) -> None:
+        self.recorded.append((carrier_call_id, call_id))
+        self._answer("start_recording")
+
+    async def stop_recording(self, carrier_call_id: str) -> None:
+        self.stopped.append(carrier_call_id)
+        self._answer("stop_recording")
 
     async def fetch_recording(self, recording: str, file: IO[bytes]) -> None:
         self.fetched.append(recording)
@@ -273,7 +286,8 @@ async def open_call_platform(
     redis = bus_client(valkey_url, 5.0)
     storage, gateway = Storage(folder.as_uri()), FakeCarrier()
     carriers = Carriers({"twilio": gateway}, default="twilio")
-    outside = OutsideClients(redis, MediaAssignment(redis, SEALER), carriers, storage)
+    pacer = CallPacer(redis, {"twilio": CALLS_PER_S, "telnyx": CALLS_PER_S})
+    outside = OutsideClients(redis, MediaAssignment(redis, SEALER), carriers, storage, pacer)
     policies = Policies(
         links="https://app.example.com", agents=AgentPolicy(standins=True), calls=policy or CallPolicy()
     )

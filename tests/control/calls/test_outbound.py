@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from control.calls.dial_job import make_dial_job
+from control.calls.dial_queue import PLACE_CALL, DialQueue, PlaceCallJob
 from control.calls.model import AdmittedCall
-from control.calls.outbound import PLACE_CALL, PlaceCallJob
 from control.carriers.model import PlacedCall
 from control.db.jobs import JobFailed, JobHandler
 from shared.errors import Conflict, Invalid, NotFound, Problem, TooManyRequests
@@ -192,7 +192,10 @@ async def test_countries_of_a_workspace_can_be_set(platform: CallPlatform) -> No
 
 
 def dial_job(platform: CallPlatform) -> JobHandler:
-    return make_dial_job(platform.pool, platform.calls, platform.services.carriers)
+    services = platform.services
+    return make_dial_job(
+        platform.pool, platform.calls, services.carriers, DialQueue(platform.pool, services.call_pacer)
+    )
 
 
 async def place_with_payload(platform: CallPlatform, workspace: LiveWorkspace, **options: Any) -> tuple[UUID, bytes]:

@@ -210,15 +210,40 @@ async def test_twilio_starts_recording_an_inbound_call(simulated_carriers: Simul
     path, fields = await webhooks.wait(Direction="inbound")
     assert path == "/webhooks/calls/inbound"
     await wait_for_audio(simulated_carriers.network)
-    await carrier.start_recording(fields["CallSid"], CALL_ID)
+    for _ in range(2):
+        await carrier.start_recording(fields["CallSid"], CALL_ID)
     await wait_for_audio(simulated_carriers.network)
-    await carrier.hang_up(fields["CallSid"])
+    for _ in range(2):
+        await carrier.stop_recording(fields["CallSid"])
     path, recorded = await webhooks.wait(RecordingStatus="completed")
+    await carrier.hang_up(fields["CallSid"])
+    await carrier.stop_recording(fields["CallSid"])
     assert path == f"/webhooks/calls/recording?call={CALL_ID}"
     await carrier.delete_recording(recorded["RecordingUrl"])
     with pytest.raises(CarrierRefused):
         await carrier.fetch_recording(recorded["RecordingSid"], BytesIO())
     await call_task
+    assert len([fields for _, fields in webhooks.received if "RecordingSid" in fields]) == 1
+
+
+async def test_telnyx_starts_and_stops_recording_an_inbound_call(simulated_carriers: SimulatedCarriers) -> None:
+    carrier, webhooks = simulated_carriers.carriers.telnyx, simulated_carriers.webhooks
+    assert carrier is not None
+    number, phone_network = await buy_number(carrier), simulated_carriers.network.phone_network
+    call_task = asyncio.create_task(phone_network.call("+14155550001", number, PassiveParty(b"")))
+    _, fields = await webhooks.wait(event_type="call.initiated", direction="incoming")
+    call = fields["call_control_id"]
+    await carrier.answer(call, "01927f00-0000-7000-8000-0000000000b1", record=False)
+    await webhooks.wait(event_type="call.answered", call_control_id=call)
+    for _ in range(2):
+        await carrier.start_recording(call, CALL_ID)
+    await wait_for_audio(simulated_carriers.network)
+    await carrier.stop_recording(call)
+    await webhooks.wait(event_type="call.recording.saved")
+    await carrier.hang_up(call)
+    await carrier.stop_recording(call)
+    await call_task
+    assert len([one for _, one in webhooks.received if one.get("event_type") == "call.recording.saved"]) == 1
 
 
 async def wait_for_audio(network: RunningNetwork) -> None:

@@ -18,6 +18,7 @@ from control.carriers.model import (
     OwnedNumber,
     PlacedCall,
 )
+from control.carriers.retries import NotProcessed
 from control.carriers.telnyx import TelnyxGateway, open_telnyx
 from control.carriers.telnyx_forms import error_from_response
 from tests.control.carriers.conftest import telnyx_options
@@ -83,8 +84,24 @@ async def test_refusal_has_the_code_and_no_personal_data(method: str, telnyx_pee
     assert len(telnyx_peer.received) == 1
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("kind", ["429", "503", "drop", "rubbish"])
+async def test_call_that_telnyx_does_not_take_now_is_left_to_the_queue(
+    telnyx: TelnyxGateway, telnyx_peer: TelnyxPeer
+) -> None:
+    telnyx_peer.fail("429")
+    with pytest.raises(NotProcessed):
+        await METHODS["dial"](telnyx)
+    assert len(telnyx_peer.received) == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "kind"),
+    [
+        (method, kind)
+        for method in METHODS
+        for kind in ("429", "503", "drop", "rubbish")
+        if (method, kind) != ("dial", "429")
+    ],
+)
 async def test_request_is_retried_after_an_error(
     method: str, kind: str, telnyx: TelnyxGateway, telnyx_peer: TelnyxPeer
 ) -> None:

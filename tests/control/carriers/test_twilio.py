@@ -11,6 +11,7 @@ from traceback import format_exception
 import pytest
 
 from control.carriers.model import CarrierRefused, CarrierUnavailable, DialRequest, OwnedNumber, PlacedCall
+from control.carriers.retries import NotProcessed
 from control.carriers.twilio import TwilioGateway, open_twilio
 from tests.control.carriers.conftest import twilio_options
 from tests.control.carriers.twilio_peer import BASE, SID, WAV, TwilioPeer
@@ -37,7 +38,7 @@ METHODS: dict[str, GatewayRequest] = {
     "fetch_recording": lambda gateway: gateway.fetch_recording(RECORDING, BytesIO()),
     "delete_recording": lambda gateway: gateway.delete_recording(RECORDING),
 }
-ONCE_ONLY = ("buy", "dial", "start_recording")
+ONCE_ONLY = ("buy", "dial")
 
 
 async def fetch_bytes(gateway: TwilioGateway, recording: str) -> bytes:
@@ -86,7 +87,7 @@ async def test_refusal_has_the_code_and_no_personal_data(method: str, twilio_pee
     assert len(twilio_peer.received) == 1
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", [name for name in METHODS if name != "dial"])
 async def test_rate_limited_request_is_retried(method: str, twilio_peer: TwilioPeer) -> None:
     """429 means that nothing was processed, so even a purchase may be repeated."""
     twilio_peer.add_number("+14155550199")  # sid PN…1
@@ -97,6 +98,18 @@ async def test_rate_limited_request_is_retried(method: str, twilio_peer: TwilioP
         else:
             await METHODS[method](gateway)
     assert len(twilio_peer.received) >= 3
+
+
+@pytest.mark.parametrize("refusal", [(429, 20429), (400, 10004)])
+async def test_call_that_twilio_does_not_take_now_is_left_to_the_queue(
+    refusal: tuple[int, int], twilio: TwilioGateway, twilio_peer: TwilioPeer
+) -> None:
+    status, code = refusal
+    twilio_peer.refusal = (status, {"code": code, "message": "Too Many Requests", "more_info": "", "status": status})
+    twilio_peer.fail("refuse")
+    with pytest.raises(NotProcessed):
+        await twilio.dial(DIAL_REQUEST)
+    assert len(twilio_peer.received) == 1
 
 
 @pytest.mark.parametrize("method", ONCE_ONLY)
@@ -278,12 +291,30 @@ async def test_hang_up_of_an_ended_call_is_no_error(twilio: TwilioGateway, twili
 async def test_recording_starts_only_where_twilio_records(twilio: TwilioGateway, twilio_peer: TwilioPeer) -> None:
     await twilio.start_recording("CA1", DIAL_REQUEST.call_id)
     assert not twilio_peer.received
+    async with open_twilio(twilio_options(twilio_peer.url, records=True)) as gateway:
+        for _ in range(2):
+            await gateway.start_recording("CA1", DIAL_REQUEST.call_id)
+    (started,) = twilio_peer.requests_to("POST")
+    assert started.path == f"{BASE}/Calls/CA1/Recordings.json"
+    assert (started.body["RecordingChannels"], started.body["Trim"]) == (["dual"], ["do-not-trim"])
+
+
+async def test_recording_of_a_call_that_is_not_in_progress_is_refused(twilio_peer: TwilioPeer) -> None:
+    """21220 says that the call is not in progress: not any more, or not yet, which the caller has to know."""
     twilio_peer.deleted.add("CA2")
     async with open_twilio(twilio_options(twilio_peer.url, records=True)) as gateway:
+        with pytest.raises(CarrierRefused) as caught:
+            await gateway.start_recording("CA2", DIAL_REQUEST.call_id)
+    assert caught.value.call_ended
+
+
+async def test_recording_is_not_started_again_when_it_may_have_begun(twilio_peer: TwilioPeer) -> None:
+    twilio_peer.fail("500", on="POST", after=True)
+    async with open_twilio(twilio_options(twilio_peer.url, records=True)) as gateway:
+        with pytest.raises(CarrierUnavailable):
+            await gateway.start_recording("CA1", DIAL_REQUEST.call_id)
         await gateway.start_recording("CA1", DIAL_REQUEST.call_id)
-        await gateway.start_recording("CA2", DIAL_REQUEST.call_id)
-    assert twilio_peer.received[0].path == f"{BASE}/Calls/CA1/Recordings.json"
-    assert twilio_peer.received[0].body["RecordingChannels"] == ["dual"]
+    assert len(twilio_peer.requests_to("POST")) == 1
 
 
 async def test_recording_has_two_channels_where_available(twilio: TwilioGateway, twilio_peer: TwilioPeer) -> None:

@@ -16,7 +16,8 @@ _FLAGS = {"voice": True, "SMS": True, "MMS": False}
 
 
 class TwilioPeer(CarrierPeer):
-    """numbers: of the account, by sid. calls: newest first. is_dual: whether recordings have two channels."""
+    """numbers: of the account, by sid. calls: newest first. recordings: (call, recording) that are being made.
+    is_dual: whether recordings have two channels."""
 
     refusal = (401, {"code": 20003, "message": "Authenticate +14155550123", "more_info": "", "status": 401})
 
@@ -25,6 +26,7 @@ class TwilioPeer(CarrierPeer):
         self.numbers: dict[str, dict[str, Any]] = {}
         self.calls: list[dict[str, Any]] = []
         self.deleted: set[str] = set()
+        self.recordings: list[tuple[str, str]] = []
         self.is_dual = True
         self.market = [f"+1415555{n:04}" for n in range(100, 160)]
         self._ids = count(1)
@@ -40,6 +42,7 @@ class TwilioPeer(CarrierPeer):
             web.post(f"{BASE}/Calls.json", self._dial),
             web.get(f"{BASE}/Calls.json", self._calls),
             web.post(f"{BASE}/Calls/{{sid}}.json", self._change_call),
+            web.get(f"{BASE}/Calls/{{sid}}/Recordings.json", self._recordings),
             web.post(f"{BASE}/Calls/{{sid}}/Recordings.json", self._record),
             web.get(f"{BASE}/Recordings/{{sid}}.wav", self._wav),
             web.delete(f"{BASE}/Recordings/{{sid}}.json", self._delete_recording),
@@ -133,10 +136,17 @@ class TwilioPeer(CarrierPeer):
             return _refused(400, 21220, "Call is not in-progress. Cannot redirect.")
         return web.json_response({"sid": sid, "status": "completed"})
 
+    async def _recordings(self, request: web.Request) -> web.Response:
+        sid = request.match_info["sid"]
+        rows = [{"sid": one, "status": "in-progress"} for of, one in self.recordings if of == sid]
+        return web.json_response({"recordings": rows, "next_page_uri": None})
+
     async def _record(self, request: web.Request) -> web.Response:
+        """21220 for a call that is not in progress: not any more, or not yet."""
         if request.match_info["sid"] in self.deleted:
-            return _refused(404, 20404)
-        return web.json_response({"sid": self._sid("RE"), "status": "in-progress"}, status=201)
+            return _refused(400, 21220)
+        self.recordings.append((request.match_info["sid"], self._sid("RE")))
+        return web.json_response({"sid": self.recordings[-1][1], "status": "in-progress"}, status=201)
 
     async def _wav(self, request: web.Request) -> web.StreamResponse:
         sign_in = b64encode(f"{SID}:{TOKEN}".encode()).decode()

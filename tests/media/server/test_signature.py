@@ -56,3 +56,15 @@ def test_plain_urls_are_tried_with_both_schemes() -> None:
     local = SignatureCheck("ws://127.0.0.1:8080", TOKENS, required=True)
     for base in ("ws://127.0.0.1:8080", "http://127.0.0.1:8080"):
         assert local.error("/media/twilio", [signed(base + "/media/twilio")]) == ""
+
+
+def test_shared_key_of_a_webhook_rule() -> None:
+    check = SignatureCheck(URL, TOKENS, required=True, shared_keys={"key-1": "secret"})
+    path, settings = "/media/twilio", "key=key-1,algorithm=HMAC_SHA256"
+    signature = str(RequestValidator("secret").compute_signature(URL + path, {}, "HMAC_SHA256"))
+    assert check.error(path, [signature], [settings]) == ""
+    assert check.error(path, [signature]) == "forged"
+    assert check.error(path, [signature], ["key=key-2,algorithm=HMAC_SHA256"]) == "forged"
+    assert check.error(path, [signed(URL + path)], [settings]) == "forged"
+    assert check.error(path, [signature], [settings] * 2) == "forged"
+    assert "secret" not in repr(check)

@@ -18,6 +18,7 @@ from simulator.carrier.network.twilio.model import (
     fresh_sid,
 )
 from simulator.carrier.network.twilio.outbound_calls import CallRequest
+from simulator.carrier.network.twilio.request_rate import RequestRate
 from simulator.carrier.network.twilio.rest import (
     API,
     Json,
@@ -49,6 +50,7 @@ class CallsApi:
         place: Callable[[TwilioCall, CallRequest], None],
     ) -> None:
         self._config, self._guard, self._registry, self._owns, self._place = config, guard, registry, owns, place
+        self._create_rate = RequestRate(config.create_requests_per_second)
 
     def routes(self) -> list[web.RouteDef]:
         """Calls, and the account itself."""
@@ -69,6 +71,7 @@ class CallsApi:
 
     async def create(self, request: web.Request) -> web.Response:
         """201 and the queued call."""
+        self._create_rate.admit()
         fields = await form(request)
         called, caller = required(fields, "To", 21201), required(fields, "From", 21213)
         if E164.fullmatch(called) is None:

@@ -101,7 +101,7 @@ class TwilioCarrier:
 
     def make_executor(self, call: TwilioCall, answer: Callable[[], Awaitable[Line]]) -> TwimlExecutor:
         """An executor for the documents of a call."""
-        return TwimlExecutor(call, self._webhooks, self._media, self._dial_executor.dial, answer)
+        return TwimlExecutor(call, self._webhooks, self._media, self.recorder, self._dial_executor.dial, answer)
 
     def _make_outbound_executor(self, call: TwilioCall, line: Callable[[], Line]) -> TwimlExecutor:
         async def open_line() -> Line:

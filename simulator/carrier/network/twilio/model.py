@@ -24,7 +24,9 @@ class TwilioConfig:
     """One account. public_url: where this network is reached, for the media of recordings.
 
     sign_streams: whether the WebSocket upgrade carries a signature. calls_per_second: rate at which calls by REST
-    start, None for no limit.
+    start, None for no limit. create_requests_per_second: above this rate, requests that create a call are refused with
+    20429 and not processed (docs: api/errors/20429); None for no limit. shared_key: id and secret of the key that a
+    Webhook Rule for all URLs names; None without one.
     """
 
     account_sid: str
@@ -32,6 +34,8 @@ class TwilioConfig:
     public_url: str = ""
     sign_streams: bool = True
     calls_per_second: float | None = None
+    create_requests_per_second: int | None = None
+    shared_key: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,16 @@ class ConnectStreamVerb:
 
 
 @dataclass(frozen=True, slots=True)
+class StartRecordingVerb:
+    """`<Start><Recording>`: records from here to the call's end (docs: voice/twiml/recording)."""
+
+    dual: bool
+    callback: str
+    callback_method: str
+    callback_events: str
+
+
+@dataclass(frozen=True, slots=True)
 class SayVerb:
     """`<Say>`: speaks a text. loop: 0 for endless."""
 
@@ -94,7 +104,16 @@ class UnknownVerb:
 
 
 Verb = (
-    ConnectStreamVerb | SayVerb | PlayVerb | PauseVerb | HangupVerb | RedirectVerb | RejectVerb | DialVerb | UnknownVerb
+    ConnectStreamVerb
+    | StartRecordingVerb
+    | SayVerb
+    | PlayVerb
+    | PauseVerb
+    | HangupVerb
+    | RedirectVerb
+    | RejectVerb
+    | DialVerb
+    | UnknownVerb
 )
 
 
@@ -127,6 +146,8 @@ def _verb(element: ElementTree.Element) -> Verb:
     match element.tag:
         case "Connect":
             return _connect(element)
+        case "Start":
+            return _start(element)
         case "Say":
             return SayVerb(" ".join("".join(element.itertext()).split()), int(_number(element, "loop", 1)))
         case "Play":
@@ -158,6 +179,18 @@ def _connect(element: ElementTree.Element) -> Verb:
         method=element.get("method", "POST").upper(),
         status_callback=stream.get("statusCallback", ""),
         status_callback_method=stream.get("statusCallbackMethod", "POST").upper(),
+    )
+
+
+def _start(element: ElementTree.Element) -> Verb:
+    recording = element.find("Recording")
+    if recording is None:
+        return UnknownVerb("Start")
+    return StartRecordingVerb(
+        dual=recording.get("channels", "mono") == "dual",
+        callback=recording.get("recordingStatusCallback", ""),
+        callback_method=recording.get("recordingStatusCallbackMethod", "POST").upper(),
+        callback_events=recording.get("recordingStatusCallbackEvent", "completed"),
     )
 
 

@@ -7,7 +7,8 @@ from urllib.parse import urljoin
 
 from simulator.carrier.network.line import Line
 from simulator.carrier.network.twilio.media_streams import TwilioMediaStreams
-from simulator.carrier.network.twilio.model import DocumentSource, TwilioCall
+from simulator.carrier.network.twilio.model import DocumentSource, StatusCallback, TwilioCall
+from simulator.carrier.network.twilio.recorder import Recorder
 from simulator.carrier.network.twilio.twiml import (
     ConnectStreamVerb,
     DialVerb,
@@ -17,6 +18,7 @@ from simulator.carrier.network.twilio.twiml import (
     RedirectVerb,
     RejectVerb,
     SayVerb,
+    StartRecordingVerb,
     TwimlDocument,
     UnknownVerb,
     Verb,
@@ -68,10 +70,12 @@ class TwimlExecutor:
         call: TwilioCall,
         webhooks: TwilioWebhooks,
         media: TwilioMediaStreams,
+        recorder: Recorder,
         dial: DialFunction,
         answer: Callable[[], Awaitable[Line]],
     ) -> None:
-        self._call, self._webhooks, self._media, self._dial, self._answer = call, webhooks, media, dial, answer
+        self._call, self._webhooks, self._media, self._recorder = call, webhooks, media, recorder
+        self._dial, self._answer = dial, answer
 
     async def run(self, source: DocumentSource) -> None:
         """Runs to the last verb or the end of the line. Raises CallRejected, and what `answer` raises."""
@@ -121,6 +125,8 @@ class TwimlExecutor:
                 await (await self._answer()).wait(_PLAYED_S * max(1, verb.loop))
             case SayVerb():
                 await self._speak(verb)
+            case StartRecordingVerb():
+                await self._start_recording(verb)
             case ConnectStreamVerb():
                 await self._media.connect(self._call, await self._answer(), verb, document.base)
                 return self._action_source(verb.action, verb.method, document)
@@ -129,6 +135,12 @@ class TwimlExecutor:
             case HangupVerb():
                 await self._answer()
         return None
+
+    async def _start_recording(self, verb: StartRecordingVerb) -> None:
+        """Twilio documents no source of its own for such a recording; it has all that one by REST has."""
+        await self._answer()
+        callback = StatusCallback(verb.callback, verb.callback_method, tuple(verb.callback_events.split()))
+        self._recorder.start(self._call, "StartCallRecordingAPI", dual=verb.dual, callback=callback)
 
     async def _execute_dial(self, verb: DialVerb, document: TwimlDocument) -> DocumentSource | None:
         if not verb.answer_on_bridge:

@@ -7,7 +7,7 @@ from email.utils import format_datetime
 from urllib.parse import parse_qs, urldefrag, urlencode
 
 from simulator.carrier.network.twilio.model import DocumentSource, StatusCallback, TwilioCall, TwilioConfig
-from simulator.carrier.network.twilio.signature import sign
+from simulator.carrier.network.twilio.signature import signature_headers
 from simulator.carrier.network.twilio.twiml import TwimlDocument, TwimlError, read_twiml
 from simulator.carrier.network.webhook_client import (
     DeliveryFailed,
@@ -126,10 +126,8 @@ class TwilioWebhooks:
         headers = {"I-Twilio-Idempotency-Token": token, "User-Agent": "TwilioProxy/1.1", "Accept": "*/*"}
         if method == "GET":
             target += ("&" if "?" in target else "?") + urlencode(list(fields))
-            return WebhookRequest(
-                "GET", target, {**headers, "X-Twilio-Signature": sign(self._config.auth_token, target)}
-            )
-        headers["X-Twilio-Signature"] = sign(self._config.auth_token, target, fields)
+            return WebhookRequest("GET", target, {**headers, **signature_headers(self._config, target)})
+        headers |= signature_headers(self._config, target, fields)
         headers["Content-Type"] = "application/x-www-form-urlencoded; charset=UTF-8"
         return WebhookRequest("POST", target, headers, urlencode(list(fields)).encode("ascii"))
 

@@ -30,6 +30,7 @@ from control.webhooks.telnyx.reader import TelnyxReader
 from control.webhooks.telnyx.signature import TelnyxKeys
 from control.webhooks.twilio.reader import TwilioReader
 from control.webhooks.twilio.signature import TwilioTokens
+from shared.twilio_signature import SETTINGS_HEADER
 from tests.platform.webhook_reply import PUBLIC_URL
 from tests.platform.webhooks import (
     ACCOUNT,
@@ -95,6 +96,32 @@ async def running_reader(options: WebhookOptions, now: datetime) -> AsyncIterato
 def _signed(token: str, url: str, fields: dict[str, str] | None = None) -> str:
     """Returns a signature made by Twilio's own SDK."""
     return str(RequestValidator(token).compute_signature(url, fields or {}))
+
+
+@pytest.mark.parametrize(
+    ("secret", "settings", "status"),
+    [
+        ("secret", "key=webhooks_sharedkey_1,algorithm=HMAC_SHA256", 200),
+        ("secret", "algorithm=HMAC_SHA1, key=webhooks_sharedkey_1", 200),
+        ("secret", "key=webhooks_sharedkey_1", 200),
+        (TOKEN, "key=webhooks_sharedkey_1,algorithm=HMAC_SHA256", 403),
+        ("secret", "key=webhooks_sharedkey_2,algorithm=HMAC_SHA256", 403),
+        ("secret", "key=webhooks_sharedkey_1,algorithm=HMAC_MD5", 403),
+        ("secret", "", 403),
+        ("secret", "nonsense", 403),
+    ],
+)
+async def test_shared_key_of_a_webhook_rule(secret: str, settings: str, status: int) -> None:
+    options = WebhookOptions(
+        PUBLIC_URL, twilio_tokens=((ACCOUNT, TOKEN),), twilio_shared_keys=(("webhooks_sharedkey_1", "secret"),)
+    )
+    fields = {"CallSid": "CA1", "AccountSid": ACCOUNT, "ForwardedFrom": ""}
+    algorithm = "HMAC_SHA256" if "SHA256" in settings else "HMAC_SHA1"
+    signature = RequestValidator(secret).compute_signature(PUBLIC_URL + INBOUND, fields, algorithm)
+    headers = {"Content-Type": FORM, "X-Twilio-Signature": signature, SETTINGS_HEADER: settings}
+    async with running_reader(options, datetime.now(UTC)) as server:
+        answered, _ = await server.post(INBOUND, urlencode(fields).encode(), headers)
+    assert answered == status
 
 
 @pytest.mark.parametrize("vector", TWILIO, ids=[vector["id"] for vector in TWILIO])

@@ -8,6 +8,7 @@ import pytest
 from shared.bus.tickets import TicketRefused, Tickets
 from shared.events import CallStatus
 from tests.control.webhooks.silent_redis import silent_redis
+from tests.platform.webhook_reply import PUBLIC_URL
 from tests.platform.webhooks import CALLER, NODE, WebhookPlatform, running_webhooks
 
 UNREACHABLE_REDIS = "redis://127.0.0.1:1/0"
@@ -159,6 +160,35 @@ async def test_unknown_outbound_call_is_refused_by_voice(platform: WebhookPlatfo
         },
     )
     assert reply.verbs == ["Say", "Hangup"]
+
+
+CONSENTED = {"recording": {"enabled": True, "consent": "given_otherwise", "statement": "In the contract."}}
+
+
+async def test_inbound_call_is_recorded_by_twilio_from_its_first_moment(database_url: str, valkey_url: str) -> None:
+    async with running_webhooks(database_url, valkey_url, recordings="carrier") as platform:
+        await platform.add_node()
+        assert (await platform.ring_twilio("CAR1")).verbs == ["Connect"]
+        await platform.configure_agents(CONSENTED)
+        for _ in range(2):  # a repeated request: our first answer was not executed
+            reply = await platform.ring_twilio("CAR2")
+            assert reply.verbs == ["Start", "Connect"]
+        found = reply.xml.find("Start/Recording")
+        assert found is not None
+        call_id = (await platform.call_row("CAR2"))["id"]
+        callback = f"{PUBLIC_URL}/webhooks/calls/recording?call={call_id}#"
+        assert found.attrib["recordingStatusCallback"].startswith(callback)
+        assert (found.attrib["channels"], found.attrib["trim"]) == ("dual", "do-not-trim")
+
+
+async def test_outbound_call_is_recorded_by_a_parameter_of_its_creation(database_url: str, valkey_url: str) -> None:
+    async with running_webhooks(database_url, valkey_url, recordings="both") as platform:
+        await platform.add_node()
+        await platform.configure_agents(CONSENTED)
+        call_id = await platform.queue_outbound()
+        fields = {"CallSid": "CAR3", "CallStatus": "in-progress", "Direction": "outbound-api", "To": CALLER}
+        reply = await platform.post_twilio(f"/webhooks/calls/inbound?call={call_id}", fields)
+        assert reply.verbs == ["Connect"]
 
 
 async def _has_node(platform: WebhookPlatform, sid: str, node_id: str) -> bool:

@@ -4,21 +4,26 @@ import asyncio
 from typing import cast
 
 import msgspec
+import numpy as np
 import pytest
 
+from media.audio.wav import read_wav
 from shared.bus.checkpoints import Checkpoint
 from shared.events import (
     SEQ_PER_LEG,
     AgentSaid,
+    AnnouncementHeard,
     CallEnded,
     CallerSaid,
     CallResumed,
     CallStarted,
     Event,
+    RecordingReady,
     ToolRan,
     ToolStarted,
 )
-from shared.plan import CallPlan, LimitsPlan, ResumePoint
+from shared.plan import CallPlan, ConsentPlan, LimitsPlan, ResumePoint
+from shared.storage import Storage
 from tests.media.server.phone import Phone
 from tests.platform.bus_node import BusNode, wait_until
 
@@ -27,7 +32,15 @@ APOLOGY = "Sorry, we were cut off."
 
 def next_leg(plan: CallPlan, checkpoint: Checkpoint) -> CallPlan:
     """The plan that control makes of a checkpoint."""
-    resume = ResumePoint(checkpoint.messages, checkpoint.turn, checkpoint.usage, checkpoint.began_ms, checkpoint.at_ms)
+    resume = ResumePoint(
+        messages=checkpoint.messages,
+        turn=checkpoint.turn,
+        usage=checkpoint.usage,
+        began_ms=checkpoint.began_ms,
+        lost_ms=checkpoint.at_ms,
+        announced=checkpoint.announced,
+        recording_refused=checkpoint.recording_refused,
+    )
     agent = msgspec.structs.replace(plan.agent, greeting=APOLOGY)
     return msgspec.structs.replace(plan, agent=agent, leg=plan.leg + 1, resume=resume)
 
@@ -81,6 +94,37 @@ async def test_resumed_call_apologises_and_answers_the_open_question(
     assert ended.usage.llm_requests == 2, "one request in each stream"
     outcome = await bus_node.outcome(plan.call_id)
     assert outcome is not None and outcome.leg == 1
+
+
+async def test_recording_is_announced_once_and_begins_at_the_announcements_end(
+    bus_node: BusNode, storage: Storage, plan: CallPlan, speech: bytes
+) -> None:
+    """The caller talks all the time. The first stream is lost right after the announcement, before any turn."""
+    announced = msgspec.structs.replace(plan, recording=True, consent=ConsentPlan("This call is recorded."))
+    phone = await bus_node.dial(announced, returns_marks=True)
+    talking = asyncio.create_task(phone.speak(speech * 20))
+    heard = await bus_node.wait_for_event(AnnouncementHeard)
+    checkpoint = cast(Checkpoint, await wait_until(lambda: bus_node.checkpoint(plan.call_id)))
+    assert checkpoint.announced == ("recording",)
+    talking.cancel()
+    abort_socket(phone)
+    await bus_node.wait_for_event(RecordingReady)
+
+    again = await bus_node.dial(next_leg(announced, checkpoint), "MZagain", returns_marks=True)
+    await again.speak(speech * 2)
+    await again.hang_up()
+
+    async def find_recordings() -> list[RecordingReady]:
+        found = [event for event in await bus_node.events() if isinstance(event, RecordingReady)]
+        return found if len(found) == 2 else []
+
+    await wait_until(find_recordings)
+    assert sum(isinstance(event, AnnouncementHeard) for event in await bus_node.events()) == 1
+    for recording in await find_recordings():
+        samples = np.abs(read_wav(await storage.get(recording.path)).samples)
+        first_ms = float(np.argmax(samples.max(axis=1) > 0.001)) / 8
+        assert first_ms >= heard.at_ms
+        assert samples[:, 0].max() > 0.01, "the caller is heard in it"
 
 
 @pytest.mark.parametrize(

@@ -257,3 +257,14 @@ async def test_end_of_one_call_does_not_affect_another() -> None:
             lambda: any(reported["CallStatus"] == "completed" for reported in customer.fields_of("/status"))
         )
         assert net.carrier.calls.calls[first].status == "in-progress"
+
+
+async def test_requests_above_the_accounts_rate_are_refused_and_not_processed() -> None:
+    async with Customer().running() as customer, running_twilio_network(create_requests_per_second=2) as net:
+        add_own_number(net, customer)
+        net.phone_network.subscribers[PERSON] = Subscriber("busy")
+        form = {"To": PERSON, "From": NUMBER, "Url": f"{customer.url}/answered"}
+        answers = [await net.request("POST", "Calls.json", **form) for _ in range(4)]
+        assert sorted(status for status, _ in answers) == [201, 201, 429, 429]
+        assert {body["code"] for status, body in answers if status == 429} == {20429}
+        assert len(net.carrier.calls.calls) == 2

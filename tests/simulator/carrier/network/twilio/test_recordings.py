@@ -106,3 +106,20 @@ async def test_a_recording_is_started_paused_stopped_and_deleted_by_rest() -> No
         await net.webhook_client.drain()
         status, body = await net.request("POST", f"{recordings}.json")
         assert (status, body["code"]) == (400, 21220)
+
+
+async def test_inbound_call_is_recorded_by_its_document_from_the_first_moment() -> None:
+    async with Customer().running() as customer, running_twilio_network() as net, asyncio.timeout(LIMIT_S):
+        add_own_number(net, customer)
+        attributes = f'channels="dual" recordingStatusCallback="{customer.url}/recorded"'
+        start = f"<Start><Recording {attributes}/></Start><Pause length='1'/>"
+        customer.documents["/voice"] = [f"<Response>{start}</Response>"]
+        line = await net.phone_network.call(PERSON, NUMBER, PassiveParty(tone(600, 500.0)))
+        await customer.wait_until(lambda: customer.fields_of("/recorded"))
+        (reported,) = customer.fields_of("/recorded")
+        assert (reported["RecordingStatus"], reported["RecordingChannels"]) == ("completed", "2")
+        _, _, body = await sound(net, reported["RecordingUrl"])
+        with wave.open(io.BytesIO(body)) as file:
+            legs = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").reshape(-1, 2)
+        assert np.abs(legs[:1_600, 0]).max() > 5_000
+        assert line is not None

@@ -1,8 +1,10 @@
 """Signatures against public vectors (twilio-python's own tests, Twilio's documentation, a public project)."""
 
 import pytest
+from twilio.request_validator import RequestValidator, get_signature_algorithm  # type: ignore[import-untyped]
 
-from simulator.carrier.network.twilio.signature import sign
+from simulator.carrier.network.twilio.model import TwilioConfig
+from simulator.carrier.network.twilio.signature import sign, signature_headers
 
 URL = "https://mycompany.com/myapp.php?foo=1&bar=2"
 CALL = {"CallSid": "CA1234567890ABCDE", "Digits": "1234", "To": "+18005551212"}
@@ -38,3 +40,12 @@ def test_public_vectors(token: str, url: str, fields: dict[str, str], expected: 
 def test_equal_values_of_a_repeated_name_count_once() -> None:
     fields = [("Sid", "CA123"), ("SidAccount", "AC123"), ("Digits", "5678"), ("Digits", "1234"), ("Digits", "1234")]
     assert sign("12345", URL, fields) == "IK+Dwps556ElfBT0I3Rgjkr1wJU="
+
+
+def test_shared_key_signs_in_place_of_the_token() -> None:
+    config = TwilioConfig("AC1", "token", shared_key=("webhooks_sharedkey_1", "secret"))
+    headers = signature_headers(config, URL, CALL.items())
+    algorithm = get_signature_algorithm(headers["X-Twilio-Webhooks-Signature-Settings"])
+    assert algorithm == "HMAC_SHA256"
+    assert RequestValidator("secret").validate(URL, CALL, headers["X-Twilio-Signature"], algorithm)
+    assert list(signature_headers(TwilioConfig("AC1", "token"), URL)) == ["X-Twilio-Signature"]

@@ -1,0 +1,130 @@
+"""Types of settings: how a variable's text becomes a value, and what is wrong with it."""
+
+import re
+from ipaddress import ip_network
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic_settings import NoDecode
+
+
+def _list(value: Any) -> Any:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _figures(value: Any) -> Any:
+    """login=20/60,signup=5/3600"""
+    if not isinstance(value, str):
+        return value
+    found = [re.fullmatch(r"([\w-]+)=(\d+)/(\d+)", part) for part in _list(value)]
+    if None in found:
+        raise ValueError("limits are written name=times/seconds, separated by commas")
+    return {match[1]: (int(match[2]), int(match[3])) for match in found if match}
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ip_network(text))
+    except ValueError:
+        raise ValueError("must be a network like 10.0.0.0/8") from None
+
+
+def _web_url(text: str) -> str:
+    if urlsplit(text).scheme not in ("http", "https") or not urlsplit(text).hostname:
+        raise ValueError("must be an http or https URL")
+    return text.rstrip("/")
+
+
+def _origin(text: str) -> str:
+    if urlsplit(_web_url(text)).path or text.endswith("/"):
+        raise ValueError("an origin is scheme, host and port, without a path")
+    return text
+
+
+def _server_url(schemes: tuple[str, ...], *, optional: bool = False) -> AfterValidator:
+    """Finds errors that the driver would report only by a traceback, or only when it connects. The message contains
+    nothing of the URL. optional: an empty value means that there is none."""
+
+    def check(secret: SecretStr) -> SecretStr:
+        if optional and not secret:
+            return secret
+        parts = urlsplit(secret.get_secret_value())
+        if parts.scheme not in schemes:
+            raise ValueError(f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+        for host in parts.netloc.rpartition("@")[2].split(","):
+            if not re.fullmatch(r"(\[[^\]]*\]|[^:\[\]]*)(:[0-9]{1,5})?", host):
+                raise ValueError("a host is a name or an address, and a port is a number")
+        return secret
+
+    return AfterValidator(check)
+
+
+def _mailbox(text: str) -> str:
+    if not re.fullmatch(r"[^<>,\r\n]*<[^\s<>@,]+@[^\s<>@,]+>|[^\s<>@,]+@[^\s<>@,]+", text):
+        raise ValueError("must be an address like no-reply@example.com or Name <no-reply@example.com>")
+    return text
+
+
+def _socket_url(text: str) -> str:
+    if text and (urlsplit(text).scheme not in ("ws", "wss") or not urlsplit(text).hostname or urlsplit(text).query):
+        raise ValueError("must be a ws or wss URL without a query")
+    return text.rstrip("/")
+
+
+def _storage_url(text: str) -> str:
+    """Empty means that there is no storage. The query is validated when the storage is opened."""
+    if not text:
+        return text
+    parts = urlsplit(text)
+    if not (parts.scheme == "file" and parts.path.startswith("/")) and not (parts.scheme == "s3" and parts.netloc):
+        raise ValueError("must be file:///folder or s3://bucket/prefix?endpoint=…&region=…")
+    return text
+
+
+def _tokens(value: Any) -> Any:
+    """AC1=token,AC2=token; an account may be listed twice, while its tokens rotate. Also keys as id=secret."""
+    if not isinstance(value, str):
+        return value
+    if any("=" not in part for part in _list(value)):
+        raise ValueError("pairs are written name=secret, separated by commas")
+    return [tuple(part.split("=", 1)) for part in _list(value)]
+
+
+WebUrl = Annotated[str, AfterValidator(_web_url)]
+Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], NoDecode, BeforeValidator(_list)]
+Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_list)]
+DatabaseUrl = Annotated[SecretStr, _server_url(("postgresql", "postgres"))]
+RedisUrl = Annotated[SecretStr, _server_url(("redis", "rediss", "unix"))]
+OptionalDatabaseUrl = Annotated[SecretStr, _server_url(("postgresql", "postgres"), optional=True)]
+OptionalRedisUrl = Annotated[SecretStr, _server_url(("redis", "rediss", "unix"), optional=True)]
+SocketUrl = Annotated[str, AfterValidator(_socket_url)]
+SocketUrls = Annotated[tuple[SocketUrl, ...], NoDecode, BeforeValidator(_list)]
+StorageUrl = Annotated[str, AfterValidator(_storage_url)]
+Tokens = Annotated[tuple[tuple[str, SecretStr], ...], NoDecode, BeforeValidator(_tokens)]
+Secrets = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_list)]
+Mailbox = Annotated[str, AfterValidator(_mailbox)]
+Positive = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Figures = Annotated[dict[str, tuple[Positive, Positive]], NoDecode, BeforeValidator(_figures)]
+
+TwilioSharedKeys = Annotated[
+    Tokens,
+    Field(
+        description="Twilio's SharedKeys as id=secret pairs, separated by commas: they verify what a Webhook Rule has "
+        "them sign."
+    ),
+]
+EgressAllow = Annotated[
+    Networks,
+    Field(
+        description="Networks beside the public internet, like 10.0.0.0/8, that addresses given by customers may lead "
+        "to, separated by commas; without TLS and at any port, too."
+    ),
+]
+SecretKeys = Annotated[
+    SecretStr,
+    Field(
+        description="Keys that seal secrets and sign tokens: base64url of 32 bytes each, separated by commas; the "
+        "first one seals, all of them open."
+    ),
+]

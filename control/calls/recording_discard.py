@@ -1,0 +1,104 @@
+"""The job that ends and deletes the recordings of a caller who refused to be recorded."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from control.calls import store
+from control.calls.details import StoredCarrierRecording
+from control.calls.job_support import Gateways, decode_payload, load_state
+from control.calls.state import CallState
+from control.carriers.model import CarrierRefused, CarrierUnavailable
+from control.db.jobs import JobFailed, JobHandler, enqueue
+from control.db.pool import Connection, Pool
+from control.db.scope import enter_platform
+from shared.recording_keys import recordings_prefix
+from shared.storage import Storage, StorageUnavailable
+
+DISCARD_RECORDINGS: Final = "calls.discard_recordings"
+
+
+class DiscardRecordingsJob(msgspec.Struct, frozen=True):
+    """Payload of the job."""
+
+    call_id: UUID
+
+
+async def enqueue_discards(db: Connection, changed: Iterable[tuple[CallState, CallState]]) -> None:
+    """For calls whose recording was refused, and for those of which another recording was stored since."""
+    for before, after in changed:
+        is_new = after.details.recordings != before.details.recordings or not before.details.consent.is_refused
+        if after.details.consent.is_refused and is_new:
+            await enqueue_discard(db, after.id)
+
+
+async def enqueue_discard(db: Connection, call_id: UUID) -> None:
+    """Has the call's recordings deleted."""
+    await enqueue(db, DISCARD_RECORDINGS, msgspec.json.encode(DiscardRecordingsJob(call_id)))
+
+
+def make_discard_recordings_job(pool: Pool, carriers: Gateways, storage: Storage) -> JobHandler:
+    """Stops the carrier's recording, and deletes all that is in our storage or was reported by the carrier. What the
+    carrier reports later is deleted then (control/calls/recording_jobs.py)."""
+
+    async def run(payload: bytes) -> None:
+        current = await load_state(pool, decode_payload(payload, DiscardRecordingsJob).call_id)
+        if current is None or not current.details.consent.is_refused:
+            return
+        try:
+            for key in _stored_keys(current):
+                await storage.delete(key)
+        except StorageUnavailable as fault:
+            raise JobFailed(f"storage: {fault}") from None
+        await _forget_recordings(pool, current)
+        await _discard_at_carrier(carriers, current)
+
+    return run
+
+
+def _stored_keys(current: CallState) -> list[str]:
+    """All keys that recordings of the call may have; the one of the joined recording is known without being stored."""
+    details = current.details
+    carrier = (one.storage_key for one in details.carrier_recordings.values() if one.storage_key is not None)
+    joined = f"{recordings_prefix(current.workspace_id)}{current.id}.wav"
+    keys = (*(one.storage_key for one in details.recordings), *carrier, current.recording_key or joined, joined)
+    return list(dict.fromkeys(keys))
+
+
+async def _forget_recordings(pool: Pool, deleted: CallState) -> None:
+    """Removes from the record what was deleted. What was stored meanwhile stays: it has a job of its own."""
+    gone = deleted.details.recordings
+    async with pool.transaction() as db:
+        await enter_platform(db)
+        call = await store.lock_one(db, deleted.id)
+        if call is None:
+            return
+        details = call.state.details
+        kept = tuple(one for one in details.recordings if one not in gone)
+        carrier = {name: _without_copy(one, deleted) for name, one in details.carrier_recordings.items()}
+        details = replace(details, recordings=kept, joined=(), carrier_recordings=carrier)
+        after = replace(call.state, recording_key=None, recording_seconds=None, details=details)
+        await store.update_states(db, [after])
+
+
+def _without_copy(one: StoredCarrierRecording, deleted: CallState) -> StoredCarrierRecording:
+    is_deleted = one in deleted.details.carrier_recordings.values()
+    return replace(one, storage_key=None) if is_deleted else one
+
+
+async def _discard_at_carrier(carriers: Gateways, current: CallState) -> None:
+    known = [one.id or one.found for one in current.details.carrier_recordings.values()]
+    is_running = not current.is_final and current.carrier_call_id is not None
+    try:
+        if is_running:
+            await carriers.get(current.carrier).stop_recording(current.carrier_call_id or "")
+        for recording in filter(None, known):
+            await carriers.get(current.carrier).delete_recording(recording)
+    except CarrierRefused as refused:
+        if not refused.call_ended:
+            raise JobFailed(f"refused: {refused.code}", is_permanent=True) from None
+    except CarrierUnavailable as error:
+        raise JobFailed(f"carrier unavailable: {error.code}") from None

@@ -1,0 +1,19 @@
+"""The words of a caller who hung up while speaking."""
+
+from media.call.caller_turns import CallerTurns
+from media.call.clock import CallClock
+from media.call.recogniser import LAST_WORDS_S, CallRecogniser
+from media.turn.floor import CALLER_IS_HEARD, Floor
+from media.turn.vad import VoiceTrack
+
+
+async def report_last_words(
+    turns: CallerTurns, floor: Floor, recogniser: CallRecogniser, clock: CallClock, track: VoiceTrack
+) -> None:
+    """Reports what the caller has said since the last turn; waits up to `LAST_WORDS_S` for its text."""
+    if turns.is_pending:
+        turns.commit()
+    elif floor.state in CALLER_IS_HEARD:
+        text = await recogniser.last_words(LAST_WORDS_S)
+        if text.strip():
+            turns.report_last_words(text, clock.now(), clock.at_audio(track.last_voice_ms))

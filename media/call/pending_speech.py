@@ -1,0 +1,110 @@
+"""What the agent says without asking the model, and in which order: announcements, the greeting, replies to what the
+caller may ask for at any time, texts from outside."""
+
+from collections import deque
+from dataclasses import dataclass
+
+from media.call.announcements import Announcements
+from media.call.call_tools import CallTools
+from media.call.caller_requests import CallerRequests
+from media.call.recording_consent import RecordingConsent
+from media.call.termination import CallTermination
+from media.call.utterance import Utterance
+from shared.plan import CallPlan
+
+
+@dataclass(frozen=True, slots=True)
+class FixedText:
+    """A text that the agent says. in_transcript: the model is told of it. interruptible: the caller may interrupt."""
+
+    text: str
+    in_transcript: bool = True
+    interruptible: bool = True
+    is_announcement: bool = False
+
+
+class PendingSpeech:
+    """is_answer_due: to what the caller said before the call was lost, or before an announcement. is_greeting_due: it
+    was not said yet. Times are in ms on the call's clock."""
+
+    def __init__(
+        self,
+        plan: CallPlan,
+        announcements: Announcements,
+        consent: RecordingConsent,
+        termination: CallTermination,
+        tools: CallTools,
+    ) -> None:
+        """tools: which may have results that the caller does not know yet."""
+        self._announcements, self._consent, self._tools = announcements, consent, tools
+        self._requests = CallerRequests(plan, consent, announcements, termination)
+        self._greeting = plan.agent.greeting
+        self._waits_for_caller = plan.resume is None and plan.first_message == "wait_for_caller"
+        self._interruptible = plan.greeting_interruptible or plan.resume is not None
+        self._is_resumed = plan.resume is not None
+        self._texts: deque[str] = deque()  # from outside
+        self.is_greeting_due = bool(plan.agent.greeting)
+        self.is_answer_due = False
+
+    @property
+    def has_announcements(self) -> bool:
+        """Whether an announcement is still to be said, or is being said: nothing else is said before its end."""
+        return self._announcements.are_due
+
+    def agent_said(self, text: str) -> None:
+        """An utterance has become audible."""
+        self._requests.agent_said(text)
+
+    def heard(self, utterance: Utterance, now: float, *, is_proven: bool) -> None:
+        """An utterance was played to its end. is_proven: a mark has shown it."""
+        self._announcements.finished(utterance, now, is_proven=is_proven)
+        if utterance.is_answer:
+            self._consent.answered()
+
+    def add(self, text: str) -> None:
+        """The agent is to say a text from outside."""
+        self._texts.append(text)
+
+    def take_greeting(self) -> FixedText:
+        """The greeting, which is said now. That of a resumed call is an apology, and no part of the transcript while
+        the caller still waits for an answer."""
+        self.is_greeting_due = False
+        is_answer_next = self._is_resumed and bool(self.is_answer_due or self._tools.news)
+        return FixedText(self._greeting, not is_answer_next, self._interruptible)
+
+    def take_announcement(self, now: float, *, is_caller_heard: bool) -> FixedText | None:
+        """The announcement that is said now, whoever speaks; None for none yet."""
+        text = self._announcements.next_text(now, is_caller_heard=is_caller_heard)
+        return FixedText(text, interruptible=False, is_announcement=True) if text else None
+
+    def take_text(self) -> FixedText | None:
+        """The text that is said next if nobody speaks: the greeting, unless the agent waits for the caller; then those
+        from outside, behind the answers that are due. None while there is none."""
+        if self.is_greeting_due and not self._waits_for_caller:
+            return self.take_greeting()
+        if self.is_answer_due or self._tools.news or not self._texts:
+            return None
+        return FixedText(self._texts.popleft())
+
+    def reply_to_turn(self, text: str, now: float) -> FixedText | None:
+        """What is said to a turn of the caller's: an announcement that the turn came before, what was done because the
+        caller asked for it, or the greeting. None: the model answers."""
+        words = self._requests.read_turn(text, now)
+        one = self._reply(words, now)
+        is_answered = bool(words) and not self._requests.has_more(text)
+        self.is_answer_due = one is not None and not is_answered and not self.is_greeting_due
+        return self.take_greeting() if one is None and self.is_greeting_due else one
+
+    def reply_to_keys(self, keys: str, now: float) -> FixedText | None:
+        """What is said to keys that ask for something of the call; None: they are a turn of the caller's."""
+        words = self._requests.read_keys(keys, now)
+        return self._reply(words, now) if words else None
+
+    def _reply(self, words: str, now: float) -> FixedText | None:
+        """The words, or an announcement before them."""
+        self._announcements.callee_spoke()
+        self._waits_for_caller = False
+        announcement = None if self._requests.has_ended_call else self.take_announcement(now, is_caller_heard=False)
+        if announcement is not None and words:
+            self.add(words)
+        return announcement or (FixedText(words) if words else None)

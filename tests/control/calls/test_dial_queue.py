@@ -1,0 +1,214 @@
+"""The queue of outbound calls: the carrier's pace, and what was not processed."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from uuid import UUID
+
+import msgspec
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer, unused_port
+
+from control.calls import store
+from control.calls.dial_job import make_dial_job
+from control.calls.dial_queue import PLACE_CALL, DialQueue, PlaceCallJob, back_off_s, enqueue_dial
+from control.carriers.pacer import CallPacer
+from control.carriers.registry import CarrierOptions, Carriers, open_carriers
+from control.carriers.retries import NotProcessed
+from control.db.jobs import JobHandler, JobRetries, run_jobs
+from control.db.pool import Connection
+from shared.bus.client import redis_key
+from shared.ids import new_id
+from simulator.carrier.network.config import make_config
+from simulator.carrier.network.server import RunningNetwork, running_network
+from tests.control.calls.call_platform import CallPlatform, LiveWorkspace
+
+SID, TOKEN = "AC" + "7" * 32, "token"
+PACE = 40.0
+CALLS = 200
+CALLEE = "+12125550123"
+NOT_TAKEN = NotProcessed("twilio", "429", "too many requests")
+
+
+@pytest.fixture(autouse=True)
+async def free_pace(platform: CallPlatform) -> None:
+    """The tests share a Valkey; each begins without reservations."""
+    await platform.redis.delete(*(redis_key("dial_pace", carrier) for carrier in ("twilio", "telnyx")))
+
+
+class Sleeps(list[float]):
+    """Records each wait instead of waiting."""
+
+    async def sleep(self, seconds: float) -> None:
+        self.append(seconds)
+
+
+def queue_of(platform: CallPlatform, pace: float, sleeps: Sleeps) -> DialQueue:
+    return DialQueue(platform.pool, CallPacer(platform.redis, {"twilio": pace, "telnyx": pace}), sleep=sleeps.sleep)
+
+
+async def queued_jobs(platform: CallPlatform) -> list[tuple[PlaceCallJob, float]]:
+    """The jobs that wait, and in how many seconds each may run."""
+    rows = await platform.in_platform(
+        lambda db: db.fetch(
+            "SELECT payload, extract(epoch FROM execute_after - now())::float AS delay FROM pgqueuer "
+            "WHERE entrypoint = $1 ORDER BY id",
+            PLACE_CALL,
+        )
+    )
+    return [(msgspec.json.decode(row["payload"], type=PlaceCallJob), row["delay"]) for row in rows]
+
+
+async def test_calls_wait_for_their_turn_in_the_queue(platform: CallPlatform) -> None:
+    """At one call in ten seconds: the first is dialled at once, the others are enqueued for shortly before their turn,
+    where they wait for the rest within the job."""
+    sleeps = Sleeps()
+    queue = queue_of(platform, 0.1, sleeps)
+    jobs = [PlaceCallJob(UUID(new_id())) for _ in range(3)]
+    before = len(await queued_jobs(platform))
+    assert [await queue.wait_for_turn(job, "telnyx") for job in jobs] == [True, False, False]
+    later = (await queued_jobs(platform))[before:]
+    assert [delay for _, delay in later] == pytest.approx([4, 14], abs=2)
+    due = DialQueue(platform.pool, queue.pacer, clock=lambda: later[0][0].turn_at - 6, sleep=sleeps.sleep)
+    assert await due.wait_for_turn(later[0][0], "telnyx")
+    assert sleeps == pytest.approx([0, 6], abs=0.1)
+
+
+async def test_missed_turn_is_given_up(platform: CallPlatform) -> None:
+    """After an outage of all workers every waiting call is late; they must not all begin together."""
+    sleeps = Sleeps()
+    queue = queue_of(platform, 1.0, sleeps)
+    missed = datetime.now(UTC).timestamp() - 100
+    for _ in range(3):
+        assert await queue.wait_for_turn(PlaceCallJob(UUID(new_id()), missed), "twilio")
+    assert sleeps == pytest.approx([0, 1, 2], abs=0.5)
+
+
+async def test_refused_call_goes_back_to_the_queue_and_is_dialled_later(platform: CallPlatform) -> None:
+    workspace = await platform.create_workspace()
+    call_id = await platform.place(workspace, CALLEE, at=datetime.now(UTC))
+    sleeps = Sleeps()
+    run = make_dial_job(platform.pool, platform.calls, platform.services.carriers, queue_of(platform, 2.0, sleeps))
+    platform.gateway.answers["dial"] = NOT_TAKEN
+    await run(msgspec.json.encode(PlaceCallJob(call_id)))
+    row = await platform.call_row(call_id)
+    assert row["status"] == "queued" and "placing_at" not in row["details"]
+    again, _ = (await queued_jobs(platform))[-1]
+    assert (again.call_id, again.refusals) == (call_id, 1)
+    assert again.turn_at - datetime.now(UTC).timestamp() == pytest.approx(0.75, abs=0.5)
+    del platform.gateway.answers["dial"]
+    await run(msgspec.json.encode(again))
+    assert len(platform.gateway.dialled) == 2
+    assert (await platform.call_row(call_id))["carrier_call_id"] == f"CA-{call_id}"
+
+
+async def test_refused_look_up_is_repeated_and_never_dialled_again(platform: CallPlatform) -> None:
+    """The first try may have reached the carrier, so a refused look-up proves nothing."""
+    workspace = await platform.create_workspace()
+    call_id = await platform.place(workspace, CALLEE, at=datetime.now(UTC))
+    await platform.in_platform(lambda db: platform.calls.placement.start(db, call_id, datetime.now(UTC)))
+    run = make_dial_job(platform.pool, platform.calls, platform.services.carriers, queue_of(platform, 1.0, Sleeps()))
+    platform.gateway.answers["find_placed_calls"] = NOT_TAKEN
+    with pytest.raises(Exception, match="carrier unavailable: 429"):
+        await run(msgspec.json.encode(PlaceCallJob(call_id)))
+    assert "placing_at" in (await platform.call_row(call_id))["details"]
+    assert not platform.gateway.dialled
+
+
+def test_waits_after_refusals_double_up_to_a_minute() -> None:
+    assert [back_off_s(refusals) for refusals in (0, 1, 5, 6, 7, 1_000)] == [1, 2, 32, 60, 60, 60]
+
+
+async def test_200_calls_at_once_are_all_placed_once_at_the_carriers_pace(
+    platform: CallPlatform, database_url: str
+) -> None:
+    """A real job queue and the simulated Twilio, which refuses what comes faster than it takes, and three requests
+    besides."""
+    workspace = await platform.create_workspace()
+    numbers = [f"+1212555{index:04}" for index in range(CALLS)]
+    async with simulated_twilio(workspace.number) as (network, carriers):
+        assert network.twilio is not None
+        network.twilio.fail_next.extend([429] * 3)
+        await platform.in_platform(lambda db: insert_calls(db, workspace, numbers))
+        queue = DialQueue(platform.pool, CallPacer(platform.redis, {"twilio": PACE}))
+        run = make_dial_job(platform.pool, platform.calls, carriers, queue)
+        began = asyncio.get_running_loop().time()
+        await run_until_dialled(platform, database_url, workspace, run)
+        seconds = asyncio.get_running_loop().time() - began
+        placed = Counter(call.called for call in network.twilio.calls.calls.values())
+    rows = await platform.call_rows(workspace)
+    assert placed == Counter(numbers)
+    assert len({row["carrier_call_id"] for row in rows}) == CALLS
+    assert not [row["end_detail"] for row in rows if row["status"] == "failed"]
+    assert seconds > 0.9 * (CALLS - 1) / PACE
+
+
+@asynccontextmanager
+async def simulated_twilio(number: str) -> AsyncIterator[tuple[RunningNetwork, Carriers]]:
+    """Its callees are busy. It takes PACE requests a second, and a quarter more."""
+    async with AsyncExitStack() as stack:
+        port, sink = unused_port(), web.Application()
+        sink.router.add_post("/{path:.*}", _no_content)
+        webhooks = await stack.enter_async_context(TestServer(sink, host="127.0.0.1"))
+        url = f"http://127.0.0.1:{port}"
+        twilio = {"account_sid": SID, "auth_token": TOKEN, "create_requests_per_second": int(PACE * 1.25)}
+        owned = [{"carrier": "twilio", "phone_number": number}]
+        config = make_config({"twilio": twilio, "numbers": owned, "default": "busy"}, url)
+        network = await stack.enter_async_context(running_network(config))
+        await stack.enter_async_context(TestServer(network.app, host="127.0.0.1", port=port))
+        options = CarrierOptions(
+            str(webhooks.make_url("")),
+            twilio_account_sid=SID,
+            twilio_token=TOKEN,
+            twilio_api_url=url,
+            timeout_s=20.0,
+        )
+        yield network, await stack.enter_async_context(open_carriers(options))
+
+
+async def _no_content(request: web.Request) -> web.Response:
+    return web.Response(status=204)
+
+
+async def insert_calls(db: Connection, workspace: LiveWorkspace, numbers: list[str]) -> None:
+    """Places calls beyond what one workspace may place at once."""
+    now = datetime.now(UTC)
+    for number in numbers:
+        new = store.NewCall(
+            id=UUID(new_id()),
+            workspace_id=workspace.workspace_id,
+            agent_id=workspace.agent_id,
+            agent_version=1,
+            number_id=workspace.number_id,
+            direction="outbound",
+            is_test=False,
+            carrier="twilio",
+            carrier_call_id=None,
+            caller=workspace.number,
+            called=number,
+            at=now,
+        )
+        await store.insert_queued(db, new)
+        await enqueue_dial(db, PlaceCallJob(new.id))
+
+
+async def run_until_dialled(platform: CallPlatform, url: str, workspace: LiveWorkspace, run: JobHandler) -> None:
+    """Runs the job queue until no call of the workspace waits to be dialled."""
+    stop = asyncio.Event()
+    queue = asyncio.create_task(run_jobs(url, {PLACE_CALL: run}, JobRetries(poll_every_s=0.5), stop))
+    try:
+        async with asyncio.timeout(60):
+            while await count_waiting(platform, workspace):  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+    finally:
+        stop.set()
+        await queue
+
+
+async def count_waiting(platform: CallPlatform, workspace: LiveWorkspace) -> int:
+    """Calls that are queued and have no id of the carrier yet."""
+    rows = await platform.call_rows(workspace)
+    return sum(row["status"] == "queued" and row["carrier_call_id"] is None for row in rows)
