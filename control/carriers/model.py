@@ -80,6 +80,10 @@ class Carrier(Protocol):
 
     name: CarrierName
 
+    @property
+    def configuration(self) -> str:
+        """What `configure` sets at this carrier; it changes when numbers have to be configured anew. No secret."""
+
     async def search(self, country: str, area_code: str, limit: int) -> list[AvailableNumber]:
         """Returns numbers that can be bought. country: ISO 3166-1 alpha-2. area_code: digits, or empty."""
 

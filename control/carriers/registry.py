@@ -1,6 +1,6 @@
 """The carriers that are set up, by name; opened once a program."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -67,6 +67,11 @@ class Carriers:
             if known == name:
                 return carrier
         raise CarrierRefused(name, "not_set_up", "this carrier is not set up")
+
+    @property
+    def all(self) -> Sequence[Carrier]:
+        """Those that are set up."""
+        return list(self._by_name.values())
 
     @property
     def default(self) -> Carrier:

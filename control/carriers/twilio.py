@@ -68,6 +68,11 @@ class TwilioGateway:
         )
         self._prices: dict[str, tuple[datetime, dict[str, Decimal]]] = {}
 
+    @property
+    def configuration(self) -> str:
+        """The address of our webhooks, which each number holds."""
+        return number_webhooks(self._options)["voice_url"]
+
     async def search(self, country: str, area_code: str, limit: int) -> list[AvailableNumber]:
         """Returns local numbers; mobile ones where a country has no local ones; none for an unknown country."""
         kinds: tuple[NumberKind, ...] = ("local",) if area_code else ("local", "mobile")

@@ -211,6 +211,10 @@ class FakeCarrier:
     found: list[PlacedCall] = field(default_factory=list)
     audio: bytes = b"RIFF"
 
+    @property
+    def configuration(self) -> str:
+        raise NotImplementedError
+
     async def dial(self, order: DialRequest) -> PlacedCall:
         self.dialled.append(order)
         self._answer("dial")

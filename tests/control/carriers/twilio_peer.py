@@ -105,7 +105,9 @@ class TwilioPeer(CarrierPeer):
         found = self.numbers.get(request.match_info["sid"])
         if found is None:
             return _refused(404, 20404)
-        found["friendly_name"] = (await request.post()).get("FriendlyName", found["friendly_name"])
+        form = await request.post()
+        found["friendly_name"] = form.get("FriendlyName", found["friendly_name"])
+        found["voice_url"] = form.get("VoiceUrl", "")
         return web.json_response(found)
 
     async def _release(self, request: web.Request) -> web.Response:
