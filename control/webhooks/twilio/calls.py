@@ -30,6 +30,8 @@ from shared.logs import error_fields
 
 # DialCallStatus of a transfer that was answered (docs: TwiML <Dial>).
 _TRANSFER_ANSWERED: Final = frozenset({"completed", "answered"})
+# A blocked caller is told nothing. To the others Twilio plays that the number is not in service (docs: TwiML <Reject>).
+_NEEDS_NO_WORDS: Final = frozenset({"blocked", "unknown_number", "suspended"})
 log = structlog.get_logger()
 
 
@@ -67,7 +69,7 @@ class TwilioCalls:
     async def _connect_call(self, form: TwilioForm, now: datetime) -> str:
         call = await self._transact(lambda db: self._store_and_admit(db, form, now))
         if isinstance(call, RefusedCall):
-            return _say_refusal(call)
+            return _reject_or_say(call) if not form.is_outbound else _say_refusal(call)
         # An outbound call is recorded by a parameter of its creation (control/carriers/twilio_forms.py).
         records = call.records_at_carrier and not form.is_outbound
         return await self._connect_stream(call, now, records=records)
@@ -193,8 +195,10 @@ class TwilioCalls:
         return f"{self._options.url}{CONTINUE}?call={call_id or ''}&leg={leg}&language={language}"
 
 
+def _reject_or_say(refused: RefusedCall) -> str:
+    """For a call that is not answered yet: one that needs no words is rejected, which Twilio does not bill."""
+    return twiml.reject() if refused.reason in _NEEDS_NO_WORDS else _say_refusal(refused)
+
+
 def _say_refusal(refused: RefusedCall) -> str:
-    """A blocked caller's call is rejected unanswered, so that it costs nothing."""
-    if refused.reason == "blocked":
-        return twiml.reject()
     return twiml.say_and_hang_up(refused.announcement, locale(refused.language))

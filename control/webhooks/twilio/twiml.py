@@ -4,6 +4,8 @@ import re
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
+from control.webhooks.twilio.voices import choose_voice
+
 # Characters outside XML 1.0's Char production (section 2.2): escaping does not make them valid.
 _NOT_XML: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MAX_SAY_LENGTH: Final = 3_000
@@ -25,7 +27,7 @@ def connect(stream_url: str, token: str, action: str, *, recording_callback: str
 
 
 def say_and_hang_up(text: str, locale: str) -> str:
-    """Speaks up to 3,000 characters by Twilio's voice, then hangs up. locale: such as en-US."""
+    """Speaks up to 3,000 characters by Twilio's voice for the locale (en-US), then hangs up."""
     return _response(f"{_say(text, locale)}<Hangup/>")
 
 
@@ -60,7 +62,9 @@ def _start_recording(callback: str) -> str:
 
 
 def _say(text: str, locale: str) -> str:
-    return f"<Say language={_quoted(locale)}>{escape(_clean(text)[:_MAX_SAY_LENGTH])}</Say>"
+    voice = choose_voice(locale)
+    attributes = f"voice={_quoted(voice.name)} language={_quoted(voice.language)}"
+    return f"<Say {attributes}>{escape(_clean(text)[:_MAX_SAY_LENGTH])}</Say>"
 
 
 def _response(verbs: str) -> str:
