@@ -99,7 +99,7 @@ def make_worker_tasks(
                 counts=metrics.events,
                 delete_at_carrier=delete_at_carrier,
             ),
-            webhooks_tasks(services, WebhookMetrics(metrics.registry)),
+            webhooks_tasks(pool, services, WebhookMetrics(metrics.registry)),
         ]
     )
 

@@ -54,6 +54,15 @@ class NumberOrders(Protocol):
         CarrierRefused and CarrierUnavailable."""
 
 
+@runtime_checkable
+class CallRedirection(Protocol):
+    """A carrier that can be told to ask for instructions in the middle of a call."""
+
+    async def redirect(self, carrier_call_id: str, path: str) -> None:
+        """Has the carrier request this path of our webhooks, query included, now. Raises CarrierRefused (`call_ended`
+        for a call that is over) and CarrierUnavailable."""
+
+
 class Carriers:
     """default: the carrier whose numbers are bought; None for the first one that is set up."""
 

@@ -138,6 +138,12 @@ class TwilioGateway:
         """Ends a ringing or answered call; no error when it is over already."""
         await self._ignore_not_found(lambda: self._sdk.calls(carrier_call_id).update_async(status="completed"))
 
+    async def redirect(self, carrier_call_id: str, path: str) -> None:
+        """Has Twilio request this path of our webhooks, whatever it is doing with the call (docs:
+        voice/api/call-resource, Url of an update)."""
+        url = f"{self._options.webhook_url}{path}"
+        await self._send(lambda: self._sdk.calls(carrier_call_id).update_async(url=url, method="POST"))
+
     async def start_recording(self, carrier_call_id: str, call_id: str) -> None:
         """Begins to record a call, if settings say that Twilio records. Twilio would make a second recording of a call
         that is recorded already. 21220 means that the call is not in progress: not any more, or not yet."""

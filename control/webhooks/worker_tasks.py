@@ -7,10 +7,12 @@ from control.db.pool import Connection, Pool
 from control.webhooks.duties import remove_old_webhooks, retry_open_webhooks
 from control.webhooks.metrics import WebhookMetrics
 from control.webhooks.ports import WebhookServices
+from control.webhooks.twilio.stream_check import CHECK_STREAM, make_stream_check_job
 
 
-def webhooks_tasks(services: WebhookServices, metrics: WebhookMetrics | None = None) -> WorkerTasks:
-    """Duties `webhooks` and `old_webhooks`. metrics: counts the events that are retried."""
+def webhooks_tasks(pool: Pool, services: WebhookServices, metrics: WebhookMetrics | None = None) -> WorkerTasks:
+    """Duties `webhooks` and `old_webhooks`, and the job that follows a stream's end. metrics: counts the events that
+    are retried."""
 
     async def webhooks(pool: Pool, now: datetime) -> int:
         return await retry_open_webhooks(pool, services, now, 50, metrics)
@@ -19,5 +21,6 @@ def webhooks_tasks(services: WebhookServices, metrics: WebhookMetrics | None = N
         return await remove_old_webhooks(db, now, 1_000)
 
     return WorkerTasks(
-        duties=[OutsideDuty("webhooks", 5, webhooks, 50), Duty("old_webhooks", 3_600, old_webhooks, 1_000)]
+        handlers={CHECK_STREAM: make_stream_check_job(pool, services)},
+        duties=[OutsideDuty("webhooks", 5, webhooks, 50), Duty("old_webhooks", 3_600, old_webhooks, 1_000)],
     )

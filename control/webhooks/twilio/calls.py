@@ -15,7 +15,7 @@ from control.calls.model import FINAL, AdmittedCall, OpenCall, RefusedCall
 from control.calls.policy import TRANSFER_S
 from control.carriers.twilio_forms import RETRY_FRAGMENT
 from control.db.pool import Connection
-from control.webhooks.addresses import CONTINUE, RECORDING
+from control.webhooks.addresses import RECORDING, STREAM
 from control.webhooks.call_routing import transfer_caller_id
 from control.webhooks.inbox.store import store_once
 from control.webhooks.locales import locale
@@ -24,6 +24,7 @@ from control.webhooks.transactions import is_database_unavailable
 from control.webhooks.twilio import form as forms
 from control.webhooks.twilio import twiml
 from control.webhooks.twilio.form import TwilioForm, TwilioKind
+from control.webhooks.twilio.stream_check import continue_path
 from shared.bus.checkpoints import StreamOutcome
 from shared.bus.client import BusUnavailable
 from shared.logs import error_fields
@@ -91,10 +92,13 @@ class TwilioCalls:
         if isinstance(stream, RefusedCall):
             return self._refuse(stream, now)
         self._background.start("record_media_node", self._record_media_node(call, stream))
-        # The language is part of the URL, so that an announcement needs no look-up when something is unavailable.
-        action = self._continue_url(call.call_id, call.leg, locale(call.plan.agent.language))
+        spoken = locale(call.plan.agent.language)
+        action = self._continue_url(call.call_id, call.leg, spoken)
+        report = f"{self._options.url}{STREAM}?call={call.call_id}&leg={call.leg}&language={spoken}{RETRY_FRAGMENT}"
         recording = f"{self._options.url}{RECORDING}?call={call.call_id}{RETRY_FRAGMENT}" if records else ""
-        return twiml.connect(f"{stream.url}/media/twilio", stream.token, action, recording_callback=recording)
+        return twiml.connect(
+            f"{stream.url}/media/twilio", stream.token, action, stream_callback=report, recording_callback=recording
+        )
 
     async def _record_media_node(self, call: AdmittedCall, stream: StreamTarget) -> None:
         """After the answer: when this fails, the next leg only does not know which node to avoid."""
@@ -192,7 +196,7 @@ class TwilioCalls:
         return _say_refusal(refused)
 
     def _continue_url(self, call_id: UUID | None, leg: int, language: str) -> str:
-        return f"{self._options.url}{CONTINUE}?call={call_id or ''}&leg={leg}&language={language}"
+        return self._options.url + continue_path(call_id, leg, language)
 
 
 def _reject_or_say(refused: RefusedCall) -> str:

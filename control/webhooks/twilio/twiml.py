@@ -12,16 +12,20 @@ _MAX_SAY_LENGTH: Final = 3_000
 DIAL_TIMEOUT_S: Final = 30
 
 
-def connect(stream_url: str, token: str, action: str, *, recording_callback: str = "") -> str:
+def connect(
+    stream_url: str, token: str, action: str, *, stream_callback: str = "", recording_callback: str = ""
+) -> str:
     """Connects the call to a media socket; when the stream ends, Twilio requests `action`.
 
+    stream_callback: where Twilio reports the stream's beginning and end, if anywhere.
     recording_callback: where Twilio reports a recording that it makes from now on; empty: it makes none. So an inbound
     call is recorded from its first moment, which a REST request cannot do: it is refused before the call is in progress
     (docs: TwiML <Recording>).
 
     The token is a <Parameter>, because a query in the URL of <Stream> is dropped (docs: TwiML <Stream>, error 31920).
     """
-    stream = f'<Stream url={_quoted(stream_url)}><Parameter name="token" value={_quoted(token)}/></Stream>'
+    report = f' statusCallback={_quoted(stream_callback)} statusCallbackMethod="POST"' if stream_callback else ""
+    stream = f'<Stream url={_quoted(stream_url)}{report}><Parameter name="token" value={_quoted(token)}/></Stream>'
     start = _start_recording(recording_callback) if recording_callback else ""
     return _response(f'{start}<Connect action={_quoted(action)} method="POST">{stream}</Connect>')
 

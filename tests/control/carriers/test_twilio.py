@@ -33,6 +33,7 @@ METHODS: dict[str, GatewayRequest] = {
     "dial": lambda gateway: gateway.dial(DIAL_REQUEST),
     "find_placed_calls": lambda gateway: gateway.find_placed_calls(DIAL_REQUEST, SINCE),
     "hang_up": lambda gateway: gateway.hang_up("CA1"),
+    "redirect": lambda gateway: gateway.redirect("CA1", "/webhooks/calls/continue?call=1&leg=0"),
     "start_recording": lambda gateway: gateway.start_recording("CA1", DIAL_REQUEST.call_id),
     "fetch_recording": lambda gateway: gateway.fetch_recording(RECORDING, BytesIO()),
     "delete_recording": lambda gateway: gateway.delete_recording(RECORDING),
@@ -270,6 +271,18 @@ async def test_hang_up_of_an_ended_call_is_no_error(twilio: TwilioGateway, twili
     await twilio.hang_up("CA1")
     await twilio.hang_up("CA2")
     assert [request.body for request in twilio_peer.received] == [{"Status": ["completed"]}] * 2
+
+
+async def test_call_is_redirected_to_our_webhook(twilio: TwilioGateway, twilio_peer: TwilioPeer) -> None:
+    await METHODS["redirect"](twilio)
+    assert twilio_peer.received[0].body == {
+        "Url": ["https://hooks.example.com/webhooks/calls/continue?call=1&leg=0"],
+        "Method": ["POST"],
+    }
+    twilio_peer.deleted.add("CA1")
+    with pytest.raises(CarrierRefused) as caught:
+        await METHODS["redirect"](twilio)
+    assert caught.value.call_ended
 
 
 async def test_recording_starts_only_where_twilio_records(twilio: TwilioGateway, twilio_peer: TwilioPeer) -> None:

@@ -26,7 +26,9 @@ class TwilioConfig:
     sign_streams: whether the WebSocket upgrade carries a signature. calls_per_second: rate at which calls by REST
     start, None for no limit. create_requests_per_second: above this rate, requests that create a call are refused with
     20429 and not processed (docs: api/errors/20429); None for no limit. shared_key: id and secret of the key that a
-    Webhook Rule for all URLs names; None without one.
+    Webhook Rule for all URLs names; None without one. goes_on_after_broken_stream: whether the call goes on with its
+    next instruction when a media socket breaks; no page of Twilio's says so. Otherwise it is silent until it is
+    redirected or ended.
     """
 
     account_sid: str
@@ -36,6 +38,7 @@ class TwilioConfig:
     calls_per_second: float | None = None
     create_requests_per_second: int | None = None
     shared_key: tuple[str, str] | None = None
+    goes_on_after_broken_stream: bool = True
 
 
 @dataclass(frozen=True, slots=True)
