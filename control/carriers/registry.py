@@ -55,6 +55,15 @@ class NumberOrders(Protocol):
 
 
 @runtime_checkable
+class CallPricing(Protocol):
+    """A carrier that says what a call costs when it is asked, some time after the call."""
+
+    async def call_price(self, carrier_call_id: str, *, with_transfer: bool) -> Decimal | None:
+        """In US dollars; None while the carrier does not know it. with_transfer: the legs that it dialled are added.
+        Raises CarrierRefused (code other_currency, too) and CarrierUnavailable."""
+
+
+@runtime_checkable
 class CallRedirection(Protocol):
     """A carrier that can be told to ask for instructions in the middle of a call."""
 

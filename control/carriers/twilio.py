@@ -44,6 +44,7 @@ from control.carriers.twilio_forms import (
     recording_form,
     recording_sid,
     required_text,
+    sum_prices,
 )
 
 T = TypeVar("T")
@@ -137,6 +138,16 @@ class TwilioGateway:
     async def hang_up(self, carrier_call_id: str) -> None:
         """Ends a ringing or answered call; no error when it is over already."""
         await self._ignore_not_found(lambda: self._sdk.calls(carrier_call_id).update_async(status="completed"))
+
+    async def call_price(self, carrier_call_id: str, *, with_transfer: bool) -> Decimal | None:
+        """In US dollars; None until Twilio has rated the call and its legs. Media streams, recordings and detection of
+        answering machines are billed apart."""
+        calls = [await self._send(lambda: self._sdk.calls(carrier_call_id).fetch_async())]
+        if with_transfer:
+            calls += await self._send(
+                lambda: self._sdk.calls.list_async(parent_call_sid=carrier_call_id, limit=20, page_size=20)
+            )
+        return sum_prices(calls)
 
     async def redirect(self, carrier_call_id: str, path: str) -> None:
         """Has Twilio request this path of our webhooks, whatever it is doing with the call (docs:

@@ -1,7 +1,7 @@
 """Builds Twilio's request forms and converts its answers; without I/O."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -166,6 +166,24 @@ def number_prices(rows: object) -> dict[str, Decimal]:
         except (KeyError, InvalidOperation, TypeError):
             continue
     return prices
+
+
+def sum_prices(calls: Iterable[Any]) -> Decimal | None:
+    """Returns what these calls cost together, US dollars; Twilio writes costs as negative numbers. None while one has
+    no price, unless it was not connected. Raises CarrierRefused (code other_currency)."""
+    total = Decimal(0)
+    for call in calls:
+        if call.price is None and str(call.duration or "0") == "0" and call.status != "in-progress":
+            continue
+        if call.price is None:
+            return None
+        if str(call.price_unit).upper() != "USD":
+            raise CarrierRefused(NAME, "other_currency", "the account is not billed in US dollars")
+        try:
+            total -= Decimal(str(call.price))
+        except InvalidOperation:
+            raise CarrierUnavailable(NAME, "unreadable", "the answer cannot be read") from None
+    return total
 
 
 def recording_sid(recording: str) -> str:

@@ -273,6 +273,40 @@ async def test_hang_up_of_an_ended_call_is_no_error(twilio: TwilioGateway, twili
     assert [request.body for request in twilio_peer.received] == [{"Status": ["completed"]}] * 2
 
 
+PRICED = {"sid": "CA1", "status": "completed", "duration": "61", "price": "-0.0170", "price_unit": "USD"}
+LEG = PRICED | {"sid": "CA2", "parent_call_sid": "CA1", "price": "-0.0140"}
+
+
+@pytest.mark.parametrize(
+    ("calls", "with_transfer", "price"),
+    [
+        ([PRICED], False, "0.0170"),
+        ([PRICED, LEG], False, "0.0170"),
+        ([PRICED, LEG], True, "0.0310"),
+        ([PRICED | {"price": None}], False, None),
+        ([PRICED, LEG | {"price": None}], True, None),
+        ([PRICED, LEG | {"price": None, "duration": "0", "status": "no-answer"}], True, "0.0170"),
+    ],
+)
+async def test_price_of_a_call_and_its_legs(
+    calls: list[dict[str, object]],
+    with_transfer: bool,
+    price: str | None,
+    twilio: TwilioGateway,
+    twilio_peer: TwilioPeer,
+) -> None:
+    twilio_peer.calls = calls
+    found = await twilio.call_price("CA1", with_transfer=with_transfer)
+    assert found == (None if price is None else Decimal(price))
+
+
+async def test_price_in_another_currency_is_not_taken(twilio: TwilioGateway, twilio_peer: TwilioPeer) -> None:
+    twilio_peer.calls = [PRICED | {"price_unit": "EUR"}]
+    with pytest.raises(CarrierRefused) as caught:
+        await twilio.call_price("CA1", with_transfer=False)
+    assert caught.value.code == "other_currency"
+
+
 async def test_call_is_redirected_to_our_webhook(twilio: TwilioGateway, twilio_peer: TwilioPeer) -> None:
     await METHODS["redirect"](twilio)
     assert twilio_peer.received[0].body == {

@@ -41,6 +41,7 @@ class TwilioPeer(CarrierPeer):
             web.delete(f"{BASE}/IncomingPhoneNumbers/{{sid}}.json", self._release),
             web.post(f"{BASE}/Calls.json", self._dial),
             web.get(f"{BASE}/Calls.json", self._calls),
+            web.get(f"{BASE}/Calls/{{sid}}.json", self._call),
             web.post(f"{BASE}/Calls/{{sid}}.json", self._change_call),
             web.get(f"{BASE}/Calls/{{sid}}/Recordings.json", self._recordings),
             web.post(f"{BASE}/Calls/{{sid}}/Recordings.json", self._record),
@@ -128,8 +129,15 @@ class TwilioPeer(CarrierPeer):
 
     async def _calls(self, request: web.Request) -> web.Response:
         query = request.query
-        rows = [call for call in self.calls if (call["to"], call["from"]) == (query["To"], query["From"])]
+        if parent := query.get("ParentCallSid"):
+            rows = [call for call in self.calls if call.get("parent_call_sid") == parent]
+        else:
+            rows = [call for call in self.calls if (call["to"], call["from"]) == (query["To"], query["From"])]
         return web.json_response({"calls": rows, "next_page_uri": None})
+
+    async def _call(self, request: web.Request) -> web.Response:
+        found = [call for call in self.calls if call["sid"] == request.match_info["sid"]]
+        return web.json_response(found[0]) if found else _refused(404, 20404)
 
     async def _change_call(self, request: web.Request) -> web.Response:
         sid = request.match_info["sid"]
