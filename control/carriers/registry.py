@@ -10,7 +10,7 @@ from control.carriers.model import CallControl, Carrier, CarrierName, CarrierRef
 from control.carriers.telnyx import open_telnyx
 from control.carriers.telnyx_forms import TelnyxOptions
 from control.carriers.twilio import open_twilio
-from control.carriers.twilio_forms import TwilioOptions
+from control.carriers.twilio_forms import TwilioOptions, regional_api_url
 from shared.errors import Conflict
 
 
@@ -24,6 +24,8 @@ class CarrierOptions:
     twilio_account_sid: str = ""
     twilio_token: str = ""
     twilio_api_url: str = "https://api.twilio.com"
+    twilio_region: str = ""
+    twilio_edge: str = ""
     telnyx_api_key: str = ""
     telnyx_connection_id: str = ""
     telnyx_api_url: str = "https://api.telnyx.com/v2"
@@ -124,7 +126,7 @@ def _twilio(options: CarrierOptions) -> TwilioOptions:
         webhook_url=options.webhook_url.rstrip("/"),
         account_sid=options.twilio_account_sid,
         token=options.twilio_token,
-        api_url=options.twilio_api_url.rstrip("/"),
+        api_url=regional_api_url(options.twilio_api_url.rstrip("/"), options.twilio_region, options.twilio_edge),
         timeout_s=options.timeout_s,
         records=options.record != "ours",
     )

@@ -29,6 +29,7 @@ _CALL_ENDED: Final = frozenset({"21220"})
 # callbacks up to three times, also after an error status or a timeout (docs: webhooks-connection-overrides). The
 # fragment is neither sent nor signed.
 RETRY_FRAGMENT: Final = "#rc=3&rp=5xx,ct,rt"
+_API_HOST: Final = "api.twilio.com"
 # The account has as many calls as it may have: the request is refused for now (docs: api/errors/10004).
 _REFUSED_FOR_NOW: Final = frozenset({"10004"})
 _WHY: Final = {
@@ -55,6 +56,16 @@ class TwilioOptions:
     api_url: str = "https://api.twilio.com"
     timeout_s: float = 5.0
     records: bool = False
+
+
+def regional_api_url(api_url: str, region: str, edge: str) -> str:
+    """Returns the address of Twilio's API in a region and by an edge: api.dublin.ie1.twilio.com (docs:
+    global-infrastructure, "Edge locations"); an edge alone is one of the region us1. An address that is not
+    api.twilio.com stays as it is."""
+    scheme, _, host = api_url.partition("://")
+    if host != _API_HOST or not (region or edge):
+        return api_url
+    return f"{scheme}://{'.'.join(filter(None, ('api', edge, region or 'us1', 'twilio.com')))}"
 
 
 def number_webhooks(options: TwilioOptions) -> dict[str, str]:

@@ -8,11 +8,13 @@ from decimal import Decimal
 from io import BytesIO
 from traceback import format_exception
 
+import httpx
 import pytest
 
 from control.carriers.model import CarrierRefused, CarrierUnavailable, DialRequest, OwnedNumber, PlacedCall
 from control.carriers.retries import NotProcessed
 from control.carriers.twilio import TwilioGateway, open_twilio
+from control.carriers.twilio_forms import regional_api_url
 from tests.control.carriers.conftest import twilio_options
 from tests.control.carriers.twilio_peer import BASE, SID, WAV, TwilioPeer
 
@@ -271,6 +273,30 @@ async def test_hang_up_of_an_ended_call_is_no_error(twilio: TwilioGateway, twili
     await twilio.hang_up("CA1")
     await twilio.hang_up("CA2")
     assert [request.body for request in twilio_peer.received] == [{"Status": ["completed"]}] * 2
+
+
+@pytest.mark.parametrize(
+    ("region", "edge", "host"),
+    [
+        ("", "", "api.twilio.com"),
+        ("ie1", "dublin", "api.dublin.ie1.twilio.com"),
+        ("", "singapore", "api.singapore.us1.twilio.com"),
+        ("au1", "", "api.au1.twilio.com"),
+    ],
+)
+async def test_requests_go_to_the_region_by_the_edge(region: str, edge: str, host: str) -> None:
+    url = regional_api_url("https://api.twilio.com", region, edge)
+    assert url == f"https://{host}"
+    assert regional_api_url("http://127.0.0.1:8080", region, edge) == "http://127.0.0.1:8080"
+    requested: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        requested.append(request.url.host)
+        return httpx.Response(201, json={"sid": "CA1"})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+        await TwilioGateway(twilio_options(url), http).dial(DIAL_REQUEST)
+    assert requested == [host]
 
 
 PRICED = {"sid": "CA1", "status": "completed", "duration": "61", "price": "-0.0170", "price_unit": "USD"}
