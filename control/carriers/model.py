@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import IO, Literal, Protocol
 
 CarrierName = Literal["twilio", "telnyx"]
+AddressRequirement = Literal["none", "any", "local", "foreign"]
 
 
 class CarrierError(Exception):
@@ -34,7 +35,9 @@ class CarrierUnavailable(CarrierError):
 
 @dataclass(frozen=True, slots=True)
 class AvailableNumber:
-    """A number that can be bought. monthly_price: in US dollars; None when the carrier does not say."""
+    """A number that can be bought. monthly_price: in US dollars; None when the carrier does not say. address: where the
+    law of the number's country wants an address of its holder: none, any (anywhere), local or foreign; None when the
+    carrier does not say."""
 
     phone_number: str
     locality: str
@@ -42,6 +45,7 @@ class AvailableNumber:
     country: str
     monthly_price: Decimal | None
     capabilities: Mapping[str, bool] = field(default_factory=dict)
+    address: AddressRequirement | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from control.carriers.model import (
+    AddressRequirement,
     AvailableNumber,
     CarrierError,
     CarrierName,
@@ -36,6 +37,10 @@ _WHY: Final = {
     "20003": "the carrier does not accept our sign-in",
     "21422": "the number is not available",
     "21452": "the number is not available",
+    # Sentences that a customer reads as the reason of a failed purchase (docs: api/errors/21631, 21613, 21649).
+    "21631": "numbers of this kind need an address of the business, which is not registered with the carrier",
+    "21613": "numbers of this kind need an address in the number's country, which is not registered with the carrier",
+    "21649": "numbers of this country need documents about the business, which are not registered with the carrier",
     "21217": "the number is none",
     "21211": "the number is none",
     "21219": "the number is not verified, which this account needs",
@@ -156,7 +161,8 @@ def owned_number(row: Any) -> OwnedNumber:
 def available_number(row: Any, country: str, price: Decimal | None) -> AvailableNumber:
     """Converts a number for sale; toll-free and mobile ones have no place. Raises CarrierUnavailable."""
     location = (row.locality or "", row.region or "", row.iso_country or country)
-    return AvailableNumber(required_text(row.phone_number), *location, price, _flags(row.capabilities))
+    address = next((known for known in get_args(AddressRequirement) if known == row.address_requirements), None)
+    return AvailableNumber(required_text(row.phone_number), *location, price, _flags(row.capabilities), address)
 
 
 def _flags(capabilities: object) -> dict[str, bool]:

@@ -30,7 +30,8 @@ class TwilioConfig:
     20429 and not processed (docs: api/errors/20429); None for no limit. shared_key: id and secret of the key that a
     Webhook Rule for all URLs names; None without one. goes_on_after_broken_stream: whether the call goes on with its
     next instruction when a media socket breaks; no page of Twilio's says so. Otherwise it is silent until it is
-    redirected or ended. rated_after_s: how long after its end a call has no price (docs: voice/api/call-resource).
+    redirected or ended. regulated: beginnings of numbers (+49) that need a BundleSid and an AddressSid. rated_after_s:
+    how long after its end a call has no price (docs: voice/api/call-resource).
     """
 
     account_sid: str
@@ -42,6 +43,7 @@ class TwilioConfig:
     shared_key: tuple[str, str] | None = None
     goes_on_after_broken_stream: bool = True
     rated_after_s: float = 60.0
+    regulated: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
