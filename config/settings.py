@@ -193,6 +193,16 @@ class ControlSettings(DatabaseSettings):
     )
     twilio_shared_keys: TwilioSharedKeys = ()
     twilio_api_url: WebUrl = Field("https://api.twilio.com", description="Twilio's REST API.")
+    twilio_region: str = Field(
+        "",
+        pattern=r"^[a-z]{2}[0-9]?$|^$",
+        description="Twilio's region that processes and stores calls, like ie1; empty means us1.",
+    )
+    twilio_edge: str = Field(
+        "",
+        pattern=r"^[a-z-]{0,30}$",
+        description="Twilio's edge that requests enter by, like dublin; empty: Twilio's choice.",
+    )
     twilio_call_rate: float = Field(
         1.0, gt=0, le=100, description="Outbound calls that may begin in a second at Twilio, in all workers together."
     )

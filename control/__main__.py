@@ -280,6 +280,8 @@ def _outside(settings: ControlSettings) -> OutsideOptions:
             twilio_account_sid=sid,
             twilio_token=tokens[sid].get_secret_value() if sid else "",
             twilio_api_url=settings.twilio_api_url,
+            twilio_region=settings.twilio_region,
+            twilio_edge=settings.twilio_edge,
             telnyx_api_key=settings.telnyx_api_key.get_secret_value(),
             telnyx_connection_id=settings.telnyx_connection_id,
             telnyx_api_url=settings.telnyx_api_url,

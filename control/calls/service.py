@@ -28,6 +28,7 @@ from control.calls.model import (
 from control.calls.outbound import CallRequest, OutboundCalls
 from control.calls.placement import CallPlacement
 from control.calls.policy import MOST_LEGS, CallPolicy
+from control.calls.price_job import enqueue_price
 from control.calls.records import CallRecords
 from control.calls.state import CallState
 from control.calls.state_changes import accounting_day, save_changes
@@ -227,6 +228,7 @@ class Calls:
             after = replace(after, details=replace(after.details, meant_end="voicemail"))
             await enqueue_hangup(db, after, "voicemail")
         await save_changes(db, [(before, after)])
+        await enqueue_price(db, before, report)
 
     async def add_carrier_recording(self, db: Connection, recording: CarrierRecording) -> None:
         """Stores that a carrier made a recording, and has a job fetch it, once. A call may have several, each with an

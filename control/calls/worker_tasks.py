@@ -16,6 +16,7 @@ from control.calls.hangup import HANG_UP
 from control.calls.hangup_job import make_hangup_job
 from control.calls.media_assignment import MediaAssignment
 from control.calls.orphans import end_orphans
+from control.calls.price_job import READ_PRICE, make_price_job
 from control.calls.reaper import reap_calls
 from control.calls.recording_discard import DISCARD_RECORDINGS, make_discard_recordings_job
 from control.calls.recording_jobs import make_fetch_recording_job, make_join_recordings_job
@@ -67,6 +68,7 @@ def calls_tasks(
         PLACE_CALL: make_dial_job(pool, calls, carriers, DialQueue(pool, pacer)),
         HANG_UP: make_hangup_job(pool, carriers, media_assignment),
         DISCARD_RECORDINGS: make_discard_recordings_job(pool, carriers, storage),
+        READ_PRICE: make_price_job(pool, carriers),
         START_RECORDING: make_start_recording_job(pool, carriers),
         FETCH_RECORDING: make_fetch_recording_job(pool, carriers, storage, delete=delete_at_carrier),
         JOIN_RECORDINGS: make_join_recordings_job(pool, storage),

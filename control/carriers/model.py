@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import IO, Literal, Protocol
 
 CarrierName = Literal["twilio", "telnyx"]
+AddressRequirement = Literal["none", "any", "local", "foreign"]
 # Calls that are listed at once.
 MOST_ACTIVE = 5_000
 
@@ -40,7 +41,9 @@ class NumberPending(CarrierUnavailable):
 
 @dataclass(frozen=True, slots=True)
 class AvailableNumber:
-    """A number that can be bought. monthly_price: in US dollars; None when the carrier does not say."""
+    """A number that can be bought. monthly_price: in US dollars; None when the carrier does not say. address: where the
+    law of the number's country wants an address of its holder: none, any (anywhere), local or foreign; None when the
+    carrier does not say."""
 
     phone_number: str
     locality: str
@@ -48,6 +51,7 @@ class AvailableNumber:
     country: str
     monthly_price: Decimal | None
     capabilities: Mapping[str, bool] = field(default_factory=dict)
+    address: AddressRequirement | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,10 @@ class Carrier(Protocol):
     """One carrier's gateway. Every method has a time limit and raises CarrierRefused or CarrierUnavailable."""
 
     name: CarrierName
+
+    @property
+    def configuration(self) -> str:
+        """What `configure` sets at this carrier; it changes when numbers have to be configured anew. No secret."""
 
     async def search(self, country: str, area_code: str, limit: int) -> list[AvailableNumber]:
         """Returns numbers that can be bought. country: ISO 3166-1 alpha-2. area_code: digits, or empty."""

@@ -10,7 +10,7 @@ from control.carriers.model import CallControl, Carrier, CarrierName, CarrierRef
 from control.carriers.telnyx import open_telnyx
 from control.carriers.telnyx_forms import TelnyxOptions
 from control.carriers.twilio import open_twilio
-from control.carriers.twilio_forms import TwilioOptions
+from control.carriers.twilio_forms import TwilioOptions, regional_api_url
 from shared.errors import Conflict
 
 
@@ -24,6 +24,8 @@ class CarrierOptions:
     twilio_account_sid: str = ""
     twilio_token: str = ""
     twilio_api_url: str = "https://api.twilio.com"
+    twilio_region: str = ""
+    twilio_edge: str = ""
     telnyx_api_key: str = ""
     telnyx_connection_id: str = ""
     telnyx_api_url: str = "https://api.telnyx.com/v2"
@@ -52,6 +54,24 @@ class NumberOrders(Protocol):
     async def order_status(self, reference: str) -> Literal["pending", "success"] | None:
         """Returns the state of the order with this reference; None without one, or when it failed. Raises
         CarrierRefused and CarrierUnavailable."""
+
+
+@runtime_checkable
+class CallPricing(Protocol):
+    """A carrier that says what a call costs when it is asked, some time after the call."""
+
+    async def call_price(self, carrier_call_id: str, *, with_transfer: bool) -> Decimal | None:
+        """In US dollars; None while the carrier does not know it. with_transfer: the legs that it dialled are added.
+        Raises CarrierRefused (code other_currency, too) and CarrierUnavailable."""
+
+
+@runtime_checkable
+class CallRedirection(Protocol):
+    """A carrier that can be told to ask for instructions in the middle of a call."""
+
+    async def redirect(self, carrier_call_id: str, path: str) -> None:
+        """Has the carrier request this path of our webhooks, query included, now. Raises CarrierRefused (`call_ended`
+        for a call that is over) and CarrierUnavailable."""
 
 
 class Carriers:
@@ -105,7 +125,7 @@ def _twilio(options: CarrierOptions) -> TwilioOptions:
         webhook_url=options.webhook_url.rstrip("/"),
         account_sid=options.twilio_account_sid,
         token=options.twilio_token,
-        api_url=options.twilio_api_url.rstrip("/"),
+        api_url=regional_api_url(options.twilio_api_url.rstrip("/"), options.twilio_region, options.twilio_edge),
         timeout_s=options.timeout_s,
         records=options.record != "ours",
     )

@@ -80,6 +80,11 @@ class TelnyxGateway:
 
     # --- Numbers --------------------------------------------------------------------------------------------------
 
+    @property
+    def configuration(self) -> str:
+        """The connection that numbers are assigned to; it alone holds the address of our webhooks."""
+        return f"connection {self._options.connection_id}"
+
     async def search(self, country: str, area_code: str, limit: int) -> list[AvailableNumber]:
         """Returns local numbers that can take calls."""
         rows = await self._for_sale(

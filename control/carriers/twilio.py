@@ -47,6 +47,7 @@ from control.carriers.twilio_forms import (
     recording_form,
     recording_sid,
     required_text,
+    sum_prices,
 )
 
 T = TypeVar("T")
@@ -70,6 +71,11 @@ class TwilioGateway:
             options.account_sid, options.token, http_client=_Transport(http, options.api_url), environment={"": ""}
         )
         self._prices: dict[str, tuple[datetime, dict[str, Decimal]]] = {}
+
+    @property
+    def configuration(self) -> str:
+        """The address of our webhooks, which each number holds."""
+        return number_webhooks(self._options)["voice_url"]
 
     async def search(self, country: str, area_code: str, limit: int) -> list[AvailableNumber]:
         """Returns local numbers; mobile ones where a country has no local ones; none for an unknown country."""
@@ -142,6 +148,22 @@ class TwilioGateway:
     async def hang_up(self, carrier_call_id: str) -> None:
         """Ends a ringing or answered call; no error when it is over already."""
         await self._ignore_not_found(lambda: self._sdk.calls(carrier_call_id).update_async(status="completed"))
+
+    async def call_price(self, carrier_call_id: str, *, with_transfer: bool) -> Decimal | None:
+        """In US dollars; None until Twilio has rated the call and its legs. Media streams, recordings and detection of
+        answering machines are billed apart."""
+        calls = [await self._send(lambda: self._sdk.calls(carrier_call_id).fetch_async())]
+        if with_transfer:
+            calls += await self._send(
+                lambda: self._sdk.calls.list_async(parent_call_sid=carrier_call_id, limit=20, page_size=20)
+            )
+        return sum_prices(calls)
+
+    async def redirect(self, carrier_call_id: str, path: str) -> None:
+        """Has Twilio request this path of our webhooks, whatever it is doing with the call (docs:
+        voice/api/call-resource, Url of an update)."""
+        url = f"{self._options.webhook_url}{path}"
+        await self._send(lambda: self._sdk.calls(carrier_call_id).update_async(url=url, method="POST"))
 
     async def start_recording(self, carrier_call_id: str, call_id: str) -> None:
         """Begins to record a call, if settings say that Twilio records. Twilio would make a second recording of a call

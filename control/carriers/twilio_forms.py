@@ -1,14 +1,15 @@
 """Builds Twilio's request forms and converts its answers; without I/O."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from control.carriers.model import (
     ActiveCall,
+    AddressRequirement,
     AvailableNumber,
     CarrierError,
     CarrierName,
@@ -30,12 +31,17 @@ _CALL_ENDED: Final = frozenset({"21220"})
 # callbacks up to three times, also after an error status or a timeout (docs: webhooks-connection-overrides). The
 # fragment is neither sent nor signed.
 RETRY_FRAGMENT: Final = "#rc=3&rp=5xx,ct,rt"
+_API_HOST: Final = "api.twilio.com"
 # The account has as many calls as it may have: the request is refused for now (docs: api/errors/10004).
 _REFUSED_FOR_NOW: Final = frozenset({"10004"})
 _WHY: Final = {
     "20003": "the carrier does not accept our sign-in",
     "21422": "the number is not available",
     "21452": "the number is not available",
+    # Sentences that a customer reads as the reason of a failed purchase (docs: api/errors/21631, 21613, 21649).
+    "21631": "numbers of this kind need an address of the business, which is not registered with the carrier",
+    "21613": "numbers of this kind need an address in the number's country, which is not registered with the carrier",
+    "21649": "numbers of this country need documents about the business, which are not registered with the carrier",
     "21217": "the number is none",
     "21211": "the number is none",
     "21219": "the number is not verified, which this account needs",
@@ -56,6 +62,16 @@ class TwilioOptions:
     api_url: str = "https://api.twilio.com"
     timeout_s: float = 5.0
     records: bool = False
+
+
+def regional_api_url(api_url: str, region: str, edge: str) -> str:
+    """Returns the address of Twilio's API in a region and by an edge: api.dublin.ie1.twilio.com (docs:
+    global-infrastructure, "Edge locations"); an edge alone is one of the region us1. An address that is not
+    api.twilio.com stays as it is."""
+    scheme, _, host = api_url.partition("://")
+    if host != _API_HOST or not (region or edge):
+        return api_url
+    return f"{scheme}://{'.'.join(filter(None, ('api', edge, region or 'us1', 'twilio.com')))}"
 
 
 def number_webhooks(options: TwilioOptions) -> dict[str, str]:
@@ -154,7 +170,8 @@ def owned_number(row: Any) -> OwnedNumber:
 def available_number(row: Any, country: str, price: Decimal | None) -> AvailableNumber:
     """Converts a number for sale; toll-free and mobile ones have no place. Raises CarrierUnavailable."""
     location = (row.locality or "", row.region or "", row.iso_country or country)
-    return AvailableNumber(required_text(row.phone_number), *location, price, _flags(row.capabilities))
+    address = next((known for known in get_args(AddressRequirement) if known == row.address_requirements), None)
+    return AvailableNumber(required_text(row.phone_number), *location, price, _flags(row.capabilities), address)
 
 
 def _flags(capabilities: object) -> dict[str, bool]:
@@ -175,6 +192,24 @@ def number_prices(rows: object) -> dict[str, Decimal]:
         except (KeyError, InvalidOperation, TypeError):
             continue
     return prices
+
+
+def sum_prices(calls: Iterable[Any]) -> Decimal | None:
+    """Returns what these calls cost together, US dollars; Twilio writes costs as negative numbers. None while one has
+    no price, unless it was not connected. Raises CarrierRefused (code other_currency)."""
+    total = Decimal(0)
+    for call in calls:
+        if call.price is None and str(call.duration or "0") == "0" and call.status != "in-progress":
+            continue
+        if call.price is None:
+            return None
+        if str(call.price_unit).upper() != "USD":
+            raise CarrierRefused(NAME, "other_currency", "the account is not billed in US dollars")
+        try:
+            total -= Decimal(str(call.price))
+        except InvalidOperation:
+            raise CarrierUnavailable(NAME, "unreadable", "the answer cannot be read") from None
+    return total
 
 
 def recording_sid(recording: str) -> str:

@@ -831,6 +831,8 @@ CREATE TABLE public.phone_numbers (
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     released_at timestamp with time zone,
     status_detail text,
+    configured_for text,
+    configure_tried_at timestamp with time zone,
     CONSTRAINT phone_numbers_carrier_check CHECK ((carrier = ANY (ARRAY['twilio'::text, 'telnyx'::text, 'simulated'::text]))),
     CONSTRAINT phone_numbers_phone_number_check CHECK ((phone_number ~ '^\+[1-9][0-9]{1,14}$'::text)),
     CONSTRAINT phone_numbers_status_check CHECK ((status = ANY (ARRAY['buying'::text, 'active'::text, 'releasing'::text, 'released'::text, 'failed'::text])))
@@ -1527,6 +1529,8 @@ INSERT INTO public.schema_migrations VALUES ('20261126000903');
 INSERT INTO public.schema_migrations VALUES ('20261126001001');
 INSERT INTO public.schema_migrations VALUES ('20261126001201');
 INSERT INTO public.schema_migrations VALUES ('20261126002001');
+INSERT INTO public.schema_migrations VALUES ('20261126005101');
+INSERT INTO public.schema_migrations VALUES ('20261126005102');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -2361,6 +2365,12 @@ CREATE INDEX pgqueuer_updated_id_id1_idx ON public.pgqueuer USING btree (updated
 --
 
 CREATE UNIQUE INDEX phone_numbers_agent ON public.phone_numbers USING btree (agent_id) WHERE ((agent_id IS NOT NULL) AND (status = ANY (ARRAY['buying'::text, 'active'::text])));
+
+--
+-- Name: phone_numbers_configure; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX phone_numbers_configure ON public.phone_numbers USING btree (carrier, configure_tried_at NULLS FIRST) WHERE (status = 'active'::text);
 
 --
 -- Name: phone_numbers_number; Type: INDEX; Schema: public; Owner: -

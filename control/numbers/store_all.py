@@ -1,10 +1,48 @@
 """SQL of the numbers of all workspaces. Needs platform scope."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from control.db.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurableNumber:
+    """A number in service, as its carrier knows it."""
+
+    id: UUID
+    phone_number: str
+    carrier_number_id: str
+
+
+# Numbers in service at carrier $1 that are not configured as $2 and were not tried since $3, the longest untried first.
+_SELECT_UNCONFIGURED: Final = """
+    SELECT id, phone_number, carrier_number_id FROM phone_numbers
+    WHERE carrier = $1 AND status = 'active' AND carrier_number_id IS NOT NULL AND configured_for IS DISTINCT FROM $2
+      AND (configure_tried_at IS NULL OR configure_tried_at < $3)
+    ORDER BY configure_tried_at NULLS FIRST, id LIMIT $4
+"""
+
+
+async def select_unconfigured(
+    db: Connection, carrier: str, configuration: str, before: datetime, most: int
+) -> list[ConfigurableNumber]:
+    """Numbers that have to be configured. configuration: see Carrier.configuration."""
+    rows = await db.fetch(_SELECT_UNCONFIGURED, carrier, configuration, before, most)
+    return [ConfigurableNumber(**row) for row in rows]
+
+
+async def update_configured(db: Connection, number_id: UUID, configured_for: str | None, now: datetime) -> None:
+    """Stores a try. configured_for: None when it failed."""
+    await db.execute(
+        "UPDATE phone_numbers SET configured_for = coalesce($2, configured_for), configure_tried_at = $3 WHERE id = $1",
+        number_id,
+        configured_for,
+        now,
+    )
 
 
 async def select_workspace(db: Connection, number_id: UUID) -> UUID | None:

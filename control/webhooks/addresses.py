@@ -18,9 +18,14 @@ INBOUND: Final = "/webhooks/calls/inbound"
 STATUS: Final = "/webhooks/calls/status"
 RECORDING: Final = "/webhooks/calls/recording"
 CONTINUE: Final = "/webhooks/calls/continue"
+STREAM: Final = "/webhooks/calls/stream"
 CARRIER_ROUTES: Final = (
     WebhookRoute("POST", INBOUND, "A carrier reports an inbound call, or that an outbound one was answered."),
     WebhookRoute("POST", STATUS, "A carrier reports a call's status."),
     WebhookRoute("POST", RECORDING, "A carrier reports a recording."),
     WebhookRoute("POST", CONTINUE, "Twilio asks for instructions after a media stream.", beyond_spec=True),
+)
+TWILIO_ROUTES: Final = (
+    *CARRIER_ROUTES,
+    WebhookRoute("POST", STREAM, "Twilio reports the end of a media stream.", beyond_spec=True),
 )

@@ -11,11 +11,12 @@ from control.webhooks.options import WebhookOptions
 from control.webhooks.parts import make_parts
 from control.webhooks.ports import WebhookServices
 from control.webhooks.telnyx.stream_end_job import make_stream_end_job
+from control.webhooks.twilio.stream_check import CHECK_STREAM, make_stream_check_job
 
 
 def webhooks_tasks(pool: Pool, services: WebhookServices, metrics: WebhookMetrics | None = None) -> WorkerTasks:
-    """Duties `webhooks` and `old_webhooks`, and the job of a stream's end. metrics: counts the events that are
-    retried."""
+    """Duties `webhooks` and `old_webhooks`, and the jobs that follow a stream's end. metrics: counts the events that
+    are retried."""
     # The worker answers no request, so it needs neither address nor keys.
     parts = make_parts(pool, services, WebhookOptions(""), metrics or WebhookMetrics())
 
@@ -26,6 +27,6 @@ def webhooks_tasks(pool: Pool, services: WebhookServices, metrics: WebhookMetric
         return await remove_old_webhooks(db, now, 1_000)
 
     return WorkerTasks(
-        handlers={STREAM_ENDED: make_stream_end_job(parts)},
+        handlers={STREAM_ENDED: make_stream_end_job(parts), CHECK_STREAM: make_stream_check_job(pool, services)},
         duties=[OutsideDuty("webhooks", 5, webhooks, 50), Duty("old_webhooks", 3_600, old_webhooks, 1_000)],
     )

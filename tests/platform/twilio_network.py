@@ -147,11 +147,20 @@ async def running_twilio_network(
     speed: float = SPEED,
     calls_per_second: float | None = None,
     create_requests_per_second: int | None = None,
+    goes_on_after_broken_stream: bool = True,
 ) -> AsyncIterator[TwilioNetwork]:
     """The simulator's network with Twilio only, without numbers and subscribers."""
     port = unused_port()
     url = f"http://127.0.0.1:{port}"
-    account = TwilioConfig(ACCOUNT, TOKEN, url, sign_streams, calls_per_second, create_requests_per_second)
+    account = TwilioConfig(
+        account_sid=ACCOUNT,
+        auth_token=TOKEN,
+        public_url=url,
+        sign_streams=sign_streams,
+        calls_per_second=calls_per_second,
+        create_requests_per_second=create_requests_per_second,
+        goes_on_after_broken_stream=goes_on_after_broken_stream,
+    )
     config = NetworkConfig(url, twilio=account)
     async with (
         aiohttp.ClientSession() as session,

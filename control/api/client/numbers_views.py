@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from control.billing.model import CURRENCY
-from control.carriers.model import AvailableNumber
+from control.carriers.model import AddressRequirement, AvailableNumber
 from control.http.body import Currency, Money
 from control.http.pagination import ListAnswer
 from control.numbers.model import PhoneNumber, Status
@@ -52,13 +52,16 @@ class NumberList(ListAnswer):
 
 @dataclass(frozen=True, slots=True)
 class AvailableView:
-    """A number that can be bought. price: price a month, in US dollars; null if the carrier does not report it."""
+    """A number that can be bought. price: price a month, in US dollars; null if the carrier does not report it.
+    address_requirements: whether the number's holder needs an address that is registered with the carrier: `none`,
+    `any`, `local` (in the number's country) or `foreign` (outside of it); null if the carrier does not report it."""
 
     phone_number: str
     locality: str
     region: str
     price: Money | None
     currency: Currency
+    address_requirements: AddressRequirement | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,4 +96,4 @@ def _flags(capabilities: Mapping[str, Any]) -> dict[str, bool]:
 
 
 def to_available(one: AvailableNumber) -> AvailableView:
-    return AvailableView(one.phone_number, one.locality, one.region, one.monthly_price, CURRENCY)
+    return AvailableView(one.phone_number, one.locality, one.region, one.monthly_price, CURRENCY, one.address)

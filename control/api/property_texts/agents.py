@@ -98,6 +98,9 @@ AGENTS: Final = {
     "monthly_price": Text("Price a month, in US dollars; 0 if the carrier does not report it.", 1.15),
     "released_at": Text("When it was released (UTC); null while it is held."),
     "available": Text("Numbers that can be bought."),
+    "address_requirements": Text(
+        "Whether the number's holder needs an address that is registered with the carrier.", "none"
+    ),
     "locality": Text("Town, where the carrier tells it.", "Washington"),
     "region": Text("State or region, where the carrier tells it.", "DC"),
     "AvailableView.price": Text("Price a month, in US dollars; null if the carrier does not report it.", 1.15),

@@ -101,6 +101,11 @@ async def store_once(db: Connection, event: StoredEvent, now: datetime, *, handl
     return "handled" if is_handled else "open"
 
 
+async def is_stored(db: Connection, source: str, event_id: str) -> bool:
+    """Whether the event was received."""
+    return await db.fetchval(SELECT_HANDLED, source, event_id) is not None
+
+
 async def mark_handled(db: Connection, key: EventKey, now: datetime, error: str | None = None) -> None:
     """Closes an event whose effect is in this transaction. error: why it has none and never will; nothing personal."""
     await db.execute(UPDATE_HANDLED, key.source, key.event_id, now, error and error[:_MAX_ERROR_LENGTH])

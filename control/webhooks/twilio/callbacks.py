@@ -1,4 +1,4 @@
-"""Callbacks for which Twilio expects no instructions: call states, answering machines, recordings."""
+"""Callbacks for which Twilio expects no instructions: call states, answering machines, recordings, streams' ends."""
 
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from control.webhooks.inbox.inbox import WebhookInbox
 from control.webhooks.inbox.store import OpenEvent
 from control.webhooks.twilio import form as forms
 from control.webhooks.twilio.form import TwilioForm, TwilioKind
+from control.webhooks.twilio.stream_check import enqueue_stream_check
 
 
 class StatusCallbacks:
@@ -27,6 +28,13 @@ class StatusCallbacks:
     async def receive_recording(self, form: TwilioForm, now: datetime) -> web.Response:
         """A recording that Twilio made, or could not make."""
         return await self._receive("recording", form, now)
+
+    async def receive_stream(self, form: TwilioForm, now: datetime) -> web.Response:
+        """A media stream began, ended or failed (docs: TwiML <Stream>, statusCallback). A beginning is not stored."""
+        if form["StreamEvent"] == "stream-started":
+            self._inbox.count("twilio", "stream", "ignored")
+            return web.Response(status=204)
+        return await self._receive("stream", form, now)
 
     async def retry(self, open_event: OpenEvent, now: datetime) -> None:
         """Applies an event that stayed open."""
@@ -50,5 +58,7 @@ class StatusCallbacks:
                     await self._calls.add_carrier_recording(db, recording)
                 elif form["RecordingStatus"] == "absent":
                     await self._calls.apply_carrier_status(db, forms.recording_absent(form, now))
+            case "stream":
+                await enqueue_stream_check(db, form, now)
             case _:
                 pass  # a request for instructions: nobody waits for its answer any more

@@ -15,7 +15,7 @@ from control.calls.model import FINAL, AdmittedCall, OpenCall, RefusedCall
 from control.calls.policy import TRANSFER_S
 from control.carriers.twilio_forms import RETRY_FRAGMENT
 from control.db.pool import Connection
-from control.webhooks.addresses import CONTINUE, RECORDING
+from control.webhooks.addresses import RECORDING, STREAM
 from control.webhooks.call_routing import transfer_caller_id
 from control.webhooks.inbox.store import store_once
 from control.webhooks.locales import locale
@@ -24,12 +24,15 @@ from control.webhooks.transactions import is_database_unavailable
 from control.webhooks.twilio import form as forms
 from control.webhooks.twilio import twiml
 from control.webhooks.twilio.form import TwilioForm, TwilioKind
+from control.webhooks.twilio.stream_check import continue_path
 from shared.bus.checkpoints import StreamOutcome
 from shared.bus.client import BusUnavailable
 from shared.logs import error_fields
 
 # DialCallStatus of a transfer that was answered (docs: TwiML <Dial>).
 _TRANSFER_ANSWERED: Final = frozenset({"completed", "answered"})
+# A blocked caller is told nothing. To the others Twilio plays that the number is not in service (docs: TwiML <Reject>).
+_NEEDS_NO_WORDS: Final = frozenset({"blocked", "unknown_number", "suspended"})
 log = structlog.get_logger()
 
 
@@ -67,7 +70,7 @@ class TwilioCalls:
     async def _connect_call(self, form: TwilioForm, now: datetime) -> str:
         call = await self._transact(lambda db: self._store_and_admit(db, form, now))
         if isinstance(call, RefusedCall):
-            return _say_refusal(call)
+            return _reject_or_say(call) if not form.is_outbound else _say_refusal(call)
         # An outbound call is recorded by a parameter of its creation (control/carriers/twilio_forms.py).
         records = call.records_at_carrier and not form.is_outbound
         return await self._connect_stream(call, now, records=records)
@@ -89,10 +92,13 @@ class TwilioCalls:
         if isinstance(stream, RefusedCall):
             return self._refuse(stream, now)
         self._background.start("record_media_node", self._record_media_node(call, stream))
-        # The language is part of the URL, so that an announcement needs no look-up when something is unavailable.
-        action = self._continue_url(call.call_id, call.leg, locale(call.plan.agent.language))
+        spoken = locale(call.plan.agent.language)
+        action = self._continue_url(call.call_id, call.leg, spoken)
+        report = f"{self._options.url}{STREAM}?call={call.call_id}&leg={call.leg}&language={spoken}{RETRY_FRAGMENT}"
         recording = f"{self._options.url}{RECORDING}?call={call.call_id}{RETRY_FRAGMENT}" if records else ""
-        return twiml.connect(f"{stream.url}/media/twilio", stream.token, action, recording_callback=recording)
+        return twiml.connect(
+            f"{stream.url}/media/twilio", stream.token, action, stream_callback=report, recording_callback=recording
+        )
 
     async def _record_media_node(self, call: AdmittedCall, stream: StreamTarget) -> None:
         """After the answer: when this fails, the next leg only does not know which node to avoid."""
@@ -190,11 +196,13 @@ class TwilioCalls:
         return _say_refusal(refused)
 
     def _continue_url(self, call_id: UUID | None, leg: int, language: str) -> str:
-        return f"{self._options.url}{CONTINUE}?call={call_id or ''}&leg={leg}&language={language}"
+        return self._options.url + continue_path(call_id, leg, language)
+
+
+def _reject_or_say(refused: RefusedCall) -> str:
+    """For a call that is not answered yet: one that needs no words is rejected, which Twilio does not bill."""
+    return twiml.reject() if refused.reason in _NEEDS_NO_WORDS else _say_refusal(refused)
 
 
 def _say_refusal(refused: RefusedCall) -> str:
-    """A blocked caller's call is rejected unanswered, so that it costs nothing."""
-    if refused.reason == "blocked":
-        return twiml.reject()
     return twiml.say_and_hang_up(refused.announcement, locale(refused.language))

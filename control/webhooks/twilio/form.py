@@ -12,7 +12,7 @@ from control.webhooks.field_values import non_empty, parse_uuid, plausible_time
 from control.webhooks.inbox.store import StoredEvent
 from shared.events import CallStatus
 
-TwilioKind = Literal["inbound", "answered", "continue", "status", "amd", "recording"]
+TwilioKind = Literal["inbound", "answered", "continue", "status", "amd", "recording", "stream"]
 # CallStatus (docs: voice/api/call-resource).
 _STATUS_BY_NAME: Final[Mapping[str, CallStatus]] = {
     "queued": "queued",
@@ -32,6 +32,7 @@ STORED_FIELDS: Final = frozenset(
         "StirVerstat", "SequenceNumber", "Timestamp", "CallbackSource", "CallDuration", "SipResponseCode", "AnsweredBy",
         "MachineDetectionDuration", "ErrorCode", "RecordingSid", "RecordingUrl", "RecordingStatus", "RecordingDuration",
         "RecordingChannels", "RecordingSource", "DialCallStatus", "DialCallSid", "DialCallDuration",
+        "StreamSid", "StreamEvent", "StreamError",
     }
 )  # fmt: skip
 _KNOWN_RESULTS: Final = frozenset({"machine", "human", "fax"})
@@ -146,6 +147,11 @@ def _carrier_status(
     return CarrierStatus("twilio", form.call_sid, status, at, call_id=form.call_id, **fields)
 
 
+def continue_event_id(call_sid: str, leg: int) -> str:
+    """The id under which a request for what comes after a stream is stored."""
+    return f"{call_sid}:continue:{leg}"
+
+
 def _identity(kind: TwilioKind, form: TwilioForm) -> str:
     match kind:
         case "status":
@@ -153,7 +159,9 @@ def _identity(kind: TwilioKind, form: TwilioForm) -> str:
         case "recording":
             return f"{form['RecordingSid'] or form.call_sid}:recording:{form['RecordingStatus']}"
         case "continue":
-            return f"{form.call_sid}:continue:{form.leg}{':dialled' if form['DialCallStatus'] else ''}"
+            return continue_event_id(form.call_sid, form.leg) + (":dialled" if form["DialCallStatus"] else "")
+        case "stream":
+            return f"{form['StreamSid'] or form.call_sid}:stream:{form['StreamEvent']}"
     return f"{form.call_sid}:{kind}"
 
 
@@ -161,6 +169,14 @@ def _parse_time(text: str, now: datetime) -> datetime:
     """text: RFC 2822. Returns `now` where it is missing, malformed or implausible."""
     try:
         return plausible_time(parsedate_to_datetime(text), now)
+    except ValueError:
+        return now
+
+
+def parse_iso_time(text: str, now: datetime) -> datetime:
+    """text: ISO 8601, as in reports of streams. Returns `now` where it is missing, malformed or implausible."""
+    try:
+        return plausible_time(datetime.fromisoformat(text), now)
     except ValueError:
         return now
 

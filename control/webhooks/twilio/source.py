@@ -8,12 +8,13 @@ An inbound call takes them in this order; one that we placed begins with status 
 3. CONTINUE, asked by `<Connect action>`: the media stream ended. `continue_call` hangs up after the conversation's end,
    dials after a transfer, and connects the call to another node (step 1's answer) when its node was lost.
 4. CONTINUE, asked by `<Dial action>`: the transfer ended. `continue_call` hangs up, or says that nobody answered.
+   STREAM reports each stream's end besides: should CONTINUE not be asked, a job has Twilio ask it (`stream_check.py`).
 5. STATUS: completed; RECORDING: a recording can be fetched.
 """
 
 from typing import Final
 
-from control.webhooks.addresses import CARRIER_ROUTES, CONTINUE, INBOUND, RECORDING, STATUS
+from control.webhooks.addresses import CONTINUE, INBOUND, RECORDING, STATUS, STREAM, TWILIO_ROUTES
 from control.webhooks.inbox.source import WebhookSource
 from control.webhooks.inbox.store import OpenEvent
 from control.webhooks.parts import SourceDefinition, WebhookParts
@@ -34,13 +35,14 @@ def build(parts: WebhookParts) -> WebhookSource[TwilioForm]:
             STATUS: callbacks.receive_status,
             CONTINUE: calls.continue_call,
             RECORDING: callbacks.receive_recording,
+            STREAM: callbacks.receive_stream,
         },
         retry=callbacks.retry,
         ordering_key=_call_sid,
     )
 
 
-TWILIO: Final = SourceDefinition("twilio", CARRIER_ROUTES, build)
+TWILIO: Final = SourceDefinition("twilio", TWILIO_ROUTES, build)
 
 
 def _call_sid(open_event: OpenEvent) -> str:

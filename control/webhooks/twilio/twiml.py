@@ -4,28 +4,34 @@ import re
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
+from control.webhooks.twilio.voices import choose_voice
+
 # Characters outside XML 1.0's Char production (section 2.2): escaping does not make them valid.
 _NOT_XML: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MAX_SAY_LENGTH: Final = 3_000
 DIAL_TIMEOUT_S: Final = 30
 
 
-def connect(stream_url: str, token: str, action: str, *, recording_callback: str = "") -> str:
+def connect(
+    stream_url: str, token: str, action: str, *, stream_callback: str = "", recording_callback: str = ""
+) -> str:
     """Connects the call to a media socket; when the stream ends, Twilio requests `action`.
 
+    stream_callback: where Twilio reports the stream's beginning and end, if anywhere.
     recording_callback: where Twilio reports a recording that it makes from now on; empty: it makes none. So an inbound
     call is recorded from its first moment, which a REST request cannot do: it is refused before the call is in progress
     (docs: TwiML <Recording>).
 
     The token is a <Parameter>, because a query in the URL of <Stream> is dropped (docs: TwiML <Stream>, error 31920).
     """
-    stream = f'<Stream url={_quoted(stream_url)}><Parameter name="token" value={_quoted(token)}/></Stream>'
+    report = f' statusCallback={_quoted(stream_callback)} statusCallbackMethod="POST"' if stream_callback else ""
+    stream = f'<Stream url={_quoted(stream_url)}{report}><Parameter name="token" value={_quoted(token)}/></Stream>'
     start = _start_recording(recording_callback) if recording_callback else ""
     return _response(f'{start}<Connect action={_quoted(action)} method="POST">{stream}</Connect>')
 
 
 def say_and_hang_up(text: str, locale: str) -> str:
-    """Speaks up to 3,000 characters by Twilio's voice, then hangs up. locale: such as en-US."""
+    """Speaks up to 3,000 characters by Twilio's voice for the locale (en-US), then hangs up."""
     return _response(f"{_say(text, locale)}<Hangup/>")
 
 
@@ -60,7 +66,9 @@ def _start_recording(callback: str) -> str:
 
 
 def _say(text: str, locale: str) -> str:
-    return f"<Say language={_quoted(locale)}>{escape(_clean(text)[:_MAX_SAY_LENGTH])}</Say>"
+    voice = choose_voice(locale)
+    attributes = f"voice={_quoted(voice.name)} language={_quoted(voice.language)}"
+    return f"<Say {attributes}>{escape(_clean(text)[:_MAX_SAY_LENGTH])}</Say>"
 
 
 def _response(verbs: str) -> str:

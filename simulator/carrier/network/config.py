@@ -76,7 +76,9 @@ def _twilio(fields: Mapping[str, object], public: str) -> TwilioConfig | None:
     if fields.get("twilio") is None:
         return None
     part = _object(fields["twilio"], "twilio")
-    _check_fields(part, "twilio", "account_sid", "auth_token", "sign_streams", *_TWILIO_RATES, *_SHARED_KEY)
+    _check_fields(
+        part, "twilio", "account_sid", "auth_token", "sign_streams", "regulated", *_TWILIO_RATES, *_SHARED_KEY
+    )
     signs, rate, creates = part.get("sign_streams", True), *(part.get(name) for name in _TWILIO_RATES)
     if not isinstance(signs, bool):
         raise ConfigError("twilio.sign_streams must be true or false")
@@ -92,7 +94,15 @@ def _twilio(fields: Mapping[str, object], public: str) -> TwilioConfig | None:
         calls_per_second=rate,
         create_requests_per_second=creates,
         shared_key=_shared_key(part),
+        regulated=_regulated(part),
     )
+
+
+def _regulated(part: Mapping[str, object]) -> tuple[str, ...]:
+    beginnings = part.get("regulated", [])
+    if not isinstance(beginnings, list) or not all(isinstance(one, str) and one for one in beginnings):
+        raise ConfigError("twilio.regulated must be a list of beginnings of numbers")
+    return tuple(beginnings)
 
 
 def _shared_key(part: Mapping[str, object]) -> tuple[str, str] | None:

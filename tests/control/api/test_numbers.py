@@ -141,7 +141,14 @@ async def test_search_uses_the_default_or_the_named_carrier(
 ) -> None:
     by_default = await workspace.search(area_code="415", limit="1")
     assert by_default.body["available"] == [
-        {"phone_number": "+14155550100", "locality": "San Francisco", "region": "CA", "price": 1.1, "currency": "usd"}
+        {
+            "phone_number": "+14155550100",
+            "locality": "San Francisco",
+            "region": "CA",
+            "price": 1.1,
+            "currency": "usd",
+            "address_requirements": "none",
+        }
     ]
     assert (len(twilio.requests_to(SEARCH)), telnyx_peer.received) == (1, [])
     assert (await workspace.search(area_code="415", limit="1", carrier="twilio")).body == by_default.body

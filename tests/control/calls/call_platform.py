@@ -214,6 +214,10 @@ class FakeCarrier:
     active: list[ActiveCall] = field(default_factory=list)
     audio: bytes = b"RIFF"
 
+    @property
+    def configuration(self) -> str:
+        raise NotImplementedError
+
     async def dial(self, order: DialRequest) -> PlacedCall:
         self.dialled.append(order)
         self._answer("dial")

@@ -79,7 +79,7 @@ async def simulated_carriers() -> AsyncIterator[SimulatedCarriers]:
     async with AsyncExitStack() as stack:
         webhooks.url = await serve_app(stack, sink, unused_port())
         fields = {
-            "twilio": {"account_sid": SID, "auth_token": TOKEN},
+            "twilio": {"account_sid": SID, "auth_token": TOKEN, "regulated": ["+1206"]},
             "telnyx": {
                 "api_key": KEY,
                 "signing_key": b64encode(bytes(range(32))).decode(),
@@ -126,6 +126,17 @@ async def test_number_is_bought_configured_and_released(name: str, simulated_car
     for _ in range(2):
         await carrier.release(owned.carrier_number_id)
     assert await carrier.find_owned(first.phone_number) is None
+
+
+async def test_number_that_needs_documents_is_shown_as_such_and_refused_with_a_sentence(
+    simulated_carriers: SimulatedCarriers,
+) -> None:
+    carrier = simulated_carriers.carriers.get("twilio")
+    free, regulated = [(await carrier.search("US", area, 1))[0] for area in ("415", "206")]
+    assert (free.address, regulated.address) == ("none", "any")
+    with pytest.raises(CarrierRefused) as caught:
+        await carrier.buy(regulated.phone_number, REFERENCE)
+    assert caught.value.code == "21649" and "documents about the business" in caught.value.message
 
 
 @BOTH_CARRIERS

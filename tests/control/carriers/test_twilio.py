@@ -8,11 +8,13 @@ from decimal import Decimal
 from io import BytesIO
 from traceback import format_exception
 
+import httpx
 import pytest
 
 from control.carriers.model import CarrierRefused, CarrierUnavailable, DialRequest, OwnedNumber, PlacedCall
 from control.carriers.retries import NotProcessed
 from control.carriers.twilio import TwilioGateway, open_twilio
+from control.carriers.twilio_forms import regional_api_url
 from tests.control.carriers.conftest import twilio_options
 from tests.control.carriers.twilio_peer import BASE, SID, WAV, TwilioPeer
 
@@ -34,6 +36,7 @@ METHODS: dict[str, GatewayRequest] = {
     "list_active_calls": lambda gateway: gateway.list_active_calls(),
     "find_placed_calls": lambda gateway: gateway.find_placed_calls(DIAL_REQUEST, SINCE),
     "hang_up": lambda gateway: gateway.hang_up("CA1"),
+    "redirect": lambda gateway: gateway.redirect("CA1", "/webhooks/calls/continue?call=1&leg=0"),
     "start_recording": lambda gateway: gateway.start_recording("CA1", DIAL_REQUEST.call_id),
     "fetch_recording": lambda gateway: gateway.fetch_recording(RECORDING, BytesIO()),
     "delete_recording": lambda gateway: gateway.delete_recording(RECORDING),
@@ -286,6 +289,76 @@ async def test_hang_up_of_an_ended_call_is_no_error(twilio: TwilioGateway, twili
     await twilio.hang_up("CA1")
     await twilio.hang_up("CA2")
     assert [request.body for request in twilio_peer.received] == [{"Status": ["completed"]}] * 2
+
+
+@pytest.mark.parametrize(
+    ("region", "edge", "host"),
+    [
+        ("", "", "api.twilio.com"),
+        ("ie1", "dublin", "api.dublin.ie1.twilio.com"),
+        ("", "singapore", "api.singapore.us1.twilio.com"),
+        ("au1", "", "api.au1.twilio.com"),
+    ],
+)
+async def test_requests_go_to_the_region_by_the_edge(region: str, edge: str, host: str) -> None:
+    url = regional_api_url("https://api.twilio.com", region, edge)
+    assert url == f"https://{host}"
+    assert regional_api_url("http://127.0.0.1:8080", region, edge) == "http://127.0.0.1:8080"
+    requested: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        requested.append(request.url.host)
+        return httpx.Response(201, json={"sid": "CA1"})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+        await TwilioGateway(twilio_options(url), http).dial(DIAL_REQUEST)
+    assert requested == [host]
+
+
+PRICED = {"sid": "CA1", "status": "completed", "duration": "61", "price": "-0.0170", "price_unit": "USD"}
+LEG = PRICED | {"sid": "CA2", "parent_call_sid": "CA1", "price": "-0.0140"}
+
+
+@pytest.mark.parametrize(
+    ("calls", "with_transfer", "price"),
+    [
+        ([PRICED], False, "0.0170"),
+        ([PRICED, LEG], False, "0.0170"),
+        ([PRICED, LEG], True, "0.0310"),
+        ([PRICED | {"price": None}], False, None),
+        ([PRICED, LEG | {"price": None}], True, None),
+        ([PRICED, LEG | {"price": None, "duration": "0", "status": "no-answer"}], True, "0.0170"),
+    ],
+)
+async def test_price_of_a_call_and_its_legs(
+    calls: list[dict[str, object]],
+    with_transfer: bool,
+    price: str | None,
+    twilio: TwilioGateway,
+    twilio_peer: TwilioPeer,
+) -> None:
+    twilio_peer.calls = calls
+    found = await twilio.call_price("CA1", with_transfer=with_transfer)
+    assert found == (None if price is None else Decimal(price))
+
+
+async def test_price_in_another_currency_is_not_taken(twilio: TwilioGateway, twilio_peer: TwilioPeer) -> None:
+    twilio_peer.calls = [PRICED | {"price_unit": "EUR"}]
+    with pytest.raises(CarrierRefused) as caught:
+        await twilio.call_price("CA1", with_transfer=False)
+    assert caught.value.code == "other_currency"
+
+
+async def test_call_is_redirected_to_our_webhook(twilio: TwilioGateway, twilio_peer: TwilioPeer) -> None:
+    await METHODS["redirect"](twilio)
+    assert twilio_peer.received[0].body == {
+        "Url": ["https://hooks.example.com/webhooks/calls/continue?call=1&leg=0"],
+        "Method": ["POST"],
+    }
+    twilio_peer.deleted.add("CA1")
+    with pytest.raises(CarrierRefused) as caught:
+        await METHODS["redirect"](twilio)
+    assert caught.value.call_ended
 
 
 async def test_recording_starts_only_where_twilio_records(twilio: TwilioGateway, twilio_peer: TwilioPeer) -> None:

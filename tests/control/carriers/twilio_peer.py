@@ -41,6 +41,7 @@ class TwilioPeer(CarrierPeer):
             web.delete(f"{BASE}/IncomingPhoneNumbers/{{sid}}.json", self._release),
             web.post(f"{BASE}/Calls.json", self._dial),
             web.get(f"{BASE}/Calls.json", self._calls),
+            web.get(f"{BASE}/Calls/{{sid}}.json", self._call),
             web.post(f"{BASE}/Calls/{{sid}}.json", self._change_call),
             web.get(f"{BASE}/Calls/{{sid}}/Recordings.json", self._recordings),
             web.post(f"{BASE}/Calls/{{sid}}/Recordings.json", self._record),
@@ -105,7 +106,9 @@ class TwilioPeer(CarrierPeer):
         found = self.numbers.get(request.match_info["sid"])
         if found is None:
             return _refused(404, 20404)
-        found["friendly_name"] = (await request.post()).get("FriendlyName", found["friendly_name"])
+        form = await request.post()
+        found["friendly_name"] = form.get("FriendlyName", found["friendly_name"])
+        found["voice_url"] = form.get("VoiceUrl", "")
         return web.json_response(found)
 
     async def _release(self, request: web.Request) -> web.Response:
@@ -126,9 +129,15 @@ class TwilioPeer(CarrierPeer):
 
     async def _calls(self, request: web.Request) -> web.Response:
         query = request.query
+        parent = query.get("ParentCallSid")
         wanted = {"to": query.get("To"), "from": query.get("From"), "status": query.get("Status")}
         rows = [call for call in self.calls if all(value in (None, call[name]) for name, value in wanted.items())]
+        rows = [call for call in rows if not parent or call.get("parent_call_sid") == parent]
         return web.json_response({"calls": rows, "next_page_uri": None})
+
+    async def _call(self, request: web.Request) -> web.Response:
+        found = [call for call in self.calls if call["sid"] == request.match_info["sid"]]
+        return web.json_response(found[0]) if found else _refused(404, 20404)
 
     async def _change_call(self, request: web.Request) -> web.Response:
         sid = request.match_info["sid"]

@@ -133,9 +133,11 @@ async def carriers(twilio_peer: TwilioPeer, telnyx_peer: TelnyxPeer) -> AsyncIte
         yield carriers
 
 
-def carrier_options(twilio_url: str, telnyx_url: str, *, timeout_s: float = 10.0) -> CarrierOptions:
+def carrier_options(
+    twilio_url: str, telnyx_url: str, *, timeout_s: float = 10.0, webhook_url: str = "https://hooks.example.com"
+) -> CarrierOptions:
     return CarrierOptions(
-        webhook_url="https://hooks.example.com",
+        webhook_url=webhook_url,
         twilio_account_sid=SID,
         twilio_token=TOKEN,
         twilio_api_url=twilio_url,

@@ -15,7 +15,9 @@ from control.webhooks.locales import locale
 from control.webhooks.telnyx import event as telnyx_event
 from control.webhooks.twilio import form as twilio_form
 from control.webhooks.twilio import twiml
+from control.webhooks.twilio.voices import choose_voice
 from shared.errors import Malformed
+from simulator.carrier.network.twilio.voices import can_speak
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 NAMES = sorted(twilio_form.STORED_FIELDS | {"CallToken"})
@@ -55,6 +57,26 @@ def test_values_cannot_add_elements() -> None:
 )  # fmt: skip
 def test_locales(language: str, spoken: str) -> None:
     assert locale(language) == spoken
+
+
+@pytest.mark.parametrize(
+    ("language", "voice"),
+    [
+        ("en-US", "Polly.Joanna"), ("en-NZ", "Polly.Joanna"), ("de-AT", "Polly.Vicki"), ("es-MX", "Polly.Mia"),
+        ("zh_CN", "Polly.Zhiyu"), ("no-NO", "Polly.Liv"), ("tr", "Polly.Filiz"), ("xx-YY", "Polly.Joanna"),
+        ("", "Polly.Joanna"), ('"><x', "Polly.Joanna"),
+    ],
+)  # fmt: skip
+def test_twilio_has_every_voice_that_we_name(language: str, voice: str) -> None:
+    (said, _) = ElementTree.fromstring(twiml.say_and_hang_up("Hello.", language))
+    assert said.attrib["voice"] == voice
+    assert can_speak(said.attrib["voice"], said.attrib["language"])
+
+
+def test_every_locale_has_a_voice() -> None:
+    for language in ("da", "de", "es", "fi", "fr", "it", "ja", "ko", "nb", "nl", "pl", "pt", "ru", "sv", "tr", "zh"):
+        chosen = choose_voice(locale(language))
+        assert can_speak(chosen.name, chosen.language) and not chosen.language.startswith("en")
 
 
 def test_failed_transfer_is_announced_in_the_callers_language() -> None:

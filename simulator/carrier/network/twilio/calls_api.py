@@ -141,7 +141,7 @@ def call_json(config: TwilioConfig, call: TwilioCall) -> Json:
         "start_time": rfc2822(call.answered),
         "end_time": rfc2822(call.ended),
         "duration": str(call.duration_s) if call.over else None,
-        "price": None,
+        "price": call.price(config.rated_after_s),
         "price_unit": "USD",
         "api_version": "2010-04-01",
         "forwarded_from": None,

@@ -14,7 +14,11 @@ from simulator.carrier.stream_messages import CallIdentity
 from simulator.carrier.twilio_messages import TwilioStreamMessages
 
 _CONNECT_ERROR_CODES = {"timeout": 31901, "refused": 31902, "handshake": 31920, "broken": 31924}
+# The connection broke: Twilio may or may not go on with the next instruction (docs: api/errors/31903).
+_BROKEN_CODE = 31903
+# Our side closed it with an error: Twilio goes on (docs: api/errors/31921).
 _CLOSED_CODE = 31921
+_NO_CLOSE_FRAME = (0, 1006)
 
 
 class TwilioMediaStreams:
@@ -40,7 +44,11 @@ class TwilioMediaStreams:
         except CannotConnect as error:
             return self._report_failure(call, verb, sid, _CONNECT_ERROR_CODES[error.kind], str(error))
         if end.by == "broken":
-            return self._report_failure(call, verb, sid, _CLOSED_CODE, f"close code {end.code}")
+            code = _BROKEN_CODE if end.code in _NO_CLOSE_FRAME else _CLOSED_CODE
+            self._report_failure(call, verb, sid, code, f"close code {end.code}")
+            if code == _BROKEN_CODE and not self._config.goes_on_after_broken_stream:
+                await call.stop.wait()
+            return
         call.write_log("stream-over", end.by)
         self._send_event(call, verb, sid, "stream-stopped")
 

@@ -17,6 +17,8 @@ FINAL: frozenset[Status] = frozenset({"completed", "busy", "failed", "no-answer"
 EVENTS = ("initiated", "ringing", "answered", "completed")
 
 _MAX_LOG = 200
+# US dollars a minute, United States.
+_MINUTE_PRICE: dict[Direction, float] = {"inbound": 0.0085, "outbound-api": 0.014, "outbound-dial": 0.014}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,10 @@ class TwilioConfig:
     sign_streams: whether the WebSocket upgrade carries a signature. calls_per_second: rate at which calls by REST
     start, None for no limit. create_requests_per_second: above this rate, requests that create a call are refused with
     20429 and not processed (docs: api/errors/20429); None for no limit. shared_key: id and secret of the key that a
-    Webhook Rule for all URLs names; None without one.
+    Webhook Rule for all URLs names; None without one. goes_on_after_broken_stream: whether the call goes on with its
+    next instruction when a media socket breaks; no page of Twilio's says so. Otherwise it is silent until it is
+    redirected or ended. regulated: beginnings of numbers (+49) that need a BundleSid and an AddressSid. rated_after_s:
+    how long after its end a call has no price (docs: voice/api/call-resource).
     """
 
     account_sid: str
@@ -36,6 +41,9 @@ class TwilioConfig:
     calls_per_second: float | None = None
     create_requests_per_second: int | None = None
     shared_key: tuple[str, str] | None = None
+    goes_on_after_broken_stream: bool = True
+    rated_after_s: float = 60.0
+    regulated: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +135,12 @@ class TwilioCall:
         if self.answered is None:
             return 0
         return round(((self.ended or datetime.now(UTC)) - self.answered).total_seconds())
+
+    def price(self, rated_after_s: float) -> str | None:
+        """What the account pays for the begun minutes, as a negative number; None before the call is rated."""
+        if self.ended is None or (datetime.now(UTC) - self.ended).total_seconds() < rated_after_s:
+            return None
+        return f"-{-(-self.duration_s // 60) * _MINUTE_PRICE[self.direction]:.5f}"
 
     def write_log(self, kind: str, text: str = "", code: int = 0) -> None:
         """Appends to the log, up to 200 entries."""

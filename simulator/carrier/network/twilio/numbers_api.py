@@ -1,7 +1,7 @@
 """Numbers by REST: search, purchase, update, release (docs: phone-numbers/api)."""
 
 import fnmatch
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 
@@ -67,7 +67,7 @@ class NumbersApi:
         size = integer(request.query, "PageSize", 50, 1, 1_000)
         found = islice(self._free(request.match_info["country"].upper(), kind, request), size)
         body: Json = {
-            "available_phone_numbers": [_available_json(available) for available in found],
+            "available_phone_numbers": [_available_json(available, self._config.regulated) for available in found],
             "uri": str(request.rel_url),
         }
         return web.json_response(body)
@@ -78,6 +78,7 @@ class NumbersApi:
         number = fields.get("PhoneNumber", "") or self._first(fields.get("AreaCode", ""))
         if E164.fullmatch(number) is None:
             raise RestError(400, 21421, f"PhoneNumber is invalid: {number}")
+        self._check_requirements(number, fields)
         owned = new_number(number, {name: fields[name] for name in _SETTINGS if name in fields})
         try:
             self._network.inventory.add(owned)
@@ -123,6 +124,15 @@ class NumbersApi:
                 and region in ("", available.region)
             ):
                 yield available
+
+    def _check_requirements(self, number: str, fields: Mapping[str, str]) -> None:
+        """Raises RestError (21649 without a bundle, 21631 without an address; docs: api/errors)."""
+        if not number.startswith(self._config.regulated or ("none",)):
+            return
+        if not fields.get("BundleSid"):
+            raise RestError(400, 21649, "Phone number requires a Regulatory Compliance Bundle")
+        if not fields.get("AddressSid"):
+            raise RestError(400, 21631, "Phone number requires an Address")
 
     def _first(self, area_code: str) -> str:
         if not area_code:
@@ -188,7 +198,7 @@ def _matches(number: str, pattern: str) -> bool:
     return fnmatch.fnmatchcase(number.lstrip("+"), f"*{digits.replace('*', '?')}*")
 
 
-def _available_json(available: AvailableNumber) -> Json:
+def _available_json(available: AvailableNumber, regulated: tuple[str, ...]) -> Json:
     return {
         "friendly_name": available.phone_number,
         "phone_number": available.phone_number,
@@ -200,7 +210,7 @@ def _available_json(available: AvailableNumber) -> Json:
         "region": available.region or None,
         "postal_code": None,
         "iso_country": available.country,
-        "address_requirements": "none",
+        "address_requirements": "any" if available.phone_number.startswith(regulated or ("none",)) else "none",
         "beta": False,
         "capabilities": {"voice": True, "SMS": True, "MMS": available.kind != "toll_free"},
     }

@@ -38,10 +38,12 @@ class StartRecordingVerb:
 
 @dataclass(frozen=True, slots=True)
 class SayVerb:
-    """`<Say>`: speaks a text. loop: 0 for endless."""
+    """`<Say>`: speaks a text. loop: 0 for endless. voice, language: empty for the defaults."""
 
     text: str
     loop: int
+    voice: str = ""
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,9 @@ def _verb(element: ElementTree.Element) -> Verb:
         case "Start":
             return _start(element)
         case "Say":
-            return SayVerb(" ".join("".join(element.itertext()).split()), int(_number(element, "loop", 1)))
+            words = " ".join("".join(element.itertext()).split())
+            loop = int(_number(element, "loop", 1))
+            return SayVerb(words, loop, element.get("voice", ""), element.get("language", ""))
         case "Play":
             return PlayVerb(text, int(_number(element, "loop", 1)))
         case "Pause":

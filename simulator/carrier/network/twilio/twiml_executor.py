@@ -23,6 +23,7 @@ from simulator.carrier.network.twilio.twiml import (
     UnknownVerb,
     Verb,
 )
+from simulator.carrier.network.twilio.voices import can_speak
 from simulator.carrier.network.twilio.webhooks import DocumentUnavailable, TwilioWebhooks
 
 T = TypeVar("T")
@@ -33,6 +34,8 @@ DialFunction = Callable[
 _LETTERS_PER_S = 15.0
 _PLAYED_S = 2.0
 _MAX_DOCUMENTS = 1_000
+# Docs: api/errors/13511.
+_BAD_VOICE = 13511
 _APPLICATION_ERROR = "We are sorry, an application error has occurred. Goodbye."
 
 
@@ -151,6 +154,8 @@ class TwimlExecutor:
     async def _speak(self, verb: SayVerb) -> None:
         """Waits in silence as long as the text would take: this network has no voice."""
         line = await self._answer()
+        if not can_speak(verb.voice, verb.language):
+            return self._call.write_log("warning", f"{verb.voice} {verb.language}", _BAD_VOICE)
         rounds = verb.loop or _MAX_DOCUMENTS
         for _ in range(rounds):
             if self._call.stop.is_set() or line.over.is_set():

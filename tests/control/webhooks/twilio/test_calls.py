@@ -51,16 +51,15 @@ async def test_concurrent_requests_are_one_call(platform: WebhookPlatform) -> No
     assert len(await platform.stored_events()) == 1
 
 
-async def test_unknown_number_is_refused_by_voice(platform: WebhookPlatform) -> None:
+async def test_unknown_number_is_rejected_unanswered(platform: WebhookPlatform) -> None:
     reply = await platform.ring_twilio("CA4", To="+14155559999")
-    assert reply.verbs == ["Say", "Hangup"]
-    assert reply.spoken.startswith("Sorry")
+    assert reply.verbs == ["Reject"]
 
 
 async def test_call_to_a_suspended_workspace_is_refused_and_stored(platform: WebhookPlatform) -> None:
     await platform.execute("UPDATE workspaces SET status = 'suspended' WHERE id = $1", platform.workspace_id)
     reply = await platform.ring_twilio("CA5")
-    assert reply.verbs == ["Say", "Hangup"]
+    assert reply.verbs == ["Reject"]
     assert (await platform.call_row("CA5"))["status"] == "failed"
 
 
@@ -128,7 +127,7 @@ async def test_internal_error_is_answered_with_an_apology(platform: WebhookPlatf
 
 async def test_caller_fields_are_escaped(platform: WebhookPlatform) -> None:
     reply = await platform.ring_twilio("CA12", From='"><Redirect>x</Redirect>&\x00', To="+1415<Hangup/>")
-    assert reply.verbs == ["Say", "Hangup"]
+    assert reply.verbs == ["Reject"]
 
 
 async def test_answered_outbound_call_is_connected_to_media(platform: WebhookPlatform) -> None:

@@ -132,9 +132,27 @@ async def test_broken_socket_is_an_error_and_the_call_stays_up() -> None:
         customer.documents["/after"] = [connect(customer, attributes='action="/last"')]
         customer.documents["/last"] = ["<Response><Hangup/></Response>"]
         outcome = await run_call(net, customer, connect(customer, attributes='action="/after"'))
-        assert errors(only_call(net)) == [31921, 31921]
+        assert errors(only_call(net)) == [31903, 31903]
         assert len(customer.agents) == 2
         assert outcome.audio is not None and outcome.audio.duration_ms >= 2 * 7 * 20
+
+
+async def test_call_whose_socket_broke_may_stay_silent_until_it_is_redirected() -> None:
+    async with (
+        Customer(drop_after=10).running() as customer,
+        running_twilio_network(goes_on_after_broken_stream=False) as net,
+    ):
+        customer.documents["/back"] = ["<Response><Hangup/></Response>"]
+        report = f'statusCallback="{customer.url}/stream"'
+        document = connect(customer, attributes='action="/after"').replace("<Stream ", f"<Stream {report} ")
+        running = asyncio.create_task(run_call(net, customer, document))
+        await customer.wait_until(lambda: len(customer.fields_of("/stream")) == 2)
+        assert [event["StreamEvent"] for event in customer.fields_of("/stream")] == ["stream-started", "stream-error"]
+        call = only_call(net)
+        await net.request("POST", f"Calls/{call.sid}.json", Url=f"{customer.url}/back")
+        outcome = await running
+        assert (outcome.ended_by, customer.fields_of("/after")) == ("network", [])
+        assert len(customer.fields_of("/back")) == 1
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from simulator.carrier.network.twilio.twiml import (
     UnknownVerb,
     read_twiml,
 )
+from simulator.carrier.network.twilio.voices import can_speak
 
 
 def test_every_verb_and_its_defaults() -> None:
@@ -42,7 +43,7 @@ def test_every_verb_and_its_defaults() -> None:
     )
     assert document.base == "https://x/y"
     assert document.verbs == (
-        SayVerb("Tom & Jerry", 1),
+        SayVerb("Tom & Jerry", 1, "Polly.Joanna"),
         PlayVerb("http://a/b.mp3", 2),
         PauseVerb(1),
         PauseVerb(3),
@@ -95,3 +96,20 @@ def test_stream_with_parameters_and_dial_with_all_attributes() -> None:
 def test_invalid_twiml_is_an_error(text: str) -> None:
     with pytest.raises(TwimlError):
         read_twiml(text)
+
+
+@pytest.mark.parametrize(
+    ("voice", "language", "is_spoken"),
+    [
+        ("", "", True),
+        ("", "de", True),
+        ("", "tr-TR", False),
+        ("Polly.Vicki", "de-DE", True),
+        ("Polly.Vicki", "de-AT", False),
+        ("Polly.Filiz", "", True),
+        ("Polly.Nobody", "en-US", False),
+        ("Joanna", "en-US", False),
+    ],
+)
+def test_voices_and_languages_that_belong_together(voice: str, language: str, is_spoken: bool) -> None:
+    assert can_speak(voice, language) is is_spoken
