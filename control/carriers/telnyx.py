@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import IO, Any, Final, Literal, TypeVar, cast, get_args, get_type_hints
 
 import httpx
@@ -38,10 +38,12 @@ from control.carriers.telnyx_forms import (
     TRANSFER,
     TelnyxOptions,
     active_call,
+    available_number,
     call_form,
     client_state,
     error_from_response,
     needs_requirements,
+    number_price,
     pending_words,
     recording_form,
     required_text,
@@ -91,7 +93,7 @@ class TelnyxGateway:
             {"country_code": country, "phone_number_type": "local", "limit": limit}
             | ({"national_destination_code": area_code} if area_code else {})
         )
-        return [_available_number(row, country) for row in rows[:limit]]
+        return [available_number(row, country) for row in rows[:limit]]
 
     async def monthly_price(self, phone_number: str, country: str) -> Decimal | None:
         """In US dollars; None when Telnyx does not say, or no longer sells the number. Raises CarrierUnavailable."""
@@ -102,7 +104,7 @@ class TelnyxGateway:
             )
         except CarrierRefused:
             return None
-        return next((_price(row) for row in rows if row.phone_number == phone_number), None)
+        return next((number_price(row) for row in rows if row.phone_number == phone_number), None)
 
     async def find_owned(self, phone_number: str) -> OwnedNumber | None:
         """Returns the number if it is one of our account; its reference is the customer reference."""
@@ -375,25 +377,6 @@ async def _send_once(send: Callable[[], Awaitable[T]]) -> T:
         raise error_from_connection(NAME, known) from None
     except (telnyx.TelnyxError, httpx.HTTPError, ValueError, TypeError, AttributeError):
         raise CarrierUnavailable(NAME, "unreadable", "the answer cannot be read") from None
-
-
-def _available_number(row: ForSale, country: str) -> AvailableNumber:
-    places = {str(one.region_type): one.region_name or "" for one in row.region_information or []}
-    features = {str(one.name).lower(): True for one in row.features or [] if one.name}
-    locality = places.get("location") or places.get("rate_center", "")
-    return AvailableNumber(
-        required_text(row.phone_number), locality, places.get("state", ""), country, _price(row), features
-    )
-
-
-def _price(row: ForSale) -> Decimal | None:
-    cost = row.cost_information
-    if cost is None or cost.currency not in (None, "USD"):
-        return None
-    try:
-        return Decimal(str(cost.monthly_cost))
-    except InvalidOperation:
-        return None
 
 
 def _speak_language(language: str) -> str:

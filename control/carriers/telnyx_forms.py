@@ -4,10 +4,14 @@ import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import Final
+
+from telnyx.types.available_phone_number_list_response import Data as ForSale
 
 from control.carriers.model import (
     ActiveCall,
+    AvailableNumber,
     CarrierError,
     CarrierName,
     CarrierRefused,
@@ -153,3 +157,24 @@ def _first_error(body: object) -> Mapping[str, object]:
     errors = body.get("errors") if isinstance(body, dict) else None
     first = errors[0] if isinstance(errors, list) and errors else None
     return first if isinstance(first, dict) else {}
+
+
+def available_number(row: ForSale, country: str) -> AvailableNumber:
+    """A number for sale. Raises CarrierUnavailable when it has none."""
+    places = {str(one.region_type): one.region_name or "" for one in row.region_information or []}
+    features = {str(one.name).lower(): True for one in row.features or [] if one.name}
+    locality = places.get("location") or places.get("rate_center", "")
+    return AvailableNumber(
+        required_text(row.phone_number), locality, places.get("state", ""), country, number_price(row), features
+    )
+
+
+def number_price(row: ForSale) -> Decimal | None:
+    """A month of the number in US dollars; None when Telnyx does not say."""
+    cost = row.cost_information
+    if cost is None or cost.currency not in (None, "USD"):
+        return None
+    try:
+        return Decimal(str(cost.monthly_cost))
+    except InvalidOperation:
+        return None
