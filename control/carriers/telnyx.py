@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import IO, Any, Final, Literal, TypeVar, cast, get_args, get_type_hints
 
 import httpx
@@ -38,15 +38,14 @@ from control.carriers.telnyx_forms import (
     TRANSFER,
     TelnyxOptions,
     active_call,
-    available_number,
     call_form,
     client_state,
     error_from_response,
     needs_requirements,
-    number_price,
     pending_words,
     recording_form,
     required_text,
+    speak_language,
 )
 
 T = TypeVar("T")
@@ -93,7 +92,7 @@ class TelnyxGateway:
             {"country_code": country, "phone_number_type": "local", "limit": limit}
             | ({"national_destination_code": area_code} if area_code else {})
         )
-        return [available_number(row, country) for row in rows[:limit]]
+        return [_available_number(row, country) for row in rows[:limit]]
 
     async def monthly_price(self, phone_number: str, country: str) -> Decimal | None:
         """In US dollars; None when Telnyx does not say, or no longer sells the number. Raises CarrierUnavailable."""
@@ -104,7 +103,7 @@ class TelnyxGateway:
             )
         except CarrierRefused:
             return None
-        return next((number_price(row) for row in rows if row.phone_number == phone_number), None)
+        return next((_price(row) for row in rows if row.phone_number == phone_number), None)
 
     async def find_owned(self, phone_number: str) -> OwnedNumber | None:
         """Returns the number if it is one of our account; its reference is the customer reference."""
@@ -234,7 +233,7 @@ class TelnyxGateway:
         params: ActionSpeakParams = {
             "payload": words[:_MAX_SPEAK_LENGTH],
             "voice": _VOICE,
-            "language": cast(Any, _speak_language(language)),
+            "language": cast(Any, speak_language(language, LANGUAGES)),
             "command_id": command_id,
         }
         await self._send(lambda: self._calls.speak(carrier_call_id, **params))
@@ -379,10 +378,20 @@ async def _send_once(send: Callable[[], Awaitable[T]]) -> T:
         raise CarrierUnavailable(NAME, "unreadable", "the answer cannot be read") from None
 
 
-def _speak_language(language: str) -> str:
-    """Returns Telnyx's tag for a language: the same tag, else the one of its own country, else any region of it."""
-    first = language.partition("-")[0].lower()
-    wanted = (language, f"{first}-{first.upper()}", *(one for one in LANGUAGES if one.partition("-")[0] == first))
-    if first == "en" and language not in LANGUAGES:
-        return "en-US"
-    return next((one for one in wanted if one in LANGUAGES), "en-US")
+def _available_number(row: ForSale, country: str) -> AvailableNumber:
+    places = {str(one.region_type): one.region_name or "" for one in row.region_information or []}
+    features = {str(one.name).lower(): True for one in row.features or [] if one.name}
+    locality = places.get("location") or places.get("rate_center", "")
+    return AvailableNumber(
+        required_text(row.phone_number), locality, places.get("state", ""), country, _price(row), features
+    )
+
+
+def _price(row: ForSale) -> Decimal | None:
+    cost = row.cost_information
+    if cost is None or cost.currency not in (None, "USD"):
+        return None
+    try:
+        return Decimal(str(cost.monthly_cost))
+    except InvalidOperation:
+        return None

@@ -2,16 +2,12 @@
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from typing import Final
-
-from telnyx.types.available_phone_number_list_response import Data as ForSale
 
 from control.carriers.model import (
     ActiveCall,
-    AvailableNumber,
     CarrierError,
     CarrierName,
     CarrierRefused,
@@ -159,22 +155,11 @@ def _first_error(body: object) -> Mapping[str, object]:
     return first if isinstance(first, dict) else {}
 
 
-def available_number(row: ForSale, country: str) -> AvailableNumber:
-    """A number for sale. Raises CarrierUnavailable when it has none."""
-    places = {str(one.region_type): one.region_name or "" for one in row.region_information or []}
-    features = {str(one.name).lower(): True for one in row.features or [] if one.name}
-    locality = places.get("location") or places.get("rate_center", "")
-    return AvailableNumber(
-        required_text(row.phone_number), locality, places.get("state", ""), country, number_price(row), features
-    )
-
-
-def number_price(row: ForSale) -> Decimal | None:
-    """A month of the number in US dollars; None when Telnyx does not say."""
-    cost = row.cost_information
-    if cost is None or cost.currency not in (None, "USD"):
-        return None
-    try:
-        return Decimal(str(cost.monthly_cost))
-    except InvalidOperation:
-        return None
+def speak_language(language: str, known: Sequence[str]) -> str:
+    """Returns Telnyx's tag for a language: the same tag, else the one of its own country, else any region of it. known:
+    all its tags."""
+    first = language.partition("-")[0].lower()
+    wanted = (language, f"{first}-{first.upper()}", *(one for one in known if one.partition("-")[0] == first))
+    if first == "en" and language not in known:
+        return "en-US"
+    return next((one for one in wanted if one in known), "en-US")

@@ -131,7 +131,7 @@ class TwilioPeer(CarrierPeer):
         query = request.query
         parent = query.get("ParentCallSid")
         wanted = {"to": query.get("To"), "from": query.get("From"), "status": query.get("Status")}
-        rows = [call for call in self.calls if all(value in (None, call[name]) for name, value in wanted.items())]
+        rows = [call for call in self.calls if all(value in (None, call.get(name)) for name, value in wanted.items())]
         rows = [call for call in rows if not parent or call.get("parent_call_sid") == parent]
         return web.json_response({"calls": rows, "next_page_uri": None})
 
