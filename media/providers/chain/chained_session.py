@@ -25,7 +25,6 @@ from media.providers.ports import (
 )
 from media.providers.usage import UsageMeter
 from shared.events import FailureStage
-from shared.refcycles import break_cycle
 
 
 class ChainedSession:
@@ -141,7 +140,7 @@ class ChainedSession:
             self._attempts.release()
         self._cleanup.close(self._detach_session())
         await self._cleanup.wait()
-        break_cycle(self, "_opener")
+        self._opener.close()
 
     def handle(self, sink: SessionSink, event: SpeechToTextEvent) -> None:
         """Handles a recogniser's event; ignores one that was replaced or is still being opened."""

@@ -20,6 +20,10 @@ from media.providers.ports import (
 HandleEvent = Callable[["SessionSink", SpeechToTextEvent], None]
 
 
+def _ignore(sink: "SessionSink", event: SpeechToTextEvent) -> None:
+    pass
+
+
 class SessionSink:
     """The sink of one recogniser's session; the chain ignores its events once another recogniser took over. error: that
     ended the session."""
@@ -53,6 +57,10 @@ class SessionOpener:
         self._language = language
         self._deadlines = deadlines
         self._handle = handle
+
+    def close(self) -> None:
+        """Nothing is to be handled any more; forgets the call, which refers to this."""
+        self._handle = _ignore
 
     async def open(self, attempts: Attempts[SpeechToText], running: int | None = None) -> OpenedSession:
         """Opens the next recogniser that can be reached. Raises ProviderError when none is left. running: index of one
