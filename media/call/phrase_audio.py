@@ -82,7 +82,7 @@ class PhraseAudio:
     ) -> None:
         self._cache, self._tts, self._language = cache, tts, language
         self._voices = hashlib.sha256(msgspec.json.encode(voices)).digest()  # options may hold a key
-        self._sentences = tuple(dict.fromkeys(sentences))
+        self._missing = [self._key(text) for text in dict.fromkeys(sentences)]
         self._task: asyncio.Task[None] | None = None
 
     def find(self, text: str | None) -> SpeechChunk | None:
@@ -90,11 +90,12 @@ class PhraseAudio:
         return self._cache.find(self._key(text)) if self._cache is not None and text else None
 
     def prepare(self) -> None:
-        """Starts to synthesise the next sentence that is missing, unless one is being synthesised."""
-        if self._cache is None or (self._task is not None and not self._task.done()):
+        """Starts to synthesise the next sentence that is missing, unless one is being synthesised. One that was there
+        once is not synthesised again for this call."""
+        if not self._missing or self._cache is None or (self._task is not None and not self._task.done()):
             return
-        for text in self._sentences:
-            key = self._key(text)
+        self._missing = [key for key in self._missing if self._cache.find(key) is None]
+        for key in self._missing:
             if self._cache.claim(key):
                 self._task = asyncio.create_task(self._synthesise(self._cache, key))
                 return
