@@ -15,6 +15,9 @@ from control.db.pool import Connection
 
 # A call that was not dialled for this long is no longer wanted. At one call a second, 600 calls are dialled meanwhile.
 STALE: Final = timedelta(minutes=10)
+# For so long a call is looked for that a request without an answer may have placed. The carrier may still be placing
+# it, and another worker may still wait for that answer: both for less than the time limit of a job, 60 s.
+LOOKED_FOR: Final = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
