@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from control.calls import store
-from control.calls.outbound import OutboundCalls
+from control.calls.outbound import NotDialable, OutboundCalls
 from control.calls.state import CallState, close, mark_dialled
 from control.calls.state_changes import save_changes
 from control.carriers.model import CarrierName, DialRequest
@@ -58,7 +58,8 @@ class CallPlacement:
             await store.update_states(db, [replace(call.state, details=replace(call.state.details, placing_at=None))])
 
     async def start(self, db: Connection, call_id: UUID, now: datetime) -> DialOrder | None:
-        """Stores that the call is being dialled now. None: it is not queued (any more)."""
+        """Stores that the call is being dialled now. None: it is not queued (any more), has waited for too long, or may
+        not be dialled any more; then it is closed."""
         call = await store.lock_one(db, call_id)
         if call is None or not _is_queued(call.state):
             return None
@@ -71,8 +72,12 @@ class CallPlacement:
         if now - queued.created_at > STALE:
             await _close(db, queued, "too_late", now)
             return None
+        try:
+            terms = await self._outbound.make_terms(db, call, now)
+        except NotDialable as refused:
+            await save_changes(db, [(queued, close(queued, "canceled", None, refused.detail, now, "control"))])
+            return None
         await store.update_states(db, [replace(queued, details=replace(queued.details, placing_at=now))])
-        terms = await self._outbound.make_terms(db, call, now)
         dial = DialRequest(
             str(call_id),
             call.caller,

@@ -228,6 +228,26 @@ async def test_call_that_waited_too_long_is_not_dialled(platform: CallPlatform) 
     assert not platform.gateway.dialled
 
 
+@pytest.mark.parametrize(
+    ("change", "detail"),
+    [
+        ("UPDATE workspaces SET status = 'suspended' WHERE id = $1", "suspended"),
+        ("UPDATE agents SET status = 'paused' WHERE workspace_id = $1", "agent_not_live"),
+    ],
+)
+async def test_call_is_not_dialled_once_its_workspace_or_agent_is_stopped(
+    platform: CallPlatform, change: str, detail: str
+) -> None:
+    """Calls may wait for minutes. Else the callee would pick up and hear a refusal."""
+    workspace = await platform.create_workspace()
+    call_id, payload = await place_with_payload(platform, workspace)
+    await platform.in_platform(lambda db: db.execute(change, workspace.workspace_id))
+    await dial_job(platform)(payload)
+    row = await platform.call_row(call_id)
+    assert (row["status"], row["end_detail"]) == ("canceled", detail)
+    assert not platform.gateway.dialled
+
+
 async def test_unreadable_payload_fails_permanently(platform: CallPlatform) -> None:
     with pytest.raises(JobFailed) as failed:
         await dial_job(platform)(b"{}")
