@@ -73,6 +73,10 @@ class CallRedirection(Protocol):
         """Has the carrier request this path of our webhooks, query included, now. Raises CarrierRefused (`call_ended`
         for a call that is over) and CarrierUnavailable."""
 
+    async def has_dialled(self, carrier_call_id: str) -> bool:
+        """Whether the carrier dialled someone for the call: a transfer, which a redirection would end. Raises
+        CarrierRefused and CarrierUnavailable."""
+
 
 class Carriers:
     """default: the carrier whose numbers are bought; None for the first one that is set up."""
