@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final, get_args
 
 from control.carriers.model import (
+    OTHER_CURRENCY,
     ActiveCall,
     AddressRequirement,
     AvailableNumber,
@@ -204,7 +205,7 @@ def sum_prices(calls: Iterable[Any]) -> Decimal | None:
         if call.price is None:
             return None
         if str(call.price_unit).upper() != "USD":
-            raise CarrierRefused(NAME, "other_currency", "the account is not billed in US dollars")
+            raise CarrierRefused(NAME, OTHER_CURRENCY, "the account is not billed in US dollars")
         try:
             total -= Decimal(str(call.price))
         except InvalidOperation:
