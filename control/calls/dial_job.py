@@ -39,8 +39,12 @@ async def _is_due(pool: Pool, calls: Calls, queue: DialQueue, job: PlaceCallJob)
     """Whether to go on now: not for a call that is not queued (any more), nor before its turn."""
     async with pool.transaction() as db:
         await enter_platform(db)
-        waiting = await calls.placement.find_waiting(db, job.call_id)
-    return waiting is not None and (waiting.is_repeat or await queue.wait_for_turn(job, waiting.carrier))
+        waiting = await calls.placement.find_waiting(db, job.call_id, utc_now())
+    if waiting is None:
+        return False
+    if waiting.is_repeat or waiting.is_stale:  # it is not dialled, so it takes no turn
+        return True
+    return await queue.wait_for_turn(job, waiting.carrier, waiting.ahead)
 
 
 async def _place(

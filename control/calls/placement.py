@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from control.calls import store
+from control.calls import store, store_outbound
 from control.calls.outbound import NotDialable, OutboundCalls
 from control.calls.state import CallState, close, mark_dialled
 from control.calls.state_changes import save_changes
@@ -32,10 +32,13 @@ class DialOrder:
 
 @dataclass(frozen=True, slots=True)
 class WaitingCall:
-    """A queued call. is_repeat: dialling was tried, and the try may have reached the carrier."""
+    """A queued call. is_repeat: dialling was tried, and the try may have reached the carrier. is_stale: it waits for so
+    long that it is not wanted any more. ahead: calls of its workspace that wait to be dialled before it."""
 
     carrier: CarrierName
     is_repeat: bool
+    is_stale: bool
+    ahead: int
 
 
 class CallPlacement:
@@ -44,12 +47,14 @@ class CallPlacement:
     def __init__(self, outbound: OutboundCalls) -> None:
         self._outbound = outbound
 
-    async def find_waiting(self, db: Connection, call_id: UUID) -> WaitingCall | None:
+    async def find_waiting(self, db: Connection, call_id: UUID, now: datetime) -> WaitingCall | None:
         """The call, if it is queued (still)."""
         call = await store.lock_one(db, call_id)
         if call is None or not _is_queued(call.state):
             return None
-        return WaitingCall(_carrier_of(call.state), call.state.details.placing_at is not None)
+        queued, carrier = call.state, _carrier_of(call.state)
+        ahead = await store_outbound.count_waiting_before(db, queued.workspace_id, carrier, call_id, now - STALE)
+        return WaitingCall(carrier, queued.details.placing_at is not None, now - queued.created_at > STALE, ahead)
 
     async def undo_start(self, db: Connection, call_id: UUID) -> None:
         """Takes back `start` for a call that the carrier surely did not place."""

@@ -1,6 +1,7 @@
 """The queue of outbound calls: the carrier's pace, and what was not processed."""
 
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
 import msgspec
@@ -60,6 +61,21 @@ async def test_calls_wait_for_their_turn_in_the_queue(platform: CallPlatform) ->
     due = DialQueue(platform.pool, queue.pacer, clock=lambda: later[0][0].turn_at - 6, sleep=sleeps.sleep)
     assert await due.wait_for_turn(later[0][0], "telnyx")
     assert sleeps == pytest.approx([0, 6], abs=0.1)
+
+
+async def test_calls_of_one_workspace_leave_times_to_others(platform: CallPlatform) -> None:
+    """Twenty calls at one call a second: eight get a time, so that a call of another workspace is the ninth."""
+    many = await platform.create_workspace()
+    now, queue = datetime.now(UTC), queue_of(platform, 1.0, Sleeps())
+    calls = [await platform.place(many, f"+1212555{index:04}", at=now) for index in range(20)]
+    before = len(await queued_jobs(platform))
+    for index, call_id in enumerate(calls):
+        waiting = await platform.in_platform(partial(platform.calls.placement.find_waiting, call_id=call_id, now=now))
+        assert waiting is not None and waiting.ahead == index
+        await queue.wait_for_turn(PlaceCallJob(call_id), waiting.carrier, waiting.ahead)
+    waits = [delay for job, delay in (await queued_jobs(platform))[before:] if not job.turn_at]
+    assert waits == pytest.approx(range(1, 13), abs=1)
+    assert await queue.pacer.reserve("twilio") == pytest.approx(8, abs=1)
 
 
 async def test_missed_turn_is_given_up(platform: CallPlatform) -> None:
