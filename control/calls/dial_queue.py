@@ -59,8 +59,8 @@ class DialQueue:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def wait_for_turn(self, job: PlaceCallJob, carrier: CarrierName, ahead: int = 0) -> bool:
-        """Whether the call is to be dialled now; else its job was enqueued for later. ahead: calls of its workspace that
-        wait to be dialled before it; while they use up the workspace's share, the call gets no time yet."""
+        """Whether the call is to be dialled now; else its job was enqueued for later. ahead: calls of its workspace
+        that wait to be dialled before it; while they use up the workspace's share, the call gets no time yet."""
         now = self.clock()
         at = job.turn_at
         if at < now - MISSED_S:

@@ -40,6 +40,7 @@ from control.carriers.twilio_forms import (
     available_number,
     call_form,
     error_from_response,
+    is_routed_elsewhere,
     number_prices,
     number_webhooks,
     owned_number,
@@ -115,6 +116,12 @@ class TwilioGateway:
             lambda: self._sdk.incoming_phone_numbers(owned.carrier_number_id).update_async(
                 friendly_name=owned.reference, **number_webhooks(self._options)
             )
+        )
+
+    async def is_routed_elsewhere(self, carrier_number_id: str) -> bool:
+        """Whether the number has a trunk, an application, or a voice URL that was never ours."""
+        return is_routed_elsewhere(
+            await self._send(lambda: self._sdk.incoming_phone_numbers(carrier_number_id).fetch_async())
         )
 
     async def release(self, carrier_number_id: str) -> None:
