@@ -122,7 +122,7 @@ async def test_second_worker_leaves_a_call_alone_that_is_being_dialled(
         return await dial(gateway, order)
 
     monkeypatch.setattr(FakeCarrier, "dial", dial_slowly)
-    first = asyncio.create_task(dial_job(platform)(payload))
+    first = asyncio.ensure_future(dial_job(platform)(payload))
     await dials.wait()
     with pytest.raises(JobFailed) as failed:
         await dial_job(platform)(payload)
