@@ -9,6 +9,7 @@ import pytest
 
 from control.calls.dial_job import make_dial_job
 from control.calls.dial_queue import PLACE_CALL, DialQueue, PlaceCallJob, back_off_s
+from control.calls.placement import STALE
 from control.carriers.pacer import CallPacer
 from control.carriers.retries import NotProcessed
 from shared.bus.client import redis_key
@@ -76,6 +77,28 @@ async def test_calls_of_one_workspace_leave_times_to_others(platform: CallPlatfo
     waits = [delay for job, delay in (await queued_jobs(platform))[before:] if not job.turn_at]
     assert waits == pytest.approx(range(1, 13), abs=1)
     assert await queue.pacer.reserve("twilio") == pytest.approx(8, abs=1)
+
+
+async def test_call_beyond_its_workspaces_share_is_not_dialled_yet(platform: CallPlatform) -> None:
+    workspace, now, queue = await platform.create_workspace(), datetime.now(UTC), queue_of(platform, 1.0, Sleeps())
+    calls = [await platform.place(workspace, f"+1212555{index:04}", at=now) for index in range(9)]
+    run = make_dial_job(platform.pool, platform.calls, platform.services.carriers, queue)
+    await run(msgspec.json.encode(PlaceCallJob(calls[8])))
+    later, _ = (await queued_jobs(platform))[-1]
+    assert (later.call_id, later.turn_at, platform.gateway.dialled) == (calls[8], 0, [])
+    await run(msgspec.json.encode(PlaceCallJob(calls[0])))
+    await run(msgspec.json.encode(later))
+    assert [dial.call_id for dial in platform.gateway.dialled] == [str(calls[0]), str(calls[8])]
+
+
+async def test_call_that_is_too_old_takes_no_turn(platform: CallPlatform) -> None:
+    call_id = await platform.place(await platform.create_workspace(), CALLEE, at=datetime.now(UTC) - 2 * STALE)
+    queue = queue_of(platform, 0.1, Sleeps())
+    await make_dial_job(platform.pool, platform.calls, platform.services.carriers, queue)(
+        msgspec.json.encode(PlaceCallJob(call_id))
+    )
+    assert (await platform.call_row(call_id))["end_detail"] == "too_late"
+    assert await queue.pacer.reserve("twilio") == 0
 
 
 async def test_missed_turn_is_given_up(platform: CallPlatform) -> None:
