@@ -7,7 +7,7 @@ import structlog
 
 from control.calls.dial_queue import DialQueue, PlaceCallJob
 from control.calls.job_support import Gateways, decode_payload, utc_now
-from control.calls.placement import DialOrder
+from control.calls.placement import LOOKED_FOR, DialOrder
 from control.calls.service import Calls
 from control.carriers.model import Carrier, CarrierRefused, CarrierUnavailable, PlacedCall
 from control.carriers.retries import NotProcessed
@@ -39,8 +39,12 @@ async def _is_due(pool: Pool, calls: Calls, queue: DialQueue, job: PlaceCallJob)
     """Whether to go on now: not for a call that is not queued (any more), nor before its turn."""
     async with pool.transaction() as db:
         await enter_platform(db)
-        waiting = await calls.placement.find_waiting(db, job.call_id)
-    return waiting is not None and (waiting.is_repeat or await queue.wait_for_turn(job, waiting.carrier))
+        waiting = await calls.placement.find_waiting(db, job.call_id, utc_now())
+    if waiting is None:
+        return False
+    if waiting.is_repeat or waiting.is_stale:  # it is not dialled, so it takes no turn
+        return True
+    return await queue.wait_for_turn(job, waiting.carrier, waiting.ahead)
 
 
 async def _place(
@@ -51,7 +55,7 @@ async def _place(
         carrier = carriers.get(order.carrier)
         if order.is_repeat:
             found = await carrier.find_placed_calls(order.dial, order.since)
-            await _confirm_found(pool, calls, carrier, job.call_id, found)
+            await _confirm_found(pool, calls, carrier, order, found)
             return
         placed = await carrier.dial(order.dial)
     except CarrierRefused as refusal:
@@ -76,19 +80,23 @@ async def _confirm(pool: Pool, calls: Calls, carrier: Carrier, call_id: UUID, pl
 
 
 async def _confirm_found(
-    pool: Pool, calls: Calls, carrier: Carrier, call_id: UUID, found: Sequence[PlacedCall]
+    pool: Pool, calls: Calls, carrier: Carrier, order: DialOrder, found: Sequence[PlacedCall]
 ) -> None:
-    """found: the carrier's calls that the first try may have placed. If none is ours, the call fails and is never
-    dialled again, because it may have been dialled without our knowledge. Should it ring all the same, its webhooks are
-    answered with a refusal."""
+    """found: the carrier's calls that the first try may have placed. If none is ours after LOOKED_FOR, the call fails
+    and is never dialled again, because it may have been dialled without our knowledge. Should it ring all the same, its
+    webhooks are answered with a refusal. Raises JobFailed before."""
+    call_id, now = UUID(order.dial.call_id), utc_now()
     ids = [one.carrier_call_id for one in found]
     async with pool.transaction() as db:
         await enter_platform(db)
-        confirmed = await calls.placement.confirm_found(db, call_id, ids, utc_now())
-    if confirmed is None:
+        confirmed = await calls.placement.confirm_found(db, call_id, ids, now)
+    if confirmed is not None:
+        if not confirmed[1]:
+            await _hang_up(carrier, confirmed[0])
+    elif now - order.since < LOOKED_FOR:
+        raise JobFailed("the carrier does not list the call yet")
+    else:
         await _fail(pool, calls, call_id, "not_confirmed")
-    elif not confirmed[1]:
-        await _hang_up(carrier, confirmed[0])
 
 
 async def _fail(pool: Pool, calls: Calls, call_id: UUID, detail: str) -> None:

@@ -27,6 +27,9 @@ HELD_S: Final = 6.0
 MOST_HELD: Final = 8
 # A reserved time that is missed by more is given up. Otherwise calls that were late together would begin together.
 MISSED_S: Final = 0.25
+# The times that calls of one workspace hold at once: as many as wait within a job, at least so many seconds of the
+# pace. More would delay the calls of other workspaces, fewer would leave times unused while jobs are found.
+SHARE_S: Final = 2.0
 # Waits after a carrier refused for now, in seconds; they double.
 FIRST_BACK_OFF_S: Final = 1.0
 LONGEST_BACK_OFF_S: Final = 60.0
@@ -55,11 +58,18 @@ class DialQueue:
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
-    async def wait_for_turn(self, job: PlaceCallJob, carrier: CarrierName) -> bool:
-        """Whether the call is to be dialled now; else its job was enqueued for later."""
+    async def wait_for_turn(self, job: PlaceCallJob, carrier: CarrierName, ahead: int = 0) -> bool:
+        """Whether the call is to be dialled now; else its job was enqueued for later. ahead: calls of its workspace
+        that wait to be dialled before it; while they use up the workspace's share, the call gets no time yet."""
         now = self.clock()
         at = job.turn_at
         if at < now - MISSED_S:
+            pace = self.pacer.calls_per_s(carrier)
+            excess = ahead + 1 - max(MOST_HELD, round(SHARE_S * pace))
+            if excess > 0:
+                async with self.pool.transaction() as db:
+                    await enqueue_dial(db, PlaceCallJob(job.call_id, refusals=job.refusals), excess / pace)
+                return False
             at = now + await self.pacer.reserve(carrier)
         held_s = min(HELD_S, MOST_HELD / self.pacer.calls_per_s(carrier))
         if at - now > held_s:

@@ -61,6 +61,14 @@ class DialTerms:
     record: bool
 
 
+class NotDialable(Exception):
+    """A queued call that may not be dialled any more. detail: becomes the call's end_detail."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
 class OutboundCalls:
     """Every method works within the current transaction, in the workspace's scope or the platform's."""
 
@@ -93,10 +101,11 @@ class OutboundCalls:
         return number
 
     async def make_terms(self, db: Connection, call: store.StoredCall, now: datetime) -> DialTerms:
-        """How a queued call is dialled."""
+        """How a queued call is dialled. Raises NotDialable: minutes may have passed since the call was asked for."""
         limits, queued = await self._limits(db), call.state
-        usage = await store_outbound.count_usage(db, queued.workspace_id, call.called, now)
         agent = await self._agents.find_by_agent(db, queued.workspace_id, call.agent_id, call.agent_version)
+        _require_dialable(agent, is_test=queued.is_test)
+        usage = await store_outbound.count_usage(db, queued.workspace_id, call.called, now)
         plan = _make_plan(agent, call.to_planned(now))
         bounds = [_longest_of(plan), MINUTE_S * limits["outbound_minutes_per_day"] - usage.seconds]
         if queued.is_test:
@@ -141,6 +150,14 @@ def _new_call(
         variables=request.variables,
         metadata=request.metadata,
     )
+
+
+def _require_dialable(agent: AnsweringAgent | None, *, is_test: bool) -> None:
+    """Raises NotDialable for a call whose callee would pick up and hear a refusal, or whose agent was paused."""
+    if agent is None or not (agent.is_live or is_test):
+        raise NotDialable("agent_not_live")
+    if not agent.may_run:
+        raise NotDialable("suspended")
 
 
 def _require_within(usage: OutboundUsage, limits: Mapping[str, int]) -> None:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from control.calls import store
-from control.calls.outbound import OutboundCalls
+from control.calls import store, store_outbound
+from control.calls.outbound import NotDialable, OutboundCalls
 from control.calls.state import CallState, close, mark_dialled
 from control.calls.state_changes import save_changes
 from control.carriers.model import CarrierName, DialRequest
@@ -15,6 +15,9 @@ from control.db.pool import Connection
 
 # A call that was not dialled for this long is no longer wanted. At one call a second, 600 calls are dialled meanwhile.
 STALE: Final = timedelta(minutes=10)
+# For so long a call is looked for that a request without an answer may have placed. The carrier may still be placing
+# it, and another worker may still wait for that answer: both for less than the time limit of a job, 60 s.
+LOOKED_FOR: Final = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +32,13 @@ class DialOrder:
 
 @dataclass(frozen=True, slots=True)
 class WaitingCall:
-    """A queued call. is_repeat: dialling was tried, and the try may have reached the carrier."""
+    """A queued call. is_repeat: dialling was tried, and the try may have reached the carrier. is_stale: it waits for so
+    long that it is not wanted any more. ahead: calls of its workspace that wait to be dialled before it."""
 
     carrier: CarrierName
     is_repeat: bool
+    is_stale: bool
+    ahead: int
 
 
 class CallPlacement:
@@ -41,12 +47,14 @@ class CallPlacement:
     def __init__(self, outbound: OutboundCalls) -> None:
         self._outbound = outbound
 
-    async def find_waiting(self, db: Connection, call_id: UUID) -> WaitingCall | None:
+    async def find_waiting(self, db: Connection, call_id: UUID, now: datetime) -> WaitingCall | None:
         """The call, if it is queued (still)."""
         call = await store.lock_one(db, call_id)
         if call is None or not _is_queued(call.state):
             return None
-        return WaitingCall(_carrier_of(call.state), call.state.details.placing_at is not None)
+        queued, carrier = call.state, _carrier_of(call.state)
+        ahead = await store_outbound.count_waiting_before(db, queued.workspace_id, carrier, call_id, now - STALE)
+        return WaitingCall(carrier, queued.details.placing_at is not None, now - queued.created_at > STALE, ahead)
 
     async def undo_start(self, db: Connection, call_id: UUID) -> None:
         """Takes back `start` for a call that the carrier surely did not place."""
@@ -55,7 +63,8 @@ class CallPlacement:
             await store.update_states(db, [replace(call.state, details=replace(call.state.details, placing_at=None))])
 
     async def start(self, db: Connection, call_id: UUID, now: datetime) -> DialOrder | None:
-        """Stores that the call is being dialled now. None: it is not queued (any more)."""
+        """Stores that the call is being dialled now. None: it is not queued (any more), has waited for too long, or may
+        not be dialled any more; then it is closed."""
         call = await store.lock_one(db, call_id)
         if call is None or not _is_queued(call.state):
             return None
@@ -68,8 +77,12 @@ class CallPlacement:
         if now - queued.created_at > STALE:
             await _close(db, queued, "too_late", now)
             return None
+        try:
+            terms = await self._outbound.make_terms(db, call, now)
+        except NotDialable as refused:
+            await save_changes(db, [(queued, close(queued, "canceled", None, refused.detail, now, "control"))])
+            return None
         await store.update_states(db, [replace(queued, details=replace(queued.details, placing_at=now))])
-        terms = await self._outbound.make_terms(db, call, now)
         dial = DialRequest(
             str(call_id),
             call.caller,

@@ -13,7 +13,7 @@ from control.calls.job_support import Gateways, decode_payload, load_state
 from control.calls.model import FINAL, CarrierStatus
 from control.calls.state import CallState
 from control.calls.state_changes import save_changes
-from control.carriers.model import CarrierRefused, CarrierUnavailable
+from control.carriers.model import OTHER_CURRENCY, CarrierRefused, CarrierUnavailable
 from control.carriers.registry import CallPricing
 from control.db.jobs import JobFailed, JobHandler, enqueue
 from control.db.pool import Connection, Pool
@@ -54,6 +54,9 @@ def make_price_job(pool: Pool, carriers: Gateways) -> JobHandler:
                 return
             price = await carrier.call_price(call.carrier_call_id, with_transfer=call.details.transfer is not None)
         except CarrierRefused as refused:
+            if refused.code == OTHER_CURRENCY:  # of every call of the account: no fault of this job
+                log.warning("call.price_not_taken", call_id=str(job.call_id), reason=refused.message)
+                return
             raise JobFailed(f"refused: {refused.code}", is_permanent=True) from None
         except CarrierUnavailable as error:
             raise JobFailed(f"carrier unavailable: {error.code}") from None

@@ -66,3 +66,18 @@ _COUNT_USAGE: Final = """
 async def count_usage(db: Connection, workspace_id: UUID, number: str, now: datetime) -> OutboundUsage:
     """The workspace must be locked: otherwise two calls could pass the same limit."""
     return OutboundUsage(**await db.fetchrow(_COUNT_USAGE, workspace_id, number, now))
+
+
+# Calls of workspace $1 at carrier $2 that wait to be dialled, were asked for before call $3, and not before $4. Ids are
+# in the order of time (UUIDv7).
+_COUNT_WAITING: Final = """
+    SELECT count(*) FROM calls
+    WHERE workspace_id = $1 AND status = 'queued' AND carrier = $2 AND direction = 'outbound'
+      AND carrier_call_id IS NULL AND NOT details ? 'placing_at' AND id < $3 AND created_at > $4
+"""
+
+
+async def count_waiting_before(db: Connection, workspace_id: UUID, carrier: str, call_id: UUID, since: datetime) -> int:
+    """The workspace's calls that are to be dialled before this one."""
+    count: int = await db.fetchval(_COUNT_WAITING, workspace_id, carrier, call_id, since)
+    return count

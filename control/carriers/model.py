@@ -8,6 +8,8 @@ from typing import IO, Literal, Protocol
 
 CarrierName = Literal["twilio", "telnyx"]
 AddressRequirement = Literal["none", "any", "local", "foreign"]
+# Code of CarrierRefused: the account is not billed in US dollars, in which costs are kept.
+OTHER_CURRENCY = "other_currency"
 # Calls that are listed at once.
 MOST_ACTIVE = 5_000
 

@@ -57,6 +57,15 @@ class NumberOrders(Protocol):
 
 
 @runtime_checkable
+class NumberRouting(Protocol):
+    """A carrier that says where it sends a number's calls."""
+
+    async def is_routed_elsewhere(self, carrier_number_id: str) -> bool:
+        """Whether someone had the number's calls sent to another program than ours, at whatever address. Raises
+        CarrierRefused and CarrierUnavailable."""
+
+
+@runtime_checkable
 class CallPricing(Protocol):
     """A carrier that says what a call costs when it is asked, some time after the call."""
 
@@ -72,6 +81,10 @@ class CallRedirection(Protocol):
     async def redirect(self, carrier_call_id: str, path: str) -> None:
         """Has the carrier request this path of our webhooks, query included, now. Raises CarrierRefused (`call_ended`
         for a call that is over) and CarrierUnavailable."""
+
+    async def has_dialled(self, carrier_call_id: str) -> bool:
+        """Whether the carrier dialled someone for the call: a transfer, which a redirection would end. Raises
+        CarrierRefused and CarrierUnavailable."""
 
 
 class Carriers:

@@ -40,6 +40,7 @@ from control.carriers.twilio_forms import (
     available_number,
     call_form,
     error_from_response,
+    is_routed_elsewhere,
     number_prices,
     number_webhooks,
     owned_number,
@@ -117,6 +118,12 @@ class TwilioGateway:
             )
         )
 
+    async def is_routed_elsewhere(self, carrier_number_id: str) -> bool:
+        """Whether the number has a trunk, an application, or a voice URL that was never ours."""
+        return is_routed_elsewhere(
+            await self._send(lambda: self._sdk.incoming_phone_numbers(carrier_number_id).fetch_async())
+        )
+
     async def release(self, carrier_number_id: str) -> None:
         """Releases a number; no error when it is released already."""
         await self._ignore_not_found(lambda: self._sdk.incoming_phone_numbers(carrier_number_id).delete_async())
@@ -154,9 +161,7 @@ class TwilioGateway:
         answering machines are billed apart."""
         calls = [await self._send(lambda: self._sdk.calls(carrier_call_id).fetch_async())]
         if with_transfer:
-            calls += await self._send(
-                lambda: self._sdk.calls.list_async(parent_call_sid=carrier_call_id, limit=20, page_size=20)
-            )
+            calls += await self._list_dialled(carrier_call_id)
         return sum_prices(calls)
 
     async def redirect(self, carrier_call_id: str, path: str) -> None:
@@ -164,6 +169,16 @@ class TwilioGateway:
         voice/api/call-resource, Url of an update)."""
         url = f"{self._options.webhook_url}{path}"
         await self._send(lambda: self._sdk.calls(carrier_call_id).update_async(url=url, method="POST"))
+
+    async def has_dialled(self, carrier_call_id: str) -> bool:
+        """Whether <Dial> made legs for the call, those that ended included."""
+        return bool(await self._list_dialled(carrier_call_id))
+
+    async def _list_dialled(self, carrier_call_id: str) -> list[Any]:
+        rows: list[Any] = await self._send(
+            lambda: self._sdk.calls.list_async(parent_call_sid=carrier_call_id, limit=20, page_size=20)
+        )
+        return rows
 
     async def start_recording(self, carrier_call_id: str, call_id: str) -> None:
         """Begins to record a call, if settings say that Twilio records. Twilio would make a second recording of a call

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, get_args
+from urllib.parse import urlsplit
 
 from control.carriers.model import (
+    OTHER_CURRENCY,
     ActiveCall,
     AddressRequirement,
     AvailableNumber,
@@ -32,6 +34,8 @@ _CALL_ENDED: Final = frozenset({"21220"})
 # fragment is neither sent nor signed.
 RETRY_FRAGMENT: Final = "#rc=3&rp=5xx,ct,rt"
 _API_HOST: Final = "api.twilio.com"
+_DEMO_HOST: Final = "demo.twilio.com"
+_INBOUND: Final = "/webhooks/calls/inbound"
 # The account has as many calls as it may have: the request is refused for now (docs: api/errors/10004).
 _REFUSED_FOR_NOW: Final = frozenset({"10004"})
 _WHY: Final = {
@@ -77,15 +81,24 @@ def regional_api_url(api_url: str, region: str, edge: str) -> str:
 def number_webhooks(options: TwilioOptions) -> dict[str, str]:
     """The webhooks of a number. The fallback URL is the same address: when our first answer was lost or could not be
     executed, the repeated request connects the call that was admitted before."""
-    base = f"{options.webhook_url}/webhooks/calls"
+    base, inbound = f"{options.webhook_url}/webhooks/calls", f"{options.webhook_url}{_INBOUND}"
     return {
-        "voice_url": f"{base}/inbound",
+        "voice_url": inbound,
         "voice_method": "POST",
-        "voice_fallback_url": f"{base}/inbound",
+        "voice_fallback_url": inbound,
         "voice_fallback_method": "POST",
         "status_callback": f"{base}/status{RETRY_FRAGMENT}",
         "status_callback_method": "POST",
     }
+
+
+def is_routed_elsewhere(row: Any) -> bool:
+    """Whether a number of the account is used by another program. A trunk and an application come before the voice URL
+    (docs: phone-numbers/api/incomingphonenumber-resource). Our own URL is known by its path, because its host may have
+    changed; a new number has one of Twilio's."""
+    url = urlsplit(row.voice_url or "")
+    is_free = not url.hostname or url.hostname == _DEMO_HOST or url.path.endswith(_INBOUND)
+    return bool(row.trunk_sid or row.voice_application_sid) or not is_free
 
 
 def call_form(options: TwilioOptions, request: DialRequest) -> dict[str, object]:
@@ -204,7 +217,7 @@ def sum_prices(calls: Iterable[Any]) -> Decimal | None:
         if call.price is None:
             return None
         if str(call.price_unit).upper() != "USD":
-            raise CarrierRefused(NAME, "other_currency", "the account is not billed in US dollars")
+            raise CarrierRefused(NAME, OTHER_CURRENCY, "the account is not billed in US dollars")
         try:
             total -= Decimal(str(call.price))
         except InvalidOperation:

@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 
 from control.carriers.model import Carrier, CarrierError, CarrierRefused, OwnedNumber
-from control.carriers.registry import Carriers
+from control.carriers.registry import Carriers, NumberRouting
 from control.db.pool import Pool
 from control.db.scope import enter_platform
 from control.numbers import store_all
@@ -20,7 +20,8 @@ log = structlog.get_logger()
 
 async def configure_numbers(pool: Pool, carriers: Carriers, now: datetime, most: int) -> int:
     """Configures up to `most` numbers in service at each carrier that are not configured as settings say now; returns
-    how many were tried. A carrier that is unavailable is not asked for further numbers in this run."""
+    how many were tried. A carrier that is unavailable is not asked for further numbers in this run. A number that
+    someone has sent to another program on purpose is left alone, and looked at again after RETRY_AFTER."""
     return sum([await _configure_at(pool, carrier, now, most) for carrier in carriers])
 
 
@@ -31,6 +32,10 @@ async def _configure_at(pool: Pool, carrier: Carrier, now: datetime, most: int) 
         numbers = await store_all.select_unconfigured(db, carrier.name, wanted, now - RETRY_AFTER, most)
     for tried, number in enumerate(numbers, 1):
         try:
+            if isinstance(carrier, NumberRouting) and await carrier.is_routed_elsewhere(number.carrier_number_id):
+                await _record(pool, number, None, now)
+                log.warning("number.routed_elsewhere", carrier=carrier.name, phone_number_id=str(number.id))
+                continue
             await carrier.configure(OwnedNumber(number.carrier_number_id, number.phone_number, str(number.id)))
         except CarrierError as error:
             await _record(pool, number, None, now)

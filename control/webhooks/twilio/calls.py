@@ -42,6 +42,7 @@ class TwilioCalls:
     def __init__(self, parts: WebhookParts) -> None:
         self._options, self._background, self._inbox = parts.options, parts.background, parts.inbox
         self._metrics, self._routing, self._services = parts.metrics, parts.routing, parts.services
+        self._deferral = parts.deferral
         self._transact = parts.transactions.run
 
     async def connect_call(self, form: TwilioForm, now: datetime) -> web.Response:
@@ -112,7 +113,7 @@ class TwilioCalls:
         except Exception as error:
             if not is_database_unavailable(error):
                 raise
-            return await self._end_without_database(form, error)
+            return await self._end_without_database(form, now, error)
         if form.is_ended:
             return twiml.hang_up()
         try:
@@ -151,9 +152,10 @@ class TwilioCalls:
             return self._refuse(resumed, now)
         return await self._connect_stream(resumed, now, lost_nodes)
 
-    async def _end_without_database(self, form: TwilioForm, error: Exception) -> str:
+    async def _end_without_database(self, form: TwilioForm, now: datetime, error: Exception) -> str:
         """The URL names our call, so its outcome can be read from the bus. Raises `error` where there is none: only
-        the database knows whether such a call may be resumed."""
+        the database knows whether such a call may be resumed. That Twilio asked is stored later: else the check of
+        the stream (stream_check.py) would redirect the call in the middle of its transfer."""
         if form.is_ended:
             return twiml.hang_up()
         outcome = None
@@ -163,7 +165,12 @@ class TwilioCalls:
         if outcome is None:
             raise error
         log.warning("call.continued_without_database", carrier="twilio", call_id=str(form.call_id), leg=form.leg)
+        self._background.start("defer_continue", self._defer_continue(form, now))
         return self._hang_up_or_transfer(None, form, outcome)
+
+    async def _defer_continue(self, form: TwilioForm, now: datetime) -> None:
+        if not await self._deferral.defer(forms.to_stored_event("continue", form), now):
+            log.warning("webhook.not_deferred", source="twilio", kind="continue")
 
     def _hang_up_or_transfer(self, call: OpenCall | None, form: TwilioForm, outcome: StreamOutcome) -> str:
         spoken = locale(outcome.language or form.language)

@@ -87,13 +87,19 @@ def parse_form(fields: Mapping[str, str], query: Mapping[str, str]) -> TwilioFor
 
 def to_stored_event(kind: TwilioKind, form: TwilioForm) -> StoredEvent:
     """The id is made of signed fields: Twilio's I-Twilio-Idempotency-Token is a header, which is not signed."""
-    payload: dict[str, Any] = {"form": dict(form.fields), "call": str(form.call_id or ""), "leg": form.leg}
+    payload: dict[str, Any] = {
+        "form": dict(form.fields),
+        "call": str(form.call_id or ""),
+        "leg": form.leg,
+        "language": form.language,
+    }
     return StoredEvent("twilio", f"{_identity(kind, form)}"[:_MAX_TEXT_LENGTH], kind, payload)
 
 
 def from_stored_payload(payload: Mapping[str, Any]) -> TwilioForm:
     """Converts the payload of a row of webhook_events."""
-    return TwilioForm(payload["form"], parse_uuid(payload["call"]), payload["leg"])
+    language = payload.get("language", "en")  # rows of the version before have none
+    return TwilioForm(payload["form"], parse_uuid(payload["call"]), payload["leg"], language)
 
 
 def incoming_call(form: TwilioForm) -> IncomingCall:

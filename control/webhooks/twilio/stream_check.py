@@ -36,13 +36,14 @@ log = structlog.get_logger()
 
 
 class CheckStreamJob(msgspec.Struct, frozen=True):
-    """Payload of the job. leg: of the stream that ended. ended_at: seconds since the epoch. language: the agent's
-    locale."""
+    """Payload of the job. leg: of the stream. ended_at: seconds since the epoch. language: the agent's locale.
+    is_error: the stream had an error, and may go on: Twilio reports some as warnings (docs: error 31951)."""
 
     call_id: UUID
     leg: int
     ended_at: float
     language: str = "en"
+    is_error: bool = False
 
 
 def continue_path(call_id: UUID | None, leg: int, language: str) -> str:
@@ -54,7 +55,9 @@ def continue_path(call_id: UUID | None, leg: int, language: str) -> str:
 async def enqueue_stream_check(db: Connection, form: TwilioForm, now: datetime) -> None:
     """Does nothing for the report that a stream has begun."""
     if form["StreamEvent"] in ("stream-stopped", "stream-error") and form.call_id is not None:
-        job = CheckStreamJob(form.call_id, form.leg, parse_iso_time(form["Timestamp"], now).timestamp(), form.language)
+        ended_at = parse_iso_time(form["Timestamp"], now).timestamp()
+        is_error = form["StreamEvent"] == "stream-error"
+        job = CheckStreamJob(form.call_id, form.leg, ended_at, form.language, is_error)
         await enqueue(db, CHECK_STREAM, msgspec.json.encode(job), delay_s=CHECK_AFTER_S)
 
 
@@ -67,8 +70,8 @@ def make_stream_check_job(pool: Pool, services: WebhookServices) -> JobHandler:
         is_late = utc_now().timestamp() - job.ended_at > LATEST_S
         if call is None or is_late or not await _is_stuck(pool, call, job):
             return
-        if await _is_live(services, call):
-            raise JobFailed("a node reports the call")
+        if await _may_be_live(services, call, job):
+            raise JobFailed("a node may have the call")
         await _redirect(services, call, job)
 
     return run
@@ -84,21 +87,25 @@ async def _is_stuck(pool: Pool, call: CallState, job: CheckStreamJob) -> bool:
         return not await is_stored(db, "twilio", continue_event_id(call.carrier_call_id or "", job.leg))
 
 
-async def _is_live(services: WebhookServices, call: CallState) -> bool:
+async def _may_be_live(services: WebhookServices, call: CallState, job: CheckStreamJob) -> bool:
     """Whether a node still has the call; a dead one seems to for some seconds (shared/bus/live.py). Without Redis
-    nobody knows, and a call that is up is better asked for once too often."""
-    try:
-        return not call.is_final and bool(await services.media_assignment.find_live([call.id]))
-    except BusUnavailable:
+    nobody knows: a stream that Twilio has stopped is not live, one that had an error may be."""
+    if call.is_final:
         return False
+    try:
+        return bool(await services.media_assignment.find_live([call.id]))
+    except BusUnavailable:
+        return job.is_error
 
 
 async def _redirect(services: WebhookServices, call: CallState, job: CheckStreamJob) -> None:
+    """Not a call that is being transferred: Twilio asked for that, though the database was unavailable then."""
+    carrier_call_id = call.carrier_call_id or ""
     try:
         twilio = services.carriers.get("twilio")
-        if isinstance(twilio, CallRedirection):
+        if isinstance(twilio, CallRedirection) and not await twilio.has_dialled(carrier_call_id):
+            await twilio.redirect(carrier_call_id, continue_path(job.call_id, job.leg, job.language))
             log.warning("call.redirected", carrier="twilio", call_id=str(call.id), leg=job.leg)
-            await twilio.redirect(call.carrier_call_id or "", continue_path(job.call_id, job.leg, job.language))
     except CarrierRefused as refused:
         if not refused.call_ended:
             raise JobFailed(f"refused: {refused.code}", is_permanent=True) from None

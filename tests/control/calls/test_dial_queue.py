@@ -1,34 +1,21 @@
 """The queue of outbound calls: the carrier's pace, and what was not processed."""
 
-import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
 import msgspec
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer, unused_port
 
-from control.calls import store
 from control.calls.dial_job import make_dial_job
-from control.calls.dial_queue import PLACE_CALL, DialQueue, PlaceCallJob, back_off_s, enqueue_dial
+from control.calls.dial_queue import PLACE_CALL, DialQueue, PlaceCallJob, back_off_s
+from control.calls.placement import STALE
 from control.carriers.pacer import CallPacer
-from control.carriers.registry import CarrierOptions, Carriers, open_carriers
 from control.carriers.retries import NotProcessed
-from control.db.jobs import JobHandler, JobRetries, run_jobs
-from control.db.pool import Connection
 from shared.bus.client import redis_key
 from shared.ids import new_id
-from simulator.carrier.network.config import make_config
-from simulator.carrier.network.server import RunningNetwork, running_network
-from tests.control.calls.call_platform import CallPlatform, LiveWorkspace
+from tests.control.calls.call_platform import CallPlatform
 
-SID, TOKEN = "AC" + "7" * 32, "token"
-PACE = 40.0
-CALLS = 200
 CALLEE = "+12125550123"
 NOT_TAKEN = NotProcessed("twilio", "429", "too many requests")
 
@@ -77,6 +64,43 @@ async def test_calls_wait_for_their_turn_in_the_queue(platform: CallPlatform) ->
     assert sleeps == pytest.approx([0, 6], abs=0.1)
 
 
+async def test_calls_of_one_workspace_leave_times_to_others(platform: CallPlatform) -> None:
+    """Twenty calls at one call a second: eight get a time, so that a call of another workspace is the ninth."""
+    many = await platform.create_workspace()
+    now, queue = datetime.now(UTC), queue_of(platform, 1.0, Sleeps())
+    calls = [await platform.place(many, f"+1212555{index:04}", at=now) for index in range(20)]
+    before = len(await queued_jobs(platform))
+    for index, call_id in enumerate(calls):
+        waiting = await platform.in_platform(partial(platform.calls.placement.find_waiting, call_id=call_id, now=now))
+        assert waiting is not None and waiting.ahead == index
+        await queue.wait_for_turn(PlaceCallJob(call_id), waiting.carrier, waiting.ahead)
+    waits = [delay for job, delay in (await queued_jobs(platform))[before:] if not job.turn_at]
+    assert waits == pytest.approx(range(1, 13), abs=1)
+    assert await queue.pacer.reserve("twilio") == pytest.approx(8, abs=1)
+
+
+async def test_call_beyond_its_workspaces_share_is_not_dialled_yet(platform: CallPlatform) -> None:
+    workspace, now, queue = await platform.create_workspace(), datetime.now(UTC), queue_of(platform, 1.0, Sleeps())
+    calls = [await platform.place(workspace, f"+1212555{index:04}", at=now) for index in range(9)]
+    run = make_dial_job(platform.pool, platform.calls, platform.services.carriers, queue)
+    await run(msgspec.json.encode(PlaceCallJob(calls[8])))
+    later, _ = (await queued_jobs(platform))[-1]
+    assert (later.call_id, later.turn_at, platform.gateway.dialled) == (calls[8], 0, [])
+    await run(msgspec.json.encode(PlaceCallJob(calls[0])))
+    await run(msgspec.json.encode(later))
+    assert [dial.call_id for dial in platform.gateway.dialled] == [str(calls[0]), str(calls[8])]
+
+
+async def test_call_that_is_too_old_takes_no_turn(platform: CallPlatform) -> None:
+    call_id = await platform.place(await platform.create_workspace(), CALLEE, at=datetime.now(UTC) - 2 * STALE)
+    queue = queue_of(platform, 0.1, Sleeps())
+    await make_dial_job(platform.pool, platform.calls, platform.services.carriers, queue)(
+        msgspec.json.encode(PlaceCallJob(call_id))
+    )
+    assert (await platform.call_row(call_id))["end_detail"] == "too_late"
+    assert await queue.pacer.reserve("twilio") == 0
+
+
 async def test_missed_turn_is_given_up(platform: CallPlatform) -> None:
     """After an outage of all workers every waiting call is late; they must not all begin together."""
     sleeps = Sleeps()
@@ -120,95 +144,3 @@ async def test_refused_look_up_is_repeated_and_never_dialled_again(platform: Cal
 
 def test_waits_after_refusals_double_up_to_a_minute() -> None:
     assert [back_off_s(refusals) for refusals in (0, 1, 5, 6, 7, 1_000)] == [1, 2, 32, 60, 60, 60]
-
-
-async def test_200_calls_at_once_are_all_placed_once_at_the_carriers_pace(
-    platform: CallPlatform, database_url: str
-) -> None:
-    """A real job queue and the simulated Twilio, which refuses what comes faster than it takes, and three requests
-    besides."""
-    workspace = await platform.create_workspace()
-    numbers = [f"+1212555{index:04}" for index in range(CALLS)]
-    async with simulated_twilio(workspace.number) as (network, carriers):
-        assert network.twilio is not None
-        network.twilio.fail_next.extend([429] * 3)
-        await platform.in_platform(lambda db: insert_calls(db, workspace, numbers))
-        queue = DialQueue(platform.pool, CallPacer(platform.redis, {"twilio": PACE}))
-        run = make_dial_job(platform.pool, platform.calls, carriers, queue)
-        began = asyncio.get_running_loop().time()
-        await run_until_dialled(platform, database_url, workspace, run)
-        seconds = asyncio.get_running_loop().time() - began
-        placed = Counter(call.called for call in network.twilio.calls.calls.values())
-    rows = await platform.call_rows(workspace)
-    assert placed == Counter(numbers)
-    assert len({row["carrier_call_id"] for row in rows}) == CALLS
-    assert not [row["end_detail"] for row in rows if row["status"] == "failed"]
-    assert seconds > 0.9 * (CALLS - 1) / PACE
-
-
-@asynccontextmanager
-async def simulated_twilio(number: str) -> AsyncIterator[tuple[RunningNetwork, Carriers]]:
-    """Its callees are busy. It takes PACE requests a second, and a quarter more."""
-    async with AsyncExitStack() as stack:
-        port, sink = unused_port(), web.Application()
-        sink.router.add_post("/{path:.*}", _no_content)
-        webhooks = await stack.enter_async_context(TestServer(sink, host="127.0.0.1"))
-        url = f"http://127.0.0.1:{port}"
-        twilio = {"account_sid": SID, "auth_token": TOKEN, "create_requests_per_second": int(PACE * 1.25)}
-        owned = [{"carrier": "twilio", "phone_number": number}]
-        config = make_config({"twilio": twilio, "numbers": owned, "default": "busy"}, url)
-        network = await stack.enter_async_context(running_network(config))
-        await stack.enter_async_context(TestServer(network.app, host="127.0.0.1", port=port))
-        options = CarrierOptions(
-            str(webhooks.make_url("")),
-            twilio_account_sid=SID,
-            twilio_token=TOKEN,
-            twilio_api_url=url,
-            timeout_s=20.0,
-        )
-        yield network, await stack.enter_async_context(open_carriers(options))
-
-
-async def _no_content(request: web.Request) -> web.Response:
-    return web.Response(status=204)
-
-
-async def insert_calls(db: Connection, workspace: LiveWorkspace, numbers: list[str]) -> None:
-    """Places calls beyond what one workspace may place at once."""
-    now = datetime.now(UTC)
-    for number in numbers:
-        new = store.NewCall(
-            id=UUID(new_id()),
-            workspace_id=workspace.workspace_id,
-            agent_id=workspace.agent_id,
-            agent_version=1,
-            number_id=workspace.number_id,
-            direction="outbound",
-            is_test=False,
-            carrier="twilio",
-            carrier_call_id=None,
-            caller=workspace.number,
-            called=number,
-            at=now,
-        )
-        await store.insert_queued(db, new)
-        await enqueue_dial(db, PlaceCallJob(new.id))
-
-
-async def run_until_dialled(platform: CallPlatform, url: str, workspace: LiveWorkspace, run: JobHandler) -> None:
-    """Runs the job queue until no call of the workspace waits to be dialled."""
-    stop = asyncio.Event()
-    queue = asyncio.create_task(run_jobs(url, {PLACE_CALL: run}, JobRetries(poll_every_s=0.5), stop))
-    try:
-        async with asyncio.timeout(60):
-            while await count_waiting(platform, workspace):  # noqa: ASYNC110
-                await asyncio.sleep(0.1)
-    finally:
-        stop.set()
-        await queue
-
-
-async def count_waiting(platform: CallPlatform, workspace: LiveWorkspace) -> int:
-    """Calls that are queued and have no id of the carrier yet."""
-    rows = await platform.call_rows(workspace)
-    return sum(row["status"] == "queued" and row["carrier_call_id"] is None for row in rows)

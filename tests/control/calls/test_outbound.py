@@ -1,4 +1,4 @@
-"""Outbound and test calls: the rules for placing one, and that it is dialled once."""
+"""Outbound and test calls: the rules for placing one."""
 
 import asyncio
 from typing import Any
@@ -7,19 +7,13 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from control.calls.dial_job import make_dial_job
-from control.calls.dial_queue import PLACE_CALL, DialQueue, PlaceCallJob
-from control.calls.model import AdmittedCall
-from control.carriers.model import PlacedCall
-from control.db.jobs import JobFailed, JobHandler
+from control.calls.dial_queue import PLACE_CALL, PlaceCallJob
 from shared.errors import Conflict, Invalid, NotFound, Problem, TooManyRequests
 from tests.control.calls.call_platform import (
     NOW,
     STAFF,
     CallPlatform,
     LiveWorkspace,
-    carrier_refusal,
-    carrier_unavailable,
     later,
 )
 
@@ -186,177 +180,3 @@ async def test_countries_of_a_workspace_can_be_set(platform: CallPlatform) -> No
     )
     await platform.place(workspace, "+442079460123")
     assert await refusal_of(platform, workspace) == (Invalid, "country_not_allowed")
-
-
-# --- dialling ---
-
-
-def dial_job(platform: CallPlatform) -> JobHandler:
-    services = platform.services
-    return make_dial_job(
-        platform.pool, platform.calls, services.carriers, DialQueue(platform.pool, services.call_pacer)
-    )
-
-
-async def place_with_payload(platform: CallPlatform, workspace: LiveWorkspace, **options: Any) -> tuple[UUID, bytes]:
-    """A call placed at the current time, which the jobs use."""
-    from datetime import UTC, datetime
-
-    call_id = await platform.place(workspace, CALLEE, at=datetime.now(UTC), **options)
-    return call_id, msgspec.json.encode(PlaceCallJob(call_id))
-
-
-async def test_call_is_dialled_once(platform: CallPlatform) -> None:
-    workspace = await platform.create_workspace()
-    call_id, payload = await place_with_payload(platform, workspace)
-    for _ in range(3):
-        await dial_job(platform)(payload)
-    (dial,) = platform.gateway.dialled
-    assert (dial.call_id, dial.caller, dial.called) == (str(call_id), workspace.number, CALLEE)
-    assert (dial.ring_timeout_s, dial.detect_machine) == (45, True)
-    row = await platform.call_row(call_id)
-    assert (row["carrier_call_id"], row["status"]) == (f"CA-{call_id}", "queued")
-    assert row["started_at"] is not None and "placing_at" in row["details"]
-
-
-async def test_call_does_not_detect_machines(platform: CallPlatform) -> None:
-    _, payload = await place_with_payload(platform, await platform.create_workspace(), test=True)
-    await dial_job(platform)(payload)
-    assert not platform.gateway.dialled[0].detect_machine
-
-
-async def test_call_limit_is_the_agents_limit_plus_a_transfer(platform: CallPlatform) -> None:
-    _, payload = await place_with_payload(platform, await platform.create_workspace(limits={"max_duration_s": 300}))
-    await dial_job(platform)(payload)
-    assert platform.gateway.dialled[-1].max_duration_s == 300 + 60 + 3_600
-    _, payload = await place_with_payload(platform, await platform.create_workspace(limits={"max_duration_s": 0}))
-    await dial_job(platform)(payload)
-    assert platform.gateway.dialled[-1].max_duration_s == 14_400
-
-
-async def test_call_limit_is_set_by_the_staff(platform: CallPlatform) -> None:
-    _, payload = await place_with_payload(platform, await platform.create_workspace(), test=True)
-    await dial_job(platform)(payload)
-    assert platform.gateway.dialled[-1].max_duration_s == 600
-
-
-@pytest.mark.parametrize(("used_s", "longest_s"), [(35_000, 1_000), (35_990, 60), (35_000 - 7_000, 7_260)])
-async def test_call_limit_is_what_is_left_of_the_days_minutes(
-    platform: CallPlatform, used_s: int, longest_s: int
-) -> None:
-    workspace = await platform.create_workspace()
-    before, _ = await place_with_payload(platform, workspace)
-    await platform.in_platform(
-        lambda db: db.execute(
-            "UPDATE calls SET status = 'completed', duration_seconds = $2 WHERE id = $1", before, used_s
-        )
-    )
-    _, payload = await place_with_payload(platform, workspace)
-    await dial_job(platform)(payload)
-    assert platform.gateway.dialled[-1].max_duration_s == longest_s
-
-
-async def test_two_workers_at_once_dial_once(platform: CallPlatform) -> None:
-    call_id, payload = await place_with_payload(platform, await platform.create_workspace())
-    await asyncio.gather(*(dial_job(platform)(payload) for _ in range(5)), return_exceptions=True)
-    assert len(platform.gateway.dialled) == 1
-    row = await platform.call_row(call_id)
-    # The second worker found it being placed and unknown to the carrier: the call fails instead of being dialled twice.
-    assert row["status"] in ("queued", "failed")
-
-
-async def test_call_refused_by_the_carrier_fails(platform: CallPlatform) -> None:
-    call_id, payload = await place_with_payload(platform, await platform.create_workspace())
-    platform.gateway.answers["dial"] = carrier_refusal()
-    await dial_job(platform)(payload)
-    row = await platform.call_row(call_id)
-    assert (row["status"], row["end_reason"], row["end_detail"]) == ("failed", "carrier_error", "21217")
-
-
-async def test_unconfirmed_dial_is_looked_up_by_the_next_try(platform: CallPlatform) -> None:
-    call_id, payload = await place_with_payload(platform, await platform.create_workspace())
-    platform.gateway.answers["dial"] = carrier_unavailable()
-    with pytest.raises(JobFailed) as failed:
-        await dial_job(platform)(payload)
-    assert not failed.value.is_permanent and CALLEE not in failed.value.reason
-    platform.gateway.answers["find_placed_calls"] = carrier_unavailable()
-    with pytest.raises(JobFailed):
-        await dial_job(platform)(payload)
-    del platform.gateway.answers["find_placed_calls"]
-    platform.gateway.found = [PlacedCall("CA-found")]
-    await dial_job(platform)(payload)
-    assert len(platform.gateway.dialled) == 1
-    assert (await platform.call_row(call_id))["carrier_call_id"] == "CA-found"
-
-
-async def test_call_not_found_at_the_carrier_fails(platform: CallPlatform) -> None:
-    call_id, payload = await place_with_payload(platform, await platform.create_workspace())
-    platform.gateway.answers["dial"] = carrier_unavailable()
-    with pytest.raises(JobFailed):
-        await dial_job(platform)(payload)
-    await dial_job(platform)(payload)
-    row = await platform.call_row(call_id)
-    assert (row["status"], row["end_detail"]) == ("failed", "not_confirmed")
-    assert len(platform.gateway.dialled) == 1
-
-
-async def test_found_call_that_belongs_to_another_row_is_ignored(platform: CallPlatform) -> None:
-    workspace = await platform.create_workspace()
-    _, first = await place_with_payload(platform, workspace)
-    await dial_job(platform)(first)
-    call_id, payload = await place_with_payload(platform, workspace)
-    platform.gateway.answers["dial"] = carrier_unavailable()
-    with pytest.raises(JobFailed):
-        await dial_job(platform)(payload)
-    platform.gateway.found = [PlacedCall(f"CA-{platform.gateway.dialled[0].call_id}")]
-    await dial_job(platform)(payload)
-    assert (await platform.call_row(call_id))["end_detail"] == "not_confirmed"
-
-
-async def test_first_found_call_without_a_row_is_confirmed(platform: CallPlatform) -> None:
-    workspace = await platform.create_workspace()
-    _, first = await place_with_payload(platform, workspace)
-    await dial_job(platform)(first)
-    call_id, payload = await place_with_payload(platform, workspace)
-    platform.gateway.answers["dial"] = carrier_unavailable()
-    with pytest.raises(JobFailed):
-        await dial_job(platform)(payload)
-    platform.gateway.found = [PlacedCall(f"CA-{platform.gateway.dialled[0].call_id}"), PlacedCall("CA-mine")]
-    await dial_job(platform)(payload)
-    assert (await platform.call_row(call_id))["carrier_call_id"] == "CA-mine"
-
-
-@pytest.mark.parametrize("consented", [True, False])
-async def test_carrier_records_only_calls_whose_agent_records(platform: CallPlatform, consented: bool) -> None:
-    recording = {"enabled": True, "consent": "given_otherwise", "statement": "In the contract."} if consented else {}
-    _, payload = await place_with_payload(platform, await platform.create_workspace(recording=recording))
-    await dial_job(platform)(payload)
-    assert platform.gateway.dialled[-1].record is consented
-
-
-async def test_call_answered_before_the_dial_job_finished(platform: CallPlatform) -> None:
-    call_id, payload = await place_with_payload(platform, await platform.create_workspace())
-    platform.gateway.answers["dial"] = carrier_unavailable()
-    with pytest.raises(JobFailed):
-        await dial_job(platform)(payload)
-    result = await platform.in_platform(
-        lambda db: platform.calls.admit_answered(db, "twilio", "CA-webhook", call_id, later(1))
-    )
-    assert isinstance(result, AdmittedCall)
-    await dial_job(platform)(payload)
-    row = await platform.call_row(call_id)
-    assert (row["status"], row["carrier_call_id"]) == ("in_progress", "CA-webhook")
-
-
-async def test_call_that_waited_too_long_is_not_dialled(platform: CallPlatform) -> None:
-    workspace = await platform.create_workspace()
-    call_id = await platform.place(workspace, CALLEE, at=later(-86_400 * 300))
-    await dial_job(platform)(msgspec.json.encode(PlaceCallJob(call_id)))
-    assert (await platform.call_row(call_id))["end_detail"] == "too_late"
-    assert not platform.gateway.dialled
-
-
-async def test_unreadable_payload_fails_permanently(platform: CallPlatform) -> None:
-    with pytest.raises(JobFailed) as failed:
-        await dial_job(platform)(b"{}")
-    assert failed.value.is_permanent

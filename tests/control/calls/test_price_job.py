@@ -8,6 +8,7 @@ import pytest
 
 from control.calls.model import AdmittedCall, CarrierStatus
 from control.calls.price_job import LOOK_AFTER_S, READ_PRICE, ReadPriceJob, make_price_job
+from control.carriers.model import OTHER_CURRENCY, CarrierRefused
 from control.carriers.registry import Carriers
 from control.db.jobs import JobFailed
 from tests.control.calls.call_platform import (
@@ -88,6 +89,16 @@ async def test_call_that_was_not_connected_has_no_price(platform: CallPlatform) 
     call = await platform.admit(await platform.create_workspace())
     await report(platform, call, duration_s=0)
     assert not await jobs_of(platform, call.call_id)
+
+
+async def test_price_in_another_currency_leaves_the_cost_of_the_price_list(platform: CallPlatform) -> None:
+    """It would fail for each call of the account: thousands of failed jobs would hide others."""
+    call, twilio = await end_call(platform), PricingCarrier()
+    before = await telephony(platform, call.call_id)
+    twilio.answers["call_price"] = CarrierRefused("twilio", OTHER_CURRENCY, "not in US dollars")
+    await make_price_job(platform.pool, Carriers({"twilio": twilio}))(msgspec.json.encode(ReadPriceJob(call.call_id)))
+    assert await telephony(platform, call.call_id) == before
+    assert len(await jobs_of(platform, call.call_id)) == 1
 
 
 @pytest.mark.parametrize(("error", "is_permanent"), [(carrier_unavailable(), False), (carrier_refusal(), True)])

@@ -36,6 +36,8 @@ METHODS: dict[str, GatewayRequest] = {
     "list_active_calls": lambda gateway: gateway.list_active_calls(),
     "find_placed_calls": lambda gateway: gateway.find_placed_calls(DIAL_REQUEST, SINCE),
     "hang_up": lambda gateway: gateway.hang_up("CA1"),
+    "is_routed_elsewhere": lambda gateway: gateway.is_routed_elsewhere(f"PN{1:032x}"),
+    "has_dialled": lambda gateway: gateway.has_dialled("CA1"),
     "redirect": lambda gateway: gateway.redirect("CA1", "/webhooks/calls/continue?call=1&leg=0"),
     "start_recording": lambda gateway: gateway.start_recording("CA1", DIAL_REQUEST.call_id),
     "fetch_recording": lambda gateway: gateway.fetch_recording(RECORDING, BytesIO()),
@@ -334,6 +336,14 @@ async def test_price_of_a_call_and_its_legs(
     twilio_peer.calls = calls
     found = await twilio.call_price("CA1", with_transfer=with_transfer)
     assert found == (None if price is None else Decimal(price))
+
+
+@pytest.mark.parametrize(("calls", "has_dialled"), [([PRICED], False), ([PRICED, LEG], True)])
+async def test_legs_of_a_transfer_are_found(
+    calls: list[dict[str, object]], has_dialled: bool, twilio: TwilioGateway, twilio_peer: TwilioPeer
+) -> None:
+    twilio_peer.calls = calls
+    assert await twilio.has_dialled("CA1") is has_dialled
 
 
 async def test_price_in_another_currency_is_not_taken(twilio: TwilioGateway, twilio_peer: TwilioPeer) -> None:

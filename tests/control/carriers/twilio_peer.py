@@ -37,6 +37,7 @@ class TwilioPeer(CarrierPeer):
             web.get("/v1/PhoneNumbers/Countries/{country}", self._prices),
             web.get(f"{BASE}/IncomingPhoneNumbers.json", self._owned),
             web.post(f"{BASE}/IncomingPhoneNumbers.json", self._buy),
+            web.get(f"{BASE}/IncomingPhoneNumbers/{{sid}}.json", self._number),
             web.post(f"{BASE}/IncomingPhoneNumbers/{{sid}}.json", self._update),
             web.delete(f"{BASE}/IncomingPhoneNumbers/{{sid}}.json", self._release),
             web.post(f"{BASE}/Calls.json", self._dial),
@@ -57,6 +58,9 @@ class TwilioPeer(CarrierPeer):
             "phone_number": phone_number,
             "friendly_name": name,
             "capabilities": {"voice": True, "sms": True, "mms": False, "fax": False},
+            "voice_url": "https://demo.twilio.com/welcome/voice/",
+            "trunk_sid": None,
+            "voice_application_sid": None,
         }
         return self.numbers[sid]
 
@@ -101,6 +105,10 @@ class TwilioPeer(CarrierPeer):
             return _refused(400, 21422, f"{number} is not available")
         self.market.remove(number)
         return web.json_response(self.add_number(number, str(form["FriendlyName"])), status=201)
+
+    async def _number(self, request: web.Request) -> web.Response:
+        found = self.numbers.get(request.match_info["sid"])
+        return _refused(404, 20404) if found is None else web.json_response(found)
 
     async def _update(self, request: web.Request) -> web.Response:
         found = self.numbers.get(request.match_info["sid"])

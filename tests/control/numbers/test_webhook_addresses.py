@@ -44,6 +44,28 @@ async def test_numbers_are_configured_anew_when_the_address_changes(
     }
 
 
+@pytest.mark.parametrize(
+    "elsewhere",
+    [{"voice_url": "https://ivr.example.com/answer"}, {"trunk_sid": "TK1"}, {"voice_application_sid": "AP1"}],
+)
+async def test_number_that_its_owner_sent_elsewhere_is_left_alone(
+    workspace: NumbersWorkspace,
+    carriers: Carriers,
+    bought: list[str],
+    twilio_peer: TwilioPeer,
+    elsewhere: dict[str, str],
+) -> None:
+    """Until nothing else uses it any more."""
+    before = dict(twilio_peer.numbers[bought[0]])
+    twilio_peer.numbers[bought[0]] |= elsewhere
+    assert await configure_numbers(workspace.pool, carriers, NOW, 10) == 2
+    assert twilio_peer.numbers[bought[0]] == before | elsewhere
+    assert await configure_numbers(workspace.pool, carriers, NOW + timedelta(minutes=1), 10) == 0
+    twilio_peer.numbers[bought[0]] |= dict.fromkeys(elsewhere, "")
+    assert await configure_numbers(workspace.pool, carriers, NOW + 2 * RETRY_AFTER, 10) == 1
+    assert await configure_numbers(workspace.pool, carriers, NOW + 4 * RETRY_AFTER, 10) == 0
+
+
 async def test_number_that_is_refused_does_not_stop_the_others(
     workspace: NumbersWorkspace, carriers: Carriers, bought: list[str], twilio_peer: TwilioPeer
 ) -> None:

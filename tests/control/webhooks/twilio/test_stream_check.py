@@ -3,23 +3,36 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
+from control.calls.media_assignment import MediaAssignment
 from control.carriers.model import CarrierRefused, CarrierUnavailable
 from control.carriers.registry import Carriers
 from control.db.jobs import JobFailed, JobHandler
-from control.webhooks.twilio.stream_check import CHECK_STREAM, make_stream_check_job
+from control.webhooks.duties import retry_open_webhooks
+from control.webhooks.twilio.stream_check import CHECK_STREAM, CheckStreamJob, make_stream_check_job
+from shared.bus.checkpoints import StreamOutcome
+from shared.bus.client import bus_client
 from shared.bus.live import LiveCall, LiveCalls
+from shared.bus.webhook_queue import STREAM
 from tests.control.calls.call_platform import FakeCarrier
+from tests.control.webhooks.inbox.test_database_unavailable import database_unavailable
+from tests.control.webhooks.twilio.test_continue import checkpoints
 from tests.platform.webhooks import WebhookPlatform
 
 
 class RedirectingCarrier(FakeCarrier):
-    """Records redirections."""
+    """Records redirections. transferring: calls for which it dialled."""
 
     def __init__(self) -> None:
         super().__init__()
         self.redirected: list[tuple[str, str]] = []
+        self.transferring: set[str] = set()
+
+    async def has_dialled(self, carrier_call_id: str) -> bool:
+        self._answer("has_dialled")
+        return carrier_call_id in self.transferring
 
     async def redirect(self, carrier_call_id: str, path: str) -> None:
         self.redirected.append((carrier_call_id, path))
@@ -31,10 +44,12 @@ def twilio() -> RedirectingCarrier:
     return RedirectingCarrier()
 
 
-def check_job(platform: WebhookPlatform, twilio: RedirectingCarrier) -> JobHandler:
+def check_job(
+    platform: WebhookPlatform, twilio: RedirectingCarrier, assignment: MediaAssignment | None = None
+) -> JobHandler:
     class Services:
         carriers = Carriers({"twilio": twilio})
-        media_assignment = platform.services.media_assignment
+        media_assignment = assignment or platform.services.media_assignment
         calls = platform.services.calls
         deferred_webhooks = platform.services.deferred_webhooks
 
@@ -47,11 +62,16 @@ async def ring(platform: WebhookPlatform, sid: str) -> str:
 
 
 async def report_stream(platform: WebhookPlatform, sid: str, action: str, event: str, **fields: Any) -> list[bytes]:
-    """Reports a stream's event; returns the payloads of all jobs that check streams."""
+    """Reports a stream's event; returns what `stream_checks` does."""
     query = action.partition("?")[2]
     form = {"CallSid": sid, "StreamSid": f"MZ{sid}", "StreamEvent": event, "Timestamp": datetime.now(UTC).isoformat()}
     reply = await platform.post_twilio(f"/webhooks/calls/stream?{query}", form | fields)
     assert reply.status == 204
+    return await stream_checks(platform)
+
+
+async def stream_checks(platform: WebhookPlatform) -> list[bytes]:
+    """The payloads of all jobs that check streams."""
     return [
         row["payload"]
         for row in await platform.owner.fetch(
@@ -113,6 +133,62 @@ async def test_call_that_a_node_reports_is_looked_at_again(
     assert len(twilio.redirected) == 1
 
 
+async def test_call_that_is_being_transferred_is_left_alone(
+    platform: WebhookPlatform, twilio: RedirectingCarrier
+) -> None:
+    """Twilio asked for the transfer while the database was unavailable, so nothing is stored about that."""
+    action = await ring(platform, "CST7")
+    jobs = await report_stream(platform, "CST7", action, "stream-stopped")
+    twilio.transferring.add("CST7")
+    await check_job(platform, twilio)(jobs[-1])
+    assert not twilio.redirected
+
+
+async def test_instruction_asked_for_without_the_database_is_stored_later(
+    platform: WebhookPlatform, twilio: RedirectingCarrier
+) -> None:
+    """Words before a transfer take seconds, in which Twilio has dialled nobody yet."""
+    action = await ring(platform, "CST8")
+    outcome = StreamOutcome(0, "+14155557777", "One moment.", "en")
+    await checkpoints(platform).put_outcome(str((await platform.call_row("CST8"))["id"]), outcome)
+    async with database_unavailable(platform):
+        reply = await platform.post_twilio(action, {"CallSid": "CST8", "CallStatus": "in-progress"})
+        assert reply.verbs == ["Say", "Dial"]
+        await report_stream(platform, "CST8", action, "stream-stopped")
+    await platform.wait_until(lambda: is_deferred(platform, 2))
+    await retry_open_webhooks(platform.pool, platform.services, platform.clock() + timedelta(seconds=6), 10)
+    jobs = await stream_checks(platform)
+    assert msgspec.json.decode(jobs[-1], type=CheckStreamJob).language == "en-US"
+    await check_job(platform, twilio)(jobs[-1])
+    assert not twilio.redirected
+
+
+async def is_deferred(platform: WebhookPlatform, count: int) -> bool:
+    return bool(await platform.redis.xlen(STREAM) >= count)
+
+
+@pytest.mark.parametrize(("event", "redirections"), [("stream-error", 0), ("stream-stopped", 1)])
+async def test_stream_that_may_be_live_is_left_alone_without_redis(
+    platform: WebhookPlatform, twilio: RedirectingCarrier, event: str, redirections: int
+) -> None:
+    """An error may be a warning about a stream that goes on; a stopped one is over."""
+    sid = f"CST9{redirections}"
+    action = await ring(platform, sid)
+    jobs = await report_stream(platform, sid, action, event)
+    redis = bus_client("redis://127.0.0.1:9/0", 0.5)
+    job = check_job(platform, twilio, MediaAssignment(redis, platform.sealer))
+    try:
+        if redirections:
+            await job(jobs[-1])
+        else:
+            with pytest.raises(JobFailed):
+                await job(jobs[-1])
+    finally:
+        await redis.aclose()
+    assert len(twilio.redirected) == redirections
+
+
+@pytest.mark.parametrize("request_name", ["redirect", "has_dialled"])
 @pytest.mark.parametrize(
     ("error", "is_permanent"),
     [
@@ -122,12 +198,16 @@ async def test_call_that_a_node_reports_is_looked_at_again(
     ],
 )
 async def test_failed_redirection(
-    platform: WebhookPlatform, twilio: RedirectingCarrier, error: Exception, is_permanent: bool | None
+    platform: WebhookPlatform,
+    twilio: RedirectingCarrier,
+    error: Exception,
+    is_permanent: bool | None,
+    request_name: str,
 ) -> None:
-    sid = f"CST6{is_permanent}"
+    sid = f"CST6{is_permanent}{request_name}"
     action = await ring(platform, sid)
     jobs = await report_stream(platform, sid, action, "stream-error")
-    twilio.answers["redirect"] = error
+    twilio.answers[request_name] = error
     if is_permanent is None:
         return await check_job(platform, twilio)(jobs[-1])
     with pytest.raises(JobFailed) as failed:
