@@ -22,7 +22,9 @@ class CarrierError(Exception):
 
 class CarrierRefused(CarrierError):
     """The carrier refused; a retry would be refused too. number_unavailable: the number cannot be bought (any more).
-    call_ended: the call is over."""
+    call_ended: the call is over. is_repeat: an earlier attempt of the request may have been carried out."""
+
+    is_repeat = False
 
     def __init__(
         self, carrier: str, code: str, message: str, *, number_unavailable: bool = False, call_ended: bool = False
