@@ -39,7 +39,7 @@ JOIN_RECORDINGS: Final = "calls.join_recordings"
 JOIN_AFTER_S: Final = 5.0
 # Telnyx keeps a call up when its stream ends. Should neither its webhook about that nor media's report lead to a
 # hang-up, a job ends the call this long after media reported the end.
-HANG_UP_AFTER_S: Final = 10.0
+HANG_UP_AFTER_S: Final = 30.0
 _MOST_SEQ: Final = 2**31 - 1
 # An event whose time is further from the call's creation than any call takes is of a node with a wrong clock. The
 # partitions of so many days ahead exist: a row of a later time would go to the default partition, and the partition of

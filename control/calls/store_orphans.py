@@ -9,8 +9,8 @@ from uuid import UUID
 from control.carriers.model import ActiveCall
 from control.db.pool import Connection
 
-# Calls of carrier $1 with one of its ids $2, or of ours $3. is_over: at $4, for $5 or longer; a transferred call is over
-# when the carrier reported its end, or its bound has passed.
+# Calls of carrier $1 with one of its ids $2, or of ours $3. is_over: at $4, for $5 or longer. A transferred call is
+# over once the carrier has reported its end, or its bound has passed.
 _SELECT_NAMED: Final = """
     SELECT id, carrier_call_id,
         status NOT IN ('queued', 'ringing', 'in_progress')

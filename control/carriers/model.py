@@ -172,5 +172,8 @@ class CallControl(Protocol):
     async def speak(self, carrier_call_id: str, words: str, language: str, command_id: str) -> None:
         """Speaks a text by the carrier's own voice."""
 
-    async def transfer(self, carrier_call_id: str, number: str, caller: str, command_id: str, *, limit_s: int) -> None:
-        """Transfers the caller, for `limit_s` seconds at most."""
+    async def transfer(
+        self, carrier_call_id: str, number: str, caller: str, command_id: str, *, limit_s: int, known_as: str
+    ) -> None:
+        """Transfers the caller, for `limit_s` seconds at most. known_as: by which events of the other leg name the
+        call."""

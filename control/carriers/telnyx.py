@@ -242,11 +242,11 @@ class TelnyxGateway:
         }
         await self._command(lambda: self._calls.speak(carrier_call_id, **params))
 
-    async def transfer(self, carrier_call_id: str, number: str, caller: str, command_id: str, *, limit_s: int) -> None:
-        """Transfers the caller. Webhooks of the other leg carry the client_state "transfer:" and this call's id.
-
-        limit_s: 30 to 14,400, of the other leg; Telnyx's default is four hours."""
-        state = client_state(f"{TRANSFER}{carrier_call_id}")
+    async def transfer(
+        self, carrier_call_id: str, number: str, caller: str, command_id: str, *, limit_s: int, known_as: str
+    ) -> None:
+        """Webhooks of the other leg carry the client_state "transfer:" and `known_as`. limit_s: 30 to 14,400, its."""
+        state = client_state(f"{TRANSFER}{known_as}")
         await self._command(
             lambda: self._calls.transfer(
                 carrier_call_id,

@@ -18,7 +18,7 @@ COMMANDS: dict[str, Callable[[TelnyxGateway], Awaitable[object]]] = {
     "start_stream": lambda gateway: gateway.start_stream(CALL, "wss://media.example.com/media/telnyx/t", COMMAND),
     "reject": lambda gateway: gateway.reject(CALL, "busy", COMMAND),
     "speak": lambda gateway: gateway.speak(CALL, "Sorry.", "en-US", COMMAND),
-    "transfer": lambda gateway: gateway.transfer(CALL, CALLED, CALLER, COMMAND, limit_s=60),
+    "transfer": lambda gateway: gateway.transfer(CALL, CALLED, CALLER, COMMAND, limit_s=60, known_as=CALL),
     "start_recording": lambda gateway: gateway.start_recording(CALL, CALL_ID),
 }
 
