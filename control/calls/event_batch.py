@@ -23,6 +23,7 @@ from control.calls.store_events import EventRow
 from control.calls.stream_end import enqueue_stream_ended
 from control.db.jobs import enqueue
 from control.db.pool import Connection
+from control.platform.audit import Actor, Change, record_change
 from shared.events import (
     SEQ_PER_LEG,
     AgentSaid,
@@ -112,8 +113,21 @@ async def write_events(db: Connection, events: Sequence[IncomingEvent]) -> Batch
     usage = _usage_events(new, before)
     await record_usage(db, usage)
     after = await _apply(db, before, new) if new else before
+    await _audit_transfers(db, new, after)
     await mark_days(db, _usage_days(usage, after))
     return BatchResult(len(new), unknown, _ended_calls(known.values(), after))
+
+
+async def _audit_transfers(db: Connection, events: Iterable[IncomingEvent], calls: Mapping[UUID, CallState]) -> None:
+    """Records where callers were transferred to, whoever decided it: agent, rule, or a member, whose request has an
+    entry of its own ("call.transfer")."""
+    for one in events:
+        ended = one.envelope.event
+        if isinstance(ended, CallEnded) and ended.transfer_to:
+            after, workspace_id = {"number": ended.transfer_to}, calls[one.call_id].workspace_id
+            reason = ended.detail or None
+            change = Change("call.transferred", "call", str(one.call_id), workspace_id, after=after, reason=reason)
+            await record_change(db, Actor("system"), change)
 
 
 def _ended_calls(events: Iterable[IncomingEvent], after: Mapping[UUID, CallState]) -> Sequence[UUID]:

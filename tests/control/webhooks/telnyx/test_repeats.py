@@ -95,6 +95,20 @@ async def test_refused_repeat_of_a_transfer_does_not_speak_to_the_caller(platfor
     assert platform.telnyx_api.actions == ["transfer"] and await all_handled(platform)
 
 
+async def test_late_end_of_a_stream_does_not_end_a_transferred_call(platform: WebhookPlatform) -> None:
+    """Its outcome has expired in Redis."""
+    await answer_telnyx_call(platform, "v3:s11")
+    leg = await transfer(platform, "v3:s11")
+    await platform.post_telnyx("call.initiated", "v3:leg-s11", **leg)
+    await platform.execute(
+        "UPDATE calls SET status = 'completed', end_reason = 'transferred', ended_at = now() WHERE carrier_call_id = $1",
+        "v3:s11",
+    )
+    await platform.redis.flushall()
+    await platform.post_telnyx("streaming.stopped", "v3:s11", stream_url=SECOND_URL)
+    assert platform.telnyx_api.actions == ["transfer"]
+
+
 async def test_target_that_is_reported_during_a_refusal_is_not_talked_over(platform: WebhookPlatform) -> None:
     """The first attempt was carried out, and the leg's first event comes while the repeat is refused."""
     await answer_telnyx_call(platform, "v3:s5")
@@ -134,7 +148,7 @@ async def test_late_event_does_not_end_a_transferred_call(platform: WebhookPlatf
 
 
 async def test_medias_report_finds_a_call_whose_id_has_changed_since(platform: WebhookPlatform) -> None:
-    session = {"call_session_id": "session-s7"}
+    session: dict[str, Any] = {"call_session_id": "session-s7"}
     await answer_telnyx_call(platform, "v3:s7", **session)
     call_id = (await platform.call_row("v3:s7"))["id"]
     state = client_state(f"inbound:{call_id}")
@@ -147,15 +161,15 @@ async def test_medias_report_finds_a_call_whose_id_has_changed_since(platform: W
 
 async def test_failed_transfer_is_told_to_a_call_whose_id_changes(platform: WebhookPlatform) -> None:
     """Users of Telnyx have seen call_control_id change. The other leg's events name the call by the row's id."""
-    session = {"call_session_id": "session-s8"}
+    session: dict[str, Any] = {"call_session_id": "session-s8"}
     await answer_telnyx_call(platform, "v3:s8", **session)
     call_id = (await platform.call_row("v3:s8"))["id"]
-    state = {"client_state": client_state(f"inbound:{call_id}"), **session}
+    state = session | {"client_state": client_state(f"inbound:{call_id}")}
     await put_outcome(platform, "v3:s8", StreamOutcome(0, HUMAN))
     await platform.post_telnyx("streaming.stopped", "v3:s8-b", stream_url=FIRST_URL, **state)
     command = platform.telnyx_api.carried_out[-1]
     assert (command.action, command.call) == ("transfer", "v3:s8-b")
-    leg = {"client_state": command.body["target_leg_client_state"], "direction": "outgoing"}
+    leg: dict[str, Any] = {"client_state": command.body["target_leg_client_state"], "direction": "outgoing"}
     await platform.post_telnyx("call.initiated", "v3:leg-s8", **leg)
     await platform.post_telnyx("call.bridged", "v3:s8-c", **state)
     await platform.post_telnyx("call.hangup", "v3:leg-s8", hangup_cause="normal_clearing", **leg)
