@@ -101,9 +101,9 @@ async def test_late_end_of_a_stream_does_not_end_a_transferred_call(platform: We
     leg = await transfer(platform, "v3:s11")
     await platform.post_telnyx("call.initiated", "v3:leg-s11", **leg)
     await platform.execute(
-        "UPDATE calls SET status = 'completed', end_reason = 'transferred', ended_at = now() WHERE carrier_call_id = $1",
-        "v3:s11",
-    )
+        "UPDATE calls SET status = 'completed', end_reason = 'transferred', ended_at = now() "
+        "WHERE carrier_call_id = $1", "v3:s11",
+    )  # fmt: skip
     await platform.redis.flushall()
     await platform.post_telnyx("streaming.stopped", "v3:s11", stream_url=SECOND_URL)
     assert platform.telnyx_api.actions == ["transfer"]
