@@ -224,6 +224,11 @@ class ControlSettings(DatabaseSettings):
     carrier_recordings_deleted: bool = Field(
         True, description="Whether a carrier's recording is deleted there once we have stored it."
     )
+    unknown_calls_ended: bool = Field(
+        False,
+        description="Whether calls at the carrier that no row names are ended; only where nobody else uses the Telnyx "
+        "application and the Twilio account.",
+    )
     resume_apology: str = Field(
         "Sorry, we were cut off for a moment.",
         description="What an English agent says when a call is resumed after a loss.",

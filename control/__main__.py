@@ -217,6 +217,7 @@ def worker_options(settings: ControlSettings, host: str, port: int) -> Backgroun
         mail_from=settings.mail_from,
         outside=_outside(settings),
         carrier_recordings_deleted=settings.carrier_recordings_deleted,
+        unknown_calls_ended=settings.unknown_calls_ended,
         host=host,
         port=port,
         timeouts=_timeouts(settings),

@@ -54,6 +54,7 @@ class BackgroundWorkerOptions:
     mail_from: str
     outside: OutsideOptions
     carrier_recordings_deleted: bool = True
+    unknown_calls_ended: bool = False
     host: str = "127.0.0.1"
     port: int = 0
     pool_size: int = 4
@@ -69,9 +70,10 @@ def make_worker_tasks(
     metrics: WorkerMetrics,
     *,
     delete_at_carrier: bool = True,
+    ends_unknown_calls: bool = False,
 ) -> WorkerTasks:
     """The tasks of all rooms. metrics: where events, retried webhooks, unpriced usage, refused keys and backups are
-    counted."""
+    counted. delete_at_carrier, ends_unknown_calls: see `calls_tasks`."""
     return join_tasks(
         [
             accounts_tasks(pool, services.accounts, sender),
@@ -98,6 +100,7 @@ def make_worker_tasks(
                 event_reader=event_reader,
                 counts=metrics.events,
                 delete_at_carrier=delete_at_carrier,
+                ends_unknown_calls=ends_unknown_calls,
             ),
             webhooks_tasks(pool, services, WebhookMetrics(metrics.registry)),
         ]
@@ -117,8 +120,15 @@ async def open_worker(options: BackgroundWorkerOptions) -> AsyncIterator[Backgro
             async with open_outside(options.outside, sealer) as outside:
                 services = make_services(sealer, options.policies, passwords, outside)
                 reader = bus_client(options.outside.redis_url, EVENT_READ_TIMEOUT_S)
-                deletes = options.carrier_recordings_deleted
-                tasks = make_worker_tasks(pool, services, sender, reader, metrics, delete_at_carrier=deletes)
+                tasks = make_worker_tasks(
+                    pool,
+                    services,
+                    sender,
+                    reader,
+                    metrics,
+                    delete_at_carrier=options.carrier_recordings_deleted,
+                    ends_unknown_calls=options.unknown_calls_ended,
+                )
                 try:
                     yield BackgroundWorker(
                         pool=pool,

@@ -23,6 +23,7 @@ from control.calls.store_events import EventRow
 from control.calls.stream_end import enqueue_stream_ended
 from control.db.jobs import enqueue
 from control.db.pool import Connection
+from control.platform.audit import Actor, Change, record_change
 from shared.events import (
     SEQ_PER_LEG,
     AgentSaid,
@@ -39,7 +40,7 @@ JOIN_RECORDINGS: Final = "calls.join_recordings"
 JOIN_AFTER_S: Final = 5.0
 # Telnyx keeps a call up when its stream ends. Should neither its webhook about that nor media's report lead to a
 # hang-up, a job ends the call this long after media reported the end.
-HANG_UP_AFTER_S: Final = 10.0
+HANG_UP_AFTER_S: Final = 30.0
 _MOST_SEQ: Final = 2**31 - 1
 # An event whose time is further from the call's creation than any call takes is of a node with a wrong clock. The
 # partitions of so many days ahead exist: a row of a later time would go to the default partition, and the partition of
@@ -112,8 +113,21 @@ async def write_events(db: Connection, events: Sequence[IncomingEvent]) -> Batch
     usage = _usage_events(new, before)
     await record_usage(db, usage)
     after = await _apply(db, before, new) if new else before
+    await _audit_transfers(db, new, after)
     await mark_days(db, _usage_days(usage, after))
     return BatchResult(len(new), unknown, _ended_calls(known.values(), after))
+
+
+async def _audit_transfers(db: Connection, events: Iterable[IncomingEvent], calls: Mapping[UUID, CallState]) -> None:
+    """Records where callers were transferred to, whoever decided it: agent, rule, or a member, whose request has an
+    entry of its own ("call.transfer")."""
+    for one in events:
+        ended = one.envelope.event
+        if isinstance(ended, CallEnded) and ended.transfer_to:
+            after, workspace_id = {"number": ended.transfer_to}, calls[one.call_id].workspace_id
+            reason = ended.detail or None
+            change = Change("call.transferred", "call", str(one.call_id), workspace_id, after=after, reason=reason)
+            await record_change(db, Actor("system"), change)
 
 
 def _ended_calls(events: Iterable[IncomingEvent], after: Mapping[UUID, CallState]) -> Sequence[UUID]:

@@ -101,11 +101,14 @@ class CarrierRecording:
 
 @dataclass(frozen=True, slots=True)
 class OpenCall:
-    """A call that is not over, or has been so for less than a minute (see status): what decides whether it continues.
+    """A call that is not over, or has been so for less than a minute, or was transferred (see status): what decides
+    whether it continues.
 
     leg: of its latest media stream. media_node: the node that the stream was assigned to, empty before it is stored;
     MediaAssignment.find_node_id finds the one that took it. end_reason: of a call that is over. stream_id: by which the
-    end of that stream is reported, where the carrier gives one (Telnyx). is_connected: a transfer's target was reached.
+    end of that stream is reported, where the carrier gives one (Telnyx). carrier_call_id: as the carrier names the call
+    now; stored_id: as the row does, empty before it has one. was_answered: the carrier reported so. is_transferring:
+    the target of a transfer is being called, or was; is_connected: it was reached.
     variables: those that the call brought. announced, recording_refused: as in shared.plan.ResumePoint, as far as
     events were stored."""
 
@@ -125,6 +128,9 @@ class OpenCall:
     answered_at: datetime | None = None
     end_reason: EndReason | None = None
     stream_id: str = ""
+    stored_id: str = ""
+    was_answered: bool = False
+    is_transferring: bool = False
     is_connected: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
     announced: tuple[str, ...] = ()

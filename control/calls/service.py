@@ -131,10 +131,10 @@ class Calls:
         call_id: UUID | None = None,
         session_id: str = "",
     ) -> OpenCall | None:
-        """The call, if it is not over or has been so for less than JUST_OVER; else None. call_id, session_id: see
-        `admit_answered`."""
+        """The call, if it is not over, has been so for less than JUST_OVER, or its caller is being transferred; else
+        None. call_id, session_id: see `admit_answered`."""
         call = await store.select_call(db, carrier, carrier_call_id, call_id, session_id)
-        if call is None or (call.state.is_final and now - (call.state.ended_at or now) > JUST_OVER):
+        if call is None or _is_long_over(call.state, now):
             return None
         current = call.state
         return OpenCall(
@@ -154,6 +154,9 @@ class Calls:
             answered_at=current.answered_at or current.started_at,
             end_reason=current.end_reason,
             stream_id=_stream_id(current),
+            stored_id=current.carrier_call_id or "",
+            was_answered=current.answered_at is not None,
+            is_transferring=current.details.carrier.transfer_called is not None,
             is_connected=current.details.carrier.transfer_leg is not None,
             variables=call.variables,
             announced=current.details.consent.heard,
@@ -190,13 +193,22 @@ class Calls:
         """The language of the call's agent (BCP 47), English without one."""
         return await self._language(db, open_call.workspace_id, open_call.agent_id, open_call.agent_version)
 
-    async def find_failed_transfer(self, db: Connection, carrier: CarrierName, carrier_call_id: str) -> str | None:
-        """The language of the agent, if the call's transfer ended before its target was reached; None otherwise, and
-        for a call that is not ours."""
+    async def find_failed_transfer(
+        self, db: Connection, carrier: CarrierName, carrier_call_id: str
+    ) -> tuple[UUID, str] | None:
+        """The call's id and the language of its agent, if its transfer ended before the target was reached; None
+        otherwise, and for a call that is not ours."""
         call = await store.select_call(db, carrier, carrier_call_id)
         if call is None or call.state.details.carrier.transfer_leg is not None:
             return None
-        return await self._language(db, call.state.workspace_id, call.agent_id, call.agent_version)
+        language = await self._language(db, call.state.workspace_id, call.agent_id, call.agent_version)
+        return call.state.id, language
+
+    async def hang_up_later(self, db: Connection, call_id: UUID, delay_s: float) -> None:
+        """Has a job end the call at the carrier, unless the carrier reports its end by then."""
+        call = await store.lock_one(db, call_id)
+        if call is not None:
+            await enqueue_hangup(db, call.state, None, delay_s=delay_s)
 
     async def _language(
         self, db: Connection, workspace_id: UUID, agent_id: UUID | None, agent_version: int | None
@@ -223,7 +235,7 @@ class Calls:
         if call is None:
             return
         before = call.state
-        after = state.apply_carrier_status(replace(before, carrier_call_id=report.carrier_call_id), report)
+        after = state.apply_carrier_status(replace(before, carrier_call_id=_current_id(before, report)), report)
         if report.answered_by in ("machine", "fax") and _hangs_up_on_machines(before):
             after = replace(after, details=replace(after.details, meant_end="voicemail"))
             await enqueue_hangup(db, after, "voicemail")
@@ -285,6 +297,21 @@ class Calls:
 def _hangs_up_on_machines(before: CallState) -> bool:
     is_ours = before.direction == "outbound" and not before.is_test
     return is_ours and not before.is_final and before.details.meant_end is None
+
+
+def _is_long_over(current: CallState, now: datetime) -> bool:
+    """A transferred caller is still on the line, until the carrier reports the end or the transfer's bound passes."""
+    transfer = current.details.transfer
+    if not current.is_final or (transfer is not None and transfer.until is not None and transfer.until > now):
+        return False
+    return now - (current.ended_at or now) > JUST_OVER
+
+
+def _current_id(before: CallState, report: CarrierStatus) -> str:
+    """The carrier may change its id of a call that runs (Telnyx). That of a transferred one stays: the events of the
+    target's leg name the call by it."""
+    is_kept = before.is_final or before.details.carrier.transfer_called is not None
+    return before.carrier_call_id if is_kept and before.carrier_call_id else report.carrier_call_id
 
 
 def _new_inbound(incoming: IncomingCall, agent: AnsweringAgent, now: datetime) -> NewCall:

@@ -15,7 +15,7 @@ from control.calls.event_consumer import EventCounts, consume_events
 from control.calls.hangup import HANG_UP
 from control.calls.hangup_job import make_hangup_job
 from control.calls.media_assignment import MediaAssignment
-from control.calls.orphans import end_orphans
+from control.calls.orphans import OrphanSearch
 from control.calls.price_job import READ_PRICE, make_price_job
 from control.calls.reaper import reap_calls
 from control.calls.recording_discard import DISCARD_RECORDINGS, make_discard_recordings_job
@@ -48,15 +48,17 @@ def calls_tasks(
     event_reader: Redis,
     counts: EventCounts,
     delete_at_carrier: bool,
+    ends_unknown_calls: bool = False,
 ) -> WorkerTasks:
     """event_reader: a client whose timeout is longer than a blocking read. counts: of consumed events.
-    delete_at_carrier: deletes a recording at the carrier once it is in our storage."""
+    delete_at_carrier: deletes a recording at the carrier once it is in our storage. ends_unknown_calls: see
+    OrphanSearch."""
 
     async def lost_calls(pool: Pool, now: datetime) -> int:
         return await reap_calls(pool, media_assignment, now)
 
     async def orphaned_calls(pool: Pool, now: datetime) -> int:
-        return await end_orphans(pool, list(carriers), now)
+        return await OrphanSearch(pool, media_assignment, ends_unknown_calls).end_orphans(list(carriers), now)
 
     duties: list[AnyDuty] = [
         OutsideDuty("lost_calls", 10, lost_calls, 1 << 30),

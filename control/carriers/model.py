@@ -24,7 +24,9 @@ class CarrierError(Exception):
 
 class CarrierRefused(CarrierError):
     """The carrier refused; a retry would be refused too. number_unavailable: the number cannot be bought (any more).
-    call_ended: the call is over."""
+    call_ended: the call is over. is_repeat: an earlier attempt of the request may have been carried out."""
+
+    is_repeat = False
 
     def __init__(
         self, carrier: str, code: str, message: str, *, number_unavailable: bool = False, call_ended: bool = False
@@ -172,5 +174,8 @@ class CallControl(Protocol):
     async def speak(self, carrier_call_id: str, words: str, language: str, command_id: str) -> None:
         """Speaks a text by the carrier's own voice."""
 
-    async def transfer(self, carrier_call_id: str, number: str, caller: str, command_id: str, *, limit_s: int) -> None:
-        """Transfers the caller, for `limit_s` seconds at most."""
+    async def transfer(
+        self, carrier_call_id: str, number: str, caller: str, command_id: str, *, limit_s: int, known_as: str
+    ) -> None:
+        """Transfers the caller, for `limit_s` seconds at most. known_as: by which events of the other leg name the
+        call."""

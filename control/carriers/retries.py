@@ -37,7 +37,7 @@ async def call_with_retries(
     """Returns the answer. repeatable: whether the request is idempotent; others are repeated after NotProcessed only.
     queued: the caller has a queue for what was not processed, so that is not repeated here.
 
-    timeout_s: of one attempt. Raises CarrierRefused and CarrierUnavailable."""
+    timeout_s: of one attempt. Raises CarrierRefused (with `is_repeat`) and CarrierUnavailable."""
     try:
         async with asyncio.timeout(_TOTAL_TIMEOUTS * timeout_s):
             return await _attempt(send, repeatable, queued)
@@ -96,11 +96,19 @@ def _require_success(carrier: str, status: int) -> None:
 
 
 async def _attempt(send: Callable[[], Awaitable[T]], repeatable: bool, queued: bool) -> T:
-    for pause in RETRY_DELAYS_S:
+    may_be_done = False
+    for pause in (*RETRY_DELAYS_S, None):
         try:
             return await send()
-        except CarrierUnavailable as error:
-            if not (not queued if isinstance(error, NotProcessed) else repeatable):
+        except CarrierRefused as refused:
+            refused.is_repeat = may_be_done
+            raise
+        except NotProcessed:
+            if queued or pause is None:
+                raise
+        except CarrierUnavailable:
+            may_be_done = True
+            if not repeatable or pause is None:
                 raise
         await asyncio.sleep(pause * random.uniform(0.5, 1.0))
-    return await send()
+    raise AssertionError("the last attempt returns or raises")

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import IO, Any, Final, Literal, TypeVar, cast, get_args, get_type_hints
 
 import httpx
@@ -14,6 +14,7 @@ from telnyx.types.available_phone_number_list_response import Data as ForSale
 from telnyx.types.call_dial_params import CallDialParams
 from telnyx.types.calls.action_answer_params import ActionAnswerParams
 from telnyx.types.calls.action_speak_params import ActionSpeakParams
+from telnyx.types.calls.action_start_recording_params import ActionStartRecordingParams
 
 from control.carriers.model import (
     MOST_ACTIVE,
@@ -31,10 +32,12 @@ from control.carriers.phone import number_kind
 from control.carriers.retries import DOWNLOAD_TIMEOUT_S, call_with_retries, download, error_from_connection
 from control.carriers.telnyx_forms import (
     ACTIVE,
+    ALREADY_STREAMING,
     INBOUND,
     MEDIA_FORM,
     NAME,
     NOT_FOUND,
+    TOO_EARLY,
     TRANSFER,
     TelnyxOptions,
     active_call,
@@ -46,6 +49,7 @@ from control.carriers.telnyx_forms import (
     recording_form,
     required_text,
     speak_language,
+    us_dollars,
 )
 
 T = TypeVar("T")
@@ -119,8 +123,7 @@ class TelnyxGateway:
     async def buy(self, phone_number: str, reference: str) -> OwnedNumber:
         """Orders a number, unless there is an order with this reference, and waits for the order's result.
 
-        Raises NumberPending for an order that takes longer, at once when it waits for documents; a repeated call finds
-        it."""
+        Raises NumberPending when it takes longer, at once when it waits for documents; a repeated call finds it."""
         order_id, status = await self._find_or_order(phone_number, reference)
         try:
             async with asyncio.timeout(_ORDER_TIMEOUT_S):
@@ -158,14 +161,14 @@ class TelnyxGateway:
         """Places a call; Telnyx ignores a repeat with the same call_id within 60 s. Raises NotProcessed for a call to
         place later (429, docs: error 90103)."""
         params = cast(CallDialParams, call_form(self._options, request))
-        answer = await self._send(lambda: self._sdk.calls.dial(**params), queued=True)
+        answer = await self._command(lambda: self._sdk.calls.dial(**params), queued=True)
         return PlacedCall(required_text(answer.data.call_control_id if answer.data is not None else None))
 
     async def find_placed_calls(self, request: DialRequest, since: datetime) -> list[PlacedCall]:
         """Returns the calls that are up and carry the call's id. Those that have ended meanwhile are reported by
         webhooks, which carry it, too."""
-        found = [call for call in await self.list_active_calls() if call.call_id == request.call_id]
-        return [PlacedCall(call.carrier_call_id) for call in found]
+        active = await self.list_active_calls()
+        return [PlacedCall(call.carrier_call_id) for call in active if call.call_id == request.call_id]
 
     async def list_active_calls(self) -> list[ActiveCall]:
         """Returns the calls of our application, also ringing ones."""
@@ -186,13 +189,14 @@ class TelnyxGateway:
 
     async def start_recording(self, carrier_call_id: str, call_id: str) -> None:
         """Begins to record a call, if settings say that Telnyx records; Telnyx ignores a repeated command_id."""
-        if self._options.records:
-            command_id = f"{call_id}-record"
-            await self._send(
-                lambda: self._calls.start_recording(
-                    carrier_call_id, channels="dual", format="wav", command_id=command_id
-                )
-            )
+        if not self._options.records:
+            return
+        form: ActionStartRecordingParams = {"channels": "dual", "format": "wav", "command_id": f"{call_id}-record"}
+        try:
+            await self._command(lambda: self._calls.start_recording(carrier_call_id, **form))
+        except CarrierRefused as refused:
+            refused.call_ended |= refused.code in TOO_EARLY
+            raise
 
     async def stop_recording(self, carrier_call_id: str) -> None:
         """Ends the recording that runs, if settings say that Telnyx records; no error for a call that is over."""
@@ -205,13 +209,13 @@ class TelnyxGateway:
         state = {"client_state": client_state(f"{INBOUND}{call_id}")} if call_id else {}
         form = {"command_id": command_id, **state, **MEDIA_FORM, **recording_form(self._options, wanted=record)}
         params = cast(ActionAnswerParams, form)
-        await self._send(lambda: self._calls.answer(carrier_call_id, **params))
+        await self._command(lambda: self._calls.answer(carrier_call_id, **params))
 
     async def start_stream(self, carrier_call_id: str, url: str, command_id: str) -> None:
         """Connects an answered call to a media socket, in both directions. We send PCMU. Telnyx sends PCMU if it can
         transcode the call's codec, else that codec. By default it takes what we send for MP3 (docs: media-streaming).
         """
-        await self._send(
+        await self._command(
             lambda: self._calls.start_streaming(
                 carrier_call_id,
                 stream_url=url,
@@ -226,7 +230,7 @@ class TelnyxGateway:
 
     async def reject(self, carrier_call_id: str, cause: Literal["busy", "rejected"], command_id: str) -> None:
         """Rejects a ringing call."""
-        await self._send(lambda: self._calls.reject(carrier_call_id, cause=_CAUSES[cause], command_id=command_id))
+        await self._command(lambda: self._calls.reject(carrier_call_id, cause=_CAUSES[cause], command_id=command_id))
 
     async def speak(self, carrier_call_id: str, words: str, language: str, command_id: str) -> None:
         """Speaks up to 3,000 characters by Telnyx's voice; in English where Telnyx lacks the language."""
@@ -236,14 +240,14 @@ class TelnyxGateway:
             "language": cast(Any, speak_language(language, LANGUAGES)),
             "command_id": command_id,
         }
-        await self._send(lambda: self._calls.speak(carrier_call_id, **params))
+        await self._command(lambda: self._calls.speak(carrier_call_id, **params))
 
-    async def transfer(self, carrier_call_id: str, number: str, caller: str, command_id: str, *, limit_s: int) -> None:
-        """Transfers the caller. Webhooks of the other leg carry the client_state "transfer:" and this call's id.
-
-        limit_s: 30 to 14,400, of the other leg; Telnyx's default is four hours."""
-        state = client_state(f"{TRANSFER}{carrier_call_id}")
-        await self._send(
+    async def transfer(
+        self, carrier_call_id: str, number: str, caller: str, command_id: str, *, limit_s: int, known_as: str
+    ) -> None:
+        """Webhooks of the other leg carry the client_state "transfer:" and `known_as`. limit_s: 30 to 14,400, its."""
+        state = client_state(f"{TRANSFER}{known_as}")
+        await self._command(
             lambda: self._calls.transfer(
                 carrier_call_id,
                 to=number,
@@ -273,8 +277,7 @@ class TelnyxGateway:
     async def find_recording(self, call_leg_id: str) -> str | None:
         """Returns the id of a leg's recording, which call.recording.saved may lack."""
         page = await self._send(lambda: self._sdk.recordings.list(filter={"call_leg_id": call_leg_id}))
-        ours = (row.id for row in page.data or [] if row.call_leg_id == call_leg_id and row.id)
-        return next(ours, None)
+        return next((row.id for row in page.data or [] if row.call_leg_id == call_leg_id and row.id), None)
 
     # --- Helpers --------------------------------------------------------------------------------------------------
 
@@ -284,6 +287,16 @@ class TelnyxGateway:
             lambda: _send_once(send), NAME, timeout_s=timeout_s, repeatable=repeatable, queued=queued
         )
 
+    async def _command(self, send: Callable[[], Awaitable[T]], *, queued: bool = False) -> T:
+        """Sends a command. When a repeat of it is refused, the first attempt may have been carried out: how Telnyx
+        answers a repeated command_id is not documented. CarrierUnavailable is raised then, as without an answer."""
+        try:
+            return await self._send(send, queued=queued)
+        except CarrierRefused as refused:
+            if not refused.is_repeat or refused.call_ended or refused.code in ALREADY_STREAMING:
+                raise
+            raise CarrierUnavailable(NAME, "repeat_refused", "a repeated command was refused") from None
+
     async def _ignore_not_found(self, send: Callable[[], Awaitable[object]]) -> None:
         try:
             await self._send(send)
@@ -292,8 +305,7 @@ class TelnyxGateway:
                 raise
 
     async def _for_sale(self, wanted: Mapping[str, object]) -> Sequence[ForSale]:
-        """Returns numbers that can take calls. The features go as an extra query, because the SDK encodes the list in
-        another way than the API expects."""
+        """Returns numbers that can take calls. Features go as an extra query: the API expects no list as the SDK's."""
         answer = await self._send(
             lambda: self._sdk.available_phone_numbers.list(
                 filter=cast(Any, dict(wanted)), extra_query={"filter[features][]": "voice"}
@@ -314,11 +326,8 @@ class TelnyxGateway:
             ),
             repeatable=False,
         )
-        return (
-            (required_text(answer.data.id), answer.data.status or "pending")
-            if answer.data is not None
-            else (required_text(None), "")
-        )
+        order = answer.data
+        return required_text(order.id if order else None), (order.status if order else None) or "pending"
 
     async def _find_order(self, reference: str) -> tuple[str, Literal["pending", "success"]] | None:
         """Returns id and status of an order that has not failed."""
@@ -352,8 +361,7 @@ class TelnyxGateway:
     async def _recording_url(self, recording: str) -> str:
         answer = await self._send(lambda: self._sdk.recordings.retrieve(recording))
         urls = answer.data.download_urls if answer.data is not None else None
-        url = (urls.wav or urls.mp3) if urls is not None else None
-        if not url:
+        if urls is None or not (url := urls.wav or urls.mp3):
             raise CarrierUnavailable(NAME, "not_ready", "the recording is not ready yet")
         return url
 
@@ -389,9 +397,4 @@ def _available_number(row: ForSale, country: str) -> AvailableNumber:
 
 def _price(row: ForSale) -> Decimal | None:
     cost = row.cost_information
-    if cost is None or cost.currency not in (None, "USD"):
-        return None
-    try:
-        return Decimal(str(cost.monthly_cost))
-    except InvalidOperation:
-        return None
+    return None if cost is None else us_dollars(cost.currency, cost.monthly_cost)

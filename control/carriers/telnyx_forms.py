@@ -4,6 +4,7 @@ import base64
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from control.carriers.model import (
@@ -27,6 +28,8 @@ NOT_FOUND: Final = frozenset({"10005", "90015"})
 _CALL_ENDED: Final = frozenset({"90018"})
 # The call has a media stream already; only one is allowed.
 ALREADY_STREAMING: Final = frozenset({"90045"})
+# To record: no audio has begun, or the call is not answered yet (API reference: calls, response 422).
+TOO_EARLY: Final = frozenset({"90020", "90034"})
 # Docs: sip-trunking/troubleshooting/response-codes. It says more than the error's code, which is one for all of them.
 _LIMIT_TAG: Final = re.compile(r"\bD\d{1,2}$")
 # Of dial and answer. Media decodes these codecs only; the first two need no transcoding. Without silence between the
@@ -81,6 +84,14 @@ def call_form(options: TelnyxOptions, request: DialRequest) -> dict[str, object]
 def pending_words(status: str) -> str:
     """What a number with this status waits for, in words for the customer."""
     return _WAITS_FOR.get(status, _SETTING_UP)
+
+
+def us_dollars(currency: str | None, amount: object) -> Decimal | None:
+    """A price; None in another currency, and for what is no number."""
+    try:
+        return Decimal(str(amount)) if currency in (None, "USD") else None
+    except InvalidOperation:
+        return None
 
 
 def needs_requirements(status: str) -> bool:

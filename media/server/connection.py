@@ -11,6 +11,7 @@ from media.call.call import Call
 from media.call.stream_timeline import PAUSE_MS
 from media.server.frames import CloseCode, FrameError
 from media.server.limits import WorkerLimits
+from media.server.paced_output import PacedOutput
 from media.server.websocket import WebSocket
 from media.telephony.codec import (
     CarrierReportedError,
@@ -101,6 +102,7 @@ class StreamConnection:
         self._claim: asyncio.Timeout | None = None  # while the plan is being claimed
         self._early: list[tuple[bytes, bool]] = []  # came in one chunk with the start, while the plan is being claimed
         self._live = True  # the stream can still take commands
+        self._paced = PacedOutput(socket.send, codec.messages_per_s) if codec.messages_per_s else None
         # From the call's set-up until its end. No default in the class: it would make each access slower on the frame
         # path, because CPython does not specialise an attribute that the class has as well.
         self._attached: AttachedCall | None = None
@@ -134,7 +136,9 @@ class StreamConnection:
         self._send(Mark(name))
 
     def clear(self) -> None:
-        """Empties the carrier's buffer."""
+        """Empties the carrier's buffer. Marks that wait here are not missed: none comes back from before a clear."""
+        if self._paced is not None:
+            self._paced.discard()
         self._send(Clear())
 
     def hang_up(self) -> None:
@@ -224,9 +228,14 @@ class StreamConnection:
     def _send(self, command: OutboundCommand) -> None:
         if not self._live:
             return
-        self._socket.send(self._codec.encode(command))
-        if self._socket.unsent_bytes > self._limits.max_outbox_bytes:
-            self._abort(f"{self._socket.unsent_bytes} bytes are waiting to be sent")
+        message, waiting = self._codec.encode(command), self._socket.unsent_bytes
+        if self._paced is None:
+            self._socket.send(message)
+        else:
+            self._paced.send(message)
+            waiting += self._paced.waiting_bytes
+        if waiting > self._limits.max_outbox_bytes:
+            self._abort(f"{waiting} bytes are waiting to be sent")
 
     async def _serve(self, connector: CallConnector) -> _Failure | None:
         started = await self._started
@@ -312,6 +321,8 @@ class StreamConnection:
 
     async def _finish(self) -> None:
         self._live = False
+        if self._paced is not None:
+            self._paced.discard()
         try:
             if self._attached is not None:
                 await self._finish_call(self._attached)

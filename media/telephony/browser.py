@@ -63,7 +63,8 @@ class BrowserCodec:
 
     def __init__(self, call_id: str, max_message_bytes: int = MAX_MESSAGE_BYTES) -> None:
         self.accepted = 0  # audio messages passed on
-        self.unknown = UnknownMessages()  # always none: the protocol is our own
+        self.unknown = UnknownMessages()
+        self.messages_per_s = 0  # always none: the protocol is our own
         self._call_id = call_id
         self._max_bytes = max_message_bytes
         self._session = StreamSession()

@@ -152,10 +152,12 @@ class MediaProtocolError(Exception):
 class Codec(Protocol):
     """The protocol state of one socket, without I/O: messages in, events out; commands in, messages out.
 
-    `str` is a text message and `bytes` a binary one, both ways. unknown: what was passed over so far.
+    `str` is a text message and `bytes` a binary one, both ways. unknown: what was passed over so far. messages_per_s:
+    how many messages the carrier takes in a second; 0: as many as come.
     """
 
     unknown: UnknownMessages
+    messages_per_s: int
 
     def receive(self, message: str | bytes, is_text: bool = False) -> Sequence[InboundEvent]:
         """Decodes one WebSocket message. is_text: the bytes are a text message that was not decoded (which saves the

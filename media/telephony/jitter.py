@@ -2,8 +2,12 @@
 
 from collections import deque
 from collections.abc import Sequence
+from typing import Final
 
 from media.telephony.codec import InboundAudio
+
+# So many frames in a row that are behind, half a second, are not late: the carrier numbers them anew.
+RESTART_AFTER: Final = 25
 
 
 class JitterBuffer:
@@ -11,7 +15,8 @@ class JitterBuffer:
 
     The expected frame is returned at once. An early frame is held until the missing ones arrive, or until more than
     `bound` frames are held: then the gap is skipped. The first number is expected to be 1; a stream that starts at 0 or
-    beyond `bound` starts with the number of its first frame.
+    beyond `bound` starts with the number of its first frame. So does one whose numbers begin again, after RESTART_AFTER
+    frames: otherwise the caller would not be heard any more.
 
     Counters: `lost` numbers skipped, `late` frames that came after they were skipped and were dropped, `duplicates`
     dropped.
@@ -27,6 +32,8 @@ class JitterBuffer:
         self._gaps: deque[range] = deque(
             maxlen=16
         )  # the latest ones skipped, to distinguish late frames from duplicates
+        self._behind = 0  # frames in a row that were behind, while `_next` stood at `_behind_at`
+        self._behind_at = -1
 
     def push(self, number: int, frame: InboundAudio) -> Sequence[InboundAudio]:
         """Takes one frame with its number (>= 0); returns the frames that are in order now."""
@@ -46,13 +53,24 @@ class JitterBuffer:
     def _unordered(self, number: int, frame: InboundAudio) -> Sequence[InboundAudio]:
         if self._next < 0:
             self._next = 1 if 1 <= number <= 1 + self._bound else number
-        if number < self._next or number in self._held:
+        if number in self._held or (number < self._next and not self._begins_again()):
             self._drop(number)
             return ()
+        if number < self._next:
+            self.lost += len(self._held)
+            self._held.clear()
+            self._gaps.clear()
+            self._next = number
         self._held[number] = frame
         if number != self._next and len(self._held) > self._bound:
             self._skip_gap()
         return self._take_ready()
+
+    def _begins_again(self) -> bool:
+        if self._behind_at != self._next:
+            self._behind, self._behind_at = 0, self._next
+        self._behind += 1
+        return self._behind > RESTART_AFTER
 
     def _drop(self, number: int) -> None:
         if any(number in gap for gap in self._gaps):

@@ -107,6 +107,7 @@ class TwilioCodec:
         self.accepted = 0  # media messages passed on
         self.ignored = 0  # media messages of the other track
         self.unknown = UnknownMessages()
+        self.messages_per_s = 0
         self._session = StreamSession()
         self._reader: JsonReader[_Message] = JsonReader(_DECODER, max_message_bytes)
         self._stream = b""  # the stream's field in every outgoing message

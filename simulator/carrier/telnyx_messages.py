@@ -34,11 +34,16 @@ _MESSAGES_PER_S = 500
 class TelnyxStreamMessages:
     """Writes and reads the messages of one stream: `stream_bidirectional_mode` "rtp", PCMU in both directions."""
 
-    def __init__(self, identity: CallIdentity, clock: Callable[[], float] = time.monotonic) -> None:
-        """clock: in seconds."""
-        self._identity, self._clock = identity, clock
+    def __init__(
+        self,
+        identity: CallIdentity,
+        clock: Callable[[], float] = time.monotonic,
+        messages_per_s: int = _MESSAGES_PER_S,
+    ) -> None:
+        """clock: in seconds. messages_per_s: more of the agent's messages within a second are rejected."""
+        self._identity, self._clock, self._messages_per_s = identity, clock, messages_per_s
         self._sequence = 0
-        self._received: deque[float] = deque(maxlen=_MESSAGES_PER_S)
+        self._received: deque[float] = deque(maxlen=messages_per_s)
 
     def connected(self) -> str:
         """Without counter and stream id."""
@@ -85,8 +90,8 @@ class TelnyxStreamMessages:
         message, and for too many messages within a second."""
         command = read_agent_message(read_json_object(message))
         now = self._clock()
-        if len(self._received) == _MESSAGES_PER_S and now - self._received[0] < 1.0:
-            raise ProtocolFault("rate_limit", f"more than {_MESSAGES_PER_S} messages within a second")
+        if len(self._received) == self._messages_per_s and now - self._received[0] < 1.0:
+            raise ProtocolFault("rate_limit", f"more than {self._messages_per_s} messages within a second")
         self._received.append(now)
         if isinstance(command, AgentAudio) and not _SHORTEST <= len(command.payload) <= _LONGEST:
             raise ProtocolFault("bad_length", f"{len(command.payload)} bytes; one message has 20 ms to 30 s")

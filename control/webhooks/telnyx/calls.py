@@ -11,6 +11,7 @@ from typing import Final
 import structlog
 from aiohttp import web
 
+from control.calls.stream_end import StreamEndedJob
 from control.carriers.model import CarrierRefused, CarrierUnavailable
 from control.db.pool import Connection
 from control.webhooks.inbox.store import EventState, OpenEvent, mark_handled, set_last_error, store_once
@@ -61,10 +62,10 @@ class TelnyxCalls:
         if step is not None:
             await self._run(event, step, now)
 
-    async def receive_stream_end(self, call_control_id: str, stream_id: str, now: datetime) -> None:
+    async def receive_stream_end(self, job: StreamEndedJob, now: datetime) -> None:
         """Does what follows the end of a stream that media has reported. Telnyx's own report of the same end is then a
         repeat, and the other way round."""
-        event = events.stream_end(call_control_id, stream_id, now)
+        event = events.stream_end(job, now)
         _, step = await self._store(event, now)
         if step is not None:
             await self._run(event, step, now)

@@ -3,12 +3,14 @@
 from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
 from typing import Final, Literal
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 import structlog
 
 from control.calls.announcements import make_busy_refusal, make_refusal, transfer_failed_text
 from control.calls.model import FINAL, AdmittedCall, OpenCall, RefusedCall
 from control.calls.policy import TRANSFER_S
+from control.calls.service import Calls
 from control.carriers.model import CarrierRefused, CarrierUnavailable
 from control.carriers.registry import CallControlCarrier
 from control.carriers.telnyx_forms import ALREADY_STREAMING
@@ -24,6 +26,9 @@ Effect = Callable[[Connection], Awaitable[None]]
 _SPOKEN: Final = frozenset({"suspended", "outside_hours", "unusable"})
 # Refusals whose tone says that the number cannot be reached, and not that it is busy.
 _UNREACHABLE: Final = frozenset({"unknown_number", "blocked"})
+# No voice of Telnyx is slower. The margin is for the command, the event and its retries.
+_SLOWEST_CHARACTERS_PER_S: Final = 10.0
+SPEAK_MARGIN_S: Final = 30.0
 log = structlog.get_logger()
 
 
@@ -51,6 +56,10 @@ class CallCommands:
         record = isinstance(call, AdmittedCall) and call.records_at_carrier
         if await self._answer(event, str(call.call_id or ""), record=record):
             return None
+        current = await self._reload(event, now)
+        if current is not None and current.was_answered:
+            log.info("call.already_answered", call_id=str(current.call_id))
+            return None
         await self._reject(event, "busy")
         if isinstance(call, RefusedCall):
             return None
@@ -77,6 +86,8 @@ class CallCommands:
                 log.info("call.already_streaming", call_id=str(call.call_id), leg=call.leg)
                 return None
             _log_refusal(event, "streaming_start", refused)
+            if await self._is_streaming(call.call_id, call.leg):
+                return None
             return await self._speak_refusal(event, make_busy_refusal(call.plan.agent.language, call.call_id), now)
         return lambda db: self._calls.record_media_node(db, call, node_id, stream_key(url))
 
@@ -84,6 +95,10 @@ class CallCommands:
         """Telnyx keeps a call up when its stream ends: hangs up, transfers, or streams it to another node."""
         if call is None:
             await self.hang_up(event.call_control_id)
+            return None
+        if call.is_transferring:
+            # A repeat. The events of the leg that is called decide what follows.
+            log.info("stream.repeated_end_ignored", call_id=str(call.call_id), leg=call.leg)
             return None
         is_final = call.status in FINAL
         wait_s = 0 if is_final else self._outcome_wait_s
@@ -95,16 +110,15 @@ class CallCommands:
             language = await self._routing.transactions.run(lambda db: self._calls.find_language(db, call))
             return await self._speak_refusal(event, make_refusal("unusable", language, call.call_id), now)
         if outcome is not None and outcome.number:
-            return await self._transfer(event, call, outcome.number)
+            return await self._transfer(event, call, outcome.number, now)
         if outcome is not None and outcome.words:
-            # `call.speak.ended` comes after it, and the call is hung up.
             words, language = outcome.words, outcome.language
-            await self._speak(event, event.call_control_id, words, language, event.command_id("words"))
-            return None
+            await self._speak(event, event.call_control_id, words, language, _leg_command_id(call, "words"))
+            return self._hang_up_after(call.call_id, words)
         if outcome is not None or is_final:
             await self.hang_up(event.call_control_id)
             return None
-        if event.id != call.stream_id and await self._is_streaming(call):
+        if event.id != call.stream_id and await self._is_streaming(call.call_id, call.leg):
             # The repeated end of an earlier stream: the call has another one since.
             log.info("stream.repeated_end_ignored", call_id=str(call.call_id), leg=call.leg)
             return None
@@ -112,8 +126,9 @@ class CallCommands:
         return await self.connect_agent(event, resumed, now, lost_nodes)
 
     async def hang_up_unless_live(self, event: TelnyxEvent, call: OpenCall | None) -> None:
-        """Hangs up a call that no media node carries, unless its caller talks to the target of a transfer."""
-        if call is not None and call.is_connected:
+        """Hangs up a call that no media node carries, unless its caller is connected with the target of a transfer, or
+        waits for it."""
+        if call is not None and call.is_transferring:
             return
         if call is not None and await self._media.find_live([call.call_id]):
             return
@@ -128,10 +143,12 @@ class CallCommands:
             log.error("call.command_refused", carrier="telnyx", command="hangup", code=refused.code)
             raise CarrierUnavailable(refused.carrier, refused.code, refused.message) from None
 
-    async def say_transfer_failed(self, event: TelnyxEvent, call_control_id: str, language: str) -> None:
-        """Tells the caller that the transfer failed. event: may be of the other leg. language: the agent's."""
+    async def say_transfer_failed(self, event: TelnyxEvent, call_id: UUID, language: str) -> Effect:
+        """Tells the caller that the transfer failed. event: of either leg. language: the agent's."""
         words = transfer_failed_text(language)
-        await self._speak(event, call_control_id, words, language, event.command_id("not_reached"))
+        caller_leg = event.transfer_of or event.call_control_id
+        await self._speak(event, caller_leg, words, language, event.command_id("not_reached"))
+        return self._hang_up_after(call_id, words)
 
     async def _answer(self, event: TelnyxEvent, call_id: str, *, record: bool) -> bool:
         """Returns whether Telnyx accepted it. A recording that it refuses costs the recording, not the call."""
@@ -150,20 +167,32 @@ class CallCommands:
             _log_refusal(event, "reject", refused)
             await self.hang_up(event.call_control_id)
 
-    async def _transfer(self, event: TelnyxEvent, call: OpenCall, number: str) -> Effect | None:
-        caller_id = transfer_caller_id(call, caller_allowed=False)
+    async def _transfer(self, event: TelnyxEvent, call: OpenCall, number: str, now: datetime) -> Effect | None:
         try:
             await self._telnyx.transfer(
-                event.call_control_id, number, caller_id, event.command_id("transfer"), limit_s=TRANSFER_S
+                event.call_control_id,
+                number,
+                transfer_caller_id(call, caller_allowed=False),
+                _leg_command_id(call, "transfer"),
+                limit_s=TRANSFER_S,
+                known_as=call.stored_id or event.call_control_id,
             )
         except CarrierRefused as refused:
             _log_refusal(event, "transfer", refused)
             code = refused.code
         else:
             return None
+        current = await self._reload(event, now)
+        if current is not None and current.is_transferring:
+            return None  # an earlier attempt was carried out
         language = await self._routing.transactions.run(lambda db: self._calls.find_language(db, call))
-        await self.say_transfer_failed(event, event.call_control_id, language)
-        return lambda db: self._calls.apply_carrier_status(db, facts_only(event, transfer_refused=code))
+        hang_up = await self.say_transfer_failed(event, call.call_id, language)
+
+        async def store_refusal(db: Connection) -> None:
+            await self._calls.apply_carrier_status(db, facts_only(event, transfer_refused=code))
+            await hang_up(db)
+
+        return store_refusal
 
     async def _speak(
         self, event: TelnyxEvent, call_control_id: str, words: str, language: str, command_id: str
@@ -174,10 +203,20 @@ class CallCommands:
             _log_refusal(event, "speak", refused)
             await self.hang_up(call_control_id)
 
-    async def _is_streaming(self, call: OpenCall) -> bool:
+    def _hang_up_after(self, call_id: UUID, words: str) -> Effect:
+        """`call.speak.ended` ends the call after its last words. Should it be lost, a job does."""
+        delay_s = SPEAK_MARGIN_S + len(words) / _SLOWEST_CHARACTERS_PER_S
+        return lambda db: self._calls.hang_up_later(db, call_id, delay_s)
+
+    async def _reload(self, event: TelnyxEvent, now: datetime) -> OpenCall | None:
+        """The call as other events have left it meanwhile: a refused command may be the repeat of one that was carried
+        out."""
+        return await self._routing.transactions.run(lambda db: find_call(self._calls, db, event, now))
+
+    async def _is_streaming(self, call_id: UUID, leg: int) -> bool:
         """False while Redis is unavailable."""
         try:
-            return await self._media.is_streaming(call.call_id, call.leg)
+            return await self._media.is_streaming(call_id, leg)
         except BusUnavailable:
             return False
 
@@ -189,7 +228,7 @@ class CallCommands:
         return None
 
     async def _speak_refusal(self, event: TelnyxEvent, refused: RefusedCall, now: datetime) -> Effect | None:
-        """After it `call.speak.ended` comes, and the call is hung up. At once when there is nothing to say."""
+        """Speaks it, after which the call is hung up; at once when there is nothing to say."""
         if not refused.announcement:
             await self.hang_up(event.call_control_id)
             return None
@@ -199,7 +238,13 @@ class CallCommands:
         call_id = refused.call_id
         if call_id is None:
             return None
-        return lambda db: self._calls.record_refusal(db, call_id, refused, now)
+        hang_up = self._hang_up_after(call_id, refused.announcement)
+
+        async def store(db: Connection) -> None:
+            await self._calls.record_refusal(db, call_id, refused, now)
+            await hang_up(db)
+
+        return store
 
     @property
     def _telnyx(self) -> CallControlCarrier:
@@ -208,6 +253,18 @@ class CallCommands:
         if telnyx is None:
             raise CarrierRefused("telnyx", "not_set_up", "this carrier is not set up")
         return telnyx
+
+
+async def find_call(calls: Calls, db: Connection, event: TelnyxEvent, now: datetime) -> OpenCall | None:
+    """The call that an event is about: see `Calls.find_open`."""
+    return await calls.find_open(
+        db, "telnyx", event.call_control_id, now, call_id=event.call_id, session_id=event.session_id
+    )
+
+
+def _leg_command_id(call: OpenCall, command: str) -> str:
+    """The same whatever reports the end of the stream: two reports of it may have different ids."""
+    return str(uuid5(NAMESPACE_URL, f"{call.call_id}:{call.leg}:{command}"))
 
 
 def _log_refusal(event: TelnyxEvent, command: str, refused: CarrierRefused) -> None:

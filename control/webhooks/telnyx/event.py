@@ -10,7 +10,8 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import msgspec
 
 from control.calls.model import CarrierRecording, CarrierStatus, IncomingCall
-from control.carriers.telnyx_forms import INBOUND, TRANSFER, read_client_state
+from control.calls.stream_end import StreamEndedJob
+from control.carriers.telnyx_forms import INBOUND, TRANSFER, client_state, read_client_state
 from control.webhooks.field_values import non_empty, parse_uuid, plausible_time
 from control.webhooks.inbox.store import EventKey, StoredEvent
 from shared.errors import Malformed
@@ -167,9 +168,10 @@ def facts_only(event: TelnyxEvent, **facts: Any) -> CarrierStatus:
     return _carrier_status(event, None, facts=facts)
 
 
-def transfer_reached(event: TelnyxEvent) -> CarrierStatus:
-    """A fact of the transferred call: the leg that was called for it was answered."""
-    facts = {"transfer_leg": event.call_control_id}
+def transfer_leg_status(event: TelnyxEvent, *, is_reached: bool) -> CarrierStatus:
+    """Facts of the transferred call: a leg is called for it, which was answered, if `is_reached`."""
+    leg = event.call_control_id
+    facts = {"transfer_called": leg} | ({"transfer_leg": leg} if is_reached else {})
     return CarrierStatus("telnyx", event.transfer_of, None, event.occurred_at, facts=facts)
 
 
@@ -224,20 +226,22 @@ def stream_key(url: str) -> str:
     return f"stream:{sha256(url.encode('utf-8', 'replace')).hexdigest()[:40]}"
 
 
-def stream_end(call_control_id: str, stream_id: str, at: datetime) -> TelnyxEvent:
-    """The end of a stream as Telnyx would report it. stream_id: see `stream_key`."""
-    return _event(stream_id, "streaming.stopped", at, {"call_control_id": call_control_id}, "")
+def stream_end(job: StreamEndedJob, at: datetime) -> TelnyxEvent:
+    """The end of a stream as Telnyx would report it, with all that names the call."""
+    state = client_state(f"{INBOUND}{job.call_id}")
+    payload = {"call_control_id": job.carrier_call_id, "call_session_id": job.session_id, "client_state": state}
+    return _event(job.stream_id, "streaming.stopped", at, payload, "")
 
 
 def _event(event_id: str, event_type: str, occurred_at: datetime, payload: Mapping[str, Any], call: str) -> TelnyxEvent:
-    client_state = read_client_state(payload.get("client_state"))
-    if client_state.startswith(TRANSFER):
-        return TelnyxEvent(event_id, event_type, occurred_at, None, client_state.removeprefix(TRANSFER), payload)
-    if client_state.startswith(INBOUND):
-        call_id = parse_uuid(client_state.removeprefix(INBOUND))
+    state = read_client_state(payload.get("client_state"))
+    if state.startswith(TRANSFER):
+        return TelnyxEvent(event_id, event_type, occurred_at, None, state.removeprefix(TRANSFER), payload)
+    if state.startswith(INBOUND):
+        call_id = parse_uuid(state.removeprefix(INBOUND))
         return TelnyxEvent(event_id, event_type, occurred_at, call_id, "", payload)
     # Other legs of the call inherit its webhook URL but not its client_state, so the state decides where there is one.
-    own_call_id = client_state if "client_state" in payload else call
+    own_call_id = state if "client_state" in payload else call
     placed_id = parse_uuid(own_call_id)
     return TelnyxEvent(event_id, event_type, occurred_at, placed_id, "", payload, is_placed=placed_id is not None)
 

@@ -7,11 +7,11 @@ from typing import Final
 
 import structlog
 
-from control.calls.model import OpenCall, RefusedCall
+from control.calls.model import RefusedCall
 from control.calls.service import Calls
 from control.db.pool import Connection
 from control.webhooks.telnyx import event as events
-from control.webhooks.telnyx.commands import CallCommands, Effect
+from control.webhooks.telnyx.commands import CallCommands, Effect, find_call
 from control.webhooks.telnyx.event import TelnyxEvent
 from control.webhooks.telnyx.store import find_call_of_leg
 
@@ -54,13 +54,8 @@ class TelnyxHandlers:
 
     async def abandon(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
         """Handles an event that is too late to be acted on: hangs up, unless the call has its agent."""
-        call = await self._find_open(db, event, now)
+        call = await find_call(self._calls, db, event, now)
         return partial(self._commands.hang_up_unless_live, event, call)
-
-    async def _find_open(self, db: Connection, event: TelnyxEvent, now: datetime) -> OpenCall | None:
-        return await self._calls.find_open(
-            db, "telnyx", event.call_control_id, now, call_id=event.call_id, session_id=event.session_id
-        )
 
     async def _call_initiated(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
         if event.is_outbound:
@@ -84,7 +79,7 @@ class TelnyxHandlers:
         return partial(self._commands.connect_agent, event, call, now)
 
     async def _stream_ended(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
-        call = await self._find_open(db, event, now)
+        call = await find_call(self._calls, db, event, now)
         return partial(self._commands.continue_after_stream, event, call, now)
 
     async def _speak_ended(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
@@ -94,14 +89,12 @@ class TelnyxHandlers:
     async def _transfer_leg(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
         """An event of the leg that was called for a transfer: if it ends without having been reached, the caller is
         told so."""
-        if event.type in _REACHED:
-            await self._calls.apply_carrier_status(db, events.transfer_reached(event))
+        report = events.transfer_leg_status(event, is_reached=event.type in _REACHED)
+        await self._calls.apply_carrier_status(db, report)
         if event.type != "call.hangup":
             return None
-        language = await self._calls.find_failed_transfer(db, "telnyx", event.transfer_of)
-        if language is None:
-            return None
-        return partial(self._commands.say_transfer_failed, event, event.transfer_of, language)
+        failed = await self._calls.find_failed_transfer(db, "telnyx", event.transfer_of)
+        return None if failed is None else partial(self._commands.say_transfer_failed, event, *failed)
 
     async def _call_hangup(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
         await self._calls.apply_carrier_status(db, events.hangup_status(event))

@@ -21,7 +21,7 @@ def make_stream_end_job(parts: WebhookParts) -> JobHandler:
         try:
             if await media.wait_for_outcome(job.call_id, None, 0, leg=job.leg) is None:
                 return
-            await calls.receive_stream_end(job.carrier_call_id, job.stream_id, datetime.now(UTC))
+            await calls.receive_stream_end(job, datetime.now(UTC))
         except (BusUnavailable, Unavailable, TimeoutError) as failure:
             raise JobFailed(type(failure).__name__) from None
 

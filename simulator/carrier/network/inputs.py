@@ -10,7 +10,13 @@ from simulator.carrier.network.phone_network import Behaviour, Subscriber
 from simulator.carrier.network.telnyx.faults import TelnyxFaults
 from simulator.carrier.network.webhook_client import DeliveryFaults
 
-_TELNYX = ("telnyx_refuses", "telnyx_silent_closes", "telnyx_underscores", "telnyx_changes_ids")
+_TELNYX = (
+    "telnyx_refuses",
+    "telnyx_silent_closes",
+    "telnyx_underscores",
+    "telnyx_changes_ids",
+    "telnyx_refuses_repeats",
+)
 _REST = ("twilio_rest", "telnyx_rest", "twilio_lost", "telnyx_lost")
 
 
@@ -64,6 +70,7 @@ def read_telnyx_faults(body: Mapping[str, object]) -> TelnyxFaults:
         silent_closes=_boolean(body, "telnyx_silent_closes"),
         underscores=_boolean(body, "telnyx_underscores"),
         changes_ids=_boolean(body, "telnyx_changes_ids"),
+        refuses_repeats=_boolean(body, "telnyx_refuses_repeats"),
     )
 
 

@@ -149,7 +149,7 @@ class _ControlApi:
         """Replaces all faults. Of webhooks: {duplicate, shuffle_s, delay_s, drop_first}. {twilio_rest, telnyx_rest}:
         the next REST requests fail with these statuses; {twilio_lost, telnyx_lost}: the same, but they are executed.
         {telnyx_refuses}: Call Control commands and the tag of the reason; {telnyx_silent_closes,
-        telnyx_underscores, telnyx_changes_ids}: see TelnyxFaults."""
+        telnyx_underscores, telnyx_changes_ids, telnyx_refuses_repeats}: see TelnyxFaults."""
         try:
             body = await request.json()
             faults, failing = read_faults(body)

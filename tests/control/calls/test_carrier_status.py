@@ -166,6 +166,8 @@ async def test_call_is_open_until_a_minute_after_its_end(platform: CallPlatform)
         created_at=NOW,
         media_node="node-1",
         answered_at=later(1),
+        stored_id="CA-on",
+        was_answered=True,
     )
     await report_status(platform, "CA-on", "completed", 20)
     assert (await find_open(platform, "CA-on", 60)).status == "completed"

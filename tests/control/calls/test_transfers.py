@@ -1,12 +1,15 @@
 """Transferred calls: they take a slot and minutes until the carrier reports their end."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from control.calls import store, store_outbound
 from control.calls.details import decode_details
+from control.calls.event_batch import parse_event, write_events
 from control.calls.model import AdmittedCall, CarrierStatus, RefusedCall
 from control.calls.state import apply_media_end
 from control.db.pool import Connection
@@ -14,6 +17,7 @@ from shared.errors import Conflict, Invalid
 from shared.events import CallEnded, CallUsage
 from shared.ids import new_id
 from tests.control.calls.call_platform import NOW, CallPlatform, LiveWorkspace, later
+from tests.control.calls.consumed_events import encoded_event
 from tests.control.calls.test_outbound import CALLEE, refusal_of
 
 
@@ -73,6 +77,24 @@ async def test_transfer_to_our_own_number_is_refused(platform: CallPlatform) -> 
         )
         == CALLEE
     )
+
+
+async def test_where_an_agent_transferred_a_caller_is_audited_once(platform: CallPlatform) -> None:
+    workspace = await platform.create_workspace()
+    call, plain = await platform.admit(workspace), await platform.admit(workspace)
+    ended = CallEnded("completed", "transferred", "asked_for_person", 3_000, CallUsage(), CALLEE)
+    for call_id, event in ((call.call_id, ended), (plain.call_id, msgspec.structs.replace(ended, transfer_to=""))):
+        line = parse_event("1-0", encoded_event(call_id, 9, event))
+        for _ in range(2):
+            await platform.in_platform(partial(write_events, events=[line]))
+    rows = await platform.in_platform(
+        lambda db: db.fetch("SELECT * FROM audit_log WHERE action = 'call.transferred'"),
+    )
+    (entry,) = rows
+    assert (entry["actor"], entry["resource_id"], entry["workspace_id"], entry["details"]) == (
+        "system", str(call.call_id), workspace.workspace_id,
+        {"after": {"number": CALLEE}, "reason": "asked_for_person"},
+    )  # fmt: skip
 
 
 async def transfer_call(platform: CallPlatform, workspace: LiveWorkspace, direction: str) -> tuple[UUID, str]:

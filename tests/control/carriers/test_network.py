@@ -189,7 +189,7 @@ async def test_telnyx_commands_control_an_inbound_call(simulated_carriers: Simul
     await webhooks.wait(event_type="call.answered", call_control_id=call)
     await carrier.speak(call, "Sorry.", "en-GB", "01927f00-0000-7000-8000-0000000000b2")
     await webhooks.wait(event_type="call.speak.started", call_control_id=call)
-    await carrier.transfer(call, CALLED, number, "01927f00-0000-7000-8000-0000000000b3", limit_s=60)
+    await carrier.transfer(call, CALLED, number, "01927f00-0000-7000-8000-0000000000b3", limit_s=60, known_as=call)
     _, fields = await webhooks.wait(event_type="call.answered", to=CALLED)
     assert fields["client_state"] == b64encode(f"transfer:{call}".encode()).decode()
     await carrier.hang_up(call)

@@ -52,7 +52,7 @@ METHODS: dict[str, GatewayRequest] = {
     "start_stream": lambda gateway: gateway.start_stream(CALL, "wss://media.example.com/media/telnyx/t", COMMAND),
     "reject": lambda gateway: gateway.reject(CALL, "busy", COMMAND),
     "speak": lambda gateway: gateway.speak(CALL, "Sorry.", "en-US", COMMAND),
-    "transfer": lambda gateway: gateway.transfer(CALL, NUMBER, "+14155550100", COMMAND, limit_s=60),
+    "transfer": lambda gateway: gateway.transfer(CALL, NUMBER, "+14155550100", COMMAND, limit_s=60, known_as=CALL),
 }
 
 
@@ -324,14 +324,14 @@ async def test_commands_send_their_arguments(telnyx: TelnyxGateway, telnyx_peer:
     await telnyx.reject(CALL, "busy", COMMAND)
     await telnyx.reject(CALL, "rejected", COMMAND)
     await telnyx.speak(CALL, "w" * 4_000, "en-US", COMMAND)
-    await telnyx.transfer(CALL, NUMBER, "+14155550100", COMMAND, limit_s=3_600)
+    await telnyx.transfer(CALL, NUMBER, "+14155550100", COMMAND, limit_s=3_600, known_as="v3:row")
     busy, rejected, spoken, transferred = (request.body for request in telnyx_peer.received)
     assert (busy["cause"], rejected["cause"]) == ("USER_BUSY", "CALL_REJECTED")
     assert (len(spoken["payload"]), spoken["language"], spoken["voice"]) == (3_000, "en-US", "female")
     assert transferred == {
         "to": NUMBER,
         "from": "+14155550100",
-        "target_leg_client_state": b64encode(f"transfer:{CALL}".encode()).decode(),
+        "target_leg_client_state": b64encode(b"transfer:v3:row").decode(),
         "command_id": COMMAND,
         "time_limit_secs": 3_600,
     }

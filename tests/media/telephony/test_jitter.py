@@ -1,10 +1,11 @@
 """Frames sorted by their numbers."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from media.telephony.codec import InboundAudio
-from media.telephony.jitter import JitterBuffer
+from media.telephony.jitter import RESTART_AFTER, JitterBuffer
 
 
 def frame(number: int) -> InboundAudio:
@@ -51,6 +52,29 @@ def test_gap_is_skipped_after_the_bound_and_late_frames_are_counted() -> None:
     assert (buffer.late, buffer.duplicates) == (2, 0)
 
 
+@pytest.mark.parametrize("start", [0, 1, 500])
+def test_stream_whose_numbers_begin_again_is_heard(start: int) -> None:
+    buffer = JitterBuffer()
+    numbers(buffer, list(range(1, 1_001)))
+    again = list(range(start, start + 60))
+    assert numbers(buffer, again) == again[RESTART_AFTER:]
+    assert buffer.duplicates == RESTART_AFTER
+
+
+def test_one_frame_with_a_wrong_number_does_not_end_the_callers_audio() -> None:
+    """It is held, and let go while no audio comes."""
+    buffer = JitterBuffer()
+    assert numbers(buffer, [1, 2, 10**9, 3, 4]) == [1, 2, 3, 4]
+    assert [audio.at_ms for audio in buffer.flush()] == [10**9]
+    assert numbers(buffer, list(range(5, 60))) == list(range(5 + RESTART_AFTER, 60))
+
+
+def test_copies_of_each_frame_do_not_begin_again() -> None:
+    buffer = JitterBuffer()
+    assert numbers(buffer, [number for number in range(1, 200) for _ in range(3)]) == list(range(1, 200))
+    assert numbers(buffer, [5] * (RESTART_AFTER - 2) + [200]) == [200]
+
+
 def test_no_delay_remains_after_a_gap() -> None:
     buffer = JitterBuffer(bound=2)
     numbers(buffer, [1, 3, 4, 5])
@@ -83,7 +107,7 @@ def test_flush_returns_held_frames_and_counts_the_gaps() -> None:
     assert buffer.flush() == []
 
 
-@given(st.lists(st.integers(0, 60)), st.integers(0, 8))
+@given(st.lists(st.integers(0, 60), max_size=RESTART_AFTER), st.integers(0, 8))
 def test_output_is_sorted_and_unique_and_every_frame_is_counted(arrivals: list[int], bound: int) -> None:
     buffer = JitterBuffer(bound)
     out = numbers(buffer, arrivals) + [audio.at_ms for audio in buffer.flush()]

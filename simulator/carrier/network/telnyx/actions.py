@@ -74,6 +74,7 @@ class CallActions:
             raise not_found()
         command_id = text(body, "command_id")
         if leg.repeated(command_id):
+            self._config.faults.check_repeat()
             return {"result": "ok"}
         if not leg.alive:
             raise ended()

@@ -106,6 +106,16 @@ async def test_a_repeated_command_id_is_ignored_even_when_the_call_is_over() -> 
         assert telnyx.customer.types().count("call.answered") == 1
 
 
+async def test_a_repeated_command_id_may_be_refused() -> None:
+    """The first command stands."""
+    async with account() as telnyx:
+        control_id = await telnyx.place_answered_call(Speaker(), command_id="answer-1")
+        telnyx.carrier.faults.refuses_repeats = True
+        path = f"/calls/{control_id}/actions/answer"
+        assert await refused(telnyx, path, {"command_id": "answer-1"}) == (422, "10015", "/command_id")
+        assert telnyx.carrier.calls.leg(control_id).alive
+
+
 async def test_an_answer_with_one_media_stream_refuses_a_second() -> None:
     async with account() as telnyx:
         control_id = await telnyx.place_answered_call(Speaker(), stream_url=f"{telnyx.customer.media_url}/one", **RTP)

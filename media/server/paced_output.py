@@ -1,0 +1,66 @@
+"""Spreads messages to a carrier that limits their rate."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+# How many messages are sent at once, as a share of those of a second.
+BURST_S: Final = 0.5
+_PERIOD_S: Final = 0.04
+
+
+class PacedOutput:
+    """Passes messages on in order: BURST_S worth of them at once, then `per_s` in each second.
+
+    A voice delivers faster than it speaks, so a sentence of ten seconds may come as a hundred messages at once.
+    waiting_bytes: characters of the messages that wait.
+    """
+
+    def __init__(
+        self, send: Callable[[str | bytes], None], per_s: int, loop: asyncio.AbstractEventLoop | None = None
+    ) -> None:
+        """loop: the running one, unless given."""
+        self.waiting_bytes = 0
+        self._send, self._per_s, self._loop = send, per_s, loop or asyncio.get_running_loop()
+        self._waiting: deque[str | bytes] = deque()
+        self._allowed = self._most = per_s * BURST_S
+        self._counted_at = self._loop.time()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def send(self, message: str | bytes) -> None:
+        """Sends a message now or after those that wait."""
+        if not self._waiting and self._take():
+            self._send(message)
+            return
+        self._waiting.append(message)
+        self.waiting_bytes += len(message)
+        if self._timer is None:
+            self._timer = self._loop.call_later(_PERIOD_S, self._send_waiting)
+
+    def discard(self) -> None:
+        """Drops the messages that wait."""
+        self._waiting.clear()
+        self.waiting_bytes = 0
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _send_waiting(self) -> None:
+        self._timer = None
+        while self._waiting and self._take():
+            message = self._waiting.popleft()
+            self.waiting_bytes -= len(message)
+            self._send(message)
+        if self._waiting:
+            self._timer = self._loop.call_later(_PERIOD_S, self._send_waiting)
+
+    def _take(self) -> bool:
+        """Whether one more message may be sent now; counts it."""
+        now = self._loop.time()
+        self._allowed = min(self._most, self._allowed + (now - self._counted_at) * self._per_s)
+        self._counted_at = now
+        if self._allowed < 1.0:
+            return False
+        self._allowed -= 1.0
+        return True
