@@ -36,7 +36,7 @@ class PendingSpeech:
         tools: CallTools,
     ) -> None:
         """tools: which may have results that the caller does not know yet."""
-        self._announcements, self._consent, self._tools = announcements, consent, tools
+        self._announcements, self._tools = announcements, tools
         self._requests = CallerRequests(plan, consent, announcements, termination)
         self._greeting = plan.agent.greeting
         self._waits_for_caller = plan.resume is None and plan.first_message == "wait_for_caller"
@@ -51,15 +51,17 @@ class PendingSpeech:
         """Whether an announcement is still to be said, or is being said: nothing else is said before its end."""
         return self._announcements.are_due
 
-    def agent_said(self, text: str) -> None:
-        """An utterance has become audible."""
-        self._requests.agent_said(text)
+    def began(self, utterance: Utterance) -> None:
+        """An utterance has become audible, or more is known of it."""
+        if not self._announcements.is_said_by(utterance):
+            self._requests.agent_began(utterance)
 
     def heard(self, utterance: Utterance, now: float, *, is_proven: bool) -> None:
         """An utterance was played to its end. is_proven: a mark has shown it."""
-        self._announcements.finished(utterance, now, is_proven=is_proven)
-        if utterance.is_answer:
-            self._consent.answered()
+        if self._announcements.is_said_by(utterance):
+            self._announcements.finished(utterance, now, is_proven=is_proven)
+        else:
+            self._requests.agent_finished(utterance)
 
     def add(self, text: str) -> None:
         """The agent is to say a text from outside."""
