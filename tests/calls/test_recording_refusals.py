@@ -16,10 +16,10 @@ CONSENT = ConsentPlan(
 NOT_RECORDED = "All right, this call is not recorded."
 
 
-async def begin(greeting: str, answers: tuple[str, ...] = (), **options: str) -> ScriptedCall:
+async def begin(greeting: str, answers: tuple[str, ...] = (), language: str = "en") -> ScriptedCall:
     """A call whose announcement and greeting were heard."""
     scripted = ScriptedCall(
-        greeting=greeting, answers=answers, turn=TurnPlan(silence_ms=400), consent=CONSENT, **options
+        greeting=greeting, answers=answers, turn=TurnPlan(silence_ms=400), consent=CONSENT, language=language
     )
     await scripted.listen_until_quiet()
     await scripted.wait_until_sounding()
