@@ -10,6 +10,7 @@ from media.audio.wav import read_wav
 from media.call.recording import RecordingWriter
 from shared.events import AgentSaid, AnnouncementHeard, CallerSaid, RecordingReady, RecordingRefused, TurnInterrupted
 from shared.plan import ConsentPlan, ContextPlan, LimitsPlan, ResumePoint, TurnPlan
+from tests.calls.faulty_providers import Fault, faulty_chains
 from tests.calls.scripted_call import WORD_MS, ScriptedCall, ScriptedCarrier
 from tests.media.call.test_recording import ImmediateExecutor
 from tests.virtual_time import run_virtual
@@ -172,6 +173,41 @@ def test_announcement_that_came_too_late_is_said_again_before_anything_else() ->
     scripted = run_virtual(scenario())
     assert said(scripted) == [ANNOUNCED, GREETING]
     assert len(scripted.events_of(AnnouncementHeard)) == 1
+
+
+@pytest.mark.parametrize("fault", ["breaks", "stalls", "refuses"])
+def test_voice_that_fails_in_its_middle_is_replaced_and_nothing_is_lost(fault: Fault, writer: RecordingWriter) -> None:
+    async def scenario() -> ScriptedCall:
+        providers = faulty_chains([["ok"]], [["ok"]], [[fault, "ok"], ["ok"]])
+        scripted = ScriptedCall(greeting=GREETING, turn=TURN, recorder=writer, consent=CONSENT, providers=providers)
+        await scripted.silence(18_000)
+        await scripted.hang_up()
+        return scripted
+
+    scripted = run_virtual(scenario())
+    assert said(scripted)[:2] == [ANNOUNCED, GREETING]
+    (heard,) = scripted.events_of(AnnouncementHeard)
+    assert heard.at_ms > len(ANNOUNCED.split()) * WORD_MS
+    assert first_sound_ms(writer.path)[1] >= heard.at_ms
+    assert scripted.carrier.heard_words() >= len(f"{ANNOUNCED} {GREETING}".split()), "each word was played"
+
+
+def test_keys_pressed_during_the_announcement_wait_for_its_end(writer: RecordingWriter) -> None:
+    """They neither stop it nor are lost: the one that refuses is obeyed then, and nothing stays recorded."""
+
+    async def scenario() -> ScriptedCall:
+        scripted = ScriptedCall(greeting=GREETING, turn=TURN, recorder=writer, consent=CONSENT)
+        await scripted.silence(700)
+        scripted.call.on_digit("9")
+        await scripted.listen_until_quiet()
+        await scripted.silence(6_000)
+        await scripted.hang_up()
+        return scripted
+
+    scripted = run_virtual(scenario())
+    assert said(scripted)[0] == ANNOUNCED and scripted.carrier.clears != []  # the greeting was cut, not this
+    assert len(scripted.events_of(AnnouncementHeard)) == len(scripted.events_of(RecordingRefused)) == 1
+    assert not writer.path.exists() and not scripted.events_of(RecordingReady)
 
 
 @pytest.mark.parametrize("by", ["words", "short words", "known words", "key", "long words"])
