@@ -135,6 +135,20 @@ def test_words_before_the_announcement_are_answered_after_it_by_an_agent_without
     assert said(run_virtual(scenario())) == [ANNOUNCED, "I see."]
 
 
+def test_agent_that_waits_for_the_caller_waits_after_the_announcement() -> None:
+    async def scenario() -> ScriptedCall:
+        scripted = ScriptedCall(greeting=GREETING, turn=TURN, consent=CONSENT, first_message="wait_for_caller")
+        await scripted.listen_until_quiet()
+        await scripted.silence(3_000)
+        assert said(scripted) == [ANNOUNCED]
+        await scripted.say("hello", 500)
+        await scripted.listen_until_quiet()
+        await scripted.hang_up()
+        return scripted
+
+    assert said(run_virtual(scenario())) == [ANNOUNCED, GREETING]
+
+
 def test_without_a_mark_of_its_end_nothing_is_recorded(writer: RecordingWriter) -> None:
     async def scenario() -> ScriptedCall:
         carrier = ScriptedCarrier(loses_marks=True)
@@ -205,7 +219,9 @@ def test_keys_pressed_during_the_announcement_wait_for_its_end(writer: Recording
         return scripted
 
     scripted = run_virtual(scenario())
-    assert said(scripted)[0] == ANNOUNCED and scripted.carrier.clears != []  # the greeting was cut, not this
+    assert scripted.carrier.clears != [], "the greeting was cut off, not the announcement"
+    spoken = said(scripted)
+    assert (spoken[0], spoken[-2:]) == (ANNOUNCED, ["All right, this call is not recorded.", GREETING])
     assert len(scripted.events_of(AnnouncementHeard)) == len(scripted.events_of(RecordingRefused)) == 1
     assert not writer.path.exists() and not scripted.events_of(RecordingReady)
 

@@ -55,24 +55,47 @@ def test_no_counts_unless_it_answers_the_greeting(greeting: str, language: str, 
     assert bool(scripted.model.requests) is not counts
 
 
-def test_no_over_the_beginning_of_a_question_counts_and_is_answered_too() -> None:
-    """Nobody knows which of the two it answers: the recording is lost, and the caller is not left without an answer."""
+def test_no_over_the_beginning_of_a_greeting_counts_and_the_greeting_is_said_again() -> None:
+    """Nobody knows which of the two it answers: the recording is lost, and the question is asked again."""
+    greeting = "Do you have a minute for me now?"
 
     async def scenario() -> ScriptedCall:
-        scripted = ScriptedCall(
-            greeting="Do you have a minute for me now?", turn=TurnPlan(silence_ms=400), consent=CONSENT
-        )
+        scripted = ScriptedCall(greeting=greeting, turn=TurnPlan(silence_ms=400), consent=CONSENT)
         await scripted.listen_until_quiet()
         await scripted.wait_until_sounding()
         await scripted.silence(300)
         await scripted.say("No.", 1_200)
         await scripted.listen_until_quiet()
+        await scripted.silence(4_000)
+        await scripted.say("No.", 600)
         await scripted.listen_until_quiet()
         return scripted
 
     scripted = run_virtual(scenario())
     assert is_refused(scripted) and len(scripted.model.requests) == 1
-    assert [one.text for one in scripted.events_of(AgentSaid)][-2:] == [NOT_RECORDED, "I see."]
+    assert [one.text for one in scripted.events_of(AgentSaid)][-3:] == [NOT_RECORDED, greeting, "I see."]
+
+
+def test_greeting_that_gave_way_to_a_question_is_not_said_again() -> None:
+    async def scenario() -> ScriptedCall:
+        scripted = ScriptedCall(
+            greeting="Hello, this is the front desk of the practice.",
+            answers=["We are open from eight to six today."],
+            turn=TurnPlan(silence_ms=400),
+            consent=CONSENT,
+        )
+        await scripted.listen_until_quiet()
+        await scripted.wait_until_sounding()
+        await scripted.silence(600)
+        for text in ("are you open", "don't record me"):
+            await scripted.say(text, 1_200)
+            await scripted.wait_until_sounding()
+            await scripted.silence(600)
+        await scripted.silence(6_000)
+        return scripted
+
+    spoken = [one.text for one in run_virtual(scenario()).events_of(AgentSaid)]
+    assert not any("practice" in text for text in spoken) and spoken[-1] == NOT_RECORDED
 
 
 def test_no_that_interrupts_an_answer_refuses_nothing() -> None:

@@ -158,6 +158,7 @@ async def test_carriers_own_recording_begins_after_it(
     assert loud_s(sound[:, 0]) == pytest.approx(await spoken_s(), abs=0.4), "only the second turn"
     assert platform.network.twilio is not None and platform.network.twilio.recorder.early_starts == 0
     assert len(await reported(platform, call)) == 1, "one recording, however often it was asked for"
+    await wait_until(lambda: has_nothing_at_carrier(platform, call))
 
 
 @pytest.mark.parametrize("case", REFUSED, ids="-".join)
@@ -188,11 +189,15 @@ async def is_reported(platform: Platform, call: AnnouncedCall) -> bool:
 
 async def has_nothing(platform: Platform, call: AnnouncedCall) -> bool:
     """No object in storage, and no recording at the carrier."""
+    return await has_nothing_at_carrier(platform, call) and not list(objects(platform).rglob(f"*{call.id}*"))
+
+
+async def has_nothing_at_carrier(platform: Platform, call: AnnouncedCall) -> bool:
     twilio, telnyx = platform.network.twilio, platform.network.telnyx
     assert twilio is not None and telnyx is not None
-    at_twilio = [one for one in twilio.recorder.all.values() if one.call_sid == call.caller.call_id]
-    at_telnyx = telnyx.recordings.saved(control_id=call.caller.call_id)
-    return not (at_twilio or at_telnyx or list(objects(platform).rglob(f"*{call.id}*")))
+    carrier_call_id = call.record.call["carrier_call_id"]
+    at_twilio = [one for one in twilio.recorder.all.values() if one.call_sid == carrier_call_id]
+    return not at_twilio and not telnyx.recordings.saved(control_id=carrier_call_id)
 
 
 async def is_stored(platform: Platform, name: str) -> bool:
