@@ -144,8 +144,9 @@ class Recording(ConfigPart):
         max_length=20,
         exclude_if=operator.not_,
         description="What a caller says who refuses a recording that was announced, up to 20 texts of up to 100 "
-        "characters, besides sentences such as 'don't record me'. One or two words, such as 'no', count only as a "
-        "whole sentence before the agent's first answer.",
+        "characters, besides sentences such as 'don't record me'. They count until the agent's first answer; one or "
+        "two words, such as 'no', only as a whole sentence that answers no question of the greeting. Later only "
+        "longer ones count, as a whole sentence.",
     )
     refusal_key: str = Field(
         default="",

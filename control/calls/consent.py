@@ -5,6 +5,7 @@ from datetime import datetime
 
 from control.calls.details import ConsentRecord
 from control.calls.state import CallState
+from shared.bus.checkpoints import Checkpoint
 from shared.events import AnnouncementHeard, RecordingRefused
 
 
@@ -26,6 +27,19 @@ def apply_refusal(state: CallState, event: RecordingRefused, at: datetime) -> Ca
         return state
     refused = replace(before, refused_at=at, refused_by=event.by)
     return replace(_with_consent(state, refused), recording_key=None, recording_seconds=None)
+
+
+def apply_checkpoint(state: CallState, checkpoint: Checkpoint, at: datetime) -> CallState:
+    """What a lost node's checkpoint knows and no event has told: heard, or refused, by then at the latest. The event,
+    if it comes after all, brings the true time. at: of the checkpoint."""
+    before = state.details.consent
+    disclosed, announced = (at if kind in checkpoint.announced else None for kind in ("disclosure", "recording"))
+    known = replace(
+        before, disclosed_at=before.disclosed_at or disclosed, announced_at=before.announced_at or announced
+    )
+    after = _with_consent(state, known)
+    is_news = checkpoint.recording_refused and not before.is_refused
+    return apply_refusal(after, RecordingRefused(0, "words"), at) if is_news else after
 
 
 def _with_consent(state: CallState, consent: ConsentRecord) -> CallState:

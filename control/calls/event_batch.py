@@ -16,7 +16,7 @@ from control.calls import store, store_events
 from control.calls.event_effects import NewEvent, apply_events
 from control.calls.hangup import enqueue_hangup
 from control.calls.recording_discard import enqueue_discards
-from control.calls.recording_start import enqueue_recording_start
+from control.calls.recording_start import enqueue_recording_starts
 from control.calls.state import CallState
 from control.calls.state_changes import accounting_day, save_changes
 from control.calls.store_events import EventRow
@@ -27,7 +27,6 @@ from control.platform.audit import Actor, Change, record_change
 from shared.events import (
     SEQ_PER_LEG,
     AgentSaid,
-    AnnouncementHeard,
     CallEnded,
     CallerSaid,
     EventEnvelope,
@@ -157,9 +156,8 @@ async def _apply(
     await _enqueue_joins(db, changed)
     await _enqueue_hangups(db, changed)
     await enqueue_discards(db, changed)
+    await enqueue_recording_starts(db, changed)
     after = {**before, **{new.id: new for _, new in changed}}
-    for call_id in {one.call_id for one in events if _allows_recording(one)}:
-        await enqueue_recording_start(db, after[call_id])
     for one in events:
         # After a hang-up of the caller nothing is left to do.
         if isinstance(one.envelope.event, CallEnded) and one.envelope.event.end_reason != "caller_hangup":
@@ -211,11 +209,6 @@ def _usage_days(usage: Iterable[UsageEvent], after: Mapping[UUID, CallState]) ->
         call, day = after[event.call_id], event.at.astimezone(UTC).date()
         if call.is_final or day != accounting_day(call):
             yield WorkspaceDay(event.workspace_id, day)
-
-
-def _allows_recording(one: IncomingEvent) -> bool:
-    event = one.envelope.event
-    return isinstance(event, AnnouncementHeard) and event.kind == "recording"
 
 
 def _is_speech(one: IncomingEvent) -> bool:

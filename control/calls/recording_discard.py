@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -10,12 +11,12 @@ import msgspec
 from control.calls import store
 from control.calls.details import StoredCarrierRecording
 from control.calls.job_support import Gateways, decode_payload, load_state
+from control.calls.recording_keys import all_keys
 from control.calls.state import CallState
 from control.carriers.model import CarrierRefused, CarrierUnavailable
 from control.db.jobs import JobFailed, JobHandler, enqueue
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
-from shared.recording_keys import recordings_prefix
 from shared.storage import Storage, StorageUnavailable
 
 DISCARD_RECORDINGS: Final = "calls.discard_recordings"
@@ -49,7 +50,7 @@ def make_discard_recordings_job(pool: Pool, carriers: Gateways, storage: Storage
         if current is None or not current.details.consent.is_refused:
             return
         try:
-            for key in _stored_keys(current):
+            for key in all_keys(current):
                 await storage.delete(key)
         except StorageUnavailable as fault:
             raise JobFailed(f"storage: {fault}") from None
@@ -57,15 +58,6 @@ def make_discard_recordings_job(pool: Pool, carriers: Gateways, storage: Storage
         await _discard_at_carrier(carriers, current)
 
     return run
-
-
-def _stored_keys(current: CallState) -> list[str]:
-    """All keys that recordings of the call may have; the one of the joined recording is known without being stored."""
-    details = current.details
-    carrier = (one.storage_key for one in details.carrier_recordings.values() if one.storage_key is not None)
-    joined = f"{recordings_prefix(current.workspace_id)}{current.id}.wav"
-    keys = (*(one.storage_key for one in details.recordings), *carrier, current.recording_key or joined, joined)
-    return list(dict.fromkeys(keys))
 
 
 async def _forget_recordings(pool: Pool, deleted: CallState) -> None:
@@ -90,15 +82,23 @@ def _without_copy(one: StoredCarrierRecording, deleted: CallState) -> StoredCarr
 
 
 async def _discard_at_carrier(carriers: Gateways, current: CallState) -> None:
+    """A refusal of one request keeps none of the others from being made. Raises JobFailed."""
     known = [one.id or one.found for one in current.details.carrier_recordings.values()]
-    is_running = not current.is_final and current.carrier_call_id is not None
+    call_id = "" if current.is_final else current.carrier_call_id
+    failures: list[JobFailed] = []
     try:
-        if is_running:
-            await carriers.get(current.carrier).stop_recording(current.carrier_call_id or "")
-        for recording in filter(None, known):
-            await carriers.get(current.carrier).delete_recording(recording)
+        carrier = carriers.get(current.carrier)
     except CarrierRefused as refused:
-        if not refused.call_ended:
-            raise JobFailed(f"refused: {refused.code}", is_permanent=True) from None
-    except CarrierUnavailable as error:
-        raise JobFailed(f"carrier unavailable: {error.code}") from None
+        raise JobFailed(f"refused: {refused.code}", is_permanent=True) from None
+    requests = [partial(carrier.stop_recording, call_id)] if call_id else []
+    requests += [partial(carrier.delete_recording, recording) for recording in known if recording]
+    for request in requests:
+        try:
+            await request()
+        except CarrierRefused as refused:
+            if not refused.call_ended:
+                failures.append(JobFailed(f"refused: {refused.code}", is_permanent=True))
+        except CarrierUnavailable as error:
+            failures.append(JobFailed(f"carrier unavailable: {error.code}"))
+    if failures:
+        raise min(failures, key=lambda one: one.is_permanent)  # one that may succeed is tried again

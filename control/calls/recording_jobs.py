@@ -1,5 +1,6 @@
 """The jobs of recordings: a carrier's is fetched into our storage, those of several media streams are joined."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
@@ -14,13 +15,13 @@ from control.calls.event_batch import JoinRecordingsJob
 from control.calls.job_support import Gateways, decode_payload, load_state
 from control.calls.recording_discard import enqueue_discard
 from control.calls.recording_join import RecordingsNotJoinable, join_recordings
+from control.calls.recording_keys import carrier_key, carrier_keys, joined_key
 from control.calls.service import FetchRecordingJob
 from control.calls.state import CallState
 from control.carriers.model import Carrier, CarrierRefused, CarrierUnavailable
 from control.db.jobs import JobFailed, JobHandler
 from control.db.pool import Pool
 from control.db.scope import enter_platform
-from shared.recording_keys import recordings_prefix
 from shared.storage import ObjectNotFound, Storage, StorageUnavailable
 
 log = structlog.get_logger()
@@ -49,6 +50,8 @@ def make_fetch_recording_job(pool: Pool, carriers: Gateways, storage: Storage, *
         is_refused = current.details.consent.is_refused
         if not recording and (stored.storage_key is None or delete or is_refused):
             recording = await _find_recording(carrier, stored.leg)
+        if is_refused:
+            await _delete_objects(storage, carrier_keys(current, stored))
         if stored.storage_key is None and not is_refused:
             key = await _copy(carrier, storage, current, recording, stored)
             copied = replace(stored, storage_key=key, found=recording)
@@ -60,16 +63,19 @@ def make_fetch_recording_job(pool: Pool, carriers: Gateways, storage: Storage, *
 
 
 def make_join_recordings_job(pool: Pool, storage: Storage) -> JobHandler:
-    """Joins the recordings of a call's media streams into one; the parts stay in storage."""
+    """Joins the recordings of a call's media streams into one; the parts stay in storage. Of a call whose recording was
+    refused it deletes what a worker that was killed may have joined."""
 
     async def run(payload: bytes) -> None:
         call_id = decode_payload(payload, JoinRecordingsJob).call_id
         current = await load_state(pool, call_id)
         parts = current.details.recordings if current else ()
-        if current is None or len(parts) < 2 or current.details.consent.is_refused:
+        if current is None or len(parts) < 2:
             return
+        if current.details.consent.is_refused:
+            return await _delete_objects(storage, [joined_key(current)])
         keys = tuple(part.storage_key for part in parts)
-        key = f"{recordings_prefix(current.workspace_id)}{current.id}.wav"
+        key = joined_key(current)
         with TemporaryDirectory(prefix="vocalized-join-") as folder:
             file = Path(folder) / "call.wav"
             try:
@@ -129,12 +135,19 @@ async def _delete(carrier: Carrier, recording: str) -> None:
         raise JobFailed(f"carrier unavailable: {error.code}") from None
 
 
+async def _delete_objects(storage: Storage, keys: Iterable[str]) -> None:
+    """Of a recording that was refused: a worker may have been killed between storing one and saying so."""
+    try:
+        for key in keys:
+            await storage.delete(key)
+    except StorageUnavailable as fault:
+        raise JobFailed(f"storage: {fault}") from None
+
+
 async def _copy(
     carrier: Carrier, storage: Storage, current: CallState, recording: str, stored: StoredCarrierRecording
 ) -> str:
-    """Copies a recording to storage through a file, because it may have hundreds of megabytes; returns its key. The
-    call's first recording has no number in its name."""
-    number = f"-{stored.place + 1}" if stored.place else ""
+    """Copies a recording to storage through a file, because it may have hundreds of megabytes; returns its key."""
     try:
         with NamedTemporaryFile(prefix="vocalized-fetch-") as file:
             await _download(carrier, recording, stored.url, file.file)
@@ -144,7 +157,7 @@ async def _copy(
                 raise JobFailed("recording of 0 bytes", is_permanent=True)
             file.seek(0)
             kind = "wav" if file.read(4) == b"RIFF" else "mp3"
-            key = f"{recordings_prefix(current.workspace_id)}{current.id}-carrier{number}.{kind}"
+            key = carrier_key(current, stored, kind)
             await storage.put(key, Path(file.name))
     except StorageUnavailable as fault:
         raise JobFailed(f"storage: {fault}") from None

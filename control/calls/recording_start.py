@@ -1,7 +1,7 @@
 """The job that has a carrier begin to record a call, once the caller has heard that it is recorded."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 from uuid import UUID
 
@@ -27,10 +27,14 @@ class StartRecordingJob(msgspec.Struct, frozen=True):
     call_id: UUID
 
 
-async def enqueue_recording_start(db: Connection, state: CallState) -> None:
-    """Has the carrier record a running call from now on, where settings say that it records."""
-    if not state.is_final and not state.details.consent.is_refused:
-        await enqueue(db, START_RECORDING, msgspec.json.encode(StartRecordingJob(state.id)))
+async def enqueue_recording_starts(db: Connection, changed: Iterable[tuple[CallState, CallState]]) -> None:
+    """Has the carrier record, from now on, the running calls whose announcement was heard, where settings say that it
+    records. Once a call: it records on while a call's media streams change, each of which may announce it again."""
+    for before, after in changed:
+        consent = after.details.consent
+        is_new = before.details.consent.announced_at is None and consent.announced_at is not None
+        if is_new and not after.is_final and not consent.is_refused:
+            await enqueue(db, START_RECORDING, msgspec.json.encode(StartRecordingJob(after.id)))
 
 
 def make_start_recording_job(

@@ -30,6 +30,7 @@ from control.calls.placement import CallPlacement
 from control.calls.policy import MOST_LEGS, CallPolicy
 from control.calls.price_job import enqueue_price
 from control.calls.records import CallRecords
+from control.calls.resumed_consent import record_checkpoint
 from control.calls.state import CallState
 from control.calls.state_changes import accounting_day, save_changes
 from control.calls.store import NewCall, StoredCall
@@ -182,6 +183,8 @@ class Calls:
             plan = agent.make_plan(open_call.to_planned(now), moment)
         except PlanError:
             return make_refusal("unusable", language, open_call.call_id)
+        if checkpoint is not None:
+            await record_checkpoint(db, open_call.call_id, checkpoint, now)
         plan = make_resumed_plan(plan, self._policy, leg, checkpoint, open_call, now)
         return admit(open_call.carrier, open_call.carrier_call_id, open_call.call_id, agent, plan, self._policy)
 

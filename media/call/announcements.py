@@ -55,6 +55,10 @@ class Announcements:
         if self._due[0][0] == "recording":
             self._consent.asked()
 
+    def is_said_by(self, utterance: Utterance) -> bool:
+        """Whether this utterance says an announcement now."""
+        return utterance is self._utterance
+
     def callee_spoke(self) -> None:
         """The other side has spoken, so that nothing is waited for any more."""
         self._waits_since = None

@@ -5,8 +5,11 @@ from typing import Final, Literal
 from media.call.announcements import Announcements
 from media.call.phrases import phrases_in
 from media.call.recording_consent import RecordingConsent
-from media.call.request_patterns import patterns_for, plain_text, split_sentences, without_courtesy
+from media.call.request_languages import patterns_for
+from media.call.request_patterns import is_question, plain_text, split_sentences
 from media.call.termination import CallTermination
+from media.call.utterance import Utterance
+from media.turn.endpoint import ExpectedReply, expected_reply
 from shared.plan import CallPlan
 
 # The key that reaches a person, where the agent has a number for that.
@@ -14,8 +17,11 @@ PERSON_KEY: Final = "0"
 ASKED_FOR_PERSON: Final = "the caller asked for a person"
 # A refusal of so few words counts only as a whole sentence, and as the answer to the announcement: "no" is said often.
 SHORT_REFUSAL: Final = 2
-# Words besides a refusal from which on they are something else that wants an answer.
+# Words besides a refusal in its sentence, and in other sentences, from which on they want an answer of their own.
 MORE_WORDS: Final = 5
+ANOTHER_SENTENCE: Final = 2
+# The agent has asked for a number: a key is a part of it.
+_NUMBERS: Final = (ExpectedReply.DIGITS, ExpectedReply.CODE)
 
 
 class CallerRequests:
@@ -29,36 +35,54 @@ class CallerRequests:
         self._phrases, self._patterns = phrases_in(plan.agent.language), patterns_for(plan.agent.language)
         refusal = plan.consent
         self._refusal_key = refusal.refusal_key if refusal is not None else ""
-        words = map(plain_text, refusal.refusal_words) if refusal is not None else ()
+        words = map(self._plain, refusal.refusal_words) if refusal is not None else ()
         self._refusals = [one for one in words if one]
-        self._agent_asked = ""
+        self._agent_said = ""
 
     @property
     def has_ended_call(self) -> bool:
         """Whether the call is being ended."""
         return self._termination.reason is not None
 
-    def agent_said(self, text: str) -> None:
-        """The agent's latest words: "a person" may answer "for how many?"."""
-        self._agent_asked = text
+    def agent_began(self, utterance: Utterance) -> None:
+        """An utterance other than an announcement has become audible: what the caller says next may answer it. After an
+        answer of the model, "no" is an answer to that."""
+        self._agent_said = utterance.text
+        if utterance.is_answer:
+            self._consent.answered()
+
+    def agent_finished(self, utterance: Utterance) -> None:
+        """Such an utterance was heard to its end: "no" is then the answer to its question, if it ends in one."""
+        if self._asks_yes_or_no(utterance.text):
+            self._consent.answered()
 
     def read_turn(self, text: str, now: float) -> str:
         """Does what the caller asks for in a turn; returns what to say about it, "" if it was nothing."""
         sentences = split_sentences(text)
-        if self._number and any(map(self._wants_person, sentences)):
+        if self._number and self._asks_for_person(sentences):
             return self._put_through()
-        return self._refuse(now, "words") if any(map(self._refuses, sentences)) else ""
+        is_refused = any(self._rest_of_refusal(one) is not None for one in sentences)
+        return self._refuse(now, "words") if is_refused else ""
 
     def read_keys(self, keys: str, now: float) -> str:
-        """The same for keys that were pressed together."""
-        if self._number and keys == PERSON_KEY:
+        """The same for keys that were pressed together, and that continue no number. Who is in a hurry presses 0 more
+        than once."""
+        if expected_reply(self._agent_said) in _NUMBERS or self._may_be_answer():
+            return ""
+        if self._number and set(keys) == {PERSON_KEY}:
             return self._put_through()
         return self._refuse(now, "key") if keys == self._refusal_key else ""
 
-    @staticmethod
-    def has_more(text: str) -> bool:
-        """Whether a turn that held a refusal says so much more that the rest needs an answer."""
-        return len(split_sentences(text)) > 1 and len(plain_text(text).split()) > 2 * MORE_WORDS
+    def has_more(self, text: str) -> bool:
+        """Whether a turn that held a refusal says so much more that the rest needs an answer; also where its "no" may
+        have been the answer to a question of the agent's."""
+        return self._asks_yes_or_no(self._agent_said) or any(map(self._says_more, split_sentences(text)))
+
+    def _says_more(self, sentence: str) -> bool:
+        rest = self._rest_of_refusal(sentence)
+        if rest is None:
+            return len(self._plain(sentence).split()) >= ANOTHER_SENTENCE
+        return len(self._plain(rest).split()) >= MORE_WORDS
 
     def _refuse(self, now: float, by: Literal["words", "key"]) -> str:
         """A recording that was refused is not announced any more."""
@@ -72,21 +96,35 @@ class CallerRequests:
         self._termination.unsaid_words = self._phrases.putting_through
         return self._phrases.putting_through
 
-    def _wants_person(self, sentence: str) -> bool:
-        patterns = self._patterns
-        if patterns is None or patterns.amount.search(plain_text(self._agent_asked)):
+    def _asks_for_person(self, sentences: list[str]) -> bool:
+        if self._patterns is None:
             return False
-        asked = without_courtesy(sentence, patterns)
-        return patterns.person.search(asked) is not None and not patterns.not_person.search(asked)
+        is_answer = self._may_be_answer()
+        return any(self._patterns.asks_for_person(one, is_answer=is_answer) for one in sentences)
 
-    def _refuses(self, sentence: str) -> bool:
-        if self._patterns is not None and self._patterns.refusal.search(sentence):
-            return True
-        short = without_courtesy(sentence, self._patterns) if self._patterns is not None else sentence
+    def _may_be_answer(self) -> bool:
+        return self._patterns is not None and self._patterns.is_answerable(self._agent_said)
+
+    def _asks_yes_or_no(self, text: str) -> bool:
+        """Whether a text of the agent's ends in a question that "no" may answer; unknown in languages without
+        patterns."""
+        last = split_sentences(text)[-1:]
+        patterns = self._patterns
+        return any(patterns is not None and is_question(one) and not patterns.is_open_question(one) for one in last)
+
+    def _rest_of_refusal(self, sentence: str) -> str | None:
+        """The words besides a refusal in a sentence; None if it refuses nothing."""
+        if self._patterns is not None and (rest := self._patterns.find_refusal(sentence)) is not None:
+            return rest
+        plain = self._plain(sentence)
         for words in self._refusals:
-            if len(words.split()) > SHORT_REFUSAL:
-                if f" {words} " in f" {sentence} ":
-                    return True
-            elif self._consent.is_asked and short in (words, f"{words} {words}"):
-                return True
-        return False
+            is_short = len(words.split()) <= SHORT_REFUSAL
+            if self._consent.is_asked and not is_short and f" {words} " in f" {plain} ":
+                return f" {plain} ".replace(f" {words} ", " ", 1)
+            if plain in (words, f"{words} {words}") and (self._consent.is_asked or not is_short):
+                return ""
+        return None
+
+    def _plain(self, text: str) -> str:
+        plain = plain_text(text)
+        return plain if self._patterns is None else self._patterns.without_courtesy(plain)

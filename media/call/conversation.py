@@ -294,7 +294,8 @@ class Conversation:
 
     def _answer_keys(self, keys: str, now: float) -> None:
         """Keys that no tool has collected are a turn of the caller's, unless they ask for something of the call."""
-        reply = None if self._termination.reason else self._pending.reply_to_keys(keys, now)
+        is_read = self._digits.are_alone and not self._termination.reason
+        reply = self._pending.reply_to_keys(keys, now) if is_read else None
         self._say(reply) if reply else self._answer(f"(pressed on the keypad: {keys})", now, now, now)
 
     def _reply(self, times: TurnTimes | None) -> None:
@@ -334,8 +335,8 @@ class Conversation:
 
     def _report_speech(self, utterance: Utterance, ends_ms: int | None) -> None:
         """Reports to the floor that the agent is audible, what it expects, and when it will end if that is known."""
+        self._pending.began(utterance)
         text = utterance.text.strip()
-        self._pending.agent_said(text)
         self.apply(self.floor.agent_speaking(self._clock.audio_ms, expected_reply(text), asks_caller(text), ends_ms))
 
     def _on_recognised(self, event: SpeechToTextEvent) -> None:

@@ -1,12 +1,16 @@
 """DTMF digits: collected for a tool that asked for them, otherwise gathered into a caller's turn."""
 
 import asyncio
+import math
 from dataclasses import dataclass
 
 # Unrequested digits become a turn after this pause.
 GATHER_MS = 1_500.0
 # A terminator that follows the last requested digit this soon belongs to the request.
 TERMINATOR_MS = 3_000.0
+# Keys that follow others this soon continue a number: the last digit of one that was longer than the tool expected, or
+# that is typed slowly.
+ALONE_MS = 5_000.0
 
 
 @dataclass(slots=True)
@@ -25,7 +29,8 @@ class DigitCollector:
 
     def __init__(self) -> None:
         self._keys = ""
-        self._pressed_at = 0.0
+        self._pressed_at = -math.inf
+        self._since_others = math.inf
         self._terminator_pending = ""
         self._collection: _Collection | None = None
 
@@ -33,6 +38,11 @@ class DigitCollector:
     def is_collecting(self) -> bool:
         """Whether a tool waits for digits."""
         return self._collection is not None
+
+    @property
+    def are_alone(self) -> bool:
+        """Whether the keys that `tick` returned last were pressed on their own, and continue no number."""
+        return self._since_others >= ALONE_MS
 
     async def collect(self, most: int, terminator: str, timeout_ms: float, now: float) -> str:
         """Waits for up to `most` digits, the terminator key, or `timeout_ms` without a key; returns what was pressed.
@@ -54,6 +64,8 @@ class DigitCollector:
         late_terminator, self._terminator_pending = self._terminator_pending, ""
         if digit == late_terminator and now - self._pressed_at < TERMINATOR_MS:
             return
+        if not self._keys:
+            self._since_others = now - self._pressed_at
         self._keys += digit
         self._pressed_at = now
         if self._collection:

@@ -25,7 +25,7 @@ class FixedText:
 
 class PendingSpeech:
     """is_answer_due: to what the caller said before the call was lost, or before an announcement. is_greeting_due: it
-    was not said yet. Times are in ms on the call's clock."""
+    was not said yet, or cut off by a refusal. Times are in ms on the call's clock."""
 
     def __init__(
         self,
@@ -36,13 +36,14 @@ class PendingSpeech:
         tools: CallTools,
     ) -> None:
         """tools: which may have results that the caller does not know yet."""
-        self._announcements, self._consent, self._tools = announcements, consent, tools
+        self._announcements, self._tools = announcements, tools
         self._requests = CallerRequests(plan, consent, announcements, termination)
         self._greeting = plan.agent.greeting
         self._waits_for_caller = plan.resume is None and plan.first_message == "wait_for_caller"
         self._interruptible = plan.greeting_interruptible or plan.resume is not None
         self._is_resumed = plan.resume is not None
         self._texts: deque[str] = deque()  # from outside
+        self._is_greeted = False
         self.is_greeting_due = bool(plan.agent.greeting)
         self.is_answer_due = False
 
@@ -51,15 +52,18 @@ class PendingSpeech:
         """Whether an announcement is still to be said, or is being said: nothing else is said before its end."""
         return self._announcements.are_due
 
-    def agent_said(self, text: str) -> None:
-        """An utterance has become audible."""
-        self._requests.agent_said(text)
+    def began(self, utterance: Utterance) -> None:
+        """An utterance has become audible, or more is known of it."""
+        if not self._announcements.is_said_by(utterance):
+            self._requests.agent_began(utterance)
 
     def heard(self, utterance: Utterance, now: float, *, is_proven: bool) -> None:
         """An utterance was played to its end. is_proven: a mark has shown it."""
-        self._announcements.finished(utterance, now, is_proven=is_proven)
-        if utterance.is_answer:
-            self._consent.answered()
+        if self._announcements.is_said_by(utterance):
+            self._announcements.finished(utterance, now, is_proven=is_proven)
+        else:
+            self._is_greeted = True
+            self._requests.agent_finished(utterance)
 
     def add(self, text: str) -> None:
         """The agent is to say a text from outside."""
@@ -90,15 +94,25 @@ class PendingSpeech:
         """What is said to a turn of the caller's: an announcement that the turn came before, what was done because the
         caller asked for it, or the greeting. None: the model answers."""
         words = self._requests.read_turn(text, now)
+        self._repeat_greeting(words)
         one = self._reply(words, now)
         is_answered = bool(words) and not self._requests.has_more(text)
         self.is_answer_due = one is not None and not is_answered and not self.is_greeting_due
-        return self.take_greeting() if one is None and self.is_greeting_due else one
+        if one is None:
+            self._is_greeted = True
+            return self.take_greeting() if self.is_greeting_due else None
+        return one
 
     def reply_to_keys(self, keys: str, now: float) -> FixedText | None:
         """What is said to keys that ask for something of the call; None: they are a turn of the caller's."""
         words = self._requests.read_keys(keys, now)
+        self._repeat_greeting(words)
         return self._reply(words, now) if words else None
+
+    def _repeat_greeting(self, words: str) -> None:
+        """A refusal that cut the greeting off is no answer to it: without it nobody would say what to talk about."""
+        if words and not self._is_greeted and not self._requests.has_ended_call:
+            self.is_greeting_due = bool(self._greeting)
 
     def _reply(self, words: str, now: float) -> FixedText | None:
         """The words, or an announcement before them."""

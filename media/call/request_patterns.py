@@ -1,177 +1,114 @@
 """How callers ask for a person, and say that they do not want to be recorded, in the languages of `phrases`. Pure.
 
-Texts are matched sentence by sentence: lower-case, without accents and punctuation, `n't` as `nt`. A pattern must not
-match a report ("a person called me", "I spoke to an agent"), a refusal ("I don't want to talk to a person") or a
-question about the agent ("are you a person?"): the model answers those.
+Texts are matched as lower-case words without accents and punctuation, `n't` as `nt`. What is matched is acted on
+without asking again: the caller is transferred, or a recording is deleted. So a pattern is a whole request and no
+mention: a report ("they told me to talk to an agent"), a negation ("don't stop recording"), a quotation, a question
+about the agent ("are you a person?") and an answer to the agent's own question belong to the model.
 """
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 _CONTRACTED: Final = re.compile(r"(?<=\w)n['\u2019]t\b")
 _NO_WORD: Final = re.compile(r"[^\w\s]|_")
-_SENTENCE_END: Final = re.compile(r"[.!?;:¿¡…\n]+")
+_SENTENCE: Final = re.compile(r"[^.!?;:¿¡…\n]+[?]?")
+_CLAUSE_END: Final = re.compile(r"[,\u2013\u2014]| - ")
 
 
 @dataclass(frozen=True, slots=True)
 class RequestPatterns:
-    """person: asks to talk to a person. not_person: cancels that. refusal: does not want to be recorded. amount: words
-    of the agent's after which "a person" is a number. courtesy: words that change nothing."""
+    """The patterns of one language; each is searched in plain text.
+
+    person: asks to talk to a person. bare_person: a whole sentence that names one and says nothing else. not_person:
+    words in the sentence that make it no request. before_person: words right before a request that turn it round.
+    person_question: a sentence with a question mark that asks whether it is needed.
+    refusal: does not want to be recorded. not_refusal: words before it in its clause that quote, suppose or turn it
+    round. quotation: ends a clause before a quotation. assertion: a refusal, unless a question mark follows.
+    answerable: words of the agent's after which a bare person, or a key, is an answer. open_question: begins a question
+    that "no" does not answer. courtesy: words that change nothing.
+    """
 
     person: re.Pattern[str]
+    bare_person: re.Pattern[str]
     not_person: re.Pattern[str]
+    before_person: re.Pattern[str]
+    person_question: re.Pattern[str]
     refusal: re.Pattern[str]
-    amount: re.Pattern[str]
+    not_refusal: re.Pattern[str]
+    quotation: re.Pattern[str]
+    assertion: re.Pattern[str]
+    answerable: re.Pattern[str]
+    open_question: re.Pattern[str]
     courtesy: re.Pattern[str]
 
+    def asks_for_person(self, sentence: str, *, is_answer: bool) -> bool:
+        """Whether a sentence of `split_sentences` asks for a person. is_answer: to a question of the agent's after
+        which a bare person is none."""
+        asked = self.without_courtesy(plain_text(sentence))
+        if self.not_person.search(asked) or (is_question(sentence) and self.person_question.search(asked)):
+            return False
+        if not is_answer and self.bare_person.search(asked):
+            return True
+        return any(not self.before_person.search(asked[: one.start()]) for one in self.person.finditer(asked))
 
-def _any_of(*patterns: str) -> re.Pattern[str]:
-    return re.compile(r"\b(?:" + "|".join(patterns) + r")\b")
+    def find_refusal(self, sentence: str) -> str | None:
+        """The words besides the refusal in a sentence; None if it refuses nothing. Each of its clauses may refuse."""
+        for before, part in _parts(sentence):
+            plain = self.without_courtesy(plain_text(part))
+            found = self.refusal.search(plain) or (None if is_question(part) else self.assertion.search(plain))
+            if found is None or self.not_refusal.search(plain[: found.start()]) or self.quotation.search(before):
+                continue
+            return " ".join((plain_text(sentence.replace(part, " ", 1)), plain[: found.start()], plain[found.end() :]))
+        return None
 
+    def is_answerable(self, text: str) -> bool:
+        """Whether a bare person, or a key, may be the answer to this text of the agent's."""
+        return self.answerable.search(plain_text(text)) is not None
 
-_EN_REAL: Final = r"(?:(?:real|actual|live|human) (?:person|human being|human|agent|operator|someone|somebody|voice))"
-_EN_PERSON: Final = (
-    rf"(?:{_EN_REAL}|person|human being|human(?! resources)|representative|rep|operator|agent|manager|supervisor"
-    r"|receptionist|colleague|member of staff|staff member|employee|(?:someone|somebody) (?:real|human|else))"
-)
-_EN_WHICH: Final = r"(?:a|an|the|some|any|another|your|one of your)"
-_DE_PERSON: Final = (
-    r"(?:menschen|person|mitarbeiter(?:in|n)?|kollegen|kollegin|kundenberater(?:in)?|berater(?:in)?"
-    r"|sachbearbeiter(?:in)?|angestellten|vorgesetzten?|jemand(?:em|en)? (?:echte[mn]|richtige[mn]|anderem?))"
-)
-_DE_WHICH: Final = r"(?:einem|einer|einen|eine|nem|ner|nen|ne|dem|der|den|ihrem|ihrer|ihren)"
-_DE_KIND: Final = r"(?:(?:echt|richtig|menschlich|lebend|lebendig|ander)e[nrms]?)"
-_ES_PERSON: Final = (
-    r"(?:persona|humano|humana|ser humano|operadora?|agente|representante|asesora?|emplead[oa]|companer[oa]"
-    r"|recepcionista|encargad[oa]|supervisora?|alguien (?:real|humano|de verdad))"
-)
-_ES_WHICH: Final = r"(?:una?|algun|alguna|el|la|otra|otro|su)"
-_FR_PERSON: Final = (
-    r"(?:personne|humain|etre humain|operateur|operatrice|conseiller|conseillere|agent|collegue|employee?|responsable"
-    r"|receptionniste|standardiste|interlocuteur|quelqu un (?:de reel|d humain|d autre))"
-)
-_FR_WHICH: Final = r"(?:une?|l|le|la|votre|un de vos|un autre|une autre)"
+    def without_courtesy(self, plain: str) -> str:
+        """Plain text without words that change nothing."""
+        return " ".join(self.courtesy.sub(" ", plain).split())
 
-_PATTERNS: Final[Mapping[str, RequestPatterns]] = {
-    "en": RequestPatterns(
-        person=re.compile(
-            rf"\b(?:speak|talk|chat) (?:to|with) (?:{_EN_WHICH} )?(?!my |our |his |her |their )(?:\w+ )?{_EN_PERSON}\b"
-            r"|\b(?:connect|transfer|forward|put|get|pass) (?:me|us)(?: \w+)? (?:to|with)"
-            rf" (?:{_EN_WHICH} )?{_EN_PERSON}\b"
-            rf"|^(?:\w+ ){{0,5}}?(?:get|give|want|need|like|prefer|(?:can|could) (?:i|we) have) (?:me )?"
-            rf"{_EN_WHICH} {_EN_PERSON}$"
-            rf"|^(?:an?|the|any)? ?(?:{_EN_REAL}|person|human being|human|representative|rep|operator|agent)$"
-            r"|^(?:(?:can|could|would|will) you )?(?:put (?:me|us) through|transfer (?:me|us)|connect (?:me|us))$"
-        ),
-        not_person=_any_of(
-            r"(?:dont|do not|doesnt|didnt|not|never|without|rather than|instead of|no need|do i have to|used to)"
-            r" (?:\w+ ){0,3}?(?:speak|talk|chat|want|need|connect|transfer|like)",
-            r"(?:when|after|if|because|who) (?:i|we) (?:talk|speak)",
-            r"(?:they|he|she|somebody|someone) (?:just )?(?:put|pass) (?:me|us)",
-        ),
-        refusal=_any_of(
-            r"(?:do not|dont) (?:please )?record(?! (?:of|for|from))",
-            r"stop (?:the |this )?recording",
-            r"(?:do not|dont|not) (?:want|like|wish|agree|consent|allow)(?: \w+){0,4} (?:recorded|recording|to record)",
-            r"(?:not|rather not|not to) be(?:ing)? recorded",
-            r"without (?:the |a |any |being )?(?:recorded|recording)",
-            r"(?:turn|switch) (?:off )?the recording(?: off)?|^no recording",
-        ),
-        amount=_any_of("how many", "how large", "party of", "number of"),
-        courtesy=_any_of("please|thanks|thank you|uh|um|er|oh|well|sorry|just|hi|hello"),
-    ),
-    "de": RequestPatterns(
-        person=re.compile(
-            rf"\bmit (?:{_DE_WHICH} )?(?:{_DE_KIND} )?{_DE_PERSON}"
-            r" (?:\w+ )?(?:sprechen|reden|verbinden|verbunden|telefonieren)"
-            rf"|\bverbinden sie (?:mich|uns)(?: bitte)?(?: mit (?:{_DE_WHICH} )?(?:{_DE_KIND} )?{_DE_PERSON})?$"
-            r"|\bstellen sie (?:mich|uns)(?: bitte)? durch|\b(?:mich|uns)(?: bitte)? (?:durchstellen|verbinden)$"
-            r"|^(?:\w+ ){0,4}?(?:mochte|will|brauche|hatte gern|geben sie mir)"
-            rf" {_DE_WHICH} (?:{_DE_KIND} )?{_DE_PERSON}$"
-            rf"|^(?:{_DE_WHICH} )?(?:{_DE_KIND} )?(?:menschen|person)$|^mit einem (?:{_DE_KIND} )?menschen$"
-            rf"|^{_DE_WHICH} (?:{_DE_KIND} )?(?:mitarbeiter(?:in)?|berater(?:in)?)$"
-        ),
-        not_person=_any_of(
-            r"(?:nicht|nie|kein\w*|ohne|statt|anstatt) (?:\w+ ){0,4}?(?:mit|menschen|person|mitarbeiter\w*|verbinden)",
-        ),
-        refusal=_any_of(
-            r"nicht (?:\w+ ){0,2}?(?:aufzeichnen|mitschneiden)|bitte nicht aufnehmen"
-            r"|(?:gesprach|anruf|telefonat|das) (?:\w+ )?nicht (?:\w+ ){0,2}?aufnehmen",
-            r"(?:mochte|will) (?:\w+ ){0,3}?nicht (?:\w+ ){0,4}?(?:aufgenommen|aufgezeichnet|mitgeschnitten)",
-            r"(?:nehmen|zeichnen|schneiden) sie (?:\w+ ){0,3}?nicht (?:auf|mit)",
-            r"(?:keine|ohne) (?:aufnahme|aufzeichnung|mitschnitt)|keinen mitschnitt",
-            r"(?:aufnahme|aufzeichnung) (?:\w+ )?(?:stoppen|beenden|ausschalten|abschalten)",
-            r"(?:stoppen|beenden) sie (?:bitte )?die (?:aufnahme|aufzeichnung)",
-            r"(?:aufnahme|aufzeichnung)(?: \w+){0,2} nicht (?:zu|einverstanden)"
-            r"|nicht (?:mit der|der) (?:aufnahme|aufzeichnung)",
-        ),
-        amount=_any_of("wie viele", "wie vielen", "wieviele", "anzahl"),
-        courtesy=_any_of("bitte|danke|vielen dank|ah|ahm|also|ja|hallo|guten tag"),
-    ),
-    "es": RequestPatterns(
-        person=re.compile(
-            rf"\b(?:hablar|comunicar(?:me|nos)|comunique(?:me|nos)|pas(?:e|a|ar)(?:me|nos)|pon(?:ga|er)(?:me|nos)"
-            rf"|transf(?:iera|erir)(?:me|nos)|conect(?:e|ar)(?:me|nos)) con (?:{_ES_WHICH} )?{_ES_PERSON}"
-            rf"|^(?:\w+ ){{0,3}}?(?:quiero|necesito|quisiera|prefiero) (?:a )?{_ES_WHICH} {_ES_PERSON}"
-            r"(?: (?:real|humana|humano|de verdad))?$"
-            rf"|^(?:con )?(?:{_ES_WHICH} )?{_ES_PERSON}(?: (?:real|humana|humano|de verdad))?$"
-        ),
-        not_person=_any_of(
-            r"(?:no|nunca|sin|en vez de|en lugar de) (?:\w+ ){0,3}?(?:hablar|quiero|necesito|pas\w+|comuni\w+)",
-        ),
-        refusal=_any_of(
-            r"no (?:(?:me|nos|lo|la|esto) )?grab(?:e|es|en|ar)(?: (?:esto|la llamada|mi voz))?",
-            r"no (?:quiero|deseo|acepto|autorizo|permito)(?: \w+){0,4} grab(?:e|en|ar|ado|ada|acion)",
-            r"sin (?:grabar|grabacion)|ninguna grabacion",
-            r"(?:pare|detenga|deje de|apague|desactive) (?:la )?graba(?:r|cion)",
-        ),
-        amount=_any_of("cuantos", "cuantas", "numero de"),
-        courtesy=_any_of("por favor|gracias|eh|pues|hola|buenos dias|perdon"),
-    ),
-    "fr": RequestPatterns(
-        person=re.compile(
-            rf"\b(?:parler|discuter) (?:a|avec) (?:{_FR_WHICH} )?(?:vraie? |autre )?{_FR_PERSON}"
-            rf"|\b(?:passez|passer|donnez|mettez|transferez|connectez) (?:moi|nous)"
-            rf" (?:a |avec |en relation avec |en contact avec |vers )?(?:{_FR_WHICH} )?(?:vraie? |autre )?{_FR_PERSON}"
-            rf"|\bme passer (?:{_FR_WHICH} )?(?:vraie? |autre )?{_FR_PERSON}"
-            rf"|^(?:\w+ ){{0,3}}?(?:veux|voudrais|souhaite|prefere) {_FR_WHICH} (?:vraie? |autre )?{_FR_PERSON}"
-            r"(?: (?:reelle?|humaine?))?$"
-            rf"|^une? (?:vraie? )?{_FR_PERSON}(?: (?:reelle?|humaine?))?$|^(?:operateur|operatrice|conseiller)$"
-        ),
-        not_person=_any_of(
-            r"(?:ne|n|sans|au lieu de|plutot que de) (?:\w+ ){0,3}?(?:parler|veux|voudrais|souhaite|besoin|discuter)",
-        ),
-        refusal=_any_of(
-            r"(?:ne |n )(?:\w+ )?enregistre[zr]? (?:moi )?pas|n enregistrez (?:pas|rien)",
-            r"(?:veux|voudrais|souhaite|desire|accepte|prefere) pas (?:\w+ ){0,5}?enregistr\w+|pas d enregistrement",
-            r"sans (?:enregistrement|enregistrer|etre enregistree?)",
-            r"(?:arretez|stoppez|coupez|desactivez) (?:l |d )?enregistre(?:ment|r)",
-        ),
-        amount=_any_of("combien", "nombre de"),
-        courtesy=_any_of("s il vous plait|s il te plait|merci|euh|alors|bonjour|allo|oui"),
-    ),
-}
-
-
-def patterns_for(language: str) -> RequestPatterns | None:
-    """The patterns of a language (BCP 47); None where there are none."""
-    return _PATTERNS.get(language.partition("-")[0].lower())
+    def is_open_question(self, sentence: str) -> bool:
+        """Whether a sentence of the agent's asks something that "no" is no answer to."""
+        return any(self.open_question.search(plain_text(one)) for one in split_clauses(sentence))
 
 
 def split_sentences(text: str) -> list[str]:
-    """The sentences of a text in the form that the patterns have."""
-    return [plain for one in _SENTENCE_END.split(text) if (plain := plain_text(one))]
+    """The sentences of a text that have words, each with its question mark."""
+    return [one.strip() for one in _SENTENCE.findall(text) if plain_text(one)]
+
+
+def split_clauses(sentence: str) -> Iterator[str]:
+    """The parts of a sentence between its commas; the last one has its question mark."""
+    return (one for one in _CLAUSE_END.split(sentence) if plain_text(one))
+
+
+def _parts(sentence: str) -> Iterator[tuple[str, str]]:
+    """The sentence, each of its clauses, and each with the next one ("I don't want, that …" is one request); each with
+    the plain text before it. Not each with all that follows: that took 5 s for 2,000 words with commas between them."""
+    yield "", sentence
+    ends = [0, *(one.end() for one in _CLAUSE_END.finditer(sentence)), len(sentence)]
+    if len(ends) == 2:
+        return
+    texts = [plain_text(sentence[start:end]) for start, end in pairwise(ends)]
+    for index, (start, end) in enumerate(pairwise(ends)):
+        before = texts[index - 1] if index else ""
+        yield before, sentence[start:end]
+        if index + 2 < len(ends):
+            yield before, sentence[start : ends[index + 2]]
+
+
+def is_question(sentence: str) -> bool:
+    """Whether it ends in a question mark."""
+    return sentence.rstrip().endswith("?")
 
 
 def plain_text(text: str) -> str:
     """Lower-case words without accents and punctuation."""
     letters = unicodedata.normalize("NFKD", _CONTRACTED.sub("nt", text.casefold()))
     return " ".join(_NO_WORD.sub(" ", "".join(one for one in letters if not unicodedata.combining(one))).split())
-
-
-def without_courtesy(sentence: str, patterns: RequestPatterns) -> str:
-    """The sentence without words that change nothing."""
-    return " ".join(patterns.courtesy.sub(" ", sentence).split())

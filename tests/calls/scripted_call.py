@@ -280,13 +280,17 @@ class ScriptedCall:
     async def silence(self, ms: int) -> None:
         """The caller says nothing."""
         for _ in range(ms // FRAME_MS):
-            await self._frame(voice=False)
+            await self._frame()
 
     async def say(self, text: str, ms: int) -> None:
         """The caller speaks; the recogniser will know the text."""
+        await self.speak(text, VOICE * (ms // FRAME_MS))
+
+    async def speak(self, text: str, ulaw: bytes) -> None:
+        """The caller speaks, with this audio."""
         self.recogniser.text = f"{self.recogniser.text} {text}".strip()
-        for _ in range(ms // FRAME_MS):
-            await self._frame(voice=True)
+        for start in range(0, len(ulaw), len(VOICE)):
+            await self._frame(ulaw[start : start + len(VOICE)].ljust(len(VOICE), b"\xff"))
 
     async def burst(self, ulaw: bytes, text: str) -> None:
         """Caller audio that is delayed until all of it was spoken, then arrives at once."""
@@ -300,7 +304,7 @@ class ScriptedCall:
         """Waits until the agent has begun to speak and is silent again; the caller is silent."""
         await self.wait_until_sounding(most_ms)
         for _ in range(most_ms // FRAME_MS):
-            await self._frame(voice=False)
+            await self._frame()
             if not self.carrier.sounding:
                 return await self.silence(40)
         raise AssertionError("the agent does not stop")
@@ -310,7 +314,7 @@ class ScriptedCall:
         for _ in range(most_ms // FRAME_MS):
             if self.carrier.sounding:
                 return
-            await self._frame(voice=False)
+            await self._frame()
         raise AssertionError("the agent does not speak")
 
     async def receive(self, slots: Sequence[Sequence[tuple[bytes, int]]]) -> None:
@@ -336,13 +340,14 @@ class ScriptedCall:
         self.turns_taken += 1
         self.turn_taken_ms = self.now()
 
-    async def _frame(self, *, voice: bool) -> None:
+    async def _frame(self, speech: bytes = b"") -> None:
+        """The next 20 ms of the caller's audio; empty: silence."""
         await self._pace()
-        is_silent = not voice and self.carrier.played.endswith(SILENCE)
+        is_silent = not speech and self.carrier.played.endswith(SILENCE)
         self.silence_ms = self.silence_ms + FRAME_MS if is_silent else 0
         self.longest_silence_ms = max(self.longest_silence_ms, self.silence_ms)
-        self.track.voice = voice
-        self.hear(VOICE if voice else SILENCE)
+        self.track.voice = bool(speech)
+        self.hear(speech or SILENCE)
         self._tick()
 
     def _tick(self) -> None:

@@ -10,6 +10,7 @@ from media.audio.wav import read_wav
 from media.call.recording import RecordingWriter
 from shared.events import AgentSaid, AnnouncementHeard, CallerSaid, RecordingReady, RecordingRefused, TurnInterrupted
 from shared.plan import ConsentPlan, ContextPlan, LimitsPlan, ResumePoint, TurnPlan
+from tests.calls.faulty_providers import Fault, faulty_chains
 from tests.calls.scripted_call import WORD_MS, ScriptedCall, ScriptedCarrier
 from tests.media.call.test_recording import ImmediateExecutor
 from tests.virtual_time import run_virtual
@@ -134,6 +135,20 @@ def test_words_before_the_announcement_are_answered_after_it_by_an_agent_without
     assert said(run_virtual(scenario())) == [ANNOUNCED, "I see."]
 
 
+def test_agent_that_waits_for_the_caller_waits_after_the_announcement() -> None:
+    async def scenario() -> ScriptedCall:
+        scripted = ScriptedCall(greeting=GREETING, turn=TURN, consent=CONSENT, first_message="wait_for_caller")
+        await scripted.listen_until_quiet()
+        await scripted.silence(3_000)
+        assert said(scripted) == [ANNOUNCED]
+        await scripted.say("hello", 500)
+        await scripted.listen_until_quiet()
+        await scripted.hang_up()
+        return scripted
+
+    assert said(run_virtual(scenario())) == [ANNOUNCED, GREETING]
+
+
 def test_without_a_mark_of_its_end_nothing_is_recorded(writer: RecordingWriter) -> None:
     async def scenario() -> ScriptedCall:
         carrier = ScriptedCarrier(loses_marks=True)
@@ -172,6 +187,43 @@ def test_announcement_that_came_too_late_is_said_again_before_anything_else() ->
     scripted = run_virtual(scenario())
     assert said(scripted) == [ANNOUNCED, GREETING]
     assert len(scripted.events_of(AnnouncementHeard)) == 1
+
+
+@pytest.mark.parametrize("fault", ["breaks", "stalls", "refuses"])
+def test_voice_that_fails_in_its_middle_is_replaced_and_nothing_is_lost(fault: Fault, writer: RecordingWriter) -> None:
+    async def scenario() -> ScriptedCall:
+        providers = faulty_chains([["ok"]], [["ok"]], [[fault, "ok"], ["ok"]])
+        scripted = ScriptedCall(greeting=GREETING, turn=TURN, recorder=writer, consent=CONSENT, providers=providers)
+        await scripted.silence(18_000)
+        await scripted.hang_up()
+        return scripted
+
+    scripted = run_virtual(scenario())
+    assert said(scripted)[:2] == [ANNOUNCED, GREETING]
+    (heard,) = scripted.events_of(AnnouncementHeard)
+    assert heard.at_ms > len(ANNOUNCED.split()) * WORD_MS
+    assert first_sound_ms(writer.path)[1] >= heard.at_ms
+    assert scripted.carrier.heard_words() >= len(f"{ANNOUNCED} {GREETING}".split()), "each word was played"
+
+
+def test_keys_pressed_during_the_announcement_wait_for_its_end(writer: RecordingWriter) -> None:
+    """They neither stop it nor are lost: the one that refuses is obeyed then, and nothing stays recorded."""
+
+    async def scenario() -> ScriptedCall:
+        scripted = ScriptedCall(greeting=GREETING, turn=TURN, recorder=writer, consent=CONSENT)
+        await scripted.silence(700)
+        scripted.call.on_digit("9")
+        await scripted.listen_until_quiet()
+        await scripted.silence(6_000)
+        await scripted.hang_up()
+        return scripted
+
+    scripted = run_virtual(scenario())
+    assert scripted.carrier.clears != [], "the greeting was cut off, not the announcement"
+    spoken = said(scripted)
+    assert (spoken[0], spoken[-2:]) == (ANNOUNCED, ["All right, this call is not recorded.", GREETING])
+    assert len(scripted.events_of(AnnouncementHeard)) == len(scripted.events_of(RecordingRefused)) == 1
+    assert not writer.path.exists() and not scripted.events_of(RecordingReady)
 
 
 @pytest.mark.parametrize("by", ["words", "short words", "known words", "key", "long words"])

@@ -2,6 +2,7 @@
 
 import pytest
 
+from media.providers.ports import ToolCall
 from shared.events import AgentSaid, CallEnded, CallerSaid
 from shared.plan import TurnPlan
 from tests.calls.scripted_call import ScriptedCall
@@ -74,7 +75,8 @@ def test_other_words_are_answered_by_the_model(text: str, number: str, greeting:
 
 
 @pytest.mark.parametrize(
-    ("keys", "number", "is_reached"), [("0", NUMBER, True), ("0", "", False), ("10", NUMBER, False)]
+    ("keys", "number", "is_reached"),
+    [("0", NUMBER, True), ("000", NUMBER, True), ("0", "", False), ("10", NUMBER, False)],
 )
 def test_key_zero_reaches_a_person(keys: str, number: str, is_reached: bool) -> None:
     async def scenario() -> ScriptedCall:
@@ -90,3 +92,53 @@ def test_key_zero_reaches_a_person(keys: str, number: str, is_reached: bool) -> 
     scripted = run_virtual(scenario())
     assert bool(scripted.model.requests) is not is_reached
     assert bool(scripted.call.termination.transfer_number) is is_reached
+
+
+@pytest.mark.parametrize("greeting", ["Please key in your account number.", "For how many people?"])
+def test_key_zero_that_answers_a_question_reaches_nobody(greeting: str) -> None:
+    async def scenario() -> ScriptedCall:
+        scripted = ScriptedCall(greeting=greeting, transfer_number=NUMBER)
+        await scripted.listen_until_quiet()
+        scripted.call.on_digit("0")
+        await scripted.silence(1_600)
+        await scripted.listen_until_quiet()
+        return scripted
+
+    scripted = run_virtual(scenario())
+    assert len(scripted.model.requests) == 1 and not scripted.call.termination.transfer_number
+
+
+def test_zero_of_a_number_that_is_typed_slowly_reaches_nobody() -> None:
+    """The first key became a turn before the second one came."""
+
+    async def scenario() -> ScriptedCall:
+        scripted = ScriptedCall(greeting="Hello.", transfer_number=NUMBER)
+        await scripted.listen_until_quiet()
+        for key in "10":
+            scripted.call.on_digit(key)
+            await scripted.silence(2_500)
+        await scripted.silence(3_000)
+        return scripted
+
+    assert not run_virtual(scenario()).call.termination.transfer_number
+
+
+def test_zero_beyond_the_digits_that_a_tool_collected_reaches_nobody() -> None:
+    collect = ToolCall("1", "collect_digits", '{"max_digits": 4}')
+
+    async def scenario() -> ScriptedCall:
+        scripted = ScriptedCall(
+            greeting="Hello.", answers=[[collect], "Thank you."], transfer_number=NUMBER, tools=("collect_digits",)
+        )
+        await scripted.listen_until_quiet()
+        await scripted.say("my pin", 600)
+        await scripted.silence(2_000)
+        for key in "12340":
+            scripted.call.on_digit(key)
+            await scripted.silence(300)
+        await scripted.silence(6_000)
+        return scripted
+
+    scripted = run_virtual(scenario())
+    assert any("1234" in message.text for request in scripted.model.requests for message in request.messages)
+    assert not scripted.call.termination.transfer_number

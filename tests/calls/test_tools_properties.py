@@ -34,8 +34,8 @@ class WatchedCall(ScriptedCall):
         results = results_of(self.model.requests[-1]) if self.model.requests else []
         return bool(self.events_of(ToolStarted)) and results != [BOOKED] * max(1, len(results))
 
-    async def _frame(self, *, voice: bool) -> None:
-        await super()._frame(voice=voice)
+    async def _frame(self, speech: bytes = b"") -> None:
+        await super()._frame(speech)
         if self.waits:
             self.longest_wait_ms = max(self.longest_wait_ms, self.silence_ms)
 

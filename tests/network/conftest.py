@@ -25,13 +25,12 @@ async def turns() -> Sequence[PreparedTurn]:
 
 @pytest_asyncio.fixture(scope="package", loop_scope="package")
 async def platform() -> AsyncIterator[Platform]:
-    """The platform for all tests of this package; its agents record."""
+    """The platform for all tests of this package; its agents record, and so do the carriers."""
     folder = mkdtemp(prefix="vocalized-tests-", dir="/tmp")
     os.chmod(folder, 0o711)  # for the user that PostgreSQL runs as
     try:
-        async with running_platform(
-            ROOT, Path(folder), PlatformShape(nodes=NODES, recorded=True, log_level="info")
-        ) as running:
+        shape = PlatformShape(nodes=NODES, recorded=True, recorder="both", log_level="info")
+        async with running_platform(ROOT, Path(folder), shape) as running:
             yield running
     finally:
         shutil.rmtree(folder)

@@ -22,10 +22,14 @@ _BYTES_PER_MS = 8
 
 async def caller_turns(root: Path, turns: int) -> Sequence[PreparedTurn]:
     """`turns` turns of the same words, each after the agent has spoken; prepared once for all callers."""
-    whole = await asyncio.to_thread(read_clip, root / SAMPLE)
-    clip = clip_of_pcm(decode(whole.ulaw[: WORDS_MS * _BYTES_PER_MS]).astype("<i2").tobytes())
-    first = Turn(Play(clip), AfterAgent(quiet_ms=500, patience_ms=20_000))
+    first = Turn(await read_words(root), AfterAgent(quiet_ms=500, patience_ms=20_000))
     return await prepare_turns(Script((first,) * turns))
+
+
+async def read_words(root: Path) -> Play:
+    """The words that every caller says."""
+    whole = await asyncio.to_thread(read_clip, root / SAMPLE)
+    return Play(clip_of_pcm(decode(whole.ulaw[: WORDS_MS * _BYTES_PER_MS]).astype("<i2").tobytes()))
 
 
 class GreetingCaller:

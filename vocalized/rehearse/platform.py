@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import aiohttp
 import asyncpg  # type: ignore[import-untyped]
@@ -37,12 +37,14 @@ NUMBERS: Final[Mapping[CarrierName, str]] = {"twilio": "+14155550100", "telnyx":
 
 @dataclass(frozen=True, slots=True)
 class PlatformShape:
-    """nodes: number of media nodes. recorded: whether the agents record. balanced: whether the API is reached through
+    """nodes: number of media nodes. recorded: whether the agents record. recorder: who does, as the setting
+    carrier_recordings names it. balanced: whether the API is reached through
     a load balancer. drain_s: how long a node that is stopped waits for its calls. dead_model: whether the agents' first
     language model never answers. log_level: of all programs."""
 
     nodes: int = 1
     recorded: bool = False
+    recorder: Literal["ours", "carrier", "both"] = "ours"
     balanced: bool = False
     dead_model: bool = False
     drain_s: int = 5
@@ -118,6 +120,7 @@ async def running_platform(root: Path, folder: Path, shape: PlatformShape) -> As
         settings = _settings(folder, database_url, redis_url, ports, keys)
         settings["VOCALIZED_MEDIA_DRAIN_TIMEOUT_S"] = str(shape.drain_s)
         settings["VOCALIZED_LOG_LEVEL"] = shape.log_level
+        settings["VOCALIZED_CARRIER_RECORDINGS"] = shape.recorder
         config = _network_config(ports, keys)
         network = await running.enter_async_context(phone_network(config, ports.carrier))
         await migrate_database(root, settings)

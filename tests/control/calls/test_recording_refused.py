@@ -1,6 +1,7 @@
 """A caller who refuses to be recorded: the record says so, and every recording of the call is deleted, in any order."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import permutations
@@ -10,26 +11,28 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from control.calls.admission import make_resumed_plan
 from control.calls.details import CallDetails, ConsentRecord
 from control.calls.event_batch import JOIN_RECORDINGS, JoinRecordingsJob, parse_event, write_events
 from control.calls.event_effects import NewEvent, apply_events
-from control.calls.model import CarrierRecording
-from control.calls.policy import CallPolicy
+from control.calls.model import AdmittedCall, CarrierRecording
 from control.calls.recording_discard import DISCARD_RECORDINGS, DiscardRecordingsJob, make_discard_recordings_job
 from control.calls.recording_jobs import make_fetch_recording_job, make_join_recordings_job
 from control.calls.recording_start import START_RECORDING, StartRecordingJob, make_start_recording_job
 from control.calls.service import FETCH_RECORDING
 from control.calls.state import CallState
+from control.calls.store import lock_one
 from control.carriers.registry import Carriers
 from control.db.jobs import JobFailed
+from shared.bus.checkpoints import Checkpoint
 from shared.events import AnnouncementHeard, CallEnded, CallUsage, Event, RecordingReady, RecordingRefused
 from shared.ids import new_id
+from shared.plan import ResumePoint
 from shared.recording_keys import recordings_prefix
 from tests.control.calls.call_platform import (
     NOW,
     CallPlatform,
     FakeCarrier,
+    carrier_refusal,
     carrier_unavailable,
     later,
     make_checkpoint,
@@ -195,6 +198,59 @@ async def test_failure_of_the_carrier_is_tried_again_and_keeps_nothing(platform:
     assert not [one for one in await platform.storage.list_keys() if str(call_id) in one]
 
 
+async def test_refusal_of_the_carrier_to_stop_keeps_no_recording_that_it_has(platform: CallPlatform) -> None:
+    """It may have ended meanwhile; the ones that were reported before are deleted all the same."""
+    call = await platform.admit(await platform.create_workspace())
+    recording = CarrierRecording("twilio", call.carrier_call_id, "RE1", "", 5)
+    await platform.in_platform(lambda db: platform.calls.add_carrier_recording(db, recording))
+    await report(platform, call.call_id, 1, REFUSED)
+    for refusal in (carrier_refusal(), carrier_refusal(call_ended=True), carrier_unavailable()):
+        platform.gateway.answers["stop_recording"], platform.gateway.deleted = refusal, []
+        with suppress(JobFailed):
+            await discard(platform, call.call_id)
+        assert platform.gateway.deleted == ["RE1"]
+
+
+async def test_copy_of_a_worker_that_was_killed_is_deleted(platform: CallPlatform) -> None:
+    """It had stored the copy and not yet reported it; the caller refused before the next try."""
+    call = await platform.admit(await platform.create_workspace())
+    recording = CarrierRecording("twilio", call.carrier_call_id, "RE1", "", 5)
+    await platform.in_platform(lambda db: platform.calls.add_carrier_recording(db, recording))
+    fetch = make_fetch_recording_job(platform.pool, platform.services.carriers, platform.storage, delete=False)
+    job = (await platform.job_payloads(FETCH_RECORDING))[-1]
+    workspace_id = (await platform.call_row(call.call_id))["workspace_id"]
+    orphan = f"{recordings_prefix(workspace_id)}{call.call_id}-carrier.wav"
+    for runs_discard_first in (True, False):
+        await platform.storage.put(orphan, b"RIFF")
+        await report(platform, call.call_id, 1, REFUSED)
+        await (discard(platform, call.call_id) if runs_discard_first else fetch(job))
+        assert orphan not in await platform.storage.list_keys()
+
+
+async def test_joined_recording_of_a_worker_that_was_killed_is_deleted(platform: CallPlatform) -> None:
+    """The refusal was stored, and acted on, before the killed worker's join; the next try finds it refused."""
+    call_id = (await platform.admit(await platform.create_workspace())).call_id
+    for leg in (0, 1):
+        await report(
+            platform, call_id, 1 + leg, RecordingReady(await store_recording(platform, call_id, leg), 9_000, leg)
+        )
+    await report(platform, call_id, 3, REFUSED)
+    workspace_id = (await platform.call_row(call_id))["workspace_id"]
+    joined = f"{recordings_prefix(workspace_id)}{call_id}.wav"
+    await platform.storage.put(joined, b"RIFF")
+    await make_join_recordings_job(platform.pool, platform.storage)(msgspec.json.encode(JoinRecordingsJob(call_id)))
+    assert joined not in await platform.storage.list_keys()
+
+
+async def test_upload_that_no_node_reports_is_deleted(platform: CallPlatform) -> None:
+    """The node stored the recording of the call's first stream and was lost with its folder."""
+    call_id = (await platform.admit(await platform.create_workspace())).call_id
+    key = await store_recording(platform, call_id)
+    await report(platform, call_id, 1, REFUSED)
+    await discard(platform, call_id)
+    assert key not in await platform.storage.list_keys()
+
+
 async def test_recording_that_was_not_refused_is_kept(platform: CallPlatform) -> None:
     call_id = (await platform.admit(await platform.create_workspace())).call_id
     key = await store_recording(platform, call_id)
@@ -204,20 +260,57 @@ async def test_recording_that_was_not_refused_is_kept(platform: CallPlatform) ->
     assert await platform.storage.get(key) == b"RIFF"
 
 
-@pytest.mark.parametrize("knows", ["checkpoint", "record"])
-async def test_resumed_call_knows_what_was_heard_and_refused(platform: CallPlatform, knows: str) -> None:
-    """From the checkpoint, or from the record where there is none."""
-    call = await platform.admit(await platform.create_workspace())
-    checkpoint = None
-    if knows == "record":
-        await report(platform, call.call_id, 1, HEARD)
-        await report(platform, call.call_id, 2, REFUSED)
-    else:
-        plain = make_checkpoint(call.call_id)
-        checkpoint = msgspec.structs.replace(plain, announced=("recording",), recording_refused=True)
+async def resume(platform: CallPlatform, call: AdmittedCall, checkpoint: Checkpoint) -> ResumePoint:
     open_call = await platform.in_platform(
         lambda db: platform.calls.find_open(db, "twilio", call.carrier_call_id, later(60))
     )
     assert open_call is not None
-    resume = make_resumed_plan(call.plan, CallPolicy(), 1, checkpoint, open_call, later(60)).resume
-    assert resume is not None and (resume.announced, resume.recording_refused) == (("recording",), True)
+    resumed = await platform.in_platform(lambda db: platform.calls.resume(db, open_call, checkpoint, later(60)))
+    assert isinstance(resumed, AdmittedCall) and resumed.plan.resume is not None
+    return resumed.plan.resume
+
+
+@pytest.mark.parametrize("knows", ["checkpoint", "record"])
+async def test_resumed_call_knows_what_was_heard_and_refused(platform: CallPlatform, knows: str) -> None:
+    """From the checkpoint, or from the record, where the node was lost before the other was written."""
+    call = await platform.admit(await platform.create_workspace())
+    checkpoint = make_checkpoint(call.call_id)
+    if knows == "record":
+        await report(platform, call.call_id, 1, HEARD)
+        await report(platform, call.call_id, 2, REFUSED)
+    else:
+        checkpoint = msgspec.structs.replace(checkpoint, announced=("recording",), recording_refused=True)
+    point = await resume(platform, call, checkpoint)
+    assert (point.announced, point.recording_refused) == (("recording",), True)
+
+
+async def test_what_only_the_checkpoint_knows_is_recorded_and_acted_on(platform: CallPlatform) -> None:
+    """The node was lost before its events were sent: the carrier must begin, and end, all the same."""
+    call = await platform.admit(await platform.create_workspace())
+    begun, ended = [len(await platform.job_payloads(name)) for name in (START_RECORDING, DISCARD_RECORDINGS)]
+    heard = msgspec.structs.replace(make_checkpoint(call.call_id), announced=("disclosure", "recording"))
+    for checkpoint in (heard, heard, msgspec.structs.replace(heard, recording_refused=True)):
+        await resume(platform, call, checkpoint)
+    assert len(await platform.job_payloads(START_RECORDING)) == begun + 1
+    assert len(await platform.job_payloads(DISCARD_RECORDINGS)) == ended + 1
+    stored = await platform.in_platform(lambda db: lock_one(db, call.call_id))
+    assert stored is not None
+    consent = stored.state.details.consent
+    # The checkpoint's time is no time of this call: a clock may be wrong by years.
+    assert consent.disclosed_at == consent.announced_at == consent.refused_at
+    assert consent.announced_at is not None
+    assert stored.state.created_at <= consent.announced_at <= max(later(60), stored.state.created_at)
+
+
+async def test_event_that_comes_after_all_brings_the_true_time_and_begins_nothing_again(platform: CallPlatform) -> None:
+    call = await platform.admit(await platform.create_workspace())
+    begun = len(await platform.job_payloads(START_RECORDING))
+    late = msgspec.structs.replace(
+        make_checkpoint(call.call_id), announced=("recording",), at_ms=round(later(9).timestamp() * 1_000)
+    )
+    await resume(platform, call, late)
+    await report(platform, call.call_id, 1, HEARD)
+    assert len(await platform.job_payloads(START_RECORDING)) == begun + 1
+    stored = await platform.in_platform(lambda db: lock_one(db, call.call_id))
+    assert stored is not None and stored.state.details.consent.announced_at is not None
+    assert stored.state.details.consent.announced_at < later(9)

@@ -10,10 +10,12 @@ _RUNNING = ("in-progress", "paused")
 
 
 class Recorder:
-    """Starts and ends recordings. all: every recording that was not deleted, by id."""
+    """Starts and ends recordings. all: every recording that was not deleted, by id. early_starts: so many of the next
+    starts by REST are refused, as if Twilio had not noted yet that the call is in progress."""
 
     def __init__(self, config: TwilioConfig, webhooks: TwilioWebhooks) -> None:
         self.all: dict[str, TwilioRecording] = {}
+        self.early_starts = 0
         self._config, self._webhooks = config, webhooks
 
     def start(self, call: TwilioCall, source: str, *, dual: bool, callback: StatusCallback) -> TwilioRecording:

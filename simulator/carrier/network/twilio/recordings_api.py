@@ -39,12 +39,16 @@ class RecordingsApi:
         ]
 
     async def start(self, request: web.Request) -> web.Response:
-        """201 and the recording; 21220 when the call is not in progress."""
+        """201 and the recording; 21220 when the call is not in progress: not any more, or not yet (docs:
+        api/errors/21220)."""
         call, fields = self._call(request), await form(request)
         events = tuple(word for value in fields.getall("RecordingStatusCallbackEvent", []) for word in value.split())
         url, method = fields.get("RecordingStatusCallback", ""), fields.get("RecordingStatusCallbackMethod", "POST")
         callback = StatusCallback(url, method, events or ("completed",))
         dual = fields.get("RecordingChannels", "mono") == "dual"
+        if self._recorder.early_starts:
+            self._recorder.early_starts -= 1
+            raise RestError(400, 21220, "Call is not in-progress")
         if call.over:
             raise RestError(400, 21220, "Call is not in-progress")
         try:
