@@ -8,13 +8,13 @@ import socket
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
-from tempfile import mkdtemp
 from urllib.parse import unquote, urlsplit
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from control.db.migrate import migrate
+from tests.platform.service_folder import make_service_folder
 from vocalized.services.postgres import Postgres, serve_postgres
 from vocalized.services.valkey import Valkey, serve_valkey
 
@@ -28,9 +28,8 @@ _numbers = count(1)
 
 @pytest.fixture(scope="session")
 def services_state() -> Iterator[Path]:
-    """A short path that the user `nobody` can reach, unlike pytest's temporary folders."""
-    folder = Path(mkdtemp(prefix="vocalized-tests-", dir="/tmp"))
-    folder.chmod(0o711)
+    """The folder of both servers."""
+    folder = make_service_folder()
     yield folder
     shutil.rmtree(folder)
 

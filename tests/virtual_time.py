@@ -75,14 +75,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return asyncio.wrap_future(work, loop=self)
 
     def call_soon(
-        self, callback: Callable[[Unpack[Ts]], object], *args: Unpack[Ts], context: Context | None = None
+        self, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.Handle:
         """As asyncio's. Raises RuntimeError in another thread, and TypeError for a coroutine."""
         self._check(callback)
         return super().call_soon(callback, *args, context=context)
 
     def call_at(
-        self, when: float, callback: Callable[[Unpack[Ts]], object], *args: Unpack[Ts], context: Context | None = None
+        self, when: float, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """As asyncio's, also for `call_later`. Raises what `call_soon` raises."""
         self._check(callback)
