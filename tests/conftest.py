@@ -22,8 +22,17 @@ from vocalized.services.valkey import Valkey, serve_valkey
 settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")
 
+TESTS = Path(__file__).parent
+# Folders of tests that start the platform as processes: up to 50 s each.
+SLOWEST = ("network", "vocalized")
+
 _TEMPLATE = "migrated"
 _numbers = count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the slowest files first, in their order, so that no test process works alone at the end."""
+    items.sort(key=lambda item: item.path.relative_to(TESTS).parts[0] not in SLOWEST)
 
 
 @pytest.fixture(scope="session")

@@ -81,7 +81,14 @@ async def _make_running(api: Api, loop: asyncio.AbstractEventLoop) -> RunningApi
         return asyncio.run_coroutine_threadsafe(sign_in_again(), loop).result(60)
 
     return RunningApi(
-        api.url, user.token, staff_member.token, workspace_id, agent.body["agent"]["id"], spare, sign_in, None
+        url=api.url,
+        user=user.token,
+        admin=staff_member.token,
+        workspace_id=workspace_id,
+        agent_id=agent.body["agent"]["id"],
+        spare=spare,
+        sign_in=sign_in,
+        document=None,
     )
 
 
