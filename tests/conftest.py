@@ -3,9 +3,10 @@
 The servers start with the first test that needs them. The fixtures are plain functions, tied to no test's event loop.
 """
 
+import gc
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import count
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -28,6 +29,17 @@ SLOWEST = ("network", "vocalized")
 
 _TEMPLATE = "migrated"
 _numbers = count(1)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keeps Python's garbage collector from the modules and tests, which live as long as the process."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
