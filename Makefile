@@ -5,6 +5,8 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.set-up
+# Else every program that a test starts, and each test process, compiles all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 setup: $(STAMP) ## make the virtual environment (needs python3 >= 3.11)
 
@@ -16,7 +18,7 @@ demo: $(STAMP) ## two phone calls with the local voices: no key, no outside serv
 	$(PY) -m vocalized demo
 
 test: $(STAMP) ## all tests
-	$(PY) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+	$(PY) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 check: $(STAMP) ## format, lint, types, import contracts
 	$(PY) -m ruff format --check .

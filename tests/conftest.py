@@ -3,18 +3,19 @@
 The servers start with the first test that needs them. The fixtures are plain functions, tied to no test's event loop.
 """
 
+import gc
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import count
 from pathlib import Path
-from tempfile import mkdtemp
 from urllib.parse import unquote, urlsplit
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from control.db.migrate import migrate
+from tests.platform.service_folder import make_service_folder
 from vocalized.services.postgres import Postgres, serve_postgres
 from vocalized.services.valkey import Valkey, serve_valkey
 
@@ -22,15 +23,34 @@ from vocalized.services.valkey import Valkey, serve_valkey
 settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")
 
+TESTS = Path(__file__).parent
+# Folders of tests that start the platform as processes: up to 50 s each.
+SLOWEST = ("network", "vocalized")
+
 _TEMPLATE = "migrated"
 _numbers = count(1)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keeps Python's garbage collector from the modules and tests, which live as long as the process."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the slowest files first, in their order, so that no test process works alone at the end."""
+    items.sort(key=lambda item: item.path.relative_to(TESTS).parts[0] not in SLOWEST)
+
+
 @pytest.fixture(scope="session")
 def services_state() -> Iterator[Path]:
-    """A short path that the user `nobody` can reach, unlike pytest's temporary folders."""
-    folder = Path(mkdtemp(prefix="vocalized-tests-", dir="/tmp"))
-    folder.chmod(0o711)
+    """The folder of both servers."""
+    folder = make_service_folder()
     yield folder
     shutil.rmtree(folder)
 

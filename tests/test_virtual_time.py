@@ -109,3 +109,27 @@ def test_unfinished_tasks_are_cancelled() -> None:
 
     assert run_virtual(scenario()).cancelled()
     assert ended == ["cancelled"]
+
+
+def test_call_from_another_thread_is_refused() -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        await asyncio.to_thread(loop.call_soon, print)
+
+    with pytest.raises(RuntimeError, match="call_soon_threadsafe"):
+        run_virtual(scenario())
+
+
+@pytest.mark.parametrize("schedule", ["call_soon", "call_later"])
+def test_coroutine_is_no_callback(schedule: str) -> None:
+    async def never() -> None: ...
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        if schedule == "call_soon":
+            loop.call_soon(never)
+        else:
+            loop.call_later(1, never)
+
+    with pytest.raises(TypeError, match="is a coroutine, no callback"):
+        run_virtual(scenario())

@@ -4,6 +4,9 @@ import asyncio
 import selectors
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor, wait
+from contextvars import Context
+from inspect import iscoroutinefunction
+from threading import get_ident
 from typing import Any, TypeVar, TypeVarTuple, Unpack
 
 T = TypeVar("T")
@@ -27,10 +30,11 @@ def run_virtual(main: Coroutine[Any, Any, T], *, limit_s: float = LIMIT_S) -> T:
     """Runs a coroutine in virtual time, from 0.0 s. No sockets: waiting for I/O is a deadlock.
 
     Work for threads is done while the clock stands still. Raises Deadlock, and Unhandled unless the coroutine sets an
-    exception handler of its own; unfinished tasks are cancelled.
+    exception handler of its own; unfinished tasks are cancelled. PYTHONASYNCIODEBUG=1 has tracebacks say where a task
+    or a callback was made.
     """
     loop = VirtualLoop(limit_s)
-    with asyncio.Runner(debug=True, loop_factory=lambda: loop) as runner:
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
         result = runner.run(main)
     loop.raise_fault()
     return result
@@ -42,13 +46,18 @@ def clock_ms() -> float:
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """The loop behind `run_virtual`."""
+    """The loop behind `run_virtual`.
+
+    Like asyncio's debug mode, it refuses calls from another thread and callbacks that are coroutines. The mode itself
+    is off: it keeps a stack for every callback, future and coroutine, which was most of the time of these tests.
+    """
 
     def __init__(self, limit_s: float = LIMIT_S) -> None:
         self._now = 0.0
         self._limit_s = limit_s
         self._threads = ThreadPoolExecutor(1)
         self.fault: Mapping[str, Any] | None = None  # the first unhandled failure
+        self._thread = get_ident()
         super().__init__(_JumpingSelector(self._jump))
         self.set_exception_handler(_keep_fault)
 
@@ -65,6 +74,20 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             raise Deadlock(f"{func!r} did not return")
         return asyncio.wrap_future(work, loop=self)
 
+    def call_soon(
+        self, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        """As asyncio's. Raises RuntimeError in another thread, and TypeError for a coroutine."""
+        self._check(callback)
+        return super().call_soon(callback, *args, context=context)
+
+    def call_at(
+        self, when: float, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """As asyncio's, also for `call_later`. Raises what `call_soon` raises."""
+        self._check(callback)
+        return super().call_at(when, callback, *args, context=context)
+
     def advance(self, seconds: float) -> None:
         """Advances the clock without running anything: simulates code that blocks the loop."""
         self._now += seconds
@@ -78,6 +101,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Raises Unhandled for the first unhandled failure."""
         if self.fault is not None:
             raise Unhandled(str(self.fault["message"])) from self.fault.get("exception")
+
+    def _check(self, callback: object) -> None:
+        if get_ident() != self._thread:
+            raise RuntimeError(f"{callback!r} comes from another thread; call_soon_threadsafe is for that")
+        if asyncio.iscoroutine(callback) or iscoroutinefunction(callback):
+            raise TypeError(f"{callback!r} is a coroutine, no callback")
 
     def _jump(self, seconds: float | None) -> None:
         if seconds is None:

@@ -131,8 +131,9 @@ class MessageExchange:
         self.ended.set()
 
     def connection_lost(self, error: SocketClosed) -> None:
-        """Ends the stream because the socket did not accept a message."""
-        self.finish(StreamEnd("broken", self._socket.close_code or 0, str(error)))
+        """Ends the stream because the socket did not accept a message; without a close frame the code is 1006 (RFC
+        6455, 7.1.5)."""
+        self.finish(StreamEnd("broken", self._socket.close_code or 1006, str(error)))
 
     async def begin(self) -> None:
         """Sends connected and start. Raises SocketClosed."""

@@ -81,7 +81,7 @@ def test_first_admin_is_made_in_the_container(fresh_database_url: str, tmp_path:
     settings = dict(re.findall(r"^(\w+)=(.*)$", (DEPLOY / "example.env").read_text(), re.MULTILINE))
     settings |= {"VOCALIZED_DATABASE_URL": fresh_database_url, "PATH": "/usr/bin:/bin"}
     script = _WITHOUT.format(
-        strangers=unlocked_packages("control"), program="control", arguments=[*arguments, "--json"]
+        strangers=unlocked_packages("control"), program="control", commands=[[*arguments, "--json"]]
     )
     done = subprocess.run(
         [sys.executable, "-c", script],

@@ -16,7 +16,7 @@ from tests.deploy.build import PROGRAMS, copy_rooms, stages_of
 from tests.deploy.dockerfile import Stage, Step, read_dockerfile
 from tests.deploy.manifests import ROOT, known
 
-# Runs a program with only the packages of its lock: all others raise ModuleNotFoundError.
+# Runs a program once for each command, with only the packages of its lock: all others raise ModuleNotFoundError.
 _WITHOUT = """
 import runpy, sys
 strangers = set({strangers!r})
@@ -25,8 +25,13 @@ class Wall:
         if name.partition(".")[0] in strangers:
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 sys.meta_path.insert(0, Wall())
-sys.argv[1:] = {arguments!r}
-runpy.run_module({program!r}, run_name="__main__", alter_sys=True)
+for arguments in {commands!r}:
+    sys.argv[1:] = arguments
+    try:
+        runpy.run_module({program!r}, run_name="__main__", alter_sys=True)
+    except SystemExit as ended:
+        if ended.code:
+            sys.exit(f"{{arguments}}: {{ended.code}}")
 """
 
 
@@ -47,11 +52,12 @@ def _plain(name: str) -> str:
 
 
 def run(
-    program: str, folder: Path, *arguments: str, packages: str = "", module: str = ""
+    program: str, folder: Path, *commands: list[str], packages: str = "", module: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """packages: another lock than the program's. module: run instead of the program."""
+    """Runs the program once for each command, in one process. packages: another lock than the program's. module: run
+    instead of the program."""
     script = _WITHOUT.format(
-        strangers=unlocked_packages(packages or program), program=module or program, arguments=list(arguments)
+        strangers=unlocked_packages(packages or program), program=module or program, commands=list(commands) or [[]]
     )
     return subprocess.run(
         [sys.executable, "-c", script], cwd=folder, env={"PATH": "/usr/bin:/bin"},
@@ -70,10 +76,17 @@ def test_copied_folders_and_locked_packages_are_enough_to_start(
     program: str, commands: list[list[str]], tmp_path: Path
 ) -> None:
     app = copy_rooms(program, tmp_path)
-    for command in commands:
-        result = run(program, app, *command)
-        assert result.returncode == 0, result.stderr
-        assert "usage:" in result.stdout
+    result = run(program, app, *commands)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("usage:") == len(commands)
+
+
+def test_sdks_of_the_carriers_are_locked(tmp_path: Path) -> None:
+    """They are loaded once a carrier is set up, not at the start."""
+    app = copy_rooms("control", tmp_path)
+    (app / "gateways.py").write_text("import control.carriers.telnyx, control.carriers.twilio")
+    result = run("control", app, module="gateways")
+    assert result.returncode == 0, result.stderr
 
 
 def test_nodes_reach_the_speech_engine_without_its_packages(tmp_path: Path) -> None:
@@ -98,7 +111,7 @@ def test_speech_engine_finds_its_packages_in_the_speech_image(tmp_path: Path) ->
 def test_missing_folder_would_be_noticed(tmp_path: Path) -> None:
     app = copy_rooms("media", tmp_path)
     shutil.rmtree(app / "shared")
-    result = run("media", app, "--help")
+    result = run("media", app, ["--help"])
     assert result.returncode == 1 and "shared" in result.stderr
 
 
@@ -107,7 +120,7 @@ def test_package_that_is_not_locked_would_be_noticed(tmp_path: Path) -> None:
     assert {"numpy", "onnxruntime", "pytest"} <= set(unlocked_packages("control"))
     (tmp_path / "media").mkdir()
     (tmp_path / "media" / "__main__.py").write_text("import asyncpg")
-    result = run("media", tmp_path, "--help")
+    result = run("media", tmp_path, ["--help"])
     assert result.returncode == 1 and "asyncpg" in result.stderr
 
 

@@ -1,14 +1,13 @@
 """The whole platform: programs as processes, both carriers simulated."""
 
-import os
 import shutil
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from tempfile import mkdtemp
 
 import pytest_asyncio
 
 from simulator.carrier.prepared_turn import PreparedTurn
+from tests.platform.service_folder import make_service_folder
 from vocalized.rehearse.callers import caller_turns
 from vocalized.rehearse.platform import Platform, PlatformShape, running_platform
 
@@ -26,11 +25,10 @@ async def turns() -> Sequence[PreparedTurn]:
 @pytest_asyncio.fixture(scope="package", loop_scope="package")
 async def platform() -> AsyncIterator[Platform]:
     """The platform for all tests of this package; its agents record, and so do the carriers."""
-    folder = mkdtemp(prefix="vocalized-tests-", dir="/tmp")
-    os.chmod(folder, 0o711)  # for the user that PostgreSQL runs as
+    folder = make_service_folder()
     try:
         shape = PlatformShape(nodes=NODES, recorded=True, recorder="both", log_level="info")
-        async with running_platform(ROOT, Path(folder), shape) as running:
+        async with running_platform(ROOT, folder, shape) as running:
             yield running
     finally:
         shutil.rmtree(folder)

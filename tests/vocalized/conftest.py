@@ -4,22 +4,21 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import mkdtemp
 
 import pytest
 
+from tests.platform.service_folder import make_service_folder
 from vocalized.services.account import remove_folder
 from vocalized.services.folders import locked
 
 
 @contextmanager
 def temporary_state() -> Iterator[Path]:
-    """A short path that the user `nobody` can reach, unlike pytest's temporary folders.
+    """A folder for servers.
 
     It is removed when the last server on it has ended, including killed ones and orphans.
     """
-    folder = Path(mkdtemp(prefix="vocalized-tests-", dir="/tmp"))
-    folder.chmod(0o711)
+    folder = make_service_folder()
     yield folder
     with locked(folder / "postgres.lock"), locked(folder / "valkey.lock"):
         for name in ("postgres", "postgres.new", "run"):

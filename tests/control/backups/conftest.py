@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import mkdtemp
 from urllib.parse import quote
 from uuid import UUID
 
@@ -19,6 +18,7 @@ from shared.events import CallerSaid
 from shared.ids import new_id
 from shared.secrets import Sealer, new_key, parse_keys
 from tests.control.test_rls import ROWS
+from tests.platform.service_folder import make_service_folder
 from vocalized.services.postgres import Postgres, serve_postgres
 
 SECRET_KEY, BACKUP_KEY = new_key(), new_key()
@@ -38,8 +38,7 @@ class BackedUp:
 @pytest.fixture(scope="package")
 def new_server() -> Iterator[Postgres]:
     """A second server; the role of the programs does not exist there until a check creates it."""
-    folder = Path(mkdtemp(prefix="vocalized-restore-", dir="/tmp"))
-    folder.chmod(0o711)
+    folder = make_service_folder()
     with serve_postgres(folder, durable=False) as server:
         yield server
     shutil.rmtree(folder)

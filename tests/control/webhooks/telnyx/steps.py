@@ -31,5 +31,9 @@ async def all_handled(platform: WebhookPlatform) -> bool:
     return all(event["handled_at"] for event in await platform.stored_events())
 
 
+async def all_failed(platform: WebhookPlatform) -> bool:
+    return all(event["last_error"] for event in await platform.stored_events())
+
+
 async def any_failed(platform: WebhookPlatform) -> bool:
     return any(event["last_error"] for event in await platform.stored_events())
