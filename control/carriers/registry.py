@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, Protocol, cast, runtime_checkable
 
-from control.carriers.model import CallControl, Carrier, CarrierName, CarrierRefused
+from control.carriers.model import CallControl, Carrier, CarrierName, CarrierRefused, NumberHolder
 from control.carriers.telnyx import open_telnyx
 from control.carriers.telnyx_forms import TelnyxOptions
 from control.carriers.twilio import open_twilio
@@ -54,6 +54,10 @@ class NumberOrders(Protocol):
     async def order_status(self, reference: str) -> Literal["pending", "success"] | None:
         """Returns the state of the order with this reference; None without one, or when it failed. Raises
         CarrierRefused and CarrierUnavailable."""
+
+    async def submit_documents(self, reference: str, holder: NumberHolder) -> str:
+        """Gives the order with this reference what it lacks and the holder has; may be repeated. Returns what it waits
+        for, in words for the customer; empty for nothing. Raises CarrierRefused and CarrierUnavailable."""
 
 
 @runtime_checkable
