@@ -102,6 +102,9 @@ class NumberRequirements:
     bundle: bool | None = None
 
 
+NOT_KNOWN: Final = NumberRequirements()
+
+
 @dataclass(frozen=True, slots=True)
 class NumberHolder:
     """The address and the documents under which a number is bought, by the carrier's ids; empty for none."""
