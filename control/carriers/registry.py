@@ -11,7 +11,7 @@ from control.carriers.telnyx import open_telnyx
 from control.carriers.telnyx_forms import TelnyxOptions
 from control.carriers.twilio import open_twilio
 from control.carriers.twilio_forms import TwilioOptions, regional_api_url
-from shared.errors import Conflict
+from shared.errors import Conflict, Invalid
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,16 @@ class Carriers:
     def telnyx(self) -> CallControlCarrier | None:
         """Telnyx with its commands; None when it is not set up."""
         return cast("CallControlCarrier | None", self._by_name.get("telnyx"))
+
+
+def choose_carrier(carriers: Carriers, name: CarrierName | None) -> Carrier:
+    """name: None for the default. Raises Invalid (code carrier_not_set_up), Conflict (no_carrier)."""
+    if name is None:
+        return carriers.default
+    try:
+        return carriers.get(name)
+    except CarrierRefused:
+        raise Invalid("This carrier is not set up.", code="carrier_not_set_up", param="carrier") from None
 
 
 @asynccontextmanager

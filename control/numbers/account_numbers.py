@@ -14,7 +14,7 @@ from shared.errors import Conflict, Invalid, Unavailable
 MOST_LISTED: Final = 1_000
 
 
-async def list_account_numbers(carrier: Carrier, digits: str) -> list[OwnedNumber]:
+async def find_account_numbers(carrier: Carrier, digits: str) -> list[OwnedNumber]:
     """Numbers of the account that contain these digits, up to MOST_LISTED. Raises Unavailable (codes carrier_away,
     carrier_refused)."""
     try:

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from control.carriers.registry import Carriers
-from control.numbers.account_numbers import list_account_numbers, take_number
+from control.numbers.account_numbers import find_account_numbers, take_number
 from control.numbers.model import NumberImport, PhoneNumber
 from control.numbers.webhook_addresses import configure_numbers
 from control.services import Services
@@ -127,6 +127,6 @@ async def test_an_unavailable_carrier_takes_and_lists_nothing(name: str, ours: R
     assert await fault(ours, name, "+14155551061") == "carrier_away"
     network.fail_next.extend([503] * 3)
     with pytest.raises(Unavailable):
-        await list_account_numbers(carriers.get(name), "")
+        await find_account_numbers(carriers.get(name), "")
     ours.regulated.own(name, "+14155551061")
-    assert [one.phone_number for one in await list_account_numbers(carriers.get(name), "51061")] == ["+14155551061"]
+    assert [one.phone_number for one in await find_account_numbers(carriers.get(name), "51061")] == ["+14155551061"]
