@@ -47,7 +47,7 @@ from control.carriers.telnyx_forms import (
     required_text,
     speak_language,
 )
-from control.carriers.telnyx_orders import TelnyxOrders
+from control.carriers.telnyx_purchase import TelnyxOrders
 
 T = TypeVar("T")
 

@@ -130,9 +130,11 @@ class TwilioGateway:
         return self._owned(row)
 
     async def configure(self, owned: OwnedNumber) -> None:
-        """Sets the number's webhooks, and takes it from a trunk or an application, which would come before them; may be
-        repeated."""
-        form = number_webhooks(self._options) | {"trunk_sid": "", "voice_application_sid": ""}
+        """Sets the number's webhooks. One whose calls go elsewhere is also taken from its trunk or application, which
+        would come before them. May be repeated."""
+        form = number_webhooks(self._options)
+        if owned.target == "elsewhere":
+            form |= {"trunk_sid": "", "voice_application_sid": ""}
         await self._send(
             lambda: self._sdk.incoming_phone_numbers(owned.carrier_number_id).update_async(
                 friendly_name=owned.reference, **form

@@ -1,5 +1,6 @@
 """Takes a number that the platform's account has at a carrier, so that a workspace can have it."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
@@ -39,7 +40,7 @@ async def take_number(carrier: Carrier, wanted: NumberImport, number_id: UUID) -
                 param="phone_number",
             )
         _require_free(owned, wanted)
-        await carrier.configure(OwnedNumber(owned.carrier_number_id, owned.phone_number, str(number_id)))
+        await carrier.configure(replace(owned, reference=str(number_id)))
         return TakenNumber(number_id, owned, carrier.configuration, await _price_of(carrier, wanted.phone_number))
     except CarrierUnavailable:
         raise _away() from None

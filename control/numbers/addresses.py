@@ -104,7 +104,7 @@ class BusinessAddresses:
         missing = await store_addresses.insert_missing(db, carriers, now, most)
         for address_id in dict.fromkeys(missing):
             await enqueue(db, REGISTER_ADDRESS, make_address_payload(address_id))
-        stuck = await store_addresses.lock_stuck(db, now - STUCK, most)
+        stuck = await store_addresses.lock_stuck(db, carriers, now - STUCK, most)
         for address_id, status in stuck:
             job = DELETE_ADDRESS if status == "deleting" else REGISTER_ADDRESS
             if not await is_queued(db, job, make_address_payload(address_id)):

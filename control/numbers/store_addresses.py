@@ -31,11 +31,12 @@ _INSERT_MISSING: Final = """
         SELECT FROM address_registrations r WHERE r.address_id = a.id AND r.carrier = c.carrier)
     ORDER BY a.id LIMIT $3 ON CONFLICT DO NOTHING RETURNING address_id
 """
-# Work at carriers that has not moved since $1.
+# Work that has not moved since $1: deletions, and registrations at the carriers $3.
 _LOCK_STUCK: Final = """
     SELECT id, status FROM business_addresses a
     WHERE updated_at < $1 AND (status = 'deleting' OR EXISTS (
-        SELECT FROM address_registrations r WHERE r.address_id = a.id AND r.status = 'pending'))
+        SELECT FROM address_registrations r WHERE r.address_id = a.id AND r.status = 'pending'
+                                                      AND r.carrier = ANY($3)))
     ORDER BY updated_at LIMIT $2 FOR UPDATE SKIP LOCKED
 """
 
@@ -154,10 +155,10 @@ async def insert_missing(db: Connection, carriers: Sequence[str], now: datetime,
     return [row["address_id"] for row in rows]
 
 
-async def lock_stuck(db: Connection, before: datetime, most: int) -> list[tuple[UUID, str]]:
-    """Locks addresses that are to be registered or deleted and have not moved since; returns ids and status. Needs
-    platform scope."""
-    rows = await db.fetch(_LOCK_STUCK, before, most)
+async def lock_stuck(db: Connection, carriers: Sequence[str], before: datetime, most: int) -> list[tuple[UUID, str]]:
+    """Locks addresses that are to be registered at these carriers, or deleted, and have not moved since; returns ids
+    and status. Needs platform scope."""
+    rows = await db.fetch(_LOCK_STUCK, before, most, carriers)
     return [(row["id"], row["status"]) for row in rows]
 
 
