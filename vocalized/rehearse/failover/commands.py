@@ -12,13 +12,13 @@ from vocalized.rehearse.failover.cell_result import CellResult
 from vocalized.rehearse.failover.cells import Cell, all_cells
 from vocalized.rehearse.failover.matrix import run_matrix
 from vocalized.rehearse.failover.outage import OutagePhases, run_outage
-from vocalized.rehearse.failover.outage_figures import measure_turns, outage_rows, read_changes
+from vocalized.rehearse.failover.outage_figures import measure_turns, outage_rows, read_changes, torn_turns
 from vocalized.rehearse.failover.outage_plot import draw_outage
 from vocalized.rehearse.failover.page import MATRIX_TITLE, OUTAGE_TITLE, matrix_section, write_section
 from vocalized.rehearse.report import table
 
 PLOT: Final = "outage.svg"
-_OUTAGE_TEXT: Final = """50 calls of two and a half minutes on two media nodes that share their board of health, and a
+_OUTAGE_TEXT: Final = """50 calls of over three minutes on two media nodes that share their board of health, and a
 short call every two seconds. After half a minute all first choices fail for a minute: connections that are open and new
 ones are reset, hang, send what cannot be read, take nothing any more, or report an error, each kind in its turn. Then
 they are well again. A provider that fails each probe is left alone for twice as long each time, so its return takes at
@@ -56,6 +56,8 @@ def rehearse_outage(root: Path, page: Path | None) -> int:
     changes = read_changes(run)
     rows = outage_rows(run, turns, changes)
     print(table(rows))
+    for line in torn_turns(run, turns):
+        print(f"  {line}")
     if page is not None:
         draw_outage(run, [turn for own in turns.values() for turn in own], changes, page.parent / PLOT)
         picture = f"![Silence of each turn, and when the first choices were out of service]({PLOT})"

@@ -34,7 +34,8 @@ SHORT_TURNS: Final = 2
 HEALTHY_S: Final = 30.0
 OUTAGE_S: Final = 60.0
 # The cool-down doubles with each probe that fails, so after a minute it takes up to another one until the next probe.
-AFTER_S: Final = 75.0
+# The other node then waits for a first cool-down (15 s), the next short call (4 s) and its words before its own probe.
+AFTER_S: Final = 105.0
 # More turns than fit into the time; the caller hangs up when it is over.
 _MOST_TURNS: Final = 60
 _WHENS: Final = AfterAgent(quiet_ms=700, patience_ms=15_000)

@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 import numpy as np
 
+from shared.events import EventEnvelope
 from simulator.carrier.mulaw import RATE
 from simulator.vendors.faults import Role
 from simulator.vendors.voice import words
@@ -16,7 +17,7 @@ from vocalized.rehearse.failover.cells import ROLES
 from vocalized.rehearse.failover.conversation import FILLERS, expected_reply
 from vocalized.rehearse.failover.machine_load import MOST_LAG_MS, MOST_OTHERS, MachineLoad
 from vocalized.rehearse.failover.outage import CHAIN, OutageCall, OutageRun
-from vocalized.rehearse.failover.recording import compare_words, heard_words, measure_answer
+from vocalized.rehearse.failover.recording import WordErrors, compare_words, heard_words, measure_answer
 from vocalized.rehearse.scenarios import ReportRow
 
 Phase = Literal["before", "during", "after"]
@@ -25,17 +26,21 @@ _CHANGES: Final = {"provider.ejected": "ejected", "provider.healed": "healed", "
 # Causes of failures that are a deadline.
 MISSED: Final = ("late", "stalled")
 MOST_EJECTION_S: Final = 1.0
+# A failure so near to the end of the caller's speech may concern the turn.
+_NEAR_S: Final = 10.0
 _PER_MS: Final = RATE // 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class OutageTurn:
     """One turn. at_s: the end of the caller's speech, since the run began. silence_ms: the longest that the caller
-    heard; None without an answer. has_all_words: of its answer, each once. has_filler: a filler was heard."""
+    heard; None without an answer. number: in its call, from 1. errors: of the words of its answer. has_filler: a filler
+    was heard."""
 
     at_s: float
+    number: int
     silence_ms: float | None
-    has_all_words: bool
+    errors: WordErrors
     has_filler: bool
 
 
@@ -64,7 +69,7 @@ def measure_turns(run: OutageRun, call: OutageCall) -> Iterator[OutageTurn]:
         audio = agent[ended_ms * _PER_MS : len(agent) if next_ms is None else next_ms * _PER_MS]
         errors = compare_words(words(reply), heard_words(audio, words(reply)))
         at_s = call.started_at + ended_ms / 1_000 - run.begun_at
-        yield OutageTurn(at_s, answer.longest_ms, errors.is_none, answer.filler_ms is not None)
+        yield OutageTurn(at_s, number, answer.longest_ms, errors, answer.filler_ms is not None)
 
 
 def read_changes(run: OutageRun) -> list[BoardChange]:
@@ -91,7 +96,7 @@ def outage_rows(run: OutageRun, turns: dict[str, list[OutageTurn]], changes: Seq
     """The report. turns: by call."""
     wrong = [call for call in run.calls if not _went_well(call, turns[call.call_id])]
     every = [turn for own in turns.values() for turn in own]
-    torn = [turn for turn in every if not turn.has_all_words]
+    torn = [turn for turn in every if not turn.errors.is_none]
     rows = [
         *([load_row(run.load)] if run.load is not None else []),
         ReportRow("calls at once, and short ones that came and went", "", _call_counts(run), None),
@@ -103,6 +108,24 @@ def outage_rows(run: OutageRun, turns: dict[str, list[OutageTurn]], changes: Seq
     for role in ROLES:
         rows += _role_rows(run, role, [one for one in changes if one.role == role])
     return rows
+
+
+def torn_turns(run: OutageRun, turns: dict[str, list[OutageTurn]]) -> Iterator[str]:
+    """A line for each turn with a word lost or doubled, with the failures that its call met around it."""
+    for call in run.calls:
+        for turn in turns[call.call_id]:
+            if turn.errors.is_none:
+                continue
+            met = [(_run_seconds(run, envelope), event) for envelope, event in call.failures]
+            near = [f"{event.provider} {event.cause} at {at:.2f}" for at, event in met if abs(at - turn.at_s) < _NEAR_S]
+            yield (
+                f"{call.call_id}, node {call.node}, turn {turn.number} at {turn.at_s:.2f} s: "
+                f"lost {list(turn.errors.lost)}, doubled {list(turn.errors.doubled)}; {', '.join(near) or 'no failure'}"
+            )
+
+
+def _run_seconds(run: OutageRun, envelope: EventEnvelope) -> float:
+    return datetime.fromisoformat(envelope.at).timestamp() - run.begun_at
 
 
 def load_row(load: MachineLoad) -> ReportRow:
@@ -200,7 +223,7 @@ def _read_ejection(run: OutageRun, changes: Sequence[BoardChange], provider: str
     struck_s = run.struck_at - run.begun_at
     ejected_s = _find(changes, "ejected", node, struck_s)
     failed = sorted(
-        (datetime.fromisoformat(envelope.at).timestamp() - run.begun_at, event.cause)
+        (_run_seconds(run, envelope), event.cause)
         for call in run.calls
         for envelope, event in call.failures
         if event.provider == provider and call.node == node
